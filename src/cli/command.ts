@@ -1,0 +1,107 @@
+import { parseArgs } from "@std/cli/parse-args";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import type { World } from "../world/world.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** How the process ends (DESIGN). */
+export const EXIT = {
+  /** nothing wrong */
+  ok: 0,
+  /** misbehaviour proven; for `verify`: the evidence does not hold */
+  proven: 1,
+  /** wrong usage or configuration */
+  usage: 2,
+  /** could not do the work: network, disk, nothing to judge */
+  failed: 3,
+} as const;
+
+/** One of EXIT's values. */
+export type ExitCode = typeof EXIT[keyof typeof EXIT];
+
+/** One command of the program. */
+export interface Command {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** What `--help` prints; it holds an example. */
+  readonly help: string;
+  /**
+   * Does the work.
+   * @throws UsageError, MalformedError for wrong usage; anything else could not be done
+   */
+  run(args: readonly string[], tools: { world: World; terminal: Terminal }): Promise<ExitCode>;
+}
+
+/** The command line is wrong; the message says what came and what was wanted. */
+export class UsageError extends Error {}
+
+/** What a command line may hold. */
+export interface OptionSpec {
+  /** Options with a value, given at most once: name to placeholder. */
+  readonly values?: readonly string[];
+  /** Options with a value that may be repeated. */
+  readonly lists?: readonly string[];
+  /** Options without a value. */
+  readonly flags?: readonly string[];
+  /** Names of the operands, for messages; a last one ending in `…` may be repeated. */
+  readonly operands?: readonly string[];
+  /** How many operands there must be at least, if not all of them. */
+  readonly leastOperands?: number;
+}
+
+/** A command line taken apart. */
+export interface Options {
+  /** The value of an option given at most once. */
+  value(name: string): string | undefined;
+  /** The values of an option that may be repeated. */
+  list(name: string): readonly string[];
+  flag(name: string): boolean;
+  /** In order; as many as the command asks for. */
+  readonly operands: readonly string[];
+}
+
+/**
+ * Takes a command line apart.
+ * @throws UsageError for an option that is unknown, repeated or without its value, and for too few
+ *   or too many operands
+ */
+export function readOptions(args: readonly string[], spec: OptionSpec): Options {
+  const { values = [], lists = [], flags = [], operands = [] } = spec;
+  const least = spec.leastOperands ?? operands.length;
+  const strings = [...values, ...lists];
+  const parsed = parseArgs(args, {
+    string: [...strings, "_"],
+    boolean: flags,
+    collect: strings,
+    unknown(arg, name) {
+      if (name === undefined) return true; // An operand.
+      const known = [...strings, ...flags].map((option) => `--${option}`).join(" ");
+      throw new UsageError(`there is no option ${quoted(arg)} here; there are: ${known || "none"}`);
+    },
+  });
+  const given = (name: string): readonly string[] => (parsed[name] ?? []) as string[];
+  for (const name of strings) {
+    if (given(name).includes("")) throw new UsageError(`--${name} has no value`);
+    if (values.includes(name) && given(name).length > 1) {
+      throw new UsageError(`--${name} is given ${given(name).length} times, expected once`);
+    }
+  }
+  const found = parsed._.map(String);
+  const repeats = operands.at(-1)?.endsWith("…") ?? false;
+  if (found.length < least || (found.length > operands.length && !repeats)) {
+    const wanted = operands.length === 0 ? "no operands" : operands.join(" ");
+    const came = found.length === 0 ? "none" : found.map(quoted).join(" ");
+    throw new UsageError(`expected ${wanted}; came: ${came}`);
+  }
+  return {
+    value: (name) => given(name)[0],
+    list: given,
+    flag: (name) => parsed[name] === true,
+    operands: found,
+  };
+}
+
+/** A command line that is at fault, whichever room found it. */
+export function isUsageFault(error: unknown): error is Error {
+  return error instanceof UsageError || error instanceof MalformedError;
+}

@@ -1,0 +1,217 @@
+import type { Conflict } from "../evidence/conflict.ts";
+import { MAX_CONFLICTS_PER_LOG } from "../evidence/detector.ts";
+import { type ConflictRecord, formatRecord } from "../evidence/record.ts";
+import { verifyConflict } from "../evidence/verify.ts";
+import { type JudgedFiles, judgeFiles, type JudgingReport } from "../monitor/judge_files.ts";
+import { signRecord } from "../monitor/sign_record.ts";
+import { IncidentLog } from "../store/incidents.ts";
+import { describeLog, type Log } from "../tlog/log.ts";
+import { printable, quoted } from "../tlog/malformed.ts";
+import type { Signer } from "../world/signer.ts";
+import { type OpenFile, type World, WorldError } from "../world/world.ts";
+import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./command.ts";
+import { DEFAULT_INCIDENTS, openInput, readKey, requireLogs, tornNotice } from "./inputs.ts";
+import { describeConflict } from "./reporting.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Rejections told one by one; the rest is counted. */
+const MAX_REJECTIONS_SHOWN = 20;
+/** How often the progress is shown anew. */
+const PROGRESS_EVERY_MS = 200;
+const BAR_CHARACTERS = 30;
+
+/** `hearsay detect`: judges gathered checkpoints offline. */
+export const detect: Command = {
+  name: "detect",
+  summary: "judge checkpoints and proofs gathered by anyone, offline",
+  help: `hearsay detect --log LOG… [--key FILE] [--incidents DIR] [--json] FILE…
+
+Reads checkpoints and consistency proofs and says which signed roots contradict each other. A FILE
+is one signed note, or raw 104-byte frames, or JSON lines of three kinds, freely mixed:
+  {"note": TEXT, "source": WHO}
+  {"frame": 208 HEX DIGITS, "source": WHO}
+  {"log": LOG, "older": {"size", "root"}, "newer": {"size", "root"}, "proof": [BASE64…]}
+Files are read twice, so pipes are not taken. A proof counts only if it leads to a root the log
+has signed; the order of lines and files changes nothing.
+
+Conflicts go to standard output, one a line, and a summary to end with. Ends with 0 if nothing
+contradicts, 1 if a log signed contradicting roots, 3 if there was nothing that could be judged.
+
+  --log LOG        a log to judge: a vkey, or "VKEY ORIGIN" where they differ (repeatable)
+  --key FILE       private key of 'hearsay keygen': conflicts are signed and recorded
+  --incidents DIR  where, if --key is given (default incidents)
+  --json           conflicts as conflict records; the summary goes to standard error
+
+Example:
+  hearsay detect --log "sum.golang.org+033de0ae+Ac4z… go.sum database tree" gathered.jsonl
+`,
+  async run(args, { world, terminal }) {
+    const options = readOptions(args, {
+      values: ["key", "incidents"],
+      lists: ["log"],
+      flags: ["json"],
+      operands: ["FILE…"],
+    });
+    const logs = requireLogs(options.list("log"));
+    const keyFile = options.value("key");
+    if (keyFile === undefined && options.value("incidents") !== undefined) {
+      throw new UsageError("--incidents needs --key: only signed records are kept in a journal");
+    }
+    const signer = keyFile === undefined ? undefined : await readKey(world, keyFile);
+    const folder = options.value("incidents") ?? DEFAULT_INCIDENTS;
+    const incidents = signer && await IncidentLog.open({ files: world.files, folder });
+    if (incidents?.tornFile !== undefined) {
+      terminal.err(tornNotice(incidents.tornFile));
+    }
+    try {
+      const judged = await judgeFiles({
+        logs,
+        paths: options.operands,
+        open: (path) => openTwice(world, path),
+        report: judgingReport({ world, terminal }),
+      });
+      terminal.progress("");
+      const json = options.flag("json");
+      const toPrint = judged.detector.conflicts();
+      const withheld = await printConflicts(toPrint, { world, terminal, signer, incidents, json });
+      tellCaps({ judged, logs, terminal, signed: signer !== undefined });
+      const summary = summaryOf(judged, withheld);
+      if (json) terminal.err(summary);
+      else terminal.out(terminal.paint("bold", summary));
+      return exitCode(judged, { withheld, terminal });
+    } finally {
+      await incidents?.close();
+    }
+  },
+};
+
+async function openTwice(world: World, path: string): Promise<OpenFile> {
+  const file = await openInput(world, path);
+  if (file.isRegular) return file;
+  file.close();
+  throw new UsageError(`${quoted(path)} is not an ordinary file, and files are read twice`);
+}
+
+function judgingReport(
+  { world, terminal }: { world: World; terminal: Terminal },
+): JudgingReport {
+  let rejections = 0;
+  let shownAt = world.clock.monotonic();
+  return {
+    rejected({ where, reason, detail }) {
+      if (rejections++ < MAX_REJECTIONS_SHOWN) {
+        terminal.err(`rejected ${printable(where)}: ${reason}: ${printable(detail)}`);
+      } else if (rejections === MAX_REJECTIONS_SHOWN + 1) {
+        terminal.err("… more rejections follow and are only counted");
+      }
+    },
+    progress({ doing, path, bytesRead, bytes }) {
+      const now = world.clock.monotonic();
+      if (now - shownAt < PROGRESS_EVERY_MS) return;
+      shownAt = now;
+      const share = Math.min(1, bytesRead / Math.max(1, bytes));
+      const bar = "#".repeat(Math.round(share * BAR_CHARACTERS)).padEnd(BAR_CHARACTERS, ".");
+      terminal.progress(`[${bar}] ${Math.floor(share * 100)}% ${doing} ${printable(path)}`);
+    },
+  };
+}
+
+/**
+ * Prints every conflict and, with a key, records it before; returns how many of them could not be
+ * written, or are not vouched for.
+ */
+async function printConflicts(
+  conflicts: readonly Conflict[],
+  { world, terminal, signer, incidents, json }: {
+    world: World;
+    terminal: Terminal;
+    signer: Signer | undefined;
+    incidents: IncidentLog | undefined;
+    json: boolean;
+  },
+): Promise<number> {
+  let withheld = 0;
+  for (const conflict of conflicts) {
+    const record = await signRecord({ world, conflict, signer });
+    const { outcome } = verifyConflict({ input: formatRecord(record) });
+    if (outcome !== "holds") {
+      withheld++;
+      terminal.err(`${outcome}, so not vouched for: ${describeConflict(record)}`);
+      continue;
+    }
+    let where = "";
+    try {
+      where = incidents === undefined ? "" : await recordIncident({ world, incidents, record });
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+      withheld++;
+      terminal.err(`NOT WRITTEN to the incident journal: ${error.message}`);
+    }
+    if (json) terminal.out(formatRecord(record));
+    else terminal.out(terminal.paint("red", describeConflict(record)) + where);
+  }
+  return withheld;
+}
+
+async function recordIncident(
+  { world, incidents, record }: { world: World; incidents: IncidentLog; record: ConflictRecord },
+): Promise<string> {
+  const recorded = await incidents.record(record, world.clock.now().toISOString());
+  switch (recorded.outcome) {
+    case "recorded":
+      return ` incident=${recorded.entry.seq}`;
+    case "known":
+      return ` incident=${recorded.seq} (known)`;
+    case "refused":
+      return "";
+  }
+}
+
+function tellCaps(
+  { judged, logs, terminal, signed }: {
+    judged: JudgedFiles;
+    logs: readonly Log[];
+    terminal: Terminal;
+    signed: boolean;
+  },
+): void {
+  for (const log of logs) {
+    const dropped = judged.detector.unrecorded(log);
+    if (dropped === 0) continue;
+    terminal.err(
+      `${describeLog(log)}: ${dropped} more contradicting observations were not kept; the cap is ` +
+        `${MAX_CONFLICTS_PER_LOG} conflicts a log`,
+    );
+  }
+  if (judged.detector.conflicts().length > 0 && !signed) {
+    terminal.err(
+      "without --key the records carry no detector's signature and are not in a journal",
+    );
+  }
+}
+
+function summaryOf(
+  { detector, checkpoints, proofs, idleProofs, rejected }: JudgedFiles,
+  withheld: number,
+): string {
+  const conflicts = (kind: Conflict["kind"]): number =>
+    detector.conflicts().filter((conflict) => conflict.kind === kind).length;
+  const reasons = [...rejected].map(([reason, times]) => `${reason} ${times}`).join(", ");
+  const rejections = [...rejected.values()].reduce((sum, times) => sum + times, 0);
+  const idle = idleProofs > 0 ? ` (${idleProofs} more with nothing to compare)` : "";
+  return `${checkpoints} checkpoints read, ${proofs} proofs followed${idle}, ` +
+    `${rejections} rejected${reasons && ` (${reasons})`}; ` +
+    `conflicts: ${conflicts("same_size")} same_size, ${conflicts("cross_size")} cross_size` +
+    (withheld > 0 ? `, of which ${withheld} not written or not vouched for` : "");
+}
+
+function exitCode(
+  { detector, checkpoints }: JudgedFiles,
+  { withheld, terminal }: { withheld: number; terminal: Terminal },
+): ExitCode {
+  if (withheld > 0) return EXIT.failed;
+  if (detector.conflicts().length > 0) return EXIT.proven;
+  if (checkpoints > 0) return EXIT.ok;
+  terminal.err("nothing could be judged: no file held a checkpoint of these logs");
+  return EXIT.failed;
+}

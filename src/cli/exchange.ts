@@ -1,0 +1,33 @@
+import { callPeer } from "../gossip/caller.ts";
+import { parseAddress } from "../world/address.ts";
+import { type Command, readOptions } from "./command.ts";
+import { GOSSIP_HELP, GOSSIP_OPTIONS, startMonitor } from "./gossip_options.ts";
+import { exitCodeOf } from "./reporting.ts";
+
+/** `hearsay exchange`: one exchange with one peer. */
+export const exchange: Command = {
+  name: "exchange",
+  summary: "compare checkpoints with one peer, once",
+  help: `hearsay exchange HOST:PORT --log LOG… [--have FILE…] [--key FILE] [--incidents DIR]
+
+Sends the latest checkpoint of every log to a peer that listens, and judges its answers. Ends with
+0 if nothing contradicts, 1 if a log was shown to have signed two roots, 3 if the peer could not be
+reached or answered wrongly.
+
+${GOSSIP_HELP}
+
+Example:
+  hearsay exchange peer.example.com:9900 --log "$LOG" --have checkpoint.txt --key monitor.key
+`,
+  async run(args, { world, terminal }) {
+    const options = readOptions(args, { ...GOSSIP_OPTIONS, operands: ["HOST:PORT"] });
+    const address = parseAddress(options.operands[0]!);
+    const { monitor, tally } = await startMonitor({ world, terminal, options });
+    try {
+      await callPeer({ party: monitor.party, address });
+    } finally {
+      await monitor.close();
+    }
+    return exitCodeOf(tally);
+  },
+};

@@ -1,0 +1,84 @@
+/** What `listen` and `exchange` share: their options, and the monitor made of them. */
+import { Monitor } from "../monitor/monitor.ts";
+import { readGathered } from "../sources/gathered.ts";
+import { quoted } from "../tlog/malformed.ts";
+import type { World } from "../world/world.ts";
+import { type Options, type OptionSpec, UsageError } from "./command.ts";
+import {
+  cannotRead,
+  DEFAULT_INCIDENTS,
+  openInput,
+  readKey,
+  requireLogs,
+  tornNotice,
+} from "./inputs.ts";
+import { monitorReport, type Tally } from "./reporting.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** The options both have. */
+export const GOSSIP_OPTIONS = {
+  values: ["key", "incidents"],
+  lists: ["log", "have"],
+  flags: ["json"],
+} satisfies OptionSpec;
+
+/** The lines of help on these options. */
+export const GOSSIP_HELP =
+  `  --log LOG        a log to compare: a vkey, or "VKEY ORIGIN" where they differ (repeatable)
+  --have FILE      checkpoints this side has been shown: a signed note, raw frames, or JSON
+                   lines as for 'hearsay detect' (repeatable)
+  --key FILE       private key of 'hearsay keygen'; without it a conflict is shown, not recorded
+  --incidents DIR  where conflicts are recorded (default incidents)
+  --json           one JSON object a line`;
+
+/**
+ * Starts the monitor the options describe, with what it has been shown.
+ * @throws UsageError, MalformedError, WorldError, JournalLocked, JournalDamaged
+ */
+export async function startMonitor(
+  { world, terminal, options }: { world: World; terminal: Terminal; options: Options },
+): Promise<{ monitor: Monitor; tally: Tally }> {
+  const logs = requireLogs(options.list("log"));
+  const folder = options.value("incidents") ?? DEFAULT_INCIDENTS;
+  const keyFile = options.value("key");
+  const signer = keyFile === undefined ? undefined : await readKey(world, keyFile);
+  const report = monitorReport({
+    terminal,
+    json: options.flag("json"),
+    folder,
+    severalLogs: logs.length > 1,
+  });
+  const identity = signer && { signer, folder };
+  const monitor = await Monitor.start({ world, logs, identity, report });
+  try {
+    if (monitor.tornFile !== undefined) terminal.err(tornNotice(monitor.tornFile));
+    if (signer === undefined) {
+      terminal.err("no --key: a conflict is shown here, but neither signed nor recorded");
+    }
+    for (const path of options.list("have")) await addFile({ monitor, world, path });
+    return { monitor, tally: report.tally };
+  } catch (error) {
+    await monitor.close();
+    throw error;
+  }
+}
+
+async function addFile(
+  { monitor, world, path }: { monitor: Monitor; world: World; path: string },
+): Promise<void> {
+  const file = await openInput(world, path);
+  try {
+    const { logs } = monitor.view;
+    for await (const found of readGathered({ file, name: path, logs })) {
+      if (found.kind === "proof") continue;
+      if (found.kind === "rejected") {
+        throw new UsageError(`--have ${quoted(found.where)}: ${found.detail}`);
+      }
+      for (const checkpoint of found.checkpoints) await monitor.addLocal(checkpoint, found.source);
+    }
+  } catch (error) {
+    throw cannotRead(path, error);
+  } finally {
+    file.close();
+  }
+}

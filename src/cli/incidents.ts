@@ -1,0 +1,125 @@
+import { formatRecord } from "../evidence/record.ts";
+import { type JsonObject } from "../evidence/json.ts";
+import { verifyConflict } from "../evidence/verify.ts";
+import { readIncidents, recordOf } from "../store/incidents.ts";
+import { type Entry } from "../store/journal.ts";
+import { printable, quoted } from "../tlog/malformed.ts";
+import type { World } from "../world/world.ts";
+import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./command.ts";
+import { DEFAULT_INCIDENTS } from "./inputs.ts";
+import { describeConflict } from "./reporting.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** `hearsay incidents`: reads the incident journal. */
+export const incidents: Command = {
+  name: "incidents",
+  summary: "list, show or check the incidents recorded here",
+  help: `hearsay incidents list | show ID | check   [--incidents DIR] [--json]
+
+  list     one line for every incident
+  show ID  one conflict record, for people; ID is its number, or the start of its evidence_id
+  check    walks the hash chain and judges every record again; 0 if all is as it was written
+
+Ends with 3 if the journal is damaged or a record in it does not hold.
+
+  --incidents DIR  the folder of the journal (default incidents)
+  --json           records as JSON, ready to hand on
+
+Example:
+  hearsay incidents show 1 --json > conflict.json
+`,
+  async run(args, { world, terminal }) {
+    const options = readOptions(args, {
+      values: ["incidents"],
+      flags: ["json"],
+      operands: ["list|show|check", "ID"],
+      leastOperands: 1,
+    });
+    const [what, id] = options.operands;
+    const folder = options.value("incidents") ?? DEFAULT_INCIDENTS;
+    const tools = { world, terminal, folder, json: options.flag("json") };
+    if (what === "show" && id !== undefined) return await show(id, tools);
+    if (id === undefined && what === "list") return await list(tools);
+    if (id === undefined && what === "check") return await check(tools);
+    throw new UsageError(
+      `expected list, show ID or check; came: ${options.operands.map(quoted).join(" ")}`,
+    );
+  },
+};
+
+interface Tools {
+  world: World;
+  terminal: Terminal;
+  folder: string;
+  json: boolean;
+}
+
+/** The entries of the journal; a torn last line is told, and left where it is. */
+async function* entries({ world, terminal, folder }: Tools): AsyncGenerator<Entry, void> {
+  for await (const item of readIncidents({ files: world.files, folder })) {
+    if ("entry" in item) yield item.entry;
+    else {
+      terminal.err(
+        `line ${item.torn.number} has no end: it is being written now, or was torn by a crash; the ` +
+          "next program that writes the journal sets it aside",
+      );
+    }
+  }
+}
+
+async function list(tools: Tools): Promise<ExitCode> {
+  const { terminal, json, folder } = tools;
+  let count = 0;
+  for await (const entry of entries(tools)) {
+    count++;
+    const record = recordOf(entry, folder);
+    if (json) terminal.out(JSON.stringify(entry));
+    else terminal.out(`${entry.seq}  ${record.detected_at}  ${describeConflict(record)}`);
+  }
+  if (count === 0 && !json) terminal.out(`no incidents in ${printable(folder)}`);
+  return EXIT.ok;
+}
+
+async function show(id: string, tools: Tools): Promise<ExitCode> {
+  const { terminal, json, folder } = tools;
+  const isId = /^[0-9a-f]{8,64}$/.test(id);
+  for await (const entry of entries(tools)) {
+    const record = recordOf(entry, folder);
+    const isIt = String(entry.seq) === id || (isId && record.evidence_id.startsWith(id));
+    if (!isIt) continue;
+    if (json) terminal.out(formatRecord(record));
+    else {
+      terminal.out(JSON.stringify(record, null, 2));
+      terminal.err(
+        "Hand this on with --json; anyone can check it with 'hearsay verify FILE --log LOG'.",
+      );
+    }
+    return EXIT.ok;
+  }
+  throw new UsageError(
+    `there is no incident ${quoted(id)} in ${quoted(folder)}; expected a number, or at least 8 ` +
+      "digits of an evidence_id",
+  );
+}
+
+async function check(tools: Tools): Promise<ExitCode> {
+  const { terminal, json } = tools;
+  let count = 0;
+  let unsound = 0;
+  let last: Entry | undefined;
+  for await (const entry of entries(tools)) {
+    const { outcome, checks } = verifyConflict({ input: entry.record as JsonObject });
+    count++;
+    last = entry;
+    if (outcome === "holds") continue;
+    unsound++;
+    const why = checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);
+    terminal.err(`incident ${entry.seq} ${outcome}: ${printable(why.join("; "))}`);
+  }
+  if (json) terminal.out(JSON.stringify({ entries: count, unsound, hash: last?.hash ?? null }));
+  else {
+    const chain = last === undefined ? "" : `; the last hash is ${last.hash}`;
+    terminal.out(`${count} incidents, the chain is whole${chain}; ${unsound} do not hold`);
+  }
+  return unsound > 0 ? EXIT.failed : EXIT.ok;
+}

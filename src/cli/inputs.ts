@@ -1,0 +1,88 @@
+/** Reads what commands are given: logs, keys, files. */
+import { textOf } from "../tlog/encoding.ts";
+import { type Log, parseLogs } from "../tlog/log.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { readFully } from "../world/reading.ts";
+import { loadSigner, type Signer } from "../world/signer.ts";
+import { type OpenFile, type World, WorldError } from "../world/world.ts";
+import { UsageError } from "./command.ts";
+
+/** Where incidents are kept unless told otherwise. */
+export const DEFAULT_INCIDENTS = "incidents";
+
+/** What a person is told when an incident journal was found torn. */
+export function tornNotice(tornFile: string): string {
+  return `the last line of the incident journal was torn by a crash; it was set aside in ${tornFile}`;
+}
+
+/** Longest private key file read. */
+const MAX_KEY_BYTES = 4_096;
+
+/**
+ * The logs of `--log`.
+ * @throws UsageError if there is none, MalformedError if one is wrong
+ */
+export function requireLogs(notations: readonly string[]): Log[] {
+  if (notations.length === 0) {
+    throw new UsageError('expected at least one --log LOG: a vkey, or "VKEY ORIGIN"');
+  }
+  return parseLogs(notations);
+}
+
+/**
+ * Opens a file named on the command line.
+ * @throws UsageError if there is no such file, WorldError if it cannot be read
+ */
+export async function openInput(world: World, path: string): Promise<OpenFile> {
+  try {
+    return await world.files.open(path, "read");
+  } catch (error) {
+    if (error instanceof WorldError && error.kind === "not found") {
+      throw new UsageError(`there is no file ${quoted(path)}`);
+    }
+    throw cannotRead(path, error);
+  }
+}
+
+/**
+ * Reads a whole small file named on the command line.
+ * @throws UsageError if there is no such file, MalformedError if it is longer than `maxBytes`
+ */
+export async function readInput(
+  { world, path, maxBytes }: { world: World; path: string; maxBytes: number },
+): Promise<Uint8Array> {
+  const file = await openInput(world, path);
+  try {
+    const buffer = new Uint8Array(maxBytes + 1);
+    const filled = await readFully(file, buffer, 0);
+    if (filled > maxBytes) {
+      throw new MalformedError(`${quoted(path)} is too long: expected at most ${maxBytes} bytes`);
+    }
+    return buffer.subarray(0, filled);
+  } catch (error) {
+    throw cannotRead(path, error);
+  } finally {
+    file.close();
+  }
+}
+
+/** A WorldError with the path that its message lacks; other errors as they are. */
+export function cannotRead(path: string, error: unknown): unknown {
+  return error instanceof WorldError
+    ? new WorldError(error.kind, `cannot read ${quoted(path)}: ${error.message}`)
+    : error;
+}
+
+/**
+ * Loads the private key of `--key`.
+ * @throws UsageError, MalformedError naming the file
+ */
+export async function readKey(world: World, path: string): Promise<Signer> {
+  const bytes = await readInput({ world, path, maxBytes: MAX_KEY_BYTES });
+  try {
+    return await loadSigner({ signing: world.signing, privateKey: textOf(bytes) });
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new MalformedError(`${quoted(path)}: ${error.message}`);
+  }
+}

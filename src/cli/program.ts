@@ -1,0 +1,90 @@
+import { JournalDamaged, JournalLocked } from "../store/journal.ts";
+import { ExchangeFailed } from "../gossip/caller.ts";
+import { IncidentNotWritten } from "../monitor/monitor.ts";
+import { DurabilityLost } from "../store/durable.ts";
+import { printable, quoted } from "../tlog/malformed.ts";
+import { type World, WorldError } from "../world/world.ts";
+import { type Command, EXIT, type ExitCode, isUsageFault } from "./command.ts";
+import { demo } from "./demo.ts";
+import { detect } from "./detect.ts";
+import { exchange } from "./exchange.ts";
+import { incidents } from "./incidents.ts";
+import { keygen } from "./keygen.ts";
+import { listen } from "./listen.ts";
+import type { Terminal } from "./terminal.ts";
+import { verify } from "./verify.ts";
+
+const COMMANDS: readonly Command[] = [
+  demo,
+  keygen,
+  listen,
+  exchange,
+  detect,
+  verify,
+  incidents,
+];
+
+const HELP =
+  `Hearsay turns gossip into evidence: it tells whether a transparency log tells everyone the same
+story, and keeps a signed record, which anyone can check, when it does not.
+
+${COMMANDS.map(({ name, summary }) => `  hearsay ${name.padEnd(10)} ${summary}`).join("\n")}
+
+'hearsay COMMAND --help' tells more, with an example. Begin with 'hearsay demo'.
+
+A LOG is the log's vkey, or "VKEY ORIGIN" where its origin is not the key's name.
+Exit codes: 0 nothing wrong, 1 misbehaviour proven, 2 wrong usage or configuration, 3 could not do
+the work (network, disk). For verify: 0 the evidence holds, 1 it does not.
+`;
+
+/** What keeps a command from its work although the command line is right. */
+const FAILURES = [
+  WorldError,
+  ExchangeFailed,
+  IncidentNotWritten,
+  DurabilityLost,
+  JournalDamaged,
+  JournalLocked,
+];
+
+/** Runs the program on a command line; every error ends as a line for a person and an exit code. */
+export async function runProgram(
+  args: readonly string[],
+  tools: { world: World; terminal: Terminal },
+): Promise<ExitCode> {
+  const { terminal } = tools;
+  const [name, ...rest] = args;
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") {
+    const print = name === undefined ? terminal.err : terminal.out;
+    print(HELP.trimEnd());
+    return name === undefined ? EXIT.usage : EXIT.ok;
+  }
+  const command = COMMANDS.find((command) => command.name === name);
+  if (command === undefined) {
+    const names = COMMANDS.map(({ name }) => name).join(", ");
+    terminal.err(`hearsay: there is no command ${quoted(name)}; there are: ${names}`);
+    return EXIT.usage;
+  }
+  if (rest.includes("--help") || rest.includes("-h")) {
+    terminal.out(command.help.trimEnd());
+    return EXIT.ok;
+  }
+  try {
+    return await command.run(rest, tools);
+  } catch (error) {
+    terminal.progress("");
+    if (isUsageFault(error)) {
+      terminal.err(`hearsay ${name}: ${error.message}`);
+      terminal.err(`'hearsay ${name} --help' tells how it is used`);
+      return EXIT.usage;
+    }
+    if (FAILURES.some((type) => error instanceof type)) {
+      terminal.err(`hearsay ${name}: ${printable((error as Error).message)}`);
+      return EXIT.failed;
+    }
+    // Never let an error of our own end with 1, which says that a log has misbehaved.
+    terminal.err(`hearsay ${name}: a fault in Hearsay itself, please report it`);
+    terminal.err(error instanceof Error ? error.stack ?? error.message : String(error));
+    return EXIT.failed;
+  }
+}

@@ -1,0 +1,140 @@
+/** The words in which commands tell what was heard and what was found. */
+import { join } from "@std/path/join";
+import { type ConflictRecord, formatRecord } from "../evidence/record.ts";
+import type { Heard } from "../gossip/view.ts";
+import type { IncidentNews, MonitorReport } from "../monitor/monitor.ts";
+import { JOURNAL_FILE } from "../store/journal.ts";
+import { describeLog, type Log } from "../tlog/log.ts";
+import { printable } from "../tlog/malformed.ts";
+import { EXIT, type ExitCode } from "./command.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What a frame says, in one line. `several` adds which log, where more than one is followed. */
+export function describeHeard(heard: Heard, several: boolean): string {
+  const named = (log: Log): string => several ? ` (${describeLog(log)})` : "";
+  switch (heard.verdict) {
+    case "matches":
+      return `received checkpoint size=${heard.checkpoint.treeSize} — matches local checkpoint` +
+        named(heard.checkpoint.log);
+    case "pending": {
+      const local = heard.localSize === undefined ? "none" : `size=${heard.localSize}`;
+      return `received checkpoint size=${heard.checkpoint.treeSize} — no local checkpoint of this ` +
+        `size to compare with, local: ${local}${named(heard.checkpoint.log)}`;
+    }
+    case "inconsistent":
+      return `received checkpoint size=${heard.checkpoint.treeSize} — INCONSISTENT: the log signed ` +
+        `another root at this size, seen from ${printable(heard.other.source)}` +
+        named(heard.checkpoint.log);
+    case "nothing":
+      return "received no checkpoint — the other end has seen nothing of this log";
+    case "refused":
+      return `refused ${printable(heard.detail)}`;
+  }
+}
+
+/** A conflict in one line: what was signed, twice, and who showed it. */
+export function describeConflict(record: ConflictRecord): string {
+  const { kind, log, checkpoint_a: a, checkpoint_b: b } = record;
+  const half = ({ size, root }: typeof a, source: string): string =>
+    `size=${size} root=${root} (${printable(source)})`;
+  return `${kind} conflict of ${printable(log.origin)}: ${half(a, record.source_a)} and ${
+    half(b, record.source_b)
+  } evidence_id=${record.evidence_id}`;
+}
+
+/** What became of a conflict, in a line or, where the evidence is nowhere else, with the record. */
+export function describeNews(news: IncidentNews, folder: string): string[] {
+  const { record } = news;
+  const found = describeConflict(record);
+  const journal = join(folder, JOURNAL_FILE);
+  switch (news.outcome) {
+    case "recorded":
+      return [`recorded as incident ${news.seq} in ${journal}: ${found}`];
+    case "known":
+      return [`already incident ${news.seq} in ${journal}: ${found}`];
+    case "unrecorded":
+      return [
+        `NOT SIGNED AND NOT RECORDED, for want of --key: ${found}`,
+        `the evidence, for you to save: ${formatRecord(record)}`,
+      ];
+    case "refused": {
+      const failed = news.judgement.checks.filter(({ ok }) => !ok);
+      const why = failed.map(({ name, detail }) => `${name}: ${detail}`).join("; ");
+      const word = news.judgement.outcome === "disputed" ? "DISPUTED" : "REFUSED";
+      return [
+        `${word} by this program's own judgement and not recorded (${printable(why)}): ${found}`,
+        `what it is about, for you to save: ${formatRecord(record)}`,
+      ];
+    }
+    case "not written":
+      return [
+        `NOT WRITTEN to ${journal}: ${news.error.message}; it is tried again with every exchange ` +
+        `until this program ends: ${found}`,
+        `the evidence, for you to save: ${formatRecord(record)}`,
+      ];
+  }
+}
+
+/** Counts what decides the exit code of `listen` and `exchange`. */
+export interface Tally {
+  /** Conflicts that are proven: recorded, known or printed for want of a key. */
+  proven: number;
+  /** Conflicts that this program could not write or would not vouch for. */
+  withheld: number;
+}
+
+/** The exit code after such a tally: what could not be done counts before what was proven. */
+export function exitCodeOf({ proven, withheld }: Tally): ExitCode {
+  return withheld > 0 ? EXIT.failed : proven > 0 ? EXIT.proven : EXIT.ok;
+}
+
+/**
+ * Tells a person, or with `json` a machine, what a monitor hears and finds: `[Gossip]` and
+ * `[Incident]` lines, or one JSON object a line with an `event`.
+ */
+export function monitorReport(
+  { terminal, json, folder, severalLogs }: {
+    terminal: Terminal;
+    json: boolean;
+    folder: string;
+    severalLogs: boolean;
+  },
+): MonitorReport & { tally: Tally } {
+  const tally: Tally = { proven: 0, withheld: 0 };
+  const emit = (event: Record<string, unknown>): void => terminal.out(JSON.stringify(event));
+  return {
+    tally,
+    heard(heard, source) {
+      if (heard.verdict === "inconsistent") tally.proven++;
+      if (json) return emit({ event: "heard", source, ...heardForMachines(heard) });
+      const text = describeHeard(heard, severalLogs);
+      const style = heard.verdict === "matches"
+        ? "green"
+        : heard.verdict === "inconsistent" || heard.verdict === "refused"
+        ? "red"
+        : "yellow";
+      terminal.out(`${terminal.paint("dim", "[Gossip]")} ${terminal.paint(style, text)}`);
+    },
+    broken(reason, source) {
+      if (json) return emit({ event: "broken", source, reason });
+      terminal.err(`[Gossip] exchange with ${source} ended early — ${printable(reason)}`);
+    },
+    incident(news) {
+      if (news.outcome === "not written" || news.outcome === "refused") tally.withheld++;
+      else tally.proven++;
+      if (json) {
+        const seq = "seq" in news ? { seq: news.seq } : {};
+        return emit({ event: "incident", outcome: news.outcome, ...seq, record: news.record });
+      }
+      for (const line of describeNews(news, folder)) {
+        terminal.out(terminal.paint("red", `[Incident] ${line}`));
+      }
+    },
+  };
+}
+
+function heardForMachines(heard: Heard): Record<string, unknown> {
+  if (!("checkpoint" in heard)) return heard;
+  const { log, treeSize } = heard.checkpoint;
+  return { verdict: heard.verdict, origin: log.origin, vkey: log.vkey.text, size: `${treeSize}` };
+}

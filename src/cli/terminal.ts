@@ -1,0 +1,76 @@
+import { bold, cyan, dim, green, red, setColorEnabled, yellow } from "@std/fmt/colors";
+
+const STYLES = { bold, dim, red, green, yellow, cyan };
+
+/** A way to set text off for a person; without effect where nobody looks. */
+export type Style = keyof typeof STYLES;
+
+/** Where a command prints, and how it hears that it should stop. */
+export interface Terminal {
+  /** Prints one line of what was asked for. */
+  out(line: string): void;
+  /** Prints one line about the work itself. */
+  err(line: string): void;
+  /** Shows how far long work has come, on a terminal only; an empty text takes it away. */
+  progress(text: string): void;
+  /** The text in this style, where standard output is a terminal and NO_COLOR is not set. */
+  paint(style: Style, text: string): string;
+  /** Calls `stop` once when the process is asked to end (SIGINT, SIGTERM). */
+  onStop(stop: () => void): void;
+  /** Lets go of what `onStop` holds. */
+  release(): void;
+}
+
+/** The terminal, or the pipes, this process was started with. */
+export function processTerminal(): Terminal {
+  const encoder = new TextEncoder();
+  const colored = Deno.stdout.isTerminal() && !Deno.noColor;
+  const interactive = Deno.stderr.isTerminal();
+  setColorEnabled(colored);
+  let shown = false;
+  const broken = new Set<typeof Deno.stdout>();
+  function write(stream: typeof Deno.stdout, text: string): void {
+    const bytes = encoder.encode(text);
+    try {
+      for (let at = 0; at < bytes.length && !broken.has(stream);) {
+        at += stream.writeSync(bytes.subarray(at));
+      }
+    } catch (error) {
+      // Whoever read our output has gone, as `head` does; the exit code still tells the result.
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      broken.add(stream);
+    }
+  }
+  const clear = (): void => {
+    if (shown) write(Deno.stderr, "\r\x1b[K");
+    shown = false;
+  };
+  const handlers: (() => void)[] = [];
+  const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];
+  return {
+    out(line) {
+      clear();
+      write(Deno.stdout, line + "\n");
+    },
+    err(line) {
+      clear();
+      write(Deno.stderr, line + "\n");
+    },
+    progress(text) {
+      if (!interactive) return;
+      clear();
+      if (text !== "") write(Deno.stderr, text.slice(0, Deno.consoleSize().columns - 1));
+      shown = text !== "";
+    },
+    paint: (style, text) => colored ? STYLES[style](text) : text,
+    onStop(stop) {
+      handlers.push(stop);
+      for (const signal of signals) Deno.addSignalListener(signal, stop);
+    },
+    release() {
+      for (const stop of handlers.splice(0)) {
+        for (const signal of signals) Deno.removeSignalListener(signal, stop);
+      }
+    },
+  };
+}

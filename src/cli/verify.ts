@@ -1,0 +1,215 @@
+import type { JsonObject } from "../evidence/json.ts";
+import { parseExactJson } from "../evidence/json.ts";
+import { type Judgement, verifyConflict } from "../evidence/verify.ts";
+import { FIRST_PREV_HASH, MAX_ENTRY_BYTES, parseEntry } from "../store/journal.ts";
+import { textOf } from "../tlog/encoding.ts";
+import { type Log, parseLog } from "../tlog/log.ts";
+import { MalformedError, printable } from "../tlog/malformed.ts";
+import { parseVkey, type Vkey } from "../tlog/vkey.ts";
+import { type Line, readFully, readLines } from "../world/reading.ts";
+import type { OpenFile } from "../world/world.ts";
+import { type Command, EXIT, readOptions } from "./command.ts";
+import { cannotRead, openInput } from "./inputs.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** `hearsay verify`: the stranger's check of evidence, offline. */
+export const verify: Command = {
+  name: "verify",
+  summary: "check a conflict record, or a whole journal of them, offline",
+  help: `hearsay verify FILE [--log LOG] [--detector VKEY] [--json]
+
+Judges a conflict record, a journal entry, or a whole incident journal, trusting nothing in it: both
+signatures of the log are checked by two implementations, the proof is followed, every id and hash
+is computed again. Needs no network. Ends with 0 if the evidence holds, 1 if it does not.
+
+What is proven is that two statements carry one key's signature. Whether it was an attack or a
+mistake is for people to find out.
+
+  --log LOG        the log you have in mind, in the notation of the other commands; without it the
+                   key is the one that stands in the file
+  --detector VKEY  the monitor that must have signed the record
+  --json           one JSON object a record
+
+Example:
+  hearsay verify incidents/journal.jsonl --log "$LOG"
+`,
+  async run(args, { world, terminal }) {
+    const options = readOptions(args, {
+      values: ["log", "detector"],
+      flags: ["json"],
+      operands: ["FILE"],
+    });
+    const [path] = options.operands as [string];
+    const logNotation = options.value("log");
+    const detectorText = options.value("detector");
+    const wanted = {
+      log: logNotation === undefined ? undefined : parseLog(logNotation),
+      detector: detectorText === undefined ? undefined : parseVkey(detectorText),
+    };
+    const json = options.flag("json");
+    const file = await openInput(world, path);
+    let judged: JudgedItem[];
+    try {
+      judged = await judgeFile(file, wanted);
+    } catch (error) {
+      throw cannotRead(path, error);
+    } finally {
+      file.close();
+    }
+    for (const item of judged) {
+      if (json) terminal.out(JSON.stringify(forMachines(item)));
+      else printItem(terminal, item, wanted.log);
+    }
+    const holds = judged.length > 0 && judged.every(isSound);
+    if (!json) printVerdict(terminal, { judged, holds, path });
+    return holds ? EXIT.ok : EXIT.proven;
+  },
+};
+
+/** One record of the file and how it was judged; `chain` is what is wrong with the journal around it. */
+interface JudgedItem {
+  readonly where: string;
+  readonly judgement?: Judgement;
+  readonly fault?: string;
+}
+
+function isSound({ judgement, fault }: JudgedItem): boolean {
+  return judgement?.outcome === "holds" && fault === undefined;
+}
+
+interface Wanted {
+  log: Log | undefined;
+  detector: Vkey | undefined;
+}
+
+/** A file is one JSON object (spread over lines or not), or one object a line. */
+async function judgeFile(file: OpenFile, wanted: Wanted): Promise<JudgedItem[]> {
+  const lines = readLines(file, MAX_ENTRY_BYTES);
+  const whole = await readSingleObject(file);
+  if (whole !== undefined) return [judgeObject(whole, { where: "record", wanted })];
+  const judged: JudgedItem[] = [];
+  let before: { seq: number; hash: string } | undefined;
+  for await (const line of lines) {
+    const where = `line ${line.number}`;
+    const object = readObject(line);
+    if (typeof object === "string") {
+      judged.push({ where, fault: object });
+      before = undefined;
+      continue;
+    }
+    const isFirst = line.number === 1;
+    const fault = chainFault(object, { before, isFirst });
+    const item = judgeObject(object, { where, wanted });
+    judged.push({ ...item, ...(item.fault ?? fault ? { fault: item.fault ?? fault! } : {}) });
+    before = isEntry(object) ? object as unknown as typeof before : undefined;
+  }
+  return judged;
+}
+
+/** The file as one object, where it is no longer than an entry may be; else nothing. */
+async function readSingleObject(file: OpenFile): Promise<JsonObject | undefined> {
+  const bytes = new Uint8Array(MAX_ENTRY_BYTES + 1);
+  const filled = await readFully(file, bytes, 0);
+  if (filled > MAX_ENTRY_BYTES) return undefined;
+  try {
+    return parseExactJson(textOf(bytes.subarray(0, filled)));
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined;
+    throw error;
+  }
+}
+
+function readObject({ bytes, tooLong, complete }: Line): JsonObject | string {
+  if (tooLong) return `longer than ${MAX_ENTRY_BYTES} bytes`;
+  try {
+    return parseExactJson(textOf(bytes));
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    const torn = complete ? "" : "; it ends without a newline, as after a crash in mid-write";
+    return error.message + torn;
+  }
+}
+
+function isEntry(object: JsonObject): boolean {
+  return Object.hasOwn(object, "record");
+}
+
+/** What is wrong with how an entry follows on the one before it, if anything. */
+function chainFault(
+  object: JsonObject,
+  { before, isFirst }: { before: { seq: number; hash: string } | undefined; isFirst: boolean },
+): string | undefined {
+  if (!isEntry(object)) return undefined;
+  const { seq, prev_hash } = object;
+  if (isFirst && seq === 1 && prev_hash !== FIRST_PREV_HASH) {
+    return `prev_hash of the first entry is not ${FIRST_PREV_HASH}`;
+  }
+  if (before === undefined) return undefined;
+  if (seq !== before.seq + 1) return `seq is ${seq}, expected ${before.seq + 1}`;
+  if (prev_hash !== before.hash) return "prev_hash is not the hash of the entry before";
+  return undefined;
+}
+
+function judgeObject(
+  object: JsonObject,
+  { where, wanted }: { where: string; wanted: Wanted },
+): JudgedItem {
+  if (!isEntry(object)) return { where, judgement: verifyConflict({ input: object, ...wanted }) };
+  try {
+    const entry = parseEntry(JSON.stringify(object));
+    const judgement = verifyConflict({ input: entry.record, ...wanted });
+    return { where: `entry ${entry.seq}`, judgement };
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return { where, fault: `journal entry: ${error.message}` };
+  }
+}
+
+function forMachines({ where, judgement, fault }: JudgedItem): Record<string, unknown> {
+  return {
+    where,
+    outcome: fault === undefined ? judgement!.outcome : "fails",
+    ...(fault !== undefined && { fault }),
+    ...(judgement !== undefined && {
+      evidence_id: judgement.record?.evidence_id ?? null,
+      signed: judgement.signed,
+      checks: judgement.checks,
+    }),
+  };
+}
+
+function printItem(terminal: Terminal, item: JudgedItem, log: Log | undefined): void {
+  const { where, judgement, fault } = item;
+  terminal.out(terminal.paint("bold", where));
+  if (fault !== undefined) terminal.out(`  ${terminal.paint("red", "✗")} ${printable(fault)}`);
+  for (const { name, ok, detail } of judgement?.checks ?? []) {
+    const mark = ok ? terminal.paint("green", "✓") : terminal.paint("red", "✗");
+    terminal.out(`  ${mark} ${name.padEnd(14)} ${printable(detail)}`);
+  }
+  if (log === undefined && judgement?.log !== undefined) {
+    terminal.out(
+      terminal.paint(
+        "yellow",
+        "  ! The log's key came from the file itself. Give the key you trust with --log.",
+      ),
+    );
+  }
+}
+
+function printVerdict(
+  terminal: Terminal,
+  { judged, holds, path }: { judged: readonly JudgedItem[]; holds: boolean; path: string },
+): void {
+  const sound = judged.filter(isSound).length;
+  const records = judged.length === 1 ? "1 record" : `${judged.length} records`;
+  if (judged.length === 0) {
+    terminal.out(`${printable(path)} holds no record`);
+  } else if (holds) {
+    terminal.out(terminal.paint("green", `The evidence holds (${records}).`));
+  } else {
+    const word = judged.some(({ judgement }) => judgement?.outcome === "disputed")
+      ? "is disputed"
+      : "does not hold";
+    terminal.out(terminal.paint("red", `The evidence ${word} (${sound} of ${records} hold).`));
+  }
+}

@@ -1,0 +1,245 @@
+import { equals } from "@std/bytes/equals";
+import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { parseTreeSize, strictBase64 } from "../tlog/encoding.ts";
+import { describeLog, type Log, parseLog } from "../tlog/log.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { loadVerifier, type Note, parseNote, verifyNote } from "../tlog/note.ts";
+import { verifyConsistency } from "../tlog/proof.ts";
+import { formatKeyId, parseVkey, type Vkey } from "../tlog/vkey.ts";
+import { evidenceId } from "./conflict.ts";
+import type { JsonObject } from "./json.ts";
+import {
+  type ConflictRecord,
+  parseRecord,
+  type RecordedCheckpoint,
+  signedBytes,
+} from "./record.ts";
+import { secondOpinion } from "./second_opinion.ts";
+
+/** What is checked in a record, in this order. */
+export type CheckName =
+  | "format"
+  | "log"
+  | "checkpoint_a"
+  | "checkpoint_b"
+  | "contradiction"
+  | "evidence_id"
+  | "second opinion"
+  | "detector";
+
+/** One check and how it went: a sentence for a person either way. */
+export interface Check {
+  readonly name: CheckName;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** The judgement over one conflict record. */
+export interface Judgement {
+  /**
+   * `holds`: everything in the record is true. `fails`: something is not; see the checks.
+   * `disputed`: two implementations of Ed25519 differ on a signature, so it convinces nobody.
+   */
+  readonly outcome: "holds" | "fails" | "disputed";
+  /** Checks made; those that depend on a failed one are not made. */
+  readonly checks: readonly Check[];
+  /** The record, if it could be read at all. */
+  readonly record?: ConflictRecord;
+  /** The log it convicts, if its key could be read. */
+  readonly log?: Log;
+  /** Whether a detector has signed it, and rightly. */
+  readonly signed: boolean;
+}
+
+/**
+ * Judges a conflict record, trusting nothing in it: ids are recomputed, notes read again, both
+ * signatures of the log verified twice (by the platform and by an independent implementation), the
+ * proof followed, the detector's signature checked.
+ * @param input the record's JSON text, or the object parsed from it
+ * @param log the log the reader has in mind; without it the key is the one the record names
+ * @param detector the detector the reader trusts; without it any, or none
+ */
+export function verifyConflict(
+  { input, log, detector }: {
+    input: string | JsonObject;
+    log?: Log | undefined;
+    detector?: Vkey | undefined;
+  },
+): Judgement {
+  const checks: Check[] = [];
+  let disputed = false;
+  /** Notes how a check went; its result, or nothing if it failed. */
+  function check<T>(name: CheckName, run: () => { detail: string; result: T }): T | undefined {
+    try {
+      const { detail, result } = run();
+      checks.push({ name, ok: true, detail });
+      return result;
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      checks.push({ name, ok: false, detail: error.message });
+      return undefined;
+    }
+  }
+
+  const record = check("format", () => {
+    const result = parseRecord(input);
+    return { result, detail: `a record of version ${result.version}` };
+  });
+  if (record === undefined) return { outcome: "fails", checks, signed: false };
+
+  const ownLog = check("log", () => readLog(record, log));
+  if (ownLog !== undefined) {
+    const a = check("checkpoint_a", () => readCheckpoint(record.checkpoint_a, ownLog));
+    const b = check("checkpoint_b", () => readCheckpoint(record.checkpoint_b, ownLog));
+    if (a !== undefined && b !== undefined) {
+      check("contradiction", () => readContradiction({ record, a, b }));
+      check("evidence_id", () => readEvidenceId({ record, log: ownLog, heads: [a, b] }));
+    }
+    const notes = [record.checkpoint_a, record.checkpoint_b];
+    disputed = check("second opinion", () => askAgain(ownLog, notes)) === undefined;
+  }
+  const signer = check("detector", () => readDetector(record, detector));
+  return {
+    outcome: disputed ? "disputed" : checks.every(({ ok }) => ok) ? "holds" : "fails",
+    checks,
+    record,
+    ...(ownLog !== undefined && { log: ownLog }),
+    signed: signer?.signed ?? false,
+  };
+}
+
+type Outcome<T> = { detail: string; result: T };
+
+function readLog(record: ConflictRecord, wanted: Log | undefined): Outcome<Log> {
+  const { origin, vkey } = record.log;
+  const result = parseLog(`${vkey} ${origin}`);
+  if (wanted !== undefined && wanted.id !== result.id) {
+    throw new MalformedError(
+      `the record is about ${describeLog(result)}, not about ${describeLog(wanted)}`,
+    );
+  }
+  return { result, detail: `${describeLog(result)}, a sound Ed25519 key` };
+}
+
+function readCheckpoint(recorded: RecordedCheckpoint, log: Log): Outcome<VerifiedCheckpoint> {
+  const opened = openCheckpoint({ note: recorded.note, logs: [log] });
+  if ("refused" in opened) throw new MalformedError(opened.detail);
+  const result = opened[0]!;
+  const size = parseTreeSize(recorded.size);
+  if (size !== result.treeSize || !equals(strictBase64(recorded.root), result.rootHash)) {
+    throw new MalformedError(
+      `size ${quoted(recorded.size)} and root ${quoted(recorded.root)} beside the note are not ` +
+        "those of the note",
+    );
+  }
+  return { result, detail: `size ${size}, root ${recorded.root}, signed by the log` };
+}
+
+function readContradiction(
+  { record, a, b }: { record: ConflictRecord; a: VerifiedCheckpoint; b: VerifiedCheckpoint },
+): Outcome<true> {
+  if (equals(a.rootHash, b.rootHash)) {
+    throw new MalformedError("both checkpoints have the same root: two equal roots never conflict");
+  }
+  if (record.consistency === undefined) {
+    if (a.treeSize !== b.treeSize) {
+      throw new MalformedError(
+        `sizes are ${a.treeSize} and ${b.treeSize}, expected one size in a same_size record`,
+      );
+    }
+    return { result: true, detail: `two different roots of size ${a.treeSize}` };
+  }
+  const [older, newer] = a.treeSize < b.treeSize ? [a, b] : [b, a];
+  if (older.treeSize === 0n || older.treeSize === newer.treeSize) {
+    throw new MalformedError(
+      `sizes are ${a.treeSize} and ${b.treeSize}, expected two sizes above 0 in a cross_size record`,
+    );
+  }
+  const impliedRoot = strictBase64(record.consistency.implied_root);
+  if (equals(impliedRoot, older.rootHash)) {
+    throw new MalformedError("the implied root is the one signed at the older size: no conflict");
+  }
+  const proof = record.consistency.proof.map(strictBase64);
+  const implied = { treeSize: older.treeSize, rootHash: impliedRoot };
+  if (!verifyConsistency({ older: implied, newer, proof })) {
+    throw new MalformedError(
+      `the proof does not lead from the implied root of size ${older.treeSize} to the root of ` +
+        `size ${newer.treeSize}: a failing proof convicts nobody`,
+    );
+  }
+  return {
+    result: true,
+    detail: `the tree of size ${newer.treeSize} has another root at size ${older.treeSize} than ` +
+      "the log signed there",
+  };
+}
+
+function readNote(note: string): Note | undefined {
+  try {
+    return parseNote(note);
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined;
+    throw error;
+  }
+}
+
+/** Asks both implementations about both notes; only where they differ is there a dispute. */
+function askAgain(log: Log, recorded: readonly RecordedCheckpoint[]): Outcome<true> {
+  for (const { note, size } of recorded) {
+    const parsed = readNote(note);
+    if (parsed === undefined) continue; // Refused as a checkpoint already.
+    const [ours, theirs] = [log, secondOpinion(log.vkey)].map((verifier) =>
+      "verified" in verifyNote({ note: parsed, verifiers: [verifier] })
+    );
+    if (ours !== theirs) {
+      throw new MalformedError(
+        `the signature on size ${quoted(size)} is ${theirs ? "accepted" : "refused"} by an ` +
+          `independent implementation and ${ours ? "accepted" : "refused"} by the platform's`,
+      );
+    }
+  }
+  return { result: true, detail: "an independent implementation says the same of both signatures" };
+}
+
+function readEvidenceId(
+  { record, log, heads }: {
+    record: ConflictRecord;
+    log: Log;
+    heads: readonly [VerifiedCheckpoint, VerifiedCheckpoint];
+  },
+): Outcome<true> {
+  const computed = evidenceId({ log, heads });
+  if (record.evidence_id !== computed) {
+    throw new MalformedError(
+      `evidence_id is ${quoted(record.evidence_id)}, computed ${computed}`,
+    );
+  }
+  return { result: true, detail: computed };
+}
+
+function readDetector(
+  record: ConflictRecord,
+  wanted: Vkey | undefined,
+): Outcome<{ signed: boolean }> {
+  if (record.evidence_signature === null) {
+    if (wanted !== undefined) {
+      throw new MalformedError(`no detector has signed the record, expected ${wanted.text}`);
+    }
+    return { result: { signed: false }, detail: "no detector has signed the record" };
+  }
+  const vkey = parseVkey(record.detector_vkey!);
+  if (vkey.name !== record.detector_id || formatKeyId(vkey.keyId) !== record.key_id) {
+    throw new MalformedError(
+      `detector_id ${quoted(record.detector_id!)} and key_id ${quoted(record.key_id!)} are not ` +
+        `those of ${vkey.text}`,
+    );
+  }
+  if (wanted !== undefined && wanted.text !== vkey.text) {
+    throw new MalformedError(`the detector is ${vkey.text}, expected ${wanted.text}`);
+  }
+  const signature = strictBase64(record.evidence_signature);
+  if (!loadVerifier(vkey).verifies({ message: signedBytes(record), signature })) {
+    throw new MalformedError(`the detector's signature does not verify under ${vkey.text}`);
+  }
+  return { result: { signed: true }, detail: `signed by ${vkey.text}` };
+}

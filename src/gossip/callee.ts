@@ -1,0 +1,179 @@
+import type { Conflict } from "../evidence/conflict.ts";
+import { FRAME_BYTES } from "../tlog/frame.ts";
+import type { Log } from "../tlog/log.ts";
+import { formatAddress } from "../world/address.ts";
+import { type Connection, type Listener, WorldError } from "../world/world.ts";
+import { addressKey, Allowance, ConnectionTable, type Place } from "./admission.ts";
+import { type ExchangeParty, SECOND_CARRIER_BIT } from "./exchange.ts";
+import type { Heard } from "./view.ts";
+
+/** Read and answered at a time: as many whole frames as fit 64 kB. */
+const CHUNK_BYTES = FRAME_BYTES * 630;
+
+/** The answering end of the exchange: serves everyone who connects. */
+export class Callee {
+  readonly #party: ExchangeParty;
+  readonly #listener: Listener;
+  readonly #allowance: Allowance;
+  readonly #table: ConnectionTable;
+  readonly #serving = new Set<Promise<void>>();
+  #closing = false;
+
+  constructor({ party, listener }: { party: ExchangeParty; listener: Listener }) {
+    this.#party = party;
+    this.#listener = listener;
+    this.#allowance = new Allowance({ clock: party.world.clock, limits: party.limits });
+    this.#table = new ConnectionTable(party.limits);
+  }
+
+  /** Connections being served now. */
+  get connections(): number {
+    return this.#table.size;
+  }
+
+  /** Serves until `close`; a connection that cannot be accepted does not end it. */
+  async run(): Promise<void> {
+    while (!this.#closing) {
+      let connection: Connection | undefined;
+      try {
+        connection = await this.#listener.accept();
+      } catch (error) {
+        if (!(error instanceof WorldError)) throw error;
+        const { acceptRetryMs } = this.#party.limits;
+        const where = formatAddress(this.#listener.address);
+        this.#party.report.broken(
+          `cannot accept a connection: ${error.message}; trying again in ${acceptRetryMs} ms`,
+          where,
+        );
+        await this.#pause(acceptRetryMs);
+        continue;
+      }
+      if (connection === undefined) break;
+      const served: Promise<void> = this.#admit(connection)
+        .finally(() => this.#serving.delete(served));
+      this.#serving.add(served);
+    }
+    await Promise.all(this.#serving);
+  }
+
+  /** Stops accepting and ends what is being served; `run` then returns. */
+  close(): void {
+    this.#closing = true;
+    this.#listener.close();
+    this.#table.closeAll();
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#party.world.clock.after(ms, resolve));
+  }
+
+  async #admit(connection: Connection): Promise<void> {
+    const { world: { clock }, limits, report } = this.#party;
+    const key = addressKey(connection.remote.hostname);
+    if (this.#closing || !this.#allowance.isOpen(key)) {
+      connection.close();
+      return;
+    }
+    const place: Place = { connection, key, heardAt: clock.monotonic(), closedBecause: undefined };
+    this.#table.add(place);
+    const { firstByteMs, exchangeMs } = limits;
+    const first = clock.after(
+      firstByteMs,
+      () => this.#table.close(place, `no byte came within ${firstByteMs} ms`),
+    );
+    const whole = clock.after(
+      exchangeMs,
+      () => this.#table.close(place, `the exchange was not finished within ${exchangeMs} ms`),
+    );
+    const source = formatAddress(connection.remote);
+    try {
+      const fault = await this.#serve(place, source, () => first.cancel());
+      if (fault !== undefined) report.broken(fault, source);
+    } catch (error) {
+      report.broken(place.closedBecause ?? (error as Error).message, source);
+    } finally {
+      first.cancel();
+      whole.cancel();
+      connection.close();
+      this.#table.remove(place);
+    }
+  }
+
+  /** Answers until the caller has finished; returns what was wrong with what it sent, if anything. */
+  async #serve(place: Place, source: string, onFirstByte: () => void): Promise<string | undefined> {
+    const { world: { clock }, limits } = this.#party;
+    const { connection, key } = place;
+    const buffer = new Uint8Array(CHUNK_BYTES);
+    const answers = new Uint8Array(CHUNK_BYTES);
+    const exchange = { source, named: new Set<Log>(), told: new Set<Heard>() };
+    let filled = 0;
+    let frames = 0;
+    for (;;) {
+      const count = await connection.read(buffer.subarray(filled));
+      if (count === undefined) break;
+      if (frames === 0 && filled === 0) {
+        onFirstByte();
+        if ((buffer[0]! & SECOND_CARRIER_BIT) !== 0) {
+          return "it speaks the second carrier, which this version does not";
+        }
+      }
+      place.heardAt = clock.monotonic();
+      filled += count;
+      const whole = Math.floor(filled / FRAME_BYTES);
+      if (whole === 0) continue;
+      frames += whole;
+      if (frames > limits.maxFramesPerExchange) {
+        return `more than ${limits.maxFramesPerExchange} frames came in one exchange`;
+      }
+      if (!this.#allowance.take(key, whole)) {
+        return `more than ${limits.framesPerSecondPerAddress} frames a second came from its address`;
+      }
+      const { answered, refused, conflicts, news } = this.#answer(buffer, answers, whole, exchange);
+      await this.#party.keep(conflicts);
+      for (const heard of news) this.#party.report.heard(heard, source);
+      if (answered > 0) await connection.write(answers.subarray(0, answered * FRAME_BYTES));
+      if (refused !== undefined) {
+        this.#allowance.charge(key);
+        return refused;
+      }
+      buffer.copyWithin(0, whole * FRAME_BYTES, filled);
+      filled -= whole * FRAME_BYTES;
+    }
+    if (filled > 0) {
+      this.#allowance.charge(key);
+      return `${filled} bytes came after the last whole frame, expected ${FRAME_BYTES} a frame`;
+    }
+    return undefined;
+  }
+
+  /** Judges the first `count` frames in `buffer` and puts the answers into `answers`. */
+  #answer(
+    buffer: Uint8Array,
+    answers: Uint8Array,
+    count: number,
+    { source, named, told }: { source: string; named: Set<Log>; told: Set<Heard> },
+  ): { answered: number; refused?: string; conflicts: Conflict[]; news: Heard[] } {
+    const { view } = this.#party;
+    const conflicts: Conflict[] = [];
+    const news: Heard[] = [];
+    for (let i = 0; i < count; i++) {
+      const at = i * FRAME_BYTES;
+      const { heard, answer, conflict } = view.hear(
+        buffer.subarray(at, at + FRAME_BYTES),
+        source,
+        named,
+      );
+      if (conflict !== undefined) conflicts.push(conflict);
+      if (!told.has(heard)) {
+        told.add(heard);
+        news.push(heard);
+      }
+      if (answer === undefined) {
+        const refused = heard.verdict === "refused" ? heard.detail : "";
+        return { answered: i, refused, conflicts, news };
+      }
+      answers.set(answer, at);
+    }
+    return { answered: count, conflicts, news };
+  }
+}

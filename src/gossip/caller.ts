@@ -1,0 +1,108 @@
+import { concat } from "@std/bytes/concat";
+import type { Conflict } from "../evidence/conflict.ts";
+import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
+import type { Log } from "../tlog/log.ts";
+import { formatAddress } from "../world/address.ts";
+import { type Address, type Connection, WorldError } from "../world/world.ts";
+import type { ExchangeParty } from "./exchange.ts";
+import type { Heard } from "./view.ts";
+
+/** Why an exchange did not come to its end: an outage or a fault of the peer, never of a log. */
+export class ExchangeFailed extends Error {}
+
+/**
+ * The calling end of one exchange: sends the latest frame of every log followed, the zero frame
+ * where there is none, and judges the answers.
+ * @returns what each answer says, in the order of the frames sent
+ * @throws ExchangeFailed if the peer could not be reached, did not answer everything in time, or
+ *   answered something that verifies under no key; what came before has been judged and kept
+ * @throws whatever `keep` throws
+ */
+export async function callPeer(
+  { party, address }: { party: ExchangeParty; address: Address },
+): Promise<Heard[]> {
+  const { world: { network, clock }, limits } = party;
+  const peer = formatAddress(address);
+  let connection: Connection;
+  try {
+    connection = await network.connect(address, limits.connectMs);
+  } catch (error) {
+    throw failed(peer, "cannot be reached", error);
+  }
+  let late = false;
+  const timer = clock.after(limits.exchangeMs, () => {
+    late = true;
+    connection.close();
+  });
+  try {
+    const sent = framesToSend(party);
+    await connection.write(concat(sent));
+    await connection.closeWrite();
+    const answers = await readAnswers(connection, sent.length);
+    return await judge({ party, peer, sent: sent.length, answers });
+  } catch (error) {
+    if (late) throw failed(peer, `did not finish the exchange within ${limits.exchangeMs} ms`);
+    if (error instanceof WorldError) throw failed(peer, "broke the connection", error);
+    throw error;
+  } finally {
+    timer.cancel();
+    connection.close();
+  }
+}
+
+/** Frames with something to say first: a zero frame is answered by what has not been named. */
+function framesToSend({ view, limits }: ExchangeParty): Uint8Array[] {
+  const frames = view.logs.map((log) => view.latestFrame(log));
+  const isSaying = (frame: Uint8Array): boolean => !isZeroFrame(frame);
+  return [...frames.filter(isSaying), ...frames.filter((frame) => !isSaying(frame))]
+    .slice(0, limits.maxFramesPerExchange);
+}
+
+/** What the peer sends until it closes, but never more than one frame beyond what is due. */
+async function readAnswers(connection: Connection, due: number): Promise<Uint8Array> {
+  const buffer = new Uint8Array((due + 1) * FRAME_BYTES);
+  let filled = 0;
+  while (filled < buffer.length) {
+    const count = await connection.read(buffer.subarray(filled));
+    if (count === undefined) break;
+    filled += count;
+  }
+  return buffer.subarray(0, filled);
+}
+
+async function judge(
+  { party, peer, sent, answers }: {
+    party: ExchangeParty;
+    peer: string;
+    sent: number;
+    answers: Uint8Array;
+  },
+): Promise<Heard[]> {
+  const named = new Set<Log>();
+  const heard: Heard[] = [];
+  const conflicts: Conflict[] = [];
+  const whole = Math.min(sent, Math.floor(answers.length / FRAME_BYTES));
+  for (let i = 0; i < whole; i++) {
+    const frame = answers.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
+    const said = party.view.hear(frame, peer, named);
+    heard.push(said.heard);
+    if (said.conflict !== undefined) conflicts.push(said.conflict);
+  }
+  await party.keep(conflicts);
+  for (const answer of heard) party.report.heard(answer, peer);
+  const refused = heard.find(({ verdict }) => verdict === "refused");
+  if (refused !== undefined) throw failed(peer, "answered with something that does not verify");
+  if (answers.length !== sent * FRAME_BYTES) {
+    const came = answers.length > sent * FRAME_BYTES ? "more" : `${answers.length} bytes`;
+    throw failed(
+      peer,
+      `answered ${came}, expected ${sent * FRAME_BYTES} bytes (${sent} frames of ${FRAME_BYTES})`,
+    );
+  }
+  return heard;
+}
+
+function failed(peer: string, what: string, error?: unknown): ExchangeFailed {
+  const reason = error instanceof Error ? `: ${error.message}` : "";
+  return new ExchangeFailed(`peer ${peer} ${what}${reason}`);
+}

@@ -1,0 +1,29 @@
+import type { Conflict } from "../evidence/conflict.ts";
+import type { World } from "../world/world.ts";
+import type { ExchangeLimits } from "./limits.ts";
+import type { Heard, View } from "./view.ts";
+
+/** What both ends of an exchange work with. */
+export interface ExchangeParty {
+  readonly world: World;
+  readonly view: View;
+  readonly limits: ExchangeLimits;
+  /**
+   * Keeps these conflicts, and those an earlier call could not keep; resolves once all are durable.
+   * Called before anyone is told, and with none before every answer.
+   * @throws anything, if it could not; then nothing is answered
+   */
+  keep(conflicts: readonly Conflict[]): Promise<void>;
+  readonly report: ExchangeReport;
+}
+
+/** What is told of an exchange while it goes on. */
+export interface ExchangeReport {
+  /** A frame was judged; `source` is the other end. Repeats within an exchange are told once. */
+  heard(heard: Heard, source: string): void;
+  /** An exchange, or the wait for one, ended otherwise than by both sides finishing. */
+  broken(reason: string, source: string): void;
+}
+
+/** The first bit of a frame is 0; a first byte with it set begins the second carrier. */
+export const SECOND_CARRIER_BIT = 0x80;

@@ -1,0 +1,144 @@
+import { equals } from "@std/bytes/equals";
+import type { Conflict, Seen } from "../evidence/conflict.ts";
+import type { EquivocationDetector } from "../evidence/detector.ts";
+import { openFrame, type RefusalReason, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
+import type { Log } from "../tlog/log.ts";
+import { FrameMemo } from "./memo.ts";
+
+/** The frame that says "I have seen nothing". */
+export const ZERO_FRAME: Uint8Array = new Uint8Array(FRAME_BYTES);
+
+/** What a frame that came in says, compared with what is known here. */
+export type Heard =
+  /** this monitor was shown the same root at this size */
+  | { readonly verdict: "matches"; readonly checkpoint: VerifiedCheckpoint }
+  /** this monitor was shown no checkpoint of this size; its latest size, if it has one */
+  | {
+    readonly verdict: "pending";
+    readonly checkpoint: VerifiedCheckpoint;
+    readonly localSize: bigint | undefined;
+  }
+  /** the log signed another root at this size, which is known here */
+  | {
+    readonly verdict: "inconsistent";
+    readonly checkpoint: VerifiedCheckpoint;
+    readonly other: Seen;
+  }
+  /** the zero frame */
+  | { readonly verdict: "nothing" }
+  /** it carries no checkpoint of a log followed here */
+  | { readonly verdict: "refused"; readonly reason: RefusalReason; readonly detail: string };
+
+/**
+ * What this monitor was shown, what it has heard, and so what it says: the rules of the exchange
+ * (DESIGN) without sockets.
+ */
+export class View {
+  readonly #logs: readonly Log[];
+  readonly #detector: EquivocationDetector;
+  /** By log and size, the checkpoints this monitor was shown itself. */
+  readonly #local = new Map<string, Map<bigint, VerifiedCheckpoint>>();
+  /** By log, the largest of them that a frame can carry. */
+  readonly #latest = new Map<string, VerifiedCheckpoint>();
+  readonly #memo = new FrameMemo<{ checkpoint: VerifiedCheckpoint; said: Said; version: number }>();
+  /** Changes with everything that could change an answer. */
+  #version = 0;
+
+  /** @param detector shared with whatever else feeds it, such as the incident journal at a start */
+  constructor({ logs, detector }: { logs: readonly Log[]; detector: EquivocationDetector }) {
+    this.#logs = logs;
+    this.#detector = detector;
+  }
+
+  /** The logs it follows. */
+  get logs(): readonly Log[] {
+    return this.#logs;
+  }
+
+  /** Takes in a checkpoint this monitor was shown itself; returns the conflict it makes, if new. */
+  addLocal(checkpoint: VerifiedCheckpoint, source: string): Conflict | undefined {
+    const { log, treeSize } = checkpoint;
+    let sizes = this.#local.get(log.id);
+    if (sizes === undefined) this.#local.set(log.id, sizes = new Map());
+    if (!sizes.has(treeSize)) sizes.set(treeSize, checkpoint);
+    const latest = this.#latest.get(log.id);
+    if (checkpoint.fitsFrame && (latest === undefined || treeSize > latest.treeSize)) {
+      this.#latest.set(log.id, checkpoint);
+    }
+    this.#version++;
+    return this.#detector.observe(checkpoint, source);
+  }
+
+  /** The latest frame of a log, or the zero frame. */
+  latestFrame(log: Log): Uint8Array {
+    return this.#latest.get(log.id)?.frame ?? ZERO_FRAME;
+  }
+
+  /**
+   * Judges one frame and says what to answer: a checkpoint inconsistent with it if one is known,
+   * otherwise the latest of its log, otherwise the zero frame. The zero frame names no log; it is
+   * answered with the latest of a log the exchange has not named yet. A frame that is refused gets
+   * no answer.
+   *
+   * Bytes that were verified before are not verified again.
+   * @param frame 104 bytes
+   * @param named the logs this exchange has named so far; the log of the frame or answer is added
+   */
+  hear(frame: Uint8Array, source: string, named: Set<Log>): Said {
+    const known = this.#memo.get(frame);
+    if (known !== undefined && known.version === this.#version) {
+      named.add(known.checkpoint.log);
+      return known.said;
+    }
+    if (known === undefined && isZeroFrame(frame)) {
+      return { heard: { verdict: "nothing" }, answer: this.#answerToNothing(named) };
+    }
+    const checkpoint = known?.checkpoint ?? openFrame({ frame, logs: this.#logs });
+    if ("refused" in checkpoint) {
+      const { refused: reason, detail } = checkpoint;
+      return { heard: { verdict: "refused", reason, detail }, answer: undefined };
+    }
+    named.add(checkpoint.log);
+    const conflict = this.#detector.observe(checkpoint, source);
+    if (conflict !== undefined) this.#version++;
+    const heard = this.#compare(checkpoint);
+    const answer = this.#answerTo(heard, checkpoint.log);
+    this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#version });
+    return { heard, answer, conflict };
+  }
+
+  #compare(checkpoint: VerifiedCheckpoint): Heard {
+    const { log, treeSize } = checkpoint;
+    const sizes = this.#local.get(log.id);
+    const local = sizes?.get(treeSize);
+    const differs = local !== undefined && !equals(local.rootHash, checkpoint.rootHash);
+    const other = differs ? this.#detector.seen(local) : this.#detector.contradictionOf(checkpoint);
+    if (other !== undefined) return { verdict: "inconsistent", checkpoint, other };
+    if (local !== undefined) return { verdict: "matches", checkpoint };
+    return { verdict: "pending", checkpoint, localSize: this.#latest.get(log.id)?.treeSize };
+  }
+
+  #answerTo(heard: Heard, log: Log): Uint8Array {
+    if (heard.verdict === "inconsistent" && heard.other.checkpoint.fitsFrame) {
+      return heard.other.checkpoint.frame;
+    }
+    return this.latestFrame(log);
+  }
+
+  #answerToNothing(named: Set<Log>): Uint8Array {
+    const log = this.#logs.find((log) => this.#latest.has(log.id) && !named.has(log));
+    if (log === undefined) return ZERO_FRAME;
+    named.add(log);
+    return this.latestFrame(log);
+  }
+}
+
+/** What hearing one frame comes to. */
+export interface Said {
+  readonly heard: Heard;
+  /** The frame to answer with: 104 bytes, not to be changed; none if the frame was refused. */
+  readonly answer: Uint8Array | undefined;
+  /** The conflict this frame made, the first time it is heard. */
+  readonly conflict?: Conflict | undefined;
+}

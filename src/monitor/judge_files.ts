@@ -1,0 +1,131 @@
+import { EquivocationDetector } from "../evidence/detector.ts";
+import {
+  type Gathered,
+  type GatheredProof,
+  readGathered,
+  type RejectionReason,
+  UnknownLog,
+} from "../sources/gathered.ts";
+import type { Log } from "../tlog/log.ts";
+import { MalformedError } from "../tlog/malformed.ts";
+import type { OpenFile } from "../world/world.ts";
+
+/** What reading gathered files came to. */
+export interface JudgedFiles {
+  readonly detector: EquivocationDetector;
+  /** Checkpoints accepted, repeats included. */
+  checkpoints: number;
+  /** Proofs that lead to a root the log signed, from a size at which it signed one too. */
+  proofs: number;
+  /** Proofs about sizes of which no signed checkpoint was gathered. */
+  idleProofs: number;
+  readonly rejected: Map<RejectionReason, number>;
+}
+
+/** Whom the reading tells how it goes. */
+export interface JudgingReport {
+  rejected(rejection: { where: string; reason: RejectionReason; detail: string }): void;
+  /** Called for everything found; how far into which file it lies, in bytes. */
+  progress(at: { doing: string; path: string; bytesRead: number; bytes: number }): void;
+}
+
+/**
+ * Judges files of checkpoints and proofs: all checkpoints first, then all proofs, so the order of
+ * lines and files changes neither which roots are in conflict nor how many conflicts there are.
+ * Memory grows with the distinct roots the logs signed, not with the files.
+ * @param open opens one of `paths` anew; each file is closed here, and read twice if it has proofs
+ * @throws whatever `open` throws; WorldError if reading fails
+ */
+export async function judgeFiles(
+  { logs, paths, open, report }: {
+    logs: readonly Log[];
+    paths: readonly string[];
+    open: (path: string) => Promise<OpenFile>;
+    report: JudgingReport;
+  },
+): Promise<JudgedFiles> {
+  const judged: JudgedFiles = {
+    detector: new EquivocationDetector(),
+    checkpoints: 0,
+    proofs: 0,
+    idleProofs: 0,
+    rejected: new Map(),
+  };
+  const reject = (where: string, reason: RejectionReason, detail: string): void => {
+    judged.rejected.set(reason, (judged.rejected.get(reason) ?? 0) + 1);
+    report.rejected({ where, reason, detail });
+  };
+  const readAll = async (
+    { path, doing }: { path: string; doing: string },
+    take: (found: Gathered) => void,
+  ): Promise<void> => {
+    const file = await open(path);
+    try {
+      const bytes = await file.size();
+      for await (const found of readGathered({ file, name: path, logs })) {
+        take(found);
+        report.progress({ doing, path, bytesRead: found.bytesRead, bytes });
+      }
+    } finally {
+      file.close();
+    }
+  };
+
+  const withProofs: string[] = [];
+  for (const path of paths) {
+    let hasProofs = false;
+    await readAll({ path, doing: "reading" }, (found) => {
+      switch (found.kind) {
+        case "rejected":
+          return reject(found.where, found.reason, found.detail);
+        case "proof":
+          hasProofs = true;
+          return;
+        case "checkpoint":
+          judged.checkpoints++;
+          for (const checkpoint of found.checkpoints) {
+            judged.detector.observe(checkpoint, found.source);
+          }
+      }
+    });
+    if (hasProofs) withProofs.push(path);
+  }
+  for (const path of withProofs) {
+    await readAll({ path, doing: "following the proofs in" }, (found) => {
+      if (found.kind !== "proof") return;
+      try {
+        judgeProof(judged, { proof: found.read(), reject, where: found.where });
+      } catch (error) {
+        if (!(error instanceof MalformedError)) throw error;
+        const reason = error instanceof UnknownLog ? "unknown log" : "malformed";
+        reject(found.where, reason, error.message);
+      }
+    });
+  }
+  return judged;
+}
+
+function judgeProof(
+  judged: JudgedFiles,
+  { proof, reject, where }: {
+    proof: GatheredProof;
+    reject: (where: string, reason: RejectionReason, detail: string) => void;
+    where: string;
+  },
+): void {
+  switch (judged.detector.observeProof(proof).verdict) {
+    case "failed":
+      return reject(
+        where,
+        "failed proof",
+        `the proof from size ${proof.older.treeSize} does not lead to the newer root of size ` +
+          `${proof.newer.treeSize}; it convicts nobody`,
+      );
+    case "nothing to compare":
+      judged.idleProofs++;
+      return;
+    case "consistent":
+    case "inconsistent":
+      judged.proofs++;
+  }
+}

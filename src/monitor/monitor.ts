@@ -1,0 +1,209 @@
+import type { Conflict } from "../evidence/conflict.ts";
+import { EquivocationDetector } from "../evidence/detector.ts";
+import type { ConflictRecord } from "../evidence/record.ts";
+import type { Judgement } from "../evidence/verify.ts";
+import type { ExchangeParty, ExchangeReport } from "../gossip/exchange.ts";
+import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
+import { View } from "../gossip/view.ts";
+import { IncidentLog } from "../store/incidents.ts";
+import { JournalDamaged } from "../store/journal.ts";
+import { Turns } from "../store/turns.ts";
+import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { strictBase64 } from "../tlog/encoding.ts";
+import type { Log } from "../tlog/log.ts";
+import type { Signer } from "../world/signer.ts";
+import type { World } from "../world/world.ts";
+import { signRecord } from "./sign_record.ts";
+
+/** What became of a conflict the monitor found. */
+export type IncidentNews =
+  /** durable in the journal, as this entry */
+  | { readonly outcome: "recorded"; readonly record: ConflictRecord; readonly seq: number }
+  /** the journal had this case already, as this entry */
+  | { readonly outcome: "known"; readonly record: ConflictRecord; readonly seq: number }
+  /** this monitor has no key, so it signs and records nothing */
+  | { readonly outcome: "unrecorded"; readonly record: ConflictRecord }
+  /** its own judgement refuses the record; nothing was written */
+  | {
+    readonly outcome: "refused";
+    readonly record: ConflictRecord;
+    readonly judgement: Judgement;
+  }
+  /** the disk refuses; it is kept in memory and tried again with every exchange */
+  | { readonly outcome: "not written"; readonly record: ConflictRecord; readonly error: Error };
+
+/** Whom the monitor tells what. */
+export interface MonitorReport extends ExchangeReport {
+  incident(news: IncidentNews): void;
+}
+
+/** A conflict that is proven but not durable yet, because the disk refuses. */
+export class IncidentNotWritten extends Error {}
+
+/** Joins the rooms: what is heard in an exchange is judged, recorded, and only then answered. */
+export class Monitor {
+  readonly view: View;
+  readonly #world: World;
+  readonly #identity: { signer: Signer; incidents: IncidentLog } | undefined;
+  readonly #report: MonitorReport;
+  readonly #limits: ExchangeLimits;
+  readonly #turns = new Turns();
+  /** Signed, not durable; the first is the oldest. */
+  readonly #unwritten: ConflictRecord[] = [];
+  #found = 0;
+
+  private constructor(fields: {
+    world: World;
+    view: View;
+    identity: { signer: Signer; incidents: IncidentLog } | undefined;
+    report: MonitorReport;
+    limits: ExchangeLimits;
+  }) {
+    this.#world = fields.world;
+    this.view = fields.view;
+    this.#identity = fields.identity;
+    this.#report = fields.report;
+    this.#limits = fields.limits;
+  }
+
+  /**
+   * Starts a monitor. With an identity it opens the incident journal of a folder for itself alone,
+   * and knows what is in it.
+   * @throws JournalLocked, JournalDamaged, WorldError
+   */
+  static async start({ world, logs, identity, report, limits = DEFAULT_LIMITS }: {
+    world: World;
+    logs: readonly Log[];
+    identity?: { signer: Signer; folder: string } | undefined;
+    report: MonitorReport;
+    limits?: ExchangeLimits;
+  }): Promise<Monitor> {
+    const detector = new EquivocationDetector();
+    const view = new View({ logs, detector });
+    if (identity === undefined) {
+      return new Monitor({ world, view, identity, report, limits });
+    }
+    const { signer, folder } = identity;
+    const incidents = await IncidentLog.open({ files: world.files, folder });
+    try {
+      incidents.records().forEach((record, i) => recall(detector, { record, logs, seq: i + 1 }));
+    } catch (error) {
+      await incidents.close();
+      throw error;
+    }
+    return new Monitor({ world, view, identity: { signer, incidents }, report, limits });
+  }
+
+  /** Where a torn last line of the incident journal was set aside at the start, if there was one. */
+  get tornFile(): string | undefined {
+    return this.#identity?.incidents.tornFile;
+  }
+
+  /** How many conflicts this monitor has found since its start. */
+  get conflictsFound(): number {
+    return this.#found;
+  }
+
+  /** What an exchange needs of this monitor. */
+  get party(): ExchangeParty {
+    return {
+      world: this.#world,
+      view: this.view,
+      limits: this.#limits,
+      keep: (conflicts) => this.keep(conflicts),
+      report: this.#report,
+    };
+  }
+
+  /**
+   * Takes in a checkpoint this monitor was shown itself.
+   * @throws IncidentNotWritten
+   */
+  async addLocal(checkpoint: VerifiedCheckpoint, source: string): Promise<void> {
+    const conflict = this.view.addLocal(checkpoint, source);
+    if (conflict !== undefined) await this.keep([conflict]);
+  }
+
+  /**
+   * Signs and records conflicts, and those that could not be written before.
+   * @throws IncidentNotWritten if any of them is not durable afterwards
+   */
+  async keep(conflicts: readonly Conflict[]): Promise<void> {
+    if (conflicts.length === 0 && this.#unwritten.length === 0) return;
+    this.#found += conflicts.length;
+    await this.#turns.next(async () => {
+      const world = this.#world;
+      const signer = this.#identity?.signer;
+      for (const conflict of conflicts) {
+        this.#unwritten.push(await signRecord({ world, conflict, signer }));
+      }
+      await this.#writeAll();
+    });
+  }
+
+  /** Writes what can still be written, then lets go of the journal. */
+  async close(): Promise<void> {
+    try {
+      await this.keep([]);
+    } finally {
+      await this.#identity?.incidents.close();
+    }
+  }
+
+  async #writeAll(): Promise<void> {
+    for (let record; (record = this.#unwritten[0]) !== undefined;) {
+      this.#report.incident(await this.#write(record));
+      this.#unwritten.shift();
+    }
+  }
+
+  async #write(record: ConflictRecord): Promise<IncidentNews> {
+    if (this.#identity === undefined) return { outcome: "unrecorded", record };
+    try {
+      const now = this.#world.clock.now().toISOString();
+      const recorded = await this.#identity.incidents.record(record, now);
+      switch (recorded.outcome) {
+        case "recorded":
+          return { outcome: "recorded", record, seq: recorded.entry.seq };
+        case "known":
+          return { outcome: "known", record, seq: recorded.seq };
+        case "refused":
+          return { outcome: "refused", record, judgement: recorded.judgement };
+      }
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.#report.incident({ outcome: "not written", record, error });
+      throw new IncidentNotWritten(
+        `a proven conflict (evidence_id ${record.evidence_id}) could not be written: ${error.message}`,
+      );
+    }
+  }
+}
+
+/** Lets the detector know what the incident journal knows; its signatures are verified again. */
+function recall(
+  detector: EquivocationDetector,
+  { record, logs, seq }: { record: ConflictRecord; logs: readonly Log[]; seq: number },
+): void {
+  const log = logs.find(({ origin, vkey }) =>
+    origin === record.log.origin && vkey.text === record.log.vkey
+  );
+  if (log === undefined) return;
+  const halves = [record.checkpoint_a, record.checkpoint_b].map(({ note }) => {
+    const opened = openCheckpoint({ note, logs: [log] });
+    if ("refused" in opened) {
+      throw new JournalDamaged(`incident ${seq} does not hold: ${opened.detail}`);
+    }
+    return opened[0]!;
+  }) as [VerifiedCheckpoint, VerifiedCheckpoint];
+  detector.observe(halves[0], record.source_a);
+  detector.observe(halves[1], record.source_b);
+  if (record.consistency === undefined) return;
+  const [older, newer] = halves[0].treeSize < halves[1].treeSize ? halves : halves.reverse();
+  detector.observeProof({
+    log,
+    older: { treeSize: older!.treeSize, rootHash: strictBase64(record.consistency.implied_root) },
+    newer: newer!,
+    proof: record.consistency.proof.map(strictBase64),
+  });
+}

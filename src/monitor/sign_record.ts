@@ -1,0 +1,20 @@
+import type { Conflict } from "../evidence/conflict.ts";
+import {
+  buildRecord,
+  type ConflictRecord,
+  signedBytes,
+  withSignature,
+} from "../evidence/record.ts";
+import type { Signer } from "../world/signer.ts";
+import type { World } from "../world/world.ts";
+
+/** The record of a conflict found now; signed, if there is someone to sign it. */
+export async function signRecord(
+  { world, conflict, signer }: { world: World; conflict: Conflict; signer: Signer | undefined },
+): Promise<ConflictRecord> {
+  const detectedAt = world.clock.now().toISOString();
+  const record = buildRecord({ conflict, detectedAt, detector: signer?.vkey });
+  return signer === undefined
+    ? record
+    : withSignature(record, await signer.sign(signedBytes(record)));
+}

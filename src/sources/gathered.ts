@@ -1,0 +1,219 @@
+/**
+ * Files of checkpoints and proofs gathered by anyone: one signed note, or raw frames, or JSON lines.
+ *
+ * @module
+ */
+import { decodeHex } from "@std/encoding/hex";
+import { MAX_TREE_SIZE, parseTreeSize, strictBase64, textOf } from "../tlog/encoding.ts";
+import { openCheckpoint, openFrame, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
+import { formatLog, type Log, parseLog } from "../tlog/log.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { MAX_NOTE_BYTES } from "../tlog/note.ts";
+import type { TreeHead } from "../tlog/proof.ts";
+import { READ_CHUNK_BYTES, readFully, readLines } from "../world/reading.ts";
+import type { OpenFile } from "../world/world.ts";
+
+/** Longest JSON line read: a note of the largest size, escaped. */
+export const MAX_JSON_LINE_BYTES = 2 * MAX_NOTE_BYTES;
+
+/** Why a line, a frame or a file was not taken. */
+export type RejectionReason =
+  | "malformed"
+  | "unknown log"
+  | "bad signature"
+  /** a consistency proof that does not lead to the newer root; it convicts nobody */
+  | "failed proof";
+
+/** A consistency proof as gathered; nothing in it is verified. */
+export interface GatheredProof {
+  readonly log: Log;
+  readonly older: TreeHead;
+  readonly newer: TreeHead;
+  readonly proof: readonly Uint8Array[];
+}
+
+/** One thing found in a file. */
+type Found =
+  | {
+    readonly kind: "checkpoint";
+    /** One for each log followed that signed it. */
+    readonly checkpoints: readonly VerifiedCheckpoint[];
+    readonly source: string;
+  }
+  /** a JSON line with a proof; `read` takes it apart, and throws MalformedError */
+  | { readonly kind: "proof"; readonly read: () => GatheredProof }
+  | { readonly kind: "rejected"; readonly reason: RejectionReason; readonly detail: string };
+
+/** One thing found in a file, where, and how far into the file it ends, in bytes. */
+export type Gathered = Found & { readonly where: string; readonly bytesRead: number };
+
+/**
+ * Reads a file of checkpoints and proofs. What it is shows in its first bytes: raw frames are
+ * binary, JSON lines begin with a brace, anything else is a signed note.
+ * @param name what to call the file in messages, and in sources that nobody named
+ * @throws WorldError if reading fails
+ */
+export async function* readGathered(
+  { file, name, logs }: { file: OpenFile; name: string; logs: readonly Log[] },
+): AsyncGenerator<Gathered, void> {
+  const buffer = new Uint8Array(FRAME_BYTES);
+  const head = buffer.subarray(0, await readFully(file, buffer, 0));
+  if (looksBinary(head)) yield* readFrames({ file, name, logs });
+  else if (/^\s*\{/.test(new TextDecoder().decode(head))) {
+    yield* readJsonLines({ file, name, logs });
+  } else yield* readSingleNote({ file, name, logs });
+}
+
+/** A note has no control characters but newlines; 96 random bytes of root and signature have. */
+function looksBinary(head: Uint8Array): boolean {
+  return head.length > 0 && head.some((byte) => byte < 0x20 && ![0x09, 0x0a, 0x0d].includes(byte));
+}
+
+interface GatheredFile {
+  file: OpenFile;
+  name: string;
+  logs: readonly Log[];
+}
+
+async function* readSingleNote({ file, name, logs }: GatheredFile): AsyncGenerator<Gathered, void> {
+  const buffer = new Uint8Array(MAX_NOTE_BYTES + 1);
+  const note = buffer.subarray(0, await readFully(file, buffer, 0));
+  const found: Found = note.length === 0
+    ? { kind: "rejected", reason: "malformed", detail: "the file is empty" }
+    : openNote({ note, source: name, logs });
+  yield { ...found, where: name, bytesRead: note.length };
+}
+
+async function* readFrames({ file, name, logs }: GatheredFile): AsyncGenerator<Gathered, void> {
+  const chunkBytes = Math.floor(READ_CHUNK_BYTES / FRAME_BYTES) * FRAME_BYTES;
+  const buffer = new Uint8Array(chunkBytes);
+  let at = 0;
+  let number = 1;
+  for (;;) {
+    const filled = await readFully(file, buffer, at);
+    if (filled === 0) return;
+    for (let start = 0; start < filled; start += FRAME_BYTES) {
+      const frame = buffer.slice(start, Math.min(start + FRAME_BYTES, filled));
+      const where = `${name} frame ${number++}`;
+      if (frame.length === FRAME_BYTES && isZeroFrame(frame)) continue; // It says nothing.
+      const found = openOneFrame({ frame, source: where, logs });
+      yield { ...found, where, bytesRead: at + start + frame.length };
+    }
+    at += filled;
+  }
+}
+
+async function* readJsonLines({ file, name, logs }: GatheredFile): AsyncGenerator<Gathered, void> {
+  for await (const { number, at, bytes, tooLong } of readLines(file, MAX_JSON_LINE_BYTES)) {
+    const where = `${name} line ${number}`;
+    const bytesRead = at + bytes.length;
+    try {
+      if (tooLong) throw new MalformedError(`longer than ${MAX_JSON_LINE_BYTES} bytes`);
+      const text = textOf(bytes);
+      if (/^\s*$/.test(text)) continue;
+      yield { ...readJsonLine({ text, where, logs }), where, bytesRead };
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      yield { kind: "rejected", reason: "malformed", detail: error.message, where, bytesRead };
+    }
+  }
+}
+
+function readJsonLine(
+  { text, where, logs }: { text: string; where: string; logs: readonly Log[] },
+): Found {
+  const line = parseObject(text);
+  const kinds = ["note", "frame", "proof"].filter((kind) => Object.hasOwn(line, kind));
+  if (kinds.length !== 1) {
+    const came = kinds.length === 0 ? "none" : kinds.join(" and ");
+    throw new MalformedError(`expected one of the members note, frame, proof; it has ${came}`);
+  }
+  const { note, frame, source = where } = line;
+  if (typeof source !== "string") throw new MalformedError("source is not a text");
+  if (note !== undefined) {
+    if (typeof note !== "string") throw new MalformedError("note is not a text");
+    return openNote({ note, source, logs });
+  }
+  if (frame !== undefined) {
+    if (typeof frame !== "string" || !/^([0-9a-fA-F]{2})*$/.test(frame)) {
+      throw new MalformedError(`frame is not a text of ${2 * FRAME_BYTES} hex digits`);
+    }
+    return openOneFrame({ frame: decodeHex(frame), source, logs });
+  }
+  return { kind: "proof", read: () => readProof(line, logs) };
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new MalformedError(`not JSON: ${quoted(text)}`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new MalformedError(`expected a JSON object, it is ${quoted(text)}`);
+  }
+  return value as Record<string, unknown>;
+}
+
+function openNote(
+  { note, source, logs }: { note: Uint8Array | string; source: string; logs: readonly Log[] },
+): Found {
+  const opened = openCheckpoint({ note, logs });
+  return "refused" in opened
+    ? { kind: "rejected", reason: opened.refused, detail: opened.detail }
+    : { kind: "checkpoint", checkpoints: opened, source };
+}
+
+function openOneFrame(
+  { frame, source, logs }: { frame: Uint8Array; source: string; logs: readonly Log[] },
+): Found {
+  if (frame.length === FRAME_BYTES && isZeroFrame(frame)) {
+    return { kind: "rejected", reason: "malformed", detail: "the zero frame says nothing" };
+  }
+  const opened = openFrame({ frame, logs });
+  return "refused" in opened
+    ? { kind: "rejected", reason: opened.refused, detail: opened.detail }
+    : { kind: "checkpoint", checkpoints: [opened], source };
+}
+
+/**
+ * Takes a proof line apart.
+ * @throws MalformedError naming the member that is wrong, UnknownLog for a log not followed
+ */
+function readProof(line: Record<string, unknown>, logs: readonly Log[]): GatheredProof {
+  if (typeof line.log !== "string") throw new MalformedError("log is not a text");
+  const named = parseLog(line.log);
+  const log = logs.find(({ id }) => id === named.id);
+  if (log === undefined) {
+    throw new UnknownLog(`the proof is about ${quoted(formatLog(named))}, which is not followed`);
+  }
+  if (!Array.isArray(line.proof)) throw new MalformedError("proof is not a list");
+  const proof = line.proof.map((hash) => {
+    if (typeof hash !== "string") throw new MalformedError("proof holds something else than texts");
+    return strictBase64(hash);
+  });
+  return { log, older: readHead(line.older, "older"), newer: readHead(line.newer, "newer"), proof };
+}
+
+/** A proof about a log that is not followed. */
+export class UnknownLog extends MalformedError {}
+
+function readHead(value: unknown, name: string): TreeHead {
+  const { size, root } = (value ?? {}) as { size?: unknown; root?: unknown };
+  if (typeof root !== "string") throw new MalformedError(`${name}.root is not a base64 text`);
+  return { treeSize: readSize(size, `${name}.size`), rootHash: strictBase64(root) };
+}
+
+function readSize(size: unknown, name: string): bigint {
+  if (typeof size === "string") return parseTreeSize(size);
+  // Above 2^53 JSON.parse has rounded the number already; as a text it is exact.
+  if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
+    throw new MalformedError(
+      `${name} is ${quoted(String(size))}, expected a decimal text up to ${MAX_TREE_SIZE}, or a ` +
+        `number up to ${Number.MAX_SAFE_INTEGER}`,
+    );
+  }
+  return BigInt(size);
+}

@@ -1,0 +1,71 @@
+/**
+ * What "durable" means here, in one place. Linux promises that data survives a crash only once the
+ * file was synced, and a new file only once its folder was synced too; anything less may be lost
+ * or torn. Every step can fail, and the tests fail each in turn.
+ *
+ * @module
+ */
+import { join } from "@std/path/join";
+import type { Files, OpenFile } from "../world/world.ts";
+
+/**
+ * Creates a file that must not exist yet, with this content, durably: created, written, synced, its
+ * folder synced. If a step fails the file is removed again, so that a later try can succeed.
+ * @param permissions POSIX mode bits
+ * @returns the file, open for reading and writing
+ * @throws WorldError, `already exists` among its kinds
+ */
+export async function createDurably(
+  { files, path, content, permissions }: {
+    files: Files;
+    path: string;
+    content: Uint8Array;
+    permissions: number;
+  },
+): Promise<OpenFile> {
+  const file = await files.create(path, permissions);
+  try {
+    await file.write(content, 0);
+    await file.sync();
+    await files.syncFolder(join(path, ".."));
+    return file;
+  } catch (error) {
+    file.close();
+    await files.remove(path);
+    throw error;
+  }
+}
+
+/** A folder to keep things in: created where it is missing, and its own entry made durable. */
+export async function ensureFolder(files: Files, folder: string): Promise<void> {
+  await files.makeFolder(folder);
+  await files.syncFolder(join(folder, ".."));
+}
+
+/**
+ * Writes at the end of a file and syncs. If a step fails, cuts the file back to where it was, so
+ * that the next write does not follow on half a line.
+ * @param at where the file ends
+ * @throws what the failed step threw; a DurabilityLost if cutting back failed as well
+ */
+export async function appendDurably(file: OpenFile, bytes: Uint8Array, at: number): Promise<void> {
+  try {
+    await file.write(bytes, at);
+    await file.sync();
+  } catch (error) {
+    try {
+      await file.truncate(at);
+      await file.sync();
+    } catch (second) {
+      throw new DurabilityLost(
+        `${(error as Error).message}; cutting the file back failed as well: ${
+          (second as Error).message
+        }`,
+      );
+    }
+    throw error;
+  }
+}
+
+/** A write failed and could not be undone: nothing more may be written to this file. */
+export class DurabilityLost extends Error {}

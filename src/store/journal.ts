@@ -1,0 +1,257 @@
+/**
+ * A hash-chained, append-only journal: one entry a line, each holding the hash of the one before.
+ * Whoever knows the last hash notices if anything before it was changed, dropped or put in.
+ *
+ * @module
+ */
+import { encodeHex } from "@std/encoding/hex";
+import { canonicalize } from "@std/json/canonicalize";
+import { join } from "@std/path/join";
+import { equals } from "@std/bytes/equals";
+import { type JsonObject, parseExactJson } from "../evidence/json.ts";
+import { textOf, utf8 } from "../tlog/encoding.ts";
+import { sha256 } from "../tlog/hashing.ts";
+import { MalformedError } from "../tlog/malformed.ts";
+import { type Line, readFully, readLines } from "../world/reading.ts";
+import { type Files, type OpenFile, WorldError } from "../world/world.ts";
+import { appendDurably, createDurably, DurabilityLost, ensureFolder } from "./durable.ts";
+import { Turns } from "./turns.ts";
+
+/** Name of the journal's file in its folder. */
+export const JOURNAL_FILE = "journal.jsonl";
+/** Longest entry read or written; two notes of the largest size fit, escaped. */
+export const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
+/** `prev_hash` of the first entry. */
+export const FIRST_PREV_HASH = "0".repeat(64);
+
+const JOURNAL_PERMISSIONS = 0o644;
+
+/** One line of a journal. */
+export interface Entry {
+  /** From 1, without gaps. */
+  readonly seq: number;
+  /** RFC 3339, UTC. */
+  readonly recorded_at: string;
+  readonly record: JsonObject;
+  /** Hash of the entry before, or FIRST_PREV_HASH. */
+  readonly prev_hash: string;
+  /** SHA-256, in hex, of the entry's canonical JSON without this member. */
+  readonly hash: string;
+}
+
+/** A journal that is not what was written: the message names the file, the line and the damage. */
+export class JournalDamaged extends Error {}
+
+/** Another process is writing the journal. */
+export class JournalLocked extends Error {}
+
+/** The hash of an entry, over its canonical JSON (RFC 8785) without `hash`. */
+export function entryHash(entry: Omit<Entry, "hash">): string {
+  const { seq, recorded_at, record, prev_hash } = entry;
+  return encodeHex(sha256(utf8(canonicalize({ seq, recorded_at, record, prev_hash }))));
+}
+
+/**
+ * Reads one entry and checks its own hash; that it follows on the one before is `readEntries`' work.
+ * @throws MalformedError naming what is wrong
+ */
+export function parseEntry(text: string): Entry {
+  const members = parseExactJson(text);
+  const { seq, recorded_at, record, prev_hash, hash, ...rest } = members;
+  const [extra] = Object.keys(rest);
+  if (extra !== undefined) throw new MalformedError(`unknown member ${JSON.stringify(extra)}`);
+  if (!Number.isSafeInteger(seq) || typeof recorded_at !== "string") {
+    throw new MalformedError("expected a number seq and a text recorded_at");
+  }
+  if (typeof record !== "object" || record === null || Array.isArray(record)) {
+    throw new MalformedError("expected an object record");
+  }
+  if (typeof prev_hash !== "string" || typeof hash !== "string") {
+    throw new MalformedError("expected texts prev_hash and hash");
+  }
+  const entry = members as unknown as Entry;
+  const computed = entryHash(entry);
+  if (hash !== computed) throw new MalformedError(`hash is ${hash}, computed ${computed}`);
+  return entry;
+}
+
+/** An entry of a journal on disk, or what a crash left of the last one. */
+export type JournalItem = { entry: Entry } | { torn: Line };
+
+/**
+ * Reads a journal from its first line, checking the chain. A last line without a newline was torn
+ * by a crash in mid-write, or is being written now: it comes as `torn`, never as an entry.
+ * @param name what to call the file in messages
+ * @throws JournalDamaged at the first line that is not as it was written
+ */
+export async function* readEntries(
+  file: OpenFile,
+  name: string,
+): AsyncGenerator<JournalItem, void> {
+  let last = { seq: 0, hash: FIRST_PREV_HASH };
+  for await (const line of readLines(file, MAX_ENTRY_BYTES)) {
+    if (!line.complete) {
+      yield { torn: line };
+      return;
+    }
+    try {
+      if (line.tooLong) throw new MalformedError(`longer than ${MAX_ENTRY_BYTES} bytes`);
+      const entry = parseEntry(textOf(line.bytes));
+      if (!equals(utf8(canonicalize(entry)), line.bytes)) {
+        throw new MalformedError("not in canonical JSON");
+      }
+      if (entry.seq !== last.seq + 1) {
+        throw new MalformedError(`seq is ${entry.seq}, expected ${last.seq + 1}`);
+      }
+      if (entry.prev_hash !== last.hash) {
+        throw new MalformedError(`prev_hash is ${entry.prev_hash}, expected ${last.hash}`);
+      }
+      last = entry;
+      yield { entry };
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      throw new JournalDamaged(`${name} line ${line.number} is damaged: ${error.message}`);
+    }
+  }
+}
+
+/** A journal open for writing, by this process alone. */
+export class Journal {
+  readonly #file: OpenFile;
+  readonly #path: string;
+  #end: number;
+  #last: { seq: number; hash: string };
+  #broken: DurabilityLost | undefined;
+  readonly #turns = new Turns();
+  /** Where a torn last line was set aside when the journal was opened, if there was one. */
+  readonly tornFile: string | undefined;
+
+  private constructor(
+    fields: { file: OpenFile; path: string; end: number; last: { seq: number; hash: string } },
+    tornFile: string | undefined,
+  ) {
+    this.#file = fields.file;
+    this.#path = fields.path;
+    this.#end = fields.end;
+    this.#last = fields.last;
+    this.tornFile = tornFile;
+  }
+
+  /**
+   * Opens the journal of a folder, making both where they are missing; takes the lock, checks the
+   * whole chain, and sets a torn last line aside in a file of its own.
+   * @param onEntry called with every entry that is there already, in order
+   * @throws JournalLocked, JournalDamaged, WorldError
+   */
+  static async open(
+    { files, folder, onEntry }: { files: Files; folder: string; onEntry?: (entry: Entry) => void },
+  ): Promise<Journal> {
+    const path = join(folder, JOURNAL_FILE);
+    const file = await openOrCreate(files, folder, path);
+    try {
+      if (!await file.tryLock()) {
+        throw new JournalLocked(
+          `${path} is being written by another process; give this one a folder of its own`,
+        );
+      }
+      let last: { seq: number; hash: string } = { seq: 0, hash: FIRST_PREV_HASH };
+      let end = await file.size();
+      let tornFile: string | undefined;
+      for await (const item of readEntries(file, path)) {
+        if ("entry" in item) {
+          onEntry?.(item.entry);
+          last = item.entry;
+        } else {
+          tornFile = await setAside({ files, folder, file, torn: item.torn });
+          end = item.torn.at;
+        }
+      }
+      return new Journal({ file, path, end, last }, tornFile);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Appends an entry and returns it once it is durable. Calls made meanwhile wait their turn.
+   * @param recordedAt RFC 3339, UTC
+   * @throws WorldError if the disk refuses; then the journal is as it was before
+   */
+  append(record: JsonObject, recordedAt: string): Promise<Entry> {
+    return this.#turns.next(() => this.#appendNext(record, recordedAt));
+  }
+
+  async #appendNext(record: JsonObject, recordedAt: string): Promise<Entry> {
+    if (this.#broken !== undefined) throw this.#broken;
+    const body = {
+      seq: this.#last.seq + 1,
+      recorded_at: recordedAt,
+      record,
+      prev_hash: this.#last.hash,
+    };
+    const entry = { ...body, hash: entryHash(body) };
+    const line = utf8(canonicalize(entry) + "\n");
+    if (line.length > MAX_ENTRY_BYTES) {
+      throw new RangeError(
+        `entry has ${line.length} bytes, at most ${MAX_ENTRY_BYTES} are written`,
+      );
+    }
+    try {
+      await appendDurably(this.#file, line, this.#end);
+    } catch (error) {
+      if (error instanceof DurabilityLost) {
+        this.#broken = new DurabilityLost(`Cannot write ${this.#path} any more: ${error.message}`);
+        throw this.#broken;
+      }
+      throw error;
+    }
+    this.#end += line.length;
+    this.#last = entry;
+    return entry;
+  }
+
+  /** Waits for what is being written, then lets go of the file and the lock. */
+  async close(): Promise<void> {
+    await this.#turns.done();
+    this.#file.close();
+  }
+}
+
+async function openOrCreate(files: Files, folder: string, path: string): Promise<OpenFile> {
+  try {
+    return await files.open(path, "write");
+  } catch (error) {
+    if (!(error instanceof WorldError) || error.kind !== "not found") throw error;
+  }
+  await ensureFolder(files, folder);
+  try {
+    const content = new Uint8Array(0);
+    return await createDurably({ files, path, content, permissions: JOURNAL_PERMISSIONS });
+  } catch (error) {
+    // Another process made it in between; the lock decides who writes.
+    if (!(error instanceof WorldError) || error.kind !== "already exists") throw error;
+    return await files.open(path, "write");
+  }
+}
+
+/**
+ * Moves a torn last line into a file of its own, durably, before it is cut off; a crash in between
+ * leaves both, and the next start finds the copy there already.
+ */
+async function setAside(
+  { files, folder, file, torn }: { files: Files; folder: string; file: OpenFile; torn: Line },
+): Promise<string> {
+  const content = new Uint8Array(await file.size() - torn.at);
+  await readFully(file, content, torn.at);
+  const hash = encodeHex(sha256(content)).slice(0, 16);
+  const path = join(folder, `journal.torn-${torn.at}-${hash}`);
+  try {
+    (await createDurably({ files, path, content, permissions: JOURNAL_PERMISSIONS })).close();
+  } catch (error) {
+    if (!(error instanceof WorldError) || error.kind !== "already exists") throw error;
+  }
+  await file.truncate(torn.at);
+  await file.sync();
+  return path;
+}

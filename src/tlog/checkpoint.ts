@@ -1,0 +1,202 @@
+/**
+ * Checkpoints of C2SP tlog-checkpoint v1.0.0, and the one place where a verified one is made.
+ *
+ * @module
+ */
+import { encodeBase64 } from "@std/encoding/base64";
+import { parseTreeSize, strictBase64, utf8 } from "./encoding.ts";
+import { decodeFrame, encodeFrame, type FrameFields } from "./frame.ts";
+import { HASH_BYTES } from "./hashing.ts";
+import { describeLog, type Log } from "./log.ts";
+import { MalformedError, quoted } from "./malformed.ts";
+import { formatNote, parseNote, verifyNote } from "./note.ts";
+
+/** What a checkpoint text states; nothing in it is verified. */
+export interface CheckpointText {
+  readonly origin: string;
+  readonly treeSize: bigint;
+  /** 32 bytes. */
+  readonly rootHash: Uint8Array;
+  /** Lines below the third, if any; what they mean is the log's affair. */
+  readonly extensions: readonly string[];
+}
+
+/**
+ * Reads a checkpoint text: origin, size and root, a line each, then extension lines.
+ * @throws MalformedError naming the line that is wrong
+ */
+export function parseCheckpointText(text: string): CheckpointText {
+  if (!text.endsWith("\n")) {
+    throw new MalformedError("Cannot read checkpoint: expected a newline at its end");
+  }
+  const lines = text.slice(0, -1).split("\n");
+  const [origin, size, root, ...extensions] = lines;
+  if (origin === undefined || size === undefined || root === undefined) {
+    throw new MalformedError(
+      `Cannot read checkpoint: it has ${lines.length} lines, expected origin, size and root`,
+    );
+  }
+  // SPEC: "MUST be a non-empty string"; the same is asked of each extension line.
+  if (lines.includes("")) throw new MalformedError("Cannot read checkpoint: it has an empty line");
+  try {
+    const treeSize = parseTreeSize(size);
+    const rootHash = strictBase64(root);
+    if (rootHash.length !== HASH_BYTES) {
+      throw new MalformedError(`root hash has ${rootHash.length} bytes, expected ${HASH_BYTES}`);
+    }
+    return { origin, treeSize, rootHash, extensions };
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new MalformedError(`Cannot read checkpoint: ${error.message}`);
+  }
+}
+
+/** The text a log signs for these three, without extension lines: it has only one spelling. */
+export function formatCheckpointText(
+  { origin, treeSize, rootHash }: { origin: string; treeSize: bigint; rootHash: Uint8Array },
+): string {
+  return `${origin}\n${treeSize}\n${encodeBase64(rootHash)}\n`;
+}
+
+/** Only this module holds it, so only this module can make a VerifiedCheckpoint. */
+const VERIFIED = Symbol("verified");
+
+/** A checkpoint whose signature was checked under the log's key. The detector accepts nothing else. */
+export class VerifiedCheckpoint {
+  readonly log: Log;
+  readonly treeSize: bigint;
+  /** 32 bytes. */
+  readonly rootHash: Uint8Array;
+  /** The log's signature, 64 bytes. Another valid one on the same statement says nothing new. */
+  readonly signature: Uint8Array;
+  /** Whether the signed text is origin, size and root alone, so that a frame can carry it. */
+  readonly fitsFrame: boolean;
+  // The note as received, where size, root and signature do not give it back.
+  readonly #received: string | undefined;
+
+  constructor(
+    token: typeof VERIFIED,
+    log: Log,
+    fields: FrameFields,
+    received?: { note: string; fitsFrame: boolean },
+  ) {
+    if (token !== VERIFIED) throw new TypeError("only openCheckpoint and openFrame verify");
+    this.log = log;
+    this.treeSize = fields.treeSize;
+    this.rootHash = fields.rootHash;
+    this.signature = fields.signature;
+    this.fitsFrame = received?.fitsFrame ?? true;
+    this.#received = received?.note;
+  }
+
+  /** The whole signed note: as received, or rebuilt where the frame carried all of it. */
+  get note(): string {
+    return this.#received ?? rebuiltNote(this.log, this);
+  }
+
+  /**
+   * The frame of this checkpoint.
+   * @throws MalformedError if the signed text has extension lines, which no frame carries
+   */
+  get frame(): Uint8Array<ArrayBuffer> {
+    if (!this.fitsFrame) {
+      throw new MalformedError(
+        `Cannot make a frame of ${describeLog(this.log)} size ${this.treeSize}: ` +
+          "its signed text is not origin, size and root alone",
+      );
+    }
+    return encodeFrame(this);
+  }
+}
+
+function rebuiltNote(log: Log, fields: FrameFields): string {
+  const text = formatCheckpointText({ origin: log.origin, ...fields });
+  return formatNote({ text, vkey: log.vkey, signature: fields.signature });
+}
+
+/** Why a checkpoint was not accepted. */
+export type RefusalReason =
+  /** it breaks the rules of its format */
+  | "malformed"
+  /** it names, or verifies under, no log configured here */
+  | "unknown log"
+  /** a configured log's signature on it is wrong */
+  | "bad signature";
+
+/** A checkpoint that was not accepted: the reason, and a sentence for a person. */
+export interface Refused {
+  readonly refused: RefusalReason;
+  readonly detail: string;
+}
+
+/**
+ * Opens a signed note as a checkpoint of one of these logs.
+ * @param note bytes as received, or text out of a JSON string
+ * @param logs the logs followed; `parseLogs` makes them distinct
+ * @returns one verified checkpoint for each log (one origin may have two keys) that signed it
+ */
+export function openCheckpoint(
+  { note, logs }: { note: Uint8Array | string; logs: readonly Log[] },
+): VerifiedCheckpoint[] | Refused {
+  let parsed, stated: CheckpointText;
+  try {
+    parsed = parseNote(note);
+    stated = parseCheckpointText(parsed.text);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return { refused: "malformed", detail: error.message };
+  }
+  // One key may serve several origins; it checks a line once.
+  const verifiers = [...new Map(logs.map((log) => [log.vkey.text, log])).values()];
+  const result = verifyNote({ note: parsed, verifiers });
+  if ("failed" in result) {
+    return {
+      refused: result.known ? "bad signature" : "unknown log",
+      detail: `checkpoint of ${quoted(stated.origin)} size ${stated.treeSize}: ${result.failed}`,
+    };
+  }
+  const signers = new Map(result.verified.map(({ vkey, signature }) => [vkey.text, signature]));
+  const whole = `${parsed.text}\n${parsed.lines.join("\n")}\n`;
+  const checkpoints = logs.filter(({ origin, vkey }) =>
+    origin === stated.origin && signers.has(vkey.text)
+  ).map((log) => {
+    const fields = { ...stated, signature: signers.get(log.vkey.text)! };
+    const fitsFrame = formatCheckpointText(stated) === parsed.text;
+    const received = whole === rebuiltNote(log, fields) ? undefined : { note: whole, fitsFrame };
+    return new VerifiedCheckpoint(VERIFIED, log, fields, received);
+  });
+  if (checkpoints.length > 0) return checkpoints;
+  return {
+    refused: "unknown log",
+    detail: `checkpoint of ${quoted(stated.origin)} size ${stated.treeSize}: signed by ` +
+      `${result.verified[0]!.vkey.text}, which is configured for another origin`,
+  };
+}
+
+/**
+ * Opens a frame: the signed text is rebuilt from each log's origin, and the log is the one under
+ * whose key the signature verifies.
+ * @param frame 104 bytes, not the zero frame
+ */
+export function openFrame(
+  { frame, logs }: { frame: Uint8Array; logs: readonly Log[] },
+): VerifiedCheckpoint | Refused {
+  let fields: FrameFields;
+  try {
+    fields = decodeFrame(frame);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return { refused: "malformed", detail: error.message };
+  }
+  for (const log of logs) {
+    const message = utf8(formatCheckpointText({ origin: log.origin, ...fields }));
+    if (log.verifies({ message, signature: fields.signature })) {
+      return new VerifiedCheckpoint(VERIFIED, log, fields);
+    }
+  }
+  return {
+    refused: "bad signature",
+    detail:
+      `frame of size ${fields.treeSize}: the signature verifies under no configured log's key`,
+  };
+}

@@ -1,0 +1,64 @@
+import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
+import { MalformedError, quoted } from "./malformed.ts";
+
+const encoder = new TextEncoder();
+// Without ignoreBOM the decoder drops a leading U+FEFF, and the text would no longer be what was signed.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The UTF-8 bytes of a text. */
+export function utf8(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text);
+}
+
+/**
+ * The text that bytes spell in UTF-8, exactly: nothing is replaced or dropped.
+ * @throws MalformedError if they are not valid UTF-8
+ */
+export function textOf(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new MalformedError("The text is not valid UTF-8");
+  }
+}
+
+/**
+ * Decodes RFC 4648 section 4 base64, padded, in its one canonical spelling. Go's decoder ignores
+ * non-zero pad bits, which would give one signature several spellings (SPECS section 1).
+ * @throws MalformedError for anything that does not encode back to the same text
+ */
+export function strictBase64(text: string): Uint8Array<ArrayBuffer> {
+  let bytes: Uint8Array<ArrayBuffer> | undefined;
+  try {
+    bytes = decodeBase64(text);
+  } catch {
+    // Reported below, in our own words.
+  }
+  if (bytes === undefined || encodeBase64(bytes) !== text) {
+    throw new MalformedError(`${quoted(text)} is not canonical base64 (RFC 4648 section 4)`);
+  }
+  return bytes;
+}
+
+/** The largest tree size: Go, Sigsum and cosignatures all stay within int64 (SPECS section 0). */
+export const MAX_TREE_SIZE = 2n ** 63n - 1n;
+
+/** Digits of MAX_TREE_SIZE; a longer text is refused before it is turned into a number. */
+const MAX_SIZE_DIGITS = 19;
+
+/**
+ * Reads a tree size: decimal, without leading zeros, at most 2^63-1 (C2SP tlog-checkpoint).
+ * @throws MalformedError for any other text
+ */
+export function parseTreeSize(text: string): bigint {
+  if (!/^(0|[1-9][0-9]*)$/.test(text)) {
+    throw new MalformedError(
+      `tree size is ${quoted(text)}, expected a decimal without leading zeros`,
+    );
+  }
+  const size = text.length <= MAX_SIZE_DIGITS ? BigInt(text) : MAX_TREE_SIZE + 1n;
+  if (size > MAX_TREE_SIZE) {
+    throw new MalformedError(`tree size is ${quoted(text)}, expected at most ${MAX_TREE_SIZE}`);
+  }
+  return size;
+}

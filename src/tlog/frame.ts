@@ -1,0 +1,71 @@
+/**
+ * The frame: 104 bytes that carry one checkpoint between monitors.
+ *
+ *     uint64 size, big-endian | 32-byte root | 64-byte Ed25519 signature
+ *
+ * Here it is only bytes and fields; `openFrame` in checkpoint.ts verifies one.
+ *
+ * @module
+ */
+import { ED25519_SIGNATURE_BYTES } from "./ed25519.ts";
+import { HASH_BYTES } from "./hashing.ts";
+import { MAX_TREE_SIZE } from "./encoding.ts";
+import { MalformedError } from "./malformed.ts";
+
+/** Bytes of a frame. */
+export const FRAME_BYTES = 104;
+
+const ROOT_AT = 8;
+const SIGNATURE_AT = ROOT_AT + HASH_BYTES;
+
+/** What a frame states. */
+export interface FrameFields {
+  readonly treeSize: bigint;
+  /** 32 bytes. */
+  readonly rootHash: Uint8Array;
+  /** 64 bytes. */
+  readonly signature: Uint8Array;
+}
+
+/** Whether these 104 bytes are all zero, which says "I have seen nothing". */
+export function isZeroFrame(frame: Uint8Array): boolean {
+  return frame.every((byte) => byte === 0);
+}
+
+/**
+ * Reads a frame's fields, as copies.
+ * @throws MalformedError for a wrong length or a size above 2^63-1
+ */
+export function decodeFrame(frame: Uint8Array): FrameFields {
+  if (frame.length !== FRAME_BYTES) {
+    throw new MalformedError(
+      `Cannot read frame: ${frame.length} bytes came, expected ${FRAME_BYTES}`,
+    );
+  }
+  const treeSize = new DataView(frame.buffer, frame.byteOffset).getBigUint64(0);
+  if (treeSize > MAX_TREE_SIZE) {
+    throw new MalformedError(
+      `Cannot read frame: tree size is ${treeSize}, expected at most ${MAX_TREE_SIZE}`,
+    );
+  }
+  return {
+    treeSize,
+    rootHash: frame.slice(ROOT_AT, SIGNATURE_AT),
+    signature: frame.slice(SIGNATURE_AT),
+  };
+}
+
+/** The 104 bytes of these fields. */
+export function encodeFrame(
+  { treeSize, rootHash, signature }: FrameFields,
+): Uint8Array<ArrayBuffer> {
+  if (
+    treeSize < 0n || treeSize > MAX_TREE_SIZE || rootHash.length !== HASH_BYTES ||
+    signature.length !== ED25519_SIGNATURE_BYTES
+  ) throw new RangeError("a frame's fields come from a verified checkpoint, and these cannot");
+  const frame = new Uint8Array(FRAME_BYTES);
+  new DataView(frame.buffer).setBigUint64(0, treeSize);
+  frame.set(rootHash, ROOT_AT);
+  frame.set(signature, SIGNATURE_AT);
+  return frame;
+}

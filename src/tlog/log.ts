@@ -1,0 +1,62 @@
+import { MalformedError, printable, quoted } from "./malformed.ts";
+import { loadVerifier, type Verifier } from "./note.ts";
+import { encodedKey, formatKeyId, parseVkey } from "./vkey.ts";
+
+/**
+ * A transparency log: an origin together with its key. The same origin under another key is another
+ * log (DESIGN, rule 10). `parseLog` makes it.
+ */
+export interface Log extends Verifier {
+  /** First line of the log's checkpoints. */
+  readonly origin: string;
+  /** What distinguishes this log: type and public key, then the origin. The key's name is not part. */
+  readonly id: string;
+}
+
+/**
+ * Reads the notation of `--log`: a vkey; or a vkey, a space and the origin where that differs from
+ * the key name, as in `sum.golang.org+033de0ae+Ac4z… go.sum database tree`.
+ * @throws MalformedError if either part is wrong, or the key is of a type not followed yet
+ */
+export function parseLog(notation: string): Log {
+  const space = notation.indexOf(" ");
+  const vkey = parseVkey(space < 0 ? notation : notation.slice(0, space));
+  const origin = space < 0 ? vkey.name : notation.slice(space + 1);
+  // An origin is a line of a signed note, so a note's rules hold for it.
+  if (origin === "" || /\p{Cc}/u.test(origin) || !origin.isWellFormed()) {
+    throw new MalformedError(
+      `Cannot read log: origin is ${quoted(origin)}, expected one non-empty line`,
+    );
+  }
+  return { ...loadVerifier(vkey), origin, id: `${encodedKey(vkey)} ${origin}` };
+}
+
+/** A log in the notation of `--log`. */
+export function formatLog(log: Log): string {
+  return log.origin === log.vkey.name ? log.vkey.text : `${log.vkey.text} ${log.origin}`;
+}
+
+/** A log's name for a person: its origin, and the key id that tells same-named logs apart. */
+export function describeLog(log: Log): string {
+  return `${printable(log.origin)} (key ${formatKeyId(log.vkey.keyId)})`;
+}
+
+/**
+ * Reads several logs, dropping exact repeats.
+ * @throws MalformedError for a log that is wrong, or one key and origin under two key names
+ */
+export function parseLogs(notations: readonly string[]): Log[] {
+  const logs = new Map<string, Log>();
+  for (const notation of notations) {
+    const log = parseLog(notation);
+    const same = logs.get(log.id);
+    if (same !== undefined && same.vkey.text !== log.vkey.text) {
+      throw new MalformedError(
+        `Two names for one log: ${quoted(same.vkey.name)} and ${quoted(log.vkey.name)} have ` +
+          `one key and the origin ${quoted(log.origin)}; keep one`,
+      );
+    }
+    logs.set(log.id, same ?? log);
+  }
+  return [...logs.values()];
+}

@@ -1,0 +1,25 @@
+/**
+ * Input that does not have the form it must have. The message names what was read, what came and
+ * what was wanted, and is fit to show to a person: it holds no control characters of the input.
+ */
+export class MalformedError extends Error {}
+
+/** How much of an offending value a message shows. */
+const SHOWN_CHARACTERS = 80;
+
+/**
+ * A foreign text made fit for one line of a terminal or a log: control, format and separator
+ * characters (escape sequences, bidirectional overrides) are shown as `\u{…}`.
+ */
+export function printable(text: string): string {
+  return text.toWellFormed().replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
+}
+
+/** The start of a foreign text in quotes, for a message. */
+export function quoted(text: string): string {
+  const start = text.length > SHOWN_CHARACTERS ? text.slice(0, SHOWN_CHARACTERS) + "…" : text;
+  return `"${printable(start)}"`;
+}

@@ -1,0 +1,168 @@
+/**
+ * Signed notes of C2SP signed-note v1.0.0.
+ *
+ * @module
+ */
+import { encodeBase64 } from "@std/encoding/base64";
+import { strictBase64, textOf, utf8 } from "./encoding.ts";
+import { importEd25519Key, verifyEd25519 } from "./ed25519.ts";
+import { MalformedError, printable, quoted } from "./malformed.ts";
+import { SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
+
+/** Longest note read. 100 lines of ML-DSA-44 signatures (3.3 kB each) fit. */
+export const MAX_NOTE_BYTES = 512 * 1024;
+/** Most signature lines read; the specification asks for 16 at least, Go's x/mod reads 100. */
+export const MAX_SIGNATURE_LINES = 100;
+
+const LINE_START = "— ";
+/** Bytes of the key id in front of every signature. */
+const KEY_ID_BYTES = 4;
+
+/** A note taken apart; nothing in it is verified. */
+export interface Note {
+  /** Everything above the signatures, with its final newline: what is signed. */
+  readonly text: string;
+  /** The signature lines, without the newline, in order. */
+  readonly lines: readonly string[];
+}
+
+/** A key that can check signatures; `loadVerifier` makes one of a vkey. */
+export interface Verifier {
+  readonly vkey: Vkey;
+  /** Whether `signature` (without the key id) is this key's over `message`. */
+  verifies(signed: { message: Uint8Array; signature: Uint8Array }): boolean;
+}
+
+/**
+ * Loads the key of a vkey, so that it can check signatures. Ed25519 (0x01) is checked so far; the
+ * other types have their place here.
+ * @throws MalformedError for a type not checked yet
+ */
+export function loadVerifier(vkey: Vkey): Verifier {
+  if (vkey.type !== SIGNATURE_TYPE.ed25519) {
+    throw new MalformedError(
+      `${printable(vkey.name)} has a key of signature type 0x0${vkey.type.toString(16)}, ` +
+        "only Ed25519 (0x01) is checked so far",
+    );
+  }
+  const key = importEd25519Key(vkey.publicKey);
+  return { vkey, verifies: (signed) => verifyEd25519({ key, ...signed }) };
+}
+
+/** One signature that was checked and holds. */
+export interface NoteSignature {
+  readonly vkey: Vkey;
+  /** 64 bytes. */
+  readonly signature: Uint8Array;
+}
+
+/**
+ * Takes a note apart: text, an empty line, signature lines. The split is at the last empty line.
+ * @param note bytes as received, or text out of a JSON string
+ * @throws MalformedError naming the rule of C2SP signed-note that it breaks
+ */
+export function parseNote(note: Uint8Array | string): Note {
+  if (note.length > MAX_NOTE_BYTES) {
+    throw new MalformedError(
+      `Cannot read note: it has ${note.length} bytes, expected at most ${MAX_NOTE_BYTES}`,
+    );
+  }
+  const whole = typeof note === "string" ? note : textOf(note);
+  // A lone surrogate cannot be UTF-8, and would be signed as something else than it says.
+  if (!whole.isWellFormed()) throw new MalformedError("Cannot read note: it is not valid Unicode");
+  // deno-lint-ignore no-control-regex -- "MUST NOT contain any ASCII control characters other than newline"
+  const control = /[\x00-\x09\x0b-\x1f]/.exec(whole);
+  if (control !== null) {
+    throw new MalformedError(
+      `Cannot read note: it has the control character ${
+        quoted(control[0])
+      }, expected none but newline`,
+    );
+  }
+  if (!whole.endsWith("\n")) {
+    throw new MalformedError("Cannot read note: expected a newline at its end");
+  }
+  const split = whole.lastIndexOf("\n\n");
+  if (split < 0) {
+    throw new MalformedError(
+      "Cannot read note: expected an empty line and signatures below the text",
+    );
+  }
+  const text = whole.slice(0, split + 1);
+  const signatures = whole.slice(split + 2, -1);
+  if (signatures === "") {
+    throw new MalformedError("Cannot read note: expected at least one signature line");
+  }
+  const lines = signatures.split("\n");
+  if (lines.length > MAX_SIGNATURE_LINES) {
+    throw new MalformedError(
+      `Cannot read note: it has ${lines.length} signature lines, expected at most ${MAX_SIGNATURE_LINES}`,
+    );
+  }
+  const stray = lines.find((line) => !line.startsWith(LINE_START));
+  if (stray !== undefined) {
+    throw new MalformedError(
+      `Cannot read note: signature line is ${quoted(stray)}, expected it to begin with an em dash`,
+    );
+  }
+  return { text, lines };
+}
+
+/**
+ * Checks the lines of the known keys. Lines of other keys are ignored whatever they hold, as the
+ * specification asks (logs add random "grease" lines); a known key's line that fails refuses the
+ * whole note, and so does a note on which no known key's line holds.
+ * @returns what holds, one per key, in order of first appearance; or a sentence saying why nothing does
+ */
+export function verifyNote(
+  { note, verifiers }: { note: Note; verifiers: readonly Verifier[] },
+): { verified: NoteSignature[] } | { failed: string; known: boolean } {
+  const message = utf8(note.text);
+  const verified = new Map<string, NoteSignature>();
+  for (const line of new Set(note.lines)) {
+    const signed = readSignatureLine(line);
+    if (signed === undefined) continue;
+    const known = verifiers.filter(({ vkey }) =>
+      vkey.name === signed.name && vkey.keyId === signed.keyId
+    );
+    if (known.length > 1) {
+      return { failed: `two known keys share the name and id of one line`, known: true };
+    }
+    const verifier = known[0];
+    if (verifier === undefined) continue;
+    const { signature } = signed;
+    if (!verifier.verifies({ message, signature })) {
+      return { failed: `the signature of ${verifier.vkey.text} does not verify`, known: true };
+    }
+    if (!verified.has(verifier.vkey.text)) {
+      verified.set(verifier.vkey.text, { vkey: verifier.vkey, signature });
+    }
+  }
+  if (verified.size === 0) return { failed: "no known key has signed it", known: false };
+  return { verified: [...verified.values()] };
+}
+
+/** A signature line's parts, or nothing if it is not of a form any key here could have made. */
+function readSignatureLine(
+  line: string,
+): { name: string; keyId: number; signature: Uint8Array } | undefined {
+  const [name, encoded, more] = line.slice(LINE_START.length).split(" ");
+  if (name === undefined || encoded === undefined || more !== undefined) return undefined;
+  let payload: Uint8Array<ArrayBuffer>;
+  try {
+    payload = strictBase64(encoded);
+  } catch {
+    return undefined;
+  }
+  if (payload.length <= KEY_ID_BYTES) return undefined;
+  const keyId = new DataView(payload.buffer, payload.byteOffset).getUint32(0);
+  return { name, keyId, signature: payload.slice(KEY_ID_BYTES) };
+}
+
+/** The whole note of a text and one signature on it. */
+export function formatNote({ text, vkey, signature }: NoteSignature & { text: string }): string {
+  const payload = new Uint8Array(KEY_ID_BYTES + signature.length);
+  new DataView(payload.buffer).setUint32(0, vkey.keyId);
+  payload.set(signature, KEY_ID_BYTES);
+  return `${text}\n${LINE_START}${vkey.name} ${encodeBase64(payload)}\n`;
+}

@@ -1,0 +1,27 @@
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import type { Address } from "./world.ts";
+
+const MAX_PORT = 65_535;
+
+/**
+ * Reads `HOST:PORT`, with an IPv6 address in brackets: `192.0.2.1:9900`, `[::1]:9900`.
+ * @throws MalformedError for anything else
+ */
+export function parseAddress(text: string): Address {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  const hostname = match?.[1] ?? match?.[2];
+  if (hostname === undefined || port > MAX_PORT) {
+    throw new MalformedError(
+      `Cannot read address ${
+        quoted(text)
+      }: expected HOST:PORT, such as 127.0.0.1:9900 or [::1]:9900`,
+    );
+  }
+  return { hostname, port };
+}
+
+/** An address as `parseAddress` reads it. */
+export function formatAddress({ hostname, port }: Address): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}

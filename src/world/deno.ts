@@ -1,0 +1,181 @@
+/**
+ * The real world, on Deno.
+ *
+ * @module
+ */
+import { decodeHex } from "@std/encoding/hex";
+import {
+  type Address,
+  type Connection,
+  type Listener,
+  type OpenFile,
+  type World,
+  WorldError,
+  type WorldErrorKind,
+} from "./world.ts";
+
+/** The real clock, randomness, network, files and keys. */
+export function denoWorld(): World {
+  return {
+    clock: {
+      now: () => new Date(),
+      monotonic: () => performance.now(),
+      after(ms, run) {
+        const id = setTimeout(run, ms);
+        return { cancel: () => clearTimeout(id) };
+      },
+    },
+    random: { bytes: (count) => crypto.getRandomValues(new Uint8Array(count)) },
+    network: { listen, connect },
+    files: {
+      open: (path, mode) =>
+        asWorldError(async () =>
+          await openFile(await Deno.open(path, { read: true, write: mode === "write" }))
+        ),
+      create: (path, mode) =>
+        asWorldError(async () =>
+          await openFile(await Deno.open(path, { read: true, write: true, createNew: true, mode }))
+        ),
+      makeFolder: (path) => asWorldError(() => Deno.mkdir(path, { recursive: true })),
+      syncFolder: (path) =>
+        asWorldError(async () => {
+          using folder = await Deno.open(path);
+          await folder.sync();
+        }),
+      remove: (path) => asWorldError(() => Deno.remove(path)),
+    },
+    signing: {
+      async publicKey(seed) {
+        // WebCrypto gives a private key's public half only in JWK form.
+        const { x } = await crypto.subtle.exportKey("jwk", await importSeed(seed, true));
+        return Uint8Array.fromBase64(x!, { alphabet: "base64url" });
+      },
+      async sign(seed, message) {
+        return new Uint8Array(
+          await crypto.subtle.sign("Ed25519", await importSeed(seed, false), message),
+        );
+      },
+    },
+  };
+}
+
+/** DER of a PKCS #8 Ed25519 key up to the seed (RFC 8410 section 7). */
+const PKCS8_PREFIX = decodeHex("302e020100300506032b657004220420");
+
+function importSeed(seed: Uint8Array, extractable: boolean): Promise<CryptoKey> {
+  const der = new Uint8Array([...PKCS8_PREFIX, ...seed]);
+  return crypto.subtle.importKey("pkcs8", der, "Ed25519", extractable, ["sign"]);
+}
+
+function listen(address: Address): Listener {
+  let listener: Deno.TcpListener;
+  try {
+    listener = Deno.listen(address);
+  } catch (error) {
+    throw worldError(error);
+  }
+  let open = true;
+  const { hostname, port } = listener.addr;
+  return {
+    address: { hostname, port },
+    async accept() {
+      try {
+        return connection(await listener.accept());
+      } catch (error) {
+        if (!open) return undefined;
+        throw worldError(error);
+      }
+    },
+    close() {
+      if (open) listener.close();
+      open = false;
+    },
+  };
+}
+
+async function connect(address: Address, timeoutMs: number): Promise<Connection> {
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), timeoutMs);
+  try {
+    return connection(await Deno.connect({ ...address, signal: giveUp.signal }));
+  } catch (error) {
+    if (giveUp.signal.aborted) {
+      throw new WorldError("timed out", `no connection within ${timeoutMs} ms`);
+    }
+    throw worldError(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function connection(socket: Deno.TcpConn): Connection {
+  let open = true;
+  const { hostname, port } = socket.remoteAddr;
+  return {
+    remote: { hostname, port },
+    async read(buffer) {
+      try {
+        return await socket.read(buffer) ?? undefined;
+      } catch (error) {
+        throw open ? worldError(error) : new WorldError("closed", "closed here");
+      }
+    },
+    async write(bytes) {
+      try {
+        for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
+      } catch (error) {
+        throw open ? worldError(error) : new WorldError("closed", "closed here");
+      }
+    },
+    closeWrite: () => asWorldError(() => socket.closeWrite()),
+    close() {
+      if (open) socket.close();
+      open = false;
+    },
+  };
+}
+
+async function openFile(file: Deno.FsFile): Promise<OpenFile> {
+  const { isFile } = await file.stat();
+  return {
+    isRegular: isFile,
+    size: () => asWorldError(async () => (await file.stat()).size),
+    read: (buffer, at) =>
+      asWorldError(async () => {
+        if (isFile) await file.seek(at, Deno.SeekMode.Start);
+        return await file.read(buffer) ?? 0;
+      }),
+    write: (bytes, at) =>
+      asWorldError(async () => {
+        await file.seek(at, Deno.SeekMode.Start);
+        for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+      }),
+    truncate: (size) => asWorldError(() => file.truncate(size)),
+    sync: () => asWorldError(() => file.sync()),
+    tryLock: () => asWorldError(() => file.tryLock(true)),
+    close: () => file.close(),
+  };
+}
+
+async function asWorldError<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw worldError(error);
+  }
+}
+
+const KINDS: readonly [new (message: string) => Error, WorldErrorKind][] = [
+  [Deno.errors.NotFound, "not found"],
+  [Deno.errors.AlreadyExists, "already exists"],
+  [Deno.errors.PermissionDenied, "not permitted"],
+  [Deno.errors.NotCapable, "not permitted"],
+  [Deno.errors.TimedOut, "timed out"],
+  [Deno.errors.BadResource, "closed"],
+  [Deno.errors.Interrupted, "closed"],
+];
+
+function worldError(error: unknown): WorldError {
+  const kind = KINDS.find(([type]) => error instanceof type)?.[1] ?? "other";
+  return new WorldError(kind, error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,157 @@
+/**
+ * The one door to the outside. Everything this program learns from or does to the world goes
+ * through a World, so that a whole fleet of monitors can run in one process on simulated time,
+ * network and disks, and a failure can be replayed from its seed. `denoWorld` is the real one.
+ *
+ * @module
+ */
+
+/** All of the outside. */
+export interface World {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly network: Network;
+  readonly files: Files;
+  readonly signing: Signing;
+}
+
+/** Time. */
+export interface Clock {
+  /** Wall clock time; it may jump. For what people read, never for measuring. */
+  now(): Date;
+  /** Milliseconds from some fixed point; it never goes back. For every wait and every limit. */
+  monotonic(): number;
+  /** Calls `run` once, after `ms` milliseconds, unless cancelled. */
+  after(ms: number, run: () => void): Timer;
+}
+
+/** A call that is due later. */
+export interface Timer {
+  /** Drops the call; without effect once it was made. */
+  cancel(): void;
+}
+
+/** Randomness. */
+export interface Random {
+  /** This many random bytes, fit for keys. */
+  bytes(count: number): Uint8Array<ArrayBuffer>;
+}
+
+/** A TCP address: a host name or literal IP address, and a port (0 to listen on any free one). */
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** TCP. */
+export interface Network {
+  /** @throws WorldError if the address cannot be listened on */
+  listen(address: Address): Listener;
+  /**
+   * Connects; gives up after `timeoutMs`.
+   * @throws WorldError if nobody answers there, or not in time
+   */
+  connect(address: Address, timeoutMs: number): Promise<Connection>;
+}
+
+/** A listening socket. */
+export interface Listener {
+  /** Where it listens; the port is the real one. */
+  readonly address: Address;
+  /**
+   * The next connection, or nothing once the listener is closed.
+   * @throws WorldError if this one could not be accepted (no descriptors left); later ones may be
+   */
+  accept(): Promise<Connection | undefined>;
+  close(): void;
+}
+
+/** One TCP connection. A pending read or write cannot be cancelled; closing ends it. */
+export interface Connection {
+  /** The other end. */
+  readonly remote: Address;
+  /**
+   * Reads what has arrived into `buffer`, waiting if nothing has.
+   * @returns how many bytes, at least 1; or nothing when the other end has finished sending
+   * @throws WorldError if the connection broke or was closed here
+   */
+  read(buffer: Uint8Array): Promise<number | undefined>;
+  /**
+   * Writes all of `bytes`, waiting while the other end does not read.
+   * @throws WorldError if the connection broke or was closed here
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Says that nothing more will be sent, and keeps reading possible. */
+  closeWrite(): Promise<void>;
+  /** Ends the connection; a second call does nothing. */
+  close(): void;
+}
+
+/** The file system. Nothing written is durable before it is synced, and its folder after a creation. */
+export interface Files {
+  /**
+   * Opens an existing file.
+   * @param mode `read`, or `write` to read and write; what is written goes where it is told
+   * @throws WorldError, `not found` among its kinds
+   */
+  open(path: string, mode: "read" | "write"): Promise<OpenFile>;
+  /**
+   * Creates a file, open for reading and writing.
+   * @param permissions POSIX mode bits, such as 0o600
+   * @throws WorldError, `already exists` among its kinds
+   */
+  create(path: string, permissions: number): Promise<OpenFile>;
+  /** Creates a folder and the folders above it, where they are missing. */
+  makeFolder(path: string): Promise<void>;
+  /** Makes the entries of a folder (files created or removed in it) durable. */
+  syncFolder(path: string): Promise<void>;
+  /** @throws WorldError, `not found` among its kinds */
+  remove(path: string): Promise<void>;
+}
+
+/** One open file. */
+export interface OpenFile {
+  /** Whether it is an ordinary file, that can be read twice, and not a pipe or a device. */
+  readonly isRegular: boolean;
+  /** Bytes it has now. */
+  size(): Promise<number>;
+  /**
+   * Reads from `at` (bytes from the start) into `buffer`; files that are not regular are read on
+   * from where they are, whatever `at` says.
+   * @returns how many bytes; 0 at the end
+   */
+  read(buffer: Uint8Array, at: number): Promise<number>;
+  /** Writes all of `bytes` at `at`; on an error some of them may have been written. */
+  write(bytes: Uint8Array, at: number): Promise<void>;
+  /** Cuts the file to `size` bytes. */
+  truncate(size: number): Promise<void>;
+  /** Waits until everything written is on the disk. */
+  sync(): Promise<void>;
+  /** Takes the file for this process alone, until it is closed; false if another has it. */
+  tryLock(): Promise<boolean>;
+  close(): void;
+}
+
+/** Signing with keys of our own. Checking signatures is pure and needs no world. */
+export interface Signing {
+  /** The public key, 32 bytes, of an Ed25519 seed (RFC 8032 section 5.1.5), 32 bytes. */
+  publicKey(seed: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
+  /** An Ed25519 signature, 64 bytes. */
+  sign(seed: Uint8Array<ArrayBuffer>, message: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
+}
+
+/** What kept the outside from doing as asked. */
+export type WorldErrorKind =
+  | "not found"
+  | "already exists"
+  | "not permitted"
+  | "timed out"
+  | "closed"
+  | "other";
+
+/** The outside did not do as asked. The message is the system's own. */
+export class WorldError extends Error {
+  constructor(readonly kind: WorldErrorKind, message: string) {
+    super(message);
+  }
+}

@@ -1,0 +1,63 @@
+/** What the documents and comments promise a reader: that what they name is there. */
+import { assertEquals } from "@std/assert";
+
+const root = new URL("../", import.meta.url);
+const DOCUMENTS = [
+  ...["README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG", "SECURITY", "incidents/README"],
+];
+
+function read(path: string): string {
+  return Deno.readTextFileSync(new URL(path, root));
+}
+
+function* sources(folder: string): Generator<string> {
+  for (const entry of Deno.readDirSync(new URL(folder, root))) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) yield* sources(path);
+    else if (path.endsWith(".ts") && !path.endsWith(".d.ts")) yield path;
+  }
+}
+
+Deno.test("documents: every export of src has its sentence", () => {
+  const silent: string[] = [];
+  for (const path of sources("src")) {
+    const lines = read(path).split("\n");
+    lines.forEach((line, i) => {
+      const declares = /^export (async )?(function|class|const|interface|type|abstract)\b/.test(line);
+      if (declares && !lines[i - 1]?.trimEnd().endsWith("*/")) silent.push(`${path}:${i + 1}`);
+    });
+  }
+  assertEquals(silent, []);
+});
+
+for (const name of DOCUMENTS) {
+  Deno.test(`documents: ${name}.md links to files that exist`, () => {
+    const missing = [...read(`${name}.md`).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
+      .map(([, target]) => target!)
+      .filter((target) => {
+        try {
+          Deno.statSync(new URL(target, new URL(`${name}.md`, root)));
+          return false;
+        } catch {
+          return true;
+        }
+      });
+    assertEquals(missing, []);
+  });
+}
+
+Deno.test("documents: every task and command they name exists", () => {
+  const { tasks } = JSON.parse(read("deno.json")) as { tasks: Record<string, unknown> };
+  const commands = [...Deno.readDirSync(new URL("src/cli", root))].map(({ name }) => name);
+  const unknown = DOCUMENTS.flatMap((name) => {
+    const text = read(`${name}.md`);
+    const named = [...text.matchAll(/(?:deno|deno@[\d.]+) task ([a-z][a-z-]*)/g)];
+    const called = [...text.matchAll(/(?:^|[`$ ])(?:\.\/)?hearsay ([a-z]+)(?= |`|$)/gm)]
+      .filter(([whole]) => whole.includes("`") || whole.includes("$"));
+    return [
+      ...named.map(([, task]) => task!).filter((task) => !(task in tasks)),
+      ...called.map(([, command]) => command!).filter((command) => !commands.includes(`${command}.ts`)),
+    ];
+  });
+  assertEquals(unknown, []);
+});
