@@ -55,15 +55,6 @@ declare module "@std/cli/parse-args" {
   }): ParsedArgs;
 }
 
-declare module "@std/encoding/base64" {
-  export function encodeBase64(data: string | Uint8Array | ArrayBuffer): string;
-  export function decodeBase64(base64: string): Uint8Array<ArrayBuffer>;
-}
-
-declare module "@std/encoding/base64url" {
-  export function encodeBase64Url(data: string | Uint8Array | ArrayBuffer): string;
-}
-
 declare module "@std/encoding/hex" {
   export function encodeHex(data: string | Uint8Array | ArrayBuffer): string;
   export function decodeHex(hex: string): Uint8Array<ArrayBuffer>;

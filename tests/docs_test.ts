@@ -23,7 +23,9 @@ Deno.test("documents: every export of src has its sentence", () => {
   for (const path of sources("src")) {
     const lines = read(path).split("\n");
     lines.forEach((line, i) => {
-      const declares = /^export (async )?(function|class|const|interface|type|abstract)\b/.test(line);
+      const declares = /^export (async )?(function|class|const|interface|type|abstract)\b/.test(
+        line,
+      );
       if (declares && !lines[i - 1]?.trimEnd().endsWith("*/")) silent.push(`${path}:${i + 1}`);
     });
   }
@@ -56,7 +58,9 @@ Deno.test("documents: every task and command they name exists", () => {
       .filter(([whole]) => whole.includes("`") || whole.includes("$"));
     return [
       ...named.map(([, task]) => task!).filter((task) => !(task in tasks)),
-      ...called.map(([, command]) => command!).filter((command) => !commands.includes(`${command}.ts`)),
+      ...called.map(([, command]) => command!).filter((command) =>
+        !commands.includes(`${command}.ts`)
+      ),
     ];
   });
   assertEquals(unknown, []);

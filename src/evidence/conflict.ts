@@ -1,7 +1,6 @@
-import { encodeBase64 } from "@std/encoding/base64";
 import { encodeHex } from "@std/encoding/hex";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
-import { utf8 } from "../tlog/encoding.ts";
+import { base64, utf8 } from "../tlog/encoding.ts";
 import { sha256 } from "../tlog/hashing.ts";
 import type { Log } from "../tlog/log.ts";
 import type { TreeHead } from "../tlog/proof.ts";
@@ -46,7 +45,7 @@ export function evidenceId(
   { log, heads }: { log: Log; heads: readonly [TreeHead, TreeHead] },
 ): string {
   const pairs = [...heads].sort(byHead)
-    .map(({ treeSize, rootHash }) => `${treeSize} ${encodeBase64(rootHash)}\n`);
+    .map(({ treeSize, rootHash }) => `${treeSize} ${base64(rootHash)}\n`);
   return encodeHex(
     sha256(
       utf8(`hearsay/evidence-id/v1\n${encodedKey(log.vkey)}\n${log.origin}\n${pairs.join("")}`),

@@ -108,10 +108,10 @@ export class EquivocationDetector {
 
   /** A checkpoint seen at the same size with another root, if there is one. */
   contradictionOf({ log, treeSize, rootHash }: TreeHead & { log: Log }): Seen | undefined {
-    for (const seen of this.#at(log, treeSize)) {
-      if (!equals(seen.checkpoint.rootHash, rootHash)) return seen;
-    }
-    return undefined;
+    const there = this.#logs.get(log.id)?.sizes.get(treeSize);
+    if (there === undefined) return undefined;
+    const seen = there instanceof Map ? [...there.values()] : [there];
+    return seen.find(({ checkpoint }) => !equals(checkpoint.rootHash, rootHash));
   }
 
   /** The observation of exactly this size and root, if there was one. */

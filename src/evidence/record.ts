@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { encodeBase64 } from "@std/encoding/base64";
 import { canonicalize } from "@std/json/canonicalize";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
-import { utf8 } from "../tlog/encoding.ts";
+import { base64, utf8 } from "../tlog/encoding.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { MAX_PROOF_HASHES } from "../tlog/proof.ts";
 import { formatKeyId, type Vkey } from "../tlog/vkey.ts";
@@ -85,8 +84,8 @@ export function buildRecord(
     source_b: cleanSource(second.source),
     ...(conflict.kind === "cross_size" && {
       consistency: {
-        implied_root: encodeBase64(conflict.consistency.impliedRoot),
-        proof: conflict.consistency.proof.map(encodeBase64),
+        implied_root: base64(conflict.consistency.impliedRoot),
+        proof: conflict.consistency.proof.map(base64),
       },
     }),
     evidence_id: evidenceId({ log, heads: [first.checkpoint, second.checkpoint] }),
@@ -101,7 +100,7 @@ export function buildRecord(
 function recordedCheckpoint(checkpoint: VerifiedCheckpoint): RecordedCheckpoint {
   return {
     size: checkpoint.treeSize.toString(),
-    root: encodeBase64(checkpoint.rootHash),
+    root: base64(checkpoint.rootHash),
     note: checkpoint.note,
   };
 }
@@ -120,7 +119,7 @@ export function signedBytes(record: ConflictRecord): Uint8Array<ArrayBuffer> {
 
 /** The record with its detector's signature (64 bytes) on it. */
 export function withSignature(record: ConflictRecord, signature: Uint8Array): ConflictRecord {
-  return { ...record, evidence_signature: encodeBase64(signature) };
+  return { ...record, evidence_signature: base64(signature) };
 }
 
 /** The record as one line of canonical JSON (RFC 8785), without a newline. */

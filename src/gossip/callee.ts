@@ -156,8 +156,15 @@ export class Callee {
     const { view } = this.#party;
     const conflicts: Conflict[] = [];
     const news: Heard[] = [];
+    const words = new Uint32Array(buffer.buffer);
+    const answerWords = new Uint32Array(answers.buffer);
     for (let i = 0; i < count; i++) {
       const at = i * FRAME_BYTES;
+      // A caller that repeats itself is told the same again.
+      if (i > 0 && isRepeat(words, i)) {
+        repeat(answerWords, i);
+        continue;
+      }
       const { heard, answer, conflict } = view.hear(
         buffer.subarray(at, at + FRAME_BYTES),
         source,
@@ -176,4 +183,21 @@ export class Callee {
     }
     return { answered: count, conflicts, news };
   }
+}
+
+const FRAME_WORDS = FRAME_BYTES / Uint32Array.BYTES_PER_ELEMENT;
+
+/** Whether frame `i` is the same as the one before it. */
+function isRepeat(words: Uint32Array, i: number): boolean {
+  const end = (i + 1) * FRAME_WORDS;
+  for (let at = i * FRAME_WORDS; at < end; at++) {
+    if (words[at] !== words[at - FRAME_WORDS]) return false;
+  }
+  return true;
+}
+
+/** Makes frame `i` the same as the one before it. */
+function repeat(words: Uint32Array, i: number): void {
+  const end = (i + 1) * FRAME_WORDS;
+  for (let at = i * FRAME_WORDS; at < end; at++) words[at] = words[at - FRAME_WORDS]!;
 }

@@ -40,7 +40,7 @@ export class View {
   /** By log and size, the checkpoints this monitor was shown itself. */
   readonly #local = new Map<string, Map<bigint, VerifiedCheckpoint>>();
   /** By log, the largest of them that a frame can carry. */
-  readonly #latest = new Map<string, VerifiedCheckpoint>();
+  readonly #latest = new Map<string, { treeSize: bigint; frame: Uint8Array }>();
   readonly #memo = new FrameMemo<{ checkpoint: VerifiedCheckpoint; said: Said; version: number }>();
   /** Changes with everything that could change an answer. */
   #version = 0;
@@ -64,7 +64,7 @@ export class View {
     if (!sizes.has(treeSize)) sizes.set(treeSize, checkpoint);
     const latest = this.#latest.get(log.id);
     if (checkpoint.fitsFrame && (latest === undefined || treeSize > latest.treeSize)) {
-      this.#latest.set(log.id, checkpoint);
+      this.#latest.set(log.id, { treeSize, frame: checkpoint.frame });
     }
     this.#version++;
     return this.#detector.observe(checkpoint, source);

@@ -47,8 +47,21 @@ export class JournalLocked extends Error {}
 
 /** The hash of an entry, over its canonical JSON (RFC 8785) without `hash`. */
 export function entryHash(entry: Omit<Entry, "hash">): string {
-  const { seq, recorded_at, record, prev_hash } = entry;
-  return encodeHex(sha256(utf8(canonicalize({ seq, recorded_at, record, prev_hash }))));
+  return hashOf(canonicalBody(entry));
+}
+
+/** An entry's canonical JSON without `hash`. */
+function canonicalBody({ seq, recorded_at, record, prev_hash }: Omit<Entry, "hash">): string {
+  return canonicalize({ seq, recorded_at, record, prev_hash });
+}
+
+function hashOf(body: string): string {
+  return encodeHex(sha256(utf8(body)));
+}
+
+/** An entry's canonical JSON: `hash` comes first of its members, so the body follows as it is. */
+function lineOf(body: string, hash: string): string {
+  return `{"hash":"${hash}",${body.slice(1)}\n`;
 }
 
 /**
@@ -190,8 +203,9 @@ export class Journal {
       record,
       prev_hash: this.#last.hash,
     };
-    const entry = { ...body, hash: entryHash(body) };
-    const line = utf8(canonicalize(entry) + "\n");
+    const text = canonicalBody(body);
+    const entry = { ...body, hash: hashOf(text) };
+    const line = utf8(lineOf(text, entry.hash));
     if (line.length > MAX_ENTRY_BYTES) {
       throw new RangeError(
         `entry has ${line.length} bytes, at most ${MAX_ENTRY_BYTES} are written`,

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { encodeBase64 } from "@std/encoding/base64";
-import { parseTreeSize, strictBase64, utf8 } from "./encoding.ts";
+import { base64, parseTreeSize, strictBase64, utf8 } from "./encoding.ts";
 import { decodeFrame, encodeFrame, type FrameFields } from "./frame.ts";
 import { HASH_BYTES } from "./hashing.ts";
 import { describeLog, type Log } from "./log.ts";
@@ -55,7 +54,7 @@ export function parseCheckpointText(text: string): CheckpointText {
 export function formatCheckpointText(
   { origin, treeSize, rootHash }: { origin: string; treeSize: bigint; rootHash: Uint8Array },
 ): string {
-  return `${origin}\n${treeSize}\n${encodeBase64(rootHash)}\n`;
+  return `${origin}\n${treeSize}\n${base64(rootHash)}\n`;
 }
 
 /** Only this module holds it, so only this module can make a VerifiedCheckpoint. */

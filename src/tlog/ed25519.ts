@@ -6,7 +6,6 @@
  * @module
  */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
-import { encodeBase64Url } from "@std/encoding/base64url";
 import { decodeHex } from "@std/encoding/hex";
 import { MalformedError } from "./malformed.ts";
 
@@ -50,7 +49,9 @@ export function importEd25519Key(bytes: Uint8Array): Ed25519Key {
   if (isSmallOrder(bytes, 0)) {
     throw new MalformedError("Ed25519 key has small order: one signature would fit many texts");
   }
-  const key = { kty: "OKP", crv: "Ed25519", x: encodeBase64Url(bytes) }; // RFC 8037 section 2
+  // RFC 8037 section 2.
+  const x = bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+  const key = { kty: "OKP", crv: "Ed25519", x };
   try {
     return createPublicKey({ key, format: "jwk" }) as Ed25519Key;
   } catch {

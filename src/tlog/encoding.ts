@@ -1,4 +1,3 @@
-import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
 import { MalformedError, quoted } from "./malformed.ts";
 
 const encoder = new TextEncoder();
@@ -30,14 +29,19 @@ export function textOf(bytes: Uint8Array): string {
 export function strictBase64(text: string): Uint8Array<ArrayBuffer> {
   let bytes: Uint8Array<ArrayBuffer> | undefined;
   try {
-    bytes = decodeBase64(text);
+    bytes = Uint8Array.fromBase64(text);
   } catch {
     // Reported below, in our own words.
   }
-  if (bytes === undefined || encodeBase64(bytes) !== text) {
+  if (bytes === undefined || base64(bytes) !== text) {
     throw new MalformedError(`${quoted(text)} is not canonical base64 (RFC 4648 section 4)`);
   }
   return bytes;
+}
+
+/** The one base64 spelling of bytes (RFC 4648 section 4, padded). */
+export function base64(bytes: Uint8Array): string {
+  return bytes.toBase64();
 }
 
 /** The largest tree size: Go, Sigsum and cosignatures all stay within int64 (SPECS section 0). */

@@ -48,11 +48,8 @@ export function decodeFrame(frame: Uint8Array): FrameFields {
       `Cannot read frame: tree size is ${treeSize}, expected at most ${MAX_TREE_SIZE}`,
     );
   }
-  return {
-    treeSize,
-    rootHash: frame.slice(ROOT_AT, SIGNATURE_AT),
-    signature: frame.slice(SIGNATURE_AT),
-  };
+  const rootHash = frame.slice(ROOT_AT, SIGNATURE_AT);
+  return { treeSize, rootHash, signature: frame.slice(SIGNATURE_AT) };
 }
 
 /** The 104 bytes of these fields. */

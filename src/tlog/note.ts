@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { encodeBase64 } from "@std/encoding/base64";
-import { strictBase64, textOf, utf8 } from "./encoding.ts";
+import { base64, strictBase64, textOf, utf8 } from "./encoding.ts";
 import { importEd25519Key, verifyEd25519 } from "./ed25519.ts";
 import { MalformedError, printable, quoted } from "./malformed.ts";
 import { SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
@@ -164,5 +163,5 @@ export function formatNote({ text, vkey, signature }: NoteSignature & { text: st
   const payload = new Uint8Array(KEY_ID_BYTES + signature.length);
   new DataView(payload.buffer).setUint32(0, vkey.keyId);
   payload.set(signature, KEY_ID_BYTES);
-  return `${text}\n${LINE_START}${vkey.name} ${encodeBase64(payload)}\n`;
+  return `${text}\n${LINE_START}${vkey.name} ${base64(payload)}\n`;
 }

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { encodeBase64 } from "@std/encoding/base64";
 import { concat } from "@std/bytes/concat";
-import { strictBase64, utf8 } from "./encoding.ts";
+import { base64, strictBase64, utf8 } from "./encoding.ts";
 import { sha256 } from "./hashing.ts";
 import { importEd25519Key } from "./ed25519.ts";
 import { MalformedError, quoted } from "./malformed.ts";
@@ -132,7 +131,7 @@ export function makeVkey(
 export function encodedKey(
   { type, publicKey }: { type: number; publicKey: Uint8Array },
 ): string {
-  return encodeBase64(concat([Uint8Array.of(type), publicKey]));
+  return base64(concat([Uint8Array.of(type), publicKey]));
 }
 
 /** A key id as vkeys spell it: 8 lowercase hex digits. */

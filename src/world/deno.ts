@@ -137,18 +137,30 @@ function connection(socket: Deno.TcpConn): Connection {
 
 async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   const { isFile } = await file.stat();
+  // Where the system's own position is, so as to seek only when it is elsewhere.
+  let position = 0;
+  async function seekTo(at: number): Promise<void> {
+    if (at !== position) await file.seek(at, Deno.SeekMode.Start);
+    position = at;
+  }
   return {
     isRegular: isFile,
     size: () => asWorldError(async () => (await file.stat()).size),
     read: (buffer, at) =>
       asWorldError(async () => {
-        if (isFile) await file.seek(at, Deno.SeekMode.Start);
-        return await file.read(buffer) ?? 0;
+        if (isFile) await seekTo(at);
+        const count = await file.read(buffer) ?? 0;
+        position += count;
+        return count;
       }),
     write: (bytes, at) =>
       asWorldError(async () => {
-        await file.seek(at, Deno.SeekMode.Start);
-        for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+        await seekTo(at);
+        for (let done = 0; done < bytes.length;) {
+          const count = await file.write(bytes.subarray(done));
+          done += count;
+          position += count;
+        }
       }),
     truncate: (size) => asWorldError(() => file.truncate(size)),
     sync: () => asWorldError(() => file.sync()),

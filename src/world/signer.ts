@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { encodeBase64 } from "@std/encoding/base64";
-import { strictBase64 } from "../tlog/encoding.ts";
+import { base64, strictBase64 } from "../tlog/encoding.ts";
 import { ED25519_KEY_BYTES } from "../tlog/ed25519.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { formatKeyId, makeVkey, SIGNATURE_TYPE, type Vkey } from "../tlog/vkey.ts";
@@ -31,7 +30,7 @@ export async function generateSigner(
   const seed = world.random.bytes(ED25519_KEY_BYTES);
   const signer = await signerOf(world.signing, { name, seed });
   const typed = Uint8Array.of(SIGNATURE_TYPE.ed25519, ...seed);
-  const privateKey = `${PREFIX}${name}+${formatKeyId(signer.vkey.keyId)}+${encodeBase64(typed)}`;
+  const privateKey = `${PREFIX}${name}+${formatKeyId(signer.vkey.keyId)}+${base64(typed)}`;
   return { signer, privateKey };
 }
 

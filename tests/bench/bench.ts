@@ -1,0 +1,253 @@
+/**
+ * `deno task bench`: what the exchange, the detector and the journal cost, as ratios to bare Deno
+ * doing the least possible, measured in the same run. Absolute numbers differ between machines and
+ * from hour to hour; the ratios are what is to hold.
+ */
+import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
+import { EquivocationDetector } from "../../src/evidence/detector.ts";
+import { Journal } from "../../src/store/journal.ts";
+import { formatCheckpointText, openCheckpoint, openFrame } from "../../src/tlog/checkpoint.ts";
+import { utf8 } from "../../src/tlog/encoding.ts";
+import { encodeFrame, FRAME_BYTES, type FrameFields } from "../../src/tlog/frame.ts";
+import { sha256 } from "../../src/tlog/hashing.ts";
+import { type Log, parseLog } from "../../src/tlog/log.ts";
+import { formatNote } from "../../src/tlog/note.ts";
+import { makeVkey } from "../../src/tlog/vkey.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import type { Job } from "./server.ts";
+
+/** Runs of each measurement; the median counts, and the baseline alternates with what is measured. */
+const ROUNDS = 5;
+const PIPELINED_FRAMES = 1_000_000;
+const SEQUENTIAL_FRAMES = 10_000;
+const NEW_FRAMES = 20_000;
+const APPENDS = 2_000;
+const CHUNK_BYTES = FRAME_BYTES * 630;
+
+/** A log that signs fast: its key is here, and node:crypto signs synchronously. */
+function makeLog(): { log: Log; frame(treeSize: bigint): Uint8Array; note(size: bigint): string } {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  const jwk = privateKey.export({ format: "jwk" }) as { x: string; d: string };
+  const publicKey = Uint8Array.fromBase64(jwk.x, { alphabet: "base64url" });
+  const log = parseLog(makeVkey({ name: "bench.invalid/log", type: 1, publicKey }).text);
+  const key = createPrivateKey({
+    key: { kty: "OKP", crv: "Ed25519", x: jwk.x, d: jwk.d },
+    format: "jwk",
+  });
+  const signed = (treeSize: bigint): FrameFields & { text: string } => {
+    const rootHash = sha256(utf8(`${treeSize}`));
+    const text = formatCheckpointText({ origin: log.origin, treeSize, rootHash });
+    const signature = new Uint8Array(sign(null, utf8(text), key));
+    return { treeSize, rootHash, signature, text };
+  };
+  return {
+    log,
+    frame: (treeSize) => encodeFrame(signed(treeSize)),
+    note: (treeSize) => formatNote({ vkey: log.vkey, ...signed(treeSize) }),
+  };
+}
+
+/** Asks a fresh server thread for a port or a time. */
+function ask<T>(worker: Worker, job: Job): Promise<T> {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data as T);
+    worker.onerror = (event) => reject(new Error(event.message));
+    worker.postMessage(job);
+  });
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL("./server.ts", import.meta.url), { type: "module" });
+}
+
+/** Sends `chunk` over and over while reading what comes back; frames a second. */
+async function pipelined(port: number, chunk: Uint8Array, frames: number): Promise<number> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const total = frames * FRAME_BYTES;
+  const start = performance.now();
+  const sending = (async () => {
+    for (let sent = 0; sent < total;) {
+      const at = sent % chunk.length;
+      sent += await connection.write(chunk.subarray(at, Math.min(chunk.length, at + total - sent)));
+    }
+    await connection.closeWrite();
+  })();
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  let received = 0;
+  for (let count; (count = await connection.read(buffer)) !== null;) received += count;
+  await sending;
+  const ms = performance.now() - start;
+  connection.close();
+  if (received !== total) throw new Error(`${received} bytes came back, expected ${total}`);
+  return frames / ms * 1000;
+}
+
+/** One frame at a time, each waiting for its answer; frames a second. */
+async function sequential(port: number, frame: Uint8Array, frames: number): Promise<number> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const buffer = new Uint8Array(FRAME_BYTES);
+  const start = performance.now();
+  for (let i = 0; i < frames; i++) {
+    await connection.write(frame);
+    for (let filled = 0; filled < FRAME_BYTES;) {
+      const count = await connection.read(buffer.subarray(filled));
+      if (count === null) throw new Error("the server closed the connection");
+      filled += count;
+    }
+  }
+  const ms = performance.now() - start;
+  connection.close();
+  return frames / ms * 1000;
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+const missed: string[] = [];
+
+/** Prints a figure, its baseline and their ratio; `atLeast` is what is to be reached. */
+function tell(
+  what: string,
+  { rate, baseline, atLeast, unit = "frames/s" }: {
+    rate: number;
+    baseline: number;
+    atLeast: number;
+    unit?: string;
+  },
+): void {
+  const ratio = rate / baseline;
+  const verdict = ratio >= atLeast ? "reached" : "NOT reached";
+  if (ratio < atLeast) missed.push(what);
+  const count = (n: number): string => Math.round(n).toLocaleString("en").padStart(11);
+  console.log(
+    `${what.padEnd(34)}${count(rate)} ${unit}, baseline${count(baseline)}; ` +
+      `ratio ${ratio.toFixed(2)}, to reach ${atLeast.toFixed(2)}: ${verdict}`,
+  );
+}
+
+async function benchExchange(): Promise<void> {
+  const { log, frame, note } = makeLog();
+  const notation = log.vkey.text;
+  const repeated = frame(1000n);
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  for (let at = 0; at < CHUNK_BYTES; at += FRAME_BYTES) chunk.set(repeated, at);
+  const echo = startWorker();
+  const callee = startWorker();
+  const { port: echoPort } = await ask<{ port: number }>(echo, { kind: "echo" });
+  const job: Job = { kind: "callee", log: notation, note: note(1000n) };
+  const { port: calleePort } = await ask<{ port: number }>(callee, job);
+
+  const runs = { echoPipe: [], calleePipe: [], echoOne: [], calleeOne: [] } as Record<
+    string,
+    number[]
+  >;
+  for (const port of [echoPort, calleePort]) await pipelined(port, chunk, PIPELINED_FRAMES / 10);
+  for (let round = 0; round < ROUNDS; round++) {
+    runs.echoPipe!.push(await pipelined(echoPort, chunk, PIPELINED_FRAMES));
+    runs.calleePipe!.push(await pipelined(calleePort, chunk, PIPELINED_FRAMES));
+    runs.echoOne!.push(await sequential(echoPort, repeated, SEQUENTIAL_FRAMES));
+    runs.calleeOne!.push(await sequential(calleePort, repeated, SEQUENTIAL_FRAMES));
+  }
+  tell("repeated checkpoint, pipelined", {
+    rate: median(runs.calleePipe!),
+    baseline: median(runs.echoPipe!),
+    atLeast: 0.5,
+  });
+  tell("repeated checkpoint, sequential", {
+    rate: median(runs.calleeOne!),
+    baseline: median(runs.echoOne!),
+    atLeast: 0.85,
+  });
+  await benchNew({ worker: callee, port: calleePort, notation, frame });
+  echo.terminate();
+  callee.terminate();
+}
+
+/** Ever-new checkpoints; a round's frames are new to the callee, which remembers the earlier ones. */
+async function benchNew({ worker, port, notation, frame }: {
+  worker: Worker;
+  port: number;
+  notation: string;
+  frame: (treeSize: bigint) => Uint8Array;
+}): Promise<void> {
+  const rates: number[] = [];
+  const baselines: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const frames = new Uint8Array(NEW_FRAMES * FRAME_BYTES);
+    for (let i = 0; i < NEW_FRAMES; i++) {
+      frames.set(frame(BigInt(1_000_000 + round * NEW_FRAMES + i)), i * FRAME_BYTES);
+    }
+    const { ms } = await ask<{ ms: number }>(worker, { kind: "verify", log: notation, frames });
+    baselines.push(NEW_FRAMES / ms * 1000);
+    rates.push(await pipelined(port, frames, NEW_FRAMES));
+  }
+  tell("ever-new checkpoints", { rate: median(rates), baseline: median(baselines), atLeast: 0.8 });
+}
+
+/** `observe` must not slow down with what has been seen; the baseline is a bare Map. */
+function benchObserve(): void {
+  const { log, frame } = makeLog();
+  // The detector's own cost is measured, so these checkpoints cost no signatures.
+  const trusting = { ...log, verifies: () => true };
+  const template = frame(1n);
+  for (const sizes of [1_000, 10_000, 100_000, 1_000_000]) {
+    const checkpoints = Array.from({ length: sizes }, (_, i) => {
+      const bytes = template.slice();
+      new DataView(bytes.buffer).setBigUint64(0, BigInt(i));
+      const opened = openFrame({ frame: bytes, logs: [trusting] });
+      if ("refused" in opened) throw new Error(opened.detail);
+      return opened;
+    });
+    const bare = new Map<bigint, unknown>();
+    let start = performance.now();
+    for (const checkpoint of checkpoints) {
+      if (!bare.has(checkpoint.treeSize)) bare.set(checkpoint.treeSize, checkpoint);
+    }
+    const bareMs = performance.now() - start;
+    const detector = new EquivocationDetector();
+    start = performance.now();
+    for (const checkpoint of checkpoints) detector.observe(checkpoint, "bench");
+    const ms = performance.now() - start;
+    const each = (all: number): string => `${Math.round(all / sizes * 1e6)} ns`.padStart(8);
+    console.log(
+      `observe, ${sizes.toLocaleString("en").padStart(9)} sizes        ${each(ms)} each, ` +
+        `bare Map ${each(bareMs)}; ratio ${(bareMs / ms).toFixed(2)}`,
+    );
+  }
+}
+
+async function benchJournal(): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "hearsay-bench-" });
+  const { log, note } = makeLog();
+  const opened = openCheckpoint({ note: note(7n), logs: [log] });
+  if ("refused" in opened) throw new Error(opened.detail);
+  const record = { version: "bench", checkpoint_a: note(7n), checkpoint_b: note(8n) };
+  const at = new Date().toISOString();
+  const journal = await Journal.open({ files: denoWorld().files, folder });
+  const bare = await Deno.open(`${folder}/bare`, { create: true, append: true });
+  const entry = await journal.append(record, at);
+  const line = new Uint8Array(utf8(JSON.stringify(entry)).length + 1).fill(0x20);
+  // The disk's mood changes by the second, so the two take turns append by append.
+  let ms = 0;
+  let bareMs = 0;
+  for (let i = 0; i < APPENDS; i++) {
+    let start = performance.now();
+    await journal.append(record, at);
+    ms += performance.now() - start;
+    start = performance.now();
+    await bare.write(line);
+    await bare.sync();
+    bareMs += performance.now() - start;
+  }
+  await journal.close();
+  bare.close();
+  Deno.removeSync(folder, { recursive: true });
+  const [rate, baseline] = [ms, bareMs].map((all) => APPENDS / all * 1000) as [number, number];
+  tell("journal appends", { rate, baseline, atLeast: 0.7, unit: "appends/s" });
+}
+
+await benchJournal();
+await benchExchange();
+benchObserve();
+if (missed.length > 0) console.log(`\nnot reached: ${missed.join(", ")}`);
