@@ -36,6 +36,21 @@ export async function createDurably(
   }
 }
 
+/** Gives an existing file this content, durably. After a crash half of it may be there. */
+export async function rewriteDurably(
+  { files, path, content }: { files: Files; path: string; content: Uint8Array },
+): Promise<void> {
+  const file = await files.open(path, "write");
+  try {
+    await file.write(content, 0);
+    await file.truncate(content.length);
+    await file.sync();
+    await files.syncFolder(join(path, ".."));
+  } finally {
+    file.close();
+  }
+}
+
 /** A folder to keep things in: created where it is missing, and its own entry made durable. */
 export async function ensureFolder(files: Files, folder: string): Promise<void> {
   await files.makeFolder(folder);

@@ -14,7 +14,13 @@ import { sha256 } from "../tlog/hashing.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { type Line, readFully, readLines } from "../world/reading.ts";
 import { type Files, type OpenFile, WorldError } from "../world/world.ts";
-import { appendDurably, createDurably, DurabilityLost, ensureFolder } from "./durable.ts";
+import {
+  appendDurably,
+  createDurably,
+  DurabilityLost,
+  ensureFolder,
+  rewriteDurably,
+} from "./durable.ts";
 import { Turns } from "./turns.ts";
 
 /** Name of the journal's file in its folder. */
@@ -251,7 +257,7 @@ async function openOrCreate(files: Files, folder: string, path: string): Promise
 
 /**
  * Moves a torn last line into a file of its own, durably, before it is cut off; a crash in between
- * leaves both, and the next start finds the copy there already.
+ * leaves both, or half a copy, and the next start writes the copy again under the same name.
  */
 async function setAside(
   { files, folder, file, torn }: { files: Files; folder: string; file: OpenFile; torn: Line },
@@ -264,6 +270,7 @@ async function setAside(
     (await createDurably({ files, path, content, permissions: JOURNAL_PERMISSIONS })).close();
   } catch (error) {
     if (!(error instanceof WorldError) || error.kind !== "already exists") throw error;
+    await rewriteDurably({ files, path, content });
   }
   await file.truncate(torn.at);
   await file.sync();

@@ -1,9 +1,9 @@
 /** Ed25519 against Wycheproof, RFC 8032 with djb's vectors, and the twelve cases of speccheck. */
 import { createHash } from "node:crypto";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Point } from "@noble/ed25519";
 import { secondOpinion } from "../../src/evidence/second_opinion.ts";
-import { importEd25519Key, verifyEd25519 } from "../../src/tlog/ed25519.ts";
+import { importEd25519Key, isUnambiguous, verifyEd25519 } from "../../src/tlog/ed25519.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { SIGNATURE_TYPE } from "../../src/tlog/vkey.ts";
 import { denoWorld } from "../../src/world/deno.ts";
@@ -259,6 +259,46 @@ vectorTest(
       count: 12,
       name: ({ name }) => name,
       check: (row) => assertEquals(accepts(row), predicted(row.odd)),
+    }),
+);
+
+/** Whether these bytes are a point whose order divides 8, by noble's arithmetic. */
+function isSmall(bytes: Uint8Array): boolean {
+  try {
+    return Point.fromBytes(bytes, true).isSmallOrder();
+  } catch {
+    return false; // No point of the curve at all.
+  }
+}
+
+vectorTest("isUnambiguous: checks the bytes of 163 signatures as big integers would", () =>
+  // Here no platform helps: many a one refuses such R and S too, and may do otherwise tomorrow.
+  everyCase({
+    cases: [...wycheproof(), ...speccheck()],
+    count: 151 + 12,
+    name: ({ name }) => name,
+    check({ signature }) {
+      const [R, S] = [signature.slice(0, 32), signature.slice(32)];
+      const sound = signature.length === 64 && littleEndian(S) < L && isCanonical(R) && !isSmall(R);
+      assertEquals(isUnambiguous(signature), sound);
+    },
+  }));
+
+vectorTest(
+  "importEd25519Key: loads the keys whose bytes big integers find sound, no others",
+  () =>
+    everyCase({
+      cases: [
+        ...wycheproof(),
+        ...speccheck(),
+        ...signInputs().map((row) => ({ ...row, name: "" })),
+      ],
+      count: 151 + 12 + 128,
+      name: ({ name, publicKey }) => `${name} ${hex(publicKey)}`,
+      check({ publicKey }) {
+        if (isCanonical(publicKey) && !isSmall(publicKey)) importEd25519Key(publicKey);
+        else assertThrows(() => importEd25519Key(publicKey), MalformedError);
+      },
     }),
 );
 

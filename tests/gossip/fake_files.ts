@@ -41,7 +41,9 @@ export class FakeFiles implements Files {
   }
 
   #step(step: DiskStep): Promise<void> {
-    return this.refuses.has(step) ? rejected("other", `the disk refuses to ${step}`) : Promise.resolve();
+    return this.refuses.has(step)
+      ? rejected("other", `the disk refuses to ${step}`)
+      : Promise.resolve();
   }
 
   #handle(file: Stored): OpenFile {
@@ -55,7 +57,7 @@ export class FakeFiles implements Files {
         return Promise.resolve(bytes.length);
       },
       write: (bytes, at) => {
-        const written = this.refuses.has("write") ? bytes.subarray(0, bytes.length / 2) : bytes;
+        const written = this.refuses.has("write") ? bytes.subarray(0, bytes.length >> 1) : bytes;
         const grown = new Uint8Array(Math.max(file.bytes.length, at + written.length));
         grown.set(file.bytes);
         grown.set(written, at);

@@ -226,6 +226,11 @@ export class FakeListener implements Listener {
   }
 }
 
+/** A network as one host sees it. */
+export interface HostNetwork extends Network {
+  connect(to: Address, timeoutMs: number): Promise<FakeConnection>;
+}
+
 const FIRST_FREE_PORT = 50_000;
 
 /** Hosts in memory that can all reach each other. */
@@ -243,7 +248,7 @@ export class FakeNetwork {
   }
 
   /** The network as one host sees it: what connects from here has this address. */
-  at(hostname: string): Network & { connect(to: Address, ms: number): Promise<FakeConnection> } {
+  at(hostname: string): HostNetwork {
     return {
       listen: (address) => this.listen(address),
       connect: (to, timeoutMs) => this.#connect({ hostname, to, timeoutMs }),

@@ -1,0 +1,572 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { concat } from "@std/bytes/concat";
+import { Callee } from "../../src/gossip/callee.ts";
+import { ZERO_FRAME } from "../../src/gossip/view.ts";
+import type { TestLog } from "../../src/sources/test_log.ts";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import { type Connection, WorldError } from "../../src/world/world.ts";
+import { settled } from "./fake_network.ts";
+import {
+  ask,
+  CALLER,
+  counting,
+  frameOf,
+  HERE,
+  logOf,
+  partyOf,
+  readAll,
+  serve,
+  type Setting,
+  storiesOf,
+  unsigned,
+} from "./helpers.ts";
+
+type Served = Awaited<ReturnType<typeof serve>>;
+
+/** A callee that was shown a log of three entries, and that log's frame. */
+async function serveOne(
+  setting: Partial<Setting> = {},
+): Promise<{ scene: Served; log: TestLog; frame: Uint8Array }> {
+  const log = await logOf("log.example/a", 3);
+  const scene = await serve({ logs: [log.log], shown: [log], ...setting });
+  return { scene, log, frame: await frameOf(log) };
+}
+
+/** So little that one refused frame keeps an address out for a second and more. */
+const SCARCE = { framesPerSecondPerAddress: 4, refusedFrameCost: 100 };
+
+/** Whether an honest exchange from there is answered. */
+async function isServed(scene: Served, frame: Uint8Array, hostname?: string): Promise<boolean> {
+  return (await scene.ask([frame], hostname)).length === 1;
+}
+
+// What it answers
+
+Deno.test("callee: answers every frame of an exchange in order", async () => {
+  const [a, b] = [await logOf("log.example/a", 3), await logOf("log.example/b", 5)];
+  await using scene = await serve({ logs: [a.log, b.log], shown: [a, b] });
+  const answers = await scene.ask([await frameOf(b), await frameOf(a), await frameOf(b, 2n)]);
+  assertEquals(answers, [await frameOf(b), await frameOf(a), await frameOf(b)]);
+  assertEquals(scene.report.verdicts, ["matches", "matches", "pending"]);
+  assertEquals(scene.report.brokenAll, []);
+});
+
+for (const pace of ["all at once", "one at a time"] as const) {
+  Deno.test(`callee: zero frames sent ${pace} are answered with one log after the other`, async () => {
+    const [a, b] = [await logOf("log.example/a", 1), await logOf("log.example/b", 2)];
+    await using scene = await serve({ logs: [a.log, b.log], shown: [a, b] });
+    // Twice: what one exchange has named, the next has not.
+    for (const _ of ["first", "second"]) {
+      const answers = await scene.ask([ZERO_FRAME, ZERO_FRAME, ZERO_FRAME], CALLER, pace);
+      assertEquals(answers, [await frameOf(a), await frameOf(b), ZERO_FRAME]);
+    }
+  });
+}
+
+Deno.test("callee: answers a frame before the caller has finished sending", async () => {
+  const { scene, frame } = await serveOne();
+  await using _ = scene;
+  const connection = await scene.connect();
+  for (const _ of ["first", "second"]) {
+    await connection.write(frame);
+    await settled();
+    assertEquals(connection.arrived, FRAME_BYTES);
+    await connection.read(new Uint8Array(FRAME_BYTES));
+  }
+  connection.close();
+});
+
+for (const pace of ["all at once", "one at a time"] as const) {
+  Deno.test(`callee: a frame repeated within an exchange, ${pace}, is told once`, async () => {
+    const { scene, frame } = await serveOne();
+    await using _ = scene;
+    assertEquals((await scene.ask([frame, frame, frame], CALLER, pace)).length, 3);
+    assertEquals(scene.report.verdicts, ["matches"]);
+    await scene.ask([frame]);
+    assertEquals(scene.report.verdicts, ["matches", "matches"]);
+  });
+
+  Deno.test(`callee: the zero frame repeated within an exchange, ${pace}, is told once`, async () => {
+    const { scene } = await serveOne();
+    await using _ = scene;
+    const answers = await scene.ask([ZERO_FRAME, ZERO_FRAME, ZERO_FRAME], CALLER, pace);
+    assertEquals(answers.length, 3);
+    assertEquals(scene.report.verdicts, ["nothing"]);
+  });
+}
+
+Deno.test("callee: a caller that says nothing and finishes is nothing to report", async () => {
+  const { scene, frame } = await serveOne({ limits: SCARCE });
+  await using _ = scene;
+  assertEquals(await scene.ask([]), []);
+  assertEquals([scene.report.verdicts, scene.report.brokenAll], [[], []]);
+  assertEquals(await isServed(scene, frame), true);
+});
+
+// Time
+
+Deno.test("callee: a silent caller is closed once the time for a first byte is over", async () => {
+  const { scene } = await serveOne({ limits: { firstByteMs: 500 } });
+  await using _ = scene;
+  await scene.silent("192.0.2.9");
+  await scene.clock.advance(499);
+  assertEquals([scene.callee.connections, scene.report.brokenAll], [1, []]);
+  await scene.clock.advance(1);
+  assertEquals(scene.callee.connections, 0);
+  assertEquals(scene.report.brokenAll, ["no byte came within 500 ms"]);
+});
+
+Deno.test("callee: a caller that stalls within a frame is closed when the exchange's time is over", async () => {
+  const { scene, frame } = await serveOne({ limits: { firstByteMs: 500, exchangeMs: 2_000 } });
+  await using _ = scene;
+  const connection = await scene.silent("192.0.2.9");
+  await connection.write(frame.subarray(0, FRAME_BYTES / 2));
+  await scene.clock.advance(1_999);
+  assertEquals([scene.callee.connections, scene.report.brokenAll], [1, []]);
+  await scene.clock.advance(1);
+  assertEquals(scene.callee.connections, 0);
+  assertEquals(scene.report.brokenAll, ["the exchange was not finished within 2000 ms"]);
+  assertEquals(await readAll(connection), new Uint8Array(0));
+});
+
+Deno.test("callee: a caller that drips bytes gets its answer, and no more time than others", async () => {
+  const { scene, frame } = await serveOne({ limits: { firstByteMs: 500, exchangeMs: 2_000 } });
+  await using _ = scene;
+  const connection = await scene.silent("192.0.2.9");
+  for (let at = 0; at < FRAME_BYTES; at++) {
+    await connection.write(frame.subarray(at, at + 1));
+    await scene.clock.advance(10);
+  }
+  assertEquals([connection.arrived, scene.report.verdicts], [FRAME_BYTES, ["matches"]]);
+  // 1,040 ms are over; the second frame comes at the same pace, and one byte short.
+  for (let at = 0; at < FRAME_BYTES - 9; at++) {
+    await connection.write(frame.subarray(at, at + 1));
+    await scene.clock.advance(10);
+  }
+  assertEquals(scene.callee.connections, 1);
+  await scene.clock.advance(10);
+  assertEquals(scene.callee.connections, 0);
+  assertEquals(scene.report.brokenAll, ["the exchange was not finished within 2000 ms"]);
+});
+
+Deno.test("callee: a caller that never closes its side is answered, then closed", async () => {
+  const { scene, frame } = await serveOne({ limits: { exchangeMs: 2_000 } });
+  await using _ = scene;
+  const connection = await scene.silent("192.0.2.9");
+  await connection.write(frame);
+  await scene.clock.advance(2_000);
+  assertEquals(await readAll(connection), frame);
+  assertEquals(scene.callee.connections, 0);
+  assertEquals(scene.report.brokenAll, ["the exchange was not finished within 2000 ms"]);
+});
+
+Deno.test("callee: a caller that never reads its answers is closed when its time is over", async () => {
+  const { scene, frame } = await serveOne({
+    limits: { exchangeMs: 2_000 },
+    capacity: 2 * FRAME_BYTES,
+  });
+  await using _ = scene;
+  const connection = await scene.silent("192.0.2.9");
+  const frames = Array<Uint8Array>(7).fill(frame);
+  const sending = assertRejects(() => connection.write(concat(frames)), WorldError);
+  await scene.clock.advance(1_999);
+  assertEquals([connection.arrived, scene.callee.connections], [2 * FRAME_BYTES, 1]);
+  await scene.clock.advance(1);
+  assertEquals(scene.callee.connections, 0);
+  assertEquals(scene.report.brokenAll, ["the exchange was not finished within 2000 ms"]);
+  await sending;
+});
+
+Deno.test("callee: a caller that breaks off is reported and forgotten", async () => {
+  const { scene } = await serveOne();
+  await using _ = scene;
+  const connection = await scene.silent("192.0.2.9");
+  connection.reset();
+  await settled();
+  assertEquals([scene.callee.connections, scene.report.brokenAll], [
+    0,
+    ["connection reset by peer"],
+  ]);
+});
+
+Deno.test("callee: no timer is left when an exchange has ended", async () => {
+  const { scene, frame } = await serveOne();
+  await using _ = scene;
+  await scene.ask([frame]);
+  await scene.ask([unsigned(frame)]);
+  await settled();
+  assertEquals(scene.clock.pending, 0);
+});
+
+// Length and number
+
+for (const [count, answered, rest] of [[1, 0, 1], [103, 0, 103], [105, 1, 1], [311, 2, 103]]) {
+  Deno.test(`callee: ${count} bytes are ${answered} whole frames answered and a remainder refused`, async () => {
+    const { scene, frame } = await serveOne({
+      limits: { ...SCARCE, framesPerSecondPerAddress: 8 },
+    });
+    await using _ = scene;
+    const bytes = concat([frame, frame, frame]).subarray(0, count);
+    const answers = await ask(await scene.connect(), bytes);
+    assertEquals(answers.length, answered! * FRAME_BYTES);
+    assertEquals(scene.report.brokenAll, [
+      `${rest} bytes came after the last whole frame, expected 104 a frame`,
+    ]);
+    assertEquals(await isServed(scene, frame), false, "its address was not charged");
+    assertEquals(await isServed(scene, frame, "192.0.2.200"), true);
+  });
+}
+
+Deno.test("callee: as many frames as allowed in an exchange are all answered", async () => {
+  const { scene, frame } = await serveOne({ limits: { maxFramesPerExchange: 4 } });
+  await using _ = scene;
+  assertEquals((await scene.ask([frame, frame, frame, frame])).length, 4);
+  assertEquals(scene.report.brokenAll, []);
+});
+
+Deno.test("callee: one frame more than allowed in an exchange is the end of it", async () => {
+  const { scene, frame } = await serveOne({ limits: { maxFramesPerExchange: 4 } });
+  await using _ = scene;
+  const connection = await scene.connect();
+  await connection.write(concat([frame, frame, frame, frame]));
+  await settled();
+  assertEquals(connection.arrived, 4 * FRAME_BYTES);
+  await connection.write(frame);
+  await settled();
+  assertEquals((await readAll(connection)).length, 4 * FRAME_BYTES);
+  assertEquals(scene.report.brokenAll, ["more than 4 frames came in one exchange"]);
+  assertEquals(scene.callee.connections, 0);
+});
+
+Deno.test("callee: the limits in force answer 1,024 frames in one exchange, and not 1,025", async () => {
+  const { scene, frame } = await serveOne();
+  await using _ = scene;
+  const frames = Array<Uint8Array>(1_024).fill(frame);
+  assertEquals((await scene.ask(frames)).length, 1_024);
+  assertEquals(scene.report.brokenAll, []);
+  await scene.ask([...frames, frame], "192.0.2.200");
+  assertEquals(scene.report.brokenAll, ["more than 1024 frames came in one exchange"]);
+});
+
+Deno.test("callee: an endless sender is closed at the limit", async () => {
+  const { scene, frame } = await serveOne({ limits: { maxFramesPerExchange: 16 } });
+  await using _ = scene;
+  const connection = await scene.connect();
+  let sent = 0;
+  await assertRejects(
+    async () => {
+      for (; sent < 1_000; sent++) {
+        await connection.write(frame);
+        await settled();
+      }
+    },
+    WorldError,
+    "reset",
+  );
+  assertEquals(sent, 17);
+  assertEquals(scene.report.brokenAll, ["more than 16 frames came in one exchange"]);
+});
+
+// Rate
+
+Deno.test("callee: more frames than an address may send are refused before any is verified", async () => {
+  const log = await logOf("log.example/a", 3);
+  const { log: counted, checked } = counting(log.log);
+  await using scene = await serve({ logs: [counted], limits: { framesPerSecondPerAddress: 4 } });
+  const frame = await frameOf(log);
+  const strange = [0, 1, 2, 3, 4].map((salt) => unsigned(frame, salt));
+  assertEquals(await scene.ask(strange), []);
+  assertEquals(scene.report.brokenAll, [
+    "more than 4 frames a second came from its address",
+  ]);
+  assertEquals(checked(), 0);
+  // At the limit the first is verified, and it is the last.
+  assertEquals(await scene.ask(strange.slice(1)), []);
+  assertEquals(checked(), 1);
+});
+
+Deno.test("callee: the rate is counted over all connections of an address, and over time", async () => {
+  const { scene, frame } = await serveOne({ limits: { framesPerSecondPerAddress: 4 } });
+  await using _ = scene;
+  assertEquals((await scene.ask([frame, frame])).length, 2);
+  assertEquals((await scene.ask([frame, frame, frame])).length, 0);
+  assertEquals((await scene.ask([frame, frame])).length, 2);
+  assertEquals((await scene.ask([frame])).length, 0);
+  assertEquals((await scene.ask([frame, frame, frame], "192.0.2.200")).length, 3);
+  await scene.clock.advance(500);
+  assertEquals((await scene.ask([frame, frame])).length, 2);
+});
+
+Deno.test("callee: two addresses of one IPv6 /64 share their rate, two /64s do not", async () => {
+  const { scene, frame } = await serveOne({ limits: { framesPerSecondPerAddress: 1 } });
+  await using _ = scene;
+  assertEquals(await isServed(scene, frame, "2001:db8::1"), true);
+  assertEquals(await isServed(scene, frame, "2001:db8::ffff:ffff:ffff:ffff"), false);
+  assertEquals(await isServed(scene, frame, "2001:db8:0:1::1"), true);
+});
+
+// What it refuses
+
+Deno.test("callee: a frame under no key is the end: no answer, closed, charged", async () => {
+  const { scene, frame } = await serveOne({ limits: SCARCE });
+  await using _ = scene;
+  const stranger = await frameOf(await logOf("log.example/stranger", 2));
+  const connection = await scene.connect();
+  await connection.write(stranger);
+  assertEquals(await readAll(connection), new Uint8Array(0));
+  const why = "frame of size 2: the signature verifies under no configured log's key";
+  assertEquals([scene.report.verdicts, scene.report.brokenAll], [["refused"], [why]]);
+  assertEquals(await isServed(scene, frame), false, "its address was not charged");
+  assertEquals(await isServed(scene, frame, "192.0.2.200"), true);
+});
+
+Deno.test("callee: what came before a refused frame is answered, what came after is not", async () => {
+  const log = await logOf("log.example/a", 3);
+  const { log: counted, checked } = counting(log.log);
+  await using scene = await serve({ logs: [counted], shown: [log] });
+  const frame = await frameOf(log);
+  const answers = await scene.ask([frame, unsigned(frame, 1), unsigned(frame, 2), frame]);
+  assertEquals(answers, [frame]);
+  assertEquals([scene.report.verdicts, checked()], [["matches", "refused"], 2]);
+});
+
+Deno.test("callee: frames under no key, repeated, keep an address out until it has filled up", async () => {
+  const limits = { framesPerSecondPerAddress: 100, refusedFrameCost: 40 };
+  const { scene, frame } = await serveOne({ limits });
+  await using _ = scene;
+  // Each costs 1 and 40: after the third, 23 are missing, and one more for a frame.
+  for (const salt of [0, 1, 2]) {
+    assertEquals(await isServed(scene, frame), salt < 3);
+    await scene.ask([unsigned(frame, salt)]);
+  }
+  assertEquals(scene.report.verdicts.filter((verdict) => verdict === "refused").length, 3);
+  assertEquals(await isServed(scene, frame), false);
+  await scene.clock.advance(200);
+  assertEquals(await isServed(scene, frame), false);
+  await scene.clock.advance(100);
+  assertEquals(await isServed(scene, frame), true);
+});
+
+Deno.test("callee: an address kept out is closed without being read", async () => {
+  const log = await logOf("log.example/a", 3);
+  const { log: counted, checked } = counting(log.log);
+  await using scene = await serve({ logs: [counted], limits: SCARCE });
+  const frame = await frameOf(log);
+  await scene.ask([unsigned(frame)]);
+  assertEquals(await scene.ask([unsigned(frame, 1)]), []);
+  assertEquals(checked(), 1);
+  assertEquals(scene.callee.connections, 0);
+});
+
+Deno.test("callee: a refused frame is charged even if the answers before it cannot be written", async () => {
+  const { scene, frame } = await serveOne({ limits: SCARCE });
+  await using _ = scene;
+  const connection = await scene.connect();
+  await connection.write(concat([frame, unsigned(frame)]));
+  connection.close(); // Gone before it is answered.
+  await scene.report.until(() => scene.report.brokenAll.length > 0);
+  assertEquals(scene.report.verdicts, ["matches", "refused"]);
+  assertEquals(await isServed(scene, frame), false, "its address was not charged");
+});
+
+for (const first of [0x80, 0xff]) {
+  Deno.test(`callee: a first byte of ${first} is the second carrier: closed and not charged`, async () => {
+    const { scene, frame } = await serveOne({ limits: SCARCE });
+    await using _ = scene;
+    const connection = await scene.connect();
+    await connection.write(Uint8Array.of(first));
+    assertEquals(await readAll(connection), new Uint8Array(0));
+    assertEquals(scene.report.brokenAll, [
+      "it speaks the second carrier, which this version does not",
+    ]);
+    assertEquals([scene.report.verdicts, await isServed(scene, frame)], [[], true]);
+  });
+}
+
+Deno.test("callee: the second carrier begins with a connection's first byte and no other", async () => {
+  const { scene, frame } = await serveOne();
+  await using _ = scene;
+  const high = new Uint8Array(FRAME_BYTES).fill(0x80);
+  assertEquals(await scene.ask([frame, high]), [frame]);
+  const low = new Uint8Array(FRAME_BYTES).fill(0x7f);
+  assertEquals(await scene.ask([low]), []);
+  assertEquals(scene.report.verdicts, ["matches", "refused", "refused"]);
+  for (const reason of scene.report.brokenAll) assertEquals(reason.includes("carrier"), false);
+});
+
+// Crowds
+
+Deno.test("callee: all connections taken by silent ones, an honest one is served", async () => {
+  const { scene, frame } = await serveOne({ limits: { maxConnections: 3 } });
+  await using _ = scene;
+  for (const hostname of ["192.0.2.11", "192.0.2.12", "192.0.2.13"]) {
+    await scene.silent(hostname);
+    await scene.clock.advance(1);
+  }
+  assertEquals([scene.callee.connections, scene.report.brokenAll], [3, []]);
+  assertEquals(await isServed(scene, frame), true);
+  assertEquals(scene.report.brokenAll, [
+    "all connections are taken, and this one was silent longest",
+  ]);
+  assertEquals(scene.callee.connections, 2);
+});
+
+Deno.test("callee: who has just spoken is not the one that gives way", async () => {
+  const { scene, frame } = await serveOne({ limits: { maxConnections: 2 } });
+  await using _ = scene;
+  const first = await scene.silent("192.0.2.11");
+  await scene.clock.advance(1);
+  const second = await scene.silent("192.0.2.12");
+  await scene.clock.advance(1);
+  await first.write(frame.subarray(0, 1));
+  await scene.clock.advance(1);
+  await scene.silent("192.0.2.13");
+  await assertRejects(() => second.write(frame), WorldError);
+  await first.write(frame.subarray(1));
+  await settled();
+  assertEquals(first.arrived, FRAME_BYTES);
+});
+
+Deno.test("callee: an address with all its connections silent is served on another", async () => {
+  const { scene, frame } = await serveOne({ limits: { maxConnectionsPerAddress: 2 } });
+  await using _ = scene;
+  const elsewhere = await scene.silent("192.0.2.50");
+  await scene.clock.advance(1);
+  const mine = [await scene.silent("192.0.2.11"), await scene.silent("192.0.2.11")];
+  assertEquals([scene.callee.connections, scene.report.brokenAll], [3, []]);
+  assertEquals(await isServed(scene, frame, "192.0.2.11"), true);
+  assertEquals(scene.report.brokenAll, [
+    "this address has its most connections, and this one was silent longest",
+  ]);
+  await assertRejects(() => mine[0]!.write(frame), WorldError);
+  for (const connection of [elsewhere, mine[1]!]) {
+    assertEquals(await ask(connection, frame), frame);
+  }
+});
+
+// Start and end
+
+Deno.test("callee: connections that cannot be accepted do not end it", async () => {
+  const { scene, frame } = await serveOne({ limits: { acceptRetryMs: 250 } });
+  await using _ = scene;
+  const error = new WorldError("other", "Too many open files (os error 24)");
+  for (let i = 0; i < 3; i++) scene.listener.push(error);
+  const connection = await scene.connect(); // behind the three
+  await scene.clock.advance(749);
+  assertEquals(scene.callee.connections, 0);
+  await scene.clock.advance(1);
+  assertEquals(await ask(connection, frame), frame);
+  const why = `cannot accept a connection: ${error.message}; trying again in 250 ms`;
+  assertEquals(scene.report.brokenAll, [why, why, why]);
+});
+
+Deno.test("callee: what goes wrong while accepting and is not the world's fault is thrown", async () => {
+  const log = await logOf("log.example/a", 1);
+  const { party } = await partyOf({ logs: [log.log] });
+  const listener = {
+    address: HERE,
+    accept: () => Promise.reject(new TypeError("a fault in the program")),
+    close: () => {},
+  };
+  await assertRejects(() => new Callee({ party, listener }).run(), TypeError, "a fault");
+});
+
+Deno.test("callee: closing ends what is served, and then run", async () => {
+  const { scene, frame } = await serveOne();
+  const silent = await scene.silent("192.0.2.11");
+  const halfway = await scene.silent("192.0.2.12");
+  await halfway.write(frame.subarray(0, 50));
+  await settled();
+  scene.callee.close();
+  await scene.done;
+  assertEquals([scene.callee.connections, scene.clock.pending], [0, 0]);
+  assertEquals(scene.report.brokenAll, ["shutting down", "shutting down"]);
+  for (const connection of [silent, halfway]) {
+    assertEquals(await readAll(connection), new Uint8Array(0));
+  }
+  await assertRejects(() => scene.connect(), WorldError, "refused");
+});
+
+Deno.test("callee: a connection accepted while it closes is closed", async () => {
+  const log = await logOf("log.example/a", 1);
+  const { party, report } = await partyOf({ logs: [log.log] });
+  const { connection, closed } = neverReady();
+  const accepting = Promise.withResolvers<Connection>();
+  const listener = { address: HERE, accept: () => accepting.promise, close: () => {} };
+  const callee = new Callee({ party, listener });
+  const done = callee.run();
+  callee.close();
+  accepting.resolve(connection);
+  await done;
+  assertEquals([closed(), report.brokenAll], [true, []]);
+});
+
+/** A connection on which nothing comes, and whether it was closed. */
+function neverReady(): { connection: Connection; closed: () => boolean } {
+  let closed = false;
+  const connection: Connection = {
+    remote: { hostname: "192.0.2.1", port: 1 },
+    read: () => new Promise(() => {}),
+    write: () => Promise.resolve(),
+    closeWrite: () => Promise.resolve(),
+    close: () => void (closed = true),
+  };
+  return { connection, closed: () => closed };
+}
+
+// Durability before telling
+
+Deno.test("callee: a conflict is not answered before it is kept", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  const kept = Promise.withResolvers<void>();
+  const handed: number[] = [];
+  await using scene = await serve({
+    logs: [ours.log],
+    shown: [ours],
+    keep: (conflicts) => (handed.push(conflicts.length), kept.promise),
+  });
+  const connection = await scene.connect();
+  await connection.write(await frameOf(theirs));
+  await settled();
+  assertEquals([handed, connection.arrived, scene.report.verdicts], [[1], 0, []]);
+  kept.resolve();
+  await settled();
+  assertEquals([connection.arrived, scene.report.verdicts], [FRAME_BYTES, ["inconsistent"]]);
+  connection.close();
+});
+
+Deno.test("callee: what was not kept is not answered, and the connection is closed", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  let refuses = true;
+  const keep = () => refuses ? Promise.reject(new Error("the disk is full")) : Promise.resolve();
+  await using scene = await serve({ logs: [ours.log], shown: [ours], keep });
+  assertEquals(await scene.ask([await frameOf(theirs)]), []);
+  assertEquals([scene.report.verdicts, scene.report.brokenAll], [[], ["the disk is full"]]);
+  assertEquals(scene.callee.connections, 0);
+  refuses = false;
+  assertEquals(await scene.ask([await frameOf(theirs)]), [await frameOf(ours)]);
+});
+
+Deno.test("callee: it asks for everything to be kept before every answer", async () => {
+  const handed: number[] = [];
+  const keep = (
+    conflicts: readonly unknown[],
+  ) => (handed.push(conflicts.length), Promise.resolve());
+  const { scene, frame } = await serveOne({ keep });
+  await using _ = scene;
+  await scene.ask([frame]);
+  await scene.ask([frame]);
+  assertEquals(handed, [0, 0]);
+});
+
+Deno.test("callee: a conflict heard before a refused frame is kept all the same", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  const handed: number[] = [];
+  await using scene = await serve({
+    logs: [ours.log],
+    shown: [ours],
+    keep: (conflicts) => (handed.push(conflicts.length), Promise.resolve()),
+  });
+  const answers = await scene.ask([await frameOf(theirs), unsigned(await frameOf(theirs))]);
+  assertEquals([answers, handed], [[await frameOf(ours)], [1]]);
+});

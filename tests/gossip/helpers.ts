@@ -1,0 +1,325 @@
+/** What the tests of the gossip room share: logs, frames, and both ends of an exchange on a stage. */
+import { concat } from "@std/bytes/concat";
+import type { Conflict } from "../../src/evidence/conflict.ts";
+import { EquivocationDetector } from "../../src/evidence/detector.ts";
+import type { ConflictRecord } from "../../src/evidence/record.ts";
+import { Callee } from "../../src/gossip/callee.ts";
+import { callPeer } from "../../src/gossip/caller.ts";
+import type { ExchangeParty } from "../../src/gossip/exchange.ts";
+import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
+import { type Heard, View } from "../../src/gossip/view.ts";
+import { type IncidentNews, Monitor, type MonitorReport } from "../../src/monitor/monitor.ts";
+import { TestLog } from "../../src/sources/test_log.ts";
+import { readIncidents, recordOf } from "../../src/store/incidents.ts";
+import { openCheckpoint, type VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import type { Log } from "../../src/tlog/log.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import { generateSigner, type Signer } from "../../src/world/signer.ts";
+import type { Address, Connection, World } from "../../src/world/world.ts";
+import { FakeFiles } from "./fake_files.ts";
+import { FakeNetwork, ManualClock, settled } from "./fake_network.ts";
+
+/** A test log with this many entries. */
+export async function logOf(origin: string, entries: number): Promise<TestLog> {
+  const log = await TestLog.create({ world: denoWorld(), origin });
+  for (let i = 1; i <= entries; i++) log.append(`entry ${i}`);
+  return log;
+}
+
+/** A log's checkpoint, verified. */
+export async function checkpointOf(log: TestLog, treeSize?: bigint): Promise<VerifiedCheckpoint> {
+  const opened = openCheckpoint({ note: await log.checkpoint(treeSize), logs: [log.log] });
+  if ("refused" in opened) throw new Error(opened.detail);
+  return opened[0]!;
+}
+
+/** A log's frame. */
+export async function frameOf(log: TestLog, treeSize?: bigint): Promise<Uint8Array> {
+  return (await checkpointOf(log, treeSize)).frame;
+}
+
+/** Three stories one log tells: equal up to their last entry, which makes them this size. */
+export async function storiesOf(size: number): Promise<[TestLog, TestLog, TestLog]> {
+  const common = await logOf("log.example/told-apart", size - 1);
+  const tell = (story: string): TestLog => {
+    const log = common.fork();
+    log.append(story);
+    return log;
+  };
+  return [tell("as everyone sees it"), tell("as lima sees it"), tell("as quito sees it")];
+}
+
+/** A log that counts how many signatures it checks. */
+export function counting(log: Log): { log: Log; checked: () => number } {
+  let count = 0;
+  const verifies: Log["verifies"] = (signed) => {
+    count++;
+    return log.verifies(signed);
+  };
+  return { log: { ...log, verifies }, checked: () => count };
+}
+
+/** A view of these logs that was shown these checkpoints. */
+export async function viewOf(
+  { logs, shown = [], detector = new EquivocationDetector() }: {
+    logs: readonly Log[];
+    shown?: readonly TestLog[];
+    detector?: EquivocationDetector;
+  },
+): Promise<View> {
+  const view = new View({ logs, detector });
+  for (const log of shown) view.addLocal(await checkpointOf(log), "the log");
+  return view;
+}
+
+/** 104 bytes that are a frame's, except for one bit. */
+export function flipped(frame: Uint8Array, bit: number): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(frame);
+  copy[bit >> 3]! ^= 0x80 >> (bit & 7);
+  return copy;
+}
+
+/** The last bit of the root: what is signed is another root then. */
+const ROOT_BIT = 8 * 40 - 1;
+
+/** A frame that verifies under no key; each `salt` below 64 makes another. */
+export function unsigned(frame: Uint8Array, salt = 0): Uint8Array<ArrayBuffer> {
+  return flipped(frame, ROOT_BIT - salt);
+}
+
+/** The frames that bytes consist of; a remainder is the last. */
+export function framesIn(bytes: Uint8Array): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += FRAME_BYTES) {
+    frames.push(bytes.subarray(at, at + FRAME_BYTES));
+  }
+  return frames;
+}
+
+/** How long a test waits, in real time, for what should come at once. */
+const PATIENCE_MS = 5_000;
+
+/** Collects what is reported, and lets a test wait for it. */
+export class Reports implements MonitorReport {
+  readonly heardAll: Heard[] = [];
+  readonly brokenAll: string[] = [];
+  readonly news: IncidentNews[] = [];
+  #changed = Promise.withResolvers<void>();
+
+  heard(heard: Heard): void {
+    this.heardAll.push(heard);
+    this.#change();
+  }
+
+  broken(reason: string): void {
+    this.brokenAll.push(reason);
+    this.#change();
+  }
+
+  incident(news: IncidentNews): void {
+    this.news.push(news);
+    this.#change();
+  }
+
+  /** The verdicts heard, in order. */
+  get verdicts(): string[] {
+    return this.heardAll.map(({ verdict }) => verdict);
+  }
+
+  /** What became of the conflicts found, in order. */
+  get outcomes(): string[] {
+    return this.news.map(({ outcome }) => outcome);
+  }
+
+  /** Waits until what was reported fulfils a condition. */
+  async until(holds: () => boolean): Promise<void> {
+    const patience = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => patience.reject(new Error(`waited in vain for ${holds}; broken: ${this.brokenAll}`)),
+      PATIENCE_MS,
+    );
+    try {
+      while (!holds()) await Promise.race([this.#changed.promise, patience.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #change(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+}
+
+/** Where the monitor under test listens, in memory. */
+export const HERE: Address = { hostname: "198.51.100.1", port: 9900 };
+/** Somebody who calls it. */
+export const CALLER = "192.0.2.1";
+
+/** Reads until the other end has finished or the connection breaks. */
+export async function readAll(connection: Connection): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  const buffer = new Uint8Array(64 * 1024);
+  try {
+    for (let count; (count = await connection.read(buffer)) !== undefined;) {
+      parts.push(buffer.slice(0, count));
+    }
+  } catch {
+    // Broken off: what came before is what was asked for.
+  }
+  return concat(parts);
+}
+
+/** Sends bytes, says that nothing more comes, and reads all answers. */
+export async function ask(connection: Connection, bytes: Uint8Array): Promise<Uint8Array> {
+  try {
+    await connection.write(bytes);
+    await connection.closeWrite();
+  } catch {
+    // The other end did not want to hear all of it; what it answered is read all the same.
+  }
+  const answers = await readAll(connection);
+  connection.close();
+  return answers;
+}
+
+/** What a stage in memory is made of. */
+export interface Setting {
+  readonly logs: readonly Log[];
+  readonly shown?: readonly TestLog[];
+  readonly limits?: Partial<ExchangeLimits>;
+  readonly capacity?: number;
+  keep?(conflicts: readonly Conflict[]): Promise<void>;
+}
+
+/** One end of an exchange, in memory: a party, with its clock, network and reports at hand. */
+export async function partyOf(
+  { logs, shown = [], limits = {}, capacity, keep = () => Promise.resolve() }: Setting,
+): Promise<
+  { party: ExchangeParty; clock: ManualClock; network: FakeNetwork; report: Reports; view: View }
+> {
+  const view = await viewOf({ logs, shown });
+  const clock = new ManualClock();
+  const network = new FakeNetwork({ clock, ...(capacity !== undefined && { capacity }) });
+  const report = new Reports();
+  const world = { ...denoWorld(), clock, network: network.at(CALLER) };
+  const party = { world, view, limits: { ...DEFAULT_LIMITS, ...limits }, keep, report };
+  return { party, clock, network, report, view };
+}
+
+/** A callee that is being served to callers in memory. */
+export async function serve(setting: Setting) {
+  const { party, clock, network, report, view } = await partyOf(setting);
+  const listener = network.listen(HERE);
+  const callee = new Callee({ party, listener });
+  const done = callee.run();
+  const connect = (hostname = CALLER) => network.at(hostname).connect(HERE, 1_000);
+  return {
+    ...{ callee, listener, done, clock, network, report, view, limits: party.limits, connect },
+    /** Connects and keeps silent. */
+    async silent(hostname: string) {
+      const connection = await connect(hostname);
+      await settled();
+      return connection;
+    },
+    /** A whole exchange: the frames sent from there, and the frames answered. */
+    async ask(
+      frames: readonly Uint8Array[],
+      hostname = CALLER,
+      pace: "all at once" | "one at a time" = "all at once",
+    ): Promise<Uint8Array[]> {
+      const connection = await connect(hostname);
+      const last = pace === "all at once" ? 0 : frames.length - 1;
+      for (const frame of frames.slice(0, last)) {
+        await connection.write(frame);
+        await settled();
+      }
+      return framesIn(await ask(connection, concat(frames.slice(last))));
+    },
+    async [Symbol.asyncDispose]() {
+      callee.close();
+      // Whatever it waits for falls due.
+      await clock.advance(party.limits.exchangeMs);
+      await done;
+    },
+  };
+}
+
+/** A monitor on a stage of several: it listens, calls, and keeps a journal. */
+export interface Player {
+  readonly monitor: Monitor;
+  readonly report: Reports;
+  readonly address: Address;
+  /** Shows it a log's checkpoint. */
+  show(log: TestLog, treeSize?: bigint): Promise<void>;
+  /** One exchange with another, both ends finished. */
+  call(other: Player): Promise<Heard[]>;
+  /** The evidence ids in its journal, in order. */
+  recorded(): Promise<string[]>;
+  /** Ends it; its journal stays. */
+  leave(): Promise<void>;
+}
+
+/** Several monitors of one log, in memory. */
+export class Fleet {
+  readonly files = new FakeFiles();
+  readonly clock = new ManualClock();
+  readonly #network = new FakeNetwork({ clock: this.clock });
+  readonly #logs: readonly Log[];
+  readonly #present = new Set<Player>();
+  #hosts = 0;
+
+  constructor(...logs: readonly TestLog[]) {
+    this.#logs = logs.map(({ log }) => log);
+  }
+
+  /**
+   * Starts a monitor.
+   * @param name of its folder: whoever enters under a name that was used before has its journal
+   */
+  async enter(
+    name: string,
+    { signer, files = this.files }: { signer?: Signer; files?: FakeFiles } = {},
+  ): Promise<Player> {
+    const hostname = `192.0.2.${++this.#hosts}`;
+    const network = this.#network.at(hostname);
+    const world: World = { ...denoWorld(), clock: this.clock, network, files };
+    const folder = `/${name}`;
+    const report = new Reports();
+    signer ??= (await generateSigner({ world, name: `monitor.example/${name}` })).signer;
+    const identity = { signer, folder };
+    const monitor = await Monitor.start({ world, logs: this.#logs, identity, report });
+    const listener = world.network.listen({ hostname, port: 9900 });
+    const callee = new Callee({ party: monitor.party, listener });
+    const done = callee.run();
+    const player: Player = {
+      ...{ monitor, report, address: listener.address },
+      show: async (log, treeSize) =>
+        await monitor.addLocal(await checkpointOf(log, treeSize), "the log"),
+      call: (other) => callPeer({ party: monitor.party, address: other.address }),
+      recorded: async () => (await recordsIn(files, folder)).map((record) => record.evidence_id),
+      leave: async () => {
+        this.#present.delete(player);
+        callee.close();
+        await done;
+        await monitor.close();
+      },
+    };
+    this.#present.add(player);
+    return player;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const player of this.#present) await player.leave();
+  }
+}
+
+async function recordsIn(files: FakeFiles, folder: string): Promise<ConflictRecord[]> {
+  const records: ConflictRecord[] = [];
+  for await (const item of readIncidents({ files, folder })) {
+    if ("torn" in item) throw new Error(`the journal of ${folder} is torn`);
+    records.push(recordOf(item.entry, folder));
+  }
+  return records;
+}

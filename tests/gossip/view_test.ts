@@ -1,0 +1,269 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { EquivocationDetector } from "../../src/evidence/detector.ts";
+import { type Said, View, ZERO_FRAME } from "../../src/gossip/view.ts";
+import { formatCheckpointText, openCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { utf8 } from "../../src/tlog/encoding.ts";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import { type Log, parseLog } from "../../src/tlog/log.ts";
+import { formatNote } from "../../src/tlog/note.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import { generateSigner } from "../../src/world/signer.ts";
+import { checkpointOf, counting, flipped, frameOf, logOf, storiesOf, viewOf } from "./helpers.ts";
+
+/** Hears one frame in an exchange of its own. */
+function hear(view: View, frame: Uint8Array, source = "a peer"): Said {
+  return view.hear(frame, source, new Set());
+}
+
+Deno.test("view: a frame with the root it was shown at this size matches", async () => {
+  const log = await logOf("log.example/a", 3);
+  const view = await viewOf({ logs: [log.log], shown: [log] });
+  const { heard, answer, conflict } = hear(view, await frameOf(log));
+  assertEquals(heard.verdict, "matches");
+  assertEquals(answer, await frameOf(log));
+  assertEquals(conflict, undefined);
+});
+
+Deno.test("view: what only peers say matches nothing, however often it is said", async () => {
+  const log = await logOf("log.example/a", 3);
+  const view = await viewOf({ logs: [log.log] });
+  for (const source of ["a peer", "another", "a peer"]) {
+    const { heard, answer } = hear(view, await frameOf(log), source);
+    assert(heard.verdict === "pending");
+    assertEquals(heard.localSize, undefined);
+    assertEquals(answer, ZERO_FRAME);
+  }
+});
+
+Deno.test("view: a size it was not shown is pending, whether larger, smaller or between", async () => {
+  const log = await logOf("log.example/a", 9);
+  const view = new View({ logs: [log.log], detector: new EquivocationDetector() });
+  view.addLocal(await checkpointOf(log, 4n), "the log");
+  view.addLocal(await checkpointOf(log, 7n), "the log");
+  for (const size of [0n, 3n, 5n, 9n]) {
+    const { heard, answer, conflict } = hear(view, await frameOf(log, size));
+    assert(heard.verdict === "pending");
+    assertEquals(heard.localSize, 7n);
+    assertEquals(answer, await frameOf(log, 7n));
+    assertEquals(conflict, undefined);
+  }
+});
+
+Deno.test("view: its latest is the largest size it was shown, in whatever order", async () => {
+  const log = await logOf("log.example/a", 9);
+  const view = new View({ logs: [log.log], detector: new EquivocationDetector() });
+  for (const [size, latest] of [[5n, 5n], [9n, 9n], [3n, 9n]] as const) {
+    view.addLocal(await checkpointOf(log, size), "the log");
+    assertEquals(view.latestFrame(log.log), await frameOf(log, latest));
+  }
+  const { heard, answer } = hear(view, await frameOf(log, 3n));
+  assertEquals(heard.verdict, "matches");
+  assertEquals(answer, await frameOf(log, 9n));
+});
+
+Deno.test("view: an inconsistent frame is answered with what contradicts it, not the latest", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  const view = await viewOf({ logs: [ours.log], shown: [ours] });
+  const before = await frameOf(ours);
+  ours.append("and one more");
+  view.addLocal(await checkpointOf(ours), "the log");
+  const { heard, answer, conflict } = hear(view, await frameOf(theirs), "lima");
+  assert(heard.verdict === "inconsistent");
+  assertEquals(heard.other.source, "the log");
+  assertEquals(answer, before);
+  assert(conflict?.kind === "same_size");
+  assertEquals([conflict.first.source, conflict.second.source], ["the log", "lima"]);
+  assertEquals(conflict.second.checkpoint.rootHash, theirs.root(4n));
+});
+
+Deno.test("view: a conflict is given once, the inconsistency said every time", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  const view = await viewOf({ logs: [ours.log], shown: [ours] });
+  const conflicts: unknown[] = [];
+  for (const source of ["lima", "lima", "quito"]) {
+    const { heard, answer, conflict } = hear(view, await frameOf(theirs), source);
+    assertEquals(heard.verdict, "inconsistent");
+    assertEquals(answer, await frameOf(ours));
+    conflicts.push(conflict);
+  }
+  assertEquals(conflicts.map((conflict) => conflict !== undefined), [true, false, false]);
+});
+
+Deno.test("view: two peers who contradict each other get each other's checkpoint", async () => {
+  const [one, two] = await storiesOf(4);
+  const view = await viewOf({ logs: [one.log] });
+  assertEquals(hear(view, await frameOf(one)).heard.verdict, "pending");
+  const second = hear(view, await frameOf(two));
+  assertEquals([second.heard.verdict, second.answer], ["inconsistent", await frameOf(one)]);
+  assert(second.conflict !== undefined);
+  const again = hear(view, await frameOf(one));
+  assertEquals([again.heard.verdict, again.answer], ["inconsistent", await frameOf(two)]);
+  assertEquals(again.conflict, undefined);
+});
+
+Deno.test("view: a checkpoint shown later contradicts what was heard before", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  const view = await viewOf({ logs: [ours.log] });
+  hear(view, await frameOf(theirs), "lima");
+  const conflict = view.addLocal(await checkpointOf(ours), "the log");
+  assertEquals([conflict?.first.source, conflict?.second.source], ["lima", "the log"]);
+  const { heard, answer } = hear(view, await frameOf(theirs), "lima");
+  assertEquals([heard.verdict, answer], ["inconsistent", await frameOf(ours)]);
+});
+
+Deno.test("view: a root that is not the local one never matches, even when the detector is full", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  const detector = new EquivocationDetector({ maxConflictsPerLog: 0 });
+  const view = new View({ logs: [ours.log], detector });
+  hear(view, await frameOf(theirs));
+  view.addLocal(await checkpointOf(ours), "the log");
+  const { heard, answer } = hear(view, await frameOf(theirs));
+  assertEquals(heard.verdict, "inconsistent");
+  assertEquals(answer, await frameOf(ours));
+});
+
+Deno.test("view: the zero frame is answered with the latest, or with the zero frame", async () => {
+  const log = await logOf("log.example/a", 3);
+  const knowing = await viewOf({ logs: [log.log], shown: [log] });
+  assertEquals(hear(knowing, ZERO_FRAME).heard.verdict, "nothing");
+  assertEquals(hear(knowing, ZERO_FRAME).answer, await frameOf(log));
+  const empty = await viewOf({ logs: [log.log] });
+  assertEquals(hear(empty, ZERO_FRAME), { heard: { verdict: "nothing" }, answer: ZERO_FRAME });
+});
+
+Deno.test("view: zero frames are answered with one log after the other, as configured", async () => {
+  const [a, b, c] = [
+    await logOf("log.example/a", 1),
+    await logOf("log.example/b", 2),
+    await logOf("log.example/c", 3),
+  ];
+  // Nothing is known of b, so b is passed over.
+  const view = await viewOf({ logs: [a.log, b.log, c.log], shown: [c, a] });
+  const named = new Set<Log>();
+  const answers = [1, 2, 3, 4].map(() => view.hear(ZERO_FRAME, "a peer", named).answer);
+  assertEquals(answers, [await frameOf(a), await frameOf(c), ZERO_FRAME, ZERO_FRAME]);
+});
+
+Deno.test("view: a zero frame is not answered with a log that a frame has named", async () => {
+  const [a, b] = [await logOf("log.example/a", 1), await logOf("log.example/b", 2)];
+  const view = await viewOf({ logs: [a.log, b.log], shown: [a, b] });
+  // The first exchange verifies the frame, the second remembers it: both name the log.
+  for (const _ of ["verified", "remembered"]) {
+    const named = new Set<Log>();
+    assertEquals(view.hear(await frameOf(a), "a peer", named).answer, await frameOf(a));
+    assertEquals(view.hear(ZERO_FRAME, "a peer", named).answer, await frameOf(b));
+    assertEquals(view.hear(ZERO_FRAME, "a peer", named).answer, ZERO_FRAME);
+  }
+});
+
+Deno.test("view: frames of several logs are told apart by their key alone", async () => {
+  // Same size, same entries, so the same root: only the signatures differ.
+  const [a, b] = [await logOf("log.example/a", 3), await logOf("log.example/b", 3)];
+  const view = await viewOf({ logs: [a.log, b.log], shown: [a, b] });
+  for (const log of [b, a]) {
+    const { heard, answer } = hear(view, await frameOf(log));
+    assert(heard.verdict === "matches");
+    assertStrictEquals(heard.checkpoint.log, log.log);
+    assertEquals(answer, await frameOf(log));
+  }
+});
+
+Deno.test("view: one origin under two keys is two logs, and two roots no conflict", async () => {
+  const [a, b] = [await logOf("log.example/same", 3), await logOf("log.example/same", 2)];
+  b.append("something else");
+  const view = await viewOf({ logs: [a.log, b.log], shown: [a] });
+  const { heard, conflict } = hear(view, await frameOf(b));
+  assert(heard.verdict === "pending");
+  assertStrictEquals(heard.checkpoint.log, b.log);
+  assertEquals([heard.localSize, conflict], [undefined, undefined]);
+});
+
+Deno.test("view: one key under two origins is two logs", async () => {
+  const log = await logOf("log.example/a", 3);
+  const other = parseLog(`${log.log.vkey.text} log.example/another-origin`);
+  const view = await viewOf({ logs: [other, log.log], shown: [log] });
+  const { heard } = hear(view, await frameOf(log));
+  assert(heard.verdict === "matches");
+  assertStrictEquals(heard.checkpoint.log, log.log);
+});
+
+Deno.test("view: what no frame can carry is judged, and never answered", async () => {
+  const { signer } = await generateSigner({ world: denoWorld(), name: "log.example/extended" });
+  const log = parseLog(signer.vkey.text);
+  const checkpoint = async (size: bigint, fill: number, extension = "") => {
+    const rootHash = new Uint8Array(32).fill(fill);
+    const text = formatCheckpointText({ origin: log.origin, treeSize: size, rootHash }) + extension;
+    const signature = await signer.sign(utf8(text));
+    const opened = openCheckpoint({
+      note: formatNote({ text, vkey: log.vkey, signature }),
+      logs: [log],
+    });
+    if ("refused" in opened) throw new Error(opened.detail);
+    return opened[0]!;
+  };
+  const view = await viewOf({ logs: [log] });
+  const plain = await checkpoint(3n, 1);
+  view.addLocal(plain, "the log");
+  view.addLocal(await checkpoint(4n, 2, "an extension line\n"), "the log");
+  assertEquals(view.latestFrame(log), plain.frame);
+  const { heard, answer, conflict } = hear(view, (await checkpoint(4n, 3)).frame);
+  assertEquals([heard.verdict, answer], ["inconsistent", plain.frame]);
+  assert(conflict !== undefined);
+});
+
+Deno.test("view: identical bytes are verified once", async () => {
+  const log = await logOf("log.example/a", 3);
+  const { log: counted, checked } = counting(log.log);
+  const view = await viewOf({ logs: [counted] });
+  const frame = new Uint8Array(await frameOf(log));
+  const { heard, answer } = hear(view, frame);
+  frame.fill(0xff); // The caller's buffer is reused; what is remembered must not change with it.
+  const again = hear(view, await frameOf(log));
+  assertStrictEquals(again.heard, heard);
+  assertStrictEquals(again.answer, answer);
+  assertEquals(checked(), 1);
+});
+
+Deno.test("view: remembered bytes are answered by what is known now", async () => {
+  const log = await logOf("log.example/a", 5);
+  const { log: counted, checked } = counting(log.log);
+  const view = new View({ logs: [counted], detector: new EquivocationDetector() });
+  const frame = await frameOf(log, 4n);
+  assertEquals(hear(view, frame).heard.verdict, "pending");
+  view.addLocal(await checkpointOf(log, 4n), "the log");
+  assertEquals(hear(view, frame).heard.verdict, "matches");
+  view.addLocal(await checkpointOf(log, 5n), "the log");
+  assertEquals(hear(view, frame).answer, await frameOf(log, 5n));
+  assertEquals(checked(), 1);
+});
+
+Deno.test("view: a refused frame gets no answer and names no log", async () => {
+  const [known, stranger] = [await logOf("log.example/a", 3), await logOf("log.example/x", 3)];
+  const view = await viewOf({ logs: [known.log], shown: [known] });
+  const named = new Set<Log>();
+  const { heard, answer, conflict } = view.hear(await frameOf(stranger), "a peer", named);
+  assert(heard.verdict === "refused");
+  assertEquals(heard.reason, "bad signature");
+  assertEquals(
+    heard.detail,
+    "frame of size 3: the signature verifies under no configured log's key",
+  );
+  assertEquals([answer, conflict, named.size], [undefined, undefined, 0]);
+});
+
+Deno.test("view: each of the 832 single-bit flips of a frame is refused, without an answer", async () => {
+  const log = await logOf("log.example/a", 3);
+  const detector = new EquivocationDetector();
+  const view = await viewOf({ logs: [log.log], shown: [log], detector });
+  const frame = await frameOf(log);
+  // Remembered first: the memory of a frame must not answer for one that differs in a bit.
+  assertEquals(hear(view, frame).heard.verdict, "matches");
+  for (let bit = 0; bit < 8 * FRAME_BYTES; bit++) {
+    const { heard, answer } = hear(view, flipped(frame, bit));
+    assert(heard.verdict === "refused", `bit ${bit}: ${heard.verdict}`);
+    assertEquals(heard.reason, bit === 0 ? "malformed" : "bad signature", `bit ${bit}`);
+    assertEquals(answer, undefined, `bit ${bit}`);
+  }
+  assertEquals(detector.conflicts(), []);
+  assertEquals(hear(view, frame).heard.verdict, "matches");
+});

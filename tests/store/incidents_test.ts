@@ -1,0 +1,148 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Conflict } from "../../src/evidence/conflict.ts";
+import { EquivocationDetector } from "../../src/evidence/detector.ts";
+import {
+  buildRecord,
+  type ConflictRecord,
+  signedBytes,
+  withSignature,
+} from "../../src/evidence/record.ts";
+import { IncidentLog, readIncidents } from "../../src/store/incidents.ts";
+import { Journal, JournalDamaged } from "../../src/store/journal.ts";
+import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import type { Signer } from "../../src/world/signer.ts";
+import { checkpointOf, grow, newLog, newSigner, proofOf } from "../evidence/histories.ts";
+import { MemoryDisk } from "./memory_disk.ts";
+
+const FOLDER = "incidents";
+const AT = "2026-01-02T03:04:05Z";
+
+function open(disk: MemoryDisk): Promise<IncidentLog> {
+  return IncidentLog.open({ files: disk.files, folder: FOLDER });
+}
+
+async function recordOf(conflict: Conflict, signer: Signer): Promise<ConflictRecord> {
+  const record = buildRecord({ conflict, detectedAt: AT, detector: signer.vkey });
+  return withSignature(record, await signer.sign(signedBytes(record)));
+}
+
+function pair(first: VerifiedCheckpoint, second: VerifiedCheckpoint): Conflict {
+  return {
+    kind: "same_size",
+    first: { checkpoint: first, source: "x" },
+    second: { checkpoint: second, source: "y" },
+  };
+}
+
+async function count(disk: MemoryDisk): Promise<number> {
+  let entries = 0;
+  for await (const item of readIncidents({ files: disk.files, folder: FOLDER })) {
+    assert("entry" in item);
+    entries++;
+  }
+  return entries;
+}
+
+Deno.test("incidents: a case is written once, whoever tells it and after a restart", async () => {
+  const log = await newLog();
+  const [a, b] = await Promise.all(["a", "b"].map((s) => checkpointOf(grow(log.fork(), 4, s))));
+  const signer = await newSigner();
+  const disk = new MemoryDisk();
+  const incidents = await open(disk);
+  const first = await recordOf(pair(a!, b!), signer);
+  assertEquals((await incidents.record(first, AT)).outcome, "recorded");
+  assertEquals(await incidents.record(await recordOf(pair(b!, a!), signer), AT), {
+    outcome: "known",
+    seq: 1,
+  });
+  await incidents.close();
+  const again = await open(disk);
+  assertEquals(again.records(), [first]);
+  assertEquals((await again.record(first, AT)).outcome, "known");
+  await again.close();
+  assertEquals(await count(disk), 1);
+});
+
+Deno.test("incidents: one case told many times at once is written once", async () => {
+  const log = await newLog();
+  const [a, b] = await Promise.all(["a", "b"].map((s) => checkpointOf(grow(log.fork(), 4, s))));
+  const record = await recordOf(pair(a!, b!), await newSigner());
+  const disk = new MemoryDisk();
+  const incidents = await open(disk);
+  const outcomes = await Promise.all(Array.from({ length: 8 }, () => incidents.record(record, AT)));
+  assertEquals(outcomes.filter(({ outcome }) => outcome === "recorded").length, 1);
+  await incidents.close();
+  assertEquals(await count(disk), 1);
+});
+
+Deno.test("incidents: k roots at one size make k - 1 entries, however they are paired", async () => {
+  const log = await newLog();
+  const roots = await Promise.all(
+    ["a", "b", "c", "d"].map((story) => checkpointOf(grow(log.fork(), 4, story))),
+  );
+  const signer = await newSigner();
+  const disk = new MemoryDisk();
+  // Each start sees them in another order, as detectors of different runs would.
+  for (const order of [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]]) {
+    const incidents = await open(disk);
+    const detector = new EquivocationDetector();
+    for (const at of order) {
+      const conflict = detector.observe(roots[at]!, "x");
+      if (conflict !== undefined) await incidents.record(await recordOf(conflict, signer), AT);
+    }
+    await incidents.close();
+  }
+  assertEquals(await count(disk), roots.length - 1);
+});
+
+Deno.test("incidents: an older root contradicted by several newer ones makes one entry", async () => {
+  const log = await newLog();
+  const honest = grow(log.fork(), 20, "honest");
+  const older = await checkpointOf(grow(log.fork(), 6, "other"), 6);
+  const signer = await newSigner();
+  const disk = new MemoryDisk();
+  for (const newer of [12, 20, 9]) {
+    const incidents = await open(disk);
+    const detector = new EquivocationDetector();
+    detector.observe(older, "x");
+    detector.observe(await checkpointOf(honest, newer), "x");
+    const outcome = detector.observeProof(proofOf(honest, { older: 6, newer }));
+    assert(outcome.verdict === "inconsistent");
+    await incidents.record(await recordOf(outcome.conflicts[0]!, signer), AT);
+    await incidents.close();
+  }
+  assertEquals(await count(disk), 1);
+});
+
+Deno.test("incidents: what a stranger would refuse is not written", async () => {
+  const log = await newLog();
+  const [a, b] = await Promise.all(["a", "b"].map((s) => checkpointOf(grow(log.fork(), 4, s))));
+  const signer = await newSigner();
+  const disk = new MemoryDisk();
+  const incidents = await open(disk);
+  const sound = await recordOf(pair(a!, b!), signer);
+  const unsigned = buildRecord({ conflict: pair(a!, b!), detectedAt: AT });
+  const bad = [
+    unsigned,
+    await recordOf(pair(a!, a!), signer),
+    { ...sound, source_a: "else" },
+    { ...sound, evidence_id: "0".repeat(64) },
+  ];
+  for (const record of bad) assertEquals((await incidents.record(record, AT)).outcome, "refused");
+  await incidents.close();
+  assertEquals(await count(disk), 0);
+});
+
+Deno.test("incidents: an entry that holds no conflict record stops the start with its line", async () => {
+  const disk = new MemoryDisk();
+  const journal = await Journal.open({ files: disk.files, folder: FOLDER });
+  await journal.append({ version: "something else" }, AT);
+  await journal.close();
+  await assertRejects(() => open(disk), JournalDamaged, "line 1 holds no conflict record");
+});
+
+Deno.test("incidents: a folder that is not there has no entries, and reading makes none", async () => {
+  const disk = new MemoryDisk();
+  assertEquals(await count(disk), 0);
+  assertEquals(disk.paths(), []);
+});
