@@ -22,9 +22,9 @@ export function leafHash(data: Uint8Array): Uint8Array<ArrayBuffer> {
 export function nodeHash(
   { left, right }: { left: Uint8Array; right: Uint8Array },
 ): Uint8Array<ArrayBuffer> {
-  const input = new Uint8Array(1 + 2 * HASH_BYTES);
+  const input = new Uint8Array(1 + left.length + right.length);
   input[0] = 0x01;
   input.set(left, 1);
-  input.set(right, 1 + HASH_BYTES);
+  input.set(right, 1 + left.length);
   return sha256(input);
 }

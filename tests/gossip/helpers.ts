@@ -18,7 +18,7 @@ import { denoWorld } from "../../src/world/deno.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import type { Address, Connection, World } from "../../src/world/world.ts";
 import { FakeFiles } from "./fake_files.ts";
-import { FakeNetwork, ManualClock, settled } from "./fake_network.ts";
+import { type FakeConnection, FakeNetwork, ManualClock, settled } from "./fake_network.ts";
 
 /** A test log with this many entries. */
 export async function logOf(origin: string, entries: number): Promise<TestLog> {
@@ -282,7 +282,7 @@ export class Fleet {
     name: string,
     { signer, files = this.files }: { signer?: Signer; files?: FakeFiles } = {},
   ): Promise<Player> {
-    const hostname = `192.0.2.${++this.#hosts}`;
+    const hostname = `198.51.100.${++this.#hosts}`;
     const network = this.#network.at(hostname);
     const world: World = { ...denoWorld(), clock: this.clock, network, files };
     const folder = `/${name}`;
@@ -308,6 +308,11 @@ export class Fleet {
     };
     this.#present.add(player);
     return player;
+  }
+
+  /** A connection to a player from somebody who is no monitor. */
+  knock({ address }: Player): Promise<FakeConnection> {
+    return this.#network.at(CALLER).connect(address, 1_000);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

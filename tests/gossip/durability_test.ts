@@ -1,0 +1,206 @@
+/** Nobody is told of a conflict before it is durable: a monitor on a disk that is slow or refuses. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ExchangeFailed } from "../../src/gossip/caller.ts";
+import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import { generateSigner, type Signer } from "../../src/world/signer.ts";
+import { FakeFiles } from "./fake_files.ts";
+import { settled } from "./fake_network.ts";
+import { ask, Fleet, frameOf, storiesOf } from "./helpers.ts";
+
+/** A signer that can be made to wait or to fail. */
+async function handSigner(): Promise<{ signer: Signer; before: { sign(): Promise<void> } }> {
+  const { signer } = await generateSigner({ world: denoWorld(), name: "monitor.example/hand" });
+  const before = { sign: () => Promise.resolve() };
+  const sign: Signer["sign"] = async (message) => {
+    await before.sign();
+    return await signer.sign(message);
+  };
+  return { signer: { vkey: signer.vkey, sign }, before };
+}
+
+Deno.test("durability: on a disk that refuses nothing is answered, and it is tried again", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  await using fleet = new Fleet(ours);
+  const disk = new FakeFiles();
+  const callee = await fleet.enter("berlin", { files: disk });
+  const caller = await fleet.enter("lima");
+  await callee.show(ours);
+  await caller.show(theirs);
+
+  disk.refuses.add("write");
+  for (const attempt of [1, 2, 3]) {
+    await assertRejects(() => caller.call(callee), ExchangeFailed, "answered 0 bytes");
+    assertEquals(callee.report.outcomes, Array(attempt).fill("not written"));
+    assertEquals(callee.report.brokenAll.length, attempt);
+    assert(callee.report.brokenAll.at(-1)!.includes("the disk refuses to write"));
+  }
+  assertEquals([callee.report.verdicts, caller.report.news], [[], []]);
+  assertEquals(await callee.recorded(), []);
+
+  disk.refuses.clear();
+  assertEquals((await caller.call(callee)).map(({ verdict }) => verdict), ["inconsistent"]);
+  await caller.call(callee);
+  assertEquals(callee.report.outcomes.slice(3), ["recorded"]);
+  assertEquals(callee.monitor.conflictsFound, 1);
+  const ids = await callee.recorded();
+  assertEquals(ids.length, 1);
+  assertEquals(await caller.recorded(), ids);
+});
+
+Deno.test("durability: while a conflict is not written, nobody is answered anything", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  await using fleet = new Fleet(ours);
+  const disk = new FakeFiles();
+  const callee = await fleet.enter("berlin", { files: disk });
+  const [odd, honest] = [await fleet.enter("lima"), await fleet.enter("tokyo")];
+  await callee.show(ours);
+  await odd.show(theirs);
+  await honest.show(ours);
+
+  disk.refuses.add("sync");
+  await assertRejects(() => odd.call(callee), ExchangeFailed);
+  await assertRejects(() => honest.call(callee), ExchangeFailed, "answered 0 bytes");
+});
+
+Deno.test("durability: an exchange with anyone writes what could not be written before", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  await using fleet = new Fleet(ours);
+  const disk = new FakeFiles();
+  const callee = await fleet.enter("berlin", { files: disk });
+  const [odd, honest] = [await fleet.enter("lima"), await fleet.enter("tokyo")];
+  await callee.show(ours);
+  await odd.show(theirs);
+  await honest.show(ours);
+
+  disk.refuses.add("write");
+  await assertRejects(() => odd.call(callee), ExchangeFailed);
+  disk.refuses.clear();
+  await honest.call(callee);
+  assertEquals([callee.report.outcomes, (await callee.recorded()).length], [
+    ["not written", "recorded"],
+    1,
+  ]);
+});
+
+Deno.test("durability: a caller whose disk refuses says so, and writes with the next exchange", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  await using fleet = new Fleet(ours);
+  const disk = new FakeFiles();
+  const caller = await fleet.enter("berlin", { files: disk });
+  const callee = await fleet.enter("lima");
+  await caller.show(ours);
+  await callee.show(theirs);
+
+  disk.refuses.add("write");
+  for (const _ of ["found", "still not written"]) {
+    await assertRejects(() => caller.call(callee), IncidentNotWritten, "the disk refuses to write");
+  }
+  assertEquals([caller.report.verdicts, await caller.recorded()], [[], []]);
+  disk.refuses.clear();
+  await caller.call(callee);
+  assertEquals(await caller.recorded(), await callee.recorded());
+  assertEquals(caller.report.outcomes, ["not written", "not written", "recorded"]);
+});
+
+Deno.test("durability: a checkpoint shown here that contradicts is kept in the same way", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  await using fleet = new Fleet(ours);
+  const disk = new FakeFiles();
+  const monitor = await fleet.enter("berlin", { files: disk });
+  await monitor.show(ours);
+  disk.refuses.add("write");
+  await assertRejects(() => monitor.show(theirs), IncidentNotWritten);
+  disk.refuses.clear();
+  await monitor.show(theirs);
+  await monitor.monitor.keep([]);
+  assertEquals([monitor.report.outcomes, (await monitor.recorded()).length], [
+    ["not written", "recorded"],
+    1,
+  ]);
+});
+
+Deno.test("durability: a monitor that ends writes what can still be written", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  await using fleet = new Fleet(ours);
+  const disk = new FakeFiles();
+  const monitor = await fleet.enter("berlin", { files: disk });
+  await monitor.show(ours);
+  disk.refuses.add("write");
+  await assertRejects(() => monitor.show(theirs), IncidentNotWritten);
+  disk.refuses.clear();
+  await monitor.leave();
+  assertEquals((await monitor.recorded()).length, 1);
+});
+
+Deno.test("durability: several conflicts of one exchange that refused are all written later", async () => {
+  const [ours, theirs, others] = await storiesOf(4);
+  await using fleet = new Fleet(ours);
+  const disk = new FakeFiles();
+  const monitor = await fleet.enter("berlin", { files: disk });
+  const [lima, quito] = [await fleet.enter("lima"), await fleet.enter("quito")];
+  await monitor.show(ours);
+  await lima.show(theirs);
+  await quito.show(others);
+  disk.refuses.add("write");
+  for (const odd of [lima, quito]) {
+    await assertRejects(() => odd.call(monitor), ExchangeFailed);
+  }
+  disk.refuses.clear();
+  await lima.call(monitor);
+  assertEquals(new Set(await monitor.recorded()).size, 2);
+  assertEquals(monitor.report.outcomes.filter((outcome) => outcome === "recorded").length, 2);
+});
+
+Deno.test("durability: two exchanges that show one tree at once record it once", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  await using fleet = new Fleet(ours);
+  const callee = await fleet.enter("berlin");
+  const [lima, quito] = [await fleet.enter("lima"), await fleet.enter("quito")];
+  await callee.show(ours);
+  for (const odd of [lima, quito]) await odd.show(theirs);
+  await Promise.all([lima.call(callee), quito.call(callee)]);
+  assertEquals((await callee.recorded()).length, 1);
+  assertEquals(await lima.recorded(), await callee.recorded());
+  assertEquals(await quito.recorded(), await callee.recorded());
+});
+
+Deno.test("durability: while one exchange still signs a conflict, another is not told of it", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  await using fleet = new Fleet(ours);
+  const { signer, before } = await handSigner();
+  const callee = await fleet.enter("berlin", { signer });
+  await callee.show(ours);
+  const signing = Promise.withResolvers<void>();
+  before.sign = () => signing.promise;
+
+  const frame = await frameOf(theirs);
+  const [first, second] = [await fleet.knock(callee), await fleet.knock(callee)];
+  await first.write(frame);
+  await settled();
+  await second.write(frame);
+  await settled();
+  const toldBefore = [first.arrived, second.arrived];
+  signing.resolve();
+  const told = [await ask(first, new Uint8Array(0)), await ask(second, new Uint8Array(0))];
+  assertEquals(told.map(({ length }) => length), [FRAME_BYTES, FRAME_BYTES]);
+  assertEquals((await callee.recorded()).length, 1);
+  assertEquals(toldBefore, [0, 0], "an answer was sent before the conflict was durable");
+});
+
+Deno.test("durability: a conflict whose signing fails is not lost", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  await using fleet = new Fleet(ours);
+  const { signer, before } = await handSigner();
+  const callee = await fleet.enter("berlin", { signer });
+  const caller = await fleet.enter("lima");
+  await callee.show(ours);
+  await caller.show(theirs);
+
+  before.sign = () => Promise.reject(new Error("the key cannot be reached"));
+  await assertRejects(() => caller.call(callee), ExchangeFailed, "answered 0 bytes");
+  before.sign = () => Promise.resolve();
+  await caller.call(callee);
+  assertEquals((await callee.recorded()).length, 1);
+});
