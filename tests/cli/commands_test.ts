@@ -336,3 +336,11 @@ Deno.test("demo: catches the split view in under ten seconds and leaves evidence
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("sample: the record in incidents/ holds, under the key its README names", async () => {
+  const folder = new URL("../../incidents/", import.meta.url).pathname;
+  const readme = Deno.readTextFileSync(`${folder}README.md`);
+  const log = readme.match(/--log (\S+)/)![1]!;
+  const { code, out } = await run("verify", `${folder}sample.json`, "--log", log);
+  assertEquals([code, out.at(-1)], [0, "The evidence holds (1 record)."]);
+});

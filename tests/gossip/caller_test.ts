@@ -3,7 +3,7 @@ import { concat } from "@std/bytes/concat";
 import { callPeer, ExchangeFailed } from "../../src/gossip/caller.ts";
 import { type Heard, ZERO_FRAME } from "../../src/gossip/view.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
-import { type FakeConnection, settled } from "./fake_network.ts";
+import { type FakeConnection, type ManualClock, settled } from "./fake_network.ts";
 import {
   checkpointOf,
   counting,
@@ -163,12 +163,9 @@ Deno.test("caller: a peer that does not answer the connection is given up in tim
   const limits = { connectMs: 300 };
   const { party, network, clock } = await partyOf({ logs: [log.log], keep, limits });
   network.swallow(HERE);
-  const calling = assertFails(() => callPeer({ party, address: HERE }), {
-    message: "cannot be reached: no connection within 300 ms",
-    handed,
-  });
-  await clock.advance(300);
-  await calling;
+  const message = "cannot be reached: no connection within 300 ms";
+  const calling = assertFails(() => callPeer({ party, address: HERE }), { message, handed });
+  await Promise.all([calling, clock.advance(300)]);
   assertEquals(clock.pending, 0);
 });
 
@@ -179,11 +176,12 @@ Deno.test("caller: a peer that keeps silent is given up when the exchange's time
   await using scene = await stage(() => Promise.resolve(), { logs: [log.log], keep, limits });
   let failed = false;
   const message = "did not finish the exchange within 700 ms";
-  const calling = assertFails(scene.call, { message, handed }).then(() => void (failed = true));
-  await scene.clock.advance(699);
-  assertEquals(failed, false);
-  await scene.clock.advance(1);
-  await calling;
+  const calling = assertFails(scene.call, { message, handed }).finally(() => failed = true);
+  await Promise.all([
+    calling,
+    scene.clock.advance(699).then(() => assertEquals(failed, false))
+      .then(() => scene.clock.advance(1)),
+  ]);
 });
 
 Deno.test("caller: a peer that never reads is given up when the exchange's time is over", async () => {
@@ -193,8 +191,7 @@ Deno.test("caller: a peer that never reads is given up when the exchange's time 
   await using scene = await stage(() => Promise.resolve(), setting);
   const message = "did not finish the exchange within 700 ms";
   const calling = assertFails(scene.call, { message, handed });
-  await scene.clock.advance(700);
-  await calling;
+  await Promise.all([calling, scene.clock.advance(700)]);
 });
 
 Deno.test("caller: a peer that drips its answer gets no more time than others", async () => {
@@ -259,9 +256,17 @@ for (const [how, peer, said] of BREAKS) {
 }
 
 /** How an exchange ends in failure after a whole answer has come. */
-const ENDS: readonly [how: string, (peer: FakeConnection) => void, said: string][] = [
+const ENDS: readonly [
+  how: string,
+  end: (peer: FakeConnection, clock: ManualClock) => void | Promise<void>,
+  said: string,
+][] = [
   ["resets", (peer) => peer.reset(), "broke the connection: connection reset by peer"],
-  ["never closes", () => {}, "did not finish the exchange within 1000 ms"],
+  [
+    "never closes",
+    (_, clock) => clock.advance(1_000),
+    "did not finish the exchange within 1000 ms",
+  ],
 ];
 
 for (const [how, end, said] of ENDS) {
@@ -273,11 +278,9 @@ for (const [how, end, said] of ENDS) {
       await readAll(connection);
       await connection.write(answer);
       await settled();
-      end(connection);
+      await end(connection, scene.clock);
     }, { logs: [ours.log], shown: [ours], keep, limits: { exchangeMs: 1_000 } });
-    const calling = assertFails(scene.call, { message: said });
-    await scene.clock.advance(1_000);
-    await calling;
+    await assertFails(scene.call, { message: said });
     assertEquals([handed, scene.report.verdicts], [[1], ["inconsistent"]]);
   });
 }

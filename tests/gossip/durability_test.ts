@@ -59,9 +59,33 @@ Deno.test("durability: while a conflict is not written, nobody is answered anyth
   await odd.show(theirs);
   await honest.show(ours);
 
+  disk.refuses.add("write");
+  for (const caller of [odd, honest]) {
+    await assertRejects(() => caller.call(callee), ExchangeFailed, "answered 0 bytes");
+  }
+  disk.refuses.clear();
+});
+
+Deno.test("durability: a conflict lost with a broken disk is recorded when it is heard again", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  await using fleet = new Fleet(ours);
+  const disk = new FakeFiles();
+  const before = await fleet.enter("berlin", { files: disk });
+  const caller = await fleet.enter("lima");
+  await before.show(ours);
+  await caller.show(theirs);
+  // Neither the entry nor cutting it off can be synced: this journal is not written to any more.
   disk.refuses.add("sync");
-  await assertRejects(() => odd.call(callee), ExchangeFailed);
-  await assertRejects(() => honest.call(callee), ExchangeFailed, "answered 0 bytes");
+  await assertRejects(() => caller.call(before), ExchangeFailed, "answered 0 bytes");
+  disk.refuses.clear();
+  await assertRejects(() => caller.call(before), ExchangeFailed, "answered 0 bytes");
+  await assertRejects(() => before.leave(), IncidentNotWritten);
+
+  const after = await fleet.enter("berlin", { files: disk });
+  await after.show(ours);
+  await caller.call(after);
+  assertEquals((await after.recorded()).length, 1);
+  assertEquals(await caller.recorded(), await after.recorded());
 });
 
 Deno.test("durability: an exchange with anyone writes what could not be written before", async () => {

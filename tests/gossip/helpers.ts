@@ -103,12 +103,15 @@ const PATIENCE_MS = 5_000;
 /** Collects what is reported, and lets a test wait for it. */
 export class Reports implements MonitorReport {
   readonly heardAll: Heard[] = [];
+  /** Where each of them came from. */
+  readonly sources: string[] = [];
   readonly brokenAll: string[] = [];
   readonly news: IncidentNews[] = [];
   #changed = Promise.withResolvers<void>();
 
-  heard(heard: Heard): void {
+  heard(heard: Heard, source: string): void {
     this.heardAll.push(heard);
+    this.sources.push(source);
     this.#change();
   }
 
