@@ -1,6 +1,5 @@
-import { equals } from "@std/bytes/equals";
-import { encodeHex } from "@std/encoding/hex";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { base64 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { impliedOlderRoot, type TreeHead } from "../tlog/proof.ts";
 import type { Conflict, Seen } from "./conflict.ts";
@@ -19,7 +18,7 @@ export type ProofOutcome =
   /** a root signed at the older size is not the one it implies; the conflicts that are new */
   | { readonly verdict: "inconsistent"; readonly conflicts: readonly Conflict[] };
 
-/** One log's signed roots by size; almost every size has one. */
+/** One log's signed roots by size; almost every size has one. Several are kept by root, in base64. */
 interface LogMemory {
   readonly sizes: Map<bigint, Seen | Map<string, Seen>>;
   /** Older roots (size and root) already convicted by a newer one. */
@@ -53,11 +52,11 @@ export class EquivocationDetector {
       memory.sizes.set(checkpoint.treeSize, seen);
       return undefined;
     }
-    if (withRoot(there, checkpoint.rootHash) !== undefined) return undefined;
+    if (withRoot(there, checkpoint.root) !== undefined) return undefined;
     if (this.#isFull(memory)) return undefined;
     const first = rootsOf(there).next().value!;
-    const roots = there instanceof Map ? there : new Map([[rootKey(first), first]]);
-    memory.sizes.set(checkpoint.treeSize, roots.set(rootKey(seen), seen));
+    const roots = there instanceof Map ? there : new Map([[first.checkpoint.root, first]]);
+    memory.sizes.set(checkpoint.treeSize, roots.set(checkpoint.root, seen));
     return this.#keep(memory, { kind: "same_size", first, second: seen });
   }
 
@@ -75,20 +74,21 @@ export class EquivocationDetector {
   ): ProofOutcome {
     const impliedRoot = impliedOlderRoot({ older, newer, proof });
     if (impliedRoot === undefined) return { verdict: "failed" };
-    const newerSeen = this.#find(log, newer);
+    const newerSeen = this.#find(log, newer.treeSize, base64(newer.rootHash));
     const olderSeen = [...this.#at(log, older.treeSize)];
     // Size 0 holds no history; what was signed there is judged at equal sizes only.
     if (
       newerSeen === undefined || olderSeen.length === 0 || older.treeSize === 0n ||
       older.treeSize === newer.treeSize
     ) return { verdict: "nothing to compare" };
-    const wrong = olderSeen.filter(({ checkpoint }) => !equals(checkpoint.rootHash, impliedRoot));
+    const implied = base64(impliedRoot);
+    const wrong = olderSeen.filter(({ checkpoint }) => checkpoint.root !== implied);
     if (wrong.length === 0) return { verdict: "consistent" };
 
     const memory = this.#memory(log);
     const conflicts: Conflict[] = [];
     for (const seen of wrong) {
-      const key = `${older.treeSize} ${rootKey(seen)}`;
+      const key = `${older.treeSize} ${seen.checkpoint.root}`;
       if (memory.contradicted.has(key) || this.#isFull(memory)) continue;
       memory.contradicted.add(key);
       conflicts.push(this.#keep(memory, {
@@ -107,16 +107,16 @@ export class EquivocationDetector {
   }
 
   /** A checkpoint seen at the same size with another root, if there is one. */
-  contradictionOf({ log, treeSize, rootHash }: TreeHead & { log: Log }): Seen | undefined {
+  contradictionOf({ log, treeSize, root }: VerifiedCheckpoint): Seen | undefined {
     const there = this.#logs.get(log.id)?.sizes.get(treeSize);
     if (there === undefined) return undefined;
     const seen = there instanceof Map ? [...there.values()] : [there];
-    return seen.find(({ checkpoint }) => !equals(checkpoint.rootHash, rootHash));
+    return seen.find(({ checkpoint }) => checkpoint.root !== root);
   }
 
-  /** The observation of exactly this size and root, if there was one. */
-  seen({ log, treeSize, rootHash }: TreeHead & { log: Log }): Seen | undefined {
-    return this.#find(log, { treeSize, rootHash });
+  /** The first observation of exactly this log, size and root, if there was one. */
+  seen({ log, treeSize, root }: VerifiedCheckpoint): Seen | undefined {
+    return this.#find(log, treeSize, root);
   }
 
   /** How many contradicting roots of a log were not kept because of the cap. */
@@ -138,9 +138,9 @@ export class EquivocationDetector {
     return there === undefined ? [] : rootsOf(there);
   }
 
-  #find(log: Log, head: TreeHead): Seen | undefined {
-    const there = this.#logs.get(log.id)?.sizes.get(head.treeSize);
-    return there === undefined ? undefined : withRoot(there, head.rootHash);
+  #find(log: Log, treeSize: bigint, root: string): Seen | undefined {
+    const there = this.#logs.get(log.id)?.sizes.get(treeSize);
+    return there === undefined ? undefined : withRoot(there, root);
   }
 
   #isFull(memory: LogMemory): boolean {
@@ -162,11 +162,7 @@ function* rootsOf(there: Seen | Map<string, Seen>): Generator<Seen, void> {
   else yield there;
 }
 
-function withRoot(there: Seen | Map<string, Seen>, rootHash: Uint8Array): Seen | undefined {
-  if (there instanceof Map) return there.get(encodeHex(rootHash));
-  return equals(there.checkpoint.rootHash, rootHash) ? there : undefined;
-}
-
-function rootKey({ checkpoint }: Seen): string {
-  return encodeHex(checkpoint.rootHash);
+function withRoot(there: Seen | Map<string, Seen>, root: string): Seen | undefined {
+  if (there instanceof Map) return there.get(root);
+  return there.checkpoint.root === root ? there : undefined;
 }

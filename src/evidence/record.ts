@@ -100,7 +100,7 @@ export function buildRecord(
 function recordedCheckpoint(checkpoint: VerifiedCheckpoint): RecordedCheckpoint {
   return {
     size: checkpoint.treeSize.toString(),
-    root: base64(checkpoint.rootHash),
+    root: checkpoint.root,
     note: checkpoint.note,
   };
 }

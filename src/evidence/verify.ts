@@ -1,6 +1,5 @@
-import { equals } from "@std/bytes/equals";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
-import { parseTreeSize, strictBase64 } from "../tlog/encoding.ts";
+import { base64, parseTreeSize, strictBase64 } from "../tlog/encoding.ts";
 import { describeLog, type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { loadVerifier, type Note, parseNote, verifyNote } from "../tlog/note.ts";
@@ -126,7 +125,7 @@ function readCheckpoint(recorded: RecordedCheckpoint, log: Log): Outcome<Verifie
   if ("refused" in opened) throw new MalformedError(opened.detail);
   const result = opened[0]!;
   const size = parseTreeSize(recorded.size);
-  if (size !== result.treeSize || !equals(strictBase64(recorded.root), result.rootHash)) {
+  if (size !== result.treeSize || recorded.root !== result.root) {
     throw new MalformedError(
       `size ${quoted(recorded.size)} and root ${quoted(recorded.root)} beside the note are not ` +
         "those of the note",
@@ -138,7 +137,7 @@ function readCheckpoint(recorded: RecordedCheckpoint, log: Log): Outcome<Verifie
 function readContradiction(
   { record, a, b }: { record: ConflictRecord; a: VerifiedCheckpoint; b: VerifiedCheckpoint },
 ): Outcome<true> {
-  if (equals(a.rootHash, b.rootHash)) {
+  if (a.root === b.root) {
     throw new MalformedError("both checkpoints have the same root: two equal roots never conflict");
   }
   if (record.consistency === undefined) {
@@ -156,7 +155,7 @@ function readContradiction(
     );
   }
   const impliedRoot = strictBase64(record.consistency.implied_root);
-  if (equals(impliedRoot, older.rootHash)) {
+  if (base64(impliedRoot) === older.root) {
     throw new MalformedError("the implied root is the one signed at the older size: no conflict");
   }
   const proof = record.consistency.proof.map(strictBase64);

@@ -1,4 +1,3 @@
-import { equals } from "@std/bytes/equals";
 import type { Conflict, Seen } from "../evidence/conflict.ts";
 import type { EquivocationDetector } from "../evidence/detector.ts";
 import { openFrame, type RefusalReason, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -112,7 +111,7 @@ export class View {
     const { log, treeSize } = checkpoint;
     const sizes = this.#local.get(log.id);
     const local = sizes?.get(treeSize);
-    const differs = local !== undefined && !equals(local.rootHash, checkpoint.rootHash);
+    const differs = local !== undefined && local.root !== checkpoint.root;
     const other = differs ? this.#detector.seen(local) : this.#detector.contradictionOf(checkpoint);
     if (other !== undefined) return { verdict: "inconsistent", checkpoint, other };
     if (local !== undefined) return { verdict: "matches", checkpoint };

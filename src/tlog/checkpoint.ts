@@ -60,16 +60,19 @@ export function formatCheckpointText(
 /** Only this module holds it, so only this module can make a VerifiedCheckpoint. */
 const VERIFIED = Symbol("verified");
 
-/** A checkpoint whose signature was checked under the log's key. The detector accepts nothing else. */
+/**
+ * A checkpoint whose signature was checked under the log's key. The detector accepts nothing else.
+ * A monitor may hold millions, so root and signature are kept as text: a short string takes a fifth
+ * of the memory of a byte array.
+ */
 export class VerifiedCheckpoint {
   readonly log: Log;
   readonly treeSize: bigint;
-  /** 32 bytes. */
-  readonly rootHash: Uint8Array;
-  /** The log's signature, 64 bytes. Another valid one on the same statement says nothing new. */
-  readonly signature: Uint8Array;
+  /** The root hash in base64. */
+  readonly root: string;
   /** Whether the signed text is origin, size and root alone, so that a frame can carry it. */
   readonly fitsFrame: boolean;
+  readonly #signature: string;
   // The note as received, where size, root and signature do not give it back.
   readonly #received: string | undefined;
 
@@ -82,10 +85,20 @@ export class VerifiedCheckpoint {
     if (token !== VERIFIED) throw new TypeError("only openCheckpoint and openFrame verify");
     this.log = log;
     this.treeSize = fields.treeSize;
-    this.rootHash = fields.rootHash;
-    this.signature = fields.signature;
+    this.root = base64(fields.rootHash);
+    this.#signature = base64(fields.signature);
     this.fitsFrame = received?.fitsFrame ?? true;
     this.#received = received?.note;
+  }
+
+  /** The root hash, 32 bytes. */
+  get rootHash(): Uint8Array {
+    return strictBase64(this.root);
+  }
+
+  /** The log's signature, 64 bytes. Another valid one on the same statement says nothing new. */
+  get signature(): Uint8Array {
+    return strictBase64(this.#signature);
   }
 
   /** The whole signed note: as received, or rebuilt where the frame carried all of it. */
@@ -109,8 +122,9 @@ export class VerifiedCheckpoint {
 }
 
 function rebuiltNote(log: Log, fields: FrameFields): string {
-  const text = formatCheckpointText({ origin: log.origin, ...fields });
-  return formatNote({ text, vkey: log.vkey, signature: fields.signature });
+  const { treeSize, rootHash, signature } = fields;
+  const text = formatCheckpointText({ origin: log.origin, treeSize, rootHash });
+  return formatNote({ text, vkey: log.vkey, signature });
 }
 
 /** Why a checkpoint was not accepted. */
