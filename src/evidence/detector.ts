@@ -106,12 +106,12 @@ export class EquivocationDetector {
     return this.#conflicts;
   }
 
-  /** A checkpoint seen at the same size with another root, if there is one. */
-  contradictionOf({ log, treeSize, root }: VerifiedCheckpoint): Seen | undefined {
+  /** The checkpoints seen at the same size with other roots, in order. */
+  contradictionsOf({ log, treeSize, root }: VerifiedCheckpoint): readonly Seen[] {
     const there = this.#logs.get(log.id)?.sizes.get(treeSize);
-    if (there === undefined) return undefined;
+    if (there === undefined) return [];
     const seen = there instanceof Map ? [...there.values()] : [there];
-    return seen.find(({ checkpoint }) => checkpoint.root !== root);
+    return seen.filter(({ checkpoint }) => checkpoint.root !== root);
   }
 
   /** The first observation of exactly this log, size and root, if there was one. */

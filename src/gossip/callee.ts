@@ -131,11 +131,9 @@ export class Callee {
       const { answered, refused, conflicts, news } = this.#answer(buffer, answers, whole, exchange);
       await this.#party.keep(conflicts);
       for (const heard of news) this.#party.report.heard(heard, source);
+      if (refused) this.#allowance.charge(key);
       if (answered > 0) await connection.write(answers.subarray(0, answered * FRAME_BYTES));
-      if (refused !== undefined) {
-        this.#allowance.charge(key);
-        return refused;
-      }
+      if (refused) return "closed without an answer to what was refused, and its address charged";
       buffer.copyWithin(0, whole * FRAME_BYTES, filled);
       filled -= whole * FRAME_BYTES;
     }
@@ -152,16 +150,17 @@ export class Callee {
     answers: Uint8Array,
     count: number,
     { source, named, told }: { source: string; named: Set<Log>; told: Set<Heard> },
-  ): { answered: number; refused?: string; conflicts: Conflict[]; news: Heard[] } {
+  ): { answered: number; refused: boolean; conflicts: Conflict[]; news: Heard[] } {
     const { view } = this.#party;
     const conflicts: Conflict[] = [];
     const news: Heard[] = [];
     const words = new Uint32Array(buffer.buffer);
     const answerWords = new Uint32Array(answers.buffer);
+    let wasNothing = false;
     for (let i = 0; i < count; i++) {
       const at = i * FRAME_BYTES;
-      // A caller that repeats itself is told the same again.
-      if (i > 0 && isRepeat(words, i)) {
+      // A caller that repeats itself is told the same again; only the zero frame asks anew.
+      if (i > 0 && isRepeat(words, i) && !wasNothing) {
         repeat(answerWords, i);
         continue;
       }
@@ -170,18 +169,16 @@ export class Callee {
         source,
         named,
       );
+      wasNothing = heard.verdict === "nothing";
       if (conflict !== undefined) conflicts.push(conflict);
       if (!told.has(heard)) {
         told.add(heard);
         news.push(heard);
       }
-      if (answer === undefined) {
-        const refused = heard.verdict === "refused" ? heard.detail : "";
-        return { answered: i, refused, conflicts, news };
-      }
+      if (answer === undefined) return { answered: i, refused: true, conflicts, news };
       answers.set(answer, at);
     }
-    return { answered: count, conflicts, news };
+    return { answered: count, refused: false, conflicts, news };
   }
 }
 

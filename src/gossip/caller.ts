@@ -21,29 +21,54 @@ export class ExchangeFailed extends Error {}
 export async function callPeer(
   { party, address }: { party: ExchangeParty; address: Address },
 ): Promise<Heard[]> {
-  const { world: { network, clock }, limits } = party;
+  const { world: { network }, limits } = party;
   const peer = formatAddress(address);
   let connection: Connection;
   try {
     connection = await network.connect(address, limits.connectMs);
   } catch (error) {
-    throw failed(peer, "cannot be reached", error);
+    throw failed(peer, `cannot be reached: ${(error as Error).message}`);
   }
+  const sent = framesToSend(party);
+  const { answers, fault } = await converse({ connection, sent, party });
+  // What came is judged and kept even if the exchange broke off: it may be half of the evidence.
+  const heard = await judge({ party, peer, sent: sent.length, answers });
+  if (fault !== undefined) throw failed(peer, fault);
+  checkAnswers({ peer, sent: sent.length, answers, heard });
+  return heard;
+}
+
+/** Sends the frames and reads the answers, within the exchange's time; tells what went wrong. */
+async function converse(
+  { connection, sent, party: { world: { clock }, limits } }: {
+    connection: Connection;
+    sent: readonly Uint8Array[];
+    party: ExchangeParty;
+  },
+): Promise<{ answers: Uint8Array; fault?: string }> {
   let late = false;
   const timer = clock.after(limits.exchangeMs, () => {
     late = true;
     connection.close();
   });
+  // Never more than one frame beyond what is due, so an endless peer is noticed and ended.
+  const buffer = new Uint8Array((sent.length + 1) * FRAME_BYTES);
+  let filled = 0;
   try {
-    const sent = framesToSend(party);
     await connection.write(concat(sent));
     await connection.closeWrite();
-    const answers = await readAnswers(connection, sent.length);
-    return await judge({ party, peer, sent: sent.length, answers });
+    while (filled < buffer.length) {
+      const count = await connection.read(buffer.subarray(filled));
+      if (count === undefined) break;
+      filled += count;
+    }
+    return { answers: buffer.subarray(0, filled) };
   } catch (error) {
-    if (late) throw failed(peer, `did not finish the exchange within ${limits.exchangeMs} ms`);
-    if (error instanceof WorldError) throw failed(peer, "broke the connection", error);
-    throw error;
+    if (!(error instanceof WorldError)) throw error;
+    const fault = late
+      ? `did not finish the exchange within ${limits.exchangeMs} ms`
+      : `broke the connection: ${error.message}`;
+    return { answers: buffer.subarray(0, filled), fault };
   } finally {
     timer.cancel();
     connection.close();
@@ -56,18 +81,6 @@ function framesToSend({ view, limits }: ExchangeParty): Uint8Array[] {
   const isSaying = (frame: Uint8Array): boolean => !isZeroFrame(frame);
   return [...frames.filter(isSaying), ...frames.filter((frame) => !isSaying(frame))]
     .slice(0, limits.maxFramesPerExchange);
-}
-
-/** What the peer sends until it closes, but never more than one frame beyond what is due. */
-async function readAnswers(connection: Connection, due: number): Promise<Uint8Array> {
-  const buffer = new Uint8Array((due + 1) * FRAME_BYTES);
-  let filled = 0;
-  while (filled < buffer.length) {
-    const count = await connection.read(buffer.subarray(filled));
-    if (count === undefined) break;
-    filled += count;
-  }
-  return buffer.subarray(0, filled);
 }
 
 async function judge(
@@ -90,6 +103,17 @@ async function judge(
   }
   await party.keep(conflicts);
   for (const answer of heard) party.report.heard(answer, peer);
+  return heard;
+}
+
+function checkAnswers(
+  { peer, sent, answers, heard }: {
+    peer: string;
+    sent: number;
+    answers: Uint8Array;
+    heard: readonly Heard[];
+  },
+): void {
   const refused = heard.find(({ verdict }) => verdict === "refused");
   if (refused !== undefined) throw failed(peer, "answered with something that does not verify");
   if (answers.length !== sent * FRAME_BYTES) {
@@ -99,10 +123,8 @@ async function judge(
       `answered ${came}, expected ${sent * FRAME_BYTES} bytes (${sent} frames of ${FRAME_BYTES})`,
     );
   }
-  return heard;
 }
 
-function failed(peer: string, what: string, error?: unknown): ExchangeFailed {
-  const reason = error instanceof Error ? `: ${error.message}` : "";
-  return new ExchangeFailed(`peer ${peer} ${what}${reason}`);
+function failed(peer: string, what: string): ExchangeFailed {
+  return new ExchangeFailed(`peer ${peer} ${what}`);
 }

@@ -29,6 +29,8 @@ export type Heard =
   /** it carries no checkpoint of a log followed here */
   | { readonly verdict: "refused"; readonly reason: RefusalReason; readonly detail: string };
 
+const NOTHING: Heard = { verdict: "nothing" };
+
 /**
  * What this monitor was shown, what it has heard, and so what it says: the rules of the exchange
  * (DESIGN) without sockets.
@@ -36,8 +38,8 @@ export type Heard =
 export class View {
   readonly #logs: readonly Log[];
   readonly #detector: EquivocationDetector;
-  /** By log and size, the checkpoints this monitor was shown itself. */
-  readonly #local = new Map<string, Map<bigint, VerifiedCheckpoint>>();
+  /** By log and size, what this monitor was shown itself. */
+  readonly #local = new Map<string, Map<bigint, Seen>>();
   /** By log, the largest of them that a frame can carry. */
   readonly #latest = new Map<string, { treeSize: bigint; frame: Uint8Array }>();
   readonly #memo = new FrameMemo<{ checkpoint: VerifiedCheckpoint; said: Said; version: number }>();
@@ -60,7 +62,7 @@ export class View {
     const { log, treeSize } = checkpoint;
     let sizes = this.#local.get(log.id);
     if (sizes === undefined) this.#local.set(log.id, sizes = new Map());
-    if (!sizes.has(treeSize)) sizes.set(treeSize, checkpoint);
+    if (!sizes.has(treeSize)) sizes.set(treeSize, { checkpoint, source });
     const latest = this.#latest.get(log.id);
     if (checkpoint.fitsFrame && (latest === undefined || treeSize > latest.treeSize)) {
       this.#latest.set(log.id, { treeSize, frame: checkpoint.frame });
@@ -91,7 +93,7 @@ export class View {
       return known.said;
     }
     if (known === undefined && isZeroFrame(frame)) {
-      return { heard: { verdict: "nothing" }, answer: this.#answerToNothing(named) };
+      return { heard: NOTHING, answer: this.#answerToNothing(named) };
     }
     const checkpoint = known?.checkpoint ?? openFrame({ frame, logs: this.#logs });
     if ("refused" in checkpoint) {
@@ -102,27 +104,28 @@ export class View {
     const conflict = this.#detector.observe(checkpoint, source);
     if (conflict !== undefined) this.#version++;
     const heard = this.#compare(checkpoint);
-    const answer = this.#answerTo(heard, checkpoint.log);
+    const answer = this.#answerTo(heard, checkpoint);
     this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#version });
     return { heard, answer, conflict };
   }
 
   #compare(checkpoint: VerifiedCheckpoint): Heard {
     const { log, treeSize } = checkpoint;
-    const sizes = this.#local.get(log.id);
-    const local = sizes?.get(treeSize);
-    const differs = local !== undefined && local.root !== checkpoint.root;
-    const other = differs ? this.#detector.seen(local) : this.#detector.contradictionOf(checkpoint);
+    // The first seen is the one a conflict's record names, so both ends name the case alike.
+    const [other] = this.#detector.contradictionsOf(checkpoint);
     if (other !== undefined) return { verdict: "inconsistent", checkpoint, other };
-    if (local !== undefined) return { verdict: "matches", checkpoint };
+    const local = this.#local.get(log.id)?.get(treeSize);
+    if (local?.checkpoint.root === checkpoint.root) return { verdict: "matches", checkpoint };
+    // A detector at its cap no longer takes in what contradicts.
+    if (local !== undefined) return { verdict: "inconsistent", checkpoint, other: local };
     return { verdict: "pending", checkpoint, localSize: this.#latest.get(log.id)?.treeSize };
   }
 
-  #answerTo(heard: Heard, log: Log): Uint8Array {
-    if (heard.verdict === "inconsistent" && heard.other.checkpoint.fitsFrame) {
-      return heard.other.checkpoint.frame;
-    }
-    return this.latestFrame(log);
+  #answerTo({ verdict }: Heard, checkpoint: VerifiedCheckpoint): Uint8Array {
+    const other = verdict !== "inconsistent"
+      ? undefined
+      : this.#detector.contradictionsOf(checkpoint).find((seen) => seen.checkpoint.fitsFrame);
+    return other?.checkpoint.frame ?? this.latestFrame(checkpoint.log);
   }
 
   #answerToNothing(named: Set<Log>): Uint8Array {

@@ -48,8 +48,8 @@ export class Monitor {
   readonly #report: MonitorReport;
   readonly #limits: ExchangeLimits;
   readonly #turns = new Turns();
-  /** Signed, not durable; the first is the oldest. */
-  readonly #unwritten: ConflictRecord[] = [];
+  /** Found, not durable yet; the first is the oldest. Signed once, so that a retry is the same record. */
+  readonly #unwritten: { conflict: Conflict; record?: ConflictRecord }[] = [];
   #found = 0;
 
   private constructor(fields: {
@@ -129,16 +129,9 @@ export class Monitor {
    * @throws IncidentNotWritten if any of them is not durable afterwards
    */
   async keep(conflicts: readonly Conflict[]): Promise<void> {
-    if (conflicts.length === 0 && this.#unwritten.length === 0) return;
     this.#found += conflicts.length;
-    await this.#turns.next(async () => {
-      const world = this.#world;
-      const signer = this.#identity?.signer;
-      for (const conflict of conflicts) {
-        this.#unwritten.push(await signRecord({ world, conflict, signer }));
-      }
-      await this.#writeAll();
-    });
+    this.#unwritten.push(...conflicts.map((conflict) => ({ conflict })));
+    if (this.#unwritten.length > 0) await this.#turns.next(() => this.#writeAll());
   }
 
   /** Writes what can still be written, then lets go of the journal. */
@@ -151,8 +144,11 @@ export class Monitor {
   }
 
   async #writeAll(): Promise<void> {
-    for (let record; (record = this.#unwritten[0]) !== undefined;) {
-      this.#report.incident(await this.#write(record));
+    const world = this.#world;
+    const signer = this.#identity?.signer;
+    for (let next; (next = this.#unwritten[0]) !== undefined;) {
+      next.record ??= await signRecord({ world, conflict: next.conflict, signer });
+      this.#report.incident(await this.#write(next.record));
       this.#unwritten.shift();
     }
   }

@@ -8,7 +8,7 @@ const MAX_PORT = 65_535;
  * @throws MalformedError for anything else
  */
 export function parseAddress(text: string): Address {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]|([^:[\]\s]+)):(0|[1-9]\d{0,4})$/.exec(text);
   const port = Number(match?.[3]);
   const hostname = match?.[1] ?? match?.[2];
   if (hostname === undefined || port > MAX_PORT) {

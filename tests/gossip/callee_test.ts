@@ -314,7 +314,7 @@ Deno.test("callee: a frame under no key is the end: no answer, closed, charged",
   const connection = await scene.connect();
   await connection.write(stranger);
   assertEquals(await readAll(connection), new Uint8Array(0));
-  const why = "frame of size 2: the signature verifies under no configured log's key";
+  const why = "closed without an answer to what was refused, and its address charged";
   assertEquals([scene.report.verdicts, scene.report.brokenAll], [["refused"], [why]]);
   assertEquals(await isServed(scene, frame), false, "its address was not charged");
   assertEquals(await isServed(scene, frame, "192.0.2.200"), true);

@@ -8,6 +8,7 @@
 import { describeHeard } from "../../src/cli/reporting.ts";
 import { Callee } from "../../src/gossip/callee.ts";
 import { callPeer } from "../../src/gossip/caller.ts";
+import type { Heard } from "../../src/gossip/view.ts";
 import { Monitor } from "../../src/monitor/monitor.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { formatAddress } from "../../src/world/address.ts";
@@ -45,8 +46,7 @@ interface Player {
 async function enter(name: string, { log }: TestLog): Promise<Player> {
   const lines: string[] = [];
   const report = {
-    heard: (heard: Parameters<typeof describeHeard>[0]) =>
-      void lines.push(`[Gossip] ${describeHeard(heard, false)}`),
+    heard: (heard: Heard) => void lines.push(`[Gossip] ${describeHeard(heard, false)}`),
     broken: (reason: string) => void lines.push(`ends the exchange early: ${reason}`),
     incident: () => void lines.push("has found a conflict"),
   };
@@ -106,7 +106,8 @@ async function refuse(log: TestLog, player: Player): Promise<void> {
   const answer = await readAll(connection);
   connection.close();
   const why = `frame of size ${treeSize}: the signature verifies under no configured log's key`;
-  tellSaid(player, `[Gossip] refused ${why}`, `ends the exchange early: ${why}`);
+  const ended = "closed without an answer to what was refused, and its address charged";
+  tellSaid(player, `[Gossip] refused ${why}`, `ends the exchange early: ${ended}`);
   tell("stranger", got(answer), got(new Uint8Array(0)));
 
   tell("stranger", `sends ${name} the same frame as the log signed it`);
