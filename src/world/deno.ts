@@ -3,10 +3,13 @@
  *
  * @module
  */
+import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
 import {
   type Address,
   type Connection,
+  type HttpRequest,
+  type HttpResponse,
   type Listener,
   type OpenFile,
   type World,
@@ -44,6 +47,7 @@ export function denoWorld(): World {
         }),
       remove: (path) => asWorldError(() => Deno.remove(path)),
     },
+    http: { get: httpGet },
     signing: {
       async publicKey(seed) {
         // WebCrypto gives a private key's public half only in JWK form.
@@ -167,6 +171,37 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
     tryLock: () => asWorldError(() => file.tryLock(true)),
     close: () => file.close(),
   };
+}
+
+async function httpGet(
+  { url, headers, timeoutMs, maxBytes }: HttpRequest,
+): Promise<HttpResponse> {
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), timeoutMs);
+  try {
+    const response = await fetch(url, { headers, signal: giveUp.signal });
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for await (const part of response.body ?? []) {
+      length += part.length;
+      if (length > maxBytes) {
+        throw new WorldError("other", `the answer is longer than ${maxBytes} bytes`);
+      }
+      parts.push(part);
+    }
+    return {
+      status: response.status,
+      header: (name) => response.headers.get(name) ?? undefined,
+      body: concat(parts),
+    };
+  } catch (error) {
+    if (giveUp.signal.aborted) {
+      throw new WorldError("timed out", `no answer within ${timeoutMs} ms`);
+    }
+    throw error instanceof WorldError ? error : worldError(error);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function asWorldError<T>(run: () => Promise<T>): Promise<T> {

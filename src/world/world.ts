@@ -12,6 +12,7 @@ export interface World {
   readonly random: Random;
   readonly network: Network;
   readonly files: Files;
+  readonly http: Http;
   readonly signing: Signing;
 }
 
@@ -130,6 +131,34 @@ export interface OpenFile {
   /** Takes the file for this process alone, until it is closed; false if another has it. */
   tryLock(): Promise<boolean>;
   close(): void;
+}
+
+/** HTTP, as a client. */
+export interface Http {
+  /**
+   * Asks for one resource. Redirects are followed; proxies come from the environment, trust from
+   * the system.
+   * @throws WorldError if nobody answers, not in time, or with more than `maxBytes`
+   */
+  get(request: HttpRequest): Promise<HttpResponse>;
+}
+
+/** What to ask for, and what it may cost. */
+export interface HttpRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** For the whole answer. */
+  readonly timeoutMs: number;
+  /** The longest body taken, after decompression; a longer one is an error as soon as it is noticed. */
+  readonly maxBytes: number;
+}
+
+/** An answer, whatever its status. */
+export interface HttpResponse {
+  readonly status: number;
+  /** The value of a header, by its lower-case name. */
+  header(name: string): string | undefined;
+  readonly body: Uint8Array;
 }
 
 /** Signing with keys of our own. Checking signatures is pure and needs no world. */

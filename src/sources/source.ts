@@ -1,0 +1,45 @@
+/**
+ * Where a log's checkpoints and proofs come from: one interface, one file a kind.
+ *
+ * @module
+ */
+
+/** A log as it is served. Nothing it gives is authenticated; the caller does that. */
+export interface Source {
+  /**
+   * The log's latest signed note.
+   * @throws SourceUnavailable
+   */
+  latest(): Promise<Uint8Array>;
+  /**
+   * What proves that the tree of `older` leaves is a prefix of the tree of `newer`, for
+   * 0 < older < newer. The caller checks it with `impliedOlderRoot`; the caller then
+   * tells the proof with `settle`.
+   * @throws SourceUnavailable, ProofRefused
+   */
+  consistency(sizes: { older: bigint; newer: bigint }): Promise<ServedProof>;
+}
+
+/** A consistency proof as served or built; nothing in it is authenticated. */
+export interface ServedProof {
+  /** The root at the older size, which a proof from a power of two does not hold. 32 bytes. */
+  readonly olderRoot: Uint8Array;
+  /** RFC 9162 section 2.1.4; 32 bytes each. */
+  readonly proof: readonly Uint8Array[];
+  /**
+   * Tells the source whether the proof led to a signed root: what it was built from may be kept, or
+   * must be fetched anew the next time.
+   */
+  settle(holds: boolean): void;
+}
+
+/** An outage: nobody answered, not in time, or with an answer that is no answer. Proves nothing. */
+export class SourceUnavailable extends Error {
+  /** Not before this many milliseconds should it be asked again, if it said so. */
+  constructor(message: string, readonly retryAfterMs?: number) {
+    super(message);
+  }
+}
+
+/** The log is there and does not give the proof it was asked for: suspicion, without proof. */
+export class ProofRefused extends Error {}
