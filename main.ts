@@ -1,16 +1,23 @@
 /** Hearsay: argv in, exit code out; the only place that ends the process. */
 import { EXIT } from "./src/cli/command.ts";
 import { runProgram } from "./src/cli/program.ts";
-import { processTerminal } from "./src/cli/terminal.ts";
+import { processTerminal, type Terminal } from "./src/cli/terminal.ts";
 import { denoWorld } from "./src/world/deno.ts";
+
+/** Ends after a fault of our own. Deno would end with 1, which here says that a log has misbehaved. */
+function fault(terminal: Terminal, error: unknown): never {
+  const told = error instanceof Error ? error.stack ?? error.message : String(error);
+  terminal.err(`hearsay: a fault in Hearsay itself, please report it\n${told}`);
+  Deno.exit(EXIT.failed);
+}
 
 if (import.meta.main) {
   const terminal = processTerminal();
-  // Deno would end with 1, which here says that a log has misbehaved.
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    terminal.err(`hearsay: a fault in Hearsay itself, please report it\n${event.reason?.stack}`);
-    Deno.exit(EXIT.failed);
-  });
-  Deno.exit(await runProgram(Deno.args, { world: denoWorld(), terminal }));
+  globalThis.addEventListener("unhandledrejection", ({ reason }) => fault(terminal, reason));
+  globalThis.addEventListener("error", ({ error }) => fault(terminal, error));
+  try {
+    Deno.exit(await runProgram(Deno.args, { world: denoWorld(), terminal }));
+  } catch (error) {
+    fault(terminal, error);
+  }
 }

@@ -1,17 +1,24 @@
 import type { Conflict } from "../evidence/conflict.ts";
-import { MAX_CONFLICTS_PER_LOG } from "../evidence/detector.ts";
 import { type ConflictRecord, formatRecord } from "../evidence/record.ts";
 import { verifyConflict } from "../evidence/verify.ts";
 import { type JudgedFiles, judgeFiles, type JudgingReport } from "../monitor/judge_files.ts";
 import { signRecord } from "../monitor/sign_record.ts";
+import { DurabilityLost } from "../store/durable.ts";
 import { IncidentLog } from "../store/incidents.ts";
-import { describeLog, type Log } from "../tlog/log.ts";
-import { printable, quoted } from "../tlog/malformed.ts";
+import type { Log } from "../tlog/log.ts";
+import { printable, printableJson } from "../tlog/malformed.ts";
 import type { Signer } from "../world/signer.ts";
-import { type OpenFile, type World, WorldError } from "../world/world.ts";
+import { type World, WorldError } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./command.ts";
-import { DEFAULT_INCIDENTS, openInput, readKey, requireLogs, tornNotice } from "./inputs.ts";
-import { describeConflict } from "./reporting.ts";
+import {
+  DEFAULT_INCIDENTS,
+  openRegular,
+  readKey,
+  requireLogs,
+  sharedKeyNotice,
+  tornNotice,
+} from "./inputs.ts";
+import { capNotice, describeConflict } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Rejections told one by one; the rest is counted. */
@@ -63,11 +70,13 @@ Example:
     if (incidents?.tornFile !== undefined) {
       terminal.err(tornNotice(incidents.tornFile));
     }
+    const shared = sharedKeyNotice(logs);
+    if (shared !== undefined) terminal.err(shared);
     try {
       const judged = await judgeFiles({
         logs,
         paths: options.operands,
-        open: (path) => openTwice(world, path),
+        open: (path) => openRegular(world, path),
         report: judgingReport({ world, terminal }),
       });
       terminal.progress("");
@@ -84,13 +93,6 @@ Example:
     }
   },
 };
-
-async function openTwice(world: World, path: string): Promise<OpenFile> {
-  const file = await openInput(world, path);
-  if (file.isRegular) return file;
-  file.close();
-  throw new UsageError(`${quoted(path)} is not an ordinary file, and files are read twice`);
-}
 
 function judgingReport(
   { world, terminal }: { world: World; terminal: Terminal },
@@ -143,11 +145,12 @@ async function printConflicts(
     try {
       where = incidents === undefined ? "" : await recordIncident({ world, incidents, record });
     } catch (error) {
-      if (!(error instanceof WorldError)) throw error;
+      if (!(error instanceof WorldError) && !(error instanceof DurabilityLost)) throw error;
       withheld++;
       terminal.err(`NOT WRITTEN to the incident journal: ${error.message}`);
+      if (!json) terminal.err(`the evidence: ${printableJson(formatRecord(record))}`);
     }
-    if (json) terminal.out(formatRecord(record));
+    if (json) terminal.out(printableJson(formatRecord(record)));
     else terminal.out(terminal.paint("red", describeConflict(record)) + where);
   }
   return withheld;
@@ -176,12 +179,8 @@ function tellCaps(
   },
 ): void {
   for (const log of logs) {
-    const dropped = judged.detector.unrecorded(log);
-    if (dropped === 0) continue;
-    terminal.err(
-      `${describeLog(log)}: ${dropped} more contradicting observations were not kept; the cap is ` +
-        `${MAX_CONFLICTS_PER_LOG} conflicts a log`,
-    );
+    const notice = capNotice(log, judged.detector.unrecorded(log));
+    if (notice !== undefined) terminal.err(notice);
   }
   if (judged.detector.conflicts().length > 0 && !signed) {
     terminal.err(

@@ -1,7 +1,8 @@
-import { callPeer } from "../gossip/caller.ts";
+import { callPeer, ExchangeFailed } from "../gossip/caller.ts";
+import { printable } from "../tlog/malformed.ts";
 import { parseAddress } from "../world/address.ts";
-import { type Command, readOptions } from "./command.ts";
-import { GOSSIP_HELP, GOSSIP_OPTIONS, startMonitor } from "./gossip_options.ts";
+import { type Command, EXIT, readOptions } from "./command.ts";
+import { GOSSIP_HELP, GOSSIP_OPTIONS, startMonitor, tellCaps } from "./gossip_options.ts";
 import { exitCodeOf } from "./reporting.ts";
 
 /** `hearsay exchange`: one exchange with one peer. */
@@ -12,7 +13,7 @@ export const exchange: Command = {
 
 Sends the latest checkpoint of every log to a peer that listens, and judges its answers. Ends with
 0 if nothing contradicts, 1 if a log was shown to have signed two roots, 3 if the peer could not be
-reached or answered wrongly.
+reached or answered wrongly; what is proven before that still ends with 1.
 
 ${GOSSIP_HELP}
 
@@ -25,6 +26,11 @@ Example:
     const { monitor, tally } = await startMonitor({ world, terminal, options });
     try {
       await callPeer({ party: monitor.party, address });
+      tellCaps({ monitor, terminal });
+    } catch (error) {
+      // What is proven stays proven, however the exchange ended.
+      if (!(error instanceof ExchangeFailed) || exitCodeOf(tally) !== EXIT.proven) throw error;
+      terminal.err(printable(error.message));
     } finally {
       await monitor.close();
     }

@@ -1,18 +1,21 @@
 /** What `listen` and `exchange` share: their options, and the monitor made of them. */
 import { Monitor } from "../monitor/monitor.ts";
 import { readGathered } from "../sources/gathered.ts";
+import { isZeroFrame } from "../tlog/frame.ts";
+import { describeLog, type Log } from "../tlog/log.ts";
 import { quoted } from "../tlog/malformed.ts";
 import type { World } from "../world/world.ts";
 import { type Options, type OptionSpec, UsageError } from "./command.ts";
 import {
   cannotRead,
   DEFAULT_INCIDENTS,
-  openInput,
+  openRegular,
   readKey,
   requireLogs,
+  sharedKeyNotice,
   tornNotice,
 } from "./inputs.ts";
-import { monitorReport, type Tally } from "./reporting.ts";
+import { capNotice, monitorReport, type Tally } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The options both have. */
@@ -52,10 +55,20 @@ export async function startMonitor(
   const monitor = await Monitor.start({ world, logs, identity, report });
   try {
     if (monitor.tornFile !== undefined) terminal.err(tornNotice(monitor.tornFile));
+    if (monitor.unsoundEntries.length > 0) {
+      terminal.err(
+        `the incident journal has entries that do not hold, and are not used: ${
+          monitor.unsoundEntries.join(", ")
+        }`,
+      );
+    }
+    const shared = sharedKeyNotice(logs);
+    if (shared !== undefined) terminal.err(shared);
     if (signer === undefined) {
       terminal.err("no --key: a conflict is shown here, but neither signed nor recorded");
     }
     for (const path of options.list("have")) await addFile({ monitor, world, path });
+    for (const log of logs) tellUntold({ monitor, log, terminal });
     return { monitor, tally: report.tally };
   } catch (error) {
     await monitor.close();
@@ -63,10 +76,28 @@ export async function startMonitor(
   }
 }
 
+/** Says if what --have holds of a log cannot be told to anyone: no frame carries it. */
+function tellUntold(
+  { monitor: { view }, log, terminal }: { monitor: Monitor; log: Log; terminal: Terminal },
+): void {
+  if (!view.hasLocal(log) || !isZeroFrame(view.latestFrame(log))) return;
+  terminal.err(
+    `${describeLog(log)}: no checkpoint of --have fits a frame, so peers are told nothing of it`,
+  );
+}
+
+/** Tells what the detector's cap has dropped, if anything. */
+export function tellCaps({ monitor, terminal }: { monitor: Monitor; terminal: Terminal }): void {
+  for (const log of monitor.view.logs) {
+    const notice = capNotice(log, monitor.unrecorded(log));
+    if (notice !== undefined) terminal.err(notice);
+  }
+}
+
 async function addFile(
   { monitor, world, path }: { monitor: Monitor; world: World; path: string },
 ): Promise<void> {
-  const file = await openInput(world, path);
+  const file = await openRegular(world, path);
   try {
     const { logs } = monitor.view;
     for await (const found of readGathered({ file, name: path, logs })) {

@@ -1,9 +1,8 @@
 import { formatRecord } from "../evidence/record.ts";
-import { type JsonObject } from "../evidence/json.ts";
 import { verifyConflict } from "../evidence/verify.ts";
 import { readIncidents, recordOf } from "../store/incidents.ts";
 import { type Entry } from "../store/journal.ts";
-import { printable, quoted } from "../tlog/malformed.ts";
+import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import type { World } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./command.ts";
 import { DEFAULT_INCIDENTS } from "./inputs.ts";
@@ -73,8 +72,10 @@ async function list(tools: Tools): Promise<ExitCode> {
   for await (const entry of entries(tools)) {
     count++;
     const record = recordOf(entry, folder);
-    if (json) terminal.out(JSON.stringify(entry));
-    else terminal.out(`${entry.seq}  ${record.detected_at}  ${describeConflict(record)}`);
+    const { outcome } = verifyConflict({ input: entry.record });
+    const doubt = outcome === "holds" ? "" : `  DOES NOT HOLD (${outcome})`;
+    if (json) terminal.out(printableJson(JSON.stringify(entry)));
+    else terminal.out(`${entry.seq}  ${record.detected_at}  ${describeConflict(record)}${doubt}`);
   }
   if (count === 0 && !json) terminal.out(`no incidents in ${printable(folder)}`);
   return EXIT.ok;
@@ -87,9 +88,11 @@ async function show(id: string, tools: Tools): Promise<ExitCode> {
     const record = recordOf(entry, folder);
     const isIt = String(entry.seq) === id || (isId && record.evidence_id.startsWith(id));
     if (!isIt) continue;
-    if (json) terminal.out(formatRecord(record));
+    const { outcome } = verifyConflict({ input: entry.record });
+    if (outcome !== "holds") terminal.err(`incident ${entry.seq} DOES NOT HOLD (${outcome})`);
+    if (json) terminal.out(printableJson(formatRecord(record)));
     else {
-      terminal.out(JSON.stringify(record, null, 2));
+      terminal.out(printableJson(JSON.stringify(record, null, 2)));
       terminal.err(
         "Hand this on with --json; anyone can check it with 'hearsay verify FILE --log LOG'.",
       );
@@ -108,7 +111,7 @@ async function check(tools: Tools): Promise<ExitCode> {
   let unsound = 0;
   let last: Entry | undefined;
   for await (const entry of entries(tools)) {
-    const { outcome, checks } = verifyConflict({ input: entry.record as JsonObject });
+    const { outcome, checks } = verifyConflict({ input: entry.record });
     count++;
     last = entry;
     if (outcome === "holds") continue;

@@ -1,6 +1,7 @@
 /** Reads what commands are given: logs, keys, files. */
+import { DEFAULT_LIMITS } from "../gossip/limits.ts";
 import { textOf } from "../tlog/encoding.ts";
-import { type Log, parseLogs } from "../tlog/log.ts";
+import { describeLog, type Log, parseLogs } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { readFully } from "../world/reading.ts";
 import { loadSigner, type Signer } from "../world/signer.ts";
@@ -9,6 +10,30 @@ import { UsageError } from "./command.ts";
 
 /** Where incidents are kept unless told otherwise. */
 export const DEFAULT_INCIDENTS = "incidents";
+
+/**
+ * Opens a file named on the command line that is read more than once.
+ * @throws UsageError if there is no such file, or it is a pipe or a device
+ */
+export async function openRegular(world: World, path: string): Promise<OpenFile> {
+  const file = await openInput(world, path);
+  if (file.isRegular) return file;
+  file.close();
+  throw new UsageError(
+    `${quoted(path)} is not an ordinary file, and is read more than once; save it first`,
+  );
+}
+
+/** What a person is told about the logs followed, if anything: one key that signs for several. */
+export function sharedKeyNotice(logs: readonly Log[]): string | undefined {
+  const shared = logs.filter(({ vkey }, i) =>
+    logs.some((other, j) => i !== j && other.vkey.text === vkey.text)
+  );
+  if (shared.length === 0) return undefined;
+  return `one key signs for several origins, which are judged apart: ${
+    shared.map(describeLog).join(", ")
+  }`;
+}
 
 /** What a person is told when an incident journal was found torn. */
 export function tornNotice(tornFile: string): string {
@@ -23,6 +48,11 @@ const MAX_KEY_BYTES = 4_096;
  * @throws UsageError if there is none, MalformedError if one is wrong
  */
 export function requireLogs(notations: readonly string[]): Log[] {
+  if (notations.length > DEFAULT_LIMITS.maxFramesPerExchange) {
+    throw new UsageError(
+      `${notations.length} logs, expected at most ${DEFAULT_LIMITS.maxFramesPerExchange}`,
+    );
+  }
   if (notations.length === 0) {
     throw new UsageError('expected at least one --log LOG: a vkey, or "VKEY ORIGIN"');
   }

@@ -2,7 +2,7 @@ import { Callee } from "../gossip/callee.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
 import { WorldError } from "../world/world.ts";
 import { type Command, readOptions } from "./command.ts";
-import { GOSSIP_HELP, GOSSIP_OPTIONS, startMonitor } from "./gossip_options.ts";
+import { GOSSIP_HELP, GOSSIP_OPTIONS, startMonitor, tellCaps } from "./gossip_options.ts";
 import { exitCodeOf } from "./reporting.ts";
 
 const DEFAULT_ADDRESS = "127.0.0.1:9900";
@@ -46,6 +46,7 @@ Example:
       if (options.flag("json")) terminal.out(JSON.stringify(ready));
       else terminal.out(`listening on ${ready.address}`);
       await callee.run();
+      tellCaps({ monitor, terminal });
     } finally {
       terminal.release();
       await monitor.close();

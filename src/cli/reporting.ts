@@ -1,11 +1,12 @@
 /** The words in which commands tell what was heard and what was found. */
 import { join } from "@std/path/join";
+import { MAX_CONFLICTS_PER_LOG } from "../evidence/detector.ts";
 import { type ConflictRecord, formatRecord } from "../evidence/record.ts";
 import type { Heard } from "../gossip/view.ts";
 import type { IncidentNews, MonitorReport } from "../monitor/monitor.ts";
 import { JOURNAL_FILE } from "../store/journal.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
-import { printable } from "../tlog/malformed.ts";
+import { printable, printableJson } from "../tlog/malformed.ts";
 import { EXIT, type ExitCode } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -55,7 +56,7 @@ export function describeNews(news: IncidentNews, folder: string): string[] {
     case "unrecorded":
       return [
         `NOT SIGNED AND NOT RECORDED, for want of --key: ${found}`,
-        `the evidence, for you to save: ${formatRecord(record)}`,
+        `the evidence, for you to save: ${printableJson(formatRecord(record))}`,
       ];
     case "refused": {
       const failed = news.judgement.checks.filter(({ ok }) => !ok);
@@ -63,16 +64,24 @@ export function describeNews(news: IncidentNews, folder: string): string[] {
       const word = news.judgement.outcome === "disputed" ? "DISPUTED" : "REFUSED";
       return [
         `${word} by this program's own judgement and not recorded (${printable(why)}): ${found}`,
-        `what it is about, for you to save: ${formatRecord(record)}`,
+        `what it is about, for you to save: ${printableJson(formatRecord(record))}`,
       ];
     }
     case "not written":
       return [
         `NOT WRITTEN to ${journal}: ${news.error.message}; it is tried again with every exchange ` +
         `until this program ends: ${found}`,
-        `the evidence, for you to save: ${formatRecord(record)}`,
+        `the evidence, for you to save: ${printableJson(formatRecord(record))}`,
       ];
   }
+}
+
+/** What the detector's cap has dropped, if anything. */
+export function capNotice(log: Log, dropped: number): string | undefined {
+  return dropped === 0
+    ? undefined
+    : `${describeLog(log)}: ${dropped} more contradicting observations were not kept; the cap is ` +
+      `${MAX_CONFLICTS_PER_LOG} conflicts a log`;
 }
 
 /** Counts what decides the exit code of `listen` and `exchange`. */
@@ -101,7 +110,8 @@ export function monitorReport(
   },
 ): MonitorReport & { tally: Tally } {
   const tally: Tally = { proven: 0, withheld: 0 };
-  const emit = (event: Record<string, unknown>): void => terminal.out(JSON.stringify(event));
+  const emit = (event: Record<string, unknown>): void =>
+    terminal.out(printableJson(JSON.stringify(event)));
   return {
     tally,
     heard(heard, source) {

@@ -35,9 +35,9 @@ export function processTerminal(): Terminal {
       for (let at = 0; at < bytes.length && !broken.has(stream);) {
         at += stream.writeSync(bytes.subarray(at));
       }
-    } catch (error) {
-      // Whoever read our output has gone, as `head` does; the exit code still tells the result.
-      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    } catch {
+      // Whoever read our output has gone, as `head` does, or its disk is full. The exit code still
+      // tells the result, and an outage of our output must not change it.
       broken.add(stream);
     }
   }

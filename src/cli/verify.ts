@@ -4,12 +4,12 @@ import { type Judgement, verifyConflict } from "../evidence/verify.ts";
 import { FIRST_PREV_HASH, MAX_ENTRY_BYTES, parseEntry } from "../store/journal.ts";
 import { textOf } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
-import { MalformedError, printable } from "../tlog/malformed.ts";
+import { MalformedError, printable, printableJson } from "../tlog/malformed.ts";
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import { type Line, readFully, readLines } from "../world/reading.ts";
 import type { OpenFile } from "../world/world.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
-import { cannotRead, openInput } from "./inputs.ts";
+import { cannotRead, openRegular } from "./inputs.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** `hearsay verify`: the stranger's check of evidence, offline. */
@@ -47,7 +47,7 @@ Example:
       detector: detectorText === undefined ? undefined : parseVkey(detectorText),
     };
     const json = options.flag("json");
-    const file = await openInput(world, path);
+    const file = await openRegular(world, path);
     let judged: JudgedItem[];
     try {
       judged = await judgeFile(file, wanted);
@@ -57,7 +57,7 @@ Example:
       file.close();
     }
     for (const item of judged) {
-      if (json) terminal.out(JSON.stringify(forMachines(item)));
+      if (json) terminal.out(printableJson(JSON.stringify(forMachines(item))));
       else printItem(terminal, item, wanted.log);
     }
     const holds = judged.length > 0 && judged.every(isSound);

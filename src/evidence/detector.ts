@@ -28,7 +28,8 @@ interface LogMemory {
 }
 
 /**
- * Finds equivocation in verified checkpoints and consistency proofs; pure, and constant time a call.
+ * Finds equivocation in verified checkpoints and consistency proofs; pure. A call takes the same time
+ * however many sizes were seen.
  *
  * How many conflicts a case makes (DESIGN, rule 6): k roots at one size make k - 1 of kind
  * `same_size`, each new root against the one first seen; a signed older root that newer ones
@@ -52,7 +53,15 @@ export class EquivocationDetector {
       memory.sizes.set(checkpoint.treeSize, seen);
       return undefined;
     }
-    if (withRoot(there, checkpoint.root) !== undefined) return undefined;
+    const known = withRoot(there, checkpoint.root);
+    if (known !== undefined) {
+      // What fits a frame can be told to everyone.
+      if (checkpoint.fitsFrame && !known.checkpoint.fitsFrame) {
+        if (there instanceof Map) there.set(checkpoint.root, seen);
+        else memory.sizes.set(checkpoint.treeSize, seen);
+      }
+      return undefined;
+    }
     if (this.#isFull(memory)) return undefined;
     const first = rootsOf(there).next().value!;
     const roots = there instanceof Map ? there : new Map([[first.checkpoint.root, first]]);
@@ -82,7 +91,11 @@ export class EquivocationDetector {
       older.treeSize === newer.treeSize
     ) return { verdict: "nothing to compare" };
     const implied = base64(impliedRoot);
-    const wrong = olderSeen.filter(({ checkpoint }) => checkpoint.root !== implied);
+    // Rule 5: two equal roots are never a conflict, even if they are signed for two sizes.
+    const newerRoot = newerSeen.checkpoint.root;
+    const wrong = olderSeen.filter(({ checkpoint: { root } }) =>
+      root !== implied && root !== newerRoot
+    );
     if (wrong.length === 0) return { verdict: "consistent" };
 
     const memory = this.#memory(log);
@@ -119,7 +132,7 @@ export class EquivocationDetector {
     return this.#find(log, treeSize, root);
   }
 
-  /** How many contradicting roots of a log were not kept because of the cap. */
+  /** How many observations that contradict were not kept because of the cap, repeats included. */
   unrecorded(log: Log): number {
     return this.#logs.get(log.id)?.unrecorded ?? 0;
   }

@@ -160,7 +160,7 @@ export function parseRecord(input: string | JsonObject): ConflictRecord {
       throw new MalformedError(`${name} is ${quoted(source)}, expected one short line`);
     }
   }
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(members.detected_at as string)) {
+  if (!RFC3339_UTC.test(members.detected_at as string)) {
     throw new MalformedError(
       `detected_at is ${show(members.detected_at)}, expected RFC 3339 in UTC, ending in Z`,
     );
@@ -168,6 +168,8 @@ export function parseRecord(input: string | JsonObject): ConflictRecord {
   return members as unknown as ConflictRecord;
 }
 
+const RFC3339_UTC =
+  /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?Z$/;
 const SIGNED_MEMBERS = ["detector_id", "detector_vkey", "key_id", "evidence_signature"];
 const RECORD_MEMBERS = [
   ...["version", "kind", "log", "checkpoint_a", "checkpoint_b", "source_a", "source_b"],

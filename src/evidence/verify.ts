@@ -1,6 +1,6 @@
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { base64, parseTreeSize, strictBase64 } from "../tlog/encoding.ts";
-import { describeLog, type Log, parseLog } from "../tlog/log.ts";
+import { describeLog, type Log, makeLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { loadVerifier, type Note, parseNote, verifyNote } from "../tlog/note.ts";
 import { verifyConsistency } from "../tlog/proof.ts";
@@ -111,7 +111,7 @@ type Outcome<T> = { detail: string; result: T };
 
 function readLog(record: ConflictRecord, wanted: Log | undefined): Outcome<Log> {
   const { origin, vkey } = record.log;
-  const result = parseLog(`${vkey} ${origin}`);
+  const result = makeLog({ vkey: parseVkey(vkey), origin });
   if (wanted !== undefined && wanted.id !== result.id) {
     throw new MalformedError(
       `the record is about ${describeLog(result)}, not about ${describeLog(wanted)}`,

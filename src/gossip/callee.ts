@@ -129,9 +129,9 @@ export class Callee {
         return `more than ${limits.framesPerSecondPerAddress} frames a second came from its address`;
       }
       const { answered, refused, conflicts, news } = this.#answer(buffer, answers, whole, exchange);
+      if (refused) this.#allowance.charge(key);
       await this.#party.keep(conflicts);
       for (const heard of news) this.#party.report.heard(heard, source);
-      if (refused) this.#allowance.charge(key);
       if (answered > 0) await connection.write(answers.subarray(0, answered * FRAME_BYTES));
       if (refused) return "closed without an answer to what was refused, and its address charged";
       buffer.copyWithin(0, whole * FRAME_BYTES, filled);

@@ -45,7 +45,7 @@ async function converse(
     sent: readonly Uint8Array[];
     party: ExchangeParty;
   },
-): Promise<{ answers: Uint8Array; fault?: string }> {
+): Promise<{ answers: Uint8Array; fault: string | undefined }> {
   let late = false;
   const timer = clock.after(limits.exchangeMs, () => {
     late = true;
@@ -54,25 +54,28 @@ async function converse(
   // Never more than one frame beyond what is due, so an endless peer is noticed and ended.
   const buffer = new Uint8Array((sent.length + 1) * FRAME_BYTES);
   let filled = 0;
+  let fault: string | undefined;
+  const note = (error: unknown): void => {
+    if (!(error instanceof WorldError)) throw error;
+    fault ??= late
+      ? `did not finish the exchange within ${limits.exchangeMs} ms`
+      : `broke the connection: ${error.message}`;
+  };
   try {
-    await connection.write(concat(sent));
-    await connection.closeWrite();
+    // A peer that stops listening may have answered before.
+    await connection.write(concat(sent)).then(() => connection.closeWrite()).catch(note);
     while (filled < buffer.length) {
       const count = await connection.read(buffer.subarray(filled));
       if (count === undefined) break;
       filled += count;
     }
-    return { answers: buffer.subarray(0, filled) };
   } catch (error) {
-    if (!(error instanceof WorldError)) throw error;
-    const fault = late
-      ? `did not finish the exchange within ${limits.exchangeMs} ms`
-      : `broke the connection: ${error.message}`;
-    return { answers: buffer.subarray(0, filled), fault };
+    note(error);
   } finally {
     timer.cancel();
     connection.close();
   }
+  return { answers: buffer.subarray(0, filled), fault };
 }
 
 /** Frames with something to say first: a zero frame is answered by what has not been named. */

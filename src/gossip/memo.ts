@@ -2,7 +2,7 @@ import { FRAME_BYTES } from "../tlog/frame.ts";
 
 /** Frames remembered; a power of two. 104 bytes each, and what is known of them. */
 const MEMO_SLOTS = 1_024;
-/** Four bytes in the middle of the signature: as good as random, and part of what is compared. */
+/** Two bytes in the middle of the signature: as good as random, and part of what is compared. */
 const SLOT_AT = 60;
 
 /**

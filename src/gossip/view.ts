@@ -71,6 +71,11 @@ export class View {
     return this.#detector.observe(checkpoint, source);
   }
 
+  /** Whether this monitor was shown any checkpoint of a log. */
+  hasLocal(log: Log): boolean {
+    return this.#local.has(log.id);
+  }
+
   /** The latest frame of a log, or the zero frame. */
   latestFrame(log: Log): Uint8Array {
     return this.#latest.get(log.id)?.frame ?? ZERO_FRAME;
@@ -121,10 +126,10 @@ export class View {
     return { verdict: "pending", checkpoint, localSize: this.#latest.get(log.id)?.treeSize };
   }
 
-  #answerTo({ verdict }: Heard, checkpoint: VerifiedCheckpoint): Uint8Array {
-    const other = verdict !== "inconsistent"
-      ? undefined
-      : this.#detector.contradictionsOf(checkpoint).find((seen) => seen.checkpoint.fitsFrame);
+  #answerTo(heard: Heard, checkpoint: VerifiedCheckpoint): Uint8Array {
+    if (heard.verdict !== "inconsistent") return this.latestFrame(checkpoint.log);
+    const others = [...this.#detector.contradictionsOf(checkpoint), heard.other];
+    const other = others.find((seen) => seen.checkpoint.fitsFrame);
     return other?.checkpoint.frame ?? this.latestFrame(checkpoint.log);
   }
 

@@ -6,7 +6,6 @@ import type { ExchangeParty, ExchangeReport } from "../gossip/exchange.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
 import { View } from "../gossip/view.ts";
 import { IncidentLog } from "../store/incidents.ts";
-import { JournalDamaged } from "../store/journal.ts";
 import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { strictBase64 } from "../tlog/encoding.ts";
@@ -44,22 +43,25 @@ export class IncidentNotWritten extends Error {}
 export class Monitor {
   readonly view: View;
   readonly #world: World;
+  readonly #detector: EquivocationDetector;
   readonly #identity: { signer: Signer; incidents: IncidentLog } | undefined;
   readonly #report: MonitorReport;
   readonly #limits: ExchangeLimits;
   readonly #turns = new Turns();
   /** Found, not durable yet; the first is the oldest. Signed once, so that a retry is the same record. */
-  readonly #unwritten: { conflict: Conflict; record?: ConflictRecord }[] = [];
+  readonly #unwritten: { conflict: Conflict; record?: ConflictRecord; told?: boolean }[] = [];
   #found = 0;
 
   private constructor(fields: {
     world: World;
+    detector: EquivocationDetector;
     view: View;
     identity: { signer: Signer; incidents: IncidentLog } | undefined;
     report: MonitorReport;
     limits: ExchangeLimits;
   }) {
     this.#world = fields.world;
+    this.#detector = fields.detector;
     this.view = fields.view;
     this.#identity = fields.identity;
     this.#report = fields.report;
@@ -81,22 +83,42 @@ export class Monitor {
     const detector = new EquivocationDetector();
     const view = new View({ logs, detector });
     if (identity === undefined) {
-      return new Monitor({ world, view, identity, report, limits });
+      return new Monitor({ world, detector, view, identity, report, limits });
     }
     const { signer, folder } = identity;
     const incidents = await IncidentLog.open({ files: world.files, folder });
     try {
-      incidents.records().forEach((record, i) => recall(detector, { record, logs, seq: i + 1 }));
+      const monitor = new Monitor({
+        world,
+        detector,
+        view,
+        identity: { signer, incidents },
+        report,
+        limits,
+      });
+      // Records of several runs may together show a conflict that none of them has.
+      const together = incidents.records().flatMap((record) => recall(detector, { record, logs }));
+      await monitor.#keepAll(together);
+      return monitor;
     } catch (error) {
       await incidents.close();
       throw error;
     }
-    return new Monitor({ world, view, identity: { signer, incidents }, report, limits });
   }
 
   /** Where a torn last line of the incident journal was set aside at the start, if there was one. */
   get tornFile(): string | undefined {
     return this.#identity?.incidents.tornFile;
+  }
+
+  /** Entries of the incident journal that do not hold, and so are not used. */
+  get unsoundEntries(): readonly number[] {
+    return this.#identity?.incidents.unsound ?? [];
+  }
+
+  /** How many contradicting observations of a log were dropped because of the detector's cap. */
+  unrecorded(log: Log): number {
+    return this.#detector.unrecorded(log);
   }
 
   /** How many conflicts this monitor has found since its start. */
@@ -130,6 +152,10 @@ export class Monitor {
    */
   async keep(conflicts: readonly Conflict[]): Promise<void> {
     this.#found += conflicts.length;
+    await this.#keepAll(conflicts);
+  }
+
+  async #keepAll(conflicts: readonly Conflict[]): Promise<void> {
     this.#unwritten.push(...conflicts.map((conflict) => ({ conflict })));
     if (this.#unwritten.length > 0) await this.#turns.next(() => this.#writeAll());
   }
@@ -148,9 +174,23 @@ export class Monitor {
     const signer = this.#identity?.signer;
     for (let next; (next = this.#unwritten[0]) !== undefined;) {
       next.record ??= await signRecord({ world, conflict: next.conflict, signer });
-      this.#report.incident(await this.#write(next.record));
+      const news = await this.#write(next.record);
+      if (news.outcome !== "not written" || next.told !== true) this.#tell(news);
+      if (news.outcome === "not written") {
+        next.told = true;
+        throw new IncidentNotWritten(
+          `a proven conflict (evidence_id ${next.record.evidence_id}) could not be written: ` +
+            news.error.message,
+        );
+      }
       this.#unwritten.shift();
     }
+  }
+
+  /** Cases that the journal had when this monitor started are no news. */
+  #tell(news: IncidentNews): void {
+    if (news.outcome === "known" && this.#found === 0) return;
+    this.#report.incident(news);
   }
 
   async #write(record: ConflictRecord): Promise<IncidentNews> {
@@ -168,38 +208,38 @@ export class Monitor {
       }
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      this.#report.incident({ outcome: "not written", record, error });
-      throw new IncidentNotWritten(
-        `a proven conflict (evidence_id ${record.evidence_id}) could not be written: ${error.message}`,
-      );
+      return { outcome: "not written", record, error };
     }
   }
 }
 
-/** Lets the detector know what the incident journal knows; its signatures are verified again. */
+/**
+ * Lets the detector know what the incident journal knows; its signatures are verified again. Gives
+ * what is a conflict with what was recalled before, the record's own case among it.
+ */
 function recall(
   detector: EquivocationDetector,
-  { record, logs, seq }: { record: ConflictRecord; logs: readonly Log[]; seq: number },
-): void {
+  { record, logs }: { record: ConflictRecord; logs: readonly Log[] },
+): Conflict[] {
   const log = logs.find(({ origin, vkey }) =>
     origin === record.log.origin && vkey.text === record.log.vkey
   );
-  if (log === undefined) return;
-  const halves = [record.checkpoint_a, record.checkpoint_b].map(({ note }) => {
+  if (log === undefined) return [];
+  const halves = [record.checkpoint_a, record.checkpoint_b].flatMap(({ note }) => {
     const opened = openCheckpoint({ note, logs: [log] });
-    if ("refused" in opened) {
-      throw new JournalDamaged(`incident ${seq} does not hold: ${opened.detail}`);
-    }
-    return opened[0]!;
-  }) as [VerifiedCheckpoint, VerifiedCheckpoint];
-  detector.observe(halves[0], record.source_a);
-  detector.observe(halves[1], record.source_b);
-  if (record.consistency === undefined) return;
-  const [older, newer] = halves[0].treeSize < halves[1].treeSize ? halves : halves.reverse();
-  detector.observeProof({
-    log,
-    older: { treeSize: older!.treeSize, rootHash: strictBase64(record.consistency.implied_root) },
-    newer: newer!,
-    proof: record.consistency.proof.map(strictBase64),
+    return "refused" in opened ? [] : opened;
   });
+  const sources = [record.source_a, record.source_b];
+  const found = halves.map((half, i) => detector.observe(half, sources[i]!));
+  const conflicts = found.filter((conflict) => conflict !== undefined);
+  if (record.consistency === undefined) return conflicts;
+  const [older, newer] = halves.toSorted((a, b) => a.treeSize < b.treeSize ? -1 : 1);
+  const { implied_root, proof } = record.consistency;
+  const outcome = detector.observeProof({
+    log,
+    older: { treeSize: older!.treeSize, rootHash: strictBase64(implied_root) },
+    newer: newer!,
+    proof: proof.map(strictBase64),
+  });
+  return outcome.verdict === "inconsistent" ? [...conflicts, ...outcome.conflicts] : conflicts;
 }

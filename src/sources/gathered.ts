@@ -4,6 +4,7 @@
  * @module
  */
 import { decodeHex } from "@std/encoding/hex";
+import { cleanSource } from "../evidence/record.ts";
 import { MAX_TREE_SIZE, parseTreeSize, strictBase64, textOf } from "../tlog/encoding.ts";
 import { openCheckpoint, openFrame, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
@@ -129,8 +130,10 @@ function readJsonLine(
     const came = kinds.length === 0 ? "none" : kinds.join(" and ");
     throw new MalformedError(`expected one of the members note, frame, proof; it has ${came}`);
   }
-  const { note, frame, source = where } = line;
-  if (typeof source !== "string") throw new MalformedError("source is not a text");
+  const { note, frame, source: named = where } = line;
+  if (typeof named !== "string") throw new MalformedError("source is not a text");
+  // It is kept with every checkpoint, so its length must not be the gatherer's choice.
+  const source = cleanSource(named);
   if (note !== undefined) {
     if (typeof note !== "string") throw new MalformedError("note is not a text");
     return openNote({ note, source, logs });
@@ -211,8 +214,10 @@ function readSize(size: unknown, name: string): bigint {
   // Above 2^53 JSON.parse has rounded the number already; as a text it is exact.
   if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
     throw new MalformedError(
-      `${name} is ${quoted(String(size))}, expected a decimal text up to ${MAX_TREE_SIZE}, or a ` +
-        `number up to ${Number.MAX_SAFE_INTEGER}`,
+      `${name} is ${
+        typeof size === "number" ? size : `of type ${typeof size}`
+      }, expected a decimal ` +
+        `text up to ${MAX_TREE_SIZE}, or a number up to ${Number.MAX_SAFE_INTEGER}`,
     );
   }
   return BigInt(size);

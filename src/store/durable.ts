@@ -51,10 +51,17 @@ export async function rewriteDurably(
   }
 }
 
-/** A folder to keep things in: created where it is missing, and its own entry made durable. */
+/**
+ * A folder to keep things in: created where it is missing, with the folders above it, and the entry
+ * of each made durable in the one above.
+ */
 export async function ensureFolder(files: Files, folder: string): Promise<void> {
   await files.makeFolder(folder);
-  await files.syncFolder(join(folder, ".."));
+  const names = join(folder).split("/").filter((name) => name !== "" && name !== ".");
+  const top = folder.startsWith("/") ? "/" : ".";
+  for (let above = 0; above < names.length; above++) {
+    await files.syncFolder(join(top, ...names.slice(0, above)));
+  }
 }
 
 /**

@@ -1,10 +1,11 @@
 import { join } from "@std/path/join";
 import type { JsonObject } from "../evidence/json.ts";
-import { type ConflictRecord, parseRecord } from "../evidence/record.ts";
+import { type ConflictRecord, parseRecord, type RecordedCheckpoint } from "../evidence/record.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
-import { parseLog } from "../tlog/log.ts";
+import { makeLog } from "../tlog/log.ts";
 import { parseTreeSize } from "../tlog/encoding.ts";
 import { MalformedError } from "../tlog/malformed.ts";
+import { parseVkey } from "../tlog/vkey.ts";
 import { type Files, WorldError } from "../world/world.ts";
 import {
   type Entry,
@@ -32,19 +33,28 @@ export class IncidentLog {
   // One at a time, so that one case heard twice at once is not written twice.
   readonly #turns = new Turns();
 
-  private constructor(journal: Journal, cases: Cases) {
+  /** Entries (seq) that do not hold: whoever wrote them, they vouch for nothing and are not used. */
+  readonly unsound: readonly number[];
+
+  private constructor(journal: Journal, cases: Cases, unsound: readonly number[]) {
     this.#journal = journal;
     this.#cases = cases;
+    this.unsound = unsound;
   }
 
   /**
-   * Opens the journal of a folder; see Journal.open.
+   * Opens the journal of a folder; see Journal.open. Every record in it is judged again.
    * @throws JournalLocked, JournalDamaged, WorldError
    */
   static async open({ files, folder }: { files: Files; folder: string }): Promise<IncidentLog> {
     const cases = new Cases();
-    const onEntry = (entry: Entry): void => cases.add(recordOf(entry, folder), entry.seq);
-    return new IncidentLog(await Journal.open({ files, folder, onEntry }), cases);
+    const unsound: number[] = [];
+    const onEntry = (entry: Entry): void => {
+      const record = recordOf(entry, folder);
+      if (verifyConflict({ input: entry.record }).outcome === "holds") cases.add(record, entry.seq);
+      else unsound.push(entry.seq);
+    };
+    return new IncidentLog(await Journal.open({ files, folder, onEntry }), cases, unsound);
   }
 
   /** Where a torn last line was set aside when the journal was opened, if there was one. */
@@ -74,12 +84,7 @@ export class IncidentLog {
     return { outcome: "recorded", entry };
   }
 
-  /** The case a record is about, if the journal has it: its entry's seq. */
-  find(record: ConflictRecord): number | undefined {
-    return this.#cases.find(record);
-  }
-
-  /** Every record in the journal, for a monitor that starts to know what was known. */
+  /** Every record in the journal that holds, for a monitor that starts to know what was known. */
   records(): readonly ConflictRecord[] {
     return this.#cases.records;
   }
@@ -92,36 +97,49 @@ export class IncidentLog {
 }
 
 /**
- * Which contradicted roots have their record (DESIGN, rule 6): of a `same_size` case, both roots;
- * of a `cross_size` case, the older one. A record that convicts no further root is a known case,
- * whichever checkpoints it pairs.
+ * Which contradicted roots have their record (DESIGN, rule 6). Of `same_size` records at one size
+ * each joins two roots; a further one is a known case if the roots it pairs are joined already,
+ * through whichever records: so k roots have k - 1. A `cross_size` record convicts the older root,
+ * which has one.
  */
 class Cases {
-  readonly #roots = new Map<string, number>();
+  /** By root: the entry that first convicts it. */
+  readonly #entries = new Map<string, number>();
+  /** By root of a `same_size` record: another root it is joined with, towards the group's first. */
+  readonly #joined = new Map<string, string>();
   readonly records: ConflictRecord[] = [];
 
   add(record: ConflictRecord, seq: number): void {
-    for (const root of convictedRoots(record)) {
-      if (!this.#roots.has(root)) this.#roots.set(root, seq);
+    const [root, other] = convictedRoots(record);
+    for (const each of [root, other ?? root]) {
+      if (!this.#entries.has(each)) this.#entries.set(each, seq);
     }
+    if (other !== undefined) this.#joined.set(this.#groupOf(other), this.#groupOf(root));
     this.records.push(record);
   }
 
   find(record: ConflictRecord): number | undefined {
-    const entries = convictedRoots(record).map((root) => this.#roots.get(root));
-    const [first = 0, ...rest] = entries;
-    if (entries.includes(undefined)) return undefined;
-    return Math.max(first, ...rest as number[]);
+    const [root, other] = convictedRoots(record);
+    const isKnown = other === undefined || this.#groupOf(root) === this.#groupOf(other);
+    return isKnown ? this.#entries.get(other ?? root) : undefined;
+  }
+
+  #groupOf(root: string): string {
+    let group = root;
+    for (let next; (next = this.#joined.get(group)) !== undefined && next !== group;) group = next;
+    return group;
   }
 }
 
-function convictedRoots({ kind, log, checkpoint_a, checkpoint_b }: ConflictRecord): string[] {
-  const { id } = parseLog(`${log.vkey} ${log.origin}`);
+/** The roots a record convicts: both of one size, or the older one. */
+function convictedRoots(
+  { kind, log, checkpoint_a, checkpoint_b }: ConflictRecord,
+): [root: string, other?: string] {
+  const { id } = makeLog({ vkey: parseVkey(log.vkey), origin: log.origin });
+  const name = ({ size, root }: RecordedCheckpoint): string => `${kind} ${size} ${root} ${id}`;
+  if (kind === "same_size") return [name(checkpoint_a), name(checkpoint_b)];
   const isOlderA = parseTreeSize(checkpoint_a.size) < parseTreeSize(checkpoint_b.size);
-  const convicted = kind === "same_size"
-    ? [checkpoint_a, checkpoint_b]
-    : [isOlderA ? checkpoint_a : checkpoint_b];
-  return convicted.map(({ size, root }) => `${kind} ${size} ${root} ${id}`);
+  return [name(isOlderA ? checkpoint_a : checkpoint_b)];
 }
 
 /**

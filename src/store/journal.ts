@@ -173,6 +173,8 @@ export class Journal {
           `${path} is being written by another process; give this one a folder of its own`,
         );
       }
+      // Whoever created the file may have crashed before its entry in the folder was durable.
+      await files.syncFolder(folder);
       let last: { seq: number; hash: string } = { seq: 0, hash: FIRST_PREV_HASH };
       let end = await file.size();
       let tornFile: string | undefined;
@@ -246,8 +248,7 @@ async function openOrCreate(files: Files, folder: string, path: string): Promise
   }
   await ensureFolder(files, folder);
   try {
-    const content = new Uint8Array(0);
-    return await createDurably({ files, path, content, permissions: JOURNAL_PERMISSIONS });
+    return await files.create(path, JOURNAL_PERMISSIONS);
   } catch (error) {
     // Another process made it in between; the lock decides who writes.
     if (!(error instanceof WorldError) || error.kind !== "already exists") throw error;

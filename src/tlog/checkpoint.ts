@@ -8,7 +8,8 @@ import { decodeFrame, encodeFrame, type FrameFields } from "./frame.ts";
 import { HASH_BYTES } from "./hashing.ts";
 import { describeLog, type Log } from "./log.ts";
 import { MalformedError, quoted } from "./malformed.ts";
-import { formatNote, parseNote, verifyNote } from "./note.ts";
+import { formatNote, type Note, parseNote, verifyNote } from "./note.ts";
+import type { Vkey } from "./vkey.ts";
 
 /** What a checkpoint text states; nothing in it is verified. */
 export interface CheckpointText {
@@ -73,22 +74,17 @@ export class VerifiedCheckpoint {
   /** Whether the signed text is origin, size and root alone, so that a frame can carry it. */
   readonly fitsFrame: boolean;
   readonly #signature: string;
-  // The note as received, where size, root and signature do not give it back.
-  readonly #received: string | undefined;
+  // The signed text, where size and root alone do not give it back.
+  readonly #text: string | undefined;
 
-  constructor(
-    token: typeof VERIFIED,
-    log: Log,
-    fields: FrameFields,
-    received?: { note: string; fitsFrame: boolean },
-  ) {
+  constructor(token: typeof VERIFIED, log: Log, fields: FrameFields, text?: string) {
     if (token !== VERIFIED) throw new TypeError("only openCheckpoint and openFrame verify");
     this.log = log;
     this.treeSize = fields.treeSize;
     this.root = base64(fields.rootHash);
     this.#signature = base64(fields.signature);
-    this.fitsFrame = received?.fitsFrame ?? true;
-    this.#received = received?.note;
+    this.fitsFrame = text === undefined;
+    this.#text = text;
   }
 
   /** The root hash, 32 bytes. */
@@ -101,9 +97,14 @@ export class VerifiedCheckpoint {
     return strictBase64(this.#signature);
   }
 
-  /** The whole signed note: as received, or rebuilt where the frame carried all of it. */
+  /**
+   * The signed note: the text as the log signed it, and the log's line. Other lines it came with are
+   * not kept: nobody here has checked them, and anyone can add one.
+   */
   get note(): string {
-    return this.#received ?? rebuiltNote(this.log, this);
+    const { log: { origin, vkey }, treeSize, rootHash, signature } = this;
+    const text = this.#text ?? formatCheckpointText({ origin, treeSize, rootHash });
+    return formatNote({ text, vkey, signature });
   }
 
   /**
@@ -119,12 +120,6 @@ export class VerifiedCheckpoint {
     }
     return encodeFrame(this);
   }
-}
-
-function rebuiltNote(log: Log, fields: FrameFields): string {
-  const { treeSize, rootHash, signature } = fields;
-  const text = formatCheckpointText({ origin: log.origin, treeSize, rootHash });
-  return formatNote({ text, vkey: log.vkey, signature });
 }
 
 /** Why a checkpoint was not accepted. */
@@ -151,7 +146,8 @@ export interface Refused {
 export function openCheckpoint(
   { note, logs }: { note: Uint8Array | string; logs: readonly Log[] },
 ): VerifiedCheckpoint[] | Refused {
-  let parsed, stated: CheckpointText;
+  let parsed: Note;
+  let stated: CheckpointText;
   try {
     parsed = parseNote(note);
     stated = parseCheckpointText(parsed.text);
@@ -159,31 +155,31 @@ export function openCheckpoint(
     if (!(error instanceof MalformedError)) throw error;
     return { refused: "malformed", detail: error.message };
   }
-  // One key may serve several origins; it checks a line once.
-  const verifiers = [...new Map(logs.map((log) => [log.vkey.text, log])).values()];
+  // Only keys of this origin: another log's key on the note must not decide about this one.
+  const verifiers = logs.filter(({ origin }) => origin === stated.origin);
   const result = verifyNote({ note: parsed, verifiers });
   if ("failed" in result) {
-    return {
-      refused: result.known ? "bad signature" : "unknown log",
-      detail: `checkpoint of ${quoted(stated.origin)} size ${stated.treeSize}: ${result.failed}`,
-    };
+    const refused = result.known ? "bad signature" : "unknown log";
+    const stranger = result.known ? undefined : signerOfAnotherOrigin(parsed, logs);
+    const why = stranger === undefined
+      ? result.failed
+      : `signed by ${stranger.text}, which is configured for another origin`;
+    const detail = `checkpoint of ${quoted(stated.origin)} size ${stated.treeSize}: ${why}`;
+    return { refused, detail };
   }
-  const signers = new Map(result.verified.map(({ vkey, signature }) => [vkey.text, signature]));
-  const whole = `${parsed.text}\n${parsed.lines.join("\n")}\n`;
-  const checkpoints = logs.filter(({ origin, vkey }) =>
-    origin === stated.origin && signers.has(vkey.text)
-  ).map((log) => {
-    const fields = { ...stated, signature: signers.get(log.vkey.text)! };
-    const fitsFrame = formatCheckpointText(stated) === parsed.text;
-    const received = whole === rebuiltNote(log, fields) ? undefined : { note: whole, fitsFrame };
-    return new VerifiedCheckpoint(VERIFIED, log, fields, received);
+  const isPlain = formatCheckpointText(stated) === parsed.text;
+  return result.verified.map(({ vkey, signature }) => {
+    const log = verifiers.find((log) => log.vkey.text === vkey.text)!;
+    const text = isPlain ? undefined : parsed.text;
+    return new VerifiedCheckpoint(VERIFIED, log, { ...stated, signature }, text);
   });
-  if (checkpoints.length > 0) return checkpoints;
-  return {
-    refused: "unknown log",
-    detail: `checkpoint of ${quoted(stated.origin)} size ${stated.treeSize}: signed by ` +
-      `${result.verified[0]!.vkey.text}, which is configured for another origin`,
-  };
+}
+
+/** One key that signs for two origins is remarked upon (DESIGN, rule 10). */
+function signerOfAnotherOrigin(note: Note, logs: readonly Log[]): Vkey | undefined {
+  const verifiers = [...new Map(logs.map((log) => [log.vkey.text, log])).values()];
+  const result = verifyNote({ note, verifiers });
+  return "verified" in result ? result.verified[0]!.vkey : undefined;
 }
 
 /**

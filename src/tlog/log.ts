@@ -1,6 +1,6 @@
 import { MalformedError, printable, quoted } from "./malformed.ts";
 import { loadVerifier, type Verifier } from "./note.ts";
-import { encodedKey, formatKeyId, parseVkey } from "./vkey.ts";
+import { encodedKey, formatKeyId, parseVkey, type Vkey } from "./vkey.ts";
 
 /**
  * A transparency log: an origin together with its key. The same origin under another key is another
@@ -21,7 +21,14 @@ export interface Log extends Verifier {
 export function parseLog(notation: string): Log {
   const space = notation.indexOf(" ");
   const vkey = parseVkey(space < 0 ? notation : notation.slice(0, space));
-  const origin = space < 0 ? vkey.name : notation.slice(space + 1);
+  return makeLog({ vkey, origin: space < 0 ? vkey.name : notation.slice(space + 1) });
+}
+
+/**
+ * The log of a key and an origin, each taken as it is.
+ * @throws MalformedError if the origin is no line, or the key is of a type not followed yet
+ */
+export function makeLog({ vkey, origin }: { vkey: Vkey; origin: string }): Log {
   // An origin is a line of a signed note, so a note's rules hold for it.
   if (origin === "" || /\p{Cc}/u.test(origin) || !origin.isWellFormed()) {
     throw new MalformedError(

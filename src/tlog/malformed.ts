@@ -18,6 +18,16 @@ export function printable(text: string): string {
   );
 }
 
+/** A JSON text made fit for a terminal: the same value, with such characters escaped as JSON does. */
+export function printableJson(json: string): string {
+  return json.replace(
+    /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) =>
+      [...Array(character.length).keys()]
+        .map((i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`).join(""),
+  );
+}
+
 /** The start of a foreign text in quotes, for a message. */
 export function quoted(text: string): string {
   const start = text.length > SHOWN_CHARACTERS ? text.slice(0, SHOWN_CHARACTERS) + "…" : text;

@@ -61,9 +61,11 @@ export interface NoteSignature {
  * @throws MalformedError naming the rule of C2SP signed-note that it breaks
  */
 export function parseNote(note: Uint8Array | string): Note {
-  if (note.length > MAX_NOTE_BYTES) {
+  // A text is never longer than its bytes, so an endless one is not encoded first.
+  const bytes = typeof note === "string" && note.length <= MAX_NOTE_BYTES ? utf8(note) : note;
+  if (bytes.length > MAX_NOTE_BYTES) {
     throw new MalformedError(
-      `Cannot read note: it has ${note.length} bytes, expected at most ${MAX_NOTE_BYTES}`,
+      `Cannot read note: it has ${bytes.length} bytes, expected at most ${MAX_NOTE_BYTES}`,
     );
   }
   const whole = typeof note === "string" ? note : textOf(note);

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { parseRecord } from "../../src/evidence/record.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { WorldError } from "../../src/world/world.ts";
-import { inFolder, keyFile, noteLine, put, run, start, twoStories } from "./harness.ts";
+import { inFolder, keyFile, noteLine, proofLine, put, run, start, twoStories } from "./harness.ts";
 
 const ANY_PORT = "127.0.0.1:0";
 
@@ -344,3 +344,57 @@ Deno.test("sample: the record in incidents/ holds, under the key its README name
   const { code, out } = await run("verify", `${folder}sample.json`, "--log", log);
   assertEquals([code, out.at(-1)], [0, "The evidence holds (1 record)."]);
 });
+
+inFolder(
+  "exchange: what is proven ends with 1 even if the peer then cannot be reached",
+  async (folder) => {
+    const { a, b, log } = await twoStories({ common: 5, size: 8 });
+    const lines = put(folder, "both", [await noteLine(a, 8), await noteLine(b, 8)].join("\n"));
+    const { code, err } = await run("exchange", "127.0.0.1:1", "--log", log, "--have", lines);
+    assertEquals(code, 1);
+    assertStringIncludes(err.join(), "cannot be reached");
+  },
+);
+
+inFolder(
+  "listen: conflicts that only the records of several runs show together are recorded",
+  async (folder) => {
+    const { a, b, log } = await twoStories({ common: 4, size: 9 });
+    const key = await keyFile(folder);
+    const args = ["detect", "--log", log, "--key", key, "--incidents", folder];
+    // Two runs, each convicting one root of size 6 by the other story's root of size 9.
+    for (const [story, name] of [[b, "b"], [a, "a"]] as const) {
+      const newer = story === a ? b : a;
+      const file = put(
+        folder,
+        name,
+        [
+          await noteLine(story, 6),
+          await noteLine(newer, 9),
+          proofLine(newer, 6, 9),
+        ].join("\n"),
+      );
+      assertEquals((await run(...args, file)).code, 1);
+    }
+    const before = await run("incidents", "list", "--json", "--incidents", folder);
+    assertEquals(before.out.length, 2);
+    const listening = start([
+      "listen",
+      "--address",
+      ANY_PORT,
+      "--log",
+      log,
+      "--key",
+      key,
+      "--incidents",
+      folder,
+    ]);
+    await listening.line(/^listening on /);
+    listening.stop();
+    await listening.done;
+    const after = await run("incidents", "list", "--json", "--incidents", folder);
+    const kinds = after.out.map((line) => parseRecord(JSON.parse(line).record).kind);
+    // Both sizes now have both roots: 6 and 9.
+    assertEquals(kinds, ["cross_size", "cross_size", "same_size", "same_size"]);
+  },
+);

@@ -10,8 +10,11 @@ import {
   put,
   recordsOf,
   run,
+  start,
   twoStories,
 } from "./harness.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import { WorldError } from "../../src/world/world.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
 
 inFolder("detect: one story is no conflict, from a note, frames and JSON lines", async (folder) => {
@@ -275,3 +278,70 @@ inFolder(
     assert(code === 2 || code === 3, `${code}`);
   },
 );
+
+inFolder("detect: no member of a hostile line stops the run", async (folder) => {
+  const { a, b, log } = await twoStories({ common: 3, size: 6 });
+  const proof = JSON.parse(proofLine(a, 3, 6));
+  const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+  const odd = ['{"toString":1,"valueOf":1}', "null", "true", "[[]]", deep, "-1", '""', "1e400"];
+  const lines = odd.flatMap((value) => [
+    JSON.stringify({ ...proof, older: { ...proof.older, size: 0 } }).replace(
+      '"size":0',
+      `"size":${value}`,
+    ),
+    `{"note":${value}}`,
+    `{"frame":${value}}`,
+    `{"proof":${value}}`,
+    `{"note":"x","source":${value}}`,
+    value,
+  ]);
+  lines.push(await noteLine(a, 6), await noteLine(b, 6));
+  const { code, out } = await run("detect", "--log", log, put(folder, "lines", lines.join("\n")));
+  assertEquals(code, 1);
+  assertStringIncludes(
+    out.at(-1)!,
+    `2 checkpoints read, 0 proofs followed, ${lines.length - 2} rejected`,
+  );
+});
+
+inFolder(
+  "detect: control characters of the input are escaped wherever they are printed",
+  async (folder) => {
+    const { a, b, log } = await twoStories({ common: 3, size: 6 });
+    const source = "x\u009b2J\u202e\u{e0041}";
+    const file = put(
+      folder,
+      "lines",
+      [await noteLine(a, 6, source), await noteLine(b, 6, source)].join("\n"),
+    );
+    for (const flags of [[], ["--json"]]) {
+      const { out, err } = await run("detect", ...flags, "--log", log, file);
+      assert(!/[\u0080-\u009f\u202e\u{e0041}]/u.test([...out, ...err].join()), "escaped");
+    }
+    const { out } = await run("detect", "--json", "--log", log, file);
+    assertEquals((await run("verify", put(folder, "record", out[0]!), "--log", log)).code, 0);
+  },
+);
+
+inFolder("detect: a disk that dies loses no printed conflict", async (folder) => {
+  const { a, b, log } = await twoStories({ common: 3, size: 6 });
+  const lines = [];
+  for (const size of [4, 5, 6]) lines.push(await noteLine(a, size), await noteLine(b, size));
+  const file = put(folder, "lines", lines.join("\n"));
+  const key = await keyFile(folder);
+  const world = denoWorld();
+  const dead = (): Promise<never> => Promise.reject(new WorldError("other", "Input/output error"));
+  const files = {
+    ...world.files,
+    create: async (path: string, mode: number) => ({
+      ...await world.files.create(path, mode),
+      write: dead,
+      truncate: dead,
+    }),
+  };
+  const args = ["detect", "--log", log, "--key", key, "--incidents", `${folder}/in`, file];
+  const { code, out, err } = await start(args, { ...world, files }).done;
+  assertEquals(out.filter((line) => line.startsWith("same_size")).length, 3);
+  assertEquals(err.filter((line) => line.startsWith("the evidence: {")).length, 3);
+  assertEquals(code, 3);
+});

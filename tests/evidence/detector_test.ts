@@ -6,7 +6,10 @@ import { EquivocationDetector, MAX_CONFLICTS_PER_LOG } from "../../src/evidence/
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { openFrame, type VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { verifyConsistency } from "../../src/tlog/proof.ts";
-import { checkpointOf, grow, newLog, open, proofOf } from "./histories.ts";
+import { base64, utf8 } from "../../src/tlog/encoding.ts";
+import { makeLog } from "../../src/tlog/log.ts";
+import { formatNote } from "../../src/tlog/note.ts";
+import { checkpointOf, grow, newLog, newSigner, open, proofOf } from "./histories.ts";
 
 Deno.test("detector: one history makes no conflict, in any order and however often", async () => {
   const log = grow(await newLog(), 20);
@@ -277,3 +280,38 @@ function shuffled<T>(items: readonly T[], random: Iterator<number>): T[] {
   const keyed = items.map((item) => ({ item, key: random.next().value as number }));
   return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
 }
+
+Deno.test("detector: one root signed for two sizes is no conflict, and hides none", async () => {
+  const log = await newLog();
+  const honest = grow(log.fork(), 9, "honest");
+  const trusting = { ...log.log, verifies: () => true };
+  const signedAt = async (size: number, root: TestLog): Promise<VerifiedCheckpoint> => {
+    const { frame } = await checkpointOf(root, 8);
+    new DataView(frame.buffer).setBigUint64(0, BigInt(size));
+    const opened = openFrame({ frame, logs: [trusting] });
+    assert(!("refused" in opened));
+    return opened;
+  };
+  for (const order of [[8, 9], [9, 8]]) {
+    const detector = new EquivocationDetector();
+    detector.observe(await signedAt(5, honest), "x");
+    detector.observe(await signedAt(8, honest), "x");
+    detector.observe(await checkpointOf(honest, 9), "x");
+    for (const newer of order) detector.observeProof(proofOf(honest, { older: 5, newer }));
+    assertEquals(detector.conflicts().map(({ second }) => second.checkpoint.treeSize), [9n]);
+  }
+});
+
+Deno.test("detector: a root seen with extension lines first can still be told in a frame", async () => {
+  const log = grow(await newLog(), 3);
+  const signer = await newSigner("key.invalid/extended");
+  const extended = makeLog({ vkey: signer.vkey, origin: log.log.origin });
+  const text = `${log.log.origin}\n3\n${base64(log.root(3n))}\n`;
+  const noteOf = async (signed: string): Promise<string> =>
+    formatNote({ text: signed, vkey: signer.vkey, signature: await signer.sign(utf8(signed)) });
+  const detector = new EquivocationDetector();
+  detector.observe(open(await noteOf(`${text}extension\n`), extended), "x");
+  const plain = open(await noteOf(text), extended);
+  assertEquals(detector.observe(plain, "y"), undefined);
+  assertEquals(detector.seen(plain)?.checkpoint.fitsFrame, true);
+});

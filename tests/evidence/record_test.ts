@@ -289,3 +289,21 @@ Deno.test("verifyConflict: a note's other signature lines are kept and change no
   assertEquals(judgement.outcome, "holds");
   assertStringIncludes(judgement.record!.checkpoint_a.note, "witness.invalid");
 });
+
+Deno.test("verifyConflict: a key and origin that only together read as a log are refused", async () => {
+  // "KEY evil" beside "go.sum database tree" must not pass for the origin "evil go.sum database tree".
+  const record = buildRecord({ conflict: await sameSizeConflict(), detectedAt: DETECTED_AT });
+  const [first, ...rest] = "evil go.sum database tree".split(" ");
+  const log = { vkey: `${record.log.vkey} ${first}`, origin: rest.join(" ") };
+  assertEquals(failedChecks(verifyConflict({ input: formatRecord({ ...record, log }) })), ["log"]);
+});
+
+Deno.test("parseExactJson: lone surrogates and deep nesting are refused, escapes of pairs are not", () => {
+  for (const bad of ['{"a":"\\ud800"}', '{"\\udc00":1}']) {
+    assertThrows(() => parseExactJson(bad), MalformedError, "valid Unicode");
+  }
+  const nested = (depth: number): string => `{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+  parseExactJson(nested(31));
+  assertThrows(() => parseExactJson(nested(32)), MalformedError, "at most 32 deep");
+  assertEquals(parseExactJson('{"a":"\\ud83d\\ude00","b":"\\\\ud800"}'), { a: "😀", b: "\\ud800" });
+});

@@ -10,7 +10,9 @@ import {
   ask,
   CALLER,
   counting,
+  flipped,
   frameOf,
+  framesIn,
   HERE,
   logOf,
   partyOf,
@@ -76,11 +78,38 @@ Deno.test("callee: answers a frame before the caller has finished sending", asyn
   connection.close();
 });
 
+Deno.test("callee: frames that come in odd pieces are answered in order", async () => {
+  const logs = await Promise.all([1, 2, 3, 4].map((n) => logOf(`log.example/${n}`, n)));
+  const frames = await Promise.all(logs.map((log) => frameOf(log)));
+  for (const piece of [1, 103, 105, 150, 207, 209, 333]) {
+    await using scene = await serve({ logs: logs.map(({ log }) => log), shown: logs });
+    const bytes = concat(frames);
+    const connection = await scene.connect();
+    for (let at = 0; at < bytes.length; at += piece) {
+      await connection.write(bytes.subarray(at, at + piece));
+      await settled();
+    }
+    const answers = await ask(connection, new Uint8Array(0));
+    assertEquals(framesIn(answers), frames, `in pieces of ${piece} bytes`);
+  }
+});
+
+Deno.test("callee: a frame that differs in a bit from the one before it is refused", async () => {
+  const { scene, frame } = await serveOne({
+    limits: { framesPerSecondPerAddress: 10_000, refusedFrameCost: 0 },
+  });
+  await using _ = scene;
+  for (let bit = 0; bit < 8 * FRAME_BYTES; bit++) {
+    assertEquals((await scene.ask([frame, flipped(frame, bit)])).length, 1, `bit ${bit}`);
+  }
+  assertEquals(scene.report.verdicts.filter((verdict) => verdict === "refused").length, 832);
+});
+
 for (const pace of ["all at once", "one at a time"] as const) {
   Deno.test(`callee: a frame repeated within an exchange, ${pace}, is told once`, async () => {
     const { scene, frame } = await serveOne();
     await using _ = scene;
-    assertEquals((await scene.ask([frame, frame, frame], CALLER, pace)).length, 3);
+    assertEquals(await scene.ask([frame, frame, frame], CALLER, pace), [frame, frame, frame]);
     assertEquals(scene.report.verdicts, ["matches"]);
     await scene.ask([frame]);
     assertEquals(scene.report.verdicts, ["matches", "matches"]);
@@ -353,9 +382,23 @@ Deno.test("callee: an address kept out is closed without being read", async () =
   await using scene = await serve({ logs: [counted], limits: SCARCE });
   const frame = await frameOf(log);
   await scene.ask([unsigned(frame)]);
-  assertEquals(await scene.ask([unsigned(frame, 1)]), []);
-  assertEquals(checked(), 1);
+  const reported = scene.report.brokenAll.length;
+  const connection = await scene.silent(CALLER);
   assertEquals(scene.callee.connections, 0);
+  assertEquals(await readAll(connection), new Uint8Array(0));
+  await assertRejects(() => connection.write(unsigned(frame, 1)), WorldError, "reset");
+  assertEquals([checked(), scene.report.brokenAll.length], [1, reported]);
+});
+
+Deno.test("callee: a refused frame is charged even if what came with it cannot be kept", async () => {
+  const keep = () => Promise.reject(new Error("the disk is full"));
+  const log = await logOf("log.example/a", 3);
+  const { log: counted, checked } = counting(log.log);
+  await using scene = await serve({ logs: [counted], limits: SCARCE, keep });
+  const frame = await frameOf(log);
+  await scene.ask([unsigned(frame)]);
+  await scene.ask([unsigned(frame, 1)]);
+  assertEquals(checked(), 1, "its address was not charged");
 });
 
 Deno.test("callee: a refused frame is charged even if the answers before it cannot be written", async () => {
@@ -387,10 +430,12 @@ Deno.test("callee: the second carrier begins with a connection's first byte and 
   const { scene, frame } = await serveOne();
   await using _ = scene;
   const high = new Uint8Array(FRAME_BYTES).fill(0x80);
-  assertEquals(await scene.ask([frame, high]), [frame]);
+  for (const pace of ["all at once", "one at a time"] as const) {
+    assertEquals(await scene.ask([frame, high], CALLER, pace), [frame]);
+  }
   const low = new Uint8Array(FRAME_BYTES).fill(0x7f);
   assertEquals(await scene.ask([low]), []);
-  assertEquals(scene.report.verdicts, ["matches", "refused", "refused"]);
+  assertEquals(scene.report.verdicts, ["matches", "refused", "matches", "refused", "refused"]);
   for (const reason of scene.report.brokenAll) assertEquals(reason.includes("carrier"), false);
 });
 

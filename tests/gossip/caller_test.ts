@@ -285,6 +285,24 @@ for (const [how, end, said] of ENDS) {
   });
 }
 
+Deno.test("caller: what a peer proves before it stops listening is kept", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  const others = await Promise.all([1, 2].map((n) => logOf(`log.example/${n}`, n)));
+  const { handed, keep } = noting();
+  const answer = await frameOf(theirs);
+  // It reads one frame of three, and the connection holds one more, so the last cannot be sent.
+  const logs = [ours, ...others].map(({ log }) => log);
+  await using scene = await stage(async (connection) => {
+    await connection.read(new Uint8Array(FRAME_BYTES));
+    await connection.write(answer);
+    await settled();
+    connection.close();
+  }, { logs, shown: [ours], keep, capacity: FRAME_BYTES });
+  const message = "broke the connection: connection reset by peer";
+  await assertFails(scene.call, { message });
+  assertEquals([handed, scene.report.verdicts], [[1], ["inconsistent"]]);
+});
+
 for (const length of [0, 1, 103, 105, 207]) {
   Deno.test(`caller: ${length} bytes in answer to 2 frames are too few`, async () => {
     const [a, b] = [await logOf("log.example/a", 3), await logOf("log.example/b", 3)];

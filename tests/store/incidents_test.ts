@@ -146,3 +146,34 @@ Deno.test("incidents: a folder that is not there has no entries, and reading mak
   assertEquals(await count(disk), 0);
   assertEquals(disk.paths(), []);
 });
+
+Deno.test("incidents: pairs that no entry joins yet are new, so k roots always come to k - 1", async () => {
+  const log = await newLog();
+  const [a, b, c, d] = await Promise.all(
+    ["a", "b", "c", "d"].map((story) => checkpointOf(grow(log.fork(), 4, story))),
+  );
+  const signer = await newSigner();
+  const disk = new MemoryDisk();
+  const incidents = await open(disk);
+  const outcomes = [];
+  for (const [x, y] of [[a, b], [c, d], [b, c], [a, d], [d, b]] as const) {
+    const { outcome } = await incidents.record(await recordOf(pair(x!, y!), signer), AT);
+    outcomes.push(outcome);
+  }
+  assertEquals(outcomes, ["recorded", "recorded", "recorded", "known", "known"]);
+  await incidents.close();
+});
+
+Deno.test("incidents: an entry that does not hold is told, and suppresses no real evidence", async () => {
+  const log = await newLog();
+  const [a, b] = await Promise.all(["a", "b"].map((s) => checkpointOf(grow(log.fork(), 4, s))));
+  const sound = await recordOf(pair(a!, b!), await newSigner());
+  const disk = new MemoryDisk();
+  const journal = await Journal.open({ files: disk.files, folder: FOLDER });
+  await journal.append({ ...sound, source_a: "changed after signing" }, AT);
+  await journal.close();
+  const incidents = await open(disk);
+  assertEquals([incidents.unsound, incidents.records()], [[1], []]);
+  assertEquals((await incidents.record(sound, AT)).outcome, "recorded");
+  await incidents.close();
+});

@@ -137,7 +137,7 @@ Deno.test("openCheckpoint: extension lines are kept in the note and fit no frame
   assertThrows(() => checkpoint.frame, MalformedError, "not origin, size and root alone");
 });
 
-Deno.test("openCheckpoint: lines of unknown keys are ignored whatever they hold, and kept", async () => {
+Deno.test("openCheckpoint: lines of unknown keys are ignored whatever they hold, and not kept", async () => {
   const { log, note } = await logOf();
   const text = await note(TEXT);
   const grease = [
@@ -148,7 +148,7 @@ Deno.test("openCheckpoint: lines of unknown keys are ignored whatever they hold,
     `— ${"x".repeat(10_000)}`,
   ];
   const checkpoint = open(`${text}${grease.join("\n")}\n`, log);
-  assertEquals(checkpoint.note, `${text}${grease.join("\n")}\n`);
+  assertEquals(checkpoint.note, text);
   assertEquals(checkpoint.fitsFrame, true);
 });
 
@@ -359,4 +359,13 @@ Deno.test("checkpoints of a growing log all open, and frames of one size differ 
   for (let size = 0; size < 20; size++) {
     assertEquals(open(await grow(log, size).checkpoint(), log.log).treeSize, BigInt(size));
   }
+});
+
+Deno.test("openCheckpoint: a failing line of another followed log does not hide this one", async () => {
+  const one = await logOf();
+  const two = await logOf("two.invalid/log");
+  const wrong = (await two.note(TEXT.replace("42", "43"))).split("\n\n")[1]!;
+  const opened = openCheckpoint({ note: (await one.note(TEXT)) + wrong, logs: [one.log, two.log] });
+  assert(!("refused" in opened));
+  assertEquals(opened.map(({ log }) => log.id), [one.log.id]);
 });
