@@ -3,6 +3,7 @@ import { base64 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { impliedOlderRoot, type TreeHead } from "../tlog/proof.ts";
 import type { Conflict, Seen } from "./conflict.ts";
+import { type CheckpointMemory, ShortMemory } from "./memory.ts";
 
 /** Most conflicts kept for one log. One is proof enough; the cap bounds a log that goes mad. */
 export const MAX_CONFLICTS_PER_LOG = 10_000;
@@ -18,9 +19,8 @@ export type ProofOutcome =
   /** a root signed at the older size is not the one it implies; the conflicts that are new */
   | { readonly verdict: "inconsistent"; readonly conflicts: readonly Conflict[] };
 
-/** One log's signed roots by size; almost every size has one. Several are kept by root, in base64. */
-interface LogMemory {
-  readonly sizes: Map<bigint, Seen | Map<string, Seen>>;
+/** What is counted of one log. */
+interface LogCounts {
   /** Older roots (size and root) already convicted by a newer one. */
   readonly contradicted: Set<string>;
   conflicts: number;
@@ -36,37 +36,39 @@ interface LogMemory {
  * contradict makes one of kind `cross_size`. Both counts depend on what was seen, not on its order.
  */
 export class EquivocationDetector {
-  readonly #logs = new Map<string, LogMemory>();
+  readonly #memory: CheckpointMemory;
+  readonly #counts = new Map<string, LogCounts>();
   readonly #conflicts: Conflict[] = [];
   readonly #cap: number;
 
-  constructor({ maxConflictsPerLog = MAX_CONFLICTS_PER_LOG } = {}) {
+  /** @param memory where checkpoints are remembered; by default as long as the detector lasts */
+  constructor(
+    { memory = new ShortMemory(), maxConflictsPerLog = MAX_CONFLICTS_PER_LOG }: {
+      memory?: CheckpointMemory;
+      maxConflictsPerLog?: number;
+    } = {},
+  ) {
+    this.#memory = memory;
     this.#cap = maxConflictsPerLog;
   }
 
   /** Takes in one checkpoint and returns the conflict it makes, if it makes a new one. */
   observe(checkpoint: VerifiedCheckpoint, source: string): Conflict | undefined {
-    const memory = this.#memory(checkpoint.log);
-    const seen: Seen = { checkpoint, source };
-    const there = memory.sizes.get(checkpoint.treeSize);
-    if (there === undefined) {
-      memory.sizes.set(checkpoint.treeSize, seen);
-      return undefined;
-    }
-    const known = withRoot(there, checkpoint.root);
+    const { log, treeSize, root } = checkpoint;
+    const there = this.#memory.at(log, treeSize);
+    const known = there.find((seen) => seen.checkpoint.root === root);
+    const [first] = there;
     if (known !== undefined) {
       // What fits a frame can be told to everyone.
       if (checkpoint.fitsFrame && !known.checkpoint.fitsFrame) {
-        if (there instanceof Map) there.set(checkpoint.root, seen);
-        else memory.sizes.set(checkpoint.treeSize, seen);
+        this.#memory.remember({ checkpoint, source });
       }
       return undefined;
     }
-    if (this.#isFull(memory)) return undefined;
-    const first = rootsOf(there).next().value!;
-    const roots = there instanceof Map ? there : new Map([[first.checkpoint.root, first]]);
-    memory.sizes.set(checkpoint.treeSize, roots.set(checkpoint.root, seen));
-    return this.#keep(memory, { kind: "same_size", first, second: seen });
+    if (first !== undefined && this.#isFull(log)) return undefined;
+    const second: Seen = { checkpoint, source };
+    this.#memory.remember(second);
+    return first && this.#keep(log, { kind: "same_size", first, second });
   }
 
   /**
@@ -84,7 +86,7 @@ export class EquivocationDetector {
     const impliedRoot = impliedOlderRoot({ older, newer, proof });
     if (impliedRoot === undefined) return { verdict: "failed" };
     const newerSeen = this.#find(log, newer.treeSize, base64(newer.rootHash));
-    const olderSeen = [...this.#at(log, older.treeSize)];
+    const olderSeen = this.#memory.at(log, older.treeSize);
     // Size 0 holds no history; what was signed there is judged at equal sizes only.
     if (
       newerSeen === undefined || olderSeen.length === 0 || older.treeSize === 0n ||
@@ -98,13 +100,13 @@ export class EquivocationDetector {
     );
     if (wrong.length === 0) return { verdict: "consistent" };
 
-    const memory = this.#memory(log);
+    const { contradicted } = this.#countsOf(log);
     const conflicts: Conflict[] = [];
     for (const seen of wrong) {
       const key = `${older.treeSize} ${seen.checkpoint.root}`;
-      if (memory.contradicted.has(key) || this.#isFull(memory)) continue;
-      memory.contradicted.add(key);
-      conflicts.push(this.#keep(memory, {
+      if (contradicted.has(key) || this.#isFull(log)) continue;
+      contradicted.add(key);
+      conflicts.push(this.#keep(log, {
         kind: "cross_size",
         first: seen,
         second: newerSeen,
@@ -121,10 +123,7 @@ export class EquivocationDetector {
 
   /** The checkpoints seen at the same size with other roots, in order. */
   contradictionsOf({ log, treeSize, root }: VerifiedCheckpoint): readonly Seen[] {
-    const there = this.#logs.get(log.id)?.sizes.get(treeSize);
-    if (there === undefined) return [];
-    const seen = there instanceof Map ? [...there.values()] : [there];
-    return seen.filter(({ checkpoint }) => checkpoint.root !== root);
+    return this.#memory.at(log, treeSize).filter(({ checkpoint }) => checkpoint.root !== root);
   }
 
   /** The first observation of exactly this log, size and root, if there was one. */
@@ -134,48 +133,32 @@ export class EquivocationDetector {
 
   /** How many observations that contradict were not kept because of the cap, repeats included. */
   unrecorded(log: Log): number {
-    return this.#logs.get(log.id)?.unrecorded ?? 0;
+    return this.#counts.get(log.id)?.unrecorded ?? 0;
   }
 
-  #memory(log: Log): LogMemory {
-    let memory = this.#logs.get(log.id);
-    if (memory === undefined) {
-      memory = { sizes: new Map(), contradicted: new Set(), conflicts: 0, unrecorded: 0 };
-      this.#logs.set(log.id, memory);
+  #countsOf(log: Log): LogCounts {
+    let counts = this.#counts.get(log.id);
+    if (counts === undefined) {
+      counts = { contradicted: new Set(), conflicts: 0, unrecorded: 0 };
+      this.#counts.set(log.id, counts);
     }
-    return memory;
-  }
-
-  #at(log: Log, treeSize: bigint): Iterable<Seen> {
-    const there = this.#logs.get(log.id)?.sizes.get(treeSize);
-    return there === undefined ? [] : rootsOf(there);
+    return counts;
   }
 
   #find(log: Log, treeSize: bigint, root: string): Seen | undefined {
-    const there = this.#logs.get(log.id)?.sizes.get(treeSize);
-    return there === undefined ? undefined : withRoot(there, root);
+    return this.#memory.at(log, treeSize).find(({ checkpoint }) => checkpoint.root === root);
   }
 
-  #isFull(memory: LogMemory): boolean {
-    if (memory.conflicts < this.#cap) return false;
-    memory.unrecorded++;
+  #isFull(log: Log): boolean {
+    const counts = this.#countsOf(log);
+    if (counts.conflicts < this.#cap) return false;
+    counts.unrecorded++;
     return true;
   }
 
-  #keep(memory: LogMemory, conflict: Conflict): Conflict {
-    memory.conflicts++;
+  #keep(log: Log, conflict: Conflict): Conflict {
+    this.#countsOf(log).conflicts++;
     this.#conflicts.push(conflict);
     return conflict;
   }
-}
-
-/** What was seen at one size, in order. */
-function* rootsOf(there: Seen | Map<string, Seen>): Generator<Seen, void> {
-  if (there instanceof Map) yield* there.values();
-  else yield there;
-}
-
-function withRoot(there: Seen | Map<string, Seen>, root: string): Seen | undefined {
-  if (there instanceof Map) return there.get(root);
-  return there.checkpoint.root === root ? there : undefined;
 }

@@ -1,0 +1,39 @@
+import type { Log } from "../tlog/log.ts";
+import type { Seen } from "./conflict.ts";
+
+/** What was seen signed: every distinct root of every size of every log, the first time it was seen. */
+export interface CheckpointMemory {
+  /** What was seen of a log at a size, in order; almost always one checkpoint or none. */
+  at(log: Log, treeSize: bigint): readonly Seen[];
+  /**
+   * Remembers a checkpoint. One of the same log, size and root replaces the one there is, in its
+   * place: the detector does that where the new one can be told in a frame and the old one cannot.
+   */
+  remember(seen: Seen): void;
+}
+
+/** A memory that lasts as long as the process. */
+export class ShortMemory implements CheckpointMemory {
+  // A size with one root, which is almost every size, costs no list.
+  readonly #logs = new Map<string, Map<bigint, Seen | Seen[]>>();
+
+  /** See CheckpointMemory. */
+  at(log: Log, treeSize: bigint): readonly Seen[] {
+    const there = this.#logs.get(log.id)?.get(treeSize);
+    if (there === undefined) return NONE;
+    return Array.isArray(there) ? there : [there];
+  }
+
+  /** See CheckpointMemory. */
+  remember(seen: Seen): void {
+    const { log, treeSize, root } = seen.checkpoint;
+    let sizes = this.#logs.get(log.id);
+    if (sizes === undefined) this.#logs.set(log.id, sizes = new Map());
+    const there = this.at(log, treeSize);
+    const known = there.findIndex(({ checkpoint }) => checkpoint.root === root);
+    const now = known < 0 ? [...there, seen] : there.with(known, seen);
+    sizes.set(treeSize, now.length === 1 ? seen : now);
+  }
+}
+
+const NONE: readonly Seen[] = [];
