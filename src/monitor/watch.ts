@@ -1,0 +1,192 @@
+import type { Conflict } from "../evidence/conflict.ts";
+import type { EquivocationDetector } from "../evidence/detector.ts";
+import { ProofRefused, type Source, SourceUnavailable } from "../sources/source.ts";
+import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { base64 } from "../tlog/encoding.ts";
+import type { Log } from "../tlog/log.ts";
+import { impliedOlderRoot } from "../tlog/proof.ts";
+
+/** What a look at a log, or at a checkpoint heard of it, came to. Never mixed up with one another. */
+export type Result =
+  /** the first checkpoint this monitor was shown */
+  | "first"
+  /** larger than the view and proven to extend it */
+  | "extends"
+  /** the view again */
+  | "unchanged"
+  /** older than the view, and consistent with it: an old view may be served legitimately */
+  | "rolled back"
+  /** no tree has both it and what the log signed before: evidence */
+  | "inconsistent"
+  /** a proof was refused or fails: suspicion, and proof of nothing */
+  | "unproven"
+  /** nobody answered, or with what is no checkpoint of this log: an outage */
+  | "unavailable"
+  /** heard, and part of the view's history */
+  | "consistent"
+  /** heard, and larger than the view: settled when the view reaches it */
+  | "pending";
+
+/** One result, and what it is about. Nothing is advanced by it before it is durable. */
+export interface Finding {
+  readonly log: Log;
+  readonly result: Result;
+  /** Who showed it: `the log` or a peer. */
+  readonly source: string;
+  /** The checkpoint, if one was verified. */
+  readonly checkpoint?: VerifiedCheckpoint;
+  /** A sentence for a person, where the result needs one. */
+  readonly detail?: string;
+  /** New conflicts, to be recorded. */
+  readonly conflicts: readonly Conflict[];
+  /** Not before this many milliseconds should the log be asked again, if it said so. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** Who shows a monitor its own view. */
+export const THE_LOG = "the log";
+
+/**
+ * One log, watched: judges what the log shows and what peers were shown by this monitor's own view,
+ * the largest checkpoint that is proven to extend all before it. Remembers nothing durably and
+ * advances nothing by itself: whoever calls records a finding first, and then calls `advance`.
+ */
+export class LogWatch {
+  readonly log: Log;
+  readonly #source: Source;
+  readonly #detector: EquivocationDetector;
+  #view: VerifiedCheckpoint | undefined;
+
+  constructor(
+    { log, source, detector, view }: {
+      log: Log;
+      source: Source;
+      detector: EquivocationDetector;
+      /** What was proven before a restart. */
+      view?: VerifiedCheckpoint | undefined;
+    },
+  ) {
+    this.log = log;
+    this.#source = source;
+    this.#detector = detector;
+    this.#view = view;
+  }
+
+  /** The largest checkpoint proven to extend all before it. */
+  get view(): VerifiedCheckpoint | undefined {
+    return this.#view;
+  }
+
+  /** Asks the log for its latest checkpoint and judges it. */
+  async poll(): Promise<Finding> {
+    let note: Uint8Array;
+    try {
+      note = await this.#source.latest();
+    } catch (error) {
+      if (!(error instanceof SourceUnavailable)) throw error;
+      const { message: detail, retryAfterMs } = error;
+      return this.#finding("unavailable", { detail, retryAfterMs });
+    }
+    const opened = openCheckpoint({ note, logs: [this.log] });
+    // What does not verify is not the log's word: an outage page as likely as anything.
+    if ("refused" in opened) {
+      return this.#finding("unavailable", {
+        detail: `no checkpoint of this log: ${opened.detail}`,
+      });
+    }
+    return await this.#judge(opened[0]!, THE_LOG);
+  }
+
+  /** Judges a checkpoint a peer was shown. */
+  async settle(checkpoint: VerifiedCheckpoint, source: string): Promise<Finding> {
+    return await this.#judge(checkpoint, source);
+  }
+
+  /**
+   * Takes a finding's checkpoint as the view, now that it is durable.
+   * @returns whether it was taken: a view is never rolled back, nor replaced by an unproven one
+   */
+  advance({ result, checkpoint }: Finding): boolean {
+    if (checkpoint === undefined || (result !== "first" && result !== "extends")) return false;
+    if (this.#view !== undefined && checkpoint.treeSize <= this.#view.treeSize) return false;
+    this.#view = checkpoint;
+    return true;
+  }
+
+  async #judge(checkpoint: VerifiedCheckpoint, source: string): Promise<Finding> {
+    const view = this.#view;
+    const fromLog = source === THE_LOG;
+    const about = { checkpoint, source };
+    const sameSize = this.#detector.observe(checkpoint, source);
+    if (this.#detector.contradictionsOf(checkpoint).length > 0) {
+      const detail = `the log signed another root at size ${checkpoint.treeSize}`;
+      return this.#finding("inconsistent", {
+        ...about,
+        detail,
+        conflicts: sameSize === undefined ? [] : [sameSize],
+      });
+    }
+    if (view === undefined) return this.#finding(fromLog ? "first" : "pending", about);
+    if (checkpoint.treeSize === view.treeSize) {
+      return this.#finding(fromLog ? "unchanged" : "consistent", about);
+    }
+    if (checkpoint.treeSize > view.treeSize) {
+      // Only our own log's word can extend the view; it is proven when the log shows it to us.
+      if (!fromLog) return this.#finding("pending", about);
+      return await this.#compare({ older: view, newer: checkpoint, about, agree: "extends" });
+    }
+    const agree = fromLog ? "rolled back" : "consistent";
+    return await this.#compare({ older: checkpoint, newer: view, about, agree });
+  }
+
+  /** Compares two sizes by a proof that leads to the newer root, and so binds the older one. */
+  async #compare({ older, newer, about, agree }: {
+    older: VerifiedCheckpoint;
+    newer: VerifiedCheckpoint;
+    about: { checkpoint: VerifiedCheckpoint; source: string };
+    agree: Result;
+  }): Promise<Finding> {
+    // Every tree has the empty tree as a prefix; there is nothing to prove.
+    if (older.treeSize === 0n) return this.#finding(agree, about);
+    const sizes = { older: older.treeSize, newer: newer.treeSize };
+    let served;
+    try {
+      served = await this.#source.consistency(sizes);
+    } catch (error) {
+      const unproven = error instanceof ProofRefused;
+      if (!unproven && !(error instanceof SourceUnavailable)) throw error;
+      const detail = `no proof from size ${sizes.older} to ${sizes.newer}: ${error.message}`;
+      const retryAfterMs = unproven ? undefined : error.retryAfterMs;
+      return this.#finding(unproven ? "unproven" : "unavailable", {
+        ...about,
+        detail,
+        retryAfterMs,
+      });
+    }
+    const { proof } = served;
+    const stated = { treeSize: older.treeSize, rootHash: served.olderRoot };
+    const implied = impliedOlderRoot({ older: stated, newer, proof });
+    served.settle(implied !== undefined);
+    if (implied === undefined) {
+      const detail =
+        `the proof from size ${sizes.older} to ${sizes.newer} that the log gives does ` +
+        "not lead to the root it signed";
+      return this.#finding("unproven", { ...about, detail });
+    }
+    if (base64(implied) === older.root) return this.#finding(agree, about);
+    const outcome = this.#detector.observeProof({
+      log: this.log,
+      older: { treeSize: older.treeSize, rootHash: implied },
+      newer,
+      proof,
+    });
+    const detail = `the tree of size ${sizes.newer} has another root at size ${sizes.older} than ` +
+      "the log signed there";
+    const conflicts = outcome.verdict === "inconsistent" ? outcome.conflicts : [];
+    return this.#finding("inconsistent", { ...about, detail, conflicts });
+  }
+
+  #finding(result: Result, fields: Partial<Finding> = {}): Finding {
+    return { log: this.log, result, source: THE_LOG, conflicts: [], ...fields };
+  }
+}
