@@ -11,6 +11,7 @@ import { exchange } from "./exchange.ts";
 import { incidents } from "./incidents.ts";
 import { keygen } from "./keygen.ts";
 import { listen } from "./listen.ts";
+import { log } from "./log.ts";
 import type { Terminal } from "./terminal.ts";
 import { verify } from "./verify.ts";
 
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   detect,
   verify,
   incidents,
+  log,
 ];
 
 const HELP =

@@ -8,8 +8,11 @@ import { decodeHex } from "@std/encoding/hex";
 import {
   type Address,
   type Connection,
+  type HttpAnswer,
+  type HttpQuery,
   type HttpRequest,
   type HttpResponse,
+  type HttpServer,
   type Listener,
   type OpenFile,
   type World,
@@ -46,8 +49,9 @@ export function denoWorld(): World {
           await folder.sync();
         }),
       remove: (path) => asWorldError(() => Deno.remove(path)),
+      rename: ({ from, to }) => asWorldError(() => Deno.rename(from, to)),
     },
-    http: { get: httpGet },
+    http: { get: httpGet, serve: httpServe },
     signing: {
       async publicKey(seed) {
         // WebCrypto gives a private key's public half only in JWK form.
@@ -202,6 +206,28 @@ async function httpGet(
   } finally {
     clearTimeout(timer);
   }
+}
+
+function httpServe(
+  address: Address,
+  answer: (query: HttpQuery) => Promise<HttpAnswer>,
+): HttpServer {
+  async function respond(request: Request): Promise<Response> {
+    const { pathname, search } = new URL(request.url);
+    const header = (name: string): string | undefined => request.headers.get(name) ?? undefined;
+    const query = { method: request.method, path: pathname, search: search.slice(1), header };
+    const { status, headers = {}, body = null } = await answer(query);
+    return new Response(body, { status, headers });
+  }
+  let server: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    const onError = (): Response => new Response(null, { status: 500 });
+    server = Deno.serve({ ...address, onError, onListen: () => {} }, respond);
+  } catch (error) {
+    throw worldError(error);
+  }
+  const { hostname, port } = server.addr;
+  return { address: { hostname, port }, close: () => asWorldError(() => server.shutdown()) };
 }
 
 async function asWorldError<T>(run: () => Promise<T>): Promise<T> {

@@ -108,6 +108,12 @@ export interface Files {
   syncFolder(path: string): Promise<void>;
   /** @throws WorldError, `not found` among its kinds */
   remove(path: string): Promise<void>;
+  /**
+   * Gives a file another name in the same file system, taking the place of a file that has it: who
+   * opens that name finds the one or the other, whole. Durable once the folder was synced.
+   * @throws WorldError, `not found` among its kinds
+   */
+  rename(names: { from: string; to: string }): Promise<void>;
 }
 
 /** One open file. */
@@ -133,7 +139,7 @@ export interface OpenFile {
   close(): void;
 }
 
-/** HTTP, as a client. */
+/** HTTP. */
 export interface Http {
   /**
    * Asks for one resource. Redirects are followed; proxies come from the environment, trust from
@@ -141,6 +147,38 @@ export interface Http {
    * @throws WorldError if nobody answers, not in time, or with more than `maxBytes`
    */
   get(request: HttpRequest): Promise<HttpResponse>;
+  /**
+   * Answers requests until closed. What `answer` throws is told to the caller as a bare 500.
+   * @throws WorldError if the address cannot be listened on
+   */
+  serve(address: Address, answer: (query: HttpQuery) => Promise<HttpAnswer>): HttpServer;
+}
+
+/** What a caller asks of our HTTP server. */
+export interface HttpQuery {
+  readonly method: string;
+  /** From the first slash, percent-encoded as it came; without what follows a question mark. */
+  readonly path: string;
+  /** What follows the question mark, percent-encoded as it came; empty if there is none. */
+  readonly search: string;
+  /** The value of a header, by its lower-case name. */
+  header(name: string): string | undefined;
+}
+
+/** What our HTTP server answers. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Nothing for an answer without one, such as 304. */
+  readonly body?: Uint8Array<ArrayBuffer>;
+}
+
+/** A running HTTP server. */
+export interface HttpServer {
+  /** Where it listens; the port is the real one. */
+  readonly address: Address;
+  /** Takes no more requests and waits for the answers under way. */
+  close(): Promise<void>;
 }
 
 /** What to ask for, and what it may cost. */

@@ -40,6 +40,14 @@ export class FakeFiles implements Files {
     return this.#stored.delete(path) ? Promise.resolve() : rejected("not found", path);
   }
 
+  rename({ from, to }: { from: string; to: string }): Promise<void> {
+    const file = this.#stored.get(from);
+    if (file === undefined) return rejected("not found", from);
+    this.#stored.set(to, file);
+    this.#stored.delete(from);
+    return Promise.resolve();
+  }
+
   #step(step: DiskStep): Promise<void> {
     return this.refuses.has(step)
       ? rejected("other", `the disk refuses to ${step}`)

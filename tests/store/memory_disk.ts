@@ -109,6 +109,13 @@ export class MemoryDisk {
         this.#operate(() => {
           if (!this.#entries.delete(normal(path))) throw new WorldError("not found", path);
         }),
+      rename: ({ from, to }) =>
+        this.#operate(() => {
+          const node = this.#entries.get(normal(from));
+          if (node === undefined) throw new WorldError("not found", from);
+          this.#entries.delete(normal(from));
+          this.#entries.set(normal(to), node);
+        }),
     };
   }
 

@@ -1,0 +1,216 @@
+/**
+ * A small tlog-tiles log in a folder, for trials, tests and demonstrations. It signs whatever it is
+ * told, and forks; never a log to rely on, and its name says so.
+ *
+ *     checkpoint        the signed note, always written last
+ *     tile/…            hash tiles, partial tiles and entry bundles (C2SP tlog-tiles)
+ *     log.key           the private key, for the owner alone; never served
+ *
+ * @module
+ */
+import { join } from "@std/path/join";
+import { formatCheckpointText, openCheckpoint } from "../tlog/checkpoint.ts";
+import { textOf, utf8 } from "../tlog/encoding.ts";
+import { type Log, parseLog } from "../tlog/log.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { formatNote } from "../tlog/note.ts";
+import { TILE_WIDTH, tilePath } from "../tlog/tile_paths.ts";
+import { replaceDurably } from "../world/replacing.ts";
+import { generateSigner, loadSigner, type Signer } from "../world/signer.ts";
+import { type Files, type OpenFile, type World, WorldError } from "../world/world.ts";
+import { DiskEdge, edgeTilesOf, type TileFile } from "./disk_edge.ts";
+import {
+  CHECKPOINT_FILE,
+  createKey,
+  makeFolder,
+  openKey,
+  PUBLIC_PERMISSIONS,
+  readFile,
+  readKey,
+  writeTiles,
+} from "./disk_files.ts";
+
+/** Put before an origin that does not say that it is a test log's. */
+const TEST_PREFIX = "test/";
+
+/** The origin a trial log gets: as given if a word of it begins with "test", else with that before it. */
+export function testOrigin(name: string): string {
+  return /(?<![a-z])test/i.test(name) ? name : TEST_PREFIX + name;
+}
+
+/** A log in a folder, held by this process alone until it is closed. */
+export class DiskLog {
+  /** What monitors are given to follow it. */
+  readonly log: Log;
+  readonly #files: Files;
+  readonly #folder: string;
+  readonly #signer: Signer;
+  readonly #key: OpenFile;
+  #edge: DiskEdge;
+
+  private constructor(
+    fields: { files: Files; folder: string; signer: Signer; key: OpenFile; edge: DiskEdge },
+  ) {
+    this.#files = fields.files;
+    this.#folder = fields.folder;
+    this.#signer = fields.signer;
+    this.#key = fields.key;
+    this.#edge = fields.edge;
+    this.log = parseLog(fields.signer.vkey.text);
+  }
+
+  /**
+   * Makes a new log without entries, under a new key, and publishes its first checkpoint.
+   * @param origin also the key's name; see `testOrigin`
+   * @throws MalformedError if the folder has a log, or the origin cannot be a key's name
+   */
+  static async create(
+    { world, folder, origin }: { world: World; folder: string; origin: string },
+  ): Promise<DiskLog> {
+    const { files } = world;
+    const { signer, privateKey } = await generateSigner({ world, name: origin });
+    await makeFolder(files, folder);
+    const key = await createKey(files, folder, utf8(privateKey + "\n"));
+    try {
+      await files.syncFolder(folder);
+      const log = new DiskLog({ files, folder, signer, key, edge: new DiskEdge() });
+      await log.#publish(log.#edge);
+      return log;
+    } catch (error) {
+      key.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Opens the log of a folder.
+   * @throws MalformedError if there is none, another process holds it, or its parts do not agree
+   */
+  static async open({ world, folder }: { world: World; folder: string }): Promise<DiskLog> {
+    const { files, signing } = world;
+    const key = await openKey(files, folder);
+    try {
+      const signer = await loadSigner({ signing, privateKey: textOf(await readKey(key)) });
+      const edge = await loadEdge({ files, folder, log: parseLog(signer.vkey.text) });
+      return new DiskLog({ files, folder, signer, key, edge });
+    } catch (error) {
+      key.close();
+      throw error;
+    }
+  }
+
+  /** How many entries its checkpoint covers. */
+  get treeSize(): bigint {
+    return this.#edge.treeSize;
+  }
+
+  /** The root of its checkpoint. */
+  root(): Uint8Array {
+    return this.#edge.root();
+  }
+
+  /**
+   * Adds entries under one new checkpoint, which is written when every tile it needs is durable. A
+   * reader, or a crash, finds the old checkpoint or the new one, and the tiles of either.
+   * @throws MalformedError for an entry that is too long, WorldError; nothing is added then
+   */
+  async append(entries: Iterable<Uint8Array>): Promise<void> {
+    const edge = this.#edge.clone();
+    const there = new Set(this.#edge.partial().map(({ path }) => path));
+    function* files(): Generator<TileFile> {
+      for (const entry of entries) yield* edge.append(entry);
+      yield* edge.partial().filter(({ path }) => !there.has(path));
+    }
+    await writeTiles({ files: this.#files, folder: this.#folder, tiles: files() });
+    await this.#publish(edge);
+    this.#edge = edge;
+  }
+
+  /**
+   * Copies it: a second history under the same key, equal up to now, to be grown apart.
+   * @throws MalformedError if there is a log in that folder
+   */
+  async fork(folder: string): Promise<void> {
+    const files = this.#files;
+    await makeFolder(files, folder);
+    // The key comes first: it claims the folder. Without a checkpoint it is not yet a log.
+    (await createKey(files, folder, await readKey(this.#key))).close();
+    await writeTiles({ files, folder, tiles: this.#tiles() });
+    const path = join(folder, CHECKPOINT_FILE);
+    const content = await readFile({ files, folder: this.#folder, path: CHECKPOINT_FILE });
+    await replaceDurably({ files, path, content, permissions: PUBLIC_PERMISSIONS });
+  }
+
+  /** Lets go of the folder. */
+  close(): void {
+    this.#key.close();
+  }
+
+  /** Every tile and bundle a reader of this or an earlier checkpoint may ask for. */
+  async *#tiles(): AsyncGenerator<TileFile> {
+    const [files, folder] = [this.#files, this.#folder];
+    for (const { path, optional } of publishedTiles(this.treeSize)) {
+      try {
+        yield { path, content: await readFile({ files, folder, path }) };
+      } catch (error) {
+        if (!(optional && error instanceof WorldError && error.kind === "not found")) throw error;
+      }
+    }
+  }
+
+  async #publish(edge: DiskEdge): Promise<void> {
+    const { origin, vkey } = this.log;
+    const text = formatCheckpointText({ origin, treeSize: edge.treeSize, rootHash: edge.root() });
+    const signature = await this.#signer.sign(utf8(text));
+    await replaceDurably({
+      files: this.#files,
+      path: join(this.#folder, CHECKPOINT_FILE),
+      content: utf8(formatNote({ text, vkey, signature })),
+      permissions: PUBLIC_PERMISSIONS,
+    });
+  }
+}
+
+/** Paths of the tiles of a log of this size. Of partial ones, only checkpoints it had left some. */
+function* publishedTiles(treeSize: bigint): Generator<{ path: string; optional: boolean }> {
+  let full = treeSize / BigInt(TILE_WIDTH);
+  for (let level = 0; full > 0n; level++, full /= BigInt(TILE_WIDTH)) {
+    for (let index = 0n; index < full; index++) {
+      const where = { index, width: TILE_WIDTH };
+      if (level === 0) yield { path: tilePath({ level: "entries", ...where }), optional: false };
+      yield { path: tilePath({ level, ...where }), optional: false };
+    }
+  }
+  for (const tile of edgeTilesOf(treeSize)) {
+    for (let width = 1; width <= tile.width; width++) {
+      yield { path: tilePath({ ...tile, width }), optional: width < tile.width };
+    }
+  }
+}
+
+/** The edge of the log's checkpoint, whose root its tiles must have. */
+async function loadEdge(
+  { files, folder, log }: { files: Files; folder: string; log: Log },
+): Promise<DiskEdge> {
+  const read = (path: string): Promise<Uint8Array> => readFile({ files, folder, path });
+  let note: Uint8Array;
+  try {
+    note = await read(CHECKPOINT_FILE);
+  } catch (error) {
+    if (!(error instanceof WorldError && error.kind === "not found")) throw error;
+    throw new MalformedError(
+      `${quoted(folder)} has a key and no checkpoint: making or copying this log was cut off. ` +
+        "Remove the folder and do it again",
+    );
+  }
+  const opened = openCheckpoint({ note, logs: [log] });
+  if ("refused" in opened) {
+    throw new MalformedError(`${quoted(folder)} is not a log of ours: ${opened.detail}`);
+  }
+  const { treeSize, root } = opened[0]!;
+  const edge = await DiskEdge.load({ treeSize, read });
+  if (edge.root().toBase64() !== root) {
+    throw new MalformedError(`the tiles in ${quoted(folder)} are not those of its checkpoint`);
+  }
+  return edge;
+}
