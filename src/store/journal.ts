@@ -32,6 +32,16 @@ export const FIRST_PREV_HASH = "0".repeat(64);
 
 const JOURNAL_PERMISSIONS = 0o644;
 
+/** What the next entry follows on: the seq and hash of the last one. */
+export interface Link {
+  readonly seq: number;
+  /** 64 hex digits. */
+  readonly hash: string;
+}
+
+/** What the first entry of all follows on. */
+export const FIRST_LINK: Link = { seq: 0, hash: FIRST_PREV_HASH };
+
 /** One line of a journal. */
 export interface Entry {
   /** From 1, without gaps. */
@@ -94,20 +104,22 @@ export function parseEntry(text: string): Entry {
   return entry;
 }
 
-/** An entry of a journal on disk, or what a crash left of the last one. */
-export type JournalItem = { entry: Entry } | { torn: Line };
+/** An entry of a journal on disk and its line, or what a crash left of the last one. */
+export type JournalItem = { entry: Entry; line: Line } | { torn: Line };
 
 /**
  * Reads a journal from its first line, checking the chain. A last line without a newline was torn
  * by a crash in mid-write, or is being written now: it comes as `torn`, never as an entry.
  * @param name what to call the file in messages
+ * @param after what the first entry must follow on; `anything` takes the first entry's word for it
  * @throws JournalDamaged at the first line that is not as it was written
  */
 export async function* readEntries(
   file: OpenFile,
   name: string,
+  after: Link | "anything" = FIRST_LINK,
 ): AsyncGenerator<JournalItem, void> {
-  let last = { seq: 0, hash: FIRST_PREV_HASH };
+  let last = after;
   for await (const line of readLines(file, MAX_ENTRY_BYTES)) {
     if (!line.complete) {
       yield { torn: line };
@@ -119,14 +131,9 @@ export async function* readEntries(
       if (!equals(utf8(canonicalize(entry)), line.bytes)) {
         throw new MalformedError("not in canonical JSON");
       }
-      if (entry.seq !== last.seq + 1) {
-        throw new MalformedError(`seq is ${entry.seq}, expected ${last.seq + 1}`);
-      }
-      if (entry.prev_hash !== last.hash) {
-        throw new MalformedError(`prev_hash is ${entry.prev_hash}, expected ${last.hash}`);
-      }
+      if (last !== "anything") expectFollows(entry, last);
       last = entry;
-      yield { entry };
+      yield { entry, line };
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       throw new JournalDamaged(`${name} line ${line.number} is damaged: ${error.message}`);
@@ -134,19 +141,36 @@ export async function* readEntries(
   }
 }
 
+function expectFollows(entry: Entry, last: Link): void {
+  if (entry.seq !== last.seq + 1) {
+    throw new MalformedError(`seq is ${entry.seq}, expected ${last.seq + 1}`);
+  }
+  if (entry.prev_hash !== last.hash) {
+    throw new MalformedError(`prev_hash is ${entry.prev_hash}, expected ${last.hash}`);
+  }
+}
+
+/** Where a journal is. */
+interface Place {
+  readonly files: Files;
+  readonly folder: string;
+  /** Name of its file in the folder. */
+  readonly name: string;
+}
+
 /** A journal open for writing, by this process alone. */
 export class Journal {
   readonly #file: OpenFile;
   readonly #path: string;
   #end: number;
-  #last: { seq: number; hash: string };
+  #last: Link;
   #broken: DurabilityLost | undefined;
   readonly #turns = new Turns();
   /** Where a torn last line was set aside when the journal was opened, if there was one. */
   readonly tornFile: string | undefined;
 
   private constructor(
-    fields: { file: OpenFile; path: string; end: number; last: { seq: number; hash: string } },
+    fields: { file: OpenFile; path: string; end: number; last: Link },
     tornFile: string | undefined,
   ) {
     this.#file = fields.file;
@@ -159,39 +183,57 @@ export class Journal {
   /**
    * Opens the journal of a folder, making both where they are missing; takes the lock, checks the
    * whole chain, and sets a torn last line aside in a file of its own.
+   * @param name the file's name in the folder
+   * @param after what its first entry follows on; `anything` takes the word of one that is there
    * @param onEntry called with every entry that is there already, in order
    * @throws JournalLocked, JournalDamaged, WorldError
    */
   static async open(
-    { files, folder, onEntry }: { files: Files; folder: string; onEntry?: (entry: Entry) => void },
+    { files, folder, name = JOURNAL_FILE, after = FIRST_LINK, onEntry }: {
+      files: Files;
+      folder: string;
+      name?: string;
+      after?: Link | "anything";
+      onEntry?: (entry: Entry, line: Line) => void;
+    },
   ): Promise<Journal> {
-    const path = join(folder, JOURNAL_FILE);
-    const file = await openOrCreate(files, folder, path);
+    const path = join(folder, name);
+    const file = await openLocked({ files, folder, name });
     try {
-      if (!await file.tryLock()) {
-        throw new JournalLocked(
-          `${path} is being written by another process; give this one a folder of its own`,
-        );
-      }
       // Whoever created the file may have crashed before its entry in the folder was durable.
       await files.syncFolder(folder);
-      let last: { seq: number; hash: string } = { seq: 0, hash: FIRST_PREV_HASH };
+      let last = after;
       let end = await file.size();
       let tornFile: string | undefined;
-      for await (const item of readEntries(file, path)) {
+      for await (const item of readEntries(file, path, after)) {
         if ("entry" in item) {
-          onEntry?.(item.entry);
+          onEntry?.(item.entry, item.line);
           last = item.entry;
         } else {
-          tornFile = await setAside({ files, folder, file, torn: item.torn });
+          tornFile = await setAside({ files, folder, name, file, torn: item.torn });
           end = item.torn.at;
         }
       }
+      if (last === "anything") {
+        throw new JournalDamaged(`${path} is empty, expected an entry to follow on`);
+      }
+      // A program killed before its sync may have left entries that a power cut would still take.
+      await file.sync();
       return new Journal({ file, path, end, last }, tornFile);
     } catch (error) {
       file.close();
       throw error;
     }
+  }
+
+  /** What the next entry will follow on. */
+  get last(): Link {
+    return this.#last;
+  }
+
+  /** Bytes of the file. */
+  get size(): number {
+    return this.#end;
   }
 
   /**
@@ -240,12 +282,28 @@ export class Journal {
   }
 }
 
-async function openOrCreate(files: Files, folder: string, path: string): Promise<OpenFile> {
+/**
+ * Opens a file for this process alone, making it and its folder where they are missing.
+ * @throws JournalLocked, WorldError
+ */
+export async function openLocked({ files, folder, name }: Place): Promise<OpenFile> {
+  const path = join(folder, name);
+  const file = await openOrCreate({ files, folder, name });
   try {
-    return await files.open(path, "write");
+    if (await file.tryLock()) return file;
+    throw new JournalLocked(
+      `${path} is being written by another process; give this one a folder of its own`,
+    );
   } catch (error) {
-    if (!(error instanceof WorldError) || error.kind !== "not found") throw error;
+    file.close();
+    throw error;
   }
+}
+
+async function openOrCreate({ files, folder, name }: Place): Promise<OpenFile> {
+  const path = join(folder, name);
+  const existing = await openExisting({ files, folder, name });
+  if (existing !== undefined) return existing;
   await ensureFolder(files, folder);
   try {
     return await files.create(path, JOURNAL_PERMISSIONS);
@@ -256,17 +314,35 @@ async function openOrCreate(files: Files, folder: string, path: string): Promise
   }
 }
 
+/** Opens a file that is there; whoever made it may have died before its entry was durable. */
+async function openExisting({ files, folder, name }: Place): Promise<OpenFile | undefined> {
+  let file: OpenFile;
+  try {
+    file = await files.open(join(folder, name), "write");
+  } catch (error) {
+    if (!(error instanceof WorldError) || error.kind !== "not found") throw error;
+    return undefined;
+  }
+  try {
+    await files.syncFolder(folder);
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
 /**
  * Moves a torn last line into a file of its own, durably, before it is cut off; a crash in between
  * leaves both, or half a copy, and the next start writes the copy again under the same name.
  */
 async function setAside(
-  { files, folder, file, torn }: { files: Files; folder: string; file: OpenFile; torn: Line },
+  { files, folder, name, file, torn }: Place & { file: OpenFile; torn: Line },
 ): Promise<string> {
   const content = new Uint8Array(await file.size() - torn.at);
   await readFully(file, content, torn.at);
   const hash = encodeHex(sha256(content)).slice(0, 16);
-  const path = join(folder, `journal.torn-${torn.at}-${hash}`);
+  const path = join(folder, `${name.replace(/\.jsonl$/, "")}.torn-${torn.at}-${hash}`);
   try {
     (await createDurably({ files, path, content, permissions: JOURNAL_PERMISSIONS })).close();
   } catch (error) {

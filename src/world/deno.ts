@@ -19,6 +19,7 @@ import {
   WorldError,
   type WorldErrorKind,
 } from "./world.ts";
+import { sqliteDatabases } from "./sqlite.ts";
 
 /** The real clock, randomness, network, files and keys. */
 export function denoWorld(): World {
@@ -43,6 +44,12 @@ export function denoWorld(): World {
           await openFile(await Deno.open(path, { read: true, write: true, createNew: true, mode }))
         ),
       makeFolder: (path) => asWorldError(() => Deno.mkdir(path, { recursive: true })),
+      list: (path) =>
+        asWorldError(async () => {
+          const names: string[] = [];
+          for await (const { name } of Deno.readDir(path)) names.push(name);
+          return names;
+        }),
       syncFolder: (path) =>
         asWorldError(async () => {
           using folder = await Deno.open(path);
@@ -51,6 +58,7 @@ export function denoWorld(): World {
       remove: (path) => asWorldError(() => Deno.remove(path)),
       rename: ({ from, to }) => asWorldError(() => Deno.rename(from, to)),
     },
+    databases: sqliteDatabases,
     http: { get: httpGet, serve: httpServe },
     signing: {
       async publicKey(seed) {

@@ -12,6 +12,7 @@ export interface World {
   readonly random: Random;
   readonly network: Network;
   readonly files: Files;
+  readonly databases: Databases;
   readonly http: Http;
   readonly signing: Signing;
 }
@@ -104,6 +105,11 @@ export interface Files {
   create(path: string, permissions: number): Promise<OpenFile>;
   /** Creates a folder and the folders above it, where they are missing. */
   makeFolder(path: string): Promise<void>;
+  /**
+   * The names of what is in a folder, in no order.
+   * @throws WorldError, `not found` among its kinds
+   */
+  list(path: string): Promise<string[]>;
   /** Makes the entries of a folder (files created or removed in it) durable. */
   syncFolder(path: string): Promise<void>;
   /** @throws WorldError, `not found` among its kinds */
@@ -136,6 +142,42 @@ export interface OpenFile {
   sync(): Promise<void>;
   /** Takes the file for this process alone, until it is closed; false if another has it. */
   tryLock(): Promise<boolean>;
+  close(): void;
+}
+
+/** SQLite databases, for what is derived and can be made again. */
+export interface Databases {
+  /**
+   * Opens a database file, making it where it is missing; `:memory:` is a new one without a file.
+   * @throws WorldError if it cannot be opened, or is no database
+   */
+  open(path: string): Database;
+  /**
+   * Removes a closed database with the files SQLite keeps beside it; one that is missing is no error.
+   * @throws WorldError
+   */
+  remove(path: string): void;
+}
+
+/** What a database holds: an INTEGER, up to 2^63-1, is read as bigint, whichever way it was given. */
+export type SqlValue = null | string | number | bigint;
+
+/** One row, by the names of its columns. */
+export type SqlRow = Readonly<Record<string, SqlValue>>;
+
+/** One open database. Every call is synchronous; all throw WorldError when SQLite refuses. */
+export interface Database {
+  /** Runs statements that have no parameters and give no rows. */
+  exec(sql: string): void;
+  /** Runs one statement with values for its `?`s. */
+  run(sql: string, values?: readonly SqlValue[]): void;
+  /** The first row of a query. */
+  get(sql: string, values?: readonly SqlValue[]): SqlRow | undefined;
+  /** All rows of a query. */
+  all(sql: string, values?: readonly SqlValue[]): SqlRow[];
+  /** Runs `work` so that all of it happens, or, if it throws, none. Not to be nested. */
+  transaction<T>(work: () => T): T;
+  /** A second call does nothing. */
   close(): void;
 }
 

@@ -32,6 +32,11 @@ export class FakeFiles implements Files {
     return Promise.resolve();
   }
 
+  list(folder: string): Promise<string[]> {
+    const paths = [...this.#stored.keys()].filter((path) => path.startsWith(`${folder}/`));
+    return Promise.resolve(paths.map((path) => path.slice(folder.length + 1)));
+  }
+
   syncFolder(): Promise<void> {
     return this.#step("sync");
   }

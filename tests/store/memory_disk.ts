@@ -95,6 +95,12 @@ export class MemoryDisk {
           return this.#handle(node);
         }),
       makeFolder: () => this.#operate(() => {}),
+      list: (folder) =>
+        this.#operate(() => {
+          const prefix = normal(folder) + "/";
+          return this.paths().filter((path) => path.startsWith(prefix))
+            .map((path) => path.slice(prefix.length)).filter((name) => !name.includes("/"));
+        }),
       syncFolder: (folder) =>
         this.#operate(() => {
           const inside = (path: string): boolean => path.startsWith(normal(folder) + "/");

@@ -1,0 +1,160 @@
+/**
+ * The observation: what was seen of a log, from whom and with what result. Plain JSON in a journal
+ * entry; sizes are strings, because JSON numbers lose them above 2^53.
+ *
+ * @module
+ */
+import type { JsonObject } from "../evidence/json.ts";
+import { cleanSource } from "../evidence/record.ts";
+import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { parseTreeSize, strictBase64 } from "../tlog/encoding.ts";
+import { HASH_BYTES } from "../tlog/hashing.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { encodedKey, parseVkey } from "../tlog/vkey.ts";
+
+/** How something was seen: by asking the log, in an exchange with a peer, or on this machine. */
+export const VIAS = ["poll", "exchange", "local"] as const;
+/** One of VIAS. */
+export type Via = (typeof VIAS)[number];
+
+/** Every result an observation can have. */
+export const RESULTS = [
+  ...["first", "extends", "unchanged", "rolled back", "inconsistent", "unproven"] as const,
+  ...["frozen", "unavailable", "withheld", "pending", "consistent", "matches", "refused"] as const,
+];
+/** One of RESULTS. */
+export type Result = (typeof RESULTS)[number];
+
+/** The results that move this monitor's own view: the checkpoint was proven to extend the last. */
+export const PROVING_RESULTS: readonly Result[] = ["first", "extends"];
+
+/** A size and a root, as an observation states them. */
+export interface ObservedHead {
+  /** Decimal. */
+  readonly size: string;
+  /** Base64 of 32 bytes. */
+  readonly root: string;
+}
+
+/** A checkpoint that was seen. Size and root are the note's, spelled out for people and the index. */
+export interface ObservedCheckpoint extends ObservedHead {
+  /** The whole signed note. */
+  readonly note: string;
+}
+
+/** One line of the observation journal. */
+export interface Observation {
+  readonly log: { readonly origin: string; readonly vkey: string };
+  readonly via: Via;
+  /** A URL, a peer's address, a file: as `cleanSource` leaves it. */
+  readonly source: string;
+  readonly result: Result;
+  readonly checkpoint?: ObservedCheckpoint;
+  /** The other half of an inconsistency, where it is of another size. */
+  readonly against?: ObservedHead;
+  /** For people: one line, as `cleanSource` leaves it. */
+  readonly detail?: string;
+  /**
+   * In a summary: how many times exactly this was seen again since it was last written. A summary
+   * says nothing new, so it is counted and changes nothing else.
+   */
+  readonly repeats?: number;
+}
+
+/** The members of an observation that state a checkpoint. */
+export function observedCheckpoint(checkpoint: VerifiedCheckpoint): ObservedCheckpoint {
+  const { treeSize, root, note } = checkpoint;
+  return { size: treeSize.toString(), root, note };
+}
+
+/** An observation with its free texts made fit for the journal. */
+export function cleanObservation(observation: Observation): Observation {
+  const { source, detail } = observation;
+  return {
+    ...observation,
+    source: cleanSource(source),
+    ...(detail !== undefined && { detail: cleanSource(detail) }),
+  };
+}
+
+/** A log's id as `Log` has it: type and public key, then the origin. */
+export function logIdOf({ log }: Observation): string {
+  return `${encodedKey(parseVkey(log.vkey))} ${log.origin}`;
+}
+
+/**
+ * Reads an observation's form: every member of the right type, and none besides.
+ * @throws MalformedError naming the member that is wrong
+ */
+export function parseObservation(input: JsonObject): Observation {
+  const { log, via, source, result, checkpoint, against, detail, repeats, ...rest } = input;
+  refuseExtra("observation", rest);
+  const { origin, vkey, ...extra } = objectOf("log", log);
+  refuseExtra("log", extra);
+  textOf("log.origin", origin);
+  parseVkey(textOf("log.vkey", vkey));
+  memberOf("via", via, VIAS);
+  memberOf("result", result, RESULTS);
+  cleanTextOf("source", source);
+  if (Object.hasOwn(input, "checkpoint")) expectCheckpoint(checkpoint);
+  if (Object.hasOwn(input, "against")) expectHead("against", against);
+  if (Object.hasOwn(input, "detail")) cleanTextOf("detail", detail);
+  if (Object.hasOwn(input, "repeats") && !(Number.isSafeInteger(repeats) && Number(repeats) > 0)) {
+    throw new MalformedError(`repeats is ${show(repeats)}, expected a number of at least 1`);
+  }
+  return input as unknown as Observation;
+}
+
+function expectCheckpoint(value: unknown): void {
+  const { note, ...head } = objectOf("checkpoint", value);
+  textOf("checkpoint.note", note);
+  expectHead("checkpoint", head);
+}
+
+function expectHead(what: string, value: unknown): void {
+  const { size, root, ...extra } = objectOf(what, value);
+  refuseExtra(what, extra);
+  parseTreeSize(textOf(`${what}.size`, size));
+  const { length } = strictBase64(textOf(`${what}.root`, root));
+  if (length !== HASH_BYTES) {
+    throw new MalformedError(`${what}.root has ${length} bytes, expected ${HASH_BYTES}`);
+  }
+}
+
+function refuseExtra(what: string, rest: JsonObject): void {
+  const [extra] = Object.keys(rest);
+  if (extra !== undefined) {
+    throw new MalformedError(`${what} has an unknown member ${quoted(extra)}`);
+  }
+}
+
+function objectOf(what: string, value: unknown): JsonObject {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new MalformedError(`${what} is ${show(value)}, expected an object`);
+  }
+  return value as JsonObject;
+}
+
+function textOf(what: string, value: unknown): string {
+  if (typeof value !== "string" || !value.isWellFormed()) {
+    throw new MalformedError(`${what} is ${show(value)}, expected a text`);
+  }
+  return value;
+}
+
+function cleanTextOf(what: string, value: unknown): void {
+  const text = textOf(what, value);
+  if (cleanSource(text) !== text) {
+    throw new MalformedError(`${what} is ${quoted(text)}, expected one short line`);
+  }
+}
+
+function memberOf(what: string, value: unknown, wanted: readonly string[]): void {
+  if (!wanted.includes(value as string)) {
+    throw new MalformedError(`${what} is ${show(value)}, expected one of ${wanted.join(", ")}`);
+  }
+}
+
+function show(value: unknown): string {
+  return value === undefined ? "missing" : quoted(JSON.stringify(value));
+}

@@ -1,0 +1,412 @@
+/**
+ * The index over the observation journal, in SQLite: what was seen of a log at a size. It is
+ * derived. Whatever is in it depends on which entries it has read and on nothing else, not on
+ * which of the removed ones it read before they went; so an index that followed along and one that
+ * was rebuilt give the same answers.
+ *
+ * Words of its own: a *head* is a distinct (log, size, root), a *sighting* is an entry of the
+ * journal, *plain* is one that is not a summary of repeats.
+ *
+ * @module
+ */
+import type { Database, Databases, SqlRow, SqlValue } from "../world/world.ts";
+import { WorldError } from "../world/world.ts";
+import type { Entry, Link } from "./journal.ts";
+import { FIRST_LINK } from "./journal.ts";
+import {
+  logIdOf,
+  type Observation,
+  type ObservedCheckpoint,
+  type ObservedHead,
+  PROVING_RESULTS,
+  type Result,
+  RESULTS,
+} from "./observation.ts";
+import type { Removal } from "./removal.ts";
+
+/** Goes up with every change of the tables or of what is in them; another one is rebuilt. */
+const INDEX_VERSION = 1n;
+
+/** A checkpoint as it was first seen. */
+export interface SeenRoot {
+  readonly treeSize: bigint;
+  /** Base64 of 32 bytes. */
+  readonly root: string;
+  /** The whole signed note. */
+  readonly note: string;
+  /** Who showed it first. */
+  readonly source: string;
+  /** The entry that saw it first. */
+  readonly seq: number;
+  /** When that was: RFC 3339, UTC. */
+  readonly seenAt: string;
+}
+
+/** How often each result was seen; those never seen are left out. */
+export type Counts = Readonly<Partial<Record<Result, number>>>;
+
+/** What the index reads out of one entry. */
+export interface Indexable {
+  readonly entry: Entry;
+  readonly record: Observation | { readonly removals: readonly Removal[] };
+}
+
+// `proven`, `accused` and `pending` hold the seq of the sighting that makes them so. The partial
+// indexes keep the questions asked all day at the cost of the few rows that can answer them.
+const TABLES = `
+  CREATE TABLE position(seq INTEGER NOT NULL, hash TEXT NOT NULL);
+  CREATE TABLE logs(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+  CREATE TABLE heads(
+    id INTEGER PRIMARY KEY, log INTEGER NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL,
+    seq INTEGER NOT NULL, seen_at TEXT NOT NULL, source TEXT NOT NULL, note TEXT NOT NULL,
+    proven INTEGER, accused INTEGER, pending INTEGER, UNIQUE(log, size, root));
+  CREATE INDEX proven_heads ON heads(log, size DESC, proven) WHERE proven IS NOT NULL;
+  CREATE INDEX accused_heads ON heads(log, size) WHERE accused IS NOT NULL;
+  CREATE INDEX pending_heads ON heads(log, size, seq) WHERE pending IS NOT NULL;
+  CREATE TABLE sightings(
+    seq INTEGER PRIMARY KEY, seen_at TEXT NOT NULL, log INTEGER NOT NULL, head INTEGER,
+    result INTEGER NOT NULL, times INTEGER NOT NULL, plain INTEGER NOT NULL, source TEXT NOT NULL,
+    note TEXT, against_size INTEGER, against_root TEXT);
+  CREATE INDEX head_sightings ON sightings(head, seq) WHERE head IS NOT NULL;
+  CREATE INDEX against_sightings ON sightings(seq) WHERE against_size IS NOT NULL;
+  CREATE TABLE counts(
+    log INTEGER NOT NULL, result INTEGER NOT NULL, times INTEGER NOT NULL,
+    PRIMARY KEY(log, result)) WITHOUT ROWID;
+  INSERT INTO position VALUES(0, '${FIRST_LINK.hash}');
+  PRAGMA user_version = ${INDEX_VERSION};
+`;
+
+const SEEN_ROOT = "size, root, note, source, seq, seen_at";
+const PROVING = PROVING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
+const PENDING = RESULTS.indexOf("pending");
+const INCONSISTENT = RESULTS.indexOf("inconsistent");
+
+/** The index, open. Every call is synchronous and throws WorldError when SQLite refuses. */
+export class ObservationIndex {
+  readonly #databases: Databases;
+  readonly #path: string;
+  #database: Database;
+  #position: Link;
+  readonly #logs = new Map<string, SqlValue>();
+
+  private constructor(
+    { databases, path, database }: { databases: Databases; path: string; database: Database },
+  ) {
+    this.#databases = databases;
+    this.#path = path;
+    this.#database = database;
+    this.#position = readPosition(database);
+  }
+
+  /**
+   * Opens the index of a journal; one that is missing, damaged or of another version begins anew.
+   * @throws WorldError if it cannot be made anew
+   */
+  static open(
+    { databases, path }: { databases: Databases; path: string },
+  ): ObservationIndex {
+    const database = openSound(databases, path) ?? openNew(databases, path);
+    return new ObservationIndex({ databases, path, database });
+  }
+
+  /** The last entry it has read. */
+  get position(): Link {
+    return this.#position;
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#database.close();
+    this.#logs.clear();
+    this.#database = openNew(this.#databases, this.#path);
+    this.#position = FIRST_LINK;
+  }
+
+  /** Reads entries that follow on its position, all of them or, if it throws, none. */
+  add(items: readonly Indexable[]): void {
+    const last = items.at(-1)?.entry;
+    if (last === undefined) return;
+    try {
+      this.#database.transaction(() => {
+        for (const { entry, record } of items) {
+          if ("removals" in record) record.removals.forEach((removal) => this.#forget(removal));
+          else this.#addObservation(entry, record);
+        }
+        this.#database.run("UPDATE position SET seq = ?, hash = ?", [last.seq, last.hash]);
+      });
+    } catch (error) {
+      // A log that was new in what was undone has no row any more.
+      this.#logs.clear();
+      throw error;
+    }
+    this.#position = { seq: last.seq, hash: last.hash };
+  }
+
+  #addObservation({ seq, recorded_at }: Entry, observation: Observation): void {
+    const { checkpoint, against, source, repeats } = observation;
+    const log = this.#logOf(logIdOf(observation), true);
+    const result = RESULTS.indexOf(observation.result);
+    const head = checkpoint === undefined
+      ? undefined
+      : this.#headOf({ log, seq, at: recorded_at, source, checkpoint });
+    const times = repeats ?? 1;
+    this.#database.run(`INSERT INTO sightings VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
+      ...[seq, recorded_at, log, head?.id ?? null, result, times, repeats === undefined ? 1 : 0],
+      ...[source, head === undefined || head.note === checkpoint?.note ? null : checkpoint!.note],
+      ...[against === undefined ? null : BigInt(against.size), against?.root ?? null],
+    ]);
+    this.#count({ log, result, times });
+    if (head !== undefined && repeats === undefined) {
+      this.#mark({ head: head.id!, seq, result: observation.result });
+    }
+  }
+
+  /** What a plain sighting changes about its head. */
+  #mark({ head, seq, result }: { head: SqlValue; seq: number; result: Result }): void {
+    const set = (assignment: string): void =>
+      this.#database.run(`UPDATE heads SET ${assignment} WHERE id = ?`, [seq, head]);
+    if (PROVING_RESULTS.includes(result)) set("proven = coalesce(proven, ?)");
+    if (result === "inconsistent") set("accused = coalesce(accused, ?)");
+    if (result === "pending") set("pending = ?");
+    else {
+      this.#database.run(
+        "UPDATE heads SET pending = NULL WHERE id = ? AND pending IS NOT NULL",
+        [head],
+      );
+    }
+  }
+
+  #logOf(name: string, make: boolean): SqlValue {
+    const known = this.#logs.get(name);
+    if (known !== undefined) return known;
+    if (make) {
+      this.#database.run("INSERT INTO logs(name) VALUES(?) ON CONFLICT DO NOTHING", [name]);
+    }
+    const id = this.#database.get("SELECT id FROM logs WHERE name = ?", [name])?.id ?? null;
+    if (id !== null) this.#logs.set(name, id);
+    return id;
+  }
+
+  /** The row of a checkpoint, made where it is missing. */
+  #headOf(
+    { log, seq, at, source, checkpoint: { size, root, note } }: {
+      log: SqlValue;
+      seq: number;
+      at: string;
+      source: string;
+      checkpoint: ObservedCheckpoint;
+    },
+  ): SqlRow {
+    const treeSize = BigInt(size);
+    const find = (): SqlRow | undefined =>
+      this.#database.get("SELECT id, note FROM heads WHERE log = ? AND size = ? AND root = ?", [
+        log,
+        treeSize,
+        root,
+      ]);
+    const there = find();
+    if (there !== undefined) return there;
+    this.#database.run(
+      "INSERT INTO heads(log, size, root, seq, seen_at, source, note) VALUES(?, ?, ?, ?, ?, ?, ?)",
+      [log, treeSize, root, seq, at, source, note],
+    );
+    return find()!;
+  }
+
+  #count({ log, result, times }: { log: SqlValue; result: SqlValue; times: SqlValue }): void {
+    this.#database.run(
+      `INSERT INTO counts VALUES(?, ?, ?)
+       ON CONFLICT DO UPDATE SET times = times + excluded.times`,
+      [log, result, times],
+    );
+  }
+
+  /** Makes it as if it had never read these entries. */
+  #forget({ before, last }: Removal): void {
+    const range = [before.seq, last.seq];
+    const where = "WHERE seq > ? AND seq <= ?";
+    const sums = this.#database.all(
+      `SELECT log, result, -sum(times) AS times FROM sightings ${where} GROUP BY log, result`,
+      range,
+    );
+    for (const { log, result, times } of sums) {
+      this.#count({ log: log!, result: result!, times: times! });
+    }
+    const heads = this.#database.all(
+      `SELECT DISTINCT head FROM sightings ${where} AND head IS NOT NULL`,
+      range,
+    );
+    this.#database.run(`DELETE FROM sightings ${where}`, range);
+    for (const { head } of heads) this.#remakeHead(head!);
+  }
+
+  /** Makes a head's row out of the sightings that are left. */
+  #remakeHead(head: SqlValue): void {
+    const first = this.#database.get(
+      "SELECT seq, seen_at, source, note FROM sightings WHERE head = ? ORDER BY seq LIMIT 1",
+      [head],
+    );
+    if (first === undefined) {
+      this.#database.run("DELETE FROM heads WHERE id = ?", [head]);
+      return;
+    }
+    if (first.note !== null) this.#moveNote(head, first.note!);
+    const plain = "FROM sightings WHERE head = heads.id AND plain";
+    this.#database.run(
+      `UPDATE heads SET seq = ?, seen_at = ?, source = ?,
+         proven = (SELECT min(seq) ${plain} AND result IN (${PROVING})),
+         accused = (SELECT min(seq) ${plain} AND result = ${INCONSISTENT}),
+         pending = (SELECT CASE result WHEN ${PENDING} THEN seq END ${plain}
+                    ORDER BY seq DESC LIMIT 1)
+       WHERE id = ?`,
+      [first.seq!, first.seen_at!, first.source!, head],
+    );
+  }
+
+  /** A sighting without a note has its head's; so when that changes, the others take the old one. */
+  #moveNote(head: SqlValue, note: SqlValue): void {
+    this.#database.run(
+      `UPDATE sightings SET note = (SELECT note FROM heads WHERE id = ?1)
+       WHERE head = ?1 AND note IS NULL`,
+      [head],
+    );
+    this.#database.run("UPDATE sightings SET note = NULL WHERE head = ? AND note = ?", [
+      head,
+      note,
+    ]);
+    this.#database.run("UPDATE heads SET note = ? WHERE id = ?", [note, head]);
+  }
+
+  /** The roots seen at a size, by first sighting. */
+  rootsAt(logId: string, treeSize: bigint): SeenRoot[] {
+    return this.#database.all(
+      `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND size = ? ORDER BY seq`,
+      [this.#logOf(logId, false), treeSize],
+    ).map(seenRoot);
+  }
+
+  /** The largest checkpoint that was proven; of two at one size the one proven first. */
+  view(logId: string): SeenRoot | undefined {
+    const row = this.#database.get(
+      `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND proven IS NOT NULL
+       ORDER BY size DESC, proven LIMIT 1`,
+      [this.#logOf(logId, false)],
+    );
+    return row && seenRoot(row);
+  }
+
+  /** The checkpoints whose last plain sighting was pending, by size. */
+  pending(logId: string): SeenRoot[] {
+    return this.#database.all(
+      `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND pending IS NOT NULL ORDER BY size, seq`,
+      [this.#logOf(logId, false)],
+    ).map(seenRoot);
+  }
+
+  /** Whether exactly this checkpoint is pending. */
+  isPending(logId: string, { size, root }: ObservedHead): boolean {
+    const row = this.#database.get(
+      "SELECT pending FROM heads WHERE log = ? AND size = ? AND root = ?",
+      [this.#logOf(logId, false), BigInt(size), root],
+    );
+    return (row?.pending ?? null) !== null;
+  }
+
+  /** How often each result was seen, repeats included. */
+  counts(logId: string): Counts {
+    const rows = this.#database.all(
+      "SELECT result, times FROM counts WHERE log = ? AND times > 0 ORDER BY result",
+      [this.#logOf(logId, false)],
+    );
+    return Object.fromEntries(
+      rows.map(({ result, times }) => [RESULTS[Number(result)]!, Number(times)]),
+    );
+  }
+
+  /**
+   * The entries (seq) that a view, an open question or an inconsistency rests on: the one that
+   * proved each view; the first and the last sighting of each pending checkpoint; and of every
+   * checkpoint that takes part in an inconsistency its first sighting and the one that accused it.
+   */
+  needed(): number[] {
+    const views = this.#database.all("SELECT id FROM logs").map(({ id }) =>
+      this.#database.get(
+        `SELECT proven AS seq FROM heads WHERE log = ? AND proven IS NOT NULL
+         ORDER BY size DESC, proven LIMIT 1`,
+        [id!],
+      )
+    ).filter((row) => row !== undefined);
+    const others = this.#database.all(`
+      SELECT seq FROM heads WHERE pending IS NOT NULL
+      UNION SELECT pending FROM heads WHERE pending IS NOT NULL
+      UNION SELECT accused FROM heads WHERE accused IS NOT NULL
+      UNION SELECT same.seq FROM heads AS accused JOIN heads AS same USING(log, size)
+        WHERE accused.accused IS NOT NULL
+      UNION SELECT seq FROM sightings WHERE against_size IS NOT NULL AND plain
+      UNION SELECT heads.seq FROM sightings JOIN heads
+        ON heads.log = sightings.log AND size = against_size AND root = against_root
+        WHERE against_size IS NOT NULL`);
+    return [...views, ...others].map(({ seq }) => Number(seq));
+  }
+
+  /** Lets go of the file. */
+  close(): void {
+    this.#database.close();
+  }
+}
+
+function seenRoot({ size, root, note, source, seq, seen_at }: SqlRow): SeenRoot {
+  return {
+    treeSize: size as bigint,
+    root: root as string,
+    note: note as string,
+    source: source as string,
+    seq: Number(seq),
+    seenAt: seen_at as string,
+  };
+}
+
+function readPosition(database: Database): Link {
+  const { seq, hash } = database.get("SELECT seq, hash FROM position")!;
+  return { seq: Number(seq), hash: hash as string };
+}
+
+/** The database that is there, if it is whole and of this version. */
+function openSound(databases: Databases, path: string): Database | undefined {
+  let database: Database | undefined;
+  try {
+    database = databases.open(path);
+    configure(database);
+    const { user_version } = database.get("PRAGMA user_version")!;
+    const { quick_check } = database.get("PRAGMA quick_check(1)")!;
+    const whole = user_version === INDEX_VERSION && quick_check === "ok" &&
+      database.get("SELECT seq FROM position") !== undefined;
+    if (whole) return database;
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    // Damaged, or no database at all: it is derived, and made anew.
+  }
+  database?.close();
+  return undefined;
+}
+
+function openNew(databases: Databases, path: string): Database {
+  databases.remove(path);
+  const database = databases.open(path);
+  try {
+    configure(database);
+    database.transaction(() => database.exec(TABLES));
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/**
+ * A commit waits for no disk: after a power cut the database is whole and a little behind, which
+ * the journal makes good.
+ */
+function configure(database: Database): void {
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+}

@@ -1,0 +1,324 @@
+/**
+ * The observation log: every poll and every exchange, in a segmented journal, which is the truth,
+ * and an index over it, which is derived. An observation is durable before it is indexed, and
+ * indexed before anybody is told that it was taken in.
+ *
+ * @module
+ */
+import { join } from "@std/path/join";
+import type { JsonObject } from "../evidence/json.ts";
+import type { Log } from "../tlog/log.ts";
+import { MalformedError } from "../tlog/malformed.ts";
+import { type Files, type World, WorldError } from "../world/world.ts";
+import { type Entry, FIRST_LINK, JournalDamaged } from "./journal.ts";
+import { cleanObservation, logIdOf, type Observation, parseObservation } from "./observation.ts";
+import {
+  type Counts,
+  type Indexable,
+  ObservationIndex,
+  type SeenRoot,
+} from "./observation_index.ts";
+import { parseRemovals, type Removal } from "./removal.ts";
+import { Repeats } from "./repeats.ts";
+import { readSegments, type Segment, SegmentedJournal, type SegmentItem } from "./segments.ts";
+import { Turns } from "./turns.ts";
+
+/** What the segments' names begin with. */
+export const OBSERVATIONS_NAME = "observations";
+/** Name of the index in the folder. */
+export const INDEX_FILE = "index.sqlite";
+/** Segments kept, the one being written among them. */
+export const KEEP_SEGMENTS = 64;
+/** Entries read into the index in one transaction. */
+const INDEX_BATCH = 5_000;
+/** Most durable entries that wait for a database which refuses; then nothing more is written. */
+const MAX_UNINDEXED = 10_000;
+
+/** How far the index has got in reading the journal. */
+export interface IndexProgress {
+  /** The last entry read. */
+  readonly seq: number;
+  /** The last entry there is. */
+  readonly lastSeq: number;
+}
+
+/** The observation journal of a folder and its index, open for writing, by this process alone. */
+export class ObservationLog {
+  readonly #world: World;
+  readonly #journal: SegmentedJournal;
+  readonly #index: ObservationIndex;
+  readonly #keepSegments: number;
+  readonly #repeats = new Repeats();
+  /** Durable entries that the database has refused so far. */
+  #unindexed: Indexable[] = [];
+  readonly #turns = new Turns();
+
+  private constructor(
+    options: { world: World; keepSegments: number },
+    opened: { journal: SegmentedJournal; index: ObservationIndex },
+  ) {
+    this.#world = options.world;
+    this.#keepSegments = options.keepSegments;
+    this.#journal = opened.journal;
+    this.#index = opened.index;
+  }
+
+  /**
+   * Opens the observations of a folder, making what is missing: takes the lock, checks the whole
+   * chain, and lets the index catch up, or rebuilds one that is missing, damaged or of other entries.
+   * @param onProgress called now and then while the index reads
+   * @param segmentBytes a segment this long is not written to again
+   * @param keepSegments how many segments stay whatever is in them, at least 1
+   * @throws JournalLocked, JournalDamaged, WorldError
+   */
+  static async open(
+    { world, folder, onProgress, segmentBytes, keepSegments = KEEP_SEGMENTS }: {
+      world: World;
+      folder: string;
+      onProgress?: (progress: IndexProgress) => void;
+      segmentBytes?: number;
+      keepSegments?: number;
+    },
+  ): Promise<ObservationLog> {
+    const place = { files: world.files, folder, name: OBSERVATIONS_NAME };
+    const journal = await SegmentedJournal.open({
+      ...place,
+      ...(segmentBytes !== undefined && { segmentBytes }),
+    });
+    let index: ObservationIndex | undefined;
+    try {
+      // Not before the lock is held: the index of another process is none of ours.
+      const path = join(folder, INDEX_FILE);
+      index = ObservationIndex.open({ databases: world.databases, path });
+      await catchUp({ index, journal, onProgress });
+      return new ObservationLog({ world, keepSegments }, { journal, index });
+    } catch (error) {
+      index?.close();
+      await journal.close();
+      throw error;
+    }
+  }
+
+  /** Where a torn last line was set aside when the journal was opened, if there was one. */
+  get tornFile(): string | undefined {
+    return this.#journal.tornFile;
+  }
+
+  /**
+   * Writes an observation; returns its entry once it is durable and the index knows it.
+   * @param at RFC 3339, UTC
+   * @throws MalformedError for an observation without the form of one; WorldError if the disk
+   * refuses: then nothing was written
+   */
+  append(observation: Observation, at: string): Promise<Entry> {
+    const clean = cleanObservation(observation);
+    return this.#turns.next(() => this.#write(clean, at));
+  }
+
+  /**
+   * Writes an observation, unless it only repeats what is known: then it is counted, and
+   * `flushRepeats` writes how often.
+   * @param at RFC 3339, UTC
+   * @returns its entry, or nothing if it was counted
+   * @throws as `append`
+   */
+  observe(observation: Observation, at: string): Promise<Entry | undefined> {
+    const clean = cleanObservation(observation);
+    return this.#turns.next(async () => {
+      if (!this.#isRepeat(clean)) return await this.#write(clean, at);
+      this.#repeats.count(clean);
+      return undefined;
+    });
+  }
+
+  /** Whether this was seen before and would change nothing: an open question stays as it is. */
+  #isRepeat(observation: Observation): boolean {
+    if (!this.#repeats.has(observation)) return false;
+    const { checkpoint, result } = observation;
+    if (checkpoint === undefined) return true;
+    return this.#upToDate().isPending(logIdOf(observation), checkpoint) === (result === "pending");
+  }
+
+  async #write(observation: Observation, at: string): Promise<Entry> {
+    const record = parseObservation(observation as unknown as JsonObject);
+    if (this.#unindexed.length >= MAX_UNINDEXED) this.#upToDate();
+    const entry = await this.#journal.append(record as unknown as JsonObject, at);
+    this.#indexLater({ entry, record });
+    if (record.repeats === undefined) this.#repeats.learn(record);
+    return entry;
+  }
+
+  /** Indexes a durable entry. A database that refuses is asked again: the entry is written. */
+  #indexLater(item: Indexable): void {
+    this.#unindexed.push(item);
+    try {
+      this.#upToDate();
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+    }
+  }
+
+  /** The index with every entry in it. @throws WorldError if the database refuses one */
+  #upToDate(): ObservationIndex {
+    if (this.#unindexed.length > 0) {
+      this.#index.add(this.#unindexed);
+      this.#unindexed = [];
+    }
+    return this.#index;
+  }
+
+  /**
+   * Writes one summary of each observation that was repeated since the last call; to be called at
+   * some interval.
+   * @param at RFC 3339, UTC
+   * @throws WorldError if the disk refuses; what was not written is counted on
+   */
+  flushRepeats(at: string): Promise<void> {
+    return this.#turns.next(async () => {
+      this.#repeats.forgetQuiet();
+      for (const summary of this.#repeats.summaries()) {
+        await this.#write(summary, at);
+        this.#repeats.settle(summary);
+      }
+    });
+  }
+
+  /**
+   * Removes segments that are too many, except those that a view, an open question or an
+   * inconsistency rests on; to be called at some interval.
+   * @param at RFC 3339, UTC
+   * @returns how many
+   * @throws WorldError if the disk or the database refuses; a later call goes on
+   */
+  removeOld(at: string): Promise<number> {
+    return this.#turns.next(async () => {
+      const chosen = this.#unneeded();
+      if (chosen.length > 0) {
+        const entry = await this.#journal.stateRemoval(chosen, at);
+        this.#indexLater({ entry, record: { removals: parseRemovals(entry.record) } });
+      }
+      return await this.#journal.removeStated();
+    });
+  }
+
+  #unneeded(): Segment[] {
+    const { closed } = this.#journal;
+    const old = closed.slice(0, Math.max(0, closed.length + 1 - this.#keepSegments));
+    if (old.length === 0) return [];
+    const needed = this.#upToDate().needed();
+    return old.filter(({ before, last }) =>
+      !needed.some((seq) => before.seq < seq && seq <= last.seq)
+    );
+  }
+
+  /** The roots seen of a log at a size, by first sighting. @throws WorldError, as all queries */
+  rootsAt(log: Pick<Log, "id">, treeSize: bigint): SeenRoot[] {
+    return this.#upToDate().rootsAt(log.id, treeSize);
+  }
+
+  /** The latest checkpoint that this monitor has proven to extend what it had seen; never an older one. */
+  view(log: Pick<Log, "id">): SeenRoot | undefined {
+    return this.#upToDate().view(log.id);
+  }
+
+  /**
+   * The open questions: checkpoints heard as pending and not settled since, by size. One that is
+   * not above the view was left over by a crash, and can be settled at once.
+   */
+  pending(log: Pick<Log, "id">): SeenRoot[] {
+    return this.#upToDate().pending(log.id);
+  }
+
+  /** How often each result was seen of a log, in the segments that are kept and were written. */
+  counts(log: Pick<Log, "id">): Counts {
+    return this.#upToDate().counts(log.id);
+  }
+
+  /** Writes what was counted, then lets go of files and lock, whether or not that succeeds. */
+  async close(): Promise<void> {
+    try {
+      await this.flushRepeats(this.#world.clock.now().toISOString());
+    } finally {
+      this.#index.close();
+      await this.#journal.close();
+    }
+  }
+}
+
+/** Lets the index read what it has not read; all, if what it has read is not what is there. */
+async function catchUp(
+  { index, journal, onProgress }: {
+    index: ObservationIndex;
+    journal: SegmentedJournal;
+    onProgress: ((progress: IndexProgress) => void) | undefined;
+  },
+): Promise<void> {
+  const { last } = journal;
+  if (!await isOnChain(index, journal)) index.clear();
+  const start = index.position.seq;
+  if (start === last.seq) return;
+  let batch: Indexable[] = [];
+  const addBatch = (): void => {
+    index.add(batch);
+    batch = [];
+    onProgress?.({ seq: index.position.seq, lastSeq: last.seq });
+  };
+  for await (const item of journal.readFrom(start + 1)) {
+    if (item.entry.seq <= start) continue;
+    batch.push({ entry: item.entry, record: recordOf(item) });
+    if (batch.length === INDEX_BATCH) addBatch();
+  }
+  if (batch.length > 0) addBatch();
+}
+
+/** Whether the last entry that the index has read is in the journal. */
+async function isOnChain(index: ObservationIndex, journal: SegmentedJournal): Promise<boolean> {
+  const { seq, hash } = index.position;
+  if (seq === FIRST_LINK.seq) return true;
+  if (seq === journal.last.seq) return hash === journal.last.hash;
+  for await (const { entry } of journal.readFrom(seq)) {
+    if (entry.seq >= seq) return entry.seq === seq && entry.hash === hash;
+  }
+  return false;
+}
+
+function recordOf({ entry, path, line }: SegmentItem & { entry: Entry }): Indexable["record"] {
+  try {
+    return "removed" in entry.record
+      ? { removals: parseRemovals(entry.record) }
+      : parseObservation(entry.record);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new JournalDamaged(`${path} line ${line.number} holds no observation: ${error.message}`);
+  }
+}
+
+/** An entry of the observation journal, or what a crash left of the last one, and where it is. */
+export type ObservationItem =
+  & { readonly path: string; readonly lineNumber: number }
+  & (
+    | { readonly entry: Entry; readonly observation: Observation }
+    /** segments were removed; all of them so far */
+    | { readonly entry: Entry; readonly removals: readonly Removal[] }
+    | { readonly torn: true }
+  );
+
+/**
+ * Reads the observations of a folder and checks their chain, without locking or changing anything;
+ * a folder that is not there has none.
+ * @throws JournalDamaged naming file and line, WorldError
+ */
+export async function* checkObservations(
+  { files, folder }: { files: Files; folder: string },
+): AsyncGenerator<ObservationItem, void> {
+  for await (const item of readSegments({ files, folder, name: OBSERVATIONS_NAME })) {
+    const at = { path: item.path, lineNumber: item.line.number };
+    if ("torn" in item) {
+      yield { ...at, torn: true };
+      continue;
+    }
+    const record = recordOf(item);
+    if ("removals" in record) yield { ...at, entry: item.entry, removals: record.removals };
+    else yield { ...at, entry: item.entry, observation: record };
+  }
+}

@@ -1,0 +1,392 @@
+/**
+ * A journal in segments: files `NAME-000001.jsonl`, `NAME-000002.jsonl`, …, through which one hash
+ * chain runs. Only the last is written. Older ones may be removed; what was removed is stated in
+ * the chain itself, durably and before the first file goes, so that a gap which nobody stated is
+ * known to be damage.
+ *
+ * @module
+ */
+import { join } from "@std/path/join";
+import type { JsonObject } from "../evidence/json.ts";
+import { MalformedError } from "../tlog/malformed.ts";
+import type { Line } from "../world/reading.ts";
+import { type Files, type OpenFile, WorldError } from "../world/world.ts";
+import {
+  type Entry,
+  FIRST_LINK,
+  Journal,
+  JournalDamaged,
+  type Link,
+  openLocked,
+  readEntries,
+} from "./journal.ts";
+import { formatRemovals, parseRemovals, type Removal } from "./removal.ts";
+import { Turns } from "./turns.ts";
+
+/** A segment of at least this many bytes is not written to again. */
+export const SEGMENT_BYTES = 8 * 1024 * 1024;
+
+const SEGMENT_DIGITS = 6;
+
+/** A segment on disk and the part of the chain in it. */
+export interface Segment {
+  /** From 1. */
+  readonly number: number;
+  /** What its first entry follows on. */
+  readonly before: Link;
+  /** Its last entry; `before` if it is empty. */
+  readonly last: Link;
+}
+
+/** An entry of a segmented journal and where it is, or what a crash left of the last one. */
+export type SegmentItem =
+  & { readonly path: string; readonly line: Line }
+  & ({ readonly entry: Entry } | { readonly torn: true });
+
+/** Where a segmented journal is. */
+export interface SegmentsPlace {
+  readonly files: Files;
+  readonly folder: string;
+  /** The segments' names are made of it. */
+  readonly name: string;
+}
+
+/** The file name of a segment. */
+export function segmentName(name: string, number: number): string {
+  return `${name}-${String(number).padStart(SEGMENT_DIGITS, "0")}.jsonl`;
+}
+
+/** The numbers of the segments in a folder, ascending; none if there is no folder. */
+async function listSegments({ files, folder, name }: SegmentsPlace): Promise<number[]> {
+  let names: string[];
+  try {
+    names = await files.list(folder);
+  } catch (error) {
+    if (!(error instanceof WorldError) || error.kind !== "not found") throw error;
+    return [];
+  }
+  return names.map((file) => /-(\d+)\.jsonl$/.exec(file))
+    .filter((match) => match !== null)
+    .filter((match) => match.input === segmentName(name, Number(match[1])))
+    .map((match) => Number(match[1])).sort((a, b) => a - b);
+}
+
+/**
+ * Reads all segments of a folder in order, without locking or changing anything, and checks the
+ * chain through them; a folder or journal that is not there has no entries.
+ * @throws JournalDamaged naming file and line, WorldError
+ */
+export async function* readSegments(place: SegmentsPlace): AsyncGenerator<SegmentItem, void> {
+  const walk = new Walk(place);
+  const numbers = await listSegments(place);
+  for (const number of numbers) {
+    yield* readSegment({ place, walk, number, isLast: number === numbers.at(-1) });
+  }
+  walk.finish();
+}
+
+async function* readSegment(
+  { place, walk, number, isLast }: {
+    place: SegmentsPlace;
+    walk: Walk;
+    number: number;
+    isLast: boolean;
+  },
+): AsyncGenerator<SegmentItem, void> {
+  const path = join(place.folder, segmentName(place.name, number));
+  const after = walk.enter(number);
+  const file = await place.files.open(path, "read");
+  try {
+    for await (const item of readEntries(file, path, after)) {
+      if ("entry" in item) {
+        walk.take(item.entry, { path, line: item.line });
+        yield { path, ...item };
+      } else if (isLast) yield { path, line: item.torn, torn: true };
+      else throw new JournalDamaged(`${path} line ${item.torn.number} is damaged: it has no end`);
+    }
+  } finally {
+    file.close();
+  }
+  walk.leave(path);
+}
+
+/** What a walk through the segments has seen, and whether its gaps are accounted for. */
+class Walk {
+  readonly #place: SegmentsPlace;
+  readonly segments: Segment[] = [];
+  /** As the last statement in the chain has it. */
+  removals: readonly Removal[] = [];
+  #number = 0;
+  #before: Link | undefined = FIRST_LINK;
+  #last: Link | undefined = FIRST_LINK;
+
+  constructor(place: SegmentsPlace) {
+    this.#place = place;
+  }
+
+  /** Begins a segment. Gives what its first entry must follow on, unless segments before it are gone. */
+  enter(number: number): Link | "anything" {
+    if (number !== this.#number + 1) this.#last = undefined;
+    this.#number = number;
+    this.#before = this.#last;
+    return this.#last ?? "anything";
+  }
+
+  take(entry: Entry, { path, line }: { path: string; line: Line }): void {
+    this.#before ??= { seq: entry.seq - 1, hash: entry.prev_hash };
+    this.#last = { seq: entry.seq, hash: entry.hash };
+    if (!("removed" in entry.record)) return;
+    try {
+      this.removals = parseRemovals(entry.record);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      throw new JournalDamaged(`${path} line ${line.number} is damaged: ${error.message}`);
+    }
+  }
+
+  /** Ends a segment. */
+  leave(path: string): void {
+    if (this.#before === undefined || this.#last === undefined) {
+      throw new JournalDamaged(`${path} is empty, and the segment before it is gone`);
+    }
+    this.segments.push({ number: this.#number, before: this.#before, last: this.#last });
+  }
+
+  /** Checks that every gap was stated. @throws JournalDamaged naming the file that is gone */
+  finish(): void {
+    let previous: Segment = { number: 0, before: FIRST_LINK, last: FIRST_LINK };
+    for (const segment of this.segments) {
+      for (let gone = previous.number + 1; gone < segment.number; gone++) {
+        this.#expectStated({ gone, previous, next: segment });
+      }
+      previous = segment;
+    }
+  }
+
+  #expectStated(
+    { gone, previous, next }: { gone: number; previous: Segment; next: Segment },
+  ): void {
+    const stated = this.removals.find(({ from, to }) => from <= gone && gone <= to);
+    const { folder, name } = this.#place;
+    const path = join(folder, segmentName(name, gone));
+    if (stated === undefined) {
+      throw new JournalDamaged(`${path} is gone, and no entry says that it was removed`);
+    }
+    const fits = (stated.from !== previous.number + 1 || sameLink(stated.before, previous.last)) &&
+      (stated.to !== next.number - 1 || sameLink(stated.last, next.before));
+    if (!fits) {
+      throw new JournalDamaged(`${path} was removed, but what is beside it does not fit the chain`);
+    }
+  }
+}
+
+function sameLink(a: Link, b: Link): boolean {
+  return a.seq === b.seq && a.hash === b.hash;
+}
+
+/** A segmented journal open for writing, by this process alone. */
+export class SegmentedJournal {
+  readonly #place: SegmentsPlace;
+  readonly #segmentBytes: number;
+  readonly #lock: OpenFile;
+  /** All segments but the one being written. */
+  #closed: Segment[];
+  #removals: readonly Removal[];
+  #number: number;
+  #before: Link;
+  #journal: Journal;
+  readonly #turns = new Turns();
+  /** Where a torn last line was set aside when the journal was opened, if there was one. */
+  readonly tornFile: string | undefined;
+
+  private constructor(
+    options: { place: SegmentsPlace; segmentBytes: number; lock: OpenFile },
+    opened: { walk: Walk; journal: Journal; number: number },
+  ) {
+    this.#place = options.place;
+    this.#segmentBytes = options.segmentBytes;
+    this.#lock = options.lock;
+    const { segments, removals } = opened.walk;
+    this.#closed = segments.filter(({ number }) => number !== opened.number);
+    this.#before = segments.find(({ number }) => number === opened.number)!.before;
+    this.#removals = removals;
+    this.#number = opened.number;
+    this.#journal = opened.journal;
+    this.tornFile = opened.journal.tornFile;
+  }
+
+  /**
+   * Opens the journal of a folder, making what is missing; takes the lock, checks the whole chain,
+   * sets a torn last line aside, and ends a removal that a crash cut short.
+   * @throws JournalLocked, JournalDamaged, WorldError
+   */
+  static async open(
+    { segmentBytes = SEGMENT_BYTES, ...place }: SegmentsPlace & { segmentBytes?: number },
+  ): Promise<SegmentedJournal> {
+    const { files, folder, name } = place;
+    // A lock of its own: the segment that is written changes, the lock must not.
+    const lock = await openLocked({ files, folder, name: `${name}.lock` });
+    let journal: Journal | undefined;
+    try {
+      const walk = new Walk(place);
+      const numbers = await listSegments(place);
+      const number = numbers.at(-1) ?? 1;
+      for (const closed of numbers.slice(0, -1)) {
+        for await (const _ of readSegment({ place, walk, number: closed, isLast: false }));
+      }
+      journal = await openLast({ place, walk, number });
+      walk.finish();
+      const opened = new SegmentedJournal({ place, segmentBytes, lock }, { walk, journal, number });
+      await opened.removeStated();
+      return opened;
+    } catch (error) {
+      await journal?.close();
+      lock.close();
+      throw error;
+    }
+  }
+
+  /** What the next entry will follow on. */
+  get last(): Link {
+    return this.#journal.last;
+  }
+
+  /** The segments that are not written any more and not said to be removed, oldest first. */
+  get closed(): readonly Segment[] {
+    return this.#closed.filter((segment) => !this.#isStated(segment));
+  }
+
+  /** Reads the segment that has this entry, and all after it. @throws JournalDamaged, WorldError */
+  async *readFrom(seq: number): AsyncGenerator<SegmentItem & { readonly entry: Entry }, void> {
+    const { files, folder, name } = this.#place;
+    const current = { number: this.#number, before: this.#before, last: this.#journal.last };
+    const segments = [...this.#closed, current].filter(({ last }) => last.seq >= seq);
+    for (const { number, before } of segments) {
+      const path = join(folder, segmentName(name, number));
+      const file = await files.open(path, "read");
+      try {
+        for await (const item of readEntries(file, path, before)) {
+          if ("entry" in item) yield { path, ...item };
+        }
+      } finally {
+        file.close();
+      }
+    }
+  }
+
+  /**
+   * Appends an entry and returns it once it is durable, in a new segment if the last one is full.
+   * @param recordedAt RFC 3339, UTC
+   * @throws WorldError if the disk refuses; then the chain is as it was before
+   */
+  append(record: JsonObject, recordedAt: string): Promise<Entry> {
+    return this.#turns.next(() => this.#appendNext(record, recordedAt));
+  }
+
+  async #appendNext(record: JsonObject, recordedAt: string): Promise<Entry> {
+    if (this.#journal.size >= this.#segmentBytes) await this.#rotate();
+    return await this.#journal.append(record, recordedAt);
+  }
+
+  /** Begins a new segment. A crash on the way leaves an empty one, which the next start writes to. */
+  async #rotate(): Promise<void> {
+    const { files, folder, name } = this.#place;
+    const full = this.#journal;
+    const number = this.#number + 1;
+    this.#journal = await Journal.open({
+      files,
+      folder,
+      name: segmentName(name, number),
+      after: full.last,
+    });
+    await full.close();
+    this.#closed.push({ number: this.#number, before: this.#before, last: full.last });
+    this.#number = number;
+    this.#before = full.last;
+  }
+
+  /**
+   * States that closed segments are removed, and returns the entry once it is durable. Their files
+   * go with the next `removeStated`, or when the journal is opened again.
+   * @param chosen from `closed`
+   * @throws WorldError if the disk refuses; then nothing was stated
+   */
+  stateRemoval(chosen: readonly Segment[], recordedAt: string): Promise<Entry> {
+    return this.#turns.next(async () => {
+      const removals = mergeRemovals([
+        ...this.#removals,
+        ...chosen.map(({ number, before, last }) => ({ from: number, to: number, before, last })),
+      ]);
+      const entry = await this.#appendNext(formatRemovals(removals), recordedAt);
+      this.#removals = removals;
+      return entry;
+    });
+  }
+
+  /**
+   * Removes the files of segments that the chain says are removed.
+   * @returns how many
+   * @throws WorldError if the disk refuses; a later call goes on where this one stopped
+   */
+  removeStated(): Promise<number> {
+    return this.#turns.next(async () => {
+      const { files, folder, name } = this.#place;
+      const stated = this.#closed.filter((segment) => this.#isStated(segment));
+      for (const segment of stated) {
+        await removeIfThere(files, join(folder, segmentName(name, segment.number)));
+        this.#closed = this.#closed.filter((other) => other !== segment);
+      }
+      if (stated.length > 0) await files.syncFolder(folder);
+      return stated.length;
+    });
+  }
+
+  #isStated({ number }: Segment): boolean {
+    return this.#removals.some(({ from, to }) => from <= number && number <= to);
+  }
+
+  /** Waits for what is being written, then lets go of the files and the lock. */
+  async close(): Promise<void> {
+    await this.#turns.done();
+    await this.#journal.close();
+    this.#lock.close();
+  }
+}
+
+async function openLast(
+  { place, walk, number }: { place: SegmentsPlace; walk: Walk; number: number },
+): Promise<Journal> {
+  const { files, folder } = place;
+  const name = segmentName(place.name, number);
+  const path = join(folder, name);
+  const after = walk.enter(number);
+  const journal = await Journal.open({
+    files,
+    folder,
+    name,
+    after,
+    onEntry: (entry, line) => walk.take(entry, { path, line }),
+  });
+  walk.leave(path);
+  return journal;
+}
+
+async function removeIfThere(files: Files, path: string): Promise<void> {
+  try {
+    await files.remove(path);
+  } catch (error) {
+    if (!(error instanceof WorldError) || error.kind !== "not found") throw error;
+  }
+}
+
+/** The same removals, neighbours joined, so that the statement stays short. */
+function mergeRemovals(removals: readonly Removal[]): Removal[] {
+  const merged: Removal[] = [];
+  for (const removal of [...removals].sort((a, b) => a.from - b.from)) {
+    const previous = merged.at(-1);
+    if (previous?.to === removal.from - 1) {
+      merged[merged.length - 1] = { ...previous, to: removal.to, last: removal.last };
+    } else merged.push(removal);
+  }
+  return merged;
+}
