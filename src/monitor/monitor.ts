@@ -1,16 +1,19 @@
 import type { Conflict } from "../evidence/conflict.ts";
+import type { JsonObject } from "../evidence/json.ts";
 import { EquivocationDetector } from "../evidence/detector.ts";
 import type { ConflictRecord } from "../evidence/record.ts";
-import type { Judgement } from "../evidence/verify.ts";
+import { logOf, replayRecord } from "../evidence/replay.ts";
+import { type Judgement, verifyConflict } from "../evidence/verify.ts";
 import type { ExchangeParty, ExchangeReport } from "../gossip/exchange.ts";
+import { HandedOver } from "../gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
 import { View } from "../gossip/view.ts";
 import { IncidentLog } from "../store/incidents.ts";
 import { JournalDamaged } from "../store/journal.ts";
 import { Turns } from "../store/turns.ts";
-import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
-import { strictBase64 } from "../tlog/encoding.ts";
+import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
+import { MalformedError } from "../tlog/malformed.ts";
 import type { Signer } from "../world/signer.ts";
 import type { World } from "../world/world.ts";
 import { signRecord } from "./sign_record.ts";
@@ -48,6 +51,9 @@ export class Monitor {
   readonly #report: MonitorReport;
   readonly #limits: ExchangeLimits;
   readonly #turns = new Turns();
+  /** By log, the evidence others may be handed: what is in the journal, or would be with a key. */
+  readonly #held = new Map<string, ConflictRecord[]>();
+  readonly #handedOver: HandedOver;
   /** Found, not durable yet; the first is the oldest. Signed once, so that a retry is the same record. */
   readonly #unwritten: { conflict: Conflict; record?: ConflictRecord }[] = [];
   #found = 0;
@@ -64,6 +70,7 @@ export class Monitor {
     this.#identity = fields.identity;
     this.#report = fields.report;
     this.#limits = fields.limits;
+    this.#handedOver = new HandedOver(fields.limits);
   }
 
   /**
@@ -85,13 +92,20 @@ export class Monitor {
     }
     const { signer, folder } = identity;
     const incidents = await IncidentLog.open({ files: world.files, folder });
+    const fields = { world, view, identity: { signer, incidents }, report, limits };
+    const monitor = new Monitor(fields);
     try {
-      incidents.records().forEach((record, i) => recall(detector, { record, logs, seq: i + 1 }));
+      incidents.records().forEach((record, i) => {
+        const log = logOf(record, logs);
+        if (log === undefined) return;
+        recall({ detector, record, log, seq: i + 1 });
+        monitor.#hold(record);
+      });
     } catch (error) {
       await incidents.close();
       throw error;
     }
-    return new Monitor({ world, view, identity: { signer, incidents }, report, limits });
+    return monitor;
   }
 
   /** Where a torn last line of the incident journal was set aside at the start, if there was one. */
@@ -111,8 +125,15 @@ export class Monitor {
       view: this.view,
       limits: this.#limits,
       keep: (conflicts) => this.keep(conflicts),
+      records: (log) => this.records(log),
+      handedOver: this.#handedOver,
       report: this.#report,
     };
+  }
+
+  /** The evidence this monitor holds about a log and may hand over, oldest first. */
+  records(log: Log): readonly ConflictRecord[] {
+    return this.#held.get(log.id) ?? [];
   }
 
   /**
@@ -143,12 +164,22 @@ export class Monitor {
     }
   }
 
+  #hold(record: ConflictRecord): void {
+    const log = logOf(record, this.view.logs);
+    if (log === undefined) return;
+    const held = this.#held.get(log.id);
+    if (held === undefined) this.#held.set(log.id, [record]);
+    else held.push(record);
+  }
+
   async #writeAll(): Promise<void> {
     const world = this.#world;
     const signer = this.#identity?.signer;
     for (let next; (next = this.#unwritten[0]) !== undefined;) {
       next.record ??= await signRecord({ world, conflict: next.conflict, signer });
-      this.#report.incident(await this.#write(next.record));
+      const news = await this.#write(next.record);
+      if (isProven(news)) this.#hold(news.record);
+      this.#report.incident(news);
       this.#unwritten.shift();
     }
   }
@@ -176,30 +207,25 @@ export class Monitor {
   }
 }
 
+/** Whether a stranger would be convinced; what the journal took it has judged already. */
+function isProven({ outcome, record }: IncidentNews): boolean {
+  if (outcome !== "unrecorded") return outcome === "recorded";
+  return verifyConflict({ input: record as unknown as JsonObject }).outcome === "holds";
+}
+
 /** Lets the detector know what the incident journal knows; its signatures are verified again. */
 function recall(
-  detector: EquivocationDetector,
-  { record, logs, seq }: { record: ConflictRecord; logs: readonly Log[]; seq: number },
+  { detector, record, log, seq }: {
+    detector: EquivocationDetector;
+    record: ConflictRecord;
+    log: Log;
+    seq: number;
+  },
 ): void {
-  const log = logs.find(({ origin, vkey }) =>
-    origin === record.log.origin && vkey.text === record.log.vkey
-  );
-  if (log === undefined) return;
-  const halves = [record.checkpoint_a, record.checkpoint_b].map(({ note }) => {
-    const opened = openCheckpoint({ note, logs: [log] });
-    if ("refused" in opened) {
-      throw new JournalDamaged(`incident ${seq} does not hold: ${opened.detail}`);
-    }
-    return opened[0]!;
-  }) as [VerifiedCheckpoint, VerifiedCheckpoint];
-  detector.observe(halves[0], record.source_a);
-  detector.observe(halves[1], record.source_b);
-  if (record.consistency === undefined) return;
-  const [older, newer] = halves[0].treeSize < halves[1].treeSize ? halves : halves.reverse();
-  detector.observeProof({
-    log,
-    older: { treeSize: older!.treeSize, rootHash: strictBase64(record.consistency.implied_root) },
-    newer: newer!,
-    proof: record.consistency.proof.map(strictBase64),
-  });
+  try {
+    replayRecord({ detector, record, log });
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new JournalDamaged(`incident ${seq} does not hold: ${error.message}`);
+  }
 }
