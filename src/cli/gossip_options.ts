@@ -80,7 +80,7 @@ export async function startMonitor(
 function tellUntold(
   { monitor: { view }, log, terminal }: { monitor: Monitor; log: Log; terminal: Terminal },
 ): void {
-  if (!view.hasLocal(log) || !isZeroFrame(view.latestFrame(log))) return;
+  if (view.latest(log)?.fitsFrame !== false || !isZeroFrame(view.latestFrame(log))) return;
   terminal.err(
     `${describeLog(log)}: no checkpoint of --have fits a frame, so peers are told nothing of it`,
   );

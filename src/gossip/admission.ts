@@ -77,16 +77,19 @@ export interface Place {
   closedBecause: string | undefined;
 }
 
+/** How many connections a table holds, in all and from one address. */
+export type TableLimits = Pick<ExchangeLimits, "maxConnections" | "maxConnectionsPerAddress">;
+
 /**
  * The connections being served. When the table, or one address's share of it, is full, the one
  * that has been silent longest gives way: a table full of silent connections still serves an
  * honest one.
  */
 export class ConnectionTable {
-  readonly #limits: ExchangeLimits;
+  readonly #limits: TableLimits;
   readonly #places = new Set<Place>();
 
-  constructor(limits: ExchangeLimits) {
+  constructor(limits: TableLimits) {
     this.#limits = limits;
   }
 

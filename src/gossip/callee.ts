@@ -2,13 +2,20 @@ import type { Conflict } from "../evidence/conflict.ts";
 import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
-import { type Connection, type Listener, WorldError } from "../world/world.ts";
+import { type Connection, type Listener, type Timer, WorldError } from "../world/world.ts";
 import { addressKey, Allowance, ConnectionTable, type Place } from "./admission.ts";
+import { serveParcel } from "./carrier.ts";
 import { type ExchangeParty, SECOND_CARRIER_BIT } from "./exchange.ts";
 import type { Heard } from "./view.ts";
 
 /** Read and answered at a time: as many whole frames as fit 64 kB. */
 const CHUNK_BYTES = FRAME_BYTES * 630;
+
+/** What ends a connection in time. */
+interface Deadlines {
+  first: Timer;
+  whole: Timer;
+}
 
 /** The answering end of the exchange: serves everyone who connects. */
 export class Callee {
@@ -16,6 +23,8 @@ export class Callee {
   readonly #listener: Listener;
   readonly #allowance: Allowance;
   readonly #table: ConnectionTable;
+  /** Those of the table that speak the second carrier. */
+  readonly #parcels: ConnectionTable;
   readonly #serving = new Set<Promise<void>>();
   #closing = false;
 
@@ -24,6 +33,10 @@ export class Callee {
     this.#listener = listener;
     this.#allowance = new Allowance({ clock: party.world.clock, limits: party.limits });
     this.#table = new ConnectionTable(party.limits);
+    this.#parcels = new ConnectionTable({
+      maxConnections: party.limits.maxParcelConnections,
+      maxConnectionsPerAddress: party.limits.maxParcelConnectionsPerAddress,
+    });
   }
 
   /** Connections being served now. */
@@ -77,30 +90,39 @@ export class Callee {
     const place: Place = { connection, key, heardAt: clock.monotonic(), closedBecause: undefined };
     this.#table.add(place);
     const { firstByteMs, exchangeMs } = limits;
-    const first = clock.after(
-      firstByteMs,
-      () => this.#table.close(place, `no byte came within ${firstByteMs} ms`),
-    );
-    const whole = clock.after(
-      exchangeMs,
-      () => this.#table.close(place, `the exchange was not finished within ${exchangeMs} ms`),
-    );
+    const deadlines: Deadlines = {
+      first: this.#closeAfter(place, firstByteMs, `no byte came within ${firstByteMs} ms`),
+      whole: this.#closeAfter(
+        place,
+        exchangeMs,
+        `the exchange was not finished within ${exchangeMs} ms`,
+      ),
+    };
     const source = formatAddress(connection.remote);
     try {
-      const fault = await this.#serve(place, source, () => first.cancel());
+      const fault = await this.#serve(place, source, deadlines);
       if (fault !== undefined) report.broken(fault, source);
     } catch (error) {
       report.broken(place.closedBecause ?? (error as Error).message, source);
     } finally {
-      first.cancel();
-      whole.cancel();
+      deadlines.first.cancel();
+      deadlines.whole.cancel();
       connection.close();
       this.#table.remove(place);
+      this.#parcels.remove(place);
     }
   }
 
+  #closeAfter(place: Place, ms: number, reason: string): Timer {
+    return this.#party.world.clock.after(ms, () => this.#table.close(place, reason));
+  }
+
   /** Answers until the caller has finished; returns what was wrong with what it sent, if anything. */
-  async #serve(place: Place, source: string, onFirstByte: () => void): Promise<string | undefined> {
+  async #serve(
+    place: Place,
+    source: string,
+    deadlines: Deadlines,
+  ): Promise<string | undefined> {
     const { world: { clock }, limits } = this.#party;
     const { connection, key } = place;
     const buffer = new Uint8Array(CHUNK_BYTES);
@@ -112,9 +134,10 @@ export class Callee {
       const count = await connection.read(buffer.subarray(filled));
       if (count === undefined) break;
       if (frames === 0 && filled === 0) {
-        onFirstByte();
+        deadlines.first.cancel();
         if ((buffer[0]! & SECOND_CARRIER_BIT) !== 0) {
-          return "it speaks the second carrier, which this version does not";
+          const begun = buffer.subarray(0, count);
+          return await this.#serveParcel({ place, source, deadlines, begun });
         }
       }
       place.heardAt = clock.monotonic();
@@ -142,6 +165,33 @@ export class Callee {
       return `${filled} bytes came after the last whole frame, expected ${FRAME_BYTES} a frame`;
     }
     return undefined;
+  }
+
+  /** Answers a parcel, within limits of its own; returns what was wrong with it, if anything. */
+  async #serveParcel({ place, source, deadlines, begun }: {
+    place: Place;
+    source: string;
+    deadlines: Deadlines;
+    begun: Uint8Array;
+  }): Promise<string | undefined> {
+    const { world: { clock }, limits: { parcelMs } } = this.#party;
+    const { connection, key } = place;
+    deadlines.whole.cancel();
+    deadlines.whole = this.#closeAfter(
+      place,
+      parcelMs,
+      `the parcel was not finished within ${parcelMs} ms`,
+    );
+    this.#parcels.add(place);
+    const fault = await serveParcel({
+      ...{ party: this.#party, connection, source, begun },
+      pay: (frames) => this.#allowance.take(key, frames),
+      onBytes: () => place.heardAt = clock.monotonic(),
+    });
+    if (fault === undefined) return undefined;
+    if (!fault.charged) return place.closedBecause ?? fault.reason;
+    this.#allowance.charge(key);
+    return `${fault.reason}; closed without an answer, and its address charged`;
   }
 
   /** Judges the first `count` frames in `buffer` and puts the answers into `answers`. */

@@ -10,6 +10,13 @@ import type { Heard } from "./view.ts";
 /** Why an exchange did not come to its end: an outage or a fault of the peer, never of a log. */
 export class ExchangeFailed extends Error {}
 
+/** A frame that was sent, and the log it is about. */
+export interface SentFrame {
+  readonly log: Log;
+  /** 104 bytes. */
+  readonly frame: Uint8Array;
+}
+
 /**
  * The calling end of one exchange: sends the latest frame of every log followed, the zero frame
  * where there is none, and judges the answers.
@@ -19,8 +26,18 @@ export class ExchangeFailed extends Error {}
  * @throws whatever `keep` throws
  */
 export async function callPeer(
-  { party, address }: { party: ExchangeParty; address: Address },
+  call: { party: ExchangeParty; address: Address },
 ): Promise<Heard[]> {
+  return (await exchangeFrames(call)).heard;
+}
+
+/**
+ * As `callPeer`, for who needs to know what was sent as well.
+ * @throws as `callPeer`
+ */
+export async function exchangeFrames(
+  { party, address }: { party: ExchangeParty; address: Address },
+): Promise<{ sent: readonly SentFrame[]; heard: Heard[] }> {
   const { world: { network }, limits } = party;
   const peer = formatAddress(address);
   let connection: Connection;
@@ -35,14 +52,14 @@ export async function callPeer(
   const heard = await judge({ party, peer, sent: sent.length, answers });
   if (fault !== undefined) throw failed(peer, fault);
   checkAnswers({ peer, sent: sent.length, answers, heard });
-  return heard;
+  return { sent, heard };
 }
 
 /** Sends the frames and reads the answers, within the exchange's time; tells what went wrong. */
 async function converse(
   { connection, sent, party: { world: { clock }, limits } }: {
     connection: Connection;
-    sent: readonly Uint8Array[];
+    sent: readonly SentFrame[];
     party: ExchangeParty;
   },
 ): Promise<{ answers: Uint8Array; fault: string | undefined }> {
@@ -63,7 +80,8 @@ async function converse(
   };
   try {
     // A peer that stops listening may have answered before.
-    await connection.write(concat(sent)).then(() => connection.closeWrite()).catch(note);
+    const bytes = concat(sent.map(({ frame }) => frame));
+    await connection.write(bytes).then(() => connection.closeWrite()).catch(note);
     while (filled < buffer.length) {
       const count = await connection.read(buffer.subarray(filled));
       if (count === undefined) break;
@@ -79,10 +97,10 @@ async function converse(
 }
 
 /** Frames with something to say first: a zero frame is answered by what has not been named. */
-function framesToSend({ view, limits }: ExchangeParty): Uint8Array[] {
-  const frames = view.logs.map((log) => view.latestFrame(log));
-  const isSaying = (frame: Uint8Array): boolean => !isZeroFrame(frame);
-  return [...frames.filter(isSaying), ...frames.filter((frame) => !isSaying(frame))]
+function framesToSend({ view, limits }: ExchangeParty): SentFrame[] {
+  const frames = view.logs.map((log) => ({ log, frame: view.latestFrame(log) }));
+  const isSaying = ({ frame }: SentFrame): boolean => !isZeroFrame(frame);
+  return [...frames.filter(isSaying), ...frames.filter((sent) => !isSaying(sent))]
     .slice(0, limits.maxFramesPerExchange);
 }
 

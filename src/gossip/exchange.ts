@@ -1,5 +1,8 @@
 import type { Conflict } from "../evidence/conflict.ts";
+import type { ConflictRecord } from "../evidence/record.ts";
+import type { Log } from "../tlog/log.ts";
 import type { World } from "../world/world.ts";
+import type { HandedOver } from "./handed_over.ts";
 import type { ExchangeLimits } from "./limits.ts";
 import type { Heard, View } from "./view.ts";
 
@@ -14,12 +17,16 @@ export interface ExchangeParty {
    * @throws anything, if it could not; then nothing is answered
    */
   keep(conflicts: readonly Conflict[]): Promise<void>;
+  /** The evidence held about a log that may be handed over: proven and kept. Oldest first. */
+  records(log: Log): readonly ConflictRecord[];
+  /** Which evidence was handed to which peer; one for all exchanges of this party. */
+  readonly handedOver: HandedOver;
   readonly report: ExchangeReport;
 }
 
 /** What is told of an exchange while it goes on. */
 export interface ExchangeReport {
-  /** A frame was judged; `source` is the other end. Repeats within an exchange are told once. */
+  /** A frame or a note was judged; `source` is the other end. Repeats within an exchange are told once. */
   heard(heard: Heard, source: string): void;
   /** An exchange, or the wait for one, ended otherwise than by both sides finishing. */
   broken(reason: string, source: string): void;

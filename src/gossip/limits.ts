@@ -1,8 +1,41 @@
+import { MAX_NOTE_BYTES } from "../tlog/note.ts";
+
+/** How much one parcel of the second carrier may hold, either way. */
+export interface ParcelLimits {
+  /** Items in one parcel, unknown kinds included. */
+  readonly maxItemsPerParcel: number;
+  /** Bytes of one parcel; as many are held in memory for each that is being read. */
+  readonly maxParcelBytes: number;
+  /** Bytes of a note. */
+  readonly maxNoteItemBytes: number;
+  /** Bytes of a consistency proof: 64 hashes and the name of a log fit many times. */
+  readonly maxProofItemBytes: number;
+  /**
+   * Bytes of a conflict record. Two notes of the largest size, escaped, must fit, or a log could keep
+   * the proof against it from spreading by signing long checkpoints.
+   */
+  readonly maxRecordItemBytes: number;
+  /** Bytes of an item of a kind this version does not know; it is passed over, not kept. */
+  readonly maxUnknownItemBytes: number;
+  /** Conflict records put into one parcel, newest first; more follow in later rounds. */
+  readonly maxRecordsPerParcel: number;
+  /** What a parcel put together here may cost the other end's allowance for us, in frames. */
+  readonly maxParcelCost: number;
+  /** Bytes of a parcel, received or answered, that cost as much as one frame. */
+  readonly parcelBytesPerFrame: number;
+  /** What an item costs besides its bytes, in frames; for a note: one signature to check. */
+  readonly noteCost: number;
+  /** The same for a proof: up to 128 hashes. */
+  readonly proofCost: number;
+  /** The same for a record: its signatures are checked twice, once by the slow second opinion. */
+  readonly recordCost: number;
+}
+
 /**
  * What one exchange and one address may cost. Every wait and every size has its name here; the
  * comments say what a larger or smaller value would hurt.
  */
-export interface ExchangeLimits {
+export interface ExchangeLimits extends ParcelLimits {
   /** Frames in one exchange: one for each log followed. */
   readonly maxFramesPerExchange: number;
   /** Connections served at once; each holds a read and a write buffer of 64 kB. */
@@ -26,7 +59,22 @@ export interface ExchangeLimits {
   readonly maxAddresses: number;
   /** How long to wait before accepting again when the system has no descriptors left. */
   readonly acceptRetryMs: number;
+  /** Of the connections served at once, those that speak the second carrier: they take memory. */
+  readonly maxParcelConnections: number;
+  /** Of these, from one address. */
+  readonly maxParcelConnectionsPerAddress: number;
+  /** How long a parcel and its answer may take in all, both ends, from the first byte. */
+  readonly parcelMs: number;
+  /** How long a peer with which a parcel failed is sent none; it may not speak the second carrier. */
+  readonly parcelRetryMs: number;
+  /** Peers of which is remembered what evidence they were handed. */
+  readonly maxPeersRemembered: number;
+  /** Evidence ids remembered for each; one that is forgotten is handed over once more. */
+  readonly maxHandedOverPerPeer: number;
 }
+
+/** Room for what is in a record or a proof besides notes. */
+const JSON_MEMBERS_BYTES = 64 * 1024;
 
 /** The limits in force unless a caller says otherwise. */
 export const DEFAULT_LIMITS: ExchangeLimits = {
@@ -40,4 +88,22 @@ export const DEFAULT_LIMITS: ExchangeLimits = {
   refusedFrameCost: 256,
   maxAddresses: 16_384,
   acceptRetryMs: 250,
+  maxItemsPerParcel: 512,
+  maxParcelBytes: 3 * 1024 * 1024,
+  maxNoteItemBytes: MAX_NOTE_BYTES,
+  maxProofItemBytes: JSON_MEMBERS_BYTES,
+  maxRecordItemBytes: 4 * MAX_NOTE_BYTES + JSON_MEMBERS_BYTES,
+  maxUnknownItemBytes: MAX_NOTE_BYTES,
+  maxRecordsPerParcel: 16,
+  maxParcelCost: 1_024,
+  parcelBytesPerFrame: 4_096,
+  noteCost: 2,
+  proofCost: 8,
+  recordCost: 48,
+  maxParcelConnections: 16,
+  maxParcelConnectionsPerAddress: 4,
+  parcelMs: 20_000,
+  parcelRetryMs: 60_000,
+  maxPeersRemembered: 1_024,
+  maxHandedOverPerPeer: 16_384,
 };

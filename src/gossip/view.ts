@@ -1,14 +1,17 @@
 import type { Conflict, Seen } from "../evidence/conflict.ts";
-import type { EquivocationDetector } from "../evidence/detector.ts";
+import type { EquivocationDetector, ProofOutcome } from "../evidence/detector.ts";
+import type { ConflictRecord } from "../evidence/record.ts";
+import { replayRecord } from "../evidence/replay.ts";
 import { openFrame, type RefusalReason, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
+import type { StatedProof } from "../tlog/stated_proof.ts";
 import { FrameMemo } from "./memo.ts";
 
 /** The frame that says "I have seen nothing". */
 export const ZERO_FRAME: Uint8Array = new Uint8Array(FRAME_BYTES);
 
-/** What a frame that came in says, compared with what is known here. */
+/** What a frame or a note that came in says, compared with what is known here. */
 export type Heard =
   /** this monitor was shown the same root at this size */
   | { readonly verdict: "matches"; readonly checkpoint: VerifiedCheckpoint }
@@ -29,6 +32,9 @@ export type Heard =
   /** it carries no checkpoint of a log followed here */
   | { readonly verdict: "refused"; readonly reason: RefusalReason; readonly detail: string };
 
+/** What a checkpoint that verified says. */
+export type HeardCheckpoint = Extract<Heard, { checkpoint: VerifiedCheckpoint }>;
+
 const NOTHING: Heard = { verdict: "nothing" };
 
 /**
@@ -40,8 +46,10 @@ export class View {
   readonly #detector: EquivocationDetector;
   /** By log and size, what this monitor was shown itself. */
   readonly #local = new Map<string, Map<bigint, Seen>>();
+  /** By log, the largest of them. */
+  readonly #latest = new Map<string, VerifiedCheckpoint>();
   /** By log, the largest of them that a frame can carry. */
-  readonly #latest = new Map<string, { treeSize: bigint; frame: Uint8Array }>();
+  readonly #latestFrame = new Map<string, { treeSize: bigint; frame: Uint8Array }>();
   readonly #memo = new FrameMemo<{ checkpoint: VerifiedCheckpoint; said: Said; version: number }>();
   /** Changes with everything that could change an answer. */
   #version = 0;
@@ -63,22 +71,22 @@ export class View {
     let sizes = this.#local.get(log.id);
     if (sizes === undefined) this.#local.set(log.id, sizes = new Map());
     if (!sizes.has(treeSize)) sizes.set(treeSize, { checkpoint, source });
-    const latest = this.#latest.get(log.id);
-    if (checkpoint.fitsFrame && (latest === undefined || treeSize > latest.treeSize)) {
-      this.#latest.set(log.id, { treeSize, frame: checkpoint.frame });
+    if (isLater(checkpoint, this.#latest.get(log.id))) this.#latest.set(log.id, checkpoint);
+    if (checkpoint.fitsFrame && isLater(checkpoint, this.#latestFrame.get(log.id))) {
+      this.#latestFrame.set(log.id, { treeSize, frame: checkpoint.frame });
     }
     this.#version++;
     return this.#detector.observe(checkpoint, source);
   }
 
-  /** Whether this monitor was shown any checkpoint of a log. */
-  hasLocal(log: Log): boolean {
-    return this.#local.has(log.id);
+  /** The latest checkpoint of a log this monitor was shown, whether or not a frame can carry it. */
+  latest(log: Log): VerifiedCheckpoint | undefined {
+    return this.#latest.get(log.id);
   }
 
   /** The latest frame of a log, or the zero frame. */
   latestFrame(log: Log): Uint8Array {
-    return this.#latest.get(log.id)?.frame ?? ZERO_FRAME;
+    return this.#latestFrame.get(log.id)?.frame ?? ZERO_FRAME;
   }
 
   /**
@@ -106,15 +114,42 @@ export class View {
       return { heard: { verdict: "refused", reason, detail }, answer: undefined };
     }
     named.add(checkpoint.log);
-    const conflict = this.#detector.observe(checkpoint, source);
-    if (conflict !== undefined) this.#version++;
-    const heard = this.#compare(checkpoint);
+    const { heard, conflict } = this.hearCheckpoint(checkpoint, source);
     const answer = this.#answerTo(heard, checkpoint);
     this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#version });
     return { heard, answer, conflict };
   }
 
-  #compare(checkpoint: VerifiedCheckpoint): Heard {
+  /** Judges a checkpoint somebody else was shown, however it came; what to answer is not said. */
+  hearCheckpoint(
+    checkpoint: VerifiedCheckpoint,
+    source: string,
+  ): { heard: HeardCheckpoint; conflict: Conflict | undefined } {
+    const conflict = this.#detector.observe(checkpoint, source);
+    if (conflict !== undefined) this.#version++;
+    return { heard: this.#compare(checkpoint), conflict };
+  }
+
+  /** Judges a consistency proof by what was shown and heard so far. */
+  hearProof(stated: StatedProof): ProofOutcome {
+    return this.#detector.observeProof(stated);
+  }
+
+  /**
+   * Takes in what a conflict record holds, as if it had been heard piece by piece.
+   * @param log the record's log, one of those followed
+   * @returns the conflicts that are new here
+   * @throws MalformedError if a checkpoint in it does not verify
+   */
+  hearRecord(
+    heard: { record: ConflictRecord; log: Log; source: string },
+  ): readonly Conflict[] {
+    const conflicts = replayRecord({ detector: this.#detector, ...heard });
+    if (conflicts.length > 0) this.#version++;
+    return conflicts;
+  }
+
+  #compare(checkpoint: VerifiedCheckpoint): HeardCheckpoint {
     const { log, treeSize } = checkpoint;
     // The first seen is the one a conflict's record names, so both ends name the case alike.
     const [other] = this.#detector.contradictionsOf(checkpoint);
@@ -134,11 +169,19 @@ export class View {
   }
 
   #answerToNothing(named: Set<Log>): Uint8Array {
-    const log = this.#logs.find((log) => this.#latest.has(log.id) && !named.has(log));
+    const log = this.#logs.find((log) => this.#latestFrame.has(log.id) && !named.has(log));
     if (log === undefined) return ZERO_FRAME;
     named.add(log);
     return this.latestFrame(log);
   }
+}
+
+/** Whether a checkpoint is of a larger size than another, or the first at all. */
+function isLater(
+  { treeSize }: VerifiedCheckpoint,
+  than: { treeSize: bigint } | undefined,
+): boolean {
+  return than === undefined || treeSize > than.treeSize;
 }
 
 /** What hearing one frame comes to. */

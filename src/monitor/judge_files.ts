@@ -1,13 +1,8 @@
 import { EquivocationDetector } from "../evidence/detector.ts";
-import {
-  type Gathered,
-  type GatheredProof,
-  readGathered,
-  type RejectionReason,
-  UnknownLog,
-} from "../sources/gathered.ts";
+import { type Gathered, readGathered, type RejectionReason } from "../sources/gathered.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
+import { type StatedProof, UnknownLog } from "../tlog/stated_proof.ts";
 import type { OpenFile } from "../world/world.ts";
 
 /** What reading gathered files came to. */
@@ -108,7 +103,7 @@ export async function judgeFiles(
 function judgeProof(
   judged: JudgedFiles,
   { proof, reject, where }: {
-    proof: GatheredProof;
+    proof: StatedProof;
     reject: (where: string, reason: RejectionReason, detail: string) => void;
     where: string;
   },

@@ -1,14 +1,16 @@
 import type { Conflict } from "../evidence/conflict.ts";
+import type { JsonObject } from "../evidence/json.ts";
 import { EquivocationDetector } from "../evidence/detector.ts";
 import type { ConflictRecord } from "../evidence/record.ts";
-import type { Judgement } from "../evidence/verify.ts";
+import { logOf, replayRecord } from "../evidence/replay.ts";
+import { type Judgement, verifyConflict } from "../evidence/verify.ts";
 import type { ExchangeParty, ExchangeReport } from "../gossip/exchange.ts";
+import { HandedOver } from "../gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
 import { View } from "../gossip/view.ts";
 import { IncidentLog } from "../store/incidents.ts";
 import { Turns } from "../store/turns.ts";
-import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
-import { strictBase64 } from "../tlog/encoding.ts";
+import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import type { Signer } from "../world/signer.ts";
 import type { World } from "../world/world.ts";
@@ -48,6 +50,9 @@ export class Monitor {
   readonly #report: MonitorReport;
   readonly #limits: ExchangeLimits;
   readonly #turns = new Turns();
+  /** By log, the evidence others may be handed: what is in the journal, or would be with a key. */
+  readonly #held = new Map<string, ConflictRecord[]>();
+  readonly #handedOver: HandedOver;
   /** Found, not durable yet; the first is the oldest. Signed once, so that a retry is the same record. */
   readonly #unwritten: { conflict: Conflict; record?: ConflictRecord; told?: boolean }[] = [];
   #found = 0;
@@ -66,6 +71,7 @@ export class Monitor {
     this.#identity = fields.identity;
     this.#report = fields.report;
     this.#limits = fields.limits;
+    this.#handedOver = new HandedOver(fields.limits);
   }
 
   /**
@@ -87,17 +93,16 @@ export class Monitor {
     }
     const { signer, folder } = identity;
     const incidents = await IncidentLog.open({ files: world.files, folder });
+    const fields = { world, detector, view, identity: { signer, incidents }, report, limits };
+    const monitor = new Monitor(fields);
     try {
-      const monitor = new Monitor({
-        world,
-        detector,
-        view,
-        identity: { signer, incidents },
-        report,
-        limits,
-      });
       // Records of several runs may together show a conflict that none of them has.
-      const together = incidents.records().flatMap((record) => recall(detector, { record, logs }));
+      const together = incidents.records().flatMap((record) => {
+        const log = logOf(record, logs);
+        if (log === undefined) return [];
+        monitor.#hold(record);
+        return replayRecord({ detector, record, log });
+      });
       await monitor.#keepAll(together);
       return monitor;
     } catch (error) {
@@ -133,8 +138,15 @@ export class Monitor {
       view: this.view,
       limits: this.#limits,
       keep: (conflicts) => this.keep(conflicts),
+      records: (log) => this.records(log),
+      handedOver: this.#handedOver,
       report: this.#report,
     };
+  }
+
+  /** The evidence this monitor holds about a log and may hand over, oldest first. */
+  records(log: Log): readonly ConflictRecord[] {
+    return this.#held.get(log.id) ?? [];
   }
 
   /**
@@ -169,12 +181,21 @@ export class Monitor {
     }
   }
 
+  #hold(record: ConflictRecord): void {
+    const log = logOf(record, this.view.logs);
+    if (log === undefined) return;
+    const held = this.#held.get(log.id);
+    if (held === undefined) this.#held.set(log.id, [record]);
+    else held.push(record);
+  }
+
   async #writeAll(): Promise<void> {
     const world = this.#world;
     const signer = this.#identity?.signer;
     for (let next; (next = this.#unwritten[0]) !== undefined;) {
       next.record ??= await signRecord({ world, conflict: next.conflict, signer });
       const news = await this.#write(next.record);
+      if (isProven(news)) this.#hold(news.record);
       if (news.outcome !== "not written" || next.told !== true) this.#tell(news);
       if (news.outcome === "not written") {
         next.told = true;
@@ -213,33 +234,8 @@ export class Monitor {
   }
 }
 
-/**
- * Lets the detector know what the incident journal knows; its signatures are verified again. Gives
- * what is a conflict with what was recalled before, the record's own case among it.
- */
-function recall(
-  detector: EquivocationDetector,
-  { record, logs }: { record: ConflictRecord; logs: readonly Log[] },
-): Conflict[] {
-  const log = logs.find(({ origin, vkey }) =>
-    origin === record.log.origin && vkey.text === record.log.vkey
-  );
-  if (log === undefined) return [];
-  const halves = [record.checkpoint_a, record.checkpoint_b].flatMap(({ note }) => {
-    const opened = openCheckpoint({ note, logs: [log] });
-    return "refused" in opened ? [] : opened;
-  });
-  const sources = [record.source_a, record.source_b];
-  const found = halves.map((half, i) => detector.observe(half, sources[i]!));
-  const conflicts = found.filter((conflict) => conflict !== undefined);
-  if (record.consistency === undefined) return conflicts;
-  const [older, newer] = halves.toSorted((a, b) => a.treeSize < b.treeSize ? -1 : 1);
-  const { implied_root, proof } = record.consistency;
-  const outcome = detector.observeProof({
-    log,
-    older: { treeSize: older!.treeSize, rootHash: strictBase64(implied_root) },
-    newer: newer!,
-    proof: proof.map(strictBase64),
-  });
-  return outcome.verdict === "inconsistent" ? [...conflicts, ...outcome.conflicts] : conflicts;
+/** Whether a stranger would be convinced; what the journal took it has judged already. */
+function isProven({ outcome, record }: IncidentNews): boolean {
+  if (outcome !== "unrecorded") return outcome === "recorded";
+  return verifyConflict({ input: record as unknown as JsonObject }).outcome === "holds";
 }

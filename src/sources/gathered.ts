@@ -5,13 +5,13 @@
  */
 import { decodeHex } from "@std/encoding/hex";
 import { cleanSource } from "../evidence/record.ts";
-import { MAX_TREE_SIZE, parseTreeSize, strictBase64, textOf } from "../tlog/encoding.ts";
+import { textOf } from "../tlog/encoding.ts";
 import { openCheckpoint, openFrame, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
-import { formatLog, type Log, parseLog } from "../tlog/log.ts";
+import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
-import type { TreeHead } from "../tlog/proof.ts";
+import { readProof, type StatedProof } from "../tlog/stated_proof.ts";
 import { READ_CHUNK_BYTES, readFully, readLines } from "../world/reading.ts";
 import type { OpenFile } from "../world/world.ts";
 
@@ -26,14 +26,6 @@ export type RejectionReason =
   /** a consistency proof that does not lead to the newer root; it convicts nobody */
   | "failed proof";
 
-/** A consistency proof as gathered; nothing in it is verified. */
-export interface GatheredProof {
-  readonly log: Log;
-  readonly older: TreeHead;
-  readonly newer: TreeHead;
-  readonly proof: readonly Uint8Array[];
-}
-
 /** One thing found in a file. */
 type Found =
   | {
@@ -43,7 +35,7 @@ type Found =
     readonly source: string;
   }
   /** a JSON line with a proof; `read` takes it apart, and throws MalformedError */
-  | { readonly kind: "proof"; readonly read: () => GatheredProof }
+  | { readonly kind: "proof"; readonly read: () => StatedProof }
   | { readonly kind: "rejected"; readonly reason: RejectionReason; readonly detail: string };
 
 /** One thing found in a file, where, and how far into the file it ends, in bytes. */
@@ -179,46 +171,4 @@ function openOneFrame(
   return "refused" in opened
     ? { kind: "rejected", reason: opened.refused, detail: opened.detail }
     : { kind: "checkpoint", checkpoints: [opened], source };
-}
-
-/**
- * Takes a proof line apart.
- * @throws MalformedError naming the member that is wrong, UnknownLog for a log not followed
- */
-function readProof(line: Record<string, unknown>, logs: readonly Log[]): GatheredProof {
-  if (typeof line.log !== "string") throw new MalformedError("log is not a text");
-  const named = parseLog(line.log);
-  const log = logs.find(({ id }) => id === named.id);
-  if (log === undefined) {
-    throw new UnknownLog(`the proof is about ${quoted(formatLog(named))}, which is not followed`);
-  }
-  if (!Array.isArray(line.proof)) throw new MalformedError("proof is not a list");
-  const proof = line.proof.map((hash) => {
-    if (typeof hash !== "string") throw new MalformedError("proof holds something else than texts");
-    return strictBase64(hash);
-  });
-  return { log, older: readHead(line.older, "older"), newer: readHead(line.newer, "newer"), proof };
-}
-
-/** A proof about a log that is not followed. */
-export class UnknownLog extends MalformedError {}
-
-function readHead(value: unknown, name: string): TreeHead {
-  const { size, root } = (value ?? {}) as { size?: unknown; root?: unknown };
-  if (typeof root !== "string") throw new MalformedError(`${name}.root is not a base64 text`);
-  return { treeSize: readSize(size, `${name}.size`), rootHash: strictBase64(root) };
-}
-
-function readSize(size: unknown, name: string): bigint {
-  if (typeof size === "string") return parseTreeSize(size);
-  // Above 2^53 JSON.parse has rounded the number already; as a text it is exact.
-  if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
-    throw new MalformedError(
-      `${name} is ${
-        typeof size === "number" ? size : `of type ${typeof size}`
-      }, expected a decimal ` +
-        `text up to ${MAX_TREE_SIZE}, or a number up to ${Number.MAX_SAFE_INTEGER}`,
-    );
-  }
-  return BigInt(size);
 }

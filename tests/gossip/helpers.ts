@@ -6,6 +6,7 @@ import type { ConflictRecord } from "../../src/evidence/record.ts";
 import { Callee } from "../../src/gossip/callee.ts";
 import { callPeer } from "../../src/gossip/caller.ts";
 import type { ExchangeParty } from "../../src/gossip/exchange.ts";
+import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
 import { type Heard, View } from "../../src/gossip/view.ts";
 import { type IncidentNews, Monitor, type MonitorReport } from "../../src/monitor/monitor.ts";
@@ -194,11 +195,13 @@ export interface Setting {
   readonly limits?: Partial<ExchangeLimits>;
   readonly capacity?: number;
   keep?(conflicts: readonly Conflict[]): Promise<void>;
+  records?(log: Log): readonly ConflictRecord[];
 }
 
 /** One end of an exchange, in memory: a party, with its clock, network and reports at hand. */
 export async function partyOf(
-  { logs, shown = [], limits = {}, capacity, keep = () => Promise.resolve() }: Setting,
+  { logs, shown = [], limits: some = {}, capacity, keep = () => Promise.resolve(), records }:
+    Setting,
 ): Promise<
   { party: ExchangeParty; clock: ManualClock; network: FakeNetwork; report: Reports; view: View }
 > {
@@ -207,7 +210,9 @@ export async function partyOf(
   const network = new FakeNetwork({ clock, ...(capacity !== undefined && { capacity }) });
   const report = new Reports();
   const world = { ...denoWorld(), clock, network: network.at(CALLER) };
-  const party = { world, view, limits: { ...DEFAULT_LIMITS, ...limits }, keep, report };
+  const limits = { ...DEFAULT_LIMITS, ...some };
+  const handedOver = new HandedOver(limits);
+  const party = { world, view, limits, keep, records: records ?? (() => []), handedOver, report };
   return { party, clock, network, report, view };
 }
 

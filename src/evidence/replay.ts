@@ -1,0 +1,54 @@
+import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { strictBase64 } from "../tlog/encoding.ts";
+import type { Log } from "../tlog/log.ts";
+import { MalformedError } from "../tlog/malformed.ts";
+import type { Conflict } from "./conflict.ts";
+import type { EquivocationDetector } from "./detector.ts";
+import type { ConflictRecord } from "./record.ts";
+
+/** The log of these that a record is about, if it is one of them. */
+export function logOf(record: ConflictRecord, logs: readonly Log[]): Log | undefined {
+  return logs.find(({ origin, vkey }) =>
+    origin === record.log.origin && vkey.text === record.log.vkey
+  );
+}
+
+/**
+ * Shows a detector what a record holds: both checkpoints, their signatures verified here, and the
+ * proof. Whether the rest of the record is true is for `verifyConflict`.
+ * @param log the log the record is about; see `logOf`
+ * @param source who showed the record; without it, the checkpoints keep the sources it names
+ * @returns the conflicts that are new to the detector
+ * @throws MalformedError if a checkpoint does not verify under the log's key
+ */
+export function replayRecord(
+  { detector, record, log, source }: {
+    detector: EquivocationDetector;
+    record: ConflictRecord;
+    log: Log;
+    source?: string;
+  },
+): Conflict[] {
+  const a = openHalf(record.checkpoint_a.note, log);
+  const b = openHalf(record.checkpoint_b.note, log);
+  const found = [
+    detector.observe(a, source ?? record.source_a),
+    detector.observe(b, source ?? record.source_b),
+  ].filter((conflict) => conflict !== undefined);
+  if (record.consistency === undefined) return found;
+  const [older, newer] = a.treeSize < b.treeSize ? [a, b] : [b, a];
+  const judged = detector.observeProof({
+    log,
+    // The implied root and not the signed one: a proof from a power of two does not hold it.
+    older: { treeSize: older.treeSize, rootHash: strictBase64(record.consistency.implied_root) },
+    newer,
+    proof: record.consistency.proof.map(strictBase64),
+  });
+  return judged.verdict === "inconsistent" ? [...found, ...judged.conflicts] : found;
+}
+
+function openHalf(note: string, log: Log): VerifiedCheckpoint {
+  const opened = openCheckpoint({ note, logs: [log] });
+  if ("refused" in opened) throw new MalformedError(opened.detail);
+  return opened[0]!;
+}

@@ -1,0 +1,213 @@
+/**
+ * What a parcel says and what is answered: the rules of the second carrier, without sockets.
+ *
+ * @module
+ */
+import type { Conflict } from "../evidence/conflict.ts";
+import { type JsonObject, parseExactJson } from "../evidence/json.ts";
+import { type ConflictRecord, formatRecord, parseRecord } from "../evidence/record.ts";
+import { logOf } from "../evidence/replay.ts";
+import { verifyConflict } from "../evidence/verify.ts";
+import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { textOf, utf8 } from "../tlog/encoding.ts";
+import type { Log } from "../tlog/log.ts";
+import { MalformedError } from "../tlog/malformed.ts";
+import { formatProof, readProof, type StatedProof, UnknownLog } from "../tlog/stated_proof.ts";
+import type { ExchangeParty } from "./exchange.ts";
+import { type ParcelItem, ParcelPacker } from "./parcel.ts";
+import type { HeardCheckpoint } from "./view.ts";
+
+/** How much of a refusal is told: a foreign text in it may be as long as an item. */
+const MAX_REASON_CHARACTERS = 512;
+
+/** What is wrong with a parcel. */
+export interface Fault {
+  /** For a person. */
+  readonly reason: string;
+  /** Whether whoever sent it pays for it, as for a frame under no key. */
+  readonly charged: boolean;
+}
+
+/** What hearing a parcel comes to. */
+export interface Hearing {
+  /** Those that are new here; to be kept before anything is answered. */
+  readonly conflicts: Conflict[];
+  /** What the notes say, in order. */
+  readonly heard: HeardCheckpoint[];
+  /** The logs followed of which something true was said. */
+  readonly named: Set<Log>;
+  /** The cases (evidence ids) the other end has shown. */
+  readonly shown: Set<string>;
+  /** Why the rest was not heard. */
+  readonly fault?: Fault;
+}
+
+/** What a parcel is heard with. */
+type Ears = Pick<ExchangeParty, "view" | "records">;
+
+/**
+ * Judges the items of a parcel, in order, up to the first that is malformed or does not hold. What is
+ * about a log not followed is passed over: nobody can be expected to know what is followed here.
+ * @param source whom it comes from
+ */
+export function hearParcel(
+  { items, source, party }: { items: readonly ParcelItem[]; source: string; party: Ears },
+): Hearing {
+  const hearing: Hearing = { conflicts: [], heard: [], named: new Set(), shown: new Set() };
+  for (const { kind, body } of items) {
+    try {
+      hearItem[kind]({ body, source, party, hearing });
+    } catch (error) {
+      const charged = !(error instanceof Disputed);
+      if (charged && !(error instanceof MalformedError)) throw error;
+      const why = error.message.slice(0, MAX_REASON_CHARACTERS);
+      return { ...hearing, fault: { reason: `a ${kind} was refused: ${why}`, charged } };
+    }
+  }
+  return hearing;
+}
+
+/** A record on whose signatures two implementations differ: no fault of whoever passes it on. */
+class Disputed extends Error {}
+
+interface Spoken {
+  readonly body: Uint8Array;
+  readonly source: string;
+  readonly party: Ears;
+  readonly hearing: Hearing;
+}
+
+/** Judges one item; throws MalformedError if it is to be refused, or Disputed. */
+const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> = {
+  note({ body, source, party: { view }, hearing }) {
+    const opened = openCheckpoint({ note: body, logs: view.logs });
+    if ("refused" in opened) {
+      if (opened.refused === "unknown log") return;
+      throw new MalformedError(opened.detail);
+    }
+    for (const checkpoint of opened) {
+      const { heard, conflict } = view.hearCheckpoint(checkpoint, source);
+      hearing.named.add(checkpoint.log);
+      hearing.heard.push(heard);
+      if (conflict !== undefined) hearing.conflicts.push(conflict);
+    }
+  },
+
+  proof({ body, party: { view }, hearing }) {
+    const stated = readFollowed(body, view.logs);
+    if (stated === undefined) return;
+    const outcome = view.hearProof(stated);
+    if (outcome.verdict === "failed") {
+      throw new MalformedError(
+        `it does not lead from size ${stated.older.treeSize} to the root given for size ` +
+          `${stated.newer.treeSize}; it convicts nobody`,
+      );
+    }
+    hearing.named.add(stated.log);
+    if (outcome.verdict === "inconsistent") hearing.conflicts.push(...outcome.conflicts);
+  },
+
+  record({ body, source, party: { view, records }, hearing }) {
+    const record = parseRecord(textOf(body));
+    const log = logOf(record, view.logs);
+    if (log === undefined) return;
+    // A case that is known convicts nobody again, so whether this telling of it holds is no matter.
+    if (!records(log).some(({ evidence_id }) => evidence_id === record.evidence_id)) {
+      checkRecord(record, log);
+      hearing.conflicts.push(...view.hearRecord({ record, log, source }));
+    }
+    hearing.named.add(log);
+    hearing.shown.add(record.evidence_id);
+  },
+};
+
+/** A proof about a log that is followed. */
+function readFollowed(body: Uint8Array, logs: readonly Log[]): StatedProof | undefined {
+  try {
+    return readProof(parseExactJson(textOf(body)), logs);
+  } catch (error) {
+    if (error instanceof UnknownLog) return undefined;
+    throw error;
+  }
+}
+
+function checkRecord(record: ConflictRecord, log: Log): void {
+  const { outcome, checks } = verifyConflict({ input: record as unknown as JsonObject, log });
+  if (outcome === "holds") return;
+  const why = checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);
+  if (outcome === "disputed") throw new Disputed(why.join("; "));
+  throw new MalformedError(why.join("; "));
+}
+
+/**
+ * What to answer to a parcel, once its conflicts are kept: for each note the checkpoint known to
+ * contradict it, otherwise our latest of that log; and the evidence held about every log named that
+ * the other end has not shown. Evidence goes first, since what does not fit is left out.
+ */
+export function answerParcel(hearing: Hearing, party: ExchangeParty): readonly ParcelItem[] {
+  const packer = new ParcelPacker(party.limits);
+  const contradicting = hearing.heard
+    .map((heard) => heard.verdict === "inconsistent" ? heard.other.checkpoint : undefined);
+  packNotes(packer, contradicting);
+  const isUnseen = ({ evidence_id }: ConflictRecord): boolean => !hearing.shown.has(evidence_id);
+  packRecords({ party, packer, logs: hearing.named, wanted: isUnseen });
+  const others = hearing.heard.filter(({ verdict }) => verdict !== "inconsistent");
+  packNotes(packer, others.map(({ checkpoint: { log } }) => party.view.latest(log)));
+  return packer.items;
+}
+
+/** Packs the notes of checkpoints, each once. */
+export function packNotes(
+  packer: ParcelPacker,
+  checkpoints: readonly (VerifiedCheckpoint | undefined)[],
+): void {
+  for (const checkpoint of new Set(checkpoints)) {
+    if (checkpoint !== undefined) packer.add(noteItem(checkpoint));
+  }
+}
+
+/**
+ * Packs evidence about these logs, each log's newest first and one log after the other, so that one
+ * that went mad does not crowd out the rest.
+ * @returns the records that went in
+ */
+export function packRecords(
+  { party, packer, logs, wanted }: {
+    party: ExchangeParty;
+    packer: ParcelPacker;
+    logs: Iterable<Log>;
+    wanted: (record: ConflictRecord) => boolean;
+  },
+): ConflictRecord[] {
+  const most = party.limits.maxRecordsPerParcel;
+  const byLog = [...logs].map((log) => newest(party.records(log).filter(wanted), most));
+  const packed: ConflictRecord[] = [];
+  for (let turn = 0; turn < most; turn++) {
+    for (const records of byLog) {
+      const record = records[turn];
+      if (record === undefined || packed.length >= most) continue;
+      if (packer.add(recordItem(record))) packed.push(record);
+    }
+  }
+  return packed;
+}
+
+/** The last of a list, the very last first. */
+function newest<T>(list: readonly T[], count: number): T[] {
+  return list.slice(-count).reverse();
+}
+
+/** A checkpoint's signed note as an item. */
+export function noteItem({ note }: VerifiedCheckpoint): ParcelItem {
+  return { kind: "note", body: utf8(note) };
+}
+
+/** A consistency proof as an item. */
+export function proofItem(proof: StatedProof): ParcelItem {
+  return { kind: "proof", body: utf8(formatProof(proof)) };
+}
+
+/** A conflict record as an item. */
+export function recordItem(record: ConflictRecord): ParcelItem {
+  return { kind: "record", body: utf8(formatRecord(record)) };
+}

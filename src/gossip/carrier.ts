@@ -1,0 +1,179 @@
+/**
+ * The second carrier's sockets: reading a parcel, answering one, sending one. What is said in it is
+ * decided in answering.ts.
+ *
+ * @module
+ */
+import { MalformedError } from "../tlog/malformed.ts";
+import { formatAddress } from "../world/address.ts";
+import { type Address, type Connection, WorldError } from "../world/world.ts";
+import { answerParcel, type Fault, type Hearing, hearParcel } from "./answering.ts";
+import { ExchangeFailed } from "./caller.ts";
+import type { ExchangeParty } from "./exchange.ts";
+import {
+  encodeParcel,
+  itemCost,
+  ParcelDecoder,
+  type ParcelItem,
+  UnknownParcelVersion,
+} from "./parcel.ts";
+
+/** Read at a time. */
+const CHUNK_BYTES = 64 * 1024;
+
+/** Takes this much, in frames, from the allowance of whoever sends; false if there is too little. */
+type Pay = (frames: number) => boolean;
+
+/**
+ * Answers one parcel on a connection that has begun with the second carrier's bit.
+ * @param begun the bytes that were read already, at least one
+ * @param pay asked before anything that came is looked at
+ * @param onBytes called whenever something came
+ * @returns what was wrong; nothing was answered then
+ * @throws whatever `keep` throws; WorldError if the answer cannot be written
+ */
+export async function serveParcel({ party, connection, source, begun, pay, onBytes }: {
+  party: ExchangeParty;
+  connection: Connection;
+  source: string;
+  begun: Uint8Array;
+  pay: Pay;
+  onBytes: () => void;
+}): Promise<Fault | undefined> {
+  const { limits } = party;
+  const read = await readParcel({ party, connection, begun, pay, onBytes });
+  const hearing = await hearAndKeep({ party, source, items: read.items });
+  const fault = hearing.fault ?? read.fault;
+  if (fault !== undefined) return fault;
+  const answer = encodeParcel(answerParcel(hearing, party));
+  if (!pay(answer.length / limits.parcelBytesPerFrame)) return tooMuch(party);
+  await connection.write(answer);
+  return undefined;
+}
+
+/**
+ * Sends a parcel to a peer and judges what it answers.
+ * @returns what its answer says
+ * @throws ExchangeFailed if the peer could not be reached, did not answer in time, or answered
+ *   something that does not hold; what came before has been judged and kept
+ * @throws whatever `keep` throws
+ */
+export async function callWithParcel(
+  { party, address, items }: {
+    party: ExchangeParty;
+    address: Address;
+    items: readonly ParcelItem[];
+  },
+): Promise<Hearing> {
+  const peer = formatAddress(address);
+  const read = await converse({ party, address, parcel: encodeParcel(items) });
+  const hearing = await hearAndKeep({ party, source: peer, items: read.items });
+  const fault = hearing.fault ?? read.fault;
+  if (fault !== undefined) {
+    throw new ExchangeFailed(`peer ${peer} failed the second carrier: ${fault.reason}`);
+  }
+  return hearing;
+}
+
+/** Sends a parcel and reads the answer, within the time for both. */
+async function converse(
+  { party, address, parcel }: { party: ExchangeParty; address: Address; parcel: Uint8Array },
+): Promise<ParcelRead> {
+  const { world: { clock, network }, limits } = party;
+  let connection: Connection;
+  try {
+    connection = await network.connect(address, limits.connectMs);
+  } catch (error) {
+    return { items: [], fault: brokenOff(`it cannot be reached: ${(error as Error).message}`) };
+  }
+  let late = false;
+  const timer = clock.after(limits.parcelMs, () => {
+    late = true;
+    connection.close();
+  });
+  let read: ParcelRead = { items: [] };
+  try {
+    await connection.write(parcel);
+    await connection.closeWrite();
+    read = await readParcel({ party, connection });
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    read = { items: [], fault: brokenOff(error.message) };
+  } finally {
+    timer.cancel();
+    connection.close();
+  }
+  if (!late || read.fault === undefined) return read;
+  return { ...read, fault: brokenOff(`it was not finished within ${limits.parcelMs} ms`) };
+}
+
+/** What came of a parcel, and what was wrong with the rest of it. */
+interface ParcelRead {
+  readonly items: readonly ParcelItem[];
+  readonly fault?: Fault;
+}
+
+/** Reads to the end of a parcel, or as far as it goes: half of it may be half of the evidence. */
+async function readParcel({ party, connection, begun, pay = () => true, onBytes }: {
+  party: ExchangeParty;
+  connection: Connection;
+  begun?: Uint8Array;
+  pay?: Pay;
+  onBytes?: () => void;
+}): Promise<ParcelRead> {
+  const { limits } = party;
+  const decoder = new ParcelDecoder(limits);
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  const items: ParcelItem[] = [];
+  try {
+    let chunk = begun ?? await next(connection, buffer);
+    for (; chunk !== undefined; chunk = await next(connection, buffer)) {
+      onBytes?.();
+      if (!pay(chunk.length / limits.parcelBytesPerFrame)) return { items, fault: tooMuch(party) };
+      for (const item of decoder.take(chunk)) {
+        if (!pay(itemCost(limits, item.kind))) return { items, fault: tooMuch(party) };
+        items.push(item);
+      }
+    }
+    decoder.end();
+    return { items };
+  } catch (error) {
+    if (error instanceof MalformedError) {
+      return { items, fault: { reason: error.message, charged: true } };
+    }
+    if (error instanceof WorldError || error instanceof UnknownParcelVersion) {
+      return { items, fault: brokenOff(error.message) };
+    }
+    throw error;
+  }
+}
+
+async function next(connection: Connection, buffer: Uint8Array): Promise<Uint8Array | undefined> {
+  const count = await connection.read(buffer);
+  return count === undefined ? undefined : buffer.subarray(0, count);
+}
+
+/** Judges what came; its conflicts are durable before anybody is told. */
+async function hearAndKeep(
+  { party, source, items }: {
+    party: ExchangeParty;
+    source: string;
+    items: readonly ParcelItem[];
+  },
+): Promise<Hearing> {
+  const hearing = hearParcel({ items, source, party });
+  await party.keep(hearing.conflicts);
+  for (const heard of hearing.heard) party.report.heard(heard, source);
+  return hearing;
+}
+
+function brokenOff(reason: string): Fault {
+  return { reason, charged: false };
+}
+
+function tooMuch({ limits }: ExchangeParty): Fault {
+  return brokenOff(
+    `more came than an address may send: the worth of ${limits.framesPerSecondPerAddress} frames ` +
+      "a second",
+  );
+}

@@ -1,0 +1,72 @@
+import type { ExchangeLimits } from "./limits.ts";
+
+interface Peer {
+  /** Evidence ids it was handed, oldest first. */
+  readonly ids: Set<string>;
+  /** Whether it has ever answered a parcel. */
+  hasAnswered: boolean;
+  /** On the monotonic clock: no parcel before this. */
+  retryAt: number;
+}
+
+/**
+ * What each peer was handed, so that a round does not repeat it; bounded. What is forgotten is handed
+ * over once more, which nobody is punished for (DESIGN, rule 8).
+ */
+export class HandedOver {
+  readonly #limits: ExchangeLimits;
+  readonly #peers = new Map<string, Peer>();
+
+  constructor(limits: ExchangeLimits) {
+    this.#limits = limits;
+  }
+
+  /** Whether a peer has ever answered a parcel, as far as is remembered. */
+  hasAnswered(peer: string): boolean {
+    return this.#peers.get(peer)?.hasAnswered ?? false;
+  }
+
+  /** Whether a peer knows a case for all we know. */
+  has(peer: string, evidenceId: string): boolean {
+    return this.#peers.get(peer)?.ids.has(evidenceId) ?? false;
+  }
+
+  /** Notes that a peer was handed these cases, has shown them, or concludes them itself. */
+  add(peer: string, evidenceIds: Iterable<string>): void {
+    const { ids } = this.#peer(peer);
+    for (const id of evidenceIds) ids.add(id);
+    dropOldest(ids, this.#limits.maxHandedOverPerPeer);
+  }
+
+  /** Notes that a peer has answered a parcel. */
+  answered(peer: string): void {
+    this.#peer(peer).hasAnswered = true;
+  }
+
+  /** Notes that a parcel to a peer failed at this time (monotonic clock, ms). */
+  failed(peer: string, now: number): void {
+    this.#peer(peer).retryAt = now + this.#limits.parcelRetryMs;
+  }
+
+  /** Whether a peer may be sent a parcel at this time, or one has just failed. */
+  mayTry(peer: string, now: number): boolean {
+    return now >= (this.#peers.get(peer)?.retryAt ?? -Infinity);
+  }
+
+  #peer(name: string): Peer {
+    const peer = this.#peers.get(name) ??
+      { ids: new Set(), hasAnswered: false, retryAt: -Infinity };
+    // Moved to the end, so that the peer dealt with least recently is forgotten first.
+    this.#peers.delete(name);
+    this.#peers.set(name, peer);
+    dropOldest(this.#peers, this.#limits.maxPeersRemembered);
+    return peer;
+  }
+}
+
+function dropOldest<K>(kept: Set<K> | Map<K, unknown>, most: number): void {
+  for (const key of kept.keys()) {
+    if (kept.size <= most) return;
+    kept.delete(key);
+  }
+}

@@ -1,0 +1,140 @@
+import { base64 } from "../tlog/encoding.ts";
+import { decodeFrame, isZeroFrame } from "../tlog/frame.ts";
+import type { Log } from "../tlog/log.ts";
+import type { TreeHead } from "../tlog/proof.ts";
+import { formatAddress } from "../world/address.ts";
+import type { Address } from "../world/world.ts";
+import { packNotes, packRecords } from "./answering.ts";
+import { ExchangeFailed, exchangeFrames, type SentFrame } from "./caller.ts";
+import { callWithParcel } from "./carrier.ts";
+import type { ExchangeParty } from "./exchange.ts";
+import { type ParcelItem, ParcelPacker } from "./parcel.ts";
+import type { Heard, HeardCheckpoint } from "./view.ts";
+
+/** What one round with a peer came to. */
+export interface Round {
+  /** What each frame it answered says, in the order of the frames sent. */
+  readonly heard: readonly Heard[];
+  /** What the notes say that it answered through the second carrier; none if that was not needed. */
+  readonly notes: readonly HeardCheckpoint[];
+  /** The cases it was handed, by evidence id. */
+  readonly handedOver: readonly string[];
+  /** Why the second carrier failed, if it did; what the frames said stands all the same. */
+  readonly fault?: string;
+}
+
+/**
+ * One round with a peer: the exchange of frames, and then, if there is something to say that fits no
+ * frame or to ask for, a parcel on a second connection.
+ * @throws ExchangeFailed if the exchange of frames fails; a parcel that fails is reported instead
+ * @throws whatever `keep` throws
+ */
+export async function exchangeRound(
+  { party, address }: { party: ExchangeParty; address: Address },
+): Promise<Round> {
+  const { world: { clock }, handedOver, report } = party;
+  const peer = formatAddress(address);
+  const frames = await exchangeFrames({ party, address });
+  const { heard } = frames;
+  handedOver.add(peer, concluded({ party, ...frames }));
+  const { items, ids } = parcelFor({ party, peer, ...frames });
+  if (items.length === 0 || !handedOver.mayTry(peer, clock.monotonic())) {
+    return { heard, notes: [], handedOver: [] };
+  }
+  try {
+    const answer = await callWithParcel({ party, address, items });
+    handedOver.answered(peer);
+    handedOver.add(peer, [...ids, ...answer.shown]);
+    return { heard, notes: answer.heard, handedOver: ids };
+  } catch (error) {
+    if (!(error instanceof ExchangeFailed)) throw error;
+    handedOver.failed(peer, clock.monotonic());
+    report.broken(error.message, peer);
+    return { heard, notes: [], handedOver: [], fault: error.message };
+  }
+}
+
+/** What was said in the frames of a round. */
+interface Frames {
+  readonly sent: readonly SentFrame[];
+  readonly heard: readonly Heard[];
+}
+
+/**
+ * What to put into this round's parcel: the evidence about the logs named that the peer was not
+ * handed yet, and the notes of checkpoints that fit no frame or that are to ask with.
+ */
+function parcelFor(
+  { party, peer, ...frames }: Frames & { party: ExchangeParty; peer: string },
+): { items: readonly ParcelItem[]; ids: readonly string[] } {
+  const { view, limits, handedOver } = party;
+  const logs = namedLogs({ party, ...frames });
+  const packer = new ParcelPacker(limits);
+  const packed = packRecords({
+    ...{ party, packer, logs },
+    wanted: ({ evidence_id }) => !handedOver.has(peer, evidence_id),
+  });
+  const asked = logsToAsk({ peer, party, ...frames });
+  const latest = [...logs].map((log) => view.latest(log));
+  packNotes(
+    packer,
+    latest.filter((checkpoint) =>
+      checkpoint !== undefined && (!checkpoint.fitsFrame || asked.has(checkpoint.log))
+    ),
+  );
+  return { items: packer.items, ids: packed.map(({ evidence_id }) => evidence_id) };
+}
+
+/** The logs the frames named, and those that no frame can name because their latest fits none. */
+function namedLogs({ party: { view }, sent, heard }: Frames & { party: ExchangeParty }): Set<Log> {
+  const isFrameless = (log: Log): boolean => view.latest(log)?.fitsFrame === false;
+  return new Set([
+    ...sent.filter(({ frame }) => !isZeroFrame(frame)).map(({ log }) => log),
+    ...heard.filter((answer) => "checkpoint" in answer).map(({ checkpoint }) => checkpoint.log),
+    ...view.logs.filter(isFrameless),
+  ]);
+}
+
+/**
+ * The logs of which to ask what the peer knows: all of them in the first round with it, since it may
+ * hold old evidence and never call us; later those of which it has seen more, since it may be able
+ * to prove what we cannot yet.
+ */
+function logsToAsk(
+  { party: { view, handedOver }, peer, heard }: Frames & { party: ExchangeParty; peer: string },
+): Set<Log> {
+  if (!handedOver.hasAnswered(peer)) return new Set(view.logs);
+  const ahead = heard.filter((answer) =>
+    answer.verdict === "pending" && answer.checkpoint.treeSize > (answer.localSize ?? 0n)
+  );
+  return new Set(ahead.flatMap((answer) => "checkpoint" in answer ? [answer.checkpoint.log] : []));
+}
+
+/**
+ * The cases the peer concludes from the frames alone, by evidence id: both signed roots have passed.
+ */
+function concluded({ party, sent, heard }: Frames & { party: ExchangeParty }): string[] {
+  const passed = new Set([
+    ...sent.filter(({ frame }) => !isZeroFrame(frame)).map(({ log, frame }) =>
+      headKey(log, decodeFrame(frame))
+    ),
+    ...heard.filter((answer) => "checkpoint" in answer).map(({ checkpoint }) =>
+      headKey(checkpoint.log, checkpoint)
+    ),
+  ]);
+  const inconsistent = heard.filter(({ verdict }) => verdict === "inconsistent")
+    .flatMap((answer) => "checkpoint" in answer ? [answer.checkpoint.log] : []);
+  return [...new Set(inconsistent)].flatMap((log) =>
+    party.records(log).filter(({ kind, checkpoint_a, checkpoint_b }) =>
+      kind === "same_size" &&
+      [checkpoint_a, checkpoint_b].every(({ size, root }) =>
+        passed.has(`${size} ${root} ${log.id}`)
+      )
+    ).map(({ evidence_id }) => evidence_id)
+  );
+}
+
+/** A signed head as one text: size, root and log. */
+function headKey(log: Log, { treeSize, rootHash }: TreeHead): string {
+  return `${treeSize} ${base64(rootHash)} ${log.id}`;
+}
