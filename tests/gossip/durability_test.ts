@@ -35,6 +35,7 @@ Deno.test("durability: on a disk that refuses nothing is answered, and it is tri
     assertEquals(callee.report.outcomes, ["not written"], "it is told once");
     assertEquals(callee.report.brokenAll.length, attempt);
     assert(callee.report.brokenAll.at(-1)!.includes("the disk refuses to write"));
+    await fleet.clock.advance(1_000);
   }
   assertEquals([callee.report.verdicts, caller.report.news], [[], []]);
   assertEquals(await callee.recorded(), []);
@@ -44,6 +45,9 @@ Deno.test("durability: on a disk that refuses nothing is answered, and it is tri
   await caller.call(callee);
   assertEquals(callee.report.outcomes.slice(1), ["recorded"]);
   assertEquals(callee.monitor.conflictsFound, 1);
+  // What is written in the end is what was reported at first, with the time of the finding.
+  const [first, ...later] = callee.report.news.map(({ record }) => record);
+  for (const record of later) assertEquals(record, first!);
   const ids = await callee.recorded();
   assertEquals(ids.length, 1);
   assertEquals(await caller.recorded(), ids);

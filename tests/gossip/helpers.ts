@@ -101,6 +101,20 @@ export function framesIn(bytes: Uint8Array): Uint8Array[] {
 /** How long a test waits, in real time, for what should come at once. */
 const PATIENCE_MS = 5_000;
 
+/** What a promise gives; fails if it does not, so that a test of broken code fails and not hangs. */
+export async function inTime<T>(waiting: Promise<T>, what: () => string): Promise<T> {
+  const patience = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => patience.reject(new Error(`waited in vain for ${what()}`)),
+    PATIENCE_MS,
+  );
+  try {
+    return await Promise.race([waiting, patience.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Collects what is reported, and lets a test wait for it. */
 export class Reports implements MonitorReport {
   readonly heardAll: Heard[] = [];
@@ -138,15 +152,8 @@ export class Reports implements MonitorReport {
 
   /** Waits until what was reported fulfils a condition. */
   async until(holds: () => boolean): Promise<void> {
-    const patience = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => patience.reject(new Error(`waited in vain for ${holds}; broken: ${this.brokenAll}`)),
-      PATIENCE_MS,
-    );
-    try {
-      while (!holds()) await Promise.race([this.#changed.promise, patience.promise]);
-    } finally {
-      clearTimeout(timer);
+    while (!holds()) {
+      await inTime(this.#changed.promise, () => `${holds}; broken: ${this.brokenAll}`);
     }
   }
 
@@ -162,7 +169,11 @@ export const HERE: Address = { hostname: "198.51.100.1", port: 9900 };
 export const CALLER = "192.0.2.1";
 
 /** Reads until the other end has finished or the connection breaks. */
-export async function readAll(connection: Connection): Promise<Uint8Array> {
+export function readAll(connection: Connection): Promise<Uint8Array> {
+  return inTime(readToTheEnd(connection), () => "the other end to finish");
+}
+
+async function readToTheEnd(connection: Connection): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   const buffer = new Uint8Array(64 * 1024);
   try {
@@ -249,7 +260,7 @@ export async function serve(setting: Setting) {
       callee.close();
       // Whatever it waits for falls due.
       await clock.advance(party.limits.exchangeMs);
-      await done;
+      await inTime(done, () => "the callee to end");
     },
   };
 }
@@ -310,7 +321,7 @@ export class Fleet {
       leave: async () => {
         this.#present.delete(player);
         callee.close();
-        await done;
+        await inTime(done, () => `${name} to end`);
         await monitor.close();
       },
     };

@@ -19,6 +19,7 @@ import {
   checkpointOf,
   frameOf,
   framesIn,
+  inTime,
   logOf,
   readAll,
   Reports,
@@ -54,7 +55,7 @@ async function start(
     connect: () => world.network.connect(address, 1_000),
     async [Symbol.asyncDispose]() {
       callee.close();
-      await done;
+      await inTime(done, () => "the callee to end");
       await monitor.close();
     },
   };
