@@ -2,7 +2,13 @@ import type { Conflict } from "../evidence/conflict.ts";
 import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
-import { type Connection, type Listener, type Timer, WorldError } from "../world/world.ts";
+import {
+  type Address,
+  type Connection,
+  type Listener,
+  type Timer,
+  WorldError,
+} from "../world/world.ts";
 import { addressKey, Allowance, ConnectionTable, type Place } from "./admission.ts";
 import { serveParcel } from "./carrier.ts";
 import { type ExchangeParty, SECOND_CARRIER_BIT } from "./exchange.ts";
@@ -37,6 +43,11 @@ export class Callee {
       maxConnections: party.limits.maxParcelConnections,
       maxConnectionsPerAddress: party.limits.maxParcelConnectionsPerAddress,
     });
+  }
+
+  /** Where it answers. */
+  get address(): Address {
+    return this.#listener.address;
   }
 
   /** Connections being served now. */

@@ -35,6 +35,12 @@ export type Heard =
 /** What a checkpoint that verified says. */
 export type HeardCheckpoint = Extract<Heard, { checkpoint: VerifiedCheckpoint }>;
 
+/**
+ * Sizes a view can say "matches" about, the last ones shown. For older ones it says "pending", and
+ * whoever watches the log settles them.
+ */
+const MAX_LOCAL_SIZES = 10_000;
+
 const NOTHING: Heard = { verdict: "nothing" };
 
 /**
@@ -71,6 +77,7 @@ export class View {
     let sizes = this.#local.get(log.id);
     if (sizes === undefined) this.#local.set(log.id, sizes = new Map());
     if (!sizes.has(treeSize)) sizes.set(treeSize, { checkpoint, source });
+    if (sizes.size > MAX_LOCAL_SIZES) sizes.delete(sizes.keys().next().value!);
     if (isLater(checkpoint, this.#latest.get(log.id))) this.#latest.set(log.id, checkpoint);
     if (checkpoint.fitsFrame && isLater(checkpoint, this.#latestFrame.get(log.id))) {
       this.#latestFrame.set(log.id, { treeSize, frame: checkpoint.frame });

@@ -1,6 +1,7 @@
 import type { Conflict } from "../evidence/conflict.ts";
 import type { JsonObject } from "../evidence/json.ts";
 import { EquivocationDetector } from "../evidence/detector.ts";
+import type { CheckpointMemory } from "../evidence/memory.ts";
 import type { ConflictRecord } from "../evidence/record.ts";
 import { logOf, replayRecord } from "../evidence/replay.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
@@ -38,6 +39,12 @@ export interface MonitorReport extends ExchangeReport {
   incident(news: IncidentNews): void;
 }
 
+/** A memory that outlasts the process. */
+export interface Recollection extends CheckpointMemory {
+  /** Makes durable what was heard since the last call; called before anyone is told anything. */
+  settle(): Promise<void>;
+}
+
 /** A conflict that is proven but not durable yet, because the disk refuses. */
 export class IncidentNotWritten extends Error {}
 
@@ -45,7 +52,9 @@ export class IncidentNotWritten extends Error {}
 export class Monitor {
   readonly view: View;
   readonly #world: World;
-  readonly #detector: EquivocationDetector;
+  /** Shared with the view and with whoever watches the logs. */
+  readonly detector: EquivocationDetector;
+  readonly #recollection: Recollection | undefined;
   readonly #identity: { signer: Signer; incidents: IncidentLog } | undefined;
   readonly #report: MonitorReport;
   readonly #limits: ExchangeLimits;
@@ -60,13 +69,15 @@ export class Monitor {
   private constructor(fields: {
     world: World;
     detector: EquivocationDetector;
+    recollection: Recollection | undefined;
     view: View;
     identity: { signer: Signer; incidents: IncidentLog } | undefined;
     report: MonitorReport;
     limits: ExchangeLimits;
   }) {
     this.#world = fields.world;
-    this.#detector = fields.detector;
+    this.detector = fields.detector;
+    this.#recollection = fields.recollection;
     this.view = fields.view;
     this.#identity = fields.identity;
     this.#report = fields.report;
@@ -79,21 +90,24 @@ export class Monitor {
    * and knows what is in it.
    * @throws JournalLocked, JournalDamaged, WorldError
    */
-  static async start({ world, logs, identity, report, limits = DEFAULT_LIMITS }: {
+  static async start({ world, logs, identity, report, limits = DEFAULT_LIMITS, recollection }: {
     world: World;
     logs: readonly Log[];
     identity?: { signer: Signer; folder: string } | undefined;
     report: MonitorReport;
     limits?: ExchangeLimits;
+    /** What it remembers beyond this process; by default nothing. */
+    recollection?: Recollection;
   }): Promise<Monitor> {
-    const detector = new EquivocationDetector();
+    const detector = new EquivocationDetector(recollection && { memory: recollection });
     const view = new View({ logs, detector });
     if (identity === undefined) {
-      return new Monitor({ world, detector, view, identity, report, limits });
+      return new Monitor({ world, detector, recollection, view, identity, report, limits });
     }
     const { signer, folder } = identity;
     const incidents = await IncidentLog.open({ files: world.files, folder });
-    const fields = { world, detector, view, identity: { signer, incidents }, report, limits };
+    const identified = { signer, incidents };
+    const fields = { world, detector, recollection, view, identity: identified, report, limits };
     const monitor = new Monitor(fields);
     try {
       // Records of several runs may together show a conflict that none of them has.
@@ -123,7 +137,7 @@ export class Monitor {
 
   /** How many contradicting observations of a log were dropped because of the detector's cap. */
   unrecorded(log: Log): number {
-    return this.#detector.unrecorded(log);
+    return this.detector.unrecorded(log);
   }
 
   /** How many conflicts this monitor has found since its start. */
@@ -164,7 +178,11 @@ export class Monitor {
    */
   async keep(conflicts: readonly Conflict[]): Promise<void> {
     this.#found += conflicts.length;
-    await this.#keepAll(conflicts);
+    try {
+      await this.#recollection?.settle();
+    } finally {
+      await this.#keepAll(conflicts);
+    }
   }
 
   async #keepAll(conflicts: readonly Conflict[]): Promise<void> {

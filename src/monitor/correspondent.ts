@@ -1,0 +1,81 @@
+import { ExchangeFailed } from "../gossip/caller.ts";
+import type { ExchangeParty } from "../gossip/exchange.ts";
+import { exchangeRound } from "../gossip/round.ts";
+import type { Heard } from "../gossip/view.ts";
+import { formatAddress } from "../world/address.ts";
+import { timeNow } from "../world/time.ts";
+import type { EventReport } from "./events.ts";
+import type { PeerSettings } from "./settings.ts";
+import type { PeerStatus } from "./status.ts";
+
+/** Exchanges with one peer; rounds never overlap. */
+export class Correspondent {
+  readonly #settings: PeerSettings;
+  readonly #party: ExchangeParty;
+  readonly #report: EventReport;
+  readonly #counts = { exchanges: 0, failures: 0, matches: 0, conflicts: 0 };
+  #lastResult: string | undefined;
+  #lastExchangeAt: string | undefined;
+  #running: Promise<boolean> | undefined;
+
+  constructor({ settings, party, report }: {
+    settings: PeerSettings;
+    party: ExchangeParty;
+    report: EventReport;
+  }) {
+    this.#settings = settings;
+    this.#party = party;
+    this.#report = report;
+  }
+
+  /** Its address, as it stands in `source` of what it tells. */
+  get name(): string {
+    return formatAddress(this.#settings.address);
+  }
+
+  /** One round; whether the peer could be reached. While one is under way, it is that one. */
+  round(): Promise<boolean> {
+    return this.#running ??= this.#exchange().finally(() => this.#running = undefined);
+  }
+
+  /** Takes note of what it told. */
+  hears({ verdict }: Heard): void {
+    this.#lastResult = verdict;
+    if (verdict === "matches") this.#counts.matches++;
+    if (verdict === "inconsistent") this.#counts.conflicts++;
+  }
+
+  /** What can be said of it now. */
+  status(): PeerStatus {
+    const { vkey } = this.#settings;
+    return {
+      address: this.name,
+      ...(vkey !== undefined && { vkey }),
+      ...(this.#lastExchangeAt && { lastExchangeAt: this.#lastExchangeAt }),
+      ...(this.#lastResult && { lastResult: this.#lastResult }),
+      ...this.#counts,
+    };
+  }
+
+  async #exchange(): Promise<boolean> {
+    this.#counts.exchanges++;
+    this.#lastExchangeAt = timeNow(this.#party.world.clock);
+    try {
+      const { address } = this.#settings;
+      const { handedOver } = await exchangeRound({ party: this.#party, address });
+      if (handedOver.length > 0) {
+        const fields = { source: this.name, evidence_ids: handedOver };
+        this.#report.event("exchange.handed over", "info", fields);
+      }
+      return true;
+    } catch (error) {
+      this.#counts.failures++;
+      this.#lastResult = error instanceof Error ? error.message : String(error);
+      if (error instanceof ExchangeFailed) {
+        const fields = { source: this.name, reason: this.#lastResult };
+        this.#report.event("exchange.failed", "warning", fields);
+      } else this.#report.refused(error);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,302 @@
+import { Callee } from "../gossip/callee.ts";
+import type { Heard } from "../gossip/view.ts";
+import type { Source } from "../sources/source.ts";
+import { ObservationLog } from "../store/observations.ts";
+import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { formatAddress } from "../world/address.ts";
+import type { Signer } from "../world/signer.ts";
+import { timeNow } from "../world/time.ts";
+import type { World } from "../world/world.ts";
+import { Correspondent } from "./correspondent.ts";
+import type { EventReport, Level } from "./events.ts";
+import { Follower, type Shared } from "./follower.ts";
+import { type IncidentNews, Monitor } from "./monitor.ts";
+import { chooseSome, jittered, Stop } from "./pacing.ts";
+import { JournaledMemory } from "./recollection.ts";
+import type { LogSettings, Settings } from "./settings.ts";
+import type { Status } from "./status.ts";
+
+/** How often repeats are summarised and old segments removed. */
+const UPKEEP_MS = 3_600_000;
+
+/** What a daemon is made of. */
+interface Parts {
+  readonly settings: Settings;
+  readonly signer: Signer;
+  readonly shared: Shared;
+  readonly followers: readonly Follower[];
+  readonly callee: Callee | undefined;
+}
+
+/**
+ * The daemon: looks at every log, exchanges with peers, settles what was heard, and writes
+ * everything down before it acts on it. No log and no peer waits for another.
+ */
+export class Daemon {
+  readonly #parts: Parts;
+  readonly #world: World;
+  readonly #report: EventReport;
+  readonly #correspondents: readonly Correspondent[];
+  readonly #stop = new Stop();
+  /** Ends with `#stop`, and is woken when there is something to tell everyone. */
+  readonly #gossipPause = new Stop();
+  readonly #background = new Set<Promise<void>>();
+  readonly #startedAt: string;
+  #incidents = 0;
+  #unwritten = false;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    const { world, report, monitor: { party } } = parts.shared;
+    this.#world = world;
+    this.#report = report;
+    this.#startedAt = timeNow(world.clock);
+    this.#correspondents = parts.settings.peers
+      .map((settings) => new Correspondent({ settings, party, report }));
+  }
+
+  /**
+   * Opens the journals, and the port to answer on; looks at nothing yet.
+   * @param openSource makes the source of a log of its settings
+   * @throws JournalLocked, JournalDamaged, WorldError; MalformedError for a source that is none
+   */
+  static async start({ world, settings, signer, report, openSource }: {
+    world: World;
+    settings: Settings;
+    signer: Signer;
+    report: EventReport;
+    openSource: (settings: LogSettings) => Source;
+  }): Promise<Daemon> {
+    const sources = settings.logs.map(openSource);
+    const observations = await ObservationLog.open({
+      world,
+      folder: settings.state,
+      onProgress: (progress) => report.event("index.progress", "info", { ...progress }),
+    });
+    let monitor: Monitor | undefined;
+    try {
+      const memory = new JournaledMemory({ observations, clock: world.clock });
+      // The monitor reports to a daemon that is made of it.
+      const relay: { to?: Daemon } = {};
+      monitor = await Monitor.start({
+        world,
+        logs: settings.logs.map(({ log }) => log),
+        identity: { signer, folder: settings.incidents },
+        limits: settings.limits,
+        recollection: memory,
+        report: {
+          heard: (heard, source) => relay.to?.onHeard(heard, source),
+          broken: (reason, source) =>
+            report.event("exchange.failed", "warning", { source, reason }),
+          incident: (news) => relay.to?.onIncident(news),
+        },
+      });
+      const shared = { world, observations, memory, monitor, report };
+      const followers: Follower[] = [];
+      for (const [i, source] of sources.entries()) {
+        followers.push(await Follower.start({ shared, settings: settings.logs[i]!, source }));
+      }
+      const { listen } = settings;
+      const listener = listen && world.network.listen(listen);
+      const callee = listener && new Callee({ party: monitor.party, listener });
+      return relay.to = new Daemon({ settings, signer, shared, followers, callee });
+    } catch (error) {
+      await monitor?.close();
+      await observations.close();
+      throw error;
+    }
+  }
+
+  /** Where it answers exchanges. */
+  get address(): string | undefined {
+    const { callee } = this.#parts;
+    return callee && formatAddress(callee.address);
+  }
+
+  /** Incidents recorded since the start. */
+  get incidents(): number {
+    return this.#incidents;
+  }
+
+  /** Looks at every log and exchanges with every peer once; whether all of it could be done. */
+  async once(): Promise<boolean> {
+    this.#tellStart();
+    const looks = await Promise.all(this.#parts.followers.map((follower) => follower.look()));
+    const rounds = await Promise.all(this.#correspondents.map((peer) => peer.round()));
+    await this.#finishBackground();
+    // What was settled may be evidence that the peers lack.
+    if (this.#incidents > 0) {
+      await Promise.all(this.#correspondents.map((peer) => peer.round()));
+      await this.#finishBackground();
+    }
+    const undone = ["unavailable", "unproven"];
+    return looks.every(({ result }) => !undone.includes(result)) && rounds.every((done) => done);
+  }
+
+  /** Works until `stop`; then finishes writing and lets go of everything. */
+  async run(): Promise<void> {
+    this.#tellStart();
+    await Promise.all([
+      this.#parts.callee?.run(),
+      this.#gossip(),
+      this.#upkeep(),
+      ...this.#parts.followers.map((follower) => follower.run(this.#stop)),
+    ]);
+    await this.close();
+  }
+
+  /** Asks `run` to end. */
+  stop(): void {
+    this.#report.event("daemon.stopping", "info", {});
+    this.#stop.stop();
+    this.#gossipPause.stop();
+    this.#parts.callee?.close();
+  }
+
+  /** Finishes writing and lets go of the journals. */
+  async close(): Promise<void> {
+    const { callee, shared: { monitor, observations } } = this.#parts;
+    callee?.close();
+    await this.#finishBackground();
+    try {
+      await monitor.close();
+    } finally {
+      await observations.close();
+    }
+  }
+
+  /** What it can say of itself now. */
+  status(): Status {
+    const { settings, signer, followers } = this.#parts;
+    return {
+      name: settings.name,
+      vkey: signer.vkey.text,
+      startedAt: this.#startedAt,
+      now: timeNow(this.#world.clock),
+      incidents: this.#incidents,
+      unwritten: this.#unwritten,
+      logs: followers.map((follower) => follower.status()),
+      peers: this.#correspondents.map((peer) => peer.status()),
+    };
+  }
+
+  /** A frame or note was judged, in an exchange that either end began. */
+  onHeard(heard: Heard, source: string): void {
+    this.#report.event(`exchange.${heard.verdict}`, HEARD_LEVELS[heard.verdict], {
+      source,
+      ..."checkpoint" in heard && {
+        origin: heard.checkpoint.log.origin,
+        size: `${heard.checkpoint.treeSize}`,
+      },
+      ..."detail" in heard && { detail: heard.detail },
+    });
+    this.#correspondents.find(({ name }) => name === source)?.hears(heard);
+    if (!("checkpoint" in heard)) return;
+    const { checkpoint, verdict } = heard;
+    if (verdict === "matches") this.#inBackground(() => this.#noteMatch(checkpoint, source));
+    if (verdict !== "pending") return;
+    const follower = this.#parts.followers.find(({ log }) => log.id === checkpoint.log.id);
+    if (follower !== undefined) this.#inBackground(() => follower.settle());
+  }
+
+  /** A conflict was found, or could not be written. */
+  onIncident(news: IncidentNews): void {
+    const { outcome, record } = news;
+    this.#unwritten = outcome === "not written";
+    this.#report.event(`incident.${outcome}`, "error", {
+      kind: record.kind,
+      origin: record.log.origin,
+      evidence_id: record.evidence_id,
+      sizes: [record.checkpoint_a.size, record.checkpoint_b.size],
+      ..."seq" in news && { incident: news.seq },
+      ..."error" in news && { reason: news.error.message },
+      // Where the evidence is nowhere else, it is here.
+      ...(outcome === "not written" || outcome === "refused") && { record },
+    });
+    if (outcome !== "recorded") return;
+    this.#incidents++;
+    this.#gossipPause.wake();
+  }
+
+  #tellStart(): void {
+    const { settings: { name, logs, peers }, shared: { monitor, observations } } = this.#parts;
+    for (const setAside of [monitor.tornFile, observations.tornFile]) {
+      if (setAside !== undefined) {
+        this.#report.event("journal.torn", "warning", { set_aside: setAside });
+      }
+    }
+    if (monitor.unsoundEntries.length > 0) {
+      const fields = { incidents: monitor.unsoundEntries };
+      this.#report.event("journal.unsound", "warning", fields);
+    }
+    this.#report.event("daemon.started", "info", {
+      name,
+      listen: this.address ?? "nowhere",
+      logs: logs.length,
+      peers: peers.length,
+    });
+  }
+
+  async #noteMatch(
+    { log, treeSize, root, note }: VerifiedCheckpoint,
+    source: string,
+  ): Promise<void> {
+    await this.#parts.shared.observations.observe({
+      log: { origin: log.origin, vkey: log.vkey.text },
+      via: "exchange",
+      source,
+      result: "matches",
+      checkpoint: { size: `${treeSize}`, root, note },
+    }, timeNow(this.#world.clock));
+  }
+
+  /** Exchanges with some peers every interval, and with all of them after an incident. */
+  async #gossip(): Promise<void> {
+    const { clock, random } = this.#world;
+    const { intervalMs, fanOut } = this.#parts.settings.gossip;
+    while (!this.#stop.stopped) {
+      const before = this.#incidents;
+      await this.#gossipPause.pause(clock, jittered(intervalMs, random));
+      if (this.#stop.stopped) return;
+      const peers = this.#incidents > before
+        ? this.#correspondents
+        : chooseSome(this.#correspondents, fanOut, random);
+      for (const peer of peers) this.#inBackground(async () => void await peer.round());
+    }
+  }
+
+  async #upkeep(): Promise<void> {
+    const { observations } = this.#parts.shared;
+    for (;;) {
+      await this.#stop.pause(this.#world.clock, UPKEEP_MS);
+      if (this.#stop.stopped) return;
+      try {
+        await observations.flushRepeats(timeNow(this.#world.clock));
+        const removed = await observations.removeOld(timeNow(this.#world.clock));
+        this.#report.event("daemon.upkeep", "debug", { segments_removed: removed });
+      } catch (error) {
+        this.#report.refused(error);
+      }
+    }
+  }
+
+  /** Runs work that nobody waits for, except whoever closes. */
+  #inBackground(work: () => Promise<void>): void {
+    const running: Promise<void> = work()
+      .catch((error) => this.#report.refused(error))
+      .finally(() => this.#background.delete(running));
+    this.#background.add(running);
+  }
+
+  async #finishBackground(): Promise<void> {
+    while (this.#background.size > 0) await Promise.all(this.#background);
+  }
+}
+
+const HEARD_LEVELS: Readonly<Record<Heard["verdict"], Level>> = {
+  matches: "debug",
+  pending: "debug",
+  nothing: "debug",
+  refused: "warning",
+  inconsistent: "error",
+};

@@ -1,0 +1,43 @@
+import type { Heard } from "../gossip/view.ts";
+import type { IncidentNews } from "./monitor.ts";
+import type { LogResult } from "./status.ts";
+
+/** Everything that can happen, each under its stable name. */
+export type EventName =
+  | "daemon.started"
+  | "daemon.stopping"
+  | "daemon.upkeep"
+  | "disk.refused"
+  | "exchange.failed"
+  | "exchange.handed over"
+  | `exchange.${Heard["verdict"]}`
+  | `incident.${IncidentNews["outcome"]}`
+  | "index.progress"
+  | "journal.torn"
+  | "journal.unsound"
+  | `log.${LogResult}`;
+
+/** How loud an event is. */
+export type Level = "debug" | "info" | "warning" | "error";
+
+/** Whom a daemon tells what happened. */
+export interface EventReport {
+  event(name: EventName, level: Level, fields: Readonly<Record<string, unknown>>): void;
+  /** Work failed that is tried again: the disk, or a fault of ours. */
+  refused(error: unknown): void;
+}
+
+/** How loud each result of a look at a log is. */
+export const RESULT_LEVELS: Readonly<Record<LogResult, Level>> = {
+  first: "info",
+  extends: "info",
+  unchanged: "debug",
+  consistent: "debug",
+  pending: "debug",
+  "rolled back": "warning",
+  frozen: "warning",
+  withheld: "warning",
+  unavailable: "warning",
+  unproven: "error",
+  inconsistent: "error",
+};

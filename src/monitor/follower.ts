@@ -1,0 +1,202 @@
+import type { Source } from "../sources/source.ts";
+import { observedCheckpoint } from "../store/observation.ts";
+import type { ObservationLog } from "../store/observations.ts";
+import { Turns } from "../store/turns.ts";
+import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import type { Log } from "../tlog/log.ts";
+import { millisecondsSince, timeNow } from "../world/time.ts";
+import type { World } from "../world/world.ts";
+import { type EventReport, RESULT_LEVELS } from "./events.ts";
+import type { Monitor } from "./monitor.ts";
+import { nextPollMs, type Stop } from "./pacing.ts";
+import type { JournaledMemory } from "./recollection.ts";
+import type { LogSettings } from "./settings.ts";
+import { type LogResult, type LogStatus, LogTally } from "./status.ts";
+import { type Finding, LogWatch, THE_LOG } from "./watch.ts";
+
+/** Open questions of one log settled after one look; the rest waits for the next. */
+const MAX_SETTLED_AT_ONCE = 64;
+
+/** What every follower of a daemon shares. */
+export interface Shared {
+  readonly world: World;
+  readonly observations: ObservationLog;
+  readonly memory: JournaledMemory;
+  readonly monitor: Monitor;
+  readonly report: EventReport;
+}
+
+/**
+ * Follows one log: looks at it, settles what peers were shown by its own view, and writes every
+ * finding down before it acts on it. One look at a time; no log waits for another.
+ */
+export class Follower {
+  readonly #shared: Shared;
+  readonly #settings: LogSettings;
+  readonly #watch: LogWatch;
+  readonly #tally = new LogTally();
+  readonly #turns = new Turns();
+  /** Looks in a row that reached nobody. */
+  #failures = 0;
+  /** When the view last grew, or this monitor began to wait for that. */
+  #grewAt: string;
+  #frozenTold = false;
+  readonly #withheldTold = new Set<string>();
+
+  private constructor(fields: {
+    shared: Shared;
+    settings: LogSettings;
+    watch: LogWatch;
+    grewAt: string;
+  }) {
+    this.#shared = fields.shared;
+    this.#settings = fields.settings;
+    this.#watch = fields.watch;
+    this.#grewAt = fields.grewAt;
+  }
+
+  /** Takes a log up as it stood when this monitor last ended. */
+  static async start({ shared, settings, source }: {
+    shared: Shared;
+    settings: LogSettings;
+    source: Source;
+  }): Promise<Follower> {
+    const { observations, monitor, world: { clock } } = shared;
+    const { log } = settings;
+    const last = observations.view(log);
+    const view = last && openNote(last.note, log);
+    if (view !== undefined) await monitor.addLocal(view, THE_LOG);
+    const watch = new LogWatch({ log, source, detector: monitor.detector, view });
+    return new Follower({ shared, settings, watch, grewAt: last?.seenAt ?? timeNow(clock) });
+  }
+
+  /** The log it follows. */
+  get log(): Log {
+    return this.#settings.log;
+  }
+
+  /** Looks at the log again and again until stopped. */
+  async run(stop: Stop): Promise<void> {
+    const { clock, random } = this.#shared.world;
+    while (!stop.stopped) {
+      const { retryAfterMs } = await this.look();
+      const { pollMs: intervalMs } = this.#settings;
+      const failures = this.#failures;
+      await stop.pause(clock, nextPollMs({ intervalMs, failures, retryAfterMs, random }));
+    }
+  }
+
+  /** One look at the log, written down, and then what it lets us settle. */
+  look(): Promise<{ result: LogResult; retryAfterMs?: number | undefined }> {
+    return this.#turns.next(async () => {
+      try {
+        const finding = await this.#watch.poll();
+        const result = this.#withPatience(finding.result);
+        this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
+        await this.#record(finding, result);
+        await this.#settleReached();
+        return { result, retryAfterMs: finding.retryAfterMs };
+      } catch (error) {
+        this.#shared.report.refused(error);
+        this.#failures++;
+        return { result: "unavailable" };
+      }
+    });
+  }
+
+  /** Settles what a peer has told, as far as the view reaches. */
+  settle(): Promise<void> {
+    return this.#turns.next(() => this.#settleReached());
+  }
+
+  /** What can be said of it now. */
+  status(): LogStatus {
+    const { view } = this.#watch;
+    const { lastResult, lastDetail, lastLookAt, counts } = this.#tally;
+    return {
+      origin: this.log.origin,
+      vkey: this.log.vkey.text,
+      ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),
+      ...(lastResult && { lastResult }),
+      ...(lastDetail && { lastDetail }),
+      ...(lastLookAt && { lastLookAt }),
+      openQuestions: this.#shared.observations.pending(this.log).length,
+      counts,
+    };
+  }
+
+  /** `frozen` where the log stands for longer than it may. */
+  #withPatience(result: LogResult): LogResult {
+    const stands = result === "unchanged" || result === "rolled back";
+    return stands && this.#isOverdue(this.#grewAt) ? "frozen" : result;
+  }
+
+  #isOverdue(since: string): boolean {
+    return millisecondsSince(this.#shared.world.clock, since) > this.#settings.patienceMs;
+  }
+
+  /** Writes a finding down, then acts on it: conflicts are recorded, the view advances. */
+  async #record(finding: Finding, result: LogResult): Promise<void> {
+    const { observations, memory, monitor, world: { clock } } = this.#shared;
+    const { log, checkpoint, source, detail } = finding;
+    const at = timeNow(clock);
+    const isOurs = source === THE_LOG;
+    // What could not be settled stays an open question, so its entry must not answer it.
+    const isAnswer = isOurs || !(["unavailable", "unproven"].includes(finding.result));
+    await observations.observe({
+      log: { origin: log.origin, vkey: log.vkey.text },
+      via: isOurs ? "poll" : "exchange",
+      source,
+      result,
+      ...(checkpoint && isAnswer && { checkpoint: observedCheckpoint(checkpoint) }),
+      ...(detail !== undefined && { detail }),
+    }, at);
+    if (checkpoint !== undefined) memory.recorded({ checkpoint, source });
+    this.#tally.add({ result, detail, at });
+    this.#tell(finding, result);
+    await monitor.keep(finding.conflicts);
+    if (!this.#watch.advance(finding)) return;
+    this.#grewAt = at;
+    this.#frozenTold = false;
+    await monitor.addLocal(checkpoint!, source);
+  }
+
+  #tell({ log, checkpoint, source, detail }: Finding, result: LogResult): void {
+    if (result === "frozen" && this.#frozenTold) return;
+    this.#frozenTold = result === "frozen";
+    this.#shared.report.event(`log.${result}`, RESULT_LEVELS[result], {
+      origin: log.origin,
+      source,
+      ...(checkpoint && { size: `${checkpoint.treeSize}` }),
+      ...(detail !== undefined && { detail }),
+    });
+  }
+
+  /** Settles what was heard and the view now reaches; tells what it has not reached for too long. */
+  async #settleReached(): Promise<void> {
+    const { view, log } = this.#watch;
+    if (view === undefined) return;
+    const open = this.#shared.observations.pending(log);
+    const reached = open.filter(({ treeSize }) => treeSize <= view.treeSize);
+    for (const { note, source } of reached.slice(0, MAX_SETTLED_AT_ONCE)) {
+      const checkpoint = openNote(note, log);
+      if (checkpoint === undefined) continue;
+      const finding = await this.#watch.settle(checkpoint, source);
+      await this.#record(finding, finding.result);
+    }
+    for (const { treeSize, root, source, seenAt } of open) {
+      const key = `${treeSize} ${root}`;
+      if (treeSize <= view.treeSize || !this.#isOverdue(seenAt) || this.#withheldTold.has(key)) {
+        continue;
+      }
+      this.#withheldTold.add(key);
+      const detail = `${source} was shown size ${treeSize}, and we are shown none that reaches it`;
+      await this.#record({ log, result: "pending", source, detail, conflicts: [] }, "withheld");
+    }
+  }
+}
+
+function openNote(note: string, log: Log): VerifiedCheckpoint | undefined {
+  const opened = openCheckpoint({ note, logs: [log] });
+  return "refused" in opened ? undefined : opened[0];
+}

@@ -1,0 +1,67 @@
+import type { Result } from "./watch.ts";
+
+/** What a look can come to; `frozen` and `withheld` take time to show. */
+export type LogResult = Result | "frozen" | "withheld";
+
+/** One log in a daemon's status. */
+export interface LogStatus {
+  readonly origin: string;
+  readonly vkey: string;
+  /** Decimal; nothing before the first checkpoint. */
+  readonly size?: string;
+  /** Base64. */
+  readonly root?: string;
+  /** When the view last grew, RFC 3339. */
+  readonly grewAt?: string;
+  /** What the last look came to. */
+  readonly lastResult?: LogResult;
+  readonly lastDetail?: string;
+  readonly lastLookAt?: string;
+  /** Checkpoints heard that are not settled yet. */
+  readonly openQuestions: number;
+  /** How often each result came up since the start. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** One peer in a daemon's status. */
+export interface PeerStatus {
+  readonly address: string;
+  readonly vkey?: string;
+  readonly lastExchangeAt?: string;
+  /** What it told last, or why the last exchange failed. */
+  readonly lastResult?: string;
+  readonly exchanges: number;
+  readonly failures: number;
+  readonly matches: number;
+  readonly conflicts: number;
+}
+
+/** What a running daemon says of itself, as `GET /status` gives it. */
+export interface Status {
+  readonly name: string;
+  readonly vkey: string;
+  readonly startedAt: string;
+  readonly now: string;
+  /** Incidents recorded since the start. */
+  readonly incidents: number;
+  /** Whether a proven conflict could not be written, because the disk refuses. */
+  readonly unwritten: boolean;
+  readonly logs: readonly LogStatus[];
+  readonly peers: readonly PeerStatus[];
+}
+
+/** Counts of one log while the daemon runs. */
+export class LogTally {
+  readonly counts: Record<string, number> = {};
+  lastResult: LogResult | undefined;
+  lastDetail: string | undefined;
+  lastLookAt: string | undefined;
+
+  /** Notes one result. */
+  add({ result, detail, at }: { result: LogResult; detail: string | undefined; at: string }): void {
+    this.counts[result] = (this.counts[result] ?? 0) + 1;
+    this.lastResult = result;
+    this.lastDetail = detail;
+    this.lastLookAt = at;
+  }
+}
