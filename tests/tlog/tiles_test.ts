@@ -48,13 +48,26 @@ function tileBytes({ level, index, width }: Tile): Uint8Array {
   return concat(hashes);
 }
 
-type TileBytes = (tile: Tile) => Uint8Array;
+type NodeOf = (node: TreeNode, tile: Tile) => Uint8Array;
+
+/** Takes nodes out of tiles, each node once for each width of its tile. */
+function nodesOf(bytesOf: (tile: Tile) => Uint8Array): NodeOf {
+  const known = new Map<string, Uint8Array>();
+  return (node, tile) => {
+    const key = `${node.level} ${node.index} ${tilePath(tile)}`;
+    const hash = known.get(key) ?? hashInTile({ node, hashes: bytesOf(tile) });
+    known.set(key, hash);
+    return hash;
+  };
+}
+
+const nodeOfTree = nodesOf(tileBytes);
 
 /** A consistency proof and the older root, out of tiles. */
-function fromTiles(sizes: { older: bigint; newer: bigint }, bytesOf: TileBytes = tileBytes) {
+function fromTiles(sizes: { older: bigint; newer: bigint }, nodeOf: NodeOf = nodeOfTree) {
   const nodes = consistencyNodes(sizes);
   const hashOf = (node: TreeNode): Uint8Array =>
-    hashInTile({ node, hashes: bytesOf(tileOf({ node, treeSize: sizes.newer })) });
+    nodeOf(node, tileOf({ node, treeSize: sizes.newer }));
   return {
     olderRoot: joinedHash(nodes.olderRoot.map(hashOf)),
     proof: nodes.proof.map((parts) => joinedHash(parts.map(hashOf))),
@@ -130,15 +143,16 @@ Deno.test("tiles: proofs between huge sizes imply the older root and reproduce t
     ...[2n ** 53n, 2n ** 53n + 1n, 2n ** 62n - 1n, 2n ** 62n, 2n ** 62n + 1n, MAX_TREE_SIZE],
   ];
   const sparse = sparseTree(sizes.flatMap((size) => [size - 1n, size]));
-  const bytesOf = ({ level, index, width }: Tile): Uint8Array =>
+  const nodeOf = nodesOf(({ level, index, width }) =>
     concat(
       Array.from({ length: width }, (_, i) =>
         sparse.hash({ level: 8 * level, index: index * BigInt(TILE_WIDTH) + BigInt(i) })),
-    );
+    )
+  );
   for (const newer of sizes) {
     const newerRoot = sparseRoot(sparse, newer);
     for (const older of sizes.filter((size) => size < newer)) {
-      const { olderRoot, proof } = fromTiles({ older, newer }, bytesOf);
+      const { olderRoot, proof } = fromTiles({ older, newer }, nodeOf);
       const implied = impliedOlderRoot({
         older: { treeSize: older, rootHash: olderRoot },
         newer: { treeSize: newer, rootHash: newerRoot },
