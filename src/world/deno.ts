@@ -197,7 +197,7 @@ async function httpGet(
     for await (const part of response.body ?? []) {
       length += part.length;
       if (length > maxBytes) {
-        throw new WorldError("other", `the answer is longer than ${maxBytes} bytes`);
+        throw new WorldError("too large", `the answer is longer than ${maxBytes} bytes`);
       }
       parts.push(part);
     }

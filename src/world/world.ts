@@ -256,6 +256,7 @@ export type WorldErrorKind =
   | "not permitted"
   | "timed out"
   | "closed"
+  | "too large"
   | "other";
 
 /** The outside did not do as asked. The message is the system's own. */

@@ -1,0 +1,238 @@
+/**
+ * Files of a log, by their path: over HTTP, with its manners, or out of a folder.
+ *
+ * @module
+ */
+import { join } from "@std/path/join";
+import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
+import { parseHttpDate } from "../world/http_date.ts";
+import { readFully } from "../world/reading.ts";
+import { type HttpResponse, type World, WorldError } from "../world/world.ts";
+import { SourceUnavailable } from "./source.ts";
+
+/** This program, in the User-Agent of its requests. */
+export const PRODUCT = "Hearsay/0.1";
+/** Longest wait for one whole answer. */
+export const REQUEST_TIMEOUT_MS = 15_000;
+/** Longest wait a log can ask of us: one that asks for a year must not silence its monitor. */
+export const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
+/** Longest contact, and longest ETag or Last-Modified repeated to a server. */
+export const MAX_HEADER_CHARACTERS = 256;
+
+/** What one file may cost. */
+export interface FetchOptions {
+  /** The longest content taken. */
+  readonly maxBytes: number;
+  /** Asks only for what changed since the last time, and remembers the answer for that. */
+  readonly conditional?: boolean;
+}
+
+/** Gets files of one log. */
+export interface Fetcher {
+  /** Where a path leads, for messages; fit for a terminal. */
+  locate(path: string): string;
+  /**
+   * The content of a file, or nothing if it is not there (HTTP 404 and 410).
+   * @throws SourceUnavailable, AnswerTooLarge and UnexpectedStatus among its kinds
+   */
+  get(path: string, options: FetchOptions): Promise<Uint8Array | undefined>;
+}
+
+/** There is an answer, and it is longer than anything wanted. */
+export class AnswerTooLarge extends SourceUnavailable {}
+
+/** There is an HTTP answer, with a status that is neither success nor absence. */
+export class UnexpectedStatus extends SourceUnavailable {
+  constructor(message: string, readonly status: number, retryAfterMs?: number) {
+    super(message, retryAfterMs);
+  }
+}
+
+const STATUS = {
+  ...{ ok: 200, notModified: 304, notFound: 404, gone: 410 },
+  ...{ tooManyRequests: 429, unavailable: 503 },
+};
+
+/** An answer remembered, and what to ask with whether it still holds (RFC 9110 section 13). */
+interface Remembered {
+  readonly body: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A log behind a URL prefix. */
+export class HttpFetcher implements Fetcher {
+  readonly #world: World;
+  readonly #prefix: string;
+  readonly #userAgent: string;
+  readonly #remembered = new Map<string, Remembered>();
+
+  /**
+   * @param prefix http(s) URL; paths are appended after a slash
+   * @param contact who answers for the requests: a URL or mail address, for the User-Agent
+   * @throws MalformedError if either cannot be used
+   */
+  constructor({ world, prefix, contact }: { world: World; prefix: string; contact: string }) {
+    this.#world = world;
+    this.#prefix = checkPrefix(prefix);
+    this.#userAgent = `${PRODUCT} (+${checkContact(contact)})`;
+  }
+
+  locate(path: string): string {
+    return printable(this.#prefix + path);
+  }
+
+  async get(
+    path: string,
+    { maxBytes, conditional = false }: FetchOptions,
+  ): Promise<Uint8Array | undefined> {
+    const url = this.#prefix + path;
+    const remembered = conditional ? this.#remembered.get(url) : undefined;
+    const response = await this.#ask({ url, maxBytes, headers: remembered?.headers ?? {} });
+    if (response.status === STATUS.notModified && remembered !== undefined) return remembered.body;
+    if (response.status === STATUS.notFound || response.status === STATUS.gone) return undefined;
+    if (response.status !== STATUS.ok) throw this.#unexpected(url, response);
+    if (conditional) this.#remember(url, response);
+    return response.body;
+  }
+
+  async #ask(
+    { url, maxBytes, headers }: {
+      url: string;
+      maxBytes: number;
+      headers: Readonly<Record<string, string>>;
+    },
+  ): Promise<HttpResponse> {
+    try {
+      return await this.#world.http.get({
+        url,
+        headers: { "user-agent": this.#userAgent, ...headers },
+        timeoutMs: REQUEST_TIMEOUT_MS,
+        maxBytes,
+      });
+    } catch (error) {
+      throw unavailable(printable(url), error);
+    }
+  }
+
+  #unexpected(url: string, response: HttpResponse): UnexpectedStatus {
+    const { status } = response;
+    const asksToWait = status === STATUS.tooManyRequests || status === STATUS.unavailable;
+    return new UnexpectedStatus(
+      `Cannot get ${printable(url)}: it answers with HTTP status ${status}`,
+      status,
+      asksToWait ? this.#retryAfterMs(response.header("retry-after")) : undefined,
+    );
+  }
+
+  /** Retry-After, in seconds or as a date (RFC 9110 section 10.2.3); nothing if it is neither. */
+  #retryAfterMs(header: string | undefined): number | undefined {
+    if (header === undefined) return undefined;
+    const until = parseHttpDate(header);
+    const ms = /^\d+$/.test(header)
+      ? Number(header) * 1000
+      : until !== undefined
+      ? Math.max(0, until - this.#world.clock.now().getTime())
+      : undefined;
+    return ms && Math.min(ms, MAX_RETRY_AFTER_MS);
+  }
+
+  #remember(url: string, { header, body }: HttpResponse): void {
+    const headers: Record<string, string> = {};
+    const repeat = (name: string, value: string | undefined): void => {
+      if (value !== undefined && value.length <= MAX_HEADER_CHARACTERS) headers[name] = value;
+    };
+    repeat("if-none-match", header("etag"));
+    repeat("if-modified-since", header("last-modified"));
+    if (Object.keys(headers).length > 0) this.#remembered.set(url, { body, headers });
+    else this.#remembered.delete(url);
+  }
+}
+
+/**
+ * Checks a URL prefix and gives it one slash at its end.
+ * @throws MalformedError naming the part that has no place in it
+ */
+function checkPrefix(prefix: string): string {
+  const url = URL.parse(prefix);
+  if (url === null || !/^https?:\/\//.test(prefix)) {
+    throw new MalformedError(`URL is ${quoted(prefix)}, expected http://HOST/… or https://HOST/…`);
+  }
+  // Paths are appended, and the URL is shown in messages.
+  if (url.search !== "" || url.hash !== "" || /[?#]/.test(prefix)) {
+    throw new MalformedError(`URL is ${quoted(prefix)}, expected no ? or # in it`);
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new MalformedError(`URL of ${quoted(url.host)} has a name or password, expected none`);
+  }
+  return url.href.replace(/\/*$/, "/");
+}
+
+/** A contact must fit a comment of the User-Agent (RFC 9110 section 5.6.5) unchanged. */
+function checkContact(contact: string): string {
+  const fits = /^[\x20-\x7e]+$/.test(contact) && !/[()\\]/.test(contact);
+  if (!fits || contact.length > MAX_HEADER_CHARACTERS) {
+    throw new MalformedError(
+      `contact is ${quoted(contact)}, expected up to ${MAX_HEADER_CHARACTERS} ASCII characters ` +
+        "without parentheses and backslashes",
+    );
+  }
+  return contact;
+}
+
+/** A log in a folder of this machine, or of one that is mounted. */
+export class FolderFetcher implements Fetcher {
+  readonly #world: World;
+  readonly #folder: string;
+
+  constructor({ world, folder }: { world: World; folder: string }) {
+    this.#world = world;
+    this.#folder = folder;
+  }
+
+  locate(path: string): string {
+    return printable(join(this.#folder, path));
+  }
+
+  async get(path: string, { maxBytes }: FetchOptions): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#read(path, maxBytes);
+    } catch (error) {
+      if (error instanceof WorldError && error.kind === "not found") return undefined;
+      throw unavailable(this.locate(path), error);
+    }
+  }
+
+  async #read(path: string, maxBytes: number): Promise<Uint8Array> {
+    const file = await this.#world.files.open(join(this.#folder, path), "read");
+    try {
+      // One byte more than is taken tells a file that is too long from one that just fits.
+      const buffer = new Uint8Array(maxBytes + 1);
+      const length = await readFully(file, buffer, 0);
+      if (length > maxBytes) {
+        throw new WorldError("too large", `the file is longer than ${maxBytes} bytes`);
+      }
+      return buffer.slice(0, length);
+    } finally {
+      file.close();
+    }
+  }
+}
+
+/** What the outside failing means for a source; anything but a WorldError is a bug of ours. */
+function unavailable(where: string, error: unknown): unknown {
+  if (!(error instanceof WorldError)) return error;
+  const message = `Cannot get ${where}: ${printable(error.message)}`;
+  return error.kind === "too large" ? new AnswerTooLarge(message) : new SourceUnavailable(message);
+}
+
+/**
+ * A log's latest signed statement, which must be there.
+ * @throws SourceUnavailable
+ */
+export async function fetchLatest(
+  { fetcher, path, maxBytes }: { fetcher: Fetcher; path: string; maxBytes: number },
+): Promise<Uint8Array> {
+  const latest = await fetcher.get(path, { maxBytes, conditional: true });
+  if (latest !== undefined) return latest;
+  throw new SourceUnavailable(`Cannot get ${fetcher.locate(path)}: it is not there`);
+}

@@ -1,0 +1,58 @@
+import type { Log } from "../tlog/log.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import type { World } from "../world/world.ts";
+import { type Fetcher, FolderFetcher, HttpFetcher } from "./fetcher.ts";
+import { SigsumSource } from "./sigsum.ts";
+import type { Source } from "./source.ts";
+import { staticCtSource } from "./static_ct.ts";
+import { sumdbSource } from "./sumdb.ts";
+import { TileSource } from "./tlog_tiles.ts";
+
+type Open = (served: { fetcher: Fetcher; log: Log }) => Source;
+
+/** The kinds that are named before the URL. A URL or a folder alone is tlog-tiles. */
+const KINDS: ReadonlyMap<string, Open> = new Map<string, Open>([
+  ["sumdb", ({ fetcher }) => sumdbSource(fetcher)],
+  ["static-ct", ({ fetcher }) => staticCtSource(fetcher)],
+  ["sigsum", (served) => new SigsumSource(served)],
+]);
+
+/**
+ * Opens the source of a log by its notation: `https://…`, `http://…` or a folder for C2SP
+ * tlog-tiles; `sumdb+https://…`, `static-ct+https://…`, `sigsum+https://…` for the others.
+ * Nothing is asked of the log yet.
+ * @param contact who answers for the requests, a URL or mail address, for the User-Agent
+ * @throws MalformedError for any other notation, or one that cannot be this log's
+ */
+export function openSource(
+  { world, log, source, contact }: { world: World; log: Log; source: string; contact: string },
+): Source {
+  try {
+    const [, kind, url] = /^(?:([a-z-]+)\+)?(https?:.*)$/.exec(source) ?? [];
+    if (url === undefined) return folderSource(world, source);
+    const fetcher = new HttpFetcher({ world, prefix: url, contact });
+    if (kind === undefined) return new TileSource({ fetcher });
+    const open = KINDS.get(kind);
+    if (open === undefined) throw unknownNotation(source);
+    return open({ fetcher, log });
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    // Not quoted here: a URL may hold a password.
+    throw new MalformedError(`Cannot read source: ${error.message}`);
+  }
+}
+
+/** What begins like a URL of some scheme or kind is no folder; a Windows drive has one letter. */
+function folderSource(world: World, folder: string): Source {
+  if (folder === "" || /^[a-z][a-z0-9.-]+[:+]/i.test(folder) || /\p{Cc}/u.test(folder)) {
+    throw unknownNotation(folder);
+  }
+  return new TileSource({ fetcher: new FolderFetcher({ world, folder }) });
+}
+
+function unknownNotation(source: string): MalformedError {
+  const kinds = [...KINDS.keys()].map((kind) => `${kind}+https://…`);
+  return new MalformedError(
+    `it is ${quoted(source)}, expected https://…, http://…, a folder, ${kinds.join(", ")}`,
+  );
+}

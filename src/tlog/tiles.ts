@@ -1,0 +1,165 @@
+/**
+ * Tiles: how a log of C2SP tlog-tiles (and Go's checksum database, x/mod sumdb/tlog) cuts its tree
+ * into files of up to 256 hashes, and where in them the parts of a consistency proof are.
+ *
+ * @module
+ */
+import { HASH_BYTES, nodeHash } from "./hashing.ts";
+
+/** Levels of the tree in one tile; C2SP tlog-tiles fixes it. */
+export const TILE_HEIGHT = 8;
+/** Hashes of a full tile. */
+export const TILE_WIDTH = 1 << TILE_HEIGHT;
+/** Bytes of a full tile. */
+export const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
+
+/** A full subtree: the leaves index·2^level up to (index + 1)·2^level - 1. */
+export interface TreeNode {
+  /** 0 for leaves, at most 62. */
+  readonly level: number;
+  readonly index: bigint;
+}
+
+/** One tile: `width` hashes of nodes of tree level 8·level, from node 256·index on. */
+export interface Tile {
+  readonly level: number;
+  readonly index: bigint;
+  /** 1 to 256; below 256 the tile is partial. */
+  readonly width: number;
+}
+
+/** The path of a tile below a log's prefix: `tile/<L>/<N>[.p/<W>]` (C2SP tlog-tiles). */
+export function tilePath({ level, index, width }: Tile): string {
+  return `tile/${level}/${tileNumber({ index, width })}`;
+}
+
+/** The path of a tile in Go's checksum database, which names the height: `tile/8/<L>/<N>[.p/<W>]`. */
+export function sumdbTilePath({ level, index, width }: Tile): string {
+  return `tile/${TILE_HEIGHT}/${level}/${tileNumber({ index, width })}`;
+}
+
+/** Digits of one element of a tile's number. */
+const GROUP_DIGITS = 3;
+
+/** SPEC: "3-digit zero-padded path elements; all but the last prefixed by x": x001/x234/067. */
+function tileNumber({ index, width }: { index: bigint; width: number }): string {
+  const digits = index.toString();
+  const padded = digits.padStart(Math.ceil(digits.length / GROUP_DIGITS) * GROUP_DIGITS, "0");
+  const number = padded.replace(/\d{3}(?=\d)/g, "x$&/");
+  return width === TILE_WIDTH ? number : `${number}.p/${width}`;
+}
+
+/** The nodes a consistency proof between two sizes is made of. */
+export interface ConsistencyNodes {
+  /** The nodes that `joinedHash` joins to the older root, left to right. */
+  readonly olderRoot: readonly TreeNode[];
+  /** For each hash of the proof, in its order, the nodes it is joined from: one, or several. */
+  readonly proof: readonly (readonly TreeNode[])[];
+}
+
+/**
+ * Which nodes make up PROOF(older, D[newer]) of RFC 6962 section 2.1.2, and the root at `older`.
+ * @throws RangeError unless 0 < older < newer
+ */
+export function consistencyNodes(
+  { older, newer }: { older: bigint; newer: bigint },
+): ConsistencyNodes {
+  if (older <= 0n || older >= newer) throw new RangeError(`no proof from ${older} to ${newer}`);
+  return {
+    olderRoot: fullSubtrees({ start: 0n, end: older }),
+    proof: subproof({ older, leaves: { start: 0n, end: newer }, whole: true }).map(fullSubtrees),
+  };
+}
+
+/** Leaves start to end - 1, as RFC 6962 cuts a tree: start is a multiple of what end - start fits. */
+interface Leaves {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** SUBPROOF(older, D[start:end], whole) of RFC 6962 section 2.1.2, as ranges of leaves. */
+function subproof(
+  { older, leaves, whole }: { older: bigint; leaves: Leaves; whole: boolean },
+): Leaves[] {
+  const { start, end } = leaves;
+  if (older === end) return whole ? [] : [leaves];
+  // The largest power of two smaller than the number of leaves.
+  const middle = start + (1n << BigInt(bitLength(end - start - 1n) - 1));
+  const left = { start, end: middle };
+  const right = { start: middle, end };
+  return older <= middle
+    ? [...subproof({ older, leaves: left, whole }), right]
+    : [...subproof({ older, leaves: right, whole: false }), left];
+}
+
+/** The fewest nodes that cover these leaves, left to right: one for each bit of their number. */
+function fullSubtrees({ start, end }: Leaves): TreeNode[] {
+  const nodes: TreeNode[] = [];
+  for (let at = start; at < end;) {
+    const level = bitLength(end - at) - 1;
+    nodes.push({ level, index: at >> BigInt(level) });
+    at += 1n << BigInt(level);
+  }
+  return nodes;
+}
+
+function bitLength(n: bigint): number {
+  return n.toString(2).length;
+}
+
+/**
+ * The RFC 6962 hash over neighbouring nodes of falling levels, as `consistencyNodes` gives them.
+ * @param hashes of the nodes, left to right, at least one, 32 bytes each
+ */
+export function joinedHash(hashes: readonly Uint8Array[]): Uint8Array {
+  return hashes.reduceRight((right, left) => nodeHash({ left, right }));
+}
+
+/**
+ * The tile that holds a node, as wide as it is in a tree of this size.
+ * @throws RangeError if the node is not full in that tree: no tile holds it
+ */
+export function tileOf({ node, treeSize }: { node: TreeNode; treeSize: bigint }): Tile {
+  const { level, index } = node;
+  if ((index + 1n) << BigInt(level) > treeSize) {
+    throw new RangeError(`node ${index} of level ${level} is not full in a tree of ${treeSize}`);
+  }
+  const tileLevel = Math.floor(level / TILE_HEIGHT);
+  const tileIndex = lowestIndex(node) >> BigInt(TILE_HEIGHT);
+  // SPEC: "partial width at level L for size s = floor(s / 256^L) mod 256" is what the last one has.
+  const hashes = (treeSize >> BigInt(TILE_HEIGHT * tileLevel)) - tileIndex * BigInt(TILE_WIDTH);
+  const width = hashes < TILE_WIDTH ? Number(hashes) : TILE_WIDTH;
+  return { level: tileLevel, index: tileIndex, width };
+}
+
+/**
+ * A node's hash out of its tile: one of the tile's own, or hashed up from several of them.
+ * @param hashes the tile's, one after the other, at least as many as `tileOf` says
+ */
+export function hashInTile(
+  { node, hashes }: { node: TreeNode; hashes: Uint8Array },
+): Uint8Array {
+  const first = Number(lowestIndex(node) % BigInt(TILE_WIDTH));
+  let row = Array.from(
+    { length: 1 << levelInTile(node) },
+    (_, i) => hashes.slice((first + i) * HASH_BYTES, (first + i + 1) * HASH_BYTES),
+  );
+  while (row.length > 1) {
+    const below = row;
+    row = Array.from(
+      { length: below.length / 2 },
+      (_, i) => nodeHash({ left: below[2 * i]!, right: below[2 * i + 1]! }),
+    );
+  }
+  return row[0]!;
+}
+
+/** Levels between a node and the hashes that its tile stores. */
+function levelInTile({ level }: TreeNode): number {
+  return level % TILE_HEIGHT;
+}
+
+/** The index, on the level its tile stores, of the first hash below a node. */
+function lowestIndex(node: TreeNode): bigint {
+  return node.index << BigInt(levelInTile(node));
+}

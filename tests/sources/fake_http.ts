@@ -1,0 +1,37 @@
+/** HTTP and files in memory, for tests of the sources: no sockets, no waiting. */
+import { denoWorld } from "../../src/world/deno.ts";
+import type { HttpRequest, HttpResponse, World } from "../../src/world/world.ts";
+import { WorldError } from "../../src/world/world.ts";
+
+/** What a server answers: a status, headers by their lower-case names, a body. */
+export interface Answer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+}
+
+/** Answers a request, or nothing for a 404; it may throw a WorldError. */
+export type Server = (path: string, request: HttpRequest) => Answer | undefined;
+
+/** The time it is in a fake world. */
+export const NOW = new Date("2026-03-01T12:00:00Z");
+
+/** A world whose HTTP is one server, and which remembers the requests made. */
+export function fakeWorld(server: Server): { world: World; requests: HttpRequest[] } {
+  const requests: HttpRequest[] = [];
+  const real = denoWorld();
+  const get = async (request: HttpRequest): Promise<HttpResponse> => {
+    await Promise.resolve();
+    requests.push(request);
+    const { status = 200, headers = {}, body = "" } =
+      server(new URL(request.url).pathname, request) ?? { status: 404 };
+    const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+    // As the real one does.
+    if (bytes.length > request.maxBytes) {
+      throw new WorldError("too large", `the answer is longer than ${request.maxBytes} bytes`);
+    }
+    return { status, header: (name) => headers[name], body: bytes };
+  };
+  const clock = { ...real.clock, now: () => NOW };
+  return { world: { ...real, clock, http: { get } }, requests };
+}
