@@ -1,0 +1,149 @@
+/** What the tests of observations share: a world with a disk in memory, and a naive model. */
+import { assert } from "@std/assert";
+import { base64, utf8 } from "../../src/tlog/encoding.ts";
+import { sha256 } from "../../src/tlog/hashing.ts";
+import { parseLog } from "../../src/tlog/log.ts";
+import type { Entry } from "../../src/store/journal.ts";
+import { logIdOf, type Observation, type Result } from "../../src/store/observation.ts";
+import type { Counts, SeenRoot } from "../../src/store/observation_index.ts";
+import { checkObservations, ObservationLog } from "../../src/store/observations.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import type { Database, Databases, World } from "../../src/world/world.ts";
+import { newSigner } from "../evidence/histories.ts";
+import type { MemoryDisk } from "./memory_disk.ts";
+
+export const FOLDER = "home/state";
+export const AT = "2026-01-02T03:04:05Z";
+
+const vkeys = await Promise.all(["one", "two"].map((name) => newSigner(`log.invalid/${name}`)));
+
+/** Two logs. */
+export const LOGS = vkeys.map(({ vkey }) => parseLog(vkey.text));
+
+/** Databases in memory that outlive the program, as files do. */
+export class MemoryDatabases implements Databases {
+  readonly #open = new Map<string, Database>();
+
+  open(path: string): Database {
+    const database = this.#open.get(path) ?? denoWorld().databases.open(":memory:");
+    this.#open.set(path, database);
+    return { ...database, close: () => {} };
+  }
+
+  remove(path: string): void {
+    this.#open.get(path)?.close();
+    this.#open.delete(path);
+  }
+
+  /** Loses all of them. */
+  clear(): void {
+    for (const path of this.#open.keys()) this.remove(path);
+  }
+}
+
+export function worldOn(disk: MemoryDisk, databases: Databases = new MemoryDatabases()): World {
+  return { ...denoWorld(), files: disk.files, databases };
+}
+
+/** An observation of `LOGS[log]`; `root` is any word. */
+export function observation(
+  { log = 0, result = "extends", size, root = "honest", source = "https://log.invalid/", ...rest }:
+    & { log?: number; result?: Result; size?: bigint | number; root?: string; source?: string }
+    & Partial<Pick<Observation, "via" | "detail" | "against">>,
+): Observation {
+  const { origin, vkey } = LOGS[log]!;
+  return {
+    log: { origin, vkey: vkey.text },
+    via: "poll",
+    source,
+    result,
+    ...(size !== undefined && { checkpoint: checkpointOf(size, root) }),
+    ...rest,
+  };
+}
+
+export function rootOf(word: string): string {
+  return base64(sha256(utf8(word)));
+}
+
+function checkpointOf(size: bigint | number, word: string): NonNullable<Observation["checkpoint"]> {
+  const root = rootOf(word);
+  return { size: `${size}`, root, note: `origin\n${size}\n${root}\n\n— signed\n` };
+}
+
+/** Everything the index answers about the logs. */
+export interface Answers {
+  readonly roots: SeenRoot[][];
+  readonly view: SeenRoot | undefined;
+  readonly pending: SeenRoot[];
+  readonly counts: Counts;
+}
+
+export function answersOf(log: ObservationLog, sizes: readonly bigint[]): Answers[] {
+  return LOGS.map((of) => ({
+    roots: sizes.map((size) => log.rootsAt(of, size)),
+    view: log.view(of),
+    pending: log.pending(of),
+    counts: log.counts(of),
+  }));
+}
+
+/** One entry that is an observation. */
+export interface Written {
+  readonly entry: Entry;
+  readonly observation: Observation;
+}
+
+/** The entries on disk that are observations and not said to be removed. */
+export async function writtenOn(disk: MemoryDisk): Promise<Written[]> {
+  let written: Written[] = [];
+  for await (const item of checkObservations({ files: disk.files, folder: FOLDER })) {
+    assert(!("torn" in item), "torn");
+    if ("observation" in item) written.push(item);
+    else {
+      const gone = ({ entry }: Written): boolean =>
+        item.removals.some(({ before, last }) => before.seq < entry.seq && entry.seq <= last.seq);
+      written = written.filter((one) => !gone(one));
+    }
+  }
+  return written;
+}
+
+/** The same answers from the entries alone, the slow way. */
+export function modelAnswers(written: readonly Written[], sizes: readonly bigint[]): Answers[] {
+  return LOGS.map((log) => {
+    const own = written.filter(({ observation }) => logIdOf(observation) === log.id);
+    const firsts = new Map<string, SeenRoot>();
+    const proven = new Map<string, number>();
+    const last = new Map<string, Result>();
+    const counts: Partial<Record<Result, number>> = {};
+    for (const { entry, observation: { checkpoint, source, result, repeats } } of own) {
+      counts[result] = (counts[result] ?? 0) + (repeats ?? 1);
+      if (checkpoint === undefined) continue;
+      const { size, root, note } = checkpoint;
+      const key = `${size} ${root}`;
+      if (!firsts.has(key)) {
+        firsts.set(key, {
+          ...{ treeSize: BigInt(size), root, note, source },
+          ...{ seq: entry.seq, seenAt: entry.recorded_at },
+        });
+      }
+      if (repeats !== undefined) continue;
+      last.set(key, result);
+      const proves = result === "first" || result === "extends";
+      if (proves && !proven.has(key)) proven.set(key, entry.seq);
+    }
+    const all = [...firsts].sort(([, a], [, b]) =>
+      a.treeSize === b.treeSize ? a.seq - b.seq : a.treeSize < b.treeSize ? -1 : 1
+    );
+    const byProof = all.filter(([key]) => proven.has(key)).sort(([a, x], [b, y]) =>
+      x.treeSize === y.treeSize ? proven.get(a)! - proven.get(b)! : x.treeSize > y.treeSize ? -1 : 1
+    );
+    return {
+      roots: sizes.map((size) => all.map(([, seen]) => seen).filter((s) => s.treeSize === size)),
+      view: byProof[0]?.[1],
+      pending: all.filter(([key]) => last.get(key) === "pending").map(([, seen]) => seen),
+      counts,
+    };
+  });
+}
