@@ -1,3 +1,4 @@
+import type { RecordedCheckpoint } from "../evidence/record.ts";
 import { base64 } from "../tlog/encoding.ts";
 import { decodeFrame, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
@@ -90,48 +91,53 @@ function namedLogs({ party: { view }, sent, heard }: Frames & { party: ExchangeP
   const isFrameless = (log: Log): boolean => view.latest(log)?.fitsFrame === false;
   return new Set([
     ...sent.filter(({ frame }) => !isZeroFrame(frame)).map(({ log }) => log),
-    ...heard.filter((answer) => "checkpoint" in answer).map(({ checkpoint }) => checkpoint.log),
+    ...checkpointsIn(heard).map(({ checkpoint }) => checkpoint.log),
     ...view.logs.filter(isFrameless),
   ]);
 }
 
 /**
- * The logs of which to ask what the peer knows: all of them in the first round with it, since it may
- * hold old evidence and never call us; later those of which it has seen more, since it may be able
- * to prove what we cannot yet.
+ * The logs of which to ask what the peer knows: all of them until it has answered a parcel, since it
+ * may hold old evidence and never call us; later those of which it has seen more than we have, since
+ * it may be able to prove what we cannot yet.
  */
 function logsToAsk(
   { party: { view, handedOver }, peer, heard }: Frames & { party: ExchangeParty; peer: string },
 ): Set<Log> {
   if (!handedOver.hasAnswered(peer)) return new Set(view.logs);
-  const ahead = heard.filter((answer) =>
-    answer.verdict === "pending" && answer.checkpoint.treeSize > (answer.localSize ?? 0n)
+  return new Set(
+    checkpointsIn(heard)
+      .filter((answer) =>
+        answer.verdict === "pending" && answer.checkpoint.treeSize > (answer.localSize ?? -1n)
+      )
+      .map(({ checkpoint }) => checkpoint.log),
   );
-  return new Set(ahead.flatMap((answer) => "checkpoint" in answer ? [answer.checkpoint.log] : []));
 }
 
 /**
  * The cases the peer concludes from the frames alone, by evidence id: both signed roots have passed.
  */
 function concluded({ party, sent, heard }: Frames & { party: ExchangeParty }): string[] {
+  const answers = checkpointsIn(heard);
   const passed = new Set([
-    ...sent.filter(({ frame }) => !isZeroFrame(frame)).map(({ log, frame }) =>
-      headKey(log, decodeFrame(frame))
-    ),
-    ...heard.filter((answer) => "checkpoint" in answer).map(({ checkpoint }) =>
-      headKey(checkpoint.log, checkpoint)
-    ),
+    ...sent.filter(({ frame }) => !isZeroFrame(frame))
+      .map(({ log, frame }) => headKey(log, decodeFrame(frame))),
+    ...answers.map(({ checkpoint }) => headKey(checkpoint.log, checkpoint)),
   ]);
-  const inconsistent = heard.filter(({ verdict }) => verdict === "inconsistent")
-    .flatMap((answer) => "checkpoint" in answer ? [answer.checkpoint.log] : []);
-  return [...new Set(inconsistent)].flatMap((log) =>
-    party.records(log).filter(({ kind, checkpoint_a, checkpoint_b }) =>
-      kind === "same_size" &&
-      [checkpoint_a, checkpoint_b].every(({ size, root }) =>
-        passed.has(`${size} ${root} ${log.id}`)
+  const inconsistent = answers.filter(({ verdict }) => verdict === "inconsistent");
+  return inconsistent.flatMap(({ checkpoint: { log } }) => {
+    const isPassed = ({ size, root }: RecordedCheckpoint): boolean =>
+      passed.has(`${size} ${root} ${log.id}`);
+    return party.records(log)
+      .filter(({ kind, checkpoint_a, checkpoint_b }) =>
+        kind === "same_size" && isPassed(checkpoint_a) && isPassed(checkpoint_b)
       )
-    ).map(({ evidence_id }) => evidence_id)
-  );
+      .map(({ evidence_id }) => evidence_id);
+  });
+}
+
+function checkpointsIn(heard: readonly Heard[]): HeardCheckpoint[] {
+  return heard.filter((answer) => "checkpoint" in answer);
 }
 
 /** A signed head as one text: size, root and log. */

@@ -6,6 +6,7 @@
 import { createPublicKey, verify } from "node:crypto";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { Callee } from "../../src/gossip/callee.ts";
+import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { View } from "../../src/gossip/view.ts";
 import { formatCheckpointText, openCheckpoint } from "../../src/tlog/checkpoint.ts";
@@ -69,6 +70,8 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
     view,
     limits,
     keep: () => Promise.resolve(),
+    records: () => [],
+    handedOver: new HandedOver(limits),
     report: { heard: () => {}, broken: (reason: string) => console.error(reason) },
   };
   const listener = world.network.listen(LOOPBACK);
