@@ -67,6 +67,8 @@ export interface ExchangeLimits extends ParcelLimits {
   readonly parcelMs: number;
   /** How long a peer with which a parcel failed is sent none; it may not speak the second carrier. */
   readonly parcelRetryMs: number;
+  /** How long until a peer is asked again for evidence it holds, whatever its frames say. */
+  readonly askAgainMs: number;
   /** Peers of which is remembered what evidence they were handed. */
   readonly maxPeersRemembered: number;
   /** Evidence ids remembered for each; one that is forgotten is handed over once more. */
@@ -104,6 +106,7 @@ export const DEFAULT_LIMITS: ExchangeLimits = {
   maxParcelConnectionsPerAddress: 4,
   parcelMs: 20_000,
   parcelRetryMs: 60_000,
+  askAgainMs: 600_000,
   maxPeersRemembered: 1_024,
   maxHandedOverPerPeer: 16_384,
 };

@@ -37,14 +37,16 @@ export async function exchangeRound(
   const peer = formatAddress(address);
   const frames = await exchangeFrames({ party, address });
   const { heard } = frames;
+  const now = clock.monotonic();
   handedOver.add(peer, concluded({ party, ...frames }));
-  const { items, ids } = parcelFor({ party, peer, ...frames });
-  if (items.length === 0 || !handedOver.mayTry(peer, clock.monotonic())) {
+  const asksAll = handedOver.isToBeAsked(peer, now);
+  const { items, ids } = parcelFor({ party, peer, asksAll, ...frames });
+  if (items.length === 0 || !handedOver.mayTry(peer, now)) {
     return { heard, notes: [], handedOver: [] };
   }
   try {
     const answer = await callWithParcel({ party, address, items });
-    handedOver.answered(peer);
+    if (asksAll) handedOver.answered(peer, now);
     handedOver.add(peer, [...ids, ...answer.shown]);
     return { heard, notes: answer.heard, handedOver: ids };
   } catch (error) {
@@ -66,7 +68,11 @@ interface Frames {
  * handed yet, and the notes of checkpoints that fit no frame or that are to ask with.
  */
 function parcelFor(
-  { party, peer, ...frames }: Frames & { party: ExchangeParty; peer: string },
+  { party, peer, asksAll, ...frames }: Frames & {
+    party: ExchangeParty;
+    peer: string;
+    asksAll: boolean;
+  },
 ): { items: readonly ParcelItem[]; ids: readonly string[] } {
   const { view, limits, handedOver } = party;
   const logs = namedLogs({ party, ...frames });
@@ -75,7 +81,7 @@ function parcelFor(
     ...{ party, packer, logs },
     wanted: ({ evidence_id }) => !handedOver.has(peer, evidence_id),
   });
-  const asked = logsToAsk({ peer, party, ...frames });
+  const asked = asksAll ? new Set(view.logs) : logsToAsk(frames);
   const latest = [...logs].map((log) => view.latest(log));
   packNotes(
     packer,
@@ -97,21 +103,18 @@ function namedLogs({ party: { view }, sent, heard }: Frames & { party: ExchangeP
 }
 
 /**
- * The logs of which to ask what the peer knows: all of them until it has answered a parcel, since it
- * may hold old evidence and never call us; later those of which it has seen more than we have, since
- * it may be able to prove what we cannot yet.
+ * The logs of which to ask what the peer knows because of what it answered: it has seen more than we
+ * have, and so may be able to prove what we cannot yet; or it has nothing that fits a frame.
  */
-function logsToAsk(
-  { party: { view, handedOver }, peer, heard }: Frames & { party: ExchangeParty; peer: string },
-): Set<Log> {
-  if (!handedOver.hasAnswered(peer)) return new Set(view.logs);
-  return new Set(
-    checkpointsIn(heard)
-      .filter((answer) =>
-        answer.verdict === "pending" && answer.checkpoint.treeSize > (answer.localSize ?? -1n)
-      )
-      .map(({ checkpoint }) => checkpoint.log),
+function logsToAsk({ sent, heard }: Frames): Set<Log> {
+  const ahead = checkpointsIn(heard).filter((answer) =>
+    answer.verdict === "pending" && answer.checkpoint.treeSize > (answer.localSize ?? -1n)
   );
+  const unanswered = sent.filter((_, i) => heard[i]?.verdict === "nothing");
+  return new Set([
+    ...ahead.map(({ checkpoint }) => checkpoint.log),
+    ...unanswered.map(({ log }) => log),
+  ]);
 }
 
 /**

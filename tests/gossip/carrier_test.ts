@@ -199,6 +199,15 @@ Deno.test("carrier: the same key under another origin is another log", async () 
   assertEquals([kept, scene.report.brokenAll], [[], []]);
 });
 
+Deno.test("carrier: a record of another version is passed over, not charged", async () => {
+  const { scene, record, kept, fork } = await forkScene();
+  await using _ = scene;
+  const later = JSON.stringify({ ...record, version: "hearsay/conflict/v9" });
+  assertEquals(await tell(scene, [item("record", later)]), []);
+  assertEquals([kept, scene.report.brokenAll], [[], []]);
+  assertEquals(await isServed(scene, fork.honest), true);
+});
+
 /** How a record can be tampered with, and what is said of it. */
 const TAMPERED: readonly [
   how: string,
@@ -246,7 +255,7 @@ const TAMPERED: readonly [
     }),
     "detector",
   ],
-  ["another version", (it) => ({ ...it, version: "hearsay/conflict/v9" }), "version"],
+  ["no version", (it) => ({ ...it, version: 1 }), "version"],
 ];
 
 function otherRoot(note: string): string {

@@ -153,6 +153,48 @@ Deno.test("round: a same-size case of an older size is handed over", async () =>
   assertEquals(await quito.recorded(), [id!]);
 });
 
+Deno.test("round: who never calls is asked again, and so its evidence gets out", async () => {
+  const fork = await forkedLog();
+  await using fleet = new Fleet(fork.honest);
+  const [berlin, quito] = [await fleet.enter("berlin"), await fleet.enter("quito")];
+  for (const player of [berlin, quito]) await player.show(fork.honest);
+  await quito.meet(berlin);
+  await berlin.monitor.addLocal(await checkpointOf(fork.forked), "a friend");
+  await prove(berlin, fork);
+  await fleet.clock.advance(DEFAULT_LIMITS.askAgainMs - 1);
+  await quito.meet(berlin);
+  assertEquals(await quito.recorded(), []);
+  await fleet.clock.advance(1);
+  await quito.meet(berlin);
+  assertEquals(await quito.recorded(), [fork.caseId]);
+});
+
+Deno.test("round: a peer that has seen more is asked at once", async () => {
+  const fork = await forkedLog();
+  await using fleet = new Fleet(fork.honest);
+  const [berlin, lima] = [await fleet.enter("berlin"), await fleet.enter("lima")];
+  await lima.show(fork.forked, 3n);
+  await berlin.show(fork.honest, 3n);
+  await lima.meet(berlin);
+  await lima.show(fork.forked);
+  await berlin.show(fork.honest);
+  await berlin.monitor.addLocal(await checkpointOf(fork.forked), "a friend");
+  await prove(berlin, fork);
+  await lima.meet(berlin);
+  assert((await lima.recorded()).includes(fork.caseId));
+});
+
+Deno.test("round: peers that agree open no second connection once they have met", async () => {
+  const log = await logOf("log.example/a", 3);
+  await using fleet = new Fleet(log);
+  const [berlin, lima] = [await fleet.enter("berlin"), await fleet.enter("lima")];
+  for (const player of [berlin, lima]) await player.show(log);
+  await berlin.meet(lima);
+  const before = lima.report.verdicts.length;
+  assertEquals((await berlin.meet(lima)).notes, []);
+  assertEquals(lima.report.verdicts.slice(before), ["matches"]);
+});
+
 // Notes
 
 Deno.test("round: checkpoints with extension lines are compared, both ends record one case", async () => {
@@ -408,14 +450,21 @@ Deno.test("handed over: as many peers and cases are remembered as allowed, the o
   memory.add("a", ["4"]);
   assertEquals(["1", "2", "3", "4"].map((id) => memory.has("a", id)), [false, true, true, true]);
   memory.add("b", ["1"]);
-  memory.answered("a");
+  memory.answered("a", 0);
   memory.add("c", ["1"]);
   assertEquals([memory.has("a", "4"), memory.has("b", "1"), memory.has("c", "1")], [
     true,
     false,
     true,
   ]);
-  assertEquals([memory.hasAnswered("a"), memory.hasAnswered("c")], [true, false]);
+  assertEquals([memory.isToBeAsked("a", 1), memory.isToBeAsked("c", 1)], [false, true]);
+});
+
+Deno.test("handed over: a peer is asked at first, and again after the time set", () => {
+  const memory = new HandedOver({ ...DEFAULT_LIMITS, askAgainMs: 100 });
+  assertEquals(memory.isToBeAsked("a", 0), true);
+  memory.answered("a", 50);
+  assertEquals([memory.isToBeAsked("a", 149), memory.isToBeAsked("a", 150)], [false, true]);
 });
 
 Deno.test("handed over: a peer that failed is left alone for the time to wait", () => {
