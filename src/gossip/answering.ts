@@ -5,7 +5,12 @@
  */
 import type { Conflict } from "../evidence/conflict.ts";
 import { type JsonObject, parseExactJson } from "../evidence/json.ts";
-import { type ConflictRecord, formatRecord, parseRecord } from "../evidence/record.ts";
+import {
+  type ConflictRecord,
+  formatRecord,
+  parseRecord,
+  RECORD_VERSION,
+} from "../evidence/record.ts";
 import { logOf } from "../evidence/replay.ts";
 import { verifyConflict } from "../evidence/verify.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -47,7 +52,8 @@ type Ears = Pick<ExchangeParty, "view" | "records">;
 
 /**
  * Judges the items of a parcel, in order, up to the first that is malformed or does not hold. What is
- * about a log not followed is passed over: nobody can be expected to know what is followed here.
+ * about a log not followed is passed over, and so are records of other versions: nobody can be
+ * expected to know what is followed and understood here.
  * @param source whom it comes from
  */
 export function hearParcel(
@@ -108,7 +114,10 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
   },
 
   record({ body, source, party: { view, records }, hearing }) {
-    const record = parseRecord(textOf(body));
+    const members = parseExactJson(textOf(body));
+    // A later version's record is no fault of whoever sends it; a later version will judge it.
+    if (typeof members.version === "string" && members.version !== RECORD_VERSION) return;
+    const record = parseRecord(members);
     const log = logOf(record, view.logs);
     if (log === undefined) return;
     // A case that is known convicts nobody again, so whether this telling of it holds is no matter.

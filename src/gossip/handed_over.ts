@@ -3,8 +3,8 @@ import type { ExchangeLimits } from "./limits.ts";
 interface Peer {
   /** Evidence ids it was handed, oldest first. */
   readonly ids: Set<string>;
-  /** Whether it has ever answered a parcel. */
-  hasAnswered: boolean;
+  /** On the monotonic clock: when it is asked again what it knows. */
+  askAt: number;
   /** On the monotonic clock: no parcel before this. */
   retryAt: number;
 }
@@ -21,9 +21,9 @@ export class HandedOver {
     this.#limits = limits;
   }
 
-  /** Whether a peer has ever answered a parcel, as far as is remembered. */
-  hasAnswered(peer: string): boolean {
-    return this.#peers.get(peer)?.hasAnswered ?? false;
+  /** Whether to ask a peer what it knows of everything: at first, and again after a time. */
+  isToBeAsked(peer: string, now: number): boolean {
+    return now >= (this.#peers.get(peer)?.askAt ?? -Infinity);
   }
 
   /** Whether a peer knows a case for all we know. */
@@ -38,9 +38,9 @@ export class HandedOver {
     dropOldest(ids, this.#limits.maxHandedOverPerPeer);
   }
 
-  /** Notes that a peer has answered a parcel. */
-  answered(peer: string): void {
-    this.#peer(peer).hasAnswered = true;
+  /** Notes that a peer has answered what it was asked at this time (monotonic clock, ms). */
+  answered(peer: string, now: number): void {
+    this.#peer(peer).askAt = now + this.#limits.askAgainMs;
   }
 
   /** Notes that a parcel to a peer failed at this time (monotonic clock, ms). */
@@ -55,7 +55,7 @@ export class HandedOver {
 
   #peer(name: string): Peer {
     const peer = this.#peers.get(name) ??
-      { ids: new Set(), hasAnswered: false, retryAt: -Infinity };
+      { ids: new Set(), askAt: -Infinity, retryAt: -Infinity };
     // Moved to the end, so that the peer dealt with least recently is forgotten first.
     this.#peers.delete(name);
     this.#peers.set(name, peer);

@@ -27,7 +27,7 @@ export interface ParcelLimits {
   readonly noteCost: number;
   /** The same for a proof: up to 128 hashes. */
   readonly proofCost: number;
-  /** The same for a record: its signatures are checked twice, once by the slow second opinion. */
+  /** The same for a record: about 1.7 ms, most of it the second opinion on both signatures. */
   readonly recordCost: number;
 }
 
@@ -67,6 +67,8 @@ export interface ExchangeLimits extends ParcelLimits {
   readonly parcelMs: number;
   /** How long a peer with which a parcel failed is sent none; it may not speak the second carrier. */
   readonly parcelRetryMs: number;
+  /** How long until a peer is asked again for evidence it holds, whatever its frames say. */
+  readonly askAgainMs: number;
   /** Peers of which is remembered what evidence they were handed. */
   readonly maxPeersRemembered: number;
   /** Evidence ids remembered for each; one that is forgotten is handed over once more. */
@@ -95,15 +97,16 @@ export const DEFAULT_LIMITS: ExchangeLimits = {
   maxRecordItemBytes: 4 * MAX_NOTE_BYTES + JSON_MEMBERS_BYTES,
   maxUnknownItemBytes: MAX_NOTE_BYTES,
   maxRecordsPerParcel: 16,
-  maxParcelCost: 1_024,
+  maxParcelCost: 1_280,
   parcelBytesPerFrame: 4_096,
   noteCost: 2,
   proofCost: 8,
-  recordCost: 48,
+  recordCost: 64,
   maxParcelConnections: 16,
   maxParcelConnectionsPerAddress: 4,
   parcelMs: 20_000,
   parcelRetryMs: 60_000,
+  askAgainMs: 600_000,
   maxPeersRemembered: 1_024,
   maxHandedOverPerPeer: 16_384,
 };

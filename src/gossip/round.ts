@@ -1,3 +1,4 @@
+import type { RecordedCheckpoint } from "../evidence/record.ts";
 import { base64 } from "../tlog/encoding.ts";
 import { decodeFrame, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
@@ -36,14 +37,16 @@ export async function exchangeRound(
   const peer = formatAddress(address);
   const frames = await exchangeFrames({ party, address });
   const { heard } = frames;
+  const now = clock.monotonic();
   handedOver.add(peer, concluded({ party, ...frames }));
-  const { items, ids } = parcelFor({ party, peer, ...frames });
-  if (items.length === 0 || !handedOver.mayTry(peer, clock.monotonic())) {
+  const asksAll = handedOver.isToBeAsked(peer, now);
+  const { items, ids } = parcelFor({ party, peer, asksAll, ...frames });
+  if (items.length === 0 || !handedOver.mayTry(peer, now)) {
     return { heard, notes: [], handedOver: [] };
   }
   try {
     const answer = await callWithParcel({ party, address, items });
-    handedOver.answered(peer);
+    if (asksAll) handedOver.answered(peer, now);
     handedOver.add(peer, [...ids, ...answer.shown]);
     return { heard, notes: answer.heard, handedOver: ids };
   } catch (error) {
@@ -65,7 +68,11 @@ interface Frames {
  * handed yet, and the notes of checkpoints that fit no frame or that are to ask with.
  */
 function parcelFor(
-  { party, peer, ...frames }: Frames & { party: ExchangeParty; peer: string },
+  { party, peer, asksAll, ...frames }: Frames & {
+    party: ExchangeParty;
+    peer: string;
+    asksAll: boolean;
+  },
 ): { items: readonly ParcelItem[]; ids: readonly string[] } {
   const { view, limits, handedOver } = party;
   const logs = namedLogs({ party, ...frames });
@@ -74,7 +81,7 @@ function parcelFor(
     ...{ party, packer, logs },
     wanted: ({ evidence_id }) => !handedOver.has(peer, evidence_id),
   });
-  const asked = logsToAsk({ peer, party, ...frames });
+  const asked = asksAll ? new Set(view.logs) : logsToAsk(frames);
   const latest = [...logs].map((log) => view.latest(log));
   packNotes(
     packer,
@@ -90,48 +97,50 @@ function namedLogs({ party: { view }, sent, heard }: Frames & { party: ExchangeP
   const isFrameless = (log: Log): boolean => view.latest(log)?.fitsFrame === false;
   return new Set([
     ...sent.filter(({ frame }) => !isZeroFrame(frame)).map(({ log }) => log),
-    ...heard.filter((answer) => "checkpoint" in answer).map(({ checkpoint }) => checkpoint.log),
+    ...checkpointsIn(heard).map(({ checkpoint }) => checkpoint.log),
     ...view.logs.filter(isFrameless),
   ]);
 }
 
 /**
- * The logs of which to ask what the peer knows: all of them in the first round with it, since it may
- * hold old evidence and never call us; later those of which it has seen more, since it may be able
- * to prove what we cannot yet.
+ * The logs of which to ask what the peer knows because of what it answered: it has seen more than we
+ * have, and so may be able to prove what we cannot yet; or it has nothing that fits a frame.
  */
-function logsToAsk(
-  { party: { view, handedOver }, peer, heard }: Frames & { party: ExchangeParty; peer: string },
-): Set<Log> {
-  if (!handedOver.hasAnswered(peer)) return new Set(view.logs);
-  const ahead = heard.filter((answer) =>
-    answer.verdict === "pending" && answer.checkpoint.treeSize > (answer.localSize ?? 0n)
+function logsToAsk({ sent, heard }: Frames): Set<Log> {
+  const ahead = checkpointsIn(heard).filter((answer) =>
+    answer.verdict === "pending" && answer.checkpoint.treeSize > (answer.localSize ?? -1n)
   );
-  return new Set(ahead.flatMap((answer) => "checkpoint" in answer ? [answer.checkpoint.log] : []));
+  const unanswered = sent.filter((_, i) => heard[i]?.verdict === "nothing");
+  return new Set([
+    ...ahead.map(({ checkpoint }) => checkpoint.log),
+    ...unanswered.map(({ log }) => log),
+  ]);
 }
 
 /**
  * The cases the peer concludes from the frames alone, by evidence id: both signed roots have passed.
  */
 function concluded({ party, sent, heard }: Frames & { party: ExchangeParty }): string[] {
+  const answers = checkpointsIn(heard);
   const passed = new Set([
-    ...sent.filter(({ frame }) => !isZeroFrame(frame)).map(({ log, frame }) =>
-      headKey(log, decodeFrame(frame))
-    ),
-    ...heard.filter((answer) => "checkpoint" in answer).map(({ checkpoint }) =>
-      headKey(checkpoint.log, checkpoint)
-    ),
+    ...sent.filter(({ frame }) => !isZeroFrame(frame))
+      .map(({ log, frame }) => headKey(log, decodeFrame(frame))),
+    ...answers.map(({ checkpoint }) => headKey(checkpoint.log, checkpoint)),
   ]);
-  const inconsistent = heard.filter(({ verdict }) => verdict === "inconsistent")
-    .flatMap((answer) => "checkpoint" in answer ? [answer.checkpoint.log] : []);
-  return [...new Set(inconsistent)].flatMap((log) =>
-    party.records(log).filter(({ kind, checkpoint_a, checkpoint_b }) =>
-      kind === "same_size" &&
-      [checkpoint_a, checkpoint_b].every(({ size, root }) =>
-        passed.has(`${size} ${root} ${log.id}`)
+  const inconsistent = answers.filter(({ verdict }) => verdict === "inconsistent");
+  return inconsistent.flatMap(({ checkpoint: { log } }) => {
+    const isPassed = ({ size, root }: RecordedCheckpoint): boolean =>
+      passed.has(`${size} ${root} ${log.id}`);
+    return party.records(log)
+      .filter(({ kind, checkpoint_a, checkpoint_b }) =>
+        kind === "same_size" && isPassed(checkpoint_a) && isPassed(checkpoint_b)
       )
-    ).map(({ evidence_id }) => evidence_id)
-  );
+      .map(({ evidence_id }) => evidence_id);
+  });
+}
+
+function checkpointsIn(heard: readonly Heard[]): HeardCheckpoint[] {
+  return heard.filter((answer) => "checkpoint" in answer);
 }
 
 /** A signed head as one text: size, root and log. */

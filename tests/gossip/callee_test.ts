@@ -412,15 +412,15 @@ Deno.test("callee: a refused frame is charged even if the answers before it cann
   assertEquals(await isServed(scene, frame), false, "its address was not charged");
 });
 
-for (const first of [0x80, 0xff]) {
-  Deno.test(`callee: a first byte of ${first} is the second carrier: closed and not charged`, async () => {
+for (const first of [0x80, 0x82, 0xff]) {
+  Deno.test(`callee: a first byte of ${first} is an unknown second carrier: closed and not charged`, async () => {
     const { scene, frame } = await serveOne({ limits: SCARCE });
     await using _ = scene;
     const connection = await scene.connect();
     await connection.write(Uint8Array.of(first));
     assertEquals(await readAll(connection), new Uint8Array(0));
     assertEquals(scene.report.brokenAll, [
-      "it speaks the second carrier, which this version does not",
+      `it speaks version ${first & 0x7f} of the second carrier, this program speaks 1`,
     ]);
     assertEquals([scene.report.verdicts, await isServed(scene, frame)], [[], true]);
   });

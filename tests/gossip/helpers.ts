@@ -1,20 +1,28 @@
 /** What the tests of the gossip room share: logs, frames, and both ends of an exchange on a stage. */
 import { concat } from "@std/bytes/concat";
-import type { Conflict } from "../../src/evidence/conflict.ts";
+import { type Conflict, evidenceId } from "../../src/evidence/conflict.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
-import type { ConflictRecord } from "../../src/evidence/record.ts";
+import { buildRecord, type ConflictRecord } from "../../src/evidence/record.ts";
 import { Callee } from "../../src/gossip/callee.ts";
 import { callPeer } from "../../src/gossip/caller.ts";
 import type { ExchangeParty } from "../../src/gossip/exchange.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
+import { exchangeRound, type Round } from "../../src/gossip/round.ts";
 import { type Heard, View } from "../../src/gossip/view.ts";
 import { type IncidentNews, Monitor, type MonitorReport } from "../../src/monitor/monitor.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { readIncidents, recordOf } from "../../src/store/incidents.ts";
-import { openCheckpoint, type VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import {
+  formatCheckpointText,
+  openCheckpoint,
+  type VerifiedCheckpoint,
+} from "../../src/tlog/checkpoint.ts";
+import { utf8 } from "../../src/tlog/encoding.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
-import type { Log } from "../../src/tlog/log.ts";
+import { type Log, parseLog } from "../../src/tlog/log.ts";
+import { formatNote } from "../../src/tlog/note.ts";
+import type { StatedProof } from "../../src/tlog/stated_proof.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import type { Address, Connection, World } from "../../src/world/world.ts";
@@ -49,6 +57,66 @@ export async function storiesOf(size: number): Promise<[TestLog, TestLog, TestLo
     return log;
   };
   return [tell("as everyone sees it"), tell("as lima sees it"), tell("as quito sees it")];
+}
+
+/** A log that signs whatever it is told to, extension lines included. */
+export async function signingLog(origin = "log.example/extended"): Promise<{
+  log: Log;
+  /** A checkpoint whose root is 32 times this byte. */
+  sign(treeSize: bigint, fill: number, extension?: string): Promise<VerifiedCheckpoint>;
+}> {
+  const { signer } = await generateSigner({ world: denoWorld(), name: origin });
+  const log = parseLog(signer.vkey.text);
+  async function sign(
+    treeSize: bigint,
+    fill: number,
+    extension = "an extension line\n",
+  ): Promise<VerifiedCheckpoint> {
+    const rootHash = new Uint8Array(32).fill(fill);
+    const text = formatCheckpointText({ origin, treeSize, rootHash }) + extension;
+    const note = formatNote({ text, vkey: log.vkey, signature: await signer.sign(utf8(text)) });
+    const opened = openCheckpoint({ note, logs: [log] });
+    if ("refused" in opened) throw new Error(opened.detail);
+    return opened[0]!;
+  }
+  return { log, sign };
+}
+
+/** What a log says that forked: one history of size 9, another of size 5, and the proof between. */
+export async function forkedLog(
+  { size = 9, forkSize = 5 } = {},
+): Promise<{ honest: TestLog; forked: TestLog; proof: StatedProof; caseId: string }> {
+  const forked = await logOf("log.example/forked", 3);
+  const honest = forked.fork();
+  while (honest.treeSize < size) honest.append(`as everyone sees it ${honest.treeSize}`);
+  while (forked.treeSize < forkSize) forked.append(`as lima sees it ${forked.treeSize}`);
+  const [from, to] = [BigInt(forkSize), BigInt(size)];
+  const older = { treeSize: from, rootHash: honest.root(from) };
+  const newer = { treeSize: to, rootHash: honest.root(to) };
+  const signedOlder = { treeSize: from, rootHash: forked.root(from) };
+  return {
+    honest,
+    forked,
+    proof: {
+      log: honest.log,
+      older,
+      newer,
+      proof: honest.consistencyProof({ older: from, newer: to }),
+    },
+    caseId: evidenceId({ log: honest.log, heads: [signedOlder, newer] }),
+  };
+}
+
+/** The unsigned record of a log that forked. */
+export async function recordOfFork(
+  fork: Awaited<ReturnType<typeof forkedLog>>,
+): Promise<ConflictRecord> {
+  const detector = new EquivocationDetector();
+  detector.observe(await checkpointOf(fork.forked), "lima");
+  detector.observe(await checkpointOf(fork.honest), "the log");
+  const outcome = detector.observeProof(fork.proof);
+  if (outcome.verdict !== "inconsistent") throw new Error(outcome.verdict);
+  return buildRecord({ conflict: outcome.conflicts[0]!, detectedAt: "2026-01-01T00:00:00Z" });
 }
 
 /** A log that counts how many signatures it checks. */
@@ -274,6 +342,8 @@ export interface Player {
   show(log: TestLog, treeSize?: bigint): Promise<void>;
   /** One exchange with another, both ends finished. */
   call(other: Player): Promise<Heard[]>;
+  /** One round with another: the exchange, and a parcel if there is something to say. */
+  meet(other: Player): Promise<Round>;
   /** The evidence ids in its journal, in order. */
   recorded(): Promise<string[]>;
   /** Ends it; its journal stays. */
@@ -289,7 +359,7 @@ export class Fleet {
   readonly #present = new Set<Player>();
   #hosts = 0;
 
-  constructor(...logs: readonly TestLog[]) {
+  constructor(...logs: readonly { readonly log: Log }[]) {
     this.#logs = logs.map(({ log }) => log);
   }
 
@@ -299,7 +369,7 @@ export class Fleet {
    */
   async enter(
     name: string,
-    { signer, files = this.files }: { signer?: Signer; files?: FakeFiles } = {},
+    { signer, files = this.files }: { signer?: Signer | "none"; files?: FakeFiles } = {},
   ): Promise<Player> {
     const hostname = `198.51.100.${++this.#hosts}`;
     const network = this.#network.at(hostname);
@@ -307,7 +377,7 @@ export class Fleet {
     const folder = `/${name}`;
     const report = new Reports();
     signer ??= (await generateSigner({ world, name: `monitor.example/${name}` })).signer;
-    const identity = { signer, folder };
+    const identity = signer === "none" ? undefined : { signer, folder };
     const monitor = await Monitor.start({ world, logs: this.#logs, identity, report });
     const listener = world.network.listen({ hostname, port: 9900 });
     const callee = new Callee({ party: monitor.party, listener });
@@ -317,6 +387,7 @@ export class Fleet {
       show: async (log, treeSize) =>
         await monitor.addLocal(await checkpointOf(log, treeSize), "the log"),
       call: (other) => callPeer({ party: monitor.party, address: other.address }),
+      meet: (other) => exchangeRound({ party: monitor.party, address: other.address }),
       recorded: async () => (await recordsIn(files, folder)).map((record) => record.evidence_id),
       leave: async () => {
         this.#present.delete(player);

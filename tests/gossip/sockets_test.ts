@@ -2,9 +2,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { join } from "@std/path/join";
+import type { ConflictRecord } from "../../src/evidence/record.ts";
 import { Callee } from "../../src/gossip/callee.ts";
 import { callPeer, ExchangeFailed } from "../../src/gossip/caller.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
+import { exchangeRound } from "../../src/gossip/round.ts";
 import { ZERO_FRAME } from "../../src/gossip/view.ts";
 import { Monitor } from "../../src/monitor/monitor.ts";
 import { readIncidents, recordOf } from "../../src/store/incidents.ts";
@@ -23,6 +25,7 @@ import {
   logOf,
   readAll,
   Reports,
+  signingLog,
   storiesOf,
   unsigned,
 } from "./helpers.ts";
@@ -90,6 +93,44 @@ for (const hostname of ["127.0.0.1", "::1"]) {
     assertEquals(heard.map(({ verdict }) => verdict), ["matches", "pending", "pending"]);
   });
 }
+
+Deno.test("sockets: what fits no frame is compared in the same round", async () => {
+  const { log, sign } = await signingLog();
+  await using callee = await start({ logs: [log] });
+  await using caller = await start({ logs: [log] });
+  await callee.monitor.addLocal(await sign(7n, 1), "the log");
+  await caller.monitor.addLocal(await sign(7n, 2), "the log");
+  const { party } = caller.monitor;
+  const { notes, fault } = await exchangeRound({ party, address: callee.address });
+  assertEquals([notes.map(({ verdict }) => verdict), fault], [["inconsistent"], undefined]);
+  const [[here], [there]] = [callee, caller].map(({ monitor }) => monitor.records(log)) as [
+    readonly ConflictRecord[],
+    readonly ConflictRecord[],
+  ];
+  assertEquals(here!.evidence_id, there!.evidence_id);
+});
+
+Deno.test("sockets: a peer of an older version closes on a parcel, and the frames stand", async () => {
+  const log = await logOf("log.example/a", 3);
+  const answer = await frameOf(log);
+  await using caller = await start({ logs: [log.log], shown: [log] });
+  const listener = world.network.listen({ hostname: "127.0.0.1", port: 0 });
+  const older = (async () => {
+    const frames = (await listener.accept())!;
+    await readAll(frames);
+    await frames.write(answer);
+    frames.close();
+    const parcel = (await listener.accept())!;
+    await parcel.read(new Uint8Array(1));
+    parcel.close();
+  })();
+  const { party } = caller.monitor;
+  const { heard, fault } = await exchangeRound({ party, address: listener.address });
+  await older;
+  listener.close();
+  assertEquals(heard.map(({ verdict }) => verdict), ["matches"]);
+  assert(fault !== undefined);
+});
 
 Deno.test("sockets: both ends of a split view have it in their journals, on disk", async () => {
   const folder = await Deno.makeTempDir();
