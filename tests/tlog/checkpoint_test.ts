@@ -134,7 +134,11 @@ Deno.test("openCheckpoint: extension lines are kept in the note and fit no frame
   const checkpoint = open(text, log);
   assertEquals(checkpoint.note, text);
   assertEquals(checkpoint.fitsFrame, false);
-  assertThrows(() => checkpoint.frame, MalformedError, "not origin, size and root alone");
+  assertThrows(
+    () => checkpoint.frame,
+    MalformedError,
+    "not an Ed25519 signature over origin, size and root alone",
+  );
 });
 
 Deno.test("openCheckpoint: lines of unknown keys are ignored whatever they hold, and kept", async () => {
