@@ -4,7 +4,8 @@ import { describeLog, type Log, makeLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { loadVerifier, type Note, parseNote, verifyNote } from "../tlog/note.ts";
 import { verifyConsistency } from "../tlog/proof.ts";
-import { formatKeyId, parseVkey, type Vkey } from "../tlog/vkey.ts";
+import { importRfc6962Key, isRsa } from "../tlog/rfc6962.ts";
+import { formatKeyId, parseVkey, SIGNATURE_TYPE, type Vkey } from "../tlog/vkey.ts";
 import { evidenceId } from "./conflict.ts";
 import type { JsonObject } from "./json.ts";
 import {
@@ -37,7 +38,7 @@ export interface Check {
 export interface Judgement {
   /**
    * `holds`: everything in the record is true. `fails`: something is not; see the checks.
-   * `disputed`: two implementations of Ed25519 differ on a signature, so it convinces nobody.
+   * `disputed`: two implementations differ on a signature, so it convinces nobody.
    */
   readonly outcome: "holds" | "fails" | "disputed";
   /** Checks made; those that depend on a failed one are not made. */
@@ -52,8 +53,8 @@ export interface Judgement {
 
 /**
  * Judges a conflict record, trusting nothing in it: ids are recomputed, notes read again, both
- * signatures of the log verified twice (by the platform and by an independent implementation), the
- * proof followed, the detector's signature checked.
+ * signatures of the log verified twice (by the platform and by an independent implementation, where
+ * there is one), the proof followed, the detector's signature checked.
  * @param input the record's JSON text, or the object parsed from it
  * @param log the log the reader has in mind; without it the key is the one the record names
  * @param detector the detector the reader trusts; without it any, or none
@@ -117,7 +118,23 @@ function readLog(record: ConflictRecord, wanted: Log | undefined): Outcome<Log> 
       `the record is about ${describeLog(result)}, not about ${describeLog(wanted)}`,
     );
   }
-  return { result, detail: `${describeLog(result)}, a sound Ed25519 key` };
+  return { result, detail: `${describeLog(result)}, ${describeKey(result.vkey)}` };
+}
+
+/** What kind of key it is, and what its signatures leave open. */
+function describeKey({ type, publicKey }: Vkey): string {
+  switch (type) {
+    case SIGNATURE_TYPE.ecdsa:
+      return "a sound ECDSA P-256 key";
+    case SIGNATURE_TYPE.rfc6962: {
+      const kind = isRsa(importRfc6962Key(publicKey)) ? "RSA" : "ECDSA P-256";
+      return `a sound ${kind} key for RFC 6962 tree heads, which do not name the origin`;
+    }
+    case SIGNATURE_TYPE.mldsa44:
+      return "a sound ML-DSA-44 key";
+    default:
+      return "a sound Ed25519 key";
+  }
 }
 
 function readCheckpoint(recorded: RecordedCheckpoint, log: Log): Outcome<VerifiedCheckpoint> {
@@ -184,10 +201,17 @@ function readNote(note: string): Note | undefined {
 
 /** Asks both implementations about both notes; only where they differ is there a dispute. */
 function askAgain(log: Log, recorded: readonly RecordedCheckpoint[]): Outcome<true> {
+  const second = secondOpinion(log.vkey);
+  if (second === undefined) {
+    return {
+      result: true,
+      detail: "only one implementation of this kind of signature exists here: checked once",
+    };
+  }
   for (const { note, size } of recorded) {
     const parsed = readNote(note);
     if (parsed === undefined) continue; // Refused as a checkpoint already.
-    const [ours, theirs] = [log, secondOpinion(log.vkey)].map((verifier) =>
+    const [ours, theirs] = [log, second].map((verifier) =>
       "verified" in verifyNote({ note: parsed, verifiers: [verifier] })
     );
     if (ours !== theirs) {
@@ -235,6 +259,12 @@ function readDetector(
   }
   if (wanted !== undefined && wanted.text !== vkey.text) {
     throw new MalformedError(`the detector is ${vkey.text}, expected ${wanted.text}`);
+  }
+  if (vkey.type !== SIGNATURE_TYPE.ed25519) {
+    throw new MalformedError(
+      `the detector's key is of signature type 0x0${vkey.type.toString(16)}, expected Ed25519 ` +
+        "(0x01): other types sign checkpoints only, or are for logs",
+    );
   }
   const signature = strictBase64(record.evidence_signature);
   if (!loadVerifier(vkey).verifies({ message: signedBytes(record), signature })) {

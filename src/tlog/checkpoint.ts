@@ -3,60 +3,19 @@
  *
  * @module
  */
-import { base64, parseTreeSize, strictBase64, utf8 } from "./encoding.ts";
+import {
+  type CheckpointText,
+  formatCheckpointText,
+  parseCheckpointText,
+} from "./checkpoint_text.ts";
+import { base64, strictBase64, utf8 } from "./encoding.ts";
 import { decodeFrame, encodeFrame, type FrameFields } from "./frame.ts";
-import { HASH_BYTES } from "./hashing.ts";
 import { describeLog, type Log } from "./log.ts";
 import { MalformedError, quoted } from "./malformed.ts";
 import { formatNote, type Note, parseNote, verifyNote } from "./note.ts";
-import type { Vkey } from "./vkey.ts";
+import { SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
 
-/** What a checkpoint text states; nothing in it is verified. */
-export interface CheckpointText {
-  readonly origin: string;
-  readonly treeSize: bigint;
-  /** 32 bytes. */
-  readonly rootHash: Uint8Array;
-  /** Lines below the third, if any; what they mean is the log's affair. */
-  readonly extensions: readonly string[];
-}
-
-/**
- * Reads a checkpoint text: origin, size and root, a line each, then extension lines.
- * @throws MalformedError naming the line that is wrong
- */
-export function parseCheckpointText(text: string): CheckpointText {
-  if (!text.endsWith("\n")) {
-    throw new MalformedError("Cannot read checkpoint: expected a newline at its end");
-  }
-  const lines = text.slice(0, -1).split("\n");
-  const [origin, size, root, ...extensions] = lines;
-  if (origin === undefined || size === undefined || root === undefined) {
-    throw new MalformedError(
-      `Cannot read checkpoint: it has ${lines.length} lines, expected origin, size and root`,
-    );
-  }
-  // SPEC: "MUST be a non-empty string"; the same is asked of each extension line.
-  if (lines.includes("")) throw new MalformedError("Cannot read checkpoint: it has an empty line");
-  try {
-    const treeSize = parseTreeSize(size);
-    const rootHash = strictBase64(root);
-    if (rootHash.length !== HASH_BYTES) {
-      throw new MalformedError(`root hash has ${rootHash.length} bytes, expected ${HASH_BYTES}`);
-    }
-    return { origin, treeSize, rootHash, extensions };
-  } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
-    throw new MalformedError(`Cannot read checkpoint: ${error.message}`);
-  }
-}
-
-/** The text a log signs for these three, without extension lines: it has only one spelling. */
-export function formatCheckpointText(
-  { origin, treeSize, rootHash }: { origin: string; treeSize: bigint; rootHash: Uint8Array },
-): string {
-  return `${origin}\n${treeSize}\n${base64(rootHash)}\n`;
-}
+export { type CheckpointText, formatCheckpointText, parseCheckpointText };
 
 /** Only this module holds it, so only this module can make a VerifiedCheckpoint. */
 const VERIFIED = Symbol("verified");
@@ -71,7 +30,7 @@ export class VerifiedCheckpoint {
   readonly treeSize: bigint;
   /** The root hash in base64. */
   readonly root: string;
-  /** Whether the signed text is origin, size and root alone, so that a frame can carry it. */
+  /** Whether the signature is Ed25519's, over origin, size and root alone: a frame can carry it. */
   readonly fitsFrame: boolean;
   readonly #signature: string;
   // The signed text, where size and root alone do not give it back.
@@ -83,7 +42,7 @@ export class VerifiedCheckpoint {
     this.treeSize = fields.treeSize;
     this.root = base64(fields.rootHash);
     this.#signature = base64(fields.signature);
-    this.fitsFrame = text === undefined;
+    this.fitsFrame = isFramed(log) && text === undefined;
     this.#text = text;
   }
 
@@ -92,7 +51,10 @@ export class VerifiedCheckpoint {
     return strictBase64(this.root);
   }
 
-  /** The log's signature, 64 bytes. Another valid one on the same statement says nothing new. */
+  /**
+   * The log's signature, as its type has it: 64 bytes of Ed25519, about 70 of ECDSA; 0x05 and 0x06
+   * begin with their timestamp. Another valid one on the same statement says nothing new.
+   */
   get signature(): Uint8Array {
     return strictBase64(this.#signature);
   }
@@ -109,17 +71,22 @@ export class VerifiedCheckpoint {
 
   /**
    * The frame of this checkpoint.
-   * @throws MalformedError if the signed text has extension lines, which no frame carries
+   * @throws MalformedError if it has extension lines or another signature, which no frame carries
    */
   get frame(): Uint8Array<ArrayBuffer> {
     if (!this.fitsFrame) {
       throw new MalformedError(
         `Cannot make a frame of ${describeLog(this.log)} size ${this.treeSize}: ` +
-          "its signed text is not origin, size and root alone",
+          "it is not an Ed25519 signature over origin, size and root alone",
       );
     }
     return encodeFrame(this);
   }
+}
+
+/** Whether this log's checkpoints can travel as frames: 64 bytes of signature, over the text. */
+function isFramed(log: Log): boolean {
+  return log.vkey.type === SIGNATURE_TYPE.ed25519;
 }
 
 /** Why a checkpoint was not accepted. */
@@ -183,8 +150,8 @@ function signerOfAnotherOrigin(note: Note, logs: readonly Log[]): Vkey | undefin
 }
 
 /**
- * Opens a frame: the signed text is rebuilt from each log's origin, and the log is the one under
- * whose key the signature verifies.
+ * Opens a frame: the signed text is rebuilt from each Ed25519 log's origin, and the log is the one
+ * under whose key the signature verifies.
  * @param frame 104 bytes, not the zero frame
  */
 export function openFrame(
@@ -197,7 +164,7 @@ export function openFrame(
     if (!(error instanceof MalformedError)) throw error;
     return { refused: "malformed", detail: error.message };
   }
-  for (const log of logs) {
+  for (const log of logs.filter(isFramed)) {
     const message = utf8(formatCheckpointText({ origin: log.origin, ...fields }));
     if (log.verifies({ message, signature: fields.signature })) {
       return new VerifiedCheckpoint(VERIFIED, log, fields);

@@ -1,6 +1,6 @@
 import { MalformedError, printable, quoted } from "./malformed.ts";
 import { loadVerifier, type Verifier } from "./note.ts";
-import { encodedKey, formatKeyId, parseVkey, type Vkey } from "./vkey.ts";
+import { encodedKey, formatKeyId, parseVkey, SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
 
 /**
  * A transparency log: an origin together with its key. The same origin under another key is another
@@ -16,7 +16,7 @@ export interface Log extends Verifier {
 /**
  * Reads the notation of `--log`: a vkey; or a vkey, a space and the origin where that differs from
  * the key name, as in `sum.golang.org+033de0ae+Ac4z… go.sum database tree`.
- * @throws MalformedError if either part is wrong, or the key is of a type not followed yet
+ * @throws MalformedError if either part is wrong, or the key is not sound or of a type no log has
  */
 export function parseLog(notation: string): Log {
   const space = notation.indexOf(" ");
@@ -50,7 +50,8 @@ export function describeLog(log: Log): string {
 
 /**
  * Reads several logs, dropping exact repeats.
- * @throws MalformedError for a log that is wrong, or one key and origin under two key names
+ * @throws MalformedError for a log that is wrong, one key and origin under two key names, or two
+ *   origins under one key whose signatures do not tell them apart
  */
 export function parseLogs(notations: readonly string[]): Log[] {
   const logs = new Map<string, Log>();
@@ -65,5 +66,21 @@ export function parseLogs(notations: readonly string[]): Log[] {
     }
     logs.set(log.id, same ?? log);
   }
+  refuseSharedTreeHeadKey([...logs.values()]);
   return [...logs.values()];
+}
+
+/** An RFC 6962 signature does not cover the origin, so each would be taken for either log's. */
+function refuseSharedTreeHeadKey(logs: readonly Log[]): void {
+  const keys = new Map<string, Log>();
+  for (const log of logs.filter(({ vkey }) => vkey.type === SIGNATURE_TYPE.rfc6962)) {
+    const other = keys.get(encodedKey(log.vkey));
+    if (other !== undefined) {
+      throw new MalformedError(
+        `Two logs with one RFC 6962 key: ${quoted(other.origin)} and ${quoted(log.origin)}; its ` +
+          "signatures do not say which they are about, keep one",
+      );
+    }
+    keys.set(encodedKey(log.vkey), log);
+  }
 }

@@ -4,8 +4,11 @@
  * @module
  */
 import { base64, strictBase64, textOf, utf8 } from "./encoding.ts";
+import { importEcdsaKey, verifyEcdsa } from "./ecdsa.ts";
 import { importEd25519Key, verifyEd25519 } from "./ed25519.ts";
 import { MalformedError, printable, quoted } from "./malformed.ts";
+import { importMlDsa44Key, verifyMlDsa44Checkpoint } from "./mldsa.ts";
+import { importRfc6962Key, verifyRfc6962 } from "./rfc6962.ts";
 import { SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
 
 /** Longest note read. 100 lines of ML-DSA-44 signatures (3.3 kB each) fit. */
@@ -28,30 +31,47 @@ export interface Note {
 /** A key that can check signatures; `loadVerifier` makes one of a vkey. */
 export interface Verifier {
   readonly vkey: Vkey;
-  /** Whether `signature` (without the key id) is this key's over `message`. */
+  /** Whether `signature` (without the key id) is this key's on a note with the text `message`. */
   verifies(signed: { message: Uint8Array; signature: Uint8Array }): boolean;
 }
 
 /**
- * Loads the key of a vkey, so that it can check signatures. Ed25519 (0x01) is checked so far; the
- * other types have their place here.
- * @throws MalformedError for a type not checked yet
+ * Loads the key of a vkey, so that it can check signatures: Ed25519 (0x01), ECDSA on P-256 (0x02),
+ * RFC 6962 tree heads (0x05) and ML-DSA-44 (0x06). The last two sign the checkpoint that the text
+ * states and not the text itself; see rfc6962.ts and mldsa.ts for what they leave out.
+ * @throws MalformedError for another type, or a key that is not sound
  */
 export function loadVerifier(vkey: Vkey): Verifier {
-  if (vkey.type !== SIGNATURE_TYPE.ed25519) {
-    throw new MalformedError(
-      `${printable(vkey.name)} has a key of signature type 0x0${vkey.type.toString(16)}, ` +
-        "only Ed25519 (0x01) is checked so far",
-    );
+  const { publicKey, name } = vkey;
+  switch (vkey.type) {
+    case SIGNATURE_TYPE.ed25519: {
+      const key = importEd25519Key(publicKey);
+      return { vkey, verifies: (signed) => verifyEd25519({ key, ...signed }) };
+    }
+    case SIGNATURE_TYPE.ecdsa: {
+      const key = importEcdsaKey(publicKey);
+      return { vkey, verifies: (signed) => verifyEcdsa({ key, ...signed }) };
+    }
+    case SIGNATURE_TYPE.rfc6962: {
+      const key = importRfc6962Key(publicKey);
+      return { vkey, verifies: (signed) => verifyRfc6962({ key, ...signed }) };
+    }
+    case SIGNATURE_TYPE.mldsa44: {
+      const key = importMlDsa44Key(publicKey);
+      return { vkey, verifies: (signed) => verifyMlDsa44Checkpoint({ key, name, ...signed }) };
+    }
+    default:
+      throw new MalformedError(
+        `${printable(name)} has a key of signature type 0x0${vkey.type.toString(16)}, expected ` +
+          "Ed25519 (0x01), ECDSA (0x02), RFC 6962 (0x05) or ML-DSA-44 (0x06)",
+      );
   }
-  const key = importEd25519Key(vkey.publicKey);
-  return { vkey, verifies: (signed) => verifyEd25519({ key, ...signed }) };
 }
 
 /** One signature that was checked and holds. */
 export interface NoteSignature {
   readonly vkey: Vkey;
-  /** 64 bytes. */
+  /** Without the key id; 64 bytes for Ed25519. */
   readonly signature: Uint8Array;
 }
 

@@ -8,6 +8,7 @@ import { base64, strictBase64, utf8 } from "./encoding.ts";
 import { sha256 } from "./hashing.ts";
 import { importEd25519Key } from "./ed25519.ts";
 import { MalformedError, quoted } from "./malformed.ts";
+import { importMlDsa44Key } from "./mldsa.ts";
 
 /** Signature types of C2SP signed-note. */
 export const SIGNATURE_TYPE = {
@@ -28,18 +29,20 @@ export interface Vkey {
   readonly keyId: number;
   /** One of SIGNATURE_TYPE. */
   readonly type: number;
-  /** 32 bytes for Ed25519 and cosignatures, 1,312 for ML-DSA-44, an SPKI in DER for ECDSA. */
+  /**
+   * 32 bytes for Ed25519 and cosignatures, 1,312 for ML-DSA-44, an SPKI in DER for ECDSA and
+   * RFC 6962; of an SPKI only that it is there was checked, the rest is for `loadVerifier`.
+   */
   readonly publicKey: Uint8Array;
 }
 
-/** Bytes of an ML-DSA-44 public key (FIPS 204 table 2). */
-const MLDSA44_KEY_BYTES = 1312;
+/** How a type states its key: what is checked when it is read, and what its id is a hash of. */
+interface KeyRule {
+  check(publicKey: Uint8Array): void;
+  idInput(name: string, publicKey: Uint8Array): Uint8Array;
+}
 
-/** How each type states its key: what is checked when loaded, and what its id is a hash of. */
-const KEY_RULES: ReadonlyMap<
-  number,
-  { check(publicKey: Uint8Array): void; idInput(name: string, publicKey: Uint8Array): Uint8Array }
-> = new Map([
+const KEY_RULES: ReadonlyMap<number, KeyRule> = new Map<number, KeyRule>([
   [SIGNATURE_TYPE.ed25519, { check: importEd25519Key, idInput: named(SIGNATURE_TYPE.ed25519) }],
   // ECDSA ids leave the name out: SHA-256 of the SPKI alone.
   [SIGNATURE_TYPE.ecdsa, { check: someBytes, idInput: (_name, spki) => spki }],
@@ -52,7 +55,7 @@ const KEY_RULES: ReadonlyMap<
     check: someBytes,
     idInput: (name, spki) => named(SIGNATURE_TYPE.rfc6962)(name, sha256(spki)),
   }],
-  [SIGNATURE_TYPE.mldsa44, { check: mldsaLength, idInput: named(SIGNATURE_TYPE.mldsa44) }],
+  [SIGNATURE_TYPE.mldsa44, { check: importMlDsa44Key, idInput: named(SIGNATURE_TYPE.mldsa44) }],
 ]);
 
 /** `name LF type key`, which most types hash into their id (C2SP signed-note). */
@@ -62,14 +65,6 @@ function named(type: number): (name: string, key: Uint8Array) => Uint8Array {
 
 function someBytes(publicKey: Uint8Array): void {
   if (publicKey.length === 0) throw new MalformedError("the public key is empty");
-}
-
-function mldsaLength(publicKey: Uint8Array): void {
-  if (publicKey.length !== MLDSA44_KEY_BYTES) {
-    throw new MalformedError(
-      `ML-DSA-44 key has ${publicKey.length} bytes, expected ${MLDSA44_KEY_BYTES}`,
-    );
-  }
 }
 
 /**

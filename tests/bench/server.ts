@@ -6,7 +6,6 @@
 import { createPublicKey, verify } from "node:crypto";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { Callee } from "../../src/gossip/callee.ts";
-import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { View } from "../../src/gossip/view.ts";

@@ -28,7 +28,7 @@ function accepts({ publicKey, message, signature }: Signed): boolean {
 /** noble's verdict, on keys that ours refuses as well: a Vkey made here was not checked. */
 function nobleAccepts({ publicKey, message, signature }: Signed): boolean {
   const unchecked = { text: "", name: "", keyId: 0, type: SIGNATURE_TYPE.ed25519, publicKey };
-  return secondOpinion(unchecked).verifies({ message, signature });
+  return secondOpinion(unchecked)!.verifies({ message, signature });
 }
 
 interface WycheproofFile {

@@ -64,6 +64,8 @@ Deno.test("layers: every import the map allows is allowed", () => {
     ["src/tlog/a.ts", "@std/encoding/hex"],
     ["src/evidence/a.ts", "../tlog/b.ts"],
     ["src/evidence/a.ts", "@noble/ed25519"],
+    ["src/evidence/a.ts", "@noble/curves/nist.js"],
+    ["src/tlog/a.ts", "@noble/post-quantum/ml-dsa.js"],
     ["src/world/a.ts", "../tlog/b.ts"],
     ["src/gossip/a.ts", "../evidence/b.ts"],
     ["src/gossip/a.ts", "../world/b.ts"],

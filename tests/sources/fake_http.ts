@@ -33,5 +33,5 @@ export function fakeWorld(server: Server): { world: World; requests: HttpRequest
     return { status, header: (name) => headers[name], body: bytes };
   };
   const clock = { ...real.clock, now: () => NOW };
-  return { world: { ...real, clock, http: { get } }, requests };
+  return { world: { ...real, clock, http: { ...real.http, get } }, requests };
 }

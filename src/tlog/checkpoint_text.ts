@@ -1,0 +1,55 @@
+/**
+ * What the log signs: the text of C2SP tlog-checkpoint v1.0.0. Here it is only text and fields.
+ *
+ * @module
+ */
+import { base64, parseTreeSize, strictBase64 } from "./encoding.ts";
+import { HASH_BYTES } from "./hashing.ts";
+import { MalformedError } from "./malformed.ts";
+
+/** What a checkpoint text states; nothing in it is verified. */
+export interface CheckpointText {
+  readonly origin: string;
+  readonly treeSize: bigint;
+  /** 32 bytes. */
+  readonly rootHash: Uint8Array;
+  /** Lines below the third, if any; what they mean is the log's affair. */
+  readonly extensions: readonly string[];
+}
+
+/**
+ * Reads a checkpoint text: origin, size and root, a line each, then extension lines.
+ * @throws MalformedError naming the line that is wrong
+ */
+export function parseCheckpointText(text: string): CheckpointText {
+  if (!text.endsWith("\n")) {
+    throw new MalformedError("Cannot read checkpoint: expected a newline at its end");
+  }
+  const lines = text.slice(0, -1).split("\n");
+  const [origin, size, root, ...extensions] = lines;
+  if (origin === undefined || size === undefined || root === undefined) {
+    throw new MalformedError(
+      `Cannot read checkpoint: it has ${lines.length} lines, expected origin, size and root`,
+    );
+  }
+  // SPEC: "MUST be a non-empty string"; the same is asked of each extension line.
+  if (lines.includes("")) throw new MalformedError("Cannot read checkpoint: it has an empty line");
+  try {
+    const treeSize = parseTreeSize(size);
+    const rootHash = strictBase64(root);
+    if (rootHash.length !== HASH_BYTES) {
+      throw new MalformedError(`root hash has ${rootHash.length} bytes, expected ${HASH_BYTES}`);
+    }
+    return { origin, treeSize, rootHash, extensions };
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new MalformedError(`Cannot read checkpoint: ${error.message}`);
+  }
+}
+
+/** The text a log signs for these three, without extension lines: it has only one spelling. */
+export function formatCheckpointText(
+  { origin, treeSize, rootHash }: { origin: string; treeSize: bigint; rootHash: Uint8Array },
+): string {
+  return `${origin}\n${treeSize}\n${base64(rootHash)}\n`;
+}
