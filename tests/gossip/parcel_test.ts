@@ -196,7 +196,12 @@ Deno.test("packer: what it packs is within every limit, at the limit and not bey
   assertEquals([byBytes.add(item("note", 20)), byBytes.add(item("note", 1))], [true, false]);
   assertEquals([byBytes.add(item("note", 0)), byBytes.add(item("note", 0))], [true, false]);
   assertEquals(encodeParcel(byBytes.items).length, 31);
-  const byCost = new ParcelPacker({ ...LIMITS, maxParcelCost: 100, parcelBytesPerFrame: 1_000 });
+  const byCost = new ParcelPacker({
+    ...LIMITS,
+    recordCost: 48,
+    maxParcelCost: 100,
+    parcelBytesPerFrame: 1_000,
+  });
   const cheap = item("record", 0);
   assertEquals([byCost.add(cheap), byCost.add(cheap), byCost.add(cheap)], [true, true, false]);
 });
