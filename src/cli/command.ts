@@ -1,6 +1,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
-import type { World } from "../world/world.ts";
+import type { Status } from "../monitor/status.ts";
+import type { Address, HttpServer, World } from "../world/world.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** How the process ends (DESIGN). */
@@ -18,6 +19,14 @@ export const EXIT = {
 /** One of EXIT's values. */
 export type ExitCode = typeof EXIT[keyof typeof EXIT];
 
+/** What a command works with. */
+export interface Tools {
+  readonly world: World;
+  readonly terminal: Terminal;
+  /** Serves a daemon's status over HTTP. */
+  serveStatus(page: { address: Address; status: () => Status }): HttpServer;
+}
+
 /** One command of the program. */
 export interface Command {
   readonly name: string;
@@ -29,7 +38,7 @@ export interface Command {
    * Does the work.
    * @throws UsageError, MalformedError for wrong usage; anything else could not be done
    */
-  run(args: readonly string[], tools: { world: World; terminal: Terminal }): Promise<ExitCode>;
+  run(args: readonly string[], tools: Tools): Promise<ExitCode>;
 }
 
 /** The command line is wrong; the message says what came and what was wanted. */

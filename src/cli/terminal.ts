@@ -17,7 +17,9 @@ export interface Terminal {
   paint(style: Style, text: string): string;
   /** Calls `stop` once when the process is asked to end (SIGINT, SIGTERM). */
   onStop(stop: () => void): void;
-  /** Lets go of what `onStop` holds. */
+  /** Calls `reload` whenever the process is asked to read its configuration again (SIGHUP). */
+  onReload(reload: () => void): void;
+  /** Lets go of what `onStop` and `onReload` hold. */
   release(): void;
 }
 
@@ -45,8 +47,11 @@ export function processTerminal(): Terminal {
     if (shown) write(Deno.stderr, "\r\x1b[K");
     shown = false;
   };
-  const handlers: (() => void)[] = [];
-  const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];
+  const handlers: [Deno.Signal, () => void][] = [];
+  const listen = (signal: Deno.Signal, handler: () => void): void => {
+    handlers.push([signal, handler]);
+    Deno.addSignalListener(signal, handler);
+  };
   return {
     out(line) {
       clear();
@@ -64,12 +69,13 @@ export function processTerminal(): Terminal {
     },
     paint: (style, text) => colored ? STYLES[style](text) : text,
     onStop(stop) {
-      handlers.push(stop);
-      for (const signal of signals) Deno.addSignalListener(signal, stop);
+      listen("SIGINT", stop);
+      listen("SIGTERM", stop);
     },
+    onReload: (reload) => listen("SIGHUP", reload),
     release() {
-      for (const stop of handlers.splice(0)) {
-        for (const signal of signals) Deno.removeSignalListener(signal, stop);
+      for (const [signal, handler] of handlers.splice(0)) {
+        Deno.removeSignalListener(signal, handler);
       }
     },
   };

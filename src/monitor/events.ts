@@ -4,6 +4,7 @@ import type { LogResult } from "./status.ts";
 
 /** Everything that can happen, each under its stable name. */
 export type EventName =
+  | "config.refused"
   | "daemon.started"
   | "daemon.stopping"
   | "daemon.upkeep"
@@ -15,7 +16,8 @@ export type EventName =
   | "index.progress"
   | "journal.torn"
   | "journal.unsound"
-  | `log.${LogResult}`;
+  | `log.${LogResult}`
+  | "status.serving";
 
 /** How loud an event is. */
 export type Level = "debug" | "info" | "warning" | "error";

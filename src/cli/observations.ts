@@ -1,0 +1,72 @@
+import { checkObservations } from "../store/observations.ts";
+import { printable, printableJson, quoted } from "../tlog/malformed.ts";
+import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
+
+const DEFAULT_STATE = "state";
+
+/** `hearsay observations`: reads the observation journal. */
+export const observations: Command = {
+  name: "observations",
+  summary: "list or check what the daemon has seen",
+  help: `hearsay observations list | check   [--state DIR] [--json]
+
+  list   one line for every observation, oldest first
+  check  walks the hash chain of all segments; 0 if everything is as it was written
+
+Ends with 3 if the journal is damaged, and names the file and the line.
+
+  --state DIR  the folder of the journal (default ${DEFAULT_STATE})
+  --json       entries as JSON
+
+Example:
+  hearsay observations check --state /var/lib/hearsay/state
+`,
+  async run(args, { world, terminal }) {
+    const options = readOptions(args, {
+      values: ["state"],
+      flags: ["json"],
+      operands: ["list|check"],
+    });
+    const [what] = options.operands as [string];
+    if (what !== "list" && what !== "check") {
+      throw new UsageError(`expected list or check; came: ${quoted(what)}`);
+    }
+    const folder = options.value("state") ?? DEFAULT_STATE;
+    const json = options.flag("json");
+    let count = 0;
+    let last = "";
+    for await (const item of checkObservations({ files: world.files, folder })) {
+      if ("torn" in item) {
+        terminal.err(
+          `${item.path} line ${item.lineNumber} has no end: it is being written now, or was torn`,
+        );
+        continue;
+      }
+      count++;
+      last = item.entry.hash;
+      if (what === "check") continue;
+      if (json) terminal.out(printableJson(JSON.stringify(item.entry)));
+      else terminal.out(`${item.entry.seq}  ${item.entry.recorded_at}  ${describe(item)}`);
+    }
+    if (what === "check") {
+      if (json) terminal.out(JSON.stringify({ entries: count, hash: last || null }));
+      else {
+        const chain = last === "" ? "" : `; the last hash is ${last}`;
+        terminal.out(`${count} observations, the chain is whole${chain}`);
+      }
+    } else if (count === 0 && !json) terminal.out(`no observations in ${printable(folder)}`);
+    return EXIT.ok;
+  },
+};
+
+type Item = Awaited<ReturnType<ReturnType<typeof checkObservations>["next"]>>["value"];
+
+function describe(item: NonNullable<Item>): string {
+  if ("removals" in item) return `${item.removals.length} old segments removed`;
+  if (!("observation" in item)) return "";
+  const { log, via, source, result, checkpoint, detail, repeats } = item.observation;
+  const size = checkpoint === undefined ? "" : ` size=${checkpoint.size}`;
+  const times = repeats === undefined ? "" : ` (${repeats} times more)`;
+  const why = detail === undefined ? "" : ` — ${detail}`;
+  return printable(`${log.origin}: ${result}${size}${times} by ${via} from ${source}${why}`);
+}

@@ -1,0 +1,105 @@
+import type { LogStatus, PeerStatus, Status } from "../monitor/status.ts";
+import { MalformedError, printable } from "../tlog/malformed.ts";
+import { textOf } from "../tlog/encoding.ts";
+import { formatAddress, parseAddress } from "../world/address.ts";
+import { type Address, type World, WorldError } from "../world/world.ts";
+import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
+import { DEFAULT_CONFIG, readSettings } from "./run.ts";
+
+const TIMEOUT_MS = 5_000;
+const MAX_STATUS_BYTES = 16 * 1024 * 1024;
+
+/** `hearsay status`: asks a running daemon. */
+export const status: Command = {
+  name: "status",
+  summary: "ask a running daemon how things stand",
+  help: `hearsay status [HOST:PORT] [--config FILE] [--json]
+
+Asks a daemon that runs, at HOST:PORT or at the "http" address of its configuration, and prints a
+line for every log and every peer. Ends with 1 if it has recorded incidents since its start, 3 if it
+cannot be reached.
+
+  --config FILE  where its address stands (default ${DEFAULT_CONFIG})
+  --json         what it says, as JSON
+
+Example:
+  hearsay status 127.0.0.1:9980
+`,
+  async run(args, { world, terminal }) {
+    const options = readOptions(args, {
+      values: ["config"],
+      flags: ["json"],
+      operands: ["HOST:PORT"],
+      leastOperands: 0,
+    });
+    const [given] = options.operands;
+    const config = options.value("config") ?? DEFAULT_CONFIG;
+    const address = given === undefined ? await addressOf(world, config) : parseAddress(given);
+    const body = await ask(world, address);
+    if (options.flag("json")) terminal.out(body.trimEnd());
+    const told = JSON.parse(body) as Status;
+    if (!options.flag("json")) for (const line of describeStatus(told)) terminal.out(line);
+    return told.incidents > 0 ? EXIT.proven : EXIT.ok;
+  },
+};
+
+async function addressOf(world: World, config: string): Promise<Address> {
+  const { http } = await readSettings(world, config);
+  if (http === undefined) throw new UsageError(`${config} has no "http" address; name HOST:PORT`);
+  return http;
+}
+
+async function ask(world: World, address: Address): Promise<string> {
+  const url = `http://${formatAddress(address)}/status`;
+  const request = { url, headers: {}, timeoutMs: TIMEOUT_MS, maxBytes: MAX_STATUS_BYTES };
+  try {
+    const { status, body } = await world.http.get(request);
+    if (status !== 200) throw new WorldError("other", `status ${status}`);
+    return textOf(body);
+  } catch (error) {
+    if (!(error instanceof WorldError) && !(error instanceof MalformedError)) throw error;
+    const message = `no daemon answers at ${url}: ${error.message}`;
+    throw new WorldError("other", message);
+  }
+}
+
+/** A status for a person: the monitor, then a line a log, then a line a peer. */
+export function describeStatus(status: Status): string[] {
+  const { name, now, startedAt, incidents, unwritten, logs, peers } = status;
+  const alarm = incidents > 0 ? `, ${incidents} INCIDENTS` : "";
+  const disk = unwritten ? ", THE DISK REFUSES A PROVEN CONFLICT" : "";
+  return [
+    printable(`${name}, running for ${span(startedAt, now)}${alarm}${disk}`),
+    ...logs.map((log) => printable(describeLogStatus(log, now))),
+    ...peers.map((peer) => printable(describePeerStatus(peer, now))),
+  ];
+}
+
+function describeLogStatus(log: LogStatus, now: string): string {
+  const view = log.size === undefined ? "no checkpoint yet" : `size ${log.size}`;
+  const age = log.grewAt === undefined ? "" : `, grew ${span(log.grewAt, now)} ago`;
+  const last = log.lastResult === undefined
+    ? "not looked at yet"
+    : `${log.lastResult} ${span(log.lastLookAt!, now)} ago`;
+  const open = log.openQuestions > 0 ? `, ${log.openQuestions} open questions` : "";
+  const detail = log.lastDetail === undefined ? "" : ` (${log.lastDetail})`;
+  return `log   ${log.origin}: ${view}${age}; ${last}${open}${detail}`;
+}
+
+function describePeerStatus(peer: PeerStatus, now: string): string {
+  const last = peer.lastExchangeAt === undefined
+    ? "no exchange yet"
+    : `${peer.lastResult ?? "nothing said"} ${span(peer.lastExchangeAt, now)} ago`;
+  return `peer  ${peer.address}: ${last}; ${peer.exchanges} exchanges, ${peer.failures} failed, ` +
+    `${peer.matches} matches, ${peer.conflicts} conflicts`;
+}
+
+/** The time between two times, in the largest unit that fits. */
+function span(from: string, to: string): string {
+  const seconds = Math.max(0, Math.round((Date.parse(to) - Date.parse(from)) / 1000));
+  const units: [string, number][] = [["d", 86_400], ["h", 3_600], ["m", 60]];
+  for (const [unit, length] of units) {
+    if (seconds >= 2 * length) return `${Math.floor(seconds / length)}${unit}`;
+  }
+  return `${seconds}s`;
+}
