@@ -80,9 +80,7 @@ export async function makeFolder(files: Files, folder: string): Promise<void> {
  * @throws MalformedError if there is one
  */
 export async function createKey(
-  files: Files,
-  folder: string,
-  content: Uint8Array,
+  { files, folder, content }: { files: Files; folder: string; content: Uint8Array },
 ): Promise<OpenFile> {
   let key: OpenFile;
   try {

@@ -70,7 +70,7 @@ export class DiskLog {
     const { files } = world;
     const { signer, privateKey } = await generateSigner({ world, name: origin });
     await makeFolder(files, folder);
-    const key = await createKey(files, folder, utf8(privateKey + "\n"));
+    const key = await createKey({ files, folder, content: utf8(privateKey + "\n") });
     try {
       await files.syncFolder(folder);
       const log = new DiskLog({ files, folder, signer, key, edge: new DiskEdge() });
@@ -134,7 +134,7 @@ export class DiskLog {
     const files = this.#files;
     await makeFolder(files, folder);
     // The key comes first: it claims the folder. Without a checkpoint it is not yet a log.
-    (await createKey(files, folder, await readKey(this.#key))).close();
+    (await createKey({ files, folder, content: await readKey(this.#key) })).close();
     await writeTiles({ files, folder, tiles: this.#tiles() });
     const path = join(folder, CHECKPOINT_FILE);
     const content = await readFile({ files, folder: this.#folder, path: CHECKPOINT_FILE });

@@ -203,7 +203,7 @@ export interface HttpQuery {
   readonly path: string;
   /** What follows the question mark, percent-encoded as it came; empty if there is none. */
   readonly search: string;
-  /** The value of a header, by its lower-case name. */
+  /** The value of a header, by its lower-case name; until the answer is given. */
   header(name: string): string | undefined;
 }
 
