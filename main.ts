@@ -1,7 +1,8 @@
 /** Hearsay: argv in, exit code out; the only place that ends the process. */
-import { EXIT } from "./src/cli/command.ts";
+import { EXIT, type Tools } from "./src/cli/command.ts";
 import { runProgram } from "./src/cli/program.ts";
 import { processTerminal, type Terminal } from "./src/cli/terminal.ts";
+import { answerStatus } from "./src/web/status_server.ts";
 import { denoWorld } from "./src/world/deno.ts";
 
 /** Ends after a fault of our own. Deno would end with 1, which here says that a log has misbehaved. */
@@ -16,7 +17,10 @@ if (import.meta.main) {
   globalThis.addEventListener("unhandledrejection", ({ reason }) => fault(terminal, reason));
   globalThis.addEventListener("error", ({ error }) => fault(terminal, error));
   try {
-    Deno.exit(await runProgram(Deno.args, { world: denoWorld(), terminal }));
+    const world = denoWorld();
+    const serveStatus: Tools["serveStatus"] = ({ address, status }) =>
+      world.http.serve(address, (query) => Promise.resolve(answerStatus(query, status)));
+    Deno.exit(await runProgram(Deno.args, { world, terminal, serveStatus }));
   } catch (error) {
     fault(terminal, error);
   }

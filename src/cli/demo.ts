@@ -9,7 +9,7 @@ import { openCheckpoint } from "../tlog/checkpoint.ts";
 import { formatLog } from "../tlog/log.ts";
 import { generateSigner } from "../world/signer.ts";
 import type { Address, World } from "../world/world.ts";
-import { type Command, EXIT, type ExitCode, readOptions } from "./command.ts";
+import { type Command, EXIT, type ExitCode, readOptions, type Tools } from "./command.ts";
 import { describeHeard } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 import { verify } from "./verify.ts";
@@ -29,10 +29,11 @@ that it names.
 Example:
   hearsay demo
 `,
-  async run(args, { world, terminal }) {
+  async run(args, tools) {
+    const { world, terminal } = tools;
     readOptions(args, {});
     const folder = Deno.makeTempDirSync({ prefix: "hearsay-demo-" });
-    const stage = await setStage({ world, terminal, folder });
+    const stage = { ...await setStage({ world, terminal, folder }), tools };
     try {
       return await play(stage);
     } finally {
@@ -53,6 +54,7 @@ interface Player {
 }
 
 interface Stage {
+  readonly tools: Tools;
   readonly world: World;
   readonly terminal: Terminal;
   readonly log: TestLog;
@@ -62,7 +64,7 @@ interface Stage {
 
 async function setStage(
   { world, terminal, folder }: { world: World; terminal: Terminal; folder: string },
-): Promise<Stage> {
+): Promise<Omit<Stage, "tools">> {
   const log = await TestLog.create({ world, origin: "demo.invalid/test-log" });
   const running: { callee: Callee; done: Promise<void>; monitor: Monitor }[] = [];
   async function enter(name: string): Promise<Player> {
@@ -139,7 +141,7 @@ async function play(stage: Stage): Promise<ExitCode> {
   say(`  $ hearsay verify ${journal} --log ${log.log.vkey.text}`);
   const indented: Terminal = { ...terminal, out: (line) => terminal.out(`  ${line}`) };
   const verdict = await verify.run([journal, "--log", formatLog(log.log)], {
-    world: stage.world,
+    ...stage.tools,
     terminal: indented,
   });
 

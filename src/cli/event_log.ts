@@ -1,5 +1,11 @@
 /** A daemon's diagnostics: LogTape writes them, one line an event, for a machine or a person. */
-import { configure, getJsonLinesFormatter, getLogger, getTextFormatter, type LogLevel } from "@logtape/logtape";
+import {
+  configure,
+  getJsonLinesFormatter,
+  getLogger,
+  getTextFormatter,
+  type LogLevel,
+} from "@logtape/logtape";
 import type { EventReport, Level } from "../monitor/events.ts";
 import { printable, printableJson } from "../tlog/malformed.ts";
 import type { Terminal } from "./terminal.ts";

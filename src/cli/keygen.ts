@@ -6,7 +6,7 @@ import { WorldError } from "../world/world.ts";
 import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
 
 /** Only the owner may read a private key. */
-const KEY_PERMISSIONS = 0o600;
+export const KEY_PERMISSIONS = 0o600;
 
 /** `hearsay keygen`: an identity for a monitor. */
 export const keygen: Command = {

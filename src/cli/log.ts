@@ -12,9 +12,9 @@ import {
   type ExitCode,
   type Options,
   readOptions,
+  type Tools,
   UsageError,
 } from "./command.ts";
-import type { Terminal } from "./terminal.ts";
 
 const DEFAULT_HOST = "127.0.0.1";
 /** Where `serve --split` shows the second history. */
@@ -65,11 +65,6 @@ Example:
 };
 
 const SUBCOMMANDS = new Map(Object.entries({ init, append, fork, serve }));
-
-interface Tools {
-  readonly world: World;
-  readonly terminal: Terminal;
-}
 
 async function init(args: readonly string[], { world, terminal }: Tools): Promise<ExitCode> {
   const options = readOptions(args, { values: ["origin"], operands: ["DIR"] });

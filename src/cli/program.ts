@@ -3,26 +3,33 @@ import { ExchangeFailed } from "../gossip/caller.ts";
 import { IncidentNotWritten } from "../monitor/monitor.ts";
 import { DurabilityLost } from "../store/durable.ts";
 import { printable, quoted } from "../tlog/malformed.ts";
-import { type World, WorldError } from "../world/world.ts";
-import { type Command, EXIT, type ExitCode, isUsageFault } from "./command.ts";
+import { WorldError } from "../world/world.ts";
+import { type Command, EXIT, type ExitCode, isUsageFault, type Tools } from "./command.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
 import { exchange } from "./exchange.ts";
 import { incidents } from "./incidents.ts";
+import { init } from "./init.ts";
 import { keygen } from "./keygen.ts";
 import { listen } from "./listen.ts";
+import { observations } from "./observations.ts";
+import { run } from "./run.ts";
+import { status } from "./status.ts";
 import { log } from "./log.ts";
-import type { Terminal } from "./terminal.ts";
 import { verify } from "./verify.ts";
 
 const COMMANDS: readonly Command[] = [
   demo,
+  init,
+  run,
+  status,
   keygen,
   listen,
   exchange,
   detect,
   verify,
   incidents,
+  observations,
   log,
 ];
 
@@ -52,7 +59,7 @@ const FAILURES = [
 /** Runs the program on a command line; every error ends as a line for a person and an exit code. */
 export async function runProgram(
   args: readonly string[],
-  tools: { world: World; terminal: Terminal },
+  tools: Tools,
 ): Promise<ExitCode> {
   const { terminal } = tools;
   const [name, ...rest] = args;

@@ -113,7 +113,8 @@ async function runUntilReload({ tools: { world, terminal, serveStatus }, setting
   let server: HttpServer | undefined;
   let reloaded: Settings | undefined;
   try {
-    server = settings.http && serveStatus({ address: settings.http, status: () => daemon.status() });
+    server = settings.http &&
+      serveStatus({ address: settings.http, status: () => daemon.status() });
     terminal.onStop(() => daemon.stop());
     terminal.onReload(async () => {
       try {

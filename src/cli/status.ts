@@ -38,7 +38,7 @@ Example:
     const body = await ask(world, address);
     if (options.flag("json")) terminal.out(body.trimEnd());
     const told = JSON.parse(body) as Status;
-    if (!options.flag("json")) for (const line of describeStatus(told)) terminal.out(line);
+    if (!options.flag("json")) { for (const line of describeStatus(told)) terminal.out(line); }
     return told.incidents > 0 ? EXIT.proven : EXIT.ok;
   },
 };

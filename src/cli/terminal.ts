@@ -15,6 +15,8 @@ export interface Terminal {
   progress(text: string): void;
   /** The text in this style, where standard output is a terminal and NO_COLOR is not set. */
   paint(style: Style, text: string): string;
+  /** Asks a person, and waits; nothing if nobody can answer. */
+  ask(question: string): string | undefined;
   /** Calls `stop` once when the process is asked to end (SIGINT, SIGTERM). */
   onStop(stop: () => void): void;
   /** Calls `reload` whenever the process is asked to read its configuration again (SIGHUP). */
@@ -67,6 +69,7 @@ export function processTerminal(): Terminal {
       if (text !== "") write(Deno.stderr, text.slice(0, Deno.consoleSize().columns - 1));
       shown = text !== "";
     },
+    ask: (question) => Deno.stdin.isTerminal() ? prompt(question) ?? undefined : undefined,
     paint: (style, text) => colored ? STYLES[style](text) : text,
     onStop(stop) {
       listen("SIGINT", stop);

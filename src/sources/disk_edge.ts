@@ -1,7 +1,7 @@
 import { concat } from "@std/bytes/concat";
 import { EMPTY_ROOT, HASH_BYTES, leafHash } from "../tlog/hashing.ts";
 import { MalformedError } from "../tlog/malformed.ts";
-import { TILE_WIDTH, tilePath } from "../tlog/tile_paths.ts";
+import { TILE_WIDTH, tilePath } from "../tlog/tiles.ts";
 import { Tree } from "../tlog/tree.ts";
 
 /** Longest entry of a bundle: its length is a uint16 (C2SP tlog-tiles). */

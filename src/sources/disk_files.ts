@@ -2,7 +2,7 @@
 import { join } from "@std/path/join";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
-import { TILE_WIDTH } from "../tlog/tile_paths.ts";
+import { TILE_WIDTH } from "../tlog/tiles.ts";
 import { readFully } from "../world/reading.ts";
 import { replaceFile } from "../world/replacing.ts";
 import { type Files, type OpenFile, WorldError } from "../world/world.ts";

@@ -14,7 +14,7 @@ import { textOf, utf8 } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatNote } from "../tlog/note.ts";
-import { TILE_WIDTH, tilePath } from "../tlog/tile_paths.ts";
+import { TILE_WIDTH, tilePath } from "../tlog/tiles.ts";
 import { replaceDurably } from "../world/replacing.ts";
 import { generateSigner, loadSigner, type Signer } from "../world/signer.ts";
 import { type Files, type OpenFile, type World, WorldError } from "../world/world.ts";

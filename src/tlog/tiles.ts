@@ -28,8 +28,13 @@ export interface Tile {
   readonly width: number;
 }
 
-/** The path of a tile below a log's prefix: `tile/<L>/<N>[.p/<W>]` (C2SP tlog-tiles). */
-export function tilePath({ level, index, width }: Tile): string {
+/**
+ * The path of a tile, or of a bundle of entries, below a log's prefix: `tile/<L>/<N>[.p/<W>]` (C2SP
+ * tlog-tiles).
+ */
+export function tilePath(
+  { level, index, width }: Omit<Tile, "level"> & { readonly level: number | "entries" },
+): string {
   return `tile/${level}/${tileNumber({ index, width })}`;
 }
 

@@ -1,5 +1,7 @@
 /** Runs commands in this process, on the real world, with what they print kept. */
 import { runProgram } from "../../src/cli/program.ts";
+import type { Tools } from "../../src/cli/command.ts";
+import { answerStatus } from "../../src/web/status_server.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 import { type ConflictRecord, parseRecord } from "../../src/evidence/record.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
@@ -25,6 +27,8 @@ export interface Running {
   line(pattern: RegExp): Promise<string>;
   /** Ends it as SIGTERM does. */
   stop(): void;
+  /** Has it read its configuration again, as SIGHUP does. */
+  reload(): void;
   readonly done: Promise<Ran>;
 }
 
@@ -34,6 +38,9 @@ export function start(args: readonly string[], world: World = denoWorld()): Runn
   const err: string[] = [];
   const waiting: { pattern: RegExp; resolve: (line: string) => void }[] = [];
   let stop = (): void => {};
+  let reload = (): void => {};
+  const serveStatus: Tools["serveStatus"] = ({ address, status }) =>
+    world.http.serve(address, (query) => Promise.resolve(answerStatus(query, status)));
   const print = (lines: string[], line: string): void => {
     lines.push(line);
     for (const { pattern, resolve } of waiting) if (pattern.test(line)) resolve(line);
@@ -43,12 +50,20 @@ export function start(args: readonly string[], world: World = denoWorld()): Runn
     err: (line) => print(err, line),
     progress: () => {},
     paint: (_style, text) => text,
+    ask: () => undefined,
+    onReload: (handler) => {
+      reload = handler;
+    },
     onStop: (handler) => {
       stop = handler;
     },
     release: () => {},
   };
-  const done = runProgram(args, { world, terminal }).then((code) => ({ code, out, err }));
+  const done = runProgram(args, { world, terminal, serveStatus }).then((code) => ({
+    code,
+    out,
+    err,
+  }));
   return {
     out,
     err,
@@ -62,6 +77,7 @@ export function start(args: readonly string[], world: World = denoWorld()): Runn
         );
       }),
     stop: () => stop(),
+    reload: () => reload(),
     done,
   };
 }

@@ -1,0 +1,228 @@
+import { CONFIG_DEFAULTS, parseConfig, readDuration } from "./config.ts";
+import { openSource } from "../sources/open.ts";
+import { createDurably, ensureFolder } from "../store/durable.ts";
+import { utf8 } from "../tlog/encoding.ts";
+import { type Log, parseLog } from "../tlog/log.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { checkKeyName } from "../tlog/vkey.ts";
+import { parseAddress } from "../world/address.ts";
+import { generateSigner } from "../world/signer.ts";
+import { type World, WorldError } from "../world/world.ts";
+import { join } from "@std/path/join";
+import { type Command, EXIT, readOptions, type Tools, UsageError } from "./command.ts";
+import { KEY_PERMISSIONS } from "./keygen.ts";
+import { DEFAULT_CONFIG } from "./run.ts";
+import { KNOWN_LOGS } from "./known_logs.ts";
+
+const CONFIG_PERMISSIONS = 0o644;
+const MENU_NAME_WIDTH = 34;
+
+/** `hearsay init`: a configuration, ready to run. */
+export const init: Command = {
+  name: "init",
+  summary: "write a daemon's configuration and key, ready to run",
+  help: `hearsay init [--dir DIR] [--name NAME] [--log LOG --source SOURCE]… [--listen HOST:PORT]
+             [--http HOST:PORT] [--peer HOST:PORT]… [--poll 1m] [--gossip 1m] [--contact MAIL]
+
+Writes ${DEFAULT_CONFIG} with comments, and the monitor's key, into DIR (default here); overwrites
+nothing. Without --name and --log it asks; with them it asks nothing. A --source belongs to the --log
+before it:
+  https://HOST/PATH         a log in tiles (C2SP tlog-tiles): Tessera, Rekor v2
+  static-ct+https://…       a static-CT log (Sunlight, TesseraCT)
+  sumdb+https://…           a Go checksum database
+  sigsum+https://…          a Sigsum log
+  DIR                       a log in tiles in a folder
+
+Example:
+  hearsay init --dir /etc/hearsay --name monitor.example.com/ber \\
+    --log "$LOG" --source https://log.example.com --listen 0.0.0.0:9900 --peer lima.example.com:9900
+`,
+  async run(args, tools) {
+    const options = readOptions(args, {
+      values: ["dir", "name", "listen", "http", "poll", "gossip", "contact"],
+      lists: ["log", "source", "peer"],
+    });
+    const folder = options.value("dir") ?? ".";
+    const path = join(folder, DEFAULT_CONFIG);
+    const asks = options.value("name") === undefined && options.list("log").length === 0;
+    const answers = asks ? askEverything(tools) : {
+      name: options.value("name"),
+      logs: pairLogs(options.list("log"), options.list("source")),
+    };
+    const { name, logs } = answers;
+    if (name === undefined) throw new UsageError("expected --name NAME, the monitor's key name");
+    checkKeyName(name);
+    if (logs.length === 0) throw new UsageError("expected at least one --log LOG --source SOURCE");
+    const text = configText({
+      name,
+      logs,
+      listen: options.value("listen"),
+      http: options.value("http") ?? "127.0.0.1:9980",
+      peers: options.list("peer"),
+      poll: options.value("poll") ?? CONFIG_DEFAULTS.poll,
+      gossip: options.value("gossip") ?? CONFIG_DEFAULTS.gossip,
+      contact: options.value("contact") ?? "",
+    });
+    checkSources(tools.world, logs);
+    parseConfig(text, path); // What we write, we can read.
+    await writeAll({ tools, folder, path, name, text });
+    return EXIT.ok;
+  },
+};
+
+interface Chosen {
+  readonly log: Log;
+  readonly source: string;
+}
+
+function pairLogs(logs: readonly string[], sources: readonly string[]): Chosen[] {
+  if (logs.length !== sources.length) {
+    throw new UsageError(
+      `${logs.length} --log and ${sources.length} --source came, expected a source for every log`,
+    );
+  }
+  return logs.map((notation, i) => ({ log: parseLog(notation), source: sources[i]! }));
+}
+
+/** The menu of well-known logs, and the name. */
+function askEverything({ terminal }: Tools): { name: string | undefined; logs: Chosen[] } {
+  const host = "monitor.example.com/one";
+  const name = terminal.ask(`What is this monitor called? A name without spaces, such as ${host}:`);
+  terminal.out("\nWell-known public logs:");
+  KNOWN_LOGS.forEach(({ title, about }, i) =>
+    terminal.out(`  ${i + 1}  ${title.padEnd(MENU_NAME_WIDTH)} ${about}`)
+  );
+  terminal.out("");
+  const choice = terminal.ask("Which ones should it follow? Numbers with spaces:");
+  if (name === undefined || choice === undefined) {
+    throw new UsageError("nobody answers; give --name, --log and --source instead");
+  }
+  const logs = choice.split(/[\s,]+/).filter((word) => word !== "").map((word) => {
+    const known = /^\d{1,3}$/.test(word) ? KNOWN_LOGS[Number(word) - 1] : undefined;
+    if (known === undefined) {
+      throw new UsageError(`${quoted(word)} is none of the numbers 1 to ${KNOWN_LOGS.length}`);
+    }
+    return { log: parseLog(known.log), source: known.source };
+  });
+  return { name: name.trim(), logs };
+}
+
+function checkSources(world: World, logs: readonly Chosen[]): void {
+  for (const { log, source } of logs) openSource({ world, log, source, contact: "" });
+}
+
+function configText({ name, logs, listen, http, peers, poll, gossip, contact }: {
+  name: string;
+  logs: readonly Chosen[];
+  listen: string | undefined;
+  http: string;
+  peers: readonly string[];
+  poll: string;
+  gossip: string;
+  contact: string;
+}): string {
+  for (const address of [...peers, http, ...(listen === undefined ? [] : [listen])]) {
+    parseAddress(address);
+  }
+  for (const [option, value] of [["poll", poll], ["gossip", gossip]]) {
+    checkDuration(option!, value!);
+  }
+  const json = JSON.stringify;
+  const logTexts = logs.map(({ log, source }) => {
+    const origin = log.origin === log.vkey.name ? "" : ` "origin": ${json(log.origin)},`;
+    return `    {
+      "vkey": ${json(log.vkey.text)},${origin}
+      "source": ${json(source)},
+      // How often to look, and how long it may stand still before that is worth a warning.
+      "poll": ${json(poll)},
+      "patience": ${json(CONFIG_DEFAULTS.patience)}
+    }`;
+  });
+  const peerTexts = peers.map((address) => `    { "address": ${json(address)} }`);
+  return `// A monitor of transparency logs: 'hearsay run --config THIS FILE' starts it.
+// Durations: 500ms, 30s, 5m, 12h, 7d. Paths are relative to this file.
+{
+  // The name of the monitor; its key bears it.
+  "name": ${json(name)},
+  "key": ${json(CONFIG_DEFAULTS.key)},
+
+  // What it has seen, and the incidents. Both are journals: keep them, and back them up.
+  "state": ${json(CONFIG_DEFAULTS.state)},
+  "incidents": ${json(CONFIG_DEFAULTS.incidents)},
+
+  // Where other monitors may call. Without it this monitor only calls others.
+  ${listen === undefined ? "// " : ""}"listen": ${json(listen ?? "0.0.0.0:9900")},
+
+  // Where 'hearsay status' asks. Keep it on this machine.
+  "http": ${json(http)},
+
+  // Whom a log's operator can write to; it goes out with every request.
+  "contact": ${json(contact || "nobody@example.com")},
+
+  "logs": [
+${logTexts.join(",\n")}
+  ],
+
+  // The monitors to compare with: at least one, in another place.
+  "peers": [
+${peerTexts.length > 0 ? peerTexts.join(",\n") : '    // { "address": "monitor.example.org:9900" }'}
+  ],
+
+  // How often to exchange, and with how many peers, chosen at random.
+  "gossip": { "interval": ${json(gossip)}, "fanOut": ${CONFIG_DEFAULTS.fanOut} }
+}
+`;
+}
+
+function checkDuration(option: string, value: string): void {
+  try {
+    readDuration(value);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new UsageError(`--${option} ${error.message}`);
+  }
+}
+
+async function writeAll({ tools: { world, terminal }, folder, path, name, text }: {
+  tools: Tools;
+  folder: string;
+  path: string;
+  name: string;
+  text: string;
+}): Promise<void> {
+  const { files } = world;
+  await ensureFolder(files, folder);
+  await write({ world, path, text, permissions: CONFIG_PERMISSIONS });
+  const keyPath = join(folder, CONFIG_DEFAULTS.key);
+  const { signer, privateKey } = await generateSigner({ world, name });
+  try {
+    await write({ world, path: keyPath, text: `${privateKey}\n`, permissions: KEY_PERMISSIONS });
+  } catch (error) {
+    await files.remove(path);
+    throw error;
+  }
+  terminal.out(signer.vkey.text);
+  terminal.err(`
+${path} is the configuration, ${keyPath} the monitor's private key; above is its vkey, which you
+can give to anyone. Next:
+
+  hearsay run --config ${path} --once    looks at every log once
+  hearsay run --config ${path}           is the daemon`);
+}
+
+async function write({ world: { files }, path, text, permissions }: {
+  world: World;
+  path: string;
+  text: string;
+  permissions: number;
+}): Promise<void> {
+  try {
+    (await createDurably({ files, path, content: utf8(text), permissions })).close();
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    if (error.kind === "already exists") {
+      throw new UsageError(`${quoted(path)} exists, and is not overwritten`);
+    }
+    throw new WorldError(error.kind, `cannot write ${quoted(path)}: ${error.message}`);
+  }
+}
