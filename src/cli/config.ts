@@ -155,7 +155,7 @@ function readSettings(
     incidents: members.get("incidents", place, CONFIG_DEFAULTS.incidents),
     listen: members.maybe("listen", (value) => parseAddress(readText(value))),
     http: members.maybe("http", (value) => parseAddress(readText(value))),
-    contact: members.maybe("contact", readLine) ?? "",
+    contact: members.get("contact", readLine, "no contact given"),
     logs: readList(members.child("logs"), { what: "logs", most: MAX_LOGS, read: readLog, fail }),
     peers: readList(members.child("peers"), {
       what: "peers",
@@ -268,8 +268,10 @@ function readText(value: unknown): string {
 /** One printable line, such as goes into a header. */
 function readLine(value: unknown): string {
   const text = readText(value);
-  if (!/^[\x20-\x7e]+$/.test(text)) {
-    throw new MalformedError(`is ${quoted(text)}, expected printable ASCII`);
+  if (!/^[\x20-\x7e]{1,256}$/.test(text) || /[()\\]/.test(text)) {
+    throw new MalformedError(
+      `is ${quoted(text)}, expected up to 256 ASCII characters without parentheses and backslashes`,
+    );
   }
   return text;
 }

@@ -27,7 +27,10 @@ export async function eventLog(
   { terminal, json, least }: { terminal: Terminal; json: boolean; least: Level },
 ): Promise<EventReport> {
   const toJson = getJsonLinesFormatter({ properties: "flatten" });
-  const toText = getTextFormatter({ timestamp: "rfc3339", category: () => "", level: "FULL" });
+  const toText = getTextFormatter({
+    timestamp: "rfc3339",
+    format: ({ record, timestamp, message }) => `${timestamp} ${record.level} ${message}`,
+  });
   await configure({
     reset: true,
     sinks: {

@@ -15,6 +15,8 @@ import { DEFAULT_CONFIG } from "./run.ts";
 import { KNOWN_LOGS } from "./known_logs.ts";
 
 const CONFIG_PERMISSIONS = 0o644;
+/** What stands in for a contact until the operator writes one. */
+const NO_CONTACT = "no contact given";
 const MENU_NAME_WIDTH = 34;
 
 /** `hearsay init`: a configuration, ready to run. */
@@ -61,7 +63,7 @@ Example:
       peers: options.list("peer"),
       poll: options.value("poll") ?? CONFIG_DEFAULTS.poll,
       gossip: options.value("gossip") ?? CONFIG_DEFAULTS.gossip,
-      contact: options.value("contact") ?? "",
+      contact: options.value("contact") ?? NO_CONTACT,
     });
     checkSources(tools.world, logs);
     parseConfig(text, path); // What we write, we can read.
@@ -108,7 +110,7 @@ function askEverything({ terminal }: Tools): { name: string | undefined; logs: C
 }
 
 function checkSources(world: World, logs: readonly Chosen[]): void {
-  for (const { log, source } of logs) openSource({ world, log, source, contact: "" });
+  for (const { log, source } of logs) openSource({ world, log, source, contact: NO_CONTACT });
 }
 
 function configText({ name, logs, listen, http, peers, poll, gossip, contact }: {
@@ -157,7 +159,7 @@ function configText({ name, logs, listen, http, peers, poll, gossip, contact }: 
   "http": ${json(http)},
 
   // Whom a log's operator can write to; it goes out with every request.
-  "contact": ${json(contact || "nobody@example.com")},
+  "contact": ${json(contact)},
 
   "logs": [
 ${logTexts.join(",\n")}

@@ -5,7 +5,13 @@ import { CHECKPOINT_FILE, readFile } from "../sources/disk_files.ts";
 import { DiskLog, testOrigin } from "../sources/disk_log.ts";
 import { answerFromDisk, type ServedLog } from "../sources/disk_server.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
-import { type Files, type HttpServer, type World, WorldError } from "../world/world.ts";
+import {
+  type Address,
+  type Files,
+  type HttpServer,
+  type World,
+  WorldError,
+} from "../world/world.ts";
 import {
   type Command,
   EXIT,
@@ -17,8 +23,10 @@ import {
 } from "./command.ts";
 
 const DEFAULT_HOST = "127.0.0.1";
-/** Where `serve --split` shows the second history. */
-const OTHER_PREFIX = "/other/";
+/** Where `serve --split` shows the first and the second history to everyone. */
+const STORY_PREFIXES = ["/first/", "/other/"];
+/** Connections remembered by `serve --split`. */
+const MAX_CALLERS = 4_096;
 /** Most entries of one `append --count`. */
 const MAX_COUNT = 10_000_000;
 /** Random bytes that set the made-up entries of one `append` apart from another's. */
@@ -44,7 +52,11 @@ A small tlog-tiles log in a folder, for trials. It signs whatever it is told: no
           is any free one
 
   --address HOST  where to listen (default ${DEFAULT_HOST})
-  --split NEWDIR  who asks below ${OTHER_PREFIX} is shown the log in NEWDIR, everyone else the one in DIR
+  --split NEWDIR  callers are shown the log in DIR or the one in NEWDIR, by turns, and the same one
+                  as long as their connection lasts; below ${
+    STORY_PREFIXES.join(" and ")
+  } everyone is
+                  shown the first and the second
 
 Example:
   hearsay log init trial --origin test.example.com/log
@@ -140,16 +152,22 @@ async function serve(args: readonly string[], { world, terminal }: Tools): Promi
   const [folder] = options.operands as [string];
   const address = readListenAddress(options);
   const split = options.value("split");
-  // The longer prefix stands first: everything is below the other.
-  const logs: ServedLog[] = [
-    ...(split === undefined ? [] : [{ prefix: OTHER_PREFIX, folder: split }]),
-    { prefix: "/", folder },
-  ];
   const { files } = world;
-  for (const { folder } of logs) await requireServable(files, folder);
+  const stories = split === undefined ? [folder] : [folder, split];
+  for (const story of stories) await requireServable(files, story);
+  const fixed = STORY_PREFIXES.slice(0, stories.length)
+    .map((prefix, i) => ({ prefix, folder: stories[i]! }));
+  const shownTo = chooser(stories);
+  const logsFor = (caller: Address): ServedLog[] => [
+    ...(split === undefined ? [] : fixed),
+    { prefix: "/", folder: shownTo(formatAddress(caller)) },
+  ];
   let server: HttpServer;
   try {
-    server = world.http.serve(address, (query) => answerFromDisk({ query, files, logs }));
+    server = world.http.serve(
+      address,
+      (query) => answerFromDisk({ query, files, logs: logsFor(query.caller) }),
+    );
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
     throw new WorldError(
@@ -158,10 +176,12 @@ async function serve(args: readonly string[], { world, terminal }: Tools): Promi
     );
   }
   const stopped = new Promise<void>((resolve) => terminal.onStop(resolve));
-  for (const { prefix, folder } of logs.toReversed()) {
-    terminal.out(
-      `serving ${printable(folder)} at http://${formatAddress(server.address)}${prefix}`,
-    );
+  const root = `http://${formatAddress(server.address)}`;
+  terminal.out(`serving ${stories.map(printable).join(" or ")} at ${root}/`);
+  if (split !== undefined) {
+    for (const { prefix, folder } of fixed) {
+      terminal.out(`serving ${printable(folder)} at ${root}${prefix}`);
+    }
   }
   try {
     await stopped;
@@ -170,6 +190,18 @@ async function serve(args: readonly string[], { world, terminal }: Tools): Promi
     await server.close();
   }
   return EXIT.ok;
+}
+
+/** Which of these a caller is shown: by turns, and always the same one. */
+function chooser(stories: readonly string[]): (caller: string) => string {
+  const shown = new Map<string, string>();
+  let next = 0;
+  return (caller) => {
+    const story = shown.get(caller) ?? stories[next++ % stories.length]!;
+    shown.set(caller, story);
+    if (shown.size > MAX_CALLERS) shown.delete(shown.keys().next().value!);
+    return story;
+  };
 }
 
 /** Whether there is anything to serve; any tlog-tiles log will do, also one whose key we lack. */

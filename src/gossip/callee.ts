@@ -109,7 +109,8 @@ export class Callee {
         `the exchange was not finished within ${exchangeMs} ms`,
       ),
     };
-    const source = formatAddress(connection.remote);
+    // The port is another one each time, and says nothing of who it is.
+    const source = connection.remote.hostname;
     try {
       const fault = await this.#serve(place, source, deadlines);
       if (fault !== undefined) report.broken(fault, source);

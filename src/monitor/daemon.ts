@@ -19,6 +19,9 @@ import type { Status } from "./status.ts";
 /** How often repeats are summarised and old segments removed. */
 const UPKEEP_MS = 3_600_000;
 
+/** Contradictions remembered as told; then they are told once more. */
+const MAX_TOLD = 10_000;
+
 /** What a daemon is made of. */
 interface Parts {
   readonly settings: Settings;
@@ -42,6 +45,7 @@ export class Daemon {
   readonly #gossipPause = new Stop();
   readonly #background = new Set<Promise<void>>();
   readonly #startedAt: string;
+  readonly #toldContradictions = new Set<string>();
   #incidents = 0;
   #unwritten = false;
 
@@ -182,7 +186,7 @@ export class Daemon {
 
   /** A frame or note was judged, in an exchange that either end began. */
   onHeard(heard: Heard, source: string): void {
-    this.#report.event(`exchange.${heard.verdict}`, HEARD_LEVELS[heard.verdict], {
+    this.#report.event(`exchange.${heard.verdict}`, this.#loudness(heard), {
       source,
       ..."checkpoint" in heard && {
         origin: heard.checkpoint.log.origin,
@@ -197,6 +201,17 @@ export class Daemon {
     if (verdict !== "pending") return;
     const follower = this.#parts.followers.find(({ log }) => log.id === checkpoint.log.id);
     if (follower !== undefined) this.#inBackground(() => follower.settle());
+  }
+
+  /** A contradiction is told loudly once; later it is what is known. */
+  #loudness(heard: Heard): Level {
+    if (heard.verdict !== "inconsistent") return heard.verdict === "refused" ? "warning" : "debug";
+    const { log, treeSize, root } = heard.checkpoint;
+    const contradiction = `${treeSize} ${root} ${log.id}`;
+    if (this.#toldContradictions.has(contradiction)) return "debug";
+    this.#toldContradictions.add(contradiction);
+    if (this.#toldContradictions.size > MAX_TOLD) this.#toldContradictions.clear();
+    return "error";
   }
 
   /** A conflict was found, or could not be written. */
@@ -292,11 +307,3 @@ export class Daemon {
     while (this.#background.size > 0) await Promise.all(this.#background);
   }
 }
-
-const HEARD_LEVELS: Readonly<Record<Heard["verdict"], Level>> = {
-  matches: "debug",
-  pending: "debug",
-  nothing: "debug",
-  refused: "warning",
-  inconsistent: "error",
-};

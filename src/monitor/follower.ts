@@ -40,7 +40,8 @@ export class Follower {
   #failures = 0;
   /** When the view last grew, or this monitor began to wait for that. */
   #grewAt: string;
-  #frozenTold = false;
+  /** What was told last, so that the same again is not. */
+  #told = "";
   readonly #withheldTold = new Set<string>();
 
   private constructor(fields: {
@@ -157,14 +158,14 @@ export class Follower {
     await monitor.keep(finding.conflicts);
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
-    this.#frozenTold = false;
     await monitor.addLocal(checkpoint!, source);
   }
 
   #tell({ log, checkpoint, source, detail }: Finding, result: LogResult): void {
-    if (result === "frozen" && this.#frozenTold) return;
-    this.#frozenTold = result === "frozen";
-    this.#shared.report.event(`log.${result}`, RESULT_LEVELS[result], {
+    const news = `${result} ${source} ${checkpoint?.treeSize} ${checkpoint?.root} ${detail}`;
+    const level = news === this.#told ? "debug" : RESULT_LEVELS[result];
+    this.#told = news;
+    this.#shared.report.event(`log.${result}`, level, {
       origin: log.origin,
       source,
       ...(checkpoint && { size: `${checkpoint.treeSize}` }),

@@ -43,6 +43,12 @@ export interface Finding {
   readonly retryAfterMs?: number | undefined;
 }
 
+/** A proof that leads to the newer root, and the older root it implies. */
+interface Proven {
+  readonly implied: Uint8Array;
+  readonly proof: readonly Uint8Array[];
+}
+
 /** Who shows a monitor its own view. */
 export const THE_LOG = "the log";
 
@@ -118,7 +124,9 @@ export class LogWatch {
     const fromLog = source === THE_LOG;
     const about = { checkpoint, source };
     const sameSize = this.#detector.observe(checkpoint, source);
-    if (this.#detector.contradictionsOf(checkpoint).length > 0) {
+    // What we stand on stays what it was, whatever else the log has signed beside it.
+    const isView = checkpoint.treeSize === view?.treeSize && checkpoint.root === view.root;
+    if (!isView && this.#detector.contradictionsOf(checkpoint).length > 0) {
       const detail = `the log signed another root at size ${checkpoint.treeSize}`;
       return this.#finding("inconsistent", {
         ...about,
@@ -127,9 +135,7 @@ export class LogWatch {
       });
     }
     if (view === undefined) return this.#finding(fromLog ? "first" : "pending", about);
-    if (checkpoint.treeSize === view.treeSize) {
-      return this.#finding(fromLog ? "unchanged" : "consistent", about);
-    }
+    if (isView) return this.#finding(fromLog ? "unchanged" : "consistent", about);
     if (checkpoint.treeSize > view.treeSize) {
       // Only our own log's word can extend the view; it is proven when the log shows it to us.
       if (!fromLog) return this.#finding("pending", about);
@@ -149,9 +155,10 @@ export class LogWatch {
     // Every tree has the empty tree as a prefix; there is nothing to prove.
     if (older.treeSize === 0n) return this.#finding(agree, about);
     const sizes = { older: older.treeSize, newer: newer.treeSize };
-    let served;
+    let served: Proven | undefined;
     try {
-      served = await this.#source.consistency(sizes);
+      // Twice: a cache may have kept something of an older tree, which the source then forgets.
+      served = await this.#prove(sizes, newer) ?? await this.#prove(sizes, newer);
     } catch (error) {
       const unproven = error instanceof ProofRefused;
       if (!unproven && !(error instanceof SourceUnavailable)) throw error;
@@ -163,16 +170,13 @@ export class LogWatch {
         retryAfterMs,
       });
     }
-    const { proof } = served;
-    const stated = { treeSize: older.treeSize, rootHash: served.olderRoot };
-    const implied = impliedOlderRoot({ older: stated, newer, proof });
-    served.settle(implied !== undefined);
-    if (implied === undefined) {
+    if (served === undefined) {
       const detail =
         `the proof from size ${sizes.older} to ${sizes.newer} that the log gives does ` +
         "not lead to the root it signed";
       return this.#finding("unproven", { ...about, detail });
     }
+    const { implied, proof } = served;
     if (base64(implied) === older.root) return this.#finding(agree, about);
     const outcome = this.#detector.observeProof({
       log: this.log,
@@ -184,6 +188,18 @@ export class LogWatch {
       "the log signed there";
     const conflicts = outcome.verdict === "inconsistent" ? outcome.conflicts : [];
     return this.#finding("inconsistent", { ...about, detail, conflicts });
+  }
+
+  /** The root that the log's proof implies at the older size; nothing if the proof does not hold. */
+  async #prove(
+    sizes: { older: bigint; newer: bigint },
+    newer: VerifiedCheckpoint,
+  ): Promise<Proven | undefined> {
+    const { olderRoot, proof, settle } = await this.#source.consistency(sizes);
+    const older = { treeSize: sizes.older, rootHash: olderRoot };
+    const implied = impliedOlderRoot({ older, newer, proof });
+    settle(implied !== undefined);
+    return implied && { implied, proof };
   }
 
   #finding(result: Result, fields: Partial<Finding> = {}): Finding {

@@ -220,10 +220,15 @@ function httpServe(
   address: Address,
   answer: (query: HttpQuery) => Promise<HttpAnswer>,
 ): HttpServer {
-  async function respond(request: Request): Promise<Response> {
+  async function respond(
+    request: Request,
+    { remoteAddr }: Deno.ServeHandlerInfo<Deno.NetAddr>,
+  ): Promise<Response> {
     const { pathname, search } = new URL(request.url);
     const header = (name: string): string | undefined => request.headers.get(name) ?? undefined;
-    const query = { method: request.method, path: pathname, search: search.slice(1), header };
+    const caller = { hostname: remoteAddr.hostname, port: remoteAddr.port };
+    const { method } = request;
+    const query = { method, path: pathname, search: search.slice(1), caller, header };
     const { status, headers = {}, body = null } = await answer(query);
     return new Response(body, { status, headers });
   }

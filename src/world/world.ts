@@ -203,6 +203,8 @@ export interface HttpQuery {
   readonly path: string;
   /** What follows the question mark, percent-encoded as it came; empty if there is none. */
   readonly search: string;
+  /** The other end of the connection it came over. */
+  readonly caller: Address;
   /** The value of a header, by its lower-case name; until the answer is given. */
   header(name: string): string | undefined;
 }

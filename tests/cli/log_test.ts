@@ -162,7 +162,7 @@ inFolder("log serve: a checkpoint that has not changed is not sent again", async
   await stop(running);
 });
 
-inFolder("log serve: --split shows the other history below /other/", async (folder) => {
+inFolder("log serve: --split shows each history below its own path", async (folder) => {
   const { dir } = await newLog(folder);
   await run("log", "fork", dir, `${folder}/two`);
   await run("log", "append", dir);
@@ -170,7 +170,7 @@ inFolder("log serve: --split shows the other history below /other/", async (fold
   const { running, urls } = await serving(dir, "--split", `${folder}/two`);
   await running.line(/\/other\/$/);
   const origin = urls[0]!;
-  for (const [path, own] of [["", dir], ["other/", `${folder}/two`]] as const) {
+  for (const [path, own] of [["first/", dir], ["other/", `${folder}/two`]] as const) {
     for (const file of ["checkpoint", "tile/0/000.p/6"]) {
       const response = await fetch(`${origin}${path}${file}`);
       assertEquals(
@@ -181,6 +181,30 @@ inFolder("log serve: --split shows the other history below /other/", async (fold
   }
   await stop(running);
 });
+
+inFolder(
+  "log serve: --split shows two callers two histories, and each always the same",
+  async (folder) => {
+    const { dir } = await newLog(folder);
+    const other = `${folder}/two`;
+    await run("log", "fork", dir, other);
+    await run("log", "append", dir);
+    await run("log", "append", other);
+    const { running, urls } = await serving(dir, "--split", other);
+    const stories = [];
+    for (let caller = 0; caller < 2; caller++) {
+      using client = Deno.createHttpClient({});
+      const seen = new Set<string>();
+      for (let look = 0; look < 3; look++) {
+        seen.add(await (await fetch(`${urls[0]}checkpoint`, { client })).text());
+      }
+      stories.push([...seen]);
+    }
+    const both = [dir, other].map((story) => [Deno.readTextFileSync(`${story}/checkpoint`)]);
+    assertEquals(stories, both);
+    await stop(running);
+  },
+);
 
 inFolder("log serve: a port that is taken ends with 3", async (folder) => {
   const { dir } = await newLog(folder);
