@@ -7,7 +7,6 @@
 import { encodeHex } from "@std/encoding/hex";
 import { canonicalize } from "@std/json/canonicalize";
 import { join } from "@std/path/join";
-import { equals } from "@std/bytes/equals";
 import { type JsonObject, parseExactJson } from "../evidence/json.ts";
 import { textOf, utf8 } from "../tlog/encoding.ts";
 import { sha256 } from "../tlog/hashing.ts";
@@ -77,7 +76,11 @@ function hashOf(body: string): string {
 
 /** An entry's canonical JSON: `hash` comes first of its members, so the body follows as it is. */
 function lineOf(body: string, hash: string): string {
-  return `{"hash":"${hash}",${body.slice(1)}\n`;
+  return `${lineStart(hash)}${body.slice(1)}\n`;
+}
+
+function lineStart(hash: string): string {
+  return `{"hash":"${hash}",`;
 }
 
 /**
@@ -85,23 +88,57 @@ function lineOf(body: string, hash: string): string {
  * @throws MalformedError naming what is wrong
  */
 export function parseEntry(text: string): Entry {
-  const members = parseExactJson(text);
+  const entry = entryOf(parseExactJson(text));
+  const computed = entryHash(entry);
+  if (entry.hash !== computed) {
+    throw new MalformedError(`hash is ${entry.hash}, computed ${computed}`);
+  }
+  return entry;
+}
+
+/**
+ * Reads one entry in canonical JSON, as `parseEntry` would, in half the time: a text that is
+ * canonical spells no member twice, and its hash is over what stands there.
+ * @throws MalformedError naming what is wrong
+ */
+function parseCanonicalEntry(text: string): Entry {
+  let members: unknown;
+  let canonical = false;
+  try {
+    members = JSON.parse(text);
+    canonical = canonicalize(members) === text;
+  } catch {
+    // No JSON, or none that has a canonical form: the slow way says what is wrong.
+  }
+  if (!canonical || !isObject(members)) {
+    parseEntry(text);
+    throw new MalformedError("not in canonical JSON");
+  }
+  const entry = entryOf(members);
+  const computed = hashOf(`{${text.slice(lineStart(entry.hash).length)}`);
+  if (entry.hash !== computed) {
+    throw new MalformedError(`hash is ${entry.hash}, computed ${computed}`);
+  }
+  return entry;
+}
+
+/** The members of an entry, of the right types and none besides. */
+function entryOf(members: JsonObject): Entry {
   const { seq, recorded_at, record, prev_hash, hash, ...rest } = members;
   const [extra] = Object.keys(rest);
   if (extra !== undefined) throw new MalformedError(`unknown member ${JSON.stringify(extra)}`);
   if (!Number.isSafeInteger(seq) || typeof recorded_at !== "string") {
     throw new MalformedError("expected a number seq and a text recorded_at");
   }
-  if (typeof record !== "object" || record === null || Array.isArray(record)) {
-    throw new MalformedError("expected an object record");
-  }
+  if (!isObject(record)) throw new MalformedError("expected an object record");
   if (typeof prev_hash !== "string" || typeof hash !== "string") {
     throw new MalformedError("expected texts prev_hash and hash");
   }
-  const entry = members as unknown as Entry;
-  const computed = entryHash(entry);
-  if (hash !== computed) throw new MalformedError(`hash is ${hash}, computed ${computed}`);
-  return entry;
+  return members as unknown as Entry;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** An entry of a journal on disk and its line, or what a crash left of the last one. */
@@ -127,10 +164,7 @@ export async function* readEntries(
     }
     try {
       if (line.tooLong) throw new MalformedError(`longer than ${MAX_ENTRY_BYTES} bytes`);
-      const entry = parseEntry(textOf(line.bytes));
-      if (!equals(utf8(canonicalize(entry)), line.bytes)) {
-        throw new MalformedError("not in canonical JSON");
-      }
+      const entry = parseCanonicalEntry(textOf(line.bytes));
       if (last !== "anything") expectFollows(entry, last);
       last = entry;
       yield { entry, line };

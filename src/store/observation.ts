@@ -79,7 +79,22 @@ export function cleanObservation(observation: Observation): Observation {
 
 /** A log's id as `Log` has it: type and public key, then the origin. */
 export function logIdOf({ log }: Observation): string {
-  return `${encodedKey(parseVkey(log.vkey))} ${log.origin}`;
+  return `${keyOf(log.vkey)} ${log.origin}`;
+}
+
+/** Most vkeys whose keys are remembered: more than anybody watches logs. */
+const MAX_REMEMBERED_KEYS = 1_000;
+const keys = new Map<string, string>();
+
+/** The encoded key of a vkey. Checking one takes longer than all else that is read of an entry. */
+function keyOf(vkey: string): string {
+  let key = keys.get(vkey);
+  if (key === undefined) {
+    key = encodedKey(parseVkey(vkey));
+    if (keys.size >= MAX_REMEMBERED_KEYS) keys.clear();
+    keys.set(vkey, key);
+  }
+  return key;
 }
 
 /**
@@ -92,7 +107,7 @@ export function parseObservation(input: JsonObject): Observation {
   const { origin, vkey, ...extra } = objectOf("log", log);
   refuseExtra("log", extra);
   textOf("log.origin", origin);
-  parseVkey(textOf("log.vkey", vkey));
+  keyOf(textOf("log.vkey", vkey));
   memberOf("via", via, VIAS);
   memberOf("result", result, RESULTS);
   cleanTextOf("source", source);

@@ -261,3 +261,45 @@ Deno.test("journal: half a copy of a torn line, left by a crash, is written whol
     await again.journal.close();
   }
 });
+
+Deno.test("journal: an entry that was written and not synced is synced before it is told as known", async () => {
+  const disk = await filled(1);
+  const { journal } = await reopen(disk);
+  disk.fail({ at: 2, when: "before", lasting: true });
+  await assertRejects(() => journal.append({ n: "1" }, AT), DurabilityLost);
+  await journal.close();
+  disk.fail(undefined);
+  const { journal: again, entries } = await reopen(disk);
+  assertEquals(numbers(entries), ["0", "1"]);
+  await again.close();
+  disk.crash({ keepShare: 0 });
+  assertEquals(numbers((await reopen(disk)).entries), ["0", "1"]);
+});
+
+Deno.test("journal: a file whose making was cut short is durable before it is written to", async () => {
+  const disk = new MemoryDisk();
+  // Open, make the folder, sync its own, create, write and sync work; syncing the folder does not.
+  disk.fail({ at: 7, when: "before", lasting: true });
+  await assertRejects(() => reopen(disk), WorldError);
+  disk.fail(undefined);
+  assertEquals(disk.content(FILE), "");
+  const { journal } = await reopen(disk);
+  await journal.append({ n: "0" }, AT);
+  await journal.close();
+  disk.crash({ keepShare: 0 });
+  assertEquals(numbers((await reopen(disk)).entries), ["0"]);
+});
+
+for (
+  const [what, line] of [
+    ["a number no JSON can spell", '{"a":1e999}'],
+    ["nesting without end", "[".repeat(100_000)],
+    ["a member twice", '{"hash":"x","hash":"x"}'],
+  ]
+) {
+  Deno.test(`journal: a line with ${what} is damage, and nothing worse`, async () => {
+    const disk = new MemoryDisk();
+    disk.put(FILE, line + "\n");
+    await assertRejects(() => reopen(disk), JournalDamaged, "line 1 is damaged");
+  });
+}

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DurabilityLost } from "../../src/store/durable.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { checkObservations, ObservationLog } from "../../src/store/observations.ts";
+import { segmentName } from "../../src/store/segments.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { type Fault, MemoryDisk } from "./memory_disk.ts";
 import {
@@ -114,6 +115,19 @@ async function expectKept(
   }
 }
 
+/** A removal that was cut short has ended. */
+async function expectNoneLeft(disk: MemoryDisk): Promise<void> {
+  for await (const item of checkObservations({ files: disk.files, folder: FOLDER })) {
+    if (!("removals" in item)) continue;
+    for (const { from, to } of item.removals) {
+      for (let number = from; number <= to; number++) {
+        const path = `${FOLDER}/${segmentName("observations", number)}`;
+        assertEquals(disk.content(path), undefined, path);
+      }
+    }
+  }
+}
+
 async function survives(fault: Fault, stopAtFault: boolean): Promise<boolean> {
   const disk = new MemoryDisk();
   const databases = new MemoryDatabases();
@@ -125,6 +139,7 @@ async function survives(fault: Fault, stopAtFault: boolean): Promise<boolean> {
   const options = { world: worldOn(disk, databases), folder: FOLDER, ...OPTIONS };
   const after = await ObservationLog.open(options);
   await expectKept({ disk, told, fault });
+  await expectNoneLeft(disk);
   const view = after.view(LOGS[0]!)?.treeSize ?? 0n;
   assert(view >= told.view, `${JSON.stringify(fault)} rolled the view back to ${view}`);
   const answers = answersOf(after, SIZES);

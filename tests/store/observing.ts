@@ -45,10 +45,11 @@ export function worldOn(disk: MemoryDisk, databases: Databases = new MemoryDatab
   return { ...denoWorld(), files: disk.files, databases };
 }
 
-/** An observation of `LOGS[log]`; `root` is any word. */
+/** An observation of `LOGS[log]`; `root` is any word, `by` who signed. */
 export function observation(
-  { log = 0, result = "extends", size, root = "honest", source = "https://log.invalid/", ...rest }:
+  { log = 0, result = "extends", size, root = "honest", source = "a", by = "x", ...rest }:
     & { log?: number; result?: Result; size?: bigint | number; root?: string; source?: string }
+    & { by?: string }
     & Partial<Pick<Observation, "via" | "detail" | "against">>,
 ): Observation {
   const { origin, vkey } = LOGS[log]!;
@@ -57,7 +58,7 @@ export function observation(
     via: "poll",
     source,
     result,
-    ...(size !== undefined && { checkpoint: checkpointOf(size, root) }),
+    ...(size !== undefined && { checkpoint: checkpointOf({ size, root, by }) }),
     ...rest,
   };
 }
@@ -66,9 +67,11 @@ export function rootOf(word: string): string {
   return base64(sha256(utf8(word)));
 }
 
-function checkpointOf(size: bigint | number, word: string): NonNullable<Observation["checkpoint"]> {
+function checkpointOf(
+  { size, root: word, by }: { size: bigint | number; root: string; by: string },
+): NonNullable<Observation["checkpoint"]> {
   const root = rootOf(word);
-  return { size: `${size}`, root, note: `origin\n${size}\n${root}\n\n— signed\n` };
+  return { size: `${size}`, root, note: `origin\n${size}\n${root}\n\n— ${by} signed\n` };
 }
 
 /** Everything the index answers about the logs. */
