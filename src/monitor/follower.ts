@@ -139,7 +139,7 @@ export class Follower {
   /** Writes a finding down, then acts on it: conflicts are recorded, the view advances. */
   async #record(finding: Finding, result: LogResult): Promise<void> {
     const { observations, memory, monitor, world: { clock } } = this.#shared;
-    const { log, checkpoint, source, detail } = finding;
+    const { log, checkpoint, against, source, detail } = finding;
     const at = timeNow(clock);
     const isOurs = source === THE_LOG;
     // What could not be settled stays an open question, so its entry must not answer it.
@@ -150,6 +150,7 @@ export class Follower {
       source,
       result,
       ...(checkpoint && isAnswer && { checkpoint: observedCheckpoint(checkpoint) }),
+      ...(against && { against: { size: `${against.treeSize}`, root: against.root } }),
       ...(detail !== undefined && { detail }),
     }, at);
     if (checkpoint !== undefined) memory.recorded({ checkpoint, source });

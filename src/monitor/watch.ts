@@ -35,6 +35,8 @@ export interface Finding {
   readonly source: string;
   /** The checkpoint, if one was verified. */
   readonly checkpoint?: VerifiedCheckpoint;
+  /** What it was compared with at another size, where the two are inconsistent. */
+  readonly against?: VerifiedCheckpoint;
   /** A sentence for a person, where the result needs one. */
   readonly detail?: string;
   /** New conflicts, to be recorded. */
@@ -187,7 +189,8 @@ export class LogWatch {
     const detail = `the tree of size ${sizes.newer} has another root at size ${sizes.older} than ` +
       "the log signed there";
     const conflicts = outcome.verdict === "inconsistent" ? outcome.conflicts : [];
-    return this.#finding("inconsistent", { ...about, detail, conflicts });
+    const against = about.checkpoint === older ? newer : older;
+    return this.#finding("inconsistent", { ...about, against, detail, conflicts });
   }
 
   /** The root that the log's proof implies at the older size; nothing if the proof does not hold. */
