@@ -17,6 +17,9 @@ const KINDS: ReadonlyMap<string, Open> = new Map<string, Open>([
   ["sigsum", (served) => new SigsumSource(served)],
 ]);
 
+/** A URL, and the kind named before it. */
+const URL_NOTATION = /^(?:([a-z-]+)\+)?(https?:.*)$/;
+
 /**
  * Opens the source of a log by its notation: `https://…`, `http://…` or a folder for C2SP
  * tlog-tiles; `sumdb+https://…`, `static-ct+https://…`, `sigsum+https://…` for the others.
@@ -28,7 +31,7 @@ export function openSource(
   { world, log, source, contact }: { world: World; log: Log; source: string; contact: string },
 ): Source {
   try {
-    const [, kind, url] = /^(?:([a-z-]+)\+)?(https?:.*)$/.exec(source) ?? [];
+    const [, kind, url] = URL_NOTATION.exec(source) ?? [];
     if (url === undefined) return folderSource(world, source);
     const fetcher = new HttpFetcher({ world, prefix: url, contact });
     if (kind === undefined) return new TileSource({ fetcher });
@@ -40,6 +43,11 @@ export function openSource(
     // Not quoted here: a URL may hold a password.
     throw new MalformedError(`Cannot read source: ${error.message}`);
   }
+}
+
+/** Whether a source's notation says that it is on this machine, and not behind a URL. */
+export function isFolder(source: string): boolean {
+  return !URL_NOTATION.test(source);
 }
 
 /** What begins like a URL of some scheme or kind is no folder; a Windows drive has one letter. */

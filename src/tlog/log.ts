@@ -70,8 +70,12 @@ export function parseLogs(notations: readonly string[]): Log[] {
   return [...logs.values()];
 }
 
-/** An RFC 6962 signature does not cover the origin, so each would be taken for either log's. */
-function refuseSharedTreeHeadKey(logs: readonly Log[]): void {
+/**
+ * Refuses two logs under one 0x05 key: an RFC 6962 signature does not cover the origin, so each
+ * would be taken for either log's.
+ * @throws MalformedError naming both
+ */
+export function refuseSharedTreeHeadKey(logs: readonly Log[]): void {
   const keys = new Map<string, Log>();
   for (const log of logs.filter(({ vkey }) => vkey.type === SIGNATURE_TYPE.rfc6962)) {
     const other = keys.get(encodedKey(log.vkey));

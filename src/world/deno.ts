@@ -15,6 +15,7 @@ import {
   type HttpServer,
   type Listener,
   type OpenFile,
+  type Timer,
   type World,
   WorldError,
   type WorldErrorKind,
@@ -27,10 +28,7 @@ export function denoWorld(): World {
     clock: {
       now: () => new Date(),
       monotonic: () => performance.now(),
-      after(ms, run) {
-        const id = setTimeout(run, ms);
-        return { cancel: () => clearTimeout(id) };
-      },
+      after,
     },
     random: { bytes: (count) => crypto.getRandomValues(new Uint8Array(count)) },
     network: { listen, connect },
@@ -73,6 +71,21 @@ export function denoWorld(): World {
       },
     },
   };
+}
+
+/** The longest wait that setTimeout takes; it makes 1 ms of a longer one. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+function after(ms: number, run: () => void): Timer {
+  let left = ms;
+  let id: number;
+  function wait(): void {
+    const step = Math.min(left, MAX_TIMEOUT_MS);
+    left -= step;
+    id = setTimeout(left > 0 ? wait : run, step);
+  }
+  wait();
+  return { cancel: () => clearTimeout(id) };
 }
 
 /** DER of a PKCS #8 Ed25519 key up to the seed (RFC 8410 section 7). */

@@ -32,6 +32,16 @@ Deno.test("clock: a cancelled call is never made, and cancelling a made one does
   assertEquals(made, "early ");
 });
 
+Deno.test("clock: a wait longer than a timer of the system takes is not cut short", async () => {
+  let made = "";
+  const month = clock.after(31 * 24 * 3_600_000, () => made += "month ");
+  const longest = clock.after(2 ** 31, () => made += "longest ");
+  await new Promise<void>((resolve) => void clock.after(50, resolve));
+  month.cancel();
+  longest.cancel();
+  assertEquals(made, "");
+});
+
 Deno.test("clock: monotonic time never goes back, and the wall clock is the wall clock", () => {
   let last = clock.monotonic();
   for (let i = 0; i < 1_000; i++) {
