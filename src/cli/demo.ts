@@ -281,7 +281,7 @@ async function appendToBoth({ log, logForLima }: Stage, entries: readonly string
 /** Waits until tokyo and lima, who call, and berlin and tokyo, who are called, have matched. */
 async function allMatch(stage: Stage, size: number): Promise<boolean> {
   const found = await Promise.all(
-    ["berlin", "tokyo", "lima"].map((who) =>
+    WATCHERS.map((who) =>
       stage.until((said) =>
         said.who === who && said.event === "exchange.matches" && said.fields.size === `${size}`
       )
