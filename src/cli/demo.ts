@@ -1,20 +1,27 @@
 import { join } from "@std/path/join";
-import { callPeer } from "../gossip/caller.ts";
-import { Callee } from "../gossip/callee.ts";
-import type { Heard } from "../gossip/view.ts";
-import { type IncidentNews, Monitor } from "../monitor/monitor.ts";
-import { TestLog } from "../sources/test_log.ts";
+import { Daemon } from "../monitor/daemon.ts";
+import type { EventName, EventReport } from "../monitor/events.ts";
+import { DEFAULT_LIMITS } from "../gossip/limits.ts";
+import { DiskLog } from "../sources/disk_log.ts";
+import { answerFromDisk } from "../sources/disk_server.ts";
+import { openSource } from "../sources/open.ts";
 import { JOURNAL_FILE } from "../store/journal.ts";
-import { openCheckpoint } from "../tlog/checkpoint.ts";
+import { base64, utf8 } from "../tlog/encoding.ts";
 import { formatLog } from "../tlog/log.ts";
+import { formatAddress, parseAddress } from "../world/address.ts";
 import { generateSigner } from "../world/signer.ts";
-import type { Address, World } from "../world/world.ts";
+import { type Address, type HttpServer, WorldError } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, type Tools } from "./command.ts";
-import { describeHeard } from "./reporting.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Style } from "./terminal.ts";
 import { verify } from "./verify.ts";
 
+const WATCHERS = ["berlin", "tokyo", "lima"];
 const LOOPBACK: Address = { hostname: "127.0.0.1", port: 0 };
+/** Fast enough to watch. */
+const POLL_MS = 200;
+const GOSSIP_MS = 250;
+/** Longest wait for what must come. */
+const PATIENCE_MS = 8_000;
 
 /** `hearsay demo`: a split view, caught. */
 export const demo: Command = {
@@ -23,17 +30,15 @@ export const demo: Command = {
   help: `hearsay demo
 
 Starts a small log and three monitors on 127.0.0.1, lets them compare checkpoints, then lets the
-log show one of them another tree. Needs no set-up; what it records stays in a temporary folder
+log show one of them another history. Needs no set-up; what it records stays in a temporary folder
 that it names.
 
 Example:
   hearsay demo
 `,
   async run(args, tools) {
-    const { world, terminal } = tools;
     readOptions(args, {});
-    const folder = Deno.makeTempDirSync({ prefix: "hearsay-demo-" });
-    const stage = { ...await setStage({ world, terminal, folder }), tools };
+    const stage = await Stage.set(tools);
     try {
       return await play(stage);
     } finally {
@@ -42,114 +47,226 @@ Example:
   },
 };
 
-/** A monitor on stage: it listens, and it can call. */
-interface Player {
-  readonly name: string;
-  readonly monitor: Monitor;
-  readonly address: Address;
-  readonly folder: string;
-  /** What it heard and found since it was last asked. */
-  readonly heard: Heard[];
-  readonly news: IncidentNews[];
+/** Something a monitor on stage has said. */
+interface Said {
+  readonly who: string;
+  readonly event: EventName;
+  readonly fields: Readonly<Record<string, unknown>>;
 }
 
-interface Stage {
+/** A log that tells two stories when told to, and the monitors that watch it: the real daemon. */
+class Stage {
   readonly tools: Tools;
-  readonly world: World;
-  readonly terminal: Terminal;
-  readonly log: TestLog;
-  readonly players: readonly [Player, Player, Player];
-  strike(): Promise<void>;
+  readonly folder: string;
+  /** What everyone is shown. */
+  readonly log: DiskLog;
+  /** What lima is shown: the same, as long as the same is appended to it. */
+  readonly logForLima: DiskLog;
+  readonly #server: HttpServer;
+  readonly #daemons: { daemon: Daemon; running: Promise<void> }[] = [];
+  readonly #said: Said[] = [];
+  readonly #waiting = new Set<() => void>();
+  readonly #printed = new Set<string>();
+
+  private constructor(fields: {
+    tools: Tools;
+    folder: string;
+    log: DiskLog;
+    logForLima: DiskLog;
+    server: HttpServer;
+  }) {
+    this.tools = fields.tools;
+    this.folder = fields.folder;
+    this.log = fields.log;
+    this.logForLima = fields.logForLima;
+    this.#server = fields.server;
+  }
+
+  static async set(tools: Tools): Promise<Stage> {
+    const { world } = tools;
+    const folder = temporaryFolder();
+    const own = join(folder, "log");
+    const lima = join(folder, "log-as-shown-to-lima");
+    const log = await DiskLog.create({ world, folder: own, origin: "demo.invalid/test-log" });
+    await log.fork(lima);
+    const logForLima = await DiskLog.open({ world, folder: lima });
+    const logs = [{ prefix: "/lima/", folder: lima }, { prefix: "/", folder: own }];
+    const server = world.http.serve(
+      LOOPBACK,
+      (query) => answerFromDisk({ query, files: world.files, logs }),
+    );
+    return new Stage({ tools, folder, log, logForLima, server });
+  }
+
+  /** The journal of a monitor's incidents. */
+  journalOf(who: string): string {
+    return join(this.folder, who, "incidents", JOURNAL_FILE);
+  }
+
+  /** Lets a monitor enter, which calls the one before; returns where it answers. */
+  async enter(who: string, { path, peer }: { path: string; peer?: string }): Promise<string> {
+    const { world } = this.tools;
+    const name = `demo.invalid/${who}`;
+    const { signer } = await generateSigner({ world, name });
+    const home = join(this.folder, who);
+    const source = `http://${formatAddress(this.#server.address)}${path}`;
+    const { log } = this.log;
+    const daemon = await Daemon.start({
+      world,
+      signer,
+      settings: {
+        name,
+        key: "",
+        state: join(home, "state"),
+        incidents: join(home, "incidents"),
+        listen: LOOPBACK,
+        http: undefined,
+        contact: "demo",
+        logs: [{ log, source, pollMs: POLL_MS, patienceMs: PATIENCE_MS * 1000 }],
+        peers: peer === undefined ? [] : [{ address: parseAddress(peer), vkey: undefined }],
+        gossip: { intervalMs: GOSSIP_MS, fanOut: 1 },
+        limits: DEFAULT_LIMITS,
+      },
+      report: this.#reportOf(who),
+      openSource: () => openSource({ world, log, source, contact: "demo" }),
+    });
+    this.#daemons.push({ daemon, running: daemon.run() });
+    return daemon.address!;
+  }
+
+  /** Waits until a monitor has said something; false if it does not in time. */
+  async until(wanted: (said: Said) => boolean): Promise<boolean> {
+    const { clock } = this.tools.world;
+    const end = clock.monotonic() + PATIENCE_MS;
+    while (!this.#said.some(wanted)) {
+      const left = end - clock.monotonic();
+      if (left <= 0) return false;
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          timer.cancel();
+          this.#waiting.delete(wake);
+          resolve();
+        };
+        const timer = clock.after(left, wake);
+        this.#waiting.add(wake);
+      });
+    }
+    return true;
+  }
+
+  /** What a monitor has said of this name, first. */
+  find(who: string, event: EventName): Said | undefined {
+    return this.#said.find((said) => said.who === who && said.event === event);
+  }
+
+  async strike(): Promise<void> {
+    for (const { daemon } of this.#daemons) daemon.stop();
+    await Promise.all(this.#daemons.map(({ running }) => running));
+    await this.#server.close();
+    this.log.close();
+    this.logForLima.close();
+  }
+
+  #reportOf(who: string): EventReport {
+    return {
+      event: (event, _level, fields) => {
+        this.#said.push({ who, event, fields });
+        this.#print({ who, event, fields });
+        for (const wake of [...this.#waiting]) wake();
+      },
+      refused: (error) => this.tools.terminal.err(`${who}: ${error}`),
+    };
+  }
+
+  /** Prints what is worth watching, and nothing twice. */
+  #print(said: Said): void {
+    const told = describe(said);
+    if (told === undefined) return;
+    const line = `  ${said.who.padEnd(7)}${told.text}`;
+    if (this.#printed.has(line)) return;
+    this.#printed.add(line);
+    const { terminal } = this.tools;
+    terminal.out(terminal.paint(told.style, line));
+  }
 }
 
-async function setStage(
-  { world, terminal, folder }: { world: World; terminal: Terminal; folder: string },
-): Promise<Omit<Stage, "tools">> {
-  const log = await TestLog.create({ world, origin: "demo.invalid/test-log" });
-  const running: { callee: Callee; done: Promise<void>; monitor: Monitor }[] = [];
-  async function enter(name: string): Promise<Player> {
-    const { signer } = await generateSigner({ world, name: `demo.invalid/${name}` });
-    const heard: Heard[] = [];
-    const news: IncidentNews[] = [];
-    const home = join(folder, name);
-    const monitor = await Monitor.start({
-      world,
-      logs: [log.log],
-      identity: { signer, folder: home },
-      report: {
-        heard: (what) => heard.push(what),
-        broken: (reason, source) => terminal.err(`${source}: ${reason}`),
-        incident: (what) => news.push(what),
-      },
-    });
-    const listener = world.network.listen(LOOPBACK);
-    const callee = new Callee({ party: monitor.party, listener });
-    running.push({ callee, done: callee.run(), monitor });
-    return { name, monitor, address: listener.address, folder: home, heard, news };
-  }
-  const players = [await enter("berlin"), await enter("tokyo"), await enter("lima")] as const;
-  async function strike(): Promise<void> {
-    for (const { callee, done, monitor } of running) {
-      callee.close();
-      await done;
-      await monitor.close();
+function describe({ event, fields }: Said): { text: string; style: Style } | undefined {
+  const { size, detail } = fields;
+  switch (event) {
+    case "log.first":
+    case "log.extends": {
+      const proof = event === "log.extends" ? ", proven to extend the last" : "";
+      return { text: `[Log]    is shown size=${size}${proof}`, style: "dim" };
     }
+    case "exchange.matches":
+      return {
+        text: `[Gossip] received checkpoint size=${size} — matches local checkpoint`,
+        style: "green",
+      };
+    case "log.inconsistent":
+      return { text: `[Gossip] checkpoint size=${size} — INCONSISTENT: ${detail}`, style: "red" };
+    case "incident.recorded":
+      return { text: `[Incident] recorded, evidence_id ${fields.evidence_id}`, style: "red" };
+    default:
+      return undefined;
   }
-  return { world, terminal, log, players: [...players], strike };
+}
+
+function temporaryFolder(): string {
+  try {
+    return Deno.makeTempDirSync({ prefix: "hearsay-demo-" });
+  } catch (error) {
+    throw new WorldError("other", `cannot make a temporary folder: ${(error as Error).message}`);
+  }
 }
 
 async function play(stage: Stage): Promise<ExitCode> {
-  const { terminal, log, players: [berlin, tokyo, lima] } = stage;
+  const { tools: { terminal }, log, logForLima } = stage;
   const say = (text = ""): void => terminal.out(text);
   const heading = (text: string): void => say(`\n${terminal.paint("bold", text)}`);
 
   say(terminal.paint("bold", "Hearsay: does a log tell everyone the same story?"));
-  say(`\nA test log and three monitors, all on ${LOOPBACK.hostname}. The log is known by its key:`);
+  say("\nA test log and three monitors, all on 127.0.0.1. The log is known by its key:");
   say(`  ${terminal.paint("cyan", formatLog(log.log))}`);
 
   heading("1. The log tells everyone the same");
-  for (const entries of [["first", "second", "third"], ["fourth", "fifth"]]) {
-    log.append(...entries);
-    for (const player of stage.players) await show(player, log, "the log");
-    await compare(stage, berlin, tokyo);
-    await compare(stage, tokyo, lima);
-  }
+  const entries = ["first", "second", "third", "fourth", "fifth"];
+  await appendToBoth(stage, entries.slice(0, 3));
+  const berlin = await stage.enter("berlin", { path: "/" });
+  const tokyo = await stage.enter("tokyo", { path: "/", peer: berlin });
+  await stage.enter("lima", { path: "/lima/", peer: tokyo });
+  let went = await allMatch(stage, 3);
+  await appendToBoth(stage, entries.slice(3));
+  went &&= await allMatch(stage, 5);
 
-  heading("2. The log shows lima another tree of the same size");
-  const other = log.fork();
-  log.append("sixth, as everyone sees it");
-  other.append("sixth, as only lima sees it");
-  await show(berlin, log, "the log");
-  await show(tokyo, log, "the log");
-  await show(lima, other, "the log");
-  say(`  both are signed by the log, both have size ${log.treeSize}:`);
-  for (const [player, story] of [[berlin, log], [lima, other]] as const) {
-    say(`  ${player.name.padEnd(7)} was shown root ${rootOf(await story.checkpoint())}`);
+  heading("2. It shows lima another history, and the others one that is longer still");
+  await logForLima.append([utf8("sixth, as only lima sees it")]);
+  await log.append(["sixth, as everyone sees it", "seventh", "eighth"].map(utf8));
+  for (const [who, story] of [["berlin", log], ["lima", logForLima]] as const) {
+    say(`  ${who.padEnd(7)}is shown size ${story.treeSize}, root ${base64(story.root())}`);
   }
+  say("  Both are signed by the log. At different sizes, so nothing can be compared at a glance.");
 
-  heading("3. Two of them compare: 104 bytes each way");
-  await compare(stage, tokyo, lima);
-  for (const { name, folder, news } of [tokyo, lima]) {
-    for (const { outcome, record } of news) {
-      say(terminal.paint("red", `  ${name}: ${outcome}, evidence ${record.evidence_id}`));
-      say(`          in ${join(folder, JOURNAL_FILE)}`);
-    }
+  heading("3. Two of them exchange 104 bytes; the root at the smaller size comes from the tiles");
+  for (const who of WATCHERS) {
+    went &&= await stage.until((said) => said.who === who && said.event === "incident.recorded");
   }
+  for (const who of WATCHERS) say(`  ${who.padEnd(7)}keeps it in ${stage.journalOf(who)}`);
 
   heading("4. A stranger checks tokyo's journal, offline, with nothing but the log's key");
-  const journal = join(tokyo.folder, JOURNAL_FILE);
+  const journal = stage.journalOf("tokyo");
   say(`  $ hearsay verify ${journal} --log ${log.log.vkey.text}`);
-  const indented: Terminal = { ...terminal, out: (line) => terminal.out(`  ${line}`) };
   const verdict = await verify.run([journal, "--log", formatLog(log.log)], {
     ...stage.tools,
-    terminal: indented,
+    terminal: { ...terminal, out: (line) => terminal.out(`  ${line}`) },
   });
 
-  const [a, b] = [tokyo, lima].map(({ news }) => news[0]?.record.evidence_id);
-  const caught = verdict === EXIT.ok && a !== undefined && a === b;
+  const names = new Set(
+    WATCHERS.map((who) => stage.find(who, "incident.recorded")?.fields.evidence_id),
+  );
   say();
-  if (!caught) {
-    terminal.err("the demonstration went wrong: the split view was not recorded by both monitors");
+  if (!went || verdict !== EXIT.ok || names.size !== 1) {
+    terminal.err("the demonstration went wrong: the split view was not recorded alike by all");
     return EXIT.failed;
   }
   say("The log cannot take it back: both roots carry its signature, and no tree has both. Whether");
@@ -157,29 +274,18 @@ async function play(stage: Stage): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-/** The log shows its checkpoint to one monitor. */
-async function show({ monitor }: Player, log: TestLog, source: string): Promise<void> {
-  const opened = openCheckpoint({ note: await log.checkpoint(), logs: [log.log] });
-  if ("refused" in opened) throw new Error(opened.detail);
-  await monitor.addLocal(opened[0]!, source);
+async function appendToBoth({ log, logForLima }: Stage, entries: readonly string[]): Promise<void> {
+  for (const story of [log, logForLima]) await story.append(entries.map(utf8));
 }
 
-/** One exchange over TCP, and what both ends made of it. */
-async function compare(
-  { terminal }: Stage,
-  caller: Player,
-  callee: Player,
-): Promise<void> {
-  caller.heard.length = callee.heard.length = 0;
-  await callPeer({ party: caller.monitor.party, address: callee.address });
-  for (const { name, heard } of [callee, caller]) {
-    for (const what of heard) {
-      const line = `${name.padEnd(7)}[Gossip] ${describeHeard(what, false)}`;
-      terminal.out("  " + terminal.paint(what.verdict === "matches" ? "green" : "red", line));
-    }
-  }
-}
-
-function rootOf(note: string): string {
-  return note.split("\n")[2]!;
+/** Waits until tokyo and lima, who call, and berlin and tokyo, who are called, have matched. */
+async function allMatch(stage: Stage, size: number): Promise<boolean> {
+  const found = await Promise.all(
+    WATCHERS.map((who) =>
+      stage.until((said) =>
+        said.who === who && said.event === "exchange.matches" && said.fields.size === `${size}`
+      )
+    ),
+  );
+  return found.every((each) => each);
 }

@@ -331,7 +331,7 @@ Deno.test("demo: catches the split view in under ten seconds and leaves evidence
     assertStringIncludes(text, "[Gossip] received checkpoint size=3 — matches local checkpoint");
     assertStringIncludes(text, "INCONSISTENT");
     assertStringIncludes(text, "The evidence holds (1 record).");
-    const [file] = text.match(/\S+tokyo\/journal\.jsonl/)!;
+    const [file] = text.match(/\S+tokyo\/incidents\/journal\.jsonl/)!;
     const log = text.match(/--log (\S+)/)![1]!;
     assertEquals((await run("verify", file, "--log", log)).code, 0);
   } finally {
