@@ -1,11 +1,14 @@
 import type { LogStatus, PeerStatus, Status } from "../monitor/status.ts";
-import { MalformedError, printable } from "../tlog/malformed.ts";
+import { MalformedError, printable, printableJson } from "../tlog/malformed.ts";
 import { textOf } from "../tlog/encoding.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
 import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
+import { parseStatus } from "./parse_status.ts";
 import { DEFAULT_CONFIG, readSettings } from "./run.ts";
 
+const STATUS_PATH = "/status";
+const HTTP_OK = 200;
 const TIMEOUT_MS = 5_000;
 const MAX_STATUS_BYTES = 16 * 1024 * 1024;
 
@@ -35,10 +38,9 @@ Example:
     const [given] = options.operands;
     const config = options.value("config") ?? DEFAULT_CONFIG;
     const address = given === undefined ? await addressOf(world, config) : parseAddress(given);
-    const body = await ask(world, address);
-    if (options.flag("json")) terminal.out(body.trimEnd());
-    const told = JSON.parse(body) as Status;
-    if (!options.flag("json")) { for (const line of describeStatus(told)) terminal.out(line); }
+    const told = await ask(world, address);
+    if (options.flag("json")) terminal.out(printableJson(JSON.stringify(told)));
+    else for (const line of describeStatus(told)) terminal.out(line);
     return told.incidents > 0 ? EXIT.proven : EXIT.ok;
   },
 };
@@ -49,17 +51,16 @@ async function addressOf(world: World, config: string): Promise<Address> {
   return http;
 }
 
-async function ask(world: World, address: Address): Promise<string> {
-  const url = `http://${formatAddress(address)}/status`;
+async function ask(world: World, address: Address): Promise<Status> {
+  const url = `http://${formatAddress(address)}${STATUS_PATH}`;
   const request = { url, headers: {}, timeoutMs: TIMEOUT_MS, maxBytes: MAX_STATUS_BYTES };
   try {
     const { status, body } = await world.http.get(request);
-    if (status !== 200) throw new WorldError("other", `status ${status}`);
-    return textOf(body);
+    if (status !== HTTP_OK) throw new WorldError("other", `it answers with HTTP status ${status}`);
+    return parseStatus(textOf(body));
   } catch (error) {
     if (!(error instanceof WorldError) && !(error instanceof MalformedError)) throw error;
-    const message = `no daemon answers at ${url}: ${error.message}`;
-    throw new WorldError("other", message);
+    throw new WorldError("other", `no daemon answers at ${url}: ${error.message}`);
   }
 }
 
@@ -78,9 +79,9 @@ export function describeStatus(status: Status): string[] {
 function describeLogStatus(log: LogStatus, now: string): string {
   const view = log.size === undefined ? "no checkpoint yet" : `size ${log.size}`;
   const age = log.grewAt === undefined ? "" : `, grew ${span(log.grewAt, now)} ago`;
-  const last = log.lastResult === undefined
+  const last = log.lastResult === undefined || log.lastLookAt === undefined
     ? "not looked at yet"
-    : `${log.lastResult} ${span(log.lastLookAt!, now)} ago`;
+    : `${log.lastResult} ${span(log.lastLookAt, now)} ago`;
   const open = log.openQuestions > 0 ? `, ${log.openQuestions} open questions` : "";
   const detail = log.lastDetail === undefined ? "" : ` (${log.lastDetail})`;
   return `log   ${log.origin}: ${view}${age}; ${last}${open}${detail}`;

@@ -78,7 +78,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 function after(ms: number, run: () => void): Timer {
   let left = ms;
-  let id: number;
+  let id: ReturnType<typeof setTimeout>;
   function wait(): void {
     const step = Math.min(left, MAX_TIMEOUT_MS);
     left -= step;
