@@ -1,5 +1,4 @@
-import { CONFIG_DEFAULTS, parseConfig, readDuration } from "./config.ts";
-import { openSource } from "../sources/open.ts";
+import { isFolder, openSource } from "../sources/open.ts";
 import { createDurably, ensureFolder } from "../store/durable.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
@@ -9,14 +8,20 @@ import { parseAddress } from "../world/address.ts";
 import { generateSigner } from "../world/signer.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { join } from "@std/path/join";
-import { type Command, EXIT, readOptions, type Tools, UsageError } from "./command.ts";
+import {
+  type Command,
+  EXIT,
+  type Options,
+  readOptions,
+  type Tools,
+  UsageError,
+} from "./command.ts";
+import { CONFIG_DEFAULTS, NO_CONTACT, parseConfig, readContact, readDuration } from "./config.ts";
 import { KEY_PERMISSIONS } from "./keygen.ts";
 import { DEFAULT_CONFIG } from "./run.ts";
 import { KNOWN_LOGS } from "./known_logs.ts";
 
 const CONFIG_PERMISSIONS = 0o644;
-/** What stands in for a contact until the operator writes one. */
-const NO_CONTACT = "no contact given";
 const MENU_NAME_WIDTH = 34;
 
 /** `hearsay init`: a configuration, ready to run. */
@@ -49,7 +54,7 @@ Example:
     const asks = options.value("name") === undefined && options.list("log").length === 0;
     const answers = asks ? askEverything(tools) : {
       name: options.value("name"),
-      logs: pairLogs(options.list("log"), options.list("source")),
+      logs: pairLogs(args, options),
     };
     const { name, logs } = answers;
     if (name === undefined) throw new UsageError("expected --name NAME, the monitor's key name");
@@ -66,7 +71,7 @@ Example:
       contact: options.value("contact") ?? NO_CONTACT,
     });
     checkSources(tools.world, logs);
-    parseConfig(text, path); // What we write, we can read.
+    parseConfig(text, { path, world: tools.world }); // What we write, we can read.
     await writeAll({ tools, folder, path, name, text });
     return EXIT.ok;
   },
@@ -77,13 +82,24 @@ interface Chosen {
   readonly source: string;
 }
 
-function pairLogs(logs: readonly string[], sources: readonly string[]): Chosen[] {
-  if (logs.length !== sources.length) {
+/** The logs, each with the source that follows it. */
+function pairLogs(args: readonly string[], options: Options): Chosen[] {
+  const [logs, sources] = [options.list("log"), options.list("source")];
+  // A value never looks like an option: then the option before it has none, which was refused.
+  const order = args.map((arg) => /^--(log|source)(?:=|$)/.exec(arg)?.[1])
+    .filter((name) => name !== undefined);
+  if (order.some((name, i) => name !== (i % 2 === 0 ? "log" : "source")) || order.length % 2 > 0) {
     throw new UsageError(
-      `${logs.length} --log and ${sources.length} --source came, expected a source for every log`,
+      `expected one --source after each --log; came: ${order.map((name) => `--${name}`).join(" ")}`,
     );
   }
-  return logs.map((notation, i) => ({ log: parseLog(notation), source: sources[i]! }));
+  return logs.map((notation, i) => ({ log: parseLog(notation), source: absolute(sources[i]!) }));
+}
+
+/** A folder named on the command line as it must stand in a file elsewhere. */
+function absolute(source: string): string {
+  const isRelative = isFolder(source) && !/^(?:\/|[a-z][a-z0-9.-]*[:+])/i.test(source);
+  return isRelative ? join(Deno.cwd(), source) : source;
 }
 
 /** The menu of well-known logs, and the name. */
@@ -99,7 +115,8 @@ function askEverything({ terminal }: Tools): { name: string | undefined; logs: C
   if (name === undefined || choice === undefined) {
     throw new UsageError("nobody answers; give --name, --log and --source instead");
   }
-  const logs = choice.split(/[\s,]+/).filter((word) => word !== "").map((word) => {
+  const words = new Set(choice.split(/[\s,]+/).filter((word) => word !== ""));
+  const logs = [...words].map((word) => {
     const known = /^\d{1,3}$/.test(word) ? KNOWN_LOGS[Number(word) - 1] : undefined;
     if (known === undefined) {
       throw new UsageError(`${quoted(word)} is none of the numbers 1 to ${KNOWN_LOGS.length}`);
@@ -126,9 +143,9 @@ function configText({ name, logs, listen, http, peers, poll, gossip, contact }: 
   for (const address of [...peers, http, ...(listen === undefined ? [] : [listen])]) {
     parseAddress(address);
   }
-  for (const [option, value] of [["poll", poll], ["gossip", gossip]]) {
-    checkDuration(option!, value!);
-  }
+  checkOption("poll", () => readDuration(poll));
+  checkOption("gossip", () => readDuration(gossip));
+  checkOption("contact", () => readContact(contact));
   const json = JSON.stringify;
   const logTexts = logs.map(({ log, source }) => {
     const origin = log.origin === log.vkey.name ? "" : ` "origin": ${json(log.origin)},`;
@@ -176,9 +193,9 @@ ${peerTexts.length > 0 ? peerTexts.join(",\n") : '    // { "address": "monitor.e
 `;
 }
 
-function checkDuration(option: string, value: string): void {
+function checkOption(option: string, read: () => void): void {
   try {
-    readDuration(value);
+    read();
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     throw new UsageError(`--${option} ${error.message}`);
@@ -193,10 +210,10 @@ async function writeAll({ tools: { world, terminal }, folder, path, name, text }
   text: string;
 }): Promise<void> {
   const { files } = world;
-  await ensureFolder(files, folder);
-  await write({ world, path, text, permissions: CONFIG_PERMISSIONS });
   const keyPath = join(folder, CONFIG_DEFAULTS.key);
   const { signer, privateKey } = await generateSigner({ world, name });
+  await ensureFolder(files, folder);
+  await write({ world, path, text, permissions: CONFIG_PERMISSIONS });
   try {
     await write({ world, path: keyPath, text: `${privateKey}\n`, permissions: KEY_PERMISSIONS });
   } catch (error) {
