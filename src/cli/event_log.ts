@@ -1,10 +1,13 @@
 /** A daemon's diagnostics: LogTape writes them, one line an event, for a machine or a person. */
 import {
+  compareLogLevel,
   configure,
   getJsonLinesFormatter,
   getLogger,
   getTextFormatter,
+  type Logger,
   type LogLevel,
+  type LogRecord,
 } from "@logtape/logtape";
 import type { EventReport, Level } from "../monitor/events.ts";
 import { printable, printableJson } from "../tlog/malformed.ts";
@@ -19,6 +22,29 @@ const LEVELS: Readonly<Record<Level, LogLevel>> = {
 
 const STYLES = { debug: "dim", info: "cyan", warning: "yellow", error: "red" } as const;
 
+type Print = (record: LogRecord) => void;
+
+/** LogTape has one configuration for the process; each report here prints for itself. */
+const printers = new Map<string, Print>();
+let configured: Promise<void> | undefined;
+
+const CATEGORY = "hearsay";
+
+/** A logger of its own for each report, and where what it takes goes. */
+async function loggerTo(print: Print): Promise<Logger> {
+  configured ??= configure({
+    sinks: { printers: (record) => printers.get(record.category[1] ?? "")?.(record) },
+    loggers: [
+      { category: CATEGORY, sinks: ["printers"], lowestLevel: "debug" },
+      { category: ["logtape", "meta"], lowestLevel: "fatal" },
+    ],
+  });
+  await configured;
+  const id = `${printers.size}`;
+  printers.set(id, print);
+  return getLogger([CATEGORY, id]);
+}
+
 /**
  * A report that prints every event from `least` on.
  * @param json one JSON object a line, with `event` for its stable name
@@ -26,26 +52,20 @@ const STYLES = { debug: "dim", info: "cyan", warning: "yellow", error: "red" } a
 export async function eventLog(
   { terminal, json, least }: { terminal: Terminal; json: boolean; least: Level },
 ): Promise<EventReport> {
-  const toJson = getJsonLinesFormatter({ properties: "flatten" });
+  const toJson = getJsonLinesFormatter({
+    properties: "flatten",
+    categorySeparator: () => CATEGORY,
+  });
   const toText = getTextFormatter({
     timestamp: "rfc3339",
     format: ({ record, timestamp, message }) => `${timestamp} ${record.level} ${message}`,
   });
-  await configure({
-    reset: true,
-    sinks: {
-      terminal: (record) => {
-        if (json) return terminal.out(printableJson(toJson(record).trimEnd()));
-        const style = STYLES[(record.level in STYLES ? record.level : "error") as Level];
-        terminal.out(terminal.paint(style, printable(toText(record).trimEnd())));
-      },
-    },
-    loggers: [
-      { category: "hearsay", sinks: ["terminal"], lowestLevel: LEVELS[least] },
-      { category: ["logtape", "meta"], lowestLevel: "fatal" },
-    ],
+  const logger = await loggerTo((record) => {
+    if (compareLogLevel(record.level, LEVELS[least]) < 0) return;
+    if (json) return terminal.out(printableJson(toJson(record).trimEnd()));
+    const style = STYLES[(record.level in STYLES ? record.level : "error") as Level];
+    terminal.out(terminal.paint(style, printable(toText(record).trimEnd())));
   });
-  const logger = getLogger("hearsay");
   const event: EventReport["event"] = (name, level, fields) => {
     const told = Object.entries(fields).filter(([, value]) => value !== undefined);
     const text = told.map(([key, value]) =>

@@ -1,16 +1,17 @@
 import { Daemon } from "../monitor/daemon.ts";
-import type { EventReport } from "../monitor/events.ts";
+import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { openSource } from "../sources/open.ts";
 import { textOf } from "../tlog/encoding.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Signer } from "../world/signer.ts";
-import type { HttpServer, World } from "../world/world.ts";
+import { type HttpServer, type World, WorldError } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, type Tools } from "./command.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./config.ts";
 import { eventLog } from "./event_log.ts";
 import { readInput, readKey } from "./inputs.ts";
+import { exitCodeOf, type Tally } from "./reporting.ts";
 
 /** The configuration read unless told otherwise. */
 export const DEFAULT_CONFIG = "hearsay.jsonc";
@@ -44,15 +45,12 @@ Example:
     const { world, terminal } = tools;
     const path = options.value("config") ?? DEFAULT_CONFIG;
     const least = options.flag("verbose") ? "debug" : "info";
-    const report = await eventLog({ terminal, json: options.flag("json"), least });
-    let settings = await readSettings(world, path);
-    if (options.flag("once")) return await once({ world, settings, report });
-    for (let proven = 0;;) {
-      const next = await runUntilReload({ tools, settings, report, path });
-      proven += next.incidents;
-      if (next.settings === undefined) return proven > 0 ? EXIT.proven : EXIT.ok;
-      settings = next.settings;
-    }
+    const events = await eventLog({ terminal, json: options.flag("json"), least });
+    const { tally, report } = tallying(events);
+    const settings = await readSettings(world, path);
+    if (options.flag("once")) return await once({ world, settings, report, tally });
+    await new Runner({ tools, report, path }).run(settings);
+    return exitCodeOf(tally);
   },
 };
 
@@ -61,15 +59,49 @@ Example:
  * @throws UsageError, MalformedError with all errors of the file
  */
 export async function readSettings(world: World, path: string): Promise<Settings> {
-  const text = textOf(await readInput({ world, path, maxBytes: MAX_CONFIG_BYTES }));
-  return parseConfig(text, path);
+  const bytes = await readInput({ world, path, maxBytes: MAX_CONFIG_BYTES });
+  let text: string;
+  try {
+    text = textOf(bytes);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new MalformedError(`${quoted(path)}: ${error.message}`);
+  }
+  return parseConfig(text, { path, world });
+}
+
+/** A report that counts, beside telling them, the events that decide the exit code. */
+function tallying(events: EventReport): { report: EventReport; tally: Tally } {
+  const tally: Tally = { proven: 0, withheld: 0 };
+  const event: EventReport["event"] = (name, level, fields) => {
+    if (PROVEN.includes(name)) tally.proven++;
+    // This program's own judgement does not vouch for it. What the disk refuses is tried again, and
+    // is thrown when the daemon closes if it is still not written.
+    if (name === "incident.refused") tally.withheld++;
+    events.event(name, level, fields);
+  };
+  return { tally, report: { event, refused: (error) => events.refused(error) } };
+}
+
+/** Also when it is known already: a log that has contradicted itself is not as it should be. */
+const PROVEN: readonly EventName[] = [
+  ...["incident.recorded", "incident.known", "log.inconsistent", "exchange.inconsistent"] as const,
+];
+
+/** The identity of a configuration. @throws UsageError, MalformedError naming the key's file */
+async function loadKey(world: World, { name, key }: Settings): Promise<Signer> {
+  const signer = await readKey(world, key);
+  if (signer.vkey.name === name) return signer;
+  throw new MalformedError(
+    `the key in ${quoted(key)} is of ${quoted(signer.vkey.name)}, expected ${quoted(name)}, the ` +
+      "configuration's name",
+  );
 }
 
 async function startDaemon(
   { world, settings, report }: { world: World; settings: Settings; report: EventReport },
 ): Promise<Daemon> {
-  const signer = await readKey(world, settings.key);
-  checkName(settings, signer);
+  const signer = await loadKey(world, settings);
   const { contact } = settings;
   return await Daemon.start({
     world,
@@ -80,17 +112,12 @@ async function startDaemon(
   });
 }
 
-function checkName({ name, key }: Settings, { vkey }: Signer): void {
-  if (vkey.name === name) return;
-  throw new MalformedError(
-    `the key in ${quoted(key)} is of ${quoted(vkey.name)}, expected ${quoted(name)}, the ` +
-      "configuration's name",
-  );
-}
-
-async function once(
-  { world, settings, report }: { world: World; settings: Settings; report: EventReport },
-): Promise<ExitCode> {
+async function once({ world, settings, report, tally }: {
+  world: World;
+  settings: Settings;
+  report: EventReport;
+  tally: Tally;
+}): Promise<ExitCode> {
   const daemon = await startDaemon({ world, settings: { ...settings, listen: undefined }, report });
   let done = false;
   try {
@@ -98,43 +125,115 @@ async function once(
   } finally {
     await daemon.close();
   }
-  if (daemon.incidents > 0) return EXIT.proven;
-  return done ? EXIT.ok : EXIT.failed;
+  const code = exitCodeOf(tally);
+  return code === EXIT.ok && !done ? EXIT.failed : code;
 }
 
-/** Runs until asked to end, or, with new settings, until asked to read the configuration again. */
-async function runUntilReload({ tools: { world, terminal, serveStatus }, settings, report, path }: {
-  tools: Tools;
-  settings: Settings;
-  report: EventReport;
-  path: string;
-}): Promise<{ incidents: number; settings?: Settings }> {
-  const daemon = await startDaemon({ world, settings, report });
-  let server: HttpServer | undefined;
-  let reloaded: Settings | undefined;
-  try {
-    server = settings.http &&
-      serveStatus({ address: settings.http, status: () => daemon.status() });
-    terminal.onStop(() => daemon.stop());
-    terminal.onReload(async () => {
-      try {
-        reloaded = await readSettings(world, path);
-        daemon.stop();
-      } catch (error) {
-        // A bad file must not end a daemon that works.
-        report.event("config.refused", "error", { reason: (error as Error).message });
-      }
-    });
-    if (server !== undefined) {
-      report.event("status.serving", "info", { address: formatAddress(server.address) });
-    }
-    await daemon.run();
-  } catch (error) {
-    await daemon.close();
-    throw error;
-  } finally {
-    terminal.release();
-    await server?.close();
+/** Runs daemons, one after another as the configuration is read again, until asked to end. */
+class Runner {
+  readonly #tools: Tools;
+  readonly #report: EventReport;
+  readonly #path: string;
+  #stopping = false;
+  /** What is to be run when the daemon that runs has ended. */
+  #next: Settings | undefined;
+  #daemon: Daemon | undefined;
+
+  constructor({ tools, report, path }: { tools: Tools; report: EventReport; path: string }) {
+    this.#tools = tools;
+    this.#report = report;
+    this.#path = path;
   }
-  return { incidents: daemon.incidents, ...(reloaded && { settings: reloaded }) };
+
+  /** Runs until asked to end. @throws what keeps the first daemon from starting, or any from ending */
+  async run(first: Settings): Promise<void> {
+    const { terminal } = this.#tools;
+    // For as long as this runs: between two daemons a signal must not be lost, nor end the process.
+    terminal.onStop(() => {
+      this.#stopping = true;
+      this.#daemon?.stop();
+    });
+    terminal.onReload(() => void this.#reload());
+    this.#next = first;
+    try {
+      let worked: Settings | undefined;
+      for (let settings; !this.#stopping && (settings = this.#next) !== undefined;) {
+        this.#next = undefined;
+        let started: Started;
+        try {
+          started = await this.#start(settings);
+        } catch (error) {
+          if (worked === undefined || settings === worked) throw error;
+          this.#refuse(error);
+          this.#next ??= worked;
+          continue;
+        }
+        worked = settings;
+        await this.#runOne(started);
+      }
+    } finally {
+      terminal.release();
+    }
+  }
+
+  async #start(settings: Settings): Promise<Started> {
+    const { world, serveStatus } = this.#tools;
+    const daemon = await startDaemon({ world, settings, report: this.#report });
+    const { http } = settings;
+    try {
+      return {
+        daemon,
+        server: http && serveStatus({ address: http, status: () => daemon.status() }),
+      };
+    } catch (error) {
+      await daemon.close();
+      if (!(error instanceof WorldError)) throw error;
+      throw new WorldError(
+        error.kind,
+        `cannot serve the status at ${formatAddress(http!)}: ${error.message}`,
+      );
+    }
+  }
+
+  async #runOne({ daemon, server }: Started): Promise<void> {
+    if (server !== undefined) {
+      const address = formatAddress(server.address);
+      this.#report.event("status.serving", "info", { address });
+    }
+    this.#daemon = daemon;
+    try {
+      if (this.#stopping || this.#next !== undefined) daemon.stop();
+      await daemon.run();
+    } catch (error) {
+      await daemon.close();
+      throw error;
+    } finally {
+      this.#daemon = undefined;
+      await server?.close();
+    }
+  }
+
+  /** Has what the file now says be run next. A bad file must not end a daemon that works. */
+  async #reload(): Promise<void> {
+    const { world } = this.#tools;
+    try {
+      const settings = await readSettings(world, this.#path);
+      await loadKey(world, settings);
+      this.#next = settings;
+      this.#daemon?.stop();
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  #refuse(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#report.event("config.refused", "error", { reason });
+  }
+}
+
+/** A daemon, and the server of its status if it has one. */
+interface Started {
+  readonly daemon: Daemon;
+  readonly server: HttpServer | undefined;
 }
