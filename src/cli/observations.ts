@@ -62,7 +62,10 @@ Example:
 type Item = Awaited<ReturnType<ReturnType<typeof checkObservations>["next"]>>["value"];
 
 function describe(item: NonNullable<Item>): string {
-  if ("removals" in item) return `${item.removals.length} old segments removed`;
+  if ("removals" in item) {
+    const removed = item.removals.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+    return `${removed} old segments removed so far`;
+  }
   if (!("observation" in item)) return "";
   const { log, via, source, result, checkpoint, detail, repeats } = item.observation;
   const size = checkpoint === undefined ? "" : ` size=${checkpoint.size}`;
