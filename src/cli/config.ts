@@ -206,8 +206,10 @@ function readSettings(
     read: (node) => readPeer(node, fail),
     fail,
   });
-  if ((members.child("logs")?.children ?? [0]).length === 0) {
-    fail(members.child("logs"), "expected at least one log");
+  const given = members.child("logs");
+  if (given === undefined) fail(tree, 'the configuration lacks the member "logs"');
+  if (given?.type === "array" && given.children?.length === 0) {
+    fail(given, "expected at least one log");
   }
   refuseClashes(logs, fail);
   refuseRepeatedPeers(peers, fail);
@@ -224,7 +226,6 @@ function readSettings(
     gossip: readGossip(members.child("gossip"), fail),
     limits: readLimits(members.child("limits"), { fail, logs: logs.length }),
   };
-  if (members.child("logs") === undefined) fail(tree, 'the configuration lacks the member "logs"');
   // Where a member is missing or wrong a fault was noted, and nobody sees the result.
   return settings as Settings;
 }
