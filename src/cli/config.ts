@@ -278,7 +278,7 @@ function readList<T>(
 ): Placed<T>[] {
   if (node === undefined) return [];
   if (node.type !== "array") {
-    fail(node, `${what} is ${show(node)}, expected a list`);
+    fail(node, `${what} is ${show(getNodeValue(node))}, expected a list`);
     return [];
   }
   const items = node.children ?? [];
@@ -296,7 +296,7 @@ function readLog(
   { fail, path, world }: { fail: Fail; path: string; world: World },
 ): LogSettings | undefined {
   if (node.type !== "object") {
-    fail(node, `a log is ${show(node)}, expected an object`);
+    fail(node, `a log is ${show(getNodeValue(node))}, expected an object`);
     return undefined;
   }
   const known = ["vkey", "origin", "source", "poll", "patience"];
@@ -331,7 +331,7 @@ function readSource(value: unknown, path: string): string {
 
 function readPeer(node: Node, fail: Fail): PeerSettings | undefined {
   if (node.type !== "object") {
-    fail(node, `a peer is ${show(node)}, expected an object`);
+    fail(node, `a peer is ${show(getNodeValue(node))}, expected an object`);
     return undefined;
   }
   const members = new Members({ node, what: "a peer", known: ["address", "vkey"], fail });
@@ -347,7 +347,7 @@ function readGossip(node: Node | undefined, fail: Fail): GossipSettings {
   };
   if (node === undefined) return otherwise;
   if (node.type !== "object") {
-    fail(node, `gossip is ${show(node)}, expected an object`);
+    fail(node, `gossip is ${show(getNodeValue(node))}, expected an object`);
     return otherwise;
   }
   const members = new Members({ node, what: "gossip", known: ["interval", "fanOut"], fail });
@@ -362,7 +362,7 @@ function readLimits(
 ): ExchangeLimits {
   if (node === undefined) return DEFAULT_LIMITS;
   if (node.type !== "object") {
-    fail(node, `limits is ${show(node)}, expected an object`);
+    fail(node, `limits is ${show(getNodeValue(node))}, expected an object`);
     return DEFAULT_LIMITS;
   }
   const known = Object.keys(DEFAULT_LIMITS) as (keyof ExchangeLimits)[];
@@ -383,13 +383,14 @@ function readLimits(
   return limits;
 }
 
-function show(node: Node): string {
-  return quoted(JSON.stringify(getNodeValue(node)) ?? "nothing");
+/** A value as the file has it, or the start of it. */
+function show(value: unknown): string {
+  return typeof value === "string" ? quoted(value) : quoted(JSON.stringify(value)).slice(1, -1);
 }
 
 function readText(value: unknown): string {
   if (typeof value !== "string" || value === "") {
-    throw new MalformedError(`is ${quoted(JSON.stringify(value) ?? "")}, expected a text`);
+    throw new MalformedError(`is ${show(value)}, expected a text`);
   }
   return value;
 }
@@ -435,7 +436,7 @@ function readName(value: unknown): string {
 function readCount(value: unknown, most: number): number {
   if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > most) {
     throw new MalformedError(
-      `is ${printable(JSON.stringify(value) ?? "")}, expected a whole number from 1 to ${most}`,
+      `is ${show(value)}, expected a whole number from 1 to ${most}`,
     );
   }
   return value as number;
@@ -459,9 +460,7 @@ export function readDuration(value: unknown): number {
   const ms = match === null ? NaN : Number(match[1]) * UNITS[match[2]!]!;
   if (!(ms >= MIN_INTERVAL_MS && ms <= MAX_INTERVAL_MS)) {
     throw new MalformedError(
-      `is ${
-        quoted(JSON.stringify(value) ?? "")
-      }, expected a duration from 100ms to 31d, such as 30s`,
+      `is ${show(value)}, expected a duration from 100ms to 31d, such as 30s`,
     );
   }
   return ms;

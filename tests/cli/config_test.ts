@@ -156,15 +156,15 @@ Deno.test("parseConfig: comments, trailing commas, CRLF and any order are free",
 
 /** A member of the file, a wrong value for it, and what is said of that. */
 const WRONG_MEMBERS: readonly [string, string, string][] = [
-  ["name", "7", 'name: is "7", expected a text'],
+  ["name", "7", "name: is 7, expected a text"],
   ["name", '""', "expected a text"],
   ["name", '"a b"', 'key name is "a b", expected no spaces'],
-  ["name", "null", 'is "null", expected a text'],
-  ["key", "true", 'key: is "true", expected a text'],
+  ["name", "null", "is null, expected a text"],
+  ["key", "true", "key: is true, expected a text"],
   ["key", '"PRIVATE+KEY+a+00000000+AAAA"', "expected the path of the file that holds it"],
-  ["state", "[]", 'state: is "[]", expected a text'],
-  ["incidents", "{}", 'incidents: is "{}", expected a text'],
-  ["listen", "9900", 'listen: is "9900", expected a text'],
+  ["state", "[]", "state: is [], expected a text"],
+  ["incidents", "{}", "incidents: is {}, expected a text"],
+  ["listen", "9900", "listen: is 9900, expected a text"],
   ["listen", '"9900"', 'listen: Cannot read address "9900": expected HOST:PORT'],
   ["listen", '"a:65536"', "expected HOST:PORT"],
   ["http", '"::1:80"', "http: Cannot read address"],
@@ -172,11 +172,11 @@ const WRONG_MEMBERS: readonly [string, string, string][] = [
   ["contact", "1", "contact: is"],
   ["contact", '"a (b)"', "without parentheses"],
   ["contact", `"${"x".repeat(257)}"`, "expected up to 256"],
-  ["logs", "{}", 'logs is "{}", expected a list'],
+  ["logs", "{}", "logs is {}, expected a list"],
   ["logs", "[]", "expected at least one log"],
-  ["logs", "[7]", 'a log is "7", expected an object'],
+  ["logs", "[7]", "a log is 7, expected an object"],
   ["peers", '"a:1"', "peers is"],
-  ["peers", "[1]", 'a peer is "1", expected an object'],
+  ["peers", "[1]", "a peer is 1, expected an object"],
   ["gossip", "[]", "gossip is"],
   ["limits", "1", "limits is"],
 ];
@@ -199,24 +199,24 @@ for (const [name, value, message] of WRONG_MEMBERS) {
 
 /** The same for members within members: where, the member, its value, what is said. */
 const WRONG_INNER: readonly ["log" | "peer" | "gossip" | "limits", string, string, string][] = [
-  ["log", "vkey", "1", 'vkey: is "1", expected a text'],
+  ["log", "vkey", "1", "vkey: is 1, expected a text"],
   ["log", "vkey", `"${VKEY.replace("033de0ae", "033de0af")}"`, "vkey: "],
-  ["log", "origin", "1", 'origin: is "1"'],
+  ["log", "origin", "1", "origin: is 1"],
   [
     "log",
     "origin",
     String.raw`"a\nb"`,
     String.raw`origin is "a\u{a}b", expected one non-empty line`,
   ],
-  ["log", "source", "{}", 'source: is "{}"'],
+  ["log", "source", "{}", "source: is {}"],
   ["log", "source", '"ftp://a.invalid"', 'it is "ftp://a.invalid", expected https://…'],
   ["log", "source", '"rekor+https://a.invalid"', "expected https://…"],
   ["log", "source", '"https://a.invalid/?q"', "expected no ? or #"],
   ["log", "source", '"sigsum+https://a.invalid"', "a Sigsum log's follows from its key"],
-  ["log", "poll", "60", 'poll: is "60", expected a duration from 100ms to 31d'],
+  ["log", "poll", "60", "poll: is 60, expected a duration from 100ms to 31d"],
   ["log", "poll", '"99ms"', "expected a duration"],
   ["log", "patience", '"32d"', "patience: is"],
-  ["peer", "address", "1", 'address: is "1"'],
+  ["peer", "address", "1", "address: is 1"],
   ["peer", "address", '"a.invalid"', "expected HOST:PORT"],
   ["peer", "address", '"a.invalid:0"', 'is "a.invalid:0", expected a port from 1'],
   ["peer", "vkey", '"x"', "vkey: "],
@@ -432,7 +432,7 @@ Deno.test("parseConfig: nesting beyond any configuration's is an error, not a cr
   const peers = (depth: number): string =>
     configText({ name: '"}}{[["', peers: "[".repeat(depth) + "]".repeat(depth) });
   assertStringIncludes(faultsOf(peers(8)).join("\n"), "nested deeper than 8");
-  assertStringIncludes(faultsOf(peers(7))[0]!, 'a peer is "[[[[[[]]]]]]", expected an object');
+  assertStringIncludes(faultsOf(peers(7))[0]!, "a peer is [[[[[[]]]]]], expected an object");
 });
 
 Deno.test("parseConfig: no private key is repeated, wherever it stands", () => {

@@ -32,8 +32,16 @@ export interface Running {
   readonly done: Promise<Ran>;
 }
 
-/** Starts a command. */
-export function start(args: readonly string[], world: World = denoWorld()): Running {
+/**
+ * Starts a command.
+ * @param answers what a person says to its questions, in turn; then nobody answers any more
+ */
+export function start(
+  args: readonly string[],
+  world: World = denoWorld(),
+  answers: readonly string[] = [],
+): Running {
+  const left = [...answers];
   const out: string[] = [];
   const err: string[] = [];
   const waiting: { pattern: RegExp; resolve: (line: string) => void }[] = [];
@@ -50,7 +58,7 @@ export function start(args: readonly string[], world: World = denoWorld()): Runn
     err: (line) => print(err, line),
     progress: () => {},
     paint: (_style, text) => text,
-    ask: () => undefined,
+    ask: () => left.shift(),
     onReload: (handler) => {
       reload = handler;
     },

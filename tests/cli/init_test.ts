@@ -1,0 +1,240 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { NO_CONTACT } from "../../src/cli/config.ts";
+import { KNOWN_LOGS } from "../../src/cli/known_logs.ts";
+import { readSettings } from "../../src/cli/run.ts";
+import { openSource } from "../../src/sources/open.ts";
+import { parseLog } from "../../src/tlog/log.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import { type Files, type World, WorldError } from "../../src/world/world.ts";
+import { inFolder, run, start } from "./harness.ts";
+
+const NAME = "monitor.invalid/one";
+const world = denoWorld();
+const [GO, REKOR] = KNOWN_LOGS as [typeof KNOWN_LOGS[0], typeof KNOWN_LOGS[0]];
+const ONE_LOG = ["--log", GO.log, "--source", GO.source];
+
+function filesIn(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+}
+
+inFolder("init: flags ask nothing, and what is written says what was asked for", async (folder) => {
+  const { code, out, err } = await run(
+    ...["init", "--dir", `${folder}/new/one`, "--name", NAME, ...ONE_LOG],
+    ...["--log", REKOR.log, "--source", `static-ct+${REKOR.source}`],
+    ...["--listen", "0.0.0.0:9900", "--http", "[::1]:9981"],
+    ...["--peer", "a.invalid:9900", "--peer", "[::1]:9901"],
+    ...["--poll", "1s", "--gossip", "2s", "--contact", "ops@monitor.invalid"],
+  );
+  assertEquals(code, 0, err.join("\n"));
+  const at = `${folder}/new/one`;
+  assertEquals(filesIn(at), ["hearsay.jsonc", "monitor.key"]);
+  const settings = await readSettings(world, `${at}/hearsay.jsonc`);
+  const { logs, limits: _, ...rest } = settings;
+  assertEquals(rest, {
+    name: NAME,
+    key: `${at}/monitor.key`,
+    state: `${at}/state`,
+    incidents: `${at}/incidents`,
+    listen: { hostname: "0.0.0.0", port: 9900 },
+    http: { hostname: "::1", port: 9981 },
+    contact: "ops@monitor.invalid",
+    peers: [
+      { address: { hostname: "a.invalid", port: 9900 }, vkey: undefined },
+      { address: { hostname: "::1", port: 9901 }, vkey: undefined },
+    ],
+    gossip: { intervalMs: 2_000, fanOut: 2 },
+  });
+  assertEquals(
+    logs.map(({ log, ...rest }) => ({ id: log.id, ...rest })),
+    [[GO.log, GO.source], [REKOR.log, `static-ct+${REKOR.source}`]].map(([log, source]) => ({
+      id: parseLog(log!).id,
+      source: source!,
+      pollMs: 1_000,
+      patienceMs: 86_400_000,
+    })),
+  );
+  assertMatch(out.join("\n"), /^monitor\.invalid\/one\+[0-9a-f]{8}\+A[A-Za-z0-9+/=]+$/);
+  assertStringIncludes(err.join("\n"), `hearsay run --config ${at}/hearsay.jsonc --once`);
+});
+
+inFolder("init: without the other flags there are defaults, commented", async (folder) => {
+  assertEquals((await run("init", "--dir", folder, "--name", NAME, ...ONE_LOG)).code, 0);
+  const path = `${folder}/hearsay.jsonc`;
+  const { listen, http, peers, contact, gossip } = await readSettings(world, path);
+  assertEquals([listen, http, peers, contact, gossip.intervalMs], [
+    undefined,
+    { hostname: "127.0.0.1", port: 9980 },
+    [],
+    NO_CONTACT,
+    60_000,
+  ]);
+  assertStringIncludes(Deno.readTextFileSync(path), '  // "listen": "0.0.0.0:9900",');
+});
+
+inFolder("init: the key is the owner's alone, and nobody else is told it", async (folder) => {
+  const { out, err } = await run("init", "--dir", folder, "--name", NAME, ...ONE_LOG);
+  const key = Deno.readTextFileSync(`${folder}/monitor.key`);
+  assertMatch(key, /^PRIVATE\+KEY\+monitor\.invalid\/one\+/);
+  assertEquals(Deno.statSync(`${folder}/monitor.key`).mode! & 0o777, 0o600);
+  const secret = key.trim().split("+").at(-1)!;
+  for (const text of [...out, ...err, Deno.readTextFileSync(`${folder}/hearsay.jsonc`)]) {
+    assert(!text.includes(secret));
+  }
+});
+
+for (const [there, gone] of [["hearsay.jsonc", "monitor.key"], ["monitor.key", "hearsay.jsonc"]]) {
+  inFolder(`init: a ${there} that is there stays as it is, alone`, async (folder) => {
+    Deno.writeTextFileSync(`${folder}/${there}`, "mine");
+    const { code, err } = await run("init", "--dir", folder, "--name", NAME, ...ONE_LOG);
+    assertEquals(code, 2);
+    assertStringIncludes(err.join("\n"), `/${there}" exists, and is not overwritten`);
+    assertEquals(filesIn(folder), [there!], `no ${gone}`);
+    assertEquals(Deno.readTextFileSync(`${folder}/${there}`), "mine");
+  });
+}
+
+/** The world, with files of which `broken` makes something else. */
+function withFiles(broken: (files: Files) => Partial<Files>): World {
+  return { ...world, files: { ...world.files, ...broken(world.files) } };
+}
+
+/** A disk that takes all but the nth file created. */
+function fullAt(nth: number): World {
+  let created = 0;
+  return withFiles(({ create }) => ({
+    create: async (path, permissions) => {
+      const file = await create(path, permissions);
+      if (++created !== nth) return file;
+      return { ...file, write: () => Promise.reject(new WorldError("other", "No space left")) };
+    },
+  }));
+}
+
+for (const nth of [1, 2]) {
+  inFolder(`init: a disk that is full at file ${nth} is left as it was`, async (folder) => {
+    const args = ["init", "--dir", folder, "--name", NAME, ...ONE_LOG];
+    const { code, err } = await start(args, fullAt(nth)).done;
+    assertEquals(code, 3);
+    assertStringIncludes(err.join("\n"), "No space left");
+    assertEquals(filesIn(folder), []);
+    assertEquals((await run(...args)).code, 0, "and a second try succeeds");
+  });
+}
+
+inFolder("init: a --source belongs to the --log before it", async (folder) => {
+  const [log, source] = [["--log", GO.log], ["--source", GO.source]] as const;
+  const [log2, source2] = [["--log", REKOR.log], [`--source=${REKOR.source}`]] as const;
+  const cases: (readonly string[])[] = [
+    [...log],
+    [...source],
+    [...log, ...log2, ...source, ...source2],
+    [...log, ...source, ...source2, ...log2],
+    [...source, ...log],
+    [...log, ...source, ...log2],
+    [...log, ...source, ...source2],
+  ];
+  for (const args of cases) {
+    const { code, err } = await run("init", "--dir", folder, "--name", NAME, ...args);
+    assertEquals([code, args], [2, args]);
+    assertStringIncludes(err.join("\n"), "expected one --source after each --log; came: --");
+  }
+  assertEquals(filesIn(folder), []);
+  const args = [`--log=${GO.log}`, ...source, "--peer", "a.invalid:1", ...log2, ...source2];
+  assertEquals((await run("init", "--dir", folder, "--name", NAME, ...args)).code, 0);
+  const { logs } = await readSettings(world, `${folder}/hearsay.jsonc`);
+  assertEquals(logs.map(({ log, source }) => [log.origin, source]), [
+    ["go.sum database tree", GO.source],
+    ["log2025-1.rekor.sigstore.dev", REKOR.source],
+  ]);
+});
+
+inFolder(
+  "init: a folder named here is the same folder for the file, wherever that is",
+  async (folder) => {
+    for (const [i, source] of ["some/log", "./some/log", `${folder}/log`].entries()) {
+      const dir = `${folder}/${i}`;
+      const args = ["--log", GO.log, "--source", source];
+      assertEquals((await run("init", "--dir", dir, "--name", NAME, ...args)).code, 0);
+      const { logs } = await readSettings(world, `${dir}/hearsay.jsonc`);
+      const wanted = source.startsWith("/") ? source : `${Deno.cwd()}/some/log`;
+      assertEquals(logs[0]!.source, wanted);
+    }
+  },
+);
+
+inFolder("init: what is wrong ends with 2, says so, and writes nothing", async (folder) => {
+  const cases: [string[], string][] = [
+    [["--name", "a b", ...ONE_LOG], 'key name is "a b"'],
+    [["--name", "a+b", ...ONE_LOG], 'key name is "a+b"'],
+    [["--name", NAME], "expected at least one --log LOG --source SOURCE"],
+    [ONE_LOG, "expected --name NAME"],
+    [["--name", NAME, "--log", "x", "--source", GO.source], "vkey"],
+    [["--name", NAME, "--log", GO.log, "--source", "ftp://a"], "Cannot read source"],
+    [["--name", NAME, "--log", GO.log, "--source", "sigsum+https://a.invalid"], "Sigsum"],
+    [["--name", NAME, ...ONE_LOG, ...ONE_LOG], "is given twice"],
+    [["--name", NAME, ...ONE_LOG, "--listen", "9900"], 'Cannot read address "9900"'],
+    [["--name", NAME, ...ONE_LOG, "--http", "x"], 'Cannot read address "x"'],
+    [["--name", NAME, ...ONE_LOG, "--peer", "a.invalid"], 'Cannot read address "a.invalid"'],
+    [["--name", NAME, ...ONE_LOG, "--peer", "a.invalid:0"], "expected a port from 1"],
+    [["--name", NAME, ...ONE_LOG, "--poll", "60"], '--poll is "60", expected a duration'],
+    [["--name", NAME, ...ONE_LOG, "--gossip", "32d"], "--gossip is"],
+    [["--name", NAME, ...ONE_LOG, "--contact", "a(b)"], "--contact is"],
+    [["--name", NAME, "--name", NAME, ...ONE_LOG], "--name is given 2 times"],
+    [["--nmae", NAME], "there is no option"],
+    [["operand"], "expected no operands"],
+  ];
+  for (const [args, message] of cases) {
+    const { code, err } = await run("init", "--dir", folder, ...args);
+    assertEquals([code, args], [2, args]);
+    assertStringIncludes(err.join("\n"), message);
+  }
+  assertEquals(filesIn(folder), []);
+});
+
+inFolder("init: the menu takes a name and numbers", async (folder) => {
+  const args = ["init", "--dir", folder, "--peer", "a.invalid:1"];
+  const { code, out } = await start(args, world, [` ${NAME} `, "2, 1 2"]).done;
+  assertEquals(code, 0);
+  KNOWN_LOGS.forEach(({ title, about }, i) =>
+    assertMatch(out.join("\n"), new RegExp(`^  ${i + 1}  ${title} +${about}$`, "m"))
+  );
+  const settings = await readSettings(world, `${folder}/hearsay.jsonc`);
+  assertEquals(settings.name, NAME);
+  assertEquals(settings.peers.length, 1);
+  assertEquals(
+    settings.logs.map(({ log, source }) => [log.id, source]),
+    [REKOR, GO].map(({ log, source }) => [parseLog(log).id, source]),
+  );
+});
+
+inFolder("init: a menu that is answered wrongly, or by nobody, writes nothing", async (folder) => {
+  const cases: [string[], string][] = [
+    [[], "nobody answers; give --name, --log and --source instead"],
+    [[NAME], "nobody answers"],
+    [["", "1"], "the key name is empty"],
+    [["a b", "1"], "key name is"],
+    [[NAME, ""], "expected at least one --log"],
+    [[NAME, "0"], `"0" is none of the numbers 1 to ${KNOWN_LOGS.length}`],
+    [[NAME, `1 ${KNOWN_LOGS.length + 1}`], "is none of the numbers"],
+    [[NAME, "all"], '"all" is none of the numbers'],
+  ];
+  for (const [answers, message] of cases) {
+    const { code, err } = await start(["init", "--dir", folder], world, answers).done;
+    assertEquals([code, answers], [2, answers]);
+    assertStringIncludes(err.join("\n"), message);
+  }
+  assertEquals(filesIn(folder), []);
+});
+
+for (const { title, log, source } of KNOWN_LOGS) {
+  Deno.test(`KNOWN_LOGS: ${title} has a sound key and a source that opens`, () => {
+    const parsed = parseLog(log);
+    openSource({ world, log: parsed, source, contact: NO_CONTACT });
+    assertStringIncludes(source, title);
+  });
+}
+
+Deno.test("KNOWN_LOGS: no log is offered twice", () => {
+  const ids = KNOWN_LOGS.map(({ log }) => parseLog(log).id);
+  assertEquals(new Set(ids).size, ids.length);
+});
