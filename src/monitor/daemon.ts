@@ -273,11 +273,19 @@ export class Daemon {
       const before = this.#incidents;
       await this.#gossipPause.pause(clock, jittered(intervalMs, random));
       if (this.#stop.stopped) return;
-      const peers = this.#incidents > before
-        ? this.#correspondents
-        : chooseSome(this.#correspondents, fanOut, random);
-      for (const peer of peers) this.#inBackground(async () => void await peer.round());
+      if (this.#incidents > before) {
+        for (const peer of this.#correspondents) this.#inBackground(() => this.#tellAnew(peer));
+        continue;
+      }
+      for (const peer of chooseSome(this.#correspondents, fanOut, random)) {
+        this.#inBackground(async () => void await peer.round());
+      }
     }
+  }
+
+  /** The round in which a case was found may have packed what it hands over before that. */
+  async #tellAnew(peer: Correspondent): Promise<void> {
+    if (!this.#stop.stopped) await peer.anew();
   }
 
   async #upkeep(): Promise<void> {
