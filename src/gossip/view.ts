@@ -66,6 +66,11 @@ export class View {
     this.#detector = detector;
   }
 
+  /** What has changed since is anything that could change an answer: ours, or what others fed the detector. */
+  get #now(): number {
+    return this.#version + this.#detector.conflicts().length;
+  }
+
   /** The logs it follows. */
   get logs(): readonly Log[] {
     return this.#logs;
@@ -108,7 +113,7 @@ export class View {
    */
   hear(frame: Uint8Array, source: string, named: Set<Log>): Said {
     const known = this.#memo.get(frame);
-    if (known !== undefined && known.version === this.#version) {
+    if (known !== undefined && known.version === this.#now) {
       named.add(known.checkpoint.log);
       return known.said;
     }
@@ -123,7 +128,7 @@ export class View {
     named.add(checkpoint.log);
     const { heard, conflict } = this.hearCheckpoint(checkpoint, source);
     const answer = this.#answerTo(heard, checkpoint);
-    this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#version });
+    this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#now });
     return { heard, answer, conflict };
   }
 

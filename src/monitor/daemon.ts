@@ -218,7 +218,7 @@ export class Daemon {
   onIncident(news: IncidentNews): void {
     const { outcome, record } = news;
     this.#unwritten = outcome === "not written";
-    this.#report.event(`incident.${outcome}`, "error", {
+    this.#report.event(`incident.${outcome}`, outcome === "known" ? "info" : "error", {
       kind: record.kind,
       origin: record.log.origin,
       evidence_id: record.evidence_id,

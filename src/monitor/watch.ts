@@ -98,6 +98,7 @@ export class LogWatch {
     const opened = openCheckpoint({ note, logs: [this.log] });
     // What does not verify is not the log's word: an outage page as likely as anything.
     if ("refused" in opened) {
+      this.#source.distrust?.();
       return this.#finding("unavailable", {
         detail: `no checkpoint of this log: ${opened.detail}`,
       });

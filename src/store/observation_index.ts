@@ -303,6 +303,22 @@ export class ObservationIndex {
     ).map(seenRoot);
   }
 
+  /** Sizes at which several roots were seen. */
+  contradictedSizes(logId: string): bigint[] {
+    return this.#database.all(
+      "SELECT size FROM heads WHERE log = ? GROUP BY size HAVING count(*) > 1 ORDER BY size",
+      [this.#logOf(logId, false)],
+    ).map(({ size }) => BigInt(size!));
+  }
+
+  /** Checkpoints found inconsistent, by size. */
+  accused(logId: string): SeenRoot[] {
+    return this.#database.all(
+      `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND accused IS NOT NULL ORDER BY size, seq`,
+      [this.#logOf(logId, false)],
+    ).map(seenRoot);
+  }
+
   /** Whether exactly this checkpoint is pending. */
   isPending(logId: string, { size, root }: ObservedHead): boolean {
     const row = this.#database.get(

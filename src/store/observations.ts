@@ -229,6 +229,16 @@ export class ObservationLog {
     return this.#upToDate().pending(log.id);
   }
 
+  /** Sizes at which several roots of a log were seen: each is a case. */
+  contradictedSizes(log: Pick<Log, "id">): bigint[] {
+    return this.#upToDate().contradictedSizes(log.id);
+  }
+
+  /** Checkpoints of a log that were found inconsistent. */
+  accused(log: Pick<Log, "id">): SeenRoot[] {
+    return this.#upToDate().accused(log.id);
+  }
+
   /** How often each result was seen of a log, in the segments that are kept and were written. */
   counts(log: Pick<Log, "id">): Counts {
     return this.#upToDate().counts(log.id);
