@@ -1,5 +1,6 @@
 import type { Source } from "../sources/source.ts";
 import { observedCheckpoint } from "../store/observation.ts";
+import type { SeenRoot } from "../store/observation_index.ts";
 import type { ObservationLog } from "../store/observations.ts";
 import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -16,6 +17,9 @@ import { type Finding, LogWatch, THE_LOG } from "./watch.ts";
 
 /** Open questions of one log settled after one look; the rest waits for the next. */
 const MAX_SETTLED_AT_ONCE = 64;
+
+/** Things said of open questions that are remembered as told; then they are told once more. */
+const MAX_TOLD = 10_000;
 
 /** What every follower of a daemon shares. */
 export interface Shared {
@@ -40,9 +44,13 @@ export class Follower {
   #failures = 0;
   /** When the view last grew, or this monitor began to wait for that. */
   #grewAt: string;
-  /** What was told last, so that the same again is not. */
-  #told = "";
+  /** What was told of the last look, so that the same again is not. */
+  #toldOfLook = "";
+  /** What was told of open questions. */
+  readonly #toldOfOpen = new Set<string>();
   readonly #withheldTold = new Set<string>();
+  /** Open questions that were tried and not settled since all were tried, by size and root. */
+  readonly #tried = new Set<string>();
 
   private constructor(fields: {
     shared: Shared;
@@ -94,7 +102,7 @@ export class Follower {
         const finding = await this.#watch.poll();
         const result = this.#withPatience(finding.result);
         this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
-        await this.#record(finding, result);
+        await this.#record(finding, { result, isLook: true });
         await this.#settleReached();
         return { result, retryAfterMs: finding.retryAfterMs };
       } catch (error) {
@@ -137,36 +145,39 @@ export class Follower {
   }
 
   /** Writes a finding down, then acts on it: conflicts are recorded, the view advances. */
-  async #record(finding: Finding, result: LogResult): Promise<void> {
+  async #record(finding: Finding, as: { result: LogResult; isLook: boolean }): Promise<void> {
+    const { result } = as;
     const { observations, memory, monitor, world: { clock } } = this.#shared;
     const { log, checkpoint, against, source, detail } = finding;
     const at = timeNow(clock);
     const isOurs = source === THE_LOG;
-    // What could not be settled stays an open question, so its entry must not answer it.
-    const isAnswer = isOurs || !(["unavailable", "unproven"].includes(finding.result));
     await observations.observe({
       log: { origin: log.origin, vkey: log.vkey.text },
       via: isOurs ? "poll" : "exchange",
       source,
       result,
-      ...(checkpoint && isAnswer && { checkpoint: observedCheckpoint(checkpoint) }),
+      ...(checkpoint && { checkpoint: observedCheckpoint(checkpoint) }),
       ...(against && { against: { size: `${against.treeSize}`, root: against.root } }),
       ...(detail !== undefined && { detail }),
     }, at);
     if (checkpoint !== undefined) memory.recorded({ checkpoint, source });
-    this.#tally.add({ result, detail, at });
-    this.#tell(finding, result);
+    this.#tally.count(result);
+    if (as.isLook) this.#tally.looked({ result, detail, at });
+    this.#tell(finding, as);
     await monitor.keep(finding.conflicts);
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
     await monitor.addLocal(checkpoint!, source);
   }
 
-  #tell({ log, checkpoint, source, detail }: Finding, result: LogResult): void {
+  #tell(finding: Finding, { result, isLook }: { result: LogResult; isLook: boolean }): void {
+    const { log, checkpoint, source, detail } = finding;
     const news = `${result} ${source} ${checkpoint?.treeSize} ${checkpoint?.root} ${detail}`;
-    const level = news === this.#told ? "debug" : RESULT_LEVELS[result];
-    this.#told = news;
-    this.#shared.report.event(`log.${result}`, level, {
+    const isKnown = isLook ? news === this.#toldOfLook : this.#toldOfOpen.has(news);
+    if (isLook) this.#toldOfLook = news;
+    else if (this.#toldOfOpen.size >= MAX_TOLD) this.#toldOfOpen.clear();
+    if (!isLook) this.#toldOfOpen.add(news);
+    this.#shared.report.event(`log.${result}`, isKnown ? "debug" : RESULT_LEVELS[result], {
       origin: log.origin,
       source,
       ...(checkpoint && { size: `${checkpoint.treeSize}` }),
@@ -180,21 +191,32 @@ export class Follower {
     if (view === undefined) return;
     const open = this.#shared.observations.pending(log);
     const reached = open.filter(({ treeSize }) => treeSize <= view.treeSize);
-    for (const { note, source } of reached.slice(0, MAX_SETTLED_AT_ONCE)) {
+    for (const { treeSize, root, note, source } of this.#nextToTry(reached)) {
+      this.#tried.add(`${treeSize} ${root}`);
       const checkpoint = openNote(note, log);
       if (checkpoint === undefined) continue;
       const finding = await this.#watch.settle(checkpoint, source);
-      await this.#record(finding, finding.result);
+      await this.#record(finding, { result: finding.result, isLook: false });
+      // Each would wait for the same outage; the next look goes on after this one.
+      if (finding.result === "unavailable") break;
     }
     for (const { treeSize, root, source, seenAt } of open) {
       const key = `${treeSize} ${root}`;
-      if (treeSize <= view.treeSize || !this.#isOverdue(seenAt) || this.#withheldTold.has(key)) {
-        continue;
-      }
+      const isAwaited = treeSize > view.treeSize && source !== THE_LOG;
+      if (!isAwaited || !this.#isOverdue(seenAt) || this.#withheldTold.has(key)) continue;
       this.#withheldTold.add(key);
       const detail = `${source} was shown size ${treeSize}, and we are shown none that reaches it`;
-      await this.#record({ log, result: "pending", source, detail, conflicts: [] }, "withheld");
+      const finding: Finding = { log, result: "pending", source, detail, conflicts: [] };
+      await this.#record(finding, { result: "withheld", isLook: false });
     }
+  }
+
+  /** Those whose turn it is: one that cannot be settled must not keep others from it. */
+  #nextToTry(reached: readonly SeenRoot[]): readonly SeenRoot[] {
+    const isUntried = ({ treeSize, root }: SeenRoot): boolean =>
+      !this.#tried.has(`${treeSize} ${root}`);
+    if (!reached.some(isUntried)) this.#tried.clear();
+    return reached.filter(isUntried).slice(0, MAX_SETTLED_AT_ONCE);
   }
 }
 

@@ -57,9 +57,17 @@ export class LogTally {
   lastDetail: string | undefined;
   lastLookAt: string | undefined;
 
-  /** Notes one result. */
-  add({ result, detail, at }: { result: LogResult; detail: string | undefined; at: string }): void {
+  /** Counts a result, of a look or of a question settled. */
+  count(result: LogResult): void {
     this.counts[result] = (this.counts[result] ?? 0) + 1;
+  }
+
+  /** Notes what a look came to. */
+  looked({ result, detail, at }: {
+    result: LogResult;
+    detail: string | undefined;
+    at: string;
+  }): void {
     this.lastResult = result;
     this.lastDetail = detail;
     this.lastLookAt = at;
