@@ -115,7 +115,7 @@ Deno.test("daemon: status gives its numbers", async () => {
   await one.pass(MINUTE);
   const { logs: [later] } = daemon.status();
   assertEquals([later!.size, later!.grewAt], ["12", "2026-01-01T00:02:00.000Z"]);
-  assertEquals(later!.openQuestions, 0);
+  assertEquals([later!.openQuestions, later!.lastResult], [0, "extends"]);
   assertEquals(later!.counts, { first: 1, unchanged: 1, extends: 1, consistent: 1 });
 });
 
@@ -390,6 +390,21 @@ Deno.test("daemon: questions that cannot be settled keep no other from being set
   await one.pass(3 * MINUTE);
   assertEquals(one.daemon!.status().logs[0]!.openQuestions, 64);
   source.refusesProofFrom = () => false;
+  await one.pass(3 * MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.openQuestions, 0);
+});
+
+Deno.test("daemon: an outage of a log's proofs is met once a look, not once a question", async () => {
+  const { log, source } = await served(110);
+  await using one = await host();
+  await hearBefore(one, log, Array.from({ length: 100 }, (_, i) => i + 1));
+  source.proofTrouble = "unavailable";
+  await one.start({ logs: [{ source }] });
+  assertEquals(source.asked, { latest: 1, consistency: 1 });
+  await one.pass(5 * MINUTE);
+  assertEquals(source.asked, { latest: 6, consistency: 6 });
+  source.proofTrouble = undefined;
+  // First those that were not tried yet, 64 at a look, and then the six that were.
   await one.pass(3 * MINUTE);
   assertEquals(one.daemon!.status().logs[0]!.openQuestions, 0);
 });
