@@ -115,7 +115,7 @@ export class Follower {
         const finding = await this.#watch.poll();
         const result = this.#withPatience(finding.result);
         this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
-        await this.#record(finding, result);
+        await this.#record(finding, { result, isLook: true });
         if (result !== "unavailable") {
           await this.#settleReached();
           await this.#tellWithheld();
@@ -168,7 +168,10 @@ export class Follower {
   }
 
   /** Writes a finding down, then acts on it: conflicts are recorded, the view advances. */
-  async #record(finding: Finding, result: LogResult): Promise<void> {
+  async #record(
+    finding: Finding,
+    { result, isLook }: { result: LogResult; isLook: boolean },
+  ): Promise<void> {
     const { monitor, world: { clock } } = this.#shared;
     const { checkpoint, source, detail } = finding;
     const at = timeNow(clock);
@@ -178,43 +181,39 @@ export class Follower {
       // A disk that refuses the one journal must not lose what is for the other.
       await monitor.keep(finding.conflicts);
     }
-    if (source === THE_LOG) this.#tally.add({ result, detail, at });
+    if (isLook) this.#tally.add({ result, detail, at });
     else this.#tally.count(result);
-    this.#tell(finding, result);
+    this.#tell(finding, { result, isLook });
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
     await monitor.addLocal(checkpoint!, source);
   }
 
-  /** What could not be settled is written as the open question it is. */
+  /** What could not be settled stays an open question by its result. */
   async #write(finding: Finding, { result, at }: { result: LogResult; at: string }): Promise<void> {
     const { observations, memory } = this.#shared;
     const { log, checkpoint, against, source, detail } = finding;
     const isOurs = source === THE_LOG;
-    const isOpen = finding.result === "unavailable" || finding.result === "unproven";
-    const about = {
-      log: { origin: log.origin, vkey: log.vkey.text },
-      via: isOurs ? "poll" as const : "exchange" as const,
-      source,
-    };
-    const observed = checkpoint && observedCheckpoint(checkpoint);
     await observations.observe({
-      ...about,
+      log: { origin: log.origin, vkey: log.vkey.text },
+      via: isOurs ? "poll" : "exchange",
+      source,
       result,
-      ...(observed && !isOpen && { checkpoint: observed }),
+      ...(checkpoint && { checkpoint: observedCheckpoint(checkpoint) }),
       ...(against && { against: { size: `${against.treeSize}`, root: against.root } }),
       ...(detail !== undefined && { detail }),
     }, at);
-    if (isOpen && observed !== undefined) {
-      await observations.observe({ ...about, result: "pending", checkpoint: observed }, at);
-    }
     if (checkpoint !== undefined) memory.recorded({ checkpoint, source });
   }
 
-  #tell({ log, checkpoint, source, detail }: Finding, result: LogResult): void {
-    const news = `${result} ${source} ${checkpoint?.treeSize} ${checkpoint?.root} ${detail}`;
-    const level = news === this.#told ? "debug" : RESULT_LEVELS[result];
-    this.#told = news;
+  #tell(
+    { log, checkpoint, source, detail }: Finding,
+    { result, isLook }: { result: LogResult; isLook: boolean },
+  ): void {
+    // A look is told anew when it comes to something else; a question is told when it is tried first.
+    const news = `${result} ${checkpoint?.treeSize} ${checkpoint?.root} ${detail}`;
+    const level = isLook && news === this.#told ? "debug" : RESULT_LEVELS[result];
+    if (isLook) this.#told = news;
     this.#shared.report.event(`log.${result}`, level, {
       origin: log.origin,
       source,
@@ -242,7 +241,9 @@ export class Follower {
       const isOpen = finding.result === "unavailable" || finding.result === "unproven";
       const isFirst = !this.#tried.has(keyOf(question));
       // A question that stays open is told once, and then tried ever less often.
-      if (isFirst || !isOpen) await this.#record(finding, finding.result);
+      if (isFirst || !isOpen) {
+        await this.#record(finding, { result: finding.result, isLook: false });
+      }
       if (isOpen) this.#postpone(question);
       else this.#tried.delete(keyOf(question));
       if (finding.result === "unavailable") return;
@@ -270,7 +271,8 @@ export class Follower {
       if (!isLate || this.#withheldTold.has(key)) continue;
       this.#withheldTold.add(key);
       const detail = `${source} was shown size ${treeSize}, and we are shown none that reaches it`;
-      await this.#record({ log, result: "pending", source, detail, conflicts: [] }, "withheld");
+      const finding: Finding = { log, result: "pending", source, detail, conflicts: [] };
+      await this.#record(finding, { result: "withheld", isLook: false });
     }
   }
 }

@@ -24,6 +24,7 @@ import {
   type Address,
   type Files,
   type Network,
+  type OpenFile,
   type Random,
   type Signing,
   type World,
@@ -39,7 +40,8 @@ export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
-const STATE = "home/state";
+/** Where the observations are. */
+export const STATE = "home/state";
 const INCIDENTS = "home/incidents";
 const PORT = 9900;
 
@@ -93,6 +95,8 @@ export interface Duties {
   readonly peers?: readonly Address[];
   readonly gossipMs?: number;
   readonly fanOut?: number;
+  /** The folder of the observations. */
+  readonly state?: string;
 }
 
 /** A machine: what is on it outlives the daemons that run on it. */
@@ -160,9 +164,9 @@ export class Host {
       sources.set(settings, source);
       return settings;
     });
-    const { peers = [], gossipMs = MINUTE, fanOut = peers.length } = duties;
+    const { peers = [], gossipMs = MINUTE, fanOut = peers.length, state = STATE } = duties;
     const settings: Settings = {
-      ...{ name: vkey.name, key: "", state: STATE, incidents: INCIDENTS },
+      ...{ name: vkey.name, key: "", state, incidents: INCIDENTS },
       ...{ listen: this.address, http: undefined, contact: "nobody@test.invalid", logs },
       peers: peers.map((address) => ({ address, vkey: undefined })),
       gossip: { intervalMs: gossipMs, fanOut },
@@ -211,6 +215,25 @@ export class Host {
     this.disk.fail({ at: 1, when: "before", lasting: true });
     await this.stop().catch(() => {});
     this.disk.crash({ keepShare });
+  }
+
+  /** A disk that refuses to write for as long as it is told to; for the daemons to come. */
+  refusableDisk(): { refuses: boolean } {
+    const state = { refuses: false };
+    const refusable = (file: OpenFile): OpenFile => ({
+      ...file,
+      write: (bytes, at) =>
+        state.refuses
+          ? Promise.reject(new WorldError("other", "No space left on device (os error 28)"))
+          : file.write(bytes, at),
+    });
+    const { files } = this.disk;
+    this.files = {
+      ...files,
+      open: async (path, mode) => refusable(await files.open(path, mode)),
+      create: async (path, permissions) => refusable(await files.create(path, permissions)),
+    };
+    return state;
   }
 
   /** Lets time pass on this machine. */

@@ -37,6 +37,8 @@ export class ScriptedSource implements Source {
   size: number | undefined;
   latestTrouble: LatestTrouble | undefined;
   proofTrouble: ProofTrouble | undefined;
+  /** Older sizes whose proofs are refused. */
+  refusesProofFrom: (older: bigint) => boolean = () => false;
   /** What an outage says about when to come again. */
   retryAfterMs: number | undefined;
   /** How often it was asked. */
@@ -68,7 +70,8 @@ export class ScriptedSource implements Source {
     const trouble = this.proofTrouble;
     if (trouble === "unavailable") throw this.#outage();
     const story = typeof trouble === "object" ? trouble.story : this.story;
-    if (trouble === "refused" || sizes.newer > story.treeSize) {
+    const refuses = trouble === "refused" || this.refusesProofFrom(sizes.older);
+    if (refuses || sizes.newer > story.treeSize) {
       throw new ProofRefused("the log has no tile that a tree of this size has");
     }
     const proof = story.consistencyProof(sizes);
