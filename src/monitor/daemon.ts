@@ -133,7 +133,7 @@ export class Daemon {
       await Promise.all(this.#correspondents.map((peer) => peer.round()));
       await this.#finishBackground();
     }
-    const undone = ["unavailable", "unproven"];
+    const undone = ["unavailable", "unproven", "frozen"];
     return looks.every(({ result }) => !undone.includes(result)) && rounds.every((done) => done);
   }
 
@@ -177,7 +177,7 @@ export class Daemon {
       vkey: signer.vkey.text,
       startedAt: this.#startedAt,
       now: timeNow(this.#world.clock),
-      incidents: this.#incidents,
+      incidents: this.#parts.shared.monitor.casesHeld,
       unwritten: this.#unwritten,
       logs: followers.map((follower) => follower.status()),
       peers: this.#correspondents.map((peer) => peer.status()),

@@ -42,7 +42,7 @@ export interface Status {
   readonly vkey: string;
   readonly startedAt: string;
   readonly now: string;
-  /** Incidents recorded since the start. */
+  /** Incidents in the journal, of the logs followed. */
   readonly incidents: number;
   /** Whether a proven conflict could not be written, because the disk refuses. */
   readonly unwritten: boolean;
