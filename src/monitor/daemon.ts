@@ -6,7 +6,7 @@ import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Signer } from "../world/signer.ts";
 import { timeNow } from "../world/time.ts";
-import type { World } from "../world/world.ts";
+import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
 import { Correspondent } from "./correspondent.ts";
 import type { EventReport, Level } from "./events.ts";
 import { Follower, type Shared } from "./follower.ts";
@@ -29,6 +29,17 @@ interface Parts {
   readonly shared: Shared;
   readonly followers: readonly Follower[];
   readonly callee: Callee | undefined;
+}
+
+/** @throws WorldError naming the address, which the system's own message lacks */
+function listenAt({ network }: World, address: Address): Listener {
+  try {
+    return network.listen(address);
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    const where = formatAddress(address);
+    throw new WorldError(error.kind, `cannot listen on ${where}: ${error.message}`);
+  }
 }
 
 /**
@@ -101,7 +112,7 @@ export class Daemon {
         followers.push(await Follower.start({ shared, settings: settings.logs[i]!, source }));
       }
       const { listen } = settings;
-      const listener = listen && world.network.listen(listen);
+      const listener = listen && listenAt(world, listen);
       const callee = listener && new Callee({ party: monitor.party, listener });
       return relay.to = new Daemon({ settings, signer, shared, followers, callee });
     } catch (error) {

@@ -1,0 +1,127 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { inFolder, put, run } from "./harness.ts";
+import { edit, fork, grow, makeLog, makeMonitor } from "./monitors.ts";
+
+/** The state folder of a monitor that has looked twice: `first`, then `extends`. */
+async function observed(folder: string): Promise<{ state: string; config: string; dir: string }> {
+  const { dir, log } = await makeLog(`${folder}/log`, 5);
+  const config = await makeMonitor(`${folder}/one`, { log, source: dir });
+  await run("run", "--config", config, "--once");
+  await grow(dir, 3);
+  await run("run", "--config", config, "--once");
+  return { state: `${folder}/one/state`, config, dir };
+}
+
+const SEGMENT = "observations-000001.jsonl";
+
+inFolder("observations list: one line for each, oldest first", async (folder) => {
+  const { state } = await observed(folder);
+  const { code, out, err } = await run("observations", "list", "--state", state);
+  assertEquals([code, err, out.length], [0, [], 2]);
+  const when = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`;
+  const told = ["first size=5", "extends size=8"];
+  for (const [i, what] of told.entries()) {
+    assertMatch(
+      out[i]!,
+      new RegExp(`^${i + 1}  ${when}  test\\.invalid/log: ${what} by poll from the log$`),
+    );
+  }
+});
+
+inFolder("observations list --json: whole entries, each a line", async (folder) => {
+  const { state } = await observed(folder);
+  const { code, out } = await run("observations", "list", "--state", state, "--json");
+  assertEquals(code, 0);
+  assertEquals(out.map((line) => JSON.parse(line)), lines(state).map((line) => JSON.parse(line)));
+});
+
+inFolder(
+  "observations list: failures are there as well, with their reason, and repeats counted",
+  async (folder) => {
+    const { state, config, dir } = await observed(folder);
+    await fork(dir, `${folder}/other`);
+    await grow(dir, 1);
+    await grow(`${folder}/other`, 1);
+    await run("run", "--config", config, "--once");
+    edit(config, JSON.stringify(dir), JSON.stringify(`${folder}/other`));
+    await run("run", "--config", config, "--once");
+    edit(config, JSON.stringify(`${folder}/other`), JSON.stringify(`${folder}/none`));
+    await run("run", "--config", config, "--once");
+    const { out } = await run("observations", "list", "--state", state);
+    const [inconsistent, unavailable] = out.slice(-2);
+    assertMatch(
+      inconsistent!,
+      /: inconsistent size=9 by poll from the log — the log signed another/,
+    );
+    assertMatch(unavailable!, /: unavailable by poll from the log — .*it is not there/);
+  },
+);
+
+inFolder("observations check: walks the chain and names its last hash", async (folder) => {
+  const { state } = await observed(folder);
+  const last = JSON.parse(lines(state).at(-1)!).hash;
+  const { code, out } = await run("observations", "check", "--state", state);
+  assertEquals([code, out], [
+    0,
+    [`2 observations, the chain is whole; the last hash is ${last}`],
+  ]);
+  const json = await run("observations", "check", "--state", state, "--json");
+  assertEquals([json.code, JSON.parse(json.out[0]!)], [0, { entries: 2, hash: last }]);
+});
+
+function lines(state: string): string[] {
+  return Deno.readTextFileSync(`${state}/${SEGMENT}`).trimEnd().split("\n");
+}
+
+const DAMAGES: readonly [string, (lines: string[]) => string[], number][] = [
+  ["a changed character", ([a, b]) => [a!.replace('"size":"5"', '"size":"6"'), b!], 1],
+  ["a changed last line", ([a, b]) => [a!, b!.replace("extends", "matches")], 2],
+  ["a line taken out", ([, b]) => [b!], 1],
+  ["a line twice", ([a, b]) => [a!, a!, b!], 2],
+  ["lines the other way round", ([a, b]) => [b!, a!], 1],
+  ["a line of something else", ([a, b]) => [a!, "{}", b!], 2],
+  ["an empty line", ([a, b]) => [a!, "", b!], 2],
+];
+
+for (const [what, damage, line] of DAMAGES) {
+  inFolder(`observations: ${what} is damage, and its file and line are named`, async (folder) => {
+    const { state } = await observed(folder);
+    const path = put(state, SEGMENT, `${damage(lines(state)).join("\n")}\n`);
+    for (const command of ["check", "list"]) {
+      const { code, err } = await run("observations", command, "--state", state);
+      assertEquals([command, code], [command, 3]);
+      assertStringIncludes(err.join("\n"), `${path} line ${line}`);
+    }
+  });
+}
+
+inFolder("observations: a torn last line is told, and is no damage", async (folder) => {
+  const { state } = await observed(folder);
+  const [first, second] = lines(state) as [string, string];
+  const path = put(state, SEGMENT, `${first}\n${second.slice(0, -9)}`);
+  const { code, out, err } = await run("observations", "check", "--state", state);
+  assertEquals(code, 0);
+  assertMatch(out.join("\n"), /^1 observations, the chain is whole/);
+  assertStringIncludes(err.join("\n"), `${path} line 2 has no end`);
+  const torn = Deno.readTextFileSync(path);
+  assertEquals(torn, `${first}\n${second.slice(0, -9)}`, "whoever reads changes nothing");
+});
+
+inFolder("observations: a folder without any has none", async (folder) => {
+  for (const state of [folder, `${folder}/none`]) {
+    const list = await run("observations", "list", "--state", state);
+    assertEquals([list.code, list.out], [0, [`no observations in ${state}`]]);
+    assertEquals((await run("observations", "list", "--state", state, "--json")).out, []);
+    const check = await run("observations", "check", "--state", state);
+    assertEquals([check.code, check.out], [0, ["0 observations, the chain is whole"]]);
+    const json = await run("observations", "check", "--state", state, "--json");
+    assertEquals(JSON.parse(json.out[0]!), { entries: 0, hash: null });
+  }
+  assert([...Deno.readDirSync(folder)].length === 0, "nothing is made by looking");
+});
+
+Deno.test("observations: anything but list and check is wrong usage", async () => {
+  for (const args of [[], ["show"], ["list", "check"], ["list", "--stat", "x"]]) {
+    assertEquals([(await run("observations", ...args)).code, args], [2, args]);
+  }
+});

@@ -1,0 +1,268 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { describeStatus } from "../../src/cli/status.ts";
+import type { LogStatus, PeerStatus, Status } from "../../src/monitor/status.ts";
+import { inFolder, put, type Ran, run } from "./harness.ts";
+
+const LOG: LogStatus = {
+  origin: "log.invalid/one",
+  vkey: "v",
+  size: "12",
+  root: "r",
+  grewAt: "2026-01-02T03:04:00Z",
+  lastResult: "unchanged",
+  lastLookAt: "2026-01-02T03:05:00Z",
+  openQuestions: 0,
+  counts: { unchanged: 3 },
+};
+
+const PEER: PeerStatus = {
+  address: "peer.invalid:9900",
+  vkey: "v",
+  lastExchangeAt: "2026-01-02T03:05:02Z",
+  lastResult: "matches",
+  exchanges: 7,
+  failures: 1,
+  matches: 5,
+  conflicts: 0,
+};
+
+const STATUS: Status = {
+  name: "monitor.invalid/one",
+  vkey: "v",
+  startedAt: "2026-01-01T03:05:03Z",
+  now: "2026-01-02T03:05:03Z",
+  incidents: 0,
+  unwritten: false,
+  logs: [LOG],
+  peers: [PEER],
+};
+
+/** The one line a log, or a peer, is told in. */
+function logLine(log: Partial<LogStatus>): string {
+  return describeStatus({ ...STATUS, logs: [{ ...LOG, ...log }] })[1]!;
+}
+
+function without<T extends object>(value: T, ...names: (keyof T)[]): T {
+  const rest = { ...value };
+  for (const name of names) delete rest[name];
+  return rest;
+}
+
+Deno.test("describeStatus: the monitor, a line a log, a line a peer", () => {
+  assertEquals(describeStatus(STATUS), [
+    "monitor.invalid/one, running for 24h",
+    "log   log.invalid/one: size 12, grew 63s ago; unchanged 3s ago",
+    "peer  peer.invalid:9900: matches 1s ago; 7 exchanges, 1 failed, 5 matches, 0 conflicts",
+  ]);
+});
+
+Deno.test("describeStatus: incidents and a disk that refuses are said first, and loudly", () => {
+  assertEquals(
+    describeStatus({ ...STATUS, incidents: 2, unwritten: true })[0],
+    "monitor.invalid/one, running for 24h, 2 INCIDENTS, THE DISK REFUSES A PROVEN CONFLICT",
+  );
+});
+
+Deno.test("describeStatus: what is not known yet is said so", () => {
+  const log = without(LOG, "size", "root", "grewAt", "lastResult", "lastLookAt");
+  const peer = without(PEER, "vkey", "lastExchangeAt", "lastResult");
+  assertEquals(describeStatus({ ...STATUS, logs: [log], peers: [peer] }).slice(1), [
+    "log   log.invalid/one: no checkpoint yet; not looked at yet",
+    "peer  peer.invalid:9900: no exchange yet; 7 exchanges, 1 failed, 5 matches, 0 conflicts",
+  ]);
+  const silent = describeStatus({ ...STATUS, peers: [without(PEER, "lastResult")] })[2]!;
+  assertStringIncludes(silent, ": nothing said 1s ago;");
+});
+
+Deno.test("describeStatus: open questions and the reason of a result stand beside it", () => {
+  assertEquals(
+    logLine({ lastResult: "unproven", lastDetail: "no proof", openQuestions: 2 }),
+    "log   log.invalid/one: size 12, grew 63s ago; unproven 3s ago, 2 open questions (no proof)",
+  );
+});
+
+Deno.test("describeStatus: times are in the largest unit of which there are two", () => {
+  const ages: [string, string][] = [
+    ["2026-01-02T03:05:03Z", "0s"],
+    ["2026-01-02T03:03:04Z", "119s"],
+    ["2026-01-02T03:03:03Z", "2m"],
+    ["2026-01-02T01:05:04Z", "119m"],
+    ["2026-01-02T01:05:03Z", "2h"],
+    ["2025-12-31T03:05:04Z", "47h"],
+    ["2025-12-31T03:05:03Z", "2d"],
+    ["2026-01-02T03:05:59Z", "0s"],
+  ];
+  for (const [grewAt, age] of ages) assertStringIncludes(logLine({ grewAt }), `grew ${age} ago;`);
+});
+
+Deno.test("describeStatus: nothing in it can steer a terminal", () => {
+  const hostile = "a\u001b[2J\u202e\nb";
+  const lines = describeStatus({
+    ...STATUS,
+    name: hostile,
+    logs: [{ ...LOG, origin: hostile, lastDetail: hostile, size: hostile }],
+    peers: [{ ...PEER, address: hostile, lastResult: hostile }],
+  });
+  assertEquals(lines.length, 3);
+  for (const line of lines) {
+    assert(!/[\p{Cc}\p{Cf}]/u.test(line), JSON.stringify(line));
+    assertStringIncludes(line, "a\\u{1b}[2J\\u{202e}\\u{a}b");
+  }
+});
+
+/** Asks a server that answers with this, whatever it is asked. */
+async function asking(
+  answer: () => Response,
+  ...flags: string[]
+): Promise<Ran & { asked: string[] }> {
+  const asked: string[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    asked.push(new URL(request.url).pathname);
+    return answer();
+  });
+  try {
+    return { ...await run("status", `127.0.0.1:${server.addr.port}`, ...flags), asked };
+  } finally {
+    await server.shutdown();
+  }
+}
+
+Deno.test("status: 0 if nothing is wrong, 1 if there are incidents, for people and machines", async () => {
+  for (const [incidents, wanted] of [[0, 0], [1, 1]] as const) {
+    const told = { ...STATUS, incidents };
+    const { code, out, asked } = await asking(() => Response.json(told));
+    assertEquals([code, asked], [wanted, ["/status"]]);
+    assertEquals(out, describeStatus(told));
+    const json = await asking(() => Response.json(told), "--json");
+    assertEquals(json.code, wanted);
+    assertEquals(json.out.map((line) => JSON.parse(line)), [told]);
+  }
+});
+
+Deno.test("status: members that a later version adds are passed on, and do no harm", async () => {
+  const later = { ...STATUS, later: [1], logs: [{ ...LOG, later: true }] };
+  const { code, out } = await asking(() => Response.json(later), "--json");
+  assertEquals([code, JSON.parse(out[0]!)], [0, later]);
+});
+
+const WRONG_ANSWERS: readonly [string, string | Uint8Array<ArrayBuffer>][] = [
+  ["nothing", ""],
+  ["a page", "<html>not here</html>"],
+  ["half an answer", JSON.stringify(STATUS).slice(0, -5)],
+  ["null", "null"],
+  ["a number", "7"],
+  ["a list", "[]"],
+  ["an empty object", "{}"],
+  ["bytes that are no text", Uint8Array.of(0x7b, 0xff, 0x7d)],
+  ["a member twice", JSON.stringify(STATUS).replace("{", '{"name":"x",')],
+  ["endless nesting", `{"logs":${"[".repeat(100_000)}`],
+  ...Object.keys(STATUS).map((name): [string, string] => [
+    `no ${name}`,
+    JSON.stringify(without(STATUS, name as keyof Status)),
+  ]),
+  ...Object.entries({
+    name: 1,
+    startedAt: "yesterday",
+    now: 5,
+    incidents: "0",
+    unwritten: 0,
+    logs: {},
+    peers: null,
+  }).map(([name, value]): [string, string] => [
+    `${name} of another kind`,
+    JSON.stringify({ ...STATUS, [name]: value }),
+  ]),
+  ["incidents below none", JSON.stringify({ ...STATUS, incidents: -1 })],
+  ...([
+    null,
+    7,
+    [],
+    {},
+    without(LOG, "origin"),
+    { ...LOG, size: 12 },
+    { ...LOG, grewAt: "x" },
+    {
+      ...LOG,
+      counts: { extends: "many" },
+    },
+    { ...LOG, counts: null },
+    { ...LOG, openQuestions: 0.5 },
+  ] as unknown[])
+    .map((log): [string, string] => [
+      `the log ${JSON.stringify(log).slice(0, 60)}`,
+      JSON.stringify({ ...STATUS, logs: [log] }),
+    ]),
+  ...([null, "x", {}, { ...PEER, matches: null }, { ...PEER, lastExchangeAt: "" }] as unknown[])
+    .map((peer): [string, string] => [
+      `the peer ${JSON.stringify(peer).slice(0, 60)}`,
+      JSON.stringify({ ...STATUS, peers: [peer] }),
+    ]),
+];
+
+for (const [what, body] of WRONG_ANSWERS) {
+  Deno.test(`status: whoever answers with ${what} is no daemon`, async () => {
+    for (const flags of [[], ["--json"]]) {
+      const { code, out, err } = await asking(() => new Response(body), ...flags);
+      assertEquals([code, out], [3, []]);
+      assertEquals(err.length, 1, err.join("\n"));
+      assertMatch(
+        err[0]!,
+        /^hearsay status: no daemon answers at http:\/\/127\.0\.0\.1:\d+\/status: /,
+      );
+    }
+  });
+}
+
+Deno.test("status: another HTTP status is no answer, whatever comes with it", async () => {
+  for (const status of [201, 404, 500]) {
+    const { code, out, err } = await asking(() => Response.json(STATUS, { status }));
+    assertEquals([code, out], [3, []]);
+    assertStringIncludes(err.join("\n"), `it answers with HTTP status ${status}`);
+  }
+});
+
+Deno.test("status: escape sequences of an answer reach no terminal", async () => {
+  const hostile = "\u001b[2J\u202e\u0007\u009b";
+  const bad = { ...STATUS, name: hostile, logs: [{ ...LOG, lastDetail: hostile }] };
+  const answers = [JSON.stringify(bad), `{"${hostile}`, JSON.stringify({ [hostile]: hostile })];
+  for (const body of answers) {
+    for (const flags of [[], ["--json"]]) {
+      const { out, err } = await asking(() => new Response(body), ...flags);
+      for (const line of [...out, ...err]) {
+        assert(!/[\p{Cc}\p{Cf}]/u.test(line), JSON.stringify(line));
+      }
+    }
+  }
+});
+
+Deno.test("status: nobody there is an outage, and an address that is none is wrong usage", async () => {
+  const { code, err } = await run("status", "127.0.0.1:1");
+  assertEquals(code, 3);
+  assertStringIncludes(err.join("\n"), "no daemon answers at http://127.0.0.1:1/status");
+  for (const args of [["here"], ["127.0.0.1"], ["a:1", "b:1"], ["--jsn"]]) {
+    assertEquals([(await run("status", ...args)).code, args], [2, args]);
+  }
+});
+
+inFolder("status: without an address it is the configuration's", async (folder) => {
+  const log = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
+  const file = (http: string): string =>
+    put(
+      folder,
+      "hearsay.jsonc",
+      `{ "name": "a", ${http} "logs": [{ "vkey": "${log}", "source": "/nowhere" }] }`,
+    );
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => Response.json(STATUS),
+  );
+  const config = file(`"http": "127.0.0.1:${server.addr.port}",`);
+  const { code, out } = await run("status", "--config", config);
+  assertEquals([code, out], [0, describeStatus(STATUS)]);
+  await server.shutdown();
+  file("");
+  const none = await run("status", "--config", config);
+  assertEquals(none.code, 2);
+  assertStringIncludes(none.err.join("\n"), 'has no "http" address; name HOST:PORT');
+  assertEquals((await run("status", "--config", `${folder}/none`)).code, 2);
+});
