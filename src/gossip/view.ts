@@ -120,7 +120,7 @@ export class View {
     if (known === undefined && isZeroFrame(frame)) {
       return { heard: NOTHING, answer: this.#answerToNothing(named) };
     }
-    const checkpoint = known?.checkpoint ?? openFrame({ frame, logs: this.#logs });
+    const checkpoint = known?.checkpoint ?? openFrame({ frame, logs: this.#nearestFirst(frame) });
     if ("refused" in checkpoint) {
       const { refused: reason, detail } = checkpoint;
       return { heard: { verdict: "refused", reason, detail }, answer: undefined };
@@ -159,6 +159,19 @@ export class View {
     const conflicts = replayRecord({ detector: this.#detector, ...heard });
     if (conflicts.length > 0) this.#version++;
     return conflicts;
+  }
+
+  /**
+   * The logs followed, first the one whose latest size is nearest to the frame's. A frame names no log
+   * and is tried under one key after the other, so with fifty logs the order decides what it costs.
+   */
+  #nearestFirst(frame: Uint8Array): readonly Log[] {
+    if (this.#logs.length < 2 || frame.length !== FRAME_BYTES) return this.#logs;
+    const size = Number(new DataView(frame.buffer, frame.byteOffset).getBigUint64(0));
+    return this.#logs
+      .map((log) => ({ log, away: Math.abs(Number(this.latest(log)?.treeSize ?? 0n) - size) }))
+      .sort((a, b) => a.away - b.away)
+      .map(({ log }) => log);
   }
 
   #compare(checkpoint: VerifiedCheckpoint): HeardCheckpoint {

@@ -15,15 +15,16 @@ import { leafHash, nodeHash } from "../../src/tlog/hashing.ts";
 import { type Log, parseLog } from "../../src/tlog/log.ts";
 import { formatNote } from "../../src/tlog/note.ts";
 import { TILE_HEIGHT, TILE_WIDTH } from "../../src/tlog/tiles.ts";
-import { Tree } from "../../src/tlog/tree.ts";
 import { makeVkey } from "../../src/tlog/vkey.ts";
 import type { Clock } from "../../src/world/world.ts";
 
 const OLD_HEIGHT = 24;
 /** Entries it has from the start. */
 const OLD_ENTRIES = 1n << BigInt(OLD_HEIGHT);
-/** Checkpoints kept signed: more than the peers are behind. */
-const MAX_SIGNED = 1_024;
+/** Checkpoints remembered: more than the peers are behind. */
+const MAX_PUBLISHED = 64;
+/** Leaf hashes remembered: more than a proof from what a peer has goes back. */
+const MAX_LEAVES = 8 * TILE_WIDTH;
 
 /** Hashes of full subtrees of alike entries, by their level. */
 const oldHashes = [leafHash(utf8("alike"))];
@@ -47,17 +48,20 @@ export interface Signed {
   readonly frame: Uint8Array;
 }
 
-/** One growing log. */
+/** One growing log. It remembers no more than is asked for, so that its memory stays as it is. */
 export class GrowingLog {
   readonly log: Log;
   readonly #key: KeyObject;
   readonly #clock: Clock;
   readonly #growth: Growth;
-  /** What came after the old entries. */
-  readonly #tree = new Tree();
-  /** Of these, the leaf hashes, and above them the roots of every 256 of them. */
-  readonly #rows: [leaves: Uint8Array[], above: Uint8Array[]] = [[], []];
-  readonly #signed = new Map<number, Signed>();
+  /** How many entries came after the old ones. */
+  #grown = 0;
+  /** Of these, the roots of full subtrees from the left, by their level; the last may be undefined. */
+  readonly #edge: (Uint8Array | undefined)[] = [];
+  /** The newest leaf hashes by their index, and the roots of every 256 of all. */
+  readonly #rows = [new Map<number, Uint8Array>(), new Map<number, Uint8Array>()] as const;
+  /** The newest checkpoints, signed when they are asked for. */
+  readonly #published = new Map<number, { rootHash: Uint8Array; signed?: Signed }>();
   /** Milliseconds of real time it took to grow, sign and cut tiles: not the daemon's. */
   workedMs = 0;
 
@@ -69,15 +73,14 @@ export class GrowingLog {
     this.#key = createPrivateKey({ key: { kty: "OKP", crv: "Ed25519", x, d }, format: "jwk" });
     this.#clock = clock;
     this.#growth = growth;
+    this.#published.set(0, { rootHash: oldHashes[OLD_HEIGHT]! });
   }
 
   /** The checkpoint it published last at a moment, on the clock's monotonic scale. */
   checkpointAt(ms: number): Signed {
     const { everyMs, entries } = this.#growth;
     const grown = everyMs === 0 ? 0 : Math.floor(ms / everyMs) * entries;
-    const known = this.#signed.get(grown);
-    if (known !== undefined) return known;
-    return this.#timed(() => this.#sign(grown));
+    return this.#published.get(grown)?.signed ?? this.#timed(() => this.#sign(grown));
   }
 
   /** Its files, as C2SP tlog-tiles has them. */
@@ -103,34 +106,41 @@ export class GrowingLog {
   }
 
   #sign(grown: number): Signed {
-    while (this.#tree.treeSize < grown) this.#append();
+    while (this.#grown < grown) this.#publishNext();
+    const published = this.#published.get(grown)!;
+    const { rootHash } = published;
     const { origin, vkey } = this.log;
     const treeSize = OLD_ENTRIES + BigInt(grown);
-    const old = oldHashes[OLD_HEIGHT]!;
-    const rootHash = grown === 0
-      ? old
-      : nodeHash({ left: old, right: this.#tree.root(BigInt(grown)) });
     const text = formatCheckpointText({ origin, treeSize, rootHash });
     const signature = new Uint8Array(sign(null, utf8(text), this.#key));
-    const signed = {
+    return published.signed = {
       treeSize,
       note: utf8(formatNote({ text, vkey, signature })),
       frame: encodeFrame({ treeSize, rootHash, signature }),
     };
-    this.#signed.set(grown, signed);
-    if (this.#signed.size > MAX_SIGNED) this.#signed.delete(this.#signed.keys().next().value!);
-    return signed;
+  }
+
+  #publishNext(): void {
+    for (let i = 0; i < this.#growth.entries; i++) this.#append();
+    const newer = this.#edge.filter((hash) => hash !== undefined)
+      .reduce((right, left) => nodeHash({ left, right }));
+    const rootHash = nodeHash({ left: oldHashes[OLD_HEIGHT]!, right: newer });
+    this.#published.set(this.#grown, { rootHash });
+    dropOldest(this.#published, MAX_PUBLISHED);
   }
 
   #append(): void {
     const [leaves, above] = this.#rows;
-    const leaf = leafHash(utf8(`entry ${leaves.length}`));
-    this.#tree.append(leaf);
-    leaves.push(leaf);
-    if (leaves.length % TILE_WIDTH !== 0) return;
-    const last = new Tree();
-    for (const one of leaves.slice(-TILE_WIDTH)) last.append(one);
-    above.push(last.root());
+    let hash: Uint8Array = leafHash(utf8(`entry ${this.#grown}`));
+    leaves.set(this.#grown++, hash);
+    dropOldest(leaves, MAX_LEAVES);
+    for (let level = 0;; level++) {
+      if (level === TILE_HEIGHT) above.set(above.size, hash);
+      const left = this.#edge[level];
+      this.#edge[level] = left === undefined ? hash : undefined;
+      if (left === undefined) return;
+      hash = nodeHash({ left, right: hash });
+    }
   }
 
   #tile(path: string): Uint8Array | undefined {
@@ -147,6 +157,10 @@ export class GrowingLog {
   #node(tileLevel: number, index: number): Uint8Array {
     const level = tileLevel * TILE_HEIGHT;
     const old = 2 ** (OLD_HEIGHT - level);
-    return index < old ? oldHashes[level]! : this.#rows[tileLevel]![index - old]!;
+    return index < old ? oldHashes[level]! : this.#rows[tileLevel]!.get(index - old)!;
   }
+}
+
+function dropOldest(kept: Map<number, unknown>, most: number): void {
+  if (kept.size > most) kept.delete(kept.keys().next().value!);
 }
