@@ -144,13 +144,15 @@ export class Follower {
     return millisecondsSince(this.#shared.world.clock, since) > this.#settings.patienceMs;
   }
 
-  /** Writes a finding down, then acts on it: conflicts are recorded, the view advances. */
+  /** Writes a finding down, and its case before it; then acts on it: the view advances. */
   async #record(finding: Finding, as: { result: LogResult; isLook: boolean }): Promise<void> {
     const { result } = as;
     const { observations, memory, monitor, world: { clock } } = this.#shared;
     const { log, checkpoint, against, source, detail } = finding;
     const at = timeNow(clock);
     const isOurs = source === THE_LOG;
+    // An entry that says inconsistent is the end of a question, so its case must be durable before.
+    if (finding.result === "inconsistent") await monitor.keep(finding.conflicts);
     await observations.observe({
       log: { origin: log.origin, vkey: log.vkey.text },
       via: isOurs ? "poll" : "exchange",
@@ -164,7 +166,7 @@ export class Follower {
     this.#tally.count(result);
     if (as.isLook) this.#tally.looked({ result, detail, at });
     this.#tell(finding, as);
-    await monitor.keep(finding.conflicts);
+    await monitor.keep([]);
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
     await monitor.addLocal(checkpoint!, source);
