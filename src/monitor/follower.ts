@@ -167,7 +167,7 @@ export class Follower {
     return millisecondsSince(this.#shared.world.clock, since) > this.#settings.patienceMs;
   }
 
-  /** Writes a finding down, then acts on it: conflicts are recorded, the view advances. */
+  /** Writes a finding down, and its case before it; then acts on it: the view advances. */
   async #record(
     finding: Finding,
     { result, isLook }: { result: LogResult; isLook: boolean },
@@ -175,12 +175,9 @@ export class Follower {
     const { monitor, world: { clock } } = this.#shared;
     const { checkpoint, source, detail } = finding;
     const at = timeNow(clock);
-    try {
-      await this.#write(finding, { result, at });
-    } finally {
-      // A disk that refuses the one journal must not lose what is for the other.
-      await monitor.keep(finding.conflicts);
-    }
+    // An entry that says inconsistent is the end of a question, so its case must be durable before.
+    await monitor.keep(finding.conflicts);
+    await this.#write(finding, { result, at });
     if (isLook) this.#tally.add({ result, detail, at });
     else this.#tally.count(result);
     this.#tell(finding, { result, isLook });

@@ -41,7 +41,10 @@ export interface MonitorReport extends ExchangeReport {
 
 /** A memory that outlasts the process. */
 export interface Recollection extends CheckpointMemory {
-  /** Makes durable what was heard since the last call; called before anyone is told anything. */
+  /**
+   * Makes durable what was heard before this call; called before anyone is told anything, and when
+   * every case found so far is durable.
+   */
   settle(): Promise<void>;
 }
 
@@ -183,16 +186,15 @@ export class Monitor {
    */
   async keep(conflicts: readonly Conflict[]): Promise<void> {
     this.#found += conflicts.length;
-    try {
-      await this.#recollection?.settle();
-    } finally {
-      await this.#keepAll(conflicts);
-    }
+    // Cases first: a checkpoint remembered as inconsistent is never judged anew, so if the program
+    // died in between, the case would be known for ever and recorded nowhere.
+    await this.#keepAll(conflicts);
+    await this.#recollection?.settle();
   }
 
   async #keepAll(conflicts: readonly Conflict[]): Promise<void> {
     this.#unwritten.push(...conflicts.map((conflict) => ({ conflict })));
-    if (this.#unwritten.length > 0) await this.#turns.next(() => this.#writeAll());
+    while (this.#unwritten.length > 0) await this.#turns.next(() => this.#writeAll());
   }
 
   /** Writes what can still be written, then lets go of the journal. */

@@ -60,7 +60,8 @@ export class JournaledMemory implements Recollection {
 
   /** See Recollection: writes what peers told, as open questions or as inconsistent. */
   async settle(): Promise<void> {
-    for (const [key, seen] of this.#fresh) {
+    // What is heard from now on may make a case that is not durable yet.
+    for (const [key, seen] of [...this.#fresh]) {
       const { checkpoint, source } = seen;
       if (source === THE_LOG) continue;
       const { log, treeSize, root } = checkpoint;

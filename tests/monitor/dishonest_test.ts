@@ -2,10 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { evidenceId } from "../../src/evidence/conflict.ts";
-import type { ConflictRecord } from "../../src/evidence/record.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { grow } from "../evidence/histories.ts";
-import { type Duties, type Host, hostsOf, logAt, MINUTE } from "./hosts.ts";
+import { convicted, type Duties, type Host, hostsOf, logAt, MINUTE } from "./hosts.ts";
 import { noteOf, ScriptedSource } from "./scripted_source.ts";
 
 const MOST_ENTRIES = 33;
@@ -110,15 +109,6 @@ async function storiesOf(fork: number): Promise<[TestLog, TestLog]> {
     await noteOf(theirs, size);
   }
   return [ours, theirs];
-}
-
-/** Older roots and same-size pairs convicted; each may have one record. */
-function convicted({ kind, checkpoint_a, checkpoint_b }: ConflictRecord): string {
-  const [older, newer] = [checkpoint_a, checkpoint_b]
-    .sort((a, b) => Number(a.size) - Number(b.size) || (a.root < b.root ? -1 : 1));
-  return kind === "same_size"
-    ? `${kind} ${older!.size} ${older!.root} ${newer!.root}`
-    : `${kind} ${older!.size} ${older!.root}`;
 }
 
 const size = fc.oneof(

@@ -306,3 +306,12 @@ export async function hostsOf(
     ),
   );
 }
+
+/** The older root or the pair of one size that a record convicts; each may have one record. */
+export function convicted({ kind, checkpoint_a, checkpoint_b }: ConflictRecord): string {
+  const [older, newer] = [checkpoint_a, checkpoint_b]
+    .sort((a, b) => Number(a.size) - Number(b.size) || (a.root < b.root ? -1 : 1));
+  return kind === "same_size"
+    ? `${kind} ${older!.size} ${older!.root} ${newer!.root}`
+    : `${kind} ${older!.size} ${older!.root}`;
+}

@@ -1,0 +1,166 @@
+/** The power goes at any moment, and the daemon starts again with everything it has said. */
+import { assert, assertEquals } from "@std/assert";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import type { TestLog } from "../../src/sources/test_log.ts";
+import { FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
+import { ask } from "../gossip/helpers.ts";
+import { checkpointOf, grow } from "../evidence/histories.ts";
+import type { Fault } from "../store/memory_disk.ts";
+import { convicted, DAY, Host, logAt, MINUTE } from "./hosts.ts";
+import { noteOf, ScriptedSource } from "./scripted_source.ts";
+
+const CALLER = "192.0.2.7";
+
+/** Two stories of one log, that part after 6 entries. */
+const ours = grow(await logAt(), 6);
+const theirs = ours.fork();
+grow(ours, 30, "ours");
+grow(theirs, 30, "theirs");
+
+/** A machine, the log it follows, and what it has said so far. */
+interface Stage {
+  readonly network: FakeNetwork;
+  readonly host: Host;
+  readonly source: ScriptedSource;
+  /** What it has told; none of it may be taken back. */
+  readonly said: { view: bigint; readonly cases: Set<string>; readonly answered: Set<string> };
+}
+
+type Step = (stage: Stage) => Promise<void>;
+
+/** The log shows a size of a story. */
+function shows(story: TestLog, size: number): Step {
+  return async ({ host, source }) => {
+    await noteOf(story, size);
+    [source.story, source.size] = [story, size];
+    const refused = host.refusals.length;
+    await host.pass(MINUTE);
+    // Where the disk has refused, the log is looked at again after two minutes.
+    if (host.refusals.length > refused) await host.pass(2 * MINUTE);
+  };
+}
+
+/** Somebody who remembers nothing tells it a checkpoint. */
+function tells(story: TestLog, size: number): Step {
+  return async ({ network, host, said }) => {
+    const { frame, root } = await checkpointOf(story, size);
+    const connection = await network.at(CALLER).connect(host.address, 1_000);
+    const answer = await ask(connection, frame);
+    if (answer.length === FRAME_BYTES) said.answered.add(`${size} ${root}`);
+    await settled();
+  };
+}
+
+const COURSE: readonly Step[] = [
+  shows(ours, 8),
+  tells(theirs, 7),
+  shows(ours, 12),
+  tells(theirs, 12),
+  tells(ours, 16),
+  shows(ours, 20),
+  shows(theirs, 24),
+  shows(theirs, 20),
+];
+
+async function newStage(): Promise<Stage> {
+  const network = new FakeNetwork({ clock: new ManualClock() });
+  const host = await Host.make({ network });
+  const said = { view: 0n, cases: new Set<string>(), answered: new Set<string>() };
+  return { network, host, source: new ScriptedSource(ours, 8), said };
+}
+
+/** Runs the course; a disk that refuses at the start is the end of it, or, if it dies, anywhere. */
+async function run(stage: Stage, dies = false): Promise<void> {
+  const { host, source, said } = stage;
+  [source.story, source.size] = [ours, 8];
+  try {
+    await host.start({ logs: [{ source }], gossipMs: DAY });
+  } catch {
+    return;
+  }
+  for (const step of COURSE) {
+    await step(stage);
+    if (dies && host.refusals.length > 0) return;
+    const { size } = host.daemon!.status().logs[0]!;
+    if (size !== undefined && BigInt(size) > said.view) said.view = BigInt(size);
+    for (const { fields } of host.toldOf("incident.recorded")) {
+      said.cases.add(fields.evidence_id as string);
+    }
+  }
+}
+
+/** Everything convicted, by what it is convicted of. */
+async function convictions({ host }: Stage): Promise<string[]> {
+  await host.cases();
+  return (await host.records()).map(convicted).sort();
+}
+
+/** Asserts that what was said before the power went is still so. */
+async function expectKept({ host, source, said }: Stage, fault: Fault): Promise<void> {
+  [source.story, source.size] = [ours, 1];
+  await host.start({ logs: [{ source }], gossipMs: DAY });
+  await host.pass(2 * MINUTE);
+  const what = JSON.stringify(fault);
+  const { size } = host.daemon!.status().logs[0]!;
+  assert(BigInt(size ?? 0) >= said.view, `${what}: the view is ${size}, it was ${said.view}`);
+  const ids = await host.cases();
+  for (const id of said.cases) assert(ids.includes(id), `${what}: a case was lost`);
+  const observed = await host.observations();
+  const seen = new Set(
+    observed.map(({ observation: { checkpoint } }) => `${checkpoint?.size} ${checkpoint?.root}`),
+  );
+  for (const head of said.answered) assert(seen.has(head), `${what}: ${head} was lost`);
+  const heads = new Set(
+    (await host.records()).flatMap(({ checkpoint_a: a, checkpoint_b: b }) =>
+      [a, b].map(({ size, root }) => `${size} ${root}`)
+    ),
+  );
+  for (const { observation: { result, checkpoint } } of observed) {
+    if (result !== "inconsistent") continue;
+    const head = `${checkpoint!.size} ${checkpoint!.root}`;
+    assert(heads.has(head), `${what}: ${head} was found inconsistent, and no record says so`);
+  }
+}
+
+let clean: string[] = [];
+
+async function survives(fault: Fault): Promise<boolean> {
+  const stage = await newStage();
+  await using host = stage.host;
+  host.disk.fail(fault);
+  await run(stage, fault.lasting);
+  const hit = host.disk.operations >= fault.at;
+  await host.crash({ keepShare: fault.at % 3 / 2 });
+  await expectKept(stage, fault);
+  await host.stop();
+  // It all happens again: nothing is missing at the end, and nothing is there twice.
+  await run(stage);
+  assertEquals(await convictions(stage), clean, JSON.stringify(fault));
+  await host.stop();
+  host.assertOnlyDiskRefused();
+  return hit;
+}
+
+Deno.test("crash: without one, the course of things convicts the log of four contradictions", async () => {
+  const stage = await newStage();
+  await using host = stage.host;
+  await run(stage);
+  clean = await convictions(stage);
+  assertEquals(
+    clean.map((name) => name.split(" ").slice(0, 2).join(" ").replace("_", " ")),
+    ["cross size 20", "cross size 7", "same size 12", "same size 20"],
+  );
+  assertEquals([stage.said.view, stage.said.cases.size, stage.said.answered.size], [20n, 4, 3]);
+  assertEquals([host.daemon!.status().logs[0]!.openQuestions, host.refusals], [0, []]);
+});
+
+for (const when of ["before", "after"] as const) {
+  for (const lasting of [true, false]) {
+    const how = `${when} its effect, ${lasting ? "and the power goes" : "and the rest goes on"}`;
+    Deno.test(`crash: nothing said is lost when any operation fails ${how}`, async () => {
+      let at = 1;
+      while (await survives({ at, when, lasting })) at++;
+      assert(at > 40, `only ${at} faults were tried`);
+    });
+  }
+}
