@@ -85,7 +85,7 @@ export class Follower {
     if (view !== undefined) await monitor.addLocal(view, THE_LOG);
     // A crash may have come between what was seen and its incident; known cases fall out there.
     await monitor.keep(contradictions({ observations, log }));
-    const again = observations.accused(log);
+    const again = observations.accused(log).filter((seen) => !hasCase(monitor, { log, seen }));
     const watch = new LogWatch({ log, source, detector: monitor.detector, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
     return new Follower({ shared, settings, watch, grewAt, again });
@@ -272,6 +272,15 @@ export class Follower {
       await this.#record(finding, { result: "withheld", isLook: false });
     }
   }
+}
+
+/** Whether a checkpoint takes part in a case that is recorded. */
+function hasCase(monitor: Monitor, { log, seen }: { log: Log; seen: SeenRoot }): boolean {
+  return monitor.records(log).some(({ checkpoint_a, checkpoint_b }) =>
+    [checkpoint_a, checkpoint_b].some(({ size, root }) =>
+      size === `${seen.treeSize}` && root === seen.root
+    )
+  );
 }
 
 function keyOf({ treeSize, root }: SeenRoot): string {

@@ -19,7 +19,7 @@ import {
 import { Tree } from "../../src/tlog/tree.ts";
 
 /** All pairs of sizes up to this are compared with the tree. */
-const LARGEST = 300;
+const LARGEST = 160;
 /** A tree above this has tiles of a third level. */
 const THREE_LEVELS = TILE_WIDTH ** 2;
 
