@@ -1,15 +1,11 @@
 /** The power goes at any moment, and the daemon starts again with everything it has said. */
 import { assert, assertEquals } from "@std/assert";
-import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
-import { FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
-import { ask } from "../gossip/helpers.ts";
+import { FakeNetwork, ManualClock } from "../gossip/fake_network.ts";
 import { checkpointOf, grow } from "../evidence/histories.ts";
 import type { Fault } from "../store/memory_disk.ts";
-import { convicted, DAY, Host, logAt, MINUTE } from "./hosts.ts";
+import { convicted, DAY, Host, logAt, MINUTE, tell } from "./hosts.ts";
 import { noteOf, ScriptedSource } from "./scripted_source.ts";
-
-const CALLER = "192.0.2.7";
 
 /** Two stories of one log, that part after 6 entries. */
 const ours = grow(await logAt(), 6);
@@ -44,10 +40,7 @@ function shows(story: TestLog, size: number): Step {
 function tells(story: TestLog, size: number): Step {
   return async ({ network, host, said }) => {
     const { frame, root } = await checkpointOf(story, size);
-    const connection = await network.at(CALLER).connect(host.address, 1_000);
-    const answer = await ask(connection, frame);
-    if (answer.length === FRAME_BYTES) said.answered.add(`${size} ${root}`);
-    await settled();
+    if (await tell({ network, host, frame })) said.answered.add(`${size} ${root}`);
   };
 }
 
