@@ -207,6 +207,8 @@ for (const [older, newer] of SIZES) {
         ],
       });
       assertEquals(await stage.hosts[1].cases(), [id]);
+      // Whoever finds it tells it at once, if it reaches anybody, and not after an interval.
+      if (caller === "newer") assertEquals(await stage.hosts[0].cases(), [id]);
       await stage.call(1);
       assertEquals(await stage.hosts[0].cases(), [id]);
       const told = stage.hosts.flatMap((host) => host.toldOf("incident.recorded"));
