@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import { concat } from "@std/bytes/concat";
 import { formatAddress } from "../../src/world/address.ts";
 import {
@@ -19,7 +20,7 @@ import {
 
 /** Resolves after one turn of the event loop: by then all that could go on in memory has gone on. */
 export function settled(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return new Promise((resolve) => void setImmediate(() => resolve()));
 }
 
 /** Time that passes only when told to. */

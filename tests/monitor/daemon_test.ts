@@ -119,32 +119,37 @@ Deno.test("daemon: status gives its numbers", async () => {
   assertEquals(later!.counts, { first: 1, unchanged: 1, extends: 1, consistent: 1 });
 });
 
-Deno.test("daemon: everything that happens is told under its stable name", async () => {
-  const { log, source } = await served(9, 5);
-  const theirs = grow((await served(0)).log.fork(), 0);
-  assertEquals(theirs.treeSize, 0n);
+Deno.test("daemon: what happens is told under stable names, in order", async () => {
+  const { log, source } = await served(4);
+  const theirs = grow(log.fork(), 12, "theirs");
+  grow(log, 20, "ours");
   const [one, two] = await twoHosts();
   await using _one = one;
   await using _two = two;
-  const other = grow(log.fork(), 12, "theirs");
-  await two.start({ logs: [{ source: new ScriptedSource(other) }] });
+  await two.start({ logs: [{ source: new ScriptedSource(theirs) }] });
   await one.start({ logs: [{ source }], peers: [two.address] });
+  one.online = false;
   await one.pass(MINUTE);
-  source.size = 9;
+  one.online = true;
   await one.pass(MINUTE);
-  two.online = false;
+  source.size = 15;
+  await one.pass(MINUTE);
   await one.stop();
-  const names = new Set(one.told.map(({ name }) => name));
-  assertEquals(
-    [...names].sort(),
-    [
-      ...["daemon.started", "daemon.stopping", "exchange.pending", "log.consistent", "log.extends"],
-      ...["log.first", "log.unchanged"],
-    ].filter((name) => names.has(name as never)).sort(),
-  );
-  assertEquals(one.told[0], {
-    ...{ name: "daemon.started", level: "info" },
-    fields: { name: "monitor.invalid/1", listen: "198.51.100.1:9900", logs: 1, peers: 1 },
+  const names = one.told.map(({ name, level }) => `${name} (${level})`);
+  assertEquals(names.filter((name, i) => name !== names[i - 1]), [
+    ...["daemon.started (info)", "log.first (info)", "exchange.failed (warning)"],
+    ...["log.unchanged (debug)", "exchange.pending (debug)", "log.unchanged (debug)"],
+    ...["exchange.pending (debug)", "log.extends (info)", "incident.recorded (error)"],
+    ...["log.inconsistent (error)", "exchange.pending (debug)", "exchange.handed over (info)"],
+    "daemon.stopping (info)",
+  ]);
+  assertEquals(one.told[0]!.fields, {
+    ...{ name: "monitor.invalid/1", listen: "198.51.100.1:9900", logs: 1, peers: 1 },
+  });
+  const [{ fields }] = one.toldOf("incident.recorded") as [ReturnType<Host["toldOf"]>[0]];
+  assertEquals(fields, {
+    ...{ kind: "cross_size", origin: log.log.origin, evidence_id: (await one.cases())[0] },
+    ...{ sizes: ["12", "15"], incident: 1 },
   });
 });
 

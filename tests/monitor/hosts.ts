@@ -18,6 +18,7 @@ import { readIncidents, recordOf } from "../../src/store/incidents.ts";
 import type { Entry } from "../../src/store/journal.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { checkObservations } from "../../src/store/observations.ts";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import {
@@ -31,7 +32,7 @@ import {
   WorldError,
 } from "../../src/world/world.ts";
 import { FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
-import { inTime } from "../gossip/helpers.ts";
+import { ask, inTime } from "../gossip/helpers.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { MemoryDatabases } from "../store/observing.ts";
 
@@ -291,6 +292,19 @@ export class Host {
     await this.stop();
     this.databases.clear();
   }
+}
+
+/**
+ * Somebody who remembers nothing tells a host a frame.
+ * @returns whether it was answered
+ */
+export async function tell(
+  { network, host, frame }: { network: FakeNetwork; host: Host; frame: Uint8Array },
+): Promise<boolean> {
+  const connection = await network.at("192.0.2.7").connect(host.address, 1_000);
+  const answer = await ask(connection, frame);
+  await settled();
+  return answer.length === FRAME_BYTES;
 }
 
 /** Some hosts in one network. */
