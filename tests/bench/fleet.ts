@@ -57,7 +57,7 @@ export interface FleetCost {
 }
 
 /** One log in five publishes every ten seconds, two every five minutes, two every hour. */
-const GROWTH: readonly (Growth & { readonly pollMs: number })[] = [
+const GROWTH: readonly (Omit<Growth, "start"> & { readonly pollMs: number })[] = [
   { everyMs: 10 * SECOND_MS, entries: 3, pollMs: 30 * SECOND_MS },
   { everyMs: 5 * MINUTE_MS, entries: 20, pollMs: MINUTE_MS },
   { everyMs: HOUR_MS, entries: 5, pollMs: MINUTE_MS },
@@ -86,7 +86,7 @@ async function live(size: FleetSize): Promise<FleetCost> {
     new GrowingLog({
       origin: `log${i}.example/bench`,
       clock,
-      growth: size.quiet === true ? { ...growth, everyMs: 0 } : growth,
+      growth: { ...growth, start: 101 * i, ...(size.quiet === true && { everyMs: 0 }) },
     })
   );
   const peers = Array.from({ length: size.peers }, (_, i) => {

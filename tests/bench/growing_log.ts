@@ -24,7 +24,7 @@ const OLD_ENTRIES = 1n << BigInt(OLD_HEIGHT);
 /** Checkpoints remembered: more than the peers are behind. */
 const MAX_PUBLISHED = 64;
 /** Leaf hashes remembered: more than a proof from what a peer has goes back. */
-const MAX_LEAVES = 8 * TILE_WIDTH;
+const MAX_LEAVES = 3 * TILE_WIDTH;
 
 /** Hashes of full subtrees of alike entries, by their level. */
 const oldHashes = [leafHash(utf8("alike"))];
@@ -35,6 +35,8 @@ for (let level = 1; level <= OLD_HEIGHT; level++) {
 
 /** How a log grows. */
 export interface Growth {
+  /** Entries it has from the start, besides the old ones. */
+  readonly start: number;
   /** One checkpoint every so many milliseconds; 0 for a log that stands. */
   readonly everyMs: number;
   /** Entries added with each. */
@@ -73,13 +75,14 @@ export class GrowingLog {
     this.#key = createPrivateKey({ key: { kty: "OKP", crv: "Ed25519", x, d }, format: "jwk" });
     this.#clock = clock;
     this.#growth = growth;
-    this.#published.set(0, { rootHash: oldHashes[OLD_HEIGHT]! });
+    for (let i = 0; i < growth.start; i++) this.#append();
+    this.#publish();
   }
 
   /** The checkpoint it published last at a moment, on the clock's monotonic scale. */
   checkpointAt(ms: number): Signed {
-    const { everyMs, entries } = this.#growth;
-    const grown = everyMs === 0 ? 0 : Math.floor(ms / everyMs) * entries;
+    const { start, everyMs, entries } = this.#growth;
+    const grown = start + (everyMs === 0 ? 0 : Math.floor(ms / everyMs) * entries);
     return this.#published.get(grown)?.signed ?? this.#timed(() => this.#sign(grown));
   }
 
@@ -122,9 +125,12 @@ export class GrowingLog {
 
   #publishNext(): void {
     for (let i = 0; i < this.#growth.entries; i++) this.#append();
-    const newer = this.#edge.filter((hash) => hash !== undefined)
+    this.#publish();
+  }
+
+  #publish(): void {
+    const rootHash = [...this.#edge, oldHashes[OLD_HEIGHT]].filter((hash) => hash !== undefined)
       .reduce((right, left) => nodeHash({ left, right }));
-    const rootHash = nodeHash({ left: oldHashes[OLD_HEIGHT]!, right: newer });
     this.#published.set(this.#grown, { rootHash });
     dropOldest(this.#published, MAX_PUBLISHED);
   }
