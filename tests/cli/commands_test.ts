@@ -7,7 +7,16 @@ import { inFolder, keyFile, noteLine, proofLine, put, run, start, twoStories } f
 const ANY_PORT = "127.0.0.1:0";
 
 for (
-  const name of [...["demo", "init", "run", "status", "observations", "keygen", "listen", "exchange"], ...["detect", "verify", "incidents", "log"]]
+  const name of [...[
+    "demo",
+    "init",
+    "run",
+    "status",
+    "observations",
+    "keygen",
+    "listen",
+    "exchange",
+  ], ...["detect", "verify", "incidents", "log"]]
 ) {
   Deno.test(`${name}: --help shows how it is used, with an example`, async () => {
     const { code, out } = await run(name, "--help");
