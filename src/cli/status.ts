@@ -19,7 +19,7 @@ export const status: Command = {
   help: `hearsay status [HOST:PORT] [--config FILE] [--json]
 
 Asks a daemon that runs, at HOST:PORT or at the "http" address of its configuration, and prints a
-line for every log and every peer. Ends with 1 if it has recorded incidents since its start, 3 if it
+line for every log and every peer. Ends with 1 if its journal holds incidents of these logs, 3 if it
 cannot be reached.
 
   --config FILE  where its address stands (default ${DEFAULT_CONFIG})

@@ -66,6 +66,11 @@ export class View {
     this.#detector = detector;
   }
 
+  /** What has changed since is anything that could change an answer: ours, or what others fed the detector. */
+  get #now(): number {
+    return this.#version + this.#detector.conflicts().length;
+  }
+
   /** The logs it follows. */
   get logs(): readonly Log[] {
     return this.#logs;
@@ -108,14 +113,14 @@ export class View {
    */
   hear(frame: Uint8Array, source: string, named: Set<Log>): Said {
     const known = this.#memo.get(frame);
-    if (known !== undefined && known.version === this.#version) {
+    if (known !== undefined && known.version === this.#now) {
       named.add(known.checkpoint.log);
       return known.said;
     }
     if (known === undefined && isZeroFrame(frame)) {
       return { heard: NOTHING, answer: this.#answerToNothing(named) };
     }
-    const checkpoint = known?.checkpoint ?? openFrame({ frame, logs: this.#logs });
+    const checkpoint = known?.checkpoint ?? openFrame({ frame, logs: this.#nearestFirst(frame) });
     if ("refused" in checkpoint) {
       const { refused: reason, detail } = checkpoint;
       return { heard: { verdict: "refused", reason, detail }, answer: undefined };
@@ -123,7 +128,7 @@ export class View {
     named.add(checkpoint.log);
     const { heard, conflict } = this.hearCheckpoint(checkpoint, source);
     const answer = this.#answerTo(heard, checkpoint);
-    this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#version });
+    this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#now });
     return { heard, answer, conflict };
   }
 
@@ -154,6 +159,19 @@ export class View {
     const conflicts = replayRecord({ detector: this.#detector, ...heard });
     if (conflicts.length > 0) this.#version++;
     return conflicts;
+  }
+
+  /**
+   * The logs followed, first the one whose latest size is nearest to the frame's. A frame names no log
+   * and is tried under one key after the other, so with fifty logs the order decides what it costs.
+   */
+  #nearestFirst(frame: Uint8Array): readonly Log[] {
+    if (this.#logs.length < 2 || frame.length !== FRAME_BYTES) return this.#logs;
+    const size = Number(new DataView(frame.buffer, frame.byteOffset).getBigUint64(0));
+    return this.#logs
+      .map((log) => ({ log, away: Math.abs(Number(this.latest(log)?.treeSize ?? 0n) - size) }))
+      .sort((a, b) => a.away - b.away)
+      .map(({ log }) => log);
   }
 
   #compare(checkpoint: VerifiedCheckpoint): HeardCheckpoint {

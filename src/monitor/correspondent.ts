@@ -38,6 +38,12 @@ export class Correspondent {
     return this.#running ??= this.#exchange().finally(() => this.#running = undefined);
   }
 
+  /** One round that begins after this call, so that what was just recorded is told in it. */
+  async anew(): Promise<boolean> {
+    await this.#running;
+    return await this.round();
+  }
+
   /** Takes note of what it told. */
   hears({ verdict }: Heard): void {
     this.#lastResult = verdict;

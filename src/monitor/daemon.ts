@@ -144,7 +144,7 @@ export class Daemon {
       await Promise.all(this.#correspondents.map((peer) => peer.round()));
       await this.#finishBackground();
     }
-    const undone = ["unavailable", "unproven"];
+    const undone = ["unavailable", "unproven", "frozen"];
     return looks.every(({ result }) => !undone.includes(result)) && rounds.every((done) => done);
   }
 
@@ -188,7 +188,7 @@ export class Daemon {
       vkey: signer.vkey.text,
       startedAt: this.#startedAt,
       now: timeNow(this.#world.clock),
-      incidents: this.#incidents,
+      incidents: this.#parts.shared.monitor.casesHeld,
       unwritten: this.#unwritten,
       logs: followers.map((follower) => follower.status()),
       peers: this.#correspondents.map((peer) => peer.status()),
@@ -229,7 +229,7 @@ export class Daemon {
   onIncident(news: IncidentNews): void {
     const { outcome, record } = news;
     this.#unwritten = outcome === "not written";
-    this.#report.event(`incident.${outcome}`, "error", {
+    this.#report.event(`incident.${outcome}`, outcome === "known" ? "info" : "error", {
       kind: record.kind,
       origin: record.log.origin,
       evidence_id: record.evidence_id,
@@ -284,11 +284,19 @@ export class Daemon {
       const before = this.#incidents;
       await this.#gossipPause.pause(clock, jittered(intervalMs, random));
       if (this.#stop.stopped) return;
-      const peers = this.#incidents > before
-        ? this.#correspondents
-        : chooseSome(this.#correspondents, fanOut, random);
-      for (const peer of peers) this.#inBackground(async () => void await peer.round());
+      if (this.#incidents > before) {
+        for (const peer of this.#correspondents) this.#inBackground(() => this.#tellAnew(peer));
+        continue;
+      }
+      for (const peer of chooseSome(this.#correspondents, fanOut, random)) {
+        this.#inBackground(async () => void await peer.round());
+      }
     }
+  }
+
+  /** The round in which a case was found may have packed what it hands over before that. */
+  async #tellAnew(peer: Correspondent): Promise<void> {
+    if (!this.#stop.stopped) await peer.anew();
   }
 
   async #upkeep(): Promise<void> {

@@ -1,5 +1,7 @@
+import type { Conflict } from "../evidence/conflict.ts";
 import type { Source } from "../sources/source.ts";
 import { observedCheckpoint } from "../store/observation.ts";
+import type { SeenRoot } from "../store/observation_index.ts";
 import type { ObservationLog } from "../store/observations.ts";
 import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -16,6 +18,12 @@ import { type Finding, LogWatch, THE_LOG } from "./watch.ts";
 
 /** Open questions of one log settled after one look; the rest waits for the next. */
 const MAX_SETTLED_AT_ONCE = 64;
+/** How long settling may keep the next look waiting. */
+const SETTLE_BUDGET_MS = 10_000;
+/** Longest pause before a question that could not be settled is tried again. */
+const MAX_QUESTION_PAUSE_MS = 24 * 3_600_000;
+/** Questions whose tries are remembered; a forgotten one is tried at once. */
+const MAX_TRIED = 10_000;
 
 /** What every follower of a daemon shares. */
 export interface Shared {
@@ -43,17 +51,25 @@ export class Follower {
   /** What was told last, so that the same again is not. */
   #told = "";
   readonly #withheldTold = new Set<string>();
+  /** By question that could not be settled: how often it was tried, and when it is tried again. */
+  readonly #tried = new Map<string, { times: number; retryAt: number }>();
+  /** Found inconsistent before this start: judged once more, in case their record was lost. */
+  #again: SeenRoot[];
+  #settling: Promise<void> | undefined;
+  #stopped = false;
 
   private constructor(fields: {
     shared: Shared;
     settings: LogSettings;
     watch: LogWatch;
     grewAt: string;
+    again: SeenRoot[];
   }) {
     this.#shared = fields.shared;
     this.#settings = fields.settings;
     this.#watch = fields.watch;
     this.#grewAt = fields.grewAt;
+    this.#again = fields.again;
   }
 
   /** Takes a log up as it stood when this monitor last ended. */
@@ -67,8 +83,12 @@ export class Follower {
     const last = observations.view(log);
     const view = last && openNote(last.note, log);
     if (view !== undefined) await monitor.addLocal(view, THE_LOG);
+    // A crash may have come between what was seen and its incident; known cases fall out there.
+    await monitor.keep(contradictions({ observations, log }));
+    const again = observations.accused(log);
     const watch = new LogWatch({ log, source, detector: monitor.detector, view });
-    return new Follower({ shared, settings, watch, grewAt: last?.seenAt ?? timeNow(clock) });
+    const grewAt = last?.seenAt ?? timeNow(clock);
+    return new Follower({ shared, settings, watch, grewAt, again });
   }
 
   /** The log it follows. */
@@ -79,6 +99,7 @@ export class Follower {
   /** Looks at the log again and again until stopped. */
   async run(stop: Stop): Promise<void> {
     const { clock, random } = this.#shared.world;
+    stop.onStop(() => this.#stopped = true);
     while (!stop.stopped) {
       const { retryAfterMs } = await this.look();
       const { pollMs: intervalMs } = this.#settings;
@@ -94,12 +115,18 @@ export class Follower {
         const finding = await this.#watch.poll();
         const result = this.#withPatience(finding.result);
         this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
-        await this.#record(finding, result);
-        await this.#settleReached();
+        await this.#record(finding, { result, isLook: true });
+        if (result !== "unavailable") {
+          await this.#settleReached();
+          await this.#tellWithheld();
+        }
         return { result, retryAfterMs: finding.retryAfterMs };
       } catch (error) {
         this.#shared.report.refused(error);
         this.#failures++;
+        const detail = error instanceof Error ? error.message : String(error);
+        const at = timeNow(this.#shared.world.clock);
+        this.#tally.add({ result: "unavailable", detail, at });
         return { result: "unavailable" };
       }
     });
@@ -107,7 +134,11 @@ export class Follower {
 
   /** Settles what a peer has told, as far as the view reaches. */
   settle(): Promise<void> {
-    return this.#turns.next(() => this.#settleReached());
+    // However many questions came meanwhile, one turn looks at them all.
+    return this.#settling ??= this.#turns.next(() => {
+      this.#settling = undefined;
+      return this.#settleReached();
+    });
   }
 
   /** What can be said of it now. */
@@ -137,35 +168,52 @@ export class Follower {
   }
 
   /** Writes a finding down, then acts on it: conflicts are recorded, the view advances. */
-  async #record(finding: Finding, result: LogResult): Promise<void> {
-    const { observations, memory, monitor, world: { clock } } = this.#shared;
-    const { log, checkpoint, against, source, detail } = finding;
+  async #record(
+    finding: Finding,
+    { result, isLook }: { result: LogResult; isLook: boolean },
+  ): Promise<void> {
+    const { monitor, world: { clock } } = this.#shared;
+    const { checkpoint, source, detail } = finding;
     const at = timeNow(clock);
-    const isOurs = source === THE_LOG;
-    // What could not be settled stays an open question, so its entry must not answer it.
-    const isAnswer = isOurs || !(["unavailable", "unproven"].includes(finding.result));
-    await observations.observe({
-      log: { origin: log.origin, vkey: log.vkey.text },
-      via: isOurs ? "poll" : "exchange",
-      source,
-      result,
-      ...(checkpoint && isAnswer && { checkpoint: observedCheckpoint(checkpoint) }),
-      ...(against && { against: { size: `${against.treeSize}`, root: against.root } }),
-      ...(detail !== undefined && { detail }),
-    }, at);
-    if (checkpoint !== undefined) memory.recorded({ checkpoint, source });
-    this.#tally.add({ result, detail, at });
-    this.#tell(finding, result);
-    await monitor.keep(finding.conflicts);
+    try {
+      await this.#write(finding, { result, at });
+    } finally {
+      // A disk that refuses the one journal must not lose what is for the other.
+      await monitor.keep(finding.conflicts);
+    }
+    if (isLook) this.#tally.add({ result, detail, at });
+    else this.#tally.count(result);
+    this.#tell(finding, { result, isLook });
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
     await monitor.addLocal(checkpoint!, source);
   }
 
-  #tell({ log, checkpoint, source, detail }: Finding, result: LogResult): void {
-    const news = `${result} ${source} ${checkpoint?.treeSize} ${checkpoint?.root} ${detail}`;
-    const level = news === this.#told ? "debug" : RESULT_LEVELS[result];
-    this.#told = news;
+  /** What could not be settled stays an open question by its result. */
+  async #write(finding: Finding, { result, at }: { result: LogResult; at: string }): Promise<void> {
+    const { observations, memory } = this.#shared;
+    const { log, checkpoint, against, source, detail } = finding;
+    const isOurs = source === THE_LOG;
+    await observations.observe({
+      log: { origin: log.origin, vkey: log.vkey.text },
+      via: isOurs ? "poll" : "exchange",
+      source,
+      result,
+      ...(checkpoint && { checkpoint: observedCheckpoint(checkpoint) }),
+      ...(against && { against: { size: `${against.treeSize}`, root: against.root } }),
+      ...(detail !== undefined && { detail }),
+    }, at);
+    if (checkpoint !== undefined) memory.recorded({ checkpoint, source });
+  }
+
+  #tell(
+    { log, checkpoint, source, detail }: Finding,
+    { result, isLook }: { result: LogResult; isLook: boolean },
+  ): void {
+    // A look is told anew when it comes to something else; a question is told when it is tried first.
+    const news = `${result} ${checkpoint?.treeSize} ${checkpoint?.root} ${detail}`;
+    const level = isLook && news === this.#told ? "debug" : RESULT_LEVELS[result];
+    if (isLook) this.#told = news;
     this.#shared.report.event(`log.${result}`, level, {
       origin: log.origin,
       source,
@@ -174,28 +222,77 @@ export class Follower {
     });
   }
 
-  /** Settles what was heard and the view now reaches; tells what it has not reached for too long. */
+  /** Settles what was heard and the view now reaches, the largest first, as far as time allows. */
   async #settleReached(): Promise<void> {
     const { view, log } = this.#watch;
     if (view === undefined) return;
-    const open = this.#shared.observations.pending(log);
-    const reached = open.filter(({ treeSize }) => treeSize <= view.treeSize);
-    for (const { note, source } of reached.slice(0, MAX_SETTLED_AT_ONCE)) {
-      const checkpoint = openNote(note, log);
+    const { clock } = this.#shared.world;
+    const start = clock.monotonic();
+    const isDue = (question: SeenRoot): boolean =>
+      question.treeSize <= view.treeSize &&
+      (this.#tried.get(keyOf(question))?.retryAt ?? 0) <= start;
+    const open = [...this.#shared.observations.pending(log).toReversed(), ...this.#again];
+    for (const question of open.filter(isDue).slice(0, MAX_SETTLED_AT_ONCE)) {
+      if (this.#stopped || clock.monotonic() - start > SETTLE_BUDGET_MS) return;
+      this.#again = this.#again.filter((again) => again !== question);
+      const checkpoint = openNote(question.note, log);
       if (checkpoint === undefined) continue;
-      const finding = await this.#watch.settle(checkpoint, source);
-      await this.#record(finding, finding.result);
-    }
-    for (const { treeSize, root, source, seenAt } of open) {
-      const key = `${treeSize} ${root}`;
-      if (treeSize <= view.treeSize || !this.#isOverdue(seenAt) || this.#withheldTold.has(key)) {
-        continue;
+      const finding = await this.#watch.settle(checkpoint, question.source);
+      const isOpen = finding.result === "unavailable" || finding.result === "unproven";
+      const isFirst = !this.#tried.has(keyOf(question));
+      // A question that stays open is told once, and then tried ever less often.
+      if (isFirst || !isOpen) {
+        await this.#record(finding, { result: finding.result, isLook: false });
       }
-      this.#withheldTold.add(key);
-      const detail = `${source} was shown size ${treeSize}, and we are shown none that reaches it`;
-      await this.#record({ log, result: "pending", source, detail, conflicts: [] }, "withheld");
+      if (isOpen) this.#postpone(question);
+      else this.#tried.delete(keyOf(question));
+      if (finding.result === "unavailable") return;
     }
   }
+
+  #postpone(question: SeenRoot): void {
+    const key = keyOf(question);
+    const times = (this.#tried.get(key)?.times ?? 0) + 1;
+    const pause = Math.min(this.#settings.pollMs * 2 ** Math.min(times, 30), MAX_QUESTION_PAUSE_MS);
+    this.#tried.delete(key);
+    this.#tried.set(key, { times, retryAt: this.#shared.world.clock.monotonic() + pause });
+    if (this.#tried.size > MAX_TRIED) this.#tried.delete(this.#tried.keys().next().value!);
+  }
+
+  /** Tells what peers were shown and we, though the log answers us, have not been for too long. */
+  async #tellWithheld(): Promise<void> {
+    const { view, log } = this.#watch;
+    if (view === undefined) return;
+    for (const question of this.#shared.observations.pending(log)) {
+      const { treeSize, source, seenAt } = question;
+      const key = keyOf(question);
+      if (treeSize <= view.treeSize) this.#withheldTold.delete(key);
+      const isLate = treeSize > view.treeSize && source !== THE_LOG && this.#isOverdue(seenAt);
+      if (!isLate || this.#withheldTold.has(key)) continue;
+      this.#withheldTold.add(key);
+      const detail = `${source} was shown size ${treeSize}, and we are shown none that reaches it`;
+      const finding: Finding = { log, result: "pending", source, detail, conflicts: [] };
+      await this.#record(finding, { result: "withheld", isLook: false });
+    }
+  }
+}
+
+function keyOf({ treeSize, root }: SeenRoot): string {
+  return `${treeSize} ${root}`;
+}
+
+/** The cases of one size that the observations show, whether or not they were ever recorded. */
+function contradictions(
+  { observations, log }: { observations: ObservationLog; log: Log },
+): Conflict[] {
+  return observations.contradictedSizes(log).flatMap((treeSize) => {
+    const [first, ...others] = observations.rootsAt(log, treeSize).flatMap(({ note, source }) => {
+      const checkpoint = openNote(note, log);
+      return checkpoint === undefined ? [] : [{ checkpoint, source }];
+    });
+    if (first === undefined) return [];
+    return others.map((second): Conflict => ({ kind: "same_size", first, second }));
+  });
 }
 
 function openNote(note: string, log: Log): VerifiedCheckpoint | undefined {

@@ -140,6 +140,11 @@ export class Monitor {
     return this.detector.unrecorded(log);
   }
 
+  /** How many cases of the logs followed its journal holds, old ones too. */
+  get casesHeld(): number {
+    return [...this.#held.values()].reduce((sum, records) => sum + records.length, 0);
+  }
+
   /** How many conflicts this monitor has found since its start. */
   get conflictsFound(): number {
     return this.#found;

@@ -3,6 +3,7 @@ import type { Clock, Random } from "../world/world.ts";
 /** Says that everything is to end; whoever waits is told at once. */
 export class Stop {
   readonly #waiting = new Set<() => void>();
+  readonly #onStop: (() => void)[] = [];
   #stopped = false;
 
   /** Whether `stop` was called. */
@@ -13,7 +14,14 @@ export class Stop {
   /** Ends every wait. */
   stop(): void {
     this.#stopped = true;
+    for (const run of this.#onStop.splice(0)) run();
     for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** Calls `run` once this is stopped. */
+  onStop(run: () => void): void {
+    if (this.#stopped) return run();
+    this.#onStop.push(run);
   }
 
   /** Ends every wait that is under way, and nothing else. */

@@ -1,11 +1,14 @@
 import type { Seen } from "../evidence/conflict.ts";
 import { observedCheckpoint } from "../store/observation.ts";
 import type { ObservationLog } from "../store/observations.ts";
-import { openCheckpoint } from "../tlog/checkpoint.ts";
+import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import type { Clock } from "../world/world.ts";
 import type { Recollection } from "./monitor.ts";
 import { THE_LOG } from "./watch.ts";
+
+/** Notes of the journal kept as opened: those that peers tell of again and again. */
+export const MAX_OPENED = 4_096;
 
 /**
  * What a daemon remembers: the observation journal, through its index, and what was seen since the
@@ -17,18 +20,19 @@ export class JournaledMemory implements Recollection {
   readonly #clock: Clock;
   /** Seen and not indexed yet, by log, size and root. */
   readonly #fresh = new Map<string, Seen>();
+  /** By log and the whole note, which is what was verified; the one opened first gives way. */
+  readonly #opened = new Map<string, readonly VerifiedCheckpoint[]>();
 
   constructor({ observations, clock }: { observations: ObservationLog; clock: Clock }) {
     this.#observations = observations;
     this.#clock = clock;
   }
 
-  /** See CheckpointMemory; signatures are verified again whenever a note is read. */
+  /** See CheckpointMemory; no note is believed whose very bytes were not verified here. */
   at(log: Log, treeSize: bigint): readonly Seen[] {
-    const indexed = this.#observations.rootsAt(log, treeSize).flatMap(({ note, source }) => {
-      const opened = openCheckpoint({ note, logs: [log] });
-      return "refused" in opened ? [] : opened.map((checkpoint) => ({ checkpoint, source }));
-    });
+    const indexed = this.#observations.rootsAt(log, treeSize).flatMap(({ note, source }) =>
+      this.#open(note, log).map((checkpoint) => ({ checkpoint, source }))
+    );
     if (this.#fresh.size === 0) return indexed;
     const known = new Set(indexed.map(({ checkpoint }) => checkpoint.root));
     const fresh = [...this.#fresh.values()].filter(({ checkpoint }) =>
@@ -36,6 +40,17 @@ export class JournaledMemory implements Recollection {
       !known.has(checkpoint.root)
     );
     return [...indexed, ...fresh];
+  }
+
+  #open(note: string, log: Log): readonly VerifiedCheckpoint[] {
+    const key = `${log.id}\n${note}`;
+    const known = this.#opened.get(key);
+    if (known !== undefined) return known;
+    const opened = openCheckpoint({ note, logs: [log] });
+    const checkpoints = "refused" in opened ? [] : opened;
+    this.#opened.set(key, checkpoints);
+    if (this.#opened.size > MAX_OPENED) this.#opened.delete(this.#opened.keys().next().value!);
+    return checkpoints;
   }
 
   /** See CheckpointMemory. */

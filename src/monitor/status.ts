@@ -42,7 +42,7 @@ export interface Status {
   readonly vkey: string;
   readonly startedAt: string;
   readonly now: string;
-  /** Incidents recorded since the start. */
+  /** Incidents in the journal, of the logs followed. */
   readonly incidents: number;
   /** Whether a proven conflict could not be written, because the disk refuses. */
   readonly unwritten: boolean;
@@ -57,9 +57,14 @@ export class LogTally {
   lastDetail: string | undefined;
   lastLookAt: string | undefined;
 
-  /** Notes one result. */
-  add({ result, detail, at }: { result: LogResult; detail: string | undefined; at: string }): void {
+  /** Counts a result that is not about the last look. */
+  count(result: LogResult): void {
     this.counts[result] = (this.counts[result] ?? 0) + 1;
+  }
+
+  /** Notes what a look came to. */
+  add({ result, detail, at }: { result: LogResult; detail: string | undefined; at: string }): void {
+    this.count(result);
     this.lastResult = result;
     this.lastDetail = detail;
     this.lastLookAt = at;

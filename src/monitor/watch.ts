@@ -98,16 +98,17 @@ export class LogWatch {
     const opened = openCheckpoint({ note, logs: [this.log] });
     // What does not verify is not the log's word: an outage page as likely as anything.
     if ("refused" in opened) {
+      this.#source.distrust?.();
       return this.#finding("unavailable", {
         detail: `no checkpoint of this log: ${opened.detail}`,
       });
     }
-    return await this.#judge(opened[0]!, THE_LOG);
+    return await this.#judge({ checkpoint: opened[0]!, source: THE_LOG, isLatest: true });
   }
 
-  /** Judges a checkpoint a peer was shown. */
+  /** Judges a checkpoint a peer was shown, or one the log has shown before without a proof. */
   async settle(checkpoint: VerifiedCheckpoint, source: string): Promise<Finding> {
-    return await this.#judge(checkpoint, source);
+    return await this.#judge({ checkpoint, source, isLatest: false });
   }
 
   /**
@@ -121,9 +122,13 @@ export class LogWatch {
     return true;
   }
 
-  async #judge(checkpoint: VerifiedCheckpoint, source: string): Promise<Finding> {
+  async #judge({ checkpoint, source, isLatest }: {
+    checkpoint: VerifiedCheckpoint;
+    source: string;
+    /** Whether it is what the log shows now. */
+    isLatest: boolean;
+  }): Promise<Finding> {
     const view = this.#view;
-    const fromLog = source === THE_LOG;
     const about = { checkpoint, source };
     const sameSize = this.#detector.observe(checkpoint, source);
     // What we stand on stays what it was, whatever else the log has signed beside it.
@@ -136,14 +141,14 @@ export class LogWatch {
         conflicts: sameSize === undefined ? [] : [sameSize],
       });
     }
-    if (view === undefined) return this.#finding(fromLog ? "first" : "pending", about);
-    if (isView) return this.#finding(fromLog ? "unchanged" : "consistent", about);
+    if (view === undefined) return this.#finding(isLatest ? "first" : "pending", about);
+    if (isView) return this.#finding(isLatest ? "unchanged" : "consistent", about);
     if (checkpoint.treeSize > view.treeSize) {
       // Only our own log's word can extend the view; it is proven when the log shows it to us.
-      if (!fromLog) return this.#finding("pending", about);
+      if (!isLatest) return this.#finding("pending", about);
       return await this.#compare({ older: view, newer: checkpoint, about, agree: "extends" });
     }
-    const agree = fromLog ? "rolled back" : "consistent";
+    const agree = isLatest ? "rolled back" : "consistent";
     return await this.#compare({ older: checkpoint, newer: view, about, agree });
   }
 

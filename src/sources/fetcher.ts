@@ -36,6 +36,8 @@ export interface Fetcher {
    * @throws SourceUnavailable, AnswerTooLarge and UnexpectedStatus among its kinds
    */
   get(path: string, options: FetchOptions): Promise<Uint8Array | undefined>;
+  /** Forgets what it remembers for conditional requests: it was not what it should be. */
+  forget?(): void;
 }
 
 /** There is an answer, and it is longer than anything wanted. */
@@ -79,6 +81,10 @@ export class HttpFetcher implements Fetcher {
 
   locate(path: string): string {
     return printable(this.#prefix + path);
+  }
+
+  forget(): void {
+    this.#remembered.clear();
   }
 
   async get(

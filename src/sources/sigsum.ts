@@ -57,6 +57,11 @@ export class SigsumSource implements Source {
     this.#log = log;
   }
 
+  /** See Source. */
+  distrust(): void {
+    this.#fetcher.forget?.();
+  }
+
   async latest(): Promise<Uint8Array> {
     const path = "get-tree-head";
     const head = await fetchLatest({ fetcher: this.#fetcher, path, maxBytes: MAX_NOTE_BYTES });

@@ -11,6 +11,8 @@ export interface Source {
    * @throws SourceUnavailable
    */
   latest(): Promise<Uint8Array>;
+  /** Tells that the last note of `latest` did not open: it must be fetched anew, unconditionally. */
+  distrust?(): void;
   /**
    * What proves that the tree of `older` leaves is a prefix of the tree of `newer`, for
    * 0 < older < newer. The caller checks it with `impliedOlderRoot`; the caller then

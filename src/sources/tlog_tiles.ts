@@ -40,6 +40,11 @@ export class TileSource implements Source {
     this.#paths = paths;
   }
 
+  /** See Source. */
+  distrust(): void {
+    this.#fetcher.forget?.();
+  }
+
   latest(): Promise<Uint8Array> {
     const { latest: path } = this.#paths;
     return fetchLatest({ fetcher: this.#fetcher, path, maxBytes: MAX_NOTE_BYTES });

@@ -28,6 +28,12 @@ export type Result = (typeof RESULTS)[number];
 /** The results that move this monitor's own view: the checkpoint was proven to extend the last. */
 export const PROVING_RESULTS: readonly Result[] = ["first", "extends"];
 
+/**
+ * The results that leave a checkpoint an open question: heard and not reached yet, or not compared
+ * because the proof was not to be had. Later views may contradict it, so it is not forgotten.
+ */
+export const OPEN_RESULTS: readonly Result[] = ["pending", "unproven", "unavailable"];
+
 /** A size and a root, as an observation states them. */
 export interface ObservedHead {
   /** Decimal. */

@@ -18,6 +18,7 @@ import {
   type Observation,
   type ObservedCheckpoint,
   type ObservedHead,
+  OPEN_RESULTS,
   PROVING_RESULTS,
   type Result,
   RESULTS,
@@ -25,7 +26,7 @@ import {
 import type { Removal } from "./removal.ts";
 
 /** Goes up with every change of the tables or of what is in them; another one is rebuilt. */
-const INDEX_VERSION = 1n;
+const INDEX_VERSION = 2n;
 
 /** A checkpoint as it was first seen. */
 export interface SeenRoot {
@@ -78,7 +79,7 @@ const TABLES = `
 
 const SEEN_ROOT = "size, root, note, source, seq, seen_at";
 const PROVING = PROVING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
-const PENDING = RESULTS.indexOf("pending");
+const OPEN = OPEN_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const INCONSISTENT = RESULTS.indexOf("inconsistent");
 
 /** The index, open. Every call is synchronous and throws WorldError when SQLite refuses. */
@@ -167,7 +168,7 @@ export class ObservationIndex {
       this.#database.run(`UPDATE heads SET ${assignment} WHERE id = ?`, [seq, head]);
     if (PROVING_RESULTS.includes(result)) set("proven = coalesce(proven, ?)");
     if (result === "inconsistent") set("accused = coalesce(accused, ?)");
-    if (result === "pending") set("pending = ?");
+    if (OPEN_RESULTS.includes(result)) set("pending = ?");
     else {
       this.#database.run(
         "UPDATE heads SET pending = NULL WHERE id = ? AND pending IS NOT NULL",
@@ -256,7 +257,7 @@ export class ObservationIndex {
       `UPDATE heads SET seq = ?, seen_at = ?, source = ?,
          proven = (SELECT min(seq) ${plain} AND result IN (${PROVING})),
          accused = (SELECT min(seq) ${plain} AND result = ${INCONSISTENT}),
-         pending = (SELECT CASE result WHEN ${PENDING} THEN seq END ${plain}
+         pending = (SELECT CASE WHEN result IN (${OPEN}) THEN seq END ${plain}
                     ORDER BY seq DESC LIMIT 1)
        WHERE id = ?`,
       [first.seq!, first.seen_at!, first.source!, head],
@@ -295,7 +296,7 @@ export class ObservationIndex {
     return row && seenRoot(row);
   }
 
-  /** The checkpoints whose last plain sighting was pending, by size. */
+  /** The checkpoints whose last plain sighting left them open, by size. */
   pending(logId: string): SeenRoot[] {
     return this.#database.all(
       `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND pending IS NOT NULL ORDER BY size, seq`,
@@ -303,7 +304,23 @@ export class ObservationIndex {
     ).map(seenRoot);
   }
 
-  /** Whether exactly this checkpoint is pending. */
+  /** Sizes at which several roots were seen. */
+  contradictedSizes(logId: string): bigint[] {
+    return this.#database.all(
+      "SELECT size FROM heads WHERE log = ? GROUP BY size HAVING count(*) > 1 ORDER BY size",
+      [this.#logOf(logId, false)],
+    ).map(({ size }) => BigInt(size!));
+  }
+
+  /** Checkpoints found inconsistent, by size. */
+  accused(logId: string): SeenRoot[] {
+    return this.#database.all(
+      `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND accused IS NOT NULL ORDER BY size, seq`,
+      [this.#logOf(logId, false)],
+    ).map(seenRoot);
+  }
+
+  /** Whether exactly this checkpoint is an open question. */
   isPending(logId: string, { size, root }: ObservedHead): boolean {
     const row = this.#database.get(
       "SELECT pending FROM heads WHERE log = ? AND size = ? AND root = ?",

@@ -11,7 +11,13 @@ import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { type Files, type World, WorldError } from "../world/world.ts";
 import { type Entry, FIRST_LINK, JournalDamaged } from "./journal.ts";
-import { cleanObservation, logIdOf, type Observation, parseObservation } from "./observation.ts";
+import {
+  cleanObservation,
+  logIdOf,
+  type Observation,
+  OPEN_RESULTS,
+  parseObservation,
+} from "./observation.ts";
 import {
   type Counts,
   type Indexable,
@@ -136,7 +142,8 @@ export class ObservationLog {
     if (!this.#repeats.has(observation)) return false;
     const { checkpoint, result } = observation;
     if (checkpoint === undefined) return true;
-    return this.#upToDate().isPending(logIdOf(observation), checkpoint) === (result === "pending");
+    const isOpen = this.#upToDate().isPending(logIdOf(observation), checkpoint);
+    return isOpen === OPEN_RESULTS.includes(result);
   }
 
   async #write(observation: Observation, at: string): Promise<Entry> {
@@ -222,11 +229,21 @@ export class ObservationLog {
   }
 
   /**
-   * The open questions: checkpoints heard as pending and not settled since, by size. One that is
-   * not above the view was left over by a crash, and can be settled at once.
+   * The open questions: checkpoints that were heard or shown and not settled since, by size. One
+   * that is not above the view can be settled at once, if the log gives the proof.
    */
   pending(log: Pick<Log, "id">): SeenRoot[] {
     return this.#upToDate().pending(log.id);
+  }
+
+  /** Sizes at which several roots of a log were seen: each is a case. */
+  contradictedSizes(log: Pick<Log, "id">): bigint[] {
+    return this.#upToDate().contradictedSizes(log.id);
+  }
+
+  /** Checkpoints of a log that were found inconsistent. */
+  accused(log: Pick<Log, "id">): SeenRoot[] {
+    return this.#upToDate().accused(log.id);
   }
 
   /** How often each result was seen of a log, in the segments that are kept and were written. */

@@ -137,7 +137,9 @@ export function openCheckpoint(
   const isPlain = formatCheckpointText(stated) === parsed.text;
   return result.verified.map(({ vkey, signature }) => {
     const log = verifiers.find((log) => log.vkey.text === vkey.text)!;
-    const text = isPlain ? undefined : parsed.text;
+    // ML-DSA signs no extension lines, so those of such a note are nobody's word, and not kept.
+    const signsText = log.vkey.type !== SIGNATURE_TYPE.mldsa44;
+    const text = isPlain || !signsText ? undefined : parsed.text;
     return new VerifiedCheckpoint(VERIFIED, log, { ...stated, signature }, text);
   });
 }

@@ -207,7 +207,10 @@ async function httpGet(
     const response = await fetch(url, { headers, signal: giveUp.signal });
     const parts: Uint8Array[] = [];
     let length = 0;
-    for await (const part of response.body ?? []) {
+    // What an error page says is nobody's business, however long it is.
+    const isWanted = response.status === 200;
+    if (!isWanted) await response.body?.cancel();
+    for await (const part of isWanted ? response.body ?? [] : []) {
       length += part.length;
       if (length > maxBytes) {
         throw new WorldError("too large", `the answer is longer than ${maxBytes} bytes`);

@@ -240,6 +240,7 @@ export interface HttpResponse {
   readonly status: number;
   /** The value of a header, by its lower-case name. */
   header(name: string): string | undefined;
+  /** Empty unless the status is 200. */
   readonly body: Uint8Array;
 }
 

@@ -16,6 +16,16 @@ import { impliedOlderRoot, verifyConsistency, verifyInclusion } from "../../src/
 import { Tree } from "../../src/tlog/tree.ts";
 import { makeVkey, parseVkey, SIGNATURE_TYPE } from "../../src/tlog/vkey.ts";
 import {
+  SUMDB_ORIGIN,
+  SUMDB_VKEY,
+  sumdbHeads,
+  sumdbNote,
+  TESSERA,
+  TESSERA_SIZES,
+  tesseraLog,
+  tesseraNotes,
+} from "./real_logs.ts";
+import {
   everyCase,
   flipped,
   hex,
@@ -27,9 +37,6 @@ import {
   unhex,
   vectorTest,
 } from "./vectors.ts";
-
-const SUMDB_VKEY = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
-const SUMDB_ORIGIN = "go.sum database tree";
 
 /** The one checkpoint a note opens as, under one log. */
 function opened(note: string, log: Log): VerifiedCheckpoint {
@@ -66,25 +73,6 @@ function assertSurvivesFrame(note: string, log: Log): void {
   const refused = openFrame({ frame: checkpoint.frame, logs: [elsewhere] });
   assert("refused" in refused);
   assertEquals(refused.refused, "bad signature");
-}
-
-interface SumdbHead {
-  readonly size: number;
-  readonly root: string;
-  readonly sig: string;
-}
-
-function sumdbHeads(): SumdbHead[] {
-  return [
-    ...readJsonLines<SumdbHead>("logs/sumdb/heads.jsonl"),
-    ...readJsonLines<SumdbHead>("logs/sumdb/heads_from_documents.jsonl"),
-  ];
-}
-
-/** The signed note as sum.golang.org serves it: its key id, then the signature. */
-function sumdbNote({ size, root, sig }: SumdbHead): string {
-  const payload = Uint8Array.of(0x03, 0x3d, 0xe0, 0xae, ...unbase64(sig)).toBase64();
-  return `${SUMDB_ORIGIN}\n${size}\n${root}\n\n— sum.golang.org ${payload}\n`;
 }
 
 vectorTest("openCheckpoint: opens all 34 heads of sum.golang.org as what they state", () => {
@@ -325,20 +313,6 @@ vectorTest("verifyInclusion: fails for all 77 with another index or leaf hash", 
       assert(!verifyInclusion({ ...one, leafHash: flipped(one.leafHash, 0) }));
     },
   }));
-
-const TESSERA = "logs/tessera-testdata";
-const TESSERA_SIZES = [...Array(16).keys()];
-
-/** The log's own checkpoints: one for each size, and its latest. */
-function tesseraNotes(): { name: string; size: number; note: string }[] {
-  const bySize = TESSERA_SIZES.map((size) => ({ name: `checkpoint.${size}`, size }));
-  return [...bySize, { name: "checkpoint", size: 15 }]
-    .map((one) => ({ ...one, note: readText(`${TESSERA}/${one.name}`) }));
-}
-
-function tesseraLog(): Log {
-  return parseLog(readText(`${TESSERA}/vkey.txt`).trimEnd());
-}
 
 /** The entries of a bundle: each its length as uint16, big-endian, then its bytes. */
 function entriesOf(bundle: Uint8Array): Uint8Array[] {

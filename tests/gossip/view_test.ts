@@ -8,7 +8,16 @@ import { type Log, parseLog } from "../../src/tlog/log.ts";
 import { formatNote } from "../../src/tlog/note.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { generateSigner } from "../../src/world/signer.ts";
-import { checkpointOf, counting, flipped, frameOf, logOf, storiesOf, viewOf } from "./helpers.ts";
+import {
+  checkpointOf,
+  counting,
+  flipped,
+  frameOf,
+  logOf,
+  storiesOf,
+  unsigned,
+  viewOf,
+} from "./helpers.ts";
 
 /** Hears one frame in an exchange of its own. */
 function hear(view: View, frame: Uint8Array, source = "a peer"): Said {
@@ -47,6 +56,26 @@ Deno.test("view: a size it was not shown is pending, whether larger, smaller or 
     assertEquals(answer, await frameOf(log, 7n));
     assertEquals(conflict, undefined);
   }
+});
+
+Deno.test("view: a frame is tried first under the key of the log whose size is nearest", async () => {
+  const shown = await Promise.all([900, 30, 400].map((size) => logOf(`log.example/${size}`, size)));
+  const counted = shown.map(({ log }) => counting(log));
+  const view = await viewOf({ logs: counted.map(({ log }) => log), shown });
+  for (const [i, log] of shown.entries()) {
+    const before = counted.map(({ checked }) => checked());
+    log.append("one more");
+    assertEquals(hear(view, await frameOf(log)).heard.verdict, "pending");
+    const cost = counted.map(({ checked }, of) => checked() - before[of]!);
+    assertEquals(cost, [0, 1, 2].map((of) => of === i ? 1 : 0));
+  }
+  // Far from all of them it is found all the same, and a frame of nobody is tried under every key.
+  const [, small] = shown;
+  for (let i = 0; i < 900; i++) small!.append(`${i}`);
+  assertEquals(hear(view, await frameOf(small!)).heard.verdict, "pending");
+  const before = counted.map(({ checked }) => checked());
+  assertEquals(hear(view, unsigned(await frameOf(small!))).heard.verdict, "refused");
+  assertEquals(counted.map(({ checked }, of) => checked() - before[of]!), [1, 1, 1]);
 });
 
 Deno.test("view: its latest is the largest size it was shown, in whatever order", async () => {

@@ -7,7 +7,6 @@ import { parseLog } from "../../src/tlog/log.ts";
 import { impliedOlderRoot, type TreeHead } from "../../src/tlog/proof.ts";
 import { TILE_WIDTH } from "../../src/tlog/tiles.ts";
 import { Tree } from "../../src/tlog/tree.ts";
-import type { Fetcher } from "../../src/sources/fetcher.ts";
 import { openSource } from "../../src/sources/open.ts";
 import { ProofRefused, type ServedProof, type Source } from "../../src/sources/source.ts";
 import { staticCtSource } from "../../src/sources/static_ct.ts";
@@ -24,6 +23,7 @@ import {
   unbase64,
   vectorTest,
 } from "../conformance/vectors.ts";
+import { fetcherOf, readIfThere, readSumdbTile } from "../conformance/real_logs.ts";
 import { world } from "../world/helpers.ts";
 
 interface Pair {
@@ -41,11 +41,6 @@ function holds(pair: Pair, { olderRoot, proof }: ServedProof): boolean {
   const older = { treeSize, rootHash: olderRoot };
   const implied = impliedOlderRoot({ older, newer: pair.newer, proof });
   return implied !== undefined && hex(implied) === hex(pair.older.rootHash);
-}
-
-/** Files in memory, of which each may be another one in each call. */
-function fetcherOf(read: (path: string) => Uint8Array | undefined): Fetcher {
-  return { locate: (path) => path, get: (path) => Promise.resolve(read(path)) };
 }
 
 const TESSERA = "logs/tessera-testdata";
@@ -118,36 +113,6 @@ function pairOf({ size1, size2, root1, root2 }: SumdbRow): Pair {
     older: { treeSize: BigInt(size1), rootHash: unbase64(root1) },
     newer: { treeSize: BigInt(size2), rootHash: unbase64(root2) },
   };
-}
-
-/**
- * The sumdb's tiles. Of each only the widest version is there, full or partial, and each narrower
- * one is the start of it.
- */
-function readSumdbTile(path: string): Uint8Array | undefined {
-  const [, number, width = TILE_WIDTH] = /^tile\/8\/(.*?)(?:\.p\/(\d+))?$/.exec(path)!;
-  const widest = readIfThere(`logs/sumdb/tile/${number}`) ?? readPartial(number!);
-  const wanted = Number(width) * HASH_BYTES;
-  return widest && widest.length >= wanted ? widest.slice(0, wanted) : undefined;
-}
-
-function readPartial(number: string): Uint8Array | undefined {
-  const folder = `logs/sumdb/tile/${number}.p`;
-  const [width] = ifThere(() => listFolder(folder)) ?? [];
-  return width === undefined ? undefined : readBytes(`${folder}/${width}`);
-}
-
-function readIfThere(path: string): Uint8Array | undefined {
-  return ifThere(() => readBytes(path));
-}
-
-function ifThere<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
 
 /** The proof of a row, or nothing where a tile of it is not among the vectors. */

@@ -4,7 +4,12 @@ import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
 import { parseLog } from "../../src/tlog/log.ts";
 import type { Entry } from "../../src/store/journal.ts";
-import { logIdOf, type Observation, type Result } from "../../src/store/observation.ts";
+import {
+  logIdOf,
+  type Observation,
+  OPEN_RESULTS,
+  type Result,
+} from "../../src/store/observation.ts";
 import type { Counts, SeenRoot } from "../../src/store/observation_index.ts";
 import { checkObservations, ObservationLog } from "../../src/store/observations.ts";
 import { denoWorld } from "../../src/world/deno.ts";
@@ -145,7 +150,7 @@ export function modelAnswers(written: readonly Written[], sizes: readonly bigint
     return {
       roots: sizes.map((size) => all.map(([, seen]) => seen).filter((s) => s.treeSize === size)),
       view: byProof[0]?.[1],
-      pending: all.filter(([key]) => last.get(key) === "pending").map(([, seen]) => seen),
+      pending: all.filter(([key]) => OPEN_RESULTS.includes(last.get(key)!)).map(([, seen]) => seen),
       counts,
     };
   });

@@ -1,0 +1,567 @@
+/** Whole daemons in one process: what they write, tell and do. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { JournalLocked } from "../../src/store/journal.ts";
+import type { Observation } from "../../src/store/observation.ts";
+import { ObservationLog } from "../../src/store/observations.ts";
+import type { TestLog } from "../../src/sources/test_log.ts";
+import { base64 } from "../../src/tlog/encoding.ts";
+import { settled } from "../gossip/fake_network.ts";
+import { checkpointOf, grow } from "../evidence/histories.ts";
+import { DAY, type Host, hostsOf, HOUR, logAt, MINUTE, STATE } from "./hosts.ts";
+import { noteOf, ScriptedSource } from "./scripted_source.ts";
+
+/** A log of this many entries, and what serves it. */
+async function served(entries: number, shown = entries) {
+  const log = grow(await logAt(), entries);
+  return { log, source: new ScriptedSource(log, shown) };
+}
+
+async function host(): Promise<Host> {
+  return (await hostsOf(1))[0]!;
+}
+
+async function twoHosts(): Promise<[Host, Host]> {
+  return await hostsOf(2) as [Host, Host];
+}
+
+/** The results in a journal, in order, summaries marked by how often. */
+async function resultsOf(host: Host): Promise<string[]> {
+  return (await host.observations()).map(({ observation: { result, repeats } }) =>
+    repeats === undefined ? result : `${result} ×${repeats}`
+  );
+}
+
+/** Makes it as if peers had told these checkpoints before. */
+async function hearBefore(host: Host, log: TestLog, sizes: readonly number[]): Promise<void> {
+  const observations = await ObservationLog.open({ world: host.world, folder: STATE });
+  for (const size of sizes) {
+    const { root, note } = await checkpointOf(log, size);
+    const heard: Observation = {
+      log: { origin: log.log.origin, vkey: log.log.vkey.text },
+      ...{ via: "exchange", source: "192.0.2.7", result: "pending" },
+      checkpoint: { size: `${size}`, root, note },
+    };
+    await observations.observe(heard, host.clock.now().toISOString());
+  }
+  await observations.close();
+}
+
+Deno.test("daemon: two that are shown one story agree and record nothing", async () => {
+  const { log } = await served(9);
+  const [one, two] = await twoHosts();
+  await using _one = one;
+  await using _two = two;
+  await two.start({ logs: [{ source: new ScriptedSource(log) }] });
+  await one.start({ logs: [{ source: new ScriptedSource(log) }], peers: [two.address] });
+  await one.pass(MINUTE);
+  // The first round asks with a note as well.
+  assertEquals(one.daemon!.status().peers[0]!.matches, 2);
+  assertEquals(await resultsOf(two), ["first", "matches"]);
+  assertEquals(await resultsOf(one), ["first", "matches", "unchanged"]);
+  assertEquals([await one.cases(), await two.cases()], [[], []]);
+  assertEquals([one.refusals, two.refusals], [[], []]);
+});
+
+Deno.test("daemon: every poll is an entry, failures as faithfully as successes", async () => {
+  const { source } = await served(20, 5);
+  await using one = await host();
+  await one.start({ logs: [{ source }] });
+  const looks: [change: () => void, result: string][] = [
+    [() => source.size = 9, "extends"],
+    [() => source.size = 7, "rolled back"],
+    [() => source.latestTrouble = "garbage", "unavailable"],
+    [() => source.latestTrouble = undefined, "rolled back ×1"],
+    [() => [source.size, source.proofTrouble] = [20, "refused"], "unproven"],
+    [() => source.proofTrouble = undefined, "extends"],
+  ];
+  for (const [change] of looks) {
+    change();
+    await one.pass(2 * MINUTE);
+  }
+  await one.stop();
+  const results = await resultsOf(one);
+  for (const [, result] of looks) {
+    assert(results.includes(result.replace(/ ×1$/, "")), `${result} of ${results}`);
+  }
+  assertEquals(one.toldOf("log.rolled back").map(({ level }) => level)[0], "warning");
+  assertEquals(one.toldOf("log.unproven").map(({ level }) => level)[0], "error");
+});
+
+Deno.test("daemon: status gives its numbers", async () => {
+  const { log, source } = await served(20, 5);
+  const [one, two] = await twoHosts();
+  await using _one = one;
+  await using _two = two;
+  await two.start({ logs: [{ source: new ScriptedSource(log, 9) }] });
+  const daemon = await one.start({ logs: [{ source }], peers: [two.address] });
+  const { name, vkey, startedAt, incidents, unwritten } = daemon.status();
+  assertEquals([name, vkey.startsWith(`${name}+`)], ["monitor.invalid/1", true]);
+  assertEquals([startedAt, incidents, unwritten], ["2026-01-01T00:00:00.000Z", 0, false]);
+  await one.pass(MINUTE);
+  const { now, logs: [watched], peers: [peer] } = daemon.status();
+  assertEquals(now, "2026-01-01T00:01:00.000Z");
+  const { lastDetail: _, ...numbers } = watched!;
+  assertEquals(numbers, {
+    ...{ origin: log.log.origin, vkey: log.log.vkey.text },
+    ...{ size: "5", root: base64(log.root(5n)), grewAt: startedAt },
+    ...{ lastResult: "unchanged", lastLookAt: now, openQuestions: 1 },
+    counts: { first: 1, unchanged: 1 },
+  });
+  assertEquals(peer, {
+    ...{ address: "198.51.100.2:9900", lastExchangeAt: now, lastResult: "pending" },
+    ...{ exchanges: 1, failures: 0, matches: 0, conflicts: 0 },
+  });
+  source.size = 12;
+  await one.pass(MINUTE);
+  const { logs: [later] } = daemon.status();
+  assertEquals([later!.size, later!.grewAt], ["12", "2026-01-01T00:02:00.000Z"]);
+  assertEquals([later!.openQuestions, later!.lastResult], [0, "extends"]);
+  assertEquals(later!.counts, { first: 1, unchanged: 1, extends: 1, consistent: 1 });
+});
+
+Deno.test("daemon: everything that happens is told under its stable name", async () => {
+  const { log, source } = await served(9, 5);
+  const theirs = grow((await served(0)).log.fork(), 0);
+  assertEquals(theirs.treeSize, 0n);
+  const [one, two] = await twoHosts();
+  await using _one = one;
+  await using _two = two;
+  const other = grow(log.fork(), 12, "theirs");
+  await two.start({ logs: [{ source: new ScriptedSource(other) }] });
+  await one.start({ logs: [{ source }], peers: [two.address] });
+  await one.pass(MINUTE);
+  source.size = 9;
+  await one.pass(MINUTE);
+  two.online = false;
+  await one.stop();
+  const names = new Set(one.told.map(({ name }) => name));
+  assertEquals(
+    [...names].sort(),
+    [
+      ...["daemon.started", "daemon.stopping", "exchange.pending", "log.consistent", "log.extends"],
+      ...["log.first", "log.unchanged"],
+    ].filter((name) => names.has(name as never)).sort(),
+  );
+  assertEquals(one.told[0], {
+    ...{ name: "daemon.started", level: "info" },
+    fields: { name: "monitor.invalid/1", listen: "198.51.100.1:9900", logs: 1, peers: 1 },
+  });
+});
+
+Deno.test("daemon: nothing advances and nothing is answered that is not durable", async () => {
+  const { log, source } = await served(20, 5);
+  const [one, two] = await twoHosts();
+  await using _one = one;
+  await using _two = two;
+  const disk = one.refusableDisk();
+  await one.start({ logs: [{ source }] });
+  await two.start({ logs: [{ source: new ScriptedSource(log, 7) }], peers: [one.address] });
+  disk.refuses = true;
+  source.size = 9;
+  await one.pass(MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.size, "5");
+  assert(one.toldOf("disk.refused").length > 0);
+  await two.pass(MINUTE);
+  assertEquals(two.toldOf("exchange.failed").length, 1, "it gets no answer");
+  assertEquals(await resultsOf(one), ["first"]);
+  disk.refuses = false;
+  await one.pass(2 * MINUTE);
+  await two.pass(MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.size, "9");
+  assertEquals(one.daemon!.status().logs[0]!.openQuestions, 0);
+  const results = await resultsOf(one);
+  assertEquals(results.filter((result) => result === "extends"), ["extends"]);
+  const [heard] = (await one.observations())
+    .filter(({ observation }) => observation.result === "consistent");
+  assertEquals(heard?.observation.checkpoint?.size, "7", "what was told meanwhile is not lost");
+  one.assertOnlyDiskRefused();
+});
+
+Deno.test("daemon: a case that cannot be written is told once with its record, and written later", async () => {
+  const { log, source } = await served(4);
+  const theirs = grow(log.fork(), 9, "theirs");
+  grow(log, 9, "ours");
+  const [one, two] = await twoHosts();
+  await using _one = one;
+  await using _two = two;
+  const disk = one.refusableDisk();
+  source.size = 9;
+  await one.start({ logs: [{ source }] });
+  await two.start({ logs: [{ source: new ScriptedSource(theirs, 9) }], peers: [one.address] });
+  disk.refuses = true;
+  for (let i = 0; i < 3; i++) {
+    await two.pass(MINUTE);
+    await one.pass(MINUTE);
+  }
+  const told = one.toldOf("incident.not written");
+  assertEquals(told.length, 1);
+  assert(told[0]!.fields.record !== undefined, "where the evidence is nowhere else, it is there");
+  assertEquals(one.daemon!.status().unwritten, true);
+  assertEquals([await one.cases(), await two.cases()], [[], []], "nobody is told before it is");
+  disk.refuses = false;
+  await two.pass(MINUTE);
+  await one.pass(MINUTE);
+  assertEquals(one.daemon!.status().unwritten, false);
+  assertEquals((await one.cases()).length, 1);
+  assertEquals(await two.cases(), await one.cases());
+  one.assertOnlyDiskRefused();
+});
+
+Deno.test("daemon: a frozen log is told once, and again only after it has grown", async () => {
+  const { source } = await served(20, 5);
+  await using one = await host();
+  await one.start({ logs: [{ source, patienceMs: 10 * MINUTE }] });
+  const loud = () => one.toldOf("log.frozen").filter(({ level }) => level !== "debug").length;
+  await one.pass(10 * MINUTE);
+  assertEquals(loud(), 0, "patience is not over");
+  assertEquals(one.daemon!.status().logs[0]!.lastResult, "unchanged");
+  await one.pass(MINUTE);
+  assertEquals(loud(), 1);
+  await one.pass(HOUR);
+  assertEquals(loud(), 1);
+  assertEquals(one.daemon!.status().logs[0]!.lastResult, "frozen");
+  source.size = 6;
+  await one.pass(MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.lastResult, "extends");
+  await one.pass(HOUR);
+  assertEquals(loud(), 2);
+  assertEquals((await resultsOf(one)).filter((result) => result === "frozen").length, 2);
+  assertEquals(await one.cases(), []);
+});
+
+Deno.test("daemon: a log that freezes with questions open is told of once as well", async () => {
+  const { log, source } = await served(20, 15);
+  await using one = await host();
+  await hearBefore(one, log, [3, 5, 7]);
+  source.refusesProofFrom = () => true;
+  await one.start({ logs: [{ source, patienceMs: 10 * MINUTE }] });
+  await one.pass(30 * MINUTE);
+  const loud = (name: "log.frozen" | "log.unproven") =>
+    one.toldOf(name).filter(({ level }) => level !== "debug").length;
+  assertEquals([loud("log.frozen"), loud("log.unproven")], [1, 3]);
+});
+
+Deno.test("daemon: a log that freezes over a restart is told of with the patience it had left", async () => {
+  const { source } = await served(20, 5);
+  await using one = await host();
+  const duties = { logs: [{ source, patienceMs: 10 * MINUTE }] };
+  await one.start(duties);
+  await one.pass(8 * MINUTE);
+  await one.stop();
+  await one.start(duties);
+  await one.pass(3 * MINUTE);
+  assertEquals(one.toldOf("log.frozen").filter(({ level }) => level !== "debug").length, 1);
+});
+
+Deno.test("daemon: a checkpoint withheld is told once after patience, and is no incident", async () => {
+  const { log, source } = await served(20, 5);
+  const [one, two] = await twoHosts();
+  await using _one = one;
+  await using _two = two;
+  await two.start({ logs: [{ source: new ScriptedSource(log, 9) }] });
+  const logs = [{ source, patienceMs: 10 * MINUTE }];
+  await one.start({ logs, peers: [two.address] });
+  await one.pass(10 * MINUTE);
+  assertEquals(one.toldOf("log.withheld").length, 0, "patience is not over");
+  await one.pass(HOUR);
+  const told = one.toldOf("log.withheld");
+  assertEquals(told.map(({ level }) => level), ["warning"]);
+  assertEquals((await resultsOf(one)).filter((result) => result === "withheld").length, 1);
+  assertEquals(one.daemon!.status().logs[0]!.openQuestions, 1, "it stays an open question");
+  source.size = 9;
+  await one.pass(MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.openQuestions, 0);
+  assertEquals([one.daemon!.status().logs[0]!.size, await one.cases()], ["9", []]);
+});
+
+for (const pollMs of [5 * MINUTE, 15 * MINUTE]) {
+  Deno.test(`daemon: a quiet log polled every ${pollMs / MINUTE} minutes fills no disk`, async () => {
+    const { log } = await served(9);
+    const [one, two] = await twoHosts();
+    await using _one = one;
+    await using _two = two;
+    await two.start({ logs: [{ source: new ScriptedSource(log) }] });
+    const logs = [{ source: new ScriptedSource(log), pollMs, patienceMs: 2 * DAY }];
+    await one.start({ logs, peers: [two.address], gossipMs: pollMs });
+    await one.pass(DAY);
+    const results = await resultsOf(one);
+    const plain = results.filter((result) => !result.includes("×"));
+    assertEquals(plain, ["first", "matches", "unchanged"]);
+    // One summary an hour of each of the two that repeat.
+    assertEquals(results.length, 3 + 2 * 24);
+    await one.stop();
+    const polls = (await one.observations()).filter(({ observation: { via } }) => via === "poll")
+      .reduce((sum, { observation: { repeats } }) => sum + (repeats ?? 1), 0);
+    assertEquals(polls, DAY / pollMs + 1, "every poll is in the journal");
+  });
+}
+
+Deno.test("daemon: a log that cannot be reached is asked less and less often", async () => {
+  const { source } = await served(5);
+  source.latestTrouble = "unavailable";
+  await using one = await host();
+  await one.start({ logs: [{ source }] });
+  // After 1, 2, 4, 8, 16, 32 minutes, and then every hour.
+  const asked: number[] = [];
+  for (const minutes of [1, 1, 4, 8, 16, 32, 60, 60]) {
+    await one.pass(minutes * MINUTE);
+    asked.push(source.asked.latest);
+  }
+  assertEquals(asked, [1, 2, 3, 4, 5, 6, 7, 8]);
+  source.latestTrouble = undefined;
+  await one.pass(HOUR);
+  const before = source.asked.latest;
+  await one.pass(5 * MINUTE);
+  assertEquals(source.asked.latest - before, 5, "and as often as ever once it answers");
+});
+
+Deno.test("daemon: a log that says when to come again is not asked before", async () => {
+  const { source } = await served(5);
+  source.latestTrouble = "unavailable";
+  source.retryAfterMs = 3 * HOUR;
+  await using one = await host();
+  await one.start({ logs: [{ source }] });
+  await one.pass(3 * HOUR - 1);
+  assertEquals(source.asked.latest, 1);
+  await one.pass(1);
+  assertEquals(source.asked.latest, 2);
+});
+
+Deno.test("daemon: a log that hangs delays no other, nor any peer", async () => {
+  const stuck = await served(5);
+  const well = { log: grow(await logAt("log.invalid/two"), 9) };
+  const source = new ScriptedSource(well.log, 4);
+  stuck.source.latestTrouble = "hangs";
+  const [one, two] = await twoHosts();
+  await using _one = one;
+  await using _two = two;
+  await two.start({
+    logs: [{ source: new ScriptedSource(well.log) }, { source: new ScriptedSource(stuck.log) }],
+  });
+  await one.start({ logs: [{ source: stuck.source }, { source }], peers: [two.address] });
+  await one.pass(10 * MINUTE);
+  assertEquals([stuck.source.asked.latest, source.asked.latest], [1, 11]);
+  assertEquals(one.daemon!.status().peers[0]!.exchanges, 10);
+  source.size = 9;
+  await one.pass(MINUTE);
+  assertEquals(one.daemon!.status().logs.map(({ size }) => size), [undefined, "9"]);
+  stuck.source.letGo();
+});
+
+Deno.test("daemon: peers that hang delay no other, nor any log", async () => {
+  const { log, source } = await served(9);
+  const [one, two, three] = await hostsOf(3) as [Host, Host, Host];
+  await using _one = one;
+  await using _two = two;
+  await using _three = three;
+  // It takes calls and says nothing.
+  const silent = three.world.network.listen({ hostname: "203.0.113.9", port: 9900 });
+  await two.start({ logs: [{ source: new ScriptedSource(log) }] });
+  const peers = [silent.address, two.address];
+  await one.start({ logs: [{ source }], peers, gossipMs: 10_000 });
+  await one.pass(10 * MINUTE);
+  const [hanging, answering] = one.daemon!.status().peers;
+  assertEquals([answering!.exchanges, answering!.failures], [60, 0]);
+  // One call at a time, each given up after its limit.
+  assert(hanging!.exchanges > 10 && hanging!.exchanges <= 30, `${hanging!.exchanges}`);
+  assert(hanging!.failures >= hanging!.exchanges - 1);
+  assertEquals(source.asked.latest, 11);
+  await one.stop();
+  silent.close();
+});
+
+Deno.test("daemon: no more questions are settled after one look than there is a limit for", async () => {
+  const { log, source } = await served(110);
+  await using one = await host();
+  await hearBefore(one, log, Array.from({ length: 100 }, (_, i) => i + 1));
+  await one.start({ logs: [{ source }] });
+  assertEquals(one.daemon!.status().logs[0]!.openQuestions, 36);
+  await one.pass(MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.openQuestions, 0);
+  assertEquals(one.daemon!.status().logs[0]!.counts.consistent, 100);
+});
+
+Deno.test("daemon: questions that cannot be settled keep no other from being settled", async () => {
+  const { log, source } = await served(110);
+  await using one = await host();
+  await hearBefore(one, log, Array.from({ length: 100 }, (_, i) => i + 1));
+  source.refusesProofFrom = (older) => older <= 64n;
+  await one.start({ logs: [{ source }] });
+  await one.pass(3 * MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.openQuestions, 64);
+  source.refusesProofFrom = () => false;
+  // They were refused a few times, and are asked about ever less often.
+  await one.pass(15 * MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.openQuestions, 0);
+});
+
+Deno.test("daemon: an outage of a log's proofs is met once a look, not once a question", async () => {
+  const { log, source } = await served(110);
+  await using one = await host();
+  await hearBefore(one, log, Array.from({ length: 100 }, (_, i) => i + 1));
+  source.proofTrouble = "unavailable";
+  await one.start({ logs: [{ source }] });
+  assertEquals(source.asked, { latest: 1, consistency: 1 });
+  await one.pass(5 * MINUTE);
+  assertEquals(source.asked, { latest: 6, consistency: 6 });
+  source.proofTrouble = undefined;
+  // First those that were not tried yet, 64 at a look, and then the six that were.
+  await one.pass(3 * MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.openQuestions, 0);
+});
+
+for (const trouble of ["refused", "unavailable"] as const) {
+  Deno.test(`daemon: what the log showed while its proofs were ${trouble} is compared later`, async () => {
+    const { log, source } = await served(9);
+    const theirs = grow(log.fork(), 12, "theirs");
+    grow(log, 20, "ours");
+    await using one = await host();
+    await one.start({ logs: [{ source }] });
+    source.story = theirs;
+    [source.size, source.proofTrouble] = [12, trouble];
+    await one.pass(MINUTE);
+    assertEquals(await one.cases(), []);
+    source.story = log;
+    [source.size, source.proofTrouble] = [15, undefined];
+    await one.pass(5 * MINUTE);
+    assertEquals(one.daemon!.status().logs[0]!.size, "15");
+    assertEquals((await one.cases()).length, 1, "it signed 12 of one tree and 15 of another");
+    assertEquals(one.daemon!.status().logs[0]!.openQuestions, 0);
+  });
+
+  Deno.test(`daemon: what a peer told stays a question while the log's proofs are ${trouble}`, async () => {
+    const { log, source } = await served(9);
+    const theirs = grow(log.fork(), 12, "theirs");
+    grow(log, 20, "ours");
+    await using one = await host();
+    await hearBefore(one, theirs, [12]);
+    await one.start({ logs: [{ source }] });
+    source.story = theirs;
+    [source.size, source.proofTrouble] = [12, trouble];
+    await one.pass(MINUTE);
+    source.story = log;
+    [source.size, source.proofTrouble] = [15, undefined];
+    await one.pass(5 * MINUTE);
+    assertEquals((await one.cases()).length, 1);
+  });
+}
+
+Deno.test("daemon: honest growth while proofs are refused leaves no question and no incident", async () => {
+  const { source } = await served(20, 9);
+  await using one = await host();
+  await one.start({ logs: [{ source, patienceMs: 10 * MINUTE }] });
+  [source.size, source.proofTrouble] = [12, "refused"];
+  await one.pass(HOUR);
+  const results = await resultsOf(one);
+  assert(results.length < 10, `${results}`);
+  assertEquals(one.toldOf("log.withheld"), [], "the log itself has shown it");
+  [source.size, source.proofTrouble] = [15, undefined];
+  await one.pass(MINUTE);
+  const { size, openQuestions } = one.daemon!.status().logs[0]!;
+  assertEquals([size, openQuestions, await one.cases()], ["15", 0, []]);
+});
+
+Deno.test("daemon: a stop lets a look that is under way finish, and write", async () => {
+  const { log, source } = await served(20, 5);
+  await using one = await host();
+  const duties = { logs: [{ source }] };
+  const daemon = await one.start(duties);
+  await one.pass(3 * MINUTE);
+  const late = Promise.withResolvers<void>();
+  const latest = source.latest.bind(source);
+  source.latest = async () => {
+    await late.promise;
+    return await latest();
+  };
+  source.size = 9;
+  await one.pass(MINUTE);
+  daemon.stop();
+  await settled();
+  late.resolve();
+  await one.stop();
+  // What was counted is written as well.
+  assertEquals(await resultsOf(one), ["first", "unchanged", "extends", "unchanged ×2"]);
+  await one.start(duties);
+  assertEquals(one.daemon!.status().logs[0]!.root, base64(log.root(9n)), "the lock is free");
+});
+
+Deno.test("daemon: a second one on the same folders is refused, and the first goes on", async () => {
+  const { log, source } = await served(9, 5);
+  await using one = await host();
+  await one.start({ logs: [{ source }] });
+  const again = { logs: [{ source: new ScriptedSource(log) }] };
+  await assertRejects(() => one.open(again), JournalLocked);
+  await assertRejects(() => one.open({ ...again, state: "home/elsewhere" }), JournalLocked);
+  source.size = 9;
+  await one.pass(MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.size, "9");
+  await one.stop();
+  // Nothing of the refused ones is left locked.
+  await one.start({ ...again, state: "home/elsewhere" });
+  await one.stop();
+  await one.start(again);
+  assertEquals(one.daemon!.status().logs[0]!.size, "9");
+});
+
+Deno.test("daemon: it starts with what it knew, and without its index as well", async () => {
+  const { log, source } = await served(20, 12);
+  await using one = await host();
+  const duties = { logs: [{ source }] };
+  await hearBefore(one, log, [15]);
+  await one.start(duties);
+  await one.stop();
+  source.size = 7;
+  for (const loses of ["nothing", "the index"]) {
+    if (loses === "the index") one.databases.clear();
+    await one.start(duties);
+    const { size, openQuestions, lastResult } = one.daemon!.status().logs[0]!;
+    assertEquals([size, openQuestions, lastResult], ["12", 1, "rolled back"], loses);
+    await one.stop();
+  }
+});
+
+Deno.test("daemon: once looks, exchanges and says whether all of it could be done", async () => {
+  const { log, source } = await served(9);
+  const theirs = grow(log.fork(), 12, "theirs");
+  grow(log, 20, "ours");
+  source.size = 15;
+  const [one, two] = await twoHosts();
+  await using _one = one;
+  await using _two = two;
+  await two.start({ logs: [{ source: new ScriptedSource(theirs, 12) }] });
+  const daemon = await one.open({ logs: [{ source }], peers: [two.address] });
+  assertEquals(await daemon.once(), true);
+  assertEquals(daemon.incidents, 1);
+  await daemon.close();
+  assertEquals((await one.cases()).length, 1);
+  assertEquals(await two.cases(), await one.cases(), "the peer was handed it");
+});
+
+for (const what of ["the log", "its proofs", "a peer"] as const) {
+  Deno.test(`daemon: once says that not all could be done without ${what}`, async () => {
+    const { log, source } = await served(20, 9);
+    const [one, two] = await twoHosts();
+    await using _one = one;
+    await using _two = two;
+    if (what !== "a peer") await two.start({ logs: [{ source: new ScriptedSource(log) }] });
+    const daemon = await one.open({ logs: [{ source }], peers: [two.address] });
+    if (what === "its proofs") {
+      await daemon.once();
+      [source.size, source.proofTrouble] = [20, "refused"];
+    }
+    if (what === "the log") source.latestTrouble = "unavailable";
+    assertEquals(await daemon.once(), false);
+    await daemon.close();
+    assertEquals(daemon.incidents, 0);
+  });
+}
+
+Deno.test("daemon: a log's note under another key is an outage to it", async () => {
+  const { source } = await served(9, 5);
+  await using one = await host();
+  await one.start({ logs: [{ source }] });
+  source.latestTrouble = { note: await noteOf(grow(await logAt(), 9)) };
+  await one.pass(MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.lastResult, "unavailable");
+  assertEquals(await one.cases(), []);
+});

@@ -1,0 +1,308 @@
+/** Machines in memory, each with a disk, databases and a clock of its own, that run whole daemons. */
+import { assert, assertEquals } from "@std/assert";
+import { createPrivateKey, sign } from "node:crypto";
+import { concat } from "@std/bytes/concat";
+import { decodeHex } from "@std/encoding/hex";
+import type { JsonObject } from "../../src/evidence/json.ts";
+import type { ConflictRecord } from "../../src/evidence/record.ts";
+import { verifyConflict } from "../../src/evidence/verify.ts";
+import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
+import { Daemon } from "../../src/monitor/daemon.ts";
+import type { EventName, Level } from "../../src/monitor/events.ts";
+import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
+import type { LogSettings, Settings } from "../../src/monitor/settings.ts";
+import type { Source } from "../../src/sources/source.ts";
+import { TestLog } from "../../src/sources/test_log.ts";
+import { DurabilityLost } from "../../src/store/durable.ts";
+import { readIncidents, recordOf } from "../../src/store/incidents.ts";
+import type { Entry } from "../../src/store/journal.ts";
+import type { Observation } from "../../src/store/observation.ts";
+import { checkObservations } from "../../src/store/observations.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import { generateSigner, type Signer } from "../../src/world/signer.ts";
+import {
+  type Address,
+  type Files,
+  type Network,
+  type OpenFile,
+  type Random,
+  type Signing,
+  type World,
+  WorldError,
+} from "../../src/world/world.ts";
+import { FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
+import { inTime } from "../gossip/helpers.ts";
+import { MemoryDisk } from "../store/memory_disk.ts";
+import { MemoryDatabases } from "../store/observing.ts";
+
+/** How often everything is polled and exchanged, unless a test says otherwise. */
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+/** Where the observations are. */
+export const STATE = "home/state";
+const INCIDENTS = "home/incidents";
+const PORT = 9900;
+
+const PKCS8_ED25519 = decodeHex("302e020100300506032b657004220420");
+
+/** Signs without leaving the turn of the event loop, so that whatever is due happens in one. */
+const signing: Signing = {
+  ...denoWorld().signing,
+  sign(seed, message) {
+    const der = concat([PKCS8_ED25519, seed]) as Uint8Array<ArrayBuffer>;
+    const key = createPrivateKey({
+      key: der as unknown as Parameters<typeof createPrivateKey>[0] & string,
+      format: "der",
+      type: "pkcs8",
+    });
+    return Promise.resolve(new Uint8Array(sign(null, message, key)));
+  },
+};
+
+/** Randomness without any: every jitter is none. */
+const steady: Random = {
+  bytes(count) {
+    const bytes = new Uint8Array(count);
+    bytes[0] = 0x80;
+    return bytes;
+  },
+};
+
+/** A new log without entries. */
+export function logAt(origin = "log.invalid/one"): Promise<TestLog> {
+  return TestLog.create({ world: { ...denoWorld(), signing }, origin });
+}
+
+/** Something a daemon told. */
+export interface Told {
+  readonly name: EventName;
+  readonly level: Level;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** A log that a host follows. */
+export interface Followed {
+  readonly source: Source & { readonly story: TestLog };
+  readonly pollMs?: number;
+  readonly patienceMs?: number;
+}
+
+/** What a host's daemon is told to do. */
+export interface Duties {
+  readonly logs: readonly Followed[];
+  readonly peers?: readonly Address[];
+  readonly gossipMs?: number;
+  readonly fanOut?: number;
+  /** The folder of the observations. */
+  readonly state?: string;
+}
+
+/** A machine: what is on it outlives the daemons that run on it. */
+export class Host {
+  readonly clock: ManualClock;
+  readonly disk = new MemoryDisk();
+  readonly databases = new MemoryDatabases();
+  readonly address: Address;
+  /** Everything its daemons told. */
+  readonly told: Told[] = [];
+  /** What its daemons could not do. */
+  readonly refusals: Error[] = [];
+  /** Whether its daemons reach anybody. */
+  online = true;
+  /** The door its daemons have to the disk. */
+  files: Files = this.disk.files;
+  daemon: Daemon | undefined;
+  readonly #signer: Signer;
+  readonly #network: FakeNetwork;
+  #done: Promise<void> | undefined;
+
+  private constructor(
+    fields: { clock: ManualClock; network: FakeNetwork; signer: Signer; hostname: string },
+  ) {
+    this.clock = fields.clock;
+    this.#network = fields.network;
+    this.#signer = fields.signer;
+    this.address = { hostname: fields.hostname, port: PORT };
+  }
+
+  /** @param clock its own, unless hosts share one */
+  static async make(
+    { network, number = 1, clock = new ManualClock() }: {
+      network: FakeNetwork;
+      number?: number;
+      clock?: ManualClock;
+    },
+  ): Promise<Host> {
+    const hostname = `198.51.100.${number}`;
+    const world = { ...denoWorld(), signing };
+    const { signer } = await generateSigner({ world, name: `monitor.invalid/${number}` });
+    return new Host({ clock, network, signer, hostname });
+  }
+
+  /** Everything outside, as this host sees it. */
+  get world(): World {
+    const network = this.#network.at(this.address.hostname);
+    const gated: Network = {
+      listen: (address) => network.listen(address),
+      connect: (to, timeoutMs) =>
+        this.online
+          ? network.connect(to, timeoutMs)
+          : Promise.reject(new WorldError("other", "network is unreachable")),
+    };
+    const { clock, files, databases } = this;
+    return { ...denoWorld(), clock, files, databases, network: gated, random: steady, signing };
+  }
+
+  /** Starts a daemon without letting it run. */
+  async open(duties: Duties): Promise<Daemon> {
+    const { vkey } = this.#signer;
+    const sources = new Map<LogSettings, Source>();
+    const logs = duties.logs.map(({ source, pollMs = MINUTE, patienceMs = DAY }) => {
+      const settings = { log: source.story.log, source: "scripted", pollMs, patienceMs };
+      sources.set(settings, source);
+      return settings;
+    });
+    const { peers = [], gossipMs = MINUTE, fanOut = peers.length, state = STATE } = duties;
+    const settings: Settings = {
+      ...{ name: vkey.name, key: "", state, incidents: INCIDENTS },
+      ...{ listen: this.address, http: undefined, contact: "nobody@test.invalid", logs },
+      peers: peers.map((address) => ({ address, vkey: undefined })),
+      gossip: { intervalMs: gossipMs, fanOut },
+      // Everybody calls everybody all day: what an address may send is another test's subject.
+      limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress: 1_000_000 },
+    };
+    return await Daemon.start({
+      ...{ world: this.world, settings, signer: this.#signer },
+      openSource: (one) => sources.get(one)!,
+      report: {
+        event: (name, level, fields) => void this.told.push({ name, level, fields }),
+        refused: (error) => {
+          this.refusals.push(error as Error);
+          this.told.push({ name: "disk.refused", level: "error", fields: { error } });
+        },
+      },
+    });
+  }
+
+  /** Starts a daemon and lets it do what is due at once. */
+  async start(duties: Duties): Promise<Daemon> {
+    const daemon = this.daemon = await this.open(duties);
+    this.#done = daemon.run();
+    // Whoever stops it hears of it.
+    this.#done.catch(() => {});
+    await settled();
+    return daemon;
+  }
+
+  /** Asks the daemon to end, and waits until it has finished writing. */
+  async stop(): Promise<void> {
+    const { daemon } = this;
+    if (daemon === undefined) return;
+    this.daemon = undefined;
+    daemon.stop();
+    // What is under way with others ends at its limits at the latest.
+    await this.clock.advance(DEFAULT_LIMITS.exchangeMs + DEFAULT_LIMITS.parcelMs);
+    await inTime(this.#done!, () => "the daemon to end");
+  }
+
+  /**
+   * The power goes: from here on nothing it does has an effect.
+   * @param keepShare of what was written and not synced
+   */
+  async crash({ keepShare = 0 } = {}): Promise<void> {
+    this.disk.fail({ at: 1, when: "before", lasting: true });
+    await this.stop().catch(() => {});
+    this.disk.crash({ keepShare });
+  }
+
+  /** A disk that refuses to write for as long as it is told to; for the daemons to come. */
+  refusableDisk(): { refuses: boolean } {
+    const state = { refuses: false };
+    const refusable = (file: OpenFile): OpenFile => ({
+      ...file,
+      write: (bytes, at) =>
+        state.refuses
+          ? Promise.reject(new WorldError("other", "No space left on device (os error 28)"))
+          : file.write(bytes, at),
+    });
+    const { files } = this.disk;
+    this.files = {
+      ...files,
+      open: async (path, mode) => refusable(await files.open(path, mode)),
+      create: async (path, permissions) => refusable(await files.create(path, permissions)),
+    };
+    return state;
+  }
+
+  /** Lets time pass on this machine. */
+  async pass(ms: number): Promise<void> {
+    await this.clock.advance(ms);
+    await settled();
+  }
+
+  /** What was told under this name. */
+  toldOf(name: EventName): Told[] {
+    return this.told.filter((one) => one.name === name);
+  }
+
+  /** Its observation journal. */
+  async observations(): Promise<{ entry: Entry; observation: Observation }[]> {
+    const written = [];
+    for await (const item of checkObservations({ files: this.disk.files, folder: STATE })) {
+      if ("observation" in item) written.push(item);
+    }
+    return written;
+  }
+
+  /** Its incident journal. */
+  async records(): Promise<ConflictRecord[]> {
+    const records = [];
+    for await (const item of readIncidents({ files: this.disk.files, folder: INCIDENTS })) {
+      if ("entry" in item) records.push(recordOf(item.entry, INCIDENTS));
+    }
+    return records;
+  }
+
+  /** The evidence ids in its incident journal, each once and every one of them true. */
+  async cases(): Promise<string[]> {
+    const records = await this.records();
+    for (const record of records) {
+      const { outcome, signed } = verifyConflict({ input: record as unknown as JsonObject });
+      assertEquals([outcome, signed], ["holds", true]);
+    }
+    const ids = records.map(({ evidence_id }) => evidence_id).sort();
+    assertEquals(new Set(ids).size, ids.length, "a case is recorded once");
+    return ids;
+  }
+
+  /** Asserts that its daemons could not do what they could not because of the disk, and only that. */
+  assertOnlyDiskRefused(): void {
+    for (const error of this.refusals) {
+      const isDisk = [WorldError, DurabilityLost, IncidentNotWritten]
+        .some((kind) => error instanceof kind);
+      assert(isDisk, error.stack);
+    }
+  }
+
+  /** Ends everything on it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    this.databases.clear();
+  }
+}
+
+/** Some hosts in one network. */
+export async function hostsOf(
+  count: number,
+  { clock }: { clock?: ManualClock } = {},
+): Promise<Host[]> {
+  const network = new FakeNetwork({ clock: clock ?? new ManualClock() });
+  return await Promise.all(
+    Array.from(
+      { length: count },
+      (_, i) => Host.make({ network, number: i + 1, ...(clock && { clock }) }),
+    ),
+  );
+}

@@ -1,0 +1,134 @@
+/** How long to wait, whom to choose, and how waiting ends. */
+import { assert, assertEquals } from "@std/assert";
+import {
+  chooseSome,
+  jittered,
+  MAX_BACK_OFF_MS,
+  nextPollMs,
+  randomShare,
+  Stop,
+} from "../../src/monitor/pacing.ts";
+import type { Random } from "../../src/world/world.ts";
+import { ManualClock, settled } from "../gossip/fake_network.ts";
+
+/** Randomness that gives these words, over and over. */
+function words(...given: readonly number[]): Random {
+  let at = 0;
+  return {
+    bytes(count) {
+      const bytes = new Uint8Array(count);
+      new DataView(bytes.buffer).setUint32(0, given[at++ % given.length]!);
+      return bytes;
+    },
+  };
+}
+
+const [LEAST, MIDDLE, MOST] = [words(0), words(2 ** 31), words(2 ** 32 - 1)];
+
+Deno.test("pacing: a share is at least 0 and less than 1", () => {
+  assertEquals([randomShare(LEAST), randomShare(MIDDLE)], [0, 0.5]);
+  assert(randomShare(MOST) < 1);
+  assert(randomShare(MOST) > 0.999);
+});
+
+Deno.test("pacing: an interval is jittered by a fifth at most, either way", () => {
+  assertEquals([jittered(1_000, LEAST), jittered(1_000, MIDDLE)], [800, 1_000]);
+  const most = jittered(1_000, MOST);
+  assert(most > 1_199 && most < 1_200, `${most}`);
+});
+
+Deno.test("pacing: the wait doubles with each failure, up to the longest", () => {
+  const waits = Array.from(
+    { length: 9 },
+    (_, failures) => nextPollMs({ intervalMs: 60_000, failures, random: MIDDLE }) / 60_000,
+  );
+  assertEquals(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+  for (const failures of [30, 31, 1_000, 1e9]) {
+    const wait = nextPollMs({ intervalMs: 1, failures, random: MIDDLE });
+    assertEquals(wait, MAX_BACK_OFF_MS);
+  }
+});
+
+Deno.test("pacing: a log polled less often than the longest back-off keeps its interval", () => {
+  const intervalMs = 2 * MAX_BACK_OFF_MS;
+  for (const failures of [0, 1, 5]) {
+    assertEquals(nextPollMs({ intervalMs, failures, random: MIDDLE }), intervalMs);
+  }
+});
+
+Deno.test("pacing: back-off is jittered as well", () => {
+  const wait = (random: Random) => nextPollMs({ intervalMs: 1_000, failures: 3, random });
+  assertEquals(wait(LEAST), 6_400);
+  assert(wait(MOST) > 9_599 && wait(MOST) < 9_600);
+});
+
+Deno.test("pacing: what the log asks for is the least, however long, and no jitter shortens it", () => {
+  const wait = (retryAfterMs: number) =>
+    nextPollMs({ intervalMs: 1_000, failures: 1, retryAfterMs, random: LEAST });
+  assertEquals([wait(0), wait(1_599), wait(1_600), wait(1_601)], [1_600, 1_600, 1_600, 1_601]);
+  assertEquals(wait(10 * MAX_BACK_OFF_MS), 10 * MAX_BACK_OFF_MS);
+});
+
+Deno.test("pacing: some are chosen without repeats, and all if fewer are there", () => {
+  const items = [1, 2, 3, 4, 5];
+  for (const random of [LEAST, MIDDLE, MOST, words(1e9, 3e9, 7)]) {
+    for (let count = 0; count <= 7; count++) {
+      const chosen = chooseSome(items, count, random);
+      assertEquals(chosen.length, Math.min(count, 5));
+      assertEquals(new Set(chosen).size, chosen.length);
+      assert(chosen.every((one) => items.includes(one)));
+    }
+  }
+  assertEquals(items, [1, 2, 3, 4, 5], "what is chosen from stays");
+  assertEquals(chooseSome(items, 2, LEAST), [1, 2]);
+  assertEquals(chooseSome(items, 2, MOST), [5, 4]);
+  assertEquals(chooseSome([], 3, MOST), []);
+});
+
+Deno.test("pacing: everyone is chosen in the long run", () => {
+  const random = words(...Array.from({ length: 97 }, (_, i) => (i * 2_654_435_761) % 2 ** 32));
+  const seen = new Set<number>();
+  for (let round = 0; round < 40; round++) {
+    for (const one of chooseSome([1, 2, 3, 4, 5, 6, 7], 2, random)) seen.add(one);
+  }
+  assertEquals(seen.size, 7);
+});
+
+/** Whether a promise is settled by now. */
+async function isDone(promise: Promise<void>): Promise<boolean> {
+  let done = false;
+  promise.then(() => done = true);
+  await settled();
+  return done;
+}
+
+Deno.test("pacing: a pause ends in time and leaves no timer behind", async () => {
+  const [clock, stop] = [new ManualClock(), new Stop()];
+  const pause = stop.pause(clock, 1_000);
+  await clock.advance(999);
+  assertEquals(await isDone(pause), false);
+  await clock.advance(1);
+  assertEquals(await isDone(pause), true);
+  assertEquals([clock.pending, stop.stopped], [0, false]);
+});
+
+Deno.test("pacing: a wake ends the pauses under way and no later one", async () => {
+  const [clock, stop] = [new ManualClock(), new Stop()];
+  const pauses = [stop.pause(clock, 1_000), stop.pause(clock, 2_000)];
+  stop.wake();
+  await Promise.all(pauses);
+  assertEquals([clock.pending, stop.stopped], [0, false]);
+  const later = stop.pause(clock, 1_000);
+  assertEquals(await isDone(later), false);
+  await clock.advance(1_000);
+  assertEquals(await isDone(later), true);
+});
+
+Deno.test("pacing: a stop ends the pauses under way and every later one", async () => {
+  const [clock, stop] = [new ManualClock(), new Stop()];
+  const pause = stop.pause(clock, 1_000);
+  stop.stop();
+  await pause;
+  await stop.pause(clock, 1_000);
+  assertEquals([clock.pending, stop.stopped], [0, true]);
+});
