@@ -49,7 +49,7 @@ Example:
     const { tally, report } = tallying(events);
     const settings = await readSettings(world, path);
     if (options.flag("once")) return await once({ world, settings, report, tally });
-    await new Runner({ tools, report, path }).run(settings);
+    await new Runner({ tools, report, path, tally }).run(settings);
     return exitCodeOf(tally);
   },
 };
@@ -83,10 +83,8 @@ function tallying(events: EventReport): { report: EventReport; tally: Tally } {
   return { tally, report: { event, refused: (error) => events.refused(error) } };
 }
 
-/** Also when it is known already: a log that has contradicted itself is not as it should be. */
-const PROVEN: readonly EventName[] = [
-  ...["incident.recorded", "incident.known", "log.inconsistent", "exchange.inconsistent"] as const,
-];
+/** A peer that still shows the other half of a known case counts; the case in the journal does not. */
+const PROVEN: readonly EventName[] = ["incident.recorded", "exchange.inconsistent"];
 
 /** The identity of a configuration. @throws UsageError, MalformedError naming the key's file */
 async function loadKey(world: World, { name, key }: Settings): Promise<Signer> {
@@ -125,6 +123,7 @@ async function once({ world, settings, report, tally }: {
   } finally {
     await daemon.close();
   }
+  if (daemon.isContradicted) tally.proven++;
   const code = exitCodeOf(tally);
   return code === EXIT.ok && !done ? EXIT.failed : code;
 }
@@ -134,15 +133,24 @@ class Runner {
   readonly #tools: Tools;
   readonly #report: EventReport;
   readonly #path: string;
+  readonly #tally: Tally;
   #stopping = false;
   /** What is to be run when the daemon that runs has ended. */
   #next: Settings | undefined;
   #daemon: Daemon | undefined;
 
-  constructor({ tools, report, path }: { tools: Tools; report: EventReport; path: string }) {
+  constructor(
+    { tools, report, path, tally }: {
+      tools: Tools;
+      report: EventReport;
+      path: string;
+      tally: Tally;
+    },
+  ) {
     this.#tools = tools;
     this.#report = report;
     this.#path = path;
+    this.#tally = tally;
   }
 
   /** Runs until asked to end. @throws what keeps the first daemon from starting, or any from ending */
@@ -204,6 +212,7 @@ class Runner {
     try {
       if (this.#stopping || this.#next !== undefined) daemon.stop();
       await daemon.run();
+      if (daemon.isContradicted) this.#tally.proven++;
     } catch (error) {
       await daemon.close();
       throw error;

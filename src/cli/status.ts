@@ -67,7 +67,7 @@ async function ask(world: World, address: Address): Promise<Status> {
 /** A status for a person: the monitor, then a line a log, then a line a peer. */
 export function describeStatus(status: Status): string[] {
   const { name, now, startedAt, incidents, unwritten, logs, peers } = status;
-  const alarm = incidents > 0 ? `, ${incidents} INCIDENTS` : "";
+  const alarm = incidents === 0 ? "" : `, ${incidents} INCIDENT${incidents === 1 ? "" : "S"}`;
   const disk = unwritten ? ", THE DISK REFUSES A PROVEN CONFLICT" : "";
   return [
     printable(`${name}, running for ${span(startedAt, now)}${alarm}${disk}`),

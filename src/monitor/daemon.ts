@@ -93,6 +93,7 @@ export class Daemon {
       const memory = new JournaledMemory({ observations, clock: world.clock });
       // The monitor reports to a daemon that is made of it.
       const relay: { to?: Daemon } = {};
+      const early: IncidentNews[] = [];
       monitor = await Monitor.start({
         world,
         logs: settings.logs.map(({ log }) => log),
@@ -103,7 +104,7 @@ export class Daemon {
           heard: (heard, source) => relay.to?.onHeard(heard, source),
           broken: (reason, source) =>
             report.event("exchange.failed", "warning", { source, reason }),
-          incident: (news) => relay.to?.onIncident(news),
+          incident: (news) => relay.to ? relay.to.onIncident(news) : void early.push(news),
         },
       });
       const shared = { world, observations, memory, monitor, report };
@@ -114,7 +115,11 @@ export class Daemon {
       const { listen } = settings;
       const listener = listen && listenAt(world, listen);
       const callee = listener && new Callee({ party: monitor.party, listener });
-      return relay.to = new Daemon({ settings, signer, shared, followers, callee });
+      const daemon = relay.to = new Daemon({ settings, signer, shared, followers, callee });
+      // What a crash kept out of the journal is news; what was in it is not.
+      const news = early.filter(({ outcome }) => outcome !== "known");
+      for (const one of news) daemon.onIncident(one);
+      return daemon;
     } catch (error) {
       await monitor?.close();
       await observations.close();
@@ -131,6 +136,11 @@ export class Daemon {
   /** Incidents recorded since the start. */
   get incidents(): number {
     return this.#incidents;
+  }
+
+  /** Whether what a log showed at the last look contradicts what it has signed before. */
+  get isContradicted(): boolean {
+    return this.#parts.followers.some(({ lastResult }) => lastResult === "inconsistent");
   }
 
   /** Looks at every log and exchanges with every peer once; whether all of it could be done. */

@@ -96,6 +96,11 @@ export class Follower {
     return this.#settings.log;
   }
 
+  /** What the last look came to. */
+  get lastResult(): LogResult | undefined {
+    return this.#tally.lastResult;
+  }
+
   /** Looks at the log again and again until stopped. */
   async run(stop: Stop): Promise<void> {
     const { clock, random } = this.#shared.world;
