@@ -4,7 +4,7 @@ import { verifyConflict } from "../evidence/verify.ts";
 import { type JudgedFiles, judgeFiles, type JudgingReport } from "../monitor/judge_files.ts";
 import { signRecord } from "../monitor/sign_record.ts";
 import { DurabilityLost } from "../store/durable.ts";
-import { IncidentLog } from "../store/incidents.ts";
+import { IncidentJournal } from "../store/incidents.ts";
 import type { Log } from "../tlog/log.ts";
 import { printable, printableJson } from "../tlog/malformed.ts";
 import type { Signer } from "../world/signer.ts";
@@ -66,7 +66,7 @@ Example:
     }
     const signer = keyFile === undefined ? undefined : await readKey(world, keyFile);
     const folder = options.value("incidents") ?? DEFAULT_INCIDENTS;
-    const incidents = signer && await IncidentLog.open({ files: world.files, folder });
+    const incidents = signer && await IncidentJournal.open({ files: world.files, folder });
     if (incidents?.tornFile !== undefined) {
       terminal.err(tornNotice(incidents.tornFile));
     }
@@ -128,7 +128,7 @@ async function printConflicts(
     world: World;
     terminal: Terminal;
     signer: Signer | undefined;
-    incidents: IncidentLog | undefined;
+    incidents: IncidentJournal | undefined;
     json: boolean;
   },
 ): Promise<number> {
@@ -157,7 +157,11 @@ async function printConflicts(
 }
 
 async function recordIncident(
-  { world, incidents, record }: { world: World; incidents: IncidentLog; record: ConflictRecord },
+  { world, incidents, record }: {
+    world: World;
+    incidents: IncidentJournal;
+    record: ConflictRecord;
+  },
 ): Promise<string> {
   const recorded = await incidents.record(record, world.clock.now().toISOString());
   switch (recorded.outcome) {

@@ -1,7 +1,7 @@
 import { Callee } from "../gossip/callee.ts";
 import type { Heard } from "../gossip/view.ts";
 import type { Source } from "../sources/source.ts";
-import { ObservationLog } from "../store/observations.ts";
+import { ObservationJournal } from "../store/observations.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Signer } from "../world/signer.ts";
@@ -83,7 +83,7 @@ export class Daemon {
     openSource: (settings: LogSettings) => Source;
   }): Promise<Daemon> {
     const sources = settings.logs.map(openSource);
-    const observations = await ObservationLog.open({
+    const observations = await ObservationJournal.open({
       world,
       folder: settings.state,
       onProgress: (progress) => report.event("index.progress", "info", { ...progress }),

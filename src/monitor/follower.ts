@@ -2,7 +2,7 @@ import type { Conflict } from "../evidence/conflict.ts";
 import type { Source } from "../sources/source.ts";
 import { observedCheckpoint } from "../store/observation.ts";
 import type { SeenRoot } from "../store/observation_index.ts";
-import type { ObservationLog } from "../store/observations.ts";
+import type { ObservationJournal } from "../store/observations.ts";
 import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
@@ -28,7 +28,7 @@ const MAX_TRIED = 10_000;
 /** What every follower of a daemon shares. */
 export interface Shared {
   readonly world: World;
-  readonly observations: ObservationLog;
+  readonly observations: ObservationJournal;
   readonly memory: JournaledMemory;
   readonly monitor: Monitor;
   readonly report: EventReport;
@@ -294,7 +294,7 @@ function keyOf({ treeSize, root }: SeenRoot): string {
 
 /** The cases of one size that the observations show, whether or not they were ever recorded. */
 function contradictions(
-  { observations, log }: { observations: ObservationLog; log: Log },
+  { observations, log }: { observations: ObservationJournal; log: Log },
 ): Conflict[] {
   return observations.contradictedSizes(log).flatMap((treeSize) => {
     const [first, ...others] = observations.rootsAt(log, treeSize).flatMap(({ note, source }) => {

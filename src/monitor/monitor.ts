@@ -9,7 +9,7 @@ import type { ExchangeParty, ExchangeReport } from "../gossip/exchange.ts";
 import { HandedOver } from "../gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
 import { View } from "../gossip/view.ts";
-import { IncidentLog } from "../store/incidents.ts";
+import { IncidentJournal } from "../store/incidents.ts";
 import { Turns } from "../store/turns.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
@@ -58,7 +58,7 @@ export class Monitor {
   /** Shared with the view and with whoever watches the logs. */
   readonly detector: EquivocationDetector;
   readonly #recollection: Recollection | undefined;
-  readonly #identity: { signer: Signer; incidents: IncidentLog } | undefined;
+  readonly #identity: { signer: Signer; incidents: IncidentJournal } | undefined;
   readonly #report: MonitorReport;
   readonly #limits: ExchangeLimits;
   readonly #turns = new Turns();
@@ -74,7 +74,7 @@ export class Monitor {
     detector: EquivocationDetector;
     recollection: Recollection | undefined;
     view: View;
-    identity: { signer: Signer; incidents: IncidentLog } | undefined;
+    identity: { signer: Signer; incidents: IncidentJournal } | undefined;
     report: MonitorReport;
     limits: ExchangeLimits;
   }) {
@@ -108,7 +108,7 @@ export class Monitor {
       return new Monitor({ world, detector, recollection, view, identity, report, limits });
     }
     const { signer, folder } = identity;
-    const incidents = await IncidentLog.open({ files: world.files, folder });
+    const incidents = await IncidentJournal.open({ files: world.files, folder });
     const identified = { signer, incidents };
     const fields = { world, detector, recollection, view, identity: identified, report, limits };
     const monitor = new Monitor(fields);

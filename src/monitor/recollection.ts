@@ -1,6 +1,6 @@
 import type { Seen } from "../evidence/conflict.ts";
 import { observedCheckpoint } from "../store/observation.ts";
-import type { ObservationLog } from "../store/observations.ts";
+import type { ObservationJournal } from "../store/observations.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import type { Clock } from "../world/world.ts";
@@ -16,14 +16,14 @@ export const MAX_OPENED = 4_096;
  * showed is recorded with the finding about it.
  */
 export class JournaledMemory implements Recollection {
-  readonly #observations: ObservationLog;
+  readonly #observations: ObservationJournal;
   readonly #clock: Clock;
   /** Seen and not indexed yet, by log, size and root. */
   readonly #fresh = new Map<string, Seen>();
   /** By log and the whole note, which is what was verified; the one opened first gives way. */
   readonly #opened = new Map<string, readonly VerifiedCheckpoint[]>();
 
-  constructor({ observations, clock }: { observations: ObservationLog; clock: Clock }) {
+  constructor({ observations, clock }: { observations: ObservationJournal; clock: Clock }) {
     this.#observations = observations;
     this.#clock = clock;
   }

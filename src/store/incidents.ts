@@ -27,7 +27,7 @@ export type Recorded =
   | { readonly outcome: "refused"; readonly judgement: Judgement };
 
 /** The incident journal open for writing: conflict records that held when they were written. */
-export class IncidentLog {
+export class IncidentJournal {
   readonly #journal: Journal;
   readonly #cases: Cases;
   // One at a time, so that one case heard twice at once is not written twice.
@@ -46,7 +46,7 @@ export class IncidentLog {
    * Opens the journal of a folder; see Journal.open. Every record in it is judged again.
    * @throws JournalLocked, JournalDamaged, WorldError
    */
-  static async open({ files, folder }: { files: Files; folder: string }): Promise<IncidentLog> {
+  static async open({ files, folder }: { files: Files; folder: string }): Promise<IncidentJournal> {
     const cases = new Cases();
     const unsound: number[] = [];
     const onEntry = (entry: Entry): void => {
@@ -54,7 +54,7 @@ export class IncidentLog {
       if (verifyConflict({ input: entry.record }).outcome === "holds") cases.add(record, entry.seq);
       else unsound.push(entry.seq);
     };
-    return new IncidentLog(await Journal.open({ files, folder, onEntry }), cases, unsound);
+    return new IncidentJournal(await Journal.open({ files, folder, onEntry }), cases, unsound);
   }
 
   /** Where a torn last line was set aside when the journal was opened, if there was one. */

@@ -1,5 +1,5 @@
 /**
- * The observation log: every poll and every exchange, in a segmented journal, which is the truth,
+ * The observation journal: every poll and every exchange, in a segmented journal, which is the truth,
  * and an index over it, which is derived. An observation is durable before it is indexed, and
  * indexed before anybody is told that it was taken in.
  *
@@ -49,7 +49,7 @@ export interface IndexProgress {
 }
 
 /** The observation journal of a folder and its index, open for writing, by this process alone. */
-export class ObservationLog {
+export class ObservationJournal {
   readonly #world: World;
   readonly #journal: SegmentedJournal;
   readonly #index: ObservationIndex;
@@ -85,7 +85,7 @@ export class ObservationLog {
       segmentBytes?: number;
       keepSegments?: number;
     },
-  ): Promise<ObservationLog> {
+  ): Promise<ObservationJournal> {
     const place = { files: world.files, folder, name: OBSERVATIONS_NAME };
     const journal = await SegmentedJournal.open({
       ...place,
@@ -97,7 +97,7 @@ export class ObservationLog {
       const path = join(folder, INDEX_FILE);
       index = ObservationIndex.open({ databases: world.databases, path });
       await catchUp({ index, journal, onProgress });
-      return new ObservationLog({ world, keepSegments }, { journal, index });
+      return new ObservationJournal({ world, keepSegments }, { journal, index });
     } catch (error) {
       index?.close();
       await journal.close();

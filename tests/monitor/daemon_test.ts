@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { JournalLocked } from "../../src/store/journal.ts";
 import type { Observation } from "../../src/store/observation.ts";
-import { ObservationLog } from "../../src/store/observations.ts";
+import { ObservationJournal } from "../../src/store/observations.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
 import { settled } from "../gossip/fake_network.ts";
@@ -33,7 +33,7 @@ async function resultsOf(host: Host): Promise<string[]> {
 
 /** Makes it as if peers had told these checkpoints before. */
 async function hearBefore(host: Host, log: TestLog, sizes: readonly number[]): Promise<void> {
-  const observations = await ObservationLog.open({ world: host.world, folder: STATE });
+  const observations = await ObservationJournal.open({ world: host.world, folder: STATE });
   for (const size of sizes) {
     const { root, note } = await checkpointOf(log, size);
     const heard: Observation = {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { JournaledMemory, MAX_OPENED } from "../../src/monitor/recollection.ts";
 import { observedCheckpoint } from "../../src/store/observation.ts";
-import { ObservationLog } from "../../src/store/observations.ts";
+import { ObservationJournal } from "../../src/store/observations.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { checkpointOf, counting, logOf } from "../gossip/helpers.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
@@ -11,7 +11,7 @@ Deno.test("JournaledMemory: a note of the journal is verified once, until too ma
   const sizes = MAX_OPENED + 1;
   const log = await logOf("log.example/remembered", sizes);
   const world = worldOn(new MemoryDisk());
-  const observations = await ObservationLog.open({ world, folder: FOLDER });
+  const observations = await ObservationJournal.open({ world, folder: FOLDER });
   const { origin, vkey } = log.log;
   for (let size = 1n; size <= sizes; size++) {
     const checkpoint = observedCheckpoint(await checkpointOf(log, size));

@@ -7,7 +7,7 @@ import {
   signedBytes,
   withSignature,
 } from "../../src/evidence/record.ts";
-import { IncidentLog, readIncidents } from "../../src/store/incidents.ts";
+import { IncidentJournal, readIncidents } from "../../src/store/incidents.ts";
 import { Journal, JournalDamaged } from "../../src/store/journal.ts";
 import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import type { Signer } from "../../src/world/signer.ts";
@@ -17,8 +17,8 @@ import { MemoryDisk } from "./memory_disk.ts";
 const FOLDER = "incidents";
 const AT = "2026-01-02T03:04:05Z";
 
-function open(disk: MemoryDisk): Promise<IncidentLog> {
-  return IncidentLog.open({ files: disk.files, folder: FOLDER });
+function open(disk: MemoryDisk): Promise<IncidentJournal> {
+  return IncidentJournal.open({ files: disk.files, folder: FOLDER });
 }
 
 async function recordOf(conflict: Conflict, signer: Signer): Promise<ConflictRecord> {

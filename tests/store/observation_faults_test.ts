@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DurabilityLost } from "../../src/store/durable.ts";
 import type { Observation } from "../../src/store/observation.ts";
-import { checkObservations, ObservationLog } from "../../src/store/observations.ts";
+import { checkObservations, ObservationJournal } from "../../src/store/observations.ts";
 import { segmentName } from "../../src/store/segments.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { type Fault, MemoryDisk } from "./memory_disk.ts";
@@ -32,7 +32,7 @@ interface Told {
 }
 
 /** One step of a history, telling what was acknowledged. */
-type Step = (log: ObservationLog, told: Told) => Promise<unknown>;
+type Step = (log: ObservationJournal, told: Told) => Promise<unknown>;
 
 function writes(made: Observation): Step {
   return async (log, told) => {
@@ -85,7 +85,7 @@ async function run(
 ): Promise<Told> {
   const told: Told = { entries: new Map(), view: 0n, removing: false };
   const world = worldOn(disk, databases);
-  const log = await attempt(() => ObservationLog.open({ world, folder: FOLDER, ...OPTIONS }));
+  const log = await attempt(() => ObservationJournal.open({ world, folder: FOLDER, ...OPTIONS }));
   if (log === undefined) return told;
   for (const step of HISTORY) {
     const done = await attempt(async () => {
@@ -137,7 +137,7 @@ async function survives(fault: Fault, stopAtFault: boolean): Promise<boolean> {
   disk.crash({ keepShare: fault.at % 3 / 2 });
 
   const options = { world: worldOn(disk, databases), folder: FOLDER, ...OPTIONS };
-  const after = await ObservationLog.open(options);
+  const after = await ObservationJournal.open(options);
   await expectKept({ disk, told, fault });
   await expectNoneLeft(disk);
   const view = after.view(LOGS[0]!)?.treeSize ?? 0n;
@@ -149,7 +149,7 @@ async function survives(fault: Fault, stopAtFault: boolean): Promise<boolean> {
   const later = answersOf(after, SIZES);
   await after.close();
   databases.clear();
-  const rebuilt = await ObservationLog.open(options);
+  const rebuilt = await ObservationJournal.open(options);
   assertEquals(answersOf(rebuilt, SIZES), later, JSON.stringify(fault));
   await rebuilt.close();
   databases.clear();

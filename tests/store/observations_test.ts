@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import fc from "fast-check";
 import { Journal, JournalDamaged, JournalLocked } from "../../src/store/journal.ts";
 import { type Observation, parseObservation, RESULTS } from "../../src/store/observation.ts";
-import { checkObservations, ObservationLog } from "../../src/store/observations.ts";
+import { checkObservations, ObservationJournal } from "../../src/store/observations.ts";
 import { Repeats } from "../../src/store/repeats.ts";
 import { segmentName } from "../../src/store/segments.ts";
 import { MAX_TREE_SIZE, utf8 } from "../../src/tlog/encoding.ts";
@@ -33,8 +33,11 @@ interface Options {
   databases?: Databases;
 }
 
-function open(disk: MemoryDisk, { databases, ...options }: Options = {}): Promise<ObservationLog> {
-  return ObservationLog.open({ world: worldOn(disk, databases), folder: FOLDER, ...options });
+function open(
+  disk: MemoryDisk,
+  { databases, ...options }: Options = {},
+): Promise<ObservationJournal> {
+  return ObservationJournal.open({ world: worldOn(disk, databases), folder: FOLDER, ...options });
 }
 
 function segment(number: number): string {
@@ -433,7 +436,7 @@ Deno.test("index: lost, damaged, of another journal, ahead or behind, it gives t
   const world = denoWorld();
   const sizes = [1n, 2n, 3n, 4n];
   const grow = async (at: string, from: number, root?: string): Promise<unknown> => {
-    const log = await ObservationLog.open({ world, folder: at });
+    const log = await ObservationJournal.open({ world, folder: at });
     for (let size = from; size < from + 2; size++) {
       await log.append(observation({ size, ...(root && { root }) }), AT);
     }
@@ -442,7 +445,7 @@ Deno.test("index: lost, damaged, of another journal, ahead or behind, it gives t
     return answers;
   };
   const reopen = async (): Promise<unknown> => {
-    const log = await ObservationLog.open({ world, folder });
+    const log = await ObservationJournal.open({ world, folder });
     const answers = answersOf(log, sizes);
     await log.close();
     return answers;
@@ -471,7 +474,7 @@ Deno.test("index: rebuilding reports how far it is", async () => {
   const disk = await fiveSegments();
   const seen: unknown[] = [];
   const onProgress = (progress: unknown): void => void seen.push(progress);
-  const log = await ObservationLog.open({ world: worldOn(disk), folder: FOLDER, onProgress });
+  const log = await ObservationJournal.open({ world: worldOn(disk), folder: FOLDER, onProgress });
   await log.close();
   assertEquals(seen.at(-1), { seq: 5, lastSeq: 5 });
 });
@@ -570,7 +573,7 @@ Deno.test("index: after any history its answers are those of a naive model and o
 });
 
 async function take(
-  log: ObservationLog,
+  log: ObservationJournal,
   { counted, against, size, ...rest }: {
     log: number;
     result: (typeof RESULTS)[number];

@@ -11,7 +11,7 @@ import {
   type Result,
 } from "../../src/store/observation.ts";
 import type { Counts, SeenRoot } from "../../src/store/observation_index.ts";
-import { checkObservations, ObservationLog } from "../../src/store/observations.ts";
+import { checkObservations, ObservationJournal } from "../../src/store/observations.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import type { Database, Databases, World } from "../../src/world/world.ts";
 import { newSigner } from "../evidence/histories.ts";
@@ -87,7 +87,7 @@ export interface Answers {
   readonly counts: Counts;
 }
 
-export function answersOf(log: ObservationLog, sizes: readonly bigint[]): Answers[] {
+export function answersOf(log: ObservationJournal, sizes: readonly bigint[]): Answers[] {
   return LOGS.map((of) => ({
     roots: sizes.map((size) => log.rootsAt(of, size)),
     view: log.view(of),
