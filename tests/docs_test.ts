@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 const root = new URL("../", import.meta.url);
 const DOCUMENTS = [
   ...["README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG", "SECURITY", "incidents/README"],
+  "documents/OPERATING",
 ];
 
 function read(path: string): string {

@@ -226,10 +226,18 @@ async function httpGet(
     if (giveUp.signal.aborted) {
       throw new WorldError("timed out", `no answer within ${timeoutMs} ms`);
     }
-    throw error instanceof WorldError ? error : worldError(error);
+    throw error instanceof WorldError ? error : worldError(reasonOf(error));
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Why a fetch failed, which its own message does not say, without the URL, which the caller knows. */
+function reasonOf(error: unknown): unknown {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
+  return cause === undefined
+    ? error
+    : new Error(cause.message.replace(/^error sending request for url \(\S*\): /, ""), { cause });
 }
 
 function httpServe(

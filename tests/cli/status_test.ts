@@ -236,9 +236,9 @@ Deno.test("status: escape sequences of an answer reach no terminal", async () =>
 });
 
 Deno.test("status: nobody there is an outage, and an address that is none is wrong usage", async () => {
-  const { code, err } = await run("status", "127.0.0.1:1");
+  const { code, err } = await run("status", "127.0.0.1:2");
   assertEquals(code, 3);
-  assertStringIncludes(err.join("\n"), "no daemon answers at http://127.0.0.1:1/status");
+  assertStringIncludes(err.join("\n"), "no daemon answers at http://127.0.0.1:2/status");
   for (const args of [["here"], ["127.0.0.1"], ["a:1", "b:1"], ["--jsn"]]) {
     assertEquals([(await run("status", ...args)).code, args], [2, args]);
   }
