@@ -16,8 +16,7 @@ declare module "@std/assert" {
   export function assertStringIncludes(actual: string, expected: string, message?: string): void;
   export function assertGreaterOrEqual<T>(actual: T, expected: T, message?: string): void;
   export function assertLess<T>(actual: T, expected: T, message?: string): void;
-  // deno-lint-ignore no-explicit-any
-  type ErrorClass<E extends Error> = abstract new (...args: any[]) => E;
+  type ErrorClass<E extends Error> = abstract new (...args: never[]) => E;
   export function assertThrows<E extends Error = Error>(
     fn: () => unknown,
     errorClass: ErrorClass<E>,

@@ -46,7 +46,7 @@ export class UsageError extends Error {}
 
 /** What a command line may hold. */
 export interface OptionSpec {
-  /** Options with a value, given at most once: name to placeholder. */
+  /** Options with a value, given at most once. */
   readonly values?: readonly string[];
   /** Options with a value that may be repeated. */
   readonly lists?: readonly string[];

@@ -6,7 +6,7 @@
  * @module
  */
 import { join } from "@std/path/join";
-import type { Files, OpenFile } from "../world/world.ts";
+import { type Files, type OpenFile, WorldError } from "../world/world.ts";
 
 /**
  * Creates a file that must not exist yet, with this content, durably: created, written, synced, its
@@ -60,7 +60,19 @@ export async function ensureFolder(files: Files, folder: string): Promise<void> 
   const names = join(folder).split("/").filter((name) => name !== "" && name !== ".");
   const top = folder.startsWith("/") ? "/" : ".";
   for (let above = 0; above < names.length; above++) {
-    await files.syncFolder(join(top, ...names.slice(0, above)));
+    await syncIfPermitted(files, join(top, ...names.slice(0, above)));
+  }
+}
+
+/**
+ * Syncs a folder above ours. One that this process may not read it has not made an entry in: whoever
+ * made the folder below it has, long before.
+ */
+async function syncIfPermitted(files: Files, folder: string): Promise<void> {
+  try {
+    await files.syncFolder(folder);
+  } catch (error) {
+    if (!(error instanceof WorldError) || error.kind !== "not permitted") throw error;
   }
 }
 
