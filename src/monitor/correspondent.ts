@@ -13,19 +13,23 @@ export class Correspondent {
   readonly #settings: PeerSettings;
   readonly #party: ExchangeParty;
   readonly #report: EventReport;
+  readonly #onFailure: (reason: string) => void;
   readonly #counts = { exchanges: 0, failures: 0, matches: 0, conflicts: 0 };
   #lastResult: string | undefined;
   #lastExchangeAt: string | undefined;
   #running: Promise<boolean> | undefined;
 
-  constructor({ settings, party, report }: {
+  constructor({ settings, party, report, onFailure }: {
     settings: PeerSettings;
     party: ExchangeParty;
     report: EventReport;
+    /** Called when the peer could not be reached, or did not answer as it must. */
+    onFailure: (reason: string) => void;
   }) {
     this.#settings = settings;
     this.#party = party;
     this.#report = report;
+    this.#onFailure = onFailure;
   }
 
   /** Its address, as it stands in `source` of what it tells. */
@@ -49,6 +53,12 @@ export class Correspondent {
     this.#lastResult = verdict;
     if (verdict === "matches") this.#counts.matches++;
     if (verdict === "inconsistent") this.#counts.conflicts++;
+  }
+
+  /** Takes note that what it told before turned out to contradict our own view. */
+  contradicts(): void {
+    this.#lastResult = "inconsistent";
+    this.#counts.conflicts++;
   }
 
   /** What can be said of it now. */
@@ -80,6 +90,7 @@ export class Correspondent {
       if (error instanceof ExchangeFailed) {
         const fields = { source: this.name, reason: this.#lastResult };
         this.#report.event("exchange.failed", "warning", fields);
+        this.#onFailure(this.#lastResult);
       } else this.#report.refused(error);
       return false;
     }

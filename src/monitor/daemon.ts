@@ -66,8 +66,12 @@ export class Daemon {
     this.#world = world;
     this.#report = report;
     this.#startedAt = timeNow(world.clock);
-    this.#correspondents = parts.settings.peers
-      .map((settings) => new Correspondent({ settings, party, report }));
+    this.#correspondents = parts.settings.peers.map((settings) => {
+      const source = formatAddress(settings.address);
+      const onFailure = (reason: string): void =>
+        this.#inBackground(() => this.#noteFailure(source, reason));
+      return new Correspondent({ settings, party, report, onFailure });
+    });
   }
 
   /**
@@ -107,7 +111,8 @@ export class Daemon {
           incident: (news) => relay.to ? relay.to.onIncident(news) : void early.push(news),
         },
       });
-      const shared = { world, observations, memory, monitor, report };
+      const onContradiction = (source: string): void => relay.to?.onContradiction(source);
+      const shared = { world, observations, memory, monitor, report, onContradiction };
       const followers: Follower[] = [];
       for (const [i, source] of sources.entries()) {
         followers.push(await Follower.start({ shared, settings: settings.logs[i]!, source }));
@@ -224,6 +229,11 @@ export class Daemon {
     if (follower !== undefined) this.#inBackground(() => follower.settle());
   }
 
+  /** What a peer told, and was settled later, contradicts our view. */
+  onContradiction(source: string): void {
+    this.#correspondents.find(({ name }) => name === source)?.contradicts();
+  }
+
   /** A contradiction is told loudly once; later it is what is known. */
   #loudness(heard: Heard): Level {
     if (heard.verdict !== "inconsistent") return heard.verdict === "refused" ? "warning" : "debug";
@@ -271,6 +281,21 @@ export class Daemon {
       logs: logs.length,
       peers: peers.length,
     });
+  }
+
+  /** An exchange that failed said nothing of any log followed; that is written down as well. */
+  async #noteFailure(source: string, detail: string): Promise<void> {
+    const { shared: { observations }, followers } = this.#parts;
+    const at = timeNow(this.#world.clock);
+    for (const { log } of followers) {
+      await observations.observe({
+        log: { origin: log.origin, vkey: log.vkey.text },
+        via: "exchange",
+        source,
+        result: "unavailable",
+        detail,
+      }, at);
+    }
   }
 
   async #noteMatch(

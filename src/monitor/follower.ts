@@ -32,6 +32,8 @@ export interface Shared {
   readonly memory: JournaledMemory;
   readonly monitor: Monitor;
   readonly report: EventReport;
+  /** Called when what a peer told was settled as inconsistent with our view. */
+  onContradiction(source: string): void;
 }
 
 /**
@@ -240,6 +242,7 @@ export class Follower {
       const checkpoint = openNote(question.note, log);
       if (checkpoint === undefined) continue;
       const finding = await this.#watch.settle(checkpoint, question.source);
+      if (finding.result === "inconsistent") this.#shared.onContradiction(question.source);
       const isOpen = finding.result === "unavailable" || finding.result === "unproven";
       const isFirst = !this.#tried.has(keyOf(question));
       // A question that stays open is told once, and then tried ever less often.

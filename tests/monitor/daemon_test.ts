@@ -570,3 +570,32 @@ Deno.test("daemon: a log's note under another key is an outage to it", async () 
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "unavailable");
   assertEquals(await one.cases(), []);
 });
+
+Deno.test("daemon: an exchange that fails is an entry as well, and its repeats are counted", async () => {
+  const { source } = await served(5);
+  const [one, two] = await twoHosts();
+  await using _one = one;
+  await using _two = two; // It never starts.
+  await one.start({ logs: [{ source }], peers: [two.address] });
+  await one.pass(10 * MINUTE);
+  const failures = (await one.observations()).filter(({ observation: { via, result } }) =>
+    via === "exchange" && result === "unavailable"
+  );
+  assertEquals(failures.length, 1);
+  assert(failures[0]!.observation.detail!.includes("cannot be reached"));
+  assert(one.daemon!.status().peers[0]!.failures > 5);
+  assertEquals(one.daemon!.status().logs[0]!.lastResult, "unchanged", "the log is well");
+});
+
+Deno.test("daemon: a case settled from what a peer told counts as that peer's contradiction", async () => {
+  const log = grow(await logAt(), 4);
+  const [ours, theirs] = [grow(log.fork(), 9, "ours"), grow(log.fork(), 6, "theirs")];
+  const [one, two] = await twoHosts();
+  await using _one = one;
+  await using _two = two;
+  await two.start({ logs: [{ source: new ScriptedSource(theirs) }] });
+  await one.start({ logs: [{ source: new ScriptedSource(ours) }], peers: [two.address] });
+  await one.pass(2 * MINUTE);
+  assertEquals((await one.cases()).length, 1);
+  assert(one.daemon!.status().peers[0]!.conflicts >= 1);
+});
