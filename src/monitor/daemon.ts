@@ -298,16 +298,16 @@ export class Daemon {
     }
   }
 
-  async #noteMatch(
-    { log, treeSize, root, note }: VerifiedCheckpoint,
-    source: string,
-  ): Promise<void> {
+  /**
+   * A match is what is known: it is written once for a peer and a log, and then counted. What matched
+   * stands in the entries of our own looks, so the note is not written again with each.
+   */
+  async #noteMatch({ log }: VerifiedCheckpoint, source: string): Promise<void> {
     await this.#parts.shared.observations.observe({
       log: { origin: log.origin, vkey: log.vkey.text },
       via: "exchange",
       source,
       result: "matches",
-      checkpoint: { size: `${treeSize}`, root, note },
     }, timeNow(this.#world.clock));
   }
 

@@ -22,7 +22,7 @@ const MAX_SETTLED_AT_ONCE = 64;
 const SETTLE_BUDGET_MS = 10_000;
 /** Longest pause before a question that could not be settled is tried again. */
 const MAX_QUESTION_PAUSE_MS = 24 * 3_600_000;
-/** Questions whose tries are remembered; a forgotten one is tried at once. */
+/** Questions whose tries, or telling, are remembered; a forgotten one is tried, or told, anew. */
 const MAX_TRIED = 10_000;
 
 /** What every follower of a daemon shares. */
@@ -275,6 +275,7 @@ export class Follower {
       const isLate = treeSize > view.treeSize && source !== THE_LOG && this.#isOverdue(seenAt);
       if (!isLate || this.#withheldTold.has(key)) continue;
       this.#withheldTold.add(key);
+      if (this.#withheldTold.size > MAX_TRIED) this.#withheldTold.clear();
       const detail = `${source} was shown size ${treeSize}, and we are shown none that reaches it`;
       const finding: Finding = { log, result: "pending", source, detail, conflicts: [] };
       await this.#record(finding, { result: "withheld", isLook: false });

@@ -76,7 +76,8 @@ inFolder("init: the key is the owner's alone, and nobody else is told it", async
   const key = Deno.readTextFileSync(`${folder}/monitor.key`);
   assertMatch(key, /^PRIVATE\+KEY\+monitor\.invalid\/one\+/);
   assertEquals(Deno.statSync(`${folder}/monitor.key`).mode! & 0o777, 0o600);
-  const secret = key.trim().split("+").at(-1)!;
+  // Base64 has plus signs of its own.
+  const secret = key.trim().split("+").slice(4).join("+");
   for (const text of [...out, ...err, Deno.readTextFileSync(`${folder}/hearsay.jsonc`)]) {
     assert(!text.includes(secret));
   }
