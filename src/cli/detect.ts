@@ -18,14 +18,13 @@ import {
   sharedKeyNotice,
   tornNotice,
 } from "./inputs.ts";
-import { capNotice, describeConflict } from "./reporting.ts";
+import { capNotice, describeConflict, progressBar } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Rejections told one by one; the rest is counted. */
 const MAX_REJECTIONS_SHOWN = 20;
 /** How often the progress is shown anew. */
 const PROGRESS_EVERY_MS = 200;
-const BAR_CHARACTERS = 30;
 
 /** `hearsay detect`: judges gathered checkpoints offline. */
 export const detect: Command = {
@@ -111,9 +110,9 @@ function judgingReport(
       const now = world.clock.monotonic();
       if (now - shownAt < PROGRESS_EVERY_MS) return;
       shownAt = now;
-      const share = Math.min(1, bytesRead / Math.max(1, bytes));
-      const bar = "#".repeat(Math.round(share * BAR_CHARACTERS)).padEnd(BAR_CHARACTERS, ".");
-      terminal.progress(`[${bar}] ${Math.floor(share * 100)}% ${doing} ${printable(path)}`);
+      terminal.progress(
+        progressBar({ done: bytesRead, all: bytes }, `${doing} ${printable(path)}`),
+      );
     },
   };
 }

@@ -11,6 +11,7 @@ import {
 } from "@logtape/logtape";
 import type { EventReport, Level } from "../monitor/events.ts";
 import { printable, printableJson } from "../tlog/malformed.ts";
+import { progressBar } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
 const LEVELS: Readonly<Record<Level, LogLevel>> = {
@@ -45,6 +46,13 @@ async function loggerTo(print: Print): Promise<Logger> {
   return getLogger([CATEGORY, id]);
 }
 
+/** For a person the index is a bar on the terminal, and no lines. */
+function showIndexing(terminal: Terminal, fields: Readonly<Record<string, unknown>>): void {
+  const [done, all] = [Number(fields.seq), Number(fields.lastSeq)];
+  const doing = "reading the observation journal into its index";
+  terminal.progress(done < all ? progressBar({ done, all }, doing) : "");
+}
+
 /**
  * A report that prints every event from `least` on.
  * @param json one JSON object a line, with `event` for its stable name
@@ -67,6 +75,7 @@ export async function eventLog(
     terminal.out(terminal.paint(style, printable(toText(record).trimEnd())));
   });
   const event: EventReport["event"] = (name, level, fields) => {
+    if (name === "index.progress" && !json) return showIndexing(terminal, fields);
     const told = Object.entries(fields).filter(([, value]) => value !== undefined);
     const text = told.map(([key, value]) =>
       `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`

@@ -1,5 +1,6 @@
 import { callPeer, ExchangeFailed } from "../gossip/caller.ts";
 import { printable } from "../tlog/malformed.ts";
+import { exchangeRound } from "../gossip/round.ts";
 import { parseAddress } from "../world/address.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
 import { GOSSIP_HELP, GOSSIP_OPTIONS, startMonitor, tellCaps } from "./gossip_options.ts";
@@ -25,7 +26,12 @@ Example:
     const address = parseAddress(options.operands[0]!);
     const { monitor, tally } = await startMonitor({ world, terminal, options });
     try {
-      await callPeer({ party: monitor.party, address });
+      const { view, party } = monitor;
+      const isLong = view.logs.some((log) => view.latest(log)?.fitsFrame === false);
+      // Frames say all there is to say, unless something fits none.
+      const round = isLong ? await exchangeRound({ party, address }) : undefined;
+      if (round === undefined) await callPeer({ party, address });
+      if (round?.fault !== undefined) throw new ExchangeFailed(round.fault);
       tellCaps({ monitor, terminal });
     } catch (error) {
       // What is proven stays proven, however the exchange ended.

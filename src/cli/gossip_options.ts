@@ -76,13 +76,15 @@ export async function startMonitor(
   }
 }
 
-/** Says if what --have holds of a log cannot be told to anyone: no frame carries it. */
+/** Says if what --have holds of a log fits no frame, so that not every peer may hear of it. */
 function tellUntold(
   { monitor: { view }, log, terminal }: { monitor: Monitor; log: Log; terminal: Terminal },
 ): void {
   if (view.latest(log)?.fitsFrame !== false || !isZeroFrame(view.latestFrame(log))) return;
   terminal.err(
-    `${describeLog(log)}: no checkpoint of --have fits a frame, so peers are told nothing of it`,
+    `${
+      describeLog(log)
+    }: the latest checkpoint of --have fits no frame, and is told over the second carrier`,
   );
 }
 

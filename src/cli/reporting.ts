@@ -76,6 +76,15 @@ export function describeNews(news: IncidentNews, folder: string): string[] {
   }
 }
 
+const BAR_CHARACTERS = 30;
+
+/** How far long work has come, in one line. */
+export function progressBar({ done, all }: { done: number; all: number }, doing: string): string {
+  const share = Math.min(1, done / Math.max(1, all));
+  const bar = "#".repeat(Math.round(share * BAR_CHARACTERS)).padEnd(BAR_CHARACTERS, ".");
+  return `[${bar}] ${Math.floor(share * 100)}% ${doing}`;
+}
+
 /** What the detector's cap has dropped, if anything. */
 export function capNotice(log: Log, dropped: number): string | undefined {
   return dropped === 0

@@ -1,4 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { base64, utf8 } from "../../src/tlog/encoding.ts";
+import { formatNote } from "../../src/tlog/note.ts";
+import { generateSigner } from "../../src/world/signer.ts";
 import { parseRecord } from "../../src/evidence/record.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { WorldError } from "../../src/world/world.ts";
@@ -407,5 +410,33 @@ inFolder(
     const kinds = after.out.map((line) => parseRecord(JSON.parse(line).record).kind);
     // Both sizes now have both roots: 6 and 9.
     assertEquals(kinds, ["cross_size", "cross_size", "same_size", "same_size"]);
+  },
+);
+
+inFolder(
+  "exchange: a split hidden behind an extension line is recorded by both",
+  async (folder) => {
+    const { signer } = await generateSigner({ world: denoWorld(), name: "test.invalid/extended" });
+    const haves = await Promise.all([1, 2].map(async (story) => {
+      const root = base64(new Uint8Array(32).fill(story));
+      const text = `${signer.vkey.name}\n7\n${root}\nan extension line\n`;
+      const signature = await signer.sign(utf8(text));
+      return put(folder, `${story}`, formatNote({ text, vkey: signer.vkey, signature }));
+    }));
+    const argsOf = async (i: number): Promise<string[]> => [
+      ...["--log", signer.vkey.text, "--have", haves[i]!, "--incidents", `${folder}/in${i}`],
+      ...["--key", await keyFile(folder, `monitor.invalid/${i}`)],
+    ];
+    const listening = start(["listen", "--address", ANY_PORT, ...await argsOf(0)]);
+    const address = (await listening.line(/^listening on /)).replace("listening on ", "");
+    assertEquals((await run("exchange", address, ...await argsOf(1))).code, 1);
+    listening.stop();
+    assertEquals((await listening.done).code, 1);
+    const ids = await Promise.all([0, 1].map(async (i) => {
+      const { out } = await run("incidents", "list", "--json", "--incidents", `${folder}/in${i}`);
+      assertEquals(out.length, 1);
+      return parseRecord(JSON.parse(out[0]!).record).evidence_id;
+    }));
+    assertEquals(ids[0], ids[1]);
   },
 );

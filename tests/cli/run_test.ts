@@ -1,3 +1,4 @@
+import { eventLog } from "../../src/cli/event_log.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { answerStatus } from "../../src/web/status_server.ts";
 import { inFolder, put, run, type Running, start } from "./harness.ts";
@@ -394,4 +395,27 @@ Deno.test("run: --once and the rest are options, and anything else is not", asyn
   for (const args of [["now"], ["--config"], ["--twice"], ["--config", "a", "--config", "b"]]) {
     assertEquals([(await start(["run", ...args]).done).code, args], [2, args]);
   }
+});
+
+Deno.test("event log: an index being made is a bar for a person, and lines for a machine", async () => {
+  const shown: string[] = [];
+  const printed: string[] = [];
+  const terminal = {
+    out: (line: string) => void printed.push(line),
+    err: () => {},
+    progress: (text: string) => void shown.push(text),
+    paint: (_style: string, text: string) => text,
+    ask: () => undefined,
+    onStop: () => {},
+    onReload: () => {},
+    release: () => {},
+  };
+  for (const json of [false, true]) {
+    const { event } = await eventLog({ terminal, json, least: "info" });
+    event("index.progress", "info", { seq: 5_000, lastSeq: 10_000 });
+    event("index.progress", "info", { seq: 10_000, lastSeq: 10_000 });
+  }
+  const bar = `[${"#".repeat(15)}${".".repeat(15)}]`;
+  assertEquals(shown, [`${bar} 50% reading the observation journal into its index`, ""]);
+  assertEquals(printed.map((line) => JSON.parse(line).seq), [5_000, 10_000]);
 });
