@@ -22,6 +22,7 @@ const LOG: Shape = {
   "lastResult?": isText,
   "lastDetail?": isText,
   "lastLookAt?": isTime,
+  incidents: isCount,
   openQuestions: isCount,
   counts: (value) => isObject(value) && Object.values(value).every(isCount),
 };

@@ -67,10 +67,9 @@ async function ask(world: World, address: Address): Promise<Status> {
 /** A status for a person: the monitor, then a line a log, then a line a peer. */
 export function describeStatus(status: Status): string[] {
   const { name, now, startedAt, incidents, unwritten, logs, peers } = status;
-  const alarm = incidents === 0 ? "" : `, ${incidents} INCIDENT${incidents === 1 ? "" : "S"}`;
   const disk = unwritten ? ", THE DISK REFUSES A PROVEN CONFLICT" : "";
   return [
-    printable(`${name}, running for ${span(startedAt, now)}${alarm}${disk}`),
+    printable(`${name}, running for ${span(startedAt, now)}${alarm(incidents)}${disk}`),
     ...logs.map((log) => printable(describeLogStatus(log, now))),
     ...peers.map((peer) => printable(describePeerStatus(peer, now))),
   ];
@@ -82,9 +81,9 @@ function describeLogStatus(log: LogStatus, now: string): string {
   const last = log.lastResult === undefined || log.lastLookAt === undefined
     ? "not looked at yet"
     : `${log.lastResult} ${span(log.lastLookAt, now)} ago`;
-  const open = log.openQuestions > 0 ? `, ${log.openQuestions} open questions` : "";
+  const open = several(log.openQuestions, "open question", "open questions");
   const detail = log.lastDetail === undefined ? "" : ` (${log.lastDetail})`;
-  return `log   ${log.origin}: ${view}${age}; ${last}${open}${detail}`;
+  return `log   ${log.origin}: ${view}${age}; ${last}${alarm(log.incidents)}${open}${detail}`;
 }
 
 function describePeerStatus(peer: PeerStatus, now: string): string {
@@ -93,6 +92,16 @@ function describePeerStatus(peer: PeerStatus, now: string): string {
     : `${peer.lastResult ?? "nothing said"} ${span(peer.lastExchangeAt, now)} ago`;
   return `peer  ${peer.address}: ${last}; ${peer.exchanges} exchanges, ${peer.failures} failed, ` +
     `${peer.matches} matches, ${peer.conflicts} conflicts`;
+}
+
+/** How many of something there are; nothing where there is none. */
+function several(count: number, one: string, more: string): string {
+  return count === 0 ? "" : `, ${count} ${count === 1 ? one : more}`;
+}
+
+/** What is said of incidents, of one log or of all. */
+function alarm(incidents: number): string {
+  return several(incidents, "INCIDENT", "INCIDENTS");
 }
 
 /** The time between two times, in the largest unit that fits. */

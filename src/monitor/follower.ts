@@ -159,6 +159,7 @@ export class Follower {
       ...(lastResult && { lastResult }),
       ...(lastDetail && { lastDetail }),
       ...(lastLookAt && { lastLookAt }),
+      incidents: this.#shared.monitor.records(this.log).length,
       openQuestions: this.#shared.observations.pending(this.log).length,
       counts,
     };

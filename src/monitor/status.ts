@@ -17,6 +17,8 @@ export interface LogStatus {
   readonly lastResult?: LogResult;
   readonly lastDetail?: string;
   readonly lastLookAt?: string;
+  /** Incidents of this log in the journal. */
+  readonly incidents: number;
   /** Checkpoints heard that are not settled yet. */
   readonly openQuestions: number;
   /** How often each result came up since the start. */

@@ -11,6 +11,7 @@ const LOG: LogStatus = {
   grewAt: "2026-01-02T03:04:00Z",
   lastResult: "unchanged",
   lastLookAt: "2026-01-02T03:05:00Z",
+  incidents: 0,
   openQuestions: 0,
   counts: { unchanged: 3 },
 };
@@ -60,6 +61,13 @@ Deno.test("describeStatus: incidents and a disk that refuses are said first, and
   assertEquals(
     describeStatus({ ...STATUS, incidents: 2, unwritten: true })[0],
     "monitor.invalid/one, running for 24h, 2 INCIDENTS, THE DISK REFUSES A PROVEN CONFLICT",
+  );
+});
+
+Deno.test("describeStatus: an incident stands in the line of the log it is of", () => {
+  assertEquals(
+    logLine({ incidents: 1, openQuestions: 1 }),
+    "log   log.invalid/one: size 12, grew 63s ago; unchanged 3s ago, 1 INCIDENT, 1 open question",
   );
 });
 
@@ -181,6 +189,8 @@ const WRONG_ANSWERS: readonly [string, string | Uint8Array<ArrayBuffer>][] = [
     without(LOG, "origin"),
     { ...LOG, size: 12 },
     { ...LOG, grewAt: "x" },
+    { ...LOG, incidents: -1 },
+    without(LOG, "incidents"),
     {
       ...LOG,
       counts: { extends: "many" },

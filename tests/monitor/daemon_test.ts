@@ -104,7 +104,7 @@ Deno.test("daemon: status gives its numbers", async () => {
   assertEquals(numbers, {
     ...{ origin: log.log.origin, vkey: log.log.vkey.text },
     ...{ size: "5", root: base64(log.root(5n)), grewAt: startedAt },
-    ...{ lastResult: "unchanged", lastLookAt: now, openQuestions: 1 },
+    ...{ lastResult: "unchanged", lastLookAt: now, incidents: 0, openQuestions: 1 },
     counts: { first: 1, unchanged: 1 },
   });
   assertEquals(peer, {
@@ -533,10 +533,15 @@ Deno.test("daemon: once looks, exchanges and says whether all of it could be don
   const [one, two] = await twoHosts();
   await using _one = one;
   await using _two = two;
-  await two.start({ logs: [{ source: new ScriptedSource(theirs, 12) }] });
-  const daemon = await one.open({ logs: [{ source }], peers: [two.address] });
+  const honest = new ScriptedSource(grow(await logAt("honest.invalid/log"), 4));
+  await two.start({ logs: [{ source: honest }, { source: new ScriptedSource(theirs, 12) }] });
+  const daemon = await one.open({
+    logs: [{ source: honest }, { source }],
+    peers: [two.address],
+  });
   assertEquals(await daemon.once(), true);
   assertEquals(daemon.incidents, 1);
+  assertEquals(daemon.status().logs.map(({ incidents }) => incidents), [0, 1]);
   await daemon.close();
   assertEquals((await one.cases()).length, 1);
   assertEquals(await two.cases(), await one.cases(), "the peer was handed it");
