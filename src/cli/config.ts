@@ -90,9 +90,14 @@ function readTree(text: string, faults: Fault[]): Node | undefined {
   const parseErrors: ParseError[] = [];
   const tree = parseTree(text, parseErrors, { allowTrailingComma: true });
   for (const { error, offset } of parseErrors) {
-    faults.push({ offset, message: `not JSONC: ${printParseErrorCode(error)}` });
+    faults.push({ offset, message: `not JSONC: ${inWords(printParseErrorCode(error))}` });
   }
   return tree;
+}
+
+/** The parser's name of an error, as `ValueExpected`, in words: `value expected`. */
+function inWords(name: string): string {
+  return name.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
 }
 
 /** Where a text is nested too deeply, if it is; the parser calls itself for every level. */
