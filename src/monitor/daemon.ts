@@ -11,7 +11,7 @@ import { Correspondent } from "./correspondent.ts";
 import type { EventReport, Level } from "./events.ts";
 import { Follower, type Shared } from "./follower.ts";
 import { type IncidentNews, Monitor } from "./monitor.ts";
-import { chooseSome, jittered, Stop } from "./pacing.ts";
+import { jittered, Rotation, Stop } from "./pacing.ts";
 import { JournaledMemory } from "./recollection.ts";
 import type { LogSettings, Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
@@ -315,6 +315,7 @@ export class Daemon {
   async #gossip(): Promise<void> {
     const { clock, random } = this.#world;
     const { intervalMs, fanOut } = this.#parts.settings.gossip;
+    const rotation = new Rotation({ items: this.#correspondents, random });
     while (!this.#stop.stopped) {
       const before = this.#incidents;
       await this.#gossipPause.pause(clock, jittered(intervalMs, random));
@@ -323,7 +324,7 @@ export class Daemon {
         for (const peer of this.#correspondents) this.#inBackground(() => this.#tellAnew(peer));
         continue;
       }
-      for (const peer of chooseSome(this.#correspondents, fanOut, random)) {
+      for (const peer of rotation.next(fanOut)) {
         this.#inBackground(async () => void await peer.round());
       }
     }

@@ -1,11 +1,13 @@
 /** How long to wait, whom to choose, and how waiting ends. */
 import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
 import {
-  chooseSome,
   jittered,
+  longestGap,
   MAX_BACK_OFF_MS,
   nextPollMs,
   randomShare,
+  Rotation,
   Stop,
 } from "../../src/monitor/pacing.ts";
 import type { Random } from "../../src/world/world.ts";
@@ -69,29 +71,83 @@ Deno.test("pacing: what the log asks for is the least, however long, and no jitt
   assertEquals(wait(10 * MAX_BACK_OFF_MS), 10 * MAX_BACK_OFF_MS);
 });
 
-Deno.test("pacing: some are chosen without repeats, and all if fewer are there", () => {
+/** Turns of a rotation. */
+function turns({ items, count, random, times }: {
+  items: readonly number[];
+  count: number;
+  random: Random;
+  times: number;
+}): number[][] {
+  const rotation = new Rotation({ items, random });
+  return Array.from({ length: times }, () => rotation.next(count));
+}
+
+Deno.test("pacing: a rotation gives some without repeats, and all if fewer are there", () => {
   const items = [1, 2, 3, 4, 5];
   for (const random of [LEAST, MIDDLE, MOST, words(1e9, 3e9, 7)]) {
     for (let count = 0; count <= 7; count++) {
-      const chosen = chooseSome(items, count, random);
-      assertEquals(chosen.length, Math.min(count, 5));
-      assertEquals(new Set(chosen).size, chosen.length);
-      assert(chosen.every((one) => items.includes(one)));
+      for (const given of turns({ items, count, random, times: 9 })) {
+        assertEquals(given.length, Math.min(count, 5));
+        assertEquals(new Set(given).size, given.length);
+        assert(given.every((one) => items.includes(one)));
+      }
     }
   }
-  assertEquals(items, [1, 2, 3, 4, 5], "what is chosen from stays");
-  assertEquals(chooseSome(items, 2, LEAST), [1, 2]);
-  assertEquals(chooseSome(items, 2, MOST), [5, 4]);
-  assertEquals(chooseSome([], 3, MOST), []);
+  assertEquals(items, [1, 2, 3, 4, 5], "what is given stays");
+  assertEquals(turns({ items: [], count: 3, random: MOST, times: 2 }), [[], []]);
 });
 
-Deno.test("pacing: everyone is chosen in the long run", () => {
-  const random = words(...Array.from({ length: 97 }, (_, i) => (i * 2_654_435_761) % 2 ** 32));
-  const seen = new Set<number>();
-  for (let round = 0; round < 40; round++) {
-    for (const one of chooseSome([1, 2, 3, 4, 5, 6, 7], 2, random)) seen.add(one);
+const randomness = fc.array(fc.nat(2 ** 32 - 1), { minLength: 1, maxLength: 100 });
+
+Deno.test("pacing: a rotation gives each item at least once in its longest gap, and no more seldom", () => {
+  let longest = 0;
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 7 }),
+      fc.integer({ min: 1, max: 8 }),
+      randomness,
+      (length, count, given) => {
+        const items = Array.from({ length }, (_, i) => i);
+        const gap = longestGap({ items: length, count });
+        const all = turns({ items, count, random: words(...given), times: 6 * gap });
+        for (const item of items) {
+          let last = -1;
+          for (const [turn, some] of [...all, [item]].entries()) {
+            if (!some.includes(item)) continue;
+            assert(turn - last <= gap, `${item} was not given in ${turn - last} turns`);
+            if (length === 4 && count === 1) longest = Math.max(longest, turn - last);
+            last = turn;
+          }
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+  assertEquals(
+    longest,
+    longestGap({ items: 4, count: 1 }),
+    "the bound is not looser than it must be",
+  );
+});
+
+Deno.test("pacing: every order of a rotation is as likely as any other", () => {
+  const seen = new Map<string, number>();
+  let word = 1;
+  const random: Random = {
+    bytes(count) {
+      const bytes = new Uint8Array(count);
+      word = Math.imul(word, 1_664_525) + 1_013_904_223;
+      new DataView(bytes.buffer).setUint32(0, word >>> 0);
+      return bytes;
+    },
+  };
+  const rotation = new Rotation({ items: [1, 2, 3], random });
+  for (let i = 0; i < 6_000; i++) {
+    const order = Array.from({ length: 3 }, () => rotation.next(1)).join("");
+    seen.set(order, (seen.get(order) ?? 0) + 1);
   }
-  assertEquals(seen.size, 7);
+  assertEquals(seen.size, 6);
+  for (const [order, times] of seen) assert(times > 800 && times < 1_200, `${order}: ${times}`);
 });
 
 /** Whether a promise is settled by now. */
