@@ -14,22 +14,23 @@ const MAX_DEPTH = 32;
  *   surrogates and nesting beyond any record's
  */
 export function parseExactJson(text: string): JsonObject {
-  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[^\s"]+/g) ?? [];
-  if (isDeep(tokens)) throw new MalformedError(`expected JSON nested at most ${MAX_DEPTH} deep`);
   let value: unknown;
-  let exact = false;
+  let tokens: readonly string[] = [];
   try {
     value = JSON.parse(text);
-    const plain = JSON.stringify(value);
-    // JSON.stringify escapes lone surrogates, and nothing else beyond ASCII.
-    exact = plain === respelled(tokens) && !/(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(plain);
+    // Not before: in what is no JSON a string may have no end, and looking for it from each of its
+    // quotes takes quadratic time, minutes for what a peer may send.
+    tokens = text.match(/"(?:[^"\\]|\\.)*"|[^\s"]+/g) ?? [];
   } catch {
     // Not JSON: refused below, like everything that is not an object.
   }
+  if (isDeep(tokens)) throw new MalformedError(`expected JSON nested at most ${MAX_DEPTH} deep`);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new MalformedError("expected one JSON object");
   }
-  if (!exact) {
+  const plain = JSON.stringify(value);
+  // JSON.stringify escapes lone surrogates, and nothing else beyond ASCII.
+  if (plain !== respelled(tokens) || /(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(plain)) {
     throw new MalformedError(
       "expected every JSON member once, plain numbers and valid Unicode",
     );

@@ -14,6 +14,11 @@ Deno.test("parseHttpDate: anything else is no such date", () => {
     "Sun, 06 Nov 1994 08:49:37 EST",
     "Sun, 06 Nov 1994 25:49:37 GMT",
     "Sun, 46 Nov 1994 08:49:37 GMT",
+    "Sat, 31 Feb 2026 08:49:37 GMT",
+    "Mon, 06 Nov 1994 08:49:37 GMT",
+    "Sun, 06 Nov 1994 24:00:00 GMT",
+    "Sun, 06 Nov 1994 23:59:60 GMT",
+    "Invalid Date",
     " Sun, 06 Nov 1994 08:49:37 GMT",
   ];
   for (const text of [...others, ...obsolete, ...wrong]) {
