@@ -1,11 +1,12 @@
 import { isFolder, openSource } from "../sources/open.ts";
-import { createDurably, ensureFolder } from "../store/durable.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { checkKeyName } from "../tlog/vkey.ts";
 import { parseAddress } from "../world/address.ts";
-import { generateSigner } from "../world/signer.ts";
+import { createDurably, isThere } from "../world/creating.ts";
+import { ensureFolder } from "../world/folders.ts";
+import { generateSigner, type Signer } from "../world/signer.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { join } from "@std/path/join";
 import {
@@ -17,6 +18,7 @@ import {
   UsageError,
 } from "./command.ts";
 import { CONFIG_DEFAULTS, NO_CONTACT, parseConfig, readContact, readDuration } from "./config.ts";
+import { readKey } from "./inputs.ts";
 import { KEY_PERMISSIONS } from "./keygen.ts";
 import { DEFAULT_CONFIG } from "./run.ts";
 import { KNOWN_LOGS } from "./known_logs.ts";
@@ -31,9 +33,9 @@ export const init: Command = {
   help: `hearsay init [--dir DIR] [--name NAME] [--log LOG --source SOURCE]… [--listen HOST:PORT]
              [--http HOST:PORT] [--peer HOST:PORT]… [--poll 1m] [--gossip 1m] [--contact MAIL]
 
-Writes ${DEFAULT_CONFIG} with comments, and the monitor's key, into DIR (default here); overwrites
-nothing. Without --name and --log it asks; with them it asks nothing. A --source belongs to the --log
-before it:
+Writes ${DEFAULT_CONFIG} with comments, and the monitor's key, into DIR (default here). It overwrites
+nothing; a ${CONFIG_DEFAULTS.key} that is there and bears NAME is kept. Without --name and --log it
+asks; with them it asks nothing. A --source belongs to the --log before it:
   https://HOST/PATH         a log in tiles (C2SP tlog-tiles): Tessera, Rekor v2
   static-ct+https://…       a static-CT log (Sunlight, TesseraCT)
   sumdb+https://…           a Go checksum database
@@ -211,15 +213,14 @@ async function writeAll({ tools: { world, terminal }, folder, path, name, text }
 }): Promise<void> {
   const { files } = world;
   const keyPath = join(folder, CONFIG_DEFAULTS.key);
-  const { signer, privateKey } = await generateSigner({ world, name });
+  if (await isThere(files, path)) throw notOverwritten(path);
   await ensureFolder(files, folder);
+  // The configuration says that all is done. An init cut off before it leaves at most a key, and
+  // the next one takes that.
+  const isTaken = await isThere(files, keyPath);
+  const signer = await (isTaken ? takeKey : newKey)({ world, keyPath, name });
   await write({ world, path, text, permissions: CONFIG_PERMISSIONS });
-  try {
-    await write({ world, path: keyPath, text: `${privateKey}\n`, permissions: KEY_PERMISSIONS });
-  } catch (error) {
-    await files.remove(path);
-    throw error;
-  }
+  if (isTaken) terminal.err(`${keyPath} was there and is the key of ${name}: it is kept.`);
   terminal.out(signer.vkey.text);
   terminal.err(`
 ${path} is the configuration, ${keyPath} the monitor's private key; above is its vkey, which you
@@ -227,6 +228,51 @@ can give to anyone. Next:
 
   hearsay run --config ${path} --once    looks at every log once
   hearsay run --config ${path}           is the daemon`);
+}
+
+async function newKey(
+  { world, keyPath, name }: { world: World; keyPath: string; name: string },
+): Promise<Signer> {
+  const { signer, privateKey } = await generateSigner({ world, name });
+  await write({ world, path: keyPath, text: `${privateKey}\n`, permissions: KEY_PERMISSIONS });
+  return signer;
+}
+
+/**
+ * The key that is there, as it is: an init that was cut off has left it, or `keygen` made it.
+ * @throws UsageError if it is not one of this name
+ */
+async function takeKey(
+  { world, keyPath, name }: { world: World; keyPath: string; name: string },
+): Promise<Signer> {
+  const signer = await loadKey(world, keyPath);
+  const came = signer.vkey.name;
+  if (came !== name) {
+    throw notOverwritten(
+      keyPath,
+      `it is the key of ${quoted(came)}, not of ${quoted(name)}. Give --name that name, or move ` +
+        "the file elsewhere",
+    );
+  }
+  await world.files.syncFolder(join(keyPath, ".."));
+  return signer;
+}
+
+async function loadKey(world: World, path: string): Promise<Signer> {
+  try {
+    return await readKey(world, path);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw notOverwritten(
+      path,
+      `no key can be read from it. Move it elsewhere, or name another --dir (${error.message})`,
+    );
+  }
+}
+
+function notOverwritten(path: string, why?: string): UsageError {
+  const more = why === undefined ? "" : `: ${why}`;
+  return new UsageError(`${quoted(path)} exists, and is not overwritten${more}`);
 }
 
 async function write({ world: { files }, path, text, permissions }: {
@@ -239,9 +285,7 @@ async function write({ world: { files }, path, text, permissions }: {
     (await createDurably({ files, path, content: utf8(text), permissions })).close();
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
-    if (error.kind === "already exists") {
-      throw new UsageError(`${quoted(path)} exists, and is not overwritten`);
-    }
+    if (error.kind === "already exists") throw notOverwritten(path);
     throw new WorldError(error.kind, `cannot write ${quoted(path)}: ${error.message}`);
   }
 }

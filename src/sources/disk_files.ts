@@ -3,6 +3,8 @@ import { join } from "@std/path/join";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
 import { TILE_WIDTH } from "../tlog/tiles.ts";
+import { createDurably, isThere } from "../world/creating.ts";
+import { ensureFolder } from "../world/folders.ts";
 import { readFully } from "../world/reading.ts";
 import { replaceFile } from "../world/replacing.ts";
 import { type Files, type OpenFile, WorldError } from "../world/world.ts";
@@ -10,7 +12,8 @@ import { MAX_ENTRY_BYTES, type TileFile } from "./disk_edge.ts";
 
 /** Where the signed note is, below the log's folder. */
 export const CHECKPOINT_FILE = "checkpoint";
-const KEY_FILE = "log.key";
+/** Where the private key is, below the log's folder. */
+export const KEY_FILE = "log.key";
 
 /** Only the owner may read a private key. */
 const KEY_PERMISSIONS = 0o600;
@@ -69,34 +72,38 @@ async function allOf(batch: readonly Promise<void>[]): Promise<void> {
   }
 }
 
-/** Makes a folder where it is missing, durably. */
-export async function makeFolder(files: Files, folder: string): Promise<void> {
-  await files.makeFolder(folder);
-  await files.syncFolder(join(folder, ".."));
-}
+/** What to do about a folder in which a log was begun and has no checkpoint. */
+export const CUT_OFF = "making or copying this log was cut off. Remove the folder and do it again";
 
 /**
- * Writes the key where there is none, and holds it.
- * @throws MalformedError if there is one
+ * Makes the folder where it is missing, writes the key in it, and holds that.
+ * @throws MalformedError if the folder has a log, or any part of one that matters: nothing was made
  */
 export async function createKey(
   { files, folder, content }: { files: Files; folder: string; content: Uint8Array },
 ): Promise<OpenFile> {
-  let key: OpenFile;
+  await expectNoLog(files, folder);
+  await ensureFolder(files, folder);
+  const path = join(folder, KEY_FILE);
   try {
-    key = await files.create(join(folder, KEY_FILE), KEY_PERMISSIONS);
+    return await createDurably({ files, path, content, permissions: KEY_PERMISSIONS });
   } catch (error) {
-    if (!(error instanceof WorldError && error.kind === "already exists")) throw error;
+    // Another process may have made one since we looked.
+    if (error instanceof WorldError && error.kind === "already exists") {
+      await expectNoLog(files, folder);
+    }
+    throw error;
+  }
+}
+
+/** A checkpoint without a key is a log as well: a copy of somebody else's. */
+async function expectNoLog(files: Files, folder: string): Promise<void> {
+  if (await isThere(files, join(folder, CHECKPOINT_FILE))) {
     throw new MalformedError(`there is a log in ${quoted(folder)}; name a folder without one`);
   }
-  try {
-    await hold(key, folder);
-    await key.write(content, 0);
-    await key.sync();
-    return key;
-  } catch (error) {
-    key.close();
-    throw error;
+  if (await isThere(files, join(folder, KEY_FILE))) {
+    (await openKey(files, folder)).close(); // Who is making one holds it.
+    throw new MalformedError(`${quoted(folder)} has a key and no checkpoint: ${CUT_OFF}`);
   }
 }
 

@@ -15,6 +15,7 @@ import { type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatNote } from "../tlog/note.ts";
 import { TILE_WIDTH, tilePath } from "../tlog/tiles.ts";
+import { isThere } from "../world/creating.ts";
 import { replaceDurably } from "../world/replacing.ts";
 import { generateSigner, loadSigner, type Signer } from "../world/signer.ts";
 import { type Files, type OpenFile, type World, WorldError } from "../world/world.ts";
@@ -22,7 +23,8 @@ import { DiskEdge, edgeTilesOf, type TileFile } from "./disk_edge.ts";
 import {
   CHECKPOINT_FILE,
   createKey,
-  makeFolder,
+  CUT_OFF,
+  KEY_FILE,
   openKey,
   PUBLIC_PERMISSIONS,
   readFile,
@@ -62,17 +64,16 @@ export class DiskLog {
   /**
    * Makes a new log without entries, under a new key, and publishes its first checkpoint.
    * @param origin also the key's name; see `testOrigin`
-   * @throws MalformedError if the folder has a log, or the origin cannot be a key's name
+   * @throws MalformedError if the folder has a key or a checkpoint, or the origin cannot be a key's
+   *   name; then nothing was made
    */
   static async create(
     { world, folder, origin }: { world: World; folder: string; origin: string },
   ): Promise<DiskLog> {
     const { files } = world;
     const { signer, privateKey } = await generateSigner({ world, name: origin });
-    await makeFolder(files, folder);
     const key = await createKey({ files, folder, content: utf8(privateKey + "\n") });
     try {
-      await files.syncFolder(folder);
       const log = new DiskLog({ files, folder, signer, key, edge: new DiskEdge() });
       await log.#publish(log.#edge);
       return log;
@@ -87,10 +88,10 @@ export class DiskLog {
    * @throws MalformedError if there is none, another process holds it, or its parts do not agree
    */
   static async open({ world, folder }: { world: World; folder: string }): Promise<DiskLog> {
-    const { files, signing } = world;
+    const { files } = world;
     const key = await openKey(files, folder);
     try {
-      const signer = await loadSigner({ signing, privateKey: textOf(await readKey(key)) });
+      const signer = await loadKey({ world, folder, key });
       const edge = await loadEdge({ files, folder, log: parseLog(signer.vkey.text) });
       return new DiskLog({ files, folder, signer, key, edge });
     } catch (error) {
@@ -128,17 +129,20 @@ export class DiskLog {
 
   /**
    * Copies it: a second history under the same key, equal up to now, to be grown apart.
-   * @throws MalformedError if there is a log in that folder
+   * @throws MalformedError if that folder has a key or a checkpoint; then nothing was made
    */
   async fork(folder: string): Promise<void> {
     const files = this.#files;
-    await makeFolder(files, folder);
     // The key comes first: it claims the folder. Without a checkpoint it is not yet a log.
-    (await createKey({ files, folder, content: await readKey(this.#key) })).close();
-    await writeTiles({ files, folder, tiles: this.#tiles() });
-    const path = join(folder, CHECKPOINT_FILE);
-    const content = await readFile({ files, folder: this.#folder, path: CHECKPOINT_FILE });
-    await replaceDurably({ files, path, content, permissions: PUBLIC_PERMISSIONS });
+    const key = await createKey({ files, folder, content: await readKey(this.#key) });
+    try {
+      await writeTiles({ files, folder, tiles: this.#tiles() });
+      const path = join(folder, CHECKPOINT_FILE);
+      const content = await readFile({ files, folder: this.#folder, path: CHECKPOINT_FILE });
+      await replaceDurably({ files, path, content, permissions: PUBLIC_PERMISSIONS });
+    } finally {
+      key.close();
+    }
   }
 
   /** Lets go of the folder. */
@@ -188,6 +192,22 @@ function* publishedTiles(treeSize: bigint): Generator<{ path: string; optional: 
   }
 }
 
+/** Loads the key, or says which file is in the way of that, and what to do about it. */
+async function loadKey(
+  { world, folder, key }: { world: World; folder: string; key: OpenFile },
+): Promise<Signer> {
+  const { files, signing } = world;
+  try {
+    return await loadSigner({ signing, privateKey: textOf(await readKey(key)) });
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    const advice = await isThere(files, join(folder, CHECKPOINT_FILE))
+      ? "put a copy of the key in its place; without the key this log cannot be changed"
+      : `there is no checkpoint either: ${CUT_OFF}`;
+    throw new MalformedError(`${quoted(join(folder, KEY_FILE))}: ${error.message}; ${advice}`);
+  }
+}
+
 /** The edge of the log's checkpoint, whose root its tiles must have. */
 async function loadEdge(
   { files, folder, log }: { files: Files; folder: string; log: Log },
@@ -198,10 +218,7 @@ async function loadEdge(
     note = await read(CHECKPOINT_FILE);
   } catch (error) {
     if (!(error instanceof WorldError && error.kind === "not found")) throw error;
-    throw new MalformedError(
-      `${quoted(folder)} has a key and no checkpoint: making or copying this log was cut off. ` +
-        "Remove the folder and do it again",
-    );
+    throw new MalformedError(`${quoted(folder)} has a key and no checkpoint: ${CUT_OFF}`);
   }
   const opened = openCheckpoint({ note, logs: [log] });
   if ("refused" in opened) {

@@ -6,35 +6,11 @@
  * @module
  */
 import { join } from "@std/path/join";
-import { type Files, type OpenFile, WorldError } from "../world/world.ts";
+import type { Files, OpenFile } from "../world/world.ts";
 
-/**
- * Creates a file that must not exist yet, with this content, durably: created, written, synced, its
- * folder synced. If a step fails the file is removed again, so that a later try can succeed.
- * @param permissions POSIX mode bits
- * @returns the file, open for reading and writing
- * @throws WorldError, `already exists` among its kinds
- */
-export async function createDurably(
-  { files, path, content, permissions }: {
-    files: Files;
-    path: string;
-    content: Uint8Array;
-    permissions: number;
-  },
-): Promise<OpenFile> {
-  const file = await files.create(path, permissions);
-  try {
-    await file.write(content, 0);
-    await file.sync();
-    await files.syncFolder(join(path, ".."));
-    return file;
-  } catch (error) {
-    file.close();
-    await files.remove(path);
-    throw error;
-  }
-}
+// How a new file and a new folder are made is told there: a log in a folder makes them as well.
+export { createDurably } from "../world/creating.ts";
+export { ensureFolder } from "../world/folders.ts";
 
 /** Gives an existing file this content, durably. After a crash half of it may be there. */
 export async function rewriteDurably(
@@ -48,31 +24,6 @@ export async function rewriteDurably(
     await files.syncFolder(join(path, ".."));
   } finally {
     file.close();
-  }
-}
-
-/**
- * A folder to keep things in: created where it is missing, with the folders above it, and the entry
- * of each made durable in the one above.
- */
-export async function ensureFolder(files: Files, folder: string): Promise<void> {
-  await files.makeFolder(folder);
-  const names = join(folder).split("/").filter((name) => name !== "" && name !== ".");
-  const top = folder.startsWith("/") ? "/" : ".";
-  for (let above = 0; above < names.length; above++) {
-    await syncIfPermitted(files, join(top, ...names.slice(0, above)));
-  }
-}
-
-/**
- * Syncs a folder above ours. One that this process may not read it has not made an entry in: whoever
- * made the folder below it has, long before.
- */
-async function syncIfPermitted(files: Files, folder: string): Promise<void> {
-  try {
-    await files.syncFolder(folder);
-  } catch (error) {
-    if (!(error instanceof WorldError) || error.kind !== "not permitted") throw error;
   }
 }
 

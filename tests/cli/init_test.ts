@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { NO_CONTACT } from "../../src/cli/config.ts";
+import { readKey } from "../../src/cli/inputs.ts";
 import { KNOWN_LOGS } from "../../src/cli/known_logs.ts";
 import { readSettings } from "../../src/cli/run.ts";
 import { openSource } from "../../src/sources/open.ts";
@@ -111,16 +112,91 @@ function fullAt(nth: number): World {
   }));
 }
 
-for (const nth of [1, 2]) {
-  inFolder(`init: a disk that is full at file ${nth} is left as it was`, async (folder) => {
-    const args = ["init", "--dir", folder, "--name", NAME, ...ONE_LOG];
-    const { code, err } = await start(args, fullAt(nth)).done;
+const LEFT_AT: [number, string[]][] = [[1, []], [2, ["monitor.key"]]];
+for (const [nth, left] of LEFT_AT) {
+  inFolder(
+    `init: a disk that is full at file ${nth} has nothing half, and a second try succeeds`,
+    async (folder) => {
+      const args = ["init", "--dir", folder, "--name", NAME, ...ONE_LOG];
+      const { code, out, err } = await start(args, fullAt(nth)).done;
+      assertEquals([code, out], [3, []]);
+      assertStringIncludes(err.join("\n"), "No space left");
+      assertEquals(filesIn(folder), left);
+      const key = left.map((name) => Deno.readTextFileSync(`${folder}/${name}`));
+      const again = await run(...args);
+      assertEquals(again.code, 0);
+      assertEquals(left.map((name) => Deno.readTextFileSync(`${folder}/${name}`)), key, "kept");
+      assertEquals(again.out, [(await readKey(world, `${folder}/monitor.key`)).vkey.text]);
+    },
+  );
+}
+
+inFolder(
+  "init: what is told is what failed, not that cleaning up failed as well",
+  async (folder) => {
+    const full = fullAt(1);
+    const remove = () => Promise.reject(new WorldError("other", "Input/output error"));
+    const broken = { ...full, files: { ...full.files, remove } };
+    const { code, err } = await start(
+      ["init", "--dir", folder, "--name", NAME, ...ONE_LOG],
+      broken,
+    ).done;
     assertEquals(code, 3);
     assertStringIncludes(err.join("\n"), "No space left");
-    assertEquals(filesIn(folder), []);
-    assertEquals((await run(...args)).code, 0, "and a second try succeeds");
-  });
-}
+    assert(!err.join("\n").includes("Input/output error"));
+  },
+);
+
+inFolder(
+  "init: a key of this name that is there is kept, made durable and told",
+  async (folder) => {
+    const made = await run("keygen", NAME, "--out", `${folder}/monitor.key`);
+    const key = Deno.readTextFileSync(`${folder}/monitor.key`);
+    const steps: string[] = [];
+    const watched = withFiles(({ syncFolder, create }) => ({
+      syncFolder: (path) => (steps.push(`sync ${path}`), syncFolder(path)),
+      create: (path, permissions) => (steps.push("create"), create(path, permissions)),
+    }));
+    const { code, out, err } = await start(
+      ["init", "--dir", folder, "--name", NAME, ...ONE_LOG],
+      watched,
+    ).done;
+    assertEquals([code, out], [0, made.out]);
+    assertStringIncludes(
+      err.join("\n"),
+      `${folder}/monitor.key was there and is the key of ${NAME}`,
+    );
+    assertEquals(Deno.readTextFileSync(`${folder}/monitor.key`), key);
+    const before = steps.slice(0, steps.indexOf("create"));
+    assert(before.includes(`sync ${folder}`), "before the configuration, which names it");
+  },
+);
+
+inFolder(
+  "init: a key that is not one of this name is refused, and says what to do",
+  async (folder) => {
+    const args = ["init", "--dir", folder, "--name", NAME, ...ONE_LOG];
+    const path = `${folder}/monitor.key`;
+    await run("keygen", "monitor.invalid/two", "--out", path);
+    const key = Deno.readTextFileSync(path);
+    const cases = [
+      [
+        key,
+        'the key of "monitor.invalid/two", not of "monitor.invalid/one". Give --name that name',
+      ],
+      [key.slice(0, -10), "no key can be read from it. Move it elsewhere, or name another --dir"],
+      ["", "no key can be read from it"],
+    ];
+    for (const [content, message] of cases) {
+      Deno.writeTextFileSync(path, content!);
+      const { code, out, err } = await run(...args);
+      assertEquals([code, out], [2, []]);
+      assertStringIncludes(err.join("\n"), message!);
+      assertEquals(filesIn(folder), ["monitor.key"]);
+      assertEquals(Deno.readTextFileSync(path), content);
+    }
+  },
+);
 
 inFolder("init: a --source belongs to the --log before it", async (folder) => {
   const [log, source] = [["--log", GO.log], ["--source", GO.source]] as const;

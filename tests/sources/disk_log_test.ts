@@ -232,6 +232,141 @@ Deno.test("disk log: a fork that was cut off is not taken for a log", async () =
   );
 });
 
+/** A world in which each folder that is synced is noted, and when the first file is created. */
+function watched(disk: MemoryDisk): { world: World; steps: string[] } {
+  const steps: string[] = [];
+  const { files } = disk;
+  const world: World = {
+    ...worldOn(disk),
+    files: {
+      ...files,
+      makeFolder: (path) => (steps.push(`make ${path}`), files.makeFolder(path)),
+      create: (path, permissions) => (steps.push("create"), files.create(path, permissions)),
+      syncFolder: (path) => (steps.push(path), files.syncFolder(path)),
+    },
+  };
+  return { world, steps };
+}
+
+Deno.test("disk log: every folder above a new one is durable before the key is in it", async () => {
+  const disk = new MemoryDisk();
+  const { world, steps } = watched(disk);
+  const wanted = ["make new/nested/log", ".", "new", "new/nested", "create"];
+  const log = await DiskLog.create({ world, folder: "new/nested/log", origin: ORIGIN });
+  assertEquals(steps.slice(0, wanted.length), wanted);
+  steps.length = 0;
+  await log.fork("other/nested/log");
+  assertEquals(
+    steps.slice(0, wanted.length),
+    wanted.map((step) => step.replace("new", "other")),
+  );
+  log.close();
+});
+
+Deno.test("disk log: a folder with a checkpoint is somebody's log, and nothing is made there", async () => {
+  const disk = new MemoryDisk();
+  const world = worldOn(disk);
+  const one = await DiskLog.create({ world, folder: "one", origin: ORIGIN });
+  disk.put("mirror/checkpoint", "somebody else's");
+  const { world: looking, steps } = watched(disk);
+  const create = () => DiskLog.create({ world: looking, folder: "mirror", origin: ORIGIN });
+  await assertRejects(create, MalformedError, 'there is a log in "mirror"');
+  assertEquals(steps, []);
+  await assertRejects(() => one.fork("mirror"), MalformedError, 'there is a log in "mirror"');
+  assertEquals(disk.paths().filter((path) => path.startsWith("mirror")), ["mirror/checkpoint"]);
+  assertEquals(disk.content("mirror/checkpoint"), "somebody else's");
+  one.close();
+});
+
+Deno.test("disk log: a key without a checkpoint is a log cut off, unless it is being made", async () => {
+  const disk = new MemoryDisk();
+  const world = worldOn(disk);
+  const one = await DiskLog.create({ world, folder: "one", origin: ORIGIN });
+  const create = () => DiskLog.create({ world, folder: "two", origin: ORIGIN });
+  disk.put("two/log.key", disk.content("one/log.key")!);
+  const cutOff = "making or copying this log was cut off. Remove the folder and do it again";
+  await assertRejects(create, MalformedError, cutOff);
+  await assertRejects(() => one.fork("two"), MalformedError, cutOff);
+  const maker = await disk.files.open("two/log.key", "read");
+  await maker.tryLock();
+  await assertRejects(create, WorldError, "another process is changing the log");
+  assertEquals(disk.paths().filter((path) => path.startsWith("two")), ["two/log.key"]);
+  maker.close();
+  one.close();
+});
+
+Deno.test("disk log: a fork is held until it is a log", async () => {
+  const disk = new MemoryDisk();
+  const { files } = disk;
+  const open = () => DiskLog.open({ world: worldOn(disk), folder: "two" });
+  let looks = 0;
+  const world: World = {
+    ...worldOn(disk),
+    files: {
+      ...files,
+      rename: async (names) => {
+        if (names.to === "two/checkpoint") {
+          await assertRejects(open, WorldError, "another process is changing the log");
+          looks++;
+        }
+        await files.rename(names);
+      },
+    },
+  };
+  const one = await DiskLog.create({ world, folder: "one", origin: ORIGIN });
+  await one.fork("two");
+  assertEquals(looks, 1);
+  (await open()).close();
+  one.close();
+});
+
+Deno.test("disk log: a key that cannot be read is named, with what to do about it", async () => {
+  const disk = new MemoryDisk();
+  const world = worldOn(disk);
+  (await DiskLog.create({ world, folder: "log", origin: ORIGIN })).close();
+  const [key, checkpoint] = [disk.content("log/log.key")!, disk.content("log/checkpoint")!];
+  const told = async (): Promise<string> => {
+    const open = () => DiskLog.open({ world, folder: "log" });
+    return (await assertRejects(open, MalformedError)).message;
+  };
+  for (const half of [key.slice(0, 20), ""]) {
+    disk.put("log/log.key", half);
+    assertEquals(
+      await told(),
+      '"log/log.key": Cannot read private key: expected one line PRIVATE+KEY+NAME+8 HEX DIGITS+' +
+        "BASE64; put a copy of the key in its place; without the key this log cannot be changed",
+    );
+    await disk.files.remove("log/checkpoint");
+    const message = await told();
+    assert(message.startsWith('"log/log.key": Cannot read private key: '), message);
+    assert(message.endsWith("was cut off. Remove the folder and do it again"), message);
+    disk.put("log/checkpoint", checkpoint);
+  }
+});
+
+Deno.test("disk log: a disk that is full leaves no half key, and a second try succeeds", async () => {
+  const disk = new MemoryDisk();
+  const { files } = disk;
+  let full = true;
+  const world: World = {
+    ...worldOn(disk),
+    files: {
+      ...files,
+      create: async (path, permissions) => {
+        const file = await files.create(path, permissions);
+        const no = () => Promise.reject(new WorldError("other", "No space left"));
+        return full ? { ...file, write: no } : file;
+      },
+    },
+  };
+  const create = () => DiskLog.create({ world, folder: "log", origin: ORIGIN });
+  await assertRejects(create, WorldError, "No space left");
+  assertEquals(disk.paths(), []);
+  full = false;
+  (await create()).close();
+  (await DiskLog.open({ world, folder: "log" })).close();
+});
+
 Deno.test("disk log: one process at a time, and only where there is a sound log", async () => {
   const disk = new MemoryDisk();
   const world = worldOn(disk);
