@@ -62,7 +62,7 @@ export class EquivocationDetector {
       // What fits a frame can be told to everyone.
       if (checkpoint.fitsFrame && !known.checkpoint.fitsFrame) {
         this.#memory.remember({ checkpoint, source });
-      }
+      } else this.#memory.repeated?.({ checkpoint, source });
       return undefined;
     }
     if (first !== undefined && this.#isFull(log)) return undefined;

@@ -10,6 +10,8 @@ export interface CheckpointMemory {
    * place: the detector does that where the new one can be told in a frame and the old one cannot.
    */
   remember(seen: Seen): void;
+  /** Takes note that somebody shows what is remembered already. */
+  repeated?(seen: Seen): void;
 }
 
 /** A memory that lasts as long as the process. */

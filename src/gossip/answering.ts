@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Conflict } from "../evidence/conflict.ts";
 import { type JsonObject, parseExactJson } from "../evidence/json.ts";
 import {
   type ConflictRecord,
@@ -35,8 +34,6 @@ export interface Fault {
 
 /** What hearing a parcel comes to. */
 export interface Hearing {
-  /** Those that are new here; to be kept before anything is answered. */
-  readonly conflicts: Conflict[];
   /** What the notes say, in order. */
   readonly heard: HeardCheckpoint[];
   /** The logs followed of which something true was said. */
@@ -59,7 +56,7 @@ type Ears = Pick<ExchangeParty, "view" | "records">;
 export function hearParcel(
   { items, source, party }: { items: readonly ParcelItem[]; source: string; party: Ears },
 ): Hearing {
-  const hearing: Hearing = { conflicts: [], heard: [], named: new Set(), shown: new Set() };
+  const hearing: Hearing = { heard: [], named: new Set(), shown: new Set() };
   for (const { kind, body } of items) {
     try {
       hearItem[kind]({ body, source, party, hearing });
@@ -92,10 +89,8 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
       throw new MalformedError(opened.detail);
     }
     for (const checkpoint of opened) {
-      const { heard, conflict } = view.hearCheckpoint(checkpoint, source);
       hearing.named.add(checkpoint.log);
-      hearing.heard.push(heard);
-      if (conflict !== undefined) hearing.conflicts.push(conflict);
+      hearing.heard.push(view.hearCheckpoint(checkpoint, source));
     }
   },
 
@@ -110,7 +105,6 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
       );
     }
     hearing.named.add(stated.log);
-    if (outcome.verdict === "inconsistent") hearing.conflicts.push(...outcome.conflicts);
   },
 
   record({ body, source, party: { view, records }, hearing }) {
@@ -123,7 +117,7 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
     // A case that is known convicts nobody again, so whether this telling of it holds is no matter.
     if (!records(log).some(({ evidence_id }) => evidence_id === record.evidence_id)) {
       checkRecord(record, log);
-      hearing.conflicts.push(...view.hearRecord({ record, log, source }));
+      view.hearRecord({ record, log, source });
     }
     hearing.named.add(log);
     hearing.shown.add(record.evidence_id);

@@ -1,4 +1,3 @@
-import type { Conflict } from "../evidence/conflict.ts";
 import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
@@ -163,9 +162,9 @@ export class Callee {
       if (!this.#allowance.take(key, whole)) {
         return `more than ${limits.framesPerSecondPerAddress} frames a second came from its address`;
       }
-      const { answered, refused, conflicts, news } = this.#answer(buffer, answers, whole, exchange);
+      const { answered, refused, news } = this.#answer(buffer, answers, whole, exchange);
       if (refused) this.#allowance.charge(key);
-      await this.#party.keep(conflicts);
+      await this.#party.keep();
       for (const heard of news) this.#party.report.heard(heard, source);
       if (answered > 0) await connection.write(answers.subarray(0, answered * FRAME_BYTES));
       if (refused) return "closed without an answer to what was refused, and its address charged";
@@ -212,9 +211,8 @@ export class Callee {
     answers: Uint8Array,
     count: number,
     { source, named, told }: { source: string; named: Set<Log>; told: Set<Heard> },
-  ): { answered: number; refused: boolean; conflicts: Conflict[]; news: Heard[] } {
+  ): { answered: number; refused: boolean; news: Heard[] } {
     const { view } = this.#party;
-    const conflicts: Conflict[] = [];
     const news: Heard[] = [];
     const words = new Uint32Array(buffer.buffer);
     const answerWords = new Uint32Array(answers.buffer);
@@ -226,21 +224,20 @@ export class Callee {
         repeat(answerWords, i);
         continue;
       }
-      const { heard, answer, conflict } = view.hear(
+      const { heard, answer } = view.hear(
         buffer.subarray(at, at + FRAME_BYTES),
         source,
         named,
       );
       wasNothing = heard.verdict === "nothing";
-      if (conflict !== undefined) conflicts.push(conflict);
       if (!told.has(heard)) {
         told.add(heard);
         news.push(heard);
       }
-      if (answer === undefined) return { answered: i, refused: true, conflicts, news };
+      if (answer === undefined) return { answered: i, refused: true, news };
       answers.set(answer, at);
     }
-    return { answered: count, refused: false, conflicts, news };
+    return { answered: count, refused: false, news };
   }
 }
 

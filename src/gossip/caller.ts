@@ -1,5 +1,4 @@
 import { concat } from "@std/bytes/concat";
-import type { Conflict } from "../evidence/conflict.ts";
 import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
@@ -114,15 +113,12 @@ async function judge(
 ): Promise<Heard[]> {
   const named = new Set<Log>();
   const heard: Heard[] = [];
-  const conflicts: Conflict[] = [];
   const whole = Math.min(sent, Math.floor(answers.length / FRAME_BYTES));
   for (let i = 0; i < whole; i++) {
     const frame = answers.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
-    const said = party.view.hear(frame, peer, named);
-    heard.push(said.heard);
-    if (said.conflict !== undefined) conflicts.push(said.conflict);
+    heard.push(party.view.hear(frame, peer, named).heard);
   }
-  await party.keep(conflicts);
+  await party.keep();
   for (const answer of heard) party.report.heard(answer, peer);
   return heard;
 }

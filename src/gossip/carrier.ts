@@ -162,7 +162,7 @@ async function hearAndKeep(
   },
 ): Promise<Hearing> {
   const hearing = hearParcel({ items, source, party });
-  await party.keep(hearing.conflicts);
+  await party.keep();
   for (const heard of hearing.heard) party.report.heard(heard, source);
   return hearing;
 }

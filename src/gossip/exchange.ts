@@ -1,4 +1,3 @@
-import type { Conflict } from "../evidence/conflict.ts";
 import type { ConflictRecord } from "../evidence/record.ts";
 import type { Log } from "../tlog/log.ts";
 import type { World } from "../world/world.ts";
@@ -12,11 +11,11 @@ export interface ExchangeParty {
   readonly view: View;
   readonly limits: ExchangeLimits;
   /**
-   * Keeps these conflicts, and those an earlier call could not keep; resolves once all are durable.
-   * Called before anyone is told, and with none before every answer.
+   * Keeps every conflict that was found so far; resolves once all are durable. Called before anyone
+   * is told or answered.
    * @throws anything, if it could not; then nothing is answered
    */
-  keep(conflicts: readonly Conflict[]): Promise<void>;
+  keep(): Promise<void>;
   /** The evidence held about a log that may be handed over: proven and kept. Oldest first. */
   records(log: Log): readonly ConflictRecord[];
   /** Which evidence was handed to which peer; one for all exchanges of this party. */

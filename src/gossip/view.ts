@@ -1,4 +1,4 @@
-import type { Conflict, Seen } from "../evidence/conflict.ts";
+import type { Seen } from "../evidence/conflict.ts";
 import type { EquivocationDetector, ProofOutcome } from "../evidence/detector.ts";
 import type { ConflictRecord } from "../evidence/record.ts";
 import { replayRecord } from "../evidence/replay.ts";
@@ -76,8 +76,8 @@ export class View {
     return this.#logs;
   }
 
-  /** Takes in a checkpoint this monitor was shown itself; returns the conflict it makes, if new. */
-  addLocal(checkpoint: VerifiedCheckpoint, source: string): Conflict | undefined {
+  /** Takes in a checkpoint this monitor was shown itself; whether it makes a new conflict. */
+  addLocal(checkpoint: VerifiedCheckpoint, source: string): boolean {
     const { log, treeSize } = checkpoint;
     let sizes = this.#local.get(log.id);
     if (sizes === undefined) this.#local.set(log.id, sizes = new Map());
@@ -88,7 +88,7 @@ export class View {
       this.#latestFrame.set(log.id, { treeSize, frame: checkpoint.frame });
     }
     this.#version++;
-    return this.#detector.observe(checkpoint, source);
+    return this.#detector.observe(checkpoint, source) !== undefined;
   }
 
   /** The latest checkpoint of a log this monitor was shown, whether or not a frame can carry it. */
@@ -126,20 +126,16 @@ export class View {
       return { heard: { verdict: "refused", reason, detail }, answer: undefined };
     }
     named.add(checkpoint.log);
-    const { heard, conflict } = this.hearCheckpoint(checkpoint, source);
+    const heard = this.hearCheckpoint(checkpoint, source);
     const answer = this.#answerTo(heard, checkpoint);
     this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#now });
-    return { heard, answer, conflict };
+    return { heard, answer };
   }
 
   /** Judges a checkpoint somebody else was shown, however it came; what to answer is not said. */
-  hearCheckpoint(
-    checkpoint: VerifiedCheckpoint,
-    source: string,
-  ): { heard: HeardCheckpoint; conflict: Conflict | undefined } {
-    const conflict = this.#detector.observe(checkpoint, source);
-    if (conflict !== undefined) this.#version++;
-    return { heard: this.#compare(checkpoint), conflict };
+  hearCheckpoint(checkpoint: VerifiedCheckpoint, source: string): HeardCheckpoint {
+    if (this.#detector.observe(checkpoint, source) !== undefined) this.#version++;
+    return this.#compare(checkpoint);
   }
 
   /** Judges a consistency proof by what was shown and heard so far. */
@@ -150,15 +146,11 @@ export class View {
   /**
    * Takes in what a conflict record holds, as if it had been heard piece by piece.
    * @param log the record's log, one of those followed
-   * @returns the conflicts that are new here
    * @throws MalformedError if a checkpoint in it does not verify
    */
-  hearRecord(
-    heard: { record: ConflictRecord; log: Log; source: string },
-  ): readonly Conflict[] {
+  hearRecord(heard: { record: ConflictRecord; log: Log; source: string }): void {
     const conflicts = replayRecord({ detector: this.#detector, ...heard });
     if (conflicts.length > 0) this.#version++;
-    return conflicts;
   }
 
   /**
@@ -214,6 +206,4 @@ export interface Said {
   readonly heard: Heard;
   /** The frame to answer with: 104 bytes, not to be changed; none if the frame was refused. */
   readonly answer: Uint8Array | undefined;
-  /** The conflict this frame made, the first time it is heard. */
-  readonly conflict?: Conflict | undefined;
 }

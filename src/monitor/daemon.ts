@@ -1,8 +1,10 @@
 import { Callee } from "../gossip/callee.ts";
 import type { Heard } from "../gossip/view.ts";
 import type { Source } from "../sources/source.ts";
+import { DurabilityLost } from "../store/durable.ts";
 import { ObservationJournal } from "../store/observations.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Signer } from "../world/signer.ts";
 import { timeNow } from "../world/time.ts";
@@ -10,7 +12,7 @@ import { type Address, type Listener, type World, WorldError } from "../world/wo
 import { Correspondent } from "./correspondent.ts";
 import type { EventReport, Level } from "./events.ts";
 import { Follower, type Shared } from "./follower.ts";
-import { type IncidentNews, Monitor } from "./monitor.ts";
+import { type IncidentNews, IncidentNotWritten, Monitor } from "./monitor.ts";
 import { jittered, Rotation, Stop } from "./pacing.ts";
 import { JournaledMemory } from "./recollection.ts";
 import type { LogSettings, Settings } from "./settings.ts";
@@ -59,6 +61,8 @@ export class Daemon {
   readonly #toldContradictions = new Set<string>();
   #incidents = 0;
   #unwritten = false;
+  /** Why it ends by itself, if it does. */
+  #end: unknown;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -94,9 +98,17 @@ export class Daemon {
     });
     let monitor: Monitor | undefined;
     try {
-      const memory = new JournaledMemory({ observations, clock: world.clock });
-      // The monitor reports to a daemon that is made of it.
+      // The monitor and its memory report to a daemon that is made of them.
       const relay: { to?: Daemon } = {};
+      const memory = new JournaledMemory({
+        ...{ observations, clock: world.clock },
+        onQuestion: (log) => relay.to?.onQuestion(log),
+      });
+      const refused = (error: unknown): void => {
+        report.refused(error);
+        relay.to?.onRefusal(error);
+      };
+      const overheard: EventReport = { event: report.event, refused };
       const early: IncidentNews[] = [];
       monitor = await Monitor.start({
         world,
@@ -112,7 +124,7 @@ export class Daemon {
         },
       });
       const onContradiction = (source: string): void => relay.to?.onContradiction(source);
-      const shared = { world, observations, memory, monitor, report, onContradiction };
+      const shared = { world, observations, memory, monitor, report: overheard, onContradiction };
       const followers: Follower[] = [];
       for (const [i, source] of sources.entries()) {
         followers.push(await Follower.start({ shared, settings: settings.logs[i]!, source }));
@@ -163,7 +175,11 @@ export class Daemon {
     return looks.every(({ result }) => !undone.includes(result)) && rounds.every((done) => done);
   }
 
-  /** Works until `stop`; then finishes writing and lets go of everything. */
+  /**
+   * Works until `stop`; then finishes writing and lets go of everything.
+   * @throws DurabilityLost once a journal can be written no more: a start reads what is there, and so
+   *   can write again, which is why this ends for whoever starts it anew; and whatever `close` throws
+   */
   async run(): Promise<void> {
     this.#tellStart();
     await Promise.all([
@@ -173,6 +189,7 @@ export class Daemon {
       ...this.#parts.followers.map((follower) => follower.run(this.#stop)),
     ]);
     await this.close();
+    if (this.#end !== undefined) throw this.#end;
   }
 
   /** Asks `run` to end. */
@@ -224,9 +241,20 @@ export class Daemon {
     if (!("checkpoint" in heard)) return;
     const { checkpoint, verdict } = heard;
     if (verdict === "matches") this.#inBackground(() => this.#noteMatch(checkpoint, source));
-    if (verdict !== "pending") return;
-    const follower = this.#parts.followers.find(({ log }) => log.id === checkpoint.log.id);
+  }
+
+  /** What a peer told, in a frame, a note or a record, is written down and not settled yet. */
+  onQuestion({ id }: Log): void {
+    const follower = this.#parts.followers.find(({ log }) => log.id === id);
     if (follower !== undefined) this.#inBackground(() => follower.settle());
+  }
+
+  /** Something could not be done; after some of it nothing more can, until a start. */
+  onRefusal(error: unknown): void {
+    const reason = error instanceof IncidentNotWritten ? error.cause : error;
+    if (this.#end !== undefined || !(reason instanceof DurabilityLost)) return;
+    this.#end = reason;
+    this.stop();
   }
 
   /** What a peer told, and was settled later, contradicts our view. */

@@ -184,7 +184,7 @@ export class Follower {
     const { checkpoint, source, detail } = finding;
     const at = timeNow(clock);
     // An entry that says inconsistent is the end of a question, so its case must be durable before.
-    await monitor.keep(finding.conflicts);
+    await monitor.keep();
     await this.#write(finding, { result, at });
     if (isLook) this.#tally.add({ result, detail, at });
     else this.#tally.count(result);
@@ -278,7 +278,7 @@ export class Follower {
       this.#withheldTold.add(key);
       if (this.#withheldTold.size > MAX_TRIED) this.#withheldTold.clear();
       const detail = `${source} was shown size ${treeSize}, and we are shown none that reaches it`;
-      const finding: Finding = { log, result: "pending", source, detail, conflicts: [] };
+      const finding: Finding = { log, result: "pending", source, detail };
       await this.#record(finding, { result: "withheld", isLook: false });
     }
   }

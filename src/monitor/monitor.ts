@@ -68,6 +68,10 @@ export class Monitor {
   /** Found, not durable yet; the first is the oldest. Signed once, so that a retry is the same record. */
   readonly #unwritten: { conflict: Conflict; record?: ConflictRecord; told?: boolean }[] = [];
   #found = 0;
+  /** How many of the detector's conflicts were taken over. */
+  #taken = 0;
+  /** Whether what is found now is more than what its journal shows. */
+  #hasStarted: boolean;
 
   private constructor(fields: {
     world: World;
@@ -83,6 +87,7 @@ export class Monitor {
     this.#recollection = fields.recollection;
     this.view = fields.view;
     this.#identity = fields.identity;
+    this.#hasStarted = fields.identity === undefined;
     this.#report = fields.report;
     this.#limits = fields.limits;
     this.#handedOver = new HandedOver(fields.limits);
@@ -114,13 +119,14 @@ export class Monitor {
     const monitor = new Monitor(fields);
     try {
       // Records of several runs may together show a conflict that none of them has.
-      const together = incidents.records().flatMap((record) => {
+      for (const record of incidents.records()) {
         const log = logOf(record, logs);
-        if (log === undefined) return [];
+        if (log === undefined) continue;
         monitor.#hold(record);
-        return replayRecord({ detector, record, log });
-      });
-      await monitor.#keepAll(together);
+        replayRecord({ detector, record, log });
+      }
+      await monitor.#keepAll();
+      monitor.#hasStarted = true;
       return monitor;
     } catch (error) {
       await incidents.close();
@@ -159,7 +165,7 @@ export class Monitor {
       world: this.#world,
       view: this.view,
       limits: this.#limits,
-      keep: (conflicts) => this.keep(conflicts),
+      keep: () => this.keep(),
       records: (log) => this.records(log),
       handedOver: this.#handedOver,
       report: this.#report,
@@ -176,31 +182,43 @@ export class Monitor {
    * @throws IncidentNotWritten
    */
   async addLocal(checkpoint: VerifiedCheckpoint, source: string): Promise<void> {
-    const conflict = this.view.addLocal(checkpoint, source);
-    if (conflict !== undefined) await this.keep([conflict]);
+    if (this.view.addLocal(checkpoint, source)) await this.keep();
   }
 
   /**
-   * Signs and records conflicts, and those that could not be written before.
+   * Signs and records every conflict the detector has found, and those that could not be written
+   * before. The detector's list is what counts: whoever heard a conflict may have failed since.
+   * @param more conflicts that the detector did not find, because both halves were known to it
    * @throws IncidentNotWritten if any of them is not durable afterwards
    */
-  async keep(conflicts: readonly Conflict[]): Promise<void> {
-    this.#found += conflicts.length;
+  async keep(more: readonly Conflict[] = []): Promise<void> {
+    this.#found += more.length;
     // Cases first: a checkpoint remembered as inconsistent is never judged anew, so if the program
     // died in between, the case would be known for ever and recorded nowhere.
-    await this.#keepAll(conflicts);
+    await this.#keepAll(more);
     await this.#recollection?.settle();
   }
 
-  async #keepAll(conflicts: readonly Conflict[]): Promise<void> {
-    this.#unwritten.push(...conflicts.map((conflict) => ({ conflict })));
-    while (this.#unwritten.length > 0) await this.#turns.next(() => this.#writeAll());
+  async #keepAll(more: readonly Conflict[] = []): Promise<void> {
+    this.#unwritten.push(...more.map((conflict) => ({ conflict })));
+    // While one is being written others may be found, by exchanges that fail before they come here.
+    for (this.#takeOver(); this.#unwritten.length > 0; this.#takeOver()) {
+      await this.#turns.next(() => this.#writeAll());
+    }
+  }
+
+  /** Takes over what the detector has found since the last time. */
+  #takeOver(): void {
+    const found = this.detector.conflicts().slice(this.#taken);
+    this.#taken += found.length;
+    if (this.#hasStarted) this.#found += found.length;
+    this.#unwritten.push(...found.map((conflict) => ({ conflict })));
   }
 
   /** Writes what can still be written, then lets go of the journal. */
   async close(): Promise<void> {
     try {
-      await this.keep([]);
+      await this.keep();
     } finally {
       await this.#identity?.incidents.close();
     }
@@ -227,6 +245,7 @@ export class Monitor {
         throw new IncidentNotWritten(
           `a proven conflict (evidence_id ${next.record.evidence_id}) could not be written: ` +
             news.error.message,
+          { cause: news.error },
         );
       }
       this.#unwritten.shift();

@@ -18,14 +18,21 @@ export const MAX_OPENED = 4_096;
 export class JournaledMemory implements Recollection {
   readonly #observations: ObservationJournal;
   readonly #clock: Clock;
+  readonly #onQuestion: (log: Log) => void;
   /** Seen and not indexed yet, by log, size and root. */
   readonly #fresh = new Map<string, Seen>();
   /** By log and the whole note, which is what was verified; the one opened first gives way. */
   readonly #opened = new Map<string, readonly VerifiedCheckpoint[]>();
 
-  constructor({ observations, clock }: { observations: ObservationJournal; clock: Clock }) {
+  constructor({ observations, clock, onQuestion = () => {} }: {
+    observations: ObservationJournal;
+    clock: Clock;
+    /** Called when what a peer told was written down as an open question about a log. */
+    onQuestion?: (log: Log) => void;
+  }) {
     this.#observations = observations;
     this.#clock = clock;
+    this.#onQuestion = onQuestion;
   }
 
   /** See CheckpointMemory; no note is believed whose very bytes were not verified here. */
@@ -53,9 +60,21 @@ export class JournaledMemory implements Recollection {
     return checkpoints;
   }
 
-  /** See CheckpointMemory. */
+  /** See CheckpointMemory. What a peer told stays what a peer told: it is answered. */
   remember(seen: Seen): void {
-    this.#fresh.set(keyOf(seen), seen);
+    const there = this.#fresh.get(keyOf(seen));
+    const source = there === undefined || there.source === THE_LOG ? seen.source : there.source;
+    this.#fresh.set(keyOf(seen), { ...seen, source });
+  }
+
+  /**
+   * See CheckpointMemory. What the log has just shown, and a peer tells before that look is written
+   * down, is written as what the peer told: it is answered, and the look may never come to its end.
+   */
+  repeated(seen: Seen): void {
+    const key = keyOf(seen);
+    const isUnwritten = this.#fresh.get(key)?.source === THE_LOG;
+    if (isUnwritten && seen.source !== THE_LOG) this.#fresh.set(key, seen);
   }
 
   /** See Recollection: writes what peers told, as open questions or as inconsistent. */
@@ -74,6 +93,7 @@ export class JournaledMemory implements Recollection {
         checkpoint: observedCheckpoint(checkpoint),
       }, this.#clock.now().toISOString());
       this.#fresh.delete(key);
+      if (!contradicted) this.#onQuestion(log);
     }
   }
 

@@ -1,4 +1,3 @@
-import type { Conflict } from "../evidence/conflict.ts";
 import type { EquivocationDetector } from "../evidence/detector.ts";
 import { ProofRefused, type Source, SourceUnavailable } from "../sources/source.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -39,8 +38,6 @@ export interface Finding {
   readonly against?: VerifiedCheckpoint;
   /** A sentence for a person, where the result needs one. */
   readonly detail?: string;
-  /** New conflicts, to be recorded. */
-  readonly conflicts: readonly Conflict[];
   /** Not before this many milliseconds should the log be asked again, if it said so. */
   readonly retryAfterMs?: number | undefined;
 }
@@ -130,16 +127,12 @@ export class LogWatch {
   }): Promise<Finding> {
     const view = this.#view;
     const about = { checkpoint, source };
-    const sameSize = this.#detector.observe(checkpoint, source);
+    this.#detector.observe(checkpoint, source);
     // What we stand on stays what it was, whatever else the log has signed beside it.
     const isView = checkpoint.treeSize === view?.treeSize && checkpoint.root === view.root;
     if (!isView && this.#detector.contradictionsOf(checkpoint).length > 0) {
       const detail = `the log signed another root at size ${checkpoint.treeSize}`;
-      return this.#finding("inconsistent", {
-        ...about,
-        detail,
-        conflicts: sameSize === undefined ? [] : [sameSize],
-      });
+      return this.#finding("inconsistent", { ...about, detail });
     }
     if (view === undefined) return this.#finding(isLatest ? "first" : "pending", about);
     if (isView) return this.#finding(isLatest ? "unchanged" : "consistent", about);
@@ -185,7 +178,7 @@ export class LogWatch {
     }
     const { implied, proof } = served;
     if (base64(implied) === older.root) return this.#finding(agree, about);
-    const outcome = this.#detector.observeProof({
+    this.#detector.observeProof({
       log: this.log,
       older: { treeSize: older.treeSize, rootHash: implied },
       newer,
@@ -193,9 +186,8 @@ export class LogWatch {
     });
     const detail = `the tree of size ${sizes.newer} has another root at size ${sizes.older} than ` +
       "the log signed there";
-    const conflicts = outcome.verdict === "inconsistent" ? outcome.conflicts : [];
     const against = about.checkpoint === older ? newer : older;
-    return this.#finding("inconsistent", { ...about, against, detail, conflicts });
+    return this.#finding("inconsistent", { ...about, against, detail });
   }
 
   /** The root that the log's proof implies at the older size; nothing if the proof does not hold. */
@@ -211,6 +203,6 @@ export class LogWatch {
   }
 
   #finding(result: Result, fields: Partial<Finding> = {}): Finding {
-    return { log: this.log, result, source: THE_LOG, conflicts: [], ...fields };
+    return { log: this.log, result, source: THE_LOG, ...fields };
   }
 }

@@ -1,13 +1,21 @@
 /** Nobody is told of a conflict before it is durable: a monitor on a disk that is slow or refuses. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { concat } from "@std/bytes/concat";
+import type { Seen } from "../../src/evidence/conflict.ts";
+import { ShortMemory } from "../../src/evidence/memory.ts";
+import { noteItem } from "../../src/gossip/answering.ts";
 import { ExchangeFailed } from "../../src/gossip/caller.ts";
-import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
+import { encodeParcel } from "../../src/gossip/parcel.ts";
+import { IncidentNotWritten, type Recollection } from "../../src/monitor/monitor.ts";
+import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import type { Log } from "../../src/tlog/log.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
+import { WorldError } from "../../src/world/world.ts";
 import { FakeFiles } from "./fake_files.ts";
 import { settled } from "./fake_network.ts";
-import { ask, Fleet, frameOf, storiesOf } from "./helpers.ts";
+import { ask, CALLER, checkpointOf, Fleet, frameOf, logOf, storiesOf } from "./helpers.ts";
 
 /** A signer that can be made to wait or to fail. */
 async function handSigner(): Promise<{ signer: Signer; before: { sign(): Promise<void> } }> {
@@ -18,6 +26,25 @@ async function handSigner(): Promise<{ signer: Signer; before: { sign(): Promise
     return await signer.sign(message);
   };
   return { signer: { vkey: signer.vkey, sign }, before };
+}
+
+/** A memory whose database refuses to tell what was seen at some sizes. */
+class RefusingMemory implements Recollection {
+  readonly refuses = new Set<bigint>();
+  readonly #memory = new ShortMemory();
+
+  at(log: Log, treeSize: bigint): readonly Seen[] {
+    if (this.refuses.has(treeSize)) throw new WorldError("other", "the database refuses");
+    return this.#memory.at(log, treeSize);
+  }
+
+  remember(seen: Seen): void {
+    this.#memory.remember(seen);
+  }
+
+  settle(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 Deno.test("durability: on a disk that refuses nothing is answered, and it is tried again", async () => {
@@ -142,7 +169,7 @@ Deno.test("durability: a checkpoint shown here that contradicts is kept in the s
   await assertRejects(() => monitor.show(theirs), IncidentNotWritten);
   disk.refuses.clear();
   await monitor.show(theirs);
-  await monitor.monitor.keep([]);
+  await monitor.monitor.keep();
   assertEquals([monitor.report.outcomes, (await monitor.recorded()).length], [
     ["not written", "recorded"],
     1,
@@ -244,4 +271,65 @@ Deno.test("durability: a conflict whose signing fails is not lost", async () => 
   before.sign = () => Promise.resolve();
   await caller.call(callee);
   assertEquals((await callee.recorded()).length, 1);
+});
+
+/** How one caller tells of two checkpoints at once. */
+const TELLINGS: readonly [
+  what: string,
+  tell: (...told: readonly VerifiedCheckpoint[]) => Uint8Array,
+][] = [
+  ["frame of an exchange", (...told) => concat(told.map(({ frame }) => frame))],
+  ["note of a parcel", (...told) => encodeParcel(told.map(noteItem))],
+];
+
+for (const [what, tell] of TELLINGS) {
+  Deno.test(`durability: a conflict is recorded though a later ${what} cannot be judged`, async () => {
+    const [ours, theirs] = await storiesOf(4);
+    await using fleet = new Fleet(ours);
+    const memory = new RefusingMemory();
+    const callee = await fleet.enter("berlin", { recollection: memory });
+    const honest = await fleet.enter("tokyo");
+    for (const player of [callee, honest]) await player.show(ours);
+
+    memory.refuses.add(3n);
+    const told = tell(await checkpointOf(theirs), await checkpointOf(theirs, 3n));
+    assertEquals(await ask(await fleet.knock(callee), told), new Uint8Array(0));
+    assertEquals(callee.report.brokenAll, ["the database refuses"]);
+    assertEquals([callee.report.verdicts, await callee.recorded()], [[], []]);
+
+    // Nobody tells it again: whoever comes next has what was found kept.
+    memory.refuses.clear();
+    await honest.call(callee);
+    assertEquals(callee.report.outcomes, ["recorded"]);
+    const { record } = callee.report.news[0]!;
+    assertEquals([record.source_a, record.source_b], ["the log", CALLER]);
+    assertEquals(await callee.recorded(), [record.evidence_id]);
+    // Told again, it is the same case.
+    assert((await ask(await fleet.knock(callee), told)).length > 0);
+    assertEquals([callee.report.outcomes, callee.monitor.conflictsFound], [["recorded"], 1]);
+  });
+}
+
+Deno.test("durability: a conflict is recorded though a later answer cannot be judged", async () => {
+  const [ours, theirs] = await storiesOf(4);
+  const other = await logOf("log.example/other", 2);
+  await using fleet = new Fleet(ours, other);
+  const memory = new RefusingMemory();
+  const caller = await fleet.enter("berlin", { recollection: memory });
+  const [odd, honest] = [await fleet.enter("lima"), await fleet.enter("tokyo")];
+  for (const player of [caller, honest]) await player.show(ours);
+  await caller.show(other, 1n);
+  await odd.show(theirs);
+  await odd.show(other, 2n);
+
+  memory.refuses.add(2n);
+  await assertRejects(() => caller.call(odd), WorldError, "the database refuses");
+  assertEquals([caller.report.verdicts, await caller.recorded()], [[], []]);
+
+  memory.refuses.clear();
+  await caller.call(honest);
+  assertEquals(caller.report.outcomes, ["recorded"]);
+  assertEquals(await caller.recorded(), await odd.recorded());
+  await caller.call(odd);
+  assertEquals([caller.report.outcomes, caller.monitor.conflictsFound], [["recorded"], 1]);
 });

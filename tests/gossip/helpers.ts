@@ -10,7 +10,12 @@ import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
 import { exchangeRound, type Round } from "../../src/gossip/round.ts";
 import { type Heard, View } from "../../src/gossip/view.ts";
-import { type IncidentNews, Monitor, type MonitorReport } from "../../src/monitor/monitor.ts";
+import {
+  type IncidentNews,
+  Monitor,
+  type MonitorReport,
+  type Recollection,
+} from "../../src/monitor/monitor.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { readIncidents, recordOf } from "../../src/store/incidents.ts";
 import {
@@ -273,18 +278,25 @@ export interface Setting {
   readonly shown?: readonly TestLog[];
   readonly limits?: Partial<ExchangeLimits>;
   readonly capacity?: number;
+  /** Handed those the detector lists that it did not list when this was called before. */
   keep?(conflicts: readonly Conflict[]): Promise<void>;
   records?(log: Log): readonly ConflictRecord[];
 }
 
 /** One end of an exchange, in memory: a party, with its clock, network and reports at hand. */
 export async function partyOf(
-  { logs, shown = [], limits: some = {}, capacity, keep = () => Promise.resolve(), records }:
-    Setting,
+  { logs, shown = [], limits: some = {}, capacity, keep: keepThese, records }: Setting,
 ): Promise<
   { party: ExchangeParty; clock: ManualClock; network: FakeNetwork; report: Reports; view: View }
 > {
-  const view = await viewOf({ logs, shown });
+  const detector = new EquivocationDetector();
+  const view = await viewOf({ logs, shown, detector });
+  let taken = 0;
+  const keep = async (): Promise<void> => {
+    const conflicts = detector.conflicts().slice(taken);
+    taken += conflicts.length;
+    await keepThese?.(conflicts);
+  };
   const clock = new ManualClock();
   const network = new FakeNetwork({ clock, ...(capacity !== undefined && { capacity }) });
   const report = new Reports();
@@ -369,7 +381,11 @@ export class Fleet {
    */
   async enter(
     name: string,
-    { signer, files = this.files }: { signer?: Signer | "none"; files?: FakeFiles } = {},
+    { signer, files = this.files, recollection }: {
+      signer?: Signer | "none";
+      files?: FakeFiles;
+      recollection?: Recollection;
+    } = {},
   ): Promise<Player> {
     const hostname = `198.51.100.${++this.#hosts}`;
     const network = this.#network.at(hostname);
@@ -378,7 +394,10 @@ export class Fleet {
     const report = new Reports();
     signer ??= (await generateSigner({ world, name: `monitor.example/${name}` })).signer;
     const identity = signer === "none" ? undefined : { signer, folder };
-    const monitor = await Monitor.start({ world, logs: this.#logs, identity, report });
+    const monitor = await Monitor.start({
+      ...{ world, logs: this.#logs, identity, report },
+      ...(recollection && { recollection }),
+    });
     const listener = world.network.listen({ hostname, port: 9900 });
     const callee = new Callee({ party: monitor.party, listener });
     const done = callee.run();

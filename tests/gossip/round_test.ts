@@ -31,7 +31,7 @@ type Fork = Awaited<ReturnType<typeof forkedLog>>;
 async function prove({ monitor }: Player, fork: Fork): Promise<void> {
   const outcome = monitor.view.hearProof(fork.proof);
   assert(outcome.verdict === "inconsistent");
-  await monitor.keep(outcome.conflicts);
+  await monitor.keep();
 }
 
 /** Two players, of which the first can prove that the log the second was shown has forked. */

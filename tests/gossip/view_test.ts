@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import type { Conflict } from "../../src/evidence/conflict.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { type Said, View, ZERO_FRAME } from "../../src/gossip/view.ts";
 import { formatCheckpointText, openCheckpoint } from "../../src/tlog/checkpoint.ts";
@@ -24,13 +25,24 @@ function hear(view: View, frame: Uint8Array, source = "a peer"): Said {
   return view.hear(frame, source, new Set());
 }
 
+/** What something comes to, and the conflicts that it adds to the detector's list. */
+function finding<T extends object>(
+  detector: EquivocationDetector,
+  act: () => T,
+): T & { conflicts: readonly Conflict[] } {
+  const before = detector.conflicts().length;
+  const outcome = act();
+  return { ...outcome, conflicts: detector.conflicts().slice(before) };
+}
+
 Deno.test("view: a frame with the root it was shown at this size matches", async () => {
   const log = await logOf("log.example/a", 3);
-  const view = await viewOf({ logs: [log.log], shown: [log] });
-  const { heard, answer, conflict } = hear(view, await frameOf(log));
+  const detector = new EquivocationDetector();
+  const view = await viewOf({ logs: [log.log], shown: [log], detector });
+  const { heard, answer } = hear(view, await frameOf(log));
   assertEquals(heard.verdict, "matches");
   assertEquals(answer, await frameOf(log));
-  assertEquals(conflict, undefined);
+  assertEquals(detector.conflicts(), []);
 });
 
 Deno.test("view: what only peers say matches nothing, however often it is said", async () => {
@@ -46,15 +58,16 @@ Deno.test("view: what only peers say matches nothing, however often it is said",
 
 Deno.test("view: a size it was not shown is pending, whether larger, smaller or between", async () => {
   const log = await logOf("log.example/a", 9);
-  const view = new View({ logs: [log.log], detector: new EquivocationDetector() });
+  const detector = new EquivocationDetector();
+  const view = new View({ logs: [log.log], detector });
   view.addLocal(await checkpointOf(log, 4n), "the log");
   view.addLocal(await checkpointOf(log, 7n), "the log");
   for (const size of [0n, 3n, 5n, 9n]) {
-    const { heard, answer, conflict } = hear(view, await frameOf(log, size));
+    const { heard, answer } = hear(view, await frameOf(log, size));
     assert(heard.verdict === "pending");
     assertEquals(heard.localSize, 7n);
     assertEquals(answer, await frameOf(log, 7n));
-    assertEquals(conflict, undefined);
+    assertEquals(detector.conflicts(), []);
   }
 });
 
@@ -92,50 +105,62 @@ Deno.test("view: its latest is the largest size it was shown, in whatever order"
 
 Deno.test("view: an inconsistent frame is answered with what contradicts it, not the latest", async () => {
   const [ours, theirs] = await storiesOf(4);
-  const view = await viewOf({ logs: [ours.log], shown: [ours] });
+  const detector = new EquivocationDetector();
+  const view = await viewOf({ logs: [ours.log], shown: [ours], detector });
   const before = await frameOf(ours);
   ours.append("and one more");
   view.addLocal(await checkpointOf(ours), "the log");
-  const { heard, answer, conflict } = hear(view, await frameOf(theirs), "lima");
+  assertEquals(detector.conflicts(), []);
+  const { heard, answer } = hear(view, await frameOf(theirs), "lima");
   assert(heard.verdict === "inconsistent");
   assertEquals(heard.other.source, "the log");
   assertEquals(answer, before);
+  const [conflict, ...more] = detector.conflicts();
   assert(conflict?.kind === "same_size");
+  assertEquals(more, []);
   assertEquals([conflict.first.source, conflict.second.source], ["the log", "lima"]);
   assertEquals(conflict.second.checkpoint.rootHash, theirs.root(4n));
 });
 
 Deno.test("view: a conflict is given once, the inconsistency said every time", async () => {
   const [ours, theirs] = await storiesOf(4);
-  const view = await viewOf({ logs: [ours.log], shown: [ours] });
-  const conflicts: unknown[] = [];
+  const detector = new EquivocationDetector();
+  const view = await viewOf({ logs: [ours.log], shown: [ours], detector });
+  const counts: number[] = [];
   for (const source of ["lima", "lima", "quito"]) {
-    const { heard, answer, conflict } = hear(view, await frameOf(theirs), source);
+    const frame = await frameOf(theirs);
+    const { heard, answer, conflicts } = finding(detector, () => hear(view, frame, source));
     assertEquals(heard.verdict, "inconsistent");
     assertEquals(answer, await frameOf(ours));
-    conflicts.push(conflict);
+    counts.push(conflicts.length);
   }
-  assertEquals(conflicts.map((conflict) => conflict !== undefined), [true, false, false]);
+  assertEquals(counts, [1, 0, 0]);
 });
 
 Deno.test("view: two peers who contradict each other get each other's checkpoint", async () => {
   const [one, two] = await storiesOf(4);
-  const view = await viewOf({ logs: [one.log] });
-  assertEquals(hear(view, await frameOf(one)).heard.verdict, "pending");
-  const second = hear(view, await frameOf(two));
-  assertEquals([second.heard.verdict, second.answer], ["inconsistent", await frameOf(one)]);
-  assert(second.conflict !== undefined);
-  const again = hear(view, await frameOf(one));
-  assertEquals([again.heard.verdict, again.answer], ["inconsistent", await frameOf(two)]);
-  assertEquals(again.conflict, undefined);
+  const detector = new EquivocationDetector();
+  const view = await viewOf({ logs: [one.log], detector });
+  const [frameOne, frameTwo] = [await frameOf(one), await frameOf(two)];
+  assertEquals(hear(view, frameOne).heard.verdict, "pending");
+  const second = finding(detector, () => hear(view, frameTwo));
+  assertEquals([second.heard.verdict, second.answer], ["inconsistent", frameOne]);
+  assertEquals(second.conflicts.length, 1);
+  const again = finding(detector, () => hear(view, frameOne));
+  assertEquals([again.heard.verdict, again.answer], ["inconsistent", frameTwo]);
+  assertEquals(again.conflicts, []);
 });
 
 Deno.test("view: a checkpoint shown later contradicts what was heard before", async () => {
   const [ours, theirs] = await storiesOf(4);
-  const view = await viewOf({ logs: [ours.log] });
+  const detector = new EquivocationDetector();
+  const view = await viewOf({ logs: [ours.log], detector });
   hear(view, await frameOf(theirs), "lima");
-  const conflict = view.addLocal(await checkpointOf(ours), "the log");
-  assertEquals([conflict?.first.source, conflict?.second.source], ["lima", "the log"]);
+  assertEquals(detector.conflicts(), []);
+  assertEquals(view.addLocal(await checkpointOf(ours), "the log"), true);
+  const sources = detector.conflicts().map(({ first, second }) => [first.source, second.source]);
+  assertEquals(sources, [["lima", "the log"]]);
+  assertEquals(view.addLocal(await checkpointOf(ours), "the log"), false, "it is new once");
   const { heard, answer } = hear(view, await frameOf(theirs), "lima");
   assertEquals([heard.verdict, answer], ["inconsistent", await frameOf(ours)]);
 });
@@ -203,11 +228,12 @@ Deno.test("view: frames of several logs are told apart by their key alone", asyn
 Deno.test("view: one origin under two keys is two logs, and two roots no conflict", async () => {
   const [a, b] = [await logOf("log.example/same", 3), await logOf("log.example/same", 2)];
   b.append("something else");
-  const view = await viewOf({ logs: [a.log, b.log], shown: [a] });
-  const { heard, conflict } = hear(view, await frameOf(b));
+  const detector = new EquivocationDetector();
+  const view = await viewOf({ logs: [a.log, b.log], shown: [a], detector });
+  const { heard } = hear(view, await frameOf(b));
   assert(heard.verdict === "pending");
   assertStrictEquals(heard.checkpoint.log, b.log);
-  assertEquals([heard.localSize, conflict], [undefined, undefined]);
+  assertEquals([heard.localSize, detector.conflicts()], [undefined, []]);
 });
 
 Deno.test("view: one key under two origins is two logs", async () => {
@@ -233,14 +259,16 @@ Deno.test("view: what no frame can carry is judged, and never answered", async (
     if ("refused" in opened) throw new Error(opened.detail);
     return opened[0]!;
   };
-  const view = await viewOf({ logs: [log] });
+  const detector = new EquivocationDetector();
+  const view = await viewOf({ logs: [log], detector });
   const plain = await checkpoint(3n, 1);
   view.addLocal(plain, "the log");
   view.addLocal(await checkpoint(4n, 2, "an extension line\n"), "the log");
   assertEquals(view.latestFrame(log), plain.frame);
-  const { heard, answer, conflict } = hear(view, (await checkpoint(4n, 3)).frame);
+  const { frame } = await checkpoint(4n, 3);
+  const { heard, answer, conflicts } = finding(detector, () => hear(view, frame));
   assertEquals([heard.verdict, answer], ["inconsistent", plain.frame]);
-  assert(conflict !== undefined);
+  assertEquals(conflicts.length, 1);
 });
 
 Deno.test("view: identical bytes are verified once", async () => {
@@ -271,16 +299,17 @@ Deno.test("view: remembered bytes are answered by what is known now", async () =
 
 Deno.test("view: a refused frame gets no answer and names no log", async () => {
   const [known, stranger] = [await logOf("log.example/a", 3), await logOf("log.example/x", 3)];
-  const view = await viewOf({ logs: [known.log], shown: [known] });
+  const detector = new EquivocationDetector();
+  const view = await viewOf({ logs: [known.log], shown: [known], detector });
   const named = new Set<Log>();
-  const { heard, answer, conflict } = view.hear(await frameOf(stranger), "a peer", named);
+  const { heard, answer } = view.hear(await frameOf(stranger), "a peer", named);
   assert(heard.verdict === "refused");
   assertEquals(heard.reason, "bad signature");
   assertEquals(
     heard.detail,
     "frame of size 3: the signature verifies under no configured log's key",
   );
-  assertEquals([answer, conflict, named.size], [undefined, undefined, 0]);
+  assertEquals([answer, detector.conflicts(), named.size], [undefined, [], 0]);
 });
 
 Deno.test("view: each of the 832 single-bit flips of a frame is refused, without an answer", async () => {

@@ -1,11 +1,49 @@
 import { assertEquals } from "@std/assert";
+import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { JournaledMemory, MAX_OPENED } from "../../src/monitor/recollection.ts";
+import { THE_LOG } from "../../src/monitor/watch.ts";
 import { observedCheckpoint } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { checkpointOf, counting, logOf } from "../gossip/helpers.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
-import { AT, FOLDER, worldOn } from "../store/observing.ts";
+import { AT, FOLDER, worldOn, writtenOn } from "../store/observing.ts";
+
+const PEER = "192.0.2.7";
+
+/** What a daemon remembers of a log of 9 entries, and what of that is on its disk. */
+async function remembering() {
+  const log = await logOf("log.example/remembered", 9);
+  const disk = new MemoryDisk();
+  const world = worldOn(disk);
+  const observations = await ObservationJournal.open({ world, folder: FOLDER });
+  const memory = new JournaledMemory({ observations, clock: world.clock });
+  const detector = new EquivocationDetector({ memory });
+  return {
+    ...{ log, memory },
+    /** Somebody shows the log's checkpoint of this size. */
+    async show(treeSize: bigint, source: string) {
+      detector.observe(await checkpointOf(log, treeSize), source);
+    },
+    /** Somebody's word is written down with what it came to. */
+    async write(treeSize: bigint, source: string) {
+      const checkpoint = await checkpointOf(log, treeSize);
+      await observations.append({
+        log: { origin: log.log.origin, vkey: log.log.vkey.text },
+        ...{ via: "poll", source, result: "extends" },
+        checkpoint: observedCheckpoint(checkpoint),
+      }, AT);
+      memory.recorded({ checkpoint, source });
+    },
+    sourcesAt: (treeSize: bigint) => memory.at(log.log, treeSize).map(({ source }) => source),
+    pending: () => observations.pending(log.log).map(({ treeSize, source }) => [treeSize, source]),
+    written: async () =>
+      (await writtenOn(disk)).map(({ observation: { via, source, result, checkpoint } }) =>
+        [via, source, result, checkpoint?.size].join(" ")
+      ),
+    [Symbol.asyncDispose]: () => observations.close(),
+  };
+}
 
 Deno.test("JournaledMemory: a note of the journal is verified once, until too many others were", async () => {
   const sizes = MAX_OPENED + 1;
@@ -33,4 +71,37 @@ Deno.test("JournaledMemory: a note of the journal is verified once, until too ma
   assertEquals(costOf(1n), 1);
   assertEquals(memory.at(counted, 0n), []);
   await observations.close();
+});
+
+Deno.test("JournaledMemory: what the log has just shown and a peer tells is written as told by the peer", async () => {
+  await using scene = await remembering();
+  for (const size of [5n, 7n]) await scene.show(size, THE_LOG);
+  await scene.memory.settle();
+  assertEquals(await scene.written(), [], "the log's word is written with the look's finding");
+
+  await scene.show(5n, PEER);
+  await scene.memory.settle();
+  assertEquals(await scene.written(), [`exchange ${PEER} pending 5`]);
+  assertEquals(scene.pending(), [[5n, PEER]]);
+  // What only the log has shown is remembered, and not written.
+  assertEquals([scene.sourcesAt(5n), scene.sourcesAt(7n)], [[PEER], [THE_LOG]]);
+  await scene.memory.settle();
+  assertEquals((await scene.written()).length, 1, "it is written once");
+});
+
+Deno.test("JournaledMemory: what a peer told is written as told by the first, whoever repeats it", async () => {
+  await using scene = await remembering();
+  for (const source of [PEER, THE_LOG, "192.0.2.8", THE_LOG]) await scene.show(5n, source);
+  await scene.memory.settle();
+  assertEquals(await scene.written(), [`exchange ${PEER} pending 5`]);
+});
+
+Deno.test("JournaledMemory: what is written of a look is no question when a peer tells it", async () => {
+  await using scene = await remembering();
+  await scene.show(5n, THE_LOG);
+  await scene.write(5n, THE_LOG);
+  await scene.show(5n, PEER);
+  await scene.memory.settle();
+  assertEquals(await scene.written(), [`poll ${THE_LOG} extends 5`]);
+  assertEquals(scene.pending(), []);
 });

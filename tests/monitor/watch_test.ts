@@ -1,11 +1,15 @@
 /** What a look at a log, or at a checkpoint heard of it, comes to. */
 import { assert, assertEquals } from "@std/assert";
+import type { Conflict } from "../../src/evidence/conflict.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
 import { buildRecord } from "../../src/evidence/record.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import { type Finding, LogWatch, THE_LOG } from "../../src/monitor/watch.ts";
+import type { Source } from "../../src/sources/source.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
+import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import type { Log } from "../../src/tlog/log.ts";
 import { checkpointOf, grow, newLog } from "../evidence/histories.ts";
 import {
   type LatestTrouble,
@@ -23,15 +27,42 @@ async function stories(common: number, size = 20): Promise<[TestLog, TestLog]> {
   return [grow(ours, size, "ours"), grow(theirs, size, "theirs")];
 }
 
+/** A finding, and the conflicts that the detector lists since. */
+type Listed = Finding & { readonly conflicts: readonly Conflict[] };
+
+/** A watch that tells with each finding what it has added to the detector's list. */
+class ListingWatch extends LogWatch {
+  readonly #detector: EquivocationDetector;
+
+  constructor(fields: { log: Log; source: Source; detector: EquivocationDetector }) {
+    super(fields);
+    this.#detector = fields.detector;
+  }
+
+  override poll(): Promise<Listed> {
+    return this.#listing(() => super.poll());
+  }
+
+  override settle(checkpoint: VerifiedCheckpoint, source: string): Promise<Listed> {
+    return this.#listing(() => super.settle(checkpoint, source));
+  }
+
+  async #listing(look: () => Promise<Finding>): Promise<Listed> {
+    const before = this.#detector.conflicts().length;
+    const finding = await look();
+    return { ...finding, conflicts: this.#detector.conflicts().slice(before) };
+  }
+}
+
 /** A watch over a story, with a view of this size; none if it is left out. */
 async function watching(story: TestLog, viewSize?: number) {
   const source = new ScriptedSource(story, viewSize);
   const detector = new EquivocationDetector();
-  const watch = new LogWatch({ log: story.log, source, detector });
+  const watch = new ListingWatch({ log: story.log, source, detector });
   if (viewSize !== undefined) assert(watch.advance(await watch.poll()), "the first is taken");
   const view = watch.view;
   /** Polls at a size; the view must be what it was, unless it may advance. */
-  async function poll(size?: number): Promise<Finding> {
+  async function poll(size?: number): Promise<Listed> {
     if (size !== undefined) source.size = size;
     return await watch.poll();
   }
@@ -39,7 +70,7 @@ async function watching(story: TestLog, viewSize?: number) {
 }
 
 /** Asserts that a finding moves nothing, and that it convicts nobody. */
-function assertHarmless(watch: LogWatch, finding: Finding): void {
+function assertHarmless(watch: LogWatch, finding: Listed): void {
   const before = watch.view;
   assertEquals(watch.advance(finding), false);
   assertEquals(watch.view, before);
@@ -47,7 +78,7 @@ function assertHarmless(watch: LogWatch, finding: Finding): void {
 }
 
 /** Asserts that a finding has one conflict, of this kind, that a stranger would accept. */
-function assertConvicts(finding: Finding, kind: "same_size" | "cross_size"): void {
+function assertConvicts(finding: Listed, kind: "same_size" | "cross_size"): void {
   assertEquals(finding.result, "inconsistent");
   assertEquals(finding.conflicts.map((conflict) => conflict.kind), [kind]);
   const record = buildRecord({
@@ -349,7 +380,7 @@ Deno.test("watch: no result but first and extends advances, whatever it is about
     ...["unavailable", "consistent", "pending"] as const,
   ];
   for (const result of others) {
-    const finding = { log: log.log, result, source: THE_LOG, checkpoint, conflicts: [] };
+    const finding = { log: log.log, result, source: THE_LOG, checkpoint };
     assertEquals(watch.advance(finding), false, result);
   }
   assertEquals(watch.view?.treeSize, 5n);
