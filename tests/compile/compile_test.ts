@@ -51,7 +51,8 @@ Deno.test({
     for (const part of ["src/tlog/proof.ts", "src/cli/demo.ts", "noble"]) {
       assertStringIncludes(text, part.split("/").at(-1)!);
     }
-    assert(!text.includes("pure-rand"), "packages of the tests are not embedded");
+    // What fast-check says when a property fails; its name stands in the import map in any case.
+    assert(!text.includes("Property failed after"), "packages of the tests are not embedded");
     Deno.removeSync(output.replace(/\/hearsay$/, ""), { recursive: true });
   },
 });

@@ -13,13 +13,62 @@ export interface Fault {
   readonly lasting: boolean;
 }
 
+/** Bytes that grow at their end most of the time, without being copied whole each time. */
+class Content {
+  #bytes = new Uint8Array(0);
+  #length = 0;
+
+  /** The bytes as they are now; to be read at once, since they change in place. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  write(bytes: Uint8Array, at: number): void {
+    this.truncate(Math.max(this.#length, at + bytes.length));
+    this.#bytes.set(bytes, at);
+  }
+
+  /** Cuts, or fills up with zeros. */
+  truncate(size: number): void {
+    if (size > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(1_024, 2 * size));
+      grown.set(this.bytes);
+      this.#bytes = grown;
+    }
+    if (size > this.#length) this.#bytes.fill(0, this.#length, size);
+    this.#length = size;
+  }
+}
+
 interface Node {
   /** What is on the platter. */
-  synced: Uint8Array;
+  readonly synced: Content;
   /** What the system shows. */
-  current: Uint8Array;
+  readonly current: Content;
+  /** The first byte at which the two may differ. */
+  dirtyFrom: number;
   readonly permissions: number;
   locked: boolean;
+}
+
+function newNode(permissions: number): Node {
+  return {
+    synced: new Content(),
+    current: new Content(),
+    dirtyFrom: Infinity,
+    permissions,
+    locked: false,
+  };
+}
+
+/** Makes one content the same as the other, from the first byte at which they may differ. */
+function copyFrom(at: number, from: Content, to: Content): void {
+  to.truncate(Math.min(at, to.length));
+  if (at < from.length) to.write(from.bytes.subarray(at), at);
 }
 
 /** The disk; `files` is the door a program has to it. */
@@ -40,13 +89,18 @@ export class MemoryDisk {
   /** The content of a file as the system shows it; nothing if there is none. */
   content(path: string): string | undefined {
     const node = this.#entries.get(normal(path));
-    return node && new TextDecoder().decode(node.current);
+    return node && new TextDecoder().decode(node.current.bytes);
+  }
+
+  /** What would be left of a file if the power went now; nothing if there would be no such file. */
+  durable(path: string): Uint8Array | undefined {
+    return this.#syncedEntries.get(normal(path))?.synced.bytes;
   }
 
   /** Puts a file there, durably. */
   put(path: string, content: string): void {
-    const bytes = new TextEncoder().encode(content);
-    const node = { synced: bytes, current: bytes, permissions: 0o644, locked: false };
+    const node = newNode(0o644);
+    for (const one of [node.synced, node.current]) one.write(new TextEncoder().encode(content), 0);
     this.#entries.set(normal(path), node);
     this.#syncedEntries.set(normal(path), node);
   }
@@ -65,15 +119,24 @@ export class MemoryDisk {
    * folders that were not synced go.
    */
   crash({ keepShare }: { keepShare: number }): void {
-    for (const node of this.#entries.values()) {
-      const kept = Math.floor(Math.max(0, node.current.length - node.synced.length) * keepShare);
-      node.current = node.current.length > node.synced.length
-        ? node.current.slice(0, node.synced.length + kept)
-        : node.synced.slice();
-      node.synced = node.current;
+    for (const node of new Set([...this.#entries.values(), ...this.#syncedEntries.values()])) {
+      const { synced, current } = node;
+      if (current.length > synced.length) {
+        const kept = Math.floor((current.length - synced.length) * keepShare);
+        synced.write(current.bytes.subarray(synced.length, synced.length + kept), synced.length);
+      }
+      current.truncate(0);
+      current.write(synced.bytes, 0);
+      node.dirtyFrom = Infinity;
       node.locked = false;
     }
     this.#entries = new Map(this.#syncedEntries);
+    this.#fault = undefined;
+  }
+
+  /** The program is killed and the machine goes on: what was written stays, locks are let go. */
+  kill(): void {
+    for (const node of this.#entries.values()) node.locked = false;
     this.#fault = undefined;
   }
 
@@ -89,8 +152,7 @@ export class MemoryDisk {
       create: (path, permissions) =>
         this.#operate(() => {
           if (this.#entries.has(normal(path))) throw new WorldError("already exists", path);
-          const empty = new Uint8Array(0);
-          const node: Node = { synced: empty, current: empty, permissions, locked: false };
+          const node = newNode(permissions);
           this.#entries.set(normal(path), node);
           return this.#handle(node);
         }),
@@ -132,7 +194,7 @@ export class MemoryDisk {
       size: () => this.#operate(() => node.current.length),
       read: (buffer, at) =>
         this.#operate(() => {
-          const part = node.current.subarray(at, at + buffer.length);
+          const part = node.current.bytes.subarray(at, at + buffer.length);
           buffer.set(part);
           return part.length;
         }),
@@ -144,19 +206,19 @@ export class MemoryDisk {
           : fault.when === "before"
           ? bytes.subarray(0, Math.floor(bytes.length / 2))
           : bytes;
-        const grown = new Uint8Array(Math.max(node.current.length, at + part.length));
-        grown.set(node.current);
-        grown.set(part, at);
-        node.current = grown;
+        node.dirtyFrom = Math.min(node.dirtyFrom, at);
+        node.current.write(part, at);
         return fault === undefined ? Promise.resolve() : Promise.reject(refusal());
       },
       truncate: (size) =>
         this.#operate(() => {
-          node.current = node.current.slice(0, size);
+          node.dirtyFrom = Math.min(node.dirtyFrom, size);
+          node.current.truncate(size);
         }),
       sync: () =>
         this.#operate(() => {
-          node.synced = node.current.slice();
+          copyFrom(node.dirtyFrom, node.current, node.synced);
+          node.dirtyFrom = Infinity;
         }),
       tryLock: () =>
         this.#operate(() => {

@@ -1,0 +1,496 @@
+/**
+ * What must hold, whatever happens. A monitor is judged by what it tells, by what its disk would keep
+ * if the power went at that moment, and by what the logs really did, which only the simulation knows.
+ *
+ * @module
+ */
+import type { JsonObject } from "../../src/evidence/json.ts";
+import { type ConflictRecord, parseRecord } from "../../src/evidence/record.ts";
+import { verifyConflict } from "../../src/evidence/verify.ts";
+import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
+import type { Daemon } from "../../src/monitor/daemon.ts";
+import type { EventName } from "../../src/monitor/events.ts";
+import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
+import { THE_LOG } from "../../src/monitor/watch.ts";
+import type { Status } from "../../src/monitor/status.ts";
+import { DurabilityLost } from "../../src/store/durable.ts";
+import { readIncidents, recordOf } from "../../src/store/incidents.ts";
+import { JOURNAL_FILE } from "../../src/store/journal.ts";
+import { checkObservations, OBSERVATIONS_NAME } from "../../src/store/observations.ts";
+import { segmentName } from "../../src/store/segments.ts";
+import { textOf } from "../../src/tlog/encoding.ts";
+import { WorldError } from "../../src/world/world.ts";
+import { convicted } from "../monitor/hosts.ts";
+import type { Shown, SimLog } from "./logs.ts";
+import { type Fields, INCIDENTS, type SimMonitor, STATE } from "./monitor.ts";
+import { nameOf } from "./network.ts";
+
+/** What must hold; a violation names one of them, and so does ARCHITECTURE. */
+export const PROPERTIES = [
+  /** no incident against an honest log, and none that is not true of a dishonest one */
+  "no false accusation",
+  /** no conflict record that a stranger's verify rejects */
+  "evidence holds",
+  /** no two entries for one case in one journal */
+  "one entry a case",
+  /** nothing that was acknowledged as recorded is ever gone */
+  "nothing acknowledged is lost",
+  /** no view rolls back, or changes its story */
+  "no view rolls back",
+  /** journals and observation chains always check */
+  "chains check",
+  /** what two honest connected monitors were shown is recorded by both within the bound */
+  "both know in time",
+  /** the view of every monitor reaches what an honest log shows within the bound */
+  "views catch up in time",
+  /** honest connected monitors come to hold the same convictions within the bound */
+  "evidence spreads in time",
+  /** every started exchange ends */
+  "exchanges end",
+  /** memory and open connections stay bounded */
+  "bounded",
+  /** the program fails only as it may: because the outside did */
+  "no fault of its own",
+] as const;
+
+/** One of PROPERTIES. */
+export type Property = typeof PROPERTIES[number];
+
+/** One thing that must not have happened. */
+export interface Violation {
+  readonly property: Property;
+  /** Milliseconds since the start. */
+  readonly at: number;
+  readonly detail: string;
+}
+
+/** Milliseconds a connection may be open: both limits of its two ends, and some for slow delivery. */
+export const LONGEST_EXCHANGE_MS = DEFAULT_LIMITS.firstByteMs + DEFAULT_LIMITS.exchangeMs +
+  DEFAULT_LIMITS.parcelMs + 5_000;
+
+/** Calls due some time that a daemon may have besides those of its connections, logs and peers. */
+const SPARE_TIMERS = 10;
+
+/** A size and a root, as a record spells it. */
+interface Head {
+  readonly size: number;
+  readonly root: string;
+}
+
+/** What is known of one monitor, from outside. */
+class Ledger {
+  /** Records it said it had recorded, by evidence id. */
+  readonly cases = new Map<string, ConflictRecord>();
+  /** What those convict, by origin, and when it was first said. */
+  readonly convictions = new Map<string, Map<string, number>>();
+  /** By origin: its view, as it last said. */
+  readonly views = new Map<string, { size: number; story: number | undefined }>();
+  /** `origin size` it has acknowledged as seen. */
+  readonly sizes = new Set<string>();
+  /** `origin size root` it has answered a frame of. */
+  readonly heads = new Set<string>();
+  /** By origin: what its log shows it, as delivered last. */
+  readonly delivered = new Map<string, Shown>();
+  /** By origin: what it was shown and has written down. */
+  readonly shown = new Map<string, Shown[]>();
+  /** Entries (hash) whose record was checked. */
+  readonly checked = new Set<string>();
+}
+
+/** Watches a fleet. */
+export class Checks {
+  readonly violations: Violation[] = [];
+  readonly #logs: ReadonlyMap<string, SimLog>;
+  readonly #ledgers = new Map<SimMonitor, Ledger>();
+  readonly #now: () => number;
+  /** How often each property was looked at: one that never was says nothing. */
+  readonly looks: Partial<Record<Property, number>> = {};
+
+  constructor({ logs, now }: { logs: readonly SimLog[]; now: () => number }) {
+    this.#logs = new Map(logs.map((log) => [log.log.origin, log]));
+    this.#now = now;
+  }
+
+  #look(property: Property): void {
+    this.looks[property] = (this.looks[property] ?? 0) + 1;
+  }
+
+  /** Notes whether something holds that must. */
+  expect(property: Property, holds: boolean, detail: () => string): void {
+    this.#look(property);
+    if (!holds) this.violations.push({ property, at: this.#now(), detail: detail() });
+  }
+
+  #ledger(monitor: SimMonitor): Ledger {
+    let ledger = this.#ledgers.get(monitor);
+    if (ledger === undefined) this.#ledgers.set(monitor, ledger = new Ledger());
+    return ledger;
+  }
+
+  /** A checkpoint has reached a monitor from a log. */
+  shown(monitor: SimMonitor, log: SimLog, shown: Shown): void {
+    this.#ledger(monitor).delivered.set(log.log.origin, shown);
+  }
+
+  /** A daemon told something. */
+  told(monitor: SimMonitor, name: EventName, fields: Fields): void {
+    const origin = fields.origin as string | undefined;
+    if (name === "incident.recorded") this.#recorded(monitor, fields.evidence_id as string);
+    if (name === "incident.refused") {
+      this.expect("evidence holds", false, () => `${monitor.name} made a record that it refuses`);
+    }
+    if (name === "journal.unsound") {
+      const detail = (): string => `${monitor.name} has entries ${JSON.stringify(fields)} unsound`;
+      this.expect("evidence holds", false, detail);
+    }
+    if (/^(log|exchange)\.inconsistent$/.test(name)) {
+      const isTrue = this.#logs.get(origin!)?.isDishonest === true;
+      this.expect(
+        "no false accusation",
+        isTrue,
+        () => `${monitor.name} told ${name} of ${origin}, which is honest`,
+      );
+    }
+    if (name.startsWith("log.") && fields.source === THE_LOG) {
+      this.#looked(monitor, { name, origin: origin!, size: fields.size as string | undefined });
+    }
+    if (/^exchange\.(pending|matches|inconsistent)$/.test(name)) {
+      this.#acknowledged(monitor, { origin: origin!, size: fields.size as string });
+    }
+  }
+
+  /** A daemon could not do something. */
+  refused(monitor: SimMonitor, error: unknown): void {
+    const mayBe = [WorldError, DurabilityLost, IncidentNotWritten];
+    const isDisk = mayBe.some((kind) => error instanceof kind);
+    this.expect(
+      "no fault of its own",
+      isDisk && monitor.hadDiskTrouble,
+      () =>
+        `${monitor.name} ${isDisk ? "blames a disk that works" : "failed"}: ` +
+        `${error instanceof Error ? error.stack : error}`,
+    );
+  }
+
+  /** A daemon has ended because of this; the disk may have done that, or nothing. */
+  failed(monitor: SimMonitor, error: unknown): void {
+    this.refused(monitor, error);
+  }
+
+  /** It says that a case is recorded: it must be on the platter by now. */
+  #recorded(monitor: SimMonitor, evidenceId: string): void {
+    const ledger = this.#ledger(monitor);
+    const text = durableText(monitor, `${INCIDENTS}/${JOURNAL_FILE}`);
+    const line = text.split("\n").find((one) => one.includes(`"evidence_id":"${evidenceId}"`));
+    this.expect(
+      "nothing acknowledged is lost",
+      line !== undefined,
+      () => `${monitor.name} told of case ${evidenceId} before it was durable`,
+    );
+    if (line === undefined) return;
+    const { record, hash } = JSON.parse(line) as { record: JsonObject; hash: string };
+    this.#checkRecord(monitor, record, hash);
+    const parsed = parseRecord(record);
+    this.#learn(ledger, parsed);
+  }
+
+  /** Takes in a record that a monitor has, durably. */
+  #learn({ cases, convictions }: Ledger, record: ConflictRecord): void {
+    const { log: { origin }, evidence_id } = record;
+    if (cases.has(evidence_id)) return;
+    cases.set(evidence_id, record);
+    const ofLog = convictions.get(origin) ?? new Map<string, number>();
+    convictions.set(origin, ofLog.set(convicted(record), this.#now()));
+  }
+
+  /** What a stranger says of a record, and whether it is true. */
+  #checkRecord(monitor: SimMonitor, input: JsonObject, hash: string): void {
+    const ledger = this.#ledger(monitor);
+    if (ledger.checked.has(hash)) return;
+    ledger.checked.add(hash);
+    const { outcome, signed, checks } = verifyConflict({ input });
+    this.expect(
+      "evidence holds",
+      outcome === "holds" && signed,
+      () =>
+        `a stranger says ${outcome} of a record of ${monitor.name}: ` +
+        checks.filter(({ ok }) => !ok).map(({ detail }) => detail).join("; "),
+    );
+    const record = parseRecord(input);
+    this.expect(
+      "no false accusation",
+      this.#isTrue(record),
+      () => `${monitor.name} recorded what is not true: ${JSON.stringify(record)}`,
+    );
+  }
+
+  /** Whether the log has really told both: its stories are known here. */
+  #isTrue(
+    { kind, log: { origin, vkey }, checkpoint_a, checkpoint_b, consistency }: ConflictRecord,
+  ): boolean {
+    const log = this.#logs.get(origin);
+    if (log === undefined || log.log.vkey.text !== vkey) return false;
+    const [older, newer] = [checkpoint_a, checkpoint_b]
+      .map(({ size, root }) => ({ size: Number(size), root }))
+      .sort((a, b) => a.size - b.size) as [Head, Head];
+    const [stories, others] = [log.storiesOf(older), log.storiesOf(newer)];
+    const areSigned = stories.length > 0 && others.length > 0;
+    if (!areSigned || stories.some((story) => others.includes(story))) return false;
+    if (kind === "same_size") return older.size === newer.size;
+    const implied = { size: older.size, root: consistency!.implied_root };
+    return older.size < newer.size && log.storiesOf(implied).includes(others[0]!);
+  }
+
+  /** It has looked at its log, and says what came of it. */
+  #looked(
+    monitor: SimMonitor,
+    { name, origin, size }: { name: EventName; origin: string; size: string | undefined },
+  ): void {
+    const ledger = this.#ledger(monitor);
+    const shown = ledger.delivered.get(origin);
+    if (size === undefined || shown === undefined || shown.size !== +size) return;
+    const all = ledger.shown.get(origin) ?? [];
+    ledger.shown.set(origin, all);
+    if (!all.some((one) => one.size === shown.size && one.story === shown.story)) all.push(shown);
+    this.#acknowledged(monitor, { origin, size });
+    if (name === "log.first" || name === "log.extends") {
+      this.#advanced(monitor, { origin, size: shown.size, story: shown.story });
+    }
+  }
+
+  #advanced(
+    monitor: SimMonitor,
+    { origin, size, story }: { origin: string; size: number; story: number },
+  ): void {
+    const { views } = this.#ledger(monitor);
+    const before = views.get(origin);
+    const { fork } = this.#logs.get(origin)!.plan;
+    this.expect(
+      "no view rolls back",
+      before === undefined || size > before.size,
+      () => `${monitor.name} advanced its view of ${origin} from ${before?.size} to ${size}`,
+    );
+    const isSame = before?.story === undefined || before.story === story;
+    this.expect(
+      "no view rolls back",
+      isSame,
+      () => `${monitor.name} changed the story it believes of ${origin} at ${size}`,
+    );
+    views.set(origin, { size, story: size > fork ? story : before?.story });
+  }
+
+  /** It says that it has seen a size: the observation must be on the platter by now. */
+  #acknowledged(monitor: SimMonitor, { origin, size }: { origin: string; size: string }): void {
+    const ledger = this.#ledger(monitor);
+    const name = `${origin} ${size}`;
+    if (ledger.sizes.has(name)) return;
+    ledger.sizes.add(name);
+    const text = durableText(monitor, `${STATE}/${segmentName(OBSERVATIONS_NAME, 1)}`);
+    const isThere = text.split("\n").some((line) =>
+      line.includes(`"size":"${size}"`) && line.includes(`"origin":"${origin}"`)
+    );
+    this.expect(
+      "nothing acknowledged is lost",
+      isThere,
+      () => `${monitor.name} told of size ${size} of ${origin} before it was durable`,
+    );
+  }
+
+  /** It has answered somebody who told it this, and so must keep it. */
+  answered(monitor: SimMonitor, head: { origin: string; size: number; root: string }): void {
+    this.#ledger(monitor).heads.add(`${head.origin} ${head.size} ${head.root}`);
+  }
+
+  /** A daemon has started: what it says of itself must be what was. */
+  started(monitor: SimMonitor, daemon: Daemon): void {
+    const { views } = this.#ledger(monitor);
+    let status: Status;
+    try {
+      status = daemon.status();
+    } catch (error) {
+      // It asks the database.
+      if (error instanceof WorldError && monitor.hadDiskTrouble) return;
+      throw error;
+    }
+    for (const { origin, size, root } of status.logs) {
+      const before = views.get(origin);
+      this.expect(
+        "no view rolls back",
+        +(size ?? -1) >= (before?.size ?? -1),
+        () => `${monitor.name} started with the view ${size} of ${origin}, it was ${before?.size}`,
+      );
+      if (size === undefined || root === undefined) continue;
+      const stories = this.#logs.get(origin)!.storiesOf({ size: +size, root });
+      const isOne = stories.length > 0 &&
+        (before?.story === undefined || stories.includes(before.story));
+      this.expect(
+        "no view rolls back",
+        isOne,
+        () => `${monitor.name} has a view of ${origin} of size ${size} that is of another story`,
+      );
+      // It may have been written, and the power gone before it was told.
+      if (before === undefined || +size > before.size) {
+        const story = stories.length === 1 ? stories[0] : before?.story;
+        views.set(origin, { size: +size, story });
+      }
+    }
+  }
+
+  /** Reads a monitor's journals as a stranger finds them on its disk, and compares. */
+  async disk(monitor: SimMonitor): Promise<void> {
+    const ledger = this.#ledger(monitor);
+    const { files } = monitor.disk;
+    try {
+      const ids = new Map<string, number>();
+      const convictions = new Map<string, number>();
+      for await (const item of readIncidents({ files, folder: INCIDENTS })) {
+        if (!("entry" in item)) continue;
+        const record = recordOf(item.entry, INCIDENTS);
+        this.#checkRecord(monitor, item.entry.record, item.entry.hash);
+        // One that was written when the power went is there, and was never told.
+        this.#learn(ledger, record);
+        for (
+          const [name, seen] of [[record.evidence_id, ids], [
+            convicted(record),
+            convictions,
+          ]] as const
+        ) {
+          const first = seen.get(name);
+          this.expect(
+            "one entry a case",
+            first === undefined,
+            () => `${monitor.name} has entries ${first} and ${item.entry.seq} of ${name}`,
+          );
+          seen.set(name, item.entry.seq);
+        }
+      }
+      for (const id of ledger.cases.keys()) {
+        this.expect(
+          "nothing acknowledged is lost",
+          ids.has(id),
+          () => `${monitor.name} has lost case ${id}`,
+        );
+      }
+      const heads = new Set<string>();
+      for await (const item of checkObservations({ files, folder: STATE })) {
+        if (!("observation" in item) || item.observation.checkpoint === undefined) continue;
+        const { log: { origin }, checkpoint: { size, root } } = item.observation;
+        heads.add(`${origin} ${size}`).add(`${origin} ${size} ${root}`);
+      }
+      for (const head of [...ledger.sizes, ...ledger.heads]) {
+        this.expect(
+          "nothing acknowledged is lost",
+          heads.has(head),
+          () => `${monitor.name} has lost the observation ${head}`,
+        );
+      }
+      this.#look("chains check");
+    } catch (error) {
+      this.expect("chains check", false, () => `${monitor.name}: ${(error as Error).message}`);
+    }
+  }
+
+  /** What a running daemon holds now. */
+  held(monitor: SimMonitor): void {
+    const { machine } = monitor;
+    const now = this.#now();
+    const sockets = [...machine.sockets].filter(({ openedAt }) => openedAt !== undefined);
+    for (const socket of sockets) {
+      const age = now - socket.openedAt!;
+      this.expect(
+        "exchanges end",
+        age * monitor.plan.rate <= LONGEST_EXCHANGE_MS,
+        () => `a connection between ${nameOf(socket)} is open for ${Math.round(age)} ms`,
+      );
+    }
+    const counts = new Map<string, number>();
+    for (const { remote } of sockets) {
+      counts.set(remote.hostname, (counts.get(remote.hostname) ?? 0) + 1);
+    }
+    // What it is asked for, and the two calls that one round may have open.
+    const most = DEFAULT_LIMITS.maxConnectionsPerAddress + 2;
+    for (const [hostname, count] of counts) {
+      this.expect(
+        "bounded",
+        count <= most,
+        () => `${monitor.name} has ${count} connections with ${hostname}`,
+      );
+    }
+    const { pending, plan: { peers } } = monitor;
+    const timers = 2 * sockets.length + 2 * peers.length + this.#logs.size + SPARE_TIMERS;
+    this.expect(
+      "bounded",
+      pending <= timers,
+      () => `${monitor.name} has ${pending} calls due, with ${sockets.length} connections`,
+    );
+  }
+
+  /** A daemon that has ended has let go of everything. */
+  letGo(monitor: SimMonitor, { open, pending }: { open: number; pending: number }): void {
+    this.expect(
+      "exchanges end",
+      open === 0,
+      () => `${monitor.name} ended with ${open} connections or listeners open`,
+    );
+    this.expect("bounded", pending === 0, () => `${monitor.name} ended with ${pending} calls due`);
+  }
+
+  /** All records that honest monitors have. */
+  records(): ConflictRecord[] {
+    return [...this.#ledgers.values()].flatMap(({ cases }) => [...cases.values()]);
+  }
+
+  /** Honest logs of which a monitor's view is behind, as far as it has told. */
+  behind(monitor: SimMonitor): string[] {
+    const { views } = this.#ledger(monitor);
+    return [...this.#logs].filter(([origin, log]) =>
+      !log.isDishonest && views.get(origin)?.size !== log.sizes[0]
+    ).map(([origin]) => origin);
+  }
+
+  /** When a monitor recorded its first case, if it has one. */
+  firstCaseOf(monitor: SimMonitor): number | undefined {
+    const [first] = [...this.#ledger(monitor).convictions.values()]
+      .flatMap((convictions) => [...convictions.values()]).sort((a, b) => a - b);
+    return first;
+  }
+
+  /** How many cases a monitor has. */
+  casesOf(monitor: SimMonitor): number {
+    return this.#ledger(monitor).cases.size;
+  }
+
+  /** The split views that two monitors were shown: origins of which one saw one story, one the other. */
+  splitsBetween(a: SimMonitor, b: SimMonitor): string[] {
+    return [...this.#logs].filter(([origin, log]) => {
+      const storiesOf = (monitor: SimMonitor): Set<number> =>
+        new Set(
+          (this.#ledger(monitor).shown.get(origin) ?? [])
+            .filter(({ size }) => size > log.plan.fork).map(({ story }) => story),
+        );
+      const [first, second] = [storiesOf(a), storiesOf(b)];
+      return [0, 1].some((story) => first.has(story) && second.has(1 - story));
+    }).map(([origin]) => origin);
+  }
+
+  /** Whether a monitor has a case of a log. */
+  knows(monitor: SimMonitor, origin: string): boolean {
+    return (this.#ledger(monitor).convictions.get(origin)?.size ?? 0) > 0;
+  }
+
+  /** What one monitor has convicted by a moment, and another does not. */
+  unsharedBetween(a: SimMonitor, b: SimMonitor, { by = Infinity } = {}): string[] {
+    const only = (monitor: SimMonitor, other: SimMonitor): string[] =>
+      [...this.#ledger(monitor).convictions].flatMap(([origin, convictions]) =>
+        [...convictions].filter(([one, at]) =>
+          at <= by && !this.#ledger(other).convictions.get(origin)?.has(one)
+        ).map(([one]) => `${origin} ${one}`)
+      );
+    return [...only(a, b), ...only(b, a)];
+  }
+}
+
+function durableText(monitor: SimMonitor, path: string): string {
+  const bytes = monitor.disk.durable(path);
+  return bytes === undefined ? "" : textOf(bytes);
+}

@@ -1,0 +1,410 @@
+/**
+ * A whole fleet in one process: honest monitors, malicious peers, the logs and the network between
+ * them, on virtual time. What happens follows from the plan alone, to the byte.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { Daemon } from "../../src/monitor/daemon.ts";
+import type { EventName, Level } from "../../src/monitor/events.ts";
+import { longestGap, MAX_BACK_OFF_MS } from "../../src/monitor/pacing.ts";
+import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
+import { utf8 } from "../../src/tlog/encoding.ts";
+import type { Address } from "../../src/world/world.ts";
+import { Checks, type Violation } from "./checks.ts";
+import { type Draw, drawFrom } from "./draw.ts";
+import { type Shown, SimLog } from "./logs.ts";
+import { type Fields, PORT, SimMonitor, type Watcher } from "./monitor.ts";
+import { SimNetwork } from "./network.ts";
+import type { FleetPlan, Happening } from "./plan.ts";
+import { SimTime } from "./time.ts";
+import { Troublemaker } from "./troublemaker.ts";
+
+/** How often what a daemon holds is looked at. */
+const LOOK_MS = 7_000;
+/** How long a daemon may take to end when it is asked to. */
+const END_MS = 120_000;
+
+/** What a run came to. */
+export interface Outcome {
+  readonly violations: readonly Violation[];
+  /** SHA-256, in hex, of everything that was told and everything that was sent. */
+  readonly digest: string;
+  /** Milliseconds of virtual time in all, and how long after the end of all trouble everyone knew. */
+  readonly lasted: number;
+  readonly settledAfter: number | undefined;
+  readonly boundMs: number;
+  readonly counts: {
+    readonly connections: number;
+    readonly bytes: number;
+    readonly looks: number;
+    readonly starts: number;
+    readonly cases: number;
+    readonly splits: number;
+  };
+  /** How often each property was looked at. */
+  readonly checked: Readonly<Record<string, number>>;
+}
+
+/**
+ * How long it may take, once all trouble has ended, until two honest monitors that exchange, and
+ * were shown two stories, both have recorded it. ARCHITECTURE derives it.
+ */
+export function detectionBoundMs(
+  { outageMs, pollMs, gossipMs, peers, fanOut }: {
+    /** How long anything was out of order. */
+    outageMs: number;
+    pollMs: number;
+    gossipMs: number;
+    peers: number;
+    fanOut: number;
+  },
+): number {
+  const { exchangeMs, parcelMs, connectMs, parcelRetryMs } = DEFAULT_LIMITS;
+  const round = 2 * connectMs + exchangeMs + parcelMs;
+  const look = Math.min(1.5 * outageMs + 1.2 * pollMs, 1.2 * Math.max(pollMs, MAX_BACK_OFF_MS));
+  const settle = outageMs + 2 * pollMs + 1.2 * pollMs;
+  const call = longestGap({ items: peers, count: fanOut }) * 1.2 * gossipMs + round;
+  return look + settle + 2 * call + parcelRetryMs;
+}
+
+/** One run of a plan. */
+export class Fleet {
+  readonly plan: FleetPlan;
+  readonly time = new SimTime();
+  readonly #draw: Draw;
+  readonly #hash = createHash("sha256");
+  readonly #account: (line: string) => void;
+  readonly #network: SimNetwork;
+  #logs: readonly SimLog[] = [];
+  #monitors: readonly SimMonitor[] = [];
+  #troublemakers: readonly Troublemaker[] = [];
+  #checks!: Checks;
+  readonly #counts = { looks: 0, starts: 0 };
+  #isOver = false;
+
+  /** Something was thrown that nobody caught. */
+  crashed(error: unknown): void {
+    this.#checks.expect(
+      "no fault of its own",
+      false,
+      () => `nobody caught ${error instanceof Error ? error.stack : error}`,
+    );
+  }
+
+  /** @param account given a line for each thing that happens */
+  constructor(plan: FleetPlan, account: (line: string) => void = () => {}) {
+    this.plan = plan;
+    this.#account = account;
+    this.#draw = drawFrom(plan.seed).branch();
+    this.#network = new SimNetwork({
+      time: this.time,
+      draw: this.#draw.branch(),
+      weather: plan.weather,
+      onBytes: (bytes) => void this.#hash.update(bytes),
+    });
+  }
+
+  /** Lives through the plan. */
+  async run(): Promise<Outcome> {
+    await this.start();
+    const { healsAt } = this.plan;
+    await this.time.runUntil(healsAt);
+    this.#heal();
+    const boundMs = this.#boundMs();
+    const isDone = (): boolean => this.#checks.violations.length > 0 || this.#isSettled();
+    const isSettled = await this.time.runUntil(healsAt + boundMs, isDone);
+    const settledAfter = isSettled ? this.time.now - healsAt : undefined;
+    this.#expectSettled(boundMs);
+    // What is told twice is told now.
+    await this.time.runUntil(this.time.now + 60_000);
+    await this.end();
+    return this.#outcome({ settledAfter, boundMs });
+  }
+
+  /** Sets everything up; it goes on as time passes. */
+  async start(): Promise<void> {
+    const { plan, time } = this;
+    const logs: SimLog[] = [];
+    for (const one of plan.logs) logs.push(await SimLog.make(one, this.#draw.branch()));
+    this.#logs = logs;
+    const checks = this.#checks = new Checks({ logs, now: () => time.now });
+    const total = plan.monitors.length + plan.troublemakers.length;
+    const hostnames = Array.from({ length: total }, (_, i) => hostnameOf(i));
+    const machines = hostnames.map((hostname) => this.#network.machine(hostname));
+    const addressOf = (i: number): Address => ({ hostname: hostnames[i]!, port: PORT });
+    const watcher = this.#watcher();
+    this.#monitors = plan.monitors.map((one, number) =>
+      new SimMonitor({
+        ...{ number, plan: one, time, logs, watcher },
+        draw: this.#draw.branch(),
+        network: this.#network,
+        machine: machines[number]!,
+        peers: one.peers.map(addressOf),
+      })
+    );
+    this.#troublemakers = plan.troublemakers.map((malice, i) =>
+      new Troublemaker({
+        ...{ malice, time, logs },
+        machine: machines[plan.monitors.length + i]!,
+        network: this.#network,
+        draw: this.#draw.branch(),
+        targets: hostnames.slice(0, plan.monitors.length),
+        records: () => checks.records(),
+        onAnswered: (told) => checks.answered(this.#monitors[told.target]!, told),
+      })
+    );
+    for (const monitor of this.#monitors) time.after(monitor.plan.startsAt, () => monitor.boot());
+    for (const one of this.#troublemakers) one.start();
+    for (const log of logs) this.#growLater(log);
+    for (const one of plan.happenings) time.after(one.at, () => void this.#happen(one));
+    this.#lookLater();
+  }
+
+  #watcher(): Watcher {
+    return {
+      told: (monitor, name, level, fields) => this.#told(monitor, name, level, fields),
+      refused: (monitor, error) => {
+        this.#note(`${monitor.name} could not: ${(error as Error).message}`);
+        this.#checks.refused(monitor, error);
+      },
+      shown: (monitor, log, shown: Shown) => {
+        this.#counts.looks++;
+        this.#checks.shown(monitor, log, shown);
+      },
+      started: (monitor, daemon: Daemon) => {
+        this.#counts.starts++;
+        this.#checks.started(monitor, daemon);
+      },
+      failed: (monitor, error) => this.#checks.failed(monitor, error),
+      letGo: (monitor, left) => this.#checks.letGo(monitor, left),
+      ended: (monitor) => this.#checks.disk(monitor),
+      account: (line) => this.#note(line),
+    };
+  }
+
+  #told(monitor: SimMonitor, name: EventName, level: Level, fields: Fields): void {
+    this.#checks.told(monitor, name, fields);
+    const line = `${monitor.name} ${name} ${JSON.stringify(fields)}`;
+    if (level === "debug") this.#hash.update(utf8(`${this.time.now} ${line}\n`));
+    else this.#note(line);
+  }
+
+  /** Takes a line into the account and the digest. */
+  #note(line: string): void {
+    const now = Math.floor(this.time.now);
+    const pad = (count: number, digits = 2): string => String(count).padStart(digits, "0");
+    const at = `${pad(Math.floor(now / 60_000))}:${pad(Math.floor(now / 1_000) % 60)}.` +
+      pad(now % 1_000, 3);
+    this.#hash.update(utf8(`${this.time.now} ${line}\n`));
+    this.#account(`${at} ${line}`);
+  }
+
+  #growLater(log: SimLog): void {
+    const { growMs } = log.plan;
+    this.time.after(growMs * (0.5 + this.#draw.share()), () => {
+      log.grow();
+      if (!this.#isOver) this.#growLater(log);
+    });
+  }
+
+  #lookLater(): void {
+    this.time.after(LOOK_MS, () => {
+      for (const monitor of this.#monitors) if (monitor.isUp) this.#checks.held(monitor);
+      if (!this.#isOver) this.#lookLater();
+    });
+  }
+
+  async #happen(what: Happening): Promise<void> {
+    const monitor = "monitor" in what ? this.#monitors[what.monitor]! : undefined;
+    switch (what.does) {
+      case "cuts":
+        for (const [a, b] of what.links) this.#network.cut(hostnameOf(a), hostnameOf(b), true);
+        return this.#note(`links are cut: ${JSON.stringify(what.links)}`);
+      case "mends":
+        this.#network.mend();
+        return this.#note("all links are mended");
+      case "stops":
+        this.#note(`${monitor!.name} is asked to end`);
+        return monitor!.stop(what.downMs);
+      case "is killed":
+        this.#note(`${monitor!.name} is killed`);
+        return await monitor!.kill(what.downMs);
+      case "loses power":
+        if (what.inWrite === undefined) return await this.#cutPower(monitor!, what);
+        monitor!.trouble.powerCut = {
+          left: what.inWrite,
+          cut: () => void this.#cutPower(monitor!, what),
+        };
+        return;
+      case "disk":
+        this.#note(`the disk of ${monitor!.name} is ${what.trouble}`);
+        monitor!.hadDiskTrouble = true;
+        monitor!.trouble.full = what.trouble === "full";
+        monitor!.trouble.flaky = { full: 0, well: 0, flaky: 0.1, dead: 1 }[what.trouble];
+        return;
+      case "clock jumps":
+        this.#note(`the clock of ${monitor!.name} jumps by ${what.ms} ms`);
+        monitor!.machineTime.ahead += what.ms;
+        return;
+      case "descriptors":
+        this.#note(`${monitor!.name} has ${what.fail ? "no" : "enough"} descriptors`);
+        monitor!.machine.acceptFails = what.fail;
+        return;
+      case "log trouble": {
+        const log = this.#logs[what.log]!;
+        this.#note(`${log.log.origin} as ${monitor!.name} sees it: ${what.trouble ?? "well"}`);
+        if (what.trouble === undefined) log.troubles.delete(what.monitor);
+        else log.troubles.set(what.monitor, what.trouble);
+        return;
+      }
+      case "freezes":
+        this.#note(`log ${what.log + 1} ${what.isFrozen ? "stands still" : "goes on"}`);
+        this.#logs[what.log]!.isFrozen = what.isFrozen;
+    }
+  }
+
+  async #cutPower(
+    monitor: SimMonitor,
+    how: { readonly keepShare: number; readonly downMs: number },
+  ): Promise<void> {
+    this.#note(`${monitor.name} loses power; ${how.keepShare} of what is not synced stays`);
+    await monitor.losePower(how);
+  }
+
+  /** Ends all trouble, malice excepted. */
+  #heal(): void {
+    this.#note("all trouble ends, malice excepted");
+    this.#network.mend();
+    this.#network.weather = { ...this.plan.weather, loss: 0 };
+    for (const log of this.#logs) {
+      log.troubles.clear();
+      log.catchUp();
+      log.isFrozen = true;
+    }
+    for (const monitor of this.#monitors) {
+      Object.assign(monitor.trouble, { full: false, flaky: 0, powerCut: undefined });
+      monitor.machine.acceptFails = false;
+      monitor.boot();
+    }
+  }
+
+  #boundMs(): number {
+    const { monitors, healsAt } = this.plan;
+    const bounds = monitors.map(({ pollMs, gossipMs, fanOut, peers: { length } }) =>
+      detectionBoundMs({ outageMs: healsAt, pollMs, gossipMs, fanOut, peers: Math.max(1, length) })
+    );
+    return Math.max(...bounds);
+  }
+
+  /** Pairs of honest monitors of which at least one calls the other. */
+  *#connected(): Generator<readonly [SimMonitor, SimMonitor]> {
+    for (const a of this.#monitors) {
+      for (const b of this.#monitors.slice(a.number + 1)) {
+        const calls = (one: SimMonitor, other: SimMonitor): boolean =>
+          one.plan.peers.includes(other.number);
+        if (calls(a, b) || calls(b, a)) yield [a, b];
+      }
+    }
+  }
+
+  #isSettled(): boolean {
+    const checks = this.#checks;
+    for (const [a, b] of this.#connected()) {
+      if (checks.unsharedBetween(a, b).length > 0) return false;
+      const both = (origin: string): boolean => checks.knows(a, origin) && checks.knows(b, origin);
+      if (!checks.splitsBetween(a, b).every(both)) return false;
+    }
+    return this.#monitors.every((monitor) => checks.behind(monitor).length === 0);
+  }
+
+  #expectSettled(boundMs: number): void {
+    const checks = this.#checks;
+    const within = `within ${Math.round(boundMs / 1_000)} s`;
+    for (const monitor of this.#monitors) {
+      const behind = checks.behind(monitor);
+      checks.expect(
+        "views catch up in time",
+        behind.length === 0,
+        () => `the view of ${monitor.name} has not reached ${behind.join(", ")} ${within}`,
+      );
+    }
+    for (const [a, b] of this.#connected()) {
+      for (const origin of checks.splitsBetween(a, b)) {
+        for (const one of [a, b]) {
+          checks.expect(
+            "both know in time",
+            checks.knows(one, origin),
+            () =>
+              `${one.name} has no case of ${origin} ${within}, of which ${a.name} and ${b.name} ` +
+              "were shown different stories",
+          );
+        }
+      }
+      const unshared = checks.unsharedBetween(a, b, { by: this.plan.healsAt });
+      checks.expect(
+        "evidence spreads in time",
+        unshared.length === 0,
+        () => `${a.name} and ${b.name} do not both have ${unshared.join(", ")} ${within}`,
+      );
+    }
+  }
+
+  /** The logs, once it was started. */
+  get logs(): readonly SimLog[] {
+    return this.#logs;
+  }
+
+  /** When each monitor that has a case recorded its first. */
+  firstCases(): readonly number[] {
+    return this.#monitors.map((monitor) => this.#checks.firstCaseOf(monitor))
+      .filter((at) => at !== undefined);
+  }
+
+  /** Rounds that honest monitors have begun with a peer, and bytes delivered, so far. */
+  spent(): { exchanges: number; bytes: number } {
+    const exchanges = this.#monitors.flatMap(({ daemon }) => daemon?.status().peers ?? [])
+      .reduce((sum, { exchanges }) => sum + exchanges, 0);
+    return { exchanges, bytes: this.#network.carried.bytes };
+  }
+
+  /** Asks everyone to end, and looks at what is left. */
+  async end(): Promise<void> {
+    this.#isOver = true;
+    for (const one of this.#troublemakers) one.stop();
+    for (const monitor of this.#monitors) monitor.retire();
+    const areDown = (): boolean => this.#monitors.every(({ isUp }) => !isUp);
+    await this.time.runUntil(this.time.now + END_MS, areDown);
+    for (const monitor of this.#monitors) {
+      this.#checks.expect(
+        "exchanges end",
+        !monitor.isUp,
+        () => `${monitor.name} did not end within ${END_MS} ms`,
+      );
+      await this.#checks.disk(monitor);
+      monitor.close();
+    }
+  }
+
+  #outcome(
+    { settledAfter, boundMs }: { settledAfter: number | undefined; boundMs: number },
+  ): Outcome {
+    const { connections, bytes } = this.#network.carried;
+    const checks = this.#checks;
+    const cases = this.#monitors.reduce((sum, monitor) => sum + checks.casesOf(monitor), 0);
+    const splits = [...this.#connected()]
+      .reduce((sum, [a, b]) => sum + checks.splitsBetween(a, b).length, 0);
+    return {
+      violations: checks.violations,
+      digest: this.#hash.digest("hex"),
+      lasted: this.time.now,
+      ...{ settledAfter, boundMs },
+      counts: { connections, bytes, ...this.#counts, cases, splits },
+      checked: checks.looks,
+    };
+  }
+}
+
+function hostnameOf(number: number): string {
+  return `10.${number >> 16}.${(number >> 8) & 0xff}.${number & 0xff}`;
+}

@@ -1,0 +1,105 @@
+/**
+ * HTTP from simulated monitors to simulated logs, with all that goes wrong there.
+ *
+ * @module
+ */
+import { utf8 } from "../../src/tlog/encoding.ts";
+import { type Http, type HttpResponse, WorldError } from "../../src/world/world.ts";
+import type { Draw } from "./draw.ts";
+import type { LogAnswer, Shown, SimLog } from "./logs.ts";
+import type { SimTime } from "./time.ts";
+
+/** Most milliseconds an answer takes when nothing is wrong. */
+const ANSWER_MS = 400;
+/** Most seconds a busy log asks to wait. */
+const MAX_RETRY_AFTER_S = 90;
+
+const GARBAGE = utf8("<html><h1>504 Gateway Time-out</h1></html>\n");
+
+/**
+ * The web as one process of a monitor sees it.
+ * @param onShown told of each checkpoint when it has arrived
+ */
+export function simHttp({ logs, monitor, time, draw, isAlive, onShown }: {
+  /** By host name. */
+  logs: ReadonlyMap<string, SimLog>;
+  monitor: number;
+  time: SimTime;
+  draw: Draw;
+  isAlive: () => boolean;
+  onShown: (log: SimLog, shown: Shown) => void;
+}): Http {
+  async function get(
+    { url, headers, timeoutMs, maxBytes }: Parameters<Http["get"]>[0],
+  ): Promise<HttpResponse> {
+    const { hostname, pathname } = new URL(url);
+    const log = logs.get(hostname)!;
+    const trouble = log.troubles.get(monitor);
+    if (trouble === "hangs") {
+      await time.pause(timeoutMs);
+      throw new WorldError("timed out", `no answer within ${timeoutMs} ms`);
+    }
+    await time.pause(draw.share() * ANSWER_MS);
+    if (trouble === "refuses") throw new WorldError("other", "Connection refused (os error 111)");
+    if (trouble === "busy") {
+      const seconds = draw.between(0, MAX_RETRY_AFTER_S);
+      return answerOf(503, new Uint8Array(0), { "retry-after": `${seconds}` });
+    }
+    const path = pathname.slice(1);
+    const answer = await log.answer(monitor, path, time.now);
+    // What an answer takes on its way back; meanwhile the log may be asked again.
+    await time.pause(draw.share() * ANSWER_MS);
+    const isTile = path !== "checkpoint";
+    const { status, body } = spoilt(answer, { trouble, isTile, draw });
+    if (body.length > maxBytes) {
+      throw new WorldError("too large", `the answer is longer than ${maxBytes} bytes`);
+    }
+    const shown = answer?.shown;
+    if (shown === undefined || body !== answer?.body) return answerOf(status, body, {});
+    if (isAlive()) onShown(log, shown);
+    const etag = `"${shown.story}-${shown.size}"`;
+    if (headers["if-none-match"] === etag) return answerOf(304, new Uint8Array(0), {});
+    return answerOf(status, body, { etag });
+  }
+  return {
+    async get(request) {
+      const answer = await get(request);
+      return isAlive() ? answer : await new Promise<never>(() => {});
+    },
+    serve: () => {
+      throw new WorldError("other", "no simulated monitor serves its status");
+    },
+  };
+}
+
+/** What arrives of an answer. */
+function spoilt(
+  answer: LogAnswer,
+  { trouble, isTile, draw }: { trouble: string | undefined; isTile: boolean; draw: Draw },
+): { status: number; body: Uint8Array } {
+  if (trouble === "garbage") return { status: 200, body: GARBAGE };
+  if (answer === undefined || (isTile && trouble === "no tiles")) {
+    return { status: 404, body: new Uint8Array(0) };
+  }
+  const { body } = answer;
+  if (!isTile) return { status: 200, body };
+  if (trouble === "wrong tiles") {
+    const wrong = body.slice();
+    wrong[draw.below(wrong.length)]! ^= 1 << draw.below(8);
+    return { status: 200, body: wrong };
+  }
+  if (trouble === "truncated tiles") return { status: 200, body: body.slice(0, body.length - 1) };
+  return { status: 200, body };
+}
+
+function answerOf(
+  status: number,
+  body: Uint8Array,
+  headers: Readonly<Record<string, string>>,
+): HttpResponse {
+  return {
+    status,
+    body: status === 200 ? body : new Uint8Array(0),
+    header: (name) => headers[name],
+  };
+}

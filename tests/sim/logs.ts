@@ -1,0 +1,282 @@
+/**
+ * Logs of a simulated fleet: they grow, are slow, stand still, show old checkpoints, serve rubbish; and
+ * the dishonest ones tell some monitors another story, consistently: whoever is shown a checkpoint of
+ * a story is served its tiles.
+ *
+ * @module
+ */
+import { concat } from "@std/bytes/concat";
+import { TestLog } from "../../src/sources/test_log.ts";
+import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { base64, utf8 } from "../../src/tlog/encoding.ts";
+import { leafHash } from "../../src/tlog/hashing.ts";
+import type { Log } from "../../src/tlog/log.ts";
+import { TILE_WIDTH } from "../../src/tlog/tiles.ts";
+import { Tree } from "../../src/tlog/tree.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import { checkpointOf } from "../evidence/histories.ts";
+import type { Draw } from "./draw.ts";
+import { signing } from "./signing.ts";
+
+/** Who is shown the other story of a dishonest log. */
+export type Deceit =
+  /** these monitors, always */
+  | { readonly kind: "split"; readonly deceived: readonly number[] }
+  /** these, for a while: milliseconds since the start */
+  | {
+    readonly kind: "for a while";
+    readonly deceived: readonly number[];
+    readonly from: number;
+    readonly to: number;
+  }
+  /** one, with a single checkpoint */
+  | { readonly kind: "once"; readonly deceived: readonly [number]; readonly from: number };
+
+/** What a log does. */
+export interface LogPlan {
+  readonly origin: string;
+  /** Entries at the start. */
+  readonly start: number;
+  /** Milliseconds between two checkpoints, on average. */
+  readonly growMs: number;
+  /** Most entries that one adds. */
+  readonly growBy: number;
+  readonly deceit?: Deceit;
+  /** Whether the two stories have equal sizes, or grow each at its own pace. */
+  readonly equalSizes: boolean;
+  /** Entries before the stories part: at most `start`. */
+  readonly fork: number;
+}
+
+/** What is wrong with a log as one monitor sees it. */
+export type LogTrouble =
+  | "refuses"
+  | "hangs"
+  | "busy"
+  | "garbage"
+  | "truncated tiles"
+  | "wrong tiles"
+  | "no tiles"
+  | "old checkpoints";
+
+/** Every kind of trouble. */
+export const LOG_TROUBLES: readonly LogTrouble[] = [
+  ...["refuses", "hangs", "busy", "garbage", "truncated tiles", "wrong tiles"] as const,
+  ...["no tiles", "old checkpoints"] as const,
+];
+
+/** A story and a size of it. */
+export interface Shown {
+  readonly story: number;
+  readonly size: number;
+}
+
+/** An answer of a log's server; nothing for a file that is not there. */
+export type LogAnswer =
+  | { readonly body: Uint8Array; readonly shown?: Shown }
+  | undefined;
+
+/** One history of a log. */
+class Story {
+  readonly test: TestLog;
+  readonly #label: string;
+  readonly #leaves: Uint8Array[];
+  readonly #above = new Map<number, Uint8Array>();
+  readonly #checkpoints = new Map<number, Promise<VerifiedCheckpoint>>();
+
+  constructor(test: TestLog, label: string, leaves: readonly Uint8Array[] = []) {
+    this.test = test;
+    this.#label = label;
+    this.#leaves = [...leaves];
+  }
+
+  get size(): number {
+    return this.#leaves.length;
+  }
+
+  growTo(size: number): void {
+    while (this.size < size) {
+      const entry = `${this.#label} ${this.size}`;
+      this.test.append(entry);
+      this.#leaves.push(leafHash(utf8(entry)));
+    }
+  }
+
+  /** The same up to now, to be grown apart. */
+  fork(label: string): Story {
+    return new Story(this.test.fork(), label, this.#leaves);
+  }
+
+  /** Its checkpoint at a size, signed and opened once. */
+  checkpoint(size: number): Promise<VerifiedCheckpoint> {
+    let checkpoint = this.#checkpoints.get(size);
+    if (checkpoint === undefined) {
+      this.#checkpoints.set(size, checkpoint = checkpointOf(this.test, size));
+    }
+    return checkpoint;
+  }
+
+  /** C2SP tlog-tiles: the hashes of a tile, if the log has grown that far. */
+  tile({ level, index, width }: { level: number; index: number; width: number }):
+    | Uint8Array
+    | undefined {
+    const first = index * TILE_WIDTH;
+    if (level > 1 || (first + width) * TILE_WIDTH ** level > this.size) return undefined;
+    return concat(Array.from({ length: width }, (_, i) => this.#hash(level, first + i)));
+  }
+
+  #hash(level: number, index: number): Uint8Array {
+    if (level === 0) return this.#leaves[index]!;
+    let hash = this.#above.get(index);
+    if (hash === undefined) {
+      const tree = new Tree();
+      const first = index * TILE_WIDTH;
+      for (const leaf of this.#leaves.slice(first, first + TILE_WIDTH)) tree.append(leaf);
+      this.#above.set(index, hash = tree.root());
+    }
+    return hash;
+  }
+}
+
+const TILE_PATH = /^tile\/(\d)\/((?:x\d{3}\/)*\d{3})(?:\.p\/(\d+))?$/;
+
+/** One log and its server. */
+export class SimLog {
+  readonly plan: LogPlan;
+  readonly log: Log;
+  readonly #draw: Draw;
+  readonly #stories: Story[];
+  /** By monitor: what it was shown last, whose tiles it gets. */
+  readonly #last = new Map<number, Shown>();
+  /** Monitors that were shown their one deceitful checkpoint. */
+  readonly #spent = new Set<number>();
+  /** By monitor: what is wrong with it from there. */
+  readonly troubles = new Map<number, LogTrouble>();
+  /** Whether it stands still. */
+  isFrozen = false;
+  /** By monitor, every checkpoint that left the server, as `story size`, and when first. */
+  readonly served = new Map<number, Map<string, number>>();
+
+  private constructor(plan: LogPlan, draw: Draw, test: TestLog) {
+    this.plan = plan;
+    this.log = test.log;
+    this.#draw = draw;
+    const honest = new Story(test, `${plan.origin} honest`);
+    honest.growTo(plan.fork);
+    this.#stories = [honest];
+    if (plan.deceit !== undefined) this.#stories.push(honest.fork(`${plan.origin} other`));
+    for (const story of this.#stories) story.growTo(plan.start);
+  }
+
+  /** Makes a log with a key of its own. */
+  static async make(plan: LogPlan, draw: Draw): Promise<SimLog> {
+    const world = {
+      ...denoWorld(),
+      signing,
+      random: { bytes: (count: number) => draw.bytes(count) },
+    };
+    const test = await TestLog.create({ world, origin: plan.origin });
+    return new SimLog(plan, draw, test);
+  }
+
+  /** Whether it tells two stories. */
+  get isDishonest(): boolean {
+    return this.#stories.length > 1;
+  }
+
+  /** Its stories' sizes. */
+  get sizes(): readonly number[] {
+    return this.#stories.map(({ size }) => size);
+  }
+
+  /** Grows each story to a size. */
+  growTo(sizes: readonly number[]): void {
+    for (const [i, story] of this.#stories.entries()) story.growTo(sizes[i]!);
+  }
+
+  /** Adds entries. */
+  grow(): void {
+    if (this.isFrozen) return;
+    const { growBy, equalSizes } = this.plan;
+    const by = this.#draw.between(1, growBy);
+    for (const story of this.#stories) {
+      story.growTo(story.size + (equalSizes ? by : this.#draw.between(0, growBy)));
+    }
+  }
+
+  /** Grows every story beyond all that was ever shown, and stands still no more. */
+  catchUp(): void {
+    this.isFrozen = false;
+    const most = Math.max(...this.sizes);
+    for (const story of this.#stories) {
+      story.growTo(most + (this.plan.equalSizes ? 1 : this.#draw.between(1, 4)));
+    }
+  }
+
+  /** The signed checkpoint of a story at a size. */
+  checkpoint({ story, size }: Shown): Promise<VerifiedCheckpoint> {
+    return this.#stories[story]!.checkpoint(size);
+  }
+
+  /** Which stories have this root at this size: both before they part, none if it made none of it. */
+  storiesOf({ size, root }: { size: number; root: string }): number[] {
+    return this.#stories.flatMap((story, i) =>
+      size <= story.size && base64(story.test.root(BigInt(size))) === root ? [i] : []
+    );
+  }
+
+  /** The proof between two sizes of a story, as the log would build it. */
+  proof(story: number, sizes: { older: number; newer: number }): Uint8Array[] {
+    return this.#stories[story]!.test.consistencyProof({
+      older: BigInt(sizes.older),
+      newer: BigInt(sizes.newer),
+    });
+  }
+
+  /** Which story a monitor is shown now. */
+  #storyFor(monitor: number, now: number): number {
+    const { deceit } = this.plan;
+    if (deceit === undefined || !deceit.deceived.includes(monitor)) return 0;
+    switch (deceit.kind) {
+      case "split":
+        return 1;
+      case "for a while":
+        return deceit.from <= now && now < deceit.to ? 1 : 0;
+      case "once":
+        return deceit.from <= now && !this.#spent.has(monitor) ? 1 : 0;
+    }
+  }
+
+  /** Answers a monitor that asks for a file now; its trouble is the caller's to apply. */
+  async answer(monitor: number, path: string, now: number): Promise<LogAnswer> {
+    if (path === "checkpoint") return await this.#latest(monitor, now);
+    const match = TILE_PATH.exec(path);
+    const shown = this.#last.get(monitor);
+    if (match === null || shown === undefined) return undefined;
+    const tile = this.#stories[shown.story]!.tile({
+      level: Number(match[1]),
+      index: Number(match[2]!.replace(/[x/]/g, "")),
+      width: Number(match[3] ?? TILE_WIDTH),
+    });
+    return tile && { body: tile };
+  }
+
+  async #latest(monitor: number, now: number): Promise<LogAnswer> {
+    const story = this.#storyFor(monitor, now);
+    const { size: newest } = this.#stories[story]!;
+    const isOld = this.troubles.get(monitor) === "old checkpoints" && this.#draw.chance(0.7);
+    const size = isOld ? this.#draw.between(0, newest) : newest;
+    if (story === 1 && this.plan.deceit?.kind === "once") this.#spent.add(monitor);
+    const shown: Shown = { story, size };
+    this.#last.set(monitor, shown);
+    return { body: utf8((await this.checkpoint(shown)).note), shown };
+  }
+
+  /** Notes that a checkpoint reached a monitor. */
+  wasShown(monitor: number, { story, size }: Shown, now: number): void {
+    let served = this.served.get(monitor);
+    if (served === undefined) this.served.set(monitor, served = new Map());
+    const name = `${story} ${size}`;
+    if (!served.has(name)) served.set(name, now);
+  }
+}

@@ -1,0 +1,299 @@
+/**
+ * A machine that runs a whole monitor: the real daemon, on a simulated disk, clock and network that
+ * outlive it. It is started, killed, cut off from power, and started again on what its disk kept.
+ *
+ * @module
+ */
+import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
+import { Daemon } from "../../src/monitor/daemon.ts";
+import type { EventName, Level } from "../../src/monitor/events.ts";
+import type { Settings } from "../../src/monitor/settings.ts";
+import { openSource } from "../../src/sources/open.ts";
+import { generateSigner } from "../../src/world/signer.ts";
+import type { Address, Clock, World } from "../../src/world/world.ts";
+import { MemoryDisk } from "../store/memory_disk.ts";
+import { type DiskTrouble, SimDatabases, simFiles } from "./disk.ts";
+import type { Draw } from "./draw.ts";
+import { simHttp } from "./http.ts";
+import type { Shown, SimLog } from "./logs.ts";
+import type { SimMachine, SimNetwork } from "./network.ts";
+import type { MonitorPlan } from "./plan.ts";
+import { signing } from "./signing.ts";
+import { MachineTime, type SimTime } from "./time.ts";
+
+/** Where everyone answers exchanges. */
+export const PORT = 9_900;
+/** Folders on its disk. */
+export const STATE = "state";
+export const INCIDENTS = "incidents";
+
+/** How long after an end nobody asked for it is started again: what a service manager does. */
+const RESTART_MS = 30_000;
+/** How long a log may stand still, or withhold something, before a monitor says so. */
+const PATIENCE_MS = 10 * 60_000;
+
+/** Who is told what happens on the machines. */
+export interface Watcher {
+  /** A daemon told something. */
+  told(monitor: SimMonitor, name: EventName, level: Level, fields: Fields): void;
+  /** A daemon could not do something. */
+  refused(monitor: SimMonitor, error: unknown): void;
+  /** A checkpoint has reached a monitor from a log. */
+  shown(monitor: SimMonitor, log: SimLog, shown: Shown): void;
+  /** A daemon has started, and its status can be asked. */
+  started(monitor: SimMonitor, daemon: Daemon): void;
+  /** A daemon has ended because of this. */
+  failed(monitor: SimMonitor, error: unknown): void;
+  /** A daemon has ended by itself, with this left open and due. */
+  letGo(monitor: SimMonitor, left: { readonly open: number; readonly pending: number }): void;
+  /** A daemon has ended, one way or another; what its disk has is all there is. */
+  ended(monitor: SimMonitor): Promise<void>;
+  /** A line for the account of what happened. */
+  account(line: string): void;
+}
+
+/** The members of an event. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A program on a machine. */
+interface Process {
+  isAlive: boolean;
+  daemon?: Daemon;
+  /** Once it was asked to end: how long after that it is started again. */
+  downMs?: number;
+  readonly clock: Clock & { readonly pending: number };
+}
+
+/** The machine of one honest monitor. */
+export class SimMonitor {
+  readonly number: number;
+  readonly plan: MonitorPlan;
+  readonly disk = new MemoryDisk();
+  readonly databases = new SimDatabases();
+  readonly trouble: DiskTrouble;
+  readonly machine: SimMachine;
+  readonly machineTime: MachineTime;
+  /** Whether its disk has refused anything so far, or might have. */
+  hadDiskTrouble = false;
+  readonly #draw: Draw;
+  readonly #seed: Uint8Array<ArrayBuffer>;
+  readonly #time: SimTime;
+  readonly #network: SimNetwork;
+  readonly #logs: readonly SimLog[];
+  readonly #peers: readonly Address[];
+  readonly #watcher: Watcher;
+  #process: Process | undefined;
+  #isRetired = false;
+
+  constructor(fields: {
+    number: number;
+    plan: MonitorPlan;
+    draw: Draw;
+    time: SimTime;
+    network: SimNetwork;
+    machine: SimMachine;
+    logs: readonly SimLog[];
+    peers: readonly Address[];
+    watcher: Watcher;
+  }) {
+    this.number = fields.number;
+    this.plan = fields.plan;
+    this.trouble = { ...fields.plan.disk };
+    this.machine = fields.machine;
+    this.#draw = fields.draw;
+    this.#seed = fields.draw.bytes(32);
+    this.#time = fields.time;
+    this.#network = fields.network;
+    this.#logs = fields.logs;
+    this.#peers = fields.peers;
+    this.#watcher = fields.watcher;
+    this.machineTime = new MachineTime({ time: fields.time, rate: fields.plan.rate });
+  }
+
+  /** Its name in the account. */
+  get name(): string {
+    return `monitor ${this.number + 1}`;
+  }
+
+  /** Whether a daemon runs on it now, or is about to. */
+  get isUp(): boolean {
+    return this.#process !== undefined;
+  }
+
+  /** The daemon that runs on it, once it has started. */
+  get daemon(): Daemon | undefined {
+    return this.#process?.daemon;
+  }
+
+  /** Calls due some time, of its daemon. */
+  get pending(): number {
+    return this.#process?.clock.pending ?? 0;
+  }
+
+  /** Starts a daemon, unless one runs. */
+  boot(): void {
+    if (this.#process !== undefined || this.#isRetired) return;
+    this.machine.isDown = false;
+    const process: Process = {
+      isAlive: true,
+      clock: this.machineTime.clock(() => process.isAlive),
+    };
+    this.#process = process;
+    this.#run(process).then(
+      () => this.#ended(process, "ended"),
+      (error) => {
+        if (process.isAlive) this.#watcher.failed(this, error);
+        this.#ended(process, `failed: ${(error as Error).message}`);
+      },
+    );
+  }
+
+  /** Asks the daemon to end, and starts it no more. */
+  retire(): void {
+    this.#isRetired = true;
+    this.stop(Infinity);
+  }
+
+  /** Asks the daemon to end. */
+  stop(downMs: number): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    process.downMs = downMs;
+    process.daemon?.stop();
+  }
+
+  /** The program is killed; the system closes its connections and keeps its files. */
+  async kill(downMs: number): Promise<void> {
+    const process = this.#process;
+    if (process === undefined) return;
+    for (const listener of this.machine.listeners.values()) listener.close();
+    for (const socket of [...this.machine.sockets]) socket.close();
+    this.#end(process);
+    this.disk.kill();
+    await this.#watcher.ended(this);
+    this.#bootLater(downMs);
+  }
+
+  /**
+   * The machine loses its power: connections fall silent, what was not synced is lost in part.
+   * @param keepShare of what was written and not synced
+   */
+  async losePower({ keepShare, downMs }: { keepShare: number; downMs: number }): Promise<void> {
+    const process = this.#process;
+    this.trouble.powerCut = undefined;
+    this.machine.isDown = true;
+    for (const listener of this.machine.listeners.values()) listener.close();
+    for (const socket of [...this.machine.sockets]) socket.vanish();
+    if (process !== undefined) this.#end(process);
+    this.disk.crash({ keepShare });
+    this.databases.powerCut(this.#draw);
+    await this.#watcher.ended(this);
+    this.#bootLater(downMs);
+  }
+
+  #bootLater(ms: number): void {
+    this.#time.after(ms, () => this.boot());
+  }
+
+  #end(process: Process): void {
+    process.isAlive = false;
+    this.#process = undefined;
+  }
+
+  async #run(process: Process): Promise<void> {
+    const isAlive = (): boolean => process.isAlive;
+    const watcher = this.#watcher;
+    const world = this.#world(process);
+    const random = { bytes: () => this.#seed };
+    const { signer } = await generateSigner({
+      world: { ...world, random },
+      name: `monitor-${this.number + 1}.invalid`,
+    });
+    const daemon = await Daemon.start({
+      world,
+      signer,
+      settings: this.#settings(signer.vkey.name),
+      openSource: ({ log, source }) =>
+        openSource({ world, log, source, contact: "nobody@monitor.invalid" }),
+      report: {
+        event: (name, level, fields) => {
+          if (isAlive()) watcher.told(this, name, level, fields);
+        },
+        refused: (error) => {
+          if (isAlive()) watcher.refused(this, error);
+        },
+      },
+    });
+    if (!isAlive()) return;
+    process.daemon = daemon;
+    watcher.started(this, daemon);
+    if (process.downMs !== undefined) daemon.stop();
+    await daemon.run();
+  }
+
+  #ended(process: Process, how: string): void {
+    if (!process.isAlive) return;
+    this.#watcher.account(`${this.name} ${how}`);
+    const { sockets, listeners } = this.machine;
+    const open = sockets.size + listeners.size;
+    this.#watcher.letGo(this, { open, pending: process.clock.pending });
+    this.#end(process);
+    // What a program leaves open the system closes.
+    for (const listener of this.machine.listeners.values()) listener.close();
+    for (const socket of [...sockets]) socket.close();
+    this.disk.kill();
+    void this.#watcher.ended(this);
+    this.#bootLater(process.downMs ?? RESTART_MS);
+  }
+
+  #settings(name: string): Settings {
+    const { fanOut, gossipMs, pollMs } = this.plan;
+    return {
+      ...{ name, key: "", state: STATE, incidents: INCIDENTS },
+      listen: { hostname: this.machine.hostname, port: PORT },
+      ...{ http: undefined, contact: "nobody@monitor.invalid" },
+      logs: this.#logs.map(({ log }) => ({
+        ...{ log, source: `https://${log.origin}`, pollMs, patienceMs: PATIENCE_MS },
+      })),
+      peers: this.#peers.map((address) => ({ address, vkey: undefined })),
+      gossip: { intervalMs: gossipMs, fanOut },
+      limits: DEFAULT_LIMITS,
+    };
+  }
+
+  #world(process: Process): World {
+    const { clock } = process;
+    const isAlive = (): boolean => process.isAlive;
+    const [time, draw, trouble] = [this.#time, this.#draw, this.trouble];
+    const network = this.#network.at(this.machine);
+    const never = new Promise<never>(() => {});
+    return {
+      clock,
+      random: { bytes: (count) => draw.bytes(count) },
+      network: {
+        listen: (address) => network.listen(address),
+        async connect(to, timeoutMs) {
+          if (!isAlive()) return await never;
+          const connection = await network.connect(to, timeoutMs);
+          if (isAlive()) return connection;
+          connection.close();
+          return await never;
+        },
+      },
+      files: simFiles({ disk: this.disk, time, draw, trouble, isAlive }),
+      databases: this.databases.at({ draw, trouble, isAlive }),
+      http: simHttp({
+        logs: new Map(this.#logs.map((log) => [log.log.origin, log])),
+        monitor: this.number,
+        ...{ time, draw, isAlive },
+        onShown: (log, shown) => this.#watcher.shown(this, log, shown),
+      }),
+      signing,
+    };
+  }
+
+  /** Lets go of what would outlast the run. */
+  close(): void {
+    this.databases.close();
+  }
+}

@@ -1,0 +1,348 @@
+/**
+ * Bugs put in on purpose, one for each thing that must hold at least: a check that no bug can make
+ * fail is worth nothing. A mutant is a change of the source's text; the fleet runs on the changed
+ * source in a copy of the tree.
+ *
+ * @module
+ */
+import { join } from "@std/path/join";
+import type { Property } from "./checks.ts";
+import type { Found } from "./hunt.ts";
+
+/** One planted bug. */
+export interface Mutant {
+  /** What the program then does. */
+  readonly name: string;
+  /** Below the project's folder. */
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  /** What it breaks; another property may notice first. */
+  readonly breaks: Property;
+  /** It must be found within so many seeds, from 1. */
+  readonly seeds: number;
+}
+
+/** Seeds that are enough for most. */
+const FEW = 40;
+const MANY = 150;
+
+/** All of them, by what they break. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "a proof that leads to no signed root convicts all the same",
+    file: "src/tlog/proof.ts",
+    find: "return sn === 0n && equals(newerRoot, newer.rootHash) ? olderRoot : undefined;",
+    replace: "return sn === 0n ? olderRoot : undefined;",
+    breaks: "no false accusation",
+    seeds: FEW,
+  },
+  {
+    name: "signatures are not checked",
+    file: "src/tlog/ed25519.ts",
+    find: "return isUnambiguous(signature) && verify(null, message, key, signature);",
+    replace: "return isUnambiguous(signature);",
+    breaks: "no false accusation",
+    seeds: FEW,
+  },
+  {
+    name: "an old checkpoint that the log shows again is called inconsistent",
+    file: "src/monitor/watch.ts",
+    find: "if (base64(implied) === older.root) return this.#finding(agree, about);",
+    replace:
+      'if (base64(implied) === older.root && agree !== "rolled back") return this.#finding(agree, about);',
+    breaks: "no false accusation",
+    seeds: FEW,
+  },
+  {
+    name: "a record is signed before it is complete",
+    file: "src/monitor/sign_record.ts",
+    find: "signedBytes(record)",
+    replace: 'signedBytes({ ...record, detected_at: "" })',
+    breaks: "evidence holds",
+    seeds: FEW,
+  },
+  {
+    name: "a record holds the proof without its first hash",
+    file: "src/evidence/record.ts",
+    find: "proof: conflict.consistency.proof.map(base64),",
+    replace: "proof: conflict.consistency.proof.slice(1).map(base64),",
+    breaks: "evidence holds",
+    seeds: FEW,
+  },
+  {
+    name: "the journal does not remember what cases it has",
+    file: "src/store/incidents.ts",
+    find: "return isKnown ? this.#entries.get(other ?? root) : undefined;",
+    replace: "return undefined;",
+    breaks: "one entry a case",
+    seeds: FEW,
+  },
+  {
+    name: "an entry is not synced",
+    file: "src/store/durable.ts",
+    find: "    await file.write(bytes, at);\n    await file.sync();\n  } catch",
+    replace: "    await file.write(bytes, at);\n  } catch",
+    breaks: "nothing acknowledged is lost",
+    seeds: FEW,
+  },
+  {
+    name: "what a peer told is not written down",
+    file: "src/monitor/recollection.ts",
+    find: "if (source === THE_LOG) continue;",
+    replace: "continue;",
+    breaks: "nothing acknowledged is lost",
+    seeds: FEW,
+  },
+  {
+    name: "what a peer told while a look was under way is not written down",
+    file: "src/monitor/recollection.ts",
+    find: "if (isUnwritten && seen.source !== THE_LOG) this.#fresh.set(key, seen);",
+    replace: "",
+    breaks: "nothing acknowledged is lost",
+    seeds: FEW,
+  },
+  {
+    name: "a frame is answered before what it said is durable",
+    file: "src/gossip/callee.ts",
+    find: "await this.#party.keep();",
+    replace: "void this.#party.keep().catch(() => {});",
+    breaks: "nothing acknowledged is lost",
+    seeds: FEW,
+  },
+  {
+    name: "a view takes whatever was looked at last",
+    file: "src/monitor/watch.ts",
+    find:
+      'if (checkpoint === undefined || (result !== "first" && result !== "extends")) return false;\n    if (this.#view !== undefined && checkpoint.treeSize <= this.#view.treeSize) return false;',
+    replace: "if (checkpoint === undefined) return false;",
+    breaks: "no view rolls back",
+    seeds: FEW,
+  },
+  {
+    name: "a start takes the smallest view ever proven",
+    file: "src/store/observation_index.ts",
+    find: "ORDER BY size DESC, proven LIMIT 1`,\n      [this.#logOf(logId, false)],",
+    replace: "ORDER BY size, proven LIMIT 1`,\n      [this.#logOf(logId, false)],",
+    breaks: "no view rolls back",
+    seeds: FEW,
+  },
+  {
+    name: "an append that failed is not cut back",
+    file: "src/store/durable.ts",
+    find: "      await file.truncate(at);\n",
+    replace: "",
+    breaks: "chains check",
+    seeds: MANY,
+  },
+  {
+    name: "a torn line is not cut off at the start",
+    file: "src/store/journal.ts",
+    find: "          end = item.torn.at;\n",
+    replace: "",
+    breaks: "chains check",
+    seeds: MANY,
+  },
+  {
+    name: "a case that the disk refuses once is dropped",
+    file: "src/monitor/monitor.ts",
+    find: "        next.told = true;\n",
+    replace: "        next.told = true;\n        this.#unwritten.shift();\n",
+    breaks: "evidence spreads in time",
+    seeds: MANY,
+  },
+  {
+    name: "a case is dropped if its exchange fails before it is kept",
+    file: "src/monitor/monitor.ts",
+    find: "this.#taken += found.length;",
+    replace: "this.#taken += found.length;\n    if (found.length > 1) found.length = 1;",
+    breaks: "evidence spreads in time",
+    seeds: MANY,
+  },
+  {
+    name: "the first peers are called and no others",
+    file: "src/monitor/daemon.ts",
+    find: "for (const peer of rotation.next(fanOut)) {",
+    replace: "for (const peer of this.#correspondents.slice(0, fanOut)) {",
+    breaks: "both know in time",
+    seeds: MANY,
+  },
+  {
+    name: "a question that could not be settled is never tried again",
+    file: "src/monitor/follower.ts",
+    find: "retryAt: this.#shared.world.clock.monotonic() + pause",
+    replace: "retryAt: Infinity",
+    breaks: "both know in time",
+    seeds: MANY,
+  },
+  {
+    name: "what peers were shown is not compared with the view",
+    file: "src/monitor/follower.ts",
+    find: "question.treeSize <= view.treeSize &&",
+    replace: "question.treeSize > view.treeSize &&",
+    breaks: "both know in time",
+    seeds: FEW,
+  },
+  {
+    name: "a log that could not be reached is given up",
+    file: "src/monitor/pacing.ts",
+    find: "const wait = Math.min(intervalMs * 2 ** Math.min(failures, 30), most);",
+    replace: "const wait = failures > 3 ? Infinity : intervalMs;",
+    breaks: "views catch up in time",
+    seeds: MANY,
+  },
+  {
+    name: "a peer counts as told before it has answered",
+    file: "src/gossip/round.ts",
+    find: "const answer = await callWithParcel(",
+    replace: "handedOver.add(peer, ids);\n    const answer = await callWithParcel(",
+    breaks: "evidence spreads in time",
+    seeds: MANY,
+  },
+  {
+    name: "a parcel is answered without evidence",
+    file: "src/gossip/answering.ts",
+    find: "  packRecords({ party, packer, logs: hearing.named, wanted: isUnseen });\n",
+    replace: "",
+    breaks: "evidence spreads in time",
+    seeds: MANY,
+  },
+  {
+    name: "a daemon that can write no more goes on",
+    file: "src/monitor/daemon.ts",
+    find: "if (this.#end !== undefined || !(reason instanceof DurabilityLost)) return;",
+    replace: "return;",
+    breaks: "evidence spreads in time",
+    seeds: MANY,
+  },
+  {
+    name: "who is called has no limit in time",
+    file: "src/gossip/callee.ts",
+    find: "return this.#party.world.clock.after(ms, () => this.#table.close(place, reason));",
+    replace: "return this.#party.world.clock.after(ms, () => void [place, reason]);",
+    breaks: "exchanges end",
+    seeds: FEW,
+  },
+  {
+    name: "who calls has no limit in time",
+    file: "src/gossip/caller.ts",
+    find: "const timer = clock.after(limits.exchangeMs, () => {",
+    replace: "const timer = clock.after(1e9, () => {",
+    breaks: "exchanges end",
+    seeds: FEW,
+  },
+  {
+    name: "an address may have any number of connections",
+    file: "src/gossip/admission.ts",
+    find: "if (fromThere.length >= this.#limits.maxConnectionsPerAddress) {",
+    replace: "if (fromThere.length < 0) {",
+    breaks: "bounded",
+    seeds: MANY,
+  },
+  {
+    name: "the limits of an exchange that has ended stay due",
+    file: "src/gossip/callee.ts",
+    find: "      deadlines.whole.cancel();\n      connection.close();",
+    replace: "      connection.close();",
+    breaks: "bounded",
+    seeds: MANY,
+  },
+  {
+    name: "a connection that cannot be accepted ends the program",
+    file: "src/gossip/callee.ts",
+    find: "if (!(error instanceof WorldError)) throw error;",
+    replace: "throw error;",
+    breaks: "no fault of its own",
+    seeds: MANY,
+  },
+];
+
+const PROJECT = new URL("../../", import.meta.url).pathname;
+/** What of the project a run needs. */
+const NEEDED = ["deno.json", "deno.lock", "src", "tests"];
+
+/** What became of a mutant; nothing found means that it was missed. */
+export interface MutantRun {
+  readonly mutant: Mutant;
+  readonly found: Found | undefined;
+}
+
+/**
+ * Plants one mutant after the other and hunts for each, on as many processes as there are processors.
+ * @throws Error if a mutant does not fit the source any more
+ */
+export async function* runMutants(
+  { mutants = MUTANTS, jobs = navigator.hardwareConcurrency }: {
+    mutants?: readonly Mutant[];
+    jobs?: number;
+  } = {},
+): AsyncGenerator<MutantRun, void> {
+  const left = [...mutants];
+  const running = new Map<number, Promise<{ job: number; run: MutantRun | undefined }>>();
+  const trees: string[] = [];
+  try {
+    for (let job = 0; job < Math.max(1, jobs); job++) {
+      trees.push(await copyOfProject());
+      running.set(job, hunt(job));
+    }
+    while (running.size > 0) {
+      const { job, run } = await Promise.race(running.values());
+      if (run === undefined) {
+        running.delete(job);
+        continue;
+      }
+      running.set(job, hunt(job));
+      yield run;
+    }
+  } finally {
+    for (const tree of trees) await Deno.remove(tree, { recursive: true });
+  }
+
+  async function hunt(job: number): Promise<{ job: number; run: MutantRun | undefined }> {
+    const mutant = left.shift();
+    if (mutant === undefined) return { job, run: undefined };
+    return { job, run: { mutant, found: await huntIn(trees[job]!, mutant) } };
+  }
+}
+
+/** Plants a mutant in a tree, hunts for it, and takes it out again. */
+async function huntIn(tree: string, mutant: Mutant): Promise<Found | undefined> {
+  const path = join(tree, mutant.file);
+  const sound = await Deno.readTextFile(path);
+  await Deno.writeTextFile(path, mutate(sound, mutant));
+  try {
+    const { success, stdout, stderr } = await new Deno.Command("deno", {
+      args: [
+        ...["run", "--frozen", "--no-prompt", "--no-check", "--allow-read"],
+        ...["--config", join(tree, "deno.json"), join(tree, "tests/sim/hunt.ts")],
+        String(mutant.seeds),
+      ],
+      cwd: tree,
+    }).output();
+    const text = new TextDecoder();
+    if (!success) throw new Error(`${mutant.name}: ${text.decode(stderr)}`);
+    return JSON.parse(text.decode(stdout)) ?? undefined;
+  } finally {
+    await Deno.writeTextFile(path, sound);
+  }
+}
+
+/** The source with a mutant in it. @throws Error if its place is not there, or not once */
+export function mutate(source: string, { name, file, find, replace }: Mutant): string {
+  const times = source.split(find).length - 1;
+  if (times === 1) return source.replace(find, () => replace);
+  throw new Error(`mutant "${name}": ${file} has its place ${times} times, expected once`);
+}
+
+async function copyOfProject(): Promise<string> {
+  const tree = await Deno.makeTempDir();
+  for (const name of NEEDED) await copy(join(PROJECT, name), join(tree, name));
+  return tree;
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  if ((await Deno.stat(from)).isFile) return await Deno.copyFile(from, to);
+  await Deno.mkdir(to);
+  for await (const { name } of Deno.readDir(from)) await copy(join(from, name), join(to, name));
+}

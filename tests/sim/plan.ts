@@ -1,0 +1,276 @@
+/**
+ * What a seed stands for: which monitors, logs and troublemakers there are, and what goes wrong when.
+ * Each kind of trouble is there in some seeds and not in others, so that no kind hides another.
+ *
+ * @module
+ */
+import type { DiskTrouble } from "./disk.ts";
+import { type Draw, drawFrom } from "./draw.ts";
+import { type Deceit, LOG_TROUBLES, type LogPlan, type LogTrouble } from "./logs.ts";
+import type { Weather } from "./network.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+/** One monitor. */
+export interface MonitorPlan {
+  /** Numbers of its peers: monitors first, then troublemakers. */
+  readonly peers: readonly number[];
+  readonly fanOut: number;
+  readonly gossipMs: number;
+  readonly pollMs: number;
+  /** How much of its own time passes in one unit of true time. */
+  readonly rate: number;
+  /** Milliseconds after the start at which it is switched on. */
+  readonly startsAt: number;
+  readonly disk: DiskTrouble;
+}
+
+/** What a malicious peer does. */
+export type Malice =
+  | "silent"
+  | "garbage"
+  | "slow"
+  | "endless"
+  | "replays"
+  | "floods"
+  | "forges"
+  | "repeats evidence";
+
+const MALICE: readonly Malice[] = [
+  ...["silent", "garbage", "slow", "endless", "replays", "floods", "forges"] as const,
+  "repeats evidence",
+];
+
+/** Something that happens at a moment. */
+export type Happening =
+  & { readonly at: number }
+  & (
+    | { readonly does: "cuts"; readonly links: readonly (readonly [number, number])[] }
+    | { readonly does: "mends" }
+    | { readonly does: "stops" | "is killed"; readonly monitor: number; readonly downMs: number }
+    | {
+      readonly does: "loses power";
+      readonly monitor: number;
+      readonly downMs: number;
+      /** Of what was written and not synced. */
+      readonly keepShare: number;
+      /** Writes and syncs from then on, the last of which it happens in; at once if left out. */
+      readonly inWrite?: number;
+    }
+    | {
+      readonly does: "disk";
+      readonly monitor: number;
+      readonly trouble: "full" | "flaky" | "dead" | "well";
+    }
+    | { readonly does: "clock jumps"; readonly monitor: number; readonly ms: number }
+    | { readonly does: "descriptors"; readonly monitor: number; readonly fail: boolean }
+    | {
+      readonly does: "log trouble";
+      readonly log: number;
+      readonly monitor: number;
+      readonly trouble: LogTrouble | undefined;
+    }
+    | { readonly does: "freezes"; readonly log: number; readonly isFrozen: boolean }
+  );
+
+/** A whole run. */
+export interface FleetPlan {
+  readonly seed: number;
+  readonly monitors: readonly MonitorPlan[];
+  readonly troublemakers: readonly Malice[];
+  readonly logs: readonly LogPlan[];
+  readonly weather: Weather;
+  /** In the order they happen. */
+  readonly happenings: readonly Happening[];
+  /** Milliseconds after the start at which all trouble ends, malice excepted. */
+  readonly healsAt: number;
+}
+
+/** What is said of a run besides its seed. */
+export interface PlanOptions {
+  /** How many honest monitors. */
+  readonly monitors?: number | undefined;
+  /** How long trouble lasts. */
+  readonly hours?: number | undefined;
+}
+
+/** The run a seed stands for. */
+export function planOf(seed: number, options: PlanOptions = {}): FleetPlan {
+  const draw = drawFrom(seed);
+  const count = options.monitors ?? draw.pick([2, 2, 3, 3, 3, 4, 5]);
+  const healsAt = options.hours === undefined
+    ? draw.between(4, 15) * MINUTE
+    : Math.round(options.hours * 60 * MINUTE);
+  const troublemakers = Array.from({ length: draw.pick([0, 0, 1, 1, 2]) }, () => draw.pick(MALICE));
+  const logs = Array.from(
+    { length: draw.pick([1, 1, 1, 2, 2, 3]) },
+    (_, i) => logPlan({ draw, number: i, monitors: count, healsAt }),
+  );
+  const monitors = monitorPlans({ draw, count, troublemakers: troublemakers.length, healsAt });
+  return {
+    ...{ seed, monitors, troublemakers, logs, healsAt },
+    weather: weatherOf(draw),
+    happenings: happeningsOf({ draw, monitors: count, logs: logs.length, healsAt }),
+  };
+}
+
+function logPlan(
+  { draw, number, monitors, healsAt }: {
+    draw: Draw;
+    number: number;
+    monitors: number;
+    healsAt: number;
+  },
+): LogPlan {
+  // Some stand just below a full tile.
+  const start = draw.chance(0.2) ? draw.between(240, 256) : draw.between(0, 40);
+  return {
+    origin: `log-${number + 1}.invalid`,
+    start,
+    growMs: Math.round(healsAt / draw.between(1, 8)),
+    growBy: draw.pick([1, 1, 3, 10]),
+    equalSizes: draw.chance(0.4),
+    fork: Math.max(0, start - draw.pick([0, 0, 0, 1, 2, 5])),
+    ...(draw.chance(0.65) && { deceit: deceitOf({ draw, monitors, healsAt }) }),
+  };
+}
+
+function deceitOf(
+  { draw, monitors, healsAt }: { draw: Draw; monitors: number; healsAt: number },
+): Deceit {
+  const all = draw.shuffled(Array.from({ length: monitors }, (_, i) => i));
+  const deceived = all.slice(0, draw.chance(0.5) ? 1 : draw.between(1, monitors - 1));
+  const from = draw.chance(0.3) ? 0 : draw.below(healsAt);
+  switch (draw.pick(["split", "split", "for a while", "once"] as const)) {
+    case "split":
+      return { kind: "split", deceived };
+    case "for a while":
+      return { kind: "for a while", deceived, from, to: draw.between(from, healsAt) };
+    case "once":
+      return { kind: "once", deceived: [deceived[0]!], from };
+  }
+}
+
+function monitorPlans(
+  { draw, count, troublemakers, healsAt }: {
+    draw: Draw;
+    count: number;
+    troublemakers: number;
+    healsAt: number;
+  },
+): MonitorPlan[] {
+  const gossipMs = draw.between(20, 60) * SECOND;
+  const pollMs = draw.between(20, 60) * SECOND;
+  const shape = draw.pick(["everyone", "everyone", "ring", "star", "some"] as const);
+  const drifts = draw.chance(0.4);
+  const late = draw.chance(0.2);
+  const slow = draw.chance(0.4);
+  return Array.from({ length: count }, (_, i): MonitorPlan => {
+    const others = Array.from({ length: count }, (_, other) => other).filter((one) => one !== i);
+    const honest = {
+      everyone: () => others,
+      ring: () => [(i + 1) % count],
+      star: () => i === 0 ? [] : [0],
+      some: () => [...new Set([(i + 1) % count, draw.pick(others)])],
+    }[shape]();
+    const malicious = Array.from({ length: troublemakers }, (_, one) => count + one);
+    return {
+      peers: draw.shuffled([...honest, ...malicious.filter(() => draw.chance(0.7))]),
+      fanOut: draw.between(1, 3),
+      gossipMs,
+      pollMs,
+      rate: drifts ? 1 + (draw.share() - 0.5) / 500 : 1,
+      startsAt: late && draw.chance(0.5) ? draw.below(healsAt) : draw.below(10 * SECOND),
+      disk: { full: false, flaky: 0, slowMs: slow ? draw.pick([1, 10, 200]) : 0 },
+    };
+  });
+}
+
+function weatherOf(draw: Draw): Weather {
+  const isBad = draw.chance(0.5);
+  return {
+    delayMs: draw.pick([0, 1, 20, 150]),
+    jitterMs: draw.pick([0, 5, 50, 400]),
+    loss: isBad ? draw.share() * 0.15 : 0,
+    doubled: isBad ? draw.share() * 0.1 : 0,
+    segmentBytes: draw.pick([104, 536, 1_460, 1_460]),
+    windowBytes: draw.pick([4_096, 16_384, 65_536, 65_536]),
+  };
+}
+
+/** Each kind of trouble, if it is there at all, some times in a quarter of an hour. */
+function happeningsOf(
+  { draw, monitors, logs, healsAt }: {
+    draw: Draw;
+    monitors: number;
+    logs: number;
+    healsAt: number;
+  },
+): Happening[] {
+  const happenings: Happening[] = [];
+  const moment = (): number => draw.below(healsAt);
+  const later = (at: number): number => draw.between(at, healsAt);
+  const some = (share: number, often: number, make: () => void): void => {
+    if (!draw.chance(share)) return;
+    const times = draw.between(1, Math.max(1, Math.round(often * healsAt / (15 * MINUTE))));
+    for (let i = 0; i < times; i++) make();
+  };
+  const one = (): number => draw.below(monitors);
+  const downMs = (): number => draw.pick([0, SECOND, 30 * SECOND, 5 * MINUTE]);
+
+  some(0.4, 2, () => {
+    const at = moment();
+    const side = new Set(
+      Array.from({ length: monitors }, (_, i) => i).filter(() => draw.chance(0.5)),
+    );
+    const links = Array.from({ length: monitors }, (_, a) => a).flatMap((a) =>
+      Array.from({ length: a }, (_, b) => [a, b] as const)
+    ).filter(([a, b]) => side.has(a) !== side.has(b));
+    happenings.push({ at, does: "cuts", links }, { at: later(at), does: "mends" });
+  });
+  some(
+    0.2,
+    2,
+    () => happenings.push({ at: moment(), does: "stops", monitor: one(), downMs: downMs() }),
+  );
+  some(
+    0.35,
+    3,
+    () => happenings.push({ at: moment(), does: "is killed", monitor: one(), downMs: downMs() }),
+  );
+  some(0.4, 3, () =>
+    happenings.push({
+      ...{ at: moment(), does: "loses power", monitor: one(), downMs: downMs() },
+      keepShare: draw.pick([0, 1, draw.share()]),
+      ...(draw.chance(0.6) && { inWrite: draw.between(1, 12) }),
+    }));
+  some(0.35, 2, () => {
+    const [at, monitor] = [moment(), one()];
+    happenings.push(
+      { at, does: "disk", monitor, trouble: draw.pick(["full", "flaky", "flaky", "dead"]) },
+      { at: later(at), does: "disk", monitor, trouble: "well" },
+    );
+  });
+  some(0.3, 2, () => {
+    const ms = draw.pick([-1, 1]) * draw.pick([SECOND, 10 * MINUTE, 400 * 24 * 60 * MINUTE]);
+    happenings.push({ at: moment(), does: "clock jumps", monitor: one(), ms });
+  });
+  some(0.1, 1, () => {
+    const [at, monitor] = [moment(), one()];
+    happenings.push({ at, does: "descriptors", monitor, fail: true });
+    happenings.push({ at: later(at), does: "descriptors", monitor, fail: false });
+  });
+  some(0.5, 5, () => {
+    const [at, monitor, log] = [moment(), one(), draw.below(logs)];
+    const trouble = draw.chance(0.3) ? "old checkpoints" : draw.pick(LOG_TROUBLES);
+    happenings.push({ at, does: "log trouble", log, monitor, trouble });
+    happenings.push({ at: later(at), does: "log trouble", log, monitor, trouble: undefined });
+  });
+  some(0.2, 1, () => {
+    const [at, log] = [moment(), draw.below(logs)];
+    happenings.push({ at, does: "freezes", log, isFrozen: true });
+    happenings.push({ at: later(at), does: "freezes", log, isFrozen: false });
+  });
+  return happenings.sort((a, b) => a.at - b.at);
+}

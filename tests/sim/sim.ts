@@ -1,0 +1,183 @@
+/**
+ * The simulator's command: `deno task sim`.
+ *
+ * @module
+ */
+import { EXIT, readOptions, UsageError } from "../../src/cli/command.ts";
+import { quoted } from "../../src/tlog/malformed.ts";
+import { runMutants } from "./mutants.ts";
+import { fuzzParsers } from "./parsers.ts";
+import type { PlanOptions } from "./plan.ts";
+import { report } from "./report.ts";
+import { fullRun } from "./full_run.ts";
+import { describe, runSeed, type SeedRun } from "./run_seed.ts";
+import { runSeeds } from "./seeds.ts";
+
+const HELP = `deno task sim [--seed N | --seeds FROM-TO] [--monitors N] [--hours N] [--story]
+               [--first] [--mutants] [--report] [--parsers CASES]
+
+Runs a fleet of monitors in one process, on the real code, with simulated time, network, disks and
+logs, and checks all the while what must hold. The same seed gives the same run to the byte.
+
+  --seed N         one run, and what it came to (default 1)
+  --seeds FROM-TO  many runs, and what was violated
+  --monitors N     so many honest monitors, instead of as many as the seed says
+  --hours N        so long trouble lasts, instead of as long as the seed says
+  --story          with --seed: an account of everything that happens
+  --first          with --seeds: end with the first violation
+  --mutants        plant one bug after the other, and tell after how many seeds it is found
+  --report         how many rounds a split view takes to be known, beside the literature
+  --parsers CASES  so many mutated and random inputs for everything that reads
+
+Ends with 1 on a violation, a missed mutant or a parser that fails, with 2 on wrong usage.
+`;
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    return await run(args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`${error.message}\n\n${HELP}`);
+    return EXIT.usage;
+  }
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const options = readOptions(args, {
+    values: ["seed", "seeds", "monitors", "hours", "parsers"],
+    flags: ["story", "first", "mutants", "report", "help"],
+  });
+  if (options.flag("help")) {
+    console.log(HELP);
+    return EXIT.ok;
+  }
+  const plan: PlanOptions = {
+    monitors: wholeNumber("monitors", options.value("monitors"), { least: 2 }),
+    hours: hoursOf(options.value("hours")),
+  };
+  if (options.flag("mutants")) return await mutants();
+  if (options.flag("report")) return await scale();
+  const cases = wholeNumber("parsers", options.value("parsers"), { least: 1 });
+  if (cases !== undefined) return await parsers(cases);
+  const seeds = options.value("seeds");
+  if (seeds !== undefined) {
+    return await many({ ...rangeOf(seeds), plan, stopAtFirst: options.flag("first") });
+  }
+  const seed = wholeNumber("seed", options.value("seed"), { least: 0 }) ?? 1;
+  return await one({ seed, plan, isTold: options.flag("story") });
+}
+
+/** Runs one seed, and says what it came to. */
+async function one(
+  { seed, plan, isTold }: { seed: number; plan: PlanOptions; isTold: boolean },
+): Promise<number> {
+  const account = isTold ? (line: string) => console.log(line) : undefined;
+  const run = await runSeed({ seed, options: plan, account });
+  console.log(run.summary);
+  if (run.outcome.violations.length === 0) return EXIT.ok;
+  console.error(replay(run, plan));
+  return EXIT.proven;
+}
+
+async function many(
+  { from, to, plan, stopAtFirst }: {
+    from: number;
+    to: number;
+    plan: PlanOptions;
+    stopAtFirst: boolean;
+  },
+): Promise<number> {
+  const total = to - from + 1;
+  const shown = Math.max(1, Math.floor(total / 20));
+  const onProgress = (done: number, failed: number): void => {
+    if (done % shown !== 0) return;
+    console.error(`${done} of ${total} seeds, ${failed} with a violation`);
+  };
+  const { runs, failed, checked, withSplits, withCases } = await runSeeds({
+    ...{ from, to, options: plan, onProgress, stopAtFirst },
+  });
+  console.log(`${runs} seeds; ${withSplits} with a split view shown, ${withCases} with incidents`);
+  for (const [property, looks] of Object.entries(checked).sort()) {
+    console.log(`  ${property}: looked at ${looks} times`);
+  }
+  for (const run of failed) console.log(replay(run, plan));
+  console.log(failed.length === 0 ? "no violation" : `${failed.length} seeds with a violation`);
+  return failed.length === 0 ? EXIT.ok : EXIT.proven;
+}
+
+/** One line: what was violated, where, and how to see it again. */
+function replay({ seed, outcome }: SeedRun, { monitors, hours }: PlanOptions): string {
+  const options = [
+    ...(monitors === undefined ? [] : [`--monitors ${monitors}`]),
+    ...(hours === undefined ? [] : [`--hours ${hours}`]),
+  ];
+  const command = ["deno task sim --seed", seed, ...options, "--story"].join(" ");
+  return `seed ${seed}, commit ${commit()}, replay with "${command}": ` +
+    describe(outcome.violations[0]!);
+}
+
+function commit(): string {
+  try {
+    const { stdout } = new Deno.Command("git", { args: ["describe", "--always", "--dirty"] })
+      .outputSync();
+    return new TextDecoder().decode(stdout).trim() || "unknown";
+  } catch {
+    return "unknown";
+  }
+}
+
+async function mutants(): Promise<number> {
+  let missed = 0;
+  for await (const { mutant, found } of runMutants()) {
+    if (found === undefined) missed++;
+    const result = found === undefined
+      ? "MISSED"
+      : `found by "${found.property}" after ${found.seeds} of ${mutant.seeds} seeds`;
+    console.log(`${mutant.name}: ${result}`);
+  }
+  console.log(missed === 0 ? "every mutant is found" : `${missed} mutants were missed`);
+  return missed === 0 ? EXIT.ok : EXIT.proven;
+}
+
+async function parsers(cases: number): Promise<number> {
+  const reports = await fuzzParsers({
+    ...{ seed: 1, cases },
+    onProgress: ({ name, cases, accepted, refused, failure }) => {
+      console.log(`${name}: ${cases} cases, ${accepted} accepted, ${refused} refused`);
+      if (failure !== undefined) console.log(failure);
+    },
+  });
+  const isSound = reports.every(({ failure }) => failure === undefined);
+  return isSound ? EXIT.ok : EXIT.proven;
+}
+
+async function scale(): Promise<number> {
+  await report({ seed: 1, runs: 200, print: (line) => console.log(line), full: fullRun });
+  return EXIT.ok;
+}
+
+function wholeNumber(
+  name: string,
+  text: string | undefined,
+  { least }: { least: number },
+): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,15}$/.test(text) && Number(text) >= least) return Number(text);
+  throw new UsageError(`--${name} is ${quoted(text)}, expected a whole number from ${least}`);
+}
+
+function hoursOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (Number(text) > 0 && Number(text) <= 1_000) return Number(text);
+  throw new UsageError(`--hours is ${quoted(text)}, expected a number above 0, up to 1000`);
+}
+
+function rangeOf(text: string): { from: number; to: number } {
+  const [, from, to] = /^(\d{1,15})-(\d{1,15})$/.exec(text) ?? [];
+  if (from === undefined || Number(from) > Number(to)) {
+    throw new UsageError(`--seeds is ${quoted(text)}, expected FROM-TO, such as 1-1000`);
+  }
+  return { from: Number(from), to: Number(to) };
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

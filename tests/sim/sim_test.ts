@@ -1,0 +1,55 @@
+/** A few hundred fleets in all kinds of trouble, and what the simulation itself must be. */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { PROPERTIES } from "./checks.ts";
+import { drawFrom } from "./draw.ts";
+import { describe, runSeed } from "./run_seed.ts";
+
+/** Seeds that an ordinary test run lives through; `.ci/run` has more. */
+const SEEDS = 250;
+
+Deno.test(`sim: nothing is violated in ${SEEDS} fleets in trouble`, async () => {
+  const looks = new Map<string, number>();
+  let splits = 0;
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const { outcome } = await runSeed({ seed });
+    assertEquals(outcome.violations.map(describe), [], `deno task sim --seed ${seed} --story`);
+    for (const [property, count] of Object.entries(outcome.checked)) {
+      looks.set(property, (looks.get(property) ?? 0) + count);
+    }
+    splits += outcome.counts.splits;
+  }
+  // A check that is never made holds always.
+  for (const property of PROPERTIES) assert((looks.get(property) ?? 0) > SEEDS, property);
+  assert(splits > SEEDS, `${splits} split views`);
+});
+
+Deno.test("sim: the same seed gives the same run, whatever ran before, and another seed another", async () => {
+  const told: string[][] = [[], []];
+  const first = await runSeed({ seed: 5, account: (line) => told[0]!.push(line) });
+  const other = await runSeed({ seed: 6 });
+  const again = await runSeed({ seed: 5, account: (line) => told[1]!.push(line) });
+  assertEquals(again.summary, first.summary);
+  assertEquals(told[1], told[0]);
+  assert(told[0]!.length > 20, "an account tells what happens");
+  assertNotEquals(other.outcome.digest, first.outcome.digest);
+});
+
+Deno.test("sim: how many monitors and how long are as asked", async () => {
+  const { summary } = await runSeed({ seed: 1, options: { monitors: 7, hours: 0.05 } });
+  assert(summary.startsWith("seed 1: 7 monitors,"), summary);
+  assert(summary.includes("180.000 s of trouble"), summary);
+});
+
+Deno.test("sim: draws are spread evenly, and a branch does not disturb its trunk", () => {
+  const [draw, same] = [drawFrom(7), drawFrom(7)];
+  const counts = Array.from({ length: 6 }, () => 0);
+  for (let i = 0; i < 6_000; i++) counts[draw.below(6)]!++;
+  for (const count of counts) assert(count > 850 && count < 1_150, `${count}`);
+  assertEquals([drawFrom(1).share() === drawFrom(2).share(), same.between(3, 3)], [false, 3]);
+  const branch = same.branch();
+  const before = drawFrom(7);
+  before.between(3, 3);
+  before.branch();
+  for (let i = 0; i < 10; i++) branch.share();
+  assertEquals(same.bytes(8), before.bytes(8));
+});

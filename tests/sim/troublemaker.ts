@@ -1,0 +1,248 @@
+/**
+ * Malicious peers: they are in the lists of honest monitors, answer them, and call them. Some know
+ * everything a log has signed, which is their worst: a checkpoint of another story that they tell is
+ * true all the same.
+ *
+ * @module
+ */
+import { concat } from "@std/bytes/concat";
+import type { ConflictRecord } from "../../src/evidence/record.ts";
+import { noteItem, proofItem, recordItem } from "../../src/gossip/answering.ts";
+import { encodeParcel, type ParcelItem } from "../../src/gossip/parcel.ts";
+import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import { HASH_BYTES } from "../../src/tlog/hashing.ts";
+import { type Connection, WorldError } from "../../src/world/world.ts";
+import type { Draw } from "./draw.ts";
+import type { SimLog } from "./logs.ts";
+import { PORT } from "./monitor.ts";
+import type { SimMachine, SimNetwork } from "./network.ts";
+import type { Malice } from "./plan.ts";
+import type { SimTime } from "./time.ts";
+
+/** Longest pause between two attacks, and longest that it holds on to a connection. */
+const MAX_PAUSE_MS = 30_000;
+const HOLD_MS = 120_000;
+/** Connections that one flood opens: more than an address may have. */
+const FLOOD = 48;
+
+/** A head of a log, and to whom it was told. */
+export interface Told {
+  readonly target: number;
+  readonly origin: string;
+  readonly size: number;
+  readonly root: string;
+}
+
+/** One of them, on a machine of its own. */
+export class Troublemaker {
+  readonly malice: Malice;
+  readonly #machine: SimMachine;
+  readonly #network: SimNetwork;
+  readonly #time: SimTime;
+  readonly #draw: Draw;
+  readonly #logs: readonly SimLog[];
+  readonly #targets: readonly string[];
+  readonly #records: () => readonly ConflictRecord[];
+  readonly #onAnswered: (told: Told) => void;
+  #isOver = false;
+
+  constructor(fields: {
+    malice: Malice;
+    machine: SimMachine;
+    network: SimNetwork;
+    time: SimTime;
+    draw: Draw;
+    logs: readonly SimLog[];
+    /** Host names of the honest monitors. */
+    targets: readonly string[];
+    /** What it may have got hold of. */
+    records: () => readonly ConflictRecord[];
+    /** A monitor has answered a frame: it must not forget it. */
+    onAnswered: (told: Told) => void;
+  }) {
+    this.malice = fields.malice;
+    this.#machine = fields.machine;
+    this.#network = fields.network;
+    this.#time = fields.time;
+    this.#draw = fields.draw;
+    this.#logs = fields.logs;
+    this.#targets = fields.targets;
+    this.#records = fields.records;
+    this.#onAnswered = fields.onAnswered;
+  }
+
+  /** Begins. */
+  start(): void {
+    void this.#answerAll();
+    void this.#attackAll();
+  }
+
+  /** Begins nothing more. */
+  stop(): void {
+    this.#isOver = true;
+  }
+
+  async #answerAll(): Promise<void> {
+    const network = this.#network.at(this.#machine);
+    const listener = network.listen({ hostname: this.#machine.hostname, port: PORT });
+    for (let next; !this.#isOver && (next = await listener.accept()) !== undefined;) {
+      void this.#holding(next, (connection) => this.#answer(connection));
+    }
+    listener.close();
+  }
+
+  async #attackAll(): Promise<void> {
+    const network = this.#network.at(this.#machine);
+    while (!this.#isOver) {
+      await this.#time.pause(this.#draw.share() * MAX_PAUSE_MS);
+      const target = this.#draw.below(this.#targets.length);
+      const address = { hostname: this.#targets[target]!, port: PORT };
+      const times = this.malice === "floods" ? FLOOD : 1;
+      for (let i = 0; i < times; i++) {
+        const attack = async (): Promise<void> => {
+          const connection = await network.connect(address, MAX_PAUSE_MS);
+          await this.#holding(connection, () => this.#attack(connection, target));
+        };
+        void attack().catch(expectWorldError);
+      }
+    }
+  }
+
+  /** Does something with a connection, and lets go of it in the end. */
+  async #holding(
+    connection: Connection,
+    work: (connection: Connection) => Promise<void>,
+  ): Promise<void> {
+    const timer = this.#time.after(HOLD_MS, () => connection.close());
+    try {
+      await work(connection);
+    } catch (error) {
+      expectWorldError(error);
+    } finally {
+      timer.cancel();
+      connection.close();
+    }
+  }
+
+  async #answer(connection: Connection): Promise<void> {
+    switch (this.malice) {
+      case "silent":
+        return await this.#time.pause(HOLD_MS);
+      case "garbage":
+        return await connection.write(this.#draw.bytes(this.#draw.between(1, 3 * FRAME_BYTES)));
+      case "slow":
+        return await this.#dribble(connection, await this.#anyFrame());
+      case "endless":
+        for (let i = 0; i < 200; i++) await connection.write(await this.#anyFrame());
+        return;
+      default: {
+        const first = new Uint8Array(FRAME_BYTES);
+        const count = await connection.read(first);
+        const isParcel = count !== undefined && (first[0]! & 0x80) !== 0;
+        await connection.write(isParcel ? await this.#parcel() : await this.#frames());
+      }
+    }
+  }
+
+  async #attack(connection: Connection, target: number): Promise<void> {
+    switch (this.malice) {
+      case "silent":
+      case "floods":
+        return await this.#time.pause(this.#draw.below(HOLD_MS));
+      case "garbage":
+        await connection.write(this.#draw.bytes(this.#draw.between(1, 3 * FRAME_BYTES)));
+        return await connection.closeWrite();
+      case "slow":
+        return await this.#dribble(connection, await this.#anyFrame());
+      case "endless":
+        for (let i = 0; i < 2_000; i++) await connection.write(new Uint8Array(FRAME_BYTES));
+        return;
+      case "replays":
+        return await this.#replay(connection, target);
+      case "forges":
+      case "repeats evidence":
+        await connection.write(await this.#parcel());
+        return await connection.closeWrite();
+    }
+  }
+
+  /** Tells a checkpoint, of whatever story, and waits for the answer. */
+  async #replay(connection: Connection, target: number): Promise<void> {
+    const { log, treeSize, root, frame } = await this.#anyCheckpoint();
+    await connection.write(frame);
+    await connection.closeWrite();
+    const answer = new Uint8Array(FRAME_BYTES);
+    let length = 0;
+    while (length < answer.length) {
+      const count = await connection.read(answer.subarray(length));
+      if (count === undefined) return;
+      length += count;
+    }
+    this.#onAnswered({ target, origin: log.origin, size: Number(treeSize), root });
+  }
+
+  async #dribble(connection: Connection, bytes: Uint8Array): Promise<void> {
+    for (const byte of bytes) {
+      await connection.write(Uint8Array.of(byte));
+      await this.#time.pause(1_000);
+    }
+  }
+
+  async #frames(): Promise<Uint8Array> {
+    const frame = await this.#anyFrame();
+    if (this.malice === "forges") frame[this.#draw.below(frame.length)]! ^= 1;
+    return frame;
+  }
+
+  async #anyFrame(): Promise<Uint8Array> {
+    return (await this.#anyCheckpoint()).frame.slice();
+  }
+
+  /** Something that a log has signed, or would for an accomplice. */
+  #anyCheckpoint(): Promise<VerifiedCheckpoint> {
+    const log = this.#draw.pick(this.#logs);
+    const story = this.#draw.below(log.sizes.length);
+    // Few sizes: what an accomplice has got hold of, and not one record for each size there is.
+    const newest = log.sizes[story]!;
+    const size = Math.max(0, this.#draw.pick([newest, newest, newest - 1, log.plan.start]));
+    return log.checkpoint({ story, size });
+  }
+
+  async #parcel(): Promise<Uint8Array> {
+    const items: ParcelItem[] = this.malice === "repeats evidence"
+      ? this.#records().slice(-8).map(recordItem)
+      : [await this.#madeUpProof(), ...this.#tamperedRecords()];
+    return encodeParcel(this.#draw.shuffled([...items, noteItem(await this.#anyCheckpoint())]));
+  }
+
+  /** A proof between two checkpoints a log has signed, that proves nothing. */
+  async #madeUpProof(): Promise<ParcelItem> {
+    const [a, b] = [await this.#anyCheckpoint(), await this.#anyCheckpoint()];
+    const [older, newer] = a.treeSize < b.treeSize ? [a, b] : [b, a];
+    const length = this.#draw.between(0, 9);
+    const isTrue = older.log === newer.log && older.treeSize > 0n && this.#draw.chance(0.5);
+    const log = this.#logs.find(({ log }) => log === newer.log)!;
+    const sizes = { older: Number(older.treeSize), newer: Number(newer.treeSize) };
+    const proof = isTrue
+      ? log.proof(log.storiesOf({ size: sizes.newer, root: newer.root })[0]!, sizes)
+      : Array.from({ length }, () => this.#draw.bytes(HASH_BYTES));
+    if (proof.length > 0 && this.#draw.chance(0.5)) proof.reverse();
+    return proofItem({ log: newer.log, older, newer, proof });
+  }
+
+  #tamperedRecords(): ParcelItem[] {
+    return this.#records().slice(-3).map((record) => {
+      const { body } = recordItem(record);
+      const at = this.#draw.below(body.length - 1);
+      const [before, after] = [body.subarray(0, at), body.subarray(at + 1)];
+      const digit = Uint8Array.of(0x30 + this.#draw.below(10));
+      return { kind: "record", body: concat([before, digit, after]) };
+    });
+  }
+}
+
+/** What the network does to troublemakers is no news; anything else is a fault of the simulation. */
+function expectWorldError(error: unknown): void {
+  if (!(error instanceof WorldError)) throw error;
+}
