@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { concat } from "@std/bytes/concat";
+import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { type JsonObject, parseExactJson } from "../evidence/json.ts";
 import {
   type ConflictRecord,
@@ -18,9 +20,12 @@ import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { formatProof, readProof, type StatedProof, UnknownLog } from "../tlog/stated_proof.ts";
 import type { ExchangeParty } from "./exchange.ts";
+import type { ParcelLimits } from "./limits.ts";
 import { type ParcelItem, ParcelPacker } from "./parcel.ts";
 import type { HeardCheckpoint } from "./view.ts";
 
+/** Bytes of an evidence id, as SHA-256 gives it. */
+const EVIDENCE_ID_BYTES = 32;
 /** How much of a refusal is told: a foreign text in it may be as long as an item. */
 const MAX_REASON_CHARACTERS = 512;
 
@@ -38,7 +43,7 @@ export interface Hearing {
   readonly heard: HeardCheckpoint[];
   /** The logs followed of which something true was said. */
   readonly named: Set<Log>;
-  /** The cases (evidence ids) the other end has shown. */
+  /** The cases (evidence ids) the other end has shown, or says it has. */
   readonly shown: Set<string>;
   /** Why the rest was not heard. */
   readonly fault?: Fault;
@@ -121,6 +126,17 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
     }
     hearing.named.add(log);
     hearing.shown.add(record.evidence_id);
+  },
+
+  known({ body, hearing }) {
+    if (body.length % EVIDENCE_ID_BYTES !== 0) {
+      throw new MalformedError(
+        `${body.length} bytes came, expected ${EVIDENCE_ID_BYTES} for each evidence id`,
+      );
+    }
+    for (let at = 0; at < body.length; at += EVIDENCE_ID_BYTES) {
+      hearing.shown.add(encodeHex(body.subarray(at, at + EVIDENCE_ID_BYTES)));
+    }
   },
 };
 
@@ -208,6 +224,16 @@ export function noteItem({ note }: VerifiedCheckpoint): ParcelItem {
 /** A consistency proof as an item. */
 export function proofItem(proof: StatedProof): ParcelItem {
   return { kind: "proof", body: utf8(formatProof(proof)) };
+}
+
+/** The evidence ids of the newest of these records as an item, as many as fit. */
+export function knownItem(records: readonly ConflictRecord[], limits: ParcelLimits): ParcelItem {
+  const most = Math.floor(limits.maxKnownItemBytes / EVIDENCE_ID_BYTES);
+  return { kind: "known", body: concat(newest(records, most).map(idBytes)) };
+}
+
+function idBytes({ evidence_id }: ConflictRecord): Uint8Array {
+  return decodeHex(evidence_id);
 }
 
 /** A conflict record as an item. */

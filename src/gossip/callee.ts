@@ -10,7 +10,7 @@ import {
 } from "../world/world.ts";
 import { addressKey, Allowance, ConnectionTable, type Place } from "./admission.ts";
 import { serveParcel } from "./carrier.ts";
-import { type ExchangeParty, SECOND_CARRIER_BIT } from "./exchange.ts";
+import { type ExchangeParty, NotKept, orNotKept, SECOND_CARRIER_BIT } from "./exchange.ts";
 import type { Heard } from "./view.ts";
 
 /** Read and answered at a time: as many whole frames as fit 64 kB. */
@@ -56,18 +56,24 @@ export class Callee {
 
   /** Serves until `close`; a connection that cannot be accepted does not end it. */
   async run(): Promise<void> {
+    let isTold = false;
     while (!this.#closing) {
       let connection: Connection | undefined;
       try {
         connection = await this.#listener.accept();
+        isTold = false;
       } catch (error) {
         if (!(error instanceof WorldError)) throw error;
         const { acceptRetryMs } = this.#party.limits;
         const where = formatAddress(this.#listener.address);
-        this.#party.report.broken(
-          `cannot accept a connection: ${error.message}; trying again in ${acceptRetryMs} ms`,
-          where,
-        );
+        // Once, until one can be accepted again: it may go on for hours.
+        if (!isTold) {
+          this.#party.report.broken(
+            `cannot accept a connection: ${error.message}; trying again every ${acceptRetryMs} ms`,
+            where,
+          );
+        }
+        isTold = true;
         await this.#pause(acceptRetryMs);
         continue;
       }
@@ -114,7 +120,8 @@ export class Callee {
       const fault = await this.#serve(place, source, deadlines);
       if (fault !== undefined) report.broken(fault, source);
     } catch (error) {
-      report.broken(place.closedBecause ?? (error as Error).message, source);
+      if (error instanceof NotKept) report.refused(error.cause);
+      else report.broken(place.closedBecause ?? (error as Error).message, source);
     } finally {
       deadlines.first.cancel();
       deadlines.whole.cancel();
@@ -162,9 +169,12 @@ export class Callee {
       if (!this.#allowance.take(key, whole)) {
         return `more than ${limits.framesPerSecondPerAddress} frames a second came from its address`;
       }
-      const { answered, refused, news } = this.#answer(buffer, answers, whole, exchange);
-      if (refused) this.#allowance.charge(key);
-      await this.#party.keep();
+      const { answered, refused, news } = await orNotKept(async () => {
+        const said = this.#answer(buffer, answers, whole, exchange);
+        if (said.refused) this.#allowance.charge(key);
+        await this.#party.keep();
+        return said;
+      });
       for (const heard of news) this.#party.report.heard(heard, source);
       if (answered > 0) await connection.write(answers.subarray(0, answered * FRAME_BYTES));
       if (refused) return "closed without an answer to what was refused, and its address charged";

@@ -9,7 +9,7 @@ import { formatAddress } from "../world/address.ts";
 import { type Address, type Connection, WorldError } from "../world/world.ts";
 import { answerParcel, type Fault, type Hearing, hearParcel } from "./answering.ts";
 import { ExchangeFailed } from "./caller.ts";
-import type { ExchangeParty } from "./exchange.ts";
+import { type ExchangeParty, orNotKept } from "./exchange.ts";
 import {
   encodeParcel,
   itemCost,
@@ -30,7 +30,7 @@ type Pay = (frames: number) => boolean;
  * @param pay asked before anything that came is looked at
  * @param onBytes called whenever something came
  * @returns what was wrong; nothing was answered then
- * @throws whatever `keep` throws; WorldError if the answer cannot be written
+ * @throws NotKept; WorldError if the answer cannot be written
  */
 export async function serveParcel({ party, connection, source, begun, pay, onBytes }: {
   party: ExchangeParty;
@@ -42,7 +42,7 @@ export async function serveParcel({ party, connection, source, begun, pay, onByt
 }): Promise<Fault | undefined> {
   const { limits } = party;
   const read = await readParcel({ party, connection, begun, pay, onBytes });
-  const hearing = await hearAndKeep({ party, source, items: read.items });
+  const hearing = await orNotKept(() => hearAndKeep({ party, source, items: read.items }));
   const fault = hearing.fault ?? read.fault;
   if (fault !== undefined) return fault;
   const answer = encodeParcel(answerParcel(hearing, party));

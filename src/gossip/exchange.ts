@@ -29,6 +29,24 @@ export interface ExchangeReport {
   heard(heard: Heard, source: string): void;
   /** An exchange, or the wait for one, ended otherwise than by both sides finishing. */
   broken(reason: string, source: string): void;
+  /** This side could not judge or keep what it was told, and so did not answer: no fault of a peer. */
+  refused(error: unknown): void;
+}
+
+/** This side could not judge or keep what it was told; `cause` says why. */
+export class NotKept extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/** Does what must be done before an answer. @throws NotKept for whatever it throws */
+export async function orNotKept<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new NotKept(error);
+  }
 }
 
 /** The first bit of a frame is 0; a first byte with it set begins the second carrier. */

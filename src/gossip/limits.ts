@@ -15,6 +15,8 @@ export interface ParcelLimits {
    * the proof against it from spreading by signing long checkpoints.
    */
   readonly maxRecordItemBytes: number;
+  /** Bytes of a list of evidence ids, 32 each. */
+  readonly maxKnownItemBytes: number;
   /** Bytes of an item of a kind this version does not know; it is passed over, not kept. */
   readonly maxUnknownItemBytes: number;
   /** Conflict records put into one parcel, newest first; more follow in later rounds. */
@@ -95,6 +97,7 @@ export const DEFAULT_LIMITS: ExchangeLimits = {
   maxNoteItemBytes: MAX_NOTE_BYTES,
   maxProofItemBytes: JSON_MEMBERS_BYTES,
   maxRecordItemBytes: 4 * MAX_NOTE_BYTES + JSON_MEMBERS_BYTES,
+  maxKnownItemBytes: 64 * 1024,
   maxUnknownItemBytes: MAX_NOTE_BYTES,
   maxRecordsPerParcel: 16,
   maxParcelCost: 1_280,

@@ -4,8 +4,9 @@
  *     0x81 | item…        item: uint8 kind | uint32 length, big-endian | that many bytes
  *
  * The first byte has the bit set that no frame's first byte has, and is the version. Kinds: 1 a signed
- * note, 2 a consistency proof (`formatProof`), 3 a conflict record (`formatRecord`), all UTF-8. Here it
- * is only bytes and items; nothing in an item is verified.
+ * note, 2 a consistency proof (`formatProof`), 3 a conflict record (`formatRecord`), all UTF-8; 4 the
+ * evidence ids, 32 bytes each, of cases that need not be answered. Here it is only bytes and items;
+ * nothing in an item is verified.
  *
  * @module
  */
@@ -23,16 +24,16 @@ const HEADER_BYTES = 5;
 const FIRST_BUFFER_BYTES = 4_096;
 
 /** What an item is. */
-export type ItemKind = "note" | "proof" | "record";
+export type ItemKind = "note" | "proof" | "record" | "known";
 
 /** One thing in a parcel. */
 export interface ParcelItem {
   readonly kind: ItemKind;
-  /** UTF-8, if whoever sent it did as agreed. */
+  /** UTF-8, or for `known` evidence ids, if whoever sent it did as agreed. */
   readonly body: Uint8Array;
 }
 
-const KIND_BYTES: Readonly<Record<ItemKind, number>> = { note: 1, proof: 2, record: 3 };
+const KIND_BYTES: Readonly<Record<ItemKind, number>> = { note: 1, proof: 2, record: 3, known: 4 };
 const KINDS = new Map(Object.entries(KIND_BYTES).map(([kind, byte]) => [byte, kind as ItemKind]));
 
 /** A parcel of a version that is not spoken here; nobody's fault. */
@@ -47,6 +48,8 @@ function maxItemBytes(limits: ParcelLimits, kind: ItemKind | undefined): number 
       return limits.maxProofItemBytes;
     case "record":
       return limits.maxRecordItemBytes;
+    case "known":
+      return limits.maxKnownItemBytes;
     case undefined:
       return limits.maxUnknownItemBytes;
   }
@@ -61,6 +64,8 @@ export function itemCost(limits: ParcelLimits, kind: ItemKind): number {
       return limits.proofCost;
     case "record":
       return limits.recordCost;
+    case "known":
+      return 0;
   }
 }
 

@@ -5,7 +5,7 @@ import type { Log } from "../tlog/log.ts";
 import type { TreeHead } from "../tlog/proof.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Address } from "../world/world.ts";
-import { packNotes, packRecords } from "./answering.ts";
+import { knownItem, packNotes, packRecords } from "./answering.ts";
 import { ExchangeFailed, exchangeFrames, type SentFrame } from "./caller.ts";
 import { callWithParcel } from "./carrier.ts";
 import type { ExchangeParty } from "./exchange.ts";
@@ -46,7 +46,9 @@ export async function exchangeRound(
   }
   try {
     const answer = await callWithParcel({ party, address, items });
-    if (asksAll) handedOver.answered(peer, now);
+    // An answer that is full may have left something out; that is asked for in the next round.
+    const isFull = answer.shown.size >= party.limits.maxRecordsPerParcel;
+    if (asksAll && !isFull) handedOver.answered(peer, now);
     handedOver.add(peer, [...ids, ...answer.shown]);
     return { heard, notes: answer.heard, handedOver: ids };
   } catch (error) {
@@ -83,12 +85,13 @@ function parcelFor(
   });
   const asked = asksAll ? new Set(view.logs) : logsToAsk(frames);
   const latest = [...logs].map((log) => view.latest(log));
-  packNotes(
-    packer,
-    latest.filter((checkpoint) =>
-      checkpoint !== undefined && (!checkpoint.fitsFrame || asked.has(checkpoint.log))
-    ),
+  const notes = latest.filter((checkpoint) =>
+    checkpoint !== undefined && (!checkpoint.fitsFrame || asked.has(checkpoint.log))
   );
+  packNotes(packer, notes);
+  // What is asked is answered with evidence: with what is new here, since an answer holds only so much.
+  const held = [...logs].flatMap((log) => party.records(log));
+  if (notes.length > 0 && held.length > 0) packer.add(knownItem(held, limits));
   return { items: packer.items, ids: packed.map(({ evidence_id }) => evidence_id) };
 }
 

@@ -120,6 +120,7 @@ export class Daemon {
           heard: (heard, source) => relay.to?.onHeard(heard, source),
           broken: (reason, source) =>
             report.event("exchange.failed", "warning", { source, reason }),
+          refused,
           incident: (news) => relay.to ? relay.to.onIncident(news) : void early.push(news),
         },
       });

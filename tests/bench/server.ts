@@ -72,7 +72,11 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
     keep: () => Promise.resolve(),
     records: () => [],
     handedOver: new HandedOver(limits),
-    report: { heard: () => {}, broken: (reason: string) => console.error(reason) },
+    report: {
+      heard: () => {},
+      refused: (error: unknown) => console.error(error),
+      broken: (reason: string) => console.error(reason),
+    },
   };
   const listener = world.network.listen(LOOPBACK);
   new Callee({ party, listener }).run();

@@ -501,8 +501,13 @@ Deno.test("callee: connections that cannot be accepted do not end it", async () 
   assertEquals(scene.callee.connections, 0);
   await scene.clock.advance(1);
   assertEquals(await ask(connection, frame), frame);
-  const why = `cannot accept a connection: ${error.message}; trying again in 250 ms`;
-  assertEquals(scene.report.brokenAll, [why, why, why]);
+  const why = `cannot accept a connection: ${error.message}; trying again every 250 ms`;
+  assertEquals(scene.report.brokenAll, [why], "told once, however often it fails");
+  scene.listener.push(error);
+  const next = await scene.connect();
+  await scene.clock.advance(250);
+  assertEquals(await ask(next, frame), frame);
+  assertEquals(scene.report.brokenAll, [why, why], "and once more after it was well");
 });
 
 Deno.test("callee: what goes wrong while accepting and is not the world's fault is thrown", async () => {
@@ -586,7 +591,9 @@ Deno.test("callee: what was not kept is not answered, and the connection is clos
   const keep = () => refuses ? Promise.reject(new Error("the disk is full")) : Promise.resolve();
   await using scene = await serve({ logs: [ours.log], shown: [ours], keep });
   assertEquals(await scene.ask([await frameOf(theirs)]), []);
-  assertEquals([scene.report.verdicts, scene.report.brokenAll], [[], ["the disk is full"]]);
+  // No fault of the caller's.
+  const { verdicts, brokenAll, refusedAll } = scene.report;
+  assertEquals([verdicts, brokenAll, refusedAll], [[], [], ["the disk is full"]]);
   assertEquals(scene.callee.connections, 0);
   refuses = false;
   assertEquals(await scene.ask([await frameOf(theirs)]), [await frameOf(ours)]);

@@ -1,6 +1,7 @@
 /** The answering end of the second carrier: what it answers, refuses, charges, and how long it waits. */
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes/concat";
+import { decodeHex } from "@std/encoding/hex";
 import type { Conflict } from "../../src/evidence/conflict.ts";
 import { type ConflictRecord, formatRecord } from "../../src/evidence/record.ts";
 import { noteItem, proofItem, recordItem } from "../../src/gossip/answering.ts";
@@ -398,7 +399,8 @@ Deno.test("carrier: what cannot be kept is not answered", async () => {
   await using _ = scene;
   const items = [noteItem(await checkpointOf(fork.honest)), recordItem(record)];
   assertEquals(await tell(scene, items), "no answer");
-  assertEquals([scene.report.verdicts, scene.report.brokenAll], [[], ["the disk is full"]]);
+  const { verdicts, brokenAll, refusedAll } = scene.report;
+  assertEquals([verdicts, brokenAll, refusedAll], [[], [], ["the disk is full"]]);
 });
 
 // Limits
@@ -427,6 +429,25 @@ Deno.test("carrier: an unknown version is told, and not charged", async () => {
     "it speaks version 2 of the second carrier, this program speaks 1",
   ]);
   assertEquals(await isServed(scene, fork.honest), true);
+});
+
+Deno.test("carrier: a case that the other end says it has is not answered", async () => {
+  const fork = await forkedLog();
+  const record = await recordOfFork(fork);
+  const setting = { logs: [fork.honest.log], shown: [fork.honest], records: () => [record] };
+  await using scene = await serve(setting);
+  const note = noteItem(await checkpointOf(fork.honest));
+  const known = (id: string): ParcelItem => ({ kind: "known", body: decodeHex(id) });
+  const kindsOf = (items: ParcelItem[] | "no answer"): string[] => {
+    assert(items !== "no answer");
+    return items.map(({ kind }) => kind);
+  };
+  assertEquals(kindsOf(await tell(scene, [note])), ["record", "note"]);
+  assertEquals(kindsOf(await tell(scene, [note, known("00".repeat(32))])), ["record", "note"]);
+  assertEquals(kindsOf(await tell(scene, [note, known(record.evidence_id)])), ["note"]);
+  assertEquals(scene.report.brokenAll, []);
+  assertEquals(await tell(scene, [{ kind: "known", body: new Uint8Array(33) }]), "no answer");
+  assert(scene.report.brokenAll[0]!.includes("33 bytes came, expected 32 for each"));
 });
 
 Deno.test("carrier: an unknown kind is passed over, what comes after it is heard", async () => {

@@ -60,8 +60,8 @@ Deno.test("durability: on a disk that refuses nothing is answered, and it is tri
   for (const attempt of [1, 2, 3]) {
     await assertRejects(() => caller.call(callee), ExchangeFailed, "answered 0 bytes");
     assertEquals(callee.report.outcomes, ["not written"], "it is told once");
-    assertEquals(callee.report.brokenAll.length, attempt);
-    assert(callee.report.brokenAll.at(-1)!.includes("the disk refuses to write"));
+    assertEquals(callee.report.refusedAll.length, attempt);
+    assert(callee.report.refusedAll.at(-1)!.includes("the disk refuses to write"));
     await fleet.clock.advance(1_000);
   }
   assertEquals([callee.report.verdicts, caller.report.news], [[], []]);
@@ -294,7 +294,7 @@ for (const [what, tell] of TELLINGS) {
     memory.refuses.add(3n);
     const told = tell(await checkpointOf(theirs), await checkpointOf(theirs, 3n));
     assertEquals(await ask(await fleet.knock(callee), told), new Uint8Array(0));
-    assertEquals(callee.report.brokenAll, ["the database refuses"]);
+    assertEquals(callee.report.refusedAll, ["the database refuses"]);
     assertEquals([callee.report.verdicts, await callee.recorded()], [[], []]);
 
     // Nobody tells it again: whoever comes next has what was found kept.

@@ -194,6 +194,7 @@ export class Reports implements MonitorReport {
   /** Where each of them came from. */
   readonly sources: string[] = [];
   readonly brokenAll: string[] = [];
+  readonly refusedAll: string[] = [];
   readonly news: IncidentNews[] = [];
   #changed = Promise.withResolvers<void>();
 
@@ -205,6 +206,11 @@ export class Reports implements MonitorReport {
 
   broken(reason: string): void {
     this.brokenAll.push(reason);
+    this.#change();
+  }
+
+  refused(error: unknown): void {
+    this.refusedAll.push((error as Error).message);
     this.#change();
   }
 

@@ -20,11 +20,12 @@ const LIMITS = {
   maxNoteItemBytes: 20,
   maxProofItemBytes: 30,
   maxRecordItemBytes: 40,
+  maxKnownItemBytes: 64,
   maxUnknownItemBytes: 50,
 };
 
-const MOST: Readonly<Record<ItemKind, number>> = { note: 20, proof: 30, record: 40 };
-const KIND_BYTE: Readonly<Record<ItemKind, number>> = { note: 1, proof: 2, record: 3 };
+const MOST: Readonly<Record<ItemKind, number>> = { note: 20, proof: 30, record: 40, known: 64 };
+const KIND_BYTE: Readonly<Record<ItemKind, number>> = { note: 1, proof: 2, record: 3, known: 4 };
 
 function item(kind: ItemKind, length: number): ParcelItem {
   return { kind, body: new Uint8Array(length).map((_, i) => i) };
@@ -88,7 +89,7 @@ Deno.test("parcel: every truncation is noticed, except between items", () => {
   }
 });
 
-for (const kind of ["note", "proof", "record"] as const) {
+for (const kind of ["note", "proof", "record", "known"] as const) {
   Deno.test(`parcel: a ${kind} of the largest length is taken, one byte more is not`, () => {
     const most = MOST[kind];
     assertEquals(decode(encodeParcel([item(kind, most)])), [item(kind, most)]);
@@ -103,7 +104,7 @@ for (const kind of ["note", "proof", "record"] as const) {
 }
 
 Deno.test("parcel: an item of an unknown kind is passed over", () => {
-  for (const kind of [0, 4, 0x7f, 0xff]) {
+  for (const kind of [0, 5, 0x7f, 0xff]) {
     const [note, proof] = [item("note", 4), item("proof", 2)];
     const strange = concat([header(kind, 50), new Uint8Array(50)]);
     const bytes = concat([encodeParcel([note]), strange, encodeParcel([proof]).subarray(1)]);

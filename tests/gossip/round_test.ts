@@ -169,6 +169,29 @@ Deno.test("round: who never calls is asked again, and so its evidence gets out",
   assertEquals(await quito.recorded(), [fork.caseId]);
 });
 
+Deno.test("round: who never calls gives all its evidence, more than an answer holds, round by round", async () => {
+  const most = DEFAULT_LIMITS.maxRecordsPerParcel;
+  const cases = 2 * most + 1;
+  const ours = await logOf("log.example/a", 0);
+  const theirs = ours.fork();
+  for (const [name, story] of [["ours", ours], ["theirs", theirs]] as const) {
+    for (let size = 1; size <= cases; size++) story.append(`${name} ${size}`);
+  }
+  await using fleet = new Fleet(ours);
+  const [berlin, quito] = [await fleet.enter("berlin"), await fleet.enter("quito")];
+  for (let size = 1n; size <= cases; size++) {
+    for (const story of [ours, theirs]) await berlin.show(story, size);
+  }
+  await quito.show(ours, 0n);
+  const counts: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    await quito.meet(berlin);
+    counts.push((await quito.recorded()).length);
+  }
+  assertEquals(counts, [most, 2 * most, cases]);
+  assertEquals(new Set(await quito.recorded()), new Set(await berlin.recorded()));
+});
+
 Deno.test("round: a peer that has seen more is asked at once", async () => {
   const fork = await forkedLog();
   await using fleet = new Fleet(fork.honest);

@@ -22,18 +22,27 @@ export interface SeedsRun {
 /**
  * Runs the seeds from `from` to `to`.
  * @param onProgress called after each
+ * @param onFailure called at once for each that has a violation
  * @param stopAtFirst whether the first violation ends it
  */
 export async function runSeeds(
-  { from, to, options = {}, jobs = navigator.hardwareConcurrency, onProgress, stopAtFirst = false }:
-    {
-      from: number;
-      to: number;
-      options?: PlanOptions;
-      jobs?: number;
-      onProgress?: (done: number, failed: number) => void;
-      stopAtFirst?: boolean;
-    },
+  {
+    from,
+    to,
+    options = {},
+    jobs = navigator.hardwareConcurrency,
+    onProgress,
+    onFailure,
+    stopAtFirst = false,
+  }: {
+    from: number;
+    to: number;
+    options?: PlanOptions;
+    jobs?: number;
+    onProgress?: (done: number, failed: number) => void;
+    onFailure?: (run: SeedRun) => void;
+    stopAtFirst?: boolean;
+  },
 ): Promise<SeedsRun> {
   let next = from;
   let runs = 0;
@@ -51,7 +60,10 @@ export async function runSeeds(
         const run = await answerOf(worker, `seed ${question.seed}`) as SeedRun;
         runs++;
         const { violations, counts } = run.outcome;
-        if (violations.length > 0) failed.push(run);
+        if (violations.length > 0) {
+          failed.push(run);
+          onFailure?.(run);
+        }
         if (counts.splits > 0) withSplits++;
         if (counts.cases > 0) withCases++;
         for (const [property, looks] of Object.entries(run.outcome.checked)) {

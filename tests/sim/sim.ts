@@ -95,6 +95,7 @@ async function many(
   };
   const { runs, failed, checked, withSplits, withCases } = await runSeeds({
     ...{ from, to, options: plan, onProgress, stopAtFirst },
+    onFailure: (run) => console.error(replay(run, plan)),
   });
   console.log(`${runs} seeds; ${withSplits} with a split view shown, ${withCases} with incidents`);
   for (const [property, looks] of Object.entries(checked).sort()) {
