@@ -129,10 +129,11 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: FEW,
   },
   {
-    name: "an append that failed is not cut back",
-    file: "src/store/durable.ts",
-    find: "      await file.truncate(at);\n",
-    replace: "",
+    name: "an append that failed leaves a gap",
+    file: "src/store/journal.ts",
+    find: "      throw error;\n    }\n    this.#end += line.length;",
+    replace:
+      "      this.#end += line.length;\n      throw error;\n    }\n    this.#end += line.length;",
     breaks: "chains check",
     seeds: MANY,
   },

@@ -6,10 +6,15 @@
  */
 import type { Conflict } from "../../src/evidence/conflict.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
-import { buildRecord, signedBytes, withSignature } from "../../src/evidence/record.ts";
-import { noteItem, recordItem } from "../../src/gossip/answering.ts";
+import {
+  buildRecord,
+  type ConflictRecord,
+  signedBytes,
+  withSignature,
+} from "../../src/evidence/record.ts";
+import { knownItem, noteItem, recordItem } from "../../src/gossip/answering.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
-import { encodeParcel } from "../../src/gossip/parcel.ts";
+import { encodeParcel, type ParcelItem } from "../../src/gossip/parcel.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { checkpointOf, grow, newLog, newSigner, proofOf, seenOf } from "../evidence/histories.ts";
 import { type Draw, drawFrom } from "./draw.ts";
@@ -96,18 +101,20 @@ export async function measureWire(): Promise<WireSizes> {
   if (proven.verdict !== "inconsistent") throw new Error(`the proof came to ${proven.verdict}`);
   const signer = await newSigner();
   const parcel = encodeParcel([]).length;
-  const weigh = async (conflict: Conflict): Promise<number> => {
+  const recordOf = async (conflict: Conflict): Promise<ConflictRecord> => {
     const record = buildRecord({ conflict, detectedAt: WEIGHED_AT, detector: signer.vkey });
-    const signed = withSignature(record, await signer.sign(signedBytes(record)));
-    return encodeParcel([recordItem(signed)]).length - parcel;
+    return withSignature(record, await signer.sign(signedBytes(record)));
   };
+  const weigh = (item: ParcelItem): number => encodeParcel([item]).length - parcel;
+  const equal = await recordOf({ kind: "same_size", first, second });
   return {
     frame: FRAME_BYTES,
     parcel,
-    note: encodeParcel([noteItem(first.checkpoint)]).length - parcel,
+    note: weigh(noteItem(first.checkpoint)),
+    known: weigh(knownItem([equal], DEFAULT_LIMITS)),
     record: {
-      equal: await weigh({ kind: "same_size", first, second }),
-      unequal: await weigh(proven.conflicts[0]!),
+      equal: weigh(recordItem(equal)),
+      unequal: weigh(recordItem(await recordOf(proven.conflicts[0]!))),
     },
   };
 }
@@ -300,7 +307,7 @@ function costs(bench: Bench, print: (line: string) => void): void {
     `${record.unequal} (unequal).`,
     "At its first call of a peer a monitor asks what it knows: a note; the answer is a note",
     "and the",
-    "record, if there is one. Where everyone has everyone as a peer, telling at once is a call",
+    "record, unless the asker says that it has the case. Where everyone has everyone as a peer, telling at once is a call",
     "from",
     "everyone to everyone, whatever the fan-out: 90, 9 900, 999 000 and 99 990 000 calls in",
     "one burst,",

@@ -57,6 +57,8 @@ export interface WireSizes {
   readonly parcel: number;
   /** A checkpoint's note as an item of a parcel. */
   readonly note: number;
+  /** The evidence id of one case that the asking end has, as an item. */
+  readonly known: number;
   /** A conflict record as an item, by the sizes of its two checkpoints. */
   readonly record: Readonly<Record<SpreadSetting["sizes"], number>>;
 }
@@ -171,17 +173,20 @@ function exchange(meeting: Meeting, sizes: SpreadSetting["sizes"], wire: WireSiz
 }
 
 /** Where sizes are equal, the frames are the evidence. */
-function exchangeEqual(meeting: Meeting, { frame, parcel, note, record }: WireSizes): Outcome {
+function exchangeEqual(
+  meeting: Meeting,
+  { frame, parcel, note, known, record }: WireSizes,
+): Outcome {
   const { callerKnows, calleeKnows, sameStory, first } = meeting;
-  const asked = first ? note : 0;
   // The callee's own frame, or the other half that it knows of: both ends conclude the case.
   if (!sameStory || calleeKnows) {
-    // A question is answered with the contradiction and with the callee's record.
-    const bytes = 2 * frame + (first ? 2 * parcel + 2 * note + record.equal : 0);
+    // A question says that the case is known, and is answered with the contradiction alone.
+    const bytes = 2 * frame + (first ? 2 * parcel + 2 * note + known : 0);
     return { callerLearns: true, calleeLearns: true, bytes };
   }
+  const asked = first ? 2 * note + (callerKnows ? known : 0) : 0;
   const told = callerKnows ? record.equal : 0;
-  const bytes = 2 * frame + (first || callerKnows ? 2 * parcel + 2 * asked + told : 0);
+  const bytes = 2 * frame + (first || callerKnows ? 2 * parcel + asked + told : 0);
   return { callerLearns: false, calleeLearns: callerKnows, bytes };
 }
 
@@ -189,13 +194,17 @@ function exchangeEqual(meeting: Meeting, { frame, parcel, note, record }: WireSi
  * Where sizes are not, whoever has the larger view settles the other by the log's tiles, right
  * after the exchange; the other end learns of it when it is told.
  */
-function exchangeUnequal(meeting: Meeting, { frame, parcel, note, record }: WireSizes): Outcome {
+function exchangeUnequal(
+  meeting: Meeting,
+  { frame, parcel, note, known, record }: WireSizes,
+): Outcome {
   const { callerKnows, calleeKnows, larger, first, handed } = meeting;
   const asks = first || larger === "callee";
   const hands = callerKnows && !handed;
-  const shows = asks && !hands && calleeKnows;
+  const shows = asks && !callerKnows && calleeKnows;
+  const asked = 2 * note + (callerKnows ? known : 0);
   const parcels = asks || hands
-    ? 2 * parcel + (asks ? 2 * note : 0) + (hands || shows ? record.unequal : 0)
+    ? 2 * parcel + (asks ? asked : 0) + (hands || shows ? record.unequal : 0)
     : 0;
   return {
     callerLearns: shows || larger === "caller",

@@ -25,6 +25,7 @@ const WIRE: WireSizes = {
   frame: 101,
   parcel: 1,
   note: 211,
+  known: 37,
   record: { equal: 1_009, unequal: 2_003 },
 };
 
@@ -211,21 +212,22 @@ Deno.test("spread: who calls silent peers only learns when it is called itself, 
 });
 
 Deno.test("spread: two monitors write what two exchanges and two tellings take", () => {
-  const { frame, parcel, note, record } = WIRE;
+  const { frame, parcel, note, known } = WIRE;
   const { bytesPerMonitor, exchangesPerMonitor } = run({ setting: { ...SETTING, monitors: 2 } });
-  const first = 2 * frame + 2 * parcel + 2 * note + record.equal;
+  // The frames tell both; a question says that the case is known.
+  const first = 2 * frame + 2 * parcel + 2 * note + known;
   assertEquals([exchangesPerMonitor, bytesPerMonitor], [2, first + 2 * frame]);
 });
 
 Deno.test("spread: where sizes differ, the smaller view's owner is handed the record", () => {
-  const { frame, parcel, note, record } = WIRE;
+  const { frame, parcel, note, known, record } = WIRE;
   const setting = { ...SETTING, monitors: 2, sizes: "unequal" } as const;
   // Both ask at their first call. The larger one settles the other and tells; the smaller one then
   // tells as well, and asks, since the other is ahead.
   const { bytesPerMonitor } = run({ setting });
   const asking = 2 * frame + 2 * parcel + 2 * note;
   const handing = 2 * frame + 2 * parcel + record.unequal;
-  assertEquals(2 * bytesPerMonitor, 2 * asking + handing + (handing + 2 * note));
+  assertEquals(2 * bytesPerMonitor, 2 * asking + handing + (handing + 2 * note + known));
 });
 
 Deno.test("spread: a silent peer is sent a frame and nothing else", () => {

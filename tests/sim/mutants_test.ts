@@ -1,0 +1,47 @@
+/** For each thing that must hold: a bug put in on purpose breaks it, and the simulator finds that. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { PROPERTIES, type Property } from "./checks.ts";
+import { type Mutant, MUTANTS, mutate, runMutants } from "./mutants.ts";
+
+/** One of each property that is found soon; `deno task sim --mutants` hunts for all of them. */
+const SOON: Readonly<Record<Property, string>> = {
+  "no false accusation": "a proof that leads to no signed root convicts all the same",
+  "evidence holds": "a record is signed before it is complete",
+  "one entry a case": "the journal does not remember what cases it has",
+  "nothing acknowledged is lost": "an entry is not synced",
+  "no view rolls back": "a start takes the smallest view ever proven",
+  "chains check": "an append that failed leaves a gap",
+  "both know in time": "what peers were shown is not compared with the view",
+  "views catch up in time": "a log that could not be reached is given up",
+  "evidence spreads in time": "a parcel is answered without evidence",
+  "exchanges end": "who is called has no limit in time",
+  "bounded": "the limits of an exchange that has ended stay due",
+  "no fault of its own": "a connection that cannot be accepted ends the program",
+};
+
+Deno.test("mutants: each property has one that breaks it, and each still fits the source", async () => {
+  assertEquals(new Set(MUTANTS.map(({ breaks }) => breaks)), new Set(PROPERTIES));
+  for (const mutant of MUTANTS) {
+    const source = await Deno.readTextFile(new URL(`../../${mutant.file}`, import.meta.url));
+    assert(mutate(source, mutant) !== source, mutant.name);
+  }
+});
+
+Deno.test("mutants: one whose place is gone, or there twice, is told and not passed over", () => {
+  const mutant: Mutant = { ...MUTANTS[0]!, find: "x", replace: "y" };
+  assertThrows(() => mutate("none", { ...mutant, find: "z" }), Error, "0 times, expected once");
+  assertThrows(() => mutate("x and x", mutant), Error, "2 times, expected once");
+  assertEquals(mutate("an x", mutant), "an y");
+});
+
+Deno.test("mutants: of each property one is found within its seeds", async () => {
+  const chosen = PROPERTIES.map((property) => {
+    const mutant = MUTANTS.find(({ name }) => name === SOON[property]);
+    assertEquals(mutant?.breaks, property);
+    return mutant!;
+  });
+  for await (const { mutant, found } of runMutants({ mutants: chosen, jobs: 1 })) {
+    assert(found !== undefined, `not within ${mutant.seeds} seeds: ${mutant.name}`);
+    assertEquals(found.property, mutant.breaks, mutant.name);
+  }
+});
