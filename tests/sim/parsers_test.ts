@@ -1,21 +1,19 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { parseAddress } from "../../src/world/address.ts";
+import { claims } from "./parsers/claims.ts";
 import {
-  claims,
+  attack,
   feed,
   feedLongTexts,
-  fuzzParsers,
   MAX_ALLOCATION_BYTES,
   MAX_CASE_MS,
-  type Outcome,
   type ParserReport,
-  parsersUnderTest,
-  type ParserUnderTest,
-  PromiseBroken,
   replayCase,
   watchingAllocations,
-} from "./parsers.ts";
+} from "./parsers/harness.ts";
+import { type Outcome, type ParserUnderTest, PromiseBroken } from "./parsers/parser.ts";
+import { parsersUnderTest } from "./parsers.ts";
 
 const SEED = 20_260_101;
 /** A share of the million that `deno task sim` takes, such as fits into every run of the tests. */
@@ -34,7 +32,7 @@ function assertHeld(reports: readonly ParserReport[]): void {
 }
 
 Deno.test("parsers: whatever comes is taken or refused in order, soon, and in little room", async () => {
-  const reports = await fuzzParsers({ seed: SEED, cases: CASES, parsers });
+  const reports = await attack({ seed: SEED, cases: CASES, parsers });
   assertHeld(reports);
   assertEquals(reports.map(({ name }) => name), parsers.map(({ name }) => name));
   for (const { name, cases, accepted, refused } of reports) {
@@ -79,7 +77,7 @@ Deno.test("parsers: a seed says all cases, another says others", async () => {
   const seen: string[] = [];
   const listener = recorder(seen);
   const run = async (seed: number): Promise<string[]> => {
-    await fuzzParsers({ seed, cases: 50, parsers: [listener] });
+    await attack({ seed, cases: 50, parsers: [listener] });
     return seen.splice(0);
   };
   const first = await run(1);
@@ -92,7 +90,7 @@ Deno.test("parsers: each gets its share of the cases, and progress is told", asy
   const told: string[] = [];
   const parsers = [{ ...recorder([]), share: 3 }, { ...recorder([]), name: "cheap", share: 1 }];
   const onProgress = ({ name, cases }: ParserReport) => told.push(`${name} ${cases}`);
-  const reports = await fuzzParsers({ seed: 1, cases: 4_000, parsers, onProgress });
+  const reports = await attack({ seed: 1, cases: 4_000, parsers, onProgress });
   assertEquals(reports.map(({ cases }) => cases), [3_000, 1_000]);
   assertEquals(told, ["recorder 2000", "recorder 3000", "cheap 1000"]);
 });
@@ -127,7 +125,7 @@ function faulty(atX: (text: string) => Outcome | Promise<Outcome>): ParserUnderT
 }
 
 async function attacked(parser: ParserUnderTest, clock?: () => number): Promise<ParserReport> {
-  const [report] = await fuzzParsers({
+  const [report] = await attack({
     ...{ seed: 1, cases: 1_000, parsers: [parser] },
     ...(clock !== undefined && { clock }),
   });

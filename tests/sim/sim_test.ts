@@ -5,7 +5,7 @@ import { drawFrom } from "./draw.ts";
 import { describe, runSeed } from "./run_seed.ts";
 
 /** Seeds that an ordinary test run lives through; `.ci/run` has more. */
-const SEEDS = 250;
+const SEEDS = 200;
 
 Deno.test(`sim: nothing is violated in ${SEEDS} fleets in trouble`, async () => {
   const looks = new Map<string, number>();

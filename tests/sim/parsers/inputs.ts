@@ -1,0 +1,87 @@
+/**
+ * What is fed: samples, mutations of them, and some that are nothing like them.
+ *
+ * @module
+ */
+import fc from "fast-check";
+import { utf8 } from "../../../src/tlog/encoding.ts";
+import {
+  BYTE_CHANGES,
+  CHARACTERS,
+  MAX_INPUT_LENGTH,
+  mutated,
+  NUMBERS,
+  splice,
+  STEPS,
+  TEXT_CHANGES,
+} from "./mutate.ts";
+
+/** Parts of which long texts are made, many times over: what takes a parser longer than it is long. */
+export const LONG_PARTS = [
+  ...['\\"', '"', "\\", "[", "{", '{"a":', '["', " ", "\n", "\n\n", "0", "9", "a", "/", "+", "—"],
+  ...["\ud800", "\\ud800", "\u2028", '"a":1,', "// ", "/*", "— a b\n", "=", "-", ",", ":"],
+  "PRIVATE+KEY+",
+];
+
+/** How long they are made: long enough that what takes time by its square takes too long. */
+export const LONG_TEXT_LENGTH = 128 * 1024;
+
+/** A long text within a sample. */
+export function longText(sample: string, at: number, part: string, length: number): string {
+  return splice(sample, at % (sample.length + 1), 0, part.repeat(Math.ceil(length / part.length)));
+}
+
+/** Which of so many. */
+export function choice(count: number): fc.Arbitrary<number> {
+  return fc.nat(Math.max(0, count - 1));
+}
+
+/** Texts: the samples, mutations of them, and some that are nothing like them. */
+export function texts(samples: readonly string[]): fc.Arbitrary<string> {
+  const pick = choice(samples.length);
+  return fc.oneof(
+    { weight: 20, arbitrary: pick.map((i) => samples[i]!) },
+    {
+      weight: 160,
+      arbitrary: fc.tuple(pick, pick, STEPS).map(([i, j, steps]) =>
+        mutated({ sample: samples[i]!, other: samples[j]!, steps, changes: TEXT_CHANGES })
+          .slice(0, MAX_INPUT_LENGTH)
+      ),
+    },
+    { weight: 10, arbitrary: fc.string({ unit: "binary", maxLength: 40 }) },
+    {
+      weight: 9,
+      arbitrary: fc.array(fc.constantFrom(...CHARACTERS, ...NUMBERS), { maxLength: 12 })
+        .map((parts) => parts.join("")),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(pick, fc.nat(), fc.constantFrom(...LONG_PARTS), fc.nat(LONG_TEXT_LENGTH))
+        .map(([i, at, part, length]) => longText(samples[i]!, at, part, length)),
+    },
+  );
+}
+
+/** Bytes: the samples, mutations of them, and some that are nothing like them. */
+export function bytes(samples: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> {
+  const pick = choice(samples.length);
+  return fc.oneof(
+    { weight: 20, arbitrary: pick.map((i) => samples[i]!) },
+    {
+      weight: 170,
+      arbitrary: fc.tuple(pick, pick, STEPS).map(([i, j, steps]) =>
+        mutated({ sample: samples[i]!, other: samples[j]!, steps, changes: BYTE_CHANGES })
+          .slice(0, MAX_INPUT_LENGTH)
+      ),
+    },
+    { weight: 10, arbitrary: fc.uint8Array({ maxLength: 300 }) },
+  );
+}
+
+/** Texts as bytes: mutated as texts, and as bytes. */
+export function textBytes(samples: readonly string[]): fc.Arbitrary<Uint8Array> {
+  return fc.oneof(
+    { weight: 2, arbitrary: texts(samples).map(utf8) },
+    { weight: 1, arbitrary: bytes(samples.map(utf8)) },
+  );
+}

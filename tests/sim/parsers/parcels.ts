@@ -1,0 +1,238 @@
+/**
+ * The parsers of what the second carrier carries.
+ *
+ * @module
+ */
+import { concat } from "@std/bytes/concat";
+import { equals } from "@std/bytes/equals";
+import { encodeHex } from "@std/encoding/hex";
+import fc from "fast-check";
+import type { Conflict } from "../../../src/evidence/conflict.ts";
+import { EquivocationDetector } from "../../../src/evidence/detector.ts";
+import { type ConflictRecord, RECORD_VERSION } from "../../../src/evidence/record.ts";
+import { logOf } from "../../../src/evidence/replay.ts";
+import { verifyConflict } from "../../../src/evidence/verify.ts";
+import {
+  hearParcel,
+  knownItem,
+  noteItem,
+  proofItem,
+  recordItem,
+} from "../../../src/gossip/answering.ts";
+import { DEFAULT_LIMITS } from "../../../src/gossip/limits.ts";
+import {
+  encodeParcel,
+  type ItemKind,
+  PARCEL_VERSION,
+  ParcelDecoder,
+  type ParcelItem,
+  UnknownParcelVersion,
+} from "../../../src/gossip/parcel.ts";
+import { View } from "../../../src/gossip/view.ts";
+import type { TestLog } from "../../../src/sources/test_log.ts";
+import { base64, textOf, utf8 } from "../../../src/tlog/encoding.ts";
+import { HASH_BYTES, sha256 } from "../../../src/tlog/hashing.ts";
+import type { Log } from "../../../src/tlog/log.ts";
+import { proofOf } from "../../evidence/histories.ts";
+import { bytes, textBytes } from "./inputs.ts";
+import { insist, parser, type ParserUnderTest } from "./parser.ts";
+import { FORK_SIZE, type Stage } from "./stage.ts";
+
+/** Parsers of parcels. */
+export function parcels(stage: Stage): ParserUnderTest[] {
+  return [decoding(stage), hearing(stage)];
+}
+
+/** What the other end of the second carrier may send. */
+function itemsOf(
+  { checkpoints, honest, records }: Stage,
+): Readonly<Record<ItemKind, readonly ParcelItem[]>> {
+  return {
+    note: checkpoints.map(noteItem),
+    proof: [proofItem(proofOf(honest, { older: FORK_SIZE, newer: 90 }))],
+    record: records.map(recordItem),
+    known: [[], records].map((some) => knownItem(some, DEFAULT_LIMITS)),
+  };
+}
+
+interface Delivery {
+  readonly bytes: Uint8Array;
+  /** How many bytes come at a time, over and over. */
+  readonly chunks: readonly number[];
+}
+
+function decoding(stage: Stage): ParserUnderTest {
+  const { note, proof, record, known } = itemsOf(stage);
+  const items = [...note, ...proof, ...record, ...stage.falseRecords.map(recordItem), ...known];
+  const unknown = Uint8Array.of(9, 0, 0, 0, 3, 1, 2, 3);
+  const samples = [
+    encodeParcel([]),
+    encodeParcel(items.slice(0, 3)),
+    concat([encodeParcel(items.slice(2, 4)), unknown]),
+    encodeParcel(record.slice(-3)),
+    encodeParcel(known),
+    encodeParcel(items),
+  ];
+  function decode({ bytes, chunks }: Delivery): ParcelItem[] {
+    const decoder = new ParcelDecoder(DEFAULT_LIMITS);
+    const taken: ParcelItem[] = [];
+    let at = 0;
+    for (let i = 0; at < bytes.length; i++) {
+      const chunk = bytes.subarray(at, at + chunks[i % chunks.length]!);
+      taken.push(...decoder.take(chunk));
+      at += chunk.length;
+    }
+    decoder.end();
+    return taken;
+  }
+  return parser<Delivery>({
+    name: "parcel: ParcelDecoder",
+    share: 50,
+    orderly: [UnknownParcelVersion],
+    inputs: fc.record({
+      bytes: bytes(samples),
+      chunks: fc.array(fc.oneof(fc.constantFrom(1, 4, 5, 6), fc.integer({ min: 1, max: 70_000 })), {
+        minLength: 1,
+        maxLength: 4,
+      }),
+    }),
+    feed: (text) => ({
+      bytes: concat([Uint8Array.of(PARCEL_VERSION), utf8(text)]),
+      chunks: [4_096],
+    }),
+    valid: samples.map((bytes) => ({ bytes, chunks: [1_000] })),
+    run(delivery) {
+      const whole = settle(() => decode({ ...delivery, chunks: [Infinity] }));
+      const taken = settle(() => decode(delivery));
+      insist(whole.said === taken.said, "it is the same parcel, whatever pieces it comes in");
+      if ("error" in taken) throw taken.error;
+      for (const { body } of taken.value) {
+        insist(body.buffer.byteLength === body.length, "no item has more room than it takes");
+      }
+      const strangers = strangersIn(delivery.bytes);
+      insist(strangers !== undefined, "a parcel ends where an item does");
+      const given = encodeParcel(taken.value).length;
+      insist(given + strangers === delivery.bytes.length, "every item is given or passed over");
+      if (strangers === 0) {
+        insist(equals(encodeParcel(taken.value), delivery.bytes), "it encodes back to itself");
+      }
+      return "accepted";
+    },
+  });
+}
+
+/** Bytes of the items of unknown kinds in a parcel, naively; nothing if it ends within an item. */
+function strangersIn(parcel: Uint8Array): number | undefined {
+  const view = new DataView(parcel.buffer, parcel.byteOffset, parcel.length);
+  let strangers = 0;
+  let at = 1;
+  while (at < parcel.length) {
+    if (at + 5 > parcel.length) return undefined;
+    const bytes = 5 + view.getUint32(at + 1);
+    if (![1, 2, 3, 4].includes(parcel[at]!)) strangers += bytes;
+    at += bytes;
+  }
+  return at === parcel.length ? strangers : undefined;
+}
+
+/** What a call comes to, and in words that tell two outcomes apart. */
+function settle(run: () => ParcelItem[]):
+  & { said: string }
+  & (
+    | { value: ParcelItem[] }
+    | { error: unknown }
+  ) {
+  try {
+    const value = run();
+    const parts = value.flatMap(({ kind, body }) => [utf8(`${kind} ${body.length} `), body]);
+    return { said: encodeHex(sha256(concat(parts))), value };
+  } catch (error) {
+    return { said: `${(error as Error).constructor.name}`, error };
+  }
+}
+
+function hearing(stage: Stage): ParserUnderTest {
+  const { honest, forked, logs } = stage;
+  const items = itemsOf(stage);
+  const ofKind = (kind: ItemKind, more: readonly ParcelItem[] = []): fc.Arbitrary<ParcelItem> =>
+    textBytes([...items[kind], ...more].map(({ body }) => textOf(body)))
+      .map((body) => ({ kind, body }));
+  const known = bytes(items.known.map(({ body }) => body))
+    .map((body): ParcelItem => ({ kind: "known", body }));
+  return parser<readonly ParcelItem[]>({
+    name: "parcel: hearParcel",
+    share: 30,
+    inputs: fc.array(
+      fc.oneof(
+        { weight: 4, arbitrary: ofKind("note") },
+        { weight: 3, arbitrary: ofKind("proof") },
+        { weight: 1, arbitrary: ofKind("record", stage.falseRecords.map(recordItem)) },
+        { weight: 1, arbitrary: known },
+      ),
+      { minLength: 1, maxLength: 4 },
+    ),
+    valid: [...Object.values(items).flat().map((item) => [item]), Object.values(items).flat()],
+    feed: (text) => [{ kind: "record", body: utf8(text) }],
+    run(given) {
+      const detector = new EquivocationDetector();
+      const view = new View({ logs, detector });
+      const party = { view, records: () => [] };
+      const { fault, shown } = hearParcel({ items: given, source: "a peer", party });
+      for (const conflict of detector.conflicts()) checkConflict(conflict, [honest, forked]);
+      if (fault !== undefined) {
+        const isOfKnown = fault.reason.startsWith("a known was refused");
+        insist(!isOfKnown || given.some(isTorn), "only torn ids are refused");
+        return "refused";
+      }
+      for (const item of given) {
+        const { kind, body } = item;
+        insist(kind !== "record" || isTrueOrStrange(body, logs), "it holds");
+        if (kind !== "known") continue;
+        insist(!isTorn(item), "every id has its bytes");
+        insist(idsIn(body).every((id) => shown.has(id)), "what is known is not to be answered");
+      }
+      return "accepted";
+    },
+  });
+}
+
+/** Whether an item is of evidence ids, and has bytes that make up none. */
+function isTorn({ kind, body }: ParcelItem): boolean {
+  return kind === "known" && body.length % HASH_BYTES !== 0;
+}
+
+/** The evidence ids in an item of such, as records spell them. */
+function idsIn(body: Uint8Array): readonly string[] {
+  return encodeHex(body).match(/.{64}/g) ?? [];
+}
+
+/** Insists that a conflict is one, by the histories that were signed. */
+function checkConflict(conflict: Conflict, told: readonly [TestLog, TestLog]): void {
+  const both = [conflict.first.checkpoint, conflict.second.checkpoint] as const;
+  insist(
+    both.every(({ log, treeSize, root }) =>
+      log.id !== told[0].log.id || isRootOf(told, treeSize, root)
+    ),
+    "both are signed",
+  );
+  if (conflict.kind === "same_size") {
+    insist(both[0].root !== both[1].root, "the roots differ");
+    return;
+  }
+  const older = both[0].treeSize < both[1].treeSize ? both[0] : both[1];
+  const implied = base64(conflict.consistency.impliedRoot);
+  insist(implied !== older.root, "the implied root is another");
+  insist(isRootOf(told, older.treeSize, implied), "only what a signed tree holds is implied");
+}
+
+/** Whether a record that was taken without a fault holds, or is of a version or log unknown here. */
+function isTrueOrStrange(body: Uint8Array, logs: readonly Log[]): boolean {
+  const input = textOf(body);
+  const record = JSON.parse(input) as ConflictRecord;
+  return record.version !== RECORD_VERSION || logOf(record, logs) === undefined ||
+    verifyConflict({ input }).outcome === "holds";
+}
+
+function isRootOf(told: readonly TestLog[], treeSize: bigint, root: string): boolean {
+  return told.some((log) => treeSize <= log.treeSize && base64(log.root(treeSize)) === root);
+}

@@ -1,0 +1,41 @@
+/**
+ * What a parser under attack is, and what is promised of it.
+ *
+ * @module
+ */
+import type fc from "fast-check";
+
+/** What became of one input. */
+export type Outcome = "accepted" | "refused";
+
+/** A class of errors. */
+type ErrorClass = abstract new (...args: never[]) => Error;
+
+/** One parser, and what is fed to it. */
+export interface ParserUnderTest<Input = unknown> {
+  readonly name: string;
+  /** Its part of all cases, relative to the others': what is cheap gets more. */
+  readonly share: number;
+  readonly inputs: fc.Arbitrary<Input>;
+  /** Errors that refuse in an orderly way, besides MalformedError; all others are crashes. */
+  readonly orderly?: readonly ErrorClass[];
+  /** Feeds it one input and checks what it makes of it. */
+  run(input: Input): Outcome | Promise<Outcome>;
+  /** Inputs that are valid, each to be accepted. */
+  readonly valid?: readonly Input[];
+  /** How a bare text is fed to it, if it can be: for long texts. */
+  feed?(text: string): Input;
+}
+
+/** What a parser promised and did not keep. */
+export class PromiseBroken extends Error {}
+
+/** Fails unless a promise is kept. */
+export function insist(holds: boolean, promise: string): asserts holds {
+  if (!holds) throw new PromiseBroken(promise);
+}
+
+/** Lets the table hold parsers of different inputs. */
+export function parser<Input>(fields: ParserUnderTest<Input>): ParserUnderTest {
+  return fields as ParserUnderTest;
+}
