@@ -1,5 +1,6 @@
 /** Whole daemons in one process: what they write, tell and do. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DurabilityLost } from "../../src/store/durable.ts";
 import { JournalLocked } from "../../src/store/journal.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
@@ -506,6 +507,23 @@ Deno.test("daemon: a second one on the same folders is refused, and the first go
   await one.stop();
   await one.start(again);
   assertEquals(one.daemon!.status().logs[0]!.size, "9");
+});
+
+Deno.test("daemon: one that can write a journal no more ends by itself, and a start goes on", async () => {
+  const { log, source } = await served(9, 5);
+  await using one = await host();
+  await one.start({ logs: [{ source }] });
+  // Neither the write nor cutting it back succeeds.
+  one.disk.fail({ at: 1, when: "before", lasting: true });
+  source.size = 9;
+  await noteOf(log, 9);
+  await one.pass(MINUTE);
+  assertEquals(one.toldOf("daemon.stopping").length, 1);
+  one.disk.fail(undefined);
+  await assertRejects(() => one.stop(), DurabilityLost, "Cannot write");
+  await one.start({ logs: [{ source }] });
+  assertEquals(one.daemon!.status().logs[0]!.size, "9");
+  assertEquals(await resultsOf(one), ["first", "extends"]);
 });
 
 Deno.test("daemon: it starts with what it knew, and without its index as well", async () => {
