@@ -21,6 +21,11 @@ import type { Status } from "./status.ts";
 /** How often repeats are summarised and old segments removed. */
 const UPKEEP_MS = 3_600_000;
 
+/** How often one address that calls badly is warned of; the rest is told to who looks closely. */
+const WARN_AGAIN_MS = 60_000;
+/** Addresses whose last warning is remembered. */
+const MAX_WARNED = 10_000;
+
 /** Contradictions remembered as told; then they are told once more. */
 const MAX_TOLD = 10_000;
 
@@ -59,6 +64,8 @@ export class Daemon {
   readonly #background = new Set<Promise<void>>();
   readonly #startedAt: string;
   readonly #toldContradictions = new Set<string>();
+  /** By address, when it was last warned of. */
+  readonly #warned = new Map<string, number>();
   #incidents = 0;
   #unwritten = false;
   /** Why it ends by itself, if it does. */
@@ -119,7 +126,9 @@ export class Daemon {
         report: {
           heard: (heard, source) => relay.to?.onHeard(heard, source),
           broken: (reason, source) =>
-            report.event("exchange.failed", "warning", { source, reason }),
+            report.event("exchange.failed", relay.to?.warningOf(source) ?? "warning", {
+              ...{ source, reason },
+            }),
           refused,
           incident: (news) => relay.to ? relay.to.onIncident(news) : void early.push(news),
         },
@@ -230,7 +239,7 @@ export class Daemon {
 
   /** A frame or note was judged, in an exchange that either end began. */
   onHeard(heard: Heard, source: string): void {
-    this.#report.event(`exchange.${heard.verdict}`, this.#loudness(heard), {
+    this.#report.event(`exchange.${heard.verdict}`, this.#loudness(heard, source), {
       source,
       ..."checkpoint" in heard && {
         origin: heard.checkpoint.log.origin,
@@ -263,9 +272,21 @@ export class Daemon {
     this.#correspondents.find(({ name }) => name === source)?.contradicts();
   }
 
+  /** How loud trouble with an address is: anybody can make any amount of it. */
+  warningOf(source: string): Level {
+    const now = this.#world.clock.monotonic();
+    const warnedAt = this.#warned.get(source);
+    if (warnedAt !== undefined && now - warnedAt < WARN_AGAIN_MS) return "debug";
+    this.#warned.delete(source);
+    this.#warned.set(source, now);
+    if (this.#warned.size > MAX_WARNED) this.#warned.delete(this.#warned.keys().next().value!);
+    return "warning";
+  }
+
   /** A contradiction is told loudly once; later it is what is known. */
-  #loudness(heard: Heard): Level {
-    if (heard.verdict !== "inconsistent") return heard.verdict === "refused" ? "warning" : "debug";
+  #loudness(heard: Heard, source: string): Level {
+    if (heard.verdict === "refused") return this.warningOf(source);
+    if (heard.verdict !== "inconsistent") return "debug";
     const { log, treeSize, root } = heard.checkpoint;
     const contradiction = `${treeSize} ${root} ${log.id}`;
     if (this.#toldContradictions.has(contradiction)) return "debug";

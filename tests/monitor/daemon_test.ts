@@ -6,9 +6,10 @@ import type { Observation } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
-import { settled } from "../gossip/fake_network.ts";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import { FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
 import { checkpointOf, grow } from "../evidence/histories.ts";
-import { DAY, type Host, hostsOf, HOUR, logAt, MINUTE, STATE } from "./hosts.ts";
+import { DAY, Host, hostsOf, HOUR, logAt, MINUTE, STATE, tell } from "./hosts.ts";
 import { noteOf, ScriptedSource } from "./scripted_source.ts";
 
 /** A log of this many entries, and what serves it. */
@@ -507,6 +508,21 @@ Deno.test("daemon: a second one on the same folders is refused, and the first go
   await one.stop();
   await one.start(again);
   assertEquals(one.daemon!.status().logs[0]!.size, "9");
+});
+
+Deno.test("daemon: an address that calls badly is warned of once a minute, however often it calls", async () => {
+  const { source } = await served(9);
+  const network = new FakeNetwork({ clock: new ManualClock() });
+  await using one = await Host.make({ network });
+  await one.start({ logs: [{ source }] });
+  const frame = new Uint8Array(FRAME_BYTES).fill(7);
+  const levels: string[] = [];
+  for (const after of [0, 1, 58_999, 1_000]) {
+    await one.pass(after);
+    for (let i = 0; i < 3; i++) assertEquals(await tell({ network, host: one, frame }), false);
+    levels.push(one.toldOf("exchange.refused").slice(-3).map(({ level }) => level[0]).join(""));
+  }
+  assertEquals(levels, ["wdd", "ddd", "ddd", "wdd"]);
 });
 
 Deno.test("daemon: one that can write a journal no more ends by itself, and a start goes on", async () => {
