@@ -73,7 +73,7 @@ export class SimMonitor {
   readonly trouble: DiskTrouble;
   readonly machine: SimMachine;
   readonly machineTime: MachineTime;
-  /** Whether its disk has refused anything so far, or might have. */
+  /** Whether its disk may have refused something since its daemon was started. */
   hadDiskTrouble = false;
   readonly #draw: Draw;
   readonly #seed: Uint8Array<ArrayBuffer>;
@@ -134,6 +134,7 @@ export class SimMonitor {
   boot(): void {
     if (this.#process !== undefined || this.#isRetired) return;
     this.machine.isDown = false;
+    this.hadDiskTrouble = this.trouble.full || this.trouble.flaky > 0;
     const process: Process = {
       isAlive: true,
       clock: this.machineTime.clock(() => process.isAlive),
