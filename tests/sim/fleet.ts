@@ -11,6 +11,7 @@ import { longestGap, MAX_BACK_OFF_MS } from "../../src/monitor/pacing.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import type { Address } from "../../src/world/world.ts";
+import { clockTime, hostnameOf, introductionOf, nameOf, sentenceOf, withNames } from "./account.ts";
 import { Checks, type Violation } from "./checks.ts";
 import { type Draw, drawFrom } from "./draw.ts";
 import { type Shown, SimLog } from "./logs.ts";
@@ -168,6 +169,7 @@ export class Fleet {
     for (const log of logs) this.#growLater(log);
     for (const one of plan.happenings) time.after(one.at, () => void this.#happen(one));
     this.#lookLater();
+    for (const line of introductionOf(plan)) this.#note(line);
   }
 
   #watcher(): Watcher {
@@ -196,17 +198,13 @@ export class Fleet {
     this.#checks.told(monitor, name, fields);
     const line = `${monitor.name} ${name} ${JSON.stringify(fields)}`;
     if (level === "debug") this.#hash.update(utf8(`${this.time.now} ${line}\n`));
-    else this.#note(line);
+    else this.#note(line, `${monitor.name}: ${sentenceOf(name, fields)}`);
   }
 
-  /** Takes a line into the account and the digest. */
-  #note(line: string): void {
-    const now = Math.floor(this.time.now);
-    const pad = (count: number, digits = 2): string => String(count).padStart(digits, "0");
-    const at = `${pad(Math.floor(now / 60_000))}:${pad(Math.floor(now / 1_000) % 60)}.` +
-      pad(now % 1_000, 3);
+  /** Takes a line into the digest, and into the account as it reads best there. */
+  #note(line: string, told = line): void {
     this.#hash.update(utf8(`${this.time.now} ${line}\n`));
-    this.#account(`${at} ${line}`);
+    this.#account(`${clockTime(this.time.now)} ${withNames(this.plan, told)}`);
   }
 
   #growLater(log: SimLog): void {
@@ -229,7 +227,13 @@ export class Fleet {
     switch (what.does) {
       case "cuts":
         for (const [a, b] of what.links) this.#network.cut(hostnameOf(a), hostnameOf(b), true);
-        return this.#note(`links are cut: ${JSON.stringify(what.links)}`);
+        return this.#note(
+          `links are cut: ${
+            what.links.map(([a, b]) => `${nameOf(this.plan, a)} and ${nameOf(this.plan, b)}`).join(
+              ", ",
+            )
+          }`,
+        );
       case "mends":
         this.#network.mend();
         return this.#note("all links are mended");
@@ -420,8 +424,4 @@ export class Fleet {
       checked: checks.looks,
     };
   }
-}
-
-function hostnameOf(number: number): string {
-  return `10.${number >> 16}.${(number >> 8) & 0xff}.${number & 0xff}`;
 }
