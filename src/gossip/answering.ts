@@ -19,6 +19,8 @@ import { textOf, utf8 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { formatProof, readProof, type StatedProof, UnknownLog } from "../tlog/stated_proof.ts";
+import { randomShare } from "../world/random.ts";
+import type { Random } from "../world/world.ts";
 import type { ExchangeParty } from "./exchange.ts";
 import type { ParcelLimits } from "./limits.ts";
 import { type ParcelItem, ParcelPacker } from "./parcel.ts";
@@ -43,8 +45,12 @@ export interface Hearing {
   readonly heard: HeardCheckpoint[];
   /** The logs followed of which something true was said. */
   readonly named: Set<Log>;
-  /** The cases (evidence ids) the other end has shown, or says it has. */
+  /** The cases (evidence ids) the other end has shown. */
   readonly shown: Set<string>;
+  /** Those it says it has; nothing rests on that but what it is answered. */
+  claimed?: Set<string>;
+  /** Whether a case it has shown was not known here. */
+  hasNews: boolean;
   /** Why the rest was not heard. */
   readonly fault?: Fault;
 }
@@ -61,7 +67,9 @@ type Ears = Pick<ExchangeParty, "view" | "records">;
 export function hearParcel(
   { items, source, party }: { items: readonly ParcelItem[]; source: string; party: Ears },
 ): Hearing {
-  const hearing: Hearing = { heard: [], named: new Set(), shown: new Set() };
+  const hearing: Hearing = {
+    ...{ heard: [], named: new Set(), shown: new Set(), hasNews: false },
+  };
   for (const { kind, body } of items) {
     try {
       hearItem[kind]({ body, source, party, hearing });
@@ -122,6 +130,7 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
     // A case that is known convicts nobody again, so whether this telling of it holds is no matter.
     if (!records(log).some(({ evidence_id }) => evidence_id === record.evidence_id)) {
       checkRecord(record, log);
+      hearing.hasNews = true;
       view.hearRecord({ record, log, source });
     }
     hearing.named.add(log);
@@ -134,8 +143,12 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
         `${body.length} bytes came, expected ${EVIDENCE_ID_BYTES} for each evidence id`,
       );
     }
+    if (hearing.claimed !== undefined) {
+      throw new MalformedError("a second list of known cases came, expected one");
+    }
+    hearing.claimed = new Set();
     for (let at = 0; at < body.length; at += EVIDENCE_ID_BYTES) {
-      hearing.shown.add(encodeHex(body.subarray(at, at + EVIDENCE_ID_BYTES)));
+      hearing.claimed.add(encodeHex(body.subarray(at, at + EVIDENCE_ID_BYTES)));
     }
   },
 };
@@ -168,7 +181,9 @@ export function answerParcel(hearing: Hearing, party: ExchangeParty): readonly P
   const contradicting = hearing.heard
     .map((heard) => heard.verdict === "inconsistent" ? heard.other.checkpoint : undefined);
   packNotes(packer, contradicting);
-  const isUnseen = ({ evidence_id }: ConflictRecord): boolean => !hearing.shown.has(evidence_id);
+  const { shown, claimed } = hearing;
+  const isUnseen = ({ evidence_id }: ConflictRecord): boolean =>
+    !shown.has(evidence_id) && claimed?.has(evidence_id) !== true;
   packRecords({ party, packer, logs: hearing.named, wanted: isUnseen });
   const others = hearing.heard.filter(({ verdict }) => verdict !== "inconsistent");
   packNotes(packer, others.map(({ checkpoint: { log } }) => party.view.latest(log)));
@@ -186,8 +201,9 @@ export function packNotes(
 }
 
 /**
- * Packs evidence about these logs, each log's newest first and one log after the other, so that one
- * that went mad does not crowd out the rest.
+ * Packs evidence about these logs, one log after the other, so that one that went mad does not crowd
+ * out the rest; of each the newest first, and of what is too much some of the older ones by chance:
+ * the other end may have the newest, and more cases than it can say.
  * @returns the records that went in
  */
 export function packRecords(
@@ -199,7 +215,8 @@ export function packRecords(
   },
 ): ConflictRecord[] {
   const most = party.limits.maxRecordsPerParcel;
-  const byLog = [...logs].map((log) => newest(party.records(log).filter(wanted), most));
+  const { random } = party.world;
+  const byLog = [...logs].map((log) => some(party.records(log).filter(wanted), most, random));
   const packed: ConflictRecord[] = [];
   for (let turn = 0; turn < most; turn++) {
     for (const records of byLog) {
@@ -209,6 +226,18 @@ export function packRecords(
     }
   }
   return packed;
+}
+
+/** The last of a list, or, if they are more than this, half as many of them and others by chance. */
+function some<T>(list: readonly T[], count: number, random: Random): T[] {
+  if (list.length <= count) return newest(list, count);
+  const last = newest(list, count >> 1);
+  const others = list.slice(0, -last.length);
+  const chosen = Array.from(
+    { length: count - last.length },
+    () => others.splice(Math.floor(randomShare(random) * others.length), 1)[0]!,
+  );
+  return [...last, ...chosen];
 }
 
 /** The last of a list, the very last first. */

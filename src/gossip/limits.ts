@@ -15,7 +15,7 @@ export interface ParcelLimits {
    * the proof against it from spreading by signing long checkpoints.
    */
   readonly maxRecordItemBytes: number;
-  /** Bytes of a list of evidence ids, 32 each. */
+  /** Bytes of a list of evidence ids, 32 each; of more cases than fit some are answered in vain. */
   readonly maxKnownItemBytes: number;
   /** Bytes of an item of a kind this version does not know; it is passed over, not kept. */
   readonly maxUnknownItemBytes: number;
@@ -31,6 +31,8 @@ export interface ParcelLimits {
   readonly proofCost: number;
   /** The same for a record: about 1.7 ms, most of it the second opinion on both signatures. */
   readonly recordCost: number;
+  /** The same for a list of evidence ids, of which a parcel has one at most. */
+  readonly knownCost: number;
 }
 
 /**
@@ -105,6 +107,7 @@ export const DEFAULT_LIMITS: ExchangeLimits = {
   noteCost: 2,
   proofCost: 8,
   recordCost: 64,
+  knownCost: 16,
   maxParcelConnections: 16,
   maxParcelConnectionsPerAddress: 4,
   parcelMs: 20_000,

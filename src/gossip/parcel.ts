@@ -65,7 +65,7 @@ export function itemCost(limits: ParcelLimits, kind: ItemKind): number {
     case "record":
       return limits.recordCost;
     case "known":
-      return 0;
+      return limits.knownCost;
   }
 }
 

@@ -46,9 +46,8 @@ export async function exchangeRound(
   }
   try {
     const answer = await callWithParcel({ party, address, items });
-    // An answer that is full may have left something out; that is asked for in the next round.
-    const isFull = answer.shown.size >= party.limits.maxRecordsPerParcel;
-    if (asksAll && !isFull) handedOver.answered(peer, now);
+    // Where something was new there may be more than an answer holds: asked for in the next round.
+    if (asksAll && !answer.hasNews) handedOver.answered(peer, now);
     handedOver.add(peer, [...ids, ...answer.shown]);
     return { heard, notes: answer.heard, handedOver: ids };
   } catch (error) {

@@ -68,6 +68,7 @@ export class Daemon {
   readonly #warned = new Map<string, number>();
   #incidents = 0;
   #unwritten = false;
+  #isClosing = false;
   /** Why it ends by itself, if it does. */
   #end: unknown;
 
@@ -214,6 +215,7 @@ export class Daemon {
   async close(): Promise<void> {
     const { callee, shared: { monitor, observations } } = this.#parts;
     callee?.close();
+    this.#isClosing = true;
     await this.#finishBackground();
     try {
       await monitor.close();
@@ -255,6 +257,7 @@ export class Daemon {
 
   /** What a peer told, in a frame, a note or a record, is written down and not settled yet. */
   onQuestion({ id }: Log): void {
+    if (this.#isClosing) return;
     const follower = this.#parts.followers.find(({ log }) => log.id === id);
     if (follower !== undefined) this.#inBackground(() => follower.settle());
   }

@@ -1,3 +1,4 @@
+import { randomShare } from "../world/random.ts";
 import type { Clock, Random } from "../world/world.ts";
 
 /** Says that everything is to end; whoever waits is told at once. */
@@ -46,11 +47,6 @@ export class Stop {
 
 /** Longest wait between two tries of a log that cannot be reached, unless it is polled less often. */
 export const MAX_BACK_OFF_MS = 3_600_000;
-
-/** A number from 0 up to, but not, 1. */
-export function randomShare(random: Random): number {
-  return new DataView(random.bytes(4).buffer).getUint32(0) / 2 ** 32;
-}
 
 /** An interval with up to a fifth more or less, so that a fleet does not knock all at once. */
 export function jittered(ms: number, random: Random): number {

@@ -80,7 +80,10 @@ export class JournaledMemory implements Recollection {
   /** See Recollection: writes what peers told, as open questions or as inconsistent. */
   async settle(): Promise<void> {
     // What is heard from now on may make a case that is not durable yet.
-    for (const [key, seen] of [...this.#fresh]) {
+    for (const key of [...this.#fresh.keys()]) {
+      const seen = this.#fresh.get(key);
+      // Its look may have been written down meanwhile.
+      if (seen === undefined) continue;
       const { checkpoint, source } = seen;
       if (source === THE_LOG) continue;
       const { log, treeSize, root } = checkpoint;
@@ -92,7 +95,7 @@ export class JournaledMemory implements Recollection {
         result: contradicted ? "inconsistent" : "pending",
         checkpoint: observedCheckpoint(checkpoint),
       }, this.#clock.now().toISOString());
-      this.#fresh.delete(key);
+      if (this.#fresh.get(key) === seen) this.#fresh.delete(key);
       if (!contradicted) this.#onQuestion(log);
     }
   }

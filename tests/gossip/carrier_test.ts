@@ -125,7 +125,7 @@ Deno.test("carrier: an empty parcel is answered with an empty parcel", async () 
   assertEquals(await tell(scene, []), []);
 });
 
-Deno.test("carrier: the evidence about the logs named is answered, newest first, up to the limit", async () => {
+Deno.test("carrier: the evidence about the logs named is answered up to the limit: the newest, and others by chance", async () => {
   const records = await Promise.all([5, 6, 7, 8].map(async (forkSize) => {
     return await recordOfFork(await forkedLog({ forkSize }));
   }));
@@ -135,12 +135,17 @@ Deno.test("carrier: the evidence about the logs named is answered, newest first,
     limits: { maxRecordsPerParcel: 3 },
   });
   await using _ = scene;
-  const answer = await tell(scene, [noteItem(await checkpointOf(fork.honest))]);
-  assert(answer !== "no answer");
-  assertEquals(
-    answer.filter(({ kind }) => kind === "record"),
-    records.slice(1).reverse().map(recordItem),
-  );
+  const texts = records.map((record) => formatRecord(record));
+  const seen = new Set<string>();
+  for (let i = 0; i < 60; i++) {
+    const answer = await tell(scene, [noteItem(await checkpointOf(fork.honest))]);
+    assert(answer !== "no answer");
+    const given = answer.filter(({ kind }) => kind === "record").map(({ body }) => textOf(body));
+    assertEquals([given.length, new Set(given).size, given[0]], [3, 3, texts.at(-1)]);
+    for (const text of given) seen.add(text);
+    await scene.clock.advance(1_000);
+  }
+  assertEquals(seen, new Set(texts), "none is left out for ever");
 });
 
 Deno.test("carrier: evidence about a log that was not named stays", async () => {
@@ -448,6 +453,8 @@ Deno.test("carrier: a case that the other end says it has is not answered", asyn
   assertEquals(scene.report.brokenAll, []);
   assertEquals(await tell(scene, [{ kind: "known", body: new Uint8Array(33) }]), "no answer");
   assert(scene.report.brokenAll[0]!.includes("33 bytes came, expected 32 for each"));
+  const twice = [known("00".repeat(32)), known("11".repeat(32))];
+  assertEquals(await tell(scene, twice), "no answer", "one list says it all");
 });
 
 Deno.test("carrier: an unknown kind is passed over, what comes after it is heard", async () => {

@@ -387,10 +387,11 @@ export class Fleet {
    */
   async enter(
     name: string,
-    { signer, files = this.files, recollection }: {
+    { signer, files = this.files, recollection, limits }: {
       signer?: Signer | "none";
       files?: FakeFiles;
       recollection?: Recollection;
+      limits?: Partial<ExchangeLimits>;
     } = {},
   ): Promise<Player> {
     const hostname = `198.51.100.${++this.#hosts}`;
@@ -403,6 +404,7 @@ export class Fleet {
     const monitor = await Monitor.start({
       ...{ world, logs: this.#logs, identity, report },
       ...(recollection && { recollection }),
+      limits: { ...DEFAULT_LIMITS, ...limits },
     });
     const listener = world.network.listen({ hostname, port: 9900 });
     const callee = new Callee({ party: monitor.party, listener });

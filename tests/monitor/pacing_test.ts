@@ -6,10 +6,10 @@ import {
   longestGap,
   MAX_BACK_OFF_MS,
   nextPollMs,
-  randomShare,
   Rotation,
   Stop,
 } from "../../src/monitor/pacing.ts";
+import { randomShare } from "../../src/world/random.ts";
 import type { Random } from "../../src/world/world.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
 
@@ -24,6 +24,8 @@ function words(...given: readonly number[]): Random {
     },
   };
 }
+
+const randomness = fc.array(fc.nat(2 ** 32 - 1), { minLength: 1, maxLength: 100 });
 
 const [LEAST, MIDDLE, MOST] = [words(0), words(2 ** 31), words(2 ** 32 - 1)];
 
@@ -64,6 +66,25 @@ Deno.test("pacing: back-off is jittered as well", () => {
   assert(wait(MOST) > 9_599 && wait(MOST) < 9_600);
 });
 
+Deno.test("pacing: after an outage of any length the log is looked at within the stated time", () => {
+  const P = 60_000;
+  let closest = 0;
+  fc.assert(
+    fc.property(randomness, fc.integer({ min: 1, max: 6 * 3_600_000 }), (given, outageMs) => {
+      const random = words(...given);
+      let at = 0;
+      for (let failures = 1; at < outageMs; failures++) {
+        at += nextPollMs({ intervalMs: P, failures, random });
+      }
+      const stated = Math.min(1.5 * outageMs + 2.4 * P, 1.2 * MAX_BACK_OFF_MS);
+      assert(at - outageMs <= stated, `${at - outageMs} ms after ${outageMs} ms`);
+      closest = Math.max(closest, (at - outageMs) / stated);
+    }),
+    { numRuns: 2_000 },
+  );
+  assert(closest > 0.9, `the bound is looser than it must be: ${closest}`);
+});
+
 Deno.test("pacing: what the log asks for is the least, however long, and no jitter shortens it", () => {
   const wait = (retryAfterMs: number) =>
     nextPollMs({ intervalMs: 1_000, failures: 1, retryAfterMs, random: LEAST });
@@ -96,8 +117,6 @@ Deno.test("pacing: a rotation gives some without repeats, and all if fewer are t
   assertEquals(items, [1, 2, 3, 4, 5], "what is given stays");
   assertEquals(turns({ items: [], count: 3, random: MOST, times: 2 }), [[], []]);
 });
-
-const randomness = fc.array(fc.nat(2 ** 32 - 1), { minLength: 1, maxLength: 100 });
 
 Deno.test("pacing: a rotation gives each item at least once in its longest gap, and no more seldom", () => {
   let longest = 0;

@@ -64,9 +64,9 @@ export interface Violation {
   readonly detail: string;
 }
 
-/** Milliseconds a connection may be open: both limits of its two ends, and some for slow delivery. */
-export const LONGEST_EXCHANGE_MS = DEFAULT_LIMITS.firstByteMs + DEFAULT_LIMITS.exchangeMs +
-  DEFAULT_LIMITS.parcelMs + 5_000;
+/** Milliseconds a connection may be open: an exchange, or a first byte and a parcel; and to notice. */
+export const LONGEST_EXCHANGE_MS =
+  Math.max(DEFAULT_LIMITS.exchangeMs, DEFAULT_LIMITS.firstByteMs + DEFAULT_LIMITS.parcelMs) + 2_000;
 
 /** Calls due some time that a daemon may have besides those of its connections, logs and peers. */
 const SPARE_TIMERS = 10;
@@ -136,6 +136,14 @@ export class Checks {
   told(monitor: SimMonitor, name: EventName, fields: Fields): void {
     const origin = fields.origin as string | undefined;
     if (name === "incident.recorded") this.#recorded(monitor, fields.evidence_id as string);
+    if (name === "incident.not written") {
+      const record = fields.record as ConflictRecord;
+      this.expect(
+        "no false accusation",
+        this.#isTrue(record),
+        () => `${monitor.name} would record what is not true: ${JSON.stringify(record)}`,
+      );
+    }
     if (name === "incident.refused") {
       this.expect("evidence holds", false, () => `${monitor.name} made a record that it refuses`);
     }
@@ -163,9 +171,11 @@ export class Checks {
   refused(monitor: SimMonitor, error: unknown): void {
     const mayBe = [WorldError, DurabilityLost, IncidentNotWritten];
     const isDisk = mayBe.some((kind) => error instanceof kind);
+    const reason = error instanceof IncidentNotWritten ? error.cause : error;
+    const mayRefuse = monitor.hadDiskTrouble || reason instanceof DurabilityLost;
     this.expect(
       "no fault of its own",
-      isDisk && monitor.hadDiskTrouble,
+      isDisk && mayRefuse,
       () =>
         `${monitor.name} ${isDisk ? "blames a disk that works" : "failed"}: ` +
         `${error instanceof Error ? error.stack : error}`,
@@ -248,12 +258,19 @@ export class Checks {
   ): void {
     const ledger = this.#ledger(monitor);
     const shown = ledger.delivered.get(origin);
-    if (size === undefined || shown === undefined || shown.size !== +size) return;
+    const isAsShown = shown !== undefined && size !== undefined && shown.size === Number(size);
+    const advances = name === "log.first" || name === "log.extends";
+    this.expect(
+      "no view rolls back",
+      isAsShown || !advances,
+      () => `${monitor.name} told ${name} of ${size}, and was shown ${shown?.size}`,
+    );
+    if (!isAsShown) return;
     const all = ledger.shown.get(origin) ?? [];
     ledger.shown.set(origin, all);
     if (!all.some((one) => one.size === shown.size && one.story === shown.story)) all.push(shown);
     this.#acknowledged(monitor, { origin, size });
-    if (name === "log.first" || name === "log.extends") {
+    if (advances) {
       this.#advanced(monitor, { origin, size: shown.size, story: shown.story });
     }
   }
@@ -286,8 +303,10 @@ export class Checks {
     if (ledger.sizes.has(name)) return;
     ledger.sizes.add(name);
     const text = durableText(monitor, `${STATE}/${segmentName(OBSERVATIONS_NAME, 1)}`);
+    // In canonical JSON a checkpoint's size is followed by the details or by the log.
     const isThere = text.split("\n").some((line) =>
-      line.includes(`"size":"${size}"`) && line.includes(`"origin":"${origin}"`)
+      (line.includes(`"size":"${size}"},"detail"`) || line.includes(`"size":"${size}"},"log"`)) &&
+      line.includes(`"origin":"${origin}"`)
     );
     this.expect(
       "nothing acknowledged is lost",
@@ -298,7 +317,15 @@ export class Checks {
 
   /** It has answered somebody who told it this, and so must keep it. */
   answered(monitor: SimMonitor, head: { origin: string; size: number; root: string }): void {
-    this.#ledger(monitor).heads.add(`${head.origin} ${head.size} ${head.root}`);
+    const name = `${head.origin} ${head.size} ${head.root}`;
+    this.#ledger(monitor).heads.add(name);
+    const text = durableText(monitor, `${STATE}/${segmentName(OBSERVATIONS_NAME, 1)}`);
+    const isThere = text.includes(`"root":"${head.root}","size":"${head.size}"}`);
+    this.expect(
+      "nothing acknowledged is lost",
+      isThere,
+      () => `${monitor.name} answered ${name} before it was durable`,
+    );
   }
 
   /** A daemon has started: what it says of itself must be what was. */
@@ -438,6 +465,14 @@ export class Checks {
   /** All records that honest monitors have. */
   records(): ConflictRecord[] {
     return [...this.#ledgers.values()].flatMap(({ cases }) => [...cases.values()]);
+  }
+
+  /** Logs of which a monitor has not written down yet what they show it in the end. */
+  unseen(monitor: SimMonitor): string[] {
+    const { shown } = this.#ledger(monitor);
+    return [...this.#logs].filter(([origin, log]) =>
+      !(shown.get(origin) ?? []).some(({ story, size }) => size === log.sizes[story])
+    ).map(([origin]) => origin);
   }
 
   /** Honest logs of which a monitor's view is behind, as far as it has told. */

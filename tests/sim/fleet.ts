@@ -7,11 +7,10 @@
 import { createHash } from "node:crypto";
 import type { Daemon } from "../../src/monitor/daemon.ts";
 import type { EventName, Level } from "../../src/monitor/events.ts";
-import { longestGap, MAX_BACK_OFF_MS } from "../../src/monitor/pacing.ts";
-import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import type { Address } from "../../src/world/world.ts";
 import { clockTime, hostnameOf, introductionOf, nameOf, sentenceOf, withNames } from "./account.ts";
+import { detectionBoundMs, lookBoundMs, type Pace, spreadingBoundMs } from "./bounds.ts";
 import { Checks, type Violation } from "./checks.ts";
 import { type Draw, drawFrom } from "./draw.ts";
 import { type Shown, SimLog } from "./logs.ts";
@@ -45,34 +44,6 @@ export interface Outcome {
   };
   /** How often each property was looked at. */
   readonly checked: Readonly<Record<string, number>>;
-}
-
-/** What decides how long things may take. */
-export interface Pace {
-  /** How long anything was out of order. */
-  readonly outageMs: number;
-  readonly pollMs: number;
-  readonly gossipMs: number;
-  readonly peers: number;
-  readonly fanOut: number;
-}
-
-/**
- * How long it may take, once all trouble has ended, until two honest monitors that exchange, and
- * were shown two stories, both have recorded it. ARCHITECTURE derives it.
- */
-export function detectionBoundMs({ outageMs, pollMs, gossipMs, peers, fanOut }: Pace): number {
-  const { exchangeMs, parcelMs, connectMs, parcelRetryMs } = DEFAULT_LIMITS;
-  const look = Math.min(1.5 * outageMs + 1.2 * pollMs, 1.2 * Math.max(pollMs, MAX_BACK_OFF_MS));
-  const settle = outageMs + 2 * pollMs + 1.2 * pollMs;
-  const round = 2 * connectMs + exchangeMs + parcelMs;
-  const call = longestGap({ items: peers, count: fanOut }) * 1.2 * gossipMs + round;
-  return look + settle + 2 * call + parcelRetryMs;
-}
-
-/** The same until two honest monitors, of which perhaps only one calls the other, hold the same cases. */
-export function spreadingBoundMs(pace: Pace): number {
-  return detectionBoundMs(pace) + DEFAULT_LIMITS.askAgainMs;
 }
 
 /** One run of a plan. */
@@ -118,14 +89,19 @@ export class Fleet {
     const { healsAt } = this.plan;
     await this.time.runUntil(healsAt);
     this.#heal();
-    const boundMs = this.#boundMs(detectionBoundMs);
     const isDone = (): boolean => this.#checks.violations.length > 0 || this.#isSettled();
-    let isSettled = await this.time.runUntil(healsAt + boundMs, isDone);
+    let isSettled = false;
+    // Each check is made when its bound is over, or when nothing is left to come.
+    const waitFor = async (boundOf: (pace: Pace) => number): Promise<number> => {
+      const boundMs = this.#boundMs(boundOf);
+      if (!isSettled) isSettled = await this.time.runUntil(healsAt + boundMs, isDone);
+      return boundMs;
+    };
+    this.#expectSeen(await waitFor(lookBoundMs));
+    const boundMs = await waitFor(detectionBoundMs);
     this.#expectKnown(boundMs);
-    const longerMs = this.#boundMs(spreadingBoundMs);
-    if (!isSettled) isSettled = await this.time.runUntil(healsAt + longerMs, isDone);
+    this.#expectSpread(await waitFor(spreadingBoundMs));
     const settledAfter = isSettled ? this.time.now - healsAt : undefined;
-    this.#expectSpread(longerMs);
     // What is told twice is told now.
     await this.time.runUntil(this.time.now + 60_000);
     await this.end();
@@ -252,7 +228,8 @@ export class Fleet {
         return;
       case "disk":
         this.#note(`the disk of ${monitor!.name} is ${what.trouble}`);
-        monitor!.hadDiskTrouble = true;
+        // What it could not write for good it tells later: see Checks.refused.
+        monitor!.hadDiskTrouble = what.trouble !== "well";
         monitor!.trouble.full = what.trouble === "full";
         monitor!.trouble.flaky = { full: 0, well: 0, flaky: 0.1, dead: 1 }[what.trouble];
         return;
@@ -298,14 +275,16 @@ export class Fleet {
     for (const monitor of this.#monitors) {
       Object.assign(monitor.trouble, { full: false, flaky: 0, powerCut: undefined });
       monitor.machine.acceptFails = false;
+      monitor.hadDiskTrouble = false;
       monitor.boot();
     }
   }
 
   #boundMs(boundOf: (pace: Pace) => number): number {
-    const { monitors, healsAt } = this.plan;
+    const { monitors, healsAt, isCalm } = this.plan;
+    const outageMs = isCalm ? 0 : healsAt;
     const bounds = monitors.map(({ pollMs, gossipMs, fanOut, peers: { length } }) =>
-      boundOf({ outageMs: healsAt, pollMs, gossipMs, fanOut, peers: Math.max(1, length) })
+      boundOf({ outageMs, pollMs, gossipMs, fanOut, peers: Math.max(1, length) })
     );
     return Math.max(...bounds);
   }
@@ -328,20 +307,29 @@ export class Fleet {
       const both = (origin: string): boolean => checks.knows(a, origin) && checks.knows(b, origin);
       if (!checks.splitsBetween(a, b).every(both)) return false;
     }
-    return this.#monitors.every((monitor) => checks.behind(monitor).length === 0);
+    // Before everyone has looked, a split may not have been shown yet.
+    return this.#monitors.every((monitor) =>
+      checks.behind(monitor).length === 0 && checks.unseen(monitor).length === 0
+    );
   }
 
-  #expectKnown(boundMs: number): void {
+  #expectSeen(boundMs: number): void {
     const checks = this.#checks;
-    const within = `within ${Math.round(boundMs / 1_000)} s`;
     for (const monitor of this.#monitors) {
       const behind = checks.behind(monitor);
       checks.expect(
         "views catch up in time",
         behind.length === 0,
-        () => `the view of ${monitor.name} has not reached ${behind.join(", ")} ${within}`,
+        () =>
+          `the view of ${monitor.name} has not reached ${behind.join(", ")} within ` +
+          `${Math.round(boundMs / 1_000)} s`,
       );
     }
+  }
+
+  #expectKnown(boundMs: number): void {
+    const checks = this.#checks;
+    const within = `within ${Math.round(boundMs / 1_000)} s`;
     for (const [a, b] of this.#connected()) {
       for (const origin of checks.splitsBetween(a, b)) {
         for (const one of [a, b]) {

@@ -44,7 +44,7 @@ export async function fullRun(setting: SpreadSetting, seed: number): Promise<Spr
       ...{ segmentBytes: 1_460, windowBytes: 65_536 },
     },
     happenings: [],
-    healsAt: Infinity,
+    ...{ healsAt: Infinity, isCalm: true },
   };
   const fleet = new Fleet(plan);
   await fleet.start();

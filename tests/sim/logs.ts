@@ -154,8 +154,6 @@ export class SimLog {
   readonly troubles = new Map<number, LogTrouble>();
   /** Whether it stands still. */
   isFrozen = false;
-  /** By monitor, every checkpoint that left the server, as `story size`, and when first. */
-  readonly served = new Map<number, Map<string, number>>();
 
   private constructor(plan: LogPlan, draw: Draw, test: TestLog) {
     this.plan = plan;
@@ -270,13 +268,5 @@ export class SimLog {
     const shown: Shown = { story, size };
     this.#last.set(monitor, shown);
     return { body: utf8((await this.checkpoint(shown)).note), shown };
-  }
-
-  /** Notes that a checkpoint reached a monitor. */
-  wasShown(monitor: number, { story, size }: Shown, now: number): void {
-    let served = this.served.get(monitor);
-    if (served === undefined) this.served.set(monitor, served = new Map());
-    const name = `${story} ${size}`;
-    if (!served.has(name)) served.set(name, now);
   }
 }

@@ -194,6 +194,22 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: MANY,
   },
   {
+    name: "peers are called twenty times more seldom",
+    file: "src/monitor/daemon.ts",
+    find: "jittered(intervalMs, random)",
+    replace: "jittered(20 * intervalMs, random)",
+    breaks: "both know in time",
+    seeds: MANY,
+  },
+  {
+    name: "logs are looked at five times more seldom",
+    file: "src/monitor/follower.ts",
+    find: "const { pollMs: intervalMs } = this.#settings;",
+    replace: "const intervalMs = 5 * this.#settings.pollMs;",
+    breaks: "views catch up in time",
+    seeds: MANY,
+  },
+  {
     name: "a peer counts as told before it has answered",
     file: "src/gossip/round.ts",
     find: "const answer = await callWithParcel(",

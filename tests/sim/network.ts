@@ -35,12 +35,6 @@ const RESEND_MS = 250;
 /** How often it is sent before the connection is given up. */
 const MAX_SENDS = 7;
 
-/** What one machine's programs have open, and whom a check asks about it. */
-export interface SocketCount {
-  /** Connections that are open at this end. */
-  readonly open: ReadonlySet<Socket>;
-}
-
 const CLOSED_HERE = new WorldError("closed", "closed here");
 const RESET = new WorldError("other", "Connection reset by peer (os error 104)");
 const BROKEN = new WorldError("other", "Broken pipe (os error 32)");
@@ -58,7 +52,6 @@ interface Segment {
 /** One end of a connection. */
 export class Socket implements Connection {
   readonly remote: Address;
-  /** Whom it is with, as a program that was called knows it. */
   readonly #network: SimNetwork;
   readonly machine: SimMachine;
   /** When its program got it, in milliseconds of true time; nothing while it waits to be accepted. */
@@ -336,11 +329,6 @@ export class SimNetwork {
   /** Mends every link. */
   mend(): void {
     this.#cut.clear();
-  }
-
-  /** Whether two machines reach each other. */
-  isCut(a: string, b: string): boolean {
-    return this.#cut.has(`${a} ${b}`);
   }
 
   /** The network as the programs of one machine see it. */

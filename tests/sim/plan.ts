@@ -85,6 +85,8 @@ export interface FleetPlan {
   readonly happenings: readonly Happening[];
   /** Milliseconds after the start at which all trouble ends, malice excepted. */
   readonly healsAt: number;
+  /** Whether there is none, and the logs part at that moment: then all must be known soon. */
+  readonly isCalm: boolean;
 }
 
 /** What is said of a run besides its seed. */
@@ -97,6 +99,36 @@ export interface PlanOptions {
 
 /** The run a seed stands for. */
 export function planOf(seed: number, options: PlanOptions = {}): FleetPlan {
+  const plan = troubledPlanOf(seed, options);
+  return seed % ONE_IS_CALM === ONE_IS_CALM - 1 ? calmed(plan) : plan;
+}
+
+/** One seed in so many is calm. */
+const ONE_IS_CALM = 7;
+
+/** The same without trouble: what is said of how long things take must hold without an outage too. */
+function calmed(plan: FleetPlan): FleetPlan {
+  return {
+    ...plan,
+    isCalm: true,
+    happenings: [],
+    weather: { ...plan.weather, loss: 0, doubled: 0 },
+    monitors: plan.monitors.map((monitor) => ({ ...monitor, startsAt: 0 })),
+    // They stand still until they are told to go on, and only then have two stories to tell.
+    logs: plan.logs.map((log) => ({
+      ...log,
+      growMs: Infinity,
+      fork: log.start,
+      ...(log.deceit && {
+        deceit: log.deceit.kind === "split"
+          ? log.deceit
+          : { kind: "split" as const, deceived: log.deceit.deceived },
+      }),
+    })),
+  };
+}
+
+function troubledPlanOf(seed: number, options: PlanOptions): FleetPlan {
   const draw = drawFrom(seed);
   const count = options.monitors ?? draw.pick([2, 2, 3, 3, 3, 4, 5]);
   const healsAt = options.hours === undefined
@@ -109,7 +141,7 @@ export function planOf(seed: number, options: PlanOptions = {}): FleetPlan {
   );
   const monitors = monitorPlans({ draw, count, troublemakers: troublemakers.length, healsAt });
   return {
-    ...{ seed, monitors, troublemakers, logs, healsAt },
+    ...{ seed, monitors, troublemakers, logs, healsAt, isCalm: false },
     weather: weatherOf(draw),
     happenings: happeningsOf({ draw, monitors: count, logs: logs.length, healsAt }),
   };

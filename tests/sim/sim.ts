@@ -133,7 +133,8 @@ async function mutants(): Promise<number> {
     if (found === undefined) missed++;
     const result = found === undefined
       ? "MISSED"
-      : `found by "${found.property}" after ${found.seeds} of ${mutant.seeds} seeds`;
+      : `found by "${found.property}" after ${found.seeds} of ${mutant.seeds} seeds` +
+        (found.property === mutant.breaks ? "" : ` (put in to break "${mutant.breaks}")`);
     console.log(`${mutant.name}: ${result}`);
   }
   console.log(missed === 0 ? "every mutant is found" : `${missed} mutants were missed`);

@@ -23,8 +23,6 @@ export class SimTime {
   #asked = 0;
   /** A binary heap: each is due before the two at twice its place plus 1 and 2. */
   readonly #due: Due[] = [];
-  /** How many calls were made. */
-  steps = 0;
 
   /** Milliseconds since the start. */
   get now(): number {
@@ -55,7 +53,6 @@ export class SimTime {
       if (run === undefined) continue;
       next.run = undefined;
       this.#now = next.at;
-      this.steps++;
       run();
       await quiet();
       if (isDone()) return true;
