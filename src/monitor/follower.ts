@@ -227,7 +227,10 @@ export class Follower {
     });
   }
 
-  /** Settles what was heard and the view now reaches, the largest first, as far as time allows. */
+  /**
+   * Settles what was heard and the view now reaches, as far as time allows: in turns by whom it came
+   * from, the largest of each first.
+   */
   async #settleReached(): Promise<void> {
     const { view, log } = this.#watch;
     if (view === undefined) return;
@@ -237,7 +240,7 @@ export class Follower {
       question.treeSize <= view.treeSize &&
       (this.#tried.get(keyOf(question))?.retryAt ?? 0) <= start;
     const open = [...this.#shared.observations.pending(log).toReversed(), ...this.#again];
-    for (const question of open.filter(isDue).slice(0, MAX_SETTLED_AT_ONCE)) {
+    for (const question of inTurns(open.filter(isDue)).slice(0, MAX_SETTLED_AT_ONCE)) {
       if (this.#stopped || clock.monotonic() - start > SETTLE_BUDGET_MS) return;
       this.#again = this.#again.filter((again) => again !== question);
       const checkpoint = openNote(question.note, log);
@@ -282,6 +285,14 @@ export class Follower {
       await this.#record(finding, { result: "withheld", isLook: false });
     }
   }
+}
+
+/** One question of each source after the other: who asks much keeps nobody else waiting. */
+function inTurns(questions: readonly SeenRoot[]): SeenRoot[] {
+  const sources = [...Map.groupBy(questions, ({ source }) => source).values()];
+  const longest = Math.max(0, ...sources.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, turn) => turn)
+    .flatMap((turn) => sources.flatMap((asked) => asked.slice(turn, turn + 1)));
 }
 
 /** Whether a checkpoint takes part in a case that is recorded. */

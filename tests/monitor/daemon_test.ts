@@ -34,13 +34,18 @@ async function resultsOf(host: Host): Promise<string[]> {
 }
 
 /** Makes it as if peers had told these checkpoints before. */
-async function hearBefore(host: Host, log: TestLog, sizes: readonly number[]): Promise<void> {
+async function hearBefore(
+  host: Host,
+  log: TestLog,
+  sizes: readonly number[],
+  source = "192.0.2.7",
+): Promise<void> {
   const observations = await ObservationJournal.open({ world: host.world, folder: STATE });
   for (const size of sizes) {
     const { root, note } = await checkpointOf(log, size);
     const heard: Observation = {
       log: { origin: log.log.origin, vkey: log.log.vkey.text },
-      ...{ via: "exchange", source: "192.0.2.7", result: "pending" },
+      ...{ via: "exchange", source, result: "pending" },
       checkpoint: { size: `${size}`, root, note },
     };
     await observations.observe(heard, host.clock.now().toISOString());
@@ -523,6 +528,20 @@ Deno.test("daemon: an address that calls badly is warned of once a minute, howev
     levels.push(one.toldOf("exchange.refused").slice(-3).map(({ level }) => level[0]).join(""));
   }
   assertEquals(levels, ["wdd", "ddd", "ddd", "wdd"]);
+});
+
+Deno.test("daemon: who tells many checkpoints keeps nobody else's waiting", async () => {
+  const { log, source } = await served(300);
+  await using one = await host();
+  // More than are settled at one look, and all of them larger than what somebody else told.
+  await hearBefore(one, log, Array.from({ length: 200 }, (_, i) => 100 + i), "192.0.2.66");
+  await hearBefore(one, log, [3, 2], "192.0.2.7");
+  await one.start({ logs: [{ source }] });
+  const settled = (await one.observations()).map(({ observation }) => observation)
+    .filter(({ result }) => result === "consistent");
+  const sources = settled.map(({ source }) => source);
+  assert(settled.length < 200, "not all at once");
+  assertEquals(sources.slice(0, 4).sort(), ["192.0.2.66", "192.0.2.66", "192.0.2.7", "192.0.2.7"]);
 });
 
 Deno.test("daemon: one that can write a journal no more ends by itself, and a start goes on", async () => {

@@ -6,6 +6,7 @@
  * @module
  */
 import { concat } from "@std/bytes/concat";
+import { decodeHex } from "@std/encoding/hex";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import { noteItem, proofItem, recordItem } from "../../src/gossip/answering.ts";
 import { encodeParcel, type ParcelItem } from "../../src/gossip/parcel.ts";
@@ -212,7 +213,7 @@ export class Troublemaker {
   async #parcel(): Promise<Uint8Array> {
     const items: ParcelItem[] = this.malice === "repeats evidence"
       ? this.#records().slice(-8).map(recordItem)
-      : [await this.#madeUpProof(), ...this.#tamperedRecords()];
+      : [await this.#madeUpProof(), ...this.#tamperedRecords(), this.#claims()];
     return encodeParcel(this.#draw.shuffled([...items, noteItem(await this.#anyCheckpoint())]));
   }
 
@@ -229,6 +230,13 @@ export class Troublemaker {
       : Array.from({ length }, () => this.#draw.bytes(HASH_BYTES));
     if (proof.length > 0 && this.#draw.chance(0.5)) proof.reverse();
     return proofItem({ log: newer.log, older, newer, proof });
+  }
+
+  /** Says that it has cases: those there are, and some that nobody has. */
+  #claims(): ParcelItem {
+    const ids = this.#records().slice(-16).map(({ evidence_id }) => decodeHex(evidence_id));
+    const madeUp = Array.from({ length: 16 }, () => this.#draw.bytes(HASH_BYTES));
+    return { kind: "known", body: concat(this.#draw.chance(0.5) ? ids : madeUp) };
   }
 
   #tamperedRecords(): ParcelItem[] {
