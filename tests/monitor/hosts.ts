@@ -1,8 +1,5 @@
 /** Machines in memory, each with a disk, databases and a clock of its own, that run whole daemons. */
 import { assert, assertEquals } from "@std/assert";
-import { createPrivateKey, sign } from "node:crypto";
-import { concat } from "@std/bytes/concat";
-import { decodeHex } from "@std/encoding/hex";
 import type { JsonObject } from "../../src/evidence/json.ts";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
@@ -27,10 +24,10 @@ import {
   type Network,
   type OpenFile,
   type Random,
-  type Signing,
   type World,
   WorldError,
 } from "../../src/world/world.ts";
+import { signing } from "../sim/signing.ts";
 import { FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
 import { ask, inTime } from "../gossip/helpers.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
@@ -45,22 +42,6 @@ export const DAY = 24 * HOUR;
 export const STATE = "home/state";
 const INCIDENTS = "home/incidents";
 const PORT = 9900;
-
-const PKCS8_ED25519 = decodeHex("302e020100300506032b657004220420");
-
-/** Signs without leaving the turn of the event loop, so that whatever is due happens in one. */
-const signing: Signing = {
-  ...denoWorld().signing,
-  sign(seed, message) {
-    const der = concat([PKCS8_ED25519, seed]) as Uint8Array<ArrayBuffer>;
-    const key = createPrivateKey({
-      key: der as unknown as Parameters<typeof createPrivateKey>[0] & string,
-      format: "der",
-      type: "pkcs8",
-    });
-    return Promise.resolve(new Uint8Array(sign(null, message, key)));
-  },
-};
 
 /** Randomness without any: every jitter is none. */
 const steady: Random = {
