@@ -49,7 +49,7 @@ export interface Hearing {
   readonly shown: Set<string>;
   /** Those it says it has; nothing rests on that but what it is answered. */
   claimed?: Set<string>;
-  /** Whether a case it has shown was not known here. */
+  /** Whether a record it has shown made a case here; it may name a known one by another pair. */
   hasNews: boolean;
   /** Why the rest was not heard. */
   readonly fault?: Fault;
@@ -130,8 +130,7 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
     // A case that is known convicts nobody again, so whether this telling of it holds is no matter.
     if (!records(log).some(({ evidence_id }) => evidence_id === record.evidence_id)) {
       checkRecord(record, log);
-      hearing.hasNews = true;
-      view.hearRecord({ record, log, source });
+      if (view.hearRecord({ record, log, source })) hearing.hasNews = true;
     }
     hearing.named.add(log);
     hearing.shown.add(record.evidence_id);
@@ -231,7 +230,7 @@ export function packRecords(
 /** The last of a list, or, if they are more than this, half as many of them and others by chance. */
 function some<T>(list: readonly T[], count: number, random: Random): T[] {
   if (list.length <= count) return newest(list, count);
-  const last = newest(list, count >> 1);
+  const last = newest(list, Math.ceil(count / 2));
   const others = list.slice(0, -last.length);
   const chosen = Array.from(
     { length: count - last.length },

@@ -146,11 +146,13 @@ export class View {
   /**
    * Takes in what a conflict record holds, as if it had been heard piece by piece.
    * @param log the record's log, one of those followed
+   * @returns whether it makes a conflict that is new here
    * @throws MalformedError if a checkpoint in it does not verify
    */
-  hearRecord(heard: { record: ConflictRecord; log: Log; source: string }): void {
+  hearRecord(heard: { record: ConflictRecord; log: Log; source: string }): boolean {
     const conflicts = replayRecord({ detector: this.#detector, ...heard });
     if (conflicts.length > 0) this.#version++;
+    return conflicts.length > 0;
   }
 
   /**
