@@ -209,6 +209,11 @@ export class SimLog {
     for (const story of this.#stories) {
       story.growTo(most + (this.plan.equalSizes ? 1 : this.#draw.between(1, 4)));
     }
+    // What is shown once may be shown only now. A log that then never grows beyond it stays unproven,
+    // which is outside of what is guaranteed; this one goes on.
+    const [honest, other] = this.#stories;
+    const { deceit } = this.plan;
+    if (deceit !== undefined && deceit.kind !== "split") honest!.growTo(other!.size + 1);
   }
 
   /** The signed checkpoint of a story at a size. */

@@ -10,6 +10,7 @@ const FOUND: readonly { readonly seed: number; readonly fault: string }[] = [
   { seed: 3, fault: "a peer was answered before what it told was written, during a look" },
   { seed: 2, fault: "a case was lost if its exchange failed before it was kept" },
   { seed: 53, fault: "a daemon that could write no more went on for ever without" },
+  { seed: 3917, fault: "of the simulation: a log showed a story once, and never grew beyond it" },
   { seed: 1274, fault: "a peer that never calls gave its newest sixteen cases and no others" },
 ];
 
