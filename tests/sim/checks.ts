@@ -22,47 +22,10 @@ import { textOf } from "../../src/tlog/encoding.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { convicted } from "../monitor/hosts.ts";
 import type { Shown, SimLog } from "./logs.ts";
+import { Ledger } from "./ledger.ts";
 import { type Fields, INCIDENTS, type SimMonitor, STATE } from "./monitor.ts";
 import { nameOf } from "./network.ts";
-
-/** What must hold; a violation names one of them, and so does ARCHITECTURE. */
-export const PROPERTIES = [
-  /** no incident against an honest log, and none that is not true of a dishonest one */
-  "no false accusation",
-  /** no conflict record that a stranger's verify rejects */
-  "evidence holds",
-  /** no two entries for one case in one journal */
-  "one entry a case",
-  /** nothing that was acknowledged as recorded is ever gone */
-  "nothing acknowledged is lost",
-  /** no view rolls back, or changes its story */
-  "no view rolls back",
-  /** journals and observation chains always check */
-  "chains check",
-  /** what two honest connected monitors were shown is recorded by both within the bound */
-  "both know in time",
-  /** the view of every monitor reaches what an honest log shows within the bound */
-  "views catch up in time",
-  /** honest connected monitors come to hold the same convictions within the bound */
-  "evidence spreads in time",
-  /** every started exchange ends */
-  "exchanges end",
-  /** memory and open connections stay bounded */
-  "bounded",
-  /** the program fails only as it may: because the outside did */
-  "no fault of its own",
-] as const;
-
-/** One of PROPERTIES. */
-export type Property = typeof PROPERTIES[number];
-
-/** One thing that must not have happened. */
-export interface Violation {
-  readonly property: Property;
-  /** Milliseconds since the start. */
-  readonly at: number;
-  readonly detail: string;
-}
+import type { Property, Violation } from "./properties.ts";
 
 /** Milliseconds a connection may be open: an exchange, or a first byte and a parcel; and to notice. */
 export const LONGEST_EXCHANGE_MS =
@@ -75,26 +38,6 @@ const SPARE_TIMERS = 10;
 interface Head {
   readonly size: number;
   readonly root: string;
-}
-
-/** What is known of one monitor, from outside. */
-class Ledger {
-  /** Records it said it had recorded, by evidence id. */
-  readonly cases = new Map<string, ConflictRecord>();
-  /** What those convict, by origin, and when it was first said. */
-  readonly convictions = new Map<string, Map<string, number>>();
-  /** By origin: its view, as it last said. */
-  readonly views = new Map<string, { size: number; story: number | undefined }>();
-  /** `origin size` it has acknowledged as seen. */
-  readonly sizes = new Set<string>();
-  /** `origin size root` it has answered a frame of. */
-  readonly heads = new Set<string>();
-  /** By origin: what its log shows it, as delivered last. */
-  readonly delivered = new Map<string, Shown>();
-  /** By origin: what it was shown and has written down. */
-  readonly shown = new Map<string, Shown[]>();
-  /** Entries (hash) whose record was checked. */
-  readonly checked = new Set<string>();
 }
 
 /** Watches a fleet. */

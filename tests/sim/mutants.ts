@@ -6,7 +6,7 @@
  * @module
  */
 import { join } from "@std/path/join";
-import type { Property } from "./checks.ts";
+import type { Property } from "./properties.ts";
 import type { Found } from "./hunt.ts";
 
 /** One planted bug. */

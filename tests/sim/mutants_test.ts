@@ -1,6 +1,6 @@
 /** For each thing that must hold: a bug put in on purpose breaks it, and the simulator finds that. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { PROPERTIES, type Property } from "./checks.ts";
+import { PROPERTIES, type Property } from "./properties.ts";
 import { type Mutant, MUTANTS, mutate, runMutants } from "./mutants.ts";
 
 /** One of each property that is found soon; `deno task sim --mutants` hunts for all of them. */

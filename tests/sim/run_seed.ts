@@ -1,4 +1,4 @@
-import type { Violation } from "./checks.ts";
+import type { Violation } from "./properties.ts";
 import { Fleet, type Outcome } from "./fleet.ts";
 import { planOf, type PlanOptions } from "./plan.ts";
 

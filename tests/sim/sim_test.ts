@@ -1,6 +1,6 @@
 /** A few hundred fleets in all kinds of trouble, and what the simulation itself must be. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { PROPERTIES } from "./checks.ts";
+import { PROPERTIES } from "./properties.ts";
 import { drawFrom } from "./draw.ts";
 import { describe, runSeed } from "./run_seed.ts";
 
