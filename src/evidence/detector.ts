@@ -116,6 +116,11 @@ export class EquivocationDetector {
     return { verdict: "inconsistent", conflicts };
   }
 
+  /** Whether its memory holds what is not durable yet. */
+  get hasUnwritten(): boolean {
+    return this.#memory.hasUnwritten ?? false;
+  }
+
   /** Every conflict found, in order. */
   conflicts(): readonly Conflict[] {
     return this.#conflicts;

@@ -12,6 +12,8 @@ export interface CheckpointMemory {
   remember(seen: Seen): void;
   /** Takes note that somebody shows what is remembered already. */
   repeated?(seen: Seen): void;
+  /** Whether it holds something that is not durable yet: then a repeat must be told to it. */
+  readonly hasUnwritten?: boolean;
 }
 
 /** A memory that lasts as long as the process. */

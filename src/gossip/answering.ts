@@ -22,6 +22,7 @@ import { formatProof, readProof, type StatedProof, UnknownLog } from "../tlog/st
 import { randomShare } from "../world/random.ts";
 import type { Random } from "../world/world.ts";
 import type { ExchangeParty } from "./exchange.ts";
+import { followsItem, readFollows } from "./follows.ts";
 import type { ParcelLimits } from "./limits.ts";
 import { type ParcelItem, ParcelPacker } from "./parcel.ts";
 import type { HeardCheckpoint } from "./view.ts";
@@ -49,6 +50,8 @@ export interface Hearing {
   readonly shown: Set<string>;
   /** Those it says it has; nothing rests on that but what it is answered. */
   claimed?: Set<string>;
+  /** The logs that both ends follow, if the other end said which it follows. */
+  follows?: Set<Log>;
   /** Whether a record it has shown made a case here; it may name a known one by another pair. */
   hasNews: boolean;
   /** Why the rest was not heard. */
@@ -150,6 +153,13 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
       hearing.claimed.add(encodeHex(body.subarray(at, at + EVIDENCE_ID_BYTES)));
     }
   },
+
+  follows({ body, party: { view }, hearing }) {
+    if (hearing.follows !== undefined) {
+      throw new MalformedError("a second list of logs came, expected one");
+    }
+    hearing.follows = readFollows(body, view.logs);
+  },
 };
 
 /** A proof about a log that is followed. */
@@ -186,7 +196,23 @@ export function answerParcel(hearing: Hearing, party: ExchangeParty): readonly P
   packRecords({ party, packer, logs: hearing.named, wanted: isUnseen });
   const others = hearing.heard.filter(({ verdict }) => verdict !== "inconsistent");
   packNotes(packer, others.map(({ checkpoint: { log } }) => party.view.latest(log)));
+  if (hearing.follows !== undefined) packGreeting({ party, packer, shared: hearing.follows });
   return packer.items;
+}
+
+/**
+ * Packs what a caller that says which logs it follows is answered: those that both follow, and what is
+ * signed and not reconciled of them, since the other half may be at the other end. A caller that is
+ * never called itself learns of it here alone.
+ */
+function packGreeting(
+  { party, packer, shared }: { party: ExchangeParty; packer: ParcelPacker; shared: Set<Log> },
+): void {
+  packer.add(followsItem(shared, party.limits));
+  const open = [...shared].map((log) => party.open(log));
+  const longest = Math.max(0, ...open.map(({ length }) => length));
+  // One of each log after the other: what is too much is left out of all alike.
+  for (let turn = 0; turn < longest; turn++) packNotes(packer, open.map((of) => of[turn]));
 }
 
 /** Packs the notes of checkpoints, each once. */

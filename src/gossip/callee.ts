@@ -172,7 +172,7 @@ export class Callee {
       const { answered, refused, news } = await orNotKept(async () => {
         const said = this.#answer(buffer, answers, whole, exchange);
         if (said.refused) this.#allowance.charge(key);
-        await this.#party.keep();
+        await this.#party.keep(source);
         return said;
       });
       for (const heard of news) this.#party.report.heard(heard, source);

@@ -4,10 +4,13 @@ import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
 import { type Address, type Connection, WorldError } from "../world/world.ts";
 import type { ExchangeParty } from "./exchange.ts";
-import type { Heard } from "./view.ts";
+import { type Heard, NOTHING } from "./view.ts";
 
 /** Why an exchange did not come to its end: an outage or a fault of the peer, never of a log. */
 export class ExchangeFailed extends Error {}
+
+/** Nobody answers at a peer's address. */
+export class Unreachable extends ExchangeFailed {}
 
 /** A frame that was sent, and the log it is about. */
 export interface SentFrame {
@@ -18,7 +21,7 @@ export interface SentFrame {
 
 /**
  * The calling end of one exchange: sends the latest frame of every log followed, the zero frame
- * where there is none, and judges the answers.
+ * where there is none, and the checkpoints not reconciled yet, and judges the answers.
  * @returns what each answer says, in the order of the frames sent
  * @throws ExchangeFailed if the peer could not be reached, did not answer everything in time, or
  *   answered something that verifies under no key; what came before has been judged and kept
@@ -35,20 +38,26 @@ export async function callPeer(
  * @throws as `callPeer`
  */
 export async function exchangeFrames(
-  { party, address }: { party: ExchangeParty; address: Address },
+  { party, address, logs = party.view.logs }: {
+    party: ExchangeParty;
+    address: Address;
+    /** Those the frames are about: a frame of a log that the peer does not follow is refused. */
+    logs?: readonly Log[];
+  },
 ): Promise<{ sent: readonly SentFrame[]; heard: Heard[] }> {
   const { world: { network }, limits } = party;
   const peer = formatAddress(address);
+  const sent = framesToSend(party, logs);
   let connection: Connection;
   try {
     connection = await network.connect(address, limits.connectMs);
   } catch (error) {
-    throw failed(peer, `cannot be reached: ${(error as Error).message}`);
+    if (!(error instanceof WorldError)) throw error;
+    throw new Unreachable(`peer ${peer} cannot be reached: ${error.message}`);
   }
-  const sent = framesToSend(party);
   const { answers, fault } = await converse({ connection, sent, party });
   // What came is judged and kept even if the exchange broke off: it may be half of the evidence.
-  const heard = await judge({ party, peer, sent: sent.length, answers });
+  const heard = await judge({ party, peer, sent, answers });
   if (fault !== undefined) throw failed(peer, fault);
   checkAnswers({ peer, sent: sent.length, answers, heard });
   return { sent, heard };
@@ -95,11 +104,18 @@ async function converse(
   return { answers: buffer.subarray(0, filled), fault };
 }
 
-/** Frames with something to say first: a zero frame is answered by what has not been named. */
-function framesToSend({ view, limits }: ExchangeParty): SentFrame[] {
-  const frames = view.logs.map((log) => ({ log, frame: view.latestFrame(log) }));
+/**
+ * Frames with something to say first, the latest of each log before what is open: a zero frame is
+ * answered by what has not been named.
+ */
+function framesToSend(party: ExchangeParty, logs: readonly Log[]): SentFrame[] {
+  const { view, limits } = party;
+  const frames = logs.map((log) => ({ log, frame: view.latestFrame(log) }));
   const isSaying = ({ frame }: SentFrame): boolean => !isZeroFrame(frame);
-  return [...frames.filter(isSaying), ...frames.filter((sent) => !isSaying(sent))]
+  const open = logs.flatMap((log) =>
+    party.open(log).filter(({ fitsFrame }) => fitsFrame).map(({ frame }) => ({ log, frame }))
+  );
+  return [...frames.filter(isSaying), ...open, ...frames.filter((sent) => !isSaying(sent))]
     .slice(0, limits.maxFramesPerExchange);
 }
 
@@ -107,18 +123,21 @@ async function judge(
   { party, peer, sent, answers }: {
     party: ExchangeParty;
     peer: string;
-    sent: number;
+    sent: readonly SentFrame[];
     answers: Uint8Array;
   },
 ): Promise<Heard[]> {
   const named = new Set<Log>();
   const heard: Heard[] = [];
-  const whole = Math.min(sent, Math.floor(answers.length / FRAME_BYTES));
+  const whole = Math.min(sent.length, Math.floor(answers.length / FRAME_BYTES));
   for (let i = 0; i < whole; i++) {
     const frame = answers.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
-    heard.push(party.view.hear(frame, peer, named).heard);
+    const said = party.view.hear(frame, peer, named).heard;
+    // A zero frame names no log, and may be answered with one that is not followed here.
+    const isAside = said.verdict === "refused" && isZeroFrame(sent[i]!.frame);
+    heard.push(isAside ? NOTHING : said);
   }
-  await party.keep();
+  await party.keep(peer);
   for (const answer of heard) party.report.heard(answer, peer);
   return heard;
 }

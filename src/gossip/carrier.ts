@@ -8,7 +8,7 @@ import { MalformedError } from "../tlog/malformed.ts";
 import { formatAddress } from "../world/address.ts";
 import { type Address, type Connection, WorldError } from "../world/world.ts";
 import { answerParcel, type Fault, type Hearing, hearParcel } from "./answering.ts";
-import { ExchangeFailed } from "./caller.ts";
+import { ExchangeFailed, Unreachable } from "./caller.ts";
 import { type ExchangeParty, orNotKept } from "./exchange.ts";
 import {
   encodeParcel,
@@ -42,10 +42,15 @@ export async function serveParcel({ party, connection, source, begun, pay, onByt
 }): Promise<Fault | undefined> {
   const { limits } = party;
   const read = await readParcel({ party, connection, begun, pay, onBytes });
-  const hearing = await orNotKept(() => hearAndKeep({ party, source, items: read.items }));
-  const fault = hearing.fault ?? read.fault;
-  if (fault !== undefined) return fault;
-  const answer = encodeParcel(answerParcel(hearing, party));
+  // What fails from here on is this side's own trouble: the evidence to answer with is read too.
+  const { fault, answer } = await orNotKept(async () => {
+    const hearing = await hearAndKeep({ party, source, items: read.items });
+    const fault = hearing.fault ?? read.fault;
+    return fault === undefined
+      ? { answer: encodeParcel(answerParcel(hearing, party)) }
+      : { fault, answer: undefined };
+  });
+  if (answer === undefined) return fault;
   if (!pay(answer.length / limits.parcelBytesPerFrame)) return tooMuch(party);
   await connection.write(answer);
   return undefined;
@@ -84,7 +89,8 @@ async function converse(
   try {
     connection = await network.connect(address, limits.connectMs);
   } catch (error) {
-    return { items: [], fault: brokenOff(`it cannot be reached: ${(error as Error).message}`) };
+    if (!(error instanceof WorldError)) throw error;
+    throw new Unreachable(`peer ${formatAddress(address)} cannot be reached: ${error.message}`);
   }
   let late = false;
   const timer = clock.after(limits.parcelMs, () => {
@@ -162,7 +168,7 @@ async function hearAndKeep(
   },
 ): Promise<Hearing> {
   const hearing = hearParcel({ items, source, party });
-  await party.keep();
+  await party.keep(source);
   for (const heard of hearing.heard) party.report.heard(heard, source);
   return hearing;
 }

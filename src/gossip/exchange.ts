@@ -1,4 +1,5 @@
 import type { ConflictRecord } from "../evidence/record.ts";
+import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import type { World } from "../world/world.ts";
 import type { HandedOver } from "./handed_over.ts";
@@ -11,11 +12,16 @@ export interface ExchangeParty {
   readonly view: View;
   readonly limits: ExchangeLimits;
   /**
-   * Keeps every conflict that was found so far; resolves once all are durable. Called before anyone
-   * is told or answered.
+   * Keeps every conflict that was found so far, and what this source told; resolves once that is
+   * durable. Called before it is told or answered anything. Nobody waits for what others told.
    * @throws anything, if it could not; then nothing is answered
    */
-  keep(): Promise<void>;
+  keep(source: string): Promise<void>;
+  /**
+   * The checkpoints of a log that are signed and not reconciled with the view, as many as one round
+   * shows a peer (`maxOpenPerLog`): somebody else may hold the other half of the evidence.
+   */
+  open(log: Log): readonly VerifiedCheckpoint[];
   /** The evidence held about a log that may be handed over: proven and kept. Oldest first. */
   records(log: Log): readonly ConflictRecord[];
   /** Which evidence was handed to which peer; one for all exchanges of this party. */

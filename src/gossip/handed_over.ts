@@ -1,3 +1,4 @@
+import type { Log } from "../tlog/log.ts";
 import type { ExchangeLimits } from "./limits.ts";
 
 interface Peer {
@@ -7,6 +8,8 @@ interface Peer {
   askAt: number;
   /** On the monotonic clock: no parcel before this. */
   retryAt: number;
+  /** The logs both follow, as it said last. */
+  shared: ReadonlySet<Log> | undefined;
 }
 
 /**
@@ -53,9 +56,19 @@ export class HandedOver {
     return now >= (this.#peers.get(peer)?.retryAt ?? -Infinity);
   }
 
+  /** The logs that a peer follows as well, as it said last; nothing if it never said. */
+  sharedWith(peer: string): ReadonlySet<Log> | undefined {
+    return this.#peers.get(peer)?.shared;
+  }
+
+  /** Notes which logs a peer follows as well. */
+  shares(peer: string, logs: ReadonlySet<Log>): void {
+    this.#peer(peer).shared = logs;
+  }
+
   #peer(name: string): Peer {
     const peer = this.#peers.get(name) ??
-      { ids: new Set(), askAt: -Infinity, retryAt: -Infinity };
+      { ids: new Set(), askAt: -Infinity, retryAt: -Infinity, shared: undefined };
     // Moved to the end, so that the peer dealt with least recently is forgotten first.
     this.#peers.delete(name);
     this.#peers.set(name, peer);

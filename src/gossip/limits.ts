@@ -17,6 +17,8 @@ export interface ParcelLimits {
   readonly maxRecordItemBytes: number;
   /** Bytes of a list of evidence ids, 32 each; of more cases than fit some are answered in vain. */
   readonly maxKnownItemBytes: number;
+  /** Bytes of a list of logs, 32 each: as many as one exchange may have frames. */
+  readonly maxFollowsItemBytes: number;
   /** Bytes of an item of a kind this version does not know; it is passed over, not kept. */
   readonly maxUnknownItemBytes: number;
   /** Conflict records put into one parcel, newest first; more follow in later rounds. */
@@ -33,6 +35,10 @@ export interface ParcelLimits {
   readonly recordCost: number;
   /** The same for a list of evidence ids, of which a parcel has one at most. */
   readonly knownCost: number;
+  /** The same for a list of logs, of which a parcel has one at most; nothing of it is verified. */
+  readonly followsCost: number;
+  /** Checkpoints not reconciled yet that are shown to a peer in one round, of one log. */
+  readonly maxOpenPerLog: number;
 }
 
 /**
@@ -100,6 +106,7 @@ export const DEFAULT_LIMITS: ExchangeLimits = {
   maxProofItemBytes: JSON_MEMBERS_BYTES,
   maxRecordItemBytes: 4 * MAX_NOTE_BYTES + JSON_MEMBERS_BYTES,
   maxKnownItemBytes: 64 * 1024,
+  maxFollowsItemBytes: 32 * 1024,
   maxUnknownItemBytes: MAX_NOTE_BYTES,
   maxRecordsPerParcel: 16,
   maxParcelCost: 1_280,
@@ -108,6 +115,8 @@ export const DEFAULT_LIMITS: ExchangeLimits = {
   proofCost: 8,
   recordCost: 64,
   knownCost: 16,
+  followsCost: 4,
+  maxOpenPerLog: 12,
   maxParcelConnections: 16,
   maxParcelConnectionsPerAddress: 4,
   parcelMs: 20_000,

@@ -5,8 +5,9 @@
  *
  * The first byte has the bit set that no frame's first byte has, and is the version. Kinds: 1 a signed
  * note, 2 a consistency proof (`formatProof`), 3 a conflict record (`formatRecord`), all UTF-8; 4 the
- * evidence ids, 32 bytes each, of cases that need not be answered. Here it is only bytes and items;
- * nothing in an item is verified.
+ * evidence ids, 32 bytes each, of cases that need not be answered; 5 the logs the sender follows, each
+ * by its hash of 32 bytes (`logHash`), or in an answer those that both ends follow. Here it is only
+ * bytes and items; nothing in an item is verified.
  *
  * @module
  */
@@ -24,16 +25,18 @@ const HEADER_BYTES = 5;
 const FIRST_BUFFER_BYTES = 4_096;
 
 /** What an item is. */
-export type ItemKind = "note" | "proof" | "record" | "known";
+export type ItemKind = "note" | "proof" | "record" | "known" | "follows";
 
 /** One thing in a parcel. */
 export interface ParcelItem {
   readonly kind: ItemKind;
-  /** UTF-8, or for `known` evidence ids, if whoever sent it did as agreed. */
+  /** UTF-8, or for `known` and `follows` hashes, if whoever sent it did as agreed. */
   readonly body: Uint8Array;
 }
 
-const KIND_BYTES: Readonly<Record<ItemKind, number>> = { note: 1, proof: 2, record: 3, known: 4 };
+const KIND_BYTES: Readonly<Record<ItemKind, number>> = {
+  ...{ note: 1, proof: 2, record: 3, known: 4, follows: 5 },
+};
 const KINDS = new Map(Object.entries(KIND_BYTES).map(([kind, byte]) => [byte, kind as ItemKind]));
 
 /** A parcel of a version that is not spoken here; nobody's fault. */
@@ -50,6 +53,8 @@ function maxItemBytes(limits: ParcelLimits, kind: ItemKind | undefined): number 
       return limits.maxRecordItemBytes;
     case "known":
       return limits.maxKnownItemBytes;
+    case "follows":
+      return limits.maxFollowsItemBytes;
     case undefined:
       return limits.maxUnknownItemBytes;
   }
@@ -66,6 +71,8 @@ export function itemCost(limits: ParcelLimits, kind: ItemKind): number {
       return limits.recordCost;
     case "known":
       return limits.knownCost;
+    case "follows":
+      return limits.followsCost;
   }
 }
 

@@ -6,9 +6,10 @@ import type { TreeHead } from "../tlog/proof.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Address } from "../world/world.ts";
 import { knownItem, packNotes, packRecords } from "./answering.ts";
-import { ExchangeFailed, exchangeFrames, type SentFrame } from "./caller.ts";
+import { ExchangeFailed, exchangeFrames, type SentFrame, Unreachable } from "./caller.ts";
 import { callWithParcel } from "./carrier.ts";
 import type { ExchangeParty } from "./exchange.ts";
+import { followsItem } from "./follows.ts";
 import { type ParcelItem, ParcelPacker } from "./parcel.ts";
 import type { Heard, HeardCheckpoint } from "./view.ts";
 
@@ -20,27 +21,71 @@ export interface Round {
   readonly notes: readonly HeardCheckpoint[];
   /** The cases it was handed, by evidence id. */
   readonly handedOver: readonly string[];
+  /** How many logs both follow; nothing if the peer did not say. */
+  readonly shared?: number;
   /** Why the second carrier failed, if it did; what the frames said stands all the same. */
   readonly fault?: string;
 }
 
 /**
- * One round with a peer: the exchange of frames, and then, if there is something to say that fits no
- * frame or to ask for, a parcel on a second connection.
+ * One round with a peer: first the greeting, a parcel that asks which logs it follows and what it has
+ * not reconciled of those; then the exchange of frames about the logs that both follow; then, if there
+ * is something to say that fits no frame or to ask for, another parcel.
  * @throws ExchangeFailed if the exchange of frames fails; a parcel that fails is reported instead
  * @throws whatever `keep` throws
  */
 export async function exchangeRound(
   { party, address }: { party: ExchangeParty; address: Address },
 ): Promise<Round> {
+  const greeting = await greet({ party, address });
+  const { shared, fault } = greeting;
+  const logs = party.view.logs.filter((log) => shared?.has(log) ?? true);
+  const told = { notes: greeting.notes, ...(shared && { shared: shared.size }) };
+  if (logs.length === 0) return { heard: [], handedOver: [], ...told };
+  const round = await compare({ party, address, logs });
+  return { ...round, ...told, notes: [...told.notes, ...round.notes], ...(fault && { fault }) };
+}
+
+/**
+ * Asks a peer which of our logs it follows, anew in each round: lists change. A peer that does not say
+ * (it may be of a version that cannot) is taken to follow what it said last, or all.
+ * @throws Unreachable
+ */
+async function greet({ party, address }: { party: ExchangeParty; address: Address }): Promise<{
+  shared: ReadonlySet<Log> | undefined;
+  notes: readonly HeardCheckpoint[];
+  fault?: string;
+}> {
+  const { handedOver, view, limits, report, world: { clock } } = party;
+  const peer = formatAddress(address);
+  if (!handedOver.mayTry(peer, clock.monotonic())) {
+    return { shared: handedOver.sharedWith(peer), notes: [] };
+  }
+  try {
+    const items = [followsItem(view.logs, limits)];
+    const { follows, heard } = await callWithParcel({ party, address, items });
+    if (follows !== undefined) handedOver.shares(peer, follows);
+    return { shared: handedOver.sharedWith(peer), notes: heard };
+  } catch (error) {
+    if (!(error instanceof ExchangeFailed) || error instanceof Unreachable) throw error;
+    handedOver.failed(peer, clock.monotonic());
+    report.broken(error.message, peer);
+    return { shared: handedOver.sharedWith(peer), notes: [], fault: error.message };
+  }
+}
+
+/** The exchange of frames about these logs, and the parcel that may follow it. */
+async function compare(
+  { party, address, logs }: { party: ExchangeParty; address: Address; logs: readonly Log[] },
+): Promise<Round> {
   const { world: { clock }, handedOver, report } = party;
   const peer = formatAddress(address);
-  const frames = await exchangeFrames({ party, address });
+  const frames = await exchangeFrames({ party, address, logs });
   const { heard } = frames;
   const now = clock.monotonic();
   handedOver.add(peer, concluded({ party, ...frames }));
   const asksAll = handedOver.isToBeAsked(peer, now);
-  const { items, ids } = parcelFor({ party, peer, asksAll, ...frames });
+  const { items, ids } = parcelFor({ party, peer, asksAll, about: logs, ...frames });
   if (items.length === 0 || !handedOver.mayTry(peer, now)) {
     return { heard, notes: [], handedOver: [] };
   }
@@ -69,25 +114,30 @@ interface Frames {
  * handed yet, and the notes of checkpoints that fit no frame or that are to ask with.
  */
 function parcelFor(
-  { party, peer, asksAll, ...frames }: Frames & {
+  { party, peer, asksAll, about, ...frames }: Frames & {
     party: ExchangeParty;
     peer: string;
     asksAll: boolean;
+    /** The logs this round is about. */
+    about: readonly Log[];
   },
 ): { items: readonly ParcelItem[]; ids: readonly string[] } {
   const { view, limits, handedOver } = party;
-  const logs = namedLogs({ party, ...frames });
+  const logs = namedLogs({ party, about, ...frames });
   const packer = new ParcelPacker(limits);
   const packed = packRecords({
     ...{ party, packer, logs },
     wanted: ({ evidence_id }) => !handedOver.has(peer, evidence_id),
   });
-  const asked = asksAll ? new Set(view.logs) : logsToAsk(frames);
+  // Whoever has not reconciled something asks in every round: the peer may have proven it meanwhile.
+  const isOpen = (log: Log): boolean => party.open(log).length > 0;
+  const asked = asksAll ? new Set(about) : logsToAsk(frames).union(new Set(about.filter(isOpen)));
   const latest = [...logs].map((log) => view.latest(log));
   const notes = latest.filter((checkpoint) =>
     checkpoint !== undefined && (!checkpoint.fitsFrame || asked.has(checkpoint.log))
   );
   packNotes(packer, notes);
+  packNotes(packer, about.flatMap((log) => party.open(log)).filter(({ fitsFrame }) => !fitsFrame));
   // What is asked is answered with evidence: with what is new here, since an answer holds only so much.
   const held = [...logs].flatMap((log) => party.records(log));
   if (notes.length > 0 && held.length > 0) packer.add(knownItem(held, limits));
@@ -95,12 +145,17 @@ function parcelFor(
 }
 
 /** The logs the frames named, and those that no frame can name because their latest fits none. */
-function namedLogs({ party: { view }, sent, heard }: Frames & { party: ExchangeParty }): Set<Log> {
+function namedLogs(
+  { party: { view }, about, sent, heard }: Frames & {
+    party: ExchangeParty;
+    about: readonly Log[];
+  },
+): Set<Log> {
   const isFrameless = (log: Log): boolean => view.latest(log)?.fitsFrame === false;
   return new Set([
     ...sent.filter(({ frame }) => !isZeroFrame(frame)).map(({ log }) => log),
     ...checkpointsIn(heard).map(({ checkpoint }) => checkpoint.log),
-    ...view.logs.filter(isFrameless),
+    ...about.filter(isFrameless),
   ]);
 }
 

@@ -41,7 +41,8 @@ export type HeardCheckpoint = Extract<Heard, { checkpoint: VerifiedCheckpoint }>
  */
 const MAX_LOCAL_SIZES = 10_000;
 
-const NOTHING: Heard = { verdict: "nothing" };
+/** What the zero frame says. */
+export const NOTHING: Heard = { verdict: "nothing" };
 
 /**
  * What this monitor was shown, what it has heard, and so what it says: the rules of the exchange
@@ -114,6 +115,8 @@ export class View {
   hear(frame: Uint8Array, source: string, named: Set<Log>): Said {
     const known = this.#memo.get(frame);
     if (known !== undefined && known.version === this.#now) {
+      // Whoever repeats what is not durable yet waits for it like whoever told it first.
+      if (this.#detector.hasUnwritten) this.#detector.observe(known.checkpoint, source);
       named.add(known.checkpoint.log);
       return known.said;
     }

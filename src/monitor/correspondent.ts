@@ -16,6 +16,7 @@ export class Correspondent {
   readonly #onFailure: (reason: string) => void;
   readonly #counts = { exchanges: 0, failures: 0, matches: 0, conflicts: 0 };
   #lastResult: string | undefined;
+  #sharedLogs: number | undefined;
   #lastExchangeAt: string | undefined;
   #running: Promise<boolean> | undefined;
 
@@ -69,8 +70,17 @@ export class Correspondent {
       ...(vkey !== undefined && { vkey }),
       ...(this.#lastExchangeAt && { lastExchangeAt: this.#lastExchangeAt }),
       ...(this.#lastResult && { lastResult: this.#lastResult }),
+      ...(this.#sharedLogs !== undefined && { sharedLogs: this.#sharedLogs }),
       ...this.#counts,
     };
+  }
+
+  /** A peer that follows none of our logs is no fault of anybody, and no help either. */
+  #notesShared(shared: number | undefined): void {
+    if (shared === 0 && this.#sharedLogs !== 0) {
+      this.#report.event("exchange.nothing shared", "warning", { source: this.name });
+    }
+    this.#sharedLogs = shared;
   }
 
   async #exchange(): Promise<boolean> {
@@ -78,7 +88,8 @@ export class Correspondent {
     this.#lastExchangeAt = timeNow(this.#party.world.clock);
     try {
       const { address } = this.#settings;
-      const { handedOver } = await exchangeRound({ party: this.#party, address });
+      const { handedOver, shared } = await exchangeRound({ party: this.#party, address });
+      this.#notesShared(shared);
       if (handedOver.length > 0) {
         const fields = { source: this.name, evidence_ids: handedOver };
         this.#report.event("exchange.handed over", "info", fields);

@@ -66,6 +66,7 @@ export class Daemon {
   readonly #toldContradictions = new Set<string>();
   /** By address, when it was last warned of. */
   readonly #warned = new Map<string, number>();
+  #leftOutToldAt = -Infinity;
   #incidents = 0;
   #unwritten = false;
   #isClosing = false;
@@ -108,9 +109,13 @@ export class Daemon {
     try {
       // The monitor and its memory report to a daemon that is made of them.
       const relay: { to?: Daemon } = {};
+      const names = settings.peers.map(({ address }) => formatAddress(address));
+      const hosts = new Set(settings.peers.map(({ address }) => address.hostname));
       const memory = new JournaledMemory({
-        ...{ observations, clock: world.clock },
-        onQuestion: (log) => relay.to?.onQuestion(log),
+        ...{ observations, world },
+        isPeer: (source) => hosts.has(source) || names.includes(source),
+        onQuestion: (log, source) => relay.to?.onQuestion(log, source),
+        onLeftOut: (log, source) => relay.to?.onLeftOut(log, source),
       });
       const refused = (error: unknown): void => {
         report.refused(error);
@@ -252,14 +257,31 @@ export class Daemon {
     this.#correspondents.find(({ name }) => name === source)?.hears(heard);
     if (!("checkpoint" in heard)) return;
     const { checkpoint, verdict } = heard;
-    if (verdict === "matches") this.#inBackground(() => this.#noteMatch(checkpoint, source));
+    // Strangers may say it any number of times, from any number of addresses.
+    const isStranger = this.#parts.shared.memory.askerOf(source) === "stranger";
+    if (verdict === "matches" && !isStranger) {
+      this.#inBackground(() => this.#noteMatch(checkpoint, source));
+    }
   }
 
   /** What a peer told, in a frame, a note or a record, is written down and not settled yet. */
-  onQuestion({ id }: Log): void {
+  onQuestion({ id }: Log, source: string): void {
     if (this.#isClosing) return;
     const follower = this.#parts.followers.find(({ log }) => log.id === id);
-    if (follower !== undefined) this.#inBackground(() => follower.settle());
+    if (follower === undefined) return;
+    const isStranger = this.#parts.shared.memory.askerOf(source) === "stranger";
+    this.#inBackground(() => isStranger ? follower.settleStrangers() : follower.settle());
+  }
+
+  /** There was no room for what somebody told: once a minute at most, for all of it. */
+  onLeftOut({ origin }: Log, source: string): void {
+    const now = this.#world.clock.monotonic();
+    if (now - this.#leftOutToldAt < WARN_AGAIN_MS) return;
+    this.#leftOutToldAt = now;
+    this.#report.event("exchange.left out", "warning", {
+      ...{ origin, source },
+      detail: "more checkpoints were told than there is room for until they are settled",
+    });
   }
 
   /** Something could not be done; after some of it nothing more can, until a start. */
@@ -413,5 +435,6 @@ export class Daemon {
 
   async #finishBackground(): Promise<void> {
     while (this.#background.size > 0) await Promise.all(this.#background);
+    await Promise.all(this.#parts.followers.map((follower) => follower.done()));
   }
 }

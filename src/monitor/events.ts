@@ -11,6 +11,8 @@ export type EventName =
   | "disk.refused"
   | "exchange.failed"
   | "exchange.handed over"
+  | "exchange.left out"
+  | "exchange.nothing shared"
   | `exchange.${Heard["verdict"]}`
   | `incident.${IncidentNews["outcome"]}`
   | "index.progress"

@@ -1,4 +1,5 @@
 import type { Conflict } from "../evidence/conflict.ts";
+import type { ConflictRecord } from "../evidence/record.ts";
 import type { Source } from "../sources/source.ts";
 import { observedCheckpoint } from "../store/observation.ts";
 import type { SeenRoot } from "../store/observation_index.ts";
@@ -14,10 +15,13 @@ import { nextPollMs, type Stop } from "./pacing.ts";
 import type { JournaledMemory } from "./recollection.ts";
 import type { LogSettings } from "./settings.ts";
 import { type LogResult, type LogStatus, LogTally } from "./status.ts";
-import { type Finding, LogWatch, THE_LOG } from "./watch.ts";
+import type { Asker, Question, QuestionTable } from "./questions.ts";
+import { type Finding, LogWatch, type Result, THE_LOG } from "./watch.ts";
 
-/** Open questions of one log settled after one look; the rest waits for the next. */
+/** Questions of the log itself and of peers settled after one look; the rest waits for the next. */
 const MAX_SETTLED_AT_ONCE = 64;
+/** The same of strangers, from one look to the next: each may cost the log a request or two. */
+const MAX_STRANGERS_SETTLED = 64;
 /** How long settling may keep the next look waiting. */
 const SETTLE_BUDGET_MS = 10_000;
 /** Longest pause before a question that could not be settled is tried again. */
@@ -56,8 +60,12 @@ export class Follower {
   /** By question that could not be settled: how often it was tried, and when it is tried again. */
   readonly #tried = new Map<string, { times: number; retryAt: number }>();
   /** Found inconsistent before this start: judged once more, in case their record was lost. */
-  #again: SeenRoot[];
+  readonly #again: SeenRoot[];
   #settling: Promise<void> | undefined;
+  readonly #strangers = new Turns();
+  #strangersDue = false;
+  /** Since the last look. */
+  #strangersSettled = 0;
   #stopped = false;
 
   private constructor(fields: {
@@ -80,13 +88,15 @@ export class Follower {
     settings: LogSettings;
     source: Source;
   }): Promise<Follower> {
-    const { observations, monitor, world: { clock } } = shared;
+    const { observations, memory, monitor, world: { clock } } = shared;
     const { log } = settings;
+    // Read once, now: later the database may refuse.
+    memory.questions(log);
     const last = observations.view(log);
     const view = last && openNote(last.note, log);
     if (view !== undefined) await monitor.addLocal(view, THE_LOG);
     // A crash may have come between what was seen and its incident; known cases fall out there.
-    await monitor.keep(contradictions({ observations, log }));
+    await monitor.keep({ more: contradictions({ observations, log }) });
     const again = observations.accused(log).filter((seen) => !hasCase(monitor, { log, seen }));
     const watch = new LogWatch({ log, source, detector: monitor.detector, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
@@ -123,9 +133,11 @@ export class Follower {
         const result = this.#withPatience(finding.result);
         this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
         await this.#record(finding, { result, isLook: true });
+        this.#strangersSettled = 0;
         if (result !== "unavailable") {
           await this.#settleReached();
           await this.#tellWithheld();
+          void this.settleStrangers();
         }
         return { result, retryAfterMs: finding.retryAfterMs };
       } catch (error) {
@@ -137,6 +149,29 @@ export class Follower {
         return { result: "unavailable" };
       }
     });
+  }
+
+  /**
+   * Settles what strangers have told, as far as the view reaches. No look waits for that, nor what
+   * peers told.
+   */
+  settleStrangers(): Promise<void> {
+    this.#strangersDue = true;
+    return this.#strangers.next(async () => {
+      if (!this.#strangersDue) return;
+      this.#strangersDue = false;
+      try {
+        const most = MAX_STRANGERS_SETTLED - this.#strangersSettled;
+        this.#strangersSettled += await this.#settleDue({ askers: ["stranger"], most });
+      } catch (error) {
+        this.#shared.report.refused(error);
+      }
+    });
+  }
+
+  /** Waits until what strangers told is settled no more. */
+  async done(): Promise<void> {
+    await this.#strangers.done();
   }
 
   /** Settles what a peer has told, as far as the view reaches. */
@@ -160,9 +195,14 @@ export class Follower {
       ...(lastDetail && { lastDetail }),
       ...(lastLookAt && { lastLookAt }),
       incidents: this.#shared.monitor.records(this.log).length,
-      openQuestions: this.#shared.observations.pending(this.log).length,
+      openQuestions: this.#questions.size,
+      ...(this.#questions.leftOut > 0 && { leftOut: this.#questions.leftOut }),
       counts,
     };
+  }
+
+  get #questions(): QuestionTable {
+    return this.#shared.memory.questions(this.log);
   }
 
   /** `frozen` where the log stands for longer than it may. */
@@ -184,7 +224,7 @@ export class Follower {
     const { checkpoint, source, detail } = finding;
     const at = timeNow(clock);
     // An entry that says inconsistent is the end of a question, so its case must be durable before.
-    await monitor.keep();
+    await monitor.keep({ source: THE_LOG });
     await this.#write(finding, { result, at });
     if (isLook) this.#tally.add({ result, detail, at });
     else this.#tally.count(result);
@@ -208,7 +248,7 @@ export class Follower {
       ...(against && { against: { size: `${against.treeSize}`, root: against.root } }),
       ...(detail !== undefined && { detail }),
     }, at);
-    if (checkpoint !== undefined) memory.recorded({ checkpoint, source });
+    if (checkpoint !== undefined) memory.recorded({ checkpoint, source }, result);
   }
 
   #tell(
@@ -227,39 +267,78 @@ export class Follower {
     });
   }
 
-  /**
-   * Settles what was heard and the view now reaches, as far as time allows: in turns by whom it came
-   * from, the largest of each first.
-   */
+  /** Settles what the log and peers left open and the view now reaches; and what a crash left. */
   async #settleReached(): Promise<void> {
-    const { view, log } = this.#watch;
-    if (view === undefined) return;
-    const { clock } = this.#shared.world;
-    const start = clock.monotonic();
-    const isDue = (question: SeenRoot): boolean =>
-      question.treeSize <= view.treeSize &&
-      (this.#tried.get(keyOf(question))?.retryAt ?? 0) <= start;
-    const open = [...this.#shared.observations.pending(log).toReversed(), ...this.#again];
-    for (const question of inTurns(open.filter(isDue)).slice(0, MAX_SETTLED_AT_ONCE)) {
-      if (this.#stopped || clock.monotonic() - start > SETTLE_BUDGET_MS) return;
-      this.#again = this.#again.filter((again) => again !== question);
-      const checkpoint = openNote(question.note, log);
-      if (checkpoint === undefined) continue;
-      const finding = await this.#watch.settle(checkpoint, question.source);
-      if (finding.result === "inconsistent") this.#shared.onContradiction(question.source);
-      const isOpen = finding.result === "unavailable" || finding.result === "unproven";
-      const isFirst = !this.#tried.has(keyOf(question));
-      // A question that stays open is told once, and then tried ever less often.
-      if (isFirst || !isOpen) {
-        await this.#record(finding, { result: finding.result, isLook: false });
-      }
-      if (isOpen) this.#postpone(question);
-      else this.#tried.delete(keyOf(question));
-      if (finding.result === "unavailable") return;
+    for (const seen of this.#again.splice(0)) {
+      const checkpoint = openNote(seen.note, this.log);
+      if (checkpoint !== undefined) await this.#settleOne(seen, checkpoint);
     }
+    await this.#settleDue({ askers: ["log", "peer"], most: MAX_SETTLED_AT_ONCE });
   }
 
-  #postpone(question: SeenRoot): void {
+  /**
+   * Settles what these askers left open and the view reaches, as far as time allows: in turns by whom
+   * it came from, the largest of each first.
+   * @returns how many were tried
+   */
+  async #settleDue(
+    { askers, most }: { askers: readonly Asker[]; most: number },
+  ): Promise<number> {
+    const { view, log } = this.#watch;
+    if (view === undefined) return 0;
+    const { memory, world: { clock } } = this.#shared;
+    const start = clock.monotonic();
+    const isDue = (question: Question): boolean =>
+      question.treeSize <= view.treeSize &&
+      (this.#tried.get(keyOf(question))?.retryAt ?? 0) <= start;
+    const due = this.#questions.of(...askers).filter(isDue)
+      .sort((a, b) => a.treeSize < b.treeSize ? 1 : -1);
+    let tried = 0;
+    for (const question of inTurns(due).slice(0, most)) {
+      if (this.#stopped || clock.monotonic() - start > SETTLE_BUDGET_MS) break;
+      // It may have been settled meanwhile by the case of another.
+      if (!this.#questions.has(question)) continue;
+      const checkpoint = memory.checkpointOf(log, question);
+      if (checkpoint === undefined) continue;
+      tried++;
+      if (await this.#settleOne(question, checkpoint) === "unavailable") break;
+    }
+    return tried;
+  }
+
+  /** Settles one question, or tries to. */
+  async #settleOne(
+    question: Pick<Question, "treeSize" | "root" | "source">,
+    checkpoint: VerifiedCheckpoint,
+  ): Promise<Result> {
+    const finding = this.#knownCase(question, checkpoint) ??
+      await this.#watch.settle(checkpoint, question.source);
+    const { result } = finding;
+    if (result === "inconsistent") this.#shared.onContradiction(question.source);
+    const isOpen = result === "unavailable" || result === "unproven" || result === "pending";
+    // A question that stays open is told once, and then tried ever less often.
+    if (!this.#tried.has(keyOf(question)) || !isOpen) {
+      await this.#record(finding, { result, isLook: false });
+    }
+    if (isOpen) this.#postpone(question);
+    else this.#tried.delete(keyOf(question));
+    return result;
+  }
+
+  /** What a record has proven of a checkpoint needs no proof again; the record may be a peer's. */
+  #knownCase(
+    { treeSize, root, source }: Pick<Question, "treeSize" | "root" | "source">,
+    checkpoint: VerifiedCheckpoint,
+  ): Finding | undefined {
+    const record = this.#shared.monitor.records(this.log).find((record) =>
+      convicts(record, { treeSize, root })
+    );
+    if (record === undefined) return undefined;
+    const detail = `case ${record.evidence_id} is about it`;
+    return { log: this.log, result: "inconsistent", source, checkpoint, detail };
+  }
+
+  #postpone(question: Pick<Question, "treeSize" | "root">): void {
     const key = keyOf(question);
     const times = (this.#tried.get(key)?.times ?? 0) + 1;
     const pause = Math.min(this.#settings.pollMs * 2 ** Math.min(times, 30), MAX_QUESTION_PAUSE_MS);
@@ -272,7 +351,7 @@ export class Follower {
   async #tellWithheld(): Promise<void> {
     const { view, log } = this.#watch;
     if (view === undefined) return;
-    for (const question of this.#shared.observations.pending(log)) {
+    for (const question of this.#questions.of("log", "peer", "stranger")) {
       const { treeSize, source, seenAt } = question;
       const key = keyOf(question);
       if (treeSize <= view.treeSize) this.#withheldTold.delete(key);
@@ -288,11 +367,23 @@ export class Follower {
 }
 
 /** One question of each source after the other: who asks much keeps nobody else waiting. */
-function inTurns(questions: readonly SeenRoot[]): SeenRoot[] {
+function inTurns(questions: readonly Question[]): Question[] {
   const sources = [...Map.groupBy(questions, ({ source }) => source).values()];
   const longest = Math.max(0, ...sources.map(({ length }) => length));
   return Array.from({ length: longest }, (_, turn) => turn)
     .flatMap((turn) => sources.flatMap((asked) => asked.slice(turn, turn + 1)));
+}
+
+/** Whether a record says of exactly this checkpoint that no tree has it and a larger one. */
+function convicts(
+  { kind, checkpoint_a, checkpoint_b }: ConflictRecord,
+  { treeSize, root }: Pick<Question, "treeSize" | "root">,
+): boolean {
+  if (kind !== "cross_size") return false;
+  const [older] = [checkpoint_a, checkpoint_b].sort((a, b) =>
+    BigInt(a.size) < BigInt(b.size) ? -1 : 1
+  );
+  return older!.size === `${treeSize}` && older!.root === root;
 }
 
 /** Whether a checkpoint takes part in a case that is recorded. */
@@ -304,7 +395,7 @@ function hasCase(monitor: Monitor, { log, seen }: { log: Log; seen: SeenRoot }):
   );
 }
 
-function keyOf({ treeSize, root }: SeenRoot): string {
+function keyOf({ treeSize, root }: Pick<Question, "treeSize" | "root">): string {
   return `${treeSize} ${root}`;
 }
 

@@ -42,10 +42,12 @@ export interface MonitorReport extends ExchangeReport {
 /** A memory that outlasts the process. */
 export interface Recollection extends CheckpointMemory {
   /**
-   * Makes durable what was heard before this call; called before anyone is told anything, and when
-   * every case found so far is durable.
+   * Makes durable what this source told before this call, or, without one, what everyone did; called
+   * before it is told anything, and when every case found so far is durable.
    */
-  settle(): Promise<void>;
+  settle(source?: string): Promise<void>;
+  /** The checkpoints to show a peer in one round; see ExchangeParty. */
+  shownOpen(log: Log, most: number): readonly VerifiedCheckpoint[];
 }
 
 /** A conflict that is proven but not durable yet, because the disk refuses. */
@@ -165,7 +167,8 @@ export class Monitor {
       world: this.#world,
       view: this.view,
       limits: this.#limits,
-      keep: () => this.keep(),
+      keep: (source) => this.keep({ source }),
+      open: (log) => this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? [],
       records: (log) => this.records(log),
       handedOver: this.#handedOver,
       report: this.#report,
@@ -182,21 +185,25 @@ export class Monitor {
    * @throws IncidentNotWritten
    */
   async addLocal(checkpoint: VerifiedCheckpoint, source: string): Promise<void> {
-    if (this.view.addLocal(checkpoint, source)) await this.keep();
+    if (this.view.addLocal(checkpoint, source)) await this.keep({ source });
   }
 
   /**
    * Signs and records every conflict the detector has found, and those that could not be written
    * before. The detector's list is what counts: whoever heard a conflict may have failed since.
    * @param more conflicts that the detector did not find, because both halves were known to it
+   * @param source who is answered next, and so what of the memory must be durable; everything if left
+   *   out
    * @throws IncidentNotWritten if any of them is not durable afterwards
    */
-  async keep(more: readonly Conflict[] = []): Promise<void> {
+  async keep(
+    { more = [], source }: { more?: readonly Conflict[]; source?: string } = {},
+  ): Promise<void> {
     this.#found += more.length;
     // Cases first: a checkpoint remembered as inconsistent is never judged anew, so if the program
     // died in between, the case would be known for ever and recorded nowhere.
     await this.#keepAll(more);
-    await this.#recollection?.settle();
+    await this.#recollection?.settle(source);
   }
 
   async #keepAll(more: readonly Conflict[] = []): Promise<void> {

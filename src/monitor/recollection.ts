@@ -1,38 +1,122 @@
 import type { Seen } from "../evidence/conflict.ts";
-import { observedCheckpoint } from "../store/observation.ts";
+import { observedCheckpoint, OPEN_RESULTS, type Result } from "../store/observation.ts";
 import type { ObservationJournal } from "../store/observations.ts";
+import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
-import type { Clock } from "../world/world.ts";
+import { timeNow } from "../world/time.ts";
+import type { World } from "../world/world.ts";
 import type { Recollection } from "./monitor.ts";
+import {
+  type Asker,
+  askerOf,
+  type Question,
+  type QuestionLimits,
+  QuestionTable,
+} from "./questions.ts";
 import { THE_LOG } from "./watch.ts";
 
 /** Notes of the journal kept as opened: those that peers tell of again and again. */
 export const MAX_OPENED = 4_096;
+/** Characters of these notes: one is at most half a million, almost all have 200. */
+const MAX_OPENED_LENGTH = 16 * 1024 * 1024;
+
+/** What was seen and is not written yet. */
+interface Fresh {
+  seen: Seen;
+  /** While it is being written: everyone who told it waits for that. */
+  writing?: Promise<void>;
+}
 
 /**
  * What a daemon remembers: the observation journal, through its index, and what was seen since the
  * last entry. What a peer told is made durable by `settle`, before it is answered; what the log
- * showed is recorded with the finding about it.
+ * showed is recorded with the finding about it. Nobody waits for what others told.
  */
 export class JournaledMemory implements Recollection {
   readonly #observations: ObservationJournal;
-  readonly #clock: Clock;
-  readonly #onQuestion: (log: Log) => void;
+  readonly #world: Pick<World, "clock" | "random">;
+  readonly #isPeer: (source: string) => boolean;
+  readonly #limits: Readonly<Record<Asker, QuestionLimits>> | undefined;
+  readonly #onQuestion: (log: Log, source: string) => void;
+  readonly #onLeftOut: (log: Log, source: string) => void;
   /** Seen and not indexed yet, by log, size and root. */
-  readonly #fresh = new Map<string, Seen>();
+  readonly #fresh = new Map<string, Map<bigint, Map<string, Fresh>>>();
+  #unwritten = 0;
+  /** By source, what it told of that and is not answered yet. */
+  readonly #told = new Map<string, Map<string, Seen>>();
   /** By log and the whole note, which is what was verified; the one opened first gives way. */
   readonly #opened = new Map<string, readonly VerifiedCheckpoint[]>();
+  #openedLength = 0;
+  readonly #tables = new Map<string, QuestionTable>();
+  /** Strangers write one after the other, so that a look's entry waits for one of theirs at most. */
+  readonly #strangers = new Turns();
 
-  constructor({ observations, clock, onQuestion = () => {} }: {
-    observations: ObservationJournal;
-    clock: Clock;
-    /** Called when what a peer told was written down as an open question about a log. */
-    onQuestion?: (log: Log) => void;
-  }) {
+  constructor(
+    {
+      observations,
+      world,
+      isPeer = () => true,
+      limits,
+      onQuestion = () => {},
+      onLeftOut = () => {},
+    }: {
+      observations: ObservationJournal;
+      world: Pick<World, "clock" | "random">;
+      /** Whether a source is a configured peer. */
+      isPeer?: (source: string) => boolean;
+      limits?: Readonly<Record<Asker, QuestionLimits>>;
+      /** Called when what a peer told was written down as an open question about a log. */
+      onQuestion?: (log: Log, source: string) => void;
+      /** Called when there was no room for what somebody told. */
+      onLeftOut?: (log: Log, source: string) => void;
+    },
+  ) {
     this.#observations = observations;
-    this.#clock = clock;
+    this.#world = world;
+    this.#isPeer = isPeer;
+    this.#limits = limits;
     this.#onQuestion = onQuestion;
+    this.#onLeftOut = onLeftOut;
+  }
+
+  /** The open questions of a log. */
+  questions(log: Log): QuestionTable {
+    let table = this.#tables.get(log.id);
+    if (table === undefined) {
+      table = new QuestionTable({
+        askerOf: (source) => this.askerOf(source),
+        ...(this.#limits && { limits: this.#limits }),
+      });
+      this.#tables.set(log.id, table);
+      for (const { treeSize, root, source, seenAt, note } of this.#observations.pending(log)) {
+        const fitsFrame = this.#open(note, log)[0]?.fitsFrame ?? false;
+        table.add({ treeSize, root, source, seenAt, noteLength: note.length, fitsFrame });
+      }
+    }
+    return table;
+  }
+
+  /** Whether a source is the log, a configured peer, or anybody else. */
+  askerOf(source: string): Asker {
+    return askerOf(source, this.#isPeer);
+  }
+
+  /** The checkpoint of an open question, read and verified anew. */
+  checkpointOf(log: Log, { treeSize, root }: Question): VerifiedCheckpoint | undefined {
+    return this.at(log, treeSize).find(({ checkpoint }) => checkpoint.root === root)?.checkpoint;
+  }
+
+  /** The open questions to show a peer in one round; see ExchangeParty. */
+  shownOpen(log: Log, most: number): VerifiedCheckpoint[] {
+    return this.questions(log).shown({ most, random: this.#world.random })
+      .map((question) => this.checkpointOf(log, question))
+      .filter((checkpoint) => checkpoint !== undefined);
+  }
+
+  /** See CheckpointMemory. */
+  get hasUnwritten(): boolean {
+    return this.#unwritten > 0;
   }
 
   /** See CheckpointMemory; no note is believed whose very bytes were not verified here. */
@@ -40,13 +124,12 @@ export class JournaledMemory implements Recollection {
     const indexed = this.#observations.rootsAt(log, treeSize).flatMap(({ note, source }) =>
       this.#open(note, log).map((checkpoint) => ({ checkpoint, source }))
     );
-    if (this.#fresh.size === 0) return indexed;
+    const fresh = this.#fresh.get(log.id)?.get(treeSize);
+    if (fresh === undefined) return indexed;
     const known = new Set(indexed.map(({ checkpoint }) => checkpoint.root));
-    const fresh = [...this.#fresh.values()].filter(({ checkpoint }) =>
-      checkpoint.log.id === log.id && checkpoint.treeSize === treeSize &&
-      !known.has(checkpoint.root)
-    );
-    return [...indexed, ...fresh];
+    const more = [...fresh.values()].map(({ seen }) => seen)
+      .filter(({ checkpoint }) => !known.has(checkpoint.root));
+    return [...indexed, ...more];
   }
 
   #open(note: string, log: Log): readonly VerifiedCheckpoint[] {
@@ -56,15 +139,71 @@ export class JournaledMemory implements Recollection {
     const opened = openCheckpoint({ note, logs: [log] });
     const checkpoints = "refused" in opened ? [] : opened;
     this.#opened.set(key, checkpoints);
-    if (this.#opened.size > MAX_OPENED) this.#opened.delete(this.#opened.keys().next().value!);
+    this.#openedLength += key.length;
+    for (const oldest of this.#opened.keys()) {
+      if (this.#opened.size <= MAX_OPENED && this.#openedLength <= MAX_OPENED_LENGTH) break;
+      this.#opened.delete(oldest);
+      this.#openedLength -= oldest.length;
+    }
     return checkpoints;
   }
 
-  /** See CheckpointMemory. What a peer told stays what a peer told: it is answered. */
+  /**
+   * See CheckpointMemory. What a peer told stays what a peer told: it is answered. A question for which
+   * there is no room is left out; what contradicts something seen is no question.
+   */
   remember(seen: Seen): void {
-    const there = this.#fresh.get(keyOf(seen));
-    const source = there === undefined || there.source === THE_LOG ? seen.source : there.source;
-    this.#fresh.set(keyOf(seen), { ...seen, source });
+    const { checkpoint: { log, treeSize, root }, source } = seen;
+    const there = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
+    if (there !== undefined) {
+      const first = there.seen.source === THE_LOG ? source : there.seen.source;
+      there.seen = { ...seen, source: first };
+      this.#tell(seen);
+      return;
+    }
+    if (source !== THE_LOG && !this.#admits(seen)) return;
+    const sizes = this.#fresh.get(log.id) ?? new Map<bigint, Map<string, Fresh>>();
+    const roots = sizes.get(treeSize) ?? new Map<string, Fresh>();
+    this.#fresh.set(log.id, sizes.set(treeSize, roots.set(root, { seen })));
+    this.#unwritten++;
+    this.#tell(seen);
+  }
+
+  /** Whether there is room for what somebody told; if so, it is a question from now on. */
+  #admits({ checkpoint, source }: Seen): boolean {
+    const { log, treeSize, root } = checkpoint;
+    const there = this.at(log, treeSize);
+    if (there.length > 0) return true;
+    const { fitsFrame, note } = checkpoint;
+    const table = this.questions(log);
+    const seenAt = timeNow(this.#world.clock);
+    const question = { treeSize, root, source, seenAt, noteLength: note.length, fitsFrame };
+    const outcome = table.add(question);
+    if (outcome === "in") return true;
+    this.#onLeftOut(log, source);
+    if (outcome === "out") return false;
+    for (const other of outcome) this.#giveUp(log, other);
+    return true;
+  }
+
+  /** A question that gave way: if it is written, an entry says that it is open no more. */
+  #giveUp(log: Log, question: Question): void {
+    const { treeSize, root, source } = question;
+    const fresh = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
+    if (fresh !== undefined && fresh.writing === undefined) return this.#forget(fresh.seen);
+    void this.#strangers.next(async () => {
+      await fresh?.writing?.catch(() => {});
+      const checkpoint = this.checkpointOf(log, question);
+      if (checkpoint === undefined || this.questions(log).has(question)) return;
+      await this.#observations.append({
+        log: { origin: log.origin, vkey: log.vkey.text },
+        ...{ via: "exchange", source, result: "refused" },
+        checkpoint: observedCheckpoint(checkpoint),
+        detail: "left out: more was asked than there is room for",
+      }, timeNow(this.#world.clock));
+    }).catch(() => {
+      // It stays open in the journal, and is taken up, or left out, at the next start.
+    });
   }
 
   /**
@@ -72,37 +211,88 @@ export class JournaledMemory implements Recollection {
    * down, is written as what the peer told: it is answered, and the look may never come to its end.
    */
   repeated(seen: Seen): void {
-    const key = keyOf(seen);
-    const isUnwritten = this.#fresh.get(key)?.source === THE_LOG;
-    if (isUnwritten && seen.source !== THE_LOG) this.#fresh.set(key, seen);
+    const { log, treeSize, root } = seen.checkpoint;
+    const fresh = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
+    if (fresh === undefined || seen.source === THE_LOG) return;
+    if (fresh.seen.source === THE_LOG) fresh.seen = seen;
+    this.#tell(seen);
   }
 
-  /** See Recollection: writes what peers told, as open questions or as inconsistent. */
-  async settle(): Promise<void> {
-    // What is heard from now on may make a case that is not durable yet.
-    for (const key of [...this.#fresh.keys()]) {
-      const seen = this.#fresh.get(key);
-      // Its look may have been written down meanwhile.
-      if (seen === undefined) continue;
-      const { checkpoint, source } = seen;
-      if (source === THE_LOG) continue;
-      const { log, treeSize, root } = checkpoint;
-      const contradicted = this.at(log, treeSize).some((other) => other.checkpoint.root !== root);
-      await this.#observations.observe({
-        log: { origin: log.origin, vkey: log.vkey.text },
-        via: "exchange",
-        source,
-        result: contradicted ? "inconsistent" : "pending",
-        checkpoint: observedCheckpoint(checkpoint),
-      }, this.#clock.now().toISOString());
-      if (this.#fresh.get(key) === seen) this.#fresh.delete(key);
-      if (!contradicted) this.#onQuestion(log);
+  #tell(seen: Seen): void {
+    if (seen.source === THE_LOG) return;
+    const told = this.#told.get(seen.source) ?? new Map<string, Seen>();
+    this.#told.set(seen.source, told.set(keyOf(seen), seen));
+  }
+
+  /**
+   * See Recollection: writes what this source told, as open questions or as inconsistent; without a
+   * source, what everyone told.
+   */
+  async settle(source?: string): Promise<void> {
+    if (source === undefined) {
+      for (const one of [...this.#told.keys()]) await this.settle(one);
+      return;
     }
+    const told = this.#told.get(source);
+    if (told === undefined) return;
+    // What is heard from now on may make a case that is not durable yet. What fails stays told, so that
+    // whoever comes next tries anew.
+    for (const [key, seen] of [...told]) {
+      await this.#written(seen);
+      told.delete(key);
+    }
+    if (told.size === 0 && this.#told.get(source) === told) this.#told.delete(source);
   }
 
-  /** Lets go of a checkpoint that the journal now has. */
-  recorded(seen: Seen): void {
-    this.#fresh.delete(keyOf(seen));
+  /** Writes what is fresh, once, however many wait for it. */
+  async #written({ checkpoint: { log, treeSize, root } }: Seen): Promise<void> {
+    const fresh = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
+    // Its look may have been written down meanwhile, or it gave way.
+    if (fresh === undefined) return;
+    fresh.writing ??= this.#write(fresh).finally(() => delete fresh.writing);
+    await fresh.writing;
+  }
+
+  #write(fresh: Fresh): Promise<void> {
+    const { source } = fresh.seen;
+    const write = (): Promise<void> => this.#writeDown(fresh.seen);
+    return this.askerOf(source) === "stranger" ? this.#strangers.next(write) : write();
+  }
+
+  async #writeDown(seen: Seen): Promise<void> {
+    const { checkpoint, source } = seen;
+    const { log, treeSize, root } = checkpoint;
+    const contradicted = this.at(log, treeSize).some((other) => other.checkpoint.root !== root);
+    await this.#observations.observe({
+      log: { origin: log.origin, vkey: log.vkey.text },
+      via: "exchange",
+      source,
+      result: contradicted ? "inconsistent" : "pending",
+      checkpoint: observedCheckpoint(checkpoint),
+    }, timeNow(this.#world.clock));
+    this.recorded(seen, contradicted ? "inconsistent" : "pending");
+    if (!contradicted) this.#onQuestion(log, source);
+  }
+
+  /** Lets go of a checkpoint that the journal now has, with this result. */
+  recorded(seen: Seen, result: Result): void {
+    this.#forget(seen);
+    const { checkpoint: { log, treeSize, root, note, fitsFrame }, source } = seen;
+    const table = this.questions(log);
+    if (!OPEN_RESULTS.includes(result)) return table.delete({ treeSize, root });
+    const seenAt = timeNow(this.#world.clock);
+    const outcome = table.add({
+      ...{ treeSize, root, source, seenAt, noteLength: note.length, fitsFrame },
+    });
+    if (outcome !== "in") this.#onLeftOut(log, source);
+  }
+
+  #forget({ checkpoint: { log, treeSize, root } }: Seen): void {
+    const sizes = this.#fresh.get(log.id);
+    const roots = sizes?.get(treeSize);
+    if (roots?.delete(root) !== true) return;
+    this.#unwritten--;
+    if (roots.size === 0) sizes!.delete(treeSize);
   }
 }
 

@@ -21,6 +21,8 @@ export interface LogStatus {
   readonly incidents: number;
   /** Checkpoints heard that are not settled yet. */
   readonly openQuestions: number;
+  /** Checkpoints heard since the start for which there was no room. */
+  readonly leftOut?: number;
   /** How often each result came up since the start. */
   readonly counts: Readonly<Record<string, number>>;
 }
@@ -32,6 +34,8 @@ export interface PeerStatus {
   readonly lastExchangeAt?: string;
   /** What it told last, or why the last exchange failed. */
   readonly lastResult?: string;
+  /** How many of the logs followed here it follows too, as it said last. */
+  readonly sharedLogs?: number;
   readonly exchanges: number;
   readonly failures: number;
   readonly matches: number;

@@ -71,6 +71,7 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
     limits,
     keep: () => Promise.resolve(),
     records: () => [],
+    open: () => [],
     handedOver: new HandedOver(limits),
     report: {
       heard: () => {},

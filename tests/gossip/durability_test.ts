@@ -45,6 +45,10 @@ class RefusingMemory implements Recollection {
   settle(): Promise<void> {
     return Promise.resolve();
   }
+
+  shownOpen(): readonly [] {
+    return [];
+  }
 }
 
 Deno.test("durability: on a disk that refuses nothing is answered, and it is tried again", async () => {

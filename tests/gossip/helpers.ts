@@ -287,11 +287,13 @@ export interface Setting {
   /** Handed those the detector lists that it did not list when this was called before. */
   keep?(conflicts: readonly Conflict[]): Promise<void>;
   records?(log: Log): readonly ConflictRecord[];
+  /** What it holds signed and not reconciled. */
+  open?(log: Log): readonly VerifiedCheckpoint[];
 }
 
 /** One end of an exchange, in memory: a party, with its clock, network and reports at hand. */
 export async function partyOf(
-  { logs, shown = [], limits: some = {}, capacity, keep: keepThese, records }: Setting,
+  { logs, shown = [], limits: some = {}, capacity, keep: keepThese, records, open }: Setting,
 ): Promise<
   { party: ExchangeParty; clock: ManualClock; network: FakeNetwork; report: Reports; view: View }
 > {
@@ -309,7 +311,10 @@ export async function partyOf(
   const world = { ...denoWorld(), clock, network: network.at(CALLER) };
   const limits = { ...DEFAULT_LIMITS, ...some };
   const handedOver = new HandedOver(limits);
-  const party = { world, view, limits, keep, records: records ?? (() => []), handedOver, report };
+  const party = {
+    ...{ world, view, limits, keep, records: records ?? (() => []), handedOver, report },
+    open: open ?? (() => []),
+  };
   return { party, clock, network, report, view };
 }
 

@@ -21,11 +21,24 @@ const LIMITS = {
   maxProofItemBytes: 30,
   maxRecordItemBytes: 40,
   maxKnownItemBytes: 64,
+  maxFollowsItemBytes: 96,
   maxUnknownItemBytes: 50,
 };
 
-const MOST: Readonly<Record<ItemKind, number>> = { note: 20, proof: 30, record: 40, known: 64 };
-const KIND_BYTE: Readonly<Record<ItemKind, number>> = { note: 1, proof: 2, record: 3, known: 4 };
+const MOST: Readonly<Record<ItemKind, number>> = {
+  note: 20,
+  proof: 30,
+  record: 40,
+  known: 64,
+  follows: 96,
+};
+const KIND_BYTE: Readonly<Record<ItemKind, number>> = {
+  note: 1,
+  proof: 2,
+  record: 3,
+  known: 4,
+  follows: 5,
+};
 
 function item(kind: ItemKind, length: number): ParcelItem {
   return { kind, body: new Uint8Array(length).map((_, i) => i) };
@@ -104,7 +117,7 @@ for (const kind of ["note", "proof", "record", "known"] as const) {
 }
 
 Deno.test("parcel: an item of an unknown kind is passed over", () => {
-  for (const kind of [0, 5, 0x7f, 0xff]) {
+  for (const kind of [0, 6, 0x7f, 0xff]) {
     const [note, proof] = [item("note", 4), item("proof", 2)];
     const strange = concat([header(kind, 50), new Uint8Array(50)]);
     const bytes = concat([encodeParcel([note]), strange, encodeParcel([proof]).subarray(1)]);

@@ -116,13 +116,13 @@ Deno.test("sockets: a peer of an older version closes on a parcel, and the frame
   await using caller = await start({ logs: [log.log], shown: [log] });
   const listener = world.network.listen({ hostname: "127.0.0.1", port: 0 });
   const older = (async () => {
+    const parcel = (await listener.accept())!;
+    await parcel.read(new Uint8Array(1));
+    parcel.close();
     const frames = (await listener.accept())!;
     await readAll(frames);
     await frames.write(answer);
     frames.close();
-    const parcel = (await listener.accept())!;
-    await parcel.read(new Uint8Array(1));
-    parcel.close();
   })();
   const { party } = caller.monitor;
   const { heard, fault } = await exchangeRound({ party, address: listener.address });

@@ -17,7 +17,7 @@ async function remembering() {
   const disk = new MemoryDisk();
   const world = worldOn(disk);
   const observations = await ObservationJournal.open({ world, folder: FOLDER });
-  const memory = new JournaledMemory({ observations, clock: world.clock });
+  const memory = new JournaledMemory({ observations, world });
   const detector = new EquivocationDetector({ memory });
   return {
     ...{ log, memory },
@@ -33,7 +33,7 @@ async function remembering() {
         ...{ via: "poll", source, result: "extends" },
         checkpoint: observedCheckpoint(checkpoint),
       }, AT);
-      memory.recorded({ checkpoint, source });
+      memory.recorded({ checkpoint, source }, "extends");
     },
     sourcesAt: (treeSize: bigint) => memory.at(log.log, treeSize).map(({ source }) => source),
     pending: () => observations.pending(log.log).map(({ treeSize, source }) => [treeSize, source]),
@@ -57,7 +57,7 @@ Deno.test("JournaledMemory: a note of the journal is verified once, until too ma
     await observations.append({ ...seen, source: "the log", checkpoint }, AT);
   }
   const { log: counted, checked } = counting(log.log);
-  const memory = new JournaledMemory({ observations, clock: denoWorld().clock });
+  const memory = new JournaledMemory({ observations, world: denoWorld() });
   const costOf = (size: bigint): number => {
     const before = checked();
     const [seen] = memory.at(counted, size);

@@ -33,7 +33,7 @@ export function detectionBoundMs(pace: Pace): number {
   const { outageMs, pollMs, gossipMs, peers, fanOut } = pace;
   const { exchangeMs, parcelMs, connectMs, parcelRetryMs } = DEFAULT_LIMITS;
   const settle = outageMs + 2 * pollMs + 1.2 * pollMs;
-  const round = 2 * connectMs + exchangeMs + parcelMs;
+  const round = 3 * connectMs + exchangeMs + 2 * parcelMs;
   const call = longestGap({ items: peers, count: fanOut }) * 1.2 * gossipMs + round;
   return lookBoundMs(pace) + settle + 2 * call + parcelRetryMs;
 }

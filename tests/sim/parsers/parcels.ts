@@ -19,6 +19,7 @@ import {
   proofItem,
   recordItem,
 } from "../../../src/gossip/answering.ts";
+import { followsItem } from "../../../src/gossip/follows.ts";
 import { DEFAULT_LIMITS } from "../../../src/gossip/limits.ts";
 import {
   encodeParcel,
@@ -52,6 +53,7 @@ function itemsOf(
     proof: [proofItem(proofOf(honest, { older: FORK_SIZE, newer: 90 }))],
     record: records.map(recordItem),
     known: [[], records].map((some) => knownItem(some, DEFAULT_LIMITS)),
+    follows: [[], [honest.log]].map((some) => followsItem(some, DEFAULT_LIMITS)),
   };
 }
 
@@ -62,8 +64,15 @@ interface Delivery {
 }
 
 function decoding(stage: Stage): ParserUnderTest {
-  const { note, proof, record, known } = itemsOf(stage);
-  const items = [...note, ...proof, ...record, ...stage.falseRecords.map(recordItem), ...known];
+  const { note, proof, record, known, follows } = itemsOf(stage);
+  const items = [
+    ...note,
+    ...proof,
+    ...record,
+    ...stage.falseRecords.map(recordItem),
+    ...known,
+    ...follows,
+  ];
   const unknown = Uint8Array.of(9, 0, 0, 0, 3, 1, 2, 3);
   const samples = [
     encodeParcel([]),

@@ -1,0 +1,189 @@
+import { randomShare } from "../world/random.ts";
+import type { Random } from "../world/world.ts";
+import { THE_LOG } from "./watch.ts";
+
+/**
+ * Who put a question: the log itself, a configured peer, or anybody else. Each has room of its own, so
+ * that nobody takes the place of those before.
+ */
+export type Asker = "log" | "peer" | "stranger";
+
+/** A checkpoint that is signed and not reconciled with the view; its note is in the journal. */
+export interface Question {
+  readonly treeSize: bigint;
+  /** Base64 of 32 bytes. */
+  readonly root: string;
+  /** Who showed it first. */
+  readonly source: string;
+  /** When that was: RFC 3339, UTC. */
+  readonly seenAt: string;
+  /** Characters of its note. */
+  readonly noteLength: number;
+  /** Whether a frame can carry it. */
+  readonly fitsFrame: boolean;
+}
+
+/** How much of one log each kind of asker may leave open. */
+export interface QuestionLimits {
+  readonly questions: number;
+  /** Characters of their notes, all together. */
+  readonly noteLength: number;
+}
+
+/**
+ * The limits in force. The log's own and the peers' are far more than an honest log ever leaves open;
+ * 512 strangers' questions are settled within some looks.
+ */
+export const QUESTION_LIMITS: Readonly<Record<Asker, QuestionLimits>> = {
+  log: { questions: 512, noteLength: 8 * 1024 * 1024 },
+  peer: { questions: 1_024, noteLength: 8 * 1024 * 1024 },
+  stranger: { questions: 512, noteLength: 2 * 1024 * 1024 },
+};
+
+/** The open questions of one kind of asker, in the order they came. */
+class Room {
+  readonly questions = new Map<string, Question>();
+  readonly perSource = new Map<string, number>();
+  noteLength = 0;
+
+  add(key: string, question: Question): void {
+    if (this.questions.has(key)) return;
+    this.questions.set(key, question);
+    this.noteLength += question.noteLength;
+    this.perSource.set(question.source, (this.perSource.get(question.source) ?? 0) + 1);
+  }
+
+  delete(key: string): void {
+    const question = this.questions.get(key);
+    if (question === undefined) return;
+    this.questions.delete(key);
+    this.noteLength -= question.noteLength;
+    const left = this.perSource.get(question.source)! - 1;
+    if (left > 0) this.perSource.set(question.source, left);
+    else this.perSource.delete(question.source);
+  }
+}
+
+/**
+ * The open questions of one log, without their notes, within limits. Those of whoever asks most give
+ * way, each kind of asker for itself; of what the log itself showed the first ones stay.
+ */
+export class QuestionTable {
+  readonly #rooms: Readonly<Record<Asker, Room>> = {
+    ...{ log: new Room(), peer: new Room(), stranger: new Room() },
+  };
+  readonly #askerOf: (source: string) => Asker;
+  readonly #limits: Readonly<Record<Asker, QuestionLimits>>;
+  #leftOut = 0;
+
+  constructor({ askerOf, limits = QUESTION_LIMITS }: {
+    askerOf: (source: string) => Asker;
+    limits?: Readonly<Record<Asker, QuestionLimits>>;
+  }) {
+    this.#askerOf = askerOf;
+    this.#limits = limits;
+  }
+
+  /** How many are open. */
+  get size(): number {
+    return Object.values(this.#rooms).reduce((sum, { questions }) => sum + questions.size, 0);
+  }
+
+  /** How many were left out since the start, because there was no room. */
+  get leftOut(): number {
+    return this.#leftOut;
+  }
+
+  /**
+   * Takes a question in, if there is room.
+   * @returns `in`; or `out`, and it is counted as left out; or the questions that gave way to it
+   */
+  add(question: Question): "in" | "out" | readonly Question[] {
+    const asker = this.#askerOf(question.source);
+    const room = this.#rooms[asker];
+    const key = keyOf(question);
+    if (this.has(question)) return "in";
+    const limits = this.#limits[asker];
+    const gaveWay: Question[] = [];
+    while (
+      room.questions.size >= limits.questions ||
+      room.noteLength + question.noteLength > limits.noteLength
+    ) {
+      const other = givesWay(room, question, asker);
+      if (other === undefined) {
+        for (const taken of gaveWay) room.add(keyOf(taken), taken);
+        this.#leftOut++;
+        return "out";
+      }
+      room.delete(keyOf(other));
+      gaveWay.push(other);
+    }
+    room.add(key, question);
+    this.#leftOut += gaveWay.length;
+    return gaveWay.length > 0 ? gaveWay : "in";
+  }
+
+  /** Whether it is open. */
+  has(question: Pick<Question, "treeSize" | "root">): boolean {
+    const key = keyOf(question);
+    return Object.values(this.#rooms).some(({ questions }) => questions.has(key));
+  }
+
+  /** Takes a question out: it is settled. */
+  delete(question: Pick<Question, "treeSize" | "root">): void {
+    for (const room of Object.values(this.#rooms)) room.delete(keyOf(question));
+  }
+
+  /** What these askers have left open, in the order it came. */
+  of(...askers: readonly Asker[]): Question[] {
+    return askers.flatMap((asker) => [...this.#rooms[asker].questions.values()]);
+  }
+
+  /**
+   * Those to show a peer in one round: the log's own come first, then what peers told, then what
+   * strangers did; of each the newest, the oldest, and some by chance, so that each is shown some time.
+   */
+  shown({ most, random }: { most: number; random: Random }): Question[] {
+    const askers: readonly Asker[] = ["log", "peer", "stranger"];
+    const chosen: Question[] = [];
+    for (const [i, asker] of askers.entries()) {
+      const share = Math.ceil((most - chosen.length) / (askers.length - i));
+      const bySize = this.of(asker).sort((a, b) => a.treeSize < b.treeSize ? -1 : 1);
+      chosen.push(...ends(bySize, share, random));
+    }
+    return chosen;
+  }
+}
+
+/** The question that makes room for another, if one must. */
+function givesWay(room: Room, { source }: Question, asker: Asker): Question | undefined {
+  // What the log showed first is proof enough; what comes after is more of the same.
+  if (asker === "log") return undefined;
+  let [most, count] = ["", 0];
+  for (const [one, asked] of room.perSource) if (asked > count) [most, count] = [one, asked];
+  // Nobody gains by giving way to somebody who has as much.
+  if (count <= (room.perSource.get(source) ?? 0) + 1) return undefined;
+  return [...room.questions.values()].findLast((question) => question.source === most);
+}
+
+/** The largest, the smallest, and between them some by chance: so many in all. */
+function ends(bySize: readonly Question[], count: number, random: Random): Question[] {
+  if (bySize.length <= count) return [...bySize];
+  const each = Math.floor(count / 3);
+  const between = bySize.slice(each, bySize.length - each);
+  const some = Array.from(
+    { length: count - 2 * each },
+    () => between.splice(Math.floor(randomShare(random) * between.length), 1)[0]!,
+  );
+  return [...bySize.slice(bySize.length - each), ...bySize.slice(0, each), ...some];
+}
+
+/** Whose questions these are, given whom a daemon is told to exchange with. */
+export function askerOf(source: string, isPeer: (source: string) => boolean): Asker {
+  if (source === THE_LOG) return "log";
+  return isPeer(source) ? "peer" : "stranger";
+}
+
+function keyOf({ treeSize, root }: Pick<Question, "treeSize" | "root">): string {
+  return `${treeSize} ${root}`;
+}
