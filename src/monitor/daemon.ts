@@ -246,6 +246,12 @@ export class Daemon {
 
   /** A frame or note was judged, in an exchange that either end began. */
   onHeard(heard: Heard, source: string): void {
+    const { memory } = this.#parts.shared;
+    const isStranger = memory.askerOf(source) === "stranger";
+    // What there was no room for was not taken in: it is counted, and told in sum.
+    const isLeftOut = isStranger && heard.verdict === "pending" &&
+      !memory.questions(heard.checkpoint.log).has(heard.checkpoint);
+    if (isLeftOut) return;
     this.#report.event(`exchange.${heard.verdict}`, this.#loudness(heard, source), {
       source,
       ..."checkpoint" in heard && {
@@ -258,7 +264,6 @@ export class Daemon {
     if (!("checkpoint" in heard)) return;
     const { checkpoint, verdict } = heard;
     // Strangers may say it any number of times, from any number of addresses.
-    const isStranger = this.#parts.shared.memory.askerOf(source) === "stranger";
     if (verdict === "matches" && !isStranger) {
       this.#inBackground(() => this.#noteMatch(checkpoint, source));
     }

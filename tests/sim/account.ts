@@ -47,6 +47,8 @@ function whenOf(deceit: Deceit): string {
       return "always";
     case "once":
       return `once, from ${clockTime(deceit.from)} on`;
+    case "below":
+      return `far below, from ${clockTime(deceit.from)} on`;
     case "for a while":
       return `from ${clockTime(deceit.from)} to ${clockTime(deceit.to)}`;
   }

@@ -414,6 +414,7 @@ export class Checks {
   unseen(monitor: SimMonitor): string[] {
     const { shown } = this.#ledger(monitor);
     return [...this.#logs].filter(([origin, log]) =>
+      monitor.follows(origin) &&
       !(shown.get(origin) ?? []).some(({ story, size }) => size === log.sizes[story])
     ).map(([origin]) => origin);
   }
@@ -422,7 +423,7 @@ export class Checks {
   behind(monitor: SimMonitor): string[] {
     const { views } = this.#ledger(monitor);
     return [...this.#logs].filter(([origin, log]) =>
-      !log.isDishonest && views.get(origin)?.size !== log.sizes[0]
+      monitor.follows(origin) && !log.isDishonest && views.get(origin)?.size !== log.sizes[0]
     ).map(([origin]) => origin);
   }
 
@@ -460,7 +461,7 @@ export class Checks {
   unsharedBetween(a: SimMonitor, b: SimMonitor, { by = Infinity } = {}): string[] {
     const only = (monitor: SimMonitor, other: SimMonitor): string[] =>
       [...this.#ledger(monitor).convictions].flatMap(([origin, convictions]) =>
-        [...convictions].filter(([one, at]) =>
+        (other.follows(origin) ? [...convictions] : []).filter(([one, at]) =>
           at <= by && !this.#ledger(other).convictions.get(origin)?.has(one)
         ).map(([one]) => `${origin} ${one}`)
       );

@@ -123,7 +123,8 @@ export class Fleet {
     const watcher = this.#watcher();
     this.#monitors = plan.monitors.map((one, number) =>
       new SimMonitor({
-        ...{ number, plan: one, time, logs, watcher },
+        ...{ number, plan: one, time, watcher },
+        logs: one.follows?.map((log) => logs[log]!) ?? logs,
         draw: this.#draw.branch(),
         network: this.#network,
         machine: machines[number]!,

@@ -29,6 +29,8 @@ export type Deceit =
     readonly from: number;
     readonly to: number;
   }
+  /** these, from a moment on: a fork that stays below what the others are shown */
+  | { readonly kind: "below"; readonly deceived: readonly number[]; readonly from: number }
   /** one, with a single checkpoint */
   | { readonly kind: "once"; readonly deceived: readonly [number]; readonly from: number };
 
@@ -163,7 +165,9 @@ export class SimLog {
     honest.growTo(plan.fork);
     this.#stories = [honest];
     if (plan.deceit !== undefined) this.#stories.push(honest.fork(`${plan.origin} other`));
-    for (const story of this.#stories) story.growTo(plan.start);
+    const [, other] = this.#stories;
+    honest.growTo(plan.start);
+    other?.growTo(plan.deceit?.kind === "below" ? plan.fork + 1 : plan.start);
   }
 
   /** Makes a log with a key of its own. */
@@ -197,14 +201,23 @@ export class SimLog {
     if (this.isFrozen) return;
     const { growBy, equalSizes } = this.plan;
     const by = this.#draw.between(1, growBy);
+    if (this.plan.deceit?.kind === "below") return this.#growBelow(by);
     for (const story of this.#stories) {
       story.growTo(story.size + (equalSizes ? by : this.#draw.between(0, growBy)));
     }
   }
 
+  /** The fork grows too, and stays below. */
+  #growBelow(by: number): void {
+    const [honest, other] = this.#stories;
+    honest!.growTo(honest!.size + by);
+    other!.growTo(Math.min(other!.size + by, honest!.size - 1));
+  }
+
   /** Grows every story beyond all that was ever shown, and stands still no more. */
   catchUp(): void {
     this.isFrozen = false;
+    if (this.plan.deceit?.kind === "below") return this.#growBelow(1);
     const most = Math.max(...this.sizes);
     for (const story of this.#stories) {
       story.growTo(most + (this.plan.equalSizes ? 1 : this.#draw.between(1, 4)));
@@ -243,6 +256,8 @@ export class SimLog {
     switch (deceit.kind) {
       case "split":
         return 1;
+      case "below":
+        return deceit.from <= now ? 1 : 0;
       case "for a while":
         return deceit.from <= now && now < deceit.to ? 1 : 0;
       case "once":

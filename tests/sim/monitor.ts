@@ -110,6 +110,11 @@ export class SimMonitor {
     this.machineTime = new MachineTime({ time: fields.time, rate: fields.plan.rate });
   }
 
+  /** Whether it follows a log. */
+  follows(origin: string): boolean {
+    return this.#logs.some(({ log }) => log.origin === origin);
+  }
+
   /** Its name in the account. */
   get name(): string {
     return `monitor ${this.number + 1}`;

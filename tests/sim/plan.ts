@@ -8,6 +8,7 @@ import type { DiskTrouble } from "./disk.ts";
 import { type Draw, drawFrom } from "./draw.ts";
 import { type Deceit, LOG_TROUBLES, type LogPlan, type LogTrouble } from "./logs.ts";
 import type { Weather } from "./network.ts";
+import { varied } from "./variety.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -16,6 +17,8 @@ const MINUTE = 60 * SECOND;
 export interface MonitorPlan {
   /** Numbers of its peers: monitors first, then troublemakers. */
   readonly peers: readonly number[];
+  /** Numbers of the logs it follows, in its order; all if left out. */
+  readonly follows?: readonly number[];
   readonly fanOut: number;
   readonly gossipMs: number;
   readonly pollMs: number;
@@ -35,7 +38,9 @@ export type Malice =
   | "replays"
   | "floods"
   | "forges"
-  | "repeats evidence";
+  | "repeats evidence"
+  /** tells genuine checkpoints of a log's past, as many as it can */
+  | "old checkpoints";
 
 const MALICE: readonly Malice[] = [
   ...["silent", "garbage", "slow", "endless", "replays", "floods", "forges"] as const,
@@ -100,7 +105,7 @@ export interface PlanOptions {
 /** The run a seed stands for. */
 export function planOf(seed: number, options: PlanOptions = {}): FleetPlan {
   const plan = troubledPlanOf(seed, options);
-  return seed % ONE_IS_CALM === ONE_IS_CALM - 1 ? calmed(plan) : plan;
+  return varied(seed % ONE_IS_CALM === ONE_IS_CALM - 1 ? calmed(plan) : plan);
 }
 
 /** One seed in so many is calm. */

@@ -26,6 +26,8 @@ const MAX_PAUSE_MS = 30_000;
 const HOLD_MS = 120_000;
 /** Connections that one flood opens: more than an address may have. */
 const FLOOD = 48;
+/** Old checkpoints told over one connection. */
+const PAST = 100;
 
 /** A head of a log, and to whom it was told. */
 export interface Told {
@@ -159,6 +161,8 @@ export class Troublemaker {
       case "endless":
         for (let i = 0; i < 2_000; i++) await connection.write(new Uint8Array(FRAME_BYTES));
         return;
+      case "old checkpoints":
+        return await this.#tellThePast(connection);
       case "replays":
         return await this.#replay(connection, target);
       case "forges":
@@ -181,6 +185,19 @@ export class Troublemaker {
       length += count;
     }
     this.#onAnswered({ target, origin: log.origin, size: Number(treeSize), root });
+  }
+
+  /** Many genuine checkpoints of one log, older than anybody's view. */
+  async #tellThePast(connection: Connection): Promise<void> {
+    const log = this.#logs[0]!;
+    const [honest] = log.sizes;
+    for (let i = 0; i < PAST; i++) {
+      const size = this.#draw.between(1, honest!);
+      await connection.write((await log.checkpoint({ story: 0, size })).frame);
+    }
+    await connection.closeWrite();
+    const buffer = new Uint8Array(PAST * FRAME_BYTES);
+    while (await connection.read(buffer) !== undefined);
   }
 
   async #dribble(connection: Connection, bytes: Uint8Array): Promise<void> {

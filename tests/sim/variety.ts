@@ -1,0 +1,82 @@
+/**
+ * What makes fleets unlike one another: lists of logs that differ, forks below the views, and floods of
+ * genuine old checkpoints. Drawn from a stream of its own, so that a seed's other trouble stays what it
+ * is; and after all else, so that it is there in calm seeds too.
+ *
+ * @module
+ */
+import { type Draw, drawFrom } from "./draw.ts";
+import type { LogPlan } from "./logs.ts";
+import type { FleetPlan } from "./plan.ts";
+
+/** What is added to a seed for this stream. */
+const OF_ITS_OWN = 0x5eed;
+/** Entries of a log whose old checkpoints are many. */
+const LONG_HISTORY = { least: 600, most: 1_500 };
+/** Milliseconds that each operation takes of a disk which cannot keep up with a flood. */
+const SLOW_DISK_MS = 50;
+
+/** The same plan, and what the seed adds to it. */
+export function varied(plan: FleetPlan): FleetPlan {
+  const draw = drawFrom(plan.seed + OF_ITS_OWN * 2 ** 16);
+  const withForks = draw.chance(0.2) ? withFork(plan, draw) : plan;
+  const flooded = draw.chance(0.08) ? withFlood(withForks, draw) : withForks;
+  return draw.chance(0.4) ? withUnlikeLists(flooded, draw) : flooded;
+}
+
+/** One of the logs shows somebody a fork that left far below what everyone was shown. */
+function withFork(plan: FleetPlan, draw: Draw): FleetPlan {
+  const count = plan.monitors.length;
+  const all = draw.shuffled(Array.from({ length: count }, (_, i) => i));
+  const deceived = all.slice(0, draw.between(1, count - 1));
+  const start = draw.between(30, 300);
+  const number = draw.below(plan.logs.length);
+  const from = plan.isCalm ? 0 : draw.below(plan.healsAt);
+  const forked: LogPlan = {
+    ...plan.logs[number]!,
+    ...{ start, fork: draw.between(1, start - 20), equalSizes: false },
+    deceit: { kind: "below", deceived, from },
+  };
+  return { ...plan, logs: plan.logs.with(number, forked) };
+}
+
+/** A log of a long history, whose genuine old checkpoints somebody tells everyone. */
+function withFlood(plan: FleetPlan, draw: Draw): FleetPlan {
+  const { least, most } = LONG_HISTORY;
+  const [first, ...rest] = plan.logs;
+  const start = draw.between(least, most);
+  const fork = first!.deceit?.kind === "below"
+    ? draw.between(1, start - 20)
+    : start - draw.below(3);
+  const isSlow = draw.chance(0.5);
+  return {
+    ...plan,
+    troublemakers: plan.troublemakers.map(() => "old checkpoints"),
+    // At least one, even if it is in nobody's list.
+    ...(plan.troublemakers.length === 0 && { troublemakers: ["old checkpoints"] }),
+    logs: [{ ...first!, start, fork }, ...rest],
+    monitors: plan.monitors.map((monitor) => ({
+      ...monitor,
+      ...(isSlow && { disk: { ...monitor.disk, slowMs: SLOW_DISK_MS } }),
+    })),
+  };
+}
+
+/** Everyone follows some of the logs, and some a log that nobody else knows. */
+function withUnlikeLists(plan: FleetPlan, draw: Draw): FleetPlan {
+  const logs = [...plan.logs];
+  const monitors = plan.monitors.map((monitor, i) => {
+    const shared = draw.shuffled(plan.logs.map((_, log) => log));
+    const follows = shared.slice(0, draw.chance(0.3) ? draw.between(1, shared.length) : Infinity);
+    if (draw.chance(0.6)) {
+      follows.push(logs.length);
+      const growMs = Math.round(plan.healsAt / 4);
+      logs.push({
+        ...{ origin: `private-${i + 1}.invalid`, start: draw.between(0, 20), fork: 0 },
+        ...{ growMs: plan.isCalm ? Infinity : growMs, growBy: 2, equalSizes: true },
+      });
+    }
+    return { ...monitor, follows: draw.shuffled(follows) };
+  });
+  return { ...plan, logs, monitors };
+}
