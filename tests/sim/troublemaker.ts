@@ -27,7 +27,7 @@ const HOLD_MS = 120_000;
 /** Connections that one flood opens: more than an address may have. */
 const FLOOD = 48;
 /** Old checkpoints told over one connection. */
-const PAST = 100;
+const PAST = 50;
 
 /** A head of a log, and to whom it was told. */
 export interface Told {
@@ -223,7 +223,8 @@ export class Troublemaker {
     const story = this.#draw.below(log.sizes.length);
     // Few sizes: what an accomplice has got hold of, and not one record for each size there is.
     const newest = log.sizes[story]!;
-    const size = Math.max(0, this.#draw.pick([newest, newest, newest - 1, log.plan.start]));
+    const some = this.#draw.pick([newest, newest, newest - 1, log.plan.start]);
+    const size = Math.min(newest, Math.max(0, some));
     return log.checkpoint({ story, size });
   }
 

@@ -12,7 +12,7 @@ import type { FleetPlan } from "./plan.ts";
 /** What is added to a seed for this stream. */
 const OF_ITS_OWN = 0x5eed;
 /** Entries of a log whose old checkpoints are many. */
-const LONG_HISTORY = { least: 600, most: 1_500 };
+const LONG_HISTORY = { least: 150, most: 300 };
 /** Milliseconds that each operation takes of a disk which cannot keep up with a flood. */
 const SLOW_DISK_MS = 50;
 
@@ -20,7 +20,7 @@ const SLOW_DISK_MS = 50;
 export function varied(plan: FleetPlan): FleetPlan {
   const draw = drawFrom(plan.seed + OF_ITS_OWN * 2 ** 16);
   const withForks = draw.chance(0.2) ? withFork(plan, draw) : plan;
-  const flooded = draw.chance(0.08) ? withFlood(withForks, draw) : withForks;
+  const flooded = draw.chance(0.05) ? withFlood(withForks, draw) : withForks;
   return draw.chance(0.4) ? withUnlikeLists(flooded, draw) : flooded;
 }
 
