@@ -204,8 +204,7 @@ async function httpGet(
   { url, headers, timeoutMs, maxBytes, address }: HttpRequest,
 ): Promise<HttpResponse> {
   const giveUp = new AbortController();
-  const target = new URL(url);
-  if (address !== undefined) target.hostname = bracketed(address);
+  const target = address === undefined ? new URL(url) : atAddress(url, address);
   // Made before anything is caught: a URL or a header that is none is a bug of ours, no outage.
   const request = new Request(target, {
     headers: {
@@ -293,8 +292,14 @@ async function httpLookup(hostname: string, timeoutMs: number): Promise<string[]
   }
 }
 
-function bracketed(address: string): string {
-  return address.includes(":") ? `[${address}]` : address;
+/** A URL with an address in place of its host name. */
+function atAddress(url: string, address: string): URL {
+  const target = new URL(url);
+  const named = target.hostname;
+  target.hostname = address.includes(":") ? `[${address}]` : address;
+  if (target.hostname !== named) return target;
+  // What a URL cannot hold, such as an address with a zone, it takes no notice of.
+  throw new WorldError("other", `no URL leads to the address ${address}`);
 }
 
 /** Why a fetch failed, which its own message does not say, without the URL, which the caller knows. */

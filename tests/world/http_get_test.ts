@@ -88,6 +88,12 @@ Deno.test("http get: connects to the address it is given, and asks for the host 
     assert(/^host: log\.invalid:\d+\r$/mi.test(heard[0]!), heard[0]);
   }));
 
+Deno.test("http get: an address that no URL can hold is not replaced by where the name leads", () =>
+  serving(answer("hello"), async ({ url, heard }) => {
+    await assertRejects(() => get(url, { address: "fe80::1%eth0" }), WorldError, "no URL leads to");
+    assertEquals(heard, []);
+  }));
+
 Deno.test("http get: asks for no coding, and undoes gzip that comes, under both its names", async () => {
   for (const coding of ["gzip", "x-gzip", "GZIP", "gzip, identity"]) {
     await serving(
