@@ -284,11 +284,21 @@ async function httpLookup(hostname: string, timeoutMs: number): Promise<string[]
     timer = setTimeout(() => reject(late), timeoutMs);
   });
   try {
-    // The system's own look-up, which is also that of `fetch`.
-    const found = asWorldError(() => lookup(hostname, { all: true }));
-    return (await Promise.race([found, timeout])).map(({ address }) => address);
+    return await Promise.race([addressesOf(hostname), timeout]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+async function addressesOf(hostname: string): Promise<string[]> {
+  try {
+    // The system's own look-up, which is also that of `fetch`.
+    return (await lookup(hostname, { all: true })).map(({ address }) => address);
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error)) throw error;
+    if (error.code !== "EPERM") throw worldError(error);
+    // Deno's word for it, as where a connection is not permitted.
+    throw new WorldError("not permitted", `Requires net access to "${hostname}", all ports of it`);
   }
 }
 
