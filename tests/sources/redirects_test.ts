@@ -70,7 +70,7 @@ Deno.test("redirect: a name nobody can look up is not asked, for it may be near"
 Deno.test("redirect: the refusal holds at each of several redirects", async () => {
   const { get, requests } = logAt("https://log.example/", {
     "https://log.example/checkpoint": "https://cdn.example/one",
-    "https://cdn.example/one": "//cdn.example/two",
+    "https://cdn.example/one": "/two",
     "https://cdn.example/two": "http://127.0.0.1/",
   });
   await assertRejects(get, SourceUnavailable, "127.0.0.1, on this machine");
