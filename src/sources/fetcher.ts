@@ -8,6 +8,7 @@ import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
 import { parseHttpDate } from "../world/http_date.ts";
 import { readFully } from "../world/reading.ts";
 import { type HttpResponse, type World, WorldError } from "../world/world.ts";
+import { getRedirected } from "./redirects.ts";
 import { SourceUnavailable } from "./source.ts";
 
 /** This program, in the User-Agent of its requests. */
@@ -18,6 +19,15 @@ export const REQUEST_TIMEOUT_MS = 15_000;
 export const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
 /** Longest contact, and longest ETag or Last-Modified repeated to a server. */
 export const MAX_HEADER_CHARACTERS = 256;
+/**
+ * The least age of a Last-Modified when it is told: what is published later in a younger one's
+ * second has the same. RFC 9110 section 8.8.2.2 asks for one second, of a server with one clock.
+ */
+export const MIN_LAST_MODIFIED_AGE_MS = 2_000;
+/** Most answers "not modified" in a row; then the whole is asked for. */
+export const MAX_UNMODIFIED = 10;
+/** Longest time for which "not modified" is believed of one whole answer, by the monotonic clock. */
+export const MAX_REMEMBERED_MS = 5 * 60 * 1000;
 
 /** What one file may cost. */
 export interface FetchOptions {
@@ -59,6 +69,10 @@ const STATUS = {
 interface Remembered {
   readonly body: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
+  /** When it came, by the monotonic clock. */
+  readonly cameAt: number;
+  /** How often it was said since then that it still holds. */
+  unmodified: number;
 }
 
 /** A log behind a URL prefix. */
@@ -92,13 +106,27 @@ export class HttpFetcher implements Fetcher {
     { maxBytes, conditional = false }: FetchOptions,
   ): Promise<Uint8Array | undefined> {
     const url = this.#prefix + path;
-    const remembered = conditional ? this.#remembered.get(url) : undefined;
+    const remembered = conditional ? this.#believed(url) : undefined;
     const response = await this.#ask({ url, maxBytes, headers: remembered?.headers ?? {} });
-    if (response.status === STATUS.notModified && remembered !== undefined) return remembered.body;
+    if (response.status === STATUS.notModified && remembered !== undefined) {
+      remembered.unmodified++;
+      return remembered.body;
+    }
     if (response.status === STATUS.notFound || response.status === STATUS.gone) return undefined;
     if (response.status !== STATUS.ok) throw this.#unexpected(url, response);
     if (conditional) this.#remember(url, response);
     return response.body;
+  }
+
+  /**
+   * What is remembered of a URL, unless it is time to ask for the whole: two publications that
+   * share a validator, or a cache that is wrong, hide what is new for so long and no longer.
+   */
+  #believed(url: string): Remembered | undefined {
+    const remembered = this.#remembered.get(url);
+    if (remembered === undefined || remembered.unmodified >= MAX_UNMODIFIED) return undefined;
+    const age = this.#world.clock.monotonic() - remembered.cameAt;
+    return age < MAX_REMEMBERED_MS ? remembered : undefined;
   }
 
   async #ask(
@@ -109,7 +137,7 @@ export class HttpFetcher implements Fetcher {
     },
   ): Promise<HttpResponse> {
     try {
-      return await this.#world.http.get({
+      return await getRedirected(this.#world, {
         url,
         headers: { "user-agent": this.#userAgent, ...headers },
         timeoutMs: REQUEST_TIMEOUT_MS,
@@ -133,25 +161,49 @@ export class HttpFetcher implements Fetcher {
   /** Retry-After, in seconds or as a date (RFC 9110 section 10.2.3); nothing if it is neither. */
   #retryAfterMs(header: string | undefined): number | undefined {
     if (header === undefined) return undefined;
-    const until = parseHttpDate(header);
+    const now = this.#world.clock.now().getTime();
+    const until = parseHttpDate(header, now);
     const ms = /^\d+$/.test(header)
       ? Number(header) * 1000
       : until !== undefined
-      ? Math.max(0, until - this.#world.clock.now().getTime())
+      ? Math.max(0, until - now)
       : undefined;
     return ms && Math.min(ms, MAX_RETRY_AFTER_MS);
   }
 
   #remember(url: string, { header, body }: HttpResponse): void {
-    const headers: Record<string, string> = {};
-    const repeat = (name: string, value: string | undefined): void => {
-      if (value !== undefined && value.length <= MAX_HEADER_CHARACTERS) headers[name] = value;
-    };
-    repeat("if-none-match", header("etag"));
-    repeat("if-modified-since", header("last-modified"));
-    if (Object.keys(headers).length > 0) this.#remembered.set(url, { body, headers });
+    const { clock } = this.#world;
+    const headers = conditionsOf(header, clock.now().getTime());
+    const remembered = { body, headers, cameAt: clock.monotonic(), unmodified: 0 };
+    if (Object.keys(headers).length > 0) this.#remembered.set(url, remembered);
     else this.#remembered.delete(url);
   }
+}
+
+/**
+ * The conditions that find out whether an answer still holds; none if nothing in it would tell one
+ * publication from the next.
+ * @param now when it came, in milliseconds since 1970
+ */
+function conditionsOf(header: HttpResponse["header"], now: number): Record<string, string> {
+  const conditions: Record<string, string> = {};
+  const repeat = (name: string, value: string | undefined): void => {
+    if (value !== undefined && value.length <= MAX_HEADER_CHARACTERS) conditions[name] = value;
+  };
+  const lastModified = header("last-modified");
+  const etag = header("etag");
+  if (lastModified !== undefined) {
+    const modified = parseHttpDate(lastModified, now);
+    // SPEC: without a Date, the time it was received (RFC 9110 section 6.6.1).
+    const answered = parseHttpDate(header("date") ?? "", now) ?? now;
+    const isOld = modified !== undefined && answered - modified >= MIN_LAST_MODIFIED_AGE_MS;
+    // Many servers make the ETag of the same time, so that it tells no more than that.
+    if (!isOld) return {};
+    repeat("if-modified-since", lastModified);
+  }
+  // SPEC: a weak validator might not change for every change to the representation data.
+  if (etag !== undefined && !etag.startsWith("W/")) repeat("if-none-match", etag);
+  return conditions;
 }
 
 /**

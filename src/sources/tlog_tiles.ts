@@ -16,7 +16,7 @@ import {
   tilePath,
   type TreeNode,
 } from "../tlog/tiles.ts";
-import { AnswerTooLarge, type Fetcher, fetchLatest } from "./fetcher.ts";
+import { AnswerTooLarge, type Fetcher, fetchLatest, UnexpectedStatus } from "./fetcher.ts";
 import { ProofRefused, type ServedProof, type Source } from "./source.ts";
 import { TileCache } from "./tile_cache.ts";
 
@@ -25,6 +25,9 @@ export interface TilePaths {
   readonly latest: string;
   tile(tile: Tile): string;
 }
+
+/** An HTTP status. */
+const FORBIDDEN = 403;
 
 /** The paths of C2SP tlog-tiles. */
 const TLOG_TILES: TilePaths = { latest: "checkpoint", tile: tilePath };
@@ -84,13 +87,31 @@ export class TileSource implements Source {
     const full = fullOf(tile);
     const start = (hashes: Uint8Array | undefined): Uint8Array | undefined =>
       hashes?.subarray(0, tile.width * HASH_BYTES);
-    const hashes = start(this.#cache.get(full)) ?? await this.#fetchTile(tile) ??
-      // SPEC: a partial tile may be gone once the full one is there, which starts with the same.
-      (tile.width < TILE_WIDTH ? start(await this.#fetchTile(full)) : undefined);
+    const hashes = start(this.#cache.get(full)) ??
+      (tile.width < TILE_WIDTH
+        ? start(await this.#fetchPartial(tile))
+        : await this.#fetchTile(tile));
     if (hashes !== undefined) return hashes;
     throw new ProofRefused(
       `The log has no tile at ${this.#locate(tile)}, which a tree of the size it claims has`,
     );
+  }
+
+  /** @returns at least what the tile holds, or nothing if the log does not have it */
+  async #fetchPartial(tile: Tile): Promise<Uint8Array | undefined> {
+    let forbidden: UnexpectedStatus | undefined;
+    try {
+      const hashes = await this.#fetchTile(tile);
+      if (hashes !== undefined) return hashes;
+    } catch (error) {
+      // Object stores say so of what is missing, to whoever may not list it.
+      if (!(error instanceof UnexpectedStatus) || error.status !== FORBIDDEN) throw error;
+      forbidden = error;
+    }
+    // SPEC: a partial tile may be gone once the full one is there, which starts with the same.
+    const full = await this.#fetchTile(fullOf(tile));
+    if (full === undefined && forbidden !== undefined) throw forbidden;
+    return full;
   }
 
   /** @returns nothing if the log does not have it */

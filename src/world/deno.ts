@@ -5,6 +5,8 @@
  */
 import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
+import { lookup } from "node:dns/promises";
+import { gunzip, isGzip, MAX_GZIP_OVERHEAD_BYTES } from "./content_coding.ts";
 import {
   type Address,
   type Connection,
@@ -57,7 +59,7 @@ export function denoWorld(): World {
       rename: ({ from, to }) => asWorldError(() => Deno.rename(from, to)),
     },
     databases: sqliteDatabases,
-    http: { get: httpGet, serve: httpServe },
+    http: { get: httpGet, lookup: httpLookup, serve: httpServe },
     signing: {
       async publicKey(seed) {
         // WebCrypto gives a private key's public half only in JWK form.
@@ -199,37 +201,115 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
 }
 
 async function httpGet(
-  { url, headers, timeoutMs, maxBytes }: HttpRequest,
+  { url, headers, timeoutMs, maxBytes, address }: HttpRequest,
 ): Promise<HttpResponse> {
   const giveUp = new AbortController();
+  const target = address === undefined ? new URL(url) : atAddress(url, address);
+  // Made before anything is caught: a URL or a header that is none is a bug of ours, no outage.
+  const request = new Request(target, {
+    headers: {
+      ...{ ...headers, "accept-encoding": "identity" },
+      ...(address === undefined ? {} : { host: new URL(url).host }),
+    },
+    redirect: "manual",
+    signal: giveUp.signal,
+  });
   const timer = setTimeout(() => giveUp.abort(), timeoutMs);
-  try {
-    const response = await fetch(url, { headers, signal: giveUp.signal });
-    const parts: Uint8Array[] = [];
-    let length = 0;
-    // What an error page says is nobody's business, however long it is.
-    const isWanted = response.status === 200;
-    if (!isWanted) await response.body?.cancel();
-    for await (const part of isWanted ? response.body ?? [] : []) {
-      length += part.length;
-      if (length > maxBytes) {
-        throw new WorldError("too large", `the answer is longer than ${maxBytes} bytes`);
-      }
-      parts.push(part);
-    }
-    return {
-      status: response.status,
-      header: (name) => response.headers.get(name) ?? undefined,
-      body: concat(parts),
-    };
-  } catch (error) {
-    if (giveUp.signal.aborted) {
+  // What a platform's call throws; nothing of ours runs inside.
+  async function platform<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      if (!giveUp.signal.aborted) throw worldError(reasonOf(error));
       throw new WorldError("timed out", `no answer within ${timeoutMs} ms`);
     }
-    throw error instanceof WorldError ? error : worldError(reasonOf(error));
+  }
+  // Only for what differs from the shared client: the host that is named.
+  const client = address === undefined ? undefined : Deno.createHttpClient({ allowHost: true });
+  try {
+    const response = await platform(() => fetch(request, client && { client }));
+    const { status } = response;
+    const header = (name: string): string | undefined => response.headers.get(name) ?? undefined;
+    // What an error page says is nobody's business, however long it is.
+    const isWanted = status === HTTP_OK && response.body !== null;
+    if (!isWanted) await platform(async () => await response.body?.cancel());
+    const body = isWanted
+      ? await readBody(response.body!, { platform, maxBytes, coding: header("content-encoding") })
+      : new Uint8Array(0);
+    return { status, header, body };
+  } finally {
+    clearTimeout(timer);
+    client?.close();
+  }
+}
+
+const HTTP_OK = 200;
+
+/** A body, without its coding. */
+async function readBody(
+  stream: ReadableStream<Uint8Array>,
+  { platform, maxBytes, coding }: {
+    platform: <T>(call: () => Promise<T>) => Promise<T>;
+    maxBytes: number;
+    coding: string | undefined;
+  },
+): Promise<Uint8Array> {
+  const reader = stream.getReader();
+  const parts: Uint8Array[] = [];
+  let isWhole = false;
+  try {
+    const isCoded = isGzip(coding);
+    const most = maxBytes + (isCoded ? MAX_GZIP_OVERHEAD_BYTES : 0);
+    for (let length = 0;;) {
+      const { done, value } = await platform(() => reader.read());
+      if (done) break;
+      length += value.length;
+      if (length > most) {
+        throw new WorldError("too large", `the answer is longer than ${maxBytes} bytes`);
+      }
+      parts.push(value);
+    }
+    isWhole = true;
+    return isCoded ? gunzip(concat(parts), maxBytes) : concat(parts);
+  } finally {
+    // A stream that failed refuses to be cancelled, by the reason that is told already.
+    if (!isWhole) await reader.cancel().catch(() => {});
+  }
+}
+
+async function httpLookup(hostname: string, timeoutMs: number): Promise<string[]> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    const late = new WorldError("timed out", `no address within ${timeoutMs} ms`);
+    timer = setTimeout(() => reject(late), timeoutMs);
+  });
+  try {
+    return await Promise.race([addressesOf(hostname), timeout]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function addressesOf(hostname: string): Promise<string[]> {
+  try {
+    // The system's own look-up, which is also that of `fetch`.
+    return (await lookup(hostname, { all: true })).map(({ address }) => address);
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error)) throw error;
+    if (error.code !== "EPERM") throw worldError(error);
+    // Deno's word for it, as where a connection is not permitted.
+    throw new WorldError("not permitted", `Requires net access to "${hostname}", all ports of it`);
+  }
+}
+
+/** A URL with an address in place of its host name. */
+function atAddress(url: string, address: string): URL {
+  const target = new URL(url);
+  const named = target.hostname;
+  target.hostname = address.includes(":") ? `[${address}]` : address;
+  if (target.hostname !== named) return target;
+  // What a URL cannot hold, such as an address with a zone, it takes no notice of.
+  throw new WorldError("other", `no URL leads to the address ${address}`);
 }
 
 /** Why a fetch failed, which its own message does not say, without the URL, which the caller knows. */

@@ -184,11 +184,16 @@ export interface Database {
 /** HTTP. */
 export interface Http {
   /**
-   * Asks for one resource. Redirects are followed; proxies come from the environment, trust from
-   * the system.
+   * Asks for one resource. A redirect is an answer like another; proxies come from the environment,
+   * trust from the system. No coding of the content is asked for; gzip is undone where it comes.
    * @throws WorldError if nobody answers, not in time, or with more than `maxBytes`
    */
   get(request: HttpRequest): Promise<HttpResponse>;
+  /**
+   * The addresses a host name has, without brackets, at least one.
+   * @throws WorldError if it has none, or they are not known in time
+   */
+  lookup(hostname: string, timeoutMs: number): Promise<readonly string[]>;
   /**
    * Answers requests until closed. What `answer` throws is told to the caller as a bare 500.
    * @throws WorldError if the address cannot be listened on
@@ -233,6 +238,11 @@ export interface HttpRequest {
   readonly timeoutMs: number;
   /** The longest body taken, after decompression; a longer one is an error as soon as it is noticed. */
   readonly maxBytes: number;
+  /**
+   * An address to connect to in place of those that the URL's host name has, without brackets. Over
+   * `http:` only: over `https:` the certificate says whether it is the host that was meant.
+   */
+  readonly address?: string;
 }
 
 /** An answer, whatever its status. */

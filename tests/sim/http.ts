@@ -66,6 +66,9 @@ export function simHttp({ logs, monitor, time, draw, isAlive, onShown }: {
       const answer = await get(request);
       return isAlive() ? answer : await new Promise<never>(() => {});
     },
+    lookup: () => {
+      throw new WorldError("other", "no simulated log redirects");
+    },
     serve: () => {
       throw new WorldError("other", "no simulated monitor serves its status");
     },

@@ -16,8 +16,14 @@ export type Server = (path: string, request: HttpRequest) => Answer | undefined;
 /** The time it is in a fake world. */
 export const NOW = new Date("2026-03-01T12:00:00Z");
 
-/** A world whose HTTP is one server, and which remembers the requests made. */
-export function fakeWorld(server: Server): { world: World; requests: HttpRequest[] } {
+/**
+ * A world whose HTTP is one server, and which remembers the requests made.
+ * @param addresses what host names lead to; others are not known
+ */
+export function fakeWorld(
+  server: Server,
+  addresses: Readonly<Record<string, readonly string[]>> = {},
+): { world: World; requests: HttpRequest[] } {
   const requests: HttpRequest[] = [];
   const real = denoWorld();
   const get = async (request: HttpRequest): Promise<HttpResponse> => {
@@ -32,6 +38,12 @@ export function fakeWorld(server: Server): { world: World; requests: HttpRequest
     }
     return { status, header: (name) => headers[name], body: bytes };
   };
+  const lookup = async (hostname: string): Promise<readonly string[]> => {
+    await Promise.resolve();
+    const found = addresses[hostname];
+    if (found !== undefined) return found;
+    throw new WorldError("other", `getaddrinfo ENOTFOUND ${hostname}`);
+  };
   const clock = { ...real.clock, now: () => NOW };
-  return { world: { ...real, clock, http: { ...real.http, get } }, requests };
+  return { world: { ...real, clock, http: { ...real.http, get, lookup } }, requests };
 }

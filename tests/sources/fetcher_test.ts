@@ -6,7 +6,10 @@ import {
   FolderFetcher,
   HttpFetcher,
   MAX_HEADER_CHARACTERS,
+  MAX_REMEMBERED_MS,
   MAX_RETRY_AFTER_MS,
+  MAX_UNMODIFIED,
+  MIN_LAST_MODIFIED_AGE_MS,
   PRODUCT,
   REQUEST_TIMEOUT_MS,
   UnexpectedStatus,
@@ -75,6 +78,9 @@ Deno.test("HttpFetcher: Retry-After is read in seconds and as a date", async () 
   assertEquals(NOW.toUTCString(), "Sun, 01 Mar 2026 12:00:00 GMT");
   assertEquals(await retryAfter("Sun, 01 Mar 2026 12:00:30 GMT"), 30_000);
   assertEquals(await retryAfter("Sun, 01 Mar 2026 11:59:30 GMT"), 0);
+  // SPEC: A recipient that parses a timestamp value MUST accept all three HTTP-date formats.
+  assertEquals(await retryAfter("Sunday, 01-Mar-26 12:00:30 GMT", 429), 30_000);
+  assertEquals(await retryAfter("Sun Mar  1 12:00:30 2026"), 30_000);
 });
 
 Deno.test("HttpFetcher: Retry-After silences nobody for longer than its limit", async () => {
@@ -88,9 +94,8 @@ Deno.test("HttpFetcher: Retry-After silences nobody for longer than its limit", 
 
 Deno.test("HttpFetcher: a Retry-After that is neither form, or has no place, is none", async () => {
   const hostile = ["", "-1", "1.5", "1e3", "0x10", "soon", "120 s", "NaN", "Infinity"];
-  // The last two are obsolete forms of a date, the last of them without a time zone.
   const dates = ["Sun, 99 Mar 2026 12:00:30 GMT", "Sun, 01 Mar 2026 12:00:30 CET"];
-  const obsolete = ["Sunday, 01-Mar-26 12:00:30 GMT", "Sun Mar  1 12:00:30 2026"];
+  const obsolete = ["Monday, 30-Feb-26 12:00:30 GMT", "Mon Feb 30 12:00:30 2026"];
   for (const value of [...hostile, ...dates, ...obsolete]) {
     assertEquals(await retryAfter(value), undefined, value);
   }
@@ -165,6 +170,74 @@ Deno.test("HttpFetcher: a validator longer than its limit is not repeated", asyn
       length <= MAX_HEADER_CHARACTERS ? etag : undefined,
     );
   }
+});
+
+/** The conditions of the request that follows an answer with these headers. */
+async function conditionsAfter(headers: Record<string, string>): Promise<Record<string, string>> {
+  const { fetcher, requests } = fetching(() => ({ body: "x", headers }));
+  await fetcher.get("checkpoint", { ...ANY, conditional: true });
+  await fetcher.get("checkpoint", { ...ANY, conditional: true });
+  const { "user-agent": _, ...conditions } = requests[1]!.headers;
+  return conditions;
+}
+
+Deno.test("HttpFetcher: a publication of the second it was fetched in is not asked by validators", async () => {
+  const etag = '"69a43e40-c8"';
+  const modified = (ms: number) => new Date(NOW.getTime() - ms).toUTCString();
+  const date = NOW.toUTCString();
+  for (const age of [-60_000, 0, MIN_LAST_MODIFIED_AGE_MS - 1_000]) {
+    const headers = { etag, date, "last-modified": modified(age) };
+    assertEquals(await conditionsAfter(headers), {}, `${age}`);
+  }
+  const old = modified(MIN_LAST_MODIFIED_AGE_MS);
+  const conditions = { "if-none-match": etag, "if-modified-since": old };
+  assertEquals(await conditionsAfter({ etag, date, "last-modified": old }), conditions);
+  // The server's clock decides where it says what it is.
+  const behind = new Date(NOW.getTime() - 3_600_000).toUTCString();
+  assertEquals(await conditionsAfter({ etag, date: behind, "last-modified": behind }), {});
+  assertEquals(await conditionsAfter({ etag, "last-modified": date }), {});
+  assertEquals(await conditionsAfter({ etag, date, "last-modified": "yesterday" }), {});
+});
+
+Deno.test("HttpFetcher: a weak ETag tells nothing apart; a strong one does without a date", async () => {
+  const old = "Sun, 01 Mar 2026 11:00:00 GMT";
+  assertEquals(await conditionsAfter({ etag: 'W/"1"' }), {});
+  assertEquals(await conditionsAfter({ etag: 'W/"1"', "last-modified": old }), {
+    "if-modified-since": old,
+  });
+  assertEquals(await conditionsAfter({ etag: '"1"' }), { "if-none-match": '"1"' });
+});
+
+Deno.test("HttpFetcher: a server that says 304 for ever hides nothing for long", async () => {
+  let now = 0;
+  let published = 0;
+  const { world, requests } = fakeWorld((_path, { headers }) =>
+    "if-none-match" in headers
+      ? { status: 304 }
+      : { body: `${published}`, headers: { etag: '"the same"' } }
+  );
+  const clock = { ...world.clock, monotonic: () => now };
+  const fetcher = new HttpFetcher({
+    ...{ world: { ...world, clock }, prefix: PREFIX, contact: CONTACT },
+  });
+  const get = async () =>
+    new TextDecoder().decode(await fetcher.get("checkpoint", { ...ANY, conditional: true }));
+  assertEquals(await get(), "0");
+  published = 1;
+  // By the count of answers, where it is asked often.
+  for (let i = 0; i < MAX_UNMODIFIED; i++) assertEquals(await get(), "0");
+  assertEquals(await get(), "1");
+  // By time, where it is asked seldom.
+  published = 2;
+  now += MAX_REMEMBERED_MS - 1;
+  assertEquals(await get(), "1");
+  now += 1;
+  assertEquals(await get(), "2");
+  // And from each whole answer anew.
+  const asked = requests.length;
+  for (let i = 0; i < MAX_UNMODIFIED; i++) await get();
+  const later = requests.slice(asked);
+  assertEquals(later.every(({ headers }) => "if-none-match" in headers), true);
 });
 
 Deno.test("HttpFetcher: silence, refusal and too long an answer are outages", async () => {

@@ -7,13 +7,13 @@ import { MAX_NOTE_BYTES } from "../../src/tlog/note.ts";
 import { impliedOlderRoot } from "../../src/tlog/proof.ts";
 import { TILE_BYTES, TILE_WIDTH } from "../../src/tlog/tiles.ts";
 import { Tree } from "../../src/tlog/tree.ts";
-import { HttpFetcher } from "../../src/sources/fetcher.ts";
+import { HttpFetcher, UnexpectedStatus } from "../../src/sources/fetcher.ts";
 import { ProofRefused, type ServedProof, SourceUnavailable } from "../../src/sources/source.ts";
 import { staticCtSource } from "../../src/sources/static_ct.ts";
 import { sumdbSource } from "../../src/sources/sumdb.ts";
 import { MAX_REMEMBERED_TILES } from "../../src/sources/tile_cache.ts";
 import { TileSource } from "../../src/sources/tlog_tiles.ts";
-import { fakeWorld } from "./fake_http.ts";
+import { type Answer, fakeWorld } from "./fake_http.ts";
 
 /** Leaves of the log served here: three full tiles and a partial one. */
 const SIZE = 800n;
@@ -144,6 +144,36 @@ Deno.test("TileSource: a tile that is nowhere is a proof refused, and named", as
     ProofRefused,
     "no tile at https://log.example/tile/0/001",
   );
+});
+
+/** A proof that needs a partial tile, from a log that answers as an object store with these files. */
+async function fromStore(served: Map<string, Uint8Array>, full?: Answer): Promise<ServedProof> {
+  const { world } = fakeWorld((path) => {
+    if (path === "/tile/0/001" && full !== undefined) return full;
+    const body = served.get(path);
+    return body === undefined ? { status: 403 } : { body };
+  });
+  const fetcher = new HttpFetcher({ world, prefix: "https://log.example", contact: "x" });
+  return await new TileSource({ fetcher }).consistency({ older: 290n, newer: 300n });
+}
+
+Deno.test("TileSource: a partial tile that is forbidden is read from the full one, as one that is gone", async () => {
+  const served = files();
+  served.delete("/tile/0/001.p/44");
+  assert(holds({ older: 290n, newer: 300n }, await fromStore(served)));
+  // The hashes decide, not the status.
+  const wrong = { body: served.get("/tile/0/001")!.toReversed() };
+  assert(!holds({ older: 290n, newer: 300n }, await fromStore(served, wrong)));
+});
+
+Deno.test("TileSource: a tile that is forbidden, and not to be had whole, is an outage", async () => {
+  const served = files();
+  served.delete("/tile/0/001.p/44");
+  // A store that forbids everything for a while must not look like a log that withholds.
+  for (const status of [403, 404]) {
+    const error = await assertRejects(() => fromStore(served, { status }), UnexpectedStatus);
+    assertEquals(error.status, 403);
+  }
 });
 
 Deno.test("TileSource: a tile of a wrong length is a proof refused, full or partial", async () => {

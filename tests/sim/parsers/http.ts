@@ -4,6 +4,7 @@
  * @module
  */
 import fc from "fast-check";
+import { gzipSync } from "node:zlib";
 import { parseStatus } from "../../../src/cli/parse_status.ts";
 import { answerFromDisk } from "../../../src/sources/disk_server.ts";
 import {
@@ -15,6 +16,7 @@ import {
 import { SourceUnavailable } from "../../../src/sources/source.ts";
 import { utf8 } from "../../../src/tlog/encoding.ts";
 import { parseHttpDate } from "../../../src/world/http_date.ts";
+import { gunzip } from "../../../src/world/content_coding.ts";
 import { denoWorld } from "../../../src/world/deno.ts";
 import { type Files, type OpenFile, WorldError } from "../../../src/world/world.ts";
 import { type Answer, fakeWorld } from "../../sources/fake_http.ts";
@@ -27,7 +29,7 @@ import { ORIGIN, type Stage } from "./stage.ts";
 
 /** Parsers of what comes over HTTP. */
 export function http(stage: Stage): ParserUnderTest[] {
-  return [fetching(), overSockets(), serving(), ...smallTexts(stage)];
+  return [fetching(), redirecting(), unzipping(), overSockets(), serving(), ...smallTexts(stage)];
 }
 
 /** Bytes of the longest answer taken in `fetching`. */
@@ -84,6 +86,53 @@ function fetching(): ParserUnderTest {
         insist(longest <= MAX_HEADER_CHARACTERS + 64, "headers that are repeated are short");
       }
       return outcome;
+    },
+  });
+}
+
+/** Hosts on this machine or a private network, as the URL parser writes them. */
+const NEAR = /^(?:(?:0|10|127)\..*|192\.168\..*|169\.254\..*|\[::1?\]|(?:.*\.)?localhost\.?)$/;
+
+function redirecting(): ParserUnderTest {
+  return parser<string>({
+    name: "HTTP: a redirect's Location",
+    share: 20,
+    inputs: texts([
+      ...["https://cdn.invalid/a?b#c", "/elsewhere", "../x", "http://127.0.0.1:9980/status"],
+      ...["//localhost/", "http://2130706433/", "http://[::ffff:127.0.0.1]/", "http://0x7f.1/"],
+    ]),
+    orderly: [SourceUnavailable],
+    feed: (text) => `https://cdn.invalid/${text}`,
+    async run(location): Promise<Outcome> {
+      const redirect = { status: 302, headers: { location } };
+      const { world, requests } = fakeWorld(
+        (_path, { url }) => url === "https://log.invalid/checkpoint" ? redirect : { body: "hello" },
+        { "cdn.invalid": ["203.0.114.7"] },
+      );
+      const fetcher = new HttpFetcher({ world, prefix: "https://log.invalid", contact: "x" });
+      const body = await fetcher.get("checkpoint", { maxBytes: MAX_BODY_BYTES });
+      for (const { url } of requests) {
+        const { protocol, hostname } = new URL(url);
+        insist(["http:", "https:"].includes(protocol), "only web addresses are asked");
+        insist(!NEAR.test(hostname), "nothing near is asked");
+      }
+      insist(body?.length === 5, "what it leads to");
+      return "accepted";
+    },
+  });
+}
+
+function unzipping(): ParserUnderTest {
+  const members = [gzipSync("a note"), gzipSync(new Uint8Array(MAX_BODY_BYTES + 1))];
+  return parser<Uint8Array>({
+    name: "HTTP: gunzip",
+    share: 20,
+    inputs: bytes([...members, new Uint8Array([...members[0]!, ...members[0]!])]),
+    orderly: [WorldError],
+    feed: utf8,
+    run(zipped) {
+      insist(gunzip(zipped, MAX_BODY_BYTES).length <= MAX_BODY_BYTES, "no more than is wanted");
+      return "accepted";
     },
   });
 }
@@ -213,10 +262,13 @@ function smallTexts(stage: Stage): ParserUnderTest[] {
     parser<string>({
       name: "HTTP: parseHttpDate",
       share: 30,
-      inputs: texts(["Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 01 Mar 2026 12:10:00 GMT"]),
+      inputs: texts([
+        ...["Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 01 Mar 2026 12:10:00 GMT"],
+        ...["Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"],
+      ]),
       feed: (text) => text,
       run(text) {
-        const time = parseHttpDate(text);
+        const time = parseHttpDate(text, Date.parse(now));
         if (time === undefined) return "refused";
         insist(Number.isSafeInteger(time), "a date is a time");
         return "accepted";
