@@ -25,7 +25,8 @@ import type { Job } from "./server.ts";
 const ROUNDS = 5;
 const PIPELINED_FRAMES = 1_000_000;
 const SEQUENTIAL_FRAMES = 10_000;
-const NEW_FRAMES = 20_000;
+const NEW_FRAMES = 4_000;
+const NEW_ROUNDS = 21;
 const CONNECTIONS = 500;
 const CONNECTIONS_AT_ONCE = 8;
 const CONNECTION_ROUNDS = 15;
@@ -222,7 +223,7 @@ async function benchNew({ worker, port, notation, frame }: {
 }): Promise<void> {
   const rates: number[] = [];
   const baselines: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < NEW_ROUNDS; round++) {
     const frames = new Uint8Array(NEW_FRAMES * FRAME_BYTES);
     for (let i = 0; i < NEW_FRAMES; i++) {
       frames.set(frame(BigInt(1_000_000 + round * NEW_FRAMES + i)), i * FRAME_BYTES);
