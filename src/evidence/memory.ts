@@ -34,6 +34,10 @@ export class ShortMemory implements CheckpointMemory {
     let sizes = this.#logs.get(log.id);
     if (sizes === undefined) this.#logs.set(log.id, sizes = new Map());
     const there = this.at(log, treeSize);
+    if (there.length === 0) {
+      sizes.set(treeSize, seen);
+      return;
+    }
     const known = there.findIndex(({ checkpoint }) => checkpoint.root === root);
     const now = known < 0 ? [...there, seen] : there.with(known, seen);
     sizes.set(treeSize, now.length === 1 ? seen : now);

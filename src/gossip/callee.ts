@@ -15,6 +15,11 @@ import type { Heard } from "./view.ts";
 
 /** Read and answered at a time: as many whole frames as fit 64 kB. */
 const CHUNK_BYTES = FRAME_BYTES * 630;
+/**
+ * The same until a caller has sent as many at once. Nearly every exchange is over by then, and making
+ * 128 kB for each costs more than all else that is done for it here.
+ */
+const FIRST_CHUNK_BYTES = FRAME_BYTES * 64;
 
 /** What ends a connection in time. */
 interface Deadlines {
@@ -143,8 +148,8 @@ export class Callee {
   ): Promise<string | undefined> {
     const { world: { clock }, limits } = this.#party;
     const { connection, key } = place;
-    const buffer = new Uint8Array(CHUNK_BYTES);
-    const answers = new Uint8Array(CHUNK_BYTES);
+    let buffer = new Uint8Array(FIRST_CHUNK_BYTES);
+    let answers = new Uint8Array(FIRST_CHUNK_BYTES);
     const exchange = { source, named: new Set<Log>(), told: new Set<Heard>() };
     let filled = 0;
     let frames = 0;
@@ -178,6 +183,11 @@ export class Callee {
       for (const heard of news) this.#party.report.heard(heard, source);
       if (answered > 0) await connection.write(answers.subarray(0, answered * FRAME_BYTES));
       if (refused) return "closed without an answer to what was refused, and its address charged";
+      if (filled === FIRST_CHUNK_BYTES && buffer.length === filled) {
+        // Whole frames only, all of them answered: nothing has to move into the larger ones.
+        buffer = new Uint8Array(CHUNK_BYTES);
+        answers = new Uint8Array(CHUNK_BYTES);
+      }
       buffer.copyWithin(0, whole * FRAME_BYTES, filled);
       filled -= whole * FRAME_BYTES;
     }

@@ -48,7 +48,7 @@ export interface ParcelLimits {
 export interface ExchangeLimits extends ParcelLimits {
   /** Frames in one exchange: one for each log followed. */
   readonly maxFramesPerExchange: number;
-  /** Connections served at once; each holds a read and a write buffer of 64 kB. */
+  /** Connections served at once; each holds two buffers, of 6.5 kB or, if much is sent, of 64 kB. */
   readonly maxConnections: number;
   /** Of these, from one address (an IPv4 address, or an IPv6 /64). */
   readonly maxConnectionsPerAddress: number;

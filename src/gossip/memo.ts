@@ -10,28 +10,34 @@ const SLOT_AT = 60;
  * a later one may take it: a miss costs a verification, never a wrong answer.
  */
 export class FrameMemo<T> {
-  readonly #slots: ({ bytes: Uint8Array; value: T } | undefined)[] = Array(MEMO_SLOTS).fill(
-    undefined,
-  );
+  // One array for all, since each of its own would be made and collected with every new frame.
+  readonly #bytes = new Uint8Array(MEMO_SLOTS * FRAME_BYTES);
+  readonly #known: ({ readonly value: T } | undefined)[] = Array(MEMO_SLOTS).fill(undefined);
 
   /** What is known of exactly these 104 bytes. */
   get(frame: Uint8Array): T | undefined {
-    const slot = this.#slots[slotOf(frame)];
-    return slot !== undefined && sameFrame(slot.bytes, frame) ? slot.value : undefined;
+    const slot = slotOf(frame);
+    const known = this.#known[slot];
+    return known !== undefined && this.#holds(slot, frame) ? known.value : undefined;
   }
 
   /** Remembers a frame; its bytes are copied. */
   set(frame: Uint8Array, value: T): void {
-    this.#slots[slotOf(frame)] = { bytes: frame.slice(), value };
+    const slot = slotOf(frame);
+    this.#bytes.set(frame, slot * FRAME_BYTES);
+    this.#known[slot] = { value };
+  }
+
+  // A loop of our own: the library's comparison makes two views of each array first. It begins at the
+  // end, in the signature, where two frames differ at once; they often begin alike.
+  #holds(slot: number, frame: Uint8Array): boolean {
+    const bytes = this.#bytes;
+    const at = slot * FRAME_BYTES;
+    for (let i = FRAME_BYTES - 1; i >= 0; i--) if (bytes[at + i] !== frame[i]) return false;
+    return true;
   }
 }
 
 function slotOf(frame: Uint8Array): number {
   return (frame[SLOT_AT]! | frame[SLOT_AT + 1]! << 8) & (MEMO_SLOTS - 1);
-}
-
-// A loop of our own: the library's comparison makes two views of each array first.
-function sameFrame(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < FRAME_BYTES; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

@@ -166,7 +166,8 @@ export function openFrame(
     if (!(error instanceof MalformedError)) throw error;
     return { refused: "malformed", detail: error.message };
   }
-  for (const log of logs.filter(isFramed)) {
+  for (const log of logs) {
+    if (!isFramed(log)) continue;
     const message = utf8(formatCheckpointText({ origin: log.origin, ...fields }));
     if (log.verifies({ message, signature: fields.signature })) {
       return new VerifiedCheckpoint(VERIFIED, log, fields);

@@ -5,7 +5,7 @@
  * @module
  */
 import { equals } from "@std/bytes/equals";
-import { EMPTY_ROOT, HASH_BYTES, nodeHash } from "./hashing.ts";
+import { EMPTY_ROOT, HASH_BYTES, hashNodeInto } from "./hashing.ts";
 
 /** A tree of some size: what one checkpoint states. */
 export interface TreeHead {
@@ -30,17 +30,17 @@ export function verifyInclusion(
   if (![leafHash, tree.rootHash, ...proof].every(isHash)) return false;
   let fn = index;
   let sn = tree.treeSize - 1n;
-  let root = leafHash;
+  const root = leafHash.slice();
   for (const hash of proof) {
     if (sn === 0n) return false;
     if (isOdd(fn) || fn === sn) {
-      root = nodeHash({ left: hash, right: root });
+      hashNodeInto(root, { left: hash, right: root });
       while (!isOdd(fn) && fn !== 0n) {
         fn >>= 1n;
         sn >>= 1n;
       }
     } else {
-      root = nodeHash({ left: root, right: hash });
+      hashNodeInto(root, { left: root, right: hash });
     }
     fn >>= 1n;
     sn >>= 1n;
@@ -92,19 +92,19 @@ export function impliedOlderRoot(
     fn >>= 1n;
     sn >>= 1n;
   }
-  let olderRoot = start;
-  let newerRoot = start;
+  const olderRoot = start.slice();
+  const newerRoot = start.slice();
   for (const hash of rest) {
     if (sn === 0n) return undefined;
     if (isOdd(fn) || fn === sn) {
-      olderRoot = nodeHash({ left: hash, right: olderRoot });
-      newerRoot = nodeHash({ left: hash, right: newerRoot });
+      hashNodeInto(olderRoot, { left: hash, right: olderRoot });
+      hashNodeInto(newerRoot, { left: hash, right: newerRoot });
       while (!isOdd(fn) && fn !== 0n) {
         fn >>= 1n;
         sn >>= 1n;
       }
     } else {
-      newerRoot = nodeHash({ left: newerRoot, right: hash });
+      hashNodeInto(newerRoot, { left: newerRoot, right: hash });
     }
     fn >>= 1n;
     sn >>= 1n;

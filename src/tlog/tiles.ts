@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HASH_BYTES, nodeHash } from "./hashing.ts";
+import { HASH_BYTES, nodeHash, subtreeRoot } from "./hashing.ts";
 
 /** Levels of the tree in one tile; C2SP tlog-tiles fixes it. */
 export const TILE_HEIGHT = 8;
@@ -145,18 +145,8 @@ export function hashInTile(
   { node, hashes }: { node: TreeNode; hashes: Uint8Array },
 ): Uint8Array {
   const first = Number(lowestIndex(node) % BigInt(TILE_WIDTH));
-  let row = Array.from(
-    { length: 1 << levelInTile(node) },
-    (_, i) => hashes.slice((first + i) * HASH_BYTES, (first + i + 1) * HASH_BYTES),
-  );
-  while (row.length > 1) {
-    const below = row;
-    row = Array.from(
-      { length: below.length / 2 },
-      (_, i) => nodeHash({ left: below[2 * i]!, right: below[2 * i + 1]! }),
-    );
-  }
-  return row[0]!;
+  const count = 1 << levelInTile(node);
+  return subtreeRoot(hashes.subarray(first * HASH_BYTES, (first + count) * HASH_BYTES));
 }
 
 /** Levels between a node and the hashes that its tile stores. */

@@ -22,12 +22,14 @@ const LONG_MS = 600_000;
 /** What the client asks of this thread, and what it answers. */
 export type Job =
   | { readonly kind: "echo" }
+  | { readonly kind: "echo once" }
   | { readonly kind: "callee"; readonly log: string; readonly note: string }
   | { readonly kind: "verify"; readonly log: string; readonly frames: Uint8Array };
 
 self.addEventListener("message", (event) => {
   const job = (event as MessageEvent<Job>).data;
   if (job.kind === "echo") reply({ port: echo() });
+  if (job.kind === "echo once") reply({ port: echoOnce() });
   if (job.kind === "callee") reply({ port: callee(job) });
   if (job.kind === "verify") reply({ ms: verifyAll(job) });
 });
@@ -49,6 +51,26 @@ async function serveEcho(connection: Deno.TcpConn): Promise<void> {
   for (let count; (count = await connection.read(buffer)) !== null;) {
     for (let at = 0; at < count;) at += await connection.write(buffer.subarray(at, count));
   }
+  connection.close();
+}
+
+/** The least an exchange can be: accepts, reads one frame, echoes it and closes. */
+function echoOnce(): number {
+  const listener = Deno.listen(LOOPBACK);
+  (async () => {
+    for await (const connection of listener) serveOneEcho(connection);
+  })();
+  return listener.addr.port;
+}
+
+async function serveOneEcho(connection: Deno.TcpConn): Promise<void> {
+  const frame = new Uint8Array(FRAME_BYTES);
+  for (let filled = 0; filled < FRAME_BYTES;) {
+    const count = await connection.read(frame.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  for (let at = 0; at < FRAME_BYTES;) at += await connection.write(frame.subarray(at));
   connection.close();
 }
 

@@ -94,6 +94,31 @@ Deno.test("callee: frames that come in odd pieces are answered in order", async 
   }
 });
 
+// What is read at once grows with the 64th frame: around it, and around its multiples.
+for (const count of [63, 64, 65, 66, 128, 129, 694, 695, 1_024]) {
+  Deno.test(`callee: ${count} frames, at once or in pieces, are answered in order`, async () => {
+    const [a, b] = [await logOf("log.example/a", 3), await logOf("log.example/b", 5)];
+    const [ofA, ofB] = [await frameOf(a), await frameOf(b)];
+    // No two stretches of it are alike, so that one answered twice or not at all is seen.
+    const frames = Array.from({ length: count }, (_, i) => i * i % 7 < 3 ? ofA : ofB);
+    await using scene = await serve({ logs: [a.log, b.log], shown: [a, b] });
+    assertEquals(await scene.ask(frames), frames);
+    const bytes = concat(frames);
+    // Parts of frames lie in the buffer while it fills, and when enough have come for a larger one.
+    for (const cuts of [[64 * FRAME_BYTES - 5], [33 * FRAME_BYTES - 5, 66 * FRAME_BYTES + 13]]) {
+      const connection = await scene.connect(`192.0.2.${200 + cuts.length}`);
+      let sent = 0;
+      for (const cut of cuts) {
+        await connection.write(bytes.subarray(sent, cut));
+        await settled();
+        sent = cut;
+      }
+      assertEquals(framesIn(await ask(connection, bytes.subarray(sent))), frames);
+    }
+    assertEquals(scene.report.brokenAll, []);
+  });
+}
+
 Deno.test("callee: a frame that differs in a bit from the one before it is refused", async () => {
   const { scene, frame } = await serveOne({
     limits: { framesPerSecondPerAddress: 10_000, refusedFrameCost: 0 },

@@ -30,6 +30,20 @@ Deno.test("memo: keeps a copy, whatever becomes of the buffer", () => {
   assertEquals(memo.get(frameNumber(1)), "first");
 });
 
+Deno.test("memo: a frame in one slot changes none in another, and a part of one is not known", () => {
+  const memo = new FrameMemo<number>();
+  // Every slot is taken many times over: what is known then are the last ones of each.
+  const frames = Array.from({ length: 20_000 }, (_, n) => frameNumber(n));
+  for (const [n, frame] of frames.entries()) memo.set(frame, n);
+  const known = frames.filter((frame) => memo.get(frame) !== undefined);
+  assertEquals(known.length, 1_024);
+  for (const frame of known) {
+    for (const at of [0, 59, 62, FRAME_BYTES - 1]) {
+      assertEquals(memo.get(flipped(frame, 8 * at)), undefined, `byte ${at}`);
+    }
+  }
+});
+
 Deno.test("memo: where two frames share a slot, the later one is known and the other is not", () => {
   const memo = new FrameMemo<string>();
   const frame = frameNumber(1);

@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages of the pure rooms: they compute, and reach nothing. */
 const PURE_PACKAGES =
-  /^(@std\/(encoding|bytes|json)\/[a-z0-9-]+|@noble\/(ed25519|curves\/nist\.js|post-quantum\/ml-dsa\.js))$/;
+  /^(@std\/(encoding|bytes|json)\/[a-z0-9-]+|@noble\/(ed25519|curves\/nist\.js|post-quantum\/ml-dsa\.js)|@chainsafe\/as-sha256\/wasm\.js)$/;
 /** Of node:crypto, the pure rooms take what is synchronous and has no randomness. */
 const PURE_CRYPTO = ["createHash", "createPublicKey", "hash", "KeyObject", "verify"];
 

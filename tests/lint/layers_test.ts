@@ -66,6 +66,7 @@ Deno.test("layers: every import the map allows is allowed", () => {
     ["src/evidence/a.ts", "@noble/ed25519"],
     ["src/evidence/a.ts", "@noble/curves/nist.js"],
     ["src/tlog/a.ts", "@noble/post-quantum/ml-dsa.js"],
+    ["src/tlog/a.ts", "@chainsafe/as-sha256/wasm.js"],
     ["src/world/a.ts", "../tlog/b.ts"],
     ["src/gossip/a.ts", "../evidence/b.ts"],
     ["src/gossip/a.ts", "../world/b.ts"],

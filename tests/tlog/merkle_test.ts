@@ -230,3 +230,14 @@ Deno.test("leafHash and nodeHash: a leaf is never a node", () => {
   const joined = new Uint8Array([...left, ...right]);
   assert(encodeHex(leafHash(joined)) !== encodeHex(nodeHash({ left, right })));
 });
+
+Deno.test("verifyConsistency, verifyInclusion: nothing that is handed in is written to", () => {
+  const [older, newer] = [head(11), head(29)];
+  const proof = tree.consistencyProof({ older: 11n, newer: 29n });
+  const path = tree.inclusionProof({ index: 5n, treeSize: 29n });
+  const given = [older.rootHash, newer.rootHash, leaves[5]!, ...proof, ...path];
+  const before = given.map((bytes) => bytes.toHex());
+  assert(verifyConsistency({ older, newer, proof }));
+  assert(verifyInclusion({ leafHash: leaves[5]!, index: 5n, tree: newer, proof: path }));
+  assertEquals(given.map((bytes) => bytes.toHex()), before);
+});
