@@ -6,7 +6,12 @@
 import { decodeHex } from "@std/encoding/hex";
 import { cleanSource } from "../evidence/record.ts";
 import { fileText, markBytes, refuseUtf16 } from "../tlog/encoding.ts";
-import { openCheckpoint, openFrame, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import {
+  openCheckpoint,
+  openFrame,
+  type Refused,
+  type VerifiedCheckpoint,
+} from "../tlog/checkpoint.ts";
 import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
@@ -26,6 +31,18 @@ export type RejectionReason =
   /** a consistency proof that does not lead to the newer root; it convicts nobody */
   | "failed proof";
 
+/**
+ * Whether a contradiction could hide in what was rejected. In what could not be read, anything
+ * could; and where a signature is wrong, what came may be a damaged copy of what convicts, or a note
+ * that holds but for one line that somebody added. What is about another log was not asked for, and
+ * a proof that fails convicts nobody.
+ */
+export function mayHide(
+  { reason, hidesNothing = false }: { reason: RejectionReason; hidesNothing?: boolean },
+): boolean {
+  return !hidesNothing && (reason === "malformed" || reason === "bad signature");
+}
+
 /** One thing found in a file. */
 type Found =
   | {
@@ -36,7 +53,13 @@ type Found =
   }
   /** a JSON line with a proof; `read` takes it apart, and throws MalformedError */
   | { readonly kind: "proof"; readonly read: () => StatedProof }
-  | { readonly kind: "rejected"; readonly reason: RejectionReason; readonly detail: string };
+  | {
+    readonly kind: "rejected";
+    readonly reason: RejectionReason;
+    readonly detail: string;
+    /** Whether it was read whole and contradicts nothing, whoever signed it. */
+    readonly hidesNothing?: boolean;
+  };
 
 /** One thing found in a file, where, and how far into the file it ends, in bytes. */
 export type Gathered = Found & { readonly where: string; readonly bytesRead: number };
@@ -170,18 +193,23 @@ function openNote(
 ): Found {
   const opened = openCheckpoint({ note, logs });
   return "refused" in opened
-    ? { kind: "rejected", reason: opened.refused, detail: opened.detail }
+    ? rejectedAs(opened)
     : { kind: "checkpoint", checkpoints: opened, source };
+}
+
+function rejectedAs({ refused: reason, detail, isImpossible = false }: Refused): Found {
+  return { kind: "rejected", reason, detail, hidesNothing: isImpossible };
 }
 
 function openOneFrame(
   { frame, source, logs }: { frame: Uint8Array; source: string; logs: readonly Log[] },
 ): Found {
   if (frame.length === FRAME_BYTES && isZeroFrame(frame)) {
-    return { kind: "rejected", reason: "malformed", detail: "the zero frame says nothing" };
+    const detail = "the zero frame says nothing";
+    return { kind: "rejected", reason: "malformed", detail, hidesNothing: true };
   }
   const opened = openFrame({ frame, logs });
   return "refused" in opened
-    ? { kind: "rejected", reason: opened.refused, detail: opened.detail }
+    ? rejectedAs(opened)
     : { kind: "checkpoint", checkpoints: [opened], source };
 }

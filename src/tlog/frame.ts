@@ -11,7 +11,7 @@ import { refuseOtherEmptyRoot } from "./checkpoint_text.ts";
 import { ED25519_SIGNATURE_BYTES } from "./ed25519.ts";
 import { HASH_BYTES } from "./hashing.ts";
 import { MAX_TREE_SIZE } from "./encoding.ts";
-import { MalformedError } from "./malformed.ts";
+import { ImpossibleError, MalformedError } from "./malformed.ts";
 
 /** Bytes of a frame. */
 export const FRAME_BYTES = 104;
@@ -53,8 +53,8 @@ export function decodeFrame(frame: Uint8Array): FrameFields {
   try {
     refuseOtherEmptyRoot({ treeSize, rootHash });
   } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
-    throw new MalformedError(`Cannot read frame: ${error.message}`);
+    if (!(error instanceof ImpossibleError)) throw error;
+    throw new ImpossibleError(`Cannot read frame: ${error.message}`);
   }
   return { treeSize, rootHash, signature: frame.slice(SIGNATURE_AT) };
 }
