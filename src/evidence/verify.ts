@@ -6,7 +6,7 @@ import { loadVerifier, type Note, parseNote, type Verifier, verifyNote } from ".
 import { verifyConsistency } from "../tlog/proof.ts";
 import { importRfc6962Key, isRsa } from "../tlog/rfc6962.ts";
 import { formatKeyId, parseVkey, SIGNATURE_TYPE, type Vkey } from "../tlog/vkey.ts";
-import { evidenceId } from "./conflict.ts";
+import { evidenceId, formerEvidenceId } from "./conflict.ts";
 import type { JsonObject } from "./json.ts";
 import {
   type ConflictRecord,
@@ -264,6 +264,10 @@ function readEvidenceId(
   },
 ): Outcome<true> {
   const computed = evidenceId({ log, heads });
+  if (record.evidence_id === formerEvidenceId({ log, heads })) {
+    const detail = `${record.evidence_id}, as former versions named the case ${computed}`;
+    return { result: true, detail };
+  }
   if (record.evidence_id !== computed) {
     throw new MalformedError(
       `evidence_id is ${quoted(record.evidence_id)}, computed ${computed}`,

@@ -148,10 +148,17 @@ function convictedRoots(
   // Type and key as the vkey spells them, without the key's name: what `Log.id` is made of. The
   // form alone: whether it is a key is for the judgement, and reading one takes longer than all else.
   const key = log.vkey.split("+").slice(2).join("+");
+  // One case has one entry under whatever origin it is told, where the key does not sign that.
+  const origin = isTreeHeadKey(key) ? "" : log.origin;
   const name = ({ size, root }: RecordedCheckpoint): string =>
-    `${kind} ${size} ${root} ${key} ${log.origin}`;
+    `${kind} ${size} ${root} ${key} ${origin}`;
   if (kind === "same_size") return [name(checkpoint_a), name(checkpoint_b)];
   return [name(isBelow(checkpoint_a.size, checkpoint_b.size) ? checkpoint_a : checkpoint_b)];
+}
+
+/** Whether a key, as vkeys spell it, is of type 0x05: base64 of that first byte begins so. */
+function isTreeHeadKey(key: string): boolean {
+  return /^B[Q-Za-f]/.test(key);
 }
 
 /** Compares decimals without leading zeros, as a judged record's sizes are. */
