@@ -40,8 +40,9 @@ is one signed note, or raw 104-byte frames, or JSON lines of three kinds, freely
 Files are read twice, so pipes are not taken. A proof counts only if it leads to a root the log
 has signed; the order of lines and files changes nothing.
 
-Conflicts go to standard output, one a line, and a summary to end with. Ends with 0 if nothing
-contradicts, 1 if a log signed contradicting roots, 3 if there was nothing that could be judged.
+Conflicts go to standard output, one a line, and a summary to end with. Ends with 1 if a log signed
+contradicting roots; 3 if there was nothing to judge, or something that could not be read or whose
+signature is wrong, since a contradiction could hide there; else with 0.
 
   --log LOG        a log to judge: a vkey, or "VKEY ORIGIN" where they differ (repeatable)
   --key FILE       private key of 'hearsay keygen': conflicts are signed and recorded
@@ -82,6 +83,12 @@ Example:
       const json = options.flag("json");
       const toPrint = judged.detector.conflicts();
       const withheld = await printConflicts(toPrint, { world, terminal, signer, incidents, json });
+      if (judged.unjudged > 0) {
+        terminal.err(
+          `not judged: ${judged.unjudged} that could not be read or have a wrong signature; a ` +
+            "contradiction could hide there",
+        );
+      }
       tellCaps({ judged, logs, terminal, signed: signer !== undefined });
       const summary = summaryOf(judged, withheld);
       if (json) terminal.err(summary);
@@ -208,12 +215,14 @@ function summaryOf(
 }
 
 function exitCode(
-  { detector, checkpoints }: JudgedFiles,
+  { detector, checkpoints, unjudged }: JudgedFiles,
   { withheld, terminal }: { withheld: number; terminal: Terminal },
 ): ExitCode {
   if (withheld > 0) return EXIT.failed;
   if (detector.conflicts().length > 0) return EXIT.proven;
-  if (checkpoints > 0) return EXIT.ok;
-  terminal.err("nothing could be judged: no file held a checkpoint of these logs");
-  return EXIT.failed;
+  if (checkpoints === 0) {
+    terminal.err("nothing could be judged: no file held a checkpoint of these logs");
+    return EXIT.failed;
+  }
+  return unjudged > 0 ? EXIT.failed : EXIT.ok;
 }

@@ -1,9 +1,10 @@
 /** What `listen` and `exchange` share: their options, and the monitor made of them. */
 import { Monitor } from "../monitor/monitor.ts";
-import { readGathered } from "../sources/gathered.ts";
+import { type Gathered, readGathered } from "../sources/gathered.ts";
 import { isZeroFrame } from "../tlog/frame.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
-import { quoted } from "../tlog/malformed.ts";
+import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
+import type { StatedProof } from "../tlog/stated_proof.ts";
 import type { World } from "../world/world.ts";
 import { type Options, type OptionSpec, UsageError } from "./command.ts";
 import {
@@ -67,7 +68,9 @@ export async function startMonitor(
     if (signer === undefined) {
       terminal.err("no --key: a conflict is shown here, but neither signed nor recorded");
     }
-    for (const path of options.list("have")) await addFile({ monitor, world, path });
+    const have = options.list("have");
+    for (const path of have) await addFile({ monitor, world, path });
+    for (const path of have) await followProofs({ monitor, world, terminal, path });
     for (const log of logs) tellUntold({ monitor, log, terminal });
     return { monitor, tally: report.tally };
   } catch (error) {
@@ -93,6 +96,42 @@ export function tellCaps({ monitor, terminal }: { monitor: Monitor; terminal: Te
   for (const log of monitor.view.logs) {
     const notice = capNotice(log, monitor.unrecorded(log));
     if (notice !== undefined) terminal.err(notice);
+  }
+}
+
+/** Judges the proofs of --have by all checkpoints there are: one may show a contradiction. */
+async function followProofs(
+  { monitor, world, terminal, path }: {
+    monitor: Monitor;
+    world: World;
+    terminal: Terminal;
+    path: string;
+  },
+): Promise<void> {
+  const file = await openRegular(world, path);
+  try {
+    const { view } = monitor;
+    for await (const found of readGathered({ file, name: path, logs: view.logs })) {
+      if (found.kind !== "proof") continue;
+      if (view.hearProof(readProofOf(found)).verdict === "failed") {
+        terminal.err(`${printable(found.where)}: a proof that fails; it convicts nobody`);
+      }
+    }
+    await monitor.keep();
+  } catch (error) {
+    throw cannotRead(path, error);
+  } finally {
+    file.close();
+  }
+}
+
+/** @throws UsageError naming the line, as for all of --have that is not taken */
+function readProofOf({ read, where }: Extract<Gathered, { kind: "proof" }>): StatedProof {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new UsageError(`--have ${quoted(where)}: ${error.message}`);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Reads what commands are given: logs, keys, files. */
 import { DEFAULT_LIMITS } from "../gossip/limits.ts";
-import { textOf } from "../tlog/encoding.ts";
+import { fileText, withoutMark } from "../tlog/encoding.ts";
 import { describeLog, type Log, parseLogs } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { readFully } from "../world/reading.ts";
@@ -56,7 +56,8 @@ export function requireLogs(notations: readonly string[]): Log[] {
   if (notations.length === 0) {
     throw new UsageError('expected at least one --log LOG: a vkey, or "VKEY ORIGIN"');
   }
-  return parseLogs(notations);
+  // A vkey file saved with a byte order mark comes here by way of the shell.
+  return parseLogs(notations.map(withoutMark));
 }
 
 /**
@@ -110,7 +111,7 @@ export function cannotRead(path: string, error: unknown): unknown {
 export async function readKey(world: World, path: string): Promise<Signer> {
   const bytes = await readInput({ world, path, maxBytes: MAX_KEY_BYTES });
   try {
-    return await loadSigner({ signing: world.signing, privateKey: textOf(bytes) });
+    return await loadSigner({ signing: world.signing, privateKey: fileText(bytes) });
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     throw new MalformedError(`${quoted(path)}: ${error.message}`);

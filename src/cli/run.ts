@@ -2,7 +2,7 @@ import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { openSource } from "../sources/open.ts";
-import { textOf } from "../tlog/encoding.ts";
+import { fileText } from "../tlog/encoding.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Signer } from "../world/signer.ts";
@@ -62,7 +62,7 @@ export async function readSettings(world: World, path: string): Promise<Settings
   const bytes = await readInput({ world, path, maxBytes: MAX_CONFIG_BYTES });
   let text: string;
   try {
-    text = textOf(bytes);
+    text = fileText(bytes);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     throw new MalformedError(`${quoted(path)}: ${error.message}`);

@@ -2,7 +2,7 @@ import type { JsonObject } from "../evidence/json.ts";
 import { parseExactJson } from "../evidence/json.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
 import { FIRST_PREV_HASH, MAX_ENTRY_BYTES, parseEntry } from "../store/journal.ts";
-import { textOf } from "../tlog/encoding.ts";
+import { fileText, refuseUtf16, withoutMark } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, printable, printableJson } from "../tlog/malformed.ts";
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
@@ -43,8 +43,8 @@ Example:
     const logNotation = options.value("log");
     const detectorText = options.value("detector");
     const wanted = {
-      log: logNotation === undefined ? undefined : parseLog(logNotation),
-      detector: detectorText === undefined ? undefined : parseVkey(detectorText),
+      log: logNotation === undefined ? undefined : parseLog(withoutMark(logNotation)),
+      detector: detectorText === undefined ? undefined : parseVkey(withoutMark(detectorText)),
     };
     const json = options.flag("json");
     const file = await openRegular(world, path);
@@ -106,13 +106,17 @@ async function judgeFile(file: OpenFile, wanted: Wanted): Promise<JudgedItem[]> 
   return judged;
 }
 
-/** The file as one object, where it is no longer than an entry may be; else nothing. */
+/**
+ * The file as one object, where it is no longer than an entry may be; else nothing.
+ * @throws MalformedError for UTF-16, of which no line could be read either
+ */
 async function readSingleObject(file: OpenFile): Promise<JsonObject | undefined> {
   const bytes = new Uint8Array(MAX_ENTRY_BYTES + 1);
   const filled = await readFully(file, bytes, 0);
+  refuseUtf16(bytes);
   if (filled > MAX_ENTRY_BYTES) return undefined;
   try {
-    return parseExactJson(textOf(bytes.subarray(0, filled)));
+    return parseExactJson(fileText(bytes.subarray(0, filled)));
   } catch (error) {
     if (error instanceof MalformedError) return undefined;
     throw error;
@@ -122,7 +126,7 @@ async function readSingleObject(file: OpenFile): Promise<JsonObject | undefined>
 function readObject({ bytes, tooLong, complete }: Line): JsonObject | string {
   if (tooLong) return `longer than ${MAX_ENTRY_BYTES} bytes`;
   try {
-    return parseExactJson(textOf(bytes));
+    return parseExactJson(fileText(bytes));
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     const torn = complete ? "" : "; it ends without a newline, as after a crash in mid-write";

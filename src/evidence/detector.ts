@@ -3,7 +3,7 @@ import { base64 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { impliedOlderRoot, type TreeHead } from "../tlog/proof.ts";
 import type { Conflict, Seen } from "./conflict.ts";
-import { type CheckpointMemory, ShortMemory } from "./memory.ts";
+import { type CheckpointMemory, MAX_ROOTS_PER_SIZE, ShortMemory } from "./memory.ts";
 
 /** Most conflicts kept for one log. One is proof enough; the cap bounds a log that goes mad. */
 export const MAX_CONFLICTS_PER_LOG = 10_000;
@@ -29,11 +29,12 @@ interface LogCounts {
 
 /**
  * Finds equivocation in verified checkpoints and consistency proofs; pure. A call takes the same time
- * however many sizes were seen.
+ * however many sizes were seen, and however many roots were signed at one.
  *
  * How many conflicts a case makes (DESIGN, rule 6): k roots at one size make k - 1 of kind
  * `same_size`, each new root against the one first seen; a signed older root that newer ones
- * contradict makes one of kind `cross_size`. Both counts depend on what was seen, not on its order.
+ * contradict makes one of kind `cross_size`. Both counts depend on what was seen, not on its order. Of
+ * more than MAX_ROOTS_PER_SIZE roots at a size the first are kept, and the others counted.
  */
 export class EquivocationDetector {
   readonly #memory: CheckpointMemory;
@@ -52,8 +53,15 @@ export class EquivocationDetector {
     this.#cap = maxConflictsPerLog;
   }
 
-  /** Takes in one checkpoint and returns the conflict it makes, if it makes a new one. */
-  observe(checkpoint: VerifiedCheckpoint, source: string): Conflict | undefined {
+  /**
+   * Takes in one checkpoint and returns the conflict it makes, if it makes a new one.
+   * @param isOnRecord whether a journal has it already: then it is not counted where it is not kept
+   */
+  observe(
+    checkpoint: VerifiedCheckpoint,
+    source: string,
+    { isOnRecord = false }: { isOnRecord?: boolean } = {},
+  ): Conflict | undefined {
     const { log, treeSize, root } = checkpoint;
     const there = this.#memory.at(log, treeSize);
     const known = there.find((seen) => seen.checkpoint.root === root);
@@ -65,7 +73,10 @@ export class EquivocationDetector {
       } else this.#memory.repeated?.({ checkpoint, source });
       return undefined;
     }
-    if (first !== undefined && this.#isFull(log)) return undefined;
+    if (first !== undefined && (isFullSize(there, checkpoint) || this.#isFull(log))) {
+      if (!isOnRecord) this.#countsOf(log).unrecorded++;
+      return undefined;
+    }
     const second: Seen = { checkpoint, source };
     this.#memory.remember(second);
     return first && this.#keep(log, { kind: "same_size", first, second });
@@ -104,7 +115,11 @@ export class EquivocationDetector {
     const conflicts: Conflict[] = [];
     for (const seen of wrong) {
       const key = `${older.treeSize} ${seen.checkpoint.root}`;
-      if (contradicted.has(key) || this.#isFull(log)) continue;
+      if (contradicted.has(key)) continue;
+      if (this.#isFull(log)) {
+        this.#countsOf(log).unrecorded++;
+        continue;
+      }
       contradicted.add(key);
       conflicts.push(this.#keep(log, {
         kind: "cross_size",
@@ -126,7 +141,7 @@ export class EquivocationDetector {
     return this.#conflicts;
   }
 
-  /** The checkpoints seen at the same size with other roots, in order. */
+  /** The checkpoints kept of the same size with other roots, in order. */
   contradictionsOf({ log, treeSize, root }: VerifiedCheckpoint): readonly Seen[] {
     return this.#memory.at(log, treeSize).filter(({ checkpoint }) => checkpoint.root !== root);
   }
@@ -136,7 +151,7 @@ export class EquivocationDetector {
     return this.#find(log, treeSize, root);
   }
 
-  /** How many observations that contradict were not kept because of the cap, repeats included. */
+  /** How many observations that contradict were not kept because of a limit, repeats included. */
   unrecorded(log: Log): number {
     return this.#counts.get(log.id)?.unrecorded ?? 0;
   }
@@ -155,10 +170,7 @@ export class EquivocationDetector {
   }
 
   #isFull(log: Log): boolean {
-    const counts = this.#countsOf(log);
-    if (counts.conflicts < this.#cap) return false;
-    counts.unrecorded++;
-    return true;
+    return this.#countsOf(log).conflicts >= this.#cap;
   }
 
   #keep(log: Log, conflict: Conflict): Conflict {
@@ -166,4 +178,13 @@ export class EquivocationDetector {
     this.#conflicts.push(conflict);
     return conflict;
   }
+}
+
+/**
+ * Whether nothing more is kept of a size. The first root that a frame can carry is kept beyond the
+ * limit: those that fit none must not keep us from answering every frame with what contradicts it.
+ */
+function isFullSize(there: readonly Seen[], { fitsFrame }: VerifiedCheckpoint): boolean {
+  if (there.length < MAX_ROOTS_PER_SIZE) return false;
+  return !fitsFrame || there.some(({ checkpoint }) => checkpoint.fitsFrame);
 }

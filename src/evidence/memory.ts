@@ -1,7 +1,14 @@
 import type { Log } from "../tlog/log.ts";
 import type { Seen } from "./conflict.ts";
 
-/** What was seen signed: every distinct root of every size of every log, the first time it was seen. */
+/**
+ * Most roots remembered of one size of a log. Two prove the case; a handful gives everybody who was
+ * shown another root one that contradicts it, and all beyond proves nothing more. Whoever signs so
+ * many is convicted at that size already, so nobody hides behind the limit.
+ */
+export const MAX_ROOTS_PER_SIZE = 8;
+
+/** What was seen signed: distinct roots of every size of every log, the first time each was seen. */
 export interface CheckpointMemory {
   /** What was seen of a log at a size, in order; almost always one checkpoint or none. */
   at(log: Log, treeSize: bigint): readonly Seen[];

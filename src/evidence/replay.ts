@@ -31,9 +31,11 @@ export function replayRecord(
 ): Conflict[] {
   const a = openHalf(record.checkpoint_a.note, log);
   const b = openHalf(record.checkpoint_b.note, log);
+  // What nobody has shown comes from this monitor's own journal.
+  const how = { isOnRecord: source === undefined };
   const found = [
-    detector.observe(a, source ?? record.source_a),
-    detector.observe(b, source ?? record.source_b),
+    detector.observe(a, source ?? record.source_a, how),
+    detector.observe(b, source ?? record.source_b, how),
   ].filter((conflict) => conflict !== undefined);
   if (record.consistency === undefined) return found;
   const [older, newer] = a.treeSize < b.treeSize ? [a, b] : [b, a];

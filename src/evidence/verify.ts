@@ -2,11 +2,11 @@ import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { base64, parseTreeSize, strictBase64 } from "../tlog/encoding.ts";
 import { describeLog, type Log, makeLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
-import { loadVerifier, type Note, parseNote, verifyNote } from "../tlog/note.ts";
+import { loadVerifier, type Note, parseNote, type Verifier, verifyNote } from "../tlog/note.ts";
 import { verifyConsistency } from "../tlog/proof.ts";
 import { importRfc6962Key, isRsa } from "../tlog/rfc6962.ts";
 import { formatKeyId, parseVkey, SIGNATURE_TYPE, type Vkey } from "../tlog/vkey.ts";
-import { evidenceId } from "./conflict.ts";
+import { evidenceId, formerEvidenceId } from "./conflict.ts";
 import type { JsonObject } from "./json.ts";
 import {
   type ConflictRecord,
@@ -51,6 +51,28 @@ export interface Judgement {
   readonly signed: boolean;
 }
 
+/** Most opinions remembered while many records are judged; then it is begun anew. */
+const MAX_OPINIONS = 1_000;
+
+/**
+ * What the independent implementation said of notes, while many records are judged one after the
+ * other: those of one size share a note, and its opinion is what a judgement spends its time on.
+ */
+export class Opinions {
+  readonly #accepted = new Map<string, boolean>();
+
+  /** What was said of exactly this note under this log's key; asked with `ask` the first time. */
+  of({ log, note }: { log: Log; note: string }, ask: () => boolean): boolean {
+    const key = `${log.vkey.text}\n${log.origin}\n${note}`;
+    const known = this.#accepted.get(key);
+    if (known !== undefined) return known;
+    const accepted = ask();
+    if (this.#accepted.size >= MAX_OPINIONS) this.#accepted.clear();
+    this.#accepted.set(key, accepted);
+    return accepted;
+  }
+}
+
 /**
  * Judges a conflict record, trusting nothing in it: ids are recomputed, notes read again, both
  * signatures of the log verified twice (by the platform and by an independent implementation, where
@@ -58,12 +80,14 @@ export interface Judgement {
  * @param input the record's JSON text, or the object parsed from it
  * @param log the log the reader has in mind; without it the key is the one the record names
  * @param detector the detector the reader trusts; without it any, or none
+ * @param opinions shared by those who judge many records, so that no note is asked about twice
  */
 export function verifyConflict(
-  { input, log, detector }: {
+  { input, log, detector, opinions = new Opinions() }: {
     input: string | JsonObject;
     log?: Log | undefined;
     detector?: Vkey | undefined;
+    opinions?: Opinions;
   },
 ): Judgement {
   const checks: Check[] = [];
@@ -96,7 +120,8 @@ export function verifyConflict(
       check("evidence_id", () => readEvidenceId({ record, log: ownLog, heads: [a, b] }));
     }
     const notes = [record.checkpoint_a, record.checkpoint_b];
-    disputed = check("second opinion", () => askAgain(ownLog, notes)) === undefined;
+    disputed = check("second opinion", () =>
+      askAgain({ log: ownLog, recorded: notes, opinions })) === undefined;
   }
   const signer = check("detector", () => readDetector(record, detector));
   return {
@@ -200,7 +225,13 @@ function readNote(note: string): Note | undefined {
 }
 
 /** Asks both implementations about both notes; only where they differ is there a dispute. */
-function askAgain(log: Log, recorded: readonly RecordedCheckpoint[]): Outcome<true> {
+function askAgain(
+  { log, recorded, opinions }: {
+    log: Log;
+    recorded: readonly RecordedCheckpoint[];
+    opinions: Opinions;
+  },
+): Outcome<true> {
   const second = secondOpinion(log.vkey);
   if (second === undefined) {
     return {
@@ -211,9 +242,10 @@ function askAgain(log: Log, recorded: readonly RecordedCheckpoint[]): Outcome<tr
   for (const { note, size } of recorded) {
     const parsed = readNote(note);
     if (parsed === undefined) continue; // Refused as a checkpoint already.
-    const [ours, theirs] = [log, second].map((verifier) =>
-      "verified" in verifyNote({ note: parsed, verifiers: [verifier] })
-    );
+    const isAccepted = (verifier: Verifier): boolean =>
+      "verified" in verifyNote({ note: parsed, verifiers: [verifier] });
+    const ours = isAccepted(log);
+    const theirs = opinions.of({ log, note }, () => isAccepted(second));
     if (ours !== theirs) {
       throw new MalformedError(
         `the signature on size ${quoted(size)} is ${theirs ? "accepted" : "refused"} by an ` +
@@ -232,6 +264,10 @@ function readEvidenceId(
   },
 ): Outcome<true> {
   const computed = evidenceId({ log, heads });
+  if (record.evidence_id === formerEvidenceId({ log, heads })) {
+    const detail = `${record.evidence_id}, as former versions named the case ${computed}`;
+    return { result: true, detail };
+  }
   if (record.evidence_id !== computed) {
     throw new MalformedError(
       `evidence_id is ${quoted(record.evidence_id)}, computed ${computed}`,

@@ -1,5 +1,5 @@
 import { EquivocationDetector } from "../evidence/detector.ts";
-import { type Gathered, readGathered, type RejectionReason } from "../sources/gathered.ts";
+import { type Gathered, mayHide, readGathered, type RejectionReason } from "../sources/gathered.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { type StatedProof, UnknownLog } from "../tlog/stated_proof.ts";
@@ -15,6 +15,15 @@ export interface JudgedFiles {
   /** Proofs about sizes of which no signed checkpoint was gathered. */
   idleProofs: number;
   readonly rejected: Map<RejectionReason, number>;
+  /** Rejected things in which a contradiction could hide: while there are any, nothing is all-clear. */
+  unjudged: number;
+}
+
+interface Rejection {
+  readonly where: string;
+  readonly reason: RejectionReason;
+  readonly detail: string;
+  readonly hidesNothing?: boolean;
 }
 
 /** Whom the reading tells how it goes. */
@@ -45,9 +54,13 @@ export async function judgeFiles(
     proofs: 0,
     idleProofs: 0,
     rejected: new Map(),
+    unjudged: 0,
   };
-  const reject = (where: string, reason: RejectionReason, detail: string): void => {
+  const reject = (
+    { where, reason, detail, hidesNothing = false }: Rejection,
+  ): void => {
     judged.rejected.set(reason, (judged.rejected.get(reason) ?? 0) + 1);
+    if (mayHide({ reason, hidesNothing })) judged.unjudged++;
     report.rejected({ where, reason, detail });
   };
   const readAll = async (
@@ -72,7 +85,7 @@ export async function judgeFiles(
     await readAll({ path, doing: "reading" }, (found) => {
       switch (found.kind) {
         case "rejected":
-          return reject(found.where, found.reason, found.detail);
+          return reject(found);
         case "proof":
           hasProofs = true;
           return;
@@ -93,7 +106,7 @@ export async function judgeFiles(
       } catch (error) {
         if (!(error instanceof MalformedError)) throw error;
         const reason = error instanceof UnknownLog ? "unknown log" : "malformed";
-        reject(found.where, reason, error.message);
+        reject({ where: found.where, reason, detail: error.message });
       }
     });
   }
@@ -104,18 +117,18 @@ function judgeProof(
   judged: JudgedFiles,
   { proof, reject, where }: {
     proof: StatedProof;
-    reject: (where: string, reason: RejectionReason, detail: string) => void;
+    reject: (rejection: Rejection) => void;
     where: string;
   },
 ): void {
   switch (judged.detector.observeProof(proof).verdict) {
     case "failed":
-      return reject(
+      return reject({
         where,
-        "failed proof",
-        `the proof from size ${proof.older.treeSize} does not lead to the newer root of size ` +
-          `${proof.newer.treeSize}; it convicts nobody`,
-      );
+        reason: "failed proof",
+        detail: `the proof from size ${proof.older.treeSize} does not lead to the newer root of ` +
+          `size ${proof.newer.treeSize}; it convicts nobody`,
+      });
     case "nothing to compare":
       judged.idleProofs++;
       return;

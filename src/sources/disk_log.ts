@@ -10,7 +10,7 @@
  */
 import { join } from "@std/path/join";
 import { formatCheckpointText, openCheckpoint } from "../tlog/checkpoint.ts";
-import { textOf, utf8 } from "../tlog/encoding.ts";
+import { fileText, utf8 } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatNote } from "../tlog/note.ts";
@@ -198,7 +198,7 @@ async function loadKey(
 ): Promise<Signer> {
   const { files, signing } = world;
   try {
-    return await loadSigner({ signing, privateKey: textOf(await readKey(key)) });
+    return await loadSigner({ signing, privateKey: fileText(await readKey(key)) });
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     const advice = await isThere(files, join(folder, CHECKPOINT_FILE))

@@ -5,8 +5,13 @@
  */
 import { decodeHex } from "@std/encoding/hex";
 import { cleanSource } from "../evidence/record.ts";
-import { textOf } from "../tlog/encoding.ts";
-import { openCheckpoint, openFrame, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { fileText, markBytes, refuseUtf16 } from "../tlog/encoding.ts";
+import {
+  openCheckpoint,
+  openFrame,
+  type Refused,
+  type VerifiedCheckpoint,
+} from "../tlog/checkpoint.ts";
 import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
@@ -26,6 +31,18 @@ export type RejectionReason =
   /** a consistency proof that does not lead to the newer root; it convicts nobody */
   | "failed proof";
 
+/**
+ * Whether a contradiction could hide in what was rejected. In what could not be read, anything
+ * could; and where a signature is wrong, what came may be a damaged copy of what convicts, or a note
+ * that holds but for one line that somebody added. What is about another log was not asked for, and
+ * a proof that fails convicts nobody.
+ */
+export function mayHide(
+  { reason, hidesNothing = false }: { reason: RejectionReason; hidesNothing?: boolean },
+): boolean {
+  return !hidesNothing && (reason === "malformed" || reason === "bad signature");
+}
+
 /** One thing found in a file. */
 type Found =
   | {
@@ -36,14 +53,21 @@ type Found =
   }
   /** a JSON line with a proof; `read` takes it apart, and throws MalformedError */
   | { readonly kind: "proof"; readonly read: () => StatedProof }
-  | { readonly kind: "rejected"; readonly reason: RejectionReason; readonly detail: string };
+  | {
+    readonly kind: "rejected";
+    readonly reason: RejectionReason;
+    readonly detail: string;
+    /** Whether it was read whole and contradicts nothing, whoever signed it. */
+    readonly hidesNothing?: boolean;
+  };
 
 /** One thing found in a file, where, and how far into the file it ends, in bytes. */
 export type Gathered = Found & { readonly where: string; readonly bytesRead: number };
 
 /**
  * Reads a file of checkpoints and proofs. What it is shows in its first bytes: raw frames are
- * binary, JSON lines begin with a brace, anything else is a signed note.
+ * binary, JSON lines begin with a brace, anything else is a signed note. A byte order mark before
+ * any of them says nothing.
  * @param name what to call the file in messages, and in sources that nobody named
  * @throws WorldError if reading fails
  */
@@ -52,7 +76,16 @@ export async function* readGathered(
 ): AsyncGenerator<Gathered, void> {
   const buffer = new Uint8Array(FRAME_BYTES);
   const head = buffer.subarray(0, await readFully(file, buffer, 0));
-  if (looksBinary(head)) yield* readFrames({ file, name, logs });
+  try {
+    refuseUtf16(head);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    const { message: detail } = error;
+    yield { kind: "rejected", reason: "malformed", detail, where: name, bytesRead: head.length };
+    return;
+  }
+  // No frame begins with a byte order mark: sizes stay below 2^63.
+  if (looksBinary(head)) yield* readFrames({ file, name, logs, at: markBytes(head) });
   else if (/^\s*\{/.test(new TextDecoder().decode(head))) {
     yield* readJsonLines({ file, name, logs });
   } else yield* readSingleNote({ file, name, logs });
@@ -71,17 +104,19 @@ interface GatheredFile {
 
 async function* readSingleNote({ file, name, logs }: GatheredFile): AsyncGenerator<Gathered, void> {
   const buffer = new Uint8Array(MAX_NOTE_BYTES + 1);
-  const note = buffer.subarray(0, await readFully(file, buffer, 0));
+  const filled = buffer.subarray(0, await readFully(file, buffer, 0));
+  const note = filled.subarray(markBytes(filled));
   const found: Found = note.length === 0
     ? { kind: "rejected", reason: "malformed", detail: "the file is empty" }
     : openNote({ note, source: name, logs });
-  yield { ...found, where: name, bytesRead: note.length };
+  yield { ...found, where: name, bytesRead: filled.length };
 }
 
-async function* readFrames({ file, name, logs }: GatheredFile): AsyncGenerator<Gathered, void> {
+async function* readFrames(
+  { file, name, logs, at }: GatheredFile & { at: number },
+): AsyncGenerator<Gathered, void> {
   const chunkBytes = Math.floor(READ_CHUNK_BYTES / FRAME_BYTES) * FRAME_BYTES;
   const buffer = new Uint8Array(chunkBytes);
-  let at = 0;
   let number = 1;
   for (;;) {
     const filled = await readFully(file, buffer, at);
@@ -103,7 +138,8 @@ async function* readJsonLines({ file, name, logs }: GatheredFile): AsyncGenerato
     const bytesRead = at + bytes.length;
     try {
       if (tooLong) throw new MalformedError(`longer than ${MAX_JSON_LINE_BYTES} bytes`);
-      const text = textOf(bytes);
+      // Files that were put together have such a mark before any line.
+      const text = fileText(bytes);
       if (/^\s*$/.test(text)) continue;
       yield { ...readJsonLine({ text, where, logs }), where, bytesRead };
     } catch (error) {
@@ -157,18 +193,23 @@ function openNote(
 ): Found {
   const opened = openCheckpoint({ note, logs });
   return "refused" in opened
-    ? { kind: "rejected", reason: opened.refused, detail: opened.detail }
+    ? rejectedAs(opened)
     : { kind: "checkpoint", checkpoints: opened, source };
+}
+
+function rejectedAs({ refused: reason, detail, isImpossible = false }: Refused): Found {
+  return { kind: "rejected", reason, detail, hidesNothing: isImpossible };
 }
 
 function openOneFrame(
   { frame, source, logs }: { frame: Uint8Array; source: string; logs: readonly Log[] },
 ): Found {
   if (frame.length === FRAME_BYTES && isZeroFrame(frame)) {
-    return { kind: "rejected", reason: "malformed", detail: "the zero frame says nothing" };
+    const detail = "the zero frame says nothing";
+    return { kind: "rejected", reason: "malformed", detail, hidesNothing: true };
   }
   const opened = openFrame({ frame, logs });
   return "refused" in opened
-    ? { kind: "rejected", reason: opened.refused, detail: opened.detail }
+    ? rejectedAs(opened)
     : { kind: "checkpoint", checkpoints: [opened], source };
 }

@@ -1,11 +1,8 @@
 import { join } from "@std/path/join";
 import type { JsonObject } from "../evidence/json.ts";
 import { type ConflictRecord, parseRecord, type RecordedCheckpoint } from "../evidence/record.ts";
-import { type Judgement, verifyConflict } from "../evidence/verify.ts";
-import { makeLog } from "../tlog/log.ts";
-import { parseTreeSize } from "../tlog/encoding.ts";
+import { type Judgement, Opinions, verifyConflict } from "../evidence/verify.ts";
 import { MalformedError } from "../tlog/malformed.ts";
-import { parseVkey } from "../tlog/vkey.ts";
 import { type Files, WorldError } from "../world/world.ts";
 import {
   type Entry,
@@ -49,9 +46,11 @@ export class IncidentJournal {
   static async open({ files, folder }: { files: Files; folder: string }): Promise<IncidentJournal> {
     const cases = new Cases();
     const unsound: number[] = [];
+    const opinions = new Opinions();
     const onEntry = (entry: Entry): void => {
       const record = recordOf(entry, folder);
-      if (verifyConflict({ input: entry.record }).outcome === "holds") cases.add(record, entry.seq);
+      const { outcome } = verifyConflict({ input: entry.record, opinions });
+      if (outcome === "holds") cases.add(record, entry.seq);
       else unsound.push(entry.seq);
     };
     return new IncidentJournal(await Journal.open({ files, folder, onEntry }), cases, unsound);
@@ -73,12 +72,14 @@ export class IncidentJournal {
   }
 
   async #recordNext(record: ConflictRecord, recordedAt: string): Promise<Recorded> {
+    // Before it is judged: at a start every case of the journal is told once more, and a case that is
+    // known convicts nobody again, so whether this telling of it holds is no matter.
+    const known = this.#cases.find(record);
+    if (known !== undefined) return { outcome: "known", seq: known };
     const judgement = verifyConflict({ input: record as unknown as JsonObject });
     if (judgement.outcome !== "holds" || !judgement.signed) {
       return { outcome: "refused", judgement };
     }
-    const seq = this.#cases.find(record);
-    if (seq !== undefined) return { outcome: "known", seq };
     const entry = await this.#journal.append(record as unknown as JsonObject, recordedAt);
     this.#cases.add(record, entry.seq);
     return { outcome: "recorded", entry };
@@ -105,7 +106,7 @@ export class IncidentJournal {
 class Cases {
   /** By root: the entry that first convicts it. */
   readonly #entries = new Map<string, number>();
-  /** By root of a `same_size` record: another root it is joined with, towards the group's first. */
+  /** By root of a `same_size` record: another root it is joined with, towards the group's head. */
   readonly #joined = new Map<string, string>();
   readonly records: ConflictRecord[] = [];
 
@@ -114,20 +115,29 @@ class Cases {
     for (const each of [root, other ?? root]) {
       if (!this.#entries.has(each)) this.#entries.set(each, seq);
     }
-    if (other !== undefined) this.#joined.set(this.#groupOf(other), this.#groupOf(root));
+    if (other !== undefined) {
+      const [head, joining] = [this.#headOf(root), this.#headOf(other)];
+      if (head !== joining) this.#joined.set(joining, head);
+    }
     this.records.push(record);
   }
 
   find(record: ConflictRecord): number | undefined {
     const [root, other] = convictedRoots(record);
-    const isKnown = other === undefined || this.#groupOf(root) === this.#groupOf(other);
+    const isKnown = other === undefined || this.#headOf(root) === this.#headOf(other);
     return isKnown ? this.#entries.get(other ?? root) : undefined;
   }
 
-  #groupOf(root: string): string {
-    let group = root;
-    for (let next; (next = this.#joined.get(group)) !== undefined && next !== group;) group = next;
-    return group;
+  /** The head of a root's group. Whoever is passed on the way is led there at once the next time. */
+  #headOf(root: string): string {
+    const passed: string[] = [];
+    let head = root;
+    for (let next; (next = this.#joined.get(head)) !== undefined;) {
+      passed.push(head);
+      head = next;
+    }
+    for (const each of passed) this.#joined.set(each, head);
+    return head;
   }
 }
 
@@ -135,11 +145,25 @@ class Cases {
 function convictedRoots(
   { kind, log, checkpoint_a, checkpoint_b }: ConflictRecord,
 ): [root: string, other?: string] {
-  const { id } = makeLog({ vkey: parseVkey(log.vkey), origin: log.origin });
-  const name = ({ size, root }: RecordedCheckpoint): string => `${kind} ${size} ${root} ${id}`;
+  // Type and key as the vkey spells them, without the key's name: what `Log.id` is made of. The
+  // form alone: whether it is a key is for the judgement, and reading one takes longer than all else.
+  const key = log.vkey.split("+").slice(2).join("+");
+  // One case has one entry under whatever origin it is told, where the key does not sign that.
+  const origin = isTreeHeadKey(key) ? "" : log.origin;
+  const name = ({ size, root }: RecordedCheckpoint): string =>
+    `${kind} ${size} ${root} ${key} ${origin}`;
   if (kind === "same_size") return [name(checkpoint_a), name(checkpoint_b)];
-  const isOlderA = parseTreeSize(checkpoint_a.size) < parseTreeSize(checkpoint_b.size);
-  return [name(isOlderA ? checkpoint_a : checkpoint_b)];
+  return [name(isBelow(checkpoint_a.size, checkpoint_b.size) ? checkpoint_a : checkpoint_b)];
+}
+
+/** Whether a key, as vkeys spell it, is of type 0x05: base64 of that first byte begins so. */
+function isTreeHeadKey(key: string): boolean {
+  return /^B[Q-Za-f]/.test(key);
+}
+
+/** Compares decimals without leading zeros, as a judged record's sizes are. */
+function isBelow(one: string, other: string): boolean {
+  return one.length === other.length ? one < other : one.length < other.length;
 }
 
 /**

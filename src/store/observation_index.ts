@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { MAX_ROOTS_PER_SIZE } from "../evidence/memory.ts";
 import type { Database, Databases, SqlRow, SqlValue } from "../world/world.ts";
 import { WorldError } from "../world/world.ts";
 import type { Entry, Link } from "./journal.ts";
@@ -278,11 +279,11 @@ export class ObservationIndex {
     this.#database.run("UPDATE heads SET note = ? WHERE id = ?", [note, head]);
   }
 
-  /** The roots seen at a size, by first sighting. */
+  /** The first roots seen at a size, by first sighting: as many as the detector keeps. */
   rootsAt(logId: string, treeSize: bigint): SeenRoot[] {
     return this.#database.all(
-      `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND size = ? ORDER BY seq`,
-      [this.#logOf(logId, false), treeSize],
+      `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND size = ? ORDER BY seq LIMIT ?`,
+      [this.#logOf(logId, false), treeSize, MAX_ROOTS_PER_SIZE + 1],
     ).map(seenRoot);
   }
 

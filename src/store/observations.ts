@@ -218,7 +218,7 @@ export class ObservationJournal {
     );
   }
 
-  /** The roots seen of a log at a size, by first sighting. @throws WorldError, as all queries */
+  /** The first roots seen of a log at a size, by first sighting. @throws WorldError, as all queries */
   rootsAt(log: Pick<Log, "id">, treeSize: bigint): SeenRoot[] {
     return this.#upToDate().rootsAt(log.id, treeSize);
   }

@@ -11,7 +11,7 @@ import {
 import { base64, strictBase64, utf8 } from "./encoding.ts";
 import { decodeFrame, encodeFrame, type FrameFields } from "./frame.ts";
 import { describeLog, type Log } from "./log.ts";
-import { MalformedError, quoted } from "./malformed.ts";
+import { ImpossibleError, MalformedError, quoted } from "./malformed.ts";
 import { formatNote, type Note, parseNote, verifyNote } from "./note.ts";
 import { SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
 
@@ -101,7 +101,14 @@ export type RefusalReason =
 /** A checkpoint that was not accepted: the reason, and a sentence for a person. */
 export interface Refused {
   readonly refused: RefusalReason;
+  /** Whether it was read whole and states what no tree can have, so that it contradicts nothing. */
+  readonly isImpossible?: boolean;
   readonly detail: string;
+}
+
+function refusedAs(error: MalformedError): Refused {
+  const isImpossible = error instanceof ImpossibleError;
+  return { refused: "malformed", detail: error.message, ...(isImpossible && { isImpossible }) };
 }
 
 /**
@@ -120,7 +127,7 @@ export function openCheckpoint(
     stated = parseCheckpointText(parsed.text);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    return { refused: "malformed", detail: error.message };
+    return refusedAs(error);
   }
   // Only keys of this origin: another log's key on the note must not decide about this one.
   const verifiers = logs.filter(({ origin }) => origin === stated.origin);
@@ -164,7 +171,7 @@ export function openFrame(
     fields = decodeFrame(frame);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    return { refused: "malformed", detail: error.message };
+    return refusedAs(error);
   }
   for (const log of logs) {
     if (!isFramed(log)) continue;

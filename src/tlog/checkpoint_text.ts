@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { equals } from "@std/bytes/equals";
 import { base64, parseTreeSize, strictBase64 } from "./encoding.ts";
-import { HASH_BYTES } from "./hashing.ts";
-import { MalformedError } from "./malformed.ts";
+import { EMPTY_ROOT, HASH_BYTES } from "./hashing.ts";
+import { ImpossibleError, MalformedError } from "./malformed.ts";
 
 /** What a checkpoint text states; nothing in it is verified. */
 export interface CheckpointText {
@@ -40,10 +41,12 @@ export function parseCheckpointText(text: string): CheckpointText {
     if (rootHash.length !== HASH_BYTES) {
       throw new MalformedError(`root hash has ${rootHash.length} bytes, expected ${HASH_BYTES}`);
     }
+    refuseOtherEmptyRoot({ treeSize, rootHash });
     return { origin, treeSize, rootHash, extensions };
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    throw new MalformedError(`Cannot read checkpoint: ${error.message}`);
+    const Same = error instanceof ImpossibleError ? ImpossibleError : MalformedError;
+    throw new Same(`Cannot read checkpoint: ${error.message}`);
   }
 }
 
@@ -52,4 +55,19 @@ export function formatCheckpointText(
   { origin, treeSize, rootHash }: { origin: string; treeSize: bigint; rootHash: Uint8Array },
 ): string {
   return `${origin}\n${treeSize}\n${base64(rootHash)}\n`;
+}
+
+/**
+ * Size 0 has one root, SHA-256 of nothing (RFC 6962 section 2.1; DESIGN, rule 12). Logs have signed
+ * zeros there and repaired it later: what no tree can have is no history, and contradicts none.
+ * @throws ImpossibleError for another root at size 0
+ */
+export function refuseOtherEmptyRoot(
+  { treeSize, rootHash }: { treeSize: bigint; rootHash: Uint8Array },
+): void {
+  if (treeSize !== 0n || equals(rootHash, EMPTY_ROOT)) return;
+  throw new ImpossibleError(
+    `root hash of size 0 is ${base64(rootHash)}, expected SHA-256 of nothing, ` +
+      base64(EMPTY_ROOT),
+  );
 }

@@ -21,6 +21,44 @@ export function textOf(bytes: Uint8Array): string {
   }
 }
 
+/** The byte order mark, which some editors put before a text. */
+const BYTE_ORDER_MARK = "\u{FEFF}";
+
+/**
+ * The text of a file that a person saved, or of a line of one: a byte order mark before it says
+ * nothing and is dropped.
+ * @throws MalformedError if it is UTF-16, which is named, or otherwise no valid UTF-8
+ */
+export function fileText(bytes: Uint8Array): string {
+  refuseUtf16(bytes);
+  return withoutMark(textOf(bytes));
+}
+
+/** A text that came from a file, as `$(cat FILE)` gives it, without a byte order mark before it. */
+export function withoutMark(text: string): string {
+  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text;
+}
+
+/** How many bytes of a file's first ones are a byte order mark of UTF-8. */
+export function markBytes(head: Uint8Array): number {
+  const mark = utf8(BYTE_ORDER_MARK);
+  return mark.every((byte, i) => head[i] === byte) ? mark.length : 0;
+}
+
+/**
+ * UTF-16 begins with its mark, of which no byte can be in UTF-8.
+ * @throws MalformedError naming it
+ */
+export function refuseUtf16(head: Uint8Array): void {
+  const order = head[0] === 0xff && head[1] === 0xfe
+    ? "little-endian"
+    : head[0] === 0xfe && head[1] === 0xff
+    ? "big-endian"
+    : undefined;
+  if (order === undefined) return;
+  throw new MalformedError(`The text is UTF-16 (${order}), expected UTF-8: save it as UTF-8`);
+}
+
 /**
  * Decodes RFC 4648 section 4 base64, padded, in its one canonical spelling. Go's decoder ignores
  * non-zero pad bits, which would give one signature several spellings (SPECS section 1).

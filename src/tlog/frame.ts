@@ -7,10 +7,11 @@
  *
  * @module
  */
+import { refuseOtherEmptyRoot } from "./checkpoint_text.ts";
 import { ED25519_SIGNATURE_BYTES } from "./ed25519.ts";
 import { HASH_BYTES } from "./hashing.ts";
 import { MAX_TREE_SIZE } from "./encoding.ts";
-import { MalformedError } from "./malformed.ts";
+import { ImpossibleError, MalformedError } from "./malformed.ts";
 
 /** Bytes of a frame. */
 export const FRAME_BYTES = 104;
@@ -34,7 +35,7 @@ export function isZeroFrame(frame: Uint8Array): boolean {
 
 /**
  * Reads a frame's fields, as copies.
- * @throws MalformedError for a wrong length or a size above 2^63-1
+ * @throws MalformedError for a wrong length, a size above 2^63-1, or a root that size 0 cannot have
  */
 export function decodeFrame(frame: Uint8Array): FrameFields {
   if (frame.length !== FRAME_BYTES) {
@@ -49,6 +50,12 @@ export function decodeFrame(frame: Uint8Array): FrameFields {
     );
   }
   const rootHash = frame.slice(ROOT_AT, SIGNATURE_AT);
+  try {
+    refuseOtherEmptyRoot({ treeSize, rootHash });
+  } catch (error) {
+    if (!(error instanceof ImpossibleError)) throw error;
+    throw new ImpossibleError(`Cannot read frame: ${error.message}`);
+  }
   return { treeSize, rootHash, signature: frame.slice(SIGNATURE_AT) };
 }
 

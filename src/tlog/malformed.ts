@@ -4,6 +4,12 @@
  */
 export class MalformedError extends Error {}
 
+/**
+ * A statement that was read whole and says what no tree can have. It hides nothing: whoever signed
+ * it, it cannot contradict anything.
+ */
+export class ImpossibleError extends MalformedError {}
+
 /** How much of an offending value a message shows. */
 const SHOWN_CHARACTERS = 80;
 

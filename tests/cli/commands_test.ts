@@ -440,3 +440,18 @@ inFolder(
     assertEquals(ids[0], ids[1]);
   },
 );
+
+inFolder(
+  "listen: a proof in --have that shows a contradiction is judged as well",
+  async (folder) => {
+    const { a, b, log } = await twoStories({ common: 3, size: 6 });
+    const lines = [proofLine(a, 4, 6), await noteLine(b, 4), await noteLine(a, 6)].join("\n");
+    const have = put(folder, "lines", lines);
+    const listening = start(["listen", "--address", ANY_PORT, "--log", log, "--have", have]);
+    await listening.line(/^listening on /);
+    listening.stop();
+    const { code, out, err } = await listening.done;
+    assertEquals(code, 1);
+    assertMatch([...out, ...err].join("\n"), /cross_size conflict of test\.invalid\/log/);
+  },
+);

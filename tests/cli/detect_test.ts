@@ -181,13 +181,15 @@ inFolder(
       log,
       put(folder, "lines", lines.join("\n")),
     );
-    assertEquals(code, 0);
+    assertEquals(code, 3);
     assertStringIncludes(
       out.at(-1)!,
       "1 checkpoints read, 0 proofs followed, 17 rejected (unknown log 2, bad signature 1, malformed 13, " +
         "failed proof 1); conflicts: 0 same_size, 0 cross_size",
     );
-    assertEquals(err.length, 17);
+    assertEquals(err.length, 18);
+    // All that is malformed but the zero frame, and what is under a wrong signature.
+    assertMatch(err.pop()!, /^not judged: 13 that could not be read or have a wrong signature/);
     assert(err.every((line) => /^rejected .*lines line \d+: /.test(line)), err.join("\n"));
     assert(!err.join().includes("\x1b"), "no escape sequence of the input reaches the terminal");
   },
@@ -227,7 +229,7 @@ inFolder("detect: a frame cut short at the end of a file is told", async (folder
     out.join(),
     "1 checkpoints read, 0 proofs followed, 1 rejected (malformed 1)",
   );
-  assertEquals(code, 0);
+  assertEquals(code, 3);
 });
 
 inFolder("detect: one key serving several origins keeps them apart", async (folder) => {
@@ -244,7 +246,8 @@ inFolder("detect: one key serving several origins keeps them apart", async (fold
 inFolder("detect: a line longer than any note is rejected without being held", async (folder) => {
   const { a, log } = await twoStories({ common: 3, size: 6 });
   const lines = `{"note":"${"x".repeat(5_000_000)}"}\n${await noteLine(a, 6)}\n`;
-  const { out, err } = await run("detect", "--log", log, put(folder, "lines", lines));
+  const { code, out, err } = await run("detect", "--log", log, put(folder, "lines", lines));
+  assertEquals(code, 3);
   assertStringIncludes(err.join(), "line 1: malformed: longer than");
   assertStringIncludes(out.join(), "1 checkpoints read, 0 proofs followed, 1 rejected");
 });
@@ -345,3 +348,46 @@ inFolder("detect: a disk that dies loses no printed conflict", async (folder) =>
   assertEquals(err.filter((line) => line.startsWith("the evidence: {")).length, 3);
   assertEquals(code, 3);
 });
+
+inFolder(
+  "detect: no all-clear where a contradiction could hide, and 1 where one shows",
+  async (folder) => {
+    const { a, b, log } = await twoStories({ common: 3, size: 6 });
+    const other = await twoStories({ common: 1, size: 2 });
+    const proof = JSON.parse(proofLine(a, 3, 6));
+    const note = await a.checkpoint(5n);
+    // The log's good line, and one that somebody added under its name: the whole note is refused.
+    const line = note.slice(note.lastIndexOf("\n\n") + 2);
+    const [dash, name, payload] = line.trimEnd().split(" ") as [string, string, string];
+    const wrong = Uint8Array.fromBase64(payload);
+    wrong[20]! ^= 1;
+    const spoiled = `${note}${dash} ${name} ${base64(wrong)}\n`;
+    const cases: [name: string, line: string, code: number][] = [
+      ["nothing else", "", 0],
+      ["not JSON", "{", 3],
+      ["a note cut short", JSON.stringify({ note: note.slice(0, -20) }), 3],
+      ["a wrong signature", JSON.stringify({ note: note.replace("\n5\n", "\n4\n") }), 3],
+      ["a good line and a spoiled one", JSON.stringify({ note: spoiled }), 3],
+      ["a malformed proof", JSON.stringify({ ...proof, proof: ["x"] }), 3],
+      ["another log", await noteLine(other.a, 2), 0],
+      ["the zero frame", JSON.stringify({ frame: "00".repeat(104) }), 0],
+      ["a proof that fails", JSON.stringify({ ...proof, proof: proof.proof.slice(1) }), 0],
+      [
+        "another root of size 0",
+        JSON.stringify({
+          note: `${a.log.origin}\n0\n${base64(new Uint8Array(32))}\n${
+            note.slice(note.lastIndexOf("\n\n") + 1)
+          }`,
+        }),
+        0,
+      ],
+    ];
+    for (const [name, line, expected] of cases) {
+      for (const [contradiction, code] of [[[], expected], [[await noteLine(b, 6)], 1]] as const) {
+        const lines = [await noteLine(a, 6), line, ...contradiction].join("\n");
+        const ran = await run("detect", "--log", log, put(folder, "lines", lines));
+        assertEquals([name, ran.code], [name, code]);
+      }
+    }
+  },
+);

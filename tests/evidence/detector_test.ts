@@ -3,6 +3,7 @@ import { encodeHex } from "@std/encoding/hex";
 import fc from "fast-check";
 import type { Conflict } from "../../src/evidence/conflict.ts";
 import { EquivocationDetector, MAX_CONFLICTS_PER_LOG } from "../../src/evidence/detector.ts";
+import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { openFrame, type VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { verifyConsistency } from "../../src/tlog/proof.ts";
@@ -163,12 +164,16 @@ Deno.test("detector: the cap bounds a log that goes mad, and is told", async () 
   const frame = (await checkpointOf(grow(log, 7))).frame;
   const detector = new EquivocationDetector();
   const extra = 3;
-  for (let i = 0; i <= MAX_CONFLICTS_PER_LOG + extra; i++) {
-    new DataView(frame.buffer).setUint32(8, i); // Another root each time.
-    const opened = openFrame({ frame, logs: [trusting] });
-    assert(!("refused" in opened));
-    const conflict = detector.observe(opened, "x");
-    assertEquals(conflict !== undefined, i > 0 && i <= MAX_CONFLICTS_PER_LOG);
+  for (let i = 0; i < MAX_CONFLICTS_PER_LOG + extra; i++) {
+    for (const root of [1, 2]) {
+      const view = new DataView(frame.buffer);
+      view.setBigUint64(0, BigInt(i + 1)); // Another size each time, and two roots there.
+      view.setUint32(8, root);
+      const opened = openFrame({ frame, logs: [trusting] });
+      assert(!("refused" in opened));
+      const conflict = detector.observe(opened, "x");
+      assertEquals(conflict !== undefined, root === 2 && i < MAX_CONFLICTS_PER_LOG);
+    }
   }
   assertEquals(detector.conflicts().length, MAX_CONFLICTS_PER_LOG);
   assertEquals(detector.unrecorded(log.log), extra);
@@ -314,4 +319,69 @@ Deno.test("detector: a root seen with extension lines first can still be told in
   const plain = open(await noteOf(text), extended);
   assertEquals(detector.observe(plain, "y"), undefined);
   assertEquals(detector.seen(plain)?.checkpoint.fitsFrame, true);
+});
+
+/** Frames of one size with ever other roots, which a trusting log takes as signed. */
+async function manyRoots(count: number, size = 7) {
+  const log = await newLog();
+  const trusting = { ...log.log, verifies: () => true };
+  const { frame } = await checkpointOf(grow(log, size));
+  const roots = Array.from({ length: count }, (_, i) => {
+    new DataView(frame.buffer).setUint32(8, i + 1);
+    const opened = openFrame({ frame, logs: [trusting] });
+    assert(!("refused" in opened));
+    return opened;
+  });
+  return { log: trusting, roots };
+}
+
+Deno.test("detector: of many roots at one size a handful is kept, and the rest is counted", async () => {
+  const extra = 5;
+  const { log, roots } = await manyRoots(MAX_ROOTS_PER_SIZE + extra);
+  const detector = new EquivocationDetector();
+  const found = roots.map((root) => detector.observe(root, "x") !== undefined);
+  assertEquals(found, roots.map((_, i) => i > 0 && i < MAX_ROOTS_PER_SIZE));
+  assertEquals(detector.unrecorded(log), extra);
+  assertEquals(detector.contradictionsOf(roots[0]!).length, MAX_ROOTS_PER_SIZE - 1);
+  // Whoever shows one that is not kept is shown what contradicts it.
+  const beyond = detector.contradictionsOf(roots.at(-1)!);
+  assertEquals(beyond.length, MAX_ROOTS_PER_SIZE);
+  // Another size has a handful of its own, and so has another log.
+  for (const { roots: [one, two] } of [await manyRoots(2, 8), await manyRoots(2)]) {
+    assertEquals(detector.observe(one!, "x"), undefined);
+    assert(detector.observe(two!, "x") !== undefined);
+  }
+});
+
+Deno.test("detector: roots that fit no frame do not keep out the one that can be told in one", async () => {
+  const signer = await newSigner("key.invalid/extended");
+  const log = makeLog({ vkey: signer.vkey, origin: "log.invalid/extended" });
+  const noteOf = async (root: number, extension: string): Promise<string> => {
+    const text = `${log.origin}\n3\n${base64(new Uint8Array(32).fill(root))}\n${extension}`;
+    return formatNote({ text, vkey: signer.vkey, signature: await signer.sign(utf8(text)) });
+  };
+  const detector = new EquivocationDetector();
+  for (let root = 1; root <= MAX_ROOTS_PER_SIZE; root++) {
+    detector.observe(open(await noteOf(root, "extension\n"), log), "x");
+  }
+  const framed = open(await noteOf(100, ""), log);
+  assert(detector.observe(framed, "x") !== undefined);
+  assertEquals(detector.observe(open(await noteOf(101, ""), log), "x"), undefined);
+  const stranger = open(await noteOf(102, ""), log);
+  assert(detector.contradictionsOf(stranger).some(({ checkpoint }) => checkpoint.fitsFrame));
+});
+
+Deno.test("detector: two who kept other handfuls of one size each record a case when they meet", async () => {
+  const { roots } = await manyRoots(2 * MAX_ROOTS_PER_SIZE);
+  const shown = [roots.slice(0, MAX_ROOTS_PER_SIZE), roots.slice(MAX_ROOTS_PER_SIZE)];
+  for (const own of [...shown, [roots[0]!]]) {
+    const detector = new EquivocationDetector();
+    for (const root of own) detector.observe(root, "own");
+    for (const root of roots.toReversed()) {
+      detector.observe(root, "peer");
+      const isOwn = own.includes(root);
+      assert(isOwn || detector.contradictionsOf(root).length > 0);
+    }
+    assertEquals(detector.conflicts().length, MAX_ROOTS_PER_SIZE - 1);
+  }
 });

@@ -1,7 +1,19 @@
 /** Evidence under keys of the types that joined Ed25519. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
-import { buildRecord, type ConflictRecord, formatRecord } from "../../src/evidence/record.ts";
+import { createHash } from "node:crypto";
+import { evidenceId } from "../../src/evidence/conflict.ts";
+import {
+  buildRecord,
+  type ConflictRecord,
+  formatRecord,
+  type RecordedCheckpoint,
+  signedBytes,
+  withSignature,
+} from "../../src/evidence/record.ts";
+import { IncidentJournal } from "../../src/store/incidents.ts";
+import { type Log, parseLog } from "../../src/tlog/log.ts";
+import { MemoryDisk } from "../store/memory_disk.ts";
 import { type CheckName, type Judgement, verifyConflict } from "../../src/evidence/verify.ts";
 import { makeVkey } from "../../src/tlog/vkey.ts";
 import { ecdsaLog, LOG_KINDS, type SigningLog, treeHeadLog } from "../tlog/log_signers.ts";
@@ -92,6 +104,89 @@ Deno.test("record: tree heads of one RFC 6962 key with two timestamps and one ro
   const judgement = verifyConflict({ input: formatRecord(same) });
   assertEquals(judgement.outcome, "fails");
   assertStringIncludes(detailOf(judgement, "contradiction"), "two equal roots never conflict");
+});
+
+/** The record as somebody would tell it of another origin: of 0x05 the signatures still hold. */
+function retold(record: ConflictRecord, origin: string, log: Log): ConflictRecord {
+  const other = parseLog(`${log.vkey.text} ${origin}`);
+  const under = ({ note, ...head }: RecordedCheckpoint): RecordedCheckpoint => ({
+    ...head,
+    note: note.replace(`${log.origin}\n`, `${origin}\n`),
+  });
+  const [a, b] = [under(record.checkpoint_a), under(record.checkpoint_b)];
+  const heads = [open(a.note, other), open(b.note, other)] as const;
+  return {
+    ...record,
+    log: { origin, vkey: log.vkey.text },
+    checkpoint_a: a,
+    checkpoint_b: b,
+    evidence_id: evidenceId({ log: other, heads }),
+  };
+}
+
+/** The id of README's five lines, of which the third is this one. */
+function idOf(record: ConflictRecord, log: Log, origin: string): string {
+  const key = Uint8Array.of(log.vkey.type, ...log.vkey.publicKey).toBase64();
+  const pairs = [record.checkpoint_a, record.checkpoint_b].map(({ size, root }) =>
+    `${size} ${root}\n`
+  );
+  const text = `hearsay/evidence-id/v1\n${key}\n${origin}\n${pairs.join("")}`;
+  return createHash("sha256").update(text).digest("hex");
+}
+
+for (const kind of ["ecdsa", "rsa"] as const) {
+  Deno.test(`record: a case of a 0x05 ${kind} key has one id under whatever origin it is told`, () => {
+    const signing = treeHeadLog(kind);
+    const { log } = signing;
+    const record = conflictOf(signing);
+    const elsewhere = retold(record, "test.invalid/elsewhere", log);
+    assertEquals(elsewhere.evidence_id, record.evidence_id);
+    assertEquals(record.evidence_id, idOf(record, log, ""));
+    assertEquals(verifyConflict({ input: formatRecord(elsewhere) }).outcome, "holds");
+    assertEquals(verifyConflict({ input: formatRecord(elsewhere), log }).outcome, "fails");
+  });
+
+  Deno.test(`record: an id that former versions gave a 0x05 ${kind} case holds under its own origin`, () => {
+    const signing = treeHeadLog(kind);
+    const { log } = signing;
+    const record = conflictOf(signing);
+    const former = { ...record, evidence_id: idOf(record, log, log.origin) };
+    const judgement = verifyConflict({ input: formatRecord(former), log });
+    assertEquals(judgement.outcome, "holds");
+    assertStringIncludes(detailOf(judgement, "evidence_id"), record.evidence_id);
+    const origin = "test.invalid/elsewhere";
+    const elsewhere = retold(record, origin, log);
+    const second = { ...elsewhere, evidence_id: idOf(record, log, origin) };
+    assertEquals(verifyConflict({ input: formatRecord(second) }).outcome, "fails");
+  });
+}
+
+Deno.test("record: under keys that sign the origin it is part of the id", () => {
+  for (const [kind, make] of LOG_KINDS.filter(([kind]) => !kind.startsWith("0x05"))) {
+    const signing = make();
+    const record = conflictOf(signing);
+    assertEquals([kind, record.evidence_id], [kind, idOf(record, signing.log, signing.log.origin)]);
+  }
+});
+
+Deno.test("incidents: a 0x05 case told under two origins is one entry", async () => {
+  const signing = treeHeadLog("ecdsa");
+  const signer = await newSigner();
+  const signed = async (record: ConflictRecord): Promise<ConflictRecord> => {
+    const { name, text, keyId } = signer.vkey;
+    const key_id = keyId.toString(16).padStart(8, "0");
+    const named = { ...record, detector_id: name, detector_vkey: text, key_id };
+    return withSignature(named, await signer.sign(signedBytes(named)));
+  };
+  const record = conflictOf(signing);
+  const { files } = new MemoryDisk();
+  const incidents = await IncidentJournal.open({ files, folder: "incidents" });
+  const outcomes = [];
+  for (const telling of [record, retold(record, "test.invalid/elsewhere", signing.log)]) {
+    outcomes.push((await incidents.record(await signed(telling), DETECTED_AT)).outcome);
+  }
+  assertEquals(outcomes, ["recorded", "known"]);
+  await incidents.close();
 });
 
 Deno.test("record: a detector whose key is not Ed25519 is refused by name", async () => {

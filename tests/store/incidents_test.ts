@@ -7,9 +7,13 @@ import {
   signedBytes,
   withSignature,
 } from "../../src/evidence/record.ts";
+import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
+import { Opinions } from "../../src/evidence/verify.ts";
+import { Monitor } from "../../src/monitor/monitor.ts";
 import { IncidentJournal, readIncidents } from "../../src/store/incidents.ts";
 import { Journal, JournalDamaged } from "../../src/store/journal.ts";
-import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { openFrame, type VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { denoWorld } from "../../src/world/deno.ts";
 import type { Signer } from "../../src/world/signer.ts";
 import { checkpointOf, grow, newLog, newSigner, proofOf } from "../evidence/histories.ts";
 import { MemoryDisk } from "./memory_disk.ts";
@@ -176,4 +180,64 @@ Deno.test("incidents: an entry that does not hold is told, and suppresses no rea
   assertEquals([incidents.unsound, incidents.records()], [[1], []]);
   assertEquals((await incidents.record(sound, AT)).outcome, "recorded");
   await incidents.close();
+});
+
+Deno.test("incidents: more cases of one size than a detector keeps start a monitor, and none counts as lost", async () => {
+  const log = await newLog();
+  const extra = 4;
+  const roots = await Promise.all(
+    Array.from(
+      { length: MAX_ROOTS_PER_SIZE + extra },
+      (_, i) => checkpointOf(grow(log.fork(), 4, `${i}`)),
+    ),
+  );
+  const signer = await newSigner();
+  const disk = new MemoryDisk();
+  const incidents = await open(disk);
+  // As versions without the limit wrote them; each new root first, so that groups join the long way.
+  for (const root of roots.slice(1)) {
+    const record = await recordOf(pair(root, roots[0]!), signer);
+    assertEquals((await incidents.record(record, AT)).outcome, "recorded");
+  }
+  await incidents.close();
+  const told: string[] = [];
+  const monitor = await Monitor.start({
+    world: { ...denoWorld(), files: disk.files },
+    logs: [log.log],
+    identity: { signer, folder: FOLDER },
+    report: {
+      heard() {},
+      broken() {},
+      refused() {},
+      incident: ({ outcome }) => told.push(outcome),
+    },
+  });
+  assertEquals([monitor.casesHeld, monitor.unsoundEntries], [roots.length - 1, []]);
+  assertEquals([monitor.unrecorded(log.log), told], [0, []]);
+  for (const known of roots) {
+    const { answer } = monitor.view.hear(known.frame, "a peer", new Set());
+    const answered = openFrame({ frame: answer!, logs: [log.log] });
+    assert(!("refused" in answered));
+    assertEquals([answered.treeSize, answered.root === known.root], [4n, false]);
+  }
+  await monitor.close();
+  assertEquals(await count(disk), roots.length - 1);
+});
+
+Deno.test("incidents: of records at one size each signature on a shared note is asked about once", async () => {
+  const log = await newLog();
+  const [a, b, c] = await Promise.all(
+    ["a", "b", "c"].map((story) => checkpointOf(grow(log.fork(), 4, story))),
+  );
+  const opinions = new Opinions();
+  const asked: string[] = [];
+  for (const { note } of [a!, b!, a!, c!, a!]) {
+    const ask = () => asked.push(note) > 0;
+    assert(opinions.of({ log: log.log, note }, ask));
+  }
+  assertEquals(asked, [a!.note, b!.note, c!.note]);
+  // Another key's opinion of the same note is another one.
+  const other = (await newLog()).log;
+  assert(!opinions.of({ log: other, note: a!.note }, () => false));
+  assert(opinions.of({ log: log.log, note: a!.note }, () => false));
 });
