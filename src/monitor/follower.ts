@@ -88,7 +88,7 @@ export class Follower {
     // A crash may have come between what was seen and its incident; known cases fall out there.
     await monitor.keep(contradictions({ observations, log }));
     const again = observations.accused(log).filter((seen) => !hasCase(monitor, { log, seen }));
-    const watch = new LogWatch({ log, source, detector: monitor.detector, view });
+    const watch = new LogWatch({ log, source, detector: monitor.detector, clock, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
     return new Follower({ shared, settings, watch, grewAt, again });
   }
@@ -106,7 +106,10 @@ export class Follower {
   /** Looks at the log again and again until stopped. */
   async run(stop: Stop): Promise<void> {
     const { clock, random } = this.#shared.world;
-    stop.onStop(() => this.#stopped = true);
+    stop.onStop(() => {
+      this.#stopped = true;
+      this.#watch.stop();
+    });
     while (!stop.stopped) {
       const { retryAfterMs } = await this.look();
       const { pollMs: intervalMs } = this.#settings;
@@ -212,12 +215,13 @@ export class Follower {
   }
 
   #tell(
-    { log, checkpoint, source, detail }: Finding,
+    { log, checkpoint, source, detail, mayPass }: Finding,
     { result, isLook }: { result: LogResult; isLook: boolean },
   ): void {
     // A look is told anew when it comes to something else; a question is told when it is tried first.
-    const news = `${result} ${checkpoint?.treeSize} ${checkpoint?.root} ${detail}`;
-    const level = isLook && news === this.#told ? "debug" : RESULT_LEVELS[result];
+    const news = `${result} ${checkpoint?.treeSize} ${checkpoint?.root} ${mayPass} ${detail}`;
+    const loudness = mayPass ? "warning" : RESULT_LEVELS[result];
+    const level = isLook && news === this.#told ? "debug" : loudness;
     if (isLook) this.#told = news;
     this.#shared.report.event(`log.${result}`, level, {
       origin: log.origin,

@@ -1,9 +1,12 @@
 import type { EquivocationDetector } from "../evidence/detector.ts";
+import { LookTime } from "../sources/look_time.ts";
 import { ProofRefused, type Source, SourceUnavailable } from "../sources/source.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { base64 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { impliedOlderRoot } from "../tlog/proof.ts";
+import type { Clock } from "../world/world.ts";
+import { Doubt } from "./doubt.ts";
 
 /** What a look at a log, or at a checkpoint heard of it, came to. Never mixed up with one another. */
 export type Result =
@@ -40,6 +43,8 @@ export interface Finding {
   readonly detail?: string;
   /** Not before this many milliseconds should the log be asked again, if it said so. */
   readonly retryAfterMs?: number | undefined;
+  /** Of a look that is unproven: that it may pass yet, as a file that is missing for a moment does. */
+  readonly mayPass?: boolean;
 }
 
 /** A proof that leads to the newer root, and the older root it implies. */
@@ -60,13 +65,20 @@ export class LogWatch {
   readonly log: Log;
   readonly #source: Source;
   readonly #detector: EquivocationDetector;
+  readonly #clock: Clock | undefined;
+  readonly #doubt: Doubt;
+  /** Of all looks under way. */
+  readonly #times = new Set<LookTime>();
+  #isStopped = false;
   #view: VerifiedCheckpoint | undefined;
 
   constructor(
-    { log, source, detector, view }: {
+    { log, source, detector, clock, view }: {
       log: Log;
       source: Source;
       detector: EquivocationDetector;
+      /** Counts the time that a look has; without one it has all there is, and waits for nothing. */
+      clock?: Clock;
       /** What was proven before a restart. */
       view?: VerifiedCheckpoint | undefined;
     },
@@ -74,6 +86,8 @@ export class LogWatch {
     this.log = log;
     this.#source = source;
     this.#detector = detector;
+    this.#clock = clock;
+    this.#doubt = new Doubt(clock);
     this.#view = view;
   }
 
@@ -84,28 +98,18 @@ export class LogWatch {
 
   /** Asks the log for its latest checkpoint and judges it. */
   async poll(): Promise<Finding> {
-    let note: Uint8Array;
-    try {
-      note = await this.#source.latest();
-    } catch (error) {
-      if (!(error instanceof SourceUnavailable)) throw error;
-      const { message: detail, retryAfterMs } = error;
-      return this.#finding("unavailable", { detail, retryAfterMs });
-    }
-    const opened = openCheckpoint({ note, logs: [this.log] });
-    // What does not verify is not the log's word: an outage page as likely as anything.
-    if ("refused" in opened) {
-      this.#source.distrust?.();
-      return this.#finding("unavailable", {
-        detail: `no checkpoint of this log: ${opened.detail}`,
-      });
-    }
-    return await this.#judge({ checkpoint: opened[0]!, source: THE_LOG, isLatest: true });
+    return await this.#inTime((time) => this.#look(time));
   }
 
   /** Judges a checkpoint a peer was shown, or one the log has shown before without a proof. */
   async settle(checkpoint: VerifiedCheckpoint, source: string): Promise<Finding> {
-    return await this.#judge({ checkpoint, source, isLatest: false });
+    return await this.#inTime((time) => this.#judge({ checkpoint, source, isLatest: false, time }));
+  }
+
+  /** Ends what is under way as soon as the log has answered, and asks nothing any more. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const time of this.#times) time.end();
   }
 
   /**
@@ -119,11 +123,47 @@ export class LogWatch {
     return true;
   }
 
-  async #judge({ checkpoint, source, isLatest }: {
+  async #inTime(work: (time: LookTime | undefined) => Promise<Finding>): Promise<Finding> {
+    if (this.#clock === undefined) return await work(undefined);
+    const time = new LookTime({ clock: this.#clock });
+    if (this.#isStopped) time.end();
+    this.#times.add(time);
+    try {
+      return await work(time);
+    } finally {
+      this.#times.delete(time);
+    }
+  }
+
+  async #look(time: LookTime | undefined): Promise<Finding> {
+    let note: Uint8Array;
+    try {
+      note = await this.#source.latest(time);
+    } catch (error) {
+      if (!(error instanceof SourceUnavailable)) throw error;
+      const { message: detail, retryAfterMs } = error;
+      return this.#finding("unavailable", { detail, retryAfterMs });
+    }
+    const opened = openCheckpoint({ note, logs: [this.log] });
+    // What does not verify is not the log's word: an outage page as likely as anything.
+    if ("refused" in opened) {
+      this.#source.distrust?.();
+      return this.#finding("unavailable", {
+        detail: `no checkpoint of this log: ${opened.detail}`,
+      });
+    }
+    const about = { checkpoint: opened[0]!, source: THE_LOG };
+    const finding = await this.#judge({ ...about, isLatest: true, time });
+    if (finding.result === "extends") this.#doubt.ends();
+    return finding.result === "unproven" ? { ...finding, mayPass: !this.#doubt.grows() } : finding;
+  }
+
+  async #judge({ checkpoint, source, isLatest, time }: {
     checkpoint: VerifiedCheckpoint;
     source: string;
     /** Whether it is what the log shows now. */
     isLatest: boolean;
+    time: LookTime | undefined;
   }): Promise<Finding> {
     const view = this.#view;
     const about = { checkpoint, source };
@@ -139,18 +179,19 @@ export class LogWatch {
     if (checkpoint.treeSize > view.treeSize) {
       // Only our own log's word can extend the view; it is proven when the log shows it to us.
       if (!isLatest) return this.#finding("pending", about);
-      return await this.#compare({ older: view, newer: checkpoint, about, agree: "extends" });
+      return await this.#compare({ older: view, newer: checkpoint, about, agree: "extends", time });
     }
     const agree = isLatest ? "rolled back" : "consistent";
-    return await this.#compare({ older: checkpoint, newer: view, about, agree });
+    return await this.#compare({ older: checkpoint, newer: view, about, agree, time });
   }
 
   /** Compares two sizes by a proof that leads to the newer root, and so binds the older one. */
-  async #compare({ older, newer, about, agree }: {
+  async #compare({ older, newer, about, agree, time }: {
     older: VerifiedCheckpoint;
     newer: VerifiedCheckpoint;
     about: { checkpoint: VerifiedCheckpoint; source: string };
     agree: Result;
+    time: LookTime | undefined;
   }): Promise<Finding> {
     // Every tree has the empty tree as a prefix; there is nothing to prove.
     if (older.treeSize === 0n) return this.#finding(agree, about);
@@ -158,7 +199,8 @@ export class LogWatch {
     let served: Proven | undefined;
     try {
       // Twice: a cache may have kept something of an older tree, which the source then forgets.
-      served = await this.#prove(sizes, newer) ?? await this.#prove(sizes, newer);
+      served = await this.#prove({ sizes, newer, time }) ??
+        await this.#prove({ sizes, newer, time });
     } catch (error) {
       const unproven = error instanceof ProofRefused;
       if (!unproven && !(error instanceof SourceUnavailable)) throw error;
@@ -191,11 +233,12 @@ export class LogWatch {
   }
 
   /** The root that the log's proof implies at the older size; nothing if the proof does not hold. */
-  async #prove(
-    sizes: { older: bigint; newer: bigint },
-    newer: VerifiedCheckpoint,
-  ): Promise<Proven | undefined> {
-    const { olderRoot, proof, settle } = await this.#source.consistency(sizes);
+  async #prove({ sizes, newer, time }: {
+    sizes: { older: bigint; newer: bigint };
+    newer: VerifiedCheckpoint;
+    time: LookTime | undefined;
+  }): Promise<Proven | undefined> {
+    const { olderRoot, proof, settle } = await this.#source.consistency(sizes, time);
     const older = { treeSize: sizes.older, rootHash: olderRoot };
     const implied = impliedOlderRoot({ older, newer, proof });
     settle(implied !== undefined);
