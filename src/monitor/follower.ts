@@ -126,6 +126,10 @@ export class Follower {
         const result = this.#withPatience(finding.result);
         this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
         await this.#record(finding, { result, isLook: true });
+        // What this look could not prove below the view is a question, and was tried just now.
+        if (result === "unproven" && finding.checkpoint!.treeSize < this.#watch.view!.treeSize) {
+          this.#postpone(finding.checkpoint!);
+        }
         if (result !== "unavailable") {
           await this.#settleReached();
           await this.#tellWithheld();
@@ -263,7 +267,7 @@ export class Follower {
     }
   }
 
-  #postpone(question: SeenRoot): void {
+  #postpone(question: Pick<SeenRoot, "treeSize" | "root">): void {
     const key = keyOf(question);
     const times = (this.#tried.get(key)?.times ?? 0) + 1;
     const pause = Math.min(this.#settings.pollMs * 2 ** Math.min(times, 30), MAX_QUESTION_PAUSE_MS);
@@ -308,7 +312,7 @@ function hasCase(monitor: Monitor, { log, seen }: { log: Log; seen: SeenRoot }):
   );
 }
 
-function keyOf({ treeSize, root }: SeenRoot): string {
+function keyOf({ treeSize, root }: Pick<SeenRoot, "treeSize" | "root">): string {
   return `${treeSize} ${root}`;
 }
 

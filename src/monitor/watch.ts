@@ -43,7 +43,10 @@ export interface Finding {
   readonly detail?: string;
   /** Not before this many milliseconds should the log be asked again, if it said so. */
   readonly retryAfterMs?: number | undefined;
-  /** Of a look that is unproven: that it may pass yet, as a file that is missing for a moment does. */
+  /**
+   * Of a look: whether it is unproven because something is missing, which may pass; set as long as
+   * it has not lasted. A proof that is there and leads nowhere is told at once.
+   */
   readonly mayPass?: boolean;
 }
 
@@ -103,7 +106,10 @@ export class LogWatch {
 
   /** Judges a checkpoint a peer was shown, or one the log has shown before without a proof. */
   async settle(checkpoint: VerifiedCheckpoint, source: string): Promise<Finding> {
-    return await this.#inTime((time) => this.#judge({ checkpoint, source, isLatest: false, time }));
+    const { mayPass: _, ...finding } = await this.#inTime((time) =>
+      this.#judge({ checkpoint, source, isLatest: false, time })
+    );
+    return finding;
   }
 
   /** Ends what is under way as soon as the log has answered, and asks nothing any more. */
@@ -155,7 +161,7 @@ export class LogWatch {
     const about = { checkpoint: opened[0]!, source: THE_LOG };
     const finding = await this.#judge({ ...about, isLatest: true, time });
     if (finding.result === "extends") this.#doubt.ends();
-    return finding.result === "unproven" ? { ...finding, mayPass: !this.#doubt.grows() } : finding;
+    return finding.mayPass ? { ...finding, mayPass: !this.#doubt.grows() } : finding;
   }
 
   async #judge({ checkpoint, source, isLatest, time }: {
@@ -210,6 +216,7 @@ export class LogWatch {
         ...about,
         detail,
         retryAfterMs,
+        ...(unproven && { mayPass: true }),
       });
     }
     if (served === undefined) {

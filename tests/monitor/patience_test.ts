@@ -163,6 +163,13 @@ Deno.test("look: what stays unproven is told to pass no more after some looks an
   assertEquals([looks[0]!.mayPass, looks.at(-1)!.mayPass], [true, false]);
 });
 
+Deno.test("look: a proof that is given and leads nowhere is not told to pass", async () => {
+  const { served, watching } = await grownLog(NEAR);
+  served.spoils = (_, body) => body?.map((byte) => byte ^ 1);
+  const found = await watching.look();
+  assertEquals([found.result, found.mayPass], ["unproven", undefined]);
+});
+
 Deno.test("look: rare looks need their number, and growth that is proven ends the doubt", async () => {
   const { story, clock, served, watching } = await grownLog(NEAR);
   const pauseMs = UNPROVEN_LASTS_MS * 2;
