@@ -126,6 +126,9 @@ export class Follower {
         const result = this.#withPatience(finding.result);
         this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
         await this.#record(finding, { result, isLook: true });
+        for (const other of finding.others ?? []) {
+          await this.#record(other, { result: other.result, isLook: false });
+        }
         // What this look could not prove below the view is a question, and was tried just now.
         if (result === "unproven" && finding.checkpoint!.treeSize < this.#watch.view!.treeSize) {
           this.#postpone(finding.checkpoint!);

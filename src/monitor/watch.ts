@@ -48,6 +48,11 @@ export interface Finding {
    * it has not lasted. A proof that is there and leads nowhere is told at once.
    */
   readonly mayPass?: boolean;
+  /**
+   * Of a look at a log that is served in several places: what the others came to, where that is news.
+   * Each is the log's word, and to be recorded like this one.
+   */
+  readonly others?: readonly Finding[];
 }
 
 /** A proof that leads to the newer root, and the older root it implies. */
@@ -55,6 +60,9 @@ interface Proven {
   readonly implied: Uint8Array;
   readonly proof: readonly Uint8Array[];
 }
+
+/** Results of what a log shows that are the log's latest word, with nothing said against it. */
+const HOLDS: readonly Result[] = ["first", "extends", "unchanged", "rolled back"];
 
 /** Who shows a monitor its own view. */
 export const THE_LOG = "the log";
@@ -73,6 +81,12 @@ export class LogWatch {
   /** Of all looks under way. */
   readonly #times = new Set<LookTime>();
   #isStopped = false;
+  /** By place where the log is served: when it may be asked again, if it said so. */
+  readonly #putOff = new Map<Source, number>();
+  /** Older checkpoints that other places showed at the last look, and that the view extends. */
+  #agreed: ReadonlySet<string> = new Set();
+  /** What was said of other places at the last look. */
+  #said: ReadonlySet<string> = new Set();
   #view: VerifiedCheckpoint | undefined;
 
   constructor(
@@ -142,26 +156,80 @@ export class LogWatch {
   }
 
   async #look(time: LookTime | undefined): Promise<Finding> {
+    const parts = this.#source.parts ?? [this.#source];
+    const due = parts.filter((part) => (this.#putOff.get(part) ?? 0) <= this.#now());
+    const asked = due.length > 0 ? due : parts;
+    const shown = await Promise.all(asked.map((part) => this.#latestOf(part, time)));
+    const judged = await this.#judgeAll(shown.filter(isCheckpoint), time);
+    const outages = shown.flatMap((one) => isCheckpoint(one) ? [] : [one]);
+    const [first, ...rest] = [...judged, ...outages].toSorted((a, b) => weight(a) - weight(b));
+    const others = this.#news(rest);
+    const finding = this.#doubted(judged.length > 0 ? first! : soonest(outages));
+    return others.length === 0 ? finding : { ...finding, others };
+  }
+
+  /** A checkpoint that a place shows, or the outage that it has. */
+  async #latestOf(
+    part: Source,
+    time: LookTime | undefined,
+  ): Promise<VerifiedCheckpoint | Finding> {
     let note: Uint8Array;
     try {
-      note = await this.#source.latest(time);
+      note = await part.latest(time);
     } catch (error) {
       if (!(error instanceof SourceUnavailable)) throw error;
       const { message: detail, retryAfterMs } = error;
+      this.#putOff.set(part, this.#now() + (retryAfterMs ?? 0));
       return this.#finding("unavailable", { detail, retryAfterMs });
     }
     const opened = openCheckpoint({ note, logs: [this.log] });
+    if (!("refused" in opened)) return opened[0]!;
     // What does not verify is not the log's word: an outage page as likely as anything.
-    if ("refused" in opened) {
-      this.#source.distrust?.();
-      return this.#finding("unavailable", {
-        detail: `no checkpoint of this log: ${opened.detail}`,
-      });
+    part.distrust?.();
+    return this.#finding("unavailable", { detail: `no checkpoint of this log: ${opened.detail}` });
+  }
+
+  /**
+   * Judges what a log shows now, the largest first: the first that holds is its latest, and the rest
+   * is settled by that. One place of several may lag behind, which is no roll back of the log.
+   */
+  async #judgeAll(
+    shown: readonly VerifiedCheckpoint[],
+    time: LookTime | undefined,
+  ): Promise<Finding[]> {
+    const findings: Finding[] = [];
+    const agreed = new Set<string>();
+    const different = [...new Map(shown.map((one) => [keyOf(one), one])).values()];
+    for (const checkpoint of different.toSorted((a, b) => a.treeSize < b.treeSize ? 1 : -1)) {
+      const isLatest = !findings.some(({ result }) => HOLDS.includes(result));
+      const key = keyOf(checkpoint);
+      const isKnown = !isLatest && this.#agreed.has(key);
+      const finding = isKnown
+        ? undefined
+        : await this.#judge({ checkpoint, source: THE_LOG, isLatest, time });
+      if (isKnown || finding?.result === "consistent") agreed.add(key);
+      if (finding !== undefined) findings.push(finding);
     }
-    const about = { checkpoint: opened[0]!, source: THE_LOG };
-    const finding = await this.#judge({ ...about, isLatest: true, time });
+    this.#agreed = agreed;
+    return findings;
+  }
+
+  /** What was not said at the last look already. */
+  #news(others: readonly Finding[]): Finding[] {
+    const said = (finding: Finding): string =>
+      `${finding.result} ${finding.checkpoint && keyOf(finding.checkpoint)} ${finding.detail}`;
+    const before = this.#said;
+    this.#said = new Set(others.map(said));
+    return others.filter((finding) => !before.has(said(finding)));
+  }
+
+  #doubted(finding: Finding): Finding {
     if (finding.result === "extends") this.#doubt.ends();
     return finding.mayPass ? { ...finding, mayPass: !this.#doubt.grows() } : finding;
+  }
+
+  #now(): number {
+    return this.#clock?.monotonic() ?? 0;
   }
 
   async #judge({ checkpoint, source, isLatest, time }: {
@@ -204,9 +272,11 @@ export class LogWatch {
     const sizes = { older: older.treeSize, newer: newer.treeSize };
     let served: Proven | undefined;
     try {
-      // Twice: a cache may have kept something of an older tree, which the source then forgets.
-      served = await this.#prove({ sizes, newer, time }) ??
-        await this.#prove({ sizes, newer, time });
+      // Once more: a cache may have kept something of an older tree, which the source then forgets.
+      const tries = 1 + (this.#source.parts?.length ?? 1);
+      for (let tried = 0; served === undefined && tried < tries; tried++) {
+        served = await this.#prove({ sizes, newer, time });
+      }
     } catch (error) {
       const unproven = error instanceof ProofRefused;
       if (!unproven && !(error instanceof SourceUnavailable)) throw error;
@@ -255,4 +325,26 @@ export class LogWatch {
   #finding(result: Result, fields: Partial<Finding> = {}): Finding {
     return { log: this.log, result, source: THE_LOG, ...fields };
   }
+}
+
+function keyOf({ treeSize, root }: VerifiedCheckpoint): string {
+  return `${treeSize} ${root}`;
+}
+
+function isCheckpoint(shown: VerifiedCheckpoint | Finding): shown is VerifiedCheckpoint {
+  return !("result" in shown);
+}
+
+/** Which of several findings says most of the log: the least does. */
+function weight({ result }: Finding): number {
+  const order: readonly Result[] = ["inconsistent", "unproven", ...HOLDS];
+  const at = order.indexOf(result);
+  return at < 0 ? order.length : Math.min(at, 2);
+}
+
+/** An outage of all places, which ends when the first of them may be asked again. */
+function soonest(outages: readonly Finding[]): Finding {
+  const waits = outages.map(({ retryAfterMs }) => retryAfterMs ?? 0);
+  const retryAfterMs = Math.min(...waits);
+  return { ...outages[0]!, retryAfterMs: retryAfterMs === 0 ? undefined : retryAfterMs };
 }

@@ -8,6 +8,8 @@ import type { LookTime } from "./look_time.ts";
 
 /** A log as it is served. Nothing it gives is authenticated; the caller does that. */
 export interface Source {
+  /** Where one log is served in several places: each of them, whose words are to be compared. */
+  readonly parts?: readonly Source[];
   /**
    * The log's latest signed note.
    * @param time what the look has; without one nothing is waited out
