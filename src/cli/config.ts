@@ -315,7 +315,7 @@ function readLog(
     const origin = readText(value);
     return log && makeLog({ vkey: log.vkey, origin });
   }) ?? log;
-  const source = members.get("source", (value) => readSource(value, path));
+  const source = members.get("source", (value) => readSources(value, path));
   if (named && source) {
     members.maybe("source", () => openSource({ world, log: named, source, contact: NO_CONTACT }));
   }
@@ -323,6 +323,11 @@ function readLog(
   const patienceMs = members.get("patience", readDuration, CONFIG_DEFAULTS.patience);
   if (!named || !source || !pollMs || !patienceMs) return undefined;
   return { log: named, source, pollMs, patienceMs };
+}
+
+/** A source, or a list of places where the same log is served. */
+function readSources(value: unknown, path: string): string | string[] {
+  return Array.isArray(value) ? value.map((one) => readSource(one, path)) : readSource(value, path);
 }
 
 /** A source; a folder is relative to the file, like every path in it. */

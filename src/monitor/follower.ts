@@ -98,7 +98,7 @@ export class Follower {
     // A crash may have come between what was seen and its incident; known cases fall out there.
     await monitor.keep({ more: contradictions({ observations, log }) });
     const again = observations.accused(log).filter((seen) => !hasCase(monitor, { log, seen }));
-    const watch = new LogWatch({ log, source, detector: monitor.detector, view });
+    const watch = new LogWatch({ log, source, detector: monitor.detector, clock, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
     return new Follower({ shared, settings, watch, grewAt, again });
   }
@@ -116,7 +116,10 @@ export class Follower {
   /** Looks at the log again and again until stopped. */
   async run(stop: Stop): Promise<void> {
     const { clock, random } = this.#shared.world;
-    stop.onStop(() => this.#stopped = true);
+    stop.onStop(() => {
+      this.#stopped = true;
+      this.#watch.stop();
+    });
     while (!stop.stopped) {
       const { retryAfterMs } = await this.look();
       const { pollMs: intervalMs } = this.#settings;
@@ -134,6 +137,13 @@ export class Follower {
         this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
         await this.#record(finding, { result, isLook: true });
         this.#strangersSettled = 0;
+        for (const other of finding.others ?? []) {
+          await this.#record(other, { result: other.result, isLook: false });
+        }
+        // What this look could not prove below the view is a question, and was tried just now.
+        if (result === "unproven" && finding.checkpoint!.treeSize < this.#watch.view!.treeSize) {
+          this.#postpone(finding.checkpoint!);
+        }
         if (result !== "unavailable") {
           await this.#settleReached();
           await this.#tellWithheld();
@@ -252,12 +262,13 @@ export class Follower {
   }
 
   #tell(
-    { log, checkpoint, source, detail }: Finding,
+    { log, checkpoint, source, detail, mayPass }: Finding,
     { result, isLook }: { result: LogResult; isLook: boolean },
   ): void {
     // A look is told anew when it comes to something else; a question is told when it is tried first.
-    const news = `${result} ${checkpoint?.treeSize} ${checkpoint?.root} ${detail}`;
-    const level = isLook && news === this.#told ? "debug" : RESULT_LEVELS[result];
+    const news = `${result} ${checkpoint?.treeSize} ${checkpoint?.root} ${mayPass} ${detail}`;
+    const loudness = mayPass ? "warning" : RESULT_LEVELS[result];
+    const level = isLook && news === this.#told ? "debug" : loudness;
     if (isLook) this.#told = news;
     this.#shared.report.event(`log.${result}`, level, {
       origin: log.origin,
@@ -320,7 +331,7 @@ export class Follower {
     if (!this.#tried.has(keyOf(question)) || !isOpen) {
       await this.#record(finding, { result, isLook: false });
     }
-    if (isOpen) this.#postpone(question);
+    if (isOpen) this.#postpone(question, finding.retryAfterMs);
     else this.#tried.delete(keyOf(question));
     return result;
   }
@@ -338,10 +349,12 @@ export class Follower {
     return { log: this.log, result: "inconsistent", source, checkpoint, detail };
   }
 
-  #postpone(question: Pick<Question, "treeSize" | "root">): void {
+  /** @param retryAfterMs what the log asked for, if it did */
+  #postpone(question: Pick<Question, "treeSize" | "root">, retryAfterMs = 0): void {
     const key = keyOf(question);
     const times = (this.#tried.get(key)?.times ?? 0) + 1;
-    const pause = Math.min(this.#settings.pollMs * 2 ** Math.min(times, 30), MAX_QUESTION_PAUSE_MS);
+    const doubled = this.#settings.pollMs * 2 ** Math.min(times, 30);
+    const pause = Math.max(retryAfterMs, Math.min(doubled, MAX_QUESTION_PAUSE_MS));
     this.#tried.delete(key);
     this.#tried.set(key, { times, retryAt: this.#shared.world.clock.monotonic() + pause });
     if (this.#tried.size > MAX_TRIED) this.#tried.delete(this.#tried.keys().next().value!);

@@ -27,8 +27,8 @@ export interface Settings {
 /** One log to follow. */
 export interface LogSettings {
   readonly log: Log;
-  /** As `openSource` reads it. */
-  readonly source: string;
+  /** As `openSource` reads it: one, or several places where the log is served. */
+  readonly source: string | readonly string[];
   /** How often it is polled, in milliseconds. */
   readonly pollMs: number;
   /** How long it may not grow, and a checkpoint that peers have not be shown to us. */

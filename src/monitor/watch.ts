@@ -1,9 +1,12 @@
 import type { EquivocationDetector } from "../evidence/detector.ts";
+import { LookTime } from "../sources/look_time.ts";
 import { ProofRefused, type Source, SourceUnavailable } from "../sources/source.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { base64 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { impliedOlderRoot } from "../tlog/proof.ts";
+import type { Clock } from "../world/world.ts";
+import { Doubt } from "./doubt.ts";
 
 /** What a look at a log, or at a checkpoint heard of it, came to. Never mixed up with one another. */
 export type Result =
@@ -40,6 +43,16 @@ export interface Finding {
   readonly detail?: string;
   /** Not before this many milliseconds should the log be asked again, if it said so. */
   readonly retryAfterMs?: number | undefined;
+  /**
+   * Of a look: whether it is unproven because something is missing, which may pass; set as long as
+   * it has not lasted. A proof that is there and leads nowhere is told at once.
+   */
+  readonly mayPass?: boolean;
+  /**
+   * Of a look at a log that is served in several places: what the others came to, where that is news.
+   * Each is the log's word, and to be recorded like this one.
+   */
+  readonly others?: readonly Finding[];
 }
 
 /** A proof that leads to the newer root, and the older root it implies. */
@@ -47,6 +60,9 @@ interface Proven {
   readonly implied: Uint8Array;
   readonly proof: readonly Uint8Array[];
 }
+
+/** Results of what a log shows that are the log's latest word, with nothing said against it. */
+const HOLDS: readonly Result[] = ["first", "extends", "unchanged", "rolled back"];
 
 /** Who shows a monitor its own view. */
 export const THE_LOG = "the log";
@@ -60,13 +76,26 @@ export class LogWatch {
   readonly log: Log;
   readonly #source: Source;
   readonly #detector: EquivocationDetector;
+  readonly #clock: Clock | undefined;
+  readonly #doubt: Doubt;
+  /** Of all looks under way. */
+  readonly #times = new Set<LookTime>();
+  #isStopped = false;
+  /** By place where the log is served: when it may be asked again, if it said so. */
+  readonly #putOff = new Map<Source, number>();
+  /** Older checkpoints that other places showed at the last look, and that the view extends. */
+  #agreed: ReadonlySet<string> = new Set();
+  /** What was said of other places at the last look. */
+  #said: ReadonlySet<string> = new Set();
   #view: VerifiedCheckpoint | undefined;
 
   constructor(
-    { log, source, detector, view }: {
+    { log, source, detector, clock, view }: {
       log: Log;
       source: Source;
       detector: EquivocationDetector;
+      /** Counts the time that a look has; without one it has all there is, and waits for nothing. */
+      clock?: Clock;
       /** What was proven before a restart. */
       view?: VerifiedCheckpoint | undefined;
     },
@@ -74,6 +103,8 @@ export class LogWatch {
     this.log = log;
     this.#source = source;
     this.#detector = detector;
+    this.#clock = clock;
+    this.#doubt = new Doubt(clock);
     this.#view = view;
   }
 
@@ -84,28 +115,21 @@ export class LogWatch {
 
   /** Asks the log for its latest checkpoint and judges it. */
   async poll(): Promise<Finding> {
-    let note: Uint8Array;
-    try {
-      note = await this.#source.latest();
-    } catch (error) {
-      if (!(error instanceof SourceUnavailable)) throw error;
-      const { message: detail, retryAfterMs } = error;
-      return this.#finding("unavailable", { detail, retryAfterMs });
-    }
-    const opened = openCheckpoint({ note, logs: [this.log] });
-    // What does not verify is not the log's word: an outage page as likely as anything.
-    if ("refused" in opened) {
-      this.#source.distrust?.();
-      return this.#finding("unavailable", {
-        detail: `no checkpoint of this log: ${opened.detail}`,
-      });
-    }
-    return await this.#judge({ checkpoint: opened[0]!, source: THE_LOG, isLatest: true });
+    return await this.#inTime((time) => this.#look(time));
   }
 
   /** Judges a checkpoint a peer was shown, or one the log has shown before without a proof. */
   async settle(checkpoint: VerifiedCheckpoint, source: string): Promise<Finding> {
-    return await this.#judge({ checkpoint, source, isLatest: false });
+    const { mayPass: _, ...finding } = await this.#inTime((time) =>
+      this.#judge({ checkpoint, source, isLatest: false, time })
+    );
+    return finding;
+  }
+
+  /** Ends what is under way as soon as the log has answered, and asks nothing any more. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const time of this.#times) time.end();
   }
 
   /**
@@ -119,11 +143,101 @@ export class LogWatch {
     return true;
   }
 
-  async #judge({ checkpoint, source, isLatest }: {
+  async #inTime(work: (time: LookTime | undefined) => Promise<Finding>): Promise<Finding> {
+    if (this.#clock === undefined) return await work(undefined);
+    const time = new LookTime({ clock: this.#clock });
+    if (this.#isStopped) time.end();
+    this.#times.add(time);
+    try {
+      return await work(time);
+    } finally {
+      this.#times.delete(time);
+    }
+  }
+
+  async #look(time: LookTime | undefined): Promise<Finding> {
+    const parts = this.#source.parts ?? [this.#source];
+    const due = parts.filter((part) => (this.#putOff.get(part) ?? 0) <= this.#now());
+    const asked = due.length > 0 ? due : parts;
+    const shown = await Promise.all(asked.map((part) => this.#latestOf(part, time)));
+    const judged = await this.#judgeAll(shown.filter(isCheckpoint), time);
+    const outages = shown.flatMap((one) => isCheckpoint(one) ? [] : [one]);
+    const [first, ...rest] = [...judged, ...outages].toSorted((a, b) => weight(a) - weight(b));
+    const others = this.#news(rest);
+    const finding = this.#doubted(judged.length > 0 ? first! : soonest(outages));
+    return others.length === 0 ? finding : { ...finding, others };
+  }
+
+  /** A checkpoint that a place shows, or the outage that it has. */
+  async #latestOf(
+    part: Source,
+    time: LookTime | undefined,
+  ): Promise<VerifiedCheckpoint | Finding> {
+    let note: Uint8Array;
+    try {
+      note = await part.latest(time);
+    } catch (error) {
+      if (!(error instanceof SourceUnavailable)) throw error;
+      const { message: detail, retryAfterMs } = error;
+      this.#putOff.set(part, this.#now() + (retryAfterMs ?? 0));
+      return this.#finding("unavailable", { detail, retryAfterMs });
+    }
+    const opened = openCheckpoint({ note, logs: [this.log] });
+    if (!("refused" in opened)) return opened[0]!;
+    // What does not verify is not the log's word: an outage page as likely as anything.
+    part.distrust?.();
+    return this.#finding("unavailable", { detail: `no checkpoint of this log: ${opened.detail}` });
+  }
+
+  /**
+   * Judges what a log shows now, the largest first: the first that holds is its latest, and the rest
+   * is settled by that. One place of several may lag behind, which is no roll back of the log.
+   */
+  async #judgeAll(
+    shown: readonly VerifiedCheckpoint[],
+    time: LookTime | undefined,
+  ): Promise<Finding[]> {
+    const findings: Finding[] = [];
+    const agreed = new Set<string>();
+    const different = [...new Map(shown.map((one) => [keyOf(one), one])).values()];
+    for (const checkpoint of different.toSorted((a, b) => a.treeSize < b.treeSize ? 1 : -1)) {
+      const isLatest = !findings.some(({ result }) => HOLDS.includes(result));
+      const key = keyOf(checkpoint);
+      const isKnown = !isLatest && this.#agreed.has(key);
+      const finding = isKnown
+        ? undefined
+        : await this.#judge({ checkpoint, source: THE_LOG, isLatest, time });
+      if (isKnown || finding?.result === "consistent") agreed.add(key);
+      if (finding !== undefined) findings.push(finding);
+    }
+    this.#agreed = agreed;
+    return findings;
+  }
+
+  /** What was not said at the last look already. */
+  #news(others: readonly Finding[]): Finding[] {
+    const said = (finding: Finding): string =>
+      `${finding.result} ${finding.checkpoint && keyOf(finding.checkpoint)} ${finding.detail}`;
+    const before = this.#said;
+    this.#said = new Set(others.map(said));
+    return others.filter((finding) => !before.has(said(finding)));
+  }
+
+  #doubted(finding: Finding): Finding {
+    if (finding.result === "extends") this.#doubt.ends();
+    return finding.mayPass ? { ...finding, mayPass: !this.#doubt.grows() } : finding;
+  }
+
+  #now(): number {
+    return this.#clock?.monotonic() ?? 0;
+  }
+
+  async #judge({ checkpoint, source, isLatest, time }: {
     checkpoint: VerifiedCheckpoint;
     source: string;
     /** Whether it is what the log shows now. */
     isLatest: boolean;
+    time: LookTime | undefined;
   }): Promise<Finding> {
     const view = this.#view;
     const about = { checkpoint, source };
@@ -139,26 +253,30 @@ export class LogWatch {
     if (checkpoint.treeSize > view.treeSize) {
       // Only our own log's word can extend the view; it is proven when the log shows it to us.
       if (!isLatest) return this.#finding("pending", about);
-      return await this.#compare({ older: view, newer: checkpoint, about, agree: "extends" });
+      return await this.#compare({ older: view, newer: checkpoint, about, agree: "extends", time });
     }
     const agree = isLatest ? "rolled back" : "consistent";
-    return await this.#compare({ older: checkpoint, newer: view, about, agree });
+    return await this.#compare({ older: checkpoint, newer: view, about, agree, time });
   }
 
   /** Compares two sizes by a proof that leads to the newer root, and so binds the older one. */
-  async #compare({ older, newer, about, agree }: {
+  async #compare({ older, newer, about, agree, time }: {
     older: VerifiedCheckpoint;
     newer: VerifiedCheckpoint;
     about: { checkpoint: VerifiedCheckpoint; source: string };
     agree: Result;
+    time: LookTime | undefined;
   }): Promise<Finding> {
     // Every tree has the empty tree as a prefix; there is nothing to prove.
     if (older.treeSize === 0n) return this.#finding(agree, about);
     const sizes = { older: older.treeSize, newer: newer.treeSize };
     let served: Proven | undefined;
     try {
-      // Twice: a cache may have kept something of an older tree, which the source then forgets.
-      served = await this.#prove(sizes, newer) ?? await this.#prove(sizes, newer);
+      // Once more: a cache may have kept something of an older tree, which the source then forgets.
+      const tries = 1 + (this.#source.parts?.length ?? 1);
+      for (let tried = 0; served === undefined && tried < tries; tried++) {
+        served = await this.#prove({ sizes, newer, time });
+      }
     } catch (error) {
       const unproven = error instanceof ProofRefused;
       if (!unproven && !(error instanceof SourceUnavailable)) throw error;
@@ -168,6 +286,7 @@ export class LogWatch {
         ...about,
         detail,
         retryAfterMs,
+        ...(unproven && { mayPass: true }),
       });
     }
     if (served === undefined) {
@@ -191,11 +310,12 @@ export class LogWatch {
   }
 
   /** The root that the log's proof implies at the older size; nothing if the proof does not hold. */
-  async #prove(
-    sizes: { older: bigint; newer: bigint },
-    newer: VerifiedCheckpoint,
-  ): Promise<Proven | undefined> {
-    const { olderRoot, proof, settle } = await this.#source.consistency(sizes);
+  async #prove({ sizes, newer, time }: {
+    sizes: { older: bigint; newer: bigint };
+    newer: VerifiedCheckpoint;
+    time: LookTime | undefined;
+  }): Promise<Proven | undefined> {
+    const { olderRoot, proof, settle } = await this.#source.consistency(sizes, time);
     const older = { treeSize: sizes.older, rootHash: olderRoot };
     const implied = impliedOlderRoot({ older, newer, proof });
     settle(implied !== undefined);
@@ -205,4 +325,26 @@ export class LogWatch {
   #finding(result: Result, fields: Partial<Finding> = {}): Finding {
     return { log: this.log, result, source: THE_LOG, ...fields };
   }
+}
+
+function keyOf({ treeSize, root }: VerifiedCheckpoint): string {
+  return `${treeSize} ${root}`;
+}
+
+function isCheckpoint(shown: VerifiedCheckpoint | Finding): shown is VerifiedCheckpoint {
+  return !("result" in shown);
+}
+
+/** Which of several findings says most of the log: the least does. */
+function weight({ result }: Finding): number {
+  const order: readonly Result[] = ["inconsistent", "unproven", ...HOLDS];
+  const at = order.indexOf(result);
+  return at < 0 ? order.length : Math.min(at, 2);
+}
+
+/** An outage of all places, which ends when the first of them may be asked again. */
+function soonest(outages: readonly Finding[]): Finding {
+  const waits = outages.map(({ retryAfterMs }) => retryAfterMs ?? 0);
+  const retryAfterMs = Math.min(...waits);
+  return { ...outages[0]!, retryAfterMs: retryAfterMs === 0 ? undefined : retryAfterMs };
 }

@@ -2,6 +2,7 @@ import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import type { World } from "../world/world.ts";
 import { type Fetcher, FolderFetcher, HttpFetcher } from "./fetcher.ts";
+import { MAX_PREFIXES, SeveralSource } from "./several.ts";
 import { SigsumSource } from "./sigsum.ts";
 import type { Source } from "./source.ts";
 import { staticCtSource } from "./static_ct.ts";
@@ -24,10 +25,28 @@ const URL_NOTATION = /^(?:([a-z-]+)\+)?(https?:.*)$/;
  * Opens the source of a log by its notation: `https://…`, `http://…` or a folder for C2SP
  * tlog-tiles; `sumdb+https://…`, `static-ct+https://…`, `sigsum+https://…` for the others.
  * Nothing is asked of the log yet.
+ * @param source one, or a list of places where the same log is served
  * @param contact who answers for the requests, a URL or mail address, for the User-Agent
  * @throws MalformedError for any other notation, or one that cannot be this log's
  */
-export function openSource(
+export function openSource({ world, log, source, contact }: {
+  world: World;
+  log: Log;
+  source: string | readonly string[];
+  contact: string;
+}): Source {
+  if (typeof source === "string") return openOne({ world, log, source, contact });
+  if (source.length < 1 || source.length > MAX_PREFIXES || new Set(source).size < source.length) {
+    throw new MalformedError(
+      `Cannot read source: it is a list of ${source.length}, expected 1 to ${MAX_PREFIXES} places, ` +
+        "none of them twice",
+    );
+  }
+  const parts = source.map((one) => openOne({ world, log, source: one, contact }));
+  return parts.length === 1 ? parts[0]! : new SeveralSource(parts);
+}
+
+function openOne(
   { world, log, source, contact }: { world: World; log: Log; source: string; contact: string },
 ): Source {
   try {

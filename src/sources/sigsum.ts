@@ -20,6 +20,8 @@ import {
 } from "../tlog/tiles.ts";
 import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
 import { AnswerTooLarge, type Fetcher, fetchLatest, UnexpectedStatus } from "./fetcher.ts";
+import type { LookTime } from "./look_time.ts";
+import { within } from "./patient_fetcher.ts";
 import { ProofRefused, type ServedProof, type Source, SourceUnavailable } from "./source.ts";
 
 /** Bytes of a line `leaf_index=…` or `node_hash=…`, with room to spare. */
@@ -62,9 +64,10 @@ export class SigsumSource implements Source {
     this.#fetcher.forget?.();
   }
 
-  async latest(): Promise<Uint8Array> {
+  async latest(time?: LookTime): Promise<Uint8Array> {
     const path = "get-tree-head";
-    const head = await fetchLatest({ fetcher: this.#fetcher, path, maxBytes: MAX_NOTE_BYTES });
+    const fetcher = within({ fetcher: this.#fetcher, time });
+    const head = await fetchLatest({ fetcher, path, maxBytes: MAX_NOTE_BYTES });
     try {
       return utf8(noteOf(this.#log, head));
     } catch (error) {
@@ -75,78 +78,93 @@ export class SigsumSource implements Source {
     }
   }
 
-  async consistency(sizes: { older: bigint; newer: bigint }): Promise<ServedProof> {
+  async consistency(
+    sizes: { older: bigint; newer: bigint },
+    time?: LookTime,
+  ): Promise<ServedProof> {
     const { older, newer } = sizes;
     const wanted = consistencyNodes(sizes);
-    const proof = await this.#consistencyProof(sizes, wanted);
+    const fetcher = within({ fetcher: this.#fetcher, time });
+    const proof = await consistencyProof({ fetcher, sizes, nodes: wanted });
     const roots = wanted.olderRoot.map((node) => hashOf({ node, nodes: wanted, proof }));
     // Each node of the older root is a hash of the proof, unless the older size is a power of two.
     const olderRoot = roots.every((hash) => hash !== undefined)
       ? joinedHash(roots)
-      : await this.#rootOfFullTree({ older, newer, proof });
+      : await rootOfFullTree({ fetcher, older, newer, proof });
     // Nothing is remembered, so there is nothing to forget either.
     return { olderRoot, proof, settle: () => {} };
   }
+}
 
-  /**
-   * The root at an older size that is a power of two, which the proof from there leaves out. The
-   * proof from one leaf more has it. Where there is no such proof (it would be empty, or a power of
-   * two again) the first hash of `proof` is the one leaf that follows the older tree, and the
-   * older root is the first hash of that leaf's inclusion proof.
-   * @throws SourceUnavailable, ProofRefused
-   */
-  async #rootOfFullTree(
-    { older, newer, proof }: { older: bigint; newer: bigint; proof: readonly Uint8Array[] },
-  ): Promise<Uint8Array> {
-    if (older === 1n || older + 1n === newer) {
-      return await this.#firstOfInclusion({ index: older, leafHash: proof[0]!, treeSize: newer });
+/**
+ * The root at an older size that is a power of two, which the proof from there leaves out. The
+ * proof from one leaf more has it. Where there is no such proof (it would be empty, or a power of
+ * two again) the first hash of `proof` is the one leaf that follows the older tree, and the
+ * older root is the first hash of that leaf's inclusion proof.
+ * @throws SourceUnavailable, ProofRefused
+ */
+async function rootOfFullTree({ fetcher, older, newer, proof }: {
+  fetcher: Fetcher;
+  older: bigint;
+  newer: bigint;
+  proof: readonly Uint8Array[];
+}): Promise<Uint8Array> {
+  if (older === 1n || older + 1n === newer) {
+    const leafHash = proof[0]!;
+    return await firstOfInclusion({ fetcher, index: older, leafHash, treeSize: newer });
+  }
+  const sizes = { older: older + 1n, newer };
+  const nodes = consistencyNodes(sizes);
+  const [node] = consistencyNodes({ older, newer }).olderRoot;
+  return hashOf({ node: node!, nodes, proof: await consistencyProof({ fetcher, sizes, nodes }) })!;
+}
+
+async function consistencyProof({ fetcher, sizes: { older, newer }, nodes }: {
+  fetcher: Fetcher;
+  sizes: { older: bigint; newer: bigint };
+  nodes: ConsistencyNodes;
+}): Promise<Uint8Array[]> {
+  return await ask({ fetcher, path: `get-consistency-proof/${older}/${newer}` }, (lines) => {
+    const proof = lines.map((line) => readHash(line, "node_hash"));
+    if (proof.length === nodes.proof.length) return proof;
+    throw new MalformedError(
+      `it has ${proof.length} hashes, expected ${nodes.proof.length} for these sizes`,
+    );
+  });
+}
+
+async function firstOfInclusion({ fetcher, index, leafHash, treeSize }: {
+  fetcher: Fetcher;
+  index: bigint;
+  leafHash: Uint8Array;
+  treeSize: bigint;
+}): Promise<Uint8Array> {
+  const path = `get-inclusion-proof/${treeSize}/${encodeHex(leafHash)}`;
+  return await ask({ fetcher, path }, ([indexLine, first]) => {
+    const found = readValue(indexLine, "leaf_index");
+    if (found !== index.toString()) {
+      throw new MalformedError(`leaf_index is ${quoted(found)}, expected ${index}`);
     }
-    const sizes = { older: older + 1n, newer };
-    const nodes = consistencyNodes(sizes);
-    const [node] = consistencyNodes({ older, newer }).olderRoot;
-    return hashOf({ node: node!, nodes, proof: await this.#consistencyProof(sizes, nodes) })!;
-  }
+    return readHash(first, "node_hash");
+  });
+}
 
-  async #consistencyProof(
-    { older, newer }: { older: bigint; newer: bigint },
-    nodes: ConsistencyNodes,
-  ): Promise<Uint8Array[]> {
-    return await this.#ask(`get-consistency-proof/${older}/${newer}`, (lines) => {
-      const proof = lines.map((line) => readHash(line, "node_hash"));
-      if (proof.length === nodes.proof.length) return proof;
-      throw new MalformedError(
-        `it has ${proof.length} hashes, expected ${nodes.proof.length} for these sizes`,
-      );
-    });
-  }
-
-  async #firstOfInclusion(
-    { index, leafHash, treeSize }: { index: bigint; leafHash: Uint8Array; treeSize: bigint },
-  ): Promise<Uint8Array> {
-    const path = `get-inclusion-proof/${treeSize}/${encodeHex(leafHash)}`;
-    return await this.#ask(path, ([indexLine, first]) => {
-      const found = readValue(indexLine, "leaf_index");
-      if (found !== index.toString()) {
-        throw new MalformedError(`leaf_index is ${quoted(found)}, expected ${index}`);
-      }
-      return readHash(first, "node_hash");
-    });
-  }
-
-  /** Asks for a proof; every answer that is not one is a refusal. */
-  async #ask<T>(path: string, read: (lines: readonly string[]) => T): Promise<T> {
-    const refused = (why: string): ProofRefused =>
-      new ProofRefused(`The log gives no proof at ${this.#fetcher.locate(path)}: ${why}`);
-    try {
-      const answer = await this.#fetcher.get(path, { maxBytes: MAX_PROOF_BYTES });
-      if (answer === undefined) throw refused("it is not there");
-      return read(linesOf(answer));
-    } catch (error) {
-      if (error instanceof MalformedError) throw refused(error.message);
-      if (error instanceof AnswerTooLarge) throw refused(`longer than ${MAX_PROOF_BYTES} bytes`);
-      if (!(error instanceof UnexpectedStatus) || error.status !== BAD_REQUEST) throw error;
-      throw refused("it refuses these sizes");
-    }
+/** Asks for a proof; every answer that is not one is a refusal. */
+async function ask<T>(
+  { fetcher, path }: { fetcher: Fetcher; path: string },
+  read: (lines: readonly string[]) => T,
+): Promise<T> {
+  const refused = (why: string): ProofRefused =>
+    new ProofRefused(`The log gives no proof at ${fetcher.locate(path)}: ${why}`);
+  try {
+    const answer = await fetcher.get(path, { maxBytes: MAX_PROOF_BYTES });
+    if (answer === undefined) throw refused("it is not there");
+    return read(linesOf(answer));
+  } catch (error) {
+    if (error instanceof MalformedError) throw refused(error.message);
+    if (error instanceof AnswerTooLarge) throw refused(`longer than ${MAX_PROOF_BYTES} bytes`);
+    if (!(error instanceof UnexpectedStatus) || error.status !== BAD_REQUEST) throw error;
+    throw refused("it refuses these sizes");
   }
 }
 

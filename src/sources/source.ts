@@ -4,22 +4,28 @@
  * @module
  */
 
+import type { LookTime } from "./look_time.ts";
+
 /** A log as it is served. Nothing it gives is authenticated; the caller does that. */
 export interface Source {
+  /** Where one log is served in several places: each of them, whose words are to be compared. */
+  readonly parts?: readonly Source[];
   /**
    * The log's latest signed note.
+   * @param time what the look has; without one nothing is waited out
    * @throws SourceUnavailable
    */
-  latest(): Promise<Uint8Array>;
+  latest(time?: LookTime): Promise<Uint8Array>;
   /** Tells that the last note of `latest` did not open: it must be fetched anew, unconditionally. */
   distrust?(): void;
   /**
    * What proves that the tree of `older` leaves is a prefix of the tree of `newer`, for
    * 0 < older < newer. The caller checks it with `impliedOlderRoot`; the caller then
    * tells the proof with `settle`.
+   * @param time what the look has; without one nothing is waited out
    * @throws SourceUnavailable, ProofRefused
    */
-  consistency(sizes: { older: bigint; newer: bigint }): Promise<ServedProof>;
+  consistency(sizes: { older: bigint; newer: bigint }, time?: LookTime): Promise<ServedProof>;
 }
 
 /** A consistency proof as served or built; nothing in it is authenticated. */

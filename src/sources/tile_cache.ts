@@ -1,12 +1,9 @@
 import { type Tile, tilePath } from "../tlog/tiles.ts";
 
-/** Full tiles remembered for one log: half a megabyte of them. */
+/** Tiles remembered for one log: half a megabyte of them. */
 export const MAX_REMEMBERED_TILES = 64;
 
-/**
- * Full tiles that were part of a proof that held; they never change. The one not used for longest
- * gives way.
- */
+/** Tiles of one log, by what they are and how wide. The one not used for longest gives way. */
 export class TileCache {
   // In order of use: a Map keeps the order in which its keys were set.
   readonly #tiles = new Map<string, Uint8Array>();

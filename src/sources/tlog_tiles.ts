@@ -16,18 +16,28 @@ import {
   tilePath,
   type TreeNode,
 } from "../tlog/tiles.ts";
-import { AnswerTooLarge, type Fetcher, fetchLatest, UnexpectedStatus } from "./fetcher.ts";
-import { ProofRefused, type ServedProof, type Source } from "./source.ts";
+import {
+  AnswerTooLarge,
+  type Fetcher,
+  fetchLatest,
+  REQUEST_TIMEOUT_MS,
+  UnexpectedStatus,
+} from "./fetcher.ts";
+import type { LookTime } from "./look_time.ts";
+import { within } from "./patient_fetcher.ts";
+import { ProofRefused, type ServedProof, type Source, SourceUnavailable } from "./source.ts";
 import { TileCache } from "./tile_cache.ts";
+
+/** After how long a tile that is not there, or is none, is asked for once more. */
+export const MISSING_TILE_PAUSE_MS = 2_000;
+/** How a server says that it does not tell whether a file is there. */
+const FORBIDDEN = 403;
 
 /** Where a log of tiles has what, below its prefix. */
 export interface TilePaths {
   readonly latest: string;
   tile(tile: Tile): string;
 }
-
-/** An HTTP status. */
-const FORBIDDEN = 403;
 
 /** The paths of C2SP tlog-tiles. */
 const TLOG_TILES: TilePaths = { latest: "checkpoint", tile: tilePath };
@@ -36,7 +46,10 @@ const TLOG_TILES: TilePaths = { latest: "checkpoint", tile: tilePath };
 export class TileSource implements Source {
   readonly #fetcher: Fetcher;
   readonly #paths: TilePaths;
+  /** Of proofs that held. */
   readonly #cache = new TileCache();
+  /** Got for a proof that could not be finished; nothing has shown them to be true. */
+  readonly #unproven = new TileCache();
 
   constructor({ fetcher, paths = TLOG_TILES }: { fetcher: Fetcher; paths?: TilePaths }) {
     this.#fetcher = fetcher;
@@ -48,20 +61,19 @@ export class TileSource implements Source {
     this.#fetcher.forget?.();
   }
 
-  latest(): Promise<Uint8Array> {
+  latest(time?: LookTime): Promise<Uint8Array> {
     const { latest: path } = this.#paths;
-    return fetchLatest({ fetcher: this.#fetcher, path, maxBytes: MAX_NOTE_BYTES });
+    const fetcher = within({ fetcher: this.#fetcher, time });
+    return fetchLatest({ fetcher, path, maxBytes: MAX_NOTE_BYTES });
   }
 
-  async consistency({ older, newer }: { older: bigint; newer: bigint }): Promise<ServedProof> {
+  async consistency(
+    { older, newer }: { older: bigint; newer: bigint },
+    time?: LookTime,
+  ): Promise<ServedProof> {
     const nodes = consistencyNodes({ older, newer });
     const placed = (node: TreeNode): Tile => tileOf({ node, treeSize: newer });
-    const wanted = [...nodes.olderRoot, ...nodes.proof.flat()].map(placed);
-    const used = new Map<string, UsedTile>();
-    // One tile after the other: there are a few at most, and a log is not to be hurried.
-    for (const tile of new Map(wanted.map((tile) => [tilePath(tile), tile])).values()) {
-      used.set(tilePath(tile), { tile, hashes: await this.#tile(tile) });
-    }
+    const used = await this.#gather([...nodes.olderRoot, ...nodes.proof.flat()].map(placed), time);
     const hashOf = (node: TreeNode): Uint8Array =>
       hashInTile({ node, hashes: used.get(tilePath(placed(node)))!.hashes });
     return {
@@ -72,58 +84,105 @@ export class TileSource implements Source {
   }
 
   /**
+   * All of these tiles. What was got of them when the rest could not be had is kept for the next time
+   * and then used once: only a proof can tell whether it is true.
+   * @throws SourceUnavailable, ProofRefused
+   */
+  async #gather(
+    wanted: readonly Tile[],
+    time: LookTime | undefined,
+  ): Promise<ReadonlyMap<string, UsedTile>> {
+    const used = new Map<string, UsedTile>();
+    const tiles = [...new Map(wanted.map((tile) => [tilePath(tile), tile])).values()];
+    // Full ones first: those that were got still serve when the log has grown.
+    const byUse = tiles.toSorted((a, b) => Number(isPartial(a)) - Number(isPartial(b)));
+    try {
+      // One tile after the other: there are a few at most, and a log is not to be hurried.
+      for (const tile of byUse) used.set(tilePath(tile), { tile, ...await this.#tile(tile, time) });
+    } catch (error) {
+      const isExpected = error instanceof SourceUnavailable || error instanceof ProofRefused;
+      if (isExpected) {
+        for (const { tile, hashes } of used.values()) this.#unproven.set(tile, hashes);
+      }
+      throw error;
+    }
+    for (const { tile } of used.values()) this.#unproven.delete(tile);
+    return used;
+  }
+
+  /**
    * What a proof was built from is kept only if the proof held; if not, what was remembered of it
    * is fetched anew the next time, so that no bad tile makes a log unproven for good.
    */
   #settle(used: readonly UsedTile[], holds: boolean): void {
     for (const { tile, hashes } of used) {
-      if (!holds) this.#cache.delete(fullOf(tile));
-      else if (tile.width === TILE_WIDTH) this.#cache.set(tile, hashes);
+      if (holds && !isPartial(tile)) this.#cache.set(tile, hashes);
+      if (holds) continue;
+      for (const wrong of [tile, fullOf(tile)]) {
+        this.#cache.delete(wrong);
+        this.#unproven.delete(wrong);
+      }
     }
   }
 
   /** @throws SourceUnavailable, ProofRefused */
-  async #tile(tile: Tile): Promise<Uint8Array> {
-    const full = fullOf(tile);
-    const start = (hashes: Uint8Array | undefined): Uint8Array | undefined =>
-      hashes?.subarray(0, tile.width * HASH_BYTES);
-    const hashes = start(this.#cache.get(full)) ??
-      (tile.width < TILE_WIDTH
-        ? start(await this.#fetchPartial(tile))
-        : await this.#fetchTile(tile));
-    if (hashes !== undefined) return hashes;
-    throw new ProofRefused(
-      `The log has no tile at ${this.#locate(tile)}, which a tree of the size it claims has`,
-    );
-  }
-
-  /** @returns at least what the tile holds, or nothing if the log does not have it */
-  async #fetchPartial(tile: Tile): Promise<Uint8Array | undefined> {
-    let forbidden: UnexpectedStatus | undefined;
-    try {
-      const hashes = await this.#fetchTile(tile);
-      if (hashes !== undefined) return hashes;
-    } catch (error) {
-      // Object stores say so of what is missing, to whoever may not list it.
-      if (!(error instanceof UnexpectedStatus) || error.status !== FORBIDDEN) throw error;
-      forbidden = error;
+  async #tile(tile: Tile, time: LookTime | undefined): Promise<{ hashes: Uint8Array }> {
+    const known = this.#known(tile);
+    if (known !== undefined) return { hashes: known };
+    const fetcher = within({ fetcher: this.#fetcher, time });
+    const first = await this.#spelled(tile, fetcher);
+    if ("hashes" in first) return first;
+    // A file that is being replaced, or a cache that has not heard of it: told from a refusal by time.
+    if (time === undefined || time.leftMs < MISSING_TILE_PAUSE_MS + REQUEST_TIMEOUT_MS) {
+      throw first.refused;
     }
-    // SPEC: a partial tile may be gone once the full one is there, which starts with the same.
-    const full = await this.#fetchTile(fullOf(tile));
-    if (full === undefined && forbidden !== undefined) throw forbidden;
-    return full;
+    await time.pause(MISSING_TILE_PAUSE_MS);
+    const second = await this.#spelled(tile, fetcher);
+    if ("hashes" in second) return second;
+    throw second.refused;
   }
 
-  /** @returns nothing if the log does not have it */
-  async #fetchTile(tile: Tile): Promise<Uint8Array | undefined> {
+  /** What was got of a tile before. */
+  #known(tile: Tile): Uint8Array | undefined {
+    const full = fullOf(tile);
+    return startOf(this.#cache.get(full), tile) ?? startOf(this.#unproven.get(full), tile) ??
+      this.#unproven.get(tile);
+  }
+
+  /**
+   * A tile under its own path, or else the start of the full one. SPEC: a partial tile may be gone
+   * once the full one is there, which starts with the same.
+   * @throws SourceUnavailable
+   */
+  async #spelled(tile: Tile, fetcher: Fetcher): Promise<Fetched> {
+    const own = await this.#fetchTile(tile, fetcher);
+    if ("hashes" in own || !isPartial(tile)) return own;
+    const full = await this.#fetchTile(fullOf(tile), fetcher);
+    // What is wrong is told of the tile that was wanted.
+    return "hashes" in full ? { hashes: startOf(full.hashes, tile)! } : own;
+  }
+
+  /** @throws SourceUnavailable */
+  async #fetchTile(tile: Tile, fetcher: Fetcher): Promise<Fetched> {
     const wanted = tile.width * HASH_BYTES;
     try {
-      const hashes = await this.#fetcher.get(this.#paths.tile(tile), { maxBytes: wanted });
-      if (hashes === undefined || hashes.length === wanted) return hashes;
-      throw this.#wrongLength(tile, `${hashes.length} bytes`);
+      const hashes = await fetcher.get(this.#paths.tile(tile), { maxBytes: wanted });
+      if (hashes === undefined) return { refused: this.#missing(tile) };
+      if (hashes.length === wanted) return { hashes };
+      return { refused: this.#wrongLength(tile, `${hashes.length} bytes`) };
     } catch (error) {
-      throw error instanceof AnswerTooLarge ? this.#wrongLength(tile, "more") : error;
+      if (error instanceof AnswerTooLarge) return { refused: this.#wrongLength(tile, "more") };
+      // Object stores say so of a file that is not there, if nobody may list what is.
+      const isForbidden = error instanceof UnexpectedStatus && error.status === FORBIDDEN;
+      if (isForbidden && isPartial(tile)) return { refused: this.#missing(tile) };
+      throw error;
     }
+  }
+
+  #missing(tile: Tile): ProofRefused {
+    return new ProofRefused(
+      `The log has no tile at ${this.#locate(tile)}, which a tree of the size it claims has`,
+    );
   }
 
   #wrongLength(tile: Tile, came: string): ProofRefused {
@@ -138,6 +197,9 @@ export class TileSource implements Source {
   }
 }
 
+/** What came of asking for a tile. */
+type Fetched = { readonly hashes: Uint8Array } | { readonly refused: ProofRefused };
+
 /** A tile that a proof was built from. */
 interface UsedTile {
   readonly tile: Tile;
@@ -146,4 +208,13 @@ interface UsedTile {
 
 function fullOf(tile: Tile): Tile {
   return { ...tile, width: TILE_WIDTH };
+}
+
+function isPartial({ width }: Tile): boolean {
+  return width < TILE_WIDTH;
+}
+
+/** As many hashes as a tile has, out of those of the full one. */
+function startOf(hashes: Uint8Array | undefined, { width }: Tile): Uint8Array | undefined {
+  return hashes?.subarray(0, width * HASH_BYTES);
 }

@@ -103,7 +103,7 @@ async function live(size: FleetSize): Promise<FleetCost> {
   const trouble = new Map<string, number>();
   const note = (what: string): void => void trouble.set(what, (trouble.get(what) ?? 0) + 1);
   const { signer } = await generateSigner({ world: real, name: "bench.example" });
-  const bySource = new Map(logs.map((log) => [log.log.origin, log]));
+  const byOrigin = new Map(logs.map((log) => [log.log.origin, log]));
   const daemon = await Daemon.start({
     world,
     signer,
@@ -124,7 +124,7 @@ async function live(size: FleetSize): Promise<FleetCost> {
       },
       refused: (error) => note(error instanceof Error ? error.stack ?? error.message : `${error}`),
     },
-    openSource: ({ source }) => new TileSource({ fetcher: bySource.get(source)!.fetcher }),
+    openSource: ({ log }) => new TileSource({ fetcher: byOrigin.get(log.origin)!.fetcher }),
   });
   for (const [i, { peer }] of peers.entries()) {
     const call = (): void => {

@@ -12,6 +12,7 @@ import type { Settings } from "../../src/monitor/settings.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { makeVkey } from "../../src/tlog/vkey.ts";
 import { denoWorld } from "../../src/world/deno.ts";
+import { MAX_PREFIXES } from "../../src/sources/several.ts";
 import { treeHeadLog } from "../tlog/log_signers.ts";
 import { inFolder, put, run } from "./harness.ts";
 
@@ -133,6 +134,18 @@ Deno.test("parseConfig: paths, and sources that are folders, are relative to the
   }
 });
 
+Deno.test("parseConfig: a source may be a list of places, each as one alone is read", () => {
+  const source = '["https://a.invalid/x", "sumdb+https://b.invalid", "trial"]';
+  const text = configText({ logs: `[${objectText({ ...LOG, source })}]` });
+  assertEquals(
+    parse(text, "/etc/h/hearsay.jsonc").logs[0]!.source,
+    ["https://a.invalid/x", "sumdb+https://b.invalid", "/etc/h/trial"],
+  );
+  const most = JSON.stringify(Array.from({ length: MAX_PREFIXES }, (_, i) => `folder${i}`));
+  const full = configText({ logs: `[${objectText({ ...LOG, source: most })}]` });
+  assertEquals(parse(full).logs[0]!.source.length, MAX_PREFIXES);
+});
+
 Deno.test("parseConfig: comments, trailing commas, CRLF and any order are free", () => {
   const text = `// first
 {
@@ -213,6 +226,11 @@ const WRONG_INNER: readonly ["log" | "peer" | "gossip" | "limits", string, strin
   ["log", "source", '"rekor+https://a.invalid"', "expected https://…"],
   ["log", "source", '"https://a.invalid/?q"', "expected no ? or #"],
   ["log", "source", '"sigsum+https://a.invalid"', "a Sigsum log's follows from its key"],
+  ["log", "source", "[]", "it is a list of 0, expected 1 to 8 places"],
+  ["log", "source", '["a", "./a"]', "expected 1 to 8 places, none of them twice"],
+  ["log", "source", '["a","b","c","d","e","f","g","h","i"]', "a list of 9, expected 1 to 8 places"],
+  ["log", "source", '["a", 7]', "source: is 7, expected a text"],
+  ["log", "source", '["a", "ftp://a.invalid"]', 'it is "ftp://a.invalid", expected https://…'],
   ["log", "poll", "60", "poll: is 60, expected a duration from 100ms to 31d"],
   ["log", "poll", '"99ms"', "expected a duration"],
   ["log", "patience", '"32d"', "patience: is"],

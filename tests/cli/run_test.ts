@@ -54,6 +54,48 @@ for (const [what, more] of [["the same size", 1], ["a larger size", 3]] as const
   });
 }
 
+for (const [what, more] of [["the same size", 1], ["a larger size", 3]] as const) {
+  inFolder(
+    `run --once: a split between two places of one log, at ${what}, ends with 1`,
+    async (folder) => {
+      const { dir, config } = await healthy(folder);
+      const other = `${folder}/other`;
+      await fork(dir, other);
+      edit(config, JSON.stringify(dir), JSON.stringify([dir, other]));
+      const once = ["run", "--config", config, "--once"];
+      assertEquals(
+        (await run(...once)).code,
+        0,
+        "two places that show the same are as good as one",
+      );
+      await grow(dir, 1);
+      await grow(other, more);
+      const split = await run(...once);
+      assertEquals(split.code, 1, split.out.join("\n"));
+      assertMatch(split.out.join("\n"), / error incident\.recorded /);
+      assertMatch(split.out.join("\n"), / error log\.inconsistent /);
+      assertEquals((await evidenceOf(`${folder}/one`)).length, 1);
+      assertEquals((await run(...once)).code, 1, "as long as it is shown");
+      assertEquals((await evidenceOf(`${folder}/one`)).length, 1);
+    },
+  );
+}
+
+inFolder(
+  "run --once: a log of which one place cannot be reached is followed by the other",
+  async (folder) => {
+    const { dir, config } = await healthy(folder);
+    edit(config, JSON.stringify(dir), JSON.stringify([`${folder}/none`, dir]));
+    const once = ["run", "--config", config, "--once"];
+    assertEquals((await run(...once)).code, 0);
+    await grow(dir, 300);
+    const { code, out } = await run(...once);
+    assertEquals(code, 0);
+    assertMatch(out.join("\n"), / info log\.extends .*size=305$/m);
+    assertMatch(out.join("\n"), / warning log\.unavailable .*none/);
+  },
+);
+
 inFolder("run --once: a log or a peer that cannot be reached ends with 3", async (folder) => {
   const { log } = await makeLog(`${folder}/log`, 5);
   // Nobody listens there: no system gives such a port to whoever asks for any.

@@ -92,7 +92,42 @@ Deno.test("daemon: every poll is an entry, failures as faithfully as successes",
     assert(results.includes(result.replace(/ ×1$/, "")), `${result} of ${results}`);
   }
   assertEquals(one.toldOf("log.rolled back").map(({ level }) => level)[0], "warning");
-  assertEquals(one.toldOf("log.unproven").map(({ level }) => level)[0], "error");
+  assertEquals(one.toldOf("log.unproven").map(({ level }) => level)[0], "warning");
+});
+
+Deno.test("daemon: a proof that is refused is a warning at first, and an error once when that lasts", async () => {
+  const { source } = await served(20, 5);
+  await using one = await host();
+  await one.start({ logs: [{ source }] });
+  [source.size, source.proofTrouble] = [20, "refused"];
+  await one.pass(3 * MINUTE);
+  const loud = (): string[] =>
+    one.toldOf("log.unproven").map(({ level }) => level).filter((level) => level !== "debug");
+  assertEquals(loud().includes("error"), false);
+  await one.pass(HOUR);
+  assertEquals(loud().filter((level) => level === "error").length, 1);
+});
+
+Deno.test("daemon: one look gives one line, also of a log below the view", async () => {
+  const { source } = await served(20, 15);
+  await using one = await host();
+  await one.start({ logs: [{ source }] });
+  source.proofTrouble = "refused";
+  for (const size of [5, 7, 9]) {
+    source.size = size;
+    await one.pass(MINUTE);
+  }
+  const sizes = one.toldOf("log.unproven").map(({ fields }) => fields.size);
+  assertEquals(sizes, ["5", "7", "9"]);
+});
+
+Deno.test("daemon: a proof that is given and leads nowhere is an error at once", async () => {
+  const { source } = await served(20, 5);
+  await using one = await host();
+  await one.start({ logs: [{ source }] });
+  [source.size, source.proofTrouble] = [20, "wrong"];
+  await one.pass(MINUTE);
+  assertEquals(one.toldOf("log.unproven")[0]?.level, "error");
 });
 
 Deno.test("daemon: status gives its numbers", async () => {

@@ -186,6 +186,8 @@ Deno.test("TileSource: a tile of a wrong length is a proof refused, full or part
     for (const length of [0, 1, bytes - 32, bytes - 1, bytes + 1, bytes + 32, 2 * bytes]) {
       const served = files();
       served.set(path, new Uint8Array(length));
+      // Where the full tile is there, the partial one is read from it.
+      if (newer === 300) served.delete("/tile/0/001");
       const error = await assertRejects(
         () => serving(served).source.consistency({ older: 290n, newer: BigInt(newer) }),
         ProofRefused,
@@ -194,6 +196,54 @@ Deno.test("TileSource: a tile of a wrong length is a proof refused, full or part
       assert(error.message.endsWith(`expected ${bytes} bytes`), error.message);
     }
   }
+});
+
+Deno.test("TileSource: a partial tile that is wrong or forbidden is read from the start of the full one", async () => {
+  const answers: Answer[] = [{ body: "" }, { body: new Uint8Array(44 * 32 - 1) }, { status: 403 }];
+  for (const answer of [...answers, { body: new Uint8Array(44 * 32 + 1) }]) {
+    const served = files();
+    const { world } = fakeWorld((path) => {
+      const body = served.get(path);
+      return path === "/tile/0/001.p/44" ? answer : body && { body };
+    });
+    const fetcher = new HttpFetcher({ world, prefix: "https://log.example", contact: "x" });
+    const source = new TileSource({ fetcher });
+    await assertProven(source, { older: 290n, newer: 300n });
+    served.delete("/tile/0/001");
+    await assertRejects(() => source.consistency({ older: 290n, newer: 300n }), ProofRefused);
+  }
+});
+
+Deno.test("TileSource: a full tile that is forbidden is an outage", async () => {
+  const { world } = fakeWorld(() => ({ status: 403 }));
+  const fetcher = new HttpFetcher({ world, prefix: "https://log.example", contact: "x" });
+  const source = new TileSource({ fetcher });
+  for (const newer of [300n, 800n]) {
+    await assertRejects(() => source.consistency({ older: 290n, newer }), SourceUnavailable, "403");
+  }
+});
+
+Deno.test("TileSource: what a proof that could not be finished has got is asked for no more", async () => {
+  const served = files();
+  let broken = "/tile/1/000.p/3";
+  const paths: string[] = [];
+  const { world } = fakeWorld((path) => {
+    paths.push(path);
+    const body = served.get(path);
+    return path === broken ? { status: 502 } : body && { body };
+  });
+  const fetcher = new HttpFetcher({ world, prefix: "https://log.example", contact: "x" });
+  const source = new TileSource({ fetcher });
+  const sizes = { older: 300n, newer: 800n };
+  await assertRejects(() => source.consistency(sizes), SourceUnavailable, "502");
+  const before = new Set(paths.splice(0));
+  broken = "";
+  const proof = await assertProven(source, sizes);
+  assertEquals(paths.filter((path) => before.has(path)), ["/tile/1/000.p/3"]);
+  proof.settle(false);
+  paths.length = 0;
+  await assertProven(source, sizes);
+  assertEquals(paths.length, 3, "and what led to no root is forgotten");
 });
 
 Deno.test("TileSource: an outage in the middle of a proof is an outage", async () => {

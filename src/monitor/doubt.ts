@@ -1,0 +1,39 @@
+import type { Clock } from "../world/world.ts";
+
+/** Looks without a proof, at least, before a log is told loudly of. */
+export const UNPROVEN_LOOKS = 3;
+/** How long it must have lasted by then: caches keep "not found" for minutes. */
+export const UNPROVEN_LASTS_MS = 5 * 60_000;
+/** After how long without such a look the next one is a first one again. */
+export const UNPROVEN_FORGOTTEN_MS = 60 * 60_000;
+
+/**
+ * Tells a proof that a log withholds from one that was not there for a moment. Only growth that is
+ * proven ends a doubt: a log that shows an old checkpoint now and then does not get rid of it.
+ */
+export class Doubt {
+  readonly #clock: Clock | undefined;
+  #looks = 0;
+  #since = 0;
+  #last = 0;
+
+  constructor(clock: Clock | undefined) {
+    this.#clock = clock;
+  }
+
+  /** A look could not be proven. Whether it has lasted by now. */
+  grows(): boolean {
+    // Where nobody counts time, looks alone are counted.
+    const now = this.#clock?.monotonic();
+    if (now !== undefined && now - this.#last > UNPROVEN_FORGOTTEN_MS) this.#looks = 0;
+    if (this.#looks++ === 0) this.#since = now ?? 0;
+    this.#last = now ?? 0;
+    const isLong = now === undefined || now - this.#since >= UNPROVEN_LASTS_MS;
+    return this.#looks >= UNPROVEN_LOOKS && isLong;
+  }
+
+  /** Growth was proven. */
+  ends(): void {
+    this.#looks = 0;
+  }
+}

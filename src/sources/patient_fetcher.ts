@@ -1,0 +1,67 @@
+import { type Fetcher, type FetchOptions, REQUEST_TIMEOUT_MS } from "./fetcher.ts";
+import { type LookTime, MAX_LOOK_MS } from "./look_time.ts";
+import { SourceUnavailable } from "./source.ts";
+
+/** Longest Retry-After that a look waits out; a longer one ends it. */
+export const MAX_WAITED_OUT_MS = 10_000;
+/** Shortest pause before a log that limits requests is asked again, if it names none or a shorter one. */
+export const MIN_WAITED_OUT_MS = 1_000;
+
+const TOOK_TOO_LONG = `a look may take ${MAX_LOOK_MS / 1000} s, and this one has none left for it`;
+
+/**
+ * Gets files within the time of one look: waits out a short Retry-After and asks again, so that a log
+ * that limits requests is followed all the same. No request begins that might end after the look.
+ */
+export class PatientFetcher implements Fetcher {
+  readonly #fetcher: Fetcher;
+  readonly #time: LookTime;
+
+  constructor({ fetcher, time }: { fetcher: Fetcher; time: LookTime }) {
+    this.#fetcher = fetcher;
+    this.#time = time;
+  }
+
+  locate(path: string): string {
+    return this.#fetcher.locate(path);
+  }
+
+  forget(): void {
+    this.#fetcher.forget?.();
+  }
+
+  /** @throws SourceUnavailable also once the look has no time left for a request */
+  async get(path: string, options: FetchOptions): Promise<Uint8Array | undefined> {
+    for (;;) {
+      this.#checkTime(path);
+      try {
+        return await this.#fetcher.get(path, options);
+      } catch (error) {
+        const waitMs = this.#waitMs(error);
+        if (waitMs === undefined) throw error;
+        await this.#time.pause(waitMs);
+      }
+    }
+  }
+
+  #checkTime(path: string): void {
+    if (this.#time.leftMs >= REQUEST_TIMEOUT_MS) return;
+    const why = this.#time.isEnded ? "this monitor ends" : TOOK_TOO_LONG;
+    throw new SourceUnavailable(`Cannot get ${this.#fetcher.locate(path)}: ${why}`);
+  }
+
+  /** How long to wait before asking again; nothing where that is no use. */
+  #waitMs(error: unknown): number | undefined {
+    if (!(error instanceof SourceUnavailable) || error.retryAfterMs === undefined) return undefined;
+    const waitMs = Math.max(error.retryAfterMs, MIN_WAITED_OUT_MS);
+    const isShort = waitMs <= MAX_WAITED_OUT_MS;
+    return isShort && this.#time.leftMs >= waitMs + REQUEST_TIMEOUT_MS ? waitMs : undefined;
+  }
+}
+
+/** The fetcher as a look has time for it; as it is where nobody counts time. */
+export function within(
+  { fetcher, time }: { fetcher: Fetcher; time: LookTime | undefined },
+): Fetcher {
+  return time === undefined ? fetcher : new PatientFetcher({ fetcher, time });
+}
