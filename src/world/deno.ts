@@ -285,7 +285,13 @@ const KINDS: readonly [new (message: string) => Error, WorldErrorKind][] = [
   [Deno.errors.Interrupted, "closed"],
 ];
 
+/** What the system says where descriptors or memory are short: of the process, or of the machine. */
+const EXHAUSTED = ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"];
+
 function worldError(error: unknown): WorldError {
-  const kind = KINDS.find(([type]) => error instanceof type)?.[1] ?? "other";
+  const code = error instanceof Error && "code" in error ? `${error.code}` : "";
+  const kind = EXHAUSTED.includes(code)
+    ? "exhausted"
+    : KINDS.find(([type]) => error instanceof type)?.[1] ?? "other";
   return new WorldError(kind, error instanceof Error ? error.message : String(error));
 }

@@ -62,7 +62,8 @@ export interface Listener {
   readonly address: Address;
   /**
    * The next connection, or nothing once the listener is closed.
-   * @throws WorldError if this one could not be accepted (no descriptors left); later ones may be
+   * @throws WorldError if this one could not be accepted; later ones may be: of kind `exhausted`
+   *   if none can before something is let go of, otherwise because this one is broken
    */
   accept(): Promise<Connection | undefined>;
   close(): void;
@@ -260,6 +261,8 @@ export type WorldErrorKind =
   | "timed out"
   | "closed"
   | "too large"
+  /** no descriptors or no memory left: it may pass, and is nobody's fault who connects */
+  | "exhausted"
   | "other";
 
 /** The outside did not do as asked. The message is the system's own. */
