@@ -2,8 +2,9 @@ import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { acceptAll } from "../world/accepting.ts";
 import { formatAddress } from "../world/address.ts";
+import { addressKey, ConnectionTable, type Place } from "../world/connection_table.ts";
 import type { Address, Connection, Listener, Timer } from "../world/world.ts";
-import { addressKey, Allowance, ConnectionTable, type Place } from "./admission.ts";
+import { Allowance } from "./admission.ts";
 import { serveParcel } from "./carrier.ts";
 import { type ExchangeParty, NotKept, orNotKept, SECOND_CARRIER_BIT } from "./exchange.ts";
 import type { Heard } from "./view.ts";
@@ -32,11 +33,11 @@ export class Callee {
     this.#party = party;
     this.#listener = listener;
     this.#allowance = new Allowance({ clock: party.world.clock, limits: party.limits });
-    this.#table = new ConnectionTable(party.limits);
+    this.#table = new ConnectionTable(party.limits, party.peerHosts);
     this.#parcels = new ConnectionTable({
       maxConnections: party.limits.maxParcelConnections,
       maxConnectionsPerAddress: party.limits.maxParcelConnectionsPerAddress,
-    });
+    }, party.peerHosts);
   }
 
   /** Where it answers. */

@@ -42,6 +42,7 @@ export async function exchangeFrames(
   let connection: Connection;
   try {
     connection = await network.connect(address, limits.connectMs);
+    party.peerHosts?.reached(address, connection.remote);
   } catch (error) {
     throw failed(peer, `cannot be reached: ${(error as Error).message}`);
   }

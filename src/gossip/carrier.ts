@@ -83,6 +83,7 @@ async function converse(
   let connection: Connection;
   try {
     connection = await network.connect(address, limits.connectMs);
+    party.peerHosts?.reached(address, connection.remote);
   } catch (error) {
     return { items: [], fault: brokenOff(`it cannot be reached: ${(error as Error).message}`) };
   }

@@ -6,6 +6,7 @@ import { ObservationJournal } from "../store/observations.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
+import { PeerHosts } from "../world/connection_table.ts";
 import type { Signer } from "../world/signer.ts";
 import { timeNow } from "../world/time.ts";
 import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
@@ -36,6 +37,7 @@ interface Parts {
   readonly shared: Shared;
   readonly followers: readonly Follower[];
   readonly callee: Callee | undefined;
+  readonly peerHosts: PeerHosts;
 }
 
 /** @throws WorldError naming the address, which the system's own message lacks */
@@ -82,7 +84,8 @@ export class Daemon {
       const source = formatAddress(settings.address);
       const onFailure = (reason: string): void =>
         this.#inBackground(() => this.#noteFailure(source, reason));
-      return new Correspondent({ settings, party, report, onFailure });
+      const { peerHosts } = parts;
+      return new Correspondent({ settings, party: { ...party, peerHosts }, report, onFailure });
     });
   }
 
@@ -140,10 +143,18 @@ export class Daemon {
       for (const [i, source] of sources.entries()) {
         followers.push(await Follower.start({ shared, settings: settings.logs[i]!, source }));
       }
+      const peerHosts = new PeerHosts(settings.peers.map(({ address }) => address));
       const { listen } = settings;
       const listener = listen && listenAt(world, listen);
-      const callee = listener && new Callee({ party: monitor.party, listener });
-      const daemon = relay.to = new Daemon({ settings, signer, shared, followers, callee });
+      const callee = listener && new Callee({ party: { ...monitor.party, peerHosts }, listener });
+      const daemon = relay.to = new Daemon({
+        settings,
+        signer,
+        shared,
+        followers,
+        callee,
+        peerHosts,
+      });
       // What a crash kept out of the journal is news; what was in it is not.
       const news = early.filter(({ outcome }) => outcome !== "known");
       for (const one of news) daemon.onIncident(one);
