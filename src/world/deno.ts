@@ -7,12 +7,10 @@ import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
 import {
   type Address,
+  type Clock,
   type Connection,
-  type HttpAnswer,
-  type HttpQuery,
   type HttpRequest,
   type HttpResponse,
-  type HttpServer,
   type Listener,
   type OpenFile,
   type Timer,
@@ -20,16 +18,15 @@ import {
   WorldError,
   type WorldErrorKind,
 } from "./world.ts";
+import { serveHttp } from "./http_server.ts";
 import { sqliteDatabases } from "./sqlite.ts";
+
+const clock: Clock = { now: () => new Date(), monotonic: () => performance.now(), after };
 
 /** The real clock, randomness, network, files and keys. */
 export function denoWorld(): World {
   return {
-    clock: {
-      now: () => new Date(),
-      monotonic: () => performance.now(),
-      after,
-    },
+    clock,
     random: { bytes: (count) => crypto.getRandomValues(new Uint8Array(count)) },
     network: { listen, connect },
     files: {
@@ -57,7 +54,10 @@ export function denoWorld(): World {
       rename: ({ from, to }) => asWorldError(() => Deno.rename(from, to)),
     },
     databases: sqliteDatabases,
-    http: { get: httpGet, serve: httpServe },
+    http: {
+      get: httpGet,
+      serve: (address, answer) => serveHttp({ listener: listen(address), clock, answer }),
+    },
     signing: {
       async publicKey(seed) {
         // WebCrypto gives a private key's public half only in JWK form.
@@ -238,33 +238,6 @@ function reasonOf(error: unknown): unknown {
   return cause === undefined
     ? error
     : new Error(cause.message.replace(/^error sending request for url \(\S*\): /, ""), { cause });
-}
-
-function httpServe(
-  address: Address,
-  answer: (query: HttpQuery) => Promise<HttpAnswer>,
-): HttpServer {
-  async function respond(
-    request: Request,
-    { remoteAddr }: Deno.ServeHandlerInfo<Deno.NetAddr>,
-  ): Promise<Response> {
-    const { pathname, search } = new URL(request.url);
-    const header = (name: string): string | undefined => request.headers.get(name) ?? undefined;
-    const caller = { hostname: remoteAddr.hostname, port: remoteAddr.port };
-    const { method } = request;
-    const query = { method, path: pathname, search: search.slice(1), caller, header };
-    const { status, headers = {}, body = null } = await answer(query);
-    return new Response(body, { status, headers });
-  }
-  let server: Deno.HttpServer<Deno.NetAddr>;
-  try {
-    const onError = (): Response => new Response(null, { status: 500 });
-    server = Deno.serve({ ...address, onError, onListen: () => {} }, respond);
-  } catch (error) {
-    throw worldError(error);
-  }
-  const { hostname, port } = server.addr;
-  return { address: { hostname, port }, close: () => asWorldError(() => server.shutdown()) };
 }
 
 async function asWorldError<T>(run: () => Promise<T>): Promise<T> {

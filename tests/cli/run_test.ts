@@ -1,5 +1,6 @@
 import { eventLog } from "../../src/cli/event_log.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { Status } from "../../src/monitor/status.ts";
 import { answerStatus } from "../../src/web/status_server.ts";
 import { inFolder, put, run, type Running, start } from "./harness.ts";
 import { edit, evidenceOf, fork, grow, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
@@ -206,12 +207,14 @@ inFolder("run: nothing but the status is served, and only to be read", async (fo
 });
 
 Deno.test("answerStatus: the answer is JSON, and is not to be kept", () => {
-  const status = { name: "x" } as unknown as Parameters<typeof answerStatus>[1] extends
-    () => infer S ? S
-    : never;
-  const query = { path: "/status", method: "GET", search: "", header: () => undefined };
+  const status = { name: "x" } as unknown as Status;
+  const header = (name: string): string | undefined => name === "host" ? "localhost" : undefined;
+  const query = { path: "/status", method: "GET", search: "", header };
   const caller = { hostname: "127.0.0.1", port: 1 };
-  const answer = answerStatus({ ...query, caller }, () => status);
+  const answer = answerStatus({ ...query, caller }, {
+    hostname: "127.0.0.1",
+    status: () => status,
+  });
   assertEquals(answer.headers, {
     "content-type": "application/json",
     "cache-control": "no-store",
