@@ -18,14 +18,10 @@ import { jittered, Rotation, Stop } from "./pacing.ts";
 import { JournaledMemory } from "./recollection.ts";
 import type { LogSettings, Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
+import { WarningLimiter } from "./warnings.ts";
 
 /** How often repeats are summarised and old segments removed. */
 const UPKEEP_MS = 3_600_000;
-
-/** How often one address that calls badly is warned of; the rest is told to who looks closely. */
-const WARN_AGAIN_MS = 60_000;
-/** Addresses whose last warning is remembered. */
-const MAX_WARNED = 10_000;
 
 /** Contradictions remembered as told; then they are told once more. */
 const MAX_TOLD = 10_000;
@@ -66,8 +62,7 @@ export class Daemon {
   readonly #background = new Set<Promise<void>>();
   readonly #startedAt: string;
   readonly #toldContradictions = new Set<string>();
-  /** By address, when it was last warned of. */
-  readonly #warned = new Map<string, number>();
+  readonly #warnings: WarningLimiter;
   #incidents = 0;
   #unwritten = false;
   #isClosing = false;
@@ -80,6 +75,10 @@ export class Daemon {
     this.#world = world;
     this.#report = report;
     this.#startedAt = timeNow(world.clock);
+    this.#warnings = new WarningLimiter({
+      clock: world.clock,
+      onLeftOut: (count) => report.event("warnings.left_out", "warning", { count }),
+    });
     this.#correspondents = parts.settings.peers.map((settings) => {
       const source = formatAddress(settings.address);
       const onFailure = (reason: string): void =>
@@ -228,6 +227,7 @@ export class Daemon {
     callee?.close();
     this.#isClosing = true;
     await this.#finishBackground();
+    this.#warnings.flush();
     try {
       await monitor.close();
     } finally {
@@ -288,13 +288,9 @@ export class Daemon {
 
   /** How loud trouble with an address is: anybody can make any amount of it. */
   warningOf(source: string): Level {
-    const now = this.#world.clock.monotonic();
-    const warnedAt = this.#warned.get(source);
-    if (warnedAt !== undefined && now - warnedAt < WARN_AGAIN_MS) return "debug";
-    this.#warned.delete(source);
-    this.#warned.set(source, now);
-    if (this.#warned.size > MAX_WARNED) this.#warned.delete(this.#warned.keys().next().value!);
-    return "warning";
+    const isKnown = this.#correspondents.some(({ name }) => name === source) ||
+      source === this.address;
+    return this.#warnings.levelOf(source, { isKnown });
   }
 
   /** A contradiction is told loudly once; later it is what is known. */

@@ -17,7 +17,8 @@ export type EventName =
   | "journal.torn"
   | "journal.unsound"
   | `log.${LogResult}`
-  | "status.serving";
+  | "status.serving"
+  | "warnings.left_out";
 
 /** How loud an event is. */
 export type Level = "debug" | "info" | "warning" | "error";
