@@ -16,6 +16,8 @@ export type EventName =
   | "index.progress"
   | "journal.torn"
   | "journal.unsound"
+  | "key.changed"
+  | "key.exposed"
   | `log.${LogResult}`
   | "status.serving"
   | "warnings.left_out";

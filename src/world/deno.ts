@@ -164,8 +164,11 @@ function connection(socket: Deno.TcpConn): Connection {
   };
 }
 
+/** Of a file's mode; the other bits say what it is. */
+const PERMISSION_BITS = 0o7777;
+
 async function openFile(file: Deno.FsFile): Promise<OpenFile> {
-  const { isFile } = await file.stat();
+  const { isFile, mode } = await file.stat();
   // Where the system's own position is, so as to seek only when it is elsewhere.
   let position = 0;
   async function seekTo(at: number): Promise<void> {
@@ -174,6 +177,7 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   }
   return {
     isRegular: isFile,
+    permissions: mode === null ? undefined : mode & PERMISSION_BITS,
     size: () => asWorldError(async () => (await file.stat()).size),
     read: (buffer, at) =>
       asWorldError(async () => {

@@ -127,6 +127,8 @@ export interface Files {
 export interface OpenFile {
   /** Whether it is an ordinary file, that can be read twice, and not a pipe or a device. */
   readonly isRegular: boolean;
+  /** POSIX mode bits when it was opened; nothing where the system has none. */
+  readonly permissions?: number | undefined;
   /** Bytes it has now. */
   size(): Promise<number>;
   /**
