@@ -132,7 +132,7 @@ async function readParcel({ party, connection, begun, pay = () => true, onBytes 
       onBytes?.();
       if (!pay(chunk.length / limits.parcelBytesPerFrame)) return { items, fault: tooMuch(party) };
       for (const item of decoder.take(chunk)) {
-        if (!pay(itemCost(limits, item.kind))) return { items, fault: tooMuch(party) };
+        if (!pay(itemCost(limits, item))) return { items, fault: tooMuch(party) };
         items.push(item);
       }
     }
