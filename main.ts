@@ -19,7 +19,10 @@ if (import.meta.main) {
   try {
     const world = denoWorld();
     const serveStatus: Tools["serveStatus"] = ({ address, status }) =>
-      world.http.serve(address, (query) => Promise.resolve(answerStatus(query, status)));
+      world.http.serve(
+        address,
+        (query) => Promise.resolve(answerStatus(query, { hostname: address.hostname, status })),
+      );
     Deno.exit(await runProgram(Deno.args, { world, terminal, serveStatus }));
   } catch (error) {
     fault(terminal, error);

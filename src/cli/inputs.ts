@@ -77,13 +77,19 @@ export async function openInput(world: World, path: string): Promise<OpenFile> {
 
 /**
  * Reads a whole small file named on the command line.
- * @throws UsageError if there is no such file, MalformedError if it is longer than `maxBytes`
+ * @param check looks at the file before it is read
+ * @throws UsageError if there is no such file, MalformedError if it is longer than `maxBytes`;
+ *   whatever `check` throws
  */
-export async function readInput(
-  { world, path, maxBytes }: { world: World; path: string; maxBytes: number },
-): Promise<Uint8Array> {
+export async function readInput({ world, path, maxBytes, check }: {
+  world: World;
+  path: string;
+  maxBytes: number;
+  check?: (file: OpenFile) => void;
+}): Promise<Uint8Array> {
   const file = await openInput(world, path);
   try {
+    check?.(file);
     const buffer = new Uint8Array(maxBytes + 1);
     const filled = await readFully(file, buffer, 0);
     if (filled > maxBytes) {
@@ -104,12 +110,31 @@ export function cannotRead(path: string, error: unknown): unknown {
     : error;
 }
 
+/** Mode bits by which group or others may write a file, or read it. */
+const [OTHERS_WRITE, OTHERS_READ] = [0o022, 0o044];
+
 /**
  * Loads the private key of `--key`.
- * @throws UsageError, MalformedError naming the file
+ * @param onExposed told if others may read the file
+ * @throws UsageError, MalformedError naming the file, also if others may write it: who can put
+ *   another key there speaks in this monitor's name
  */
-export async function readKey(world: World, path: string): Promise<Signer> {
-  const bytes = await readInput({ world, path, maxBytes: MAX_KEY_BYTES });
+export async function readKey(
+  world: World,
+  path: string,
+  onExposed: (mode: string) => void = () => {},
+): Promise<Signer> {
+  const check = ({ permissions = 0 }: OpenFile): void => {
+    const mode = permissions.toString(8).padStart(4, "0");
+    if ((permissions & OTHERS_WRITE) !== 0) {
+      throw new MalformedError(
+        `the private key ${quoted(path)} may be written by others (mode ${mode}), expected that ` +
+          "its owner alone can: chmod 600, and make sure that it is yours",
+      );
+    }
+    if ((permissions & OTHERS_READ) !== 0) onExposed(mode);
+  };
+  const bytes = await readInput({ world, path, maxBytes: MAX_KEY_BYTES, check });
   try {
     return await loadSigner({ signing: world.signing, privateKey: fileText(bytes) });
   } catch (error) {

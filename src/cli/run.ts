@@ -1,13 +1,23 @@
+import { join } from "@std/path/join";
 import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { openSource } from "../sources/open.ts";
-import { fileText } from "../tlog/encoding.ts";
-import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { fileText, textOf, utf8 } from "../tlog/encoding.ts";
+import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
 import { formatAddress } from "../world/address.ts";
+import { isThere } from "../world/creating.ts";
+import { replaceDurably } from "../world/replacing.ts";
 import type { Signer } from "../world/signer.ts";
 import { type HttpServer, type World, WorldError } from "../world/world.ts";
-import { type Command, EXIT, type ExitCode, readOptions, type Tools } from "./command.ts";
+import {
+  type Command,
+  EXIT,
+  type ExitCode,
+  isUsageFault,
+  readOptions,
+  type Tools,
+} from "./command.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./config.ts";
 import { eventLog } from "./event_log.ts";
 import { readInput, readKey } from "./inputs.ts";
@@ -87,8 +97,17 @@ function tallying(events: EventReport): { report: EventReport; tally: Tally } {
 const PROVEN: readonly EventName[] = ["incident.recorded", "exchange.inconsistent"];
 
 /** The identity of a configuration. @throws UsageError, MalformedError naming the key's file */
-async function loadKey(world: World, { name, key }: Settings): Promise<Signer> {
-  const signer = await readKey(world, key);
+async function loadKey(
+  world: World,
+  { name, key }: Settings,
+  report?: EventReport,
+): Promise<Signer> {
+  const signer = await readKey(world, key, (mode) =>
+    report?.event("key.exposed", "warning", {
+      file: key,
+      mode,
+      detail: "others may read the private key, and so sign as this monitor: chmod 600",
+    }));
   if (signer.vkey.name === name) return signer;
   throw new MalformedError(
     `the key in ${quoted(key)} is of ${quoted(signer.vkey.name)}, expected ${quoted(name)}, the ` +
@@ -99,15 +118,54 @@ async function loadKey(world: World, { name, key }: Settings): Promise<Signer> {
 async function startDaemon(
   { world, settings, report }: { world: World; settings: Settings; report: EventReport },
 ): Promise<Daemon> {
-  const signer = await loadKey(world, settings);
+  const signer = await loadKey(world, settings, report);
   const { contact } = settings;
-  return await Daemon.start({
+  const daemon = await Daemon.start({
     world,
     settings,
     signer,
     report,
     openSource: ({ log, source }) => openSource({ world, log, source, contact }),
   });
+  // Not before the daemon holds the folder for itself.
+  await noteIdentity({ world, settings, signer, report });
+  return daemon;
+}
+
+/** In the state folder, the vkey under which it was last used. */
+const IDENTITY_FILE = "monitor.vkey";
+const MAX_VKEY_BYTES = 4_096;
+
+/**
+ * Tells if this state was last used under another key: whoever knows this monitor by its vkey must
+ * hear of it, and nobody else may have put the key there. A disk that refuses keeps nothing from running.
+ */
+async function noteIdentity({ world, settings, signer, report }: {
+  world: World;
+  settings: Settings;
+  signer: Signer;
+  report: EventReport;
+}): Promise<void> {
+  const path = join(settings.state, IDENTITY_FILE);
+  const { text } = signer.vkey;
+  try {
+    const before = await lastIdentity(world, path);
+    if (before === text) return;
+    if (before !== undefined) {
+      report.event("key.changed", "warning", { before: printable(before), now: text });
+    }
+    const content = utf8(`${text}\n`);
+    await replaceDurably({ files: world.files, path, content, permissions: 0o600 });
+  } catch (error) {
+    if (!(error instanceof WorldError || isUsageFault(error))) throw error;
+    report.refused(error);
+  }
+}
+
+async function lastIdentity(world: World, path: string): Promise<string | undefined> {
+  if (!await isThere(world.files, path)) return undefined;
+  const bytes = await readInput({ world, path, maxBytes: MAX_VKEY_BYTES });
+  return textOf(bytes).trimEnd();
 }
 
 async function once({ world, settings, report, tally }: {

@@ -5,15 +5,23 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Deepest nesting taken; a record needs three. */
 const MAX_DEPTH = 32;
+/**
+ * Most values and names taken. A record has some dozens and a proof of up to 128 hashes; 1.8 MB of
+ * empty strings would take most of a second to parse and to spell again, which anybody can send.
+ */
+export const MAX_JSON_PARTS = 4_096;
 
 /**
  * Parses a JSON object of which every reader sees the same: JSON.parse keeps the last of two
  * members with one name, other readers the first, so one file could tell two stories. White space
  * and the escapes inside strings are free.
  * @throws MalformedError for anything but one JSON object without duplicate names, and for lone
- *   surrogates and nesting beyond any record's
+ *   surrogates, nesting and numbers of parts beyond any record's
  */
 export function parseExactJson(text: string): JsonObject {
+  if (hasManyParts(text)) {
+    throw new MalformedError(`expected JSON of at most ${MAX_JSON_PARTS} values and names`);
+  }
   let value: unknown;
   let tokens: readonly string[] = [];
   try {
@@ -36,6 +44,24 @@ export function parseExactJson(text: string): JsonObject {
     );
   }
   return value as JsonObject;
+}
+
+const [QUOTE, BACKSLASH, COMMA, COLON, BRACKET, BRACE] = [0x22, 0x5c, 0x2c, 0x3a, 0x5b, 0x7b];
+
+/** Whether there is more than any record needs, found in one pass that keeps nothing. */
+function hasManyParts(text: string): boolean {
+  let parts = 1;
+  let isString = false;
+  for (let at = 0; at < text.length && parts <= MAX_JSON_PARTS; at++) {
+    const code = text.charCodeAt(at);
+    if (isString) {
+      if (code === BACKSLASH) at++;
+      else if (code === QUOTE) isString = false;
+    } else if (code === QUOTE) isString = true;
+    // Each but the first comes after one of these; an empty list or object counts as one more.
+    else if (code === COMMA || code === COLON || code === BRACKET || code === BRACE) parts++;
+  }
+  return parts > MAX_JSON_PARTS;
 }
 
 function isDeep(tokens: readonly string[]): boolean {

@@ -1,14 +1,10 @@
 import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
+import { acceptAll } from "../world/accepting.ts";
 import { formatAddress } from "../world/address.ts";
-import {
-  type Address,
-  type Connection,
-  type Listener,
-  type Timer,
-  WorldError,
-} from "../world/world.ts";
-import { addressKey, Allowance, ConnectionTable, type Place } from "./admission.ts";
+import { addressKey, ConnectionTable, type Place } from "../world/connection_table.ts";
+import type { Address, Connection, Listener, Timer } from "../world/world.ts";
+import { Allowance } from "./admission.ts";
 import { serveParcel } from "./carrier.ts";
 import { type ExchangeParty, NotKept, orNotKept, SECOND_CARRIER_BIT } from "./exchange.ts";
 import type { Heard } from "./view.ts";
@@ -42,11 +38,11 @@ export class Callee {
     this.#party = party;
     this.#listener = listener;
     this.#allowance = new Allowance({ clock: party.world.clock, limits: party.limits });
-    this.#table = new ConnectionTable(party.limits);
+    this.#table = new ConnectionTable(party.limits, party.peerHosts);
     this.#parcels = new ConnectionTable({
       maxConnections: party.limits.maxParcelConnections,
       maxConnectionsPerAddress: party.limits.maxParcelConnectionsPerAddress,
-    });
+    }, party.peerHosts);
   }
 
   /** Where it answers. */
@@ -61,32 +57,18 @@ export class Callee {
 
   /** Serves until `close`; a connection that cannot be accepted does not end it. */
   async run(): Promise<void> {
-    let isTold = false;
-    while (!this.#closing) {
-      let connection: Connection | undefined;
-      try {
-        connection = await this.#listener.accept();
-        isTold = false;
-      } catch (error) {
-        if (!(error instanceof WorldError)) throw error;
-        const { acceptRetryMs } = this.#party.limits;
-        const where = formatAddress(this.#listener.address);
-        // Once, until one can be accepted again: it may go on for hours.
-        if (!isTold) {
-          this.#party.report.broken(
-            `cannot accept a connection: ${error.message}; trying again every ${acceptRetryMs} ms`,
-            where,
-          );
-        }
-        isTold = true;
-        await this.#pause(acceptRetryMs);
-        continue;
-      }
-      if (connection === undefined) break;
-      const served: Promise<void> = this.#admit(connection)
-        .finally(() => this.#serving.delete(served));
-      this.#serving.add(served);
-    }
+    const { world: { clock }, limits: { acceptRetryMs }, report } = this.#party;
+    const where = formatAddress(this.#listener.address);
+    await acceptAll({
+      ...{ listener: this.#listener, clock, retryMs: acceptRetryMs },
+      isOver: () => this.#closing,
+      onConnection: (connection) => {
+        const served: Promise<void> = this.#admit(connection)
+          .finally(() => this.#serving.delete(served));
+        this.#serving.add(served);
+      },
+      onTrouble: ({ reason }) => report.broken(reason, where),
+    });
     await Promise.all(this.#serving);
   }
 
@@ -95,10 +77,6 @@ export class Callee {
     this.#closing = true;
     this.#listener.close();
     this.#table.closeAll();
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#party.world.clock.after(ms, resolve));
   }
 
   async #admit(connection: Connection): Promise<void> {

@@ -51,6 +51,7 @@ export async function exchangeFrames(
   let connection: Connection;
   try {
     connection = await network.connect(address, limits.connectMs);
+    party.peerHosts?.reached(address, connection.remote);
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
     throw new Unreachable(`peer ${peer} cannot be reached: ${error.message}`);

@@ -88,6 +88,7 @@ async function converse(
   let connection: Connection;
   try {
     connection = await network.connect(address, limits.connectMs);
+    party.peerHosts?.reached(address, connection.remote);
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
     throw new Unreachable(`peer ${formatAddress(address)} cannot be reached: ${error.message}`);
@@ -137,7 +138,7 @@ async function readParcel({ party, connection, begun, pay = () => true, onBytes 
       onBytes?.();
       if (!pay(chunk.length / limits.parcelBytesPerFrame)) return { items, fault: tooMuch(party) };
       for (const item of decoder.take(chunk)) {
-        if (!pay(itemCost(limits, item.kind))) return { items, fault: tooMuch(party) };
+        if (!pay(itemCost(limits, item))) return { items, fault: tooMuch(party) };
         items.push(item);
       }
     }

@@ -1,6 +1,7 @@
 import type { ConflictRecord } from "../evidence/record.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
+import type { PeerHosts } from "../world/connection_table.ts";
 import type { World } from "../world/world.ts";
 import type { HandedOver } from "./handed_over.ts";
 import type { ExchangeLimits } from "./limits.ts";
@@ -27,6 +28,8 @@ export interface ExchangeParty {
   /** Which evidence was handed to which peer; one for all exchanges of this party. */
   readonly handedOver: HandedOver;
   readonly report: ExchangeReport;
+  /** Hosts that have been promised places among the connections served: those of configured peers. */
+  readonly peerHosts?: PeerHosts;
 }
 
 /** What is told of an exchange while it goes on. */

@@ -27,6 +27,11 @@ export interface ParcelLimits {
   readonly maxParcelCost: number;
   /** Bytes of a parcel, received or answered, that cost as much as one frame. */
   readonly parcelBytesPerFrame: number;
+  /**
+   * Bytes of a proof or record that cost one frame more: JSON is parsed and spelled again, 40 ms a
+   * megabyte. Small enough a price that the largest record fits `maxParcelCost`.
+   */
+  readonly jsonBytesPerFrame: number;
   /** What an item costs besides its bytes, in frames; for a note: one signature to check. */
   readonly noteCost: number;
   /** The same for a proof: up to 128 hashes. */
@@ -111,6 +116,7 @@ export const DEFAULT_LIMITS: ExchangeLimits = {
   maxRecordsPerParcel: 16,
   maxParcelCost: 1_280,
   parcelBytesPerFrame: 4_096,
+  jsonBytesPerFrame: 4_096,
   noteCost: 2,
   proofCost: 8,
   recordCost: 64,

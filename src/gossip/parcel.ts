@@ -60,15 +60,16 @@ function maxItemBytes(limits: ParcelLimits, kind: ItemKind | undefined): number 
   }
 }
 
-/** What an item costs an address's allowance besides its bytes, in frames. */
-export function itemCost(limits: ParcelLimits, kind: ItemKind): number {
+/** What an item costs an address's allowance besides the bytes as such, in frames. */
+export function itemCost(limits: ParcelLimits, { kind, body }: ParcelItem): number {
+  const json = body.length / limits.jsonBytesPerFrame;
   switch (kind) {
     case "note":
       return limits.noteCost;
     case "proof":
-      return limits.proofCost;
+      return limits.proofCost + json;
     case "record":
-      return limits.recordCost;
+      return limits.recordCost + json;
     case "known":
       return limits.knownCost;
     case "follows":
@@ -103,7 +104,7 @@ export class ParcelPacker {
   add(item: ParcelItem): boolean {
     const limits = this.#limits;
     const bytes = HEADER_BYTES + item.body.length;
-    const cost = bytes / limits.parcelBytesPerFrame + itemCost(limits, item.kind);
+    const cost = bytes / limits.parcelBytesPerFrame + itemCost(limits, item);
     if (
       item.body.length > maxItemBytes(limits, item.kind) ||
       this.items.length >= limits.maxItemsPerParcel ||

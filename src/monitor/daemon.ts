@@ -6,6 +6,7 @@ import { ObservationJournal } from "../store/observations.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
+import { PeerHosts } from "../world/connection_table.ts";
 import type { Signer } from "../world/signer.ts";
 import { timeNow } from "../world/time.ts";
 import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
@@ -17,14 +18,10 @@ import { jittered, Rotation, Stop } from "./pacing.ts";
 import { JournaledMemory } from "./recollection.ts";
 import type { LogSettings, Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
+import { WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
 /** How often repeats are summarised and old segments removed. */
 const UPKEEP_MS = 3_600_000;
-
-/** How often one address that calls badly is warned of; the rest is told to who looks closely. */
-const WARN_AGAIN_MS = 60_000;
-/** Addresses whose last warning is remembered. */
-const MAX_WARNED = 10_000;
 
 /** Contradictions remembered as told; then they are told once more. */
 const MAX_TOLD = 10_000;
@@ -36,6 +33,7 @@ interface Parts {
   readonly shared: Shared;
   readonly followers: readonly Follower[];
   readonly callee: Callee | undefined;
+  readonly peerHosts: PeerHosts;
 }
 
 /** @throws WorldError naming the address, which the system's own message lacks */
@@ -64,8 +62,7 @@ export class Daemon {
   readonly #background = new Set<Promise<void>>();
   readonly #startedAt: string;
   readonly #toldContradictions = new Set<string>();
-  /** By address, when it was last warned of. */
-  readonly #warned = new Map<string, number>();
+  readonly #warnings: WarningLimiter;
   #leftOutToldAt = -Infinity;
   #incidents = 0;
   #unwritten = false;
@@ -79,11 +76,16 @@ export class Daemon {
     this.#world = world;
     this.#report = report;
     this.#startedAt = timeNow(world.clock);
+    this.#warnings = new WarningLimiter({
+      clock: world.clock,
+      onLeftOut: (count) => report.event("warnings.left_out", "warning", { count }),
+    });
     this.#correspondents = parts.settings.peers.map((settings) => {
       const source = formatAddress(settings.address);
       const onFailure = (reason: string): void =>
         this.#inBackground(() => this.#noteFailure(source, reason));
-      return new Correspondent({ settings, party, report, onFailure });
+      const { peerHosts } = parts;
+      return new Correspondent({ settings, party: { ...party, peerHosts }, report, onFailure });
     });
   }
 
@@ -145,10 +147,18 @@ export class Daemon {
       for (const [i, source] of sources.entries()) {
         followers.push(await Follower.start({ shared, settings: settings.logs[i]!, source }));
       }
+      const peerHosts = new PeerHosts(settings.peers.map(({ address }) => address));
       const { listen } = settings;
       const listener = listen && listenAt(world, listen);
-      const callee = listener && new Callee({ party: monitor.party, listener });
-      const daemon = relay.to = new Daemon({ settings, signer, shared, followers, callee });
+      const callee = listener && new Callee({ party: { ...monitor.party, peerHosts }, listener });
+      const daemon = relay.to = new Daemon({
+        settings,
+        signer,
+        shared,
+        followers,
+        callee,
+        peerHosts,
+      });
       // What a crash kept out of the journal is news; what was in it is not.
       const news = early.filter(({ outcome }) => outcome !== "known");
       for (const one of news) daemon.onIncident(one);
@@ -222,6 +232,7 @@ export class Daemon {
     callee?.close();
     this.#isClosing = true;
     await this.#finishBackground();
+    this.#warnings.flush();
     try {
       await monitor.close();
     } finally {
@@ -304,13 +315,9 @@ export class Daemon {
 
   /** How loud trouble with an address is: anybody can make any amount of it. */
   warningOf(source: string): Level {
-    const now = this.#world.clock.monotonic();
-    const warnedAt = this.#warned.get(source);
-    if (warnedAt !== undefined && now - warnedAt < WARN_AGAIN_MS) return "debug";
-    this.#warned.delete(source);
-    this.#warned.set(source, now);
-    if (this.#warned.size > MAX_WARNED) this.#warned.delete(this.#warned.keys().next().value!);
-    return "warning";
+    const isKnown = this.#correspondents.some(({ name }) => name === source) ||
+      source === this.address;
+    return this.#warnings.levelOf(source, { isKnown });
   }
 
   /** A contradiction is told loudly once; later it is what is known. */

@@ -18,8 +18,11 @@ export type EventName =
   | "index.progress"
   | "journal.torn"
   | "journal.unsound"
+  | "key.changed"
+  | "key.exposed"
   | `log.${LogResult}`
-  | "status.serving";
+  | "status.serving"
+  | "warnings.left_out";
 
 /** How loud an event is. */
 export type Level = "debug" | "info" | "warning" | "error";

@@ -9,12 +9,10 @@ import { lookup } from "node:dns/promises";
 import { gunzip, isGzip, MAX_GZIP_OVERHEAD_BYTES } from "./content_coding.ts";
 import {
   type Address,
+  type Clock,
   type Connection,
-  type HttpAnswer,
-  type HttpQuery,
   type HttpRequest,
   type HttpResponse,
-  type HttpServer,
   type Listener,
   type OpenFile,
   type Timer,
@@ -22,16 +20,15 @@ import {
   WorldError,
   type WorldErrorKind,
 } from "./world.ts";
+import { serveHttp } from "./http_server.ts";
 import { sqliteDatabases } from "./sqlite.ts";
+
+const clock: Clock = { now: () => new Date(), monotonic: () => performance.now(), after };
 
 /** The real clock, randomness, network, files and keys. */
 export function denoWorld(): World {
   return {
-    clock: {
-      now: () => new Date(),
-      monotonic: () => performance.now(),
-      after,
-    },
+    clock,
     random: { bytes: (count) => crypto.getRandomValues(new Uint8Array(count)) },
     network: { listen, connect },
     files: {
@@ -59,7 +56,11 @@ export function denoWorld(): World {
       rename: ({ from, to }) => asWorldError(() => Deno.rename(from, to)),
     },
     databases: sqliteDatabases,
-    http: { get: httpGet, lookup: httpLookup, serve: httpServe },
+    http: {
+      get: httpGet,
+      lookup: httpLookup,
+      serve: (address, answer) => serveHttp({ listener: listen(address), clock, answer }),
+    },
     signing: {
       async publicKey(seed) {
         // WebCrypto gives a private key's public half only in JWK form.
@@ -166,8 +167,11 @@ function connection(socket: Deno.TcpConn): Connection {
   };
 }
 
+/** Of a file's mode; the other bits say what it is. */
+const PERMISSION_BITS = 0o7777;
+
 async function openFile(file: Deno.FsFile): Promise<OpenFile> {
-  const { isFile } = await file.stat();
+  const { isFile, mode } = await file.stat();
   // Where the system's own position is, so as to seek only when it is elsewhere.
   let position = 0;
   async function seekTo(at: number): Promise<void> {
@@ -176,6 +180,7 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   }
   return {
     isRegular: isFile,
+    permissions: mode === null ? undefined : mode & PERMISSION_BITS,
     size: () => asWorldError(async () => (await file.stat()).size),
     read: (buffer, at) =>
       asWorldError(async () => {
@@ -320,33 +325,6 @@ function reasonOf(error: unknown): unknown {
     : new Error(cause.message.replace(/^error sending request for url \(\S*\): /, ""), { cause });
 }
 
-function httpServe(
-  address: Address,
-  answer: (query: HttpQuery) => Promise<HttpAnswer>,
-): HttpServer {
-  async function respond(
-    request: Request,
-    { remoteAddr }: Deno.ServeHandlerInfo<Deno.NetAddr>,
-  ): Promise<Response> {
-    const { pathname, search } = new URL(request.url);
-    const header = (name: string): string | undefined => request.headers.get(name) ?? undefined;
-    const caller = { hostname: remoteAddr.hostname, port: remoteAddr.port };
-    const { method } = request;
-    const query = { method, path: pathname, search: search.slice(1), caller, header };
-    const { status, headers = {}, body = null } = await answer(query);
-    return new Response(body, { status, headers });
-  }
-  let server: Deno.HttpServer<Deno.NetAddr>;
-  try {
-    const onError = (): Response => new Response(null, { status: 500 });
-    server = Deno.serve({ ...address, onError, onListen: () => {} }, respond);
-  } catch (error) {
-    throw worldError(error);
-  }
-  const { hostname, port } = server.addr;
-  return { address: { hostname, port }, close: () => asWorldError(() => server.shutdown()) };
-}
-
 async function asWorldError<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
@@ -365,7 +343,13 @@ const KINDS: readonly [new (message: string) => Error, WorldErrorKind][] = [
   [Deno.errors.Interrupted, "closed"],
 ];
 
+/** What the system says where descriptors or memory are short: of the process, or of the machine. */
+const EXHAUSTED = ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"];
+
 function worldError(error: unknown): WorldError {
-  const kind = KINDS.find(([type]) => error instanceof type)?.[1] ?? "other";
+  const code = error instanceof Error && "code" in error ? `${error.code}` : "";
+  const kind = EXHAUSTED.includes(code)
+    ? "exhausted"
+    : KINDS.find(([type]) => error instanceof type)?.[1] ?? "other";
   return new WorldError(kind, error instanceof Error ? error.message : String(error));
 }

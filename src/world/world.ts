@@ -62,7 +62,8 @@ export interface Listener {
   readonly address: Address;
   /**
    * The next connection, or nothing once the listener is closed.
-   * @throws WorldError if this one could not be accepted (no descriptors left); later ones may be
+   * @throws WorldError if this one could not be accepted; later ones may be: of kind `exhausted`
+   *   if none can before something is let go of, otherwise because this one is broken
    */
   accept(): Promise<Connection | undefined>;
   close(): void;
@@ -126,6 +127,8 @@ export interface Files {
 export interface OpenFile {
   /** Whether it is an ordinary file, that can be read twice, and not a pipe or a device. */
   readonly isRegular: boolean;
+  /** POSIX mode bits when it was opened; nothing where the system has none. */
+  readonly permissions?: number | undefined;
   /** Bytes it has now. */
   size(): Promise<number>;
   /**
@@ -270,6 +273,8 @@ export type WorldErrorKind =
   | "timed out"
   | "closed"
   | "too large"
+  /** no descriptors or no memory left: it may pass, and is nobody's fault who connects */
+  | "exhausted"
   | "other";
 
 /** The outside did not do as asked. The message is the system's own. */

@@ -48,7 +48,10 @@ export function start(
   let stop = (): void => {};
   let reload = (): void => {};
   const serveStatus: Tools["serveStatus"] = ({ address, status }) =>
-    world.http.serve(address, (query) => Promise.resolve(answerStatus(query, status)));
+    world.http.serve(
+      address,
+      (query) => Promise.resolve(answerStatus(query, { hostname: address.hostname, status })),
+    );
   const print = (lines: string[], line: string): void => {
     lines.push(line);
     for (const { pattern, resolve } of waiting) if (pattern.test(line)) resolve(line);

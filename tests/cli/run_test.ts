@@ -1,5 +1,6 @@
 import { eventLog } from "../../src/cli/event_log.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { Status } from "../../src/monitor/status.ts";
 import { answerStatus } from "../../src/web/status_server.ts";
 import { inFolder, put, run, type Running, start } from "./harness.ts";
 import { edit, evidenceOf, fork, grow, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
@@ -173,6 +174,53 @@ inFolder("run: a key that is missing, broken or another's ends with 2, untold", 
   }
 });
 
+for (const mode of [0o620, 0o602, 0o666, 0o777]) {
+  const spelled = `0${mode.toString(8)}`;
+  inFolder(
+    `run: a key that others may write (mode ${spelled}) ends with 2, unused`,
+    async (folder) => {
+      const { config } = await healthy(folder);
+      Deno.chmodSync(`${folder}/one/monitor.key`, mode);
+      const { code, out, err } = await run("run", "--config", config, "--once");
+      assertEquals([code, out], [2, []]);
+      assertMatch(err.join("\n"), new RegExp(`may be written by others \\(mode ${spelled}\\)`));
+    },
+  );
+}
+
+for (const [mode, warned] of [[0o600, 0], [0o400, 0], [0o640, 1], [0o604, 1]] as const) {
+  const spelled = `0${mode.toString(8)}`;
+  inFolder(
+    `run: a key of mode ${spelled} is used, and warned of ${warned} times`,
+    async (folder) => {
+      const { config } = await healthy(folder);
+      Deno.chmodSync(`${folder}/one/monitor.key`, mode);
+      const { code, out } = await run("run", "--config", config, "--once");
+      const lines = out.filter((line) => / warning key\.exposed /.test(line));
+      assertEquals([code, lines.length], [0, warned]);
+      for (const line of lines) assertStringIncludes(line, `mode=${spelled}`);
+    },
+  );
+}
+
+inFolder("run: another key under the same name is told, once, with both vkeys", async (folder) => {
+  const { config } = await healthy(folder);
+  const key = `${folder}/one/monitor.key`;
+  const once = async (): Promise<string> =>
+    (await run("run", "--config", config, "--once")).out.join("\n");
+  assert(!/key\.changed/.test(await once()), "the first key is no other");
+  assert(!/key\.changed/.test(await once()), "nor is the same key");
+  const before = Deno.readTextFileSync(`${folder}/one/state/monitor.vkey`).trim();
+  Deno.removeSync(key);
+  const made = await run("keygen", "monitor.invalid/one", "--out", key);
+  const now = made.out.find((line) => line.startsWith("monitor.invalid/one+"))!;
+  const told = await once();
+  assertMatch(told, / warning key\.changed /);
+  for (const vkey of [before, now]) assertStringIncludes(told, vkey);
+  assert(before !== now);
+  assert(!/key\.changed/.test(await once()));
+});
+
 inFolder("run: one daemon at a time writes one journal; a second ends with 3", async (folder) => {
   const { config } = await healthy(folder);
   const daemon = await startDaemon(config);
@@ -248,12 +296,14 @@ inFolder("run: nothing but the status is served, and only to be read", async (fo
 });
 
 Deno.test("answerStatus: the answer is JSON, and is not to be kept", () => {
-  const status = { name: "x" } as unknown as Parameters<typeof answerStatus>[1] extends
-    () => infer S ? S
-    : never;
-  const query = { path: "/status", method: "GET", search: "", header: () => undefined };
+  const status = { name: "x" } as unknown as Status;
+  const header = (name: string): string | undefined => name === "host" ? "localhost" : undefined;
+  const query = { path: "/status", method: "GET", search: "", header };
   const caller = { hostname: "127.0.0.1", port: 1 };
-  const answer = answerStatus({ ...query, caller }, () => status);
+  const answer = answerStatus({ ...query, caller }, {
+    hostname: "127.0.0.1",
+    status: () => status,
+  });
   assertEquals(answer.headers, {
     "content-type": "application/json",
     "cache-control": "no-store",

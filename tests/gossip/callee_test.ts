@@ -1,9 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { Callee } from "../../src/gossip/callee.ts";
+import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { ZERO_FRAME } from "../../src/gossip/view.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import { BREATH_MS, MAX_FAILURES_IN_A_ROW } from "../../src/world/accepting.ts";
 import { type Connection, WorldError } from "../../src/world/world.ts";
 import { settled } from "./fake_network.ts";
 import {
@@ -519,7 +521,7 @@ Deno.test("callee: an address with all its connections silent is served on anoth
 Deno.test("callee: connections that cannot be accepted do not end it", async () => {
   const { scene, frame } = await serveOne({ limits: { acceptRetryMs: 250 } });
   await using _ = scene;
-  const error = new WorldError("other", "Too many open files (os error 24)");
+  const error = new WorldError("exhausted", "Too many open files (os error 24)");
   for (let i = 0; i < 3; i++) scene.listener.push(error);
   const connection = await scene.connect(); // behind the three
   await scene.clock.advance(749);
@@ -533,6 +535,41 @@ Deno.test("callee: connections that cannot be accepted do not end it", async () 
   await scene.clock.advance(250);
   assertEquals(await ask(next, frame), frame);
   assertEquals(scene.report.brokenAll, [why, why], "and once more after it was well");
+});
+
+Deno.test("callee: callers that reset before their turn keep nobody waiting", async () => {
+  const { scene, frame } = await serveOne();
+  await using _ = scene;
+  const reset = new WorldError("other", "Transport endpoint is not connected (os error 107)");
+  for (let i = 0; i < MAX_FAILURES_IN_A_ROW - 1; i++) scene.listener.push(reset);
+  const connection = await scene.connect(); // behind them all
+  assertEquals(await ask(connection, frame), frame, "and no time has passed");
+  assertEquals(scene.report.brokenAll, [
+    `a connection broke before it was accepted: ${reset.message}`,
+  ]);
+});
+
+Deno.test("callee: a listener that fails for ever is asked in bounds, and both lacks are told", async () => {
+  const { scene, frame } = await serveOne();
+  await using _ = scene;
+  const broken = new WorldError("other", "Bad file descriptor (os error 9)");
+  for (let i = 0; i < 2 * MAX_FAILURES_IN_A_ROW; i++) scene.listener.push(broken);
+  const connection = await scene.connect();
+  await scene.clock.advance(2 * BREATH_MS - 1);
+  assertEquals(scene.callee.connections, 0);
+  await scene.clock.advance(1);
+  assertEquals(await ask(connection, frame), frame);
+  scene.listener.push(broken);
+  scene.listener.push(new WorldError("exhausted", "Too many open files (os error 24)"));
+  await settled();
+  assertEquals(
+    scene.report.brokenAll.map((reason) => reason.split(":")[0]),
+    [
+      ...Array(2).fill("a connection broke before it was accepted"),
+      "cannot accept a connection",
+    ],
+  );
+  await scene.clock.advance(DEFAULT_LIMITS.acceptRetryMs);
 });
 
 Deno.test("callee: what goes wrong while accepting and is not the world's fault is thrown", async () => {

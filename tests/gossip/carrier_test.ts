@@ -1,5 +1,5 @@
 /** The answering end of the second carrier: what it answers, refuses, charges, and how long it waits. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
 import type { Conflict } from "../../src/evidence/conflict.ts";
@@ -78,6 +78,24 @@ async function forkScene(setting: Partial<Setting> = {}) {
   const logs = [fork.honest.log];
   const scene = await serve({ logs, shown: [fork.honest], keep, limits: SCARCE, ...setting });
   return { scene, fork, kept, record: await recordOfFork(fork) };
+}
+
+// What JSON costs
+
+for (const kind of ["record", "proof"] as const) {
+  Deno.test(`carrier: a ${kind} is paid for by its length before it is parsed`, async () => {
+    const cost = { proofCost: 1, recordCost: 1, parcelBytesPerFrame: 1e9 };
+    const body = item(kind, `{"a":"${"b".repeat(40_000)}"}`);
+    const reasons: string[] = [];
+    for (const jsonBytesPerFrame of [100, 1e9]) {
+      const limits = { ...SCARCE, ...cost, jsonBytesPerFrame };
+      await using scene = await serve({ logs: [(await logOf("log.example/a", 1)).log], limits });
+      assertEquals(await tell(scene, [body]), "no answer");
+      reasons.push(scene.report.brokenAll.join());
+    }
+    assertMatch(reasons[0]!, /^more came than an address may send/);
+    assertMatch(reasons[1]!, new RegExp(`^a ${kind} was refused: `));
+  });
 }
 
 // What it answers

@@ -251,7 +251,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an address may have any number of connections",
-    file: "src/gossip/admission.ts",
+    file: "src/world/connection_table.ts",
     find: "if (fromThere.length >= this.#limits.maxConnectionsPerAddress) {",
     replace: "if (fromThere.length < 0) {",
     breaks: "bounded",
@@ -267,7 +267,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a connection that cannot be accepted ends the program",
-    file: "src/gossip/callee.ts",
+    file: "src/world/accepting.ts",
     find: "if (!(error instanceof WorldError)) throw error;",
     replace: "throw error;",
     breaks: "no fault of its own",

@@ -226,7 +226,7 @@ export interface SimMachine {
   acceptFails: boolean;
 }
 
-const NO_DESCRIPTORS = new WorldError("other", "Too many open files (os error 24)");
+const NO_DESCRIPTORS = new WorldError("exhausted", "Too many open files (os error 24)");
 
 /** A listening socket. */
 export class SimListener implements Listener {

@@ -1,0 +1,82 @@
+import type { HttpAnswer } from "./world.ts";
+
+/** The head of an HTTP/1.1 request, taken apart. */
+export interface RequestHead {
+  readonly method: string;
+  /** From the first slash, as it came. */
+  readonly path: string;
+  /** What follows the question mark, as it came. */
+  readonly search: string;
+  /** By lower-case name; several lines of one name are joined by commas (RFC 9110 section 5.3). */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Whether another request may follow on the connection. */
+  readonly keepsAlive: boolean;
+}
+
+const REQUEST_LINE = /^([A-Z]{1,16}) (\/[\x21-\x7e]*) HTTP\/1\.([01])$/;
+/** RFC 9110 section 5.6.2: a token; and field values of visible characters, spaces and tabs. */
+const HEADER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\x20-\x7e\x80-\xff\t]*?)[ \t]*$/;
+
+/**
+ * Reads a request's head, strictly: no folded lines, no white space before a colon, no target but a
+ * path, one Host at most, and one at least in HTTP/1.1 (RFC 9112 section 3.2).
+ * @param text the head in ISO 8859-1, without the empty line at its end
+ * @returns nothing for what is to be answered with 400
+ */
+export function parseRequestHead(text: string): RequestHead | undefined {
+  const [first = "", ...lines] = text.split("\r\n");
+  const request = REQUEST_LINE.exec(first);
+  if (request === null) return undefined;
+  const [, method, target, minor] = request as unknown as [string, string, string, string];
+  const headers = new Map<string, string>();
+  for (const line of lines) {
+    const [, name, value] = HEADER_LINE.exec(line) ?? [];
+    if (name === undefined || value === undefined) return undefined;
+    const key = name.toLowerCase();
+    const before = headers.get(key);
+    if (before !== undefined && key === "host") return undefined;
+    headers.set(key, before === undefined ? value : `${before}, ${value}`);
+  }
+  if (minor === "1" && !headers.has("host")) return undefined;
+  const [path = "", search = ""] = split(target, "?");
+  return { method, path, search, headers, keepsAlive: minor === "1" && mayFollow(headers) };
+}
+
+/** A body is never read: where one comes, nothing after it can be told from it. */
+function mayFollow(headers: ReadonlyMap<string, string>): boolean {
+  const hasBody = headers.has("transfer-encoding") ||
+    (headers.get("content-length") ?? "0") !== "0";
+  return !hasBody && !/\bclose\b/i.test(headers.get("connection") ?? "");
+}
+
+function split(text: string, at: string): string[] {
+  const place = text.indexOf(at);
+  return place < 0 ? [text] : [text.slice(0, place), text.slice(place + 1)];
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
+  304: "Not Modified",
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  421: "Misdirected Request",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+};
+/** Statuses that have no body (RFC 9110 section 6.4.1). */
+const BODILESS = [204, 304];
+
+/** The head of an answer, up to and with the empty line. */
+export function formatAnswerHead(
+  { status, headers = {}, body }: HttpAnswer,
+  { date, isLast }: { date: Date; isLast: boolean },
+): string {
+  const length = BODILESS.includes(status) ? {} : { "content-length": `${body?.length ?? 0}` };
+  const all = {
+    ...{ date: date.toUTCString(), ...headers, ...length },
+    ...(isLast && { connection: "close" }),
+  };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${REASONS[status] ?? ""}\r\n${lines.join("")}\r\n`;
+}

@@ -1,0 +1,222 @@
+/**
+ * An HTTP/1.1 server for short answers, over any listener. It is our own because Deno's gives a
+ * caller as much time for its request as it likes, holds any number of them, and ends the process
+ * when it cannot accept.
+ *
+ * @module
+ */
+import { concat } from "@std/bytes/concat";
+import { acceptAll } from "./accepting.ts";
+import { addressKey, ConnectionTable, type Place } from "./connection_table.ts";
+import { formatAnswerHead, parseRequestHead, type RequestHead } from "./http_request.ts";
+import {
+  type Clock,
+  type Connection,
+  type HttpAnswer,
+  type HttpQuery,
+  type HttpServer,
+  type Listener,
+  WorldError,
+} from "./world.ts";
+
+/** What callers of an HTTP port may take. */
+export interface HttpServerLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  /** Bytes of a request's line and headers. */
+  readonly maxHeadBytes: number;
+  /** How long a request may take to come, from the connection or the answer before it. */
+  readonly requestMs: number;
+  /** How long an answer may take, until the caller has taken all of it. */
+  readonly answerMs: number;
+  /** How long answers under way may still take when the server closes. */
+  readonly closeMs: number;
+  /** How long to wait for descriptors before accepting again. */
+  readonly acceptRetryMs: number;
+}
+
+/** The limits in force. */
+export const HTTP_SERVER_LIMITS: HttpServerLimits = {
+  maxConnections: 128,
+  maxConnectionsPerAddress: 32,
+  maxHeadBytes: 8 * 1024,
+  requestMs: 10_000,
+  answerMs: 30_000,
+  closeMs: 2_000,
+  acceptRetryMs: 250,
+};
+
+/** Answers one request. */
+export type Answerer = (query: HttpQuery) => Promise<HttpAnswer>;
+
+const HEAD_END = "\r\n\r\n";
+const latin1 = new TextDecoder("latin1");
+const utf8 = new TextEncoder();
+
+/**
+ * Serves until closed. What cannot be accepted is told nobody: whoever called notices, and the port
+ * goes on. What `answer` throws is told to the caller as a bare 500.
+ */
+export function serveHttp({ listener, clock, answer, limits = HTTP_SERVER_LIMITS }: {
+  listener: Listener;
+  clock: Clock;
+  answer: Answerer;
+  limits?: HttpServerLimits;
+}): HttpServer {
+  const table = new ConnectionTable(limits);
+  const serving = new Map<Guest, Promise<void>>();
+  let isClosing = false;
+  const accepting = acceptAll({
+    ...{ listener, clock, retryMs: limits.acceptRetryMs, isOver: () => isClosing },
+    onConnection(connection) {
+      const guest = new Guest({ connection, clock, answer, limits, table });
+      if (isClosing) return connection.close();
+      const served = guest.serve().finally(() => serving.delete(guest));
+      serving.set(guest, served);
+    },
+    onTrouble: () => {},
+  });
+  async function close(): Promise<void> {
+    isClosing = true;
+    listener.close();
+    for (const guest of serving.keys()) guest.finish();
+    const timer = clock.after(limits.closeMs, () => table.closeAll());
+    await Promise.all([accepting, ...serving.values()]);
+    timer.cancel();
+  }
+  return { address: listener.address, close };
+}
+
+/** One connection, and the requests that come on it. */
+class Guest {
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  readonly #answer: Answerer;
+  readonly #limits: HttpServerLimits;
+  readonly #table: ConnectionTable;
+  readonly #place: Place;
+  /** What has come and was not read yet. */
+  #pending = new Uint8Array(0);
+  #isAnswering = false;
+  #isLast = false;
+
+  constructor(fields: {
+    connection: Connection;
+    clock: Clock;
+    answer: Answerer;
+    limits: HttpServerLimits;
+    table: ConnectionTable;
+  }) {
+    const { connection, clock } = fields;
+    this.#connection = connection;
+    this.#clock = clock;
+    this.#answer = fields.answer;
+    this.#limits = fields.limits;
+    this.#table = fields.table;
+    const key = addressKey(connection.remote.hostname);
+    this.#place = { connection, key, heardAt: clock.monotonic(), closedBecause: undefined };
+  }
+
+  /** Answers until the caller has finished, breaks off, or takes too long. */
+  async serve(): Promise<void> {
+    this.#table.add(this.#place);
+    try {
+      while (await this.#serveOne());
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+    } finally {
+      this.#connection.close();
+      this.#table.remove(this.#place);
+    }
+  }
+
+  /** Ends it once the answer under way, if there is one, is given. */
+  finish(): void {
+    this.#isLast = true;
+    if (!this.#isAnswering) this.#connection.close();
+  }
+
+  /** Whether another request may follow. */
+  async #serveOne(): Promise<boolean> {
+    const { requestMs, answerMs } = this.#limits;
+    const text = await this.#within(requestMs, () => this.#readHead());
+    if (text === undefined) return false;
+    this.#isAnswering = true;
+    const keepsAlive = await this.#within(answerMs, () => this.#reply(text));
+    this.#isAnswering = false;
+    return keepsAlive && !this.#isLast;
+  }
+
+  /** Closes the connection if the work is not done in time, which ends the work. */
+  async #within<T>(ms: number, work: () => Promise<T>): Promise<T> {
+    const close = (): void => this.#table.close(this.#place, `not finished within ${ms} ms`);
+    const timer = this.#clock.after(ms, close);
+    try {
+      return await work();
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** The next request's head; nothing if none comes any more, "too long" if it is that. */
+  async #readHead(): Promise<string | undefined> {
+    const { maxHeadBytes } = this.#limits;
+    const buffer = new Uint8Array(maxHeadBytes);
+    for (;;) {
+      const text = latin1.decode(this.#pending);
+      const end = text.indexOf(HEAD_END);
+      if (end >= 0 && end <= maxHeadBytes) {
+        this.#pending = this.#pending.slice(end + HEAD_END.length);
+        return text.slice(0, end);
+      }
+      if (this.#pending.length >= maxHeadBytes + HEAD_END.length) return TOO_LONG;
+      const count = await this.#connection.read(buffer);
+      if (count === undefined) return undefined;
+      this.#place.heardAt = this.#clock.monotonic();
+      this.#pending = concat([this.#pending, buffer.subarray(0, count)]);
+    }
+  }
+
+  /** Answers a request; whether another may follow. */
+  async #reply(text: string): Promise<boolean> {
+    const head = text === TOO_LONG ? undefined : parseRequestHead(text);
+    if (head === undefined) {
+      const status = text === TOO_LONG ? 431 : 400;
+      await this.#write({ status }, { isLast: true, hasBody: true });
+      return false;
+    }
+    const answer = await this.#ask(head);
+    const isLast = this.#isLast || !head.keepsAlive;
+    await this.#write(answer, { isLast, hasBody: head.method !== "HEAD" });
+    this.#place.heardAt = this.#clock.monotonic();
+    return !isLast;
+  }
+
+  async #ask({ method, path, search, headers }: RequestHead): Promise<HttpAnswer> {
+    const caller = this.#connection.remote;
+    try {
+      return await this.#answer({
+        method,
+        path,
+        search,
+        caller,
+        header: (name) => headers.get(name),
+      });
+    } catch {
+      return { status: 500 };
+    }
+  }
+
+  async #write(
+    answer: HttpAnswer,
+    { isLast, hasBody }: { isLast: boolean; hasBody: boolean },
+  ): Promise<void> {
+    const head = utf8.encode(formatAnswerHead(answer, { date: this.#clock.now(), isLast }));
+    const body = hasBody && answer.body !== undefined ? [answer.body] : [];
+    await this.#connection.write(concat([head, ...body]));
+    if (isLast) await this.#connection.closeWrite();
+  }
+}
+
+/** In place of a head that is too long; no head is empty. */
+const TOO_LONG = "";

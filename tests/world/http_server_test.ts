@@ -1,0 +1,194 @@
+/** The HTTP server over a network in memory: what it takes for a request, and what callers may take. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { HTTP_SERVER_LIMITS, serveHttp } from "../../src/world/http_server.ts";
+import { type HttpQuery, WorldError } from "../../src/world/world.ts";
+import { type FakeConnection, FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
+
+const HERE = { hostname: "192.0.2.1", port: 80 };
+const BODY = "a body";
+const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/** A server, and who calls it. */
+function serving(limits: Partial<typeof HTTP_SERVER_LIMITS> = {}, body = BODY) {
+  const clock = new ManualClock();
+  const network = new FakeNetwork({ clock });
+  const listener = network.listen(HERE);
+  const asked: HttpQuery[] = [];
+  const server = serveHttp({
+    ...{ listener, clock, limits: { ...HTTP_SERVER_LIMITS, ...limits } },
+    answer(query) {
+      asked.push(query);
+      return Promise.resolve({ status: 200, body: new TextEncoder().encode(body) });
+    },
+  });
+  const connect = (from = "192.0.2.9"): Promise<FakeConnection> =>
+    network.at(from).connect(HERE, 1_000);
+  return { clock, listener, server, asked, connect };
+}
+
+async function send(connection: FakeConnection, text: string): Promise<void> {
+  await connection.write(new TextEncoder().encode(text));
+  await settled();
+}
+
+/** What has arrived, or nothing if the server has closed the connection without a word. */
+async function received(connection: FakeConnection): Promise<string> {
+  if (connection.arrived === 0) return "";
+  const buffer = new Uint8Array(64 * 1024);
+  return new TextDecoder().decode(buffer.subarray(0, await connection.read(buffer)));
+}
+
+async function isClosed(connection: FakeConnection): Promise<boolean> {
+  try {
+    await connection.write(Uint8Array.of(0));
+    return false;
+  } catch (error) {
+    assert(error instanceof WorldError);
+    return true;
+  }
+}
+
+async function answerTo(text: string): Promise<string> {
+  const { server, connect } = serving();
+  const connection = await connect();
+  await send(connection, text);
+  const answer = await received(connection);
+  connection.close();
+  await server.close();
+  return answer;
+}
+
+Deno.test("http server: a request is answered, and so is the next on the same connection", async () => {
+  const { server, asked, connect } = serving();
+  const connection = await connect();
+  for (let i = 0; i < 2; i++) {
+    await send(connection, "GET /a%20b?c=d?e HTTP/1.1\r\nHost: x\r\nX-Own:  own \r\n\r\n");
+    assertMatch(
+      await received(connection),
+      /^HTTP\/1\.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\ncontent-length: 6\r\n\r\na body$/,
+    );
+  }
+  const [{ method, path, search, header }] = asked as [HttpQuery];
+  assertEquals([method, path, search, header("x-own")], ["GET", "/a%20b", "c=d?e", "own"]);
+  assertEquals(asked.length, 2);
+  await server.close();
+});
+
+Deno.test("http server: requests that come in one piece, and one that comes in many, are answered", async () => {
+  const { server, asked, connect } = serving();
+  const connection = await connect();
+  await send(connection, GET + GET);
+  assertEquals(asked.length, 2);
+  for (const character of GET) await send(connection, character);
+  assertEquals(asked.length, 3);
+  await server.close();
+});
+
+Deno.test("http server: HEAD is answered without a body, its length stated", async () => {
+  assertMatch(await answerTo(GET.replace("GET", "HEAD")), /content-length: 6\r\n\r\n$/);
+});
+
+for (
+  const text of [
+    GET.replace("HTTP/1.1", "HTTP/1.0"),
+    GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
+    GET.replace("\r\n\r\n", "\r\nContent-Length: 5\r\n\r\nGET /"),
+    GET.replace("\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n"),
+  ]
+) {
+  Deno.test(`http server: nothing is taken after ${JSON.stringify(text)}`, async () => {
+    assertMatch(
+      await answerTo(text + GET),
+      /^HTTP\/1\.1 200 OK\r\n[^]*connection: close\r\n\r\na body$/,
+    );
+  });
+}
+
+for (
+  const text of [
+    "\r\n\r\n",
+    "GET / HTTP/1.1\r\n\r\n",
+    "GET / HTTP/2\r\nHost: x\r\n\r\n",
+    "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "get / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /\x7f HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: x\r\nA: b\nc\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: x\r\nA: b\0\r\n\r\n",
+  ]
+) {
+  Deno.test(`http server: ${JSON.stringify(text)} is no request`, async () => {
+    assertMatch(await answerTo(text + GET), /^HTTP\/1\.1 4(00|31) [^]*connection: close\r\n\r\n$/);
+  });
+}
+
+for (const [more, status] of [[0, 200], [1, 431]] as const) {
+  Deno.test(`http server: a head ${more} bytes beyond the limit is answered ${status}`, async () => {
+    const start = "GET / HTTP/1.1\r\nHost: x\r\nA: ";
+    const filler = "a".repeat(HTTP_SERVER_LIMITS.maxHeadBytes - start.length + more);
+    assertMatch(await answerTo(`${start}${filler}\r\n\r\n`), new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+}
+
+Deno.test("http server: who never finishes a request is closed in time, however it drips", async () => {
+  const { server, clock, connect } = serving({ requestMs: 1_000 });
+  const [silent, dripping] = [await connect(), await connect()];
+  for (let i = 0; i < 9; i++) {
+    await send(dripping, "GET / HTT"[i]!);
+    await clock.advance(100);
+  }
+  assertEquals([await isClosed(silent), await isClosed(dripping)], [false, false]);
+  await clock.advance(100);
+  assertEquals([await isClosed(silent), await isClosed(dripping)], [true, true]);
+  await server.close();
+});
+
+Deno.test("http server: who never takes an answer is closed in time", async () => {
+  const { server, clock, connect } = serving({ answerMs: 1_000 }, "b".repeat(200_000));
+  const connection = await connect();
+  await send(connection, GET);
+  await clock.advance(999);
+  assertEquals(await isClosed(connection), false);
+  await clock.advance(1);
+  assertEquals(await isClosed(connection), true);
+  await server.close();
+});
+
+Deno.test("http server: a table full of silent callers still serves an honest one", async () => {
+  const { server, asked, connect } = serving({ maxConnections: 4, maxConnectionsPerAddress: 2 });
+  const silent: FakeConnection[] = [];
+  for (let i = 0; i < 20; i++) silent.push(await connect(`198.51.100.${i}`));
+  const honest = await connect();
+  await send(honest, GET);
+  assertEquals(asked.length, 1);
+  const open = (await Promise.all(silent.map(isClosed))).filter((closed) => !closed).length;
+  assertEquals(open, 3);
+  await server.close();
+});
+
+Deno.test("http server: a lack of descriptors and a caller that resets do not end it", async () => {
+  const { server, clock, listener, asked, connect } = serving();
+  listener.push(new WorldError("exhausted", "Too many open files (os error 24)"));
+  listener.push(new WorldError("other", "Transport endpoint is not connected (os error 107)"));
+  const connection = await connect();
+  await clock.advance(HTTP_SERVER_LIMITS.acceptRetryMs);
+  await send(connection, GET);
+  assertEquals(asked.length, 1);
+  await server.close();
+});
+
+Deno.test("http server: closing waits for an answer under way, not for ever, and for nobody idle", async () => {
+  const { server, clock, connect } = serving({ closeMs: 500 }, "b".repeat(200_000));
+  const [idle, busy] = [await connect(), await connect()];
+  await send(busy, GET);
+  let isOver = false;
+  const closing = server.close().then(() => isOver = true);
+  await clock.advance(499);
+  assertEquals([await isClosed(idle), isOver], [true, false]);
+  await clock.advance(1);
+  await closing;
+  assertEquals([await isClosed(busy), clock.pending], [true, 0]);
+});
