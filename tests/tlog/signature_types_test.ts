@@ -181,7 +181,16 @@ Deno.test("loadVerifier: refuses keys of another curve or kind, and RSA below 2,
   const load = (type: number, publicKey: Uint8Array) => () =>
     loadVerifier(parseVkey(makeVkey({ name: "x", type, publicKey }).text));
   const { ecdsa, rfc6962 } = SIGNATURE_TYPE;
-  for (const other of [curve, sound, edwards, Uint8Array.of(1)]) {
+  assertEquals(load(ecdsa, curve)().vkey.type, ecdsa);
+  const koblitz = Uint8Array.fromHex(
+    // SPKI of the generator of secp256k1 (SEC 2 section 2.4.1).
+    "3056301006072a8648ce3d020106052b8104000a034200" +
+      "0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798" +
+      "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8",
+  );
+  const off = curve.with(-1 + curve.length, curve.at(-1)! ^ 1);
+  assertThrows(load(ecdsa, off), MalformedError, "not a point of the curve");
+  for (const other of [koblitz, curve.slice(0, -1), sound, edwards, Uint8Array.of(1)]) {
     assertThrows(load(ecdsa, other), MalformedError, "not the SubjectPublicKeyInfo of");
   }
   assertEquals(load(rfc6962, sound)().vkey.type, rfc6962);
