@@ -216,7 +216,8 @@ function sigsumHeads(stage: Stage): ParserUnderTest {
       const note = textOf(await source.latest());
       const opened = openCheckpoint({ note, logs: [log] });
       if ("refused" in opened) {
-        insist(opened.refused === "bad signature", "a note that is made of a head has its form");
+        const isTold = opened.refused === "bad signature" || opened.isImpossible === true;
+        insist(isTold, "a note that is made of a head has its form");
         return "refused";
       }
       const [{ treeSize, root }] = opened as [VerifiedCheckpoint];
