@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { p256 } from "@noble/curves/nist.js";
 import * as noble from "@noble/ed25519";
-import { isStrictSignature, pointOf } from "../tlog/ecdsa.ts";
+import { importEcdsaKey, verifyByNoble } from "../tlog/ecdsa.ts";
 import { isUnambiguous } from "../tlog/ed25519.ts";
 import type { Verifier } from "../tlog/note.ts";
 import { importRfc6962Key, isRsa, readTreeHeadSignature } from "../tlog/rfc6962.ts";
@@ -15,7 +14,7 @@ type Signed = Parameters<Verifier["verifies"]>[0];
 /**
  * The same key checked by an independent implementation (DESIGN, rule 9), behind the same byte
  * checks: noble, for Ed25519 and for ECDSA, by itself or in an RFC 6962 tree head.
- * @returns nothing for RSA and ML-DSA-44, of which there is one implementation here
+ * @returns nothing for RSA, P-521 and ML-DSA-44, of which there is one implementation here
  */
 export function secondOpinion(vkey: Vkey): Verifier | undefined {
   const { type, publicKey } = vkey;
@@ -23,16 +22,20 @@ export function secondOpinion(vkey: Vkey): Verifier | undefined {
     return { vkey, verifies: (signed) => nobleEd25519(publicKey, signed) };
   }
   if (type === SIGNATURE_TYPE.ecdsa) {
-    return { vkey, verifies: (signed) => nobleEcdsa(publicKey, signed) };
+    const key = importEcdsaKey(publicKey);
+    // On P-521 noble's is the only verdict, and no second one.
+    if (key.platform === undefined) return undefined;
+    return { vkey, verifies: (signed) => verifyByNoble({ key, ...signed }) };
   }
   if (type !== SIGNATURE_TYPE.rfc6962) return undefined;
-  const key = importRfc6962Key(publicKey);
-  if (isRsa(key)) return undefined;
+  const loaded = importRfc6962Key(publicKey);
+  if (isRsa(loaded)) return undefined;
+  const { algorithm, key } = loaded;
   return {
     vkey,
     verifies(signed) {
       const treeHead = readTreeHeadSignature(signed);
-      return treeHead?.algorithm === key.algorithm && nobleEcdsa(publicKey, treeHead);
+      return treeHead?.algorithm === algorithm && verifyByNoble({ key, ...treeHead });
     },
   };
 }
@@ -45,10 +48,4 @@ function nobleEd25519(publicKey: Uint8Array, { message, signature }: Signed): bo
   } catch {
     return false; // noble throws on points it cannot decode.
   }
-}
-
-function nobleEcdsa(spki: Uint8Array, { message, signature }: Signed): boolean {
-  if (!isStrictSignature(signature)) return false;
-  // Logs sign with either of the two values of s; noble's default is the lower one.
-  return p256.verify(signature, message, pointOf(spki), { format: "der", lowS: false });
 }

@@ -1,4 +1,5 @@
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { importEcdsaKey } from "../tlog/ecdsa.ts";
 import { base64, parseTreeSize, strictBase64 } from "../tlog/encoding.ts";
 import { describeLog, type Log, makeLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
@@ -150,7 +151,7 @@ function readLog(record: ConflictRecord, wanted: Log | undefined): Outcome<Log> 
 function describeKey({ type, publicKey }: Vkey): string {
   switch (type) {
     case SIGNATURE_TYPE.ecdsa:
-      return "a sound ECDSA P-256 key";
+      return `a sound ECDSA ${importEcdsaKey(publicKey).curve.name} key`;
     case SIGNATURE_TYPE.rfc6962: {
       const kind = isRsa(importRfc6962Key(publicKey)) ? "RSA" : "ECDSA P-256";
       return `a sound ${kind} key for RFC 6962 tree heads, which do not name the origin`;

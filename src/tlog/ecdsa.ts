@@ -1,66 +1,119 @@
 /**
- * ECDSA on P-256 with SHA-256 (signature type 0x02, and most logs of type 0x05), with one verdict
- * everywhere: a key has one spelling, and so has a signature. Platforms differ in how much sloppy
- * DER they forgive. (s and n - s are both accepted, as everywhere: whose signature it is, on what,
- * is the same.)
+ * ECDSA with SHA-256 on P-256, P-384 and P-521 (signature type 0x02, and on P-256 most logs of type
+ * 0x05), with one verdict everywhere: a key has one spelling, and so has a signature. Platforms differ
+ * in how much sloppy DER they forgive. (s and n - s are both accepted, as everywhere: whose signature
+ * it is, on what, is the same.)
  *
  * @module
  */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { p256, p384, p521 } from "@noble/curves/nist.js";
 import { decodeHex } from "@std/encoding/hex";
+import { sha256 } from "./hashing.ts";
 import { MalformedError } from "./malformed.ts";
 
-declare const sound: unique symbol;
-/** A public key that passed every check, in the platform's form; `importEcdsaKey` makes it. */
-export type EcdsaKey = KeyObject & { readonly [sound]: true };
+/** One of the curves, and how its keys are spelled. */
+export interface EcdsaCurve {
+  /** As JSON Web Keys name it (RFC 7518 section 6.2.1.1). */
+  readonly name: "P-256" | "P-384" | "P-521";
+  /**
+   * SubjectPublicKeyInfo of an uncompressed point, up to its coordinates: id-ecPublicKey, the curve,
+   * BIT STRING, 04 (RFC 5480 section 2). Compressed points and explicit curve parameters would be
+   * other spellings of the same key.
+   */
+  readonly spkiPrefix: Uint8Array;
+  /** Bytes of one coordinate. */
+  readonly coordinateBytes: number;
+  /** The order of the group (FIPS 186-4 section D.1.2). */
+  readonly order: bigint;
+  /** Whether the platform verifies on it, synchronously. */
+  readonly isOnPlatform: boolean;
+  readonly noble: typeof p256;
+}
 
-// SubjectPublicKeyInfo of an uncompressed point of P-256, up to its coordinates: id-ecPublicKey,
-// prime256v1, BIT STRING, 04 (RFC 5480 section 2). Compressed points and explicit curve parameters
-// would be other spellings of the same key.
-const SPKI_PREFIX = decodeHex("3059301306072a8648ce3d020106082a8648ce3d03010703420004");
-const POINT_BYTES = 64;
+const P256: EcdsaCurve = {
+  name: "P-256",
+  spkiPrefix: decodeHex("3059301306072a8648ce3d020106082a8648ce3d03010703420004"),
+  coordinateBytes: 32,
+  order: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
+  isOnPlatform: true,
+  noble: p256,
+};
+const P384: EcdsaCurve = {
+  name: "P-384",
+  spkiPrefix: decodeHex("3076301006072a8648ce3d020106052b8104002203620004"),
+  coordinateBytes: 48,
+  order: BigInt(
+    "0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
+  ),
+  isOnPlatform: true,
+  noble: p384,
+};
+const P521: EcdsaCurve = {
+  name: "P-521",
+  spkiPrefix: decodeHex("30819b301006072a8648ce3d020106052b810400230381860004"),
+  coordinateBytes: 66,
+  order: BigInt(
+    "0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
+  ),
+  // Deno's node:crypto makes keys of it and does not verify with them.
+  isOnPlatform: false,
+  noble: p521,
+};
 
-/** The order of the group (FIPS 186-4 section D.1.2.3). */
-const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+/** A public key that passed every check; `importEcdsaKey` makes it. */
+export interface EcdsaKey {
+  readonly curve: EcdsaCurve;
+  /** Uncompressed: 04, x, y (SEC 1 section 2.3.3). */
+  readonly point: Uint8Array;
+  /** The key in the platform's form, where that verifies on the curve. */
+  readonly platform: KeyObject | undefined;
+}
 
 const SEQUENCE = 0x30;
 const INTEGER = 0x02;
+/** The length that is followed by one byte, which is 128 or more. */
+const LONG_LENGTH = 0x81;
 
 /** Whether an SPKI begins as one of P-256 does here. */
 export function isP256Spki(spki: Uint8Array): boolean {
-  return SPKI_PREFIX.every((byte, i) => spki[i] === byte);
+  return isOf(P256, spki);
 }
 
-/**
- * The uncompressed point of a P-256 SPKI.
- * @returns 65 bytes: 04, x, y (SEC 1 section 2.3.3)
- */
-export function pointOf(spki: Uint8Array): Uint8Array {
-  return spki.slice(SPKI_PREFIX.length - 1);
+function isOf({ spkiPrefix }: EcdsaCurve, spki: Uint8Array): boolean {
+  return spkiPrefix.every((byte, i) => spki[i] === byte);
 }
 
 /**
  * Loads a public key.
- * @param spki SubjectPublicKeyInfo in DER, of an uncompressed point of P-256
+ * @param spki SubjectPublicKeyInfo in DER, of an uncompressed point of P-256, P-384 or P-521
  * @throws MalformedError for another curve or spelling, or no point of the curve
  */
 export function importEcdsaKey(spki: Uint8Array): EcdsaKey {
-  if (!isP256Spki(spki) || spki.length !== SPKI_PREFIX.length + POINT_BYTES) {
+  const curve = [P256, P384, P521].find((curve) => isOf(curve, spki));
+  if (
+    curve === undefined || spki.length !== curve.spkiPrefix.length + 2 * curve.coordinateBytes
+  ) {
     throw new MalformedError(
-      "ECDSA key is not the SubjectPublicKeyInfo of an uncompressed P-256 point",
+      "ECDSA key is not the SubjectPublicKeyInfo of an uncompressed P-256, P-384 or P-521 point",
     );
   }
-  const [x, y] = [spki.slice(-POINT_BYTES, -POINT_BYTES / 2), spki.slice(-POINT_BYTES / 2)]
-    .map((bytes) => bytes.toBase64({ alphabet: "base64url", omitPadding: true })) as [
-      string,
-      string,
-    ];
+  const point = spki.slice(curve.spkiPrefix.length - 1);
   try {
-    // RFC 7518 section 6.2.1; the platform checks that the point is on the curve.
-    return createPublicKey({ key: { kty: "EC", crv: "P-256", x, y }, format: "jwk" }) as EcdsaKey;
+    if (curve.isOnPlatform) return { curve, point, platform: importPoint(point, curve) };
+    curve.noble.Point.fromBytes(point).assertValidity();
+    return { curve, point, platform: undefined };
   } catch {
     throw new MalformedError("ECDSA key is not a point of the curve");
   }
+}
+
+/** RFC 7518 section 6.2.1; the platform checks that the point is on the curve. */
+function importPoint(point: Uint8Array, { name: crv, coordinateBytes }: EcdsaCurve): KeyObject {
+  const spelled = (bytes: Uint8Array): string =>
+    bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+  const [x, y] = [point.slice(1, -coordinateBytes), point.slice(-coordinateBytes)].map(spelled);
+  return createPublicKey({ key: { kty: "EC", crv, x: x!, y: y! }, format: "jwk" });
 }
 
 /**
@@ -70,26 +123,53 @@ export function importEcdsaKey(spki: Uint8Array): EcdsaKey {
 export function verifyEcdsa(
   { key, message, signature }: { key: EcdsaKey; message: Uint8Array; signature: Uint8Array },
 ): boolean {
-  return isStrictSignature(signature) && verify("sha256", message, key, signature);
+  if (key.platform === undefined) return verifyByNoble({ key, message, signature });
+  return isStrictSignature(signature, key.curve) &&
+    verify("sha256", message, key.platform, signature);
+}
+
+/** The same by an implementation of its own; on P-521 it is the one. */
+export function verifyByNoble(
+  { key: { curve, point }, message, signature }: {
+    key: EcdsaKey;
+    message: Uint8Array;
+    signature: Uint8Array;
+  },
+): boolean {
+  if (!isStrictSignature(signature, curve)) return false;
+  // SHA-256 on every curve, where noble would take the curve's own hash; logs sign with either of the
+  // two values of s, where noble's default is the lower one.
+  const how = { format: "der", lowS: false, prehash: false } as const;
+  return curve.noble.verify(signature, sha256(message), point, how);
 }
 
 /** The byte checks a signature must pass before anyone's verify is asked: DER, r and s in range. */
-export function isStrictSignature(signature: Uint8Array): boolean {
-  if (signature[0] !== SEQUENCE || signature[1] !== signature.length - 2) return false;
-  const r = readScalar(signature, 2);
-  const s = r && readScalar(signature, r.end);
+export function isStrictSignature(signature: Uint8Array, curve: EcdsaCurve = P256): boolean {
+  const isLong = signature[1] === LONG_LENGTH;
+  const start = isLong ? 3 : 2;
+  const length = signature[start - 1] ?? 0;
+  // DER: the shortest length there is; two bytes only from 128 on.
+  if (signature[0] !== SEQUENCE || length !== signature.length - start) return false;
+  if (isLong !== length >= 0x80) return false;
+  const r = readScalar(signature, start, curve);
+  const s = r && readScalar(signature, r.end, curve);
   return s?.end === signature.length;
 }
 
 /** An INTEGER from 1 to n - 1 in its one DER spelling: where it ends, or nothing. */
-function readScalar(bytes: Uint8Array, at: number): { end: number } | undefined {
+function readScalar(
+  bytes: Uint8Array,
+  at: number,
+  { order, coordinateBytes }: EcdsaCurve,
+): { end: number } | undefined {
   const length = bytes[at + 1] ?? 0;
   const end = at + 2 + length;
-  // 33 bytes at most, so the length needs no second byte.
-  if (bytes[at] !== INTEGER || length < 1 || length > 33 || end > bytes.length) return undefined;
+  // One byte more at most, so the length needs no second byte.
+  if (bytes[at] !== INTEGER || length < 1 || length > coordinateBytes + 1) return undefined;
+  if (end > bytes.length) return undefined;
   const [first, second = 0] = bytes.subarray(at + 2, end) as Uint8Array & [number, number?];
   // A set top bit is a minus sign; a leading zero is there only to clear it.
   if (first >= 0x80 || (first === 0 && second < 0x80)) return undefined;
   const value = BigInt(`0x${bytes.subarray(at + 2, end).toHex()}`);
-  return value < ORDER ? { end } : undefined;
+  return value < order ? { end } : undefined;
 }

@@ -36,7 +36,7 @@ export interface Verifier {
 }
 
 /**
- * Loads the key of a vkey, so that it can check signatures: Ed25519 (0x01), ECDSA on P-256 (0x02),
+ * Loads the key of a vkey, so that it can check signatures: Ed25519 (0x01), ECDSA (0x02),
  * RFC 6962 tree heads (0x05) and ML-DSA-44 (0x06). The last two sign the checkpoint that the text
  * states and not the text itself; see rfc6962.ts and mldsa.ts for what they leave out.
  * @throws MalformedError for another type, or a key that is not sound

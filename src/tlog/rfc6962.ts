@@ -49,7 +49,7 @@ export function importRfc6962Key(spki: Uint8Array): Rfc6962Key {
 }
 
 /** Whether a loaded key is an RSA one. */
-export function isRsa(key: Rfc6962Key): boolean {
+export function isRsa(key: Rfc6962Key): key is Extract<Rfc6962Key, { key: KeyObject }> {
   return key.algorithm === RSA;
 }
 

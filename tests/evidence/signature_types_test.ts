@@ -44,6 +44,8 @@ function detailOf({ checks }: Judgement, wanted: CheckName): string {
 /** What the record says of its key, and whether a second implementation was asked. */
 const DETAILS = new Map([
   ["0x02 ECDSA", ["a sound ECDSA P-256 key", "an independent implementation says the same"]],
+  ["0x02 ECDSA P-384", ["a sound ECDSA P-384 key", "an independent implementation says the same"]],
+  ["0x02 ECDSA P-521", ["a sound ECDSA P-521 key", "only one implementation"]],
   ["0x05 ECDSA", [
     "a sound ECDSA P-256 key for RFC 6962 tree heads, which do not name the origin",
     "an independent implementation says the same",

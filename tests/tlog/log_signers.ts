@@ -1,6 +1,7 @@
 /** Logs with keys of every type, made here, and what they sign. */
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { ml_dsa44 } from "@noble/post-quantum/ml-dsa.js";
+import { p521 } from "@noble/curves/nist.js";
 import { concat } from "@std/bytes/concat";
 import { formatCheckpointText } from "../../src/tlog/checkpoint.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
@@ -56,13 +57,28 @@ export function spkiOf(key: KeyObject): Uint8Array<ArrayBuffer> {
   return new Uint8Array(key.export({ type: "spki", format: "der" }));
 }
 
-/** A log of type 0x02. */
-export function ecdsaLog(): SigningLog {
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+/** A log of type 0x02, on a curve that the platform signs on. */
+export function ecdsaLog(namedCurve: "P-256" | "P-384" = "P-256"): SigningLog {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve });
   return logWith({
     type: SIGNATURE_TYPE.ecdsa,
     publicKey: spkiOf(publicKey),
     signatureOf: (text) => new Uint8Array(sign("sha256", utf8(text), privateKey)),
+  });
+}
+
+/** A log of type 0x02 on P-521: the platform makes its key, and noble signs. */
+export function p521Log(): SigningLog {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-521" });
+  const { d } = privateKey.export({ format: "jwk" });
+  const secret = Uint8Array.fromBase64(d!, { alphabet: "base64url" });
+  return logWith({
+    type: SIGNATURE_TYPE.ecdsa,
+    publicKey: spkiOf(publicKey),
+    signatureOf(text) {
+      const digest = createHash("sha256").update(text).digest();
+      return p521.sign(new Uint8Array(digest), secret, { prehash: false, format: "der" });
+    },
   });
 }
 
@@ -105,7 +121,9 @@ export function mldsaLog(): SigningLog {
 
 /** One log of each type that joined Ed25519. */
 export const LOG_KINDS: readonly [string, () => SigningLog][] = [
-  ["0x02 ECDSA", ecdsaLog],
+  ["0x02 ECDSA", () => ecdsaLog()],
+  ["0x02 ECDSA P-384", () => ecdsaLog("P-384")],
+  ["0x02 ECDSA P-521", p521Log],
   ["0x05 ECDSA", () => treeHeadLog("ecdsa")],
   ["0x05 RSA", () => treeHeadLog("rsa")],
   ["0x06 ML-DSA-44", mldsaLog],

@@ -7,7 +7,13 @@ import {
   type RefusalReason,
   type VerifiedCheckpoint,
 } from "../../src/tlog/checkpoint.ts";
-import { isStrictSignature } from "../../src/tlog/ecdsa.ts";
+import {
+  importEcdsaKey,
+  isStrictSignature,
+  verifyByNoble,
+  verifyEcdsa,
+} from "../../src/tlog/ecdsa.ts";
+import { utf8 } from "../../src/tlog/encoding.ts";
 import { type Log, parseLog, parseLogs } from "../../src/tlog/log.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { formatNote, loadVerifier, parseNote } from "../../src/tlog/note.ts";
@@ -181,7 +187,16 @@ Deno.test("loadVerifier: refuses keys of another curve or kind, and RSA below 2,
   const load = (type: number, publicKey: Uint8Array) => () =>
     loadVerifier(parseVkey(makeVkey({ name: "x", type, publicKey }).text));
   const { ecdsa, rfc6962 } = SIGNATURE_TYPE;
-  for (const other of [curve, sound, edwards, Uint8Array.of(1)]) {
+  assertEquals(load(ecdsa, curve)().vkey.type, ecdsa);
+  const koblitz = Uint8Array.fromHex(
+    // SPKI of the generator of secp256k1 (SEC 2 section 2.4.1).
+    "3056301006072a8648ce3d020106052b8104000a034200" +
+      "0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798" +
+      "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8",
+  );
+  const off = curve.with(-1 + curve.length, curve.at(-1)! ^ 1);
+  assertThrows(load(ecdsa, off), MalformedError, "not a point of the curve");
+  for (const other of [koblitz, curve.slice(0, -1), sound, edwards, Uint8Array.of(1)]) {
     assertThrows(load(ecdsa, other), MalformedError, "not the SubjectPublicKeyInfo of");
   }
   assertEquals(load(rfc6962, sound)().vkey.type, rfc6962);
@@ -190,3 +205,58 @@ Deno.test("loadVerifier: refuses keys of another curve or kind, and RSA below 2,
   }
   assertThrows(load(rfc6962, weak), MalformedError, "RSA key has 1024 bits, expected 2048 to 8192");
 });
+
+/** Made with `openssl ecparam -genkey` and `openssl dgst -sha256 -sign`, over "a text" and a newline. */
+const OF_OPENSSL: readonly [string, spki: Uint8Array, signature: Uint8Array][] = [
+  [
+    "P-384",
+    Uint8Array.fromHex(
+      "3076301006072a8648ce3d020106052b81040022036200045d3cda7bbcf018e22d4c197d6146a261" +
+        "5b7bf9069d9b59301bbc54f16e2825f9c41ebc9839a2b6310c7178d8535e2d12d8c5787e37bee91a" +
+        "9fab430a0a7b65e130deabf43b0e74ffe00c1d3b3292144564e27304bfdb8766572b69daa28cc3b9",
+    ),
+    Uint8Array.fromHex(
+      "3066023100b065eba29928e532bd6e4ec6792b4ea38932908cadf6263ec37ec982a3bff8d0292a42" +
+        "9e3a212d7d198a31d58eb561c5023100c89cefbd4a154d2433b005d12d3ef2f9f7e474a6cf7cc53b" +
+        "0550cffabb0cbc246ebb072692cb6bdabbc3466b069fd50c",
+    ),
+  ],
+  [
+    "P-521",
+    Uint8Array.fromHex(
+      "30819b301006072a8648ce3d020106052b8104002303818600040122406cbbfb2685316ffe56be1d" +
+        "3b55747f687c94a17d7930303fa3912d036a5fb51c3b51711fe37d9cb94b09aa4c23b8467c259836" +
+        "d09d0e63e5a735fbcae2af3101de8eed959be049d00e0dc3f08ce8d86170e55f627f190c3b67f0a9" +
+        "bf918bfdcf2e73ae253a7c7eae5b246fe71671b0409f9f586bd7130747d52d9ac241f3cfa1d3",
+    ),
+    Uint8Array.fromHex(
+      "308188024201a90fa0b94dbf45f37d2fbeb9b5a2e749e63fa06696047f5f6ec17ca5afd7fbfaf685" +
+        "c34235b1749ca0e870d786b2a9cfa8a634f48254131448a1a01fac12e2c86702420118e8801b45d4" +
+        "a27463c38920aa4959b4f055161e1cda6dd6d5287a7ed3c6e83bf79b520a786955de62797cf1daf4" +
+        "37893610fa711a3d28bb5fb85b9792a3362fb2",
+    ),
+  ],
+];
+
+for (const [name, spki, signature] of OF_OPENSSL) {
+  Deno.test(`verifyEcdsa: takes what OpenSSL signed on ${name} with SHA-256, and nothing beside it`, () => {
+    const key = importEcdsaKey(spki);
+    assertEquals(key.curve.name, name);
+    for (const verifies of [verifyEcdsa, verifyByNoble]) {
+      assert(verifies({ key, message: utf8("a text\n"), signature }));
+      assert(!verifies({ key, message: utf8("a text"), signature }));
+      // The same signature in other spellings: a longer length, a byte after its end, a padded r.
+      const body = signature.slice(signature[1] === 0x81 ? 3 : 2);
+      const spellings = [
+        [0x30, 0x82, 0, body.length, ...body],
+        [...signature, 0],
+        [0x30, 0x81, body.length + 1, 0x02, body[1]! + 1, 0, ...body.slice(2)],
+        ...(body.length < 0x80 ? [[0x30, 0x81, body.length, ...body]] : []),
+      ];
+      for (const spelling of spellings) {
+        const other = Uint8Array.from(spelling);
+        assert(!verifies({ key, message: utf8("a text\n"), signature: other }));
+      }
+    }
+  });
+}

@@ -10,7 +10,7 @@ import { decodeHex } from "@std/encoding/hex";
 import fc from "fast-check";
 import { formatCheckpointText, openCheckpoint } from "../../../src/tlog/checkpoint.ts";
 import { MAX_TREE_SIZE, utf8 } from "../../../src/tlog/encoding.ts";
-import { sha256 } from "../../../src/tlog/hashing.ts";
+import { EMPTY_ROOT, sha256 } from "../../../src/tlog/hashing.ts";
 import { type Log, parseLog } from "../../../src/tlog/log.ts";
 import { formatNote, parseNote } from "../../../src/tlog/note.ts";
 import { makeVkey, SIGNATURE_TYPE } from "../../../src/tlog/vkey.ts";
@@ -39,7 +39,7 @@ function typedLog(
   const vkey = makeVkey({ name: ORIGIN, type, publicKey });
   const notes = [0n, 7n, MAX_TREE_SIZE].flatMap((treeSize) =>
     extensions.map((more) => {
-      const rootHash = sha256(uint64(treeSize));
+      const rootHash = treeSize === 0n ? EMPTY_ROOT : sha256(uint64(treeSize));
       const text = formatCheckpointText({ origin: ORIGIN, treeSize, rootHash }) + more;
       return formatNote({ text, vkey, signature: signatureOf({ text, treeSize, rootHash }) });
     })
