@@ -7,7 +7,11 @@ import {
 } from "../../src/monitor/doubt.ts";
 import { LOOKS_UNTIL_GIVING_UP, LOOKS_UNTIL_GOING_ON } from "../../src/monitor/watch.ts";
 import { MAX_LOOK_MS } from "../../src/sources/look_time.ts";
-import { MAX_WAITED_OUT_MS } from "../../src/sources/patient_fetcher.ts";
+import {
+  MAX_WAITED_OUT_MS,
+  MAX_WAITS_PER_REQUEST,
+  MIN_WAITED_OUT_MS,
+} from "../../src/sources/patient_fetcher.ts";
 import { MISSING_TILE_PAUSE_MS } from "../../src/sources/tlog_tiles.ts";
 import { checkpointOf } from "../evidence/histories.ts";
 import { grownLog, type RequestLimit, type TiledLog } from "./tiled_log.ts";
@@ -65,6 +69,21 @@ Deno.test("look: full tiles are got first, so that they serve a log that has gro
   story.growTo(950, "meanwhile");
   assertEquals((await watching.look()).result, "extends");
   assertEquals(served.asked.toSorted(), ["checkpoint", "tile/0/003.p/182", "tile/1/000.p/3"]);
+});
+
+Deno.test("look: a request is put off so often and no more, and never hurried", async () => {
+  for (
+    const [times, result] of [
+      [MAX_WAITS_PER_REQUEST, "extends"],
+      [MAX_WAITS_PER_REQUEST + 1, "unavailable"],
+    ] as const
+  ) {
+    const { served, watching } = await grownLog(NEAR);
+    served.busy = { times, retryAfterMs: 0 };
+    const found = await watching.look();
+    assertEquals(found.result, result);
+    assert(found.tookMs >= MAX_WAITS_PER_REQUEST * MIN_WAITED_OUT_MS, `${found.tookMs}`);
+  }
 });
 
 /** Looks of a log that grows between them, and allows a checkpoint and one tile each. */
