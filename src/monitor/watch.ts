@@ -61,6 +61,11 @@ interface Proven {
   readonly proof: readonly Uint8Array[];
 }
 
+/** Looks in a row that cannot finish a proof before the first of these proofs is gone on with. */
+export const LOOKS_UNTIL_GOING_ON = 2;
+/** Looks after which that proof is given up: meanwhile nobody sees what the log shows. */
+export const LOOKS_UNTIL_GIVING_UP = 8;
+
 /** Results of what a log shows that are the log's latest word, with nothing said against it. */
 const HOLDS: readonly Result[] = ["first", "extends", "unchanged", "rolled back"];
 
@@ -83,6 +88,8 @@ export class LogWatch {
   #isStopped = false;
   /** By place where the log is served: when it may be asked again, if it said so. */
   readonly #putOff = new Map<Source, number>();
+  /** What the log showed when its proof could not be finished, and for how many looks it could not. */
+  #unfinished: { readonly checkpoint: VerifiedCheckpoint; looks: number } | undefined;
   /** Older checkpoints that other places showed at the last look, and that the view extends. */
   #agreed: ReadonlySet<string> = new Set();
   /** What was said of other places at the last look. */
@@ -156,6 +163,33 @@ export class LogWatch {
   }
 
   async #look(time: LookTime | undefined): Promise<Finding> {
+    const finding = await this.#goOn(time) ?? await this.#lookAnew(time);
+    const { result, checkpoint } = finding;
+    if (result !== "unavailable") this.#unfinished = undefined;
+    else if (checkpoint !== undefined && checkpoint.treeSize > (this.#view?.treeSize ?? 0n)) {
+      this.#unfinished ??= { checkpoint, looks: 0 };
+      this.#unfinished.looks++;
+    }
+    return finding;
+  }
+
+  /**
+   * Goes on with the proof that some looks could not finish, instead of asking what the log shows by
+   * now: where it grows faster than it lets its tiles be fetched, no other proof would ever be whole.
+   */
+  async #goOn(time: LookTime | undefined): Promise<Finding | undefined> {
+    const unfinished = this.#unfinished;
+    if (unfinished === undefined || unfinished.looks < LOOKS_UNTIL_GOING_ON) return undefined;
+    if (unfinished.looks < LOOKS_UNTIL_GIVING_UP) {
+      const { checkpoint } = unfinished;
+      const about = { checkpoint, source: THE_LOG, isLatest: true };
+      return this.#doubted(await this.#judge({ ...about, time }));
+    }
+    this.#unfinished = undefined;
+    return undefined;
+  }
+
+  async #lookAnew(time: LookTime | undefined): Promise<Finding> {
     const parts = this.#source.parts ?? [this.#source];
     const due = parts.filter((part) => (this.#putOff.get(part) ?? 0) <= this.#now());
     const asked = due.length > 0 ? due : parts;

@@ -6,6 +6,8 @@ import { SourceUnavailable } from "./source.ts";
 export const MAX_WAITED_OUT_MS = 10_000;
 /** Shortest pause before a log that limits requests is asked again, if it names none or a shorter one. */
 export const MIN_WAITED_OUT_MS = 1_000;
+/** How often one request is put off in one look: who limits requests says when, and keeps to it. */
+export const MAX_WAITS_PER_REQUEST = 4;
 
 const TOOK_TOO_LONG = `a look may take ${MAX_LOOK_MS / 1000} s, and this one has none left for it`;
 
@@ -32,13 +34,13 @@ export class PatientFetcher implements Fetcher {
 
   /** @throws SourceUnavailable also once the look has no time left for a request */
   async get(path: string, options: FetchOptions): Promise<Uint8Array | undefined> {
-    for (;;) {
+    for (let waits = 0;; waits++) {
       this.#checkTime(path);
       try {
         return await this.#fetcher.get(path, options);
       } catch (error) {
         const waitMs = this.#waitMs(error);
-        if (waitMs === undefined) throw error;
+        if (waitMs === undefined || waits >= MAX_WAITS_PER_REQUEST) throw error;
         await this.#time.pause(waitMs);
       }
     }

@@ -84,8 +84,8 @@ export class TileSource implements Source {
   }
 
   /**
-   * All of these tiles. What was got of them when the rest could not be had is kept for the next time
-   * and then used once: only a proof can tell whether it is true.
+   * All of these tiles. What was got of them when the rest could not be had is kept for the next time:
+   * until a proof from it fails, since only that tells whether it is true.
    * @throws SourceUnavailable, ProofRefused
    */
   async #gather(
@@ -106,7 +106,6 @@ export class TileSource implements Source {
       }
       throw error;
     }
-    for (const { tile } of used.values()) this.#unproven.delete(tile);
     return used;
   }
 

@@ -5,11 +5,16 @@ import {
   UNPROVEN_LASTS_MS,
   UNPROVEN_LOOKS,
 } from "../../src/monitor/doubt.ts";
+import { LOOKS_UNTIL_GIVING_UP, LOOKS_UNTIL_GOING_ON } from "../../src/monitor/watch.ts";
 import { MAX_LOOK_MS } from "../../src/sources/look_time.ts";
-import { MAX_WAITED_OUT_MS } from "../../src/sources/patient_fetcher.ts";
+import {
+  MAX_WAITED_OUT_MS,
+  MAX_WAITS_PER_REQUEST,
+  MIN_WAITED_OUT_MS,
+} from "../../src/sources/patient_fetcher.ts";
 import { MISSING_TILE_PAUSE_MS } from "../../src/sources/tlog_tiles.ts";
 import { checkpointOf } from "../evidence/histories.ts";
-import { grownLog, type RequestLimit } from "./tiled_log.ts";
+import { grownLog, type RequestLimit, type TiledLog } from "./tiled_log.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -64,6 +69,52 @@ Deno.test("look: full tiles are got first, so that they serve a log that has gro
   story.growTo(950, "meanwhile");
   assertEquals((await watching.look()).result, "extends");
   assertEquals(served.asked.toSorted(), ["checkpoint", "tile/0/003.p/182", "tile/1/000.p/3"]);
+});
+
+Deno.test("look: a request is put off so often and no more, and never hurried", async () => {
+  for (
+    const [times, result] of [
+      [MAX_WAITS_PER_REQUEST, "extends"],
+      [MAX_WAITS_PER_REQUEST + 1, "unavailable"],
+    ] as const
+  ) {
+    const { served, watching } = await grownLog(NEAR);
+    served.busy = { times, retryAfterMs: 0 };
+    const found = await watching.look();
+    assertEquals(found.result, result);
+    assert(found.tookMs >= MAX_WAITS_PER_REQUEST * MIN_WAITED_OUT_MS, `${found.tookMs}`);
+  }
+});
+
+/** Looks of a log that grows between them, and allows a checkpoint and one tile each. */
+async function growing(looks: number, change: (served: TiledLog) => void = () => {}) {
+  const { story, clock, served, watching } = await grownLog(NEAR);
+  served.limit = { requests: 2, perMs: MINUTE };
+  change(served);
+  const results = [];
+  for (let look = 0; look < looks; look++) {
+    const { result, checkpoint } = await watching.look();
+    results.push(`${result} ${checkpoint?.treeSize}`);
+    await clock.advance(MINUTE);
+    story.growTo(story.size + 10, `growth ${look}`);
+  }
+  return { results, served };
+}
+
+Deno.test("look: a log that grows faster than its tiles may be fetched is proven in a few looks", async () => {
+  const { results } = await growing(LOOKS_UNTIL_GOING_ON + 1);
+  assertEquals(results, ["unavailable 900", "unavailable 910", "extends 900"]);
+});
+
+Deno.test("look: a proof that can not be finished is given up, so that the log is seen again", async () => {
+  const looks = LOOKS_UNTIL_GIVING_UP + 1;
+  const { results, served } = await growing(looks, (served) => {
+    served.limit = undefined;
+    served.breaks = (path) => path.startsWith("tile/0/003");
+  });
+  const seen = served.asked.filter((path) => path === "checkpoint").length;
+  assertEquals(results.at(-1), `unavailable ${900 + 10 * LOOKS_UNTIL_GIVING_UP}`);
+  assertEquals(seen, LOOKS_UNTIL_GOING_ON + 1);
 });
 
 Deno.test("look: a wrong tile kept from an unfinished look is forgotten, and asked for anew", async () => {

@@ -88,6 +88,10 @@ export class TiledLog implements Fetcher {
   /** What is spoilt of the answer to a path; nothing is a 404. */
   spoils: (path: string, body: Uint8Array | undefined) => Uint8Array | undefined = (_, body) =>
     body;
+  /** Which paths are answered with an error of the server. */
+  breaks: (path: string) => boolean = () => false;
+  /** To how many requests for tiles in a row it says that it is busy, and for how long. */
+  busy = { times: 0, retryAfterMs: 0 };
   /** Every request, refused or not. */
   readonly asked: string[] = [];
   readonly #clock: ManualClock;
@@ -106,6 +110,10 @@ export class TiledLog implements Fetcher {
     this.asked.push(path);
     await new Promise<void>((resolve) => void this.#clock.after(this.answerMs, resolve));
     this.#checkLimit();
+    if (this.breaks(path)) throw new UnexpectedStatus("it answers with HTTP status 502", 502);
+    if (path !== "checkpoint" && this.busy.times-- > 0) {
+      throw new UnexpectedStatus("it answers with HTTP status 503", 503, this.busy.retryAfterMs);
+    }
     if (path === "checkpoint") return utf8(await this.story.test.checkpoint());
     return this.spoils(path, this.story.tile(path));
   }
