@@ -54,7 +54,7 @@ const STATUS: Shape = {
  * @throws MalformedError naming the member that is wrong
  */
 export function parseStatus(text: string): Status {
-  const status = parseExactJson(text);
+  const status = parseExactJson(text, Infinity);
   expect("the status", status, STATUS);
   for (const log of status.logs as unknown[]) expect("a log", log, LOG);
   for (const peer of status.peers as unknown[]) expect("a peer", peer, PEER);

@@ -15,12 +15,13 @@ export const MAX_JSON_PARTS = 4_096;
  * Parses a JSON object of which every reader sees the same: JSON.parse keeps the last of two
  * members with one name, other readers the first, so one file could tell two stories. White space
  * and the escapes inside strings are free.
+ * @param maxParts values and names taken; more only of what no stranger wrote
  * @throws MalformedError for anything but one JSON object without duplicate names, and for lone
  *   surrogates, nesting and numbers of parts beyond any record's
  */
-export function parseExactJson(text: string): JsonObject {
-  if (hasManyParts(text)) {
-    throw new MalformedError(`expected JSON of at most ${MAX_JSON_PARTS} values and names`);
+export function parseExactJson(text: string, maxParts = MAX_JSON_PARTS): JsonObject {
+  if (hasMoreParts(text, maxParts)) {
+    throw new MalformedError(`expected JSON of at most ${maxParts} values and names`);
   }
   let value: unknown;
   let tokens: readonly string[] = [];
@@ -48,11 +49,11 @@ export function parseExactJson(text: string): JsonObject {
 
 const [QUOTE, BACKSLASH, COMMA, COLON, BRACKET, BRACE] = [0x22, 0x5c, 0x2c, 0x3a, 0x5b, 0x7b];
 
-/** Whether there is more than any record needs, found in one pass that keeps nothing. */
-function hasManyParts(text: string): boolean {
+/** Whether there are more values and names than that, found in one pass that keeps nothing. */
+function hasMoreParts(text: string, most: number): boolean {
   let parts = 1;
   let isString = false;
-  for (let at = 0; at < text.length && parts <= MAX_JSON_PARTS; at++) {
+  for (let at = 0; at < text.length && parts <= most; at++) {
     const code = text.charCodeAt(at);
     if (isString) {
       if (code === BACKSLASH) at++;
@@ -61,7 +62,7 @@ function hasManyParts(text: string): boolean {
     // Each but the first comes after one of these; an empty list or object counts as one more.
     else if (code === COMMA || code === COLON || code === BRACKET || code === BRACE) parts++;
   }
-  return parts > MAX_JSON_PARTS;
+  return parts > most;
 }
 
 function isDeep(tokens: readonly string[]): boolean {

@@ -1,6 +1,12 @@
 import type { Clock } from "../world/world.ts";
 import type { ExchangeLimits } from "./limits.ts";
 
+/** How much is left, in frames, and when that was so. */
+interface Bucket {
+  left: number;
+  at: number;
+}
+
 /**
  * What each address may still ask for: a bucket that holds one second's worth of frames and fills
  * steadily. A frame takes one; a frame that verifies under no key takes many more, and may take
@@ -9,11 +15,14 @@ import type { ExchangeLimits } from "./limits.ts";
 export class Allowance {
   readonly #clock: Clock;
   readonly #limits: ExchangeLimits;
-  readonly #buckets = new Map<string, { left: number; at: number }>();
+  readonly #buckets = new Map<string, Bucket>();
+  /** What the parcels of all strangers may still cost. */
+  readonly #strangers: Bucket;
 
   constructor({ clock, limits }: { clock: Clock; limits: ExchangeLimits }) {
     this.#clock = clock;
     this.#limits = limits;
+    this.#strangers = { left: Infinity, at: clock.monotonic() };
   }
 
   /** Takes `frames` from an address's allowance; false, and nothing is taken, if it has too little. */
@@ -21,6 +30,22 @@ export class Allowance {
     const bucket = this.#bucket(key);
     if (bucket.left < frames) return false;
     bucket.left -= frames;
+    return true;
+  }
+
+  /**
+   * The same for a stranger's parcel, which takes from what all strangers' parcels may cost together
+   * as well. Once less than half of that is left, who has taken much is refused before who has taken
+   * little: an address needs as large a part of its own allowance as is missing of that half.
+   */
+  takeOfParcel(key: string, frames: number): boolean {
+    const { framesPerSecondPerAddress: full, strangersShare } = this.#limits;
+    const own = this.#bucket(key);
+    const shared = this.#fill(this.#strangers, full * strangersShare);
+    const isFair = own.left / full + 2 * shared.left / (full * strangersShare) >= 1;
+    if (own.left < frames || shared.left < frames || !isFair) return false;
+    own.left -= frames;
+    shared.left -= frames;
     return true;
   }
 
@@ -38,12 +63,18 @@ export class Allowance {
     );
   }
 
-  #bucket(key: string): { left: number; at: number } {
-    const full = this.#limits.framesPerSecondPerAddress;
+  /** Lets a bucket fill up to now; an empty one takes a second. */
+  #fill(bucket: Bucket, full: number): Bucket {
     const now = this.#clock.monotonic();
-    const bucket = this.#buckets.get(key) ?? { left: full, at: now };
     bucket.left = Math.min(full, bucket.left + (now - bucket.at) / 1000 * full);
     bucket.at = now;
+    return bucket;
+  }
+
+  #bucket(key: string): Bucket {
+    const full = this.#limits.framesPerSecondPerAddress;
+    const fresh = { left: full, at: this.#clock.monotonic() };
+    const bucket = this.#fill(this.#buckets.get(key) ?? fresh, full);
     // Moved to the end, so that the address heard least recently is forgotten first.
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);

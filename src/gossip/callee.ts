@@ -194,7 +194,10 @@ export class Callee {
     this.#parcels.add(place);
     const fault = await serveParcel({
       ...{ party: this.#party, connection, source, begun },
-      pay: (frames) => this.#allowance.take(key, frames),
+      pay: (frames) =>
+        this.#party.peerHosts?.has(key) === true
+          ? this.#allowance.take(key, frames)
+          : this.#allowance.takeOfParcel(key, frames),
       onBytes: () => place.heardAt = clock.monotonic(),
     });
     if (fault === undefined) return undefined;

@@ -181,6 +181,6 @@ function brokenOff(reason: string): Fault {
 function tooMuch({ limits }: ExchangeParty): Fault {
   return brokenOff(
     `more came than an address may send: the worth of ${limits.framesPerSecondPerAddress} frames ` +
-      "a second",
+      "a second, and less while many strangers send parcels",
   );
 }

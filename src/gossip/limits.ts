@@ -68,6 +68,12 @@ export interface ExchangeLimits extends ParcelLimits {
    * after a pause. 1,000 unknown frames of one log cost about 25 ms of one core.
    */
   readonly framesPerSecondPerAddress: number;
+  /**
+   * What the parcels of all strangers together may cost a second, in allowances of one address: so
+   * many addresses as there may be, some of a core stays free for peers. At least 2, or one address
+   * alone could not use its own.
+   */
+  readonly strangersShare: number;
   /** What a frame that verifies under no key costs its address, in frames. */
   readonly refusedFrameCost: number;
   /** Addresses whose use is remembered. */
@@ -102,6 +108,7 @@ export const DEFAULT_LIMITS: ExchangeLimits = {
   exchangeMs: 20_000,
   connectMs: 10_000,
   framesPerSecondPerAddress: 2_048,
+  strangersShare: 2,
   refusedFrameCost: 256,
   maxAddresses: 16_384,
   acceptRetryMs: 250,

@@ -88,7 +88,7 @@ function lineStart(hash: string): string {
  * @throws MalformedError naming what is wrong
  */
 export function parseEntry(text: string): Entry {
-  const entry = entryOf(parseExactJson(text));
+  const entry = entryOf(parseExactJson(text, Infinity));
   const computed = entryHash(entry);
   if (entry.hash !== computed) {
     throw new MalformedError(`hash is ${entry.hash}, computed ${computed}`);

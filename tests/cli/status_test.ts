@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { parseStatus } from "../../src/cli/parse_status.ts";
 import { describeStatus } from "../../src/cli/status.ts";
 import type { LogStatus, PeerStatus, Status } from "../../src/monitor/status.ts";
 import { inFolder, put, type Ran, run } from "./harness.ts";
@@ -48,6 +49,11 @@ function without<T extends object>(value: T, ...names: (keyof T)[]): T {
   for (const name of names) delete rest[name];
   return rest;
 }
+
+Deno.test("parseStatus: a daemon may follow as many logs as it likes", () => {
+  const status = { ...STATUS, logs: Array(1_000).fill(LOG) };
+  assertEquals(parseStatus(JSON.stringify(status)), status);
+});
 
 Deno.test("describeStatus: the monitor, a line a log, a line a peer", () => {
   assertEquals(describeStatus(STATUS), [

@@ -96,3 +96,41 @@ Deno.test("allowance: remembers as many addresses as allowed, and forgets the le
   assertEquals(["a", "c", "d"].map((key) => left.take(key, FRAMES)), [false, false, true]);
   assertEquals(left.take("b", FRAMES), true);
 });
+
+Deno.test("allowance, parcels: one stranger alone may use all of its own", () => {
+  const { allowance: left } = allowance();
+  for (let i = 0; i < FRAMES; i++) assertEquals(left.takeOfParcel("a", 1), true, `frame ${i}`);
+  assertEquals(left.takeOfParcel("a", 1), false);
+});
+
+Deno.test("allowance, parcels: however many strangers, they take so much together, and it fills again", async () => {
+  const { clock, allowance: left } = allowance(1_000);
+  const flood = (): number => {
+    let taken = 0;
+    for (let turn = 0; turn < FRAMES; turn++) {
+      for (let i = 0; i < 16; i++) if (left.takeOfParcel(`stranger ${i}`, 1)) taken++;
+    }
+    return taken;
+  };
+  const most = FRAMES * DEFAULT_LIMITS.strangersShare;
+  const first = flood();
+  assertEquals([first > most / 2, first <= most], [true, true], `${first}`);
+  await clock.advance(1_000);
+  const second = flood();
+  assertEquals([second > most / 2, second <= most], [true, true], `${second}`);
+});
+
+Deno.test("allowance, parcels: who has taken little is served while sixteen take all they can", () => {
+  const { allowance: left } = allowance();
+  for (let turn = 0; turn < FRAMES; turn++) {
+    for (let i = 0; i < 16; i++) left.takeOfParcel(`stranger ${i % 8}`, 1);
+  }
+  assertEquals(left.takeOfParcel("stranger 0", 1), false);
+  assertEquals(left.takeOfParcel("honest", 5), true);
+});
+
+Deno.test("allowance, parcels: what strangers take of theirs is not taken of a peer's", () => {
+  const { allowance: left } = allowance();
+  for (let i = 0; i < 9; i++) left.takeOfParcel(`stranger ${i}`, FRAMES / 2);
+  assertEquals(left.take("peer", FRAMES), true);
+});

@@ -1,4 +1,5 @@
 /** Whole daemons in one process: what they write, tell and do. */
+import { MAX_WARNINGS_IN_WINDOW } from "../../src/monitor/warnings.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DurabilityLost } from "../../src/store/durable.ts";
 import { JournalLocked } from "../../src/store/journal.ts";
@@ -564,6 +565,26 @@ Deno.test("daemon: an address that calls badly is warned of once a minute, howev
     levels.push(one.toldOf("exchange.refused").slice(-3).map(({ level }) => level[0]).join(""));
   }
   assertEquals(levels, ["wdd", "ddd", "ddd", "wdd"]);
+});
+
+Deno.test("daemon: however many addresses call badly, warnings have a bound, and the rest is counted", async () => {
+  const { source } = await served(9);
+  const network = new FakeNetwork({ clock: new ManualClock() });
+  await using one = await Host.make({ network });
+  await one.start({ logs: [{ source }] });
+  const frame = new Uint8Array(FRAME_BYTES).fill(7);
+  const callers = 2 * MAX_WARNINGS_IN_WINDOW;
+  for (let i = 0; i < callers; i++) {
+    await tell({ network, host: one, frame, from: `198.51.100.${i}` });
+  }
+  const events = ["exchange.refused", "exchange.failed"] as const;
+  const loud = events.flatMap((name) => one.toldOf(name)).filter(({ level }) =>
+    level === "warning"
+  );
+  assertEquals(loud.length, MAX_WARNINGS_IN_WINDOW);
+  await one.pass(MINUTE);
+  const leftOut = one.toldOf("warnings.left_out").map(({ level }) => level);
+  assertEquals(leftOut, ["warning"]);
 });
 
 Deno.test("daemon: who tells many checkpoints keeps nobody else's waiting", async () => {

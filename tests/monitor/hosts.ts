@@ -280,9 +280,14 @@ export class Host {
  * @returns whether it was answered
  */
 export async function tell(
-  { network, host, frame }: { network: FakeNetwork; host: Host; frame: Uint8Array },
+  { network, host, frame, from = "192.0.2.7" }: {
+    network: FakeNetwork;
+    host: Host;
+    frame: Uint8Array;
+    from?: string;
+  },
 ): Promise<boolean> {
-  const connection = await network.at("192.0.2.7").connect(host.address, 1_000);
+  const connection = await network.at(from).connect(host.address, 1_000);
   const answer = await ask(connection, frame);
   await settled();
   return answer.length === FRAME_BYTES;
