@@ -26,21 +26,46 @@ import {
 import type { Removal } from "./removal.ts";
 
 /** Goes up with every change of the tables or of what is in them; another one is rebuilt. */
-const INDEX_VERSION = 2n;
+const INDEX_VERSION = 3n;
 
-/** A checkpoint as it was first seen. */
-export interface SeenRoot {
+/** An open question as it was first seen, without its note, which may be long. */
+export interface OpenQuestion {
   readonly treeSize: bigint;
   /** Base64 of 32 bytes. */
   readonly root: string;
-  /** The whole signed note. */
-  readonly note: string;
   /** Who showed it first. */
   readonly source: string;
   /** The entry that saw it first. */
   readonly seq: number;
   /** When that was: RFC 3339, UTC. */
   readonly seenAt: string;
+}
+
+/** A checkpoint as it was first seen. */
+export interface SeenRoot extends OpenQuestion {
+  /** The whole signed note. */
+  readonly note: string;
+}
+
+/** Which open questions of a log to walk, and how far. */
+export interface OpenWalk {
+  /** Most that are given, at least 1. */
+  readonly limit: number;
+  /** None above this size. */
+  readonly upTo?: bigint | undefined;
+  /** Only those that this source showed first. */
+  readonly source?: string | undefined;
+  /** Where the last walk ended: begins with the one behind it, in the order of this walk. */
+  readonly after?: Pick<OpenQuestion, "treeSize" | "seq"> | undefined;
+  /** Ascending unless said otherwise; of one size by first sighting. */
+  readonly order?: "ascending" | "descending";
+}
+
+/** How much a log leaves open. */
+export interface OpenLoad {
+  readonly questions: number;
+  /** Of their notes, in UTF-8. */
+  readonly noteBytes: number;
 }
 
 /** How often each result was seen; those never seen are left out. */
@@ -52,18 +77,33 @@ export interface Indexable {
   readonly record: Observation | { readonly removals: readonly Removal[] };
 }
 
+/** SQL of a trigger: takes a row of `heads`, if it is an open question, into what its log leaves open. */
+function countOpen(sign: "+" | "-", row: "old" | "new"): string {
+  return `UPDATE logs SET open = open ${sign} 1,
+      open_bytes = open_bytes ${sign} length(CAST(${row}.note AS BLOB))
+    WHERE id = ${row}.log AND ${row}.pending IS NOT NULL;`;
+}
+
 // `proven`, `accused` and `pending` hold the seq of the sighting that makes them so. The partial
-// indexes keep the questions asked all day at the cost of the few rows that can answer them.
+// indexes keep the questions asked all day at the cost of the few rows that can answer them. The
+// note comes last: SQLite reads past a long one to get at what stands behind it.
 const TABLES = `
   CREATE TABLE position(seq INTEGER NOT NULL, hash TEXT NOT NULL);
-  CREATE TABLE logs(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+  CREATE TABLE logs(
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+    open INTEGER NOT NULL DEFAULT 0, open_bytes INTEGER NOT NULL DEFAULT 0);
   CREATE TABLE heads(
     id INTEGER PRIMARY KEY, log INTEGER NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL,
-    seq INTEGER NOT NULL, seen_at TEXT NOT NULL, source TEXT NOT NULL, note TEXT NOT NULL,
-    proven INTEGER, accused INTEGER, pending INTEGER, UNIQUE(log, size, root));
+    seq INTEGER NOT NULL, seen_at TEXT NOT NULL, source TEXT NOT NULL,
+    proven INTEGER, accused INTEGER, pending INTEGER, note TEXT NOT NULL, UNIQUE(log, size, root));
   CREATE INDEX proven_heads ON heads(log, size DESC, proven) WHERE proven IS NOT NULL;
   CREATE INDEX accused_heads ON heads(log, size) WHERE accused IS NOT NULL;
   CREATE INDEX pending_heads ON heads(log, size, seq) WHERE pending IS NOT NULL;
+  CREATE INDEX asked_heads ON heads(log, source, size, seq) WHERE pending IS NOT NULL;
+  CREATE TRIGGER opened AFTER UPDATE OF pending, note ON heads BEGIN
+    ${countOpen("-", "old")} ${countOpen("+", "new")}
+  END;
+  CREATE TRIGGER gone AFTER DELETE ON heads BEGIN ${countOpen("-", "old")} END;
   CREATE TABLE sightings(
     seq INTEGER PRIMARY KEY, seen_at TEXT NOT NULL, log INTEGER NOT NULL, head INTEGER,
     result INTEGER NOT NULL, times INTEGER NOT NULL, plain INTEGER NOT NULL, source TEXT NOT NULL,
@@ -77,7 +117,8 @@ const TABLES = `
   PRAGMA user_version = ${INDEX_VERSION};
 `;
 
-const SEEN_ROOT = "size, root, note, source, seq, seen_at";
+const OPEN_QUESTION = "size, root, source, seq, seen_at";
+const SEEN_ROOT = `${OPEN_QUESTION}, note`;
 const PROVING = PROVING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const OPEN = OPEN_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const INCONSISTENT = RESULTS.indexOf("inconsistent");
@@ -304,6 +345,39 @@ export class ObservationIndex {
     ).map(seenRoot);
   }
 
+  /** Walks the checkpoints that `pending` gives, without their notes. */
+  openQuestions(logId: string, { limit, upTo, source, after, order }: OpenWalk): OpenQuestion[] {
+    const [beyond, direction] = order === "descending" ? ["<", "DESC"] : [">", "ASC"];
+    const { conditions, values } = conditionsOf([
+      ["log = ?", this.#logOf(logId, false)],
+      ...conditionIf("source = ?", source),
+      ...conditionIf("size <= ?", upTo),
+      ...conditionIf(`(size, seq) ${beyond} (?, ?)`, after?.treeSize, after?.seq),
+    ]);
+    return this.#database.all(
+      `SELECT ${OPEN_QUESTION} FROM heads WHERE pending IS NOT NULL AND ${conditions}
+       ORDER BY size ${direction}, seq ${direction} LIMIT ?`,
+      [...values, limit],
+    ).map(openQuestion);
+  }
+
+  /** How many checkpoints `pending` would give, and how long their notes are. */
+  openLoad(logId: string): OpenLoad {
+    const row = this.#database.get("SELECT open, open_bytes FROM logs WHERE id = ?", [
+      this.#logOf(logId, false),
+    ]);
+    return { questions: Number(row?.open ?? 0), noteBytes: Number(row?.open_bytes ?? 0) };
+  }
+
+  /** The note of a checkpoint that was seen. */
+  note(logId: string, { treeSize, root }: { treeSize: bigint; root: string }): string | undefined {
+    const row = this.#database.get(
+      "SELECT note FROM heads WHERE log = ? AND size = ? AND root = ?",
+      [this.#logOf(logId, false), treeSize, root],
+    );
+    return row?.note as string | undefined;
+  }
+
   /** Sizes at which several roots were seen. */
   contradictedSizes(logId: string): bigint[] {
     return this.#database.all(
@@ -372,14 +446,31 @@ export class ObservationIndex {
   }
 }
 
-function seenRoot({ size, root, note, source, seq, seen_at }: SqlRow): SeenRoot {
+function openQuestion({ size, root, source, seq, seen_at }: SqlRow): OpenQuestion {
   return {
     treeSize: size as bigint,
     root: root as string,
-    note: note as string,
     source: source as string,
     seq: Number(seq),
     seenAt: seen_at as string,
+  };
+}
+
+function seenRoot(row: SqlRow): SeenRoot {
+  return { ...openQuestion(row), note: row.note as string };
+}
+
+type Condition = readonly [sql: string, ...values: SqlValue[]];
+
+/** A condition on values, unless the first of them is not given. */
+function conditionIf(sql: string, ...values: readonly (SqlValue | undefined)[]): Condition[] {
+  return values[0] === undefined ? [] : [[sql, ...values as SqlValue[]]];
+}
+
+function conditionsOf(all: readonly Condition[]): { conditions: string; values: SqlValue[] } {
+  return {
+    conditions: all.map(([sql]) => sql).join(" AND "),
+    values: all.flatMap(([, ...values]) => values),
   };
 }
 

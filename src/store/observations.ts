@@ -22,6 +22,9 @@ import {
   type Counts,
   type Indexable,
   ObservationIndex,
+  type OpenLoad,
+  type OpenQuestion,
+  type OpenWalk,
   type SeenRoot,
 } from "./observation_index.ts";
 import { parseRemovals, type Removal } from "./removal.ts";
@@ -230,10 +233,38 @@ export class ObservationJournal {
 
   /**
    * The open questions: checkpoints that were heard or shown and not settled since, by size. One
-   * that is not above the view can be settled at once, if the log gives the proof.
+   * that is not above the view can be settled at once, if the log gives the proof. All of them and
+   * their notes: of a log that leaves much open, `openQuestions` gives a part, without notes.
    */
   pending(log: Pick<Log, "id">): SeenRoot[] {
     return this.#upToDate().pending(log.id);
+  }
+
+  /**
+   * Walks the open questions, without their notes and at most `limit` of them, so that neither their
+   * number nor what is written into them takes memory. What stays the same since the call before is
+   * found behind the last one that it gave: `after`.
+   */
+  openQuestions(log: Pick<Log, "id">, walk: OpenWalk): OpenQuestion[] {
+    return this.#upToDate().openQuestions(log.id, walk);
+  }
+
+  /** How many questions are open; read, not counted. */
+  openCount(log: Pick<Log, "id">): number {
+    return this.openLoad(log).questions;
+  }
+
+  /** How many questions are open, and how many bytes their notes have; read, not counted. */
+  openLoad(log: Pick<Log, "id">): OpenLoad {
+    return this.#upToDate().openLoad(log.id);
+  }
+
+  /** The whole signed note of a checkpoint that was seen. */
+  note(
+    log: Pick<Log, "id">,
+    checkpoint: Pick<OpenQuestion, "treeSize" | "root">,
+  ): string | undefined {
+    return this.#upToDate().note(log.id, checkpoint);
   }
 
   /** Sizes at which several roots of a log were seen: each is a case. */

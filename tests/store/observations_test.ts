@@ -98,6 +98,38 @@ Deno.test("observations: what is pending is so until the same checkpoint has ano
   await log.close();
 });
 
+Deno.test("observations: open questions are walked without notes, in parts, up to a size, by source", async () => {
+  const log = await open(new MemoryDisk());
+  const ask = (size: number, source: string, root = "honest"): Promise<unknown> =>
+    log.append(observation({ result: "pending", size, source, root, via: "exchange" }), AT);
+  for (const size of [7, 5, 9, 3]) await ask(size, size === 9 ? "b" : "a");
+  await ask(5, "b", "other");
+  await ask(5, "c");
+  await log.append(observation({ log: 1, result: "pending", size: 1 }), AT);
+  await log.append(observation({ result: "extends", size: 2 }), AT);
+  const walk = (options: Parameters<typeof log.openQuestions>[1]): [bigint, string][] =>
+    log.openQuestions(LOG, options).map(({ treeSize, source }) => [treeSize, source]);
+  const all: [bigint, string][] = [[3n, "a"], [5n, "a"], [5n, "b"], [7n, "a"], [9n, "b"]];
+  assertEquals(walk({ limit: 5 }), all);
+  assertEquals(walk({ limit: 4 }), all.slice(0, 4));
+  assertEquals(walk({ limit: 5, order: "descending" }), all.toReversed());
+  assertEquals(walk({ limit: 5, upTo: 5n }), all.slice(0, 3));
+  assertEquals(walk({ limit: 5, upTo: 4n }), all.slice(0, 1));
+  assertEquals(walk({ limit: 5, source: "b" }), [all[2]!, all[4]!]);
+  const second = log.openQuestions(LOG, { limit: 2 })[1]!;
+  assertEquals(walk({ limit: 2, after: second }), all.slice(2, 4));
+  assertEquals(walk({ limit: 2, after: second, order: "descending" }), all.slice(0, 1));
+  assertEquals(Object.keys(second).toSorted(), ["root", "seenAt", "seq", "source", "treeSize"]);
+  assertEquals(log.note(LOG, second), log.rootsAt(LOG, 5n)[0]!.note);
+  assertEquals(log.note(LOG, { ...second, treeSize: 6n }), undefined);
+  assertEquals([log.openCount(LOG), log.openCount(OTHER)], [5, 1]);
+  await log.append(observation({ result: "consistent", size: 5 }), AT);
+  await log.append(observation({ result: "inconsistent", size: 5, root: "other" }), AT);
+  assertEquals(walk({ limit: 5 }), [all[0]!, all[3]!, all[4]!]);
+  assertEquals(log.openCount(LOG), 3);
+  await log.close();
+});
+
 Deno.test("observations: sizes up to 2^63-1 are kept exactly", async () => {
   const disk = new MemoryDisk();
   const log = await open(disk);
