@@ -110,6 +110,9 @@ const TABLES = `
     note TEXT, against_size INTEGER, against_root TEXT);
   CREATE INDEX head_sightings ON sightings(head, seq) WHERE head IS NOT NULL;
   CREATE INDEX against_sightings ON sightings(seq) WHERE against_size IS NOT NULL;
+  CREATE TABLE settled(seq INTEGER NOT NULL, head INTEGER NOT NULL, PRIMARY KEY(seq, head))
+    WITHOUT ROWID;
+  CREATE INDEX head_settled ON settled(head, seq);
   CREATE TABLE counts(
     log INTEGER NOT NULL, result INTEGER NOT NULL, times INTEGER NOT NULL,
     PRIMARY KEY(log, result)) WITHOUT ROWID;
@@ -198,9 +201,18 @@ export class ObservationIndex {
       ...[against === undefined ? null : BigInt(against.size), against?.root ?? null],
     ]);
     this.#count({ log, result, times });
+    for (const settled of observation.settled ?? []) this.#settle({ log, seq, settled });
     if (head !== undefined && repeats === undefined) {
       this.#mark({ head: head.id!, seq, result: observation.result });
     }
+  }
+
+  /** Takes a checkpoint as no open question any more, if it is known. */
+  #settle({ log, seq, settled }: { log: SqlValue; seq: number; settled: ObservedHead }): void {
+    const head = this.#findHead({ log, head: settled })?.id;
+    if (head === undefined) return;
+    this.#database.run("INSERT INTO settled VALUES(?, ?) ON CONFLICT DO NOTHING", [seq, head]);
+    this.#database.run("UPDATE heads SET pending = NULL WHERE id = ?", [head]);
   }
 
   /** What a plain sighting changes about its head. */
@@ -239,20 +251,19 @@ export class ObservationIndex {
       checkpoint: ObservedCheckpoint;
     },
   ): SqlRow {
-    const treeSize = BigInt(size);
-    const find = (): SqlRow | undefined =>
-      this.#database.get("SELECT id, note FROM heads WHERE log = ? AND size = ? AND root = ?", [
-        log,
-        treeSize,
-        root,
-      ]);
-    const there = find();
+    const head = { size, root };
+    const there = this.#findHead({ log, head });
     if (there !== undefined) return there;
     this.#database.run(
       "INSERT INTO heads(log, size, root, seq, seen_at, source, note) VALUES(?, ?, ?, ?, ?, ?, ?)",
-      [log, treeSize, root, seq, at, source, note],
+      [log, BigInt(size), root, seq, at, source, note],
     );
-    return find()!;
+    return this.#findHead({ log, head })!;
+  }
+
+  #findHead({ log, head }: { log: SqlValue; head: ObservedHead }): SqlRow | undefined {
+    const sql = "SELECT id, note FROM heads WHERE log = ? AND size = ? AND root = ?";
+    return this.#database.get(sql, [log, BigInt(head.size), head.root]);
   }
 
   #count({ log, result, times }: { log: SqlValue; result: SqlValue; times: SqlValue }): void {
@@ -275,10 +286,12 @@ export class ObservationIndex {
       this.#count({ log: log!, result: result!, times: times! });
     }
     const heads = this.#database.all(
-      `SELECT DISTINCT head FROM sightings ${where} AND head IS NOT NULL`,
-      range,
+      `SELECT head FROM sightings ${where} AND head IS NOT NULL
+       UNION SELECT head FROM settled ${where}`,
+      [...range, ...range],
     );
     this.#database.run(`DELETE FROM sightings ${where}`, range);
+    this.#database.run(`DELETE FROM settled ${where}`, range);
     for (const { head } of heads) this.#remakeHead(head!);
   }
 
@@ -290,6 +303,7 @@ export class ObservationIndex {
     );
     if (first === undefined) {
       this.#database.run("DELETE FROM heads WHERE id = ?", [head]);
+      this.#database.run("DELETE FROM settled WHERE head = ?", [head]);
       return;
     }
     if (first.note !== null) this.#moveNote(head, first.note!);
@@ -298,8 +312,9 @@ export class ObservationIndex {
       `UPDATE heads SET seq = ?, seen_at = ?, source = ?,
          proven = (SELECT min(seq) ${plain} AND result IN (${PROVING})),
          accused = (SELECT min(seq) ${plain} AND result = ${INCONSISTENT}),
-         pending = (SELECT CASE WHEN result IN (${OPEN}) THEN seq END ${plain}
-                    ORDER BY seq DESC LIMIT 1)
+         pending = (SELECT CASE WHEN result IN (${OPEN}) AND NOT EXISTS(
+                      SELECT 1 FROM settled WHERE head = heads.id AND seq > sightings.seq)
+                    THEN seq END ${plain} ORDER BY seq DESC LIMIT 1)
        WHERE id = ?`,
       [first.seq!, first.seen_at!, first.source!, head],
     );
@@ -348,6 +363,7 @@ export class ObservationIndex {
   /** Walks the checkpoints that `pending` gives, without their notes. */
   openQuestions(logId: string, { limit, upTo, source, after, order }: OpenWalk): OpenQuestion[] {
     const [beyond, direction] = order === "descending" ? ["<", "DESC"] : [">", "ASC"];
+    const index = source === undefined ? "pending_heads" : "asked_heads";
     const { conditions, values } = conditionsOf([
       ["log = ?", this.#logOf(logId, false)],
       ...conditionIf("source = ?", source),
@@ -355,7 +371,8 @@ export class ObservationIndex {
       ...conditionIf(`(size, seq) ${beyond} (?, ?)`, after?.treeSize, after?.seq),
     ]);
     return this.#database.all(
-      `SELECT ${OPEN_QUESTION} FROM heads WHERE pending IS NOT NULL AND ${conditions}
+      `SELECT ${OPEN_QUESTION} FROM heads INDEXED BY ${index}
+       WHERE pending IS NOT NULL AND ${conditions}
        ORDER BY size ${direction}, seq ${direction} LIMIT ?`,
       [...values, limit],
     ).map(openQuestion);

@@ -143,8 +143,10 @@ export function modelAnswers(written: readonly Written[], sizes: readonly bigint
     const proven = new Map<string, number>();
     const last = new Map<string, Result>();
     const counts: Partial<Record<Result, number>> = {};
-    for (const { entry, observation: { checkpoint, source, result, repeats } } of own) {
+    for (const { entry, observation } of own) {
+      const { checkpoint, source, result, repeats, settled = [] } = observation;
       counts[result] = (counts[result] ?? 0) + (repeats ?? 1);
+      for (const { size, root } of settled) last.set(`${size} ${root}`, "consistent");
       if (checkpoint === undefined) continue;
       const { size, root, note } = checkpoint;
       const key = `${size} ${root}`;
