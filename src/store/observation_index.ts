@@ -11,6 +11,7 @@
  */
 import type { Database, Databases, SqlRow, SqlValue } from "../world/world.ts";
 import { WorldError } from "../world/world.ts";
+import { utf8 } from "../tlog/encoding.ts";
 import type { Entry, Link } from "./journal.ts";
 import { FIRST_LINK } from "./journal.ts";
 import {
@@ -23,10 +24,11 @@ import {
   type Result,
   RESULTS,
 } from "./observation.ts";
+import { packNote, packRoot, packTime, unpackNote, unpackRoot, unpackTime } from "./packed.ts";
 import type { Removal } from "./removal.ts";
 
 /** Goes up with every change of the tables or of what is in them; another one is rebuilt. */
-const INDEX_VERSION = 3n;
+const INDEX_VERSION = 4n;
 
 /** An open question as it was first seen, without its note, which may be long. */
 export interface OpenQuestion {
@@ -80,39 +82,41 @@ export interface Indexable {
 /** SQL of a trigger: takes a row of `heads`, if it is an open question, into what its log leaves open. */
 function countOpen(sign: "+" | "-", row: "old" | "new"): string {
   return `UPDATE logs SET open = open ${sign} 1,
-      open_bytes = open_bytes ${sign} length(CAST(${row}.note AS BLOB))
+      open_bytes = open_bytes ${sign} ${row}.note_bytes
     WHERE id = ${row}.log AND ${row}.pending IS NOT NULL;`;
 }
 
 // `proven`, `accused` and `pending` hold the seq of the sighting that makes them so. The partial
 // indexes keep the questions asked all day at the cost of the few rows that can answer them. The
-// note comes last: SQLite reads past a long one to get at what stands behind it.
+// note comes last: SQLite reads past a long one to get at what stands behind it. Two bytes of a
+// root tell the roots of one size apart. `root`, `seen_at` and `note` are as `packed.ts` has them. A
+// sighting has no source, time and note where its head has them, or where nobody asks.
 const TABLES = `
   CREATE TABLE position(seq INTEGER NOT NULL, hash TEXT NOT NULL);
   CREATE TABLE logs(
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
     open INTEGER NOT NULL DEFAULT 0, open_bytes INTEGER NOT NULL DEFAULT 0);
   CREATE TABLE heads(
-    id INTEGER PRIMARY KEY, log INTEGER NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL,
-    seq INTEGER NOT NULL, seen_at TEXT NOT NULL, source TEXT NOT NULL,
-    proven INTEGER, accused INTEGER, pending INTEGER, note TEXT NOT NULL, UNIQUE(log, size, root));
-  CREATE INDEX proven_heads ON heads(log, size DESC, proven) WHERE proven IS NOT NULL;
+    id INTEGER PRIMARY KEY, log INTEGER NOT NULL, size INTEGER NOT NULL, root NOT NULL,
+    seq INTEGER NOT NULL, seen_at NOT NULL, source TEXT NOT NULL, proven INTEGER,
+    accused INTEGER, pending INTEGER, note_bytes INTEGER NOT NULL, note NOT NULL);
+  CREATE INDEX sized_heads ON heads(log, size, substr(root, 1, 2));
+  CREATE INDEX proven_heads ON heads(log, size) WHERE proven IS NOT NULL;
   CREATE INDEX accused_heads ON heads(log, size) WHERE accused IS NOT NULL;
   CREATE INDEX pending_heads ON heads(log, size, seq) WHERE pending IS NOT NULL;
   CREATE INDEX asked_heads ON heads(log, source, size, seq) WHERE pending IS NOT NULL;
-  CREATE TRIGGER opened AFTER UPDATE OF pending, note ON heads BEGIN
+  CREATE TRIGGER opened AFTER UPDATE OF pending, note_bytes ON heads BEGIN
     ${countOpen("-", "old")} ${countOpen("+", "new")}
   END;
   CREATE TRIGGER gone AFTER DELETE ON heads BEGIN ${countOpen("-", "old")} END;
   CREATE TABLE sightings(
-    seq INTEGER PRIMARY KEY, seen_at TEXT NOT NULL, log INTEGER NOT NULL, head INTEGER,
-    result INTEGER NOT NULL, times INTEGER NOT NULL, plain INTEGER NOT NULL, source TEXT NOT NULL,
-    note TEXT, against_size INTEGER, against_root TEXT);
-  CREATE INDEX head_sightings ON sightings(head, seq) WHERE head IS NOT NULL;
+    seq INTEGER PRIMARY KEY, seen_at, log INTEGER NOT NULL, head INTEGER,
+    result INTEGER NOT NULL, times INTEGER NOT NULL, plain INTEGER NOT NULL, source TEXT,
+    note_bytes INTEGER, note, against_size INTEGER, against_root);
+  CREATE INDEX head_sightings ON sightings(head, seq) WHERE source IS NOT NULL;
   CREATE INDEX against_sightings ON sightings(seq) WHERE against_size IS NOT NULL;
-  CREATE TABLE settled(seq INTEGER NOT NULL, head INTEGER NOT NULL, PRIMARY KEY(seq, head))
+  CREATE TABLE settled(head INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(head, seq))
     WITHOUT ROWID;
-  CREATE INDEX head_settled ON settled(head, seq);
   CREATE TABLE counts(
     log INTEGER NOT NULL, result INTEGER NOT NULL, times INTEGER NOT NULL,
     PRIMARY KEY(log, result)) WITHOUT ROWID;
@@ -121,6 +125,13 @@ const TABLES = `
 `;
 
 const OPEN_QUESTION = "size, root, source, seq, seen_at";
+/** One checkpoint, by log, size and root. */
+const THE_HEAD = "log = ?1 AND size = ?2 AND root = ?3 AND substr(root, 1, 2) = substr(?3, 1, 2)";
+/** The entries that saw a head: the first one, if it is there still, and those with a source. */
+function sightingsOf(head: string, first: string): string {
+  return `SELECT later.seq FROM sightings AS later WHERE later.head = ${head}
+    AND later.source IS NOT NULL UNION ALL SELECT ${first}`;
+}
 const SEEN_ROOT = `${OPEN_QUESTION}, note`;
 const PROVING = PROVING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const OPEN = OPEN_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
@@ -193,12 +204,17 @@ export class ObservationIndex {
     const result = RESULTS.indexOf(observation.result);
     const head = checkpoint === undefined
       ? undefined
-      : this.#headOf({ log, seq, at: recorded_at, source, checkpoint });
+      : this.#headOf({ log, seq, at: packTime(recorded_at), observation, checkpoint });
     const times = repeats ?? 1;
-    this.#database.run(`INSERT INTO sightings VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
-      ...[seq, recorded_at, log, head?.id ?? null, result, times, repeats === undefined ? 1 : 0],
-      ...[source, head === undefined || head.note === checkpoint?.note ? null : checkpoint!.note],
-      ...[against === undefined ? null : BigInt(against.size), against?.root ?? null],
+    const isLater = head !== undefined && head.seq !== BigInt(seq);
+    const another = head?.another === 1n ? checkpoint!.note : undefined;
+    this.#database.run(`INSERT INTO sightings VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
+      ...[seq, isLater ? packTime(recorded_at) : null, log, head?.id ?? null],
+      ...[result, times, repeats === undefined ? 1 : 0, isLater ? source : null],
+      another === undefined ? null : utf8(another).length,
+      another === undefined ? null : packedNote(observation, { ...checkpoint!, note: another }),
+      ...[against === undefined ? null : BigInt(against.size)],
+      ...[against === undefined ? null : packRoot(against.root)],
     ]);
     this.#count({ log, result, times });
     for (const settled of observation.settled ?? []) this.#settle({ log, seq, settled });
@@ -211,7 +227,7 @@ export class ObservationIndex {
   #settle({ log, seq, settled }: { log: SqlValue; seq: number; settled: ObservedHead }): void {
     const head = this.#findHead({ log, head: settled })?.id;
     if (head === undefined) return;
-    this.#database.run("INSERT INTO settled VALUES(?, ?) ON CONFLICT DO NOTHING", [seq, head]);
+    this.#database.run("INSERT INTO settled VALUES(?, ?) ON CONFLICT DO NOTHING", [head, seq]);
     this.#database.run("UPDATE heads SET pending = NULL WHERE id = ?", [head]);
   }
 
@@ -243,27 +259,41 @@ export class ObservationIndex {
 
   /** The row of a checkpoint, made where it is missing. */
   #headOf(
-    { log, seq, at, source, checkpoint: { size, root, note } }: {
+    { log, seq, at, observation, checkpoint }: {
       log: SqlValue;
       seq: number;
-      at: string;
-      source: string;
+      at: SqlValue;
+      observation: Observation;
       checkpoint: ObservedCheckpoint;
     },
   ): SqlRow {
-    const head = { size, root };
-    const there = this.#findHead({ log, head });
+    const note = packedNote(observation, checkpoint);
+    const there = this.#findHead({ log, head: checkpoint, note });
     if (there !== undefined) return there;
+    const { size, root } = checkpoint;
     this.#database.run(
-      "INSERT INTO heads(log, size, root, seq, seen_at, source, note) VALUES(?, ?, ?, ?, ?, ?, ?)",
-      [log, BigInt(size), root, seq, at, source, note],
+      `INSERT INTO heads(log, size, root, seq, seen_at, source, note_bytes, note)
+       VALUES(?, ?, ?, ?, ?, ?, ?, ?)`,
+      [
+        ...[log, BigInt(size), packRoot(root), seq, at, observation.source],
+        ...[utf8(checkpoint.note).length, note],
+      ],
     );
-    return this.#findHead({ log, head })!;
+    return this.#findHead({ log, head: checkpoint, note })!;
   }
 
-  #findHead({ log, head }: { log: SqlValue; head: ObservedHead }): SqlRow | undefined {
-    const sql = "SELECT id, note FROM heads WHERE log = ? AND size = ? AND root = ?";
-    return this.#database.get(sql, [log, BigInt(head.size), head.root]);
+  /** The row of a checkpoint; `another` is 1 where its note is another than this one. */
+  #findHead(
+    { log, head: { size, root }, note = null }: {
+      log: SqlValue;
+      head: ObservedHead;
+      note?: SqlValue;
+    },
+  ): SqlRow | undefined {
+    return this.#database.get(
+      `SELECT id, seq, pending, note IS NOT ?4 AS another FROM heads WHERE ${THE_HEAD}`,
+      [log, BigInt(size), packRoot(root), note],
+    );
   }
 
   #count({ log, result, times }: { log: SqlValue; result: SqlValue; times: SqlValue }): void {
@@ -298,7 +328,9 @@ export class ObservationIndex {
   /** Makes a head's row out of the sightings that are left. */
   #remakeHead(head: SqlValue): void {
     const first = this.#database.get(
-      "SELECT seq, seen_at, source, note FROM sightings WHERE head = ? ORDER BY seq LIMIT 1",
+      `SELECT seq, seen_at, source, note_bytes, note FROM sightings
+       WHERE seq IN (${sightingsOf("?1", "(SELECT seq FROM heads WHERE id = ?1)")})
+       ORDER BY seq LIMIT 1`,
       [head],
     );
     if (first === undefined) {
@@ -306,10 +338,11 @@ export class ObservationIndex {
       this.#database.run("DELETE FROM settled WHERE head = ?", [head]);
       return;
     }
-    if (first.note !== null) this.#moveNote(head, first.note!);
-    const plain = "FROM sightings WHERE head = heads.id AND plain";
+    if (first.note !== null) this.#moveNote(head, first);
+    const plain = `FROM sightings WHERE plain
+      AND seq IN (${sightingsOf("heads.id", "heads.seq")})`;
     this.#database.run(
-      `UPDATE heads SET seq = ?, seen_at = ?, source = ?,
+      `UPDATE heads SET seq = ?, seen_at = coalesce(?, seen_at), source = coalesce(?, source),
          proven = (SELECT min(seq) ${plain} AND result IN (${PROVING})),
          accused = (SELECT min(seq) ${plain} AND result = ${INCONSISTENT}),
          pending = (SELECT CASE WHEN result IN (${OPEN}) AND NOT EXISTS(
@@ -321,17 +354,21 @@ export class ObservationIndex {
   }
 
   /** A sighting without a note has its head's; so when that changes, the others take the old one. */
-  #moveNote(head: SqlValue, note: SqlValue): void {
+  #moveNote(head: SqlValue, { note, note_bytes }: SqlRow): void {
     this.#database.run(
-      `UPDATE sightings SET note = (SELECT note FROM heads WHERE id = ?1)
-       WHERE head = ?1 AND note IS NULL`,
+      `UPDATE sightings
+       SET (note, note_bytes) = (SELECT note, note_bytes FROM heads WHERE id = ?1)
+       WHERE head = ?1 AND source IS NOT NULL AND note IS NULL`,
       [head],
     );
-    this.#database.run("UPDATE sightings SET note = NULL WHERE head = ? AND note = ?", [
-      head,
-      note,
+    this.#database.run(
+      `UPDATE sightings SET note = NULL, note_bytes = NULL
+       WHERE head = ? AND source IS NOT NULL AND note = ?`,
+      [head, note!],
+    );
+    this.#database.run("UPDATE heads SET note = ?, note_bytes = ? WHERE id = ?", [
+      ...[note!, note_bytes!, head],
     ]);
-    this.#database.run("UPDATE heads SET note = ? WHERE id = ?", [note, head]);
   }
 
   /** The roots seen at a size, by first sighting. */
@@ -339,7 +376,7 @@ export class ObservationIndex {
     return this.#database.all(
       `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND size = ? ORDER BY seq`,
       [this.#logOf(logId, false), treeSize],
-    ).map(seenRoot);
+    ).map((row) => seenRoot(row, logId));
   }
 
   /** The largest checkpoint that was proven; of two at one size the one proven first. */
@@ -349,7 +386,7 @@ export class ObservationIndex {
        ORDER BY size DESC, proven LIMIT 1`,
       [this.#logOf(logId, false)],
     );
-    return row && seenRoot(row);
+    return row && seenRoot(row, logId);
   }
 
   /** The checkpoints whose last plain sighting left them open, by size. */
@@ -357,7 +394,7 @@ export class ObservationIndex {
     return this.#database.all(
       `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND pending IS NOT NULL ORDER BY size, seq`,
       [this.#logOf(logId, false)],
-    ).map(seenRoot);
+    ).map((row) => seenRoot(row, logId));
   }
 
   /** Walks the checkpoints that `pending` gives, without their notes. */
@@ -389,10 +426,10 @@ export class ObservationIndex {
   /** The note of a checkpoint that was seen. */
   note(logId: string, { treeSize, root }: { treeSize: bigint; root: string }): string | undefined {
     const row = this.#database.get(
-      "SELECT note FROM heads WHERE log = ? AND size = ? AND root = ?",
-      [this.#logOf(logId, false), treeSize, root],
+      `SELECT note FROM heads WHERE ${THE_HEAD}`,
+      [this.#logOf(logId, false), treeSize, packRoot(root)],
     );
-    return row?.note as string | undefined;
+    return row && unpackNote(row.note!, { origin: originOf(logId), size: treeSize, root });
   }
 
   /** Sizes at which several roots were seen. */
@@ -400,7 +437,7 @@ export class ObservationIndex {
     return this.#database.all(
       "SELECT size FROM heads WHERE log = ? GROUP BY size HAVING count(*) > 1 ORDER BY size",
       [this.#logOf(logId, false)],
-    ).map(({ size }) => BigInt(size!));
+    ).map(({ size }) => size as bigint);
   }
 
   /** Checkpoints found inconsistent, by size. */
@@ -408,15 +445,12 @@ export class ObservationIndex {
     return this.#database.all(
       `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND accused IS NOT NULL ORDER BY size, seq`,
       [this.#logOf(logId, false)],
-    ).map(seenRoot);
+    ).map((row) => seenRoot(row, logId));
   }
 
   /** Whether exactly this checkpoint is an open question. */
   isPending(logId: string, { size, root }: ObservedHead): boolean {
-    const row = this.#database.get(
-      "SELECT pending FROM heads WHERE log = ? AND size = ? AND root = ?",
-      [this.#logOf(logId, false), BigInt(size), root],
-    );
+    const row = this.#findHead({ log: this.#logOf(logId, false), head: { size, root } });
     return (row?.pending ?? null) !== null;
   }
 
@@ -466,15 +500,26 @@ export class ObservationIndex {
 function openQuestion({ size, root, source, seq, seen_at }: SqlRow): OpenQuestion {
   return {
     treeSize: size as bigint,
-    root: root as string,
+    root: unpackRoot(root!),
     source: source as string,
     seq: Number(seq),
-    seenAt: seen_at as string,
+    seenAt: unpackTime(seen_at!),
   };
 }
 
-function seenRoot(row: SqlRow): SeenRoot {
-  return { ...openQuestion(row), note: row.note as string };
+function seenRoot(row: SqlRow, logId: string): SeenRoot {
+  const question = openQuestion(row);
+  const { treeSize: size, root } = question;
+  return { ...question, note: unpackNote(row.note!, { origin: originOf(logId), size, root }) };
+}
+
+function packedNote({ log }: Observation, { note, size, root }: ObservedCheckpoint): SqlValue {
+  return packNote(note, { origin: log.origin, size, root });
+}
+
+/** The origin in a log's id, see `logIdOf`. */
+function originOf(logId: string): string {
+  return logId.slice(logId.indexOf(" ") + 1);
 }
 
 type Condition = readonly [sql: string, ...values: SqlValue[]];

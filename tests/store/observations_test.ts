@@ -13,7 +13,7 @@ import { MAX_NAMED_SOURCES, Repeats } from "../../src/store/repeats.ts";
 import { segmentName } from "../../src/store/segments.ts";
 import { MAX_SETTLED_UNWRITTEN } from "../../src/store/settled.ts";
 import { Spelling } from "../../src/store/spelling.ts";
-import { MAX_TREE_SIZE, utf8 } from "../../src/tlog/encoding.ts";
+import { base64, MAX_TREE_SIZE, utf8 } from "../../src/tlog/encoding.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { type Databases, WorldError } from "../../src/world/world.ts";
@@ -451,6 +451,54 @@ Deno.test("observations: a journal of entries that spell everything is read as b
   assertEquals((await writtenOn(disk)).map(({ observation }) => observation), [
     ...[...old, observation({ size: 3 })],
   ]);
+});
+
+Deno.test("index: notes, times and roots come out as they went in, whatever their form", async () => {
+  const disk = new MemoryDisk();
+  const log = await open(disk);
+  const { origin } = LOG;
+  const signature = base64(utf8("68 bytes or any other number"));
+  const head = (size: number): string => `${origin}\n${size}\n${rootOf("honest")}\n\n`;
+  const notes = [
+    `${head(1)}— ${origin} ${signature}\n`,
+    `${head(2)}— another.invalid ${signature}\n`,
+    `${head(3)}— ${origin} ${signature}\n— witness.invalid ${signature}\n`,
+    `${head(4)}— ${origin} ${signature}=\n`,
+    `${head(5)}— ${origin} ${signature}`,
+    `${head(7)}— ${origin} ${signature}\n`,
+    `${head(7)}— ${origin} \n`,
+  ];
+  const times = ["2026-01-02T03:04:05.678Z", AT, "2026-01-02T03:04:05.6Z", "then"];
+  for (const [i, note] of notes.entries()) {
+    const made = observation({ result: "pending", size: i + 1 });
+    const checkpoint = { ...made.checkpoint!, note };
+    await log.append({ ...made, checkpoint }, times[i % times.length]!);
+  }
+  const seen = log.pending(LOG);
+  assertEquals(seen.map(({ note }) => note), notes);
+  assertEquals(seen.map(({ note }) => log.note(LOG, seen.find((s) => s.note === note)!)), notes);
+  assertEquals(seen.map(({ seenAt }) => seenAt), notes.map((_, i) => times[i % times.length]));
+  const bytes = notes.reduce((sum, note) => sum + utf8(note).length, 0);
+  assertEquals(log.openLoad(LOG), { questions: notes.length, noteBytes: bytes });
+  await log.close();
+});
+
+Deno.test("retention: of a checkpoint under two signatures the note that is left is answered", async () => {
+  const log = await open(new MemoryDisk(), { segmentBytes: ONE_ENTRY, keepSegments: 3 });
+  const sign = (by: string): Observation => {
+    const made = observation({ result: "matches", size: 4, source: by });
+    const text = `${LOG.origin}\n4\n${rootOf("honest")}\n\n`;
+    const note = `${text}— ${LOG.origin} ${base64(utf8(by))}\n`;
+    return { ...made, checkpoint: { ...made.checkpoint!, note } };
+  };
+  for (const by of ["one", "two", "one"]) await log.append(sign(by), AT);
+  await log.append(observation({ size: 5 }), AT);
+  await log.removeOld(AT);
+  const [left, ...others] = log.rootsAt(LOG, 4n);
+  assertEquals([left!.seq, left!.source, left!.note, others], [
+    ...[2, "two", sign("two").checkpoint!.note, []],
+  ]);
+  await log.close();
 });
 
 Deno.test("observations: what waits for the disk is counted, and no more once it was refused or written", async () => {
