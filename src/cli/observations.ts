@@ -67,9 +67,10 @@ function describe(item: NonNullable<Item>): string {
     return `${removed} old segments removed so far`;
   }
   if (!("observation" in item)) return "";
-  const { log, via, source, result, checkpoint, detail, repeats } = item.observation;
+  const { log, via, source, result, checkpoint, detail, repeats, settled } = item.observation;
   const size = checkpoint === undefined ? "" : ` size=${checkpoint.size}`;
-  const times = repeats === undefined ? "" : ` (${repeats} times more)`;
+  const sizes = settled?.map(({ size }) => ` size=${size}`).join("");
+  const times = repeats === undefined ? "" : sizes ?? ` (${repeats} times more)`;
   const why = detail === undefined ? "" : ` — ${detail}`;
   return printable(`${log.origin}: ${result}${size}${times} by ${via} from ${source}${why}`);
 }

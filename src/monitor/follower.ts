@@ -299,9 +299,11 @@ export class Follower {
     if (view === undefined) return 0;
     const { memory, world: { clock } } = this.#shared;
     const start = clock.monotonic();
+    const proven = this.#provenRoots();
+    // What a case has proven meanwhile is due at once: nothing is asked for it.
     const isDue = (question: Question): boolean =>
       question.treeSize <= view.treeSize &&
-      (this.#tried.get(keyOf(question))?.retryAt ?? 0) <= start;
+      ((this.#tried.get(keyOf(question))?.retryAt ?? 0) <= start || proven.has(keyOf(question)));
     const due = this.#questions.of(...askers).filter(isDue)
       .sort((a, b) => a.treeSize < b.treeSize ? 1 : -1);
     let tried = 0;
@@ -336,14 +338,20 @@ export class Follower {
     return result;
   }
 
+  /** The older halves of the cross-size cases held, by size and root. */
+  #provenRoots(): ReadonlyMap<string, ConflictRecord> {
+    const crossSize = this.#shared.monitor.records(this.log).filter(({ kind }) =>
+      kind === "cross_size"
+    );
+    return new Map(crossSize.map((record) => [olderOf(record), record]));
+  }
+
   /** What a record has proven of a checkpoint needs no proof again; the record may be a peer's. */
   #knownCase(
     { treeSize, root, source }: Pick<Question, "treeSize" | "root" | "source">,
     checkpoint: VerifiedCheckpoint,
   ): Finding | undefined {
-    const record = this.#shared.monitor.records(this.log).find((record) =>
-      convicts(record, { treeSize, root })
-    );
+    const record = this.#provenRoots().get(keyOf({ treeSize, root }));
     if (record === undefined) return undefined;
     const detail = `case ${record.evidence_id} is about it`;
     return { log: this.log, result: "inconsistent", source, checkpoint, detail };
@@ -387,16 +395,11 @@ function inTurns(questions: readonly Question[]): Question[] {
     .flatMap((turn) => sources.flatMap((asked) => asked.slice(turn, turn + 1)));
 }
 
-/** Whether a record says of exactly this checkpoint that no tree has it and a larger one. */
-function convicts(
-  { kind, checkpoint_a, checkpoint_b }: ConflictRecord,
-  { treeSize, root }: Pick<Question, "treeSize" | "root">,
-): boolean {
-  if (kind !== "cross_size") return false;
-  const [older] = [checkpoint_a, checkpoint_b].sort((a, b) =>
-    BigInt(a.size) < BigInt(b.size) ? -1 : 1
-  );
-  return older!.size === `${treeSize}` && older!.root === root;
+/** The older of a record's two checkpoints, by size and root. */
+function olderOf({ checkpoint_a, checkpoint_b }: ConflictRecord): string {
+  const isOlder = BigInt(checkpoint_a.size) < BigInt(checkpoint_b.size);
+  const { size, root } = isOlder ? checkpoint_a : checkpoint_b;
+  return `${size} ${root}`;
 }
 
 /** Whether a checkpoint takes part in a case that is recorded. */

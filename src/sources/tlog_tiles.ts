@@ -173,7 +173,8 @@ export class TileSource implements Source {
       if (error instanceof AnswerTooLarge) return { refused: this.#wrongLength(tile, "more") };
       // Object stores say so of a file that is not there, if nobody may list what is.
       const isForbidden = error instanceof UnexpectedStatus && error.status === FORBIDDEN;
-      if (isForbidden && isPartial(tile)) return { refused: this.#missing(tile) };
+      // If the full one is not to be had either, it is an outage: everything may be forbidden.
+      if (isForbidden && isPartial(tile)) return { refused: error };
       throw error;
     }
   }
@@ -197,7 +198,9 @@ export class TileSource implements Source {
 }
 
 /** What came of asking for a tile. */
-type Fetched = { readonly hashes: Uint8Array } | { readonly refused: ProofRefused };
+type Fetched = { readonly hashes: Uint8Array } | {
+  readonly refused: ProofRefused | UnexpectedStatus;
+};
 
 /** A tile that a proof was built from. */
 interface UsedTile {

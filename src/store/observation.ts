@@ -48,9 +48,15 @@ export interface ObservedCheckpoint extends ObservedHead {
   readonly note: string;
 }
 
+/** A log, as an observation names it. */
+export interface ObservedLog {
+  readonly origin: string;
+  readonly vkey: string;
+}
+
 /** One line of the observation journal. */
 export interface Observation {
-  readonly log: { readonly origin: string; readonly vkey: string };
+  readonly log: ObservedLog;
   readonly via: Via;
   /** A URL, a peer's address, a file: as `cleanSource` leaves it. */
   readonly source: string;
@@ -65,6 +71,13 @@ export interface Observation {
    * says nothing new, so it is counted and changes nothing else.
    */
   readonly repeats?: number;
+  /** In a summary: how many of the repeats came from whom, where it was not `source` alone. */
+  readonly sources?: readonly (readonly [source: string, times: number])[];
+  /**
+   * In a summary of `consistent`: the open questions that were settled so. Not repeats of anything,
+   * though they are counted there: each of them is no open question from this entry on.
+   */
+  readonly settled?: readonly ObservedHead[];
 }
 
 /** The members of an observation that state a checkpoint. */
@@ -108,7 +121,8 @@ function keyOf(vkey: string): string {
  * @throws MalformedError naming the member that is wrong
  */
 export function parseObservation(input: JsonObject): Observation {
-  const { log, via, source, result, checkpoint, against, detail, repeats, ...rest } = input;
+  const { log, via, source, result, checkpoint, against, detail, ...others } = input;
+  const { repeats, sources, settled, ...rest } = others;
   refuseExtra("observation", rest);
   const { origin, vkey, ...extra } = objectOf("log", log);
   refuseExtra("log", extra);
@@ -123,6 +137,8 @@ export function parseObservation(input: JsonObject): Observation {
   if (Object.hasOwn(input, "repeats") && !(Number.isSafeInteger(repeats) && Number(repeats) > 0)) {
     throw new MalformedError(`repeats is ${show(repeats)}, expected a number of at least 1`);
   }
+  if (Object.hasOwn(input, "sources")) expectSources(sources, repeats);
+  if (Object.hasOwn(input, "settled")) expectSettled(settled, input);
   return input as unknown as Observation;
 }
 
@@ -130,6 +146,30 @@ function expectCheckpoint(value: unknown): void {
   const { note, ...head } = objectOf("checkpoint", value);
   textOf("checkpoint.note", note);
   expectHead("checkpoint", head);
+}
+
+function expectSources(value: unknown, repeats: unknown): void {
+  const times = listOf("sources", value).map((pair) => {
+    const [source, count, ...extra] = listOf("sources", pair);
+    cleanTextOf("sources", source);
+    if (!(Number.isSafeInteger(count) && Number(count) > 0) || extra.length > 0) {
+      throw new MalformedError(`sources has ${show(pair)}, expected a source and how often`);
+    }
+    return Number(count);
+  });
+  if (!(times.reduce((sum, count) => sum + count, 0) <= Number(repeats))) {
+    throw new MalformedError(`sources has more in it than repeats, which is ${show(repeats)}`);
+  }
+}
+
+function expectSettled(value: unknown, { result, repeats, checkpoint }: JsonObject): void {
+  const heads = listOf("settled", value);
+  for (const head of heads) expectHead("settled", head);
+  if (result !== "consistent" || checkpoint !== undefined || repeats !== heads.length) {
+    throw new MalformedError(
+      `settled has ${heads.length}, expected as many as repeats in a summary of consistent`,
+    );
+  }
 }
 
 function expectHead(what: string, value: unknown): void {
@@ -154,6 +194,13 @@ function objectOf(what: string, value: unknown): JsonObject {
     throw new MalformedError(`${what} is ${show(value)}, expected an object`);
   }
   return value as JsonObject;
+}
+
+function listOf(what: string, value: unknown): unknown[] {
+  if (!Array.isArray(value)) {
+    throw new MalformedError(`${what} is ${show(value)}, expected a list`);
+  }
+  return value as unknown[];
 }
 
 function textOf(what: string, value: unknown): string {

@@ -12,6 +12,7 @@
 import { MAX_ROOTS_PER_SIZE } from "../evidence/memory.ts";
 import type { Database, Databases, SqlRow, SqlValue } from "../world/world.ts";
 import { WorldError } from "../world/world.ts";
+import { utf8 } from "../tlog/encoding.ts";
 import type { Entry, Link } from "./journal.ts";
 import { FIRST_LINK } from "./journal.ts";
 import {
@@ -24,24 +25,50 @@ import {
   type Result,
   RESULTS,
 } from "./observation.ts";
+import { packNote, packRoot, packTime, unpackNote, unpackRoot, unpackTime } from "./packed.ts";
 import type { Removal } from "./removal.ts";
 
 /** Goes up with every change of the tables or of what is in them; another one is rebuilt. */
-const INDEX_VERSION = 2n;
+const INDEX_VERSION = 4n;
 
-/** A checkpoint as it was first seen. */
-export interface SeenRoot {
+/** An open question as it was first seen, without its note, which may be long. */
+export interface OpenQuestion {
   readonly treeSize: bigint;
   /** Base64 of 32 bytes. */
   readonly root: string;
-  /** The whole signed note. */
-  readonly note: string;
   /** Who showed it first. */
   readonly source: string;
   /** The entry that saw it first. */
   readonly seq: number;
   /** When that was: RFC 3339, UTC. */
   readonly seenAt: string;
+}
+
+/** A checkpoint as it was first seen. */
+export interface SeenRoot extends OpenQuestion {
+  /** The whole signed note. */
+  readonly note: string;
+}
+
+/** Which open questions of a log to walk, and how far. */
+export interface OpenWalk {
+  /** Most that are given, at least 1. */
+  readonly limit: number;
+  /** None above this size. */
+  readonly upTo?: bigint | undefined;
+  /** Only those that this source showed first. */
+  readonly source?: string | undefined;
+  /** Where the last walk ended: begins with the one behind it, in the order of this walk. */
+  readonly after?: Pick<OpenQuestion, "treeSize" | "seq"> | undefined;
+  /** Ascending unless said otherwise; of one size by first sighting. */
+  readonly order?: "ascending" | "descending";
+}
+
+/** How much a log leaves open. */
+export interface OpenLoad {
+  readonly questions: number;
+  /** Of their notes, in UTF-8. */
+  readonly noteBytes: number;
 }
 
 /** How often each result was seen; those never seen are left out. */
@@ -53,24 +80,44 @@ export interface Indexable {
   readonly record: Observation | { readonly removals: readonly Removal[] };
 }
 
+/** SQL of a trigger: takes a row of `heads`, if it is an open question, into what its log leaves open. */
+function countOpen(sign: "+" | "-", row: "old" | "new"): string {
+  return `UPDATE logs SET open = open ${sign} 1,
+      open_bytes = open_bytes ${sign} ${row}.note_bytes
+    WHERE id = ${row}.log AND ${row}.pending IS NOT NULL;`;
+}
+
 // `proven`, `accused` and `pending` hold the seq of the sighting that makes them so. The partial
-// indexes keep the questions asked all day at the cost of the few rows that can answer them.
+// indexes keep the questions asked all day at the cost of the few rows that can answer them. The
+// note comes last: SQLite reads past a long one to get at what stands behind it. Two bytes of a
+// root tell the roots of one size apart. `root`, `seen_at` and `note` are as `packed.ts` has them. A
+// sighting has no source, time and note where its head has them, or where nobody asks.
 const TABLES = `
   CREATE TABLE position(seq INTEGER NOT NULL, hash TEXT NOT NULL);
-  CREATE TABLE logs(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+  CREATE TABLE logs(
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+    open INTEGER NOT NULL DEFAULT 0, open_bytes INTEGER NOT NULL DEFAULT 0);
   CREATE TABLE heads(
-    id INTEGER PRIMARY KEY, log INTEGER NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL,
-    seq INTEGER NOT NULL, seen_at TEXT NOT NULL, source TEXT NOT NULL, note TEXT NOT NULL,
-    proven INTEGER, accused INTEGER, pending INTEGER, UNIQUE(log, size, root));
-  CREATE INDEX proven_heads ON heads(log, size DESC, proven) WHERE proven IS NOT NULL;
+    id INTEGER PRIMARY KEY, log INTEGER NOT NULL, size INTEGER NOT NULL, root NOT NULL,
+    seq INTEGER NOT NULL, seen_at NOT NULL, source TEXT NOT NULL, proven INTEGER,
+    accused INTEGER, pending INTEGER, note_bytes INTEGER NOT NULL, note NOT NULL);
+  CREATE INDEX sized_heads ON heads(log, size, substr(root, 1, 2));
+  CREATE INDEX proven_heads ON heads(log, size) WHERE proven IS NOT NULL;
   CREATE INDEX accused_heads ON heads(log, size) WHERE accused IS NOT NULL;
   CREATE INDEX pending_heads ON heads(log, size, seq) WHERE pending IS NOT NULL;
+  CREATE INDEX asked_heads ON heads(log, source, size, seq) WHERE pending IS NOT NULL;
+  CREATE TRIGGER opened AFTER UPDATE OF pending, note_bytes ON heads BEGIN
+    ${countOpen("-", "old")} ${countOpen("+", "new")}
+  END;
+  CREATE TRIGGER gone AFTER DELETE ON heads BEGIN ${countOpen("-", "old")} END;
   CREATE TABLE sightings(
-    seq INTEGER PRIMARY KEY, seen_at TEXT NOT NULL, log INTEGER NOT NULL, head INTEGER,
-    result INTEGER NOT NULL, times INTEGER NOT NULL, plain INTEGER NOT NULL, source TEXT NOT NULL,
-    note TEXT, against_size INTEGER, against_root TEXT);
-  CREATE INDEX head_sightings ON sightings(head, seq) WHERE head IS NOT NULL;
+    seq INTEGER PRIMARY KEY, seen_at, log INTEGER NOT NULL, head INTEGER,
+    result INTEGER NOT NULL, times INTEGER NOT NULL, plain INTEGER NOT NULL, source TEXT,
+    note_bytes INTEGER, note, against_size INTEGER, against_root);
+  CREATE INDEX head_sightings ON sightings(head, seq) WHERE source IS NOT NULL;
   CREATE INDEX against_sightings ON sightings(seq) WHERE against_size IS NOT NULL;
+  CREATE TABLE settled(head INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(head, seq))
+    WITHOUT ROWID;
   CREATE TABLE counts(
     log INTEGER NOT NULL, result INTEGER NOT NULL, times INTEGER NOT NULL,
     PRIMARY KEY(log, result)) WITHOUT ROWID;
@@ -78,7 +125,15 @@ const TABLES = `
   PRAGMA user_version = ${INDEX_VERSION};
 `;
 
-const SEEN_ROOT = "size, root, note, source, seq, seen_at";
+const OPEN_QUESTION = "size, root, source, seq, seen_at";
+/** One checkpoint, by log, size and root. */
+const THE_HEAD = "log = ?1 AND size = ?2 AND root = ?3 AND substr(root, 1, 2) = substr(?3, 1, 2)";
+/** The entries that saw a head: the first one, if it is there still, and those with a source. */
+function sightingsOf(head: string, first: string): string {
+  return `SELECT later.seq FROM sightings AS later WHERE later.head = ${head}
+    AND later.source IS NOT NULL UNION ALL SELECT ${first}`;
+}
+const SEEN_ROOT = `${OPEN_QUESTION}, note`;
 const PROVING = PROVING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const OPEN = OPEN_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const INCONSISTENT = RESULTS.indexOf("inconsistent");
@@ -150,17 +205,31 @@ export class ObservationIndex {
     const result = RESULTS.indexOf(observation.result);
     const head = checkpoint === undefined
       ? undefined
-      : this.#headOf({ log, seq, at: recorded_at, source, checkpoint });
+      : this.#headOf({ log, seq, at: packTime(recorded_at), observation, checkpoint });
     const times = repeats ?? 1;
-    this.#database.run(`INSERT INTO sightings VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
-      ...[seq, recorded_at, log, head?.id ?? null, result, times, repeats === undefined ? 1 : 0],
-      ...[source, head === undefined || head.note === checkpoint?.note ? null : checkpoint!.note],
-      ...[against === undefined ? null : BigInt(against.size), against?.root ?? null],
+    const isLater = head !== undefined && head.seq !== BigInt(seq);
+    const another = head?.another === 1n ? checkpoint!.note : undefined;
+    this.#database.run(`INSERT INTO sightings VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
+      ...[seq, isLater ? packTime(recorded_at) : null, log, head?.id ?? null],
+      ...[result, times, repeats === undefined ? 1 : 0, isLater ? source : null],
+      another === undefined ? null : utf8(another).length,
+      another === undefined ? null : packedNote(observation, { ...checkpoint!, note: another }),
+      ...[against === undefined ? null : BigInt(against.size)],
+      ...[against === undefined ? null : packRoot(against.root)],
     ]);
     this.#count({ log, result, times });
+    for (const settled of observation.settled ?? []) this.#settle({ log, seq, settled });
     if (head !== undefined && repeats === undefined) {
       this.#mark({ head: head.id!, seq, result: observation.result });
     }
+  }
+
+  /** Takes a checkpoint as no open question any more, if it is known. */
+  #settle({ log, seq, settled }: { log: SqlValue; seq: number; settled: ObservedHead }): void {
+    const head = this.#findHead({ log, head: settled })?.id;
+    if (head === undefined) return;
+    this.#database.run("INSERT INTO settled VALUES(?, ?) ON CONFLICT DO NOTHING", [head, seq]);
+    this.#database.run("UPDATE heads SET pending = NULL WHERE id = ?", [head]);
   }
 
   /** What a plain sighting changes about its head. */
@@ -191,28 +260,41 @@ export class ObservationIndex {
 
   /** The row of a checkpoint, made where it is missing. */
   #headOf(
-    { log, seq, at, source, checkpoint: { size, root, note } }: {
+    { log, seq, at, observation, checkpoint }: {
       log: SqlValue;
       seq: number;
-      at: string;
-      source: string;
+      at: SqlValue;
+      observation: Observation;
       checkpoint: ObservedCheckpoint;
     },
   ): SqlRow {
-    const treeSize = BigInt(size);
-    const find = (): SqlRow | undefined =>
-      this.#database.get("SELECT id, note FROM heads WHERE log = ? AND size = ? AND root = ?", [
-        log,
-        treeSize,
-        root,
-      ]);
-    const there = find();
+    const note = packedNote(observation, checkpoint);
+    const there = this.#findHead({ log, head: checkpoint, note });
     if (there !== undefined) return there;
+    const { size, root } = checkpoint;
     this.#database.run(
-      "INSERT INTO heads(log, size, root, seq, seen_at, source, note) VALUES(?, ?, ?, ?, ?, ?, ?)",
-      [log, treeSize, root, seq, at, source, note],
+      `INSERT INTO heads(log, size, root, seq, seen_at, source, note_bytes, note)
+       VALUES(?, ?, ?, ?, ?, ?, ?, ?)`,
+      [
+        ...[log, BigInt(size), packRoot(root), seq, at, observation.source],
+        ...[utf8(checkpoint.note).length, note],
+      ],
     );
-    return find()!;
+    return this.#findHead({ log, head: checkpoint, note })!;
+  }
+
+  /** The row of a checkpoint; `another` is 1 where its note is another than this one. */
+  #findHead(
+    { log, head: { size, root }, note = null }: {
+      log: SqlValue;
+      head: ObservedHead;
+      note?: SqlValue;
+    },
+  ): SqlRow | undefined {
+    return this.#database.get(
+      `SELECT id, seq, pending, note IS NOT ?4 AS another FROM heads WHERE ${THE_HEAD}`,
+      [log, BigInt(size), packRoot(root), note],
+    );
   }
 
   #count({ log, result, times }: { log: SqlValue; result: SqlValue; times: SqlValue }): void {
@@ -235,48 +317,59 @@ export class ObservationIndex {
       this.#count({ log: log!, result: result!, times: times! });
     }
     const heads = this.#database.all(
-      `SELECT DISTINCT head FROM sightings ${where} AND head IS NOT NULL`,
-      range,
+      `SELECT head FROM sightings ${where} AND head IS NOT NULL
+       UNION SELECT head FROM settled ${where}`,
+      [...range, ...range],
     );
     this.#database.run(`DELETE FROM sightings ${where}`, range);
+    this.#database.run(`DELETE FROM settled ${where}`, range);
     for (const { head } of heads) this.#remakeHead(head!);
   }
 
   /** Makes a head's row out of the sightings that are left. */
   #remakeHead(head: SqlValue): void {
     const first = this.#database.get(
-      "SELECT seq, seen_at, source, note FROM sightings WHERE head = ? ORDER BY seq LIMIT 1",
+      `SELECT seq, seen_at, source, note_bytes, note FROM sightings
+       WHERE seq IN (${sightingsOf("?1", "(SELECT seq FROM heads WHERE id = ?1)")})
+       ORDER BY seq LIMIT 1`,
       [head],
     );
     if (first === undefined) {
       this.#database.run("DELETE FROM heads WHERE id = ?", [head]);
+      this.#database.run("DELETE FROM settled WHERE head = ?", [head]);
       return;
     }
-    if (first.note !== null) this.#moveNote(head, first.note!);
-    const plain = "FROM sightings WHERE head = heads.id AND plain";
+    if (first.note !== null) this.#moveNote(head, first);
+    const plain = `FROM sightings WHERE plain
+      AND seq IN (${sightingsOf("heads.id", "heads.seq")})`;
     this.#database.run(
-      `UPDATE heads SET seq = ?, seen_at = ?, source = ?,
+      `UPDATE heads SET seq = ?, seen_at = coalesce(?, seen_at), source = coalesce(?, source),
          proven = (SELECT min(seq) ${plain} AND result IN (${PROVING})),
          accused = (SELECT min(seq) ${plain} AND result = ${INCONSISTENT}),
-         pending = (SELECT CASE WHEN result IN (${OPEN}) THEN seq END ${plain}
-                    ORDER BY seq DESC LIMIT 1)
+         pending = (SELECT CASE WHEN result IN (${OPEN}) AND NOT EXISTS(
+                      SELECT 1 FROM settled WHERE head = heads.id AND seq > sightings.seq)
+                    THEN seq END ${plain} ORDER BY seq DESC LIMIT 1)
        WHERE id = ?`,
       [first.seq!, first.seen_at!, first.source!, head],
     );
   }
 
   /** A sighting without a note has its head's; so when that changes, the others take the old one. */
-  #moveNote(head: SqlValue, note: SqlValue): void {
+  #moveNote(head: SqlValue, { note, note_bytes }: SqlRow): void {
     this.#database.run(
-      `UPDATE sightings SET note = (SELECT note FROM heads WHERE id = ?1)
-       WHERE head = ?1 AND note IS NULL`,
+      `UPDATE sightings
+       SET (note, note_bytes) = (SELECT note, note_bytes FROM heads WHERE id = ?1)
+       WHERE head = ?1 AND source IS NOT NULL AND note IS NULL`,
       [head],
     );
-    this.#database.run("UPDATE sightings SET note = NULL WHERE head = ? AND note = ?", [
-      head,
-      note,
+    this.#database.run(
+      `UPDATE sightings SET note = NULL, note_bytes = NULL
+       WHERE head = ? AND source IS NOT NULL AND note = ?`,
+      [head, note!],
+    );
+    this.#database.run("UPDATE heads SET note = ?, note_bytes = ? WHERE id = ?", [
+      ...[note!, note_bytes!, head],
     ]);
-    this.#database.run("UPDATE heads SET note = ? WHERE id = ?", [note, head]);
   }
 
   /** The first roots seen at a size, by first sighting: as many as the detector keeps. */
@@ -284,7 +377,7 @@ export class ObservationIndex {
     return this.#database.all(
       `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND size = ? ORDER BY seq LIMIT ?`,
       [this.#logOf(logId, false), treeSize, MAX_ROOTS_PER_SIZE + 1],
-    ).map(seenRoot);
+    ).map((row) => seenRoot(row, logId));
   }
 
   /** The largest checkpoint that was proven; of two at one size the one proven first. */
@@ -294,7 +387,7 @@ export class ObservationIndex {
        ORDER BY size DESC, proven LIMIT 1`,
       [this.#logOf(logId, false)],
     );
-    return row && seenRoot(row);
+    return row && seenRoot(row, logId);
   }
 
   /** The checkpoints whose last plain sighting left them open, by size. */
@@ -302,7 +395,42 @@ export class ObservationIndex {
     return this.#database.all(
       `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND pending IS NOT NULL ORDER BY size, seq`,
       [this.#logOf(logId, false)],
-    ).map(seenRoot);
+    ).map((row) => seenRoot(row, logId));
+  }
+
+  /** Walks the checkpoints that `pending` gives, without their notes. */
+  openQuestions(logId: string, { limit, upTo, source, after, order }: OpenWalk): OpenQuestion[] {
+    const [beyond, direction] = order === "descending" ? ["<", "DESC"] : [">", "ASC"];
+    const index = source === undefined ? "pending_heads" : "asked_heads";
+    const { conditions, values } = conditionsOf([
+      ["log = ?", this.#logOf(logId, false)],
+      ...conditionIf("source = ?", source),
+      ...conditionIf("size <= ?", upTo),
+      ...conditionIf(`(size, seq) ${beyond} (?, ?)`, after?.treeSize, after?.seq),
+    ]);
+    return this.#database.all(
+      `SELECT ${OPEN_QUESTION} FROM heads INDEXED BY ${index}
+       WHERE pending IS NOT NULL AND ${conditions}
+       ORDER BY size ${direction}, seq ${direction} LIMIT ?`,
+      [...values, limit],
+    ).map(openQuestion);
+  }
+
+  /** How many checkpoints `pending` would give, and how long their notes are. */
+  openLoad(logId: string): OpenLoad {
+    const row = this.#database.get("SELECT open, open_bytes FROM logs WHERE id = ?", [
+      this.#logOf(logId, false),
+    ]);
+    return { questions: Number(row?.open ?? 0), noteBytes: Number(row?.open_bytes ?? 0) };
+  }
+
+  /** The note of a checkpoint that was seen. */
+  note(logId: string, { treeSize, root }: { treeSize: bigint; root: string }): string | undefined {
+    const row = this.#database.get(
+      `SELECT note FROM heads WHERE ${THE_HEAD}`,
+      [this.#logOf(logId, false), treeSize, packRoot(root)],
+    );
+    return row && unpackNote(row.note!, { origin: originOf(logId), size: treeSize, root });
   }
 
   /** Sizes at which several roots were seen. */
@@ -310,7 +438,7 @@ export class ObservationIndex {
     return this.#database.all(
       "SELECT size FROM heads WHERE log = ? GROUP BY size HAVING count(*) > 1 ORDER BY size",
       [this.#logOf(logId, false)],
-    ).map(({ size }) => BigInt(size!));
+    ).map(({ size }) => size as bigint);
   }
 
   /** Checkpoints found inconsistent, by size. */
@@ -318,15 +446,12 @@ export class ObservationIndex {
     return this.#database.all(
       `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND accused IS NOT NULL ORDER BY size, seq`,
       [this.#logOf(logId, false)],
-    ).map(seenRoot);
+    ).map((row) => seenRoot(row, logId));
   }
 
   /** Whether exactly this checkpoint is an open question. */
   isPending(logId: string, { size, root }: ObservedHead): boolean {
-    const row = this.#database.get(
-      "SELECT pending FROM heads WHERE log = ? AND size = ? AND root = ?",
-      [this.#logOf(logId, false), BigInt(size), root],
-    );
+    const row = this.#findHead({ log: this.#logOf(logId, false), head: { size, root } });
     return (row?.pending ?? null) !== null;
   }
 
@@ -373,14 +498,42 @@ export class ObservationIndex {
   }
 }
 
-function seenRoot({ size, root, note, source, seq, seen_at }: SqlRow): SeenRoot {
+function openQuestion({ size, root, source, seq, seen_at }: SqlRow): OpenQuestion {
   return {
     treeSize: size as bigint,
-    root: root as string,
-    note: note as string,
+    root: unpackRoot(root!),
     source: source as string,
     seq: Number(seq),
-    seenAt: seen_at as string,
+    seenAt: unpackTime(seen_at!),
+  };
+}
+
+function seenRoot(row: SqlRow, logId: string): SeenRoot {
+  const question = openQuestion(row);
+  const { treeSize: size, root } = question;
+  return { ...question, note: unpackNote(row.note!, { origin: originOf(logId), size, root }) };
+}
+
+function packedNote({ log }: Observation, { note, size, root }: ObservedCheckpoint): SqlValue {
+  return packNote(note, { origin: log.origin, size, root });
+}
+
+/** The origin in a log's id, see `logIdOf`. */
+function originOf(logId: string): string {
+  return logId.slice(logId.indexOf(" ") + 1);
+}
+
+type Condition = readonly [sql: string, ...values: SqlValue[]];
+
+/** A condition on values, unless the first of them is not given. */
+function conditionIf(sql: string, ...values: readonly (SqlValue | undefined)[]): Condition[] {
+  return values[0] === undefined ? [] : [[sql, ...values as SqlValue[]]];
+}
+
+function conditionsOf(all: readonly Condition[]): { conditions: string; values: SqlValue[] } {
+  return {
+    conditions: all.map(([sql]) => sql).join(" AND "),
+    values: all.flatMap(([, ...values]) => values),
   };
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 import { join } from "@std/path/join";
-import type { JsonObject } from "../evidence/json.ts";
+import { utf8 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { type Files, type World, WorldError } from "../world/world.ts";
@@ -22,11 +22,16 @@ import {
   type Counts,
   type Indexable,
   ObservationIndex,
+  type OpenLoad,
+  type OpenQuestion,
+  type OpenWalk,
   type SeenRoot,
 } from "./observation_index.ts";
 import { parseRemovals, type Removal } from "./removal.ts";
 import { Repeats } from "./repeats.ts";
+import { SettledQuestions } from "./settled.ts";
 import { readSegments, type Segment, SegmentedJournal, type SegmentItem } from "./segments.ts";
+import { Spelling } from "./spelling.ts";
 import { Turns } from "./turns.ts";
 
 /** What the segments' names begin with. */
@@ -55,9 +60,12 @@ export class ObservationJournal {
   readonly #index: ObservationIndex;
   readonly #keepSegments: number;
   readonly #repeats = new Repeats();
+  readonly #settled = new SettledQuestions();
+  readonly #spelling = new Spelling();
   /** Durable entries that the database has refused so far. */
   #unindexed: Indexable[] = [];
   readonly #turns = new Turns();
+  #backlog = 0;
 
   private constructor(
     options: { world: World; keepSegments: number },
@@ -118,38 +126,101 @@ export class ObservationJournal {
    */
   append(observation: Observation, at: string): Promise<Entry> {
     const clean = cleanObservation(observation);
-    return this.#turns.next(() => this.#write(clean, at));
+    return this.#next(() => this.#write(clean, at));
+  }
+
+  /**
+   * How many observations wait for the disk: of `append` and `observe`, asked for and not ended.
+   * Each holds its observation with the note until then, and nothing bounds how many there are but
+   * whoever asks: what strangers cause is to be dropped while too many wait.
+   */
+  get backlog(): number {
+    return this.#backlog;
+  }
+
+  async #next<T>(work: () => Promise<T>): Promise<T> {
+    this.#backlog++;
+    try {
+      return await this.#turns.next(work);
+    } finally {
+      this.#backlog--;
+    }
   }
 
   /**
    * Writes an observation, unless it only repeats what is known: then it is counted, and
-   * `flushRepeats` writes how often.
+   * `flushRepeats` writes how often. That an open question is consistent is written with others of
+   * its log, when they are many or by `flushRepeats`; it is settled at once.
    * @param at RFC 3339, UTC
    * @returns its entry, or nothing if it was counted
    * @throws as `append`
    */
   observe(observation: Observation, at: string): Promise<Entry | undefined> {
     const clean = cleanObservation(observation);
-    return this.#turns.next(async () => {
-      if (!this.#isRepeat(clean)) return await this.#write(clean, at);
-      this.#repeats.count(clean);
+    return this.#next(async () => {
+      if (this.#isRepeat(clean)) this.#repeats.count(clean);
+      else if (SettledQuestions.canTake(clean) && this.#isOpen(clean)) {
+        return await this.#settle(clean, at);
+      } else return await this.#write(clean, at);
       return undefined;
     });
+  }
+
+  /** Takes a question as settled; writes so if it is the first of an interval. */
+  async #settle(observation: Observation, at: string): Promise<Entry | undefined> {
+    if (!this.#settled.isFirst(observation)) return await this.#settleLater(observation, at);
+    const entry = await this.#write(observation, at);
+    this.#settled.begin(observation);
+    return entry;
+  }
+
+  async #settleLater(observation: Observation, at: string): Promise<undefined> {
+    const id = logIdOf(observation);
+    const { size, root } = observation.checkpoint!;
+    const note = this.#upToDate().note(id, { treeSize: BigInt(size), root })!;
+    const isDue = this.#settled.add(observation, { noteBytes: utf8(note).length });
+    if (isDue) await this.#writeSettled(id, at);
+  }
+
+  async #writeSettled(logId: string, at: string): Promise<void> {
+    const summary = this.#settled.summary(logId);
+    if (summary === undefined) return;
+    await this.#writeNow(summary, at);
+    this.#settled.written(logId);
   }
 
   /** Whether this was seen before and would change nothing: an open question stays as it is. */
   #isRepeat(observation: Observation): boolean {
     if (!this.#repeats.has(observation)) return false;
     const { checkpoint, result } = observation;
-    if (checkpoint === undefined) return true;
-    const isOpen = this.#upToDate().isPending(logIdOf(observation), checkpoint);
-    return isOpen === OPEN_RESULTS.includes(result);
+    return checkpoint === undefined || this.#isOpen(observation) === OPEN_RESULTS.includes(result);
   }
 
+  /** Whether the checkpoint of an observation is an open question. */
+  #isOpen(observation: Observation): boolean {
+    const { checkpoint } = observation;
+    const id = logIdOf(observation);
+    return checkpoint !== undefined && this.#upToDate().isPending(id, checkpoint) &&
+      !this.#settled.has(id, checkpoint);
+  }
+
+  /** Writes an observation; what was settled before it and is not written yet goes first. */
   async #write(observation: Observation, at: string): Promise<Entry> {
-    const record = parseObservation(observation as unknown as JsonObject);
+    const { checkpoint } = observation;
+    const id = logIdOf(observation);
+    if (checkpoint && this.#settled.has(id, checkpoint)) await this.#writeSettled(id, at);
+    return await this.#writeNow(observation, at);
+  }
+
+  async #writeNow(observation: Observation, at: string): Promise<Entry> {
+    const record = parseObservation({ ...observation });
     if (this.#unindexed.length >= MAX_UNINDEXED) this.#upToDate();
-    const entry = await this.#journal.append(record as unknown as JsonObject, at);
+    let segment = 0;
+    const entry = await this.#journal.append((number) => {
+      segment = number;
+      return this.#spelling.shorten(record, number);
+    }, at);
+    this.#spelling.learn(record, segment);
     this.#indexLater({ entry, record });
     if (record.repeats === undefined) this.#repeats.learn(record);
     return entry;
@@ -175,13 +246,15 @@ export class ObservationJournal {
   }
 
   /**
-   * Writes one summary of each observation that was repeated since the last call; to be called at
-   * some interval.
+   * Writes what was repeated since the last call, one summary of each log, via and result, and what
+   * was settled; to be called at some interval.
    * @param at RFC 3339, UTC
    * @throws WorldError if the disk refuses; what was not written is counted on
    */
   flushRepeats(at: string): Promise<void> {
     return this.#turns.next(async () => {
+      for (const logId of this.#settled.logIds()) await this.#writeSettled(logId, at);
+      this.#settled.flushed();
       this.#repeats.forgetQuiet();
       for (const summary of this.#repeats.summaries()) {
         await this.#write(summary, at);
@@ -230,10 +303,52 @@ export class ObservationJournal {
 
   /**
    * The open questions: checkpoints that were heard or shown and not settled since, by size. One
-   * that is not above the view can be settled at once, if the log gives the proof.
+   * that is not above the view can be settled at once, if the log gives the proof. All of them and
+   * their notes: of a log that leaves much open, `openQuestions` gives a part, without notes.
    */
   pending(log: Pick<Log, "id">): SeenRoot[] {
-    return this.#upToDate().pending(log.id);
+    return this.#stillOpen(log, this.#upToDate().pending(log.id));
+  }
+
+  /**
+   * Walks the open questions, without their notes and at most `limit` of them, so that neither their
+   * number nor what is written into them takes memory. What stays the same since the call before is
+   * found behind the last one that it gave: `after`.
+   */
+  openQuestions(log: Pick<Log, "id">, walk: OpenWalk): OpenQuestion[] {
+    const { limit } = walk;
+    const unwritten = this.#settled.load(log.id).questions;
+    const open = this.#upToDate().openQuestions(log.id, { ...walk, limit: limit + unwritten });
+    return this.#stillOpen(log, open).slice(0, limit);
+  }
+
+  #stillOpen<T extends OpenQuestion>({ id }: Pick<Log, "id">, questions: T[]): T[] {
+    return questions.filter(({ treeSize, root }) =>
+      !this.#settled.has(id, { size: `${treeSize}`, root })
+    );
+  }
+
+  /** How many questions are open; read, not counted. */
+  openCount(log: Pick<Log, "id">): number {
+    return this.openLoad(log).questions;
+  }
+
+  /** How many questions are open, and how many bytes their notes have; read, not counted. */
+  openLoad(log: Pick<Log, "id">): OpenLoad {
+    const { questions, noteBytes } = this.#upToDate().openLoad(log.id);
+    const settled = this.#settled.load(log.id);
+    return {
+      questions: questions - settled.questions,
+      noteBytes: noteBytes - settled.noteBytes,
+    };
+  }
+
+  /** The whole signed note of a checkpoint that was seen. */
+  note(
+    log: Pick<Log, "id">,
+    checkpoint: Pick<OpenQuestion, "treeSize" | "root">,
+  ): string | undefined {
+    return this.#upToDate().note(log.id, checkpoint);
   }
 
   /** Sizes at which several roots of a log were seen: each is a case. */
@@ -275,14 +390,17 @@ async function catchUp(
   const start = index.position.seq;
   if (start === last.seq) return;
   let batch: Indexable[] = [];
+  const spelling = new Spelling();
   const addBatch = (): void => {
     index.add(batch);
     batch = [];
     onProgress?.({ seq: index.position.seq, lastSeq: last.seq });
   };
   for await (const item of journal.readFrom(start + 1)) {
+    // What comes before in the segment has names that are used later.
+    const record = recordOf(item, spelling);
     if (item.entry.seq <= start) continue;
-    batch.push({ entry: item.entry, record: recordOf(item) });
+    batch.push({ entry: item.entry, record });
     if (batch.length === INDEX_BATCH) addBatch();
   }
   if (batch.length > 0) addBatch();
@@ -299,11 +417,14 @@ async function isOnChain(index: ObservationIndex, journal: SegmentedJournal): Pr
   return false;
 }
 
-function recordOf({ entry, path, line }: SegmentItem & { entry: Entry }): Indexable["record"] {
+function recordOf(
+  { entry, path, line }: SegmentItem & { entry: Entry },
+  spelling: Spelling,
+): Indexable["record"] {
   try {
     return "removed" in entry.record
       ? { removals: parseRemovals(entry.record) }
-      : parseObservation(entry.record);
+      : spelling.read(entry.record, path);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     throw new JournalDamaged(`${path} line ${line.number} holds no observation: ${error.message}`);
@@ -328,13 +449,14 @@ export type ObservationItem =
 export async function* checkObservations(
   { files, folder }: { files: Files; folder: string },
 ): AsyncGenerator<ObservationItem, void> {
+  const spelling = new Spelling();
   for await (const item of readSegments({ files, folder, name: OBSERVATIONS_NAME })) {
     const at = { path: item.path, lineNumber: item.line.number };
     if ("torn" in item) {
       yield { ...at, torn: true };
       continue;
     }
-    const record = recordOf(item);
+    const record = recordOf(item, spelling);
     if ("removals" in record) yield { ...at, entry: item.entry, removals: record.removals };
     else yield { ...at, entry: item.entry, observation: record };
   }

@@ -2,20 +2,32 @@ import type { Observation } from "./observation.ts";
 
 /** Most different observations whose repeats are counted; those beyond it are written each time. */
 export const MAX_COUNTED_OBSERVATIONS = 10_000;
+/** Most sources that one summary names; how often the others were the source is in its sum. */
+export const MAX_NAMED_SOURCES = 100;
 
 interface Counted {
   /** As it was seen last. */
   latest: Observation;
   times: number;
+  /** How often from whom. */
+  readonly sources: Map<string, number>;
+}
+
+/** A counted observation and how often a summary says that it was seen. */
+interface Part {
+  readonly counted: Counted;
+  readonly times: number;
 }
 
 /**
  * Counts what is seen again and again, so that it need not be written each time. An observation is
- * the same if log, via, source, result, size and root are; its note and detail may differ.
+ * the same if log, via, source, result, size and root are; its note and detail may differ. That a
+ * checkpoint matches is the same from whomever it comes: the summary says how often from whom.
  */
 export class Repeats {
   readonly #counted = new Map<string, Counted>();
   readonly #limit: number;
+  readonly #parts = new WeakMap<Observation, Part[]>();
 
   constructor({ limit = MAX_COUNTED_OBSERVATIONS } = {}) {
     this.#limit = limit;
@@ -31,6 +43,7 @@ export class Repeats {
     const counted = this.#counted.get(keyOf(observation))!;
     counted.latest = observation;
     counted.times++;
+    addTimes(counted.sources, [[observation.source, 1]]);
   }
 
   /** Takes in an observation that was written: from now on its repeats can be counted. */
@@ -42,19 +55,29 @@ export class Repeats {
       if (times > 0) return;
       this.#counted.delete(oldest);
     }
-    this.#counted.set(key, { latest: observation, times: 0 });
+    this.#counted.set(key, { latest: observation, times: 0, sources: new Map() });
   }
 
-  /** What was counted and not written yet, as summaries. */
+  /**
+   * What was counted and not written yet, as summaries: one of each log, via and result. One of
+   * several checkpoints names none of them, for each has an entry that it repeats.
+   */
   summaries(): Observation[] {
-    return [...this.#counted.values()].filter(({ times }) => times > 0)
-      .map(({ latest, times }) => ({ ...latest, repeats: times }));
+    const repeated = [...this.#counted.values()].filter(({ times }) => times > 0);
+    const groups = Map.groupBy(repeated, ({ latest }) => groupOf(latest));
+    return [...groups.values()].map((group) => {
+      const summary = summaryOf(group);
+      this.#parts.set(summary, group.map((counted) => ({ counted, times: counted.times })));
+      return summary;
+    });
   }
 
   /** Takes a summary that was written off the count. */
   settle(summary: Observation): void {
-    const counted = this.#counted.get(keyOf(summary));
-    if (counted !== undefined) counted.times -= summary.repeats!;
+    for (const { counted, times } of this.#parts.get(summary) ?? []) {
+      counted.times -= times;
+      counted.sources.clear();
+    }
   }
 
   /** Forgets what was not seen again since it was written. */
@@ -63,9 +86,38 @@ export class Repeats {
   }
 }
 
-function keyOf({ log, via, source, result, checkpoint, against }: Observation): string {
+function summaryOf(group: readonly Counted[]): Observation {
+  const { latest } = group.at(-1)!;
+  const { checkpoint, against, ...rest } = latest;
+  const repeats = group.reduce((sum, { times }) => sum + times, 0);
+  const sources = new Map<string, number>();
+  for (const counted of group) addTimes(sources, counted.sources);
+  return {
+    ...rest,
+    ...(group.length === 1 && checkpoint && { checkpoint }),
+    ...(group.length === 1 && against && { against }),
+    repeats,
+    ...(sources.size > 1 && { sources: [...sources] }),
+  };
+}
+
+function addTimes(sums: Map<string, number>, more: Iterable<readonly [string, number]>): void {
+  for (const [source, times] of more) {
+    const sum = sums.get(source);
+    if (sum === undefined && sums.size >= MAX_NAMED_SOURCES) continue;
+    sums.set(source, (sum ?? 0) + times);
+  }
+}
+
+function groupOf({ log, via, result }: Observation): string {
+  return JSON.stringify([log.vkey, log.origin, via, result]);
+}
+
+function keyOf(observation: Observation): string {
+  const { source, result, checkpoint, against } = observation;
+  const isFromAnybody = result === "matches" && checkpoint === undefined;
   return JSON.stringify([
-    ...[log.vkey, log.origin, via, source, result],
+    ...[groupOf(observation), isFromAnybody ? null : source],
     ...[checkpoint?.size, checkpoint?.root, against?.size, against?.root],
   ]);
 }

@@ -43,6 +43,9 @@ export type SegmentItem =
   & { readonly path: string; readonly line: Line }
   & ({ readonly entry: Entry } | { readonly torn: true });
 
+/** A record, or what makes it of the number of the segment that it will be in. */
+export type MadeRecord = JsonObject | ((segment: number) => JsonObject);
+
 /** Where a segmented journal is. */
 export interface SegmentsPlace {
   readonly files: Files;
@@ -276,16 +279,18 @@ export class SegmentedJournal {
 
   /**
    * Appends an entry and returns it once it is durable, in a new segment if the last one is full.
+   * @param record or what makes it of the number of the segment that it will be in
    * @param recordedAt RFC 3339, UTC
    * @throws WorldError if the disk refuses; then the chain is as it was before
    */
-  append(record: JsonObject, recordedAt: string): Promise<Entry> {
+  append(record: MadeRecord, recordedAt: string): Promise<Entry> {
     return this.#turns.next(() => this.#appendNext(record, recordedAt));
   }
 
-  async #appendNext(record: JsonObject, recordedAt: string): Promise<Entry> {
+  async #appendNext(record: MadeRecord, recordedAt: string): Promise<Entry> {
     if (this.#journal.size >= this.#segmentBytes) await this.#rotate();
-    return await this.#journal.append(record, recordedAt);
+    const made = typeof record === "function" ? record(this.#number) : record;
+    return await this.#journal.append(made, recordedAt);
   }
 
   /** Begins a new segment. A crash on the way leaves an empty one, which the next start writes to. */

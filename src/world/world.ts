@@ -163,7 +163,7 @@ export interface Databases {
 }
 
 /** What a database holds: an INTEGER, up to 2^63-1, is read as bigint, whichever way it was given. */
-export type SqlValue = null | string | number | bigint;
+export type SqlValue = null | string | number | bigint | Uint8Array;
 
 /** One row, by the names of its columns. */
 export type SqlRow = Readonly<Record<string, SqlValue>>;

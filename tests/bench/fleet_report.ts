@@ -14,6 +14,10 @@ import type { FleetCost, FleetSize } from "./fleet.ts";
  */
 export const FLEET_HOURS = 1;
 
+/** What a day may write at most, in MB. */
+const MOST_JOURNAL_MB = 45;
+const MOST_INDEX_MB = 15;
+
 const HOURS_A_DAY = 24;
 const SECONDS_A_DAY = 86_400;
 const FEW = 10;
@@ -96,8 +100,8 @@ export async function reportFleet(hours: number): Promise<void> {
   );
   tell(
     "state on disk",
-    `${megabytes(all.journalBytes * times)} of journal and ` +
-      `${megabytes(all.indexBytes * times)} of index a day`,
+    `${megabytes(all.journalBytes * times)} of journal (goal ${MOST_JOURNAL_MB}) and ` +
+      `${megabytes(all.indexBytes * times)} of index (goal ${MOST_INDEX_MB}) a day`,
   );
   for (const kind of ["log", "peer"] as const) {
     tell(`state on disk, one more ${kind}`, `${kilobytes(one(disk, kind))} a day`);

@@ -74,7 +74,7 @@ function lines(state: string): string[] {
 }
 
 const DAMAGES: readonly [string, (lines: string[]) => string[], number][] = [
-  ["a changed character", ([a, b]) => [a!.replace('"size":"5"', '"size":"6"'), b!], 1],
+  ["a changed character", ([a, b]) => [a!.replace("\\n5\\n", "\\n6\\n"), b!], 1],
   ["a changed last line", ([a, b]) => [a!, b!.replace("extends", "matches")], 2],
   ["a line taken out", ([, b]) => [b!], 1],
   ["a line twice", ([a, b]) => [a!, a!, b!], 2],

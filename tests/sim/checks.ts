@@ -246,11 +246,8 @@ export class Checks {
     if (ledger.sizes.has(name)) return;
     ledger.sizes.add(name);
     const text = durableText(monitor, `${STATE}/${segmentName(OBSERVATIONS_NAME, 1)}`);
-    // In canonical JSON a checkpoint's size is followed by the details or by the log.
-    const isThere = text.split("\n").some((line) =>
-      (line.includes(`"size":"${size}"},"detail"`) || line.includes(`"size":"${size}"},"log"`)) &&
-      line.includes(`"origin":"${origin}"`)
-    );
+    // An entry has the note, in which a line's end is spelled with a backslash.
+    const isThere = text.includes(`"checkpoint":"${origin}\\n${size}\\n`);
     this.expect(
       "nothing acknowledged is lost",
       isThere,
@@ -263,7 +260,9 @@ export class Checks {
     const name = `${head.origin} ${head.size} ${head.root}`;
     this.#ledger(monitor).heads.add(name);
     const text = durableText(monitor, `${STATE}/${segmentName(OBSERVATIONS_NAME, 1)}`);
-    const isThere = text.includes(`"root":"${head.root}","size":"${head.size}"}`);
+    const isThere = text.includes(
+      `"checkpoint":"${head.origin}\\n${head.size}\\n${head.root}\\n`,
+    );
     this.expect(
       "nothing acknowledged is lost",
       isThere,

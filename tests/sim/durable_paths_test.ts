@@ -428,7 +428,7 @@ walk("incidents: a start that fails, and fails again, loses neither entries nor 
   },
 });
 
-const OPTIONS = { folder: FOLDER, segmentBytes: 1_000, keepSegments: 2 };
+const OPTIONS = { folder: FOLDER, segmentBytes: 600, keepSegments: 2 };
 const SIZES = Array.from({ length: 12 }, (_, size) => BigInt(size));
 
 /** Observations whose removal was stated and cut short after the first file. */

@@ -20,7 +20,7 @@ import {
 
 const SIZES = Array.from({ length: 20 }, (_, size) => BigInt(size));
 /** Two entries a segment, so that a short history rotates and removes several times. */
-const OPTIONS = { segmentBytes: 1000, keepSegments: 2 };
+const OPTIONS = { segmentBytes: 600, keepSegments: 2 };
 
 /** What the program was told is done, which no fault may undo. */
 interface Told {

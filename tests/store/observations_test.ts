@@ -1,11 +1,19 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import fc from "fast-check";
 import { Journal, JournalDamaged, JournalLocked } from "../../src/store/journal.ts";
 import { type Observation, parseObservation, RESULTS } from "../../src/store/observation.ts";
 import { checkObservations, ObservationJournal } from "../../src/store/observations.ts";
-import { Repeats } from "../../src/store/repeats.ts";
+import { MAX_NAMED_SOURCES, Repeats } from "../../src/store/repeats.ts";
 import { segmentName } from "../../src/store/segments.ts";
-import { MAX_TREE_SIZE, utf8 } from "../../src/tlog/encoding.ts";
+import { MAX_SETTLED_UNWRITTEN } from "../../src/store/settled.ts";
+import { Spelling } from "../../src/store/spelling.ts";
+import { base64, MAX_TREE_SIZE, utf8 } from "../../src/tlog/encoding.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { type Databases, WorldError } from "../../src/world/world.ts";
@@ -95,6 +103,38 @@ Deno.test("observations: what is pending is so until the same checkpoint has ano
   assertEquals(pending(), [7n, 9n]);
   await log.append(observation({ result: "consistent", size: 7 }), AT);
   assertEquals(pending(), [9n]);
+  await log.close();
+});
+
+Deno.test("observations: open questions are walked without notes, in parts, up to a size, by source", async () => {
+  const log = await open(new MemoryDisk());
+  const ask = (size: number, source: string, root = "honest"): Promise<unknown> =>
+    log.append(observation({ result: "pending", size, source, root, via: "exchange" }), AT);
+  for (const size of [7, 5, 9, 3]) await ask(size, size === 9 ? "b" : "a");
+  await ask(5, "b", "other");
+  await ask(5, "c");
+  await log.append(observation({ log: 1, result: "pending", size: 1 }), AT);
+  await log.append(observation({ result: "extends", size: 2 }), AT);
+  const walk = (options: Parameters<typeof log.openQuestions>[1]): [bigint, string][] =>
+    log.openQuestions(LOG, options).map(({ treeSize, source }) => [treeSize, source]);
+  const all: [bigint, string][] = [[3n, "a"], [5n, "a"], [5n, "b"], [7n, "a"], [9n, "b"]];
+  assertEquals(walk({ limit: 5 }), all);
+  assertEquals(walk({ limit: 4 }), all.slice(0, 4));
+  assertEquals(walk({ limit: 5, order: "descending" }), all.toReversed());
+  assertEquals(walk({ limit: 5, upTo: 5n }), all.slice(0, 3));
+  assertEquals(walk({ limit: 5, upTo: 4n }), all.slice(0, 1));
+  assertEquals(walk({ limit: 5, source: "b" }), [all[2]!, all[4]!]);
+  const second = log.openQuestions(LOG, { limit: 2 })[1]!;
+  assertEquals(walk({ limit: 2, after: second }), all.slice(2, 4));
+  assertEquals(walk({ limit: 2, after: second, order: "descending" }), all.slice(0, 1));
+  assertEquals(Object.keys(second).toSorted(), ["root", "seenAt", "seq", "source", "treeSize"]);
+  assertEquals(log.note(LOG, second), log.rootsAt(LOG, 5n)[0]!.note);
+  assertEquals(log.note(LOG, { ...second, treeSize: 6n }), undefined);
+  assertEquals([log.openCount(LOG), log.openCount(OTHER)], [5, 1]);
+  await log.append(observation({ result: "consistent", size: 5 }), AT);
+  await log.append(observation({ result: "inconsistent", size: 5, root: "other" }), AT);
+  assertEquals(walk({ limit: 5 }), [all[0]!, all[3]!, all[4]!]);
+  assertEquals(log.openCount(LOG), 3);
   await log.close();
 });
 
@@ -252,6 +292,222 @@ Deno.test("observations: repeats of what is known are counted and written as one
   assertEquals(again.counts(LOG), { first: 1, unchanged: 12 });
   assertEquals(again.counts(OTHER), { unavailable: 2 });
   await again.close();
+});
+
+Deno.test("observations: matches are told once for a log and then counted, with how often from whom", async () => {
+  const disk = new MemoryDisk();
+  const log = await open(disk);
+  const match = (source: string): Promise<unknown> =>
+    log.observe(observation({ result: "matches", source, via: "exchange" }), AT);
+  assert(await match("a") !== undefined, "the first is written at once");
+  for (const source of ["b", "a", "b", "c"]) assertEquals(await match(source), undefined);
+  for (let n = 0; n < MAX_NAMED_SOURCES; n++) await match(`stranger ${n}`);
+  await log.close();
+  const [, summary, ...more] = (await writtenOn(disk)).map(({ observation }) => observation);
+  assertEquals(more, []);
+  assertEquals(summary!.repeats, 4 + MAX_NAMED_SOURCES);
+  assertEquals(summary!.sources!.slice(0, 3), [["b", 2], ["a", 1], ["c", 1]]);
+  assertEquals(summary!.sources!.length, MAX_NAMED_SOURCES);
+});
+
+Deno.test("observations: repeats of many checkpoints are one summary of each log, via and result", async () => {
+  const disk = new MemoryDisk();
+  const log = await open(disk);
+  for (const size of [1, 2, 1, 2, 2]) {
+    await log.observe(observation({ result: "unchanged", size }), AT);
+  }
+  await log.close();
+  const [, , summary, ...more] = (await writtenOn(disk)).map(({ observation }) => observation);
+  assertEquals([summary!.repeats, summary!.checkpoint, more], [3, undefined, []]);
+});
+
+function copyOf(disk: MemoryDisk): MemoryDisk {
+  const copy = new MemoryDisk();
+  for (const path of disk.paths()) copy.put(path, disk.content(path)!);
+  return copy;
+}
+
+/** Hears these sizes, then finds all of them consistent. */
+async function hearAndSettle(log: ObservationJournal, sizes: readonly number[]): Promise<void> {
+  const results = ["pending", "consistent"] as const;
+  for (const result of results) {
+    for (const size of sizes) await log.observe(observation({ result, size, via: "exchange" }), AT);
+  }
+}
+
+Deno.test("settled: questions found consistent are settled at once and written together", async () => {
+  const disk = new MemoryDisk();
+  const databases = new MemoryDatabases();
+  const log = await open(disk, { databases });
+  await hearAndSettle(log, [1, 2, 3]);
+  await log.observe(observation({ result: "pending", size: 9, via: "exchange" }), AT);
+  const openSizes = (of: ObservationJournal): bigint[] =>
+    of.openQuestions(LOG, { limit: 2 }).map(({ treeSize }) => treeSize);
+  assertEquals([openSizes(log), log.openCount(LOG), log.pending(LOG).length], [[9n], 1, 1]);
+  assertEquals((await writtenOn(disk)).length, 5, "three heard, the first settled, one heard");
+  const killed = await open(copyOf(disk));
+  assertEquals(openSizes(killed), [2n, 3n], "what a kill leaves open is asked once more");
+  await killed.close();
+  const before = answersOf(log, []);
+  await log.flushRepeats(AT);
+  const { observation: last } = (await writtenOn(disk)).at(-1)!;
+  assertEquals(last.settled?.map(({ size }) => size), ["2", "3"]);
+  assertEquals(answersOf(log, []).map(({ open, openLoad }) => [open, openLoad]), [
+    ...before.map(({ open, openLoad }) => [open, openLoad]),
+  ]);
+  await log.close();
+});
+
+Deno.test("settled: at most so many questions wait for the entry that says so", async () => {
+  const disk = new MemoryDisk();
+  const log = await open(disk);
+  const sizes = Array.from({ length: MAX_SETTLED_UNWRITTEN + 1 }, (_, i) => i + 1);
+  await hearAndSettle(log, sizes.slice(0, -1));
+  const written = async (): Promise<number> =>
+    (await writtenOn(disk)).filter(({ observation: { settled } }) => settled).length;
+  assertEquals(await written(), 0);
+  await hearAndSettle(log, sizes.slice(-1));
+  assertEquals(await written(), 1);
+  await log.close();
+});
+
+Deno.test("settled: a question that is asked anew before the entry stays open behind it", async () => {
+  const disk = new MemoryDisk();
+  const log = await open(disk);
+  await hearAndSettle(log, [1, 2, 3]);
+  const again = observation({ result: "unproven", size: 2, via: "exchange" });
+  assert(await log.observe(again, AT) !== undefined);
+  await log.flushRepeats(AT);
+  assertEquals(log.pending(LOG).map(({ treeSize }) => treeSize), [2n]);
+  await log.close();
+  const rebuilt = await open(disk);
+  assertEquals(rebuilt.pending(LOG).map(({ treeSize }) => treeSize), [2n]);
+  await rebuilt.close();
+});
+
+Deno.test("spelling: a log is spelled out once in a segment by each program, and named then", async () => {
+  const disk = new MemoryDisk();
+  const spelled = async (): Promise<string[]> => {
+    const lines = segments(disk).flatMap((n) => disk.content(segment(n))!.trim().split("\n"));
+    await check(disk);
+    return lines.map((line) => typeof JSON.parse(line).record.log);
+  };
+  const first = await open(disk);
+  for (const log of [0, 1, 0, 1]) await first.append(observation({ log, size: 1 }), AT);
+  await first.close();
+  assertEquals(await spelled(), ["object", "object", "string", "string"]);
+  const second = await open(disk);
+  for (const size of [2, 3]) await second.append(observation({ size }), AT);
+  await second.close();
+  assertEquals((await spelled()).slice(4), ["object", "string"]);
+});
+
+Deno.test("spelling: two logs of one name and key id are told apart", () => {
+  const spelling = new Spelling();
+  const reader = new Spelling();
+  const one = observation({ size: 1 });
+  const other = { ...one, log: { ...one.log, origin: "another.invalid" } };
+  for (const each of [one, one, other, one, other, other]) {
+    const record = spelling.shorten(each, 1);
+    spelling.learn(each, 1);
+    assertEquals(reader.read(record, 1), each);
+  }
+  assertEquals(typeof spelling.shorten(other, 1).log, "string");
+  assertEquals(typeof spelling.shorten(other, 2).log, "object", "another segment begins anew");
+  const nameless = new Spelling().shorten(one, 1);
+  const named = { ...nameless, log: spelling.shorten(other, 2).log };
+  assertEquals(reader.read(named, 2).log, other.log);
+});
+
+Deno.test("spelling: a name that nothing in its segment spells out is refused", () => {
+  const one = observation({ size: 1 });
+  const spelling = new Spelling();
+  spelling.learn(one, 1);
+  const record = spelling.shorten(one, 1);
+  const said = assertThrows(() => new Spelling().read(record, 1), MalformedError).message;
+  assertStringIncludes(said, "no entry before it in this segment spells that out");
+});
+
+Deno.test("spelling: a note that does not say size and root is written with them", () => {
+  const one = observation({ size: 1 });
+  const checkpoint = { ...one.checkpoint!, note: "origin\n2\n" };
+  const record = new Spelling().shorten({ ...one, checkpoint }, 1);
+  assertEquals(record.checkpoint, checkpoint);
+  assertEquals(typeof new Spelling().shorten(one, 1).checkpoint, "string");
+});
+
+Deno.test("observations: a journal of entries that spell everything is read as before", async () => {
+  const disk = new MemoryDisk();
+  const journal = await Journal.open({
+    ...{ files: disk.files, folder: FOLDER, name: segmentName("observations", 1) },
+  });
+  const old = [1, 2].map((size) => observation({ size }));
+  for (const each of old) await journal.append({ ...each }, AT);
+  await journal.close();
+  const log = await open(disk);
+  assertEquals(log.view(LOG)?.treeSize, 2n);
+  await log.append(observation({ size: 3 }), AT);
+  await log.close();
+  assertEquals((await writtenOn(disk)).map(({ observation }) => observation), [
+    ...[...old, observation({ size: 3 })],
+  ]);
+});
+
+Deno.test("index: notes, times and roots come out as they went in, whatever their form", async () => {
+  const disk = new MemoryDisk();
+  const log = await open(disk);
+  const { origin } = LOG;
+  const signature = base64(utf8("68 bytes or any other number"));
+  const head = (size: number): string => `${origin}\n${size}\n${rootOf("honest")}\n\n`;
+  const notes = [
+    `${head(1)}— ${origin} ${signature}\n`,
+    `${head(2)}— another.invalid ${signature}\n`,
+    `${head(3)}— ${origin} ${signature}\n— witness.invalid ${signature}\n`,
+    `${head(4)}— ${origin} ${signature}=\n`,
+    `${head(5)}— ${origin} ${signature}`,
+    `${head(7)}— ${origin} ${signature}\n`,
+    `${head(7)}— ${origin} \n`,
+  ];
+  const times = ["2026-01-02T03:04:05.678Z", AT, "2026-01-02T03:04:05.6Z", "then"];
+  for (const [i, note] of notes.entries()) {
+    const made = observation({ result: "pending", size: i + 1 });
+    const checkpoint = { ...made.checkpoint!, note };
+    await log.append({ ...made, checkpoint }, times[i % times.length]!);
+  }
+  const seen = log.pending(LOG);
+  assertEquals(seen.map(({ note }) => note), notes);
+  assertEquals(seen.map(({ note }) => log.note(LOG, seen.find((s) => s.note === note)!)), notes);
+  assertEquals(seen.map(({ seenAt }) => seenAt), notes.map((_, i) => times[i % times.length]));
+  const bytes = notes.reduce((sum, note) => sum + utf8(note).length, 0);
+  assertEquals(log.openLoad(LOG), { questions: notes.length, noteBytes: bytes });
+  await log.close();
+});
+
+Deno.test("retention: of a checkpoint under two signatures the note that is left is answered", async () => {
+  const log = await open(new MemoryDisk(), { segmentBytes: ONE_ENTRY, keepSegments: 3 });
+  const sign = (by: string): Observation => {
+    const made = observation({ result: "matches", size: 4, source: by });
+    const text = `${LOG.origin}\n4\n${rootOf("honest")}\n\n`;
+    const note = `${text}— ${LOG.origin} ${base64(utf8(by))}\n`;
+    return { ...made, checkpoint: { ...made.checkpoint!, note } };
+  };
+  for (const by of ["one", "two", "one"]) await log.append(sign(by), AT);
+  await log.append(observation({ size: 5 }), AT);
+  await log.removeOld(AT);
+  const [left, ...others] = log.rootsAt(LOG, 4n);
+  assertEquals([left!.seq, left!.source, left!.note, others], [
+    ...[2, "two", sign("two").checkpoint!.note, []],
+  ]);
+  await log.close();
+});
+
+Deno.test("observations: what waits for the disk is counted, and no more once it was refused or written", async () => {
+  const log = await open(new MemoryDisk());
+  const all = [1, 2, 3].map((size) => log.observe(observation({ size }), AT));
+  assertEquals(log.backlog, 3);
+  await Promise.all(all);
+  assertEquals(log.backlog, 0);
+  await log.close();
 });
 
 Deno.test("observations: another source, size, root, via or result is no repeat", async () => {
@@ -538,7 +794,7 @@ Deno.test("index: after any history its answers are those of a naive model and o
     fc.asyncProperty(history, fc.integer({ min: 1, max: 4 }), async (steps, keepSegments) => {
       const disk = new MemoryDisk();
       const databases = new MemoryDatabases();
-      const options = { databases, segmentBytes: 900, keepSegments };
+      const options = { databases, segmentBytes: 600, keepSegments };
       let log = await open(disk, options);
       const views: (bigint | undefined)[] = [undefined, undefined];
       for (const each of steps) {
@@ -613,6 +869,10 @@ const WRONG: readonly [what: string, change: Record<string, unknown>, said: stri
   ["a checkpoint that is null", { checkpoint: null }, "checkpoint is"],
   ["against with a note", { against: SOUND.checkpoint }, "against has an unknown member"],
   ["repeats of 0", { repeats: 0 }, "repeats is"],
+  ["sources that are more than its repeats", { repeats: 1, sources: [["a", 2]] }, "sources has"],
+  ["a source without a number", { repeats: 1, sources: [["a"]] }, "sources has"],
+  ["settled that is no list", { settled: "1" }, "settled is"],
+  ["settled beside a checkpoint", { repeats: 1, settled: [SOUND.against] }, "settled has"],
   ["repeats of a half", { repeats: 1.5 }, "repeats is"],
 ];
 

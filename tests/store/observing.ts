@@ -10,7 +10,12 @@ import {
   OPEN_RESULTS,
   type Result,
 } from "../../src/store/observation.ts";
-import type { Counts, SeenRoot } from "../../src/store/observation_index.ts";
+import type {
+  Counts,
+  OpenLoad,
+  OpenQuestion,
+  SeenRoot,
+} from "../../src/store/observation_index.ts";
 import { checkObservations, ObservationJournal } from "../../src/store/observations.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import type { Database, Databases, World } from "../../src/world/world.ts";
@@ -84,6 +89,9 @@ export interface Answers {
   readonly roots: SeenRoot[][];
   readonly view: SeenRoot | undefined;
   readonly pending: SeenRoot[];
+  /** The same without notes, walked one at a time. */
+  readonly open: OpenQuestion[];
+  readonly openLoad: OpenLoad;
   readonly counts: Counts;
 }
 
@@ -92,8 +100,18 @@ export function answersOf(log: ObservationJournal, sizes: readonly bigint[]): An
     roots: sizes.map((size) => log.rootsAt(of, size)),
     view: log.view(of),
     pending: log.pending(of),
+    open: walkOneByOne(log, of),
+    openLoad: log.openLoad(of),
     counts: log.counts(of),
   }));
+}
+
+function walkOneByOne(log: ObservationJournal, of: typeof LOGS[0]): OpenQuestion[] {
+  const walked: OpenQuestion[] = [];
+  for (let next; (next = log.openQuestions(of, { limit: 1, after: walked.at(-1) })).length > 0;) {
+    walked.push(...next);
+  }
+  return walked;
 }
 
 /** One entry that is an observation. */
@@ -125,8 +143,10 @@ export function modelAnswers(written: readonly Written[], sizes: readonly bigint
     const proven = new Map<string, number>();
     const last = new Map<string, Result>();
     const counts: Partial<Record<Result, number>> = {};
-    for (const { entry, observation: { checkpoint, source, result, repeats } } of own) {
+    for (const { entry, observation } of own) {
+      const { checkpoint, source, result, repeats, settled = [] } = observation;
       counts[result] = (counts[result] ?? 0) + (repeats ?? 1);
+      for (const { size, root } of settled) last.set(`${size} ${root}`, "consistent");
       if (checkpoint === undefined) continue;
       const { size, root, note } = checkpoint;
       const key = `${size} ${root}`;
@@ -147,10 +167,17 @@ export function modelAnswers(written: readonly Written[], sizes: readonly bigint
     const byProof = all.filter(([key]) => proven.has(key)).sort(([a, x], [b, y]) =>
       x.treeSize === y.treeSize ? proven.get(a)! - proven.get(b)! : x.treeSize > y.treeSize ? -1 : 1
     );
+    const pending = all.filter(([key]) => OPEN_RESULTS.includes(last.get(key)!))
+      .map(([, seen]) => seen);
     return {
       roots: sizes.map((size) => all.map(([, seen]) => seen).filter((s) => s.treeSize === size)),
       view: byProof[0]?.[1],
-      pending: all.filter(([key]) => OPEN_RESULTS.includes(last.get(key)!)).map(([, seen]) => seen),
+      pending,
+      open: pending.map(({ note: _, ...question }) => question),
+      openLoad: {
+        questions: pending.length,
+        noteBytes: pending.reduce((sum, { note }) => sum + utf8(note).length, 0),
+      },
       counts,
     };
   });
