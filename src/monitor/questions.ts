@@ -19,8 +19,6 @@ export interface Question {
   readonly seenAt: string;
   /** Characters of its note. */
   readonly noteLength: number;
-  /** Whether a frame can carry it. */
-  readonly fitsFrame: boolean;
 }
 
 /** How much of one log each kind of asker may leave open. */

@@ -1,5 +1,6 @@
 import type { Seen } from "../evidence/conflict.ts";
 import { observedCheckpoint, OPEN_RESULTS, type Result } from "../store/observation.ts";
+import type { OpenQuestion } from "../store/observation_index.ts";
 import type { ObservationJournal } from "../store/observations.ts";
 import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -18,6 +19,8 @@ import { THE_LOG } from "./watch.ts";
 
 /** Notes of the journal kept as opened: those that peers tell of again and again. */
 export const MAX_OPENED = 4_096;
+/** Open questions read from the journal at a time. */
+const PAGE = 256;
 /** Characters of these notes: one is at most half a million, almost all have 200. */
 const MAX_OPENED_LENGTH = 16 * 1024 * 1024;
 
@@ -89,12 +92,25 @@ export class JournaledMemory implements Recollection {
         ...(this.#limits && { limits: this.#limits }),
       });
       this.#tables.set(log.id, table);
-      for (const { treeSize, root, source, seenAt, note } of this.#observations.pending(log)) {
-        const fitsFrame = this.#open(note, log)[0]?.fitsFrame ?? false;
-        table.add({ treeSize, root, source, seenAt, noteLength: note.length, fitsFrame });
-      }
+      for (const question of this.#inJournal(log)) table.add(question);
     }
     return table;
+  }
+
+  /** The open questions that the journal has, a page of them in memory at a time and no note kept. */
+  *#inJournal(log: Log): Generator<Question, void> {
+    for (let after: OpenQuestion | undefined;;) {
+      const page = this.#observations.openQuestions(log, {
+        limit: PAGE,
+        ...(after && { after }),
+      });
+      for (const { treeSize, root, source, seenAt } of page) {
+        const note = this.#observations.note(log, { treeSize, root });
+        yield { treeSize, root, source, seenAt, noteLength: note?.length ?? 0 };
+      }
+      after = page.at(-1);
+      if (page.length < PAGE) return;
+    }
   }
 
   /** Whether a source is the log, a configured peer, or anybody else. */
@@ -174,10 +190,10 @@ export class JournaledMemory implements Recollection {
     const { log, treeSize, root } = checkpoint;
     const there = this.at(log, treeSize);
     if (there.length > 0) return true;
-    const { fitsFrame, note } = checkpoint;
+    const { note } = checkpoint;
     const table = this.questions(log);
     const seenAt = timeNow(this.#world.clock);
-    const question = { treeSize, root, source, seenAt, noteLength: note.length, fitsFrame };
+    const question = { treeSize, root, source, seenAt, noteLength: note.length };
     const outcome = table.add(question);
     if (outcome === "in") return true;
     this.#onLeftOut(log, source);
@@ -277,12 +293,12 @@ export class JournaledMemory implements Recollection {
   /** Lets go of a checkpoint that the journal now has, with this result. */
   recorded(seen: Seen, result: Result): void {
     this.#forget(seen);
-    const { checkpoint: { log, treeSize, root, note, fitsFrame }, source } = seen;
+    const { checkpoint: { log, treeSize, root, note }, source } = seen;
     const table = this.questions(log);
     if (!OPEN_RESULTS.includes(result)) return table.delete({ treeSize, root });
     const seenAt = timeNow(this.#world.clock);
     const outcome = table.add({
-      ...{ treeSize, root, source, seenAt, noteLength: note.length, fitsFrame },
+      ...{ treeSize, root, source, seenAt, noteLength: note.length },
     });
     if (outcome !== "in") this.#onLeftOut(log, source);
   }

@@ -5,9 +5,10 @@
  */
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { longestGap, MAX_BACK_OFF_MS } from "../../src/monitor/pacing.ts";
+import { MAX_LOOK_MS } from "../../src/sources/look_time.ts";
 
-/** A look under way when all trouble ends: its request runs out, and what it then settles. */
-const LOOK_UNDER_WAY_MS = 40_000;
+/** A look under way when all trouble ends, which has a deadline as a whole, and what it then settles. */
+const LOOK_UNDER_WAY_MS = MAX_LOOK_MS + 10_000;
 
 /** What decides how long things may take. */
 export interface Pace {
