@@ -24,6 +24,7 @@ const LOG: Shape = {
   "lastLookAt?": isTime,
   incidents: isCount,
   openQuestions: isCount,
+  "leftOut?": isCount,
   counts: (value) => isObject(value) && Object.values(value).every(isCount),
 };
 
@@ -32,6 +33,7 @@ const PEER: Shape = {
   "vkey?": isText,
   "lastExchangeAt?": isTime,
   "lastResult?": isText,
+  "sharedLogs?": isCount,
   exchanges: isCount,
   failures: isCount,
   matches: isCount,
@@ -45,6 +47,7 @@ const STATUS: Shape = {
   now: isTime,
   incidents: isCount,
   unwritten: (value) => typeof value === "boolean",
+  "faults?": isCount,
   logs: Array.isArray,
   peers: Array.isArray,
 };

@@ -66,10 +66,11 @@ async function ask(world: World, address: Address): Promise<Status> {
 
 /** A status for a person: the monitor, then a line a log, then a line a peer. */
 export function describeStatus(status: Status): string[] {
-  const { name, now, startedAt, incidents, unwritten, logs, peers } = status;
+  const { name, now, startedAt, incidents, unwritten, faults = 0, logs, peers } = status;
   const disk = unwritten ? ", THE DISK REFUSES A PROVEN CONFLICT" : "";
+  const own = several(faults, "FAULT IN HEARSAY ITSELF", "FAULTS IN HEARSAY ITSELF");
   return [
-    printable(`${name}, running for ${span(startedAt, now)}${alarm(incidents)}${disk}`),
+    printable(`${name}, running for ${span(startedAt, now)}${alarm(incidents)}${disk}${own}`),
     ...logs.map((log) => printable(describeLogStatus(log, now))),
     ...peers.map((peer) => printable(describePeerStatus(peer, now))),
   ];
@@ -82,16 +83,29 @@ function describeLogStatus(log: LogStatus, now: string): string {
     ? "not looked at yet"
     : `${log.lastResult} ${span(log.lastLookAt, now)} ago`;
   const open = several(log.openQuestions, "open question", "open questions");
+  const leftOut = log.leftOut === undefined ? "" : `, ${log.leftOut} left out for want of room`;
   const detail = log.lastDetail === undefined ? "" : ` (${log.lastDetail})`;
-  return `log   ${log.origin}: ${view}${age}; ${last}${alarm(log.incidents)}${open}${detail}`;
+  return `log   ${log.origin}: ${view}${age}; ${last}${
+    alarm(log.incidents)
+  }${open}${leftOut}${detail}`;
 }
 
 function describePeerStatus(peer: PeerStatus, now: string): string {
   const last = peer.lastExchangeAt === undefined
     ? "no exchange yet"
     : `${peer.lastResult ?? "nothing said"} ${span(peer.lastExchangeAt, now)} ago`;
-  return `peer  ${peer.address}: ${last}; ${peer.exchanges} exchanges, ${peer.failures} failed, ` +
+  return `peer  ${peer.address}: ${
+    sharedWith(peer)
+  }${last}; ${peer.exchanges} exchanges, ${peer.failures} failed, ` +
     `${peer.matches} matches, ${peer.conflicts} conflicts`;
+}
+
+/** How many logs both follow; nothing is compared where there is none. */
+function sharedWith({ sharedLogs }: PeerStatus): string {
+  if (sharedLogs === undefined) return "";
+  return sharedLogs === 0
+    ? "NO LOG SHARED, "
+    : `${several(sharedLogs, "log", "logs").slice(2)} shared, `;
 }
 
 /** How many of something there are; nothing where there is none. */

@@ -3,7 +3,13 @@ import type { Log } from "../tlog/log.ts";
 import { acceptAll } from "../world/accepting.ts";
 import { formatAddress } from "../world/address.ts";
 import { addressKey, ConnectionTable, type Place } from "../world/connection_table.ts";
-import type { Address, Connection, Listener, Timer } from "../world/world.ts";
+import {
+  type Address,
+  type Connection,
+  type Listener,
+  type Timer,
+  WorldError,
+} from "../world/world.ts";
 import { Allowance } from "./admission.ts";
 import { serveParcel } from "./carrier.ts";
 import { type ExchangeParty, NotKept, orNotKept, SECOND_CARRIER_BIT } from "./exchange.ts";
@@ -104,7 +110,9 @@ export class Callee {
       if (fault !== undefined) report.broken(fault, source);
     } catch (error) {
       if (error instanceof NotKept) report.refused(error.cause);
-      else report.broken(place.closedBecause ?? (error as Error).message, source);
+      else if (error instanceof WorldError) {
+        report.broken(place.closedBecause ?? error.message, source);
+      } else report.refused(error);
     } finally {
       deadlines.first.cancel();
       deadlines.whole.cancel();

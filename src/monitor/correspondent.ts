@@ -96,9 +96,10 @@ export class Correspondent {
       }
       return true;
     } catch (error) {
-      this.#counts.failures++;
-      this.#lastResult = error instanceof Error ? error.message : String(error);
+      // What is no fault of the peer is not counted as one.
       if (error instanceof ExchangeFailed) {
+        this.#counts.failures++;
+        this.#lastResult = error.message;
         const fields = { source: this.name, reason: this.#lastResult };
         this.#report.event("exchange.failed", "warning", fields);
         this.#onFailure(this.#lastResult);

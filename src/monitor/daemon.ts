@@ -12,6 +12,7 @@ import { timeNow } from "../world/time.ts";
 import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
 import { Correspondent } from "./correspondent.ts";
 import type { EventReport, Level } from "./events.ts";
+import { isOfTheWorld } from "./faults.ts";
 import { Follower, type Shared } from "./follower.ts";
 import { type IncidentNews, IncidentNotWritten, Monitor } from "./monitor.ts";
 import { jittered, Rotation, Stop } from "./pacing.ts";
@@ -64,6 +65,7 @@ export class Daemon {
   readonly #toldContradictions = new Set<string>();
   readonly #warnings: WarningLimiter;
   #leftOutToldAt = -Infinity;
+  #faults = 0;
   #incidents = 0;
   #unwritten = false;
   #isClosing = false;
@@ -120,8 +122,14 @@ export class Daemon {
         onLeftOut: (log, source) => relay.to?.onLeftOut(log, source),
       });
       const refused = (error: unknown): void => {
-        report.refused(error);
-        relay.to?.onRefusal(error);
+        if (isOfTheWorld(error)) {
+          report.refused(error);
+          relay.to?.onRefusal(error);
+          return;
+        }
+        const { message, stack } = error instanceof Error ? error : new Error(String(error));
+        report.event("daemon.fault", "error", { reason: message, stack });
+        relay.to?.onFault();
       };
       const overheard: EventReport = { event: report.event, refused };
       const early: IncidentNews[] = [];
@@ -250,6 +258,7 @@ export class Daemon {
       now: timeNow(this.#world.clock),
       incidents: this.#parts.shared.monitor.casesHeld,
       unwritten: this.#unwritten,
+      ...(this.#faults > 0 && { faults: this.#faults }),
       logs: followers.map((follower) => follower.status()),
       peers: this.#correspondents.map((peer) => peer.status()),
     };
@@ -306,6 +315,14 @@ export class Daemon {
     if (this.#end !== undefined || !(reason instanceof DurabilityLost)) return;
     this.#end = reason;
     this.stop();
+  }
+
+  /**
+   * Something of our own failed: what was under way ends, and the daemon goes on. A fault in one look
+   * or exchange must not end the watch over all; what it could not do is done anew the next time.
+   */
+  onFault(): void {
+    this.#faults++;
   }
 
   /** What a peer told, and was settled later, contradicts our view. */

@@ -5,6 +5,7 @@ import type { LogResult } from "./status.ts";
 /** Everything that can happen, each under its stable name. */
 export type EventName =
   | "config.refused"
+  | "daemon.fault"
   | "daemon.started"
   | "daemon.stopping"
   | "daemon.upkeep"
@@ -30,7 +31,7 @@ export type Level = "debug" | "info" | "warning" | "error";
 /** Whom a daemon tells what happened. */
 export interface EventReport {
   event(name: EventName, level: Level, fields: Readonly<Record<string, unknown>>): void;
-  /** Work failed that is tried again: the disk, or a fault of ours. */
+  /** Work failed that is tried again: because of the disk, or of a fault of ours, told as such. */
   refused(error: unknown): void;
 }
 

@@ -10,6 +10,7 @@ import type { Log } from "../tlog/log.ts";
 import { millisecondsSince, timeNow } from "../world/time.ts";
 import type { World } from "../world/world.ts";
 import { type EventReport, RESULT_LEVELS } from "./events.ts";
+import { isOfTheWorld } from "./faults.ts";
 import type { Monitor } from "./monitor.ts";
 import { nextPollMs, type Stop } from "./pacing.ts";
 import type { JournaledMemory } from "./recollection.ts";
@@ -155,7 +156,8 @@ export class Follower {
         this.#failures++;
         const detail = error instanceof Error ? error.message : String(error);
         const at = timeNow(this.#shared.world.clock);
-        this.#tally.add({ result: "unavailable", detail, at });
+        // A fault of ours says nothing of the log.
+        if (isOfTheWorld(error)) this.#tally.add({ result: "unavailable", detail, at });
         return { result: "unavailable" };
       }
     });

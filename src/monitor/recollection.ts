@@ -99,18 +99,15 @@ export class JournaledMemory implements Recollection {
 
   /** The open questions that the journal has, a page of them in memory at a time and no note kept. */
   *#inJournal(log: Log): Generator<Question, void> {
-    for (let after: OpenQuestion | undefined;;) {
-      const page = this.#observations.openQuestions(log, {
-        limit: PAGE,
-        ...(after && { after }),
-      });
+    let after: OpenQuestion | undefined;
+    do {
+      const page = this.#observations.openQuestions(log, { limit: PAGE, after });
       for (const { treeSize, root, source, seenAt } of page) {
         const note = this.#observations.note(log, { treeSize, root });
         yield { treeSize, root, source, seenAt, noteLength: note?.length ?? 0 };
       }
-      after = page.at(-1);
-      if (page.length < PAGE) return;
-    }
+      after = page.length < PAGE ? undefined : page.at(-1);
+    } while (after !== undefined);
   }
 
   /** Whether a source is the log, a configured peer, or anybody else. */

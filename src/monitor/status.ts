@@ -52,6 +52,8 @@ export interface Status {
   readonly incidents: number;
   /** Whether a proven conflict could not be written, because the disk refuses. */
   readonly unwritten: boolean;
+  /** Faults in Hearsay itself since the start; their stacks were told as `daemon.fault`. */
+  readonly faults?: number;
   readonly logs: readonly LogStatus[];
   readonly peers: readonly PeerStatus[];
 }

@@ -297,6 +297,51 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: "no fault of its own",
     seeds: MANY,
   },
+  {
+    name: "a fault in the callee",
+    file: "src/gossip/callee.ts",
+    find: "        const said = this.#answer(buffer, answers, whole, exchange);",
+    replace:
+      '        const said = this.#answer(buffer, answers, whole, exchange);\n        if (said.answered > 0) throw new TypeError("planted");',
+    breaks: "no fault of its own",
+    seeds: FEW,
+  },
+  {
+    name: "a fault in the caller",
+    file: "src/gossip/caller.ts",
+    find: "  const named = new Set<Log>();\n  const heard: Heard[] = [];",
+    replace:
+      '  const named = new Set<Log>();\n  const heard: Heard[] = [];\n  if (answers.length > 0) throw new TypeError("planted");',
+    breaks: "no fault of its own",
+    seeds: FEW,
+  },
+  {
+    name: "a fault in the second carrier",
+    file: "src/gossip/carrier.ts",
+    find: "  const hearing = hearParcel({ items, source, party });",
+    replace:
+      '  const hearing = hearParcel({ items, source, party });\n  if (items.length > 0) throw new TypeError("planted");',
+    breaks: "no fault of its own",
+    seeds: FEW,
+  },
+  {
+    name: "a fault in a look",
+    file: "src/monitor/follower.ts",
+    find: "        const finding = await this.#watch.poll();",
+    replace:
+      '        const finding = await this.#watch.poll();\n        if (finding.result === "extends") throw new TypeError("planted");',
+    breaks: "no fault of its own",
+    seeds: FEW,
+  },
+  {
+    name: "a fault while settling",
+    file: "src/monitor/follower.ts",
+    find: '    const { result } = finding;\n    if (result === "inconsistent")',
+    replace:
+      '    const { result } = finding;\n    if (result === "consistent") throw new TypeError("planted");\n    if (result === "inconsistent")',
+    breaks: "no fault of its own",
+    seeds: FEW,
+  },
 ];
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
