@@ -235,7 +235,11 @@ inFolder("run: a damaged journal ends with 3, and names file and line", async (f
   const { config } = await healthy(folder);
   assertEquals((await run("run", "--config", config, "--once")).code, 0);
   const path = `${folder}/one/state/observations-000001.jsonl`;
-  Deno.writeTextFileSync(path, Deno.readTextFileSync(path).replace('"size":"5"', '"size":"6"'));
+  const sound = Deno.readTextFileSync(path);
+  // A size stands in the checkpoint's note alone.
+  const damaged = sound.replace("\\n5\\n", "\\n6\\n");
+  assert(damaged !== sound);
+  Deno.writeTextFileSync(path, damaged);
   const { code, err } = await run("run", "--config", config);
   assertEquals(code, 3);
   assertStringIncludes(err.join("\n"), `${path} line 1`);

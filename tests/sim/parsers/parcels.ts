@@ -138,7 +138,7 @@ function strangersIn(parcel: Uint8Array): number | undefined {
   while (at < parcel.length) {
     if (at + 5 > parcel.length) return undefined;
     const bytes = 5 + view.getUint32(at + 1);
-    if (![1, 2, 3, 4].includes(parcel[at]!)) strangers += bytes;
+    if (![1, 2, 3, 4, 5].includes(parcel[at]!)) strangers += bytes;
     at += bytes;
   }
   return at === parcel.length ? strangers : undefined;
