@@ -121,7 +121,7 @@ inFolder("two monitors of an honest log: all matches, and nothing is recorded", 
   assertEquals(code, 0);
   assertMatch(
     out[2]!,
-    /^peer {2}\S+: matches \d+s ago; \d+ exchanges, 0 failed, [1-9]\d* matches, 0 /,
+    /^peer {2}\S+: 1 log shared, matches \d+s ago; \d+ exchanges, 0 failed, [1-9]\d* matches, 0 /,
   );
   assertEquals([await codeOf(two.running), await codeOf(one.running)], [0, 0]);
   assertEquals(await codeOf(serving), 0);
