@@ -450,6 +450,12 @@ export class Checks {
           (this.#ledger(monitor).shown.get(origin) ?? [])
             .filter(({ size }) => size > log.plan.fork).map(({ story }) => story),
         );
+      // Of two who are both kept to a fork below their views neither can get the proof: the log serves
+      // them the fork's tiles alone. ARCHITECTURE says so ("Assumed"); a third may tell them.
+      const { deceit } = log.plan;
+      const isDeceived = ({ number }: SimMonitor): boolean =>
+        deceit?.deceived.includes(number) === true;
+      if (deceit?.kind === "below" && isDeceived(a) === isDeceived(b)) return false;
       const [first, second] = [storiesOf(a), storiesOf(b)];
       return [0, 1].some((story) => first.has(story) && second.has(1 - story));
     }).map(([origin]) => origin);
