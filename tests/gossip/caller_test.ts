@@ -3,6 +3,7 @@ import { concat } from "@std/bytes/concat";
 import { callPeer, ExchangeFailed } from "../../src/gossip/caller.ts";
 import { type Heard, ZERO_FRAME } from "../../src/gossip/view.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import { WorldError } from "../../src/world/world.ts";
 import { type FakeConnection, type ManualClock, settled } from "./fake_network.ts";
 import {
   checkpointOf,
@@ -388,4 +389,20 @@ Deno.test("caller: bytes it has verified once it does not verify again", async (
   }
   listener.close();
   assertEquals(checked(), 1);
+});
+
+Deno.test("caller: a memory that refuses what is open leaves no connection behind", async () => {
+  // Found by seed 219: the connection was made before what to send was known.
+  const log = await logOf("log.example/a", 3);
+  const { party, network, clock } = await partyOf({
+    ...{ logs: [log.log], shown: [log] },
+    open: () => {
+      throw new WorldError("other", "the database refuses");
+    },
+  });
+  const listener = network.listen(HERE);
+  await assertRejects(() => callPeer({ party, address: HERE }), WorldError, "database");
+  listener.close();
+  assertEquals(await listener.accept(), undefined, "nobody called");
+  assertEquals(clock.pending, 0);
 });

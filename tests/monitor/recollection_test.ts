@@ -17,7 +17,7 @@ async function remembering() {
   const disk = new MemoryDisk();
   const world = worldOn(disk);
   const observations = await ObservationJournal.open({ world, folder: FOLDER });
-  const memory = new JournaledMemory({ observations, world });
+  const memory = new JournaledMemory({ observations, world, isPeer: (source) => source === PEER });
   const detector = new EquivocationDetector({ memory });
   return {
     ...{ log, memory },
@@ -104,4 +104,57 @@ Deno.test("JournaledMemory: what is written of a look is no question when a peer
   await scene.memory.settle();
   assertEquals(await scene.written(), [`poll ${THE_LOG} extends 5`]);
   assertEquals(scene.pending(), []);
+});
+
+Deno.test("JournaledMemory: nobody waits for what others told", async () => {
+  await using scene = await remembering();
+  for (const size of [1n, 2n, 3n]) await scene.show(size, "192.0.2.9");
+  await scene.show(5n, PEER);
+  await scene.memory.settle(THE_LOG);
+  assertEquals(await scene.written(), [], "a look waits for nobody");
+  await scene.memory.settle(PEER);
+  assertEquals(await scene.written(), [`exchange ${PEER} pending 5`]);
+  await scene.memory.settle("192.0.2.9");
+  assertEquals((await scene.written()).length, 4);
+});
+
+Deno.test("JournaledMemory: who tells the same over two connections waits on both", async () => {
+  await using scene = await remembering();
+  for (const source of [PEER, "192.0.2.9"]) {
+    const size = source === PEER ? 5n : 6n;
+    await scene.show(size, source);
+    // Found by seed 212: the second was answered while the first was still being written.
+    const first = scene.memory.settle(source);
+    await scene.memory.settle(source);
+    assertEquals((await scene.written()).at(-1), `exchange ${source} pending ${size}`);
+    await first;
+  }
+});
+
+Deno.test("JournaledMemory: of two strangers who ask too much the one who asks more gives way", async () => {
+  const log = await logOf("log.example/remembered", 9);
+  const world = worldOn(new MemoryDisk());
+  const observations = await ObservationJournal.open({ world, folder: FOLDER });
+  const limit = { questions: 4, noteLength: 1_000_000 };
+  const limits = { log: limit, peer: limit, stranger: limit };
+  const leftOut: string[] = [];
+  const memory = new JournaledMemory({
+    ...{ observations, world, limits },
+    isPeer: () => false,
+    onLeftOut: (_, source) => leftOut.push(source),
+  });
+  const detector = new EquivocationDetector({ memory });
+  const show = async (size: bigint, source: string): Promise<void> => {
+    detector.observe(await checkpointOf(log, size), source);
+    await memory.settle(source);
+  };
+  for (const size of [1n, 2n, 3n, 4n, 5n]) await show(size, "192.0.2.8");
+  assertEquals(leftOut, ["192.0.2.8"], "a newcomer who has the most itself is left out");
+  await show(9n, "192.0.2.9");
+  const open = memory.questions(log.log).of("stranger").map(({ treeSize }) => treeSize);
+  assertEquals(open, [1n, 2n, 3n, 9n]);
+  await memory.settle();
+  await observations.flushRepeats(AT);
+  assertEquals(memory.questions(log.log).leftOut, 2);
+  await observations.close();
 });

@@ -170,14 +170,6 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: MANY,
   },
   {
-    name: "a question that could not be settled is never tried again",
-    file: "src/monitor/follower.ts",
-    find: "retryAt: this.#shared.world.clock.monotonic() + pause",
-    replace: "retryAt: Infinity",
-    breaks: "both know in time",
-    seeds: MANY,
-  },
-  {
     name: "what peers were shown is not compared with the view",
     file: "src/monitor/follower.ts",
     find: "question.treeSize <= view.treeSize &&",
@@ -199,14 +191,6 @@ export const MUTANTS: readonly Mutant[] = [
     find: "this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? []",
     replace: "[]",
     breaks: "both know in time",
-    seeds: MANY,
-  },
-  {
-    name: "a look waits until all that strangers told is written",
-    file: "src/monitor/follower.ts",
-    find: "await monitor.keep({ source: THE_LOG });",
-    replace: "await monitor.keep();",
-    breaks: "views catch up in time",
     seeds: MANY,
   },
   {
