@@ -61,7 +61,7 @@ export class Follower {
   /** By question that could not be settled: how often it was tried, and when it is tried again. */
   readonly #tried = new Map<string, { times: number; retryAt: number }>();
   /** Found inconsistent before this start: judged once more, in case their record was lost. */
-  readonly #again: SeenRoot[];
+  #again: readonly SeenRoot[];
   #settling: Promise<void> | undefined;
   readonly #strangers = new Turns();
   #strangersDue = false;
@@ -282,9 +282,14 @@ export class Follower {
 
   /** Settles what the log and peers left open and the view now reaches; and what a crash left. */
   async #settleReached(): Promise<void> {
-    for (const seen of this.#again.splice(0)) {
+    const { view } = this.#watch;
+    if (view === undefined) return;
+    for (const seen of this.#again.filter(({ treeSize }) => treeSize <= view.treeSize)) {
+      if (this.#stopped) return;
       const checkpoint = openNote(seen.note, this.log);
       if (checkpoint !== undefined) await this.#settleOne(seen, checkpoint);
+      // Not before it is written down: what the disk refuses is judged again at the next look.
+      this.#again = this.#again.filter((again) => again !== seen);
     }
     await this.#settleDue({ askers: ["log", "peer"], most: MAX_SETTLED_AT_ONCE });
   }
