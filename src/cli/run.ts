@@ -1,5 +1,5 @@
 import { join } from "@std/path/join";
-import { Daemon } from "../monitor/daemon.ts";
+import { Daemon, type OpenSource } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { openSource } from "../sources/open.ts";
@@ -9,7 +9,7 @@ import { formatAddress } from "../world/address.ts";
 import { isThere } from "../world/creating.ts";
 import { replaceDurably } from "../world/replacing.ts";
 import type { Signer } from "../world/signer.ts";
-import { type HttpServer, type World, WorldError } from "../world/world.ts";
+import { type Address, type HttpServer, type World, WorldError } from "../world/world.ts";
 import {
   type Command,
   EXIT,
@@ -115,18 +115,16 @@ async function loadKey(
   );
 }
 
+function sourceOpener(world: World, { contact }: Settings): OpenSource {
+  return ({ log, source }) => openSource({ world, log, source, contact });
+}
+
 async function startDaemon(
   { world, settings, report }: { world: World; settings: Settings; report: EventReport },
 ): Promise<Daemon> {
   const signer = await loadKey(world, settings, report);
-  const { contact } = settings;
-  const daemon = await Daemon.start({
-    world,
-    settings,
-    signer,
-    report,
-    openSource: ({ log, source }) => openSource({ world, log, source, contact }),
-  });
+  const openSource = sourceOpener(world, settings);
+  const daemon = await Daemon.start({ world, settings, signer, report, openSource });
   // Not before the daemon holds the folder for itself.
   await noteIdentity({ world, settings, signer, report });
   return daemon;
@@ -195,7 +193,9 @@ class Runner {
   #stopping = false;
   /** What is to be run when the daemon that runs has ended. */
   #next: Settings | undefined;
-  #daemon: Daemon | undefined;
+  #running: Started | undefined;
+  /** The last reading of the configuration asked for. */
+  #reloading: Promise<void> = Promise.resolve();
 
   constructor(
     { tools, report, path, tally }: {
@@ -217,9 +217,11 @@ class Runner {
     // For as long as this runs: between two daemons a signal must not be lost, nor end the process.
     terminal.onStop(() => {
       this.#stopping = true;
-      this.#daemon?.stop();
+      this.#running?.daemon.stop();
     });
-    terminal.onReload(() => void this.#reload());
+    terminal.onReload(() => {
+      this.#reloading = this.#reloading.then(() => this.#reload());
+    });
     this.#next = first;
     try {
       let worked: Settings | undefined;
@@ -238,35 +240,44 @@ class Runner {
         await this.#runOne(started);
       }
     } finally {
+      await this.#reloading;
       terminal.release();
     }
   }
 
   async #start(settings: Settings): Promise<Started> {
-    const { world, serveStatus } = this.#tools;
+    const { world } = this.#tools;
     const daemon = await startDaemon({ world, settings, report: this.#report });
-    const { http } = settings;
     try {
-      return {
-        daemon,
-        server: http && serveStatus({ address: http, status: () => daemon.status() }),
-      };
+      return { daemon, http: settings.http, server: this.#serve(daemon, settings.http) };
     } catch (error) {
       await daemon.close();
-      if (!(error instanceof WorldError)) throw error;
-      throw new WorldError(
-        error.kind,
-        `cannot serve the status at ${formatAddress(http!)}: ${error.message}`,
-      );
+      throw error;
     }
   }
 
-  async #runOne({ daemon, server }: Started): Promise<void> {
-    if (server !== undefined) {
-      const address = formatAddress(server.address);
-      this.#report.event("status.serving", "info", { address });
+  /** Serves a daemon's status, if there is an address for it. @throws WorldError naming the address */
+  #serve(daemon: Daemon, http: Address | undefined): HttpServer | undefined {
+    if (http === undefined) return undefined;
+    try {
+      return this.#tools.serveStatus({ address: http, status: () => daemon.status() });
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+      const where = formatAddress(http);
+      throw new WorldError(error.kind, `cannot serve the status at ${where}: ${error.message}`);
     }
-    this.#daemon = daemon;
+  }
+
+  #tellServing(server: HttpServer | undefined): void {
+    if (server === undefined) return;
+    const address = formatAddress(server.address);
+    this.#report.event("status.serving", "info", { address });
+  }
+
+  async #runOne(started: Started): Promise<void> {
+    const { daemon } = started;
+    this.#tellServing(started.server);
+    this.#running = started;
     try {
       if (this.#stopping || this.#next !== undefined) daemon.stop();
       await daemon.run();
@@ -275,22 +286,49 @@ class Runner {
       await daemon.close();
       throw error;
     } finally {
-      this.#daemon = undefined;
-      await server?.close();
+      this.#running = undefined;
+      await this.#reloading;
+      await started.server?.close();
     }
   }
 
-  /** Has what the file now says be run next. A bad file must not end a daemon that works. */
+  /**
+   * Has the daemon take up what the file now says; where it cannot while it runs, that is run next. A
+   * bad file must not end a daemon that works.
+   */
   async #reload(): Promise<void> {
     const { world } = this.#tools;
     try {
       const settings = await readSettings(world, this.#path);
-      await loadKey(world, settings);
-      this.#next = settings;
-      this.#daemon?.stop();
+      const { vkey } = await loadKey(world, settings);
+      const running = this.#running;
+      if (running?.daemon.canTakeUp(settings, vkey.text)) await this.#takeUp(running, settings);
+      else {
+        this.#next = settings;
+        running?.daemon.stop();
+      }
     } catch (error) {
-      this.#refuse(error);
+      // A daemon that ends meanwhile has let go of what it would need.
+      if (!this.#stopping) this.#refuse(error);
     }
+  }
+
+  async #takeUp(running: Started, settings: Settings): Promise<void> {
+    const { daemon } = running;
+    const isMoved = addressText(settings.http) !== addressText(running.http);
+    const server = isMoved ? this.#serve(daemon, settings.http) : running.server;
+    try {
+      await daemon.takeUp(settings, sourceOpener(this.#tools.world, settings));
+    } catch (error) {
+      if (isMoved) await server?.close();
+      throw error;
+    }
+    if (!isMoved) return;
+    const { server: before } = running;
+    running.server = server;
+    running.http = settings.http;
+    this.#tellServing(server);
+    await before?.close();
   }
 
   #refuse(error: unknown): void {
@@ -302,5 +340,10 @@ class Runner {
 /** A daemon, and the server of its status if it has one. */
 interface Started {
   readonly daemon: Daemon;
-  readonly server: HttpServer | undefined;
+  http: Address | undefined;
+  server: HttpServer | undefined;
+}
+
+function addressText(address: Address | undefined): string | undefined {
+  return address && formatAddress(address);
 }

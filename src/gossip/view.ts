@@ -49,7 +49,7 @@ export const NOTHING: Heard = { verdict: "nothing" };
  * (DESIGN) without sockets.
  */
 export class View {
-  readonly #logs: readonly Log[];
+  #logs: readonly Log[];
   readonly #detector: EquivocationDetector;
   /** By log and size, what this monitor was shown itself. */
   readonly #local = new Map<string, Map<bigint, Seen>>();
@@ -57,7 +57,7 @@ export class View {
   readonly #latest = new Map<string, VerifiedCheckpoint>();
   /** By log, the largest of them that a frame can carry. */
   readonly #latestFrame = new Map<string, { treeSize: bigint; frame: Uint8Array }>();
-  readonly #memo = new FrameMemo<{ checkpoint: VerifiedCheckpoint; said: Said; version: number }>();
+  #memo = new FrameMemo<{ checkpoint: VerifiedCheckpoint; said: Said; version: number }>();
   /** Changes with everything that could change an answer. */
   #version = 0;
 
@@ -75,6 +75,20 @@ export class View {
   /** The logs it follows. */
   get logs(): readonly Log[] {
     return this.#logs;
+  }
+
+  /**
+   * Follows these logs from now on; of the others it says nothing any more.
+   * @param logs the very objects of before, where it goes on to follow a log
+   */
+  follow(logs: readonly Log[]): void {
+    for (const { id } of this.#logs.filter((log) => !logs.includes(log))) {
+      for (const known of [this.#local, this.#latest, this.#latestFrame]) known.delete(id);
+    }
+    this.#logs = logs;
+    // It answers for the logs that were followed when a frame came first.
+    this.#memo = new FrameMemo();
+    this.#version++;
   }
 
   /** Takes in a checkpoint this monitor was shown itself; whether it makes a new conflict. */

@@ -38,6 +38,11 @@ export class Correspondent {
     return formatAddress(this.#settings.address);
   }
 
+  /** The vkey it signs its records with, if it is known. */
+  get vkey(): string | undefined {
+    return this.#settings.vkey;
+  }
+
   /** One round; whether the peer could be reached. While one is under way, it is that one. */
   round(): Promise<boolean> {
     return this.#running ??= this.#exchange().finally(() => this.#running = undefined);

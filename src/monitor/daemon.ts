@@ -1,10 +1,11 @@
 import { Callee } from "../gossip/callee.ts";
+import type { ExchangeParty } from "../gossip/exchange.ts";
 import type { Heard } from "../gossip/view.ts";
 import type { Source } from "../sources/source.ts";
 import { DurabilityLost } from "../store/durable.ts";
 import { ObservationJournal } from "../store/observations.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
-import type { Log } from "../tlog/log.ts";
+import { formatLog, type Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
 import { PeerHosts } from "../world/connection_table.ts";
 import type { Signer } from "../world/signer.ts";
@@ -17,7 +18,7 @@ import { Follower, type Shared } from "./follower.ts";
 import { type IncidentNews, IncidentNotWritten, Monitor } from "./monitor.ts";
 import { jittered, Rotation, Stop } from "./pacing.ts";
 import { JournaledMemory } from "./recollection.ts";
-import type { LogSettings, Settings } from "./settings.ts";
+import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
 import { WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
@@ -27,14 +28,39 @@ const UPKEEP_MS = 3_600_000;
 /** Contradictions remembered as told; then they are told once more. */
 const MAX_TOLD = 10_000;
 
-/** What a daemon is made of. */
+/** Makes the source of a log of its settings. @throws MalformedError if it is none */
+export type OpenSource = (settings: LogSettings) => Source;
+
+/** What a daemon is made of, and what it is told to do. */
 interface Parts {
-  readonly settings: Settings;
+  settings: Settings;
   readonly signer: Signer;
   readonly shared: Shared;
-  readonly followers: readonly Follower[];
-  readonly callee: Callee | undefined;
-  readonly peerHosts: PeerHosts;
+  followers: readonly Follower[];
+  callee: Callee | undefined;
+  readonly peers: KnownPeers;
+}
+
+/** Whom a daemon is told to exchange with, as whoever hears something asks it. */
+class KnownPeers {
+  readonly hosts = new PeerHosts([]);
+  #sources: ReadonlySet<string> = new Set();
+
+  constructor(peers: readonly PeerSettings[]) {
+    this.change(peers);
+  }
+
+  /** These are the peers from now on. */
+  change(peers: readonly PeerSettings[]): void {
+    const addresses = peers.map(({ address }) => address);
+    this.hosts.change(addresses);
+    this.#sources = new Set(addresses.flatMap((one) => [one.hostname, formatAddress(one)]));
+  }
+
+  /** Whether what came from here came from a peer: who calls is known by its host, who is called by all. */
+  has(source: string): boolean {
+    return this.#sources.has(source);
+  }
 }
 
 /** @throws WorldError naming the address, which the system's own message lacks */
@@ -48,6 +74,23 @@ function listenAt({ network }: World, address: Address): Listener {
   }
 }
 
+/** What changed settings say of one log. */
+interface LogChange {
+  readonly settings: LogSettings;
+  /** Who follows it already. */
+  readonly follower?: Follower;
+  /** Where it is asked, if nobody follows it yet. */
+  readonly added?: Source;
+  /** Where it is asked from now on, if that changed. */
+  readonly moved?: Source;
+  /** Whether anything else of it changed. */
+  readonly isChanged?: boolean;
+}
+
+function addressText(address: Address | undefined): string | undefined {
+  return address && formatAddress(address);
+}
+
 /**
  * The daemon: looks at every log, exchanges with peers, settles what was heard, and writes
  * everything down before it acts on it. No log and no peer waits for another.
@@ -56,11 +99,14 @@ export class Daemon {
   readonly #parts: Parts;
   readonly #world: World;
   readonly #report: EventReport;
-  readonly #correspondents: readonly Correspondent[];
+  #correspondents: readonly Correspondent[];
+  #rotation: Rotation<Correspondent>;
   readonly #stop = new Stop();
   /** Ends with `#stop`, and is woken when there is something to tell everyone. */
   readonly #gossipPause = new Stop();
   readonly #background = new Set<Promise<void>>();
+  /** What works until it is stopped. */
+  readonly #loops = new Set<Promise<void>>();
   readonly #startedAt: string;
   readonly #toldContradictions = new Set<string>();
   readonly #warnings: WarningLimiter;
@@ -74,7 +120,7 @@ export class Daemon {
 
   private constructor(parts: Parts) {
     this.#parts = parts;
-    const { world, report, monitor: { party } } = parts.shared;
+    const { world, report } = parts.shared;
     this.#world = world;
     this.#report = report;
     this.#startedAt = timeNow(world.clock);
@@ -82,18 +128,24 @@ export class Daemon {
       clock: world.clock,
       onLeftOut: (count) => report.event("warnings.left_out", "warning", { count }),
     });
-    this.#correspondents = parts.settings.peers.map((settings) => {
-      const source = formatAddress(settings.address);
-      const onFailure = (reason: string): void =>
-        this.#inBackground(() => this.#noteFailure(source, reason));
-      const { peerHosts } = parts;
-      return new Correspondent({ settings, party: { ...party, peerHosts }, report, onFailure });
-    });
+    this.#correspondents = parts.settings.peers.map((peer) => this.#correspondent(peer));
+    this.#rotation = new Rotation({ items: this.#correspondents, random: world.random });
+  }
+
+  #correspondent(settings: PeerSettings): Correspondent {
+    const source = formatAddress(settings.address);
+    const onFailure = (reason: string): void =>
+      this.#inBackground(() => this.#noteFailure(source, reason));
+    return new Correspondent({ settings, party: this.#party, report: this.#report, onFailure });
+  }
+
+  get #party(): ExchangeParty {
+    const { shared, peers } = this.#parts;
+    return { ...shared.monitor.party, peerHosts: peers.hosts };
   }
 
   /**
    * Opens the journals, and the port to answer on; looks at nothing yet.
-   * @param openSource makes the source of a log of its settings
    * @throws JournalLocked, JournalDamaged, WorldError; MalformedError for a source that is none
    */
   static async start({ world, settings, signer, report, openSource }: {
@@ -101,7 +153,7 @@ export class Daemon {
     settings: Settings;
     signer: Signer;
     report: EventReport;
-    openSource: (settings: LogSettings) => Source;
+    openSource: OpenSource;
   }): Promise<Daemon> {
     const sources = settings.logs.map(openSource);
     const observations = await ObservationJournal.open({
@@ -113,11 +165,10 @@ export class Daemon {
     try {
       // The monitor and its memory report to a daemon that is made of them.
       const relay: { to?: Daemon } = {};
-      const names = settings.peers.map(({ address }) => formatAddress(address));
-      const hosts = new Set(settings.peers.map(({ address }) => address.hostname));
+      const peers = new KnownPeers(settings.peers);
       const memory = new JournaledMemory({
         ...{ observations, world },
-        isPeer: (source) => hosts.has(source) || names.includes(source),
+        isPeer: (source) => peers.has(source),
         onQuestion: (log, source) => relay.to?.onQuestion(log, source),
         onLeftOut: (log, source) => relay.to?.onLeftOut(log, source),
       });
@@ -155,18 +206,11 @@ export class Daemon {
       for (const [i, source] of sources.entries()) {
         followers.push(await Follower.start({ shared, settings: settings.logs[i]!, source }));
       }
-      const peerHosts = new PeerHosts(settings.peers.map(({ address }) => address));
       const { listen } = settings;
       const listener = listen && listenAt(world, listen);
-      const callee = listener && new Callee({ party: { ...monitor.party, peerHosts }, listener });
-      const daemon = relay.to = new Daemon({
-        settings,
-        signer,
-        shared,
-        followers,
-        callee,
-        peerHosts,
-      });
+      const party = { ...monitor.party, peerHosts: peers.hosts };
+      const callee = listener && new Callee({ party, listener });
+      const daemon = relay.to = new Daemon({ settings, signer, shared, followers, callee, peers });
       // What a crash kept out of the journal is news; what was in it is not.
       const news = early.filter(({ outcome }) => outcome !== "known");
       for (const one of news) daemon.onIncident(one);
@@ -216,14 +260,145 @@ export class Daemon {
    */
   async run(): Promise<void> {
     this.#tellStart();
-    await Promise.all([
-      this.#parts.callee?.run(),
-      this.#gossip(),
-      this.#upkeep(),
-      ...this.#parts.followers.map((follower) => follower.run(this.#stop)),
-    ]);
+    const { callee, followers } = this.#parts;
+    if (callee !== undefined) this.#loop(callee.run());
+    this.#loop(this.#gossip());
+    this.#loop(this.#upkeep());
+    for (const follower of followers) this.#loop(follower.run());
+    while (this.#loops.size > 0) await Promise.all(this.#loops);
     await this.close();
     if (this.#end !== undefined) throw this.#end;
+  }
+
+  /** Goes on for as long as this daemon does; if it cannot, the daemon ends. */
+  #loop(running: Promise<void>): void {
+    const loop: Promise<void> = running
+      .catch((error) => {
+        this.#end ??= error;
+        this.stop();
+      })
+      .finally(() => this.#loops.delete(loop));
+    this.#loops.add(loop);
+  }
+
+  /**
+   * Whether a daemon that runs can take up these settings: another name, key, folder or limit makes
+   * it another monitor, which has to be started.
+   */
+  canTakeUp(settings: Settings, vkey: string): boolean {
+    const { settings: now, signer } = this.#parts;
+    return vkey === signer.vkey.text && settings.name === now.name &&
+      settings.state === now.state && settings.incidents === now.incidents &&
+      JSON.stringify(settings.limits) === JSON.stringify(now.limits);
+  }
+
+  /**
+   * Takes up changed settings while it runs. What did not change goes on as it was: uptime, counters,
+   * connections, open questions, and what is under way. One call at a time.
+   * @param settings those that `canTakeUp` accepts
+   * @throws MalformedError, WorldError, IncidentNotWritten; then nothing has changed
+   */
+  async takeUp(settings: Settings, openSource: OpenSource): Promise<void> {
+    const { settings: before } = this.#parts;
+    const logs = settings.logs.map((one) => this.#changeOf(one, settings.contact, openSource));
+    const isMoved = addressText(settings.listen) !== addressText(before.listen);
+    const listener = isMoved && settings.listen !== undefined
+      ? listenAt(this.#world, settings.listen)
+      : undefined;
+    let followers: readonly Follower[];
+    try {
+      followers = await this.#withAdded(logs);
+    } catch (error) {
+      listener?.close();
+      throw error;
+    }
+    // From here on nothing is refused.
+    this.#changePeers(settings.peers);
+    if (isMoved) this.#answerAt(listener);
+    await this.#changeFollowers(followers, logs);
+    this.#parts.settings = { ...settings, logs: logs.map((log) => log.settings) };
+    this.#gossipPause.wake();
+    const counts = { logs: logs.length, peers: settings.peers.length };
+    this.#report.event("config.reloaded", "info", counts);
+  }
+
+  /** What one log of the settings changes. @throws MalformedError if its source is none */
+  #changeOf(settings: LogSettings, contact: string, openSource: OpenSource): LogChange {
+    const { settings: before, followers } = this.#parts;
+    const follower = followers.find(({ log }) => formatLog(log) === formatLog(settings.log));
+    const then = before.logs.find(({ log }) => log === follower?.log);
+    if (follower === undefined || then === undefined) {
+      return { settings, added: openSource(settings) };
+    }
+    const kept = { ...settings, log: follower.log };
+    const isMoved = contact !== before.contact ||
+      JSON.stringify(settings.source) !== JSON.stringify(then.source);
+    if (isMoved) return { settings: kept, follower, moved: openSource(kept) };
+    const isChanged = settings.pollMs !== then.pollMs || settings.patienceMs !== then.patienceMs;
+    return { settings: kept, follower, isChanged };
+  }
+
+  /** The followers of all these logs, those of added ones started. */
+  async #withAdded(logs: readonly LogChange[]): Promise<readonly Follower[]> {
+    const { shared } = this.#parts;
+    const before = shared.monitor.view.logs;
+    const added = logs.filter(({ added }) => added !== undefined).map(({ settings }) =>
+      settings.log
+    );
+    try {
+      await shared.monitor.follow([...before, ...added]);
+      const followers: Follower[] = [];
+      for (const { settings, follower, added: source } of logs) {
+        followers.push(follower ?? await Follower.start({ shared, settings, source: source! }));
+      }
+      return followers;
+    } catch (error) {
+      await shared.monitor.follow(before);
+      throw error;
+    }
+  }
+
+  /** Lets these follow from now on: removed logs are left alone, and added ones looked at. */
+  async #changeFollowers(
+    followers: readonly Follower[],
+    logs: readonly LogChange[],
+  ): Promise<void> {
+    const { followers: before, shared: { monitor } } = this.#parts;
+    this.#parts.followers = followers;
+    for (const removed of before.filter((one) => !followers.includes(one))) {
+      removed.stop();
+      this.#inBackground(() => removed.done());
+    }
+    for (const { follower, settings, moved, isChanged } of logs) {
+      if (follower === undefined || (moved === undefined && isChanged !== true)) continue;
+      this.#inBackground(() => follower.change(settings, moved));
+    }
+    for (const added of followers.filter((one) => !before.includes(one))) {
+      if (this.#stop.stopped) added.stop();
+      this.#loop(added.run());
+    }
+    // What was added is followed already, so nothing is read of the journal that could fail.
+    await monitor.follow(followers.map(({ log }) => log));
+  }
+
+  /** Answers there from now on, and where it did no more. */
+  #answerAt(listener: Listener | undefined): void {
+    this.#parts.callee?.close();
+    const callee = listener && new Callee({ party: this.#party, listener });
+    this.#parts.callee = callee;
+    if (callee === undefined) return;
+    if (this.#stop.stopped) callee.close();
+    this.#loop(callee.run());
+  }
+
+  #changePeers(settings: readonly PeerSettings[]): void {
+    const before = new Map(this.#correspondents.map((peer) => [`${peer.name} ${peer.vkey}`, peer]));
+    this.#parts.peers.change(settings);
+    this.#correspondents = settings.map((peer) =>
+      before.get(`${formatAddress(peer.address)} ${peer.vkey}`) ?? this.#correspondent(peer)
+    );
+    const { random } = this.#world;
+    this.#rotation = new Rotation({ items: this.#correspondents, random });
   }
 
   /** Asks `run` to end. */
@@ -231,6 +406,7 @@ export class Daemon {
     this.#report.event("daemon.stopping", "info", {});
     this.#stop.stop();
     this.#gossipPause.stop();
+    for (const follower of this.#parts.followers) follower.stop();
     this.#parts.callee?.close();
   }
 
@@ -418,9 +594,8 @@ export class Daemon {
   /** Exchanges with some peers every interval, and with all of them after an incident. */
   async #gossip(): Promise<void> {
     const { clock, random } = this.#world;
-    const { intervalMs, fanOut } = this.#parts.settings.gossip;
-    const rotation = new Rotation({ items: this.#correspondents, random });
     while (!this.#stop.stopped) {
+      const { intervalMs, fanOut } = this.#parts.settings.gossip;
       const before = this.#incidents;
       await this.#gossipPause.pause(clock, jittered(intervalMs, random));
       if (this.#stop.stopped) return;
@@ -428,7 +603,7 @@ export class Daemon {
         for (const peer of this.#correspondents) this.#inBackground(() => this.#tellAnew(peer));
         continue;
       }
-      for (const peer of rotation.next(fanOut)) {
+      for (const peer of this.#rotation.next(fanOut)) {
         this.#inBackground(async () => void await peer.round());
       }
     }

@@ -5,6 +5,7 @@ import type { LogResult } from "./status.ts";
 /** Everything that can happen, each under its stable name. */
 export type EventName =
   | "config.refused"
+  | "config.reloaded"
   | "daemon.fault"
   | "daemon.started"
   | "daemon.stopping"

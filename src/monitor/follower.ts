@@ -12,7 +12,7 @@ import type { World } from "../world/world.ts";
 import { type EventReport, RESULT_LEVELS } from "./events.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { Monitor } from "./monitor.ts";
-import { nextPollMs, type Stop } from "./pacing.ts";
+import { nextPollMs, Stop } from "./pacing.ts";
 import type { JournaledMemory } from "./recollection.ts";
 import type { LogSettings } from "./settings.ts";
 import { type LogResult, type LogStatus, LogTally } from "./status.ts";
@@ -47,7 +47,7 @@ export interface Shared {
  */
 export class Follower {
   readonly #shared: Shared;
-  readonly #settings: LogSettings;
+  #settings: LogSettings;
   readonly #watch: LogWatch;
   readonly #tally = new LogTally();
   readonly #turns = new Turns();
@@ -67,7 +67,7 @@ export class Follower {
   #strangersDue = false;
   /** Since the last look. */
   #strangersSettled = 0;
-  #stopped = false;
+  readonly #stop = new Stop();
 
   private constructor(fields: {
     shared: Shared;
@@ -115,18 +115,34 @@ export class Follower {
   }
 
   /** Looks at the log again and again until stopped. */
-  async run(stop: Stop): Promise<void> {
+  async run(): Promise<void> {
     const { clock, random } = this.#shared.world;
-    stop.onStop(() => {
-      this.#stopped = true;
-      this.#watch.stop();
-    });
-    while (!stop.stopped) {
+    while (!this.#stop.stopped) {
       const { retryAfterMs } = await this.look();
       const { pollMs: intervalMs } = this.#settings;
       const failures = this.#failures;
-      await stop.pause(clock, nextPollMs({ intervalMs, failures, retryAfterMs, random }));
+      await this.#stop.pause(clock, nextPollMs({ intervalMs, failures, retryAfterMs, random }));
     }
+  }
+
+  /** Asks `run` to end, and whatever is under way. */
+  stop(): void {
+    this.#stop.stop();
+    this.#watch.stop();
+  }
+
+  /**
+   * Follows the same log by other settings, after the look under way; what it knows and has counted
+   * stays.
+   * @param source where the log is asked from then on, if not where it was
+   */
+  async change(settings: LogSettings, source: Source | undefined): Promise<void> {
+    await this.#turns.next(() => {
+      this.#settings = settings;
+      if (source !== undefined) this.#watch.askAt(source);
+      return Promise.resolve();
+    });
+    this.#stop.wake();
   }
 
   /** One look at the log, written down, and then what it lets us settle. */
@@ -285,7 +301,7 @@ export class Follower {
     const { view } = this.#watch;
     if (view === undefined) return;
     for (const seen of this.#again.filter(({ treeSize }) => treeSize <= view.treeSize)) {
-      if (this.#stopped) return;
+      if (this.#stop.stopped) return;
       const checkpoint = openNote(seen.note, this.log);
       if (checkpoint !== undefined) await this.#settleOne(seen, checkpoint);
       // Not before it is written down: what the disk refuses is judged again at the next look.
@@ -315,7 +331,7 @@ export class Follower {
       .sort((a, b) => a.treeSize < b.treeSize ? 1 : -1);
     let tried = 0;
     for (const question of inTurns(due).slice(0, most)) {
-      if (this.#stopped || clock.monotonic() - start > SETTLE_BUDGET_MS) break;
+      if (this.#stop.stopped || clock.monotonic() - start > SETTLE_BUDGET_MS) break;
       // It may have been settled meanwhile by the case of another.
       if (!this.#questions.has(question)) continue;
       const checkpoint = memory.checkpointOf(log, question);

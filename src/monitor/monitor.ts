@@ -120,20 +120,37 @@ export class Monitor {
     const fields = { world, detector, recollection, view, identity: identified, report, limits };
     const monitor = new Monitor(fields);
     try {
-      // Records of several runs may together show a conflict that none of them has.
-      for (const record of incidents.records()) {
-        const log = logOf(record, logs);
-        if (log === undefined) continue;
-        monitor.#hold(record);
-        replayRecord({ detector, record, log });
-      }
-      await monitor.#keepAll();
+      await monitor.#takeUp(logs);
       monitor.#hasStarted = true;
       return monitor;
     } catch (error) {
       await incidents.close();
       throw error;
     }
+  }
+
+  /**
+   * Follows these logs from now on, as after a start: what its journal has of them is known again.
+   * @param logs the very objects of before, where it goes on to follow a log
+   * @throws IncidentNotWritten
+   */
+  async follow(logs: readonly Log[]): Promise<void> {
+    const before = this.view.logs;
+    this.view.follow(logs);
+    for (const log of before) if (!logs.includes(log)) this.#held.delete(log.id);
+    await this.#takeUp(logs.filter((log) => !before.includes(log)));
+  }
+
+  /** Takes in what the journal has of these logs. */
+  async #takeUp(logs: readonly Log[]): Promise<void> {
+    // Records of several runs may together show a conflict that none of them has.
+    for (const record of this.#identity?.incidents.records() ?? []) {
+      const log = logOf(record, logs);
+      if (log === undefined) continue;
+      this.#hold(record);
+      replayRecord({ detector: this.detector, record, log });
+    }
+    await this.#keepAll();
   }
 
   /** Where a torn last line of the incident journal was set aside at the start, if there was one. */

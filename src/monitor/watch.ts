@@ -79,7 +79,7 @@ export const THE_LOG = "the log";
  */
 export class LogWatch {
   readonly log: Log;
-  readonly #source: Source;
+  #source: Source;
   readonly #detector: EquivocationDetector;
   readonly #clock: Clock | undefined;
   readonly #doubt: Doubt;
@@ -118,6 +118,13 @@ export class LogWatch {
   /** The largest checkpoint proven to extend all before it. */
   get view(): VerifiedCheckpoint | undefined {
     return this.#view;
+  }
+
+  /** Asks the log here from now on; what was proven of it stays proven. */
+  askAt(source: Source): void {
+    this.#source = source;
+    this.#putOff.clear();
+    this.#unfinished = undefined;
   }
 
   /** Asks the log for its latest checkpoint and judges it. */

@@ -24,10 +24,19 @@ export interface FavouredHosts {
  * address at which it was last reached.
  */
 export class PeerHosts implements FavouredHosts {
-  readonly #keys = new Map<string, string>();
+  #keys = new Map<string, string>();
 
   constructor(peers: readonly Address[]) {
-    for (const peer of peers) this.#keys.set(formatAddress(peer), addressKey(peer.hostname));
+    this.change(peers);
+  }
+
+  /** These are the peers from now on; where the others were reached is kept. */
+  change(peers: readonly Address[]): void {
+    const before = this.#keys;
+    this.#keys = new Map(peers.map((peer) => {
+      const name = formatAddress(peer);
+      return [name, before.get(name) ?? addressKey(peer.hostname)];
+    }));
   }
 
   has(key: string): boolean {
