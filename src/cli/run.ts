@@ -1,5 +1,6 @@
 import { join } from "@std/path/join";
-import { Daemon, type OpenSource } from "../monitor/daemon.ts";
+import type { OpenSource } from "../monitor/assembly.ts";
+import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { openSource } from "../sources/open.ts";

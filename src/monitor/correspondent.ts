@@ -1,36 +1,28 @@
 import { ExchangeFailed } from "../gossip/caller.ts";
 import type { ExchangeParty } from "../gossip/exchange.ts";
 import { exchangeRound } from "../gossip/round.ts";
-import type { Heard } from "../gossip/view.ts";
 import { formatAddress } from "../world/address.ts";
 import { timeNow } from "../world/time.ts";
-import type { EventReport } from "./events.ts";
+import type { Happenings } from "./happenings.ts";
 import type { PeerSettings } from "./settings.ts";
-import type { PeerStatus } from "./status.ts";
 
 /** Exchanges with one peer; rounds never overlap. */
 export class Correspondent {
   readonly #settings: PeerSettings;
   readonly #party: ExchangeParty;
-  readonly #report: EventReport;
-  readonly #onFailure: (reason: string) => void;
-  readonly #counts = { exchanges: 0, failures: 0, matches: 0, conflicts: 0 };
-  #lastResult: string | undefined;
+  readonly #happenings: Happenings;
+  /** Logs that both ends follow, as the peer said last. */
   #sharedLogs: number | undefined;
-  #lastExchangeAt: string | undefined;
   #running: Promise<boolean> | undefined;
 
-  constructor({ settings, party, report, onFailure }: {
+  constructor({ settings, party, happenings }: {
     settings: PeerSettings;
     party: ExchangeParty;
-    report: EventReport;
-    /** Called when the peer could not be reached, or did not answer as it must. */
-    onFailure: (reason: string) => void;
+    happenings: Happenings;
   }) {
     this.#settings = settings;
     this.#party = party;
-    this.#report = report;
-    this.#onFailure = onFailure;
+    this.#happenings = happenings;
   }
 
   /** Its address, as it stands in `source` of what it tells. */
@@ -54,61 +46,24 @@ export class Correspondent {
     return await this.round();
   }
 
-  /** Takes note of what it told. */
-  hears({ verdict }: Heard): void {
-    this.#lastResult = verdict;
-    if (verdict === "matches") this.#counts.matches++;
-    if (verdict === "inconsistent") this.#counts.conflicts++;
-  }
-
-  /** Takes note that what it told before turned out to contradict our own view. */
-  contradicts(): void {
-    this.#lastResult = "inconsistent";
-    this.#counts.conflicts++;
-  }
-
-  /** What can be said of it now. */
-  status(): PeerStatus {
-    const { vkey } = this.#settings;
-    return {
-      address: this.name,
-      ...(vkey !== undefined && { vkey }),
-      ...(this.#lastExchangeAt && { lastExchangeAt: this.#lastExchangeAt }),
-      ...(this.#lastResult && { lastResult: this.#lastResult }),
-      ...(this.#sharedLogs !== undefined && { sharedLogs: this.#sharedLogs }),
-      ...this.#counts,
-    };
-  }
-
-  /** A peer that follows none of our logs is no fault of anybody, and no help either. */
-  #notesShared(shared: number | undefined): void {
-    if (shared === 0 && this.#sharedLogs !== 0) {
-      this.#report.event("exchange.nothing shared", "warning", { source: this.name });
-    }
-    this.#sharedLogs = shared;
-  }
-
   async #exchange(): Promise<boolean> {
-    this.#counts.exchanges++;
-    this.#lastExchangeAt = timeNow(this.#party.world.clock);
+    const { name: source } = this;
+    const at = timeNow(this.#party.world.clock);
+    this.#happenings.tell({ kind: "calling", source, at });
     try {
       const { address } = this.#settings;
       const { handedOver, shared } = await exchangeRound({ party: this.#party, address });
-      this.#notesShared(shared);
-      if (handedOver.length > 0) {
-        const fields = { source: this.name, evidence_ids: handedOver };
-        this.#report.event("exchange.handed over", "info", fields);
-      }
+      // A peer that follows none of our logs is no fault of anybody, and no help either.
+      const isNewlyNone = shared === 0 && this.#sharedLogs !== 0;
+      this.#sharedLogs = shared;
+      const said = { sharedLogs: shared, isNewlyNone, evidenceIds: handedOver };
+      this.#happenings.tell({ kind: "called", source, ...said });
       return true;
     } catch (error) {
       // What is no fault of the peer is not counted as one.
       if (error instanceof ExchangeFailed) {
-        this.#counts.failures++;
-        this.#lastResult = error.message;
-        const fields = { source: this.name, reason: this.#lastResult };
-        this.#report.event("exchange.failed", "warning", fields);
-        this.#onFailure(this.#lastResult);
-      } else this.#report.refused(error);
+        this.#happenings.tell({ kind: "call failed", source, reason: error.message });
+      } else this.#happenings.failed(error);
       return false;
     }
   }

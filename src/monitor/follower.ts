@@ -9,13 +9,13 @@ import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { millisecondsSince, timeNow } from "../world/time.ts";
 import type { World } from "../world/world.ts";
-import { type EventReport, RESULT_LEVELS } from "./events.ts";
+import type { Happenings } from "./happenings.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { Monitor } from "./monitor.ts";
 import { nextPollMs, Stop } from "./pacing.ts";
 import type { JournaledMemory } from "./recollection.ts";
 import type { LogSettings } from "./settings.ts";
-import { type LogResult, type LogStatus, LogTally } from "./status.ts";
+import type { LogResult, LogStatus, LogTally } from "./status.ts";
 import type { Asker, Question, QuestionTable } from "./questions.ts";
 import { type Finding, LogWatch, type Result, THE_LOG } from "./watch.ts";
 
@@ -36,9 +36,7 @@ export interface Shared {
   readonly observations: ObservationJournal;
   readonly memory: JournaledMemory;
   readonly monitor: Monitor;
-  readonly report: EventReport;
-  /** Called when what a peer told was settled as inconsistent with our view. */
-  onContradiction(source: string): void;
+  readonly happenings: Happenings;
 }
 
 /**
@@ -49,7 +47,6 @@ export class Follower {
   readonly #shared: Shared;
   #settings: LogSettings;
   readonly #watch: LogWatch;
-  readonly #tally = new LogTally();
   readonly #turns = new Turns();
   /** Looks in a row that reached nobody. */
   #failures = 0;
@@ -109,11 +106,6 @@ export class Follower {
     return this.#settings.log;
   }
 
-  /** What the last look came to. */
-  get lastResult(): LogResult | undefined {
-    return this.#tally.lastResult;
-  }
-
   /** Looks at the log again and again until stopped. */
   async run(): Promise<void> {
     const { clock, random } = this.#shared.world;
@@ -168,12 +160,13 @@ export class Follower {
         }
         return { result, retryAfterMs: finding.retryAfterMs };
       } catch (error) {
-        this.#shared.report.refused(error);
+        const { happenings, world: { clock } } = this.#shared;
+        happenings.failed(error);
         this.#failures++;
         const detail = error instanceof Error ? error.message : String(error);
-        const at = timeNow(this.#shared.world.clock);
+        const about = { log: this.log, detail, at: timeNow(clock) };
         // A fault of ours says nothing of the log.
-        if (isOfTheWorld(error)) this.#tally.add({ result: "unavailable", detail, at });
+        if (isOfTheWorld(error)) happenings.tell({ kind: "look failed", ...about });
         return { result: "unavailable" };
       }
     });
@@ -192,7 +185,7 @@ export class Follower {
         const most = MAX_STRANGERS_SETTLED - this.#strangersSettled;
         this.#strangersSettled += await this.#settleDue({ askers: ["stranger"], most });
       } catch (error) {
-        this.#shared.report.refused(error);
+        this.#shared.happenings.failed(error);
       }
     });
   }
@@ -212,20 +205,15 @@ export class Follower {
   }
 
   /** What can be said of it now. */
-  status(): LogStatus {
+  status(): Omit<LogStatus, keyof LogTally> {
     const { view } = this.#watch;
-    const { lastResult, lastDetail, lastLookAt, counts } = this.#tally;
     return {
       origin: this.log.origin,
       vkey: this.log.vkey.text,
       ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),
-      ...(lastResult && { lastResult }),
-      ...(lastDetail && { lastDetail }),
-      ...(lastLookAt && { lastLookAt }),
       incidents: this.#shared.monitor.records(this.log).length,
       openQuestions: this.#questions.size,
       ...(this.#questions.leftOut > 0 && { leftOut: this.#questions.leftOut }),
-      counts,
     };
   }
 
@@ -249,14 +237,12 @@ export class Follower {
     { result, isLook }: { result: LogResult; isLook: boolean },
   ): Promise<void> {
     const { monitor, world: { clock } } = this.#shared;
-    const { checkpoint, source, detail } = finding;
+    const { checkpoint, source } = finding;
     const at = timeNow(clock);
     // An entry that says inconsistent is the end of a question, so its case must be durable before.
     await monitor.keep({ source: THE_LOG });
     await this.#write(finding, { result, at });
-    if (isLook) this.#tally.add({ result, detail, at });
-    else this.#tally.count(result);
-    this.#tell(finding, { result, isLook });
+    this.#tell(finding, { result, isLook, at });
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
     await monitor.addLocal(checkpoint!, source);
@@ -280,20 +266,14 @@ export class Follower {
   }
 
   #tell(
-    { log, checkpoint, source, detail, mayPass }: Finding,
-    { result, isLook }: { result: LogResult; isLook: boolean },
+    finding: Finding,
+    { result, isLook, at }: { result: LogResult; isLook: boolean; at: string },
   ): void {
-    // A look is told anew when it comes to something else; a question is told when it is tried first.
+    const { checkpoint, mayPass, detail } = finding;
     const news = `${result} ${checkpoint?.treeSize} ${checkpoint?.root} ${mayPass} ${detail}`;
-    const loudness = mayPass ? "warning" : RESULT_LEVELS[result];
-    const level = isLook && news === this.#told ? "debug" : loudness;
+    const isNews = !isLook || news !== this.#told;
     if (isLook) this.#told = news;
-    this.#shared.report.event(`log.${result}`, level, {
-      origin: log.origin,
-      source,
-      ...(checkpoint && { size: `${checkpoint.treeSize}` }),
-      ...(detail !== undefined && { detail }),
-    });
+    this.#shared.happenings.tell({ kind: "found", finding, result, isLook, isNews, at });
   }
 
   /** Settles what the log and peers left open and the view now reaches; and what a crash left. */
@@ -350,7 +330,6 @@ export class Follower {
     const finding = this.#knownCase(question, checkpoint) ??
       await this.#watch.settle(checkpoint, question.source);
     const { result } = finding;
-    if (result === "inconsistent") this.#shared.onContradiction(question.source);
     const isOpen = result === "unavailable" || result === "unproven" || result === "pending";
     // A question that stays open is told once, and then tried ever less often.
     if (!this.#tried.has(keyOf(question)) || !isOpen) {

@@ -50,6 +50,16 @@ export interface Recollection extends CheckpointMemory {
   shownOpen(log: Log, most: number): readonly VerifiedCheckpoint[];
 }
 
+/** A conflict that is to be written. */
+interface Unwritten {
+  readonly conflict: Conflict;
+  /** Whether it comes of what was known before this start. */
+  readonly isOld: boolean;
+  record?: ConflictRecord;
+  /** Whether it was told that the disk refuses it. */
+  told?: boolean;
+}
+
 /** A conflict that is proven but not durable yet, because the disk refuses. */
 export class IncidentNotWritten extends Error {}
 
@@ -68,7 +78,7 @@ export class Monitor {
   readonly #held = new Map<string, ConflictRecord[]>();
   readonly #handedOver: HandedOver;
   /** Found, not durable yet; the first is the oldest. Signed once, so that a retry is the same record. */
-  readonly #unwritten: { conflict: Conflict; record?: ConflictRecord; told?: boolean }[] = [];
+  readonly #unwritten: Unwritten[] = [];
   #found = 0;
   /** How many of the detector's conflicts were taken over. */
   #taken = 0;
@@ -224,7 +234,7 @@ export class Monitor {
   }
 
   async #keepAll(more: readonly Conflict[] = []): Promise<void> {
-    this.#unwritten.push(...more.map((conflict) => ({ conflict })));
+    this.#unwritten.push(...more.map((conflict) => ({ conflict, isOld: true })));
     // While one is being written others may be found, by exchanges that fail before they come here.
     for (this.#takeOver(); this.#unwritten.length > 0; this.#takeOver()) {
       await this.#turns.next(() => this.#writeAll());
@@ -236,7 +246,7 @@ export class Monitor {
     const found = this.detector.conflicts().slice(this.#taken);
     this.#taken += found.length;
     if (this.#hasStarted) this.#found += found.length;
-    this.#unwritten.push(...found.map((conflict) => ({ conflict })));
+    this.#unwritten.push(...found.map((conflict) => ({ conflict, isOld: !this.#hasStarted })));
   }
 
   /** Writes what can still be written, then lets go of the journal. */
@@ -263,7 +273,10 @@ export class Monitor {
       next.record ??= await signRecord({ world, conflict: next.conflict, signer });
       const news = await this.#write(next.record);
       if (isProven(news)) this.#hold(news.record);
-      if (news.outcome !== "not written" || next.told !== true) this.#tell(news);
+      // What the journal had before is no news, and the same refusal is told once.
+      const isKnown = news.outcome === "known" && next.isOld;
+      const isTold = news.outcome === "not written" && next.told === true;
+      if (!isKnown && !isTold) this.#report.incident(news);
       if (news.outcome === "not written") {
         next.told = true;
         throw new IncidentNotWritten(
@@ -274,12 +287,6 @@ export class Monitor {
       }
       this.#unwritten.shift();
     }
-  }
-
-  /** Cases that the journal had when this monitor started are no news. */
-  #tell(news: IncidentNews): void {
-    if (news.outcome === "known" && this.#found === 0) return;
-    this.#report.incident(news);
   }
 
   async #write(record: ConflictRecord): Promise<IncidentNews> {

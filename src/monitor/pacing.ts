@@ -45,6 +45,30 @@ export class Stop {
   }
 }
 
+/** Work that nobody waits for, except whoever ends. */
+export class Background {
+  readonly #running = new Set<Promise<void>>();
+  readonly #onFailure: (error: unknown) => void;
+
+  /** @param onFailure told what a piece of work has thrown */
+  constructor(onFailure: (error: unknown) => void) {
+    this.#onFailure = onFailure;
+  }
+
+  /** Begins a piece of work. */
+  run(work: () => Promise<void>): void {
+    const running: Promise<void> = work()
+      .catch((error) => this.#onFailure(error))
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** Resolves when nothing is under way any more, what was begun meanwhile included. */
+  async done(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+}
+
 /** Longest wait between two tries of a log that cannot be reached, unless it is polled less often. */
 export const MAX_BACK_OFF_MS = 3_600_000;
 

@@ -7,6 +7,7 @@ import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { timeNow } from "../world/time.ts";
 import type { World } from "../world/world.ts";
+import type { Subscriber } from "./happenings.ts";
 import type { Recollection } from "./monitor.ts";
 import {
   type Asker,
@@ -41,8 +42,7 @@ export class JournaledMemory implements Recollection {
   readonly #world: Pick<World, "clock" | "random">;
   readonly #isPeer: (source: string) => boolean;
   readonly #limits: Readonly<Record<Asker, QuestionLimits>> | undefined;
-  readonly #onQuestion: (log: Log, source: string) => void;
-  readonly #onLeftOut: (log: Log, source: string) => void;
+  readonly #happened: Subscriber;
   /** Seen and not indexed yet, by log, size and root. */
   readonly #fresh = new Map<string, Map<bigint, Map<string, Fresh>>>();
   #unwritten = 0;
@@ -61,26 +61,21 @@ export class JournaledMemory implements Recollection {
       world,
       isPeer = () => true,
       limits,
-      onQuestion = () => {},
-      onLeftOut = () => {},
+      tell = () => {},
     }: {
       observations: ObservationJournal;
       world: Pick<World, "clock" | "random">;
       /** Whether a source is a configured peer. */
       isPeer?: (source: string) => boolean;
       limits?: Readonly<Record<Asker, QuestionLimits>>;
-      /** Called when what a peer told was written down as an open question about a log. */
-      onQuestion?: (log: Log, source: string) => void;
-      /** Called when there was no room for what somebody told. */
-      onLeftOut?: (log: Log, source: string) => void;
+      tell?: Subscriber;
     },
   ) {
     this.#observations = observations;
     this.#world = world;
     this.#isPeer = isPeer;
     this.#limits = limits;
-    this.#onQuestion = onQuestion;
-    this.#onLeftOut = onLeftOut;
+    this.#happened = tell;
   }
 
   /** The open questions of a log. */
@@ -193,7 +188,7 @@ export class JournaledMemory implements Recollection {
     const question = { treeSize, root, source, seenAt, noteLength: note.length };
     const outcome = table.add(question);
     if (outcome === "in") return true;
-    this.#onLeftOut(log, source);
+    this.#happened({ kind: "left out", log, source });
     if (outcome === "out") return false;
     for (const other of outcome) this.#giveUp(log, other);
     return true;
@@ -284,7 +279,7 @@ export class JournaledMemory implements Recollection {
       checkpoint: observedCheckpoint(checkpoint),
     }, timeNow(this.#world.clock));
     this.recorded(seen, contradicted ? "inconsistent" : "pending");
-    if (!contradicted) this.#onQuestion(log, source);
+    if (!contradicted) this.#happened({ kind: "asked", log, source });
   }
 
   /** Lets go of a checkpoint that the journal now has, with this result. */
@@ -297,7 +292,7 @@ export class JournaledMemory implements Recollection {
     const outcome = table.add({
       ...{ treeSize, root, source, seenAt, noteLength: note.length },
     });
-    if (outcome !== "in") this.#onLeftOut(log, source);
+    if (outcome !== "in") this.#happened({ kind: "left out", log, source });
   }
 
   #forget({ checkpoint: { log, treeSize, root } }: Seen): void {

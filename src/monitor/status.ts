@@ -3,8 +3,18 @@ import type { Result } from "./watch.ts";
 /** What a look can come to; `frozen` and `withheld` take time to show. */
 export type LogResult = Result | "frozen" | "withheld";
 
+/** What is counted of one log while a daemon runs. */
+export interface LogTally {
+  /** What the last look came to. */
+  readonly lastResult?: LogResult;
+  readonly lastDetail?: string;
+  readonly lastLookAt?: string;
+  /** How often each result came up since the start. */
+  readonly counts: Record<string, number>;
+}
+
 /** One log in a daemon's status. */
-export interface LogStatus {
+export interface LogStatus extends LogTally {
   readonly origin: string;
   readonly vkey: string;
   /** Decimal; nothing before the first checkpoint. */
@@ -13,24 +23,16 @@ export interface LogStatus {
   readonly root?: string;
   /** When the view last grew, RFC 3339. */
   readonly grewAt?: string;
-  /** What the last look came to. */
-  readonly lastResult?: LogResult;
-  readonly lastDetail?: string;
-  readonly lastLookAt?: string;
   /** Incidents of this log in the journal. */
   readonly incidents: number;
   /** Checkpoints heard that are not settled yet. */
   readonly openQuestions: number;
   /** Checkpoints heard since the start for which there was no room. */
   readonly leftOut?: number;
-  /** How often each result came up since the start. */
-  readonly counts: Readonly<Record<string, number>>;
 }
 
-/** One peer in a daemon's status. */
-export interface PeerStatus {
-  readonly address: string;
-  readonly vkey?: string;
+/** What is counted of one peer while a daemon runs. */
+export interface PeerTally {
   readonly lastExchangeAt?: string;
   /** What it told last, or why the last exchange failed. */
   readonly lastResult?: string;
@@ -40,6 +42,12 @@ export interface PeerStatus {
   readonly failures: number;
   readonly matches: number;
   readonly conflicts: number;
+}
+
+/** One peer in a daemon's status. */
+export interface PeerStatus extends PeerTally {
+  readonly address: string;
+  readonly vkey?: string;
 }
 
 /** What a running daemon says of itself, as `GET /status` gives it. */
@@ -56,25 +64,4 @@ export interface Status {
   readonly faults?: number;
   readonly logs: readonly LogStatus[];
   readonly peers: readonly PeerStatus[];
-}
-
-/** Counts of one log while the daemon runs. */
-export class LogTally {
-  readonly counts: Record<string, number> = {};
-  lastResult: LogResult | undefined;
-  lastDetail: string | undefined;
-  lastLookAt: string | undefined;
-
-  /** Counts a result that is not about the last look. */
-  count(result: LogResult): void {
-    this.counts[result] = (this.counts[result] ?? 0) + 1;
-  }
-
-  /** Notes what a look came to. */
-  add({ result, detail, at }: { result: LogResult; detail: string | undefined; at: string }): void {
-    this.count(result);
-    this.lastResult = result;
-    this.lastDetail = detail;
-    this.lastLookAt = at;
-  }
 }

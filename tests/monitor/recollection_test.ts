@@ -141,7 +141,7 @@ Deno.test("JournaledMemory: of two strangers who ask too much the one who asks m
   const memory = new JournaledMemory({
     ...{ observations, world, limits },
     isPeer: () => false,
-    onLeftOut: (_, source) => leftOut.push(source),
+    tell: (one) => one.kind === "left out" && leftOut.push(one.source),
   });
   const detector = new EquivocationDetector({ memory });
   const show = async (size: bigint, source: string): Promise<void> => {

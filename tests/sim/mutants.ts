@@ -195,9 +195,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "peers are called twenty times more seldom",
-    file: "src/monitor/daemon.ts",
-    find: "jittered(intervalMs, random)",
-    replace: "jittered(20 * intervalMs, random)",
+    file: "src/monitor/rounds.ts",
+    find: "jittered(this.#gossip.intervalMs, random)",
+    replace: "jittered(20 * this.#gossip.intervalMs, random)",
     breaks: "both know in time",
     seeds: MANY,
   },
@@ -312,9 +312,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a fault while settling",
     file: "src/monitor/follower.ts",
-    find: '    const { result } = finding;\n    if (result === "inconsistent")',
+    find: "    const { result } = finding;\n    const isOpen",
     replace:
-      '    const { result } = finding;\n    if (result === "consistent") throw new TypeError("planted");\n    if (result === "inconsistent")',
+      '    const { result } = finding;\n    if (result === "consistent") throw new TypeError("planted");\n    const isOpen',
     breaks: "no fault of its own",
     seeds: FEW,
   },

@@ -1,0 +1,163 @@
+import type { Heard } from "../gossip/view.ts";
+import type { Clock } from "../world/world.ts";
+import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
+import type { Found, Happening } from "./happenings.ts";
+import type { IncidentNews } from "./monitor.ts";
+import { WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
+
+/** Contradictions remembered as told; then they are told once more. */
+const MAX_TOLD = 10_000;
+
+/**
+ * Says what happens in log lines: each under its stable name, with what belongs to it, and as loud as
+ * it deserves. Trouble that anybody can make is limited; what is proven never is.
+ */
+export class Announcer {
+  readonly #clock: Clock;
+  readonly #report: EventReport;
+  readonly #isConfigured: (source: string) => boolean;
+  readonly #warnings: WarningLimiter;
+  readonly #toldContradictions = new Set<string>();
+  #leftOutToldAt = -Infinity;
+
+  constructor({ clock, report, isConfigured }: {
+    clock: Clock;
+    report: EventReport;
+    /** Whether a source is a peer of the configuration, or this monitor's own address. */
+    isConfigured: (source: string) => boolean;
+  }) {
+    this.#clock = clock;
+    this.#report = report;
+    this.#isConfigured = isConfigured;
+    this.#warnings = new WarningLimiter({
+      clock,
+      onLeftOut: (count) => this.tell({ kind: "warnings left out", count }),
+    });
+  }
+
+  /** Says what is still to be said. */
+  close(): void {
+    this.#warnings.flush();
+  }
+
+  /** Says one happening, if it makes a line. */
+  tell(happening: Happening): void {
+    const { event } = this.#report;
+    switch (happening.kind) {
+      case "started": {
+        const { name, listen = "nowhere", logs, peers } = happening;
+        return event("daemon.started", "info", { name, listen, logs, peers });
+      }
+      case "reloaded": {
+        const { logs, peers } = happening;
+        return event("config.reloaded", "info", { logs, peers });
+      }
+      case "stopping":
+        return event("daemon.stopping", "info", {});
+      case "upkeep":
+        return event("daemon.upkeep", "debug", { segments_removed: happening.segmentsRemoved });
+      case "indexing":
+        return event("index.progress", "info", { ...happening.progress });
+      case "journal torn":
+        return event("journal.torn", "warning", { set_aside: happening.setAside });
+      case "journal unsound":
+        return event("journal.unsound", "warning", { incidents: happening.incidents });
+      case "refused":
+        return this.#report.refused(happening.error);
+      case "fault": {
+        const { error } = happening;
+        const { message, stack } = error instanceof Error ? error : new Error(String(error));
+        return event("daemon.fault", "error", { reason: message, stack });
+      }
+      case "warnings left out":
+        return event("warnings.left_out", "warning", { count: happening.count });
+      case "found":
+        return this.#tellFound(happening);
+      case "case":
+        return this.#tellCase(happening.news);
+      case "heard":
+        return this.#tellHeard(happening.heard, happening.source);
+      case "left out":
+        return this.#tellLeftOut(happening);
+      case "broken": {
+        const { source, reason } = happening;
+        return event("exchange.failed", this.#warningOf(source), { source, reason });
+      }
+      case "call failed": {
+        const { source, reason } = happening;
+        return event("exchange.failed", "warning", { source, reason });
+      }
+      case "called": {
+        const { source, isNewlyNone, evidenceIds } = happening;
+        if (isNewlyNone) event("exchange.nothing shared", "warning", { source });
+        if (evidenceIds.length > 0) {
+          event("exchange.handed over", "info", { source, evidence_ids: evidenceIds });
+        }
+      }
+    }
+  }
+
+  /** A look is told anew when it comes to something else; a question, when it is tried first. */
+  #tellFound({ finding, result, isLook, isNews }: Found): void {
+    const { log, checkpoint, source, detail, mayPass } = finding;
+    const loudness = mayPass ? "warning" : RESULT_LEVELS[result];
+    this.#report.event(`log.${result}`, isLook && !isNews ? "debug" : loudness, {
+      origin: log.origin,
+      source,
+      ...(checkpoint && { size: `${checkpoint.treeSize}` }),
+      ...(detail !== undefined && { detail }),
+    });
+  }
+
+  #tellCase(news: IncidentNews): void {
+    const { outcome, record } = news;
+    this.#report.event(`incident.${outcome}`, outcome === "known" ? "info" : "error", {
+      kind: record.kind,
+      origin: record.log.origin,
+      evidence_id: record.evidence_id,
+      sizes: [record.checkpoint_a.size, record.checkpoint_b.size],
+      ..."seq" in news && { incident: news.seq },
+      ..."error" in news && { reason: news.error.message },
+      // Where the evidence is nowhere else, it is here.
+      ...(outcome === "not written" || outcome === "refused") && { record },
+    });
+  }
+
+  #tellHeard(heard: Heard, source: string): void {
+    this.#report.event(`exchange.${heard.verdict}`, this.#loudness(heard, source), {
+      source,
+      ..."checkpoint" in heard && {
+        origin: heard.checkpoint.log.origin,
+        size: `${heard.checkpoint.treeSize}`,
+      },
+      ..."detail" in heard && { detail: heard.detail },
+    });
+  }
+
+  /** Once a minute at most, for all that there was no room for. */
+  #tellLeftOut({ log: { origin }, source }: Extract<Happening, { kind: "left out" }>): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#leftOutToldAt < WARN_AGAIN_MS) return;
+    this.#leftOutToldAt = now;
+    this.#report.event("exchange.left out", "warning", {
+      ...{ origin, source },
+      detail: "more checkpoints were told than there is room for until they are settled",
+    });
+  }
+
+  /** A contradiction is told loudly once; later it is what is known. */
+  #loudness(heard: Heard, source: string): Level {
+    if (heard.verdict === "refused") return this.#warningOf(source);
+    if (heard.verdict !== "inconsistent") return "debug";
+    const { log, treeSize, root } = heard.checkpoint;
+    const contradiction = `${treeSize} ${root} ${log.id}`;
+    if (this.#toldContradictions.has(contradiction)) return "debug";
+    this.#toldContradictions.add(contradiction);
+    if (this.#toldContradictions.size > MAX_TOLD) this.#toldContradictions.clear();
+    return "error";
+  }
+
+  #warningOf(source: string): Level {
+    return this.#warnings.levelOf(source, { isKnown: this.#isConfigured(source) });
+  }
+}

@@ -1,0 +1,167 @@
+import { Callee } from "../gossip/callee.ts";
+import type { ExchangeParty } from "../gossip/exchange.ts";
+import type { Source } from "../sources/source.ts";
+import { ObservationJournal } from "../store/observations.ts";
+import { formatAddress } from "../world/address.ts";
+import { PeerHosts } from "../world/connection_table.ts";
+import type { Signer } from "../world/signer.ts";
+import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
+import { Announcer } from "./announcer.ts";
+import type { EventReport } from "./events.ts";
+import { Follower, type Shared } from "./follower.ts";
+import { Happenings } from "./happenings.ts";
+import { Monitor, type MonitorReport } from "./monitor.ts";
+import { Background } from "./pacing.ts";
+import { JournaledMemory } from "./recollection.ts";
+import { Rounds } from "./rounds.ts";
+import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
+import { Tallies } from "./tallies.ts";
+
+/** Makes the source of a log of its settings. @throws MalformedError if it is none */
+export type OpenSource = (settings: LogSettings) => Source;
+
+/** What a daemon is made of, and what it is told to do. What is not readonly a reload changes. */
+export interface Parts {
+  settings: Settings;
+  readonly signer: Signer;
+  readonly shared: Shared;
+  readonly announcer: Announcer;
+  readonly tallies: Tallies;
+  readonly background: Background;
+  readonly peers: KnownPeers;
+  readonly rounds: Rounds;
+  followers: readonly Follower[];
+  /** Where exchanges are answered, if anywhere. */
+  callee: Callee | undefined;
+}
+
+/** Whom a daemon is told to exchange with, as whoever hears something asks it. */
+export class KnownPeers {
+  readonly hosts = new PeerHosts([]);
+  /** Who calls is known by the host, who is called by the whole address. */
+  #sources: ReadonlySet<string> = new Set();
+  #names: ReadonlySet<string> = new Set();
+
+  constructor(peers: readonly PeerSettings[]) {
+    this.change(peers);
+  }
+
+  /** These are the peers from now on. */
+  change(peers: readonly PeerSettings[]): void {
+    const addresses = peers.map(({ address }) => address);
+    this.hosts.change(addresses);
+    this.#names = new Set(addresses.map(formatAddress));
+    this.#sources = new Set([...this.#names, ...addresses.map(({ hostname }) => hostname)]);
+  }
+
+  /** Whether what came from here came from a peer, whoever of the two called. */
+  has(source: string): boolean {
+    return this.#sources.has(source);
+  }
+
+  /** Whether this is the address at which a peer is called. */
+  isCalled(source: string): boolean {
+    return this.#names.has(source);
+  }
+}
+
+/**
+ * Opens the journals and puts a daemon together from the rooms; nothing is looked at yet.
+ * @throws JournalLocked, JournalDamaged, WorldError; MalformedError for a source that is none
+ */
+export async function assemble({ world, settings, signer, report, openSource }: {
+  world: World;
+  settings: Settings;
+  signer: Signer;
+  report: EventReport;
+  openSource: OpenSource;
+}): Promise<Parts> {
+  const sources = settings.logs.map(openSource);
+  const happenings = new Happenings();
+  const peers = new KnownPeers(settings.peers);
+  const own: { address?: string } = {};
+  const announcer = new Announcer({
+    ...{ clock: world.clock, report },
+    isConfigured: (source) => peers.isCalled(source) || source === own.address,
+  });
+  const tallies = new Tallies();
+  happenings.subscribe((happening) => announcer.tell(happening));
+  happenings.subscribe((happening) => tallies.count(happening));
+  const observations = await ObservationJournal.open({
+    world,
+    folder: settings.state,
+    onProgress: (progress) => happenings.tell({ kind: "indexing", progress }),
+  });
+  let monitor: Monitor | undefined;
+  try {
+    const memory = new JournaledMemory({
+      ...{ observations, world },
+      isPeer: (source) => peers.has(source),
+      tell: (happening) => happenings.tell(happening),
+    });
+    monitor = await Monitor.start({
+      world,
+      logs: settings.logs.map(({ log }) => log),
+      identity: { signer, folder: settings.incidents },
+      limits: settings.limits,
+      recollection: memory,
+      report: reportTo({ happenings, memory }),
+    });
+    const shared = { world, observations, memory, monitor, happenings };
+    const followers: Follower[] = [];
+    for (const [i, source] of sources.entries()) {
+      followers.push(await Follower.start({ shared, settings: settings.logs[i]!, source }));
+    }
+    const party = { ...monitor.party, peerHosts: peers.hosts };
+    const callee = answerAt({ party, listener: listenAt(world, settings.listen) });
+    if (callee !== undefined) own.address = formatAddress(callee.address);
+    const background = new Background((error) => happenings.failed(error));
+    const { gossip } = settings;
+    const rounds = new Rounds({ party, happenings, background, gossip, peers: settings.peers });
+    const parts = { settings, signer, shared, announcer, tallies, background, peers };
+    return { ...parts, rounds, followers, callee };
+  } catch (error) {
+    await monitor?.close();
+    await observations.close();
+    throw error;
+  }
+}
+
+/** Tells what exchanges come to as what happens. */
+function reportTo(
+  { happenings, memory }: { happenings: Happenings; memory: JournaledMemory },
+): MonitorReport {
+  return {
+    heard: (heard, source) => {
+      // What there was no room for was not taken in: it is counted, and told in sum.
+      const isLeftOut = heard.verdict === "pending" && memory.askerOf(source) === "stranger" &&
+        !memory.questions(heard.checkpoint.log).has(heard.checkpoint);
+      if (!isLeftOut) happenings.tell({ kind: "heard", heard, source });
+    },
+    broken: (reason, source) => happenings.tell({ kind: "broken", source, reason }),
+    refused: (error) => happenings.failed(error),
+    incident: (news) => happenings.tell({ kind: "case", news }),
+  };
+}
+
+/** The answering end at an address that is listened to, if one is. */
+export function answerAt(
+  { party, listener }: { party: ExchangeParty; listener: Listener | undefined },
+): Callee | undefined {
+  return listener && new Callee({ party, listener });
+}
+
+/**
+ * Listens at an address, if there is one.
+ * @throws WorldError naming the address, which the system's own message lacks
+ */
+export function listenAt({ network }: World, address: Address | undefined): Listener | undefined {
+  if (address === undefined) return undefined;
+  try {
+    return network.listen(address);
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    const where = formatAddress(address);
+    throw new WorldError(error.kind, `cannot listen on ${where}: ${error.message}`);
+  }
+}

@@ -1,0 +1,102 @@
+import type { ExchangeParty } from "../gossip/exchange.ts";
+import { formatAddress } from "../world/address.ts";
+import type { World } from "../world/world.ts";
+import { Correspondent } from "./correspondent.ts";
+import type { Happenings } from "./happenings.ts";
+import { type Background, jittered, Rotation, Stop } from "./pacing.ts";
+import type { GossipSettings, PeerSettings } from "./settings.ts";
+
+/**
+ * Exchanges with the peers: with some of them every interval, and with all of them as soon as there is
+ * a new incident.
+ */
+export class Rounds {
+  readonly #world: World;
+  readonly #party: ExchangeParty;
+  readonly #happenings: Happenings;
+  readonly #background: Background;
+  readonly #stop = new Stop();
+  #gossip: GossipSettings;
+  #peers: readonly Correspondent[] = [];
+  #rotation: Rotation<Correspondent>;
+  #hasIncident = false;
+
+  constructor({ party, happenings, background, gossip, peers }: {
+    party: ExchangeParty;
+    happenings: Happenings;
+    background: Background;
+    gossip: GossipSettings;
+    peers: readonly PeerSettings[];
+  }) {
+    this.#world = party.world;
+    this.#party = party;
+    this.#happenings = happenings;
+    this.#background = background;
+    this.#gossip = gossip;
+    this.#peers = peers.map((peer) => this.#correspondent(peer));
+    this.#rotation = this.#rotate();
+  }
+
+  /** The peers, in the configuration's order. */
+  get peers(): readonly Correspondent[] {
+    return this.#peers;
+  }
+
+  /** One exchange with each peer; whether all could be reached. */
+  async all(): Promise<boolean> {
+    const done = await Promise.all(this.#peers.map((peer) => peer.round()));
+    return done.every((one) => one);
+  }
+
+  /** Exchanges until `stop`. */
+  async run(): Promise<void> {
+    const { clock, random } = this.#world;
+    while (!this.#stop.stopped) {
+      this.#hasIncident = false;
+      await this.#stop.pause(clock, jittered(this.#gossip.intervalMs, random));
+      if (this.#stop.stopped) return;
+      if (this.#hasIncident) {
+        for (const peer of this.#peers) this.#background.run(() => this.#tellAnew(peer));
+        continue;
+      }
+      for (const peer of this.#rotation.next(this.#gossip.fanOut)) {
+        this.#background.run(async () => void await peer.round());
+      }
+    }
+  }
+
+  /** Ends `run`; an exchange that is under way comes to its end. */
+  stop(): void {
+    this.#stop.stop();
+  }
+
+  /** There is a new incident, which every peer should have at once. */
+  incidentRecorded(): void {
+    this.#hasIncident = true;
+    this.#stop.wake();
+  }
+
+  /** Exchanges with these from now on; those that stay keep what they have counted. */
+  change(gossip: GossipSettings, peers: readonly PeerSettings[]): void {
+    const before = new Map(this.#peers.map((peer) => [`${peer.name} ${peer.vkey}`, peer]));
+    this.#gossip = gossip;
+    this.#peers = peers.map((peer) =>
+      before.get(`${formatAddress(peer.address)} ${peer.vkey}`) ?? this.#correspondent(peer)
+    );
+    this.#rotation = this.#rotate();
+    this.#stop.wake();
+  }
+
+  #correspondent(settings: PeerSettings): Correspondent {
+    return new Correspondent({ settings, party: this.#party, happenings: this.#happenings });
+  }
+
+  #rotate(): Rotation<Correspondent> {
+    return new Rotation({ items: this.#peers, random: this.#world.random });
+  }
+
+  /** The round in which a case was found may have packed what it hands over before that. */
+  async #tellAnew(peer: Correspondent): Promise<void> {
+    if (!this.#stop.stopped) await peer.anew();
+  }
+}
