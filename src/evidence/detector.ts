@@ -56,11 +56,12 @@ export class EquivocationDetector {
   /**
    * Takes in one checkpoint and returns the conflict it makes, if it makes a new one.
    * @param isOnRecord whether a journal has it already: then it is not counted where it is not kept
+   * @param isEvidence whether it is half of a conflict record that holds: then it is always remembered
    */
   observe(
     checkpoint: VerifiedCheckpoint,
     source: string,
-    { isOnRecord = false }: { isOnRecord?: boolean } = {},
+    { isOnRecord = false, isEvidence = false }: { isOnRecord?: boolean; isEvidence?: boolean } = {},
   ): Conflict | undefined {
     const { log, treeSize, root } = checkpoint;
     const there = this.#memory.at(log, treeSize);
@@ -78,7 +79,7 @@ export class EquivocationDetector {
       return undefined;
     }
     const second: Seen = { checkpoint, source };
-    this.#memory.remember(second);
+    this.#memory.remember(second, { isEvidence });
     return first && this.#keep(log, { kind: "same_size", first, second });
   }
 
@@ -142,8 +143,17 @@ export class EquivocationDetector {
   }
 
   /** The checkpoints kept of the same size with other roots, in order. */
-  contradictionsOf({ log, treeSize, root }: VerifiedCheckpoint): readonly Seen[] {
-    return this.#memory.at(log, treeSize).filter(({ checkpoint }) => checkpoint.root !== root);
+  contradictionsOf(checkpoint: VerifiedCheckpoint): readonly Seen[] {
+    return this.keptAt(checkpoint).others;
+  }
+
+  /** What is kept of a checkpoint's size: whether it is this one, and those with other roots, in order. */
+  keptAt(
+    { log, treeSize, root }: VerifiedCheckpoint,
+  ): { readonly isKept: boolean; readonly others: readonly Seen[] } {
+    const there = this.#memory.at(log, treeSize);
+    const others = there.filter(({ checkpoint }) => checkpoint.root !== root);
+    return { isKept: others.length < there.length, others };
   }
 
   /** The first observation of exactly this log, size and root, if there was one. */

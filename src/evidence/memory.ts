@@ -14,9 +14,10 @@ export interface CheckpointMemory {
   at(log: Log, treeSize: bigint): readonly Seen[];
   /**
    * Remembers a checkpoint. One of the same log, size and root replaces the one there is, in its
-   * place: the detector does that where the new one can be told in a frame and the old one cannot.
+   * place: the detector does that where the new one can be told in a frame and the old one cannot. A
+   * memory with limits may leave a checkpoint out, but never one that is half of evidence.
    */
-  remember(seen: Seen): void;
+  remember(seen: Seen, how?: { readonly isEvidence: boolean }): void;
   /** Takes note that somebody shows what is remembered already. */
   repeated?(seen: Seen): void;
   /** Whether it holds something that is not durable yet: then a repeat must be told to it. */

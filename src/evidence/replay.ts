@@ -32,7 +32,7 @@ export function replayRecord(
   const a = openHalf(record.checkpoint_a.note, log);
   const b = openHalf(record.checkpoint_b.note, log);
   // What nobody has shown comes from this monitor's own journal.
-  const how = { isOnRecord: source === undefined };
+  const how = { isOnRecord: source === undefined, isEvidence: true };
   const found = [
     detector.observe(a, source ?? record.source_a, how),
     detector.observe(b, source ?? record.source_b, how),

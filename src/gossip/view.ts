@@ -129,8 +129,10 @@ export class View {
   hear(frame: Uint8Array, source: string, named: Set<Log>): Said {
     const known = this.#memo.get(frame);
     if (known !== undefined && known.version === this.#now) {
-      // Whoever repeats what is not durable yet waits for it like whoever told it first.
-      if (this.#detector.hasUnwritten) this.#detector.observe(known.checkpoint, source);
+      // Whoever repeats what is not durable yet waits for it like whoever told it first; and what is not
+      // settled yet may count for more from whoever repeats it.
+      const isOpen = known.said.heard.verdict === "pending";
+      if (isOpen || this.#detector.hasUnwritten) this.#detector.observe(known.checkpoint, source);
       named.add(known.checkpoint.log);
       return known.said;
     }
@@ -143,16 +145,25 @@ export class View {
       return { heard: { verdict: "refused", reason, detail }, answer: undefined };
     }
     named.add(checkpoint.log);
-    const heard = this.hearCheckpoint(checkpoint, source);
+    const { heard, isKept } = this.#judge(checkpoint, source);
     const answer = this.#answerTo(heard, checkpoint);
-    this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#now });
+    // What there was no room for is heard anew from whoever tells it next.
+    if (isKept) this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#now });
     return { heard, answer };
   }
 
   /** Judges a checkpoint somebody else was shown, however it came; what to answer is not said. */
   hearCheckpoint(checkpoint: VerifiedCheckpoint, source: string): HeardCheckpoint {
+    return this.#judge(checkpoint, source).heard;
+  }
+
+  #judge(
+    checkpoint: VerifiedCheckpoint,
+    source: string,
+  ): { heard: HeardCheckpoint; isKept: boolean } {
     if (this.#detector.observe(checkpoint, source) !== undefined) this.#version++;
-    return this.#compare(checkpoint);
+    const { isKept, others } = this.#detector.keptAt(checkpoint);
+    return { heard: this.#compare(checkpoint, others[0]), isKept };
   }
 
   /** Judges a consistency proof by what was shown and heard so far. */
@@ -185,10 +196,9 @@ export class View {
       .map(({ log }) => log);
   }
 
-  #compare(checkpoint: VerifiedCheckpoint): HeardCheckpoint {
+  /** @param other the first seen of that size, which is the one a conflict's record names */
+  #compare(checkpoint: VerifiedCheckpoint, other: Seen | undefined): HeardCheckpoint {
     const { log, treeSize } = checkpoint;
-    // The first seen is the one a conflict's record names, so both ends name the case alike.
-    const [other] = this.#detector.contradictionsOf(checkpoint);
     if (other !== undefined) return { verdict: "inconsistent", checkpoint, other };
     const local = this.#local.get(log.id)?.get(treeSize);
     if (local?.checkpoint.root === checkpoint.root) return { verdict: "matches", checkpoint };

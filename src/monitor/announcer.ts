@@ -3,6 +3,7 @@ import type { Clock } from "../world/world.ts";
 import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import type { IncidentNews } from "./monitor.ts";
+import { THE_LOG } from "./watch.ts";
 import { WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
 /** Contradictions remembered as told; then they are told once more. */
@@ -88,6 +89,7 @@ export class Announcer {
         return event("exchange.failed", "warning", { source, reason });
       }
       case "called": {
+        // What failed of it was told as broken when it did.
         const { source, isNewlyNone, evidenceIds } = happening;
         if (isNewlyNone) event("exchange.nothing shared", "warning", { source });
         if (evidenceIds.length > 0) {
@@ -101,7 +103,9 @@ export class Announcer {
   #tellFound({ finding, result, isLook, isNews }: Found): void {
     const { log, checkpoint, source, detail, mayPass } = finding;
     const loudness = mayPass ? "warning" : RESULT_LEVELS[result];
-    this.#report.event(`log.${result}`, isLook && !isNews ? "debug" : loudness, {
+    // An outage is told by the look that meets it, and not by each question that has to wait for it.
+    const isToldElsewhere = isLook ? !isNews : result === "unavailable" && source !== THE_LOG;
+    this.#report.event(`log.${result}`, isToldElsewhere ? "debug" : loudness, {
       origin: log.origin,
       source,
       ...(checkpoint && { size: `${checkpoint.treeSize}` }),
@@ -145,12 +149,15 @@ export class Announcer {
     });
   }
 
-  /** A contradiction is told loudly once; later it is what is known. */
+  /**
+   * That a size is contradicted is told loudly once; later it is what is known. A log may sign any
+   * number of roots there, and anybody may send them.
+   */
   #loudness(heard: Heard, source: string): Level {
     if (heard.verdict === "refused") return this.#warningOf(source);
     if (heard.verdict !== "inconsistent") return "debug";
-    const { log, treeSize, root } = heard.checkpoint;
-    const contradiction = `${treeSize} ${root} ${log.id}`;
+    const { log, treeSize } = heard.checkpoint;
+    const contradiction = `${treeSize} ${log.id}`;
     if (this.#toldContradictions.has(contradiction)) return "debug";
     this.#toldContradictions.add(contradiction);
     if (this.#toldContradictions.size > MAX_TOLD) this.#toldContradictions.clear();

@@ -3,7 +3,7 @@ import type { ExchangeParty } from "../gossip/exchange.ts";
 import type { Source } from "../sources/source.ts";
 import { ObservationJournal } from "../store/observations.ts";
 import { formatAddress } from "../world/address.ts";
-import { PeerHosts } from "../world/connection_table.ts";
+import { addressKey, PeerHosts } from "../world/connection_table.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
 import { Announcer } from "./announcer.ts";
@@ -38,8 +38,6 @@ export interface Parts {
 /** Whom a daemon is told to exchange with, as whoever hears something asks it. */
 export class KnownPeers {
   readonly hosts = new PeerHosts([]);
-  /** Who calls is known by the host, who is called by the whole address. */
-  #sources: ReadonlySet<string> = new Set();
   #names: ReadonlySet<string> = new Set();
 
   constructor(peers: readonly PeerSettings[]) {
@@ -51,12 +49,14 @@ export class KnownPeers {
     const addresses = peers.map(({ address }) => address);
     this.hosts.change(addresses);
     this.#names = new Set(addresses.map(formatAddress));
-    this.#sources = new Set([...this.#names, ...addresses.map(({ hostname }) => hostname)]);
   }
 
-  /** Whether what came from here came from a peer, whoever of the two called. */
+  /**
+   * Whether what came from here came from a peer: who is called is known by the whole address, who
+   * calls by the host, which may be spelled otherwise than in the configuration.
+   */
   has(source: string): boolean {
-    return this.#sources.has(source);
+    return this.#names.has(source) || this.hosts.has(addressKey(source));
   }
 
   /** Whether this is the address at which a peer is called. */

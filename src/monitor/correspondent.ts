@@ -35,7 +35,7 @@ export class Correspondent {
     return this.#settings.vkey;
   }
 
-  /** One round; whether the peer could be reached. While one is under way, it is that one. */
+  /** One round; whether anything was compared with the peer, and nothing failed. While one is under way, it is that one. */
   round(): Promise<boolean> {
     return this.#running ??= this.#exchange().finally(() => this.#running = undefined);
   }
@@ -52,13 +52,13 @@ export class Correspondent {
     this.#happenings.tell({ kind: "calling", source, at });
     try {
       const { address } = this.#settings;
-      const { handedOver, shared } = await exchangeRound({ party: this.#party, address });
+      const { handedOver, shared, fault } = await exchangeRound({ party: this.#party, address });
       // A peer that follows none of our logs is no fault of anybody, and no help either.
       const isNewlyNone = shared === 0 && this.#sharedLogs !== 0;
       this.#sharedLogs = shared;
-      const said = { sharedLogs: shared, isNewlyNone, evidenceIds: handedOver };
+      const said = { sharedLogs: shared, isNewlyNone, evidenceIds: handedOver, fault };
       this.#happenings.tell({ kind: "called", source, ...said });
-      return true;
+      return fault === undefined && shared !== 0;
     } catch (error) {
       // What is no fault of the peer is not counted as one.
       if (error instanceof ExchangeFailed) {

@@ -7,6 +7,7 @@ import type { ObservationJournal } from "../store/observations.ts";
 import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
+import { addressKey } from "../world/connection_table.ts";
 import { millisecondsSince, timeNow } from "../world/time.ts";
 import type { World } from "../world/world.ts";
 import type { Happenings } from "./happenings.ts";
@@ -59,6 +60,9 @@ export class Follower {
   readonly #tried = new Map<string, { times: number; retryAt: number }>();
   /** Found inconsistent before this start: judged once more, in case their record was lost. */
   #again: readonly SeenRoot[];
+  /** By source, the turn in which its question was the first to be tried. */
+  readonly #cameFirst = new Map<string, number>();
+  #turn = 0;
   #settling: Promise<void> | undefined;
   readonly #strangers = new Turns();
   #strangersDue = false;
@@ -310,16 +314,43 @@ export class Follower {
     const due = this.#questions.of(...askers).filter(isDue)
       .sort((a, b) => a.treeSize < b.treeSize ? 1 : -1);
     let tried = 0;
-    for (const question of inTurns(due).slice(0, most)) {
+    const outages = new Set<string>();
+    for (const question of this.#inTurns(due).slice(0, most)) {
       if (this.#stop.stopped || clock.monotonic() - start > SETTLE_BUDGET_MS) break;
       // It may have been settled meanwhile by the case of another.
       if (!this.#questions.has(question)) continue;
       const checkpoint = memory.checkpointOf(log, question);
       if (checkpoint === undefined) continue;
+      const asker = addressKey(question.source);
+      if (outages.has(asker)) continue;
       tried++;
-      if (await this.#settleOne(question, checkpoint) === "unavailable") break;
+      if (await this.#settleOne(question, checkpoint) !== "unavailable") continue;
+      // What one asks for may be what the log cannot give; two outages are an outage.
+      outages.add(asker);
+      if (outages.size > 1) break;
     }
     return tried;
+  }
+
+  /**
+   * One question of each source after the other, so that who asks much keeps nobody else waiting; and
+   * each time another source comes first, so that it does neither where the log answers little.
+   */
+  #inTurns(questions: readonly Question[]): Question[] {
+    const bySource = Map.groupBy(questions, ({ source }) => addressKey(source));
+    const [first] = [...bySource.keys()]
+      .toSorted((a, b) => (this.#cameFirst.get(a) ?? 0) - (this.#cameFirst.get(b) ?? 0));
+    if (first === undefined) return [];
+    this.#cameFirst.delete(first);
+    this.#cameFirst.set(first, ++this.#turn);
+    if (this.#cameFirst.size > MAX_TRIED) {
+      this.#cameFirst.delete(this.#cameFirst.keys().next().value!);
+    }
+    const others = [...bySource].filter(([source]) => source !== first).map(([, asked]) => asked);
+    const sources = [bySource.get(first)!, ...others];
+    const longest = Math.max(...sources.map(({ length }) => length));
+    return Array.from({ length: longest }, (_, turn) => turn)
+      .flatMap((turn) => sources.flatMap((asked) => asked.slice(turn, turn + 1)));
   }
 
   /** Settles one question, or tries to. */
@@ -387,14 +418,6 @@ export class Follower {
       await this.#record(finding, { result: "withheld", isLook: false });
     }
   }
-}
-
-/** One question of each source after the other: who asks much keeps nobody else waiting. */
-function inTurns(questions: readonly Question[]): Question[] {
-  const sources = [...Map.groupBy(questions, ({ source }) => source).values()];
-  const longest = Math.max(0, ...sources.map(({ length }) => length));
-  return Array.from({ length: longest }, (_, turn) => turn)
-    .flatMap((turn) => sources.flatMap((asked) => asked.slice(turn, turn + 1)));
 }
 
 /** The older of a record's two checkpoints, by size and root. */

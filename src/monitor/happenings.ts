@@ -61,6 +61,8 @@ export type Happening =
     readonly isNewlyNone: boolean;
     /** Evidence that was handed over. */
     readonly evidenceIds: readonly string[];
+    /** What failed of it, though frames were exchanged. */
+    readonly fault: string | undefined;
   };
 
 /** What a look at a log came to, or the settling of what somebody told. */

@@ -1,3 +1,4 @@
+import { addressKey } from "../world/connection_table.ts";
 import { randomShare } from "../world/random.ts";
 import type { Random } from "../world/world.ts";
 import { THE_LOG } from "./watch.ts";
@@ -8,12 +9,15 @@ import { THE_LOG } from "./watch.ts";
  */
 export type Asker = "log" | "peer" | "stranger";
 
+/** The kinds of askers, the one that counts most first. */
+const ASKERS: readonly Asker[] = ["log", "peer", "stranger"];
+
 /** A checkpoint that is signed and not reconciled with the view; its note is in the journal. */
 export interface Question {
   readonly treeSize: bigint;
   /** Base64 of 32 bytes. */
   readonly root: string;
-  /** Who showed it first. */
+  /** Who showed it: the first, or a peer that showed it after a stranger. */
   readonly source: string;
   /** When that was: RFC 3339, UTC. */
   readonly seenAt: string;
@@ -41,6 +45,7 @@ export const QUESTION_LIMITS: Readonly<Record<Asker, QuestionLimits>> = {
 /** The open questions of one kind of asker, in the order they came. */
 class Room {
   readonly questions = new Map<string, Question>();
+  /** By address key: whoever has many addresses of one network has them all from one place. */
   readonly perSource = new Map<string, number>();
   noteLength = 0;
 
@@ -48,7 +53,8 @@ class Room {
     if (this.questions.has(key)) return;
     this.questions.set(key, question);
     this.noteLength += question.noteLength;
-    this.perSource.set(question.source, (this.perSource.get(question.source) ?? 0) + 1);
+    const source = addressKey(question.source);
+    this.perSource.set(source, (this.perSource.get(source) ?? 0) + 1);
   }
 
   delete(key: string): void {
@@ -56,9 +62,10 @@ class Room {
     if (question === undefined) return;
     this.questions.delete(key);
     this.noteLength -= question.noteLength;
-    const left = this.perSource.get(question.source)! - 1;
-    if (left > 0) this.perSource.set(question.source, left);
-    else this.perSource.delete(question.source);
+    const source = addressKey(question.source);
+    const left = this.perSource.get(source)! - 1;
+    if (left > 0) this.perSource.set(source, left);
+    else this.perSource.delete(source);
   }
 }
 
@@ -93,14 +100,29 @@ export class QuestionTable {
   }
 
   /**
-   * Takes a question in, if there is room.
+   * Takes a question in, if there is room. One that a stranger put first moves to the peers' room
+   * when a peer puts it, and either's to the log's own.
    * @returns `in`; or `out`, and it is counted as left out; or the questions that gave way to it
    */
   add(question: Question): "in" | "out" | readonly Question[] {
     const asker = this.#askerOf(question.source);
     const room = this.#rooms[asker];
     const key = keyOf(question);
-    if (this.has(question)) return "in";
+    const before = ASKERS.find((one) => this.#rooms[one].questions.has(key));
+    if (before !== undefined) {
+      if (ASKERS.indexOf(before) <= ASKERS.indexOf(asker)) return "in";
+      const outcome = this.#addTo(room, asker, question);
+      if (outcome !== "out") this.#rooms[before].delete(key);
+      // It keeps the place it has.
+      return outcome === "out" ? "in" : outcome;
+    }
+    const outcome = this.#addTo(room, asker, question);
+    if (outcome === "out") this.#leftOut++;
+    return outcome;
+  }
+
+  #addTo(room: Room, asker: Asker, question: Question): "in" | "out" | readonly Question[] {
+    const key = keyOf(question);
     const limits = this.#limits[asker];
     const gaveWay: Question[] = [];
     while (
@@ -110,7 +132,6 @@ export class QuestionTable {
       const other = givesWay(room, question, asker);
       if (other === undefined) {
         for (const taken of gaveWay) room.add(keyOf(taken), taken);
-        this.#leftOut++;
         return "out";
       }
       room.delete(keyOf(other));
@@ -142,10 +163,9 @@ export class QuestionTable {
    * strangers did; of each the newest, the oldest, and some by chance, so that each is shown some time.
    */
   shown({ most, random }: { most: number; random: Random }): Question[] {
-    const askers: readonly Asker[] = ["log", "peer", "stranger"];
     const chosen: Question[] = [];
-    for (const [i, asker] of askers.entries()) {
-      const share = Math.ceil((most - chosen.length) / (askers.length - i));
+    for (const [i, asker] of ASKERS.entries()) {
+      const share = Math.ceil((most - chosen.length) / (ASKERS.length - i));
       const bySize = this.of(asker).sort((a, b) => a.treeSize < b.treeSize ? -1 : 1);
       chosen.push(...ends(bySize, share, random));
     }
@@ -160,8 +180,8 @@ function givesWay(room: Room, { source }: Question, asker: Asker): Question | un
   let [most, count] = ["", 0];
   for (const [one, asked] of room.perSource) if (asked > count) [most, count] = [one, asked];
   // Nobody gains by giving way to somebody who has as much.
-  if (count <= (room.perSource.get(source) ?? 0) + 1) return undefined;
-  return [...room.questions.values()].findLast((question) => question.source === most);
+  if (count <= (room.perSource.get(addressKey(source)) ?? 0) + 1) return undefined;
+  return [...room.questions.values()].findLast((one) => addressKey(one.source) === most);
 }
 
 /** The largest, the smallest, and between them some by chance: so many in all. */

@@ -160,7 +160,7 @@ export class JournaledMemory implements Recollection {
    * See CheckpointMemory. What a peer told stays what a peer told: it is answered. A question for which
    * there is no room is left out; what contradicts something seen is no question.
    */
-  remember(seen: Seen): void {
+  remember(seen: Seen, { isEvidence } = { isEvidence: false }): void {
     const { checkpoint: { log, treeSize, root }, source } = seen;
     const there = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
     if (there !== undefined) {
@@ -169,7 +169,13 @@ export class JournaledMemory implements Recollection {
       this.#tell(seen);
       return;
     }
-    if (source !== THE_LOG && !this.#admits(seen)) return;
+    if (source !== THE_LOG && !isEvidence && !this.#admits(seen)) return;
+    this.#refresh(seen);
+  }
+
+  /** Has it written down, once more if it was before. */
+  #refresh(seen: Seen): void {
+    const { log, treeSize, root } = seen.checkpoint;
     const sizes = this.#fresh.get(log.id) ?? new Map<bigint, Map<string, Fresh>>();
     const roots = sizes.get(treeSize) ?? new Map<string, Fresh>();
     this.#fresh.set(log.id, sizes.set(treeSize, roots.set(root, { seen })));
@@ -178,11 +184,14 @@ export class JournaledMemory implements Recollection {
   }
 
   /** Whether there is room for what somebody told; if so, it is a question from now on. */
-  #admits({ checkpoint, source }: Seen): boolean {
-    const { log, treeSize, root } = checkpoint;
-    const there = this.at(log, treeSize);
-    if (there.length > 0) return true;
-    const { note } = checkpoint;
+  #admits(seen: Seen): boolean {
+    const { log, treeSize } = seen.checkpoint;
+    return this.at(log, treeSize).length > 0 || this.#asks(seen);
+  }
+
+  /** Takes it in as an open question, if there is room. */
+  #asks({ checkpoint, source }: Seen): boolean {
+    const { log, treeSize, root, note } = checkpoint;
     const table = this.questions(log);
     const seenAt = timeNow(this.#world.clock);
     const question = { treeSize, root, source, seenAt, noteLength: note.length };
@@ -217,13 +226,28 @@ export class JournaledMemory implements Recollection {
   /**
    * See CheckpointMemory. What the log has just shown, and a peer tells before that look is written
    * down, is written as what the peer told: it is answered, and the look may never come to its end.
+   * What nobody has reconciled, and has lost its place, is a question again.
    */
   repeated(seen: Seen): void {
     const { log, treeSize, root } = seen.checkpoint;
+    if (seen.source === THE_LOG) return;
     const fresh = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
-    if (fresh === undefined || seen.source === THE_LOG) return;
-    if (fresh.seen.source === THE_LOG) fresh.seen = seen;
+    if (fresh === undefined) return this.#askAgain(seen);
+    const isByStranger = this.askerOf(fresh.seen.source) === "stranger";
+    const isByPeer = this.askerOf(seen.source) === "peer";
+    if (fresh.seen.source === THE_LOG || (isByStranger && isByPeer)) fresh.seen = seen;
     this.#tell(seen);
+  }
+
+  /** Takes an old question in anew, if it is one still: in the room of whoever shows it now. */
+  #askAgain(seen: Seen): void {
+    const { checkpoint, source } = seen;
+    const { log, treeSize, root } = checkpoint;
+    const table = this.questions(log);
+    const isOpen = table.has(checkpoint);
+    if (isOpen && this.askerOf(source) !== "peer") return;
+    if (!isOpen && !this.#observations.isUnsettled(log, { treeSize, root })) return;
+    if (this.#asks(seen) && !isOpen) this.#refresh(seen);
   }
 
   #tell(seen: Seen): void {
@@ -245,11 +269,16 @@ export class JournaledMemory implements Recollection {
     if (told === undefined) return;
     // What is heard from now on may make a case that is not durable yet. What fails stays told, so that
     // whoever comes next tries anew.
-    for (const [key, seen] of [...told]) {
-      await this.#written(seen);
-      told.delete(key);
+    try {
+      for (const [key, seen] of [...told]) {
+        await this.#written(seen);
+        told.delete(key);
+      }
+    } finally {
+      // A stranger may never come again, and whoever does tells it anew.
+      const isOver = told.size === 0 || this.askerOf(source) === "stranger";
+      if (isOver && this.#told.get(source) === told) this.#told.delete(source);
     }
-    if (told.size === 0 && this.#told.get(source) === told) this.#told.delete(source);
   }
 
   /** Writes what is fresh, once, however many wait for it. */
@@ -292,7 +321,9 @@ export class JournaledMemory implements Recollection {
     const outcome = table.add({
       ...{ treeSize, root, source, seenAt, noteLength: note.length },
     });
-    if (outcome !== "in") this.#happened({ kind: "left out", log, source });
+    if (outcome === "in") return;
+    this.#happened({ kind: "left out", log, source });
+    if (outcome !== "out") { for (const other of outcome) this.#giveUp(log, other); }
   }
 
   #forget({ checkpoint: { log, treeSize, root } }: Seen): void {

@@ -73,8 +73,12 @@ export class Tallies {
         return;
       }
       case "called": {
-        const { source, sharedLogs } = happening;
+        const { source, sharedLogs, fault } = happening;
         const peer = this.#peer(source);
+        if (fault !== undefined) {
+          peer.failures++;
+          peer.lastResult = fault;
+        }
         if (sharedLogs === undefined) delete peer.sharedLogs;
         else peer.sharedLogs = sharedLogs;
         return;

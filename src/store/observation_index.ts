@@ -137,6 +137,7 @@ const SEEN_ROOT = `${OPEN_QUESTION}, note`;
 const PROVING = PROVING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const OPEN = OPEN_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const INCONSISTENT = RESULTS.indexOf("inconsistent");
+const REFUSED = RESULTS.indexOf("refused");
 
 /** The index, open. Every call is synchronous and throws WorldError when SQLite refuses. */
 export class ObservationIndex {
@@ -453,6 +454,27 @@ export class ObservationIndex {
   isPending(logId: string, { size, root }: ObservedHead): boolean {
     const row = this.#findHead({ log: this.#logOf(logId, false), head: { size, root } });
     return (row?.pending ?? null) !== null;
+  }
+
+  /**
+   * Whether a checkpoint was never reconciled: it is an open question, or was one and was left out for
+   * want of room, which is the one way to be `refused` with a checkpoint.
+   */
+  isUnsettled(logId: string, { size, root }: ObservedHead): boolean {
+    const head = this.#findHead({ log: this.#logOf(logId, false), head: { size, root } });
+    if (head === undefined) return false;
+    if (head.pending !== null) return true;
+    const last = this.#database.get(
+      `SELECT seq, result FROM sightings WHERE plain AND seq IN (${sightingsOf("?1", "?2")})
+       ORDER BY seq DESC LIMIT 1`,
+      [head.id!, head.seq!],
+    );
+    if (last === undefined || Number(last.result) !== REFUSED) return false;
+    const settled = this.#database.get(
+      "SELECT 1 AS yes FROM settled WHERE head = ? AND seq > ?",
+      [head.id!, last.seq!],
+    );
+    return settled === undefined;
   }
 
   /** How often each result was seen, repeats included. */

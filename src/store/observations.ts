@@ -296,6 +296,14 @@ export class ObservationJournal {
     return this.#upToDate().rootsAt(log.id, treeSize);
   }
 
+  /** Whether a checkpoint that was seen is an open question, or was left out for want of room. */
+  isUnsettled(
+    log: Pick<Log, "id">,
+    { treeSize, root }: { treeSize: bigint; root: string },
+  ): boolean {
+    return this.#upToDate().isUnsettled(log.id, { size: `${treeSize}`, root });
+  }
+
   /** The latest checkpoint that this monitor has proven to extend what it had seen; never an older one. */
   view(log: Pick<Log, "id">): SeenRoot | undefined {
     return this.#upToDate().view(log.id);

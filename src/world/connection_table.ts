@@ -24,7 +24,9 @@ export interface FavouredHosts {
  * address at which it was last reached.
  */
 export class PeerHosts implements FavouredHosts {
+  /** By the address of the configuration. */
   #keys = new Map<string, string>();
+  #known: ReadonlySet<string> = new Set();
 
   constructor(peers: readonly Address[]) {
     this.change(peers);
@@ -37,16 +39,19 @@ export class PeerHosts implements FavouredHosts {
       const name = formatAddress(peer);
       return [name, before.get(name) ?? addressKey(peer.hostname)];
     }));
+    this.#known = new Set(this.#keys.values());
   }
 
   has(key: string): boolean {
-    return [...this.#keys.values()].includes(key);
+    return this.#known.has(key);
   }
 
   /** Notes where a peer was reached. */
   reached(peer: Address, { hostname }: Address): void {
     const name = formatAddress(peer);
-    if (this.#keys.has(name)) this.#keys.set(name, addressKey(hostname));
+    if (!this.#keys.has(name)) return;
+    this.#keys.set(name, addressKey(hostname));
+    this.#known = new Set(this.#keys.values());
   }
 }
 
