@@ -46,7 +46,7 @@ export const NOTHING: Heard = { verdict: "nothing" };
 
 /**
  * What this monitor was shown, what it has heard, and so what it says: the rules of the exchange
- * (DESIGN) without sockets.
+ * (PROTOCOL section 5) without sockets.
  */
 export class View {
   readonly #logs: readonly Log[];
@@ -159,8 +159,9 @@ export class View {
   }
 
   /**
-   * The logs followed, first the one whose latest size is nearest to the frame's. A frame names no log
-   * and is tried under one key after the other, so with fifty logs the order decides what it costs.
+   * The logs followed, first the one whose latest size is nearest to the frame's. A frame
+   * names no log and is tried under one key after the other, so with fifty logs the order
+   * decides what it costs.
    */
   #nearestFirst(frame: Uint8Array): readonly Log[] {
     if (this.#logs.length < 2 || frame.length !== FRAME_BYTES) return this.#logs;

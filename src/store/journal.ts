@@ -1,6 +1,7 @@
 /**
  * A hash-chained, append-only journal: one entry a line, each holding the hash of the one before.
- * Whoever knows the last hash notices if anything before it was changed, dropped or put in.
+ * Whoever knows the last hash notices if anything before it was changed, dropped or put in
+ * (PROTOCOL section 13).
  *
  * @module
  */
@@ -84,7 +85,8 @@ function lineStart(hash: string): string {
 }
 
 /**
- * Reads one entry and checks its own hash; that it follows on the one before is `readEntries`' work.
+ * Reads one entry and checks its own hash; that it follows on the one before is `readEntries`'
+ * work.
  * @throws MalformedError naming what is wrong
  */
 export function parseEntry(text: string): Entry {

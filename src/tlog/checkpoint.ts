@@ -60,8 +60,8 @@ export class VerifiedCheckpoint {
   }
 
   /**
-   * The signed note: the text as the log signed it, and the log's line. Other lines it came with are
-   * not kept: nobody here has checked them, and anyone can add one.
+   * The signed note: the text as the log signed it, and the log's line. Other lines it came
+   * with are not kept: nobody here has checked them, and anyone can add one.
    */
   get note(): string {
     const { log: { origin, vkey }, treeSize, rootHash, signature } = this;
@@ -151,7 +151,7 @@ export function openCheckpoint(
   });
 }
 
-/** One key that signs for two origins is remarked upon (DESIGN, rule 10). */
+/** One key that signs for two origins is remarked upon (RULES R10). */
 function signerOfAnotherOrigin(note: Note, logs: readonly Log[]): Vkey | undefined {
   const verifiers = [...new Map(logs.map((log) => [log.vkey.text, log])).values()];
   const result = verifyNote({ note, verifiers });
