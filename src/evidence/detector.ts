@@ -28,14 +28,13 @@ interface LogCounts {
 }
 
 /**
- * Finds equivocation in verified checkpoints and consistency proofs; pure. A call takes the same
- * time however many sizes were seen, and however many roots were signed at one.
+ * Finds equivocation in verified checkpoints and consistency proofs; pure. A call takes the same time
+ * however many sizes were seen, and however many roots were signed at one.
  *
  * How many conflicts a case makes (RULES R6): k roots at one size make k - 1 of kind
  * `same_size`, each new root against the one first seen; a signed older root that newer ones
- * contradict makes one of kind `cross_size`. Both counts depend on what was seen, not on its
- * order. Of more than MAX_ROOTS_PER_SIZE roots at a size the first are kept, and the others
- * counted.
+ * contradict makes one of kind `cross_size`. Both counts depend on what was seen, not on its order. Of
+ * more than MAX_ROOTS_PER_SIZE roots at a size the first are kept, and the others counted.
  */
 export class EquivocationDetector {
   readonly #memory: CheckpointMemory;

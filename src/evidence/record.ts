@@ -1,7 +1,6 @@
 /**
  * The conflict record: two signed checkpoints that contradict each other, and the statement of the
- * monitor that found them. Plain JSON; sizes are strings, because JSON numbers lose them above
- * 2^53.
+ * monitor that found them. Plain JSON; sizes are strings, because JSON numbers lose them above 2^53.
  *
  * @module
  */

@@ -63,9 +63,9 @@ export interface Hearing {
 type Ears = Pick<ExchangeParty, "view" | "records">;
 
 /**
- * Judges the items of a parcel, in order, up to the first that is malformed or does not hold.
- * What is about a log not followed is passed over, and so are records of other versions: nobody
- * can be expected to know what is followed and understood here.
+ * Judges the items of a parcel, in order, up to the first that is malformed or does not hold. What is
+ * about a log not followed is passed over, and so are records of other versions: nobody can be
+ * expected to know what is followed and understood here.
  * @param source whom it comes from
  */
 export function hearParcel(
@@ -202,9 +202,9 @@ export function answerParcel(hearing: Hearing, party: ExchangeParty): readonly P
 }
 
 /**
- * Packs what a caller that says which logs it follows is answered: those that both follow, and
- * what is signed and not reconciled of them, since the other half may be at the other end. A
- * caller that is never called itself learns of it here alone.
+ * Packs what a caller that says which logs it follows is answered: those that both follow, and what is
+ * signed and not reconciled of them, since the other half may be at the other end. A caller that is
+ * never called itself learns of it here alone.
  */
 function packGreeting(
   { party, packer, shared }: { party: ExchangeParty; packer: ParcelPacker; shared: Set<Log> },
@@ -227,9 +227,9 @@ export function packNotes(
 }
 
 /**
- * Packs evidence about these logs, one log after the other, so that one that went mad does not
- * crowd out the rest; of each the newest first, and of what is too much some of the older ones
- * by chance: the other end may have the newest, and more cases than it can say.
+ * Packs evidence about these logs, one log after the other, so that one that went mad does not crowd
+ * out the rest; of each the newest first, and of what is too much some of the older ones by chance:
+ * the other end may have the newest, and more cases than it can say.
  * @returns the records that went in
  */
 export function packRecords(

@@ -1,6 +1,6 @@
 /**
- * Which logs two monitors both follow: each names its logs by a hash, so that neither has to
- * tell the other about a log that it does not follow.
+ * Which logs two monitors both follow: each names its logs by a hash, so that neither has to tell the
+ * other about a log that it does not follow.
  *
  * @module
  */

@@ -3,11 +3,11 @@
  *
  *     0x81 | item…        item: uint8 kind | uint32 length, big-endian | that many bytes
  *
- * The first byte has the bit set that no frame's first byte has, and is the version. Kinds: 1 a
- * signed note, 2 a consistency proof (`formatProof`), 3 a conflict record (`formatRecord`), all
- * UTF-8; 4 the evidence ids, 32 bytes each, of cases that need not be answered; 5 the logs the
- * sender follows, each by its hash of 32 bytes (`logHash`), or in an answer those that both ends
- * follow. Here it is only bytes and items; nothing in an item is verified.
+ * The first byte has the bit set that no frame's first byte has, and is the version. Kinds: 1 a signed
+ * note, 2 a consistency proof (`formatProof`), 3 a conflict record (`formatRecord`), all UTF-8; 4 the
+ * evidence ids, 32 bytes each, of cases that need not be answered; 5 the logs the sender follows, each
+ * by its hash of 32 bytes (`logHash`), or in an answer those that both ends follow. Here it is only
+ * bytes and items; nothing in an item is verified.
  *
  * @module
  */
@@ -143,8 +143,7 @@ export class ParcelDecoder {
 
   /**
    * Takes in the next bytes and gives the items they complete, those of unknown kinds left out.
-   * @throws UnknownParcelVersion; MalformedError if a limit is passed. Nothing more is to be
-   * taken then
+   * @throws UnknownParcelVersion; MalformedError if a limit is passed. Nothing more is to be taken then
    */
   *take(bytes: Uint8Array): Generator<ParcelItem, void> {
     const { maxParcelBytes } = this.#limits;

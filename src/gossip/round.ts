@@ -48,8 +48,8 @@ export async function exchangeRound(
 }
 
 /**
- * Asks a peer which of our logs it follows, anew in each round: lists change. A peer that does
- * not say (it may be of a version that cannot) is taken to follow what it said last, or all.
+ * Asks a peer which of our logs it follows, anew in each round: lists change. A peer that does not say
+ * (it may be of a version that cannot) is taken to follow what it said last, or all.
  * @throws Unreachable
  */
 async function greet({ party, address }: { party: ExchangeParty; address: Address }): Promise<{
@@ -161,9 +161,8 @@ function namedLogs(
 }
 
 /**
- * The logs of which to ask what the peer knows because of what it answered: it has seen more
- * than we have, and so may be able to prove what we cannot yet; or it has nothing that fits a
- * frame.
+ * The logs of which to ask what the peer knows because of what it answered: it has seen more than we
+ * have, and so may be able to prove what we cannot yet; or it has nothing that fits a frame.
  */
 function logsToAsk({ sent, heard }: Frames): Set<Log> {
   const ahead = checkpointsIn(heard).filter((answer) =>
@@ -177,8 +176,7 @@ function logsToAsk({ sent, heard }: Frames): Set<Log> {
 }
 
 /**
- * The cases the peer concludes from the frames alone, by evidence id: both signed roots have
- * passed.
+ * The cases the peer concludes from the frames alone, by evidence id: both signed roots have passed.
  */
 function concluded({ party, sent, heard }: Frames & { party: ExchangeParty }): string[] {
   const answers = checkpointsIn(heard);

@@ -159,9 +159,8 @@ export class View {
   }
 
   /**
-   * The logs followed, first the one whose latest size is nearest to the frame's. A frame
-   * names no log and is tried under one key after the other, so with fifty logs the order
-   * decides what it costs.
+   * The logs followed, first the one whose latest size is nearest to the frame's. A frame names no log
+   * and is tried under one key after the other, so with fifty logs the order decides what it costs.
    */
   #nearestFirst(frame: Uint8Array): readonly Log[] {
     if (this.#logs.length < 2 || frame.length !== FRAME_BYTES) return this.#logs;

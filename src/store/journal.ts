@@ -85,8 +85,7 @@ function lineStart(hash: string): string {
 }
 
 /**
- * Reads one entry and checks its own hash; that it follows on the one before is `readEntries`'
- * work.
+ * Reads one entry and checks its own hash; that it follows on the one before is `readEntries`' work.
  * @throws MalformedError naming what is wrong
  */
 export function parseEntry(text: string): Entry {

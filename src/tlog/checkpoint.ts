@@ -60,8 +60,8 @@ export class VerifiedCheckpoint {
   }
 
   /**
-   * The signed note: the text as the log signed it, and the log's line. Other lines it came
-   * with are not kept: nobody here has checked them, and anyone can add one.
+   * The signed note: the text as the log signed it, and the log's line. Other lines it came with are
+   * not kept: nobody here has checked them, and anyone can add one.
    */
   get note(): string {
     const { log: { origin, vkey }, treeSize, rootHash, signature } = this;

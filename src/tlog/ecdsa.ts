@@ -17,9 +17,9 @@ export interface EcdsaCurve {
   /** As JSON Web Keys name it (RFC 7518 section 6.2.1.1). */
   readonly name: "P-256" | "P-384" | "P-521";
   /**
-   * SubjectPublicKeyInfo of an uncompressed point, up to its coordinates: id-ecPublicKey, the
-   * curve, BIT STRING, 04 (RFC 5480 section 2). Compressed points and explicit curve
-   * parameters would be other spellings of the same key.
+   * SubjectPublicKeyInfo of an uncompressed point, up to its coordinates: id-ecPublicKey, the curve,
+   * BIT STRING, 04 (RFC 5480 section 2). Compressed points and explicit curve parameters would be
+   * other spellings of the same key.
    */
   readonly spkiPrefix: Uint8Array;
   /** Bytes of one coordinate. */
