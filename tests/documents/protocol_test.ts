@@ -123,3 +123,55 @@ Deno.test("protocol: the parts of JSON are counted as it says", () => {
   parseExactJson(withParts(most));
   assertThrows(() => parseExactJson(withParts(most + 1)), MalformedError, "values and names");
 });
+
+/** Sentences that state a limit outside the tables; their words, with the program's numbers. */
+const STATED = [
+  `has more than ${spelled("MAX_JSON_PARTS")} parts`,
+  `more than ${spelled("MAX_SIGNATURE_LINES")} signature lines`,
+  `carries one checkpoint in ${spelled("FRAME_BYTES")} bytes`,
+  `It sends at most ${spelled("maxFramesPerExchange")}.`,
+  `no byte came within ${seconds("firstByteMs")}, and one that is not finished ` +
+  `${seconds("exchangeMs")} after it was accepted`,
+  `waits ${seconds("connectMs")} for the connection, and ${seconds("exchangeMs")} for the exchange`,
+  `The first byte must come within ${seconds("firstByteMs")}`,
+  `gives the parcel and its answer ${seconds("parcelMs")} in all`,
+  `waits ${seconds("connectMs")} for the connection, and ${seconds("parcelMs")} for everything`,
+  `At most ${spelled("maxRecordsPerParcel")}, and of each log the newest first`,
+  `has more than ${spelled("maxRecordsPerParcel")}, the ${
+    LIMITS.maxRecordsPerParcel! / 2
+  } newest ` +
+  `are taken, and ${LIMITS.maxRecordsPerParcel! / 2} that are drawn`,
+  `up to ${spelled("maxOpenPerLog")} of each log. Several`,
+  `the logs that it follows, at most ${(LIMITS.maxFollowsItemBytes! / 32).toLocaleString("en")},`,
+  `both follow, at most ${spelled("maxFramesPerExchange")}:`,
+  `was not handed yet, up to ${spelled("maxRecordsPerParcel")}, about`,
+  `about all logs every ${LIMITS.askAgainMs! / 60_000} minutes`,
+  `newest cases of these logs, up to ${(LIMITS.maxKnownItemBytes! / 32).toLocaleString("en")},`,
+  `sends this peer no parcel for ${seconds("parcelRetryMs")}`,
+  `It holds ${spelled("framesPerSecondPerAddress")}, and ` +
+  `${spelled("framesPerSecondPerAddress")} more come back each second`,
+  `1 for every ${spelled("parcelBytesPerFrame")} bytes of a parcel`,
+  `${spelled("noteCost")} for a note;`,
+  `${spelled("proofCost")} for a proof, and 1 for every ${spelled("jsonBytesPerFrame")} bytes`,
+  `${spelled("recordCost")} for a record, and 1 for every ${spelled("jsonBytesPerFrame")} bytes`,
+  `${spelled("knownCost")} for a list of known cases, and ${spelled("followsCost")} for a list`,
+  `What is charged takes ${spelled("refusedFrameCost")} more`,
+  `down to -${spelled("framesPerSecondPerAddress")}`,
+  `A sender keeps a parcel within ${spelled("maxParcelCost")},`,
+  `a list of at most ${spelled("MAX_PROOF_HASHES")} hashes`,
+  `A source has at most ${spelled("MAX_SOURCE_CHARACTERS")} Unicode code points`,
+  `(${spelled("SEGMENT_BYTES")} bytes) or more`,
+];
+
+function spelled(name: string): string {
+  return LIMITS[name]!.toLocaleString("en");
+}
+
+function seconds(name: string): string {
+  return `${LIMITS[name]! / 1_000} s`;
+}
+
+Deno.test("protocol: sentences state the program's limits", () => {
+  const sentences = PROTOCOL.replace(/\s+/g, " ");
+  assertEquals(STATED.filter((words) => !sentences.includes(words)), []);
+});
