@@ -49,6 +49,23 @@ for (const name of DOCUMENTS) {
   });
 }
 
+/** A heading's anchor, as GitHub makes it. */
+function anchorOf(heading: string): string {
+  return heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-");
+}
+
+Deno.test("documents: links into a document lead to a heading of it", () => {
+  const missing = DOCUMENTS.flatMap((name) => {
+    const links = [...read(`${name}.md`).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)];
+    return links.filter(([, target, anchor]) => {
+      const path = new URL(target || `${name.split("/").at(-1)}.md`, new URL(`${name}.md`, root));
+      const headings = [...Deno.readTextFileSync(path).matchAll(/^#+ (.+)$/gm)];
+      return !headings.some(([, heading]) => anchorOf(heading!) === anchor);
+    }).map(([link]) => `${name}: ${link}`);
+  });
+  assertEquals(missing, []);
+});
+
 /** The rules that a text defines, such as R6, and the sections of PROTOCOL, such as 13. */
 function defined(): Set<string> {
   const rules = read("documents/RULES.md").matchAll(/^(?:\*\*|\| )([RSF]\d+)\b/gm);
