@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 const root = new URL("../", import.meta.url);
 const DOCUMENTS = [
   ...["README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG", "SECURITY", "incidents/README"],
-  "documents/OPERATING",
+  ...["documents/OPERATING", "documents/PROTOCOL", "documents/RULES"],
 ];
 
 function read(path: string): string {
@@ -48,6 +48,52 @@ for (const name of DOCUMENTS) {
     assertEquals(missing, []);
   });
 }
+
+/** A heading's anchor, as GitHub makes it. */
+function anchorOf(heading: string): string {
+  return heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-");
+}
+
+Deno.test("documents: links into a document lead to a heading of it", () => {
+  const missing = DOCUMENTS.flatMap((name) => {
+    const links = [...read(`${name}.md`).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)];
+    return links.filter(([, target, anchor]) => {
+      const path = new URL(target || `${name.split("/").at(-1)}.md`, new URL(`${name}.md`, root));
+      const headings = [...Deno.readTextFileSync(path).matchAll(/^#+ (.+)$/gm)];
+      return !headings.some(([, heading]) => anchorOf(heading!) === anchor);
+    }).map(([link]) => `${name}: ${link}`);
+  });
+  assertEquals(missing, []);
+});
+
+/** The rules that a text defines, such as R6, and the sections of PROTOCOL, such as 13. */
+function defined(): Set<string> {
+  const rules = read("documents/RULES.md").matchAll(/^(?:\*\*|\| )([RSF]\d+)\b/gm);
+  const sections = read("documents/PROTOCOL.md").matchAll(/^## (\d+) /gm);
+  return new Set([...rules, ...sections].map(([, name]) => name!));
+}
+
+Deno.test("documents: every rule and section that is cited exists", () => {
+  const known = defined();
+  const folders = ["src", "tests"].flatMap((folder) => [...sources(folder)]);
+  const unknown = [...folders, ...DOCUMENTS.map((name) => `${name}.md`)].flatMap((path) => {
+    // A citation may be broken over two lines, in a comment too.
+    const text = read(path).replace(/\n\s*(?:\*|\/\/)?\s*/g, " ");
+    const rules = [...text.matchAll(/\bRULES ([RSF]\d+)/g)];
+    const sections = [...text.matchAll(/\bPROTOCOL section (\d+)/g)];
+    return [...rules, ...sections].filter(([, name]) => !known.has(name!))
+      .map(([whole]) => `${path}: ${whole}`);
+  });
+  assertEquals(unknown, []);
+});
+
+Deno.test("documents: no comment cites a document that is not in the project", () => {
+  const folders = ["src", "tests"].flatMap((folder) => [...sources(folder)]);
+  const outside = /\b(DESIGN|SPECS|STYLE)\b(?! *=)/;
+  const citing = [...folders, "main.ts", ...DOCUMENTS.map((name) => `${name}.md`)]
+    .filter((path) => path !== "tests/docs_test.ts" && outside.test(read(path)));
+  assertEquals(citing, []);
+});
 
 Deno.test("documents: every task and command they name exists", () => {
   const { tasks } = JSON.parse(read("deno.json")) as { tasks: Record<string, unknown> };

@@ -4,7 +4,7 @@ import type { Status } from "../monitor/status.ts";
 import type { Address, HttpServer, World } from "../world/world.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** How the process ends (DESIGN). */
+/** How the process ends (README, "Exit codes"). */
 export const EXIT = {
   /** nothing wrong */
   ok: 0,

@@ -34,9 +34,9 @@ export type Conflict =
   );
 
 /**
- * The name of a case: SHA-256, in hex, over the log (its key and origin) and the two (size, root)
- * pairs in canonical order. Two monitors that saw the halves in different order, from different
- * sources or with different cosignatures, name the case alike.
+ * The name of a case (PROTOCOL section 12): SHA-256, in hex, over the log (its key and origin)
+ * and the two (size, root) pairs in canonical order. Two monitors that saw the halves in
+ * different order, from different sources or with different cosignatures, name the case alike.
  *
  * The bytes hashed are five lines, of which each ends in a newline, the last too: a domain line;
  * base64(type || key); the origin; and the two pairs, each `size SPACE base64(root)`, by ascending

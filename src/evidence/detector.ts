@@ -10,7 +10,7 @@ export const MAX_CONFLICTS_PER_LOG = 10_000;
 
 /** What a consistency proof says about the checkpoints seen so far. */
 export type ProofOutcome =
-  /** it does not lead to the newer root: it convicts nobody, anyone can make one up (rule 4) */
+  /** it does not lead to the newer root: it convicts nobody, anyone can make one up (RULES R4) */
   | { readonly verdict: "failed" }
   /** a checkpoint it speaks of was not seen signed, or it compares a size with itself or with 0 */
   | { readonly verdict: "nothing to compare" }
@@ -31,7 +31,7 @@ interface LogCounts {
  * Finds equivocation in verified checkpoints and consistency proofs; pure. A call takes the same time
  * however many sizes were seen, and however many roots were signed at one.
  *
- * How many conflicts a case makes (DESIGN, rule 6): k roots at one size make k - 1 of kind
+ * How many conflicts a case makes (RULES R6): k roots at one size make k - 1 of kind
  * `same_size`, each new root against the one first seen; a signed older root that newer ones
  * contradict makes one of kind `cross_size`. Both counts depend on what was seen, not on its order. Of
  * more than MAX_ROOTS_PER_SIZE roots at a size the first are kept, and the others counted.
@@ -105,7 +105,7 @@ export class EquivocationDetector {
       older.treeSize === newer.treeSize
     ) return { verdict: "nothing to compare" };
     const implied = base64(impliedRoot);
-    // Rule 5: two equal roots are never a conflict, even if they are signed for two sizes.
+    // RULES R5: two equal roots are never a conflict, even if they are signed for two sizes.
     const newerRoot = newerSeen.checkpoint.root;
     const wrong = olderSeen.filter(({ checkpoint: { root } }) =>
       root !== implied && root !== newerRoot

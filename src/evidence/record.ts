@@ -14,8 +14,8 @@ import { type Conflict, evidenceId } from "./conflict.ts";
 import { type JsonObject, parseExactJson } from "./json.ts";
 
 /**
- * Names the format and the rules of judgement: the Ed25519 rule of SPECS section 9, RFC 6962
- * hashing and proofs, RFC 8785 canonical JSON.
+ * Names the format (PROTOCOL section 11) and the rules of judgement: the Ed25519 rule RULES S2,
+ * RFC 6962 hashing and proofs, RFC 8785 canonical JSON.
  */
 export const RECORD_VERSION = "hearsay/conflict/v1";
 

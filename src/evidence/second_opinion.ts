@@ -12,7 +12,7 @@ noble.hashes.sha512 = (message) => new Uint8Array(createHash("sha512").update(me
 type Signed = Parameters<Verifier["verifies"]>[0];
 
 /**
- * The same key checked by an independent implementation (DESIGN, rule 9), behind the same byte
+ * The same key checked by an independent implementation (RULES S8), behind the same byte
  * checks: noble, for Ed25519 and for ECDSA, by itself or in an RFC 6962 tree head.
  * @returns nothing for RSA, P-521 and ML-DSA-44, of which there is one implementation here
  */

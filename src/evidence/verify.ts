@@ -75,9 +75,10 @@ export class Opinions {
 }
 
 /**
- * Judges a conflict record, trusting nothing in it: ids are recomputed, notes read again, both
- * signatures of the log verified twice (by the platform and by an independent implementation, where
- * there is one), the proof followed, the detector's signature checked.
+ * Judges a conflict record (PROTOCOL section 11), trusting nothing in it: ids are recomputed,
+ * notes read again, both signatures of the log verified twice (by the platform and by an
+ * independent implementation, where there is one), the proof followed, the detector's signature
+ * checked.
  * @param input the record's JSON text, or the object parsed from it
  * @param log the log the reader has in mind; without it the key is the one the record names
  * @param detector the detector the reader trusts; without it any, or none

@@ -1,5 +1,6 @@
 /**
- * What a parcel says and what is answered: the rules of the second carrier, without sockets.
+ * What a parcel says and what is answered: the rules of the second carrier (PROTOCOL section 7),
+ * without sockets.
  *
  * @module
  */

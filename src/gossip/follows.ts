@@ -16,8 +16,9 @@ import type { ParcelItem } from "./parcel.ts";
 const hashes = new WeakMap<Log, Uint8Array>();
 
 /**
- * The hash that names a log: SHA-256, 32 bytes, over three lines, each ended by a newline: the domain
- * `hearsay/log/v1`, base64 of the key's type byte and key, and the origin.
+ * The hash that names a log (PROTOCOL section 2): SHA-256, 32 bytes, over three lines, each
+ * ended by a newline: the domain `hearsay/log/v1`, base64 of the key's type byte and key, and
+ * the origin.
  */
 export function logHash(log: Log): Uint8Array {
   const known = hashes.get(log);

@@ -13,8 +13,8 @@ interface Peer {
 }
 
 /**
- * What each peer was handed, so that a round does not repeat it; bounded. What is forgotten is handed
- * over once more, which nobody is punished for (DESIGN, rule 8).
+ * What each peer was handed, so that a round does not repeat it; bounded. What is forgotten is
+ * handed over once more, which nobody is punished for (RULES R8).
  */
 export class HandedOver {
   readonly #limits: ExchangeLimits;

@@ -1,5 +1,5 @@
 /**
- * The parcel: what the second carrier carries, in either direction.
+ * The parcel: what the second carrier carries, in either direction (PROTOCOL section 6).
  *
  *     0x81 | item…        item: uint8 kind | uint32 length, big-endian | that many bytes
  *

@@ -28,9 +28,10 @@ export interface Round {
 }
 
 /**
- * One round with a peer: first the greeting, a parcel that asks which logs it follows and what it has
- * not reconciled of those; then the exchange of frames about the logs that both follow; then, if there
- * is something to say that fits no frame or to ask for, another parcel.
+ * One round with a peer (PROTOCOL section 8): first the greeting, a parcel that asks which logs
+ * it follows and what it has not reconciled of those; then the exchange of frames about the logs
+ * that both follow; then, if there is something to say that fits no frame or to ask for, another
+ * parcel.
  * @throws ExchangeFailed if the exchange of frames fails; a parcel that fails is reported instead
  * @throws whatever `keep` throws
  */

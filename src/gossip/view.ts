@@ -46,7 +46,7 @@ export const NOTHING: Heard = { verdict: "nothing" };
 
 /**
  * What this monitor was shown, what it has heard, and so what it says: the rules of the exchange
- * (DESIGN) without sockets.
+ * (PROTOCOL section 5) without sockets.
  */
 export class View {
   #logs: readonly Log[];

@@ -98,7 +98,7 @@ export class IncidentJournal {
 }
 
 /**
- * Which contradicted roots have their record (DESIGN, rule 6). Of `same_size` records at one size
+ * Which contradicted roots have their record (RULES R6). Of `same_size` records at one size
  * each joins two roots; a further one is a known case if the roots it pairs are joined already,
  * through whichever records: so k roots have k - 1. A `cross_size` record convicts the older root,
  * which has one.

@@ -1,6 +1,7 @@
 /**
  * A hash-chained, append-only journal: one entry a line, each holding the hash of the one before.
- * Whoever knows the last hash notices if anything before it was changed, dropped or put in.
+ * Whoever knows the last hash notices if anything before it was changed, dropped or put in
+ * (PROTOCOL section 13).
  *
  * @module
  */

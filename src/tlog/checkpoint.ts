@@ -151,7 +151,7 @@ export function openCheckpoint(
   });
 }
 
-/** One key that signs for two origins is remarked upon (DESIGN, rule 10). */
+/** One key that signs for two origins is remarked upon (RULES R10). */
 function signerOfAnotherOrigin(note: Note, logs: readonly Log[]): Vkey | undefined {
   const verifiers = [...new Map(logs.map((log) => [log.vkey.text, log])).values()];
   const result = verifyNote({ note, verifiers });

@@ -58,7 +58,7 @@ export function formatCheckpointText(
 }
 
 /**
- * Size 0 has one root, SHA-256 of nothing (RFC 6962 section 2.1; DESIGN, rule 12). Logs have signed
+ * Size 0 has one root, SHA-256 of nothing (RFC 6962 section 2.1; RULES R12). Logs have signed
  * zeros there and repaired it later: what no tree can have is no history, and contradicts none.
  * @throws ImpossibleError for another root at size 0
  */

@@ -1,8 +1,8 @@
 /**
  * ECDSA with SHA-256 on P-256, P-384 and P-521 (signature type 0x02, and on P-256 most logs of type
- * 0x05), with one verdict everywhere: a key has one spelling, and so has a signature. Platforms differ
- * in how much sloppy DER they forgive. (s and n - s are both accepted, as everywhere: whose signature
- * it is, on what, is the same.)
+ * 0x05), with one verdict everywhere (RULES S3): a key has one spelling, and so has a signature.
+ * Platforms differ in how much sloppy DER they forgive. (s and n - s are both accepted, as
+ * everywhere: whose signature it is, on what, is the same.)
  *
  * @module
  */

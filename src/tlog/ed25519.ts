@@ -1,7 +1,7 @@
 /**
- * Ed25519 with one verdict everywhere. Platforms differ on odd encodings and change with upgrades
- * (SPECS section 9), so checks on the bytes alone come first and leave the platform nothing to
- * disagree about: S below L, A and R canonical, A and R not of small order.
+ * Ed25519 with one verdict everywhere (RULES S2). Platforms differ on odd encodings and change with
+ * upgrades, so checks on the bytes alone come first and leave the platform nothing to disagree
+ * about: S below L, A and R canonical, A and R not of small order.
  *
  * @module
  */

@@ -61,7 +61,7 @@ export function refuseUtf16(head: Uint8Array): void {
 
 /**
  * Decodes RFC 4648 section 4 base64, padded, in its one canonical spelling. Go's decoder ignores
- * non-zero pad bits, which would give one signature several spellings (SPECS section 1).
+ * non-zero pad bits, which would give one signature several spellings (RULES F1).
  * @throws MalformedError for anything that does not encode back to the same text
  */
 export function strictBase64(text: string): Uint8Array<ArrayBuffer> {
@@ -82,7 +82,7 @@ export function base64(bytes: Uint8Array): string {
   return bytes.toBase64();
 }
 
-/** The largest tree size: Go, Sigsum and cosignatures all stay within int64 (SPECS section 0). */
+/** The largest tree size: Go, Sigsum and cosignatures all stay within int64 (RULES F2). */
 export const MAX_TREE_SIZE = 2n ** 63n - 1n;
 
 /** Digits of MAX_TREE_SIZE; a longer text is refused before it is turned into a number. */

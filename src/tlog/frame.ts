@@ -1,5 +1,5 @@
 /**
- * The frame: 104 bytes that carry one checkpoint between monitors.
+ * The frame: 104 bytes that carry one checkpoint between monitors (PROTOCOL section 4).
  *
  *     uint64 size, big-endian | 32-byte root | 64-byte Ed25519 signature
  *

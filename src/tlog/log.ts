@@ -4,7 +4,7 @@ import { encodedKey, formatKeyId, parseVkey, SIGNATURE_TYPE, type Vkey } from ".
 
 /**
  * A transparency log: an origin together with its key. The same origin under another key is another
- * log (DESIGN, rule 10). `parseLog` makes it.
+ * log (RULES R10). `parseLog` makes it.
  */
 export interface Log extends Verifier {
   /** First line of the log's checkpoints. */

@@ -130,10 +130,11 @@ export function parseNote(note: Uint8Array | string): Note {
 }
 
 /**
- * Checks the lines of the known keys. Lines of other keys are ignored whatever they hold, as the
- * specification asks (logs add random "grease" lines); a known key's line that fails refuses the
- * whole note, and so does a note on which no known key's line holds.
- * @returns what holds, one per key, in order of first appearance; or a sentence saying why nothing does
+ * Checks the lines of the known keys (RULES S1). Lines of other keys are ignored whatever they
+ * hold, as the specification asks (logs add random "grease" lines); a known key's line that
+ * fails refuses the whole note, and so does a note on which no known key's line holds.
+ * @returns what holds, one per key, in order of first appearance; or a sentence saying why
+ * nothing does
  */
 export function verifyNote(
   { note, verifiers }: { note: Note; verifiers: readonly Verifier[] },

@@ -1,7 +1,7 @@
 /**
- * Signature type 0x05: the TreeHeadSignature of RFC 6962 in a note, as static-ct-api has it. It has
- * a timestamp of its own and covers size and root, but **not the origin**: what ties it to a log is
- * the key alone.
+ * Signature type 0x05 (RULES S4): the TreeHeadSignature of RFC 6962 in a note, as static-ct-api
+ * has it. It has a timestamp of its own and covers size and root, but **not the origin**: what
+ * ties it to a log is the key alone.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Consistency proofs as JSON, as gathered in files and sent between monitors:
+ * Consistency proofs as JSON, as gathered in files and sent between monitors (PROTOCOL section 10):
  *
  *     {"log": LOG, "older": {"size", "root"}, "newer": {"size", "root"}, "proof": [HASH…]}
  *

@@ -129,7 +129,7 @@ vectorTest("denoWorld: signs those 128 messages with the same bytes, from the sa
   });
 });
 
-/** What is odd about a speccheck case, in the terms of the rule in SPECS section 9. */
+/** What is odd about a speccheck case, in the terms of RULES S2. */
 interface Oddity {
   readonly smallA?: true;
   readonly smallR?: true;
@@ -318,7 +318,7 @@ vectorTest("verifyEd25519: stands in speccheck's table with Dalek strict and Lib
 vectorTest("secondOpinion: differs from ours on speccheck only where it is cofactored", () => {
   // noble checks 8SB = 8R + 8kA in its strict mode too, so what is built to satisfy that equation
   // and not the plain one passes there. Only the holder of the secret key can make such signatures;
-  // a record that holds one is reported as disputed (DESIGN, rule 9).
+  // a record that holds one is reported as disputed (RULES S9).
   const cofactoredOnly = SPECCHECK
     .filter(({ smallA, equation }) => equation === "cofactored only" && !smallA)
     .map(({ name }) => name);

@@ -20,7 +20,7 @@ export function unframed(frame: Uint8Array, log: Log): VerifiedCheckpoint {
   return result;
 }
 
-/** The bytes of a frame as DESIGN states them, put together without our encoder. */
+/** The bytes of a frame as PROTOCOL section 4 states them, put together without our encoder. */
 export function frameBytes(
   { size, root, signature }: { size: bigint; root: Uint8Array; signature: Uint8Array },
 ): string {

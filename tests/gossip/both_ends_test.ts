@@ -96,7 +96,7 @@ Deno.test("both ends: three monitors with three trees, each pair records its cas
   await players[0].call(players[1]);
   await players[1].call(players[2]);
   await players[2].call(players[0]);
-  // k roots at one size make k - 1 records, each against the root seen first (DESIGN, rule 6).
+  // k roots at one size make k - 1 records, each against the root seen first (RULES R6).
   await assertRecorded([players[0]], [caseOf(a, b), caseOf(a, c)]);
   await assertRecorded([players[1]], [caseOf(a, b), caseOf(b, c)]);
   await assertRecorded([players[2]], [caseOf(b, c), caseOf(a, c)]);

@@ -1,6 +1,6 @@
 /**
- * The project's own lint rules: which room may import which (DESIGN, "The map"), what the pure rooms
- * may not touch, and that nothing reaches the outside but through src/world.
+ * The project's own lint rules: which room may import which (ARCHITECTURE, "The map"), what the
+ * pure rooms may not touch, and that nothing reaches the outside but through src/world.
  */
 
 const PURE_ROOMS = ["tlog", "evidence"];

@@ -52,7 +52,7 @@ class Model {
     return [...this.heard[host]].some((size) => size > this.#fork && size <= view);
   }
 
-  /** Most records there may be (rule 6): linear in what the log signed. */
+  /** Most records there may be (RULES R6): linear in what the log signed. */
   get mostRecords(): number {
     const parted = this.shown.map((sizes) => [...sizes].filter((size) => size > this.#fork));
     const both = parted[0]!.filter((size) => parted[1]!.includes(size)).length;
@@ -335,7 +335,7 @@ Deno.test("daemon: in the end every contradiction it has seen is in a record, wh
           ),
         );
         const observed = (await host.observations()).map(({ observation }) => observation);
-        // A root that contradicts one which has its record already is told, and needs none (rule 6).
+        // A root that contradicts one which has its record already is told, and needs none (RULES R6).
         for (const { checkpoint, against } of observed) {
           if (against === undefined || !recorded.has(`${against.size} ${against.root}`)) continue;
           recorded.add(`${checkpoint!.size} ${checkpoint!.root}`);

@@ -327,7 +327,7 @@ Deno.test("watch: what is no checkpoint of the log is unavailable, and no misbeh
   const note = await noteOf(log, 5);
   const troubles: LatestTrouble[] = [
     "garbage",
-    // The same origin under another key is another log (rule 10).
+    // The same origin under another key is another log (RULES R10).
     { note: await noteOf(other) },
     { note: await noteOf(elsewhere) },
     { note: note.replace("\n5\n", "\n6\n") },

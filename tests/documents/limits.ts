@@ -1,0 +1,24 @@
+/** Every limit that PROTOCOL.md gives, by its name in the program. */
+import { MAX_CONFLICTS_PER_LOG } from "../../src/evidence/detector.ts";
+import { MAX_JSON_PARTS } from "../../src/evidence/json.ts";
+import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
+import { MAX_SOURCE_CHARACTERS } from "../../src/evidence/record.ts";
+import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
+import { MAX_ENTRY_BYTES } from "../../src/store/journal.ts";
+import { KEEP_SEGMENTS } from "../../src/store/observations.ts";
+import { MAX_NAMED_SOURCES } from "../../src/store/repeats.ts";
+import { SEGMENT_BYTES } from "../../src/store/segments.ts";
+import { MAX_SETTLED_UNWRITTEN } from "../../src/store/settled.ts";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import { MAX_NOTE_BYTES, MAX_SIGNATURE_LINES } from "../../src/tlog/note.ts";
+import { MAX_PROOF_HASHES } from "../../src/tlog/proof.ts";
+import { MAX_RSA_BITS, MIN_RSA_BITS } from "../../src/tlog/rfc6962.ts";
+
+/** A named limit whose constant the program exports. */
+export const LIMITS: Readonly<Record<string, number>> = {
+  ...DEFAULT_LIMITS,
+  ...{ FRAME_BYTES, MAX_NOTE_BYTES, MAX_SIGNATURE_LINES, MAX_PROOF_HASHES, MAX_JSON_PARTS },
+  ...{ MAX_SOURCE_CHARACTERS, MAX_ENTRY_BYTES, SEGMENT_BYTES, KEEP_SEGMENTS },
+  ...{ MAX_CONFLICTS_PER_LOG, MAX_ROOTS_PER_SIZE, MAX_NAMED_SOURCES, MAX_SETTLED_UNWRITTEN },
+  ...{ MIN_RSA_BITS, MAX_RSA_BITS },
+};

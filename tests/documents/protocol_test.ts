@@ -1,0 +1,177 @@
+/** PROTOCOL.md says what the program does: every example, every conversation, every limit. */
+import { assertEquals, assertThrows } from "@std/assert";
+import { encodeHex } from "@std/encoding/hex";
+import { parseExactJson } from "../../src/evidence/json.ts";
+import type { ConflictRecord } from "../../src/evidence/record.ts";
+import { verifyConflict } from "../../src/evidence/verify.ts";
+import { sha256 } from "../../src/tlog/hashing.ts";
+import { MalformedError } from "../../src/tlog/malformed.ts";
+import { readProof } from "../../src/tlog/stated_proof.ts";
+import { impliedOlderRoot } from "../../src/tlog/proof.ts";
+import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { ask, serve } from "../gossip/helpers.ts";
+import { readDocument, ShownExamples, shownLimits } from "./document.ts";
+import { EXAMPLES } from "./examples.ts";
+import { LIMITS } from "./limits.ts";
+import { checkpointOf, crossSizeRecord, log, monitor, rootOf, sameSizeRecord } from "./stage.ts";
+
+const PROTOCOL = readDocument("documents/PROTOCOL.md");
+const SHOWN = new ShownExamples(PROTOCOL);
+
+function textOf(name: string): string {
+  return new TextDecoder("utf-8", { fatal: true }).decode(SHOWN.bytes(name));
+}
+
+for (const [name, bytes] of EXAMPLES) {
+  Deno.test(`protocol: the example ${name} is what the program makes`, () => {
+    assertEquals(encodeHex(SHOWN.bytes(name)), encodeHex(bytes));
+  });
+}
+
+// What is hashed is no value of the program's: it is shown to be what the program has hashed.
+const HASHED = ["log-hash", "evidence-id-same-size", "evidence-id-cross-size-4"];
+for (const name of HASHED) {
+  Deno.test(`protocol: the example ${name}-input is what ${name} is the hash of`, () => {
+    assertEquals(encodeHex(sha256(SHOWN.bytes(`${name}-input`))), encodeHex(EXAMPLES.get(name)!));
+  });
+}
+
+Deno.test("protocol: no example is shown that no test computes", () => {
+  const computed = [...EXAMPLES.keys(), ...HASHED.map((name) => `${name}-input`)];
+  assertEquals(SHOWN.names.filter((name) => !computed.includes(name)), []);
+});
+
+for (const name of ["same-size", "cross-size-4", "cross-size-5"]) {
+  Deno.test(`protocol: the record ${name} that is shown holds, and is signed`, () => {
+    const input = textOf(`record-${name}`);
+    const { outcome, signed } = verifyConflict({ input, log, detector: monitor.vkey });
+    assertEquals([outcome, signed], ["holds", true]);
+  });
+}
+
+Deno.test("protocol: the proof that is shown leads from the root it implies to the newer one", () => {
+  const stated = readProof(parseExactJson(textOf("proof-4-7")), [log]);
+  assertEquals(impliedOlderRoot(stated), rootOf("one", 4));
+});
+
+interface Conversation {
+  readonly asked: string;
+  readonly answered: string;
+  /** What the callee was shown, in order. */
+  readonly shown?: readonly VerifiedCheckpoint[];
+  readonly records?: readonly ConflictRecord[];
+  readonly open?: readonly VerifiedCheckpoint[];
+}
+
+const one5 = await checkpointOf("one", 5);
+const one7 = await checkpointOf("one", 7);
+
+const CONVERSATIONS: readonly Conversation[] = [
+  { asked: "exchange-request", answered: "exchange-answer", shown: [one5, one7] },
+  { asked: "greeting", answered: "greeting", shown: [one7] },
+  {
+    ...{ asked: "greeting", answered: "greeting-answer" },
+    open: [await checkpointOf("other", 4)],
+  },
+  { asked: "note-parcel", answered: "note-parcel-answer", shown: [one5, one7] },
+  {
+    ...{ asked: "question", answered: "question-answer", shown: [one7] },
+    records: [await sameSizeRecord(), await crossSizeRecord(4)],
+  },
+  { asked: "record-parcel", answered: "empty-parcel", shown: [one7] },
+  { asked: "proof-parcel", answered: "empty-parcel", shown: [one7] },
+  { asked: "unknown-parcel", answered: "empty-parcel" },
+  { asked: "empty-parcel", answered: "empty-parcel", shown: [one7] },
+];
+
+for (const { asked, answered, shown = [], records = [], open = [] } of CONVERSATIONS) {
+  Deno.test(`protocol: the callee answers ${asked} with ${answered}`, async () => {
+    await using scene = await serve({ logs: [log], records: () => records, open: () => open });
+    for (const checkpoint of shown) scene.view.addLocal(checkpoint, "the log");
+    const answer = await ask(await scene.connect(), SHOWN.bytes(asked));
+    assertEquals(encodeHex(answer), encodeHex(SHOWN.bytes(answered)));
+    assertEquals(scene.report.brokenAll, []);
+  });
+}
+
+Deno.test("protocol: a frame under no key ends the exchange after the answers before it", async () => {
+  await using scene = await serve({ logs: [log] });
+  scene.view.addLocal(one7, "the log");
+  const good = SHOWN.bytes("frame-one-5");
+  const bad = good.with(39, good[39]! ^ 1);
+  const answer = await ask(await scene.connect(), new Uint8Array([...good, ...bad, ...good]));
+  assertEquals(encodeHex(answer), encodeHex(SHOWN.bytes("frame-one-7")));
+});
+
+Deno.test("protocol: every limit is the program's, and none of the exchange is left out", () => {
+  const { MAX_DEPTH: _, ...shown } = Object.fromEntries(shownLimits(PROTOCOL));
+  assertEquals(shown, { ...LIMITS });
+});
+
+Deno.test("protocol: JSON is nested as deep as it says", () => {
+  const most = shownLimits(PROTOCOL).get("MAX_DEPTH")!;
+  const nested = (depth: number): string =>
+    `{"a":${"[".repeat(depth - 1)}${"]".repeat(depth - 1)}}`;
+  parseExactJson(nested(most));
+  assertThrows(() => parseExactJson(nested(most + 1)), MalformedError, "nested");
+});
+
+Deno.test("protocol: the parts of JSON are counted as it says", () => {
+  const most = shownLimits(PROTOCOL).get("MAX_JSON_PARTS")!;
+  // One, the brace, the colon, the bracket, and a comma for each number but the first.
+  const withParts = (parts: number): string => `{"a":[${Array(parts - 3).fill("1").join(",")}]}`;
+  parseExactJson(withParts(most));
+  assertThrows(() => parseExactJson(withParts(most + 1)), MalformedError, "values and names");
+});
+
+/** Sentences that state a limit outside the tables; their words, with the program's numbers. */
+const STATED = [
+  `has more than ${spelled("MAX_JSON_PARTS")} parts`,
+  `more than ${spelled("MAX_SIGNATURE_LINES")} signature lines`,
+  `carries one checkpoint in ${spelled("FRAME_BYTES")} bytes`,
+  `It sends at most ${spelled("maxFramesPerExchange")}.`,
+  `no byte came within ${seconds("firstByteMs")}, and one that is not finished ` +
+  `${seconds("exchangeMs")} after it was accepted`,
+  `waits ${seconds("connectMs")} for the connection, and ${seconds("exchangeMs")} for the exchange`,
+  `The first byte must come within ${seconds("firstByteMs")}`,
+  `gives the parcel and its answer ${seconds("parcelMs")} in all`,
+  `waits ${seconds("connectMs")} for the connection, and ${seconds("parcelMs")} for everything`,
+  `At most ${spelled("maxRecordsPerParcel")}, and of each log the newest first`,
+  `has more than ${spelled("maxRecordsPerParcel")}, the ${
+    LIMITS.maxRecordsPerParcel! / 2
+  } newest ` +
+  `are taken, and ${LIMITS.maxRecordsPerParcel! / 2} that are drawn`,
+  `up to ${spelled("maxOpenPerLog")} of each log. Several`,
+  `the logs that it follows, at most ${(LIMITS.maxFollowsItemBytes! / 32).toLocaleString("en")},`,
+  `both follow, at most ${spelled("maxFramesPerExchange")}:`,
+  `was not handed yet, up to ${spelled("maxRecordsPerParcel")}, about`,
+  `about all logs every ${LIMITS.askAgainMs! / 60_000} minutes`,
+  `newest cases of these logs, up to ${(LIMITS.maxKnownItemBytes! / 32).toLocaleString("en")},`,
+  `sends this peer no parcel for ${seconds("parcelRetryMs")}`,
+  `It holds ${spelled("framesPerSecondPerAddress")}, and ` +
+  `${spelled("framesPerSecondPerAddress")} more come back each second`,
+  `1 for every ${spelled("parcelBytesPerFrame")} bytes of a parcel`,
+  `${spelled("noteCost")} for a note;`,
+  `${spelled("proofCost")} for a proof, and 1 for every ${spelled("jsonBytesPerFrame")} bytes`,
+  `${spelled("recordCost")} for a record, and 1 for every ${spelled("jsonBytesPerFrame")} bytes`,
+  `${spelled("knownCost")} for a list of known cases, and ${spelled("followsCost")} for a list`,
+  `What is charged takes ${spelled("refusedFrameCost")} more`,
+  `down to -${spelled("framesPerSecondPerAddress")}`,
+  `A sender keeps a parcel within ${spelled("maxParcelCost")},`,
+  `a list of at most ${spelled("MAX_PROOF_HASHES")} hashes`,
+  `A source has at most ${spelled("MAX_SOURCE_CHARACTERS")} Unicode code points`,
+  `(${spelled("SEGMENT_BYTES")} bytes) or more`,
+];
+
+function spelled(name: string): string {
+  return LIMITS[name]!.toLocaleString("en");
+}
+
+function seconds(name: string): string {
+  return `${LIMITS[name]! / 1_000} s`;
+}
+
+Deno.test("protocol: sentences state the program's limits", () => {
+  const sentences = PROTOCOL.replace(/\s+/g, " ");
+  assertEquals(STATED.filter((words) => !sentences.includes(words)), []);
+});
