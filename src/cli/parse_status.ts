@@ -24,6 +24,7 @@ const LOG: Shape = {
   "lastLookAt?": isTime,
   incidents: isCount,
   openQuestions: isCount,
+  "sharedBy?": isCount,
   "leftOut?": isCount,
   counts: (value) => isObject(value) && Object.values(value).every(isCount),
 };

@@ -84,10 +84,10 @@ function describeLogStatus(log: LogStatus, now: string): string {
     : `${log.lastResult} ${span(log.lastLookAt, now)} ago`;
   const open = several(log.openQuestions, "open question", "open questions");
   const leftOut = log.leftOut === undefined ? "" : `, ${log.leftOut} left out for want of room`;
+  const alone = log.sharedBy === 0 ? ", NO PEER FOLLOWS IT" : "";
   const detail = log.lastDetail === undefined ? "" : ` (${log.lastDetail})`;
-  return `log   ${log.origin}: ${view}${age}; ${last}${
-    alarm(log.incidents)
-  }${open}${leftOut}${detail}`;
+  const known = `${alarm(log.incidents)}${alone}${open}${leftOut}`;
+  return `log   ${log.origin}: ${view}${age}; ${last}${known}${detail}`;
 }
 
 function describePeerStatus(peer: PeerStatus, now: string): string {

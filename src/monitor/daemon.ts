@@ -164,13 +164,24 @@ export class Daemon {
       incidents: monitor.casesHeld,
       unwritten: tallies.isUnwritten,
       ...(tallies.faults > 0 && { faults: tallies.faults }),
-      logs: followers.map((one) => ({ ...one.status(), ...tallies.ofLog(one.log) })),
+      logs: followers.map((one) => ({
+        ...one.status(),
+        ...this.#sharedBy(one.log),
+        ...tallies.ofLog(one.log),
+      })),
       peers: rounds.peers.map(({ name, vkey }) => ({
         address: name,
         ...(vkey !== undefined && { vkey }),
         ...tallies.ofPeer(name),
       })),
     };
+  }
+
+  /** How many peers compare a log with us, as they said last. */
+  #sharedBy(log: Log): { sharedBy?: number } {
+    const { rounds, shared: { monitor: { party: { handedOver } } } } = this.#parts;
+    const lists = rounds.peers.flatMap(({ name }) => handedOver.sharedWith(name) ?? []);
+    return lists.length === 0 ? {} : { sharedBy: lists.filter((list) => list.has(log)).length };
   }
 
   /** What has to be done because of what happened. */

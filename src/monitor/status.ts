@@ -25,6 +25,8 @@ export interface LogStatus extends LogTally {
   readonly grewAt?: string;
   /** Incidents of this log in the journal. */
   readonly incidents: number;
+  /** How many of the peers that say what they follow say this log; nothing before any has said. */
+  readonly sharedBy?: number;
   /** Checkpoints heard that are not settled yet. */
   readonly openQuestions: number;
   /** Checkpoints heard since the start for which there was no room. */

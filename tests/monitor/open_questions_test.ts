@@ -43,6 +43,13 @@ for (const sizes of [[9, 9], [9, 6], [6, 9]] as const) {
       }
       const [first, second] = [await hosts[0].cases(), await hosts[1].cases()];
       assertEquals([first.length, first], [1, second]);
+      for (const i of callers) {
+        const shared = hosts[i]!.daemon!.status().logs
+          .map(({ origin, sharedBy }) => [origin, sharedBy]);
+        const only = logs[i]!.map(({ story: { log: { origin } } }) => origin);
+        const expected = only.map((origin) => [origin, origin === "log.invalid/shared" ? 1 : 0]);
+        assertEquals(shared, expected, "a log that no peer follows is compared with nobody");
+      }
       for (const host of hosts) {
         assertEquals(host.toldOf("exchange.failed").map(({ fields }) => fields.reason), []);
         assertEquals(host.toldOf("exchange.refused"), []);
