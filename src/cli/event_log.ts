@@ -83,9 +83,13 @@ export async function eventLog(
     // The text is ours, not a template: LogTape would read braces in it as placeholders.
     const message = json ? name : `${name} ${text}`.replaceAll("{", "{{").replaceAll("}", "}}");
     logger[level === "warning" ? "warn" : level](message, { event: name, ...fields });
+    // Told at the first chance: until now nobody could know that something is missing.
+    const lines = terminal.lost.takeNews();
+    if (lines > 0) event("output.lost", "error", { lines, reason: terminal.lost.reason });
   };
   return {
     event,
+    lost: () => terminal.lost.lines,
     refused: (error) => {
       const reason = error instanceof Error ? error.message : String(error);
       event("disk.refused", "error", { reason });

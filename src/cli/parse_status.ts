@@ -49,6 +49,7 @@ const STATUS: Shape = {
   incidents: isCount,
   unwritten: (value) => typeof value === "boolean",
   "faults?": isCount,
+  "eventsLost?": isCount,
   logs: Array.isArray,
   peers: Array.isArray,
 };

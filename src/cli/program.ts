@@ -56,11 +56,21 @@ const FAILURES = [
   JournalLocked,
 ];
 
-/** Runs the program on a command line; every error ends as a line for a person and an exit code. */
-export async function runProgram(
-  args: readonly string[],
-  tools: Tools,
-): Promise<ExitCode> {
+/**
+ * Runs the program on a command line; every error ends as a line for a person and an exit code, and so
+ * does output that could not be written: whoever reads it must not take what is missing for all there is.
+ */
+export async function runProgram(args: readonly string[], tools: Tools): Promise<ExitCode> {
+  const code = await runCommandLine(args, tools);
+  const { terminal } = tools;
+  const { lines, reason } = terminal.lost;
+  if (lines === 0) return code;
+  const what = lines === 1 ? "a line" : `${lines} lines`;
+  terminal.err(`hearsay: ${what} of the output could not be written: ${reason}`);
+  return EXIT.failed;
+}
+
+async function runCommandLine(args: readonly string[], tools: Tools): Promise<ExitCode> {
   const { terminal } = tools;
   const [name, ...rest] = args;
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
@@ -78,8 +88,19 @@ export async function runProgram(
     terminal.out(command.help.trimEnd());
     return EXIT.ok;
   }
+  return await runCommand(command, rest, tools);
+}
+
+/** Runs a command; every error ends as a line for a person and an exit code. */
+async function runCommand(
+  command: Command,
+  args: readonly string[],
+  tools: Tools,
+): Promise<ExitCode> {
+  const { terminal } = tools;
+  const { name } = command;
   try {
-    return await command.run(rest, tools);
+    return await command.run(args, tools);
   } catch (error) {
     terminal.progress("");
     if (isUsageFault(error)) {

@@ -67,10 +67,13 @@ async function ask(world: World, address: Address): Promise<Status> {
 /** A status for a person: the monitor, then a line a log, then a line a peer. */
 export function describeStatus(status: Status): string[] {
   const { name, now, startedAt, incidents, unwritten, faults = 0, logs, peers } = status;
+  const { eventsLost = 0 } = status;
   const disk = unwritten ? ", THE DISK REFUSES A PROVEN CONFLICT" : "";
   const own = several(faults, "FAULT IN HEARSAY ITSELF", "FAULTS IN HEARSAY ITSELF");
+  const silent = several(eventsLost, "EVENT COULD NOT BE PRINTED", "EVENTS COULD NOT BE PRINTED");
+  const alarms = `${alarm(incidents)}${disk}${own}${silent}`;
   return [
-    printable(`${name}, running for ${span(startedAt, now)}${alarm(incidents)}${disk}${own}`),
+    printable(`${name}, running for ${span(startedAt, now)}${alarms}`),
     ...logs.map((log) => printable(describeLogStatus(log, now))),
     ...peers.map((peer) => printable(describePeerStatus(peer, now))),
   ];

@@ -23,30 +23,94 @@ export interface Terminal {
   onReload(reload: () => void): void;
   /** Lets go of what `onStop` and `onReload` hold. */
   release(): void;
+  /** What of standard output could not be written, because a disk is full or the like. */
+  readonly lost: LostOutput;
+}
+
+/** Lines of standard output that went nowhere. */
+export interface LostOutput {
+  /** Since the start. */
+  readonly lines: number;
+  /** Why the last of them did. */
+  readonly reason: string | undefined;
+  /** How many there were since this was called last, where lines can be written again. */
+  takeNews(): number;
+}
+
+/** Where text is written; Deno's standard output and error are two of them. */
+export interface Stream {
+  /** Writes some of these bytes; how many. @throws whatever keeps it from writing any */
+  writeSync(bytes: Uint8Array): number;
+  isTerminal(): boolean;
+}
+
+/**
+ * Writes whole lines to a stream. What cannot be written is counted, and the next line is tried all
+ * the same: a disk that was full may have room again. A reader that has gone, as `head` does, is no
+ * loss: nobody wants to read more.
+ */
+export class LineWriter implements LostOutput {
+  readonly #stream: Stream;
+  readonly #encoder = new TextEncoder();
+  /** Whether the last line ends in the middle. */
+  #isTorn = false;
+  #hasGone = false;
+  #news = 0;
+  #isFailing = false;
+  lines = 0;
+  reason: string | undefined;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  /** See LostOutput. */
+  takeNews(): number {
+    const news = this.#isFailing ? 0 : this.#news;
+    if (!this.#isFailing) this.#news = 0;
+    return news;
+  }
+
+  /** Writes a line, or counts it as lost. */
+  line(text: string): void {
+    if (this.#hasGone) return;
+    // What was torn is ended first, so that this line is one of its own.
+    const bytes = this.#encoder.encode(`${this.#isTorn ? "\n" : ""}${text}\n`);
+    let at = 0;
+    try {
+      while (at < bytes.length) at += this.#stream.writeSync(bytes.subarray(at));
+      this.#isTorn = this.#isFailing = false;
+    } catch (error) {
+      this.#isTorn ||= at > 0;
+      this.#hasGone = error instanceof Deno.errors.BrokenPipe;
+      if (this.#hasGone) return;
+      this.#isFailing = true;
+      this.lines++;
+      this.#news++;
+      this.reason = error instanceof Error ? error.message : String(error);
+    }
+  }
 }
 
 /** The terminal, or the pipes, this process was started with. */
-export function processTerminal(): Terminal {
+export function processTerminal(
+  { stdout, stderr }: { stdout: Stream; stderr: Stream } = Deno,
+): Terminal {
   const encoder = new TextEncoder();
-  const colored = Deno.stdout.isTerminal() && !Deno.noColor;
-  const interactive = Deno.stderr.isTerminal();
+  const colored = stdout.isTerminal() && !Deno.noColor;
+  const interactive = stderr.isTerminal();
   setColorEnabled(colored);
   let shown = false;
-  const broken = new Set<typeof Deno.stdout>();
-  function write(stream: typeof Deno.stdout, text: string): void {
-    const bytes = encoder.encode(text);
+  const [out, err] = [new LineWriter(stdout), new LineWriter(stderr)];
+  const show = (text: string): void => {
     try {
-      for (let at = 0; at < bytes.length && !broken.has(stream);) {
-        at += stream.writeSync(bytes.subarray(at));
-      }
+      stderr.writeSync(encoder.encode(text));
     } catch {
-      // Whoever read our output has gone, as `head` does, or its disk is full. The exit code still
-      // tells the result, and an outage of our output must not change it.
-      broken.add(stream);
+      // How far work has come is nothing that must be read.
     }
-  }
+  };
   const clear = (): void => {
-    if (shown) write(Deno.stderr, "\r\x1b[K");
+    if (shown) show("\r\x1b[K");
     shown = false;
   };
   const handlers: [Deno.Signal, () => void][] = [];
@@ -55,18 +119,19 @@ export function processTerminal(): Terminal {
     Deno.addSignalListener(signal, handler);
   };
   return {
+    lost: out,
     out(line) {
       clear();
-      write(Deno.stdout, line + "\n");
+      out.line(line);
     },
     err(line) {
       clear();
-      write(Deno.stderr, line + "\n");
+      err.line(line);
     },
     progress(text) {
       if (!interactive) return;
       clear();
-      if (text !== "") write(Deno.stderr, text.slice(0, Deno.consoleSize().columns - 1));
+      if (text !== "") show(text.slice(0, Deno.consoleSize().columns - 1));
       shown = text !== "";
     },
     ask: (question) => Deno.stdin.isTerminal() ? prompt(question) ?? undefined : undefined,

@@ -36,6 +36,11 @@ export class Announcer {
     });
   }
 
+  /** How many lines went nowhere, because standard output could not be written. */
+  get lost(): number {
+    return this.#report.lost?.() ?? 0;
+  }
+
   /** Says what is still to be said. */
   close(): void {
     this.#warnings.flush();

@@ -155,7 +155,8 @@ export class Daemon {
 
   /** What it can say of itself now. */
   status(): Status {
-    const { settings, signer, followers, tallies, rounds, shared: { monitor } } = this.#parts;
+    const { settings, signer, followers, tallies, rounds, announcer } = this.#parts;
+    const { monitor } = this.#parts.shared;
     return {
       name: settings.name,
       vkey: signer.vkey.text,
@@ -164,6 +165,7 @@ export class Daemon {
       incidents: monitor.casesHeld,
       unwritten: tallies.isUnwritten,
       ...(tallies.faults > 0 && { faults: tallies.faults }),
+      ...(announcer.lost > 0 && { eventsLost: announcer.lost }),
       logs: followers.map((one) => ({
         ...one.status(),
         ...this.#sharedBy(one.log),

@@ -23,6 +23,7 @@ export type EventName =
   | "key.changed"
   | "key.exposed"
   | `log.${LogResult}`
+  | "output.lost"
   | "status.serving"
   | "warnings.left_out";
 
@@ -34,6 +35,8 @@ export interface EventReport {
   event(name: EventName, level: Level, fields: Readonly<Record<string, unknown>>): void;
   /** Work failed that is tried again: because of the disk, or of a fault of ours, told as such. */
   refused(error: unknown): void;
+  /** How many events could not be told since the start, if it knows. */
+  lost?(): number;
 }
 
 /** How loud each result of a look at a log is. */

@@ -64,6 +64,8 @@ export interface Status {
   readonly unwritten: boolean;
   /** Faults in Hearsay itself since the start; their stacks were told as `daemon.fault`. */
   readonly faults?: number;
+  /** Events since the start that could not be printed; the journals have what they were about. */
+  readonly eventsLost?: number;
   readonly logs: readonly LogStatus[];
   readonly peers: readonly PeerStatus[];
 }

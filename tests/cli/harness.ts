@@ -57,6 +57,7 @@ export function start(
     for (const { pattern, resolve } of waiting) if (pattern.test(line)) resolve(line);
   };
   const terminal: Terminal = {
+    lost: { lines: 0, reason: undefined, takeNews: () => 0 },
     out: (line) => print(out, line),
     err: (line) => print(err, line),
     progress: () => {},

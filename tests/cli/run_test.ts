@@ -484,6 +484,7 @@ Deno.test("event log: an index being made is a bar for a person, and lines for a
     onStop: () => {},
     onReload: () => {},
     release: () => {},
+    lost: { lines: 0, reason: undefined, takeNews: () => 0 },
   };
   for (const json of [false, true]) {
     const { event } = await eventLog({ terminal, json, least: "info" });
