@@ -249,7 +249,11 @@ class Runner {
     try {
       return {
         daemon,
-        server: http && serveStatus({ address: http, status: () => daemon.status() }),
+        server: http && serveStatus({
+          address: http,
+          status: () => daemon.status(),
+          onLack: (reason) => this.#report.event("status.failed", "warning", { reason }),
+        }),
       };
     } catch (error) {
       await daemon.close();

@@ -22,6 +22,7 @@ export type EventName =
   | "key.changed"
   | "key.exposed"
   | `log.${LogResult}`
+  | "status.failed"
   | "status.serving"
   | "warnings.left_out";
 

@@ -445,7 +445,7 @@ function serveFiles(logs: ReadonlyMap<string, { kind: Kind; served: Served }>): 
         ? { status: 304, headers: { etag } }
         : { status: 200, headers: { etag }, body: new Uint8Array(content) },
     );
-  });
+  }, () => {});
 }
 
 const HOUR_MS = 3_600_000;

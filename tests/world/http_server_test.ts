@@ -1,6 +1,6 @@
 /** The HTTP server over a network in memory: what it takes for a request, and what callers may take. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { HTTP_SERVER_LIMITS, serveHttp } from "../../src/world/http_server.ts";
+import { HTTP_SERVER_LIMITS, serveHttp, TELL_LACK_AGAIN_MS } from "../../src/world/http_server.ts";
 import { type HttpQuery, WorldError } from "../../src/world/world.ts";
 import { type FakeConnection, FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
 
@@ -14,8 +14,10 @@ function serving(limits: Partial<typeof HTTP_SERVER_LIMITS> = {}, body = BODY) {
   const network = new FakeNetwork({ clock });
   const listener = network.listen(HERE);
   const asked: HttpQuery[] = [];
+  const lacks: string[] = [];
   const server = serveHttp({
     ...{ listener, clock, limits: { ...HTTP_SERVER_LIMITS, ...limits } },
+    onLack: (reason) => lacks.push(reason),
     answer(query) {
       asked.push(query);
       return Promise.resolve({ status: 200, body: new TextEncoder().encode(body) });
@@ -23,7 +25,7 @@ function serving(limits: Partial<typeof HTTP_SERVER_LIMITS> = {}, body = BODY) {
   });
   const connect = (from = "192.0.2.9"): Promise<FakeConnection> =>
     network.at(from).connect(HERE, 1_000);
-  return { clock, listener, server, asked, connect };
+  return { clock, listener, server, asked, lacks, connect };
 }
 
 async function send(connection: FakeConnection, text: string): Promise<void> {
@@ -177,6 +179,27 @@ Deno.test("http server: a lack of descriptors and a caller that resets do not en
   await clock.advance(HTTP_SERVER_LIMITS.acceptRetryMs);
   await send(connection, GET);
   assertEquals(asked.length, 1);
+  await server.close();
+});
+
+Deno.test("http server: a lack is told, again after a minute; a caller that resets is not", async () => {
+  const { server, clock, listener, lacks, connect } = serving();
+  const lack = new WorldError("exhausted", "Too many open files (os error 24)");
+  // A connection between any two, so that each is a lack that has just begun.
+  async function lacking(): Promise<void> {
+    listener.push(lack);
+    (await connect()).close();
+    await clock.advance(HTTP_SERVER_LIMITS.acceptRetryMs);
+  }
+  listener.push(new WorldError("other", "Transport endpoint is not connected (os error 107)"));
+  await settled();
+  assertEquals(lacks, []);
+  for (let i = 0; i < 3; i++) await lacking();
+  assertEquals(lacks.length, 1, lacks.join("\n"));
+  assertMatch(lacks[0]!, /cannot accept a connection: Too many open files .*again every 250 ms/);
+  await clock.advance(TELL_LACK_AGAIN_MS);
+  await lacking();
+  assertEquals(lacks.length, 2);
   await server.close();
 });
 
