@@ -98,7 +98,8 @@ export class Follower {
     if (view !== undefined) await monitor.addLocal(view, THE_LOG);
     // A crash may have come between what was seen and its incident; known cases fall out there.
     await monitor.keep({ more: contradictions({ observations, log }) });
-    const again = observations.accused(log).filter((seen) => !hasCase(monitor, { log, seen }));
+    const inCase = new Set(monitor.records(log).flatMap(headsOf));
+    const again = observations.accused(log).filter((seen) => !inCase.has(keyOf(seen)));
     const watch = new LogWatch({ log, source, detector: monitor.detector, clock, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
     return new Follower({ shared, settings, watch, grewAt, again });
@@ -409,13 +410,9 @@ function olderOf({ checkpoint_a, checkpoint_b }: ConflictRecord): string {
   return `${size} ${root}`;
 }
 
-/** Whether a checkpoint takes part in a case that is recorded. */
-function hasCase(monitor: Monitor, { log, seen }: { log: Log; seen: SeenRoot }): boolean {
-  return monitor.records(log).some(({ checkpoint_a, checkpoint_b }) =>
-    [checkpoint_a, checkpoint_b].some(({ size, root }) =>
-      size === `${seen.treeSize}` && root === seen.root
-    )
-  );
+/** A record's two checkpoints, each by size and root. */
+function headsOf({ checkpoint_a, checkpoint_b }: ConflictRecord): string[] {
+  return [checkpoint_a, checkpoint_b].map(({ size, root }) => `${size} ${root}`);
 }
 
 function keyOf({ treeSize, root }: Pick<Question, "treeSize" | "root">): string {
