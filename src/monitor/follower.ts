@@ -17,7 +17,8 @@ import type { JournaledMemory } from "./recollection.ts";
 import type { LogSettings } from "./settings.ts";
 import { type LogResult, type LogStatus, LogTally } from "./status.ts";
 import type { Asker, Question, QuestionTable } from "./questions.ts";
-import { type Finding, LogWatch, type Result, THE_LOG } from "./watch.ts";
+import { isTheLog, THE_LOG } from "./the_log.ts";
+import { type Finding, LogWatch, type Result } from "./watch.ts";
 
 /** Questions of the log itself and of peers settled after one look; the rest waits for the next. */
 const MAX_SETTLED_AT_ONCE = 64;
@@ -251,7 +252,7 @@ export class Follower {
   async #write(finding: Finding, { result, at }: { result: LogResult; at: string }): Promise<void> {
     const { observations, memory } = this.#shared;
     const { log, checkpoint, against, source, detail } = finding;
-    const isOurs = source === THE_LOG;
+    const isOurs = isTheLog(source);
     await observations.observe({
       log: { origin: log.origin, vkey: log.vkey.text },
       via: isOurs ? "poll" : "exchange",
@@ -384,7 +385,7 @@ export class Follower {
       const { treeSize, source, seenAt } = question;
       const key = keyOf(question);
       if (treeSize <= view.treeSize) this.#withheldTold.delete(key);
-      const isLate = treeSize > view.treeSize && source !== THE_LOG && this.#isOverdue(seenAt);
+      const isLate = treeSize > view.treeSize && !isTheLog(source) && this.#isOverdue(seenAt);
       if (!isLate || this.#withheldTold.has(key)) continue;
       this.#withheldTold.add(key);
       if (this.#withheldTold.size > MAX_TRIED) this.#withheldTold.clear();

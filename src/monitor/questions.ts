@@ -1,6 +1,6 @@
 import { randomShare } from "../world/random.ts";
 import type { Random } from "../world/world.ts";
-import { THE_LOG } from "./watch.ts";
+import { isTheLog } from "./the_log.ts";
 
 /**
  * Who put a question: the log itself, a configured peer, or anybody else. Each has room of its own, so
@@ -178,7 +178,7 @@ function ends(bySize: readonly Question[], count: number, random: Random): Quest
 
 /** Whose questions these are, given whom a daemon is told to exchange with. */
 export function askerOf(source: string, isPeer: (source: string) => boolean): Asker {
-  if (source === THE_LOG) return "log";
+  if (isTheLog(source)) return "log";
   return isPeer(source) ? "peer" : "stranger";
 }
 

@@ -15,7 +15,7 @@ import {
   type QuestionLimits,
   QuestionTable,
 } from "./questions.ts";
-import { THE_LOG } from "./watch.ts";
+import { isTheLog } from "./the_log.ts";
 
 /** Notes of the journal kept as opened: those that peers tell of again and again. */
 export const MAX_OPENED = 4_096;
@@ -169,12 +169,12 @@ export class JournaledMemory implements Recollection {
     const { checkpoint: { log, treeSize, root }, source } = seen;
     const there = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
     if (there !== undefined) {
-      const first = there.seen.source === THE_LOG ? source : there.seen.source;
+      const first = isTheLog(there.seen.source) ? source : there.seen.source;
       there.seen = { ...seen, source: first };
       this.#tell(seen);
       return;
     }
-    if (source !== THE_LOG && !this.#admits(seen)) return;
+    if (!isTheLog(source) && !this.#admits(seen)) return;
     const sizes = this.#fresh.get(log.id) ?? new Map<bigint, Map<string, Fresh>>();
     const roots = sizes.get(treeSize) ?? new Map<string, Fresh>();
     this.#fresh.set(log.id, sizes.set(treeSize, roots.set(root, { seen })));
@@ -226,13 +226,13 @@ export class JournaledMemory implements Recollection {
   repeated(seen: Seen): void {
     const { log, treeSize, root } = seen.checkpoint;
     const fresh = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
-    if (fresh === undefined || seen.source === THE_LOG) return;
-    if (fresh.seen.source === THE_LOG) fresh.seen = seen;
+    if (fresh === undefined || isTheLog(seen.source)) return;
+    if (isTheLog(fresh.seen.source)) fresh.seen = seen;
     this.#tell(seen);
   }
 
   #tell(seen: Seen): void {
-    if (seen.source === THE_LOG) return;
+    if (isTheLog(seen.source)) return;
     const told = this.#told.get(seen.source) ?? new Map<string, Seen>();
     this.#told.set(seen.source, told.set(keyOf(seen), seen));
   }

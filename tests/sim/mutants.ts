@@ -98,7 +98,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what a peer told while a look was under way is not written down",
     file: "src/monitor/recollection.ts",
-    find: "if (fresh.seen.source === THE_LOG) fresh.seen = seen;\n    this.#tell(seen);",
+    find: "if (isTheLog(fresh.seen.source)) fresh.seen = seen;\n    this.#tell(seen);",
     replace: "",
     breaks: "nothing acknowledged is lost",
     seeds: FEW,
