@@ -10,6 +10,7 @@ import type { Log } from "../tlog/log.ts";
 import { millisecondsSince, timeNow } from "../world/time.ts";
 import type { World } from "../world/world.ts";
 import { type EventReport, RESULT_LEVELS } from "./events.ts";
+import { lasts } from "./doubt.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { Monitor } from "./monitor.ts";
 import { nextPollMs, type Stop } from "./pacing.ts";
@@ -30,6 +31,16 @@ const SETTLE_BUDGET_MS = 10_000;
 const MAX_QUESTION_PAUSE_MS = 24 * 3_600_000;
 /** Questions whose tries, or telling, are remembered; a forgotten one is tried, or told, anew. */
 const MAX_TRIED = 10_000;
+
+/** A question that could not be settled so far. */
+interface Tried {
+  readonly times: number;
+  /** When it was first tried, on the monotonic clock. */
+  readonly since: number;
+  readonly retryAt: number;
+  /** Whether it was told as loudly as it ever is. */
+  readonly isTold: boolean;
+}
 
 /** What every follower of a daemon shares. */
 export interface Shared {
@@ -59,8 +70,8 @@ export class Follower {
   /** What was told last, so that the same again is not. */
   #told = "";
   readonly #withheldTold = new Set<string>();
-  /** By question that could not be settled: how often it was tried, and when it is tried again. */
-  readonly #tried = new Map<string, { times: number; retryAt: number }>();
+  /** By question that could not be settled. */
+  readonly #tried = new Map<string, Tried>();
   /** Found inconsistent before this start: judged once more, in case their record was lost. */
   #again: readonly SeenRoot[];
   #settling: Promise<void> | undefined;
@@ -145,7 +156,7 @@ export class Follower {
         }
         // What this look could not prove below the view is a question, and was tried just now.
         if (result === "unproven" && finding.checkpoint!.treeSize < this.#watch.view!.treeSize) {
-          this.#postpone(finding.checkpoint!);
+          this.#postpone(finding.checkpoint!, { isTold: true });
         }
         if (result !== "unavailable") {
           await this.#settleReached();
@@ -333,18 +344,30 @@ export class Follower {
     question: Pick<Question, "treeSize" | "root" | "source">,
     checkpoint: VerifiedCheckpoint,
   ): Promise<Result> {
-    const finding = this.#knownCase(question, checkpoint) ??
+    const found = this.#knownCase(question, checkpoint) ??
       await this.#watch.settle(checkpoint, question.source);
-    const { result } = finding;
+    const { result, retryAfterMs } = found;
+    const tried = this.#tried.get(keyOf(question));
+    const mayPass = found.mayPass === true && !this.#lasts(tried);
+    const finding = { ...found, mayPass };
     if (result === "inconsistent") this.#shared.onContradiction(question.source);
     const isOpen = result === "unavailable" || result === "unproven" || result === "pending";
-    // A question that stays open is told once, and then tried ever less often.
-    if (!this.#tried.has(keyOf(question)) || !isOpen) {
+    // A question that stays open is told once, and once more if it lasts; and tried ever less often.
+    const isLoud = result === "unproven" && !mayPass;
+    if (tried === undefined || !isOpen || (isLoud && !tried.isTold)) {
       await this.#record(finding, { result, isLook: false });
     }
-    if (isOpen) this.#postpone(question, finding.retryAfterMs);
+    const isTold = isLoud || tried?.isTold === true;
+    if (isOpen) this.#postpone(question, { retryAfterMs, isTold });
     else this.#tried.delete(keyOf(question));
     return result;
+  }
+
+  /** Whether what is missing for a question has been missing for long, with the try under way. */
+  #lasts(tried: Tried | undefined): boolean {
+    if (tried === undefined) return false;
+    const ms = this.#shared.world.clock.monotonic() - tried.since;
+    return lasts({ tries: tried.times + 1, ms });
   }
 
   /** The older halves of the cross-size cases held, by size and root. */
@@ -367,13 +390,18 @@ export class Follower {
   }
 
   /** @param retryAfterMs what the log asked for, if it did */
-  #postpone(question: Pick<Question, "treeSize" | "root">, retryAfterMs = 0): void {
+  #postpone(
+    question: Pick<Question, "treeSize" | "root">,
+    { retryAfterMs = 0, isTold }: { retryAfterMs?: number | undefined; isTold: boolean },
+  ): void {
     const key = keyOf(question);
-    const times = (this.#tried.get(key)?.times ?? 0) + 1;
+    const now = this.#shared.world.clock.monotonic();
+    const before = this.#tried.get(key);
+    const times = (before?.times ?? 0) + 1;
     const doubled = this.#settings.pollMs * 2 ** Math.min(times, 30);
     const pause = Math.max(retryAfterMs, Math.min(doubled, MAX_QUESTION_PAUSE_MS));
     this.#tried.delete(key);
-    this.#tried.set(key, { times, retryAt: this.#shared.world.clock.monotonic() + pause });
+    this.#tried.set(key, { times, since: before?.since ?? now, retryAt: now + pause, isTold });
     if (this.#tried.size > MAX_TRIED) this.#tried.delete(this.#tried.keys().next().value!);
   }
 

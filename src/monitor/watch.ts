@@ -45,8 +45,8 @@ export interface Finding {
   /** Not before this many milliseconds should the log be asked again, if it said so. */
   readonly retryAfterMs?: number | undefined;
   /**
-   * Of a look: whether it is unproven because something is missing, which may pass; set as long as
-   * it has not lasted. A proof that is there and leads nowhere is told at once.
+   * Whether it is unproven because something is missing, which may pass; of a look, set as long as it
+   * has not lasted. A proof that is there and leads nowhere is told at once.
    */
   readonly mayPass?: boolean;
   /**
@@ -127,10 +127,7 @@ export class LogWatch {
 
   /** Judges a checkpoint a peer was shown, or one the log has shown before without a proof. */
   async settle(checkpoint: VerifiedCheckpoint, source: string): Promise<Finding> {
-    const { mayPass: _, ...finding } = await this.#inTime((time) =>
-      this.#judge({ checkpoint, source, isLatest: false, time })
-    );
-    return finding;
+    return await this.#inTime((time) => this.#judge({ checkpoint, source, isLatest: false, time }));
   }
 
   /** Ends what is under way as soon as the log has answered, and asks nothing any more. */
