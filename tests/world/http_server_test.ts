@@ -1,6 +1,7 @@
 /** The HTTP server over a network in memory: what it takes for a request, and what callers may take. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { HTTP_SERVER_LIMITS, serveHttp, TELL_LACK_AGAIN_MS } from "../../src/world/http_server.ts";
+import { parseRequestHead } from "../../src/world/http_request.ts";
 import { type HttpQuery, WorldError } from "../../src/world/world.ts";
 import { type FakeConnection, FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
 
@@ -214,4 +215,25 @@ Deno.test("http server: closing waits for an answer under way, not for ever, and
   await clock.advance(1);
   await closing;
   assertEquals([await isClosed(busy), clock.pending], [true, 0]);
+});
+
+Deno.test("http server: a head of blanks that ends badly takes no time to refuse", () => {
+  for (const blank of [" ", "\t", " \t", "a "]) {
+    const times = [4_000, 8_000].map((length) => {
+      const line = `x-a:${blank.repeat(length / blank.length)}\x00`;
+      const start = performance.now();
+      for (let i = 0; i < 20; i++) {
+        assertEquals(parseRequestHead(`GET / HTTP/1.1\r\nhost: x\r\n${line}`), undefined);
+      }
+      return performance.now() - start;
+    });
+    assert(times[1]! < 2_000, `${times}`);
+  }
+});
+
+Deno.test("http server: spaces and tabs around a value are no part of it", () => {
+  const head = parseRequestHead(
+    "GET / HTTP/1.1\r\nhost: x\r\nx-a: \t b \t c\t \r\nx-b:\r\nx-c: \t",
+  );
+  assertEquals(["x-a", "x-b", "x-c"].map((name) => head?.headers.get(name)), ["b \t c", "", ""]);
 });
