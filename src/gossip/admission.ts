@@ -51,6 +51,16 @@ export class Allowance {
   }
 
   /**
+   * Takes what a stranger's parcel has cost beyond what was taken of it before, below empty if need be:
+   * what looking for its answer takes is known when it is done.
+   */
+  owe(key: string, frames: number): void {
+    const own = this.#bucket(key);
+    own.left = Math.max(own.left - frames, -this.#limits.framesPerSecondPerAddress);
+    this.#fillShared(this.#parcels).left -= frames;
+  }
+
+  /**
    * Whether a stranger's frame that was not verified before may be looked at: the signatures checked
    * of all strangers' frames have an allowance together, since one frame may cost as many as logs are
    * followed, and addresses are cheap. What it took in the end is for `checked`.

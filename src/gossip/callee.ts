@@ -192,8 +192,9 @@ export class Callee {
     deadlines: Deadlines;
     begun: Uint8Array;
   }): Promise<string | undefined> {
-    const { world: { clock }, limits: { parcelMs } } = this.#party;
+    const { world: { clock }, limits: { parcelMs }, peerHosts } = this.#party;
     const { connection, key } = place;
+    const isPeer = peerHosts?.has(key) === true;
     deadlines.whole.cancel();
     deadlines.whole = this.#closeAfter(
       place,
@@ -204,9 +205,10 @@ export class Callee {
     const fault = await serveParcel({
       ...{ party: this.#party, connection, source, begun },
       pay: (frames) =>
-        this.#party.peerHosts?.has(key) === true
-          ? this.#allowance.take(key, frames)
-          : this.#allowance.takeOfParcel(key, frames),
+        isPeer ? this.#allowance.take(key, frames) : this.#allowance.takeOfParcel(key, frames),
+      owe: (frames) => {
+        if (!isPeer) this.#allowance.owe(key, frames);
+      },
       onBytes: () => place.heardAt = clock.monotonic(),
     });
     if (fault === undefined) return undefined;

@@ -172,3 +172,15 @@ Deno.test("allowance, signatures: parcels do not take of them, nor they of parce
   for (let i = 0; i < 4; i++) other.takeOfParcel(`b${i}`, FRAMES / 2);
   assertEquals([other.takeOfParcel("c", 1), other.mayCheck("c")], [false, true]);
 });
+
+Deno.test("allowance, parcels: what an answer took is owed, by its address and by all strangers", async () => {
+  const { clock, allowance: left } = allowance();
+  left.owe("a", FRAMES + 50);
+  assertEquals([left.isOpen("a"), left.isOpen("b")], [false, true]);
+  await clock.advance(495);
+  assertEquals(left.isOpen("a"), false);
+  await clock.advance(20);
+  assertEquals(left.isOpen("a"), true);
+  for (let i = 0; i < 4; i++) left.owe(`stranger ${i}`, FRAMES);
+  assertEquals([left.takeOfParcel("b", 1), left.take("peer", 1)], [false, true]);
+});
