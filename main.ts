@@ -18,10 +18,11 @@ if (import.meta.main) {
   globalThis.addEventListener("error", ({ error }) => fault(terminal, error));
   try {
     const world = denoWorld();
-    const serveStatus: Tools["serveStatus"] = ({ address, status }) =>
+    const serveStatus: Tools["serveStatus"] = ({ address, status, onLack }) =>
       world.http.serve(
         address,
         (query) => Promise.resolve(answerStatus(query, { hostname: address.hostname, status })),
+        onLack,
       );
     Deno.exit(await runProgram(Deno.args, { world, terminal, serveStatus }));
   } catch (error) {

@@ -24,7 +24,12 @@ export interface Tools {
   readonly world: World;
   readonly terminal: Terminal;
   /** Serves a daemon's status over HTTP. */
-  serveStatus(page: { address: Address; status: () => Status }): HttpServer;
+  serveStatus(page: {
+    address: Address;
+    status: () => Status;
+    /** See Http.serve. */
+    onLack: (reason: string) => void;
+  }): HttpServer;
 }
 
 /** One command of the program. */

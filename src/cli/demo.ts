@@ -94,6 +94,7 @@ class Stage {
     const server = world.http.serve(
       LOOPBACK,
       (query) => answerFromDisk({ query, files: world.files, logs }),
+      (reason) => tools.terminal.err(reason),
     );
     return new Stage({ tools, folder, log, logForLima, server });
   }

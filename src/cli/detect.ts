@@ -18,7 +18,7 @@ import {
   sharedKeyNotice,
   tornNotice,
 } from "./inputs.ts";
-import { capNotice, describeConflict, progressBar } from "./reporting.ts";
+import { capNotices, describeConflict, progressBar } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Rejections told one by one; the rest is counted. */
@@ -189,8 +189,7 @@ function tellCaps(
   },
 ): void {
   for (const log of logs) {
-    const notice = capNotice(log, judged.detector.unrecorded(log));
-    if (notice !== undefined) terminal.err(notice);
+    for (const notice of capNotices(log, judged.detector.unrecorded(log))) terminal.err(notice);
   }
   if (judged.detector.conflicts().length > 0 && !signed) {
     terminal.err(

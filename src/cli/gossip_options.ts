@@ -16,7 +16,7 @@ import {
   sharedKeyNotice,
   tornNotice,
 } from "./inputs.ts";
-import { capNotice, monitorReport, type Tally } from "./reporting.ts";
+import { capNotices, monitorReport, type Tally } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The options both have. */
@@ -91,11 +91,10 @@ function tellUntold(
   );
 }
 
-/** Tells what the detector's cap has dropped, if anything. */
+/** Tells what the detector's limits have dropped, if anything. */
 export function tellCaps({ monitor, terminal }: { monitor: Monitor; terminal: Terminal }): void {
   for (const log of monitor.view.logs) {
-    const notice = capNotice(log, monitor.unrecorded(log));
-    if (notice !== undefined) terminal.err(notice);
+    for (const notice of capNotices(log, monitor.unrecorded(log))) terminal.err(notice);
   }
 }
 

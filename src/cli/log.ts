@@ -167,6 +167,7 @@ async function serve(args: readonly string[], { world, terminal }: Tools): Promi
     server = world.http.serve(
       address,
       (query) => answerFromDisk({ query, files, logs: logsFor(query.caller) }),
+      (reason) => terminal.err(`hearsay log serve: ${reason}`),
     );
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;

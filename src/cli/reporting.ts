@@ -1,6 +1,7 @@
 /** The words in which commands tell what was heard and what was found. */
 import { join } from "@std/path/join";
-import { MAX_CONFLICTS_PER_LOG } from "../evidence/detector.ts";
+import { MAX_CONFLICTS_PER_LOG, type Unrecorded } from "../evidence/detector.ts";
+import { MAX_ROOTS_PER_SIZE } from "../evidence/memory.ts";
 import { type ConflictRecord, formatRecord } from "../evidence/record.ts";
 import type { Heard } from "../gossip/view.ts";
 import type { IncidentNews, MonitorReport } from "../monitor/monitor.ts";
@@ -85,12 +86,17 @@ export function progressBar({ done, all }: { done: number; all: number }, doing:
   return `[${bar}] ${Math.floor(share * 100)}% ${doing}`;
 }
 
-/** What the detector's cap has dropped, if anything. */
-export function capNotice(log: Log, dropped: number): string | undefined {
-  return dropped === 0
-    ? undefined
-    : `${describeLog(log)}: ${dropped} more contradicting observations were not kept; the cap is ` +
-      `${MAX_CONFLICTS_PER_LOG} conflicts a log`;
+/** What the detector's limits have dropped, if anything; each limit that was hit in a line. */
+export function capNotices(log: Log, { perSize, perLog }: Unrecorded): string[] {
+  const limits: [dropped: number, limit: string][] = [
+    [perSize, `${MAX_ROOTS_PER_SIZE} roots a size`],
+    [perLog, `${MAX_CONFLICTS_PER_LOG} conflicts a log`],
+  ];
+  return limits.filter(([dropped]) => dropped > 0).map(([dropped, limit]) =>
+    `${
+      describeLog(log)
+    }: ${dropped} more contradicting observations were not kept; the cap is ${limit}`
+  );
 }
 
 /** Counts what decides the exit code of `listen` and `exchange`. */

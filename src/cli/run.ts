@@ -261,7 +261,11 @@ class Runner {
   #serve(daemon: Daemon, http: Address | undefined): HttpServer | undefined {
     if (http === undefined) return undefined;
     try {
-      return this.#tools.serveStatus({ address: http, status: () => daemon.status() });
+      return this.#tools.serveStatus({
+        address: http,
+        status: () => daemon.status(),
+        onLack: (reason) => this.#report.event("status.failed", "warning", { reason }),
+      });
     } catch (error) {
       if (!(error instanceof WorldError)) throw error;
       const where = formatAddress(http);

@@ -19,12 +19,21 @@ export type ProofOutcome =
   /** a root signed at the older size is not the one it implies; the conflicts that are new */
   | { readonly verdict: "inconsistent"; readonly conflicts: readonly Conflict[] };
 
+/** How many observations that contradict were not kept, repeats included, by the limit that was hit. */
+export interface Unrecorded {
+  /** MAX_ROOTS_PER_SIZE. */
+  readonly perSize: number;
+  /** The most conflicts of a log. */
+  readonly perLog: number;
+}
+
 /** What is counted of one log. */
 interface LogCounts {
   /** Older roots (size and root) already convicted by a newer one. */
   readonly contradicted: Set<string>;
   conflicts: number;
-  unrecorded: number;
+  unrecordedPerSize: number;
+  unrecordedPerLog: number;
 }
 
 /**
@@ -75,7 +84,9 @@ export class EquivocationDetector {
       return undefined;
     }
     if (first !== undefined && (isFullSize(there, checkpoint) || this.#isFull(log))) {
-      if (!isOnRecord) this.#countsOf(log).unrecorded++;
+      if (isOnRecord) return undefined;
+      if (isFullSize(there, checkpoint)) this.#countsOf(log).unrecordedPerSize++;
+      else this.#countsOf(log).unrecordedPerLog++;
       return undefined;
     }
     const second: Seen = { checkpoint, source };
@@ -118,7 +129,7 @@ export class EquivocationDetector {
       const key = `${older.treeSize} ${seen.checkpoint.root}`;
       if (contradicted.has(key)) continue;
       if (this.#isFull(log)) {
-        this.#countsOf(log).unrecorded++;
+        this.#countsOf(log).unrecordedPerLog++;
         continue;
       }
       contradicted.add(key);
@@ -161,15 +172,21 @@ export class EquivocationDetector {
     return this.#find(log, treeSize, root);
   }
 
-  /** How many observations that contradict were not kept because of a limit, repeats included. */
-  unrecorded(log: Log): number {
-    return this.#counts.get(log.id)?.unrecorded ?? 0;
+  /** What was not kept of a log. */
+  unrecorded(log: Log): Unrecorded {
+    const counts = this.#counts.get(log.id);
+    return { perSize: counts?.unrecordedPerSize ?? 0, perLog: counts?.unrecordedPerLog ?? 0 };
   }
 
   #countsOf(log: Log): LogCounts {
     let counts = this.#counts.get(log.id);
     if (counts === undefined) {
-      counts = { contradicted: new Set(), conflicts: 0, unrecorded: 0 };
+      counts = {
+        contradicted: new Set(),
+        conflicts: 0,
+        unrecordedPerSize: 0,
+        unrecordedPerLog: 0,
+      };
       this.#counts.set(log.id, counts);
     }
     return counts;

@@ -17,12 +17,16 @@ export class Allowance {
   readonly #limits: ExchangeLimits;
   readonly #buckets = new Map<string, Bucket>();
   /** What the parcels of all strangers may still cost. */
-  readonly #strangers: Bucket;
+  readonly #parcels: Bucket;
+  /** The signatures that may still be checked of strangers' frames. */
+  readonly #signatures: Bucket;
 
   constructor({ clock, limits }: { clock: Clock; limits: ExchangeLimits }) {
     this.#clock = clock;
     this.#limits = limits;
-    this.#strangers = { left: Infinity, at: clock.monotonic() };
+    const left = limits.framesPerSecondPerAddress * limits.strangersShare;
+    this.#parcels = { left, at: clock.monotonic() };
+    this.#signatures = { left, at: clock.monotonic() };
   }
 
   /** Takes `frames` from an address's allowance; false, and nothing is taken, if it has too little. */
@@ -35,18 +39,49 @@ export class Allowance {
 
   /**
    * The same for a stranger's parcel, which takes from what all strangers' parcels may cost together
-   * as well. Once less than half of that is left, who has taken much is refused before who has taken
-   * little: an address needs as large a part of its own allowance as is missing of that half.
+   * as well; see `#isFair`.
    */
   takeOfParcel(key: string, frames: number): boolean {
-    const { framesPerSecondPerAddress: full, strangersShare } = this.#limits;
     const own = this.#bucket(key);
-    const shared = this.#fill(this.#strangers, full * strangersShare);
-    const isFair = own.left / full + 2 * shared.left / (full * strangersShare) >= 1;
-    if (own.left < frames || shared.left < frames || !isFair) return false;
+    const shared = this.#fillShared(this.#parcels);
+    if (own.left < frames || shared.left < frames || !this.#isFair(own, shared)) return false;
     own.left -= frames;
     shared.left -= frames;
     return true;
+  }
+
+  /**
+   * Takes what a stranger's parcel has cost beyond what was taken of it before, below empty if need be:
+   * what looking for its answer takes is known when it is done.
+   */
+  owe(key: string, frames: number): void {
+    const own = this.#bucket(key);
+    own.left = Math.max(own.left - frames, -this.#limits.framesPerSecondPerAddress);
+    this.#fillShared(this.#parcels).left -= frames;
+  }
+
+  /**
+   * Whether a stranger's frame that was not verified before may be looked at: the signatures checked
+   * of all strangers' frames have an allowance together, since one frame may cost as many as logs are
+   * followed, and addresses are cheap. What it took in the end is for `checked`.
+   */
+  mayCheck(key: string): boolean {
+    const shared = this.#fillShared(this.#signatures);
+    return shared.left >= 1 && this.#isFair(this.#bucket(key), shared);
+  }
+
+  /** Takes the signatures that were checked of a stranger's frame. */
+  checked(signatures: number): void {
+    this.#signatures.left -= signatures;
+  }
+
+  /**
+   * Once less than half of what strangers share is left, who has taken much is refused before who has
+   * taken little: an address needs as large a part of its own allowance as is missing of that half.
+   */
+  #isFair(own: Bucket, shared: Bucket): boolean {
+    const { framesPerSecondPerAddress: full, strangersShare } = this.#limits;
+    return own.left / full + 2 * shared.left / (full * strangersShare) >= 1;
   }
 
   /** Whether an address may connect at all. */
@@ -69,6 +104,11 @@ export class Allowance {
     bucket.left = Math.min(full, bucket.left + (now - bucket.at) / 1000 * full);
     bucket.at = now;
     return bucket;
+  }
+
+  #fillShared(bucket: Bucket): Bucket {
+    const { framesPerSecondPerAddress, strangersShare } = this.#limits;
+    return this.#fill(bucket, framesPerSecondPerAddress * strangersShare);
   }
 
   #bucket(key: string): Bucket {

@@ -5,7 +5,7 @@
  * @module
  */
 import { concat } from "@std/bytes/concat";
-import { decodeHex, encodeHex } from "@std/encoding/hex";
+import { decodeHex } from "@std/encoding/hex";
 import { type JsonObject, parseExactJson } from "../evidence/json.ts";
 import {
   type ConflictRecord,
@@ -24,6 +24,7 @@ import { randomShare } from "../world/random.ts";
 import type { Random } from "../world/world.ts";
 import type { ExchangeParty } from "./exchange.ts";
 import { followsItem, readFollows } from "./follows.ts";
+import { HashList } from "./hash_list.ts";
 import type { ParcelLimits } from "./limits.ts";
 import { type ParcelItem, ParcelPacker } from "./parcel.ts";
 import type { HeardCheckpoint } from "./view.ts";
@@ -50,7 +51,7 @@ export interface Hearing {
   /** The cases (evidence ids) the other end has shown. */
   readonly shown: Set<string>;
   /** Those it says it has; nothing rests on that but what it is answered. */
-  claimed?: Set<string>;
+  claimed?: HashList;
   /** The logs that both ends follow, if the other end said which it follows. */
   follows?: Set<Log>;
   /** Whether a record it has shown made a case here; it may name a known one by another pair. */
@@ -149,10 +150,7 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
     if (hearing.claimed !== undefined) {
       throw new MalformedError("a second list of known cases came, expected one");
     }
-    hearing.claimed = new Set();
-    for (let at = 0; at < body.length; at += EVIDENCE_ID_BYTES) {
-      hearing.claimed.add(encodeHex(body.subarray(at, at + EVIDENCE_ID_BYTES)));
-    }
+    hearing.claimed = new HashList(body);
   },
 
   follows({ body, party: { view }, hearing }) {

@@ -160,8 +160,8 @@ export class Callee {
       if (!this.#allowance.take(key, whole)) {
         return `more than ${limits.framesPerSecondPerAddress} frames a second came from its address`;
       }
-      const { answered, refused, news } = await orNotKept(async () => {
-        const said = this.#answer(buffer, answers, whole, exchange);
+      const { answered, refused, isTooMuch, news } = await orNotKept(async () => {
+        const said = this.#answer(buffer, answers, whole, { ...exchange, key });
         if (said.refused) this.#allowance.charge(key);
         await this.#party.keep(source);
         return said;
@@ -169,6 +169,7 @@ export class Callee {
       for (const heard of news) this.#party.report.heard(heard, source);
       if (answered > 0) await connection.write(answers.subarray(0, answered * FRAME_BYTES));
       if (refused) return "closed without an answer to what was refused, and its address charged";
+      if (isTooMuch) return "more came that is to be verified than strangers together may send";
       if (filled === FIRST_CHUNK_BYTES && buffer.length === filled) {
         // Whole frames only, all of them answered: nothing has to move into the larger ones.
         buffer = new Uint8Array(CHUNK_BYTES);
@@ -191,8 +192,9 @@ export class Callee {
     deadlines: Deadlines;
     begun: Uint8Array;
   }): Promise<string | undefined> {
-    const { world: { clock }, limits: { parcelMs } } = this.#party;
+    const { world: { clock }, limits: { parcelMs }, peerHosts } = this.#party;
     const { connection, key } = place;
+    const isPeer = peerHosts?.has(key) === true;
     deadlines.whole.cancel();
     deadlines.whole = this.#closeAfter(
       place,
@@ -203,9 +205,10 @@ export class Callee {
     const fault = await serveParcel({
       ...{ party: this.#party, connection, source, begun },
       pay: (frames) =>
-        this.#party.peerHosts?.has(key) === true
-          ? this.#allowance.take(key, frames)
-          : this.#allowance.takeOfParcel(key, frames),
+        isPeer ? this.#allowance.take(key, frames) : this.#allowance.takeOfParcel(key, frames),
+      owe: (frames) => {
+        if (!isPeer) this.#allowance.owe(key, frames);
+      },
       onBytes: () => place.heardAt = clock.monotonic(),
     });
     if (fault === undefined) return undefined;
@@ -214,14 +217,23 @@ export class Callee {
     return `${fault.reason}; closed without an answer, and its address charged`;
   }
 
-  /** Judges the first `count` frames in `buffer` and puts the answers into `answers`. */
+  /**
+   * Judges the first `count` frames in `buffer` and puts the answers into `answers`; up to the first
+   * that is refused, or that there is no allowance for.
+   */
   #answer(
     buffer: Uint8Array,
     answers: Uint8Array,
     count: number,
-    { source, named, told }: { source: string; named: Set<Log>; told: Set<Heard> },
-  ): { answered: number; refused: boolean; news: Heard[] } {
-    const { view } = this.#party;
+    { source, key, named, told }: {
+      source: string;
+      key: string;
+      named: Set<Log>;
+      told: Set<Heard>;
+    },
+  ): { answered: number; refused: boolean; isTooMuch: boolean; news: Heard[] } {
+    const { view, peerHosts } = this.#party;
+    const isStranger = peerHosts?.has(key) !== true;
     const news: Heard[] = [];
     const words = new Uint32Array(buffer.buffer);
     const answerWords = new Uint32Array(answers.buffer);
@@ -233,20 +245,21 @@ export class Callee {
         repeat(answerWords, i);
         continue;
       }
-      const { heard, answer } = view.hear(
-        buffer.subarray(at, at + FRAME_BYTES),
-        source,
-        named,
-      );
+      const frame = buffer.subarray(at, at + FRAME_BYTES);
+      if (isStranger && !view.knows(frame) && !this.#allowance.mayCheck(key)) {
+        return { answered: i, refused: false, isTooMuch: true, news };
+      }
+      const { heard, answer, tried } = view.hear(frame, source, named);
+      if (isStranger && tried !== undefined) this.#allowance.checked(tried);
       wasNothing = heard.verdict === "nothing";
       if (!told.has(heard)) {
         told.add(heard);
         news.push(heard);
       }
-      if (answer === undefined) return { answered: i, refused: true, news };
+      if (answer === undefined) return { answered: i, refused: true, isTooMuch: false, news };
       answers.set(answer, at);
     }
-    return { answered: count, refused: false, news };
+    return { answered: count, refused: false, isTooMuch: false, news };
   }
 }
 

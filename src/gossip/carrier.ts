@@ -24,34 +24,42 @@ const CHUNK_BYTES = 64 * 1024;
 /** Takes this much, in frames, from the allowance of whoever sends; false if there is too little. */
 type Pay = (frames: number) => boolean;
 
+/** Takes what cannot be refused any more: see Allowance.owe. */
+type Owe = (frames: number) => void;
+
 /**
  * Answers one parcel on a connection that has begun with the second carrier's bit.
  * @param begun the bytes that were read already, at least one
  * @param pay asked before anything that came is looked at
+ * @param owe told of the checkpoints that were looked up for the answer, one frame each
  * @param onBytes called whenever something came
  * @returns what was wrong; nothing was answered then
  * @throws NotKept; WorldError if the answer cannot be written
  */
-export async function serveParcel({ party, connection, source, begun, pay, onBytes }: {
+export async function serveParcel({ party, connection, source, begun, pay, owe, onBytes }: {
   party: ExchangeParty;
   connection: Connection;
   source: string;
   begun: Uint8Array;
   pay: Pay;
+  owe: Owe;
   onBytes: () => void;
 }): Promise<Fault | undefined> {
   const { limits } = party;
   const read = await readParcel({ party, connection, begun, pay, onBytes });
   // What fails from here on is this side's own trouble: the evidence to answer with is read too.
-  const { fault, answer } = await orNotKept(async () => {
+  const { fault, answer, lookedUp } = await orNotKept(async () => {
     const hearing = await hearAndKeep({ party, source, items: read.items });
     const fault = hearing.fault ?? read.fault;
-    return fault === undefined
-      ? { answer: encodeParcel(answerParcel(hearing, party)) }
-      : { fault, answer: undefined };
+    if (fault !== undefined) return { fault, answer: undefined, lookedUp: 0 };
+    const items = answerParcel(hearing, party);
+    const lookedUp = items.filter(({ kind }) => kind === "note").length;
+    return { answer: encodeParcel(items), lookedUp };
   });
   if (answer === undefined) return fault;
-  if (!pay(answer.length / limits.parcelBytesPerFrame)) return tooMuch(party);
+  const isPaid = pay(answer.length / limits.parcelBytesPerFrame);
+  owe(lookedUp);
+  if (!isPaid) return tooMuch(party);
   await connection.write(answer);
   return undefined;
 }

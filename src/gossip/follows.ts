@@ -11,6 +11,7 @@ import { HASH_BYTES, sha256 } from "../tlog/hashing.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { encodedKey } from "../tlog/vkey.ts";
+import { HashList } from "./hash_list.ts";
 import type { ParcelItem } from "./parcel.ts";
 
 const hashes = new WeakMap<Log, Uint8Array>();
@@ -45,9 +46,6 @@ export function readFollows(body: Uint8Array, logs: readonly Log[]): Set<Log> {
   if (body.length % HASH_BYTES !== 0) {
     throw new MalformedError(`${body.length} bytes came, expected ${HASH_BYTES} for each log`);
   }
-  const named = new Set<string>();
-  for (let at = 0; at < body.length; at += HASH_BYTES) {
-    named.add(encodeHex(body.subarray(at, at + HASH_BYTES)));
-  }
+  const named = new HashList(body);
   return new Set(logs.filter((log) => named.has(encodeHex(logHash(log)))));
 }

@@ -69,9 +69,9 @@ export interface ExchangeLimits extends ParcelLimits {
    */
   readonly framesPerSecondPerAddress: number;
   /**
-   * What the parcels of all strangers together may cost a second, in allowances of one address: so
-   * many addresses as there may be, some of a core stays free for peers. At least 2, or one address
-   * alone could not use its own.
+   * What the parcels of all strangers together may cost a second, and as much again the signatures
+   * checked of their frames, in allowances of one address: so many addresses as there may be, some of
+   * a core stays free for peers. At least 2, or one address alone could not use its own.
    */
   readonly strangersShare: number;
   /** What a frame that verifies under no key costs its address, in frames. */

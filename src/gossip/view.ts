@@ -139,17 +139,24 @@ export class View {
     if (known === undefined && isZeroFrame(frame)) {
       return { heard: NOTHING, answer: this.#answerToNothing(named) };
     }
-    const checkpoint = known?.checkpoint ?? openFrame({ frame, logs: this.#nearestFirst(frame) });
+    const logs = known === undefined ? this.#nearestFirst(frame) : [];
+    const checkpoint = known?.checkpoint ?? openFrame({ frame, logs });
     if ("refused" in checkpoint) {
       const { refused: reason, detail } = checkpoint;
-      return { heard: { verdict: "refused", reason, detail }, answer: undefined };
+      const heard: Heard = { verdict: "refused", reason, detail };
+      return { heard, answer: undefined, tried: logs.length };
     }
     named.add(checkpoint.log);
     const { heard, isKept } = this.#judge(checkpoint, source);
     const answer = this.#answerTo(heard, checkpoint);
     // What there was no room for is heard anew from whoever tells it next.
     if (isKept) this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#now });
-    return { heard, answer };
+    return { heard, answer, tried: logs.indexOf(checkpoint.log) + 1 };
+  }
+
+  /** Whether to hear a frame costs no signature: its bytes were verified before, or it has none. */
+  knows(frame: Uint8Array): boolean {
+    return this.#memo.get(frame) !== undefined || isZeroFrame(frame);
   }
 
   /** Judges a checkpoint somebody else was shown, however it came; what to answer is not said. */
@@ -235,4 +242,6 @@ export interface Said {
   readonly heard: Heard;
   /** The frame to answer with: 104 bytes, not to be changed; none if the frame was refused. */
   readonly answer: Uint8Array | undefined;
+  /** Under how many keys its signature was tried; left out if under none. */
+  readonly tried?: number;
 }

@@ -3,7 +3,7 @@ import type { Clock } from "../world/world.ts";
 import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import type { IncidentNews } from "./monitor.ts";
-import { THE_LOG } from "./watch.ts";
+import { isTheLog } from "./the_log.ts";
 import { WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
 /** Contradictions remembered as told; then they are told once more. */
@@ -109,7 +109,7 @@ export class Announcer {
     const { log, checkpoint, source, detail, mayPass } = finding;
     const loudness = mayPass ? "warning" : RESULT_LEVELS[result];
     // An outage is told by the look that meets it, and not by each question that has to wait for it.
-    const isToldElsewhere = isLook ? !isNews : result === "unavailable" && source !== THE_LOG;
+    const isToldElsewhere = isLook ? !isNews : result === "unavailable" && !isTheLog(source);
     this.#report.event(`log.${result}`, isToldElsewhere ? "debug" : loudness, {
       origin: log.origin,
       source,

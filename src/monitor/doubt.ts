@@ -7,6 +7,11 @@ export const UNPROVEN_LASTS_MS = 5 * 60_000;
 /** After how long without such a look the next one is a first one again. */
 export const UNPROVEN_FORGOTTEN_MS = 60 * 60_000;
 
+/** Whether a proof that was not there for so many tries, over so long, is told of loudly. */
+export function lasts({ tries, ms }: { tries: number; ms: number }): boolean {
+  return tries >= UNPROVEN_LOOKS && ms >= UNPROVEN_LASTS_MS;
+}
+
 /**
  * Tells a proof that a log withholds from one that was not there for a moment. Only growth that is
  * proven ends a doubt: a log that shows an old checkpoint now and then does not get rid of it.
@@ -28,8 +33,7 @@ export class Doubt {
     if (now !== undefined && now - this.#last > UNPROVEN_FORGOTTEN_MS) this.#looks = 0;
     if (this.#looks++ === 0) this.#since = now ?? 0;
     this.#last = now ?? 0;
-    const isLong = now === undefined || now - this.#since >= UNPROVEN_LASTS_MS;
-    return this.#looks >= UNPROVEN_LOOKS && isLong;
+    return lasts({ tries: this.#looks, ms: now === undefined ? Infinity : now - this.#since });
   }
 
   /** Growth was proven. */

@@ -24,6 +24,7 @@ export type EventName =
   | "key.exposed"
   | `log.${LogResult}`
   | "output.lost"
+  | "status.failed"
   | "status.serving"
   | "warnings.left_out";
 

@@ -7,9 +7,9 @@ import type { ObservationJournal } from "../store/observations.ts";
 import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
-import { addressKey } from "../world/connection_table.ts";
 import { millisecondsSince, timeNow } from "../world/time.ts";
 import type { World } from "../world/world.ts";
+import { lasts } from "./doubt.ts";
 import type { Happenings } from "./happenings.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { Monitor } from "./monitor.ts";
@@ -18,7 +18,8 @@ import type { JournaledMemory } from "./recollection.ts";
 import type { LogSettings } from "./settings.ts";
 import type { LogResult, LogStatus, LogTally } from "./status.ts";
 import type { Asker, Question, QuestionTable } from "./questions.ts";
-import { type Finding, LogWatch, type Result, THE_LOG } from "./watch.ts";
+import { isTheLog, THE_LOG } from "./the_log.ts";
+import { type Finding, LogWatch, type Result } from "./watch.ts";
 
 /** Questions of the log itself and of peers settled after one look; the rest waits for the next. */
 const MAX_SETTLED_AT_ONCE = 64;
@@ -30,6 +31,16 @@ const SETTLE_BUDGET_MS = 10_000;
 const MAX_QUESTION_PAUSE_MS = 24 * 3_600_000;
 /** Questions whose tries, or telling, are remembered; a forgotten one is tried, or told, anew. */
 const MAX_TRIED = 10_000;
+
+/** A question that could not be settled so far. */
+interface Tried {
+  readonly times: number;
+  /** When it was first tried, on the monotonic clock. */
+  readonly since: number;
+  readonly retryAt: number;
+  /** Whether it was told as loudly as it ever is. */
+  readonly isTold: boolean;
+}
 
 /** What every follower of a daemon shares. */
 export interface Shared {
@@ -56,8 +67,8 @@ export class Follower {
   /** What was told last, so that the same again is not. */
   #told = "";
   readonly #withheldTold = new Set<string>();
-  /** By question that could not be settled: how often it was tried, and when it is tried again. */
-  readonly #tried = new Map<string, { times: number; retryAt: number }>();
+  /** By question that could not be settled. */
+  readonly #tried = new Map<string, Tried>();
   /** Found inconsistent before this start: judged once more, in case their record was lost. */
   #again: readonly SeenRoot[];
   /** By source, the turn in which its question was the first to be tried. */
@@ -99,7 +110,8 @@ export class Follower {
     if (view !== undefined) await monitor.addLocal(view, THE_LOG);
     // A crash may have come between what was seen and its incident; known cases fall out there.
     await monitor.keep({ more: contradictions({ observations, log }) });
-    const again = observations.accused(log).filter((seen) => !hasCase(monitor, { log, seen }));
+    const inCase = new Set(monitor.records(log).flatMap(headsOf));
+    const again = observations.accused(log).filter((seen) => !inCase.has(keyOf(seen)));
     const watch = new LogWatch({ log, source, detector: monitor.detector, clock, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
     return new Follower({ shared, settings, watch, grewAt, again });
@@ -155,7 +167,7 @@ export class Follower {
         }
         // What this look could not prove below the view is a question, and was tried just now.
         if (result === "unproven" && finding.checkpoint!.treeSize < this.#watch.view!.treeSize) {
-          this.#postpone(finding.checkpoint!);
+          this.#postpone(finding.checkpoint!, { isTold: true });
         }
         if (result !== "unavailable") {
           await this.#settleReached();
@@ -256,7 +268,7 @@ export class Follower {
   async #write(finding: Finding, { result, at }: { result: LogResult; at: string }): Promise<void> {
     const { observations, memory } = this.#shared;
     const { log, checkpoint, against, source, detail } = finding;
-    const isOurs = source === THE_LOG;
+    const isOurs = isTheLog(source);
     await observations.observe({
       log: { origin: log.origin, vkey: log.vkey.text },
       via: isOurs ? "poll" : "exchange",
@@ -321,7 +333,7 @@ export class Follower {
       if (!this.#questions.has(question)) continue;
       const checkpoint = memory.checkpointOf(log, question);
       if (checkpoint === undefined) continue;
-      const asker = addressKey(question.source);
+      const asker = memory.placeOf(question.source);
       if (outages.has(asker)) continue;
       tried++;
       if (await this.#settleOne(question, checkpoint) !== "unavailable") continue;
@@ -337,7 +349,10 @@ export class Follower {
    * each time another source comes first, so that it does neither where the log answers little.
    */
   #inTurns(questions: readonly Question[]): Question[] {
-    const bySource = Map.groupBy(questions, ({ source }) => addressKey(source));
+    const bySource = Map.groupBy(
+      questions,
+      ({ source }) => this.#shared.memory.placeOf(source),
+    );
     const [first] = [...bySource.keys()]
       .toSorted((a, b) => (this.#cameFirst.get(a) ?? 0) - (this.#cameFirst.get(b) ?? 0));
     if (first === undefined) return [];
@@ -358,17 +373,29 @@ export class Follower {
     question: Pick<Question, "treeSize" | "root" | "source">,
     checkpoint: VerifiedCheckpoint,
   ): Promise<Result> {
-    const finding = this.#knownCase(question, checkpoint) ??
+    const found = this.#knownCase(question, checkpoint) ??
       await this.#watch.settle(checkpoint, question.source);
-    const { result } = finding;
+    const { result, retryAfterMs } = found;
+    const tried = this.#tried.get(keyOf(question));
+    const mayPass = found.mayPass === true && !this.#lasts(tried);
+    const finding = { ...found, mayPass };
     const isOpen = result === "unavailable" || result === "unproven" || result === "pending";
-    // A question that stays open is told once, and then tried ever less often.
-    if (!this.#tried.has(keyOf(question)) || !isOpen) {
+    // A question that stays open is told once, and once more if it lasts; and tried ever less often.
+    const isLoud = result === "unproven" && !mayPass;
+    if (tried === undefined || !isOpen || (isLoud && !tried.isTold)) {
       await this.#record(finding, { result, isLook: false });
     }
-    if (isOpen) this.#postpone(question, finding.retryAfterMs);
+    const isTold = isLoud || tried?.isTold === true;
+    if (isOpen) this.#postpone(question, { retryAfterMs, isTold });
     else this.#tried.delete(keyOf(question));
     return result;
+  }
+
+  /** Whether what is missing for a question has been missing for long, with the try under way. */
+  #lasts(tried: Tried | undefined): boolean {
+    if (tried === undefined) return false;
+    const ms = this.#shared.world.clock.monotonic() - tried.since;
+    return lasts({ tries: tried.times + 1, ms });
   }
 
   /** The older halves of the cross-size cases held, by size and root. */
@@ -391,13 +418,18 @@ export class Follower {
   }
 
   /** @param retryAfterMs what the log asked for, if it did */
-  #postpone(question: Pick<Question, "treeSize" | "root">, retryAfterMs = 0): void {
+  #postpone(
+    question: Pick<Question, "treeSize" | "root">,
+    { retryAfterMs = 0, isTold }: { retryAfterMs?: number | undefined; isTold: boolean },
+  ): void {
     const key = keyOf(question);
-    const times = (this.#tried.get(key)?.times ?? 0) + 1;
+    const now = this.#shared.world.clock.monotonic();
+    const before = this.#tried.get(key);
+    const times = (before?.times ?? 0) + 1;
     const doubled = this.#settings.pollMs * 2 ** Math.min(times, 30);
     const pause = Math.max(retryAfterMs, Math.min(doubled, MAX_QUESTION_PAUSE_MS));
     this.#tried.delete(key);
-    this.#tried.set(key, { times, retryAt: this.#shared.world.clock.monotonic() + pause });
+    this.#tried.set(key, { times, since: before?.since ?? now, retryAt: now + pause, isTold });
     if (this.#tried.size > MAX_TRIED) this.#tried.delete(this.#tried.keys().next().value!);
   }
 
@@ -409,7 +441,7 @@ export class Follower {
       const { treeSize, source, seenAt } = question;
       const key = keyOf(question);
       if (treeSize <= view.treeSize) this.#withheldTold.delete(key);
-      const isLate = treeSize > view.treeSize && source !== THE_LOG && this.#isOverdue(seenAt);
+      const isLate = treeSize > view.treeSize && !isTheLog(source) && this.#isOverdue(seenAt);
       if (!isLate || this.#withheldTold.has(key)) continue;
       this.#withheldTold.add(key);
       if (this.#withheldTold.size > MAX_TRIED) this.#withheldTold.clear();
@@ -427,13 +459,9 @@ function olderOf({ checkpoint_a, checkpoint_b }: ConflictRecord): string {
   return `${size} ${root}`;
 }
 
-/** Whether a checkpoint takes part in a case that is recorded. */
-function hasCase(monitor: Monitor, { log, seen }: { log: Log; seen: SeenRoot }): boolean {
-  return monitor.records(log).some(({ checkpoint_a, checkpoint_b }) =>
-    [checkpoint_a, checkpoint_b].some(({ size, root }) =>
-      size === `${seen.treeSize}` && root === seen.root
-    )
-  );
+/** A record's two checkpoints, each by size and root. */
+function headsOf({ checkpoint_a, checkpoint_b }: ConflictRecord): string[] {
+  return [checkpoint_a, checkpoint_b].map(({ size, root }) => `${size} ${root}`);
 }
 
 function keyOf({ treeSize, root }: Pick<Question, "treeSize" | "root">): string {

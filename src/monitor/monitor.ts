@@ -1,6 +1,6 @@
 import type { Conflict } from "../evidence/conflict.ts";
 import type { JsonObject } from "../evidence/json.ts";
-import { EquivocationDetector } from "../evidence/detector.ts";
+import { EquivocationDetector, type Unrecorded } from "../evidence/detector.ts";
 import type { CheckpointMemory } from "../evidence/memory.ts";
 import type { ConflictRecord } from "../evidence/record.ts";
 import { logOf, replayRecord } from "../evidence/replay.ts";
@@ -173,8 +173,8 @@ export class Monitor {
     return this.#identity?.incidents.unsound ?? [];
   }
 
-  /** How many contradicting observations of a log were dropped because of the detector's cap. */
-  unrecorded(log: Log): number {
+  /** How many contradicting observations of a log were dropped because of the detector's limits. */
+  unrecorded(log: Log): Unrecorded {
     return this.detector.unrecorded(log);
   }
 

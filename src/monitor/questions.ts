@@ -1,7 +1,7 @@
 import { addressKey } from "../world/connection_table.ts";
 import { randomShare } from "../world/random.ts";
 import type { Random } from "../world/world.ts";
-import { THE_LOG } from "./watch.ts";
+import { isTheLog } from "./the_log.ts";
 
 /**
  * Who put a question: the log itself, a configured peer, or anybody else. Each has room of its own, so
@@ -45,15 +45,30 @@ export const QUESTION_LIMITS: Readonly<Record<Asker, QuestionLimits>> = {
 /** The open questions of one kind of asker, in the order they came. */
 class Room {
   readonly questions = new Map<string, Question>();
-  /** By address key: whoever has many addresses of one network has them all from one place. */
   readonly perSource = new Map<string, number>();
+  readonly #placeOf: (source: string) => string;
   noteLength = 0;
+
+  /** @param placeOf what is counted together */
+  constructor(placeOf: (source: string) => string = (source) => source) {
+    this.#placeOf = placeOf;
+  }
+
+  /** How many of these come from where this source is. */
+  countOf(source: string): number {
+    return this.perSource.get(this.#placeOf(source)) ?? 0;
+  }
+
+  /** The last that came from a place. */
+  lastOf(place: string): Question | undefined {
+    return [...this.questions.values()].findLast((one) => this.#placeOf(one.source) === place);
+  }
 
   add(key: string, question: Question): void {
     if (this.questions.has(key)) return;
     this.questions.set(key, question);
     this.noteLength += question.noteLength;
-    const source = addressKey(question.source);
+    const source = this.#placeOf(question.source);
     this.perSource.set(source, (this.perSource.get(source) ?? 0) + 1);
   }
 
@@ -62,7 +77,7 @@ class Room {
     if (question === undefined) return;
     this.questions.delete(key);
     this.noteLength -= question.noteLength;
-    const source = addressKey(question.source);
+    const source = this.#placeOf(question.source);
     const left = this.perSource.get(source)! - 1;
     if (left > 0) this.perSource.set(source, left);
     else this.perSource.delete(source);
@@ -75,7 +90,8 @@ class Room {
  */
 export class QuestionTable {
   readonly #rooms: Readonly<Record<Asker, Room>> = {
-    ...{ log: new Room(), peer: new Room(), stranger: new Room() },
+    // Whoever has many addresses of one network has them all from one place.
+    ...{ log: new Room(), peer: new Room(), stranger: new Room(addressKey) },
   };
   readonly #askerOf: (source: string) => Asker;
   readonly #limits: Readonly<Record<Asker, QuestionLimits>>;
@@ -180,8 +196,8 @@ function givesWay(room: Room, { source }: Question, asker: Asker): Question | un
   let [most, count] = ["", 0];
   for (const [one, asked] of room.perSource) if (asked > count) [most, count] = [one, asked];
   // Nobody gains by giving way to somebody who has as much.
-  if (count <= (room.perSource.get(addressKey(source)) ?? 0) + 1) return undefined;
-  return [...room.questions.values()].findLast((one) => addressKey(one.source) === most);
+  if (count <= room.countOf(source) + 1) return undefined;
+  return room.lastOf(most);
 }
 
 /** The largest, the smallest, and between them some by chance: so many in all. */
@@ -198,7 +214,7 @@ function ends(bySize: readonly Question[], count: number, random: Random): Quest
 
 /** Whose questions these are, given whom a daemon is told to exchange with. */
 export function askerOf(source: string, isPeer: (source: string) => boolean): Asker {
-  if (source === THE_LOG) return "log";
+  if (isTheLog(source)) return "log";
   return isPeer(source) ? "peer" : "stranger";
 }
 

@@ -5,6 +5,7 @@ import type { ObservationJournal } from "../store/observations.ts";
 import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
+import { addressKey } from "../world/connection_table.ts";
 import { timeNow } from "../world/time.ts";
 import type { World } from "../world/world.ts";
 import type { Subscriber } from "./happenings.ts";
@@ -16,7 +17,7 @@ import {
   type QuestionLimits,
   QuestionTable,
 } from "./questions.ts";
-import { THE_LOG } from "./watch.ts";
+import { isTheLog } from "./the_log.ts";
 
 /** Notes of the journal kept as opened: those that peers tell of again and again. */
 export const MAX_OPENED = 4_096;
@@ -105,6 +106,11 @@ export class JournaledMemory implements Recollection {
     } while (after !== undefined);
   }
 
+  /** Whom a source is counted with: strangers of one network are one. */
+  placeOf(source: string): string {
+    return this.askerOf(source) === "stranger" ? addressKey(source) : source;
+  }
+
   /** Whether a source is the log, a configured peer, or anybody else. */
   askerOf(source: string): Asker {
     return askerOf(source, this.#isPeer);
@@ -164,12 +170,12 @@ export class JournaledMemory implements Recollection {
     const { checkpoint: { log, treeSize, root }, source } = seen;
     const there = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
     if (there !== undefined) {
-      const first = there.seen.source === THE_LOG ? source : there.seen.source;
+      const first = isTheLog(there.seen.source) ? source : there.seen.source;
       there.seen = { ...seen, source: first };
       this.#tell(seen);
       return;
     }
-    if (source !== THE_LOG && !isEvidence && !this.#admits(seen)) return;
+    if (!isTheLog(source) && !isEvidence && !this.#admits(seen)) return;
     this.#refresh(seen);
   }
 
@@ -230,12 +236,12 @@ export class JournaledMemory implements Recollection {
    */
   repeated(seen: Seen): void {
     const { log, treeSize, root } = seen.checkpoint;
-    if (seen.source === THE_LOG) return;
+    if (isTheLog(seen.source)) return;
     const fresh = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
     if (fresh === undefined) return this.#askAgain(seen);
     const isByStranger = this.askerOf(fresh.seen.source) === "stranger";
     const isByPeer = this.askerOf(seen.source) === "peer";
-    if (fresh.seen.source === THE_LOG || (isByStranger && isByPeer)) fresh.seen = seen;
+    if (isTheLog(fresh.seen.source) || (isByStranger && isByPeer)) fresh.seen = seen;
     this.#tell(seen);
   }
 
@@ -251,7 +257,7 @@ export class JournaledMemory implements Recollection {
   }
 
   #tell(seen: Seen): void {
-    if (seen.source === THE_LOG) return;
+    if (isTheLog(seen.source)) return;
     const told = this.#told.get(seen.source) ?? new Map<string, Seen>();
     this.#told.set(seen.source, told.set(keyOf(seen), seen));
   }

@@ -7,6 +7,7 @@ import type { Log } from "../tlog/log.ts";
 import { impliedOlderRoot } from "../tlog/proof.ts";
 import type { Clock } from "../world/world.ts";
 import { Doubt } from "./doubt.ts";
+import { THE_LOG, theLogAt } from "./the_log.ts";
 
 /** What a look at a log, or at a checkpoint heard of it, came to. Never mixed up with one another. */
 export type Result =
@@ -44,8 +45,8 @@ export interface Finding {
   /** Not before this many milliseconds should the log be asked again, if it said so. */
   readonly retryAfterMs?: number | undefined;
   /**
-   * Of a look: whether it is unproven because something is missing, which may pass; set as long as
-   * it has not lasted. A proof that is there and leads nowhere is told at once.
+   * Whether it is unproven because something is missing, which may pass; of a look, set as long as it
+   * has not lasted. A proof that is there and leads nowhere is told at once.
    */
   readonly mayPass?: boolean;
   /**
@@ -69,9 +70,6 @@ export const LOOKS_UNTIL_GIVING_UP = 8;
 /** Results of what a log shows that are the log's latest word, with nothing said against it. */
 const HOLDS: readonly Result[] = ["first", "extends", "unchanged", "rolled back"];
 
-/** Who shows a monitor its own view. */
-export const THE_LOG = "the log";
-
 /**
  * One log, watched: judges what the log shows and what peers were shown by this monitor's own view,
  * the largest checkpoint that is proven to extend all before it. Remembers nothing durably and
@@ -86,6 +84,8 @@ export class LogWatch {
   /** Of all looks under way. */
   readonly #times = new Set<LookTime>();
   #isStopped = false;
+  /** At which place each checkpoint was shown, where there are several. */
+  readonly #shownAt = new WeakMap<VerifiedCheckpoint, string>();
   /** By place where the log is served: when it may be asked again, if it said so. */
   readonly #putOff = new Map<Source, number>();
   /** What the log showed when its proof could not be finished, and for how many looks it could not. */
@@ -134,10 +134,7 @@ export class LogWatch {
 
   /** Judges a checkpoint a peer was shown, or one the log has shown before without a proof. */
   async settle(checkpoint: VerifiedCheckpoint, source: string): Promise<Finding> {
-    const { mayPass: _, ...finding } = await this.#inTime((time) =>
-      this.#judge({ checkpoint, source, isLatest: false, time })
-    );
-    return finding;
+    return await this.#inTime((time) => this.#judge({ checkpoint, source, isLatest: false, time }));
   }
 
   /** Ends what is under way as soon as the log has answered, and asks nothing any more. */
@@ -189,7 +186,7 @@ export class LogWatch {
     if (unfinished === undefined || unfinished.looks < LOOKS_UNTIL_GOING_ON) return undefined;
     if (unfinished.looks < LOOKS_UNTIL_GIVING_UP) {
       const { checkpoint } = unfinished;
-      const about = { checkpoint, source: THE_LOG, isLatest: true };
+      const about = { checkpoint, source: this.#whoShowed(checkpoint), isLatest: true };
       return this.#doubted(await this.#judge({ ...about, time }));
     }
     this.#unfinished = undefined;
@@ -224,7 +221,10 @@ export class LogWatch {
       return this.#finding("unavailable", { detail, retryAfterMs });
     }
     const opened = openCheckpoint({ note, logs: [this.log] });
-    if (!("refused" in opened)) return opened[0]!;
+    if (!("refused" in opened)) {
+      this.#shownAt.set(opened[0]!, theLogAt(this.#source.placeOf?.(part)));
+      return opened[0]!;
+    }
     // What does not verify is not the log's word: an outage page as likely as anything.
     part.distrust?.();
     return this.#finding("unavailable", { detail: `no checkpoint of this log: ${opened.detail}` });
@@ -247,7 +247,7 @@ export class LogWatch {
       const isKnown = !isLatest && this.#agreed.has(key);
       const finding = isKnown
         ? undefined
-        : await this.#judge({ checkpoint, source: THE_LOG, isLatest, time });
+        : await this.#judge({ checkpoint, source: this.#whoShowed(checkpoint), isLatest, time });
       if (isKnown || finding?.result === "consistent") agreed.add(key);
       if (finding !== undefined) findings.push(finding);
     }
@@ -267,6 +267,10 @@ export class LogWatch {
   #doubted(finding: Finding): Finding {
     if (finding.result === "extends") this.#doubt.ends();
     return finding.mayPass ? { ...finding, mayPass: !this.#doubt.grows() } : finding;
+  }
+
+  #whoShowed(checkpoint: VerifiedCheckpoint): string {
+    return this.#shownAt.get(checkpoint) ?? THE_LOG;
   }
 
   #now(): number {

@@ -43,7 +43,15 @@ export function openSource({ world, log, source, contact }: {
     );
   }
   const parts = source.map((one) => openOne({ world, log, source: one, contact }));
-  return parts.length === 1 ? parts[0]! : new SeveralSource(parts);
+  return parts.length === 1 ? parts[0]! : new SeveralSource(parts, source.map(placeName));
+}
+
+/**
+ * How one place of several is called in what is recorded and handed to others: a folder's path is
+ * nobody's business.
+ */
+function placeName(source: string, index: number): string {
+  return URL_NOTATION.exec(source)?.[2] ?? `source ${index + 1}, a folder`;
 }
 
 function openOne(

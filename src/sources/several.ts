@@ -11,18 +11,28 @@ export const MAX_PREFIXES = 8;
  */
 export class SeveralSource implements Source {
   readonly parts: readonly Source[];
+  readonly #names: readonly string[];
   /** The one whose last proof held is asked first. */
   #order: readonly Source[];
 
-  /** @param parts at least one */
-  constructor(parts: readonly Source[]) {
+  /**
+   * @param parts at least one
+   * @param names how each of them is called, in the same order
+   */
+  constructor(parts: readonly Source[], names: readonly string[]) {
     this.parts = parts;
+    this.#names = names;
     this.#order = parts;
   }
 
   /** See Source. */
   distrust(): void {
     for (const part of this.parts) part.distrust?.();
+  }
+
+  /** See Source. */
+  placeOf(part: Source): string | undefined {
+    return this.#names[this.parts.indexOf(part)];
   }
 
   /** What the first that answers shows. */

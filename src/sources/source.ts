@@ -10,6 +10,8 @@ import type { LookTime } from "./look_time.ts";
 export interface Source {
   /** Where one log is served in several places: each of them, whose words are to be compared. */
   readonly parts?: readonly Source[];
+  /** How one of these places is called. */
+  placeOf?(part: Source): string | undefined;
   /**
    * The log's latest signed note.
    * @param time what the look has; without one nothing is waited out

@@ -134,10 +134,17 @@ function sightingsOf(head: string, first: string): string {
     AND later.source IS NOT NULL UNION ALL SELECT ${first}`;
 }
 const SEEN_ROOT = `${OPEN_QUESTION}, note`;
+/** Sizes with more roots than are given whose first ones are kept. */
+const MAX_CROWDED = 64;
 const PROVING = PROVING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const OPEN = OPEN_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const INCONSISTENT = RESULTS.indexOf("inconsistent");
 const REFUSED = RESULTS.indexOf("refused");
+
+/** A log and a size as one text. */
+function crowdKey(logId: string, treeSize: bigint): string {
+  return `${treeSize} ${logId}`;
+}
 
 /** The index, open. Every call is synchronous and throws WorldError when SQLite refuses. */
 export class ObservationIndex {
@@ -146,6 +153,11 @@ export class ObservationIndex {
   #database: Database;
   #position: Link;
   readonly #logs = new Map<string, SqlValue>();
+  /**
+   * By log and size, the first roots where there are more: the database sorts all of them to find
+   * these, and a start, or who tells them one by one, asks for each.
+   */
+  readonly #crowded = new Map<string, readonly SeenRoot[]>();
 
   private constructor(
     { databases, path, database }: { databases: Databases; path: string; database: Database },
@@ -176,6 +188,7 @@ export class ObservationIndex {
   clear(): void {
     this.#database.close();
     this.#logs.clear();
+    this.#crowded.clear();
     this.#database = openNew(this.#databases, this.#path);
     this.#position = FIRST_LINK;
   }
@@ -184,6 +197,7 @@ export class ObservationIndex {
   add(items: readonly Indexable[]): void {
     const last = items.at(-1)?.entry;
     if (last === undefined) return;
+    for (const { record } of items) this.#forgetCrowd(record);
     try {
       this.#database.transaction(() => {
         for (const { entry, record } of items) {
@@ -198,6 +212,14 @@ export class ObservationIndex {
       throw error;
     }
     this.#position = { seq: last.seq, hash: last.hash };
+  }
+
+  /** Forgets the roots of a size that an entry is about, or all of them if segments go. */
+  #forgetCrowd(record: Indexable["record"]): void {
+    if ("removals" in record) this.#crowded.clear();
+    else if (record.checkpoint !== undefined) {
+      this.#crowded.delete(crowdKey(logIdOf(record), BigInt(record.checkpoint.size)));
+    }
   }
 
   #addObservation({ seq, recorded_at }: Entry, observation: Observation): void {
@@ -375,10 +397,20 @@ export class ObservationIndex {
 
   /** The first roots seen at a size, by first sighting: as many as the detector keeps. */
   rootsAt(logId: string, treeSize: bigint): SeenRoot[] {
-    return this.#database.all(
+    const key = crowdKey(logId, treeSize);
+    const crowd = this.#crowded.get(key);
+    if (crowd !== undefined) return [...crowd];
+    const roots = this.#database.all(
       `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND size = ? ORDER BY seq LIMIT ?`,
       [this.#logOf(logId, false), treeSize, MAX_ROOTS_PER_SIZE + 1],
     ).map((row) => seenRoot(row, logId));
+    if (roots.length > MAX_ROOTS_PER_SIZE) {
+      this.#crowded.set(key, roots);
+      if (this.#crowded.size > MAX_CROWDED) {
+        this.#crowded.delete(this.#crowded.keys().next().value!);
+      }
+    }
+    return roots;
   }
 
   /** The largest checkpoint that was proven; of two at one size the one proven first. */

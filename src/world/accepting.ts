@@ -12,6 +12,8 @@ export const BREATH_MS = 50;
 export interface AcceptTrouble {
   /** For a person; it says what is done about it. */
   readonly reason: string;
+  /** Whether descriptors or memory are lacking here; otherwise one caller broke off. */
+  readonly isLack: boolean;
 }
 
 /**
@@ -40,7 +42,9 @@ export async function acceptAll({ listener, clock, retryMs, isOver, onConnection
     } catch (error) {
       if (!(error instanceof WorldError)) throw error;
       const isLack = error.kind === "exhausted";
-      if (!told.has(isLack)) onTrouble({ reason: describe(error, isLack ? retryMs : undefined) });
+      if (!told.has(isLack)) {
+        onTrouble({ isLack, reason: describe(error, isLack ? retryMs : undefined) });
+      }
       told.add(isLack);
       failures++;
       if (isLack) await pause(clock, retryMs);

@@ -59,7 +59,8 @@ export function denoWorld(): World {
     http: {
       get: httpGet,
       lookup: httpLookup,
-      serve: (address, answer) => serveHttp({ listener: listen(address), clock, answer }),
+      serve: (address, answer, onLack) =>
+        serveHttp({ listener: listen(address), clock, answer, onLack }),
     },
     signing: {
       async publicKey(seed) {

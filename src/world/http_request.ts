@@ -14,8 +14,12 @@ export interface RequestHead {
 }
 
 const REQUEST_LINE = /^([A-Z]{1,16}) (\/[\x21-\x7e]*) HTTP\/1\.([01])$/;
-/** RFC 9110 section 5.6.2: a token; and field values of visible characters, spaces and tabs. */
-const HEADER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\x20-\x7e\x80-\xff\t]*?)[ \t]*$/;
+/**
+ * RFC 9110 section 5.6.2: a token; and field values of visible characters, spaces and tabs. What is
+ * around the value is no part of the pattern: looking for where it ends takes the cube of a line's
+ * length if the line is none.
+ */
+const HEADER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\x20-\x7e\x80-\xff\t]*)$/;
 
 /**
  * Reads a request's head, strictly: no folded lines, no white space before a colon, no target but a
@@ -35,11 +39,21 @@ export function parseRequestHead(text: string): RequestHead | undefined {
     const key = name.toLowerCase();
     const before = headers.get(key);
     if (before !== undefined && key === "host") return undefined;
-    headers.set(key, before === undefined ? value : `${before}, ${value}`);
+    const trimmed = withoutBlanks(value);
+    headers.set(key, before === undefined ? trimmed : `${before}, ${trimmed}`);
   }
   if (minor === "1" && !headers.has("host")) return undefined;
   const [path = "", search = ""] = split(target, "?");
   return { method, path, search, headers, keepsAlive: minor === "1" && mayFollow(headers) };
+}
+
+/** A field's value without the spaces and tabs around it. */
+function withoutBlanks(value: string): string {
+  const isBlank = (at: number): boolean => value[at] === " " || value[at] === "\t";
+  let [from, to] = [0, value.length];
+  while (from < to && isBlank(from)) from++;
+  while (to > from && isBlank(to - 1)) to--;
+  return value.slice(from, to);
 }
 
 /** A body is never read: where one comes, nothing after it can be told from it. */

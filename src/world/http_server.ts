@@ -46,6 +46,9 @@ export const HTTP_SERVER_LIMITS: HttpServerLimits = {
   acceptRetryMs: 250,
 };
 
+/** A lack that comes and goes is told again after this long. */
+export const TELL_LACK_AGAIN_MS = 60_000;
+
 /** Answers one request. */
 export type Answerer = (query: HttpQuery) => Promise<HttpAnswer>;
 
@@ -54,15 +57,18 @@ const latin1 = new TextDecoder("latin1");
 const utf8 = new TextEncoder();
 
 /**
- * Serves until closed. What cannot be accepted is told nobody: whoever called notices, and the port
- * goes on. What `answer` throws is told to the caller as a bare 500.
+ * Serves until closed. What `answer` throws is told to the caller as a bare 500.
+ * @param onLack told, for a person, when descriptors or memory lack to accept a connection: at most
+ *   once in TELL_LACK_AGAIN_MS. A caller that breaks off is its own affair, and told nobody
  */
-export function serveHttp({ listener, clock, answer, limits = HTTP_SERVER_LIMITS }: {
+export function serveHttp({ listener, clock, answer, onLack, limits = HTTP_SERVER_LIMITS }: {
   listener: Listener;
   clock: Clock;
   answer: Answerer;
+  onLack: (reason: string) => void;
   limits?: HttpServerLimits;
 }): HttpServer {
+  let toldAt = -Infinity;
   const table = new ConnectionTable(limits);
   const serving = new Map<Guest, Promise<void>>();
   let isClosing = false;
@@ -74,7 +80,12 @@ export function serveHttp({ listener, clock, answer, limits = HTTP_SERVER_LIMITS
       const served = guest.serve().finally(() => serving.delete(guest));
       serving.set(guest, served);
     },
-    onTrouble: () => {},
+    onTrouble({ isLack, reason }) {
+      const now = clock.monotonic();
+      if (!isLack || now - toldAt < TELL_LACK_AGAIN_MS) return;
+      toldAt = now;
+      onLack(reason);
+    },
   });
   async function close(): Promise<void> {
     isClosing = true;

@@ -199,9 +199,15 @@ export interface Http {
   lookup(hostname: string, timeoutMs: number): Promise<readonly string[]>;
   /**
    * Answers requests until closed. What `answer` throws is told to the caller as a bare 500.
+   * @param onLack told, for a person, when descriptors or memory lack to accept a connection; now and
+   *   then only, and it goes on being tried
    * @throws WorldError if the address cannot be listened on
    */
-  serve(address: Address, answer: (query: HttpQuery) => Promise<HttpAnswer>): HttpServer;
+  serve(
+    address: Address,
+    answer: (query: HttpQuery) => Promise<HttpAnswer>,
+    onLack: (reason: string) => void,
+  ): HttpServer;
 }
 
 /** What a caller asks of our HTTP server. */

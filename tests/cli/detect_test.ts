@@ -13,6 +13,7 @@ import {
   start,
   twoStories,
 } from "./harness.ts";
+import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
@@ -92,6 +93,29 @@ inFolder("detect: with --key conflicts are recorded once, and verify holds", asy
   assertMatch((await run(...args, file)).out[0]!, / incident=1 \(known\)$/);
   const verified = await run("verify", `${folder}/in/journal.jsonl`, "--log", log);
   assertEquals([verified.code, verified.out.at(-1)], [0, "The evidence holds (1 record)."]);
+});
+
+inFolder("detect: what a limit has dropped is told with that limit", async (folder) => {
+  const { a, log } = await twoStories({ common: 3, size: 6 });
+  const extra = 2;
+  const stories = Array.from({ length: MAX_ROOTS_PER_SIZE + extra }, (_, i) => {
+    const story = a.fork();
+    story.append(`story ${i}`);
+    return story;
+  });
+  const file = put(
+    folder,
+    "lines",
+    (await Promise.all(stories.map((story) => frameLine(story, 7)))).join("\n"),
+  );
+  const { code, err } = await run("detect", "--log", log, file);
+  assertEquals(code, 1);
+  const [notice, ...others] = err.filter((line) => line.includes("were not kept"));
+  assertStringIncludes(
+    notice!,
+    `${extra} more contradicting observations were not kept; the cap is ${MAX_ROOTS_PER_SIZE} roots a size`,
+  );
+  assertEquals(others, []);
 });
 
 inFolder("detect: sizes that differ convict with a proof, never without", async (folder) => {

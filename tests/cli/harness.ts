@@ -47,10 +47,11 @@ export function start(
   const waiting: { pattern: RegExp; resolve: (line: string) => void }[] = [];
   let stop = (): void => {};
   let reload = (): void => {};
-  const serveStatus: Tools["serveStatus"] = ({ address, status }) =>
+  const serveStatus: Tools["serveStatus"] = ({ address, status, onLack }) =>
     world.http.serve(
       address,
       (query) => Promise.resolve(answerStatus(query, { hostname: address.hostname, status })),
+      onLack,
     );
   const print = (lines: string[], line: string): void => {
     lines.push(line);

@@ -2,6 +2,8 @@ import { eventLog } from "../../src/cli/event_log.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Status } from "../../src/monitor/status.ts";
 import { answerStatus } from "../../src/web/status_server.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import type { Http } from "../../src/world/world.ts";
 import { inFolder, put, run, type Running, start } from "./harness.ts";
 import { edit, evidenceOf, fork, grow, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
 
@@ -494,4 +496,23 @@ Deno.test("event log: an index being made is a bar for a person, and lines for a
   const bar = `[${"#".repeat(15)}${".".repeat(15)}]`;
   assertEquals(shown, [`${bar} 50% reading the observation journal into its index`, ""]);
   assertEquals(printed.map((line) => JSON.parse(line).seq), [5_000, 10_000]);
+});
+
+inFolder("run: a status port that cannot accept says so", async (folder) => {
+  const { config } = await healthy(folder);
+  const world = denoWorld();
+  const why = "cannot accept a connection: Too many open files";
+  const serve: Http["serve"] = (address, answer, onLack) => {
+    onLack(why);
+    return world.http.serve(address, answer, onLack);
+  };
+  const running = start(["run", "--config", config], {
+    ...world,
+    http: { ...world.http, serve },
+  });
+  assertStringIncludes(
+    await running.line(/ status\.failed /),
+    `warning status.failed reason=${why}`,
+  );
+  assertEquals(await stopped({ running }), 0);
 });

@@ -176,7 +176,7 @@ Deno.test("detector: the cap bounds a log that goes mad, and is told", async () 
     }
   }
   assertEquals(detector.conflicts().length, MAX_CONFLICTS_PER_LOG);
-  assertEquals(detector.unrecorded(log.log), extra);
+  assertEquals(detector.unrecorded(log.log), { perSize: 0, perLog: extra });
 });
 
 /** A seeded history of up to three stories and what of it was signed and proven. */
@@ -341,7 +341,7 @@ Deno.test("detector: of many roots at one size a handful is kept, and the rest i
   const detector = new EquivocationDetector();
   const found = roots.map((root) => detector.observe(root, "x") !== undefined);
   assertEquals(found, roots.map((_, i) => i > 0 && i < MAX_ROOTS_PER_SIZE));
-  assertEquals(detector.unrecorded(log), extra);
+  assertEquals(detector.unrecorded(log), { perSize: extra, perLog: 0 });
   assertEquals(detector.contradictionsOf(roots[0]!).length, MAX_ROOTS_PER_SIZE - 1);
   // Whoever shows one that is not kept is shown what contradicts it.
   const beyond = detector.contradictionsOf(roots.at(-1)!);

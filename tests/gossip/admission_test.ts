@@ -134,3 +134,53 @@ Deno.test("allowance, parcels: what strangers take of theirs is not taken of a p
   for (let i = 0; i < 9; i++) left.takeOfParcel(`stranger ${i}`, FRAMES / 2);
   assertEquals(left.take("peer", FRAMES), true);
 });
+
+Deno.test("allowance, signatures: of all strangers' frames only so many are checked a second", async () => {
+  const { clock, allowance: left } = allowance(1_000);
+  const most = FRAMES * DEFAULT_LIMITS.strangersShare;
+  const flood = (cost: number): number => {
+    let checked = 0;
+    for (let i = 0; i < 200; i++) {
+      if (!left.mayCheck(`stranger ${i}`)) continue;
+      left.checked(cost);
+      checked += cost;
+    }
+    return checked;
+  };
+  const first = flood(7);
+  assertEquals([first >= most, first < most + 7], [true, true], `${first}`);
+  assertEquals(left.mayCheck("another"), false);
+  await clock.advance(500);
+  const both = first + flood(7);
+  assertEquals([both >= 1.5 * most, both < 1.5 * most + 7], [true, true], `${both}`);
+});
+
+Deno.test("allowance, signatures: who has taken much is refused before who has taken little", () => {
+  const { allowance: left } = allowance();
+  left.checked(FRAMES * DEFAULT_LIMITS.strangersShare - 5);
+  left.charge("often");
+  assertEquals([left.mayCheck("often"), left.mayCheck("seldom")], [false, true]);
+  left.checked(5);
+  assertEquals(left.mayCheck("seldom"), false);
+});
+
+Deno.test("allowance, signatures: parcels do not take of them, nor they of parcels", () => {
+  const { allowance: left } = allowance();
+  left.checked(FRAMES * DEFAULT_LIMITS.strangersShare);
+  assertEquals([left.mayCheck("a"), left.takeOfParcel("a", 1)], [false, true]);
+  const { allowance: other } = allowance();
+  for (let i = 0; i < 4; i++) other.takeOfParcel(`b${i}`, FRAMES / 2);
+  assertEquals([other.takeOfParcel("c", 1), other.mayCheck("c")], [false, true]);
+});
+
+Deno.test("allowance, parcels: what an answer took is owed, by its address and by all strangers", async () => {
+  const { clock, allowance: left } = allowance();
+  left.owe("a", FRAMES + 50);
+  assertEquals([left.isOpen("a"), left.isOpen("b")], [false, true]);
+  await clock.advance(495);
+  assertEquals(left.isOpen("a"), false);
+  await clock.advance(20);
+  assertEquals(left.isOpen("a"), true);
+  for (let i = 0; i < 4; i++) left.owe(`stranger ${i}`, FRAMES);
+  assertEquals([left.takeOfParcel("b", 1), left.take("peer", 1)], [false, true]);
+});

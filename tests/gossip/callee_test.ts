@@ -361,6 +361,35 @@ Deno.test("callee: two addresses of one IPv6 /64 share their rate, two /64s do n
   assertEquals(await isServed(scene, frame, "2001:db8:0:1::1"), true);
 });
 
+Deno.test("callee: strangers of many addresses have so many signatures checked together, a peer its own", async () => {
+  const logs = await Promise.all([1, 2, 3, 4, 5].map((n) => logOf(`log.example/${n}`, n)));
+  const counted = logs.map(({ log }) => counting(log));
+  const checked = (): number => counted.reduce((sum, { checked }) => sum + checked(), 0);
+  const peer = "192.0.2.250";
+  await using scene = await serve({
+    logs: counted.map(({ log }) => log),
+    shown: logs,
+    peers: [peer],
+    limits: { framesPerSecondPerAddress: 20, strangersShare: 2 },
+  });
+  const frame = await frameOf(logs[0]!);
+  await isServed(scene, frame, "192.0.2.249");
+  const before = checked();
+  for (let i = 0; i < 60; i++) await scene.ask([unsigned(frame, i)], `203.0.113.${i}`);
+  assertEquals(checked() - before <= 20 * 2 + logs.length, true, `${checked() - before}`);
+  assertEquals(
+    scene.report.brokenAll.at(-1),
+    "more came that is to be verified than strangers together may send",
+  );
+  // What was verified before costs nothing and is answered to anyone; a peer is heard as ever.
+  assertEquals(await isServed(scene, frame, "203.0.113.200"), true);
+  assertEquals(await isServed(scene, await frameOf(logs[2]!), "203.0.113.201"), false);
+  assertEquals(await isServed(scene, await frameOf(logs[1]!), peer), true);
+  // Who was turned away for others is not charged.
+  await scene.clock.advance(1_000);
+  assertEquals(await isServed(scene, await frameOf(logs[2]!), "203.0.113.201"), true);
+});
+
 // What it refuses
 
 Deno.test("callee: a frame under no key is the end: no answer, closed, charged", async () => {

@@ -5,6 +5,7 @@ import { decodeHex } from "@std/encoding/hex";
 import type { Conflict } from "../../src/evidence/conflict.ts";
 import { type ConflictRecord, formatRecord } from "../../src/evidence/record.ts";
 import { noteItem, proofItem, recordItem } from "../../src/gossip/answering.ts";
+import { followsItem } from "../../src/gossip/follows.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import {
   encodeParcel,
@@ -97,6 +98,24 @@ for (const kind of ["record", "proof"] as const) {
     assertMatch(reasons[1]!, new RegExp(`^a ${kind} was refused: `));
   });
 }
+
+Deno.test("carrier: a stranger owes what looking for its answer took, a peer does not", async () => {
+  const log = await logOf("log.example/a", 20);
+  const open = await Promise.all([4n, 5n, 6n, 7n, 8n, 9n].map((size) => checkpointOf(log, size)));
+  const peer = "192.0.2.250";
+  await using scene = await serve({
+    ...{ logs: [log.log], shown: [log], open: () => open, peers: [peer] },
+    limits: { framesPerSecondPerAddress: 10 },
+  });
+  const greeting = [followsItem([log.log], DEFAULT_LIMITS)];
+  for (const hostname of [CALLER, peer]) {
+    assertEquals(notesIn(await tell(scene, greeting, hostname)).length, open.length);
+  }
+  // Six are left of ten, and six notes and their bytes are owed.
+  assertEquals([await isServed(scene, log), await isServed(scene, log, peer)], [false, true]);
+  await scene.clock.advance(300);
+  assertEquals(await isServed(scene, log), true);
+});
 
 // What it answers
 

@@ -28,6 +28,7 @@ import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { type Log, parseLog } from "../../src/tlog/log.ts";
 import { formatNote } from "../../src/tlog/note.ts";
 import type { StatedProof } from "../../src/tlog/stated_proof.ts";
+import { PeerHosts } from "../../src/world/connection_table.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import type { Address, Connection, World } from "../../src/world/world.ts";
@@ -289,11 +290,13 @@ export interface Setting {
   records?(log: Log): readonly ConflictRecord[];
   /** What it holds signed and not reconciled. */
   open?(log: Log): readonly VerifiedCheckpoint[];
+  /** The hosts of configured peers. */
+  readonly peers?: readonly string[];
 }
 
 /** One end of an exchange, in memory: a party, with its clock, network and reports at hand. */
 export async function partyOf(
-  { logs, shown = [], limits: some = {}, capacity, keep: keepThese, records, open }: Setting,
+  { logs, shown = [], limits: some = {}, capacity, keep: keepThese, records, open, peers }: Setting,
 ): Promise<
   { party: ExchangeParty; clock: ManualClock; network: FakeNetwork; report: Reports; view: View }
 > {
@@ -314,6 +317,9 @@ export async function partyOf(
   const party = {
     ...{ world, view, limits, keep, records: records ?? (() => []), handedOver, report },
     open: open ?? (() => []),
+    ...(peers && {
+      peerHosts: new PeerHosts(peers.map((hostname) => ({ hostname, port: 9900 }))),
+    }),
   };
   return { party, clock, network, report, view };
 }

@@ -1,10 +1,13 @@
 /** The power goes at any moment, and the daemon starts again with everything it has said. */
 import { assert, assertEquals } from "@std/assert";
 import type { TestLog } from "../../src/sources/test_log.ts";
+import type { Observation } from "../../src/store/observation.ts";
+import { ObservationJournal } from "../../src/store/observations.ts";
+import { type OpenFile, WorldError } from "../../src/world/world.ts";
 import { FakeNetwork, ManualClock } from "../gossip/fake_network.ts";
 import { checkpointOf, grow } from "../evidence/histories.ts";
 import type { Fault } from "../store/memory_disk.ts";
-import { convicted, DAY, Host, logAt, MINUTE, tell } from "./hosts.ts";
+import { convicted, DAY, Host, logAt, MINUTE, STATE, tell } from "./hosts.ts";
 import { noteOf, ScriptedSource } from "./scripted_source.ts";
 
 /** Two stories of one log, that part after 6 entries. */
@@ -164,3 +167,65 @@ for (const when of ["before", "after"] as const) {
     });
   }
 }
+
+/** What a crash leaves between an entry that accuses and the incident: checkpoints found inconsistent. */
+async function accuse(host: Host, story: TestLog, sizes: readonly number[]): Promise<void> {
+  const observations = await ObservationJournal.open({ world: host.world, folder: STATE });
+  for (const size of sizes) {
+    const { root, note } = await checkpointOf(story, size);
+    const accused: Observation = {
+      log: { origin: story.log.origin, vkey: story.log.vkey.text },
+      ...{ via: "exchange", source: "192.0.2.7", result: "inconsistent" },
+      checkpoint: { size: `${size}`, root, note },
+    };
+    await observations.append(accused, host.clock.now().toISOString());
+  }
+  await observations.close();
+}
+
+Deno.test("crash: what was left without its incident is judged again until the disk takes it", async () => {
+  const { host, source } = await newStage();
+  await using _ = host;
+  await accuse(host, theirs, [8, 9]);
+  source.size = 12;
+  let refuses = true;
+  const { files } = host;
+  const refusable = (path: string, file: OpenFile): OpenFile => ({
+    ...file,
+    write: (bytes, at) =>
+      refuses && path.includes("incidents")
+        ? Promise.reject(new WorldError("other", "No space left on device (os error 28)"))
+        : file.write(bytes, at),
+  });
+  host.files = {
+    ...files,
+    open: async (path, mode) => refusable(path, await files.open(path, mode)),
+    create: async (path, mode) => refusable(path, await files.create(path, mode)),
+  };
+  await host.start({ logs: [{ source }], gossipMs: DAY });
+  await host.pass(2 * MINUTE);
+  assertEquals([await host.cases(), host.refusals.length > 0], [[], true]);
+  refuses = false;
+  await host.pass(10 * MINUTE);
+  assertEquals((await host.records()).map(convicted).map((name) => name.split(" ")[1]), ["8", "9"]);
+  host.assertOnlyDiskRefused();
+});
+
+Deno.test("crash: what was left above the view waits for the view, and is no open question meanwhile", async () => {
+  const { host, source } = await newStage();
+  await using _ = host;
+  await accuse(host, theirs, [16]);
+  source.size = 12;
+  await host.start({ logs: [{ source }], gossipMs: DAY });
+  await host.pass(5 * MINUTE);
+  const results = async (): Promise<string[]> =>
+    (await host.observations()).filter(({ observation: { checkpoint } }) =>
+      checkpoint?.size === "16"
+    )
+      .map(({ observation: { result } }) => result);
+  assertEquals([await results(), await host.cases()], [["inconsistent"], []]);
+  assertEquals(host.daemon!.status().logs[0]!.openQuestions, 0);
+  source.size = 20;
+  await host.pass(2 * MINUTE);
+  assertEquals((await host.records()).map(convicted).map((name) => name.split(" ")[1]), ["16"]);
+});

@@ -1,4 +1,5 @@
 /** Whole daemons in one process: what they write, tell and do. */
+import type { Level } from "../../src/monitor/events.ts";
 import { MAX_WARNINGS_IN_WINDOW } from "../../src/monitor/warnings.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DurabilityLost } from "../../src/store/durable.ts";
@@ -122,6 +123,35 @@ Deno.test("daemon: one look gives one line, also of a log below the view", async
   assertEquals(sizes, ["5", "7", "9"]);
 });
 
+Deno.test("daemon: a question without a proof is a warning at first, and an error once when that lasts", async () => {
+  const { log, source } = await served(20, 15);
+  await using one = await host();
+  await hearBefore(one, log, [3, 5]);
+  // Once a proof from 3 is missing for a moment, and one from 5 for good.
+  let isGone = true;
+  source.refusesProofFrom = (size) => size === 5n || (size === 3n && isGone);
+  await one.start({ logs: [{ source }] });
+  const levels = (): string[] =>
+    one.toldOf("log.unproven").map(({ level, fields }) => `${level} ${fields.size}`).toSorted();
+  assertEquals(levels(), ["warning 3", "warning 5"]);
+  isGone = false;
+  await one.pass(4 * MINUTE);
+  assertEquals(levels(), ["warning 3", "warning 5"]);
+  await one.pass(DAY);
+  assertEquals(levels(), ["error 5", "warning 3", "warning 5"]);
+});
+
+Deno.test("daemon: a question whose proof is given and leads nowhere is an error at once", async () => {
+  const { log, source } = await served(20, 15);
+  await using one = await host();
+  await hearBefore(one, log, [3]);
+  source.proofTrouble = "wrong";
+  await one.start({ logs: [{ source }] });
+  assertEquals(one.toldOf("log.unproven").map(({ level }) => level), ["error"]);
+  await one.pass(DAY);
+  assertEquals(one.toldOf("log.unproven").length, 1);
+});
+
 Deno.test("daemon: a proof that is given and leads nowhere is an error at once", async () => {
   const { source } = await served(20, 5);
   await using one = await host();
@@ -149,6 +179,7 @@ Deno.test("daemon: status gives its numbers", async () => {
     ...{ origin: log.log.origin, vkey: log.log.vkey.text },
     ...{ size: "5", root: base64(log.root(5n)), grewAt: startedAt },
     ...{ lastResult: "unchanged", lastLookAt: now, incidents: 0, openQuestions: 1 },
+    sharedBy: 1,
     counts: { first: 1, unchanged: 1 },
   });
   assertEquals(peer, {
@@ -285,9 +316,10 @@ Deno.test("daemon: a log that freezes with questions open is told of once as wel
   source.refusesProofFrom = () => true;
   await one.start({ logs: [{ source, patienceMs: 10 * MINUTE }] });
   await one.pass(30 * MINUTE);
-  const loud = (name: "log.frozen" | "log.unproven") =>
-    one.toldOf(name).filter(({ level }) => level !== "debug").length;
-  assertEquals([loud("log.frozen"), loud("log.unproven")], [1, 3]);
+  const told = (name: "log.frozen" | "log.unproven", level: Level) =>
+    one.toldOf(name).filter((one) => one.level === level).length;
+  assertEquals([told("log.frozen", "warning"), told("log.unproven", "warning")], [1, 3]);
+  assertEquals(told("log.unproven", "error"), 3, "each once, when it has lasted");
 });
 
 Deno.test("daemon: a log that freezes over a restart is told of with the patience it had left", async () => {

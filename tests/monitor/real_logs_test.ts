@@ -8,7 +8,8 @@ import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { Daemon } from "../../src/monitor/daemon.ts";
 import type { LogSettings } from "../../src/monitor/settings.ts";
-import { type Finding, LogWatch, type Result, THE_LOG } from "../../src/monitor/watch.ts";
+import { THE_LOG } from "../../src/monitor/the_log.ts";
+import { type Finding, LogWatch, type Result } from "../../src/monitor/watch.ts";
 import { openSource } from "../../src/sources/open.ts";
 import type { Source } from "../../src/sources/source.ts";
 import { sumdbSource } from "../../src/sources/sumdb.ts";
@@ -445,7 +446,7 @@ function serveFiles(logs: ReadonlyMap<string, { kind: Kind; served: Served }>): 
         ? { status: 304, headers: { etag } }
         : { status: 200, headers: { etag }, body: new Uint8Array(content) },
     );
-  });
+  }, () => {});
 }
 
 const HOUR_MS = 3_600_000;

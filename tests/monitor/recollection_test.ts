@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { JournaledMemory, MAX_OPENED } from "../../src/monitor/recollection.ts";
-import { THE_LOG } from "../../src/monitor/watch.ts";
+import { THE_LOG } from "../../src/monitor/the_log.ts";
 import { observedCheckpoint } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
 import { denoWorld } from "../../src/world/deno.ts";

@@ -5,16 +5,19 @@ import { type Finding, LogWatch } from "../../src/monitor/watch.ts";
 import { SeveralSource } from "../../src/sources/several.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { ManualClock } from "../gossip/fake_network.ts";
+import { base64 } from "../../src/tlog/encoding.ts";
 import { grow } from "../evidence/histories.ts";
 import { type Host, hostsOf, logAt, MINUTE } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
+
+const NAMES = ["one.example", "two.example"];
 
 /** A watch over places of these stories and sizes. */
 function watching(...shown: readonly [story: TestLog, size?: number][]) {
   const places = shown.map(([story, size]) => new ScriptedSource(story, size));
   const clock = new ManualClock();
   const detector = new EquivocationDetector();
-  const source = new SeveralSource(places);
+  const source = new SeveralSource(places, NAMES);
   const watch = new LogWatch({ log: places[0]!.story.log, source, detector, clock });
   /** Looks, and takes all that it finds; results with their sizes, the main one first. */
   async function look(): Promise<string[]> {
@@ -99,10 +102,27 @@ for (const [first, other] of [[9, 9], [9, 12], [12, 9], [8, 16], [16, 8]] as con
     const [ours, theirs] = await stories();
     await using host = (await hostsOf(1))[0] as Host;
     const [one, two] = [new ScriptedSource(ours, first), new ScriptedSource(theirs, other)];
-    const source = Object.assign(new SeveralSource([one, two]), { story: ours });
+    const source = Object.assign(new SeveralSource([one, two], NAMES), { story: ours });
     await host.start({ logs: [{ source }] });
     await host.pass(2 * MINUTE);
     assertEquals((await host.cases()).length, 1);
+    const [record] = await host.records();
+    const shown = new Map([[record!.checkpoint_a, record!.source_a], [
+      record!.checkpoint_b,
+      record!.source_b,
+    ]]);
+    for (const [{ size, root }, source] of shown) {
+      const isOurs = root === base64(ours.root(BigInt(size)));
+      assertEquals(source, `the log at ${isOurs ? "one.example" : "two.example"}`);
+    }
+    const said = (await host.observations()).map(({ observation }) => observation)
+      .filter(({ checkpoint }) => checkpoint !== undefined);
+    assertEquals(
+      new Set(said.map(({ source, via }) => `${via} ${source}`)),
+      new Set([
+        ...["poll the log at one.example", "poll the log at two.example"],
+      ]),
+    );
     assert(host.toldOf("log.inconsistent").some(({ level }) => level === "error"));
     const loud = host.told.filter(({ level }) => level === "error").length;
     await host.pass(5 * MINUTE);

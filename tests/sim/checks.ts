@@ -11,7 +11,7 @@ import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import type { Daemon } from "../../src/monitor/daemon.ts";
 import type { EventName } from "../../src/monitor/events.ts";
 import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
-import { THE_LOG } from "../../src/monitor/watch.ts";
+import { isTheLog } from "../../src/monitor/the_log.ts";
 import type { Status } from "../../src/monitor/status.ts";
 import { DurabilityLost } from "../../src/store/durable.ts";
 import { readIncidents, recordOf } from "../../src/store/incidents.ts";
@@ -106,7 +106,7 @@ export class Checks {
         () => `${monitor.name} told ${name} of ${origin}, which is honest`,
       );
     }
-    if (name.startsWith("log.") && fields.source === THE_LOG) {
+    if (name.startsWith("log.") && isTheLog(fields.source as string)) {
       this.#looked(monitor, { name, origin: origin!, size: fields.size as string | undefined });
     }
     if (/^exchange\.(pending|matches|inconsistent)$/.test(name)) {

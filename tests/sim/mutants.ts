@@ -98,7 +98,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what a peer told while a look was under way is not written down",
     file: "src/monitor/recollection.ts",
-    find: "if (fresh.seen.source === THE_LOG) fresh.seen = seen;\n    this.#tell(seen);",
+    find: "if (isTheLog(fresh.seen.source)) fresh.seen = seen;\n    this.#tell(seen);",
     replace: "",
     breaks: "nothing acknowledged is lost",
     seeds: FEW,
@@ -276,9 +276,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a fault in the callee",
     file: "src/gossip/callee.ts",
-    find: "        const said = this.#answer(buffer, answers, whole, exchange);",
+    find: "        const said = this.#answer(buffer, answers, whole, { ...exchange, key });",
     replace:
-      '        const said = this.#answer(buffer, answers, whole, exchange);\n        if (said.answered > 0) throw new TypeError("planted");',
+      '        const said = this.#answer(buffer, answers, whole, { ...exchange, key });\n        if (said.answered > 0) throw new TypeError("planted");',
     breaks: "no fault of its own",
     seeds: FEW,
   },
@@ -312,9 +312,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a fault while settling",
     file: "src/monitor/follower.ts",
-    find: "    const { result } = finding;\n    const isOpen",
+    find: "    const { result, retryAfterMs } = found;\n",
     replace:
-      '    const { result } = finding;\n    if (result === "consistent") throw new TypeError("planted");\n    const isOpen',
+      '    const { result, retryAfterMs } = found;\n    if (result === "consistent") throw new TypeError("planted");\n',
     breaks: "no fault of its own",
     seeds: FEW,
   },

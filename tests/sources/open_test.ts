@@ -89,3 +89,16 @@ Deno.test("openSource: anything else is refused, and no password of a URL is sho
     "contact is",
   );
 });
+
+Deno.test("openSource: a place of several is called by its URL, a folder by its number", () => {
+  const { world } = fakeWorld(() => undefined);
+  const places = [
+    "sumdb+https://a.example/x",
+    "/home/me/log",
+    "http://b.example:8080",
+  ];
+  const source = openSource({ world, log, source: places, contact: "x" });
+  assertEquals(source.parts!.map((part) => source.placeOf!(part)), [
+    ...["https://a.example/x", "source 2, a folder", "http://b.example:8080"],
+  ]);
+});

@@ -5,6 +5,7 @@ import { utf8 } from "../../src/tlog/encoding.ts";
 import { grow, newLog } from "../evidence/histories.ts";
 import { noteOf, ScriptedSource } from "../monitor/scripted_source.ts";
 
+const NAMES = ["one", "two", "three"];
 const SIZES = { older: 3n, newer: 9n };
 
 /** Three places that serve one log. */
@@ -20,7 +21,7 @@ Deno.test("SeveralSource: another place is asked where one fails, and first from
   for (const trouble of ["unavailable", "refused"] as const) {
     const parts = await places();
     parts[0].proofTrouble = trouble;
-    const source = new SeveralSource(parts);
+    const source = new SeveralSource(parts, NAMES);
     await source.consistency(SIZES);
     assertEquals(asked(parts), [1, 1, 0]);
     await source.consistency(SIZES);
@@ -30,7 +31,7 @@ Deno.test("SeveralSource: another place is asked where one fails, and first from
 
 Deno.test("SeveralSource: a proof that leads nowhere is told to who gave it, and another is asked next", async () => {
   const parts = await places();
-  const source = new SeveralSource(parts);
+  const source = new SeveralSource(parts, NAMES);
   (await source.consistency(SIZES)).settle(false);
   (await source.consistency(SIZES)).settle(true);
   assertEquals(parts.map(({ told }) => told), [[false], [true], []]);
@@ -40,7 +41,7 @@ Deno.test("SeveralSource: a proof that leads nowhere is told to who gave it, and
 
 Deno.test("SeveralSource: only if all places refuse is a proof refused", async () => {
   const parts = await places();
-  const source = new SeveralSource(parts);
+  const source = new SeveralSource(parts, NAMES);
   for (const part of parts) part.proofTrouble = "refused";
   await assertRejects(() => source.consistency(SIZES), ProofRefused);
   parts[1].proofTrouble = "unavailable";
@@ -50,7 +51,7 @@ Deno.test("SeveralSource: only if all places refuse is a proof refused", async (
 
 Deno.test("SeveralSource: latest is what the first shows that answers, and a fault is none of theirs", async () => {
   const parts = await places();
-  const source = new SeveralSource(parts);
+  const source = new SeveralSource(parts, NAMES);
   parts[0].latestTrouble = "unavailable";
   parts[1].size = 4;
   assertEquals(await source.latest(), utf8(await noteOf(parts[1].story, 4)));

@@ -6,6 +6,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import fc from "fast-check";
+import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import { Journal, JournalDamaged, JournalLocked } from "../../src/store/journal.ts";
 import { type Observation, parseObservation, RESULTS } from "../../src/store/observation.ts";
 import { checkObservations, ObservationJournal } from "../../src/store/observations.ts";
@@ -89,6 +90,37 @@ Deno.test("observations: what was seen at a size, the view and the counts are an
   });
   assertEquals([log.rootsAt(LOG, 6n), log.rootsAt(OTHER, 8n), log.pending(OTHER)], [[], [], []]);
   assertEquals([log.view(OTHER), log.counts(OTHER)], [undefined, {}]);
+  await log.close();
+});
+
+Deno.test("observations: of a size with many roots the first are looked for once, and again when more is written", async () => {
+  let queries = 0;
+  const databases = new MemoryDatabases();
+  const counting: Databases = {
+    open(path) {
+      const database = databases.open(path);
+      return { ...database, all: (...query) => (queries++, database.all(...query)) };
+    },
+    remove: (path) => databases.remove(path),
+  };
+  const disk = new MemoryDisk();
+  const log = await open(disk, { databases: counting, segmentBytes: ONE_ENTRY, keepSegments: 1 });
+  const write = (root: string, by = "x"): Promise<unknown> =>
+    log.append(observation({ result: "matches", size: 7, root, by }), AT);
+  const first = (): string[] => log.rootsAt(LOG, 7n).map(({ root }) => root);
+  const roots = Array.from({ length: MAX_ROOTS_PER_SIZE + 2 }, (_, i) => `root ${i}`);
+  for (const root of roots) await write(root);
+  const expected = roots.slice(0, MAX_ROOTS_PER_SIZE + 1).map(rootOf);
+  queries = 0;
+  for (let i = 0; i < 100; i++) assertEquals(first(), expected);
+  assertEquals(queries, 1);
+  await log.append(observation({ size: 8 }), AT);
+  assertEquals([first(), queries], [expected, 1], "an entry about another size changes nothing");
+  await write("root 0", "another");
+  assertEquals([first(), queries], [expected, 2]);
+  // The segments of the first roots go: others are the first then.
+  await log.removeOld(AT);
+  assertEquals(first(), [rootOf("root 0")]);
   await log.close();
 });
 

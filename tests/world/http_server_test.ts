@@ -1,6 +1,7 @@
 /** The HTTP server over a network in memory: what it takes for a request, and what callers may take. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { HTTP_SERVER_LIMITS, serveHttp } from "../../src/world/http_server.ts";
+import { HTTP_SERVER_LIMITS, serveHttp, TELL_LACK_AGAIN_MS } from "../../src/world/http_server.ts";
+import { parseRequestHead } from "../../src/world/http_request.ts";
 import { type HttpQuery, WorldError } from "../../src/world/world.ts";
 import { type FakeConnection, FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
 
@@ -14,8 +15,10 @@ function serving(limits: Partial<typeof HTTP_SERVER_LIMITS> = {}, body = BODY) {
   const network = new FakeNetwork({ clock });
   const listener = network.listen(HERE);
   const asked: HttpQuery[] = [];
+  const lacks: string[] = [];
   const server = serveHttp({
     ...{ listener, clock, limits: { ...HTTP_SERVER_LIMITS, ...limits } },
+    onLack: (reason) => lacks.push(reason),
     answer(query) {
       asked.push(query);
       return Promise.resolve({ status: 200, body: new TextEncoder().encode(body) });
@@ -23,7 +26,7 @@ function serving(limits: Partial<typeof HTTP_SERVER_LIMITS> = {}, body = BODY) {
   });
   const connect = (from = "192.0.2.9"): Promise<FakeConnection> =>
     network.at(from).connect(HERE, 1_000);
-  return { clock, listener, server, asked, connect };
+  return { clock, listener, server, asked, lacks, connect };
 }
 
 async function send(connection: FakeConnection, text: string): Promise<void> {
@@ -180,6 +183,27 @@ Deno.test("http server: a lack of descriptors and a caller that resets do not en
   await server.close();
 });
 
+Deno.test("http server: a lack is told, again after a minute; a caller that resets is not", async () => {
+  const { server, clock, listener, lacks, connect } = serving();
+  const lack = new WorldError("exhausted", "Too many open files (os error 24)");
+  // A connection between any two, so that each is a lack that has just begun.
+  async function lacking(): Promise<void> {
+    listener.push(lack);
+    (await connect()).close();
+    await clock.advance(HTTP_SERVER_LIMITS.acceptRetryMs);
+  }
+  listener.push(new WorldError("other", "Transport endpoint is not connected (os error 107)"));
+  await settled();
+  assertEquals(lacks, []);
+  for (let i = 0; i < 3; i++) await lacking();
+  assertEquals(lacks.length, 1, lacks.join("\n"));
+  assertMatch(lacks[0]!, /cannot accept a connection: Too many open files .*again every 250 ms/);
+  await clock.advance(TELL_LACK_AGAIN_MS);
+  await lacking();
+  assertEquals(lacks.length, 2);
+  await server.close();
+});
+
 Deno.test("http server: closing waits for an answer under way, not for ever, and for nobody idle", async () => {
   const { server, clock, connect } = serving({ closeMs: 500 }, "b".repeat(200_000));
   const [idle, busy] = [await connect(), await connect()];
@@ -191,4 +215,25 @@ Deno.test("http server: closing waits for an answer under way, not for ever, and
   await clock.advance(1);
   await closing;
   assertEquals([await isClosed(busy), clock.pending], [true, 0]);
+});
+
+Deno.test("http server: a head of blanks that ends badly takes no time to refuse", () => {
+  for (const blank of [" ", "\t", " \t", "a "]) {
+    const times = [4_000, 8_000].map((length) => {
+      const line = `x-a:${blank.repeat(length / blank.length)}\x00`;
+      const start = performance.now();
+      for (let i = 0; i < 20; i++) {
+        assertEquals(parseRequestHead(`GET / HTTP/1.1\r\nhost: x\r\n${line}`), undefined);
+      }
+      return performance.now() - start;
+    });
+    assert(times[1]! < 2_000, `${times}`);
+  }
+});
+
+Deno.test("http server: spaces and tabs around a value are no part of it", () => {
+  const head = parseRequestHead(
+    "GET / HTTP/1.1\r\nhost: x\r\nx-a: \t b \t c\t \r\nx-b:\r\nx-c: \t",
+  );
+  assertEquals(["x-a", "x-b", "x-c"].map((name) => head?.headers.get(name)), ["b \t c", "", ""]);
 });
