@@ -5,69 +5,31 @@
  *
  *     deno task bench [HOURS]    of that day, how many hours are lived through
  */
-import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { Journal } from "../../src/store/journal.ts";
-import { formatCheckpointText, openCheckpoint, openFrame } from "../../src/tlog/checkpoint.ts";
+import { openCheckpoint, openFrame } from "../../src/tlog/checkpoint.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
-import { encodeFrame, FRAME_BYTES, type FrameFields } from "../../src/tlog/frame.ts";
-import { sha256 } from "../../src/tlog/hashing.ts";
-import { type Log, parseLog } from "../../src/tlog/log.ts";
-import { formatNote } from "../../src/tlog/note.ts";
-import { makeVkey } from "../../src/tlog/vkey.ts";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { FLEET_HOURS, reportFleet } from "./fleet_report.ts";
 import { type HashingRates, proofRates, tileRates } from "./hashing.ts";
 import { median } from "./median.ts";
 import type { Job } from "./server.ts";
+import { ask, startServer } from "./serving.ts";
+import { framesOf, makeLog, type SigningLog } from "./signing_log.ts";
+import { daemonCost, inWorkers, MESSAGE_FRAMES } from "./verifying.ts";
 
 /** Runs of each measurement; the median counts, and the baseline alternates with what is measured. */
 const ROUNDS = 5;
 const PIPELINED_FRAMES = 1_000_000;
 const SEQUENTIAL_FRAMES = 10_000;
-const NEW_FRAMES = 4_000;
-const NEW_ROUNDS = 21;
+const NEW_FRAMES = 2_000;
+const NEW_ROUNDS = 41;
 const CONNECTIONS = 500;
 const CONNECTIONS_AT_ONCE = 8;
 const CONNECTION_ROUNDS = 15;
 const APPENDS = 2_000;
 const CHUNK_BYTES = FRAME_BYTES * 630;
-
-/** A log that signs fast: its key is here, and node:crypto signs synchronously. */
-function makeLog(): { log: Log; frame(treeSize: bigint): Uint8Array; note(size: bigint): string } {
-  const { privateKey } = generateKeyPairSync("ed25519");
-  const jwk = privateKey.export({ format: "jwk" }) as { x: string; d: string };
-  const publicKey = Uint8Array.fromBase64(jwk.x, { alphabet: "base64url" });
-  const log = parseLog(makeVkey({ name: "bench.invalid/log", type: 1, publicKey }).text);
-  const key = createPrivateKey({
-    key: { kty: "OKP", crv: "Ed25519", x: jwk.x, d: jwk.d },
-    format: "jwk",
-  });
-  const signed = (treeSize: bigint): FrameFields & { text: string } => {
-    const rootHash = sha256(utf8(`${treeSize}`));
-    const text = formatCheckpointText({ origin: log.origin, treeSize, rootHash });
-    const signature = new Uint8Array(sign(null, utf8(text), key));
-    return { treeSize, rootHash, signature, text };
-  };
-  return {
-    log,
-    frame: (treeSize) => encodeFrame(signed(treeSize)),
-    note: (treeSize) => formatNote({ vkey: log.vkey, ...signed(treeSize) }),
-  };
-}
-
-/** Asks a fresh server thread for a port or a time. */
-function ask<T>(worker: Worker, job: Job): Promise<T> {
-  return new Promise((resolve, reject) => {
-    worker.onmessage = ({ data }) => resolve(data as T);
-    worker.onerror = (event) => reject(new Error(event.message));
-    worker.postMessage(job);
-  });
-}
-
-function startWorker(): Worker {
-  return new Worker(new URL("./server.ts", import.meta.url), { type: "module" });
-}
 
 /** Sends `chunk` over and over while reading what comes back; frames a second. */
 async function pipelined(port: number, chunk: Uint8Array, frames: number): Promise<number> {
@@ -134,7 +96,7 @@ async function benchConnections({ port, frame }: {
   port: number;
   frame: Uint8Array;
 }): Promise<void> {
-  const echo = startWorker();
+  const echo = startServer();
   const { port: echoPort } = await ask<{ port: number }>(echo, { kind: "echo once" });
   const rates: number[] = [];
   const baselines: number[] = [];
@@ -176,15 +138,15 @@ function tell(
 }
 
 async function benchExchange(): Promise<void> {
-  const { log, frame, note } = makeLog();
-  const notation = log.vkey.text;
-  const repeated = frame(1000n);
+  const signing = makeLog();
+  const notation = signing.log.vkey.text;
+  const repeated = signing.frame(1000n);
   const chunk = new Uint8Array(CHUNK_BYTES);
   for (let at = 0; at < CHUNK_BYTES; at += FRAME_BYTES) chunk.set(repeated, at);
-  const echo = startWorker();
-  const callee = startWorker();
+  const echo = startServer();
+  const callee = startServer();
   const { port: echoPort } = await ask<{ port: number }>(echo, { kind: "echo" });
-  const job: Job = { kind: "callee", log: notation, note: note(1000n) };
+  const job: Job = { kind: "callee", log: notation, note: signing.note(1000n) };
   const { port: calleePort } = await ask<{ port: number }>(callee, job);
 
   const runs = { echoPipe: [], calleePipe: [], echoOne: [], calleeOne: [] } as Record<
@@ -209,30 +171,45 @@ async function benchExchange(): Promise<void> {
     atLeast: 0.85,
   });
   await benchConnections({ port: calleePort, frame: repeated });
-  await benchNew({ worker: callee, port: calleePort, notation, frame });
+  await benchNew({ worker: callee, port: calleePort, signing });
   echo.terminate();
   callee.terminate();
 }
 
 /** Ever-new checkpoints; a round's frames are new to the callee, which remembers the earlier ones. */
-async function benchNew({ worker, port, notation, frame }: {
+async function benchNew({ worker, port, signing }: {
   worker: Worker;
   port: number;
-  notation: string;
-  frame: (treeSize: bigint) => Uint8Array;
+  signing: SigningLog;
 }): Promise<void> {
+  const log = signing.log.vkey.text;
   const rates: number[] = [];
   const baselines: number[] = [];
   for (let round = 0; round < NEW_ROUNDS; round++) {
-    const frames = new Uint8Array(NEW_FRAMES * FRAME_BYTES);
-    for (let i = 0; i < NEW_FRAMES; i++) {
-      frames.set(frame(BigInt(1_000_000 + round * NEW_FRAMES + i)), i * FRAME_BYTES);
-    }
-    const { ms } = await ask<{ ms: number }>(worker, { kind: "verify", log: notation, frames });
+    const frames = framesOf(signing, 1_000_000 + round * NEW_FRAMES, NEW_FRAMES);
+    const { ms } = await ask<{ ms: number }>(worker, { kind: "verify", log, frames });
     baselines.push(NEW_FRAMES / ms * 1000);
     rates.push(await pipelined(port, frames, NEW_FRAMES));
   }
   tell("ever-new checkpoints", { rate: median(rates), baseline: median(baselines), atLeast: 0.9 });
+}
+
+/** What verifying in Web Workers could bring: figures for the decision in ARCHITECTURE, no goals. */
+async function benchWorkers(): Promise<void> {
+  const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
+  for (const frames of MESSAGE_FRAMES) {
+    const { ratio, least, most } = await inWorkers(frames);
+    console.log(
+      `${`two workers, ${frames} a message`.padEnd(34)}${ratio.toFixed(2)} times one thread ` +
+        `(${least.toFixed(2)} to ${most.toFixed(2)})`,
+    );
+  }
+  const { verifications, share } = await daemonCost();
+  console.log(
+    `${"ever-new, a whole daemon".padEnd(34)}CPU as ${verifications.toFixed(1)} bare ` +
+      `verifications; of that ${percent(share)} is its own: with workers at most ` +
+      `${(1 / (1 - share)).toFixed(2)} times as fast`,
+  );
 }
 
 /** `observe` must not slow down with what has been seen; the baseline is a bare Map. */
@@ -244,7 +221,7 @@ function benchObserve(): void {
   for (const sizes of [1_000, 10_000, 100_000, 1_000_000]) {
     const checkpoints = Array.from({ length: sizes }, (_, i) => {
       const bytes = template.slice();
-      new DataView(bytes.buffer).setBigUint64(0, BigInt(i));
+      new DataView(bytes.buffer).setBigUint64(0, BigInt(i + 1));
       const opened = openFrame({ frame: bytes, logs: [trusting] });
       if ("refused" in opened) throw new Error(opened.detail);
       return opened;
@@ -314,6 +291,7 @@ function benchHashing(): void {
 benchHashing();
 await benchJournal();
 await benchExchange();
+await benchWorkers();
 benchObserve();
 await reportFleet(Number(Deno.args[0] ?? FLEET_HOURS));
 if (missed.length > 0) console.log(`\nnot reached: ${missed.join(", ")}`);
