@@ -208,7 +208,7 @@ async function benchWorkers(): Promise<void> {
   const { kept, leftOut } = await daemonCost();
   for (const [what, cost] of [["kept", kept], ["left out", leftOut]] as const) {
     console.log(
-      `${`ever-new, a whole daemon, ${what}`.padEnd(34)}CPU as ${cost.toFixed(1)} bare ` +
+      `${`ever-new, a daemon, ${what}`.padEnd(34)}CPU as ${cost.toFixed(1)} bare ` +
         `verifications: without its own at most ${(cost / (cost - 1)).toFixed(2)} times as fast`,
     );
   }
