@@ -29,7 +29,7 @@ import { packNote, packRoot, packTime, unpackNote, unpackRoot, unpackTime } from
 import type { Removal } from "./removal.ts";
 
 /** Goes up with every change of the tables or of what is in them; another one is rebuilt. */
-const INDEX_VERSION = 4n;
+const INDEX_VERSION = 5n;
 
 /** An open question as it was first seen, without its note, which may be long. */
 export interface OpenQuestion {
@@ -87,7 +87,8 @@ function countOpen(sign: "+" | "-", row: "old" | "new"): string {
     WHERE id = ${row}.log AND ${row}.pending IS NOT NULL;`;
 }
 
-// `proven`, `accused` and `pending` hold the seq of the sighting that makes them so. The partial
+// `proven`, `accused` and `pending` hold the seq of the sighting that makes them so, `view` the head that
+// is the log's view. The partial
 // indexes keep the questions asked all day at the cost of the few rows that can answer them. The
 // note comes last: SQLite reads past a long one to get at what stands behind it. Two bytes of a
 // root tell the roots of one size apart. `root`, `seen_at` and `note` are as `packed.ts` has them. A
@@ -96,13 +97,12 @@ const TABLES = `
   CREATE TABLE position(seq INTEGER NOT NULL, hash TEXT NOT NULL);
   CREATE TABLE logs(
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
-    open INTEGER NOT NULL DEFAULT 0, open_bytes INTEGER NOT NULL DEFAULT 0);
+    open INTEGER NOT NULL DEFAULT 0, open_bytes INTEGER NOT NULL DEFAULT 0, view INTEGER);
   CREATE TABLE heads(
     id INTEGER PRIMARY KEY, log INTEGER NOT NULL, size INTEGER NOT NULL, root NOT NULL,
     seq INTEGER NOT NULL, seen_at NOT NULL, source TEXT NOT NULL, proven INTEGER,
     accused INTEGER, pending INTEGER, note_bytes INTEGER NOT NULL, note NOT NULL);
   CREATE INDEX sized_heads ON heads(log, size, substr(root, 1, 2));
-  CREATE INDEX proven_heads ON heads(log, size) WHERE proven IS NOT NULL;
   CREATE INDEX accused_heads ON heads(log, size) WHERE accused IS NOT NULL;
   CREATE INDEX pending_heads ON heads(log, size, seq) WHERE pending IS NOT NULL;
   CREATE INDEX asked_heads ON heads(log, source, size, seq) WHERE pending IS NOT NULL;
@@ -124,6 +124,15 @@ const TABLES = `
   INSERT INTO position VALUES(0, '${FIRST_LINK.hash}');
   PRAGMA user_version = ${INDEX_VERSION};
 `;
+
+// An index for this alone would cost more than half of what that over all sizes does.
+/** Takes a head that was proven as its log's view if it is larger. */
+const RAISE_VIEW = `UPDATE logs SET view = proven.id FROM heads AS proven
+  WHERE proven.id = ? AND logs.id = proven.log AND (view IS NULL
+    OR proven.size > (SELECT size FROM heads WHERE id = view))`;
+/** Finds every log's view among the heads that are left: the largest, of one size what was proven first. */
+const FIND_VIEWS = `UPDATE logs SET view = (SELECT id FROM heads
+  WHERE log = logs.id AND proven IS NOT NULL ORDER BY size DESC, proven LIMIT 1)`;
 
 const OPEN_QUESTION = "size, root, source, seq, seen_at";
 /** One checkpoint, by log, size and root. */
@@ -259,7 +268,10 @@ export class ObservationIndex {
   #mark({ head, seq, result }: { head: SqlValue; seq: number; result: Result }): void {
     const set = (assignment: string): void =>
       this.#database.run(`UPDATE heads SET ${assignment} WHERE id = ?`, [seq, head]);
-    if (PROVING_RESULTS.includes(result)) set("proven = coalesce(proven, ?)");
+    if (PROVING_RESULTS.includes(result)) {
+      set("proven = coalesce(proven, ?)");
+      this.#database.run(RAISE_VIEW, [head]);
+    }
     if (result === "inconsistent") set("accused = coalesce(accused, ?)");
     if (OPEN_RESULTS.includes(result)) set("pending = ?");
     else {
@@ -347,6 +359,7 @@ export class ObservationIndex {
     this.#database.run(`DELETE FROM sightings ${where}`, range);
     this.#database.run(`DELETE FROM settled ${where}`, range);
     for (const { head } of heads) this.#remakeHead(head!);
+    this.#database.run(FIND_VIEWS);
   }
 
   /** Makes a head's row out of the sightings that are left. */
@@ -416,8 +429,7 @@ export class ObservationIndex {
   /** The largest checkpoint that was proven; of two at one size the one proven first. */
   view(logId: string): SeenRoot | undefined {
     const row = this.#database.get(
-      `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND proven IS NOT NULL
-       ORDER BY size DESC, proven LIMIT 1`,
+      `SELECT ${SEEN_ROOT} FROM heads WHERE id = (SELECT view FROM logs WHERE id = ?)`,
       [this.#logOf(logId, false)],
     );
     return row && seenRoot(row, logId);
@@ -526,15 +538,9 @@ export class ObservationIndex {
    * checkpoint that takes part in an inconsistency its first sighting and the one that accused it.
    */
   needed(): number[] {
-    const views = this.#database.all("SELECT id FROM logs").map(({ id }) =>
-      this.#database.get(
-        `SELECT proven AS seq FROM heads WHERE log = ? AND proven IS NOT NULL
-         ORDER BY size DESC, proven LIMIT 1`,
-        [id!],
-      )
-    ).filter((row) => row !== undefined);
-    const others = this.#database.all(`
-      SELECT seq FROM heads WHERE pending IS NOT NULL
+    const needed = this.#database.all(`
+      SELECT proven AS seq FROM heads WHERE id IN (SELECT view FROM logs)
+      UNION SELECT seq FROM heads WHERE pending IS NOT NULL
       UNION SELECT pending FROM heads WHERE pending IS NOT NULL
       UNION SELECT accused FROM heads WHERE accused IS NOT NULL
       UNION SELECT same.seq FROM heads AS accused JOIN heads AS same USING(log, size)
@@ -543,7 +549,7 @@ export class ObservationIndex {
       UNION SELECT heads.seq FROM sightings JOIN heads
         ON heads.log = sightings.log AND size = against_size AND root = against_root
         WHERE against_size IS NOT NULL`);
-    return [...views, ...others].map(({ seq }) => Number(seq));
+    return needed.map(({ seq }) => Number(seq));
   }
 
   /** Lets go of the file. */

@@ -7,8 +7,9 @@ import {
   type CheckpointText,
   formatCheckpointText,
   parseCheckpointText,
+  textOfRoot,
 } from "./checkpoint_text.ts";
-import { base64, strictBase64, utf8 } from "./encoding.ts";
+import { base64, strictBase64, utf8Briefly } from "./encoding.ts";
 import { decodeFrame, encodeFrame, type FrameFields } from "./frame.ts";
 import { describeLog, type Log } from "./log.ts";
 import { ImpossibleError, MalformedError, quoted } from "./malformed.ts";
@@ -19,6 +20,14 @@ export { type CheckpointText, formatCheckpointText, parseCheckpointText };
 
 /** Only this module holds it, so only this module can make a VerifiedCheckpoint. */
 const VERIFIED = Symbol("verified");
+
+/** What was verified, as it is kept. */
+interface VerifiedFields {
+  readonly treeSize: bigint;
+  /** The root hash in base64. */
+  readonly root: string;
+  readonly signature: Uint8Array;
+}
 
 /**
  * A checkpoint whose signature was checked under the log's key. The detector accepts nothing else.
@@ -36,11 +45,11 @@ export class VerifiedCheckpoint {
   // The signed text, where size and root alone do not give it back.
   readonly #text: string | undefined;
 
-  constructor(token: typeof VERIFIED, log: Log, fields: FrameFields, text?: string) {
+  constructor(token: typeof VERIFIED, log: Log, fields: VerifiedFields, text?: string) {
     if (token !== VERIFIED) throw new TypeError("only openCheckpoint and openFrame verify");
     this.log = log;
     this.treeSize = fields.treeSize;
-    this.root = base64(fields.rootHash);
+    this.root = fields.root;
     this.#signature = base64(fields.signature);
     this.fitsFrame = isFramed(log) && text === undefined;
     this.#text = text;
@@ -64,8 +73,8 @@ export class VerifiedCheckpoint {
    * not kept: nobody here has checked them, and anyone can add one.
    */
   get note(): string {
-    const { log: { origin, vkey }, treeSize, rootHash, signature } = this;
-    const text = this.#text ?? formatCheckpointText({ origin, treeSize, rootHash });
+    const { log: { origin, vkey }, treeSize, root, signature } = this;
+    const text = this.#text ?? textOfRoot({ origin, treeSize, root });
     return formatNote({ text, vkey, signature });
   }
 
@@ -147,7 +156,8 @@ export function openCheckpoint(
     // ML-DSA signs no extension lines, so those of such a note are nobody's word, and not kept.
     const signsText = log.vkey.type !== SIGNATURE_TYPE.mldsa44;
     const text = isPlain || !signsText ? undefined : parsed.text;
-    return new VerifiedCheckpoint(VERIFIED, log, { ...stated, signature }, text);
+    const fields = { treeSize: stated.treeSize, root: base64(stated.rootHash), signature };
+    return new VerifiedCheckpoint(VERIFIED, log, fields, text);
   });
 }
 
@@ -173,16 +183,17 @@ export function openFrame(
     if (!(error instanceof MalformedError)) throw error;
     return refusedAs(error);
   }
+  const { treeSize, signature } = fields;
+  const root = base64(fields.rootHash);
   for (const log of logs) {
     if (!isFramed(log)) continue;
-    const message = utf8(formatCheckpointText({ origin: log.origin, ...fields }));
-    if (log.verifies({ message, signature: fields.signature })) {
-      return new VerifiedCheckpoint(VERIFIED, log, fields);
+    const message = utf8Briefly(textOfRoot({ origin: log.origin, treeSize, root }));
+    if (log.verifies({ message, signature })) {
+      return new VerifiedCheckpoint(VERIFIED, log, { treeSize, root, signature });
     }
   }
   return {
     refused: "bad signature",
-    detail:
-      `frame of size ${fields.treeSize}: the signature verifies under no configured log's key`,
+    detail: `frame of size ${treeSize}: the signature verifies under no configured log's key`,
   };
 }

@@ -54,7 +54,14 @@ export function parseCheckpointText(text: string): CheckpointText {
 export function formatCheckpointText(
   { origin, treeSize, rootHash }: { origin: string; treeSize: bigint; rootHash: Uint8Array },
 ): string {
-  return `${origin}\n${treeSize}\n${base64(rootHash)}\n`;
+  return textOfRoot({ origin, treeSize, root: base64(rootHash) });
+}
+
+/** The same for a root hash that is in base64 already. */
+export function textOfRoot(
+  { origin, treeSize, root }: { origin: string; treeSize: bigint; root: string },
+): string {
+  return `${origin}\n${treeSize}\n${root}\n`;
 }
 
 /**

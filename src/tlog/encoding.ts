@@ -10,6 +10,19 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
+ * Reused by `utf8Briefly`: to make a new array costs more than to encode a short text into it.
+ */
+const brief = new Uint8Array(1_024);
+/** Most bytes of UTF-8 for one UTF-16 unit. */
+const MAX_UTF8_BYTES_A_UNIT = 3;
+
+/** As `utf8`, for who is done with the bytes before the next call: they may be written over by it. */
+export function utf8Briefly(text: string): Uint8Array<ArrayBuffer> {
+  if (text.length * MAX_UTF8_BYTES_A_UNIT > brief.length) return utf8(text);
+  return brief.subarray(0, encoder.encodeInto(text, brief).written);
+}
+
+/**
  * The text that bytes spell in UTF-8, exactly: nothing is replaced or dropped.
  * @throws MalformedError if they are not valid UTF-8
  */

@@ -30,11 +30,13 @@ export interface FrameFields {
 
 /** Whether these 104 bytes are all zero, which says "I have seen nothing". */
 export function isZeroFrame(frame: Uint8Array): boolean {
-  return frame.every((byte) => byte === 0);
+  // A loop of our own: sizes begin with zeros, and a call for each costs as much as the rest of a look.
+  for (let i = 0; i < frame.length; i++) if (frame[i] !== 0) return false;
+  return true;
 }
 
 /**
- * Reads a frame's fields, as copies.
+ * Reads a frame's fields, which are views of its bytes: a copy costs more than all else here.
  * @throws MalformedError for a wrong length, a size above 2^63-1, or a root that size 0 cannot have
  */
 export function decodeFrame(frame: Uint8Array): FrameFields {
@@ -43,20 +45,25 @@ export function decodeFrame(frame: Uint8Array): FrameFields {
       `Cannot read frame: ${frame.length} bytes came, expected ${FRAME_BYTES}`,
     );
   }
-  const treeSize = new DataView(frame.buffer, frame.byteOffset).getBigUint64(0);
+  // Not through a DataView: to make one for each frame costs more than reading all of it.
+  const treeSize = BigInt(uint32At(frame, 0)) << 32n | BigInt(uint32At(frame, 4));
   if (treeSize > MAX_TREE_SIZE) {
     throw new MalformedError(
       `Cannot read frame: tree size is ${treeSize}, expected at most ${MAX_TREE_SIZE}`,
     );
   }
-  const rootHash = frame.slice(ROOT_AT, SIGNATURE_AT);
+  const rootHash = frame.subarray(ROOT_AT, SIGNATURE_AT);
   try {
     refuseOtherEmptyRoot({ treeSize, rootHash });
   } catch (error) {
     if (!(error instanceof ImpossibleError)) throw error;
     throw new ImpossibleError(`Cannot read frame: ${error.message}`);
   }
-  return { treeSize, rootHash, signature: frame.slice(SIGNATURE_AT) };
+  return { treeSize, rootHash, signature: frame.subarray(SIGNATURE_AT) };
+}
+
+function uint32At(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!) >>> 0;
 }
 
 /** The 104 bytes of these fields. */

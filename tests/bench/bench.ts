@@ -5,69 +5,31 @@
  *
  *     deno task bench [HOURS]    of that day, how many hours are lived through
  */
-import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { Journal } from "../../src/store/journal.ts";
-import { formatCheckpointText, openCheckpoint, openFrame } from "../../src/tlog/checkpoint.ts";
+import { openCheckpoint, openFrame } from "../../src/tlog/checkpoint.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
-import { encodeFrame, FRAME_BYTES, type FrameFields } from "../../src/tlog/frame.ts";
-import { sha256 } from "../../src/tlog/hashing.ts";
-import { type Log, parseLog } from "../../src/tlog/log.ts";
-import { formatNote } from "../../src/tlog/note.ts";
-import { makeVkey } from "../../src/tlog/vkey.ts";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { FLEET_HOURS, reportFleet } from "./fleet_report.ts";
 import { type HashingRates, proofRates, tileRates } from "./hashing.ts";
 import { median } from "./median.ts";
 import type { Job } from "./server.ts";
+import { ask, startServer } from "./serving.ts";
+import { framesOf, makeLog, type SigningLog } from "./signing_log.ts";
+import { daemonCost, inWorkers, MESSAGE_FRAMES } from "./verifying.ts";
 
 /** Runs of each measurement; the median counts, and the baseline alternates with what is measured. */
 const ROUNDS = 5;
 const PIPELINED_FRAMES = 1_000_000;
 const SEQUENTIAL_FRAMES = 10_000;
-const NEW_FRAMES = 4_000;
-const NEW_ROUNDS = 21;
+const NEW_FRAMES = 2_000;
+const NEW_ROUNDS = 41;
 const CONNECTIONS = 500;
 const CONNECTIONS_AT_ONCE = 8;
 const CONNECTION_ROUNDS = 15;
 const APPENDS = 2_000;
 const CHUNK_BYTES = FRAME_BYTES * 630;
-
-/** A log that signs fast: its key is here, and node:crypto signs synchronously. */
-function makeLog(): { log: Log; frame(treeSize: bigint): Uint8Array; note(size: bigint): string } {
-  const { privateKey } = generateKeyPairSync("ed25519");
-  const jwk = privateKey.export({ format: "jwk" }) as { x: string; d: string };
-  const publicKey = Uint8Array.fromBase64(jwk.x, { alphabet: "base64url" });
-  const log = parseLog(makeVkey({ name: "bench.invalid/log", type: 1, publicKey }).text);
-  const key = createPrivateKey({
-    key: { kty: "OKP", crv: "Ed25519", x: jwk.x, d: jwk.d },
-    format: "jwk",
-  });
-  const signed = (treeSize: bigint): FrameFields & { text: string } => {
-    const rootHash = sha256(utf8(`${treeSize}`));
-    const text = formatCheckpointText({ origin: log.origin, treeSize, rootHash });
-    const signature = new Uint8Array(sign(null, utf8(text), key));
-    return { treeSize, rootHash, signature, text };
-  };
-  return {
-    log,
-    frame: (treeSize) => encodeFrame(signed(treeSize)),
-    note: (treeSize) => formatNote({ vkey: log.vkey, ...signed(treeSize) }),
-  };
-}
-
-/** Asks a fresh server thread for a port or a time. */
-function ask<T>(worker: Worker, job: Job): Promise<T> {
-  return new Promise((resolve, reject) => {
-    worker.onmessage = ({ data }) => resolve(data as T);
-    worker.onerror = (event) => reject(new Error(event.message));
-    worker.postMessage(job);
-  });
-}
-
-function startWorker(): Worker {
-  return new Worker(new URL("./server.ts", import.meta.url), { type: "module" });
-}
 
 /** Sends `chunk` over and over while reading what comes back; frames a second. */
 async function pipelined(port: number, chunk: Uint8Array, frames: number): Promise<number> {
@@ -134,7 +96,7 @@ async function benchConnections({ port, frame }: {
   port: number;
   frame: Uint8Array;
 }): Promise<void> {
-  const echo = startWorker();
+  const echo = startServer();
   const { port: echoPort } = await ask<{ port: number }>(echo, { kind: "echo once" });
   const rates: number[] = [];
   const baselines: number[] = [];
@@ -145,46 +107,48 @@ async function benchConnections({ port, frame }: {
     rates.push(await connecting(port, frame));
   }
   echo.terminate();
-  tell("exchanges, a connection each", {
-    rate: median(rates),
-    baseline: median(baselines),
-    atLeast: 0.7,
-    unit: "exchanges/s",
-  });
+  tell("exchanges, a connection each", { rates, baselines, atLeast: 0.7, unit: "exchanges/s" });
 }
 
 const missed: string[] = [];
 
-/** Prints a figure, its baseline and their ratio; `atLeast` is what is to be reached. */
+/**
+ * Prints a figure, its baseline and their ratio: of rounds in which the two took turns, the median of
+ * the rounds' ratios, and how far they reach; `atLeast` is what is to be reached.
+ */
 function tell(
   what: string,
-  { rate, baseline, atLeast, unit = "frames/s" }: {
-    rate: number;
-    baseline: number;
+  { rates, baselines, atLeast, unit = "frames/s" }: {
+    rates: readonly number[];
+    baselines: readonly number[];
     atLeast: number;
     unit?: string;
   },
 ): void {
-  const ratio = rate / baseline;
+  const ratios = rates.map((rate, i) => rate / baselines[i]!);
+  const ratio = median(ratios);
   const verdict = ratio >= atLeast ? "reached" : "NOT reached";
   if (ratio < atLeast) missed.push(what);
-  const count = (n: number): string => Math.round(n).toLocaleString("en").padStart(11);
+  const count = (all: readonly number[]): string =>
+    Math.round(median(all)).toLocaleString("en").padStart(11);
+  const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
   console.log(
-    `${what.padEnd(34)}${count(rate)} ${unit}, baseline${count(baseline)}; ` +
-      `ratio ${ratio.toFixed(2)}, to reach ${atLeast.toFixed(2)}: ${verdict}`,
+    `${what.padEnd(34)}${count(rates)} ${unit}, baseline${count(baselines)}; ` +
+      `ratio ${ratio.toFixed(2)}${rates.length > 1 ? ` (${range})` : ""}, ` +
+      `to reach ${atLeast.toFixed(2)}: ${verdict}`,
   );
 }
 
 async function benchExchange(): Promise<void> {
-  const { log, frame, note } = makeLog();
-  const notation = log.vkey.text;
-  const repeated = frame(1000n);
+  const signing = makeLog();
+  const notation = signing.log.vkey.text;
+  const repeated = signing.frame(1000n);
   const chunk = new Uint8Array(CHUNK_BYTES);
   for (let at = 0; at < CHUNK_BYTES; at += FRAME_BYTES) chunk.set(repeated, at);
-  const echo = startWorker();
-  const callee = startWorker();
+  const echo = startServer();
+  const callee = startServer();
   const { port: echoPort } = await ask<{ port: number }>(echo, { kind: "echo" });
-  const job: Job = { kind: "callee", log: notation, note: note(1000n) };
+  const job: Job = { kind: "callee", log: notation, note: signing.note(1000n) };
   const { port: calleePort } = await ask<{ port: number }>(callee, job);
 
   const runs = { echoPipe: [], calleePipe: [], echoOne: [], calleeOne: [] } as Record<
@@ -199,40 +163,55 @@ async function benchExchange(): Promise<void> {
     runs.calleeOne!.push(await sequential(calleePort, repeated, SEQUENTIAL_FRAMES));
   }
   tell("repeated checkpoint, pipelined", {
-    rate: median(runs.calleePipe!),
-    baseline: median(runs.echoPipe!),
+    rates: runs.calleePipe!,
+    baselines: runs.echoPipe!,
     atLeast: 0.5,
   });
   tell("repeated checkpoint, sequential", {
-    rate: median(runs.calleeOne!),
-    baseline: median(runs.echoOne!),
+    rates: runs.calleeOne!,
+    baselines: runs.echoOne!,
     atLeast: 0.85,
   });
   await benchConnections({ port: calleePort, frame: repeated });
-  await benchNew({ worker: callee, port: calleePort, notation, frame });
+  await benchNew({ worker: callee, port: calleePort, signing });
   echo.terminate();
   callee.terminate();
 }
 
 /** Ever-new checkpoints; a round's frames are new to the callee, which remembers the earlier ones. */
-async function benchNew({ worker, port, notation, frame }: {
+async function benchNew({ worker, port, signing }: {
   worker: Worker;
   port: number;
-  notation: string;
-  frame: (treeSize: bigint) => Uint8Array;
+  signing: SigningLog;
 }): Promise<void> {
+  const log = signing.log.vkey.text;
   const rates: number[] = [];
   const baselines: number[] = [];
   for (let round = 0; round < NEW_ROUNDS; round++) {
-    const frames = new Uint8Array(NEW_FRAMES * FRAME_BYTES);
-    for (let i = 0; i < NEW_FRAMES; i++) {
-      frames.set(frame(BigInt(1_000_000 + round * NEW_FRAMES + i)), i * FRAME_BYTES);
-    }
-    const { ms } = await ask<{ ms: number }>(worker, { kind: "verify", log: notation, frames });
+    const frames = framesOf(signing, 1_000_000 + round * NEW_FRAMES, NEW_FRAMES);
+    const { ms } = await ask<{ ms: number }>(worker, { kind: "verify", log, frames });
     baselines.push(NEW_FRAMES / ms * 1000);
     rates.push(await pipelined(port, frames, NEW_FRAMES));
   }
-  tell("ever-new checkpoints", { rate: median(rates), baseline: median(baselines), atLeast: 0.9 });
+  tell("ever-new checkpoints", { rates, baselines, atLeast: 0.9 });
+}
+
+/** What verifying in Web Workers could bring: figures for the decision in ARCHITECTURE, no goals. */
+async function benchWorkers(): Promise<void> {
+  for (const frames of MESSAGE_FRAMES) {
+    const { ratio, least, most } = await inWorkers(frames);
+    console.log(
+      `${`two workers, ${frames} a message`.padEnd(34)}${ratio.toFixed(2)} times one thread ` +
+        `(${least.toFixed(2)} to ${most.toFixed(2)})`,
+    );
+  }
+  const { kept, leftOut } = await daemonCost();
+  for (const [what, cost] of [["kept", kept], ["left out", leftOut]] as const) {
+    console.log(
+      `${`ever-new, a daemon, ${what}`.padEnd(34)}CPU as ${cost.toFixed(1)} bare ` +
+        `verifications: without its own at most ${(cost / (cost - 1)).toFixed(2)} times as fast`,
+    );
+  }
 }
 
 /** `observe` must not slow down with what has been seen; the baseline is a bare Map. */
@@ -244,7 +223,7 @@ function benchObserve(): void {
   for (const sizes of [1_000, 10_000, 100_000, 1_000_000]) {
     const checkpoints = Array.from({ length: sizes }, (_, i) => {
       const bytes = template.slice();
-      new DataView(bytes.buffer).setBigUint64(0, BigInt(i));
+      new DataView(bytes.buffer).setBigUint64(0, BigInt(i + 1));
       const opened = openFrame({ frame: bytes, logs: [trusting] });
       if ("refused" in opened) throw new Error(opened.detail);
       return opened;
@@ -293,27 +272,31 @@ async function benchJournal(): Promise<void> {
   await journal.close();
   bare.close();
   Deno.removeSync(folder, { recursive: true });
-  const [rate, baseline] = [ms, bareMs].map((all) => APPENDS / all * 1000) as [number, number];
-  tell("journal appends", { rate, baseline, atLeast: 0.7, unit: "appends/s" });
+  const rates = [APPENDS / ms * 1000];
+  const baselines = [APPENDS / bareMs * 1000];
+  tell("journal appends", { rates, baselines, atLeast: 0.7, unit: "appends/s" });
 }
 
 /** Against one call of the platform's hash for each node; the first round warms both up. */
 function benchHashing(): void {
-  const medians = (measure: () => HashingRates): HashingRates => {
+  const inRounds = (
+    measure: () => HashingRates,
+  ): { rates: readonly number[]; baselines: readonly number[] } => {
     measure();
     const rounds = Array.from({ length: ROUNDS }, measure);
     return {
-      rate: median(rounds.map(({ rate }) => rate)),
-      baseline: median(rounds.map(({ baseline }) => baseline)),
+      rates: rounds.map(({ rate }) => rate),
+      baselines: rounds.map(({ baseline }) => baseline),
     };
   };
-  tell("consistency proofs", { ...medians(proofRates), atLeast: 2, unit: "proofs/s" });
-  tell("whole tiles to their root", { ...medians(tileRates), atLeast: 3, unit: "tiles/s" });
+  tell("consistency proofs", { ...inRounds(proofRates), atLeast: 2, unit: "proofs/s" });
+  tell("whole tiles to their root", { ...inRounds(tileRates), atLeast: 3, unit: "tiles/s" });
 }
 
 benchHashing();
 await benchJournal();
 await benchExchange();
+await benchWorkers();
 benchObserve();
 await reportFleet(Number(Deno.args[0] ?? FLEET_HOURS));
 if (missed.length > 0) console.log(`\nnot reached: ${missed.join(", ")}`);

@@ -62,6 +62,12 @@ function tell(what: string, figure: string): void {
   console.log(`${what.padEnd(34)}${figure}`);
 }
 
+/** Prints what a day writes, beside what it may. */
+function tellDisk(what: string, bytes: number, mostMb: number): void {
+  const verdict = bytes <= mostMb * 1e6 ? "reached" : "NOT reached";
+  tell(what, `${megabytes(bytes)} a day, at most ${mostMb} MB: ${verdict}`);
+}
+
 /** Prints what one log, one peer and all of them cost a daemon in a day. */
 export async function reportFleet(hours: number): Promise<void> {
   const times = HOURS_A_DAY / hours;
@@ -98,11 +104,8 @@ export async function reportFleet(hours: number): Promise<void> {
     `${quiet.heapByHour.map(megabytes).join(", ")} in use, ` +
       `${quiet.timersByHour.join(", ")} timers, hour by hour with ${FEW} logs that stand`,
   );
-  tell(
-    "state on disk",
-    `${megabytes(all.journalBytes * times)} of journal (goal ${MOST_JOURNAL_MB}) and ` +
-      `${megabytes(all.indexBytes * times)} of index (goal ${MOST_INDEX_MB}) a day`,
-  );
+  tellDisk("journal on disk", all.journalBytes * times, MOST_JOURNAL_MB);
+  tellDisk("index on disk", all.indexBytes * times, MOST_INDEX_MB);
   for (const kind of ["log", "peer"] as const) {
     tell(`state on disk, one more ${kind}`, `${kilobytes(one(disk, kind))} a day`);
   }

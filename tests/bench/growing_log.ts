@@ -6,11 +6,12 @@
  * @module
  */
 import { concat } from "@std/bytes/concat";
+import { equals } from "@std/bytes/equals";
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import type { Fetcher } from "../../src/sources/fetcher.ts";
 import { formatCheckpointText } from "../../src/tlog/checkpoint.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
-import { encodeFrame } from "../../src/tlog/frame.ts";
+import { decodeFrame, encodeFrame } from "../../src/tlog/frame.ts";
 import { leafHash, nodeHash } from "../../src/tlog/hashing.ts";
 import { type Log, parseLog } from "../../src/tlog/log.ts";
 import { formatNote } from "../../src/tlog/note.ts";
@@ -84,6 +85,13 @@ export class GrowingLog {
     const { start, everyMs, entries } = this.#growth;
     const grown = start + (everyMs === 0 ? 0 : Math.floor(ms / everyMs) * entries);
     return this.#published.get(grown)?.signed ?? this.#timed(() => this.#sign(grown));
+  }
+
+  /** Whether this frame is one of its newest checkpoints. */
+  hasPublished(frame: Uint8Array): boolean {
+    const grown = Number(decodeFrame(frame).treeSize - OLD_ENTRIES);
+    const signed = this.#published.get(grown)?.signed;
+    return signed !== undefined && equals(signed.frame, frame);
   }
 
   /** Its files, as C2SP tlog-tiles has them. */

@@ -9,10 +9,10 @@ import { Callee } from "../../src/gossip/callee.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { View } from "../../src/gossip/view.ts";
-import { formatCheckpointText, openCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { formatCheckpointText, openCheckpoint, openFrame } from "../../src/tlog/checkpoint.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import { decodeFrame, FRAME_BYTES } from "../../src/tlog/frame.ts";
-import { parseLog } from "../../src/tlog/log.ts";
+import { type Log, parseLog } from "../../src/tlog/log.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 
 const LOOPBACK = { hostname: "127.0.0.1", port: 0 };
@@ -24,7 +24,8 @@ export type Job =
   | { readonly kind: "echo" }
   | { readonly kind: "echo once" }
   | { readonly kind: "callee"; readonly log: string; readonly note: string }
-  | { readonly kind: "verify"; readonly log: string; readonly frames: Uint8Array };
+  | { readonly kind: "verify"; readonly log: string; readonly frames: Uint8Array }
+  | { readonly kind: "open"; readonly log: string; readonly frames: Uint8Array };
 
 self.addEventListener("message", (event) => {
   const job = (event as MessageEvent<Job>).data;
@@ -32,9 +33,10 @@ self.addEventListener("message", (event) => {
   if (job.kind === "echo once") reply({ port: echoOnce() });
   if (job.kind === "callee") reply({ port: callee(job) });
   if (job.kind === "verify") reply({ ms: verifyAll(job) });
+  if (job.kind === "open") reply({ opened: openAll(job) });
 });
 
-function reply(answer: { port: number } | { ms: number }): void {
+function reply(answer: { port: number } | { ms: number } | { opened: Uint8Array }): void {
   (self as unknown as { postMessage(message: unknown): void }).postMessage(answer);
 }
 
@@ -121,4 +123,16 @@ function verifyAll({ log: notation, frames }: { log: string; frames: Uint8Array 
     if (!verify(null, message, key, signature)) throw new Error("a benchmark frame is wrong");
   }
   return performance.now() - start;
+}
+
+const known = new Map<string, Log>();
+
+/** As a worker that verifies for a callee would: 1 for each frame that opens, and 0 for others. */
+function openAll({ log: notation, frames }: { log: string; frames: Uint8Array }): Uint8Array {
+  const log = known.get(notation) ?? parseLog(notation);
+  known.set(notation, log);
+  return Uint8Array.from({ length: frames.length / FRAME_BYTES }, (_, i) => {
+    const frame = frames.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
+    return "refused" in openFrame({ frame, logs: [log] }) ? 0 : 1;
+  });
 }

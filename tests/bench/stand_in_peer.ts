@@ -92,8 +92,15 @@ export class StandInPeer {
   }
 
   #answerFrames(bytes: Uint8Array): Uint8Array {
-    const count = bytes.length / FRAME_BYTES;
-    return concat(this.#known().slice(0, count).map(({ frame }) => frame));
+    const known = this.#known();
+    const { logs } = this.#parts;
+    return concat(Array.from({ length: bytes.length / FRAME_BYTES }, (_, i) => {
+      if (i < logs.length) return known[i]!.frame;
+      // Behind the latest of each log come the open questions, about any of them.
+      const frame = bytes.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
+      const asked = logs.findIndex((log) => log.hasPublished(frame));
+      return asked < 0 ? new Uint8Array(FRAME_BYTES) : known[asked]!.frame;
+    }));
   }
 
   /** Its latest of every log of which a note came. */

@@ -7,8 +7,9 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
-import { Journal, JournalDamaged, JournalLocked } from "../../src/store/journal.ts";
+import { type Entry, Journal, JournalDamaged, JournalLocked } from "../../src/store/journal.ts";
 import { type Observation, parseObservation, RESULTS } from "../../src/store/observation.ts";
+import { ObservationIndex } from "../../src/store/observation_index.ts";
 import { checkObservations, ObservationJournal } from "../../src/store/observations.ts";
 import { MAX_NAMED_SOURCES, Repeats } from "../../src/store/repeats.ts";
 import { segmentName } from "../../src/store/segments.ts";
@@ -641,6 +642,24 @@ Deno.test("observations: of two roots proven at one size, the one proven first i
     assertEquals(log.view(LOG)?.root, rootOf("x"));
   }
   await log.close();
+});
+
+Deno.test("index: a view whose entry is removed gives way to the largest that is left", () => {
+  const index = ObservationIndex.open({ databases: new MemoryDatabases(), path: "index" });
+  const link = (seq: number): { seq: number; hash: string } => ({ seq, hash: `${seq}` });
+  const entry = (seq: number): Entry => (
+    { ...link(seq), recorded_at: AT, record: {}, prev_hash: `${seq - 1}` }
+  );
+  const sizes = [3, 9, 5];
+  index.add(sizes.map((size, i) => ({ entry: entry(i + 1), record: observation({ size }) })));
+  assertEquals(index.view(LOG.id)?.treeSize, 9n);
+  for (const [gone, left] of [[2, 5n], [3, 3n], [1, undefined]] as const) {
+    const removals = [{ from: gone, to: gone, before: link(gone - 1), last: link(gone) }];
+    index.add([{ entry: entry(10 + gone), record: { removals } }]);
+    assertEquals(index.view(LOG.id)?.treeSize, left);
+    assertEquals(index.needed(), left === undefined ? [] : [sizes.indexOf(Number(left)) + 1]);
+  }
+  index.close();
 });
 
 Deno.test("retention: what is beside a gap must be what the statement says", async () => {

@@ -76,6 +76,20 @@ Deno.test("openFrame: note to frame to note is exact", async () => {
   assertEquals(opened.frame, frame);
 });
 
+Deno.test("openFrame: an origin may be of any length and script", async () => {
+  // Texts on both sides of what is encoded without a new array, and characters of 1 to 4 bytes.
+  for (const character of ["x", "é", "日", "🌳"]) {
+    for (const length of [1, 50, 80, 200, 270, 280, 290, 340, 1_000]) {
+      const origin = `o${character.repeat(length)}`;
+      const { log, note } = await logOf(origin);
+      const text = await note(`${origin}\n42\n${ROOT}\n`);
+      const opened = openFrame({ frame: open(text, log).frame, logs: [log] });
+      assert(!("refused" in opened), `${length} × ${character}`);
+      assertEquals(opened.note, text);
+    }
+  }
+});
+
 Deno.test("openFrame: the log is the one under whose key and origin it verifies", async () => {
   const one = await logOf();
   const two = await logOf();
