@@ -11,6 +11,7 @@ import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import type { Daemon } from "../../src/monitor/daemon.ts";
 import type { EventName } from "../../src/monitor/events.ts";
 import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
+import { QUESTION_LIMITS } from "../../src/monitor/questions.ts";
 import { THE_LOG } from "../../src/monitor/watch.ts";
 import type { Status } from "../../src/monitor/status.ts";
 import { DurabilityLost } from "../../src/store/durable.ts";
@@ -108,6 +109,11 @@ export class Checks {
     }
     if (name.startsWith("log.") && fields.source === THE_LOG) {
       this.#looked(monitor, { name, origin: origin!, size: fields.size as string | undefined });
+    }
+    if (name === "exchange.pending" && monitor.isPeer(fields.source as string)) {
+      const { askedByPeers } = this.#ledger(monitor);
+      const sizes = askedByPeers.get(origin!) ?? new Set();
+      askedByPeers.set(origin!, sizes.add(fields.size as string));
     }
     if (/^exchange\.(pending|matches|inconsistent)$/.test(name)) {
       this.#acknowledged(monitor, { origin: origin!, size: fields.size as string });
@@ -389,6 +395,8 @@ export class Checks {
         () => `${monitor.name} has ${count} connections with ${hostname}`,
       );
     }
+    // Who is asked to end closes its connections at once, and then finishes writing what they told.
+    if (monitor.isEnding) return;
     const { pending, plan: { peers } } = monitor;
     const timers = 2 * sockets.length + 2 * peers.length + this.#logs.size + SPARE_TIMERS;
     this.expect(
@@ -396,6 +404,23 @@ export class Checks {
       pending <= timers,
       () => `${monitor.name} has ${pending} calls due, with ${sockets.length} connections`,
     );
+  }
+
+  /** What strangers may leave open of a log has a bound, however many they are. */
+  asked(monitor: SimMonitor): void {
+    const { askedByPeers, shown } = this.#ledger(monitor);
+    // What peers tell in exchanges under way is open already, and not told.
+    const underWay = 2 * monitor.plan.peers.length * (DEFAULT_LIMITS.maxOpenPerLog + 1);
+    for (const { origin, openQuestions } of monitor.daemon?.status().logs ?? []) {
+      const others = (askedByPeers.get(origin)?.size ?? 0) + (shown.get(origin)?.length ?? 0);
+      const most = QUESTION_LIMITS.stranger.questions + others + underWay;
+      this.expect(
+        "bounded",
+        openQuestions <= most,
+        () =>
+          `${monitor.name} has ${openQuestions} open questions of ${origin}, ${others} not of strangers`,
+      );
+    }
   }
 
   /** A daemon that has ended has let go of everything. */

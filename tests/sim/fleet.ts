@@ -120,6 +120,8 @@ export class Fleet {
     const hostnames = Array.from({ length: total }, (_, i) => hostnameOf(i));
     const machines = hostnames.map((hostname) => this.#network.machine(hostname));
     const addressOf = (i: number): Address => ({ hostname: hostnames[i]!, port: PORT });
+    const strangers = Array.from({ length: plan.crowd?.addresses ?? 0 }, (_, i) => total + i)
+      .map((number) => this.#network.machine(hostnameOf(number)));
     const watcher = this.#watcher();
     this.#monitors = plan.monitors.map((one, number) =>
       new SimMonitor({
@@ -135,6 +137,7 @@ export class Fleet {
       new Troublemaker({
         ...{ malice, time, logs },
         machine: machines[plan.monitors.length + i]!,
+        crowd: plan.crowd && { ...plan.crowd, machines: strangers },
         network: this.#network,
         draw: this.#draw.branch(),
         targets: hostnames.slice(0, plan.monitors.length),
@@ -195,7 +198,11 @@ export class Fleet {
 
   #lookLater(): void {
     this.time.after(LOOK_MS, () => {
-      for (const monitor of this.#monitors) if (monitor.isUp) this.#checks.held(monitor);
+      for (const monitor of this.#monitors) {
+        if (monitor.isUp) this.#checks.held(monitor);
+        // It asks the database, which would draw whether to refuse: a crowd comes where all works.
+        if (monitor.isUp && this.plan.crowd !== undefined) this.#checks.asked(monitor);
+      }
       if (!this.#isOver) this.#lookLater();
     });
   }

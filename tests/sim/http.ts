@@ -9,7 +9,7 @@ import type { Draw } from "./draw.ts";
 import type { LogAnswer, Shown, SimLog } from "./logs.ts";
 import type { SimTime } from "./time.ts";
 
-/** Most milliseconds an answer takes when nothing is wrong. */
+/** Most milliseconds a request takes to get there, and its answer to come, when nothing is wrong. */
 const ANSWER_MS = 400;
 /** Most seconds a busy log asks to wait. */
 const MAX_RETRY_AFTER_S = 90;
@@ -35,11 +35,12 @@ export function simHttp({ logs, monitor, time, draw, isAlive, onShown }: {
     const { hostname, pathname } = new URL(url);
     const log = logs.get(hostname)!;
     const trouble = log.troubles.get(monitor);
+    const { answerMs = ANSWER_MS } = log.plan;
     if (trouble === "hangs") {
       await time.pause(timeoutMs);
       throw new WorldError("timed out", `no answer within ${timeoutMs} ms`);
     }
-    await time.pause(draw.share() * ANSWER_MS);
+    await time.pause(draw.share() * answerMs);
     if (trouble === "refuses") throw new WorldError("other", "Connection refused (os error 111)");
     if (trouble === "busy") {
       const seconds = draw.between(0, MAX_RETRY_AFTER_S);
@@ -48,7 +49,7 @@ export function simHttp({ logs, monitor, time, draw, isAlive, onShown }: {
     const path = pathname.slice(1);
     const answer = await log.answer(monitor, path, time.now);
     // What an answer takes on its way back; meanwhile the log may be asked again.
-    await time.pause(draw.share() * ANSWER_MS);
+    await time.pause(draw.share() * answerMs);
     const isTile = path !== "checkpoint";
     const { status, body } = spoilt(answer, { trouble, isTile, draw });
     if (body.length > maxBytes) {

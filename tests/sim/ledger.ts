@@ -11,6 +11,8 @@ export class Ledger {
   readonly views = new Map<string, { size: number; story: number | undefined }>();
   /** `origin size` it has acknowledged as seen. */
   readonly sizes = new Set<string>();
+  /** By origin: sizes that peers, not strangers, have told it and that were open then. */
+  readonly askedByPeers = new Map<string, Set<string>>();
   /** `origin size root` it has answered a frame of. */
   readonly heads = new Set<string>();
   /** By origin: what its log shows it, as delivered last. */

@@ -48,6 +48,8 @@ export interface LogPlan {
   readonly equalSizes: boolean;
   /** Entries before the stories part: at most `start`. */
   readonly fork: number;
+  /** Most milliseconds that a request takes to get there, and its answer to come, if not the usual. */
+  readonly answerMs?: number;
 }
 
 /** What is wrong with a log as one monitor sees it. */

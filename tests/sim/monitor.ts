@@ -10,6 +10,7 @@ import type { EventName, Level } from "../../src/monitor/events.ts";
 import type { Settings } from "../../src/monitor/settings.ts";
 import { openSource } from "../../src/sources/open.ts";
 import { generateSigner } from "../../src/world/signer.ts";
+import { formatAddress } from "../../src/world/address.ts";
 import type { Address, Clock, World } from "../../src/world/world.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { type DiskTrouble, SimDatabases, simFiles } from "./disk.ts";
@@ -115,6 +116,11 @@ export class SimMonitor {
     return this.#logs.some(({ log }) => log.origin === origin);
   }
 
+  /** Whether a source is one of the peers it is told to exchange with. */
+  isPeer(source: string): boolean {
+    return this.#peers.some((peer) => [peer.hostname, formatAddress(peer)].includes(source));
+  }
+
   /** Its name in the account. */
   get name(): string {
     return `monitor ${this.number + 1}`;
@@ -123,6 +129,11 @@ export class SimMonitor {
   /** Whether a daemon runs on it now, or is about to. */
   get isUp(): boolean {
     return this.#process !== undefined;
+  }
+
+  /** Whether its daemon was asked to end. */
+  get isEnding(): boolean {
+    return this.#process?.downMs !== undefined;
   }
 
   /** The daemon that runs on it, once it has started. */
