@@ -115,8 +115,10 @@ export class View {
   hear(frame: Uint8Array, source: string, named: Set<Log>): Said {
     const known = this.#memo.get(frame);
     if (known !== undefined && known.version === this.#now) {
-      // Whoever repeats what is not durable yet waits for it like whoever told it first.
-      if (this.#detector.hasUnwritten) this.#detector.observe(known.checkpoint, source);
+      // Whoever repeats what is not durable yet waits for it like whoever told it first; and what is
+      // not settled may be another's question now, or had to give way when it was told before.
+      const isOpen = known.said.heard.verdict === "pending";
+      if (isOpen || this.#detector.hasUnwritten) this.#detector.observe(known.checkpoint, source);
       named.add(known.checkpoint.log);
       return known.said;
     }

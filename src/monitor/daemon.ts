@@ -232,12 +232,14 @@ export class Daemon {
     this.#stop.stop();
     this.#gossipPause.stop();
     this.#parts.callee?.close();
+    this.#parts.shared.memory.end();
   }
 
   /** Finishes writing and lets go of the journals. */
   async close(): Promise<void> {
-    const { callee, shared: { monitor, observations } } = this.#parts;
+    const { callee, shared: { memory, monitor, observations } } = this.#parts;
     callee?.close();
+    memory.end();
     this.#isClosing = true;
     await this.#finishBackground();
     this.#warnings.flush();
@@ -270,7 +272,7 @@ export class Daemon {
     const isStranger = memory.askerOf(source) === "stranger";
     // What there was no room for was not taken in: it is counted, and told in sum.
     const isLeftOut = isStranger && heard.verdict === "pending" &&
-      !memory.questions(heard.checkpoint.log).has(heard.checkpoint);
+      !memory.isWrittenQuestion(heard.checkpoint);
     if (isLeftOut) return;
     this.#report.event(`exchange.${heard.verdict}`, this.#loudness(heard, source), {
       source,

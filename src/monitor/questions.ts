@@ -8,6 +8,9 @@ import { THE_LOG } from "./watch.ts";
  */
 export type Asker = "log" | "peer" | "stranger";
 
+/** Whoever comes first has the say: what two ask is a question of the first of them. */
+const ASKERS: readonly Asker[] = ["log", "peer", "stranger"];
+
 /** A checkpoint that is signed and not reconciled with the view; its note is in the journal. */
 export interface Question {
   readonly treeSize: bigint;
@@ -73,6 +76,8 @@ export class QuestionTable {
   readonly #askerOf: (source: string) => Asker;
   readonly #limits: Readonly<Record<Asker, QuestionLimits>>;
   #leftOut = 0;
+  /** Whether a stranger's question is about to be settled here; see `keepBack`. */
+  #isOurs: (question: Question) => boolean = () => false;
 
   constructor({ askerOf, limits = QUESTION_LIMITS }: {
     askerOf: (source: string) => Asker;
@@ -93,14 +98,16 @@ export class QuestionTable {
   }
 
   /**
-   * Takes a question in, if there is room.
+   * Takes a question in, if there is room. What a stranger asked, and a peer asks too, is a peer's
+   * question from then on, so that no stranger makes it give way or wait by asking first.
    * @returns `in`; or `out`, and it is counted as left out; or the questions that gave way to it
    */
   add(question: Question): "in" | "out" | readonly Question[] {
     const asker = this.#askerOf(question.source);
     const room = this.#rooms[asker];
     const key = keyOf(question);
-    if (this.has(question)) return "in";
+    const before = ASKERS.find((one) => this.#rooms[one].questions.has(key));
+    if (before !== undefined && ASKERS.indexOf(before) <= ASKERS.indexOf(asker)) return "in";
     const limits = this.#limits[asker];
     const gaveWay: Question[] = [];
     while (
@@ -110,13 +117,16 @@ export class QuestionTable {
       const other = givesWay(room, question, asker);
       if (other === undefined) {
         for (const taken of gaveWay) room.add(keyOf(taken), taken);
+        if (before !== undefined) return "in";
         this.#leftOut++;
         return "out";
       }
       room.delete(keyOf(other));
       gaveWay.push(other);
     }
-    room.add(key, question);
+    const first = before && this.#rooms[before].questions.get(key);
+    if (before !== undefined) this.#rooms[before].delete(key);
+    room.add(key, { ...question, seenAt: first?.seenAt ?? question.seenAt });
     this.#leftOut += gaveWay.length;
     return gaveWay.length > 0 ? gaveWay : "in";
   }
@@ -132,6 +142,14 @@ export class QuestionTable {
     for (const room of Object.values(this.#rooms)) room.delete(keyOf(question));
   }
 
+  /**
+   * What strangers asked is shown to nobody as long as it is about to be settled here: a peer would take
+   * it for ours, and settle it before what it must not wait for.
+   */
+  keepBack(isOurs: (question: Question) => boolean): void {
+    this.#isOurs = isOurs;
+  }
+
   /** What these askers have left open, in the order it came. */
   of(...askers: readonly Asker[]): Question[] {
     return askers.flatMap((asker) => [...this.#rooms[asker].questions.values()]);
@@ -142,11 +160,12 @@ export class QuestionTable {
    * strangers did; of each the newest, the oldest, and some by chance, so that each is shown some time.
    */
   shown({ most, random }: { most: number; random: Random }): Question[] {
-    const askers: readonly Asker[] = ["log", "peer", "stranger"];
     const chosen: Question[] = [];
-    for (const [i, asker] of askers.entries()) {
-      const share = Math.ceil((most - chosen.length) / (askers.length - i));
-      const bySize = this.of(asker).sort((a, b) => a.treeSize < b.treeSize ? -1 : 1);
+    for (const [i, asker] of ASKERS.entries()) {
+      const share = Math.ceil((most - chosen.length) / (ASKERS.length - i));
+      const bySize = this.of(asker).filter((question) =>
+        asker !== "stranger" || !this.#isOurs(question)
+      ).sort((a, b) => a.treeSize < b.treeSize ? -1 : 1);
       chosen.push(...ends(bySize, share, random));
     }
     return chosen;

@@ -137,6 +137,7 @@ const SEEN_ROOT = `${OPEN_QUESTION}, note`;
 const PROVING = PROVING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const OPEN = OPEN_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const INCONSISTENT = RESULTS.indexOf("inconsistent");
+const REFUSED = RESULTS.indexOf("refused");
 
 /** The index, open. Every call is synchronous and throws WorldError when SQLite refuses. */
 export class ObservationIndex {
@@ -453,6 +454,19 @@ export class ObservationIndex {
   isPending(logId: string, { size, root }: ObservedHead): boolean {
     const row = this.#findHead({ log: this.#logOf(logId, false), head: { size, root } });
     return (row?.pending ?? null) !== null;
+  }
+
+  /** Whether the last that was seen of exactly this checkpoint is that it was refused. */
+  isLeftOut(logId: string, { size, root }: ObservedHead): boolean {
+    const head = this.#findHead({ log: this.#logOf(logId, false), head: { size, root } });
+    if (head === undefined) return false;
+    // Whatever is refused was a question before, so that this is never the entry its head has.
+    const last = this.#database.get(
+      `SELECT result FROM sightings WHERE head = ? AND source IS NOT NULL AND plain
+       ORDER BY seq DESC LIMIT 1`,
+      [head.id!],
+    );
+    return last !== undefined && Number(last.result) === REFUSED;
   }
 
   /** How often each result was seen, repeats included. */

@@ -322,6 +322,14 @@ export class ObservationJournal {
     return this.#stillOpen(log, open).slice(0, limit);
   }
 
+  /** Whether the last word about a checkpoint is that there was no room for it as a question. */
+  isLeftOut(
+    log: Pick<Log, "id">,
+    { treeSize, root }: Pick<SeenRoot, "treeSize" | "root">,
+  ): boolean {
+    return this.#upToDate().isLeftOut(log.id, { size: `${treeSize}`, root });
+  }
+
   #stillOpen<T extends OpenQuestion>({ id }: Pick<Log, "id">, questions: T[]): T[] {
     return questions.filter(({ treeSize, root }) =>
       !this.#settled.has(id, { size: `${treeSize}`, root })

@@ -124,26 +124,32 @@ export class Troublemaker {
     const log = this.#logs[0]!;
     await this.#time.pause(from);
     let next = log.sizes[0]!;
-    const tell = (count: number): void => {
+    const tell = async (count: number): Promise<void> => {
       const sizes = Array.from({ length: Math.min(count, next) }, () => next--);
       for (const [i, part] of dealt(sizes, machines.length).entries()) {
-        if (part.length > 0) this.#tellFrom(machines[i]!, log, part);
+        const past = await Promise.all(part.map((size) => log.checkpoint({ story: 0, size })));
+        if (past.length > 0) this.#tellFrom(machines[i]!, past);
       }
     };
-    tell(machines.length * each);
+    await tell(machines.length * each);
     while (!this.#isOver && next > 0) {
       await this.#time.pause(CROWD_PAUSE_MS);
-      tell(Math.round(later * CROWD_PAUSE_MS / 1_000));
+      await tell(Math.round(later * CROWD_PAUSE_MS / 1_000));
+      // What the log shows one of them it tells the others first, in the midst of all that.
+      const [, size] = log.sizes;
+      if (size !== undefined) {
+        this.#tellFrom(this.#draw.pick(machines), [await log.checkpoint({ story: 1, size })]);
+      }
     }
   }
 
-  /** Tells everyone these sizes, from one of its addresses. */
-  #tellFrom(machine: SimMachine, log: SimLog, sizes: readonly number[]): void {
+  /** Tells everyone these, from one of its addresses. */
+  #tellFrom(machine: SimMachine, past: readonly VerifiedCheckpoint[]): void {
     const network = this.#network.at(machine);
     for (const hostname of this.#targets) {
       const attack = async (): Promise<void> => {
         const connection = await network.connect({ hostname, port: PORT }, MAX_PAUSE_MS);
-        await this.#holding(connection, () => this.#tellAtOnce(connection, log, sizes));
+        await this.#holding(connection, () => this.#tellAtOnce(connection, past));
       };
       void attack().catch(expectWorldError);
     }
@@ -237,13 +243,11 @@ export class Troublemaker {
     await this.#hearOut(connection);
   }
 
-  /** These checkpoints of a log in one piece, so that all of them are heard before any is answered. */
+  /** These checkpoints in one piece, so that all of them are heard before any is answered. */
   async #tellAtOnce(
     connection: Connection,
-    log: SimLog,
-    sizes: readonly number[],
+    told: readonly VerifiedCheckpoint[],
   ): Promise<void> {
-    const told = await Promise.all(sizes.map((size) => log.checkpoint({ story: 0, size })));
     await connection.write(concat(told.map(({ frame }) => frame)));
     await this.#hearOut(connection);
   }
