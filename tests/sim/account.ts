@@ -48,6 +48,8 @@ function whenOf(deceit: Deceit): string {
       return "always";
     case "once":
       return `once, from ${clockTime(deceit.from)} on`;
+    case "place":
+      return `always, in its place ${deceit.place + 1}`;
     case "below":
       return `far below, from ${clockTime(deceit.from)} on`;
     case "for a while":

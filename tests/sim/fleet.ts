@@ -101,6 +101,7 @@ export class Fleet {
     this.#expectSeen(await waitFor(lookBoundMs));
     const boundMs = await waitFor(detectionBoundMs);
     this.#expectKnown(boundMs);
+    this.#expectPlacesCompared(boundMs);
     this.#expectSpread(await waitFor(spreadingBoundMs));
     const settledAfter = isSettled ? this.time.now - healsAt : undefined;
     // What is told twice is told now.
@@ -160,6 +161,8 @@ export class Fleet {
         this.#note(`${monitor.name} could not: ${(error as Error).message}`);
         this.#checks.refused(monitor, error);
       },
+      asks: (monitor, log, place) => this.#checks.asks(monitor, log, place),
+      putOff: (monitor, log, asked) => this.#checks.putOff(monitor, log, asked),
       shown: (monitor, log, shown: Shown) => {
         this.#counts.looks++;
         this.#checks.shown(monitor, log, shown);
@@ -316,6 +319,9 @@ export class Fleet {
       const both = (origin: string): boolean => checks.knows(a, origin) && checks.knows(b, origin);
       if (!checks.splitsBetween(a, b).every(both)) return false;
     }
+    const isCompared = (monitor: SimMonitor): boolean =>
+      checks.contradictedPlaces(monitor).every((origin) => checks.knows(monitor, origin));
+    if (!this.#monitors.every(isCompared)) return false;
     // Before everyone has looked, a split may not have been shown yet.
     return this.#monitors.every((monitor) =>
       checks.behind(monitor).length === 0 && checks.unseen(monitor).length === 0
@@ -350,6 +356,21 @@ export class Fleet {
               "were shown different stories",
           );
         }
+      }
+    }
+  }
+
+  /** Who is shown two stories in two places needs nobody else. */
+  #expectPlacesCompared(boundMs: number): void {
+    for (const monitor of this.#monitors) {
+      for (const origin of this.#checks.contradictedPlaces(monitor)) {
+        this.#checks.expect(
+          "both know in time",
+          this.#checks.knows(monitor, origin),
+          () =>
+            `${monitor.name} has no case of ${origin} within ${Math.round(boundMs / 1_000)} s, ` +
+            "which showed it different stories in two places",
+        );
       }
     }
   }

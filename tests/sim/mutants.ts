@@ -162,6 +162,14 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: MANY,
   },
   {
+    name: "the first peers are called and no others",
+    file: "src/monitor/daemon.ts",
+    find: "for (const peer of rotation.next(fanOut)) {",
+    replace: "for (const peer of this.#correspondents.slice(0, fanOut)) {",
+    breaks: "both know in time",
+    seeds: MANY,
+  },
+  {
     name: "what peers were shown is not compared with the view",
     file: "src/monitor/follower.ts",
     find: "question.treeSize <= view.treeSize &&",

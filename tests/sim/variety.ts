@@ -6,7 +6,7 @@
  * @module
  */
 import { type Draw, drawFrom } from "./draw.ts";
-import type { LogPlan } from "./logs.ts";
+import type { LogPlan, RequestLimit } from "./logs.ts";
 import type { FleetPlan } from "./plan.ts";
 
 /** What is added to a seed for these streams: the second was added later, and changes no draw. */
@@ -42,7 +42,63 @@ export function varied(plan: FleetPlan): FleetPlan {
 function variedAnew(plan: FleetPlan): FleetPlan {
   const draw = drawFrom(plan.seed + ALSO_OF_ITS_OWN * 2 ** 16);
   const isCrowded = plan.isCalm && plan.monitors.length <= MOST_CROWDED && draw.chance(0.25);
-  return isCrowded ? withCrowd(plan, draw) : plan;
+  if (isCrowded) return withCrowd(plan, draw);
+  if (plan.monitors.length > 2 && draw.chance(0.08)) return withHub(plan, draw);
+  const placed = draw.chance(0.1) ? withPlaces(plan, draw) : plan;
+  return draw.chance(0.08) ? withLimits(placed, draw) : placed;
+}
+
+/** One of the logs is served in several places, of which one may show somebody another story. */
+function withPlaces(plan: FleetPlan, draw: Draw): FleetPlan {
+  const number = draw.below(plan.logs.length);
+  const log = plan.logs[number]!;
+  if (log.deceit !== undefined && log.deceit.kind !== "split") return plan;
+  const others = Array.from(
+    { length: draw.between(0, 2) },
+    () => draw.pick(["same", "lags", "down"] as const),
+  );
+  const all = draw.shuffled(plan.monitors.map((_, i) => i));
+  const deceived = all.slice(0, draw.between(1, all.length - 1));
+  const isSplit = log.deceit === undefined && draw.chance(0.7);
+  const placed: LogPlan = {
+    ...log,
+    places: isSplit || others.length === 0 ? ["same", ...others] : others,
+    ...(isSplit && { deceit: { kind: "place", deceived, place: 1 } }),
+  };
+  return { ...plan, logs: plan.logs.with(number, placed) };
+}
+
+/** Every log answers so many requests in a while, which is enough for a look, and puts off the rest. */
+function withLimits(plan: FleetPlan, draw: Draw): FleetPlan {
+  const limit: RequestLimit = {
+    requests: draw.between(2, 6),
+    windowMs: draw.pick([2_000, 5_000, 8_000]),
+    status: draw.pick([429, 503]),
+  };
+  return { ...plan, logs: plan.logs.map((log) => ({ ...log, limit })) };
+}
+
+/**
+ * One calls all others, one a round, and nobody calls anybody else; one of the others is shown another
+ * story. Nobody but the one who calls can find that out, and only if it calls them all.
+ */
+function withHub(plan: FleetPlan, draw: Draw): FleetPlan {
+  const [hub, ...others] = draw.shuffled(plan.monitors.map((_, i) => i));
+  const deceived = [draw.pick(others)];
+  const [first, ...logs] = plan.logs;
+  return {
+    ...plan,
+    // A case of another log would have everyone called.
+    logs: [
+      { ...first!, deceit: { kind: "split", deceived } },
+      ...logs.map(({ deceit: _, ...log }) => log),
+    ],
+    troublemakers: [],
+    monitors: plan.monitors.map(({ follows: _, ...monitor }, i) => ({
+      ...monitor,
+      ...{ peers: i === hub ? draw.shuffled(others) : [], fanOut: 1 },
+    })),
+  };
 }
 
 /**
