@@ -299,6 +299,32 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: MANY,
   },
   {
+    name: "a log that asks to wait is asked all the same",
+    file: "src/sources/fetcher.ts",
+    find: 'asksToWait ? this.#retryAfterMs(response.header("retry-after")) : undefined',
+    replace: "undefined",
+    breaks: "Retry-After is kept",
+    seeds: FEW,
+  },
+  {
+    name: "a log that asks to wait is asked by whoever was not told",
+    file: "src/sources/fetcher.ts",
+    find: "    if (leftMs <= 0) return;\n",
+    replace: "    if (leftMs < Infinity) return;\n",
+    breaks: "Retry-After is kept",
+    seeds: MANY,
+  },
+  {
+    name: "of what places show only the largest is judged",
+    file: "src/monitor/watch.ts",
+    find:
+      "for (const checkpoint of different.toSorted((a, b) => a.treeSize < b.treeSize ? 1 : -1)) {",
+    replace:
+      "for (const checkpoint of different.toSorted((a, b) => a.treeSize < b.treeSize ? 1 : -1).slice(0, 1)) {",
+    breaks: "both know in time",
+    seeds: MANY,
+  },
+  {
     name: "who is called has no limit in time",
     file: "src/gossip/callee.ts",
     find: "return this.#party.world.clock.after(ms, () => this.#table.close(place, reason));",
