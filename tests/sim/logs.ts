@@ -237,7 +237,8 @@ export class SimLog {
     if (this.isFrozen) return;
     const { growBy, equalSizes } = this.plan;
     const by = this.#draw.between(1, growBy);
-    if (this.plan.deceit?.kind === "below") return this.#growBelow(by);
+    const { deceit } = this.plan;
+    if (deceit?.kind === "below" || deceit?.kind === "place") return this.#growBelow(by);
     for (const story of this.#stories) {
       story.growTo(story.size + (equalSizes ? by : this.#draw.between(0, growBy)));
     }
@@ -254,6 +255,8 @@ export class SimLog {
   catchUp(): void {
     this.isFrozen = false;
     if (this.plan.deceit?.kind === "below") return this.#growBelow(1);
+    // Never the largest that anybody is shown: who does not compare all places knows nothing of it.
+    if (this.plan.deceit?.kind === "place") return this.#growBelow(2);
     const most = Math.max(...this.sizes);
     for (const story of this.#stories) {
       story.growTo(most + (this.plan.equalSizes ? 1 : this.#draw.between(1, 4)));
@@ -262,8 +265,7 @@ export class SimLog {
     // which is outside of what is guaranteed; this one goes on.
     const [honest, other] = this.#stories;
     const { deceit } = this.plan;
-    const isLasting = deceit?.kind === "split" || deceit?.kind === "place";
-    if (deceit !== undefined && !isLasting) honest!.growTo(other!.size + 1);
+    if (deceit !== undefined && deceit.kind !== "split") honest!.growTo(other!.size + 1);
   }
 
   /** The signed checkpoint of a story at a size. */

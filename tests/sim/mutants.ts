@@ -304,7 +304,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'asksToWait ? this.#retryAfterMs(response.header("retry-after")) : undefined',
     replace: "undefined",
     breaks: "Retry-After is kept",
-    seeds: FEW,
+    seeds: MANY,
   },
   {
     name: "a log that asks to wait is asked by whoever was not told",

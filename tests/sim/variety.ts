@@ -63,7 +63,7 @@ function withPlaces(plan: FleetPlan, draw: Draw): FleetPlan {
   const placed: LogPlan = {
     ...log,
     places: isSplit || others.length === 0 ? ["same", ...others] : others,
-    ...(isSplit && { deceit: { kind: "place", deceived, place: 1 } }),
+    ...(isSplit && { fork: log.start, deceit: { kind: "place", deceived, place: 1 } }),
   };
   return { ...plan, logs: plan.logs.with(number, placed) };
 }
