@@ -135,7 +135,7 @@ function reportTo(
     heard: (heard, source) => {
       // What there was no room for was not taken in: it is counted, and told in sum.
       const isLeftOut = heard.verdict === "pending" && memory.askerOf(source) === "stranger" &&
-        !memory.questions(heard.checkpoint.log).has(heard.checkpoint);
+        !memory.isWrittenQuestion(heard.checkpoint);
       if (!isLeftOut) happenings.tell({ kind: "heard", heard, source });
     },
     broken: (reason, source) => happenings.tell({ kind: "broken", source, reason }),

@@ -106,18 +106,20 @@ export class Daemon {
 
   /** Asks `run` to end. */
   stop(): void {
-    const { shared: { happenings }, rounds, followers, callee } = this.#parts;
+    const { shared: { happenings, memory }, rounds, followers, callee } = this.#parts;
     happenings.tell({ kind: "stopping" });
     this.#stop.stop();
     rounds.stop();
     for (const follower of followers) follower.stop();
     callee?.close();
+    memory.end();
   }
 
   /** Finishes writing and lets go of the journals. */
   async close(): Promise<void> {
-    const { callee, announcer, shared: { monitor, observations } } = this.#parts;
+    const { callee, announcer, shared: { memory, monitor, observations } } = this.#parts;
     callee?.close();
+    memory.end();
     this.#isClosing = true;
     await this.#finishBackground();
     announcer.close();

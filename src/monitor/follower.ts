@@ -114,7 +114,9 @@ export class Follower {
     const again = observations.accused(log).filter((seen) => !inCase.has(keyOf(seen)));
     const watch = new LogWatch({ log, source, detector: monitor.detector, clock, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
-    return new Follower({ shared, settings, watch, grewAt, again });
+    const follower = new Follower({ shared, settings, watch, grewAt, again });
+    memory.questions(log).keepBack((question) => follower.#isAboutToSettle(question));
+    return follower;
   }
 
   /** The log it follows. */
@@ -231,6 +233,13 @@ export class Follower {
       openQuestions: this.#questions.size,
       ...(this.#questions.leftOut > 0 && { leftOut: this.#questions.leftOut }),
     };
+  }
+
+  /** Whether this monitor can settle a question by itself, and has not tried yet. */
+  #isAboutToSettle(question: Question): boolean {
+    const { view } = this.#watch;
+    const isReached = view !== undefined && question.treeSize <= view.treeSize;
+    return isReached && this.#failures === 0 && !this.#tried.has(keyOf(question));
   }
 
   get #questions(): QuestionTable {

@@ -96,6 +96,8 @@ export class QuestionTable {
   readonly #askerOf: (source: string) => Asker;
   readonly #limits: Readonly<Record<Asker, QuestionLimits>>;
   #leftOut = 0;
+  /** Whether a stranger's question is about to be settled here; see `keepBack`. */
+  #isOurs: (question: Question) => boolean = () => false;
 
   constructor({ askerOf, limits = QUESTION_LIMITS }: {
     askerOf: (source: string) => Asker;
@@ -116,8 +118,8 @@ export class QuestionTable {
   }
 
   /**
-   * Takes a question in, if there is room. One that a stranger put first moves to the peers' room
-   * when a peer puts it, and either's to the log's own.
+   * Takes a question in, if there is room. What a stranger asked, and a peer asks too, is a peer's
+   * question from then on, so that no stranger makes it give way or wait by asking first.
    * @returns `in`; or `out`, and it is counted as left out; or the questions that gave way to it
    */
   add(question: Question): "in" | "out" | readonly Question[] {
@@ -127,7 +129,8 @@ export class QuestionTable {
     const before = ASKERS.find((one) => this.#rooms[one].questions.has(key));
     if (before !== undefined) {
       if (ASKERS.indexOf(before) <= ASKERS.indexOf(asker)) return "in";
-      const outcome = this.#addTo(room, asker, question);
+      const { seenAt } = this.#rooms[before].questions.get(key)!;
+      const outcome = this.#addTo(room, asker, { ...question, seenAt });
       if (outcome !== "out") this.#rooms[before].delete(key);
       // It keeps the place it has.
       return outcome === "out" ? "in" : outcome;
@@ -169,6 +172,14 @@ export class QuestionTable {
     for (const room of Object.values(this.#rooms)) room.delete(keyOf(question));
   }
 
+  /**
+   * What strangers asked is shown to nobody as long as it is about to be settled here: a peer would take
+   * it for ours, and settle it before what it must not wait for.
+   */
+  keepBack(isOurs: (question: Question) => boolean): void {
+    this.#isOurs = isOurs;
+  }
+
   /** What these askers have left open, in the order it came. */
   of(...askers: readonly Asker[]): Question[] {
     return askers.flatMap((asker) => [...this.#rooms[asker].questions.values()]);
@@ -182,7 +193,9 @@ export class QuestionTable {
     const chosen: Question[] = [];
     for (const [i, asker] of ASKERS.entries()) {
       const share = Math.ceil((most - chosen.length) / (ASKERS.length - i));
-      const bySize = this.of(asker).sort((a, b) => a.treeSize < b.treeSize ? -1 : 1);
+      const bySize = this.of(asker).filter((question) =>
+        asker !== "stranger" || !this.#isOurs(question)
+      ).sort((a, b) => a.treeSize < b.treeSize ? -1 : 1);
       chosen.push(...ends(bySize, share, random));
     }
     return chosen;

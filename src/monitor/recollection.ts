@@ -31,6 +31,8 @@ interface Fresh {
   seen: Seen;
   /** While it is being written: everyone who told it waits for that. */
   writing?: Promise<void>;
+  /** Whether that waits for what other strangers told. */
+  isInLine?: boolean;
 }
 
 /**
@@ -55,6 +57,7 @@ export class JournaledMemory implements Recollection {
   readonly #tables = new Map<string, QuestionTable>();
   /** Strangers write one after the other, so that a look's entry waits for one of theirs at most. */
   readonly #strangers = new Turns();
+  #isEnding = false;
 
   constructor(
     {
@@ -170,23 +173,32 @@ export class JournaledMemory implements Recollection {
     const { checkpoint: { log, treeSize, root }, source } = seen;
     const there = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
     if (there !== undefined) {
-      const first = isTheLog(there.seen.source) ? source : there.seen.source;
-      there.seen = { ...seen, source: first };
+      there.seen = { ...seen, source: this.#firstOf(there.seen.source, source) };
       this.#tell(seen);
       return;
     }
     if (!isTheLog(source) && !isEvidence && !this.#admits(seen)) return;
-    this.#refresh(seen);
+    this.#addFresh(seen);
   }
 
   /** Has it written down, once more if it was before. */
-  #refresh(seen: Seen): void {
+  #addFresh(seen: Seen): void {
     const { log, treeSize, root } = seen.checkpoint;
     const sizes = this.#fresh.get(log.id) ?? new Map<bigint, Map<string, Fresh>>();
     const roots = sizes.get(treeSize) ?? new Map<string, Fresh>();
     this.#fresh.set(log.id, sizes.set(treeSize, roots.set(root, { seen })));
     this.#unwritten++;
     this.#tell(seen);
+  }
+
+  /**
+   * Who of two is said to have told something: the first, unless that is the log, which has not
+   * written it down yet, or a stranger, for whose entries a peer must not wait.
+   */
+  #firstOf(first: string, second: string): string {
+    if (isTheLog(first) || isTheLog(second)) return isTheLog(first) ? second : first;
+    const isOvertaken = this.askerOf(first) === "stranger" && this.askerOf(second) === "peer";
+    return isOvertaken ? second : first;
   }
 
   /** Whether there is room for what somebody told; if so, it is a question from now on. */
@@ -198,10 +210,9 @@ export class JournaledMemory implements Recollection {
   /** Takes it in as an open question, if there is room. */
   #asks({ checkpoint, source }: Seen): boolean {
     const { log, treeSize, root, note } = checkpoint;
-    const table = this.questions(log);
     const seenAt = timeNow(this.#world.clock);
     const question = { treeSize, root, source, seenAt, noteLength: note.length };
-    const outcome = table.add(question);
+    const outcome = this.questions(log).add(question);
     if (outcome === "in") return true;
     this.#happened({ kind: "left out", log, source });
     if (outcome === "out") return false;
@@ -213,7 +224,8 @@ export class JournaledMemory implements Recollection {
   #giveUp(log: Log, question: Question): void {
     const { treeSize, root, source } = question;
     const fresh = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
-    if (fresh !== undefined && fresh.writing === undefined) return this.#forget(fresh.seen);
+    const isUnbegun = fresh?.writing === undefined || fresh.isInLine === true;
+    if (fresh !== undefined && isUnbegun) return this.#forget(fresh.seen);
     void this.#strangers.next(async () => {
       await fresh?.writing?.catch(() => {});
       const checkpoint = this.checkpointOf(log, question);
@@ -235,25 +247,33 @@ export class JournaledMemory implements Recollection {
    * What nobody has reconciled, and has lost its place, is a question again.
    */
   repeated(seen: Seen): void {
-    const { log, treeSize, root } = seen.checkpoint;
-    if (isTheLog(seen.source)) return;
-    const fresh = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
-    if (fresh === undefined) return this.#askAgain(seen);
-    const isByStranger = this.askerOf(fresh.seen.source) === "stranger";
-    const isByPeer = this.askerOf(seen.source) === "peer";
-    if (isTheLog(fresh.seen.source) || (isByStranger && isByPeer)) fresh.seen = seen;
-    this.#tell(seen);
-  }
-
-  /** Takes an old question in anew, if it is one still: in the room of whoever shows it now. */
-  #askAgain(seen: Seen): void {
     const { checkpoint, source } = seen;
     const { log, treeSize, root } = checkpoint;
-    const table = this.questions(log);
-    const isOpen = table.has(checkpoint);
-    if (isOpen && this.askerOf(source) !== "peer") return;
-    if (!isOpen && !this.#observations.isUnsettled(log, { treeSize, root })) return;
-    if (this.#asks(seen) && !isOpen) this.#refresh(seen);
+    if (isTheLog(source)) return;
+    const isOpen = this.questions(log).has(checkpoint);
+    if (isOpen && this.askerOf(source) === "peer") this.#asks(seen);
+    const fresh = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
+    if (fresh !== undefined) {
+      if (this.#firstOf(fresh.seen.source, source) === source) fresh.seen = seen;
+      this.#tell(seen);
+    } else if (!isOpen && this.#observations.isUnsettled(log, checkpoint) && this.#asks(seen)) {
+      this.#addFresh(seen);
+    }
+  }
+
+  /**
+   * Writes no more of what strangers told, however much of it waits: whoever calls has closed their
+   * connections, so that none of it is answered.
+   */
+  end(): void {
+    this.#isEnding = true;
+  }
+
+  /** Whether it is an open question and durable. */
+  isWrittenQuestion(checkpoint: VerifiedCheckpoint): boolean {
+    const { log, treeSize, root } = checkpoint;
+    const isFresh = this.#fresh.get(log.id)?.get(treeSize)?.has(root) === true;
+    return !isFresh && this.questions(log).has(checkpoint);
   }
 
   #tell(seen: Seen): void {
@@ -292,14 +312,28 @@ export class JournaledMemory implements Recollection {
     const fresh = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
     // Its look may have been written down meanwhile, or it gave way.
     if (fresh === undefined) return;
-    fresh.writing ??= this.#write(fresh).finally(() => delete fresh.writing);
+    const isStrangers = this.askerOf(fresh.seen.source) === "stranger";
+    // What a peer tells as well waits for strangers no more.
+    if (fresh.writing === undefined || (fresh.isInLine === true && !isStrangers)) {
+      fresh.isInLine = isStrangers;
+      const writing = this.#write(fresh).finally(() => {
+        if (fresh.writing === writing) delete fresh.writing;
+      });
+      fresh.writing = writing;
+    }
     await fresh.writing;
   }
 
   #write(fresh: Fresh): Promise<void> {
-    const { source } = fresh.seen;
-    const write = (): Promise<void> => this.#writeDown(fresh.seen);
-    return this.askerOf(source) === "stranger" ? this.#strangers.next(write) : write();
+    if (fresh.isInLine !== true) return this.#writeDown(fresh.seen);
+    return this.#strangers.next(async () => {
+      if (this.#isEnding) return;
+      const { log, treeSize, root } = fresh.seen.checkpoint;
+      // Meanwhile a peer may have told it and had it written, or it gave way.
+      if (this.#fresh.get(log.id)?.get(treeSize)?.get(root) !== fresh) return;
+      fresh.isInLine = false;
+      await this.#writeDown(fresh.seen);
+    });
   }
 
   async #writeDown(seen: Seen): Promise<void> {

@@ -81,6 +81,8 @@ export class HttpFetcher implements Fetcher {
   readonly #prefix: string;
   readonly #userAgent: string;
   readonly #remembered = new Map<string, Remembered>();
+  /** By the monotonic clock: before this the log asked not to be asked, whatever for. */
+  #putOffUntil = -Infinity;
 
   /**
    * @param prefix http(s) URL; paths are appended after a slash
@@ -136,6 +138,7 @@ export class HttpFetcher implements Fetcher {
       headers: Readonly<Record<string, string>>;
     },
   ): Promise<HttpResponse> {
+    this.#checkPutOff(url);
     try {
       return await getRedirected(this.#world, {
         url,
@@ -148,13 +151,26 @@ export class HttpFetcher implements Fetcher {
     }
   }
 
+  /**
+   * A log that puts one request off puts off all: a look and what is settled beside it are one client.
+   * @throws SourceUnavailable as long as it wants to be left alone
+   */
+  #checkPutOff(url: string): void {
+    const leftMs = Math.floor(this.#putOffUntil - this.#world.clock.monotonic());
+    if (leftMs <= 0) return;
+    const message = `Cannot get ${printable(url)}: the log asked to be asked again later`;
+    throw new SourceUnavailable(message, leftMs);
+  }
+
   #unexpected(url: string, response: HttpResponse): UnexpectedStatus {
     const { status } = response;
     const asksToWait = status === STATUS.tooManyRequests || status === STATUS.unavailable;
+    const waitMs = asksToWait ? this.#retryAfterMs(response.header("retry-after")) : undefined;
+    const until = this.#world.clock.monotonic() + (waitMs ?? 0);
+    this.#putOffUntil = Math.max(this.#putOffUntil, until);
     return new UnexpectedStatus(
       `Cannot get ${printable(url)}: it answers with HTTP status ${status}`,
-      status,
-      asksToWait ? this.#retryAfterMs(response.header("retry-after")) : undefined,
+      ...[status, waitMs] as const,
     );
   }
 

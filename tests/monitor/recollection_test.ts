@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
+import { View } from "../../src/gossip/view.ts";
 import { JournaledMemory, MAX_OPENED } from "../../src/monitor/recollection.ts";
+import type { Asker } from "../../src/monitor/questions.ts";
 import { THE_LOG } from "../../src/monitor/the_log.ts";
 import { observedCheckpoint } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
@@ -117,6 +119,99 @@ Deno.test("JournaledMemory: nobody waits for what others told", async () => {
   await scene.memory.settle("192.0.2.9");
   assertEquals((await scene.written()).length, 4);
 });
+
+Deno.test("JournaledMemory: a peer waits for no stranger who told the same before", async () => {
+  await using scene = await remembering();
+  for (const size of [1n, 2n, 3n, 4n, 5n]) await scene.show(size, `192.0.2.${10n + size}`);
+  const strangers = [1n, 2n, 3n, 4n, 5n].map((size) =>
+    scene.memory.settle(`192.0.2.${10n + size}`)
+  );
+  await scene.show(5n, PEER);
+  await scene.memory.settle(PEER);
+  await Promise.all(strangers);
+  // One of the strangers' was under way.
+  assertEquals((await scene.written())[1], `exchange ${PEER} pending 5`);
+  assertEquals((await scene.written()).length, 5, "it is written once");
+});
+
+Deno.test("JournaledMemory: what a stranger asked first, and a peer asks too, gives way to no stranger", async () => {
+  await using crowd = await crowded();
+  const { show, open } = crowd;
+  await show(1n, "192.0.2.8");
+  await show(1n, PEER);
+  assertEquals([open("peer"), open("stranger")], [[1n], []]);
+  for (const size of [2n, 3n, 4n]) await show(size, "192.0.2.8");
+  for (const size of [5n, 6n]) await show(size, `192.0.2.${size}`);
+  assertEquals(open("peer"), [1n], "four strangers' questions are too many, and theirs give way");
+});
+
+Deno.test("JournaledMemory: what had to give way, or found no room, is a question again for a peer", async () => {
+  await using crowd = await crowded();
+  const { show, hear, open } = crowd;
+  for (const size of [1n, 2n, 3n, 4n]) await show(size, "192.0.2.8");
+  await show(5n, "192.0.2.9");
+  await show(6n, "192.0.2.10");
+  assertEquals(open("stranger"), [1n, 2n, 5n, 6n], "3 and 4 gave way, and are written as left out");
+  await show(4n, PEER);
+  assertEquals(open("peer"), [4n]);
+  // By frames, whose bytes are known from the stranger who found no room.
+  await hear(7n, "192.0.2.8");
+  assertEquals(open("stranger"), [1n, 2n, 5n, 6n]);
+  await hear(7n, PEER);
+  assertEquals(open("peer"), [4n, 7n]);
+  assertEquals(crowd.pending(), [1n, 2n, 4n, 5n, 6n, 7n]);
+});
+
+Deno.test("JournaledMemory: what strangers asked is shown to peers once it cannot be settled here", async () => {
+  await using crowd = await crowded();
+  const { show, shown, keepBack } = crowd;
+  await show(1n, "192.0.2.8");
+  await show(2n, PEER);
+  await show(3n, "192.0.2.8");
+  keepBack((size) => size < 3n);
+  assertEquals(shown(), [2n, 3n], "what a peer asked is shown all the same");
+  keepBack(() => false);
+  assertEquals(shown(), [1n, 2n, 3n]);
+});
+
+Deno.test("JournaledMemory: at its end it writes what peers told, and no more of strangers", async () => {
+  await using scene = await remembering();
+  for (const size of [1n, 2n, 3n]) await scene.show(size, `192.0.2.${10n + size}`);
+  await scene.show(5n, PEER);
+  scene.memory.end();
+  await scene.memory.settle();
+  assertEquals(await scene.written(), [`exchange ${PEER} pending 5`]);
+});
+
+/** A memory with room for four questions of each kind, of a log of 9 entries. */
+async function crowded() {
+  const log = await logOf("log.example/remembered", 9);
+  const world = worldOn(new MemoryDisk());
+  const observations = await ObservationJournal.open({ world, folder: FOLDER });
+  const limit = { questions: 4, noteLength: 1_000_000 };
+  const limits = { log: limit, peer: limit, stranger: limit };
+  const isPeer = (source: string): boolean => source === PEER;
+  const memory = new JournaledMemory({ observations, world, limits, isPeer });
+  const detector = new EquivocationDetector({ memory });
+  const view = new View({ logs: [log.log], detector });
+  return {
+    async show(size: bigint, source: string): Promise<void> {
+      detector.observe(await checkpointOf(log, size), source);
+      await memory.settle(source);
+    },
+    async hear(size: bigint, source: string): Promise<void> {
+      view.hear((await checkpointOf(log, size)).frame, source, new Set());
+      await memory.settle(source);
+    },
+    open: (asker: Asker) =>
+      memory.questions(log.log).of(asker).map(({ treeSize }) => treeSize).sort(),
+    pending: () => observations.pending(log.log).map(({ treeSize }) => treeSize),
+    shown: () => memory.shownOpen(log.log, 12).map(({ treeSize }) => treeSize).sort(),
+    keepBack: (isOurs: (size: bigint) => boolean) =>
+      memory.questions(log.log).keepBack(({ treeSize }) => isOurs(treeSize)),
+    [Symbol.asyncDispose]: () => observations.close(),
+  };
+}
 
 Deno.test("JournaledMemory: who tells the same over two connections waits on both", async () => {
   await using scene = await remembering();

@@ -20,6 +20,7 @@ const ADDRESSES = /\b10\.(\d+)\.(\d+)\.(\d+)(?::\d+)?/g;
 export function nameOf({ monitors, troublemakers }: FleetPlan, number: number): string {
   if (number < monitors.length) return `monitor ${number + 1}`;
   const one = number - monitors.length;
+  if (one >= troublemakers.length) return `stranger ${one - troublemakers.length + 1}`;
   return `malicious peer ${one + 1} (${troublemakers[one]})`;
 }
 
@@ -47,6 +48,8 @@ function whenOf(deceit: Deceit): string {
       return "always";
     case "once":
       return `once, from ${clockTime(deceit.from)} on`;
+    case "place":
+      return `always, in its place ${deceit.place + 1}`;
     case "below":
       return `far below, from ${clockTime(deceit.from)} on`;
     case "for a while":

@@ -11,6 +11,7 @@ import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import type { Daemon } from "../../src/monitor/daemon.ts";
 import type { EventName } from "../../src/monitor/events.ts";
 import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
+import { QUESTION_LIMITS } from "../../src/monitor/questions.ts";
 import { isTheLog } from "../../src/monitor/the_log.ts";
 import type { Status } from "../../src/monitor/status.ts";
 import { DurabilityLost } from "../../src/store/durable.ts";
@@ -72,7 +73,33 @@ export class Checks {
 
   /** A checkpoint has reached a monitor from a log. */
   shown(monitor: SimMonitor, log: SimLog, shown: Shown): void {
-    this.#ledger(monitor).delivered.set(log.log.origin, shown);
+    const { delivered } = this.#ledger(monitor);
+    const places = delivered.get(log.log.origin) ?? new Map<number, Shown>();
+    delivered.set(log.log.origin, places.set(shown.place ?? 0, shown));
+  }
+
+  /** A monitor asks a log for something. */
+  asks(monitor: SimMonitor, log: SimLog, place: number): void {
+    const until = this.#ledger(monitor).putOff.get(`${log.log.origin} ${place}`);
+    if (until === undefined) return;
+    this.expect(
+      "Retry-After is kept",
+      this.#now() >= until,
+      () =>
+        `${monitor.name} asks ${log.log.origin} ${Math.round(until - this.#now())} ms before it ` +
+        "said that it may be asked again",
+    );
+  }
+
+  /** An answer has reached a monitor that asks it to wait. */
+  putOff(
+    monitor: SimMonitor,
+    log: SimLog,
+    { place, seconds }: { place: number; seconds: number },
+  ): void {
+    // Its clock may run a little fast.
+    const until = this.#now() + 990 * seconds;
+    this.#ledger(monitor).putOff.set(`${log.log.origin} ${place}`, until);
   }
 
   /** A daemon told something. */
@@ -108,6 +135,11 @@ export class Checks {
     }
     if (name.startsWith("log.") && isTheLog(fields.source as string)) {
       this.#looked(monitor, { name, origin: origin!, size: fields.size as string | undefined });
+    }
+    if (name === "exchange.pending" && monitor.isPeer(fields.source as string)) {
+      const { askedByPeers } = this.#ledger(monitor);
+      const sizes = askedByPeers.get(origin!) ?? new Set();
+      askedByPeers.set(origin!, sizes.add(fields.size as string));
     }
     if (/^exchange\.(pending|matches|inconsistent)$/.test(name)) {
       this.#acknowledged(monitor, { origin: origin!, size: fields.size as string });
@@ -204,27 +236,35 @@ export class Checks {
     { name, origin, size }: { name: EventName; origin: string; size: string | undefined },
   ): void {
     const ledger = this.#ledger(monitor);
-    const shown = ledger.delivered.get(origin);
-    const isAsShown = shown !== undefined && size !== undefined && shown.size === Number(size);
+    const delivered = [...ledger.delivered.get(origin)?.values() ?? []];
+    // In two places it may be shown two stories at one size: an event has no root to tell them apart.
+    const shown = delivered.filter((one) => size !== undefined && one.size === Number(size));
+    const isAsShown = size !== undefined && shown.length > 0;
     const advances = name === "log.first" || name === "log.extends";
     this.expect(
       "no view rolls back",
       isAsShown || !advances,
-      () => `${monitor.name} told ${name} of ${size}, and was shown ${shown?.size}`,
+      () =>
+        `${monitor.name} told ${name} of ${size}, and was shown ` +
+        delivered.map((one) => one.size).join(" and "),
     );
     if (!isAsShown) return;
     const all = ledger.shown.get(origin) ?? [];
     ledger.shown.set(origin, all);
-    if (!all.some((one) => one.size === shown.size && one.story === shown.story)) all.push(shown);
+    for (const { size, story } of shown) {
+      if (!all.some((one) => one.size === size && one.story === story)) all.push({ size, story });
+    }
     this.#acknowledged(monitor, { origin, size });
     if (advances) {
-      this.#advanced(monitor, { origin, size: shown.size, story: shown.story });
+      const stories = new Set(shown.map(({ story }) => story));
+      const story = stories.size === 1 ? shown[0]!.story : undefined;
+      this.#advanced(monitor, { origin, size: Number(size), story });
     }
   }
 
   #advanced(
     monitor: SimMonitor,
-    { origin, size, story }: { origin: string; size: number; story: number },
+    { origin, size, story }: { origin: string; size: number; story: number | undefined },
   ): void {
     const { views } = this.#ledger(monitor);
     const before = views.get(origin);
@@ -234,13 +274,13 @@ export class Checks {
       before === undefined || size > before.size,
       () => `${monitor.name} advanced its view of ${origin} from ${before?.size} to ${size}`,
     );
-    const isSame = before?.story === undefined || before.story === story;
+    const isSame = before?.story === undefined || story === undefined || before.story === story;
     this.expect(
       "no view rolls back",
       isSame,
       () => `${monitor.name} changed the story it believes of ${origin} at ${size}`,
     );
-    views.set(origin, { size, story: size > fork ? story : before?.story });
+    views.set(origin, { size, story: size > fork ? story ?? before?.story : before?.story });
   }
 
   /** It says that it has seen a size: the observation must be on the platter by now. */
@@ -276,7 +316,9 @@ export class Checks {
 
   /** A daemon has started: what it says of itself must be what was. */
   started(monitor: SimMonitor, daemon: Daemon): void {
-    const { views } = this.#ledger(monitor);
+    const { views, putOff } = this.#ledger(monitor);
+    // A program that was not running then does not know of it.
+    putOff.clear();
     let status: Status;
     try {
       status = daemon.status();
@@ -389,6 +431,8 @@ export class Checks {
         () => `${monitor.name} has ${count} connections with ${hostname}`,
       );
     }
+    // Who is asked to end closes its connections at once, and then finishes writing what they told.
+    if (monitor.isEnding) return;
     const { pending, plan: { peers } } = monitor;
     const timers = 2 * sockets.length + 2 * peers.length + this.#logs.size + SPARE_TIMERS;
     this.expect(
@@ -396,6 +440,23 @@ export class Checks {
       pending <= timers,
       () => `${monitor.name} has ${pending} calls due, with ${sockets.length} connections`,
     );
+  }
+
+  /** What strangers may leave open of a log has a bound, however many they are. */
+  asked(monitor: SimMonitor): void {
+    const { askedByPeers, shown } = this.#ledger(monitor);
+    // What peers tell in exchanges under way is open already, and not told.
+    const underWay = 2 * monitor.plan.peers.length * (DEFAULT_LIMITS.maxOpenPerLog + 1);
+    for (const { origin, openQuestions } of monitor.daemon?.status().logs ?? []) {
+      const others = (askedByPeers.get(origin)?.size ?? 0) + (shown.get(origin)?.length ?? 0);
+      const most = QUESTION_LIMITS.stranger.questions + others + underWay;
+      this.expect(
+        "bounded",
+        openQuestions <= most,
+        () =>
+          `${monitor.name} has ${openQuestions} open questions of ${origin}, ${others} not of strangers`,
+      );
+    }
   }
 
   /** A daemon that has ended has let go of everything. */
@@ -458,6 +519,16 @@ export class Checks {
       if (deceit?.kind === "below" && isDeceived(a) === isDeceived(b)) return false;
       const [first, second] = [storiesOf(a), storiesOf(b)];
       return [0, 1].some((story) => first.has(story) && second.has(1 - story));
+    }).map(([origin]) => origin);
+  }
+
+  /** Logs that show a monitor two stories now, in two of their places. */
+  contradictedPlaces(monitor: SimMonitor): string[] {
+    return [...this.#logs].filter(([origin, log]) => {
+      if (log.plan.deceit?.kind !== "place") return false;
+      const places = [...this.#ledger(monitor).delivered.get(origin)?.values() ?? []]
+        .filter(({ size }) => size > log.plan.fork);
+      return new Set(places.map(({ story }) => story)).size > 1;
     }).map(([origin]) => origin);
   }
 

@@ -101,6 +101,7 @@ export class Fleet {
     this.#expectSeen(await waitFor(lookBoundMs));
     const boundMs = await waitFor(detectionBoundMs);
     this.#expectKnown(boundMs);
+    this.#expectPlacesCompared(boundMs);
     this.#expectSpread(await waitFor(spreadingBoundMs));
     const settledAfter = isSettled ? this.time.now - healsAt : undefined;
     // What is told twice is told now.
@@ -120,6 +121,8 @@ export class Fleet {
     const hostnames = Array.from({ length: total }, (_, i) => hostnameOf(i));
     const machines = hostnames.map((hostname) => this.#network.machine(hostname));
     const addressOf = (i: number): Address => ({ hostname: hostnames[i]!, port: PORT });
+    const strangers = Array.from({ length: plan.crowd?.addresses ?? 0 }, (_, i) => total + i)
+      .map((number) => this.#network.machine(hostnameOf(number)));
     const watcher = this.#watcher();
     this.#monitors = plan.monitors.map((one, number) =>
       new SimMonitor({
@@ -135,6 +138,7 @@ export class Fleet {
       new Troublemaker({
         ...{ malice, time, logs },
         machine: machines[plan.monitors.length + i]!,
+        crowd: plan.crowd && { ...plan.crowd, machines: strangers },
         network: this.#network,
         draw: this.#draw.branch(),
         targets: hostnames.slice(0, plan.monitors.length),
@@ -157,6 +161,8 @@ export class Fleet {
         this.#note(`${monitor.name} could not: ${(error as Error).message}`);
         this.#checks.refused(monitor, error);
       },
+      asks: (monitor, log, place) => this.#checks.asks(monitor, log, place),
+      putOff: (monitor, log, asked) => this.#checks.putOff(monitor, log, asked),
       shown: (monitor, log, shown: Shown) => {
         this.#counts.looks++;
         this.#checks.shown(monitor, log, shown);
@@ -195,7 +201,11 @@ export class Fleet {
 
   #lookLater(): void {
     this.time.after(LOOK_MS, () => {
-      for (const monitor of this.#monitors) if (monitor.isUp) this.#checks.held(monitor);
+      for (const monitor of this.#monitors) {
+        if (monitor.isUp) this.#checks.held(monitor);
+        // It asks the database, which would draw whether to refuse: a crowd comes where all works.
+        if (monitor.isUp && this.plan.crowd !== undefined) this.#checks.asked(monitor);
+      }
       if (!this.#isOver) this.#lookLater();
     });
   }
@@ -309,6 +319,9 @@ export class Fleet {
       const both = (origin: string): boolean => checks.knows(a, origin) && checks.knows(b, origin);
       if (!checks.splitsBetween(a, b).every(both)) return false;
     }
+    const isCompared = (monitor: SimMonitor): boolean =>
+      checks.contradictedPlaces(monitor).every((origin) => checks.knows(monitor, origin));
+    if (!this.#monitors.every(isCompared)) return false;
     // Before everyone has looked, a split may not have been shown yet.
     return this.#monitors.every((monitor) =>
       checks.behind(monitor).length === 0 && checks.unseen(monitor).length === 0
@@ -343,6 +356,21 @@ export class Fleet {
               "were shown different stories",
           );
         }
+      }
+    }
+  }
+
+  /** Who is shown two stories in two places needs nobody else. */
+  #expectPlacesCompared(boundMs: number): void {
+    for (const monitor of this.#monitors) {
+      for (const origin of this.#checks.contradictedPlaces(monitor)) {
+        this.#checks.expect(
+          "both know in time",
+          this.#checks.knows(monitor, origin),
+          () =>
+            `${monitor.name} has no case of ${origin} within ${Math.round(boundMs / 1_000)} s, ` +
+            "which showed it different stories in two places",
+        );
       }
     }
   }

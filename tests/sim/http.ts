@@ -9,24 +9,30 @@ import type { Draw } from "./draw.ts";
 import type { LogAnswer, Shown, SimLog } from "./logs.ts";
 import type { SimTime } from "./time.ts";
 
-/** Most milliseconds an answer takes when nothing is wrong. */
+/** Most milliseconds a request takes to get there, and its answer to come, when nothing is wrong. */
 const ANSWER_MS = 400;
 /** Most seconds a busy log asks to wait. */
 const MAX_RETRY_AFTER_S = 90;
 
+/** A path, and the place before it, if it is not the first. */
+const PLACE_PATH = /^\/(?:place-(\d)\/)?(.*)$/;
 const GARBAGE = utf8("<html><h1>504 Gateway Time-out</h1></html>\n");
 
 /**
  * The web as one process of a monitor sees it.
+ * @param onAsked told of each request when it is made
+ * @param onPutOff told, when it arrives, of each answer that asks to wait, and how many seconds
  * @param onShown told of each checkpoint when it has arrived
  */
-export function simHttp({ logs, monitor, time, draw, isAlive, onShown }: {
+export function simHttp({ logs, monitor, time, draw, isAlive, onAsked, onPutOff, onShown }: {
   /** By host name. */
   logs: ReadonlyMap<string, SimLog>;
   monitor: number;
   time: SimTime;
   draw: Draw;
   isAlive: () => boolean;
+  onAsked: (log: SimLog, place: number) => void;
+  onPutOff: (log: SimLog, place: number, seconds: number) => void;
   onShown: (log: SimLog, shown: Shown) => void;
 }): Http {
   async function get(
@@ -34,21 +40,33 @@ export function simHttp({ logs, monitor, time, draw, isAlive, onShown }: {
   ): Promise<HttpResponse> {
     const { hostname, pathname } = new URL(url);
     const log = logs.get(hostname)!;
+    const [, named, path] = PLACE_PATH.exec(pathname)!;
+    const asked = { monitor, place: Number(named ?? 0) };
+    onAsked(log, asked.place);
     const trouble = log.troubles.get(monitor);
+    const { answerMs = ANSWER_MS } = log.plan;
     if (trouble === "hangs") {
       await time.pause(timeoutMs);
       throw new WorldError("timed out", `no answer within ${timeoutMs} ms`);
     }
-    await time.pause(draw.share() * ANSWER_MS);
-    if (trouble === "refuses") throw new WorldError("other", "Connection refused (os error 111)");
+    await time.pause(draw.share() * answerMs);
+    if (trouble === "refuses" || log.isDown(asked.place)) {
+      throw new WorldError("other", "Connection refused (os error 111)");
+    }
     if (trouble === "busy") {
       const seconds = draw.between(0, MAX_RETRY_AFTER_S);
+      if (isAlive()) onPutOff(log, asked.place, seconds);
       return answerOf(503, new Uint8Array(0), { "retry-after": `${seconds}` });
     }
-    const path = pathname.slice(1);
-    const answer = await log.answer(monitor, path, time.now);
+    const putOffMs = log.putOffMs(asked, time.now);
+    if (putOffMs !== undefined) {
+      const seconds = Math.ceil(putOffMs / 1_000);
+      if (isAlive()) onPutOff(log, asked.place, seconds);
+      return answerOf(log.plan.limit!.status, new Uint8Array(0), { "retry-after": `${seconds}` });
+    }
+    const answer = await log.answer(asked, path!, time.now);
     // What an answer takes on its way back; meanwhile the log may be asked again.
-    await time.pause(draw.share() * ANSWER_MS);
+    await time.pause(draw.share() * answerMs);
     const isTile = path !== "checkpoint";
     const { status, body } = spoilt(answer, { trouble, isTile, draw });
     if (body.length > maxBytes) {

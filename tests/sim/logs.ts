@@ -31,8 +31,26 @@ export type Deceit =
   }
   /** these, from a moment on: a fork that stays below what the others are shown */
   | { readonly kind: "below"; readonly deceived: readonly number[]; readonly from: number }
+  /** these, always, in one of the places where the log is served; in the others they see the first */
+  | { readonly kind: "place"; readonly deceived: readonly number[]; readonly place: number }
   /** one, with a single checkpoint */
   | { readonly kind: "once"; readonly deceived: readonly [number]; readonly from: number };
+
+/** A further place where a log is served. */
+export type PlacePlan =
+  /** it shows what the first one does */
+  | "same"
+  /** it is some entries behind */
+  | "lags"
+  /** nobody answers there */
+  | "down";
+
+/** So many requests of one monitor are answered in each of these windows; the rest is put off. */
+export interface RequestLimit {
+  readonly requests: number;
+  readonly windowMs: number;
+  readonly status: 429 | 503;
+}
 
 /** What a log does. */
 export interface LogPlan {
@@ -48,6 +66,11 @@ export interface LogPlan {
   readonly equalSizes: boolean;
   /** Entries before the stories part: at most `start`. */
   readonly fork: number;
+  /** Most milliseconds that a request takes to get there, and its answer to come, if not the usual. */
+  readonly answerMs?: number;
+  /** Where it is served besides its first place. */
+  readonly places?: readonly PlacePlan[];
+  readonly limit?: RequestLimit;
 }
 
 /** What is wrong with a log as one monitor sees it. */
@@ -71,7 +94,18 @@ export const LOG_TROUBLES: readonly LogTrouble[] = [
 export interface Shown {
   readonly story: number;
   readonly size: number;
+  /** Where, if not in its first place. */
+  readonly place?: number;
 }
+
+/** Who asks a log, and in which of its places, from 0. */
+export interface Asked {
+  readonly monitor: number;
+  readonly place: number;
+}
+
+/** Entries that a place is behind which lags. */
+const LAG = 2;
 
 /** An answer of a log's server; nothing for a file that is not there. */
 export type LogAnswer =
@@ -148,8 +182,10 @@ export class SimLog {
   readonly log: Log;
   readonly #draw: Draw;
   readonly #stories: Story[];
-  /** By monitor: what it was shown last, whose tiles it gets. */
-  readonly #last = new Map<number, Shown>();
+  /** By monitor and place: what it was shown last, whose tiles it gets. */
+  readonly #last = new Map<string, Shown>();
+  /** By monitor and place: the window of its last request, and how many there were in it. */
+  readonly #requests = new Map<string, { window: number; count: number }>();
   /** Monitors that were shown their one deceitful checkpoint. */
   readonly #spent = new Set<number>();
   /** By monitor: what is wrong with it from there. */
@@ -201,7 +237,8 @@ export class SimLog {
     if (this.isFrozen) return;
     const { growBy, equalSizes } = this.plan;
     const by = this.#draw.between(1, growBy);
-    if (this.plan.deceit?.kind === "below") return this.#growBelow(by);
+    const { deceit } = this.plan;
+    if (deceit?.kind === "below" || deceit?.kind === "place") return this.#growBelow(by);
     for (const story of this.#stories) {
       story.growTo(story.size + (equalSizes ? by : this.#draw.between(0, growBy)));
     }
@@ -218,6 +255,8 @@ export class SimLog {
   catchUp(): void {
     this.isFrozen = false;
     if (this.plan.deceit?.kind === "below") return this.#growBelow(1);
+    // Never the largest that anybody is shown: who does not compare all places knows nothing of it.
+    if (this.plan.deceit?.kind === "place") return this.#growBelow(2);
     const most = Math.max(...this.sizes);
     for (const story of this.#stories) {
       story.growTo(most + (this.plan.equalSizes ? 1 : this.#draw.between(1, 4)));
@@ -250,12 +289,14 @@ export class SimLog {
   }
 
   /** Which story a monitor is shown now. */
-  #storyFor(monitor: number, now: number): number {
+  #storyFor({ monitor, place }: Asked, now: number): number {
     const { deceit } = this.plan;
     if (deceit === undefined || !deceit.deceived.includes(monitor)) return 0;
     switch (deceit.kind) {
       case "split":
         return 1;
+      case "place":
+        return place === deceit.place ? 1 : 0;
       case "below":
         return deceit.from <= now ? 1 : 0;
       case "for a while":
@@ -265,11 +306,31 @@ export class SimLog {
     }
   }
 
+  /** Whether nobody answers in a place. */
+  isDown(place: number): boolean {
+    return this.#placeAt(place) === "down";
+  }
+
+  /** Milliseconds for which a monitor that asks now is put off; nothing if it is answered. */
+  putOffMs(asked: Asked, now: number): number | undefined {
+    const { limit } = this.plan;
+    if (limit === undefined) return undefined;
+    const window = Math.floor(now / limit.windowMs);
+    const last = this.#requests.get(keyOf(asked));
+    const count = 1 + (last?.window === window ? last.count : 0);
+    this.#requests.set(keyOf(asked), { window, count });
+    return count > limit.requests ? (window + 1) * limit.windowMs - now : undefined;
+  }
+
+  #placeAt(place: number): PlacePlan {
+    return place === 0 ? "same" : this.plan.places?.[place - 1] ?? "same";
+  }
+
   /** Answers a monitor that asks for a file now; its trouble is the caller's to apply. */
-  async answer(monitor: number, path: string, now: number): Promise<LogAnswer> {
-    if (path === "checkpoint") return await this.#latest(monitor, now);
+  async answer(asked: Asked, path: string, now: number): Promise<LogAnswer> {
+    if (path === "checkpoint") return await this.#latest(asked, now);
     const match = TILE_PATH.exec(path);
-    const shown = this.#last.get(monitor);
+    const shown = this.#last.get(keyOf(asked));
     if (match === null || shown === undefined) return undefined;
     const tile = this.#stories[shown.story]!.tile({
       level: Number(match[1]),
@@ -279,14 +340,20 @@ export class SimLog {
     return tile && { body: tile };
   }
 
-  async #latest(monitor: number, now: number): Promise<LogAnswer> {
-    const story = this.#storyFor(monitor, now);
-    const { size: newest } = this.#stories[story]!;
+  async #latest(asked: Asked, now: number): Promise<LogAnswer> {
+    const { monitor, place } = asked;
+    const story = this.#storyFor(asked, now);
+    const behind = this.#placeAt(place) === "lags" ? LAG : 0;
+    const newest = Math.max(0, this.#stories[story]!.size - behind);
     const isOld = this.troubles.get(monitor) === "old checkpoints" && this.#draw.chance(0.7);
     const size = isOld ? this.#draw.between(0, newest) : newest;
     if (story === 1 && this.plan.deceit?.kind === "once") this.#spent.add(monitor);
-    const shown: Shown = { story, size };
-    this.#last.set(monitor, shown);
+    const shown: Shown = { story, size, ...(place > 0 && { place }) };
+    this.#last.set(keyOf(asked), shown);
     return { body: utf8((await this.checkpoint(shown)).note), shown };
   }
+}
+
+function keyOf({ monitor, place }: Asked): string {
+  return `${monitor} ${place}`;
 }

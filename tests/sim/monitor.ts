@@ -10,12 +10,13 @@ import type { EventName, Level } from "../../src/monitor/events.ts";
 import type { Settings } from "../../src/monitor/settings.ts";
 import { openSource } from "../../src/sources/open.ts";
 import { generateSigner } from "../../src/world/signer.ts";
+import { formatAddress } from "../../src/world/address.ts";
 import type { Address, Clock, World } from "../../src/world/world.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { type DiskTrouble, SimDatabases, simFiles } from "./disk.ts";
 import type { Draw } from "./draw.ts";
 import { simHttp } from "./http.ts";
-import type { Shown, SimLog } from "./logs.ts";
+import type { LogPlan, Shown, SimLog } from "./logs.ts";
 import type { SimMachine, SimNetwork } from "./network.ts";
 import type { MonitorPlan } from "./plan.ts";
 import { signing } from "./signing.ts";
@@ -38,6 +39,10 @@ export interface Watcher {
   told(monitor: SimMonitor, name: EventName, level: Level, fields: Fields): void;
   /** A daemon could not do something. */
   refused(monitor: SimMonitor, error: unknown): void;
+  /** A monitor asks a log for something, in one of its places. */
+  asks(monitor: SimMonitor, log: SimLog, place: number): void;
+  /** An answer that asks to wait has reached a monitor. */
+  putOff(monitor: SimMonitor, log: SimLog, asked: { place: number; seconds: number }): void;
   /** A checkpoint has reached a monitor from a log. */
   shown(monitor: SimMonitor, log: SimLog, shown: Shown): void;
   /** A daemon has started, and its status can be asked. */
@@ -62,6 +67,12 @@ interface Process {
   /** Once it was asked to end: how long after that it is started again. */
   downMs?: number;
   readonly clock: Clock & { readonly pending: number };
+}
+
+/** Where a log is served, as the settings have it. */
+function sourceOf({ origin, places = [] }: LogPlan): string | readonly string[] {
+  const first = `https://${origin}`;
+  return places.length === 0 ? first : [first, ...places.map((_, i) => `${first}/place-${i + 1}`)];
 }
 
 /** The machine of one honest monitor. */
@@ -115,6 +126,11 @@ export class SimMonitor {
     return this.#logs.some(({ log }) => log.origin === origin);
   }
 
+  /** Whether a source is one of the peers it is told to exchange with. */
+  isPeer(source: string): boolean {
+    return this.#peers.some((peer) => [peer.hostname, formatAddress(peer)].includes(source));
+  }
+
   /** Its name in the account. */
   get name(): string {
     return `monitor ${this.number + 1}`;
@@ -123,6 +139,11 @@ export class SimMonitor {
   /** Whether a daemon runs on it now, or is about to. */
   get isUp(): boolean {
     return this.#process !== undefined;
+  }
+
+  /** Whether its daemon was asked to end. */
+  get isEnding(): boolean {
+    return this.#process?.downMs !== undefined;
   }
 
   /** The daemon that runs on it, once it has started. */
@@ -258,8 +279,8 @@ export class SimMonitor {
       ...{ name, key: "", state: STATE, incidents: INCIDENTS },
       listen: { hostname: this.machine.hostname, port: PORT },
       ...{ http: undefined, contact: "nobody@monitor.invalid" },
-      logs: this.#logs.map(({ log }) => ({
-        ...{ log, source: `https://${log.origin}`, pollMs, patienceMs: PATIENCE_MS },
+      logs: this.#logs.map(({ log, plan }) => ({
+        ...{ log, source: sourceOf(plan), pollMs, patienceMs: PATIENCE_MS },
       })),
       peers: this.#peers.map((address) => ({ address, vkey: undefined })),
       gossip: { intervalMs: gossipMs, fanOut },
@@ -292,6 +313,10 @@ export class SimMonitor {
         logs: new Map(this.#logs.map((log) => [log.log.origin, log])),
         monitor: this.number,
         ...{ time, draw, isAlive },
+        onAsked: (log, place) => {
+          if (isAlive()) this.#watcher.asks(this, log, place);
+        },
+        onPutOff: (log, place, seconds) => this.#watcher.putOff(this, log, { place, seconds }),
         onShown: (log, shown) => this.#watcher.shown(this, log, shown),
       }),
       signing,

@@ -15,6 +15,7 @@ const SOON: Readonly<Record<Property, string>> = {
   "views catch up in time": "a log that could not be reached is given up",
   "evidence spreads in time": "a parcel is answered without evidence",
   "exchanges end": "who is called has no limit in time",
+  "Retry-After is kept": "a log that asks to wait is asked all the same",
   "bounded": "the limits of an exchange that has ended stay due",
   "no fault of its own": "a connection that cannot be accepted ends the program",
 };

@@ -40,7 +40,9 @@ export type Malice =
   | "forges"
   | "repeats evidence"
   /** tells genuine checkpoints of a log's past, as many as it can */
-  | "old checkpoints";
+  | "old checkpoints"
+  /** the same from many addresses, none of them twice, as `FleetPlan.crowd` says */
+  | "crowd";
 
 const MALICE: readonly Malice[] = [
   ...["silent", "garbage", "slow", "endless", "replays", "floods", "forges"] as const,
@@ -79,11 +81,24 @@ export type Happening =
     | { readonly does: "freezes"; readonly log: number; readonly isFrozen: boolean }
   );
 
+/** Many addresses that tell the past of the first log, the newest of it first. */
+export interface CrowdPlan {
+  readonly addresses: number;
+  /** Milliseconds after the start at which they come. */
+  readonly from: number;
+  /** Checkpoints that each of them tells at once then. */
+  readonly each: number;
+  /** Checkpoints a second, of all of them together, that follow. */
+  readonly later: number;
+}
+
 /** A whole run. */
 export interface FleetPlan {
   readonly seed: number;
   readonly monitors: readonly MonitorPlan[];
   readonly troublemakers: readonly Malice[];
+  /** What every "crowd" among them is. */
+  readonly crowd?: CrowdPlan;
   readonly logs: readonly LogPlan[];
   readonly weather: Weather;
   /** In the order they happen. */

@@ -25,6 +25,8 @@ export const PROPERTIES = [
   "evidence spreads in time",
   /** every started exchange ends */
   "exchanges end",
+  /** nobody asks a log again before it said that it may */
+  "Retry-After is kept",
   /** open connections, and calls that are due, stay bounded */
   "bounded",
   /** the program fails only as it may: because the outside did */

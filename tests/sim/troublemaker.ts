@@ -18,7 +18,7 @@ import type { Draw } from "./draw.ts";
 import type { SimLog } from "./logs.ts";
 import { PORT } from "./monitor.ts";
 import type { SimMachine, SimNetwork } from "./network.ts";
-import type { Malice } from "./plan.ts";
+import type { CrowdPlan, Malice } from "./plan.ts";
 import type { SimTime } from "./time.ts";
 
 /** Longest pause between two attacks, and longest that it holds on to a connection. */
@@ -26,6 +26,8 @@ const MAX_PAUSE_MS = 30_000;
 const HOLD_MS = 120_000;
 /** Connections that one flood opens: more than an address may have. */
 const FLOOD = 48;
+/** Between two times that some of a crowd's addresses tell more. */
+const CROWD_PAUSE_MS = 5_000;
 /** Old checkpoints told over one connection. */
 const PAST = 50;
 
@@ -41,6 +43,7 @@ export interface Told {
 export class Troublemaker {
   readonly malice: Malice;
   readonly #machine: SimMachine;
+  readonly #crowd: (CrowdPlan & { readonly machines: readonly SimMachine[] }) | undefined;
   readonly #network: SimNetwork;
   readonly #time: SimTime;
   readonly #draw: Draw;
@@ -53,6 +56,8 @@ export class Troublemaker {
   constructor(fields: {
     malice: Malice;
     machine: SimMachine;
+    /** Its further addresses, if it has any. */
+    crowd?: (CrowdPlan & { readonly machines: readonly SimMachine[] }) | undefined;
     network: SimNetwork;
     time: SimTime;
     draw: Draw;
@@ -66,6 +71,7 @@ export class Troublemaker {
   }) {
     this.malice = fields.malice;
     this.#machine = fields.machine;
+    this.#crowd = fields.crowd;
     this.#network = fields.network;
     this.#time = fields.time;
     this.#draw = fields.draw;
@@ -78,7 +84,7 @@ export class Troublemaker {
   /** Begins. */
   start(): void {
     void this.#answerAll();
-    void this.#attackAll();
+    void (this.malice === "crowd" ? this.#crowdIn() : this.#attackAll());
   }
 
   /** Begins nothing more. */
@@ -109,6 +115,43 @@ export class Troublemaker {
         };
         void attack().catch(expectWorldError);
       }
+    }
+  }
+
+  /** All its addresses come at one moment, and then some, again and again. */
+  async #crowdIn(): Promise<void> {
+    const { machines, from, each, later } = this.#crowd!;
+    const log = this.#logs[0]!;
+    await this.#time.pause(from);
+    let next = log.sizes[0]!;
+    const tell = async (count: number): Promise<void> => {
+      const sizes = Array.from({ length: Math.min(count, next) }, () => next--);
+      for (const [i, part] of dealt(sizes, machines.length).entries()) {
+        const past = await Promise.all(part.map((size) => log.checkpoint({ story: 0, size })));
+        if (past.length > 0) this.#tellFrom(machines[i]!, past);
+      }
+    };
+    await tell(machines.length * each);
+    while (!this.#isOver && next > 0) {
+      await this.#time.pause(CROWD_PAUSE_MS);
+      await tell(Math.round(later * CROWD_PAUSE_MS / 1_000));
+      // What the log shows one of them it tells the others first, in the midst of all that.
+      const [, size] = log.sizes;
+      if (size !== undefined) {
+        this.#tellFrom(this.#draw.pick(machines), [await log.checkpoint({ story: 1, size })]);
+      }
+    }
+  }
+
+  /** Tells everyone these, from one of its addresses. */
+  #tellFrom(machine: SimMachine, past: readonly VerifiedCheckpoint[]): void {
+    const network = this.#network.at(machine);
+    for (const hostname of this.#targets) {
+      const attack = async (): Promise<void> => {
+        const connection = await network.connect({ hostname, port: PORT }, MAX_PAUSE_MS);
+        await this.#holding(connection, () => this.#tellAtOnce(connection, past));
+      };
+      void attack().catch(expectWorldError);
     }
   }
 
@@ -150,6 +193,8 @@ export class Troublemaker {
 
   async #attack(connection: Connection, target: number): Promise<void> {
     switch (this.malice) {
+      case "crowd":
+        return;
       case "silent":
       case "floods":
         return await this.#time.pause(this.#draw.below(HOLD_MS));
@@ -195,6 +240,20 @@ export class Troublemaker {
       const size = this.#draw.between(1, honest!);
       await connection.write((await log.checkpoint({ story: 0, size })).frame);
     }
+    await this.#hearOut(connection);
+  }
+
+  /** These checkpoints in one piece, so that all of them are heard before any is answered. */
+  async #tellAtOnce(
+    connection: Connection,
+    told: readonly VerifiedCheckpoint[],
+  ): Promise<void> {
+    await connection.write(concat(told.map(({ frame }) => frame)));
+    await this.#hearOut(connection);
+  }
+
+  /** Waits for all answers. */
+  async #hearOut(connection: Connection): Promise<void> {
     await connection.closeWrite();
     const buffer = new Uint8Array(PAST * FRAME_BYTES);
     while (await connection.read(buffer) !== undefined);
@@ -266,6 +325,13 @@ export class Troublemaker {
       return { kind: "record", body: concat([before, digit, after]) };
     });
   }
+}
+
+/** Items dealt out in turns to so many. */
+function dealt<T>(items: readonly T[], count: number): T[][] {
+  const hands: T[][] = Array.from({ length: count }, () => []);
+  for (const [i, item] of items.entries()) hands[i % count]!.push(item);
+  return hands;
 }
 
 /** What the network does to troublemakers is no news; anything else is a fault of the simulation. */

@@ -6,22 +6,138 @@
  * @module
  */
 import { type Draw, drawFrom } from "./draw.ts";
-import type { LogPlan } from "./logs.ts";
+import type { LogPlan, RequestLimit } from "./logs.ts";
 import type { FleetPlan } from "./plan.ts";
 
-/** What is added to a seed for this stream. */
+/** What is added to a seed for these streams: the second was added later, and changes no draw. */
 const OF_ITS_OWN = 0x5eed;
+const ALSO_OF_ITS_OWN = 0xbead;
 /** Entries of a log whose old checkpoints are many. */
 const LONG_HISTORY = { least: 150, most: 300 };
 /** Milliseconds that each operation takes of a disk which cannot keep up with a flood. */
 const SLOW_DISK_MS = 50;
+
+/**
+ * A crowd of strangers against slow disks and slow tiles. It has more to tell than the strangers' room
+ * holds, from more addresses than are settled between two looks; what it tells takes longer to write
+ * than a look may come late.
+ */
+const CROWD = { addresses: 120, each: 6, later: 1 };
+const CROWDED = {
+  ...{ pollMs: 5_000, gossipMs: 20_000, slowDiskMs: 650, answerMs: 1_000 },
+  ...{ entries: 1_300, headStartMs: 10_000 },
+};
+/** Monitors that a crowd comes to at most: each of its frames is work for each of them. */
+const MOST_CROWDED = 3;
 
 /** The same plan, and what the seed adds to it. */
 export function varied(plan: FleetPlan): FleetPlan {
   const draw = drawFrom(plan.seed + OF_ITS_OWN * 2 ** 16);
   const withForks = draw.chance(0.2) ? withFork(plan, draw) : plan;
   const flooded = draw.chance(0.05) ? withFlood(withForks, draw) : withForks;
-  return draw.chance(0.4) ? withUnlikeLists(flooded, draw) : flooded;
+  const unlike = draw.chance(0.4) ? withUnlikeLists(flooded, draw) : flooded;
+  return variedAnew(unlike);
+}
+
+function variedAnew(plan: FleetPlan): FleetPlan {
+  const draw = drawFrom(plan.seed + ALSO_OF_ITS_OWN * 2 ** 16);
+  const isCrowded = plan.isCalm && plan.monitors.length <= MOST_CROWDED && draw.chance(0.25);
+  if (isCrowded) return withCrowd(plan, draw);
+  if (plan.monitors.length > 2 && draw.chance(0.08)) return withHub(plan, draw);
+  const placed = draw.chance(0.1) ? withPlaces(plan, draw) : plan;
+  return draw.chance(0.08) ? withLimits(placed, draw) : placed;
+}
+
+/** One of the logs is served in several places, of which one may show somebody another story. */
+function withPlaces(plan: FleetPlan, draw: Draw): FleetPlan {
+  const number = draw.below(plan.logs.length);
+  const log = plan.logs[number]!;
+  if (log.deceit !== undefined && log.deceit.kind !== "split") return plan;
+  const others = Array.from(
+    { length: draw.between(0, 2) },
+    () => draw.pick(["same", "lags", "down"] as const),
+  );
+  const all = draw.shuffled(plan.monitors.map((_, i) => i));
+  const deceived = all.slice(0, draw.between(1, all.length - 1));
+  const isSplit = log.deceit === undefined && draw.chance(0.7);
+  const placed: LogPlan = {
+    ...log,
+    places: isSplit || others.length === 0 ? ["same", ...others] : others,
+    ...(isSplit && { fork: log.start, deceit: { kind: "place", deceived, place: 1 } }),
+  };
+  return { ...plan, logs: plan.logs.with(number, placed) };
+}
+
+/** Every log answers so many requests in a while, which is enough for a look, and puts off the rest. */
+function withLimits(plan: FleetPlan, draw: Draw): FleetPlan {
+  const limit: RequestLimit = {
+    requests: draw.between(2, 6),
+    windowMs: draw.pick([2_000, 5_000, 8_000]),
+    status: draw.pick([429, 503]),
+  };
+  return { ...plan, logs: plan.logs.map((log) => ({ ...log, limit })) };
+}
+
+/**
+ * One calls all others, one a round, and nobody calls anybody else; one of the others is shown another
+ * story. Nobody but the one who calls can find that out, and only if it calls them all.
+ */
+function withHub(plan: FleetPlan, draw: Draw): FleetPlan {
+  const [hub, ...others] = draw.shuffled(plan.monitors.map((_, i) => i));
+  const deceived = [draw.pick(others)];
+  const [first, ...logs] = plan.logs;
+  return {
+    ...plan,
+    // A case of another log would have everyone called.
+    logs: [
+      { ...first!, deceit: { kind: "split", deceived } },
+      ...logs.map(({ deceit: _, ...log }) => log),
+    ],
+    troublemakers: [],
+    monitors: plan.monitors.map(({ follows: _, ...monitor }, i) => ({
+      ...monitor,
+      ...{ peers: i === hub ? draw.shuffled(others) : [], fanOut: 1 },
+    })),
+  };
+}
+
+/**
+ * Everything works, and somebody tells everyone a log's past from many addresses, just before that log
+ * shows one of them a fork far below: what the log itself and configured peers say must wait for none
+ * of it.
+ */
+function withCrowd(plan: FleetPlan, draw: Draw): FleetPlan {
+  const { pollMs, gossipMs, slowDiskMs, answerMs, entries, headStartMs } = CROWDED;
+  const everyone = plan.monitors.map((_, i) => i);
+  const first: LogPlan = {
+    ...plan.logs[0]!,
+    ...{ start: entries, fork: draw.between(5, 50), growMs: Infinity, equalSizes: false, answerMs },
+    deceit: { kind: "below", deceived: [draw.pick(everyone)], from: plan.healsAt },
+  };
+  const honest: LogPlan = {
+    ...{ origin: "log-2.invalid", start: draw.between(0, 20), fork: 0 },
+    ...{ growMs: Infinity, growBy: 2, equalSizes: true, answerMs },
+  };
+  return {
+    ...plan,
+    logs: [first, honest],
+    troublemakers: ["crowd"],
+    crowd: { ...CROWD, from: plan.healsAt - headStartMs },
+    weather: {
+      delayMs: 20,
+      jitterMs: 20,
+      loss: 0,
+      doubled: 0,
+      segmentBytes: 1_460,
+      windowBytes: 65_536,
+    },
+    monitors: plan.monitors.map(({ follows: _, ...monitor }, i) => ({
+      ...monitor,
+      peers: everyone.filter((other) => other !== i),
+      fanOut: everyone.length,
+      ...{ pollMs, gossipMs, disk: { ...monitor.disk, slowMs: slowDiskMs } },
+    })),
+  };
 }
 
 /** One of the logs shows somebody a fork that left far below what everyone was shown. */

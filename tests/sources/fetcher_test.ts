@@ -92,6 +92,21 @@ Deno.test("HttpFetcher: Retry-After silences nobody for longer than its limit", 
   assertEquals(await retryAfter("Fri, 31 Dec 9999 23:59:59 GMT"), MAX_RETRY_AFTER_MS);
 });
 
+Deno.test("HttpFetcher: a log that puts off one request is asked for nothing until then", async () => {
+  let now = 5_000;
+  const { world, requests } = fakeWorld((path) =>
+    path.endsWith("busy") ? { status: 429, headers: { "retry-after": "30" } } : { body: "hello" }
+  );
+  const clock = { ...world.clock, monotonic: () => now };
+  const fetcher = new HttpFetcher({ world: { ...world, clock }, prefix: PREFIX, contact: CONTACT });
+  await assertRejects(() => fetcher.get("busy", ANY), UnexpectedStatus);
+  now += 29_000;
+  const error = await assertRejects(() => fetcher.get("tile/0/000", ANY), SourceUnavailable);
+  assertEquals([error.retryAfterMs, requests.length], [1_000, 1]);
+  now += 1_000;
+  assertEquals(await fetcher.get("tile/0/000", ANY), utf8("hello"));
+});
+
 Deno.test("HttpFetcher: a Retry-After that is neither form, or has no place, is none", async () => {
   const hostile = ["", "-1", "1.5", "1e3", "0x10", "soon", "120 s", "NaN", "Infinity"];
   const dates = ["Sun, 99 Mar 2026 12:00:30 GMT", "Sun, 01 Mar 2026 12:00:30 CET"];
