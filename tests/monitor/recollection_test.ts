@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { View } from "../../src/gossip/view.ts";
 import { JournaledMemory, MAX_OPENED } from "../../src/monitor/recollection.ts";
@@ -129,9 +129,11 @@ Deno.test("JournaledMemory: a peer waits for no stranger who told the same befor
   await scene.show(5n, PEER);
   await scene.memory.settle(PEER);
   await Promise.all(strangers);
-  // One of the strangers' was under way.
-  assertEquals((await scene.written())[1], `exchange ${PEER} pending 5`);
-  assertEquals((await scene.written()).length, 5, "it is written once");
+  const written = await scene.written();
+  const at = written.indexOf(`exchange ${PEER} pending 5`);
+  // Only what was under way already comes before it; how much that was is up to the disk.
+  assert(at >= 0 && at < written.length - 1, written.join("\n"));
+  assertEquals(written.length, 5, "it is written once");
 });
 
 Deno.test("JournaledMemory: what a stranger asked first, and a peer asks too, gives way to no stranger", async () => {
