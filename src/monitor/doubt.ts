@@ -4,8 +4,10 @@ import type { Clock } from "../world/world.ts";
 export const UNPROVEN_LOOKS = 3;
 /** How long it must have lasted by then: caches keep "not found" for minutes. */
 export const UNPROVEN_LASTS_MS = 5 * 60_000;
-/** After how long without such a look the next one is a first one again. */
+/** After how long without such a look the next one is a first one again, if others came between. */
 export const UNPROVEN_FORGOTTEN_MS = 60 * 60_000;
+/** How many others: between rare looks an hour passes, and nothing was learned in it. */
+export const UNPROVEN_FORGOTTEN_LOOKS = 3;
 
 /**
  * Tells a proof that a log withholds from one that was not there for a moment. Only growth that is
@@ -16,6 +18,8 @@ export class Doubt {
   #looks = 0;
   #since = 0;
   #last = 0;
+  /** Looks without a doubt since the last one with it. */
+  #calm = 0;
 
   constructor(clock: Clock | undefined) {
     this.#clock = clock;
@@ -25,11 +29,18 @@ export class Doubt {
   grows(): boolean {
     // Where nobody counts time, looks alone are counted.
     const now = this.#clock?.monotonic();
-    if (now !== undefined && now - this.#last > UNPROVEN_FORGOTTEN_MS) this.#looks = 0;
+    const isOld = now !== undefined && now - this.#last > UNPROVEN_FORGOTTEN_MS;
+    if (isOld && this.#calm >= UNPROVEN_FORGOTTEN_LOOKS) this.#looks = 0;
+    this.#calm = 0;
     if (this.#looks++ === 0) this.#since = now ?? 0;
     this.#last = now ?? 0;
     const isLong = now === undefined || now - this.#since >= UNPROVEN_LASTS_MS;
     return this.#looks >= UNPROVEN_LOOKS && isLong;
+  }
+
+  /** A look showed the log, and nothing that could not be proven. */
+  rests(): void {
+    this.#calm++;
   }
 
   /** Growth was proven. */

@@ -266,6 +266,7 @@ export class LogWatch {
 
   #doubted(finding: Finding): Finding {
     if (finding.result === "extends") this.#doubt.ends();
+    else if (HOLDS.includes(finding.result)) this.#doubt.rests();
     return finding.mayPass ? { ...finding, mayPass: !this.#doubt.grows() } : finding;
   }
 
