@@ -1,4 +1,5 @@
 import type { LookTime } from "./look_time.ts";
+import { hasTimeToAsk, waitedOutMs } from "./patient_fetcher.ts";
 import { ProofRefused, type ServedProof, type Source, SourceUnavailable } from "./source.ts";
 
 /** Most prefixes of one log. */
@@ -27,42 +28,82 @@ export class SeveralSource implements Source {
 
   /** What the first that answers shows. */
   latest(time?: LookTime): Promise<Uint8Array> {
-    return this.#firstOf((part) => part.latest(time));
+    return this.#firstOf((part, turn) => part.latest(turn), time);
   }
 
   async consistency(
     sizes: { older: bigint; newer: bigint },
     time?: LookTime,
   ): Promise<ServedProof> {
-    return await this.#firstOf(async (part) => {
-      const served = await part.consistency(sizes, time);
+    return await this.#firstOf(async (part, turn) => {
+      const served = await part.consistency(sizes, turn);
       const settle = (holds: boolean): void => {
         served.settle(holds);
         if (!holds) this.#askLast(part);
       };
       return { ...served, settle };
-    });
+    }, time);
   }
 
   /**
-   * The first answer, in order.
+   * The first answer, in order. Each has its turn of the time, and nobody is waited for before all were
+   * asked: one that is slow, or wants to be asked later, must not hide the others.
    * @throws ProofRefused if all refuse, so that an outage of one is not mistaken for a refusal
    */
-  async #firstOf<T>(ask: (part: Source) => Promise<T>): Promise<T> {
-    const failures: Error[] = [];
-    for (const part of this.#order) {
-      try {
-        return await ask(part);
-      } catch (error) {
-        if (!(error instanceof SourceUnavailable || error instanceof ProofRefused)) throw error;
-        failures.push(error);
-        this.#askLast(part);
-      }
+  async #firstOf<T>(ask: Ask<T>, time: LookTime | undefined): Promise<T> {
+    const failed: Failed[] = [];
+    const asked = this.#order;
+    for (const [i, part] of asked.entries()) {
+      const turn = time?.turn({ of: asked.length - i, mayWait: false });
+      const tried = await this.#try({ part, ask, turn });
+      if ("answer" in tried) return tried.answer;
+      failed.push(tried);
     }
-    throw failures.find((error) => error instanceof SourceUnavailable) ?? failures[0]!;
+    const limiting = failed.flatMap(({ part, error }) =>
+      error instanceof SourceUnavailable && error.retryAfterMs !== undefined
+        ? [{ part, error }]
+        : []
+    ).toSorted((a, b) => a.error.retryAfterMs! - b.error.retryAfterMs!);
+    for (const [i, { part, error }] of limiting.entries()) {
+      const turn = time?.turn({ of: limiting.length - i });
+      const waitMs = turn && waitedOutMs(error, turn);
+      if (waitMs === undefined) continue;
+      await turn!.pause(waitMs);
+      const tried = await this.#try({ part, ask, turn });
+      if ("answer" in tried) return tried.answer;
+      failed.unshift(tried);
+    }
+    const errors = failed.map(({ error }) => error);
+    throw errors.find((error) => error instanceof SourceUnavailable) ?? errors[0]!;
+  }
+
+  async #try<T>({ part, ask, turn }: {
+    part: Source;
+    ask: Ask<T>;
+    turn: LookTime | undefined;
+  }): Promise<{ answer: T } | Failed> {
+    const canBeAsked = turn === undefined || hasTimeToAsk(turn);
+    try {
+      const answer = await ask(part, turn);
+      this.#order = [part, ...this.#order.filter((other) => other !== part)];
+      return { answer };
+    } catch (error) {
+      if (!(error instanceof SourceUnavailable || error instanceof ProofRefused)) throw error;
+      // One that was never asked has not failed: the next time it is asked before those that have.
+      if (canBeAsked) this.#askLast(part);
+      return { part, error };
+    }
   }
 
   #askLast(part: Source): void {
     this.#order = [...this.#order.filter((other) => other !== part), part];
   }
+}
+
+type Ask<T> = (part: Source, turn: LookTime | undefined) => Promise<T>;
+
+/** One that was asked in vain. */
+interface Failed {
+  readonly part: Source;
+  readonly error: SourceUnavailable | ProofRefused;
 }
