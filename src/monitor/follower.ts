@@ -7,8 +7,9 @@ import type { ObservationJournal } from "../store/observations.ts";
 import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
-import { millisecondsSince, timeNow } from "../world/time.ts";
+import { millisecondsSince, millisecondsWaited, timeNow } from "../world/time.ts";
 import type { World } from "../world/world.ts";
+import type { ClockWatch } from "./clock_watch.ts";
 import type { Happenings } from "./happenings.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { Monitor } from "./monitor.ts";
@@ -33,6 +34,7 @@ const MAX_TRIED = 10_000;
 /** What every follower of a daemon shares. */
 export interface Shared {
   readonly world: World;
+  readonly clockWatch: ClockWatch;
   readonly observations: ObservationJournal;
   readonly memory: JournaledMemory;
   readonly monitor: Monitor;
@@ -50,8 +52,14 @@ export class Follower {
   readonly #turns = new Turns();
   /** Looks in a row that reached nobody. */
   #failures = 0;
-  /** When the view last grew, or this monitor began to wait for that. */
+  /** When the view last grew, or this monitor began to wait for that; for people. */
   #grewAt: string;
+  /** The same by the monotonic clock, which patience is counted by: the wall clock may jump. */
+  #standsSince: number;
+  /** Since when each checkpoint is waited for that others were shown, by the monotonic clock. */
+  #awaited: ReadonlyMap<string, number>;
+  /** When these were last looked through, by the monotonic clock. */
+  #awaitedAt: number;
   /** What was told last, so that the same again is not. */
   #told = "";
   readonly #withheldTold = new Set<string>();
@@ -71,12 +79,17 @@ export class Follower {
     settings: LogSettings;
     watch: LogWatch;
     grewAt: string;
+    standsSince: number;
+    awaited: ReadonlyMap<string, number>;
     again: SeenRoot[];
   }) {
     this.#shared = fields.shared;
     this.#settings = fields.settings;
     this.#watch = fields.watch;
     this.#grewAt = fields.grewAt;
+    this.#standsSince = fields.standsSince;
+    this.#awaited = fields.awaited;
+    this.#awaitedAt = fields.shared.world.clock.monotonic();
     this.#again = fields.again;
   }
 
@@ -89,7 +102,7 @@ export class Follower {
     const { observations, memory, monitor, world: { clock } } = shared;
     const { log } = settings;
     // Read once, now: later the database may refuse.
-    memory.questions(log);
+    const questions = memory.questions(log);
     const last = observations.view(log);
     const view = last && openNote(last.note, log);
     if (view !== undefined) await monitor.addLocal(view, THE_LOG);
@@ -98,7 +111,14 @@ export class Follower {
     const again = observations.accused(log).filter((seen) => !hasCase(monitor, { log, seen }));
     const watch = new LogWatch({ log, source, detector: monitor.detector, clock, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
-    return new Follower({ shared, settings, watch, grewAt, again });
+    // Only what the process before has seen counts: nobody looked since, and the clock may have jumped.
+    const { endedAt } = observations;
+    const waitedSince = (since: string): number =>
+      clock.monotonic() - millisecondsWaited(clock, { since, endedAt });
+    const open = questions.of("log", "peer", "stranger");
+    const awaited = new Map(open.map((one) => [keyOf(one), waitedSince(one.seenAt)]));
+    const standsSince = waitedSince(grewAt);
+    return new Follower({ shared, settings, watch, grewAt, standsSince, awaited, again });
   }
 
   /** The log it follows. */
@@ -110,6 +130,8 @@ export class Follower {
   async run(): Promise<void> {
     const { clock, random } = this.#shared.world;
     while (!this.#stop.stopped) {
+      const byMs = this.#shared.clockWatch.jump();
+      if (byMs !== undefined) this.#shared.happenings.tell({ kind: "clock jumped", byMs });
       const { retryAfterMs } = await this.look();
       const { pollMs: intervalMs } = this.#settings;
       const failures = this.#failures;
@@ -224,11 +246,12 @@ export class Follower {
   /** `frozen` where the log stands for longer than it may. */
   #withPatience(result: LogResult): LogResult {
     const stands = result === "unchanged" || result === "rolled back";
-    return stands && this.#isOverdue(this.#grewAt) ? "frozen" : result;
+    return stands && this.#isOverdue(this.#standsSince) ? "frozen" : result;
   }
 
-  #isOverdue(since: string): boolean {
-    return millisecondsSince(this.#shared.world.clock, since) > this.#settings.patienceMs;
+  /** @param since by the monotonic clock */
+  #isOverdue(since: number): boolean {
+    return this.#shared.world.clock.monotonic() - since > this.#settings.patienceMs;
   }
 
   /** Writes a finding down, and its case before it; then acts on it: the view advances. */
@@ -245,6 +268,7 @@ export class Follower {
     this.#tell(finding, { result, isLook, at });
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
+    this.#standsSince = clock.monotonic();
     await monitor.addLocal(checkpoint!, source);
   }
 
@@ -374,11 +398,13 @@ export class Follower {
   async #tellWithheld(): Promise<void> {
     const { view, log } = this.#watch;
     if (view === undefined) return;
+    const awaited = this.#awaitedNow();
     for (const question of this.#questions.of("log", "peer", "stranger")) {
-      const { treeSize, source, seenAt } = question;
+      const { treeSize, source } = question;
       const key = keyOf(question);
       if (treeSize <= view.treeSize) this.#withheldTold.delete(key);
-      const isLate = treeSize > view.treeSize && source !== THE_LOG && this.#isOverdue(seenAt);
+      const isLate = treeSize > view.treeSize && source !== THE_LOG &&
+        this.#isOverdue(awaited.get(key)!);
       if (!isLate || this.#withheldTold.has(key)) continue;
       this.#withheldTold.add(key);
       if (this.#withheldTold.size > MAX_TRIED) this.#withheldTold.clear();
@@ -386,6 +412,21 @@ export class Follower {
       const finding: Finding = { log, result: "pending", source, detail };
       await this.#record(finding, { result: "withheld", isLook: false });
     }
+  }
+
+  /** Since when each open question is waited for, by the monotonic clock. */
+  #awaitedNow(): ReadonlyMap<string, number> {
+    const { clock } = this.#shared.world;
+    const now = clock.monotonic();
+    const known = this.#awaited;
+    // One that is new was heard since the last time, whatever the wall clock has done meanwhile.
+    const sinceLast = now - this.#awaitedAt;
+    const began = (question: Question): number =>
+      now - Math.min(millisecondsSince(clock, question.seenAt), sinceLast);
+    const open = this.#questions.of("log", "peer", "stranger");
+    const since = open.map((one) => [keyOf(one), known.get(keyOf(one)) ?? began(one)] as const);
+    [this.#awaited, this.#awaitedAt] = [new Map(since), now];
+    return this.#awaited;
   }
 }
 
