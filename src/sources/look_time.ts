@@ -39,6 +39,11 @@ export class LookTime {
     return this.isEnded ? 0 : Math.max(0, this.#endsAt - this.#clock.monotonic());
   }
 
+  /** The monotonic clock that it is counted by. */
+  get now(): number {
+    return this.#clock.monotonic();
+  }
+
   /** Whether `end` was called, and not only its time is over. */
   get isEnded(): boolean {
     return this.#whole?.isEnded ?? this.#isEnded;

@@ -14,6 +14,8 @@ export class SeveralSource implements Source {
   readonly parts: readonly Source[];
   /** The one whose last proof held is asked first. */
   #order: readonly Source[];
+  /** How each failed last, and until when it is not to be asked, by the clock of the looks. */
+  readonly #putOff = new Map<Source, { readonly error: Failure; readonly until: number }>();
 
   /** @param parts at least one */
   constructor(parts: readonly Source[]) {
@@ -51,37 +53,33 @@ export class SeveralSource implements Source {
    * @throws ProofRefused if all refuse, so that an outage of one is not mistaken for a refusal
    */
   async #firstOf<T>(ask: Ask<T>, time: LookTime | undefined): Promise<T> {
-    const failed: Failed[] = [];
+    const failed = new Map<Source, Failure>();
     const asked = this.#order;
     for (const [i, part] of asked.entries()) {
       const turn = time?.turn({ of: asked.length - i, mayWait: false });
-      const tried = await this.#try({ part, ask, turn });
+      const tried = this.#putOffOf(part, turn) ?? await this.#try({ part, ask, turn });
       if ("answer" in tried) return tried.answer;
-      failed.push(tried);
+      failed.set(part, tried.error);
     }
-    const limiting = failed.flatMap(({ part, error }) =>
-      error instanceof SourceUnavailable && error.retryAfterMs !== undefined
-        ? [{ part, error }]
-        : []
-    ).toSorted((a, b) => a.error.retryAfterMs! - b.error.retryAfterMs!);
-    for (const [i, { part, error }] of limiting.entries()) {
+    const waits = (part: Source): number => retryAfterMsOf(failed.get(part)!);
+    const limiting = asked.filter((part) => waits(part) > 0).sort((a, b) => waits(a) - waits(b));
+    for (const [i, part] of limiting.entries()) {
       const turn = time?.turn({ of: limiting.length - i });
-      const waitMs = turn && waitedOutMs(error, turn);
+      const waitMs = turn && waitedOutMs(failed.get(part), turn);
       if (waitMs === undefined) continue;
       await turn!.pause(waitMs);
       const tried = await this.#try({ part, ask, turn });
       if ("answer" in tried) return tried.answer;
-      failed.unshift(tried);
+      failed.set(part, tried.error);
     }
-    const errors = failed.map(({ error }) => error);
-    throw errors.find((error) => error instanceof SourceUnavailable) ?? errors[0]!;
+    throw inSum([...failed.values()]);
   }
 
   async #try<T>({ part, ask, turn }: {
     part: Source;
     ask: Ask<T>;
     turn: LookTime | undefined;
-  }): Promise<{ answer: T } | Failed> {
+  }): Promise<{ answer: T } | { error: Failure }> {
     const canBeAsked = turn === undefined || hasTimeToAsk(turn);
     try {
       const answer = await ask(part, turn);
@@ -91,8 +89,18 @@ export class SeveralSource implements Source {
       if (!(error instanceof SourceUnavailable || error instanceof ProofRefused)) throw error;
       // One that was never asked has not failed: the next time it is asked before those that have.
       if (canBeAsked) this.#askLast(part);
-      return { part, error };
+      const retryAfterMs = retryAfterMsOf(error);
+      if (turn !== undefined) this.#putOff.set(part, { error, until: turn.now + retryAfterMs });
+      return { error };
     }
+  }
+
+  /** How it failed, if it said then that it is not to be asked yet. */
+  #putOffOf(part: Source, turn: LookTime | undefined): { error: Failure } | undefined {
+    const putOff = this.#putOff.get(part);
+    const leftMs = turn && putOff ? putOff.until - turn.now : 0;
+    if (leftMs <= 0) return undefined;
+    return { error: new SourceUnavailable(putOff!.error.message, leftMs) };
   }
 
   #askLast(part: Source): void {
@@ -102,8 +110,17 @@ export class SeveralSource implements Source {
 
 type Ask<T> = (part: Source, turn: LookTime | undefined) => Promise<T>;
 
-/** One that was asked in vain. */
-interface Failed {
-  readonly part: Source;
-  readonly error: SourceUnavailable | ProofRefused;
+/** Why one was asked in vain. */
+type Failure = SourceUnavailable | ProofRefused;
+
+function retryAfterMsOf(error: Failure): number {
+  return error instanceof SourceUnavailable ? error.retryAfterMs ?? 0 : 0;
+}
+
+/** What it means that all failed: an outage, if one has, until the first of all may be asked again. */
+function inSum(errors: readonly Failure[]): Failure {
+  const outage = errors.find((error) => error instanceof SourceUnavailable);
+  if (outage === undefined) return errors[0]!;
+  const soonestMs = Math.min(...errors.map(retryAfterMsOf));
+  return new SourceUnavailable(outage.message, soonestMs > 0 ? soonestMs : undefined);
 }

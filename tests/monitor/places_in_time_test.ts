@@ -102,6 +102,28 @@ Deno.test("places: nobody is waited for while another was not asked", async () =
   assert(tookMs < 10 * SECOND, `${tookMs}`);
 });
 
+Deno.test("places: one that wants to be asked in an hour is not before, and the other has no part in it", async () => {
+  const { clock, story, one, two, watching } = await twoPlaces();
+  one.busy = { times: 99, retryAfterMs: 60 * MINUTE };
+  two.breaks = isTile;
+  story.growTo(900, "later");
+  one.asked.length = 0;
+  const { result, retryAfterMs } = await watching.look();
+  assertEquals([result, retryAfterMs], ["unavailable", undefined]);
+  await clock.advance(MINUTE);
+  await watching.look();
+  assertEquals(one.asked.filter(isTile).length, 1);
+  two.breaks = () => false;
+  await clock.advance(MINUTE);
+  assertEquals((await watching.look()).result, "extends");
+  assertEquals(one.asked.filter(isTile).length, 1);
+  two.breaks = isTile;
+  [one.busy, one.asked.length] = [{ times: 0, retryAfterMs: 0 }, 0];
+  story.growTo(1_000, "later still");
+  await clock.advance(58 * MINUTE);
+  assertEquals((await watching.look()).result, "extends");
+});
+
 /** What both places allow, all together. */
 const LIMITS: RequestLimit[] = [
   { requests: 1, perMs: SECOND },
