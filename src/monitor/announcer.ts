@@ -64,6 +64,8 @@ export class Announcer {
         return event("daemon.upkeep", "debug", { segments_removed: happening.segmentsRemoved });
       case "indexing":
         return event("index.progress", "info", { ...happening.progress });
+      case "clock jumped":
+        return event("clock.jumped", "warning", { by_ms: happening.byMs });
       case "journal torn":
         return event("journal.torn", "warning", { set_aside: happening.setAside });
       case "journal unsound":

@@ -7,6 +7,7 @@ import { addressKey, PeerHosts } from "../world/connection_table.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
 import { Announcer } from "./announcer.ts";
+import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
 import { Follower, type Shared } from "./follower.ts";
 import { Happenings } from "./happenings.ts";
@@ -107,7 +108,8 @@ export async function assemble({ world, settings, signer, report, openSource }: 
       recollection: memory,
       report: reportTo({ happenings, memory }),
     });
-    const shared = { world, observations, memory, monitor, happenings };
+    const clockWatch = new ClockWatch(world.clock);
+    const shared = { world, clockWatch, observations, memory, monitor, happenings };
     const followers: Follower[] = [];
     for (const [i, source] of sources.entries()) {
       followers.push(await Follower.start({ shared, settings: settings.logs[i]!, source }));

@@ -4,6 +4,7 @@ import type { LogResult } from "./status.ts";
 
 /** Everything that can happen, each under its stable name. */
 export type EventName =
+  | "clock.jumped"
   | "config.refused"
   | "config.reloaded"
   | "daemon.fault"

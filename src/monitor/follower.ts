@@ -7,8 +7,9 @@ import type { ObservationJournal } from "../store/observations.ts";
 import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
-import { millisecondsSince, timeNow } from "../world/time.ts";
+import { millisecondsSince, millisecondsWaited, timeNow } from "../world/time.ts";
 import type { World } from "../world/world.ts";
+import type { ClockWatch } from "./clock_watch.ts";
 import { lasts } from "./doubt.ts";
 import type { Happenings } from "./happenings.ts";
 import { isOfTheWorld } from "./faults.ts";
@@ -45,6 +46,7 @@ interface Tried {
 /** What every follower of a daemon shares. */
 export interface Shared {
   readonly world: World;
+  readonly clockWatch: ClockWatch;
   readonly observations: ObservationJournal;
   readonly memory: JournaledMemory;
   readonly monitor: Monitor;
@@ -62,8 +64,14 @@ export class Follower {
   readonly #turns = new Turns();
   /** Looks in a row that reached nobody. */
   #failures = 0;
-  /** When the view last grew, or this monitor began to wait for that. */
+  /** When the view last grew, or this monitor began to wait for that; for people. */
   #grewAt: string;
+  /** The same by the monotonic clock, which patience is counted by: the wall clock may jump. */
+  #standsSince: number;
+  /** Since when each checkpoint is waited for that others were shown, by the monotonic clock. */
+  #awaited: ReadonlyMap<string, number>;
+  /** When these were last looked through, by the monotonic clock. */
+  #awaitedAt: number;
   /** What was told last, so that the same again is not. */
   #told = "";
   readonly #withheldTold = new Set<string>();
@@ -86,12 +94,17 @@ export class Follower {
     settings: LogSettings;
     watch: LogWatch;
     grewAt: string;
+    standsSince: number;
+    awaited: ReadonlyMap<string, number>;
     again: SeenRoot[];
   }) {
     this.#shared = fields.shared;
     this.#settings = fields.settings;
     this.#watch = fields.watch;
     this.#grewAt = fields.grewAt;
+    this.#standsSince = fields.standsSince;
+    this.#awaited = fields.awaited;
+    this.#awaitedAt = fields.shared.world.clock.monotonic();
     this.#again = fields.again;
   }
 
@@ -104,7 +117,7 @@ export class Follower {
     const { observations, memory, monitor, world: { clock } } = shared;
     const { log } = settings;
     // Read once, now: later the database may refuse.
-    memory.questions(log);
+    const questions = memory.questions(log);
     const last = observations.view(log);
     const view = last && openNote(last.note, log);
     if (view !== undefined) await monitor.addLocal(view, THE_LOG);
@@ -114,8 +127,16 @@ export class Follower {
     const again = observations.accused(log).filter((seen) => !inCase.has(keyOf(seen)));
     const watch = new LogWatch({ log, source, detector: monitor.detector, clock, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
-    const follower = new Follower({ shared, settings, watch, grewAt, again });
-    memory.questions(log).keepBack((question) => follower.#isAboutToSettle(question));
+    // Only what the process before has seen counts: nobody looked since, and the clock may have jumped.
+    const { endedAt } = observations;
+    const waitedSince = (since: string): number =>
+      clock.monotonic() - millisecondsWaited(clock, { since, endedAt });
+    const open = questions.of("log", "peer", "stranger");
+    const awaited = new Map(open.map((one) => [keyOf(one), waitedSince(one.seenAt)]));
+    const standsSince = waitedSince(grewAt);
+    const begun = { shared, settings, watch, grewAt, standsSince, awaited, again };
+    const follower = new Follower(begun);
+    questions.keepBack((question) => follower.#isAboutToSettle(question));
     return follower;
   }
 
@@ -128,6 +149,8 @@ export class Follower {
   async run(): Promise<void> {
     const { clock, random } = this.#shared.world;
     while (!this.#stop.stopped) {
+      const byMs = this.#shared.clockWatch.jump();
+      if (byMs !== undefined) this.#shared.happenings.tell({ kind: "clock jumped", byMs });
       const { retryAfterMs } = await this.look();
       const { pollMs: intervalMs } = this.#settings;
       const failures = this.#failures;
@@ -249,11 +272,12 @@ export class Follower {
   /** `frozen` where the log stands for longer than it may. */
   #withPatience(result: LogResult): LogResult {
     const stands = result === "unchanged" || result === "rolled back";
-    return stands && this.#isOverdue(this.#grewAt) ? "frozen" : result;
+    return stands && this.#isOverdue(this.#standsSince) ? "frozen" : result;
   }
 
-  #isOverdue(since: string): boolean {
-    return millisecondsSince(this.#shared.world.clock, since) > this.#settings.patienceMs;
+  /** @param since by the monotonic clock */
+  #isOverdue(since: number): boolean {
+    return this.#shared.world.clock.monotonic() - since > this.#settings.patienceMs;
   }
 
   /** Writes a finding down, and its case before it; then acts on it: the view advances. */
@@ -270,6 +294,7 @@ export class Follower {
     this.#tell(finding, { result, isLook, at });
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
+    this.#standsSince = clock.monotonic();
     await monitor.addLocal(checkpoint!, source);
   }
 
@@ -446,11 +471,13 @@ export class Follower {
   async #tellWithheld(): Promise<void> {
     const { view, log } = this.#watch;
     if (view === undefined) return;
+    const awaited = this.#awaitedNow();
     for (const question of this.#questions.of("log", "peer", "stranger")) {
-      const { treeSize, source, seenAt } = question;
+      const { treeSize, source } = question;
       const key = keyOf(question);
       if (treeSize <= view.treeSize) this.#withheldTold.delete(key);
-      const isLate = treeSize > view.treeSize && !isTheLog(source) && this.#isOverdue(seenAt);
+      const isLate = treeSize > view.treeSize && !isTheLog(source) &&
+        this.#isOverdue(awaited.get(key)!);
       if (!isLate || this.#withheldTold.has(key)) continue;
       this.#withheldTold.add(key);
       if (this.#withheldTold.size > MAX_TRIED) this.#withheldTold.clear();
@@ -458,6 +485,21 @@ export class Follower {
       const finding: Finding = { log, result: "pending", source, detail };
       await this.#record(finding, { result: "withheld", isLook: false });
     }
+  }
+
+  /** Since when each open question is waited for, by the monotonic clock. */
+  #awaitedNow(): ReadonlyMap<string, number> {
+    const { clock } = this.#shared.world;
+    const now = clock.monotonic();
+    const known = this.#awaited;
+    // One that is new was heard since the last time, whatever the wall clock has done meanwhile.
+    const sinceLast = now - this.#awaitedAt;
+    const began = (question: Question): number =>
+      now - Math.min(millisecondsSince(clock, question.seenAt), sinceLast);
+    const open = this.#questions.of("log", "peer", "stranger");
+    const since = open.map((one) => [keyOf(one), known.get(keyOf(one)) ?? began(one)] as const);
+    [this.#awaited, this.#awaitedAt] = [new Map(since), now];
+    return this.#awaited;
   }
 }
 

@@ -18,6 +18,8 @@ export type Happening =
   | { readonly kind: "stopping" }
   | { readonly kind: "upkeep"; readonly segmentsRemoved: number }
   | { readonly kind: "indexing"; readonly progress: IndexProgress }
+  /** the wall clock was set, forwards if it is more than 0, or the machine slept */
+  | { readonly kind: "clock jumped"; readonly byMs: number }
   /** a crash tore the last line of a journal; it was set aside in this file */
   | { readonly kind: "journal torn"; readonly setAside: string }
   /** entries of the incident journal that do not hold, and are not used */

@@ -197,7 +197,9 @@ export class LogWatch {
     const parts = this.#source.parts ?? [this.#source];
     const due = parts.filter((part) => (this.#putOff.get(part) ?? 0) <= this.#now());
     const asked = due.length > 0 ? due : parts;
-    const shown = await Promise.all(asked.map((part) => this.#latestOf(part, time)));
+    // Whoever wants to be asked slowly leaves time for proofs, which others may give.
+    const turn = asked.length > 1 ? time?.turn({ of: 2 }) : time;
+    const shown = await Promise.all(asked.map((part) => this.#latestOf(part, turn)));
     const judged = await this.#judgeAll(shown.filter(isCheckpoint), time);
     const outages = shown.flatMap((one) => isCheckpoint(one) ? [] : [one]);
     const [first, ...rest] = [...judged, ...outages].toSorted((a, b) => weight(a) - weight(b));
@@ -241,13 +243,15 @@ export class LogWatch {
     const findings: Finding[] = [];
     const agreed = new Set<string>();
     const different = [...new Map(shown.map((one) => [keyOf(one), one])).values()];
-    for (const checkpoint of different.toSorted((a, b) => a.treeSize < b.treeSize ? 1 : -1)) {
+    const bySize = different.toSorted((a, b) => a.treeSize < b.treeSize ? 1 : -1);
+    for (const [i, checkpoint] of bySize.entries()) {
       const isLatest = !findings.some(({ result }) => HOLDS.includes(result));
       const key = keyOf(checkpoint);
       const isKnown = !isLatest && this.#agreed.has(key);
-      const finding = isKnown
-        ? undefined
-        : await this.#judge({ checkpoint, source: this.#whoShowed(checkpoint), isLatest, time });
+      const finding = isKnown ? undefined : await this.#judge({
+        ...{ checkpoint, source: this.#whoShowed(checkpoint), isLatest },
+        time: time?.turn({ of: bySize.length - i }),
+      });
       if (isKnown || finding?.result === "consistent") agreed.add(key);
       if (finding !== undefined) findings.push(finding);
     }
@@ -266,6 +270,7 @@ export class LogWatch {
 
   #doubted(finding: Finding): Finding {
     if (finding.result === "extends") this.#doubt.ends();
+    else if (HOLDS.includes(finding.result)) this.#doubt.rests();
     return finding.mayPass ? { ...finding, mayPass: !this.#doubt.grows() } : finding;
   }
 

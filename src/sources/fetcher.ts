@@ -13,7 +13,7 @@ import { SourceUnavailable } from "./source.ts";
 
 /** This program, in the User-Agent of its requests. */
 export const PRODUCT = "Hearsay/0.1";
-/** Longest wait for one whole answer. */
+/** Longest wait for one whole answer, or one file. */
 export const REQUEST_TIMEOUT_MS = 15_000;
 /** Longest wait a log can ask of us: one that asks for a year must not silence its monitor. */
 export const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
@@ -254,10 +254,15 @@ function checkContact(contact: string): string {
   return contact;
 }
 
-/** A log in a folder of this machine, or of one that is mounted. */
+/**
+ * A log in a folder of this machine, or of one that is mounted. The other end of a mount may answer
+ * nothing for ever, and no read can be broken off: one that takes too long is left to itself.
+ */
 export class FolderFetcher implements Fetcher {
   readonly #world: World;
   readonly #folder: string;
+  /** Reads that were left to themselves and have not ended. */
+  #abandoned = 0;
 
   constructor({ world, folder }: { world: World; folder: string }) {
     this.#world = world;
@@ -270,10 +275,31 @@ export class FolderFetcher implements Fetcher {
 
   async get(path: string, { maxBytes }: FetchOptions): Promise<Uint8Array | undefined> {
     try {
-      return await this.#read(path, maxBytes);
+      return await this.#inTime(() => this.#read(path, maxBytes));
     } catch (error) {
       if (error instanceof WorldError && error.kind === "not found") return undefined;
       throw unavailable(this.locate(path), error);
+    }
+  }
+
+  /** @throws WorldError also if the file is not read within `REQUEST_TIMEOUT_MS` */
+  async #inTime(read: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    // Each holds a thread, of which there are a few hundred, and the journals need some as well.
+    if (this.#abandoned > 0) {
+      throw new WorldError("timed out", "an earlier read of this folder has not ended yet");
+    }
+    const reading = read();
+    const tooLate = Promise.withResolvers<never>();
+    const timer = this.#world.clock.after(REQUEST_TIMEOUT_MS, () => {
+      this.#abandoned++;
+      const ended = (): void => void this.#abandoned--;
+      reading.then(ended, ended);
+      tooLate.reject(new WorldError("timed out", `not read within ${REQUEST_TIMEOUT_MS} ms`));
+    });
+    try {
+      return await Promise.race([reading, tooLate.promise]);
+    } finally {
+      timer.cancel();
     }
   }
 

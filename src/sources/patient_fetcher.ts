@@ -39,7 +39,7 @@ export class PatientFetcher implements Fetcher {
       try {
         return await this.#fetcher.get(path, options);
       } catch (error) {
-        const waitMs = this.#waitMs(error);
+        const waitMs = this.#time.mayWait ? waitedOutMs(error, this.#time) : undefined;
         if (waitMs === undefined || waits >= MAX_WAITS_PER_REQUEST) throw error;
         await this.#time.pause(waitMs);
       }
@@ -47,18 +47,22 @@ export class PatientFetcher implements Fetcher {
   }
 
   #checkTime(path: string): void {
-    if (this.#time.leftMs >= REQUEST_TIMEOUT_MS) return;
+    if (hasTimeToAsk(this.#time)) return;
     const why = this.#time.isEnded ? "this monitor ends" : TOOK_TOO_LONG;
     throw new SourceUnavailable(`Cannot get ${this.#fetcher.locate(path)}: ${why}`);
   }
+}
 
-  /** How long to wait before asking again; nothing where that is no use. */
-  #waitMs(error: unknown): number | undefined {
-    if (!(error instanceof SourceUnavailable) || error.retryAfterMs === undefined) return undefined;
-    const waitMs = Math.max(error.retryAfterMs, MIN_WAITED_OUT_MS);
-    const isShort = waitMs <= MAX_WAITED_OUT_MS;
-    return isShort && this.#time.leftMs >= waitMs + REQUEST_TIMEOUT_MS ? waitMs : undefined;
-  }
+/** Whether a request may begin: in this turn, and so that it ends within the look. */
+export function hasTimeToAsk({ leftMs, turnMs }: LookTime, inMs = 0): boolean {
+  return turnMs > inMs && leftMs >= inMs + REQUEST_TIMEOUT_MS;
+}
+
+/** How long to wait before a log is asked again that has failed so; nothing where that is no use. */
+export function waitedOutMs(error: unknown, time: LookTime): number | undefined {
+  if (!(error instanceof SourceUnavailable) || error.retryAfterMs === undefined) return undefined;
+  const waitMs = Math.max(error.retryAfterMs, MIN_WAITED_OUT_MS);
+  return waitMs <= MAX_WAITED_OUT_MS && hasTimeToAsk(time, waitMs) ? waitMs : undefined;
 }
 
 /** The fetcher as a look has time for it; as it is where nobody counts time. */

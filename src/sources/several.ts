@@ -1,4 +1,5 @@
 import type { LookTime } from "./look_time.ts";
+import { hasTimeToAsk, waitedOutMs } from "./patient_fetcher.ts";
 import { ProofRefused, type ServedProof, type Source, SourceUnavailable } from "./source.ts";
 
 /** Most prefixes of one log. */
@@ -14,6 +15,8 @@ export class SeveralSource implements Source {
   readonly #names: readonly string[];
   /** The one whose last proof held is asked first. */
   #order: readonly Source[];
+  /** How each failed last, and until when it is not to be asked, by the clock of the looks. */
+  readonly #putOff = new Map<Source, { readonly error: Failure; readonly until: number }>();
 
   /**
    * @param parts at least one
@@ -37,42 +40,97 @@ export class SeveralSource implements Source {
 
   /** What the first that answers shows. */
   latest(time?: LookTime): Promise<Uint8Array> {
-    return this.#firstOf((part) => part.latest(time));
+    return this.#firstOf((part, turn) => part.latest(turn), time);
   }
 
   async consistency(
     sizes: { older: bigint; newer: bigint },
     time?: LookTime,
   ): Promise<ServedProof> {
-    return await this.#firstOf(async (part) => {
-      const served = await part.consistency(sizes, time);
+    return await this.#firstOf(async (part, turn) => {
+      const served = await part.consistency(sizes, turn);
       const settle = (holds: boolean): void => {
         served.settle(holds);
         if (!holds) this.#askLast(part);
       };
       return { ...served, settle };
-    });
+    }, time);
   }
 
   /**
-   * The first answer, in order.
+   * The first answer, in order. Each has its turn of the time, and nobody is waited for before all were
+   * asked: one that is slow, or wants to be asked later, must not hide the others.
    * @throws ProofRefused if all refuse, so that an outage of one is not mistaken for a refusal
    */
-  async #firstOf<T>(ask: (part: Source) => Promise<T>): Promise<T> {
-    const failures: Error[] = [];
-    for (const part of this.#order) {
-      try {
-        return await ask(part);
-      } catch (error) {
-        if (!(error instanceof SourceUnavailable || error instanceof ProofRefused)) throw error;
-        failures.push(error);
-        this.#askLast(part);
-      }
+  async #firstOf<T>(ask: Ask<T>, time: LookTime | undefined): Promise<T> {
+    const failed = new Map<Source, Failure>();
+    const asked = this.#order;
+    for (const [i, part] of asked.entries()) {
+      const turn = time?.turn({ of: asked.length - i, mayWait: false });
+      const tried = this.#putOffOf(part, turn) ?? await this.#try({ part, ask, turn });
+      if ("answer" in tried) return tried.answer;
+      failed.set(part, tried.error);
     }
-    throw failures.find((error) => error instanceof SourceUnavailable) ?? failures[0]!;
+    const waits = (part: Source): number => retryAfterMsOf(failed.get(part)!);
+    const limiting = asked.filter((part) => waits(part) > 0).sort((a, b) => waits(a) - waits(b));
+    for (const [i, part] of limiting.entries()) {
+      const turn = time?.turn({ of: limiting.length - i });
+      const waitMs = turn && waitedOutMs(failed.get(part), turn);
+      if (waitMs === undefined) continue;
+      await turn!.pause(waitMs);
+      const tried = await this.#try({ part, ask, turn });
+      if ("answer" in tried) return tried.answer;
+      failed.set(part, tried.error);
+    }
+    throw inSum([...failed.values()]);
+  }
+
+  async #try<T>({ part, ask, turn }: {
+    part: Source;
+    ask: Ask<T>;
+    turn: LookTime | undefined;
+  }): Promise<{ answer: T } | { error: Failure }> {
+    const canBeAsked = turn === undefined || hasTimeToAsk(turn);
+    try {
+      const answer = await ask(part, turn);
+      this.#order = [part, ...this.#order.filter((other) => other !== part)];
+      return { answer };
+    } catch (error) {
+      if (!(error instanceof SourceUnavailable || error instanceof ProofRefused)) throw error;
+      // One that was never asked has not failed: the next time it is asked before those that have.
+      if (canBeAsked) this.#askLast(part);
+      const retryAfterMs = retryAfterMsOf(error);
+      if (turn !== undefined) this.#putOff.set(part, { error, until: turn.now + retryAfterMs });
+      return { error };
+    }
+  }
+
+  /** How it failed, if it said then that it is not to be asked yet. */
+  #putOffOf(part: Source, turn: LookTime | undefined): { error: Failure } | undefined {
+    const putOff = this.#putOff.get(part);
+    const leftMs = turn && putOff ? putOff.until - turn.now : 0;
+    if (leftMs <= 0) return undefined;
+    return { error: new SourceUnavailable(putOff!.error.message, leftMs) };
   }
 
   #askLast(part: Source): void {
     this.#order = [...this.#order.filter((other) => other !== part), part];
   }
+}
+
+type Ask<T> = (part: Source, turn: LookTime | undefined) => Promise<T>;
+
+/** Why one was asked in vain. */
+type Failure = SourceUnavailable | ProofRefused;
+
+function retryAfterMsOf(error: Failure): number {
+  return error instanceof SourceUnavailable ? error.retryAfterMs ?? 0 : 0;
+}
+
+/** What it means that all failed: an outage, if one has, until the first of all may be asked again. */
+function inSum(errors: readonly Failure[]): Failure {
+  const outage = errors.find((error) => error instanceof SourceUnavailable);
+  if (outage === undefined) return errors[0]!;
+  const soonestMs = Math.min(...errors.map(retryAfterMsOf));
+  return new SourceUnavailable(outage.message, soonestMs > 0 ? soonestMs : undefined);
 }

@@ -16,15 +16,9 @@ import {
   tilePath,
   type TreeNode,
 } from "../tlog/tiles.ts";
-import {
-  AnswerTooLarge,
-  type Fetcher,
-  fetchLatest,
-  REQUEST_TIMEOUT_MS,
-  UnexpectedStatus,
-} from "./fetcher.ts";
+import { AnswerTooLarge, type Fetcher, fetchLatest, UnexpectedStatus } from "./fetcher.ts";
 import type { LookTime } from "./look_time.ts";
-import { within } from "./patient_fetcher.ts";
+import { hasTimeToAsk, within } from "./patient_fetcher.ts";
 import { ProofRefused, type ServedProof, type Source, SourceUnavailable } from "./source.ts";
 import { TileCache } from "./tile_cache.ts";
 
@@ -132,9 +126,7 @@ export class TileSource implements Source {
     const first = await this.#spelled(tile, fetcher);
     if ("hashes" in first) return first;
     // A file that is being replaced, or a cache that has not heard of it: told from a refusal by time.
-    if (time === undefined || time.leftMs < MISSING_TILE_PAUSE_MS + REQUEST_TIMEOUT_MS) {
-      throw first.refused;
-    }
+    if (time === undefined || !hasTimeToAsk(time, MISSING_TILE_PAUSE_MS)) throw first.refused;
     await time.pause(MISSING_TILE_PAUSE_MS);
     const second = await this.#spelled(tile, fetcher);
     if ("hashes" in second) return second;

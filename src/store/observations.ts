@@ -118,6 +118,11 @@ export class ObservationJournal {
     return this.#journal.tornFile;
   }
 
+  /** When the last entry before this start was written: RFC 3339, UTC; nothing if there was none. */
+  get endedAt(): string | undefined {
+    return this.#journal.endedAt;
+  }
+
   /**
    * Writes an observation; returns its entry once it is durable and the index knows it.
    * @param at RFC 3339, UTC

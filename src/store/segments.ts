@@ -119,6 +119,8 @@ class Walk {
   readonly segments: Segment[] = [];
   /** As the last statement in the chain has it. */
   removals: readonly Removal[] = [];
+  /** When the last entry was written; nothing if there is none. */
+  lastAt: string | undefined;
   #number = 0;
   #before: Link | undefined = FIRST_LINK;
   #last: Link | undefined = FIRST_LINK;
@@ -138,6 +140,7 @@ class Walk {
   take(entry: Entry, { path, line }: { path: string; line: Line }): void {
     this.#before ??= { seq: entry.seq - 1, hash: entry.prev_hash };
     this.#last = { seq: entry.seq, hash: entry.hash };
+    this.lastAt = entry.recorded_at;
     if (!("removed" in entry.record)) return;
     try {
       this.removals = parseRemovals(entry.record);
@@ -201,6 +204,8 @@ export class SegmentedJournal {
   readonly #turns = new Turns();
   /** Where a torn last line was set aside when the journal was opened, if there was one. */
   readonly tornFile: string | undefined;
+  /** When the last entry was written that was there when the journal was opened: RFC 3339, UTC. */
+  readonly endedAt: string | undefined;
 
   private constructor(
     options: { place: SegmentsPlace; segmentBytes: number; lock: OpenFile },
@@ -216,6 +221,7 @@ export class SegmentedJournal {
     this.#number = opened.number;
     this.#journal = opened.journal;
     this.tornFile = opened.journal.tornFile;
+    this.endedAt = opened.walk.lastAt;
   }
 
   /**

@@ -10,6 +10,21 @@ export function millisecondsSince(clock: Clock, time: string): number {
   return Math.max(0, clock.now().getTime() - Date.parse(time));
 }
 
+/**
+ * Milliseconds that were waited since `since` when a process ended, by the times it wrote: not more
+ * than its last one says, nor than the clock says now. Never negative.
+ * @param since RFC 3339
+ * @param endedAt RFC 3339; nothing if it wrote none
+ */
+export function millisecondsWaited(
+  clock: Clock,
+  { since, endedAt }: { since: string; endedAt: string | undefined },
+): number {
+  if (endedAt === undefined) return 0;
+  const end = Math.min(Date.parse(endedAt), clock.now().getTime());
+  return Math.max(0, end - Date.parse(since));
+}
+
 /** Milliseconds since 1970 of a time that `timeOf` would give; nothing for any other text. */
 export function exactMilliseconds(time: string): number | undefined {
   const ms = Date.parse(time);

@@ -6,7 +6,9 @@ import { DurabilityLost } from "../../src/store/durable.ts";
 import { JournalLocked } from "../../src/store/journal.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
+import { FolderFetcher } from "../../src/sources/fetcher.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
+import { TileSource } from "../../src/sources/tlog_tiles.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
@@ -332,6 +334,19 @@ Deno.test("daemon: a log that freezes over a restart is told of with the patienc
   await one.start(duties);
   await one.pass(3 * MINUTE);
   assertEquals(one.toldOf("log.frozen").filter(({ level }) => level !== "debug").length, 1);
+});
+
+Deno.test("daemon: a folder that never answers is an outage, and does not keep it from ending", async () => {
+  const { log } = await served(5);
+  await using one = await host();
+  const open = (): Promise<never> => new Promise(() => {});
+  const world = { ...one.world, files: { ...one.world.files, open } };
+  const folder = new TileSource({ fetcher: new FolderFetcher({ world, folder: "mounted" }) });
+  await one.start({ logs: [{ source: Object.assign(folder, { story: log }) }] });
+  await one.pass(MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.lastResult, "unavailable");
+  await one.stop();
+  assertEquals(one.clock.pending, 0);
 });
 
 Deno.test("daemon: a checkpoint withheld is told once after patience, and is no incident", async () => {

@@ -1,6 +1,7 @@
 /** What a look makes of logs that are slow, limit requests, or lack a file for a moment. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
+  UNPROVEN_FORGOTTEN_LOOKS,
   UNPROVEN_FORGOTTEN_MS,
   UNPROVEN_LASTS_MS,
   UNPROVEN_LOOKS,
@@ -235,6 +236,41 @@ Deno.test("look: rare looks need their number, and growth that is proven ends th
   story.growTo(1_000, "later still");
   served.spoils = () => undefined;
   assertEquals([await mayPass(), await mayPass(), await mayPass()], [true, true, false]);
-  await clock.advance(UNPROVEN_FORGOTTEN_MS + SECOND);
-  assertEquals((await watching.look()).mayPass, true, "one a day is no doubt");
 });
+
+Deno.test("look: what stays unproven is told loudly by the number of looks, however rare they are", async () => {
+  const { clock, served, watching } = await grownLog(NEAR);
+  served.spoils = () => undefined;
+  const passes = [];
+  for (let look = 0; look < UNPROVEN_LOOKS; look++) {
+    await clock.advance(UNPROVEN_FORGOTTEN_MS * 12);
+    passes.push((await watching.look()).mayPass);
+  }
+  assertEquals(passes, [true, true, false]);
+});
+
+for (
+  const [name, calm, pauseMs, mayPass] of [
+    ["one a day is no doubt", UNPROVEN_FORGOTTEN_LOOKS, UNPROVEN_FORGOTTEN_MS, true],
+    ["too few between", UNPROVEN_FORGOTTEN_LOOKS - 1, UNPROVEN_FORGOTTEN_MS, false],
+    ["too soon", UNPROVEN_FORGOTTEN_LOOKS, UNPROVEN_LASTS_MS, false],
+  ] as const
+) {
+  Deno.test(`look: a doubt is forgotten after an hour and some looks without one: ${name}`, async () => {
+    const { story, clock, served, watching } = await grownLog(NEAR);
+    assertEquals((await watching.look()).result, "extends");
+    const old = story.fork();
+    story.growTo(1_000, "later still");
+    served.spoils = () => undefined;
+    for (let look = 0; look < UNPROVEN_LOOKS - 1; look++) {
+      assertEquals((await watching.look()).mayPass, true);
+    }
+    served.story = old;
+    for (let look = 0; look < calm; look++) {
+      assertEquals((await watching.look()).result, "unchanged");
+    }
+    served.story = story;
+    await clock.advance(pauseMs);
+    assertEquals((await watching.look()).mayPass, mayPass);
+  });
+}

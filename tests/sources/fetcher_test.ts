@@ -1,4 +1,10 @@
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import {
@@ -15,7 +21,8 @@ import {
   UnexpectedStatus,
 } from "../../src/sources/fetcher.ts";
 import { SourceUnavailable } from "../../src/sources/source.ts";
-import { WorldError } from "../../src/world/world.ts";
+import { type Files, WorldError } from "../../src/world/world.ts";
+import { ManualClock, settled } from "../gossip/fake_network.ts";
 import { inFolder, world as realWorld } from "../world/helpers.ts";
 import { type Answer, fakeWorld, NOW, type Server } from "./fake_http.ts";
 
@@ -322,4 +329,46 @@ Deno.test("FolderFetcher: gives files up to the limit, nothing for what is not t
     // A folder is no file: reading it is an outage, not an absence.
     await assertRejects(() => fetcher.get("tile", ANY), SourceUnavailable);
     assertStringIncludes(fetcher.locate("tile/file"), "tile/file");
+  }));
+
+/** Files that do not answer until they are let go. */
+function hangingFiles() {
+  const letGo = Promise.withResolvers<void>();
+  const asked: string[] = [];
+  const files: Files = {
+    ...realWorld.files,
+    open: async (path, mode) => {
+      asked.push(path);
+      await letGo.promise;
+      return await realWorld.files.open(path, mode);
+    },
+  };
+  return { files, asked, letGo: () => letGo.resolve() };
+}
+
+Deno.test("FolderFetcher: a read that does not end is an outage, and none is begun beside it", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/checkpoint`, "here");
+    const clock = new ManualClock();
+    const { files, asked, letGo } = hangingFiles();
+    const fetcher = new FolderFetcher({ world: { ...realWorld, clock, files }, folder });
+    let error: unknown;
+    const ended = fetcher.get("checkpoint", ANY).catch((thrown) => error = thrown);
+    await clock.advance(REQUEST_TIMEOUT_MS - 1);
+    assertEquals(error, undefined);
+    await clock.advance(1);
+    await ended;
+    assert(error instanceof SourceUnavailable);
+    assertStringIncludes(error.message, `not read within ${REQUEST_TIMEOUT_MS} ms`);
+    await assertRejects(() => fetcher.get("checkpoint", ANY), SourceUnavailable, "has not ended");
+    assertEquals(asked.length, 1);
+    letGo();
+    // Opened, read and closed by the real world, which takes the time it takes.
+    let content: Uint8Array | undefined;
+    while (content === undefined) {
+      content = await fetcher.get("checkpoint", ANY).catch(() => undefined);
+      await settled();
+    }
+    assertEquals(content, utf8("here"));
+    assertEquals(clock.pending, 0, "no timer is left");
   }));
