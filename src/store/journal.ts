@@ -11,6 +11,14 @@ import { type JsonObject, parseExactJson } from "../evidence/json.ts";
 import { textOf, utf8 } from "../tlog/encoding.ts";
 import { sha256 } from "../tlog/hashing.ts";
 import { MalformedError } from "../tlog/malformed.ts";
+import {
+  anyText,
+  checkMembers,
+  isObject,
+  object,
+  type Shape,
+  wholeNumber,
+} from "../tlog/members.ts";
 import { type Line, readFully, readLines } from "../world/reading.ts";
 import { type Files, type OpenFile, WorldError } from "../world/world.ts";
 import {
@@ -122,23 +130,21 @@ function parseCanonicalEntry(text: string): Entry {
   return entry;
 }
 
+const ENTRY: Shape = {
+  must: {
+    seq: wholeNumber(),
+    recorded_at: anyText,
+    record: object({ must: {}, others: "kept" }),
+    prev_hash: anyText,
+    hash: anyText,
+  },
+  others: "refused",
+};
+
 /** The members of an entry, of the right types and none besides. */
 function entryOf(members: JsonObject): Entry {
-  const { seq, recorded_at, record, prev_hash, hash, ...rest } = members;
-  const [extra] = Object.keys(rest);
-  if (extra !== undefined) throw new MalformedError(`unknown member ${JSON.stringify(extra)}`);
-  if (!Number.isSafeInteger(seq) || typeof recorded_at !== "string") {
-    throw new MalformedError("expected a number seq and a text recorded_at");
-  }
-  if (!isObject(record)) throw new MalformedError("expected an object record");
-  if (typeof prev_hash !== "string" || typeof hash !== "string") {
-    throw new MalformedError("expected texts prev_hash and hash");
-  }
+  checkMembers(members, { what: "entry", shape: ENTRY });
   return members as unknown as Entry;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** An entry of a journal on disk and its line, or what a crash left of the last one. */
