@@ -2,7 +2,7 @@ import { Callee } from "../gossip/callee.ts";
 import type { ExchangeParty } from "../gossip/exchange.ts";
 import type { Heard } from "../gossip/view.ts";
 import type { Source } from "../sources/source.ts";
-import { DurabilityLost } from "../store/durable.ts";
+import { DurabilityLost } from "../world/durable.ts";
 import { ObservationJournal } from "../store/observations.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { formatLog, type Log } from "../tlog/log.ts";

@@ -19,15 +19,16 @@ import {
   type Shape,
   wholeNumber,
 } from "../tlog/members.ts";
-import { type Line, readFully, readLines } from "../world/reading.ts";
-import { type Files, type OpenFile, WorldError } from "../world/world.ts";
 import {
   appendDurably,
   createDurably,
+  cutDurably,
   DurabilityLost,
   ensureFolder,
-  rewriteDurably,
-} from "./durable.ts";
+  replaceDurably,
+} from "../world/durable.ts";
+import { type Line, readFully, readLines } from "../world/reading.ts";
+import { type Files, type OpenFile, WorldError } from "../world/world.ts";
 import { Turns } from "./turns.ts";
 
 /** Name of the journal's file in its folder. */
@@ -373,8 +374,8 @@ async function openExisting({ files, folder, name }: Place): Promise<OpenFile | 
 }
 
 /**
- * Moves a torn last line into a file of its own, durably, before it is cut off; a crash in between
- * leaves both, or half a copy, and the next start writes the copy again under the same name.
+ * Moves a torn last line into a file of its own, durably, before it is cut off. A crash in between
+ * leaves both, and the next start writes the copy again under the same name.
  */
 async function setAside(
   { files, folder, name, file, torn }: Place & { file: OpenFile; torn: Line },
@@ -387,9 +388,8 @@ async function setAside(
     (await createDurably({ files, path, content, permissions: JOURNAL_PERMISSIONS })).close();
   } catch (error) {
     if (!(error instanceof WorldError) || error.kind !== "already exists") throw error;
-    await rewriteDurably({ files, path, content });
+    await replaceDurably({ files, path, content, permissions: JOURNAL_PERMISSIONS });
   }
-  await file.truncate(torn.at);
-  await file.sync();
+  await cutDurably(file, torn.at);
   return path;
 }

@@ -1,7 +1,7 @@
 /** Whole daemons in one process: what they write, tell and do. */
 import { MAX_WARNINGS_IN_WINDOW } from "../../src/monitor/warnings.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { DurabilityLost } from "../../src/store/durable.ts";
+import { DurabilityLost } from "../../src/world/durable.ts";
 import { JournalLocked } from "../../src/store/journal.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";

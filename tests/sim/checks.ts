@@ -13,7 +13,7 @@ import type { EventName } from "../../src/monitor/events.ts";
 import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
 import { THE_LOG } from "../../src/monitor/watch.ts";
 import type { Status } from "../../src/monitor/status.ts";
-import { DurabilityLost } from "../../src/store/durable.ts";
+import { DurabilityLost } from "../../src/world/durable.ts";
 import { readIncidents, recordOf } from "../../src/store/incidents.ts";
 import { JOURNAL_FILE } from "../../src/store/journal.ts";
 import { checkObservations, OBSERVATIONS_NAME } from "../../src/store/observations.ts";

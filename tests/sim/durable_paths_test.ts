@@ -16,7 +16,7 @@ import { readSettings } from "../../src/cli/run.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import { DiskLog } from "../../src/sources/disk_log.ts";
-import { DurabilityLost } from "../../src/store/durable.ts";
+import { DurabilityLost } from "../../src/world/durable.ts";
 import { IncidentJournal, readIncidents, recordOf } from "../../src/store/incidents.ts";
 import { checkObservations, ObservationJournal } from "../../src/store/observations.ts";
 import { segmentName } from "../../src/store/segments.ts";
