@@ -1,11 +1,14 @@
-import { isFolder, openSource } from "../sources/open.ts";
+import { GOSSIP_DEFAULTS } from "../gossip/settings.ts";
+import { LOG_DEFAULTS } from "../monitor/log_settings.ts";
+import { PLACE_DEFAULTS, readContact } from "../monitor/settings.ts";
+import { isFolder, NO_CONTACT, openSource } from "../sources/open.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { checkKeyName } from "../tlog/vkey.ts";
 import { parseAddress } from "../world/address.ts";
-import { createDurably, isThere } from "../world/creating.ts";
-import { ensureFolder } from "../world/folders.ts";
+import { createDurably, ensureFolder, isThere } from "../world/durable.ts";
+import { readDuration } from "../world/setting_values.ts";
 import { generateSigner, type Signer } from "../world/signer.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { join } from "@std/path/join";
@@ -17,7 +20,7 @@ import {
   type Tools,
   UsageError,
 } from "./command.ts";
-import { CONFIG_DEFAULTS, NO_CONTACT, parseConfig, readContact, readDuration } from "./config.ts";
+import { parseConfig } from "./config.ts";
 import { readKey } from "./inputs.ts";
 import { KEY_PERMISSIONS } from "./keygen.ts";
 import { DEFAULT_CONFIG } from "./run.ts";
@@ -34,7 +37,7 @@ export const init: Command = {
              [--http HOST:PORT] [--peer HOST:PORT]… [--poll 1m] [--gossip 1m] [--contact MAIL]
 
 Writes ${DEFAULT_CONFIG} with comments, and the monitor's key, into DIR (default here). It overwrites
-nothing; a ${CONFIG_DEFAULTS.key} that is there and bears NAME is kept. Without --name and --log it
+nothing; a ${PLACE_DEFAULTS.key} that is there and bears NAME is kept. Without --name and --log it
 asks; with them it asks nothing. A --source belongs to the --log before it:
   https://HOST/PATH         a log in tiles (C2SP tlog-tiles): Tessera, Rekor v2
   static-ct+https://…       a static-CT log (Sunlight, TesseraCT)
@@ -68,8 +71,8 @@ Example:
       listen: options.value("listen"),
       http: options.value("http") ?? "127.0.0.1:9980",
       peers: options.list("peer"),
-      poll: options.value("poll") ?? CONFIG_DEFAULTS.poll,
-      gossip: options.value("gossip") ?? CONFIG_DEFAULTS.gossip,
+      poll: options.value("poll") ?? LOG_DEFAULTS.poll,
+      gossip: options.value("gossip") ?? GOSSIP_DEFAULTS.interval,
       contact: options.value("contact") ?? NO_CONTACT,
     });
     checkSources(tools.world, logs);
@@ -145,9 +148,9 @@ function configText({ name, logs, listen, http, peers, poll, gossip, contact }: 
   for (const address of [...peers, http, ...(listen === undefined ? [] : [listen])]) {
     parseAddress(address);
   }
-  checkOption("poll", () => readDuration(poll));
-  checkOption("gossip", () => readDuration(gossip));
-  checkOption("contact", () => readContact(contact));
+  checkOption(() => readDuration(poll, "--poll"));
+  checkOption(() => readDuration(gossip, "--gossip"));
+  checkOption(() => readContact(contact, "--contact"));
   const json = JSON.stringify;
   const logTexts = logs.map(({ log, source }) => {
     const origin = log.origin === log.vkey.name ? "" : ` "origin": ${json(log.origin)},`;
@@ -156,7 +159,7 @@ function configText({ name, logs, listen, http, peers, poll, gossip, contact }: 
       "source": ${json(source)},
       // How often to look, and how long it may stand still before that is worth a warning.
       "poll": ${json(poll)},
-      "patience": ${json(CONFIG_DEFAULTS.patience)}
+      "patience": ${json(LOG_DEFAULTS.patience)}
     }`;
   });
   const peerTexts = peers.map((address) => `    { "address": ${json(address)} }`);
@@ -165,11 +168,11 @@ function configText({ name, logs, listen, http, peers, poll, gossip, contact }: 
 {
   // The name of the monitor; its key bears it.
   "name": ${json(name)},
-  "key": ${json(CONFIG_DEFAULTS.key)},
+  "key": ${json(PLACE_DEFAULTS.key)},
 
   // What it has seen, and the incidents. Both are journals: keep them, and back them up.
-  "state": ${json(CONFIG_DEFAULTS.state)},
-  "incidents": ${json(CONFIG_DEFAULTS.incidents)},
+  "state": ${json(PLACE_DEFAULTS.state)},
+  "incidents": ${json(PLACE_DEFAULTS.incidents)},
 
   // Where other monitors may call. Without it this monitor only calls others.
   ${listen === undefined ? "// " : ""}"listen": ${json(listen ?? "0.0.0.0:9900")},
@@ -190,17 +193,17 @@ ${peerTexts.length > 0 ? peerTexts.join(",\n") : '    // { "address": "monitor.e
   ],
 
   // How often to exchange, and with how many peers, chosen at random.
-  "gossip": { "interval": ${json(gossip)}, "fanOut": ${CONFIG_DEFAULTS.fanOut} }
+  "gossip": { "interval": ${json(gossip)}, "fanOut": ${GOSSIP_DEFAULTS.fanOut} }
 }
 `;
 }
 
-function checkOption(option: string, read: () => void): void {
+function checkOption(read: () => void): void {
   try {
     read();
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    throw new UsageError(`--${option} ${error.message}`);
+    throw new UsageError(error.message);
   }
 }
 
@@ -212,7 +215,7 @@ async function writeAll({ tools: { world, terminal }, folder, path, name, text }
   text: string;
 }): Promise<void> {
   const { files } = world;
-  const keyPath = join(folder, CONFIG_DEFAULTS.key);
+  const keyPath = join(folder, PLACE_DEFAULTS.key);
   if (await isThere(files, path)) throw notOverwritten(path);
   await ensureFolder(files, folder);
   // The configuration says that all is done. An init cut off before it leaves at most a key, and

@@ -1,6 +1,6 @@
 import { utf8 } from "../tlog/encoding.ts";
 import { quoted } from "../tlog/malformed.ts";
-import { createDurably } from "../world/creating.ts";
+import { createDurably } from "../world/durable.ts";
 import { generateSigner } from "../world/signer.ts";
 import { WorldError } from "../world/world.ts";
 import { type Command, EXIT, readOptions, UsageError } from "./command.ts";

@@ -1,57 +1,69 @@
 /** Reads what a daemon says of itself. Whatever answers at its address may say anything. */
-import { type JsonObject, parseExactJson } from "../evidence/json.ts";
+import { parseExactJson } from "../evidence/json.ts";
 import type { Status } from "../monitor/status.ts";
-import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { quoted } from "../tlog/malformed.ts";
+import {
+  checkMembers,
+  isObject,
+  listOf,
+  object,
+  type Shape,
+  text,
+  unexpected,
+  wholeNumber,
+} from "../tlog/members.ts";
 
-type Check = (value: unknown) => boolean;
-/** The members of an object that must be there, and, with a question mark, those that may be. */
-type Shape = Readonly<Record<string, Check>>;
+const count = wholeNumber({ least: 0 });
 
-const isText: Check = (value) => typeof value === "string";
-const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
-const isTime: Check = (value) => typeof value === "string" && !Number.isNaN(Date.parse(value));
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+function time(value: unknown, name: string): void {
+  if (typeof value === "string" && !Number.isNaN(Date.parse(value))) return;
+  throw unexpected(value, { name, wanted: "a time" });
+}
 
-const LOG: Shape = {
-  origin: isText,
-  vkey: isText,
-  "size?": isText,
-  "root?": isText,
-  "grewAt?": isTime,
-  "lastResult?": isText,
-  "lastDetail?": isText,
-  "lastLookAt?": isTime,
-  incidents: isCount,
-  openQuestions: isCount,
-  "sharedBy?": isCount,
-  "leftOut?": isCount,
-  counts: (value) => isObject(value) && Object.values(value).every(isCount),
-};
+function yesOrNo(value: unknown, name: string): void {
+  if (typeof value !== "boolean") throw unexpected(value, { name, wanted: "true or false" });
+}
 
-const PEER: Shape = {
-  address: isText,
-  "vkey?": isText,
-  "lastExchangeAt?": isTime,
-  "lastResult?": isText,
-  "sharedLogs?": isCount,
-  exchanges: isCount,
-  failures: isCount,
-  matches: isCount,
-  conflicts: isCount,
-};
+/** How often each result was seen, by its name; later versions may have more of them. */
+function counts(value: unknown, name: string): void {
+  if (!isObject(value)) throw unexpected(value, { name, wanted: "an object" });
+  for (const [result, times] of Object.entries(value)) count(times, `${name} of ${quoted(result)}`);
+}
+
+const log = object({
+  must: { origin: text, vkey: text, incidents: count, openQuestions: count, counts },
+  may: {
+    size: text,
+    root: text,
+    grewAt: time,
+    lastResult: text,
+    lastDetail: text,
+    lastLookAt: time,
+    leftOut: count,
+    sharedBy: count,
+  },
+  others: "kept",
+});
+
+const peer = object({
+  must: { address: text, exchanges: count, failures: count, matches: count, conflicts: count },
+  may: { vkey: text, lastExchangeAt: time, lastResult: text, sharedLogs: count },
+  others: "kept",
+});
 
 const STATUS: Shape = {
-  name: isText,
-  vkey: isText,
-  startedAt: isTime,
-  now: isTime,
-  incidents: isCount,
-  unwritten: (value) => typeof value === "boolean",
-  "faults?": isCount,
-  "eventsLost?": isCount,
-  logs: Array.isArray,
-  peers: Array.isArray,
+  must: {
+    name: text,
+    vkey: text,
+    startedAt: time,
+    now: time,
+    incidents: count,
+    unwritten: yesOrNo,
+    logs: listOf(log),
+    peers: listOf(peer),
+  },
+  may: { faults: count, eventsLost: count },
+  others: "kept",
 };
 
 /**
@@ -60,22 +72,6 @@ const STATUS: Shape = {
  */
 export function parseStatus(text: string): Status {
   const status = parseExactJson(text, Infinity);
-  expect("the status", status, STATUS);
-  for (const log of status.logs as unknown[]) expect("a log", log, LOG);
-  for (const peer of status.peers as unknown[]) expect("a peer", peer, PEER);
+  checkMembers(status, { what: "the status", shape: STATUS });
   return status as unknown as Status;
-}
-
-function expect(what: string, value: unknown, shape: Shape): void {
-  if (!isObject(value)) throw new MalformedError(`${what} is ${show(value)}, expected an object`);
-  for (const [name, check] of Object.entries(shape)) {
-    const member = name.replace("?", "");
-    const came = value[member];
-    if (came === undefined && name.endsWith("?")) continue;
-    if (!check(came)) throw new MalformedError(`${member} of ${what} is ${show(came)}`);
-  }
-}
-
-function show(value: unknown): string {
-  return value === undefined ? "missing" : quoted(JSON.stringify(value));
 }

@@ -1,7 +1,7 @@
 import { JournalDamaged, JournalLocked } from "../store/journal.ts";
 import { ExchangeFailed } from "../gossip/caller.ts";
 import { IncidentNotWritten } from "../monitor/monitor.ts";
-import { DurabilityLost } from "../store/durable.ts";
+import { DurabilityLost } from "../world/durable.ts";
 import { printable, quoted } from "../tlog/malformed.ts";
 import { WorldError } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, isUsageFault, type Tools } from "./command.ts";

@@ -7,8 +7,7 @@ import { openSource } from "../sources/open.ts";
 import { fileText, textOf, utf8 } from "../tlog/encoding.ts";
 import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
 import { formatAddress } from "../world/address.ts";
-import { isThere } from "../world/creating.ts";
-import { replaceDurably } from "../world/replacing.ts";
+import { isThere, replaceDurably } from "../world/durable.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type HttpServer, type World, WorldError } from "../world/world.ts";
 import {

@@ -1,4 +1,5 @@
 import { MalformedError } from "../tlog/malformed.ts";
+import { isObject } from "../tlog/members.ts";
 
 /** A JSON object, as parsed. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -34,9 +35,7 @@ export function parseExactJson(text: string, maxParts = MAX_JSON_PARTS): JsonObj
     // Not JSON: refused below, like everything that is not an object.
   }
   if (isDeep(tokens)) throw new MalformedError(`expected JSON nested at most ${MAX_DEPTH} deep`);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new MalformedError("expected one JSON object");
-  }
+  if (!isObject(value)) throw new MalformedError("expected one JSON object");
   const plain = JSON.stringify(value);
   // JSON.stringify escapes lone surrogates, and nothing else beyond ASCII.
   if (plain !== respelled(tokens) || /(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(plain)) {
@@ -44,7 +43,7 @@ export function parseExactJson(text: string, maxParts = MAX_JSON_PARTS): JsonObj
       "expected every JSON member once, plain numbers and valid Unicode",
     );
   }
-  return value as JsonObject;
+  return value;
 }
 
 const [QUOTE, BACKSLASH, COMMA, COLON, BRACKET, BRACE] = [0x22, 0x5c, 0x2c, 0x3a, 0x5b, 0x7b];

@@ -7,7 +7,16 @@
 import { canonicalize } from "@std/json/canonicalize";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { base64, utf8 } from "../tlog/encoding.ts";
-import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { MalformedError } from "../tlog/malformed.ts";
+import {
+  anyText,
+  checkMembers,
+  listOf,
+  object,
+  type Shape,
+  text,
+  unexpected,
+} from "../tlog/members.ts";
 import { MAX_PROOF_HASHES } from "../tlog/proof.ts";
 import { formatKeyId, type Vkey } from "../tlog/vkey.ts";
 import { type Conflict, evidenceId } from "./conflict.ts";
@@ -135,88 +144,77 @@ export function formatRecord(record: ConflictRecord): string {
 export function parseRecord(input: string | JsonObject): ConflictRecord {
   const members = typeof input === "string" ? parseExactJson(input) : input;
   if (members.version !== RECORD_VERSION) {
-    throw new MalformedError(
-      `version is ${show(members.version)}, this program judges "${RECORD_VERSION}"`,
-    );
+    const wanted = `"${RECORD_VERSION}": this program judges no other`;
+    throw unexpected(members.version, { name: "version", wanted });
   }
   if (members.kind !== "same_size" && members.kind !== "cross_size") {
-    throw new MalformedError(`kind is ${show(members.kind)}, expected "same_size" or "cross_size"`);
+    throw unexpected(members.kind, { name: "kind", wanted: '"same_size" or "cross_size"' });
   }
-  const crossSize = members.kind === "cross_size";
-  expectMembers("record", members, [...RECORD_MEMBERS, ...(crossSize ? ["consistency"] : [])]);
-  const unsigned = members.evidence_signature === null;
-  const checkMember = (name: string): void => {
-    const wanted = unsigned && SIGNED_MEMBERS.includes(name) ? "null" : "string";
-    expectType(name, members[name], wanted);
-  };
-  ["evidence_id", "detected_at", "source_a", "source_b", ...SIGNED_MEMBERS].forEach(checkMember);
-  expectTexts("log", members.log, ["origin", "vkey"]);
-  expectTexts("checkpoint_a", members.checkpoint_a, ["size", "root", "note"]);
-  expectTexts("checkpoint_b", members.checkpoint_b, ["size", "root", "note"]);
-  if (crossSize) expectConsistency(members.consistency);
-  for (const name of ["source_a", "source_b"]) {
-    const source = members[name] as string;
-    if (cleanSource(source) !== source) {
-      throw new MalformedError(`${name} is ${quoted(source)}, expected one short line`);
-    }
-  }
-  if (!RFC3339_UTC.test(members.detected_at as string)) {
-    throw new MalformedError(
-      `detected_at is ${show(members.detected_at)}, expected RFC 3339 in UTC, ending in Z`,
-    );
-  }
+  const shape = members.kind === "cross_size" ? CROSS_SIZE : SAME_SIZE;
+  checkMembers(members, {
+    what: "record",
+    shape: { ...shape, must: { ...shape.must, ...detectorOf(members) } },
+  });
   return members as unknown as ConflictRecord;
+}
+
+/** One line, as `cleanSource` leaves it. */
+export function oneLine(value: unknown, name: string): asserts value is string {
+  text(value, name);
+  if (cleanSource(value) !== value) throw unexpected(value, { name, wanted: "one short line" });
 }
 
 const RFC3339_UTC =
   /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?Z$/;
-const SIGNED_MEMBERS = ["detector_id", "detector_vkey", "key_id", "evidence_signature"];
-const RECORD_MEMBERS = [
-  ...["version", "kind", "log", "checkpoint_a", "checkpoint_b", "source_a", "source_b"],
-  ...["evidence_id", "detected_at", ...SIGNED_MEMBERS],
-];
 
-function expectMembers(what: string, value: JsonObject, names: readonly string[]): void {
-  const missing = names.find((name) => !Object.hasOwn(value, name));
-  if (missing !== undefined) throw new MalformedError(`${what} has no member "${missing}"`);
-  const extra = Object.keys(value).find((name) => !names.includes(name));
-  if (extra !== undefined) {
-    throw new MalformedError(`${what} has an unknown member ${quoted(extra)}`);
+function time(value: unknown, name: string): void {
+  if (typeof value === "string" && RFC3339_UTC.test(value)) return;
+  throw unexpected(value, { name, wanted: "RFC 3339 in UTC, ending in Z" });
+}
+
+function proof(value: unknown, name: string): void {
+  listOf(anyText)(value, name);
+  const { length } = value as unknown[];
+  if (length > MAX_PROOF_HASHES) {
+    throw new MalformedError(`${name} has ${length} hashes, expected at most ${MAX_PROOF_HASHES}`);
   }
 }
 
-function expectType(what: string, value: unknown, wanted: "string" | "null"): void {
-  if (wanted === "null" ? value !== null : typeof value !== "string") {
-    const reason = SIGNED_MEMBERS.includes(what) ? " like the detector's other members" : "";
-    throw new MalformedError(`${what} is ${show(value)}, expected a ${wanted}${reason}`);
-  }
-  if (typeof value === "string" && !value.isWellFormed()) {
-    throw new MalformedError(`${what} is not valid Unicode`);
-  }
+const checkpoint = object({ must: { size: text, root: text, note: text }, others: "refused" });
+
+/** All but what its detector states. */
+const SAME_SIZE: Shape = {
+  must: {
+    version: text,
+    kind: text,
+    log: object({ must: { origin: text, vkey: text }, others: "refused" }),
+    checkpoint_a: checkpoint,
+    checkpoint_b: checkpoint,
+    source_a: oneLine,
+    source_b: oneLine,
+    evidence_id: text,
+    detected_at: time,
+  },
+  others: "refused",
+};
+const CROSS_SIZE: Shape = {
+  must: {
+    ...SAME_SIZE.must,
+    consistency: object({ must: { implied_root: anyText, proof }, others: "refused" }),
+  },
+  others: "refused",
+};
+
+/** What its detector states: four texts, or nothing at all where no signature is. */
+function detectorOf({ evidence_signature }: JsonObject): Shape["must"] {
+  const check = evidence_signature === null ? nothing : text;
+  return {
+    ...{ detector_id: check, detector_vkey: check, key_id: check },
+    evidence_signature: check,
+  };
 }
 
-function expectTexts(what: string, value: unknown, names: readonly string[]): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new MalformedError(`${what} is ${show(value)}, expected an object`);
-  }
-  expectMembers(what, value as JsonObject, names);
-  for (const name of names) expectType(`${what}.${name}`, (value as JsonObject)[name], "string");
-}
-
-function expectConsistency(value: unknown): void {
-  const { implied_root, proof } = (value ?? {}) as JsonObject;
-  if (
-    typeof implied_root !== "string" || !Array.isArray(proof) || proof.length > MAX_PROOF_HASHES ||
-    !proof.every((hash) => typeof hash === "string")
-  ) {
-    throw new MalformedError(
-      `consistency is ${show(value)}, expected an implied_root and a proof of at most ` +
-        `${MAX_PROOF_HASHES} base64 texts`,
-    );
-  }
-  expectMembers("consistency", value as JsonObject, ["implied_root", "proof"]);
-}
-
-function show(value: unknown): string {
-  return value === undefined ? "missing" : quoted(JSON.stringify(value));
+function nothing(value: unknown, name: string): void {
+  if (value === null) return;
+  throw unexpected(value, { name, wanted: "null, as evidence_signature is" });
 }

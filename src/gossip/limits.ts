@@ -96,6 +96,20 @@ export interface ExchangeLimits extends ParcelLimits {
   readonly maxHandedOverPerPeer: number;
 }
 
+/**
+ * The limits that an operator may choose: what connections and memories may take of this machine,
+ * and how long to wait over a slow network. The others are no one monitor's to choose: sizes of the
+ * protocol, which both ends must agree on; prices, which hang together so that what a peer may send
+ * fits its allowance; and times on which the guarantees rest.
+ */
+export const OPERATOR_LIMITS = [
+  ...["maxFramesPerExchange", "maxConnections", "maxConnectionsPerAddress"] as const,
+  ...["maxParcelConnections", "maxParcelConnectionsPerAddress"] as const,
+  ...["framesPerSecondPerAddress", "maxAddresses"] as const,
+  ...["maxPeersRemembered", "maxHandedOverPerPeer"] as const,
+  ...["connectMs", "firstByteMs", "exchangeMs", "parcelMs"] as const,
+] as const satisfies readonly (keyof ExchangeLimits)[];
+
 /** Room for what is in a record or a proof besides notes. */
 const JSON_MEMBERS_BYTES = 64 * 1024;
 

@@ -1,4 +1,4 @@
-import { DurabilityLost } from "../store/durable.ts";
+import { DurabilityLost } from "../world/durable.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";

@@ -1,4 +1,4 @@
-import { DurabilityLost } from "../store/durable.ts";
+import { DurabilityLost } from "../world/durable.ts";
 import { WorldError } from "../world/world.ts";
 import { IncidentNotWritten } from "./monitor.ts";
 

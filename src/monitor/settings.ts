@@ -1,6 +1,30 @@
+/**
+ * What a daemon is told to do, and the one table of the sections it is read from. A new section is
+ * a member of `Settings`, a row of `SECTIONS`, and a file in its room.
+ *
+ * @module
+ */
+import {
+  gossipSection,
+  type GossipSettings,
+  limitsSection,
+  type PeerSettings,
+  peersSection,
+} from "../gossip/settings.ts";
 import type { ExchangeLimits } from "../gossip/limits.ts";
-import type { Log } from "../tlog/log.ts";
+import { NO_CONTACT } from "../sources/open.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { within } from "../tlog/members.ts";
+import { checkKeyName } from "../tlog/vkey.ts";
+import type { Given, Section } from "../world/jsonc.ts";
+import { placeBeside, readAddress, readText } from "../world/setting_values.ts";
 import type { Address } from "../world/world.ts";
+import { type LogSettings, logsSection } from "./log_settings.ts";
+
+/** Settings of the parts, for who needs no more. */
+export type { GossipSettings, PeerSettings } from "../gossip/settings.ts";
+/** The same of a log. */
+export type { LogSettings } from "./log_settings.ts";
 
 /** What a daemon is told to do; `hearsay.jsonc`, read and checked. */
 export interface Settings {
@@ -24,27 +48,78 @@ export interface Settings {
   readonly limits: ExchangeLimits;
 }
 
-/** One log to follow. */
-export interface LogSettings {
-  readonly log: Log;
-  /** As `openSource` reads it: one, or several places where the log is served. */
-  readonly source: string | readonly string[];
-  /** How often it is polled, in milliseconds. */
-  readonly pollMs: number;
-  /** How long it may not grow, and a checkpoint that peers have not be shown to us. */
-  readonly patienceMs: number;
+/** What holds where the file says nothing, as it would say it. */
+export const PLACE_DEFAULTS = {
+  key: "monitor.key",
+  state: "state",
+  incidents: "incidents",
+} as const;
+
+/** How each member of the configuration is read. */
+const SECTIONS: { readonly [Name in keyof Settings]: Section<Settings[Name]> } = {
+  name: (given) => given.read(readName),
+  key: (given) => given.read(pathIn(given, readKeyPath), PLACE_DEFAULTS.key),
+  state: (given) => given.read(pathIn(given, readText), PLACE_DEFAULTS.state),
+  incidents: (given) => given.read(pathIn(given, readText), PLACE_DEFAULTS.incidents),
+  listen: (given) => given.maybe(readAddress),
+  http: (given) => given.maybe(readAddress),
+  contact: (given) => given.read(readContact, NO_CONTACT),
+  logs: logsSection,
+  peers: peersSection,
+  gossip: gossipSection,
+  limits: limitsSection,
+};
+
+/** Reads a configuration; what is wrong with it is noted in its file's `faults`. */
+export function readConfiguration(given: Given): Settings | undefined {
+  const members = given.members({ what: "the configuration", known: Object.keys(SECTIONS) });
+  if (members === undefined) return undefined;
+  const read = Object.entries(SECTIONS).map((
+    [name, section],
+  ) => [name, section(members.get(name))]);
+  const settings = Object.fromEntries(read);
+  // What rests on more than one section. Of those with a fault nothing may be there.
+  refuseMoreLogsThanFrames(settings, given);
+  return given.file.faults.length > 0 ? undefined : settings as Settings;
 }
 
-/** One monitor to exchange with. */
-export interface PeerSettings {
-  readonly address: Address;
-  /** The vkey it signs its conflict records with, if it is known. */
-  readonly vkey: string | undefined;
+function refuseMoreLogsThanFrames({ logs, limits }: Partial<Settings>, given: Given): void {
+  const most = limits?.maxFramesPerExchange;
+  if (logs === undefined || most === undefined || logs.length <= most) return;
+  given.inside("limits", "maxFramesPerExchange").fail(
+    `maxFramesPerExchange is ${most}, expected one for each of the ${logs.length} logs`,
+  );
 }
 
-/** How often and with how many peers to exchange. */
-export interface GossipSettings {
-  readonly intervalMs: number;
-  /** Peers chosen at random in each round. */
-  readonly fanOut: number;
+function readName(value: unknown, name: string): string {
+  const text = readText(value, name);
+  within(name, () => checkKeyName(text));
+  return text;
+}
+
+/** A path that is relative to the file it stands in. */
+function pathIn({ file }: Given, read: typeof readText): typeof readText {
+  return (value, name) => placeBeside(file.path, read(value, name));
+}
+
+/** The path of the private key, and not the key. */
+function readKeyPath(value: unknown, name: string): string {
+  const path = readText(value, name);
+  if (!path.startsWith("PRIVATE+KEY+")) return path;
+  throw new MalformedError(
+    `${name} is a private key, expected the path of the file that holds it`,
+  );
+}
+
+/**
+ * Whom a log's operator can write to: one printable line, such as goes into a header.
+ * @throws MalformedError for anything else
+ */
+export function readContact(value: unknown, name: string): string {
+  const text = readText(value, name);
+  if (/^[\x20-\x7e]{1,256}$/.test(text) && !/[()\\]/.test(text)) return text;
+  throw new MalformedError(
+    `${name} is ${quoted(text)}, expected up to 256 ASCII characters without parentheses and ` +
+      "backslashes",
+  );
 }

@@ -3,10 +3,8 @@ import { join } from "@std/path/join";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
 import { TILE_WIDTH } from "../tlog/tiles.ts";
-import { createDurably, isThere } from "../world/creating.ts";
-import { ensureFolder } from "../world/folders.ts";
+import { createDurably, ensureFolder, isThere, replaceFile } from "../world/durable.ts";
 import { readFully } from "../world/reading.ts";
-import { replaceFile } from "../world/replacing.ts";
 import { type Files, type OpenFile, WorldError } from "../world/world.ts";
 import { MAX_ENTRY_BYTES, type TileFile } from "./disk_edge.ts";
 

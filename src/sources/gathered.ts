@@ -15,6 +15,7 @@ import {
 import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { anyText, isObject, unexpected } from "../tlog/members.ts";
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
 import { readProof, type StatedProof } from "../tlog/stated_proof.ts";
 import { READ_CHUNK_BYTES, readFully, readLines } from "../world/reading.ts";
@@ -159,33 +160,31 @@ function readJsonLine(
     throw new MalformedError(`expected one of the members note, frame, proof; it has ${came}`);
   }
   const { note, frame, source: named = where } = line;
-  if (typeof named !== "string") throw new MalformedError("source is not a text");
+  anyText(named, "source");
   // It is kept with every checkpoint, so its length must not be the gatherer's choice.
   const source = cleanSource(named);
   if (note !== undefined) {
-    if (typeof note !== "string") throw new MalformedError("note is not a text");
+    anyText(note, "note");
     return openNote({ note, source, logs });
   }
   if (frame !== undefined) {
     if (typeof frame !== "string" || !/^([0-9a-fA-F]{2})*$/.test(frame)) {
-      throw new MalformedError(`frame is not a text of ${2 * FRAME_BYTES} hex digits`);
+      throw unexpected(frame, { name: "frame", wanted: `${2 * FRAME_BYTES} hex digits` });
     }
     return openOneFrame({ frame: decodeHex(frame), source, logs });
   }
   return { kind: "proof", read: () => readProof(line, logs) };
 }
 
-function parseObject(text: string): Record<string, unknown> {
+function parseObject(text: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     throw new MalformedError(`not JSON: ${quoted(text)}`);
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new MalformedError(`expected a JSON object, it is ${quoted(text)}`);
-  }
-  return value as Record<string, unknown>;
+  if (isObject(value)) return value;
+  throw new MalformedError(`expected a JSON object, it is ${quoted(text)}`);
 }
 
 function openNote(

@@ -9,6 +9,9 @@ import { staticCtSource } from "./static_ct.ts";
 import { sumdbSource } from "./sumdb.ts";
 import { TileSource } from "./tlog_tiles.ts";
 
+/** What stands in for a contact until the operator gives one. */
+export const NO_CONTACT = "no contact given";
+
 type Open = (served: { fetcher: Fetcher; log: Log }) => Source;
 
 /** The kinds that are named before the URL. A URL or a folder alone is tlog-tiles. */

@@ -12,15 +12,24 @@ import { type JsonObject, parseExactJson } from "../evidence/json.ts";
 import { textOf, utf8 } from "../tlog/encoding.ts";
 import { sha256 } from "../tlog/hashing.ts";
 import { MalformedError } from "../tlog/malformed.ts";
-import { type Line, readFully, readLines } from "../world/reading.ts";
-import { type Files, type OpenFile, WorldError } from "../world/world.ts";
+import {
+  anyText,
+  checkMembers,
+  isObject,
+  object,
+  type Shape,
+  wholeNumber,
+} from "../tlog/members.ts";
 import {
   appendDurably,
   createDurably,
+  cutDurably,
   DurabilityLost,
   ensureFolder,
-  rewriteDurably,
-} from "./durable.ts";
+  replaceDurably,
+} from "../world/durable.ts";
+import { type Line, readFully, readLines } from "../world/reading.ts";
+import { type Files, type OpenFile, WorldError } from "../world/world.ts";
 import { Turns } from "./turns.ts";
 
 /** Name of the journal's file in its folder. */
@@ -123,23 +132,21 @@ function parseCanonicalEntry(text: string): Entry {
   return entry;
 }
 
+const ENTRY: Shape = {
+  must: {
+    seq: wholeNumber(),
+    recorded_at: anyText,
+    record: object({ must: {}, others: "kept" }),
+    prev_hash: anyText,
+    hash: anyText,
+  },
+  others: "refused",
+};
+
 /** The members of an entry, of the right types and none besides. */
 function entryOf(members: JsonObject): Entry {
-  const { seq, recorded_at, record, prev_hash, hash, ...rest } = members;
-  const [extra] = Object.keys(rest);
-  if (extra !== undefined) throw new MalformedError(`unknown member ${JSON.stringify(extra)}`);
-  if (!Number.isSafeInteger(seq) || typeof recorded_at !== "string") {
-    throw new MalformedError("expected a number seq and a text recorded_at");
-  }
-  if (!isObject(record)) throw new MalformedError("expected an object record");
-  if (typeof prev_hash !== "string" || typeof hash !== "string") {
-    throw new MalformedError("expected texts prev_hash and hash");
-  }
+  checkMembers(members, { what: "entry", shape: ENTRY });
   return members as unknown as Entry;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** An entry of a journal on disk and its line, or what a crash left of the last one. */
@@ -368,8 +375,8 @@ async function openExisting({ files, folder, name }: Place): Promise<OpenFile | 
 }
 
 /**
- * Moves a torn last line into a file of its own, durably, before it is cut off; a crash in between
- * leaves both, or half a copy, and the next start writes the copy again under the same name.
+ * Moves a torn last line into a file of its own, durably, before it is cut off. A crash in between
+ * leaves both, and the next start writes the copy again under the same name.
  */
 async function setAside(
   { files, folder, name, file, torn }: Place & { file: OpenFile; torn: Line },
@@ -382,9 +389,8 @@ async function setAside(
     (await createDurably({ files, path, content, permissions: JOURNAL_PERMISSIONS })).close();
   } catch (error) {
     if (!(error instanceof WorldError) || error.kind !== "already exists") throw error;
-    await rewriteDurably({ files, path, content });
+    await replaceDurably({ files, path, content, permissions: JOURNAL_PERMISSIONS });
   }
-  await file.truncate(torn.at);
-  await file.sync();
+  await cutDurably(file, torn.at);
   return path;
 }

@@ -5,11 +5,22 @@
  * @module
  */
 import type { JsonObject } from "../evidence/json.ts";
-import { cleanSource } from "../evidence/record.ts";
+import { cleanSource, oneLine } from "../evidence/record.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { parseTreeSize, strictBase64 } from "../tlog/encoding.ts";
 import { HASH_BYTES } from "../tlog/hashing.ts";
-import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { MalformedError } from "../tlog/malformed.ts";
+import {
+  checkMembers,
+  listOf,
+  object,
+  oneOf,
+  type Shape,
+  text,
+  unexpected,
+  wholeNumber,
+  within,
+} from "../tlog/members.ts";
 import { encodedKey, parseVkey } from "../tlog/vkey.ts";
 
 /** How something was seen: by asking the log, in an exchange with a peer, or on this machine. */
@@ -116,113 +127,82 @@ function keyOf(vkey: string): string {
   return key;
 }
 
+function vkeyText(value: unknown, name: string): void {
+  text(value, name);
+  within(name, () => keyOf(value));
+}
+
+function sizeText(value: unknown, name: string): void {
+  text(value, name);
+  within(name, () => parseTreeSize(value));
+}
+
+function rootText(value: unknown, name: string): void {
+  text(value, name);
+  const { length } = within(name, () => strictBase64(value));
+  if (length !== HASH_BYTES) {
+    throw new MalformedError(`${name} has ${length} bytes, expected ${HASH_BYTES}`);
+  }
+}
+
+const times = wholeNumber({ least: 1 });
+
+/** A pair in `sources`. */
+function sourceAndTimes(value: unknown, name: string): void {
+  if (!Array.isArray(value) || value.length !== 2) {
+    throw unexpected(value, { name, wanted: "a source and how often" });
+  }
+  oneLine(value[0], `${name}[0]`);
+  times(value[1], `${name}[1]`);
+}
+
+const HEAD = { size: sizeText, root: rootText };
+const head = object({ must: HEAD, others: "refused" });
+
+const OBSERVATION: Shape = {
+  must: {
+    log: object({ must: { origin: text, vkey: vkeyText }, others: "refused" }),
+    via: oneOf(VIAS),
+    source: oneLine,
+    result: oneOf(RESULTS),
+  },
+  may: {
+    checkpoint: object({ must: { note: text, ...HEAD }, others: "refused" }),
+    against: head,
+    detail: oneLine,
+    repeats: times,
+    sources: listOf(sourceAndTimes),
+    settled: listOf(head),
+  },
+  others: "refused",
+};
+
 /**
  * Reads an observation's form: every member of the right type, and none besides.
  * @throws MalformedError naming the member that is wrong
  */
 export function parseObservation(input: JsonObject): Observation {
-  const { log, via, source, result, checkpoint, against, detail, ...others } = input;
-  const { repeats, sources, settled, ...rest } = others;
-  refuseExtra("observation", rest);
-  const { origin, vkey, ...extra } = objectOf("log", log);
-  refuseExtra("log", extra);
-  textOf("log.origin", origin);
-  keyOf(textOf("log.vkey", vkey));
-  memberOf("via", via, VIAS);
-  memberOf("result", result, RESULTS);
-  cleanTextOf("source", source);
-  if (Object.hasOwn(input, "checkpoint")) expectCheckpoint(checkpoint);
-  if (Object.hasOwn(input, "against")) expectHead("against", against);
-  if (Object.hasOwn(input, "detail")) cleanTextOf("detail", detail);
-  if (Object.hasOwn(input, "repeats") && !(Number.isSafeInteger(repeats) && Number(repeats) > 0)) {
-    throw new MalformedError(`repeats is ${show(repeats)}, expected a number of at least 1`);
-  }
-  if (Object.hasOwn(input, "sources")) expectSources(sources, repeats);
-  if (Object.hasOwn(input, "settled")) expectSettled(settled, input);
-  return input as unknown as Observation;
+  checkMembers(input, { what: "observation", shape: OBSERVATION });
+  const observation = input as unknown as Observation;
+  expectSources(observation);
+  expectSettled(observation);
+  return observation;
 }
 
-function expectCheckpoint(value: unknown): void {
-  const { note, ...head } = objectOf("checkpoint", value);
-  textOf("checkpoint.note", note);
-  expectHead("checkpoint", head);
-}
-
-function expectSources(value: unknown, repeats: unknown): void {
-  const times = listOf("sources", value).map((pair) => {
-    const [source, count, ...extra] = listOf("sources", pair);
-    cleanTextOf("sources", source);
-    if (!(Number.isSafeInteger(count) && Number(count) > 0) || extra.length > 0) {
-      throw new MalformedError(`sources has ${show(pair)}, expected a source and how often`);
-    }
-    return Number(count);
-  });
-  if (!(times.reduce((sum, count) => sum + count, 0) <= Number(repeats))) {
-    throw new MalformedError(`sources has more in it than repeats, which is ${show(repeats)}`);
+function expectSources({ sources, repeats }: Observation): void {
+  if (sources === undefined) return;
+  const sum = sources.reduce((sum, [, count]) => sum + count, 0);
+  if (repeats === undefined || sum > repeats) {
+    const most = repeats === undefined ? "no member repeats" : `repeats of ${repeats}`;
+    throw new MalformedError(`sources has ${sum} in it, beside ${most}`);
   }
 }
 
-function expectSettled(value: unknown, { result, repeats, checkpoint }: JsonObject): void {
-  const heads = listOf("settled", value);
-  for (const head of heads) expectHead("settled", head);
-  if (result !== "consistent" || checkpoint !== undefined || repeats !== heads.length) {
+function expectSettled({ settled, result, repeats, checkpoint }: Observation): void {
+  if (settled === undefined) return;
+  if (result !== "consistent" || checkpoint !== undefined || repeats !== settled.length) {
     throw new MalformedError(
-      `settled has ${heads.length}, expected as many as repeats in a summary of consistent`,
+      `settled has ${settled.length}, expected as many as repeats in a summary of consistent`,
     );
   }
-}
-
-function expectHead(what: string, value: unknown): void {
-  const { size, root, ...extra } = objectOf(what, value);
-  refuseExtra(what, extra);
-  parseTreeSize(textOf(`${what}.size`, size));
-  const { length } = strictBase64(textOf(`${what}.root`, root));
-  if (length !== HASH_BYTES) {
-    throw new MalformedError(`${what}.root has ${length} bytes, expected ${HASH_BYTES}`);
-  }
-}
-
-function refuseExtra(what: string, rest: JsonObject): void {
-  const [extra] = Object.keys(rest);
-  if (extra !== undefined) {
-    throw new MalformedError(`${what} has an unknown member ${quoted(extra)}`);
-  }
-}
-
-function objectOf(what: string, value: unknown): JsonObject {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new MalformedError(`${what} is ${show(value)}, expected an object`);
-  }
-  return value as JsonObject;
-}
-
-function listOf(what: string, value: unknown): unknown[] {
-  if (!Array.isArray(value)) {
-    throw new MalformedError(`${what} is ${show(value)}, expected a list`);
-  }
-  return value as unknown[];
-}
-
-function textOf(what: string, value: unknown): string {
-  if (typeof value !== "string" || !value.isWellFormed()) {
-    throw new MalformedError(`${what} is ${show(value)}, expected a text`);
-  }
-  return value;
-}
-
-function cleanTextOf(what: string, value: unknown): void {
-  const text = textOf(what, value);
-  if (cleanSource(text) !== text) {
-    throw new MalformedError(`${what} is ${quoted(text)}, expected one short line`);
-  }
-}
-
-function memberOf(what: string, value: unknown, wanted: readonly string[]): void {
-  if (!wanted.includes(value as string)) {
-    throw new MalformedError(`${what} is ${show(value)}, expected one of ${wanted.join(", ")}`);
-  }
-}
-
-function show(value: unknown): string {
-  return value === undefined ? "missing" : quoted(JSON.stringify(value));
 }

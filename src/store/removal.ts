@@ -6,6 +6,14 @@
  */
 import type { JsonObject } from "../evidence/json.ts";
 import { MalformedError } from "../tlog/malformed.ts";
+import {
+  checkMembers,
+  listOf,
+  object,
+  type Shape,
+  unexpected,
+  wholeNumber,
+} from "../tlog/members.ts";
 import type { Link } from "./journal.ts";
 
 /** Neighbouring segments that were removed, and the ends of the chain in them. */
@@ -33,29 +41,31 @@ export function formatRemovals(removals: readonly Removal[]): JsonObject {
   };
 }
 
-/** Reads what `formatRemovals` wrote. @throws MalformedError for anything else */
-export function parseRemovals({ removed, ...rest }: JsonObject): Removal[] {
-  const removals = Array.isArray(removed) ? removed as unknown[] : [];
-  if (removals.length === 0 || Object.keys(rest).length > 0 || !removals.every(isRemoval)) {
+/** 64 hex digits. */
+function hashText(value: unknown, name: string): void {
+  if (typeof value === "string" && /^[0-9a-f]{64}$/.test(value)) return;
+  throw unexpected(value, { name, wanted: "64 hex digits" });
+}
+
+const number = wholeNumber({ least: 0 });
+const link = object({ must: { seq: number, hash: hashText }, others: "refused" });
+const removal = object({
+  must: { from: wholeNumber({ least: 1 }), to: number, before: link, last: link },
+  others: "refused",
+});
+const REMOVALS: Shape = { must: { removed: listOf(removal) }, others: "refused" };
+
+/** Reads what `formatRemovals` wrote. @throws MalformedError naming the member that is wrong */
+export function parseRemovals(record: JsonObject): Removal[] {
+  checkMembers(record, { what: "record of removed segments", shape: REMOVALS });
+  const removed = record.removed as unknown as Removal[];
+  if (removed.length === 0) throw new MalformedError("removed is [], expected segments");
+  for (const [i, { from, to, before, last }] of removed.entries()) {
+    if (from <= to && before.seq < last.seq) continue;
     throw new MalformedError(
-      "expected a record of removed segments: from, to, before and last of each",
+      `removed[${i}] is segment ${from} to ${to}, seq ${before.seq} to ${last.seq}, expected both ` +
+        "to ascend",
     );
   }
-  return removals;
-}
-
-function isRemoval(value: unknown): value is Removal {
-  const { from, to, before, last, ...rest } = (value ?? {}) as JsonObject;
-  return isCount(from) && isCount(to) && 1 <= from && from <= to && isLink(before) &&
-    isLink(last) && before.seq < last.seq && Object.keys(rest).length === 0;
-}
-
-function isLink(value: unknown): value is Link {
-  const { seq, hash, ...rest } = (value ?? {}) as JsonObject;
-  return isCount(seq) && typeof hash === "string" && /^[0-9a-f]{64}$/.test(hash) &&
-    Object.keys(rest).length === 0;
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
+  return removed;
 }

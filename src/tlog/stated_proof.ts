@@ -8,6 +8,15 @@
 import { base64, MAX_TREE_SIZE, parseTreeSize, strictBase64 } from "./encoding.ts";
 import { formatLog, type Log, parseLog } from "./log.ts";
 import { MalformedError, quoted } from "./malformed.ts";
+import {
+  anyText,
+  checkMembers,
+  listOf,
+  object,
+  type Shape,
+  unexpected,
+  within,
+} from "./members.ts";
 import type { TreeHead } from "./proof.ts";
 
 /** A consistency proof as somebody states it; nothing in it is verified. */
@@ -29,19 +38,57 @@ export function readProof(
   members: Readonly<Record<string, unknown>>,
   logs: readonly Log[],
 ): StatedProof {
-  if (typeof members.log !== "string") throw new MalformedError("log is not a text");
+  // Whether the log is followed comes first: what is wrong about another one is no matter here.
+  anyText(members.log, "log");
   const named = parseLog(members.log);
   const log = logs.find(({ id }) => id === named.id);
   if (log === undefined) {
     throw new UnknownLog(`the proof is about ${quoted(formatLog(named))}, which is not followed`);
   }
-  if (!Array.isArray(members.proof)) throw new MalformedError("proof is not a list");
-  const proof = members.proof.map((hash) => {
-    if (typeof hash !== "string") throw new MalformedError("proof holds something else than texts");
-    return strictBase64(hash);
+  checkMembers(members, { what: "proof", shape: PROOF });
+  const { older, newer, proof } = members as unknown as ProofJson;
+  return {
+    log,
+    older: headOf(older, "older"),
+    newer: headOf(newer, "newer"),
+    proof: proof.map((hash, i) => within(`proof[${i}]`, () => strictBase64(hash))),
+  };
+}
+
+interface HeadJson {
+  readonly size: string | number;
+  readonly root: string;
+}
+
+interface ProofJson {
+  readonly older: HeadJson;
+  readonly newer: HeadJson;
+  readonly proof: readonly string[];
+}
+
+const head = object({ must: { size, root: anyText }, others: "kept" });
+/** Others are kept: in a file the line says beside it who has gathered it. */
+const PROOF: Shape = {
+  must: { older: head, newer: head, proof: listOf(anyText) },
+  others: "kept",
+};
+
+/** Above 2^53 `JSON.parse` has rounded a number already; as a text it is exact. */
+function size(value: unknown, name: string): void {
+  if (typeof value === "string" || Number.isSafeInteger(value) && Number(value) >= 0) return;
+  throw unexpected(value, {
+    name,
+    wanted: `a decimal text up to ${MAX_TREE_SIZE}, or a number up to ${Number.MAX_SAFE_INTEGER}`,
   });
-  const [older, newer] = [readHead(members.older, "older"), readHead(members.newer, "newer")];
-  return { log, older, newer, proof };
+}
+
+function headOf({ size, root }: HeadJson, name: string): TreeHead {
+  return {
+    treeSize: typeof size === "string"
+      ? within(`${name}.size`, () => parseTreeSize(size))
+      : BigInt(size),
+    rootHash: within(`${name}.root`, () => strictBase64(root)),
+  };
 }
 
 /** The JSON text of a proof, as `readProof` reads it. */
@@ -56,22 +103,4 @@ export function formatProof({ log, older, newer, proof }: StatedProof): string {
     newer: head(newer),
     proof: proof.map(base64),
   });
-}
-
-function readHead(value: unknown, name: string): TreeHead {
-  const { size, root } = (value ?? {}) as { size?: unknown; root?: unknown };
-  if (typeof root !== "string") throw new MalformedError(`${name}.root is not a base64 text`);
-  return { treeSize: readSize(size, `${name}.size`), rootHash: strictBase64(root) };
-}
-
-function readSize(size: unknown, name: string): bigint {
-  if (typeof size === "string") return parseTreeSize(size);
-  // Above 2^53 JSON.parse has rounded the number already; as a text it is exact.
-  if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
-    throw new MalformedError(
-      `${name} is ${typeof size === "number" ? size : `of type ${typeof size}`}, expected a ` +
-        `decimal text up to ${MAX_TREE_SIZE}, or a number up to ${Number.MAX_SAFE_INTEGER}`,
-    );
-  }
-  return BigInt(size);
 }

@@ -1,17 +1,14 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import {
-  CONFIG_DEFAULTS,
-  MAX_CONFIG_BYTES,
-  NO_CONTACT,
-  parseConfig,
-  readDuration,
-} from "../../src/cli/config.ts";
+import { MAX_CONFIG_BYTES, parseConfig } from "../../src/cli/config.ts";
 import { readSettings } from "../../src/cli/run.ts";
-import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
-import type { Settings } from "../../src/monitor/settings.ts";
+import { DEFAULT_LIMITS, OPERATOR_LIMITS } from "../../src/gossip/limits.ts";
+import { GOSSIP_DEFAULTS } from "../../src/gossip/settings.ts";
+import { PLACE_DEFAULTS, type Settings } from "../../src/monitor/settings.ts";
+import { NO_CONTACT } from "../../src/sources/open.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { makeVkey } from "../../src/tlog/vkey.ts";
 import { denoWorld } from "../../src/world/deno.ts";
+import { readDuration } from "../../src/world/setting_values.ts";
 import { MAX_PREFIXES } from "../../src/sources/several.ts";
 import { treeHeadLog } from "../tlog/log_signers.ts";
 import { inFolder, put, run } from "./harness.ts";
@@ -66,14 +63,14 @@ Deno.test("parseConfig: what is not said has its default", () => {
   const { logs: _, ...settings } = parse(configText());
   assertEquals(settings, {
     name: MONITOR,
-    key: CONFIG_DEFAULTS.key,
-    state: CONFIG_DEFAULTS.state,
-    incidents: CONFIG_DEFAULTS.incidents,
+    key: PLACE_DEFAULTS.key,
+    state: PLACE_DEFAULTS.state,
+    incidents: PLACE_DEFAULTS.incidents,
     listen: undefined,
     http: undefined,
     contact: NO_CONTACT,
     peers: [],
-    gossip: { intervalMs: 60_000, fanOut: CONFIG_DEFAULTS.fanOut },
+    gossip: { intervalMs: 60_000, fanOut: GOSSIP_DEFAULTS.fanOut },
     limits: DEFAULT_LIMITS,
   });
 });
@@ -169,24 +166,24 @@ Deno.test("parseConfig: comments, trailing commas, CRLF and any order are free",
 
 /** A member of the file, a wrong value for it, and what is said of that. */
 const WRONG_MEMBERS: readonly [string, string, string][] = [
-  ["name", "7", "name: is 7, expected a text"],
+  ["name", "7", "name is 7, expected a text"],
   ["name", '""', "expected a text"],
   ["name", '"a b"', 'key name is "a b", expected no spaces'],
   ["name", "null", "is null, expected a text"],
-  ["key", "true", "key: is true, expected a text"],
+  ["key", "true", "key is true, expected a text"],
   ["key", '"PRIVATE+KEY+a+00000000+AAAA"', "expected the path of the file that holds it"],
-  ["state", "[]", "state: is [], expected a text"],
-  ["incidents", "{}", "incidents: is {}, expected a text"],
-  ["listen", "9900", "listen: is 9900, expected a text"],
+  ["state", "[]", "state is [], expected a text"],
+  ["incidents", "{}", "incidents is {}, expected a text"],
+  ["listen", "9900", "listen is 9900, expected a text"],
   ["listen", '"9900"', 'listen: Cannot read address "9900": expected HOST:PORT'],
   ["listen", '"a:65536"', "expected HOST:PORT"],
   ["http", '"::1:80"', "http: Cannot read address"],
-  ["http", "{}", "http: is"],
-  ["contact", "1", "contact: is"],
+  ["http", "{}", "http is"],
+  ["contact", "1", "contact is"],
   ["contact", '"a (b)"', "without parentheses"],
   ["contact", `"${"x".repeat(257)}"`, "expected up to 256"],
   ["logs", "{}", "logs is {}, expected a list"],
-  ["logs", "[]", "expected at least one log"],
+  ["logs", "[]", "logs has 0 items, expected at least 1"],
   ["logs", "[7]", "a log is 7, expected an object"],
   ["peers", '"a:1"', "peers is"],
   ["peers", "[1]", "a peer is 1, expected an object"],
@@ -212,16 +209,16 @@ for (const [name, value, message] of WRONG_MEMBERS) {
 
 /** The same for members within members: where, the member, its value, what is said. */
 const WRONG_INNER: readonly ["log" | "peer" | "gossip" | "limits", string, string, string][] = [
-  ["log", "vkey", "1", "vkey: is 1, expected a text"],
+  ["log", "vkey", "1", "vkey is 1, expected a text"],
   ["log", "vkey", `"${VKEY.replace("033de0ae", "033de0af")}"`, "vkey: "],
-  ["log", "origin", "1", "origin: is 1"],
+  ["log", "origin", "1", "origin is 1"],
   [
     "log",
     "origin",
     String.raw`"a\nb"`,
     String.raw`origin is "a\u{a}b", expected one non-empty line`,
   ],
-  ["log", "source", "{}", "source: is {}"],
+  ["log", "source", "{}", "source is {}"],
   ["log", "source", '"ftp://a.invalid"', 'it is "ftp://a.invalid", expected https://…'],
   ["log", "source", '"rekor+https://a.invalid"', "expected https://…"],
   ["log", "source", '"https://a.invalid/?q"', "expected no ? or #"],
@@ -229,22 +226,22 @@ const WRONG_INNER: readonly ["log" | "peer" | "gossip" | "limits", string, strin
   ["log", "source", "[]", "it is a list of 0, expected 1 to 8 places"],
   ["log", "source", '["a", "./a"]', "expected 1 to 8 places, none of them twice"],
   ["log", "source", '["a","b","c","d","e","f","g","h","i"]', "a list of 9, expected 1 to 8 places"],
-  ["log", "source", '["a", 7]', "source: is 7, expected a text"],
+  ["log", "source", '["a", 7]', "source is 7, expected a text"],
   ["log", "source", '["a", "ftp://a.invalid"]', 'it is "ftp://a.invalid", expected https://…'],
-  ["log", "poll", "60", "poll: is 60, expected a duration from 100ms to 31d"],
+  ["log", "poll", "60", "poll is 60, expected a duration from 100ms to 31d"],
   ["log", "poll", '"99ms"', "expected a duration"],
-  ["log", "patience", '"32d"', "patience: is"],
-  ["peer", "address", "1", "address: is 1"],
+  ["log", "patience", '"32d"', "patience is"],
+  ["peer", "address", "1", "address is 1"],
   ["peer", "address", '"a.invalid"', "expected HOST:PORT"],
   ["peer", "address", '"a.invalid:0"', 'is "a.invalid:0", expected a port from 1'],
   ["peer", "vkey", '"x"', "vkey: "],
-  ["gossip", "interval", '"0s"', "interval: is"],
-  ["gossip", "fanOut", "0", "fanOut: is 0, expected a whole number from 1 to 1024"],
+  ["gossip", "interval", '"0s"', "interval is"],
+  ["gossip", "fanOut", "0", "fanOut is 0, expected a whole number from 1 to 1024"],
   ["gossip", "fanOut", "1025", "expected a whole number from 1 to 1024"],
-  ["gossip", "fanOut", "1.5", "fanOut: is 1.5"],
-  ["limits", "connectMs", "0", "connectMs: is 0, expected a whole number from 1 to"],
+  ["gossip", "fanOut", "1.5", "fanOut is 1.5"],
+  ["limits", "connectMs", "0", "connectMs is 0, expected a whole number from 1 to"],
   ["limits", "connectMs", "9007199254740992", "expected a whole number"],
-  ["limits", "maxConnections", '"5"', 'maxConnections: is "5"'],
+  ["limits", "maxConnections", '"5"', 'maxConnections is "5"'],
 ];
 
 for (const [where, name, value, message] of WRONG_INNER) {
@@ -276,8 +273,8 @@ function innerText(
 Deno.test("parseConfig: what must be there is missed where it should be", () => {
   const text = configText({ name: undefined, logs: undefined, peers: "[{}]" });
   assertEquals(faultsOf(text), [
-    'hearsay.jsonc:1:1: the configuration lacks the member "logs"',
     'hearsay.jsonc:1:1: the configuration lacks the member "name"',
+    'hearsay.jsonc:1:1: the configuration lacks the member "logs"',
     `hearsay.jsonc:${placeOf(text, "{}")}: a peer lacks the member "address"`,
   ]);
   const log = configText({ logs: "[{}]" });
@@ -304,7 +301,7 @@ Deno.test("parseConfig: unknown members are named, with those there are", () => 
       ["the configuration", "nmae", "name, key, state, incidents, listen, http, contact, logs"],
       ["a peer", "key", "address, vkey"],
       ["gossip", "fanout", "interval, fanOut"],
-      ["limits", "maxSpeed", "maxItemsPerParcel"],
+      ["limits", "maxSpeed", "maxFramesPerExchange"],
     ] as const).entries()
   ) {
     assertStringIncludes(
@@ -376,12 +373,23 @@ Deno.test("parseConfig: as many logs and peers as there may be, and one more", (
   assertStringIncludes(faultsOf(logs(1_025))[0]!, "logs has 1025 items, expected at most 1024");
 });
 
+Deno.test("parseConfig: limits that are an operator's are taken, and no others", () => {
+  for (const name of Object.keys(DEFAULT_LIMITS) as (keyof typeof DEFAULT_LIMITS)[]) {
+    const text = configText({ limits: `{ "${name}": 7 }` });
+    if ((OPERATOR_LIMITS as readonly string[]).includes(name)) {
+      assertEquals(parse(text).limits, { ...DEFAULT_LIMITS, [name]: 7 });
+    } else {
+      assertStringIncludes(faultsOf(text)[0]!, `limits has no member "${name}"; there are: `);
+    }
+  }
+});
+
 Deno.test("parseConfig: an exchange must have room for a frame of every log", () => {
   const logs = `[${objectText(LOG)}, ${objectText({ ...LOG, origin: '"another"' })}]`;
   parse(configText({ logs, limits: '{ "maxFramesPerExchange": 2 }' }));
   const text = configText({ logs, limits: '{ "maxFramesPerExchange": 1 }' });
   assertEquals(faultsOf(text), [
-    `hearsay.jsonc:${placeOf(text, "1 }")}: maxFramesPerExchange: is 1, expected one for each of ` +
+    `hearsay.jsonc:${placeOf(text, "1 }")}: maxFramesPerExchange is 1, expected one for each of ` +
     "the 2 logs",
   ]);
 });
@@ -439,7 +447,7 @@ Deno.test("parseConfig: what is not JSONC is told with its place, and nothing el
 Deno.test("parseConfig: anything but an object is none", () => {
   for (const text of ["[]", "7", "null", '"x"', "true"]) {
     assertEquals(faultsOf(text), [
-      "hearsay.jsonc:1:1: expected an object with the monitor's settings",
+      `hearsay.jsonc:1:1: the configuration is ${text}, expected an object`,
     ]);
   }
 });
@@ -486,7 +494,7 @@ Deno.test("readDuration: every unit, and both limits", () => {
     ["31d", 2_678_400_000],
     ["744h", 2_678_400_000],
   ];
-  for (const [text, ms] of right) assertEquals(readDuration(text), ms);
+  for (const [text, ms] of right) assertEquals(readDuration(text, "x"), ms);
   for (
     const wrong of [
       "99ms",
@@ -503,13 +511,13 @@ Deno.test("readDuration: every unit, and both limits", () => {
     ]
   ) {
     assertThrows(
-      () => readDuration(wrong),
+      () => readDuration(wrong, "x"),
       MalformedError,
       "expected a duration from 100ms to 31d",
     );
   }
   for (const wrong of [1, null, {}, ["1s"]]) {
-    assertThrows(() => readDuration(wrong), MalformedError, "expected a duration");
+    assertThrows(() => readDuration(wrong, "x"), MalformedError, "expected a duration");
   }
 });
 

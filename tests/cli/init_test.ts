@@ -1,9 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { NO_CONTACT } from "../../src/cli/config.ts";
 import { readKey } from "../../src/cli/inputs.ts";
 import { KNOWN_LOGS } from "../../src/cli/known_logs.ts";
 import { readSettings } from "../../src/cli/run.ts";
-import { openSource } from "../../src/sources/open.ts";
+import { NO_CONTACT, openSource } from "../../src/sources/open.ts";
 import { parseLog } from "../../src/tlog/log.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { type Files, type World, WorldError } from "../../src/world/world.ts";

@@ -148,7 +148,7 @@ inFolder("run: all errors of a configuration are told, and it ends with 2", asyn
   assertEquals([code, out], [2, []]);
   const [first, second, ...more] = err.join("\n").split("\n");
   assertMatch(first!, /^hearsay run: \S+\/hearsay\.jsonc:5:11: name: key name is "a b"/);
-  assertMatch(second!, /^\S+\/hearsay\.jsonc:\d+:15: poll: is "now", expected a duration/);
+  assertMatch(second!, /^\S+\/hearsay\.jsonc:\d+:15: poll is "now", expected a duration/);
   assertEquals(more, ["'hearsay run --help' tells how it is used"]);
 });
 
@@ -356,7 +356,7 @@ inFolder("run: SIGHUP with a bad file is told, and changes nothing", async (fold
   const good = Deno.readTextFileSync(config);
   const daemon = await startDaemon(config);
   const cases: [() => void, RegExp][] = [
-    [() => edit(config, '"100ms"', '"soon"'), /poll: is "soon", expected a duration/],
+    [() => edit(config, '"100ms"', '"soon"'), /poll is "soon", expected a duration/],
     [() => edit(config, '"monitor.key"', '"other.key"'), /there is no file/],
     [() => edit(config, '"monitor.invalid/one"', '"monitor.invalid/two"'), /is of "monitor/],
     [() => Deno.removeSync(config), /there is no file/],

@@ -223,7 +223,7 @@ Deno.test("parseRecord: refuses what is missing, extra, twice or of the wrong ty
     [{ ...record, version: "hearsay/conflict/v2" }, "this program judges"],
     [{ ...record, checkpoint_a: null }, "checkpoint_a is"],
     [{ ...record, checkpoint_a: { ...record.checkpoint_a, size: 5 } }, "checkpoint_a.size is"],
-    [{ ...record, consistency: { implied_root: "x" } }, "consistency is"],
+    [{ ...record, consistency: { implied_root: "x" } }, "consistency.proof is missing"],
     [{ ...record, detected_at: "yesterday" }, "RFC 3339"],
     [{ ...record, detected_at: "2026-01-02T03:04:05+01:00" }, "RFC 3339"],
     [{ ...record, detector_id: "x" }, "detector_id is"],

@@ -2,7 +2,7 @@
 import type { Level } from "../../src/monitor/events.ts";
 import { MAX_WARNINGS_IN_WINDOW } from "../../src/monitor/warnings.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { DurabilityLost } from "../../src/store/durable.ts";
+import { DurabilityLost } from "../../src/world/durable.ts";
 import { JournalLocked } from "../../src/store/journal.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";

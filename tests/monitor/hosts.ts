@@ -10,7 +10,7 @@ import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
 import type { LogSettings, Settings } from "../../src/monitor/settings.ts";
 import type { Source } from "../../src/sources/source.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
-import { DurabilityLost } from "../../src/store/durable.ts";
+import { DurabilityLost } from "../../src/world/durable.ts";
 import { readIncidents, recordOf } from "../../src/store/incidents.ts";
 import type { Entry } from "../../src/store/journal.ts";
 import type { Observation } from "../../src/store/observation.ts";

@@ -14,7 +14,7 @@ import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
 import { QUESTION_LIMITS } from "../../src/monitor/questions.ts";
 import { isTheLog } from "../../src/monitor/the_log.ts";
 import type { Status } from "../../src/monitor/status.ts";
-import { DurabilityLost } from "../../src/store/durable.ts";
+import { DurabilityLost } from "../../src/world/durable.ts";
 import { readIncidents, recordOf } from "../../src/store/incidents.ts";
 import { JOURNAL_FILE } from "../../src/store/journal.ts";
 import { checkObservations, OBSERVATIONS_NAME } from "../../src/store/observations.ts";

@@ -5,7 +5,7 @@
  *
  * Walked elsewhere, and not again here: appending to a journal in `store/journal_test.ts`; writing,
  * rotating and removing observations in `store/observation_faults_test.ts`; replacing one file in
- * `world/replacing_test.ts`; the daemon, with both journals, in `monitor/crash_test.ts`. The index
+ * `world/durable_test.ts`; the daemon, with both journals, in `monitor/crash_test.ts`. The index
  * of the observations is derived and SQLite's; losing it is a test in `store/observations_test.ts`.
  */
 import { assert, assertEquals, AssertionError, assertRejects } from "@std/assert";
@@ -16,7 +16,7 @@ import { readSettings } from "../../src/cli/run.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import { DiskLog } from "../../src/sources/disk_log.ts";
-import { DurabilityLost } from "../../src/store/durable.ts";
+import { DurabilityLost } from "../../src/world/durable.ts";
 import { IncidentJournal, readIncidents, recordOf } from "../../src/store/incidents.ts";
 import { checkObservations, ObservationJournal } from "../../src/store/observations.ts";
 import { segmentName } from "../../src/store/segments.ts";

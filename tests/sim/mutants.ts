@@ -81,7 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an entry is not synced",
-    file: "src/store/durable.ts",
+    file: "src/world/durable.ts",
     find: "    await file.write(bytes, at);\n    await file.sync();\n  } catch",
     replace: "    await file.write(bytes, at);\n  } catch",
     breaks: "nothing acknowledged is lost",

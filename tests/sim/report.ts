@@ -44,9 +44,9 @@ const MANY = 10_000;
 const FAN_OUTS: readonly number[] = [1, 2, 3];
 const SILENT_SHARES: readonly number[] = [0, .1, .33];
 const SIZES: readonly SpreadSetting["sizes"][] = ["equal", "unequal"];
-/** What a daemon calls in a round unless its configuration says otherwise (cli/config.ts). */
+/** What a daemon calls in a round unless its configuration says otherwise (gossip/settings.ts). */
 const DEFAULT_FAN_OUT = 2;
-/** Peers that a configuration may name (cli/config.ts). */
+/** Peers that a configuration may name (gossip/settings.ts). */
 const MAX_PEERS = 1_024;
 /** Runs of a setting times its monitors; large fleets differ less from run to run. */
 const MONITORS_OF_ALL_RUNS = 50_000;

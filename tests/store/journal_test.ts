@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { DurabilityLost, ensureFolder } from "../../src/store/durable.ts";
+import { DurabilityLost } from "../../src/world/durable.ts";
 import {
   type Entry,
   entryHash,
@@ -303,14 +303,3 @@ for (
     await assertRejects(() => reopen(disk), JournalDamaged, "line 1 is damaged");
   });
 }
-
-Deno.test("ensureFolder: a folder above that may not be read is no obstacle, one that fails is", async () => {
-  const { files } = new MemoryDisk();
-  const failing = (kind: "not permitted" | "other"): typeof files => ({
-    ...files,
-    syncFolder: (path) =>
-      path === "/" ? Promise.reject(new WorldError(kind, "/")) : files.syncFolder(path),
-  });
-  await ensureFolder(failing("not permitted"), "/var/lib/hearsay");
-  await assertRejects(() => ensureFolder(failing("other"), "/var/lib/hearsay"), WorldError);
-});

@@ -1,6 +1,6 @@
 /** Every operation on the disk fails in turn; then the power goes, and the program starts again. */
 import { assert, assertEquals } from "@std/assert";
-import { DurabilityLost } from "../../src/store/durable.ts";
+import { DurabilityLost } from "../../src/world/durable.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { checkObservations, ObservationJournal } from "../../src/store/observations.ts";
 import { segmentName } from "../../src/store/segments.ts";

@@ -4,11 +4,12 @@
  * @module
  */
 import fc from "fast-check";
-import { MAX_CONFIG_BYTES, parseConfig, readDuration } from "../../../src/cli/config.ts";
+import { MAX_CONFIG_BYTES, parseConfig } from "../../../src/cli/config.ts";
 import { isFolder, openSource } from "../../../src/sources/open.ts";
 import { MalformedError } from "../../../src/tlog/malformed.ts";
 import { formatAddress, parseAddress } from "../../../src/world/address.ts";
 import { denoWorld } from "../../../src/world/deno.ts";
+import { readDuration } from "../../../src/world/setting_values.ts";
 import { generateSigner, loadSigner } from "../../../src/world/signer.ts";
 import { texts } from "./inputs.ts";
 import { insist, type Outcome, parser, type ParserUnderTest } from "./parser.ts";
@@ -126,7 +127,7 @@ function smallTexts(stage: Stage): ParserUnderTest[] {
       inputs: texts(["100ms", "30s", "5m", "12h", "31d"]),
       feed: (text) => text,
       run(text) {
-        const ms = readDuration(text);
+        const ms = readDuration(text, "interval");
         insist(Number.isSafeInteger(ms) && ms >= 100 && ms <= 31 * 86_400_000, "it is bounded");
         return "accepted";
       },

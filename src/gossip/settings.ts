@@ -1,0 +1,82 @@
+/**
+ * The sections of the configuration about exchanging: whom to call, how often, within what limits.
+ *
+ * @module
+ */
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { within } from "../tlog/members.ts";
+import { parseVkey } from "../tlog/vkey.ts";
+import { formatAddress } from "../world/address.ts";
+import type { Given, Section } from "../world/jsonc.ts";
+import { countUpTo, readAddress, readDuration, readText } from "../world/setting_values.ts";
+import type { Address } from "../world/world.ts";
+import { DEFAULT_LIMITS, type ExchangeLimits, OPERATOR_LIMITS } from "./limits.ts";
+
+/** Most peers of one monitor. */
+const MAX_PEERS = 1_024;
+
+/** One monitor to exchange with. */
+export interface PeerSettings {
+  readonly address: Address;
+  /** The vkey it signs its conflict records with, if it is known. */
+  readonly vkey: string | undefined;
+}
+
+/** How often and with how many peers to exchange. */
+export interface GossipSettings {
+  readonly intervalMs: number;
+  /** Peers chosen at random in each round. */
+  readonly fanOut: number;
+}
+
+/** What holds where the file says nothing, as it would say it. */
+export const GOSSIP_DEFAULTS = { interval: "1m", fanOut: 2 } as const;
+
+/** `peers`: none of them twice. */
+export const peersSection: Section<readonly PeerSettings[]> = (given) => {
+  const before = new Set<string>();
+  return given.items({ most: MAX_PEERS }).flatMap((item) => {
+    const peer = readPeer(item);
+    if (peer === undefined) return [];
+    const text = formatAddress(peer.address);
+    if (before.has(text)) item.fail(`the peer ${quoted(text)} is given twice`);
+    before.add(text);
+    return [peer];
+  });
+};
+
+function readPeer(given: Given): PeerSettings | undefined {
+  const members = given.members({ what: "a peer", known: ["address", "vkey"] });
+  const address = members?.get("address").read(readPeerAddress);
+  const vkey = members?.get("vkey").maybe((value, name) => {
+    const text = readText(value, name);
+    return within(name, () => parseVkey(text).text);
+  });
+  return address && { address, vkey };
+}
+
+/** A peer is called, so "any free port" is none of its. */
+function readPeerAddress(value: unknown, name: string): Address {
+  const address = readAddress(value, name);
+  if (address.port !== 0) return address;
+  throw new MalformedError(`${name} is ${quoted(formatAddress(address))}, expected a port from 1`);
+}
+
+/** `gossip` */
+export const gossipSection: Section<GossipSettings> = (given) => {
+  const members = given.members({ what: "gossip", known: Object.keys(GOSSIP_DEFAULTS) });
+  const intervalMs = members?.get("interval").read(readDuration, GOSSIP_DEFAULTS.interval);
+  const fanOut = members?.get("fanOut").read(countUpTo(MAX_PEERS), GOSSIP_DEFAULTS.fanOut);
+  return intervalMs && fanOut ? { intervalMs, fanOut } : undefined;
+};
+
+/** `limits`: those that are an operator's to choose. */
+export const limitsSection: Section<ExchangeLimits> = (given) => {
+  const members = given.members({ what: "limits", known: OPERATOR_LIMITS });
+  const readLimit = countUpTo(Number.MAX_SAFE_INTEGER);
+  const chosen = OPERATOR_LIMITS.map((name) => [
+    name,
+    members?.get(name).read(readLimit, DEFAULT_LIMITS[name]),
+  ]);
+  return { ...DEFAULT_LIMITS, ...Object.fromEntries(chosen) };
+};

@@ -1,0 +1,99 @@
+/**
+ * The section of the configuration about the logs to follow.
+ *
+ * @module
+ */
+import { DEFAULT_LIMITS } from "../gossip/limits.ts";
+import { isFolder, NO_CONTACT, openSource } from "../sources/open.ts";
+import { type Log, makeLog, refuseSharedTreeHeadKey } from "../tlog/log.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { within } from "../tlog/members.ts";
+import { parseVkey } from "../tlog/vkey.ts";
+import type { Given, Section } from "../world/jsonc.ts";
+import { placeBeside, readDuration, readText } from "../world/setting_values.ts";
+
+/** As many as one exchange may have frames. */
+const MAX_LOGS = DEFAULT_LIMITS.maxFramesPerExchange;
+
+/** One log to follow. */
+export interface LogSettings {
+  readonly log: Log;
+  /** As `openSource` reads it: one, or several places where the log is served. */
+  readonly source: string | readonly string[];
+  /** How often it is polled, in milliseconds. */
+  readonly pollMs: number;
+  /** How long it may not grow, and a checkpoint that peers have not be shown to us. */
+  readonly patienceMs: number;
+}
+
+/** What holds where the file says nothing, as it would say it. */
+export const LOG_DEFAULTS = { poll: "1m", patience: "1d" } as const;
+
+/** `logs`: at least one, and none that could be taken for another. */
+export const logsSection: Section<readonly LogSettings[]> = (given) => {
+  const before: Log[] = [];
+  return given.items({ least: 1, most: MAX_LOGS }).flatMap((item) => {
+    const settings = readLog(item);
+    if (settings === undefined) return [];
+    refuseClash(item, settings.log, before);
+    return [settings];
+  });
+};
+
+/** Refuses a log given twice, and logs whose signatures do not say which they are about. */
+function refuseClash(given: Given, log: Log, before: Log[]): void {
+  try {
+    if (before.some(({ id }) => id === log.id)) {
+      throw new MalformedError(`the log ${quoted(log.origin)} is given twice`);
+    }
+    refuseSharedTreeHeadKey([...before, log]);
+    before.push(log);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    given.fail(error.message);
+  }
+}
+
+function readLog(given: Given): LogSettings | undefined {
+  const known = ["vkey", "origin", "source", "poll", "patience"];
+  const members = given.members({ what: "a log", known });
+  if (members === undefined) return undefined;
+  const { path, world } = given.file;
+  // Of the key alone first, so that what is wrong with the origin is told where it stands.
+  const log = members.get("vkey").read((value, name) => {
+    const text = readText(value, name);
+    const vkey = within(name, () => parseVkey(text));
+    return within(name, () => makeLog({ vkey, origin: vkey.name }));
+  });
+  const named = members.get("origin").maybe((value, name) => {
+    const origin = readText(value, name);
+    return log && within(name, () => makeLog({ vkey: log.vkey, origin }));
+  }) ?? log;
+  const source = members.get("source").read((value, name) => readSources(value, { name, path }));
+  if (named && source) {
+    members.get("source").read((_, name) =>
+      within(name, () => openSource({ world, log: named, source, contact: NO_CONTACT }))
+    );
+  }
+  const pollMs = members.get("poll").read(readDuration, LOG_DEFAULTS.poll);
+  const patienceMs = members.get("patience").read(readDuration, LOG_DEFAULTS.patience);
+  if (!named || !source || !pollMs || !patienceMs) return undefined;
+  return { log: named, source, pollMs, patienceMs };
+}
+
+/** A source, or a list of places where the same log is served. */
+function readSources(
+  value: unknown,
+  { name, path }: { name: string; path: string },
+): string | string[] {
+  const read = (one: unknown): string => placeOf(readText(one, name), path);
+  return Array.isArray(value) ? value.map(read) : read(value);
+}
+
+/** A source; a folder is relative to the file, like every path in it. */
+function placeOf(source: string, path: string): string {
+  // What `openSource` would refuse as it stands must not become a path that it takes.
+  if (!isFolder(source) || /^(?:[a-z][a-z0-9.-]+[:+]|[a-z]:)/i.test(source)) return source;
+  const placed = placeBeside(path, source);
+  return /^[./]/.test(placed) ? placed : `./${placed}`;
+}

@@ -1,0 +1,236 @@
+/**
+ * Files that survive: what "durable" means, in one place. Linux promises that what was written
+ * outlives a loss of power only once the file was synced, and that a name leads to it only once the
+ * folder which holds the name was synced as well. Anything less may be lost, torn, or found as it
+ * was before. Each of the four below is one sequence of system calls (as `strace` shows them), and
+ * every step of it can fail; the tests fail each in turn, before and after its effect.
+ *
+ * Creating, `createDurably`. Whoever opens `c` finds nothing, or all of it.
+ *
+ *     getdents(folder)                   is there a c? a rename would take its place
+ *     getdents(folder)                   is there a c.new? if nobody holds it a crash left it: unlink
+ *     open("c.new", O_CREAT | O_EXCL)    never in the place of anything
+ *     flock("c.new", LOCK_EX | LOCK_NB)  one process at a time makes c; it keeps holding the file
+ *     getdents(folder)                   again: who held c.new before us has made c by now
+ *     write, fsync("c.new")              the content first, or the name could lead to an empty file
+ *     rename("c.new", "c")               from one moment to the next
+ *     open(folder), fsync(folder)        the name
+ *
+ * Replacing, `replaceFile` and `replaceDurably`. Whoever opens `c` finds the old content or the new
+ * one, whole.
+ *
+ *     open("c.new", O_CREAT | O_EXCL)    what a crash left there is removed, and this tried again
+ *     write, fsync("c.new")              the content first, as above
+ *     rename("c.new", "c")
+ *     open(folder), fsync(folder)        the name; left to the caller by `replaceFile`
+ *
+ * Folders, `ensureFolder`. The name of a new folder stands in the one above, whose own may be new.
+ *
+ *     mkdir("a"), mkdir("a/b")           those that are missing
+ *     open("."), fsync(".")              the name a
+ *     open("a"), fsync("a")              the name a/b
+ *
+ * Appending, `appendDurably`. What is there stays as it is, and what is added is there or not.
+ *
+ *     write(at the end), fsync           the length is synced with the content (fsync, not fdatasync)
+ *
+ * and if one of them fails
+ *
+ *     ftruncate(to where it ended), fsync    or the next append would follow on half a line
+ *
+ * After a failed fsync the system may take for written what is not on the disk: nobody may read
+ * back what was written to see whether it is there. So a file that was to be created or replaced is
+ * given up under its other name, and an append is cut off. Where even that fails, `DurabilityLost`
+ * says that nothing more may be written to the file before a new start has read it. See Rebello et
+ * al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020.
+ *
+ * @module
+ */
+import { join } from "@std/path/join";
+import { type Files, type OpenFile, WorldError } from "./world.ts";
+
+/** What to put where. */
+export interface NewContent {
+  readonly files: Files;
+  readonly path: string;
+  readonly content: Uint8Array;
+  /** POSIX mode bits. */
+  readonly permissions: number;
+}
+
+/**
+ * Creates a file that must not exist yet, with this content, durably. If a step fails, what was made
+ * is removed again as far as the disk lets us.
+ *
+ * What remains: of two that come within the moment between creating the other name and taking hold
+ * of it, the later one's content may stay; and so it is with a program that knows nothing of this
+ * and puts a file there after we looked.
+ * @returns the file, open for reading and writing, and held by this process (`tryLock`)
+ * @throws WorldError, `already exists` among its kinds: what the failed step threw
+ */
+export async function createDurably(
+  { files, path, content, permissions }: NewContent,
+): Promise<OpenFile> {
+  await expectNone(files, path);
+  const temporary = temporaryName(path);
+  await removeAbandoned(files, temporary);
+  const file = await files.create(temporary, permissions);
+  const made = [temporary];
+  try {
+    await hold(file, temporary);
+    await expectNone(files, path);
+    await file.write(content, 0);
+    await file.sync();
+    await files.rename({ from: temporary, to: path });
+    made.push(path);
+    await syncFolderOf(files, path);
+    return file;
+  } catch (error) {
+    for (const each of made) await discard(files, each);
+    file.close();
+    throw error;
+  }
+}
+
+/** Whether a folder has anything of this name, be it a file or not, and whoever may open it. */
+export async function isThere(files: Files, path: string): Promise<boolean> {
+  const folder = join(path, "..");
+  try {
+    return (await files.list(folder)).some((name) => join(folder, name) === join(path));
+  } catch (error) {
+    if (error instanceof WorldError && error.kind === "not found") return false;
+    throw error;
+  }
+}
+
+async function expectNone(files: Files, path: string): Promise<void> {
+  if (await isThere(files, path)) throw new WorldError("already exists", `${path} exists`);
+}
+
+/** Removes what a crash left of an earlier try; what a process holds is no such thing. */
+async function removeAbandoned(files: Files, path: string): Promise<void> {
+  if (!await isThere(files, path)) return;
+  const file = await files.open(path, "read");
+  try {
+    await hold(file, path);
+    await files.remove(path);
+  } finally {
+    file.close();
+  }
+}
+
+async function hold(file: OpenFile, path: string): Promise<void> {
+  if (!await file.tryLock()) throw new WorldError("other", `another process is writing ${path}`);
+}
+
+/** Removes what a failed try has made; that this fails as well is no news. */
+async function discard(files: Files, path: string): Promise<void> {
+  try {
+    await files.remove(path);
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+  }
+}
+
+/**
+ * Puts a file with this content at `path`, in the place of one that is there. It is durable once the
+ * folder was synced, which is left to the caller, who may have many files in one folder. One process
+ * at a time may replace one file.
+ * @throws WorldError; then the old content is in its place
+ */
+export async function replaceFile(
+  { files, path, content, permissions }: NewContent,
+): Promise<void> {
+  const temporary = temporaryName(path);
+  const file = await createAnew(files, temporary, permissions);
+  try {
+    await file.write(content, 0);
+    await file.sync();
+  } finally {
+    file.close();
+  }
+  await files.rename({ from: temporary, to: path });
+}
+
+/** The same, and durable when it returns. */
+export async function replaceDurably(replacement: NewContent): Promise<void> {
+  await replaceFile(replacement);
+  await syncFolderOf(replacement.files, replacement.path);
+}
+
+/** Creates the file; one that a crash or a full disk left behind is taken away. */
+async function createAnew(files: Files, path: string, permissions: number): Promise<OpenFile> {
+  try {
+    return await files.create(path, permissions);
+  } catch (error) {
+    if (!(error instanceof WorldError && error.kind === "already exists")) throw error;
+  }
+  await files.remove(path);
+  return await files.create(path, permissions);
+}
+
+/**
+ * A folder to keep things in: created where it is missing, with the folders above it, and the entry
+ * of each made durable in the one above.
+ */
+export async function ensureFolder(files: Files, folder: string): Promise<void> {
+  await files.makeFolder(folder);
+  const names = join(folder).split("/").filter((name) => name !== "" && name !== ".");
+  const top = folder.startsWith("/") ? "/" : ".";
+  for (let above = 0; above < names.length; above++) {
+    await syncIfPermitted(files, join(top, ...names.slice(0, above)));
+  }
+}
+
+/**
+ * Syncs a folder above ours, unless this process may not read it. Then it has made no entry there:
+ * the folder below is older than this process, and whoever made that has synced its entry.
+ */
+async function syncIfPermitted(files: Files, folder: string): Promise<void> {
+  try {
+    await files.syncFolder(folder);
+  } catch (error) {
+    if (!(error instanceof WorldError) || error.kind !== "not permitted") throw error;
+  }
+}
+
+/**
+ * Writes at the end of a file and syncs. If a step fails, cuts the file back to where it was.
+ * @param at where the file ends
+ * @throws what the failed step threw; a DurabilityLost if cutting back failed as well
+ */
+export async function appendDurably(file: OpenFile, bytes: Uint8Array, at: number): Promise<void> {
+  try {
+    await file.write(bytes, at);
+    await file.sync();
+  } catch (error) {
+    try {
+      await cutDurably(file, at);
+    } catch (second) {
+      throw new DurabilityLost(
+        `${(error as Error).message}; cutting the file back failed as well: ${
+          (second as Error).message
+        }`,
+      );
+    }
+    throw error;
+  }
+}
+
+/** Cuts a file to `size` bytes, durably. */
+export async function cutDurably(file: OpenFile, size: number): Promise<void> {
+  await file.truncate(size);
+  await file.sync();
+}
+
+/** A write failed and could not be undone: nothing more may be written to this file. */
+export class DurabilityLost extends Error {}
+
+/** Under which a file is written before it has its own name, in the same folder: a rename moves no bytes. */
+function temporaryName(path: string): string {
+  return `${path}.new`;
+}
+
+async function syncFolderOf(files: Files, path: string): Promise<void> {
+  await files.syncFolder(join(path, ".."));
+}

@@ -1,0 +1,58 @@
+/**
+ * Plain values of the configuration that more than one section has.
+ *
+ * @module
+ */
+import { join } from "@std/path/join";
+import { unexpected, wholeNumber, within } from "../tlog/members.ts";
+import { parseAddress } from "./address.ts";
+import type { Address } from "./world.ts";
+
+const MIN_INTERVAL_MS = 100;
+const MAX_INTERVAL_MS = 31 * 24 * 3_600_000;
+
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 24 * 3_600_000,
+};
+
+/** A text with something in it. @throws MalformedError for anything else */
+export function readText(value: unknown, name: string): string {
+  if (typeof value === "string" && value !== "") return value;
+  throw unexpected(value, { name, wanted: "a text" });
+}
+
+/** `HOST:PORT`. @throws MalformedError for anything else */
+export function readAddress(value: unknown, name: string): Address {
+  const text = readText(value, name);
+  return within(name, () => parseAddress(text));
+}
+
+/** A whole number from 1 to `most`. @throws MalformedError for anything else */
+export function countUpTo(most: number): (value: unknown, name: string) => number {
+  const check = wholeNumber({ least: 1, most });
+  return (value, name) => {
+    check(value, name);
+    return value as number;
+  };
+}
+
+/**
+ * A duration, such as `500ms`, `30s`, `5m`, `12h`, `7d`.
+ * @returns milliseconds
+ * @throws MalformedError for anything else, or for less than 100 ms or more than 31 days
+ */
+export function readDuration(value: unknown, name: string): number {
+  const match = typeof value === "string" ? /^(\d{1,9})(ms|s|m|h|d)$/.exec(value) : null;
+  const ms = match === null ? NaN : Number(match[1]) * UNITS[match[2]!]!;
+  if (ms >= MIN_INTERVAL_MS && ms <= MAX_INTERVAL_MS) return ms;
+  throw unexpected(value, { name, wanted: "a duration from 100ms to 31d, such as 30s" });
+}
+
+/** A path as it stands in the file at `path`: relative to that file's folder. */
+export function placeBeside(path: string, name: string): string {
+  return name.startsWith("/") ? name : join(path, "..", name);
+}
