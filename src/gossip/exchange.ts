@@ -3,6 +3,7 @@ import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import type { PeerHosts } from "../world/connection_table.ts";
 import type { World } from "../world/world.ts";
+import type { Calls } from "./calls.ts";
 import type { HandedOver } from "./handed_over.ts";
 import type { ExchangeLimits } from "./limits.ts";
 import type { Heard, View } from "./view.ts";
@@ -27,6 +28,8 @@ export interface ExchangeParty {
   records(log: Log): readonly ConflictRecord[];
   /** Which evidence was handed to which peer; one for all exchanges of this party. */
   readonly handedOver: HandedOver;
+  /** The connections made to others; one for all exchanges of this party. */
+  readonly calls: Calls;
   readonly report: ExchangeReport;
   /** Hosts that have been promised places among the connections served: those of configured peers. */
   readonly peerHosts?: PeerHosts;

@@ -32,7 +32,7 @@ export interface Round {
  * not reconciled of those; then the exchange of frames about the logs that both follow; then, if there
  * is something to say that fits no frame or to ask for, another parcel.
  * @throws ExchangeFailed if the exchange of frames fails; a parcel that fails is reported instead
- * @throws whatever `keep` throws
+ * @throws Ended if this end stops meanwhile; whatever `keep` throws
  */
 export async function exchangeRound(
   { party, address }: { party: ExchangeParty; address: Address },

@@ -106,9 +106,10 @@ export class Daemon {
 
   /** Asks `run` to end. */
   stop(): void {
-    const { shared: { happenings }, rounds, followers, callee } = this.#parts;
+    const { shared: { happenings, memory }, rounds, followers, callee } = this.#parts;
     happenings.tell({ kind: "stopping" });
     this.#stop.stop();
+    memory.end();
     rounds.stop();
     for (const follower of followers) follower.stop();
     callee?.close();

@@ -141,13 +141,17 @@ export class Follower {
   look(): Promise<{ result: LogResult; retryAfterMs?: number | undefined }> {
     return this.#turns.next(async () => {
       try {
-        const finding = await this.#watch.poll();
+        const finding = this.#unlessCutShort(await this.#watch.poll());
+        if (finding === undefined) return { result: "unavailable" };
         const result = this.#withPatience(finding.result);
         this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
         await this.#record(finding, { result, isLook: true });
         this.#strangersSettled = 0;
-        for (const other of finding.others ?? []) {
-          await this.#record(other, { result: other.result, isLook: false });
+        for (const shown of finding.others ?? []) {
+          const other = this.#unlessCutShort(shown);
+          if (other !== undefined) {
+            await this.#record(other, { result: other.result, isLook: false });
+          }
         }
         // What this look could not prove below the view is a question, and was tried just now.
         if (result === "unproven" && finding.checkpoint!.treeSize < this.#watch.view!.treeSize) {
@@ -219,6 +223,16 @@ export class Follower {
 
   get #questions(): QuestionTable {
     return this.#shared.memory.questions(this.log);
+  }
+
+  /**
+   * What a look that came to nothing says while this daemon ends: nothing of the log. What the log has
+   * shown stays a question.
+   */
+  #unlessCutShort(finding: Finding): Finding | undefined {
+    if (finding.result !== "unavailable" || !this.#stop.stopped) return finding;
+    const { log, source, checkpoint } = finding;
+    return checkpoint && { log, result: "pending", source, checkpoint };
   }
 
   /** `frozen` where the log stands for longer than it may. */
@@ -330,6 +344,7 @@ export class Follower {
     const finding = this.#knownCase(question, checkpoint) ??
       await this.#watch.settle(checkpoint, question.source);
     const { result } = finding;
+    if (result === "unavailable" && this.#stop.stopped) return result;
     const isOpen = result === "unavailable" || result === "unproven" || result === "pending";
     // A question that stays open is told once, and then tried ever less often.
     if (!this.#tried.has(keyOf(question)) || !isOpen) {

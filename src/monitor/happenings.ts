@@ -1,3 +1,4 @@
+import { Ended } from "../gossip/calls.ts";
 import type { Heard } from "../gossip/view.ts";
 import type { IndexProgress } from "../store/observations.ts";
 import type { Log } from "../tlog/log.ts";
@@ -99,8 +100,12 @@ export class Happenings {
     for (const subscriber of this.#subscribers) subscriber(happening);
   }
 
-  /** Something failed that is gone on without: the world refused it, or it is a fault of ours. */
+  /**
+   * Something failed that is gone on without: the world refused it, or it is a fault of ours. What
+   * was not finished because this daemon ends is neither.
+   */
   failed(error: unknown): void {
+    if (error instanceof Ended) return;
     this.tell({ kind: isOfTheWorld(error) ? "refused" : "fault", error });
   }
 }

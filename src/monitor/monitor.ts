@@ -6,6 +6,7 @@ import type { ConflictRecord } from "../evidence/record.ts";
 import { logOf, replayRecord } from "../evidence/replay.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
 import type { ExchangeParty, ExchangeReport } from "../gossip/exchange.ts";
+import { Calls } from "../gossip/calls.ts";
 import { HandedOver } from "../gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
 import { View } from "../gossip/view.ts";
@@ -77,6 +78,7 @@ export class Monitor {
   /** By log, the evidence others may be handed: what is in the journal, or would be with a key. */
   readonly #held = new Map<string, ConflictRecord[]>();
   readonly #handedOver: HandedOver;
+  readonly #calls = new Calls();
   /** Found, not durable yet; the first is the oldest. Signed once, so that a retry is the same record. */
   readonly #unwritten: Unwritten[] = [];
   #found = 0;
@@ -198,6 +200,7 @@ export class Monitor {
       open: (log) => this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? [],
       records: (log) => this.records(log),
       handedOver: this.#handedOver,
+      calls: this.#calls,
       report: this.#report,
     };
   }

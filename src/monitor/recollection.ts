@@ -1,4 +1,5 @@
 import type { Seen } from "../evidence/conflict.ts";
+import { Ended } from "../gossip/calls.ts";
 import { observedCheckpoint, OPEN_RESULTS, type Result } from "../store/observation.ts";
 import type { OpenQuestion } from "../store/observation_index.ts";
 import type { ObservationJournal } from "../store/observations.ts";
@@ -54,6 +55,7 @@ export class JournaledMemory implements Recollection {
   readonly #tables = new Map<string, QuestionTable>();
   /** Strangers write one after the other, so that a look's entry waits for one of theirs at most. */
   readonly #strangers = new Turns();
+  #isEnding = false;
 
   constructor(
     {
@@ -235,9 +237,11 @@ export class JournaledMemory implements Recollection {
   /**
    * See Recollection: writes what this source told, as open questions or as inconsistent; without a
    * source, what everyone told.
+   * @throws Ended once this daemon ends, if something is not written yet: it is not answered
    */
   async settle(source?: string): Promise<void> {
     if (source === undefined) {
+      if (this.#isEnding) return;
       for (const one of [...this.#told.keys()]) await this.settle(one);
       return;
     }
@@ -246,10 +250,20 @@ export class JournaledMemory implements Recollection {
     // What is heard from now on may make a case that is not durable yet. What fails stays told, so that
     // whoever comes next tries anew.
     for (const [key, seen] of [...told]) {
+      if (this.#isEnding) throw new Ended();
       await this.#written(seen);
       told.delete(key);
     }
     if (told.size === 0 && this.#told.get(source) === told) this.#told.delete(source);
+  }
+
+  /**
+   * From now on nothing that others told begins to be written: nobody is answered any more, and
+   * whoever told it tells it again. Its cases are another matter, and are written.
+   */
+  end(): void {
+    this.#isEnding = true;
+    this.#strangers.drop(new Ended());
   }
 
   /** Writes what is fresh, once, however many wait for it. */

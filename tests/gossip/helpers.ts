@@ -5,6 +5,7 @@ import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { buildRecord, type ConflictRecord } from "../../src/evidence/record.ts";
 import { Callee } from "../../src/gossip/callee.ts";
 import { callPeer } from "../../src/gossip/caller.ts";
+import { Calls } from "../../src/gossip/calls.ts";
 import type { ExchangeParty } from "../../src/gossip/exchange.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
@@ -312,7 +313,16 @@ export async function partyOf(
   const limits = { ...DEFAULT_LIMITS, ...some };
   const handedOver = new HandedOver(limits);
   const party = {
-    ...{ world, view, limits, keep, records: records ?? (() => []), handedOver, report },
+    ...{
+      world,
+      view,
+      limits,
+      keep,
+      records: records ?? (() => []),
+      handedOver,
+      report,
+      calls: new Calls(),
+    },
     open: open ?? (() => []),
   };
   return { party, clock, network, report, view };
