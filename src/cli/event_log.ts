@@ -86,9 +86,9 @@ export async function eventLog(
   };
   return {
     event,
-    refused: (error) => {
+    refused: (error, more) => {
       const reason = error instanceof Error ? error.message : String(error);
-      event("disk.refused", "error", { reason });
+      event("disk.refused", "error", { reason, more });
     },
   };
 }

@@ -91,7 +91,7 @@ function tallying(events: EventReport): { report: EventReport; tally: Tally } {
     if (name === "incident.refused") tally.withheld++;
     events.event(name, level, fields);
   };
-  return { tally, report: { event, refused: (error) => events.refused(error) } };
+  return { tally, report: { event, refused: (error, more) => events.refused(error, more) } };
 }
 
 /** A peer that still shows the other half of a known case counts; the case in the journal does not. */

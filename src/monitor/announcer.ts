@@ -3,7 +3,7 @@ import type { Clock } from "../world/world.ts";
 import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import type { IncidentNews } from "./monitor.ts";
-import { WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
+import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
 /** Contradictions remembered as told; then they are told once more. */
 const MAX_TOLD = 10_000;
@@ -17,6 +17,7 @@ export class Announcer {
   readonly #report: EventReport;
   readonly #isConfigured: (source: string) => boolean;
   readonly #warnings: WarningLimiter;
+  readonly #refusals: RefusalLimiter;
   readonly #toldContradictions = new Set<string>();
   #leftOutToldAt = -Infinity;
 
@@ -33,11 +34,16 @@ export class Announcer {
       clock,
       onLeftOut: (count) => this.tell({ kind: "warnings left out", count }),
     });
+    this.#refusals = new RefusalLimiter({
+      clock,
+      tell: (error, more) => this.#report.refused(error, more),
+    });
   }
 
   /** Says what is still to be said. */
   close(): void {
     this.#warnings.flush();
+    this.#refusals.flush();
   }
 
   /** Says one happening, if it makes a line. */
@@ -63,7 +69,7 @@ export class Announcer {
       case "journal unsound":
         return event("journal.unsound", "warning", { incidents: happening.incidents });
       case "refused":
-        return this.#report.refused(happening.error);
+        return this.#refusals.refused(happening.error);
       case "fault": {
         const { error } = happening;
         const { message, stack } = error instanceof Error ? error : new Error(String(error));

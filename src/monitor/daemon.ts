@@ -83,7 +83,7 @@ export class Daemon {
       await rounds.all();
       await this.#finishBackground();
     }
-    const undone = ["unavailable", "unproven", "frozen"];
+    const undone = ["unavailable", "unproven", "frozen", "not written"];
     return looks.every(({ result }) => !undone.includes(result)) && couldExchange;
   }
 

@@ -15,7 +15,7 @@ import type { Monitor } from "./monitor.ts";
 import { nextPollMs, Stop } from "./pacing.ts";
 import type { JournaledMemory } from "./recollection.ts";
 import type { LogSettings } from "./settings.ts";
-import type { LogResult, LogStatus, LogTally } from "./status.ts";
+import type { LogResult, LogStatus, LogTally, LookResult } from "./status.ts";
 import type { Asker, Question, QuestionTable } from "./questions.ts";
 import { type Finding, LogWatch, type Result, THE_LOG } from "./watch.ts";
 
@@ -138,7 +138,7 @@ export class Follower {
   }
 
   /** One look at the log, written down, and then what it lets us settle. */
-  look(): Promise<{ result: LogResult; retryAfterMs?: number | undefined }> {
+  look(): Promise<{ result: LookResult; retryAfterMs?: number | undefined }> {
     return this.#turns.next(async () => {
       try {
         const finding = this.#unlessCutShort(await this.#watch.poll());
@@ -166,12 +166,13 @@ export class Follower {
       } catch (error) {
         const { happenings, world: { clock } } = this.#shared;
         happenings.failed(error);
-        this.#failures++;
         const detail = error instanceof Error ? error.message : String(error);
         const about = { log: this.log, detail, at: timeNow(clock) };
-        // A fault of ours says nothing of the log.
+        // Neither says anything of the log. What a disk refuses is tried again at the log's own pace; a
+        // fault of ours, ever less often.
         if (isOfTheWorld(error)) happenings.tell({ kind: "look failed", ...about });
-        return { result: "unavailable" };
+        else this.#failures++;
+        return { result: "not written" };
       }
     });
   }

@@ -31,7 +31,7 @@ export type Happening =
   | { readonly kind: "warnings left out"; readonly count: number }
   /** Of logs. */
   | Found
-  /** the disk or the network kept a look from being made or written down */
+  /** our own disk or database kept a look from being made or written down */
   | {
     readonly kind: "look failed";
     readonly log: Log;
