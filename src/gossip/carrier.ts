@@ -48,7 +48,7 @@ export async function serveParcel({ party, connection, source, begun, pay, onByt
     const hearing = await hearAndKeep({ party, source, items: read.items });
     const fault = hearing.fault ?? read.fault;
     return fault === undefined
-      ? { answer: encodeParcel(answerParcel(hearing, party)) }
+      ? { answer: encodeParcel(await answerParcel(hearing, party)) }
       : { fault, answer: undefined };
   });
   if (answer === undefined) return fault;

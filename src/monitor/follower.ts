@@ -1,8 +1,8 @@
 import type { Conflict } from "../evidence/conflict.ts";
-import type { ConflictRecord } from "../evidence/record.ts";
+import type { HeldCase } from "../gossip/exchange.ts";
 import type { Source } from "../sources/source.ts";
 import { observedCheckpoint } from "../store/observation.ts";
-import type { SeenRoot } from "../store/observation_index.ts";
+import type { OpenQuestion } from "../store/observation_index.ts";
 import type { ObservationJournal } from "../store/observations.ts";
 import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -58,7 +58,7 @@ export class Follower {
   /** By question that could not be settled: how often it was tried, and when it is tried again. */
   readonly #tried = new Map<string, { times: number; retryAt: number }>();
   /** Found inconsistent before this start: judged once more, in case their record was lost. */
-  #again: readonly SeenRoot[];
+  #again: readonly OpenQuestion[];
   #settling: Promise<void> | undefined;
   readonly #strangers = new Turns();
   #strangersDue = false;
@@ -71,7 +71,7 @@ export class Follower {
     settings: LogSettings;
     watch: LogWatch;
     grewAt: string;
-    again: SeenRoot[];
+    again: OpenQuestion[];
   }) {
     this.#shared = fields.shared;
     this.#settings = fields.settings;
@@ -94,7 +94,9 @@ export class Follower {
     const view = last && openNote(last.note, log);
     if (view !== undefined) await monitor.addLocal(view, THE_LOG);
     // A crash may have come between what was seen and its incident; known cases fall out there.
-    await monitor.keep({ more: contradictions({ observations, log }) });
+    for (const treeSize of observations.contradictedSizes(log)) {
+      await monitor.keep({ more: contradictionsAt({ observations, log, treeSize }) });
+    }
     const again = observations.accused(log).filter((seen) => !hasCase(monitor, { log, seen }));
     const watch = new LogWatch({ log, source, detector: monitor.detector, clock, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
@@ -216,7 +218,7 @@ export class Follower {
       origin: this.log.origin,
       vkey: this.log.vkey.text,
       ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),
-      incidents: this.#shared.monitor.records(this.log).length,
+      incidents: this.#shared.monitor.cases(this.log).length,
       openQuestions: this.#questions.size,
       ...(this.#questions.leftOut > 0 && { leftOut: this.#questions.leftOut }),
     };
@@ -297,7 +299,8 @@ export class Follower {
     if (view === undefined) return;
     for (const seen of this.#again.filter(({ treeSize }) => treeSize <= view.treeSize)) {
       if (this.#stop.stopped) return;
-      const checkpoint = openNote(seen.note, this.log);
+      const note = this.#shared.observations.note(this.log, seen);
+      const checkpoint = note === undefined ? undefined : openNote(note, this.log);
       if (checkpoint !== undefined) await this.#settleOne(seen, checkpoint);
       // Not before it is written down: what the disk refuses is judged again at the next look.
       this.#again = this.#again.filter((again) => again !== seen);
@@ -357,8 +360,8 @@ export class Follower {
   }
 
   /** The older halves of the cross-size cases held, by size and root. */
-  #provenRoots(): ReadonlyMap<string, ConflictRecord> {
-    const crossSize = this.#shared.monitor.records(this.log).filter(({ kind }) =>
+  #provenRoots(): ReadonlyMap<string, HeldCase> {
+    const crossSize = this.#shared.monitor.cases(this.log).filter(({ kind }) =>
       kind === "cross_size"
     );
     return new Map(crossSize.map((record) => [olderOf(record), record]));
@@ -414,15 +417,15 @@ function inTurns(questions: readonly Question[]): Question[] {
 }
 
 /** The older of a record's two checkpoints, by size and root. */
-function olderOf({ checkpoint_a, checkpoint_b }: ConflictRecord): string {
+function olderOf({ checkpoint_a, checkpoint_b }: HeldCase): string {
   const isOlder = BigInt(checkpoint_a.size) < BigInt(checkpoint_b.size);
   const { size, root } = isOlder ? checkpoint_a : checkpoint_b;
   return `${size} ${root}`;
 }
 
 /** Whether a checkpoint takes part in a case that is recorded. */
-function hasCase(monitor: Monitor, { log, seen }: { log: Log; seen: SeenRoot }): boolean {
-  return monitor.records(log).some(({ checkpoint_a, checkpoint_b }) =>
+function hasCase(monitor: Monitor, { log, seen }: { log: Log; seen: OpenQuestion }): boolean {
+  return monitor.cases(log).some(({ checkpoint_a, checkpoint_b }) =>
     [checkpoint_a, checkpoint_b].some(({ size, root }) =>
       size === `${seen.treeSize}` && root === seen.root
     )
@@ -434,17 +437,19 @@ function keyOf({ treeSize, root }: Pick<Question, "treeSize" | "root">): string 
 }
 
 /** The cases of one size that the observations show, whether or not they were ever recorded. */
-function contradictions(
-  { observations, log }: { observations: ObservationJournal; log: Log },
+function contradictionsAt(
+  { observations, log, treeSize }: {
+    observations: ObservationJournal;
+    log: Log;
+    treeSize: bigint;
+  },
 ): Conflict[] {
-  return observations.contradictedSizes(log).flatMap((treeSize) => {
-    const [first, ...others] = observations.rootsAt(log, treeSize).flatMap(({ note, source }) => {
-      const checkpoint = openNote(note, log);
-      return checkpoint === undefined ? [] : [{ checkpoint, source }];
-    });
-    if (first === undefined) return [];
-    return others.map((second): Conflict => ({ kind: "same_size", first, second }));
+  const [first, ...others] = observations.rootsAt(log, treeSize).flatMap(({ note, source }) => {
+    const checkpoint = openNote(note, log);
+    return checkpoint === undefined ? [] : [{ checkpoint, source }];
   });
+  if (first === undefined) return [];
+  return others.map((second): Conflict => ({ kind: "same_size", first, second }));
 }
 
 function openNote(note: string, log: Log): VerifiedCheckpoint | undefined {

@@ -93,7 +93,7 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
     view,
     limits,
     keep: () => Promise.resolve(),
-    records: () => [],
+    cases: () => [],
     open: () => [],
     handedOver: new HandedOver(limits),
     calls: new Calls(),

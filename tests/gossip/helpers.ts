@@ -6,7 +6,7 @@ import { buildRecord, type ConflictRecord } from "../../src/evidence/record.ts";
 import { Callee } from "../../src/gossip/callee.ts";
 import { callPeer } from "../../src/gossip/caller.ts";
 import { Calls } from "../../src/gossip/calls.ts";
-import type { ExchangeParty } from "../../src/gossip/exchange.ts";
+import type { ExchangeParty, HeldCase } from "../../src/gossip/exchange.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
 import { exchangeRound, type Round } from "../../src/gossip/round.ts";
@@ -279,6 +279,11 @@ export async function ask(connection: Connection, bytes: Uint8Array): Promise<Ui
   return answers;
 }
 
+/** A case whose record stays in memory. */
+export function heldCase(record: ConflictRecord): HeldCase {
+  return { ...record, read: () => Promise.resolve(record) };
+}
+
 /** What a stage in memory is made of. */
 export interface Setting {
   readonly logs: readonly Log[];
@@ -318,7 +323,7 @@ export async function partyOf(
       view,
       limits,
       keep,
-      records: records ?? (() => []),
+      cases: (log: Log) => records?.(log).map(heldCase) ?? [],
       handedOver,
       report,
       calls: new Calls(),
