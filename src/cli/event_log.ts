@@ -90,9 +90,9 @@ export async function eventLog(
   return {
     event,
     lost: () => terminal.lost.lines,
-    refused: (error) => {
+    refused: (error, more) => {
       const reason = error instanceof Error ? error.message : String(error);
-      event("disk.refused", "error", { reason });
+      event("disk.refused", "error", { reason, more });
     },
   };
 }

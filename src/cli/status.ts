@@ -1,4 +1,4 @@
-import type { LogStatus, PeerStatus, Status } from "../monitor/status.ts";
+import type { LogStatus, LookResult, PeerStatus, Status } from "../monitor/status.ts";
 import { MalformedError, printable, printableJson } from "../tlog/malformed.ts";
 import { textOf } from "../tlog/encoding.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
@@ -84,13 +84,18 @@ function describeLogStatus(log: LogStatus, now: string): string {
   const age = log.grewAt === undefined ? "" : `, grew ${span(log.grewAt, now)} ago`;
   const last = log.lastResult === undefined || log.lastLookAt === undefined
     ? "not looked at yet"
-    : `${log.lastResult} ${span(log.lastLookAt, now)} ago`;
+    : `${describeResult(log.lastResult)} ${span(log.lastLookAt, now)} ago`;
   const open = several(log.openQuestions, "open question", "open questions");
   const leftOut = log.leftOut === undefined ? "" : `, ${log.leftOut} left out for want of room`;
   const alone = log.sharedBy === 0 ? ", NO PEER FOLLOWS IT" : "";
   const detail = log.lastDetail === undefined ? "" : ` (${log.lastDetail})`;
   const known = `${alarm(log.incidents)}${alone}${open}${leftOut}`;
   return `log   ${log.origin}: ${view}${age}; ${last}${known}${detail}`;
+}
+
+/** Our own disk is not the log's fault. */
+function describeResult(result: LookResult): string {
+  return result === "not written" ? "NOT WRITTEN, OUR DISK REFUSES," : result;
 }
 
 function describePeerStatus(peer: PeerStatus, now: string): string {

@@ -7,6 +7,11 @@ import { type CheckpointMemory, MAX_ROOTS_PER_SIZE, ShortMemory } from "./memory
 
 /** Most conflicts kept for one log. One is proof enough; the cap bounds a log that goes mad. */
 export const MAX_CONFLICTS_PER_LOG = 10_000;
+/**
+ * Characters of the notes in them: one note is at most half a million, and almost all have 200. The
+ * conflict that passes this is the last that is kept.
+ */
+export const MAX_CONFLICT_NOTES_PER_LOG = 64 * 1024 * 1024;
 
 /** What a consistency proof says about the checkpoints seen so far. */
 export type ProofOutcome =
@@ -32,6 +37,8 @@ interface LogCounts {
   /** Older roots (size and root) already convicted by a newer one. */
   readonly contradicted: Set<string>;
   conflicts: number;
+  /** Characters of their notes. */
+  noteLength: number;
   unrecordedPerSize: number;
   unrecordedPerLog: number;
 }
@@ -48,23 +55,31 @@ interface LogCounts {
 export class EquivocationDetector {
   readonly #memory: CheckpointMemory;
   readonly #counts = new Map<string, LogCounts>();
-  readonly #conflicts: Conflict[] = [];
+  #conflicts: Conflict[] = [];
+  #taken = 0;
   readonly #cap: number;
+  readonly #noteCap: number;
 
   /** @param memory where checkpoints are remembered; by default as long as the detector lasts */
   constructor(
-    { memory = new ShortMemory(), maxConflictsPerLog = MAX_CONFLICTS_PER_LOG }: {
+    {
+      memory = new ShortMemory(),
+      maxConflictsPerLog = MAX_CONFLICTS_PER_LOG,
+      maxConflictNotesPerLog = MAX_CONFLICT_NOTES_PER_LOG,
+    }: {
       memory?: CheckpointMemory;
       maxConflictsPerLog?: number;
+      maxConflictNotesPerLog?: number;
     } = {},
   ) {
     this.#memory = memory;
     this.#cap = maxConflictsPerLog;
+    this.#noteCap = maxConflictNotesPerLog;
   }
 
   /**
    * Takes in one checkpoint and returns the conflict it makes, if it makes a new one.
-   * @param isOnRecord whether a journal has it already: then it is not counted where it is not kept
+   * @param isOnRecord whether a journal has it already: then it is counted by `recall`, and not here
    * @param isEvidence whether it is half of a conflict record that holds: then it is always remembered
    */
   observe(
@@ -91,19 +106,21 @@ export class EquivocationDetector {
     }
     const second: Seen = { checkpoint, source };
     this.#memory.remember(second, { isEvidence });
-    return first && this.#keep(log, { kind: "same_size", first, second });
+    return first && this.#keep({ kind: "same_size", first, second }, { isOnRecord });
   }
 
   /**
    * Judges a consistency proof by the checkpoints seen so far; offer it after the checkpoints it
    * speaks of. `older.rootHash` need not be signed, nor the implied root: see `impliedOlderRoot`.
+   * @param isOnRecord as for `observe`
    */
   observeProof(
-    { log, older, newer, proof }: {
+    { log, older, newer, proof, isOnRecord = false }: {
       log: Log;
       older: TreeHead;
       newer: TreeHead;
       proof: readonly Uint8Array[];
+      isOnRecord?: boolean;
     },
   ): ProofOutcome {
     const impliedRoot = impliedOlderRoot({ older, newer, proof });
@@ -126,19 +143,18 @@ export class EquivocationDetector {
     const { contradicted } = this.#countsOf(log);
     const conflicts: Conflict[] = [];
     for (const seen of wrong) {
-      const key = `${older.treeSize} ${seen.checkpoint.root}`;
+      const key = headKey(older.treeSize, seen.checkpoint.root);
       if (contradicted.has(key)) continue;
       if (this.#isFull(log)) {
-        this.#countsOf(log).unrecordedPerLog++;
+        if (!isOnRecord) this.#countsOf(log).unrecordedPerLog++;
         continue;
       }
       contradicted.add(key);
-      conflicts.push(this.#keep(log, {
-        kind: "cross_size",
-        first: seen,
-        second: newerSeen,
-        consistency: { impliedRoot, proof },
-      }));
+      const consistency = { impliedRoot, proof };
+      conflicts.push(this.#keep(
+        { kind: "cross_size", first: seen, second: newerSeen, consistency },
+        { isOnRecord },
+      ));
     }
     return { verdict: "inconsistent", conflicts };
   }
@@ -148,9 +164,54 @@ export class EquivocationDetector {
     return this.#memory.hasUnwritten ?? false;
   }
 
-  /** Every conflict found, in order. */
+  /**
+   * Counts a case that a journal has of this log, so that the limits hold for what is written as well
+   * as for what is found, whenever it was.
+   * @param noteLength characters of its two notes
+   * @param contradicted the older head, if it is a case of two sizes: its root has its one record
+   */
+  recall(log: Log, { noteLength, contradicted }: {
+    noteLength: number;
+    contradicted?: { treeSize: bigint; root: string } | undefined;
+  }): void {
+    const counts = this.#countsOf(log);
+    counts.conflicts++;
+    counts.noteLength += noteLength;
+    if (contradicted !== undefined) {
+      counts.contradicted.add(headKey(contradicted.treeSize, contradicted.root));
+    }
+  }
+
+  /** Forgets what is counted of a log that is followed no more; its journal is recalled if it is again. */
+  forget(log: Log): void {
+    this.#counts.delete(log.id);
+  }
+
+  /** Whether there is room for a conflict that its memory shows and that it did not find itself. */
+  admits(conflict: Conflict): boolean {
+    const { log } = conflict.first.checkpoint;
+    const isFull = this.#isFull(log);
+    if (isFull) this.#countsOf(log).unrecordedPerLog++;
+    else this.#count(conflict);
+    return !isFull;
+  }
+
+  /** Every conflict found, in order, without those that were taken. */
   conflicts(): readonly Conflict[] {
     return this.#conflicts;
+  }
+
+  /** The conflicts found and not taken yet, in order; they are let go of here. */
+  takeConflicts(): readonly Conflict[] {
+    const taken = this.#conflicts;
+    this.#conflicts = [];
+    this.#taken += taken.length;
+    return taken;
+  }
+
+  /** How many conflicts were found, those that were taken among them. */
+  get found(): number {
+    return this.#taken + this.#conflicts.length;
   }
 
   /** The checkpoints kept of the same size with other roots, in order. */
@@ -184,6 +245,7 @@ export class EquivocationDetector {
       counts = {
         contradicted: new Set(),
         conflicts: 0,
+        noteLength: 0,
         unrecordedPerSize: 0,
         unrecordedPerLog: 0,
       };
@@ -197,14 +259,25 @@ export class EquivocationDetector {
   }
 
   #isFull(log: Log): boolean {
-    return this.#countsOf(log).conflicts >= this.#cap;
+    const { conflicts, noteLength } = this.#countsOf(log);
+    return conflicts >= this.#cap || noteLength >= this.#noteCap;
   }
 
-  #keep(log: Log, conflict: Conflict): Conflict {
-    this.#countsOf(log).conflicts++;
+  #count({ first, second }: Conflict): void {
+    const counts = this.#countsOf(first.checkpoint.log);
+    counts.conflicts++;
+    counts.noteLength += first.checkpoint.note.length + second.checkpoint.note.length;
+  }
+
+  #keep(conflict: Conflict, { isOnRecord }: { isOnRecord: boolean }): Conflict {
+    if (!isOnRecord) this.#count(conflict);
     this.#conflicts.push(conflict);
     return conflict;
   }
+}
+
+function headKey(treeSize: bigint, root: string): string {
+  return `${treeSize} ${root}`;
 }
 
 /**

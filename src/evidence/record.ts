@@ -19,7 +19,7 @@ import {
 } from "../tlog/members.ts";
 import { MAX_PROOF_HASHES } from "../tlog/proof.ts";
 import { formatKeyId, type Vkey } from "../tlog/vkey.ts";
-import { type Conflict, evidenceId } from "./conflict.ts";
+import { type Conflict, evidenceId, type Seen } from "./conflict.ts";
 import { type JsonObject, parseExactJson } from "./json.ts";
 
 /**
@@ -67,6 +67,30 @@ export interface ConflictRecord {
   readonly detected_at: string;
   /** Base64 of an Ed25519 signature over `signedBytes`. */
   readonly evidence_signature: string | null;
+}
+
+/** A signed size and root of a record, without its note. */
+export type RecordedHead = Omit<RecordedCheckpoint, "note">;
+
+/** What tells one case from another: a record without its evidence. */
+export interface CaseName extends Pick<ConflictRecord, "kind" | "log"> {
+  readonly checkpoint_a: RecordedHead;
+  readonly checkpoint_b: RecordedHead;
+}
+
+/** What names the case of a conflict. */
+export function caseOf({ kind, first, second }: Conflict): CaseName {
+  const { log } = first.checkpoint;
+  const head = ({ checkpoint: { treeSize, root } }: Seen): RecordedHead => ({
+    size: `${treeSize}`,
+    root,
+  });
+  return {
+    kind,
+    log: { origin: log.origin, vkey: log.vkey.text },
+    checkpoint_a: head(first),
+    checkpoint_b: head(second),
+  };
 }
 
 /**

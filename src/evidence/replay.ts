@@ -17,7 +17,8 @@ export function logOf(record: ConflictRecord, logs: readonly Log[]): Log | undef
  * Shows a detector what a record holds: both checkpoints, their signatures verified here, and the
  * proof. Whether the rest of the record is true is for `verifyConflict`.
  * @param log the log the record is about; see `logOf`
- * @param source who showed the record; without it, the checkpoints keep the sources it names
+ * @param source who showed the record; without it, it is from this monitor's own journal: it is counted
+ *   as recorded, and the checkpoints keep the sources it names
  * @returns the conflicts that are new to the detector
  * @throws MalformedError if a checkpoint does not verify under the log's key
  */
@@ -32,19 +33,26 @@ export function replayRecord(
   const a = openHalf(record.checkpoint_a.note, log);
   const b = openHalf(record.checkpoint_b.note, log);
   // What nobody has shown comes from this monitor's own journal.
-  const how = { isOnRecord: source === undefined, isEvidence: true };
-  const found = [
-    detector.observe(a, source ?? record.source_a, how),
-    detector.observe(b, source ?? record.source_b, how),
-  ].filter((conflict) => conflict !== undefined);
-  if (record.consistency === undefined) return found;
+  const isOnRecord = source === undefined;
   const [older, newer] = a.treeSize < b.treeSize ? [a, b] : [b, a];
+  const found = [
+    detector.observe(a, source ?? record.source_a, { isOnRecord, isEvidence: true }),
+    detector.observe(b, source ?? record.source_b, { isOnRecord, isEvidence: true }),
+  ].filter((conflict) => conflict !== undefined);
+  if (isOnRecord) {
+    detector.recall(log, {
+      noteLength: a.note.length + b.note.length,
+      contradicted: record.consistency && older,
+    });
+  }
+  if (record.consistency === undefined) return found;
   const judged = detector.observeProof({
     log,
     // The implied root and not the signed one: a proof from a power of two does not hold it.
     older: { treeSize: older.treeSize, rootHash: strictBase64(record.consistency.implied_root) },
     newer,
     proof: record.consistency.proof.map(strictBase64),
+    isOnRecord,
   });
   return judged.verdict === "inconsistent" ? [...found, ...judged.conflicts] : found;
 }

@@ -54,6 +54,8 @@ export interface Judgement {
 
 /** Most opinions remembered while many records are judged; then it is begun anew. */
 const MAX_OPINIONS = 1_000;
+/** Characters of the notes they are about. */
+const MAX_OPINIONS_LENGTH = 16 * 1024 * 1024;
 
 /**
  * What the independent implementation said of notes, while many records are judged one after the
@@ -61,6 +63,7 @@ const MAX_OPINIONS = 1_000;
  */
 export class Opinions {
   readonly #accepted = new Map<string, boolean>();
+  #length = 0;
 
   /** What was said of exactly this note under this log's key; asked with `ask` the first time. */
   of({ log, note }: { log: Log; note: string }, ask: () => boolean): boolean {
@@ -68,8 +71,12 @@ export class Opinions {
     const known = this.#accepted.get(key);
     if (known !== undefined) return known;
     const accepted = ask();
-    if (this.#accepted.size >= MAX_OPINIONS) this.#accepted.clear();
+    if (this.#accepted.size >= MAX_OPINIONS || this.#length >= MAX_OPINIONS_LENGTH) {
+      this.#accepted.clear();
+      this.#length = 0;
+    }
     this.#accepted.set(key, accepted);
+    this.#length += key.length;
     return accepted;
   }
 }

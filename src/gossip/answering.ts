@@ -22,7 +22,7 @@ import { MalformedError } from "../tlog/malformed.ts";
 import { formatProof, readProof, type StatedProof, UnknownLog } from "../tlog/stated_proof.ts";
 import { randomShare } from "../world/random.ts";
 import type { Random } from "../world/world.ts";
-import type { ExchangeParty } from "./exchange.ts";
+import type { ExchangeParty, HeldCase } from "./exchange.ts";
 import { followsItem, readFollows } from "./follows.ts";
 import { HashList } from "./hash_list.ts";
 import type { ParcelLimits } from "./limits.ts";
@@ -61,7 +61,7 @@ export interface Hearing {
 }
 
 /** What a parcel is heard with. */
-type Ears = Pick<ExchangeParty, "view" | "records">;
+type Ears = Pick<ExchangeParty, "view" | "cases">;
 
 /**
  * Judges the items of a parcel, in order, up to the first that is malformed or does not hold. What is
@@ -125,7 +125,7 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
     hearing.named.add(stated.log);
   },
 
-  record({ body, source, party: { view, records }, hearing }) {
+  record({ body, source, party: { view, cases }, hearing }) {
     const members = parseExactJson(textOf(body));
     // A later version's record is no fault of whoever sends it; a later version will judge it.
     if (typeof members.version === "string" && members.version !== RECORD_VERSION) return;
@@ -133,7 +133,7 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
     const log = logOf(record, view.logs);
     if (log === undefined) return;
     // A case that is known convicts nobody again, so whether this telling of it holds is no matter.
-    if (!records(log).some(({ evidence_id }) => evidence_id === record.evidence_id)) {
+    if (!cases(log).some(({ evidence_id }) => evidence_id === record.evidence_id)) {
       checkRecord(record, log);
       if (view.hearRecord({ record, log, source })) hearing.hasNews = true;
     }
@@ -183,16 +183,20 @@ function checkRecord(record: ConflictRecord, log: Log): void {
  * What to answer to a parcel, once its conflicts are kept: for each note the checkpoint known to
  * contradict it, otherwise our latest of that log; and the evidence held about every log named that
  * the other end has not shown. Evidence goes first, since what does not fit is left out.
+ * @throws WorldError if the evidence cannot be read
  */
-export function answerParcel(hearing: Hearing, party: ExchangeParty): readonly ParcelItem[] {
+export async function answerParcel(
+  hearing: Hearing,
+  party: ExchangeParty,
+): Promise<readonly ParcelItem[]> {
   const packer = new ParcelPacker(party.limits);
   const contradicting = hearing.heard
     .map((heard) => heard.verdict === "inconsistent" ? heard.other.checkpoint : undefined);
   packNotes(packer, contradicting);
   const { shown, claimed } = hearing;
-  const isUnseen = ({ evidence_id }: ConflictRecord): boolean =>
+  const isUnseen = ({ evidence_id }: HeldCase): boolean =>
     !shown.has(evidence_id) && claimed?.has(evidence_id) !== true;
-  packRecords({ party, packer, logs: hearing.named, wanted: isUnseen });
+  await packRecords({ party, packer, logs: hearing.named, wanted: isUnseen });
   const others = hearing.heard.filter(({ verdict }) => verdict !== "inconsistent");
   packNotes(packer, others.map(({ checkpoint: { log } }) => party.view.latest(log)));
   if (hearing.follows !== undefined) packGreeting({ party, packer, shared: hearing.follows });
@@ -228,25 +232,26 @@ export function packNotes(
  * Packs evidence about these logs, one log after the other, so that one that went mad does not crowd
  * out the rest; of each the newest first, and of what is too much some of the older ones by chance:
  * the other end may have the newest, and more cases than it can say.
- * @returns the records that went in
+ * @returns the cases whose records went in
+ * @throws WorldError if one cannot be read
  */
-export function packRecords(
+export async function packRecords(
   { party, packer, logs, wanted }: {
     party: ExchangeParty;
     packer: ParcelPacker;
     logs: Iterable<Log>;
-    wanted: (record: ConflictRecord) => boolean;
+    wanted: (held: HeldCase) => boolean;
   },
-): ConflictRecord[] {
+): Promise<HeldCase[]> {
   const most = party.limits.maxRecordsPerParcel;
   const { random } = party.world;
-  const byLog = [...logs].map((log) => some(party.records(log).filter(wanted), most, random));
-  const packed: ConflictRecord[] = [];
+  const byLog = [...logs].map((log) => some(party.cases(log).filter(wanted), most, random));
+  const packed: HeldCase[] = [];
   for (let turn = 0; turn < most; turn++) {
-    for (const records of byLog) {
-      const record = records[turn];
-      if (record === undefined || packed.length >= most) continue;
-      if (packer.add(recordItem(record))) packed.push(record);
+    for (const cases of byLog) {
+      const held = cases[turn];
+      if (held === undefined || packed.length >= most) continue;
+      if (packer.add(recordItem(await held.read()))) packed.push(held);
     }
   }
   return packed;
@@ -279,13 +284,16 @@ export function proofItem(proof: StatedProof): ParcelItem {
   return { kind: "proof", body: utf8(formatProof(proof)) };
 }
 
-/** The evidence ids of the newest of these records as an item, as many as fit. */
-export function knownItem(records: readonly ConflictRecord[], limits: ParcelLimits): ParcelItem {
+/** The evidence ids of the newest of these cases as an item, as many as fit. */
+export function knownItem(cases: readonly Named[], limits: ParcelLimits): ParcelItem {
   const most = Math.floor(limits.maxKnownItemBytes / EVIDENCE_ID_BYTES);
-  return { kind: "known", body: concat(newest(records, most).map(idBytes)) };
+  return { kind: "known", body: concat(newest(cases, most).map(idBytes)) };
 }
 
-function idBytes({ evidence_id }: ConflictRecord): Uint8Array {
+/** Whatever has the name of a case. */
+type Named = Pick<HeldCase, "evidence_id">;
+
+function idBytes({ evidence_id }: Named): Uint8Array {
   return decodeHex(evidence_id);
 }
 

@@ -2,7 +2,12 @@ import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { acceptAll } from "../world/accepting.ts";
 import { formatAddress } from "../world/address.ts";
-import { addressKey, ConnectionTable, type Place } from "../world/connection_table.ts";
+import {
+  addressKey,
+  ConnectionTable,
+  type Place,
+  SHUTTING_DOWN,
+} from "../world/connection_table.ts";
 import {
   type Address,
   type Connection,
@@ -105,14 +110,17 @@ export class Callee {
     };
     // The port is another one each time, and says nothing of who it is.
     const source = connection.remote.hostname;
+    const broken = (reason: string): void => {
+      // That this end stops is no fault of a caller.
+      if (place.closedBecause !== SHUTTING_DOWN) report.broken(reason, source);
+    };
     try {
       const fault = await this.#serve(place, source, deadlines);
-      if (fault !== undefined) report.broken(fault, source);
+      if (fault !== undefined) broken(fault);
     } catch (error) {
       if (error instanceof NotKept) report.refused(error.cause);
-      else if (error instanceof WorldError) {
-        report.broken(place.closedBecause ?? error.message, source);
-      } else report.refused(error);
+      else if (error instanceof WorldError) broken(place.closedBecause ?? error.message);
+      else report.refused(error);
     } finally {
       deadlines.first.cancel();
       deadlines.whole.cancel();

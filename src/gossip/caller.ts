@@ -3,6 +3,7 @@ import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
 import { type Address, type Connection, WorldError } from "../world/world.ts";
+import { Ended } from "./calls.ts";
 import type { ExchangeParty } from "./exchange.ts";
 import { type Heard, NOTHING } from "./view.ts";
 
@@ -25,7 +26,7 @@ export interface SentFrame {
  * @returns what each answer says, in the order of the frames sent
  * @throws ExchangeFailed if the peer could not be reached, did not answer everything in time, or
  *   answered something that verifies under no key; what came before has been judged and kept
- * @throws whatever `keep` throws
+ * @throws Ended if this end stops meanwhile; whatever `keep` throws
  */
 export async function callPeer(
   call: { party: ExchangeParty; address: Address },
@@ -45,12 +46,12 @@ export async function exchangeFrames(
     logs?: readonly Log[];
   },
 ): Promise<{ sent: readonly SentFrame[]; heard: Heard[] }> {
-  const { world: { network }, limits } = party;
+  const { world: { network }, limits, calls } = party;
   const peer = formatAddress(address);
   const sent = framesToSend(party, logs);
   let connection: Connection;
   try {
-    connection = await network.connect(address, limits.connectMs);
+    connection = await calls.connect(network, address, limits.connectMs);
     party.peerHosts?.reached(address, connection.remote);
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
@@ -59,14 +60,14 @@ export async function exchangeFrames(
   const { answers, fault } = await converse({ connection, sent, party });
   // What came is judged and kept even if the exchange broke off: it may be half of the evidence.
   const heard = await judge({ party, peer, sent, answers });
-  if (fault !== undefined) throw failed(peer, fault);
+  if (fault !== undefined) throw calls.isEnded ? new Ended() : failed(peer, fault);
   checkAnswers({ peer, sent: sent.length, answers, heard });
   return { sent, heard };
 }
 
 /** Sends the frames and reads the answers, within the exchange's time; tells what went wrong. */
 async function converse(
-  { connection, sent, party: { world: { clock }, limits } }: {
+  { connection, sent, party: { world: { clock }, limits, calls } }: {
     connection: Connection;
     sent: readonly SentFrame[];
     party: ExchangeParty;
@@ -100,7 +101,7 @@ async function converse(
     note(error);
   } finally {
     timer.cancel();
-    connection.close();
+    calls.close(connection);
   }
   return { answers: buffer.subarray(0, filled), fault };
 }

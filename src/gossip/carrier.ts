@@ -9,6 +9,7 @@ import { formatAddress } from "../world/address.ts";
 import { type Address, type Connection, WorldError } from "../world/world.ts";
 import { answerParcel, type Fault, type Hearing, hearParcel } from "./answering.ts";
 import { ExchangeFailed, Unreachable } from "./caller.ts";
+import { Ended } from "./calls.ts";
 import { type ExchangeParty, orNotKept } from "./exchange.ts";
 import {
   encodeParcel,
@@ -52,7 +53,7 @@ export async function serveParcel({ party, connection, source, begun, pay, owe, 
     const hearing = await hearAndKeep({ party, source, items: read.items });
     const fault = hearing.fault ?? read.fault;
     if (fault !== undefined) return { fault, answer: undefined, lookedUp: 0 };
-    const items = answerParcel(hearing, party);
+    const items = await answerParcel(hearing, party);
     const lookedUp = items.filter(({ kind }) => kind === "note").length;
     return { answer: encodeParcel(items), lookedUp };
   });
@@ -69,7 +70,7 @@ export async function serveParcel({ party, connection, source, begun, pay, owe, 
  * @returns what its answer says
  * @throws ExchangeFailed if the peer could not be reached, did not answer in time, or answered
  *   something that does not hold; what came before has been judged and kept
- * @throws whatever `keep` throws
+ * @throws Ended if this end stops meanwhile; whatever `keep` throws
  */
 export async function callWithParcel(
   { party, address, items }: {
@@ -83,6 +84,7 @@ export async function callWithParcel(
   const hearing = await hearAndKeep({ party, source: peer, items: read.items });
   const fault = hearing.fault ?? read.fault;
   if (fault !== undefined) {
+    if (hearing.fault === undefined && party.calls.isEnded) throw new Ended();
     throw new ExchangeFailed(`peer ${peer} failed the second carrier: ${fault.reason}`);
   }
   return hearing;
@@ -92,10 +94,10 @@ export async function callWithParcel(
 async function converse(
   { party, address, parcel }: { party: ExchangeParty; address: Address; parcel: Uint8Array },
 ): Promise<ParcelRead> {
-  const { world: { clock, network }, limits } = party;
+  const { world: { clock, network }, limits, calls } = party;
   let connection: Connection;
   try {
-    connection = await network.connect(address, limits.connectMs);
+    connection = await calls.connect(network, address, limits.connectMs);
     party.peerHosts?.reached(address, connection.remote);
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
@@ -116,7 +118,7 @@ async function converse(
     read = { items: [], fault: brokenOff(error.message) };
   } finally {
     timer.cancel();
-    connection.close();
+    calls.close(connection);
   }
   if (!late || read.fault === undefined) return read;
   return { ...read, fault: brokenOff(`it was not finished within ${limits.parcelMs} ms`) };

@@ -1,11 +1,20 @@
-import type { ConflictRecord } from "../evidence/record.ts";
+import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import type { PeerHosts } from "../world/connection_table.ts";
 import type { World } from "../world/world.ts";
+import type { Calls } from "./calls.ts";
 import type { HandedOver } from "./handed_over.ts";
 import type { ExchangeLimits } from "./limits.ts";
 import type { Heard, View } from "./view.ts";
+
+/** A case that is held: what it is about is in memory, its evidence is read where it is wanted. */
+export interface HeldCase extends Pick<ConflictRecord, "kind" | "evidence_id"> {
+  readonly checkpoint_a: RecordedHead;
+  readonly checkpoint_b: RecordedHead;
+  /** Its record. @throws WorldError if it cannot be read */
+  read(): Promise<ConflictRecord>;
+}
 
 /** What both ends of an exchange work with. */
 export interface ExchangeParty {
@@ -23,10 +32,12 @@ export interface ExchangeParty {
    * shows a peer (`maxOpenPerLog`): somebody else may hold the other half of the evidence.
    */
   open(log: Log): readonly VerifiedCheckpoint[];
-  /** The evidence held about a log that may be handed over: proven and kept. Oldest first. */
-  records(log: Log): readonly ConflictRecord[];
+  /** The cases held about a log, whose evidence may be handed over: proven and kept. Oldest first. */
+  cases(log: Log): readonly HeldCase[];
   /** Which evidence was handed to which peer; one for all exchanges of this party. */
   readonly handedOver: HandedOver;
+  /** The connections made to others; one for all exchanges of this party. */
+  readonly calls: Calls;
   readonly report: ExchangeReport;
   /** Hosts that have been promised places among the connections served: those of configured peers. */
   readonly peerHosts?: PeerHosts;

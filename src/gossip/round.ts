@@ -1,4 +1,4 @@
-import type { RecordedCheckpoint } from "../evidence/record.ts";
+import type { RecordedHead } from "../evidence/record.ts";
 import { base64 } from "../tlog/encoding.ts";
 import { decodeFrame, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
@@ -33,7 +33,7 @@ export interface Round {
  * that both follow; then, if there is something to say that fits no frame or to ask for, another
  * parcel.
  * @throws ExchangeFailed if the exchange of frames fails; a parcel that fails is reported instead
- * @throws whatever `keep` throws
+ * @throws Ended if this end stops meanwhile; whatever `keep` throws
  */
 export async function exchangeRound(
   { party, address }: { party: ExchangeParty; address: Address },
@@ -86,7 +86,7 @@ async function compare(
   const now = clock.monotonic();
   handedOver.add(peer, concluded({ party, ...frames }));
   const asksAll = handedOver.isToBeAsked(peer, now);
-  const { items, ids } = parcelFor({ party, peer, asksAll, about: logs, ...frames });
+  const { items, ids } = await parcelFor({ party, peer, asksAll, about: logs, ...frames });
   if (items.length === 0 || !handedOver.mayTry(peer, now)) {
     return { heard, notes: [], handedOver: [] };
   }
@@ -114,7 +114,7 @@ interface Frames {
  * What to put into this round's parcel: the evidence about the logs named that the peer was not
  * handed yet, and the notes of checkpoints that fit no frame or that are to ask with.
  */
-function parcelFor(
+async function parcelFor(
   { party, peer, asksAll, about, ...frames }: Frames & {
     party: ExchangeParty;
     peer: string;
@@ -122,11 +122,11 @@ function parcelFor(
     /** The logs this round is about. */
     about: readonly Log[];
   },
-): { items: readonly ParcelItem[]; ids: readonly string[] } {
+): Promise<{ items: readonly ParcelItem[]; ids: readonly string[] }> {
   const { view, limits, handedOver } = party;
   const logs = namedLogs({ party, about, ...frames });
   const packer = new ParcelPacker(limits);
-  const packed = packRecords({
+  const packed = await packRecords({
     ...{ party, packer, logs },
     wanted: ({ evidence_id }) => !handedOver.has(peer, evidence_id),
   });
@@ -140,7 +140,7 @@ function parcelFor(
   packNotes(packer, notes);
   packNotes(packer, about.flatMap((log) => party.open(log)).filter(({ fitsFrame }) => !fitsFrame));
   // What is asked is answered with evidence: with what is new here, since an answer holds only so much.
-  const held = [...logs].flatMap((log) => party.records(log));
+  const held = [...logs].flatMap((log) => party.cases(log));
   if (notes.length > 0 && held.length > 0) packer.add(knownItem(held, limits));
   return { items: packer.items, ids: packed.map(({ evidence_id }) => evidence_id) };
 }
@@ -187,9 +187,9 @@ function concluded({ party, sent, heard }: Frames & { party: ExchangeParty }): s
   ]);
   const inconsistent = answers.filter(({ verdict }) => verdict === "inconsistent");
   return inconsistent.flatMap(({ checkpoint: { log } }) => {
-    const isPassed = ({ size, root }: RecordedCheckpoint): boolean =>
+    const isPassed = ({ size, root }: RecordedHead): boolean =>
       passed.has(`${size} ${root} ${log.id}`);
-    return party.records(log)
+    return party.cases(log)
       .filter(({ kind, checkpoint_a, checkpoint_b }) =>
         kind === "same_size" && isPassed(checkpoint_a) && isPassed(checkpoint_b)
       )

@@ -40,6 +40,8 @@ export type HeardCheckpoint = Extract<Heard, { checkpoint: VerifiedCheckpoint }>
  * whoever watches the log settles them.
  */
 const MAX_LOCAL_SIZES = 10_000;
+/** Characters of their notes: one is at most half a million, almost all have 200. */
+const MAX_LOCAL_NOTES = 16 * 1024 * 1024;
 
 /** What the zero frame says. */
 export const NOTHING: Heard = { verdict: "nothing" };
@@ -53,6 +55,8 @@ export class View {
   readonly #detector: EquivocationDetector;
   /** By log and size, what this monitor was shown itself. */
   readonly #local = new Map<string, Map<bigint, Seen>>();
+  /** By log, characters of their notes. */
+  readonly #localNotes = new Map<string, number>();
   /** By log, the largest of them. */
   readonly #latest = new Map<string, VerifiedCheckpoint>();
   /** By log, the largest of them that a frame can carry. */
@@ -69,7 +73,7 @@ export class View {
 
   /** What has changed since is anything that could change an answer: ours, or what others fed the detector. */
   get #now(): number {
-    return this.#version + this.#detector.conflicts().length;
+    return this.#version + this.#detector.found;
   }
 
   /** The logs it follows. */
@@ -83,7 +87,9 @@ export class View {
    */
   follow(logs: readonly Log[]): void {
     for (const { id } of this.#logs.filter((log) => !logs.includes(log))) {
-      for (const known of [this.#local, this.#latest, this.#latestFrame]) known.delete(id);
+      for (const known of [this.#local, this.#localNotes, this.#latest, this.#latestFrame]) {
+        known.delete(id);
+      }
     }
     this.#logs = logs;
     // It answers for the logs that were followed when a frame came first.
@@ -96,8 +102,17 @@ export class View {
     const { log, treeSize } = checkpoint;
     let sizes = this.#local.get(log.id);
     if (sizes === undefined) this.#local.set(log.id, sizes = new Map());
-    if (!sizes.has(treeSize)) sizes.set(treeSize, { checkpoint, source });
-    if (sizes.size > MAX_LOCAL_SIZES) sizes.delete(sizes.keys().next().value!);
+    let notes = this.#localNotes.get(log.id) ?? 0;
+    if (!sizes.has(treeSize)) {
+      sizes.set(treeSize, { checkpoint, source });
+      notes += checkpoint.note.length;
+    }
+    for (const [oldest, seen] of sizes) {
+      if (sizes.size <= MAX_LOCAL_SIZES && notes <= MAX_LOCAL_NOTES) break;
+      sizes.delete(oldest);
+      notes -= seen.checkpoint.note.length;
+    }
+    this.#localNotes.set(log.id, notes);
     if (isLater(checkpoint, this.#latest.get(log.id))) this.#latest.set(log.id, checkpoint);
     if (checkpoint.fitsFrame && isLater(checkpoint, this.#latestFrame.get(log.id))) {
       this.#latestFrame.set(log.id, { treeSize, frame: checkpoint.frame });

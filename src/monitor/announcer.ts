@@ -4,7 +4,7 @@ import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import type { IncidentNews } from "./monitor.ts";
 import { isTheLog } from "./the_log.ts";
-import { WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
+import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
 /** Contradictions remembered as told; then they are told once more. */
 const MAX_TOLD = 10_000;
@@ -18,6 +18,7 @@ export class Announcer {
   readonly #report: EventReport;
   readonly #isConfigured: (source: string) => boolean;
   readonly #warnings: WarningLimiter;
+  readonly #refusals: RefusalLimiter;
   readonly #toldContradictions = new Set<string>();
   #leftOutToldAt = -Infinity;
 
@@ -34,6 +35,10 @@ export class Announcer {
       clock,
       onLeftOut: (count) => this.tell({ kind: "warnings left out", count }),
     });
+    this.#refusals = new RefusalLimiter({
+      clock,
+      tell: (error, more) => this.#report.refused(error, more),
+    });
   }
 
   /** How many lines went nowhere, because standard output could not be written. */
@@ -44,6 +49,7 @@ export class Announcer {
   /** Says what is still to be said. */
   close(): void {
     this.#warnings.flush();
+    this.#refusals.flush();
   }
 
   /** Says one happening, if it makes a line. */
@@ -71,7 +77,7 @@ export class Announcer {
       case "journal unsound":
         return event("journal.unsound", "warning", { incidents: happening.incidents });
       case "refused":
-        return this.#report.refused(happening.error);
+        return this.#refusals.refused(happening.error);
       case "fault": {
         const { error } = happening;
         const { message, stack } = error instanceof Error ? error : new Error(String(error));

@@ -35,8 +35,12 @@ export class Correspondent {
     return this.#settings.vkey;
   }
 
-  /** One round; whether anything was compared with the peer, and nothing failed. While one is under way, it is that one. */
+  /**
+   * One round; whether anything was compared with the peer, and nothing failed. While one is under way,
+   * it is that one. None begins once this monitor ends.
+   */
   round(): Promise<boolean> {
+    if (this.#party.calls.isEnded) return Promise.resolve(false);
     return this.#running ??= this.#exchange().finally(() => this.#running = undefined);
   }
 

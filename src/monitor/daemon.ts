@@ -83,7 +83,7 @@ export class Daemon {
       await rounds.all();
       await this.#finishBackground();
     }
-    const undone = ["unavailable", "unproven", "frozen"];
+    const undone = ["unavailable", "unproven", "frozen", "not written"];
     return looks.every(({ result }) => !undone.includes(result)) && couldExchange;
   }
 
@@ -109,6 +109,7 @@ export class Daemon {
     const { shared: { happenings, memory }, rounds, followers, callee } = this.#parts;
     happenings.tell({ kind: "stopping" });
     this.#stop.stop();
+    memory.end();
     rounds.stop();
     for (const follower of followers) follower.stop();
     callee?.close();

@@ -35,8 +35,11 @@ export type Level = "debug" | "info" | "warning" | "error";
 /** Whom a daemon tells what happened. */
 export interface EventReport {
   event(name: EventName, level: Level, fields: Readonly<Record<string, unknown>>): void;
-  /** Work failed that is tried again: because of the disk, or of a fault of ours, told as such. */
-  refused(error: unknown): void;
+  /**
+   * Work failed that is tried again: because of the disk, or of a fault of ours, told as such.
+   * @param more how often it failed so since it was told last, where that was left out
+   */
+  refused(error: unknown, more?: number): void;
   /** How many events could not be told since the start, if it knows. */
   lost?(): number;
 }

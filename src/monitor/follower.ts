@@ -1,8 +1,8 @@
 import type { Conflict } from "../evidence/conflict.ts";
-import type { ConflictRecord } from "../evidence/record.ts";
+import type { HeldCase } from "../gossip/exchange.ts";
 import type { Source } from "../sources/source.ts";
 import { observedCheckpoint } from "../store/observation.ts";
-import type { SeenRoot } from "../store/observation_index.ts";
+import type { OpenQuestion } from "../store/observation_index.ts";
 import type { ObservationJournal } from "../store/observations.ts";
 import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -17,7 +17,7 @@ import type { Monitor } from "./monitor.ts";
 import { nextPollMs, Stop } from "./pacing.ts";
 import type { JournaledMemory } from "./recollection.ts";
 import type { LogSettings } from "./settings.ts";
-import type { LogResult, LogStatus, LogTally } from "./status.ts";
+import type { LogResult, LogStatus, LogTally, LookResult } from "./status.ts";
 import type { Asker, Question, QuestionTable } from "./questions.ts";
 import { isTheLog, THE_LOG } from "./the_log.ts";
 import { type Finding, LogWatch, type Result } from "./watch.ts";
@@ -78,7 +78,7 @@ export class Follower {
   /** By question that could not be settled. */
   readonly #tried = new Map<string, Tried>();
   /** Found inconsistent before this start: judged once more, in case their record was lost. */
-  #again: readonly SeenRoot[];
+  #again: readonly OpenQuestion[];
   /** By source, the turn in which its question was the first to be tried. */
   readonly #cameFirst = new Map<string, number>();
   #turn = 0;
@@ -96,7 +96,7 @@ export class Follower {
     grewAt: string;
     standsSince: number;
     awaited: ReadonlyMap<string, number>;
-    again: SeenRoot[];
+    again: OpenQuestion[];
   }) {
     this.#shared = fields.shared;
     this.#settings = fields.settings;
@@ -122,8 +122,10 @@ export class Follower {
     const view = last && openNote(last.note, log);
     if (view !== undefined) await monitor.addLocal(view, THE_LOG);
     // A crash may have come between what was seen and its incident; known cases fall out there.
-    await monitor.keep({ more: contradictions({ observations, log }) });
-    const inCase = new Set(monitor.records(log).flatMap(headsOf));
+    for (const treeSize of observations.contradictedSizes(log)) {
+      await monitor.keep({ more: contradictionsAt({ observations, log, treeSize }) });
+    }
+    const inCase = new Set(monitor.cases(log).flatMap(headsOf));
     const again = observations.accused(log).filter((seen) => !inCase.has(keyOf(seen)));
     const watch = new LogWatch({ log, source, detector: monitor.detector, clock, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
@@ -179,16 +181,20 @@ export class Follower {
   }
 
   /** One look at the log, written down, and then what it lets us settle. */
-  look(): Promise<{ result: LogResult; retryAfterMs?: number | undefined }> {
+  look(): Promise<{ result: LookResult; retryAfterMs?: number | undefined }> {
     return this.#turns.next(async () => {
       try {
-        const finding = await this.#watch.poll();
+        const finding = this.#unlessCutShort(await this.#watch.poll());
+        if (finding === undefined) return { result: "unavailable" };
         const result = this.#withPatience(finding.result);
         this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
         await this.#record(finding, { result, isLook: true });
         this.#strangersSettled = 0;
-        for (const other of finding.others ?? []) {
-          await this.#record(other, { result: other.result, isLook: false });
+        for (const shown of finding.others ?? []) {
+          const other = this.#unlessCutShort(shown);
+          if (other !== undefined) {
+            await this.#record(other, { result: other.result, isLook: false });
+          }
         }
         // What this look could not prove below the view is a question, and was tried just now.
         if (result === "unproven" && finding.checkpoint!.treeSize < this.#watch.view!.treeSize) {
@@ -203,12 +209,13 @@ export class Follower {
       } catch (error) {
         const { happenings, world: { clock } } = this.#shared;
         happenings.failed(error);
-        this.#failures++;
         const detail = error instanceof Error ? error.message : String(error);
         const about = { log: this.log, detail, at: timeNow(clock) };
-        // A fault of ours says nothing of the log.
+        // Neither says anything of the log. What a disk refuses is tried again at the log's own pace; a
+        // fault of ours, ever less often.
         if (isOfTheWorld(error)) happenings.tell({ kind: "look failed", ...about });
-        return { result: "unavailable" };
+        else this.#failures++;
+        return { result: "not written" };
       }
     });
   }
@@ -252,7 +259,7 @@ export class Follower {
       origin: this.log.origin,
       vkey: this.log.vkey.text,
       ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),
-      incidents: this.#shared.monitor.records(this.log).length,
+      incidents: this.#shared.monitor.cases(this.log).length,
       openQuestions: this.#questions.size,
       ...(this.#questions.leftOut > 0 && { leftOut: this.#questions.leftOut }),
     };
@@ -267,6 +274,16 @@ export class Follower {
 
   get #questions(): QuestionTable {
     return this.#shared.memory.questions(this.log);
+  }
+
+  /**
+   * What a look that came to nothing says while this daemon ends: nothing of the log. What the log has
+   * shown stays a question.
+   */
+  #unlessCutShort(finding: Finding): Finding | undefined {
+    if (finding.result !== "unavailable" || !this.#stop.stopped) return finding;
+    const { log, source, checkpoint } = finding;
+    return checkpoint && { log, result: "pending", source, checkpoint };
   }
 
   /** `frozen` where the log stands for longer than it may. */
@@ -332,7 +349,8 @@ export class Follower {
     if (view === undefined) return;
     for (const seen of this.#again.filter(({ treeSize }) => treeSize <= view.treeSize)) {
       if (this.#stop.stopped) return;
-      const checkpoint = openNote(seen.note, this.log);
+      const note = this.#shared.observations.note(this.log, seen);
+      const checkpoint = note === undefined ? undefined : openNote(note, this.log);
       if (checkpoint !== undefined) await this.#settleOne(seen, checkpoint);
       // Not before it is written down: what the disk refuses is judged again at the next look.
       this.#again = this.#again.filter((again) => again !== seen);
@@ -410,6 +428,7 @@ export class Follower {
     const found = this.#knownCase(question, checkpoint) ??
       await this.#watch.settle(checkpoint, question.source);
     const { result, retryAfterMs } = found;
+    if (result === "unavailable" && this.#stop.stopped) return result;
     const tried = this.#tried.get(keyOf(question));
     const mayPass = found.mayPass === true && !this.#lasts(tried);
     const finding = { ...found, mayPass };
@@ -433,8 +452,8 @@ export class Follower {
   }
 
   /** The older halves of the cross-size cases held, by size and root. */
-  #provenRoots(): ReadonlyMap<string, ConflictRecord> {
-    const crossSize = this.#shared.monitor.records(this.log).filter(({ kind }) =>
+  #provenRoots(): ReadonlyMap<string, HeldCase> {
+    const crossSize = this.#shared.monitor.cases(this.log).filter(({ kind }) =>
       kind === "cross_size"
     );
     return new Map(crossSize.map((record) => [olderOf(record), record]));
@@ -504,14 +523,14 @@ export class Follower {
 }
 
 /** The older of a record's two checkpoints, by size and root. */
-function olderOf({ checkpoint_a, checkpoint_b }: ConflictRecord): string {
+function olderOf({ checkpoint_a, checkpoint_b }: HeldCase): string {
   const isOlder = BigInt(checkpoint_a.size) < BigInt(checkpoint_b.size);
   const { size, root } = isOlder ? checkpoint_a : checkpoint_b;
   return `${size} ${root}`;
 }
 
-/** A record's two checkpoints, each by size and root. */
-function headsOf({ checkpoint_a, checkpoint_b }: ConflictRecord): string[] {
+/** A case's two checkpoints, each by size and root. */
+function headsOf({ checkpoint_a, checkpoint_b }: HeldCase): string[] {
   return [checkpoint_a, checkpoint_b].map(({ size, root }) => `${size} ${root}`);
 }
 
@@ -520,17 +539,19 @@ function keyOf({ treeSize, root }: Pick<Question, "treeSize" | "root">): string 
 }
 
 /** The cases of one size that the observations show, whether or not they were ever recorded. */
-function contradictions(
-  { observations, log }: { observations: ObservationJournal; log: Log },
+function contradictionsAt(
+  { observations, log, treeSize }: {
+    observations: ObservationJournal;
+    log: Log;
+    treeSize: bigint;
+  },
 ): Conflict[] {
-  return observations.contradictedSizes(log).flatMap((treeSize) => {
-    const [first, ...others] = observations.rootsAt(log, treeSize).flatMap(({ note, source }) => {
-      const checkpoint = openNote(note, log);
-      return checkpoint === undefined ? [] : [{ checkpoint, source }];
-    });
-    if (first === undefined) return [];
-    return others.map((second): Conflict => ({ kind: "same_size", first, second }));
+  const [first, ...others] = observations.rootsAt(log, treeSize).flatMap(({ note, source }) => {
+    const checkpoint = openNote(note, log);
+    return checkpoint === undefined ? [] : [{ checkpoint, source }];
   });
+  if (first === undefined) return [];
+  return others.map((second): Conflict => ({ kind: "same_size", first, second }));
 }
 
 function openNote(note: string, log: Log): VerifiedCheckpoint | undefined {

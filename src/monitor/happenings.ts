@@ -1,3 +1,4 @@
+import { Ended } from "../gossip/calls.ts";
 import type { Heard } from "../gossip/view.ts";
 import type { IndexProgress } from "../store/observations.ts";
 import type { Log } from "../tlog/log.ts";
@@ -32,7 +33,7 @@ export type Happening =
   | { readonly kind: "warnings left out"; readonly count: number }
   /** Of logs. */
   | Found
-  /** the disk or the network kept a look from being made or written down */
+  /** our own disk or database kept a look from being made or written down */
   | {
     readonly kind: "look failed";
     readonly log: Log;
@@ -103,8 +104,12 @@ export class Happenings {
     for (const subscriber of this.#subscribers) subscriber(happening);
   }
 
-  /** Something failed that is gone on without: the world refused it, or it is a fault of ours. */
+  /**
+   * Something failed that is gone on without: the world refused it, or it is a fault of ours. What
+   * was not finished because this daemon ends is neither.
+   */
   failed(error: unknown): void {
+    if (error instanceof Ended) return;
     this.tell({ kind: isOfTheWorld(error) ? "refused" : "fault", error });
   }
 }

@@ -2,10 +2,11 @@ import type { Conflict } from "../evidence/conflict.ts";
 import type { JsonObject } from "../evidence/json.ts";
 import { EquivocationDetector, type Unrecorded } from "../evidence/detector.ts";
 import type { CheckpointMemory } from "../evidence/memory.ts";
-import type { ConflictRecord } from "../evidence/record.ts";
+import { caseOf, type ConflictRecord, type RecordedHead } from "../evidence/record.ts";
 import { logOf, replayRecord } from "../evidence/replay.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
-import type { ExchangeParty, ExchangeReport } from "../gossip/exchange.ts";
+import type { ExchangeParty, ExchangeReport, HeldCase } from "../gossip/exchange.ts";
+import { Calls } from "../gossip/calls.ts";
 import { HandedOver } from "../gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
 import { View } from "../gossip/view.ts";
@@ -74,14 +75,13 @@ export class Monitor {
   readonly #report: MonitorReport;
   readonly #limits: ExchangeLimits;
   readonly #turns = new Turns();
-  /** By log, the evidence others may be handed: what is in the journal, or would be with a key. */
-  readonly #held = new Map<string, ConflictRecord[]>();
+  /** By log, the cases others may be handed: what is in the journal, or would be with a key. */
+  readonly #held = new Map<string, HeldCase[]>();
   readonly #handedOver: HandedOver;
+  readonly #calls = new Calls();
   /** Found, not durable yet; the first is the oldest. Signed once, so that a retry is the same record. */
   readonly #unwritten: Unwritten[] = [];
   #found = 0;
-  /** How many of the detector's conflicts were taken over. */
-  #taken = 0;
   /** Whether what is found now is more than what its journal shows. */
   #hasStarted: boolean;
 
@@ -147,18 +147,23 @@ export class Monitor {
   async follow(logs: readonly Log[]): Promise<void> {
     const before = this.view.logs;
     this.view.follow(logs);
-    for (const log of before) if (!logs.includes(log)) this.#held.delete(log.id);
+    for (const log of before.filter((log) => !logs.includes(log))) {
+      this.#held.delete(log.id);
+      this.detector.forget(log);
+    }
     await this.#takeUp(logs.filter((log) => !before.includes(log)));
   }
 
   /** Takes in what the journal has of these logs. */
   async #takeUp(logs: readonly Log[]): Promise<void> {
     // Records of several runs may together show a conflict that none of them has.
-    for (const record of this.#identity?.incidents.records() ?? []) {
+    for await (const { seq, record } of this.#identity?.incidents.records() ?? []) {
       const log = logOf(record, logs);
       if (log === undefined) continue;
-      this.#hold(record);
+      this.#hold(record, this.#readerOf(seq));
       replayRecord({ detector: this.detector, record, log });
+      // At once, so that what is known already does not fill memory.
+      this.#queue(this.detector.takeConflicts(), { isOld: true });
     }
     await this.#keepAll();
   }
@@ -180,7 +185,7 @@ export class Monitor {
 
   /** How many cases of the logs followed its journal holds, old ones too. */
   get casesHeld(): number {
-    return [...this.#held.values()].reduce((sum, records) => sum + records.length, 0);
+    return [...this.#held.values()].reduce((sum, cases) => sum + cases.length, 0);
   }
 
   /** How many conflicts this monitor has found since its start. */
@@ -196,14 +201,15 @@ export class Monitor {
       limits: this.#limits,
       keep: (source) => this.keep({ source }),
       open: (log) => this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? [],
-      records: (log) => this.records(log),
+      cases: (log) => this.cases(log),
       handedOver: this.#handedOver,
+      calls: this.#calls,
       report: this.#report,
     };
   }
 
-  /** The evidence this monitor holds about a log and may hand over, oldest first. */
-  records(log: Log): readonly ConflictRecord[] {
+  /** The cases this monitor holds about a log and may hand over, oldest first. */
+  cases(log: Log): readonly HeldCase[] {
     return this.#held.get(log.id) ?? [];
   }
 
@@ -226,7 +232,6 @@ export class Monitor {
   async keep(
     { more = [], source }: { more?: readonly Conflict[]; source?: string } = {},
   ): Promise<void> {
-    this.#found += more.length;
     // Cases first: a checkpoint remembered as inconsistent is never judged anew, so if the program
     // died in between, the case would be known for ever and recorded nowhere.
     await this.#keepAll(more);
@@ -234,7 +239,9 @@ export class Monitor {
   }
 
   async #keepAll(more: readonly Conflict[] = []): Promise<void> {
-    this.#unwritten.push(...more.map((conflict) => ({ conflict, isOld: true })));
+    const lacking = more.filter((conflict) => !this.#isWritten(conflict));
+    const admitted = lacking.filter((conflict) => this.detector.admits(conflict));
+    this.#found += this.#queue(admitted, { isOld: true });
     // While one is being written others may be found, by exchanges that fail before they come here.
     for (this.#takeOver(); this.#unwritten.length > 0; this.#takeOver()) {
       await this.#turns.next(() => this.#writeAll());
@@ -243,10 +250,23 @@ export class Monitor {
 
   /** Takes over what the detector has found since the last time. */
   #takeOver(): void {
-    const found = this.detector.conflicts().slice(this.#taken);
-    this.#taken += found.length;
-    if (this.#hasStarted) this.#found += found.length;
-    this.#unwritten.push(...found.map((conflict) => ({ conflict, isOld: !this.#hasStarted })));
+    const queued = this.#queue(this.detector.takeConflicts(), { isOld: !this.#hasStarted });
+    if (this.#hasStarted) this.#found += queued;
+  }
+
+  /**
+   * Has conflicts written; of what was known before this start, only what the journal lacks.
+   * @returns how many they are
+   */
+  #queue(conflicts: readonly Conflict[], { isOld }: { isOld: boolean }): number {
+    const toWrite = conflicts.filter((conflict) => !isOld || !this.#isWritten(conflict));
+    this.#unwritten.push(...toWrite.map((conflict) => ({ conflict, isOld })));
+    return toWrite.length;
+  }
+
+  /** Whether the journal has the case of a conflict. */
+  #isWritten(conflict: Conflict): boolean {
+    return this.#identity?.incidents.find(caseOf(conflict)) !== undefined;
   }
 
   /** Writes what can still be written, then lets go of the journal. */
@@ -258,12 +278,19 @@ export class Monitor {
     }
   }
 
-  #hold(record: ConflictRecord): void {
+  /** @param read gives the record again: it is not kept in memory where it is in the journal */
+  #hold(record: ConflictRecord, read: HeldCase["read"]): void {
     const log = logOf(record, this.view.logs);
     if (log === undefined) return;
-    const held = this.#held.get(log.id);
-    if (held === undefined) this.#held.set(log.id, [record]);
-    else held.push(record);
+    const { kind, evidence_id, checkpoint_a, checkpoint_b } = record;
+    const heads = { checkpoint_a: headOf(checkpoint_a), checkpoint_b: headOf(checkpoint_b) };
+    const cases = this.#held.get(log.id) ?? [];
+    cases.push({ kind, evidence_id, ...heads, read });
+    this.#held.set(log.id, cases);
+  }
+
+  #readerOf(seq: number): HeldCase["read"] {
+    return () => this.#identity!.incidents.read(seq);
   }
 
   async #writeAll(): Promise<void> {
@@ -272,7 +299,12 @@ export class Monitor {
     for (let next; (next = this.#unwritten[0]) !== undefined;) {
       next.record ??= await signRecord({ world, conflict: next.conflict, signer });
       const news = await this.#write(next.record);
-      if (isProven(news)) this.#hold(news.record);
+      if (isProven(news)) {
+        this.#hold(
+          news.record,
+          news.outcome === "recorded" ? this.#readerOf(news.seq) : keeping(news.record),
+        );
+      }
       // What the journal had before is no news, and the same refusal is told once.
       const isKnown = news.outcome === "known" && next.isOld;
       const isTold = news.outcome === "not written" && next.told === true;
@@ -307,6 +339,15 @@ export class Monitor {
       return { outcome: "not written", record, error };
     }
   }
+}
+
+/** In a function of its own, so that no other closure holds on to the record. */
+function keeping(record: ConflictRecord): HeldCase["read"] {
+  return () => Promise.resolve(record);
+}
+
+function headOf({ size, root }: RecordedHead): RecordedHead {
+  return { size, root };
 }
 
 /** Whether a stranger would be convinced; what the journal took it has judged already. */

@@ -1,4 +1,5 @@
 import type { Seen } from "../evidence/conflict.ts";
+import { Ended } from "../gossip/calls.ts";
 import { observedCheckpoint, OPEN_RESULTS, type Result } from "../store/observation.ts";
 import type { OpenQuestion } from "../store/observation_index.ts";
 import type { ObservationJournal } from "../store/observations.ts";
@@ -261,14 +262,6 @@ export class JournaledMemory implements Recollection {
     }
   }
 
-  /**
-   * Writes no more of what strangers told, however much of it waits: whoever calls has closed their
-   * connections, so that none of it is answered.
-   */
-  end(): void {
-    this.#isEnding = true;
-  }
-
   /** Whether it is an open question and durable. */
   isWrittenQuestion(checkpoint: VerifiedCheckpoint): boolean {
     const { log, treeSize, root } = checkpoint;
@@ -285,26 +278,41 @@ export class JournaledMemory implements Recollection {
   /**
    * See Recollection: writes what this source told, as open questions or as inconsistent; without a
    * source, what everyone told.
+   * @throws Ended once this daemon ends, if something is not written yet: it is not answered
    */
   async settle(source?: string): Promise<void> {
     if (source === undefined) {
-      for (const one of [...this.#told.keys()]) await this.settle(one);
+      for (const one of [...this.#told.keys()]) {
+        if (this.#isEnding && this.askerOf(one) === "stranger") this.#told.delete(one);
+        else await this.settle(one);
+      }
       return;
     }
     const told = this.#told.get(source);
     if (told === undefined) return;
+    const isStranger = this.askerOf(source) === "stranger";
     // What is heard from now on may make a case that is not durable yet. What fails stays told, so that
     // whoever comes next tries anew.
     try {
       for (const [key, seen] of [...told]) {
+        if (this.#isEnding && isStranger) throw new Ended();
         await this.#written(seen);
         told.delete(key);
       }
     } finally {
       // A stranger may never come again, and whoever does tells it anew.
-      const isOver = told.size === 0 || this.askerOf(source) === "stranger";
+      const isOver = told.size === 0 || isStranger;
       if (isOver && this.#told.get(source) === told) this.#told.delete(source);
     }
+  }
+
+  /**
+   * From now on nothing that strangers told begins to be written: nobody is answered any more, and
+   * whoever told it tells it again. Its cases are another matter, and are written.
+   */
+  end(): void {
+    this.#isEnding = true;
+    this.#strangers.drop(new Ended());
   }
 
   /** Writes what is fresh, once, however many wait for it. */
@@ -327,7 +335,6 @@ export class JournaledMemory implements Recollection {
   #write(fresh: Fresh): Promise<void> {
     if (fresh.isInLine !== true) return this.#writeDown(fresh.seen);
     return this.#strangers.next(async () => {
-      if (this.#isEnding) return;
       const { log, treeSize, root } = fresh.seen.checkpoint;
       // Meanwhile a peer may have told it and had it written, or it gave way.
       if (this.#fresh.get(log.id)?.get(treeSize)?.get(root) !== fresh) return;

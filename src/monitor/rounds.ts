@@ -56,7 +56,8 @@ export class Rounds {
       await this.#stop.pause(clock, jittered(this.#gossip.intervalMs, random));
       if (this.#stop.stopped) return;
       if (this.#hasIncident) {
-        for (const peer of this.#peers) this.#background.run(() => this.#tellAnew(peer));
+        // The round in which a case was found may have packed what it hands over before that.
+        for (const peer of this.#peers) this.#background.run(async () => void await peer.anew());
         continue;
       }
       for (const peer of this.#rotation.next(this.#gossip.fanOut)) {
@@ -65,9 +66,10 @@ export class Rounds {
     }
   }
 
-  /** Ends `run`; an exchange that is under way comes to its end. */
+  /** Ends `run`, and every exchange that is under way. */
   stop(): void {
     this.#stop.stop();
+    this.#party.calls.end();
   }
 
   /** There is a new incident, which every peer should have at once. */
@@ -93,10 +95,5 @@ export class Rounds {
 
   #rotate(): Rotation<Correspondent> {
     return new Rotation({ items: this.#peers, random: this.#world.random });
-  }
-
-  /** The round in which a case was found may have packed what it hands over before that. */
-  async #tellAnew(peer: Correspondent): Promise<void> {
-    if (!this.#stop.stopped) await peer.anew();
   }
 }

@@ -3,10 +3,16 @@ import type { Result } from "./watch.ts";
 /** What a look can come to; `frozen` and `withheld` take time to show. */
 export type LogResult = Result | "frozen" | "withheld";
 
+/**
+ * What a look came to as it is counted: `not written` where our own disk or database kept it from being
+ * made or written down, which says nothing of the log.
+ */
+export type LookResult = LogResult | "not written";
+
 /** What is counted of one log while a daemon runs. */
 export interface LogTally {
   /** What the last look came to. */
-  readonly lastResult?: LogResult;
+  readonly lastResult?: LookResult;
   readonly lastDetail?: string;
   readonly lastLookAt?: string;
   /** How often each result came up since the start. */

@@ -1,6 +1,6 @@
 import type { Log } from "../tlog/log.ts";
 import type { Found, Happening } from "./happenings.ts";
-import type { LogResult, LogTally, PeerTally } from "./status.ts";
+import type { LogTally, LookResult, PeerTally } from "./status.ts";
 
 /** What a daemon counts of what happens, since its start. */
 export class Tallies {
@@ -42,7 +42,7 @@ export class Tallies {
         return this.#found(happening);
       case "look failed": {
         const { log, detail, at } = happening;
-        return this.#looked(log, { result: "unavailable", detail, at });
+        return this.#looked(log, { result: "not written", detail, at });
       }
       case "case":
         this.#isUnwritten = happening.news.outcome === "not written";
@@ -99,7 +99,7 @@ export class Tallies {
 
   #looked(
     { id }: Log,
-    { result, detail, at }: { result: LogResult; detail: string | undefined; at: string },
+    { result, detail, at }: { result: LookResult; detail: string | undefined; at: string },
   ): void {
     const log = this.#log(id);
     log.counts[result] = (log.counts[result] ?? 0) + 1;

@@ -74,3 +74,59 @@ export class WarningLimiter {
     if (count > 0) this.#onLeftOut(count);
   }
 }
+
+/** How often one reason for which the disk refuses is told. */
+export const REFUSED_AGAIN_MS = 60_000;
+/** Reasons that are limited apart; all beyond count as one. */
+const MAX_REASONS = 100;
+
+/**
+ * Tells what the disk refuses: a reason at once, and then, for as long as it is refused again, once in
+ * a time and with how many there were. Everybody who calls may cause one.
+ */
+export class RefusalLimiter {
+  readonly #clock: Clock;
+  readonly #tell: (error: unknown, more: number | undefined) => void;
+  /** By reason, what was told of it less than that time ago. */
+  readonly #told = new Map<string, { error: unknown; more: number; timer: Timer }>();
+
+  constructor({ clock, tell }: {
+    clock: Clock;
+    /** Given how many more there were, if any were left out. */
+    tell: (error: unknown, more: number | undefined) => void;
+  }) {
+    this.#clock = clock;
+    this.#tell = tell;
+  }
+
+  /** Something was refused. */
+  refused(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const key = this.#told.has(reason) || this.#told.size < MAX_REASONS ? reason : "";
+    const told = this.#told.get(key);
+    if (told === undefined) return this.#tellNow(key, error);
+    told.error = error;
+    told.more++;
+  }
+
+  #tellNow(key: string, error: unknown, more?: number): void {
+    const timer = this.#clock.after(REFUSED_AGAIN_MS, () => this.#tellMore(key));
+    this.#told.set(key, { error, more: 0, timer });
+    this.#tell(error, more);
+  }
+
+  #tellMore(key: string): void {
+    const { error, more } = this.#told.get(key)!;
+    this.#told.delete(key);
+    if (more > 0) this.#tellNow(key, error, more);
+  }
+
+  /** Tells how many were left out, if any were; before an end. */
+  flush(): void {
+    for (const { error, more, timer } of this.#told.values()) {
+      timer.cancel();
+      if (more > 0) this.#tell(error, more);
+    }
+    this.#told.clear();
+  }
+}

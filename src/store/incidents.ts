@@ -1,8 +1,14 @@
 import { join } from "@std/path/join";
 import type { JsonObject } from "../evidence/json.ts";
-import { type ConflictRecord, parseRecord, type RecordedCheckpoint } from "../evidence/record.ts";
+import {
+  type CaseName,
+  type ConflictRecord,
+  parseRecord,
+  type RecordedHead,
+} from "../evidence/record.ts";
 import { type Judgement, Opinions, verifyConflict } from "../evidence/verify.ts";
 import { MalformedError } from "../tlog/malformed.ts";
+import type { Line } from "../world/reading.ts";
 import { type Files, WorldError } from "../world/world.ts";
 import {
   type Entry,
@@ -14,6 +20,9 @@ import {
 } from "./journal.ts";
 import { Turns } from "./turns.ts";
 
+/** Ends an entry's line. */
+const NEWLINE_BYTES = 1;
+
 /** What became of a record that was to be written. */
 export type Recorded =
   /** it is in the journal, durably */
@@ -23,20 +32,40 @@ export type Recorded =
   /** it does not hold, and was not written */
   | { readonly outcome: "refused"; readonly judgement: Judgement };
 
-/** The incident journal open for writing: conflict records that held when they were written. */
+/** Where an entry is: see Journal.read. */
+interface Place {
+  readonly at: number;
+  readonly length: number;
+}
+
+/**
+ * The incident journal open for writing: conflict records that held when they were written. Of what is
+ * there it keeps which cases they are and where they stand; a record is read when it is asked for.
+ */
 export class IncidentJournal {
   readonly #journal: Journal;
   readonly #cases: Cases;
+  readonly #folder: string;
+  /** By seq, the entries that hold, in order. */
+  readonly #places: Map<number, Place>;
   // One at a time, so that one case heard twice at once is not written twice.
   readonly #turns = new Turns();
 
   /** Entries (seq) that do not hold: whoever wrote them, they vouch for nothing and are not used. */
   readonly unsound: readonly number[];
 
-  private constructor(journal: Journal, cases: Cases, unsound: readonly number[]) {
-    this.#journal = journal;
-    this.#cases = cases;
-    this.unsound = unsound;
+  private constructor(fields: {
+    journal: Journal;
+    cases: Cases;
+    folder: string;
+    places: Map<number, Place>;
+    unsound: readonly number[];
+  }) {
+    this.#journal = fields.journal;
+    this.#cases = fields.cases;
+    this.#folder = fields.folder;
+    this.#places = fields.places;
+    this.unsound = fields.unsound;
   }
 
   /**
@@ -46,14 +75,18 @@ export class IncidentJournal {
   static async open({ files, folder }: { files: Files; folder: string }): Promise<IncidentJournal> {
     const cases = new Cases();
     const unsound: number[] = [];
+    const places = new Map<number, Place>();
     const opinions = new Opinions();
-    const onEntry = (entry: Entry): void => {
+    const onEntry = (entry: Entry, { at, bytes: { length } }: Line): void => {
       const record = recordOf(entry, folder);
       const { outcome } = verifyConflict({ input: entry.record, opinions });
-      if (outcome === "holds") cases.add(record, entry.seq);
-      else unsound.push(entry.seq);
+      if (outcome === "holds") {
+        cases.add(record, entry.seq);
+        places.set(entry.seq, { at, length });
+      } else unsound.push(entry.seq);
     };
-    return new IncidentJournal(await Journal.open({ files, folder, onEntry }), cases, unsound);
+    const journal = await Journal.open({ files, folder, onEntry });
+    return new IncidentJournal({ journal, cases, folder, places, unsound });
   }
 
   /** Where a torn last line was set aside when the journal was opened, if there was one. */
@@ -80,14 +113,35 @@ export class IncidentJournal {
     if (judgement.outcome !== "holds" || !judgement.signed) {
       return { outcome: "refused", judgement };
     }
+    const at = this.#journal.end;
     const entry = await this.#journal.append(record as unknown as JsonObject, recordedAt);
     this.#cases.add(record, entry.seq);
+    this.#places.set(entry.seq, { at, length: this.#journal.end - at - NEWLINE_BYTES });
     return { outcome: "recorded", entry };
   }
 
-  /** Every record in the journal that holds, for a monitor that starts to know what was known. */
-  records(): readonly ConflictRecord[] {
-    return this.#cases.records;
+  /** The entry (seq) that has a case, if the journal has it. */
+  find(name: CaseName): number | undefined {
+    return this.#cases.find(name);
+  }
+
+  /**
+   * The record of an entry that holds.
+   * @throws WorldError if it cannot be read
+   */
+  async read(seq: number): Promise<ConflictRecord> {
+    const place = this.#places.get(seq);
+    if (place === undefined) throw new RangeError(`entry ${seq} is none that holds`);
+    return recordOf(await this.#journal.read(place), this.#folder);
+  }
+
+  /**
+   * Every record in the journal that holds, one in memory at a time, for a monitor that starts to know
+   * what was known.
+   * @throws WorldError if one cannot be read
+   */
+  async *records(): AsyncGenerator<{ seq: number; record: ConflictRecord }, void> {
+    for (const seq of [...this.#places.keys()]) yield { seq, record: await this.read(seq) };
   }
 
   /** Waits for what is being written, then lets go of the file and the lock. */
@@ -108,9 +162,8 @@ class Cases {
   readonly #entries = new Map<string, number>();
   /** By root of a `same_size` record: another root it is joined with, towards the group's head. */
   readonly #joined = new Map<string, string>();
-  readonly records: ConflictRecord[] = [];
 
-  add(record: ConflictRecord, seq: number): void {
+  add(record: CaseName, seq: number): void {
     const [root, other] = convictedRoots(record);
     for (const each of [root, other ?? root]) {
       if (!this.#entries.has(each)) this.#entries.set(each, seq);
@@ -119,10 +172,9 @@ class Cases {
       const [head, joining] = [this.#headOf(root), this.#headOf(other)];
       if (head !== joining) this.#joined.set(joining, head);
     }
-    this.records.push(record);
   }
 
-  find(record: ConflictRecord): number | undefined {
+  find(record: CaseName): number | undefined {
     const [root, other] = convictedRoots(record);
     const isKnown = other === undefined || this.#headOf(root) === this.#headOf(other);
     return isKnown ? this.#entries.get(other ?? root) : undefined;
@@ -143,15 +195,14 @@ class Cases {
 
 /** The roots a record convicts: both of one size, or the older one. */
 function convictedRoots(
-  { kind, log, checkpoint_a, checkpoint_b }: ConflictRecord,
+  { kind, log, checkpoint_a, checkpoint_b }: CaseName,
 ): [root: string, other?: string] {
   // Type and key as the vkey spells them, without the key's name: what `Log.id` is made of. The
   // form alone: whether it is a key is for the judgement, and reading one takes longer than all else.
   const key = log.vkey.split("+").slice(2).join("+");
   // One case has one entry under whatever origin it is told, where the key does not sign that.
   const origin = isTreeHeadKey(key) ? "" : log.origin;
-  const name = ({ size, root }: RecordedCheckpoint): string =>
-    `${kind} ${size} ${root} ${key} ${origin}`;
+  const name = ({ size, root }: RecordedHead): string => `${kind} ${size} ${root} ${key} ${origin}`;
   if (kind === "same_size") return [name(checkpoint_a), name(checkpoint_b)];
   return [name(isBelow(checkpoint_a.size, checkpoint_b.size) ? checkpoint_a : checkpoint_b)];
 }

@@ -317,6 +317,29 @@ export class Journal {
     return entry;
   }
 
+  /** Where the next entry begins, in bytes from the start of the file. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /**
+   * Reads an entry that is there once more.
+   * @param at where its line begins, in bytes from the start of the file
+   * @param length bytes of its line, without the newline
+   * @throws WorldError if it cannot be read, or is not what was written any more
+   */
+  async read({ at, length }: { at: number; length: number }): Promise<Entry> {
+    const bytes = new Uint8Array(length);
+    const count = await readFully(this.#file, bytes, at);
+    try {
+      return parseCanonicalEntry(textOf(bytes.subarray(0, count)));
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      const where = `${this.#path}, the entry at byte ${at},`;
+      throw new WorldError("other", `${where} is not what was written any more: ${error.message}`);
+    }
+  }
+
   /** Waits for what is being written, then lets go of the file and the lock. */
   async close(): Promise<void> {
     await this.#turns.done();

@@ -486,12 +486,13 @@ export class ObservationIndex {
     ).map(({ size }) => size as bigint);
   }
 
-  /** Checkpoints found inconsistent, by size. */
-  accused(logId: string): SeenRoot[] {
+  /** Checkpoints found inconsistent, by size, without their notes. */
+  accused(logId: string): OpenQuestion[] {
     return this.#database.all(
-      `SELECT ${SEEN_ROOT} FROM heads WHERE log = ? AND accused IS NOT NULL ORDER BY size, seq`,
+      `SELECT ${OPEN_QUESTION} FROM heads
+       WHERE log = ? AND accused IS NOT NULL ORDER BY size, seq`,
       [this.#logOf(logId, false)],
-    ).map((row) => seenRoot(row, logId));
+    ).map(openQuestion);
   }
 
   /** Whether exactly this checkpoint is an open question. */

@@ -369,8 +369,8 @@ export class ObservationJournal {
     return this.#upToDate().contradictedSizes(log.id);
   }
 
-  /** Checkpoints of a log that were found inconsistent. */
-  accused(log: Pick<Log, "id">): SeenRoot[] {
+  /** Checkpoints of a log that were found inconsistent, without their notes. */
+  accused(log: Pick<Log, "id">): OpenQuestion[] {
     return this.#upToDate().accused(log.id);
   }
 

@@ -1,12 +1,21 @@
 /** Runs asynchronous work one piece after the other, in the order it was asked for. */
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();
+  #dropped: Error | undefined;
 
   /** Runs `work` once everything before it has ended, well or not; gives its result. */
   next<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
+    const result = this.#last.then(() => {
+      if (this.#dropped !== undefined) throw this.#dropped;
+      return work();
+    });
     this.#last = result.catch(() => {});
     return result;
+  }
+
+  /** From now on no work begins; whoever asked for some is given this error. */
+  drop(error: Error): void {
+    this.#dropped = error;
   }
 
   /** Resolves when everything asked for so far has ended. */

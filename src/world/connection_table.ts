@@ -72,6 +72,9 @@ export interface TableLimits {
   readonly maxConnectionsPerAddress: number;
 }
 
+/** Why a connection was closed, if that was because everything ends. */
+export const SHUTTING_DOWN = "shutting down";
+
 /** How long until a connection that was let in weighs half as much. */
 const HALF_WEIGHT_MS = 30_000;
 /** Addresses of which is remembered how often they were let in. */
@@ -141,7 +144,7 @@ export class ConnectionTable {
 
   /** Closes everything, as at a shutdown. */
   closeAll(): void {
-    for (const place of this.#places) this.close(place, "shutting down");
+    for (const place of this.#places) this.close(place, SHUTTING_DOWN);
   }
 
   /** Who gives way to a newcomer in a full table; it may be the newcomer. */

@@ -6,6 +6,7 @@
 import { createPublicKey, verify } from "node:crypto";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { Callee } from "../../src/gossip/callee.ts";
+import { Calls } from "../../src/gossip/calls.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { View } from "../../src/gossip/view.ts";
@@ -94,9 +95,10 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
     view,
     limits,
     keep: () => Promise.resolve(),
-    records: () => [],
+    cases: () => [],
     open: () => [],
     handedOver: new HandedOver(limits),
+    calls: new Calls(),
     report: {
       heard: () => {},
       refused: (error: unknown) => console.error(error),

@@ -77,6 +77,16 @@ Deno.test("describeStatus: an incident stands in the line of the log it is of", 
   );
 });
 
+Deno.test("describeStatus: what our own disk refuses is not said as if it were the log's", () => {
+  const log = { ...LOG, lastResult: "not written" as const, lastDetail: "No space left on device" };
+  assertEquals(parseStatus(JSON.stringify({ ...STATUS, logs: [log] })).logs, [log]);
+  assertEquals(
+    logLine(log),
+    "log   log.invalid/one: size 12, grew 63s ago; NOT WRITTEN, OUR DISK REFUSES, 3s ago " +
+      "(No space left on device)",
+  );
+});
+
 Deno.test("describeStatus: what is not known yet is said so", () => {
   const log = without(LOG, "size", "root", "grewAt", "lastResult", "lastLookAt");
   const peer = without(PEER, "vkey", "lastExchangeAt", "lastResult");

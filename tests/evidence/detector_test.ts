@@ -179,6 +179,36 @@ Deno.test("detector: the cap bounds a log that goes mad, and is told", async () 
   assertEquals(detector.unrecorded(log.log), { perSize: 0, perLog: extra });
 });
 
+Deno.test("detector: conflicts are kept up to so many characters of notes, and told beyond that", async () => {
+  const log = await newLog();
+  const stories = ["a", "b", "c", "d", "e"].map((story) => grow(log.fork(), 4, story));
+  const roots = await Promise.all(stories.map((story) => checkpointOf(story)));
+  const length = roots[0]!.note.length;
+  const detector = new EquivocationDetector({ maxConflictNotesPerLog: 4 * length });
+  const found = roots.map((root) => detector.observe(root, "x") !== undefined);
+  assertEquals(found, [false, true, true, false, false]);
+  assertEquals([detector.found, detector.unrecorded(log.log)], [2, { perSize: 0, perLog: 2 }]);
+});
+
+Deno.test("detector: what a journal has is counted once, whether or not it is shown again", async () => {
+  const log = await newLog();
+  const stories = ["a", "b", "c"].map((story) => grow(log.fork(), 4, story));
+  const [a, b, c] = await Promise.all(stories.map((story) => checkpointOf(story)));
+  const pair = (first: VerifiedCheckpoint, second: VerifiedCheckpoint): Conflict => ({
+    kind: "same_size",
+    ...{ first: { checkpoint: first, source: "x" }, second: { checkpoint: second, source: "x" } },
+  });
+  const detector = new EquivocationDetector({ maxConflictsPerLog: 2 });
+  detector.observe(a!, "x", { isOnRecord: true });
+  assert(detector.observe(b!, "x", { isOnRecord: true }) !== undefined);
+  detector.recall(log.log, { noteLength: a!.note.length + b!.note.length });
+  assert(detector.admits(pair(a!, c!)), "one of two");
+  assertEquals(detector.admits(pair(b!, c!)), false);
+  assertEquals(detector.unrecorded(log.log), { perSize: 0, perLog: 1 });
+  const taken = detector.takeConflicts();
+  assertEquals([taken.length, detector.conflicts(), detector.found], [1, [], 1]);
+});
+
 /** A seeded history of up to three stories and what of it was signed and proven. */
 interface Scenario {
   readonly signed: VerifiedCheckpoint[];

@@ -127,9 +127,9 @@ Deno.test("size 0: an old journal's incident there does not hold, and stops no s
     report: { heard: () => {}, broken: () => {}, refused: () => {}, incident: () => {} },
   });
   assertEquals(monitor.unsoundEntries, [1]);
-  assertEquals(monitor.records(log), []);
+  assertEquals(monitor.cases(log), []);
   await monitor.close();
   const incidents = await IncidentJournal.open({ files: disk.files, folder: "incidents" });
-  assertEquals([incidents.unsound, incidents.records()], [[1], []]);
+  assertEquals([incidents.unsound, await Array.fromAsync(incidents.records())], [[1], []]);
   await incidents.close();
 });

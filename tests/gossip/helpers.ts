@@ -5,7 +5,8 @@ import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { buildRecord, type ConflictRecord } from "../../src/evidence/record.ts";
 import { Callee } from "../../src/gossip/callee.ts";
 import { callPeer } from "../../src/gossip/caller.ts";
-import type { ExchangeParty } from "../../src/gossip/exchange.ts";
+import { Calls } from "../../src/gossip/calls.ts";
+import type { ExchangeParty, HeldCase } from "../../src/gossip/exchange.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
 import { exchangeRound, type Round } from "../../src/gossip/round.ts";
@@ -279,6 +280,11 @@ export async function ask(connection: Connection, bytes: Uint8Array): Promise<Ui
   return answers;
 }
 
+/** A case whose record stays in memory. */
+export function heldCase(record: ConflictRecord): HeldCase {
+  return { ...record, read: () => Promise.resolve(record) };
+}
+
 /** What a stage in memory is made of. */
 export interface Setting {
   readonly logs: readonly Log[];
@@ -315,7 +321,16 @@ export async function partyOf(
   const limits = { ...DEFAULT_LIMITS, ...some };
   const handedOver = new HandedOver(limits);
   const party = {
-    ...{ world, view, limits, keep, records: records ?? (() => []), handedOver, report },
+    ...{
+      world,
+      view,
+      limits,
+      keep,
+      cases: (log: Log) => records?.(log).map(heldCase) ?? [],
+      handedOver,
+      report,
+      calls: new Calls(),
+    },
     open: open ?? (() => []),
     ...(peers && {
       peerHosts: new PeerHosts(peers.map((hostname) => ({ hostname, port: 9900 }))),

@@ -334,7 +334,7 @@ Deno.test("round: evidence that is not written yet is handed to nobody", async (
   await lima.call(berlin);
   disk.refuses.add("write");
   await assertRejects(() => prove(berlin, fork), IncidentNotWritten);
-  assertEquals(berlin.monitor.records(fork.honest.log), []);
+  assertEquals(berlin.monitor.cases(fork.honest.log), []);
   await assertRejects(() => berlin.meet(lima), IncidentNotWritten);
   assertEquals(await lima.recorded(), []);
   disk.refuses.clear();

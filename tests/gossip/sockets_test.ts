@@ -2,10 +2,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { join } from "@std/path/join";
-import type { ConflictRecord } from "../../src/evidence/record.ts";
 import { Callee } from "../../src/gossip/callee.ts";
 import { callPeer, ExchangeFailed } from "../../src/gossip/caller.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
+import type { HeldCase } from "../../src/gossip/exchange.ts";
 import { exchangeRound } from "../../src/gossip/round.ts";
 import { ZERO_FRAME } from "../../src/gossip/view.ts";
 import { Monitor } from "../../src/monitor/monitor.ts";
@@ -103,9 +103,9 @@ Deno.test("sockets: what fits no frame is compared in the same round", async () 
   const { party } = caller.monitor;
   const { notes, fault } = await exchangeRound({ party, address: callee.address });
   assertEquals([notes.map(({ verdict }) => verdict), fault], [["inconsistent"], undefined]);
-  const [[here], [there]] = [callee, caller].map(({ monitor }) => monitor.records(log)) as [
-    readonly ConflictRecord[],
-    readonly ConflictRecord[],
+  const [[here], [there]] = [callee, caller].map(({ monitor }) => monitor.cases(log)) as [
+    readonly HeldCase[],
+    readonly HeldCase[],
   ];
   assertEquals(here!.evidence_id, there!.evidence_id);
 });
@@ -241,7 +241,7 @@ Deno.test("sockets: closing ends a callee that waits on a silent caller", async 
   await callee.monitor.close();
   assertEquals(await readAll(connection), new Uint8Array(0));
   connection.close();
-  assertEquals(callee.report.brokenAll, ["shutting down"]);
+  assertEquals(callee.report.brokenAll, [], "that we end is no fault of a caller");
 });
 
 /** A peer on a real socket, played by the test. */

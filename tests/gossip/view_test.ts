@@ -15,6 +15,7 @@ import {
   flipped,
   frameOf,
   logOf,
+  signingLog,
   storiesOf,
   unsigned,
   viewOf,
@@ -327,4 +328,17 @@ Deno.test("view: each of the 832 single-bit flips of a frame is refused, without
   }
   assertEquals(detector.conflicts(), []);
   assertEquals(hear(view, frame).heard.verdict, "matches");
+});
+
+Deno.test("view: of what it was shown itself the latest is kept, as long as the notes may be", async () => {
+  const { log, sign } = await signingLog();
+  const view = new View({ logs: [log], detector: new EquivocationDetector() });
+  const extension = `${"x".repeat(500_000)}\n`;
+  const shown = [];
+  for (let size = 1n; size <= 40n; size++) shown.push(await sign(size, Number(size), extension));
+  for (const checkpoint of shown) view.addLocal(checkpoint, "the log");
+  const heard = shown.map((checkpoint) => view.hearCheckpoint(checkpoint, "a peer").verdict);
+  const kept = heard.filter((verdict) => verdict === "matches").length;
+  assertEquals(kept, Math.floor(16 * 1024 * 1024 / shown[0]!.note.length));
+  assertEquals([heard[0], heard.at(-1)], ["pending", "matches"]);
 });

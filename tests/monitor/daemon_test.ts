@@ -1,7 +1,7 @@
 /** Whole daemons in one process: what they write, tell and do. */
 import type { Level } from "../../src/monitor/events.ts";
 import { MAX_WARNINGS_IN_WINDOW } from "../../src/monitor/warnings.ts";
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DurabilityLost } from "../../src/world/durable.ts";
 import { JournalLocked } from "../../src/store/journal.ts";
 import type { Observation } from "../../src/store/observation.ts";
@@ -257,6 +257,46 @@ Deno.test("daemon: nothing advances and nothing is answered that is not durable"
     .filter(({ observation }) => observation.result === "consistent");
   assertEquals(heard?.observation.checkpoint?.size, "7", "what was told meanwhile is not lost");
   one.assertOnlyDiskRefused();
+});
+
+Deno.test("daemon: a full disk is our fault in the status, and the log is looked at at its own pace", async () => {
+  const { source } = await served(20, 5);
+  await using one = await host();
+  const disk = one.refusableDisk();
+  await one.start({ logs: [{ source }] });
+  disk.refuses = true;
+  const before = source.asked.latest;
+  for (let size = 6; size < 16; size++) {
+    source.size = size;
+    await one.pass(MINUTE);
+  }
+  assertEquals(source.asked.latest - before, 10, "one a minute");
+  const { lastResult, lastDetail, counts } = one.daemon!.status().logs[0]!;
+  assertEquals(lastResult, "not written");
+  assertStringIncludes(lastDetail!, "No space left on device");
+  assertEquals(counts, { first: 1, "not written": 10 });
+  disk.refuses = false;
+  await one.pass(MINUTE);
+  assertEquals(one.daemon!.status().logs[0]!.lastResult, "extends");
+  one.assertOnlyDiskRefused();
+});
+
+Deno.test("daemon: a full disk gives a line a minute, however many call", async () => {
+  const clock = new ManualClock();
+  const network = new FakeNetwork({ clock });
+  await using one = await Host.make({ network, clock });
+  const { log, source } = await served(200, 5);
+  const disk = one.refusableDisk();
+  await one.start({ logs: [{ source }] });
+  disk.refuses = true;
+  for (let size = 10; size < 110; size++) {
+    const { frame } = await checkpointOf(log, size);
+    assertEquals(await tell({ network, host: one, frame }), false, "nothing is answered");
+  }
+  assertEquals(one.toldOf("disk.refused").length, 1);
+  await one.pass(MINUTE);
+  // The other 99 calls, and a look.
+  assertEquals(one.toldOf("disk.refused").map(({ fields: { more } }) => more), [undefined, 100]);
 });
 
 Deno.test("daemon: a case that cannot be written is told once with its record, and written later", async () => {

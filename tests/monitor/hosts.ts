@@ -42,6 +42,8 @@ export const DAY = 24 * HOUR;
 export const STATE = "home/state";
 const INCIDENTS = "home/incidents";
 const PORT = 9900;
+/** What is under way with others ends at its limits at the latest. */
+const LONGEST_EXCHANGE_MS = DEFAULT_LIMITS.exchangeMs + DEFAULT_LIMITS.parcelMs;
 
 /** Randomness without any: every jitter is none. */
 const steady: Random = {
@@ -160,9 +162,9 @@ export class Host {
       openSource: (one) => sources.get(one)!,
       report: {
         event: (name, level, fields) => void this.told.push({ name, level, fields }),
-        refused: (error) => {
+        refused: (error, more) => {
           this.refusals.push(error as Error);
-          this.told.push({ name: "disk.refused", level: "error", fields: { error } });
+          this.told.push({ name: "disk.refused", level: "error", fields: { error, more } });
         },
       },
     });
@@ -178,14 +180,16 @@ export class Host {
     return daemon;
   }
 
-  /** Asks the daemon to end, and waits until it has finished writing. */
-  async stop(): Promise<void> {
+  /**
+   * Asks the daemon to end, and waits until it has finished writing.
+   * @param withinMs how much time passes meanwhile
+   */
+  async stop({ withinMs = LONGEST_EXCHANGE_MS } = {}): Promise<void> {
     const { daemon } = this;
     if (daemon === undefined) return;
     this.daemon = undefined;
     daemon.stop();
-    // What is under way with others ends at its limits at the latest.
-    await this.clock.advance(DEFAULT_LIMITS.exchangeMs + DEFAULT_LIMITS.parcelMs);
+    await this.clock.advance(withinMs);
     await inTime(this.#done!, () => "the daemon to end");
   }
 

@@ -405,6 +405,11 @@ function setAside(disk: MemoryDisk): (string | undefined)[] {
   return disk.paths().filter((path) => path.includes(".torn-")).map((path) => disk.content(path));
 }
 
+async function idsIn(incidents: IncidentJournal): Promise<string[]> {
+  const written = await Array.fromAsync(incidents.records());
+  return written.map(({ record: { evidence_id } }) => evidence_id);
+}
+
 walk("incidents: a start that fails, and fails again, loses neither entries nor a torn line", {
   isSlow: true,
   atLeast: 15,
@@ -415,13 +420,13 @@ walk("incidents: a start that fails, and fails again, loses neither entries nor 
     const { files } = disk;
     const open = () => IncidentJournal.open({ files, folder: INCIDENTS });
     const incidents = await unlessRefused(open);
+    const ids = await unlessRefused(async () => incidents && await idsIn(incidents));
     await incidents?.close();
-    const ids = incidents?.records().map(({ evidence_id }) => evidence_id);
     return ids === undefined ? [] : [ids.join()];
   },
   check: async (disk, told) => {
     const incidents = await IncidentJournal.open({ files: disk.files, folder: INCIDENTS });
-    assertEquals(incidents.records().map(({ evidence_id }) => evidence_id), CASES);
+    assertEquals(await idsIn(incidents), CASES);
     await incidents.close();
     for (const ids of told) assertEquals(ids, CASES.join());
     assertEquals([disk.content(JOURNAL), setAside(disk)], [WHOLE, [TORN]]);

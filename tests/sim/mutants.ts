@@ -285,7 +285,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a parcel is answered without evidence",
     file: "src/gossip/answering.ts",
-    find: "  packRecords({ party, packer, logs: hearing.named, wanted: isUnseen });\n",
+    find: "  await packRecords({ party, packer, logs: hearing.named, wanted: isUnseen });\n",
     replace: "",
     breaks: "evidence spreads in time",
     seeds: MANY,

@@ -1,8 +1,9 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Conflict } from "../../src/evidence/conflict.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import {
   buildRecord,
+  caseOf,
   type ConflictRecord,
   signedBytes,
   withSignature,
@@ -11,10 +12,12 @@ import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import { Opinions } from "../../src/evidence/verify.ts";
 import { Monitor } from "../../src/monitor/monitor.ts";
 import { IncidentJournal, readIncidents } from "../../src/store/incidents.ts";
-import { Journal, JournalDamaged } from "../../src/store/journal.ts";
+import { Journal, JOURNAL_FILE, JournalDamaged } from "../../src/store/journal.ts";
 import { openFrame, type VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { utf8 } from "../../src/tlog/encoding.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import type { Signer } from "../../src/world/signer.ts";
+import { WorldError } from "../../src/world/world.ts";
 import { checkpointOf, grow, newLog, newSigner, proofOf } from "../evidence/histories.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 
@@ -61,10 +64,37 @@ Deno.test("incidents: a case is written once, whoever tells it and after a resta
   });
   await incidents.close();
   const again = await open(disk);
-  assertEquals(again.records(), [first]);
+  assertEquals(await Array.fromAsync(again.records()), [{ seq: 1, record: first }]);
   assertEquals((await again.record(first, AT)).outcome, "known");
   await again.close();
   assertEquals(await count(disk), 1);
+});
+
+Deno.test("incidents: a record is read when it is asked for, and no other one is given for it", async () => {
+  const log = await newLog();
+  const signer = await newSigner();
+  const [a, b, c] = await Promise.all(
+    ["a", "b", "c"].map((story) => checkpointOf(grow(log.fork(), 4, story))),
+  );
+  const [first, second] = await Promise.all(
+    [pair(a!, b!), pair(a!, c!)].map((conflict) => recordOf(conflict, signer)),
+  );
+  const disk = new MemoryDisk();
+  const incidents = await open(disk);
+  await incidents.record(first!, AT);
+  await incidents.record(second!, AT);
+  assertEquals([await incidents.read(1), await incidents.read(2)], [first, second]);
+  await incidents.close();
+  const again = await open(disk);
+  assertEquals([await again.read(2), await again.read(1)], [second, first]);
+  assertEquals([again.find(caseOf(pair(b!, c!))), again.find(caseOf(pair(a!, b!)))], [2, 1]);
+  const [path] = disk.paths().filter((path) => path.endsWith(JOURNAL_FILE));
+  const file = await disk.files.open(path!, "write");
+  await file.write(utf8(disk.content(path!)!.replace(AT, "2027-01-02T03:04:05Z")), 0);
+  file.close();
+  const error = await assertRejects(() => again.read(1), WorldError);
+  assertStringIncludes(error.message, "is not what was written any more: hash is");
+  await again.close();
 });
 
 Deno.test("incidents: one case told many times at once is written once", async () => {
@@ -177,7 +207,7 @@ Deno.test("incidents: an entry that does not hold is told, and suppresses no rea
   await journal.append({ ...sound, source_a: "changed after signing" }, AT);
   await journal.close();
   const incidents = await open(disk);
-  assertEquals([incidents.unsound, incidents.records()], [[1], []]);
+  assertEquals([incidents.unsound, await Array.fromAsync(incidents.records())], [[1], []]);
   assertEquals((await incidents.record(sound, AT)).outcome, "recorded");
   await incidents.close();
 });

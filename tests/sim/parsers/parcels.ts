@@ -188,7 +188,7 @@ function hearing(stage: Stage): ParserUnderTest {
     run(given) {
       const detector = new EquivocationDetector();
       const view = new View({ logs, detector });
-      const party = { view, records: () => [] };
+      const party = { view, cases: () => [] };
       const { fault, claimed } = hearParcel({ items: given, source: "a peer", party });
       for (const conflict of detector.conflicts()) checkConflict(conflict, [honest, forked]);
       if (fault !== undefined) {

@@ -1,0 +1,57 @@
+/** A log that signs case after case, each with notes as long as notes may be. */
+import { assertEquals } from "@std/assert";
+import { MAX_CONFLICT_NOTES_PER_LOG } from "../../src/evidence/detector.ts";
+import type { TestLog } from "../../src/sources/test_log.ts";
+import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { signingLog } from "../gossip/helpers.ts";
+import { DAY, type Host, hostsOf } from "./hosts.ts";
+import { ScriptedSource } from "./scripted_source.ts";
+
+const NOTE_LENGTH = 500_000;
+const VIEW_SIZE = 1_000_000n;
+
+/** A log that shows what it is told to, and refuses every proof. */
+async function madLog() {
+  const { log, sign } = await signingLog("log.invalid/mad");
+  const extension = `${"x".repeat(NOTE_LENGTH)}\n`;
+  const source = new ScriptedSource({ log } as unknown as TestLog);
+  source.proofTrouble = "refused";
+  return {
+    source,
+    sign: (size: bigint, fill: number) => sign(size, fill, extension),
+    show: ({ note }: VerifiedCheckpoint) => void (source.latestTrouble = { note }),
+  };
+}
+
+/** The cases in its journal. */
+async function casesOf(host: Host): Promise<string[]> {
+  return (await host.records()).map(({ evidence_id }) => evidence_id);
+}
+
+Deno.test("mad log: cases are kept up to so many bytes of notes, and a start keeps to that as well", async () => {
+  const [host] = await hostsOf(1);
+  await using one = host!;
+  const { source, sign, show } = await madLog();
+  const duties = { logs: [{ source, pollMs: DAY }] };
+  show(await sign(VIEW_SIZE, 1));
+  let daemon = await one.start(duties);
+  assertEquals(daemon.status().logs[0]!.size, `${VIEW_SIZE}`);
+  const { length } = (await sign(1n, 1)).note;
+  const most = Math.ceil(MAX_CONFLICT_NOTES_PER_LOG / (2 * length));
+  // At another size each time, since of one size only some roots are kept.
+  for (let i = 1n; i <= BigInt(most) + 3n; i++) {
+    for (const fill of [2, 3]) {
+      show(await sign(VIEW_SIZE + i, fill));
+      await one.pass(2 * DAY);
+    }
+  }
+  const told = one.toldOf("incident.recorded").length;
+  assertEquals([told, daemon.status().incidents], [most, most]);
+  await one.stop();
+  const before = await casesOf(one);
+  daemon = await one.start(duties);
+  assertEquals([daemon.status().incidents, daemon.status().logs[0]!.incidents], [most, most]);
+  await one.stop();
+  assertEquals(await casesOf(one), before);
+  assertEquals(one.toldOf("incident.recorded").length, most);
+});
