@@ -3,7 +3,7 @@ import { printable } from "../tlog/malformed.ts";
 import { exchangeRound } from "../gossip/round.ts";
 import { parseAddress } from "../world/address.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
-import { GOSSIP_HELP, GOSSIP_OPTIONS, startMonitor, tellCaps } from "./gossip_options.ts";
+import { GOSSIP_HELP, GOSSIP_OPTIONS, startKeeper, tellCaps } from "./gossip_options.ts";
 import { exitCodeOf } from "./reporting.ts";
 
 /** `hearsay exchange`: one exchange with one peer. */
@@ -24,21 +24,21 @@ Example:
   async run(args, { world, terminal }) {
     const options = readOptions(args, { ...GOSSIP_OPTIONS, operands: ["HOST:PORT"] });
     const address = parseAddress(options.operands[0]!);
-    const { monitor, tally } = await startMonitor({ world, terminal, options });
+    const { keeper, tally } = await startKeeper({ world, terminal, options });
     try {
-      const { view, party } = monitor;
-      const isLong = view.logs.some((log) => view.latest(log)?.fitsFrame === false);
+      const { judge, party } = keeper;
+      const isLong = judge.logs.some((log) => judge.latest(log)?.fitsFrame === false);
       // Frames say all there is to say, unless something fits none.
       const round = isLong ? await exchangeRound({ party, address }) : undefined;
       if (round === undefined) await callPeer({ party, address });
       if (round?.fault !== undefined) throw new ExchangeFailed(round.fault);
-      tellCaps({ monitor, terminal });
+      tellCaps({ keeper, terminal });
     } catch (error) {
       // What is proven stays proven, however the exchange ended.
       if (!(error instanceof ExchangeFailed) || exitCodeOf(tally) !== EXIT.proven) throw error;
       terminal.err(printable(error.message));
     } finally {
-      await monitor.close();
+      await keeper.close();
     }
     return exitCodeOf(tally);
   },

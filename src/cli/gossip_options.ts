@@ -1,5 +1,5 @@
 /** What `listen` and `exchange` share: their options, and the monitor made of them. */
-import { Monitor } from "../monitor/monitor.ts";
+import { CaseKeeper } from "../monitor/case_keeper.ts";
 import { type Gathered, readGathered } from "../sources/gathered.ts";
 import { isZeroFrame } from "../tlog/frame.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
@@ -36,12 +36,12 @@ export const GOSSIP_HELP =
   --json           one JSON object a line`;
 
 /**
- * Starts the monitor the options describe, with what it has been shown.
+ * Starts the keeper of cases that the options describe, with what it has been shown.
  * @throws UsageError, MalformedError, WorldError, JournalLocked, JournalDamaged
  */
-export async function startMonitor(
+export async function startKeeper(
   { world, terminal, options }: { world: World; terminal: Terminal; options: Options },
-): Promise<{ monitor: Monitor; tally: Tally }> {
+): Promise<{ keeper: CaseKeeper; tally: Tally }> {
   const logs = requireLogs(options.list("log"));
   const folder = options.value("incidents") ?? DEFAULT_INCIDENTS;
   const keyFile = options.value("key");
@@ -53,13 +53,13 @@ export async function startMonitor(
     severalLogs: logs.length > 1,
   });
   const identity = signer && { signer, folder };
-  const monitor = await Monitor.start({ world, logs, identity, report });
+  const keeper = await CaseKeeper.start({ world, logs, identity, report });
   try {
-    if (monitor.tornFile !== undefined) terminal.err(tornNotice(monitor.tornFile));
-    if (monitor.unsoundEntries.length > 0) {
+    if (keeper.tornFile !== undefined) terminal.err(tornNotice(keeper.tornFile));
+    if (keeper.unsoundEntries.length > 0) {
       terminal.err(
         `the incident journal has entries that do not hold, and are not used: ${
-          monitor.unsoundEntries.join(", ")
+          keeper.unsoundEntries.join(", ")
         }`,
       );
     }
@@ -69,21 +69,21 @@ export async function startMonitor(
       terminal.err("no --key: a conflict is shown here, but neither signed nor recorded");
     }
     const have = options.list("have");
-    for (const path of have) await addFile({ monitor, world, path });
-    for (const path of have) await followProofs({ monitor, world, terminal, path });
-    for (const log of logs) tellUntold({ monitor, log, terminal });
-    return { monitor, tally: report.tally };
+    for (const path of have) await addFile({ keeper, world, path });
+    for (const path of have) await followProofs({ keeper, world, terminal, path });
+    for (const log of logs) tellUntold({ keeper, log, terminal });
+    return { keeper, tally: report.tally };
   } catch (error) {
-    await monitor.close();
+    await keeper.close();
     throw error;
   }
 }
 
 /** Says if what --have holds of a log fits no frame, so that not every peer may hear of it. */
 function tellUntold(
-  { monitor: { view }, log, terminal }: { monitor: Monitor; log: Log; terminal: Terminal },
+  { keeper: { judge }, log, terminal }: { keeper: CaseKeeper; log: Log; terminal: Terminal },
 ): void {
-  if (view.latest(log)?.fitsFrame !== false || !isZeroFrame(view.latestFrame(log))) return;
+  if (judge.latest(log)?.fitsFrame !== false || !isZeroFrame(judge.latestFrame(log))) return;
   terminal.err(
     `${
       describeLog(log)
@@ -92,16 +92,16 @@ function tellUntold(
 }
 
 /** Tells what the detector's limits have dropped, if anything. */
-export function tellCaps({ monitor, terminal }: { monitor: Monitor; terminal: Terminal }): void {
-  for (const log of monitor.view.logs) {
-    for (const notice of capNotices(log, monitor.unrecorded(log))) terminal.err(notice);
+export function tellCaps({ keeper, terminal }: { keeper: CaseKeeper; terminal: Terminal }): void {
+  for (const log of keeper.judge.logs) {
+    for (const notice of capNotices(log, keeper.unrecorded(log))) terminal.err(notice);
   }
 }
 
 /** Judges the proofs of --have by all checkpoints there are: one may show a contradiction. */
 async function followProofs(
-  { monitor, world, terminal, path }: {
-    monitor: Monitor;
+  { keeper, world, terminal, path }: {
+    keeper: CaseKeeper;
     world: World;
     terminal: Terminal;
     path: string;
@@ -109,14 +109,14 @@ async function followProofs(
 ): Promise<void> {
   const file = await openRegular(world, path);
   try {
-    const { view } = monitor;
-    for await (const found of readGathered({ file, name: path, logs: view.logs })) {
+    const { judge } = keeper;
+    for await (const found of readGathered({ file, name: path, logs: judge.logs })) {
       if (found.kind !== "proof") continue;
-      if (view.hearProof(readProofOf(found)).verdict === "failed") {
+      if (judge.hearProof(readProofOf(found)).verdict === "failed") {
         terminal.err(`${printable(found.where)}: a proof that fails; it convicts nobody`);
       }
     }
-    await monitor.keep();
+    await keeper.keep();
   } catch (error) {
     throw cannotRead(path, error);
   } finally {
@@ -135,17 +135,17 @@ function readProofOf({ read, where }: Extract<Gathered, { kind: "proof" }>): Sta
 }
 
 async function addFile(
-  { monitor, world, path }: { monitor: Monitor; world: World; path: string },
+  { keeper, world, path }: { keeper: CaseKeeper; world: World; path: string },
 ): Promise<void> {
   const file = await openRegular(world, path);
   try {
-    const { logs } = monitor.view;
+    const { logs } = keeper.judge;
     for await (const found of readGathered({ file, name: path, logs })) {
       if (found.kind === "proof") continue;
       if (found.kind === "rejected") {
         throw new UsageError(`--have ${quoted(found.where)}: ${found.detail}`);
       }
-      for (const checkpoint of found.checkpoints) await monitor.addLocal(checkpoint, found.source);
+      for (const checkpoint of found.checkpoints) await keeper.addLocal(checkpoint, found.source);
     }
   } catch (error) {
     throw cannotRead(path, error);

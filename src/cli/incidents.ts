@@ -37,7 +37,7 @@ Example:
     const [what, id] = options.operands;
     const folder = options.value("incidents") ?? DEFAULT_INCIDENTS;
     const tools = { world, terminal, folder, json: options.flag("json") };
-    if (what === "show" && id !== undefined) return await show(id, tools);
+    if (what === "show" && id !== undefined) return await showIncident(id, tools);
     if (id === undefined && what === "list") return await list(tools);
     if (id === undefined && what === "check") return await check(tools);
     throw new UsageError(
@@ -81,7 +81,7 @@ async function list(tools: Tools): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-async function show(id: string, tools: Tools): Promise<ExitCode> {
+async function showIncident(id: string, tools: Tools): Promise<ExitCode> {
   const { terminal, json, folder } = tools;
   const isId = /^[0-9a-f]{8,64}$/.test(id);
   for await (const entry of entries(tools)) {

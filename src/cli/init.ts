@@ -248,7 +248,7 @@ async function newKey(
 async function takeKey(
   { world, keyPath, name }: { world: World; keyPath: string; name: string },
 ): Promise<Signer> {
-  const signer = await loadKey(world, keyPath);
+  const signer = await keptIdentity(world, keyPath);
   const came = signer.vkey.name;
   if (came !== name) {
     throw notOverwritten(
@@ -261,7 +261,7 @@ async function takeKey(
   return signer;
 }
 
-async function loadKey(world: World, path: string): Promise<Signer> {
+async function keptIdentity(world: World, path: string): Promise<Signer> {
   try {
     return await readKey(world, path);
   } catch (error) {

@@ -2,7 +2,7 @@ import { Callee } from "../gossip/callee.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
 import { WorldError } from "../world/world.ts";
 import { type Command, readOptions } from "./command.ts";
-import { GOSSIP_HELP, GOSSIP_OPTIONS, startMonitor, tellCaps } from "./gossip_options.ts";
+import { GOSSIP_HELP, GOSSIP_OPTIONS, startKeeper, tellCaps } from "./gossip_options.ts";
 import { exitCodeOf } from "./reporting.ts";
 
 const DEFAULT_ADDRESS = "127.0.0.1:9900";
@@ -30,7 +30,7 @@ Example:
       values: [...GOSSIP_OPTIONS.values, "address"],
     });
     const address = parseAddress(options.value("address") ?? DEFAULT_ADDRESS);
-    const { monitor, tally } = await startMonitor({ world, terminal, options });
+    const { keeper, tally } = await startKeeper({ world, terminal, options });
     try {
       let listener;
       try {
@@ -40,16 +40,16 @@ Example:
         const at = formatAddress(address);
         throw new WorldError(error.kind, `cannot listen on ${at}: ${error.message}`);
       }
-      const callee = new Callee({ party: monitor.party, listener });
+      const callee = new Callee({ party: keeper.party, listener });
       terminal.onStop(() => callee.close());
       const ready = { event: "listening", address: formatAddress(listener.address) };
       if (options.flag("json")) terminal.out(JSON.stringify(ready));
       else terminal.out(`listening on ${ready.address}`);
       await callee.run();
-      tellCaps({ monitor, terminal });
+      tellCaps({ keeper, terminal });
     } finally {
       terminal.release();
-      await monitor.close();
+      await keeper.close();
     }
     return exitCodeOf(tally);
   },

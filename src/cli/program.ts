@@ -1,6 +1,6 @@
 import { JournalDamaged, JournalLocked } from "../store/journal.ts";
 import { ExchangeFailed } from "../gossip/caller.ts";
-import { IncidentNotWritten } from "../monitor/monitor.ts";
+import { IncidentNotWritten } from "../monitor/case_keeper.ts";
 import { DurabilityLost } from "../world/durable.ts";
 import { printable, quoted } from "../tlog/malformed.ts";
 import { WorldError } from "../world/world.ts";

@@ -3,8 +3,8 @@ import { join } from "@std/path/join";
 import { MAX_CONFLICTS_PER_LOG, type Unrecorded } from "../evidence/detector.ts";
 import { MAX_ROOTS_PER_SIZE } from "../evidence/memory.ts";
 import { type ConflictRecord, formatRecord } from "../evidence/record.ts";
-import type { Heard } from "../gossip/view.ts";
-import type { IncidentNews, MonitorReport } from "../monitor/monitor.ts";
+import type { Heard } from "../gossip/judge.ts";
+import type { IncidentNews, KeeperReport } from "../monitor/case_keeper.ts";
 import { JOURNAL_FILE } from "../store/journal.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
 import { printable, printableJson } from "../tlog/malformed.ts";
@@ -123,7 +123,7 @@ export function monitorReport(
     folder: string;
     severalLogs: boolean;
   },
-): MonitorReport & { tally: Tally } {
+): KeeperReport & { tally: Tally } {
   const tally: Tally = { proven: 0, withheld: 0 };
   const emit = (event: Record<string, unknown>): void =>
     terminal.out(printableJson(JSON.stringify(event)));

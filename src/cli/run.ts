@@ -97,7 +97,7 @@ function tallying(events: EventReport): { report: EventReport; tally: Tally } {
 const PROVEN: readonly EventName[] = ["incident.recorded", "exchange.inconsistent"];
 
 /** The identity of a configuration. @throws UsageError, MalformedError naming the key's file */
-async function loadKey(
+async function loadIdentity(
   world: World,
   { name, key }: Settings,
   report?: EventReport,
@@ -122,7 +122,7 @@ function sourceOpener(world: World, { contact }: Settings): OpenSource {
 async function startDaemon(
   { world, settings, report }: { world: World; settings: Settings; report: EventReport },
 ): Promise<Daemon> {
-  const signer = await loadKey(world, settings, report);
+  const signer = await loadIdentity(world, settings, report);
   const openSource = sourceOpener(world, settings);
   const daemon = await Daemon.start({ world, settings, signer, report, openSource });
   // Not before the daemon holds the folder for itself.
@@ -304,7 +304,7 @@ class Runner {
     const { world } = this.#tools;
     try {
       const settings = await readSettings(world, this.#path);
-      const { vkey } = await loadKey(world, settings);
+      const { vkey } = await loadIdentity(world, settings);
       const running = this.#running;
       if (running?.daemon.canTakeUp(settings, vkey.text)) await this.#takeUp(running, settings);
       else {

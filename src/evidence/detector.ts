@@ -3,6 +3,7 @@ import { base64 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { impliedOlderRoot, type TreeHead } from "../tlog/proof.ts";
 import type { Conflict, Seen } from "./conflict.ts";
+import { type Head, headKey } from "./head.ts";
 import { type CheckpointMemory, MAX_ROOTS_PER_SIZE, ShortMemory } from "./memory.ts";
 
 /** Most conflicts kept for one log. One is proof enough; the cap bounds a log that goes mad. */
@@ -143,7 +144,7 @@ export class EquivocationDetector {
     const { contradicted } = this.#countsOf(log);
     const conflicts: Conflict[] = [];
     for (const seen of wrong) {
-      const key = headKey(older.treeSize, seen.checkpoint.root);
+      const key = headKey(seen.checkpoint);
       if (contradicted.has(key)) continue;
       if (this.#isFull(log)) {
         if (!isOnRecord) this.#countsOf(log).unrecordedPerLog++;
@@ -172,13 +173,13 @@ export class EquivocationDetector {
    */
   recall(log: Log, { noteLength, contradicted }: {
     noteLength: number;
-    contradicted?: { treeSize: bigint; root: string } | undefined;
+    contradicted?: Head | undefined;
   }): void {
     const counts = this.#countsOf(log);
     counts.conflicts++;
     counts.noteLength += noteLength;
     if (contradicted !== undefined) {
-      counts.contradicted.add(headKey(contradicted.treeSize, contradicted.root));
+      counts.contradicted.add(headKey(contradicted));
     }
   }
 
@@ -274,10 +275,6 @@ export class EquivocationDetector {
     this.#conflicts.push(conflict);
     return conflict;
   }
-}
-
-function headKey(treeSize: bigint, root: string): string {
-  return `${treeSize} ${root}`;
 }
 
 /**

@@ -27,7 +27,7 @@ import { followsItem, readFollows } from "./follows.ts";
 import { HashList } from "./hash_list.ts";
 import type { ParcelLimits } from "./limits.ts";
 import { type ParcelItem, ParcelPacker } from "./parcel.ts";
-import type { HeardCheckpoint } from "./view.ts";
+import type { HeardCheckpoint } from "./judge.ts";
 
 /** Bytes of an evidence id, as SHA-256 gives it. */
 const EVIDENCE_ID_BYTES = 32;
@@ -61,7 +61,7 @@ export interface Hearing {
 }
 
 /** What a parcel is heard with. */
-type Ears = Pick<ExchangeParty, "view" | "cases">;
+type Ears = Pick<ExchangeParty, "judge" | "cases">;
 
 /**
  * Judges the items of a parcel, in order, up to the first that is malformed or does not hold. What is
@@ -100,22 +100,22 @@ interface Spoken {
 
 /** Judges one item; throws MalformedError if it is to be refused, or Disputed. */
 const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> = {
-  note({ body, source, party: { view }, hearing }) {
-    const opened = openCheckpoint({ note: body, logs: view.logs });
+  note({ body, source, party: { judge }, hearing }) {
+    const opened = openCheckpoint({ note: body, logs: judge.logs });
     if ("refused" in opened) {
       if (opened.refused === "unknown log") return;
       throw new MalformedError(opened.detail);
     }
     for (const checkpoint of opened) {
       hearing.named.add(checkpoint.log);
-      hearing.heard.push(view.hearCheckpoint(checkpoint, source));
+      hearing.heard.push(judge.hearCheckpoint(checkpoint, source));
     }
   },
 
-  proof({ body, party: { view }, hearing }) {
-    const stated = readFollowed(body, view.logs);
+  proof({ body, party: { judge }, hearing }) {
+    const stated = readFollowed(body, judge.logs);
     if (stated === undefined) return;
-    const outcome = view.hearProof(stated);
+    const outcome = judge.hearProof(stated);
     if (outcome.verdict === "failed") {
       throw new MalformedError(
         `it does not lead from size ${stated.older.treeSize} to the root given for size ` +
@@ -125,17 +125,17 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
     hearing.named.add(stated.log);
   },
 
-  record({ body, source, party: { view, cases }, hearing }) {
+  record({ body, source, party: { judge, cases }, hearing }) {
     const members = parseExactJson(textOf(body));
     // A later version's record is no fault of whoever sends it; a later version will judge it.
     if (typeof members.version === "string" && members.version !== RECORD_VERSION) return;
     const record = parseRecord(members);
-    const log = logOf(record, view.logs);
+    const log = logOf(record, judge.logs);
     if (log === undefined) return;
     // A case that is known convicts nobody again, so whether this telling of it holds is no matter.
     if (!cases(log).some(({ evidence_id }) => evidence_id === record.evidence_id)) {
       checkRecord(record, log);
-      if (view.hearRecord({ record, log, source })) hearing.hasNews = true;
+      if (judge.hearRecord({ record, log, source })) hearing.hasNews = true;
     }
     hearing.named.add(log);
     hearing.shown.add(record.evidence_id);
@@ -153,11 +153,11 @@ const hearItem: Readonly<Record<ParcelItem["kind"], (spoken: Spoken) => void>> =
     hearing.claimed = new HashList(body);
   },
 
-  follows({ body, party: { view }, hearing }) {
+  follows({ body, party: { judge }, hearing }) {
     if (hearing.follows !== undefined) {
       throw new MalformedError("a second list of logs came, expected one");
     }
-    hearing.follows = readFollows(body, view.logs);
+    hearing.follows = readFollows(body, judge.logs);
   },
 };
 
@@ -198,7 +198,7 @@ export async function answerParcel(
     !shown.has(evidence_id) && claimed?.has(evidence_id) !== true;
   await packRecords({ party, packer, logs: hearing.named, wanted: isUnseen });
   const others = hearing.heard.filter(({ verdict }) => verdict !== "inconsistent");
-  packNotes(packer, others.map(({ checkpoint: { log } }) => party.view.latest(log)));
+  packNotes(packer, others.map(({ checkpoint: { log } }) => party.judge.latest(log)));
   if (hearing.follows !== undefined) packGreeting({ party, packer, shared: hearing.follows });
   return packer.items;
 }

@@ -18,7 +18,7 @@ import {
 import { Allowance } from "./admission.ts";
 import { serveParcel } from "./carrier.ts";
 import { type ExchangeParty, NotKept, orNotKept, SECOND_CARRIER_BIT } from "./exchange.ts";
-import type { Heard } from "./view.ts";
+import type { Heard } from "./judge.ts";
 
 /** Read and answered at a time: as many whole frames as fit 64 kB. */
 const CHUNK_BYTES = FRAME_BYTES * 630;
@@ -240,7 +240,7 @@ export class Callee {
       told: Set<Heard>;
     },
   ): { answered: number; refused: boolean; isTooMuch: boolean; news: Heard[] } {
-    const { view, peerHosts } = this.#party;
+    const { judge, peerHosts } = this.#party;
     const isStranger = peerHosts?.has(key) !== true;
     const news: Heard[] = [];
     const words = new Uint32Array(buffer.buffer);
@@ -254,10 +254,10 @@ export class Callee {
         continue;
       }
       const frame = buffer.subarray(at, at + FRAME_BYTES);
-      if (isStranger && !view.knows(frame) && !this.#allowance.mayCheck(key)) {
+      if (isStranger && !judge.knows(frame) && !this.#allowance.mayCheck(key)) {
         return { answered: i, refused: false, isTooMuch: true, news };
       }
-      const { heard, answer, tried } = view.hear(frame, source, named);
+      const { heard, answer, tried } = judge.hear(frame, source, named);
       if (isStranger && tried !== undefined) this.#allowance.checked(tried);
       wasNothing = heard.verdict === "nothing";
       if (!told.has(heard)) {

@@ -5,7 +5,7 @@ import { formatAddress } from "../world/address.ts";
 import { type Address, type Connection, WorldError } from "../world/world.ts";
 import { Ended } from "./calls.ts";
 import type { ExchangeParty } from "./exchange.ts";
-import { type Heard, NOTHING } from "./view.ts";
+import { type Heard, NOTHING } from "./judge.ts";
 
 /** Why an exchange did not come to its end: an outage or a fault of the peer, never of a log. */
 export class ExchangeFailed extends Error {}
@@ -39,7 +39,7 @@ export async function callPeer(
  * @throws as `callPeer`
  */
 export async function exchangeFrames(
-  { party, address, logs = party.view.logs }: {
+  { party, address, logs = party.judge.logs }: {
     party: ExchangeParty;
     address: Address;
     /** Those the frames are about: a frame of a log that the peer does not follow is refused. */
@@ -111,8 +111,8 @@ async function converse(
  * answered by what has not been named.
  */
 function framesToSend(party: ExchangeParty, logs: readonly Log[]): SentFrame[] {
-  const { view, limits } = party;
-  const frames = logs.map((log) => ({ log, frame: view.latestFrame(log) }));
+  const { judge, limits } = party;
+  const frames = logs.map((log) => ({ log, frame: judge.latestFrame(log) }));
   const isSaying = ({ frame }: SentFrame): boolean => !isZeroFrame(frame);
   const open = logs.flatMap((log) =>
     party.open(log).filter(({ fitsFrame }) => fitsFrame).map(({ frame }) => ({ log, frame }))
@@ -134,7 +134,7 @@ async function judge(
   const whole = Math.min(sent.length, Math.floor(answers.length / FRAME_BYTES));
   for (let i = 0; i < whole; i++) {
     const frame = answers.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
-    const said = party.view.hear(frame, peer, named).heard;
+    const said = party.judge.hear(frame, peer, named).heard;
     // A zero frame names no log, and may be answered with one that is not followed here.
     const isAside = said.verdict === "refused" && isZeroFrame(sent[i]!.frame);
     heard.push(isAside ? NOTHING : said);

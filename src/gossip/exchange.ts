@@ -6,7 +6,7 @@ import type { World } from "../world/world.ts";
 import type { Calls } from "./calls.ts";
 import type { HandedOver } from "./handed_over.ts";
 import type { ExchangeLimits } from "./limits.ts";
-import type { Heard, View } from "./view.ts";
+import type { Heard, Judge } from "./judge.ts";
 
 /** A case that is held: what it is about is in memory, its evidence is read where it is wanted. */
 export interface HeldCase extends Pick<ConflictRecord, "kind" | "evidence_id"> {
@@ -19,7 +19,7 @@ export interface HeldCase extends Pick<ConflictRecord, "kind" | "evidence_id"> {
 /** What both ends of an exchange work with. */
 export interface ExchangeParty {
   readonly world: World;
-  readonly view: View;
+  readonly judge: Judge;
   readonly limits: ExchangeLimits;
   /**
    * Keeps every conflict that was found so far, and what this source told; resolves once that is

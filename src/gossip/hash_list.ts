@@ -35,11 +35,11 @@ interface Places {
 const NOWHERE = -1;
 
 function placesOf(bytes: Uint8Array): Places {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const judge = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const last = new Map<number, number>();
   const before = new Int32Array(bytes.length / HASH_BYTES);
   for (let place = 0; place < before.length; place++) {
-    const beginning = view.getUint32(place * HASH_BYTES);
+    const beginning = judge.getUint32(place * HASH_BYTES);
     before[place] = last.get(beginning) ?? NOWHERE;
     last.set(beginning, place);
   }

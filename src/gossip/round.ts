@@ -11,7 +11,7 @@ import { callWithParcel } from "./carrier.ts";
 import type { ExchangeParty } from "./exchange.ts";
 import { followsItem } from "./follows.ts";
 import { type ParcelItem, ParcelPacker } from "./parcel.ts";
-import type { Heard, HeardCheckpoint } from "./view.ts";
+import type { Heard, HeardCheckpoint } from "./judge.ts";
 
 /** What one round with a peer came to. */
 export interface Round {
@@ -40,7 +40,7 @@ export async function exchangeRound(
 ): Promise<Round> {
   const greeting = await greet({ party, address });
   const { shared, fault } = greeting;
-  const logs = party.view.logs.filter((log) => shared?.has(log) ?? true);
+  const logs = party.judge.logs.filter((log) => shared?.has(log) ?? true);
   const told = { notes: greeting.notes, ...(shared && { shared: shared.size }) };
   if (logs.length === 0) return { heard: [], handedOver: [], ...told };
   const round = await compare({ party, address, logs });
@@ -57,13 +57,13 @@ async function greet({ party, address }: { party: ExchangeParty; address: Addres
   notes: readonly HeardCheckpoint[];
   fault?: string;
 }> {
-  const { handedOver, view, limits, report, world: { clock } } = party;
+  const { handedOver, judge, limits, report, world: { clock } } = party;
   const peer = formatAddress(address);
   if (!handedOver.mayTry(peer, clock.monotonic())) {
     return { shared: handedOver.sharedWith(peer), notes: [] };
   }
   try {
-    const items = [followsItem(view.logs, limits)];
+    const items = [followsItem(judge.logs, limits)];
     const { follows, heard } = await callWithParcel({ party, address, items });
     if (follows !== undefined) handedOver.shares(peer, follows);
     return { shared: handedOver.sharedWith(peer), notes: heard };
@@ -123,7 +123,7 @@ async function parcelFor(
     about: readonly Log[];
   },
 ): Promise<{ items: readonly ParcelItem[]; ids: readonly string[] }> {
-  const { view, limits, handedOver } = party;
+  const { judge, limits, handedOver } = party;
   const logs = namedLogs({ party, about, ...frames });
   const packer = new ParcelPacker(limits);
   const packed = await packRecords({
@@ -133,7 +133,7 @@ async function parcelFor(
   // Whoever has not reconciled something asks in every round: the peer may have proven it meanwhile.
   const isOpen = (log: Log): boolean => party.open(log).length > 0;
   const asked = asksAll ? new Set(about) : logsToAsk(frames).union(new Set(about.filter(isOpen)));
-  const latest = [...logs].map((log) => view.latest(log));
+  const latest = [...logs].map((log) => judge.latest(log));
   const notes = latest.filter((checkpoint) =>
     checkpoint !== undefined && (!checkpoint.fitsFrame || asked.has(checkpoint.log))
   );
@@ -147,12 +147,12 @@ async function parcelFor(
 
 /** The logs the frames named, and those that no frame can name because their latest fits none. */
 function namedLogs(
-  { party: { view }, about, sent, heard }: Frames & {
+  { party: { judge }, about, sent, heard }: Frames & {
     party: ExchangeParty;
     about: readonly Log[];
   },
 ): Set<Log> {
-  const isFrameless = (log: Log): boolean => view.latest(log)?.fitsFrame === false;
+  const isFrameless = (log: Log): boolean => judge.latest(log)?.fitsFrame === false;
   return new Set([
     ...sent.filter(({ frame }) => !isZeroFrame(frame)).map(({ log }) => log),
     ...checkpointsIn(heard).map(({ checkpoint }) => checkpoint.log),
@@ -182,8 +182,8 @@ function concluded({ party, sent, heard }: Frames & { party: ExchangeParty }): s
   const answers = checkpointsIn(heard);
   const passed = new Set([
     ...sent.filter(({ frame }) => !isZeroFrame(frame))
-      .map(({ log, frame }) => headKey(log, decodeFrame(frame))),
-    ...answers.map(({ checkpoint }) => headKey(checkpoint.log, checkpoint)),
+      .map(({ log, frame }) => passedKey(log, decodeFrame(frame))),
+    ...answers.map(({ checkpoint }) => passedKey(checkpoint.log, checkpoint)),
   ]);
   const inconsistent = answers.filter(({ verdict }) => verdict === "inconsistent");
   return inconsistent.flatMap(({ checkpoint: { log } }) => {
@@ -202,6 +202,6 @@ function checkpointsIn(heard: readonly Heard[]): HeardCheckpoint[] {
 }
 
 /** A signed head as one text: size, root and log. */
-function headKey(log: Log, { treeSize, rootHash }: TreeHead): string {
+function passedKey(log: Log, { treeSize, rootHash }: TreeHead): string {
   return `${treeSize} ${base64(rootHash)} ${log.id}`;
 }

@@ -1,8 +1,8 @@
-import type { Heard } from "../gossip/view.ts";
+import type { Heard } from "../gossip/judge.ts";
 import type { Clock } from "../world/world.ts";
 import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
-import type { IncidentNews } from "./monitor.ts";
+import type { IncidentNews } from "./case_keeper.ts";
 import { isTheLog } from "./the_log.ts";
 import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 

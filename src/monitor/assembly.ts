@@ -11,7 +11,7 @@ import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
 import { Follower, type Shared } from "./follower.ts";
 import { Happenings } from "./happenings.ts";
-import { Monitor, type MonitorReport } from "./monitor.ts";
+import { CaseKeeper, type KeeperReport } from "./case_keeper.ts";
 import { Background } from "./pacing.ts";
 import { JournaledMemory } from "./recollection.ts";
 import { Rounds } from "./rounds.ts";
@@ -93,14 +93,14 @@ export async function assemble({ world, settings, signer, report, openSource }: 
     folder: settings.state,
     onProgress: (progress) => happenings.tell({ kind: "indexing", progress }),
   });
-  let monitor: Monitor | undefined;
+  let keeper: CaseKeeper | undefined;
   try {
     const memory = new JournaledMemory({
       ...{ observations, world },
       isPeer: (source) => peers.has(source),
       tell: (happening) => happenings.tell(happening),
     });
-    monitor = await Monitor.start({
+    keeper = await CaseKeeper.start({
       world,
       logs: settings.logs.map(({ log }) => log),
       identity: { signer, folder: settings.incidents },
@@ -109,12 +109,12 @@ export async function assemble({ world, settings, signer, report, openSource }: 
       report: reportTo({ happenings, memory }),
     });
     const clockWatch = new ClockWatch(world.clock);
-    const shared = { world, clockWatch, observations, memory, monitor, happenings };
+    const shared = { world, clockWatch, observations, memory, keeper, happenings };
     const followers: Follower[] = [];
     for (const [i, source] of sources.entries()) {
       followers.push(await Follower.start({ shared, settings: settings.logs[i]!, source }));
     }
-    const party = { ...monitor.party, peerHosts: peers.hosts };
+    const party = { ...keeper.party, peerHosts: peers.hosts };
     const callee = answerAt({ party, listener: listenAt(world, settings.listen) });
     if (callee !== undefined) own.address = formatAddress(callee.address);
     const background = new Background((error) => happenings.failed(error));
@@ -123,7 +123,7 @@ export async function assemble({ world, settings, signer, report, openSource }: 
     const parts = { settings, signer, shared, announcer, tallies, background, peers };
     return { ...parts, rounds, followers, callee };
   } catch (error) {
-    await monitor?.close();
+    await keeper?.close();
     await observations.close();
     throw error;
   }
@@ -132,7 +132,7 @@ export async function assemble({ world, settings, signer, report, openSource }: 
 /** Tells what exchanges come to as what happens. */
 function reportTo(
   { happenings, memory }: { happenings: Happenings; memory: JournaledMemory },
-): MonitorReport {
+): KeeperReport {
   return {
     heard: (heard, source) => {
       // What there was no room for was not taken in: it is counted, and told in sum.

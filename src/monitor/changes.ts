@@ -95,17 +95,17 @@ async function withAdded(
   { shared }: Parts,
   logs: readonly LogChange[],
 ): Promise<readonly Follower[]> {
-  const before = shared.monitor.view.logs;
+  const before = shared.keeper.judge.logs;
   const added = logs.filter(({ added }) => added !== undefined).map(({ settings }) => settings.log);
   try {
-    await shared.monitor.follow([...before, ...added]);
+    await shared.keeper.follow([...before, ...added]);
     const followers: Follower[] = [];
     for (const { settings, follower, added: source } of logs) {
       followers.push(follower ?? await Follower.start({ shared, settings, source: source! }));
     }
     return followers;
   } catch (error) {
-    await shared.monitor.follow(before);
+    await shared.keeper.follow(before);
     throw error;
   }
 }
@@ -116,7 +116,7 @@ async function changeFollowers(
   followers: readonly Follower[],
   logs: readonly LogChange[],
 ): Promise<readonly Follower[]> {
-  const { followers: before, background, shared: { monitor } } = parts;
+  const { followers: before, background, shared: { keeper } } = parts;
   parts.followers = followers;
   for (const removed of before.filter((one) => !followers.includes(one))) {
     removed.stop();
@@ -127,15 +127,15 @@ async function changeFollowers(
     background.run(() => follower.change(settings, moved));
   }
   // What was added is followed already, so nothing is read of the journal that could fail.
-  await monitor.follow(followers.map(({ log }) => log));
+  await keeper.follow(followers.map(({ log }) => log));
   return followers.filter((one) => !before.includes(one));
 }
 
 /** Answers there from now on, and where it did no more. */
 function moveCallee(parts: Parts, listener: Listener | undefined): void {
   parts.callee?.close();
-  const { shared: { monitor }, peers } = parts;
-  parts.callee = answerAt({ party: { ...monitor.party, peerHosts: peers.hosts }, listener });
+  const { shared: { keeper }, peers } = parts;
+  parts.callee = answerAt({ party: { ...keeper.party, peerHosts: peers.hosts }, listener });
 }
 
 function addressText(address: Address | undefined): string | undefined {

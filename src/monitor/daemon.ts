@@ -9,7 +9,7 @@ import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
 import type { Happening } from "./happenings.ts";
-import { IncidentNotWritten } from "./monitor.ts";
+import { IncidentNotWritten } from "./case_keeper.ts";
 import { Stop } from "./pacing.ts";
 import type { Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
@@ -118,14 +118,14 @@ export class Daemon {
 
   /** Finishes writing and lets go of the journals. */
   async close(): Promise<void> {
-    const { callee, announcer, shared: { memory, monitor, observations } } = this.#parts;
+    const { callee, announcer, shared: { memory, keeper, observations } } = this.#parts;
     callee?.close();
     memory.end();
     this.#isClosing = true;
     await this.#finishBackground();
     announcer.close();
     try {
-      await monitor.close();
+      await keeper.close();
     } finally {
       await observations.close();
     }
@@ -159,13 +159,13 @@ export class Daemon {
   /** What it can say of itself now. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer } = this.#parts;
-    const { monitor } = this.#parts.shared;
+    const { keeper } = this.#parts.shared;
     return {
       name: settings.name,
       vkey: signer.vkey.text,
       startedAt: this.#startedAt,
       now: timeNow(this.#world.clock),
-      incidents: monitor.casesHeld,
+      incidents: keeper.casesHeld,
       unwritten: tallies.isUnwritten,
       ...(tallies.faults > 0 && { faults: tallies.faults }),
       ...(announcer.lost > 0 && { eventsLost: announcer.lost }),
@@ -184,7 +184,7 @@ export class Daemon {
 
   /** How many peers compare a log with us, as they said last. */
   #sharedBy(log: Log): { sharedBy?: number } {
-    const { rounds, shared: { monitor: { party: { handedOver } } } } = this.#parts;
+    const { rounds, shared: { keeper: { party: { handedOver } } } } = this.#parts;
     const lists = rounds.peers.flatMap(({ name }) => handedOver.sharedWith(name) ?? []);
     return lists.length === 0 ? {} : { sharedBy: lists.filter((list) => list.has(log)).length };
   }
@@ -234,12 +234,12 @@ export class Daemon {
 
   #tellStart(): void {
     const { settings: { name, logs, peers }, shared } = this.#parts;
-    const { monitor, observations, happenings } = shared;
-    for (const setAside of [monitor.tornFile, observations.tornFile]) {
+    const { keeper, observations, happenings } = shared;
+    for (const setAside of [keeper.tornFile, observations.tornFile]) {
       if (setAside !== undefined) happenings.tell({ kind: "journal torn", setAside });
     }
-    if (monitor.unsoundEntries.length > 0) {
-      happenings.tell({ kind: "journal unsound", incidents: monitor.unsoundEntries });
+    if (keeper.unsoundEntries.length > 0) {
+      happenings.tell({ kind: "journal unsound", incidents: keeper.unsoundEntries });
     }
     const counts = { logs: logs.length, peers: peers.length };
     happenings.tell({ kind: "started", name, listen: this.address, ...counts });

@@ -1,6 +1,6 @@
-import type { Heard } from "../gossip/view.ts";
-import type { IncidentNews } from "./monitor.ts";
-import type { LogResult } from "./status.ts";
+import type { Result } from "../evidence/result.ts";
+import type { Heard } from "../gossip/judge.ts";
+import type { IncidentNews } from "./case_keeper.ts";
 
 /** Everything that can happen, each under its stable name. */
 export type EventName =
@@ -23,7 +23,7 @@ export type EventName =
   | "journal.unsound"
   | "key.changed"
   | "key.exposed"
-  | `log.${LogResult}`
+  | `log.${Result}`
   | "output.lost"
   | "status.failed"
   | "status.serving"
@@ -45,12 +45,14 @@ export interface EventReport {
 }
 
 /** How loud each result of a look at a log is. */
-export const RESULT_LEVELS: Readonly<Record<LogResult, Level>> = {
+export const RESULT_LEVELS: Readonly<Record<Result, Level>> = {
   first: "info",
   extends: "info",
   unchanged: "debug",
   consistent: "debug",
   pending: "debug",
+  matches: "debug",
+  refused: "debug",
   "rolled back": "warning",
   frozen: "warning",
   withheld: "warning",

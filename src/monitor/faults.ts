@@ -1,6 +1,6 @@
 import { DurabilityLost } from "../world/durable.ts";
 import { WorldError } from "../world/world.ts";
-import { IncidentNotWritten } from "./monitor.ts";
+import { IncidentNotWritten } from "./case_keeper.ts";
 
 /**
  * Whether something was refused by the outside (a disk, a database, a network), by the types that say

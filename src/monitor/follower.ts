@@ -1,5 +1,7 @@
+import { type Head, headKey } from "../evidence/head.ts";
 import type { Conflict } from "../evidence/conflict.ts";
 import type { HeldCase } from "../gossip/exchange.ts";
+import type { Result } from "../evidence/result.ts";
 import type { Source } from "../sources/source.ts";
 import { observedCheckpoint } from "../store/observation.ts";
 import type { OpenQuestion } from "../store/observation_index.ts";
@@ -13,14 +15,14 @@ import type { ClockWatch } from "./clock_watch.ts";
 import { lasts } from "./doubt.ts";
 import type { Happenings } from "./happenings.ts";
 import { isOfTheWorld } from "./faults.ts";
-import type { Monitor } from "./monitor.ts";
+import type { CaseKeeper } from "./case_keeper.ts";
 import { nextPollMs, Stop } from "./pacing.ts";
 import type { JournaledMemory } from "./recollection.ts";
 import type { LogSettings } from "./settings.ts";
-import type { LogResult, LogStatus, LogTally, LookResult } from "./status.ts";
+import type { LogStatus, LogTally, LookResult } from "./status.ts";
 import type { Asker, Question, QuestionTable } from "./questions.ts";
 import { isTheLog, THE_LOG } from "./the_log.ts";
-import { type Finding, LogWatch, type Result } from "./watch.ts";
+import { type Finding, LogWatch } from "./watch.ts";
 
 /** Questions of the log itself and of peers settled after one look; the rest waits for the next. */
 const MAX_SETTLED_AT_ONCE = 64;
@@ -49,7 +51,7 @@ export interface Shared {
   readonly clockWatch: ClockWatch;
   readonly observations: ObservationJournal;
   readonly memory: JournaledMemory;
-  readonly monitor: Monitor;
+  readonly keeper: CaseKeeper;
   readonly happenings: Happenings;
 }
 
@@ -114,27 +116,27 @@ export class Follower {
     settings: LogSettings;
     source: Source;
   }): Promise<Follower> {
-    const { observations, memory, monitor, world: { clock } } = shared;
+    const { observations, memory, keeper, world: { clock } } = shared;
     const { log } = settings;
     // Read once, now: later the database may refuse.
     const questions = memory.questions(log);
     const last = observations.view(log);
     const view = last && openNote(last.note, log);
-    if (view !== undefined) await monitor.addLocal(view, THE_LOG);
+    if (view !== undefined) await keeper.addLocal(view, THE_LOG);
     // A crash may have come between what was seen and its incident; known cases fall out there.
     for (const treeSize of observations.contradictedSizes(log)) {
-      await monitor.keep({ more: contradictionsAt({ observations, log, treeSize }) });
+      await keeper.keep({ more: contradictionsAt({ observations, log, treeSize }) });
     }
-    const inCase = new Set(monitor.cases(log).flatMap(headsOf));
-    const again = observations.accused(log).filter((seen) => !inCase.has(keyOf(seen)));
-    const watch = new LogWatch({ log, source, detector: monitor.detector, clock, view });
+    const inCase = new Set(keeper.cases(log).flatMap(headsOf));
+    const again = observations.accused(log).filter((seen) => !inCase.has(headKey(seen)));
+    const watch = new LogWatch({ log, source, detector: keeper.detector, clock, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
     // Only what the process before has seen counts: nobody looked since, and the clock may have jumped.
     const { endedAt } = observations;
     const waitedSince = (since: string): number =>
       clock.monotonic() - millisecondsWaited(clock, { since, endedAt });
     const open = questions.of("log", "peer", "stranger");
-    const awaited = new Map(open.map((one) => [keyOf(one), waitedSince(one.seenAt)]));
+    const awaited = new Map(open.map((one) => [headKey(one), waitedSince(one.seenAt)]));
     const standsSince = waitedSince(grewAt);
     const begun = { shared, settings, watch, grewAt, standsSince, awaited, again };
     const follower = new Follower(begun);
@@ -259,7 +261,7 @@ export class Follower {
       origin: this.log.origin,
       vkey: this.log.vkey.text,
       ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),
-      incidents: this.#shared.monitor.cases(this.log).length,
+      incidents: this.#shared.keeper.cases(this.log).length,
       openQuestions: this.#questions.size,
       ...(this.#questions.leftOut > 0 && { leftOut: this.#questions.leftOut }),
     };
@@ -269,7 +271,7 @@ export class Follower {
   #isAboutToSettle(question: Question): boolean {
     const { view } = this.#watch;
     const isReached = view !== undefined && question.treeSize <= view.treeSize;
-    return isReached && this.#failures === 0 && !this.#tried.has(keyOf(question));
+    return isReached && this.#failures === 0 && !this.#tried.has(headKey(question));
   }
 
   get #questions(): QuestionTable {
@@ -287,7 +289,7 @@ export class Follower {
   }
 
   /** `frozen` where the log stands for longer than it may. */
-  #withPatience(result: LogResult): LogResult {
+  #withPatience(result: Result): Result {
     const stands = result === "unchanged" || result === "rolled back";
     return stands && this.#isOverdue(this.#standsSince) ? "frozen" : result;
   }
@@ -300,23 +302,23 @@ export class Follower {
   /** Writes a finding down, and its case before it; then acts on it: the view advances. */
   async #record(
     finding: Finding,
-    { result, isLook }: { result: LogResult; isLook: boolean },
+    { result, isLook }: { result: Result; isLook: boolean },
   ): Promise<void> {
-    const { monitor, world: { clock } } = this.#shared;
+    const { keeper, world: { clock } } = this.#shared;
     const { checkpoint, source } = finding;
     const at = timeNow(clock);
     // An entry that says inconsistent is the end of a question, so its case must be durable before.
-    await monitor.keep({ source: THE_LOG });
+    await keeper.keep({ source: THE_LOG });
     await this.#write(finding, { result, at });
     this.#tell(finding, { result, isLook, at });
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
     this.#standsSince = clock.monotonic();
-    await monitor.addLocal(checkpoint!, source);
+    await keeper.addLocal(checkpoint!, source);
   }
 
   /** What could not be settled stays an open question by its result. */
-  async #write(finding: Finding, { result, at }: { result: LogResult; at: string }): Promise<void> {
+  async #write(finding: Finding, { result, at }: { result: Result; at: string }): Promise<void> {
     const { observations, memory } = this.#shared;
     const { log, checkpoint, against, source, detail } = finding;
     const isOurs = isTheLog(source);
@@ -334,7 +336,7 @@ export class Follower {
 
   #tell(
     finding: Finding,
-    { result, isLook, at }: { result: LogResult; isLook: boolean; at: string },
+    { result, isLook, at }: { result: Result; isLook: boolean; at: string },
   ): void {
     const { checkpoint, mayPass, detail } = finding;
     const news = `${result} ${checkpoint?.treeSize} ${checkpoint?.root} ${mayPass} ${detail}`;
@@ -374,7 +376,8 @@ export class Follower {
     // What a case has proven meanwhile is due at once: nothing is asked for it.
     const isDue = (question: Question): boolean =>
       question.treeSize <= view.treeSize &&
-      ((this.#tried.get(keyOf(question))?.retryAt ?? 0) <= start || proven.has(keyOf(question)));
+      ((this.#tried.get(headKey(question))?.retryAt ?? 0) <= start ||
+        proven.has(headKey(question)));
     const due = this.#questions.of(...askers).filter(isDue)
       .sort((a, b) => a.treeSize < b.treeSize ? 1 : -1);
     let tried = 0;
@@ -429,7 +432,7 @@ export class Follower {
       await this.#watch.settle(checkpoint, question.source);
     const { result, retryAfterMs } = found;
     if (result === "unavailable" && this.#stop.stopped) return result;
-    const tried = this.#tried.get(keyOf(question));
+    const tried = this.#tried.get(headKey(question));
     const mayPass = found.mayPass === true && !this.#lasts(tried);
     const finding = { ...found, mayPass };
     const isOpen = result === "unavailable" || result === "unproven" || result === "pending";
@@ -440,7 +443,7 @@ export class Follower {
     }
     const isTold = isLoud || tried?.isTold === true;
     if (isOpen) this.#postpone(question, { retryAfterMs, isTold });
-    else this.#tried.delete(keyOf(question));
+    else this.#tried.delete(headKey(question));
     return result;
   }
 
@@ -453,7 +456,7 @@ export class Follower {
 
   /** The older halves of the cross-size cases held, by size and root. */
   #provenRoots(): ReadonlyMap<string, HeldCase> {
-    const crossSize = this.#shared.monitor.cases(this.log).filter(({ kind }) =>
+    const crossSize = this.#shared.keeper.cases(this.log).filter(({ kind }) =>
       kind === "cross_size"
     );
     return new Map(crossSize.map((record) => [olderOf(record), record]));
@@ -464,7 +467,7 @@ export class Follower {
     { treeSize, root, source }: Pick<Question, "treeSize" | "root" | "source">,
     checkpoint: VerifiedCheckpoint,
   ): Finding | undefined {
-    const record = this.#provenRoots().get(keyOf({ treeSize, root }));
+    const record = this.#provenRoots().get(headKey({ treeSize, root }));
     if (record === undefined) return undefined;
     const detail = `case ${record.evidence_id} is about it`;
     return { log: this.log, result: "inconsistent", source, checkpoint, detail };
@@ -472,10 +475,10 @@ export class Follower {
 
   /** @param retryAfterMs what the log asked for, if it did */
   #postpone(
-    question: Pick<Question, "treeSize" | "root">,
+    question: Head,
     { retryAfterMs = 0, isTold }: { retryAfterMs?: number | undefined; isTold: boolean },
   ): void {
-    const key = keyOf(question);
+    const key = headKey(question);
     const now = this.#shared.world.clock.monotonic();
     const before = this.#tried.get(key);
     const times = (before?.times ?? 0) + 1;
@@ -493,7 +496,7 @@ export class Follower {
     const awaited = this.#awaitedNow();
     for (const question of this.#questions.of("log", "peer", "stranger")) {
       const { treeSize, source } = question;
-      const key = keyOf(question);
+      const key = headKey(question);
       if (treeSize <= view.treeSize) this.#withheldTold.delete(key);
       const isLate = treeSize > view.treeSize && !isTheLog(source) &&
         this.#isOverdue(awaited.get(key)!);
@@ -516,7 +519,7 @@ export class Follower {
     const began = (question: Question): number =>
       now - Math.min(millisecondsSince(clock, question.seenAt), sinceLast);
     const open = this.#questions.of("log", "peer", "stranger");
-    const since = open.map((one) => [keyOf(one), known.get(keyOf(one)) ?? began(one)] as const);
+    const since = open.map((one) => [headKey(one), known.get(headKey(one)) ?? began(one)] as const);
     [this.#awaited, this.#awaitedAt] = [new Map(since), now];
     return this.#awaited;
   }
@@ -532,10 +535,6 @@ function olderOf({ checkpoint_a, checkpoint_b }: HeldCase): string {
 /** A case's two checkpoints, each by size and root. */
 function headsOf({ checkpoint_a, checkpoint_b }: HeldCase): string[] {
   return [checkpoint_a, checkpoint_b].map(({ size, root }) => `${size} ${root}`);
-}
-
-function keyOf({ treeSize, root }: Pick<Question, "treeSize" | "root">): string {
-  return `${treeSize} ${root}`;
 }
 
 /** The cases of one size that the observations show, whether or not they were ever recorded. */

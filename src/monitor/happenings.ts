@@ -1,10 +1,10 @@
 import { Ended } from "../gossip/calls.ts";
-import type { Heard } from "../gossip/view.ts";
+import type { Result } from "../evidence/result.ts";
+import type { Heard } from "../gossip/judge.ts";
 import type { IndexProgress } from "../store/observations.ts";
 import type { Log } from "../tlog/log.ts";
 import { isOfTheWorld } from "./faults.ts";
-import type { IncidentNews } from "./monitor.ts";
-import type { LogResult } from "./status.ts";
+import type { IncidentNews } from "./case_keeper.ts";
 import type { Finding } from "./watch.ts";
 
 /**
@@ -72,7 +72,7 @@ export type Happening =
 export interface Found {
   readonly kind: "found";
   readonly finding: Finding;
-  readonly result: LogResult;
+  readonly result: Result;
   /** Whether it is what the log shows now, and not something heard before. */
   readonly isLook: boolean;
   /** Whether the last look came to something else. */

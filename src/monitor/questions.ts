@@ -1,3 +1,4 @@
+import { type Head, headKey } from "../evidence/head.ts";
 import { addressKey } from "../world/connection_table.ts";
 import { randomShare } from "../world/random.ts";
 import type { Random } from "../world/world.ts";
@@ -125,7 +126,7 @@ export class QuestionTable {
   add(question: Question): "in" | "out" | readonly Question[] {
     const asker = this.#askerOf(question.source);
     const room = this.#rooms[asker];
-    const key = keyOf(question);
+    const key = headKey(question);
     const before = ASKERS.find((one) => this.#rooms[one].questions.has(key));
     if (before !== undefined) {
       if (ASKERS.indexOf(before) <= ASKERS.indexOf(asker)) return "in";
@@ -141,7 +142,7 @@ export class QuestionTable {
   }
 
   #addTo(room: Room, asker: Asker, question: Question): "in" | "out" | readonly Question[] {
-    const key = keyOf(question);
+    const key = headKey(question);
     const limits = this.#limits[asker];
     const gaveWay: Question[] = [];
     while (
@@ -150,10 +151,10 @@ export class QuestionTable {
     ) {
       const other = givesWay(room, question, asker);
       if (other === undefined) {
-        for (const taken of gaveWay) room.add(keyOf(taken), taken);
+        for (const taken of gaveWay) room.add(headKey(taken), taken);
         return "out";
       }
-      room.delete(keyOf(other));
+      room.delete(headKey(other));
       gaveWay.push(other);
     }
     room.add(key, question);
@@ -162,14 +163,14 @@ export class QuestionTable {
   }
 
   /** Whether it is open. */
-  has(question: Pick<Question, "treeSize" | "root">): boolean {
-    const key = keyOf(question);
+  has(question: Head): boolean {
+    const key = headKey(question);
     return Object.values(this.#rooms).some(({ questions }) => questions.has(key));
   }
 
   /** Takes a question out: it is settled. */
-  delete(question: Pick<Question, "treeSize" | "root">): void {
-    for (const room of Object.values(this.#rooms)) room.delete(keyOf(question));
+  delete(question: Head): void {
+    for (const room of Object.values(this.#rooms)) room.delete(headKey(question));
   }
 
   /**
@@ -229,8 +230,4 @@ function ends(bySize: readonly Question[], count: number, random: Random): Quest
 export function askerOf(source: string, isPeer: (source: string) => boolean): Asker {
   if (isTheLog(source)) return "log";
   return isPeer(source) ? "peer" : "stranger";
-}
-
-function keyOf({ treeSize, root }: Pick<Question, "treeSize" | "root">): string {
-  return `${treeSize} ${root}`;
 }

@@ -1,6 +1,7 @@
 import type { Seen } from "../evidence/conflict.ts";
 import { Ended } from "../gossip/calls.ts";
-import { observedCheckpoint, OPEN_RESULTS, type Result } from "../store/observation.ts";
+import { OPEN_RESULTS, type Result } from "../evidence/result.ts";
+import { observedCheckpoint } from "../store/observation.ts";
 import type { OpenQuestion } from "../store/observation_index.ts";
 import type { ObservationJournal } from "../store/observations.ts";
 import { Turns } from "../store/turns.ts";
@@ -10,7 +11,7 @@ import { addressKey } from "../world/connection_table.ts";
 import { timeNow } from "../world/time.ts";
 import type { World } from "../world/world.ts";
 import type { Subscriber } from "./happenings.ts";
-import type { Recollection } from "./monitor.ts";
+import type { Recollection } from "./case_keeper.ts";
 import {
   type Asker,
   askerOf,
@@ -38,7 +39,7 @@ interface Fresh {
 
 /**
  * What a daemon remembers: the observation journal, through its index, and what was seen since the
- * last entry. What a peer told is made durable by `settle`, before it is answered; what the log
+ * last entry. What a peer told is made durable by `writeTold`, before it is answered; what the log
  * showed is recorded with the finding about it. Nobody waits for what others told.
  */
 export class JournaledMemory implements Recollection {
@@ -272,7 +273,7 @@ export class JournaledMemory implements Recollection {
   #tell(seen: Seen): void {
     if (isTheLog(seen.source)) return;
     const told = this.#told.get(seen.source) ?? new Map<string, Seen>();
-    this.#told.set(seen.source, told.set(keyOf(seen), seen));
+    this.#told.set(seen.source, told.set(seenKey(seen), seen));
   }
 
   /**
@@ -280,11 +281,11 @@ export class JournaledMemory implements Recollection {
    * source, what everyone told.
    * @throws Ended once this daemon ends, if something is not written yet: it is not answered
    */
-  async settle(source?: string): Promise<void> {
+  async writeTold(source?: string): Promise<void> {
     if (source === undefined) {
       for (const one of [...this.#told.keys()]) {
         if (this.#isEnding && this.askerOf(one) === "stranger") this.#told.delete(one);
-        else await this.settle(one);
+        else await this.writeTold(one);
       }
       return;
     }
@@ -382,6 +383,6 @@ export class JournaledMemory implements Recollection {
   }
 }
 
-function keyOf({ checkpoint: { log, treeSize, root } }: Seen): string {
+function seenKey({ checkpoint: { log, treeSize, root } }: Seen): string {
   return `${treeSize} ${root} ${log.id}`;
 }

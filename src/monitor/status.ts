@@ -1,13 +1,10 @@
-import type { Result } from "./watch.ts";
-
-/** What a look can come to; `frozen` and `withheld` take time to show. */
-export type LogResult = Result | "frozen" | "withheld";
+import type { Result } from "../evidence/result.ts";
 
 /**
  * What a look came to as it is counted: `not written` where our own disk or database kept it from being
  * made or written down, which says nothing of the log.
  */
-export type LookResult = LogResult | "not written";
+export type LookResult = Result | "not written";
 
 /** What is counted of one log while a daemon runs. */
 export interface LogTally {

@@ -1,4 +1,6 @@
+import { headKey } from "../evidence/head.ts";
 import type { EquivocationDetector } from "../evidence/detector.ts";
+import type { Result } from "../evidence/result.ts";
 import { LookTime } from "../sources/look_time.ts";
 import { ProofRefused, type Source, SourceUnavailable } from "../sources/source.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -8,27 +10,6 @@ import { impliedOlderRoot } from "../tlog/proof.ts";
 import type { Clock } from "../world/world.ts";
 import { Doubt } from "./doubt.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
-
-/** What a look at a log, or at a checkpoint heard of it, came to. Never mixed up with one another. */
-export type Result =
-  /** the first checkpoint this monitor was shown */
-  | "first"
-  /** larger than the view and proven to extend it */
-  | "extends"
-  /** the view again */
-  | "unchanged"
-  /** older than the view, and consistent with it: an old view may be served legitimately */
-  | "rolled back"
-  /** no tree has both it and what the log signed before: evidence */
-  | "inconsistent"
-  /** a proof was refused or fails: suspicion, and proof of nothing */
-  | "unproven"
-  /** nobody answered, or with what is no checkpoint of this log: an outage */
-  | "unavailable"
-  /** heard, and part of the view's history */
-  | "consistent"
-  /** heard, and larger than the view: settled when the view reaches it */
-  | "pending";
 
 /** One result, and what it is about. Nothing is advanced by it before it is durable. */
 export interface Finding {
@@ -242,11 +223,11 @@ export class LogWatch {
   ): Promise<Finding[]> {
     const findings: Finding[] = [];
     const agreed = new Set<string>();
-    const different = [...new Map(shown.map((one) => [keyOf(one), one])).values()];
+    const different = [...new Map(shown.map((one) => [headKey(one), one])).values()];
     const bySize = different.toSorted((a, b) => a.treeSize < b.treeSize ? 1 : -1);
     for (const [i, checkpoint] of bySize.entries()) {
       const isLatest = !findings.some(({ result }) => HOLDS.includes(result));
-      const key = keyOf(checkpoint);
+      const key = headKey(checkpoint);
       const isKnown = !isLatest && this.#agreed.has(key);
       const finding = isKnown ? undefined : await this.#judge({
         ...{ checkpoint, source: this.#whoShowed(checkpoint), isLatest },
@@ -262,7 +243,7 @@ export class LogWatch {
   /** What was not said at the last look already. */
   #news(others: readonly Finding[]): Finding[] {
     const said = (finding: Finding): string =>
-      `${finding.result} ${finding.checkpoint && keyOf(finding.checkpoint)} ${finding.detail}`;
+      `${finding.result} ${finding.checkpoint && headKey(finding.checkpoint)} ${finding.detail}`;
     const before = this.#said;
     this.#said = new Set(others.map(said));
     return others.filter((finding) => !before.has(said(finding)));
@@ -365,20 +346,16 @@ export class LogWatch {
     newer: VerifiedCheckpoint;
     time: LookTime | undefined;
   }): Promise<Proven | undefined> {
-    const { olderRoot, proof, settle } = await this.#source.consistency(sizes, time);
+    const { olderRoot, proof, judged } = await this.#source.consistency(sizes, time);
     const older = { treeSize: sizes.older, rootHash: olderRoot };
     const implied = impliedOlderRoot({ older, newer, proof });
-    settle(implied !== undefined);
+    judged(implied !== undefined);
     return implied && { implied, proof };
   }
 
   #finding(result: Result, fields: Partial<Finding> = {}): Finding {
     return { log: this.log, result, source: THE_LOG, ...fields };
   }
-}
-
-function keyOf({ treeSize, root }: VerifiedCheckpoint): string {
-  return `${treeSize} ${root}`;
 }
 
 function isCheckpoint(shown: VerifiedCheckpoint | Finding): shown is VerifiedCheckpoint {

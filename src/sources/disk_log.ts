@@ -90,7 +90,7 @@ export class DiskLog {
     const { files } = world;
     const key = await openKey(files, folder);
     try {
-      const signer = await loadKey({ world, folder, key });
+      const signer = await loadLogKey({ world, folder, key });
       const edge = await loadEdge({ files, folder, log: parseLog(signer.vkey.text) });
       return new DiskLog({ files, folder, signer, key, edge });
     } catch (error) {
@@ -192,7 +192,7 @@ function* publishedTiles(treeSize: bigint): Generator<{ path: string; optional: 
 }
 
 /** Loads the key, or says which file is in the way of that, and what to do about it. */
-async function loadKey(
+async function loadLogKey(
   { world, folder, key }: { world: World; folder: string; key: OpenFile },
 ): Promise<Signer> {
   const { files, signing } = world;

@@ -49,11 +49,11 @@ export class SeveralSource implements Source {
   ): Promise<ServedProof> {
     return await this.#firstOf(async (part, turn) => {
       const served = await part.consistency(sizes, turn);
-      const settle = (holds: boolean): void => {
-        served.settle(holds);
+      const judged = (holds: boolean): void => {
+        served.judged(holds);
         if (!holds) this.#askLast(part);
       };
-      return { ...served, settle };
+      return { ...served, judged };
     }, time);
   }
 

@@ -92,7 +92,7 @@ export class SigsumSource implements Source {
       ? joinedHash(roots)
       : await rootOfFullTree({ fetcher, older, newer, proof });
     // Nothing is remembered, so there is nothing to forget either.
-    return { olderRoot, proof, settle: () => {} };
+    return { olderRoot, proof, judged: () => {} };
   }
 }
 

@@ -23,7 +23,7 @@ export interface Source {
   /**
    * What proves that the tree of `older` leaves is a prefix of the tree of `newer`, for
    * 0 < older < newer. The caller checks it with `impliedOlderRoot`; the caller then
-   * tells the proof with `settle`.
+   * tells the proof with `judged`.
    * @param time what the look has; without one nothing is waited out
    * @throws SourceUnavailable, ProofRefused
    */
@@ -40,7 +40,7 @@ export interface ServedProof {
    * Tells the source whether the proof led to a signed root: what it was built from may be kept, or
    * must be fetched anew the next time.
    */
-  settle(holds: boolean): void;
+  judged(holds: boolean): void;
 }
 
 /** An outage: nobody answered, not in time, or with an answer that is no answer. Proves nothing. */

@@ -73,7 +73,7 @@ export class TileSource implements Source {
     return {
       olderRoot: joinedHash(nodes.olderRoot.map(hashOf)),
       proof: nodes.proof.map((parts) => joinedHash(parts.map(hashOf))),
-      settle: (holds) => this.#settle([...used.values()], holds),
+      judged: (holds) => this.#judged([...used.values()], holds),
     };
   }
 
@@ -107,7 +107,7 @@ export class TileSource implements Source {
    * What a proof was built from is kept only if the proof held; if not, what was remembered of it
    * is fetched anew the next time, so that no bad tile makes a log unproven for good.
    */
-  #settle(used: readonly UsedTile[], holds: boolean): void {
+  #judged(used: readonly UsedTile[], holds: boolean): void {
     for (const { tile, hashes } of used) {
       if (holds && !isPartial(tile)) this.#cache.set(tile, hashes);
       if (holds) continue;

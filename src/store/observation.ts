@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type Result, RESULTS } from "../evidence/result.ts";
 import type { JsonObject } from "../evidence/json.ts";
 import { cleanSource, oneLine } from "../evidence/record.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -27,23 +28,6 @@ import { encodedKey, parseVkey } from "../tlog/vkey.ts";
 export const VIAS = ["poll", "exchange", "local"] as const;
 /** One of VIAS. */
 export type Via = (typeof VIAS)[number];
-
-/** Every result an observation can have. */
-export const RESULTS = [
-  ...["first", "extends", "unchanged", "rolled back", "inconsistent", "unproven"] as const,
-  ...["frozen", "unavailable", "withheld", "pending", "consistent", "matches", "refused"] as const,
-];
-/** One of RESULTS. */
-export type Result = (typeof RESULTS)[number];
-
-/** The results that move this monitor's own view: the checkpoint was proven to extend the last. */
-export const PROVING_RESULTS: readonly Result[] = ["first", "extends"];
-
-/**
- * The results that leave a checkpoint an open question: heard and not reached yet, or not compared
- * because the proof was not to be had. Later views may contradict it, so it is not forgotten.
- */
-export const OPEN_RESULTS: readonly Result[] = ["pending", "unproven", "unavailable"];
 
 /** A size and a root, as an observation states them. */
 export interface ObservedHead {
@@ -109,7 +93,7 @@ export function cleanObservation(observation: Observation): Observation {
 
 /** A log's id as `Log` has it: type and public key, then the origin. */
 export function logIdOf({ log }: Observation): string {
-  return `${keyOf(log.vkey)} ${log.origin}`;
+  return `${encodedKeyOf(log.vkey)} ${log.origin}`;
 }
 
 /** Most vkeys whose keys are remembered: more than anybody watches logs. */
@@ -117,7 +101,7 @@ const MAX_REMEMBERED_KEYS = 1_000;
 const keys = new Map<string, string>();
 
 /** The encoded key of a vkey. Checking one takes longer than all else that is read of an entry. */
-function keyOf(vkey: string): string {
+function encodedKeyOf(vkey: string): string {
   let key = keys.get(vkey);
   if (key === undefined) {
     key = encodedKey(parseVkey(vkey));
@@ -129,7 +113,7 @@ function keyOf(vkey: string): string {
 
 function vkeyText(value: unknown, name: string): void {
   text(value, name);
-  within(name, () => keyOf(value));
+  within(name, () => encodedKeyOf(value));
 }
 
 function sizeText(value: unknown, name: string): void {

@@ -10,6 +10,7 @@
  * @module
  */
 import { MAX_ROOTS_PER_SIZE } from "../evidence/memory.ts";
+import { OPEN_RESULTS, PROVING_RESULTS, type Result, RESULTS } from "../evidence/result.ts";
 import type { Database, Databases, SqlRow, SqlValue } from "../world/world.ts";
 import { WorldError } from "../world/world.ts";
 import { utf8 } from "../tlog/encoding.ts";
@@ -20,10 +21,6 @@ import {
   type Observation,
   type ObservedCheckpoint,
   type ObservedHead,
-  OPEN_RESULTS,
-  PROVING_RESULTS,
-  type Result,
-  RESULTS,
 } from "./observation.ts";
 import { packNote, packRoot, packTime, unpackNote, unpackRoot, unpackTime } from "./packed.ts";
 import type { Removal } from "./removal.ts";

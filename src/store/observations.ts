@@ -5,19 +5,14 @@
  *
  * @module
  */
+import { OPEN_RESULTS } from "../evidence/result.ts";
 import { join } from "@std/path/join";
 import { utf8 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { type Files, type World, WorldError } from "../world/world.ts";
 import { type Entry, FIRST_LINK, JournalDamaged } from "./journal.ts";
-import {
-  cleanObservation,
-  logIdOf,
-  type Observation,
-  OPEN_RESULTS,
-  parseObservation,
-} from "./observation.ts";
+import { cleanObservation, logIdOf, type Observation, parseObservation } from "./observation.ts";
 import {
   type Counts,
   type Indexable,

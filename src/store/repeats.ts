@@ -35,12 +35,12 @@ export class Repeats {
 
   /** Whether this was written in this interval or the one before. */
   has(observation: Observation): boolean {
-    return this.#counted.has(keyOf(observation));
+    return this.#counted.has(repeatKey(observation));
   }
 
   /** Counts an observation that `has` knows. */
   count(observation: Observation): void {
-    const counted = this.#counted.get(keyOf(observation))!;
+    const counted = this.#counted.get(repeatKey(observation))!;
     counted.latest = observation;
     counted.times++;
     addTimes(counted.sources, [[observation.source, 1]]);
@@ -48,7 +48,7 @@ export class Repeats {
 
   /** Takes in an observation that was written: from now on its repeats can be counted. */
   learn(observation: Observation): void {
-    const key = keyOf(observation);
+    const key = repeatKey(observation);
     if (this.#counted.has(key)) return;
     if (this.#counted.size >= this.#limit) {
       const [oldest, { times }] = this.#counted.entries().next().value!;
@@ -113,7 +113,7 @@ function groupOf({ log, via, result }: Observation): string {
   return JSON.stringify([log.vkey, log.origin, via, result]);
 }
 
-function keyOf(observation: Observation): string {
+function repeatKey(observation: Observation): string {
   const { source, result, checkpoint, against } = observation;
   const isFromAnybody = result === "matches" && checkpoint === undefined;
   return JSON.stringify([

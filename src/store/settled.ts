@@ -43,13 +43,13 @@ export class SettledQuestions {
     this.#logs.set(id, settled);
     settled.latest = observation;
     const { size, root } = observation.checkpoint!;
-    settled.heads.set(keyOf({ size, root }), { size, root, noteBytes });
+    settled.heads.set(observedKey({ size, root }), { size, root, noteBytes });
     return settled.heads.size >= MAX_SETTLED_UNWRITTEN;
   }
 
   /** Whether this question of a log is settled. */
   has(logId: string, head: ObservedHead): boolean {
-    return this.#logs.get(logId)?.heads.has(keyOf(head)) ?? false;
+    return this.#logs.get(logId)?.heads.has(observedKey(head)) ?? false;
   }
 
   /** What is settled of a log. */
@@ -89,6 +89,6 @@ export class SettledQuestions {
   }
 }
 
-function keyOf({ size, root }: ObservedHead): string {
+function observedKey({ size, root }: ObservedHead): string {
   return `${size} ${root}`;
 }

@@ -9,7 +9,7 @@ import { Callee } from "../../src/gossip/callee.ts";
 import { Calls } from "../../src/gossip/calls.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
-import { View } from "../../src/gossip/view.ts";
+import { Judge } from "../../src/gossip/judge.ts";
 import { formatCheckpointText, openCheckpoint, openFrame } from "../../src/tlog/checkpoint.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import { decodeFrame, FRAME_BYTES } from "../../src/tlog/frame.ts";
@@ -80,10 +80,10 @@ async function serveOneEcho(connection: Deno.TcpConn): Promise<void> {
 function callee({ log: notation, note }: { log: string; note: string }): number {
   const world = denoWorld();
   const log = parseLog(notation);
-  const view = new View({ logs: [log], detector: new EquivocationDetector() });
+  const judge = new Judge({ logs: [log], detector: new EquivocationDetector() });
   const opened = openCheckpoint({ note, logs: [log] });
   if ("refused" in opened) throw new Error(opened.detail);
-  view.addLocal(opened[0]!, "bench");
+  judge.addLocal(opened[0]!, "bench");
   const limits = {
     ...DEFAULT_LIMITS,
     maxFramesPerExchange: UNLIMITED,
@@ -92,7 +92,7 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
   };
   const party = {
     world,
-    view,
+    judge,
     limits,
     keep: () => Promise.resolve(),
     cases: () => [],

@@ -8,9 +8,10 @@ import { knownItem, noteItem, proofItem, recordItem } from "../../src/gossip/ans
 import { followsItem, logHash } from "../../src/gossip/follows.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { encodeParcel } from "../../src/gossip/parcel.ts";
-import { ZERO_FRAME } from "../../src/gossip/view.ts";
+import { ZERO_FRAME } from "../../src/gossip/judge.ts";
 import { entryHash, FIRST_PREV_HASH, Journal } from "../../src/store/journal.ts";
-import { observedCheckpoint, type Result } from "../../src/store/observation.ts";
+import type { Result } from "../../src/evidence/result.ts";
+import { observedCheckpoint } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
 import { formatRemovals } from "../../src/store/removal.ts";
 import { formatCheckpointText } from "../../src/tlog/checkpoint_text.ts";

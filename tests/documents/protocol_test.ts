@@ -87,7 +87,7 @@ const CONVERSATIONS: readonly Conversation[] = [
 for (const { asked, answered, shown = [], records = [], open = [] } of CONVERSATIONS) {
   Deno.test(`protocol: the callee answers ${asked} with ${answered}`, async () => {
     await using scene = await serve({ logs: [log], records: () => records, open: () => open });
-    for (const checkpoint of shown) scene.view.addLocal(checkpoint, "the log");
+    for (const checkpoint of shown) scene.judge.addLocal(checkpoint, "the log");
     const answer = await ask(await scene.connect(), SHOWN.bytes(asked));
     assertEquals(encodeHex(answer), encodeHex(SHOWN.bytes(answered)));
     assertEquals(scene.report.brokenAll, []);
@@ -96,7 +96,7 @@ for (const { asked, answered, shown = [], records = [], open = [] } of CONVERSAT
 
 Deno.test("protocol: a frame under no key ends the exchange after the answers before it", async () => {
   await using scene = await serve({ logs: [log] });
-  scene.view.addLocal(one7, "the log");
+  scene.judge.addLocal(one7, "the log");
   const good = SHOWN.bytes("frame-one-5");
   const bad = good.with(39, good[39]! ^ 1);
   const answer = await ask(await scene.connect(), new Uint8Array([...good, ...bad, ...good]));

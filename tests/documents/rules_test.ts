@@ -2,7 +2,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { decodeHex } from "@std/encoding/hex";
 import { secondOpinion } from "../../src/evidence/second_opinion.ts";
-import { RESULTS } from "../../src/store/observation.ts";
+import { RESULTS } from "../../src/evidence/result.ts";
 import { importEd25519Key } from "../../src/tlog/ed25519.ts";
 import { loadVerifier } from "../../src/tlog/note.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";

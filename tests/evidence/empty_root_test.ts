@@ -4,7 +4,7 @@ import { evidenceId } from "../../src/evidence/conflict.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { type ConflictRecord, RECORD_VERSION } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
-import { Monitor } from "../../src/monitor/monitor.ts";
+import { CaseKeeper } from "../../src/monitor/case_keeper.ts";
 import { IncidentJournal } from "../../src/store/incidents.ts";
 import { Journal } from "../../src/store/journal.ts";
 import { formatCheckpointText, openCheckpoint, openFrame } from "../../src/tlog/checkpoint.ts";
@@ -120,7 +120,7 @@ Deno.test("size 0: an old journal's incident there does not hold, and stops no s
   const journal = await Journal.open({ files: disk.files, folder: "incidents" });
   await journal.append(JSON.parse(JSON.stringify(await oldRecord(signer, log))), AT);
   await journal.close();
-  const monitor = await Monitor.start({
+  const monitor = await CaseKeeper.start({
     world: { ...denoWorld(), files: disk.files },
     logs: [log],
     identity: { signer: await newSigner(), folder: "incidents" },

@@ -1,4 +1,4 @@
-/** Both ends of an exchange name a split view alike, once, and still after a restart. */
+/** Both ends of an exchange name a split judge alike, once, and still after a restart. */
 import { assertEquals } from "@std/assert";
 import { evidenceId } from "../../src/evidence/conflict.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";

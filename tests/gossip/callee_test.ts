@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { Callee } from "../../src/gossip/callee.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
-import { ZERO_FRAME } from "../../src/gossip/view.ts";
+import { ZERO_FRAME } from "../../src/gossip/judge.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { BREATH_MS, MAX_FAILURES_IN_A_ROW } from "../../src/world/accepting.ts";

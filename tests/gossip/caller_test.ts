@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { callPeer, ExchangeFailed } from "../../src/gossip/caller.ts";
-import { type Heard, ZERO_FRAME } from "../../src/gossip/view.ts";
+import { type Heard, ZERO_FRAME } from "../../src/gossip/judge.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { type FakeConnection, type ManualClock, settled } from "./fake_network.ts";
@@ -380,7 +380,7 @@ Deno.test("caller: bytes it has verified once it does not verify again", async (
   const log = await logOf("log.example/a", 3);
   const { log: counted, checked } = counting(log.log);
   const { party, network } = await partyOf({ logs: [counted] });
-  party.view.addLocal(await checkpointOf(log), "the log");
+  party.judge.addLocal(await checkpointOf(log), "the log");
   const listener = network.listen(HERE);
   for (const _ of ["first", "second"]) {
     const calling = callPeer({ party, address: HERE });

@@ -6,7 +6,7 @@ import { ShortMemory } from "../../src/evidence/memory.ts";
 import { noteItem } from "../../src/gossip/answering.ts";
 import { ExchangeFailed } from "../../src/gossip/caller.ts";
 import { encodeParcel } from "../../src/gossip/parcel.ts";
-import { IncidentNotWritten, type Recollection } from "../../src/monitor/monitor.ts";
+import { IncidentNotWritten, type Recollection } from "../../src/monitor/case_keeper.ts";
 import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import type { Log } from "../../src/tlog/log.ts";
@@ -42,7 +42,7 @@ class RefusingMemory implements Recollection {
     this.#memory.remember(seen);
   }
 
-  settle(): Promise<void> {
+  writeTold(): Promise<void> {
     return Promise.resolve();
   }
 

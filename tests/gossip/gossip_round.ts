@@ -8,8 +8,8 @@
 import { describeHeard } from "../../src/cli/reporting.ts";
 import { Callee } from "../../src/gossip/callee.ts";
 import { callPeer } from "../../src/gossip/caller.ts";
-import type { Heard } from "../../src/gossip/view.ts";
-import { Monitor } from "../../src/monitor/monitor.ts";
+import type { Heard } from "../../src/gossip/judge.ts";
+import { CaseKeeper } from "../../src/monitor/case_keeper.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { formatAddress } from "../../src/world/address.ts";
 import { denoWorld } from "../../src/world/deno.ts";
@@ -36,7 +36,7 @@ function tell(who: string, what: string, must = what): void {
 /** A monitor without a key, so that it needs no disk; it listens and it calls. */
 interface Player {
   readonly name: string;
-  readonly monitor: Monitor;
+  readonly monitor: CaseKeeper;
   readonly address: Address;
   /** What it said since it was last asked. */
   said(): string[];
@@ -51,7 +51,7 @@ async function enter(name: string, { log }: TestLog): Promise<Player> {
     refused: (error: unknown) => void lines.push(`could not: ${(error as Error).message}`),
     incident: () => void lines.push("has found a conflict"),
   };
-  const monitor = await Monitor.start({ world, logs: [log], report });
+  const monitor = await CaseKeeper.start({ world, logs: [log], report });
   const listener = world.network.listen(LOOPBACK);
   const callee = new Callee({ party: monitor.party, listener });
   const done = callee.run();

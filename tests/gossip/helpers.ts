@@ -10,13 +10,13 @@ import type { ExchangeParty, HeldCase } from "../../src/gossip/exchange.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
 import { exchangeRound, type Round } from "../../src/gossip/round.ts";
-import { type Heard, View } from "../../src/gossip/view.ts";
+import { type Heard, Judge } from "../../src/gossip/judge.ts";
 import {
+  CaseKeeper,
   type IncidentNews,
-  Monitor,
-  type MonitorReport,
+  type KeeperReport,
   type Recollection,
-} from "../../src/monitor/monitor.ts";
+} from "../../src/monitor/case_keeper.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { readIncidents, recordOf } from "../../src/store/incidents.ts";
 import {
@@ -136,17 +136,17 @@ export function counting(log: Log): { log: Log; checked: () => number } {
   return { log: { ...log, verifies }, checked: () => count };
 }
 
-/** A view of these logs that was shown these checkpoints. */
-export async function viewOf(
+/** A judge of these logs that was shown these checkpoints. */
+export async function judgeOf(
   { logs, shown = [], detector = new EquivocationDetector() }: {
     logs: readonly Log[];
     shown?: readonly TestLog[];
     detector?: EquivocationDetector;
   },
-): Promise<View> {
-  const view = new View({ logs, detector });
-  for (const log of shown) view.addLocal(await checkpointOf(log), "the log");
-  return view;
+): Promise<Judge> {
+  const judge = new Judge({ logs, detector });
+  for (const log of shown) judge.addLocal(await checkpointOf(log), "the log");
+  return judge;
 }
 
 /** 104 bytes that are a frame's, except for one bit. */
@@ -191,7 +191,7 @@ export async function inTime<T>(waiting: Promise<T>, what: () => string): Promis
 }
 
 /** Collects what is reported, and lets a test wait for it. */
-export class Reports implements MonitorReport {
+export class Reports implements KeeperReport {
   readonly heardAll: Heard[] = [];
   /** Where each of them came from. */
   readonly sources: string[] = [];
@@ -304,10 +304,10 @@ export interface Setting {
 export async function partyOf(
   { logs, shown = [], limits: some = {}, capacity, keep: keepThese, records, open, peers }: Setting,
 ): Promise<
-  { party: ExchangeParty; clock: ManualClock; network: FakeNetwork; report: Reports; view: View }
+  { party: ExchangeParty; clock: ManualClock; network: FakeNetwork; report: Reports; judge: Judge }
 > {
   const detector = new EquivocationDetector();
-  const view = await viewOf({ logs, shown, detector });
+  const judge = await judgeOf({ logs, shown, detector });
   let taken = 0;
   const keep = async (): Promise<void> => {
     const conflicts = detector.conflicts().slice(taken);
@@ -323,7 +323,7 @@ export async function partyOf(
   const party = {
     ...{
       world,
-      view,
+      judge,
       limits,
       keep,
       cases: (log: Log) => records?.(log).map(heldCase) ?? [],
@@ -336,18 +336,18 @@ export async function partyOf(
       peerHosts: new PeerHosts(peers.map((hostname) => ({ hostname, port: 9900 }))),
     }),
   };
-  return { party, clock, network, report, view };
+  return { party, clock, network, report, judge };
 }
 
 /** A callee that is being served to callers in memory. */
 export async function serve(setting: Setting) {
-  const { party, clock, network, report, view } = await partyOf(setting);
+  const { party, clock, network, report, judge } = await partyOf(setting);
   const listener = network.listen(HERE);
   const callee = new Callee({ party, listener });
   const done = callee.run();
   const connect = (hostname = CALLER) => network.at(hostname).connect(HERE, 1_000);
   return {
-    ...{ callee, listener, done, clock, network, report, view, limits: party.limits, connect },
+    ...{ callee, listener, done, clock, network, report, judge, limits: party.limits, connect },
     /** Connects and keeps silent. */
     async silent(hostname: string) {
       const connection = await connect(hostname);
@@ -379,7 +379,7 @@ export async function serve(setting: Setting) {
 
 /** A monitor on a stage of several: it listens, calls, and keeps a journal. */
 export interface Player {
-  readonly monitor: Monitor;
+  readonly monitor: CaseKeeper;
   readonly report: Reports;
   readonly address: Address;
   /** Shows it a log's checkpoint. */
@@ -427,7 +427,7 @@ export class Fleet {
     const report = new Reports();
     signer ??= (await generateSigner({ world, name: `monitor.example/${name}` })).signer;
     const identity = signer === "none" ? undefined : { signer, folder };
-    const monitor = await Monitor.start({
+    const monitor = await CaseKeeper.start({
       ...{ world, logs: this.#logs, identity, report },
       ...(recollection && { recollection }),
       limits: { ...DEFAULT_LIMITS, ...limits },

@@ -6,7 +6,7 @@ import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
 import { PARCEL_VERSION } from "../../src/gossip/parcel.ts";
 import { exchangeRound } from "../../src/gossip/round.ts";
-import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
+import { IncidentNotWritten } from "../../src/monitor/case_keeper.ts";
 import { FakeFiles } from "./fake_files.ts";
 import { type FakeConnection, settled } from "./fake_network.ts";
 import {
@@ -29,7 +29,7 @@ type Fork = Awaited<ReturnType<typeof forkedLog>>;
 
 /** Lets a player prove that a log forked, as one does who has the log's tiles. */
 async function prove({ monitor }: Player, fork: Fork): Promise<void> {
-  const outcome = monitor.view.hearProof(fork.proof);
+  const outcome = monitor.judge.hearProof(fork.proof);
   assert(outcome.verdict === "inconsistent");
   await monitor.keep();
 }

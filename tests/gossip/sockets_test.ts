@@ -7,8 +7,8 @@ import { callPeer, ExchangeFailed } from "../../src/gossip/caller.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
 import type { HeldCase } from "../../src/gossip/exchange.ts";
 import { exchangeRound } from "../../src/gossip/round.ts";
-import { ZERO_FRAME } from "../../src/gossip/view.ts";
-import { Monitor } from "../../src/monitor/monitor.ts";
+import { ZERO_FRAME } from "../../src/gossip/judge.ts";
+import { CaseKeeper } from "../../src/monitor/case_keeper.ts";
 import { readIncidents, recordOf } from "../../src/store/incidents.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
@@ -44,7 +44,7 @@ async function start(
 ) {
   const report = new Reports();
   const made = await generateSigner({ world, name: "monitor.example/a" });
-  const monitor = await Monitor.start({
+  const monitor = await CaseKeeper.start({
     ...{ world, logs, report, limits: { ...DEFAULT_LIMITS, ...limits } },
     identity: folder === undefined ? undefined : { signer: made.signer, folder },
   });

@@ -6,7 +6,7 @@ import { verifyConflict } from "../../src/evidence/verify.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { Daemon } from "../../src/monitor/daemon.ts";
 import type { EventName, Level } from "../../src/monitor/events.ts";
-import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
+import { IncidentNotWritten } from "../../src/monitor/case_keeper.ts";
 import type { LogSettings, Settings } from "../../src/monitor/settings.ts";
 import type { Source } from "../../src/sources/source.ts";
 import { TestLog } from "../../src/sources/test_log.ts";

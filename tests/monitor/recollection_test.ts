@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
-import { View } from "../../src/gossip/view.ts";
+import { Judge } from "../../src/gossip/judge.ts";
 import { JournaledMemory, MAX_OPENED } from "../../src/monitor/recollection.ts";
 import type { Asker } from "../../src/monitor/questions.ts";
 import { THE_LOG } from "../../src/monitor/the_log.ts";
@@ -78,23 +78,23 @@ Deno.test("JournaledMemory: a note of the journal is verified once, until too ma
 Deno.test("JournaledMemory: what the log has just shown and a peer tells is written as told by the peer", async () => {
   await using scene = await remembering();
   for (const size of [5n, 7n]) await scene.show(size, THE_LOG);
-  await scene.memory.settle();
+  await scene.memory.writeTold();
   assertEquals(await scene.written(), [], "the log's word is written with the look's finding");
 
   await scene.show(5n, PEER);
-  await scene.memory.settle();
+  await scene.memory.writeTold();
   assertEquals(await scene.written(), [`exchange ${PEER} pending 5`]);
   assertEquals(scene.pending(), [[5n, PEER]]);
   // What only the log has shown is remembered, and not written.
   assertEquals([scene.sourcesAt(5n), scene.sourcesAt(7n)], [[PEER], [THE_LOG]]);
-  await scene.memory.settle();
+  await scene.memory.writeTold();
   assertEquals((await scene.written()).length, 1, "it is written once");
 });
 
 Deno.test("JournaledMemory: what a peer told is written as told by the first, whoever repeats it", async () => {
   await using scene = await remembering();
   for (const source of [PEER, THE_LOG, "192.0.2.8", THE_LOG]) await scene.show(5n, source);
-  await scene.memory.settle();
+  await scene.memory.writeTold();
   assertEquals(await scene.written(), [`exchange ${PEER} pending 5`]);
 });
 
@@ -103,7 +103,7 @@ Deno.test("JournaledMemory: what is written of a look is no question when a peer
   await scene.show(5n, THE_LOG);
   await scene.write(5n, THE_LOG);
   await scene.show(5n, PEER);
-  await scene.memory.settle();
+  await scene.memory.writeTold();
   assertEquals(await scene.written(), [`poll ${THE_LOG} extends 5`]);
   assertEquals(scene.pending(), []);
 });
@@ -112,11 +112,11 @@ Deno.test("JournaledMemory: nobody waits for what others told", async () => {
   await using scene = await remembering();
   for (const size of [1n, 2n, 3n]) await scene.show(size, "192.0.2.9");
   await scene.show(5n, PEER);
-  await scene.memory.settle(THE_LOG);
+  await scene.memory.writeTold(THE_LOG);
   assertEquals(await scene.written(), [], "a look waits for nobody");
-  await scene.memory.settle(PEER);
+  await scene.memory.writeTold(PEER);
   assertEquals(await scene.written(), [`exchange ${PEER} pending 5`]);
-  await scene.memory.settle("192.0.2.9");
+  await scene.memory.writeTold("192.0.2.9");
   assertEquals((await scene.written()).length, 4);
 });
 
@@ -125,11 +125,11 @@ Deno.test("JournaledMemory: a peer waits for no stranger who told the same befor
   for (const size of [1n, 2n, 3n, 4n, 5n]) await scene.show(size, `192.0.2.${10n + size}`);
   const checkpoint = await checkpointOf(scene.log, 5n);
   const strangers = [1n, 2n, 3n, 4n, 5n].map((size) =>
-    scene.memory.settle(`192.0.2.${10n + size}`)
+    scene.memory.writeTold(`192.0.2.${10n + size}`)
   );
   // At once, while they all wait in line.
   scene.detector.observe(checkpoint, PEER);
-  await scene.memory.settle(PEER);
+  await scene.memory.writeTold(PEER);
   await Promise.all(strangers);
   const written = await scene.written();
   const at = written.indexOf(`exchange ${PEER} pending 5`);
@@ -182,7 +182,7 @@ Deno.test("JournaledMemory: at its end it writes what peers told, and no more of
   for (const size of [1n, 2n, 3n]) await scene.show(size, `192.0.2.${10n + size}`);
   await scene.show(5n, PEER);
   scene.memory.end();
-  await scene.memory.settle();
+  await scene.memory.writeTold();
   assertEquals(await scene.written(), [`exchange ${PEER} pending 5`]);
 });
 
@@ -196,15 +196,15 @@ async function crowded() {
   const isPeer = (source: string): boolean => source === PEER;
   const memory = new JournaledMemory({ observations, world, limits, isPeer });
   const detector = new EquivocationDetector({ memory });
-  const view = new View({ logs: [log.log], detector });
+  const judge = new Judge({ logs: [log.log], detector });
   return {
     async show(size: bigint, source: string): Promise<void> {
       detector.observe(await checkpointOf(log, size), source);
-      await memory.settle(source);
+      await memory.writeTold(source);
     },
     async hear(size: bigint, source: string): Promise<void> {
-      view.hear((await checkpointOf(log, size)).frame, source, new Set());
-      await memory.settle(source);
+      judge.hear((await checkpointOf(log, size)).frame, source, new Set());
+      await memory.writeTold(source);
     },
     open: (asker: Asker) =>
       memory.questions(log.log).of(asker).map(({ treeSize }) => treeSize).sort(),
@@ -222,8 +222,8 @@ Deno.test("JournaledMemory: who tells the same over two connections waits on bot
     const size = source === PEER ? 5n : 6n;
     await scene.show(size, source);
     // Found by seed 212: the second was answered while the first was still being written.
-    const first = scene.memory.settle(source);
-    await scene.memory.settle(source);
+    const first = scene.memory.writeTold(source);
+    await scene.memory.writeTold(source);
     assertEquals((await scene.written()).at(-1), `exchange ${source} pending ${size}`);
     await first;
   }
@@ -244,14 +244,14 @@ Deno.test("JournaledMemory: of two strangers who ask too much the one who asks m
   const detector = new EquivocationDetector({ memory });
   const show = async (size: bigint, source: string): Promise<void> => {
     detector.observe(await checkpointOf(log, size), source);
-    await memory.settle(source);
+    await memory.writeTold(source);
   };
   for (const size of [1n, 2n, 3n, 4n, 5n]) await show(size, "192.0.2.8");
   assertEquals(leftOut, ["192.0.2.8"], "a newcomer who has the most itself is left out");
   await show(9n, "192.0.2.9");
   const open = memory.questions(log.log).of("stranger").map(({ treeSize }) => treeSize);
   assertEquals(open, [1n, 2n, 3n, 9n]);
-  await memory.settle();
+  await memory.writeTold();
   await observations.flushRepeats(AT);
   assertEquals(memory.questions(log.log).leftOut, 2);
   await observations.close();

@@ -79,7 +79,7 @@ export class ScriptedSource implements Source {
     return {
       olderRoot: story.root(sizes.older),
       proof,
-      settle: (holds) => {
+      judged: (holds) => {
         this.told.push(holds);
         if (!holds && this.proofTrouble === "wrong until told") this.proofTrouble = undefined;
       },

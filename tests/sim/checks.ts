@@ -10,7 +10,7 @@ import { verifyConflict } from "../../src/evidence/verify.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import type { Daemon } from "../../src/monitor/daemon.ts";
 import type { EventName } from "../../src/monitor/events.ts";
-import { IncidentNotWritten } from "../../src/monitor/monitor.ts";
+import { IncidentNotWritten } from "../../src/monitor/case_keeper.ts";
 import { QUESTION_LIMITS } from "../../src/monitor/questions.ts";
 import { isTheLog } from "../../src/monitor/the_log.ts";
 import type { Status } from "../../src/monitor/status.ts";

@@ -98,7 +98,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what a peer told while a look was under way is not written down",
     file: "src/monitor/recollection.ts",
-    find: "if (isTheLog(fresh.seen.source)) fresh.seen = seen;\n    this.#tell(seen);",
+    find:
+      "      if (this.#firstOf(fresh.seen.source, source) === source) fresh.seen = seen;\n      this.#tell(seen);\n",
     replace: "",
     breaks: "nothing acknowledged is lost",
     seeds: FEW,
@@ -123,8 +124,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a start takes the smallest view ever proven",
     file: "src/store/observation_index.ts",
-    find: "ORDER BY size DESC, proven LIMIT 1`,\n      [this.#logOf(logId, false)],",
-    replace: "ORDER BY size, proven LIMIT 1`,\n      [this.#logOf(logId, false)],",
+    find: "OR proven.size > (",
+    replace: "OR proven.size < (",
     breaks: "no view rolls back",
     seeds: FEW,
   },
@@ -147,7 +148,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a case that the disk refuses once is dropped",
-    file: "src/monitor/monitor.ts",
+    file: "src/monitor/case_keeper.ts",
     find: "        next.told = true;\n",
     replace: "        next.told = true;\n        this.#unwritten.shift();\n",
     breaks: "evidence spreads in time",
@@ -155,17 +156,17 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a case is dropped if its exchange fails before it is kept",
-    file: "src/monitor/monitor.ts",
-    find: "this.#taken += found.length;",
-    replace: "this.#taken += found.length;\n    if (found.length > 1) found.length = 1;",
+    file: "src/monitor/case_keeper.ts",
+    find: "const queued = this.#queue(this.detector.takeConflicts(),",
+    replace: "const queued = this.#queue(this.detector.takeConflicts().slice(0, 1),",
     breaks: "evidence spreads in time",
     seeds: MANY,
   },
   {
     name: "the first peers are called and no others",
-    file: "src/monitor/daemon.ts",
-    find: "for (const peer of rotation.next(fanOut)) {",
-    replace: "for (const peer of this.#correspondents.slice(0, fanOut)) {",
+    file: "src/monitor/rounds.ts",
+    find: "for (const peer of this.#rotation.next(this.#gossip.fanOut)) {",
+    replace: "for (const peer of this.#peers.slice(0, this.#gossip.fanOut)) {",
     breaks: "both know in time",
     seeds: MANY,
   },
@@ -187,7 +188,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what is not reconciled is told to nobody",
-    file: "src/monitor/monitor.ts",
+    file: "src/monitor/case_keeper.ts",
     find: "this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? []",
     replace: "[]",
     breaks: "both know in time",
@@ -196,8 +197,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a look waits until all that strangers told is written",
     file: "src/monitor/follower.ts",
-    find: "await monitor.keep({ source: THE_LOG });",
-    replace: "await monitor.keep();",
+    find: "await keeper.keep({ source: THE_LOG });",
+    replace: "await keeper.keep();",
     breaks: "views catch up in time",
     seeds: FEW,
   },
@@ -220,9 +221,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what a stranger asked first stays a stranger's question, whoever asks it too",
     file: "src/monitor/questions.ts",
-    find:
-      'if (before !== undefined && ASKERS.indexOf(before) <= ASKERS.indexOf(asker)) return "in";',
-    replace: 'if (before !== undefined) return "in";',
+    find: 'if (ASKERS.indexOf(before) <= ASKERS.indexOf(asker)) return "in";',
+    replace: 'return "in";',
     breaks: "both know in time",
     seeds: MANY,
   },
@@ -237,7 +237,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a daemon that is to end writes all that strangers told",
     file: "src/monitor/recollection.ts",
-    find: "      if (this.#isEnding) return;\n",
+    find: "    this.#isEnding = true;\n    this.#strangers.drop(new Ended());\n",
     replace: "",
     breaks: "exchanges end",
     seeds: FEW,
@@ -317,10 +317,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "of what places show only the largest is judged",
     file: "src/monitor/watch.ts",
-    find:
-      "for (const checkpoint of different.toSorted((a, b) => a.treeSize < b.treeSize ? 1 : -1)) {",
-    replace:
-      "for (const checkpoint of different.toSorted((a, b) => a.treeSize < b.treeSize ? 1 : -1).slice(0, 1)) {",
+    find: "for (const [i, checkpoint] of bySize.entries()) {",
+    replace: "for (const [i, checkpoint] of bySize.slice(0, 1).entries()) {",
     breaks: "both know in time",
     seeds: MANY,
   },
@@ -394,9 +392,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a fault in a look",
     file: "src/monitor/follower.ts",
-    find: "        const finding = await this.#watch.poll();",
+    find: "        const finding = this.#unlessCutShort(await this.#watch.poll());\n",
     replace:
-      '        const finding = await this.#watch.poll();\n        if (finding.result === "extends") throw new TypeError("planted");',
+      '        const finding = this.#unlessCutShort(await this.#watch.poll());\n        if (finding?.result === "extends") throw new TypeError("planted");\n',
     breaks: "no fault of its own",
     seeds: FEW,
   },

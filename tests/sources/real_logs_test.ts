@@ -139,7 +139,7 @@ vectorTest("sumdbSource: proofs from the tiles of sum.golang.org are the ones gi
       built++;
       assertEquals(served.proof.map((hash) => hash.toBase64()), row.proof);
       assert(holds(pair, served));
-      served.settle(true);
+      served.judged(true);
     },
   });
   assertEquals(built, 150, "pairs whose tiles are all there");

@@ -32,8 +32,8 @@ Deno.test("SeveralSource: another place is asked where one fails, and first from
 Deno.test("SeveralSource: a proof that leads nowhere is told to who gave it, and another is asked next", async () => {
   const parts = await places();
   const source = new SeveralSource(parts, NAMES);
-  (await source.consistency(SIZES)).settle(false);
-  (await source.consistency(SIZES)).settle(true);
+  (await source.consistency(SIZES)).judged(false);
+  (await source.consistency(SIZES)).judged(true);
   assertEquals(parts.map(({ told }) => told), [[false], [true], []]);
   await source.consistency(SIZES);
   assertEquals(asked(parts), [1, 2, 0]);

@@ -111,7 +111,7 @@ Deno.test("SigsumSource: every pair of sizes up to 70 is proven, powers of two t
   const { source } = await sigsum(atLog);
   for (let newer = 2n; newer <= SIZE; newer++) {
     for (let older = 1n; older < newer; older++) {
-      const { olderRoot, proof, settle } = await source.consistency({ older, newer });
+      const { olderRoot, proof, judged } = await source.consistency({ older, newer });
       const implied = impliedOlderRoot({
         older: { treeSize: older, rootHash: olderRoot },
         newer: { treeSize: newer, rootHash: tree.root(newer) },
@@ -119,7 +119,7 @@ Deno.test("SigsumSource: every pair of sizes up to 70 is proven, powers of two t
       });
       assertEquals(implied && encodeHex(implied), encodeHex(tree.root(older)), `${older} ${newer}`);
       assertEquals(encodeHex(olderRoot), encodeHex(tree.root(older)));
-      settle(true);
+      judged(true);
     }
   }
 });

@@ -106,7 +106,7 @@ Deno.test("TileSource: proofs between sizes of one and of several tiles hold", a
   ];
   for (const newer of sizes) {
     for (const older of sizes.filter((size) => size < newer)) {
-      (await assertProven(source, { older, newer })).settle(true);
+      (await assertProven(source, { older, newer })).judged(true);
     }
   }
 });
@@ -124,7 +124,7 @@ Deno.test("TileSource: a partial tile that is gone is read from the start of the
   const proof = await assertProven(source, { older: 290n, newer: 300n });
   assertEquals(asked().sort(), ["/tile/0/001", "/tile/0/001.p/44", "/tile/1/000.p/1"]);
   // Of the full tile only 44 hashes were bound by the proof, so it is not kept.
-  proof.settle(true);
+  proof.judged(true);
   await assertProven(source, { older: 290n, newer: 300n });
   assertEquals(asked().length, 3);
 });
@@ -242,7 +242,7 @@ Deno.test("TileSource: what a proof that could not be finished has got is asked 
   broken = "";
   const proof = await assertProven(source, sizes);
   assertEquals(paths.filter((path) => before.has(path)), ["/tile/1/000.p/3"]);
-  proof.settle(false);
+  proof.judged(false);
   paths.length = 0;
   await assertProven(source, sizes);
   assertEquals(paths.length, 3, "and what led to no root is forgotten");
@@ -266,7 +266,7 @@ Deno.test("TileSource: full tiles of a proof that held are not asked for again",
   asked();
   await assertProven(source, sizes);
   assertEquals(asked().length, 3, "not settled, so not kept");
-  first.settle(true);
+  first.judged(true);
   await assertProven(source, sizes);
   assertEquals(asked().sort(), ["/tile/0/003.p/32", "/tile/1/000.p/3"]);
   // The start of a full tile serves for a partial one as well.
@@ -282,7 +282,7 @@ Deno.test("TileSource: a bad tile is asked for again once a proof from it failed
   const sizes = { older: 300n, newer: 800n };
   const failed = await source.consistency(sizes);
   assert(!holds(sizes, failed));
-  failed.settle(false);
+  failed.judged(false);
   served.set("/tile/0/001", good);
   await assertProven(source, sizes);
 });
@@ -290,9 +290,9 @@ Deno.test("TileSource: a bad tile is asked for again once a proof from it failed
 Deno.test("TileSource: what was remembered is forgotten when a proof from it fails", async () => {
   const { source, asked } = serving(files());
   const sizes = { older: 300n, newer: 800n };
-  (await assertProven(source, sizes)).settle(true);
+  (await assertProven(source, sizes)).judged(true);
   // A caller may also say so of a proof for which only the start of a full tile was used.
-  (await source.consistency({ older: 290n, newer: 300n })).settle(false);
+  (await source.consistency({ older: 290n, newer: 300n })).judged(false);
   asked();
   await assertProven(source, sizes);
   assertEquals(asked().includes("/tile/0/001"), true);
@@ -313,7 +313,7 @@ Deno.test("TileSource: remembers so many tiles and no more, the last used longes
   const use = async (index: number): Promise<number> => {
     requests.length = 0;
     const older = BigInt(index * TILE_WIDTH + 5);
-    (await source.consistency({ older, newer })).settle(true);
+    (await source.consistency({ older, newer })).judged(true);
     return requests.filter(({ url }) => url.includes("/tile/0/")).length;
   };
   for (let index = 0; index < count - 1; index++) assertEquals(await use(index), 1);

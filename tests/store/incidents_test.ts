@@ -10,7 +10,7 @@ import {
 } from "../../src/evidence/record.ts";
 import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import { Opinions } from "../../src/evidence/verify.ts";
-import { Monitor } from "../../src/monitor/monitor.ts";
+import { CaseKeeper } from "../../src/monitor/case_keeper.ts";
 import { IncidentJournal, readIncidents } from "../../src/store/incidents.ts";
 import { Journal, JOURNAL_FILE, JournalDamaged } from "../../src/store/journal.ts";
 import { openFrame, type VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
@@ -231,7 +231,7 @@ Deno.test("incidents: more cases of one size than a detector keeps start a monit
   }
   await incidents.close();
   const told: string[] = [];
-  const monitor = await Monitor.start({
+  const monitor = await CaseKeeper.start({
     world: { ...denoWorld(), files: disk.files },
     logs: [log.log],
     identity: { signer, folder: FOLDER },
@@ -245,7 +245,7 @@ Deno.test("incidents: more cases of one size than a detector keeps start a monit
   assertEquals([monitor.casesHeld, monitor.unsoundEntries], [roots.length - 1, []]);
   assertEquals([monitor.unrecorded(log.log), told], [{ perSize: 0, perLog: 0 }, []]);
   for (const known of roots) {
-    const { answer } = monitor.view.hear(known.frame, "a peer", new Set());
+    const { answer } = monitor.judge.hear(known.frame, "a peer", new Set());
     const answered = openFrame({ frame: answer!, logs: [log.log] });
     assert(!("refused" in answered));
     assertEquals([answered.treeSize, answered.root === known.root], [4n, false]);

@@ -8,7 +8,8 @@ import {
 import fc from "fast-check";
 import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import { type Entry, Journal, JournalDamaged, JournalLocked } from "../../src/store/journal.ts";
-import { type Observation, parseObservation, RESULTS } from "../../src/store/observation.ts";
+import { RESULTS } from "../../src/evidence/result.ts";
+import { type Observation, parseObservation } from "../../src/store/observation.ts";
 import { ObservationIndex } from "../../src/store/observation_index.ts";
 import { checkObservations, ObservationJournal } from "../../src/store/observations.ts";
 import { MAX_NAMED_SOURCES, Repeats } from "../../src/store/repeats.ts";

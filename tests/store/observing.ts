@@ -1,15 +1,11 @@
 /** What the tests of observations share: a world with a disk in memory, and a naive model. */
+import { OPEN_RESULTS, type Result } from "../../src/evidence/result.ts";
 import { assert } from "@std/assert";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
 import { parseLog } from "../../src/tlog/log.ts";
 import type { Entry } from "../../src/store/journal.ts";
-import {
-  logIdOf,
-  type Observation,
-  OPEN_RESULTS,
-  type Result,
-} from "../../src/store/observation.ts";
+import { logIdOf, type Observation } from "../../src/store/observation.ts";
 import type {
   Counts,
   OpenLoad,

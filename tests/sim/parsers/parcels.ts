@@ -29,7 +29,7 @@ import {
   type ParcelItem,
   UnknownParcelVersion,
 } from "../../../src/gossip/parcel.ts";
-import { View } from "../../../src/gossip/view.ts";
+import { Judge } from "../../../src/gossip/judge.ts";
 import type { TestLog } from "../../../src/sources/test_log.ts";
 import { base64, textOf, utf8 } from "../../../src/tlog/encoding.ts";
 import { HASH_BYTES, sha256 } from "../../../src/tlog/hashing.ts";
@@ -187,8 +187,8 @@ function hearing(stage: Stage): ParserUnderTest {
     feed: (text) => [{ kind: "record", body: utf8(text) }],
     run(given) {
       const detector = new EquivocationDetector();
-      const view = new View({ logs, detector });
-      const party = { view, cases: () => [] };
+      const judge = new Judge({ logs, detector });
+      const party = { judge, cases: () => [] };
       const { fault, claimed } = hearParcel({ items: given, source: "a peer", party });
       for (const conflict of detector.conflicts()) checkConflict(conflict, [honest, forked]);
       if (fault !== undefined) {

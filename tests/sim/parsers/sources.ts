@@ -72,7 +72,7 @@ function judge(
   const { olderRoot: rootHash, proof } = served;
   insist([rootHash, ...proof].every((hash) => hash.length === HASH_BYTES), "hashes have 32 bytes");
   if (newer > honest.treeSize) {
-    served.settle(false);
+    served.judged(false);
     return "refused";
   }
   const implied = impliedOlderRoot({
@@ -80,7 +80,7 @@ function judge(
     newer: { treeSize: newer, rootHash: honest.root(newer) },
     proof,
   });
-  served.settle(implied !== undefined);
+  served.judged(implied !== undefined);
   if (implied === undefined) return "refused";
   insist(equals(implied, honest.root(older)), "no distorted answer leads to another older root");
   return "accepted";

@@ -9,7 +9,7 @@ import type { ExchangeParty, ExchangeReport, HeldCase } from "../gossip/exchange
 import { Calls } from "../gossip/calls.ts";
 import { HandedOver } from "../gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
-import { View } from "../gossip/view.ts";
+import { Judge } from "../gossip/judge.ts";
 import { IncidentJournal } from "../store/incidents.ts";
 import { Turns } from "../store/turns.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -36,7 +36,7 @@ export type IncidentNews =
   | { readonly outcome: "not written"; readonly record: ConflictRecord; readonly error: Error };
 
 /** Whom the monitor tells what. */
-export interface MonitorReport extends ExchangeReport {
+export interface KeeperReport extends ExchangeReport {
   incident(news: IncidentNews): void;
 }
 
@@ -46,7 +46,7 @@ export interface Recollection extends CheckpointMemory {
    * Makes durable what this source told before this call, or, without one, what everyone did; called
    * before it is told anything, and when every case found so far is durable.
    */
-  settle(source?: string): Promise<void>;
+  writeTold(source?: string): Promise<void>;
   /** The checkpoints to show a peer in one round; see ExchangeParty. */
   shownOpen(log: Log, most: number): readonly VerifiedCheckpoint[];
 }
@@ -65,14 +65,14 @@ interface Unwritten {
 export class IncidentNotWritten extends Error {}
 
 /** Joins the rooms: what is heard in an exchange is judged, recorded, and only then answered. */
-export class Monitor {
-  readonly view: View;
+export class CaseKeeper {
+  readonly judge: Judge;
   readonly #world: World;
-  /** Shared with the view and with whoever watches the logs. */
+  /** Shared with the judge and with whoever watches the logs. */
   readonly detector: EquivocationDetector;
   readonly #recollection: Recollection | undefined;
   readonly #identity: { signer: Signer; incidents: IncidentJournal } | undefined;
-  readonly #report: MonitorReport;
+  readonly #report: KeeperReport;
   readonly #limits: ExchangeLimits;
   readonly #turns = new Turns();
   /** By log, the cases others may be handed: what is in the journal, or would be with a key. */
@@ -89,15 +89,15 @@ export class Monitor {
     world: World;
     detector: EquivocationDetector;
     recollection: Recollection | undefined;
-    view: View;
+    judge: Judge;
     identity: { signer: Signer; incidents: IncidentJournal } | undefined;
-    report: MonitorReport;
+    report: KeeperReport;
     limits: ExchangeLimits;
   }) {
     this.#world = fields.world;
     this.detector = fields.detector;
     this.#recollection = fields.recollection;
-    this.view = fields.view;
+    this.judge = fields.judge;
     this.#identity = fields.identity;
     this.#hasStarted = fields.identity === undefined;
     this.#report = fields.report;
@@ -106,7 +106,7 @@ export class Monitor {
   }
 
   /**
-   * Starts a monitor. With an identity it opens the incident journal of a folder for itself alone,
+   * Starts a keeper. With an identity it opens the incident journal of a folder for itself alone,
    * and knows what is in it.
    * @throws JournalLocked, JournalDamaged, WorldError
    */
@@ -114,25 +114,25 @@ export class Monitor {
     world: World;
     logs: readonly Log[];
     identity?: { signer: Signer; folder: string } | undefined;
-    report: MonitorReport;
+    report: KeeperReport;
     limits?: ExchangeLimits;
     /** What it remembers beyond this process; by default nothing. */
     recollection?: Recollection;
-  }): Promise<Monitor> {
+  }): Promise<CaseKeeper> {
     const detector = new EquivocationDetector(recollection && { memory: recollection });
-    const view = new View({ logs, detector });
+    const judge = new Judge({ logs, detector });
     if (identity === undefined) {
-      return new Monitor({ world, detector, recollection, view, identity, report, limits });
+      return new CaseKeeper({ world, detector, recollection, judge, identity, report, limits });
     }
     const { signer, folder } = identity;
     const incidents = await IncidentJournal.open({ files: world.files, folder });
     const identified = { signer, incidents };
-    const fields = { world, detector, recollection, view, identity: identified, report, limits };
-    const monitor = new Monitor(fields);
+    const fields = { world, detector, recollection, judge, identity: identified, report, limits };
+    const keeper = new CaseKeeper(fields);
     try {
-      await monitor.#takeUp(logs);
-      monitor.#hasStarted = true;
-      return monitor;
+      await keeper.#takeUp(logs);
+      keeper.#hasStarted = true;
+      return keeper;
     } catch (error) {
       await incidents.close();
       throw error;
@@ -145,8 +145,8 @@ export class Monitor {
    * @throws IncidentNotWritten
    */
   async follow(logs: readonly Log[]): Promise<void> {
-    const before = this.view.logs;
-    this.view.follow(logs);
+    const before = this.judge.logs;
+    this.judge.follow(logs);
     for (const log of before.filter((log) => !logs.includes(log))) {
       this.#held.delete(log.id);
       this.detector.forget(log);
@@ -193,11 +193,11 @@ export class Monitor {
     return this.#found;
   }
 
-  /** What an exchange needs of this monitor. */
+  /** What an exchange needs of this keeper. */
   get party(): ExchangeParty {
     return {
       world: this.#world,
-      view: this.view,
+      judge: this.judge,
       limits: this.#limits,
       keep: (source) => this.keep({ source }),
       open: (log) => this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? [],
@@ -218,7 +218,7 @@ export class Monitor {
    * @throws IncidentNotWritten
    */
   async addLocal(checkpoint: VerifiedCheckpoint, source: string): Promise<void> {
-    if (this.view.addLocal(checkpoint, source)) await this.keep({ source });
+    if (this.judge.addLocal(checkpoint, source)) await this.keep({ source });
   }
 
   /**
@@ -235,7 +235,7 @@ export class Monitor {
     // Cases first: a checkpoint remembered as inconsistent is never judged anew, so if the program
     // died in between, the case would be known for ever and recorded nowhere.
     await this.#keepAll(more);
-    await this.#recollection?.settle(source);
+    await this.#recollection?.writeTold(source);
   }
 
   async #keepAll(more: readonly Conflict[] = []): Promise<void> {
@@ -280,7 +280,7 @@ export class Monitor {
 
   /** @param read gives the record again: it is not kept in memory where it is in the journal */
   #hold(record: ConflictRecord, read: HeldCase["read"]): void {
-    const log = logOf(record, this.view.logs);
+    const log = logOf(record, this.judge.logs);
     if (log === undefined) return;
     const { kind, evidence_id, checkpoint_a, checkpoint_b } = record;
     const heads = { checkpoint_a: headOf(checkpoint_a), checkpoint_b: headOf(checkpoint_b) };

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import type { Conflict } from "../../src/evidence/conflict.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
-import { type Said, View, ZERO_FRAME } from "../../src/gossip/view.ts";
+import { Judge, type Said, ZERO_FRAME } from "../../src/gossip/judge.ts";
 import { formatCheckpointText, openCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
@@ -14,16 +14,16 @@ import {
   counting,
   flipped,
   frameOf,
+  judgeOf,
   logOf,
   signingLog,
   storiesOf,
   unsigned,
-  viewOf,
 } from "./helpers.ts";
 
 /** Hears one frame in an exchange of its own. */
-function hear(view: View, frame: Uint8Array, source = "a peer"): Said {
-  return view.hear(frame, source, new Set());
+function hear(judge: Judge, frame: Uint8Array, source = "a peer"): Said {
+  return judge.hear(frame, source, new Set());
 }
 
 /** What something comes to, and the conflicts that it adds to the detector's list. */
@@ -39,8 +39,8 @@ function finding<T extends object>(
 Deno.test("view: a frame with the root it was shown at this size matches", async () => {
   const log = await logOf("log.example/a", 3);
   const detector = new EquivocationDetector();
-  const view = await viewOf({ logs: [log.log], shown: [log], detector });
-  const { heard, answer } = hear(view, await frameOf(log));
+  const judge = await judgeOf({ logs: [log.log], shown: [log], detector });
+  const { heard, answer } = hear(judge, await frameOf(log));
   assertEquals(heard.verdict, "matches");
   assertEquals(answer, await frameOf(log));
   assertEquals(detector.conflicts(), []);
@@ -48,9 +48,9 @@ Deno.test("view: a frame with the root it was shown at this size matches", async
 
 Deno.test("view: what only peers say matches nothing, however often it is said", async () => {
   const log = await logOf("log.example/a", 3);
-  const view = await viewOf({ logs: [log.log] });
+  const judge = await judgeOf({ logs: [log.log] });
   for (const source of ["a peer", "another", "a peer"]) {
-    const { heard, answer } = hear(view, await frameOf(log), source);
+    const { heard, answer } = hear(judge, await frameOf(log), source);
     assert(heard.verdict === "pending");
     assertEquals(heard.localSize, undefined);
     assertEquals(answer, ZERO_FRAME);
@@ -60,11 +60,11 @@ Deno.test("view: what only peers say matches nothing, however often it is said",
 Deno.test("view: a size it was not shown is pending, whether larger, smaller or between", async () => {
   const log = await logOf("log.example/a", 9);
   const detector = new EquivocationDetector();
-  const view = new View({ logs: [log.log], detector });
-  view.addLocal(await checkpointOf(log, 4n), "the log");
-  view.addLocal(await checkpointOf(log, 7n), "the log");
+  const judge = new Judge({ logs: [log.log], detector });
+  judge.addLocal(await checkpointOf(log, 4n), "the log");
+  judge.addLocal(await checkpointOf(log, 7n), "the log");
   for (const size of [0n, 3n, 5n, 9n]) {
-    const { heard, answer } = hear(view, await frameOf(log, size));
+    const { heard, answer } = hear(judge, await frameOf(log, size));
     assert(heard.verdict === "pending");
     assertEquals(heard.localSize, 7n);
     assertEquals(answer, await frameOf(log, 7n));
@@ -75,31 +75,31 @@ Deno.test("view: a size it was not shown is pending, whether larger, smaller or 
 Deno.test("view: a frame is tried first under the key of the log whose size is nearest", async () => {
   const shown = await Promise.all([900, 30, 400].map((size) => logOf(`log.example/${size}`, size)));
   const counted = shown.map(({ log }) => counting(log));
-  const view = await viewOf({ logs: counted.map(({ log }) => log), shown });
+  const judge = await judgeOf({ logs: counted.map(({ log }) => log), shown });
   for (const [i, log] of shown.entries()) {
     const before = counted.map(({ checked }) => checked());
     log.append("one more");
-    assertEquals(hear(view, await frameOf(log)).heard.verdict, "pending");
+    assertEquals(hear(judge, await frameOf(log)).heard.verdict, "pending");
     const cost = counted.map(({ checked }, of) => checked() - before[of]!);
     assertEquals(cost, [0, 1, 2].map((of) => of === i ? 1 : 0));
   }
   // Far from all of them it is found all the same, and a frame of nobody is tried under every key.
   const [, small] = shown;
   for (let i = 0; i < 900; i++) small!.append(`${i}`);
-  assertEquals(hear(view, await frameOf(small!)).heard.verdict, "pending");
+  assertEquals(hear(judge, await frameOf(small!)).heard.verdict, "pending");
   const before = counted.map(({ checked }) => checked());
-  assertEquals(hear(view, unsigned(await frameOf(small!))).heard.verdict, "refused");
+  assertEquals(hear(judge, unsigned(await frameOf(small!))).heard.verdict, "refused");
   assertEquals(counted.map(({ checked }, of) => checked() - before[of]!), [1, 1, 1]);
 });
 
 Deno.test("view: its latest is the largest size it was shown, in whatever order", async () => {
   const log = await logOf("log.example/a", 9);
-  const view = new View({ logs: [log.log], detector: new EquivocationDetector() });
+  const judge = new Judge({ logs: [log.log], detector: new EquivocationDetector() });
   for (const [size, latest] of [[5n, 5n], [9n, 9n], [3n, 9n]] as const) {
-    view.addLocal(await checkpointOf(log, size), "the log");
-    assertEquals(view.latestFrame(log.log), await frameOf(log, latest));
+    judge.addLocal(await checkpointOf(log, size), "the log");
+    assertEquals(judge.latestFrame(log.log), await frameOf(log, latest));
   }
-  const { heard, answer } = hear(view, await frameOf(log, 3n));
+  const { heard, answer } = hear(judge, await frameOf(log, 3n));
   assertEquals(heard.verdict, "matches");
   assertEquals(answer, await frameOf(log, 9n));
 });
@@ -107,12 +107,12 @@ Deno.test("view: its latest is the largest size it was shown, in whatever order"
 Deno.test("view: an inconsistent frame is answered with what contradicts it, not the latest", async () => {
   const [ours, theirs] = await storiesOf(4);
   const detector = new EquivocationDetector();
-  const view = await viewOf({ logs: [ours.log], shown: [ours], detector });
+  const judge = await judgeOf({ logs: [ours.log], shown: [ours], detector });
   const before = await frameOf(ours);
   ours.append("and one more");
-  view.addLocal(await checkpointOf(ours), "the log");
+  judge.addLocal(await checkpointOf(ours), "the log");
   assertEquals(detector.conflicts(), []);
-  const { heard, answer } = hear(view, await frameOf(theirs), "lima");
+  const { heard, answer } = hear(judge, await frameOf(theirs), "lima");
   assert(heard.verdict === "inconsistent");
   assertEquals(heard.other.source, "the log");
   assertEquals(answer, before);
@@ -126,11 +126,11 @@ Deno.test("view: an inconsistent frame is answered with what contradicts it, not
 Deno.test("view: a conflict is given once, the inconsistency said every time", async () => {
   const [ours, theirs] = await storiesOf(4);
   const detector = new EquivocationDetector();
-  const view = await viewOf({ logs: [ours.log], shown: [ours], detector });
+  const judge = await judgeOf({ logs: [ours.log], shown: [ours], detector });
   const counts: number[] = [];
   for (const source of ["lima", "lima", "quito"]) {
     const frame = await frameOf(theirs);
-    const { heard, answer, conflicts } = finding(detector, () => hear(view, frame, source));
+    const { heard, answer, conflicts } = finding(detector, () => hear(judge, frame, source));
     assertEquals(heard.verdict, "inconsistent");
     assertEquals(answer, await frameOf(ours));
     counts.push(conflicts.length);
@@ -141,13 +141,13 @@ Deno.test("view: a conflict is given once, the inconsistency said every time", a
 Deno.test("view: two peers who contradict each other get each other's checkpoint", async () => {
   const [one, two] = await storiesOf(4);
   const detector = new EquivocationDetector();
-  const view = await viewOf({ logs: [one.log], detector });
+  const judge = await judgeOf({ logs: [one.log], detector });
   const [frameOne, frameTwo] = [await frameOf(one), await frameOf(two)];
-  assertEquals(hear(view, frameOne).heard.verdict, "pending");
-  const second = finding(detector, () => hear(view, frameTwo));
+  assertEquals(hear(judge, frameOne).heard.verdict, "pending");
+  const second = finding(detector, () => hear(judge, frameTwo));
   assertEquals([second.heard.verdict, second.answer], ["inconsistent", frameOne]);
   assertEquals(second.conflicts.length, 1);
-  const again = finding(detector, () => hear(view, frameOne));
+  const again = finding(detector, () => hear(judge, frameOne));
   assertEquals([again.heard.verdict, again.answer], ["inconsistent", frameTwo]);
   assertEquals(again.conflicts, []);
 });
@@ -155,37 +155,37 @@ Deno.test("view: two peers who contradict each other get each other's checkpoint
 Deno.test("view: a checkpoint shown later contradicts what was heard before", async () => {
   const [ours, theirs] = await storiesOf(4);
   const detector = new EquivocationDetector();
-  const view = await viewOf({ logs: [ours.log], detector });
-  hear(view, await frameOf(theirs), "lima");
+  const judge = await judgeOf({ logs: [ours.log], detector });
+  hear(judge, await frameOf(theirs), "lima");
   assertEquals(detector.conflicts(), []);
-  assertEquals(view.addLocal(await checkpointOf(ours), "the log"), true);
+  assertEquals(judge.addLocal(await checkpointOf(ours), "the log"), true);
   const sources = detector.conflicts().map(({ first, second }) => [first.source, second.source]);
   assertEquals(sources, [["lima", "the log"]]);
-  assertEquals(view.addLocal(await checkpointOf(ours), "the log"), false, "it is new once");
-  const { heard, answer } = hear(view, await frameOf(theirs), "lima");
+  assertEquals(judge.addLocal(await checkpointOf(ours), "the log"), false, "it is new once");
+  const { heard, answer } = hear(judge, await frameOf(theirs), "lima");
   assertEquals([heard.verdict, answer], ["inconsistent", await frameOf(ours)]);
 });
 
 Deno.test("view: a root that is not the local one never matches, even when the detector is full", async () => {
   const [ours, theirs] = await storiesOf(4);
   const detector = new EquivocationDetector({ maxConflictsPerLog: 0 });
-  const view = new View({ logs: [ours.log], detector });
-  hear(view, await frameOf(theirs));
+  const judge = new Judge({ logs: [ours.log], detector });
+  hear(judge, await frameOf(theirs));
   const contradicting = await checkpointOf(ours);
-  view.addLocal(contradicting, "the log");
+  judge.addLocal(contradicting, "the log");
   ours.append("and one more");
-  view.addLocal(await checkpointOf(ours), "the log");
-  const { heard, answer } = hear(view, await frameOf(theirs));
+  judge.addLocal(await checkpointOf(ours), "the log");
+  const { heard, answer } = hear(judge, await frameOf(theirs));
   assertEquals(heard.verdict, "inconsistent");
   assertEquals(answer, contradicting.frame);
 });
 
 Deno.test("view: the zero frame is answered with the latest, or with the zero frame", async () => {
   const log = await logOf("log.example/a", 3);
-  const knowing = await viewOf({ logs: [log.log], shown: [log] });
+  const knowing = await judgeOf({ logs: [log.log], shown: [log] });
   assertEquals(hear(knowing, ZERO_FRAME).heard.verdict, "nothing");
   assertEquals(hear(knowing, ZERO_FRAME).answer, await frameOf(log));
-  const empty = await viewOf({ logs: [log.log] });
+  const empty = await judgeOf({ logs: [log.log] });
   assertEquals(hear(empty, ZERO_FRAME), { heard: { verdict: "nothing" }, answer: ZERO_FRAME });
 });
 
@@ -196,30 +196,30 @@ Deno.test("view: zero frames are answered with one log after the other, as confi
     await logOf("log.example/c", 3),
   ];
   // Nothing is known of b, so b is passed over.
-  const view = await viewOf({ logs: [a.log, b.log, c.log], shown: [c, a] });
+  const judge = await judgeOf({ logs: [a.log, b.log, c.log], shown: [c, a] });
   const named = new Set<Log>();
-  const answers = [1, 2, 3, 4].map(() => view.hear(ZERO_FRAME, "a peer", named).answer);
+  const answers = [1, 2, 3, 4].map(() => judge.hear(ZERO_FRAME, "a peer", named).answer);
   assertEquals(answers, [await frameOf(a), await frameOf(c), ZERO_FRAME, ZERO_FRAME]);
 });
 
 Deno.test("view: a zero frame is not answered with a log that a frame has named", async () => {
   const [a, b] = [await logOf("log.example/a", 1), await logOf("log.example/b", 2)];
-  const view = await viewOf({ logs: [a.log, b.log], shown: [a, b] });
+  const judge = await judgeOf({ logs: [a.log, b.log], shown: [a, b] });
   // The first exchange verifies the frame, the second remembers it: both name the log.
   for (const _ of ["verified", "remembered"]) {
     const named = new Set<Log>();
-    assertEquals(view.hear(await frameOf(a), "a peer", named).answer, await frameOf(a));
-    assertEquals(view.hear(ZERO_FRAME, "a peer", named).answer, await frameOf(b));
-    assertEquals(view.hear(ZERO_FRAME, "a peer", named).answer, ZERO_FRAME);
+    assertEquals(judge.hear(await frameOf(a), "a peer", named).answer, await frameOf(a));
+    assertEquals(judge.hear(ZERO_FRAME, "a peer", named).answer, await frameOf(b));
+    assertEquals(judge.hear(ZERO_FRAME, "a peer", named).answer, ZERO_FRAME);
   }
 });
 
 Deno.test("view: frames of several logs are told apart by their key alone", async () => {
   // Same size, same entries, so the same root: only the signatures differ.
   const [a, b] = [await logOf("log.example/a", 3), await logOf("log.example/b", 3)];
-  const view = await viewOf({ logs: [a.log, b.log], shown: [a, b] });
+  const judge = await judgeOf({ logs: [a.log, b.log], shown: [a, b] });
   for (const log of [b, a]) {
-    const { heard, answer } = hear(view, await frameOf(log));
+    const { heard, answer } = hear(judge, await frameOf(log));
     assert(heard.verdict === "matches");
     assertStrictEquals(heard.checkpoint.log, log.log);
     assertEquals(answer, await frameOf(log));
@@ -230,8 +230,8 @@ Deno.test("view: one origin under two keys is two logs, and two roots no conflic
   const [a, b] = [await logOf("log.example/same", 3), await logOf("log.example/same", 2)];
   b.append("something else");
   const detector = new EquivocationDetector();
-  const view = await viewOf({ logs: [a.log, b.log], shown: [a], detector });
-  const { heard } = hear(view, await frameOf(b));
+  const judge = await judgeOf({ logs: [a.log, b.log], shown: [a], detector });
+  const { heard } = hear(judge, await frameOf(b));
   assert(heard.verdict === "pending");
   assertStrictEquals(heard.checkpoint.log, b.log);
   assertEquals([heard.localSize, detector.conflicts()], [undefined, []]);
@@ -240,8 +240,8 @@ Deno.test("view: one origin under two keys is two logs, and two roots no conflic
 Deno.test("view: one key under two origins is two logs", async () => {
   const log = await logOf("log.example/a", 3);
   const other = parseLog(`${log.log.vkey.text} log.example/another-origin`);
-  const view = await viewOf({ logs: [other, log.log], shown: [log] });
-  const { heard } = hear(view, await frameOf(log));
+  const judge = await judgeOf({ logs: [other, log.log], shown: [log] });
+  const { heard } = hear(judge, await frameOf(log));
   assert(heard.verdict === "matches");
   assertStrictEquals(heard.checkpoint.log, log.log);
 });
@@ -261,13 +261,13 @@ Deno.test("view: what no frame can carry is judged, and never answered", async (
     return opened[0]!;
   };
   const detector = new EquivocationDetector();
-  const view = await viewOf({ logs: [log], detector });
+  const judge = await judgeOf({ logs: [log], detector });
   const plain = await checkpoint(3n, 1);
-  view.addLocal(plain, "the log");
-  view.addLocal(await checkpoint(4n, 2, "an extension line\n"), "the log");
-  assertEquals(view.latestFrame(log), plain.frame);
+  judge.addLocal(plain, "the log");
+  judge.addLocal(await checkpoint(4n, 2, "an extension line\n"), "the log");
+  assertEquals(judge.latestFrame(log), plain.frame);
   const { frame } = await checkpoint(4n, 3);
-  const { heard, answer, conflicts } = finding(detector, () => hear(view, frame));
+  const { heard, answer, conflicts } = finding(detector, () => hear(judge, frame));
   assertEquals([heard.verdict, answer], ["inconsistent", plain.frame]);
   assertEquals(conflicts.length, 1);
 });
@@ -275,11 +275,11 @@ Deno.test("view: what no frame can carry is judged, and never answered", async (
 Deno.test("view: identical bytes are verified once", async () => {
   const log = await logOf("log.example/a", 3);
   const { log: counted, checked } = counting(log.log);
-  const view = await viewOf({ logs: [counted] });
+  const judge = await judgeOf({ logs: [counted] });
   const frame = new Uint8Array(await frameOf(log));
-  const { heard, answer } = hear(view, frame);
+  const { heard, answer } = hear(judge, frame);
   frame.fill(0xff); // The caller's buffer is reused; what is remembered must not change with it.
-  const again = hear(view, await frameOf(log));
+  const again = hear(judge, await frameOf(log));
   assertStrictEquals(again.heard, heard);
   assertStrictEquals(again.answer, answer);
   assertEquals(checked(), 1);
@@ -288,22 +288,22 @@ Deno.test("view: identical bytes are verified once", async () => {
 Deno.test("view: remembered bytes are answered by what is known now", async () => {
   const log = await logOf("log.example/a", 5);
   const { log: counted, checked } = counting(log.log);
-  const view = new View({ logs: [counted], detector: new EquivocationDetector() });
+  const judge = new Judge({ logs: [counted], detector: new EquivocationDetector() });
   const frame = await frameOf(log, 4n);
-  assertEquals(hear(view, frame).heard.verdict, "pending");
-  view.addLocal(await checkpointOf(log, 4n), "the log");
-  assertEquals(hear(view, frame).heard.verdict, "matches");
-  view.addLocal(await checkpointOf(log, 5n), "the log");
-  assertEquals(hear(view, frame).answer, await frameOf(log, 5n));
+  assertEquals(hear(judge, frame).heard.verdict, "pending");
+  judge.addLocal(await checkpointOf(log, 4n), "the log");
+  assertEquals(hear(judge, frame).heard.verdict, "matches");
+  judge.addLocal(await checkpointOf(log, 5n), "the log");
+  assertEquals(hear(judge, frame).answer, await frameOf(log, 5n));
   assertEquals(checked(), 1);
 });
 
 Deno.test("view: a refused frame gets no answer and names no log", async () => {
   const [known, stranger] = [await logOf("log.example/a", 3), await logOf("log.example/x", 3)];
   const detector = new EquivocationDetector();
-  const view = await viewOf({ logs: [known.log], shown: [known], detector });
+  const judge = await judgeOf({ logs: [known.log], shown: [known], detector });
   const named = new Set<Log>();
-  const { heard, answer } = view.hear(await frameOf(stranger), "a peer", named);
+  const { heard, answer } = judge.hear(await frameOf(stranger), "a peer", named);
   assert(heard.verdict === "refused");
   assertEquals(heard.reason, "bad signature");
   assertEquals(
@@ -316,28 +316,28 @@ Deno.test("view: a refused frame gets no answer and names no log", async () => {
 Deno.test("view: each of the 832 single-bit flips of a frame is refused, without an answer", async () => {
   const log = await logOf("log.example/a", 3);
   const detector = new EquivocationDetector();
-  const view = await viewOf({ logs: [log.log], shown: [log], detector });
+  const judge = await judgeOf({ logs: [log.log], shown: [log], detector });
   const frame = await frameOf(log);
   // Remembered first: the memory of a frame must not answer for one that differs in a bit.
-  assertEquals(hear(view, frame).heard.verdict, "matches");
+  assertEquals(hear(judge, frame).heard.verdict, "matches");
   for (let bit = 0; bit < 8 * FRAME_BYTES; bit++) {
-    const { heard, answer } = hear(view, flipped(frame, bit));
+    const { heard, answer } = hear(judge, flipped(frame, bit));
     assert(heard.verdict === "refused", `bit ${bit}: ${heard.verdict}`);
     assertEquals(heard.reason, bit === 0 ? "malformed" : "bad signature", `bit ${bit}`);
     assertEquals(answer, undefined, `bit ${bit}`);
   }
   assertEquals(detector.conflicts(), []);
-  assertEquals(hear(view, frame).heard.verdict, "matches");
+  assertEquals(hear(judge, frame).heard.verdict, "matches");
 });
 
 Deno.test("view: of what it was shown itself the latest is kept, as long as the notes may be", async () => {
   const { log, sign } = await signingLog();
-  const view = new View({ logs: [log], detector: new EquivocationDetector() });
+  const judge = new Judge({ logs: [log], detector: new EquivocationDetector() });
   const extension = `${"x".repeat(500_000)}\n`;
   const shown = [];
   for (let size = 1n; size <= 40n; size++) shown.push(await sign(size, Number(size), extension));
-  for (const checkpoint of shown) view.addLocal(checkpoint, "the log");
-  const heard = shown.map((checkpoint) => view.hearCheckpoint(checkpoint, "a peer").verdict);
+  for (const checkpoint of shown) judge.addLocal(checkpoint, "the log");
+  const heard = shown.map((checkpoint) => judge.hearCheckpoint(checkpoint, "a peer").verdict);
   const kept = heard.filter((verdict) => verdict === "matches").length;
   assertEquals(kept, Math.floor(16 * 1024 * 1024 / shown[0]!.note.length));
   assertEquals([heard[0], heard.at(-1)], ["pending", "matches"]);

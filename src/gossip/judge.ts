@@ -36,7 +36,7 @@ export type Heard =
 export type HeardCheckpoint = Extract<Heard, { checkpoint: VerifiedCheckpoint }>;
 
 /**
- * Sizes a view can say "matches" about, the last ones shown. For older ones it says "pending", and
+ * Sizes a judge can say "matches" about, the last ones shown. For older ones it says "pending", and
  * whoever watches the log settles them.
  */
 const MAX_LOCAL_SIZES = 10_000;
@@ -50,7 +50,7 @@ export const NOTHING: Heard = { verdict: "nothing" };
  * What this monitor was shown, what it has heard, and so what it says: the rules of the exchange
  * (PROTOCOL section 5) without sockets.
  */
-export class View {
+export class Judge {
   #logs: readonly Log[];
   readonly #detector: EquivocationDetector;
   /** By log and size, what this monitor was shown itself. */
