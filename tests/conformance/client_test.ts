@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { canonicalize } from "@std/json/canonicalize";
+import { evidenceId } from "../../src/evidence/conflict.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import {
   buildRecord,
@@ -267,6 +268,18 @@ async function recordAcross(
   return buildRecord({ conflict: outcome.conflicts[0]!, detectedAt: "2026-01-01T00:00:00Z" });
 }
 
+/** The same proof against the history that it is of: all in it is true, and convicts nobody. */
+async function withoutContradiction(
+  record: ConflictRecord,
+  log: TestLog,
+  [from, to]: [bigint, bigint],
+): Promise<string> {
+  const [older, newer] = [await checkpointOf(log, from), await checkpointOf(log, to)];
+  const { note, root } = older;
+  const evidence_id = evidenceId({ log: log.log, heads: [older, newer] });
+  return formatRecord({ ...record, checkpoint_a: { size: `${from}`, root, note }, evidence_id });
+}
+
 /** The record, and others made of it that must not hold, or whose spelling is another. */
 function* variants(record: ConflictRecord): Generator<string> {
   yield formatRecord(record);
@@ -319,7 +332,7 @@ clientTest(
     for (let to = 2n; to <= 9n; to++) {
       for (let from = 1n; from < to; from++) {
         const record = await recordAcross({ older: a, newer: b, sizes: [from, to] });
-        lines.push(...variants(record));
+        lines.push(...variants(record), await withoutContradiction(record, b, [from, to]));
       }
     }
     const ours = lines.map((input) => {
@@ -333,7 +346,7 @@ clientTest(
       ours[i] === theirs[i] ? [] : [`${ours[i]} / ${theirs[i]}: ${line}`]
     );
     assertEquals(differing, []);
-    assertEquals(theirs.length, 36 * 31);
+    assertEquals(theirs.length, 36 * 32);
     // Of each record these hold: two spellings, the halves in the other order, the leap second of a
     // day that no month has, the long source, and the notes with lines of nobody or one line twice.
     // A proof of one hash is also its own reverse.
