@@ -121,7 +121,11 @@ const TOLD: readonly {
     item: note("note-one-5", /\n5\n/, "\n05\n"),
     passed: false,
   },
-  { what: "a line without base64", item: note("note-one-5", /$/, "— nobody\n"), passed: true },
+  {
+    what: "a line without base64",
+    item: note("note-one-5", /$/, `— ${log.vkey.name} ?\n`),
+    passed: true,
+  },
   {
     what: "a line without a dash",
     item: note("note-one-5", /$/, "nobody AAAAAAAA\n"),
