@@ -313,7 +313,7 @@ function* variants(record: ConflictRecord): Generator<string> {
     { key_id: "cd2429b8" },
     { more: "members" },
     noted(`${a.note}— witness.example AAAAAAAA\n`),
-    noted(`${a.note}— ${record.log.origin} and no base64\n`),
+    noted(`${a.note}— ${record.log.origin} ?\n`),
     noted(`${a.note}${line}`),
     noted(`${a.note}${wrong}`),
     noted(`${a.note}witness.example AAAAAAAA\n`),
