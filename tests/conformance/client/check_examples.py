@@ -77,7 +77,8 @@ def main(path):
         same("note-" + name, client.note_of(log, points[name]).encode(), e["note-" + name])
         if "frame-" + name in e:
             same("frame-" + name, client.frame_of(log, points[name]), e["frame-" + name])
-            same("frame-%s read" % name, str(client.read_frame(log, e["frame-" + name])), str(points[name]))
+            read = client.read_frame(log, e["frame-" + name])
+            same("frame-%s read" % name, str(read), str(points[name]))
     one = points["one-5"]
     same("text-one-5", client.text_of(log, one.size, one.root).encode(), e["text-one-5"])
     same("exchange-request", len(e["exchange-request"]), 312)
@@ -112,7 +113,8 @@ def main(path):
         ("cross-size-5", ("other-5", "one-7")),
     ):
         record, identifier = e["record-" + name], e["evidence-id-" + name].hex()
-        same("evidence-id-" + name, client.evidence_id(log, *(points[x] for x in halves)), identifier)
+        computed = client.evidence_id(log, *(points[half] for half in halves))
+        same("evidence-id-" + name, computed, identifier)
         if "evidence-id-%s-input" % name in e:
             digest = client.sha256(e["evidence-id-%s-input" % name]).hex()
             same("evidence-id-%s-input" % name, digest, identifier)
@@ -134,7 +136,8 @@ def main(path):
     for at in (7, 8, 39, 40, 103):
         frame = bytearray(e["frame-one-5"])
         frame[at] ^= 1
-        same("frame-one-5, a bit of byte %d flipped" % at, refuses(client.read_frame, log, bytes(frame)), True)
+        refused = refuses(client.read_frame, log, bytes(frame))
+        same("frame-one-5, a bit of byte %d flipped" % at, refused, True)
     # The journals: each entry's hash is of its canonical JSON without the member.
     for name in ("incident-entry", "observation-entries", "removal-entry"):
         for line in e[name].decode().splitlines():

@@ -190,7 +190,11 @@ def read_json(text):
 
     try:
         value = json.loads(
-            text, object_pairs_hook=members, parse_int=integer, parse_float=other, parse_constant=other
+            text,
+            object_pairs_hook=members,
+            parse_int=integer,
+            parse_float=other,
+            parse_constant=other,
         )
         json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate fails here
     except ValueError:
@@ -413,10 +417,12 @@ def judge_record(text, log):
     detector = "nobody"
     if record["detector_vkey"] is not None:
         key = Key(record["detector_vkey"])
-        check((key.name, key.id_hex) == (record["detector_id"], record["key_id"]), "not the detector's key")
+        named = (record["detector_id"], record["key_id"])
+        check((key.name, key.id_hex) == named, "not the detector's key")
         unsigned = {name: record[name] for name in record if name != "evidence_signature"}
         signed = b"hearsay/conflict-record/v1\n" + canonical(unsigned)
-        check(key.verifies(signed, unbase64(record["evidence_signature"])), "the detector has not signed")
+        signature = unbase64(record["evidence_signature"])
+        check(key.verifies(signed, signature), "the detector has not signed")
         detector = key.name
     return [
         "holds %s" % record["kind"],
@@ -551,7 +557,8 @@ def read_file(name):
 def main(command, *words):
     if command == "key":
         log = Log(words[0])
-        print("name %s\nid %s\ntype 01\npublic %s" % (log.key.name, log.key.id_hex, log.key.public.hex()))
+        print("name %s\nid %s\ntype 01" % (log.key.name, log.key.id_hex))
+        print("public %s" % log.key.public.hex())
         print("origin %s\nlog-hash %s" % (log.origin, log.hash().hex()))
     elif command == "text":
         sys.stdout.write(text_of(Log(words[0]), read_size(words[1]), unbase64(words[2], 32)))
@@ -559,7 +566,8 @@ def main(command, *words):
         data = bytes.fromhex(words[1])
         check(data and len(data) % FRAME_BYTES == 0, "no whole number of frames")
         for at in range(0, len(data), FRAME_BYTES):
-            print("frame %s" % (read_frame(Log(words[0]), data[at : at + FRAME_BYTES]) or "nothing"))
+            checkpoint = read_frame(Log(words[0]), data[at : at + FRAME_BYTES])
+            print("frame %s" % (checkpoint or "nothing"))
     elif command in ("frame-of", "note", "ask"):
         *address, notation, file = words[: 2 if command == "frame-of" else 3]
         log, note = Log(notation), read_file(file)
