@@ -4,6 +4,8 @@ import { encodeHex } from "@std/encoding/hex";
 import { parseExactJson } from "../../src/evidence/json.ts";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
+import { encodeParcel, type ParcelItem } from "../../src/gossip/parcel.ts";
+import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { readProof } from "../../src/tlog/stated_proof.ts";
@@ -102,6 +104,80 @@ Deno.test("protocol: a frame under no key ends the exchange after the answers be
   const answer = await ask(await scene.connect(), new Uint8Array([...good, ...bad, ...good]));
   assertEquals(encodeHex(answer), encodeHex(SHOWN.bytes("frame-one-7")));
 });
+
+/** What is passed over, and beside it what is refused, where a reader of section 7 may doubt. */
+const TOLD: readonly {
+  readonly what: string;
+  readonly item: ParcelItem;
+  readonly passed: boolean;
+}[] = [
+  {
+    what: "a note of no origin followed",
+    item: note("note-one-5", /^Example/, "Another"),
+    passed: true,
+  },
+  {
+    what: "a note of nobody's that is no checkpoint",
+    item: note("note-one-5", /\n5\n/, "\n05\n"),
+    passed: false,
+  },
+  {
+    what: "a line without base64",
+    item: note("note-one-5", /$/, `— ${log.vkey.name} ?\n`),
+    passed: true,
+  },
+  {
+    what: "a line without a dash",
+    item: note("note-one-5", /$/, "nobody AAAAAAAA\n"),
+    passed: false,
+  },
+  {
+    what: "a broken proof of a log not followed",
+    item: proof({ log: log.vkey.text, proof: ["?"] }),
+    passed: true,
+  },
+  { what: "a broken proof of a log followed", item: proof({ proof: ["?"] }), passed: false },
+  {
+    what: "a proof between equal sizes",
+    item: proof({ older: { size: "7", root: base64(rootOf("one", 7)) }, proof: [] }),
+    passed: true,
+  },
+  {
+    what: "a proof from size 0",
+    item: proof({ older: { size: "0", root: base64(sha256(new Uint8Array())) }, proof: [] }),
+    passed: true,
+  },
+  {
+    what: "a proof from size 0 with a hash",
+    item: proof({ older: { size: "0", root: base64(sha256(new Uint8Array())) } }),
+    passed: false,
+  },
+  {
+    what: "a log in the longer form",
+    item: proof({ log: `${log.vkey.text} ${log.vkey.name}` }),
+    passed: true,
+  },
+];
+
+function note(name: string, part: RegExp, other: string): ParcelItem {
+  return { kind: "note", body: utf8(textOf(name).replace(part, other)) };
+}
+
+function proof(changes: object): ParcelItem {
+  return {
+    kind: "proof",
+    body: utf8(JSON.stringify({ ...JSON.parse(textOf("proof-4-7")), ...changes })),
+  };
+}
+
+for (const { what, item, passed } of TOLD) {
+  Deno.test(`protocol: ${what} is ${passed ? "not " : ""}refused`, async () => {
+    await using scene = await serve({ logs: [log] });
+    const answer = await ask(await scene.connect(), encodeParcel([item]));
+    assertEquals(encodeHex(answer), passed ? "81" : "");
+    assertEquals(scene.report.brokenAll.length, passed ? 0 : 1);
+  });
+}
 
 Deno.test("protocol: every limit is the program's, and none of the exchange is left out", () => {
   const { MAX_DEPTH: _, ...shown } = Object.fromEntries(shownLimits(PROTOCOL));
