@@ -1,88 +1,43 @@
-/** A daemon's diagnostics: LogTape writes them, one line an event, for a machine or a person. */
-import {
-  compareLogLevel,
-  configure,
-  getJsonLinesFormatter,
-  getLogger,
-  getTextFormatter,
-  type Logger,
-  type LogLevel,
-  type LogRecord,
-} from "@logtape/logtape";
+/** A daemon's diagnostics: one line an event, for a machine or a person. */
 import type { EventReport, Level } from "../monitor/events.ts";
 import { printable, printableJson } from "../tlog/malformed.ts";
+import { timeNow } from "../world/time.ts";
+import type { Clock } from "../world/world.ts";
 import { progressBar } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
-const LEVELS: Readonly<Record<Level, LogLevel>> = {
-  debug: "debug",
-  info: "info",
-  warning: "warning",
-  error: "error",
-};
-
+/** The levels, from the least to the loudest, and how a person sees each. */
 const STYLES = { debug: "dim", info: "cyan", warning: "yellow", error: "red" } as const;
+const LEVELS = Object.keys(STYLES) as readonly Level[];
 
-type Print = (record: LogRecord) => void;
-
-/** LogTape has one configuration for the process; each report here prints for itself. */
-const printers = new Map<string, Print>();
-let configured: Promise<void> | undefined;
-
-const CATEGORY = "hearsay";
-
-/** A logger of its own for each report, and where what it takes goes. */
-async function loggerTo(print: Print): Promise<Logger> {
-  configured ??= configure({
-    sinks: { printers: (record) => printers.get(record.category[1] ?? "")?.(record) },
-    loggers: [
-      { category: CATEGORY, sinks: ["printers"], lowestLevel: "debug" },
-      { category: ["logtape", "meta"], lowestLevel: "fatal" },
-    ],
-  });
-  await configured;
-  const id = `${printers.size}`;
-  printers.set(id, print);
-  return getLogger([CATEGORY, id]);
-}
-
-/** For a person the index is a bar on the terminal, and no lines. */
-function showIndexing(terminal: Terminal, fields: Readonly<Record<string, unknown>>): void {
-  const [done, all] = [Number(fields.seq), Number(fields.lastSeq)];
-  const doing = "reading the observation journal into its index";
-  terminal.progress(done < all ? progressBar({ done, all }, doing) : "");
-}
+type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * A report that prints every event from `least` on.
  * @param json one JSON object a line, with `event` for its stable name
  */
-export async function eventLog(
-  { terminal, json, least }: { terminal: Terminal; json: boolean; least: Level },
-): Promise<EventReport> {
-  const toJson = getJsonLinesFormatter({
-    properties: "flatten",
-    categorySeparator: () => CATEGORY,
-  });
-  const toText = getTextFormatter({
-    timestamp: "rfc3339",
-    format: ({ record, timestamp, message }) => `${timestamp} ${record.level} ${message}`,
-  });
-  const logger = await loggerTo((record) => {
-    if (compareLogLevel(record.level, LEVELS[least]) < 0) return;
-    if (json) return terminal.out(printableJson(toJson(record).trimEnd()));
-    const style = STYLES[(record.level in STYLES ? record.level : "error") as Level];
-    terminal.out(terminal.paint(style, printable(toText(record).trimEnd())));
-  });
+export function eventLog(
+  { terminal, clock, json, least }: {
+    terminal: Terminal;
+    clock: Clock;
+    json: boolean;
+    least: Level;
+  },
+): EventReport {
   const event: EventReport["event"] = (name, level, fields) => {
     if (name === "index.progress" && !json) return showIndexing(terminal, fields);
-    const told = Object.entries(fields).filter(([, value]) => value !== undefined);
-    const text = told.map(([key, value]) =>
-      `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`
-    ).join(" ");
-    // The text is ours, not a template: LogTape would read braces in it as placeholders.
-    const message = json ? name : `${name} ${text}`.replaceAll("{", "{{").replaceAll("}", "}}");
-    logger[level === "warning" ? "warn" : level](message, { event: name, ...fields });
+    if (LEVELS.indexOf(level) >= LEVELS.indexOf(least)) {
+      const at = timeNow(clock);
+      if (json) {
+        // The members before the fields' own are those of the Elastic Common Schema.
+        const common = { "@timestamp": at, level: level.toUpperCase(), message: name };
+        const line = { ...common, logger: "hearsay", event: name, ...fields };
+        terminal.out(printableJson(JSON.stringify(line)));
+      } else {
+        const text = [at, level, name, ...spelled(fields)].join(" ");
+        terminal.out(terminal.paint(STYLES[level], printable(text)));
+      }
+    }
     // Told at the first chance: until now nobody could know that something is missing.
     const lines = terminal.lost.takeNews();
     if (lines > 0) event("output.lost", "error", { lines, reason: terminal.lost.reason });
@@ -95,4 +50,17 @@ export async function eventLog(
       event("disk.refused", "error", { reason, more });
     },
   };
+}
+
+/** An event's fields for a person; those without a value are left out. */
+function spelled(fields: Fields): string[] {
+  return Object.entries(fields).filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+}
+
+/** For a person the index is a bar on the terminal, and no lines. */
+function showIndexing(terminal: Terminal, fields: Fields): void {
+  const [done, all] = [Number(fields.seq), Number(fields.lastSeq)];
+  const doing = "reading the observation journal into its index";
+  terminal.progress(done < all ? progressBar({ done, all }, doing) : "");
 }

@@ -55,7 +55,7 @@ Example:
     const { world, terminal } = tools;
     const path = options.value("config") ?? DEFAULT_CONFIG;
     const least = options.flag("verbose") ? "debug" : "info";
-    const events = await eventLog({ terminal, json: options.flag("json"), least });
+    const events = eventLog({ terminal, clock: world.clock, json: options.flag("json"), least });
     const { tally, report } = tallying(events);
     const settings = await readSettings(world, path);
     if (options.flag("once")) return await once({ world, settings, report, tally });

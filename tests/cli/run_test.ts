@@ -474,7 +474,7 @@ Deno.test("run: --once and the rest are options, and anything else is not", asyn
   }
 });
 
-Deno.test("event log: an index being made is a bar for a person, and lines for a machine", async () => {
+Deno.test("event log: an index being made is a bar for a person, and lines for a machine", () => {
   const shown: string[] = [];
   const printed: string[] = [];
   const terminal = {
@@ -489,7 +489,7 @@ Deno.test("event log: an index being made is a bar for a person, and lines for a
     lost: { lines: 0, reason: undefined, takeNews: () => 0 },
   };
   for (const json of [false, true]) {
-    const { event } = await eventLog({ terminal, json, least: "info" });
+    const { event } = eventLog({ terminal, clock: denoWorld().clock, json, least: "info" });
     event("index.progress", "info", { seq: 5_000, lastSeq: 10_000 });
     event("index.progress", "info", { seq: 10_000, lastSeq: 10_000 });
   }

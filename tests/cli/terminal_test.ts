@@ -65,10 +65,10 @@ for (const args of [["help"], ["keygen", "--help"], ["verify", "--help"]]) {
 }
 
 for (const json of [false, true]) {
-  Deno.test(`event log: events that were lost are counted and told when there is room${json ? ", as JSON" : ""}`, async () => {
+  Deno.test(`event log: events that were lost are counted and told when there is room${json ? ", as JSON" : ""}`, () => {
     const [stdout, stderr] = [new Pipe(), new Pipe()];
     const terminal = processTerminal({ stdout, stderr });
-    const events = await eventLog({ terminal, json, least: "info" });
+    const events = eventLog({ terminal, clock: denoWorld().clock, json, least: "info" });
     stdout.room = 30;
     events.event("log.first", "info", { size: "1" });
     events.event("incident.recorded", "error", { incident: 1 });
