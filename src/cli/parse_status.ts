@@ -47,7 +47,7 @@ const log = object({
 
 const peer = object({
   must: { address: text, exchanges: count, failures: count, matches: count, conflicts: count },
-  may: { vkey: text, lastExchangeAt: time, lastResult: text, sharedLogs: count },
+  may: { vkey: text, lastExchangeAt: time, lastResult: text, sharedLogs: count, failing: text },
   others: "kept",
 });
 
@@ -62,7 +62,7 @@ const STATUS: Shape = {
     logs: listOf(log),
     peers: listOf(peer),
   },
-  may: { faults: count, eventsLost: count },
+  may: { listen: text, faults: count, eventsLost: count },
   others: "kept",
 };
 

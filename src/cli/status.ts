@@ -1,9 +1,12 @@
 import type { LogStatus, LookResult, PeerStatus, Status } from "../monitor/status.ts";
-import { MalformedError, printable, printableJson } from "../tlog/malformed.ts";
+import type { Settings } from "../monitor/settings.ts";
+import { troublesOf } from "../monitor/troubles.ts";
+import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { textOf } from "../tlog/encoding.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
-import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
+import { type Command, EXIT, isUsageFault, readOptions, UsageError } from "./command.ts";
+import { readKey } from "./inputs.ts";
 import { parseStatus } from "./parse_status.ts";
 import { DEFAULT_CONFIG, readSettings } from "./run.ts";
 
@@ -19,8 +22,13 @@ export const status: Command = {
   help: `hearsay status [HOST:PORT] [--config FILE] [--json]
 
 Asks a daemon that runs, at HOST:PORT or at the "http" address of its configuration, and prints a
-line for every log and every peer. Ends with 1 if its journal holds incidents of these logs, 3 if it
-cannot be reached.
+line for every log and every peer, and then what is not as it should be. With --config, or without
+HOST:PORT, what answers must be the monitor of that configuration.
+
+Ends with 0 if all is as it should be; with 1 if its journal holds incidents of these logs, or a
+proven case could not be written; with 3 if something is not done as it is configured (each is named:
+a log that cannot be reached or does not grow, a peer that fails, nobody to compare with), or if no
+daemon answers.
 
   --config FILE  where its address stands (default ${DEFAULT_CONFIG})
   --json         what it says, as JSON
@@ -37,18 +45,67 @@ Example:
     });
     const [given] = options.operands;
     const config = options.value("config") ?? DEFAULT_CONFIG;
-    const address = given === undefined ? await addressOf(world, config) : parseAddress(given);
+    const isConfigured = given === undefined || options.value("config") !== undefined;
+    const settings = isConfigured ? await readSettings(world, config) : undefined;
+    const address = given === undefined ? addressOf(settings!, config) : parseAddress(given);
     const told = await ask(world, address);
-    if (options.flag("json")) terminal.out(printableJson(JSON.stringify(told)));
-    else for (const line of describeStatus(told)) terminal.out(line);
-    return told.incidents > 0 ? EXIT.proven : EXIT.ok;
+    if (settings !== undefined) await checkIsOurs({ world, settings, told, address });
+    const troubles = troublesOf(told);
+    const exit = told.incidents > 0 || told.unwritten
+      ? EXIT.proven
+      : troubles.length > 0
+      ? EXIT.failed
+      : EXIT.ok;
+    if (options.flag("json")) {
+      terminal.out(printableJson(JSON.stringify({ ...told, troubles, exit })));
+      return exit;
+    }
+    for (const line of describeStatus(told)) terminal.out(line);
+    for (const trouble of troubles) {
+      terminal.out(`${terminal.paint("red", "!")}     ${printable(trouble)}`);
+    }
+    return exit;
   },
 };
 
-async function addressOf(world: World, config: string): Promise<Address> {
-  const { http } = await readSettings(world, config);
+function addressOf({ http }: Settings, config: string): Address {
   if (http === undefined) throw new UsageError(`${config} has no "http" address; name HOST:PORT`);
   return http;
+}
+
+/**
+ * Whoever answers at the address may be another monitor.
+ * @throws WorldError if it is
+ */
+async function checkIsOurs({ world, settings, told, address }: {
+  world: World;
+  settings: Settings;
+  told: Status;
+  address: Address;
+}): Promise<void> {
+  const where = formatAddress(address);
+  const { name, key } = settings;
+  if (told.name !== name) {
+    const who = `${quoted(told.name)} answers at ${where}`;
+    throw new WorldError("other", `${who}, expected ${quoted(name)}, the configuration's name`);
+  }
+  const own = await vkeyOf(world, key);
+  if (own === undefined || own === told.vkey) return;
+  throw new WorldError(
+    "other",
+    `the monitor that answers at ${where} has another key than ${quoted(key)}: it says ` +
+      `${quoted(told.vkey)}, expected ${quoted(own)}`,
+  );
+}
+
+/** The vkey of the key in a file; nothing if this user may not read it. */
+async function vkeyOf(world: World, path: string): Promise<string | undefined> {
+  try {
+    return (await readKey(world, path, () => {})).vkey.text;
+  } catch (error) {
+    if (error instanceof WorldError || isUsageFault(error)) return undefined;
+    throw error;
+  }
 }
 
 async function ask(world: World, address: Address): Promise<Status> {

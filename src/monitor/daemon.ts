@@ -163,6 +163,7 @@ export class Daemon {
     return {
       name: settings.name,
       vkey: signer.vkey.text,
+      ...(this.address !== undefined && { listen: this.address }),
       startedAt: this.#startedAt,
       now: timeNow(this.#world.clock),
       incidents: keeper.casesHeld,

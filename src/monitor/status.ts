@@ -43,6 +43,8 @@ export interface PeerTally {
   readonly lastResult?: string;
   /** How many of the logs followed here it follows too, as it said last. */
   readonly sharedLogs?: number;
+  /** Why the last exchange failed, if it did. */
+  readonly failing?: string;
   readonly exchanges: number;
   readonly failures: number;
   readonly matches: number;
@@ -59,6 +61,8 @@ export interface PeerStatus extends PeerTally {
 export interface Status {
   readonly name: string;
   readonly vkey: string;
+  /** Where it answers exchanges, if anywhere. */
+  readonly listen?: string;
   readonly startedAt: string;
   readonly now: string;
   /** Incidents in the journal, of the logs followed. */

@@ -69,15 +69,16 @@ export class Tallies {
       case "call failed": {
         const peer = this.#peer(happening.source);
         peer.failures++;
-        peer.lastResult = happening.reason;
+        peer.lastResult = peer.failing = happening.reason;
         return;
       }
       case "called": {
         const { source, sharedLogs, fault } = happening;
         const peer = this.#peer(source);
+        delete peer.failing;
         if (fault !== undefined) {
           peer.failures++;
-          peer.lastResult = fault;
+          peer.lastResult = peer.failing = fault;
         }
         if (sharedLogs === undefined) delete peer.sharedLogs;
         else peer.sharedLogs = sharedLogs;

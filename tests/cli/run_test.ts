@@ -18,7 +18,8 @@ async function stopped({ running }: { running: Running }): Promise<number> {
 /** A monitor of a log of `size` in a folder, looked at once. */
 async function healthy(folder: string, size = 5): Promise<{ config: string; dir: string }> {
   const { dir, log } = await makeLog(`${folder}/log`, size);
-  return { dir, config: await makeMonitor(`${folder}/one`, { log, source: dir }) };
+  const listen = ["--listen", "127.0.0.1:0"];
+  return { dir, config: await makeMonitor(`${folder}/one`, { log, source: dir }, ...listen) };
 }
 
 inFolder("run --once: a log that grows as it should ends with 0", async (folder) => {
@@ -251,7 +252,7 @@ inFolder("run: an address that is taken ends with 3, and is named", async (folde
   const { config } = await healthy(folder);
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const address = `127.0.0.1:${taken.addr.port}`;
-  edit(config, '// "listen": "0.0.0.0:9900"', `"listen": "${address}"`);
+  edit(config, '"listen": "127.0.0.1:0"', `"listen": "${address}"`);
   const listening = await run("run", "--config", config);
   assertEquals(listening.code, 3);
   assertStringIncludes(listening.err.join("\n"), address);

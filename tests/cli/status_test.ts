@@ -3,6 +3,7 @@ import { parseStatus } from "../../src/cli/parse_status.ts";
 import { describeStatus } from "../../src/cli/status.ts";
 import type { LogStatus, PeerStatus, Status } from "../../src/monitor/status.ts";
 import { inFolder, put, type Ran, run } from "./harness.ts";
+import { edit, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
 
 const LOG: LogStatus = {
   origin: "log.invalid/one",
@@ -159,14 +160,76 @@ Deno.test("status: 0 if nothing is wrong, 1 if there are incidents, for people a
     assertEquals(out, describeStatus(told));
     const json = await asking(() => Response.json(told), "--json");
     assertEquals(json.code, wanted);
-    assertEquals(json.out.map((line) => JSON.parse(line)), [told]);
+    const said = { ...told, troubles: [], exit: wanted };
+    assertEquals(json.out.map((line) => JSON.parse(line)), [said]);
   }
+});
+
+const TROUBLES: readonly [string, Partial<Status>, RegExp][] = [
+  ...([
+    ["unavailable", /cannot be reached/],
+    ["frozen", /has not grown for longer than its patience/],
+    ["withheld", /does not show us what peers were shown/],
+    ["unproven", /could not be proven/],
+    ["inconsistent", /contradicts/],
+    ["not written", /our own disk/],
+  ] as const).map(([lastResult, says]): [string, Partial<Status>, RegExp] => [
+    `a log that is ${lastResult}`,
+    { logs: [LOG, { ...LOG, lastResult, lastDetail: "for this reason" }] },
+    new RegExp(`^log log\\.invalid/one .*${says.source}.*\\(for this reason\\)$`),
+  ]),
+  ["a log that nobody looks at", { logs: [without(LOG, "lastResult")] }, /not looked at yet$/],
+  ["a log that no peer follows", { logs: [{ ...LOG, sharedBy: 0 }] }, /compared with nobody/],
+  ["a peer that fails", { peers: [{ ...PEER, failing: "it is gone" }] }, /failed: it is gone$/],
+  [
+    "a peer that shares no log",
+    { peers: [{ ...PEER, sharedLogs: 0 }] },
+    /follows none of the logs/,
+  ],
+  ["a peer that nobody calls", { peers: [{ ...PEER, exchanges: 0 }] }, /was not called yet$/],
+  ["nobody to compare with", { peers: [] }, /^nothing is compared with anybody/],
+  ["faults of its own", { faults: 2 }, /^faults in Hearsay itself: 2$/],
+  ["events that were lost", { eventsLost: 3 }, /could not be printed: 3$/],
+];
+
+for (const [what, told, says] of TROUBLES) {
+  Deno.test(`status: ${what} is named, and ends with 3; under an incident with 1`, async () => {
+    const { code, out } = await asking(() => Response.json({ ...STATUS, ...told }));
+    assertEquals(code, 3);
+    assertMatch(out.at(-1)!, /^! {5}/);
+    assertMatch(out.at(-1)!.slice(6), says);
+    const json = await asking(() => Response.json({ ...STATUS, ...told }), "--json");
+    const { troubles, exit } = JSON.parse(json.out[0]!);
+    assertEquals([json.code, exit, troubles], [3, 3, [out.at(-1)!.slice(6)]]);
+    const proven = await asking(() => Response.json({ ...STATUS, ...told, incidents: 1 }));
+    assertEquals(proven.code, 1);
+  });
+}
+
+Deno.test("status: a proven case that the disk refuses ends with 1", async () => {
+  const { code, out } = await asking(() => Response.json({ ...STATUS, unwritten: true }));
+  assertEquals(code, 1);
+  assertStringIncludes(out.at(-1)!, "could not be written");
+});
+
+Deno.test("status: who has only begun is given time to look and to call", async () => {
+  const told = {
+    ...{ ...STATUS, startedAt: "2026-01-02T03:05:00Z" },
+    logs: [without(LOG, "lastResult", "lastLookAt")],
+    peers: [{ ...PEER, exchanges: 0 }],
+  };
+  assertEquals((await asking(() => Response.json(told))).code, 0);
+});
+
+Deno.test("status: who only answers, and calls nobody, compares as well", async () => {
+  const told = { ...STATUS, peers: [], listen: "127.0.0.1:9900" };
+  assertEquals((await asking(() => Response.json(told))).code, 0);
 });
 
 Deno.test("status: members that a later version adds are passed on, and do no harm", async () => {
   const later = { ...STATUS, later: [1], logs: [{ ...LOG, later: true }] };
   const { code, out } = await asking(() => Response.json(later), "--json");
-  assertEquals([code, JSON.parse(out[0]!)], [0, later]);
+  assertEquals([code, JSON.parse(out[0]!)], [0, { ...later, troubles: [], exit: 0 }]);
 });
 
 const WRONG_ANSWERS: readonly [string, string | Uint8Array<ArrayBuffer>][] = [
@@ -278,13 +341,18 @@ inFolder("status: without an address it is the configuration's", async (folder) 
       "hearsay.jsonc",
       `{ "name": "a", ${http} "logs": [{ "vkey": "${log}", "source": "/nowhere" }] }`,
     );
+  let told: Status = { ...STATUS, name: "a" };
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    () => Response.json(STATUS),
+    () => Response.json(told),
   );
   const config = file(`"http": "127.0.0.1:${server.addr.port}",`);
   const { code, out } = await run("status", "--config", config);
-  assertEquals([code, out], [0, describeStatus(STATUS)]);
+  assertEquals([code, out], [0, describeStatus(told)]);
+  told = STATUS;
+  const another = await run("status", "--config", config);
+  assertEquals([another.code, another.out], [3, []]);
+  assertMatch(another.err.join(), /"monitor\.invalid\/one" answers at \S+, expected "a"/);
   await server.shutdown();
   file("");
   const none = await run("status", "--config", config);
@@ -292,3 +360,22 @@ inFolder("status: without an address it is the configuration's", async (folder) 
   assertStringIncludes(none.err.join("\n"), 'has no "http" address; name HOST:PORT');
   assertEquals((await run("status", "--config", `${folder}/none`)).code, 2);
 });
+
+inFolder(
+  "status --config: another key under the same name is not taken for ours",
+  async (folder) => {
+    const { log, dir } = await makeLog(`${folder}/log`, 5);
+    const listen = ["--listen", "127.0.0.1:0"];
+    const config = await makeMonitor(`${folder}/one`, { log, source: dir }, ...listen);
+    const daemon = await startDaemon(config);
+    edit(config, '"http": "127.0.0.1:0"', `"http": "${daemon.http}"`);
+    assertEquals((await run("status", "--config", config)).code, 0);
+    Deno.removeSync(`${folder}/one/monitor.key`);
+    await run("keygen", "monitor.invalid/one", "--out", `${folder}/one/monitor.key`);
+    const { code, out, err } = await run("status", "--config", config);
+    assertEquals([code, out], [3, []]);
+    assertStringIncludes(err.join(), "has another key than");
+    daemon.running.stop();
+    await daemon.running.done;
+  },
+);
