@@ -78,3 +78,7 @@ declare module "@std/json/canonicalize" {
 declare module "@std/path/join" {
   export function join(path: string, ...paths: string[]): string;
 }
+
+declare module "@std/text/levenshtein-distance" {
+  export function levenshteinDistance(one: string, other: string): number;
+}

@@ -1,10 +1,12 @@
 import { formatRecord } from "../evidence/record.ts";
 import { verifyConflict } from "../evidence/verify.ts";
-import { readIncidents, recordOf } from "../store/incidents.ts";
+import { hasIncidents, readIncidents, recordOf } from "../store/incidents.ts";
 import { type Entry } from "../store/journal.ts";
 import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import type { World } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./command.ts";
+import { DEFAULT_CONFIG } from "./find_config.ts";
+import { journalFolder } from "./folders.ts";
 import { DEFAULT_INCIDENTS } from "./inputs.ts";
 import { describeConflict } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
@@ -13,15 +15,16 @@ import type { Terminal } from "./terminal.ts";
 export const incidents: Command = {
   name: "incidents",
   summary: "list, show or check the incidents recorded here",
-  help: `hearsay incidents list | show ID | check   [--incidents DIR] [--json]
+  help: `hearsay incidents list | show ID | check   [--incidents DIR | --config FILE] [--json]
 
   list     one line for every incident
   show ID  one conflict record, for people; ID is its number, or the start of its evidence_id
   check    walks the hash chain and judges every record again; 0 if all is as it was written
 
-Ends with 3 if the journal is damaged or a record in it does not hold.
+Ends with 3 if there is no journal, if it is damaged, or if a record in it does not hold.
 
-  --incidents DIR  the folder of the journal (default incidents)
+  --incidents DIR  the folder of the journal (default that of the configuration, else incidents)
+  --config FILE    the monitor's configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
   --json           records as JSON, ready to hand on
 
 Example:
@@ -29,20 +32,24 @@ Example:
 `,
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
-      values: ["incidents"],
+      values: ["incidents", "config"],
       flags: ["json"],
       operands: ["list|show|check", "ID"],
       leastOperands: 1,
     });
     const [what, id] = options.operands;
-    const folder = options.value("incidents") ?? DEFAULT_INCIDENTS;
+    if (!["list", "show", "check"].includes(what!) || (what === "show") === (id === undefined)) {
+      throw new UsageError(
+        `expected list, show ID or check; came: ${options.operands.map(quoted).join(" ")}`,
+      );
+    }
+    const folder = await journalFolder({
+      ...{ world, options, named: "incidents", otherwise: DEFAULT_INCIDENTS },
+      ...{ from: ({ incidents }) => incidents, isIn: hasIncidents },
+    });
     const tools = { world, terminal, folder, json: options.flag("json") };
-    if (what === "show" && id !== undefined) return await showIncident(id, tools);
-    if (id === undefined && what === "list") return await list(tools);
-    if (id === undefined && what === "check") return await check(tools);
-    throw new UsageError(
-      `expected list, show ID or check; came: ${options.operands.map(quoted).join(" ")}`,
-    );
+    if (id !== undefined) return await showIncident(id, tools);
+    return what === "list" ? await list(tools) : await check(tools);
   },
 };
 

@@ -23,7 +23,7 @@ import {
 import { parseConfig } from "./config.ts";
 import { readKey } from "./inputs.ts";
 import { KEY_PERMISSIONS } from "./keygen.ts";
-import { DEFAULT_CONFIG } from "./run.ts";
+import { DEFAULT_CONFIG } from "./find_config.ts";
 import { KNOWN_LOGS } from "./known_logs.ts";
 
 const CONFIG_PERMISSIONS = 0o644;

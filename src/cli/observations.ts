@@ -1,6 +1,8 @@
-import { checkObservations } from "../store/observations.ts";
+import { checkObservations, hasObservations } from "../store/observations.ts";
 import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
+import { DEFAULT_CONFIG } from "./find_config.ts";
+import { journalFolder } from "./folders.ts";
 
 const DEFAULT_STATE = "state";
 
@@ -8,22 +10,23 @@ const DEFAULT_STATE = "state";
 export const observations: Command = {
   name: "observations",
   summary: "list or check what the daemon has seen",
-  help: `hearsay observations list | check   [--state DIR] [--json]
+  help: `hearsay observations list | check   [--state DIR | --config FILE] [--json]
 
   list   one line for every observation, oldest first
   check  walks the hash chain of all segments; 0 if everything is as it was written
 
-Ends with 3 if the journal is damaged, and names the file and the line.
+Ends with 3 if there is no journal, or if it is damaged: then it names the file and the line.
 
-  --state DIR  the folder of the journal (default ${DEFAULT_STATE})
-  --json       entries as JSON
+  --state DIR    the folder of the journal (default that of the configuration, else ${DEFAULT_STATE})
+  --config FILE  the monitor's configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
+  --json         entries as JSON
 
 Example:
   hearsay observations check --state /var/lib/hearsay/state
 `,
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
-      values: ["state"],
+      values: ["state", "config"],
       flags: ["json"],
       operands: ["list|check"],
     });
@@ -31,7 +34,10 @@ Example:
     if (what !== "list" && what !== "check") {
       throw new UsageError(`expected list or check; came: ${quoted(what)}`);
     }
-    const folder = options.value("state") ?? DEFAULT_STATE;
+    const folder = await journalFolder({
+      ...{ world, options, named: "state", otherwise: DEFAULT_STATE },
+      ...{ from: ({ state }) => state, isIn: hasObservations },
+    });
     const json = options.flag("json");
     let count = 0;
     let last = "";

@@ -62,7 +62,7 @@ const STATUS: Shape = {
     logs: listOf(log),
     peers: listOf(peer),
   },
-  may: { listen: text, faults: count, eventsLost: count },
+  may: { version: text, listen: text, faults: count, eventsLost: count },
   others: "kept",
 };
 

@@ -1,7 +1,9 @@
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { JournalDamaged, JournalLocked } from "../store/journal.ts";
 import { ExchangeFailed } from "../gossip/caller.ts";
 import { IncidentNotWritten } from "../monitor/case_keeper.ts";
 import { DurabilityLost } from "../world/durable.ts";
+import { VERSION } from "../world/version.ts";
 import { printable, quoted } from "../tlog/malformed.ts";
 import { WorldError } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, isUsageFault, type Tools } from "./command.ts";
@@ -39,7 +41,7 @@ story, and keeps a signed record, which anyone can check, when it does not.
 
 ${COMMANDS.map(({ name, summary }) => `  hearsay ${name.padEnd(10)} ${summary}`).join("\n")}
 
-'hearsay COMMAND --help' tells more, with an example. Begin with 'hearsay demo'.
+'hearsay help COMMAND' tells more, with an example. Begin with 'hearsay demo'.
 
 A LOG is the log's vkey, or "VKEY ORIGIN" where its origin is not the key's name.
 Exit codes: 0 nothing wrong, 1 misbehaviour proven, 2 wrong usage or configuration, 3 could not do
@@ -73,22 +75,43 @@ export async function runProgram(args: readonly string[], tools: Tools): Promise
 async function runCommandLine(args: readonly string[], tools: Tools): Promise<ExitCode> {
   const { terminal } = tools;
   const [name, ...rest] = args;
-  if (name === undefined || name === "help" || name === "--help" || name === "-h") {
-    const print = name === undefined ? terminal.err : terminal.out;
-    print(HELP.trimEnd());
-    return name === undefined ? EXIT.usage : EXIT.ok;
-  }
-  const command = COMMANDS.find((command) => command.name === name);
-  if (command === undefined) {
-    const names = COMMANDS.map(({ name }) => name).join(", ");
-    terminal.err(`hearsay: there is no command ${quoted(name)}; there are: ${names}`);
+  if (name === undefined) {
+    terminal.err(HELP.trimEnd());
     return EXIT.usage;
   }
-  if (rest.includes("--help") || rest.includes("-h")) {
+  if (["--version", "-V", "version"].includes(name)) {
+    terminal.out(`hearsay ${VERSION}`);
+    return EXIT.ok;
+  }
+  const isHelp = ["help", "--help", "-h"].includes(name);
+  if (isHelp && rest.length === 0) {
+    terminal.out(HELP.trimEnd());
+    return EXIT.ok;
+  }
+  const wanted = isHelp ? rest[0]! : name;
+  const command = COMMANDS.find((command) => command.name === wanted);
+  if (command === undefined) {
+    terminal.err(unknownCommand(wanted));
+    return EXIT.usage;
+  }
+  if (isHelp || rest.includes("--help") || rest.includes("-h")) {
     terminal.out(command.help.trimEnd());
     return EXIT.ok;
   }
   return await runCommand(command, rest, tools);
+}
+
+/** As many letters may be wrong, missing or too many in a name that was meant. */
+const MISTYPED_LETTERS = 2;
+
+/** What to say to a command that there is not; of those there are, the one that was meant, if it is clear. */
+function unknownCommand(name: string): string {
+  const names = COMMANDS.map(({ name }) => name);
+  const meant = names.find((one) => levenshteinDistance(name, one) <= MISTYPED_LETTERS);
+  const hint = meant === undefined
+    ? `there are: ${names.join(", ")}`
+    : `did you mean 'hearsay ${meant}'?`;
+  return `hearsay: there is no command ${quoted(name)}; ${hint}`;
 }
 
 /** Runs a command; every error ends as a line for a person and an exit code. */

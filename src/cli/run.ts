@@ -18,13 +18,11 @@ import {
   readOptions,
   type Tools,
 } from "./command.ts";
+import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./config.ts";
 import { eventLog } from "./event_log.ts";
 import { readInput, readKey } from "./inputs.ts";
 import { exitCodeOf, type Tally } from "./reporting.ts";
-
-/** The configuration read unless told otherwise. */
-export const DEFAULT_CONFIG = "hearsay.jsonc";
 
 /** `hearsay run`: the daemon. */
 export const run: Command = {
@@ -36,7 +34,8 @@ Follows the logs of a configuration: proves that each checkpoint extends the las
 peers were shown, also at different sizes, and records every contradiction before anyone is told.
 SIGTERM or SIGINT ends it after it has finished writing; SIGHUP reads the configuration again.
 
-  --config FILE  the configuration (default ${DEFAULT_CONFIG}); 'hearsay init' writes one
+  --config FILE  the configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay); 'hearsay init'
+                 writes one
   --once         look at every log and exchange with every peer once, then end
   --json         one JSON object for every event
   --verbose      also what is as it should be
@@ -53,7 +52,7 @@ Example:
       flags: ["once", "json", "verbose"],
     });
     const { world, terminal } = tools;
-    const path = options.value("config") ?? DEFAULT_CONFIG;
+    const path = await findConfig(world, options.value("config"));
     const least = options.flag("verbose") ? "debug" : "info";
     const events = eventLog({ terminal, clock: world.clock, json: options.flag("json"), least });
     const { tally, report } = tallying(events);

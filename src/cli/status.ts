@@ -8,7 +8,8 @@ import { type Address, type World, WorldError } from "../world/world.ts";
 import { type Command, EXIT, isUsageFault, readOptions, UsageError } from "./command.ts";
 import { readKey } from "./inputs.ts";
 import { parseStatus } from "./parse_status.ts";
-import { DEFAULT_CONFIG, readSettings } from "./run.ts";
+import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
+import { readSettings } from "./run.ts";
 
 const STATUS_PATH = "/status";
 const HTTP_OK = 200;
@@ -30,7 +31,7 @@ proven case could not be written; with 3 if something is not done as it is confi
 a log that cannot be reached or does not grow, a peer that fails, nobody to compare with), or if no
 daemon answers.
 
-  --config FILE  where its address stands (default ${DEFAULT_CONFIG})
+  --config FILE  where its address stands (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
   --json         what it says, as JSON
 
 Example:
@@ -44,7 +45,7 @@ Example:
       leastOperands: 0,
     });
     const [given] = options.operands;
-    const config = options.value("config") ?? DEFAULT_CONFIG;
+    const config = await findConfig(world, options.value("config"));
     const isConfigured = given === undefined || options.value("config") !== undefined;
     const settings = isConfigured ? await readSettings(world, config) : undefined;
     const address = given === undefined ? addressOf(settings!, config) : parseAddress(given);

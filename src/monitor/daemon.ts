@@ -4,6 +4,7 @@ import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Signer } from "../world/signer.ts";
 import { timeNow } from "../world/time.ts";
+import { VERSION } from "../world/version.ts";
 import type { World } from "../world/world.ts";
 import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, takeUp } from "./changes.ts";
@@ -161,6 +162,7 @@ export class Daemon {
     const { settings, signer, followers, tallies, rounds, announcer } = this.#parts;
     const { keeper } = this.#parts.shared;
     return {
+      version: VERSION,
       name: settings.name,
       vkey: signer.vkey.text,
       ...(this.address !== undefined && { listen: this.address }),

@@ -59,6 +59,8 @@ export interface PeerStatus extends PeerTally {
 
 /** What a running daemon says of itself, as `GET /status` gives it. */
 export interface Status {
+  /** Of the program. */
+  readonly version?: string;
   readonly name: string;
   readonly vkey: string;
   /** Where it answers exchanges, if anywhere. */

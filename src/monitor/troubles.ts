@@ -1,3 +1,4 @@
+import { millisecondsBetween } from "../world/time.ts";
 import type { LogStatus, LookResult, PeerStatus, Status } from "./status.ts";
 
 /** How long after its start a daemon may not have looked at a log, or called a peer, yet. */
@@ -19,7 +20,7 @@ const TROUBLES: Readonly<Partial<Record<LookResult, string>>> = {
  */
 export function troublesOf(status: Status): string[] {
   const { startedAt, now, logs, peers, listen, unwritten, faults = 0, eventsLost = 0 } = status;
-  const isStarting = Date.parse(now) - Date.parse(startedAt) < STARTING_MS;
+  const isStarting = millisecondsBetween(startedAt, now) < STARTING_MS;
   const isAlone = peers.length === 0 && listen === undefined;
   return [
     ...(unwritten ? ["a proven conflict could not be written: the disk refuses"] : []),

@@ -8,6 +8,7 @@ import {
 } from "../evidence/record.ts";
 import { type Judgement, Opinions, verifyConflict } from "../evidence/verify.ts";
 import { MalformedError } from "../tlog/malformed.ts";
+import { isThere } from "../world/durable.ts";
 import type { Line } from "../world/reading.ts";
 import { type Files, WorldError } from "../world/world.ts";
 import {
@@ -215,6 +216,11 @@ function isTreeHeadKey(key: string): boolean {
 /** Compares decimals without leading zeros, as a judged record's sizes are. */
 function isBelow(one: string, other: string): boolean {
   return one.length === other.length ? one < other : one.length < other.length;
+}
+
+/** Whether there is an incident journal in a folder, with or without entries. */
+export async function hasIncidents(files: Files, folder: string): Promise<boolean> {
+  return await isThere(files, join(folder, JOURNAL_FILE));
 }
 
 /**

@@ -25,7 +25,13 @@ import {
 import { parseRemovals, type Removal } from "./removal.ts";
 import { Repeats } from "./repeats.ts";
 import { SettledQuestions } from "./settled.ts";
-import { readSegments, type Segment, SegmentedJournal, type SegmentItem } from "./segments.ts";
+import {
+  listSegments,
+  readSegments,
+  type Segment,
+  SegmentedJournal,
+  type SegmentItem,
+} from "./segments.ts";
 import { Spelling } from "./spelling.ts";
 import { Turns } from "./turns.ts";
 
@@ -448,6 +454,11 @@ export type ObservationItem =
     | { readonly entry: Entry; readonly removals: readonly Removal[] }
     | { readonly torn: true }
   );
+
+/** Whether there is an observation journal in a folder, with or without entries. */
+export async function hasObservations(files: Files, folder: string): Promise<boolean> {
+  return (await listSegments({ files, folder, name: OBSERVATIONS_NAME })).length > 0;
+}
 
 /**
  * Reads the observations of a folder and checks their chain, without locking or changing anything;

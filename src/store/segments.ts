@@ -60,7 +60,7 @@ export function segmentName(name: string, number: number): string {
 }
 
 /** The numbers of the segments in a folder, ascending; none if there is no folder. */
-async function listSegments({ files, folder, name }: SegmentsPlace): Promise<number[]> {
+export async function listSegments({ files, folder, name }: SegmentsPlace): Promise<number[]> {
   let names: string[];
   try {
     names = await files.list(folder);

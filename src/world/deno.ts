@@ -179,19 +179,26 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
     if (at !== position) await file.seek(at, Deno.SeekMode.Start);
     position = at;
   }
+  // One after the other: between a seek and its read or write nothing may move the position.
+  let last: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = last.then(() => asWorldError(work));
+    last = result.catch(() => {});
+    return result;
+  }
   return {
     isRegular: isFile,
     permissions: mode === null ? undefined : mode & PERMISSION_BITS,
     size: () => asWorldError(async () => (await file.stat()).size),
     read: (buffer, at) =>
-      asWorldError(async () => {
+      inTurn(async () => {
         if (isFile) await seekTo(at);
         const count = await file.read(buffer) ?? 0;
         position += count;
         return count;
       }),
     write: (bytes, at) =>
-      asWorldError(async () => {
+      inTurn(async () => {
         await seekTo(at);
         for (let done = 0; done < bytes.length;) {
           const count = await file.write(bytes.subarray(done));
@@ -199,8 +206,8 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
           position += count;
         }
       }),
-    truncate: (size) => asWorldError(() => file.truncate(size)),
-    sync: () => asWorldError(() => file.sync()),
+    truncate: (size) => inTurn(() => file.truncate(size)),
+    sync: () => inTurn(() => file.sync()),
     tryLock: () => asWorldError(() => file.tryLock(true)),
     close: () => file.close(),
   };

@@ -35,3 +35,8 @@ export function exactMilliseconds(time: string): number | undefined {
 export function timeOf(ms: number): string {
   return new Date(ms).toISOString();
 }
+
+/** Milliseconds from one time to a later one; both as `timeNow` spells them. */
+export function millisecondsBetween(from: string, to: string): number {
+  return Date.parse(to) - Date.parse(from);
+}

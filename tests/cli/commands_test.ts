@@ -4,6 +4,7 @@ import { formatNote } from "../../src/tlog/note.ts";
 import { generateSigner } from "../../src/world/signer.ts";
 import { parseRecord } from "../../src/evidence/record.ts";
 import { denoWorld } from "../../src/world/deno.ts";
+import { VERSION } from "../../src/world/version.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { inFolder, keyFile, noteLine, proofLine, put, run, start, twoStories } from "./harness.ts";
 
@@ -26,6 +27,7 @@ for (
     assertEquals(code, 0);
     assertStringIncludes(out.join("\n"), `hearsay ${name}`);
     assertStringIncludes(out.join("\n"), "Example:\n  hearsay ");
+    assertEquals((await run("help", name)).out, out);
   });
 }
 
@@ -33,7 +35,15 @@ Deno.test("program: no command, an unknown one and --help", async () => {
   assertEquals((await run()).code, 2);
   const unknown = await run("detekt");
   assertEquals(unknown.code, 2);
-  assertStringIncludes(unknown.err.join(), 'there is no command "detekt"');
+  assertEquals(unknown.err, [
+    "hearsay: there is no command \"detekt\"; did you mean 'hearsay detect'?",
+  ]);
+  const far = await run("help", "everything");
+  assertEquals([far.code, far.out], [2, []]);
+  assertStringIncludes(far.err.join(), "there are: demo, init, run, status");
+  for (const flag of ["--version", "version", "-V"]) {
+    assertEquals(await run(flag), { code: 0, out: [`hearsay ${VERSION}`], err: [] });
+  }
   const help = await run("--help");
   assertEquals(help.code, 0);
   assertStringIncludes(help.out.join(), "Exit codes");
@@ -327,7 +337,7 @@ inFolder(
       assertEquals(code, 3);
       assertStringIncludes(err.join(), "line 1 is damaged");
     }
-    assertEquals((await run("incidents", "list", "--incidents", `${folder}/none`)).code, 0);
+    assertEquals((await run("incidents", "list", "--incidents", `${folder}/none`)).code, 3);
     assertEquals((await run("incidents", "burn")).code, 2);
   },
 );

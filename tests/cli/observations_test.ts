@@ -107,18 +107,18 @@ inFolder("observations: a torn last line is told, and is no damage", async (fold
   assertEquals(torn, `${first}\n${second.slice(0, -9)}`, "whoever reads changes nothing");
 });
 
-inFolder("observations: a folder without any has none", async (folder) => {
-  for (const state of [folder, `${folder}/none`]) {
-    const list = await run("observations", "list", "--state", state);
-    assertEquals([list.code, list.out], [0, [`no observations in ${state}`]]);
-    assertEquals((await run("observations", "list", "--state", state, "--json")).out, []);
-    const check = await run("observations", "check", "--state", state);
-    assertEquals([check.code, check.out], [0, ["0 observations, the chain is whole"]]);
-    const json = await run("observations", "check", "--state", state, "--json");
-    assertEquals(JSON.parse(json.out[0]!), { entries: 0, hash: null });
-  }
-  assert([...Deno.readDirSync(folder)].length === 0, "nothing is made by looking");
-});
+inFolder(
+  "observations: a folder without any is said to have none, and nothing is made by looking",
+  async (folder) => {
+    for (const state of [folder, `${folder}/none`]) {
+      for (const what of ["list", "check"]) {
+        const { code, out } = await run("observations", what, "--state", state);
+        assertEquals([code, out], [3, []]);
+      }
+    }
+    assert([...Deno.readDirSync(folder)].length === 0);
+  },
+);
 
 Deno.test("observations: anything but list and check is wrong usage", async () => {
   for (const args of [[], ["show"], ["list", "check"], ["list", "--stat", "x"]]) {

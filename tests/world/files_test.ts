@@ -2,13 +2,18 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path/join";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import { readFully } from "../../src/world/reading.ts";
-import { WorldError, type WorldErrorKind } from "../../src/world/world.ts";
+import { type OpenFile, WorldError, type WorldErrorKind } from "../../src/world/world.ts";
 import { inFolder, world } from "./helpers.ts";
 
 const { files } = world;
 
 async function assertKind(kind: WorldErrorKind, act: () => Promise<unknown>): Promise<void> {
   assertEquals((await assertRejects(act, WorldError)).kind, kind);
+}
+
+async function opened(path: string): Promise<OpenFile & Disposable> {
+  const file = await files.create(path, 0o600);
+  return { ...file, [Symbol.dispose]: () => file.close() };
 }
 
 /** All of a file. */
@@ -88,6 +93,25 @@ Deno.test("files: bytes go and come where they are told, in whatever order", () 
     for (const text of ["first", "again"]) await file.write(utf8(text), 2);
     assertEquals(await contentOf(path), "heagaino!ld");
     file.close();
+  }));
+
+Deno.test("files: reads and writes at once come and go where each is told", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "a");
+    using file = await opened(path);
+    const block = (i: number): Uint8Array => new Uint8Array(64).fill(i);
+    for (let i = 0; i < 100; i++) await file.write(block(i), 64 * i);
+    const reads = Array.from({ length: 100 }, async (_, i) => {
+      const buffer = new Uint8Array(64);
+      assertEquals(await readFully(file, buffer, 64 * i), 64);
+      assertEquals(buffer, block(i));
+    });
+    const writes = Array.from({ length: 100 }, (_, i) => file.write(block(i), 64 * (100 + i)));
+    await Promise.all([...reads, ...writes]);
+    const content = await Deno.readFile(path);
+    for (let i = 0; i < 200; i++) {
+      assertEquals(content.subarray(64 * i, 64 * (i + 1)), block(i % 100));
+    }
   }));
 
 Deno.test("files: a file opened for writing keeps what is in it", () =>
