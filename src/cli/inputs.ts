@@ -1,9 +1,11 @@
 /** Reads what commands are given: logs, keys, files. */
+import { concat } from "@std/bytes/concat";
+import type { Terminal } from "./terminal.ts";
 import { DEFAULT_LIMITS } from "../gossip/limits.ts";
 import { fileText, withoutMark } from "../tlog/encoding.ts";
 import { describeLog, type Log, parseLogs } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
-import { readFully } from "../world/reading.ts";
+import { READ_CHUNK_BYTES, readFully } from "../world/reading.ts";
 import { loadSigner, type Signer } from "../world/signer.ts";
 import { type OpenFile, type World, WorldError } from "../world/world.ts";
 import { UsageError } from "./command.ts";
@@ -22,6 +24,48 @@ export async function openRegular(world: World, path: string): Promise<OpenFile>
   throw new UsageError(
     `${quoted(path)} is not an ordinary file, and is read more than once; save it first`,
   );
+}
+
+/** Longest standard input that is kept in memory, to be read more than once. */
+const MAX_STANDARD_INPUT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Opens a file that is read more than once; `-` is standard input, read whole into memory.
+ * @throws UsageError, WorldError as `openRegular`; MalformedError if standard input is too long
+ */
+export async function openRereadable(
+  { world, terminal, path }: { world: World; terminal: Terminal; path: string },
+): Promise<OpenFile> {
+  if (path !== "-") return await openRegular(world, path);
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const buffer = new Uint8Array(READ_CHUNK_BYTES);
+    const count = await terminal.read(buffer);
+    if (count === 0) return inMemory(concat(parts));
+    parts.push(buffer.subarray(0, count));
+    length += count;
+    if (length > MAX_STANDARD_INPUT_BYTES) {
+      throw new MalformedError(
+        `standard input is too long: expected at most ${MAX_STANDARD_INPUT_BYTES} bytes`,
+      );
+    }
+  }
+}
+
+/** A file of these bytes, to be read. */
+function inMemory(content: Uint8Array): OpenFile {
+  const readOnly = (): Promise<never> => Promise.reject(new WorldError("other", "it is read only"));
+  return {
+    isRegular: true,
+    size: () => Promise.resolve(content.length),
+    read(buffer, at) {
+      const part = content.subarray(at, at + buffer.length);
+      buffer.set(part);
+      return Promise.resolve(part.length);
+    },
+    ...{ write: readOnly, truncate: readOnly, sync: readOnly, tryLock: readOnly, close: () => {} },
+  };
 }
 
 /** What a person is told about the logs followed, if anything: one key that signs for several. */

@@ -15,6 +15,8 @@ export interface Terminal {
   progress(text: string): void;
   /** The text in this style, where standard output is a terminal and NO_COLOR is not set. */
   paint(style: Style, text: string): string;
+  /** Reads standard input into a buffer; how many bytes, 0 at the end. */
+  read(buffer: Uint8Array): Promise<number>;
   /** Asks a person, and waits; nothing if nobody can answer. */
   ask(question: string): string | undefined;
   /** Calls `stop` once when the process is asked to end (SIGINT, SIGTERM). */
@@ -134,6 +136,7 @@ export function processTerminal(
       if (text !== "") show(text.slice(0, Deno.consoleSize().columns - 1));
       shown = text !== "";
     },
+    read: async (buffer) => await Deno.stdin.read(buffer) ?? 0,
     ask: (question) => Deno.stdin.isTerminal() ? prompt(question) ?? undefined : undefined,
     paint: (style, text) => colored ? STYLES[style](text) : text,
     onStop(stop) {

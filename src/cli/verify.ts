@@ -4,23 +4,24 @@ import { type Judgement, verifyConflict } from "../evidence/verify.ts";
 import { FIRST_PREV_HASH, MAX_ENTRY_BYTES, parseEntry } from "../store/journal.ts";
 import { fileText, refuseUtf16, withoutMark } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
-import { MalformedError, printable, printableJson } from "../tlog/malformed.ts";
+import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import { type Line, readFully, readLines } from "../world/reading.ts";
 import type { OpenFile } from "../world/world.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
-import { cannotRead, openRegular } from "./inputs.ts";
+import { cannotRead, openRereadable } from "./inputs.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** `hearsay verify`: the stranger's check of evidence, offline. */
 export const verify: Command = {
   name: "verify",
   summary: "check a conflict record, or a whole journal of them, offline",
-  help: `hearsay verify FILE [--log LOG] [--detector VKEY] [--json]
+  help: `hearsay verify FILE|- [--log LOG] [--detector VKEY] [--json]
 
 Judges a conflict record, a journal entry, or a whole incident journal, trusting nothing in it: both
 signatures of the log are checked by two implementations, the proof is followed, every id and hash
-is computed again. Needs no network. Ends with 0 if the evidence holds, 1 if it does not.
+is computed again. Needs no network. FILE may be - for standard input. Ends with 0 if the evidence holds, 1 if it
+does not, 2 if there is no record in FILE at all.
 
 What is proven is that two statements carry one key's signature. Whether it was an attack or a
 mistake is for people to find out.
@@ -47,9 +48,14 @@ Example:
       detector: detectorText === undefined ? undefined : parseVkey(withoutMark(detectorText)),
     };
     const json = options.flag("json");
-    const file = await openRegular(world, path);
+    const file = await openRereadable({ world, terminal, path });
     let judged: JudgedItem[];
     try {
+      if (!await hasRecord(file)) {
+        const name = path === "-" ? "standard input" : quoted(path);
+        terminal.err(`hearsay verify: ${name} holds no conflict record and no incident journal`);
+        return EXIT.usage;
+      }
       judged = await judgeFile(file, wanted);
     } catch (error) {
       throw cannotRead(path, error);
@@ -60,8 +66,8 @@ Example:
       if (json) terminal.out(printableJson(JSON.stringify(forMachines(item))));
       else printItem(terminal, item, wanted.log);
     }
-    const holds = judged.length > 0 && judged.every(isSound);
-    if (!json) printVerdict(terminal, { judged, holds, path });
+    const holds = judged.every(isSound);
+    if (!json) printVerdict(terminal, { judged, holds });
     return holds ? EXIT.ok : EXIT.proven;
   },
 };
@@ -80,6 +86,26 @@ function isSound({ judgement, fault }: JudgedItem): boolean {
 interface Wanted {
   log: Log | undefined;
   detector: Vkey | undefined;
+}
+
+const latin1 = new TextDecoder("latin1");
+/** Members that every record has, whatever became of it. */
+const MARKS = /"(?:evidence_id|checkpoint_a)"/;
+
+/**
+ * Whether a file has anything to judge. What was cut off or changed is evidence that does not hold;
+ * a page, or a file of something else, is a wrong file.
+ * @throws MalformedError for UTF-16
+ */
+async function hasRecord(file: OpenFile): Promise<boolean> {
+  const start = new Uint8Array(2);
+  await readFully(file, start, 0);
+  refuseUtf16(start);
+  for await (const { bytes } of readLines(file, MAX_ENTRY_BYTES)) {
+    // A byte a character: nothing but ASCII is looked for.
+    if (MARKS.test(latin1.decode(bytes))) return true;
+  }
+  return false;
 }
 
 /** A file is one JSON object (spread over lines or not), or one object a line. */
@@ -202,13 +228,11 @@ function printItem(terminal: Terminal, item: JudgedItem, log: Log | undefined): 
 
 function printVerdict(
   terminal: Terminal,
-  { judged, holds, path }: { judged: readonly JudgedItem[]; holds: boolean; path: string },
+  { judged, holds }: { judged: readonly JudgedItem[]; holds: boolean },
 ): void {
   const sound = judged.filter(isSound).length;
   const records = judged.length === 1 ? "1 record" : `${judged.length} records`;
-  if (judged.length === 0) {
-    terminal.out(`${printable(path)} holds no record`);
-  } else if (holds) {
+  if (holds) {
     terminal.out(terminal.paint("green", `The evidence holds (${records}).`));
   } else {
     const word = judged.some(({ judgement }) => judgement?.outcome === "disputed")

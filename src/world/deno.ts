@@ -359,5 +359,12 @@ function worldError(error: unknown): WorldError {
   const kind = EXHAUSTED.includes(code)
     ? "exhausted"
     : KINDS.find(([type]) => error instanceof type)?.[1] ?? "other";
-  return new WorldError(kind, error instanceof Error ? error.message : String(error));
+  const message = error instanceof Error ? error.message : String(error);
+  // Deno's advice is for who runs a script of theirs, and would have them allow everything.
+  const permission = /^Requires (.+?)(?:, run again with .*)?$/s.exec(message)?.[1];
+  const isDenied = error instanceof Deno.errors.NotCapable && permission !== undefined;
+  return new WorldError(
+    kind,
+    isDenied ? `Deno was started without the permission for it: ${permission}` : message,
+  );
 }

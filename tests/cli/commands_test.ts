@@ -292,22 +292,31 @@ inFolder("verify: a record, an entry and a journal; each damage is named", async
   for (const [what, content] of sound) {
     const { code, out } = await run("verify", put(folder, "file", content), "--log", log);
     assertEquals([what, code], [what, 0], out.join("\n"));
+    const piped = start(["verify", "-", "--log", log], undefined, [], utf8(content));
+    assertEquals(await piped.done, { code, out, err: [] });
   }
   const damaged: [string, string, RegExp][] = [
-    ["empty", "", /holds no record/],
-    ["not JSON", "hello\n", /expected one JSON object/],
     ["truncated", one.slice(0, -20), /expected one JSON object/],
     ["a torn end", journal + one.slice(0, 50), /ends without a newline/],
     ["entries exchanged", `${one}\n${three}\n${two}\n`, /seq is 3, expected 2/],
     ["an entry dropped", `${one}\n${three}\n`, /seq is 3, expected 2/],
     ["an entry changed", journal.replace('"seq":2', '"seq":7'), /journal entry: hash is/],
     ["a first entry that is not", one.replace(/"prev_hash":"0/, '"prev_hash":"1'), /hash is/],
-    ["binary", "\0\x01\x02", /expected one JSON object/],
+    ["a record without its id", record.replace("evidence_id", "evidence"), /evidence_id/],
   ];
   for (const [what, content, message] of damaged) {
     const { code, out } = await run("verify", put(folder, "file", content), "--log", log);
     assertEquals([what, code], [what, 1]);
     assertMatch(out.join("\n"), message);
+  }
+  const others = ["", "hello\n", "\0\x01\x02", "{}", "[1, 2]\n", '{ "name": "a package" }\n'];
+  for (const content of others) {
+    const path = put(folder, "file", content);
+    for (const flags of [[], ["--json"]]) {
+      const { code, out, err } = await run("verify", path, "--log", log, ...flags);
+      const line = `hearsay verify: "${path}" holds no conflict record and no incident journal`;
+      assertEquals([code, out, err], [2, [], [line]], JSON.stringify(content));
+    }
   }
   assertEquals((await run("verify", `${folder}/missing`)).code, 2);
   assertEquals((await run("verify")).code, 2);

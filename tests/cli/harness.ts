@@ -35,13 +35,16 @@ export interface Running {
 /**
  * Starts a command.
  * @param answers what a person says to its questions, in turn; then nobody answers any more
+ * @param input standard input
  */
 export function start(
   args: readonly string[],
   world: World = denoWorld(),
   answers: readonly string[] = [],
+  input: Uint8Array = new Uint8Array(0),
 ): Running {
   const left = [...answers];
+  let given = 0;
   const out: string[] = [];
   const err: string[] = [];
   const waiting: { pattern: RegExp; resolve: (line: string) => void }[] = [];
@@ -63,6 +66,12 @@ export function start(
     err: (line) => print(err, line),
     progress: () => {},
     paint: (_style, text) => text,
+    read: (buffer) => {
+      const part = input.subarray(given, given + Math.min(buffer.length, 1_000));
+      given += part.length;
+      buffer.set(part);
+      return Promise.resolve(part.length);
+    },
     ask: () => left.shift(),
     onReload: (handler) => {
       reload = handler;

@@ -483,6 +483,7 @@ Deno.test("event log: an index being made is a bar for a person, and lines for a
     err: () => {},
     progress: (text: string) => void shown.push(text),
     paint: (_style: string, text: string) => text,
+    read: () => Promise.resolve(0),
     ask: () => undefined,
     onStop: () => {},
     onReload: () => {},
