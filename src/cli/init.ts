@@ -57,20 +57,20 @@ Example:
     const folder = options.value("dir") ?? ".";
     const path = join(folder, DEFAULT_CONFIG);
     const asks = options.value("name") === undefined && options.list("log").length === 0;
-    const answers = asks ? askEverything(tools) : {
-      name: options.value("name"),
-      logs: pairLogs(args, options),
+    const given = { listen: options.value("listen"), peers: options.list("peer") };
+    const answers = asks ? askEverything(tools, given) : {
+      ...{ name: options.value("name"), logs: pairLogs(args, options), ...given },
     };
-    const { name, logs } = answers;
+    const { name, logs, listen, peers } = answers;
     if (name === undefined) throw new UsageError("expected --name NAME, the monitor's key name");
     checkKeyName(name);
     if (logs.length === 0) throw new UsageError("expected at least one --log LOG --source SOURCE");
     const text = configText({
       name,
       logs,
-      listen: options.value("listen"),
+      listen,
       http: options.value("http") ?? "127.0.0.1:9980",
-      peers: options.list("peer"),
+      peers,
       poll: options.value("poll") ?? LOG_DEFAULTS.poll,
       gossip: options.value("gossip") ?? GOSSIP_DEFAULTS.interval,
       contact: options.value("contact") ?? NO_CONTACT,
@@ -78,6 +78,12 @@ Example:
     checkSources(tools.world, logs);
     parseConfig(text, { path, world: tools.world }); // What we write, we can read.
     await writeAll({ tools, folder, path, name, text });
+    if (listen === undefined && peers.length === 0) {
+      tools.terminal.err(
+        'This monitor compares with nobody yet: name a peer, or say where it answers ("peers" and ' +
+          `"listen" in ${path}).`,
+      );
+    }
     return EXIT.ok;
   },
 };
@@ -107,8 +113,18 @@ function absolute(source: string): string {
   return isRelative ? join(Deno.cwd(), source) : source;
 }
 
-/** The menu of well-known logs, and the name. */
-function askEverything({ terminal }: Tools): { name: string | undefined; logs: Chosen[] } {
+interface Answers {
+  readonly name: string | undefined;
+  readonly logs: readonly Chosen[];
+  readonly listen: string | undefined;
+  readonly peers: readonly string[];
+}
+
+/** The name, the menu of well-known logs, and with whom to compare, unless that is given. */
+function askEverything(
+  { terminal }: Tools,
+  given: Pick<Answers, "listen" | "peers">,
+): Answers {
   const host = "monitor.example.com/one";
   const name = terminal.ask(`What is this monitor called? A name without spaces, such as ${host}:`);
   terminal.out("\nWell-known public logs:");
@@ -128,7 +144,13 @@ function askEverything({ terminal }: Tools): { name: string | undefined; logs: C
     }
     return { log: parseLog(known.log), source: known.source };
   });
-  return { name: name.trim(), logs };
+  const listen = given.listen ?? terminal.ask(
+    "Where should it answer other monitors? HOST:PORT, such as 0.0.0.0:9900; empty for nowhere:",
+  );
+  const peers = given.peers.length > 0 ? given.peers : terminal.ask(
+    "Which monitors should it compare with? HOST:PORT of each, with spaces; empty for none yet:",
+  )?.split(/[\s,]+/).filter((word) => word !== "") ?? [];
+  return { name: name.trim(), logs, listen: listen?.trim() || undefined, peers };
 }
 
 function checkSources(world: World, logs: readonly Chosen[]): void {

@@ -283,6 +283,27 @@ inFolder("init: the menu takes a name and numbers", async (folder) => {
   );
 });
 
+inFolder("init: it asks where to answer, and with whom to compare", async (folder) => {
+  const answers = [NAME, "1", " 0.0.0.0:9900 ", "a.invalid:1, b.invalid:2"];
+  const { code, err } = await start(["init", "--dir", folder], world, answers).done;
+  assertEquals(code, 0);
+  const { listen, peers } = await readSettings(world, `${folder}/hearsay.jsonc`);
+  assertEquals(listen, { hostname: "0.0.0.0", port: 9900 });
+  assertEquals(peers.map(({ address }) => address.hostname), ["a.invalid", "b.invalid"]);
+  assert(!err.join().includes("compares with nobody"));
+});
+
+for (const answers of [[NAME, "1", "", ""], [NAME, "1"]]) {
+  inFolder(
+    `init: that a monitor compares with nobody is said (${answers.length} answers)`,
+    async (folder) => {
+      const { code, err } = await start(["init", "--dir", folder], world, answers).done;
+      assertEquals(code, 0);
+      assertStringIncludes(err.join("\n"), "This monitor compares with nobody yet");
+    },
+  );
+}
+
 inFolder("init: a menu that is answered wrongly, or by nobody, writes nothing", async (folder) => {
   const cases: [string[], string][] = [
     [[], "nobody answers; give --name, --log and --source instead"],
@@ -293,6 +314,8 @@ inFolder("init: a menu that is answered wrongly, or by nobody, writes nothing", 
     [[NAME, "0"], `"0" is none of the numbers 1 to ${KNOWN_LOGS.length}`],
     [[NAME, `1 ${KNOWN_LOGS.length + 1}`], "is none of the numbers"],
     [[NAME, "all"], '"all" is none of the numbers'],
+    [[NAME, "1", "here"], "here"],
+    [[NAME, "1", "", "a.invalid"], "a.invalid"],
   ];
   for (const [answers, message] of cases) {
     const { code, err } = await start(["init", "--dir", folder], world, answers).done;
