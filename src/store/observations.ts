@@ -162,8 +162,9 @@ export class ObservationJournal {
    * Writes an observation, with two exceptions:
    *
    * - If it only repeats what is known, it is counted. `flushRepeats` writes how often.
-   * - If it says that an open question is consistent, the question is settled at once. The entry is
-   *   written later together with others of the log: when they are many, or by `flushRepeats`.
+   * - If it says that an open question is consistent, the question is settled at once. The first of
+   *   an interval has its own entry. The others are written together, when a log has many, or by
+   *   `flushRepeats`.
    *
    * @param at RFC 3339, UTC
    * @returns the entry, or nothing if none was written for it alone
@@ -314,7 +315,10 @@ export class ObservationJournal {
     );
   }
 
-  /** The first roots seen of a log at a size, by first sighting. @throws WorldError, as all queries */
+  /**
+   * The first roots seen of a log at a size, by first sighting.
+   * @throws WorldError, as all queries
+   */
   rootsAt(log: Pick<Log, "id">, treeSize: bigint): SeenRoot[] {
     return this.#upToDate().rootsAt(log.id, treeSize);
   }
