@@ -253,7 +253,7 @@ function askAgain(
   if (second === undefined) {
     return {
       result: true,
-      detail: "only one implementation of this kind of signature exists here: checked once",
+      detail: "only one implementation of this type of signature exists here: checked once",
     };
   }
   for (const { note, size } of recorded) {
@@ -282,7 +282,7 @@ function readEvidenceId(
 ): Outcome<true> {
   const computed = evidenceId({ log, heads });
   if (record.evidence_id === formerEvidenceId({ log, heads })) {
-    const detail = `${record.evidence_id}, as former versions named the case ${computed}`;
+    const detail = `${record.evidence_id}, as earlier versions named the case ${computed}`;
     return { result: true, detail };
   }
   if (record.evidence_id !== computed) {

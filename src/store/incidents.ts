@@ -139,7 +139,7 @@ export class IncidentJournal {
    */
   async read(seq: number): Promise<ConflictRecord> {
     const place = this.#places.get(seq);
-    if (place === undefined) throw new RangeError(`entry ${seq} is none that holds`);
+    if (place === undefined) throw new RangeError(`there is no entry ${seq}, or it does not hold`);
     return recordOf(await this.#journal.read(place), this.#folder);
   }
 

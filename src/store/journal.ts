@@ -271,7 +271,7 @@ export class Journal {
         }
       }
       if (last === "anything") {
-        throw new JournalDamaged(`${path} is empty, expected an entry to follow on`);
+        throw new JournalDamaged(`${path} is empty, and nothing says which entry comes next`);
       }
       // If a program was killed before its sync, a power failure could still take its last entries.
       await file.sync();
@@ -321,7 +321,9 @@ export class Journal {
       await appendDurably(this.#file, line, this.#end);
     } catch (error) {
       if (error instanceof DurabilityLost) {
-        this.#broken = new DurabilityLost(`Cannot write ${this.#path} any more: ${error.message}`);
+        this.#broken = new DurabilityLost(
+          `Cannot write ${this.#path} any longer: ${error.message}`,
+        );
         throw this.#broken;
       }
       throw error;
@@ -350,7 +352,7 @@ export class Journal {
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       const where = `${this.#path}, the entry at byte ${at},`;
-      throw new WorldError("other", `${where} is not what was written any more: ${error.message}`);
+      throw new WorldError("other", `${where} is no longer what was written: ${error.message}`);
     }
   }
 

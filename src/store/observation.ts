@@ -184,8 +184,8 @@ function expectSources({ sources, repeats }: Observation): void {
   if (sources === undefined) return;
   const sum = sources.reduce((sum, [, count]) => sum + count, 0);
   if (repeats === undefined || sum > repeats) {
-    const most = repeats === undefined ? "no member repeats" : `repeats of ${repeats}`;
-    throw new MalformedError(`sources has ${sum} in it, beside ${most}`);
+    const wanted = repeats === undefined ? "no sources without repeats" : `at most ${repeats}`;
+    throw new MalformedError(`sources add up to ${sum}, expected ${wanted}`);
   }
 }
 
@@ -193,7 +193,7 @@ function expectSettled({ settled, result, repeats, checkpoint }: Observation): v
   if (settled === undefined) return;
   if (result !== "consistent" || checkpoint !== undefined || repeats !== settled.length) {
     throw new MalformedError(
-      `settled has ${settled.length}, expected as many as repeats in a summary of consistent`,
+      `settled has ${settled.length} heads, expected a summary of consistent with as many repeats`,
     );
   }
 }

@@ -105,7 +105,7 @@ async function* readSegment(
         walk.take(item.entry, { path, line: item.line });
         yield { path, ...item };
       } else if (isLast) yield { path, line: item.torn, torn: true };
-      else throw new JournalDamaged(`${path} line ${item.torn.number} is damaged: it has no end`);
+      else throw new JournalDamaged(`${path} line ${item.torn.number} is damaged: no newline`);
     }
   } finally {
     file.close();

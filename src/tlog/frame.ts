@@ -75,7 +75,11 @@ export function encodeFrame(
   if (
     treeSize < 0n || treeSize > MAX_TREE_SIZE || rootHash.length !== HASH_BYTES ||
     signature.length !== ED25519_SIGNATURE_BYTES
-  ) throw new RangeError("a frame's fields come from a verified checkpoint, and these cannot");
+  ) {
+    throw new RangeError(
+      "these are not the fields of a verified checkpoint, and no frame carries them",
+    );
+  }
   const frame = new Uint8Array(FRAME_BYTES);
   new DataView(frame.buffer).setBigUint64(0, treeSize);
   frame.set(rootHash, ROOT_AT);

@@ -66,12 +66,12 @@ export function hashNodeInto<T extends Uint8Array>(target: T, { left, right }: N
  * The root of a full subtree from the hashes at its foot (RFC 6962 section 2.1), as a tile has
  * them.
  * @param hashes 2^k hashes, one after the other, 32 bytes each
- * @throws RangeError if their number is no power of two
+ * @throws RangeError if their number is not a power of two
  */
 export function subtreeRoot(hashes: Uint8Array): Uint8Array<ArrayBuffer> {
   const count = hashes.length / HASH_BYTES;
   if (count < 1 || !Number.isInteger(Math.log2(count))) {
-    throw new RangeError(`${hashes.length} bytes are no power of two of hashes`);
+    throw new RangeError(`${hashes.length} bytes came, expected 2^k hashes of ${HASH_BYTES} bytes`);
   }
   // Each row replaces the row below. Node i is written where hash i was, which is no longer needed.
   const row = new Uint8Array(hashes);
