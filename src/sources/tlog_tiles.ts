@@ -175,7 +175,7 @@ export class TileSource implements Source {
 
   #missing(tile: Tile): ProofRefused {
     return new ProofRefused(
-      `The log has no tile at ${this.#locate(tile)}, but a tree of the size it claims has one`,
+      `The log has no tile at ${this.#locate(tile)}, which a tree of the size it claims has`,
     );
   }
 

@@ -322,7 +322,7 @@ export class Journal {
     } catch (error) {
       if (error instanceof DurabilityLost) {
         this.#broken = new DurabilityLost(
-          `Cannot write ${this.#path} any longer: ${error.message}`,
+          `Cannot write ${this.#path} any more: ${error.message}`,
         );
         throw this.#broken;
       }

@@ -218,7 +218,7 @@ Deno.test("journal: when half a line cannot be taken back, nothing more is writt
     "cutting the file back",
   );
   disk.fail(undefined);
-  await assertRejects(() => journal.append({ n: "y" }, AT), DurabilityLost, "any longer");
+  await assertRejects(() => journal.append({ n: "y" }, AT), DurabilityLost, "any more");
   await journal.close();
   const { journal: again, entries } = await reopen(disk);
   assertEquals(numbers(entries), ["0"]);
