@@ -13,9 +13,9 @@ export interface Seen {
   readonly source: string;
 }
 
-/** A consistency proof that leads from an implied older root to the newer signed one. */
+/** A consistency proof that leads from an implied older root to the newer, signed root. */
 export interface ImpliedConsistency {
-  /** 32 bytes; not the root that was signed at the older size. */
+  /** 32 bytes. It differs from the root that was signed at the older size. */
   readonly impliedRoot: Uint8Array;
   /** As in RFC 9162 section 2.1.4: 32 bytes each. */
   readonly proof: readonly Uint8Array[];
@@ -34,26 +34,32 @@ export type Conflict =
   );
 
 /**
- * The name of a case (PROTOCOL section 12): SHA-256, in hex, over the log (its key and origin)
- * and the two (size, root) pairs in canonical order. Two monitors that saw the halves in
- * different order, from different sources or with different cosignatures, name the case alike.
+ * The name of a case (PROTOCOL section 12): SHA-256, in hex, over the log (its key and origin) and
+ * the two (size, root) pairs in canonical order. Two monitors give one case the same name, even if
+ * they saw the halves in different order, from different sources or with different cosignatures.
  *
- * The bytes hashed are five lines, of which each ends in a newline, the last too: a domain line;
- * base64(type || key); the origin; and the two pairs, each `size SPACE base64(root)`, by ascending
- * size and then by root bytes.
+ * The hashed bytes are five lines. Each of them ends in a newline, the last one too:
  *
- * For a 0x05 key (RFC 6962 tree heads) the third line is empty: its signatures do not cover the
- * origin, so the same two statements can be told under any, and would be as many cases.
+ *     hearsay/evidence-id/v1
+ *     base64(type || key)
+ *     origin
+ *     size SPACE base64(root)
+ *     size SPACE base64(root)
+ *
+ * The two pairs are in order of size, and for one size in order of the bytes of the roots.
+ *
+ * For a 0x05 key (RFC 6962 tree heads) the third line is empty. Its signatures do not cover the
+ * origin. Otherwise the same two statements, told under several origins, would be several cases.
  */
 export function evidenceId(named: Case): string {
   return idUnder(signsOrigin(named.log) ? named.log.origin : "", named);
 }
 
 /**
- * The id that versions before gave a case under a 0x05 key, with the origin in it. What they wrote
- * still holds, but only under the origin that is the key's name, as static-ct-api has it: under
- * every other one it is a retelling.
- * @returns nothing where it was never another one, or the origin is not the key's name
+ * The id that earlier versions gave a case under a 0x05 key, with the origin in it. Their records
+ * still hold, but only if the origin is the key's name, as in static-ct-api. Under any other origin
+ * a record is a retelling.
+ * @returns nothing if earlier versions gave the same id, or if the origin is not the key's name
  */
 export function formerEvidenceId(named: Case): string | undefined {
   const { log } = named;
@@ -61,7 +67,7 @@ export function formerEvidenceId(named: Case): string | undefined {
   return idUnder(log.origin, named);
 }
 
-/** What an id is of: a log, and the two heads that it signed. */
+/** What an id names: a log, and the two heads that it signed. */
 interface Case {
   readonly log: Log;
   readonly heads: readonly [TreeHead, TreeHead];

@@ -6,26 +6,29 @@ import type { Conflict, Seen } from "./conflict.ts";
 import { type Head, headKey } from "./head.ts";
 import { type CheckpointMemory, MAX_ROOTS_PER_SIZE, ShortMemory } from "./memory.ts";
 
-/** Most conflicts kept for one log. One is proof enough; the cap bounds a log that goes mad. */
+/**
+ * Most conflicts kept for one log. One is proof enough. The cap bounds the memory that a log can
+ * cause by signing many.
+ */
 export const MAX_CONFLICTS_PER_LOG = 10_000;
 /**
- * Characters of the notes in them: one note is at most half a million, and almost all have 200. The
- * conflict that passes this is the last that is kept.
+ * Most characters of the notes in them. One note has at most half a million, and almost all have
+ * 200. The conflict that passes this limit is the last one kept.
  */
 export const MAX_CONFLICT_NOTES_PER_LOG = 64 * 1024 * 1024;
 
 /** What a consistency proof says about the checkpoints seen so far. */
 export type ProofOutcome =
-  /** it does not lead to the newer root: it convicts nobody, anyone can make one up (RULES R4) */
+  /** it does not lead to the newer root. It convicts nobody: anyone can make one up (RULES R4) */
   | { readonly verdict: "failed" }
-  /** a checkpoint it speaks of was not seen signed, or it compares a size with itself or with 0 */
+  /** one of its two checkpoints was not seen signed, or it compares a size with itself or with 0 */
   | { readonly verdict: "nothing to compare" }
   /** every root signed at the older size is the one it implies */
   | { readonly verdict: "consistent" }
-  /** a root signed at the older size is not the one it implies; the conflicts that are new */
+  /** a root signed at the older size is not the one it implies; `conflicts` has the new ones */
   | { readonly verdict: "inconsistent"; readonly conflicts: readonly Conflict[] };
 
-/** How many observations that contradict were not kept, repeats included, by the limit that was hit. */
+/** How many contradicting observations were not kept, repeats included, for each limit. */
 export interface Unrecorded {
   /** MAX_ROOTS_PER_SIZE. */
   readonly perSize: number;
@@ -33,7 +36,7 @@ export interface Unrecorded {
   readonly perLog: number;
 }
 
-/** What is counted of one log. */
+/** The counts of one log. */
 interface LogCounts {
   /** Older roots (size and root) already convicted by a newer one. */
   readonly contradicted: Set<string>;
@@ -45,13 +48,21 @@ interface LogCounts {
 }
 
 /**
- * Finds equivocation in verified checkpoints and consistency proofs; pure. A call takes the same time
- * however many sizes were seen, and however many roots were signed at one.
+ * Finds equivocation in verified checkpoints and consistency proofs. It is pure. A call takes the
+ * same time however many sizes were seen, and however many roots were signed at one size.
  *
- * How many conflicts a case makes (RULES R6): k roots at one size make k - 1 of kind
- * `same_size`, each new root against the one first seen; a signed older root that newer ones
- * contradict makes one of kind `cross_size`. Both counts depend on what was seen, not on its order. Of
- * more than MAX_ROOTS_PER_SIZE roots at a size the first are kept, and the others counted.
+ *     const detector = new EquivocationDetector();
+ *     detector.observe(first, "peer a"); // undefined: nothing contradicts it
+ *     const conflict = detector.observe(second, "peer b"); // a Conflict, if one size has two roots
+ *     detector.observeProof({ log, older, newer, proof }); // finds conflicts between two sizes
+ *
+ * How many conflicts there are (RULES R6):
+ *
+ * - k roots at one size make k - 1 of kind `same_size`: each new root against the one first seen.
+ * - A signed older root that newer ones contradict makes one of kind `cross_size`.
+ *
+ * Both counts depend on what was seen, not on its order. If a size has more than MAX_ROOTS_PER_SIZE
+ * roots, the first are kept and the others counted.
  */
 export class EquivocationDetector {
   readonly #memory: CheckpointMemory;
@@ -80,8 +91,9 @@ export class EquivocationDetector {
 
   /**
    * Takes in one checkpoint and returns the conflict it makes, if it makes a new one.
-   * @param isOnRecord whether a journal has it already: then it is counted by `recall`, and not here
-   * @param isEvidence whether it is half of a conflict record that holds: then it is always remembered
+   * @param isOnRecord whether a journal has it already. Then `recall` counts it, and not this call
+   * @param isEvidence whether it is half of a conflict record that holds. Then it is always
+   *   remembered
    */
   observe(
     checkpoint: VerifiedCheckpoint,
@@ -93,7 +105,7 @@ export class EquivocationDetector {
     const known = there.find((seen) => seen.checkpoint.root === root);
     const [first] = there;
     if (known !== undefined) {
-      // What fits a frame can be told to everyone.
+      // A checkpoint that fits a frame can be sent to everyone.
       if (checkpoint.fitsFrame && !known.checkpoint.fitsFrame) {
         this.#memory.remember({ checkpoint, source });
       } else this.#memory.repeated?.({ checkpoint, source });
@@ -111,8 +123,8 @@ export class EquivocationDetector {
   }
 
   /**
-   * Judges a consistency proof by the checkpoints seen so far; offer it after the checkpoints it
-   * speaks of. `older.rootHash` need not be signed, nor the implied root: see `impliedOlderRoot`.
+   * Judges a consistency proof by the checkpoints seen so far. Observe the two checkpoints first.
+   * `older.rootHash` and the implied root need not be signed: see `impliedOlderRoot`.
    * @param isOnRecord as for `observe`
    */
   observeProof(
@@ -128,7 +140,7 @@ export class EquivocationDetector {
     if (impliedRoot === undefined) return { verdict: "failed" };
     const newerSeen = this.#find(log, newer.treeSize, base64(newer.rootHash));
     const olderSeen = this.#memory.at(log, older.treeSize);
-    // Size 0 holds no history; what was signed there is judged at equal sizes only.
+    // Size 0 has no history. What was signed there is compared at equal sizes only.
     if (
       newerSeen === undefined || olderSeen.length === 0 || older.treeSize === 0n ||
       older.treeSize === newer.treeSize
@@ -160,16 +172,17 @@ export class EquivocationDetector {
     return { verdict: "inconsistent", conflicts };
   }
 
-  /** Whether its memory holds what is not durable yet. */
+  /** Whether its memory holds something that is not durable yet. */
   get hasUnwritten(): boolean {
     return this.#memory.hasUnwritten ?? false;
   }
 
   /**
-   * Counts a case that a journal has of this log, so that the limits hold for what is written as well
-   * as for what is found, whenever it was.
+   * Counts a case of this log that a journal has. So the limits count what was written before, as
+   * well as what is found now.
    * @param noteLength characters of its two notes
-   * @param contradicted the older head, if it is a case of two sizes: its root has its one record
+   * @param contradicted the older head, if it is a case of two sizes. Its root then has its one
+   *   record
    */
   recall(log: Log, { noteLength, contradicted }: {
     noteLength: number;
@@ -183,12 +196,18 @@ export class EquivocationDetector {
     }
   }
 
-  /** Forgets what is counted of a log that is followed no more; its journal is recalled if it is again. */
+  /**
+   * Forgets the counts of a log that is no longer followed. If it is followed again, its journal is
+   * recalled.
+   */
   forget(log: Log): void {
     this.#counts.delete(log.id);
   }
 
-  /** Whether there is room for a conflict that its memory shows and that it did not find itself. */
+  /**
+   * Whether there is room for a conflict that the memory shows and the detector did not find
+   * itself. It counts the conflict either way.
+   */
   admits(conflict: Conflict): boolean {
     const { log } = conflict.first.checkpoint;
     const isFull = this.#isFull(log);
@@ -197,12 +216,12 @@ export class EquivocationDetector {
     return !isFull;
   }
 
-  /** Every conflict found, in order, without those that were taken. */
+  /** The conflicts found and not taken yet, in order. */
   conflicts(): readonly Conflict[] {
     return this.#conflicts;
   }
 
-  /** The conflicts found and not taken yet, in order; they are let go of here. */
+  /** Takes the conflicts found and not taken yet, in order. The detector no longer holds them. */
   takeConflicts(): readonly Conflict[] {
     const taken = this.#conflicts;
     this.#conflicts = [];
@@ -210,7 +229,7 @@ export class EquivocationDetector {
     return taken;
   }
 
-  /** How many conflicts were found, those that were taken among them. */
+  /** How many conflicts were found, including those that were taken. */
   get found(): number {
     return this.#taken + this.#conflicts.length;
   }
@@ -220,7 +239,10 @@ export class EquivocationDetector {
     return this.keptAt(checkpoint).others;
   }
 
-  /** What is kept of a checkpoint's size: whether it is this one, and those with other roots, in order. */
+  /**
+   * What is kept of a checkpoint's size: whether this checkpoint is, and those with other roots, in
+   * order.
+   */
   keptAt(
     { log, treeSize, root }: VerifiedCheckpoint,
   ): { readonly isKept: boolean; readonly others: readonly Seen[] } {
@@ -234,7 +256,7 @@ export class EquivocationDetector {
     return this.#find(log, treeSize, root);
   }
 
-  /** What was not kept of a log. */
+  /** How much of a log was not kept. */
   unrecorded(log: Log): Unrecorded {
     const counts = this.#counts.get(log.id);
     return { perSize: counts?.unrecordedPerSize ?? 0, perLog: counts?.unrecordedPerLog ?? 0 };
@@ -279,7 +301,8 @@ export class EquivocationDetector {
 
 /**
  * Whether nothing more is kept of a size. The first root that a frame can carry is kept beyond the
- * limit: those that fit none must not keep us from answering every frame with what contradicts it.
+ * limit. Otherwise roots that fit no frame could keep us from answering a frame with one that
+ * contradicts it.
  */
 function isFullSize(there: readonly Seen[], { fitsFrame }: VerifiedCheckpoint): boolean {
   if (there.length < MAX_ROOTS_PER_SIZE) return false;

@@ -4,19 +4,24 @@ import { isObject } from "../tlog/members.ts";
 /** A JSON object, as parsed. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Deepest nesting taken; a record needs three. */
+/** Deepest nesting accepted; a record needs three. */
 const MAX_DEPTH = 32;
 /**
- * Most values and names taken. A record has some dozens and a proof of up to 128 hashes; 1.8 MB of
- * empty strings would take most of a second to parse and to spell again, which anybody can send.
+ * Most values and names accepted. A record has a few dozen, and a proof of up to 128 hashes.
+ * Anybody can send 1.8 MB of empty strings, which would take most of a second to parse and to spell
+ * again.
  */
 export const MAX_JSON_PARTS = 4_096;
 
 /**
- * Parses a JSON object of which every reader sees the same: JSON.parse keeps the last of two
- * members with one name, other readers the first, so one file could tell two stories. White space
- * and the escapes inside strings are free.
- * @param maxParts values and names taken; more only of what no stranger wrote
+ * Parses a JSON object that every reader reads alike. If two members have one name, JSON.parse
+ * keeps the last and other readers keep the first. So one file could tell two stories.
+ *
+ *     parseExactJson('{"size": "6"}'); // { size: "6" }
+ *     parseExactJson('{"size": "6", "size": "7"}'); // throws MalformedError
+ *
+ * White space, and escapes inside strings, may be used freely.
+ * @param maxParts most values and names accepted. Allow more only for text that no stranger wrote
  * @throws MalformedError for anything but one JSON object without duplicate names, and for lone
  *   surrogates, nesting and numbers of parts beyond any record's
  */
@@ -28,8 +33,8 @@ export function parseExactJson(text: string, maxParts = MAX_JSON_PARTS): JsonObj
   let tokens: readonly string[] = [];
   try {
     value = JSON.parse(text);
-    // Not before: in what is no JSON a string may have no end, and looking for it from each of its
-    // quotes takes quadratic time: seven seconds for 160 kB.
+    // This comes after JSON.parse. In text that is not JSON, a string may have no end. To look for
+    // the end from each quote takes quadratic time: seven seconds for 160 kB.
     tokens = text.match(/"(?:[^"\\]|\\.)*"|[^\s"]+/g) ?? [];
   } catch {
     // Not JSON: refused below, like everything that is not an object.
@@ -48,7 +53,7 @@ export function parseExactJson(text: string, maxParts = MAX_JSON_PARTS): JsonObj
 
 const [QUOTE, BACKSLASH, COMMA, COLON, BRACKET, BRACE] = [0x22, 0x5c, 0x2c, 0x3a, 0x5b, 0x7b];
 
-/** Whether there are more values and names than that, found in one pass that keeps nothing. */
+/** Whether there are more values and names than `most`. It takes one pass and keeps nothing. */
 function hasMoreParts(text: string, most: number): boolean {
   let parts = 1;
   let isString = false;
@@ -58,7 +63,8 @@ function hasMoreParts(text: string, most: number): boolean {
       if (code === BACKSLASH) at++;
       else if (code === QUOTE) isString = false;
     } else if (code === QUOTE) isString = true;
-    // Each but the first comes after one of these; an empty list or object counts as one more.
+    // Each value or name but the first follows one of these. An empty list or object counts as one
+    // more.
     else if (code === COMMA || code === COLON || code === BRACKET || code === BRACE) parts++;
   }
   return parts > most;

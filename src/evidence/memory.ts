@@ -2,25 +2,25 @@ import type { Log } from "../tlog/log.ts";
 import type { Seen } from "./conflict.ts";
 
 /**
- * Most roots remembered of one size of a log. Two prove the case; a handful gives everybody who was
- * shown another root one that contradicts it, and all beyond proves nothing more. Whoever signs so
- * many is convicted at that size already, so nobody hides behind the limit.
+ * Most roots remembered of one size of a log. Two prove the case. A handful is enough to answer
+ * everybody with a root that contradicts theirs. More prove nothing more. A log that signs so many
+ * is already convicted at that size, so it cannot hide behind the limit.
  */
 export const MAX_ROOTS_PER_SIZE = 8;
 
-/** What was seen signed: distinct roots of every size of every log, the first time each was seen. */
+/** What was seen signed: the distinct roots of each size of each log, each as it was first seen. */
 export interface CheckpointMemory {
   /** What was seen of a log at a size, in order; almost always one checkpoint or none. */
   at(log: Log, treeSize: bigint): readonly Seen[];
   /**
-   * Remembers a checkpoint. One of the same log, size and root replaces the one there is, in its
-   * place: the detector does that where the new one can be told in a frame and the old one cannot. A
-   * memory with limits may leave a checkpoint out, but never one that is half of evidence.
+   * Remembers a checkpoint. If one of the same log, size and root is there, the new one takes its
+   * place. The detector does that if a frame can carry the new one but not the old one. A memory
+   * with limits may leave a checkpoint out, but never one that is half of evidence (`isEvidence`).
    */
   remember(seen: Seen, how?: { readonly isEvidence: boolean }): void;
-  /** Takes note that somebody shows what is remembered already. */
+  /** Notes that somebody showed a checkpoint that is already remembered. */
   repeated?(seen: Seen): void;
-  /** Whether it holds something that is not durable yet: then a repeat must be told to it. */
+  /** Whether it holds something that is not durable yet. Then it must be told of repeats. */
   readonly hasUnwritten?: boolean;
 }
 

@@ -1,6 +1,7 @@
 /**
  * The conflict record: two signed checkpoints that contradict each other, and the statement of the
- * monitor that found them. Plain JSON; sizes are strings, because JSON numbers lose them above 2^53.
+ * monitor that found them. It is plain JSON. Sizes are strings, because JSON numbers are not exact
+ * above 2^53.
  *
  * @module
  */
@@ -23,7 +24,7 @@ import { type Conflict, evidenceId, type Seen } from "./conflict.ts";
 import { type JsonObject, parseExactJson } from "./json.ts";
 
 /**
- * Names the format (PROTOCOL section 11) and the rules of judgement: the Ed25519 rule RULES S2,
+ * Names the format (PROTOCOL section 11) and the rules by which it is judged: RULES S2 for Ed25519,
  * RFC 6962 hashing and proofs, RFC 8785 canonical JSON.
  */
 export const RECORD_VERSION = "hearsay/conflict/v1";
@@ -31,10 +32,10 @@ export const RECORD_VERSION = "hearsay/conflict/v1";
 /** First line of what a detector signs, so that its signature fits nothing else. */
 const SIGNED_DOMAIN = "hearsay/conflict-record/v1\n";
 
-/** Longest source kept; it comes from outside and proves nothing. */
+/** Longest source kept. It comes from outside and proves nothing. */
 export const MAX_SOURCE_CHARACTERS = 256;
 
-/** One checkpoint in a record. Size and root are for people; they must agree with the note. */
+/** One checkpoint in a record. Size and root are there for people, and must agree with the note. */
 export interface RecordedCheckpoint {
   /** Decimal. */
   readonly size: string;
@@ -44,7 +45,10 @@ export interface RecordedCheckpoint {
   readonly note: string;
 }
 
-/** The JSON form of a conflict record. The detector's four members are null where none has signed. */
+/**
+ * The JSON form of a conflict record. The detector's four members are null if no detector has
+ * signed.
+ */
 export interface ConflictRecord {
   readonly version: typeof RECORD_VERSION;
   readonly kind: "same_size" | "cross_size";
@@ -72,13 +76,13 @@ export interface ConflictRecord {
 /** A signed size and root of a record, without its note. */
 export type RecordedHead = Omit<RecordedCheckpoint, "note">;
 
-/** What tells one case from another: a record without its evidence. */
+/** What distinguishes one case from another: a record without its evidence. */
 export interface CaseName extends Pick<ConflictRecord, "kind" | "log"> {
   readonly checkpoint_a: RecordedHead;
   readonly checkpoint_b: RecordedHead;
 }
 
-/** What names the case of a conflict. */
+/** The name of a conflict's case. */
 export function caseOf({ kind, first, second }: Conflict): CaseName {
   const { log } = first.checkpoint;
   const head = ({ checkpoint: { treeSize, root } }: Seen): RecordedHead => ({
@@ -138,7 +142,7 @@ function recordedCheckpoint(checkpoint: VerifiedCheckpoint): RecordedCheckpoint 
   };
 }
 
-/** A source fit for a record: valid Unicode, one line, bounded. */
+/** Makes a source fit for a record: valid Unicode, one line, bounded. */
 export function cleanSource(source: string): string {
   return [...source.toWellFormed().replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, "\u{FFFD}")]
     .slice(0, MAX_SOURCE_CHARACTERS).join("");
@@ -161,8 +165,8 @@ export function formatRecord(record: ConflictRecord): string {
 }
 
 /**
- * Reads a record's form: every member there, of the right type, and none besides. Whether it
- * proves anything is for `verifyConflict`.
+ * Reads a record and checks its form: every member is there and of the right type, and there are no
+ * others. It does not check whether the record proves anything; `verifyConflict` does.
  * @throws MalformedError naming the member that is wrong
  */
 export function parseRecord(input: string | JsonObject): ConflictRecord {
@@ -206,7 +210,7 @@ function proof(value: unknown, name: string): void {
 
 const checkpoint = object({ must: { size: text, root: text, note: text }, others: "refused" });
 
-/** All but what its detector states. */
+/** All members except those that the detector states. */
 const SAME_SIZE: Shape = {
   must: {
     version: text,
@@ -229,7 +233,7 @@ const CROSS_SIZE: Shape = {
   others: "refused",
 };
 
-/** What its detector states: four texts, or nothing at all where no signature is. */
+/** The four members that the detector states: all texts, or all null if there is no signature. */
 function detectorOf({ evidence_signature }: JsonObject): Shape["must"] {
   const check = evidence_signature === null ? nothing : text;
   return {

@@ -6,7 +6,7 @@ import type { Conflict } from "./conflict.ts";
 import type { EquivocationDetector } from "./detector.ts";
 import type { ConflictRecord } from "./record.ts";
 
-/** The log of these that a record is about, if it is one of them. */
+/** The log that a record is about, if it is one of these. */
 export function logOf(record: ConflictRecord, logs: readonly Log[]): Log | undefined {
   return logs.find(({ origin, vkey }) =>
     origin === record.log.origin && vkey.text === record.log.vkey
@@ -17,8 +17,8 @@ export function logOf(record: ConflictRecord, logs: readonly Log[]): Log | undef
  * Shows a detector what a record holds: both checkpoints, their signatures verified here, and the
  * proof. Whether the rest of the record is true is for `verifyConflict`.
  * @param log the log the record is about; see `logOf`
- * @param source who showed the record; without it, it is from this monitor's own journal: it is counted
- *   as recorded, and the checkpoints keep the sources it names
+ * @param source who showed the record. Without it, the record is from this monitor's own journal:
+ *   it counts as recorded, and its checkpoints keep the sources that the record names
  * @returns the conflicts that are new to the detector
  * @throws MalformedError if a checkpoint does not verify under the log's key
  */
@@ -32,7 +32,7 @@ export function replayRecord(
 ): Conflict[] {
   const a = openHalf(record.checkpoint_a.note, log);
   const b = openHalf(record.checkpoint_b.note, log);
-  // What nobody has shown comes from this monitor's own journal.
+  // A record without a source comes from this monitor's own journal.
   const isOnRecord = source === undefined;
   const [older, newer] = a.treeSize < b.treeSize ? [a, b] : [b, a];
   const found = [
@@ -48,7 +48,8 @@ export function replayRecord(
   if (record.consistency === undefined) return found;
   const judged = detector.observeProof({
     log,
-    // The implied root and not the signed one: a proof from a power of two does not hold it.
+    // We give the implied root and not the signed one, because a proof from a power of two does not
+    // contain it.
     older: { treeSize: older.treeSize, rootHash: strictBase64(record.consistency.implied_root) },
     newer,
     proof: record.consistency.proof.map(strictBase64),

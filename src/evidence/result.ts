@@ -1,6 +1,6 @@
 /**
- * What a look at a log, an exchange with a peer, and so an entry of the observation journal comes to. One
- * list for all of them (RULES, "Results").
+ * The results of a look at a log and of an exchange with a peer, as the entries of the observation
+ * journal have them. There is one list for all (RULES, "Results").
  *
  * @module
  */
@@ -13,25 +13,25 @@ export const RESULTS = [
   "extends",
   /** the view again */
   "unchanged",
-  /** older than the view, and consistent with it: an old view may be served legitimately */
+  /** older than the view, and consistent with it; a log may rightly serve an old checkpoint */
   "rolled back",
-  /** no tree has both it and what the log signed before: evidence */
+  /** no tree can have both this and what the log signed before: evidence */
   "inconsistent",
-  /** a proof was refused or fails: suspicion, and proof of nothing */
+  /** a proof was refused or fails: suspicion, but proof of nothing */
   "unproven",
-  /** the log stands for longer than it may */
+  /** the log has not grown for longer than its patience */
   "frozen",
-  /** nobody answered, or with what is no checkpoint of this log: an outage */
+  /** nobody answered, or the answer is not a checkpoint of this log: an outage */
   "unavailable",
-  /** peers were shown it, and the log, though it answers, does not show it to us */
+  /** peers were shown it; the log answers us, but does not show it */
   "withheld",
   /** heard, and larger than the view: settled when the view reaches it */
   "pending",
   /** heard, and part of the view's history */
   "consistent",
-  /** heard, and what this monitor was shown itself */
+  /** heard, and the same as this monitor was shown */
   "matches",
-  /** left out: it had been an open question, and had to give way */
+  /** left out: it was an open question and had to give way to others */
   "refused",
 ] as const;
 /** One of RESULTS. */
@@ -41,7 +41,8 @@ export type Result = (typeof RESULTS)[number];
 export const PROVING_RESULTS: readonly Result[] = ["first", "extends"];
 
 /**
- * The results that leave a checkpoint an open question: heard and not reached yet, or not compared
- * because the proof was not to be had. Later views may contradict it, so it is not forgotten.
+ * The results that leave a checkpoint an open question. It was heard and the view has not reached
+ * it yet, or there was no proof to compare it by. It is not forgotten, because a later view may
+ * contradict it.
  */
 export const OPEN_RESULTS: readonly Result[] = ["pending", "unproven", "unavailable"];

@@ -6,14 +6,15 @@ import type { Verifier } from "../tlog/note.ts";
 import { importRfc6962Key, isRsa, readTreeHeadSignature } from "../tlog/rfc6962.ts";
 import { SIGNATURE_TYPE, type Vkey } from "../tlog/vkey.ts";
 
-// noble asks its user for SHA-512; the platform's is the one part the two verdicts share.
+// noble takes SHA-512 from its user. The platform's SHA-512 is the one part that the two verdicts
+// share.
 noble.hashes.sha512 = (message) => new Uint8Array(createHash("sha512").update(message).digest());
 
 type Signed = Parameters<Verifier["verifies"]>[0];
 
 /**
- * The same key checked by an independent implementation (RULES S8), behind the same byte
- * checks: noble, for Ed25519 and for ECDSA, by itself or in an RFC 6962 tree head.
+ * The same key, checked by an independent implementation (RULES S8) after the same checks on the
+ * bytes. It is noble, for Ed25519 and for ECDSA, alone or in an RFC 6962 tree head.
  * @returns nothing for RSA, P-521 and ML-DSA-44, of which there is one implementation here
  */
 export function secondOpinion(vkey: Vkey): Verifier | undefined {
@@ -23,7 +24,7 @@ export function secondOpinion(vkey: Vkey): Verifier | undefined {
   }
   if (type === SIGNATURE_TYPE.ecdsa) {
     const key = importEcdsaKey(publicKey);
-    // On P-521 noble's is the only verdict, and no second one.
+    // On P-521 noble gives the only verdict, so there is no second one.
     if (key.platform === undefined) return undefined;
     return { vkey, verifies: (signed) => verifyByNoble({ key, ...signed }) };
   }

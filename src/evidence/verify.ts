@@ -28,7 +28,7 @@ export type CheckName =
   | "second opinion"
   | "detector";
 
-/** One check and how it went: a sentence for a person either way. */
+/** One check and its outcome, with a sentence for a person. */
 export interface Check {
   readonly name: CheckName;
   readonly ok: boolean;
@@ -38,34 +38,35 @@ export interface Check {
 /** The judgement over one conflict record. */
 export interface Judgement {
   /**
-   * `holds`: everything in the record is true. `fails`: something is not; see the checks.
-   * `disputed`: two implementations differ on a signature, so it convinces nobody.
+   * - `holds`: everything that is checked in the record is right.
+   * - `fails`: something is not; see the checks.
+   * - `disputed`: two implementations differ on a signature, so the record convinces nobody.
    */
   readonly outcome: "holds" | "fails" | "disputed";
-  /** Checks made; those that depend on a failed one are not made. */
+  /** The checks that were made. A check that depends on a failed one is not made. */
   readonly checks: readonly Check[];
   /** The record, if it could be read at all. */
   readonly record?: ConflictRecord;
   /** The log it convicts, if its key could be read. */
   readonly log?: Log;
-  /** Whether a detector has signed it, and rightly. */
+  /** Whether a detector has signed it and its signature holds. */
   readonly signed: boolean;
 }
 
-/** Most opinions remembered while many records are judged; then it is begun anew. */
+/** Most opinions remembered while many records are judged. Then all are forgotten. */
 const MAX_OPINIONS = 1_000;
-/** Characters of the notes they are about. */
+/** Most characters of the notes that they are about. */
 const MAX_OPINIONS_LENGTH = 16 * 1024 * 1024;
 
 /**
- * What the independent implementation said of notes, while many records are judged one after the
- * other: those of one size share a note, and its opinion is what a judgement spends its time on.
+ * Remembers what the independent implementation said of notes while many records are judged.
+ * Records of one size share a note, and that implementation takes most of the time of a judgement.
  */
 export class Opinions {
   readonly #accepted = new Map<string, boolean>();
   #length = 0;
 
-  /** What was said of exactly this note under this log's key; asked with `ask` the first time. */
+  /** The opinion on exactly this note under this log's key. The first time, `ask` gives it. */
   of({ log, note }: { log: Log; note: string }, ask: () => boolean): boolean {
     const key = `${log.vkey.text}\n${log.origin}\n${note}`;
     const known = this.#accepted.get(key);
@@ -82,12 +83,19 @@ export class Opinions {
 }
 
 /**
- * Judges a conflict record (PROTOCOL section 11), trusting nothing in it: ids are recomputed,
- * notes read again, both signatures of the log verified twice (by the platform and by an
- * independent implementation, where there is one), the proof followed, the detector's signature
- * checked.
+ * Judges a conflict record (PROTOCOL section 11) and trusts nothing in it. It computes ids again,
+ * reads the notes again, verifies both signatures of the log twice (by the platform and by an
+ * independent implementation, if there is one), follows the proof, and checks the detector's
+ * signature.
+ *
+ *     const { outcome, checks, signed } = verifyConflict({ input: text, log: parseLog(trusted) });
+ *     if (outcome === "holds") …; // the log is convicted
+ *     else for (const { name, ok, detail } of checks) …; // what was wrong
+ *
+ * Without `log`, "holds" says only that the key in the record signed both halves. Show the key to
+ * whoever decides.
  * @param input the record's JSON text, or the object parsed from it
- * @param log the log the reader has in mind; without it the key is the one the record names
+ * @param log the log and key that the reader trusts; without it, those that the record names
  * @param detector the detector the reader trusts; without it any, or none
  * @param opinions shared by those who judge many records, so that no note is asked about twice
  */
@@ -101,7 +109,7 @@ export function verifyConflict(
 ): Judgement {
   const checks: Check[] = [];
   let disputed = false;
-  /** Notes how a check went; its result, or nothing if it failed. */
+  /** Makes a check and notes how it went. Gives its result, or nothing if it failed. */
   function check<T>(name: CheckName, run: () => { detail: string; result: T }): T | undefined {
     try {
       const { detail, result } = run();
@@ -155,7 +163,7 @@ function readLog(record: ConflictRecord, wanted: Log | undefined): Outcome<Log> 
   return { result, detail: `${describeLog(result)}, ${describeKey(result.vkey)}` };
 }
 
-/** What kind of key it is, and what its signatures leave open. */
+/** Says what kind of key it is, and what its signatures do not cover. */
 function describeKey({ type, publicKey }: Vkey): string {
   switch (type) {
     case SIGNATURE_TYPE.ecdsa:
@@ -233,7 +241,7 @@ function readNote(note: string): Note | undefined {
   }
 }
 
-/** Asks both implementations about both notes; only where they differ is there a dispute. */
+/** Asks both implementations about both notes. There is a dispute only if they differ. */
 function askAgain(
   { log, recorded, opinions }: {
     log: Log;
@@ -245,7 +253,7 @@ function askAgain(
   if (second === undefined) {
     return {
       result: true,
-      detail: "only one implementation of this kind of signature exists here: checked once",
+      detail: "only one implementation of this type of signature exists here: checked once",
     };
   }
   for (const { note, size } of recorded) {
@@ -274,7 +282,7 @@ function readEvidenceId(
 ): Outcome<true> {
   const computed = evidenceId({ log, heads });
   if (record.evidence_id === formerEvidenceId({ log, heads })) {
-    const detail = `${record.evidence_id}, as former versions named the case ${computed}`;
+    const detail = `${record.evidence_id}, as earlier versions named the case ${computed}`;
     return { result: true, detail };
   }
   if (record.evidence_id !== computed) {

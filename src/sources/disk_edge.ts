@@ -8,13 +8,13 @@ import { Tree } from "../tlog/tree.ts";
 export const MAX_ENTRY_BYTES = 0xffff;
 const LENGTH_BYTES = 2;
 
-/** A tile or an entry bundle: where it belongs below the log's prefix, and its bytes. */
+/** A tile or an entry bundle: its path below the log's prefix, and its bytes. */
 export interface TileFile {
   readonly path: string;
   readonly content: Uint8Array;
 }
 
-/** One tile at the right edge of a tree, not full yet; at a level, or of entries. */
+/** One tile at the right edge of a tree that is not full yet; of a level, or of entries. */
 export interface EdgeTile {
   readonly level: number | "entries";
   readonly index: bigint;
@@ -36,8 +36,9 @@ export function edgeTilesOf(treeSize: bigint): EdgeTile[] {
 }
 
 /**
- * What must be known of a log on disk to append to it and to compute its root: at each level the
- * hashes of the tile that is not full yet. Its size is in the hundreds, whatever the log's.
+ * What must be known of a log on disk to append to it and to compute its root: at each level, the
+ * hashes of the tile that is not full yet. These are a few hundred hashes, however large the log
+ * is.
  */
 export class DiskEdge {
   #treeSize = 0n;
@@ -125,8 +126,8 @@ export class DiskEdge {
   }
 
   /**
-   * The root. Every split of RFC 6962 above a tile falls between its hashes, so the smaller tree to
-   * the right of them, however large, counts as one more hash at their level.
+   * The root. Above a tile, RFC 6962 splits the tree only between the tile's hashes. So the smaller
+   * tree to their right, however large, counts as one more hash at their level.
    */
   root(): Uint8Array {
     let right: Uint8Array | undefined;
@@ -149,7 +150,7 @@ function rootOver(hashes: readonly Uint8Array[]): Uint8Array {
   return tree.root();
 }
 
-/** The hashes of a tile; nothing if it is not made of whole ones. */
+/** The hashes of a tile; nothing if the last one is not whole. */
 function splitTile(bytes: Uint8Array): Uint8Array[] | undefined {
   if (bytes.length % HASH_BYTES !== 0) return undefined;
   return Array.from(
@@ -158,7 +159,9 @@ function splitTile(bytes: Uint8Array): Uint8Array[] | undefined {
   );
 }
 
-/** The entries of a bundle, each with its length before it; nothing if it ends within one. */
+/**
+ * The entries of a bundle, each with its length before it; nothing if the last one is not whole.
+ */
 function splitBundle(bytes: Uint8Array): Uint8Array[] | undefined {
   const entries: Uint8Array[] = [];
   for (let at = 0; at < bytes.length;) {

@@ -21,7 +21,7 @@ export const PUBLIC_PERMISSIONS = 0o644;
 const MAX_KEY_BYTES = 4_096;
 /** Longest tile or bundle. */
 const MAX_TILE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES);
-/** Files written or copied at once; most of the time of each is waiting for the disk. */
+/** Files written or copied at once. Most of the time of each is spent waiting for the disk. */
 const FILES_AT_ONCE = 16;
 
 /** Writes tiles, some at a time, and makes them and their folders durable. */
@@ -57,7 +57,8 @@ export async function writeTiles(
       }
     }
   } finally {
-    // Also where the tiles give out with an error, or a write would go on behind the caller's back.
+    // This also runs if making the tiles fails. Otherwise a write would go on after this function
+    // has ended.
     await allOf(batch);
   }
   for (const path of folders) await files.syncFolder(join(folder, path));
@@ -74,7 +75,7 @@ async function allOf(batch: readonly Promise<void>[]): Promise<void> {
 export const CUT_OFF = "making or copying this log was cut off. Remove the folder and do it again";
 
 /**
- * Makes the folder where it is missing, writes the key in it, and holds that.
+ * Makes the folder if it is missing, writes the key into it, and locks the key.
  * @throws MalformedError if the folder has a log, or any part of one that matters: nothing was made
  */
 export async function createKey(
@@ -94,7 +95,7 @@ export async function createKey(
   }
 }
 
-/** A checkpoint without a key is a log as well: a copy of somebody else's. */
+/** A checkpoint without a key is a log too: a copy of somebody else's. */
 async function expectNoLog(files: Files, folder: string): Promise<void> {
   if (await isThere(files, join(folder, CHECKPOINT_FILE))) {
     throw new MalformedError(`there is a log in ${quoted(folder)}; name a folder without one`);
@@ -106,7 +107,7 @@ async function expectNoLog(files: Files, folder: string): Promise<void> {
 }
 
 /**
- * Opens the key and holds it, so that one process at a time changes the log.
+ * Opens the key and locks it, so that one process at a time changes the log.
  * @throws MalformedError if there is none, WorldError if another process holds it
  */
 export async function openKey(files: Files, folder: string): Promise<OpenFile> {

@@ -1,6 +1,6 @@
 /**
  * A small tlog-tiles log in a folder, for trials, tests and demonstrations. It signs whatever it is
- * told, and forks; never a log to rely on, and its name says so.
+ * told, and it can fork. Never rely on such a log; its name says that it is a test.
  *
  *     checkpoint        the signed note, always written last
  *     tile/…            hash tiles, partial tiles and entry bundles (C2SP tlog-tiles)
@@ -34,12 +34,22 @@ import {
 /** Put before an origin that does not say that it is a test log's. */
 const TEST_PREFIX = "test/";
 
-/** The origin a trial log gets: as given if a word of it begins with "test", else with that before it. */
+/**
+ * The origin of a trial log: the name as given if a word of it begins with "test", otherwise
+ * "test/" and the name.
+ */
 export function testOrigin(name: string): string {
   return /(?<![a-z])test/i.test(name) ? name : TEST_PREFIX + name;
 }
 
-/** A log in a folder, held by this process alone until it is closed. */
+/**
+ * A log in a folder. Only this process can change it until it is closed.
+ *
+ *     const log = await DiskLog.create({ world, folder, origin: testOrigin("trial") });
+ *     await log.append([utf8("an entry")]); // tiles first, the checkpoint last
+ *     await log.fork(other); // a second history under the same key
+ *     log.close();
+ */
 export class DiskLog {
   /** What monitors are given to follow it. */
   readonly log: Log;
@@ -110,8 +120,9 @@ export class DiskLog {
   }
 
   /**
-   * Adds entries under one new checkpoint, which is written when every tile it needs is durable. A
-   * reader, or a crash, finds the old checkpoint or the new one, and the tiles of either.
+   * Adds entries under one new checkpoint. The checkpoint is written when every tile that it needs
+   * is durable. So a reader, or a crash, finds the old checkpoint or the new one, with all of its
+   * tiles.
    * @throws MalformedError for an entry that is too long, WorldError; nothing is added then
    */
   async append(entries: Iterable<Uint8Array>): Promise<void> {
@@ -127,7 +138,8 @@ export class DiskLog {
   }
 
   /**
-   * Copies it: a second history under the same key, equal up to now, to be grown apart.
+   * Copies the log into another folder, under the same key. The two histories are equal up to now
+   * and can grow apart.
    * @throws MalformedError if that folder has a key or a checkpoint; then nothing was made
    */
   async fork(folder: string): Promise<void> {
@@ -144,12 +156,12 @@ export class DiskLog {
     }
   }
 
-  /** Lets go of the folder. */
+  /** Unlocks the folder. */
   close(): void {
     this.#key.close();
   }
 
-  /** Every tile and bundle a reader of this or an earlier checkpoint may ask for. */
+  /** Every tile and bundle that a reader of this or an earlier checkpoint may ask for. */
   async *#tiles(): AsyncGenerator<TileFile> {
     const [files, folder] = [this.#files, this.#folder];
     for (const { path, optional } of publishedTiles(this.treeSize)) {
@@ -174,7 +186,10 @@ export class DiskLog {
   }
 }
 
-/** Paths of the tiles of a log of this size. Of partial ones, only checkpoints it had left some. */
+/**
+ * Paths of the tiles of a log of this size. A narrower partial tile is optional: it exists only if
+ * the log had a checkpoint of that size.
+ */
 function* publishedTiles(treeSize: bigint): Generator<{ path: string; optional: boolean }> {
   let full = treeSize / BigInt(TILE_WIDTH);
   for (let level = 0; full > 0n; level++, full /= BigInt(TILE_WIDTH)) {
@@ -191,7 +206,7 @@ function* publishedTiles(treeSize: bigint): Generator<{ path: string; optional: 
   }
 }
 
-/** Loads the key, or says which file is in the way of that, and what to do about it. */
+/** Loads the key. If it cannot, the error says which file is wrong and what to do about it. */
 async function loadLogKey(
   { world, folder, key }: { world: World; folder: string; key: OpenFile },
 ): Promise<Signer> {
@@ -207,7 +222,7 @@ async function loadLogKey(
   }
 }
 
-/** The edge of the log's checkpoint, whose root its tiles must have. */
+/** The edge of the log at its checkpoint. It checks that the tiles have the checkpoint's root. */
 async function loadEdge(
   { files, folder, log }: { files: Files; folder: string; log: Log },
 ): Promise<DiskEdge> {

@@ -2,7 +2,10 @@ import { sha256 } from "../tlog/hashing.ts";
 import { type Files, type HttpAnswer, type HttpQuery, WorldError } from "../world/world.ts";
 import { CHECKPOINT_FILE, readFile } from "./disk_files.ts";
 
-/** Paths of C2SP tlog-tiles, and nothing else: the private key is in the same folder. */
+/**
+ * The paths of C2SP tlog-tiles. Nothing else is served, because the private key is in the same
+ * folder.
+ */
 const TILE_PATH = /^tile\/(entries|[0-9]|[1-5][0-9]|6[0-3])\/(x\d{3}\/)*\d{3}(\.p\/[1-9]\d{0,2})?$/;
 
 const NOT_FOUND: HttpAnswer = { status: 404 };
@@ -14,8 +17,8 @@ export interface ServedLog {
 }
 
 /**
- * Answers as a static server of logs on disk does: checkpoint and tiles, read anew each time.
- * @param logs of several whose prefix fits, the first is meant
+ * Answers like a static server of logs on disk. It reads the checkpoint or tile anew each time.
+ * @param logs if the prefixes of several fit, the first one answers
  * @throws WorldError if a file that is there cannot be read
  */
 export async function answerFromDisk(
@@ -39,7 +42,7 @@ export async function answerFromDisk(
   }
 }
 
-/** The checkpoint, or that it is the one the caller has. */
+/** The checkpoint; or 304 if the caller has it already. */
 function checkpointAnswer(query: HttpQuery, note: Uint8Array<ArrayBuffer>): HttpAnswer {
   const etag = `"${sha256(note).toHex()}"`;
   const headers = { etag, "cache-control": "no-cache" };

@@ -1,5 +1,6 @@
 /**
- * Files of checkpoints and proofs gathered by anyone: one signed note, or raw frames, or JSON lines.
+ * Files of checkpoints and proofs that anyone gathered: one signed note, or raw frames, or JSON
+ * lines.
  *
  * @module
  */
@@ -24,19 +25,22 @@ import type { OpenFile } from "../world/world.ts";
 /** Longest JSON line read: a note of the largest size, escaped. */
 export const MAX_JSON_LINE_BYTES = 2 * MAX_NOTE_BYTES;
 
-/** Why a line, a frame or a file was not taken. */
+/** Why a line, a frame or a file was not accepted. */
 export type RejectionReason =
   | "malformed"
   | "unknown log"
   | "bad signature"
-  /** a consistency proof that does not lead to the newer root; it convicts nobody */
+  /** a consistency proof that does not lead to the newer root. It convicts nobody */
   | "failed proof";
 
 /**
- * Whether a contradiction could hide in what was rejected. In what could not be read, anything
- * could; and where a signature is wrong, what came may be a damaged copy of what convicts, or a note
- * that holds but for one line that somebody added. What is about another log was not asked for, and
- * a proof that fails convicts nobody.
+ * Whether what was rejected could hide a contradiction.
+ *
+ * - Something that could not be read may hide anything.
+ * - If a signature is wrong, it may be a damaged copy of evidence, or a note that would hold
+ *   without a line that somebody added.
+ * - Something about another log was not asked for, and a proof that fails convicts nobody. They
+ *   hide nothing.
  */
 export function mayHide(
   { reason, hidesNothing = false }: { reason: RejectionReason; hidesNothing?: boolean },
@@ -58,7 +62,7 @@ type Found =
     readonly kind: "rejected";
     readonly reason: RejectionReason;
     readonly detail: string;
-    /** Whether it was read whole and contradicts nothing, whoever signed it. */
+    /** Whether it was read whole and cannot contradict anything, whoever signed it. */
     readonly hidesNothing?: boolean;
   };
 
@@ -66,10 +70,10 @@ type Found =
 export type Gathered = Found & { readonly where: string; readonly bytesRead: number };
 
 /**
- * Reads a file of checkpoints and proofs. What it is shows in its first bytes: raw frames are
- * binary, JSON lines begin with a brace, anything else is a signed note. A byte order mark before
- * any of them says nothing.
- * @param name what to call the file in messages, and in sources that nobody named
+ * Reads a file of checkpoints and proofs. Its first bytes show its kind: raw frames are binary,
+ * JSON lines begin with a brace, anything else is a signed note. A byte order mark at the start is
+ * ignored.
+ * @param name what to call the file in messages, and as a source if the file names none
  * @throws WorldError if reading fails
  */
 export async function* readGathered(
@@ -92,7 +96,9 @@ export async function* readGathered(
   } else yield* readSingleNote({ file, name, logs });
 }
 
-/** A note has no control characters but newlines; 96 random bytes of root and signature have. */
+/**
+ * A note has no control characters but newlines. The 96 random bytes of a root and a signature do.
+ */
 function looksBinary(head: Uint8Array): boolean {
   return head.length > 0 && head.some((byte) => byte < 0x20 && ![0x09, 0x0a, 0x0d].includes(byte));
 }
@@ -139,7 +145,7 @@ async function* readJsonLines({ file, name, logs }: GatheredFile): AsyncGenerato
     const bytesRead = at + bytes.length;
     try {
       if (tooLong) throw new MalformedError(`longer than ${MAX_JSON_LINE_BYTES} bytes`);
-      // Files that were put together have such a mark before any line.
+      // In a file that was joined from several files, any line may begin with such a mark.
       const text = fileText(bytes);
       if (/^\s*$/.test(text)) continue;
       yield { ...readJsonLine({ text, where, logs }), where, bytesRead };
@@ -161,7 +167,7 @@ function readJsonLine(
   }
   const { note, frame, source: named = where } = line;
   anyText(named, "source");
-  // It is kept with every checkpoint, so its length must not be the gatherer's choice.
+  // It is kept with every checkpoint, so whoever gathered the file must not choose its length.
   const source = cleanSource(named);
   if (note !== undefined) {
     anyText(note, "note");

@@ -9,28 +9,32 @@ import { staticCtSource } from "./static_ct.ts";
 import { sumdbSource } from "./sumdb.ts";
 import { TileSource } from "./tlog_tiles.ts";
 
-/** What stands in for a contact until the operator gives one. */
+/** The contact as long as the operator gives none. */
 export const NO_CONTACT = "no contact given";
 
 type Open = (served: { fetcher: Fetcher; log: Log }) => Source;
 
-/** The kinds that are named before the URL. A URL or a folder alone is tlog-tiles. */
+/** The kinds that are named before the URL. A URL or folder without a kind is tlog-tiles. */
 const KINDS: ReadonlyMap<string, Open> = new Map<string, Open>([
   ["sumdb", ({ fetcher }) => sumdbSource(fetcher)],
   ["static-ct", ({ fetcher }) => staticCtSource(fetcher)],
   ["sigsum", (served) => new SigsumSource(served)],
 ]);
 
-/** A URL, and the kind named before it. */
+/** A URL, and the kind before it. */
 const URL_NOTATION = /^(?:([a-z-]+)\+)?(https?:.*)$/;
 
 /**
- * Opens the source of a log by its notation: `https://…`, `http://…` or a folder for C2SP
- * tlog-tiles; `sumdb+https://…`, `static-ct+https://…`, `sigsum+https://…` for the others.
- * Nothing is asked of the log yet.
+ * Opens the source of a log by its notation. It asks nothing of the log yet.
+ *
+ *     https://…, http://…, a folder     C2SP tlog-tiles
+ *     sumdb+https://…                   Go's checksum database
+ *     static-ct+https://…               static-CT
+ *     sigsum+https://…                  Sigsum
+ *
  * @param source one, or a list of places where the same log is served
  * @param contact who answers for the requests, a URL or mail address, for the User-Agent
- * @throws MalformedError for any other notation, or one that cannot be this log's
+ * @throws MalformedError for any other notation, or one that cannot be the source of this log
  */
 export function openSource({ world, log, source, contact }: {
   world: World;
@@ -50,8 +54,8 @@ export function openSource({ world, log, source, contact }: {
 }
 
 /**
- * How one place of several is called in what is recorded and handed to others: a folder's path is
- * nobody's business.
+ * The name of one of several places in records, which are sent to others. The path of a folder is
+ * not told to others.
  */
 function placeName(source: string, index: number): string {
   return URL_NOTATION.exec(source)?.[2] ?? `source ${index + 1}, a folder`;
@@ -75,12 +79,15 @@ function openOne(
   }
 }
 
-/** Whether a source's notation says that it is on this machine, and not behind a URL. */
+/** Whether a source's notation is a folder on this machine, and not a URL. */
 export function isFolder(source: string): boolean {
   return !URL_NOTATION.test(source);
 }
 
-/** What begins like a URL of some scheme or kind is no folder; a Windows drive has one letter. */
+/**
+ * A text that begins like a URL with some scheme or kind is not a folder. A Windows drive has one
+ * letter.
+ */
 function folderSource(world: World, folder: string): Source {
   if (folder === "" || /^[a-z][a-z0-9.-]+[:+]/i.test(folder) || /\p{Cc}/u.test(folder)) {
     throw unknownNotation(folder);

@@ -2,18 +2,25 @@ import { type Fetcher, type FetchOptions, REQUEST_TIMEOUT_MS } from "./fetcher.t
 import { type LookTime, MAX_LOOK_MS } from "./look_time.ts";
 import { SourceUnavailable } from "./source.ts";
 
-/** Longest Retry-After that a look waits out; a longer one ends it. */
+/** Longest Retry-After that a look waits out. A longer one ends the look. */
 export const MAX_WAITED_OUT_MS = 10_000;
-/** Shortest pause before a log that limits requests is asked again, if it names none or a shorter one. */
+/**
+ * Shortest pause before a log that limits requests is asked again, even if it names a shorter one
+ * or none.
+ */
 export const MIN_WAITED_OUT_MS = 1_000;
-/** How often one request is put off in one look: who limits requests says when, and keeps to it. */
+/**
+ * How often one request is put off in one look. An honest limit is over when the log said it would
+ * be.
+ */
 export const MAX_WAITS_PER_REQUEST = 4;
 
 const TOOK_TOO_LONG = `a look may take ${MAX_LOOK_MS / 1000} s, and this one has none left for it`;
 
 /**
- * Gets files within the time of one look: waits out a short Retry-After and asks again, so that a log
- * that limits requests is followed all the same. No request begins that might end after the look.
+ * Gets files within the time of one look. It waits out a short Retry-After and asks again, so that
+ * a log that limits requests can still be followed. It begins no request that might end after the
+ * look.
  */
 export class PatientFetcher implements Fetcher {
   readonly #fetcher: Fetcher;
@@ -53,19 +60,19 @@ export class PatientFetcher implements Fetcher {
   }
 }
 
-/** Whether a request may begin: in this turn, and so that it ends within the look. */
+/** Whether a request may begin: within this turn, and early enough to end within the look. */
 export function hasTimeToAsk({ leftMs, turnMs }: LookTime, inMs = 0): boolean {
   return turnMs > inMs && leftMs >= inMs + REQUEST_TIMEOUT_MS;
 }
 
-/** How long to wait before a log is asked again that has failed so; nothing where that is no use. */
+/** How long to wait before asking again after such a failure; nothing if waiting is no use. */
 export function waitedOutMs(error: unknown, time: LookTime): number | undefined {
   if (!(error instanceof SourceUnavailable) || error.retryAfterMs === undefined) return undefined;
   const waitMs = Math.max(error.retryAfterMs, MIN_WAITED_OUT_MS);
   return waitMs <= MAX_WAITED_OUT_MS && hasTimeToAsk(time, waitMs) ? waitMs : undefined;
 }
 
-/** The fetcher as a look has time for it; as it is where nobody counts time. */
+/** The fetcher, bound to the time of a look. Without a time, the fetcher as it is. */
 export function within(
   { fetcher, time }: { fetcher: Fetcher; time: LookTime | undefined },
 ): Fetcher {

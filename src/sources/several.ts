@@ -6,21 +6,21 @@ import { ProofRefused, type ServedProof, type Source, SourceUnavailable } from "
 export const MAX_PREFIXES = 8;
 
 /**
- * One log under several prefixes (C2SP tlog-tiles allows them), each of which may fail, lag, or show
- * another history. What each shows is for the caller to compare (`parts`); proofs come from whichever
- * has them, since only hashes decide whether one holds.
+ * One log under several prefixes, which C2SP tlog-tiles allows. Each of them may fail, lag, or show
+ * another history. The caller compares what they show (`parts`). A proof may come from any of them,
+ * since only hashes decide whether it holds.
  */
 export class SeveralSource implements Source {
   readonly parts: readonly Source[];
   readonly #names: readonly string[];
-  /** The one whose last proof held is asked first. */
+  /** The order of asking: first the place that answered last. */
   #order: readonly Source[];
-  /** How each failed last, and until when it is not to be asked, by the clock of the looks. */
+  /** How each one failed last, and until when not to ask it, by the clock of the looks. */
   readonly #putOff = new Map<Source, { readonly error: Failure; readonly until: number }>();
 
   /**
    * @param parts at least one
-   * @param names how each of them is called, in the same order
+   * @param names the names of the parts, in the same order
    */
   constructor(parts: readonly Source[], names: readonly string[]) {
     this.parts = parts;
@@ -38,7 +38,7 @@ export class SeveralSource implements Source {
     return this.#names[this.parts.indexOf(part)];
   }
 
-  /** What the first that answers shows. */
+  /** The note of the first place that answers. */
   latest(time?: LookTime): Promise<Uint8Array> {
     return this.#firstOf((part, turn) => part.latest(turn), time);
   }
@@ -58,9 +58,10 @@ export class SeveralSource implements Source {
   }
 
   /**
-   * The first answer, in order. Each has its turn of the time, and nobody is waited for before all were
-   * asked: one that is slow, or wants to be asked later, must not hide the others.
-   * @throws ProofRefused if all refuse, so that an outage of one is not mistaken for a refusal
+   * The first answer, in order. Each place has its turn of the time. No Retry-After is waited out
+   * before all places were asked. A place that is slow, or wants to be asked later, must not hide
+   * the others.
+   * @throws ProofRefused only if all refuse, so that an outage of one is not taken for a refusal
    */
   async #firstOf<T>(ask: Ask<T>, time: LookTime | undefined): Promise<T> {
     const failed = new Map<Source, Failure>();
@@ -97,7 +98,8 @@ export class SeveralSource implements Source {
       return { answer };
     } catch (error) {
       if (!(error instanceof SourceUnavailable || error instanceof ProofRefused)) throw error;
-      // One that was never asked has not failed: the next time it is asked before those that have.
+      // A place that was not asked has not failed. The next time it is asked before those that
+      // have.
       if (canBeAsked) this.#askLast(part);
       const retryAfterMs = retryAfterMsOf(error);
       if (turn !== undefined) this.#putOff.set(part, { error, until: turn.now + retryAfterMs });
@@ -105,7 +107,7 @@ export class SeveralSource implements Source {
     }
   }
 
-  /** How it failed, if it said then that it is not to be asked yet. */
+  /** How a place failed, if it said then not to ask it yet. */
   #putOffOf(part: Source, turn: LookTime | undefined): { error: Failure } | undefined {
     const putOff = this.#putOff.get(part);
     const leftMs = turn && putOff ? putOff.until - turn.now : 0;
@@ -120,14 +122,17 @@ export class SeveralSource implements Source {
 
 type Ask<T> = (part: Source, turn: LookTime | undefined) => Promise<T>;
 
-/** Why one was asked in vain. */
+/** Why a place gave no answer. */
 type Failure = SourceUnavailable | ProofRefused;
 
 function retryAfterMsOf(error: Failure): number {
   return error instanceof SourceUnavailable ? error.retryAfterMs ?? 0 : 0;
 }
 
-/** What it means that all failed: an outage, if one has, until the first of all may be asked again. */
+/**
+ * The failure if all have failed. It is an outage if any place had one, until the first place may
+ * be asked again.
+ */
 function inSum(errors: readonly Failure[]): Failure {
   const outage = errors.find((error) => error instanceof SourceUnavailable);
   if (outage === undefined) return errors[0]!;

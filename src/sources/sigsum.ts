@@ -1,5 +1,5 @@
 /**
- * Sigsum logs: tree heads and proofs as ASCII lines `key=value`, hashes in hex.
+ * Sigsum logs. They serve tree heads and proofs as ASCII lines `key=value`, with hashes in hex.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { ProofRefused, type ServedProof, type Source, SourceUnavailable } from "
 const MAX_LINE_BYTES = 128;
 /** Longest proof read. */
 const MAX_PROOF_BYTES = (1 + MAX_PROOF_HASHES) * MAX_LINE_BYTES;
-/** How a Sigsum log says that a size is outside of its tree. */
+/** The status of a Sigsum log for a size outside of its tree. */
 const BAD_REQUEST = 400;
 
 /** The origin of a Sigsum log, which follows from its key. */
@@ -36,7 +36,7 @@ export function sigsumOrigin(publicKey: Uint8Array): string {
   return `sigsum.org/v1/tree/${encodeHex(sha256(publicKey))}`;
 }
 
-/** A Sigsum log. Of its witnesses' cosignatures nothing is read. */
+/** A Sigsum log. We do not read its witnesses' cosignatures. */
 export class SigsumSource implements Source {
   readonly #fetcher: Fetcher;
   readonly #log: Log;
@@ -87,20 +87,20 @@ export class SigsumSource implements Source {
     const fetcher = within({ fetcher: this.#fetcher, time });
     const proof = await consistencyProof({ fetcher, sizes, nodes: wanted });
     const roots = wanted.olderRoot.map((node) => hashOf({ node, nodes: wanted, proof }));
-    // Each node of the older root is a hash of the proof, unless the older size is a power of two.
+    // Each node of the older root is a hash in the proof, unless the older size is a power of two.
     const olderRoot = roots.every((hash) => hash !== undefined)
       ? joinedHash(roots)
       : await rootOfFullTree({ fetcher, older, newer, proof });
-    // Nothing is remembered, so there is nothing to forget either.
+    // Nothing is remembered, so there is nothing to forget.
     return { olderRoot, proof, judged: () => {} };
   }
 }
 
 /**
- * The root at an older size that is a power of two, which the proof from there leaves out. The
- * proof from one leaf more has it. Where there is no such proof (it would be empty, or a power of
- * two again) the first hash of `proof` is the one leaf that follows the older tree, and the
- * older root is the first hash of that leaf's inclusion proof.
+ * The root at an older size that is a power of two. The proof from that size does not contain it,
+ * but the proof from one leaf more does. Sometimes there is no such proof, because it would be
+ * empty or start from a power of two again. Then the first hash of `proof` is the leaf that follows
+ * the older tree, and the older root is the first hash of that leaf's inclusion proof.
  * @throws SourceUnavailable, ProofRefused
  */
 async function rootOfFullTree({ fetcher, older, newer, proof }: {
@@ -149,7 +149,7 @@ async function firstOfInclusion({ fetcher, index, leafHash, treeSize }: {
   });
 }
 
-/** Asks for a proof; every answer that is not one is a refusal. */
+/** Asks for a proof. Every answer that is not a proof is a refusal. */
 async function ask<T>(
   { fetcher, path }: { fetcher: Fetcher; path: string },
   read: (lines: readonly string[]) => T,
@@ -168,7 +168,7 @@ async function ask<T>(
   }
 }
 
-/** The hash of a node, if it stands in a proof by itself. */
+/** The hash of a node, if it is a hash of the proof by itself. */
 function hashOf(
   { node, nodes, proof }: {
     node: TreeNode;
@@ -183,7 +183,8 @@ function hashOf(
 }
 
 /**
- * The signed note of a tree head: the log signs the same text, and says so in lines.
+ * Makes the signed note of a tree head. A Sigsum log signs the text of a checkpoint, but serves its
+ * parts as lines.
  * @throws MalformedError naming the line that is wrong
  */
 function noteOf(log: Log, head: Uint8Array): string {

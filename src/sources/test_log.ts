@@ -8,8 +8,8 @@ import { generateSigner, type Signer } from "../world/signer.ts";
 import type { World } from "../world/world.ts";
 
 /**
- * A small log in memory, for demonstrations and tests: it can tell two stories, by growing apart
- * from a copy that signs with the same key. Never a log to rely on.
+ * A small log in memory, for demonstrations and tests. It can tell two stories: a copy signs with
+ * the same key, and the two grow apart. Never rely on such a log.
  */
 export class TestLog {
   readonly #signer: Signer;
@@ -39,7 +39,7 @@ export class TestLog {
     for (const entry of entries) this.#tree.append(leafHash(utf8(entry)));
   }
 
-  /** A second history under the same key, equal up to now, to be grown apart. */
+  /** A second history under the same key. The two are equal up to now and can grow apart. */
   fork(): TestLog {
     return new TestLog({ signer: this.#signer, tree: this.#tree.clone(), log: this.log });
   }

@@ -1,11 +1,14 @@
 import { type Tile, tilePath } from "../tlog/tiles.ts";
 
-/** Tiles remembered for one log: half a megabyte of them. */
+/** Most tiles remembered for one log. They take half a megabyte. */
 export const MAX_REMEMBERED_TILES = 64;
 
-/** Tiles of one log, by what they are and how wide. The one not used for longest gives way. */
+/**
+ * Tiles of one log, by level, index and width. If there are too many, the one not used for longest
+ * is dropped.
+ */
 export class TileCache {
-  // In order of use: a Map keeps the order in which its keys were set.
+  // They are in order of use, because a Map keeps the order in which its keys were set.
   readonly #tiles = new Map<string, Uint8Array>();
 
   /** A tile's hashes, one after the other, if it is remembered. */

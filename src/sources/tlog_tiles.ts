@@ -1,6 +1,6 @@
 /**
- * Logs that serve their tree as tiles (C2SP tlog-tiles), and build no proofs: whoever needs one
- * builds it from the tiles.
+ * Logs that serve their tree as tiles (C2SP tlog-tiles). Such a log builds no proofs. We build them
+ * from its tiles.
  *
  * @module
  */
@@ -22,12 +22,12 @@ import { hasTimeToAsk, within } from "./patient_fetcher.ts";
 import { ProofRefused, type ServedProof, type Source, SourceUnavailable } from "./source.ts";
 import { TileCache } from "./tile_cache.ts";
 
-/** After how long a tile that is not there, or is none, is asked for once more. */
+/** How long to wait before a tile that is missing or malformed is asked for once more. */
 export const MISSING_TILE_PAUSE_MS = 2_000;
-/** How a server says that it does not tell whether a file is there. */
+/** The status of a server that does not say whether a file exists. */
 const FORBIDDEN = 403;
 
-/** Where a log of tiles has what, below its prefix. */
+/** The paths of a tiled log, below its prefix. */
 export interface TilePaths {
   readonly latest: string;
   tile(tile: Tile): string;
@@ -40,9 +40,9 @@ const TLOG_TILES: TilePaths = { latest: "checkpoint", tile: tilePath };
 export class TileSource implements Source {
   readonly #fetcher: Fetcher;
   readonly #paths: TilePaths;
-  /** Of proofs that held. */
+  /** Tiles of proofs that held. */
   readonly #cache = new TileCache();
-  /** Got for a proof that could not be finished; nothing has shown them to be true. */
+  /** Tiles fetched for a proof that could not be finished. Nothing has shown them to be true. */
   readonly #unproven = new TileCache();
 
   constructor({ fetcher, paths = TLOG_TILES }: { fetcher: Fetcher; paths?: TilePaths }) {
@@ -78,8 +78,8 @@ export class TileSource implements Source {
   }
 
   /**
-   * All of these tiles. What was got of them when the rest could not be had is kept for the next time:
-   * until a proof from it fails, since only that tells whether it is true.
+   * Gets all of these tiles. If some cannot be had, the others are kept for the next time, until a
+   * proof from them fails. Only a proof tells whether they are true.
    * @throws SourceUnavailable, ProofRefused
    */
   async #gather(
@@ -88,10 +88,10 @@ export class TileSource implements Source {
   ): Promise<ReadonlyMap<string, UsedTile>> {
     const used = new Map<string, UsedTile>();
     const tiles = [...new Map(wanted.map((tile) => [tilePath(tile), tile])).values()];
-    // Full ones first: those that were got still serve when the log has grown.
+    // Full tiles come first, because they stay useful when the log has grown.
     const byUse = tiles.toSorted((a, b) => Number(isPartial(a)) - Number(isPartial(b)));
     try {
-      // One tile after the other: there are a few at most, and a log is not to be hurried.
+      // One tile after the other: there are few, and a log should not be hurried.
       for (const tile of byUse) used.set(tilePath(tile), { tile, ...await this.#tile(tile, time) });
     } catch (error) {
       const isExpected = error instanceof SourceUnavailable || error instanceof ProofRefused;
@@ -104,8 +104,8 @@ export class TileSource implements Source {
   }
 
   /**
-   * What a proof was built from is kept only if the proof held; if not, what was remembered of it
-   * is fetched anew the next time, so that no bad tile makes a log unproven for good.
+   * Keeps the tiles of a proof if the proof held. If it did not, forgets them, so that they are
+   * fetched anew. Otherwise one bad tile would leave a log unproven for ever.
    */
   #judged(used: readonly UsedTile[], holds: boolean): void {
     for (const { tile, hashes } of used) {
@@ -125,7 +125,8 @@ export class TileSource implements Source {
     const fetcher = within({ fetcher: this.#fetcher, time });
     const first = await this.#spelled(tile, fetcher);
     if ("hashes" in first) return first;
-    // A file that is being replaced, or a cache that has not heard of it: told from a refusal by time.
+    // The file may be about to be replaced, or a cache may be stale. A second try later tells that
+    // from a refusal.
     if (time === undefined || !hasTimeToAsk(time, MISSING_TILE_PAUSE_MS)) throw first.refused;
     await time.pause(MISSING_TILE_PAUSE_MS);
     const second = await this.#spelled(tile, fetcher);
@@ -133,7 +134,7 @@ export class TileSource implements Source {
     throw second.refused;
   }
 
-  /** What was got of a tile before. */
+  /** The hashes of a tile that were fetched before, if there are any. */
   #known(tile: Tile): Uint8Array | undefined {
     const full = fullOf(tile);
     return startOf(this.#cache.get(full), tile) ?? startOf(this.#unproven.get(full), tile) ??
@@ -141,15 +142,15 @@ export class TileSource implements Source {
   }
 
   /**
-   * A tile under its own path, or else the start of the full one. SPEC: a partial tile may be gone
-   * once the full one is there, which starts with the same.
+   * Fetches a tile under its own path, or else the start of the full tile. SPEC: a partial tile may
+   * be gone once the full one exists. The full one starts with the same hashes.
    * @throws SourceUnavailable
    */
   async #spelled(tile: Tile, fetcher: Fetcher): Promise<Fetched> {
     const own = await this.#fetchTile(tile, fetcher);
     if ("hashes" in own || !isPartial(tile)) return own;
     const full = await this.#fetchTile(fullOf(tile), fetcher);
-    // What is wrong is told of the tile that was wanted.
+    // An error names the tile that was asked for.
     return "hashes" in full ? { hashes: startOf(full.hashes, tile)! } : own;
   }
 
@@ -163,9 +164,10 @@ export class TileSource implements Source {
       return { refused: this.#wrongLength(tile, `${hashes.length} bytes`) };
     } catch (error) {
       if (error instanceof AnswerTooLarge) return { refused: this.#wrongLength(tile, "more") };
-      // Object stores say so of a file that is not there, if nobody may list what is.
+      // Some object stores answer so for a file that does not exist, if the caller may not list
+      // files.
       const isForbidden = error instanceof UnexpectedStatus && error.status === FORBIDDEN;
-      // If the full one is not to be had either, it is an outage: everything may be forbidden.
+      // If the full tile fails too, it is an outage, because everything may be forbidden.
       if (isForbidden && isPartial(tile)) return { refused: error };
       throw error;
     }
@@ -189,7 +191,7 @@ export class TileSource implements Source {
   }
 }
 
-/** What came of asking for a tile. */
+/** The outcome of asking for a tile. */
 type Fetched = { readonly hashes: Uint8Array } | {
   readonly refused: ProofRefused | UnexpectedStatus;
 };
@@ -208,7 +210,7 @@ function isPartial({ width }: Tile): boolean {
   return width < TILE_WIDTH;
 }
 
-/** As many hashes as a tile has, out of those of the full one. */
+/** The hashes of a tile, out of those of the full tile. */
 function startOf(hashes: Uint8Array | undefined, { width }: Tile): Uint8Array | undefined {
   return hashes?.subarray(0, width * HASH_BYTES);
 }

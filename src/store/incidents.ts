@@ -33,15 +33,22 @@ export type Recorded =
   /** it does not hold, and was not written */
   | { readonly outcome: "refused"; readonly judgement: Judgement };
 
-/** Where an entry is: see Journal.read. */
+/** Where an entry is in the file: see Journal.read. */
 interface Place {
   readonly at: number;
   readonly length: number;
 }
 
 /**
- * The incident journal open for writing: conflict records that held when they were written. Of what is
- * there it keeps which cases they are and where they stand; a record is read when it is asked for.
+ * The incident journal, open for writing: conflict records that held when they were written. In
+ * memory it keeps which cases they are and where they stand in the file. It reads a record when it
+ * is asked for.
+ *
+ *     const incidents = await IncidentJournal.open({ files, folder });
+ *     const { outcome } = await incidents.record(signed, now); // durable once this returns
+ *     await incidents.close();
+ *
+ * "known" and "refused" are outcomes and not errors: nothing was written.
  */
 export class IncidentJournal {
   readonly #journal: Journal;
@@ -49,10 +56,11 @@ export class IncidentJournal {
   readonly #folder: string;
   /** By seq, the entries that hold, in order. */
   readonly #places: Map<number, Place>;
-  // One at a time, so that one case heard twice at once is not written twice.
+  // Records are written one at a time. Otherwise one case heard twice at once could be written
+  // twice.
   readonly #turns = new Turns();
 
-  /** Entries (seq) that do not hold: whoever wrote them, they vouch for nothing and are not used. */
+  /** Entries (seq) that do not hold. Whoever wrote them, they prove nothing and are not used. */
   readonly unsound: readonly number[];
 
   private constructor(fields: {
@@ -70,7 +78,7 @@ export class IncidentJournal {
   }
 
   /**
-   * Opens the journal of a folder; see Journal.open. Every record in it is judged again.
+   * Opens the journal of a folder; see Journal.open. It judges every record in it again.
    * @throws JournalLocked, JournalDamaged, WorldError
    */
   static async open({ files, folder }: { files: Files; folder: string }): Promise<IncidentJournal> {
@@ -96,8 +104,8 @@ export class IncidentJournal {
   }
 
   /**
-   * Writes a conflict record, unless the case is known; returns once it is durable.
-   * The record is judged first: nothing that a stranger would refuse gets into the journal.
+   * Writes a conflict record, unless the case is known. Returns once the record is durable. It
+   * judges the record first, so nothing that a stranger would refuse gets into the journal.
    * @param recordedAt RFC 3339, UTC
    * @throws WorldError if the disk refuses
    */
@@ -106,8 +114,8 @@ export class IncidentJournal {
   }
 
   async #recordNext(record: ConflictRecord, recordedAt: string): Promise<Recorded> {
-    // Before it is judged: at a start every case of the journal is told once more, and a case that is
-    // known convicts nobody again, so whether this telling of it holds is no matter.
+    // This comes before the judgement. At a start every case of the journal is offered once more. A
+    // known case convicts nobody again, so it does not matter whether this record of it holds.
     const known = this.#cases.find(record);
     if (known !== undefined) return { outcome: "known", seq: known };
     const judgement = verifyConflict({ input: record as unknown as JsonObject });
@@ -132,13 +140,13 @@ export class IncidentJournal {
    */
   async read(seq: number): Promise<ConflictRecord> {
     const place = this.#places.get(seq);
-    if (place === undefined) throw new RangeError(`entry ${seq} is none that holds`);
+    if (place === undefined) throw new RangeError(`there is no entry ${seq}, or it does not hold`);
     return recordOf(await this.#journal.read(place), this.#folder);
   }
 
   /**
-   * Every record in the journal that holds, one in memory at a time, for a monitor that starts to know
-   * what was known.
+   * Every record in the journal that holds, one in memory at a time. A monitor that starts learns
+   * from it what was known before.
    * @throws WorldError if one cannot be read
    */
   async *records(): AsyncGenerator<{ seq: number; record: ConflictRecord }, void> {
@@ -153,15 +161,16 @@ export class IncidentJournal {
 }
 
 /**
- * Which contradicted roots have their record (RULES R6). Of `same_size` records at one size
- * each joins two roots; a further one is a known case if the roots it pairs are joined already,
- * through whichever records: so k roots have k - 1. A `cross_size` record convicts the older root,
- * which has one.
+ * Which contradicted roots have their record (RULES R6).
+ *
+ * - A `same_size` record joins two roots of one size. A further record is a known case if its two
+ *   roots are joined already, through whichever records. So k roots have k - 1 records.
+ * - A `cross_size` record convicts the older root. That root has one record.
  */
 class Cases {
-  /** By root: the entry that first convicts it. */
+  /** By root: the entry that convicts it first. */
   readonly #entries = new Map<string, number>();
-  /** By root of a `same_size` record: another root it is joined with, towards the group's head. */
+  /** By root of a `same_size` record: the next root on the way to the head of its group. */
   readonly #joined = new Map<string, string>();
 
   add(record: CaseName, seq: number): void {
@@ -181,7 +190,7 @@ class Cases {
     return isKnown ? this.#entries.get(other ?? root) : undefined;
   }
 
-  /** The head of a root's group. Whoever is passed on the way is led there at once the next time. */
+  /** The head of a root's group. Every root passed on the way then points to the head directly. */
   #headOf(root: string): string {
     const passed: string[] = [];
     let head = root;
@@ -194,14 +203,14 @@ class Cases {
   }
 }
 
-/** The roots a record convicts: both of one size, or the older one. */
+/** The roots that a record convicts: both of one size, or the older of two sizes. */
 function convictedRoots(
   { kind, log, checkpoint_a, checkpoint_b }: CaseName,
 ): [root: string, other?: string] {
-  // Type and key as the vkey spells them, without the key's name: what `Log.id` is made of. The
-  // form alone: whether it is a key is for the judgement, and reading one takes longer than all else.
+  // Type and key as the vkey spells them, without the key's name, as in `Log.id`. Only the form is
+  // read here, because reading a key takes longer than all else. The judgement checks the key.
   const key = log.vkey.split("+").slice(2).join("+");
-  // One case has one entry under whatever origin it is told, where the key does not sign that.
+  // If the key does not sign the origin, a case has one entry, whatever origin it is told under.
   const origin = isTreeHeadKey(key) ? "" : log.origin;
   const name = ({ size, root }: RecordedHead): string => `${kind} ${size} ${root} ${key} ${origin}`;
   if (kind === "same_size") return [name(checkpoint_a), name(checkpoint_b)];
@@ -224,8 +233,8 @@ export async function hasIncidents(files: Files, folder: string): Promise<boolea
 }
 
 /**
- * Reads the incident journal of a folder without locking or changing it; a folder or journal that
- * is not there has no entries.
+ * Reads the incident journal of a folder without locking or changing it. A folder or journal that
+ * does not exist has no entries.
  * @throws JournalDamaged, WorldError
  */
 export async function* readIncidents(
@@ -247,7 +256,7 @@ export async function* readIncidents(
 }
 
 /**
- * The conflict record of a journal entry. Its form is read, its evidence is not judged.
+ * The conflict record of a journal entry. It checks the form, and does not judge the evidence.
  * @param folder for the message
  * @throws JournalDamaged if the entry holds something else
  */

@@ -1,7 +1,7 @@
 /**
- * A hash-chained, append-only journal: one entry a line, each holding the hash of the one before.
- * Whoever knows the last hash notices if anything before it was changed, dropped or put in
- * (PROTOCOL section 13).
+ * A hash-chained, append-only journal: one entry a line, each with the hash of the entry before. If
+ * you know the last hash, you can find out whether anything before it was changed, dropped or
+ * inserted (PROTOCOL section 13).
  *
  * @module
  */
@@ -34,21 +34,21 @@ import { Turns } from "./turns.ts";
 
 /** Name of the journal's file in its folder. */
 export const JOURNAL_FILE = "journal.jsonl";
-/** Longest entry read or written; two notes of the largest size fit, escaped. */
+/** Longest entry read or written. Two notes of the largest size fit, escaped. */
 export const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
 /** `prev_hash` of the first entry. */
 export const FIRST_PREV_HASH = "0".repeat(64);
 
 const JOURNAL_PERMISSIONS = 0o644;
 
-/** What the next entry follows on: the seq and hash of the last one. */
+/** A place in the chain: the seq and hash of an entry, which the next one follows. */
 export interface Link {
   readonly seq: number;
   /** 64 hex digits. */
   readonly hash: string;
 }
 
-/** What the first entry of all follows on. */
+/** What the very first entry follows. */
 export const FIRST_LINK: Link = { seq: 0, hash: FIRST_PREV_HASH };
 
 /** One line of a journal. */
@@ -64,7 +64,7 @@ export interface Entry {
   readonly hash: string;
 }
 
-/** A journal that is not what was written: the message names the file, the line and the damage. */
+/** A journal differs from what was written. The message names the file, the line and the damage. */
 export class JournalDamaged extends Error {}
 
 /** Another process is writing the journal. */
@@ -84,7 +84,9 @@ function hashOf(body: string): string {
   return encodeHex(sha256(utf8(body)));
 }
 
-/** An entry's canonical JSON: `hash` comes first of its members, so the body follows as it is. */
+/**
+ * An entry's canonical JSON. `hash` sorts before its other members, so the body follows unchanged.
+ */
 function lineOf(body: string, hash: string): string {
   return `${lineStart(hash)}${body.slice(1)}\n`;
 }
@@ -94,7 +96,7 @@ function lineStart(hash: string): string {
 }
 
 /**
- * Reads one entry and checks its own hash; that it follows on the one before is `readEntries`' work.
+ * Reads one entry and checks its own hash. `readEntries` checks that it follows the entry before.
  * @throws MalformedError naming what is wrong
  */
 export function parseEntry(text: string): Entry {
@@ -107,8 +109,8 @@ export function parseEntry(text: string): Entry {
 }
 
 /**
- * Reads one entry in canonical JSON, as `parseEntry` would, in half the time: a text that is
- * canonical spells no member twice, and its hash is over what stands there.
+ * Reads one entry in canonical JSON, as `parseEntry` does, in half the time. A canonical text has
+ * no member twice, and its hash is over the text itself.
  * @throws MalformedError naming what is wrong
  */
 function parseCanonicalEntry(text: string): Entry {
@@ -118,7 +120,7 @@ function parseCanonicalEntry(text: string): Entry {
     members = JSON.parse(text);
     canonical = canonicalize(members) === text;
   } catch {
-    // No JSON, or none that has a canonical form: the slow way says what is wrong.
+    // It is not JSON, or has no canonical form. `parseEntry` says what is wrong.
   }
   if (!canonical || !isObject(members)) {
     parseEntry(text);
@@ -143,20 +145,26 @@ const ENTRY: Shape = {
   others: "refused",
 };
 
-/** The members of an entry, of the right types and none besides. */
+/** Checks that an entry has its members, of the right types, and no others. */
 function entryOf(members: JsonObject): Entry {
   checkMembers(members, { what: "entry", shape: ENTRY });
   return members as unknown as Entry;
 }
 
-/** An entry of a journal on disk and its line, or what a crash left of the last one. */
+/** An entry of a journal on disk and its line; or what a crash left of the last line. */
 export type JournalItem = { entry: Entry; line: Line } | { torn: Line };
 
 /**
- * Reads a journal from its first line, checking the chain. A last line without a newline was torn
- * by a crash in mid-write, or is being written now: it comes as `torn`, never as an entry.
+ * Reads a journal from its first line and checks the chain. A last line without a newline was torn
+ * by a crash, or is being written now. It comes as `torn`, never as an entry.
+ *
+ *     for await (const item of readEntries(file, path)) {
+ *       if ("torn" in item) break; // never acknowledged: not evidence of damage
+ *       use(item.entry);
+ *     }
+ *
  * @param name what to call the file in messages
- * @param after what the first entry must follow on; `anything` takes the first entry's word for it
+ * @param after what the first entry must follow; with `anything`, whatever it says that it follows
  * @throws JournalDamaged at the first line that is not as it was written
  */
 export async function* readEntries(
@@ -200,7 +208,13 @@ interface Place {
   readonly name: string;
 }
 
-/** A journal open for writing, by this process alone. */
+/**
+ * A journal, open for writing by this process alone.
+ *
+ *     const journal = await Journal.open({ files, folder, onEntry });
+ *     await journal.append(record, now); // durable once this returns
+ *     await journal.close();
+ */
 export class Journal {
   readonly #file: OpenFile;
   readonly #path: string;
@@ -223,11 +237,11 @@ export class Journal {
   }
 
   /**
-   * Opens the journal of a folder, making both where they are missing; takes the lock, checks the
-   * whole chain, and sets a torn last line aside in a file of its own.
+   * Opens the journal of a folder. It makes both if they are missing, takes the lock, checks the
+   * whole chain, and moves a torn last line into a file of its own.
    * @param name the file's name in the folder
-   * @param after what its first entry follows on; `anything` takes the word of one that is there
-   * @param onEntry called with every entry that is there already, in order
+   * @param after what its first entry follows; with `anything`, whatever the first entry there says
+   * @param onEntry called with every entry that is already there, in order
    * @throws JournalLocked, JournalDamaged, WorldError
    */
   static async open(
@@ -242,7 +256,7 @@ export class Journal {
     const path = join(folder, name);
     const file = await openLocked({ files, folder, name });
     try {
-      // Whoever created the file may have crashed before its entry in the folder was durable.
+      // The process that created the file may have crashed before the file's name was durable.
       await files.syncFolder(folder);
       let last = after;
       let end = await file.size();
@@ -257,9 +271,9 @@ export class Journal {
         }
       }
       if (last === "anything") {
-        throw new JournalDamaged(`${path} is empty, expected an entry to follow on`);
+        throw new JournalDamaged(`${path} is empty, and nothing says which entry comes next`);
       }
-      // A program killed before its sync may have left entries that a power cut would still take.
+      // If a program was killed before its sync, a power failure could still take its last entries.
       await file.sync();
       return new Journal({ file, path, end, last }, tornFile);
     } catch (error) {
@@ -268,7 +282,7 @@ export class Journal {
     }
   }
 
-  /** What the next entry will follow on. */
+  /** What the next entry will follow. */
   get last(): Link {
     return this.#last;
   }
@@ -279,7 +293,7 @@ export class Journal {
   }
 
   /**
-   * Appends an entry and returns it once it is durable. Calls made meanwhile wait their turn.
+   * Appends an entry and returns it once it is durable. Other calls wait their turn.
    * @param recordedAt RFC 3339, UTC
    * @throws WorldError if the disk refuses; then the journal is as it was before
    */
@@ -307,7 +321,9 @@ export class Journal {
       await appendDurably(this.#file, line, this.#end);
     } catch (error) {
       if (error instanceof DurabilityLost) {
-        this.#broken = new DurabilityLost(`Cannot write ${this.#path} any more: ${error.message}`);
+        this.#broken = new DurabilityLost(
+          `Cannot write ${this.#path} any more: ${error.message}`,
+        );
         throw this.#broken;
       }
       throw error;
@@ -323,10 +339,10 @@ export class Journal {
   }
 
   /**
-   * Reads an entry that is there once more.
+   * Reads once more an entry that is in the journal.
    * @param at where its line begins, in bytes from the start of the file
    * @param length bytes of its line, without the newline
-   * @throws WorldError if it cannot be read, or is not what was written any more
+   * @throws WorldError if it cannot be read, or is no longer what was written
    */
   async read({ at, length }: { at: number; length: number }): Promise<Entry> {
     const bytes = new Uint8Array(length);
@@ -336,7 +352,7 @@ export class Journal {
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       const where = `${this.#path}, the entry at byte ${at},`;
-      throw new WorldError("other", `${where} is not what was written any more: ${error.message}`);
+      throw new WorldError("other", `${where} is no longer what was written: ${error.message}`);
     }
   }
 
@@ -348,7 +364,7 @@ export class Journal {
 }
 
 /**
- * Opens a file for this process alone, making it and its folder where they are missing.
+ * Opens a file for this process alone. It makes the file and its folder if they are missing.
  * @throws JournalLocked, WorldError
  */
 export async function openLocked({ files, folder, name }: Place): Promise<OpenFile> {
@@ -373,13 +389,15 @@ async function openOrCreate({ files, folder, name }: Place): Promise<OpenFile> {
   try {
     return await files.create(path, JOURNAL_PERMISSIONS);
   } catch (error) {
-    // Another process made it in between; the lock decides who writes.
+    // Another process made it meanwhile. The lock decides who writes.
     if (!(error instanceof WorldError) || error.kind !== "already exists") throw error;
     return await files.open(path, "write");
   }
 }
 
-/** Opens a file that is there; whoever made it may have died before its entry was durable. */
+/**
+ * Opens a file that exists. The process that made it may have ended before its name was durable.
+ */
 async function openExisting({ files, folder, name }: Place): Promise<OpenFile | undefined> {
   let file: OpenFile;
   try {

@@ -1,6 +1,6 @@
 /**
- * The observation: what was seen of a log, from whom and with what result. Plain JSON in a journal
- * entry; sizes are strings, because JSON numbers lose them above 2^53.
+ * The observation: what was seen of a log, from whom, and with what result. It is plain JSON in a
+ * journal entry. Sizes are strings, because JSON numbers are not exact above 2^53.
  *
  * @module
  */
@@ -37,7 +37,10 @@ export interface ObservedHead {
   readonly root: string;
 }
 
-/** A checkpoint that was seen. Size and root are the note's, spelled out for people and the index. */
+/**
+ * A checkpoint that was seen. Size and root are those of the note, repeated for people and the
+ * index.
+ */
 export interface ObservedCheckpoint extends ObservedHead {
   /** The whole signed note. */
   readonly note: string;
@@ -57,20 +60,20 @@ export interface Observation {
   readonly source: string;
   readonly result: Result;
   readonly checkpoint?: ObservedCheckpoint;
-  /** The other half of an inconsistency, where it is of another size. */
+  /** The other half of an inconsistency, if it has another size. */
   readonly against?: ObservedHead;
   /** For people: one line, as `cleanSource` leaves it. */
   readonly detail?: string;
   /**
    * In a summary: how many times exactly this was seen again since it was last written. A summary
-   * says nothing new, so it is counted and changes nothing else.
+   * says nothing new. It is counted, and changes nothing else.
    */
   readonly repeats?: number;
-  /** In a summary: how many of the repeats came from whom, where it was not `source` alone. */
+  /** In a summary: how many of the repeats came from whom, if `source` was not the only one. */
   readonly sources?: readonly (readonly [source: string, times: number])[];
   /**
-   * In a summary of `consistent`: the open questions that were settled so. Not repeats of anything,
-   * though they are counted there: each of them is no open question from this entry on.
+   * In a summary of `consistent`: the open questions that were settled. `repeats` counts them,
+   * although they repeat nothing. From this entry on, none of them is an open question.
    */
   readonly settled?: readonly ObservedHead[];
 }
@@ -81,7 +84,7 @@ export function observedCheckpoint(checkpoint: VerifiedCheckpoint): ObservedChec
   return { size: treeSize.toString(), root, note };
 }
 
-/** An observation with its free texts made fit for the journal. */
+/** Makes the free texts of an observation fit for the journal. */
 export function cleanObservation(observation: Observation): Observation {
   const { source, detail } = observation;
   return {
@@ -96,11 +99,14 @@ export function logIdOf({ log }: Observation): string {
   return `${encodedKeyOf(log.vkey)} ${log.origin}`;
 }
 
-/** Most vkeys whose keys are remembered: more than anybody watches logs. */
+/** Most vkeys whose keys are remembered. Nobody watches so many logs. */
 const MAX_REMEMBERED_KEYS = 1_000;
 const keys = new Map<string, string>();
 
-/** The encoded key of a vkey. Checking one takes longer than all else that is read of an entry. */
+/**
+ * The encoded key of a vkey. It is remembered, because checking a key takes longer than reading all
+ * else of an entry.
+ */
 function encodedKeyOf(vkey: string): string {
   let key = keys.get(vkey);
   if (key === undefined) {
@@ -162,7 +168,8 @@ const OBSERVATION: Shape = {
 };
 
 /**
- * Reads an observation's form: every member of the right type, and none besides.
+ * Reads an observation and checks its form: every member is of the right type, and there are no
+ * others.
  * @throws MalformedError naming the member that is wrong
  */
 export function parseObservation(input: JsonObject): Observation {
@@ -177,8 +184,8 @@ function expectSources({ sources, repeats }: Observation): void {
   if (sources === undefined) return;
   const sum = sources.reduce((sum, [, count]) => sum + count, 0);
   if (repeats === undefined || sum > repeats) {
-    const most = repeats === undefined ? "no member repeats" : `repeats of ${repeats}`;
-    throw new MalformedError(`sources has ${sum} in it, beside ${most}`);
+    const wanted = repeats === undefined ? "no sources without repeats" : `at most ${repeats}`;
+    throw new MalformedError(`sources add up to ${sum}, expected ${wanted}`);
   }
 }
 
@@ -186,7 +193,7 @@ function expectSettled({ settled, result, repeats, checkpoint }: Observation): v
   if (settled === undefined) return;
   if (result !== "consistent" || checkpoint !== undefined || repeats !== settled.length) {
     throw new MalformedError(
-      `settled has ${settled.length}, expected as many as repeats in a summary of consistent`,
+      `settled has ${settled.length} heads, expected a summary of consistent with as many repeats`,
     );
   }
 }

@@ -1,11 +1,14 @@
 /**
  * The index over the observation journal, in SQLite: what was seen of a log at a size. It is
- * derived. Whatever is in it depends on which entries it has read and on nothing else, not on
- * which of the removed ones it read before they went; so an index that followed along and one that
- * was rebuilt give the same answers.
+ * derived. Its content depends only on the entries that are in the journal, and not on removed
+ * entries that it read before. So an index that followed along and one that was rebuilt give the
+ * same answers.
  *
- * Words of its own: a *head* is a distinct (log, size, root), a *sighting* is an entry of the
- * journal, *plain* is one that is not a summary of repeats.
+ * Three words are its own:
+ *
+ * - a *head* is a distinct (log, size, root),
+ * - a *sighting* is an entry of the journal,
+ * - a *plain* sighting is one that is not a summary of repeats.
  *
  * @module
  */
@@ -25,10 +28,13 @@ import {
 import { packNote, packRoot, packTime, unpackNote, unpackRoot, unpackTime } from "./packed.ts";
 import type { Removal } from "./removal.ts";
 
-/** Goes up with every change of the tables or of what is in them; another one is rebuilt. */
+/**
+ * Goes up with every change of the tables or their contents. An index of another version is
+ * rebuilt.
+ */
 const INDEX_VERSION = 5n;
 
-/** An open question as it was first seen, without its note, which may be long. */
+/** An open question as it was first seen. It has no note, since that may be long. */
 export interface OpenQuestion {
   readonly treeSize: bigint;
   /** Base64 of 32 bytes. */
@@ -47,28 +53,28 @@ export interface SeenRoot extends OpenQuestion {
   readonly note: string;
 }
 
-/** Which open questions of a log to walk, and how far. */
+/** Which open questions of a log to give, and how many. */
 export interface OpenWalk {
-  /** Most that are given, at least 1. */
+  /** Give at most so many, at least 1. */
   readonly limit: number;
   /** None above this size. */
   readonly upTo?: bigint | undefined;
   /** Only those that this source showed first. */
   readonly source?: string | undefined;
-  /** Where the last walk ended: begins with the one behind it, in the order of this walk. */
+  /** The last question of the walk before. This one begins after it, in the order of this walk. */
   readonly after?: Pick<OpenQuestion, "treeSize" | "seq"> | undefined;
-  /** Ascending unless said otherwise; of one size by first sighting. */
+  /** By size, ascending by default. Questions of one size are in order of first sighting. */
   readonly order?: "ascending" | "descending";
 }
 
-/** How much a log leaves open. */
+/** How much of a log is open. */
 export interface OpenLoad {
   readonly questions: number;
   /** Of their notes, in UTF-8. */
   readonly noteBytes: number;
 }
 
-/** How often each result was seen; those never seen are left out. */
+/** How often each result was seen. Results never seen are left out. */
 export type Counts = Readonly<Partial<Record<Result, number>>>;
 
 /** What the index reads out of one entry. */
@@ -77,19 +83,22 @@ export interface Indexable {
   readonly record: Observation | { readonly removals: readonly Removal[] };
 }
 
-/** SQL of a trigger: takes a row of `heads`, if it is an open question, into what its log leaves open. */
+/**
+ * SQL of a trigger: if a row of `heads` is an open question, it adds it to, or takes it from, what
+ * its log leaves open.
+ */
 function countOpen(sign: "+" | "-", row: "old" | "new"): string {
   return `UPDATE logs SET open = open ${sign} 1,
       open_bytes = open_bytes ${sign} ${row}.note_bytes
     WHERE id = ${row}.log AND ${row}.pending IS NOT NULL;`;
 }
 
-// `proven`, `accused` and `pending` hold the seq of the sighting that makes them so, `view` the head that
-// is the log's view. The partial
-// indexes keep the questions asked all day at the cost of the few rows that can answer them. The
-// note comes last: SQLite reads past a long one to get at what stands behind it. Two bytes of a
-// root tell the roots of one size apart. `root`, `seen_at` and `note` are as `packed.ts` has them. A
-// sighting has no source, time and note where its head has them, or where nobody asks.
+// `proven`, `accused` and `pending` hold the seq of the sighting that made them so. `view` holds
+// the head that is the log's view. The partial indexes hold only the few rows that can answer the
+// most frequent queries. The note comes last, because SQLite must read past a long note to reach a
+// column behind it. Two bytes of a root are enough to index the roots of one size. `packed.ts`
+// defines `root`, `seen_at` and `note`. A sighting has no source, time or note if its head has
+// them, or if no query needs them.
 const TABLES = `
   CREATE TABLE position(seq INTEGER NOT NULL, hash TEXT NOT NULL);
   CREATE TABLE logs(
@@ -122,25 +131,31 @@ const TABLES = `
   PRAGMA user_version = ${INDEX_VERSION};
 `;
 
-// An index for this alone would cost more than half of what that over all sizes does.
-/** Takes a head that was proven as its log's view if it is larger. */
+// An index for this alone would cost more than half as much as the index over all sizes.
+/** Makes a proven head its log's view, if it is larger than the view. */
 const RAISE_VIEW = `UPDATE logs SET view = proven.id FROM heads AS proven
   WHERE proven.id = ? AND logs.id = proven.log AND (view IS NULL
     OR proven.size > (SELECT size FROM heads WHERE id = view))`;
-/** Finds every log's view among the heads that are left: the largest, of one size what was proven first. */
+/**
+ * Finds every log's view among the heads that are left: the largest; at one size, the one proven
+ * first.
+ */
 const FIND_VIEWS = `UPDATE logs SET view = (SELECT id FROM heads
   WHERE log = logs.id AND proven IS NOT NULL ORDER BY size DESC, proven LIMIT 1)`;
 
 const OPEN_QUESTION = "size, root, source, seq, seen_at";
 /** One checkpoint, by log, size and root. */
 const THE_HEAD = "log = ?1 AND size = ?2 AND root = ?3 AND substr(root, 1, 2) = substr(?3, 1, 2)";
-/** The entries that saw a head: the first one, if it is there still, and those with a source. */
+/** The entries that saw a head: the first one, if it is still there, and those with a source. */
 function sightingsOf(head: string, first: string): string {
   return `SELECT later.seq FROM sightings AS later WHERE later.head = ${head}
     AND later.source IS NOT NULL UNION ALL SELECT ${first}`;
 }
 const SEEN_ROOT = `${OPEN_QUESTION}, note`;
-/** Sizes with more roots than are given whose first ones are kept. */
+/**
+ * Most sizes whose first roots are kept in memory because they have more roots than `rootsAt`
+ * gives.
+ */
 const MAX_CROWDED = 64;
 const PROVING = PROVING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const OPEN = OPEN_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
@@ -160,8 +175,8 @@ export class ObservationIndex {
   #position: Link;
   readonly #logs = new Map<string, SqlValue>();
   /**
-   * By log and size, the first roots where there are more: the database sorts all of them to find
-   * these, and a start, or who tells them one by one, asks for each.
+   * By log and size: the first roots, if there are more. The database must sort all of them to find
+   * the first. A start asks for each size, and so does a peer that tells them one by one.
    */
   readonly #crowded = new Map<string, readonly SeenRoot[]>();
 
@@ -175,7 +190,8 @@ export class ObservationIndex {
   }
 
   /**
-   * Opens the index of a journal; one that is missing, damaged or of another version begins anew.
+   * Opens the index of a journal. An index that is missing, damaged or of another version begins
+   * empty.
    * @throws WorldError if it cannot be made anew
    */
   static open(
@@ -199,7 +215,7 @@ export class ObservationIndex {
     this.#position = FIRST_LINK;
   }
 
-  /** Reads entries that follow on its position, all of them or, if it throws, none. */
+  /** Reads entries that follow its position. If it throws, it has read none of them. */
   add(items: readonly Indexable[]): void {
     const last = items.at(-1)?.entry;
     if (last === undefined) return;
@@ -213,14 +229,17 @@ export class ObservationIndex {
         this.#database.run("UPDATE position SET seq = ?, hash = ?", [last.seq, last.hash]);
       });
     } catch (error) {
-      // A log that was new in what was undone has no row any more.
+      // A log that was new in the undone transaction no longer has a row.
       this.#logs.clear();
       throw error;
     }
     this.#position = { seq: last.seq, hash: last.hash };
   }
 
-  /** Forgets the roots of a size that an entry is about, or all of them if segments go. */
+  /**
+   * Forgets the kept roots of the size that an entry is about; or all of them, if segments are
+   * removed.
+   */
   #forgetCrowd(record: Indexable["record"]): void {
     if ("removals" in record) this.#crowded.clear();
     else if (record.checkpoint !== undefined) {
@@ -253,7 +272,7 @@ export class ObservationIndex {
     }
   }
 
-  /** Takes a checkpoint as no open question any more, if it is known. */
+  /** Marks a checkpoint as no longer an open question, if it is known. */
   #settle({ log, seq, settled }: { log: SqlValue; seq: number; settled: ObservedHead }): void {
     const head = this.#findHead({ log, head: settled })?.id;
     if (head === undefined) return;
@@ -290,7 +309,7 @@ export class ObservationIndex {
     return id;
   }
 
-  /** The row of a checkpoint, made where it is missing. */
+  /** The row of a checkpoint. It is made if it is missing. */
   #headOf(
     { log, seq, at, observation, checkpoint }: {
       log: SqlValue;
@@ -315,7 +334,7 @@ export class ObservationIndex {
     return this.#findHead({ log, head: checkpoint, note })!;
   }
 
-  /** The row of a checkpoint; `another` is 1 where its note is another than this one. */
+  /** The row of a checkpoint. `another` is 1 if its note differs from this one. */
   #findHead(
     { log, head: { size, root }, note = null }: {
       log: SqlValue;
@@ -337,7 +356,7 @@ export class ObservationIndex {
     );
   }
 
-  /** Makes it as if it had never read these entries. */
+  /** Makes the index as if it had never read these entries. */
   #forget({ before, last }: Removal): void {
     const range = [before.seq, last.seq];
     const where = "WHERE seq > ? AND seq <= ?";
@@ -359,7 +378,7 @@ export class ObservationIndex {
     this.#database.run(FIND_VIEWS);
   }
 
-  /** Makes a head's row out of the sightings that are left. */
+  /** Makes a head's row anew from the sightings that are left. */
   #remakeHead(head: SqlValue): void {
     const first = this.#database.get(
       `SELECT seq, seen_at, source, note_bytes, note FROM sightings
@@ -387,7 +406,10 @@ export class ObservationIndex {
     );
   }
 
-  /** A sighting without a note has its head's; so when that changes, the others take the old one. */
+  /**
+   * A sighting without a note has its head's note. So before the head's note changes, these
+   * sightings take the old one.
+   */
   #moveNote(head: SqlValue, { note, note_bytes }: SqlRow): void {
     this.#database.run(
       `UPDATE sightings
@@ -499,8 +521,8 @@ export class ObservationIndex {
   }
 
   /**
-   * Whether a checkpoint was never reconciled: it is an open question, or was one and was left out for
-   * want of room, which is the one way to be `refused` with a checkpoint.
+   * Whether a checkpoint was never reconciled. It is an open question; or it was one and was left
+   * out because there was no room. Only the latter gives a `refused` entry with a checkpoint.
    */
   isUnsettled(logId: string, { size, root }: ObservedHead): boolean {
     const head = this.#findHead({ log: this.#logOf(logId, false), head: { size, root } });
@@ -550,7 +572,7 @@ export class ObservationIndex {
     return needed.map(({ seq }) => Number(seq));
   }
 
-  /** Lets go of the file. */
+  /** Closes the file. */
   close(): void {
     this.#database.close();
   }
@@ -583,7 +605,7 @@ function originOf(logId: string): string {
 
 type Condition = readonly [sql: string, ...values: SqlValue[]];
 
-/** A condition on values, unless the first of them is not given. */
+/** A condition on values; none if the first of them is not given. */
 function conditionIf(sql: string, ...values: readonly (SqlValue | undefined)[]): Condition[] {
   return values[0] === undefined ? [] : [[sql, ...values as SqlValue[]]];
 }
@@ -600,7 +622,7 @@ function readPosition(database: Database): Link {
   return { seq: Number(seq), hash: hash as string };
 }
 
-/** The database that is there, if it is whole and of this version. */
+/** The database on disk, if it is whole and of this version. */
 function openSound(databases: Databases, path: string): Database | undefined {
   let database: Database | undefined;
   try {
@@ -613,7 +635,7 @@ function openSound(databases: Databases, path: string): Database | undefined {
     if (whole) return database;
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
-    // Damaged, or no database at all: it is derived, and made anew.
+    // It is damaged, or no database. It is derived, so it is made anew.
   }
   database?.close();
   return undefined;
@@ -633,8 +655,8 @@ function openNew(databases: Databases, path: string): Database {
 }
 
 /**
- * A commit waits for no disk: after a power cut the database is whole and a little behind, which
- * the journal makes good.
+ * A commit does not wait for the disk. After a power failure the database is whole but a little
+ * behind, and catches up from the journal.
  */
 function configure(database: Database): void {
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");

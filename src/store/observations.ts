@@ -1,7 +1,7 @@
 /**
- * The observation journal: every poll and every exchange, in a segmented journal, which is the truth,
- * and an index over it, which is derived. An observation is durable before it is indexed, and
- * indexed before anybody is told that it was taken in.
+ * The observation journal: the results of every poll and every exchange. They are in a segmented
+ * journal, which is the truth. An index over it is derived. An observation is durable before it is
+ * indexed, and indexed before anybody is told that it was taken in.
  *
  * @module
  */
@@ -43,10 +43,12 @@ export const INDEX_FILE = "index.sqlite";
 export const KEEP_SEGMENTS = 64;
 /** Entries read into the index in one transaction. */
 const INDEX_BATCH = 5_000;
-/** Most durable entries that wait for a database which refuses; then nothing more is written. */
+/**
+ * Most durable entries that wait while the database refuses. Beyond them nothing more is written.
+ */
 const MAX_UNINDEXED = 10_000;
 
-/** How far the index has got in reading the journal. */
+/** How far the index has read the journal. */
 export interface IndexProgress {
   /** The last entry read. */
   readonly seq: number;
@@ -54,7 +56,14 @@ export interface IndexProgress {
   readonly lastSeq: number;
 }
 
-/** The observation journal of a folder and its index, open for writing, by this process alone. */
+/**
+ * The observation journal of a folder and its index, open for writing by this process alone.
+ *
+ *     const journal = await ObservationJournal.open({ world, folder });
+ *     await journal.observe(observation, now); // durable or counted as a repeat once this returns
+ *     const view = journal.view(log);
+ *     await journal.close(); // writes the counts; a kill loses them, and nothing else
+ */
 export class ObservationJournal {
   readonly #world: World;
   readonly #journal: SegmentedJournal;
@@ -79,11 +88,12 @@ export class ObservationJournal {
   }
 
   /**
-   * Opens the observations of a folder, making what is missing: takes the lock, checks the whole
-   * chain, and lets the index catch up, or rebuilds one that is missing, damaged or of other entries.
+   * Opens the observations of a folder and makes what is missing. It takes the lock, checks the
+   * whole chain, and lets the index catch up. It rebuilds an index that is missing, damaged, or of
+   * other entries.
    * @param onProgress called now and then while the index reads
-   * @param segmentBytes a segment this long is not written to again
-   * @param keepSegments how many segments stay whatever is in them, at least 1
+   * @param segmentBytes a segment of at least this length is not written to again
+   * @param keepSegments how many of the newest segments stay whatever is in them, at least 1
    * @throws JournalLocked, JournalDamaged, WorldError
    */
   static async open(
@@ -102,7 +112,7 @@ export class ObservationJournal {
     });
     let index: ObservationIndex | undefined;
     try {
-      // Not before the lock is held: the index of another process is none of ours.
+      // Only with the lock held: until then the index may be another process's.
       const path = join(folder, INDEX_FILE);
       index = ObservationIndex.open({ databases: world.databases, path });
       await catchUp({ index, journal, onProgress });
@@ -125,10 +135,11 @@ export class ObservationJournal {
   }
 
   /**
-   * Writes an observation; returns its entry once it is durable and the index knows it.
+   * Writes an observation. Returns its entry once it is durable. If the database refuses it, it is
+   * indexed later, before any question is answered.
    * @param at RFC 3339, UTC
-   * @throws MalformedError for an observation without the form of one; WorldError if the disk
-   * refuses: then nothing was written
+   * @throws MalformedError if the observation's form is wrong; WorldError if the disk refuses, and
+   *   then nothing was written
    */
   append(observation: Observation, at: string): Promise<Entry> {
     const clean = cleanObservation(observation);
@@ -136,9 +147,9 @@ export class ObservationJournal {
   }
 
   /**
-   * How many observations wait for the disk: of `append` and `observe`, asked for and not ended.
-   * Each holds its observation with the note until then, and nothing bounds how many there are but
-   * whoever asks: what strangers cause is to be dropped while too many wait.
+   * How many calls of `append` and `observe` have not ended. Each of them holds its observation,
+   * with the note, until the disk has it. Only the caller can bound how many there are. So a caller
+   * must drop what strangers cause while too many wait.
    */
   get backlog(): number {
     return this.#backlog;
@@ -154,11 +165,15 @@ export class ObservationJournal {
   }
 
   /**
-   * Writes an observation, unless it only repeats what is known: then it is counted, and
-   * `flushRepeats` writes how often. That an open question is consistent is written with others of
-   * its log, when they are many or by `flushRepeats`; it is settled at once.
+   * Writes an observation, with two exceptions:
+   *
+   * - If it only repeats what is known, it is counted. `flushRepeats` writes how often.
+   * - If it says that an open question is consistent, the question is settled at once. The first of
+   *   an interval has its own entry. The others are written together, when a log has many, or by
+   *   `flushRepeats`.
+   *
    * @param at RFC 3339, UTC
-   * @returns its entry, or nothing if it was counted
+   * @returns the entry, or nothing if none was written for it alone
    * @throws as `append`
    */
   observe(observation: Observation, at: string): Promise<Entry | undefined> {
@@ -172,7 +187,7 @@ export class ObservationJournal {
     });
   }
 
-  /** Takes a question as settled; writes so if it is the first of an interval. */
+  /** Takes a question as settled. Writes an entry if it is the first of an interval. */
   async #settle(observation: Observation, at: string): Promise<Entry | undefined> {
     if (!this.#settled.isFirst(observation)) return await this.#settleLater(observation, at);
     const entry = await this.#write(observation, at);
@@ -195,7 +210,10 @@ export class ObservationJournal {
     this.#settled.written(logId);
   }
 
-  /** Whether this was seen before and would change nothing: an open question stays as it is. */
+  /**
+   * Whether this was seen before and changes nothing. An open question must stay open, and a
+   * settled one settled.
+   */
   #isRepeat(observation: Observation): boolean {
     if (!this.#repeats.has(observation)) return false;
     const { checkpoint, result } = observation;
@@ -210,7 +228,10 @@ export class ObservationJournal {
       !this.#settled.has(id, checkpoint);
   }
 
-  /** Writes an observation; what was settled before it and is not written yet goes first. */
+  /**
+   * Writes an observation. If its checkpoint was settled and the entry is not written yet, that
+   * entry goes first.
+   */
   async #write(observation: Observation, at: string): Promise<Entry> {
     const { checkpoint } = observation;
     const id = logIdOf(observation);
@@ -232,7 +253,10 @@ export class ObservationJournal {
     return entry;
   }
 
-  /** Indexes a durable entry. A database that refuses is asked again: the entry is written. */
+  /**
+   * Indexes a durable entry. If the database refuses, it is asked again later; the entry itself is
+   * safe.
+   */
   #indexLater(item: Indexable): void {
     this.#unindexed.push(item);
     try {
@@ -252,10 +276,10 @@ export class ObservationJournal {
   }
 
   /**
-   * Writes what was repeated since the last call, one summary of each log, via and result, and what
-   * was settled; to be called at some interval.
+   * Writes what was repeated since the last call, in one summary for each log, via and result, and
+   * what was settled. Call it at regular intervals.
    * @param at RFC 3339, UTC
-   * @throws WorldError if the disk refuses; what was not written is counted on
+   * @throws WorldError if the disk refuses. The counts that were not written are kept
    */
   flushRepeats(at: string): Promise<void> {
     return this.#turns.next(async () => {
@@ -270,11 +294,11 @@ export class ObservationJournal {
   }
 
   /**
-   * Removes segments that are too many, except those that a view, an open question or an
-   * inconsistency rests on; to be called at some interval.
+   * Removes old segments, if there are too many, except those that a view, an open question or an
+   * inconsistency rests on. Call it at regular intervals.
    * @param at RFC 3339, UTC
-   * @returns how many
-   * @throws WorldError if the disk or the database refuses; a later call goes on
+   * @returns how many were removed
+   * @throws WorldError if the disk or the database refuses; a later call continues
    */
   removeOld(at: string): Promise<number> {
     return this.#turns.next(async () => {
@@ -297,12 +321,18 @@ export class ObservationJournal {
     );
   }
 
-  /** The first roots seen of a log at a size, by first sighting. @throws WorldError, as all queries */
+  /**
+   * The first roots seen of a log at a size, by first sighting.
+   * @throws WorldError, as all queries
+   */
   rootsAt(log: Pick<Log, "id">, treeSize: bigint): SeenRoot[] {
     return this.#upToDate().rootsAt(log.id, treeSize);
   }
 
-  /** Whether a checkpoint that was seen is an open question, or was left out for want of room. */
+  /**
+   * Whether a checkpoint that was seen is an open question, or was left out because there was no
+   * room.
+   */
   isUnsettled(
     log: Pick<Log, "id">,
     { treeSize, root }: { treeSize: bigint; root: string },
@@ -310,24 +340,32 @@ export class ObservationJournal {
     return this.#upToDate().isUnsettled(log.id, { size: `${treeSize}`, root });
   }
 
-  /** The latest checkpoint that this monitor has proven to extend what it had seen; never an older one. */
+  /** The view: the largest checkpoint that was proven to extend all before it. */
   view(log: Pick<Log, "id">): SeenRoot | undefined {
     return this.#upToDate().view(log.id);
   }
 
   /**
    * The open questions: checkpoints that were heard or shown and not settled since, by size. One
-   * that is not above the view can be settled at once, if the log gives the proof. All of them and
-   * their notes: of a log that leaves much open, `openQuestions` gives a part, without notes.
+   * that is not above the view can be settled at once, if the log gives the proof. This gives all
+   * of them with their notes. If a log leaves much open, use `openQuestions`, which gives a part
+   * without notes.
    */
   pending(log: Pick<Log, "id">): SeenRoot[] {
     return this.#stillOpen(log, this.#upToDate().pending(log.id));
   }
 
   /**
-   * Walks the open questions, without their notes and at most `limit` of them, so that neither their
-   * number nor what is written into them takes memory. What stays the same since the call before is
-   * found behind the last one that it gave: `after`.
+   * Walks the open questions: at most `limit` of them, without their notes. So neither their number
+   * nor their contents take much memory. To go on, give the last question of the call before as
+   * `after`.
+   *
+   *     let after: OpenQuestion | undefined;
+   *     do {
+   *       const part = journal.openQuestions(log, { limit: 100, after });
+   *       for (const question of part) use(question);
+   *       after = part.at(-1);
+   *     } while (after !== undefined);
    */
   openQuestions(log: Pick<Log, "id">, walk: OpenWalk): OpenQuestion[] {
     const { limit } = walk;
@@ -342,12 +380,15 @@ export class ObservationJournal {
     );
   }
 
-  /** How many questions are open; read, not counted. */
+  /** How many questions are open. The number is stored, so this is cheap. */
   openCount(log: Pick<Log, "id">): number {
     return this.openLoad(log).questions;
   }
 
-  /** How many questions are open, and how many bytes their notes have; read, not counted. */
+  /**
+   * How many questions are open, and how many bytes their notes have. Both are stored, so this is
+   * cheap.
+   */
   openLoad(log: Pick<Log, "id">): OpenLoad {
     const { questions, noteBytes } = this.#upToDate().openLoad(log.id);
     const settled = this.#settled.load(log.id);
@@ -365,7 +406,7 @@ export class ObservationJournal {
     return this.#upToDate().note(log.id, checkpoint);
   }
 
-  /** Sizes at which several roots of a log were seen: each is a case. */
+  /** Sizes at which several roots of a log were seen. Each of them is a case. */
   contradictedSizes(log: Pick<Log, "id">): bigint[] {
     return this.#upToDate().contradictedSizes(log.id);
   }
@@ -375,12 +416,15 @@ export class ObservationJournal {
     return this.#upToDate().accused(log.id);
   }
 
-  /** How often each result was seen of a log, in the segments that are kept and were written. */
+  /** How often each result was seen of a log, in the written segments that are kept. */
   counts(log: Pick<Log, "id">): Counts {
     return this.#upToDate().counts(log.id);
   }
 
-  /** Writes what was counted, then lets go of files and lock, whether or not that succeeds. */
+  /**
+   * Writes what was counted. Then it closes the files and frees the lock, whether or not the
+   * writing succeeded.
+   */
   async close(): Promise<void> {
     try {
       await this.flushRepeats(this.#world.clock.now().toISOString());
@@ -391,7 +435,10 @@ export class ObservationJournal {
   }
 }
 
-/** Lets the index read what it has not read; all, if what it has read is not what is there. */
+/**
+ * Lets the index read the entries that it has not read. If it has read other entries than are
+ * there, it reads all.
+ */
 async function catchUp(
   { index, journal, onProgress }: {
     index: ObservationIndex;
@@ -411,7 +458,7 @@ async function catchUp(
     onProgress?.({ seq: index.position.seq, lastSeq: last.seq });
   };
   for await (const item of journal.readFrom(start + 1)) {
-    // What comes before in the segment has names that are used later.
+    // Earlier entries of the segment define names that later ones use.
     const record = recordOf(item, spelling);
     if (item.entry.seq <= start) continue;
     batch.push({ entry: item.entry, record });
@@ -445,12 +492,12 @@ function recordOf(
   }
 }
 
-/** An entry of the observation journal, or what a crash left of the last one, and where it is. */
+/** An entry of the observation journal and where it is; or what a crash left of the last line. */
 export type ObservationItem =
   & { readonly path: string; readonly lineNumber: number }
   & (
     | { readonly entry: Entry; readonly observation: Observation }
-    /** segments were removed; all of them so far */
+    /** segments were removed; this lists all that were removed so far */
     | { readonly entry: Entry; readonly removals: readonly Removal[] }
     | { readonly torn: true }
   );
@@ -461,8 +508,8 @@ export async function hasObservations(files: Files, folder: string): Promise<boo
 }
 
 /**
- * Reads the observations of a folder and checks their chain, without locking or changing anything;
- * a folder that is not there has none.
+ * Reads the observations of a folder and checks their chain, without locking or changing anything.
+ * A folder that does not exist has none.
  * @throws JournalDamaged naming file and line, WorldError
  */
 export async function* checkObservations(

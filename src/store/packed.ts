@@ -1,6 +1,6 @@
 /**
- * How the index spells what it holds millions of: the same texts in fewer bytes. A text that has no
- * shorter form which leads back to exactly itself stays as it is.
+ * Packs what the index holds millions of into fewer bytes. If the shorter form of a text would not
+ * give back exactly that text, the text stays as it is.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { MalformedError } from "../tlog/malformed.ts";
 import { exactMilliseconds, timeOf } from "../world/time.ts";
 import type { SqlValue } from "../world/world.ts";
 
-/** A checkpoint's text, as its note begins with it. */
+/** The first three lines of a checkpoint's note. */
 export interface PackedWith {
   readonly origin: string;
   readonly size: bigint | string;
@@ -27,7 +27,10 @@ export function unpackRoot(packed: SqlValue): string {
   return base64(packed as Uint8Array);
 }
 
-/** Milliseconds since 1970, of a time with milliseconds. */
+/**
+ * A time as milliseconds since 1970. A time that is not spelled with exactly milliseconds stays a
+ * text.
+ */
 export function packTime(at: string): bigint | string {
   const ms = exactMilliseconds(at);
   return ms === undefined ? at : BigInt(ms);
@@ -38,7 +41,10 @@ export function unpackTime(packed: SqlValue): string {
   return typeof packed === "string" ? packed : timeOf(Number(packed));
 }
 
-/** The signature's bytes, of a note that has no extension lines and the log's signature alone. */
+/**
+ * A note as the bytes of its signature, if it has no extension lines and the log's signature alone.
+ * Any other note stays a text.
+ */
 export function packNote(note: string, checkpoint: PackedWith): Uint8Array | string {
   const [before, after] = aroundSignature(checkpoint);
   if (!note.startsWith(before) || !note.endsWith(after)) return note;
@@ -57,7 +63,10 @@ export function unpackNote(packed: SqlValue, checkpoint: PackedWith): string {
   return before + base64(packed as Uint8Array) + after;
 }
 
-/** C2SP signed-note, where the key has the log's name, as it almost always has. */
+/**
+ * What stands around the signature (C2SP signed-note), if the key's name is the origin, as it
+ * almost always is.
+ */
 function aroundSignature({ origin, size, root }: PackedWith): [string, string] {
   return [`${origin}\n${size}\n${root}\n\n— ${origin} `, "\n"];
 }

@@ -1,6 +1,6 @@
 /**
  * The statement that segments of a journal were removed. It stands in the chain like any other
- * record, and repeats what earlier ones said, so that only the last one counts.
+ * record. It repeats all earlier statements, so only the last one counts.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface Removal {
   readonly from: number;
   /** Number of the last one. */
   readonly to: number;
-  /** What the first entry in them followed on. */
+  /** What the first entry in them followed. */
   readonly before: Link;
   /** The last entry in them. */
   readonly last: Link;
@@ -55,7 +55,10 @@ const removal = object({
 });
 const REMOVALS: Shape = { must: { removed: listOf(removal) }, others: "refused" };
 
-/** Reads what `formatRemovals` wrote. @throws MalformedError naming the member that is wrong */
+/**
+ * Reads what `formatRemovals` wrote.
+ * @throws MalformedError naming the member that is wrong
+ */
 export function parseRemovals(record: JsonObject): Removal[] {
   checkMembers(record, { what: "record of removed segments", shape: REMOVALS });
   const removed = record.removed as unknown as Removal[];

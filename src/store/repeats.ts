@@ -1,8 +1,8 @@
 import type { Observation } from "./observation.ts";
 
-/** Most different observations whose repeats are counted; those beyond it are written each time. */
+/** Most different observations whose repeats are counted. Others are written each time. */
 export const MAX_COUNTED_OBSERVATIONS = 10_000;
-/** Most sources that one summary names; how often the others were the source is in its sum. */
+/** Most sources that one summary names. Its sum includes the others. */
 export const MAX_NAMED_SOURCES = 100;
 
 interface Counted {
@@ -13,16 +13,17 @@ interface Counted {
   readonly sources: Map<string, number>;
 }
 
-/** A counted observation and how often a summary says that it was seen. */
+/** A counted observation, and how often a summary says that it was seen. */
 interface Part {
   readonly counted: Counted;
   readonly times: number;
 }
 
 /**
- * Counts what is seen again and again, so that it need not be written each time. An observation is
- * the same if log, via, source, result, size and root are; its note and detail may differ. That a
- * checkpoint matches is the same from whomever it comes: the summary says how often from whom.
+ * Counts what is seen again and again, so that it need not be written each time. Two observations
+ * are the same if their log, via, source, result, size and root are; note and detail may differ.
+ * For `matches` without a checkpoint, the source may differ too; the summary says how often from
+ * whom.
  */
 export class Repeats {
   readonly #counted = new Map<string, Counted>();
@@ -46,7 +47,7 @@ export class Repeats {
     addTimes(counted.sources, [[observation.source, 1]]);
   }
 
-  /** Takes in an observation that was written: from now on its repeats can be counted. */
+  /** Notes that an observation was written. From now on its repeats can be counted. */
   learn(observation: Observation): void {
     const key = repeatKey(observation);
     if (this.#counted.has(key)) return;
@@ -59,8 +60,8 @@ export class Repeats {
   }
 
   /**
-   * What was counted and not written yet, as summaries: one of each log, via and result. One of
-   * several checkpoints names none of them, for each has an entry that it repeats.
+   * What was counted and not written yet, as one summary for each log, via and result. A summary of
+   * several checkpoints names none of them, because each of them has an entry already.
    */
   summaries(): Observation[] {
     const repeated = [...this.#counted.values()].filter(({ times }) => times > 0);
@@ -72,7 +73,7 @@ export class Repeats {
     });
   }
 
-  /** Takes a summary that was written off the count. */
+  /** Subtracts a written summary from the counts. */
   settle(summary: Observation): void {
     for (const { counted, times } of this.#parts.get(summary) ?? []) {
       counted.times -= times;
@@ -80,7 +81,7 @@ export class Repeats {
     }
   }
 
-  /** Forgets what was not seen again since it was written. */
+  /** Forgets the observations that were not seen again since they were written. */
   forgetQuiet(): void {
     for (const [key, { times }] of this.#counted) if (times === 0) this.#counted.delete(key);
   }

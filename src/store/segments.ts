@@ -1,7 +1,7 @@
 /**
  * A journal in segments: files `NAME-000001.jsonl`, `NAME-000002.jsonl`, …, through which one hash
- * chain runs. Only the last is written. Older ones may be removed; what was removed is stated in
- * the chain itself, durably and before the first file goes, so that a gap which nobody stated is
+ * chain runs. Only the last one is written to. Older ones may be removed. Before the first file is
+ * removed, an entry in the chain states the removal, durably. So a gap that no entry states is
  * known to be damage.
  *
  * @module
@@ -38,19 +38,19 @@ export interface Segment {
   readonly last: Link;
 }
 
-/** An entry of a segmented journal and where it is, or what a crash left of the last one. */
+/** An entry of a segmented journal and where it is; or what a crash left of the last line. */
 export type SegmentItem =
   & { readonly path: string; readonly line: Line }
   & ({ readonly entry: Entry } | { readonly torn: true });
 
-/** A record, or what makes it of the number of the segment that it will be in. */
+/** A record, or a function that makes it from the number of the segment that it will be in. */
 export type MadeRecord = JsonObject | ((segment: number) => JsonObject);
 
 /** Where a segmented journal is. */
 export interface SegmentsPlace {
   readonly files: Files;
   readonly folder: string;
-  /** The segments' names are made of it. */
+  /** What the segments' file names begin with. */
   readonly name: string;
 }
 
@@ -76,7 +76,7 @@ export async function listSegments({ files, folder, name }: SegmentsPlace): Prom
 
 /**
  * Reads all segments of a folder in order, without locking or changing anything, and checks the
- * chain through them; a folder or journal that is not there has no entries.
+ * chain through them. A folder or journal that does not exist has no entries.
  * @throws JournalDamaged naming file and line, WorldError
  */
 export async function* readSegments(place: SegmentsPlace): AsyncGenerator<SegmentItem, void> {
@@ -105,7 +105,7 @@ async function* readSegment(
         walk.take(item.entry, { path, line: item.line });
         yield { path, ...item };
       } else if (isLast) yield { path, line: item.torn, torn: true };
-      else throw new JournalDamaged(`${path} line ${item.torn.number} is damaged: it has no end`);
+      else throw new JournalDamaged(`${path} line ${item.torn.number} is damaged: no newline`);
     }
   } finally {
     file.close();
@@ -113,11 +113,11 @@ async function* readSegment(
   walk.leave(path);
 }
 
-/** What a walk through the segments has seen, and whether its gaps are accounted for. */
+/** Walks through the segments, and checks that an entry states every gap. */
 class Walk {
   readonly #place: SegmentsPlace;
   readonly segments: Segment[] = [];
-  /** As the last statement in the chain has it. */
+  /** The removals that the last such entry in the chain states. */
   removals: readonly Removal[] = [];
   /** When the last entry was written; nothing if there is none. */
   lastAt: string | undefined;
@@ -129,7 +129,10 @@ class Walk {
     this.#place = place;
   }
 
-  /** Begins a segment. Gives what its first entry must follow on, unless segments before it are gone. */
+  /**
+   * Begins a segment. Gives what its first entry must follow, or `anything` if segments before it
+   * are missing.
+   */
   enter(number: number): Link | "anything" {
     if (number !== this.#number + 1) this.#last = undefined;
     this.#number = number;
@@ -158,7 +161,10 @@ class Walk {
     this.segments.push({ number: this.#number, before: this.#before, last: this.#last });
   }
 
-  /** Checks that every gap was stated. @throws JournalDamaged naming the file that is gone */
+  /**
+   * Checks that an entry states every gap.
+   * @throws JournalDamaged naming the file that is missing
+   */
   finish(): void {
     let previous: Segment = { number: 0, before: FIRST_LINK, last: FIRST_LINK };
     for (const segment of this.segments) {
@@ -190,7 +196,7 @@ function sameLink(a: Link, b: Link): boolean {
   return a.seq === b.seq && a.hash === b.hash;
 }
 
-/** A segmented journal open for writing, by this process alone. */
+/** A segmented journal, open for writing by this process alone. */
 export class SegmentedJournal {
   readonly #place: SegmentsPlace;
   readonly #segmentBytes: number;
@@ -204,7 +210,7 @@ export class SegmentedJournal {
   readonly #turns = new Turns();
   /** Where a torn last line was set aside when the journal was opened, if there was one. */
   readonly tornFile: string | undefined;
-  /** When the last entry was written that was there when the journal was opened: RFC 3339, UTC. */
+  /** When the last entry was written that the journal had when it was opened: RFC 3339, UTC. */
   readonly endedAt: string | undefined;
 
   private constructor(
@@ -225,15 +231,16 @@ export class SegmentedJournal {
   }
 
   /**
-   * Opens the journal of a folder, making what is missing; takes the lock, checks the whole chain,
-   * sets a torn last line aside, and ends a removal that a crash cut short.
+   * Opens the journal of a folder and makes what is missing. It takes the lock, checks the whole
+   * chain, moves a torn last line into a file of its own, and ends a removal that a crash cut
+   * short.
    * @throws JournalLocked, JournalDamaged, WorldError
    */
   static async open(
     { segmentBytes = SEGMENT_BYTES, ...place }: SegmentsPlace & { segmentBytes?: number },
   ): Promise<SegmentedJournal> {
     const { files, folder, name } = place;
-    // A lock of its own: the segment that is written changes, the lock must not.
+    // The lock has a file of its own, because the segment that is written to changes.
     const lock = await openLocked({ files, folder, name: `${name}.lock` });
     let journal: Journal | undefined;
     try {
@@ -255,17 +262,20 @@ export class SegmentedJournal {
     }
   }
 
-  /** What the next entry will follow on. */
+  /** What the next entry will follow. */
   get last(): Link {
     return this.#journal.last;
   }
 
-  /** The segments that are not written any more and not said to be removed, oldest first. */
+  /** The segments that are no longer written to and not stated as removed, oldest first. */
   get closed(): readonly Segment[] {
     return this.#closed.filter((segment) => !this.#isStated(segment));
   }
 
-  /** Reads the segment that has this entry, and all after it. @throws JournalDamaged, WorldError */
+  /**
+   * Reads the segment that has this entry, and all later ones.
+   * @throws JournalDamaged, WorldError
+   */
   async *readFrom(seq: number): AsyncGenerator<SegmentItem & { readonly entry: Entry }, void> {
     const { files, folder, name } = this.#place;
     const current = { number: this.#number, before: this.#before, last: this.#journal.last };
@@ -284,8 +294,9 @@ export class SegmentedJournal {
   }
 
   /**
-   * Appends an entry and returns it once it is durable, in a new segment if the last one is full.
-   * @param record or what makes it of the number of the segment that it will be in
+   * Appends an entry and returns it once it is durable. If the last segment is full, the entry
+   * begins a new one.
+   * @param record the record, or a function that makes it from the number of its segment
    * @param recordedAt RFC 3339, UTC
    * @throws WorldError if the disk refuses; then the chain is as it was before
    */
@@ -299,7 +310,10 @@ export class SegmentedJournal {
     return await this.#journal.append(made, recordedAt);
   }
 
-  /** Begins a new segment. A crash on the way leaves an empty one, which the next start writes to. */
+  /**
+   * Begins a new segment. If a crash interrupts this, an empty segment may remain. The next start
+   * writes to it.
+   */
   async #rotate(): Promise<void> {
     const { files, folder, name } = this.#place;
     const full = this.#journal;
@@ -317,8 +331,8 @@ export class SegmentedJournal {
   }
 
   /**
-   * States that closed segments are removed, and returns the entry once it is durable. Their files
-   * go with the next `removeStated`, or when the journal is opened again.
+   * States that closed segments are removed, and returns the entry once it is durable. The next
+   * `removeStated` removes their files, or the next opening of the journal.
    * @param chosen from `closed`
    * @throws WorldError if the disk refuses; then nothing was stated
    */
@@ -337,7 +351,7 @@ export class SegmentedJournal {
   /**
    * Removes the files of segments that the chain says are removed.
    * @returns how many
-   * @throws WorldError if the disk refuses; a later call goes on where this one stopped
+   * @throws WorldError if the disk refuses; a later call continues
    */
   removeStated(): Promise<number> {
     return this.#turns.next(async () => {
@@ -390,7 +404,7 @@ async function removeIfThere(files: Files, path: string): Promise<void> {
   }
 }
 
-/** The same removals, neighbours joined, so that the statement stays short. */
+/** The same removals with neighbours joined, so that the statement stays short. */
 function mergeRemovals(removals: readonly Removal[]): Removal[] {
   const merged: Removal[] = [];
   for (const removal of [...removals].sort((a, b) => a.from - b.from)) {

@@ -1,10 +1,10 @@
 /**
- * How an observation is spelled in its entry. Of an entry's bytes most would say what others say
- * already: which log it is about, and what its note says. So a log is spelled out once in a segment
- * and then named, and of a checkpoint there is the note, in which size and root stand.
+ * How an observation is spelled in its entry. Most bytes of a full entry would repeat others: the
+ * log that it is about, and the size and root that its note has. So a segment spells a log out once
+ * and then names it, and a checkpoint is its note alone.
  *
- * A name holds in its segment alone, behind the last entry there that spells the log out: a segment
- * is read from its start and removed as a whole, so nothing refers to what may be gone.
+ * A name is valid only in its segment, after the last entry that spells the log out. A segment is
+ * read from its start and removed as a whole, so no name outlives the entry that explains it.
  *
  * @module
  */
@@ -17,12 +17,12 @@ import {
   parseObservation,
 } from "./observation.ts";
 
-/** The names that are known at one place of a journal, for whoever writes there or reads on. */
+/** The names that are known at one place of a journal, for writing or reading on from there. */
 export class Spelling {
   #segment: string | number | undefined;
   readonly #logs = new Map<string, ObservedLog>();
 
-  /** The record of an observation that is to be written to a segment. */
+  /** The record to write to a segment for an observation. */
   shorten(observation: Observation, segment: string | number): JsonObject {
     const { log, checkpoint } = observation;
     const name = nameOf(log);
@@ -35,14 +35,14 @@ export class Spelling {
     };
   }
 
-  /** Takes in an entry that was written or read: from now on its log can be named. */
+  /** Notes an entry that was written or read. From now on its log can be named. */
   learn({ log }: Observation, segment: string | number): void {
     this.#in(segment).set(nameOf(log), log);
   }
 
   /**
-   * The observation of a record in a segment, whether or not it is shortened.
-   * @throws MalformedError for one that is none
+   * Reads the observation of a record in a segment, whether or not it is shortened.
+   * @throws MalformedError if it is not an observation
    */
   read(record: JsonObject, segment: string | number): Observation {
     const { log, checkpoint } = record;
@@ -70,7 +70,10 @@ export class Spelling {
   }
 }
 
-/** Name and key id of a log's vkey; two logs may share them, so a name is the last one's. */
+/**
+ * Name and key id of a log's vkey. Two logs may share them; then the name means the one spelled out
+ * last.
+ */
 function nameOf({ vkey }: ObservedLog): string {
   return vkey.split("+", 2).join("+");
 }
@@ -82,7 +85,9 @@ function shortCheckpoint(checkpoint: ObservedCheckpoint): ObservedCheckpoint | s
   return says ? checkpoint.note : checkpoint;
 }
 
-/** A checkpoint by its note: size and root are its second and third line (C2SP tlog-checkpoint). */
+/**
+ * A checkpoint from its note: size and root are the second and third line (C2SP tlog-checkpoint).
+ */
 function longCheckpoint(note: string): ObservedCheckpoint {
   const [, size = "", root = ""] = note.split("\n", 3);
   return { size, root, note };

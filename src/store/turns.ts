@@ -3,7 +3,7 @@ export class Turns {
   #last: Promise<unknown> = Promise.resolve();
   #dropped: Error | undefined;
 
-  /** Runs `work` once everything before it has ended, well or not; gives its result. */
+  /** Runs `work` once everything before it has ended, with success or not. Gives its result. */
   next<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#last.then(() => {
       if (this.#dropped !== undefined) throw this.#dropped;
@@ -13,7 +13,7 @@ export class Turns {
     return result;
   }
 
-  /** From now on no work begins; whoever asked for some is given this error. */
+  /** From now on no work begins. Work that has not begun fails with this error. */
   drop(error: Error): void {
     this.#dropped = error;
   }

@@ -21,7 +21,7 @@ export { type CheckpointText, formatCheckpointText, parseCheckpointText };
 /** Only this module holds it, so only this module can make a VerifiedCheckpoint. */
 const VERIFIED = Symbol("verified");
 
-/** What was verified, as it is kept. */
+/** The fields of a verified checkpoint, as they are kept. */
 interface VerifiedFields {
   readonly treeSize: bigint;
   /** The root hash in base64. */
@@ -39,7 +39,7 @@ export class VerifiedCheckpoint {
   readonly treeSize: bigint;
   /** The root hash in base64. */
   readonly root: string;
-  /** Whether the signature is Ed25519's, over origin, size and root alone: a frame can carry it. */
+  /** Whether a frame can carry it: the signature is Ed25519, over origin, size and root alone. */
   readonly fitsFrame: boolean;
   readonly #signature: string;
   // The signed text, where size and root alone do not give it back.
@@ -61,16 +61,17 @@ export class VerifiedCheckpoint {
   }
 
   /**
-   * The log's signature, as its type has it: 64 bytes of Ed25519, about 70 of ECDSA; 0x05 and 0x06
-   * begin with their timestamp. Another valid one on the same statement says nothing new.
+   * The log's signature, in the form of its type: 64 bytes for Ed25519, about 70 for ECDSA. Types
+   * 0x05 and 0x06 begin with their timestamp. Another valid signature on the same statement says
+   * nothing new.
    */
   get signature(): Uint8Array {
     return strictBase64(this.#signature);
   }
 
   /**
-   * The signed note: the text as the log signed it, and the log's line. Other lines it came with are
-   * not kept: nobody here has checked them, and anyone can add one.
+   * The signed note: the text as the log signed it, and the log's line. Other lines that came with
+   * it are not kept. Nobody here has checked them, and anyone can add one.
    */
   get note(): string {
     const { log: { origin, vkey }, treeSize, root, signature } = this;
@@ -93,7 +94,10 @@ export class VerifiedCheckpoint {
   }
 }
 
-/** Whether this log's checkpoints can travel as frames: 64 bytes of signature, over the text. */
+/**
+ * Whether this log's checkpoints can travel as frames: its signatures have 64 bytes and cover the
+ * text.
+ */
 function isFramed(log: Log): boolean {
   return log.vkey.type === SIGNATURE_TYPE.ed25519;
 }
@@ -110,7 +114,10 @@ export type RefusalReason =
 /** A checkpoint that was not accepted: the reason, and a sentence for a person. */
 export interface Refused {
   readonly refused: RefusalReason;
-  /** Whether it was read whole and states what no tree can have, so that it contradicts nothing. */
+  /**
+   * Whether it was read whole and states something that no tree can have. Then it contradicts
+   * nothing.
+   */
   readonly isImpossible?: boolean;
   readonly detail: string;
 }
@@ -122,9 +129,16 @@ function refusedAs(error: MalformedError): Refused {
 
 /**
  * Opens a signed note as a checkpoint of one of these logs.
+ *
+ *     const opened = openCheckpoint({ note, logs });
+ *     if ("refused" in opened) return report(opened.refused, opened.detail);
+ *     for (const checkpoint of opened) detector.observe(checkpoint, source);
+ *
+ * A refusal is a value and not an error: a wrong signature is an expected outcome.
  * @param note bytes as received, or text out of a JSON string
  * @param logs the logs followed; `parseLogs` makes them distinct
- * @returns one verified checkpoint for each log (one origin may have two keys) that signed it
+ * @returns one verified checkpoint for each of the logs that signed it (one origin may have two
+ *   keys), or why there is none
  */
 export function openCheckpoint(
   { note, logs }: { note: Uint8Array | string; logs: readonly Log[] },
@@ -153,7 +167,7 @@ export function openCheckpoint(
   const isPlain = formatCheckpointText(stated) === parsed.text;
   return result.verified.map(({ vkey, signature }) => {
     const log = verifiers.find((log) => log.vkey.text === vkey.text)!;
-    // ML-DSA signs no extension lines, so those of such a note are nobody's word, and not kept.
+    // ML-DSA does not sign extension lines. So nobody vouches for them, and they are not kept.
     const signsText = log.vkey.type !== SIGNATURE_TYPE.mldsa44;
     const text = isPlain || !signsText ? undefined : parsed.text;
     const fields = { treeSize: stated.treeSize, root: base64(stated.rootHash), signature };
@@ -161,7 +175,10 @@ export function openCheckpoint(
   });
 }
 
-/** One key that signs for two origins is remarked upon (RULES R10). */
+/**
+ * The key that signed the note, if it is configured for another origin. The refusal names such a
+ * key (RULES R10).
+ */
 function signerOfAnotherOrigin(note: Note, logs: readonly Log[]): Vkey | undefined {
   const verifiers = [...new Map(logs.map((log) => [log.vkey.text, log])).values()];
   const result = verifyNote({ note, verifiers });
@@ -169,8 +186,8 @@ function signerOfAnotherOrigin(note: Note, logs: readonly Log[]): Vkey | undefin
 }
 
 /**
- * Opens a frame: the signed text is rebuilt from each Ed25519 log's origin, and the log is the one
- * under whose key the signature verifies.
+ * Opens a frame. A frame does not name its log. So the signed text is rebuilt from the origin of
+ * each Ed25519 log, and the log is the one under whose key the signature verifies.
  * @param frame 104 bytes, not the zero frame
  */
 export function openFrame(

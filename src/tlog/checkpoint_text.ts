@@ -1,5 +1,6 @@
 /**
- * What the log signs: the text of C2SP tlog-checkpoint v1.0.0. Here it is only text and fields.
+ * What the log signs: the text of C2SP tlog-checkpoint v1.0.0. This module knows only text and
+ * fields; `openCheckpoint` verifies signatures.
  *
  * @module
  */
@@ -14,12 +15,16 @@ export interface CheckpointText {
   readonly treeSize: bigint;
   /** 32 bytes. */
   readonly rootHash: Uint8Array;
-  /** Lines below the third, if any; what they mean is the log's affair. */
+  /** Lines below the third, if any. The log decides what they mean. */
   readonly extensions: readonly string[];
 }
 
 /**
  * Reads a checkpoint text: origin, size and root, a line each, then extension lines.
+ *
+ *     parseCheckpointText(`log.example\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n`)
+ *     // { origin: "log.example", treeSize: 0n, rootHash: …, extensions: [] }
+ *
  * @throws MalformedError naming the line that is wrong
  */
 export function parseCheckpointText(text: string): CheckpointText {
@@ -50,14 +55,17 @@ export function parseCheckpointText(text: string): CheckpointText {
   }
 }
 
-/** The text a log signs for these three, without extension lines: it has only one spelling. */
+/**
+ * The text that a log signs for these three fields, without extension lines. It has only one
+ * spelling.
+ */
 export function formatCheckpointText(
   { origin, treeSize, rootHash }: { origin: string; treeSize: bigint; rootHash: Uint8Array },
 ): string {
   return textOfRoot({ origin, treeSize, root: base64(rootHash) });
 }
 
-/** The same for a root hash that is in base64 already. */
+/** As `formatCheckpointText`, for a root hash that is in base64 already. */
 export function textOfRoot(
   { origin, treeSize, root }: { origin: string; treeSize: bigint; root: string },
 ): string {
@@ -65,8 +73,9 @@ export function textOfRoot(
 }
 
 /**
- * Size 0 has one root, SHA-256 of nothing (RFC 6962 section 2.1; RULES R12). Logs have signed
- * zeros there and repaired it later: what no tree can have is no history, and contradicts none.
+ * Size 0 has one root, SHA-256 of nothing (RFC 6962 section 2.1; RULES R12). Logs have signed zeros
+ * there and repaired it later. No tree has such a root, so it states no history and contradicts
+ * none.
  * @throws ImpossibleError for another root at size 0
  */
 export function refuseOtherEmptyRoot(

@@ -1,8 +1,8 @@
 /**
- * ECDSA with SHA-256 on P-256, P-384 and P-521 (signature type 0x02, and on P-256 most logs of type
- * 0x05), with one verdict everywhere (RULES S3): a key has one spelling, and so has a signature.
- * Platforms differ in how much sloppy DER they forgive. (s and n - s are both accepted, as
- * everywhere: whose signature it is, on what, is the same.)
+ * ECDSA with SHA-256 on P-256, P-384 and P-521, with one verdict everywhere (RULES S3). Signatures
+ * of type 0x02 use it, and most logs of type 0x05 use it on P-256. A key has one spelling, and each
+ * pair (r, s) has one, because platforms differ in how much sloppy DER they forgive. Both s and n -
+ * s are accepted, as everywhere: both are the same key's signature on the same text.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface EcdsaCurve {
   readonly coordinateBytes: number;
   /** The order of the group (FIPS 186-4 section D.1.2). */
   readonly order: bigint;
-  /** Whether the platform verifies on it, synchronously. */
+  /** Whether the platform verifies synchronously on this curve. */
   readonly isOnPlatform: boolean;
   readonly noble: typeof p256;
 }
@@ -56,7 +56,7 @@ const P521: EcdsaCurve = {
   order: BigInt(
     "0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
   ),
-  // Deno's node:crypto makes keys of it and does not verify with them.
+  // Deno's node:crypto makes keys on this curve, but does not verify with them.
   isOnPlatform: false,
   noble: p521,
 };
@@ -66,16 +66,16 @@ export interface EcdsaKey {
   readonly curve: EcdsaCurve;
   /** Uncompressed: 04, x, y (SEC 1 section 2.3.3). */
   readonly point: Uint8Array;
-  /** The key in the platform's form, where that verifies on the curve. */
+  /** The key in the platform's form, if the platform verifies on the curve. */
   readonly platform: KeyObject | undefined;
 }
 
 const SEQUENCE = 0x30;
 const INTEGER = 0x02;
-/** The length that is followed by one byte, which is 128 or more. */
+/** The form of a length from 128 to 255: this byte, then the length in one byte. */
 const LONG_LENGTH = 0x81;
 
-/** Whether an SPKI begins as one of P-256 does here. */
+/** Whether an SPKI begins as an uncompressed P-256 key does. */
 export function isP256Spki(spki: Uint8Array): boolean {
   return isOf(P256, spki);
 }
@@ -128,7 +128,7 @@ export function verifyEcdsa(
     verify("sha256", message, key.platform, signature);
 }
 
-/** The same by an implementation of its own; on P-521 it is the one. */
+/** As `verifyEcdsa`, by an independent implementation. On P-521 it is the only one. */
 export function verifyByNoble(
   { key: { curve, point }, message, signature }: {
     key: EcdsaKey;
@@ -137,18 +137,21 @@ export function verifyByNoble(
   },
 ): boolean {
   if (!isStrictSignature(signature, curve)) return false;
-  // SHA-256 on every curve, where noble would take the curve's own hash; logs sign with either of the
-  // two values of s, where noble's default is the lower one.
+  // We use SHA-256 on every curve; noble's default is the curve's own hash. Logs sign with either
+  // of the two values of s; noble's default is the lower one.
   const how = { format: "der", lowS: false, prehash: false } as const;
   return curve.noble.verify(signature, sha256(message), point, how);
 }
 
-/** The byte checks a signature must pass before anyone's verify is asked: DER, r and s in range. */
+/**
+ * The checks on its bytes that a signature must pass before any implementation verifies it: DER,
+ * and r and s in range.
+ */
 export function isStrictSignature(signature: Uint8Array, curve: EcdsaCurve = P256): boolean {
   const isLong = signature[1] === LONG_LENGTH;
   const start = isLong ? 3 : 2;
   const length = signature[start - 1] ?? 0;
-  // DER: the shortest length there is; two bytes only from 128 on.
+  // DER takes the shortest form of a length: two bytes only from 128 on.
   if (signature[0] !== SEQUENCE || length !== signature.length - start) return false;
   if (isLong !== length >= 0x80) return false;
   const r = readScalar(signature, start, curve);
@@ -156,7 +159,10 @@ export function isStrictSignature(signature: Uint8Array, curve: EcdsaCurve = P25
   return s?.end === signature.length;
 }
 
-/** An INTEGER from 1 to n - 1 in its one DER spelling: where it ends, or nothing. */
+/**
+ * Reads an INTEGER from 1 to n - 1 in its one DER spelling. Gives where it ends, or nothing if it
+ * is another.
+ */
 function readScalar(
   bytes: Uint8Array,
   at: number,
@@ -164,7 +170,7 @@ function readScalar(
 ): { end: number } | undefined {
   const length = bytes[at + 1] ?? 0;
   const end = at + 2 + length;
-  // One byte more at most, so the length needs no second byte.
+  // An INTEGER has at most one byte more than a coordinate, so its length needs no second byte.
   if (bytes[at] !== INTEGER || length < 1 || length > coordinateBytes + 1) return undefined;
   if (end > bytes.length) return undefined;
   const [first, second = 0] = bytes.subarray(at + 2, end) as Uint8Array & [number, number?];

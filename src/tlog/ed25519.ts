@@ -1,7 +1,7 @@
 /**
- * Ed25519 with one verdict everywhere (RULES S2). Platforms differ on odd encodings and change with
- * upgrades, so checks on the bytes alone come first and leave the platform nothing to disagree
- * about: S below L, A and R canonical, A and R not of small order.
+ * Ed25519 with one verdict everywhere (RULES S2). Platforms differ on odd encodings, and change
+ * with upgrades. So checks on the bytes alone come first, and leave the platform nothing to
+ * disagree about: S is below L; A and R are canonical and not of small order.
  *
  * @module
  */
@@ -33,7 +33,7 @@ const SMALL_ORDER_Y = [
 ].map(decodeHex);
 
 /**
- * Loads a public key, refusing here, once, whatever would make verdicts differ later.
+ * Loads a public key. It refuses here, once, every key on which verdicts could differ later.
  * @param bytes 32 bytes, the encoding of A (RFC 8032 section 5.1.2)
  * @throws MalformedError for a wrong length, a non-canonical or small-order key, or no curve point
  */
@@ -66,7 +66,7 @@ export function verifyEd25519(
   return isUnambiguous(signature) && verify(null, message, key, signature);
 }
 
-/** The byte checks a signature must pass before anyone's verify is asked. */
+/** The checks on its bytes that a signature must pass before any implementation verifies it. */
 export function isUnambiguous(signature: Uint8Array): boolean {
   return signature.length === ED25519_SIGNATURE_BYTES && isBelowOrder(signature, 32) &&
     isCanonicalPoint(signature, 0) && !isSmallOrder(signature, 0);

@@ -1,7 +1,8 @@
 import { MalformedError, quoted } from "./malformed.ts";
 
 const encoder = new TextEncoder();
-// Without ignoreBOM the decoder drops a leading U+FEFF, and the text would no longer be what was signed.
+// Without ignoreBOM the decoder drops a leading U+FEFF. The text would then differ from what was
+// signed.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The UTF-8 bytes of a text. */
@@ -10,13 +11,17 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reused by `utf8Briefly`: to make a new array costs more than to encode a short text into it.
+ * Reused by `utf8Briefly`, because making a new array costs more than encoding a short text into
+ * it.
  */
 const brief = new Uint8Array(1_024);
 /** Most bytes of UTF-8 for one UTF-16 unit. */
 const MAX_UTF8_BYTES_A_UNIT = 3;
 
-/** As `utf8`, for who is done with the bytes before the next call: they may be written over by it. */
+/**
+ * As `utf8`, but the next call may overwrite the bytes. Use it only if you are done with them by
+ * then.
+ */
 export function utf8Briefly(text: string): Uint8Array<ArrayBuffer> {
   if (text.length * MAX_UTF8_BYTES_A_UNIT > brief.length) return utf8(text);
   return brief.subarray(0, encoder.encodeInto(text, brief).written);
@@ -38,8 +43,8 @@ export function textOf(bytes: Uint8Array): string {
 const BYTE_ORDER_MARK = "\u{FEFF}";
 
 /**
- * The text of a file that a person saved, or of a line of one: a byte order mark before it says
- * nothing and is dropped.
+ * The text of a file that a person saved, or of one of its lines. A byte order mark at the start is
+ * dropped.
  * @throws MalformedError if it is UTF-16, which is named, or otherwise no valid UTF-8
  */
 export function fileText(bytes: Uint8Array): string {
@@ -47,19 +52,19 @@ export function fileText(bytes: Uint8Array): string {
   return withoutMark(textOf(bytes));
 }
 
-/** A text that came from a file, as `$(cat FILE)` gives it, without a byte order mark before it. */
+/** A text from a file, as `$(cat FILE)` gives it, without a byte order mark at its start. */
 export function withoutMark(text: string): string {
   return text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text;
 }
 
-/** How many bytes of a file's first ones are a byte order mark of UTF-8. */
+/** How many of a file's first bytes are a byte order mark of UTF-8: 0 or 3. */
 export function markBytes(head: Uint8Array): number {
   const mark = utf8(BYTE_ORDER_MARK);
   return mark.every((byte, i) => head[i] === byte) ? mark.length : 0;
 }
 
 /**
- * UTF-16 begins with its mark, of which no byte can be in UTF-8.
+ * Refuses UTF-16. It begins with a mark whose bytes UTF-8 never has.
  * @throws MalformedError naming it
  */
 export function refuseUtf16(head: Uint8Array): void {

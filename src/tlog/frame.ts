@@ -3,7 +3,7 @@
  *
  *     uint64 size, big-endian | 32-byte root | 64-byte Ed25519 signature
  *
- * Here it is only bytes and fields; `openFrame` in checkpoint.ts verifies one.
+ * This module knows only bytes and fields; `openFrame` in checkpoint.ts verifies a frame.
  *
  * @module
  */
@@ -30,13 +30,15 @@ export interface FrameFields {
 
 /** Whether these 104 bytes are all zero, which says "I have seen nothing". */
 export function isZeroFrame(frame: Uint8Array): boolean {
-  // A loop of our own: sizes begin with zeros, and a call for each costs as much as the rest of a look.
+  // We use our own loop: sizes begin with zeros, and a function call for each byte costs as much as
+  // all else that is done with a frame.
   for (let i = 0; i < frame.length; i++) if (frame[i] !== 0) return false;
   return true;
 }
 
 /**
- * Reads a frame's fields, which are views of its bytes: a copy costs more than all else here.
+ * Reads a frame's fields. They are views of its bytes, because a copy would cost more than all else
+ * here. Do not change the frame while you use them.
  * @throws MalformedError for a wrong length, a size above 2^63-1, or a root that size 0 cannot have
  */
 export function decodeFrame(frame: Uint8Array): FrameFields {
@@ -45,7 +47,7 @@ export function decodeFrame(frame: Uint8Array): FrameFields {
       `Cannot read frame: ${frame.length} bytes came, expected ${FRAME_BYTES}`,
     );
   }
-  // Not through a DataView: to make one for each frame costs more than reading all of it.
+  // We use no DataView: making one for each frame costs more than reading the whole frame.
   const treeSize = BigInt(uint32At(frame, 0)) << 32n | BigInt(uint32At(frame, 4));
   if (treeSize > MAX_TREE_SIZE) {
     throw new MalformedError(
@@ -73,7 +75,11 @@ export function encodeFrame(
   if (
     treeSize < 0n || treeSize > MAX_TREE_SIZE || rootHash.length !== HASH_BYTES ||
     signature.length !== ED25519_SIGNATURE_BYTES
-  ) throw new RangeError("a frame's fields come from a verified checkpoint, and these cannot");
+  ) {
+    throw new RangeError(
+      "these are not the fields of a verified checkpoint, and no frame carries them",
+    );
+  }
   const frame = new Uint8Array(FRAME_BYTES);
   new DataView(frame.buffer).setBigUint64(0, treeSize);
   frame.set(rootHash, ROOT_AT);

@@ -20,10 +20,10 @@ export function leafHash(data: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * SHA-256 in WebAssembly, with one buffer for its input and one for its output. A call of the platform's
- * hash costs several times what 65 bytes take to hash; a call of this one costs next to nothing. It is
- * instantiated here, once, and keeps nothing between two calls. Its SIMD variant is faster only at what
- * has no prefix byte.
+ * SHA-256 in WebAssembly, with one buffer for its input and one for its output. For 65 bytes, the
+ * call of the platform's hash costs several times what the hashing costs; a call of this one costs
+ * almost nothing. It is instantiated here, once, and keeps nothing between two calls. Its SIMD
+ * variant is faster only for input without a prefix byte.
  */
 const wasm = newInstance(false);
 
@@ -49,8 +49,8 @@ export function nodeHash(halves: NodeHalves): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The same, written into `target` (32 bytes), which may be one of the two: for a path of many nodes,
- * of which only the last hash is wanted.
+ * As `nodeHash`, but writes into `target` (32 bytes), which may be one of the two halves. It is for
+ * a path of many nodes of which only the last hash is needed.
  * @returns the target
  * @throws RangeError as `nodeHash`
  */
@@ -63,16 +63,17 @@ export function hashNodeInto<T extends Uint8Array>(target: T, { left, right }: N
 }
 
 /**
- * The root of a full subtree from the hashes at its foot (RFC 6962 section 2.1), as a tile has them.
- * @param hashes 2^k of them, one after the other, 32 bytes each
- * @throws RangeError if their number is no power of two
+ * The root of a full subtree from the hashes at its foot (RFC 6962 section 2.1), as a tile has
+ * them.
+ * @param hashes 2^k hashes, one after the other, 32 bytes each
+ * @throws RangeError if their number is not a power of two
  */
 export function subtreeRoot(hashes: Uint8Array): Uint8Array<ArrayBuffer> {
   const count = hashes.length / HASH_BYTES;
   if (count < 1 || !Number.isInteger(Math.log2(count))) {
-    throw new RangeError(`${hashes.length} bytes are no power of two of hashes`);
+    throw new RangeError(`${hashes.length} bytes came, expected 2^k hashes of ${HASH_BYTES} bytes`);
   }
-  // Each row takes the place of the one below: node i is written where hash i was, which is used up.
+  // Each row replaces the row below. Node i is written where hash i was, which is no longer needed.
   const row = new Uint8Array(hashes);
   for (let nodes = count / 2; nodes >= 1; nodes /= 2) {
     for (let i = 0; i < nodes; i++) {
@@ -84,7 +85,10 @@ export function subtreeRoot(hashes: Uint8Array): Uint8Array<ArrayBuffer> {
   return row.slice(0, HASH_BYTES);
 }
 
-/** Hashes what stands behind the prefix, which is set each time, whatever the module leaves there. */
+/**
+ * Hashes the input after its prefix. The prefix is set each time, because the module may overwrite
+ * it.
+ */
 function hashNodeInput(bytes: number): void {
   nodeInput[0] = NODE_PREFIX;
   wasm.digest(bytes);

@@ -4,18 +4,25 @@ import { encodedKey, formatKeyId, parseVkey, SIGNATURE_TYPE, type Vkey } from ".
 
 /**
  * A transparency log: an origin together with its key. The same origin under another key is another
- * log (RULES R10). `parseLog` makes it.
+ * log (RULES R10). `parseLog` makes one.
  */
 export interface Log extends Verifier {
   /** First line of the log's checkpoints. */
   readonly origin: string;
-  /** What distinguishes this log: type and public key, then the origin. The key's name is not part. */
+  /**
+   * What distinguishes this log: type and public key, then the origin. The key's name is not part
+   * of it.
+   */
   readonly id: string;
 }
 
 /**
- * Reads the notation of `--log`: a vkey; or a vkey, a space and the origin where that differs from
- * the key name, as in `sum.golang.org+033de0ae+Ac4z… go.sum database tree`.
+ * Reads the notation of `--log`: a vkey. If the origin differs from the key's name, a space and the
+ * origin follow.
+ *
+ *     parseLog("demo.invalid/test-log+c7c695c4+AesM…"); // origin "demo.invalid/test-log"
+ *     parseLog("sum.golang.org+033de0ae+Ac4z… go.sum database tree"); // "go.sum database tree"
+ *
  * @throws MalformedError if either part is wrong, or the key is not sound or of a type no log has
  */
 export function parseLog(notation: string): Log {
@@ -25,11 +32,11 @@ export function parseLog(notation: string): Log {
 }
 
 /**
- * The log of a key and an origin, each taken as it is.
+ * Makes the log of a key and an origin, each taken as it is.
  * @throws MalformedError if the origin is no line, or the key is of a type not followed yet
  */
 export function makeLog({ vkey, origin }: { vkey: Vkey; origin: string }): Log {
-  // An origin is a line of a signed note, so a note's rules hold for it.
+  // An origin is a line of a signed note, so it must follow a note's rules.
   if (origin === "" || /\p{Cc}/u.test(origin) || !origin.isWellFormed()) {
     throw new MalformedError(
       `Cannot read log: origin is ${quoted(origin)}, expected one non-empty line`,
@@ -43,15 +50,15 @@ export function formatLog(log: Log): string {
   return log.origin === log.vkey.name ? log.vkey.text : `${log.vkey.text} ${log.origin}`;
 }
 
-/** A log's name for a person: its origin, and the key id that tells same-named logs apart. */
+/** A log's name for a person: its origin, and the key id, which tells logs of one origin apart. */
 export function describeLog(log: Log): string {
   return `${printable(log.origin)} (key ${formatKeyId(log.vkey.keyId)})`;
 }
 
 /**
  * Reads several logs, dropping exact repeats.
- * @throws MalformedError for a log that is wrong, one key and origin under two key names, or two
- *   origins under one key whose signatures do not tell them apart
+ * @throws MalformedError if a log cannot be read; if one key and origin have two key names; or if
+ *   one key has two origins and its signatures do not tell them apart
  */
 export function parseLogs(notations: readonly string[]): Log[] {
   const logs = new Map<string, Log>();
@@ -71,8 +78,8 @@ export function parseLogs(notations: readonly string[]): Log[] {
 }
 
 /**
- * Refuses two logs under one 0x05 key: an RFC 6962 signature does not cover the origin, so each
- * would be taken for either log's.
+ * Refuses two logs under one 0x05 key. An RFC 6962 signature does not cover the origin, so every
+ * signature would count for both logs.
  * @throws MalformedError naming both
  */
 export function refuseSharedTreeHeadKey(logs: readonly Log[]): void {

@@ -1,11 +1,11 @@
 /**
- * Input that does not have the form it must have. The message names what was read, what came and
- * what was wanted, and is fit to show to a person: it holds no control characters of the input.
+ * Input that does not have the required form. The message says what was read, what came and what
+ * was wanted. It is safe to print: it has no control characters of the input.
  */
 export class MalformedError extends Error {}
 
 /**
- * A statement that was read whole and says what no tree can have. It hides nothing: whoever signed
+ * A statement that was read whole and that no tree can fulfil. It hides no evidence: whoever signed
  * it, it cannot contradict anything.
  */
 export class ImpossibleError extends MalformedError {}
@@ -14,7 +14,7 @@ export class ImpossibleError extends MalformedError {}
 const SHOWN_CHARACTERS = 80;
 
 /**
- * A foreign text made fit for one line of a terminal or a log: control, format and separator
+ * Makes a foreign text safe for one line of a terminal or a log. Control, format and separator
  * characters (escape sequences, bidirectional overrides) are shown as `\u{…}`.
  */
 export function printable(text: string): string {
@@ -24,7 +24,10 @@ export function printable(text: string): string {
   );
 }
 
-/** A JSON text made fit for a terminal: the same value, with such characters escaped as JSON does. */
+/**
+ * Makes a JSON text safe for a terminal. The value stays the same; such characters are escaped as
+ * JSON does.
+ */
 export function printableJson(json: string): string {
   return json.replace(
     /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu,

@@ -1,12 +1,13 @@
 /**
- * The members of a parsed JSON object: which must be there, which may, what each must be, and
- * whether others are refused. What is wrong is told in one form, with what came and what was wanted:
+ * Checks the members of a parsed JSON object: which must be there, which may be there, what each
+ * must be, and whether others are refused. Every error has one form, with what came and what was
+ * wanted:
  *
  *     checkpoint.note is missing, expected a text
  *     repeats is 0, expected a whole number from 1 to 9007199254740991
  *     log has an unknown member "id", expected origin, vkey
  *
- * A reader is a table (`Shape`) of checks, and rules of its own after them:
+ * A reader is a table of checks (`Shape`), followed by rules of its own:
  *
  *     const LOG: Shape = { must: { origin: text, vkey: text }, others: "refused" };
  *     checkMembers(value, { what: "log", shape: LOG });
@@ -16,7 +17,7 @@
 import { MalformedError, quoted } from "./malformed.ts";
 
 /**
- * Looks at one value, `undefined` if it did not come.
+ * Checks one value. The value is `undefined` if the member is missing.
  * @param name what messages call the value
  * @throws MalformedError beginning with the name
  */
@@ -28,18 +29,18 @@ export interface Shape {
   readonly must: Readonly<Record<string, Check>>;
   /** Those that may be left out. */
   readonly may?: Readonly<Record<string, Check>>;
-  /** Whether any besides these are refused, or kept for who knows them. */
+  /** Whether other members are refused, or kept for readers that know them. */
   readonly others: "refused" | "kept";
 }
 
-/** Whether a parsed JSON value is an object, and no list. */
+/** Whether a parsed JSON value is an object and not a list. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**
- * Checks an object and its members, each called by its name alone.
- * @param what what the object itself is called
+ * Checks an object and its members. Messages call each member by its name alone.
+ * @param what what messages call the object itself
  * @throws MalformedError for the first that is wrong
  */
 export function checkMembers(
@@ -49,7 +50,7 @@ export function checkMembers(
   checkAll(value, { what, shape, prefix: "" });
 }
 
-/** The check of an object that is a member itself; its members are named after it: `log.origin`. */
+/** The check of an object that is itself a member. Its members are named after it: `log.origin`. */
 export function object(shape: Shape): Check {
   return (value, name) => checkAll(value, { what: name, shape, prefix: `${name}.` });
 }
@@ -108,12 +109,12 @@ export function text(value: unknown, name: string): asserts value is string {
   }
 }
 
-/** The check of a text, also with a half of a surrogate pair in it, as `JSON.parse` makes them. */
+/** The check of a text. It may contain half of a surrogate pair, as texts from `JSON.parse` may. */
 export function anyText(value: unknown, name: string): asserts value is string {
   if (typeof value !== "string") throw unexpected(value, { name, wanted: "a text" });
 }
 
-/** The one form in which a wrong value is told. */
+/** The error for a wrong value, in the one form. */
 export function unexpected(
   value: unknown,
   { name, wanted }: { name: string; wanted: string },
@@ -128,7 +129,7 @@ function shown(value: unknown): string {
 }
 
 /**
- * Reads what is spelled in a text by a parser that does not know where it stands.
+ * Runs a parser that does not know the name of what it reads.
  * @throws MalformedError of the parser, with the name before it
  */
 export function within<T>(name: string, parse: () => T): T {

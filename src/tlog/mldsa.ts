@@ -1,9 +1,9 @@
 /**
- * Signature type 0x06 (RULES S5): the ML-DSA-44 (sub)tree cosignature of C2SP tlog-cosignature,
- * which logs sign their own checkpoints with as well. It has a timestamp of its own and covers
- * the key's name, the origin, the size and the root; extension lines it does not cover.
+ * Signature type 0x06 (RULES S5): the ML-DSA-44 (sub)tree cosignature of C2SP tlog-cosignature.
+ * Logs also sign their own checkpoints with it. It has a timestamp of its own. It covers the key's
+ * name, the origin, the size and the root, but **not extension lines**.
  *
- * The platform's WebCrypto has ML-DSA-44, but only with promises; what checks here is noble's.
+ * WebCrypto has ML-DSA-44, but only with promises. So noble's implementation checks here.
  *
  * @module
  */

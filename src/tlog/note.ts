@@ -13,7 +13,7 @@ import { SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
 
 /** Longest note read. 100 lines of ML-DSA-44 signatures (3.3 kB each) fit. */
 export const MAX_NOTE_BYTES = 512 * 1024;
-/** Most signature lines read; the specification asks for 16 at least, Go's x/mod reads 100. */
+/** Most signature lines read. The specification asks for at least 16; Go's x/mod reads 100. */
 export const MAX_SIGNATURE_LINES = 100;
 
 const LINE_START = "— ";
@@ -28,17 +28,17 @@ export interface Note {
   readonly lines: readonly string[];
 }
 
-/** A key that can check signatures; `loadVerifier` makes one of a vkey. */
+/** A key that can check signatures. `loadVerifier` makes one from a vkey. */
 export interface Verifier {
   readonly vkey: Vkey;
-  /** Whether `signature` (without the key id) is this key's on a note with the text `message`. */
+  /** Whether this key made `signature` (without the key id) on a note with the text `message`. */
   verifies(signed: { message: Uint8Array; signature: Uint8Array }): boolean;
 }
 
 /**
- * Loads the key of a vkey, so that it can check signatures: Ed25519 (0x01), ECDSA (0x02),
- * RFC 6962 tree heads (0x05) and ML-DSA-44 (0x06). The last two sign the checkpoint that the text
- * states and not the text itself; see rfc6962.ts and mldsa.ts for what they leave out.
+ * Loads the key of a vkey, so that it can check signatures: Ed25519 (0x01), ECDSA (0x02), RFC 6962
+ * tree heads (0x05) and ML-DSA-44 (0x06). The last two sign the checkpoint that the text states,
+ * not the text itself. See rfc6962.ts and mldsa.ts for what they do not cover.
  * @throws MalformedError for another type, or a key that is not sound
  */
 export function loadVerifier(vkey: Vkey): Verifier {
@@ -76,12 +76,18 @@ export interface NoteSignature {
 }
 
 /**
- * Takes a note apart: text, an empty line, signature lines. The split is at the last empty line.
+ * Takes a note apart: the text, an empty line, the signature lines. It splits at the last empty
+ * line. It verifies nothing; `verifyNote` does.
+ *
+ *     const { text, lines } = parseNote("log.example\n5\n…\n\n— log.example …\n");
+ *     // text is "log.example\n5\n…\n": its last newline is signed too
+ *
  * @param note bytes as received, or text out of a JSON string
  * @throws MalformedError naming the rule of C2SP signed-note that it breaks
  */
 export function parseNote(note: Uint8Array | string): Note {
-  // A text is never longer than its bytes, so an endless one is not encoded first.
+  // A text is never longer than its bytes in UTF-8. So a text that is too long is refused before it
+  // is encoded.
   const bytes = typeof note === "string" && note.length <= MAX_NOTE_BYTES ? utf8(note) : note;
   if (bytes.length > MAX_NOTE_BYTES) {
     throw new MalformedError(
@@ -89,7 +95,7 @@ export function parseNote(note: Uint8Array | string): Note {
     );
   }
   const whole = typeof note === "string" ? note : textOf(note);
-  // A lone surrogate cannot be UTF-8, and would be signed as something else than it says.
+  // UTF-8 cannot spell a lone surrogate. The signed bytes would differ from the text.
   if (!whole.isWellFormed()) throw new MalformedError("Cannot read note: it is not valid Unicode");
   // deno-lint-ignore no-control-regex -- "MUST NOT contain any ASCII control characters other than newline"
   const control = /[\x00-\x09\x0b-\x1f]/.exec(whole);
@@ -130,11 +136,15 @@ export function parseNote(note: Uint8Array | string): Note {
 }
 
 /**
- * Checks the lines of the known keys (RULES S1). Lines of other keys are ignored whatever they
- * hold, as the specification asks (logs add random "grease" lines); a known key's line that
- * fails refuses the whole note, and so does a note on which no known key's line holds.
- * @returns what holds, one per key, in order of first appearance; or a sentence saying why
- * nothing does
+ * Checks the signature lines of the known keys (RULES S1).
+ *
+ * - A line of an unknown key is ignored, whatever it holds. The specification asks for that, and
+ *   logs add random "grease" lines.
+ * - If a line of a known key fails, the whole note is refused.
+ * - If no known key has signed the note, it is refused.
+ *
+ * @returns the signatures that hold, one per key, in order of first appearance; or a sentence that
+ *   says why none does, and whether a known key was involved
  */
 export function verifyNote(
   { note, verifiers }: { note: Note; verifiers: readonly Verifier[] },
@@ -164,7 +174,7 @@ export function verifyNote(
   return { verified: [...verified.values()] };
 }
 
-/** A signature line's parts, or nothing if it is not of a form any key here could have made. */
+/** A signature line's parts, or nothing if no key here could have made a line of this form. */
 function readSignatureLine(
   line: string,
 ): { name: string; keyId: number; signature: Uint8Array } | undefined {
@@ -181,7 +191,7 @@ function readSignatureLine(
   return { name, keyId, signature: payload.slice(KEY_ID_BYTES) };
 }
 
-/** The whole note of a text and one signature on it. */
+/** Makes the whole note of a text and one signature on it. */
 export function formatNote({ text, vkey, signature }: NoteSignature & { text: string }): string {
   const payload = new Uint8Array(KEY_ID_BYTES + signature.length);
   new DataView(payload.buffer).setUint32(0, vkey.keyId);

@@ -14,7 +14,9 @@ export interface TreeHead {
   readonly rootHash: Uint8Array;
 }
 
-/** Longest possible path: one hash a level of a tree of 2^63 leaves, and one for the start. */
+/**
+ * Longest possible path: one hash for each level of a tree of 2^63 leaves, and one for the start.
+ */
 export const MAX_PROOF_HASHES = 64;
 
 /** Whether `proof` shows that the leaf `leafHash` stands at `index` in the tree (section 2.1.3.2). */
@@ -51,8 +53,17 @@ export function verifyInclusion(
 /**
  * Whether `proof` shows that the older tree is a prefix of the newer one.
  *
- * Outside RFC 9162, which starts at 0 < older < newer: equal sizes need equal roots and an empty
- * proof; the empty tree is a prefix of every tree, with an empty proof (C2SP tlog-witness).
+ *     verifyConsistency({
+ *       older: { treeSize: 6n, rootHash: olderRoot },
+ *       newer: { treeSize: 8n, rootHash: newerRoot },
+ *       proof, // 32 bytes each, in the order of RFC 9162
+ *     });
+ *
+ * `false` accuses nobody: anyone can make up a proof that fails (RULES R4). What convicts is a
+ * proof that reproduces the newer root and implies another older root; see `impliedOlderRoot`.
+ *
+ * RFC 9162 covers only 0 < older < newer. Beyond that: equal sizes need equal roots and an empty
+ * proof. The empty tree is a prefix of every tree, with an empty proof (C2SP tlog-witness).
  */
 export function verifyConsistency(
   { older, newer, proof }: { older: TreeHead; newer: TreeHead; proof: readonly Uint8Array[] },
@@ -62,14 +73,21 @@ export function verifyConsistency(
 }
 
 /**
- * The older root that a consistency proof implies: if the proof reproduces the newer root, every
- * hash in it is bound by that root (SHA-256 being collision resistant), and so is the root it
- * yields for the older size, whoever sent it. A proof that fails to reproduce the newer root says
- * nothing.
+ * The older root that a consistency proof implies. If the proof reproduces the newer root, that
+ * root binds every hash in the proof, because SHA-256 is collision resistant. So it also binds the
+ * root that the proof yields for the older size, whoever sent the proof. A proof that does not
+ * reproduce the newer root says nothing.
  *
- * Where the older size is a power of two, the older root is not in the proof (RFC 9162 section
- * 2.1.4.2, step 2), so `older.rootHash` is taken as its start: it is then either implied or the
- * proof fails. Otherwise `older.rootHash` has no influence on the result.
+ *     // olderRoot is what the log's tiles give; the signed root is compared afterwards.
+ *     const older = { treeSize: 6n, rootHash: olderRoot };
+ *     const implied = impliedOlderRoot({ older, newer, proof });
+ *     if (implied === undefined) return "unproven"; // it says nothing against the log
+ *     if (equals(implied, signed.rootHash)) return "consistent";
+ *     return "inconsistent"; // evidence, unless the two signed roots are equal (RULES R5)
+ *
+ * If the older size is a power of two, the proof does not contain the older root (RFC 9162 section
+ * 2.1.4.2, step 2). Then `older.rootHash` is taken as the start of the proof. The result is that
+ * root, or nothing. For other sizes `older.rootHash` has no influence on the result.
  *
  * @returns 32 bytes, or nothing if the proof does not lead to `newer.rootHash`
  */

@@ -1,7 +1,7 @@
 /**
  * Signature type 0x05 (RULES S4): the TreeHeadSignature of RFC 6962 in a note, as static-ct-api
- * has it. It has a timestamp of its own and covers size and root, but **not the origin**: what
- * ties it to a log is the key alone.
+ * defines it. It has a timestamp of its own. It covers size and root, but **not the origin**: only
+ * the key ties it to a log.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { MalformedError } from "./malformed.ts";
 
 /** Smallest RSA modulus (RFC 6962 section 2.1.4). */
 export const MIN_RSA_BITS = 2048;
-/** Largest one; verification takes longer with its square. */
+/** Largest RSA modulus. The time of a verification grows with its square. */
 export const MAX_RSA_BITS = 8192;
 
 /** A public key that passed every check, and the SignatureAlgorithm it goes with. */
@@ -77,7 +77,7 @@ function importRsaKey(spki: Uint8Array): KeyObject {
   return key;
 }
 
-/** What a tree head signature states it is, and what it is over. */
+/** The parts of a tree head signature: its algorithm, what it is over, and the signature itself. */
 export interface TreeHeadSignature {
   /** A SignatureAlgorithm: 1 is RSA, 3 is ECDSA; the hash is SHA-256. */
   readonly algorithm: number;
@@ -90,8 +90,8 @@ export interface TreeHeadSignature {
 /**
  * Takes a signature of type 0x05 apart: `uint64 timestamp in ms | TLS DigitallySigned`.
  * @param message the text of the note it stands on
- * @returns nothing if it cannot be one, or the text is no checkpoint of three lines: extension
- *   lines are not covered, so they may not be there (static-ct-api)
+ * @returns nothing if it cannot be one, or if the text is not a checkpoint of three lines. The
+ *   signature does not cover extension lines, so static-ct-api forbids them
  */
 export function readTreeHeadSignature(
   { message, signature }: { message: Uint8Array; signature: Uint8Array },

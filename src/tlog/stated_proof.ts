@@ -1,5 +1,5 @@
 /**
- * Consistency proofs as JSON, as gathered in files and sent between monitors (PROTOCOL section 10):
+ * Consistency proofs as JSON, as files hold them and monitors send them (PROTOCOL section 10):
  *
  *     {"log": LOG, "older": {"size", "root"}, "newer": {"size", "root"}, "proof": [HASH…]}
  *
@@ -31,14 +31,14 @@ export interface StatedProof {
 export class UnknownLog extends MalformedError {}
 
 /**
- * Takes the JSON form of a proof apart.
+ * Reads the JSON form of a proof. It does not check whether the proof holds.
  * @throws MalformedError naming the member that is wrong, UnknownLog for a log not followed
  */
 export function readProof(
   members: Readonly<Record<string, unknown>>,
   logs: readonly Log[],
 ): StatedProof {
-  // Whether the log is followed comes first: what is wrong about another one is no matter here.
+  // Whether the log is followed comes first. An error in a proof about another log does not matter.
   anyText(members.log, "log");
   const named = parseLog(members.log);
   const log = logs.find(({ id }) => id === named.id);
@@ -67,13 +67,13 @@ interface ProofJson {
 }
 
 const head = object({ must: { size, root: anyText }, others: "kept" });
-/** Others are kept: in a file the line says beside it who has gathered it. */
+/** Other members are kept. In a file, a line also says who gathered the proof. */
 const PROOF: Shape = {
   must: { older: head, newer: head, proof: listOf(anyText) },
   others: "kept",
 };
 
-/** Above 2^53 `JSON.parse` has rounded a number already; as a text it is exact. */
+/** `JSON.parse` rounds numbers above 2^53. A text is exact. */
 function size(value: unknown, name: string): void {
   if (typeof value === "string" || Number.isSafeInteger(value) && Number(value) >= 0) return;
   throw unexpected(value, {

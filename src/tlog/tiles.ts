@@ -1,6 +1,11 @@
 /**
  * Tiles: how a log of C2SP tlog-tiles (and Go's checksum database, x/mod sumdb/tlog) cuts its tree
- * into files of up to 256 hashes, and where in them the parts of a consistency proof are.
+ * into files of up to 256 hashes, and where in them the parts of a consistency proof are. A proof
+ * is built in three steps:
+ *
+ *     const nodes = consistencyNodes({ older, newer }); // which nodes it is made of
+ *     const tile = tileOf({ node, treeSize: newer }); // for each node, the tile that holds it
+ *     const hash = hashInTile({ node, hashes }); // and its hash, out of the bytes of that tile
  *
  * @module
  */
@@ -31,6 +36,9 @@ export interface Tile {
 /**
  * The path of a tile, or of a bundle of entries, below a log's prefix: `tile/<L>/<N>[.p/<W>]` (C2SP
  * tlog-tiles).
+ *
+ *     tilePath({ level: 0, index: 1_234_067n, width: 256 }) // "tile/0/x001/x234/067"
+ *     tilePath({ level: 1, index: 0n, width: 3 }) // "tile/1/000.p/3"
  */
 export function tilePath(
   { level, index, width }: Omit<Tile, "level"> & { readonly level: number | "entries" },
@@ -63,7 +71,8 @@ export interface ConsistencyNodes {
 }
 
 /**
- * Which nodes make up PROOF(older, D[newer]) of RFC 6962 section 2.1.2, and the root at `older`.
+ * The nodes that make up PROOF(older, D[newer]) of RFC 6962 section 2.1.2, and those that make up
+ * the root at `older`.
  * @throws RangeError unless 0 < older < newer
  */
 export function consistencyNodes(
@@ -76,7 +85,10 @@ export function consistencyNodes(
   };
 }
 
-/** Leaves start to end - 1, as RFC 6962 cuts a tree: start is a multiple of what end - start fits. */
+/**
+ * Leaves start to end - 1, as RFC 6962 cuts a tree. `start` is a multiple of the smallest power of
+ * two that is not below `end - start`.
+ */
 interface Leaves {
   readonly start: bigint;
   readonly end: bigint;
@@ -121,7 +133,7 @@ export function joinedHash(hashes: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * The tile that holds a node, as wide as it is in a tree of this size.
+ * The tile that holds a node, with the width that it has in a tree of this size.
  * @throws RangeError if the node is not full in that tree: no tile holds it
  */
 export function tileOf({ node, treeSize }: { node: TreeNode; treeSize: bigint }): Tile {
@@ -131,15 +143,16 @@ export function tileOf({ node, treeSize }: { node: TreeNode; treeSize: bigint })
   }
   const tileLevel = Math.floor(level / TILE_HEIGHT);
   const tileIndex = lowestIndex(node) >> BigInt(TILE_HEIGHT);
-  // SPEC: "partial width at level L for size s = floor(s / 256^L) mod 256" is what the last one has.
+  // SPEC: "partial width at level L for size s = floor(s / 256^L) mod 256": the last tile's width.
   const hashes = (treeSize >> BigInt(TILE_HEIGHT * tileLevel)) - tileIndex * BigInt(TILE_WIDTH);
   const width = hashes < TILE_WIDTH ? Number(hashes) : TILE_WIDTH;
   return { level: tileLevel, index: tileIndex, width };
 }
 
 /**
- * A node's hash out of its tile: one of the tile's own, or hashed up from several of them.
- * @param hashes the tile's, one after the other, at least as many as `tileOf` says
+ * The hash of a node, out of its tile: one of the tile's own hashes, or the root over several of
+ * them.
+ * @param hashes the tile's bytes: at least as many hashes as `tileOf` says, one after the other
  */
 export function hashInTile(
   { node, hashes }: { node: TreeNode; hashes: Uint8Array },

@@ -1,14 +1,20 @@
 import { EMPTY_ROOT, nodeHash } from "./hashing.ts";
 
 /**
- * An RFC 6962 tree over leaf hashes held in memory: roots of every size it has had, and proofs.
- * Appending costs two hashes a leaf on average, a root or a proof O(log n).
+ * An RFC 6962 tree over leaf hashes, held in memory. It gives the root at every size that it has
+ * had, and proofs between them.
+ *
+ *     const tree = new Tree();
+ *     for (const entry of entries) tree.append(leafHash(entry));
+ *     const proof = tree.consistencyProof({ older: 6n, newer: 8n });
+ *
+ * Appending hashes at most one inner node per leaf on average. A root or a proof takes O(log n).
  */
 export class Tree {
   // levels[k][i] is the hash of the full subtree over leaves i·2^k to (i+1)·2^k - 1.
   readonly #levels: Uint8Array[][] = [[]];
 
-  /** How many leaves it has. */
+  /** How many leaves the tree has. */
   get treeSize(): bigint {
     return BigInt(this.#leaves);
   }
@@ -28,7 +34,7 @@ export class Tree {
     }
   }
 
-  /** A second tree with the same leaves, to be grown apart. */
+  /** A second tree with the same leaves. The two can grow apart. */
   clone(): Tree {
     const copy = new Tree();
     copy.#levels.splice(0, 1, ...this.#levels.map((row) => [...row]));
@@ -71,7 +77,10 @@ export class Tree {
     return Number(treeSize);
   }
 
-  /** MTH of leaves start to end - 1; start is a multiple of a power of two not below the width. */
+  /**
+   * MTH of leaves start to end - 1. `start` is a multiple of a power of two that is not below the
+   * width.
+   */
   #hash(start: number, end: number): Uint8Array {
     const width = end - start;
     const level = Math.log2(width);

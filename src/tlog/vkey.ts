@@ -21,7 +21,7 @@ export const SIGNATURE_TYPE = {
 
 /** A parsed verifier key whose key id was checked against its name and key. */
 export interface Vkey {
-  /** The whole text; two vkeys are the same key exactly if their texts are equal. */
+  /** The whole text. Two vkeys are equal exactly if their texts are. */
   readonly text: string;
   /** Key name: not empty, no Unicode space, no plus. */
   readonly name: string;
@@ -30,13 +30,13 @@ export interface Vkey {
   /** One of SIGNATURE_TYPE. */
   readonly type: number;
   /**
-   * 32 bytes for Ed25519 and cosignatures, 1,312 for ML-DSA-44, an SPKI in DER for ECDSA and
-   * RFC 6962; of an SPKI only that it is there was checked, the rest is for `loadVerifier`.
+   * 32 bytes for Ed25519 and cosignatures, 1,312 for ML-DSA-44, an SPKI in DER for ECDSA and RFC
+   * 6962. An SPKI was only checked not to be empty; `loadVerifier` checks the rest.
    */
   readonly publicKey: Uint8Array;
 }
 
-/** How a type states its key: what is checked when it is read, and what its id is a hash of. */
+/** The rule for one type of key: what is checked when it is read, and what its id is a hash of. */
 interface KeyRule {
   check(publicKey: Uint8Array): void;
   idInput(name: string, publicKey: Uint8Array): Uint8Array;
@@ -68,7 +68,13 @@ function someBytes(publicKey: Uint8Array): void {
 }
 
 /**
- * Reads a vkey. It is split on the first two plus signs only, base64 having plus signs of its own.
+ * Reads a vkey. It is split at the first two plus signs only, because base64 has plus signs too.
+ *
+ *     const vkey = parseVkey("sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8");
+ *     // vkey.name is "sum.golang.org", vkey.keyId 0x033de0ae, vkey.type 0x01
+ *
+ * The key id is computed again, so a mistyped character is found. A vkey whose origin differs from
+ * its name needs both: see `parseLog`.
  * @throws MalformedError naming the part that is wrong
  */
 export function parseVkey(text: string): Vkey {
@@ -102,7 +108,7 @@ export function parseVkey(text: string): Vkey {
 }
 
 /**
- * The vkey of a name and a public key.
+ * Makes the vkey of a name and a public key.
  * @throws MalformedError for a bad name, an unknown type or a key that type does not allow
  */
 export function makeVkey(

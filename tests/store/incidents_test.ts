@@ -93,7 +93,7 @@ Deno.test("incidents: a record is read when it is asked for, and no other one is
   await file.write(utf8(disk.content(path!)!.replace(AT, "2027-01-02T03:04:05Z")), 0);
   file.close();
   const error = await assertRejects(() => again.read(1), WorldError);
-  assertStringIncludes(error.message, "is not what was written any more: hash is");
+  assertStringIncludes(error.message, "is no longer what was written: hash is");
   await again.close();
 });
 
