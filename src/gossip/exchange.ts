@@ -68,6 +68,3 @@ export async function orNotKept<T>(work: () => Promise<T>): Promise<T> {
     throw new NotKept(error);
   }
 }
-
-/** The first bit of a frame is 0; a first byte with it set begins the second carrier. */
-export const SECOND_CARRIER_BIT = 0x80;

@@ -5,25 +5,27 @@ import type { Log } from "../tlog/log.ts";
 import type { TreeHead } from "../tlog/proof.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Address } from "../world/world.ts";
-import { knownItem, packNotes, packRecords } from "./answering.ts";
+import { packNotes, packRecords } from "./answering.ts";
 import { ExchangeFailed, exchangeFrames, type SentFrame, Unreachable } from "./caller.ts";
-import { callWithParcel } from "./carrier.ts";
 import type { ExchangeParty } from "./exchange.ts";
-import { followsItem } from "./follows.ts";
-import { type ParcelItem, ParcelPacker } from "./parcel.ts";
+import { followsItem } from "./follows_item.ts";
 import type { Heard, HeardCheckpoint } from "./judge.ts";
+import type { ParcelItem } from "./kinds.ts";
+import { knownItem } from "./known_item.ts";
+import { ParcelPacker } from "./parcel.ts";
+import { callWithParcel } from "./parcel_exchange.ts";
 
 /** What one round with a peer came to. */
 export interface Round {
   /** What each frame it answered says, in the order of the frames sent. */
   readonly heard: readonly Heard[];
-  /** What the notes say that it answered through the second carrier; none if that was not needed. */
+  /** What the notes say that it answered to parcels; none if that was not needed. */
   readonly notes: readonly HeardCheckpoint[];
   /** The cases it was handed, by evidence id. */
   readonly handedOver: readonly string[];
   /** How many logs both follow; nothing if the peer did not say. */
   readonly shared?: number;
-  /** Why the second carrier failed, if it did; what the frames said stands all the same. */
+  /** Why a parcel failed, if one did; what the frames said stands all the same. */
   readonly fault?: string;
 }
 
@@ -57,13 +59,13 @@ async function greet({ party, address }: { party: ExchangeParty; address: Addres
   notes: readonly HeardCheckpoint[];
   fault?: string;
 }> {
-  const { handedOver, judge, limits, report, world: { clock } } = party;
+  const { handedOver, judge, report, world: { clock } } = party;
   const peer = formatAddress(address);
   if (!handedOver.mayTry(peer, clock.monotonic())) {
     return { shared: handedOver.sharedWith(peer), notes: [] };
   }
   try {
-    const items = [followsItem(judge.logs, limits)];
+    const items = [followsItem(judge.logs)];
     const { follows, heard } = await callWithParcel({ party, address, items });
     if (follows !== undefined) handedOver.shares(peer, follows);
     return { shared: handedOver.sharedWith(peer), notes: heard };
@@ -141,7 +143,7 @@ async function parcelFor(
   packNotes(packer, about.flatMap((log) => party.open(log)).filter(({ fitsFrame }) => !fitsFrame));
   // What is asked is answered with evidence: with what is new here, since an answer holds only so much.
   const held = [...logs].flatMap((log) => party.cases(log));
-  if (notes.length > 0 && held.length > 0) packer.add(knownItem(held, limits));
+  if (notes.length > 0 && held.length > 0) packer.add(knownItem(held, limits.kinds.known));
   return { items: packer.items, ids: packed.map(({ evidence_id }) => evidence_id) };
 }
 

@@ -1,8 +1,9 @@
-/** Rounds of monitors: what fits no frame goes over the second carrier, and both ends record it alike. */
+/** Rounds of monitors: what fits no frame goes in a parcel, and both ends record it alike. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { evidenceId } from "../../src/evidence/conflict.ts";
 import { ExchangeFailed } from "../../src/gossip/caller.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
+import { KINDS } from "../../src/gossip/kinds.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
 import { PARCEL_VERSION } from "../../src/gossip/parcel.ts";
 import { exchangeRound } from "../../src/gossip/round.ts";
@@ -202,7 +203,8 @@ Deno.test("round: who never calls gives all its evidence, more than an answer ho
 
 Deno.test("round: it gives all of it even to one that has more cases than it can say", async () => {
   const cases = 20;
-  const limits = { maxRecordsPerParcel: 4, maxKnownItemBytes: 5 * 32 };
+  const kinds = { ...KINDS, known: { ...KINDS.known, maxBytes: 5 * 32 } };
+  const limits = { maxRecordsPerParcel: 4, kinds };
   const { fleet, berlin, quito } = await wellInformed(cases, limits);
   await using _ = fleet;
   // Which of the older ones an answer has is left to chance; nine in ten rounds bring something.
@@ -340,7 +342,7 @@ Deno.test("round: evidence that is not written yet is handed to nobody", async (
   disk.refuses.clear();
 });
 
-// Peers that do not speak the second carrier, or not well
+// Peers that know no parcels, or answer them wrongly
 
 /** A party that can prove something, and a peer that answers the frames and then does as it likes. */
 async function stage(
@@ -380,7 +382,7 @@ async function stage(
   };
 }
 
-/** How a peer fails the second carrier, and what is said of it. */
+/** How a peer fails with a parcel, and what is said of it. */
 const FAILURES: readonly [
   how: string,
   peer: (connection: FakeConnection) => Promise<void>,
@@ -389,7 +391,7 @@ const FAILURES: readonly [
   ["closes", (peer) => Promise.resolve(peer.close()), "no parcel came"],
   ["resets", (peer) => Promise.resolve(peer.reset()), "connection reset by peer"],
   ["reads and closes", (peer) => readAll(peer).then(() => peer.close()), "no parcel came"],
-  ["answers a frame", replying(new Uint8Array(104)), "version 0 of the second carrier"],
+  ["answers a frame", replying(new Uint8Array(104)), "version 0 of parcels"],
   ["answers another version", replying(Uint8Array.of(0x82, 1)), "it speaks version 2"],
   ["answers half an item", replying(Uint8Array.of(PARCEL_VERSION, 1, 0, 0, 0, 9, 1)), "1 of 9"],
   [

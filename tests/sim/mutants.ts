@@ -381,8 +381,8 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: FEW,
   },
   {
-    name: "a fault in the second carrier",
-    file: "src/gossip/carrier.ts",
+    name: "a fault in the exchange of parcels",
+    file: "src/gossip/parcel_exchange.ts",
     find: "  const hearing = hearParcel({ items, source, party });",
     replace:
       '  const hearing = hearParcel({ items, source, party });\n  if (items.length > 0) throw new TypeError("planted");',
