@@ -175,7 +175,7 @@ class Stage {
         this.#print({ who, event, fields });
         for (const wake of [...this.#waiting]) wake();
       },
-      refused: (error) => this.tools.terminal.err(`${who}: ${error}`),
+      workFailed: (error) => this.tools.terminal.err(`${who}: ${error}`),
     };
   }
 

@@ -119,9 +119,9 @@ export class Callee {
       const fault = await this.#serve(place, source, deadlines);
       if (fault !== undefined) broken(fault);
     } catch (error) {
-      if (error instanceof NotKept) report.refused(error.cause);
+      if (error instanceof NotKept) report.notAnswered(error.cause);
       else if (error instanceof WorldError) broken(place.closedBecause ?? error.message);
-      else report.refused(error);
+      else report.notAnswered(error);
     } finally {
       deadlines.first.cancel();
       deadlines.whole.cancel();

@@ -32,7 +32,10 @@ export interface ParcelLimits {
  * comments say what a larger or smaller value would hurt.
  */
 export interface ExchangeLimits extends ParcelLimits {
-  /** Frames in one exchange: one for each log followed. */
+  /**
+   * Frames that a caller may send in one exchange: the latest of each log that both ends follow, then
+   * what is open. As many logs may be followed, or some would never be spoken of.
+   */
   readonly maxFramesPerExchange: number;
   /** Connections served at once; each holds two buffers, of 6.5 kB or, if much is sent, of 64 kB. */
   readonly maxConnections: number;

@@ -7,9 +7,9 @@ import { logOf, replayRecord } from "../evidence/replay.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
 import type { ExchangeParty, ExchangeReport, HeldCase } from "../gossip/exchange.ts";
 import { Calls } from "../gossip/calls.ts";
-import { HandedOver } from "../gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
 import { Judge } from "../gossip/judge.ts";
+import { PeerKnowledge } from "../gossip/peer_knowledge.ts";
 import { IncidentJournal } from "../store/incidents.ts";
 import { Turns } from "../store/turns.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -77,7 +77,7 @@ export class CaseKeeper {
   readonly #turns = new Turns();
   /** By log, the cases others may be handed: what is in the journal, or would be with a key. */
   readonly #held = new Map<string, HeldCase[]>();
-  readonly #handedOver: HandedOver;
+  readonly #peerKnowledge: PeerKnowledge;
   readonly #calls = new Calls();
   /** Found, not durable yet; the first is the oldest. Signed once, so that a retry is the same record. */
   readonly #unwritten: Unwritten[] = [];
@@ -102,7 +102,7 @@ export class CaseKeeper {
     this.#hasStarted = fields.identity === undefined;
     this.#report = fields.report;
     this.#limits = fields.limits;
-    this.#handedOver = new HandedOver(fields.limits);
+    this.#peerKnowledge = new PeerKnowledge(fields.limits);
   }
 
   /**
@@ -202,7 +202,7 @@ export class CaseKeeper {
       keep: (source) => this.keep({ source }),
       open: (log) => this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? [],
       cases: (log) => this.cases(log),
-      handedOver: this.#handedOver,
+      peerKnowledge: this.#peerKnowledge,
       calls: this.#calls,
       report: this.#report,
     };
@@ -331,7 +331,7 @@ export class CaseKeeper {
           return { outcome: "recorded", record, seq: recorded.entry.seq };
         case "known":
           return { outcome: "known", record, seq: recorded.seq };
-        case "refused":
+        case "does not hold":
           return { outcome: "refused", record, judgement: recorded.judgement };
       }
     } catch (error) {

@@ -250,7 +250,7 @@ export class LogWatch {
   }
 
   #doubted(finding: Finding): Finding {
-    if (finding.result === "extends") this.#doubt.ends();
+    if (finding.result === "extends") this.#doubt.dispelled();
     else if (HOLDS.includes(finding.result)) this.#doubt.rests();
     return finding.mayPass ? { ...finding, mayPass: !this.#doubt.grows() } : finding;
   }

@@ -278,7 +278,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a peer counts as told before it has answered",
     file: "src/gossip/round.ts",
     find: "const answer = await callWithParcel(",
-    replace: "handedOver.add(peer, ids);\n    const answer = await callWithParcel(",
+    replace: "peerKnowledge.knowsNow(peer, ids);\n    const answer = await callWithParcel(",
     breaks: "evidence spreads in time",
     seeds: MANY,
   },
