@@ -25,6 +25,16 @@ export type ProofOutcome =
   /** a root signed at the older size is not the one it implies; the conflicts that are new */
   | { readonly verdict: "inconsistent"; readonly conflicts: readonly Conflict[] };
 
+/** What a checkpoint is, compared with what was seen of its size. */
+export interface Comparison {
+  /** The conflict it makes, if that is new; `conflicts()` lists it too. */
+  readonly conflict: Conflict | undefined;
+  /** Those kept of the same size with other roots, in order. */
+  readonly others: readonly Seen[];
+  /** Whether it is remembered; otherwise there was no room for it. */
+  readonly isKept: boolean;
+}
+
 /** How many observations that contradict were not kept, repeats included, by the limit that was hit. */
 export interface Unrecorded {
   /** MAX_ROOTS_PER_SIZE. */
@@ -78,41 +88,50 @@ export class EquivocationDetector {
     this.#noteCap = maxConflictNotesPerLog;
   }
 
+  /** As `compare`, for who wants to know the new conflict alone. */
+  observe(...seen: Parameters<EquivocationDetector["compare"]>): Conflict | undefined {
+    return this.compare(...seen).conflict;
+  }
+
   /**
-   * Takes in one checkpoint and returns the conflict it makes, if it makes a new one.
+   * Takes in one checkpoint, and compares it with what was seen of its size. Here a case of two roots at
+   * one size is born: the new conflict goes on the list that `takeConflicts` empties.
    * @param isOnRecord whether a journal has it already: then it is counted by `recall`, and not here
    * @param isEvidence whether it is half of a conflict record that holds: then it is always remembered
    */
-  observe(
+  compare(
     checkpoint: VerifiedCheckpoint,
     source: string,
     { isOnRecord = false, isEvidence = false }: { isOnRecord?: boolean; isEvidence?: boolean } = {},
-  ): Conflict | undefined {
+  ): Comparison {
     const { log, treeSize, root } = checkpoint;
     const there = this.#memory.at(log, treeSize);
     const known = there.find((seen) => seen.checkpoint.root === root);
+    const others = known === undefined ? there : there.filter((seen) => seen !== known);
     const [first] = there;
     if (known !== undefined) {
       // What fits a frame can be told to everyone.
       if (checkpoint.fitsFrame && !known.checkpoint.fitsFrame) {
         this.#memory.remember({ checkpoint, source });
       } else this.#memory.repeated?.({ checkpoint, source });
-      return undefined;
+      return { conflict: undefined, others, isKept: true };
     }
     if (first !== undefined && (isFullSize(there, checkpoint) || this.#isFull(log))) {
-      if (isOnRecord) return undefined;
-      if (isFullSize(there, checkpoint)) this.#countsOf(log).unrecordedPerSize++;
-      else this.#countsOf(log).unrecordedPerLog++;
-      return undefined;
+      if (!isOnRecord) {
+        if (isFullSize(there, checkpoint)) this.#countsOf(log).unrecordedPerSize++;
+        else this.#countsOf(log).unrecordedPerLog++;
+      }
+      return { conflict: undefined, others, isKept: false };
     }
     const second: Seen = { checkpoint, source };
-    this.#memory.remember(second, { isEvidence });
-    return first && this.#keep({ kind: "same_size", first, second }, { isOnRecord });
+    const isKept = this.#memory.remember(second, { isEvidence });
+    const conflict = first && this.#list({ kind: "same_size", first, second }, { isOnRecord });
+    return { conflict, others, isKept };
   }
 
   /**
    * Judges a consistency proof by the checkpoints seen so far; offer it after the checkpoints it
-   * speaks of. `older.rootHash` need not be signed, nor the implied root: see `impliedOlderRoot`.
+   * speaks of. Here a case of two sizes is born, and goes on the list like one of `compare`. `older.rootHash` need not be signed, nor the implied root: see `impliedOlderRoot`.
    * @param isOnRecord as for `observe`
    */
   observeProof(
@@ -152,7 +171,7 @@ export class EquivocationDetector {
       }
       contradicted.add(key);
       const consistency = { impliedRoot, proof };
-      conflicts.push(this.#keep(
+      conflicts.push(this.#list(
         { kind: "cross_size", first: seen, second: newerSeen, consistency },
         { isOnRecord },
       ));
@@ -202,7 +221,10 @@ export class EquivocationDetector {
     return this.#conflicts;
   }
 
-  /** The conflicts found and not taken yet, in order; they are let go of here. */
+  /**
+   * The conflicts found and not taken yet, in order; they are let go of here. A daemon's are taken by its
+   * CaseKeeper: a case must not depend on the exchange or look in which it was found.
+   */
   takeConflicts(): readonly Conflict[] {
     const taken = this.#conflicts;
     this.#conflicts = [];
@@ -213,25 +235,6 @@ export class EquivocationDetector {
   /** How many conflicts were found, those that were taken among them. */
   get found(): number {
     return this.#taken + this.#conflicts.length;
-  }
-
-  /** The checkpoints kept of the same size with other roots, in order. */
-  contradictionsOf(checkpoint: VerifiedCheckpoint): readonly Seen[] {
-    return this.keptAt(checkpoint).others;
-  }
-
-  /** What is kept of a checkpoint's size: whether it is this one, and those with other roots, in order. */
-  keptAt(
-    { log, treeSize, root }: VerifiedCheckpoint,
-  ): { readonly isKept: boolean; readonly others: readonly Seen[] } {
-    const there = this.#memory.at(log, treeSize);
-    const others = there.filter(({ checkpoint }) => checkpoint.root !== root);
-    return { isKept: others.length < there.length, others };
-  }
-
-  /** The first observation of exactly this log, size and root, if there was one. */
-  seen({ log, treeSize, root }: VerifiedCheckpoint): Seen | undefined {
-    return this.#find(log, treeSize, root);
   }
 
   /** What was not kept of a log. */
@@ -270,7 +273,7 @@ export class EquivocationDetector {
     counts.noteLength += first.checkpoint.note.length + second.checkpoint.note.length;
   }
 
-  #keep(conflict: Conflict, { isOnRecord }: { isOnRecord: boolean }): Conflict {
+  #list(conflict: Conflict, { isOnRecord }: { isOnRecord: boolean }): Conflict {
     if (!isOnRecord) this.#count(conflict);
     this.#conflicts.push(conflict);
     return conflict;

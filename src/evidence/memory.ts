@@ -16,8 +16,9 @@ export interface CheckpointMemory {
    * Remembers a checkpoint. One of the same log, size and root replaces the one there is, in its
    * place: the detector does that where the new one can be told in a frame and the old one cannot. A
    * memory with limits may leave a checkpoint out, but never one that is half of evidence.
+   * @returns whether it is remembered
    */
-  remember(seen: Seen, how?: { readonly isEvidence: boolean }): void;
+  remember(seen: Seen, how?: { readonly isEvidence: boolean }): boolean;
   /** Takes note that somebody shows what is remembered already. */
   repeated?(seen: Seen): void;
   /** Whether it holds something that is not durable yet: then a repeat must be told to it. */
@@ -37,18 +38,19 @@ export class ShortMemory implements CheckpointMemory {
   }
 
   /** See CheckpointMemory. */
-  remember(seen: Seen): void {
+  remember(seen: Seen): boolean {
     const { log, treeSize, root } = seen.checkpoint;
     let sizes = this.#logs.get(log.id);
     if (sizes === undefined) this.#logs.set(log.id, sizes = new Map());
     const there = this.at(log, treeSize);
     if (there.length === 0) {
       sizes.set(treeSize, seen);
-      return;
+      return true;
     }
     const known = there.findIndex(({ checkpoint }) => checkpoint.root === root);
     const now = known < 0 ? [...there, seen] : there.with(known, seen);
     sizes.set(treeSize, now.length === 1 ? seen : now);
+    return true;
   }
 }
 

@@ -248,7 +248,10 @@ export class CaseKeeper {
     }
   }
 
-  /** Takes over what the detector has found since the last time. */
+  /**
+   * Takes over what the detector has found since the last time: through the judge, which hears what
+   * others tell, and through the watches, which look at the logs. From here on it is a case to write.
+   */
   #takeOver(): void {
     const queued = this.#queue(this.detector.takeConflicts(), { isOld: !this.#hasStarted });
     if (this.#hasStarted) this.#found += queued;

@@ -314,7 +314,7 @@ export class Follower {
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
     this.#standsSince = clock.monotonic();
-    await keeper.addLocal(checkpoint!, source);
+    keeper.judge.standOn(checkpoint!, source);
   }
 
   /** What could not be settled stays an open question by its result. */

@@ -38,8 +38,8 @@ class RefusingMemory implements Recollection {
     return this.#memory.at(log, treeSize);
   }
 
-  remember(seen: Seen): void {
-    this.#memory.remember(seen);
+  remember(seen: Seen): boolean {
+    return this.#memory.remember(seen);
   }
 
   writeTold(): Promise<void> {
