@@ -1,3 +1,4 @@
+import { workingFolder } from "./folders.ts";
 import { GOSSIP_DEFAULTS } from "../gossip/settings.ts";
 import { LOG_DEFAULTS } from "../monitor/log_settings.ts";
 import { PLACE_DEFAULTS, readContact } from "../monitor/settings.ts";
@@ -104,7 +105,7 @@ function pairLogs(args: readonly string[], options: Options): Chosen[] {
 /** A folder named on the command line as it must stand in a file elsewhere. */
 function absolute(source: string): string {
   const isRelative = isFolder(source) && !/^(?:\/|[a-z][a-z0-9.-]*[:+])/i.test(source);
-  return isRelative ? join(Deno.cwd(), source) : source;
+  return isRelative ? join(workingFolder(), source) : source;
 }
 
 /** The menu of well-known logs, and the name. */

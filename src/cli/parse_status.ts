@@ -1,4 +1,5 @@
 /** Reads what a daemon says of itself. Whatever answers at its address may say anything. */
+import { isTime } from "../world/time.ts";
 import { parseExactJson } from "../evidence/json.ts";
 import type { Status } from "../monitor/status.ts";
 import { quoted } from "../tlog/malformed.ts";
@@ -16,7 +17,7 @@ import {
 const count = wholeNumber({ least: 0 });
 
 function time(value: unknown, name: string): void {
-  if (typeof value === "string" && !Number.isNaN(Date.parse(value))) return;
+  if (typeof value === "string" && isTime(value)) return;
   throw unexpected(value, { name, wanted: "a time" });
 }
 

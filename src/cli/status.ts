@@ -1,3 +1,4 @@
+import { millisecondsBetween } from "../world/time.ts";
 import type { LogStatus, LookResult, PeerStatus, Status } from "../monitor/status.ts";
 import { MalformedError, printable, printableJson } from "../tlog/malformed.ts";
 import { textOf } from "../tlog/encoding.ts";
@@ -128,7 +129,7 @@ function alarm(incidents: number): string {
 
 /** The time between two times, in the largest unit that fits. */
 function span(from: string, to: string): string {
-  const seconds = Math.max(0, Math.round((Date.parse(to) - Date.parse(from)) / 1000));
+  const seconds = Math.round(millisecondsBetween(from, to) / 1000);
   const units: [string, number][] = [["d", 86_400], ["h", 3_600], ["m", 60]];
   for (const [unit, length] of units) {
     if (seconds >= 2 * length) return `${Math.floor(seconds / length)}${unit}`;

@@ -1,0 +1,15 @@
+import { WorldError } from "../world/world.ts";
+
+/** The folder that relative paths of the command line begin in. */
+export function workingFolder(): string {
+  return Deno.cwd();
+}
+
+/** Makes a new folder for the time a command runs. @throws WorldError */
+export function makeTemporaryFolder(prefix: string): string {
+  try {
+    return Deno.makeTempDirSync({ prefix });
+  } catch (error) {
+    throw new WorldError("other", `cannot make a temporary folder: ${(error as Error).message}`);
+  }
+}
