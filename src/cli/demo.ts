@@ -1,4 +1,3 @@
-import { makeTemporaryFolder } from "./folders.ts";
 import { join } from "@std/path/join";
 import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
@@ -13,6 +12,7 @@ import { formatAddress, parseAddress } from "../world/address.ts";
 import { generateSigner } from "../world/signer.ts";
 import type { Address, HttpServer } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, type Tools } from "./command.ts";
+import { makeTemporaryFolder } from "./folders.ts";
 import type { Style } from "./terminal.ts";
 import { verify } from "./verify.ts";
 

@@ -1,4 +1,3 @@
-import { workingFolder } from "./folders.ts";
 import { GOSSIP_DEFAULTS } from "../gossip/settings.ts";
 import { LOG_DEFAULTS } from "../monitor/log_settings.ts";
 import { PLACE_DEFAULTS, readContact } from "../monitor/settings.ts";
@@ -22,6 +21,7 @@ import {
   UsageError,
 } from "./command.ts";
 import { parseConfig } from "./config.ts";
+import { workingFolder } from "./folders.ts";
 import { readKey } from "./inputs.ts";
 import { KEY_PERMISSIONS } from "./keygen.ts";
 import { DEFAULT_CONFIG } from "./run.ts";

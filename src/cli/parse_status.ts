@@ -1,5 +1,4 @@
 /** Reads what a daemon says of itself. Whatever answers at its address may say anything. */
-import { isTime } from "../world/time.ts";
 import { parseExactJson } from "../evidence/json.ts";
 import type { Status } from "../monitor/status.ts";
 import { quoted } from "../tlog/malformed.ts";
@@ -13,6 +12,7 @@ import {
   unexpected,
   wholeNumber,
 } from "../tlog/members.ts";
+import { isTime } from "../world/time.ts";
 
 const count = wholeNumber({ least: 0 });
 

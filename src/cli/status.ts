@@ -1,9 +1,9 @@
-import { millisecondsBetween } from "../world/time.ts";
 import type { LogStatus, LookResult, PeerStatus, Status } from "../monitor/status.ts";
 import { MalformedError, printable, printableJson } from "../tlog/malformed.ts";
 import { textOf } from "../tlog/encoding.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
+import { millisecondsBetween } from "../world/time.ts";
 import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
 import { parseStatus } from "./parse_status.ts";
 import { DEFAULT_CONFIG, readSettings } from "./run.ts";

@@ -81,7 +81,6 @@ export class CaseKeeper {
   readonly #calls = new Calls();
   /** Found, not durable yet; the first is the oldest. Signed once, so that a retry is the same record. */
   readonly #unwritten: Unwritten[] = [];
-  #found = 0;
   /** Whether what is found now is more than what its journal shows. */
   #hasStarted: boolean;
 
@@ -188,11 +187,6 @@ export class CaseKeeper {
     return [...this.#held.values()].reduce((sum, cases) => sum + cases.length, 0);
   }
 
-  /** How many conflicts this monitor has found since its start. */
-  get conflictsFound(): number {
-    return this.#found;
-  }
-
   /** What an exchange needs of this keeper. */
   get party(): ExchangeParty {
     return {
@@ -241,7 +235,7 @@ export class CaseKeeper {
   async #keepAll(more: readonly Conflict[] = []): Promise<void> {
     const lacking = more.filter((conflict) => !this.#isWritten(conflict));
     const admitted = lacking.filter((conflict) => this.detector.admits(conflict));
-    this.#found += this.#queue(admitted, { isOld: true });
+    this.#queue(admitted, { isOld: true });
     // While one is being written others may be found, by exchanges that fail before they come here.
     for (this.#takeOver(); this.#unwritten.length > 0; this.#takeOver()) {
       await this.#turns.next(() => this.#writeAll());
@@ -253,18 +247,13 @@ export class CaseKeeper {
    * others tell, and through the watches, which look at the logs. From here on it is a case to write.
    */
   #takeOver(): void {
-    const queued = this.#queue(this.detector.takeConflicts(), { isOld: !this.#hasStarted });
-    if (this.#hasStarted) this.#found += queued;
+    this.#queue(this.detector.takeConflicts(), { isOld: !this.#hasStarted });
   }
 
-  /**
-   * Has conflicts written; of what was known before this start, only what the journal lacks.
-   * @returns how many they are
-   */
-  #queue(conflicts: readonly Conflict[], { isOld }: { isOld: boolean }): number {
+  /** Has conflicts written; of what was known before this start, only what the journal lacks. */
+  #queue(conflicts: readonly Conflict[], { isOld }: { isOld: boolean }): void {
     const toWrite = conflicts.filter((conflict) => !isOld || !this.#isWritten(conflict));
     this.#unwritten.push(...toWrite.map((conflict) => ({ conflict, isOld })));
-    return toWrite.length;
   }
 
   /** Whether the journal has the case of a conflict. */

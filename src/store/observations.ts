@@ -336,11 +336,6 @@ export class ObservationJournal {
     );
   }
 
-  /** How many questions are open; read, not counted. */
-  openCount(log: Pick<Log, "id">): number {
-    return this.openLoad(log).questions;
-  }
-
   /** How many questions are open, and how many bytes their notes have; read, not counted. */
   openLoad(log: Pick<Log, "id">): OpenLoad {
     const { questions, noteBytes } = this.#upToDate().openLoad(log.id);

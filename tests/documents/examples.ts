@@ -20,7 +20,7 @@ import { formatCheckpointText } from "../../src/tlog/checkpoint_text.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
 import { formatLog } from "../../src/tlog/log.ts";
-import { formatProof } from "../../src/tlog/stated_proof.ts";
+import { formatProof } from "../tlog/stated_proofs.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { worldOn } from "../store/observing.ts";
 import {

@@ -157,8 +157,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a case is dropped if its exchange fails before it is kept",
     file: "src/monitor/case_keeper.ts",
-    find: "const queued = this.#queue(this.detector.takeConflicts(),",
-    replace: "const queued = this.#queue(this.detector.takeConflicts().slice(0, 1),",
+    find: "this.detector.takeConflicts(), { isOld: !this",
+    replace: "this.detector.takeConflicts().slice(0, 1), { isOld: !this",
     breaks: "evidence spreads in time",
     seeds: MANY,
   },
