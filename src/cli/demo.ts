@@ -10,8 +10,9 @@ import { base64, utf8 } from "../tlog/encoding.ts";
 import { formatLog } from "../tlog/log.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
 import { generateSigner } from "../world/signer.ts";
-import { type Address, type HttpServer, WorldError } from "../world/world.ts";
+import type { Address, HttpServer } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, type Tools } from "./command.ts";
+import { makeTemporaryFolder } from "./folders.ts";
 import type { Style } from "./terminal.ts";
 import { verify } from "./verify.ts";
 
@@ -84,7 +85,7 @@ class Stage {
 
   static async set(tools: Tools): Promise<Stage> {
     const { world } = tools;
-    const folder = temporaryFolder();
+    const folder = makeTemporaryFolder("hearsay-demo-");
     const own = join(folder, "log");
     const lima = join(folder, "log-as-shown-to-lima");
     const log = await DiskLog.create({ world, folder: own, origin: "demo.invalid/test-log" });
@@ -175,7 +176,7 @@ class Stage {
         this.#print({ who, event, fields });
         for (const wake of [...this.#waiting]) wake();
       },
-      refused: (error) => this.tools.terminal.err(`${who}: ${error}`),
+      workFailed: (error) => this.tools.terminal.err(`${who}: ${error}`),
     };
   }
 
@@ -210,14 +211,6 @@ function describe({ event, fields }: Said): { text: string; style: Style } | und
       return { text: `[Incident] recorded, evidence_id ${fields.evidence_id}`, style: "red" };
     default:
       return undefined;
-  }
-}
-
-function temporaryFolder(): string {
-  try {
-    return Deno.makeTempDirSync({ prefix: "hearsay-demo-" });
-  } catch (error) {
-    throw new WorldError("other", `cannot make a temporary folder: ${(error as Error).message}`);
   }
 }
 

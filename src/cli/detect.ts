@@ -175,7 +175,7 @@ async function recordIncident(
       return ` incident=${recorded.entry.seq}`;
     case "known":
       return ` incident=${recorded.seq} (known)`;
-    case "refused":
+    case "does not hold":
       return "";
   }
 }

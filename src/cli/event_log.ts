@@ -45,7 +45,7 @@ export function eventLog(
   return {
     event,
     lost: () => terminal.lost.lines,
-    refused: (error, more) => {
+    workFailed: (error, more) => {
       const reason = error instanceof Error ? error.message : String(error);
       event("disk.refused", "error", { reason, more });
     },

@@ -85,9 +85,7 @@ function tellUntold(
 ): void {
   if (judge.latest(log)?.fitsFrame !== false || !isZeroFrame(judge.latestFrame(log))) return;
   terminal.err(
-    `${
-      describeLog(log)
-    }: the latest checkpoint of --have fits no frame, and is told over the second carrier`,
+    `${describeLog(log)}: the latest checkpoint of --have fits no frame, and is told in a parcel`,
   );
 }
 

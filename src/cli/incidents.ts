@@ -6,7 +6,7 @@ import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import type { World } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./command.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
-import { journalFolder } from "./folders.ts";
+import { journalFolder } from "./journals.ts";
 import { DEFAULT_INCIDENTS } from "./inputs.ts";
 import { describeConflict } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";

@@ -21,6 +21,7 @@ import {
   UsageError,
 } from "./command.ts";
 import { parseConfig } from "./config.ts";
+import { workingFolder } from "./folders.ts";
 import { readKey } from "./inputs.ts";
 import { KEY_PERMISSIONS } from "./keygen.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
@@ -110,7 +111,7 @@ function pairLogs(args: readonly string[], options: Options): Chosen[] {
 /** A folder named on the command line as it must stand in a file elsewhere. */
 function absolute(source: string): string {
   const isRelative = isFolder(source) && !/^(?:\/|[a-z][a-z0-9.-]*[:+])/i.test(source);
-  return isRelative ? join(Deno.cwd(), source) : source;
+  return isRelative ? join(workingFolder(), source) : source;
 }
 
 interface Answers {

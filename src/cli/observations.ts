@@ -2,7 +2,7 @@ import { checkObservations, hasObservations } from "../store/observations.ts";
 import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
-import { journalFolder } from "./folders.ts";
+import { journalFolder } from "./journals.ts";
 
 const DEFAULT_STATE = "state";
 

@@ -12,11 +12,12 @@ import {
   unexpected,
   wholeNumber,
 } from "../tlog/members.ts";
+import { isTime } from "../world/time.ts";
 
 const count = wholeNumber({ least: 0 });
 
 function time(value: unknown, name: string): void {
-  if (typeof value === "string" && !Number.isNaN(Date.parse(value))) return;
+  if (typeof value === "string" && isTime(value)) return;
   throw unexpected(value, { name, wanted: "a time" });
 }
 

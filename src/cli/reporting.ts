@@ -144,7 +144,7 @@ export function monitorReport(
       if (json) return emit({ event: "broken", source, reason });
       terminal.err(`[Gossip] exchange with ${source} ended early — ${printable(reason)}`);
     },
-    refused(error) {
+    notAnswered(error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (json) return emit({ event: "refused", reason });
       terminal.err(`[Gossip] what came was not answered — ${printable(reason)}`);

@@ -155,7 +155,7 @@ async function noteIdentity({ world, settings, signer, report }: {
     await replaceDurably({ files: world.files, path, content, permissions: 0o600 });
   } catch (error) {
     if (!(error instanceof WorldError || isUsageFault(error))) throw error;
-    report.refused(error);
+    report.workFailed(error);
   }
 }
 

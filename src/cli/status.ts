@@ -5,6 +5,7 @@ import { MalformedError, printable, printableJson, quoted } from "../tlog/malfor
 import { textOf } from "../tlog/encoding.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
+import { millisecondsBetween } from "../world/time.ts";
 import { type Command, EXIT, isUsageFault, readOptions, UsageError } from "./command.ts";
 import { readKey } from "./inputs.ts";
 import { parseStatus } from "./parse_status.ts";
@@ -186,7 +187,7 @@ function alarm(incidents: number): string {
 
 /** The time between two times, in the largest unit that fits. */
 function span(from: string, to: string): string {
-  const seconds = Math.max(0, Math.round((Date.parse(to) - Date.parse(from)) / 1000));
+  const seconds = Math.round(millisecondsBetween(from, to) / 1000);
   const units: [string, number][] = [["d", 86_400], ["h", 3_600], ["m", 60]];
   for (const [unit, length] of units) {
     if (seconds >= 2 * length) return `${Math.floor(seconds / length)}${unit}`;

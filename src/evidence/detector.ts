@@ -28,6 +28,16 @@ export type ProofOutcome =
   /** a root signed at the older size is not the one it implies; `conflicts` has the new ones */
   | { readonly verdict: "inconsistent"; readonly conflicts: readonly Conflict[] };
 
+/** What a checkpoint is, compared with what was seen of its size. */
+export interface Comparison {
+  /** The conflict it makes, if that is new; `conflicts()` lists it too. */
+  readonly conflict: Conflict | undefined;
+  /** Those kept of the same size with other roots, in order. */
+  readonly others: readonly Seen[];
+  /** Whether it is remembered; otherwise there was no room for it. */
+  readonly isKept: boolean;
+}
+
 /** How many contradicting observations were not kept, repeats included, for each limit. */
 export interface Unrecorded {
   /** MAX_ROOTS_PER_SIZE. */
@@ -89,42 +99,52 @@ export class EquivocationDetector {
     this.#noteCap = maxConflictNotesPerLog;
   }
 
+  /** As `compare`, for who wants to know the new conflict alone. */
+  observe(...seen: Parameters<EquivocationDetector["compare"]>): Conflict | undefined {
+    return this.compare(...seen).conflict;
+  }
+
   /**
-   * Takes in one checkpoint and returns the conflict it makes, if it makes a new one.
+   * Takes in one checkpoint, and compares it with what was seen of its size. A case of two roots at one
+   * size is born here: the new conflict goes on the list that `takeConflicts` empties.
    * @param isOnRecord whether a journal has it already. Then `recall` counts it, and not this call
    * @param isEvidence whether it is half of a conflict record that holds. Then it is always
    *   remembered
    */
-  observe(
+  compare(
     checkpoint: VerifiedCheckpoint,
     source: string,
     { isOnRecord = false, isEvidence = false }: { isOnRecord?: boolean; isEvidence?: boolean } = {},
-  ): Conflict | undefined {
+  ): Comparison {
     const { log, treeSize, root } = checkpoint;
     const there = this.#memory.at(log, treeSize);
     const known = there.find((seen) => seen.checkpoint.root === root);
+    const others = known === undefined ? there : there.filter((seen) => seen !== known);
     const [first] = there;
     if (known !== undefined) {
       // A checkpoint that fits a frame can be sent to everyone.
       if (checkpoint.fitsFrame && !known.checkpoint.fitsFrame) {
         this.#memory.remember({ checkpoint, source });
       } else this.#memory.repeated?.({ checkpoint, source });
-      return undefined;
+      return { conflict: undefined, others, isKept: true };
     }
     if (first !== undefined && (isFullSize(there, checkpoint) || this.#isFull(log))) {
-      if (isOnRecord) return undefined;
-      if (isFullSize(there, checkpoint)) this.#countsOf(log).unrecordedPerSize++;
-      else this.#countsOf(log).unrecordedPerLog++;
-      return undefined;
+      if (!isOnRecord) {
+        if (isFullSize(there, checkpoint)) this.#countsOf(log).unrecordedPerSize++;
+        else this.#countsOf(log).unrecordedPerLog++;
+      }
+      return { conflict: undefined, others, isKept: false };
     }
     const second: Seen = { checkpoint, source };
-    this.#memory.remember(second, { isEvidence });
-    return first && this.#keep({ kind: "same_size", first, second }, { isOnRecord });
+    const isKept = this.#memory.remember(second, { isEvidence });
+    const conflict = first && this.#list({ kind: "same_size", first, second }, { isOnRecord });
+    return { conflict, others, isKept };
   }
 
   /**
-   * Judges a consistency proof by the checkpoints seen so far. Observe the two checkpoints first.
-   * `older.rootHash` and the implied root need not be signed: see `impliedOlderRoot`.
+   * Judges a consistency proof by the checkpoints seen so far. Observe the two checkpoints first. A case
+   * of two sizes is born here, and goes on the list like one of `compare`. `older.rootHash` and the
+   * implied root need not be signed: see `impliedOlderRoot`.
    * @param isOnRecord as for `observe`
    */
   observeProof(
@@ -164,7 +184,7 @@ export class EquivocationDetector {
       }
       contradicted.add(key);
       const consistency = { impliedRoot, proof };
-      conflicts.push(this.#keep(
+      conflicts.push(this.#list(
         { kind: "cross_size", first: seen, second: newerSeen, consistency },
         { isOnRecord },
       ));
@@ -221,7 +241,10 @@ export class EquivocationDetector {
     return this.#conflicts;
   }
 
-  /** Takes the conflicts found and not taken yet, in order. The detector no longer holds them. */
+  /**
+   * Takes the conflicts found and not taken yet, in order. The detector no longer holds them. In a daemon
+   * the CaseKeeper takes them: a case must not depend on the exchange or look in which it was found.
+   */
   takeConflicts(): readonly Conflict[] {
     const taken = this.#conflicts;
     this.#conflicts = [];
@@ -232,28 +255,6 @@ export class EquivocationDetector {
   /** How many conflicts were found, including those that were taken. */
   get found(): number {
     return this.#taken + this.#conflicts.length;
-  }
-
-  /** The checkpoints kept of the same size with other roots, in order. */
-  contradictionsOf(checkpoint: VerifiedCheckpoint): readonly Seen[] {
-    return this.keptAt(checkpoint).others;
-  }
-
-  /**
-   * What is kept of a checkpoint's size: whether this checkpoint is, and those with other roots, in
-   * order.
-   */
-  keptAt(
-    { log, treeSize, root }: VerifiedCheckpoint,
-  ): { readonly isKept: boolean; readonly others: readonly Seen[] } {
-    const there = this.#memory.at(log, treeSize);
-    const others = there.filter(({ checkpoint }) => checkpoint.root !== root);
-    return { isKept: others.length < there.length, others };
-  }
-
-  /** The first observation of exactly this log, size and root, if there was one. */
-  seen({ log, treeSize, root }: VerifiedCheckpoint): Seen | undefined {
-    return this.#find(log, treeSize, root);
   }
 
   /** How much of a log was not kept. */
@@ -292,7 +293,7 @@ export class EquivocationDetector {
     counts.noteLength += first.checkpoint.note.length + second.checkpoint.note.length;
   }
 
-  #keep(conflict: Conflict, { isOnRecord }: { isOnRecord: boolean }): Conflict {
+  #list(conflict: Conflict, { isOnRecord }: { isOnRecord: boolean }): Conflict {
     if (!isOnRecord) this.#count(conflict);
     this.#conflicts.push(conflict);
     return conflict;

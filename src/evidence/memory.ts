@@ -16,8 +16,9 @@ export interface CheckpointMemory {
    * Remembers a checkpoint. If one of the same log, size and root is there, the new one takes its
    * place. The detector does that if a frame can carry the new one but not the old one. A memory
    * with limits may leave a checkpoint out, but never one that is half of evidence (`isEvidence`).
+   * @returns whether it is remembered
    */
-  remember(seen: Seen, how?: { readonly isEvidence: boolean }): void;
+  remember(seen: Seen, how?: { readonly isEvidence: boolean }): boolean;
   /** Notes that somebody showed a checkpoint that is already remembered. */
   repeated?(seen: Seen): void;
   /** Whether it holds something that is not durable yet. Then it must be told of repeats. */
@@ -37,18 +38,19 @@ export class ShortMemory implements CheckpointMemory {
   }
 
   /** See CheckpointMemory. */
-  remember(seen: Seen): void {
+  remember(seen: Seen): boolean {
     const { log, treeSize, root } = seen.checkpoint;
     let sizes = this.#logs.get(log.id);
     if (sizes === undefined) this.#logs.set(log.id, sizes = new Map());
     const there = this.at(log, treeSize);
     if (there.length === 0) {
       sizes.set(treeSize, seen);
-      return;
+      return true;
     }
     const known = there.findIndex(({ checkpoint }) => checkpoint.root === root);
     const now = known < 0 ? [...there, seen] : there.with(known, seen);
     sizes.set(treeSize, now.length === 1 ? seen : now);
+    return true;
   }
 }
 

@@ -16,9 +16,10 @@ import {
   WorldError,
 } from "../world/world.ts";
 import { Allowance } from "./admission.ts";
-import { serveParcel } from "./carrier.ts";
-import { type ExchangeParty, NotKept, orNotKept, SECOND_CARRIER_BIT } from "./exchange.ts";
+import { type ExchangeParty, NotKept, orNotKept } from "./exchange.ts";
 import type { Heard } from "./judge.ts";
+import { PARCEL_BIT } from "./parcel.ts";
+import { serveParcel } from "./parcel_exchange.ts";
 
 /** Read and answered at a time: as many whole frames as fit 64 kB. */
 const CHUNK_BYTES = FRAME_BYTES * 630;
@@ -40,7 +41,7 @@ export class Callee {
   readonly #listener: Listener;
   readonly #allowance: Allowance;
   readonly #table: ConnectionTable;
-  /** Those of the table that speak the second carrier. */
+  /** Those of the table with a parcel. */
   readonly #parcels: ConnectionTable;
   readonly #serving = new Set<Promise<void>>();
   #closing = false;
@@ -118,9 +119,9 @@ export class Callee {
       const fault = await this.#serve(place, source, deadlines);
       if (fault !== undefined) broken(fault);
     } catch (error) {
-      if (error instanceof NotKept) report.refused(error.cause);
+      if (error instanceof NotKept) report.notAnswered(error.cause);
       else if (error instanceof WorldError) broken(place.closedBecause ?? error.message);
-      else report.refused(error);
+      else report.notAnswered(error);
     } finally {
       deadlines.first.cancel();
       deadlines.whole.cancel();
@@ -152,7 +153,7 @@ export class Callee {
       if (count === undefined) break;
       if (frames === 0 && filled === 0) {
         deadlines.first.cancel();
-        if ((buffer[0]! & SECOND_CARRIER_BIT) !== 0) {
+        if ((buffer[0]! & PARCEL_BIT) !== 0) {
           const begun = buffer.subarray(0, count);
           return await this.#serveParcel({ place, source, deadlines, begun });
         }

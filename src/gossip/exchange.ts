@@ -4,9 +4,9 @@ import type { Log } from "../tlog/log.ts";
 import type { PeerHosts } from "../world/connection_table.ts";
 import type { World } from "../world/world.ts";
 import type { Calls } from "./calls.ts";
-import type { HandedOver } from "./handed_over.ts";
 import type { ExchangeLimits } from "./limits.ts";
 import type { Heard, Judge } from "./judge.ts";
+import type { PeerKnowledge } from "./peer_knowledge.ts";
 
 /** A case that is held: what it is about is in memory, its evidence is read where it is wanted. */
 export interface HeldCase extends Pick<ConflictRecord, "kind" | "evidence_id"> {
@@ -34,8 +34,8 @@ export interface ExchangeParty {
   open(log: Log): readonly VerifiedCheckpoint[];
   /** The cases held about a log, whose evidence may be handed over: proven and kept. Oldest first. */
   cases(log: Log): readonly HeldCase[];
-  /** Which evidence was handed to which peer; one for all exchanges of this party. */
-  readonly handedOver: HandedOver;
+  /** What each peer is taken to know; one for all exchanges of this party. */
+  readonly peerKnowledge: PeerKnowledge;
   /** The connections made to others; one for all exchanges of this party. */
   readonly calls: Calls;
   readonly report: ExchangeReport;
@@ -50,7 +50,7 @@ export interface ExchangeReport {
   /** An exchange, or the wait for one, ended otherwise than by both sides finishing. */
   broken(reason: string, source: string): void;
   /** This side could not judge or keep what it was told, and so did not answer: no fault of a peer. */
-  refused(error: unknown): void;
+  notAnswered(error: unknown): void;
 }
 
 /** This side could not judge or keep what it was told; `cause` says why. */
@@ -68,6 +68,3 @@ export async function orNotKept<T>(work: () => Promise<T>): Promise<T> {
     throw new NotKept(error);
   }
 }
-
-/** The first bit of a frame is 0; a first byte with it set begins the second carrier. */
-export const SECOND_CARRIER_BIT = 0x80;

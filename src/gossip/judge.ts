@@ -97,8 +97,17 @@ export class Judge {
     this.#version++;
   }
 
-  /** Takes in a checkpoint this monitor was shown itself; whether it makes a new conflict. */
+  /**
+   * Takes in a checkpoint this monitor was shown itself.
+   * @returns whether it makes a new conflict, which the detector lists
+   */
   addLocal(checkpoint: VerifiedCheckpoint, source: string): boolean {
+    this.standOn(checkpoint, source);
+    return this.#detector.observe(checkpoint, source) !== undefined;
+  }
+
+  /** Answers by this checkpoint from now on, which this monitor was shown and the detector has seen. */
+  standOn(checkpoint: VerifiedCheckpoint, source: string): void {
     const { log, treeSize } = checkpoint;
     let sizes = this.#local.get(log.id);
     if (sizes === undefined) this.#local.set(log.id, sizes = new Map());
@@ -118,7 +127,6 @@ export class Judge {
       this.#latestFrame.set(log.id, { treeSize, frame: checkpoint.frame });
     }
     this.#version++;
-    return this.#detector.observe(checkpoint, source) !== undefined;
   }
 
   /** The latest checkpoint of a log this monitor was shown, whether or not a frame can carry it. */
@@ -162,8 +170,8 @@ export class Judge {
       return { heard, answer: undefined, tried: logs.length };
     }
     named.add(checkpoint.log);
-    const { heard, isKept } = this.#judge(checkpoint, source);
-    const answer = this.#answerTo(heard, checkpoint);
+    const { heard, others, isKept } = this.#judge(checkpoint, source);
+    const answer = this.#answerTo(heard, others);
     // What there was no room for is heard anew from whoever tells it next.
     if (isKept) this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#now });
     return { heard, answer, tried: logs.indexOf(checkpoint.log) + 1 };
@@ -179,13 +187,17 @@ export class Judge {
     return this.#judge(checkpoint, source).heard;
   }
 
+  /**
+   * The one place where what others told meets the detector. If it contradicts what was seen, the
+   * detector lists the new conflict; `keep` (see ExchangeParty) has it written before anything is
+   * answered.
+   */
   #judge(
     checkpoint: VerifiedCheckpoint,
     source: string,
-  ): { heard: HeardCheckpoint; isKept: boolean } {
-    if (this.#detector.observe(checkpoint, source) !== undefined) this.#version++;
-    const { isKept, others } = this.#detector.keptAt(checkpoint);
-    return { heard: this.#compare(checkpoint, others[0]), isKept };
+  ): { heard: HeardCheckpoint; others: readonly Seen[]; isKept: boolean } {
+    const { others, isKept } = this.#detector.compare(checkpoint, source);
+    return { heard: this.#compare(checkpoint, others[0]), others, isKept };
   }
 
   /** Judges a consistency proof by what was shown and heard so far. */
@@ -200,9 +212,7 @@ export class Judge {
    * @throws MalformedError if a checkpoint in it does not verify
    */
   hearRecord(heard: { record: ConflictRecord; log: Log; source: string }): boolean {
-    const conflicts = replayRecord({ detector: this.#detector, ...heard });
-    if (conflicts.length > 0) this.#version++;
-    return conflicts.length > 0;
+    return replayRecord({ detector: this.#detector, ...heard }).length > 0;
   }
 
   /**
@@ -229,11 +239,12 @@ export class Judge {
     return { verdict: "pending", checkpoint, localSize: this.#latest.get(log.id)?.treeSize };
   }
 
-  #answerTo(heard: Heard, checkpoint: VerifiedCheckpoint): Uint8Array {
-    if (heard.verdict !== "inconsistent") return this.latestFrame(checkpoint.log);
-    const others = [...this.#detector.contradictionsOf(checkpoint), heard.other];
-    const other = others.find((seen) => seen.checkpoint.fitsFrame);
-    return other?.checkpoint.frame ?? this.latestFrame(checkpoint.log);
+  /** @param others what was seen of the same size with other roots */
+  #answerTo(heard: HeardCheckpoint, others: readonly Seen[]): Uint8Array {
+    const latest = this.latestFrame(heard.checkpoint.log);
+    if (heard.verdict !== "inconsistent") return latest;
+    const other = [...others, heard.other].find((seen) => seen.checkpoint.fitsFrame);
+    return other?.checkpoint.frame ?? latest;
   }
 
   #answerToNothing(named: Set<Log>): Uint8Array {

@@ -1,24 +1,15 @@
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
+import type { Kind } from "./kind.ts";
+import { type ItemKind, KINDS } from "./kinds.ts";
 
-/** How much one parcel of the second carrier may hold, either way. */
+/** How much one parcel may hold, either way. */
 export interface ParcelLimits {
   /** Items in one parcel, unknown kinds included. */
   readonly maxItemsPerParcel: number;
   /** Bytes of one parcel; as many are held in memory for each that is being read. */
   readonly maxParcelBytes: number;
-  /** Bytes of a note. */
-  readonly maxNoteItemBytes: number;
-  /** Bytes of a consistency proof: 64 hashes and the name of a log fit many times. */
-  readonly maxProofItemBytes: number;
-  /**
-   * Bytes of a conflict record. Two notes of the largest size, escaped, must fit, or a log could keep
-   * the proof against it from spreading by signing long checkpoints.
-   */
-  readonly maxRecordItemBytes: number;
-  /** Bytes of a list of evidence ids, 32 each; of more cases than fit some are answered in vain. */
-  readonly maxKnownItemBytes: number;
-  /** Bytes of a list of logs, 32 each: as many as one exchange may have frames. */
-  readonly maxFollowsItemBytes: number;
+  /** What an item of each kind may hold, and what it costs: see kinds.ts. */
+  readonly kinds: Readonly<Record<ItemKind, Pick<Kind, "maxBytes" | "cost" | "isJson">>>;
   /** Bytes of an item of a kind this version does not know; it is passed over, not kept. */
   readonly maxUnknownItemBytes: number;
   /** Conflict records put into one parcel, newest first; more follow in later rounds. */
@@ -32,16 +23,6 @@ export interface ParcelLimits {
    * megabyte. Small enough a price that the largest record fits `maxParcelCost`.
    */
   readonly jsonBytesPerFrame: number;
-  /** What an item costs besides its bytes, in frames; for a note: one signature to check. */
-  readonly noteCost: number;
-  /** The same for a proof: up to 128 hashes. */
-  readonly proofCost: number;
-  /** The same for a record: about 1.7 ms, most of it the second opinion on both signatures. */
-  readonly recordCost: number;
-  /** The same for a list of evidence ids, of which a parcel has one at most. */
-  readonly knownCost: number;
-  /** The same for a list of logs, of which a parcel has one at most; nothing of it is verified. */
-  readonly followsCost: number;
   /** Checkpoints not reconciled yet that are shown to a peer in one round, of one log. */
   readonly maxOpenPerLog: number;
 }
@@ -51,7 +32,10 @@ export interface ParcelLimits {
  * comments say what a larger or smaller value would hurt.
  */
 export interface ExchangeLimits extends ParcelLimits {
-  /** Frames in one exchange: one for each log followed. */
+  /**
+   * Frames that a caller may send in one exchange: the latest of each log that both ends follow, then
+   * what is open. As many logs may be followed, or some would never be spoken of.
+   */
   readonly maxFramesPerExchange: number;
   /** Connections served at once; each holds two buffers, of 6.5 kB or, if much is sent, of 64 kB. */
   readonly maxConnections: number;
@@ -80,13 +64,13 @@ export interface ExchangeLimits extends ParcelLimits {
   readonly maxAddresses: number;
   /** How long to wait before accepting again when the system has no descriptors left. */
   readonly acceptRetryMs: number;
-  /** Of the connections served at once, those that speak the second carrier: they take memory. */
+  /** Of the connections served at once, those with a parcel: they take memory. */
   readonly maxParcelConnections: number;
   /** Of these, from one address. */
   readonly maxParcelConnectionsPerAddress: number;
   /** How long a parcel and its answer may take in all, both ends, from the first byte. */
   readonly parcelMs: number;
-  /** How long a peer with which a parcel failed is sent none; it may not speak the second carrier. */
+  /** How long a peer with which a parcel failed is sent none; it may know no parcels. */
   readonly parcelRetryMs: number;
   /** How long until a peer is asked again for evidence it holds, whatever its frames say. */
   readonly askAgainMs: number;
@@ -110,9 +94,6 @@ export const OPERATOR_LIMITS = [
   ...["connectMs", "firstByteMs", "exchangeMs", "parcelMs"] as const,
 ] as const satisfies readonly (keyof ExchangeLimits)[];
 
-/** Room for what is in a record or a proof besides notes. */
-const JSON_MEMBERS_BYTES = 64 * 1024;
-
 /** The limits in force unless a caller says otherwise. */
 export const DEFAULT_LIMITS: ExchangeLimits = {
   maxFramesPerExchange: 1_024,
@@ -128,21 +109,12 @@ export const DEFAULT_LIMITS: ExchangeLimits = {
   acceptRetryMs: 250,
   maxItemsPerParcel: 512,
   maxParcelBytes: 3 * 1024 * 1024,
-  maxNoteItemBytes: MAX_NOTE_BYTES,
-  maxProofItemBytes: JSON_MEMBERS_BYTES,
-  maxRecordItemBytes: 4 * MAX_NOTE_BYTES + JSON_MEMBERS_BYTES,
-  maxKnownItemBytes: 64 * 1024,
-  maxFollowsItemBytes: 32 * 1024,
+  kinds: KINDS,
   maxUnknownItemBytes: MAX_NOTE_BYTES,
   maxRecordsPerParcel: 16,
   maxParcelCost: 1_280,
   parcelBytesPerFrame: 4_096,
   jsonBytesPerFrame: 4_096,
-  noteCost: 2,
-  proofCost: 8,
-  recordCost: 64,
-  knownCost: 16,
-  followsCost: 4,
   maxOpenPerLog: 12,
   maxParcelConnections: 16,
   maxParcelConnectionsPerAddress: 4,

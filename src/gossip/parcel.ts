@@ -1,21 +1,22 @@
 /**
- * The parcel: what the second carrier carries, in either direction (PROTOCOL section 6).
+ * The parcel: what fits no frame, in either direction (PROTOCOL section 6).
  *
  *     0x81 | item…        item: uint8 kind | uint32 length, big-endian | that many bytes
  *
- * The first byte has the bit set that no frame's first byte has, and is the version. Kinds: 1 a signed
- * note, 2 a consistency proof (`formatProof`), 3 a conflict record (`formatRecord`), all UTF-8; 4 the
- * evidence ids, 32 bytes each, of cases that need not be answered; 5 the logs the sender follows, each
- * by its hash of 32 bytes (`logHash`), or in an answer those that both ends follow. Here it is only
- * bytes and items; nothing in an item is verified.
+ * The first byte has the bit set that no frame's first byte has, and is the version. The kinds are in
+ * kinds.ts. Here it is only bytes and items; nothing in an item is verified.
  *
  * @module
  */
 import { concat } from "@std/bytes/concat";
 import { MalformedError } from "../tlog/malformed.ts";
+import type { Kind } from "./kind.ts";
+import { type ItemKind, KINDS, type ParcelItem } from "./kinds.ts";
 import type { ParcelLimits } from "./limits.ts";
 
-/** First byte of a parcel: the second carrier's bit, and the version in the other seven. */
+/** The first bit of a frame is 0; a first byte with it set begins a parcel. */
+export const PARCEL_BIT = 0x80;
+/** First byte of a parcel: its bit, and the version in the other seven. */
 export const PARCEL_VERSION = 0x81;
 
 const VERSION_BITS = 0x7f;
@@ -24,57 +25,25 @@ const HEADER_BYTES = 5;
 /** What is first set aside for an item; more as it comes, so that a claimed length costs nothing. */
 const FIRST_BUFFER_BYTES = 4_096;
 
-/** What an item is. */
-export type ItemKind = "note" | "proof" | "record" | "known" | "follows";
-
-/** One thing in a parcel. */
-export interface ParcelItem {
-  readonly kind: ItemKind;
-  /** UTF-8, or for `known` and `follows` hashes, if whoever sent it did as agreed. */
-  readonly body: Uint8Array;
-}
-
-const KIND_BYTES: Readonly<Record<ItemKind, number>> = {
-  ...{ note: 1, proof: 2, record: 3, known: 4, follows: 5 },
-};
-const KINDS = new Map(Object.entries(KIND_BYTES).map(([kind, byte]) => [byte, kind as ItemKind]));
+const NAMES = new Map(
+  Object.entries<Kind>(KINDS).map(([name, { byte }]) => [byte, name as ItemKind]),
+);
 
 /** A parcel of a version that is not spoken here; nobody's fault. */
 export class UnknownParcelVersion extends Error {}
 
 /** How many bytes an item of a kind may have; of an unknown kind, without one. */
 function maxItemBytes(limits: ParcelLimits, kind: ItemKind | undefined): number {
-  switch (kind) {
-    case "note":
-      return limits.maxNoteItemBytes;
-    case "proof":
-      return limits.maxProofItemBytes;
-    case "record":
-      return limits.maxRecordItemBytes;
-    case "known":
-      return limits.maxKnownItemBytes;
-    case "follows":
-      return limits.maxFollowsItemBytes;
-    case undefined:
-      return limits.maxUnknownItemBytes;
-  }
+  return kind === undefined ? limits.maxUnknownItemBytes : limits.kinds[kind].maxBytes;
 }
 
 /** What an item costs an address's allowance besides the bytes as such, in frames. */
-export function itemCost(limits: ParcelLimits, { kind, body }: ParcelItem): number {
-  const json = body.length / limits.jsonBytesPerFrame;
-  switch (kind) {
-    case "note":
-      return limits.noteCost;
-    case "proof":
-      return limits.proofCost + json;
-    case "record":
-      return limits.recordCost + json;
-    case "known":
-      return limits.knownCost;
-    case "follows":
-      return limits.followsCost;
-  }
+export function itemCost(
+  { kinds, jsonBytesPerFrame }: ParcelLimits,
+  { kind, body }: ParcelItem,
+): number {
+  const { cost, isJson } = kinds[kind];
+  return isJson ? cost + body.length / jsonBytesPerFrame : cost;
 }
 
 /** The bytes of a parcel. */
@@ -82,7 +51,7 @@ export function encodeParcel(items: readonly ParcelItem[]): Uint8Array {
   const parts: Uint8Array[] = [Uint8Array.of(PARCEL_VERSION)];
   for (const { kind, body } of items) {
     const header = new Uint8Array(HEADER_BYTES);
-    header[0] = KIND_BYTES[kind];
+    header[0] = KINDS[kind].byte;
     new DataView(header.buffer).setUint32(1, body.length);
     parts.push(header, body);
   }
@@ -194,7 +163,7 @@ export class ParcelDecoder {
     if (++this.#count > maxItemsPerParcel) {
       throw new MalformedError(`the parcel has more than ${maxItemsPerParcel} items`);
     }
-    const kind = KINDS.get(header[0]!);
+    const kind = NAMES.get(header[0]!);
     const length = new DataView(header.buffer).getUint32(1);
     const most = maxItemBytes(this.#limits, kind);
     if (length > most) {
@@ -220,7 +189,7 @@ export class ParcelDecoder {
 function checkVersion(byte: number): void {
   if (byte === PARCEL_VERSION) return;
   throw new UnknownParcelVersion(
-    `it speaks version ${byte & VERSION_BITS} of the second carrier, this program speaks ` +
+    `it speaks version ${byte & VERSION_BITS} of parcels, this program speaks ` +
       `${PARCEL_VERSION & VERSION_BITS}`,
   );
 }

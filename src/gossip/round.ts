@@ -5,25 +5,27 @@ import type { Log } from "../tlog/log.ts";
 import type { TreeHead } from "../tlog/proof.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Address } from "../world/world.ts";
-import { knownItem, packNotes, packRecords } from "./answering.ts";
+import { packNotes, packRecords } from "./answering.ts";
 import { ExchangeFailed, exchangeFrames, type SentFrame, Unreachable } from "./caller.ts";
-import { callWithParcel } from "./carrier.ts";
 import type { ExchangeParty } from "./exchange.ts";
-import { followsItem } from "./follows.ts";
-import { type ParcelItem, ParcelPacker } from "./parcel.ts";
+import { followsItem } from "./follows_item.ts";
 import type { Heard, HeardCheckpoint } from "./judge.ts";
+import type { ParcelItem } from "./kinds.ts";
+import { knownItem } from "./known_item.ts";
+import { ParcelPacker } from "./parcel.ts";
+import { callWithParcel } from "./parcel_exchange.ts";
 
 /** What one round with a peer came to. */
 export interface Round {
   /** What each frame it answered says, in the order of the frames sent. */
   readonly heard: readonly Heard[];
-  /** What the notes say that it answered through the second carrier; none if that was not needed. */
+  /** What the notes say that it answered to parcels; none if that was not needed. */
   readonly notes: readonly HeardCheckpoint[];
   /** The cases it was handed, by evidence id. */
   readonly handedOver: readonly string[];
   /** How many logs both follow; nothing if the peer did not say. */
   readonly shared?: number;
-  /** Why the second carrier failed, if it did; what the frames said stands all the same. */
+  /** Why a parcel failed, if one did; what the frames said stands all the same. */
   readonly fault?: string;
 }
 
@@ -57,21 +59,21 @@ async function greet({ party, address }: { party: ExchangeParty; address: Addres
   notes: readonly HeardCheckpoint[];
   fault?: string;
 }> {
-  const { handedOver, judge, limits, report, world: { clock } } = party;
+  const { peerKnowledge, judge, report, world: { clock } } = party;
   const peer = formatAddress(address);
-  if (!handedOver.mayTry(peer, clock.monotonic())) {
-    return { shared: handedOver.sharedWith(peer), notes: [] };
+  if (!peerKnowledge.mayBeSentParcel(peer, clock.monotonic())) {
+    return { shared: peerKnowledge.bothFollow(peer), notes: [] };
   }
   try {
-    const items = [followsItem(judge.logs, limits)];
+    const items = [followsItem(judge.logs)];
     const { follows, heard } = await callWithParcel({ party, address, items });
-    if (follows !== undefined) handedOver.shares(peer, follows);
-    return { shared: handedOver.sharedWith(peer), notes: heard };
+    if (follows !== undefined) peerKnowledge.bothFollowNow(peer, follows);
+    return { shared: peerKnowledge.bothFollow(peer), notes: heard };
   } catch (error) {
     if (!(error instanceof ExchangeFailed) || error instanceof Unreachable) throw error;
-    handedOver.failed(peer, clock.monotonic());
+    peerKnowledge.parcelFailed(peer, clock.monotonic());
     report.broken(error.message, peer);
-    return { shared: handedOver.sharedWith(peer), notes: [], fault: error.message };
+    return { shared: peerKnowledge.bothFollow(peer), notes: [], fault: error.message };
   }
 }
 
@@ -79,26 +81,26 @@ async function greet({ party, address }: { party: ExchangeParty; address: Addres
 async function compare(
   { party, address, logs }: { party: ExchangeParty; address: Address; logs: readonly Log[] },
 ): Promise<Round> {
-  const { world: { clock }, handedOver, report } = party;
+  const { world: { clock }, peerKnowledge, report } = party;
   const peer = formatAddress(address);
   const frames = await exchangeFrames({ party, address, logs });
   const { heard } = frames;
   const now = clock.monotonic();
-  handedOver.add(peer, concluded({ party, ...frames }));
-  const asksAll = handedOver.isToBeAsked(peer, now);
+  peerKnowledge.knowsNow(peer, concluded({ party, ...frames }));
+  const asksAll = peerKnowledge.isToBeAsked(peer, now);
   const { items, ids } = await parcelFor({ party, peer, asksAll, about: logs, ...frames });
-  if (items.length === 0 || !handedOver.mayTry(peer, now)) {
+  if (items.length === 0 || !peerKnowledge.mayBeSentParcel(peer, now)) {
     return { heard, notes: [], handedOver: [] };
   }
   try {
     const answer = await callWithParcel({ party, address, items });
     // Where something was new there may be more than an answer holds: asked for in the next round.
-    if (asksAll && !answer.hasNews) handedOver.answered(peer, now);
-    handedOver.add(peer, [...ids, ...answer.shown]);
+    if (asksAll && !answer.hasNews) peerKnowledge.answeredAll(peer, now);
+    peerKnowledge.knowsNow(peer, [...ids, ...answer.shown]);
     return { heard, notes: answer.heard, handedOver: ids };
   } catch (error) {
     if (!(error instanceof ExchangeFailed)) throw error;
-    handedOver.failed(peer, clock.monotonic());
+    peerKnowledge.parcelFailed(peer, clock.monotonic());
     report.broken(error.message, peer);
     return { heard, notes: [], handedOver: [], fault: error.message };
   }
@@ -123,12 +125,12 @@ async function parcelFor(
     about: readonly Log[];
   },
 ): Promise<{ items: readonly ParcelItem[]; ids: readonly string[] }> {
-  const { judge, limits, handedOver } = party;
+  const { judge, limits, peerKnowledge } = party;
   const logs = namedLogs({ party, about, ...frames });
   const packer = new ParcelPacker(limits);
   const packed = await packRecords({
     ...{ party, packer, logs },
-    wanted: ({ evidence_id }) => !handedOver.has(peer, evidence_id),
+    wanted: ({ evidence_id }) => !peerKnowledge.knows(peer, evidence_id),
   });
   // Whoever has not reconciled something asks in every round: the peer may have proven it meanwhile.
   const isOpen = (log: Log): boolean => party.open(log).length > 0;
@@ -141,7 +143,7 @@ async function parcelFor(
   packNotes(packer, about.flatMap((log) => party.open(log)).filter(({ fitsFrame }) => !fitsFrame));
   // What is asked is answered with evidence: with what is new here, since an answer holds only so much.
   const held = [...logs].flatMap((log) => party.cases(log));
-  if (notes.length > 0 && held.length > 0) packer.add(knownItem(held, limits));
+  if (notes.length > 0 && held.length > 0) packer.add(knownItem(held, limits.kinds.known));
   return { items: packer.items, ids: packed.map(({ evidence_id }) => evidence_id) };
 }
 

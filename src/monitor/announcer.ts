@@ -37,7 +37,7 @@ export class Announcer {
     });
     this.#refusals = new RefusalLimiter({
       clock,
-      tell: (error, more) => this.#report.refused(error, more),
+      tell: (error, more) => this.#report.workFailed(error, more),
     });
   }
 
@@ -76,8 +76,8 @@ export class Announcer {
         return event("journal.torn", "warning", { set_aside: happening.setAside });
       case "journal unsound":
         return event("journal.unsound", "warning", { incidents: happening.incidents });
-      case "refused":
-        return this.#refusals.refused(happening.error);
+      case "world refused":
+        return this.#refusals.add(happening.error);
       case "fault": {
         const { error } = happening;
         const { message, stack } = error instanceof Error ? error : new Error(String(error));

@@ -9,7 +9,7 @@ import { type Address, type Listener, type World, WorldError } from "../world/wo
 import { Announcer } from "./announcer.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
-import { Follower, type Shared } from "./follower.ts";
+import { type Common, Follower } from "./follower.ts";
 import { Happenings } from "./happenings.ts";
 import { CaseKeeper, type KeeperReport } from "./case_keeper.ts";
 import { Background } from "./pacing.ts";
@@ -25,7 +25,7 @@ export type OpenSource = (settings: LogSettings) => Source;
 export interface Parts {
   settings: Settings;
   readonly signer: Signer;
-  readonly shared: Shared;
+  readonly common: Common;
   readonly announcer: Announcer;
   readonly tallies: Tallies;
   readonly background: Background;
@@ -109,10 +109,10 @@ export async function assemble({ world, settings, signer, report, openSource }: 
       report: reportTo({ happenings, memory }),
     });
     const clockWatch = new ClockWatch(world.clock);
-    const shared = { world, clockWatch, observations, memory, keeper, happenings };
+    const common = { world, clockWatch, observations, memory, keeper, happenings };
     const followers: Follower[] = [];
     for (const [i, source] of sources.entries()) {
-      followers.push(await Follower.start({ shared, settings: settings.logs[i]!, source }));
+      followers.push(await Follower.start({ common, settings: settings.logs[i]!, source }));
     }
     const party = { ...keeper.party, peerHosts: peers.hosts };
     const callee = answerAt({ party, listener: listenAt(world, settings.listen) });
@@ -120,7 +120,7 @@ export async function assemble({ world, settings, signer, report, openSource }: 
     const background = new Background((error) => happenings.failed(error));
     const { gossip } = settings;
     const rounds = new Rounds({ party, happenings, background, gossip, peers: settings.peers });
-    const parts = { settings, signer, shared, announcer, tallies, background, peers };
+    const parts = { settings, signer, common, announcer, tallies, background, peers };
     return { ...parts, rounds, followers, callee };
   } catch (error) {
     await keeper?.close();
@@ -141,7 +141,7 @@ function reportTo(
       if (!isLeftOut) happenings.tell({ kind: "heard", heard, source });
     },
     broken: (reason, source) => happenings.tell({ kind: "broken", source, reason }),
-    refused: (error) => happenings.failed(error),
+    notAnswered: (error) => happenings.failed(error),
     incident: (news) => happenings.tell({ kind: "case", news }),
   };
 }

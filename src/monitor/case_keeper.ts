@@ -7,9 +7,9 @@ import { logOf, replayRecord } from "../evidence/replay.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
 import type { ExchangeParty, ExchangeReport, HeldCase } from "../gossip/exchange.ts";
 import { Calls } from "../gossip/calls.ts";
-import { HandedOver } from "../gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
 import { Judge } from "../gossip/judge.ts";
+import { PeerKnowledge } from "../gossip/peer_knowledge.ts";
 import { IncidentJournal } from "../store/incidents.ts";
 import { Turns } from "../store/turns.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -77,11 +77,10 @@ export class CaseKeeper {
   readonly #turns = new Turns();
   /** By log, the cases others may be handed: what is in the journal, or would be with a key. */
   readonly #held = new Map<string, HeldCase[]>();
-  readonly #handedOver: HandedOver;
+  readonly #peerKnowledge: PeerKnowledge;
   readonly #calls = new Calls();
   /** Found, not durable yet; the first is the oldest. Signed once, so that a retry is the same record. */
   readonly #unwritten: Unwritten[] = [];
-  #found = 0;
   /** Whether what is found now is more than what its journal shows. */
   #hasStarted: boolean;
 
@@ -102,7 +101,7 @@ export class CaseKeeper {
     this.#hasStarted = fields.identity === undefined;
     this.#report = fields.report;
     this.#limits = fields.limits;
-    this.#handedOver = new HandedOver(fields.limits);
+    this.#peerKnowledge = new PeerKnowledge(fields.limits);
   }
 
   /**
@@ -188,11 +187,6 @@ export class CaseKeeper {
     return [...this.#held.values()].reduce((sum, cases) => sum + cases.length, 0);
   }
 
-  /** How many conflicts this monitor has found since its start. */
-  get conflictsFound(): number {
-    return this.#found;
-  }
-
   /** What an exchange needs of this keeper. */
   get party(): ExchangeParty {
     return {
@@ -202,7 +196,7 @@ export class CaseKeeper {
       keep: (source) => this.keep({ source }),
       open: (log) => this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? [],
       cases: (log) => this.cases(log),
-      handedOver: this.#handedOver,
+      peerKnowledge: this.#peerKnowledge,
       calls: this.#calls,
       report: this.#report,
     };
@@ -241,27 +235,25 @@ export class CaseKeeper {
   async #keepAll(more: readonly Conflict[] = []): Promise<void> {
     const lacking = more.filter((conflict) => !this.#isWritten(conflict));
     const admitted = lacking.filter((conflict) => this.detector.admits(conflict));
-    this.#found += this.#queue(admitted, { isOld: true });
+    this.#queue(admitted, { isOld: true });
     // While one is being written others may be found, by exchanges that fail before they come here.
     for (this.#takeOver(); this.#unwritten.length > 0; this.#takeOver()) {
       await this.#turns.next(() => this.#writeAll());
     }
   }
 
-  /** Takes over what the detector has found since the last time. */
+  /**
+   * Takes over what the detector has found since the last time: through the judge, which hears what
+   * others tell, and through the watches, which look at the logs. From here on it is a case to write.
+   */
   #takeOver(): void {
-    const queued = this.#queue(this.detector.takeConflicts(), { isOld: !this.#hasStarted });
-    if (this.#hasStarted) this.#found += queued;
+    this.#queue(this.detector.takeConflicts(), { isOld: !this.#hasStarted });
   }
 
-  /**
-   * Has conflicts written; of what was known before this start, only what the journal lacks.
-   * @returns how many they are
-   */
-  #queue(conflicts: readonly Conflict[], { isOld }: { isOld: boolean }): number {
+  /** Has conflicts written; of what was known before this start, only what the journal lacks. */
+  #queue(conflicts: readonly Conflict[], { isOld }: { isOld: boolean }): void {
     const toWrite = conflicts.filter((conflict) => !isOld || !this.#isWritten(conflict));
     this.#unwritten.push(...toWrite.map((conflict) => ({ conflict, isOld })));
-    return toWrite.length;
   }
 
   /** Whether the journal has the case of a conflict. */
@@ -331,7 +323,7 @@ export class CaseKeeper {
           return { outcome: "recorded", record, seq: recorded.entry.seq };
         case "known":
           return { outcome: "known", record, seq: recorded.seq };
-        case "refused":
+        case "does not hold":
           return { outcome: "refused", record, judgement: recorded.judgement };
       }
     } catch (error) {

@@ -52,7 +52,7 @@ export async function takeUp(
 ): Promise<Changed> {
   const logs = settings.logs.map((one) => changeOf(parts, one, settings.contact, openSource));
   const isMoved = addressText(settings.listen) !== addressText(parts.settings.listen);
-  const { shared: { world } } = parts;
+  const { common: { world } } = parts;
   const listener = isMoved ? listenAt(world, settings.listen) : undefined;
   let followers: readonly Follower[];
   try {
@@ -92,20 +92,20 @@ function changeOf(
 
 /** The followers of all these logs, those of added ones started. */
 async function withAdded(
-  { shared }: Parts,
+  { common }: Parts,
   logs: readonly LogChange[],
 ): Promise<readonly Follower[]> {
-  const before = shared.keeper.judge.logs;
+  const before = common.keeper.judge.logs;
   const added = logs.filter(({ added }) => added !== undefined).map(({ settings }) => settings.log);
   try {
-    await shared.keeper.follow([...before, ...added]);
+    await common.keeper.follow([...before, ...added]);
     const followers: Follower[] = [];
     for (const { settings, follower, added: source } of logs) {
-      followers.push(follower ?? await Follower.start({ shared, settings, source: source! }));
+      followers.push(follower ?? await Follower.start({ common, settings, source: source! }));
     }
     return followers;
   } catch (error) {
-    await shared.keeper.follow(before);
+    await common.keeper.follow(before);
     throw error;
   }
 }
@@ -116,7 +116,7 @@ async function changeFollowers(
   followers: readonly Follower[],
   logs: readonly LogChange[],
 ): Promise<readonly Follower[]> {
-  const { followers: before, background, shared: { keeper } } = parts;
+  const { followers: before, background, common: { keeper } } = parts;
   parts.followers = followers;
   for (const removed of before.filter((one) => !followers.includes(one))) {
     removed.stop();
@@ -134,7 +134,7 @@ async function changeFollowers(
 /** Answers there from now on, and where it did no more. */
 function moveCallee(parts: Parts, listener: Listener | undefined): void {
   parts.callee?.close();
-  const { shared: { keeper }, peers } = parts;
+  const { common: { keeper }, peers } = parts;
   parts.callee = answerAt({ party: { ...keeper.party, peerHosts: peers.hosts }, listener });
 }
 

@@ -36,9 +36,9 @@ export class Daemon {
 
   private constructor(parts: Parts) {
     this.#parts = parts;
-    this.#world = parts.shared.world;
+    this.#world = parts.common.world;
     this.#startedAt = timeNow(this.#world.clock);
-    parts.shared.happenings.subscribe((happening) => this.#follow(happening));
+    parts.common.happenings.subscribe((happening) => this.#follow(happening));
   }
 
   /**
@@ -107,7 +107,7 @@ export class Daemon {
 
   /** Asks `run` to end. */
   stop(): void {
-    const { shared: { happenings, memory }, rounds, followers, callee } = this.#parts;
+    const { common: { happenings, memory }, rounds, followers, callee } = this.#parts;
     happenings.tell({ kind: "stopping" });
     this.#stop.stop();
     memory.end();
@@ -119,7 +119,7 @@ export class Daemon {
 
   /** Finishes writing and lets go of the journals. */
   async close(): Promise<void> {
-    const { callee, announcer, shared: { memory, keeper, observations } } = this.#parts;
+    const { callee, announcer, common: { memory, keeper, observations } } = this.#parts;
     callee?.close();
     memory.end();
     this.#isClosing = true;
@@ -146,7 +146,7 @@ export class Daemon {
   async takeUp(settings: Settings, openSource: OpenSource): Promise<void> {
     const parts = this.#parts;
     const { begun, isMoved } = await takeUp({ parts, settings, openSource });
-    const { callee, shared: { happenings } } = parts;
+    const { callee, common: { happenings } } = parts;
     if (isMoved && callee !== undefined) this.#loop(callee.run());
     for (const follower of begun) this.#loop(follower.run());
     if (this.#stop.stopped) {
@@ -160,7 +160,7 @@ export class Daemon {
   /** What it can say of itself now. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer } = this.#parts;
-    const { keeper } = this.#parts.shared;
+    const { keeper } = this.#parts.common;
     return {
       version: VERSION,
       name: settings.name,
@@ -187,8 +187,8 @@ export class Daemon {
 
   /** How many peers compare a log with us, as they said last. */
   #sharedBy(log: Log): { sharedBy?: number } {
-    const { rounds, shared: { keeper: { party: { handedOver } } } } = this.#parts;
-    const lists = rounds.peers.flatMap(({ name }) => handedOver.sharedWith(name) ?? []);
+    const { rounds, common: { keeper: { party: { peerKnowledge } } } } = this.#parts;
+    const lists = rounds.peers.flatMap(({ name }) => peerKnowledge.bothFollow(name) ?? []);
     return lists.length === 0 ? {} : { sharedBy: lists.filter((list) => list.has(log)).length };
   }
 
@@ -196,7 +196,7 @@ export class Daemon {
   #follow(happening: Happening): void {
     const { background, rounds } = this.#parts;
     switch (happening.kind) {
-      case "refused":
+      case "world refused":
         return this.#endIfLost(happening.error);
       case "case":
         if (happening.news.outcome === "recorded") rounds.incidentRecorded();
@@ -206,7 +206,7 @@ export class Daemon {
       case "heard": {
         const { heard, source } = happening;
         // Strangers may say it any number of times, from any number of addresses.
-        const { memory } = this.#parts.shared;
+        const { memory } = this.#parts.common;
         if (heard.verdict !== "matches" || memory.askerOf(source) === "stranger") return;
         return background.run(() => this.#noteMatch(heard.checkpoint, source));
       }
@@ -228,7 +228,7 @@ export class Daemon {
   /** What somebody told, in a frame, a note or a record, is written down and not settled yet. */
   #settle({ id }: Log, source: string): void {
     if (this.#isClosing) return;
-    const { followers, background, shared: { memory } } = this.#parts;
+    const { followers, background, common: { memory } } = this.#parts;
     const follower = followers.find(({ log }) => log.id === id);
     if (follower === undefined) return;
     const isStranger = memory.askerOf(source) === "stranger";
@@ -236,8 +236,8 @@ export class Daemon {
   }
 
   #tellStart(): void {
-    const { settings: { name, logs, peers }, shared } = this.#parts;
-    const { keeper, observations, happenings } = shared;
+    const { settings: { name, logs, peers }, common } = this.#parts;
+    const { keeper, observations, happenings } = common;
     for (const setAside of [keeper.tornFile, observations.tornFile]) {
       if (setAside !== undefined) happenings.tell({ kind: "journal torn", setAside });
     }
@@ -250,7 +250,7 @@ export class Daemon {
 
   /** An exchange that failed said nothing of any log followed; that is written down as well. */
   async #noteFailure(source: string, detail: string): Promise<void> {
-    const { shared: { observations }, followers } = this.#parts;
+    const { common: { observations }, followers } = this.#parts;
     const at = timeNow(this.#world.clock);
     for (const { log } of followers) {
       await observations.observe({
@@ -268,7 +268,7 @@ export class Daemon {
    * stands in the entries of our own looks, so the note is not written again with each.
    */
   async #noteMatch({ log }: VerifiedCheckpoint, source: string): Promise<void> {
-    await this.#parts.shared.observations.observe({
+    await this.#parts.common.observations.observe({
       log: { origin: log.origin, vkey: log.vkey.text },
       via: "exchange",
       source,
@@ -277,7 +277,7 @@ export class Daemon {
   }
 
   async #upkeep(): Promise<void> {
-    const { observations, happenings } = this.#parts.shared;
+    const { observations, happenings } = this.#parts.common;
     for (;;) {
       await this.#stop.pause(this.#world.clock, UPKEEP_MS);
       if (this.#stop.stopped) return;

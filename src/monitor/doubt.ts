@@ -48,7 +48,7 @@ export class Doubt {
   }
 
   /** Growth was proven. */
-  ends(): void {
+  dispelled(): void {
     this.#looks = 0;
   }
 }

@@ -39,7 +39,7 @@ export interface EventReport {
    * Work failed that is tried again: because of the disk, or of a fault of ours, told as such.
    * @param more how often it failed so since it was told last, where that was left out
    */
-  refused(error: unknown, more?: number): void;
+  workFailed(error: unknown, more?: number): void;
   /** How many events could not be told since the start, if it knows. */
   lost?(): number;
 }

@@ -45,8 +45,8 @@ interface Tried {
   readonly isTold: boolean;
 }
 
-/** What every follower of a daemon shares. */
-export interface Shared {
+/** What all followers of a daemon have in common. */
+export interface Common {
   readonly world: World;
   readonly clockWatch: ClockWatch;
   readonly observations: ObservationJournal;
@@ -60,7 +60,7 @@ export interface Shared {
  * finding down before it acts on it. One look at a time; no log waits for another.
  */
 export class Follower {
-  readonly #shared: Shared;
+  readonly #common: Common;
   #settings: LogSettings;
   readonly #watch: LogWatch;
   readonly #turns = new Turns();
@@ -92,7 +92,7 @@ export class Follower {
   readonly #stop = new Stop();
 
   private constructor(fields: {
-    shared: Shared;
+    common: Common;
     settings: LogSettings;
     watch: LogWatch;
     grewAt: string;
@@ -100,23 +100,23 @@ export class Follower {
     awaited: ReadonlyMap<string, number>;
     again: OpenQuestion[];
   }) {
-    this.#shared = fields.shared;
+    this.#common = fields.common;
     this.#settings = fields.settings;
     this.#watch = fields.watch;
     this.#grewAt = fields.grewAt;
     this.#standsSince = fields.standsSince;
     this.#awaited = fields.awaited;
-    this.#awaitedAt = fields.shared.world.clock.monotonic();
+    this.#awaitedAt = fields.common.world.clock.monotonic();
     this.#again = fields.again;
   }
 
   /** Takes a log up as it stood when this monitor last ended. */
-  static async start({ shared, settings, source }: {
-    shared: Shared;
+  static async start({ common, settings, source }: {
+    common: Common;
     settings: LogSettings;
     source: Source;
   }): Promise<Follower> {
-    const { observations, memory, keeper, world: { clock } } = shared;
+    const { observations, memory, keeper, world: { clock } } = common;
     const { log } = settings;
     // Read once, now: later the database may refuse.
     const questions = memory.questions(log);
@@ -138,7 +138,7 @@ export class Follower {
     const open = questions.of("log", "peer", "stranger");
     const awaited = new Map(open.map((one) => [headKey(one), waitedSince(one.seenAt)]));
     const standsSince = waitedSince(grewAt);
-    const begun = { shared, settings, watch, grewAt, standsSince, awaited, again };
+    const begun = { common, settings, watch, grewAt, standsSince, awaited, again };
     const follower = new Follower(begun);
     questions.keepBack((question) => follower.#isAboutToSettle(question));
     return follower;
@@ -151,10 +151,10 @@ export class Follower {
 
   /** Looks at the log again and again until stopped. */
   async run(): Promise<void> {
-    const { clock, random } = this.#shared.world;
+    const { clock, random } = this.#common.world;
     while (!this.#stop.stopped) {
-      const byMs = this.#shared.clockWatch.jump();
-      if (byMs !== undefined) this.#shared.happenings.tell({ kind: "clock jumped", byMs });
+      const byMs = this.#common.clockWatch.jump();
+      if (byMs !== undefined) this.#common.happenings.tell({ kind: "clock jumped", byMs });
       const { retryAfterMs } = await this.look();
       const { pollMs: intervalMs } = this.#settings;
       const failures = this.#failures;
@@ -209,7 +209,7 @@ export class Follower {
         }
         return { result, retryAfterMs: finding.retryAfterMs };
       } catch (error) {
-        const { happenings, world: { clock } } = this.#shared;
+        const { happenings, world: { clock } } = this.#common;
         happenings.failed(error);
         const detail = error instanceof Error ? error.message : String(error);
         const about = { log: this.log, detail, at: timeNow(clock) };
@@ -235,7 +235,7 @@ export class Follower {
         const most = MAX_STRANGERS_SETTLED - this.#strangersSettled;
         this.#strangersSettled += await this.#settleDue({ askers: ["stranger"], most });
       } catch (error) {
-        this.#shared.happenings.failed(error);
+        this.#common.happenings.failed(error);
       }
     });
   }
@@ -261,7 +261,7 @@ export class Follower {
       origin: this.log.origin,
       vkey: this.log.vkey.text,
       ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),
-      incidents: this.#shared.keeper.cases(this.log).length,
+      incidents: this.#common.keeper.cases(this.log).length,
       openQuestions: this.#questions.size,
       ...(this.#questions.leftOut > 0 && { leftOut: this.#questions.leftOut }),
     };
@@ -275,7 +275,7 @@ export class Follower {
   }
 
   get #questions(): QuestionTable {
-    return this.#shared.memory.questions(this.log);
+    return this.#common.memory.questions(this.log);
   }
 
   /**
@@ -296,7 +296,7 @@ export class Follower {
 
   /** @param since by the monotonic clock */
   #isOverdue(since: number): boolean {
-    return this.#shared.world.clock.monotonic() - since > this.#settings.patienceMs;
+    return this.#common.world.clock.monotonic() - since > this.#settings.patienceMs;
   }
 
   /** Writes a finding down, and its case before it; then acts on it: the view advances. */
@@ -304,7 +304,7 @@ export class Follower {
     finding: Finding,
     { result, isLook }: { result: Result; isLook: boolean },
   ): Promise<void> {
-    const { keeper, world: { clock } } = this.#shared;
+    const { keeper, world: { clock } } = this.#common;
     const { checkpoint, source } = finding;
     const at = timeNow(clock);
     // An entry that says inconsistent is the end of a question, so its case must be durable before.
@@ -314,12 +314,12 @@ export class Follower {
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
     this.#standsSince = clock.monotonic();
-    await keeper.addLocal(checkpoint!, source);
+    keeper.judge.standOn(checkpoint!, source);
   }
 
   /** What could not be settled stays an open question by its result. */
   async #write(finding: Finding, { result, at }: { result: Result; at: string }): Promise<void> {
-    const { observations, memory } = this.#shared;
+    const { observations, memory } = this.#common;
     const { log, checkpoint, against, source, detail } = finding;
     const isOurs = isTheLog(source);
     await observations.observe({
@@ -342,7 +342,7 @@ export class Follower {
     const news = `${result} ${checkpoint?.treeSize} ${checkpoint?.root} ${mayPass} ${detail}`;
     const isNews = !isLook || news !== this.#told;
     if (isLook) this.#told = news;
-    this.#shared.happenings.tell({ kind: "found", finding, result, isLook, isNews, at });
+    this.#common.happenings.tell({ kind: "found", finding, result, isLook, isNews, at });
   }
 
   /** Settles what the log and peers left open and the view now reaches; and what a crash left. */
@@ -351,7 +351,7 @@ export class Follower {
     if (view === undefined) return;
     for (const seen of this.#again.filter(({ treeSize }) => treeSize <= view.treeSize)) {
       if (this.#stop.stopped) return;
-      const note = this.#shared.observations.note(this.log, seen);
+      const note = this.#common.observations.note(this.log, seen);
       const checkpoint = note === undefined ? undefined : openNote(note, this.log);
       if (checkpoint !== undefined) await this.#settleOne(seen, checkpoint);
       // Not before it is written down: what the disk refuses is judged again at the next look.
@@ -370,7 +370,7 @@ export class Follower {
   ): Promise<number> {
     const { view, log } = this.#watch;
     if (view === undefined) return 0;
-    const { memory, world: { clock } } = this.#shared;
+    const { memory, world: { clock } } = this.#common;
     const start = clock.monotonic();
     const proven = this.#provenRoots();
     // What a case has proven meanwhile is due at once: nothing is asked for it.
@@ -406,7 +406,7 @@ export class Follower {
   #inTurns(questions: readonly Question[]): Question[] {
     const bySource = Map.groupBy(
       questions,
-      ({ source }) => this.#shared.memory.placeOf(source),
+      ({ source }) => this.#common.memory.placeOf(source),
     );
     const [first] = [...bySource.keys()]
       .toSorted((a, b) => (this.#cameFirst.get(a) ?? 0) - (this.#cameFirst.get(b) ?? 0));
@@ -450,13 +450,13 @@ export class Follower {
   /** Whether what is missing for a question has been missing for long, with the try under way. */
   #lasts(tried: Tried | undefined): boolean {
     if (tried === undefined) return false;
-    const ms = this.#shared.world.clock.monotonic() - tried.since;
+    const ms = this.#common.world.clock.monotonic() - tried.since;
     return lasts({ tries: tried.times + 1, ms });
   }
 
   /** The older halves of the cross-size cases held, by size and root. */
   #provenRoots(): ReadonlyMap<string, HeldCase> {
-    const crossSize = this.#shared.keeper.cases(this.log).filter(({ kind }) =>
+    const crossSize = this.#common.keeper.cases(this.log).filter(({ kind }) =>
       kind === "cross_size"
     );
     return new Map(crossSize.map((record) => [olderOf(record), record]));
@@ -479,7 +479,7 @@ export class Follower {
     { retryAfterMs = 0, isTold }: { retryAfterMs?: number | undefined; isTold: boolean },
   ): void {
     const key = headKey(question);
-    const now = this.#shared.world.clock.monotonic();
+    const now = this.#common.world.clock.monotonic();
     const before = this.#tried.get(key);
     const times = (before?.times ?? 0) + 1;
     const doubled = this.#settings.pollMs * 2 ** Math.min(times, 30);
@@ -511,7 +511,7 @@ export class Follower {
 
   /** Since when each open question is waited for, by the monotonic clock. */
   #awaitedNow(): ReadonlyMap<string, number> {
-    const { clock } = this.#shared.world;
+    const { clock } = this.#common.world;
     const now = clock.monotonic();
     const known = this.#awaited;
     // One that is new was heard since the last time, whatever the wall clock has done meanwhile.

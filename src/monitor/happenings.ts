@@ -25,8 +25,8 @@ export type Happening =
   | { readonly kind: "journal torn"; readonly setAside: string }
   /** entries of the incident journal that do not hold, and are not used */
   | { readonly kind: "journal unsound"; readonly incidents: readonly number[] }
-  /** the world refused something that is tried again */
-  | { readonly kind: "refused"; readonly error: unknown }
+  /** our own disk, database or network refused something that is tried again */
+  | { readonly kind: "world refused"; readonly error: unknown }
   /** something in Hearsay itself failed: nobody else's fault */
   | { readonly kind: "fault"; readonly error: unknown }
   /** warnings that strangers caused and that were not printed */
@@ -110,6 +110,6 @@ export class Happenings {
    */
   failed(error: unknown): void {
     if (error instanceof Ended) return;
-    this.tell({ kind: isOfTheWorld(error) ? "refused" : "fault", error });
+    this.tell({ kind: isOfTheWorld(error) ? "world refused" : "fault", error });
   }
 }

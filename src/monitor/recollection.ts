@@ -171,16 +171,17 @@ export class JournaledMemory implements Recollection {
    * See CheckpointMemory. What a peer told stays what a peer told: it is answered. A question for which
    * there is no room is left out; what contradicts something seen is no question.
    */
-  remember(seen: Seen, { isEvidence } = { isEvidence: false }): void {
+  remember(seen: Seen, { isEvidence } = { isEvidence: false }): boolean {
     const { checkpoint: { log, treeSize, root }, source } = seen;
     const there = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
     if (there !== undefined) {
       there.seen = { ...seen, source: this.#firstOf(there.seen.source, source) };
       this.#tell(seen);
-      return;
+      return true;
     }
-    if (!isTheLog(source) && !isEvidence && !this.#admits(seen)) return;
+    if (!isTheLog(source) && !isEvidence && !this.#admits(seen)) return false;
     this.#addFresh(seen);
+    return true;
   }
 
   /** Has it written down, once more if it was before. */

@@ -99,8 +99,8 @@ export class RefusalLimiter {
     this.#tell = tell;
   }
 
-  /** Something was refused. */
-  refused(error: unknown): void {
+  /** The disk, or another part of the world, refused something. */
+  add(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     const key = this.#told.has(reason) || this.#told.size < MAX_REASONS ? reason : "";
     const told = this.#told.get(key);

@@ -250,7 +250,7 @@ export class LogWatch {
   }
 
   #doubted(finding: Finding): Finding {
-    if (finding.result === "extends") this.#doubt.ends();
+    if (finding.result === "extends") this.#doubt.dispelled();
     else if (HOLDS.includes(finding.result)) this.#doubt.rests();
     return finding.mayPass ? { ...finding, mayPass: !this.#doubt.grows() } : finding;
   }
@@ -272,10 +272,11 @@ export class LogWatch {
   }): Promise<Finding> {
     const view = this.#view;
     const about = { checkpoint, source };
-    this.#detector.observe(checkpoint, source);
+    // A new conflict is on the detector's list now; the keeper has it written before the finding is.
+    const { others } = this.#detector.compare(checkpoint, source);
     // What we stand on stays what it was, whatever else the log has signed beside it.
     const isView = checkpoint.treeSize === view?.treeSize && checkpoint.root === view.root;
-    if (!isView && this.#detector.contradictionsOf(checkpoint).length > 0) {
+    if (!isView && others.length > 0) {
       const detail = `the log signed another root at size ${checkpoint.treeSize}`;
       return this.#finding("inconsistent", { ...about, detail });
     }
@@ -328,6 +329,7 @@ export class LogWatch {
     }
     const { implied, proof } = served;
     if (base64(implied) === older.root) return this.#finding(agree, about);
+    // The conflict that this proves goes on the detector's list, as above.
     this.#detector.observeProof({
       log: this.log,
       older: { treeSize: older.treeSize, rootHash: implied },

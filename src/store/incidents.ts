@@ -31,7 +31,7 @@ export type Recorded =
   /** the journal has this case already, as this entry (seq) */
   | { readonly outcome: "known"; readonly seq: number }
   /** it does not hold, and was not written */
-  | { readonly outcome: "refused"; readonly judgement: Judgement };
+  | { readonly outcome: "does not hold"; readonly judgement: Judgement };
 
 /** Where an entry is in the file: see Journal.read. */
 interface Place {
@@ -120,7 +120,7 @@ export class IncidentJournal {
     if (known !== undefined) return { outcome: "known", seq: known };
     const judgement = verifyConflict({ input: record as unknown as JsonObject });
     if (judgement.outcome !== "holds" || !judgement.signed) {
-      return { outcome: "refused", judgement };
+      return { outcome: "does not hold", judgement };
     }
     const at = this.#journal.end;
     const entry = await this.#journal.append(record as unknown as JsonObject, recordedAt);

@@ -380,11 +380,6 @@ export class ObservationJournal {
     );
   }
 
-  /** How many questions are open. The number is stored, so this is cheap. */
-  openCount(log: Pick<Log, "id">): number {
-    return this.openLoad(log).questions;
-  }
-
   /**
    * How many questions are open, and how many bytes their notes have. Both are stored, so this is
    * cheap.

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { base64, MAX_TREE_SIZE, parseTreeSize, strictBase64 } from "./encoding.ts";
+import { MAX_TREE_SIZE, parseTreeSize, strictBase64 } from "./encoding.ts";
 import { formatLog, type Log, parseLog } from "./log.ts";
 import { MalformedError, quoted } from "./malformed.ts";
 import {
@@ -89,18 +89,4 @@ function headOf({ size, root }: HeadJson, name: string): TreeHead {
       : BigInt(size),
     rootHash: within(`${name}.root`, () => strictBase64(root)),
   };
-}
-
-/** The JSON text of a proof, as `readProof` reads it. */
-export function formatProof({ log, older, newer, proof }: StatedProof): string {
-  const head = ({ treeSize, rootHash }: TreeHead): { size: string; root: string } => ({
-    size: `${treeSize}`,
-    root: base64(rootHash),
-  });
-  return JSON.stringify({
-    log: formatLog(log),
-    older: head(older),
-    newer: head(newer),
-    proof: proof.map(base64),
-  });
 }

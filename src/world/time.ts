@@ -25,6 +25,16 @@ export function millisecondsWaited(
   return Math.max(0, end - Date.parse(since));
 }
 
+/** Milliseconds from one time in RFC 3339 to another; never negative. */
+export function millisecondsBetween(from: string, to: string): number {
+  return Math.max(0, Date.parse(to) - Date.parse(from));
+}
+
+/** Whether a text is a time that can be counted with. */
+export function isTime(text: string): boolean {
+  return !Number.isNaN(Date.parse(text));
+}
+
 /** Milliseconds since 1970 of a time that `timeOf` would give; nothing for any other text. */
 export function exactMilliseconds(time: string): number | undefined {
   const ms = Date.parse(time);
@@ -34,9 +44,4 @@ export function exactMilliseconds(time: string): number | undefined {
 /** A time of so many milliseconds since 1970, in RFC 3339, UTC. */
 export function timeOf(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-/** Milliseconds from one time to a later one; both as `timeNow` spells them. */
-export function millisecondsBetween(from: string, to: string): number {
-  return Date.parse(to) - Date.parse(from);
 }

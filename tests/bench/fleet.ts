@@ -122,7 +122,8 @@ async function live(size: FleetSize): Promise<FleetCost> {
       event: (name, level, { reason, detail }) => {
         if (!NOT_LISTENED.includes(level)) note(`${name}: ${reason ?? detail}`);
       },
-      refused: (error) => note(error instanceof Error ? error.stack ?? error.message : `${error}`),
+      workFailed: (error) =>
+        note(error instanceof Error ? error.stack ?? error.message : `${error}`),
     },
     openSource: ({ log }) => new TileSource({ fetcher: byOrigin.get(log.origin)!.fetcher }),
   });

@@ -8,7 +8,7 @@ import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { Callee } from "../../src/gossip/callee.ts";
 import { Calls } from "../../src/gossip/calls.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
-import { HandedOver } from "../../src/gossip/handed_over.ts";
+import { PeerKnowledge } from "../../src/gossip/peer_knowledge.ts";
 import { Judge } from "../../src/gossip/judge.ts";
 import { formatCheckpointText, openCheckpoint, openFrame } from "../../src/tlog/checkpoint.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
@@ -97,11 +97,11 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
     keep: () => Promise.resolve(),
     cases: () => [],
     open: () => [],
-    handedOver: new HandedOver(limits),
+    peerKnowledge: new PeerKnowledge(limits),
     calls: new Calls(),
     report: {
       heard: () => {},
-      refused: (error: unknown) => console.error(error),
+      notAnswered: (error: unknown) => console.error(error),
       broken: (reason: string) => console.error(reason),
     },
   };

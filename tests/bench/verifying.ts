@@ -127,7 +127,7 @@ async function costOfOne(signing: SigningLog): Promise<DaemonCost> {
       gossip: { intervalMs: LONG_MS, fanOut: 1 },
       limits: DEFAULT_LIMITS,
     },
-    report: { event: () => {}, refused: (error) => console.error(error) },
+    report: { event: () => {}, workFailed: (error) => console.error(error) },
     openSource: () => ({
       latest: () => Promise.reject(new SourceUnavailable("there is no log")),
       consistency: () => Promise.reject(new SourceUnavailable("there is no log")),

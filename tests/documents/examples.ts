@@ -4,10 +4,12 @@ import { decodeHex } from "@std/encoding/hex";
 import { canonicalize } from "@std/json/canonicalize";
 import type { JsonObject } from "../../src/evidence/json.ts";
 import { formatRecord, signedBytes } from "../../src/evidence/record.ts";
-import { knownItem, noteItem, proofItem, recordItem } from "../../src/gossip/answering.ts";
-import { followsItem, logHash } from "../../src/gossip/follows.ts";
-import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
+import { proofItem } from "../gossip/proof_item.ts";
+import { followsItem, logHash } from "../../src/gossip/follows_item.ts";
+import { knownItem } from "../../src/gossip/known_item.ts";
+import { noteItem } from "../../src/gossip/note_item.ts";
 import { encodeParcel } from "../../src/gossip/parcel.ts";
+import { recordItem } from "../../src/gossip/record_item.ts";
 import { ZERO_FRAME } from "../../src/gossip/judge.ts";
 import { entryHash, FIRST_PREV_HASH, Journal } from "../../src/store/journal.ts";
 import type { Result } from "../../src/evidence/result.ts";
@@ -18,7 +20,7 @@ import { formatCheckpointText } from "../../src/tlog/checkpoint_text.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
 import { formatLog } from "../../src/tlog/log.ts";
-import { formatProof } from "../../src/tlog/stated_proof.ts";
+import { formatProof } from "../tlog/stated_proofs.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { worldOn } from "../store/observing.ts";
 import {
@@ -42,7 +44,7 @@ const sameSize = await sameSizeRecord();
 const crossSize4 = await crossSizeRecord(4);
 const crossSize5 = await crossSizeRecord(5);
 const proof47 = proofOf(4, 7);
-const greeting = followsItem([log], DEFAULT_LIMITS);
+const greeting = followsItem([log]);
 
 /** The bytes of a file of a journal that is written into a folder in memory. */
 async function written(path: string, write: (disk: MemoryDisk) => Promise<void>) {
@@ -116,7 +118,7 @@ export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Ar
   ["log-hash", logHash(log)],
   ["greeting", encodeParcel([greeting])],
   ["greeting-answer", encodeParcel([greeting, noteItem(other4)])],
-  ["question", encodeParcel([noteItem(one7), knownItem([sameSize], DEFAULT_LIMITS)])],
+  ["question", encodeParcel([noteItem(one7), knownItem([sameSize])])],
   ["question-answer", encodeParcel([recordItem(crossSize4), noteItem(one7)])],
   ["note-parcel", encodeParcel([noteItem(other5)])],
   ["note-parcel-answer", encodeParcel([noteItem(one5)])],

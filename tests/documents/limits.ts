@@ -14,9 +14,17 @@ import { MAX_NOTE_BYTES, MAX_SIGNATURE_LINES } from "../../src/tlog/note.ts";
 import { MAX_PROOF_HASHES } from "../../src/tlog/proof.ts";
 import { MAX_RSA_BITS, MIN_RSA_BITS } from "../../src/tlog/rfc6962.ts";
 
+const { kinds, ...ofExchange } = DEFAULT_LIMITS;
+
 /** A named limit whose constant the program exports. */
 export const LIMITS: Readonly<Record<string, number>> = {
-  ...DEFAULT_LIMITS,
+  ...ofExchange,
+  ...Object.fromEntries(
+    Object.entries(kinds).flatMap(([name, { maxBytes, cost }]) => [
+      [`max${name[0]!.toUpperCase()}${name.slice(1)}ItemBytes`, maxBytes],
+      [`${name}Cost`, cost],
+    ]),
+  ),
   ...{ FRAME_BYTES, MAX_NOTE_BYTES, MAX_SIGNATURE_LINES, MAX_PROOF_HASHES, MAX_JSON_PARTS },
   ...{ MAX_SOURCE_CHARACTERS, MAX_ENTRY_BYTES, SEGMENT_BYTES, KEEP_SEGMENTS },
   ...{ MAX_CONFLICTS_PER_LOG, MAX_ROOTS_PER_SIZE, MAX_NAMED_SOURCES, MAX_SETTLED_UNWRITTEN },

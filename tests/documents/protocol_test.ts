@@ -4,7 +4,8 @@ import { encodeHex } from "@std/encoding/hex";
 import { parseExactJson } from "../../src/evidence/json.ts";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
-import { encodeParcel, type ParcelItem } from "../../src/gossip/parcel.ts";
+import { KINDS, type ParcelItem } from "../../src/gossip/kinds.ts";
+import { encodeParcel } from "../../src/gossip/parcel.ts";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
@@ -178,6 +179,12 @@ for (const { what, item, passed } of TOLD) {
     assertEquals(scene.report.brokenAll.length, passed ? 0 : 1);
   });
 }
+
+Deno.test("protocol: every kind of item has its row, with its byte", () => {
+  const shown = [...PROTOCOL.matchAll(/^\| (\d+) +\| (\w+) +\| /gm)]
+    .map(([, byte, name]) => [name, Number(byte)]);
+  assertEquals(shown, Object.entries(KINDS).map(([name, { byte }]) => [name, byte]));
+});
 
 Deno.test("protocol: every limit is the program's, and none of the exchange is left out", () => {
   const { MAX_DEPTH: _, ...shown } = Object.fromEntries(shownLimits(PROTOCOL));

@@ -3,7 +3,7 @@ import { encodeHex } from "@std/encoding/hex";
 import fc from "fast-check";
 import type { Conflict } from "../../src/evidence/conflict.ts";
 import { EquivocationDetector, MAX_CONFLICTS_PER_LOG } from "../../src/evidence/detector.ts";
-import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
+import { MAX_ROOTS_PER_SIZE, ShortMemory } from "../../src/evidence/memory.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { openFrame, type VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { verifyConsistency } from "../../src/tlog/proof.ts";
@@ -344,11 +344,12 @@ Deno.test("detector: a root seen with extension lines first can still be told in
   const text = `${log.log.origin}\n3\n${base64(log.root(3n))}\n`;
   const noteOf = async (signed: string): Promise<string> =>
     formatNote({ text: signed, vkey: signer.vkey, signature: await signer.sign(utf8(signed)) });
-  const detector = new EquivocationDetector();
+  const memory = new ShortMemory();
+  const detector = new EquivocationDetector({ memory });
   detector.observe(open(await noteOf(`${text}extension\n`), extended), "x");
   const plain = open(await noteOf(text), extended);
   assertEquals(detector.observe(plain, "y"), undefined);
-  assertEquals(detector.seen(plain)?.checkpoint.fitsFrame, true);
+  assertEquals(memory.at(extended, 3n).map(({ checkpoint }) => checkpoint.fitsFrame), [true]);
 });
 
 /** Frames of one size with ever other roots, which a trusting log takes as signed. */
@@ -372,10 +373,11 @@ Deno.test("detector: of many roots at one size a handful is kept, and the rest i
   const found = roots.map((root) => detector.observe(root, "x") !== undefined);
   assertEquals(found, roots.map((_, i) => i > 0 && i < MAX_ROOTS_PER_SIZE));
   assertEquals(detector.unrecorded(log), { perSize: extra, perLog: 0 });
-  assertEquals(detector.contradictionsOf(roots[0]!).length, MAX_ROOTS_PER_SIZE - 1);
+  const { isKept, others } = detector.compare(roots[0]!, "x");
+  assertEquals([isKept, others.length], [true, MAX_ROOTS_PER_SIZE - 1]);
   // Whoever shows one that is not kept is shown what contradicts it.
-  const beyond = detector.contradictionsOf(roots.at(-1)!);
-  assertEquals(beyond.length, MAX_ROOTS_PER_SIZE);
+  const beyond = detector.compare(roots.at(-1)!, "x");
+  assertEquals([beyond.isKept, beyond.others.length], [false, MAX_ROOTS_PER_SIZE]);
   // Another size has a handful of its own, and so has another log.
   for (const { roots: [one, two] } of [await manyRoots(2, 8), await manyRoots(2)]) {
     assertEquals(detector.observe(one!, "x"), undefined);
@@ -398,7 +400,7 @@ Deno.test("detector: roots that fit no frame do not keep out the one that can be
   assert(detector.observe(framed, "x") !== undefined);
   assertEquals(detector.observe(open(await noteOf(101, ""), log), "x"), undefined);
   const stranger = open(await noteOf(102, ""), log);
-  assert(detector.contradictionsOf(stranger).some(({ checkpoint }) => checkpoint.fitsFrame));
+  assert(detector.compare(stranger, "x").others.some(({ checkpoint }) => checkpoint.fitsFrame));
 });
 
 Deno.test("detector: two who kept other handfuls of one size each record a case when they meet", async () => {
@@ -408,9 +410,8 @@ Deno.test("detector: two who kept other handfuls of one size each record a case 
     const detector = new EquivocationDetector();
     for (const root of own) detector.observe(root, "own");
     for (const root of roots.toReversed()) {
-      detector.observe(root, "peer");
-      const isOwn = own.includes(root);
-      assert(isOwn || detector.contradictionsOf(root).length > 0);
+      const { others } = detector.compare(root, "peer");
+      assert(own.includes(root) || others.length > 0);
     }
     assertEquals(detector.conflicts().length, MAX_ROOTS_PER_SIZE - 1);
   }

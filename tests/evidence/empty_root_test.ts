@@ -124,7 +124,7 @@ Deno.test("size 0: an old journal's incident there does not hold, and stops no s
     world: { ...denoWorld(), files: disk.files },
     logs: [log],
     identity: { signer: await newSigner(), folder: "incidents" },
-    report: { heard: () => {}, broken: () => {}, refused: () => {}, incident: () => {} },
+    report: { heard: () => {}, broken: () => {}, notAnswered: () => {}, incident: () => {} },
   });
   assertEquals(monitor.unsoundEntries, [1]);
   assertEquals(monitor.cases(log), []);

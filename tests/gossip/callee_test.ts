@@ -469,20 +469,20 @@ Deno.test("callee: a refused frame is charged even if the answers before it cann
 });
 
 for (const first of [0x80, 0x82, 0xff]) {
-  Deno.test(`callee: a first byte of ${first} is an unknown second carrier: closed and not charged`, async () => {
+  Deno.test(`callee: a first byte of ${first} is a parcel of an unknown version: closed and not charged`, async () => {
     const { scene, frame } = await serveOne({ limits: SCARCE });
     await using _ = scene;
     const connection = await scene.connect();
     await connection.write(Uint8Array.of(first));
     assertEquals(await readAll(connection), new Uint8Array(0));
     assertEquals(scene.report.brokenAll, [
-      `it speaks version ${first & 0x7f} of the second carrier, this program speaks 1`,
+      `it speaks version ${first & 0x7f} of parcels, this program speaks 1`,
     ]);
     assertEquals([scene.report.verdicts, await isServed(scene, frame)], [[], true]);
   });
 }
 
-Deno.test("callee: the second carrier begins with a connection's first byte and no other", async () => {
+Deno.test("callee: a parcel begins with a connection's first byte and no other", async () => {
   const { scene, frame } = await serveOne();
   await using _ = scene;
   const high = new Uint8Array(FRAME_BYTES).fill(0x80);
@@ -492,7 +492,7 @@ Deno.test("callee: the second carrier begins with a connection's first byte and 
   const low = new Uint8Array(FRAME_BYTES).fill(0x7f);
   assertEquals(await scene.ask([low]), []);
   assertEquals(scene.report.verdicts, ["matches", "refused", "matches", "refused", "refused"]);
-  for (const reason of scene.report.brokenAll) assertEquals(reason.includes("carrier"), false);
+  for (const reason of scene.report.brokenAll) assertEquals(reason.includes("parcel"), false);
 });
 
 // Crowds

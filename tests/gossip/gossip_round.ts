@@ -48,7 +48,7 @@ async function enter(name: string, { log }: TestLog): Promise<Player> {
   const report = {
     heard: (heard: Heard) => void lines.push(`[Gossip] ${describeHeard(heard, false)}`),
     broken: (reason: string) => void lines.push(`ends the exchange early: ${reason}`),
-    refused: (error: unknown) => void lines.push(`could not: ${(error as Error).message}`),
+    notAnswered: (error: unknown) => void lines.push(`could not: ${(error as Error).message}`),
     incident: () => void lines.push("has found a conflict"),
   };
   const monitor = await CaseKeeper.start({ world, logs: [log], report });

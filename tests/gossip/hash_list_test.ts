@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { encodeHex } from "@std/encoding/hex";
 import { HashList } from "../../src/gossip/hash_list.ts";
-import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
+import { KNOWN } from "../../src/gossip/known_item.ts";
 import { HASH_BYTES } from "../../src/tlog/hashing.ts";
 
 /** Hashes that begin alike, so that only all of their bytes tell them apart. */
@@ -30,8 +30,7 @@ Deno.test("hash list: has what is in it and nothing else, however many begin ali
 
 // A list costs whoever sends it as much as few signatures, so it must not cost us more.
 Deno.test("hash list: to look a hash up in the longest list takes less than to spell a tenth of it", () => {
-  const { maxKnownItemBytes } = DEFAULT_LIMITS;
-  const bytes = crypto.getRandomValues(new Uint8Array(maxKnownItemBytes));
+  const bytes = crypto.getRandomValues(new Uint8Array(KNOWN.maxBytes));
   const wanted = encodeHex(bytes.subarray(bytes.length - HASH_BYTES));
   const spell = (): void => {
     for (let at = 0; at < bytes.length / 10; at += HASH_BYTES) {

@@ -7,7 +7,7 @@ import { Callee } from "../../src/gossip/callee.ts";
 import { callPeer } from "../../src/gossip/caller.ts";
 import { Calls } from "../../src/gossip/calls.ts";
 import type { ExchangeParty, HeldCase } from "../../src/gossip/exchange.ts";
-import { HandedOver } from "../../src/gossip/handed_over.ts";
+import { PeerKnowledge } from "../../src/gossip/peer_knowledge.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
 import { exchangeRound, type Round } from "../../src/gossip/round.ts";
 import { type Heard, Judge } from "../../src/gossip/judge.ts";
@@ -211,7 +211,7 @@ export class Reports implements KeeperReport {
     this.#change();
   }
 
-  refused(error: unknown): void {
+  notAnswered(error: unknown): void {
     this.refusedAll.push((error as Error).message);
     this.#change();
   }
@@ -319,7 +319,7 @@ export async function partyOf(
   const report = new Reports();
   const world = { ...denoWorld(), clock, network: network.at(CALLER) };
   const limits = { ...DEFAULT_LIMITS, ...some };
-  const handedOver = new HandedOver(limits);
+  const peerKnowledge = new PeerKnowledge(limits);
   const party = {
     ...{
       world,
@@ -327,7 +327,7 @@ export async function partyOf(
       limits,
       keep,
       cases: (log: Log) => records?.(log).map(heldCase) ?? [],
-      handedOver,
+      peerKnowledge,
       report,
       calls: new Calls(),
     },

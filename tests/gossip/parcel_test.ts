@@ -1,27 +1,28 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import fc from "fast-check";
-import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
+import { DEFAULT_LIMITS, type ParcelLimits } from "../../src/gossip/limits.ts";
+import { ItemKind, KINDS, ParcelItem } from "../../src/gossip/kinds.ts";
 import {
   encodeParcel,
-  type ItemKind,
   PARCEL_VERSION,
   ParcelDecoder,
-  type ParcelItem,
   ParcelPacker,
   UnknownParcelVersion,
 } from "../../src/gossip/parcel.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 
-const LIMITS = {
+const LIMITS: ParcelLimits = {
   ...DEFAULT_LIMITS,
   maxItemsPerParcel: 4,
   maxParcelBytes: 200,
-  maxNoteItemBytes: 20,
-  maxProofItemBytes: 30,
-  maxRecordItemBytes: 40,
-  maxKnownItemBytes: 64,
-  maxFollowsItemBytes: 96,
+  kinds: {
+    note: { ...KINDS.note, maxBytes: 20 },
+    proof: { ...KINDS.proof, maxBytes: 30 },
+    record: { ...KINDS.record, maxBytes: 40, cost: 48 },
+    known: { ...KINDS.known, maxBytes: 64 },
+    follows: { ...KINDS.follows, maxBytes: 96 },
+  },
   maxUnknownItemBytes: 50,
 };
 
@@ -134,7 +135,7 @@ Deno.test("parcel: a claimed length sets nothing aside before the bytes come", (
   const before = Deno.memoryUsage().external;
   const announced = concat([
     encodeParcel([]),
-    header(KIND_BYTE.record, DEFAULT_LIMITS.maxRecordItemBytes),
+    header(KIND_BYTE.record, KINDS.record.maxBytes),
   ]);
   const decoders = Array.from({ length: 200 }, () => new ParcelDecoder(DEFAULT_LIMITS));
   for (const decoder of decoders) assertEquals([...decoder.take(announced)], []);
@@ -181,7 +182,7 @@ Deno.test("parcel: another version is named, and is no malformation", () => {
     const error = assertThrows(() => decode(Uint8Array.of(first)), UnknownParcelVersion);
     assertEquals(
       error.message,
-      `it speaks version ${first & 0x7f} of the second carrier, this program speaks 1`,
+      `it speaks version ${first & 0x7f} of parcels, this program speaks 1`,
     );
   }
 });
@@ -212,7 +213,6 @@ Deno.test("packer: what it packs is within every limit, at the limit and not bey
   assertEquals(encodeParcel(byBytes.items).length, 31);
   const byCost = new ParcelPacker({
     ...LIMITS,
-    recordCost: 48,
     maxParcelCost: 100,
     parcelBytesPerFrame: 1_000,
   });
@@ -222,5 +222,5 @@ Deno.test("packer: what it packs is within every limit, at the limit and not bey
 
 Deno.test("limits: the longest record there can be fits a parcel and its allowance", () => {
   const packer = new ParcelPacker(DEFAULT_LIMITS);
-  assert(packer.add(item("record", DEFAULT_LIMITS.maxRecordItemBytes)));
+  assert(packer.add(item("record", KINDS.record.maxBytes)));
 });

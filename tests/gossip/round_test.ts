@@ -1,8 +1,9 @@
-/** Rounds of monitors: what fits no frame goes over the second carrier, and both ends record it alike. */
+/** Rounds of monitors: what fits no frame goes in a parcel, and both ends record it alike. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { evidenceId } from "../../src/evidence/conflict.ts";
 import { ExchangeFailed } from "../../src/gossip/caller.ts";
-import { HandedOver } from "../../src/gossip/handed_over.ts";
+import { PeerKnowledge } from "../../src/gossip/peer_knowledge.ts";
+import { KINDS } from "../../src/gossip/kinds.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
 import { PARCEL_VERSION } from "../../src/gossip/parcel.ts";
 import { exchangeRound } from "../../src/gossip/round.ts";
@@ -202,7 +203,8 @@ Deno.test("round: who never calls gives all its evidence, more than an answer ho
 
 Deno.test("round: it gives all of it even to one that has more cases than it can say", async () => {
   const cases = 20;
-  const limits = { maxRecordsPerParcel: 4, maxKnownItemBytes: 5 * 32 };
+  const kinds = { ...KINDS, known: { ...KINDS.known, maxBytes: 5 * 32 } };
+  const limits = { maxRecordsPerParcel: 4, kinds };
   const { fleet, berlin, quito } = await wellInformed(cases, limits);
   await using _ = fleet;
   // Which of the older ones an answer has is left to chance; nine in ten rounds bring something.
@@ -340,7 +342,7 @@ Deno.test("round: evidence that is not written yet is handed to nobody", async (
   disk.refuses.clear();
 });
 
-// Peers that do not speak the second carrier, or not well
+// Peers that know no parcels, or answer them wrongly
 
 /** A party that can prove something, and a peer that answers the frames and then does as it likes. */
 async function stage(
@@ -380,7 +382,7 @@ async function stage(
   };
 }
 
-/** How a peer fails the second carrier, and what is said of it. */
+/** How a peer fails with a parcel, and what is said of it. */
 const FAILURES: readonly [
   how: string,
   peer: (connection: FakeConnection) => Promise<void>,
@@ -389,7 +391,7 @@ const FAILURES: readonly [
   ["closes", (peer) => Promise.resolve(peer.close()), "no parcel came"],
   ["resets", (peer) => Promise.resolve(peer.reset()), "connection reset by peer"],
   ["reads and closes", (peer) => readAll(peer).then(() => peer.close()), "no parcel came"],
-  ["answers a frame", replying(new Uint8Array(104)), "version 0 of the second carrier"],
+  ["answers a frame", replying(new Uint8Array(104)), "version 0 of parcels"],
   ["answers another version", replying(Uint8Array.of(0x82, 1)), "it speaks version 2"],
   ["answers half an item", replying(Uint8Array.of(PARCEL_VERSION, 1, 0, 0, 0, 9, 1)), "1 of 9"],
   [
@@ -490,17 +492,17 @@ Deno.test("round: an exchange of frames that fails is a failed round", async () 
 
 // What is remembered of peers
 
-Deno.test("handed over: as many peers and cases are remembered as allowed, the oldest go first", () => {
+Deno.test("peer knowledge: as many peers and cases are remembered as allowed, the oldest go first", () => {
   const limits = { ...DEFAULT_LIMITS, maxPeersRemembered: 2, maxHandedOverPerPeer: 3 };
-  const memory = new HandedOver(limits);
-  memory.add("a", ["1", "2", "3"]);
-  assertEquals(["1", "2", "3"].map((id) => memory.has("a", id)), [true, true, true]);
-  memory.add("a", ["4"]);
-  assertEquals(["1", "2", "3", "4"].map((id) => memory.has("a", id)), [false, true, true, true]);
-  memory.add("b", ["1"]);
-  memory.answered("a", 0);
-  memory.add("c", ["1"]);
-  assertEquals([memory.has("a", "4"), memory.has("b", "1"), memory.has("c", "1")], [
+  const memory = new PeerKnowledge(limits);
+  memory.knowsNow("a", ["1", "2", "3"]);
+  assertEquals(["1", "2", "3"].map((id) => memory.knows("a", id)), [true, true, true]);
+  memory.knowsNow("a", ["4"]);
+  assertEquals(["1", "2", "3", "4"].map((id) => memory.knows("a", id)), [false, true, true, true]);
+  memory.knowsNow("b", ["1"]);
+  memory.answeredAll("a", 0);
+  memory.knowsNow("c", ["1"]);
+  assertEquals([memory.knows("a", "4"), memory.knows("b", "1"), memory.knows("c", "1")], [
     true,
     false,
     true,
@@ -508,16 +510,16 @@ Deno.test("handed over: as many peers and cases are remembered as allowed, the o
   assertEquals([memory.isToBeAsked("a", 1), memory.isToBeAsked("c", 1)], [false, true]);
 });
 
-Deno.test("handed over: a peer is asked at first, and again after the time set", () => {
-  const memory = new HandedOver({ ...DEFAULT_LIMITS, askAgainMs: 100 });
+Deno.test("peer knowledge: a peer is asked at first, and again after the time set", () => {
+  const memory = new PeerKnowledge({ ...DEFAULT_LIMITS, askAgainMs: 100 });
   assertEquals(memory.isToBeAsked("a", 0), true);
-  memory.answered("a", 50);
+  memory.answeredAll("a", 50);
   assertEquals([memory.isToBeAsked("a", 149), memory.isToBeAsked("a", 150)], [false, true]);
 });
 
-Deno.test("handed over: a peer that failed is left alone for the time to wait", () => {
-  const memory = new HandedOver({ ...DEFAULT_LIMITS, parcelRetryMs: 100 });
-  assertEquals(memory.mayTry("a", 0), true);
-  memory.failed("a", 50);
-  assertEquals([memory.mayTry("a", 149), memory.mayTry("a", 150)], [false, true]);
+Deno.test("peer knowledge: a peer that failed is left alone for the time to wait", () => {
+  const memory = new PeerKnowledge({ ...DEFAULT_LIMITS, parcelRetryMs: 100 });
+  assertEquals(memory.mayBeSentParcel("a", 0), true);
+  memory.parcelFailed("a", 50);
+  assertEquals([memory.mayBeSentParcel("a", 149), memory.mayBeSentParcel("a", 150)], [false, true]);
 });

@@ -35,7 +35,9 @@ const OUTSIDE = new Set([
 ]);
 
 /** Rooms that may use the outside directly. */
-const OUTSIDE_ROOMS = ["world", "cli", "main"];
+const OUTSIDE_ROOMS = ["world", "main"];
+/** So may these: what a command has of its process, the streams, signals and folders. */
+const OUTSIDE_FILES = /(?:^|[\\/])src[\\/]cli[\\/](?:terminal|folders)\.ts$/;
 
 /** The room a file is in, `main` for main.ts, or nothing for files outside the program. */
 function roomOf(filename: string): string | undefined {
@@ -127,7 +129,8 @@ const plugin: Deno.lint.Plugin = {
     outside: {
       create(context) {
         const room = roomOf(context.filename);
-        if (room === undefined || OUTSIDE_ROOMS.includes(room)) return {};
+        const isOutside = room !== undefined && OUTSIDE_ROOMS.includes(room);
+        if (room === undefined || isOutside || OUTSIDE_FILES.test(context.filename)) return {};
         const why = PURE_ROOMS.includes(room)
           ? `${room} is pure`
           : "the outside is reached through src/world alone";

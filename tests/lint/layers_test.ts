@@ -120,7 +120,16 @@ Deno.test("outside: names of members and types are not uses", () => {
   }
   f;`;
   assertEquals(faults("src/store/a.ts", source), []);
-  assertEquals(faults("src/cli/a.ts", `Deno.stdout;`), []);
+});
+
+Deno.test("outside: of the commands' files two may use what a process has, and no other", () => {
+  for (const file of ["terminal", "folders"]) {
+    assertEquals(faults(`src/cli/${file}.ts`, `Deno.stdout;`), []);
+    assertEquals(faults(`src/web/${file}.ts`, `Deno.stdout;`).length, 1);
+  }
+  assertEquals(faults("src/cli/a.ts", `Deno.stdout;`), [
+    "Deno in cli: the outside is reached through src/world alone",
+  ]);
 });
 
 Deno.test("synchronous: tlog and evidence have no asynchronous code", () => {
@@ -137,7 +146,9 @@ Deno.test("synchronous: tlog and evidence have no asynchronous code", () => {
 });
 
 Deno.test("exit: only main.ts ends the process", () => {
-  assertEquals(faults("src/cli/a.ts", `Deno.exit(1);`), ["only main.ts ends the process"]);
-  assertEquals(faults("src/cli/a.ts", `Deno.exitCode = 1;`), ["only main.ts ends the process"]);
+  assertEquals(faults("src/cli/terminal.ts", `Deno.exit(1);`), ["only main.ts ends the process"]);
+  assertEquals(faults("src/cli/terminal.ts", `Deno.exitCode = 1;`), [
+    "only main.ts ends the process",
+  ]);
   assertEquals(faults("main.ts", `Deno.exit(1);`), []);
 });

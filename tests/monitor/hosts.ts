@@ -162,7 +162,7 @@ export class Host {
       openSource: (one) => sources.get(one)!,
       report: {
         event: (name, level, fields) => void this.told.push({ name, level, fields }),
-        refused: (error, more) => {
+        workFailed: (error, more) => {
           this.refusals.push(error as Error);
           this.told.push({ name: "disk.refused", level: "error", fields: { error, more } });
         },

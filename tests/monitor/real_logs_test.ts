@@ -472,7 +472,7 @@ async function startDaemon(
       gossip: { intervalMs: HOUR_MS, fanOut: 1 },
       limits: DEFAULT_LIMITS,
     },
-    report: { event: () => {}, refused: (error) => refusals.push(error) },
+    report: { event: () => {}, workFailed: (error) => refusals.push(error) },
     openSource: ({ log, source }) => openSource({ world, log, source, contact }),
   });
 }

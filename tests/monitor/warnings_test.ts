@@ -80,20 +80,20 @@ Deno.test("refusals: a reason is told at once, and then once in a time with how 
     clock,
     tell: (error, more) => told.push([(error as Error).message, more]),
   });
-  for (let i = 0; i < 500; i++) limiter.refused(new Error("disk full"));
-  limiter.refused(new Error("database is locked"));
+  for (let i = 0; i < 500; i++) limiter.add(new Error("disk full"));
+  limiter.add(new Error("database is locked"));
   assertEquals(told.splice(0), [["disk full", undefined], ["database is locked", undefined]]);
   await clock.advance(REFUSED_AGAIN_MS - 1);
   assertEquals(told, []);
   await clock.advance(1);
   assertEquals(told.splice(0), [["disk full", 499]]);
-  limiter.refused(new Error("disk full"));
+  limiter.add(new Error("disk full"));
   limiter.flush();
   assertEquals([told.splice(0), clock.pending], [[["disk full", 1]], 0]);
   // Where it was not refused for a time, it is news again.
-  limiter.refused(new Error("disk full"));
+  limiter.add(new Error("disk full"));
   await clock.advance(REFUSED_AGAIN_MS);
-  limiter.refused(new Error("disk full"));
+  limiter.add(new Error("disk full"));
   assertEquals(told, [["disk full", undefined], ["disk full", undefined]]);
 });
 
@@ -101,7 +101,7 @@ Deno.test("refusals: reasons without end are told in bounds", async () => {
   const clock = new ManualClock();
   let lines = 0;
   const limiter = new RefusalLimiter({ clock, tell: () => lines++ });
-  for (let i = 0; i < 10_000; i++) limiter.refused(new Error(`reason ${i}`));
+  for (let i = 0; i < 10_000; i++) limiter.add(new Error(`reason ${i}`));
   assertEquals(lines, 101);
   await clock.advance(REFUSED_AGAIN_MS);
   assertEquals(lines, 102, "and one for all that were left out");

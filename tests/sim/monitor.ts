@@ -246,7 +246,7 @@ export class SimMonitor {
         event: (name, level, fields) => {
           if (isAlive()) watcher.told(this, name, level, fields);
         },
-        refused: (error, more) => {
+        workFailed: (error, more) => {
           // What is told later, in sum, was told at its time: by now the disk may work again.
           if (isAlive() && more === undefined) watcher.refused(this, error);
         },

@@ -157,8 +157,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a case is dropped if its exchange fails before it is kept",
     file: "src/monitor/case_keeper.ts",
-    find: "const queued = this.#queue(this.detector.takeConflicts(),",
-    replace: "const queued = this.#queue(this.detector.takeConflicts().slice(0, 1),",
+    find: "this.detector.takeConflicts(), { isOld: !this",
+    replace: "this.detector.takeConflicts().slice(0, 1), { isOld: !this",
     breaks: "evidence spreads in time",
     seeds: MANY,
   },
@@ -278,7 +278,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a peer counts as told before it has answered",
     file: "src/gossip/round.ts",
     find: "const answer = await callWithParcel(",
-    replace: "handedOver.add(peer, ids);\n    const answer = await callWithParcel(",
+    replace: "peerKnowledge.knowsNow(peer, ids);\n    const answer = await callWithParcel(",
     breaks: "evidence spreads in time",
     seeds: MANY,
   },
@@ -381,8 +381,8 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: FEW,
   },
   {
-    name: "a fault in the second carrier",
-    file: "src/gossip/carrier.ts",
+    name: "a fault in the exchange of parcels",
+    file: "src/gossip/parcel_exchange.ts",
     find: "  const hearing = hearParcel({ items, source, party });",
     replace:
       '  const hearing = hearParcel({ items, source, party });\n  if (items.length > 0) throw new TypeError("planted");',

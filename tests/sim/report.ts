@@ -12,9 +12,12 @@ import {
   signedBytes,
   withSignature,
 } from "../../src/evidence/record.ts";
-import { knownItem, noteItem, recordItem } from "../../src/gossip/answering.ts";
+import type { ParcelItem } from "../../src/gossip/kinds.ts";
+import { knownItem } from "../../src/gossip/known_item.ts";
+import { noteItem } from "../../src/gossip/note_item.ts";
+import { encodeParcel } from "../../src/gossip/parcel.ts";
+import { recordItem } from "../../src/gossip/record_item.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
-import { encodeParcel, type ParcelItem } from "../../src/gossip/parcel.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { checkpointOf, grow, newLog, newSigner, proofOf, seenOf } from "../evidence/histories.ts";
 import { type Draw, drawFrom } from "./draw.ts";
@@ -111,7 +114,7 @@ export async function measureWire(): Promise<WireSizes> {
     frame: FRAME_BYTES,
     parcel,
     note: weigh(noteItem(first.checkpoint)),
-    known: weigh(knownItem([equal], DEFAULT_LIMITS)),
+    known: weigh(knownItem([equal])),
     record: {
       equal: weigh(recordItem(equal)),
       unequal: weigh(recordItem(await recordOf(proven.conflicts[0]!))),

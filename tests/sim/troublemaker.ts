@@ -8,8 +8,11 @@
 import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
-import { noteItem, proofItem, recordItem } from "../../src/gossip/answering.ts";
-import { encodeParcel, type ParcelItem } from "../../src/gossip/parcel.ts";
+import { proofItem } from "../gossip/proof_item.ts";
+import type { ParcelItem } from "../../src/gossip/kinds.ts";
+import { noteItem } from "../../src/gossip/note_item.ts";
+import { encodeParcel } from "../../src/gossip/parcel.ts";
+import { recordItem } from "../../src/gossip/record_item.ts";
 import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { HASH_BYTES } from "../../src/tlog/hashing.ts";

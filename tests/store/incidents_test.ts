@@ -162,7 +162,9 @@ Deno.test("incidents: what a stranger would refuse is not written", async () => 
     { ...sound, source_a: "else" },
     { ...sound, evidence_id: "0".repeat(64) },
   ];
-  for (const record of bad) assertEquals((await incidents.record(record, AT)).outcome, "refused");
+  for (const record of bad) {
+    assertEquals((await incidents.record(record, AT)).outcome, "does not hold");
+  }
   await incidents.close();
   assertEquals(await count(disk), 0);
 });
@@ -238,7 +240,7 @@ Deno.test("incidents: more cases of one size than a detector keeps start a monit
     report: {
       heard() {},
       broken() {},
-      refused() {},
+      notAnswered() {},
       incident: ({ outcome }) => told.push(outcome),
     },
   });

@@ -164,11 +164,11 @@ Deno.test("observations: open questions are walked without notes, in parts, up t
   assertEquals(Object.keys(second).toSorted(), ["root", "seenAt", "seq", "source", "treeSize"]);
   assertEquals(log.note(LOG, second), log.rootsAt(LOG, 5n)[0]!.note);
   assertEquals(log.note(LOG, { ...second, treeSize: 6n }), undefined);
-  assertEquals([log.openCount(LOG), log.openCount(OTHER)], [5, 1]);
+  assertEquals([log.openLoad(LOG).questions, log.openLoad(OTHER).questions], [5, 1]);
   await log.append(observation({ result: "consistent", size: 5 }), AT);
   await log.append(observation({ result: "inconsistent", size: 5, root: "other" }), AT);
   assertEquals(walk({ limit: 5 }), [all[0]!, all[3]!, all[4]!]);
-  assertEquals(log.openCount(LOG), 3);
+  assertEquals(log.openLoad(LOG).questions, 3);
   await log.close();
 });
 
@@ -377,7 +377,11 @@ Deno.test("settled: questions found consistent are settled at once and written t
   await log.observe(observation({ result: "pending", size: 9, via: "exchange" }), AT);
   const openSizes = (of: ObservationJournal): bigint[] =>
     of.openQuestions(LOG, { limit: 2 }).map(({ treeSize }) => treeSize);
-  assertEquals([openSizes(log), log.openCount(LOG), log.pending(LOG).length], [[9n], 1, 1]);
+  assertEquals([openSizes(log), log.openLoad(LOG).questions, log.pending(LOG).length], [
+    [9n],
+    1,
+    1,
+  ]);
   assertEquals((await writtenOn(disk)).length, 5, "three heard, the first settled, one heard");
   const killed = await open(copyOf(disk));
   assertEquals(openSizes(killed), [2n, 3n], "what a kill leaves open is asked once more");

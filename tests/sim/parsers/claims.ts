@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KINDS } from "../../../src/gossip/kinds.ts";
 import { DEFAULT_LIMITS } from "../../../src/gossip/limits.ts";
 import { PARCEL_VERSION, ParcelDecoder } from "../../../src/gossip/parcel.ts";
 import { openSource } from "../../../src/sources/open.ts";
@@ -52,8 +53,6 @@ export async function claims(): Promise<readonly Claim[]> {
       return [decoder, refusal(() => [...decoder.take(header(kind, length))])];
     },
   });
-  const { maxNoteItemBytes, maxProofItemBytes, maxRecordItemBytes, maxKnownItemBytes } =
-    DEFAULT_LIMITS;
   const rootHash = sha256(utf8("x"));
   const tiles = (body: () => Uint8Array): () => Promise<unknown> => async () => {
     const { world } = fakeWorld(() => ({ body: body(), headers: { "content-length": `${huge}` } }));
@@ -66,10 +65,7 @@ export async function claims(): Promise<readonly Claim[]> {
       [0xffffffff, 0x7fffffff].map((length) => parcel(kind, length))
     ),
     // Within the limits, and still nothing has come.
-    parcel(1, maxNoteItemBytes),
-    parcel(2, maxProofItemBytes),
-    parcel(3, maxRecordItemBytes),
-    parcel(4, maxKnownItemBytes),
+    ...Object.values(KINDS).map(({ byte, maxBytes }) => parcel(byte, maxBytes)),
     {
       name: "a frame of a tree of 2^63 - 1 leaves",
       run: () =>

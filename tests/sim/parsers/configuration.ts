@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KINDS } from "../../../src/gossip/kinds.ts";
 import fc from "fast-check";
 import { MAX_CONFIG_BYTES, parseConfig } from "../../../src/cli/config.ts";
 import { isFolder, openSource } from "../../../src/sources/open.ts";
@@ -65,7 +66,9 @@ function configuring(stage: Stage): ParserUnderTest {
           gossip.intervalMs,
           ...logs.flatMap((one) => [one.pollMs, one.patienceMs]),
         ];
-        const counts = [gossip.fanOut, ...Object.values(limits)];
+        const { kinds, ...others } = limits;
+        insist(kinds === KINDS, "what an item may hold and cost is no setting");
+        const counts = [gossip.fanOut, ...Object.values(others)];
         insist(logs.length > 0, "a monitor has a log to follow");
         insist(durations.every((ms) => ms >= 100 && ms <= 31 * 86_400_000), "waits are bounded");
         insist(

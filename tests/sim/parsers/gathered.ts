@@ -10,7 +10,7 @@ import { readGathered } from "../../../src/sources/gathered.ts";
 import { utf8 } from "../../../src/tlog/encoding.ts";
 import { FRAME_BYTES } from "../../../src/tlog/frame.ts";
 import { MalformedError } from "../../../src/tlog/malformed.ts";
-import { formatProof } from "../../../src/tlog/stated_proof.ts";
+import { formatProof } from "../../tlog/stated_proofs.ts";
 import { proofOf } from "../../evidence/histories.ts";
 import { fileOf } from "../../world/helpers.ts";
 import { bytes, textBytes } from "./inputs.ts";

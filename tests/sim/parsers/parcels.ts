@@ -1,5 +1,5 @@
 /**
- * The parsers of what the second carrier carries.
+ * The parsers of parcels and of what is in them.
  *
  * @module
  */
@@ -12,23 +12,20 @@ import { EquivocationDetector } from "../../../src/evidence/detector.ts";
 import { type ConflictRecord, RECORD_VERSION } from "../../../src/evidence/record.ts";
 import { logOf } from "../../../src/evidence/replay.ts";
 import { verifyConflict } from "../../../src/evidence/verify.ts";
-import {
-  hearParcel,
-  knownItem,
-  noteItem,
-  proofItem,
-  recordItem,
-} from "../../../src/gossip/answering.ts";
-import { followsItem } from "../../../src/gossip/follows.ts";
-import { DEFAULT_LIMITS } from "../../../src/gossip/limits.ts";
+import { proofItem } from "../../gossip/proof_item.ts";
+import { followsItem } from "../../../src/gossip/follows_item.ts";
+import { hearParcel } from "../../../src/gossip/hearing.ts";
+import type { ItemKind, ParcelItem } from "../../../src/gossip/kinds.ts";
+import { knownItem } from "../../../src/gossip/known_item.ts";
+import { noteItem } from "../../../src/gossip/note_item.ts";
 import {
   encodeParcel,
-  type ItemKind,
   PARCEL_VERSION,
   ParcelDecoder,
-  type ParcelItem,
   UnknownParcelVersion,
 } from "../../../src/gossip/parcel.ts";
+import { recordItem } from "../../../src/gossip/record_item.ts";
+import { DEFAULT_LIMITS } from "../../../src/gossip/limits.ts";
 import { Judge } from "../../../src/gossip/judge.ts";
 import type { TestLog } from "../../../src/sources/test_log.ts";
 import { base64, textOf, utf8 } from "../../../src/tlog/encoding.ts";
@@ -44,7 +41,7 @@ export function parcels(stage: Stage): ParserUnderTest[] {
   return [decoding(stage), hearing(stage)];
 }
 
-/** What the other end of the second carrier may send. */
+/** What the other end may send in a parcel. */
 function itemsOf(
   { checkpoints, honest, records }: Stage,
 ): Readonly<Record<ItemKind, readonly ParcelItem[]>> {
@@ -52,8 +49,8 @@ function itemsOf(
     note: checkpoints.map(noteItem),
     proof: [proofItem(proofOf(honest, { older: FORK_SIZE, newer: 90 }))],
     record: records.map(recordItem),
-    known: [[], records].map((some) => knownItem(some, DEFAULT_LIMITS)),
-    follows: [[], [honest.log]].map((some) => followsItem(some, DEFAULT_LIMITS)),
+    known: [[], records].map((some) => knownItem(some)),
+    follows: [[], [honest.log]].map((some) => followsItem(some)),
   };
 }
 

@@ -1,23 +1,20 @@
 /**
- * The second carrier's sockets: reading a parcel, answering one, sending one. What is said in it is
- * decided in answering.ts.
+ * The exchange of parcels on sockets: reading one, answering one, sending one. What comes is judged in
+ * hearing.ts, and what is answered is decided in answering.ts.
  *
  * @module
  */
 import { MalformedError } from "../tlog/malformed.ts";
 import { formatAddress } from "../world/address.ts";
 import { type Address, type Connection, WorldError } from "../world/world.ts";
-import { answerParcel, type Fault, type Hearing, hearParcel } from "./answering.ts";
+import { answerParcel } from "./answering.ts";
 import { ExchangeFailed, Unreachable } from "./caller.ts";
 import { Ended } from "./calls.ts";
 import { type ExchangeParty, orNotKept } from "./exchange.ts";
-import {
-  encodeParcel,
-  itemCost,
-  ParcelDecoder,
-  type ParcelItem,
-  UnknownParcelVersion,
-} from "./parcel.ts";
+import { hearParcel } from "./hearing.ts";
+import type { Fault, Hearing } from "./kind.ts";
+import type { ParcelItem } from "./kinds.ts";
+import { encodeParcel, itemCost, ParcelDecoder, UnknownParcelVersion } from "./parcel.ts";
 
 /** Read at a time. */
 const CHUNK_BYTES = 64 * 1024;
@@ -29,7 +26,7 @@ type Pay = (frames: number) => boolean;
 type Owe = (frames: number) => void;
 
 /**
- * Answers one parcel on a connection that has begun with the second carrier's bit.
+ * Answers one parcel on a connection that has begun with a parcel's bit.
  * @param begun the bytes that were read already, at least one
  * @param pay asked before anything that came is looked at
  * @param owe told of the checkpoints that were looked up for the answer, one frame each
@@ -85,7 +82,7 @@ export async function callWithParcel(
   const fault = hearing.fault ?? read.fault;
   if (fault !== undefined) {
     if (hearing.fault === undefined && party.calls.isEnded) throw new Ended();
-    throw new ExchangeFailed(`peer ${peer} failed the second carrier: ${fault.reason}`);
+    throw new ExchangeFailed(`a parcel to peer ${peer} failed: ${fault.reason}`);
   }
   return hearing;
 }

@@ -1,19 +1,16 @@
-/** The answering end of the second carrier: what it answers, refuses, charges, and how long it waits. */
+/** The answering end of an exchange of parcels: what it answers, refuses, charges, and how long it waits. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
 import type { Conflict } from "../../src/evidence/conflict.ts";
 import { type ConflictRecord, formatRecord } from "../../src/evidence/record.ts";
-import { noteItem, proofItem, recordItem } from "../../src/gossip/answering.ts";
-import { followsItem } from "../../src/gossip/follows.ts";
+import { proofItem } from "./proof_item.ts";
+import { followsItem } from "../../src/gossip/follows_item.ts";
+import { ItemKind, KINDS, ParcelItem } from "../../src/gossip/kinds.ts";
+import { noteItem } from "../../src/gossip/note_item.ts";
+import { encodeParcel, PARCEL_VERSION, ParcelDecoder } from "../../src/gossip/parcel.ts";
+import { recordItem } from "../../src/gossip/record_item.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
-import {
-  encodeParcel,
-  type ItemKind,
-  PARCEL_VERSION,
-  ParcelDecoder,
-  type ParcelItem,
-} from "../../src/gossip/parcel.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { textOf, utf8 } from "../../src/tlog/encoding.ts";
 import { settled } from "./fake_network.ts";
@@ -84,12 +81,11 @@ async function forkScene(setting: Partial<Setting> = {}) {
 // What JSON costs
 
 for (const kind of ["record", "proof"] as const) {
-  Deno.test(`carrier: a ${kind} is paid for by its length before it is parsed`, async () => {
-    const cost = { proofCost: 1, recordCost: 1, parcelBytesPerFrame: 1e9 };
+  Deno.test(`parcels: a ${kind} is paid for by its length before it is parsed`, async () => {
     const body = item(kind, `{"a":"${"b".repeat(40_000)}"}`);
     const reasons: string[] = [];
     for (const jsonBytesPerFrame of [100, 1e9]) {
-      const limits = { ...SCARCE, ...cost, jsonBytesPerFrame };
+      const limits = { ...SCARCE, parcelBytesPerFrame: 1e9, jsonBytesPerFrame };
       await using scene = await serve({ logs: [(await logOf("log.example/a", 1)).log], limits });
       assertEquals(await tell(scene, [body]), "no answer");
       reasons.push(scene.report.brokenAll.join());
@@ -99,7 +95,7 @@ for (const kind of ["record", "proof"] as const) {
   });
 }
 
-Deno.test("carrier: a stranger owes what looking for its answer took, a peer does not", async () => {
+Deno.test("parcels: a stranger owes what looking for its answer took, a peer does not", async () => {
   const log = await logOf("log.example/a", 20);
   const open = await Promise.all([4n, 5n, 6n, 7n, 8n, 9n].map((size) => checkpointOf(log, size)));
   const peer = "192.0.2.250";
@@ -107,7 +103,7 @@ Deno.test("carrier: a stranger owes what looking for its answer took, a peer doe
     ...{ logs: [log.log], shown: [log], open: () => open, peers: [peer] },
     limits: { framesPerSecondPerAddress: 10 },
   });
-  const greeting = [followsItem([log.log], DEFAULT_LIMITS)];
+  const greeting = [followsItem([log.log])];
   for (const hostname of [CALLER, peer]) {
     assertEquals(notesIn(await tell(scene, greeting, hostname)).length, open.length);
   }
@@ -119,7 +115,7 @@ Deno.test("carrier: a stranger owes what looking for its answer took, a peer doe
 
 // What it answers
 
-Deno.test("carrier: a note is answered with the latest of its log", async () => {
+Deno.test("parcels: a note is answered with the latest of its log", async () => {
   const log = await logOf("log.example/a", 5);
   await using scene = await serve({ logs: [log.log], shown: [log] });
   for (const [size, verdict] of [[5n, "matches"], [3n, "pending"]] as const) {
@@ -130,7 +126,7 @@ Deno.test("carrier: a note is answered with the latest of its log", async () => 
   assertEquals(scene.report.brokenAll, []);
 });
 
-Deno.test("carrier: a note is answered with the checkpoint that contradicts it", async () => {
+Deno.test("parcels: a note is answered with the checkpoint that contradicts it", async () => {
   const [ours, theirs] = await storiesOf(6);
   await using scene = await serve({ logs: [ours.log], shown: [ours] });
   const older = await checkpointOf(ours);
@@ -141,13 +137,13 @@ Deno.test("carrier: a note is answered with the checkpoint that contradicts it",
   assertEquals(scene.report.verdicts, ["inconsistent"]);
 });
 
-Deno.test("carrier: of a log nobody showed it, it answers no note", async () => {
+Deno.test("parcels: of a log nobody showed it, it answers no note", async () => {
   const log = await logOf("log.example/a", 5);
   await using scene = await serve({ logs: [log.log] });
   assertEquals(await tell(scene, [noteItem(await checkpointOf(log))]), []);
 });
 
-Deno.test("carrier: its latest may be one that fits no frame", async () => {
+Deno.test("parcels: its latest may be one that fits no frame", async () => {
   const { log, sign } = await signingLog();
   await using scene = await serve({ logs: [log] });
   const [framed, extended] = [await sign(4n, 1, ""), await sign(6n, 2)];
@@ -156,13 +152,13 @@ Deno.test("carrier: its latest may be one that fits no frame", async () => {
   assertEquals(await scene.ask([framed.frame]), [framed.frame]);
 });
 
-Deno.test("carrier: an empty parcel is answered with an empty parcel", async () => {
+Deno.test("parcels: an empty parcel is answered with an empty parcel", async () => {
   const { scene } = await forkScene();
   await using _ = scene;
   assertEquals(await tell(scene, []), []);
 });
 
-Deno.test("carrier: the evidence about the logs named is answered up to the limit: the newest, and others by chance", async () => {
+Deno.test("parcels: the evidence about the logs named is answered up to the limit: the newest, and others by chance", async () => {
   const records = await Promise.all([5, 6, 7, 8].map(async (forkSize) => {
     return await recordOfFork(await forkedLog({ forkSize }));
   }));
@@ -185,7 +181,7 @@ Deno.test("carrier: the evidence about the logs named is answered up to the limi
   assertEquals(seen, new Set(texts), "none is left out for ever");
 });
 
-Deno.test("carrier: evidence about a log that was not named stays", async () => {
+Deno.test("parcels: evidence about a log that was not named stays", async () => {
   const other = await logOf("log.example/other", 2);
   const { scene, record } = await forkScene();
   await using _ = scene;
@@ -196,7 +192,7 @@ Deno.test("carrier: evidence about a log that was not named stays", async () => 
 
 // Records
 
-Deno.test("carrier: a record is taken in, kept, and only then answered", async () => {
+Deno.test("parcels: a record is taken in, kept, and only then answered", async () => {
   const order: string[] = [];
   const held: ConflictRecord[] = [];
   const { scene, record, fork } = await forkScene({
@@ -209,7 +205,7 @@ Deno.test("carrier: a record is taken in, kept, and only then answered", async (
   assertEquals(await scene.ask([await frameOf(fork.forked)]), [await frameOf(fork.honest)]);
 });
 
-Deno.test("carrier: known evidence sent again is not charged and makes no conflict again", async () => {
+Deno.test("parcels: known evidence sent again is not charged and makes no conflict again", async () => {
   const held: ConflictRecord[] = [];
   const { scene, record, kept, fork } = await forkScene({ records: () => held });
   await using _ = scene;
@@ -225,7 +221,7 @@ Deno.test("carrier: known evidence sent again is not charged and makes no confli
   assertEquals(await isServed(scene, fork.honest), true);
 });
 
-Deno.test("carrier: a record of a log not followed is passed over, what comes with it is heard", async () => {
+Deno.test("parcels: a record of a log not followed is passed over, what comes with it is heard", async () => {
   const strange = await recordOfFork(await forkedLog());
   const { scene, record, kept, fork } = await forkScene();
   await using _ = scene;
@@ -234,7 +230,7 @@ Deno.test("carrier: a record of a log not followed is passed over, what comes wi
   assertEquals(await isServed(scene, fork.honest), true);
 });
 
-Deno.test("carrier: the same key under another origin is another log", async () => {
+Deno.test("parcels: the same key under another origin is another log", async () => {
   const { scene, record, kept } = await forkScene();
   await using _ = scene;
   const elsewhere = { ...record, log: { ...record.log, origin: "log.example/other" } };
@@ -242,7 +238,7 @@ Deno.test("carrier: the same key under another origin is another log", async () 
   assertEquals([kept, scene.report.brokenAll], [[], []]);
 });
 
-Deno.test("carrier: a record of another version is passed over, not charged", async () => {
+Deno.test("parcels: a record of another version is passed over, not charged", async () => {
   const { scene, record, kept, fork } = await forkScene();
   await using _ = scene;
   const later = JSON.stringify({ ...record, version: "hearsay/conflict/v9" });
@@ -308,7 +304,7 @@ function otherRoot(note: string): string {
 }
 
 for (const [how, change, said] of TAMPERED) {
-  Deno.test(`carrier: a record with ${how} is refused and charged`, async () => {
+  Deno.test(`parcels: a record with ${how} is refused and charged`, async () => {
     const { scene, record, kept, fork } = await forkScene();
     await using _ = scene;
     const tampered = formatRecord(change(record) as ConflictRecord);
@@ -340,7 +336,7 @@ const GARBAGE: readonly [what: string, item: ParcelItem][] = [
 ];
 
 for (const [what, garbage] of GARBAGE) {
-  Deno.test(`carrier: ${what} convicts nobody, and is charged`, async () => {
+  Deno.test(`parcels: ${what} convicts nobody, and is charged`, async () => {
     const { scene, kept, fork } = await forkScene();
     await using _ = scene;
     assertEquals(await tell(scene, [garbage]), "no answer");
@@ -350,7 +346,7 @@ for (const [what, garbage] of GARBAGE) {
   });
 }
 
-Deno.test("carrier: a note with a wrong signature is refused and charged", async () => {
+Deno.test("parcels: a note with a wrong signature is refused and charged", async () => {
   const { scene, kept, fork } = await forkScene();
   await using _ = scene;
   const note = otherRoot(await fork.honest.checkpoint());
@@ -359,7 +355,7 @@ Deno.test("carrier: a note with a wrong signature is refused and charged", async
   assertEquals([kept, await isServed(scene, fork.honest)], [[], false]);
 });
 
-Deno.test("carrier: a note of a log not followed is passed over", async () => {
+Deno.test("parcels: a note of a log not followed is passed over", async () => {
   const { scene, kept, fork } = await forkScene();
   await using _ = scene;
   const stranger = await logOf("log.example/stranger", 2);
@@ -371,7 +367,7 @@ Deno.test("carrier: a note of a log not followed is passed over", async () => {
 
 // Proofs
 
-Deno.test("carrier: a proof makes a case of what was heard before", async () => {
+Deno.test("parcels: a proof makes a case of what was heard before", async () => {
   const { scene, kept, fork } = await forkScene();
   await using _ = scene;
   await scene.ask([await frameOf(fork.forked)]);
@@ -383,7 +379,7 @@ Deno.test("carrier: a proof makes a case of what was heard before", async () => 
   assertEquals([kept.length, scene.report.brokenAll], [1, []]);
 });
 
-Deno.test("carrier: notes and the proof between them in one parcel make a case", async () => {
+Deno.test("parcels: notes and the proof between them in one parcel make a case", async () => {
   const { scene, kept, fork } = await forkScene();
   await using _ = scene;
   const items = [noteItem(await checkpointOf(fork.forked)), proofItem(fork.proof)];
@@ -391,14 +387,14 @@ Deno.test("carrier: notes and the proof between them in one parcel make a case",
   assertEquals(kept.map(({ kind }) => kind), ["cross_size"]);
 });
 
-Deno.test("carrier: a proof about what was never seen signed says nothing, unpunished", async () => {
+Deno.test("parcels: a proof about what was never seen signed says nothing, unpunished", async () => {
   const { scene, kept, fork } = await forkScene();
   await using _ = scene;
   assertEquals(await tell(scene, [proofItem(fork.proof)]), []);
   assertEquals([kept, scene.report.brokenAll], [[], []]);
 });
 
-Deno.test("carrier: a made-up proof convicts nobody, and is charged", async () => {
+Deno.test("parcels: a made-up proof convicts nobody, and is charged", async () => {
   const { scene, kept, fork } = await forkScene();
   await using _ = scene;
   await scene.ask([await frameOf(fork.forked)]);
@@ -408,7 +404,7 @@ Deno.test("carrier: a made-up proof convicts nobody, and is charged", async () =
   assertEquals([kept, await isServed(scene, fork.honest)], [[], false]);
 });
 
-Deno.test("carrier: a proof about a log not followed is passed over", async () => {
+Deno.test("parcels: a proof about a log not followed is passed over", async () => {
   const { scene, kept } = await forkScene();
   await using _ = scene;
   assertEquals(await tell(scene, [proofItem((await forkedLog()).proof)]), []);
@@ -417,14 +413,14 @@ Deno.test("carrier: a proof about a log not followed is passed over", async () =
 
 // What came before
 
-Deno.test("carrier: what is proven before something refused is kept", async () => {
+Deno.test("parcels: what is proven before something refused is kept", async () => {
   const { scene, kept, record } = await forkScene();
   await using _ = scene;
   const items = [recordItem(record), item("note", ""), recordItem(record)];
   assertEquals([await tell(scene, items), kept.length], ["no answer", 1]);
 });
 
-Deno.test("carrier: what is proven before the parcel breaks off is kept", async () => {
+Deno.test("parcels: what is proven before the parcel breaks off is kept", async () => {
   const { scene, kept, record } = await forkScene();
   await using _ = scene;
   const connection = await scene.connect();
@@ -435,7 +431,7 @@ Deno.test("carrier: what is proven before the parcel breaks off is kept", async 
   assertEquals([kept.length, scene.callee.connections], [1, 0]);
 });
 
-Deno.test("carrier: what cannot be kept is not answered", async () => {
+Deno.test("parcels: what cannot be kept is not answered", async () => {
   const full = new Error("the disk is full");
   const { scene, record, fork } = await forkScene({ keep: () => Promise.reject(full) });
   await using _ = scene;
@@ -447,8 +443,8 @@ Deno.test("carrier: what cannot be kept is not answered", async () => {
 
 // Limits
 
-for (const length of [0xffffffff, 0x80000000, DEFAULT_LIMITS.maxNoteItemBytes + 1]) {
-  Deno.test(`carrier: a note announced with ${length} bytes is refused before it comes`, async () => {
+for (const length of [0xffffffff, 0x80000000, KINDS.note.maxBytes + 1]) {
+  Deno.test(`parcels: a note announced with ${length} bytes is refused before it comes`, async () => {
     const { scene, fork } = await forkScene();
     await using _ = scene;
     const bytes = new Uint8Array(6);
@@ -461,19 +457,19 @@ for (const length of [0xffffffff, 0x80000000, DEFAULT_LIMITS.maxNoteItemBytes + 
   });
 }
 
-Deno.test("carrier: an unknown version is told, and not charged", async () => {
+Deno.test("parcels: an unknown version is told, and not charged", async () => {
   const { scene, fork } = await forkScene();
   await using _ = scene;
   const connection = await scene.connect();
   await connection.write(Uint8Array.of(0x82, 1, 2, 3));
   assertEquals(await readAll(connection), new Uint8Array(0));
   assertEquals(scene.report.brokenAll, [
-    "it speaks version 2 of the second carrier, this program speaks 1",
+    "it speaks version 2 of parcels, this program speaks 1",
   ]);
   assertEquals(await isServed(scene, fork.honest), true);
 });
 
-Deno.test("carrier: a case that the other end says it has is not answered", async () => {
+Deno.test("parcels: a case that the other end says it has is not answered", async () => {
   const fork = await forkedLog();
   const record = await recordOfFork(fork);
   const setting = { logs: [fork.honest.log], shown: [fork.honest], records: () => [record] };
@@ -494,7 +490,7 @@ Deno.test("carrier: a case that the other end says it has is not answered", asyn
   assertEquals(await tell(scene, twice), "no answer", "one list says it all");
 });
 
-Deno.test("carrier: an unknown kind is passed over, what comes after it is heard", async () => {
+Deno.test("parcels: an unknown kind is passed over, what comes after it is heard", async () => {
   const { scene, fork } = await forkScene();
   await using _ = scene;
   const note = noteItem(await checkpointOf(fork.honest));
@@ -504,10 +500,10 @@ Deno.test("carrier: an unknown kind is passed over, what comes after it is heard
   assertEquals([notesIn(answer).length, scene.report.brokenAll], [1, []]);
 });
 
-Deno.test("carrier: what comes is paid for before any signature is checked", async () => {
+Deno.test("parcels: what comes is paid for before any signature is checked", async () => {
   const log = await logOf("log.example/a", 3);
   const { log: counted, checked } = counting(log.log);
-  const limits = { framesPerSecondPerAddress: 10, noteCost: 2 };
+  const limits = { framesPerSecondPerAddress: 10 };
   await using scene = await serve({ logs: [counted], limits });
   const note = noteItem(await checkpointOf(log));
   assertEquals(await tell(scene, Array<ParcelItem>(5).fill(note)), "no answer");
@@ -519,7 +515,7 @@ Deno.test("carrier: what comes is paid for before any signature is checked", asy
   assertEquals(await tell(scene, [note]), "no answer");
 });
 
-Deno.test("carrier: bytes are paid for as they come, whatever they are", async () => {
+Deno.test("parcels: bytes are paid for as they come, whatever they are", async () => {
   const limits = { framesPerSecondPerAddress: 10, parcelBytesPerFrame: 100 };
   const { scene, fork } = await forkScene({ limits });
   await using _ = scene;
@@ -529,7 +525,7 @@ Deno.test("carrier: bytes are paid for as they come, whatever they are", async (
   assertEquals(await isServed(scene, fork.honest), true);
 });
 
-Deno.test("carrier: what is answered is paid for too", async () => {
+Deno.test("parcels: what is answered is paid for too", async () => {
   const limits = { framesPerSecondPerAddress: 50, parcelBytesPerFrame: 10 };
   const { scene, record, fork } = await forkScene({ limits, records: () => [record] });
   await using _ = scene;
@@ -540,7 +536,7 @@ Deno.test("carrier: what is answered is paid for too", async () => {
 // Time and crowds
 
 for (const pace of ["stalls", "drips", "never closes its side"] as const) {
-  Deno.test(`carrier: a caller that ${pace} is closed when the parcel's time is over`, async () => {
+  Deno.test(`parcels: a caller that ${pace} is closed when the parcel's time is over`, async () => {
     const limits = { firstByteMs: 200, exchangeMs: 300, parcelMs: 1_000 };
     const { scene, fork } = await forkScene({ limits });
     await using _ = scene;
@@ -560,7 +556,7 @@ for (const pace of ["stalls", "drips", "never closes its side"] as const) {
   });
 }
 
-Deno.test("carrier: a caller that never reads its answer is closed when its time is over", async () => {
+Deno.test("parcels: a caller that never reads its answer is closed when its time is over", async () => {
   const { scene, fork } = await forkScene({ capacity: 50, limits: { parcelMs: 1_000 } });
   await using _ = scene;
   const connection = await scene.connect();
@@ -574,7 +570,7 @@ Deno.test("carrier: a caller that never reads its answer is closed when its time
   assertEquals(scene.callee.connections, 0);
 });
 
-Deno.test("carrier: a caller that breaks off is forgotten, and no timer is left", async () => {
+Deno.test("parcels: a caller that breaks off is forgotten, and no timer is left", async () => {
   const { scene, fork } = await forkScene();
   await using _ = scene;
   const connection = await scene.connect();
@@ -588,7 +584,7 @@ Deno.test("carrier: a caller that breaks off is forgotten, and no timer is left"
   assertEquals([scene.callee.connections, scene.clock.pending], [0, 0]);
 });
 
-Deno.test("carrier: of parcels being read at once, the one silent longest gives way; frames have room", async () => {
+Deno.test("parcels: of parcels being read at once, the one silent longest gives way; frames have room", async () => {
   const limits = { maxParcelConnections: 2, maxParcelConnectionsPerAddress: 2 };
   const { scene, fork } = await forkScene({ limits });
   await using _ = scene;
@@ -605,7 +601,7 @@ Deno.test("carrier: of parcels being read at once, the one silent longest gives 
   assertEquals(scene.callee.connections, 1);
 });
 
-Deno.test("carrier: one address has no more parcels being read than its share", async () => {
+Deno.test("parcels: one address has no more parcels being read than its share", async () => {
   const { scene } = await forkScene({ limits: { maxParcelConnectionsPerAddress: 1 } });
   await using _ = scene;
   await (await scene.connect("192.0.2.11")).write(Uint8Array.of(PARCEL_VERSION));

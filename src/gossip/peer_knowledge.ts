@@ -2,21 +2,22 @@ import type { Log } from "../tlog/log.ts";
 import type { ExchangeLimits } from "./limits.ts";
 
 interface Peer {
-  /** Evidence ids it was handed, oldest first. */
+  /** Evidence ids of the cases it is taken to know, oldest first. */
   readonly ids: Set<string>;
   /** On the monotonic clock: when it is asked again what it knows. */
   askAt: number;
   /** On the monotonic clock: no parcel before this. */
   retryAt: number;
   /** The logs both follow, as it said last. */
-  shared: ReadonlySet<Log> | undefined;
+  bothFollow: ReadonlySet<Log> | undefined;
 }
 
 /**
- * What each peer was handed, so that a round does not repeat it; bounded. What is forgotten is
- * handed over once more, which nobody is punished for (RULES R8).
+ * What each peer is taken to know, so that a round does not repeat it, and when it is asked or sent
+ * something again; bounded. A case that is forgotten is handed over once more, which nobody is
+ * punished for (RULES R8).
  */
-export class HandedOver {
+export class PeerKnowledge {
   readonly #limits: ExchangeLimits;
   readonly #peers = new Map<string, Peer>();
 
@@ -29,46 +30,49 @@ export class HandedOver {
     return now >= (this.#peers.get(peer)?.askAt ?? -Infinity);
   }
 
-  /** Whether a peer knows a case for all we know. */
-  has(peer: string, evidenceId: string): boolean {
+  /** Whether a peer is taken to know a case. */
+  knows(peer: string, evidenceId: string): boolean {
     return this.#peers.get(peer)?.ids.has(evidenceId) ?? false;
   }
 
-  /** Notes that a peer was handed these cases, has shown them, or concludes them itself. */
-  add(peer: string, evidenceIds: Iterable<string>): void {
+  /**
+   * Notes that a peer knows these cases: it took them in a parcel, has shown them in its answer, or
+   * concludes them itself.
+   */
+  knowsNow(peer: string, evidenceIds: Iterable<string>): void {
     const { ids } = this.#peer(peer);
     for (const id of evidenceIds) ids.add(id);
     dropOldest(ids, this.#limits.maxHandedOverPerPeer);
   }
 
   /** Notes that a peer has answered what it was asked at this time (monotonic clock, ms). */
-  answered(peer: string, now: number): void {
+  answeredAll(peer: string, now: number): void {
     this.#peer(peer).askAt = now + this.#limits.askAgainMs;
   }
 
   /** Notes that a parcel to a peer failed at this time (monotonic clock, ms). */
-  failed(peer: string, now: number): void {
+  parcelFailed(peer: string, now: number): void {
     this.#peer(peer).retryAt = now + this.#limits.parcelRetryMs;
   }
 
   /** Whether a peer may be sent a parcel at this time, or one has just failed. */
-  mayTry(peer: string, now: number): boolean {
+  mayBeSentParcel(peer: string, now: number): boolean {
     return now >= (this.#peers.get(peer)?.retryAt ?? -Infinity);
   }
 
   /** The logs that a peer follows as well, as it said last; nothing if it never said. */
-  sharedWith(peer: string): ReadonlySet<Log> | undefined {
-    return this.#peers.get(peer)?.shared;
+  bothFollow(peer: string): ReadonlySet<Log> | undefined {
+    return this.#peers.get(peer)?.bothFollow;
   }
 
   /** Notes which logs a peer follows as well. */
-  shares(peer: string, logs: ReadonlySet<Log>): void {
-    this.#peer(peer).shared = logs;
+  bothFollowNow(peer: string, logs: ReadonlySet<Log>): void {
+    this.#peer(peer).bothFollow = logs;
   }
 
   #peer(name: string): Peer {
     const peer = this.#peers.get(name) ??
-      { ids: new Set(), askAt: -Infinity, retryAt: -Infinity, shared: undefined };
+      { ids: new Set(), askAt: -Infinity, retryAt: -Infinity, bothFollow: undefined };
     // Moved to the end, so that the peer dealt with least recently is forgotten first.
     this.#peers.delete(name);
     this.#peers.set(name, peer);

@@ -1,0 +1,46 @@
+/** Where a command finds the journals of the daemon on this machine. */
+import type { Settings } from "../monitor/settings.ts";
+import { quoted } from "../tlog/malformed.ts";
+import { isThere } from "../world/durable.ts";
+import { type Files, type World, WorldError } from "../world/world.ts";
+import type { Options } from "./command.ts";
+import { findConfig } from "./find_config.ts";
+import { readSettings } from "./run.ts";
+
+/**
+ * The folder of a journal: the one that is named, else that of the configuration, else the default one.
+ * @throws WorldError if there is no journal in it: that is not the same as a journal without entries
+ */
+export async function journalFolder(
+  { world, options, named, from, otherwise, isIn }: {
+    world: World;
+    options: Options;
+    /** The option that names the folder. */
+    named: string;
+    /** Where it stands in the configuration. */
+    from: (settings: Settings) => string;
+    otherwise: string;
+    /** Whether there is a journal in a folder. */
+    isIn: (files: Files, folder: string) => Promise<boolean>;
+  },
+): Promise<string> {
+  const given = options.value(named) ?? await configured(world, options, from) ?? otherwise;
+  if (await isIn(world.files, given)) return given;
+  const wrong = await isThere(world.files, given) ? "has no journal in it" : "is not there";
+  throw new WorldError(
+    "not found",
+    `the folder ${quoted(given)} ${wrong}; name the folder of the journal by --${named}, or the ` +
+      "monitor's configuration by --config. A monitor that never ran has none",
+  );
+}
+
+async function configured(
+  world: World,
+  options: Options,
+  from: (settings: Settings) => string,
+): Promise<string | undefined> {
+  const named = options.value("config");
+  const path = await findConfig(world, named);
+  if (named === undefined && !await isThere(world.files, path)) return undefined;
+  return from(await readSettings(world, path));
+}

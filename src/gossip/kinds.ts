@@ -1,0 +1,28 @@
+/**
+ * The kinds of parcel items (PROTOCOL section 6), one row each. A new kind is a file beside
+ * note_item.ts, a row here, and its lines in PROTOCOL sections 6, 7, 9 and 14. Whoever does not know
+ * a kind passes it over, so a byte that was used once never means anything else.
+ *
+ * @module
+ */
+import { FOLLOWS } from "./follows_item.ts";
+import type { Item, Kind } from "./kind.ts";
+import { KNOWN } from "./known_item.ts";
+import { NOTE } from "./note_item.ts";
+import { PROOF } from "./proof_item.ts";
+import { RECORD } from "./record_item.ts";
+
+/** The kinds, by name. */
+export const KINDS = {
+  note: NOTE,
+  proof: PROOF,
+  record: RECORD,
+  known: KNOWN,
+  follows: FOLLOWS,
+} satisfies Record<string, Kind>;
+
+/** The name of a kind. */
+export type ItemKind = keyof typeof KINDS;
+
+/** One thing in a parcel. */
+export type ParcelItem = Item<ItemKind>;

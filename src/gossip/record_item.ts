@@ -1,0 +1,57 @@
+import { type JsonObject, parseExactJson } from "../evidence/json.ts";
+import {
+  type ConflictRecord,
+  formatRecord,
+  parseRecord,
+  RECORD_VERSION,
+} from "../evidence/record.ts";
+import { logOf } from "../evidence/replay.ts";
+import { verifyConflict } from "../evidence/verify.ts";
+import { textOf, utf8 } from "../tlog/encoding.ts";
+import type { Log } from "../tlog/log.ts";
+import { MalformedError } from "../tlog/malformed.ts";
+import { MAX_NOTE_BYTES } from "../tlog/note.ts";
+import { Disputed, type Item, JSON_MEMBERS_BYTES, type Kind } from "./kind.ts";
+
+/**
+ * A conflict record (PROTOCOL section 11). Two notes of the largest size, escaped, must fit, or a log
+ * could keep the proof against it from spreading by signing long checkpoints. It costs about 1.7 ms,
+ * most of it the second opinion on both signatures.
+ */
+export const RECORD: Kind = {
+  byte: 3,
+  what: "record",
+  maxBytes: 4 * MAX_NOTE_BYTES + JSON_MEMBERS_BYTES,
+  isOnce: false,
+  cost: 64,
+  isJson: true,
+
+  hear({ body, source, party: { judge, cases }, hearing }) {
+    const members = parseExactJson(textOf(body));
+    // A later version's record is no fault of whoever sends it; a later version will judge it.
+    if (typeof members.version === "string" && members.version !== RECORD_VERSION) return;
+    const record = parseRecord(members);
+    const log = logOf(record, judge.logs);
+    if (log === undefined) return;
+    // A case that is known convicts nobody again, so whether this telling of it holds is no matter.
+    if (!cases(log).some(({ evidence_id }) => evidence_id === record.evidence_id)) {
+      checkRecord(record, log);
+      if (judge.hearRecord({ record, log, source })) hearing.hasNews = true;
+    }
+    hearing.named.add(log);
+    hearing.shown.add(record.evidence_id);
+  },
+};
+
+function checkRecord(record: ConflictRecord, log: Log): void {
+  const { outcome, checks } = verifyConflict({ input: record as unknown as JsonObject, log });
+  if (outcome === "holds") return;
+  const why = checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);
+  if (outcome === "disputed") throw new Disputed(why.join("; "));
+  throw new MalformedError(why.join("; "));
+}
+
+/** A conflict record as an item. */
+export function recordItem(record: ConflictRecord): Item<"record"> {
+  return { kind: "record", body: utf8(formatRecord(record)) };
+}
