@@ -4,20 +4,27 @@
  *
  * @module
  */
-import type { Conflict } from "../../src/evidence/conflict.ts";
-import { EquivocationDetector } from "../../src/evidence/detector.ts";
+import type { Conflict } from "../../../src/evidence/conflict.ts";
+import { EquivocationDetector } from "../../../src/evidence/detector.ts";
 import {
   buildRecord,
   type ConflictRecord,
   signedBytes,
   withSignature,
-} from "../../src/evidence/record.ts";
-import { knownItem, noteItem, recordItem } from "../../src/gossip/answering.ts";
-import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
-import { encodeParcel, type ParcelItem } from "../../src/gossip/parcel.ts";
-import { FRAME_BYTES } from "../../src/tlog/frame.ts";
-import { checkpointOf, grow, newLog, newSigner, proofOf, seenOf } from "../evidence/histories.ts";
-import { type Draw, drawFrom } from "./draw.ts";
+} from "../../../src/evidence/record.ts";
+import { knownItem, noteItem, recordItem } from "../../../src/gossip/answering.ts";
+import { DEFAULT_LIMITS } from "../../../src/gossip/limits.ts";
+import { encodeParcel, type ParcelItem } from "../../../src/gossip/parcel.ts";
+import { FRAME_BYTES } from "../../../src/tlog/frame.ts";
+import {
+  checkpointOf,
+  grow,
+  newLog,
+  newSigner,
+  proofOf,
+  seenOf,
+} from "../../evidence/histories.ts";
+import { type Draw, drawFrom } from "../draw.ts";
 import {
   errorOfShare,
   OXFORD_PUBLISHED,
