@@ -4,7 +4,7 @@ import { MAX_CONFLICT_NOTES_PER_LOG } from "../../src/evidence/detector.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { signingLog } from "../gossip/helpers.ts";
-import { DAY, hostsOf } from "./hosts.ts";
+import { DAY, Host } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
 const NOTE_LENGTH = 500_000;
@@ -26,8 +26,7 @@ async function madLog() {
 }
 
 Deno.test("mad log: cases are kept up to so many bytes of notes, and a start keeps to that as well", async () => {
-  const [host] = await hostsOf(1);
-  await using one = host!;
+  await using one = await Host.make();
   const { source, sign, show } = await madLog();
   const duties = { logs: [{ source, pollMs: DAY }] };
   show(await sign(VIEW_SIZE, 1));
