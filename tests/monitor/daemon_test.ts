@@ -1,5 +1,4 @@
 /** Whole daemons in one process: what they write, tell and do. */
-import type { Level } from "../../src/monitor/events.ts";
 import { MAX_WARNINGS_IN_WINDOW } from "../../src/monitor/warnings.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DurabilityLost } from "../../src/world/durable.ts";
@@ -27,6 +26,18 @@ async function resultsOf(host: Host): Promise<string[]> {
   return (await host.observations()).map(({ observation: { result, repeats } }) =>
     repeats === undefined ? result : `${result} ×${repeats}`
   );
+}
+
+/**
+ * What a host told, in order: how loud, under which name, of which size. What it tells several times
+ * in a row stands here once, and the upkeep of its journals, once an hour, not at all.
+ */
+function accountOf(host: Host): string[] {
+  const lines = host.told.filter(({ name }) => name !== "daemon.upkeep")
+    .map(({ level, name, fields: { size } }) =>
+      `${level} ${name}${size === undefined ? "" : ` ${size}`}`
+    );
+  return lines.filter((line, i) => line !== lines[i - 1]);
 }
 
 /** Makes it as if peers had told these checkpoints before. */
@@ -61,6 +72,14 @@ Deno.test("daemon: two that are shown one story agree and record nothing", async
   // Whoever calls and is no peer of its own may say so any number of times: that is not written.
   assertEquals(await resultsOf(two), ["first"]);
   assertEquals(await resultsOf(one), ["first", "matches", "unchanged"]);
+  assertEquals(accountOf(one), [
+    ...["info daemon.started", "info log.first 9"],
+    ...["debug exchange.matches 9", "debug log.unchanged 9"],
+  ]);
+  // It calls nobody, and its own minute has not passed.
+  assertEquals(accountOf(two), [
+    ...["info daemon.started", "info log.first 9", "debug exchange.matches 9"],
+  ]);
   assertEquals([await one.cases(), await two.cases()], [[], []]);
   assertEquals([one.refusals, two.refusals], [[], []]);
 });
@@ -69,25 +88,35 @@ Deno.test("daemon: every poll is an entry, failures as faithfully as successes",
   const { source } = await served(20, 5);
   await using one = await Host.make();
   await one.start({ logs: [{ source }] });
-  const looks: [change: () => void, result: string][] = [
-    [() => source.size = 9, "extends"],
-    [() => source.size = 7, "rolled back"],
-    [() => source.latestTrouble = "garbage", "unavailable"],
-    [() => source.latestTrouble = undefined, "rolled back ×1"],
-    [() => [source.size, source.proofTrouble] = [20, "refused"], "unproven"],
-    [() => source.proofTrouble = undefined, "extends"],
+  const changes: readonly (() => void)[] = [
+    () => source.size = 9,
+    () => source.size = 7,
+    () => source.latestTrouble = "garbage",
+    () => source.latestTrouble = undefined,
+    () => [source.size, source.proofTrouble] = [20, "refused"],
+    () => source.proofTrouble = undefined,
   ];
-  for (const [change] of looks) {
+  for (const change of changes) {
     change();
     await one.pass(2 * MINUTE);
   }
   await one.stop();
-  const results = await resultsOf(one);
-  for (const [, result] of looks) {
-    assert(results.includes(result.replace(/ ×1$/, "")), `${result} of ${results}`);
-  }
-  assertEquals(one.toldOf("log.rolled back").map(({ level }) => level)[0], "warning");
-  assertEquals(one.toldOf("log.unproven").map(({ level }) => level)[0], "warning");
+  assertEquals(accountOf(one), [
+    ...["info daemon.started", "info log.first 5"],
+    ...["info log.extends 9", "debug log.unchanged 9"],
+    ...["warning log.rolled back 7", "debug log.rolled back 7"],
+    // After an outage it waits two minutes, and then finds what it found before.
+    ...["warning log.unavailable", "warning log.rolled back 7", "debug log.rolled back 7"],
+    ...["warning log.unproven 20", "debug log.unproven 20"],
+    ...["info log.extends 20", "debug log.unchanged 20"],
+    "info daemon.stopping",
+  ]);
+  // What is found again within the hour is counted, and written when it ends.
+  assertEquals(await resultsOf(one), [
+    ...["first", "extends", "unchanged", "rolled back", "unavailable", "unproven", "extends"],
+    // Of 20: no repeat of what was said of 9.
+    ...["unchanged", "rolled back ×3", "unproven ×1"],
+  ]);
 });
 
 Deno.test("daemon: a proof that is refused is a warning at first, and an error once when that lasts", async () => {
@@ -96,11 +125,13 @@ Deno.test("daemon: a proof that is refused is a warning at first, and an error o
   await one.start({ logs: [{ source }] });
   [source.size, source.proofTrouble] = [20, "refused"];
   await one.pass(3 * MINUTE);
-  const loud = (): string[] =>
-    one.toldOf("log.unproven").map(({ level }) => level).filter((level) => level !== "debug");
-  assertEquals(loud().includes("error"), false);
+  const before = ["info daemon.started", "info log.first 5", "warning log.unproven 20"];
+  assertEquals(accountOf(one), [...before, "debug log.unproven 20"]);
   await one.pass(HOUR);
-  assertEquals(loud().filter((level) => level === "error").length, 1);
+  assertEquals(accountOf(one), [
+    ...[...before, "debug log.unproven 20"],
+    ...["error log.unproven 20", "debug log.unproven 20"],
+  ]);
 });
 
 Deno.test("daemon: one look gives one line, also of a log below the view", async () => {
@@ -112,8 +143,10 @@ Deno.test("daemon: one look gives one line, also of a log below the view", async
     source.size = size;
     await one.pass(MINUTE);
   }
-  const sizes = one.toldOf("log.unproven").map(({ fields }) => fields.size);
-  assertEquals(sizes, ["5", "7", "9"]);
+  assertEquals(accountOf(one), [
+    ...["info daemon.started", "info log.first 15"],
+    ...["warning log.unproven 5", "warning log.unproven 7", "warning log.unproven 9"],
+  ]);
 });
 
 Deno.test("daemon: a question without a proof is a warning at first, and an error once when that lasts", async () => {
@@ -124,6 +157,7 @@ Deno.test("daemon: a question without a proof is a warning at first, and an erro
   let isGone = true;
   source.refusesProofFrom = (size) => size === 5n || (size === 3n && isGone);
   await one.start({ logs: [{ source }] });
+  // In whatever order: which of two questions is tried first is left to their turns.
   const levels = (): string[] =>
     one.toldOf("log.unproven").map(({ level, fields }) => `${level} ${fields.size}`).toSorted();
   assertEquals(levels(), ["warning 3", "warning 5"]);
@@ -140,9 +174,12 @@ Deno.test("daemon: a question whose proof is given and leads nowhere is an error
   await hearBefore(one, log, [3]);
   source.proofTrouble = "wrong";
   await one.start({ logs: [{ source }] });
-  assertEquals(one.toldOf("log.unproven").map(({ level }) => level), ["error"]);
+  const expected = ["info daemon.started", "info log.first 15", "error log.unproven 3"];
+  assertEquals(accountOf(one), expected);
+  assertEquals(one.toldOf("log.unproven").length, 1);
   await one.pass(DAY);
   assertEquals(one.toldOf("log.unproven").length, 1);
+  assertEquals(accountOf(one), [...expected, "debug log.unchanged 15"]);
 });
 
 Deno.test("daemon: a proof that is given and leads nowhere is an error at once", async () => {
@@ -151,7 +188,9 @@ Deno.test("daemon: a proof that is given and leads nowhere is an error at once",
   await one.start({ logs: [{ source }] });
   [source.size, source.proofTrouble] = [20, "wrong"];
   await one.pass(MINUTE);
-  assertEquals(one.toldOf("log.unproven")[0]?.level, "error");
+  assertEquals(accountOf(one), [
+    ...["info daemon.started", "info log.first 5", "error log.unproven 20"],
+  ]);
 });
 
 Deno.test("daemon: status gives its numbers", async () => {
@@ -200,13 +239,16 @@ Deno.test("daemon: what happens is told under stable names, in order", async () 
   source.size = 15;
   await one.pass(MINUTE);
   await one.stop();
-  const names = one.told.map(({ name, level }) => `${name} (${level})`);
-  assertEquals(names.filter((name, i) => name !== names[i - 1]), [
-    ...["daemon.started (info)", "log.first (info)", "exchange.failed (warning)"],
-    ...["log.unchanged (debug)", "exchange.pending (debug)", "log.unchanged (debug)"],
-    ...["exchange.pending (debug)", "log.extends (info)", "incident.recorded (error)"],
-    ...["log.inconsistent (error)", "exchange.pending (debug)", "exchange.handed over (info)"],
-    "daemon.stopping (info)",
+  assertEquals(accountOf(one), [
+    ...["info daemon.started", "info log.first 4"],
+    ...["warning exchange.failed", "debug log.unchanged 4"],
+    ...["debug exchange.pending 12", "debug log.unchanged 4"],
+    ...["debug exchange.pending 12", "info log.extends 15"],
+    // The case is written before anything is told of it.
+    ...["error incident.recorded", "error log.inconsistent 12"],
+    // Its peer is told at once, whose answer is what it said before.
+    ...["debug exchange.pending 12", "info exchange.handed over"],
+    "info daemon.stopping",
   ]);
   assertEquals(one.told[0]!.fields, {
     ...{ name: "monitor.invalid/1", listen: "198.51.100.1:9900", logs: 1, peers: 1 },
@@ -229,7 +271,9 @@ Deno.test("daemon: nothing advances and nothing is answered that is not durable"
   source.size = 9;
   await one.pass(MINUTE);
   assertEquals(one.daemon!.status().logs[0]!.size, "5");
-  assert(one.toldOf("disk.refused").length > 0);
+  assertEquals(accountOf(one), [
+    ...["info daemon.started", "info log.first 5", "error disk.refused"],
+  ]);
   await two.pass(MINUTE);
   assertEquals(two.toldOf("exchange.failed").length, 1, "it gets no answer");
   assertEquals(await resultsOf(one), ["first"]);
@@ -315,20 +359,25 @@ Deno.test("daemon: a frozen log is told once, and again only after it has grown"
   const { source } = await served(20, 5);
   await using one = await Host.make();
   await one.start({ logs: [{ source, patienceMs: 10 * MINUTE }] });
-  const loud = () => one.toldOf("log.frozen").filter(({ level }) => level !== "debug").length;
+  const once = ["info daemon.started", "info log.first 5", "debug log.unchanged 5"];
   await one.pass(10 * MINUTE);
-  assertEquals(loud(), 0, "patience is not over");
+  assertEquals(accountOf(one), once, "patience is not over");
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "unchanged");
   await one.pass(MINUTE);
-  assertEquals(loud(), 1);
+  once.push("warning log.frozen 5");
+  assertEquals(accountOf(one), once);
   await one.pass(HOUR);
-  assertEquals(loud(), 1);
+  once.push("debug log.frozen 5");
+  assertEquals(accountOf(one), once);
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "frozen");
   source.size = 6;
   await one.pass(MINUTE);
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "extends");
   await one.pass(HOUR);
-  assertEquals(loud(), 2);
+  assertEquals(accountOf(one), [
+    ...[...once, "info log.extends 6", "debug log.unchanged 6"],
+    ...["warning log.frozen 6", "debug log.frozen 6"],
+  ]);
   assertEquals((await resultsOf(one)).filter((result) => result === "frozen").length, 2);
   assertEquals(await one.cases(), []);
 });
@@ -340,10 +389,10 @@ Deno.test("daemon: a log that freezes with questions open is told of once as wel
   source.refusesProofFrom = () => true;
   await one.start({ logs: [{ source, patienceMs: 10 * MINUTE }] });
   await one.pass(30 * MINUTE);
-  const told = (name: "log.frozen" | "log.unproven", level: Level) =>
-    one.toldOf(name).filter((one) => one.level === level).length;
-  assertEquals([told("log.frozen", "warning"), told("log.unproven", "warning")], [1, 3]);
-  assertEquals(told("log.unproven", "error"), 3, "each once, when it has lasted");
+  assertEquals(one.loud("log.frozen"), ["warning"]);
+  // Each once when it is tried first, and once when it has lasted.
+  const levels = [...Array(3).fill("warning"), ...Array(3).fill("error")];
+  assertEquals(one.loud("log.unproven"), levels);
 });
 
 Deno.test("daemon: a log that freezes over a restart is told of with the patience it had left", async () => {
@@ -355,7 +404,7 @@ Deno.test("daemon: a log that freezes over a restart is told of with the patienc
   await one.stop();
   await one.start(duties);
   await one.pass(3 * MINUTE);
-  assertEquals(one.toldOf("log.frozen").filter(({ level }) => level !== "debug").length, 1);
+  assertEquals(one.loud("log.frozen"), ["warning"]);
 });
 
 Deno.test("daemon: a folder that never answers is an outage, and does not keep it from ending", async () => {
