@@ -21,8 +21,8 @@ async function assertRecorded(players: readonly Player[], ids: readonly string[]
 Deno.test("both ends: agreeing monitors record nothing", async () => {
   const log = await logOf("log.example/a", 3);
   await using fleet = new Fleet(log);
-  const [berlin, tokyo] = [await fleet.enter("berlin"), await fleet.enter("tokyo")];
-  await berlin.show(log);
+  const berlin = await fleet.enter("berlin", { shown: log });
+  const tokyo = await fleet.enter("tokyo");
   await tokyo.show(log, 2n);
   await berlin.call(tokyo);
   await tokyo.call(berlin);
@@ -34,9 +34,8 @@ for (const [role, callerTold] of [["caller", 1], ["callee", 0]] as const) {
   Deno.test(`both ends: the ${role} was shown the odd tree, both record one case`, async () => {
     const stories = await storiesOf(6);
     await using fleet = new Fleet(stories[0]);
-    const [caller, callee] = [await fleet.enter("caller"), await fleet.enter("callee")];
-    await caller.show(stories[callerTold]);
-    await callee.show(stories[1 - callerTold]!);
+    const caller = await fleet.enter("caller", { shown: stories[callerTold] });
+    const callee = await fleet.enter("callee", { shown: stories[1 - callerTold]! });
     const heard = await caller.call(callee);
     assertEquals(heard.map(({ verdict }) => verdict), ["inconsistent"]);
     await assertRecorded([caller, callee], [caseOf(stories[0], stories[1])]);
@@ -48,8 +47,8 @@ Deno.test("both ends: a callee that is ahead hands over what it was shown at tha
   const [ours, theirs] = await storiesOf(6);
   const id = caseOf(ours, theirs);
   await using fleet = new Fleet(ours);
-  const [ahead, behind] = [await fleet.enter("ahead"), await fleet.enter("behind")];
-  await ahead.show(ours);
+  const ahead = await fleet.enter("ahead", { shown: ours });
+  const behind = await fleet.enter("behind");
   ours.append("one more");
   await ahead.show(ours);
   await behind.show(theirs);
@@ -61,9 +60,8 @@ Deno.test("both ends: a callee that was shown nothing hands over what another pe
   const [ours, theirs] = await storiesOf(6);
   await using fleet = new Fleet(ours);
   const relay = await fleet.enter("relay");
-  const [berlin, lima] = [await fleet.enter("berlin"), await fleet.enter("lima")];
-  await berlin.show(ours);
-  await lima.show(theirs);
+  const berlin = await fleet.enter("berlin", { shown: ours });
+  const lima = await fleet.enter("lima", { shown: theirs });
   await berlin.call(relay);
   await lima.call(relay);
   await assertRecorded([relay, lima], [caseOf(ours, theirs)]);
@@ -75,12 +73,9 @@ Deno.test("both ends: a callee that was shown nothing hands over what another pe
 Deno.test("both ends: three monitors, one shown an odd tree, all record one case", async () => {
   const [ours, theirs] = await storiesOf(6);
   await using fleet = new Fleet(ours);
-  const berlin = await fleet.enter("berlin");
-  const tokyo = await fleet.enter("tokyo");
-  const lima = await fleet.enter("lima");
-  await berlin.show(ours);
-  await tokyo.show(ours);
-  await lima.show(theirs);
+  const berlin = await fleet.enter("berlin", { shown: ours });
+  const tokyo = await fleet.enter("tokyo", { shown: ours });
+  const lima = await fleet.enter("lima", { shown: theirs });
   for (const [caller, callee] of [[berlin, tokyo], [tokyo, lima], [lima, berlin]] as const) {
     await caller.call(callee);
   }
@@ -106,8 +101,8 @@ Deno.test("both ends: a third root is named alike, whatever was heard before wha
   const [heard, shown, third] = await storiesOf(6);
   await using fleet = new Fleet(heard);
   const berlin = await fleet.enter("berlin");
-  const [early, late] = [await fleet.enter("early"), await fleet.enter("late")];
-  await early.show(heard);
+  const early = await fleet.enter("early", { shown: heard });
+  const late = await fleet.enter("late");
   await early.call(berlin);
   await berlin.show(shown);
   await late.show(third);
@@ -119,9 +114,8 @@ Deno.test("both ends: a third root is named alike, whatever was heard before wha
 Deno.test("both ends: repeating an exchange records and reports nothing again", async () => {
   const [ours, theirs] = await storiesOf(6);
   await using fleet = new Fleet(ours);
-  const [berlin, lima] = [await fleet.enter("berlin"), await fleet.enter("lima")];
-  await berlin.show(ours);
-  await lima.show(theirs);
+  const berlin = await fleet.enter("berlin", { shown: ours });
+  const lima = await fleet.enter("lima", { shown: theirs });
   for (const _ of ["first", "second"]) {
     assertEquals((await berlin.call(lima))[0]!.verdict, "inconsistent");
     assertEquals((await lima.call(berlin))[0]!.verdict, "inconsistent");
@@ -133,14 +127,12 @@ Deno.test("both ends: repeating an exchange records and reports nothing again", 
 Deno.test("both ends: a monitor started again on its folder records nothing again", async () => {
   const [ours, theirs] = await storiesOf(6);
   await using fleet = new Fleet(ours);
-  const [before, lima] = [await fleet.enter("berlin"), await fleet.enter("lima")];
-  await before.show(ours);
-  await lima.show(theirs);
+  const before = await fleet.enter("berlin", { shown: ours });
+  const lima = await fleet.enter("lima", { shown: theirs });
   await lima.call(before);
   await before.leave();
 
-  const after = await fleet.enter("berlin");
-  await after.show(ours);
+  const after = await fleet.enter("berlin", { shown: ours });
   await lima.call(after);
   await after.call(lima);
   await assertRecorded([after, lima], [caseOf(ours, theirs)]);
@@ -150,17 +142,15 @@ Deno.test("both ends: a monitor started again on its folder records nothing agai
 Deno.test("both ends: a monitor started again hands over the half it was once told", async () => {
   const [ours, theirs] = await storiesOf(6);
   await using fleet = new Fleet(ours);
-  const [before, lima] = [await fleet.enter("berlin"), await fleet.enter("lima")];
-  await before.show(ours);
-  await lima.show(theirs);
+  const before = await fleet.enter("berlin", { shown: ours });
+  const lima = await fleet.enter("lima", { shown: theirs });
   await lima.call(before);
   await before.leave();
 
   // Nobody shows it anything; what it knows is in its journal.
   const after = await fleet.enter("berlin");
   for (const [name, story] of [["quito", theirs], ["tokyo", ours]] as const) {
-    const newcomer = await fleet.enter(name);
-    await newcomer.show(story);
+    const newcomer = await fleet.enter(name, { shown: story });
     await newcomer.call(after);
     await assertRecorded([newcomer, after], [caseOf(ours, theirs)]);
   }
@@ -170,14 +160,13 @@ Deno.test("both ends: a monitor started again hands over the half it was once to
 Deno.test("both ends: a monitor started again records a root that is new to its journal", async () => {
   const [ours, theirs, others] = await storiesOf(6);
   await using fleet = new Fleet(ours);
-  const [before, lima] = [await fleet.enter("berlin"), await fleet.enter("lima")];
-  await before.show(ours);
-  await lima.show(theirs);
+  const before = await fleet.enter("berlin", { shown: ours });
+  const lima = await fleet.enter("lima", { shown: theirs });
   await lima.call(before);
   await before.leave();
 
-  const [after, quito] = [await fleet.enter("berlin"), await fleet.enter("quito")];
-  await quito.show(others);
+  const after = await fleet.enter("berlin");
+  const quito = await fleet.enter("quito", { shown: others });
   await quito.call(after);
   await assertRecorded([quito], [caseOf(ours, others)]);
   await assertRecorded([after], [caseOf(ours, theirs), caseOf(ours, others)]);

@@ -55,10 +55,8 @@ Deno.test("durability: on a disk that refuses nothing is answered, and it is tri
   const [ours, theirs] = await storiesOf(4);
   await using fleet = new Fleet(ours);
   const disk = new FakeFiles();
-  const callee = await fleet.enter("berlin", { files: disk });
-  const caller = await fleet.enter("lima");
-  await callee.show(ours);
-  await caller.show(theirs);
+  const callee = await fleet.enter("berlin", { files: disk, shown: ours });
+  const caller = await fleet.enter("lima", { shown: theirs });
 
   disk.refuses.add("write");
   for (const attempt of [1, 2, 3]) {
@@ -87,11 +85,9 @@ Deno.test("durability: while a conflict is not written, nobody is answered anyth
   const [ours, theirs] = await storiesOf(4);
   await using fleet = new Fleet(ours);
   const disk = new FakeFiles();
-  const callee = await fleet.enter("berlin", { files: disk });
-  const [odd, honest] = [await fleet.enter("lima"), await fleet.enter("tokyo")];
-  await callee.show(ours);
-  await odd.show(theirs);
-  await honest.show(ours);
+  const callee = await fleet.enter("berlin", { files: disk, shown: ours });
+  const odd = await fleet.enter("lima", { shown: theirs });
+  const honest = await fleet.enter("tokyo", { shown: ours });
 
   disk.refuses.add("write");
   for (const caller of [odd, honest]) {
@@ -104,10 +100,8 @@ Deno.test("durability: a conflict lost with a broken disk is recorded when it is
   const [ours, theirs] = await storiesOf(4);
   await using fleet = new Fleet(ours);
   const disk = new FakeFiles();
-  const before = await fleet.enter("berlin", { files: disk });
-  const caller = await fleet.enter("lima");
-  await before.show(ours);
-  await caller.show(theirs);
+  const before = await fleet.enter("berlin", { files: disk, shown: ours });
+  const caller = await fleet.enter("lima", { shown: theirs });
   // Neither the entry nor cutting it off can be synced: this journal is not written to any more.
   disk.refuses.add("sync");
   await assertRejects(() => caller.call(before), ExchangeFailed, "answered 0 bytes");
@@ -115,8 +109,7 @@ Deno.test("durability: a conflict lost with a broken disk is recorded when it is
   await assertRejects(() => caller.call(before), ExchangeFailed, "answered 0 bytes");
   await assertRejects(() => before.leave(), IncidentNotWritten);
 
-  const after = await fleet.enter("berlin", { files: disk });
-  await after.show(ours);
+  const after = await fleet.enter("berlin", { files: disk, shown: ours });
   await caller.call(after);
   assertEquals((await after.recorded()).length, 1);
   assertEquals(await caller.recorded(), await after.recorded());
@@ -126,11 +119,9 @@ Deno.test("durability: an exchange with anyone writes what could not be written 
   const [ours, theirs] = await storiesOf(4);
   await using fleet = new Fleet(ours);
   const disk = new FakeFiles();
-  const callee = await fleet.enter("berlin", { files: disk });
-  const [odd, honest] = [await fleet.enter("lima"), await fleet.enter("tokyo")];
-  await callee.show(ours);
-  await odd.show(theirs);
-  await honest.show(ours);
+  const callee = await fleet.enter("berlin", { files: disk, shown: ours });
+  const odd = await fleet.enter("lima", { shown: theirs });
+  const honest = await fleet.enter("tokyo", { shown: ours });
 
   disk.refuses.add("write");
   await assertRejects(() => odd.call(callee), ExchangeFailed);
@@ -146,10 +137,8 @@ Deno.test("durability: a caller whose disk refuses says so, and writes with the 
   const [ours, theirs] = await storiesOf(4);
   await using fleet = new Fleet(ours);
   const disk = new FakeFiles();
-  const caller = await fleet.enter("berlin", { files: disk });
-  const callee = await fleet.enter("lima");
-  await caller.show(ours);
-  await callee.show(theirs);
+  const caller = await fleet.enter("berlin", { files: disk, shown: ours });
+  const callee = await fleet.enter("lima", { shown: theirs });
 
   disk.refuses.add("write");
   for (const _ of ["found", "still not written"]) {
@@ -166,8 +155,7 @@ Deno.test("durability: a checkpoint shown here that contradicts is kept in the s
   const [ours, theirs] = await storiesOf(4);
   await using fleet = new Fleet(ours);
   const disk = new FakeFiles();
-  const monitor = await fleet.enter("berlin", { files: disk });
-  await monitor.show(ours);
+  const monitor = await fleet.enter("berlin", { files: disk, shown: ours });
   disk.refuses.add("write");
   await assertRejects(() => monitor.show(theirs), IncidentNotWritten);
   disk.refuses.clear();
@@ -183,8 +171,7 @@ Deno.test("durability: a monitor that ends writes what can still be written", as
   const [ours, theirs] = await storiesOf(4);
   await using fleet = new Fleet(ours);
   const disk = new FakeFiles();
-  const monitor = await fleet.enter("berlin", { files: disk });
-  await monitor.show(ours);
+  const monitor = await fleet.enter("berlin", { files: disk, shown: ours });
   disk.refuses.add("write");
   await assertRejects(() => monitor.show(theirs), IncidentNotWritten);
   disk.refuses.clear();
@@ -196,11 +183,9 @@ Deno.test("durability: several conflicts of one exchange that refused are all wr
   const [ours, theirs, others] = await storiesOf(4);
   await using fleet = new Fleet(ours);
   const disk = new FakeFiles();
-  const monitor = await fleet.enter("berlin", { files: disk });
-  const [lima, quito] = [await fleet.enter("lima"), await fleet.enter("quito")];
-  await monitor.show(ours);
-  await lima.show(theirs);
-  await quito.show(others);
+  const monitor = await fleet.enter("berlin", { files: disk, shown: ours });
+  const lima = await fleet.enter("lima", { shown: theirs });
+  const quito = await fleet.enter("quito", { shown: others });
   disk.refuses.add("write");
   for (const odd of [lima, quito]) {
     await assertRejects(() => odd.call(monitor), ExchangeFailed);
@@ -214,9 +199,8 @@ Deno.test("durability: several conflicts of one exchange that refused are all wr
 Deno.test("durability: two exchanges that show one tree at once record it once", async () => {
   const [ours, theirs] = await storiesOf(4);
   await using fleet = new Fleet(ours);
-  const callee = await fleet.enter("berlin");
+  const callee = await fleet.enter("berlin", { shown: ours });
   const [lima, quito] = [await fleet.enter("lima"), await fleet.enter("quito")];
-  await callee.show(ours);
   for (const odd of [lima, quito]) await odd.show(theirs);
   await Promise.all([lima.call(callee), quito.call(callee)]);
   assertEquals((await callee.recorded()).length, 1);
@@ -227,11 +211,9 @@ Deno.test("durability: two exchanges that show one tree at once record it once",
 Deno.test("durability: two exchanges that show two trees at once record each of them once", async () => {
   const [ours, theirs, others] = await storiesOf(4);
   await using fleet = new Fleet(ours);
-  const callee = await fleet.enter("berlin");
-  const [lima, quito] = [await fleet.enter("lima"), await fleet.enter("quito")];
-  await callee.show(ours);
-  await lima.show(theirs);
-  await quito.show(others);
+  const callee = await fleet.enter("berlin", { shown: ours });
+  const lima = await fleet.enter("lima", { shown: theirs });
+  const quito = await fleet.enter("quito", { shown: others });
   await Promise.all([lima.call(callee), quito.call(callee)]);
   assertEquals(callee.report.outcomes, ["recorded", "recorded"]);
   assertEquals(new Set(await callee.recorded()).size, 2);
@@ -241,8 +223,7 @@ Deno.test("durability: while one exchange still signs a conflict, another is not
   const [ours, theirs] = await storiesOf(4);
   await using fleet = new Fleet(ours);
   const { signer, before } = await handSigner();
-  const callee = await fleet.enter("berlin", { signer });
-  await callee.show(ours);
+  const callee = await fleet.enter("berlin", { signer, shown: ours });
   const signing = Promise.withResolvers<void>();
   before.sign = () => signing.promise;
 
@@ -264,10 +245,8 @@ Deno.test("durability: a conflict whose signing fails is not lost", async () => 
   const [ours, theirs] = await storiesOf(4);
   await using fleet = new Fleet(ours);
   const { signer, before } = await handSigner();
-  const callee = await fleet.enter("berlin", { signer });
-  const caller = await fleet.enter("lima");
-  await callee.show(ours);
-  await caller.show(theirs);
+  const callee = await fleet.enter("berlin", { signer, shown: ours });
+  const caller = await fleet.enter("lima", { shown: theirs });
 
   before.sign = () => Promise.reject(new Error("the key cannot be reached"));
   await assertRejects(() => caller.call(callee), ExchangeFailed, "answered 0 bytes");

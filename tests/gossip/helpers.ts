@@ -410,10 +410,12 @@ export class Fleet {
   /**
    * Starts a monitor.
    * @param name of its folder: whoever enters under a name that was used before has its journal
+   * @param shown the story that its log shows it at once
    */
   async enter(
     name: string,
-    { signer, files = this.files, recollection, limits }: {
+    { shown, signer, files = this.files, recollection, limits }: {
+      shown?: TestLog;
       signer?: Signer | "none";
       files?: FakeFiles;
       recollection?: Recollection;
@@ -450,6 +452,7 @@ export class Fleet {
       },
     };
     this.#present.add(player);
+    if (shown !== undefined) await player.show(shown);
     return player;
   }
 

@@ -126,9 +126,8 @@ Deno.test("round: a monitor started again hands over what its journal holds", as
 Deno.test("round: a case both conclude from the frames is not handed over besides", async () => {
   const [ours, theirs] = await storiesOf(6);
   await using fleet = new Fleet(ours);
-  const [berlin, lima] = [await fleet.enter("berlin"), await fleet.enter("lima")];
-  await berlin.show(ours);
-  await lima.show(theirs);
+  const berlin = await fleet.enter("berlin", { shown: ours });
+  const lima = await fleet.enter("lima", { shown: theirs });
   const round = await berlin.meet(lima);
   assertEquals([round.handedOver, round.fault], [[], undefined]);
   assertEquals(await berlin.recorded(), await lima.recorded());

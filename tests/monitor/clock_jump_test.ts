@@ -4,7 +4,7 @@ import { CLOCK_JUMP_MS } from "../../src/monitor/clock_watch.ts";
 import type { EventName } from "../../src/monitor/events.ts";
 import { ManualClock } from "../gossip/fake_network.ts";
 import { grow } from "../evidence/histories.ts";
-import { DAY, type Host, hostsOf, logAt, MINUTE } from "./hosts.ts";
+import { DAY, type Host, logAt, MINUTE, Stage } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
 /** A clock whose wall part can be set. */
@@ -19,26 +19,35 @@ class SettableClock extends ManualClock {
 
 const PATIENCE_MS = 10 * MINUTE;
 
-/** Hosts that share a settable clock, and a log of 20 entries of which 5 are shown. */
-async function waiting(count: number) {
+/**
+ * Two hosts that share a settable clock: the first follows a log of 20 entries of which it is shown 5,
+ * the second, where it is started, is shown 9.
+ */
+async function waiting() {
   const clock = new SettableClock();
-  const hosts = await hostsOf(count, { clock });
+  const stage = await Stage.set({ clock });
   const log = grow(await logAt(), 20);
-  const source = new ScriptedSource(log, 5);
-  return { clock, hosts, log, logs: [{ source, patienceMs: PATIENCE_MS }] };
+  const logs = [{ source: new ScriptedSource(log, 5), patienceMs: PATIENCE_MS }];
+  const { one, two } = stage;
+  const peers = [two.address];
+  const others = { logs: [{ source: new ScriptedSource(log, 9) }] };
+  return {
+    ...{ clock, one, two, logs, peers, others },
+    [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
+  };
 }
 
 /** How often a host told something aloud. */
 function loud(host: Host, name: EventName): number {
-  return host.toldOf(name).filter(({ level }) => level !== "debug").length;
+  return host.loud(name).length;
 }
 
 for (const jumpMs of [2 * DAY, -2 * DAY]) {
   const jumps = `jumps by ${jumpMs / DAY} days`;
 
   Deno.test(`clock: one that ${jumps} makes no log frozen, and lets none be so unseen`, async () => {
-    const { clock, hosts, logs } = await waiting(1);
-    await using one = hosts[0]!;
+    await using stage = await waiting();
+    const { clock, one, logs } = stage;
     await one.start({ logs });
     await one.pass(5 * MINUTE);
     clock.ahead += jumpMs;
@@ -53,12 +62,10 @@ for (const jumpMs of [2 * DAY, -2 * DAY]) {
   });
 
   Deno.test(`clock: one that ${jumps} withholds nothing, and hides nothing withheld`, async () => {
-    const { clock, hosts, log, logs } = await waiting(2);
-    const [one, two] = hosts as [Host, Host];
-    await using _one = one;
-    await using _two = two;
-    await two.start({ logs: [{ source: new ScriptedSource(log, 9) }] });
-    await one.start({ logs, peers: [two.address] });
+    await using stage = await waiting();
+    const { clock, one, two, logs, peers, others } = stage;
+    await two.start(others);
+    await one.start({ logs, peers });
     await one.pass(5 * MINUTE);
     clock.ahead += jumpMs;
     await one.pass(5 * MINUTE);
@@ -68,13 +75,11 @@ for (const jumpMs of [2 * DAY, -2 * DAY]) {
   });
 
   Deno.test(`clock: one that ${jumps} between a question and the next look is not counted`, async () => {
-    const { clock, hosts, log, logs } = await waiting(2);
-    const [one, two] = hosts as [Host, Host];
-    await using _one = one;
-    await using _two = two;
-    await one.start({ logs, peers: [two.address], gossipMs: MINUTE / 2 });
+    await using stage = await waiting();
+    const { clock, one, two, logs, peers, others } = stage;
+    await one.start({ logs, peers, gossipMs: MINUTE / 2 });
     await one.pass(3 * MINUTE);
-    await two.start({ logs: [{ source: new ScriptedSource(log, 9) }] });
+    await two.start(others);
     await one.pass(MINUTE - 1);
     assertEquals(one.daemon!.status().logs[0]!.openQuestions, 1);
     clock.ahead += jumpMs;
@@ -85,16 +90,14 @@ for (const jumpMs of [2 * DAY, -2 * DAY]) {
   });
 
   Deno.test(`clock: one that ${jumps} between two starts makes nothing frozen or withheld`, async () => {
-    const { clock, hosts, log, logs } = await waiting(2);
-    const [one, two] = hosts as [Host, Host];
-    await using _one = one;
-    await using _two = two;
-    await two.start({ logs: [{ source: new ScriptedSource(log, 9) }] });
-    await one.start({ logs, peers: [two.address] });
+    await using stage = await waiting();
+    const { clock, one, two, logs, peers, others } = stage;
+    await two.start(others);
+    await one.start({ logs, peers });
     await one.pass(5 * MINUTE);
     await one.stop();
     clock.ahead += jumpMs;
-    await one.start({ logs, peers: [two.address] });
+    await one.start({ logs, peers });
     await one.pass(3 * MINUTE);
     assertEquals([loud(one, "log.frozen"), loud(one, "log.withheld")], [0, 0]);
     // At the latest the whole patience after the start.
@@ -105,12 +108,10 @@ for (const jumpMs of [2 * DAY, -2 * DAY]) {
 }
 
 Deno.test("clock: what a process has waited before counts, and no time in which nobody looked", async () => {
-  const { hosts, log, logs } = await waiting(2);
-  const [one, two] = hosts as [Host, Host];
-  await using _one = one;
-  await using _two = two;
-  await two.start({ logs: [{ source: new ScriptedSource(log, 9) }] });
-  await one.start({ logs, peers: [two.address] });
+  await using stage = await waiting();
+  const { one, two, logs, peers, others } = stage;
+  await two.start(others);
+  await one.start({ logs, peers });
   await one.pass(8 * MINUTE);
   await one.stop();
   await two.stop();
@@ -123,8 +124,8 @@ Deno.test("clock: what a process has waited before counts, and no time in which 
 });
 
 Deno.test("clock: what was written while it was ahead counts for no more than it shows now", async () => {
-  const { clock, hosts, logs } = await waiting(1);
-  await using one = hosts[0]!;
+  await using stage = await waiting();
+  const { clock, one, logs } = stage;
   await one.start({ logs });
   await one.pass(3 * MINUTE);
   clock.ahead += 2 * DAY;
@@ -137,8 +138,8 @@ Deno.test("clock: what was written while it was ahead counts for no more than it
 });
 
 Deno.test("clock: looks by one process each are waits as well", async () => {
-  const { hosts, logs } = await waiting(1);
-  await using one = hosts[0]!;
+  await using stage = await waiting();
+  const { one, logs } = stage;
   const done: boolean[] = [];
   for (let look = 0; look < 4; look++) {
     const daemon = await one.open({ logs });
@@ -151,8 +152,8 @@ Deno.test("clock: looks by one process each are waits as well", async () => {
 });
 
 Deno.test("clock: one that is set by a minute is not told of, by more it is", async () => {
-  const { clock, hosts, logs } = await waiting(1);
-  await using one = hosts[0]!;
+  await using stage = await waiting();
+  const { clock, one, logs } = stage;
   await one.start({ logs });
   for (const [jumpMs, times] of [[CLOCK_JUMP_MS, 0], [CLOCK_JUMP_MS + 1, 1]] as const) {
     for (const direction of [1, -1]) {

@@ -4,21 +4,16 @@ import type { TestLog } from "../../src/sources/test_log.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
 import { type OpenFile, WorldError } from "../../src/world/world.ts";
-import { FakeNetwork, ManualClock } from "../gossip/fake_network.ts";
-import { checkpointOf, grow } from "../evidence/histories.ts";
+import { checkpointOf } from "../evidence/histories.ts";
 import type { Fault } from "../store/memory_disk.ts";
-import { convicted, DAY, Host, logAt, MINUTE, STATE, tell } from "./hosts.ts";
+import { convicted, DAY, Host, MINUTE, parted, STATE } from "./hosts.ts";
 import { noteOf, ScriptedSource } from "./scripted_source.ts";
 
 /** Two stories of one log, that part after 6 entries. */
-const ours = grow(await logAt(), 6);
-const theirs = ours.fork();
-grow(ours, 30, "ours");
-grow(theirs, 30, "theirs");
+const [ours, theirs] = await parted({ at: 6, sizes: [30, 30] });
 
 /** A machine, the log it follows, and what it has said so far. */
 interface Stage {
-  readonly network: FakeNetwork;
   readonly host: Host;
   readonly source: ScriptedSource;
   /** What it has told; none of it may be taken back. */
@@ -41,9 +36,9 @@ function shows(story: TestLog, size: number): Step {
 
 /** Somebody who remembers nothing tells it a checkpoint. */
 function tells(story: TestLog, size: number): Step {
-  return async ({ network, host, said }) => {
+  return async ({ host, said }) => {
     const { frame, root } = await checkpointOf(story, size);
-    if (await tell({ network, host, frame })) said.answered.add(`${size} ${root}`);
+    if (await host.hear([frame]) === 1) said.answered.add(`${size} ${root}`);
   };
 }
 
@@ -59,10 +54,9 @@ const COURSE: readonly Step[] = [
 ];
 
 async function newStage(): Promise<Stage> {
-  const network = new FakeNetwork({ clock: new ManualClock() });
-  const host = await Host.make({ network });
+  const host = await Host.make();
   const said = { view: 0n, cases: new Set<string>(), answered: new Set<string>() };
-  return { network, host, source: new ScriptedSource(ours, 8), said };
+  return { host, source: new ScriptedSource(ours, 8), said };
 }
 
 /** Runs the course; a disk that refuses at the start is the end of it, or, if it dies, anywhere. */

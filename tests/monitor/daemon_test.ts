@@ -1,5 +1,4 @@
 /** Whole daemons in one process: what they write, tell and do. */
-import type { Level } from "../../src/monitor/events.ts";
 import { MAX_WARNINGS_IN_WINDOW } from "../../src/monitor/warnings.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DurabilityLost } from "../../src/world/durable.ts";
@@ -11,9 +10,9 @@ import type { TestLog } from "../../src/sources/test_log.ts";
 import { TileSource } from "../../src/sources/tlog_tiles.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
-import { FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
+import { settled } from "../gossip/fake_network.ts";
 import { checkpointOf, grow } from "../evidence/histories.ts";
-import { DAY, Host, hostsOf, HOUR, logAt, MINUTE, STATE, tell } from "./hosts.ts";
+import { DAY, Host, HOUR, logAt, MINUTE, parted, Stage, STATE } from "./hosts.ts";
 import { noteOf, ScriptedSource } from "./scripted_source.ts";
 
 /** A log of this many entries, and what serves it. */
@@ -22,19 +21,23 @@ async function served(entries: number, shown = entries) {
   return { log, source: new ScriptedSource(log, shown) };
 }
 
-async function host(): Promise<Host> {
-  return (await hostsOf(1))[0]!;
-}
-
-async function twoHosts(): Promise<[Host, Host]> {
-  return await hostsOf(2) as [Host, Host];
-}
-
 /** The results in a journal, in order, summaries marked by how often. */
 async function resultsOf(host: Host): Promise<string[]> {
   return (await host.observations()).map(({ observation: { result, repeats } }) =>
     repeats === undefined ? result : `${result} ×${repeats}`
   );
+}
+
+/**
+ * What a host told, in order: how loud, under which name, of which size. What it tells several times
+ * in a row stands here once, and the upkeep of its journals, once an hour, not at all.
+ */
+function accountOf(host: Host): string[] {
+  const lines = host.told.filter(({ name }) => name !== "daemon.upkeep")
+    .map(({ level, name, fields: { size } }) =>
+      `${level} ${name}${size === undefined ? "" : ` ${size}`}`
+    );
+  return lines.filter((line, i) => line !== lines[i - 1]);
 }
 
 /** Makes it as if peers had told these checkpoints before. */
@@ -59,9 +62,8 @@ async function hearBefore(
 
 Deno.test("daemon: two that are shown one story agree and record nothing", async () => {
   const { log } = await served(9);
-  const [one, two] = await twoHosts();
-  await using _one = one;
-  await using _two = two;
+  await using stage = await Stage.set();
+  const { one, two } = stage;
   await two.start({ logs: [{ source: new ScriptedSource(log) }] });
   await one.start({ logs: [{ source: new ScriptedSource(log) }], peers: [two.address] });
   await one.pass(MINUTE);
@@ -70,69 +72,92 @@ Deno.test("daemon: two that are shown one story agree and record nothing", async
   // Whoever calls and is no peer of its own may say so any number of times: that is not written.
   assertEquals(await resultsOf(two), ["first"]);
   assertEquals(await resultsOf(one), ["first", "matches", "unchanged"]);
+  assertEquals(accountOf(one), [
+    ...["info daemon.started", "info log.first 9"],
+    ...["debug exchange.matches 9", "debug log.unchanged 9"],
+  ]);
+  // It calls nobody, and its own minute has not passed.
+  assertEquals(accountOf(two), [
+    ...["info daemon.started", "info log.first 9", "debug exchange.matches 9"],
+  ]);
   assertEquals([await one.cases(), await two.cases()], [[], []]);
   assertEquals([one.refusals, two.refusals], [[], []]);
 });
 
 Deno.test("daemon: every poll is an entry, failures as faithfully as successes", async () => {
   const { source } = await served(20, 5);
-  await using one = await host();
+  await using one = await Host.make();
   await one.start({ logs: [{ source }] });
-  const looks: [change: () => void, result: string][] = [
-    [() => source.size = 9, "extends"],
-    [() => source.size = 7, "rolled back"],
-    [() => source.latestTrouble = "garbage", "unavailable"],
-    [() => source.latestTrouble = undefined, "rolled back ×1"],
-    [() => [source.size, source.proofTrouble] = [20, "refused"], "unproven"],
-    [() => source.proofTrouble = undefined, "extends"],
+  const changes: readonly (() => void)[] = [
+    () => source.size = 9,
+    () => source.size = 7,
+    () => source.latestTrouble = "garbage",
+    () => source.latestTrouble = undefined,
+    () => [source.size, source.proofTrouble] = [20, "refused"],
+    () => source.proofTrouble = undefined,
   ];
-  for (const [change] of looks) {
+  for (const change of changes) {
     change();
     await one.pass(2 * MINUTE);
   }
   await one.stop();
-  const results = await resultsOf(one);
-  for (const [, result] of looks) {
-    assert(results.includes(result.replace(/ ×1$/, "")), `${result} of ${results}`);
-  }
-  assertEquals(one.toldOf("log.rolled back").map(({ level }) => level)[0], "warning");
-  assertEquals(one.toldOf("log.unproven").map(({ level }) => level)[0], "warning");
+  assertEquals(accountOf(one), [
+    ...["info daemon.started", "info log.first 5"],
+    ...["info log.extends 9", "debug log.unchanged 9"],
+    ...["warning log.rolled back 7", "debug log.rolled back 7"],
+    // After an outage it waits two minutes, and then finds what it found before.
+    ...["warning log.unavailable", "warning log.rolled back 7", "debug log.rolled back 7"],
+    ...["warning log.unproven 20", "debug log.unproven 20"],
+    ...["info log.extends 20", "debug log.unchanged 20"],
+    "info daemon.stopping",
+  ]);
+  // What is found again within the hour is counted, and written when it ends.
+  assertEquals(await resultsOf(one), [
+    ...["first", "extends", "unchanged", "rolled back", "unavailable", "unproven", "extends"],
+    // Of 20: no repeat of what was said of 9.
+    ...["unchanged", "rolled back ×3", "unproven ×1"],
+  ]);
 });
 
 Deno.test("daemon: a proof that is refused is a warning at first, and an error once when that lasts", async () => {
   const { source } = await served(20, 5);
-  await using one = await host();
+  await using one = await Host.make();
   await one.start({ logs: [{ source }] });
   [source.size, source.proofTrouble] = [20, "refused"];
   await one.pass(3 * MINUTE);
-  const loud = (): string[] =>
-    one.toldOf("log.unproven").map(({ level }) => level).filter((level) => level !== "debug");
-  assertEquals(loud().includes("error"), false);
+  const before = ["info daemon.started", "info log.first 5", "warning log.unproven 20"];
+  assertEquals(accountOf(one), [...before, "debug log.unproven 20"]);
   await one.pass(HOUR);
-  assertEquals(loud().filter((level) => level === "error").length, 1);
+  assertEquals(accountOf(one), [
+    ...[...before, "debug log.unproven 20"],
+    ...["error log.unproven 20", "debug log.unproven 20"],
+  ]);
 });
 
 Deno.test("daemon: one look gives one line, also of a log below the view", async () => {
   const { source } = await served(20, 15);
-  await using one = await host();
+  await using one = await Host.make();
   await one.start({ logs: [{ source }] });
   source.proofTrouble = "refused";
   for (const size of [5, 7, 9]) {
     source.size = size;
     await one.pass(MINUTE);
   }
-  const sizes = one.toldOf("log.unproven").map(({ fields }) => fields.size);
-  assertEquals(sizes, ["5", "7", "9"]);
+  assertEquals(accountOf(one), [
+    ...["info daemon.started", "info log.first 15"],
+    ...["warning log.unproven 5", "warning log.unproven 7", "warning log.unproven 9"],
+  ]);
 });
 
 Deno.test("daemon: a question without a proof is a warning at first, and an error once when that lasts", async () => {
   const { log, source } = await served(20, 15);
-  await using one = await host();
+  await using one = await Host.make();
   await hearBefore(one, log, [3, 5]);
   // Once a proof from 3 is missing for a moment, and one from 5 for good.
   let isGone = true;
   source.refusesProofFrom = (size) => size === 5n || (size === 3n && isGone);
   await one.start({ logs: [{ source }] });
+  // In whatever order: which of two questions is tried first is left to their turns.
   const levels = (): string[] =>
     one.toldOf("log.unproven").map(({ level, fields }) => `${level} ${fields.size}`).toSorted();
   assertEquals(levels(), ["warning 3", "warning 5"]);
@@ -145,29 +170,33 @@ Deno.test("daemon: a question without a proof is a warning at first, and an erro
 
 Deno.test("daemon: a question whose proof is given and leads nowhere is an error at once", async () => {
   const { log, source } = await served(20, 15);
-  await using one = await host();
+  await using one = await Host.make();
   await hearBefore(one, log, [3]);
   source.proofTrouble = "wrong";
   await one.start({ logs: [{ source }] });
-  assertEquals(one.toldOf("log.unproven").map(({ level }) => level), ["error"]);
+  const expected = ["info daemon.started", "info log.first 15", "error log.unproven 3"];
+  assertEquals(accountOf(one), expected);
+  assertEquals(one.toldOf("log.unproven").length, 1);
   await one.pass(DAY);
   assertEquals(one.toldOf("log.unproven").length, 1);
+  assertEquals(accountOf(one), [...expected, "debug log.unchanged 15"]);
 });
 
 Deno.test("daemon: a proof that is given and leads nowhere is an error at once", async () => {
   const { source } = await served(20, 5);
-  await using one = await host();
+  await using one = await Host.make();
   await one.start({ logs: [{ source }] });
   [source.size, source.proofTrouble] = [20, "wrong"];
   await one.pass(MINUTE);
-  assertEquals(one.toldOf("log.unproven")[0]?.level, "error");
+  assertEquals(accountOf(one), [
+    ...["info daemon.started", "info log.first 5", "error log.unproven 20"],
+  ]);
 });
 
 Deno.test("daemon: status gives its numbers", async () => {
   const { log, source } = await served(20, 5);
-  const [one, two] = await twoHosts();
-  await using _one = one;
-  await using _two = two;
+  await using stage = await Stage.set();
+  const { one, two } = stage;
   await two.start({ logs: [{ source: new ScriptedSource(log, 9) }] });
   const daemon = await one.start({ logs: [{ source }], peers: [two.address] });
   const { name, vkey, startedAt, incidents, unwritten } = daemon.status();
@@ -197,12 +226,10 @@ Deno.test("daemon: status gives its numbers", async () => {
 });
 
 Deno.test("daemon: what happens is told under stable names, in order", async () => {
-  const { log, source } = await served(4);
-  const theirs = grow(log.fork(), 12, "theirs");
-  grow(log, 20, "ours");
-  const [one, two] = await twoHosts();
-  await using _one = one;
-  await using _two = two;
+  const [log, theirs] = await parted({ at: 4, sizes: [20, 12] });
+  const source = new ScriptedSource(log, 4);
+  await using stage = await Stage.set();
+  const { one, two } = stage;
   await two.start({ logs: [{ source: new ScriptedSource(theirs) }] });
   await one.start({ logs: [{ source }], peers: [two.address] });
   one.online = false;
@@ -212,13 +239,16 @@ Deno.test("daemon: what happens is told under stable names, in order", async () 
   source.size = 15;
   await one.pass(MINUTE);
   await one.stop();
-  const names = one.told.map(({ name, level }) => `${name} (${level})`);
-  assertEquals(names.filter((name, i) => name !== names[i - 1]), [
-    ...["daemon.started (info)", "log.first (info)", "exchange.failed (warning)"],
-    ...["log.unchanged (debug)", "exchange.pending (debug)", "log.unchanged (debug)"],
-    ...["exchange.pending (debug)", "log.extends (info)", "incident.recorded (error)"],
-    ...["log.inconsistent (error)", "exchange.pending (debug)", "exchange.handed over (info)"],
-    "daemon.stopping (info)",
+  assertEquals(accountOf(one), [
+    ...["info daemon.started", "info log.first 4"],
+    ...["warning exchange.failed", "debug log.unchanged 4"],
+    ...["debug exchange.pending 12", "debug log.unchanged 4"],
+    ...["debug exchange.pending 12", "info log.extends 15"],
+    // The case is written before anything is told of it.
+    ...["error incident.recorded", "error log.inconsistent 12"],
+    // Its peer is told at once, whose answer is what it said before.
+    ...["debug exchange.pending 12", "info exchange.handed over"],
+    "info daemon.stopping",
   ]);
   assertEquals(one.told[0]!.fields, {
     ...{ name: "monitor.invalid/1", listen: "198.51.100.1:9900", logs: 1, peers: 1 },
@@ -232,9 +262,8 @@ Deno.test("daemon: what happens is told under stable names, in order", async () 
 
 Deno.test("daemon: nothing advances and nothing is answered that is not durable", async () => {
   const { log, source } = await served(20, 5);
-  const [one, two] = await twoHosts();
-  await using _one = one;
-  await using _two = two;
+  await using stage = await Stage.set();
+  const { one, two } = stage;
   const disk = one.refusableDisk();
   await one.start({ logs: [{ source }] });
   await two.start({ logs: [{ source: new ScriptedSource(log, 7) }], peers: [one.address] });
@@ -242,7 +271,9 @@ Deno.test("daemon: nothing advances and nothing is answered that is not durable"
   source.size = 9;
   await one.pass(MINUTE);
   assertEquals(one.daemon!.status().logs[0]!.size, "5");
-  assert(one.toldOf("disk.refused").length > 0);
+  assertEquals(accountOf(one), [
+    ...["info daemon.started", "info log.first 5", "error disk.refused"],
+  ]);
   await two.pass(MINUTE);
   assertEquals(two.toldOf("exchange.failed").length, 1, "it gets no answer");
   assertEquals(await resultsOf(one), ["first"]);
@@ -261,7 +292,7 @@ Deno.test("daemon: nothing advances and nothing is answered that is not durable"
 
 Deno.test("daemon: a full disk is our fault in the status, and the log is looked at at its own pace", async () => {
   const { source } = await served(20, 5);
-  await using one = await host();
+  await using one = await Host.make();
   const disk = one.refusableDisk();
   await one.start({ logs: [{ source }] });
   disk.refuses = true;
@@ -282,16 +313,14 @@ Deno.test("daemon: a full disk is our fault in the status, and the log is looked
 });
 
 Deno.test("daemon: a full disk gives a line a minute, however many call", async () => {
-  const clock = new ManualClock();
-  const network = new FakeNetwork({ clock });
-  await using one = await Host.make({ network, clock });
+  await using one = await Host.make();
   const { log, source } = await served(200, 5);
   const disk = one.refusableDisk();
   await one.start({ logs: [{ source }] });
   disk.refuses = true;
   for (let size = 10; size < 110; size++) {
     const { frame } = await checkpointOf(log, size);
-    assertEquals(await tell({ network, host: one, frame }), false, "nothing is answered");
+    assertEquals(await one.hear([frame]), 0, "nothing is answered");
   }
   assertEquals(one.toldOf("disk.refused").length, 1);
   await one.pass(MINUTE);
@@ -300,14 +329,11 @@ Deno.test("daemon: a full disk gives a line a minute, however many call", async 
 });
 
 Deno.test("daemon: a case that cannot be written is told once with its record, and written later", async () => {
-  const { log, source } = await served(4);
-  const theirs = grow(log.fork(), 9, "theirs");
-  grow(log, 9, "ours");
-  const [one, two] = await twoHosts();
-  await using _one = one;
-  await using _two = two;
+  const [log, theirs] = await parted({ at: 4, sizes: [9, 9] });
+  const source = new ScriptedSource(log, 9);
+  await using stage = await Stage.set();
+  const { one, two } = stage;
   const disk = one.refusableDisk();
-  source.size = 9;
   await one.start({ logs: [{ source }] });
   await two.start({ logs: [{ source: new ScriptedSource(theirs, 9) }], peers: [one.address] });
   disk.refuses = true;
@@ -331,54 +357,59 @@ Deno.test("daemon: a case that cannot be written is told once with its record, a
 
 Deno.test("daemon: a frozen log is told once, and again only after it has grown", async () => {
   const { source } = await served(20, 5);
-  await using one = await host();
+  await using one = await Host.make();
   await one.start({ logs: [{ source, patienceMs: 10 * MINUTE }] });
-  const loud = () => one.toldOf("log.frozen").filter(({ level }) => level !== "debug").length;
+  const once = ["info daemon.started", "info log.first 5", "debug log.unchanged 5"];
   await one.pass(10 * MINUTE);
-  assertEquals(loud(), 0, "patience is not over");
+  assertEquals(accountOf(one), once, "patience is not over");
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "unchanged");
   await one.pass(MINUTE);
-  assertEquals(loud(), 1);
+  once.push("warning log.frozen 5");
+  assertEquals(accountOf(one), once);
   await one.pass(HOUR);
-  assertEquals(loud(), 1);
+  once.push("debug log.frozen 5");
+  assertEquals(accountOf(one), once);
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "frozen");
   source.size = 6;
   await one.pass(MINUTE);
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "extends");
   await one.pass(HOUR);
-  assertEquals(loud(), 2);
+  assertEquals(accountOf(one), [
+    ...[...once, "info log.extends 6", "debug log.unchanged 6"],
+    ...["warning log.frozen 6", "debug log.frozen 6"],
+  ]);
   assertEquals((await resultsOf(one)).filter((result) => result === "frozen").length, 2);
   assertEquals(await one.cases(), []);
 });
 
 Deno.test("daemon: a log that freezes with questions open is told of once as well", async () => {
   const { log, source } = await served(20, 15);
-  await using one = await host();
+  await using one = await Host.make();
   await hearBefore(one, log, [3, 5, 7]);
   source.refusesProofFrom = () => true;
   await one.start({ logs: [{ source, patienceMs: 10 * MINUTE }] });
   await one.pass(30 * MINUTE);
-  const told = (name: "log.frozen" | "log.unproven", level: Level) =>
-    one.toldOf(name).filter((one) => one.level === level).length;
-  assertEquals([told("log.frozen", "warning"), told("log.unproven", "warning")], [1, 3]);
-  assertEquals(told("log.unproven", "error"), 3, "each once, when it has lasted");
+  assertEquals(one.loud("log.frozen"), ["warning"]);
+  // Each once when it is tried first, and once when it has lasted.
+  const levels = [...Array(3).fill("warning"), ...Array(3).fill("error")];
+  assertEquals(one.loud("log.unproven"), levels);
 });
 
 Deno.test("daemon: a log that freezes over a restart is told of with the patience it had left", async () => {
   const { source } = await served(20, 5);
-  await using one = await host();
+  await using one = await Host.make();
   const duties = { logs: [{ source, patienceMs: 10 * MINUTE }] };
   await one.start(duties);
   await one.pass(8 * MINUTE);
   await one.stop();
   await one.start(duties);
   await one.pass(3 * MINUTE);
-  assertEquals(one.toldOf("log.frozen").filter(({ level }) => level !== "debug").length, 1);
+  assertEquals(one.loud("log.frozen"), ["warning"]);
 });
 
 Deno.test("daemon: a folder that never answers is an outage, and does not keep it from ending", async () => {
   const { log } = await served(5);
-  await using one = await host();
+  await using one = await Host.make();
   const open = (): Promise<never> => new Promise(() => {});
   const world = { ...one.world, files: { ...one.world.files, open } };
   const folder = new TileSource({ fetcher: new FolderFetcher({ world, folder: "mounted" }) });
@@ -391,9 +422,8 @@ Deno.test("daemon: a folder that never answers is an outage, and does not keep i
 
 Deno.test("daemon: a checkpoint withheld is told once after patience, and is no incident", async () => {
   const { log, source } = await served(20, 5);
-  const [one, two] = await twoHosts();
-  await using _one = one;
-  await using _two = two;
+  await using stage = await Stage.set();
+  const { one, two } = stage;
   await two.start({ logs: [{ source: new ScriptedSource(log, 9) }] });
   const logs = [{ source, patienceMs: 10 * MINUTE }];
   await one.start({ logs, peers: [two.address] });
@@ -413,9 +443,8 @@ Deno.test("daemon: a checkpoint withheld is told once after patience, and is no 
 for (const pollMs of [5 * MINUTE, 15 * MINUTE]) {
   Deno.test(`daemon: a quiet log polled every ${pollMs / MINUTE} minutes fills no disk`, async () => {
     const { log } = await served(9);
-    const [one, two] = await twoHosts();
-    await using _one = one;
-    await using _two = two;
+    await using stage = await Stage.set();
+    const { one, two } = stage;
     await two.start({ logs: [{ source: new ScriptedSource(log) }] });
     const logs = [{ source: new ScriptedSource(log), pollMs, patienceMs: 2 * DAY }];
     await one.start({ logs, peers: [two.address], gossipMs: pollMs });
@@ -435,7 +464,7 @@ for (const pollMs of [5 * MINUTE, 15 * MINUTE]) {
 Deno.test("daemon: a log that cannot be reached is asked less and less often", async () => {
   const { source } = await served(5);
   source.latestTrouble = "unavailable";
-  await using one = await host();
+  await using one = await Host.make();
   await one.start({ logs: [{ source }] });
   // After 1, 2, 4, 8, 16, 32 minutes, and then every hour.
   const asked: number[] = [];
@@ -455,7 +484,7 @@ Deno.test("daemon: a log that says when to come again is not asked before", asyn
   const { source } = await served(5);
   source.latestTrouble = "unavailable";
   source.retryAfterMs = 3 * HOUR;
-  await using one = await host();
+  await using one = await Host.make();
   await one.start({ logs: [{ source }] });
   await one.pass(3 * HOUR - 1);
   assertEquals(source.asked.latest, 1);
@@ -468,9 +497,8 @@ Deno.test("daemon: a log that hangs delays no other, nor any peer", async () => 
   const well = { log: grow(await logAt("log.invalid/two"), 9) };
   const source = new ScriptedSource(well.log, 4);
   stuck.source.latestTrouble = "hangs";
-  const [one, two] = await twoHosts();
-  await using _one = one;
-  await using _two = two;
+  await using stage = await Stage.set();
+  const { one, two } = stage;
   await two.start({
     logs: [{ source: new ScriptedSource(well.log) }, { source: new ScriptedSource(stuck.log) }],
   });
@@ -486,12 +514,10 @@ Deno.test("daemon: a log that hangs delays no other, nor any peer", async () => 
 
 Deno.test("daemon: peers that hang delay no other, nor any log", async () => {
   const { log, source } = await served(9);
-  const [one, two, three] = await hostsOf(3) as [Host, Host, Host];
-  await using _one = one;
-  await using _two = two;
-  await using _three = three;
+  await using stage = await Stage.set();
+  const { one, two } = stage;
   // It takes calls and says nothing.
-  const silent = three.world.network.listen({ hostname: "203.0.113.9", port: 9900 });
+  const silent = one.world.network.listen({ hostname: "203.0.113.9", port: 9900 });
   await two.start({ logs: [{ source: new ScriptedSource(log) }] });
   const peers = [silent.address, two.address];
   await one.start({ logs: [{ source }], peers, gossipMs: 10_000 });
@@ -508,7 +534,7 @@ Deno.test("daemon: peers that hang delay no other, nor any log", async () => {
 
 Deno.test("daemon: no more questions are settled after one look than there is a limit for", async () => {
   const { log, source } = await served(110);
-  await using one = await host();
+  await using one = await Host.make();
   await hearBefore(one, log, Array.from({ length: 100 }, (_, i) => i + 1));
   await one.start({ logs: [{ source }] });
   assertEquals(one.daemon!.status().logs[0]!.openQuestions, 36);
@@ -519,7 +545,7 @@ Deno.test("daemon: no more questions are settled after one look than there is a 
 
 Deno.test("daemon: questions that cannot be settled keep no other from being settled", async () => {
   const { log, source } = await served(110);
-  await using one = await host();
+  await using one = await Host.make();
   await hearBefore(one, log, Array.from({ length: 100 }, (_, i) => i + 1));
   source.refusesProofFrom = (older) => older <= 64n;
   await one.start({ logs: [{ source }] });
@@ -533,7 +559,7 @@ Deno.test("daemon: questions that cannot be settled keep no other from being set
 
 Deno.test("daemon: an outage of a log's proofs is met once a look, not once a question", async () => {
   const { log, source } = await served(110);
-  await using one = await host();
+  await using one = await Host.make();
   await hearBefore(one, log, Array.from({ length: 100 }, (_, i) => i + 1));
   source.proofTrouble = "unavailable";
   await one.start({ logs: [{ source }] });
@@ -548,10 +574,9 @@ Deno.test("daemon: an outage of a log's proofs is met once a look, not once a qu
 
 for (const trouble of ["refused", "unavailable"] as const) {
   Deno.test(`daemon: what the log showed while its proofs were ${trouble} is compared later`, async () => {
-    const { log, source } = await served(9);
-    const theirs = grow(log.fork(), 12, "theirs");
-    grow(log, 20, "ours");
-    await using one = await host();
+    const [log, theirs] = await parted({ at: 9, sizes: [20, 12] });
+    const source = new ScriptedSource(log, 9);
+    await using one = await Host.make();
     await one.start({ logs: [{ source }] });
     source.story = theirs;
     [source.size, source.proofTrouble] = [12, trouble];
@@ -566,10 +591,9 @@ for (const trouble of ["refused", "unavailable"] as const) {
   });
 
   Deno.test(`daemon: what a peer told stays a question while the log's proofs are ${trouble}`, async () => {
-    const { log, source } = await served(9);
-    const theirs = grow(log.fork(), 12, "theirs");
-    grow(log, 20, "ours");
-    await using one = await host();
+    const [log, theirs] = await parted({ at: 9, sizes: [20, 12] });
+    const source = new ScriptedSource(log, 9);
+    await using one = await Host.make();
     await hearBefore(one, theirs, [12]);
     await one.start({ logs: [{ source }] });
     source.story = theirs;
@@ -584,7 +608,7 @@ for (const trouble of ["refused", "unavailable"] as const) {
 
 Deno.test("daemon: honest growth while proofs are refused leaves no question and no incident", async () => {
   const { source } = await served(20, 9);
-  await using one = await host();
+  await using one = await Host.make();
   await one.start({ logs: [{ source, patienceMs: 10 * MINUTE }] });
   [source.size, source.proofTrouble] = [12, "refused"];
   await one.pass(HOUR);
@@ -599,7 +623,7 @@ Deno.test("daemon: honest growth while proofs are refused leaves no question and
 
 Deno.test("daemon: a stop lets a look that is under way finish, and write", async () => {
   const { log, source } = await served(20, 5);
-  await using one = await host();
+  await using one = await Host.make();
   const duties = { logs: [{ source }] };
   const daemon = await one.start(duties);
   await one.pass(3 * MINUTE);
@@ -623,7 +647,7 @@ Deno.test("daemon: a stop lets a look that is under way finish, and write", asyn
 
 Deno.test("daemon: a second one on the same folders is refused, and the first goes on", async () => {
   const { log, source } = await served(9, 5);
-  await using one = await host();
+  await using one = await Host.make();
   await one.start({ logs: [{ source }] });
   const again = { logs: [{ source: new ScriptedSource(log) }] };
   await assertRejects(() => one.open(again), JournalLocked);
@@ -641,14 +665,13 @@ Deno.test("daemon: a second one on the same folders is refused, and the first go
 
 Deno.test("daemon: an address that calls badly is warned of once a minute, however often it calls", async () => {
   const { source } = await served(9);
-  const network = new FakeNetwork({ clock: new ManualClock() });
-  await using one = await Host.make({ network });
+  await using one = await Host.make();
   await one.start({ logs: [{ source }] });
   const frame = new Uint8Array(FRAME_BYTES).fill(7);
   const levels: string[] = [];
   for (const after of [0, 1, 58_999, 1_000]) {
     await one.pass(after);
-    for (let i = 0; i < 3; i++) assertEquals(await tell({ network, host: one, frame }), false);
+    assertEquals(await one.hear([frame, frame, frame]), 0);
     levels.push(one.toldOf("exchange.refused").slice(-3).map(({ level }) => level[0]).join(""));
   }
   assertEquals(levels, ["wdd", "ddd", "ddd", "wdd"]);
@@ -656,13 +679,12 @@ Deno.test("daemon: an address that calls badly is warned of once a minute, howev
 
 Deno.test("daemon: however many addresses call badly, warnings have a bound, and the rest is counted", async () => {
   const { source } = await served(9);
-  const network = new FakeNetwork({ clock: new ManualClock() });
-  await using one = await Host.make({ network });
+  await using one = await Host.make();
   await one.start({ logs: [{ source }] });
   const frame = new Uint8Array(FRAME_BYTES).fill(7);
   const callers = 2 * MAX_WARNINGS_IN_WINDOW;
   for (let i = 0; i < callers; i++) {
-    await tell({ network, host: one, frame, from: `198.51.100.${i}` });
+    await one.hear([frame], `198.51.100.${i}`);
   }
   const events = ["exchange.refused", "exchange.failed"] as const;
   const loud = events.flatMap((name) => one.toldOf(name)).filter(({ level }) =>
@@ -676,7 +698,7 @@ Deno.test("daemon: however many addresses call badly, warnings have a bound, and
 
 Deno.test("daemon: who tells many checkpoints keeps nobody else's waiting", async () => {
   const { log, source } = await served(300);
-  await using one = await host();
+  await using one = await Host.make();
   // More than are settled at one look, and all of them larger than what somebody else told.
   await hearBefore(one, log, Array.from({ length: 200 }, (_, i) => 100 + i), "192.0.2.66");
   await hearBefore(one, log, [3, 2], "192.0.2.7");
@@ -693,7 +715,7 @@ Deno.test("daemon: who tells many checkpoints keeps nobody else's waiting", asyn
 
 Deno.test("daemon: one that can write a journal no more ends by itself, and a start goes on", async () => {
   const { log, source } = await served(9, 5);
-  await using one = await host();
+  await using one = await Host.make();
   await one.start({ logs: [{ source }] });
   // Neither the write nor cutting it back succeeds.
   one.disk.fail({ at: 1, when: "before", lasting: true });
@@ -710,7 +732,7 @@ Deno.test("daemon: one that can write a journal no more ends by itself, and a st
 
 Deno.test("daemon: it starts with what it knew, and without its index as well", async () => {
   const { log, source } = await served(20, 12);
-  await using one = await host();
+  await using one = await Host.make();
   const duties = { logs: [{ source }] };
   await hearBefore(one, log, [15]);
   await one.start(duties);
@@ -726,13 +748,10 @@ Deno.test("daemon: it starts with what it knew, and without its index as well", 
 });
 
 Deno.test("daemon: once looks, exchanges and says whether all of it could be done", async () => {
-  const { log, source } = await served(9);
-  const theirs = grow(log.fork(), 12, "theirs");
-  grow(log, 20, "ours");
-  source.size = 15;
-  const [one, two] = await twoHosts();
-  await using _one = one;
-  await using _two = two;
+  const [log, theirs] = await parted({ at: 9, sizes: [20, 12] });
+  const source = new ScriptedSource(log, 15);
+  await using stage = await Stage.set();
+  const { one, two } = stage;
   const honest = new ScriptedSource(grow(await logAt("honest.invalid/log"), 4));
   await two.start({ logs: [{ source: honest }, { source: new ScriptedSource(theirs, 12) }] });
   const daemon = await one.open({
@@ -750,9 +769,8 @@ Deno.test("daemon: once looks, exchanges and says whether all of it could be don
 for (const what of ["the log", "its proofs", "a peer"] as const) {
   Deno.test(`daemon: once says that not all could be done without ${what}`, async () => {
     const { log, source } = await served(20, 9);
-    const [one, two] = await twoHosts();
-    await using _one = one;
-    await using _two = two;
+    await using stage = await Stage.set();
+    const { one, two } = stage;
     if (what !== "a peer") await two.start({ logs: [{ source: new ScriptedSource(log) }] });
     const daemon = await one.open({ logs: [{ source }], peers: [two.address] });
     if (what === "its proofs") {
@@ -768,7 +786,7 @@ for (const what of ["the log", "its proofs", "a peer"] as const) {
 
 Deno.test("daemon: a log's note under another key is an outage to it", async () => {
   const { source } = await served(9, 5);
-  await using one = await host();
+  await using one = await Host.make();
   await one.start({ logs: [{ source }] });
   source.latestTrouble = { note: await noteOf(grow(await logAt(), 9)) };
   await one.pass(MINUTE);
@@ -778,9 +796,8 @@ Deno.test("daemon: a log's note under another key is an outage to it", async () 
 
 Deno.test("daemon: an exchange that fails is an entry as well, and its repeats are counted", async () => {
   const { source } = await served(5);
-  const [one, two] = await twoHosts();
-  await using _one = one;
-  await using _two = two; // It never starts.
+  await using stage = await Stage.set();
+  const { one, two } = stage; // It never starts.
   await one.start({ logs: [{ source }], peers: [two.address] });
   await one.pass(10 * MINUTE);
   const failures = (await one.observations()).filter(({ observation: { via, result } }) =>
@@ -793,11 +810,9 @@ Deno.test("daemon: an exchange that fails is an entry as well, and its repeats a
 });
 
 Deno.test("daemon: a case settled from what a peer told counts as that peer's contradiction", async () => {
-  const log = grow(await logAt(), 4);
-  const [ours, theirs] = [grow(log.fork(), 9, "ours"), grow(log.fork(), 6, "theirs")];
-  const [one, two] = await twoHosts();
-  await using _one = one;
-  await using _two = two;
+  const [ours, theirs] = await parted({ at: 4, sizes: [9, 6] });
+  await using stage = await Stage.set();
+  const { one, two } = stage;
   await two.start({ logs: [{ source: new ScriptedSource(theirs) }] });
   await one.start({ logs: [{ source: new ScriptedSource(ours) }], peers: [two.address] });
   await one.pass(2 * MINUTE);

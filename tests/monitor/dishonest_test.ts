@@ -4,9 +4,8 @@ import fc from "fast-check";
 import { evidenceId } from "../../src/evidence/conflict.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
-import { FakeNetwork, ManualClock } from "../gossip/fake_network.ts";
-import { checkpointOf, grow } from "../evidence/histories.ts";
-import { convicted, DAY, type Duties, Host, hostsOf, HOUR, logAt, MINUTE, tell } from "./hosts.ts";
+import { checkpointOf } from "../evidence/histories.ts";
+import { convicted, DAY, type Duties, Host, HOUR, MINUTE, parted, Stage } from "./hosts.ts";
 import { noteOf, type ProofTrouble, ScriptedSource } from "./scripted_source.ts";
 
 const MOST_ENTRIES = 33;
@@ -65,7 +64,8 @@ class Model {
 
 /** Two hosts, each shown its own story of a log that parts after `fork` entries. */
 async function stageOf(stories: readonly [TestLog, TestLog]) {
-  const hosts = await hostsOf(2) as [Host, Host];
+  const stage = await Stage.set();
+  const hosts = [stage.one, stage.two] as const;
   const sources = [new ScriptedSource(stories[0]), new ScriptedSource(stories[1])] as const;
   for (const source of sources) source.latestTrouble = "garbage";
   const duties = hosts.map((host, i): Duties => ({
@@ -97,18 +97,14 @@ async function stageOf(stories: readonly [TestLog, TestLog]) {
       await hosts[host].stop();
       await start(host);
     },
-    async [Symbol.asyncDispose]() {
-      for (const host of hosts) await host[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
   };
 }
 
 /** Two stories that part after `fork` entries, all notes signed. */
 async function storiesOf(fork: number): Promise<[TestLog, TestLog]> {
-  const ours = grow(await logAt(), fork);
-  const theirs = ours.fork();
-  grow(ours, MOST_ENTRIES + 1, "ours");
-  grow(theirs, MOST_ENTRIES + 1, "theirs");
+  const most = MOST_ENTRIES + 1;
+  const [ours, theirs] = await parted({ at: fork, sizes: [most, most] });
   for (let size = 0; size <= MOST_ENTRIES; size++) {
     await noteOf(ours, size);
     await noteOf(theirs, size);
@@ -277,8 +273,7 @@ Deno.test("daemon: in the end every contradiction it has seen is in a record, wh
       happenings,
       async (fork, schedule) => {
         const stories = await storiesOf(fork);
-        const network = new FakeNetwork({ clock: new ManualClock() });
-        await using host = await Host.make({ network });
+        await using host = await Host.make();
         const source = new ScriptedSource(stories[0]);
         source.latestTrouble = "garbage";
         const duties: Duties = { logs: [{ source }], gossipMs: DAY };
@@ -308,7 +303,7 @@ Deno.test("daemon: in the end every contradiction it has seen is in a record, wh
             await host.pass(MINUTE);
           } else {
             const { frame, root } = await checkpointOf(stories[what.story], what.size);
-            assert(await tell({ network, host, frame }));
+            assertEquals(await host.hear([frame]), 1);
             told.add(`${what.size} ${root}`);
           }
           story();

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { base64 } from "../../src/tlog/encoding.ts";
 import { grow } from "../evidence/histories.ts";
-import { type Duties, type Host, hostsOf, logAt, MINUTE } from "./hosts.ts";
+import { type Duties, logAt, MINUTE, Stage } from "./hosts.ts";
 import {
   type LatestTrouble,
   noteOf,
@@ -72,8 +72,8 @@ Deno.test("daemon: honest logs never yield an incident, whatever the schedule", 
   let settledLater = 0;
   await fc.assert(
     fc.asyncProperty(happenings, async (schedule) => {
-      const hosts = await hostsOf(HOSTS);
-      await using _hosts = disposeAll(hosts);
+      await using stage = await Stage.set({ count: HOSTS });
+      const { hosts } = stage;
       let entries = 1;
       const sources = hosts.map(() => new ScriptedSource(log, entries));
       const duties = hosts.map((host, i): Duties => ({
@@ -148,11 +148,3 @@ Deno.test("daemon: honest logs never yield an incident, whatever the schedule", 
   assert(views > 100, `${views} views`);
   assert(settledLater > 10, `${settledLater} questions`);
 });
-
-function disposeAll(hosts: readonly Host[]): AsyncDisposable {
-  return {
-    async [Symbol.asyncDispose]() {
-      for (const host of hosts) await host[Symbol.asyncDispose]();
-    },
-  };
-}

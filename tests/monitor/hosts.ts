@@ -28,6 +28,7 @@ import {
   WorldError,
 } from "../../src/world/world.ts";
 import { signing } from "../sim/signing.ts";
+import { grow } from "../evidence/histories.ts";
 import { FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
 import { ask, inTime } from "../gossip/helpers.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
@@ -98,26 +99,30 @@ export class Host {
   /** The door its daemons have to the disk. */
   files: Files = this.disk.files;
   daemon: Daemon | undefined;
+  /** Who else is there, and how it is reached. */
+  readonly network: FakeNetwork;
   readonly #signer: Signer;
-  readonly #network: FakeNetwork;
   #done: Promise<void> | undefined;
 
   private constructor(
     fields: { clock: ManualClock; network: FakeNetwork; signer: Signer; hostname: string },
   ) {
     this.clock = fields.clock;
-    this.#network = fields.network;
+    this.network = fields.network;
     this.#signer = fields.signer;
     this.address = { hostname: fields.hostname, port: PORT };
   }
 
-  /** @param clock its own, unless hosts share one */
+  /**
+   * Alone in its network, unless that is given.
+   * @param clock its own, unless hosts share one
+   */
   static async make(
-    { network, number = 1, clock = new ManualClock() }: {
-      network: FakeNetwork;
-      number?: number;
+    { clock = new ManualClock(), network = new FakeNetwork({ clock }), number = 1 }: {
       clock?: ManualClock;
-    },
+      network?: FakeNetwork;
+      number?: number;
+    } = {},
   ): Promise<Host> {
     const hostname = `198.51.100.${number}`;
     const world = { ...denoWorld(), signing };
@@ -127,7 +132,7 @@ export class Host {
 
   /** Everything outside, as this host sees it. */
   get world(): World {
-    const network = this.#network.at(this.address.hostname);
+    const network = this.network.at(this.address.hostname);
     const gated: Network = {
       listen: (address) => network.listen(address),
       connect: (to, timeoutMs) =>
@@ -228,9 +233,28 @@ export class Host {
     await settled();
   }
 
+  /**
+   * Somebody who remembers nothing tells it these frames, each in an exchange of its own.
+   * @returns how many were answered
+   */
+  async hear(frames: readonly Uint8Array[], from = "192.0.2.7"): Promise<number> {
+    let answered = 0;
+    for (const frame of frames) {
+      const answer = await ask(await this.network.at(from).connect(this.address, 1_000), frame);
+      if (answer.length === FRAME_BYTES) answered++;
+    }
+    await settled();
+    return answered;
+  }
+
   /** What was told under this name. */
   toldOf(name: EventName): Told[] {
     return this.told.filter((one) => one.name === name);
+  }
+
+  /** The levels at which this was told, in order, without what is told only to who asks for more. */
+  loud(name: EventName): Level[] {
+    return this.toldOf(name).map(({ level }) => level).filter((level) => level !== "debug");
   }
 
   /** Its observation journal. */
@@ -279,36 +303,59 @@ export class Host {
   }
 }
 
-/**
- * Somebody who remembers nothing tells a host a frame.
- * @returns whether it was answered
- */
-export async function tell(
-  { network, host, frame, from = "192.0.2.7" }: {
-    network: FakeNetwork;
-    host: Host;
-    frame: Uint8Array;
-    from?: string;
-  },
-): Promise<boolean> {
-  const connection = await network.at(from).connect(host.address, 1_000);
-  const answer = await ask(connection, frame);
-  await settled();
-  return answer.length === FRAME_BYTES;
+/** Some hosts in one network, of which a test starts those that it needs. */
+export class Stage implements AsyncDisposable {
+  readonly hosts: readonly Host[];
+
+  private constructor(hosts: readonly Host[]) {
+    this.hosts = hosts;
+  }
+
+  /** @param clock one for all; without it each has its own */
+  static async set(
+    { count = 2, clock }: { count?: number; clock?: ManualClock } = {},
+  ): Promise<Stage> {
+    const network = new FakeNetwork({ clock: clock ?? new ManualClock() });
+    const numbers = Array.from({ length: count }, (_, i) => i + 1);
+    return new Stage(
+      await Promise.all(
+        numbers.map((number) => Host.make({ network, number, ...(clock && { clock }) })),
+      ),
+    );
+  }
+
+  get one(): Host {
+    return this.hosts[0]!;
+  }
+
+  get two(): Host {
+    return this.hosts[1]!;
+  }
+
+  /** Lets minutes pass, each on all machines. */
+  async minutes(count: number): Promise<void> {
+    const byClock = new Map(this.hosts.map((host) => [host.clock, host]));
+    for (let minute = 0; minute < count; minute++) {
+      for (const host of byClock.values()) await host.pass(MINUTE);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const host of this.hosts) await host[Symbol.asyncDispose]();
+  }
 }
 
-/** Some hosts in one network. */
-export async function hostsOf(
-  count: number,
-  { clock }: { clock?: ManualClock } = {},
-): Promise<Host[]> {
-  const network = new FakeNetwork({ clock: clock ?? new ManualClock() });
-  return await Promise.all(
-    Array.from(
-      { length: count },
-      (_, i) => Host.make({ network, number: i + 1, ...(clock && { clock }) }),
-    ),
-  );
+/** Two stories that one log tells, equal up to `at` entries, of these sizes. */
+export async function parted(
+  { at, sizes, origin }: {
+    at: number;
+    sizes: readonly [ours: number, theirs: number];
+    origin?: string;
+  },
+): Promise<[ours: TestLog, theirs: TestLog]> {
+  const ours = grow(await logAt(origin), at);
+  const theirs = grow(ours.fork(), sizes[1], "theirs");
+  return [grow(ours, sizes[0], "ours"), theirs];
 }
 
 /** The older root or the pair of one size that a record convicts; each may have one record. */

@@ -7,7 +7,7 @@ import type { TestLog } from "../../src/sources/test_log.ts";
 import { ManualClock } from "../gossip/fake_network.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
 import { grow } from "../evidence/histories.ts";
-import { type Host, hostsOf, logAt, MINUTE } from "./hosts.ts";
+import { Host, logAt, MINUTE, parted } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
 const NAMES = ["one.example", "two.example"];
@@ -90,17 +90,10 @@ Deno.test("places: a proof that one lacks or has wrong is taken from the other",
   }
 });
 
-/** Two histories that part after four entries. */
-async function stories(): Promise<[TestLog, TestLog]> {
-  const ours = grow(await logAt(), 4);
-  const theirs = ours.fork();
-  return [grow(ours, 30, "ours"), grow(theirs, 30, "theirs")];
-}
-
 for (const [first, other] of [[9, 9], [9, 12], [12, 9], [8, 16], [16, 8]] as const) {
   Deno.test(`places: two histories, at ${first} and ${other}, are an incident, and one is followed on`, async () => {
-    const [ours, theirs] = await stories();
-    await using host = (await hostsOf(1))[0] as Host;
+    const [ours, theirs] = await parted({ at: 4, sizes: [30, 30] });
+    await using host = await Host.make();
     const [one, two] = [new ScriptedSource(ours, first), new ScriptedSource(theirs, other)];
     const source = Object.assign(new SeveralSource([one, two], NAMES), { story: ours });
     await host.start({ logs: [{ source }] });

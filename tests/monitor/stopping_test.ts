@@ -3,20 +3,13 @@ import { assert, assertEquals } from "@std/assert";
 import { SourceUnavailable } from "../../src/sources/source.ts";
 import type { Files, OpenFile } from "../../src/world/world.ts";
 import { grow } from "../evidence/histories.ts";
-import { FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
+import { settled } from "../gossip/fake_network.ts";
 import { frameOf } from "../gossip/helpers.ts";
 import { Host, logAt, MINUTE } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
 const SECOND = 1_000;
 const PEER = { hostname: "198.51.100.77", port: 9900 };
-
-/** A host in a network of its own. */
-async function alone(): Promise<{ network: FakeNetwork; host: Host }> {
-  const clock = new ManualClock();
-  const network = new FakeNetwork({ clock });
-  return { network, host: await Host.make({ network, clock }) };
-}
 
 /** What a host told or wrote as somebody's failure. */
 async function failuresOf(host: Host): Promise<string[]> {
@@ -28,8 +21,8 @@ async function failuresOf(host: Host): Promise<string[]> {
 }
 
 Deno.test("stopping: a peer that accepts and stays silent is not waited for, nor told of", async () => {
-  const { network, host } = await alone();
-  await using _host = host;
+  await using host = await Host.make();
+  const { network } = host;
   const peer = network.listen(PEER);
   const source = new ScriptedSource(grow(await logAt(), 5));
   await host.start({ logs: [{ source }], peers: [PEER] });
@@ -42,8 +35,8 @@ Deno.test("stopping: a peer that accepts and stays silent is not waited for, nor
 });
 
 Deno.test("stopping: nor one to which the connection is still being made", async () => {
-  const { network, host } = await alone();
-  await using _host = host;
+  await using host = await Host.make();
+  const { network } = host;
   network.swallow(PEER);
   const source = new ScriptedSource(grow(await logAt(), 5));
   const daemon = await host.start({ logs: [{ source }], peers: [PEER] });
@@ -54,8 +47,8 @@ Deno.test("stopping: nor one to which the connection is still being made", async
 });
 
 Deno.test("stopping: no round begins after the one that is under way", async () => {
-  const { network, host } = await alone();
-  await using _host = host;
+  await using host = await Host.make();
+  const { network } = host;
   const peer = network.listen(PEER);
   const log = grow(await logAt(), 5);
   const other = grow(log.fork(), 9, "another story");
@@ -78,8 +71,8 @@ Deno.test("stopping: no round begins after the one that is under way", async () 
 });
 
 Deno.test("stopping: callers are not told of as if they had failed", async () => {
-  const { network, host } = await alone();
-  await using _host = host;
+  await using host = await Host.make();
+  const { network } = host;
   const source = new ScriptedSource(grow(await logAt(), 5));
   await host.start({ logs: [{ source }] });
   const frames = await network.at("192.0.2.7").connect(host.address, SECOND);
@@ -92,8 +85,7 @@ Deno.test("stopping: callers are not told of as if they had failed", async () =>
 });
 
 Deno.test("stopping: a look that is cut short says nothing of the log", async () => {
-  const { host } = await alone();
-  await using _host = host;
+  await using host = await Host.make();
   const source = new ScriptedSource(grow(await logAt(), 5));
   const daemon = await host.start({ logs: [{ source }] });
   source.latestTrouble = "hangs";
@@ -107,8 +99,7 @@ Deno.test("stopping: a look that is cut short says nothing of the log", async ()
 });
 
 Deno.test("stopping: what the log has shown stays a question if there is no time to prove it", async () => {
-  const { host } = await alone();
-  await using _host = host;
+  await using host = await Host.make();
   const source = new ScriptedSource(grow(await logAt(), 9), 5);
   const daemon = await host.start({ logs: [{ source }] });
   source.size = 9;
@@ -150,8 +141,8 @@ function heldDisk(files: Files): { files: Files; isHeld: boolean; letGo(): void 
 }
 
 Deno.test("stopping: what strangers told and were not answered for is dropped", async () => {
-  const { network, host } = await alone();
-  await using _host = host;
+  await using host = await Host.make();
+  const { network } = host;
   const disk = heldDisk(host.disk.files);
   host.files = disk.files;
   const log = grow(await logAt(), 40);

@@ -12,7 +12,7 @@ const SOON: Readonly<Record<Property, string>> = {
   "no view rolls back": "a start takes the smallest view ever proven",
   "chains check": "an append that failed leaves a gap",
   "both know in time": "what peers were shown is not compared with the view",
-  "views catch up in time": "a log that could not be reached is given up",
+  "views catch up in time": "a look waits until all that strangers told is written",
   "evidence spreads in time": "a parcel is answered without evidence",
   "exchanges end": "who is called has no limit in time",
   "Retry-After is kept": "a log that asks to wait is asked all the same",

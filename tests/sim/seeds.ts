@@ -14,6 +14,8 @@ export interface SeedsRun {
   readonly failed: readonly SeedRun[];
   /** How often each property was looked at. */
   readonly checked: Readonly<Record<string, number>>;
+  /** How often a log showed somebody another story. */
+  readonly splits: number;
   /** In how many of the runs there was at least one. */
   readonly withSplits: number;
   readonly withCases: number;
@@ -46,7 +48,7 @@ export async function runSeeds(
 ): Promise<SeedsRun> {
   let next = from;
   let runs = 0;
-  let [withSplits, withCases] = [0, 0];
+  let [splits, withSplits, withCases] = [0, 0, 0];
   const failed: SeedRun[] = [];
   const checked: Record<string, number> = {};
   const isOver = (): boolean => next > to || (stopAtFirst && failed.length > 0);
@@ -64,6 +66,7 @@ export async function runSeeds(
           failed.push(run);
           onFailure?.(run);
         }
+        splits += counts.splits;
         if (counts.splits > 0) withSplits++;
         if (counts.cases > 0) withCases++;
         for (const [property, looks] of Object.entries(run.outcome.checked)) {
@@ -76,7 +79,7 @@ export async function runSeeds(
     }
   }));
   failed.sort((a, b) => a.seed - b.seed);
-  return { runs, failed, checked, withSplits, withCases };
+  return { runs, failed, checked, splits, withSplits, withCases };
 }
 
 /** What a thread says next. @throws Error naming what it was about, if it fails */

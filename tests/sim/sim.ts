@@ -8,8 +8,8 @@ import { quoted } from "../../src/tlog/malformed.ts";
 import { runMutants } from "./mutants.ts";
 import { fuzzParsers } from "./parsers.ts";
 import type { PlanOptions } from "./plan.ts";
-import { report } from "./report.ts";
-import { fullRun } from "./full_run.ts";
+import { report } from "./research/report.ts";
+import { fullRun } from "./research/full_run.ts";
 import { describe, runSeed, type SeedRun } from "./run_seed.ts";
 import { runSeeds } from "./seeds.ts";
 

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { Draw } from "./draw.ts";
+import type { Draw } from "../draw.ts";
 
 /** A fleet, and how its log has split it. */
 export interface SpreadSetting {

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { drawFrom } from "./draw.ts";
-import { Fleet } from "./fleet.ts";
-import type { FleetPlan } from "./plan.ts";
+import { drawFrom } from "../draw.ts";
+import { Fleet } from "../fleet.ts";
+import type { FleetPlan } from "../plan.ts";
 import { silentOf, type SpreadResult, type SpreadSetting } from "./spread.ts";
 
 const GOSSIP_MS = 600_000;

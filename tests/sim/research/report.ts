@@ -4,23 +4,30 @@
  *
  * @module
  */
-import type { Conflict } from "../../src/evidence/conflict.ts";
-import { EquivocationDetector } from "../../src/evidence/detector.ts";
+import type { Conflict } from "../../../src/evidence/conflict.ts";
+import { EquivocationDetector } from "../../../src/evidence/detector.ts";
 import {
   buildRecord,
   type ConflictRecord,
   signedBytes,
   withSignature,
-} from "../../src/evidence/record.ts";
-import type { ParcelItem } from "../../src/gossip/kinds.ts";
-import { knownItem } from "../../src/gossip/known_item.ts";
-import { noteItem } from "../../src/gossip/note_item.ts";
-import { encodeParcel } from "../../src/gossip/parcel.ts";
-import { recordItem } from "../../src/gossip/record_item.ts";
-import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
-import { FRAME_BYTES } from "../../src/tlog/frame.ts";
-import { checkpointOf, grow, newLog, newSigner, proofOf, seenOf } from "../evidence/histories.ts";
-import { type Draw, drawFrom } from "./draw.ts";
+} from "../../../src/evidence/record.ts";
+import type { ParcelItem } from "../../../src/gossip/kinds.ts";
+import { knownItem } from "../../../src/gossip/known_item.ts";
+import { noteItem } from "../../../src/gossip/note_item.ts";
+import { encodeParcel } from "../../../src/gossip/parcel.ts";
+import { recordItem } from "../../../src/gossip/record_item.ts";
+import { DEFAULT_LIMITS } from "../../../src/gossip/limits.ts";
+import { FRAME_BYTES } from "../../../src/tlog/frame.ts";
+import {
+  checkpointOf,
+  grow,
+  newLog,
+  newSigner,
+  proofOf,
+  seenOf,
+} from "../../evidence/histories.ts";
+import { type Draw, drawFrom } from "../draw.ts";
 import {
   errorOfShare,
   OXFORD_PUBLISHED,

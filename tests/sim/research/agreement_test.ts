@@ -1,6 +1,6 @@
 /** The lighter model of spreading says what whole daemons do, where both run. */
 import { assert } from "@std/assert";
-import { drawFrom } from "./draw.ts";
+import { drawFrom } from "../draw.ts";
 import { fullRun } from "./full_run.ts";
 import { meanOf, measureWire } from "./report.ts";
 import { spread, type SpreadResult, type SpreadSetting } from "./spread.ts";

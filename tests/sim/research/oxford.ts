@@ -22,7 +22,7 @@
  *
  * @module
  */
-import type { Draw } from "./draw.ts";
+import type { Draw } from "../draw.ts";
 
 /** Rounds by which the probability of detection is given. */
 export const OXFORD_ROUNDS: readonly number[] = [1, 5, 10, 20];

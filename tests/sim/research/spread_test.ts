@@ -1,7 +1,7 @@
 /** The lighter model: what must hold of it, and that it agrees with the literature. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
-import { drawFrom } from "./draw.ts";
+import { drawFrom } from "../draw.ts";
 import {
   errorOfShare,
   OXFORD_PUBLISHED,
