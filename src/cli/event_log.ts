@@ -1,4 +1,4 @@
-/** A daemon's diagnostics: LogTape writes them, one line an event, for a machine or a person. */
+/** A daemon's log lines, one for each event, for a machine or a person. LogTape writes them. */
 import {
   compareLogLevel,
   configure,
@@ -25,13 +25,13 @@ const STYLES = { debug: "dim", info: "cyan", warning: "yellow", error: "red" } a
 
 type Print = (record: LogRecord) => void;
 
-/** LogTape has one configuration for the process; each report here prints for itself. */
+/** Where each report prints. LogTape has only one configuration for the whole process. */
 const printers = new Map<string, Print>();
 let configured: Promise<void> | undefined;
 
 const CATEGORY = "hearsay";
 
-/** A logger of its own for each report, and where what it takes goes. */
+/** Makes a logger whose records go to `print`. */
 async function loggerTo(print: Print): Promise<Logger> {
   configured ??= configure({
     sinks: { printers: (record) => printers.get(record.category[1] ?? "")?.(record) },
@@ -46,7 +46,7 @@ async function loggerTo(print: Print): Promise<Logger> {
   return getLogger([CATEGORY, id]);
 }
 
-/** For a person the index is a bar on the terminal, and no lines. */
+/** Shows a person how far the index is: a bar on the terminal, and no lines. */
 function showIndexing(terminal: Terminal, fields: Readonly<Record<string, unknown>>): void {
   const [done, all] = [Number(fields.seq), Number(fields.lastSeq)];
   const doing = "reading the observation journal into its index";
@@ -54,8 +54,8 @@ function showIndexing(terminal: Terminal, fields: Readonly<Record<string, unknow
 }
 
 /**
- * A report that prints every event from `least` on.
- * @param json one JSON object a line, with `event` for its stable name
+ * Makes a report that prints every event of level `least` or louder.
+ * @param json whether to print one JSON object a line; its `event` is the event's stable name
  */
 export async function eventLog(
   { terminal, json, least }: { terminal: Terminal; json: boolean; least: Level },
@@ -80,10 +80,10 @@ export async function eventLog(
     const text = told.map(([key, value]) =>
       `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`
     ).join(" ");
-    // The text is ours, not a template: LogTape would read braces in it as placeholders.
+    // LogTape reads braces as placeholders, so they are escaped.
     const message = json ? name : `${name} ${text}`.replaceAll("{", "{{").replaceAll("}", "}}");
     logger[level === "warning" ? "warn" : level](message, { event: name, ...fields });
-    // Told at the first chance: until now nobody could know that something is missing.
+    // As soon as lines can be written again, one tells how many are missing.
     const lines = terminal.lost.takeNews();
     if (lines > 0) event("output.lost", "error", { lines, reason: terminal.lost.reason });
   };

@@ -10,13 +10,13 @@ export const observations: Command = {
   summary: "list or check what the daemon has seen",
   help: `hearsay observations list | check   [--state DIR] [--json]
 
-  list   one line for every observation, oldest first
-  check  walks the hash chain of all segments; 0 if everything is as it was written
+  list   prints one line for every observation, oldest first
+  check  checks the hash chain through all segments
 
-Ends with 3 if the journal is damaged, and names the file and the line.
+Exit code 0 if nothing is wrong; 3 if the journal is damaged, and the file and line are printed.
 
   --state DIR  the folder of the journal (default ${DEFAULT_STATE})
-  --json       entries as JSON
+  --json       prints entries as JSON
 
 Example:
   hearsay observations check --state /var/lib/hearsay/state
@@ -29,7 +29,7 @@ Example:
     });
     const [what] = options.operands as [string];
     if (what !== "list" && what !== "check") {
-      throw new UsageError(`expected list or check; came: ${quoted(what)}`);
+      throw new UsageError(`expected list or check; got: ${quoted(what)}`);
     }
     const folder = options.value("state") ?? DEFAULT_STATE;
     const json = options.flag("json");
@@ -38,7 +38,8 @@ Example:
     for await (const item of checkObservations({ files: world.files, folder })) {
       if ("torn" in item) {
         terminal.err(
-          `${item.path} line ${item.lineNumber} has no end: it is being written now, or was torn`,
+          `${item.path} line ${item.lineNumber} is not complete: it is being written now, or a ` +
+            "crash cut it off",
         );
         continue;
       }

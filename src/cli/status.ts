@@ -18,12 +18,12 @@ export const status: Command = {
   summary: "ask a running daemon how things stand",
   help: `hearsay status [HOST:PORT] [--config FILE] [--json]
 
-Asks a daemon that runs, at HOST:PORT or at the "http" address of its configuration, and prints a
-line for every log and every peer. Ends with 1 if its journal holds incidents of these logs, 3 if it
-cannot be reached.
+Asks a running daemon, at HOST:PORT or at the "http" address of its configuration, and prints a line
+for every log and every peer. Exit code 1 if its journal has incidents of these logs, 3 if it cannot
+be reached, otherwise 0.
 
-  --config FILE  where its address stands (default ${DEFAULT_CONFIG})
-  --json         what it says, as JSON
+  --config FILE  the configuration with its address (default ${DEFAULT_CONFIG})
+  --json         prints its answer as JSON
 
 Example:
   hearsay status 127.0.0.1:9980
@@ -47,7 +47,7 @@ Example:
 
 async function addressOf(world: World, config: string): Promise<Address> {
   const { http } = await readSettings(world, config);
-  if (http === undefined) throw new UsageError(`${config} has no "http" address; name HOST:PORT`);
+  if (http === undefined) throw new UsageError(`${config} has no "http" address; give HOST:PORT`);
   return http;
 }
 
@@ -56,7 +56,7 @@ async function ask(world: World, address: Address): Promise<Status> {
   const request = { url, headers: {}, timeoutMs: TIMEOUT_MS, maxBytes: MAX_STATUS_BYTES };
   try {
     const { status, body } = await world.http.get(request);
-    if (status !== HTTP_OK) throw new WorldError("other", `it answers with HTTP status ${status}`);
+    if (status !== HTTP_OK) throw new WorldError("other", `got HTTP status ${status}`);
     return parseStatus(textOf(body));
   } catch (error) {
     if (!(error instanceof WorldError) && !(error instanceof MalformedError)) throw error;
@@ -64,7 +64,7 @@ async function ask(world: World, address: Address): Promise<Status> {
   }
 }
 
-/** A status for a person: the monitor, then a line a log, then a line a peer. */
+/** A status for a person: a line for the monitor, then one for each log, then one for each peer. */
 export function describeStatus(status: Status): string[] {
   const { name, now, startedAt, incidents, unwritten, faults = 0, logs, peers } = status;
   const { eventsLost = 0 } = status;
@@ -86,14 +86,14 @@ function describeLogStatus(log: LogStatus, now: string): string {
     ? "not looked at yet"
     : `${describeResult(log.lastResult)} ${span(log.lastLookAt, now)} ago`;
   const open = several(log.openQuestions, "open question", "open questions");
-  const leftOut = log.leftOut === undefined ? "" : `, ${log.leftOut} left out for want of room`;
+  const leftOut = log.leftOut === undefined ? "" : `, ${log.leftOut} left out for lack of room`;
   const alone = log.sharedBy === 0 ? ", NO PEER FOLLOWS IT" : "";
   const detail = log.lastDetail === undefined ? "" : ` (${log.lastDetail})`;
   const known = `${alarm(log.incidents)}${alone}${open}${leftOut}`;
   return `log   ${log.origin}: ${view}${age}; ${last}${known}${detail}`;
 }
 
-/** Our own disk is not the log's fault. */
+/** The result of a look, in words. If our disk refused, the line must not blame the log. */
 function describeResult(result: LookResult): string {
   return result === "not written" ? "NOT WRITTEN, OUR DISK REFUSES," : result;
 }
@@ -108,7 +108,7 @@ function describePeerStatus(peer: PeerStatus, now: string): string {
     `${peer.matches} matches, ${peer.conflicts} conflicts`;
 }
 
-/** How many logs both follow; nothing is compared where there is none. */
+/** How many logs both follow. If there is none, nothing is compared with this peer. */
 function sharedWith({ sharedLogs }: PeerStatus): string {
   if (sharedLogs === undefined) return "";
   return sharedLogs === 0
@@ -116,12 +116,12 @@ function sharedWith({ sharedLogs }: PeerStatus): string {
     : `${several(sharedLogs, "log", "logs").slice(2)} shared, `;
 }
 
-/** How many of something there are; nothing where there is none. */
+/** A count with its noun, after a comma; an empty text for none. */
 function several(count: number, one: string, more: string): string {
   return count === 0 ? "" : `, ${count} ${count === 1 ? one : more}`;
 }
 
-/** What is said of incidents, of one log or of all. */
+/** The number of incidents, of one log or of all. */
 function alarm(incidents: number): string {
   return several(incidents, "INCIDENT", "INCIDENTS");
 }

@@ -284,7 +284,7 @@ inFolder("verify: a record, an entry and a journal; each damage is named", async
     assertEquals([what, code], [what, 0], out.join("\n"));
   }
   const damaged: [string, string, RegExp][] = [
-    ["empty", "", /holds no record/],
+    ["empty", "", /has no record/],
     ["not JSON", "hello\n", /expected one JSON object/],
     ["truncated", one.slice(0, -20), /expected one JSON object/],
     ["a torn end", journal + one.slice(0, 50), /ends without a newline/],
@@ -315,7 +315,7 @@ inFolder(
     Deno.writeTextFileSync(path, journal + "half a li");
     const torn = await run("incidents", "check", "--incidents", folder);
     assertEquals(torn.code, 0);
-    assertStringIncludes(torn.err.join(), "line 2 has no end");
+    assertStringIncludes(torn.err.join(), "line 2 is not complete");
     assertEquals(Deno.readTextFileSync(path), journal + "half a li");
     const again = await run("detect", "--log", log, "--key", key, "--incidents", folder, lines);
     assertStringIncludes(again.err.join(), "it was set aside in");
