@@ -1,11 +1,12 @@
 /**
- * How a case spreads, without daemons: the lighter model for fleets that the full simulation
- * cannot hold. It knows who was shown which story and who knows of the case, and nothing of bytes,
- * signatures or disks; what an exchange costs is counted in sizes measured from the real code.
+ * A lighter model of how a case spreads, without daemons, for fleets that are too large for the full
+ * simulation. It knows who was shown which story and who knows of the case. It has no bytes,
+ * signatures or disks. What an exchange costs is computed from sizes measured from the real code.
  *
- * Every call is judged by what both ends knew when the round, or the wave of tellings, began. Left
- * out are calls that fail, time on the wire, and the limits of a callee (`DEFAULT_LIMITS` serves
- * 256 connections and 16 parcels at once), which a burst of a thousand calls goes beyond.
+ * Every call depends on what both ends knew when the round, or the wave of calls after a discovery,
+ * began. The model leaves out calls that fail, time on the wire, and the limits of a callee
+ * (`DEFAULT_LIMITS` serves 256 connections and 16 parcels at once), which a burst of a thousand calls
+ * exceeds.
  *
  * @module
  */
@@ -13,36 +14,36 @@ import type { Draw } from "./draw.ts";
 
 /** A fleet, and how its log has split it. */
 export interface SpreadSetting {
-  /** Monitors in all, the silent ones among them. Everyone has everyone else as a peer. */
+  /** The number of all monitors, silent ones included. Everyone has everyone else as a peer. */
   readonly monitors: number;
-  /** Peers that a monitor calls in a round. */
+  /** How many peers a monitor calls in a round. */
   readonly fanOut: number;
-  /** The share of monitors, rounded, that accept and never answer, and never call. */
+  /** The share of silent monitors (rounded), which accept calls, never answer, and never call. */
   readonly silentShare: number;
   /**
-   * Whether all views are of one size; otherwise the two stories are told at two sizes, and which
-   * is the larger is left to chance. Either makes one case; with more sizes there would be one for
-   * each contradicted root.
+   * Whether all views have one size. Otherwise the two stories have two sizes, and chance decides which
+   * is larger. Either way there is one case; with more sizes there would be one for each contradicted
+   * root.
    */
   readonly sizes: "equal" | "unequal";
   /** How many of the honest monitors were shown the other story: one of them, or half. */
   readonly odd: "one" | "half";
 }
 
-/** What became of one fleet; rounds are gossip intervals since the log told its second story. */
+/** The result of one fleet. Rounds are gossip intervals since the log told its second story. */
 export interface SpreadResult {
-  /** When the first honest monitor knew of the case; `Infinity` if none came to. */
+  /** When the first honest monitor knew of the case; `Infinity` if none ever did. */
   readonly detectionRound: number;
   /** When the last honest monitor knew of it; `Infinity` if one never did. */
   readonly allKnowRound: number;
   /**
-   * Exchanges begun, for each honest monitor, from the split until all knew and had told; as many
-   * are answered, less those that silent peers leave.
+   * How many exchanges each honest monitor began, on average, from the split until all knew and had
+   * told. All are answered except those with silent peers.
    */
   readonly exchangesPerMonitor: number;
   /**
-   * Bytes of frames and parcels written in these, by caller or callee, for each honest monitor;
-   * without what TCP adds.
+   * How many bytes of frames and parcels both ends wrote in these exchanges, for each honest monitor,
+   * on average. What TCP adds is not counted.
    */
   readonly bytesPerMonitor: number;
 }
@@ -50,7 +51,7 @@ export interface SpreadResult {
 /** A run of the full simulation: whole daemons in one process. */
 export type FullRun = (setting: SpreadSetting, seed: number) => Promise<SpreadResult>;
 
-/** What things weigh on the wire, in bytes; `measureWire` in report.ts weighs them. */
+/** Sizes on the wire, in bytes. `measureWire` in report.ts measures them. */
 export interface WireSizes {
   readonly frame: number;
   /** A parcel without items. */
@@ -63,32 +64,32 @@ export interface WireSizes {
   readonly record: Readonly<Record<SpreadSetting["sizes"], number>>;
 }
 
-/** How a fleet behaves where that is not Hearsay's way. */
+/** How a fleet behaves, if not as Hearsay does. */
 export interface SpreadManner {
   /**
-   * Whoever comes to know of the case calls all its peers at once. Without it a case rides on
-   * ordinary rounds alone, as in the literature.
+   * Whether a monitor that learns of the case calls all its peers at once. Otherwise a case spreads in
+   * ordinary rounds only, as in the literature.
    */
   readonly tellsAtOnce?: boolean;
   /**
-   * Whether rounds are the same moment for all, as in the literature, or each monitor has its own
-   * moment in the interval, as daemons do. Their jitter (a fifth of an interval) is left out.
+   * Whether all monitors have their rounds at the same moment, as in the literature, or each has its
+   * own moment in the interval, as daemons do. Their jitter (a fifth of an interval) is left out.
    */
   readonly pace?: "together" | "apart";
-  /** Each peer once in a random order and then anew; or any peer at any time. */
+  /** Whether each peer is called once in a random order, and then again, or any peer at any time. */
   readonly choice?: "rotation" | "any";
-  /** The log has split nobody, and monitor 0 knows of a case from the start. */
+  /** With "known" nobody is split, and monitor 0 knows of a case from the start. */
   readonly begins?: "split" | "known";
   /** Each monitor's peers; everyone else if not given. */
   readonly peers?: readonly (readonly number[])[];
 }
 
-/** A result, and when each monitor came to know, in rounds; the silent ones are the last ones. */
+/** A result, and the round in which each monitor learned of the case. The silent ones come last. */
 export interface Spread extends SpreadResult {
   readonly learnt: readonly number[];
 }
 
-/** Whoever has not heard of the case by then never will. */
+/** The model ends after so many rounds. Who does not know of the case by then never will. */
 export const MAX_ROUNDS = 10_000;
 
 /** Lets a case spread through one fleet. */
