@@ -108,7 +108,7 @@ export function silentOf({ monitors, silentShare }: SpreadSetting): number {
   return Math.round(monitors * silentShare);
 }
 
-/** Peers for each of so many monitors, chosen at random: so many each, none twice, none its own. */
+/** Chooses `each` peers at random for every monitor: none of them twice, and never itself. */
 export function somePeers(
   { monitors, each, draw }: { monitors: number; each: number; draw: Pick<Draw, "below"> },
 ): number[][] {
@@ -123,10 +123,10 @@ function othersThan(self: number, index: number): number {
   return index < self ? index : index + 1;
 }
 
-/** A walk through so many things in a random order, and then in another. */
+/** Goes through `count` things in a random order, and then in another random order. */
 class Rotation {
   readonly #count: number;
-  /** What stands where after the swaps so far; elsewhere, everything stands where it began. */
+  /** The shuffle's swaps so far: for each place that changed, what is there now. */
   readonly #moved = new Map<number, number>();
   #at = 0;
 
@@ -134,7 +134,7 @@ class Rotation {
     this.#count = count;
   }
 
-  /** The next one: a shuffle that is done only as far as it is walked. */
+  /** The next thing. The shuffle is done one step at a time, as far as it is needed. */
   next(draw: Pick<Draw, "below">): number {
     if (this.#at === this.#count) {
       this.#at = 0;
@@ -153,7 +153,7 @@ interface Meeting {
   readonly callerKnows: boolean;
   readonly calleeKnows: boolean;
   readonly sameStory: boolean;
-  /** Whose view is the larger, where sizes differ. */
+  /** Which of them has the larger view, if the sizes differ. */
   readonly larger: "caller" | "callee" | undefined;
   /** The caller has not called this peer before, and so asks what it knows. */
   readonly first: boolean;
@@ -161,27 +161,28 @@ interface Meeting {
   readonly handed: boolean;
 }
 
-/** What comes of it. */
+/** The result of such a call. */
 interface Outcome {
   readonly callerLearns: boolean;
   readonly calleeLearns: boolean;
   readonly bytes: number;
 }
 
-/** One round with a peer, as gossip/round.ts and gossip/answering.ts have it, for one log. */
+/** One round with a peer about one log, as in gossip/round.ts and gossip/answering.ts. */
 function exchange(meeting: Meeting, sizes: SpreadSetting["sizes"], wire: WireSizes): Outcome {
   return sizes === "equal" ? exchangeEqual(meeting, wire) : exchangeUnequal(meeting, wire);
 }
 
-/** Where sizes are equal, the frames are the evidence. */
+/** With equal sizes, the two frames are the evidence. */
 function exchangeEqual(
   meeting: Meeting,
   { frame, parcel, note, known, record }: WireSizes,
 ): Outcome {
   const { callerKnows, calleeKnows, sameStory, first } = meeting;
-  // The callee's own frame, or the other half that it knows of: both ends conclude the case.
+  // The callee answers with its own frame, or with the other half that it knows: both ends then have
+  // the case.
   if (!sameStory || calleeKnows) {
-    // A question says that the case is known, and is answered with the contradiction alone.
+    // If the caller asks, it says that it has the case, and the answer has only the contradiction.
     const bytes = 2 * frame + (first ? 2 * parcel + 2 * note + known : 0);
     return { callerLearns: true, calleeLearns: true, bytes };
   }
@@ -192,8 +193,8 @@ function exchangeEqual(
 }
 
 /**
- * Where sizes are not, whoever has the larger view settles the other by the log's tiles, right
- * after the exchange; the other end learns of it when it is told.
+ * With unequal sizes, the end with the larger view settles the other's checkpoint by the log's tiles,
+ * right after the exchange. The other end learns of the case when it is told.
  */
 function exchangeUnequal(
   meeting: Meeting,
@@ -217,7 +218,7 @@ function exchangeUnequal(
 /** What a caller remembers of a peer it has called. */
 type Contact = "asked" | "handed";
 
-/** Nobody has learnt anything in this step, or any before it. */
+/** The step of a monitor that has not learned of the case. */
 const NEVER = Infinity;
 
 class Fleet {
@@ -228,17 +229,17 @@ class Fleet {
   readonly #honest: number;
   readonly #silent: number;
   readonly #isOdd: Uint8Array;
-  /** Whether the other story is told at the larger size, where sizes differ. */
+  /** Whether the other story has the larger size, if the sizes differ. */
   readonly #oddIsLarger: boolean;
   readonly #rotations: readonly Rotation[];
   readonly #contacts: readonly Map<number, Contact>[];
   readonly #hasTold: Uint8Array;
-  /** The step at which each came to know; steps are rounds, moments of one monitor, and waves. */
+  /** The step in which each learned of the case. A step is a round, one monitor's moment, or a wave. */
   readonly #since: Float64Array;
   readonly #learnt: Float64Array;
   #step = 0;
   #time = 0;
-  /** Who came to know in this step. */
+  /** The monitors that learned of the case in this step. */
   #fresh: number[] = [];
   #ignorant: number;
   #calls = 0;
@@ -313,7 +314,7 @@ class Fleet {
     return peers === undefined ? this.#setting.monitors - 1 : peers[self]!.length;
   }
 
-  /** One of them. */
+  /** One peer of a monitor, by its index. */
   #peer(self: number, index: number): number {
     const { peers } = this.#manner;
     return peers === undefined ? othersThan(self, index) : peers[self]![index]!;
@@ -324,7 +325,8 @@ class Fleet {
     const count = this.#peersOf(caller);
     const isAny = this.#manner.choice === "any";
     const chosen = new Set<number>();
-    // A walk that begins anew within a round may come upon a peer of this round; it is passed over.
+    // If a rotation begins again within a round, it may give a peer of this round again. A set holds it
+    // once.
     while (chosen.size < Math.min(this.#setting.fanOut, count)) {
       chosen.add(isAny ? this.#draw.below(count) : this.#rotations[caller]!.next(this.#draw));
     }
@@ -347,7 +349,7 @@ class Fleet {
       contact,
     });
     this.#bytes += outcome.bytes;
-    // Whoever tells has called everyone it would have to be remembered for.
+    // A monitor that tells calls all its peers, so afterwards nothing about single peers is needed.
     if (!callerKnows || this.#manner.tellsAtOnce === false) {
       this.#contacts[caller]!.set(callee, callerKnows || contact === "handed" ? "handed" : "asked");
     }
@@ -378,7 +380,7 @@ class Fleet {
     return exchange(meeting, sizes, this.#wire);
   }
 
-  /** Whoever came to know calls all its peers, and so do those who come to know by that. */
+  /** Monitors that learned of the case call all their peers, and so do those that learn by that. */
   #tell(): void {
     while (this.#fresh.length > 0) {
       const tellers = this.#fresh;
@@ -393,9 +395,9 @@ class Fleet {
     }
   }
 
-  /** As call by call, but counted: where everyone calls everyone, there are too many calls. */
+  /** Tells everyone, by counting calls of one kind: to make every single call would take too long. */
   #tellEveryone(tellers: readonly number[]): void {
-    /** How many there are, by what decides an exchange besides the teller. */
+    /** How many honest monitors there are of each kind; the kind decides what an exchange costs. */
     const kinds = [false, true].flatMap((knows) =>
       [false, true].map((isOdd) => ({ knows, isOdd, count: 0 }))
     );
