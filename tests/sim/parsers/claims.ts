@@ -1,5 +1,5 @@
 /**
- * Lengths that are only claimed, by whatever is read.
+ * Inputs that claim a huge length and are short.
  *
  * @module
  */
@@ -23,11 +23,11 @@ import { HOSTILE_TEXTS, makeStage, ORIGIN, signedNote } from "./stage.ts";
 /** An input that claims to be far longer than it is. */
 interface Claim {
   readonly name: string;
-  /** Makes the claim to the parser that is to see through it; gives what it holds on to. */
+  /** Gives the input to its parser, which must not believe it. @returns what is kept in memory */
   run(): unknown;
 }
 
-/** Claims of huge lengths, made to whatever reads a length. */
+/** Claims of huge lengths, one for everything that reads a length. */
 export async function claims(): Promise<readonly Claim[]> {
   const stage = await makeStage();
   const huge = MAX_TREE_SIZE;
@@ -65,7 +65,7 @@ export async function claims(): Promise<readonly Claim[]> {
     ...[1, 2, 3, 4, 9].flatMap((kind) =>
       [0xffffffff, 0x7fffffff].map((length) => parcel(kind, length))
     ),
-    // Within the limits, and still nothing has come.
+    // The claimed length is within the limits, and still nothing has come.
     parcel(1, maxNoteItemBytes),
     parcel(2, maxProofItemBytes),
     parcel(3, maxRecordItemBytes),
