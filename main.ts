@@ -1,11 +1,11 @@
-/** Hearsay: argv in, exit code out; the only place that ends the process. */
+/** Hearsay's entry: it takes argv and gives an exit code. It is the only file that ends the process. */
 import { EXIT, type Tools } from "./src/cli/command.ts";
 import { runProgram } from "./src/cli/program.ts";
 import { processTerminal, type Terminal } from "./src/cli/terminal.ts";
 import { answerStatus } from "./src/web/status_server.ts";
 import { denoWorld } from "./src/world/deno.ts";
 
-/** Ends after a fault of our own. Deno would end with 1, which here says that a log has misbehaved. */
+/** Ends after a fault of our own. Deno would end with 1, which here means that a log has misbehaved. */
 function fault(terminal: Terminal, error: unknown): never {
   const told = error instanceof Error ? error.stack ?? error.message : String(error);
   terminal.err(`hearsay: a fault in Hearsay itself, please report it\n${told}`);

@@ -19,7 +19,7 @@ export const EXIT = {
 /** One of EXIT's values. */
 export type ExitCode = typeof EXIT[keyof typeof EXIT];
 
-/** What a command works with. */
+/** What every command is given. */
 export interface Tools {
   readonly world: World;
   readonly terminal: Terminal;
@@ -40,8 +40,8 @@ export interface Command {
   /** What `--help` prints; it holds an example. */
   readonly help: string;
   /**
-   * Does the work.
-   * @throws UsageError, MalformedError for wrong usage; anything else could not be done
+   * Runs the command.
+   * @throws UsageError, MalformedError for wrong usage; other errors if the work could not be done
    */
   run(args: readonly string[], tools: Tools): Promise<ExitCode>;
 }
@@ -49,7 +49,7 @@ export interface Command {
 /** The command line is wrong; the message says what came and what was wanted. */
 export class UsageError extends Error {}
 
-/** What a command line may hold. */
+/** The options and operands that a command takes. */
 export interface OptionSpec {
   /** Options with a value, given at most once. */
   readonly values?: readonly string[];
@@ -57,25 +57,25 @@ export interface OptionSpec {
   readonly lists?: readonly string[];
   /** Options without a value. */
   readonly flags?: readonly string[];
-  /** Names of the operands, for messages; a last one ending in `…` may be repeated. */
+  /** Names of the operands, for messages. If the last one ends in `…`, it may be repeated. */
   readonly operands?: readonly string[];
-  /** How many operands there must be at least, if not all of them. */
+  /** The least number of operands; by default all of them. */
   readonly leastOperands?: number;
 }
 
-/** A command line taken apart. */
+/** The options and operands of a command line. */
 export interface Options {
   /** The value of an option given at most once. */
   value(name: string): string | undefined;
   /** The values of an option that may be repeated. */
   list(name: string): readonly string[];
   flag(name: string): boolean;
-  /** In order; as many as the command asks for. */
+  /** The operands in order, as many as the command asks for. */
   readonly operands: readonly string[];
 }
 
 /**
- * Takes a command line apart.
+ * Reads a command line.
  * @throws UsageError for an option that is unknown, repeated or without its value, and for too few
  *   or too many operands
  */
@@ -90,7 +90,9 @@ export function readOptions(args: readonly string[], spec: OptionSpec): Options 
     unknown(arg, name) {
       if (name === undefined) return true; // An operand.
       const known = [...strings, ...flags].map((option) => `--${option}`).join(" ");
-      throw new UsageError(`there is no option ${quoted(arg)} here; there are: ${known || "none"}`);
+      throw new UsageError(
+        `there is no option ${quoted(arg)}; the options are: ${known || "none"}`,
+      );
     },
   });
   const given = (name: string): readonly string[] => (parsed[name] ?? []) as string[];
@@ -104,8 +106,8 @@ export function readOptions(args: readonly string[], spec: OptionSpec): Options 
   const repeats = operands.at(-1)?.endsWith("…") ?? false;
   if (found.length < least || (found.length > operands.length && !repeats)) {
     const wanted = operands.length === 0 ? "no operands" : operands.join(" ");
-    const came = found.length === 0 ? "none" : found.map(quoted).join(" ");
-    throw new UsageError(`expected ${wanted}; came: ${came}`);
+    const came = found.length === 0 ? "nothing" : found.map(quoted).join(" ");
+    throw new UsageError(`expected ${wanted}; got: ${came}`);
   }
   return {
     value: (name) => given(name)[0],
@@ -115,7 +117,7 @@ export function readOptions(args: readonly string[], spec: OptionSpec): Options 
   };
 }
 
-/** A command line that is at fault, whichever room found it. */
+/** Whether an error means that the command line or the configuration is wrong. */
 export function isUsageFault(error: unknown): error is Error {
   return error instanceof UsageError || error instanceof MalformedError;
 }

@@ -1,7 +1,7 @@
 /**
- * `hearsay.jsonc`: reads a daemon's settings, and tells every error of the file at once, each with
- * its line and column, the value and what was wanted. What may stand in it is told by
- * `monitor/settings.ts`.
+ * Reads `hearsay.jsonc`, a daemon's settings. It reports every error of the file at once, each with its
+ * line and column, the value found and the value wanted. `monitor/settings.ts` has the table of what
+ * the file may contain.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import { MalformedError, printable } from "../tlog/malformed.ts";
 import { type Fault, lineAndColumn, parseJsonc } from "../world/jsonc.ts";
 import type { World } from "../world/world.ts";
 
-/** Longest configuration read. */
+/** The longest configuration that is read. */
 export const MAX_CONFIG_BYTES = 1024 * 1024;
-/** Most errors told of one file. */
+/** At most this many errors of one file are reported. */
 const MAX_FAULTS = 100;
-/** A private key, which stands where it should not and must not be repeated. */
+/** A private key. If one is in the file by mistake, a message must not repeat it. */
 const PRIVATE_KEY = /PRIVATE\+KEY\+[^\s"]*/g;
 const HIDDEN_KEY = "PRIVATE+KEY+…";
 
@@ -22,7 +22,7 @@ const HIDDEN_KEY = "PRIVATE+KEY+…";
  * Reads a configuration.
  * @param text the file's text
  * @param path the file's path, for messages; paths in it are relative to its folder
- * @param world only so as to see whether the sources of logs can be opened; nothing is asked of it
+ * @param world used only to check that the sources of logs can be opened; nothing is sent or read
  * @throws MalformedError with one line for every error of the file, up to MAX_FAULTS
  */
 export function parseConfig(

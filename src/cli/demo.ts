@@ -18,10 +18,10 @@ import { verify } from "./verify.ts";
 
 const WATCHERS = ["berlin", "tokyo", "lima"];
 const LOOPBACK: Address = { hostname: "127.0.0.1", port: 0 };
-/** Fast enough to watch. */
+/** Much faster than by default, so that a person can watch. */
 const POLL_MS = 200;
 const GOSSIP_MS = 250;
-/** Longest wait for what must come. */
+/** The longest wait for anything that is expected to happen. */
 const PATIENCE_MS = 8_000;
 
 /** `hearsay demo`: a split view, caught. */
@@ -30,9 +30,9 @@ export const demo: Command = {
   summary: "watch a split view being caught, on this machine, in a few seconds",
   help: `hearsay demo
 
-Starts a small log and three monitors on 127.0.0.1, lets them compare checkpoints, then lets the
-log show one of them another history. Needs no set-up; what it records stays in a temporary folder
-that it names.
+Starts a small log and three monitors on 127.0.0.1. The monitors compare checkpoints; then the log
+shows one of them another history. It needs no set-up. What the monitors record stays in a temporary
+folder, whose name is printed.
 
 Example:
   hearsay demo
@@ -48,20 +48,20 @@ Example:
   },
 };
 
-/** Something a monitor on stage has said. */
+/** An event that one of the monitors has reported. */
 interface Said {
   readonly who: string;
   readonly event: EventName;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** A log that tells two stories when told to, and the monitors that watch it: the real daemon. */
+/** A log that can show two histories, and the monitors that watch it. The monitors are real daemons. */
 class Stage {
   readonly tools: Tools;
   readonly folder: string;
-  /** What everyone is shown. */
+  /** The history that everyone but lima is shown. */
   readonly log: DiskLog;
-  /** What lima is shown: the same, as long as the same is appended to it. */
+  /** The history that lima is shown. It is the same as long as the same entries are appended to it. */
   readonly logForLima: DiskLog;
   readonly #server: HttpServer;
   readonly #daemons: { daemon: Daemon; running: Promise<void> }[] = [];
@@ -100,12 +100,12 @@ class Stage {
     return new Stage({ tools, folder, log, logForLima, server });
   }
 
-  /** The journal of a monitor's incidents. */
+  /** The path of a monitor's incident journal. */
   journalOf(who: string): string {
     return join(this.folder, who, "incidents", JOURNAL_FILE);
   }
 
-  /** Lets a monitor enter, which calls the one before; returns where it answers. */
+  /** Starts a monitor, which calls `peer` if given. @returns the address at which it answers */
   async enter(who: string, { path, peer }: { path: string; peer?: string }): Promise<string> {
     const { world } = this.tools;
     const name = `demo.invalid/${who}`;
@@ -136,7 +136,7 @@ class Stage {
     return daemon.address!;
   }
 
-  /** Waits until a monitor has said something; false if it does not in time. */
+  /** Waits for an event. @returns false if it did not come within PATIENCE_MS */
   async until(wanted: (said: Said) => boolean): Promise<boolean> {
     const { clock } = this.tools.world;
     const end = clock.monotonic() + PATIENCE_MS;
@@ -156,7 +156,7 @@ class Stage {
     return true;
   }
 
-  /** What a monitor has said of this name, first. */
+  /** The first event of this name from this monitor. */
   find(who: string, event: EventName): Said | undefined {
     return this.#said.find((said) => said.who === who && said.event === event);
   }
@@ -180,7 +180,7 @@ class Stage {
     };
   }
 
-  /** Prints what is worth watching, and nothing twice. */
+  /** Prints an event if it is worth watching and was not printed before. */
   #print(said: Said): void {
     const told = describe(said);
     if (told === undefined) return;
@@ -223,7 +223,7 @@ async function play(stage: Stage): Promise<ExitCode> {
   say("\nA test log and three monitors, all on 127.0.0.1. The log is known by its key:");
   say(`  ${terminal.paint("cyan", formatLog(log.log))}`);
 
-  heading("1. The log tells everyone the same");
+  heading("1. The log shows everyone the same history");
   const entries = ["first", "second", "third", "fourth", "fifth"];
   await appendToBoth(stage, entries.slice(0, 3));
   const berlin = await stage.enter("berlin", { path: "/" });
@@ -233,15 +233,15 @@ async function play(stage: Stage): Promise<ExitCode> {
   await appendToBoth(stage, entries.slice(3));
   went &&= await allMatch(stage, 5);
 
-  heading("2. It shows lima another history, and the others one that is longer still");
+  heading("2. It shows lima another history, and the others one that is longer");
   await logForLima.append([utf8("sixth, as only lima sees it")]);
   await log.append(["sixth, as everyone sees it", "seventh", "eighth"].map(utf8));
   for (const [who, story] of [["berlin", log], ["lima", logForLima]] as const) {
     say(`  ${who.padEnd(7)}is shown size ${story.treeSize}, root ${base64(story.root())}`);
   }
-  say("  Both are signed by the log. At different sizes, so nothing can be compared at a glance.");
+  say("  The log signed both. Their sizes differ, so the roots cannot be compared directly.");
 
-  heading("3. Two of them exchange 104 bytes; the root at the smaller size comes from the tiles");
+  heading("3. Two monitors exchange 104 bytes, and compute the older root from the tiles");
   for (const who of WATCHERS) {
     went &&= await stage.until((said) => said.who === who && said.event === "incident.recorded");
   }
@@ -260,11 +260,11 @@ async function play(stage: Stage): Promise<ExitCode> {
   );
   say();
   if (!went || verdict !== EXIT.ok || names.size !== 1) {
-    terminal.err("the demonstration went wrong: the split view was not recorded alike by all");
+    terminal.err("the demonstration failed: not every monitor recorded the same split view");
     return EXIT.failed;
   }
-  say("The log cannot take it back: both roots carry its signature, and no tree has both. Whether");
-  say("it was an attack or an accident, the record does not say; people have to find out.");
+  say("The log cannot take it back: both roots carry its signature, and no tree has both. The");
+  say("record does not say whether it was an attack or an accident. People have to find that out.");
   return EXIT.ok;
 }
 
@@ -272,7 +272,7 @@ async function appendToBoth({ log, logForLima }: Stage, entries: readonly string
   for (const story of [log, logForLima]) await story.append(entries.map(utf8));
 }
 
-/** Waits until tokyo and lima, who call, and berlin and tokyo, who are called, have matched. */
+/** Waits until every monitor has seen a peer's checkpoint of this size match its own. */
 async function allMatch(stage: Stage, size: number): Promise<boolean> {
   const found = await Promise.all(
     WATCHERS.map((who) =>

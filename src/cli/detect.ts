@@ -21,9 +21,9 @@ import {
 import { capNotices, describeConflict, progressBar } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Rejections told one by one; the rest is counted. */
+/** This many rejections are printed; further ones are only counted. */
 const MAX_REJECTIONS_SHOWN = 20;
-/** How often the progress is shown anew. */
+/** How often the progress bar is drawn. */
 const PROGRESS_EVERY_MS = 200;
 
 /** `hearsay detect`: judges gathered checkpoints offline. */
@@ -37,17 +37,18 @@ is one signed note, or raw 104-byte frames, or JSON lines of three kinds, freely
   {"note": TEXT, "source": WHO}
   {"frame": 208 HEX DIGITS, "source": WHO}
   {"log": LOG, "older": {"size", "root"}, "newer": {"size", "root"}, "proof": [BASE64…]}
-Files are read twice, so pipes are not taken. A proof counts only if it leads to a root the log
-has signed; the order of lines and files changes nothing.
+Files are read twice, so a FILE cannot be a pipe. A proof counts only if it leads to a root that the
+log has signed. The order of lines and files does not matter.
 
-Conflicts go to standard output, one a line, and a summary to end with. Ends with 1 if a log signed
-contradicting roots; 3 if there was nothing to judge, or something that could not be read or whose
-signature is wrong, since a contradiction could hide there; else with 0.
+Prints one line for each conflict, then a summary. Exit code 1 if a log signed contradicting roots;
+3 if there was nothing to judge, or if something could not be read or has a wrong signature, because
+a contradiction could hide there; otherwise 0.
 
-  --log LOG        a log to judge: a vkey, or "VKEY ORIGIN" where they differ (repeatable)
-  --key FILE       private key of 'hearsay keygen': conflicts are signed and recorded
-  --incidents DIR  where, if --key is given (default incidents)
-  --json           conflicts as conflict records; the summary goes to standard error
+  --log LOG        a log to judge: its vkey, or "VKEY ORIGIN" if the origin is not the key's name
+                   (repeatable)
+  --key FILE       a private key made by 'hearsay keygen': conflicts are signed and recorded
+  --incidents DIR  with --key, the folder to record them in (default incidents)
+  --json           prints conflicts as conflict records, and the summary to standard error
 
 Example:
   hearsay detect --log "sum.golang.org+033de0ae+Ac4z… go.sum database tree" gathered.jsonl
@@ -85,8 +86,8 @@ Example:
       const withheld = await printConflicts(toPrint, { world, terminal, signer, incidents, json });
       if (judged.unjudged > 0) {
         terminal.err(
-          `not judged: ${judged.unjudged} that could not be read or have a wrong signature; a ` +
-            "contradiction could hide there",
+          `not judged: ${judged.unjudged} items that could not be read or have a wrong signature; ` +
+            "a contradiction could hide there",
         );
       }
       tellCaps({ judged, logs, terminal, signed: signer !== undefined });
@@ -125,8 +126,8 @@ function judgingReport(
 }
 
 /**
- * Prints every conflict and, with a key, records it before; returns how many of them could not be
- * written, or are not vouched for.
+ * Prints every conflict. With a key it records each before printing it.
+ * @returns how many could not be written, or did not hold when verified
  */
 async function printConflicts(
   conflicts: readonly Conflict[],
@@ -144,7 +145,7 @@ async function printConflicts(
     const { outcome } = verifyConflict({ input: formatRecord(record) });
     if (outcome !== "holds") {
       withheld++;
-      terminal.err(`${outcome}, so not vouched for: ${describeConflict(record)}`);
+      terminal.err(`${outcome}, so not reported as proven: ${describeConflict(record)}`);
       continue;
     }
     let where = "";
@@ -193,7 +194,7 @@ function tellCaps(
   }
   if (judged.detector.conflicts().length > 0 && !signed) {
     terminal.err(
-      "without --key the records carry no detector's signature and are not in a journal",
+      "no --key: the records are not signed by a detector and are not in a journal",
     );
   }
 }
@@ -210,7 +211,7 @@ function summaryOf(
   return `${checkpoints} checkpoints read, ${proofs} proofs followed${idle}, ` +
     `${rejections} rejected${reasons && ` (${reasons})`}; ` +
     `conflicts: ${conflicts("same_size")} same_size, ${conflicts("cross_size")} cross_size` +
-    (withheld > 0 ? `, of which ${withheld} not written or not vouched for` : "");
+    (withheld > 0 ? `, of which ${withheld} not written or not proven` : "");
 }
 
 function exitCode(
@@ -220,7 +221,7 @@ function exitCode(
   if (withheld > 0) return EXIT.failed;
   if (detector.conflicts().length > 0) return EXIT.proven;
   if (checkpoints === 0) {
-    terminal.err("nothing could be judged: no file held a checkpoint of these logs");
+    terminal.err("nothing to judge: no file has a checkpoint of these logs");
     return EXIT.failed;
   }
   return unjudged > 0 ? EXIT.failed : EXIT.ok;

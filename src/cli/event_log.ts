@@ -13,8 +13,8 @@ const LEVELS = Object.keys(STYLES) as readonly Level[];
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * A report that prints every event from `least` on.
- * @param json one JSON object a line, with `event` for its stable name
+ * Makes a report that prints every event of level `least` or louder.
+ * @param json whether to print one JSON object a line; its `event` is the event's stable name
  */
 export function eventLog(
   { terminal, clock, json, least }: {

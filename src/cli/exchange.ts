@@ -12,9 +12,9 @@ export const exchange: Command = {
   summary: "compare checkpoints with one peer, once",
   help: `hearsay exchange HOST:PORT --log LOG… [--have FILE…] [--key FILE] [--incidents DIR]
 
-Sends the latest checkpoint of every log to a peer that listens, and judges its answers. Ends with
-0 if nothing contradicts, 1 if a log was shown to have signed two roots, 3 if the peer could not be
-reached or answered wrongly; what is proven before that still ends with 1.
+Sends the latest checkpoint of every log to a peer, and judges its answers. Exit code 0 if nothing
+contradicts; 1 if a log was shown to have signed two roots, even if the exchange failed later; 3 if
+the peer could not be reached or gave a wrong answer.
 
 ${GOSSIP_HELP}
 
@@ -28,13 +28,13 @@ Example:
     try {
       const { judge, party } = keeper;
       const isLong = judge.logs.some((log) => judge.latest(log)?.fitsFrame === false);
-      // Frames say all there is to say, unless something fits none.
+      // Frames are enough, unless a checkpoint fits in no frame.
       const round = isLong ? await exchangeRound({ party, address }) : undefined;
       if (round === undefined) await callPeer({ party, address });
       if (round?.fault !== undefined) throw new ExchangeFailed(round.fault);
       tellCaps({ keeper, terminal });
     } catch (error) {
-      // What is proven stays proven, however the exchange ended.
+      // What was proven stays proven, even if the exchange failed.
       if (!(error instanceof ExchangeFailed) || exitCodeOf(tally) !== EXIT.proven) throw error;
       terminal.err(printable(error.message));
     } finally {

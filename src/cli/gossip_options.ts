@@ -1,4 +1,4 @@
-/** What `listen` and `exchange` share: their options, and the monitor made of them. */
+/** What `listen` and `exchange` share: their options, and the keeper of cases made from them. */
 import { CaseKeeper } from "../monitor/case_keeper.ts";
 import { type Gathered, readGathered } from "../sources/gathered.ts";
 import { isZeroFrame } from "../tlog/frame.ts";
@@ -19,24 +19,26 @@ import {
 import { capNotices, monitorReport, type Tally } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** The options both have. */
+/** The options that both have. */
 export const GOSSIP_OPTIONS = {
   values: ["key", "incidents"],
   lists: ["log", "have"],
   flags: ["json"],
 } satisfies OptionSpec;
 
-/** The lines of help on these options. */
+/** The help lines about these options. */
 export const GOSSIP_HELP =
-  `  --log LOG        a log to compare: a vkey, or "VKEY ORIGIN" where they differ (repeatable)
-  --have FILE      checkpoints this side has been shown: a signed note, raw frames, or JSON
-                   lines as for 'hearsay detect' (repeatable)
-  --key FILE       private key of 'hearsay keygen'; without it a conflict is shown, not recorded
-  --incidents DIR  where conflicts are recorded (default incidents)
-  --json           one JSON object a line`;
+  `  --log LOG        a log to compare: its vkey, or "VKEY ORIGIN" if the origin is not the key's name
+                   (repeatable)
+  --have FILE      checkpoints that this side was shown: a signed note, raw frames, or JSON lines
+                   as for 'hearsay detect' (repeatable)
+  --key FILE       a private key made by 'hearsay keygen'; without it conflicts are printed and not
+                   recorded
+  --incidents DIR  the folder to record conflicts in (default incidents)
+  --json           prints one JSON object a line`;
 
 /**
- * Starts the keeper of cases that the options describe, with what it has been shown.
+ * Starts the keeper of cases that the options describe, and gives it the checkpoints of `--have`.
  * @throws UsageError, MalformedError, WorldError, JournalLocked, JournalDamaged
  */
 export async function startKeeper(
@@ -58,7 +60,7 @@ export async function startKeeper(
     if (keeper.tornFile !== undefined) terminal.err(tornNotice(keeper.tornFile));
     if (keeper.unsoundEntries.length > 0) {
       terminal.err(
-        `the incident journal has entries that do not hold, and are not used: ${
+        `these entries of the incident journal do not hold, and are not used: ${
           keeper.unsoundEntries.join(", ")
         }`,
       );
@@ -66,7 +68,7 @@ export async function startKeeper(
     const shared = sharedKeyNotice(logs);
     if (shared !== undefined) terminal.err(shared);
     if (signer === undefined) {
-      terminal.err("no --key: a conflict is shown here, but neither signed nor recorded");
+      terminal.err("no --key: a conflict is printed here, but neither signed nor recorded");
     }
     const have = options.list("have");
     for (const path of have) await addFile({ keeper, world, path });
@@ -79,7 +81,7 @@ export async function startKeeper(
   }
 }
 
-/** Says if what --have holds of a log fits no frame, so that not every peer may hear of it. */
+/** Tells if the latest checkpoint of a log fits in no frame, and so is sent as a parcel. */
 function tellUntold(
   { keeper: { judge }, log, terminal }: { keeper: CaseKeeper; log: Log; terminal: Terminal },
 ): void {
@@ -96,7 +98,7 @@ export function tellCaps({ keeper, terminal }: { keeper: CaseKeeper; terminal: T
   }
 }
 
-/** Judges the proofs of --have by all checkpoints there are: one may show a contradiction. */
+/** Judges the proofs of `--have`, once all its checkpoints are read. One may show a contradiction. */
 async function followProofs(
   { keeper, world, terminal, path }: {
     keeper: CaseKeeper;
@@ -111,7 +113,7 @@ async function followProofs(
     for await (const found of readGathered({ file, name: path, logs: judge.logs })) {
       if (found.kind !== "proof") continue;
       if (judge.hearProof(readProofOf(found)).verdict === "failed") {
-        terminal.err(`${printable(found.where)}: a proof that fails; it convicts nobody`);
+        terminal.err(`${printable(found.where)}: the proof does not hold, so it convicts nobody`);
       }
     }
     await keeper.keep();
@@ -122,7 +124,7 @@ async function followProofs(
   }
 }
 
-/** @throws UsageError naming the line, as for all of --have that is not taken */
+/** @throws UsageError that names the line, as for anything in `--have` that cannot be used */
 function readProofOf({ read, where }: Extract<Gathered, { kind: "proof" }>): StatedProof {
   try {
     return read();

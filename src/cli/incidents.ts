@@ -17,9 +17,10 @@ export const incidents: Command = {
   summary: "list, show or check the incidents recorded here",
   help: `hearsay incidents list | show ID | check   [--incidents DIR | --config FILE] [--json]
 
-  list     one line for every incident
-  show ID  one conflict record, for people; ID is its number, or the start of its evidence_id
-  check    walks the hash chain and judges every record again; 0 if all is as it was written
+  list     prints one line for every incident
+  show ID  prints one conflict record; ID is its number, or the first 8 or more digits of its
+           evidence_id
+  check    checks the hash chain and verifies every record again
 
 Ends with 3 if there is no journal, if it is damaged, or if a record in it does not hold.
 
@@ -60,14 +61,14 @@ interface Tools {
   json: boolean;
 }
 
-/** The entries of the journal; a torn last line is told, and left where it is. */
+/** The entries of the journal. Tells of a torn last line, and leaves it where it is. */
 async function* entries({ world, terminal, folder }: Tools): AsyncGenerator<Entry, void> {
   for await (const item of readIncidents({ files: world.files, folder })) {
     if ("entry" in item) yield item.entry;
     else {
       terminal.err(
-        `line ${item.torn.number} has no end: it is being written now, or was torn by a crash; the ` +
-          "next program that writes the journal sets it aside",
+        `line ${item.torn.number} is not complete: it is being written now, or a crash cut it off; ` +
+          "the next program that writes the journal sets it aside",
       );
     }
   }
@@ -101,14 +102,14 @@ async function showIncident(id: string, tools: Tools): Promise<ExitCode> {
     else {
       terminal.out(printableJson(JSON.stringify(record, null, 2)));
       terminal.err(
-        "Hand this on with --json; anyone can check it with 'hearsay verify FILE --log LOG'.",
+        "To hand this on, print it with --json. Anyone can check it: 'hearsay verify FILE --log LOG'.",
       );
     }
     return EXIT.ok;
   }
   throw new UsageError(
-    `there is no incident ${quoted(id)} in ${quoted(folder)}; expected a number, or at least 8 ` +
-      "digits of an evidence_id",
+    `there is no incident ${quoted(id)} in ${quoted(folder)}; expected a number, or at least the ` +
+      "first 8 digits of an evidence_id",
   );
 }
 

@@ -30,16 +30,16 @@ import { KNOWN_LOGS } from "./known_logs.ts";
 const CONFIG_PERMISSIONS = 0o644;
 const MENU_NAME_WIDTH = 34;
 
-/** `hearsay init`: a configuration, ready to run. */
+/** `hearsay init`: writes a configuration that can be run. */
 export const init: Command = {
   name: "init",
   summary: "write a daemon's configuration and key, ready to run",
   help: `hearsay init [--dir DIR] [--name NAME] [--log LOG --source SOURCE]… [--listen HOST:PORT]
              [--http HOST:PORT] [--peer HOST:PORT]… [--poll 1m] [--gossip 1m] [--contact MAIL]
 
-Writes ${DEFAULT_CONFIG} with comments, and the monitor's key, into DIR (default here). It overwrites
-nothing; a ${PLACE_DEFAULTS.key} that is there and bears NAME is kept. Without --name and --log it
-asks; with them it asks nothing. A --source belongs to the --log before it:
+Writes ${DEFAULT_CONFIG}, with comments, and the monitor's key into DIR (default: this folder). It
+overwrites nothing. If DIR has a ${PLACE_DEFAULTS.key} of this NAME, it is kept. Without --name and
+--log it asks questions; with them it asks none. Each --source belongs to the --log before it:
   https://HOST/PATH         a log in tiles (C2SP tlog-tiles): Tessera, Rekor v2
   static-ct+https://…       a static-CT log (Sunlight, TesseraCT)
   sumdb+https://…           a Go checksum database
@@ -77,7 +77,7 @@ Example:
       contact: options.value("contact") ?? NO_CONTACT,
     });
     checkSources(tools.world, logs);
-    parseConfig(text, { path, world: tools.world }); // What we write, we can read.
+    parseConfig(text, { path, world: tools.world }); // Checks that the file can be read.
     await writeAll({ tools, folder, path, name, text });
     if (listen === undefined && peers.length === 0) {
       tools.terminal.err(
@@ -94,21 +94,21 @@ interface Chosen {
   readonly source: string;
 }
 
-/** The logs, each with the source that follows it. */
+/** The logs of the command line, each with the source after it. */
 function pairLogs(args: readonly string[], options: Options): Chosen[] {
   const [logs, sources] = [options.list("log"), options.list("source")];
-  // A value never looks like an option: then the option before it has none, which was refused.
+  // No value looks like an option: such an option would have no value, and was refused before.
   const order = args.map((arg) => /^--(log|source)(?:=|$)/.exec(arg)?.[1])
     .filter((name) => name !== undefined);
   if (order.some((name, i) => name !== (i % 2 === 0 ? "log" : "source")) || order.length % 2 > 0) {
     throw new UsageError(
-      `expected one --source after each --log; came: ${order.map((name) => `--${name}`).join(" ")}`,
+      `expected one --source after each --log; got: ${order.map((name) => `--${name}`).join(" ")}`,
     );
   }
   return logs.map((notation, i) => ({ log: parseLog(notation), source: absolute(sources[i]!) }));
 }
 
-/** A folder named on the command line as it must stand in a file elsewhere. */
+/** Makes a folder of the command line absolute, as the configuration may be in another folder. */
 function absolute(source: string): string {
   const isRelative = isFolder(source) && !/^(?:\/|[a-z][a-z0-9.-]*[:+])/i.test(source);
   return isRelative ? join(workingFolder(), source) : source;
@@ -128,20 +128,20 @@ function askEverything(
 ): Answers {
   const host = "monitor.example.com/one";
   const name = terminal.ask(`What is this monitor called? A name without spaces, such as ${host}:`);
-  terminal.out("\nWell-known public logs:");
+  terminal.out("\nThese public logs are well known:");
   KNOWN_LOGS.forEach(({ title, about }, i) =>
     terminal.out(`  ${i + 1}  ${title.padEnd(MENU_NAME_WIDTH)} ${about}`)
   );
   terminal.out("");
   const choice = terminal.ask("Which ones should it follow? Numbers with spaces:");
   if (name === undefined || choice === undefined) {
-    throw new UsageError("nobody answers; give --name, --log and --source instead");
+    throw new UsageError("there is no answer; give --name, --log and --source instead");
   }
   const words = new Set(choice.split(/[\s,]+/).filter((word) => word !== ""));
   const logs = [...words].map((word) => {
     const known = /^\d{1,3}$/.test(word) ? KNOWN_LOGS[Number(word) - 1] : undefined;
     if (known === undefined) {
-      throw new UsageError(`${quoted(word)} is none of the numbers 1 to ${KNOWN_LOGS.length}`);
+      throw new UsageError(`got ${quoted(word)}, expected numbers from 1 to ${KNOWN_LOGS.length}`);
     }
     return { log: parseLog(known.log), source: known.source };
   });
@@ -180,7 +180,7 @@ function configText({ name, logs, listen, http, peers, poll, gossip, contact }: 
     return `    {
       "vkey": ${json(log.vkey.text)},${origin}
       "source": ${json(source)},
-      // How often to look, and how long it may stand still before that is worth a warning.
+      // How often to look at it, and after how long without growth to warn.
       "poll": ${json(poll)},
       "patience": ${json(LOG_DEFAULTS.patience)}
     }`;
@@ -189,33 +189,33 @@ function configText({ name, logs, listen, http, peers, poll, gossip, contact }: 
   return `// A monitor of transparency logs: 'hearsay run --config THIS FILE' starts it.
 // Durations: 500ms, 30s, 5m, 12h, 7d. Paths are relative to this file.
 {
-  // The name of the monitor; its key bears it.
+  // The monitor's name. It is also the name of its key.
   "name": ${json(name)},
   "key": ${json(PLACE_DEFAULTS.key)},
 
-  // What it has seen, and the incidents. Both are journals: keep them, and back them up.
+  // The folders of two journals: what it has seen, and the incidents. Back both up.
   "state": ${json(PLACE_DEFAULTS.state)},
   "incidents": ${json(PLACE_DEFAULTS.incidents)},
 
-  // Where other monitors may call. Without it this monitor only calls others.
+  // The address that other monitors call. Without it this monitor only calls others.
   ${listen === undefined ? "// " : ""}"listen": ${json(listen ?? "0.0.0.0:9900")},
 
-  // Where 'hearsay status' asks. Keep it on this machine.
+  // The address that 'hearsay status' asks. It should be reachable from this machine only.
   "http": ${json(http)},
 
-  // Whom a log's operator can write to; it goes out with every request.
+  // How a log's operator can reach you. It is sent with every request.
   "contact": ${json(contact)},
 
   "logs": [
 ${logTexts.join(",\n")}
   ],
 
-  // The monitors to compare with: at least one, in another place.
+  // The monitors to compare with. Name at least one, in another place.
   "peers": [
 ${peerTexts.length > 0 ? peerTexts.join(",\n") : '    // { "address": "monitor.example.org:9900" }'}
   ],
 
-  // How often to exchange, and with how many peers, chosen at random.
+  // How often to exchange, and with how many peers each time. They are chosen at random.
   "gossip": { "interval": ${json(gossip)}, "fanOut": ${GOSSIP_DEFAULTS.fanOut} }
 }
 `;
@@ -241,19 +241,19 @@ async function writeAll({ tools: { world, terminal }, folder, path, name, text }
   const keyPath = join(folder, PLACE_DEFAULTS.key);
   if (await isThere(files, path)) throw notOverwritten(path);
   await ensureFolder(files, folder);
-  // The configuration says that all is done. An init cut off before it leaves at most a key, and
-  // the next one takes that.
+  // The configuration is written last. An init that was cut off before leaves at most a key, which the
+  // next one uses.
   const isTaken = await isThere(files, keyPath);
   const signer = await (isTaken ? takeKey : newKey)({ world, keyPath, name });
   await write({ world, path, text, permissions: CONFIG_PERMISSIONS });
-  if (isTaken) terminal.err(`${keyPath} was there and is the key of ${name}: it is kept.`);
+  if (isTaken) terminal.err(`${keyPath} exists and is the key of ${name}, so it is kept.`);
   terminal.out(signer.vkey.text);
   terminal.err(`
-${path} is the configuration, ${keyPath} the monitor's private key; above is its vkey, which you
-can give to anyone. Next:
+The configuration is ${path}, and the monitor's private key is ${keyPath}. The line above is its
+vkey, which is public. Next:
 
   hearsay run --config ${path} --once    looks at every log once
-  hearsay run --config ${path}           is the daemon`);
+  hearsay run --config ${path}           runs as a daemon`);
 }
 
 async function newKey(
@@ -265,8 +265,8 @@ async function newKey(
 }
 
 /**
- * The key that is there, as it is: an init that was cut off has left it, or `keygen` made it.
- * @throws UsageError if it is not one of this name
+ * Uses the key that exists: an init that was cut off has left it, or `keygen` made it.
+ * @throws UsageError if it is not a key of this name
  */
 async function takeKey(
   { world, keyPath, name }: { world: World; keyPath: string; name: string },
@@ -276,8 +276,8 @@ async function takeKey(
   if (came !== name) {
     throw notOverwritten(
       keyPath,
-      `it is the key of ${quoted(came)}, not of ${quoted(name)}. Give --name that name, or move ` +
-        "the file elsewhere",
+      `it is the key of ${quoted(came)}, expected ${quoted(name)}. Give its name with --name, or ` +
+        "move the file elsewhere",
     );
   }
   await world.files.syncFolder(join(keyPath, ".."));
@@ -291,14 +291,14 @@ async function keptIdentity(world: World, path: string): Promise<Signer> {
     if (!(error instanceof MalformedError)) throw error;
     throw notOverwritten(
       path,
-      `no key can be read from it. Move it elsewhere, or name another --dir (${error.message})`,
+      `no key can be read from it (${error.message}). Move it elsewhere, or give another --dir`,
     );
   }
 }
 
 function notOverwritten(path: string, why?: string): UsageError {
   const more = why === undefined ? "" : `: ${why}`;
-  return new UsageError(`${quoted(path)} exists, and is not overwritten${more}`);
+  return new UsageError(`${quoted(path)} exists and is not overwritten${more}`);
 }
 
 async function write({ world: { files }, path, text, permissions }: {

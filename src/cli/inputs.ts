@@ -10,7 +10,7 @@ import { loadSigner, type Signer } from "../world/signer.ts";
 import { type OpenFile, type World, WorldError } from "../world/world.ts";
 import { UsageError } from "./command.ts";
 
-/** Where incidents are kept unless told otherwise. */
+/** The default folder of the incident journal. */
 export const DEFAULT_INCIDENTS = "incidents";
 
 /**
@@ -22,7 +22,7 @@ export async function openRegular(world: World, path: string): Promise<OpenFile>
   if (file.isRegular) return file;
   file.close();
   throw new UsageError(
-    `${quoted(path)} is not an ordinary file, and is read more than once; save it first`,
+    `${quoted(path)} is not an ordinary file, and is read twice; save it to a file first`,
   );
 }
 
@@ -74,17 +74,17 @@ export function sharedKeyNotice(logs: readonly Log[]): string | undefined {
     logs.some((other, j) => i !== j && other.vkey.text === vkey.text)
   );
   if (shared.length === 0) return undefined;
-  return `one key signs for several origins, which are judged apart: ${
+  return `one key signs for several origins, which are judged separately: ${
     shared.map(describeLog).join(", ")
   }`;
 }
 
-/** What a person is told when an incident journal was found torn. */
+/** The message for the operator when the last line of an incident journal was torn. */
 export function tornNotice(tornFile: string): string {
-  return `the last line of the incident journal was torn by a crash; it was set aside in ${tornFile}`;
+  return `a crash cut off the last line of the incident journal; it was set aside in ${tornFile}`;
 }
 
-/** Longest private key file read. */
+/** The longest private key file that is read. */
 const MAX_KEY_BYTES = 4_096;
 
 /**
@@ -100,7 +100,7 @@ export function requireLogs(notations: readonly string[]): Log[] {
   if (notations.length === 0) {
     throw new UsageError('expected at least one --log LOG: a vkey, or "VKEY ORIGIN"');
   }
-  // A vkey file saved with a byte order mark comes here by way of the shell.
+  // `--log "$(cat FILE)"` passes on a byte order mark that the file begins with.
   return parseLogs(notations.map(withoutMark));
 }
 
@@ -121,7 +121,7 @@ export async function openInput(world: World, path: string): Promise<OpenFile> {
 
 /**
  * Reads a whole small file named on the command line.
- * @param check looks at the file before it is read
+ * @param check called with the file before it is read
  * @throws UsageError if there is no such file, MalformedError if it is longer than `maxBytes`;
  *   whatever `check` throws
  */
@@ -147,21 +147,21 @@ export async function readInput({ world, path, maxBytes, check }: {
   }
 }
 
-/** A WorldError with the path that its message lacks; other errors as they are. */
+/** Adds the path to the message of a WorldError. Other errors are returned as they are. */
 export function cannotRead(path: string, error: unknown): unknown {
   return error instanceof WorldError
     ? new WorldError(error.kind, `cannot read ${quoted(path)}: ${error.message}`)
     : error;
 }
 
-/** Mode bits by which group or others may write a file, or read it. */
+/** Mode bits that let the group or others write a file, and read it. */
 const [OTHERS_WRITE, OTHERS_READ] = [0o022, 0o044];
 
 /**
  * Loads the private key of `--key`.
- * @param onExposed told if others may read the file
- * @throws UsageError, MalformedError naming the file, also if others may write it: who can put
- *   another key there speaks in this monitor's name
+ * @param onExposed called if others may read the file
+ * @throws UsageError, MalformedError that names the file; also if others may write it, because whoever
+ *   can put another key there can sign as this monitor
  */
 export async function readKey(
   world: World,
@@ -172,8 +172,8 @@ export async function readKey(
     const mode = permissions.toString(8).padStart(4, "0");
     if ((permissions & OTHERS_WRITE) !== 0) {
       throw new MalformedError(
-        `the private key ${quoted(path)} may be written by others (mode ${mode}), expected that ` +
-          "its owner alone can: chmod 600, and make sure that it is yours",
+        `others may write the private key ${quoted(path)} (mode ${mode}), expected that only its ` +
+          "owner may: make sure that the key is yours, then chmod 600",
       );
     }
     if ((permissions & OTHERS_READ) !== 0) onExposed(mode);

@@ -8,15 +8,15 @@ import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
 /** Only the owner may read a private key. */
 export const KEY_PERMISSIONS = 0o600;
 
-/** `hearsay keygen`: an identity for a monitor. */
+/** `hearsay keygen`: makes the key of a monitor. */
 export const keygen: Command = {
   name: "keygen",
   summary: "make a key that signs this monitor's conflict records",
   help: `hearsay keygen NAME [--out FILE]
 
-Makes an Ed25519 key for a monitor, in the format of Go's note package, and prints its vkey,
-which you can give to anyone. The private key goes to FILE (default NAME.key, with slashes as
-dashes), readable by you alone. A file that exists is never overwritten.
+Makes an Ed25519 key for a monitor, in the format of Go's note package, and prints its vkey, which
+is public. The private key is written to FILE, which only you can read (default NAME.key, with
+dashes for slashes). A file that exists is never overwritten.
 
 Example:
   hearsay keygen monitor.example.com/ber --out monitor.key
@@ -40,7 +40,7 @@ Example:
       throw new WorldError(error.kind, `cannot write ${quoted(path)}: ${error.message}`);
     }
     terminal.out(signer.vkey.text);
-    terminal.err(`The private key is in ${path}; keep it to yourself.`);
+    terminal.err(`The private key is in ${path}. Keep it secret.`);
     return EXIT.ok;
   },
 };

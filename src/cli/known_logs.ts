@@ -1,14 +1,14 @@
-/** A public log that `hearsay init` offers. Keys are public facts; check them with the operator. */
+/** A public log that `hearsay init` offers. Its key should be compared with what its operator says. */
 export interface KnownLog {
   readonly title: string;
   readonly about: string;
-  /** In the notation of `--log`. */
+  /** The log, in the notation of `--log`. */
   readonly log: string;
-  /** As `openSource` reads it. */
+  /** Its source, in the notation of `openSource`. */
   readonly source: string;
 }
 
-/** The menu of `hearsay init`. */
+/** The logs that `hearsay init` offers. */
 export const KNOWN_LOGS: readonly KnownLog[] = [
   {
     title: "sum.golang.org",

@@ -14,11 +14,11 @@ export const listen: Command = {
   help:
     `hearsay listen [--address HOST:PORT] --log LOG… [--have FILE…] [--key FILE] [--incidents DIR]
 
-Waits for other monitors and compares checkpoints with each. Prints a line for every frame, and
-records a conflict before anybody is told of it. Ends on SIGINT or SIGTERM; then with 1 if a log
-was shown to have signed two roots, 3 if that could not be recorded, otherwise 0.
+Waits for other monitors and compares checkpoints with each. Prints a line for every frame. Records
+a conflict before anybody is told of it. Ends on SIGINT or SIGTERM. Exit code 1 if a log was shown
+to have signed two roots, 3 if that could not be recorded, otherwise 0.
 
-  --address HOST:PORT  where to listen (default ${DEFAULT_ADDRESS})
+  --address HOST:PORT  the address to listen on (default ${DEFAULT_ADDRESS})
 ${GOSSIP_HELP}
 
 Example:

@@ -23,13 +23,13 @@ import {
 } from "./command.ts";
 
 const DEFAULT_HOST = "127.0.0.1";
-/** Where `serve --split` shows the first and the second history to everyone. */
+/** The paths below which `serve --split` shows the first and the second history to everyone. */
 const STORY_PREFIXES = ["/first/", "/other/"];
-/** Connections remembered by `serve --split`. */
+/** How many connections `serve --split` remembers. */
 const MAX_CALLERS = 4_096;
-/** Most entries of one `append --count`. */
+/** The most entries that one `append --count` makes. */
 const MAX_COUNT = 10_000_000;
-/** Random bytes that set the made-up entries of one `append` apart from another's. */
+/** Random bytes in made-up entries, so that no two appends make the same. */
 const STORY_BYTES = 4;
 
 /** `hearsay log`: a log to try things on. */
@@ -41,22 +41,21 @@ hearsay log append DIR [--count N | TEXT…]
 hearsay log fork DIR NEWDIR
 hearsay log serve DIR --port P [--address HOST] [--split NEWDIR]
 
-A small tlog-tiles log in a folder, for trials. It signs whatever it is told: not for anything real.
+A small tlog-tiles log in a folder, for trials only: it signs whatever it is told.
 
   init    makes a log without entries, and prints the LOG to give to monitors. NAME is its origin;
           unless a word of it begins with "test", "test/" is put before it
-  append  adds entries, one a TEXT, under one new checkpoint; or N made-up ones (default 1), which
-          differ from those of any other append
-  fork    copies the log as it is now, with its key: a second history, to be grown apart
-  serve   answers HTTP with checkpoint and tiles until SIGINT or SIGTERM; append as it runs. Port 0
-          is any free one
+  append  adds one entry for each TEXT, under one new checkpoint. Without TEXT it adds N made-up
+          entries (default 1), which differ from those of any other append
+  fork    copies the log as it is now, with its key. The copy can then grow into a second history
+  serve   answers HTTP requests with the checkpoint and tiles until SIGINT or SIGTERM. Entries may be
+          appended meanwhile. With port 0 it takes any free port
 
-  --address HOST  where to listen (default ${DEFAULT_HOST})
-  --split NEWDIR  callers are shown the log in DIR or the one in NEWDIR, by turns, and the same one
-                  as long as their connection lasts; below ${
-    STORY_PREFIXES.join(" and ")
-  } everyone is
-                  shown the first and the second
+  --address HOST  the address to listen on (default ${DEFAULT_HOST})
+  --split NEWDIR  shows each new connection the log in DIR or the log in NEWDIR, in turns. Everyone
+                  is shown the log in DIR below ${STORY_PREFIXES[0]} and the other below ${
+    STORY_PREFIXES[1]
+  }
 
 Example:
   hearsay log init trial --origin test.example.com/log
@@ -70,7 +69,7 @@ Example:
     const run = SUBCOMMANDS.get(what ?? "");
     if (run === undefined) {
       const came = what === undefined ? "nothing" : quoted(what);
-      throw new UsageError(`expected init, append, fork or serve; came: ${came}`);
+      throw new UsageError(`expected init, append, fork or serve; got: ${came}`);
     }
     return run(args, tools);
   },
@@ -88,7 +87,7 @@ async function init(args: readonly string[], { world, terminal }: Tools): Promis
   terminal.out(formatLog(made.log));
   if (origin !== name) {
     terminal.err(
-      `The origin is ${printable(origin)}, so that nobody takes what it signs for a real log's.`,
+      `The origin is ${printable(origin)}, so that nobody takes this for a real log.`,
     );
   }
   return EXIT.ok;
@@ -103,7 +102,7 @@ async function append(args: readonly string[], { world, terminal }: Tools): Prom
   const [folder, ...texts] = options.operands as [string, ...string[]];
   const count = options.value("count");
   if (count !== undefined && texts.length > 0) {
-    throw new UsageError("expected --count N or TEXT…; both came");
+    throw new UsageError("expected --count N or TEXT…; got both");
   }
   const held = await DiskLog.open({ world, folder });
   try {
@@ -118,7 +117,7 @@ async function append(args: readonly string[], { world, terminal }: Tools): Prom
   return EXIT.ok;
 }
 
-/** Entries that say where they stand, and that no other append makes, so that forks differ. */
+/** Made-up entries, each with its index. No other append makes the same ones, so that forks differ. */
 function* madeUp(
   { world, first, count }: { world: World; first: bigint; count: number },
 ): Generator<Uint8Array> {
@@ -193,7 +192,7 @@ async function serve(args: readonly string[], { world, terminal }: Tools): Promi
   return EXIT.ok;
 }
 
-/** Which of these a caller is shown: by turns, and always the same one. */
+/** Chooses which history a caller is shown: callers in turns, and each caller always the same. */
 function chooser(stories: readonly string[]): (caller: string) => string {
   const shown = new Map<string, string>();
   let next = 0;
@@ -205,7 +204,10 @@ function chooser(stories: readonly string[]): (caller: string) => string {
   };
 }
 
-/** Whether there is anything to serve; any tlog-tiles log will do, also one whose key we lack. */
+/**
+ * Checks that a folder has a tlog-tiles log. Its private key is not needed to serve it.
+ * @throws UsageError if there is none
+ */
 async function requireServable(files: Files, folder: string): Promise<void> {
   try {
     await readFile({ files, folder, path: CHECKPOINT_FILE });

@@ -12,8 +12,8 @@ export const observations: Command = {
   summary: "list or check what the daemon has seen",
   help: `hearsay observations list | check   [--state DIR | --config FILE] [--json]
 
-  list   one line for every observation, oldest first
-  check  walks the hash chain of all segments; 0 if everything is as it was written
+  list   prints one line for every observation, oldest first
+  check  checks the hash chain through all segments
 
 Ends with 3 if there is no journal, or if it is damaged: then it names the file and the line.
 
@@ -32,7 +32,7 @@ Example:
     });
     const [what] = options.operands as [string];
     if (what !== "list" && what !== "check") {
-      throw new UsageError(`expected list or check; came: ${quoted(what)}`);
+      throw new UsageError(`expected list or check; got: ${quoted(what)}`);
     }
     const folder = await journalFolder({
       ...{ world, options, named: "state", otherwise: DEFAULT_STATE },
@@ -44,7 +44,8 @@ Example:
     for await (const item of checkObservations({ files: world.files, folder })) {
       if ("torn" in item) {
         terminal.err(
-          `${item.path} line ${item.lineNumber} has no end: it is being written now, or was torn`,
+          `${item.path} line ${item.lineNumber} is not complete: it is being written now, or a ` +
+            "crash cut it off",
         );
         continue;
       }

@@ -1,4 +1,4 @@
-/** Reads what a daemon says of itself. Whatever answers at its address may say anything. */
+/** Reads a daemon's status. Any program may answer at its address, so every member is checked. */
 import { parseExactJson } from "../evidence/json.ts";
 import type { Status } from "../monitor/status.ts";
 import { quoted } from "../tlog/malformed.ts";
@@ -25,7 +25,7 @@ function yesOrNo(value: unknown, name: string): void {
   if (typeof value !== "boolean") throw unexpected(value, { name, wanted: "true or false" });
 }
 
-/** How often each result was seen, by its name; later versions may have more of them. */
+/** Checks the count of each result. Any name is allowed, since later versions may have more results. */
 function counts(value: unknown, name: string): void {
   if (!isObject(value)) throw unexpected(value, { name, wanted: "an object" });
   for (const [result, times] of Object.entries(value)) count(times, `${name} of ${quoted(result)}`);
@@ -68,8 +68,8 @@ const STATUS: Shape = {
 };
 
 /**
- * Reads a status; members that this version does not know are allowed.
- * @throws MalformedError naming the member that is wrong
+ * Reads a status. Members that this version does not know are kept.
+ * @throws MalformedError that names the member that is wrong
  */
 export function parseStatus(text: string): Status {
   const status = parseExactJson(text, Infinity);

@@ -36,19 +36,19 @@ const COMMANDS: readonly Command[] = [
 ];
 
 const HELP =
-  `Hearsay turns gossip into evidence: it tells whether a transparency log tells everyone the same
-story, and keeps a signed record, which anyone can check, when it does not.
+  `Hearsay turns gossip into evidence. It finds out whether a transparency log shows everyone the same
+history. If it does not, Hearsay keeps a signed record that anyone can check.
 
 ${COMMANDS.map(({ name, summary }) => `  hearsay ${name.padEnd(10)} ${summary}`).join("\n")}
 
 'hearsay help COMMAND' tells more, with an example. Begin with 'hearsay demo'.
 
-A LOG is the log's vkey, or "VKEY ORIGIN" where its origin is not the key's name.
+A LOG is the log's vkey, or "VKEY ORIGIN" if its origin is not the key's name.
 Exit codes: 0 nothing wrong, 1 misbehaviour proven, 2 wrong usage or configuration, 3 could not do
 the work (network, disk). For verify: 0 the evidence holds, 1 it does not.
 `;
 
-/** What keeps a command from its work although the command line is right. */
+/** Errors that mean: the command line is right, but the work could not be done. */
 const FAILURES = [
   WorldError,
   ExchangeFailed,
@@ -59,8 +59,8 @@ const FAILURES = [
 ];
 
 /**
- * Runs the program on a command line; every error ends as a line for a person and an exit code, and so
- * does output that could not be written: whoever reads it must not take what is missing for all there is.
+ * Runs the program on a command line. Every error becomes a message and an exit code. So does output
+ * that could not be written: its reader must not take incomplete output for the whole.
  */
 export async function runProgram(args: readonly string[], tools: Tools): Promise<ExitCode> {
   const code = await runCommandLine(args, tools);
@@ -128,14 +128,14 @@ async function runCommand(
     terminal.progress("");
     if (isUsageFault(error)) {
       terminal.err(`hearsay ${name}: ${error.message}`);
-      terminal.err(`'hearsay ${name} --help' tells how it is used`);
+      terminal.err(`'hearsay ${name} --help' shows how to use it`);
       return EXIT.usage;
     }
     if (FAILURES.some((type) => error instanceof type)) {
       terminal.err(`hearsay ${name}: ${printable((error as Error).message)}`);
       return EXIT.failed;
     }
-    // Never let an error of our own end with 1, which says that a log has misbehaved.
+    // A fault of our own must not end with 1, which means that a log has misbehaved.
     terminal.err(`hearsay ${name}: a fault in Hearsay itself, please report it`);
     terminal.err(error instanceof Error ? error.stack ?? error.message : String(error));
     return EXIT.failed;

@@ -1,4 +1,4 @@
-/** The words in which commands tell what was heard and what was found. */
+/** The texts with which commands tell what was heard and what was found. */
 import { join } from "@std/path/join";
 import { MAX_CONFLICTS_PER_LOG, type Unrecorded } from "../evidence/detector.ts";
 import { MAX_ROOTS_PER_SIZE } from "../evidence/memory.ts";
@@ -11,7 +11,7 @@ import { printable, printableJson } from "../tlog/malformed.ts";
 import { EXIT, type ExitCode } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** What a frame says, in one line. `several` adds which log, where more than one is followed. */
+/** What a frame says, in one line. With `several` the line names the log. */
 export function describeHeard(heard: Heard, several: boolean): string {
   const named = (log: Log): string => several ? ` (${describeLog(log)})` : "";
   switch (heard.verdict) {
@@ -28,13 +28,13 @@ export function describeHeard(heard: Heard, several: boolean): string {
         `another root at this size, seen from ${printable(heard.other.source)}` +
         named(heard.checkpoint.log);
     case "nothing":
-      return "received no checkpoint — the other end has seen nothing of this log";
+      return "received no checkpoint — the peer has seen none of this log";
     case "refused":
       return `refused ${printable(heard.detail)}`;
   }
 }
 
-/** A conflict in one line: what was signed, twice, and who showed it. */
+/** A conflict in one line: the two checkpoints that the log signed, and who showed each. */
 export function describeConflict(record: ConflictRecord): string {
   const { kind, log, checkpoint_a: a, checkpoint_b: b } = record;
   const half = ({ size, root }: typeof a, source: string): string =>
@@ -44,7 +44,7 @@ export function describeConflict(record: ConflictRecord): string {
   } evidence_id=${record.evidence_id}`;
 }
 
-/** What became of a conflict, in a line or, where the evidence is nowhere else, with the record. */
+/** What became of a conflict. If the record is not in a journal, a second line has it. */
 export function describeNews(news: IncidentNews, folder: string): string[] {
   const { record } = news;
   const found = describeConflict(record);
@@ -56,7 +56,7 @@ export function describeNews(news: IncidentNews, folder: string): string[] {
       return [`already incident ${news.seq} in ${journal}: ${found}`];
     case "unrecorded":
       return [
-        `NOT SIGNED AND NOT RECORDED, for want of --key: ${found}`,
+        `NOT SIGNED AND NOT RECORDED, because there is no --key: ${found}`,
         `the evidence, for you to save: ${printableJson(formatRecord(record))}`,
       ];
     case "refused": {
@@ -64,14 +64,14 @@ export function describeNews(news: IncidentNews, folder: string): string[] {
       const why = failed.map(({ name, detail }) => `${name}: ${detail}`).join("; ");
       const word = news.judgement.outcome === "disputed" ? "DISPUTED" : "REFUSED";
       return [
-        `${word} by this program's own judgement and not recorded (${printable(why)}): ${found}`,
-        `what it is about, for you to save: ${printableJson(formatRecord(record))}`,
+        `${word} by this program's own check and not recorded (${printable(why)}): ${found}`,
+        `the record, for you to save: ${printableJson(formatRecord(record))}`,
       ];
     }
     case "not written":
       return [
-        `NOT WRITTEN to ${journal}: ${news.error.message}; it is tried again with every exchange ` +
-        `until this program ends: ${found}`,
+        `NOT WRITTEN to ${journal}: ${news.error.message}; every exchange tries again until this ` +
+        `program ends: ${found}`,
         `the evidence, for you to save: ${printableJson(formatRecord(record))}`,
       ];
   }
@@ -79,42 +79,42 @@ export function describeNews(news: IncidentNews, folder: string): string[] {
 
 const BAR_CHARACTERS = 30;
 
-/** How far long work has come, in one line. */
+/** A progress bar, in one line. */
 export function progressBar({ done, all }: { done: number; all: number }, doing: string): string {
   const share = Math.min(1, done / Math.max(1, all));
   const bar = "#".repeat(Math.round(share * BAR_CHARACTERS)).padEnd(BAR_CHARACTERS, ".");
   return `[${bar}] ${Math.floor(share * 100)}% ${doing}`;
 }
 
-/** What the detector's limits have dropped, if anything; each limit that was hit in a line. */
+/** What the detector's limits have dropped: one line for each limit that was reached. */
 export function capNotices(log: Log, { perSize, perLog }: Unrecorded): string[] {
   const limits: [dropped: number, limit: string][] = [
-    [perSize, `${MAX_ROOTS_PER_SIZE} roots a size`],
-    [perLog, `${MAX_CONFLICTS_PER_LOG} conflicts a log`],
+    [perSize, `${MAX_ROOTS_PER_SIZE} roots for each size`],
+    [perLog, `${MAX_CONFLICTS_PER_LOG} conflicts for each log`],
   ];
   return limits.filter(([dropped]) => dropped > 0).map(([dropped, limit]) =>
     `${
       describeLog(log)
-    }: ${dropped} more contradicting observations were not kept; the cap is ${limit}`
+    }: ${dropped} more contradicting observations were not kept; the limit is ${limit}`
   );
 }
 
 /** Counts what decides the exit code of `listen` and `exchange`. */
 export interface Tally {
-  /** Conflicts that are proven: recorded, known or printed for want of a key. */
+  /** Conflicts that are proven: recorded, known, or printed because there is no key. */
   proven: number;
-  /** Conflicts that this program could not write or would not vouch for. */
+  /** Conflicts that this program could not write, or that failed its own check. */
   withheld: number;
 }
 
-/** The exit code after such a tally: what could not be done counts before what was proven. */
+/** The exit code for a tally. What could not be done counts before what was proven. */
 export function exitCodeOf({ proven, withheld }: Tally): ExitCode {
   return withheld > 0 ? EXIT.failed : proven > 0 ? EXIT.proven : EXIT.ok;
 }
 
 /**
- * Tells a person, or with `json` a machine, what a monitor hears and finds: `[Gossip]` and
- * `[Incident]` lines, or one JSON object a line with an `event`.
+ * Makes a report that prints what a monitor hears and finds: for a person `[Gossip]` and `[Incident]`
+ * lines, with `json` one JSON object a line, with its `event`.
  */
 export function monitorReport(
   { terminal, json, folder, severalLogs }: {
@@ -147,7 +147,7 @@ export function monitorReport(
     notAnswered(error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (json) return emit({ event: "refused", reason });
-      terminal.err(`[Gossip] what came was not answered — ${printable(reason)}`);
+      terminal.err(`[Gossip] an exchange was not answered — ${printable(reason)}`);
     },
     incident(news) {
       if (news.outcome === "not written" || news.outcome === "refused") tally.withheld++;

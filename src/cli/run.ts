@@ -30,9 +30,9 @@ export const run: Command = {
   summary: "follow logs and compare with peers, as a daemon",
   help: `hearsay run [--config FILE] [--once] [--json] [--verbose]
 
-Follows the logs of a configuration: proves that each checkpoint extends the last, compares what
-peers were shown, also at different sizes, and records every contradiction before anyone is told.
-SIGTERM or SIGINT ends it after it has finished writing; SIGHUP reads the configuration again.
+Follows the logs of a configuration. It proves that each checkpoint extends the last, and compares
+what peers were shown, even at different sizes. It records every contradiction before anyone is told.
+On SIGTERM or SIGINT it finishes writing and ends; on SIGHUP it reads the configuration again.
 
   --config FILE  the configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay); 'hearsay init'
                  writes one
@@ -40,8 +40,8 @@ SIGTERM or SIGINT ends it after it has finished writing; SIGHUP reads the config
   --json         one JSON object for every event
   --verbose      also what is as it should be
 
-Ends with 0 if nothing was wrong, 1 if a log was shown to have signed contradicting roots, 3 if
-(with --once) a log or peer could not be reached, or a proof was refused.
+Exit code 0 if nothing was wrong; 1 if a log was shown to have signed contradicting roots; 3 if
+something could not be done or, with --once, a log or peer could not be reached or a proof was refused.
 
 Example:
   hearsay run --config /etc/hearsay/hearsay.jsonc
@@ -65,7 +65,7 @@ Example:
 
 /**
  * Reads a configuration file.
- * @throws UsageError, MalformedError with all errors of the file
+ * @throws UsageError, MalformedError that names all errors of the file
  */
 export async function readSettings(world: World, path: string): Promise<Settings> {
   const bytes = await readInput({ world, path, maxBytes: MAX_CONFIG_BYTES });
@@ -79,23 +79,23 @@ export async function readSettings(world: World, path: string): Promise<Settings
   return parseConfig(text, { path, world });
 }
 
-/** A report that counts, beside telling them, the events that decide the exit code. */
+/** Makes a report that passes events on, and counts those that decide the exit code. */
 function tallying(events: EventReport): { report: EventReport; tally: Tally } {
   const tally: Tally = { proven: 0, withheld: 0 };
   const event: EventReport["event"] = (name, level, fields) => {
     if (PROVEN.includes(name)) tally.proven++;
-    // This program's own judgement does not vouch for it. What the disk refuses is tried again, and
-    // is thrown when the daemon closes if it is still not written.
+    // Only records that fail this program's own check are counted here. A record that the disk refused
+    // is tried again; if it is still not written when the daemon closes, that throws.
     if (name === "incident.refused") tally.withheld++;
     events.event(name, level, fields);
   };
   return { tally, report: { ...events, event } };
 }
 
-/** A peer that still shows the other half of a known case counts; the case in the journal does not. */
+/** A peer that still shows the other half of a known case counts. A case of an earlier run does not. */
 const PROVEN: readonly EventName[] = ["incident.recorded", "exchange.inconsistent"];
 
-/** The identity of a configuration. @throws UsageError, MalformedError naming the key's file */
+/** Loads the key of a configuration. @throws UsageError, MalformedError that names the key's file */
 async function loadIdentity(
   world: World,
   { name, key }: Settings,
@@ -105,12 +105,14 @@ async function loadIdentity(
     report?.event("key.exposed", "warning", {
       file: key,
       mode,
-      detail: "others may read the private key, and so sign as this monitor: chmod 600",
+      detail: "others may read the private key, so they could sign as this monitor: chmod 600",
     }));
   if (signer.vkey.name === name) return signer;
   throw new MalformedError(
-    `the key in ${quoted(key)} is of ${quoted(signer.vkey.name)}, expected ${quoted(name)}, the ` +
-      "configuration's name",
+    `the key in ${quoted(key)} has the name ${quoted(signer.vkey.name)}, expected ${
+      quoted(name)
+    }, ` +
+      "the name in the configuration",
   );
 }
 
@@ -124,18 +126,19 @@ async function startDaemon(
   const signer = await loadIdentity(world, settings, report);
   const openSource = sourceOpener(world, settings);
   const daemon = await Daemon.start({ world, settings, signer, report, openSource });
-  // Not before the daemon holds the folder for itself.
+  // Only now, as the daemon has locked the folder.
   await noteIdentity({ world, settings, signer, report });
   return daemon;
 }
 
-/** In the state folder, the vkey under which it was last used. */
+/** A file in the state folder with the vkey of the monitor that last used the folder. */
 const IDENTITY_FILE = "monitor.vkey";
 const MAX_VKEY_BYTES = 4_096;
 
 /**
- * Tells if this state was last used under another key: whoever knows this monitor by its vkey must
- * hear of it, and nobody else may have put the key there. A disk that refuses keeps nothing from running.
+ * Warns if this state was last used with another key: somebody else may have put the key there, and
+ * those who know this monitor by its vkey must be told the new one. If the disk refuses, the daemon runs
+ * all the same.
  */
 async function noteIdentity({ world, settings, signer, report }: {
   world: World;
@@ -183,17 +186,17 @@ async function once({ world, settings, report, tally }: {
   return code === EXIT.ok && !done ? EXIT.failed : code;
 }
 
-/** Runs daemons, one after another as the configuration is read again, until asked to end. */
+/** Runs the daemon until asked to end, and starts another when a changed configuration needs one. */
 class Runner {
   readonly #tools: Tools;
   readonly #report: EventReport;
   readonly #path: string;
   readonly #tally: Tally;
   #stopping = false;
-  /** What is to be run when the daemon that runs has ended. */
+  /** The settings of the next daemon, to be started when the running one has ended. */
   #next: Settings | undefined;
   #running: Started | undefined;
-  /** The last reading of the configuration asked for. */
+  /** Ends when the last reload that was asked for has ended. */
   #reloading: Promise<void> = Promise.resolve();
 
   constructor(
@@ -210,10 +213,10 @@ class Runner {
     this.#tally = tally;
   }
 
-  /** Runs until asked to end. @throws what keeps the first daemon from starting, or any from ending */
+  /** Runs until asked to end. @throws if the first daemon cannot start, or any cannot end properly */
   async run(first: Settings): Promise<void> {
     const { terminal } = this.#tools;
-    // For as long as this runs: between two daemons a signal must not be lost, nor end the process.
+    // The handlers stay for the whole time: between two daemons a signal must not end the process.
     terminal.onStop(() => {
       this.#stopping = true;
       this.#running?.daemon.stop();
@@ -255,7 +258,7 @@ class Runner {
     }
   }
 
-  /** Serves a daemon's status, if there is an address for it. @throws WorldError naming the address */
+  /** Serves a daemon's status, if it has an address. @throws WorldError that names the address */
   #serve(daemon: Daemon, http: Address | undefined): HttpServer | undefined {
     if (http === undefined) return undefined;
     try {
@@ -296,8 +299,8 @@ class Runner {
   }
 
   /**
-   * Has the daemon take up what the file now says; where it cannot while it runs, that is run next. A
-   * bad file must not end a daemon that works.
+   * Reads the configuration again. The running daemon takes it up if it can; otherwise another daemon
+   * is started with it. A faulty file is refused, and the daemon goes on.
    */
   async #reload(): Promise<void> {
     const { world } = this.#tools;
@@ -311,7 +314,7 @@ class Runner {
         running?.daemon.stop();
       }
     } catch (error) {
-      // A daemon that ends meanwhile has let go of what it would need.
+      // If the daemon is ending, the error may come from what it has closed already.
       if (!this.#stopping) this.#refuse(error);
     }
   }
@@ -340,7 +343,7 @@ class Runner {
   }
 }
 
-/** A daemon, and the server of its status if it has one. */
+/** A running daemon, and the server of its status if it has one. */
 interface Started {
   readonly daemon: Daemon;
   http: Address | undefined;

@@ -115,7 +115,7 @@ async function ask(world: World, address: Address): Promise<Status> {
   const request = { url, headers: {}, timeoutMs: TIMEOUT_MS, maxBytes: MAX_STATUS_BYTES };
   try {
     const { status, body } = await world.http.get(request);
-    if (status !== HTTP_OK) throw new WorldError("other", `it answers with HTTP status ${status}`);
+    if (status !== HTTP_OK) throw new WorldError("other", `got HTTP status ${status}`);
     return parseStatus(textOf(body));
   } catch (error) {
     if (!(error instanceof WorldError) && !(error instanceof MalformedError)) throw error;
@@ -123,7 +123,7 @@ async function ask(world: World, address: Address): Promise<Status> {
   }
 }
 
-/** A status for a person: the monitor, then a line a log, then a line a peer. */
+/** A status for a person: a line for the monitor, then one for each log, then one for each peer. */
 export function describeStatus(status: Status): string[] {
   const { name, now, startedAt, incidents, unwritten, faults = 0, logs, peers } = status;
   const { eventsLost = 0 } = status;
@@ -145,14 +145,14 @@ function describeLogStatus(log: LogStatus, now: string): string {
     ? "not looked at yet"
     : `${describeResult(log.lastResult)} ${span(log.lastLookAt, now)} ago`;
   const open = several(log.openQuestions, "open question", "open questions");
-  const leftOut = log.leftOut === undefined ? "" : `, ${log.leftOut} left out for want of room`;
+  const leftOut = log.leftOut === undefined ? "" : `, ${log.leftOut} left out for lack of room`;
   const alone = log.sharedBy === 0 ? ", NO PEER FOLLOWS IT" : "";
   const detail = log.lastDetail === undefined ? "" : ` (${log.lastDetail})`;
   const known = `${alarm(log.incidents)}${alone}${open}${leftOut}`;
   return `log   ${log.origin}: ${view}${age}; ${last}${known}${detail}`;
 }
 
-/** Our own disk is not the log's fault. */
+/** The result of a look, in words. If our disk refused, the line must not blame the log. */
 function describeResult(result: LookResult): string {
   return result === "not written" ? "NOT WRITTEN, OUR DISK REFUSES," : result;
 }
@@ -167,7 +167,7 @@ function describePeerStatus(peer: PeerStatus, now: string): string {
     `${peer.matches} matches, ${peer.conflicts} conflicts`;
 }
 
-/** How many logs both follow; nothing is compared where there is none. */
+/** How many logs both follow. If there is none, nothing is compared with this peer. */
 function sharedWith({ sharedLogs }: PeerStatus): string {
   if (sharedLogs === undefined) return "";
   return sharedLogs === 0
@@ -175,12 +175,12 @@ function sharedWith({ sharedLogs }: PeerStatus): string {
     : `${several(sharedLogs, "log", "logs").slice(2)} shared, `;
 }
 
-/** How many of something there are; nothing where there is none. */
+/** A count with its noun, after a comma; an empty text for none. */
 function several(count: number, one: string, more: string): string {
   return count === 0 ? "" : `, ${count} ${count === 1 ? one : more}`;
 }
 
-/** What is said of incidents, of one log or of all. */
+/** The number of incidents, of one log or of all. */
 function alarm(incidents: number): string {
   return several(incidents, "INCIDENT", "INCIDENTS");
 }

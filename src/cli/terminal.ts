@@ -2,18 +2,18 @@ import { bold, cyan, dim, green, red, setColorEnabled, yellow } from "@std/fmt/c
 
 const STYLES = { bold, dim, red, green, yellow, cyan };
 
-/** A way to set text off for a person; without effect where nobody looks. */
+/** A style of text, for a person at a terminal. */
 export type Style = keyof typeof STYLES;
 
-/** Where a command prints, and how it hears that it should stop. */
+/** How a command prints, asks, and learns that it should stop. */
 export interface Terminal {
-  /** Prints one line of what was asked for. */
+  /** Prints one line of the result, on standard output. */
   out(line: string): void;
-  /** Prints one line about the work itself. */
+  /** Prints one line about the work itself, on standard error. */
   err(line: string): void;
-  /** Shows how far long work has come, on a terminal only; an empty text takes it away. */
+  /** Shows the progress of long work, on a terminal only. An empty text removes it. */
   progress(text: string): void;
-  /** The text in this style, where standard output is a terminal and NO_COLOR is not set. */
+  /** The text in this style, if standard output is a terminal and NO_COLOR is not set. */
   paint(style: Style, text: string): string;
   /** Reads standard input into a buffer; how many bytes, 0 at the end. */
   read(buffer: Uint8Array): Promise<number>;
@@ -23,38 +23,38 @@ export interface Terminal {
   onStop(stop: () => void): void;
   /** Calls `reload` whenever the process is asked to read its configuration again (SIGHUP). */
   onReload(reload: () => void): void;
-  /** Lets go of what `onStop` and `onReload` hold. */
+  /** Removes the signal handlers of `onStop` and `onReload`. */
   release(): void;
-  /** What of standard output could not be written, because a disk is full or the like. */
+  /** The lines of standard output that could not be written, for example because a disk is full. */
   readonly lost: LostOutput;
 }
 
-/** Lines of standard output that went nowhere. */
+/** Lines of standard output that could not be written. */
 export interface LostOutput {
-  /** Since the start. */
+  /** How many there were since the start. */
   readonly lines: number;
-  /** Why the last of them did. */
+  /** Why the last of them could not be written. */
   readonly reason: string | undefined;
-  /** How many there were since this was called last, where lines can be written again. */
+  /** How many there were since the last call. It is 0 as long as lines still cannot be written. */
   takeNews(): number;
 }
 
-/** Where text is written; Deno's standard output and error are two of them. */
+/** A stream to write text to, such as Deno's standard output and standard error. */
 export interface Stream {
-  /** Writes some of these bytes; how many. @throws whatever keeps it from writing any */
+  /** Writes some of these bytes. @returns how many @throws if it could not write any */
   writeSync(bytes: Uint8Array): number;
   isTerminal(): boolean;
 }
 
 /**
- * Writes whole lines to a stream. What cannot be written is counted, and the next line is tried all
- * the same: a disk that was full may have room again. A reader that has gone, as `head` does, is no
- * loss: nobody wants to read more.
+ * Writes whole lines to a stream. A line that cannot be written is counted as lost, and the next line
+ * is tried: a disk that was full may have room again. If the reader has closed the pipe, as `head`
+ * does, nothing counts as lost, because nobody wants to read more.
  */
 export class LineWriter implements LostOutput {
   readonly #stream: Stream;
   readonly #encoder = new TextEncoder();
-  /** Whether the last line ends in the middle. */
+  /** Whether the last line was written in part only. */
   #isTorn = false;
   #hasGone = false;
   #news = 0;
@@ -76,7 +76,7 @@ export class LineWriter implements LostOutput {
   /** Writes a line, or counts it as lost. */
   line(text: string): void {
     if (this.#hasGone) return;
-    // What was torn is ended first, so that this line is one of its own.
+    // A torn line is ended first, so that this text begins a line of its own.
     const bytes = this.#encoder.encode(`${this.#isTorn ? "\n" : ""}${text}\n`);
     let at = 0;
     try {
@@ -94,7 +94,7 @@ export class LineWriter implements LostOutput {
   }
 }
 
-/** The terminal, or the pipes, this process was started with. */
+/** The terminal or pipes of this process. */
 export function processTerminal(
   { stdout, stderr }: { stdout: Stream; stderr: Stream } = Deno,
 ): Terminal {
@@ -108,7 +108,7 @@ export function processTerminal(
     try {
       stderr.writeSync(encoder.encode(text));
     } catch {
-      // How far work has come is nothing that must be read.
+      // Progress is not important enough to fail for.
     }
   };
   const clear = (): void => {

@@ -12,7 +12,7 @@ import { type Command, EXIT, readOptions } from "./command.ts";
 import { cannotRead, openRereadable } from "./inputs.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** `hearsay verify`: the stranger's check of evidence, offline. */
+/** `hearsay verify`: lets a stranger check evidence, offline. */
 export const verify: Command = {
   name: "verify",
   summary: "check a conflict record, or a whole journal of them, offline",
@@ -23,13 +23,13 @@ signatures of the log are checked by two implementations, the proof is followed,
 is computed again. Needs no network. FILE may be - for standard input. Ends with 0 if the evidence holds, 1 if it
 does not, 2 if there is no record in FILE at all.
 
-What is proven is that two statements carry one key's signature. Whether it was an attack or a
-mistake is for people to find out.
+Evidence proves that one key has signed two statements that contradict each other. It does not say
+whether that was an attack or a mistake. People have to find that out.
 
-  --log LOG        the log you have in mind, in the notation of the other commands; without it the
-                   key is the one that stands in the file
+  --log LOG        the log that the record must be about: its vkey, or "VKEY ORIGIN". Without it the
+                   key in the file is used
   --detector VKEY  the monitor that must have signed the record
-  --json           one JSON object a record
+  --json           prints one JSON object for each record
 
 Example:
   hearsay verify incidents/journal.jsonl --log "$LOG"
@@ -72,7 +72,7 @@ Example:
   },
 };
 
-/** One record of the file and how it was judged; `chain` is what is wrong with the journal around it. */
+/** One record of a file, with its judgement. `fault` is what is wrong with its line or the chain. */
 interface JudgedItem {
   readonly where: string;
   readonly judgement?: Judgement;
@@ -133,8 +133,8 @@ async function judgeFile(file: OpenFile, wanted: Wanted): Promise<JudgedItem[]> 
 }
 
 /**
- * The file as one object, where it is no longer than an entry may be; else nothing.
- * @throws MalformedError for UTF-16, of which no line could be read either
+ * Reads the file as one object; nothing if it is not one, or longer than an entry may be.
+ * @throws MalformedError for UTF-16, because no line of it could be read either
  */
 async function readSingleObject(file: OpenFile): Promise<JsonObject | undefined> {
   const bytes = new Uint8Array(MAX_ENTRY_BYTES + 1);
@@ -155,7 +155,7 @@ function readObject({ bytes, tooLong, complete }: Line): JsonObject | string {
     return parseExactJson(fileText(bytes));
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    const torn = complete ? "" : "; it ends without a newline, as after a crash in mid-write";
+    const torn = complete ? "" : "; it ends without a newline, as a crash may leave it";
     return error.message + torn;
   }
 }
@@ -164,7 +164,7 @@ function isEntry(object: JsonObject): boolean {
   return Object.hasOwn(object, "record");
 }
 
-/** What is wrong with how an entry follows on the one before it, if anything. */
+/** What is wrong between an entry and the one before it, if anything. */
 function chainFault(
   object: JsonObject,
   { before, isFirst }: { before: { seq: number; hash: string } | undefined; isFirst: boolean },

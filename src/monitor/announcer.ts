@@ -6,12 +6,12 @@ import type { IncidentNews } from "./case_keeper.ts";
 import { isTheLog } from "./the_log.ts";
 import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
-/** Contradictions remembered as told; then they are told once more. */
+/** How many contradictions are remembered as told. Beyond that all are forgotten and told again. */
 const MAX_TOLD = 10_000;
 
 /**
- * Says what happens in log lines: each under its stable name, with what belongs to it, and as loud as
- * it deserves. Trouble that anybody can make is limited; what is proven never is.
+ * Prints what happens as log lines, each with a stable name, a level and its fields. Warnings that
+ * anybody can cause are limited in number; lines about proven cases never are.
  */
 export class Announcer {
   readonly #clock: Clock;
@@ -41,18 +41,18 @@ export class Announcer {
     });
   }
 
-  /** How many lines went nowhere, because standard output could not be written. */
+  /** How many lines were lost because standard output could not be written. */
   get lost(): number {
     return this.#report.lost?.() ?? 0;
   }
 
-  /** Says what is still to be said. */
+  /** Prints the counts of what was left out so far. */
   close(): void {
     this.#warnings.flush();
     this.#refusals.flush();
   }
 
-  /** Says one happening, if it makes a line. */
+  /** Prints one happening, if it makes a line. */
   tell(happening: Happening): void {
     const { event } = this.#report;
     switch (happening.kind) {
@@ -102,7 +102,7 @@ export class Announcer {
         return event("exchange.failed", "warning", { source, reason });
       }
       case "called": {
-        // What failed of it was told as broken when it did.
+        // If a part of it failed, that was told as `broken` at that moment.
         const { source, isNewlyNone, evidenceIds } = happening;
         if (isNewlyNone) event("exchange.nothing shared", "warning", { source });
         if (evidenceIds.length > 0) {
@@ -112,11 +112,11 @@ export class Announcer {
     }
   }
 
-  /** A look is told anew when it comes to something else; a question, when it is tried first. */
+  /** A look is told loudly if its result differs from that of the last one. */
   #tellFound({ finding, result, isLook, isNews }: Found): void {
     const { log, checkpoint, source, detail, mayPass } = finding;
     const loudness = mayPass ? "warning" : RESULT_LEVELS[result];
-    // An outage is told by the look that meets it, and not by each question that has to wait for it.
+    // An outage is told by the look that meets it, and not again by each question that waits for it.
     const isToldElsewhere = isLook ? !isNews : result === "unavailable" && !isTheLog(source);
     this.#report.event(`log.${result}`, isToldElsewhere ? "debug" : loudness, {
       origin: log.origin,
@@ -135,7 +135,7 @@ export class Announcer {
       sizes: [record.checkpoint_a.size, record.checkpoint_b.size],
       ..."seq" in news && { incident: news.seq },
       ..."error" in news && { reason: news.error.message },
-      // Where the evidence is nowhere else, it is here.
+      // The journal does not have the record, so the line has it.
       ...(outcome === "not written" || outcome === "refused") && { record },
     });
   }
@@ -151,7 +151,7 @@ export class Announcer {
     });
   }
 
-  /** Once a minute at most, for all that there was no room for. */
+  /** Prints at most once a minute that checkpoints were left out because there was no room. */
   #tellLeftOut({ log: { origin }, source }: Extract<Happening, { kind: "left out" }>): void {
     const now = this.#clock.monotonic();
     if (now - this.#leftOutToldAt < WARN_AGAIN_MS) return;
@@ -163,8 +163,8 @@ export class Announcer {
   }
 
   /**
-   * That a size is contradicted is told loudly once; later it is what is known. A log may sign any
-   * number of roots there, and anybody may send them.
+   * The level of what was heard. That a log signed two roots at one size is an error the first time,
+   * and afterwards known: the log may sign any number of roots there, and anybody may send them.
    */
   #loudness(heard: Heard, source: string): Level {
     if (heard.verdict === "refused") return this.#warningOf(source);

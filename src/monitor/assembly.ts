@@ -18,10 +18,10 @@ import { Rounds } from "./rounds.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
 import { Tallies } from "./tallies.ts";
 
-/** Makes the source of a log of its settings. @throws MalformedError if it is none */
+/** Opens the source that a log's settings name. @throws MalformedError if it cannot be used */
 export type OpenSource = (settings: LogSettings) => Source;
 
-/** What a daemon is made of, and what it is told to do. What is not readonly a reload changes. */
+/** The parts of a daemon, and its settings. A reload changes those that are not `readonly`. */
 export interface Parts {
   settings: Settings;
   readonly signer: Signer;
@@ -32,11 +32,11 @@ export interface Parts {
   readonly peers: KnownPeers;
   readonly rounds: Rounds;
   followers: readonly Follower[];
-  /** Where exchanges are answered, if anywhere. */
+  /** Answers exchanges; nothing if the daemon listens nowhere. */
   callee: Callee | undefined;
 }
 
-/** Whom a daemon is told to exchange with, as whoever hears something asks it. */
+/** The configured peers, looked up by the source of what was heard. */
 export class KnownPeers {
   readonly hosts = new PeerHosts([]);
   #names: ReadonlySet<string> = new Set();
@@ -45,7 +45,7 @@ export class KnownPeers {
     this.change(peers);
   }
 
-  /** These are the peers from now on. */
+  /** Replaces the peers. */
   change(peers: readonly PeerSettings[]): void {
     const addresses = peers.map(({ address }) => address);
     this.hosts.change(addresses);
@@ -53,22 +53,22 @@ export class KnownPeers {
   }
 
   /**
-   * Whether what came from here came from a peer: who is called is known by the whole address, who
-   * calls by the host, which may be spelled otherwise than in the configuration.
+   * Whether a source is a peer. A peer that we call has the configured address. A peer that calls us
+   * has only its host, which may be spelled differently from the configuration.
    */
   has(source: string): boolean {
     return this.#names.has(source) || this.hosts.has(addressKey(source));
   }
 
-  /** Whether this is the address at which a peer is called. */
+  /** Whether a source is the configured address of a peer. */
   isCalled(source: string): boolean {
     return this.#names.has(source);
   }
 }
 
 /**
- * Opens the journals and puts a daemon together from the rooms; nothing is looked at yet.
- * @throws JournalLocked, JournalDamaged, WorldError; MalformedError for a source that is none
+ * Opens the journals and puts the parts of a daemon together. No log is looked at yet.
+ * @throws JournalLocked, JournalDamaged, WorldError; MalformedError for a source that cannot be used
  */
 export async function assemble({ world, settings, signer, report, openSource }: {
   world: World;
@@ -129,13 +129,13 @@ export async function assemble({ world, settings, signer, report, openSource }: 
   }
 }
 
-/** Tells what exchanges come to as what happens. */
+/** Turns the reports of exchanges into happenings. */
 function reportTo(
   { happenings, memory }: { happenings: Happenings; memory: JournaledMemory },
 ): KeeperReport {
   return {
     heard: (heard, source) => {
-      // What there was no room for was not taken in: it is counted, and told in sum.
+      // A checkpoint without room was not taken in. It is counted, and told as `left out`.
       const isLeftOut = heard.verdict === "pending" && memory.askerOf(source) === "stranger" &&
         !memory.isWrittenQuestion(heard.checkpoint);
       if (!isLeftOut) happenings.tell({ kind: "heard", heard, source });
@@ -146,7 +146,7 @@ function reportTo(
   };
 }
 
-/** The answering end at an address that is listened to, if one is. */
+/** What answers exchanges on a listener; nothing without a listener. */
 export function answerAt(
   { party, listener }: { party: ExchangeParty; listener: Listener | undefined },
 ): Callee | undefined {
@@ -154,8 +154,8 @@ export function answerAt(
 }
 
 /**
- * Listens at an address, if there is one.
- * @throws WorldError naming the address, which the system's own message lacks
+ * Listens at an address; nothing without an address.
+ * @throws WorldError that names the address, because the system's message does not
  */
 export function listenAt({ network }: World, address: Address | undefined): Listener | undefined {
   if (address === undefined) return undefined;

@@ -18,24 +18,24 @@ import type { Signer } from "../world/signer.ts";
 import type { World } from "../world/world.ts";
 import { signRecord } from "./sign_record.ts";
 
-/** What became of a conflict the monitor found. */
+/** What became of a conflict that the monitor found. */
 export type IncidentNews =
-  /** durable in the journal, as this entry */
+  /** it is durable in the journal, as the entry `seq` */
   | { readonly outcome: "recorded"; readonly record: ConflictRecord; readonly seq: number }
-  /** the journal had this case already, as this entry */
+  /** the journal had this case already, as the entry `seq` */
   | { readonly outcome: "known"; readonly record: ConflictRecord; readonly seq: number }
   /** this monitor has no key, so it signs and records nothing */
   | { readonly outcome: "unrecorded"; readonly record: ConflictRecord }
-  /** its own judgement refuses the record; nothing was written */
+  /** the record does not verify here, so nothing was written */
   | {
     readonly outcome: "refused";
     readonly record: ConflictRecord;
     readonly judgement: Judgement;
   }
-  /** the disk refuses; it is kept in memory and tried again with every exchange */
+  /** the disk refused; the record is kept in memory, and every exchange tries again to write it */
   | { readonly outcome: "not written"; readonly record: ConflictRecord; readonly error: Error };
 
-/** Whom the monitor tells what. */
+/** What a keeper reports to. */
 export interface KeeperReport extends ExchangeReport {
   incident(news: IncidentNews): void;
 }
@@ -43,8 +43,8 @@ export interface KeeperReport extends ExchangeReport {
 /** A memory that outlasts the process. */
 export interface Recollection extends CheckpointMemory {
   /**
-   * Makes durable what this source told before this call, or, without one, what everyone did; called
-   * before it is told anything, and when every case found so far is durable.
+   * Makes durable what this source told before this call; without a source, what everyone told. It is
+   * called before the source is answered, and after every case found so far is durable.
    */
   writeTold(source?: string): Promise<void>;
   /** The checkpoints to show a peer in one round; see ExchangeParty. */
@@ -54,32 +54,36 @@ export interface Recollection extends CheckpointMemory {
 /** A conflict that is to be written. */
 interface Unwritten {
   readonly conflict: Conflict;
-  /** Whether it comes of what was known before this start. */
+  /** Whether it follows from what was known before this start. */
   readonly isOld: boolean;
+  /** Its record, once it is signed. */
   record?: ConflictRecord;
-  /** Whether it was told that the disk refuses it. */
+  /** Whether the operator was told that the disk refuses it. */
   told?: boolean;
 }
 
 /** A conflict that is proven but not durable yet, because the disk refuses. */
 export class IncidentNotWritten extends Error {}
 
-/** Joins the rooms: what is heard in an exchange is judged, recorded, and only then answered. */
+/**
+ * Keeps the cases of a monitor. What is heard in an exchange is judged; a conflict is signed and
+ * recorded in the incident journal; only then is the exchange answered.
+ */
 export class CaseKeeper {
   readonly judge: Judge;
   readonly #world: World;
-  /** Shared with the judge and with whoever watches the logs. */
+  /** Shared with the judge and with the watches of the logs. */
   readonly detector: EquivocationDetector;
   readonly #recollection: Recollection | undefined;
   readonly #identity: { signer: Signer; incidents: IncidentJournal } | undefined;
   readonly #report: KeeperReport;
   readonly #limits: ExchangeLimits;
   readonly #turns = new Turns();
-  /** By log, the cases others may be handed: what is in the journal, or would be with a key. */
+  /** For each log, the cases to hand to peers: those in the journal or, without a key, all proven. */
   readonly #held = new Map<string, HeldCase[]>();
   readonly #peerKnowledge: PeerKnowledge;
   readonly #calls = new Calls();
-  /** Found, not durable yet; the first is the oldest. Signed once, so that a retry is the same record. */
+  /** Conflicts that are not durable yet, oldest first. Each is signed once: a retry writes the same. */
   readonly #unwritten: Unwritten[] = [];
   /** Whether what is found now is more than what its journal shows. */
   #hasStarted: boolean;
@@ -105,8 +109,8 @@ export class CaseKeeper {
   }
 
   /**
-   * Starts a keeper. With an identity it opens the incident journal of a folder for itself alone,
-   * and knows what is in it.
+   * Starts a keeper. With an identity it opens the incident journal in that folder, locks it, and takes
+   * in the cases that are in it.
    * @throws JournalLocked, JournalDamaged, WorldError
    */
   static async start({ world, logs, identity, report, limits = DEFAULT_LIMITS, recollection }: {
@@ -115,7 +119,7 @@ export class CaseKeeper {
     identity?: { signer: Signer; folder: string } | undefined;
     report: KeeperReport;
     limits?: ExchangeLimits;
-    /** What it remembers beyond this process; by default nothing. */
+    /** Its memory across restarts; without one it remembers only within this process. */
     recollection?: Recollection;
   }): Promise<CaseKeeper> {
     const detector = new EquivocationDetector(recollection && { memory: recollection });
@@ -139,8 +143,9 @@ export class CaseKeeper {
   }
 
   /**
-   * Follows these logs from now on, as after a start: what its journal has of them is known again.
-   * @param logs the very objects of before, where it goes on to follow a log
+   * Follows these logs from now on. Cases that the journal has of added logs are known again, as after
+   * a start.
+   * @param logs for a log that stays, the same object as before
    * @throws IncidentNotWritten
    */
   async follow(logs: readonly Log[]): Promise<void> {
@@ -153,21 +158,21 @@ export class CaseKeeper {
     await this.#takeUp(logs.filter((log) => !before.includes(log)));
   }
 
-  /** Takes in what the journal has of these logs. */
+  /** Takes in the cases that the journal has of these logs. */
   async #takeUp(logs: readonly Log[]): Promise<void> {
-    // Records of several runs may together show a conflict that none of them has.
+    // Two records of different runs may together show a conflict that neither has alone.
     for await (const { seq, record } of this.#identity?.incidents.records() ?? []) {
       const log = logOf(record, logs);
       if (log === undefined) continue;
       this.#hold(record, this.#readerOf(seq));
       replayRecord({ detector: this.detector, record, log });
-      // At once, so that what is known already does not fill memory.
+      // The conflicts are taken after each record, so that known ones do not fill memory.
       this.#queue(this.detector.takeConflicts(), { isOld: true });
     }
     await this.#keepAll();
   }
 
-  /** Where a torn last line of the incident journal was set aside at the start, if there was one. */
+  /** The file to which the start moved a torn last line of the incident journal, if there was one. */
   get tornFile(): string | undefined {
     return this.#identity?.incidents.tornFile;
   }
@@ -182,7 +187,7 @@ export class CaseKeeper {
     return this.detector.unrecorded(log);
   }
 
-  /** How many cases of the logs followed its journal holds, old ones too. */
+  /** How many cases it holds about the logs followed, those of earlier runs included. */
   get casesHeld(): number {
     return [...this.#held.values()].reduce((sum, cases) => sum + cases.length, 0);
   }
@@ -216,18 +221,18 @@ export class CaseKeeper {
   }
 
   /**
-   * Signs and records every conflict the detector has found, and those that could not be written
-   * before. The detector's list is what counts: whoever heard a conflict may have failed since.
+   * Signs and records every conflict that the detector has found, and those that could not be written
+   * before. Conflicts are taken from the detector's list, not from the exchange that heard them: that
+   * exchange may have failed. Then the memory makes durable what `source` told.
    * @param more conflicts that the detector did not find, because both halves were known to it
-   * @param source who is answered next, and so what of the memory must be durable; everything if left
-   *   out
-   * @throws IncidentNotWritten if any of them is not durable afterwards
+   * @param source who is answered next; without it, what everyone told is made durable
+   * @throws IncidentNotWritten if a conflict is not durable afterwards
    */
   async keep(
     { more = [], source }: { more?: readonly Conflict[]; source?: string } = {},
   ): Promise<void> {
-    // Cases first: a checkpoint remembered as inconsistent is never judged anew, so if the program
-    // died in between, the case would be known for ever and recorded nowhere.
+    // Cases come first. A checkpoint remembered as inconsistent is not judged again; if the program died
+    // after that and before the case was written, the case would never be recorded.
     await this.#keepAll(more);
     await this.#recollection?.writeTold(source);
   }
@@ -261,7 +266,7 @@ export class CaseKeeper {
     return this.#identity?.incidents.find(caseOf(conflict)) !== undefined;
   }
 
-  /** Writes what can still be written, then lets go of the journal. */
+  /** Writes what is still to be written, then closes the journal. */
   async close(): Promise<void> {
     try {
       await this.keep();
@@ -270,7 +275,10 @@ export class CaseKeeper {
     }
   }
 
-  /** @param read gives the record again: it is not kept in memory where it is in the journal */
+  /**
+   * Adds a case to those that may be handed to peers.
+   * @param read gives its record; a record that is in the journal is not kept in memory
+   */
   #hold(record: ConflictRecord, read: HeldCase["read"]): void {
     const log = logOf(record, this.judge.logs);
     if (log === undefined) return;
@@ -297,7 +305,7 @@ export class CaseKeeper {
           news.outcome === "recorded" ? this.#readerOf(news.seq) : keeping(news.record),
         );
       }
-      // What the journal had before is no news, and the same refusal is told once.
+      // A case that the journal had before is no news. A refusal is told once for each conflict.
       const isKnown = news.outcome === "known" && next.isOld;
       const isTold = news.outcome === "not written" && next.told === true;
       if (!isKnown && !isTold) this.#report.incident(news);
@@ -333,7 +341,7 @@ export class CaseKeeper {
   }
 }
 
-/** In a function of its own, so that no other closure holds on to the record. */
+/** A reader that keeps the record. It has its own function so that no other closure keeps it too. */
 function keeping(record: ConflictRecord): HeldCase["read"] {
   return () => Promise.resolve(record);
 }
@@ -342,7 +350,7 @@ function headOf({ size, root }: RecordedHead): RecordedHead {
   return { size, root };
 }
 
-/** Whether a stranger would be convinced; what the journal took it has judged already. */
+/** Whether a record proves its case. What the journal recorded it has judged already. */
 function isProven({ outcome, record }: IncidentNews): boolean {
   if (outcome !== "unrecorded") return outcome === "recorded";
   return verifyConflict({ input: record as unknown as JsonObject }).outcome === "holds";

@@ -6,30 +6,30 @@ import { answerAt, listenAt, type OpenSource, type Parts } from "./assembly.ts";
 import { Follower } from "./follower.ts";
 import type { LogSettings, Settings } from "./settings.ts";
 
-/** What changed settings say of one log. */
+/** What a change of the settings means for one log. */
 interface LogChange {
   readonly settings: LogSettings;
-  /** Who follows it already. */
+  /** The follower of the log, if it was followed before. */
   readonly follower?: Follower;
-  /** Where it is asked, if nobody follows it yet. */
+  /** The source of the log, if it was not followed before. */
   readonly added?: Source;
-  /** Where it is asked from now on, if that changed. */
+  /** Its new source, if that changed. */
   readonly moved?: Source;
-  /** Whether anything else of it changed. */
+  /** Whether another of its settings changed. */
   readonly isChanged?: boolean;
 }
 
-/** What works from now on, and what did until now, after a change. */
+/** What the daemon has to start after a change. */
 export interface Changed {
-  /** Followers that are to begin. */
+  /** Followers of added logs, which are to be run. */
   readonly begun: readonly Follower[];
   /** Whether exchanges are answered at another address, or at none, from now on. */
   readonly isMoved: boolean;
 }
 
 /**
- * Whether a daemon that runs can take up these settings: another name, key, folder or limit makes it
- * another monitor, which has to be started.
+ * Whether a running daemon can take up these settings. It has to be started anew for another name,
+ * key or folder, or for other limits.
  */
 export function canTakeUp(
   { settings: now, signer }: Parts,
@@ -42,9 +42,9 @@ export function canTakeUp(
 }
 
 /**
- * Changes the parts of a daemon that runs to what its settings say now; what did not change is not
- * touched. One call at a time.
- * @param settings those that `canTakeUp` accepts
+ * Changes the parts of a running daemon to what the settings say now. What did not change is not
+ * touched. Calls must not overlap.
+ * @param settings must be accepted by `canTakeUp`
  * @throws MalformedError, WorldError, IncidentNotWritten; then nothing has changed
  */
 export async function takeUp(
@@ -61,7 +61,7 @@ export async function takeUp(
     listener?.close();
     throw error;
   }
-  // From here on nothing is refused.
+  // Nothing below can be refused, so a change is made whole or not at all.
   parts.peers.change(settings.peers);
   parts.rounds.change(settings.gossip, settings.peers);
   if (isMoved) moveCallee(parts, listener);
@@ -70,7 +70,7 @@ export async function takeUp(
   return { begun, isMoved };
 }
 
-/** What one log of the settings changes. @throws MalformedError if its source is none */
+/** What changes for one log. @throws MalformedError if its source cannot be used */
 function changeOf(
   { settings: before, followers }: Parts,
   settings: LogSettings,
@@ -90,7 +90,7 @@ function changeOf(
   return { settings: kept, follower, isChanged };
 }
 
-/** The followers of all these logs, those of added ones started. */
+/** The followers of all these logs. Those of added logs are new. */
 async function withAdded(
   { common }: Parts,
   logs: readonly LogChange[],
@@ -110,7 +110,7 @@ async function withAdded(
   }
 }
 
-/** Lets these follow from now on; those of removed logs end. @returns those that are to begin */
+/** Ends the followers of removed logs and changes the others. @returns those that are to be run */
 async function changeFollowers(
   parts: Parts,
   followers: readonly Follower[],
@@ -126,12 +126,12 @@ async function changeFollowers(
     if (follower === undefined || (moved === undefined && isChanged !== true)) continue;
     background.run(() => follower.change(settings, moved));
   }
-  // What was added is followed already, so nothing is read of the journal that could fail.
+  // The keeper knows the added logs already, so this reads nothing from the journal and cannot fail.
   await keeper.follow(followers.map(({ log }) => log));
   return followers.filter((one) => !before.includes(one));
 }
 
-/** Answers there from now on, and where it did no more. */
+/** Closes what answered exchanges, and answers them on this listener from now on. */
 function moveCallee(parts: Parts, listener: Listener | undefined): void {
   parts.callee?.close();
   const { common: { keeper }, peers } = parts;

@@ -1,12 +1,12 @@
 import type { Clock } from "../world/world.ts";
 
-/** By how much the wall clock may differ from the monotonic one, from one look to the next. */
+/** How far the wall clock may move against the monotonic one, from one look to the next. */
 export const CLOCK_JUMP_MS = 60_000;
 
-/** Finds out when the wall clock was set, or the machine slept: what is written has other times then. */
+/** Notices that the wall clock was set or the machine slept. Times in the journals jump then. */
 export class ClockWatch {
   readonly #clock: Clock;
-  /** By how much the wall clock was ahead of the monotonic one. */
+  /** By how many milliseconds the wall clock was ahead of the monotonic one at the last call. */
   #ahead: number;
 
   constructor(clock: Clock) {

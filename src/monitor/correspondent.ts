@@ -6,12 +6,12 @@ import { timeNow } from "../world/time.ts";
 import type { Happenings } from "./happenings.ts";
 import type { PeerSettings } from "./settings.ts";
 
-/** Exchanges with one peer; rounds never overlap. */
+/** Exchanges with one peer. Its rounds never overlap. */
 export class Correspondent {
   readonly #settings: PeerSettings;
   readonly #party: ExchangeParty;
   readonly #happenings: Happenings;
-  /** Logs that both ends follow, as the peer said last. */
+  /** How many logs both ends follow, as the peer last said. */
   #sharedLogs: number | undefined;
   #running: Promise<boolean> | undefined;
 
@@ -25,7 +25,7 @@ export class Correspondent {
     this.#happenings = happenings;
   }
 
-  /** Its address, as it stands in `source` of what it tells. */
+  /** Its address, which is the `source` of what it tells. */
   get name(): string {
     return formatAddress(this.#settings.address);
   }
@@ -36,15 +36,16 @@ export class Correspondent {
   }
 
   /**
-   * One round; whether anything was compared with the peer, and nothing failed. While one is under way,
-   * it is that one. None begins once this monitor ends.
+   * Exchanges one round with the peer. While a round is under way, this waits for that round instead of
+   * beginning another. No round begins once this monitor ends.
+   * @returns whether the round compared at least one log and nothing failed
    */
   round(): Promise<boolean> {
     if (this.#party.calls.isEnded) return Promise.resolve(false);
     return this.#running ??= this.#exchange().finally(() => this.#running = undefined);
   }
 
-  /** One round that begins after this call, so that what was just recorded is told in it. */
+  /** Exchanges a round that begins after this call, so that it tells what was just recorded. */
   async anew(): Promise<boolean> {
     await this.#running;
     return await this.round();
@@ -57,14 +58,14 @@ export class Correspondent {
     try {
       const { address } = this.#settings;
       const { handedOver, shared, fault } = await exchangeRound({ party: this.#party, address });
-      // A peer that follows none of our logs is no fault of anybody, and no help either.
+      // A peer that follows none of our logs has no fault, but nothing is compared with it.
       const isNewlyNone = shared === 0 && this.#sharedLogs !== 0;
       this.#sharedLogs = shared;
       const said = { sharedLogs: shared, isNewlyNone, evidenceIds: handedOver, fault };
       this.#happenings.tell({ kind: "called", source, ...said });
       return fault === undefined && shared !== 0;
     } catch (error) {
-      // What is no fault of the peer is not counted as one.
+      // Only a failed exchange is counted as the peer's failure.
       if (error instanceof ExchangeFailed) {
         this.#happenings.tell({ kind: "call failed", source, reason: error.message });
       } else this.#happenings.failed(error);

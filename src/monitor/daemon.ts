@@ -15,23 +15,23 @@ import { Stop } from "./pacing.ts";
 import type { Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
 
-/** How often repeats are summarised and old segments removed. */
+/** How often repeats are summarised in the journal, and old segments removed. */
 const UPKEEP_MS = 3_600_000;
 
 /**
- * The daemon: looks at every log, exchanges with peers, settles what was heard, and writes
- * everything down before it acts on it. No log and no peer waits for another. What it is made of
- * stands in `assembly.ts`; what happens in it, in `happenings.ts`.
+ * The daemon. It looks at every log, exchanges with peers, settles what was heard, and writes
+ * everything to its journals before it acts on it. No log and no peer waits for another. Its parts are
+ * put together in `assembly.ts`; what can happen in it is listed in `happenings.ts`.
  */
 export class Daemon {
   readonly #parts: Parts;
   readonly #world: World;
   readonly #startedAt: string;
   readonly #stop = new Stop();
-  /** What works until it is stopped. */
+  /** The loops that work until they are stopped. */
   readonly #loops = new Set<Promise<void>>();
   #isClosing = false;
-  /** Why it ends by itself, if it does. */
+  /** The error that made it end by itself, if one did. */
   #end: unknown;
 
   private constructor(parts: Parts) {
@@ -42,8 +42,8 @@ export class Daemon {
   }
 
   /**
-   * Opens the journals, and the port to answer on; looks at nothing yet.
-   * @throws JournalLocked, JournalDamaged, WorldError; MalformedError for a source that is none
+   * Opens the journals, and the port to answer on. It does not look at any log yet.
+   * @throws JournalLocked, JournalDamaged, WorldError; MalformedError for a source that cannot be used
    */
   static async start(settled: {
     world: World;
@@ -55,7 +55,7 @@ export class Daemon {
     return new Daemon(await assemble(settled));
   }
 
-  /** Where it answers exchanges. */
+  /** The address at which it answers exchanges; nothing if it answers none. */
   get address(): string | undefined {
     const { callee } = this.#parts;
     return callee && formatAddress(callee.address);
@@ -66,20 +66,20 @@ export class Daemon {
     return this.#parts.tallies.incidents;
   }
 
-  /** Whether what a log showed at the last look contradicts what it has signed before. */
+  /** Whether any log contradicted at the last look what it has signed before. */
   get isContradicted(): boolean {
     const { followers, tallies } = this.#parts;
     return followers.some(({ log }) => tallies.ofLog(log).lastResult === "inconsistent");
   }
 
-  /** Looks at every log and exchanges with every peer once; whether all of it could be done. */
+  /** Looks at every log and exchanges with every peer once. @returns whether all of it could be done */
   async once(): Promise<boolean> {
     const { followers, rounds } = this.#parts;
     this.#tellStart();
     const looks = await Promise.all(followers.map((follower) => follower.look()));
     const couldExchange = await rounds.all();
     await this.#finishBackground();
-    // What was settled may be evidence that the peers lack.
+    // A case that was recorded meanwhile may be one that the peers lack.
     if (this.incidents > 0) {
       await rounds.all();
       await this.#finishBackground();
@@ -89,9 +89,9 @@ export class Daemon {
   }
 
   /**
-   * Works until `stop`; then finishes writing and lets go of everything.
-   * @throws DurabilityLost once a journal can be written no more: a start reads what is there, and so
-   *   can write again, which is why this ends for whoever starts it anew; and whatever `close` throws
+   * Works until `stop`, then finishes writing and closes everything.
+   * @throws DurabilityLost once a journal can no longer be written. A new start reads what is there and
+   *   can write again, so the service manager should start it anew. Also whatever `close` throws.
    */
   async run(): Promise<void> {
     const { callee, followers, rounds } = this.#parts;
@@ -117,7 +117,7 @@ export class Daemon {
     memory.end();
   }
 
-  /** Finishes writing and lets go of the journals. */
+  /** Finishes writing and closes the journals. */
   async close(): Promise<void> {
     const { callee, announcer, common: { memory, keeper, observations } } = this.#parts;
     callee?.close();
@@ -132,15 +132,15 @@ export class Daemon {
     }
   }
 
-  /** Whether it can take up these settings while it runs; else it has to be started anew. */
+  /** Whether it can take up these settings while it runs; otherwise it has to be started anew. */
   canTakeUp(settings: Settings, vkey: string): boolean {
     return canTakeUp(this.#parts, settings, vkey);
   }
 
   /**
-   * Takes up changed settings while it runs. What did not change goes on as it was: uptime, counters,
-   * connections, open questions, and what is under way. One call at a time.
-   * @param settings those that `canTakeUp` accepts
+   * Takes up changed settings while it runs. Everything else stays as it was: uptime, counters,
+   * connections, open questions, and what is under way. Calls must not overlap.
+   * @param settings must be accepted by `canTakeUp`
    * @throws MalformedError, WorldError, IncidentNotWritten; then nothing has changed
    */
   async takeUp(settings: Settings, openSource: OpenSource): Promise<void> {
@@ -157,7 +157,7 @@ export class Daemon {
     happenings.tell({ kind: "reloaded", logs: logs.length, peers: peers.length });
   }
 
-  /** What it can say of itself now. */
+  /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer } = this.#parts;
     const { keeper } = this.#parts.common;
@@ -185,14 +185,14 @@ export class Daemon {
     };
   }
 
-  /** How many peers compare a log with us, as they said last. */
+  /** How many peers follow a log too, as they last said. */
   #sharedBy(log: Log): { sharedBy?: number } {
     const { rounds, common: { keeper: { party: { peerKnowledge } } } } = this.#parts;
     const lists = rounds.peers.flatMap(({ name }) => peerKnowledge.bothFollow(name) ?? []);
     return lists.length === 0 ? {} : { sharedBy: lists.filter((list) => list.has(log)).length };
   }
 
-  /** What has to be done because of what happened. */
+  /** Does what a happening makes necessary. */
   #follow(happening: Happening): void {
     const { background, rounds } = this.#parts;
     switch (happening.kind) {
@@ -217,7 +217,7 @@ export class Daemon {
     }
   }
 
-  /** After some of what can be refused nothing more can be written, until a start. */
+  /** Ends the daemon if an error means that nothing more can be written before a new start. */
   #endIfLost(error: unknown): void {
     const reason = error instanceof IncidentNotWritten ? error.cause : error;
     if (this.#end !== undefined || !(reason instanceof DurabilityLost)) return;
@@ -225,7 +225,7 @@ export class Daemon {
     this.stop();
   }
 
-  /** What somebody told, in a frame, a note or a record, is written down and not settled yet. */
+  /** Settles the open questions of a log, because this source has told a new one. */
   #settle({ id }: Log, source: string): void {
     if (this.#isClosing) return;
     const { followers, background, common: { memory } } = this.#parts;
@@ -248,7 +248,7 @@ export class Daemon {
     happenings.tell({ kind: "started", name, listen: this.address, ...counts });
   }
 
-  /** An exchange that failed said nothing of any log followed; that is written down as well. */
+  /** Writes down, for each log followed, that an exchange failed and so said nothing about it. */
   async #noteFailure(source: string, detail: string): Promise<void> {
     const { common: { observations }, followers } = this.#parts;
     const at = timeNow(this.#world.clock);
@@ -264,8 +264,8 @@ export class Daemon {
   }
 
   /**
-   * A match is what is known: it is written once for a peer and a log, and then counted. What matched
-   * stands in the entries of our own looks, so the note is not written again with each.
+   * Writes down that a peer's checkpoint matches ours. The journal has one entry for a peer and a log,
+   * and counts the repeats. The entry has no note, as the entries of our own looks have it.
    */
   async #noteMatch({ log }: VerifiedCheckpoint, source: string): Promise<void> {
     await this.#parts.common.observations.observe({
@@ -291,7 +291,7 @@ export class Daemon {
     }
   }
 
-  /** Goes on for as long as this daemon does; if it cannot, the daemon ends. */
+  /** Keeps a loop for as long as this daemon runs. If the loop fails, the daemon ends. */
   #loop(running: Promise<void>): void {
     const loop: Promise<void> = running
       .catch((error) => {

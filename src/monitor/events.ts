@@ -2,7 +2,7 @@ import type { Result } from "../evidence/result.ts";
 import type { Heard } from "../gossip/judge.ts";
 import type { IncidentNews } from "./case_keeper.ts";
 
-/** Everything that can happen, each under its stable name. */
+/** The stable names of all events. */
 export type EventName =
   | "clock.jumped"
   | "config.refused"
@@ -29,22 +29,22 @@ export type EventName =
   | "status.serving"
   | "warnings.left_out";
 
-/** How loud an event is. */
+/** The level of an event. */
 export type Level = "debug" | "info" | "warning" | "error";
 
-/** Whom a daemon tells what happened. */
+/** What a daemon reports its events to. */
 export interface EventReport {
   event(name: EventName, level: Level, fields: Readonly<Record<string, unknown>>): void;
   /**
-   * Work failed that is tried again: because of the disk, or of a fault of ours, told as such.
-   * @param more how often it failed so since it was told last, where that was left out
+   * Tells that work failed and will be tried again: the disk refused, or Hearsay has a fault.
+   * @param more how often it failed for the same reason since it was last told
    */
   workFailed(error: unknown, more?: number): void;
   /** How many events could not be told since the start, if it knows. */
   lost?(): number;
 }
 
-/** How loud each result of a look at a log is. */
+/** The level at which each result of a look at a log is told. */
 export const RESULT_LEVELS: Readonly<Record<Result, Level>> = {
   first: "info",
   extends: "info",

@@ -3,9 +3,9 @@ import { WorldError } from "../world/world.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
 
 /**
- * Whether something was refused by the outside (a disk, a database, a network), by the types that say
- * so. Everything else that is thrown is a fault in Hearsay itself, and must not be told as anybody
- * else's: neither as a peer's failure, nor as a disk's, nor as a log's outage.
+ * Whether an error came from outside: a disk, a database or a network refused. Such errors have types
+ * of their own. Every other error is a fault in Hearsay itself. It must never be told as a failure of
+ * a peer or a disk, or as an outage of a log.
  */
 export function isOfTheWorld(error: unknown): boolean {
   if (error instanceof IncidentNotWritten) return isOfTheWorld(error.cause);

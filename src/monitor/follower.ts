@@ -24,24 +24,25 @@ import type { Asker, Question, QuestionTable } from "./questions.ts";
 import { isTheLog, THE_LOG } from "./the_log.ts";
 import { type Finding, LogWatch } from "./watch.ts";
 
-/** Questions of the log itself and of peers settled after one look; the rest waits for the next. */
+/** How many questions of the log and of peers are tried after one look; the rest wait for the next. */
 const MAX_SETTLED_AT_ONCE = 64;
-/** The same of strangers, from one look to the next: each may cost the log a request or two. */
+/** How many strangers' questions are tried between two looks: each may cost a request or two. */
 const MAX_STRANGERS_SETTLED = 64;
-/** How long settling may keep the next look waiting. */
+/** How long settling questions may delay the next look. */
 const SETTLE_BUDGET_MS = 10_000;
 /** Longest pause before a question that could not be settled is tried again. */
 const MAX_QUESTION_PAUSE_MS = 24 * 3_600_000;
-/** Questions whose tries, or telling, are remembered; a forgotten one is tried, or told, anew. */
+/** How many questions' tries, and reports, are remembered. One beyond is tried, or told, once more. */
 const MAX_TRIED = 10_000;
 
-/** A question that could not be settled so far. */
+/** A question that was tried and could not be settled. Times are of the monotonic clock. */
 interface Tried {
   readonly times: number;
-  /** When it was first tried, on the monotonic clock. */
+  /** When it was first tried. */
   readonly since: number;
+  /** When it may be tried again. */
   readonly retryAt: number;
-  /** Whether it was told as loudly as it ever is. */
+  /** Whether it was told as an error, which is the loudest level. */
   readonly isTold: boolean;
 }
 
@@ -56,38 +57,41 @@ export interface Common {
 }
 
 /**
- * Follows one log: looks at it, settles what peers were shown by its own view, and writes every
- * finding down before it acts on it. One look at a time; no log waits for another.
+ * Follows one log. It looks at the log, settles by its own view what peers were shown, and writes
+ * every finding to the journal before it acts on it. Looks do not overlap, and no log waits for
+ * another.
  */
 export class Follower {
   readonly #common: Common;
   #settings: LogSettings;
   readonly #watch: LogWatch;
   readonly #turns = new Turns();
-  /** Looks in a row that reached nobody. */
+  /** How many looks in a row failed to reach the log. */
   #failures = 0;
-  /** When the view last grew, or this monitor began to wait for that; for people. */
+  /** When the view last grew, or when this monitor began to follow the log. Shown to people only. */
   #grewAt: string;
-  /** The same by the monotonic clock, which patience is counted by: the wall clock may jump. */
+  /** The same moment by the monotonic clock. Patience is counted by it, as the wall clock may jump. */
   #standsSince: number;
-  /** Since when each checkpoint is waited for that others were shown, by the monotonic clock. */
+  /** For each open question, since when we wait for the log to show it, by the monotonic clock. */
   #awaited: ReadonlyMap<string, number>;
-  /** When these were last looked through, by the monotonic clock. */
+  /** When `#awaited` was last brought up to date, by the monotonic clock. */
   #awaitedAt: number;
-  /** What was told last, so that the same again is not. */
+  /** What the last look came to, so that the same again is not told. */
   #told = "";
+  /** Open questions that were told as withheld. */
   readonly #withheldTold = new Set<string>();
-  /** By question that could not be settled. */
+  /** Open questions that were tried and could not be settled. */
   readonly #tried = new Map<string, Tried>();
-  /** Found inconsistent before this start: judged once more, in case their record was lost. */
+  /** What was found inconsistent before this start. It is judged again, in case its record was lost. */
   #again: readonly OpenQuestion[];
-  /** By source, the turn in which its question was the first to be tried. */
+  /** For each source, the last turn in which its question was tried first. */
   readonly #cameFirst = new Map<string, number>();
   #turn = 0;
   #settling: Promise<void> | undefined;
   readonly #strangers = new Turns();
+  /** Whether strangers' questions are to be settled in the next turn. */
   #strangersDue = false;
-  /** Since the last look. */
+  /** How many strangers' questions were tried since the last look. */
   #strangersSettled = 0;
   readonly #stop = new Stop();
 
@@ -118,12 +122,13 @@ export class Follower {
   }): Promise<Follower> {
     const { observations, memory, keeper, world: { clock } } = common;
     const { log } = settings;
-    // Read once, now: later the database may refuse.
+    // The questions are read here, because later the database may refuse.
     const questions = memory.questions(log);
     const last = observations.view(log);
     const view = last && openNote(last.note, log);
     if (view !== undefined) await keeper.addLocal(view, THE_LOG);
-    // A crash may have come between what was seen and its incident; known cases fall out there.
+    // A crash may have come after a checkpoint was written and before its incident was. `keep` skips
+    // the cases that the incident journal has.
     for (const treeSize of observations.contradictedSizes(log)) {
       await keeper.keep({ more: contradictionsAt({ observations, log, treeSize }) });
     }
@@ -131,7 +136,7 @@ export class Follower {
     const again = observations.accused(log).filter((seen) => !inCase.has(headKey(seen)));
     const watch = new LogWatch({ log, source, detector: keeper.detector, clock, view });
     const grewAt = last?.seenAt ?? timeNow(clock);
-    // Only what the process before has seen counts: nobody looked since, and the clock may have jumped.
+    // Only the time in which a monitor ran counts as waiting: nobody looked while it was stopped.
     const { endedAt } = observations;
     const waitedSince = (since: string): number =>
       clock.monotonic() - millisecondsWaited(clock, { since, endedAt });
@@ -149,7 +154,7 @@ export class Follower {
     return this.#settings.log;
   }
 
-  /** Looks at the log again and again until stopped. */
+  /** Looks at the log, pauses, and repeats this until stopped. */
   async run(): Promise<void> {
     const { clock, random } = this.#common.world;
     while (!this.#stop.stopped) {
@@ -162,16 +167,16 @@ export class Follower {
     }
   }
 
-  /** Asks `run` to end, and whatever is under way. */
+  /** Asks `run` to end, and ends the look that is under way. */
   stop(): void {
     this.#stop.stop();
     this.#watch.stop();
   }
 
   /**
-   * Follows the same log by other settings, after the look under way; what it knows and has counted
-   * stays.
-   * @param source where the log is asked from then on, if not where it was
+   * Follows the same log with other settings, after the look that is under way. What is known and
+   * counted of the log stays.
+   * @param source where the log is asked from then on; nothing if that did not change
    */
   async change(settings: LogSettings, source: Source | undefined): Promise<void> {
     await this.#turns.next(() => {
@@ -182,7 +187,7 @@ export class Follower {
     this.#stop.wake();
   }
 
-  /** One look at the log, written down, and then what it lets us settle. */
+  /** Looks at the log once, writes the finding down, and settles the questions it makes possible. */
   look(): Promise<{ result: LookResult; retryAfterMs?: number | undefined }> {
     return this.#turns.next(async () => {
       try {
@@ -198,7 +203,8 @@ export class Follower {
             await this.#record(other, { result: other.result, isLook: false });
           }
         }
-        // What this look could not prove below the view is a question, and was tried just now.
+        // A checkpoint below the view that could not be proven is an open question, and this was its
+        // first try.
         if (result === "unproven" && finding.checkpoint!.treeSize < this.#watch.view!.treeSize) {
           this.#postpone(finding.checkpoint!, { isTold: true });
         }
@@ -213,8 +219,8 @@ export class Follower {
         happenings.failed(error);
         const detail = error instanceof Error ? error.message : String(error);
         const about = { log: this.log, detail, at: timeNow(clock) };
-        // Neither says anything of the log. What a disk refuses is tried again at the log's own pace; a
-        // fault of ours, ever less often.
+        // Neither error says anything about the log. After a refusal of the disk or the database the
+        // next look comes at the usual time. After a fault of ours the pauses grow.
         if (isOfTheWorld(error)) happenings.tell({ kind: "look failed", ...about });
         else this.#failures++;
         return { result: "not written" };
@@ -222,10 +228,7 @@ export class Follower {
     });
   }
 
-  /**
-   * Settles what strangers have told, as far as the view reaches. No look waits for that, nor what
-   * peers told.
-   */
+  /** Settles what strangers told, up to the view. Neither looks nor peers' questions wait for it. */
   settleStrangers(): Promise<void> {
     this.#strangersDue = true;
     return this.#strangers.next(async () => {
@@ -240,21 +243,21 @@ export class Follower {
     });
   }
 
-  /** Waits until what strangers told is settled no more. */
+  /** Waits until no stranger's question is being settled. */
   async done(): Promise<void> {
     await this.#strangers.done();
   }
 
-  /** Settles what a peer has told, as far as the view reaches. */
+  /** Settles what peers have told, up to the view. */
   settle(): Promise<void> {
-    // However many questions came meanwhile, one turn looks at them all.
+    // One turn settles all questions that came meanwhile, however many calls there were.
     return this.#settling ??= this.#turns.next(() => {
       this.#settling = undefined;
       return this.#settleReached();
     });
   }
 
-  /** What can be said of it now. */
+  /** What the status says of this log, except for what `Tallies` counts. */
   status(): Omit<LogStatus, keyof LogTally> {
     const { view } = this.#watch;
     return {
@@ -267,7 +270,7 @@ export class Follower {
     };
   }
 
-  /** Whether this monitor can settle a question by itself, and has not tried yet. */
+  /** Whether this monitor can settle a question without its peers, and has not tried yet. */
   #isAboutToSettle(question: Question): boolean {
     const { view } = this.#watch;
     const isReached = view !== undefined && question.treeSize <= view.treeSize;
@@ -279,8 +282,8 @@ export class Follower {
   }
 
   /**
-   * What a look that came to nothing says while this daemon ends: nothing of the log. What the log has
-   * shown stays a question.
+   * The finding, unless the end of this daemon may have cut the look short: such an outage is ours, and
+   * says nothing about the log. If the log has shown a checkpoint, that stays an open question.
    */
   #unlessCutShort(finding: Finding): Finding | undefined {
     if (finding.result !== "unavailable" || !this.#stop.stopped) return finding;
@@ -288,7 +291,7 @@ export class Follower {
     return checkpoint && { log, result: "pending", source, checkpoint };
   }
 
-  /** `frozen` where the log stands for longer than it may. */
+  /** The result, or `frozen` if the log has not grown for longer than its patience. */
   #withPatience(result: Result): Result {
     const stands = result === "unchanged" || result === "rolled back";
     return stands && this.#isOverdue(this.#standsSince) ? "frozen" : result;
@@ -299,7 +302,7 @@ export class Follower {
     return this.#common.world.clock.monotonic() - since > this.#settings.patienceMs;
   }
 
-  /** Writes a finding down, and its case before it; then acts on it: the view advances. */
+  /** Writes the case of a finding, then the finding, then tells it and advances the view. */
   async #record(
     finding: Finding,
     { result, isLook }: { result: Result; isLook: boolean },
@@ -307,7 +310,7 @@ export class Follower {
     const { keeper, world: { clock } } = this.#common;
     const { checkpoint, source } = finding;
     const at = timeNow(clock);
-    // An entry that says inconsistent is the end of a question, so its case must be durable before.
+    // An entry that says inconsistent closes its question, so the case must be durable before it.
     await keeper.keep({ source: THE_LOG });
     await this.#write(finding, { result, at });
     this.#tell(finding, { result, isLook, at });
@@ -317,7 +320,7 @@ export class Follower {
     keeper.judge.standOn(checkpoint!, source);
   }
 
-  /** What could not be settled stays an open question by its result. */
+  /** Writes a finding to the journal. Its result decides whether an open question stays open. */
   async #write(finding: Finding, { result, at }: { result: Result; at: string }): Promise<void> {
     const { observations, memory } = this.#common;
     const { log, checkpoint, against, source, detail } = finding;
@@ -345,7 +348,10 @@ export class Follower {
     this.#common.happenings.tell({ kind: "found", finding, result, isLook, isNews, at });
   }
 
-  /** Settles what the log and peers left open and the view now reaches; and what a crash left. */
+  /**
+   * Settles the open questions of the log and of peers, up to the view. Before them it judges again
+   * what an earlier run found inconsistent and may not have recorded.
+   */
   async #settleReached(): Promise<void> {
     const { view } = this.#watch;
     if (view === undefined) return;
@@ -354,15 +360,15 @@ export class Follower {
       const note = this.#common.observations.note(this.log, seen);
       const checkpoint = note === undefined ? undefined : openNote(note, this.log);
       if (checkpoint !== undefined) await this.#settleOne(seen, checkpoint);
-      // Not before it is written down: what the disk refuses is judged again at the next look.
+      // It is dropped only now, so that the next look judges it again if the disk refused.
       this.#again = this.#again.filter((again) => again !== seen);
     }
     await this.#settleDue({ askers: ["log", "peer"], most: MAX_SETTLED_AT_ONCE });
   }
 
   /**
-   * Settles what these askers left open and the view reaches, as far as time allows: in turns by whom
-   * it came from, the largest of each first.
+   * Settles the open questions of these askers, up to the view and as far as time allows. The sources
+   * take turns, each with its largest question first.
    * @returns how many were tried
    */
   async #settleDue(
@@ -373,7 +379,7 @@ export class Follower {
     const { memory, world: { clock } } = this.#common;
     const start = clock.monotonic();
     const proven = this.#provenRoots();
-    // What a case has proven meanwhile is due at once: nothing is asked for it.
+    // A question that a case has answered meanwhile is due at once: it costs no request.
     const isDue = (question: Question): boolean =>
       question.treeSize <= view.treeSize &&
       ((this.#tried.get(headKey(question))?.retryAt ?? 0) <= start ||
@@ -384,7 +390,7 @@ export class Follower {
     const outages = new Set<string>();
     for (const question of this.#inTurns(due).slice(0, most)) {
       if (this.#stop.stopped || clock.monotonic() - start > SETTLE_BUDGET_MS) break;
-      // It may have been settled meanwhile by the case of another.
+      // The case of another question may have settled it meanwhile.
       if (!this.#questions.has(question)) continue;
       const checkpoint = memory.checkpointOf(log, question);
       if (checkpoint === undefined) continue;
@@ -392,7 +398,7 @@ export class Follower {
       if (outages.has(asker)) continue;
       tried++;
       if (await this.#settleOne(question, checkpoint) !== "unavailable") continue;
-      // What one asks for may be what the log cannot give; two outages are an outage.
+      // One source may ask for what the log cannot give. If two meet an outage, the log is down.
       outages.add(asker);
       if (outages.size > 1) break;
     }
@@ -400,8 +406,9 @@ export class Follower {
   }
 
   /**
-   * One question of each source after the other, so that who asks much keeps nobody else waiting; and
-   * each time another source comes first, so that it does neither where the log answers little.
+   * Puts questions in the order in which they are tried: one of each source in turn, so that a source
+   * with many delays nobody. The source that was first the longest ago comes first, so that each gets
+   * a try even if the log answers one request at a time.
    */
   #inTurns(questions: readonly Question[]): Question[] {
     const bySource = Map.groupBy(
@@ -423,7 +430,7 @@ export class Follower {
       .flatMap((turn) => sources.flatMap((asked) => asked.slice(turn, turn + 1)));
   }
 
-  /** Settles one question, or tries to. */
+  /** Tries to settle one question. */
   async #settleOne(
     question: Pick<Question, "treeSize" | "root" | "source">,
     checkpoint: VerifiedCheckpoint,
@@ -436,7 +443,7 @@ export class Follower {
     const mayPass = found.mayPass === true && !this.#lasts(tried);
     const finding = { ...found, mayPass };
     const isOpen = result === "unavailable" || result === "unproven" || result === "pending";
-    // A question that stays open is told once, and once more if it lasts; and tried ever less often.
+    // A question that stays open is recorded at its first try, and once more when it becomes an error.
     const isLoud = result === "unproven" && !mayPass;
     if (tried === undefined || !isOpen || (isLoud && !tried.isTold)) {
       await this.#record(finding, { result, isLook: false });
@@ -447,14 +454,14 @@ export class Follower {
     return result;
   }
 
-  /** Whether what is missing for a question has been missing for long, with the try under way. */
+  /** Whether a question's proof has been missing for long, counting the try that is under way. */
   #lasts(tried: Tried | undefined): boolean {
     if (tried === undefined) return false;
     const ms = this.#common.world.clock.monotonic() - tried.since;
     return lasts({ tries: tried.times + 1, ms });
   }
 
-  /** The older halves of the cross-size cases held, by size and root. */
+  /** The cross-size cases held, each by the size and root of its older checkpoint. */
   #provenRoots(): ReadonlyMap<string, HeldCase> {
     const crossSize = this.#common.keeper.cases(this.log).filter(({ kind }) =>
       kind === "cross_size"
@@ -462,7 +469,7 @@ export class Follower {
     return new Map(crossSize.map((record) => [olderOf(record), record]));
   }
 
-  /** What a record has proven of a checkpoint needs no proof again; the record may be a peer's. */
+  /** The finding for a checkpoint that a case held here is about. It needs no new proof. */
   #knownCase(
     { treeSize, root, source }: Pick<Question, "treeSize" | "root" | "source">,
     checkpoint: VerifiedCheckpoint,
@@ -473,7 +480,10 @@ export class Follower {
     return { log: this.log, result: "inconsistent", source, checkpoint, detail };
   }
 
-  /** @param retryAfterMs what the log asked for, if it did */
+  /**
+   * Puts off the next try of a question. The pause doubles each time, up to a day.
+   * @param retryAfterMs the shortest pause that the log asked for, if it did
+   */
   #postpone(
     question: Head,
     { retryAfterMs = 0, isTold }: { retryAfterMs?: number | undefined; isTold: boolean },
@@ -489,7 +499,7 @@ export class Follower {
     if (this.#tried.size > MAX_TRIED) this.#tried.delete(this.#tried.keys().next().value!);
   }
 
-  /** Tells what peers were shown and we, though the log answers us, have not been for too long. */
+  /** Tells which checkpoints others were shown and the log has not shown us within its patience. */
   async #tellWithheld(): Promise<void> {
     const { view, log } = this.#watch;
     if (view === undefined) return;
@@ -509,12 +519,12 @@ export class Follower {
     }
   }
 
-  /** Since when each open question is waited for, by the monotonic clock. */
+  /** Brings `#awaited` up to date with the open questions. */
   #awaitedNow(): ReadonlyMap<string, number> {
     const { clock } = this.#common.world;
     const now = clock.monotonic();
     const known = this.#awaited;
-    // One that is new was heard since the last time, whatever the wall clock has done meanwhile.
+    // A new question came after the last update. This bounds its age if the wall clock has jumped.
     const sinceLast = now - this.#awaitedAt;
     const began = (question: Question): number =>
       now - Math.min(millisecondsSince(clock, question.seenAt), sinceLast);
@@ -537,7 +547,7 @@ function headsOf({ checkpoint_a, checkpoint_b }: HeldCase): string[] {
   return [checkpoint_a, checkpoint_b].map(({ size, root }) => `${size} ${root}`);
 }
 
-/** The cases of one size that the observations show, whether or not they were ever recorded. */
+/** The conflicts at one size that the observation journal shows, recorded as incidents or not. */
 function contradictionsAt(
   { observations, log, treeSize }: {
     observations: ObservationJournal;

@@ -5,17 +5,17 @@ import { MalformedError } from "../tlog/malformed.ts";
 import { type StatedProof, UnknownLog } from "../tlog/stated_proof.ts";
 import type { OpenFile } from "../world/world.ts";
 
-/** What reading gathered files came to. */
+/** The result of judging gathered files. */
 export interface JudgedFiles {
   readonly detector: EquivocationDetector;
   /** Checkpoints accepted, repeats included. */
   checkpoints: number;
-  /** Proofs that lead to a root the log signed, from a size at which it signed one too. */
+  /** Proofs that hold, between two sizes at which the log signed a root. */
   proofs: number;
   /** Proofs about sizes of which no signed checkpoint was gathered. */
   idleProofs: number;
   readonly rejected: Map<RejectionReason, number>;
-  /** Rejected things in which a contradiction could hide: while there are any, nothing is all-clear. */
+  /** Rejected items in which a contradiction could hide. If there are any, there is no all-clear. */
   unjudged: number;
 }
 
@@ -26,18 +26,19 @@ interface Rejection {
   readonly hidesNothing?: boolean;
 }
 
-/** Whom the reading tells how it goes. */
+/** What the reading reports to. */
 export interface JudgingReport {
   rejected(rejection: { where: string; reason: RejectionReason; detail: string }): void;
-  /** Called for everything found; how far into which file it lies, in bytes. */
+  /** Called for each item found, with its file and its place in it, in bytes. */
   progress(at: { doing: string; path: string; bytesRead: number; bytes: number }): void;
 }
 
 /**
- * Judges files of checkpoints and proofs: all checkpoints first, then all proofs, so the order of
- * lines and files changes neither which roots are in conflict nor how many conflicts there are.
- * Memory grows with the distinct roots the logs signed, not with the files.
- * @param open opens one of `paths` anew; each file is closed here, and read twice if it has proofs
+ * Judges files of checkpoints and proofs. All checkpoints are read first, then all proofs, so that the
+ * order of lines and files changes neither which roots conflict nor how many conflicts there are.
+ * Memory grows with the number of distinct roots that the logs signed, not with the files.
+ * @param open opens one of `paths`; it is called twice for a file with proofs, and the file is closed
+ *   here
  * @throws whatever `open` throws; WorldError if reading fails
  */
 export async function judgeFiles(

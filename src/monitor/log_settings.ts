@@ -12,24 +12,27 @@ import { parseVkey } from "../tlog/vkey.ts";
 import type { Given, Section } from "../world/jsonc.ts";
 import { placeBeside, readDuration, readText } from "../world/setting_values.ts";
 
-/** As many as one exchange may have frames. */
+/** One exchange sends a frame for each log, so there are no more logs than frames. */
 const MAX_LOGS = DEFAULT_LIMITS.maxFramesPerExchange;
 
 /** One log to follow. */
 export interface LogSettings {
   readonly log: Log;
-  /** As `openSource` reads it: one, or several places where the log is served. */
+  /** Where the log is served, at one place or several; see `openSource`. */
   readonly source: string | readonly string[];
   /** How often it is polled, in milliseconds. */
   readonly pollMs: number;
-  /** How long it may not grow, and a checkpoint that peers have not be shown to us. */
+  /**
+   * Patience, in milliseconds: after so long without growth the log is `frozen`, and after so long a
+   * checkpoint that peers were shown and we were not is `withheld`.
+   */
   readonly patienceMs: number;
 }
 
-/** What holds where the file says nothing, as it would say it. */
+/** The values of what the file leaves out, spelled as in the file. */
 export const LOG_DEFAULTS = { poll: "1m", patience: "1d" } as const;
 
-/** `logs`: at least one, and none that could be taken for another. */
+/** Reads `logs`: at least one, and no two that could be taken for each other. */
 export const logsSection: Section<readonly LogSettings[]> = (given) => {
   const before: Log[] = [];
   return given.items({ least: 1, most: MAX_LOGS }).flatMap((item) => {
@@ -40,7 +43,7 @@ export const logsSection: Section<readonly LogSettings[]> = (given) => {
   });
 };
 
-/** Refuses a log given twice, and logs whose signatures do not say which they are about. */
+/** Refuses a log given twice, and logs whose signatures do not say which of them they are about. */
 function refuseClash(given: Given, log: Log, before: Log[]): void {
   try {
     if (before.some(({ id }) => id === log.id)) {
@@ -59,7 +62,7 @@ function readLog(given: Given): LogSettings | undefined {
   const members = given.members({ what: "a log", known });
   if (members === undefined) return undefined;
   const { path, world } = given.file;
-  // Of the key alone first, so that what is wrong with the origin is told where it stands.
+  // First a log with the key alone, so that a wrong origin is told as a fault of the origin.
   const log = members.get("vkey").read((value, name) => {
     const text = readText(value, name);
     const vkey = within(name, () => parseVkey(text));
@@ -90,9 +93,9 @@ function readSources(
   return Array.isArray(value) ? value.map(read) : read(value);
 }
 
-/** A source; a folder is relative to the file, like every path in it. */
+/** A source. A folder is relative to the configuration file, like every path in it. */
 function placeOf(source: string, path: string): string {
-  // What `openSource` would refuse as it stands must not become a path that it takes.
+  // What looks like a URL is left as it is: `openSource` must refuse it, not read it as a folder.
   if (!isFolder(source) || /^(?:[a-z][a-z0-9.-]+[:+]|[a-z]:)/i.test(source)) return source;
   const placed = placeBeside(path, source);
   return /^[./]/.test(placed) ? placed : `./${placed}`;

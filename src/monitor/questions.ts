@@ -5,28 +5,28 @@ import type { Random } from "../world/world.ts";
 import { isTheLog } from "./the_log.ts";
 
 /**
- * Who put a question: the log itself, a configured peer, or anybody else. Each has room of its own, so
- * that nobody takes the place of those before.
+ * Who asked a question: the log itself, a configured peer, or a stranger (anybody else). Each kind of
+ * asker has room of its own, so that strangers take no room from peers, and peers none from the log.
  */
 export type Asker = "log" | "peer" | "stranger";
 
 /** The kinds of askers, the one that counts most first. */
 const ASKERS: readonly Asker[] = ["log", "peer", "stranger"];
 
-/** A checkpoint that is signed and not reconciled with the view; its note is in the journal. */
+/** A signed checkpoint that is not reconciled with the view yet. Its note is in the journal. */
 export interface Question {
   readonly treeSize: bigint;
   /** Base64 of 32 bytes. */
   readonly root: string;
-  /** Who showed it: the first, or a peer that showed it after a stranger. */
+  /** Who showed it first; if that was a stranger and a peer showed it later, the peer. */
   readonly source: string;
-  /** When that was: RFC 3339, UTC. */
+  /** When it was first shown, RFC 3339, UTC. */
   readonly seenAt: string;
   /** Characters of its note. */
   readonly noteLength: number;
 }
 
-/** How much of one log each kind of asker may leave open. */
+/** How many questions about one log each kind of asker may have open. */
 export interface QuestionLimits {
   readonly questions: number;
   /** Characters of their notes, all together. */
@@ -34,8 +34,8 @@ export interface QuestionLimits {
 }
 
 /**
- * The limits in force. The log's own and the peers' are far more than an honest log ever leaves open;
- * 512 strangers' questions are settled within some looks.
+ * The limits in force. The log's own and the peers' are far more than an honest log ever leaves open.
+ * 512 strangers' questions are settled within a few looks.
  */
 export const QUESTION_LIMITS: Readonly<Record<Asker, QuestionLimits>> = {
   log: { questions: 512, noteLength: 8 * 1024 * 1024 },
@@ -50,17 +50,17 @@ class Room {
   readonly #placeOf: (source: string) => string;
   noteLength = 0;
 
-  /** @param placeOf what is counted together */
+  /** @param placeOf the name that a source is counted under; by default its own */
   constructor(placeOf: (source: string) => string = (source) => source) {
     this.#placeOf = placeOf;
   }
 
-  /** How many of these come from where this source is. */
+  /** How many questions are counted under the same name as this source. */
   countOf(source: string): number {
     return this.perSource.get(this.#placeOf(source)) ?? 0;
   }
 
-  /** The last that came from a place. */
+  /** The latest question that is counted under this name. */
   lastOf(place: string): Question | undefined {
     return [...this.questions.values()].findLast((one) => this.#placeOf(one.source) === place);
   }
@@ -86,18 +86,19 @@ class Room {
 }
 
 /**
- * The open questions of one log, without their notes, within limits. Those of whoever asks most give
- * way, each kind of asker for itself; of what the log itself showed the first ones stay.
+ * The open questions of one log, without their notes and within limits. Each kind of asker has its own
+ * room. When a room is full, the source with the most questions loses one. In the log's own room
+ * nothing is dropped: what came first stays.
  */
 export class QuestionTable {
   readonly #rooms: Readonly<Record<Asker, Room>> = {
-    // Whoever has many addresses of one network has them all from one place.
+    // Strangers of one network count as one, since one person can have many of its addresses.
     ...{ log: new Room(), peer: new Room(), stranger: new Room(addressKey) },
   };
   readonly #askerOf: (source: string) => Asker;
   readonly #limits: Readonly<Record<Asker, QuestionLimits>>;
   #leftOut = 0;
-  /** Whether a stranger's question is about to be settled here; see `keepBack`. */
+  /** Whether a stranger's question is about to be settled by this monitor; see `keepBack`. */
   #isOurs: (question: Question) => boolean = () => false;
 
   constructor({ askerOf, limits = QUESTION_LIMITS }: {
@@ -119,9 +120,10 @@ export class QuestionTable {
   }
 
   /**
-   * Takes a question in, if there is room. What a stranger asked, and a peer asks too, is a peer's
-   * question from then on, so that no stranger makes it give way or wait by asking first.
-   * @returns `in`; or `out`, and it is counted as left out; or the questions that gave way to it
+   * Adds a question, if there is room. If a stranger asked it and now a peer asks it too, it becomes
+   * the peer's: so no stranger can delay a peer's question, or have it dropped, by asking it first.
+   * @returns `in`; `out` if there was no room (it is counted as left out); or the questions that gave
+   *   way to it
    */
   add(question: Question): "in" | "out" | readonly Question[] {
     const asker = this.#askerOf(question.source);
@@ -133,7 +135,7 @@ export class QuestionTable {
       const { seenAt } = this.#rooms[before].questions.get(key)!;
       const outcome = this.#addTo(room, asker, { ...question, seenAt });
       if (outcome !== "out") this.#rooms[before].delete(key);
-      // It keeps the place it has.
+      // Without room among the peers' questions it stays where it is.
       return outcome === "out" ? "in" : outcome;
     }
     const outcome = this.#addTo(room, asker, question);
@@ -168,27 +170,28 @@ export class QuestionTable {
     return Object.values(this.#rooms).some(({ questions }) => questions.has(key));
   }
 
-  /** Takes a question out: it is settled. */
+  /** Removes a question, because it is settled. */
   delete(question: Head): void {
     for (const room of Object.values(this.#rooms)) room.delete(headKey(question));
   }
 
   /**
-   * What strangers asked is shown to nobody as long as it is about to be settled here: a peer would take
-   * it for ours, and settle it before what it must not wait for.
+   * Sets which strangers' questions are about to be settled here. Such a question is not shown to
+   * peers: a peer would take it for ours, and would settle it before questions that matter more.
    */
   keepBack(isOurs: (question: Question) => boolean): void {
     this.#isOurs = isOurs;
   }
 
-  /** What these askers have left open, in the order it came. */
+  /** The open questions of these kinds of askers, one kind after the other, each in the order asked. */
   of(...askers: readonly Asker[]): Question[] {
     return askers.flatMap((asker) => [...this.#rooms[asker].questions.values()]);
   }
 
   /**
-   * Those to show a peer in one round: the log's own come first, then what peers told, then what
-   * strangers did; of each the newest, the oldest, and some by chance, so that each is shown some time.
+   * The questions to show a peer in one round: first the log's own, then the peers', then the
+   * strangers'. Of each kind it takes the largest, the smallest and some at random, so that each is
+   * shown some time.
    */
   shown({ most, random }: { most: number; random: Random }): Question[] {
     const chosen: Question[] = [];
@@ -203,18 +206,18 @@ export class QuestionTable {
   }
 }
 
-/** The question that makes room for another, if one must. */
+/** The question to drop so that another has room; nothing if the new one must not be added. */
 function givesWay(room: Room, { source }: Question, asker: Asker): Question | undefined {
-  // What the log showed first is proof enough; what comes after is more of the same.
+  // What the log showed first is enough to prove a case. Later questions would add nothing.
   if (asker === "log") return undefined;
   let [most, count] = ["", 0];
   for (const [one, asked] of room.perSource) if (asked > count) [most, count] = [one, asked];
-  // Nobody gains by giving way to somebody who has as much.
+  // A source may displace only a source that has more questions than it would have itself.
   if (count <= room.countOf(source) + 1) return undefined;
   return room.lastOf(most);
 }
 
-/** The largest, the smallest, and between them some by chance: so many in all. */
+/** `count` questions: a third the largest, a third the smallest, the rest random ones between. */
 function ends(bySize: readonly Question[], count: number, random: Random): Question[] {
   if (bySize.length <= count) return [...bySize];
   const each = Math.floor(count / 3);
@@ -226,7 +229,7 @@ function ends(bySize: readonly Question[], count: number, random: Random): Quest
   return [...bySize.slice(bySize.length - each), ...bySize.slice(0, each), ...some];
 }
 
-/** Whose questions these are, given whom a daemon is told to exchange with. */
+/** The kind of asker that a source is. */
 export function askerOf(source: string, isPeer: (source: string) => boolean): Asker {
   if (isTheLog(source)) return "log";
   return isPeer(source) ? "peer" : "stranger";

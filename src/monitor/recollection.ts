@@ -21,26 +21,27 @@ import {
 } from "./questions.ts";
 import { isTheLog } from "./the_log.ts";
 
-/** Notes of the journal kept as opened: those that peers tell of again and again. */
+/** How many verified notes stay in memory, so that what peers repeat is not verified again. */
 export const MAX_OPENED = 4_096;
 /** Open questions read from the journal at a time. */
 const PAGE = 256;
-/** Characters of these notes: one is at most half a million, almost all have 200. */
+/** Characters of these notes, all together. One has at most half a million; almost all have 200. */
 const MAX_OPENED_LENGTH = 16 * 1024 * 1024;
 
-/** What was seen and is not written yet. */
+/** A checkpoint that was seen and is not in the journal yet. */
 interface Fresh {
   seen: Seen;
-  /** While it is being written: everyone who told it waits for that. */
+  /** Set while it is being written. Everyone who told it waits for this one write. */
   writing?: Promise<void>;
-  /** Whether that waits for what other strangers told. */
+  /** Whether that write has not begun, because other strangers' entries come first. */
   isInLine?: boolean;
 }
 
 /**
- * What a daemon remembers: the observation journal, through its index, and what was seen since the
- * last entry. What a peer told is made durable by `writeTold`, before it is answered; what the log
- * showed is recorded with the finding about it. Nobody waits for what others told.
+ * What a daemon remembers: the observation journal, read through its index, and the checkpoints seen
+ * since the last entry. `writeTold` makes durable what a source told, before that source is answered.
+ * What the log showed is written together with the finding about it. No source waits for entries of
+ * another.
  */
 export class JournaledMemory implements Recollection {
   readonly #observations: ObservationJournal;
@@ -48,16 +49,16 @@ export class JournaledMemory implements Recollection {
   readonly #isPeer: (source: string) => boolean;
   readonly #limits: Readonly<Record<Asker, QuestionLimits>> | undefined;
   readonly #happened: Subscriber;
-  /** Seen and not indexed yet, by log, size and root. */
+  /** Checkpoints seen and not in the index yet, by log, size and root. */
   readonly #fresh = new Map<string, Map<bigint, Map<string, Fresh>>>();
   #unwritten = 0;
-  /** By source, what it told of that and is not answered yet. */
+  /** For each source, what it told and is not durable yet; the source is not answered before. */
   readonly #told = new Map<string, Map<string, Seen>>();
-  /** By log and the whole note, which is what was verified; the one opened first gives way. */
+  /** Verified notes, by log and the whole text. When there are too many, the oldest is dropped. */
   readonly #opened = new Map<string, readonly VerifiedCheckpoint[]>();
   #openedLength = 0;
   readonly #tables = new Map<string, QuestionTable>();
-  /** Strangers write one after the other, so that a look's entry waits for one of theirs at most. */
+  /** Strangers' entries are written one at a time, so that a look waits for one of them at most. */
   readonly #strangers = new Turns();
   #isEnding = false;
 
@@ -98,7 +99,7 @@ export class JournaledMemory implements Recollection {
     return table;
   }
 
-  /** The open questions that the journal has, a page of them in memory at a time and no note kept. */
+  /** The open questions in the journal. One page is in memory at a time, and no note is kept. */
   *#inJournal(log: Log): Generator<Question, void> {
     let after: OpenQuestion | undefined;
     do {
@@ -111,7 +112,7 @@ export class JournaledMemory implements Recollection {
     } while (after !== undefined);
   }
 
-  /** Whom a source is counted with: strangers of one network are one. */
+  /** The name a source is counted under. Strangers of one network are counted as one. */
   placeOf(source: string): string {
     return this.askerOf(source) === "stranger" ? addressKey(source) : source;
   }
@@ -121,7 +122,7 @@ export class JournaledMemory implements Recollection {
     return askerOf(source, this.#isPeer);
   }
 
-  /** The checkpoint of an open question, read and verified anew. */
+  /** The checkpoint of an open question, read from the journal and verified. */
   checkpointOf(log: Log, { treeSize, root }: Question): VerifiedCheckpoint | undefined {
     return this.at(log, treeSize).find(({ checkpoint }) => checkpoint.root === root)?.checkpoint;
   }
@@ -138,7 +139,7 @@ export class JournaledMemory implements Recollection {
     return this.#unwritten > 0;
   }
 
-  /** See CheckpointMemory; no note is believed whose very bytes were not verified here. */
+  /** See CheckpointMemory. A note from the journal is used only if it verifies here, byte for byte. */
   at(log: Log, treeSize: bigint): readonly Seen[] {
     const indexed = this.#observations.rootsAt(log, treeSize).flatMap(({ note, source }) =>
       this.#open(note, log).map((checkpoint) => ({ checkpoint, source }))
@@ -168,8 +169,9 @@ export class JournaledMemory implements Recollection {
   }
 
   /**
-   * See CheckpointMemory. What a peer told stays what a peer told: it is answered. A question for which
-   * there is no room is left out; what contradicts something seen is no question.
+   * See CheckpointMemory. A checkpoint that a peer told keeps that peer as its source, because the peer
+   * waits for an answer. A checkpoint without room is not remembered, unless it contradicts another:
+   * then it is evidence, not a question.
    */
   remember(seen: Seen, { isEvidence } = { isEvidence: false }): boolean {
     const { checkpoint: { log, treeSize, root }, source } = seen;
@@ -184,7 +186,7 @@ export class JournaledMemory implements Recollection {
     return true;
   }
 
-  /** Has it written down, once more if it was before. */
+  /** Queues a checkpoint to be written, even if the journal has an older entry about it. */
   #addFresh(seen: Seen): void {
     const { log, treeSize, root } = seen.checkpoint;
     const sizes = this.#fresh.get(log.id) ?? new Map<bigint, Map<string, Fresh>>();
@@ -195,8 +197,9 @@ export class JournaledMemory implements Recollection {
   }
 
   /**
-   * Who of two is said to have told something: the first, unless that is the log, which has not
-   * written it down yet, or a stranger, for whose entries a peer must not wait.
+   * Which of two sources the entry of a checkpoint will name. It is the first one, with two
+   * exceptions. A peer or stranger replaces the log: it waits for the entry, and the look may never
+   * write one. A peer replaces a stranger: a peer must not wait for strangers' entries.
    */
   #firstOf(first: string, second: string): string {
     if (isTheLog(first) || isTheLog(second)) return isTheLog(first) ? second : first;
@@ -204,13 +207,13 @@ export class JournaledMemory implements Recollection {
     return isOvertaken ? second : first;
   }
 
-  /** Whether there is room for what somebody told; if so, it is a question from now on. */
+  /** Whether there is room for what somebody told. If so, it is an open question from now on. */
   #admits(seen: Seen): boolean {
     const { log, treeSize } = seen.checkpoint;
     return this.at(log, treeSize).length > 0 || this.#asks(seen);
   }
 
-  /** Takes it in as an open question, if there is room. */
+  /** Adds a checkpoint to the open questions. @returns whether there was room */
   #asks({ checkpoint, source }: Seen): boolean {
     const { log, treeSize, root, note } = checkpoint;
     const seenAt = timeNow(this.#world.clock);
@@ -223,7 +226,7 @@ export class JournaledMemory implements Recollection {
     return true;
   }
 
-  /** A question that gave way: if it is written, an entry says that it is open no more. */
+  /** Drops a question that gave way. If the journal has it, a new entry says that it is closed. */
   #giveUp(log: Log, question: Question): void {
     const { treeSize, root, source } = question;
     const fresh = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
@@ -240,14 +243,14 @@ export class JournaledMemory implements Recollection {
         detail: "left out: more was asked than there is room for",
       }, timeNow(this.#world.clock));
     }).catch(() => {
-      // It stays open in the journal, and is taken up, or left out, at the next start.
+      // It stays open in the journal. The next start takes it up again, if there is room.
     });
   }
 
   /**
-   * See CheckpointMemory. What the log has just shown, and a peer tells before that look is written
-   * down, is written as what the peer told: it is answered, and the look may never come to its end.
-   * What nobody has reconciled, and has lost its place, is a question again.
+   * See CheckpointMemory. A peer may tell what the log has just shown, before the look is written. Then
+   * the entry names the peer, because the peer waits for an answer and the look may never finish. A
+   * question that gave way to others and was never settled becomes an open question again.
    */
   repeated(seen: Seen): void {
     const { checkpoint, source } = seen;
@@ -264,7 +267,7 @@ export class JournaledMemory implements Recollection {
     }
   }
 
-  /** Whether it is an open question and durable. */
+  /** Whether a checkpoint is an open question that is in the journal. */
   isWrittenQuestion(checkpoint: VerifiedCheckpoint): boolean {
     const { log, treeSize, root } = checkpoint;
     const isFresh = this.#fresh.get(log.id)?.get(treeSize)?.has(root) === true;
@@ -278,9 +281,10 @@ export class JournaledMemory implements Recollection {
   }
 
   /**
-   * See Recollection: writes what this source told, as open questions or as inconsistent; without a
-   * source, what everyone told.
-   * @throws Ended once this daemon ends, if something is not written yet: it is not answered
+   * See Recollection. Writes what this source told, each checkpoint as an open question or as
+   * inconsistent. Without a source it writes what everyone told.
+   * @throws Ended if this daemon ends and a stranger's checkpoint is not written yet; the stranger must
+   *   then not be answered
    */
   async writeTold(source?: string): Promise<void> {
     if (source === undefined) {
@@ -293,8 +297,8 @@ export class JournaledMemory implements Recollection {
     const told = this.#told.get(source);
     if (told === undefined) return;
     const isStranger = this.askerOf(source) === "stranger";
-    // What is heard from now on may make a case that is not durable yet. What fails stays told, so that
-    // whoever comes next tries anew.
+    // Only what was told before this call is written: a later checkpoint may belong to a case that is
+    // not durable yet. What could not be written stays in `told`, so that the next call tries again.
     try {
       for (const [key, seen] of [...told]) {
         if (this.#isEnding && isStranger) throw new Ended();
@@ -302,28 +306,28 @@ export class JournaledMemory implements Recollection {
         told.delete(key);
       }
     } finally {
-      // A stranger may never come again, and whoever does tells it anew.
+      // Nothing is kept for a stranger: one that comes again tells it again.
       const isOver = told.size === 0 || isStranger;
       if (isOver && this.#told.get(source) === told) this.#told.delete(source);
     }
   }
 
   /**
-   * From now on nothing that strangers told begins to be written: nobody is answered any more, and
-   * whoever told it tells it again. Its cases are another matter, and are written.
+   * Begins no more entries for strangers. They are no longer answered, so they will tell it again.
+   * Cases are not affected: they are still written.
    */
   end(): void {
     this.#isEnding = true;
     this.#strangers.drop(new Ended());
   }
 
-  /** Writes what is fresh, once, however many wait for it. */
+  /** Writes a checkpoint that is not in the journal yet. All who wait for it share one write. */
   async #written({ checkpoint: { log, treeSize, root } }: Seen): Promise<void> {
     const fresh = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
-    // Its look may have been written down meanwhile, or it gave way.
+    // Meanwhile a look may have written it, or it gave way to another question.
     if (fresh === undefined) return;
     const isStrangers = this.askerOf(fresh.seen.source) === "stranger";
-    // What a peer tells as well waits for strangers no more.
+    // If a peer has told it too, it no longer waits behind strangers' entries.
     if (fresh.writing === undefined || (fresh.isInLine === true && !isStrangers)) {
       fresh.isInLine = isStrangers;
       const writing = this.#write(fresh).finally(() => {
@@ -338,7 +342,7 @@ export class JournaledMemory implements Recollection {
     if (fresh.isInLine !== true) return this.#writeDown(fresh.seen);
     return this.#strangers.next(async () => {
       const { log, treeSize, root } = fresh.seen.checkpoint;
-      // Meanwhile a peer may have told it and had it written, or it gave way.
+      // Meanwhile it may have been written for a peer, or it gave way to another question.
       if (this.#fresh.get(log.id)?.get(treeSize)?.get(root) !== fresh) return;
       fresh.isInLine = false;
       await this.#writeDown(fresh.seen);
@@ -360,7 +364,7 @@ export class JournaledMemory implements Recollection {
     if (!contradicted) this.#happened({ kind: "asked", log, source });
   }
 
-  /** Lets go of a checkpoint that the journal now has, with this result. */
+  /** Takes note that the journal has a checkpoint with this result, which opens or ends a question. */
   recorded(seen: Seen, result: Result): void {
     this.#forget(seen);
     const { checkpoint: { log, treeSize, root, note }, source } = seen;

@@ -6,10 +6,7 @@ import type { Happenings } from "./happenings.ts";
 import { type Background, jittered, Rotation, Stop } from "./pacing.ts";
 import type { GossipSettings, PeerSettings } from "./settings.ts";
 
-/**
- * Exchanges with the peers: with some of them every interval, and with all of them as soon as there is
- * a new incident.
- */
+/** Exchanges with some of the peers every interval, and with all of them after a new incident. */
 export class Rounds {
   readonly #world: World;
   readonly #party: ExchangeParty;
@@ -42,7 +39,7 @@ export class Rounds {
     return this.#peers;
   }
 
-  /** One exchange with each peer; whether all could be reached. */
+  /** Exchanges with each peer once. @returns whether each compared at least one log, and none failed */
   async all(): Promise<boolean> {
     const done = await Promise.all(this.#peers.map((peer) => peer.round()));
     return done.every((one) => one);
@@ -56,7 +53,8 @@ export class Rounds {
       await this.#stop.pause(clock, jittered(this.#gossip.intervalMs, random));
       if (this.#stop.stopped) return;
       if (this.#hasIncident) {
-        // The round in which a case was found may have packed what it hands over before that.
+        // A round that is under way may have chosen what it hands over before the case was found, so
+        // each peer gets a new round.
         for (const peer of this.#peers) this.#background.run(async () => void await peer.anew());
         continue;
       }
@@ -66,19 +64,19 @@ export class Rounds {
     }
   }
 
-  /** Ends `run`, and every exchange that is under way. */
+  /** Ends `run` and every exchange that is under way. */
   stop(): void {
     this.#stop.stop();
     this.#party.calls.end();
   }
 
-  /** There is a new incident, which every peer should have at once. */
+  /** Calls every peer at once, because there is a new incident. */
   incidentRecorded(): void {
     this.#hasIncident = true;
     this.#stop.wake();
   }
 
-  /** Exchanges with these from now on; those that stay keep what they have counted. */
+  /** Exchanges with these peers from now on. Peers that stay keep their state. */
   change(gossip: GossipSettings, peers: readonly PeerSettings[]): void {
     const before = new Map(this.#peers.map((peer) => [`${peer.name} ${peer.vkey}`, peer]));
     this.#gossip = gossip;

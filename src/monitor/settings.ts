@@ -21,9 +21,9 @@ import { placeBeside, readAddress, readText } from "../world/setting_values.ts";
 import type { Address } from "../world/world.ts";
 import { type LogSettings, logsSection } from "./log_settings.ts";
 
-/** Settings of the parts, for who needs no more. */
+/** The settings of each part, for those who import this file. */
 export type { GossipSettings, PeerSettings } from "../gossip/settings.ts";
-/** The same of a log. */
+/** The settings of one log. */
 export type { LogSettings } from "./log_settings.ts";
 
 /** What a daemon is told to do; `hearsay.jsonc`, read and checked. */
@@ -38,9 +38,9 @@ export interface Settings {
   readonly incidents: string;
   /** Where it answers exchanges; nowhere if left out. */
   readonly listen: Address | undefined;
-  /** Where it tells its status over HTTP; nowhere if left out. */
+  /** Where it serves its status over HTTP; nowhere if left out. */
   readonly http: Address | undefined;
-  /** Whom a log's operator can write to; goes out with every request. */
+  /** How a log's operator can reach this monitor's operator. It is sent with every request. */
   readonly contact: string;
   readonly logs: readonly LogSettings[];
   readonly peers: readonly PeerSettings[];
@@ -48,7 +48,7 @@ export interface Settings {
   readonly limits: ExchangeLimits;
 }
 
-/** What holds where the file says nothing, as it would say it. */
+/** The values of what the file leaves out, spelled as in the file. */
 export const PLACE_DEFAULTS = {
   key: "monitor.key",
   state: "state",
@@ -70,7 +70,7 @@ const SECTIONS: { readonly [Name in keyof Settings]: Section<Settings[Name]> } =
   limits: limitsSection,
 };
 
-/** Reads a configuration; what is wrong with it is noted in its file's `faults`. */
+/** Reads a configuration. What is wrong with it is added to `given.file.faults`. */
 export function readConfiguration(given: Given): Settings | undefined {
   const members = given.members({ what: "the configuration", known: Object.keys(SECTIONS) });
   if (members === undefined) return undefined;
@@ -78,7 +78,7 @@ export function readConfiguration(given: Given): Settings | undefined {
     [name, section],
   ) => [name, section(members.get(name))]);
   const settings = Object.fromEntries(read);
-  // What rests on more than one section. Of those with a fault nothing may be there.
+  // This check needs more than one section. A section with a fault may be missing from `settings`.
   refuseMoreLogsThanFrames(settings, given);
   return given.file.faults.length > 0 ? undefined : settings as Settings;
 }
@@ -97,12 +97,12 @@ function readName(value: unknown, name: string): string {
   return text;
 }
 
-/** A path that is relative to the file it stands in. */
+/** Reads a path, relative to the configuration file. */
 function pathIn({ file }: Given, read: typeof readText): typeof readText {
   return (value, name) => placeBeside(file.path, read(value, name));
 }
 
-/** The path of the private key, and not the key. */
+/** Reads the path of the private key. Refuses the key itself. */
 function readKeyPath(value: unknown, name: string): string {
   const path = readText(value, name);
   if (!path.startsWith("PRIVATE+KEY+")) return path;
@@ -112,7 +112,8 @@ function readKeyPath(value: unknown, name: string): string {
 }
 
 /**
- * Whom a log's operator can write to: one printable line, such as goes into a header.
+ * Reads `contact`: how a log's operator can reach this monitor's operator. It becomes part of an HTTP
+ * header, so it must be one line of printable ASCII.
  * @throws MalformedError for anything else
  */
 export function readContact(value: unknown, name: string): string {

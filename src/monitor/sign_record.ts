@@ -8,7 +8,7 @@ import {
 import type { Signer } from "../world/signer.ts";
 import type { World } from "../world/world.ts";
 
-/** The record of a conflict found now; signed, if there is someone to sign it. */
+/** Makes the record of a conflict found now, and signs it if there is a signer. */
 export async function signRecord(
   { world, conflict, signer }: { world: World; conflict: Conflict; signer: Signer | undefined },
 ): Promise<ConflictRecord> {

@@ -1,14 +1,14 @@
 import type { Result } from "../evidence/result.ts";
 
 /**
- * What a look came to as it is counted: `not written` where our own disk or database kept it from being
- * made or written down, which says nothing of the log.
+ * The result of a look, as it is counted. It is `not written` if our own disk or database kept the look
+ * from being made or written down; that says nothing about the log.
  */
 export type LookResult = Result | "not written";
 
 /** What is counted of one log while a daemon runs. */
 export interface LogTally {
-  /** What the last look came to. */
+  /** The result of the last look. */
   readonly lastResult?: LookResult;
   readonly lastDetail?: string;
   readonly lastLookAt?: string;
@@ -28,20 +28,20 @@ export interface LogStatus extends LogTally {
   readonly grewAt?: string;
   /** Incidents of this log in the journal. */
   readonly incidents: number;
-  /** How many of the peers that say what they follow say this log; nothing before any has said. */
+  /** How many peers follow this log too, as they last said; nothing before any peer has said. */
   readonly sharedBy?: number;
-  /** Checkpoints heard that are not settled yet. */
+  /** How many checkpoints are not settled yet. */
   readonly openQuestions: number;
-  /** Checkpoints heard since the start for which there was no room. */
+  /** How many checkpoints were left out since the start, because there was no room. */
   readonly leftOut?: number;
 }
 
 /** What is counted of one peer while a daemon runs. */
 export interface PeerTally {
   readonly lastExchangeAt?: string;
-  /** What it told last, or why the last exchange failed. */
+  /** The verdict on what it last told, or why the last exchange failed. */
   readonly lastResult?: string;
-  /** How many of the logs followed here it follows too, as it said last. */
+  /** How many of our logs it follows too, as it last said. */
   readonly sharedLogs?: number;
   /** Why the last exchange failed, if it did. */
   readonly failing?: string;
@@ -57,7 +57,7 @@ export interface PeerStatus extends PeerTally {
   readonly vkey?: string;
 }
 
-/** What a running daemon says of itself, as `GET /status` gives it. */
+/** The status of a running daemon, as `GET /status` gives it. */
 export interface Status {
   /** Of the program. */
   readonly version?: string;
@@ -67,13 +67,13 @@ export interface Status {
   readonly listen?: string;
   readonly startedAt: string;
   readonly now: string;
-  /** Incidents in the journal, of the logs followed. */
+  /** Incidents in the journal about the logs followed. */
   readonly incidents: number;
-  /** Whether a proven conflict could not be written, because the disk refuses. */
+  /** Whether a proven conflict could not be written yet, because the disk refuses. */
   readonly unwritten: boolean;
-  /** Faults in Hearsay itself since the start; their stacks were told as `daemon.fault`. */
+  /** Faults in Hearsay itself since the start. Each was told as `daemon.fault`, with its stack. */
   readonly faults?: number;
-  /** Events since the start that could not be printed; the journals have what they were about. */
+  /** Events since the start that could not be printed. What they were about is in the journals. */
   readonly eventsLost?: number;
   readonly logs: readonly LogStatus[];
   readonly peers: readonly PeerStatus[];

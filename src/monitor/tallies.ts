@@ -2,7 +2,7 @@ import type { Log } from "../tlog/log.ts";
 import type { Found, Happening } from "./happenings.ts";
 import type { LogTally, LookResult, PeerTally } from "./status.ts";
 
-/** What a daemon counts of what happens, since its start. */
+/** Counts what happens in a daemon, since its start. */
 export class Tallies {
   readonly #logs = new Map<string, { -readonly [Name in keyof LogTally]: LogTally[Name] }>();
   readonly #peers = new Map<string, { -readonly [Name in keyof PeerTally]: PeerTally[Name] }>();
@@ -20,22 +20,22 @@ export class Tallies {
     return this.#faults;
   }
 
-  /** Whether a proven conflict could not be written, because the disk refuses. */
+  /** Whether a proven conflict could not be written yet, because the disk refuses. */
   get isUnwritten(): boolean {
     return this.#isUnwritten;
   }
 
-  /** Of one log. */
+  /** The counts of one log. */
   ofLog({ id }: Log): LogTally {
     return this.#log(id);
   }
 
-  /** Of the peer of this address. */
+  /** The counts of the peer with this address. */
   ofPeer(source: string): PeerTally {
     return this.#peer(source);
   }
 
-  /** Counts what happened. */
+  /** Counts one happening. */
   count(happening: Happening): void {
     switch (happening.kind) {
       case "found":
@@ -93,7 +93,7 @@ export class Tallies {
     counts[result] = (counts[result] ?? 0) + 1;
     const peer = this.#peers.get(source);
     if (result !== "inconsistent" || peer === undefined) return;
-    // What it told before contradicts our own view.
+    // A checkpoint that this peer told earlier contradicts our own view.
     peer.lastResult = result;
     peer.conflicts++;
   }

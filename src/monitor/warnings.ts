@@ -1,43 +1,42 @@
 import type { Clock, Timer } from "../world/world.ts";
 import type { Level } from "./events.ts";
 
-/** How often one address that calls badly is warned of; the rest is told to who looks closely. */
+/** Each address causes one warning in this time at most. The rest is told at level `debug`. */
 export const WARN_AGAIN_MS = 60_000;
-/** Addresses whose last warning is remembered. */
+/** For how many addresses the last warning is remembered. */
 const MAX_WARNED = 10_000;
-/** The time in which warnings are counted. */
+/** The time over which strangers' warnings are counted. */
 export const WARNINGS_WINDOW_MS = 60_000;
 /**
- * Warnings that strangers can cause in that time, all addresses together. A service manager drops
- * what comes faster than about 300 lines a second, whatever it is; `incident.recorded` must not be
- * among it.
+ * How many warnings all strangers together can cause in that time. A service manager drops lines that
+ * come faster than about 300 a second, whatever they say; it must not drop `incident.recorded`.
  */
 export const MAX_WARNINGS_IN_WINDOW = 60;
 
 /**
- * How loud trouble is that anybody can cause. Each address is warned of now and then; and however many
- * addresses there are, only so many times in all: then one line tells how many were left out.
+ * Limits warnings that anybody can cause, for each address and for all strangers together. One line
+ * then tells how many were left out.
  */
 export class WarningLimiter {
   readonly #clock: Clock;
   readonly #onLeftOut: (count: number) => void;
-  /** By address, when it was last warned of. */
+  /** For each address, when a warning about it was last printed. */
   readonly #warned = new Map<string, number>();
   #windowFrom = -Infinity;
   #inWindow = 0;
   #leftOut = 0;
   #telling: Timer | undefined;
 
-  /** @param onLeftOut told after a time in which warnings were left out, how many */
+  /** @param onLeftOut called with the number of warnings left out, at the end of each such window */
   constructor({ clock, onLeftOut }: { clock: Clock; onLeftOut: (count: number) => void }) {
     this.#clock = clock;
     this.#onLeftOut = onLeftOut;
   }
 
   /**
-   * How loud this trouble is to be told.
-   * @param isKnown whether the source is a configured one, such as a peer: of these there are only so
-   *   many, and strangers must not crowd them out
+   * The level at which to tell of trouble with this source.
+   * @param isKnown whether the source is configured, such as a peer. Only strangers count towards the
+   *   common limit, so they cannot hide warnings about peers
    */
   levelOf(source: string, { isKnown }: { isKnown: boolean }): Level {
     const now = this.#clock.monotonic();
@@ -66,7 +65,7 @@ export class WarningLimiter {
     return false;
   }
 
-  /** Tells how many were left out, if any were; at the end of a window, and before an end. */
+  /** Tells how many were left out, if any. Called at the end of a window and when the daemon ends. */
   flush(): void {
     this.#telling?.cancel();
     const count = this.#leftOut;
@@ -75,24 +74,25 @@ export class WarningLimiter {
   }
 }
 
-/** How often one reason for which the disk refuses is told. */
+/** Each reason for which the disk refuses is told once in this time at most. */
 export const REFUSED_AGAIN_MS = 60_000;
-/** Reasons that are limited apart; all beyond count as one. */
+/** How many reasons are limited separately. All further reasons together count as one. */
 const MAX_REASONS = 100;
 
 /**
- * Tells what the disk refuses: a reason at once, and then, for as long as it is refused again, once in
- * a time and with how many there were. Everybody who calls may cause one.
+ * Limits what is told of a disk that refuses, since every call may cause such a refusal. The first
+ * refusal for a reason is told at once. Later ones are told once in `REFUSED_AGAIN_MS`, with their
+ * number.
  */
 export class RefusalLimiter {
   readonly #clock: Clock;
   readonly #tell: (error: unknown, more: number | undefined) => void;
-  /** By reason, what was told of it less than that time ago. */
+  /** The reasons told less than that time ago, each with what came since. */
   readonly #told = new Map<string, { error: unknown; more: number; timer: Timer }>();
 
   constructor({ clock, tell }: {
     clock: Clock;
-    /** Given how many more there were, if any were left out. */
+    /** `more` is how many refusals were left out since the last call for this reason, if any. */
     tell: (error: unknown, more: number | undefined) => void;
   }) {
     this.#clock = clock;
@@ -121,7 +121,7 @@ export class RefusalLimiter {
     if (more > 0) this.#tellNow(key, error, more);
   }
 
-  /** Tells how many were left out, if any were; before an end. */
+  /** Tells how many were left out, if any. Called when the daemon ends. */
   flush(): void {
     for (const { error, more, timer } of this.#told.values()) {
       timer.cancel();

@@ -11,28 +11,29 @@ import type { Clock } from "../world/world.ts";
 import { Doubt } from "./doubt.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
 
-/** One result, and what it is about. Nothing is advanced by it before it is durable. */
+/** One result, and what it is about. It must be durable before the view is advanced by it. */
 export interface Finding {
   readonly log: Log;
   readonly result: Result;
-  /** Who showed it: `the log` or a peer. */
+  /** Who showed it: `the log`, the log at one of its places, a peer, or a stranger. */
   readonly source: string;
   /** The checkpoint, if one was verified. */
   readonly checkpoint?: VerifiedCheckpoint;
-  /** What it was compared with at another size, where the two are inconsistent. */
+  /** The checkpoint of another size that it contradicts, if a proof has shown that. */
   readonly against?: VerifiedCheckpoint;
   /** A sentence for a person, where the result needs one. */
   readonly detail?: string;
-  /** Not before this many milliseconds should the log be asked again, if it said so. */
+  /** The shortest time to wait before the log is asked again, in milliseconds, if it said one. */
   readonly retryAfterMs?: number | undefined;
   /**
-   * Whether it is unproven because something is missing, which may pass; of a look, set as long as it
-   * has not lasted. A proof that is there and leads nowhere is told at once.
+   * Whether it is unproven only because a part of the proof is missing, and that may be temporary. For
+   * a look it is no longer set once this has lasted too long (see Doubt). It is never set for a proof
+   * that was served and does not hold.
    */
   readonly mayPass?: boolean;
   /**
-   * Of a look at a log that is served in several places: what the others came to, where that is news.
-   * Each is the log's word, and to be recorded like this one.
+   * If the log is served in several places: the findings of this look about the other places, where
+   * they are new. Each is the log's word, and is recorded like this one.
    */
   readonly others?: readonly Finding[];
 }
@@ -43,18 +44,18 @@ interface Proven {
   readonly proof: readonly Uint8Array[];
 }
 
-/** Looks in a row that cannot finish a proof before the first of these proofs is gone on with. */
+/** After this many looks in a row without a whole proof, the next look continues the first one. */
 export const LOOKS_UNTIL_GOING_ON = 2;
-/** Looks after which that proof is given up: meanwhile nobody sees what the log shows. */
+/** After this many looks that proof is given up, as meanwhile nobody sees what the log shows now. */
 export const LOOKS_UNTIL_GIVING_UP = 8;
 
-/** Results of what a log shows that are the log's latest word, with nothing said against it. */
+/** The results of a look at which the log holds: what it shows agrees with what it showed before. */
 const HOLDS: readonly Result[] = ["first", "extends", "unchanged", "rolled back"];
 
 /**
- * One log, watched: judges what the log shows and what peers were shown by this monitor's own view,
- * the largest checkpoint that is proven to extend all before it. Remembers nothing durably and
- * advances nothing by itself: whoever calls records a finding first, and then calls `advance`.
+ * Watches one log. It judges what the log shows, and what peers were shown, by this monitor's own
+ * view: the largest checkpoint that is proven to extend all before it. It writes nothing to disk and
+ * does not advance the view by itself: the caller records a finding first, and then calls `advance`.
  */
 export class LogWatch {
   readonly log: Log;
@@ -62,18 +63,18 @@ export class LogWatch {
   readonly #detector: EquivocationDetector;
   readonly #clock: Clock | undefined;
   readonly #doubt: Doubt;
-  /** Of all looks under way. */
+  /** The time limits of everything that is under way. */
   readonly #times = new Set<LookTime>();
   #isStopped = false;
-  /** At which place each checkpoint was shown, where there are several. */
+  /** The source to name for each checkpoint: `the log`, or the log at one of several places. */
   readonly #shownAt = new WeakMap<VerifiedCheckpoint, string>();
-  /** By place where the log is served: when it may be asked again, if it said so. */
+  /** For each place that asked us to wait: when it may be asked again, by the monotonic clock. */
   readonly #putOff = new Map<Source, number>();
-  /** What the log showed when its proof could not be finished, and for how many looks it could not. */
+  /** The checkpoint whose proof could not be finished, and how many looks have tried it. */
   #unfinished: { readonly checkpoint: VerifiedCheckpoint; looks: number } | undefined;
-  /** Older checkpoints that other places showed at the last look, and that the view extends. */
+  /** Older checkpoints that places showed at the last look, and that the view is proven to extend. */
   #agreed: ReadonlySet<string> = new Set();
-  /** What was said of other places at the last look. */
+  /** What the last look found at the other places. */
   #said: ReadonlySet<string> = new Set();
   #view: VerifiedCheckpoint | undefined;
 
@@ -82,9 +83,9 @@ export class LogWatch {
       log: Log;
       source: Source;
       detector: EquivocationDetector;
-      /** Counts the time that a look has; without one it has all there is, and waits for nothing. */
+      /** Measures the time limit of a look. Without a clock a look has no limit. */
       clock?: Clock;
-      /** What was proven before a restart. */
+      /** The view that an earlier run has proven. */
       view?: VerifiedCheckpoint | undefined;
     },
   ) {
@@ -101,7 +102,7 @@ export class LogWatch {
     return this.#view;
   }
 
-  /** Asks the log here from now on; what was proven of it stays proven. */
+  /** Asks the log at another source from now on. The view stays. */
   askAt(source: Source): void {
     this.#source = source;
     this.#putOff.clear();
@@ -113,20 +114,20 @@ export class LogWatch {
     return await this.#inTime((time) => this.#look(time));
   }
 
-  /** Judges a checkpoint a peer was shown, or one the log has shown before without a proof. */
+  /** Judges a checkpoint that a peer was shown, or one that the log showed before without a proof. */
   async settle(checkpoint: VerifiedCheckpoint, source: string): Promise<Finding> {
     return await this.#inTime((time) => this.#judge({ checkpoint, source, isLatest: false, time }));
   }
 
-  /** Ends what is under way as soon as the log has answered, and asks nothing any more. */
+  /** Ends what is under way, and sends the log no more requests. */
   stop(): void {
     this.#isStopped = true;
     for (const time of this.#times) time.end();
   }
 
   /**
-   * Takes a finding's checkpoint as the view, now that it is durable.
-   * @returns whether it was taken: a view is never rolled back, nor replaced by an unproven one
+   * Makes a finding's checkpoint the view. The finding must be durable.
+   * @returns whether the view advanced: it never goes back, and never to an unproven checkpoint
    */
   advance({ result, checkpoint }: Finding): boolean {
     if (checkpoint === undefined || (result !== "first" && result !== "extends")) return false;
@@ -159,8 +160,9 @@ export class LogWatch {
   }
 
   /**
-   * Goes on with the proof that some looks could not finish, instead of asking what the log shows by
-   * now: where it grows faster than it lets its tiles be fetched, no other proof would ever be whole.
+   * Continues the proof that some looks could not finish, instead of asking for the latest checkpoint.
+   * A log may grow faster than its tiles can be fetched; then a proof of the latest checkpoint would
+   * never be whole.
    */
   async #goOn(time: LookTime | undefined): Promise<Finding | undefined> {
     const unfinished = this.#unfinished;
@@ -178,7 +180,7 @@ export class LogWatch {
     const parts = this.#source.parts ?? [this.#source];
     const due = parts.filter((part) => (this.#putOff.get(part) ?? 0) <= this.#now());
     const asked = due.length > 0 ? due : parts;
-    // Whoever wants to be asked slowly leaves time for proofs, which others may give.
+    // If one of several places is slow, half of the time stays for proofs, which others may give.
     const turn = asked.length > 1 ? time?.turn({ of: 2 }) : time;
     const shown = await Promise.all(asked.map((part) => this.#latestOf(part, turn)));
     const judged = await this.#judgeAll(shown.filter(isCheckpoint), time);
@@ -189,7 +191,7 @@ export class LogWatch {
     return others.length === 0 ? finding : { ...finding, others };
   }
 
-  /** A checkpoint that a place shows, or the outage that it has. */
+  /** The checkpoint that a place shows, or the outage met there. */
   async #latestOf(
     part: Source,
     time: LookTime | undefined,
@@ -208,14 +210,15 @@ export class LogWatch {
       this.#shownAt.set(opened[0]!, theLogAt(this.#source.placeOf?.(part)));
       return opened[0]!;
     }
-    // What does not verify is not the log's word: an outage page as likely as anything.
+    // What does not verify is not the log's word. Most likely it is the error page of a server.
     part.distrust?.();
     return this.#finding("unavailable", { detail: `no checkpoint of this log: ${opened.detail}` });
   }
 
   /**
-   * Judges what a log shows now, the largest first: the first that holds is its latest, and the rest
-   * is settled by that. One place of several may lag behind, which is no roll back of the log.
+   * Judges the checkpoints that the places of a log show now, the largest first. The first that holds
+   * is the log's latest; the others are compared with it. So a place that lags behind the others is
+   * not taken for a rollback of the log.
    */
   async #judgeAll(
     shown: readonly VerifiedCheckpoint[],
@@ -240,7 +243,7 @@ export class LogWatch {
     return findings;
   }
 
-  /** What was not said at the last look already. */
+  /** Those of the findings about other places that the last look did not have. */
   #news(others: readonly Finding[]): Finding[] {
     const said = (finding: Finding): string =>
       `${finding.result} ${finding.checkpoint && headKey(finding.checkpoint)} ${finding.detail}`;
@@ -249,6 +252,7 @@ export class LogWatch {
     return others.filter((finding) => !before.has(said(finding)));
   }
 
+  /** Counts a look's finding towards the doubt, and clears `mayPass` once the doubt has lasted. */
   #doubted(finding: Finding): Finding {
     if (finding.result === "extends") this.#doubt.dispelled();
     else if (HOLDS.includes(finding.result)) this.#doubt.rests();
@@ -263,10 +267,11 @@ export class LogWatch {
     return this.#clock?.monotonic() ?? 0;
   }
 
+  /** Judges a checkpoint: first by what is known at its size, then by a proof against the view. */
   async #judge({ checkpoint, source, isLatest, time }: {
     checkpoint: VerifiedCheckpoint;
     source: string;
-    /** Whether it is what the log shows now. */
+    /** Whether it is the log's latest, shown to us just now. */
     isLatest: boolean;
     time: LookTime | undefined;
   }): Promise<Finding> {
@@ -283,7 +288,7 @@ export class LogWatch {
     if (view === undefined) return this.#finding(isLatest ? "first" : "pending", about);
     if (isView) return this.#finding(isLatest ? "unchanged" : "consistent", about);
     if (checkpoint.treeSize > view.treeSize) {
-      // Only our own log's word can extend the view; it is proven when the log shows it to us.
+      // A peer's word does not extend the view. It waits until the log itself shows us that size.
       if (!isLatest) return this.#finding("pending", about);
       return await this.#compare({ older: view, newer: checkpoint, about, agree: "extends", time });
     }
@@ -291,7 +296,11 @@ export class LogWatch {
     return await this.#compare({ older: checkpoint, newer: view, about, agree, time });
   }
 
-  /** Compares two sizes by a proof that leads to the newer root, and so binds the older one. */
+  /**
+   * Compares two sizes by a consistency proof. A proof that leads to the newer root also determines the
+   * older root (`impliedOlderRoot`).
+   * @param agree the result if that older root is the one the log signed
+   */
   async #compare({ older, newer, about, agree, time }: {
     older: VerifiedCheckpoint;
     newer: VerifiedCheckpoint;
@@ -299,12 +308,13 @@ export class LogWatch {
     agree: Result;
     time: LookTime | undefined;
   }): Promise<Finding> {
-    // Every tree has the empty tree as a prefix; there is nothing to prove.
+    // Every tree extends the empty tree, so there is nothing to prove.
     if (older.treeSize === 0n) return this.#finding(agree, about);
     const sizes = { older: older.treeSize, newer: newer.treeSize };
     let served: Proven | undefined;
     try {
-      // Once more: a cache may have kept something of an older tree, which the source then forgets.
+      // A cache may have served a part of an older tree. The source drops what did not hold, so one
+      // more try asks for it anew; with several places there is one more for each.
       const tries = 1 + (this.#source.parts?.length ?? 1);
       for (let tried = 0; served === undefined && tried < tries; tried++) {
         served = await this.#prove({ sizes, newer, time });
@@ -342,7 +352,7 @@ export class LogWatch {
     return this.#finding("inconsistent", { ...about, against, detail });
   }
 
-  /** The root that the log's proof implies at the older size; nothing if the proof does not hold. */
+  /** The proof and the older root that it implies; nothing if it does not lead to the newer root. */
   async #prove({ sizes, newer, time }: {
     sizes: { older: bigint; newer: bigint };
     newer: VerifiedCheckpoint;
@@ -364,14 +374,14 @@ function isCheckpoint(shown: VerifiedCheckpoint | Finding): shown is VerifiedChe
   return !("result" in shown);
 }
 
-/** Which of several findings says most of the log: the least does. */
+/** How serious a finding is: 0 is the most serious, and is told as the result of the look. */
 function weight({ result }: Finding): number {
   const order: readonly Result[] = ["inconsistent", "unproven", ...HOLDS];
   const at = order.indexOf(result);
   return at < 0 ? order.length : Math.min(at, 2);
 }
 
-/** An outage of all places, which ends when the first of them may be asked again. */
+/** One outage for all places: the log may be asked again as soon as one of them may be. */
 function soonest(outages: readonly Finding[]): Finding {
   const waits = outages.map(({ retryAfterMs }) => retryAfterMs ?? 0);
   const retryAfterMs = Math.min(...waits);

@@ -2,20 +2,21 @@ import type { Status } from "../monitor/status.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import type { HttpAnswer, HttpQuery } from "../world/world.ts";
 
-/** Where the status is found. */
+/** The path of the status. */
 export const STATUS_PATH = "/status";
 
-/** A host that is this machine to whoever says it. */
+/** Hosts that always mean the caller's own machine. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 const IP_LITERAL = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/;
-/** Where a server listens on every address of its machine. */
+/** Addresses that mean: listen on every address of this machine. */
 const ANY_ADDRESS = ["0.0.0.0", "::"];
 
 /**
- * Answers `GET /status` with what a daemon says of itself, as JSON, and nothing else. A page of
- * another site can have a name of its own lead to this port (DNS rebinding) and read what is answered
- * under it; so only the names that are ours are answered, and literal addresses, which no name can be.
- * @param hostname where it is configured to listen
+ * Answers `GET /status` with a daemon's status as JSON, and nothing else. A web page of another site
+ * could let its own name point to this port and read the answers (DNS rebinding). So a request is
+ * answered only if its Host header is one of our names or, where we listen on every address, an IP
+ * address: neither can be another site's name.
+ * @param hostname the configured address to listen on
  */
 export function answerStatus(
   query: HttpQuery,
@@ -33,7 +34,7 @@ export function answerStatus(
   };
 }
 
-/** Whether a Host header names us; the port in it is no matter, it may be that of a tunnel. */
+/** Whether a Host header names us. Its port is not compared, as it may be that of a tunnel. */
 function isOurs(header: string, hostname: string): boolean {
   const host = header.toLowerCase().replace(/:\d*$/, "");
   const configured = hostname.includes(":") ? `[${hostname}]` : hostname;

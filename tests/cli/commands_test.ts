@@ -334,7 +334,7 @@ inFolder(
     Deno.writeTextFileSync(path, journal + "half a li");
     const torn = await run("incidents", "check", "--incidents", folder);
     assertEquals(torn.code, 0);
-    assertStringIncludes(torn.err.join(), "line 2 has no end");
+    assertStringIncludes(torn.err.join(), "line 2 is not complete");
     assertEquals(Deno.readTextFileSync(path), journal + "half a li");
     const again = await run("detect", "--log", log, "--key", key, "--incidents", folder, lines);
     assertStringIncludes(again.err.join(), "it was set aside in");

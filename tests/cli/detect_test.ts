@@ -62,7 +62,7 @@ inFolder(
     );
     assertStringIncludes(
       plain.err.join(),
-      "without --key the records carry no detector's signature",
+      "no --key: the records are not signed by a detector",
     );
 
     const json = await run("detect", "--json", "--log", log, file);
@@ -113,7 +113,7 @@ inFolder("detect: what a limit has dropped is told with that limit", async (fold
   const [notice, ...others] = err.filter((line) => line.includes("were not kept"));
   assertStringIncludes(
     notice!,
-    `${extra} more contradicting observations were not kept; the cap is ${MAX_ROOTS_PER_SIZE} roots a size`,
+    `${extra} more contradicting observations were not kept; the limit is ${MAX_ROOTS_PER_SIZE} roots for each size`,
   );
   assertEquals(others, []);
 });
@@ -213,7 +213,10 @@ inFolder(
     );
     assertEquals(err.length, 18);
     // All that is malformed but the zero frame, and what is under a wrong signature.
-    assertMatch(err.pop()!, /^not judged: 13 that could not be read or have a wrong signature/);
+    assertMatch(
+      err.pop()!,
+      /^not judged: 13 items that could not be read or have a wrong signature/,
+    );
     assert(err.every((line) => /^rejected .*lines line \d+: /.test(line)), err.join("\n"));
     assert(!err.join().includes("\x1b"), "no escape sequence of the input reaches the terminal");
   },
@@ -233,7 +236,7 @@ inFolder("detect: nothing to judge ends with 3, never with 0", async (folder) =>
   for (const [name, content] of files) {
     const { code, err } = await run("detect", "--log", other.log, put(folder, name, content));
     assertEquals([name, code], [name, 3]);
-    assertStringIncludes(err.at(-1)!, "nothing could be judged");
+    assertStringIncludes(err.at(-1)!, "nothing to judge");
   }
 });
 
@@ -280,7 +283,7 @@ inFolder("detect: wrong usage ends with 2 and says what was wanted", async (fold
   const { a, log } = await twoStories({ common: 3, size: 6 });
   const note = put(folder, "note", await a.checkpoint());
   const cases: [string[], string][] = [
-    [["--log", log], "expected FILE…; came: none"],
+    [["--log", log], "expected FILE…; got: nothing"],
     [[note], "expected at least one --log"],
     [["--log", "nonsense", note], "Cannot read vkey"],
     [["--log", log, `${folder}/missing`], "there is no file"],

@@ -88,7 +88,7 @@ for (const [there, gone] of [["hearsay.jsonc", "monitor.key"], ["monitor.key", "
     Deno.writeTextFileSync(`${folder}/${there}`, "mine");
     const { code, err } = await run("init", "--dir", folder, "--name", NAME, ...ONE_LOG);
     assertEquals(code, 2);
-    assertStringIncludes(err.join("\n"), `/${there}" exists, and is not overwritten`);
+    assertStringIncludes(err.join("\n"), `/${there}" exists and is not overwritten`);
     assertEquals(filesIn(folder), [there!], `no ${gone}`);
     assertEquals(Deno.readTextFileSync(`${folder}/${there}`), "mine");
   });
@@ -163,7 +163,7 @@ inFolder(
     assertEquals([code, out], [0, made.out]);
     assertStringIncludes(
       err.join("\n"),
-      `${folder}/monitor.key was there and is the key of ${NAME}`,
+      `${folder}/monitor.key exists and is the key of ${NAME}`,
     );
     assertEquals(Deno.readTextFileSync(`${folder}/monitor.key`), key);
     const before = steps.slice(0, steps.indexOf("create"));
@@ -181,10 +181,10 @@ inFolder(
     const cases = [
       [
         key,
-        'the key of "monitor.invalid/two", not of "monitor.invalid/one". Give --name that name',
+        'the key of "monitor.invalid/two", expected "monitor.invalid/one". Give its name with --name',
       ],
-      [key.slice(0, -10), "no key can be read from it. Move it elsewhere, or name another --dir"],
-      ["", "no key can be read from it"],
+      [key.slice(0, -10), "no key can be read from it ("],
+      ["", "Move it elsewhere, or give another --dir"],
     ];
     for (const [content, message] of cases) {
       Deno.writeTextFileSync(path, content!);
@@ -212,7 +212,7 @@ inFolder("init: a --source belongs to the --log before it", async (folder) => {
   for (const args of cases) {
     const { code, err } = await run("init", "--dir", folder, "--name", NAME, ...args);
     assertEquals([code, args], [2, args]);
-    assertStringIncludes(err.join("\n"), "expected one --source after each --log; came: --");
+    assertStringIncludes(err.join("\n"), "expected one --source after each --log; got: --");
   }
   assertEquals(filesIn(folder), []);
   const args = [`--log=${GO.log}`, ...source, "--peer", "a.invalid:1", ...log2, ...source2];
@@ -306,8 +306,8 @@ for (const answers of [[NAME, "1", "", ""], [NAME, "1"]]) {
 
 inFolder("init: a menu that is answered wrongly, or by nobody, writes nothing", async (folder) => {
   const cases: [string[], string][] = [
-    [[], "nobody answers; give --name, --log and --source instead"],
-    [[NAME], "nobody answers"],
+    [[], "there is no answer; give --name, --log and --source instead"],
+    [[NAME], "there is no answer"],
     [["", "1"], "the key name is empty"],
     [["a b", "1"], "key name is"],
     [[NAME, ""], "expected at least one --log"],

@@ -84,15 +84,15 @@ inFolder(
 inFolder("log: wrong usage ends with 2 and says what was wanted", async (folder) => {
   const { dir } = await newLog(folder);
   const cases: [string[], string][] = [
-    [[], "expected init, append, fork or serve; came: nothing"],
-    [["toString"], 'came: "toString"'],
+    [[], "expected init, append, fork or serve; got: nothing"],
+    [["toString"], 'got: "toString"'],
     [["init", `${folder}/x`], "--origin is missing"],
     [["init", `${folder}/x`, "--origin", "test log"], "expected no spaces"],
-    [["append"], "expected DIR TEXT…; came: none"],
+    [["append"], "expected DIR TEXT…; got: nothing"],
     [["append", `${folder}/none`], "there is no log in"],
     [["append", dir, "--count", "0"], "expected a number from 1 to"],
     [["append", dir, "--count", "10000001"], "expected a number from 1 to"],
-    [["append", dir, "--count", "2", "text"], "both came"],
+    [["append", dir, "--count", "2", "text"], "got both"],
     [["append", dir, "x".repeat(65_536)], "expected at most 65535"],
     [["fork", dir], "expected DIR NEWDIR"],
     [["fork", dir, dir], "there is a log in"],

@@ -150,7 +150,7 @@ inFolder("run: all errors of a configuration are told, and it ends with 2", asyn
   const [first, second, ...more] = err.join("\n").split("\n");
   assertMatch(first!, /^hearsay run: \S+\/hearsay\.jsonc:5:11: name: key name is "a b"/);
   assertMatch(second!, /^\S+\/hearsay\.jsonc:\d+:15: poll is "now", expected a duration/);
-  assertEquals(more, ["'hearsay run --help' tells how it is used"]);
+  assertEquals(more, ["'hearsay run --help' shows how to use it"]);
 });
 
 inFolder("run: a key that is missing, broken or another's ends with 2, untold", async (folder) => {
@@ -166,7 +166,7 @@ inFolder("run: a key that is missing, broken or another's ends with 2, untold", 
     [() => {
       Deno.writeTextFileSync(path, key);
       edit(config, '"monitor.invalid/one"', '"monitor.invalid/two"');
-    }, 'is of "monitor.invalid/one", expected "monitor.invalid/two"'],
+    }, 'has the name "monitor.invalid/one", expected "monitor.invalid/two"'],
   ];
   for (const [spoil, message] of cases) {
     spoil();
@@ -186,7 +186,10 @@ for (const mode of [0o620, 0o602, 0o666, 0o777]) {
       Deno.chmodSync(`${folder}/one/monitor.key`, mode);
       const { code, out, err } = await run("run", "--config", config, "--once");
       assertEquals([code, out], [2, []]);
-      assertMatch(err.join("\n"), new RegExp(`may be written by others \\(mode ${spelled}\\)`));
+      assertMatch(
+        err.join("\n"),
+        new RegExp(`others may write the private key .* \\(mode ${spelled}\\)`),
+      );
     },
   );
 }
@@ -359,7 +362,7 @@ inFolder("run: SIGHUP with a bad file is told, and changes nothing", async (fold
   const cases: [() => void, RegExp][] = [
     [() => edit(config, '"100ms"', '"soon"'), /poll is "soon", expected a duration/],
     [() => edit(config, '"monitor.key"', '"other.key"'), /there is no file/],
-    [() => edit(config, '"monitor.invalid/one"', '"monitor.invalid/two"'), /is of "monitor/],
+    [() => edit(config, '"monitor.invalid/one"', '"monitor.invalid/two"'), /has the name "monitor/],
     [() => Deno.removeSync(config), /there is no file/],
   ];
   for (const [spoil, reason] of cases) {

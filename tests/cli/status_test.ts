@@ -306,7 +306,7 @@ Deno.test("status: another HTTP status is no answer, whatever comes with it", as
   for (const status of [201, 404, 500]) {
     const { code, out, err } = await asking(() => Response.json(STATUS, { status }));
     assertEquals([code, out], [3, []]);
-    assertStringIncludes(err.join("\n"), `it answers with HTTP status ${status}`);
+    assertStringIncludes(err.join("\n"), `got HTTP status ${status}`);
   }
 });
 
@@ -357,7 +357,7 @@ inFolder("status: without an address it is the configuration's", async (folder) 
   file("");
   const none = await run("status", "--config", config);
   assertEquals(none.code, 2);
-  assertStringIncludes(none.err.join("\n"), 'has no "http" address; name HOST:PORT');
+  assertStringIncludes(none.err.join("\n"), 'has no "http" address; give HOST:PORT');
   assertEquals((await run("status", "--config", `${folder}/none`)).code, 2);
 });
 

@@ -1,5 +1,5 @@
 /**
- * The account of a run, for people: who is who, and what happened in their words.
+ * The account of a run, for people: who is who, and what happened.
  *
  * @module
  */
@@ -13,10 +13,10 @@ export function hostnameOf(number: number): string {
   return `10.${number >> 16}.${(number >> 8) & 0xff}.${number & 0xff}`;
 }
 
-/** Host names and addresses as `hostnameOf` makes them. */
+/** Matches host names and addresses as `hostnameOf` makes them. */
 const ADDRESSES = /\b10\.(\d+)\.(\d+)\.(\d+)(?::\d+)?/g;
 
-/** What the account calls a machine. */
+/** The name of a machine in the account. */
 export function nameOf({ monitors, troublemakers }: FleetPlan, number: number): string {
   if (number < monitors.length) return `monitor ${number + 1}`;
   const one = number - monitors.length;
@@ -24,7 +24,7 @@ export function nameOf({ monitors, troublemakers }: FleetPlan, number: number): 
   return `malicious peer ${one + 1} (${troublemakers[one]})`;
 }
 
-/** A line with the names of machines in the place of their addresses. */
+/** Replaces the addresses of machines in a line by their names. */
 export function withNames(plan: FleetPlan, line: string): string {
   return line.replace(ADDRESSES, (_, ...parts) => {
     const [high, middle, low] = parts.map(Number) as [number, number, number];
@@ -32,7 +32,7 @@ export function withNames(plan: FleetPlan, line: string): string {
   });
 }
 
-/** Who shows what to whom. */
+/** Which logs are honest, and which shows another story to whom. */
 export function introductionOf(plan: FleetPlan): string[] {
   return plan.logs.map(({ origin, deceit, equalSizes }) => {
     if (deceit === undefined) return `${origin} is honest`;
@@ -65,10 +65,10 @@ export function clockTime(ms: number): string {
     pad(now % 1_000, 3);
 }
 
-/** Characters of an evidence id that an account shows. */
+/** How many characters of an evidence id an account shows. */
 const SHORT_ID = 8;
 
-/** An event for people: its name, and what belongs to it. */
+/** An event as a line for people: its name, then its fields. */
 export function sentenceOf(name: EventName, fields: Fields): string {
   const values = Object.entries(fields).map(([key, value]) => {
     switch (key) {

@@ -1,5 +1,5 @@
 /**
- * How long things may take at most, in milliseconds; ARCHITECTURE ("The bound D") derives it.
+ * How long things may take at most, in milliseconds. ARCHITECTURE ("The bound D") derives the formulas.
  *
  * @module
  */
@@ -7,12 +7,12 @@ import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { longestGap, MAX_BACK_OFF_MS } from "../../src/monitor/pacing.ts";
 import { MAX_LOOK_MS } from "../../src/sources/look_time.ts";
 
-/** A look under way when all trouble ends, which has a deadline as a whole, and what it then settles. */
+/** The longest time of a look that is under way when all trouble ends, and of what it then settles. */
 const LOOK_UNDER_WAY_MS = MAX_LOOK_MS + 10_000;
 
-/** What decides how long things may take. */
+/** The times and numbers that the bounds depend on. */
 export interface Pace {
-  /** How long anything was out of order. */
+  /** How long there was trouble of any kind. */
   readonly outageMs: number;
   readonly pollMs: number;
   readonly gossipMs: number;
@@ -20,15 +20,15 @@ export interface Pace {
   readonly fanOut: number;
 }
 
-/** How long it may take, once all trouble has ended, until a monitor has looked at a log. */
+/** The longest time from the end of all trouble until a monitor has looked at a log. */
 export function lookBoundMs({ outageMs, pollMs }: Pace): number {
   const most = 1.2 * Math.max(pollMs, MAX_BACK_OFF_MS);
   return Math.min(1.5 * outageMs + 2.4 * pollMs, most) + LOOK_UNDER_WAY_MS;
 }
 
 /**
- * How long it may take, once all trouble has ended, until two honest monitors that exchange, and
- * were shown two stories, both have recorded it. ARCHITECTURE derives it.
+ * The longest time from the end of all trouble until two honest monitors that exchange, and that were
+ * shown two stories, have both recorded the case.
  */
 export function detectionBoundMs(pace: Pace): number {
   const { outageMs, pollMs, gossipMs, peers, fanOut } = pace;
@@ -39,7 +39,7 @@ export function detectionBoundMs(pace: Pace): number {
   return lookBoundMs(pace) + settle + 2 * call + parcelRetryMs;
 }
 
-/** The same until two honest monitors, of which perhaps only one calls the other, hold the same cases. */
+/** The longest time until two such monitors hold the same cases, even if only one calls the other. */
 export function spreadingBoundMs(pace: Pace): number {
   return detectionBoundMs(pace) + DEFAULT_LIMITS.askAgainMs;
 }

@@ -1,6 +1,7 @@
 /**
- * What must hold, whatever happens. A monitor is judged by what it tells, by what its disk would keep
- * if the power went at that moment, and by what the logs really did, which only the simulation knows.
+ * Checks what must hold, whatever happens. A monitor is judged by three things: what it tells, what its
+ * disk would keep if the power went at that moment, and what the logs really did, which only the
+ * simulation knows.
  *
  * @module
  */
@@ -28,26 +29,29 @@ import { type Fields, INCIDENTS, type SimMonitor, STATE } from "./monitor.ts";
 import { nameOf } from "./network.ts";
 import type { Property, Violation } from "./properties.ts";
 
-/** Milliseconds a connection may be open: an exchange, or a first byte and a parcel; and to notice. */
+/**
+ * The longest time that a connection may be open, in milliseconds: an exchange, or a first byte and a
+ * parcel, and 2 s until that is noticed.
+ */
 export const LONGEST_EXCHANGE_MS =
   Math.max(DEFAULT_LIMITS.exchangeMs, DEFAULT_LIMITS.firstByteMs + DEFAULT_LIMITS.parcelMs) + 2_000;
 
-/** Calls due some time that a daemon may have besides those of its connections, logs and peers. */
+/** How many timers a daemon may have besides those of its connections, logs and peers. */
 const SPARE_TIMERS = 10;
 
-/** A size and a root, as a record spells it. */
+/** A size and a root; the root is spelled as in a record. */
 interface Head {
   readonly size: number;
   readonly root: string;
 }
 
-/** Watches a fleet. */
+/** Watches a fleet and collects violations. */
 export class Checks {
   readonly violations: Violation[] = [];
   readonly #logs: ReadonlyMap<string, SimLog>;
   readonly #ledgers = new Map<SimMonitor, Ledger>();
   readonly #now: () => number;
-  /** How often each property was looked at: one that never was says nothing. */
+  /** How often each property was checked. A property that was never checked has shown nothing. */
   readonly looks: Partial<Record<Property, number>> = {};
 
   constructor({ logs, now }: { logs: readonly SimLog[]; now: () => number }) {
@@ -59,7 +63,7 @@ export class Checks {
     this.looks[property] = (this.looks[property] ?? 0) + 1;
   }
 
-  /** Notes whether something holds that must. */
+  /** Checks a property once, and notes a violation if it does not hold. */
   expect(property: Property, holds: boolean, detail: () => string): void {
     this.#look(property);
     if (!holds) this.violations.push({ property, at: this.#now(), detail: detail() });
@@ -91,13 +95,13 @@ export class Checks {
     );
   }
 
-  /** An answer has reached a monitor that asks it to wait. */
+  /** An answer that asks to wait has reached a monitor. */
   putOff(
     monitor: SimMonitor,
     log: SimLog,
     { place, seconds }: { place: number; seconds: number },
   ): void {
-    // Its clock may run a little fast.
+    // The monitor's clock may run a little fast.
     const until = this.#now() + 990 * seconds;
     this.#ledger(monitor).putOff.set(`${log.log.origin} ${place}`, until);
   }
@@ -167,7 +171,7 @@ export class Checks {
     this.refused(monitor, error);
   }
 
-  /** It says that a case is recorded: it must be on the platter by now. */
+  /** A monitor says that a case is recorded. It must be durable by now. */
   #recorded(monitor: SimMonitor, evidenceId: string): void {
     const ledger = this.#ledger(monitor);
     const text = durableText(monitor, `${INCIDENTS}/${JOURNAL_FILE}`);
@@ -184,7 +188,7 @@ export class Checks {
     this.#learn(ledger, parsed);
   }
 
-  /** Takes in a record that a monitor has, durably. */
+  /** Takes note of a record that is durable on a monitor's disk. */
   #learn({ cases, convictions }: Ledger, record: ConflictRecord): void {
     const { log: { origin }, evidence_id } = record;
     if (cases.has(evidence_id)) return;
@@ -193,7 +197,7 @@ export class Checks {
     convictions.set(origin, ofLog.set(convicted(record), this.#now()));
   }
 
-  /** What a stranger says of a record, and whether it is true. */
+  /** Checks that a record convinces a stranger, and that what it says is true. */
   #checkRecord(monitor: SimMonitor, input: JsonObject, hash: string): void {
     const ledger = this.#ledger(monitor);
     if (ledger.checked.has(hash)) return;
@@ -214,7 +218,7 @@ export class Checks {
     );
   }
 
-  /** Whether the log has really told both: its stories are known here. */
+  /** Whether the log has really signed both checkpoints. The simulation knows its stories. */
   #isTrue(
     { kind, log: { origin, vkey }, checkpoint_a, checkpoint_b, consistency }: ConflictRecord,
   ): boolean {
@@ -231,7 +235,7 @@ export class Checks {
     return older.size < newer.size && log.storiesOf(implied).includes(others[0]!);
   }
 
-  /** It has looked at its log, and says what came of it. */
+  /** A monitor tells the result of a look at a log. */
   #looked(
     monitor: SimMonitor,
     { name, origin, size }: { name: EventName; origin: string; size: string | undefined },
@@ -284,14 +288,14 @@ export class Checks {
     views.set(origin, { size, story: size > fork ? story ?? before?.story : before?.story });
   }
 
-  /** It says that it has seen a size: the observation must be on the platter by now. */
+  /** A monitor says that it has seen a size. The observation must be durable by now. */
   #acknowledged(monitor: SimMonitor, { origin, size }: { origin: string; size: string }): void {
     const ledger = this.#ledger(monitor);
     const name = `${origin} ${size}`;
     if (ledger.sizes.has(name)) return;
     ledger.sizes.add(name);
     const text = durableText(monitor, `${STATE}/${segmentName(OBSERVATIONS_NAME, 1)}`);
-    // An entry has the note, in which a line's end is spelled with a backslash.
+    // An entry has the note as a JSON string, so a newline in it is spelled `\n`.
     const isThere = text.includes(`"checkpoint":"${origin}\\n${size}\\n`);
     this.expect(
       "nothing acknowledged is lost",
@@ -300,7 +304,7 @@ export class Checks {
     );
   }
 
-  /** It has answered somebody who told it this, and so must keep it. */
+  /** A monitor has answered somebody who told it a checkpoint, so it must keep it. */
   answered(monitor: SimMonitor, head: { origin: string; size: number; root: string }): void {
     const name = `${head.origin} ${head.size} ${head.root}`;
     this.#ledger(monitor).heads.add(name);
@@ -315,16 +319,16 @@ export class Checks {
     );
   }
 
-  /** A daemon has started: what it says of itself must be what was. */
+  /** A daemon has started. Its status must agree with what it had told before. */
   started(monitor: SimMonitor, daemon: Daemon): void {
     const { views, putOff } = this.#ledger(monitor);
-    // A program that was not running then does not know of it.
+    // The log asked an earlier process to wait; this one does not know it.
     putOff.clear();
     let status: Status;
     try {
       status = daemon.status();
     } catch (error) {
-      // It asks the database.
+      // The status reads the database, which may refuse.
       if (error instanceof WorldError && monitor.hadDiskTrouble) return;
       throw error;
     }
@@ -344,7 +348,7 @@ export class Checks {
         isOne,
         () => `${monitor.name} has a view of ${origin} of size ${size} that is of another story`,
       );
-      // It may have been written, and the power gone before it was told.
+      // The view may have been written just before the power went, and not told.
       if (before === undefined || +size > before.size) {
         const story = stories.length === 1 ? stories[0] : before?.story;
         views.set(origin, { size: +size, story });
@@ -352,7 +356,7 @@ export class Checks {
     }
   }
 
-  /** Reads a monitor's journals as a stranger finds them on its disk, and compares. */
+  /** Reads a monitor's journals from its disk, as a stranger would, and checks that nothing is lost. */
   async disk(monitor: SimMonitor): Promise<void> {
     const ledger = this.#ledger(monitor);
     const { files } = monitor.disk;
@@ -363,7 +367,7 @@ export class Checks {
         if (!("entry" in item)) continue;
         const record = recordOf(item.entry, INCIDENTS);
         this.#checkRecord(monitor, item.entry.record, item.entry.hash);
-        // One that was written when the power went is there, and was never told.
+        // A case that was written just before the power went is there, and was never told.
         this.#learn(ledger, record);
         for (
           const [name, seen] of [[record.evidence_id, ids], [
@@ -406,7 +410,7 @@ export class Checks {
     }
   }
 
-  /** What a running daemon holds now. */
+  /** Checks that what a running daemon holds now is within its bounds. */
   held(monitor: SimMonitor): void {
     const { machine } = monitor;
     const now = this.#now();
@@ -423,7 +427,7 @@ export class Checks {
     for (const { remote } of sockets) {
       counts.set(remote.hostname, (counts.get(remote.hostname) ?? 0) + 1);
     }
-    // What it is asked for, and the two calls that one round may have open.
+    // The connections it accepts, and the two calls that one round may have open.
     const most = DEFAULT_LIMITS.maxConnectionsPerAddress + 2;
     for (const [hostname, count] of counts) {
       this.expect(
@@ -432,7 +436,7 @@ export class Checks {
         () => `${monitor.name} has ${count} connections with ${hostname}`,
       );
     }
-    // Who is asked to end closes its connections at once, and then finishes writing what they told.
+    // A daemon that was asked to end closes its connections at once, and then finishes writing.
     if (monitor.isEnding) return;
     const { pending, plan: { peers } } = monitor;
     const timers = 2 * sockets.length + 2 * peers.length + this.#logs.size + SPARE_TIMERS;
@@ -443,10 +447,10 @@ export class Checks {
     );
   }
 
-  /** What strangers may leave open of a log has a bound, however many they are. */
+  /** Checks the bound on strangers' open questions about a log. */
   asked(monitor: SimMonitor): void {
     const { askedByPeers, shown } = this.#ledger(monitor);
-    // What peers tell in exchanges under way is open already, and not told.
+    // What peers told in exchanges under way is open already, but no event has told it yet.
     const underWay = 2 * monitor.plan.peers.length * (DEFAULT_LIMITS.maxOpenPerLog + 1);
     for (const { origin, openQuestions } of monitor.daemon?.status().logs ?? []) {
       const others = (askedByPeers.get(origin)?.size ?? 0) + (shown.get(origin)?.length ?? 0);
@@ -460,7 +464,7 @@ export class Checks {
     }
   }
 
-  /** A daemon that has ended has let go of everything. */
+  /** Checks that a daemon that has ended has closed everything. */
   letGo(monitor: SimMonitor, { open, pending }: { open: number; pending: number }): void {
     this.expect(
       "exchanges end",
@@ -475,7 +479,7 @@ export class Checks {
     return [...this.#ledgers.values()].flatMap(({ cases }) => [...cases.values()]);
   }
 
-  /** Logs of which a monitor has not written down yet what they show it in the end. */
+  /** Logs whose latest checkpoints a monitor has not written down yet. */
   unseen(monitor: SimMonitor): string[] {
     const { shown } = this.#ledger(monitor);
     return [...this.#logs].filter(([origin, log]) =>
@@ -484,7 +488,7 @@ export class Checks {
     ).map(([origin]) => origin);
   }
 
-  /** Honest logs of which a monitor's view is behind, as far as it has told. */
+  /** Honest logs that are ahead of a monitor's view, as far as it has told its view. */
   behind(monitor: SimMonitor): string[] {
     const { views } = this.#ledger(monitor);
     return [...this.#logs].filter(([origin, log]) =>
@@ -504,7 +508,7 @@ export class Checks {
     return this.#ledger(monitor).cases.size;
   }
 
-  /** The split views that two monitors were shown: origins of which one saw one story, one the other. */
+  /** The split views between two monitors: the origins of which each was shown another story. */
   splitsBetween(a: SimMonitor, b: SimMonitor): string[] {
     return [...this.#logs].filter(([origin, log]) => {
       const storiesOf = (monitor: SimMonitor): Set<number> =>
@@ -512,8 +516,8 @@ export class Checks {
           (this.#ledger(monitor).shown.get(origin) ?? [])
             .filter(({ size }) => size > log.plan.fork).map(({ story }) => story),
         );
-      // Of two who are both kept to a fork below their views neither can get the proof: the log serves
-      // them the fork's tiles alone. ARCHITECTURE says so ("Assumed"); a third may tell them.
+      // If both are shown only a fork below their views, neither can get the proof: the log serves them
+      // only the fork's tiles. ARCHITECTURE says so ("Assumed"). A third monitor may tell them.
       const { deceit } = log.plan;
       const isDeceived = ({ number }: SimMonitor): boolean =>
         deceit?.deceived.includes(number) === true;
@@ -523,7 +527,7 @@ export class Checks {
     }).map(([origin]) => origin);
   }
 
-  /** Logs that show a monitor two stories now, in two of their places. */
+  /** Logs that show a monitor two stories now, at two of their places. */
   contradictedPlaces(monitor: SimMonitor): string[] {
     return [...this.#logs].filter(([origin, log]) => {
       if (log.plan.deceit?.kind !== "place") return false;
@@ -538,7 +542,7 @@ export class Checks {
     return (this.#ledger(monitor).convictions.get(origin)?.size ?? 0) > 0;
   }
 
-  /** What one monitor has convicted by a moment, and another does not. */
+  /** What one of two monitors had convicted by a moment, and the other has not convicted yet. */
   unsharedBetween(a: SimMonitor, b: SimMonitor, { by = Infinity } = {}): string[] {
     const only = (monitor: SimMonitor, other: SimMonitor): string[] =>
       [...this.#ledger(monitor).convictions].flatMap(([origin, convictions]) =>

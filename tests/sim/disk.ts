@@ -1,6 +1,6 @@
 /**
- * Disks of simulated machines: files that take their time and refuse, and databases that lose their
- * last commits with the power, as SQLite's do when commits wait for no disk.
+ * Disks of simulated machines. Files may be slow and may refuse. Databases lose their last commits when
+ * the power goes, as SQLite does if commits are not synced.
  *
  * @module
  */
@@ -19,26 +19,26 @@ import type { SimTime } from "./time.ts";
 
 /** What is wrong with a disk now. */
 export interface DiskTrouble {
-  /** No write succeeds; half of one may be written. */
+  /** Whether every write fails. Half of it may be written. */
   full: boolean;
   /** The share of all operations that fail, before or after their effect. */
   flaky: number;
-  /** Milliseconds an operation takes at most; 0 for none. */
+  /** The longest time of an operation, in milliseconds. */
   slowMs: number;
-  /** The power goes in the last of so many writes and syncs. */
+  /** The power goes after `left` more writes and syncs, during the last of them. */
   powerCut?: { left: number; readonly cut: () => void } | undefined;
 }
 
-/** Never resolves: what a program that was killed waits for. */
+/** Never resolves. A program that was killed waits for this. */
 const never = new Promise<never>(() => {});
 
-/** The door of one process to its machine's disk. */
+/** The files of a machine's disk, as one process uses them. */
 export function simFiles({ disk, time, draw, trouble, isAlive }: {
   disk: MemoryDisk;
   time: SimTime;
   draw: Draw;
   trouble: DiskTrouble;
-  /** Whether the process still runs: what one does that was killed has no effect. */
+  /** Whether the process still runs. What a killed process does has no effect. */
   isAlive: () => boolean;
 }): Files {
   const { files } = disk;
@@ -47,11 +47,11 @@ export function simFiles({ disk, time, draw, trouble, isAlive }: {
     if (!refused) return undefined;
     return { at: 1, when: trouble.full || draw.chance(0.5) ? "before" : "after", lasting: false };
   };
-  /** Begins an operation, unless somebody has pulled the plug, after the time it takes. */
+  /** Waits for the time that an operation takes, then does it unless the process was killed. */
   const operate = async <T>(begin: () => Promise<T>, writes = false): Promise<T> => {
     if (trouble.slowMs > 0) await time.pause(draw.share() * trouble.slowMs);
     if (!isAlive()) return await never;
-    // The memory disk does its work before it returns, so the fault is this operation's alone.
+    // The memory disk does its work before it returns, so the fault hits only this operation.
     disk.fail(faultOf(writes));
     const done = begin();
     disk.fail(undefined);
@@ -90,7 +90,7 @@ export function simFiles({ disk, time, draw, trouble, isAlive }: {
 /** What one commit did. */
 type Commit = readonly { readonly sql: string; readonly values?: readonly SqlValue[] }[];
 
-/** A database file: a real one in memory, and how it came to be what it is. */
+/** A database file: a real database in memory, and all commits that made it. */
 interface Stored {
   database: Database;
   readonly commits: Commit[];
@@ -100,7 +100,7 @@ interface Stored {
 export class SimDatabases {
   readonly #stored = new Map<string, Stored>();
 
-  /** The power goes: each loses some of its last commits, or all that was ever in it. */
+  /** The power goes. Each database loses some of its last commits, or all of them. */
   powerCut(draw: Draw): void {
     for (const [path, stored] of this.#stored) {
       stored.database.close();
@@ -110,13 +110,13 @@ export class SimDatabases {
     }
   }
 
-  /** Ends all of them. */
+  /** Closes all of them. */
   close(): void {
     for (const { database } of this.#stored.values()) database.close();
     this.#stored.clear();
   }
 
-  /** The door of one process to them. */
+  /** The databases, as one process uses them. */
   at(
     { draw, trouble, isAlive }: { draw: Draw; trouble: DiskTrouble; isAlive: () => boolean },
   ): Databases {
@@ -142,7 +142,7 @@ interface Door {
   readonly isAlive: () => boolean;
 }
 
-/** Throws what SQLite throws on such a disk. */
+/** Throws what SQLite throws if the disk refuses. */
 function refuse({ draw, trouble, isAlive }: Door): void {
   if (!isAlive()) throw new WorldError("other", "this process was killed");
   if (trouble.full && draw.chance(0.5)) {
@@ -183,7 +183,7 @@ function opened(stored: Stored, door: Door): Database {
       try {
         const result = database.transaction(() => {
           const done = work();
-          // The commit itself may be what is refused.
+          // The commit itself may be refused too.
           refuse(door);
           return done;
         });
@@ -193,12 +193,12 @@ function opened(stored: Stored, door: Door): Database {
         transaction = undefined;
       }
     },
-    // The file stays.
+    // The file stays, so nothing is closed here.
     close() {},
   };
 }
 
-/** A database in which this was committed, and nothing else. */
+/** Makes a database with these commits and nothing else. */
 function replay(commits: Commit[]): Stored {
   const database = denoWorld().databases.open(":memory:");
   for (const commit of commits) {

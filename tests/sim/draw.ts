@@ -1,5 +1,5 @@
 /**
- * Everything that is left to chance, from one seed: the same seed, the same draws, on any machine.
+ * Pseudo-random draws from one seed. The same seed gives the same draws on any machine.
  *
  * @module
  */
@@ -11,25 +11,25 @@ export interface Draw {
   below(count: number): number;
   /** A number from 0 up to, but not, 1. */
   share(): number;
-  /** Whether something happens that happens in this share of cases. */
+  /** True in this share of cases. */
   chance(share: number): boolean;
   /** A whole number from `low` to `high`, both included. */
   between(low: number, high: number): number;
-  /** One of these; there must be one. */
+  /** One of these. There must be at least one. */
   pick<T>(items: readonly T[]): T;
   /** The same items in another order. */
   shuffled<T>(items: readonly T[]): T[];
   /** Random bytes. */
   bytes(count: number): Uint8Array<ArrayBuffer>;
-  /** A stream of its own: what is drawn from it changes nothing here. */
+  /** A separate stream: drawing from it does not change what is drawn here. */
   branch(): Draw;
 }
 
-/** The draws of a seed: any whole number. */
+/** The draws of a seed, which may be any whole number. */
 export function drawFrom(seed: number): Draw {
-  // The seed's upper half has its say too; xoroshiro128+ takes 32 bits.
+  // xoroshiro128+ takes 32 bits, so the upper half of the seed is mixed in.
   const generator = xoroshiro128plus((seed ^ Math.floor(seed / 2 ** 32)) | 0);
-  // Its first outputs are alike for seeds that are.
+  // The first outputs are similar for similar seeds, so they are skipped.
   for (let skipped = 0; skipped < 20; skipped++) generator.next();
   const word = (): number => generator.next() >>> 0;
   const share = (): number => word() / 2 ** 32;

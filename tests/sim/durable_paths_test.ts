@@ -1,9 +1,9 @@
 /**
- * Every durable path, and every operation on the disk failing in it: before and after its effect,
- * once and from then on; then the program is started again, or the power goes first and takes all,
- * half or nothing of what was not synced.
+ * Every durable path, with every disk operation in it failing in turn. Each fails before and after its
+ * effect, once and from then on. Then the program is started again, or the power goes first and takes
+ * all, half or nothing of what was not synced.
  *
- * Walked elsewhere, and not again here: appending to a journal in `store/journal_test.ts`; writing,
+ * These paths are tested elsewhere: appending to a journal in `store/journal_test.ts`; writing,
  * rotating and removing observations in `store/observation_faults_test.ts`; replacing one file in
  * `world/durable_test.ts`; the daemon, with both journals, in `monitor/crash_test.ts`. The index
  * of the observations is derived and SQLite's; losing it is a test in `store/observations_test.ts`.
@@ -38,32 +38,32 @@ import {
   writtenOn,
 } from "../store/observing.ts";
 
-/** Something that writes, or reads, what must last. */
+/** A path: something that writes, or reads, what must be durable. */
 interface DurablePath {
-  /** It takes at least so many operations: a walk that tried fewer saw less than it claims. */
+  /** The least number of operations of this path. A test that found fewer has missed some. */
   readonly atLeast: number;
-  /** Puts on a new disk what is there before. */
+  /** Puts on a new disk what is there before the path begins. */
   readonly before?: (disk: MemoryDisk) => Promise<unknown>;
-  /** Which of the files that are there before it may change; none, unless it says so. */
+  /** The files there before that the path may change; none if left out. */
   readonly changes?: (path: string) => boolean;
-  /** Does it. What is refused is no error; what was acknowledged is given back. */
+  /** Does the work. A refusal of the disk is no error. @returns what was acknowledged */
   readonly run: (disk: MemoryDisk) => Promise<readonly string[]>;
-  /** Starts again on a sound disk and asserts that all of this is there, and the rest is sound. */
+  /** Starts again on a working disk and asserts that what was acknowledged is there, undamaged. */
   readonly check: (disk: MemoryDisk, acknowledged: readonly string[]) => Promise<void>;
-  /** How often the fault hits, and everything ends, before it is checked; once by default. */
+  /** How many times a fault and an ending come before the check; once by default. */
   readonly rounds?: number;
-  /** It takes long: a fault is followed by one ending, in turn, and not by each of them. */
+  /** Whether the path takes long. Then each fault is followed by one of the endings, in turns. */
   readonly isSlow?: boolean;
 }
 
-/** What comes between a fault and the next start; a number is what a loss of power keeps. */
+/** What happens between a fault and the next start. A number is what a loss of power keeps. */
 type Ending = "a restart" | 0 | 0.5 | 1;
 const ENDINGS: readonly Ending[] = ["a restart", 0, 0.5, 1];
 
 const WAYS = (["before", "after"] as const).flatMap((when) =>
   [false, true].map((lasting) => ({ when, lasting }))
 );
-/** No path takes so many operations: a walk that comes here would never end. */
+/** No path has so many operations. A test that comes here would never end. */
 const TOO_MANY = 200;
 
 /** Walks a path as the head of this file says, until it is done before it comes to the fault. */
@@ -78,7 +78,7 @@ async function everyFault(path: DurablePath): Promise<void> {
   }
 }
 
-/** One fault, one ending, and the check; whether there was such an operation. */
+/** Tests one fault with one ending. @returns whether there was such an operation */
 async function survives(
   path: DurablePath,
   { fault, ending }: { fault: Fault; ending: Ending },

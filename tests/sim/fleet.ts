@@ -1,6 +1,6 @@
 /**
  * A whole fleet in one process: honest monitors, malicious peers, the logs and the network between
- * them, on virtual time. What happens follows from the plan alone, to the byte.
+ * them, on virtual time. The same plan gives the same run, byte for byte.
  *
  * @module
  */
@@ -21,17 +21,17 @@ import type { FleetPlan, Happening } from "./plan.ts";
 import { SimTime } from "./time.ts";
 import { Troublemaker } from "./troublemaker.ts";
 
-/** How often what a daemon holds is looked at. */
+/** How often it is checked what the daemons hold. */
 const LOOK_MS = 7_000;
 /** How long a daemon may take to end when it is asked to. */
 const END_MS = 120_000;
 
-/** What a run came to. */
+/** The result of a run. */
 export interface Outcome {
   readonly violations: readonly Violation[];
   /** SHA-256, in hex, of everything that was told and everything that was sent. */
   readonly digest: string;
-  /** Milliseconds of virtual time in all, and how long after the end of all trouble everyone knew. */
+  /** The virtual time of the run, and that from the end of all trouble until everyone knew, in ms. */
   readonly lasted: number;
   readonly settledAfter: number | undefined;
   readonly boundMs: number;
@@ -43,7 +43,7 @@ export interface Outcome {
     readonly cases: number;
     readonly splits: number;
   };
-  /** How often each property was looked at. */
+  /** How often each property was checked. */
   readonly checked: Readonly<Record<string, number>>;
 }
 
@@ -62,7 +62,7 @@ export class Fleet {
   readonly #counts = { looks: 0, starts: 0 };
   #isOver = false;
 
-  /** Something was thrown that nobody caught. */
+  /** Notes that something was thrown and not caught. */
   crashed(error: unknown): void {
     this.#checks.expect(
       "no fault of its own",
@@ -71,7 +71,7 @@ export class Fleet {
     );
   }
 
-  /** @param account given a line for each thing that happens */
+  /** @param account called with a line for each thing that happens */
   constructor(plan: FleetPlan, account: (line: string) => void = () => {}) {
     this.plan = plan;
     this.#account = account;
@@ -84,7 +84,7 @@ export class Fleet {
     });
   }
 
-  /** Lives through the plan. */
+  /** Runs the plan from start to end. */
   async run(): Promise<Outcome> {
     await this.start();
     const { healsAt } = this.plan;
@@ -92,7 +92,7 @@ export class Fleet {
     this.#heal();
     const isDone = (): boolean => this.#checks.violations.length > 0 || this.#isSettled();
     let isSettled = false;
-    // Each check is made when its bound is over, or when nothing is left to come.
+    // Each check is made when its bound has passed, or as soon as everything is settled.
     const waitFor = async (boundOf: (pace: Pace) => number): Promise<number> => {
       const boundMs = this.#boundMs(boundOf);
       if (!isSettled) isSettled = await this.time.runUntil(healsAt + boundMs, isDone);
@@ -104,13 +104,13 @@ export class Fleet {
     this.#expectPlacesCompared(boundMs);
     this.#expectSpread(await waitFor(spreadingBoundMs));
     const settledAfter = isSettled ? this.time.now - healsAt : undefined;
-    // What is told twice is told now.
+    // A case that is wrongly told twice would be told again within this minute.
     await this.time.runUntil(this.time.now + 60_000);
     await this.end();
     return this.#outcome({ settledAfter, boundMs });
   }
 
-  /** Sets everything up; it goes on as time passes. */
+  /** Sets everything up. It then runs as virtual time passes. */
   async start(): Promise<void> {
     const { plan, time } = this;
     const logs: SimLog[] = [];
@@ -185,7 +185,7 @@ export class Fleet {
     else this.#note(line, `${monitor.name}: ${sentenceOf(name, fields)}`);
   }
 
-  /** Takes a line into the digest, and into the account as it reads best there. */
+  /** Adds a line to the digest, and to the account in a form for people. */
   #note(line: string, told = line): void {
     this.#hash.update(utf8(`${this.time.now} ${line}\n`));
     this.#account(`${clockTime(this.time.now)} ${withNames(this.plan, told)}`);
@@ -203,7 +203,7 @@ export class Fleet {
     this.time.after(LOOK_MS, () => {
       for (const monitor of this.#monitors) {
         if (monitor.isUp) this.#checks.held(monitor);
-        // It asks the database, which would draw whether to refuse: a crowd comes where all works.
+        // The status asks the database, which would draw whether to refuse. With a crowd it never does.
         if (monitor.isUp && this.plan.crowd !== undefined) this.#checks.asked(monitor);
       }
       if (!this.#isOver) this.#lookLater();
@@ -240,7 +240,7 @@ export class Fleet {
         return;
       case "disk":
         this.#note(`the disk of ${monitor!.name} is ${what.trouble}`);
-        // What it could not write for good it tells later: see Checks.refused.
+        // The daemon may tell later what it could not write; see Checks.refused.
         monitor!.hadDiskTrouble = what.trouble !== "well";
         monitor!.trouble.full = what.trouble === "full";
         monitor!.trouble.flaky = { full: 0, well: 0, flaky: 0.1, dead: 1 }[what.trouble];
@@ -274,7 +274,7 @@ export class Fleet {
     await monitor.losePower(how);
   }
 
-  /** Ends all trouble, malice excepted. */
+  /** Ends all trouble. Malicious peers go on. */
   #heal(): void {
     this.#note("all trouble ends, malice excepted");
     this.#network.mend();
@@ -322,7 +322,7 @@ export class Fleet {
     const isCompared = (monitor: SimMonitor): boolean =>
       checks.contradictedPlaces(monitor).every((origin) => checks.knows(monitor, origin));
     if (!this.#monitors.every(isCompared)) return false;
-    // Before everyone has looked, a split may not have been shown yet.
+    // It is not settled before everyone has looked: a split may not have been shown yet.
     return this.#monitors.every((monitor) =>
       checks.behind(monitor).length === 0 && checks.unseen(monitor).length === 0
     );
@@ -360,7 +360,7 @@ export class Fleet {
     }
   }
 
-  /** Who is shown two stories in two places needs nobody else. */
+  /** A monitor that is shown two stories at two places must find that out by itself. */
   #expectPlacesCompared(boundMs: number): void {
     for (const monitor of this.#monitors) {
       for (const origin of this.#checks.contradictedPlaces(monitor)) {
@@ -389,7 +389,7 @@ export class Fleet {
     }
   }
 
-  /** The logs, once it was started. */
+  /** The logs. There are none before `start`. */
   get logs(): readonly SimLog[] {
     return this.#logs;
   }
@@ -400,14 +400,14 @@ export class Fleet {
       .filter((at) => at !== undefined);
   }
 
-  /** Rounds that honest monitors have begun with a peer, and bytes delivered, so far. */
+  /** How many exchanges honest monitors have begun, and how many bytes were delivered, so far. */
   spent(): { exchanges: number; bytes: number } {
     const exchanges = this.#monitors.flatMap(({ daemon }) => daemon?.status().peers ?? [])
       .reduce((sum, { exchanges }) => sum + exchanges, 0);
     return { exchanges, bytes: this.#network.carried.bytes };
   }
 
-  /** Asks everyone to end, and looks at what is left. */
+  /** Asks everyone to end, and checks what is left. */
   async end(): Promise<void> {
     this.#isOver = true;
     for (const one of this.#troublemakers) one.stop();

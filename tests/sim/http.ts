@@ -1,5 +1,5 @@
 /**
- * HTTP from simulated monitors to simulated logs, with all that goes wrong there.
+ * HTTP from simulated monitors to simulated logs, with everything that can go wrong on the way.
  *
  * @module
  */
@@ -9,23 +9,23 @@ import type { Draw } from "./draw.ts";
 import type { LogAnswer, Shown, SimLog } from "./logs.ts";
 import type { SimTime } from "./time.ts";
 
-/** Most milliseconds a request takes to get there, and its answer to come, when nothing is wrong. */
+/** The longest way of a request, and of its answer, in milliseconds, when nothing is wrong. */
 const ANSWER_MS = 400;
-/** Most seconds a busy log asks to wait. */
+/** The longest wait that a busy log asks for, in seconds. */
 const MAX_RETRY_AFTER_S = 90;
 
-/** A path, and the place before it, if it is not the first. */
+/** Matches a path, and the number of the place before it if that is not the first place. */
 const PLACE_PATH = /^\/(?:place-(\d)\/)?(.*)$/;
 const GARBAGE = utf8("<html><h1>504 Gateway Time-out</h1></html>\n");
 
 /**
- * The web as one process of a monitor sees it.
- * @param onAsked told of each request when it is made
- * @param onPutOff told, when it arrives, of each answer that asks to wait, and how many seconds
- * @param onShown told of each checkpoint when it has arrived
+ * HTTP as one process of a monitor uses it.
+ * @param onAsked called when a request is made
+ * @param onPutOff called when an answer arrives that asks to wait, with the seconds to wait
+ * @param onShown called when a checkpoint has arrived
  */
 export function simHttp({ logs, monitor, time, draw, isAlive, onAsked, onPutOff, onShown }: {
-  /** By host name. */
+  /** The logs, by host name. */
   logs: ReadonlyMap<string, SimLog>;
   monitor: number;
   time: SimTime;
@@ -65,7 +65,7 @@ export function simHttp({ logs, monitor, time, draw, isAlive, onAsked, onPutOff,
       return answerOf(log.plan.limit!.status, new Uint8Array(0), { "retry-after": `${seconds}` });
     }
     const answer = await log.answer(asked, path!, time.now);
-    // What an answer takes on its way back; meanwhile the log may be asked again.
+    // The answer's way back. Meanwhile the log may be asked again.
     await time.pause(draw.share() * answerMs);
     const isTile = path !== "checkpoint";
     const { status, body } = spoilt(answer, { trouble, isTile, draw });
@@ -93,7 +93,7 @@ export function simHttp({ logs, monitor, time, draw, isAlive, onAsked, onPutOff,
   };
 }
 
-/** What arrives of an answer. */
+/** What arrives of an answer, given the trouble on the way. */
 function spoilt(
   answer: LogAnswer,
   { trouble, isTile, draw }: { trouble: string | undefined; isTile: boolean; draw: Draw },

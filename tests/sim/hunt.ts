@@ -1,13 +1,14 @@
 /**
- * Runs seeds from 1 until one has a violation, and prints which, as JSON; run in a tree with a mutant.
+ * Runs seeds from 1 until one has a violation, and prints that seed as JSON. It is run in a tree with a
+ * mutant.
  *
  * @module
  */
 import { runSeed } from "./run_seed.ts";
 
-/** What a hunt came to. */
+/** The violation that a hunt found. */
 export interface Found {
-  /** How many seeds it took. */
+  /** How many seeds were run until it was found. */
   readonly seeds: number;
   readonly property: string;
   readonly detail: string;

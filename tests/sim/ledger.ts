@@ -1,26 +1,26 @@
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import type { Shown } from "./logs.ts";
 
-/** What is known of one monitor, from outside. */
+/** What is known of one monitor from outside. */
 export class Ledger {
-  /** Records it said it had recorded, by evidence id. */
+  /** The records that it said it had recorded, by evidence id. */
   readonly cases = new Map<string, ConflictRecord>();
-  /** What those convict, by origin, and when it was first said. */
+  /** What these records convict, by origin, and when the monitor first said so. */
   readonly convictions = new Map<string, Map<string, number>>();
-  /** By origin: its view, as it last said. */
+  /** Its view of each origin, as it last told it. */
   readonly views = new Map<string, { size: number; story: number | undefined }>();
-  /** `origin size` it has acknowledged as seen. */
+  /** `origin size` of each checkpoint that it has acknowledged as seen. */
   readonly sizes = new Set<string>();
-  /** By origin: sizes that peers, not strangers, have told it and that were open then. */
+  /** For each origin, the sizes of open questions that peers, not strangers, have told it. */
   readonly askedByPeers = new Map<string, Set<string>>();
-  /** `origin size root` it has answered a frame of. */
+  /** `origin size root` of each frame that it has answered. */
   readonly heads = new Set<string>();
-  /** By origin: what its log shows it, as delivered last in each of its places. */
+  /** For each origin and place, what was last delivered to it. */
   readonly delivered = new Map<string, Map<number, Shown>>();
-  /** By origin and place: until when its running daemon was asked to wait. */
+  /** For each origin and place, until when the running daemon was asked to wait. */
   readonly putOff = new Map<string, number>();
-  /** By origin: what it was shown and has written down. */
+  /** For each origin, what it was shown and has written down. */
   readonly shown = new Map<string, Shown[]>();
-  /** Entries (hash) whose record was checked. */
+  /** The hashes of the entries whose record was checked. */
   readonly checked = new Set<string>();
 }

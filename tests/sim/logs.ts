@@ -1,7 +1,7 @@
 /**
- * Logs of a simulated fleet: they grow, are slow, stand still, show old checkpoints, serve rubbish; and
- * the dishonest ones tell some monitors another story, consistently: whoever is shown a checkpoint of
- * a story is served its tiles.
+ * Logs of a simulated fleet. They grow, are slow, stand still, show old checkpoints and serve rubbish.
+ * Dishonest ones tell some monitors another story, and do so consistently: a monitor that is shown a
+ * checkpoint of a story is served the tiles of that story.
  *
  * @module
  */
@@ -18,34 +18,34 @@ import { checkpointOf } from "../evidence/histories.ts";
 import type { Draw } from "./draw.ts";
 import { signing } from "./signing.ts";
 
-/** Who is shown the other story of a dishonest log. */
+/** Which monitors a dishonest log shows its other story, and when. */
 export type Deceit =
   /** these monitors, always */
   | { readonly kind: "split"; readonly deceived: readonly number[] }
-  /** these, for a while: milliseconds since the start */
+  /** these monitors, for a while: the times are milliseconds since the start */
   | {
     readonly kind: "for a while";
     readonly deceived: readonly number[];
     readonly from: number;
     readonly to: number;
   }
-  /** these, from a moment on: a fork that stays below what the others are shown */
+  /** these monitors, from a moment on: a fork that stays smaller than what the others are shown */
   | { readonly kind: "below"; readonly deceived: readonly number[]; readonly from: number }
-  /** these, always, in one of the places where the log is served; in the others they see the first */
+  /** these monitors, always, at one of the log's places; the other places show them the first story */
   | { readonly kind: "place"; readonly deceived: readonly number[]; readonly place: number }
-  /** one, with a single checkpoint */
+  /** one monitor, with a single checkpoint */
   | { readonly kind: "once"; readonly deceived: readonly [number]; readonly from: number };
 
 /** A further place where a log is served. */
 export type PlacePlan =
-  /** it shows what the first one does */
+  /** it shows what the first place shows */
   | "same"
   /** it is some entries behind */
   | "lags"
   /** nobody answers there */
   | "down";
 
-/** So many requests of one monitor are answered in each of these windows; the rest is put off. */
+/** A log answers so many requests of one monitor in each window of time, and puts off the rest. */
 export interface RequestLimit {
   readonly requests: number;
   readonly windowMs: number;
@@ -55,20 +55,20 @@ export interface RequestLimit {
 /** What a log does. */
 export interface LogPlan {
   readonly origin: string;
-  /** Entries at the start. */
+  /** How many entries it has at the start. */
   readonly start: number;
-  /** Milliseconds between two checkpoints, on average. */
+  /** The average time between two checkpoints, in milliseconds. */
   readonly growMs: number;
-  /** Most entries that one adds. */
+  /** The most entries that one checkpoint adds. */
   readonly growBy: number;
   readonly deceit?: Deceit;
-  /** Whether the two stories have equal sizes, or grow each at its own pace. */
+  /** Whether the two stories have equal sizes. Otherwise each grows at its own pace. */
   readonly equalSizes: boolean;
-  /** Entries before the stories part: at most `start`. */
+  /** How many entries the two stories have in common; at most `start`. */
   readonly fork: number;
-  /** Most milliseconds that a request takes to get there, and its answer to come, if not the usual. */
+  /** The longest way of a request, and of its answer, in milliseconds, if not the usual one. */
   readonly answerMs?: number;
-  /** Where it is served besides its first place. */
+  /** The places where it is served besides its first place. */
   readonly places?: readonly PlacePlan[];
   readonly limit?: RequestLimit;
 }
@@ -94,20 +94,20 @@ export const LOG_TROUBLES: readonly LogTrouble[] = [
 export interface Shown {
   readonly story: number;
   readonly size: number;
-  /** Where, if not in its first place. */
+  /** The place where it is shown, if not the first. */
   readonly place?: number;
 }
 
-/** Who asks a log, and in which of its places, from 0. */
+/** The monitor that asks a log, and the place where it asks, from 0. */
 export interface Asked {
   readonly monitor: number;
   readonly place: number;
 }
 
-/** Entries that a place is behind which lags. */
+/** By how many entries a place that lags is behind. */
 const LAG = 2;
 
-/** An answer of a log's server; nothing for a file that is not there. */
+/** An answer of a log's server; nothing for a file that does not exist. */
 export type LogAnswer =
   | { readonly body: Uint8Array; readonly shown?: Shown }
   | undefined;
@@ -138,7 +138,7 @@ class Story {
     }
   }
 
-  /** The same up to now, to be grown apart. */
+  /** A copy, which then grows with entries of its own. */
   fork(label: string): Story {
     return new Story(this.test.fork(), label, this.#leaves);
   }
@@ -182,13 +182,13 @@ export class SimLog {
   readonly log: Log;
   readonly #draw: Draw;
   readonly #stories: Story[];
-  /** By monitor and place: what it was shown last, whose tiles it gets. */
+  /** For each monitor and place, what was shown last. The monitor gets the tiles of that story. */
   readonly #last = new Map<string, Shown>();
-  /** By monitor and place: the window of its last request, and how many there were in it. */
+  /** For each monitor and place, the window of the last request, and the number of requests in it. */
   readonly #requests = new Map<string, { window: number; count: number }>();
   /** Monitors that were shown their one deceitful checkpoint. */
   readonly #spent = new Set<number>();
-  /** By monitor: what is wrong with it from there. */
+  /** For each monitor, what is wrong with this log as that monitor sees it. */
   readonly troubles = new Map<number, LogTrouble>();
   /** Whether it stands still. */
   isFrozen = false;
@@ -244,25 +244,26 @@ export class SimLog {
     }
   }
 
-  /** The fork grows too, and stays below. */
+  /** Grows both stories. The fork stays smaller. */
   #growBelow(by: number): void {
     const [honest, other] = this.#stories;
     honest!.growTo(honest!.size + by);
     other!.growTo(Math.min(other!.size + by, honest!.size - 1));
   }
 
-  /** Grows every story beyond all that was ever shown, and stands still no more. */
+  /** Ends a freeze, and grows every story beyond all that was ever shown. */
   catchUp(): void {
     this.isFrozen = false;
     if (this.plan.deceit?.kind === "below") return this.#growBelow(1);
-    // Never the largest that anybody is shown: who does not compare all places knows nothing of it.
+    // The fork is never the largest that anybody is shown, so only a monitor that compares all places
+    // can find it.
     if (this.plan.deceit?.kind === "place") return this.#growBelow(2);
     const most = Math.max(...this.sizes);
     for (const story of this.#stories) {
       story.growTo(most + (this.plan.equalSizes ? 1 : this.#draw.between(1, 4)));
     }
-    // What is shown once may be shown only now. A log that then never grows beyond it stays unproven,
-    // which is outside of what is guaranteed; this one goes on.
+    // A checkpoint that is shown once may be shown only now. If the log then never grew beyond it, the
+    // split could not be proven, and nothing is guaranteed for that. So this log grows on.
     const [honest, other] = this.#stories;
     const { deceit } = this.plan;
     if (deceit !== undefined && deceit.kind !== "split") honest!.growTo(other!.size + 1);
@@ -273,7 +274,7 @@ export class SimLog {
     return this.#stories[story]!.checkpoint(size);
   }
 
-  /** Which stories have this root at this size: both before they part, none if it made none of it. */
+  /** The stories with this root at this size: both before they part; none if no story has it. */
   storiesOf({ size, root }: { size: number; root: string }): number[] {
     return this.#stories.flatMap((story, i) =>
       size <= story.size && base64(story.test.root(BigInt(size))) === root ? [i] : []
@@ -306,12 +307,12 @@ export class SimLog {
     }
   }
 
-  /** Whether nobody answers in a place. */
+  /** Whether a place does not answer. */
   isDown(place: number): boolean {
     return this.#placeAt(place) === "down";
   }
 
-  /** Milliseconds for which a monitor that asks now is put off; nothing if it is answered. */
+  /** How long a monitor that asks now has to wait, in milliseconds; nothing if it is answered. */
   putOffMs(asked: Asked, now: number): number | undefined {
     const { limit } = this.plan;
     if (limit === undefined) return undefined;
@@ -326,7 +327,7 @@ export class SimLog {
     return place === 0 ? "same" : this.plan.places?.[place - 1] ?? "same";
   }
 
-  /** Answers a monitor that asks for a file now; its trouble is the caller's to apply. */
+  /** Answers a monitor that asks for a file now. The caller applies the trouble of that monitor. */
   async answer(asked: Asked, path: string, now: number): Promise<LogAnswer> {
     if (path === "checkpoint") return await this.#latest(asked, now);
     const match = TILE_PATH.exec(path);

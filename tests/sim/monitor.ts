@@ -1,6 +1,6 @@
 /**
- * A machine that runs a whole monitor: the real daemon, on a simulated disk, clock and network that
- * outlive it. It is started, killed, cut off from power, and started again on what its disk kept.
+ * A machine that runs a whole monitor: the real daemon, on a simulated disk, clock and network. The
+ * daemon is started, killed or cut off from power, and started again with what the disk has kept.
  *
  * @module
  */
@@ -22,18 +22,18 @@ import type { MonitorPlan } from "./plan.ts";
 import { signing } from "./signing.ts";
 import { MachineTime, type SimTime } from "./time.ts";
 
-/** Where everyone answers exchanges. */
+/** The port on which everyone answers exchanges. */
 export const PORT = 9_900;
-/** Folders on its disk. */
+/** The folders on the disk. */
 export const STATE = "state";
 export const INCIDENTS = "incidents";
 
-/** How long after an end nobody asked for it is started again: what a service manager does. */
+/** A daemon that ended by itself is started again after this time, as by a service manager. */
 const RESTART_MS = 30_000;
-/** How long a log may stand still, or withhold something, before a monitor says so. */
+/** How long a log may stand still, or withhold a checkpoint, before a monitor tells of it. */
 const PATIENCE_MS = 10 * 60_000;
 
-/** Who is told what happens on the machines. */
+/** What is called when something happens on the machines. */
 export interface Watcher {
   /** A daemon told something. */
   told(monitor: SimMonitor, name: EventName, level: Level, fields: Fields): void;
@@ -47,29 +47,29 @@ export interface Watcher {
   shown(monitor: SimMonitor, log: SimLog, shown: Shown): void;
   /** A daemon has started, and its status can be asked. */
   started(monitor: SimMonitor, daemon: Daemon): void;
-  /** A daemon has ended because of this. */
+  /** A daemon has ended because of this error. */
   failed(monitor: SimMonitor, error: unknown): void;
-  /** A daemon has ended by itself, with this left open and due. */
+  /** A daemon has ended without being killed, with so many connections open and timers pending. */
   letGo(monitor: SimMonitor, left: { readonly open: number; readonly pending: number }): void;
-  /** A daemon has ended, one way or another; what its disk has is all there is. */
+  /** A daemon has ended in any way. Only what is on its disk remains. */
   ended(monitor: SimMonitor): Promise<void>;
   /** A line for the account of what happened. */
   account(line: string): void;
 }
 
-/** The members of an event. */
+/** The fields of an event. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** A program on a machine. */
+/** A running program on a machine. */
 interface Process {
   isAlive: boolean;
   daemon?: Daemon;
-  /** Once it was asked to end: how long after that it is started again. */
+  /** Set once it was asked to end: how long after its end it is started again. */
   downMs?: number;
   readonly clock: Clock & { readonly pending: number };
 }
 
-/** Where a log is served, as the settings have it. */
+/** The sources of a log, as in the settings. */
 function sourceOf({ origin, places = [] }: LogPlan): string | readonly string[] {
   const first = `https://${origin}`;
   return places.length === 0 ? first : [first, ...places.map((_, i) => `${first}/place-${i + 1}`)];
@@ -84,7 +84,7 @@ export class SimMonitor {
   readonly trouble: DiskTrouble;
   readonly machine: SimMachine;
   readonly machineTime: MachineTime;
-  /** Whether its disk may have refused something since its daemon was started. */
+  /** Whether the disk may have refused something since the daemon was started. */
   hadDiskTrouble = false;
   readonly #draw: Draw;
   readonly #seed: Uint8Array<ArrayBuffer>;
@@ -126,7 +126,7 @@ export class SimMonitor {
     return this.#logs.some(({ log }) => log.origin === origin);
   }
 
-  /** Whether a source is one of the peers it is told to exchange with. */
+  /** Whether a source is one of its configured peers. */
   isPeer(source: string): boolean {
     return this.#peers.some((peer) => [peer.hostname, formatAddress(peer)].includes(source));
   }
@@ -136,7 +136,7 @@ export class SimMonitor {
     return `monitor ${this.number + 1}`;
   }
 
-  /** Whether a daemon runs on it now, or is about to. */
+  /** Whether a daemon runs on it now, or is starting. */
   get isUp(): boolean {
     return this.#process !== undefined;
   }
@@ -151,7 +151,7 @@ export class SimMonitor {
     return this.#process?.daemon;
   }
 
-  /** Calls due some time, of its daemon. */
+  /** How many timers of its daemon are pending. */
   get pending(): number {
     return this.#process?.clock.pending ?? 0;
   }
@@ -175,7 +175,7 @@ export class SimMonitor {
     );
   }
 
-  /** Asks the daemon to end, and starts it no more. */
+  /** Asks the daemon to end for good. */
   retire(): void {
     this.#isRetired = true;
     this.stop(Infinity);
@@ -189,7 +189,7 @@ export class SimMonitor {
     process.daemon?.stop();
   }
 
-  /** The program is killed; the system closes its connections and keeps its files. */
+  /** The program is killed. The system closes its connections and keeps its files. */
   async kill(downMs: number): Promise<void> {
     const process = this.#process;
     if (process === undefined) return;
@@ -202,8 +202,8 @@ export class SimMonitor {
   }
 
   /**
-   * The machine loses its power: connections fall silent, what was not synced is lost in part.
-   * @param keepShare of what was written and not synced
+   * The machine loses its power. Connections fall silent, and a part of what was not synced is lost.
+   * @param keepShare the share that is kept of what was written and not synced
    */
   async losePower({ keepShare, downMs }: { keepShare: number; downMs: number }): Promise<void> {
     const process = this.#process;
@@ -266,7 +266,7 @@ export class SimMonitor {
     const open = sockets.size + listeners.size;
     this.#watcher.letGo(this, { open, pending: process.clock.pending });
     this.#end(process);
-    // What a program leaves open the system closes.
+    // The system closes what a program has left open.
     for (const listener of this.machine.listeners.values()) listener.close();
     for (const socket of [...sockets]) socket.close();
     this.disk.kill();
@@ -324,7 +324,7 @@ export class SimMonitor {
     };
   }
 
-  /** Lets go of what would outlast the run. */
+  /** Closes what would outlast the run. */
   close(): void {
     this.databases.close();
   }

@@ -1,7 +1,7 @@
 /**
- * Bugs put in on purpose, one for each thing that must hold at least: a check that no bug can make
- * fail is worth nothing. A mutant is a change of the source's text; the fleet runs on the changed
- * source in a copy of the tree.
+ * Bugs that are planted on purpose, at least one for each property. They show that each check can fail:
+ * a check that no bug makes fail is worth nothing. A mutant is a change of the source text. The fleet
+ * runs on the changed source in a copy of the tree.
  *
  * @module
  */
@@ -11,24 +11,24 @@ import type { Found } from "./hunt.ts";
 
 /** One planted bug. */
 export interface Mutant {
-  /** What the program then does. */
+  /** What the program does with this bug. */
   readonly name: string;
-  /** Below the project's folder. */
+  /** The file, relative to the project's folder. */
   readonly file: string;
-  /** Stands in the file exactly once. */
+  /** A text that is in the file exactly once. */
   readonly find: string;
   readonly replace: string;
-  /** What it breaks; another property may notice first. */
+  /** The property that it breaks. The check of another property may fail first. */
   readonly breaks: Property;
-  /** It must be found within so many seeds, from 1. */
+  /** It must be found within so many seeds, beginning with 1. */
   readonly seeds: number;
 }
 
-/** Seeds that are enough for most. */
+/** So many seeds are enough for most mutants. */
 const FEW = 40;
 const MANY = 150;
 
-/** All of them, by what they break. */
+/** All mutants, ordered by what they break. */
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "a proof that leads to no signed root convicts all the same",
@@ -410,18 +410,18 @@ export const MUTANTS: readonly Mutant[] = [
 ];
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
-/** What of the project a run needs. */
+/** The parts of the project that a run needs. */
 const NEEDED = ["deno.json", "deno.lock", "src", "tests"];
 
-/** What became of a mutant; nothing found means that it was missed. */
+/** The result of one mutant. If nothing was found, it was missed. */
 export interface MutantRun {
   readonly mutant: Mutant;
   readonly found: Found | undefined;
 }
 
 /**
- * Plants one mutant after the other and hunts for each, on as many processes as there are processors.
- * @throws Error if a mutant does not fit the source any more
+ * Plants one mutant after the other and hunts for each, in as many processes as there are processors.
+ * @throws Error if a mutant no longer fits the source
  */
 export async function* runMutants(
   { mutants = MUTANTS, jobs = navigator.hardwareConcurrency }: {
@@ -479,7 +479,7 @@ async function huntIn(tree: string, mutant: Mutant): Promise<Found | undefined> 
   }
 }
 
-/** The source with a mutant in it. @throws Error if its place is not there, or not once */
+/** The source with a mutant in it. @throws Error if its text is not there exactly once */
 export function mutate(source: string, { name, file, find, replace }: Mutant): string {
   const times = source.split(find).length - 1;
   if (times === 1) return source.replace(find, () => replace);

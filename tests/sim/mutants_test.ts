@@ -1,9 +1,9 @@
-/** For each thing that must hold: a bug put in on purpose breaks it, and the simulator finds that. */
+/** For each property, a planted bug breaks it and the simulator finds the bug. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { PROPERTIES, type Property } from "./properties.ts";
 import { type Mutant, MUTANTS, mutate, runMutants } from "./mutants.ts";
 
-/** One of each property that is found soon; `deno task sim --mutants` hunts for all of them. */
+/** For each property, one mutant that is found soon. `deno task sim --mutants` hunts for all. */
 const SOON: Readonly<Record<Property, string>> = {
   "no false accusation": "a proof that leads to no signed root convicts all the same",
   "evidence holds": "a record is signed before it is complete",

@@ -1,7 +1,7 @@
 /**
- * A network between simulated machines, as TCP over bad links is: segments are delayed, lost and sent
- * again, doubled and overtaken by others; links are cut and come back; machines vanish without a word.
- * What a program sees of that is a stream that stalls, comes in odd pieces, or breaks.
+ * A network between simulated machines, like TCP over bad links. Segments are delayed, lost and sent
+ * again, doubled, and overtaken by others. Links are cut and come back. Machines vanish without a
+ * word. A program sees a stream that stalls, comes in odd pieces, or breaks.
  *
  * @module
  */
@@ -18,21 +18,21 @@ import type { SimTime } from "./time.ts";
 
 /** How bad the links are. */
 export interface Weather {
-  /** Milliseconds a segment takes at least, and how many more it may take. */
+  /** The shortest time that a segment takes, and how much longer it may take, in milliseconds. */
   readonly delayMs: number;
   readonly jitterMs: number;
-  /** Shares of segments that get lost, and that come twice. */
+  /** The share of segments that get lost, and the share that come twice. */
   readonly loss: number;
   readonly doubled: number;
-  /** Bytes of a segment at most. */
+  /** The most bytes of a segment. */
   readonly segmentBytes: number;
-  /** Bytes that may be under way or wait for the reader before a write waits. */
+  /** A write waits while so many bytes are under way or not read yet. */
   readonly windowBytes: number;
 }
 
-/** Before a lost segment is sent again; doubled with each time. */
+/** The time before a lost segment is sent again. It doubles each time. */
 const RESEND_MS = 250;
-/** How often it is sent before the connection is given up. */
+/** How often a segment is sent before the connection is given up. */
 const MAX_SENDS = 7;
 
 const CLOSED_HERE = new WorldError("closed", "closed here");
@@ -54,20 +54,20 @@ export class Socket implements Connection {
   readonly remote: Address;
   readonly #network: SimNetwork;
   readonly machine: SimMachine;
-  /** When its program got it, in milliseconds of true time; nothing while it waits to be accepted. */
+  /** When its program got it, in ms since the start; nothing while it waits to be accepted. */
   openedAt: number | undefined;
   other: Socket | undefined;
-  /** Resolved and made anew whenever something changes. */
+  /** Resolved, and replaced by a new one, whenever something changes. */
   #change = Promise.withResolvers<void>();
-  /** In order and not read yet. */
+  /** Bytes that have arrived in order and are not read yet. */
   readonly #arrived: Uint8Array[] = [];
-  /** Ahead of what is still missing. */
+  /** Segments that have arrived before an earlier one. */
   readonly #early = new Map<number, Segment>();
   #nextIn = 0;
   #nextOut = 0;
   #hasEnded = false;
   #isFinishing = false;
-  /** Bytes this end has sent that the other has not read. */
+  /** How many bytes this end has sent that the other has not read. */
   unread = 0;
   #fault: WorldError | undefined;
   isOpen = true;
@@ -123,7 +123,7 @@ export class Socket implements Connection {
     return Promise.resolve();
   }
 
-  /** What was sent still arrives; what comes from now on is answered with a reset. */
+  /** Closes this end. What was sent still arrives; what comes from now on is answered with a reset. */
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
@@ -133,12 +133,12 @@ export class Socket implements Connection {
     this.#fail(CLOSED_HERE);
   }
 
-  /** A program has taken it. */
+  /** A program has accepted this connection. */
   accepted(): void {
     this.openedAt = this.#network.time.now;
   }
 
-  /** The machine is gone, and nobody is told. */
+  /** The machine is gone, and the other end is not told. */
   vanish(): void {
     this.isOpen = false;
     this.machine.sockets.delete(this);
@@ -174,9 +174,9 @@ export class Socket implements Connection {
     });
   }
 
-  /** A segment came in. */
+  /** A segment has arrived. */
   take(segment: Segment): void {
-    // Nobody is here any more.
+    // This end is closed.
     if (!this.isOpen) {
       if (segment.ends || this.machine.isDown) return;
       this.#network.carry(this, () => this.other?.wasReset());
@@ -192,7 +192,7 @@ export class Socket implements Connection {
     this.#changed();
   }
 
-  /** The other end has read so much. */
+  /** The other end has read so many bytes. */
   wasRead(count: number): void {
     this.unread -= count;
     this.#changed();
@@ -217,12 +217,12 @@ export class Socket implements Connection {
 /** One machine in the network. */
 export interface SimMachine {
   readonly hostname: string;
-  /** Connections that are open at its end. */
+  /** The connections that are open at this machine's end. */
   readonly sockets: Set<Socket>;
   readonly listeners: Map<number, SimListener>;
   /** Whether it has no power. */
   isDown: boolean;
-  /** Whether accepting fails for want of descriptors. */
+  /** Whether accepting fails because there are no descriptors. */
   acceptFails: boolean;
 }
 
@@ -289,14 +289,14 @@ export class SimNetwork {
   readonly #cut = new Set<string>();
   weather: Weather;
   #nextPort = FIRST_FREE_PORT;
-  /** Connections that were begun, and bytes that were delivered. */
+  /** How many connections were begun, and how many bytes were delivered. */
   readonly carried = { connections: 0, bytes: 0 };
 
   constructor(fields: {
     time: SimTime;
     draw: Draw;
     weather: Weather;
-    /** Told of everything that is delivered, in order. */
+    /** Called with everything that is delivered, in order. */
     onBytes: (bytes: Uint8Array) => void;
   }) {
     this.time = fields.time;
@@ -305,7 +305,7 @@ export class SimNetwork {
     this.#onBytes = fields.onBytes;
   }
 
-  /** Puts a machine into the network. */
+  /** Adds a machine to the network. */
   machine(hostname: string): SimMachine {
     const machine: SimMachine = {
       hostname,
@@ -331,7 +331,7 @@ export class SimNetwork {
     this.#cut.clear();
   }
 
-  /** The network as the programs of one machine see it. */
+  /** The network as the programs of one machine use it. */
   at(machine: SimMachine): Network {
     return {
       listen: ({ hostname, port }) => {
@@ -343,12 +343,12 @@ export class SimNetwork {
     };
   }
 
-  /** How much of what may be sent goes into one segment. */
+  /** How many bytes go into the next segment, of those that may be sent. */
   pieceOf(room: number): number {
     return this.#draw.chance(0.05) ? this.#draw.between(1, room) : room;
   }
 
-  /** Sends something one way; false if it got lost. */
+  /** Sends something one way. @returns false if it got lost */
   carry(from: Socket, arrive: () => void): boolean {
     return this.#carry(from.machine.hostname, from.remote.hostname, arrive);
   }
@@ -393,7 +393,7 @@ export class SimNetwork {
       }
     };
     ask(1);
-    // A program that gave up never learns that it was answered after all.
+    // A program that gave up does not learn of a later answer.
     try {
       return await answer.promise;
     } finally {
@@ -417,7 +417,7 @@ export class SimNetwork {
     listener.push(far);
     back(() => {
       if (from.isDown || far.other !== undefined) return;
-      // Where the caller has given up, nobody closes what it never got.
+      // If the caller has given up, it cannot close this connection, so it is closed here.
       const near = new Socket({ network: this, machine: from, remote: to, at: this.time.now });
       [near.other, far.other] = [far, near];
       answer.promise.then(
@@ -431,7 +431,7 @@ export class SimNetwork {
   }
 }
 
-/** For messages: both ends of a connection. */
+/** The two ends of a connection, for messages. */
 export function nameOf({ machine, remote }: Socket): string {
   return `${machine.hostname} and ${formatAddress(remote)}`;
 }

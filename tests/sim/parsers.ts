@@ -1,8 +1,8 @@
 /**
- * Every parser of foreign input under attack: valid input, mutated; and no input at all like it.
- * Whatever comes, a parser gives a value or refuses in an orderly way, soon, and sets nothing aside
- * for a length that is only claimed. Where more can be said (what is accepted formats back to itself,
- * no mutation convicts anybody), it is said in the parser's `run`.
+ * Attacks every parser of foreign input, with mutated valid input and with random input. Whatever
+ * comes, a parser must return a value or refuse in an orderly way, soon, and must not allocate memory
+ * for a length that is only claimed. Where more must hold (accepted input formats back to itself, no
+ * mutation convicts anybody), the parser's `run` checks it.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { sources } from "./parsers/sources.ts";
 import { makeStage } from "./parsers/stage.ts";
 import { vkeys } from "./parsers/vkeys.ts";
 
-/** Every parser of foreign input, with valid input made anew from fixed keys. */
+/** Every parser of foreign input, each with valid input made from fixed keys. */
 export async function parsersUnderTest(): Promise<readonly ParserUnderTest[]> {
   const stage = await makeStage();
   return [
@@ -40,7 +40,7 @@ export async function parsersUnderTest(): Promise<readonly ParserUnderTest[]> {
   ];
 }
 
-/** Feeds parsers, every one unless some are given, their shares of cases. */
+/** Gives each parser its share of the cases; by default all parsers. */
 export async function fuzzParsers(
   { parsers, ...rest }: Omit<Attack, "parsers"> & Partial<Pick<Attack, "parsers">>,
 ): Promise<readonly ParserReport[]> {

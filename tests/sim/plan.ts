@@ -1,6 +1,6 @@
 /**
- * What a seed stands for: which monitors, logs and troublemakers there are, and what goes wrong when.
- * Each kind of trouble is there in some seeds and not in others, so that no kind hides another.
+ * The plan of a seed: which monitors, logs and troublemakers there are, and what goes wrong when. Each
+ * kind of trouble is in some seeds and not in others, so that no kind hides another.
  *
  * @module
  */
@@ -17,14 +17,14 @@ const MINUTE = 60 * SECOND;
 export interface MonitorPlan {
   /** Numbers of its peers: monitors first, then troublemakers. */
   readonly peers: readonly number[];
-  /** Numbers of the logs it follows, in its order; all if left out. */
+  /** Numbers of the logs it follows, in the order of its list; all logs if left out. */
   readonly follows?: readonly number[];
   readonly fanOut: number;
   readonly gossipMs: number;
   readonly pollMs: number;
-  /** How much of its own time passes in one unit of true time. */
+  /** How fast its clock runs: 1 for true time. */
   readonly rate: number;
-  /** Milliseconds after the start at which it is switched on. */
+  /** When it is switched on, in milliseconds after the start. */
   readonly startsAt: number;
   readonly disk: DiskTrouble;
 }
@@ -39,9 +39,9 @@ export type Malice =
   | "floods"
   | "forges"
   | "repeats evidence"
-  /** tells genuine checkpoints of a log's past, as many as it can */
+  /** it tells as many genuine old checkpoints of a log as it can */
   | "old checkpoints"
-  /** the same from many addresses, none of them twice, as `FleetPlan.crowd` says */
+  /** it does so from many addresses, and tells no checkpoint twice; see `FleetPlan.crowd` */
   | "crowd";
 
 const MALICE: readonly Malice[] = [
@@ -60,9 +60,9 @@ export type Happening =
       readonly does: "loses power";
       readonly monitor: number;
       readonly downMs: number;
-      /** Of what was written and not synced. */
+      /** The share that is kept of what was written and not synced. */
       readonly keepShare: number;
-      /** Writes and syncs from then on, the last of which it happens in; at once if left out. */
+      /** It happens during the last of so many writes and syncs; at once if left out. */
       readonly inWrite?: number;
     }
     | {
@@ -81,14 +81,14 @@ export type Happening =
     | { readonly does: "freezes"; readonly log: number; readonly isFrozen: boolean }
   );
 
-/** Many addresses that tell the past of the first log, the newest of it first. */
+/** Many addresses that tell old checkpoints of the first log, the newest first. */
 export interface CrowdPlan {
   readonly addresses: number;
-  /** Milliseconds after the start at which they come. */
+  /** When they come, in milliseconds after the start. */
   readonly from: number;
-  /** Checkpoints that each of them tells at once then. */
+  /** How many checkpoints each of them tells at once when they come. */
   readonly each: number;
-  /** Checkpoints a second, of all of them together, that follow. */
+  /** How many checkpoints a second all of them together tell after that. */
   readonly later: number;
 }
 
@@ -97,19 +97,19 @@ export interface FleetPlan {
   readonly seed: number;
   readonly monitors: readonly MonitorPlan[];
   readonly troublemakers: readonly Malice[];
-  /** What every "crowd" among them is. */
+  /** What every "crowd" among the troublemakers does. */
   readonly crowd?: CrowdPlan;
   readonly logs: readonly LogPlan[];
   readonly weather: Weather;
   /** In the order they happen. */
   readonly happenings: readonly Happening[];
-  /** Milliseconds after the start at which all trouble ends, malice excepted. */
+  /** When all trouble but malice ends, in milliseconds after the start. */
   readonly healsAt: number;
-  /** Whether there is none, and the logs part at that moment: then all must be known soon. */
+  /** Whether there is no trouble, and the two stories part at that moment: all must be known soon. */
   readonly isCalm: boolean;
 }
 
-/** What is said of a run besides its seed. */
+/** Options of a run besides its seed. */
 export interface PlanOptions {
   /** How many honest monitors. */
   readonly monitors?: number | undefined;
@@ -117,7 +117,7 @@ export interface PlanOptions {
   readonly hours?: number | undefined;
 }
 
-/** The run a seed stands for. */
+/** The plan of a seed. */
 export function planOf(seed: number, options: PlanOptions = {}): FleetPlan {
   const plan = troubledPlanOf(seed, options);
   return varied(seed % ONE_IS_CALM === ONE_IS_CALM - 1 ? calmed(plan) : plan);
@@ -126,7 +126,7 @@ export function planOf(seed: number, options: PlanOptions = {}): FleetPlan {
 /** One seed in so many is calm. */
 const ONE_IS_CALM = 7;
 
-/** The same without trouble: what is said of how long things take must hold without an outage too. */
+/** The same plan without trouble: the bounds in time must hold without an outage too. */
 function calmed(plan: FleetPlan): FleetPlan {
   return {
     ...plan,
@@ -134,7 +134,7 @@ function calmed(plan: FleetPlan): FleetPlan {
     happenings: [],
     weather: { ...plan.weather, loss: 0, doubled: 0 },
     monitors: plan.monitors.map((monitor) => ({ ...monitor, startsAt: 0 })),
-    // They stand still until they are told to go on, and only then have two stories to tell.
+    // The logs stand still until all trouble would have ended. Only then do the two stories part.
     logs: plan.logs.map((log) => ({
       ...log,
       growMs: Infinity,
@@ -175,7 +175,7 @@ function logPlan(
     healsAt: number;
   },
 ): LogPlan {
-  // Some stand just below a full tile.
+  // Some logs start just below a full tile.
   const start = draw.chance(0.2) ? draw.between(240, 256) : draw.between(0, 40);
   return {
     origin: `log-${number + 1}.invalid`,
@@ -251,7 +251,7 @@ function weatherOf(draw: Draw): Weather {
   };
 }
 
-/** Each kind of trouble, if it is there at all, some times in a quarter of an hour. */
+/** Draws which kinds of trouble there are, and how often each comes, by the length of the run. */
 function happeningsOf(
   { draw, monitors, logs, healsAt }: {
     draw: Draw;

@@ -1,17 +1,17 @@
 /**
- * The properties that every simulated run is held to.
+ * The properties that every simulated run must have.
  *
  * @module
  */
-/** What must hold; a violation names one of them, and so does ARCHITECTURE. */
+/** What must hold. Violations and ARCHITECTURE use these names. */
 export const PROPERTIES = [
-  /** no incident against an honest log, and none that is not true of a dishonest one */
+  /** no incident is about an honest log, and each about a dishonest log is true */
   "no false accusation",
   /** no conflict record that a stranger's verify rejects */
   "evidence holds",
   /** no two entries for one case in one journal */
   "one entry a case",
-  /** nothing that was acknowledged as recorded is ever gone */
+  /** nothing that was acknowledged as recorded is ever lost */
   "nothing acknowledged is lost",
   /** no view rolls back, or changes its story */
   "no view rolls back",
@@ -25,18 +25,18 @@ export const PROPERTIES = [
   "evidence spreads in time",
   /** every started exchange ends */
   "exchanges end",
-  /** nobody asks a log again before it said that it may */
+  /** no monitor asks a log again before the moment that the log named */
   "Retry-After is kept",
-  /** open connections, and calls that are due, stay bounded */
+  /** the numbers of open connections, timers and open questions stay bounded */
   "bounded",
-  /** the program fails only as it may: because the outside did */
+  /** the program fails only because something outside has failed */
   "no fault of its own",
 ] as const;
 
 /** One of PROPERTIES. */
 export type Property = typeof PROPERTIES[number];
 
-/** One thing that must not have happened. */
+/** A property that did not hold, once. */
 export interface Violation {
   readonly property: Property;
   /** Milliseconds since the start. */

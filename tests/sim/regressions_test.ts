@@ -1,10 +1,10 @@
-/** Seeds that found something, and what it was. */
+/** Seeds that found a fault, and which fault it was. */
 import { assertEquals } from "@std/assert";
 import { describe, runSeed } from "./run_seed.ts";
 
 /**
- * Each finds this in the source as it was; where a mutant puts the fault back, that is found with this
- * seed.
+ * Each seed found its fault in the source of that time. If a mutant puts the fault back, the seed
+ * finds it again.
  */
 const FOUND: readonly { readonly seed: number; readonly fault: string }[] = [
   { seed: 3, fault: "a peer was answered before what it told was written, during a look" },

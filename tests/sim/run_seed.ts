@@ -6,13 +6,13 @@ import { planOf, type PlanOptions } from "./plan.ts";
 export interface SeedRun {
   readonly seed: number;
   readonly outcome: Outcome;
-  /** For people, the same to the byte on every run. */
+  /** A summary for people. It is the same, byte for byte, in every run. */
   readonly summary: string;
 }
 
 /**
- * Lives through one seed.
- * @param account given a line for each thing that happens
+ * Runs one seed.
+ * @param account called with a line for each thing that happens
  */
 export async function runSeed(
   { seed, options = {}, account }: {
@@ -23,7 +23,7 @@ export async function runSeed(
 ): Promise<SeedRun> {
   const plan = planOf(seed, options);
   const fleet = new Fleet(plan, account);
-  // What nobody catches would end the process, and hide which seed it was.
+  // An uncaught rejection would end the process, and nobody would know which seed it was.
   const onRejection = (event: PromiseRejectionEvent): void => {
     event.preventDefault();
     fleet.crashed(event.reason);

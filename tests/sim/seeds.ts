@@ -1,6 +1,6 @@
 /**
- * Many seeds, on as many threads as there are processors. What a seed comes to does not depend on
- * which thread runs it, nor on what runs beside it.
+ * Runs many seeds, on as many threads as there are processors. The result of a seed does not depend on
+ * the thread that runs it, or on what runs beside it.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import type { PlanOptions } from "./plan.ts";
 import type { SeedRun } from "./run_seed.ts";
 import type { Question } from "./worker.ts";
 
-/** What many seeds came to. */
+/** The result of many seeds. */
 export interface SeedsRun {
   readonly runs: number;
   readonly failed: readonly SeedRun[];
-  /** How often each property was looked at. */
+  /** How often each property was checked. */
   readonly checked: Readonly<Record<string, number>>;
   /** How often a log showed somebody another story. */
   readonly splits: number;
@@ -23,9 +23,9 @@ export interface SeedsRun {
 
 /**
  * Runs the seeds from `from` to `to`.
- * @param onProgress called after each
- * @param onFailure called at once for each that has a violation
- * @param stopAtFirst whether the first violation ends it
+ * @param onProgress called after each seed
+ * @param onFailure called at once for each seed that has a violation
+ * @param stopAtFirst whether to stop at the first violation
  */
 export async function runSeeds(
   {
@@ -82,7 +82,7 @@ export async function runSeeds(
   return { runs, failed, checked, splits, withSplits, withCases };
 }
 
-/** What a thread says next. @throws Error naming what it was about, if it fails */
+/** The next message of a thread. @throws Error that names what it worked on, if it fails */
 function answerOf(worker: Worker, about: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data }) => resolve(data);

@@ -1,6 +1,6 @@
 /**
- * Signing without leaving the turn of the event loop: Ed25519 is deterministic, so the same seed signs
- * the same on any machine, and nothing is under way that virtual time does not know of.
+ * Signing that is done at once. Ed25519 is deterministic, so the same seed gives the same signatures on
+ * any machine. A signature under way in the background would be unknown to virtual time.
  *
  * @module
  */
@@ -25,7 +25,7 @@ function keyOf(seed: Uint8Array): KeyObject {
   return key;
 }
 
-/** As `denoWorld().signing`, at once. */
+/** Does what `denoWorld().signing` does, at once. */
 export const signing: Signing = {
   publicKey(seed) {
     const { x } = createPublicKey(keyOf(seed) as unknown as string).export({ format: "jwk" });

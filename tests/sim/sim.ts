@@ -16,20 +16,21 @@ import { runSeeds } from "./seeds.ts";
 const HELP = `deno task sim [--seed N | --seeds FROM-TO] [--monitors N] [--hours N] [--story]
                [--first] [--mutants] [--report] [--parsers CASES]
 
-Runs a fleet of monitors in one process, on the real code, with simulated time, network, disks and
-logs, and checks all the while what must hold. The same seed gives the same run to the byte.
+Runs a fleet of monitors in one process. The code is the real one; time, network, disks and logs are
+simulated. What must hold is checked all the time. The same seed gives the same run, byte for byte.
 
-  --seed N         one run, and what it came to (default 1)
-  --seeds FROM-TO  many runs, and what was violated
-  --monitors N     so many honest monitors, instead of as many as the seed says
-  --hours N        so long trouble lasts, instead of as long as the seed says
-  --story          with --seed: an account of everything that happens
-  --first          with --seeds: end with the first violation
-  --mutants        plant one bug after the other, and tell after how many seeds it is found
-  --report         how many rounds a split view takes to be known, beside the literature
-  --parsers CASES  so many mutated and random inputs for everything that reads
+  --seed N         runs one seed and prints its summary (default 1)
+  --seeds FROM-TO  runs many seeds and prints what was violated
+  --monitors N     the number of honest monitors, instead of the seed's
+  --hours N        how long trouble lasts, instead of the seed's time
+  --story          with --seed: prints an account of everything that happens
+  --first          with --seeds: ends with the first violation
+  --mutants        plants one bug after the other, and prints after how many seeds each is found
+  --report         prints how many rounds it takes until a split view is known, and the literature's
+                   numbers
+  --parsers CASES  gives every parser of foreign input so many mutated and random inputs
 
-Ends with 1 on a violation, a missed mutant or a parser that fails, with 2 on wrong usage.
+Exit code 1 after a violation, a missed mutant or a parser that fails; 2 for wrong usage.
 `;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -67,7 +68,7 @@ async function run(args: readonly string[]): Promise<number> {
   return await one({ seed, plan, isTold: options.flag("story") });
 }
 
-/** Runs one seed, and says what it came to. */
+/** Runs one seed and prints its summary. */
 async function one(
   { seed, plan, isTold }: { seed: number; plan: PlanOptions; isTold: boolean },
 ): Promise<number> {
@@ -106,7 +107,7 @@ async function many(
   return failed.length === 0 ? EXIT.ok : EXIT.proven;
 }
 
-/** One line: what was violated, where, and how to see it again. */
+/** One line: what was violated, in which seed, and the command that shows it again. */
 function replay({ seed, outcome }: SeedRun, { monitors, hours }: PlanOptions): string {
   const options = [
     ...(monitors === undefined ? [] : [`--monitors ${monitors}`]),
@@ -134,10 +135,10 @@ async function mutants(): Promise<number> {
     const result = found === undefined
       ? "MISSED"
       : `found by "${found.property}" after ${found.seeds} of ${mutant.seeds} seeds` +
-        (found.property === mutant.breaks ? "" : ` (put in to break "${mutant.breaks}")`);
+        (found.property === mutant.breaks ? "" : ` (planted to break "${mutant.breaks}")`);
     console.log(`${mutant.name}: ${result}`);
   }
-  console.log(missed === 0 ? "every mutant is found" : `${missed} mutants were missed`);
+  console.log(missed === 0 ? "every mutant was found" : `${missed} mutants were missed`);
   return missed === 0 ? EXIT.ok : EXIT.proven;
 }
 

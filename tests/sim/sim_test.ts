@@ -1,11 +1,11 @@
-/** A few hundred fleets in all kinds of trouble, and what the simulation itself must be. */
+/** A few hundred fleets in all kinds of trouble, and what must hold of the simulation itself. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { PROPERTIES } from "./properties.ts";
 import { drawFrom } from "./draw.ts";
 import { describe, runSeed } from "./run_seed.ts";
 import { runSeeds } from "./seeds.ts";
 
-/** Seeds that an ordinary test run lives through; `.ci/run` has more. */
+/** The number of seeds in an ordinary test run; `.ci/run` has more. */
 const SEEDS = 200;
 
 Deno.test(`sim: nothing is violated in ${SEEDS} fleets in trouble`, async () => {

@@ -1,6 +1,6 @@
 /**
- * Virtual time for a whole fleet: it goes on to the next thing due as soon as everything that could
- * go on has gone on.
+ * Virtual time for a whole fleet. It jumps to the next call that is due as soon as no promise can
+ * proceed.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import type { Clock, Timer } from "../../src/world/world.ts";
 interface Due {
   /** Milliseconds since the start. */
   readonly at: number;
-  /** Among equals the order they were asked for in. */
+  /** Calls due at the same moment are made in the order they were asked for. */
   readonly order: number;
-  /** Nothing once it was made or dropped. */
+  /** The call; nothing once it was made or cancelled. */
   run: (() => void) | undefined;
 }
 
@@ -21,7 +21,7 @@ interface Due {
 export class SimTime {
   #now = 0;
   #asked = 0;
-  /** A binary heap: each is due before the two at twice its place plus 1 and 2. */
+  /** A binary heap: the call at index i is due before those at 2i + 1 and 2i + 2. */
   readonly #due: Due[] = [];
 
   /** Milliseconds since the start. */
@@ -42,8 +42,8 @@ export class SimTime {
   }
 
   /**
-   * Lets time pass until a moment, or until `isDone`, which is asked after each thing that happened.
-   * @returns whether it was done before
+   * Lets time pass until a moment, or until `isDone` is true. `isDone` is asked after each call.
+   * @returns the last answer of `isDone`
    */
   async runUntil(end: number, isDone: () => boolean = () => false): Promise<boolean> {
     await quiet();
@@ -92,17 +92,17 @@ function isBefore(a: Due, b: Due): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
-/** Resolves when no promise is left that could go on: those are followed up before this is called. */
+/** Resolves when no promise can proceed: the event loop runs all of them before an immediate. */
 function quiet(): Promise<void> {
   return new Promise((resolve) => void setImmediate(() => resolve()));
 }
 
-/** A machine's idea of the time: it drifts, and the wall clock is set now and then. */
+/** The clocks of one machine. They drift, and the wall clock is set now and then. */
 export class MachineTime {
   static readonly #start = Date.UTC(2026, 0, 1);
   readonly #time: SimTime;
   readonly #rate: number;
-  /** Milliseconds the wall clock is ahead. */
+  /** By how many milliseconds the wall clock is ahead. */
   ahead = 0;
 
   /** @param rate how much of its own time passes in one unit of true time */
@@ -112,8 +112,8 @@ export class MachineTime {
   }
 
   /**
-   * The clock of one process on this machine; its monotonic part begins with it.
-   * @param isAlive asked before each call that is due: those of a process that was killed are not made
+   * The clock of one process on this machine. Its monotonic time begins with the process.
+   * @param isAlive asked before each call that is due: calls of a killed process are not made
    */
   clock(isAlive: () => boolean): Clock & { readonly pending: number } {
     const time = this.#time;

@@ -1,7 +1,7 @@
 /**
- * Malicious peers: they are in the lists of honest monitors, answer them, and call them. Some know
- * everything a log has signed, which is their worst: a checkpoint of another story that they tell is
- * true all the same.
+ * Malicious peers. They are in the lists of honest monitors, answer them, and call them. The worst of
+ * them know everything that a log has signed: a checkpoint of another story that they tell is
+ * genuine.
  *
  * @module
  */
@@ -24,17 +24,17 @@ import type { SimMachine, SimNetwork } from "./network.ts";
 import type { CrowdPlan, Malice } from "./plan.ts";
 import type { SimTime } from "./time.ts";
 
-/** Longest pause between two attacks, and longest that it holds on to a connection. */
+/** The longest pause between two attacks, and the longest time that a connection is kept open. */
 const MAX_PAUSE_MS = 30_000;
 const HOLD_MS = 120_000;
-/** Connections that one flood opens: more than an address may have. */
+/** How many connections one flood opens: more than an address may have. */
 const FLOOD = 48;
-/** Between two times that some of a crowd's addresses tell more. */
+/** The pause after which some of a crowd's addresses tell more. */
 const CROWD_PAUSE_MS = 5_000;
-/** Old checkpoints told over one connection. */
+/** How many old checkpoints are told over one connection. */
 const PAST = 50;
 
-/** A head of a log, and to whom it was told. */
+/** A checkpoint's head, and the monitor that it was told. */
 export interface Told {
   readonly target: number;
   readonly origin: string;
@@ -42,7 +42,7 @@ export interface Told {
   readonly root: string;
 }
 
-/** One of them, on a machine of its own. */
+/** One malicious peer, on a machine of its own. */
 export class Troublemaker {
   readonly malice: Malice;
   readonly #machine: SimMachine;
@@ -67,9 +67,9 @@ export class Troublemaker {
     logs: readonly SimLog[];
     /** Host names of the honest monitors. */
     targets: readonly string[];
-    /** What it may have got hold of. */
+    /** The conflict records that it knows. */
     records: () => readonly ConflictRecord[];
-    /** A monitor has answered a frame: it must not forget it. */
+    /** Called when a monitor has answered a frame, and so must not forget it. */
     onAnswered: (told: Told) => void;
   }) {
     this.malice = fields.malice;
@@ -84,13 +84,13 @@ export class Troublemaker {
     this.#onAnswered = fields.onAnswered;
   }
 
-  /** Begins. */
+  /** Begins to answer and to attack. */
   start(): void {
     void this.#answerAll();
     void (this.malice === "crowd" ? this.#crowdIn() : this.#attackAll());
   }
 
-  /** Begins nothing more. */
+  /** Begins no further attack. */
   stop(): void {
     this.#isOver = true;
   }
@@ -121,7 +121,7 @@ export class Troublemaker {
     }
   }
 
-  /** All its addresses come at one moment, and then some, again and again. */
+  /** All its addresses call at one moment. Later some call again, as long as there is more to tell. */
   async #crowdIn(): Promise<void> {
     const { machines, from, each, later } = this.#crowd!;
     const log = this.#logs[0]!;
@@ -138,7 +138,7 @@ export class Troublemaker {
     while (!this.#isOver && next > 0) {
       await this.#time.pause(CROWD_PAUSE_MS);
       await tell(Math.round(later * CROWD_PAUSE_MS / 1_000));
-      // What the log shows one of them it tells the others first, in the midst of all that.
+      // In between it tells everyone the other story, which the log shows only one monitor.
       const [, size] = log.sizes;
       if (size !== undefined) {
         this.#tellFrom(this.#draw.pick(machines), [await log.checkpoint({ story: 1, size })]);
@@ -146,7 +146,7 @@ export class Troublemaker {
     }
   }
 
-  /** Tells everyone these, from one of its addresses. */
+  /** Tells everyone these checkpoints, from one of its addresses. */
   #tellFrom(machine: SimMachine, past: readonly VerifiedCheckpoint[]): void {
     const network = this.#network.at(machine);
     for (const hostname of this.#targets) {
@@ -158,7 +158,7 @@ export class Troublemaker {
     }
   }
 
-  /** Does something with a connection, and lets go of it in the end. */
+  /** Does some work with a connection, and closes it afterwards. */
   async #holding(
     connection: Connection,
     work: (connection: Connection) => Promise<void>,
@@ -220,7 +220,7 @@ export class Troublemaker {
     }
   }
 
-  /** Tells a checkpoint, of whatever story, and waits for the answer. */
+  /** Tells a checkpoint, of any story, and waits for the answer. */
   async #replay(connection: Connection, target: number): Promise<void> {
     const { log, treeSize, root, frame } = await this.#anyCheckpoint();
     await connection.write(frame);
@@ -235,7 +235,7 @@ export class Troublemaker {
     this.#onAnswered({ target, origin: log.origin, size: Number(treeSize), root });
   }
 
-  /** Many genuine checkpoints of one log, older than anybody's view. */
+  /** Tells many genuine checkpoints of one log that are older than anybody's view. */
   async #tellThePast(connection: Connection): Promise<void> {
     const log = this.#logs[0]!;
     const [honest] = log.sizes;
@@ -246,7 +246,7 @@ export class Troublemaker {
     await this.#hearOut(connection);
   }
 
-  /** These checkpoints in one piece, so that all of them are heard before any is answered. */
+  /** Tells these checkpoints in one write, so that all of them are heard before any is answered. */
   async #tellAtOnce(
     connection: Connection,
     told: readonly VerifiedCheckpoint[],
@@ -279,11 +279,11 @@ export class Troublemaker {
     return (await this.#anyCheckpoint()).frame.slice();
   }
 
-  /** Something that a log has signed, or would for an accomplice. */
+  /** A checkpoint that a log has signed, or would sign for an accomplice. */
   #anyCheckpoint(): Promise<VerifiedCheckpoint> {
     const log = this.#draw.pick(this.#logs);
     const story = this.#draw.below(log.sizes.length);
-    // Few sizes: what an accomplice has got hold of, and not one record for each size there is.
+    // Only a few sizes are told, so that there is not a record for every size.
     const newest = log.sizes[story]!;
     const some = this.#draw.pick([newest, newest, newest - 1, log.plan.start]);
     const size = Math.min(newest, Math.max(0, some));
@@ -297,7 +297,7 @@ export class Troublemaker {
     return encodeParcel(this.#draw.shuffled([...items, noteItem(await this.#anyCheckpoint())]));
   }
 
-  /** A proof between two checkpoints a log has signed, that proves nothing. */
+  /** A made-up proof between two checkpoints that a log has signed; sometimes a true one. */
   async #madeUpProof(): Promise<ParcelItem> {
     const [a, b] = [await this.#anyCheckpoint(), await this.#anyCheckpoint()];
     const [older, newer] = a.treeSize < b.treeSize ? [a, b] : [b, a];
@@ -312,7 +312,7 @@ export class Troublemaker {
     return proofItem({ log: newer.log, older, newer, proof });
   }
 
-  /** Says that it has cases: those there are, and some that nobody has. */
+  /** Claims to have cases: either real ones, or some that nobody has. */
   #claims(): ParcelItem {
     const ids = this.#records().slice(-16).map(({ evidence_id }) => decodeHex(evidence_id));
     const madeUp = Array.from({ length: 16 }, () => this.#draw.bytes(HASH_BYTES));
@@ -330,14 +330,14 @@ export class Troublemaker {
   }
 }
 
-/** Items dealt out in turns to so many. */
+/** Deals items out, in turns, to `count` hands. */
 function dealt<T>(items: readonly T[], count: number): T[][] {
   const hands: T[][] = Array.from({ length: count }, () => []);
   for (const [i, item] of items.entries()) hands[i % count]!.push(item);
   return hands;
 }
 
-/** What the network does to troublemakers is no news; anything else is a fault of the simulation. */
+/** Ignores errors of the network. Any other error is a fault of the simulation, and is thrown. */
 function expectWorldError(error: unknown): void {
   if (!(error instanceof WorldError)) throw error;
 }

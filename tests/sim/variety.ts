@@ -1,7 +1,7 @@
 /**
- * What makes fleets unlike one another: lists of logs that differ, forks below the views, and floods of
- * genuine old checkpoints. Drawn from a stream of its own, so that a seed's other trouble stays what it
- * is; and after all else, so that it is there in calm seeds too.
+ * Makes fleets differ from one another: different lists of logs, forks below the views, floods of
+ * genuine old checkpoints. These are drawn from a separate stream, so that a seed's other trouble stays
+ * the same. They are added last, so that calm seeds have them too.
  *
  * @module
  */
@@ -9,28 +9,28 @@ import { type Draw, drawFrom } from "./draw.ts";
 import type { LogPlan, RequestLimit } from "./logs.ts";
 import type { FleetPlan } from "./plan.ts";
 
-/** What is added to a seed for these streams: the second was added later, and changes no draw. */
+/** Added to a seed to make two separate streams. Draws from one do not change those of the other. */
 const OF_ITS_OWN = 0x5eed;
 const ALSO_OF_ITS_OWN = 0xbead;
-/** Entries of a log whose old checkpoints are many. */
+/** How many entries a log has that has many old checkpoints. */
 const LONG_HISTORY = { least: 150, most: 300 };
-/** Milliseconds that each operation takes of a disk which cannot keep up with a flood. */
+/** The longest time of an operation on a disk that cannot keep up with a flood. */
 const SLOW_DISK_MS = 50;
 
 /**
- * A crowd of strangers against slow disks and slow tiles. It has more to tell than the strangers' room
- * holds, from more addresses than are settled between two looks; what it tells takes longer to write
- * than a look may come late.
+ * A crowd of strangers against slow disks and slow tiles. It tells more checkpoints than the strangers'
+ * room holds. It has more addresses than are settled between two looks. Writing what it tells takes
+ * longer than a look may be late.
  */
 const CROWD = { addresses: 120, each: 6, later: 1 };
 const CROWDED = {
   ...{ pollMs: 5_000, gossipMs: 20_000, slowDiskMs: 650, answerMs: 1_000 },
   ...{ entries: 1_300, headStartMs: 10_000 },
 };
-/** Monitors that a crowd comes to at most: each of its frames is work for each of them. */
+/** The most monitors of a fleet with a crowd, because each frame is work for every monitor. */
 const MOST_CROWDED = 3;
 
-/** The same plan, and what the seed adds to it. */
+/** Adds to a plan what its seed draws here. */
 export function varied(plan: FleetPlan): FleetPlan {
   const draw = drawFrom(plan.seed + OF_ITS_OWN * 2 ** 16);
   const withForks = draw.chance(0.2) ? withFork(plan, draw) : plan;
@@ -48,7 +48,7 @@ function variedAnew(plan: FleetPlan): FleetPlan {
   return draw.chance(0.08) ? withLimits(placed, draw) : placed;
 }
 
-/** One of the logs is served in several places, of which one may show somebody another story. */
+/** One of the logs is served at several places. One place may show some monitors another story. */
 function withPlaces(plan: FleetPlan, draw: Draw): FleetPlan {
   const number = draw.below(plan.logs.length);
   const log = plan.logs[number]!;
@@ -68,7 +68,7 @@ function withPlaces(plan: FleetPlan, draw: Draw): FleetPlan {
   return { ...plan, logs: plan.logs.with(number, placed) };
 }
 
-/** Every log answers so many requests in a while, which is enough for a look, and puts off the rest. */
+/** Every log answers a few requests in each window, enough for a look, and puts off the rest. */
 function withLimits(plan: FleetPlan, draw: Draw): FleetPlan {
   const limit: RequestLimit = {
     requests: draw.between(2, 6),
@@ -79,8 +79,8 @@ function withLimits(plan: FleetPlan, draw: Draw): FleetPlan {
 }
 
 /**
- * One calls all others, one a round, and nobody calls anybody else; one of the others is shown another
- * story. Nobody but the one who calls can find that out, and only if it calls them all.
+ * One monitor, the hub, calls all others, one in each round. The others call nobody. One of the others
+ * is shown another story. Only the hub can find that out, and only if it calls all of them.
  */
 function withHub(plan: FleetPlan, draw: Draw): FleetPlan {
   const [hub, ...others] = draw.shuffled(plan.monitors.map((_, i) => i));
@@ -88,7 +88,7 @@ function withHub(plan: FleetPlan, draw: Draw): FleetPlan {
   const [first, ...logs] = plan.logs;
   return {
     ...plan,
-    // A case of another log would have everyone called.
+    // The other logs are honest: a case of another log would make the hub call everyone at once.
     logs: [
       { ...first!, deceit: { kind: "split", deceived } },
       ...logs.map(({ deceit: _, ...log }) => log),
@@ -102,9 +102,9 @@ function withHub(plan: FleetPlan, draw: Draw): FleetPlan {
 }
 
 /**
- * Everything works, and somebody tells everyone a log's past from many addresses, just before that log
- * shows one of them a fork far below: what the log itself and configured peers say must wait for none
- * of it.
+ * Everything works. From many addresses a malicious peer tells everyone a log's old checkpoints, just
+ * before that log shows one monitor a fork far below. What the log and configured peers say must not
+ * wait for what the crowd tells.
  */
 function withCrowd(plan: FleetPlan, draw: Draw): FleetPlan {
   const { pollMs, gossipMs, slowDiskMs, answerMs, entries, headStartMs } = CROWDED;
@@ -140,7 +140,7 @@ function withCrowd(plan: FleetPlan, draw: Draw): FleetPlan {
   };
 }
 
-/** One of the logs shows somebody a fork that left far below what everyone was shown. */
+/** One of the logs shows some monitors a fork that parts far below what everyone was shown. */
 function withFork(plan: FleetPlan, draw: Draw): FleetPlan {
   const count = plan.monitors.length;
   const all = draw.shuffled(Array.from({ length: count }, (_, i) => i));
@@ -156,7 +156,7 @@ function withFork(plan: FleetPlan, draw: Draw): FleetPlan {
   return { ...plan, logs: plan.logs.with(number, forked) };
 }
 
-/** A log of a long history, whose genuine old checkpoints somebody tells everyone. */
+/** One log has a long history, and malicious peers tell everyone its genuine old checkpoints. */
 function withFlood(plan: FleetPlan, draw: Draw): FleetPlan {
   const { least, most } = LONG_HISTORY;
   const [first, ...rest] = plan.logs;
@@ -168,7 +168,7 @@ function withFlood(plan: FleetPlan, draw: Draw): FleetPlan {
   return {
     ...plan,
     troublemakers: plan.troublemakers.map(() => "old checkpoints"),
-    // At least one, even if it is in nobody's list.
+    // There is at least one such peer, even if it is in nobody's list.
     ...(plan.troublemakers.length === 0 && { troublemakers: ["old checkpoints"] }),
     logs: [{ ...first!, start, fork }, ...rest],
     monitors: plan.monitors.map((monitor) => ({
@@ -178,7 +178,7 @@ function withFlood(plan: FleetPlan, draw: Draw): FleetPlan {
   };
 }
 
-/** Everyone follows some of the logs, and some a log that nobody else knows. */
+/** Everyone follows some of the logs. Some monitors also follow a log that nobody else knows. */
 function withUnlikeLists(plan: FleetPlan, draw: Draw): FleetPlan {
   const logs = [...plan.logs];
   const monitors = plan.monitors.map((monitor, i) => {

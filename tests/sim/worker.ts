@@ -2,7 +2,7 @@
 import type { PlanOptions } from "./plan.ts";
 import { runSeed } from "./run_seed.ts";
 
-/** What the thread is asked. */
+/** What a thread is asked to run. */
 export interface Question {
   readonly seed: number;
   readonly options: PlanOptions;
@@ -16,5 +16,5 @@ const self = globalThis as unknown as {
 self.onmessage = async ({ data: { seed, options } }) => {
   self.postMessage(await runSeed({ seed, options }));
 };
-// What is asked before this module has run is lost.
+// A question that comes before this module has run would be lost, so the thread says when it is ready.
 self.postMessage("ready");

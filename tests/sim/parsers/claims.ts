@@ -1,5 +1,5 @@
 /**
- * Lengths that are only claimed, by whatever is read.
+ * Inputs that claim a huge length and are short.
  *
  * @module
  */
@@ -24,11 +24,11 @@ import { HOSTILE_TEXTS, makeStage, ORIGIN, signedNote } from "./stage.ts";
 /** An input that claims to be far longer than it is. */
 interface Claim {
   readonly name: string;
-  /** Makes the claim to the parser that is to see through it; gives what it holds on to. */
+  /** Gives the input to its parser, which must not believe it. @returns what is kept in memory */
   run(): unknown;
 }
 
-/** Claims of huge lengths, made to whatever reads a length. */
+/** Claims of huge lengths, one for everything that reads a length. */
 export async function claims(): Promise<readonly Claim[]> {
   const stage = await makeStage();
   const huge = MAX_TREE_SIZE;

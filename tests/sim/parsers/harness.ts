@@ -1,6 +1,6 @@
 /**
- * The attack: feeds parsers their cases, and finds what is thrown, what takes long and what takes much
- * room.
+ * The attack: it feeds parsers their cases, and finds out what throws, what takes long and what takes
+ * much memory.
  *
  * @module
  */
@@ -11,18 +11,18 @@ import { MalformedError } from "../../../src/tlog/malformed.ts";
 import { LONG_PARTS, LONG_TEXT_LENGTH, longText } from "./inputs.ts";
 import { insist, type Outcome, type ParserUnderTest, PromiseBroken } from "./parser.ts";
 
-/** Longest time one case may take, its checks included; generous, because machines are noisy. */
+/** The longest time of one case with its checks. It is generous, because machines are noisy. */
 export const MAX_CASE_MS = 2_000;
 /** How often a case that takes longer is run, and the shortest time taken. */
 const TIMES_MEASURED = 3;
 /** The largest array a case may ask for at once; no input fed here is half as long. */
 export const MAX_ALLOCATION_BYTES = 4 * 1024 * 1024;
 
-/** How long a counterexample is made smaller before it is told as it is then. */
+/** How long a counterexample is made smaller before it is reported. */
 const SHRINK_MS = 10_000;
-/** Cases between two tellings of progress; each such batch has a seed of its own. */
+/** How many cases make a batch. Each batch has its own seed, and progress is reported after it. */
 const BATCH_CASES = 2_000;
-/** How much of a counterexample is told; the rest is in its seed and path. */
+/** How much of a counterexample is printed. Its seed and path give it in full. */
 const SHOWN_CHARACTERS = 4_000;
 
 /** Why a parser failed, and how to see it again. */
@@ -37,7 +37,7 @@ interface Failure {
   readonly error: string;
 }
 
-/** What an attack on one parser came to. */
+/** The result of an attack on one parser. */
 export interface ParserReport {
   readonly name: string;
   readonly cases: number;
@@ -61,7 +61,7 @@ export interface Attack {
   onProgress?(report: ParserReport): void;
 }
 
-/** Feeds every parser its share of cases; ends with a report of each, in their order. */
+/** Feeds every parser its share of cases. @returns a report of each, in their order */
 export async function attack(
   { seed, cases, parsers, clock = () => performance.now(), onProgress }: Attack,
 ): Promise<readonly ParserReport[]> {
@@ -146,7 +146,7 @@ export async function feed(
     return { outcome, largest, tookMs: clock() - start };
   };
   let { outcome, largest, tookMs } = await once();
-  // What is slow is slow each time; a machine that was busy with something else is not.
+  // A slow case is slow each time. If only the machine was busy, another try is fast.
   for (let i = 1; i < TIMES_MEASURED && tookMs > MAX_CASE_MS; i++) {
     tookMs = Math.min(tookMs, (await once()).tookMs);
   }
@@ -202,8 +202,8 @@ function failureOf(result: fc.RunDetails<[unknown]>): Failure {
 }
 
 /**
- * Runs something and tells the largest array that was asked for by its length meanwhile, granted or
- * not: memory that is taken and given back at once shows in no measure of what is in use.
+ * Runs something and returns the length of the largest array that was asked for meanwhile, granted or
+ * not. A measurement of memory in use would miss an array that is freed at once.
  */
 export async function watchingAllocations<T>(
   run: () => Promise<T>,

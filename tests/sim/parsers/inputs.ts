@@ -1,5 +1,5 @@
 /**
- * What is fed: samples, mutations of them, and some that are nothing like them.
+ * The inputs for parsers: valid samples, mutations of them, and inputs unlike any sample.
  *
  * @module
  */
@@ -16,14 +16,14 @@ import {
   TEXT_CHANGES,
 } from "./mutate.ts";
 
-/** Parts of which long texts are made, many times over: what takes a parser longer than it is long. */
+/** Long texts are made of many copies of these parts, which may take a parser more than linear time. */
 export const LONG_PARTS = [
   ...['\\"', '"', "\\", "[", "{", '{"a":', '["', " ", "\n", "\n\n", "0", "9", "a", "/", "+", "—"],
   ...["\ud800", "\\ud800", "\u2028", '"a":1,', "// ", "/*", "— a b\n", "=", "-", ",", ":"],
   "PRIVATE+KEY+",
 ];
 
-/** How long they are made: long enough that what takes time by its square takes too long. */
+/** The length of long texts. At this length quadratic time is too long. */
 export const LONG_TEXT_LENGTH = 128 * 1024;
 
 /** A long text within a sample. */
@@ -31,12 +31,12 @@ export function longText(sample: string, at: number, part: string, length: numbe
   return splice(sample, at % (sample.length + 1), 0, part.repeat(Math.ceil(length / part.length)));
 }
 
-/** Which of so many. */
+/** An index below this count. */
 export function choice(count: number): fc.Arbitrary<number> {
   return fc.nat(Math.max(0, count - 1));
 }
 
-/** Texts: the samples, mutations of them, and some that are nothing like them. */
+/** Texts: the samples, mutations of them, and texts unlike any sample. */
 export function texts(samples: readonly string[]): fc.Arbitrary<string> {
   const pick = choice(samples.length);
   return fc.oneof(
@@ -62,7 +62,7 @@ export function texts(samples: readonly string[]): fc.Arbitrary<string> {
   );
 }
 
-/** Bytes: the samples, mutations of them, and some that are nothing like them. */
+/** Bytes: the samples, mutations of them, and bytes unlike any sample. */
 export function bytes(samples: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> {
   const pick = choice(samples.length);
   return fc.oneof(

@@ -1,5 +1,5 @@
 /**
- * The mutations: steps that make bad input of good, the same each time.
+ * The mutations: steps that turn good input into bad input, the same way each time.
  *
  * @module
  */
@@ -27,7 +27,7 @@ interface Change<T> {
   readonly b: number;
 }
 
-/** A long repeat comes once in a while, so that most cases stay cheap. */
+/** Long repeats are rare, so that most cases stay cheap. */
 function timesOf(b: number): number {
   return b % 997 === 500 ? 100_000 : 1 + b % 300;
 }
@@ -79,13 +79,13 @@ export const BYTE_CHANGES: readonly ((change: Change<Uint8Array>) => Uint8Array)
   },
 ];
 
-/** Characters, and a few more at once, that mean something to somebody. */
+/** Characters and short texts that have a meaning in some format. */
 export const CHARACTERS = [
   ...'\0\n\r\t "\\{}[]:,+-=/—09aAzZ%.<>',
   ...["\x7f", "\x85", "\xa0", "\u2028", "\u2029", "\ufeff", "\u202e", "\ud800", "\udc00", "😀"],
   ...["\r\n", "\n\n", "null", "1e999", "\\u0000", "\\ud800", '\\"', "//", "/*", "../", "x001/"],
 ];
-/** Numbers that are not written as they should be, or too large for something. */
+/** Numbers that are not in canonical form, or too large for some reader. */
 export const NUMBERS = [
   ...["0", "-1", "007", "+1", "1e3", "1.5", "0x10", "18446744073709551616", "9223372036854775807"],
   ...["9223372036854775808", "4294967296", "65536", "99999", "NaN", "1".repeat(400)],
@@ -94,7 +94,7 @@ const VALUES: readonly unknown[] = [
   ...[null, true, 0, -1, 1e308, "", "\0", "x".repeat(300), "9".repeat(30), [], {}, [[]], "\u2028"],
   ...[{ __proto__: null, constructor: 1 }, JSON.parse('{"__proto__":{"size":"1"}}'), [null], "1"],
 ];
-/** Deeper than any call stack; most nestings are shallow, where they may slip through. */
+/** The depth of the deepest nesting: deeper than any call stack. Most nestings are shallow. */
 const DEEP = 100_000;
 
 /** Puts something into a text, in the place of so many characters. */
@@ -194,7 +194,7 @@ function withOtherValue(text: string, n: number, put: unknown): string {
     parent[key] = put;
     return JSON.stringify(root.all);
   } catch {
-    return text; // No JSON, or nested too deeply to be walked: another step is for that.
+    return text; // It is not JSON, or nested too deeply. Other steps are for such texts.
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a parser under attack is, and what is promised of it.
+ * A parser under attack, and what it must keep to.
  *
  * @module
  */
@@ -14,12 +14,12 @@ type ErrorClass = abstract new (...args: never[]) => Error;
 /** One parser, and what is fed to it. */
 export interface ParserUnderTest<Input = unknown> {
   readonly name: string;
-  /** Its part of all cases, relative to the others': what is cheap gets more. */
+  /** Its share of all cases, relative to the others. Cheap parsers get more. */
   readonly share: number;
   readonly inputs: fc.Arbitrary<Input>;
   /** Errors that refuse in an orderly way, besides MalformedError; all others are crashes. */
   readonly orderly?: readonly ErrorClass[];
-  /** Feeds it one input and checks what it makes of it. */
+  /** Feeds it one input and checks the result. */
   run(input: Input): Outcome | Promise<Outcome>;
   /** Inputs that are valid, each to be accepted. */
   readonly valid?: readonly Input[];
@@ -27,7 +27,7 @@ export interface ParserUnderTest<Input = unknown> {
   feed?(text: string): Input;
 }
 
-/** What a parser promised and did not keep. */
+/** A parser did not keep to what it must. */
 export class PromiseBroken extends Error {}
 
 /** Fails unless a promise is kept. */
@@ -35,7 +35,7 @@ export function insist(holds: boolean, promise: string): asserts holds {
   if (!holds) throw new PromiseBroken(promise);
 }
 
-/** Lets the table hold parsers of different inputs. */
+/** Lets one table have parsers of different inputs. */
 export function parser<Input>(fields: ParserUnderTest<Input>): ParserUnderTest {
   return fields as ParserUnderTest;
 }

@@ -1,6 +1,6 @@
 /**
  * What valid input is made of: keys from fixed seeds, so that a case can be replayed; logs that tell
- * two stories, their checkpoints, and conflict records, true and false.
+ * two stories, with their checkpoints; and conflict records, true and false.
  *
  * @module
  */
@@ -40,7 +40,7 @@ interface Hand {
 /** DER of a PKCS #8 Ed25519 key up to the seed (RFC 8410 section 7). */
 const PKCS8_PREFIX = decodeHex("302e020100300506032b657004220420");
 
-/** The world, but for its random bytes, which are the seed's. */
+/** The real world, except that its random bytes come from the seed. */
 export function seededWorld(seed: Uint8Array): World {
   return { ...denoWorld(), random: { bytes: (count) => new Uint8Array(seed.slice(0, count)) } };
 }
@@ -79,7 +79,7 @@ export function uint64(value: bigint): Uint8Array {
   return bytes;
 }
 
-/** Makes everything the samples are made of: the same each time. */
+/** Makes everything that the samples are made of, the same each time. */
 export async function makeStage() {
   const honest = grow(await seededLog(ORIGIN), FORK_AT);
   const forked = grow(honest.fork(), FORK_SIZE, "another story");
@@ -115,7 +115,7 @@ export async function makeStage() {
 /** What the samples are made of. */
 export type Stage = Awaited<ReturnType<typeof makeStage>>;
 
-/** Whether an Ed25519 checkpoint is what its log's hand writes: there is only one such signature. */
+/** Whether a checkpoint has the one signature that its log's Ed25519 key makes for its text. */
 export function isGenuine({ hands }: Stage, checkpoint: VerifiedCheckpoint): boolean {
   const hand = hands.get(checkpoint.log.id);
   const { text } = parseNote(checkpoint.note);
@@ -133,7 +133,7 @@ export const HOSTILE_TEXTS = [
   `${ORIGIN}\n5\n${base64(sha256(utf8("x")))}\nan extension\nanother\n`,
 ];
 
-/** Who tells which story, and who finds out. */
+/** The log with its honest story, the same with another, and the detector. */
 interface Histories {
   readonly honest: TestLog;
   readonly forked: TestLog;
@@ -165,8 +165,8 @@ async function recordsOf(
 }
 
 /**
- * Records that accuse the log falsely, each signed and true in all but the one thing: the proof leads
- * to the very root that was signed; the two roots are equal.
+ * Records that accuse the log falsely. Each is signed, and all in it is true but one thing: the proof
+ * leads to the root that was signed, or the two roots are equal.
  */
 async function falseRecordsOf(
   { honest, detector }: Omit<Histories, "forked">,

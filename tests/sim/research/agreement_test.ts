@@ -1,4 +1,4 @@
-/** The lighter model of spreading says what whole daemons do, where both run. */
+/** The lighter model of spreading agrees with whole daemons, in settings that both can run. */
 import { assert } from "@std/assert";
 import { drawFrom } from "../draw.ts";
 import { fullRun } from "./full_run.ts";
@@ -8,11 +8,11 @@ import { spread, type SpreadResult, type SpreadSetting } from "./spread.ts";
 /** Runs of whole daemons, and of the model, for each setting. */
 const FULL_RUNS = 12;
 const MODEL_RUNS = 400;
-/** Standard errors that two means of the same may be apart. */
+/** By how many standard errors two means of the same quantity may differ. */
 const MOST_ERRORS = 4;
-/** Rounds that daemons need besides: a look, an answer on its way, and the jitter of an interval. */
+/** Daemons may need so many rounds more: for a look, for an answer on its way, and for jitter. */
 const SLACK_ROUNDS = 0.05;
-/** What the sizes of names and numbers, and calls of the warm-up, may make of bytes and calls. */
+/** By what share bytes and calls may differ: names and numbers vary, and the warm-up makes calls. */
 const MOST_SHARE = 0.15;
 
 const SETTINGS: readonly Omit<SpreadSetting, "odd">[] = [

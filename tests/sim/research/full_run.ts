@@ -1,6 +1,6 @@
 /**
- * How a case spreads through whole daemons, for the tables of the report and to hold the lighter model
- * against: nothing fails, and a log tells its second story at one moment.
+ * Runs whole daemons to see how a case spreads: for the tables of the report, and to compare with the
+ * lighter model. Nothing fails, and the log begins to tell its second story at one moment.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import type { FleetPlan } from "../plan.ts";
 import { silentOf, type SpreadResult, type SpreadSetting } from "./spread.ts";
 
 const GOSSIP_MS = 600_000;
-/** Looks are frequent: what is measured is how a case spreads, not how soon a log is looked at. */
+/** Looks are frequent, because the spreading of a case is measured and not the time until a look. */
 const POLL_MS = 20_000;
-/** Entries of both stories before they part. */
+/** How many entries the two stories have in common. */
 const START = 20;
-/** Intervals after which a case that not all know is given up. */
+/** The run ends after so many intervals even if not all monitors know the case. */
 const MAX_ROUNDS = 30;
 
 /** Runs whole daemons in a setting; see `FullRun`. */
@@ -56,7 +56,7 @@ export async function fullRun(setting: SpreadSetting, seed: number): Promise<Spr
   fleet.logs[0]!.growTo([0, 1].map((story) => START + (story === larger ? 2 : 1)));
   const knownAt = (): readonly number[] => fleet.firstCases();
   await time.runUntil(split + MAX_ROUNDS * GOSSIP_MS, () => knownAt().length === honest);
-  // What follows on the last telling is told by then.
+  // Answers to the last message come within this time.
   await time.runUntil(time.now + POLL_MS);
   const after = fleet.spent();
   const times = knownAt();

@@ -1,11 +1,12 @@
 /**
- * How a case spreads, without daemons: the lighter model for fleets that the full simulation
- * cannot hold. It knows who was shown which story and who knows of the case, and nothing of bytes,
- * signatures or disks; what an exchange costs is counted in sizes measured from the real code.
+ * A lighter model of how a case spreads, without daemons, for fleets that are too large for the full
+ * simulation. It knows who was shown which story and who knows of the case. It has no bytes,
+ * signatures or disks. What an exchange costs is computed from sizes measured from the real code.
  *
- * Every call is judged by what both ends knew when the round, or the wave of tellings, began. Left
- * out are calls that fail, time on the wire, and the limits of a callee (`DEFAULT_LIMITS` serves
- * 256 connections and 16 parcels at once), which a burst of a thousand calls goes beyond.
+ * Every call depends on what both ends knew when the round, or the wave of calls after a discovery,
+ * began. The model leaves out calls that fail, time on the wire, and the limits of a callee
+ * (`DEFAULT_LIMITS` serves 256 connections and 16 parcels at once), which a burst of a thousand calls
+ * exceeds.
  *
  * @module
  */
@@ -13,36 +14,36 @@ import type { Draw } from "../draw.ts";
 
 /** A fleet, and how its log has split it. */
 export interface SpreadSetting {
-  /** Monitors in all, the silent ones among them. Everyone has everyone else as a peer. */
+  /** The number of all monitors, silent ones included. Everyone has everyone else as a peer. */
   readonly monitors: number;
-  /** Peers that a monitor calls in a round. */
+  /** How many peers a monitor calls in a round. */
   readonly fanOut: number;
-  /** The share of monitors, rounded, that accept and never answer, and never call. */
+  /** The share of silent monitors (rounded), which accept calls, never answer, and never call. */
   readonly silentShare: number;
   /**
-   * Whether all views are of one size; otherwise the two stories are told at two sizes, and which
-   * is the larger is left to chance. Either makes one case; with more sizes there would be one for
-   * each contradicted root.
+   * Whether all views have one size. Otherwise the two stories have two sizes, and chance decides which
+   * is larger. Either way there is one case; with more sizes there would be one for each contradicted
+   * root.
    */
   readonly sizes: "equal" | "unequal";
   /** How many of the honest monitors were shown the other story: one of them, or half. */
   readonly odd: "one" | "half";
 }
 
-/** What became of one fleet; rounds are gossip intervals since the log told its second story. */
+/** The result of one fleet. Rounds are gossip intervals since the log told its second story. */
 export interface SpreadResult {
-  /** When the first honest monitor knew of the case; `Infinity` if none came to. */
+  /** When the first honest monitor knew of the case; `Infinity` if none ever did. */
   readonly detectionRound: number;
   /** When the last honest monitor knew of it; `Infinity` if one never did. */
   readonly allKnowRound: number;
   /**
-   * Exchanges begun, for each honest monitor, from the split until all knew and had told; as many
-   * are answered, less those that silent peers leave.
+   * How many exchanges each honest monitor began, on average, from the split until all knew and had
+   * told. All are answered except those with silent peers.
    */
   readonly exchangesPerMonitor: number;
   /**
-   * Bytes of frames and parcels written in these, by caller or callee, for each honest monitor;
-   * without what TCP adds.
+   * How many bytes of frames and parcels both ends wrote in these exchanges, for each honest monitor,
+   * on average. What TCP adds is not counted.
    */
   readonly bytesPerMonitor: number;
 }
@@ -50,7 +51,7 @@ export interface SpreadResult {
 /** A run of the full simulation: whole daemons in one process. */
 export type FullRun = (setting: SpreadSetting, seed: number) => Promise<SpreadResult>;
 
-/** What things weigh on the wire, in bytes; `measureWire` in report.ts weighs them. */
+/** Sizes on the wire, in bytes. `measureWire` in report.ts measures them. */
 export interface WireSizes {
   readonly frame: number;
   /** A parcel without items. */
@@ -63,32 +64,32 @@ export interface WireSizes {
   readonly record: Readonly<Record<SpreadSetting["sizes"], number>>;
 }
 
-/** How a fleet behaves where that is not Hearsay's way. */
+/** How a fleet behaves, if not as Hearsay does. */
 export interface SpreadManner {
   /**
-   * Whoever comes to know of the case calls all its peers at once. Without it a case rides on
-   * ordinary rounds alone, as in the literature.
+   * Whether a monitor that learns of the case calls all its peers at once. Otherwise a case spreads in
+   * ordinary rounds only, as in the literature.
    */
   readonly tellsAtOnce?: boolean;
   /**
-   * Whether rounds are the same moment for all, as in the literature, or each monitor has its own
-   * moment in the interval, as daemons do. Their jitter (a fifth of an interval) is left out.
+   * Whether all monitors have their rounds at the same moment, as in the literature, or each has its
+   * own moment in the interval, as daemons do. Their jitter (a fifth of an interval) is left out.
    */
   readonly pace?: "together" | "apart";
-  /** Each peer once in a random order and then anew; or any peer at any time. */
+  /** Whether each peer is called once in a random order, and then again, or any peer at any time. */
   readonly choice?: "rotation" | "any";
-  /** The log has split nobody, and monitor 0 knows of a case from the start. */
+  /** With "known" nobody is split, and monitor 0 knows of a case from the start. */
   readonly begins?: "split" | "known";
   /** Each monitor's peers; everyone else if not given. */
   readonly peers?: readonly (readonly number[])[];
 }
 
-/** A result, and when each monitor came to know, in rounds; the silent ones are the last ones. */
+/** A result, and the round in which each monitor learned of the case. The silent ones come last. */
 export interface Spread extends SpreadResult {
   readonly learnt: readonly number[];
 }
 
-/** Whoever has not heard of the case by then never will. */
+/** The model ends after so many rounds. Who does not know of the case by then never will. */
 export const MAX_ROUNDS = 10_000;
 
 /** Lets a case spread through one fleet. */
@@ -107,7 +108,7 @@ export function silentOf({ monitors, silentShare }: SpreadSetting): number {
   return Math.round(monitors * silentShare);
 }
 
-/** Peers for each of so many monitors, chosen at random: so many each, none twice, none its own. */
+/** Chooses `each` peers at random for every monitor: none of them twice, and never itself. */
 export function somePeers(
   { monitors, each, draw }: { monitors: number; each: number; draw: Pick<Draw, "below"> },
 ): number[][] {
@@ -122,10 +123,10 @@ function othersThan(self: number, index: number): number {
   return index < self ? index : index + 1;
 }
 
-/** A walk through so many things in a random order, and then in another. */
+/** Goes through `count` things in a random order, and then in another random order. */
 class Rotation {
   readonly #count: number;
-  /** What stands where after the swaps so far; elsewhere, everything stands where it began. */
+  /** The shuffle's swaps so far: for each place that changed, what is there now. */
   readonly #moved = new Map<number, number>();
   #at = 0;
 
@@ -133,7 +134,7 @@ class Rotation {
     this.#count = count;
   }
 
-  /** The next one: a shuffle that is done only as far as it is walked. */
+  /** The next thing. The shuffle is done one step at a time, as far as it is needed. */
   next(draw: Pick<Draw, "below">): number {
     if (this.#at === this.#count) {
       this.#at = 0;
@@ -152,7 +153,7 @@ interface Meeting {
   readonly callerKnows: boolean;
   readonly calleeKnows: boolean;
   readonly sameStory: boolean;
-  /** Whose view is the larger, where sizes differ. */
+  /** Which of them has the larger view, if the sizes differ. */
   readonly larger: "caller" | "callee" | undefined;
   /** The caller has not called this peer before, and so asks what it knows. */
   readonly first: boolean;
@@ -160,27 +161,28 @@ interface Meeting {
   readonly handed: boolean;
 }
 
-/** What comes of it. */
+/** The result of such a call. */
 interface Outcome {
   readonly callerLearns: boolean;
   readonly calleeLearns: boolean;
   readonly bytes: number;
 }
 
-/** One round with a peer, as gossip/round.ts and gossip/answering.ts have it, for one log. */
+/** One round with a peer about one log, as in gossip/round.ts and gossip/answering.ts. */
 function exchange(meeting: Meeting, sizes: SpreadSetting["sizes"], wire: WireSizes): Outcome {
   return sizes === "equal" ? exchangeEqual(meeting, wire) : exchangeUnequal(meeting, wire);
 }
 
-/** Where sizes are equal, the frames are the evidence. */
+/** With equal sizes, the two frames are the evidence. */
 function exchangeEqual(
   meeting: Meeting,
   { frame, parcel, note, known, record }: WireSizes,
 ): Outcome {
   const { callerKnows, calleeKnows, sameStory, first } = meeting;
-  // The callee's own frame, or the other half that it knows of: both ends conclude the case.
+  // The callee answers with its own frame, or with the other half that it knows: both ends then have
+  // the case.
   if (!sameStory || calleeKnows) {
-    // A question says that the case is known, and is answered with the contradiction alone.
+    // If the caller asks, it says that it has the case, and the answer has only the contradiction.
     const bytes = 2 * frame + (first ? 2 * parcel + 2 * note + known : 0);
     return { callerLearns: true, calleeLearns: true, bytes };
   }
@@ -191,8 +193,8 @@ function exchangeEqual(
 }
 
 /**
- * Where sizes are not, whoever has the larger view settles the other by the log's tiles, right
- * after the exchange; the other end learns of it when it is told.
+ * With unequal sizes, the end with the larger view settles the other's checkpoint by the log's tiles,
+ * right after the exchange. The other end learns of the case when it is told.
  */
 function exchangeUnequal(
   meeting: Meeting,
@@ -216,7 +218,7 @@ function exchangeUnequal(
 /** What a caller remembers of a peer it has called. */
 type Contact = "asked" | "handed";
 
-/** Nobody has learnt anything in this step, or any before it. */
+/** The step of a monitor that has not learned of the case. */
 const NEVER = Infinity;
 
 class Fleet {
@@ -227,17 +229,17 @@ class Fleet {
   readonly #honest: number;
   readonly #silent: number;
   readonly #isOdd: Uint8Array;
-  /** Whether the other story is told at the larger size, where sizes differ. */
+  /** Whether the other story has the larger size, if the sizes differ. */
   readonly #oddIsLarger: boolean;
   readonly #rotations: readonly Rotation[];
   readonly #contacts: readonly Map<number, Contact>[];
   readonly #hasTold: Uint8Array;
-  /** The step at which each came to know; steps are rounds, moments of one monitor, and waves. */
+  /** The step in which each learned of the case. A step is a round, one monitor's moment, or a wave. */
   readonly #since: Float64Array;
   readonly #learnt: Float64Array;
   #step = 0;
   #time = 0;
-  /** Who came to know in this step. */
+  /** The monitors that learned of the case in this step. */
   #fresh: number[] = [];
   #ignorant: number;
   #calls = 0;
@@ -312,7 +314,7 @@ class Fleet {
     return peers === undefined ? this.#setting.monitors - 1 : peers[self]!.length;
   }
 
-  /** One of them. */
+  /** One peer of a monitor, by its index. */
   #peer(self: number, index: number): number {
     const { peers } = this.#manner;
     return peers === undefined ? othersThan(self, index) : peers[self]![index]!;
@@ -323,7 +325,8 @@ class Fleet {
     const count = this.#peersOf(caller);
     const isAny = this.#manner.choice === "any";
     const chosen = new Set<number>();
-    // A walk that begins anew within a round may come upon a peer of this round; it is passed over.
+    // If a rotation begins again within a round, it may give a peer of this round again. A set holds it
+    // once.
     while (chosen.size < Math.min(this.#setting.fanOut, count)) {
       chosen.add(isAny ? this.#draw.below(count) : this.#rotations[caller]!.next(this.#draw));
     }
@@ -346,7 +349,7 @@ class Fleet {
       contact,
     });
     this.#bytes += outcome.bytes;
-    // Whoever tells has called everyone it would have to be remembered for.
+    // A monitor that tells calls all its peers, so afterwards nothing about single peers is needed.
     if (!callerKnows || this.#manner.tellsAtOnce === false) {
       this.#contacts[caller]!.set(callee, callerKnows || contact === "handed" ? "handed" : "asked");
     }
@@ -377,7 +380,7 @@ class Fleet {
     return exchange(meeting, sizes, this.#wire);
   }
 
-  /** Whoever came to know calls all its peers, and so do those who come to know by that. */
+  /** Monitors that learned of the case call all their peers, and so do those that learn by that. */
   #tell(): void {
     while (this.#fresh.length > 0) {
       const tellers = this.#fresh;
@@ -392,9 +395,9 @@ class Fleet {
     }
   }
 
-  /** As call by call, but counted: where everyone calls everyone, there are too many calls. */
+  /** Tells everyone, by counting calls of one kind: to make every single call would take too long. */
   #tellEveryone(tellers: readonly number[]): void {
-    /** How many there are, by what decides an exchange besides the teller. */
+    /** How many honest monitors there are of each kind; the kind decides what an exchange costs. */
     const kinds = [false, true].flatMap((knows) =>
       [false, true].map((isOdd) => ({ knows, isOdd, count: 0 }))
     );
