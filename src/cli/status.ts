@@ -71,7 +71,7 @@ Example:
 };
 
 function addressOf({ http }: Settings, config: string): Address {
-  if (http === undefined) throw new UsageError(`${config} has no "http" address; name HOST:PORT`);
+  if (http === undefined) throw new UsageError(`${config} has no "http" address; give HOST:PORT`);
   return http;
 }
 
