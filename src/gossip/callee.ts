@@ -2,6 +2,7 @@ import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { acceptAll } from "../world/accepting.ts";
 import { formatAddress } from "../world/address.ts";
+import { Allowance, type StrangersShare } from "./admission.ts";
 import {
   addressKey,
   ConnectionTable,
@@ -15,10 +16,10 @@ import {
   type Timer,
   WorldError,
 } from "../world/world.ts";
-import { Allowance } from "./admission.ts";
 import { serveParcel } from "./carrier.ts";
 import { type ExchangeParty, NotKept, orNotKept, SECOND_CARRIER_BIT } from "./exchange.ts";
 import type { Heard } from "./judge.ts";
+import { allowanceLimits } from "./limits.ts";
 
 /** Read and answered at a time: as many whole frames as fit 64 kB. */
 const CHUNK_BYTES = FRAME_BYTES * 630;
@@ -39,6 +40,10 @@ export class Callee {
   readonly #party: ExchangeParty;
   readonly #listener: Listener;
   readonly #allowance: Allowance;
+  /** What the parcels of all strangers may still cost. */
+  readonly #parcelShare: StrangersShare;
+  /** The signatures that may still be checked of strangers' frames. */
+  readonly #signatureShare: StrangersShare;
   readonly #table: ConnectionTable;
   /** Those of the table that speak the second carrier. */
   readonly #parcels: ConnectionTable;
@@ -48,7 +53,10 @@ export class Callee {
   constructor({ party, listener }: { party: ExchangeParty; listener: Listener }) {
     this.#party = party;
     this.#listener = listener;
-    this.#allowance = new Allowance({ clock: party.world.clock, limits: party.limits });
+    const { world: { clock }, limits } = party;
+    this.#allowance = new Allowance({ clock, limits: allowanceLimits(limits) });
+    this.#parcelShare = this.#allowance.share();
+    this.#signatureShare = this.#allowance.share();
     this.#table = new ConnectionTable(party.limits, party.peerHosts);
     this.#parcels = new ConnectionTable({
       maxConnections: party.limits.maxParcelConnections,
@@ -213,9 +221,9 @@ export class Callee {
     const fault = await serveParcel({
       ...{ party: this.#party, connection, source, begun },
       pay: (frames) =>
-        isPeer ? this.#allowance.take(key, frames) : this.#allowance.takeOfParcel(key, frames),
+        isPeer ? this.#allowance.take(key, frames) : this.#parcelShare.take(key, frames),
       owe: (frames) => {
-        if (!isPeer) this.#allowance.owe(key, frames);
+        if (!isPeer) this.#parcelShare.owe(key, frames);
       },
       onBytes: () => place.heardAt = clock.monotonic(),
     });
@@ -254,11 +262,11 @@ export class Callee {
         continue;
       }
       const frame = buffer.subarray(at, at + FRAME_BYTES);
-      if (isStranger && !judge.knows(frame) && !this.#allowance.mayCheck(key)) {
+      if (isStranger && !judge.knows(frame) && !this.#signatureShare.isOpen(key)) {
         return { answered: i, refused: false, isTooMuch: true, news };
       }
       const { heard, answer, tried } = judge.hear(frame, source, named);
-      if (isStranger && tried !== undefined) this.#allowance.checked(tried);
+      if (isStranger && tried !== undefined) this.#signatureShare.used(tried);
       wasNothing = heard.verdict === "nothing";
       if (!told.has(heard)) {
         told.add(heard);

@@ -25,7 +25,7 @@ const CHUNK_BYTES = 64 * 1024;
 /** Takes this much, in frames, from the allowance of whoever sends; false if there is too little. */
 type Pay = (frames: number) => boolean;
 
-/** Takes what cannot be refused any more: see Allowance.owe. */
+/** Takes what cannot be refused any more: see StrangersShare.owe. */
 type Owe = (frames: number) => void;
 
 /**

@@ -1,4 +1,5 @@
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
+import type { AllowanceLimits } from "./admission.ts";
 
 /** How much one parcel of the second carrier may hold, either way. */
 export interface ParcelLimits {
@@ -109,6 +110,16 @@ export const OPERATOR_LIMITS = [
   ...["maxPeersRemembered", "maxHandedOverPerPeer"] as const,
   ...["connectMs", "firstByteMs", "exchangeMs", "parcelMs"] as const,
 ] as const satisfies readonly (keyof ExchangeLimits)[];
+
+/** What the allowance of addresses takes of these: it counts frames. */
+export function allowanceLimits(limits: ExchangeLimits): AllowanceLimits {
+  return {
+    perSecondPerAddress: limits.framesPerSecondPerAddress,
+    refusalCost: limits.refusedFrameCost,
+    strangersShare: limits.strangersShare,
+    maxAddresses: limits.maxAddresses,
+  };
+}
 
 /** Room for what is in a record or a proof besides notes. */
 const JSON_MEMBERS_BYTES = 64 * 1024;
