@@ -2,7 +2,7 @@ import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { acceptAll } from "../world/accepting.ts";
 import { formatAddress } from "../world/address.ts";
-import { Allowance, type StrangersShare } from "./admission.ts";
+import { Allowance, type StrangersShare } from "../world/allowance.ts";
 import {
   addressKey,
   ConnectionTable,

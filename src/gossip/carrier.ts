@@ -6,10 +6,10 @@
  */
 import { MalformedError } from "../tlog/malformed.ts";
 import { formatAddress } from "../world/address.ts";
+import { Ended } from "../world/calls.ts";
 import { type Address, type Connection, WorldError } from "../world/world.ts";
 import { answerParcel, type Fault, type Hearing, hearParcel } from "./answering.ts";
 import { ExchangeFailed, Unreachable } from "./caller.ts";
-import { Ended } from "./calls.ts";
 import { type ExchangeParty, orNotKept } from "./exchange.ts";
 import {
   encodeParcel,

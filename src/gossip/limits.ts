@@ -1,5 +1,5 @@
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
-import type { AllowanceLimits } from "./admission.ts";
+import type { AllowanceLimits } from "../world/allowance.ts";
 
 /** How much one parcel of the second carrier may hold, either way. */
 export interface ParcelLimits {

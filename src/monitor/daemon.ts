@@ -3,6 +3,7 @@ import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Signer } from "../world/signer.ts";
+import { Stop } from "../world/pacing.ts";
 import { timeNow } from "../world/time.ts";
 import type { World } from "../world/world.ts";
 import { assemble, type OpenSource, type Parts } from "./assembly.ts";
@@ -10,7 +11,6 @@ import { canTakeUp, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
 import type { Happening } from "./happenings.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
-import { Stop } from "./pacing.ts";
 import type { Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
 

@@ -9,6 +9,7 @@ import {
 import { type Judgement, Opinions, verifyConflict } from "../evidence/verify.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import type { Line } from "../world/reading.ts";
+import { Turns } from "../world/turns.ts";
 import { type Files, WorldError } from "../world/world.ts";
 import {
   type Entry,
@@ -18,7 +19,6 @@ import {
   type JournalItem,
   readEntries,
 } from "./journal.ts";
-import { Turns } from "./turns.ts";
 
 /** Ends an entry's line. */
 const NEWLINE_BYTES = 1;

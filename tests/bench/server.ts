@@ -6,7 +6,7 @@
 import { createPublicKey, verify } from "node:crypto";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { Callee } from "../../src/gossip/callee.ts";
-import { Calls } from "../../src/gossip/calls.ts";
+import { Calls } from "../../src/world/calls.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { Judge } from "../../src/gossip/judge.ts";

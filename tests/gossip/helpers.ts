@@ -5,7 +5,7 @@ import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { buildRecord, type ConflictRecord } from "../../src/evidence/record.ts";
 import { Callee } from "../../src/gossip/callee.ts";
 import { callPeer } from "../../src/gossip/caller.ts";
-import { Calls } from "../../src/gossip/calls.ts";
+import { Calls } from "../../src/world/calls.ts";
 import type { ExchangeParty, HeldCase } from "../../src/gossip/exchange.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";

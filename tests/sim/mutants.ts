@@ -252,7 +252,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a log that could not be reached is given up",
-    file: "src/monitor/pacing.ts",
+    file: "src/world/pacing.ts",
     find: "const wait = Math.min(intervalMs * 2 ** Math.min(failures, 30), most);",
     replace: "const wait = failures > 3 ? Infinity : intervalMs;",
     breaks: "views catch up in time",

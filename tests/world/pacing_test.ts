@@ -8,7 +8,7 @@ import {
   nextPollMs,
   Rotation,
   Stop,
-} from "../../src/monitor/pacing.ts";
+} from "../../src/world/pacing.ts";
 import { randomShare } from "../../src/world/random.ts";
 import type { Random } from "../../src/world/world.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";

@@ -1,5 +1,5 @@
-import { randomShare } from "../world/random.ts";
-import type { Clock, Random } from "../world/world.ts";
+import { randomShare } from "./random.ts";
+import type { Clock, Random } from "./world.ts";
 
 /** Says that everything is to end; whoever waits is told at once. */
 export class Stop {

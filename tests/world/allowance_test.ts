@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { Allowance, type StrangersShare } from "../../src/gossip/admission.ts";
-import { ManualClock } from "./fake_network.ts";
+import { Allowance, type StrangersShare } from "../../src/world/allowance.ts";
+import { ManualClock } from "../gossip/fake_network.ts";
 
 const FRAMES = 100;
 const REFUSED = 30;

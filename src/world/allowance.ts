@@ -1,4 +1,4 @@
-import type { Clock } from "../world/world.ts";
+import type { Clock } from "./world.ts";
 
 /**
  * What addresses may ask for. What is counted (one of it) is whatever a port's work is measured in:
