@@ -3,7 +3,7 @@ import type { ExchangeParty } from "../gossip/exchange.ts";
 import type { Source } from "../sources/source.ts";
 import { ObservationJournal } from "../store/observations.ts";
 import { formatAddress } from "../world/address.ts";
-import { Background } from "../world/pacing.ts";
+import { Background } from "../world/background.ts";
 import { addressKey, PeerHosts } from "../world/connection_table.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type Listener, type World, WorldError } from "../world/world.ts";

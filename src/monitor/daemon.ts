@@ -3,7 +3,7 @@ import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Signer } from "../world/signer.ts";
-import { Stop } from "../world/pacing.ts";
+import { Stop } from "../world/stop.ts";
 import { timeNow } from "../world/time.ts";
 import type { World } from "../world/world.ts";
 import { assemble, type OpenSource, type Parts } from "./assembly.ts";

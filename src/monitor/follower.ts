@@ -9,7 +9,7 @@ import type { ObservationJournal } from "../store/observations.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { nextPollMs } from "../world/pacing.ts";
-import { Stop } from "../world/pacing.ts";
+import { Stop } from "../world/stop.ts";
 import { millisecondsSince, millisecondsWaited, timeNow } from "../world/time.ts";
 import { Turns } from "../world/turns.ts";
 import type { World } from "../world/world.ts";

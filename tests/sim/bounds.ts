@@ -5,7 +5,7 @@
  */
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { MAX_BACK_OFF_MS } from "../../src/world/pacing.ts";
-import { longestGap } from "../../src/world/pacing.ts";
+import { longestGap } from "../../src/world/rotation.ts";
 import { MAX_LOOK_MS } from "../../src/sources/look_time.ts";
 
 /** A look under way when all trouble ends, which has a deadline as a whole, and what it then settles. */

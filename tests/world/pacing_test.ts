@@ -1,29 +1,10 @@
-/** How long to wait, whom to choose, and how waiting ends. */
+/** How long to wait. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import {
-  jittered,
-  longestGap,
-  MAX_BACK_OFF_MS,
-  nextPollMs,
-  Rotation,
-  Stop,
-} from "../../src/world/pacing.ts";
+import { jittered, MAX_BACK_OFF_MS, nextPollMs } from "../../src/world/pacing.ts";
 import { randomShare } from "../../src/world/random.ts";
 import type { Random } from "../../src/world/world.ts";
-import { ManualClock, settled } from "../gossip/fake_network.ts";
-
-/** Randomness that gives these words, over and over. */
-function words(...given: readonly number[]): Random {
-  let at = 0;
-  return {
-    bytes(count) {
-      const bytes = new Uint8Array(count);
-      new DataView(bytes.buffer).setUint32(0, given[at++ % given.length]!);
-      return bytes;
-    },
-  };
-}
+import { words } from "./helpers.ts";
 
 const randomness = fc.array(fc.nat(2 ** 32 - 1), { minLength: 1, maxLength: 100 });
 
@@ -90,120 +71,4 @@ Deno.test("pacing: what the log asks for is the least, however long, and no jitt
     nextPollMs({ intervalMs: 1_000, failures: 1, retryAfterMs, random: LEAST });
   assertEquals([wait(0), wait(1_599), wait(1_600), wait(1_601)], [1_600, 1_600, 1_600, 1_601]);
   assertEquals(wait(10 * MAX_BACK_OFF_MS), 10 * MAX_BACK_OFF_MS);
-});
-
-/** Turns of a rotation. */
-function turns({ items, count, random, times }: {
-  items: readonly number[];
-  count: number;
-  random: Random;
-  times: number;
-}): number[][] {
-  const rotation = new Rotation({ items, random });
-  return Array.from({ length: times }, () => rotation.next(count));
-}
-
-Deno.test("pacing: a rotation gives some without repeats, and all if fewer are there", () => {
-  const items = [1, 2, 3, 4, 5];
-  for (const random of [LEAST, MIDDLE, MOST, words(1e9, 3e9, 7)]) {
-    for (let count = 0; count <= 7; count++) {
-      for (const given of turns({ items, count, random, times: 9 })) {
-        assertEquals(given.length, Math.min(count, 5));
-        assertEquals(new Set(given).size, given.length);
-        assert(given.every((one) => items.includes(one)));
-      }
-    }
-  }
-  assertEquals(items, [1, 2, 3, 4, 5], "what is given stays");
-  assertEquals(turns({ items: [], count: 3, random: MOST, times: 2 }), [[], []]);
-});
-
-Deno.test("pacing: a rotation gives each item at least once in its longest gap, and no more seldom", () => {
-  let longest = 0;
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 1, max: 7 }),
-      fc.integer({ min: 1, max: 8 }),
-      randomness,
-      (length, count, given) => {
-        const items = Array.from({ length }, (_, i) => i);
-        const gap = longestGap({ items: length, count });
-        const all = turns({ items, count, random: words(...given), times: 6 * gap });
-        for (const item of items) {
-          let last = -1;
-          for (const [turn, some] of [...all, [item]].entries()) {
-            if (!some.includes(item)) continue;
-            assert(turn - last <= gap, `${item} was not given in ${turn - last} turns`);
-            if (length === 4 && count === 1) longest = Math.max(longest, turn - last);
-            last = turn;
-          }
-        }
-      },
-    ),
-    { numRuns: 2_000 },
-  );
-  assertEquals(
-    longest,
-    longestGap({ items: 4, count: 1 }),
-    "the bound is not looser than it must be",
-  );
-});
-
-Deno.test("pacing: every order of a rotation is as likely as any other", () => {
-  const seen = new Map<string, number>();
-  let word = 1;
-  const random: Random = {
-    bytes(count) {
-      const bytes = new Uint8Array(count);
-      word = Math.imul(word, 1_664_525) + 1_013_904_223;
-      new DataView(bytes.buffer).setUint32(0, word >>> 0);
-      return bytes;
-    },
-  };
-  const rotation = new Rotation({ items: [1, 2, 3], random });
-  for (let i = 0; i < 6_000; i++) {
-    const order = Array.from({ length: 3 }, () => rotation.next(1)).join("");
-    seen.set(order, (seen.get(order) ?? 0) + 1);
-  }
-  assertEquals(seen.size, 6);
-  for (const [order, times] of seen) assert(times > 800 && times < 1_200, `${order}: ${times}`);
-});
-
-/** Whether a promise is settled by now. */
-async function isDone(promise: Promise<void>): Promise<boolean> {
-  let done = false;
-  promise.then(() => done = true);
-  await settled();
-  return done;
-}
-
-Deno.test("pacing: a pause ends in time and leaves no timer behind", async () => {
-  const [clock, stop] = [new ManualClock(), new Stop()];
-  const pause = stop.pause(clock, 1_000);
-  await clock.advance(999);
-  assertEquals(await isDone(pause), false);
-  await clock.advance(1);
-  assertEquals(await isDone(pause), true);
-  assertEquals([clock.pending, stop.stopped], [0, false]);
-});
-
-Deno.test("pacing: a wake ends the pauses under way and no later one", async () => {
-  const [clock, stop] = [new ManualClock(), new Stop()];
-  const pauses = [stop.pause(clock, 1_000), stop.pause(clock, 2_000)];
-  stop.wake();
-  await Promise.all(pauses);
-  assertEquals([clock.pending, stop.stopped], [0, false]);
-  const later = stop.pause(clock, 1_000);
-  assertEquals(await isDone(later), false);
-  await clock.advance(1_000);
-  assertEquals(await isDone(later), true);
-});
-
-Deno.test("pacing: a stop ends the pauses under way and every later one", async () => {
-  const [clock, stop] = [new ManualClock(), new Stop()];
-  const pause = stop.pause(clock, 1_000);
-  stop.stop();
-  await pause;
-  await stop.pause(clock, 1_000);
-  assertEquals([clock.pending, stop.stopped], [0, true]);
 });
