@@ -1,5 +1,7 @@
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
+import type { AcceptorLimits } from "../world/acceptor.ts";
 import type { AllowanceLimits } from "../world/allowance.ts";
+import type { TableLimits } from "../world/connection_table.ts";
 
 /** How much one parcel of the second carrier may hold, either way. */
 export interface ParcelLimits {
@@ -118,6 +120,21 @@ export function allowanceLimits(limits: ExchangeLimits): AllowanceLimits {
     refusalCost: limits.refusedFrameCost,
     strangersShare: limits.strangersShare,
     maxAddresses: limits.maxAddresses,
+  };
+}
+
+/** What a port's acceptor takes of these. */
+export function acceptorLimits(limits: ExchangeLimits): Omit<AcceptorLimits, "firstReadBytes"> {
+  const { maxConnections, maxConnectionsPerAddress } = limits;
+  const { firstByteMs, exchangeMs: wholeMs, acceptRetryMs } = limits;
+  return { maxConnections, maxConnectionsPerAddress, firstByteMs, wholeMs, acceptRetryMs };
+}
+
+/** Of the connections of a port, those that may bring parcels. */
+export function parcelTableLimits(limits: ExchangeLimits): TableLimits {
+  return {
+    maxConnections: limits.maxParcelConnections,
+    maxConnectionsPerAddress: limits.maxParcelConnectionsPerAddress,
   };
 }
 

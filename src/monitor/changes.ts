@@ -64,7 +64,7 @@ export async function takeUp(
   // From here on nothing is refused.
   parts.peers.change(settings.peers);
   parts.rounds.change(settings.gossip, settings.peers);
-  if (isMoved) moveCallee(parts, listener);
+  if (isMoved) moveAcceptor(parts, listener);
   const begun = await changeFollowers(parts, followers, logs);
   parts.settings = { ...settings, logs: logs.map((log) => log.settings) };
   return { begun, isMoved };
@@ -132,10 +132,10 @@ async function changeFollowers(
 }
 
 /** Answers there from now on, and where it did no more. */
-function moveCallee(parts: Parts, listener: Listener | undefined): void {
-  parts.callee?.close();
+function moveAcceptor(parts: Parts, listener: Listener | undefined): void {
+  parts.acceptor?.close();
   const { shared: { keeper }, peers } = parts;
-  parts.callee = answerAt({ party: { ...keeper.party, peerHosts: peers.hosts }, listener });
+  parts.acceptor = answerAt({ party: { ...keeper.party, peerHosts: peers.hosts }, listener });
 }
 
 function addressText(address: Address | undefined): string | undefined {

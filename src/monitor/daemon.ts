@@ -56,8 +56,8 @@ export class Daemon {
 
   /** Where it answers exchanges. */
   get address(): string | undefined {
-    const { callee } = this.#parts;
-    return callee && formatAddress(callee.address);
+    const { acceptor } = this.#parts;
+    return acceptor && formatAddress(acceptor.address);
   }
 
   /** Incidents recorded since the start. */
@@ -93,9 +93,9 @@ export class Daemon {
    *   can write again, which is why this ends for whoever starts it anew; and whatever `close` throws
    */
   async run(): Promise<void> {
-    const { callee, followers, rounds } = this.#parts;
+    const { acceptor, followers, rounds } = this.#parts;
     this.#tellStart();
-    if (callee !== undefined) this.#loop(callee.run());
+    if (acceptor !== undefined) this.#loop(acceptor.run());
     this.#loop(rounds.run());
     this.#loop(this.#upkeep());
     for (const follower of followers) this.#loop(follower.run());
@@ -106,20 +106,20 @@ export class Daemon {
 
   /** Asks `run` to end. */
   stop(): void {
-    const { shared: { happenings, memory }, rounds, followers, callee } = this.#parts;
+    const { shared: { happenings, memory }, rounds, followers, acceptor } = this.#parts;
     happenings.tell({ kind: "stopping" });
     this.#stop.stop();
     memory.end();
     rounds.stop();
     for (const follower of followers) follower.stop();
-    callee?.close();
+    acceptor?.close();
     memory.end();
   }
 
   /** Finishes writing and lets go of the journals. */
   async close(): Promise<void> {
-    const { callee, announcer, shared: { memory, keeper, observations } } = this.#parts;
-    callee?.close();
+    const { acceptor, announcer, shared: { memory, keeper, observations } } = this.#parts;
+    acceptor?.close();
     memory.end();
     this.#isClosing = true;
     await this.#finishBackground();
@@ -145,11 +145,11 @@ export class Daemon {
   async takeUp(settings: Settings, openSource: OpenSource): Promise<void> {
     const parts = this.#parts;
     const { begun, isMoved } = await takeUp({ parts, settings, openSource });
-    const { callee, shared: { happenings } } = parts;
-    if (isMoved && callee !== undefined) this.#loop(callee.run());
+    const { acceptor, shared: { happenings } } = parts;
+    if (isMoved && acceptor !== undefined) this.#loop(acceptor.run());
     for (const follower of begun) this.#loop(follower.run());
     if (this.#stop.stopped) {
-      callee?.close();
+      acceptor?.close();
       for (const follower of begun) follower.stop();
     }
     const { logs, peers } = settings;

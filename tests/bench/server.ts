@@ -5,7 +5,7 @@
  */
 import { createPublicKey, verify } from "node:crypto";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
-import { Callee } from "../../src/gossip/callee.ts";
+import { exchangeAcceptor } from "../../src/gossip/callee.ts";
 import { Calls } from "../../src/world/calls.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { HandedOver } from "../../src/gossip/handed_over.ts";
@@ -106,7 +106,7 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
     },
   };
   const listener = world.network.listen(LOOPBACK);
-  new Callee({ party, listener }).run();
+  exchangeAcceptor({ party, listener }).run();
   return listener.address.port;
 }
 
