@@ -241,13 +241,7 @@ export class Acceptor {
     };
     try {
       const buffer = new Uint8Array(this.#limits.firstReadBytes);
-      // One turn more where nothing came: as long as before this file was made. The next commit drops it.
-      let count: number | undefined;
-      try {
-        count = await connection.read(buffer);
-      } finally {
-        if (count === undefined) await undefined;
-      }
+      const count = await connection.read(buffer);
       // A caller that says nothing and finishes has done nothing wrong.
       if (count === undefined) return;
       time.begun();
