@@ -11,16 +11,18 @@ import {
   AnswerTooLarge,
   FolderFetcher,
   HttpFetcher,
+  REQUEST_TIMEOUT_MS,
+  UnexpectedStatus,
+} from "../../src/sources/fetcher.ts";
+import { SourceUnavailable } from "../../src/sources/source.ts";
+import {
   MAX_HEADER_CHARACTERS,
   MAX_REMEMBERED_MS,
   MAX_RETRY_AFTER_MS,
   MAX_UNMODIFIED,
   MIN_LAST_MODIFIED_AGE_MS,
   PRODUCT,
-  REQUEST_TIMEOUT_MS,
-  UnexpectedStatus,
-} from "../../src/sources/fetcher.ts";
-import { SourceUnavailable } from "../../src/sources/source.ts";
+} from "../../src/world/http_client.ts";
 import { type Files, WorldError } from "../../src/world/world.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
 import { inFolder, world as realWorld } from "../world/helpers.ts";
