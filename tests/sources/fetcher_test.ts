@@ -174,6 +174,15 @@ Deno.test("HttpFetcher: an outage or an absence between does not forget what was
   assertEquals(await get(), utf8("one"));
 });
 
+Deno.test("HttpFetcher: what it was made to forget is asked for in whole", async () => {
+  const { fetcher, requests } = fetching(() => ({ body: "note", headers: { etag: '"1"' } }));
+  const get = () => fetcher.get("checkpoint", { ...ANY, conditional: true });
+  await get();
+  fetcher.forget();
+  await get();
+  assertEquals(requests.map(({ headers }) => headers["if-none-match"]), [undefined, undefined]);
+});
+
 Deno.test("HttpFetcher: tiles are asked for without conditions, and paths kept apart", async () => {
   const { fetcher, requests } = fetching(() => ({ body: "x", headers: { etag: '"1"' } }));
   await fetcher.get("tile/0/000", ANY);
