@@ -1,4 +1,4 @@
-import { Callee } from "../gossip/callee.ts";
+import { exchangeAcceptor } from "../gossip/callee.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
 import { WorldError } from "../world/world.ts";
 import { type Command, readOptions } from "./command.ts";
@@ -40,12 +40,12 @@ Example:
         const at = formatAddress(address);
         throw new WorldError(error.kind, `cannot listen on ${at}: ${error.message}`);
       }
-      const callee = new Callee({ party: keeper.party, listener });
-      terminal.onStop(() => callee.close());
+      const acceptor = exchangeAcceptor({ party: keeper.party, listener });
+      terminal.onStop(() => acceptor.close());
       const ready = { event: "listening", address: formatAddress(listener.address) };
       if (options.flag("json")) terminal.out(JSON.stringify(ready));
       else terminal.out(`listening on ${ready.address}`);
-      await callee.run();
+      await acceptor.run();
       tellCaps({ keeper, terminal });
     } finally {
       terminal.release();

@@ -1,25 +1,20 @@
+/**
+ * The answering end of the exchange: what is registered at a port's acceptor. A connection that
+ * begins with a parcel's bit brings a parcel, any other brings frames.
+ *
+ * @module
+ */
 import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
-import { acceptAll } from "../world/accepting.ts";
-import { formatAddress } from "../world/address.ts";
-import {
-  addressKey,
-  ConnectionTable,
-  type Place,
-  SHUTTING_DOWN,
-} from "../world/connection_table.ts";
-import {
-  type Address,
-  type Connection,
-  type Listener,
-  type Timer,
-  WorldError,
-} from "../world/world.ts";
-import { Allowance } from "./admission.ts";
+import { Acceptor, type Caller, type FirstRead, type Handler } from "../world/acceptor.ts";
+import { Allowance, type StrangersShare } from "../world/allowance.ts";
+import type { TableLimits } from "../world/connection_table.ts";
+import type { Listener } from "../world/world.ts";
 import { type ExchangeParty, NotKept, orNotKept } from "./exchange.ts";
-import type { Heard } from "./judge.ts";
 import { PARCEL_BIT } from "./parcel.ts";
+import type { Heard } from "./judge.ts";
 import { serveParcel } from "./parcel_exchange.ts";
+import { acceptorLimits, allowanceLimits, parcelTableLimits } from "./limits.ts";
 
 /** Read and answered at a time: as many whole frames as fit 64 kB. */
 const CHUNK_BYTES = FRAME_BYTES * 630;
@@ -29,136 +24,100 @@ const CHUNK_BYTES = FRAME_BYTES * 630;
  */
 const FIRST_CHUNK_BYTES = FRAME_BYTES * 64;
 
-/** What ends a connection in time. */
-interface Deadlines {
-  first: Timer;
-  whole: Timer;
+/** A port where frames and parcels are answered. */
+export function exchangeAcceptor(
+  { party, listener }: { party: ExchangeParty; listener: Listener },
+): Acceptor {
+  const { world: { clock }, limits, report, peerHosts } = party;
+  const allowance = new Allowance({ clock, limits: allowanceLimits(limits) });
+  return new Acceptor({
+    ...{ listener, clock, allowance, favoured: peerHosts },
+    report: {
+      broken: (reason, source) => report.broken(reason, source),
+      // What could not be kept is told by why it could not.
+      refused: (error) => report.notAnswered(error instanceof NotKept ? error.cause : error),
+    },
+    limits: { ...acceptorLimits(limits), firstReadBytes: FIRST_CHUNK_BYTES },
+    handlers: [new ParcelHandler({ party, allowance }), new FrameHandler({ party, allowance })],
+  });
 }
 
-/** The answering end of the exchange: serves everyone who connects. */
-export class Callee {
+/** Whether an address is no configured peer's. */
+function isStranger({ peerHosts }: ExchangeParty, key: string): boolean {
+  return peerHosts?.has(key) !== true;
+}
+
+/** Answers parcels, within limits of their own. */
+class ParcelHandler implements Handler {
+  readonly table: TableLimits;
   readonly #party: ExchangeParty;
-  readonly #listener: Listener;
   readonly #allowance: Allowance;
-  readonly #table: ConnectionTable;
-  /** Those of the table with a parcel. */
-  readonly #parcels: ConnectionTable;
-  readonly #serving = new Set<Promise<void>>();
-  #closing = false;
+  /** What the parcels of all strangers may still cost. */
+  readonly #share: StrangersShare;
 
-  constructor({ party, listener }: { party: ExchangeParty; listener: Listener }) {
+  constructor({ party, allowance }: { party: ExchangeParty; allowance: Allowance }) {
+    this.table = parcelTableLimits(party.limits);
     this.#party = party;
-    this.#listener = listener;
-    this.#allowance = new Allowance({ clock: party.world.clock, limits: party.limits });
-    this.#table = new ConnectionTable(party.limits, party.peerHosts);
-    this.#parcels = new ConnectionTable({
-      maxConnections: party.limits.maxParcelConnections,
-      maxConnectionsPerAddress: party.limits.maxParcelConnectionsPerAddress,
-    }, party.peerHosts);
+    this.#allowance = allowance;
+    this.#share = allowance.share();
   }
 
-  /** Where it answers. */
-  get address(): Address {
-    return this.#listener.address;
+  begins(firstByte: number): boolean {
+    return (firstByte & PARCEL_BIT) !== 0;
   }
 
-  /** Connections being served now. */
-  get connections(): number {
-    return this.#table.size;
+  async serve(caller: Caller, { buffer, count }: FirstRead): Promise<string | undefined> {
+    const { parcelMs } = this.#party.limits;
+    caller.finishWithin(parcelMs, `the parcel was not finished within ${parcelMs} ms`);
+    return await this.#answer(caller, buffer.subarray(0, count));
   }
 
-  /** Serves until `close`; a connection that cannot be accepted does not end it. */
-  async run(): Promise<void> {
-    const { world: { clock }, limits: { acceptRetryMs }, report } = this.#party;
-    const where = formatAddress(this.#listener.address);
-    await acceptAll({
-      ...{ listener: this.#listener, clock, retryMs: acceptRetryMs },
-      isOver: () => this.#closing,
-      onConnection: (connection) => {
-        const served: Promise<void> = this.#admit(connection)
-          .finally(() => this.#serving.delete(served));
-        this.#serving.add(served);
+  async #answer(caller: Caller, begun: Uint8Array): Promise<string | undefined> {
+    const { connection, source, key } = caller;
+    const isPeer = !isStranger(this.#party, key);
+    const fault = await serveParcel({
+      ...{ party: this.#party, connection, source, begun },
+      pay: (frames) => isPeer ? this.#allowance.take(key, frames) : this.#share.take(key, frames),
+      owe: (frames) => {
+        if (!isPeer) this.#share.owe(key, frames);
       },
-      onTrouble: ({ reason }) => report.broken(reason, where),
+      onBytes: () => caller.heard(),
     });
-    await Promise.all(this.#serving);
+    if (fault === undefined) return undefined;
+    if (!fault.charged) return caller.closedBecause ?? fault.reason;
+    this.#allowance.charge(key);
+    return `${fault.reason}; closed without an answer, and its address charged`;
+  }
+}
+
+/** Answers frames until the caller has finished. */
+class FrameHandler implements Handler {
+  readonly #party: ExchangeParty;
+  readonly #allowance: Allowance;
+  /** The signatures that may still be checked of strangers' frames. */
+  readonly #signatures: StrangersShare;
+
+  constructor({ party, allowance }: { party: ExchangeParty; allowance: Allowance }) {
+    this.#party = party;
+    this.#allowance = allowance;
+    this.#signatures = allowance.share();
   }
 
-  /** Stops accepting and ends what is being served; `run` then returns. */
-  close(): void {
-    this.#closing = true;
-    this.#listener.close();
-    this.#table.closeAll();
+  begins(firstByte: number): boolean {
+    return (firstByte & PARCEL_BIT) === 0;
   }
 
-  async #admit(connection: Connection): Promise<void> {
-    const { world: { clock }, limits, report } = this.#party;
-    const key = addressKey(connection.remote.hostname);
-    if (this.#closing || !this.#allowance.isOpen(key)) {
-      connection.close();
-      return;
-    }
-    const place: Place = { connection, key, heardAt: clock.monotonic(), closedBecause: undefined };
-    this.#table.add(place);
-    const { firstByteMs, exchangeMs } = limits;
-    const deadlines: Deadlines = {
-      first: this.#closeAfter(place, firstByteMs, `no byte came within ${firstByteMs} ms`),
-      whole: this.#closeAfter(
-        place,
-        exchangeMs,
-        `the exchange was not finished within ${exchangeMs} ms`,
-      ),
-    };
-    // The port is another one each time, and says nothing of who it is.
-    const source = connection.remote.hostname;
-    const broken = (reason: string): void => {
-      // That this end stops is no fault of a caller.
-      if (place.closedBecause !== SHUTTING_DOWN) report.broken(reason, source);
-    };
-    try {
-      const fault = await this.#serve(place, source, deadlines);
-      if (fault !== undefined) broken(fault);
-    } catch (error) {
-      if (error instanceof NotKept) report.notAnswered(error.cause);
-      else if (error instanceof WorldError) broken(place.closedBecause ?? error.message);
-      else report.notAnswered(error);
-    } finally {
-      deadlines.first.cancel();
-      deadlines.whole.cancel();
-      connection.close();
-      this.#table.remove(place);
-      this.#parcels.remove(place);
-    }
-  }
-
-  #closeAfter(place: Place, ms: number, reason: string): Timer {
-    return this.#party.world.clock.after(ms, () => this.#table.close(place, reason));
-  }
-
-  /** Answers until the caller has finished; returns what was wrong with what it sent, if anything. */
-  async #serve(
-    place: Place,
-    source: string,
-    deadlines: Deadlines,
-  ): Promise<string | undefined> {
-    const { world: { clock }, limits } = this.#party;
-    const { connection, key } = place;
-    let buffer = new Uint8Array(FIRST_CHUNK_BYTES);
-    let answers = new Uint8Array(FIRST_CHUNK_BYTES);
+  async serve(caller: Caller, first: FirstRead): Promise<string | undefined> {
+    const { limits } = this.#party;
+    const { connection, source, key } = caller;
+    let { buffer } = first;
+    let answers = new Uint8Array(buffer.length);
     const exchange = { source, named: new Set<Log>(), told: new Set<Heard>() };
     let filled = 0;
     let frames = 0;
-    for (;;) {
-      const count = await connection.read(buffer.subarray(filled));
-      if (count === undefined) break;
-      if (frames === 0 && filled === 0) {
-        deadlines.first.cancel();
-        if ((buffer[0]! & PARCEL_BIT) !== 0) {
-          const begun = buffer.subarray(0, count);
-          return await this.#serveParcel({ place, source, deadlines, begun });
-        }
-      }
-      place.heardAt = clock.monotonic();
+    let count: number | undefined = first.count;
+    for (; count !== undefined; count = await connection.read(buffer.subarray(filled))) {
+      caller.heard();
       filled += count;
       const whole = Math.floor(filled / FRAME_BYTES);
       if (whole === 0) continue;
@@ -194,38 +153,6 @@ export class Callee {
     return undefined;
   }
 
-  /** Answers a parcel, within limits of its own; returns what was wrong with it, if anything. */
-  async #serveParcel({ place, source, deadlines, begun }: {
-    place: Place;
-    source: string;
-    deadlines: Deadlines;
-    begun: Uint8Array;
-  }): Promise<string | undefined> {
-    const { world: { clock }, limits: { parcelMs }, peerHosts } = this.#party;
-    const { connection, key } = place;
-    const isPeer = peerHosts?.has(key) === true;
-    deadlines.whole.cancel();
-    deadlines.whole = this.#closeAfter(
-      place,
-      parcelMs,
-      `the parcel was not finished within ${parcelMs} ms`,
-    );
-    this.#parcels.add(place);
-    const fault = await serveParcel({
-      ...{ party: this.#party, connection, source, begun },
-      pay: (frames) =>
-        isPeer ? this.#allowance.take(key, frames) : this.#allowance.takeOfParcel(key, frames),
-      owe: (frames) => {
-        if (!isPeer) this.#allowance.owe(key, frames);
-      },
-      onBytes: () => place.heardAt = clock.monotonic(),
-    });
-    if (fault === undefined) return undefined;
-    if (!fault.charged) return place.closedBecause ?? fault.reason;
-    this.#allowance.charge(key);
-    return `${fault.reason}; closed without an answer, and its address charged`;
-  }
-
   /**
    * Judges the first `count` frames in `buffer` and puts the answers into `answers`; up to the first
    * that is refused, or that there is no allowance for.
@@ -241,8 +168,8 @@ export class Callee {
       told: Set<Heard>;
     },
   ): { answered: number; refused: boolean; isTooMuch: boolean; news: Heard[] } {
-    const { judge, peerHosts } = this.#party;
-    const isStranger = peerHosts?.has(key) !== true;
+    const { judge } = this.#party;
+    const fromStranger = isStranger(this.#party, key);
     const news: Heard[] = [];
     const words = new Uint32Array(buffer.buffer);
     const answerWords = new Uint32Array(answers.buffer);
@@ -255,11 +182,11 @@ export class Callee {
         continue;
       }
       const frame = buffer.subarray(at, at + FRAME_BYTES);
-      if (isStranger && !judge.knows(frame) && !this.#allowance.mayCheck(key)) {
+      if (fromStranger && !judge.knows(frame) && !this.#signatures.isOpen(key)) {
         return { answered: i, refused: false, isTooMuch: true, news };
       }
       const { heard, answer, tried } = judge.hear(frame, source, named);
-      if (isStranger && tried !== undefined) this.#allowance.checked(tried);
+      if (fromStranger && tried !== undefined) this.#signatures.used(tried);
       wasNothing = heard.verdict === "nothing";
       if (!told.has(heard)) {
         told.add(heard);

@@ -2,8 +2,8 @@ import { concat } from "@std/bytes/concat";
 import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
+import { Ended } from "../world/calls.ts";
 import { type Address, type Connection, WorldError } from "../world/world.ts";
-import { Ended } from "./calls.ts";
 import type { ExchangeParty } from "./exchange.ts";
 import { type Heard, NOTHING } from "./judge.ts";
 

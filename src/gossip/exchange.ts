@@ -1,9 +1,9 @@
 import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
+import type { Calls } from "../world/calls.ts";
 import type { PeerHosts } from "../world/connection_table.ts";
 import type { World } from "../world/world.ts";
-import type { Calls } from "./calls.ts";
 import type { ExchangeLimits } from "./limits.ts";
 import type { Heard, Judge } from "./judge.ts";
 import type { PeerKnowledge } from "./peer_knowledge.ts";

@@ -1,6 +1,9 @@
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
 import type { Kind } from "./kind.ts";
 import { type ItemKind, KINDS } from "./kinds.ts";
+import type { AcceptorLimits } from "../world/acceptor.ts";
+import type { AllowanceLimits } from "../world/allowance.ts";
+import type { TableLimits } from "../world/connection_table.ts";
 
 /** How much one parcel may hold, either way. */
 export interface ParcelLimits {
@@ -93,6 +96,31 @@ export const OPERATOR_LIMITS = [
   ...["maxPeersRemembered", "maxHandedOverPerPeer"] as const,
   ...["connectMs", "firstByteMs", "exchangeMs", "parcelMs"] as const,
 ] as const satisfies readonly (keyof ExchangeLimits)[];
+
+/** What the allowance of addresses takes of these: it counts frames. */
+export function allowanceLimits(limits: ExchangeLimits): AllowanceLimits {
+  return {
+    perSecondPerAddress: limits.framesPerSecondPerAddress,
+    refusalCost: limits.refusedFrameCost,
+    strangersShare: limits.strangersShare,
+    maxAddresses: limits.maxAddresses,
+  };
+}
+
+/** What a port's acceptor takes of these. */
+export function acceptorLimits(limits: ExchangeLimits): Omit<AcceptorLimits, "firstReadBytes"> {
+  const { maxConnections, maxConnectionsPerAddress } = limits;
+  const { firstByteMs, exchangeMs: wholeMs, acceptRetryMs } = limits;
+  return { maxConnections, maxConnectionsPerAddress, firstByteMs, wholeMs, acceptRetryMs };
+}
+
+/** Of the connections of a port, those that may bring parcels. */
+export function parcelTableLimits(limits: ExchangeLimits): TableLimits {
+  return {
+    maxConnections: limits.maxParcelConnections,
+    maxConnectionsPerAddress: limits.maxParcelConnectionsPerAddress,
+  };
+}
 
 /** The limits in force unless a caller says otherwise. */
 export const DEFAULT_LIMITS: ExchangeLimits = {

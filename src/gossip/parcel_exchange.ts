@@ -6,10 +6,10 @@
  */
 import { MalformedError } from "../tlog/malformed.ts";
 import { formatAddress } from "../world/address.ts";
+import { Ended } from "../world/calls.ts";
 import { type Address, type Connection, WorldError } from "../world/world.ts";
 import { answerParcel } from "./answering.ts";
 import { ExchangeFailed, Unreachable } from "./caller.ts";
-import { Ended } from "./calls.ts";
 import { type ExchangeParty, orNotKept } from "./exchange.ts";
 import { hearParcel } from "./hearing.ts";
 import type { Fault, Hearing } from "./kind.ts";
@@ -22,7 +22,7 @@ const CHUNK_BYTES = 64 * 1024;
 /** Takes this much, in frames, from the allowance of whoever sends; false if there is too little. */
 type Pay = (frames: number) => boolean;
 
-/** Takes what cannot be refused any more: see Allowance.owe. */
+/** Takes what cannot be refused any more: see StrangersShare.owe. */
 type Owe = (frames: number) => void;
 
 /**

@@ -1,8 +1,10 @@
-import { Callee } from "../gossip/callee.ts";
+import { exchangeAcceptor } from "../gossip/callee.ts";
 import type { ExchangeParty } from "../gossip/exchange.ts";
 import type { Source } from "../sources/source.ts";
 import { ObservationJournal } from "../store/observations.ts";
+import type { Acceptor } from "../world/acceptor.ts";
 import { formatAddress } from "../world/address.ts";
+import { Background } from "../world/background.ts";
 import { addressKey, PeerHosts } from "../world/connection_table.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
@@ -12,7 +14,6 @@ import type { EventReport } from "./events.ts";
 import { type Common, Follower } from "./follower.ts";
 import { Happenings } from "./happenings.ts";
 import { CaseKeeper, type KeeperReport } from "./case_keeper.ts";
-import { Background } from "./pacing.ts";
 import { JournaledMemory } from "./recollection.ts";
 import { Rounds } from "./rounds.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
@@ -33,7 +34,7 @@ export interface Parts {
   readonly rounds: Rounds;
   followers: readonly Follower[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
-  callee: Callee | undefined;
+  acceptor: Acceptor | undefined;
 }
 
 /** The configured peers, looked up by the source of what was heard. */
@@ -115,13 +116,13 @@ export async function assemble({ world, settings, signer, report, openSource }: 
       followers.push(await Follower.start({ common, settings: settings.logs[i]!, source }));
     }
     const party = { ...keeper.party, peerHosts: peers.hosts };
-    const callee = answerAt({ party, listener: listenAt(world, settings.listen) });
-    if (callee !== undefined) own.address = formatAddress(callee.address);
+    const acceptor = answerAt({ party, listener: listenAt(world, settings.listen) });
+    if (acceptor !== undefined) own.address = formatAddress(acceptor.address);
     const background = new Background((error) => happenings.failed(error));
     const { gossip } = settings;
     const rounds = new Rounds({ party, happenings, background, gossip, peers: settings.peers });
     const parts = { settings, signer, common, announcer, tallies, background, peers };
-    return { ...parts, rounds, followers, callee };
+    return { ...parts, rounds, followers, acceptor };
   } catch (error) {
     await keeper?.close();
     await observations.close();
@@ -149,8 +150,8 @@ function reportTo(
 /** What answers exchanges on a listener; nothing without a listener. */
 export function answerAt(
   { party, listener }: { party: ExchangeParty; listener: Listener | undefined },
-): Callee | undefined {
-  return listener && new Callee({ party, listener });
+): Acceptor | undefined {
+  return listener && exchangeAcceptor({ party, listener });
 }
 
 /**

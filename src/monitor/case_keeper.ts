@@ -6,15 +6,15 @@ import { caseOf, type ConflictRecord, type RecordedHead } from "../evidence/reco
 import { logOf, replayRecord } from "../evidence/replay.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
 import type { ExchangeParty, ExchangeReport, HeldCase } from "../gossip/exchange.ts";
-import { Calls } from "../gossip/calls.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
 import { Judge } from "../gossip/judge.ts";
 import { PeerKnowledge } from "../gossip/peer_knowledge.ts";
 import { IncidentJournal } from "../store/incidents.ts";
-import { Turns } from "../store/turns.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
+import { Calls } from "../world/calls.ts";
 import type { Signer } from "../world/signer.ts";
+import { Turns } from "../world/turns.ts";
 import type { World } from "../world/world.ts";
 import { signRecord } from "./sign_record.ts";
 

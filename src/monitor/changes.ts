@@ -64,7 +64,7 @@ export async function takeUp(
   // Nothing below can be refused, so a change is made whole or not at all.
   parts.peers.change(settings.peers);
   parts.rounds.change(settings.gossip, settings.peers);
-  if (isMoved) moveCallee(parts, listener);
+  if (isMoved) moveAcceptor(parts, listener);
   const begun = await changeFollowers(parts, followers, logs);
   parts.settings = { ...settings, logs: logs.map((log) => log.settings) };
   return { begun, isMoved };
@@ -132,10 +132,10 @@ async function changeFollowers(
 }
 
 /** Closes what answered exchanges, and answers them on this listener from now on. */
-function moveCallee(parts: Parts, listener: Listener | undefined): void {
-  parts.callee?.close();
+function moveAcceptor(parts: Parts, listener: Listener | undefined): void {
+  parts.acceptor?.close();
   const { common: { keeper }, peers } = parts;
-  parts.callee = answerAt({ party: { ...keeper.party, peerHosts: peers.hosts }, listener });
+  parts.acceptor = answerAt({ party: { ...keeper.party, peerHosts: peers.hosts }, listener });
 }
 
 function addressText(address: Address | undefined): string | undefined {

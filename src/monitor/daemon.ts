@@ -3,6 +3,7 @@ import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Signer } from "../world/signer.ts";
+import { Stop } from "../world/stop.ts";
 import { timeNow } from "../world/time.ts";
 import { VERSION } from "../world/version.ts";
 import type { World } from "../world/world.ts";
@@ -11,7 +12,6 @@ import { canTakeUp, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
 import type { Happening } from "./happenings.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
-import { Stop } from "./pacing.ts";
 import type { Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
 
@@ -57,8 +57,8 @@ export class Daemon {
 
   /** The address at which it answers exchanges; nothing if it answers none. */
   get address(): string | undefined {
-    const { callee } = this.#parts;
-    return callee && formatAddress(callee.address);
+    const { acceptor } = this.#parts;
+    return acceptor && formatAddress(acceptor.address);
   }
 
   /** Incidents recorded since the start. */
@@ -94,9 +94,9 @@ export class Daemon {
    *   can write again, so the service manager should start it anew. Also whatever `close` throws.
    */
   async run(): Promise<void> {
-    const { callee, followers, rounds } = this.#parts;
+    const { acceptor, followers, rounds } = this.#parts;
     this.#tellStart();
-    if (callee !== undefined) this.#loop(callee.run());
+    if (acceptor !== undefined) this.#loop(acceptor.run());
     this.#loop(rounds.run());
     this.#loop(this.#upkeep());
     for (const follower of followers) this.#loop(follower.run());
@@ -107,20 +107,20 @@ export class Daemon {
 
   /** Asks `run` to end. */
   stop(): void {
-    const { common: { happenings, memory }, rounds, followers, callee } = this.#parts;
+    const { common: { happenings, memory }, rounds, followers, acceptor } = this.#parts;
     happenings.tell({ kind: "stopping" });
     this.#stop.stop();
     memory.end();
     rounds.stop();
     for (const follower of followers) follower.stop();
-    callee?.close();
+    acceptor?.close();
     memory.end();
   }
 
   /** Finishes writing and closes the journals. */
   async close(): Promise<void> {
-    const { callee, announcer, common: { memory, keeper, observations } } = this.#parts;
-    callee?.close();
+    const { acceptor, announcer, common: { memory, keeper, observations } } = this.#parts;
+    acceptor?.close();
     memory.end();
     this.#isClosing = true;
     await this.#finishBackground();
@@ -146,11 +146,11 @@ export class Daemon {
   async takeUp(settings: Settings, openSource: OpenSource): Promise<void> {
     const parts = this.#parts;
     const { begun, isMoved } = await takeUp({ parts, settings, openSource });
-    const { callee, common: { happenings } } = parts;
-    if (isMoved && callee !== undefined) this.#loop(callee.run());
+    const { acceptor, common: { happenings } } = parts;
+    if (isMoved && acceptor !== undefined) this.#loop(acceptor.run());
     for (const follower of begun) this.#loop(follower.run());
     if (this.#stop.stopped) {
-      callee?.close();
+      acceptor?.close();
       for (const follower of begun) follower.stop();
     }
     const { logs, peers } = settings;

@@ -1,8 +1,8 @@
-import { Ended } from "../gossip/calls.ts";
 import type { Result } from "../evidence/result.ts";
 import type { Heard } from "../gossip/judge.ts";
 import type { IndexProgress } from "../store/observations.ts";
 import type { Log } from "../tlog/log.ts";
+import { Ended } from "../world/calls.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { IncidentNews } from "./case_keeper.ts";
 import type { Finding } from "./watch.ts";

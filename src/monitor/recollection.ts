@@ -1,14 +1,14 @@
 import type { Seen } from "../evidence/conflict.ts";
-import { Ended } from "../gossip/calls.ts";
 import { OPEN_RESULTS, type Result } from "../evidence/result.ts";
 import { observedCheckpoint } from "../store/observation.ts";
 import type { OpenQuestion } from "../store/observation_index.ts";
 import type { ObservationJournal } from "../store/observations.ts";
-import { Turns } from "../store/turns.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
+import { Ended } from "../world/calls.ts";
 import { addressKey } from "../world/connection_table.ts";
 import { timeNow } from "../world/time.ts";
+import { Turns } from "../world/turns.ts";
 import type { World } from "../world/world.ts";
 import type { Subscriber } from "./happenings.ts";
 import type { Recollection } from "./case_keeper.ts";

@@ -1,9 +1,12 @@
 import type { ExchangeParty } from "../gossip/exchange.ts";
 import { formatAddress } from "../world/address.ts";
+import type { Background } from "../world/background.ts";
+import { jittered } from "../world/pacing.ts";
+import { Rotation } from "../world/rotation.ts";
+import { Stop } from "../world/stop.ts";
 import type { World } from "../world/world.ts";
 import { Correspondent } from "./correspondent.ts";
 import type { Happenings } from "./happenings.ts";
-import { type Background, jittered, Rotation, Stop } from "./pacing.ts";
 import type { GossipSettings, PeerSettings } from "./settings.ts";
 
 /** Exchanges with some of the peers every interval, and with all of them after a new incident. */

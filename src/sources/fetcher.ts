@@ -5,29 +5,13 @@
  */
 import { join } from "@std/path/join";
 import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
-import { parseHttpDate } from "../world/http_date.ts";
+import { HttpClient } from "../world/http_client.ts";
 import { readFully } from "../world/reading.ts";
-import { type HttpResponse, type World, WorldError } from "../world/world.ts";
-import { getRedirected } from "./redirects.ts";
+import { type World, WorldError } from "../world/world.ts";
 import { SourceUnavailable } from "./source.ts";
 
-/** This program, in the User-Agent of its requests. */
-export const PRODUCT = "Hearsay/0.1";
 /** Longest wait for one whole answer, or one file. */
 export const REQUEST_TIMEOUT_MS = 15_000;
-/** Longest wait a log can ask of us: one that asks for a year must not silence its monitor. */
-export const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
-/** Longest contact, and longest ETag or Last-Modified repeated to a server. */
-export const MAX_HEADER_CHARACTERS = 256;
-/**
- * The least age of a Last-Modified when it is told: what is published later in a younger one's
- * second has the same. RFC 9110 section 8.8.2.2 asks for one second, of a server with one clock.
- */
-export const MIN_LAST_MODIFIED_AGE_MS = 2_000;
-/** Most answers "not modified" in a row; then the whole is asked for. */
-export const MAX_UNMODIFIED = 10;
-/** Longest time for which "not modified" is believed of one whole answer, by the monotonic clock. */
-export const MAX_REMEMBERED_MS = 5 * 60 * 1000;
 
 /** What one file may cost. */
 export interface FetchOptions {
@@ -60,29 +44,10 @@ export class UnexpectedStatus extends SourceUnavailable {
   }
 }
 
-const STATUS = {
-  ...{ ok: 200, notModified: 304, notFound: 404, gone: 410 },
-  ...{ tooManyRequests: 429, unavailable: 503 },
-};
-
-/** An answer remembered, and what to ask with whether it still holds (RFC 9110 section 13). */
-interface Remembered {
-  readonly body: Uint8Array;
-  readonly headers: Readonly<Record<string, string>>;
-  /** When it came, by the monotonic clock. */
-  readonly cameAt: number;
-  /** How often it was said since then that it still holds. */
-  unmodified: number;
-}
-
 /** A log behind a URL prefix. */
 export class HttpFetcher implements Fetcher {
-  readonly #world: World;
   readonly #prefix: string;
-  readonly #userAgent: string;
-  readonly #remembered = new Map<string, Remembered>();
-  /** By the monotonic clock: before this the log asked not to be asked, whatever for. */
-  #putOffUntil = -Infinity;
+  readonly #client: HttpClient;
 
   /**
    * @param prefix http(s) URL; paths are appended after a slash
@@ -90,9 +55,8 @@ export class HttpFetcher implements Fetcher {
    * @throws MalformedError if either cannot be used
    */
   constructor({ world, prefix, contact }: { world: World; prefix: string; contact: string }) {
-    this.#world = world;
     this.#prefix = checkPrefix(prefix);
-    this.#userAgent = `${PRODUCT} (+${checkContact(contact)})`;
+    this.#client = new HttpClient({ world, contact, timeoutMs: REQUEST_TIMEOUT_MS });
   }
 
   locate(path: string): string {
@@ -100,126 +64,35 @@ export class HttpFetcher implements Fetcher {
   }
 
   forget(): void {
-    this.#remembered.clear();
+    this.#client.forget();
   }
 
-  async get(
-    path: string,
-    { maxBytes, conditional = false }: FetchOptions,
-  ): Promise<Uint8Array | undefined> {
-    const url = this.#prefix + path;
-    const remembered = conditional ? this.#believed(url) : undefined;
-    const response = await this.#ask({ url, maxBytes, headers: remembered?.headers ?? {} });
-    if (response.status === STATUS.notModified && remembered !== undefined) {
-      remembered.unmodified++;
-      return remembered.body;
-    }
-    if (response.status === STATUS.notFound || response.status === STATUS.gone) return undefined;
-    if (response.status !== STATUS.ok) throw this.#unexpected(url, response);
-    if (conditional) this.#remember(url, response);
-    return response.body;
-  }
-
-  /**
-   * What is remembered of a URL, unless it is time to ask for the whole: two publications that
-   * share a validator, or a cache that is wrong, hide what is new for so long and no longer.
-   */
-  #believed(url: string): Remembered | undefined {
-    const remembered = this.#remembered.get(url);
-    if (remembered === undefined || remembered.unmodified >= MAX_UNMODIFIED) return undefined;
-    const age = this.#world.clock.monotonic() - remembered.cameAt;
-    return age < MAX_REMEMBERED_MS ? remembered : undefined;
-  }
-
-  async #ask(
-    { url, maxBytes, headers }: {
-      url: string;
-      maxBytes: number;
-      headers: Readonly<Record<string, string>>;
-    },
-  ): Promise<HttpResponse> {
-    this.#checkPutOff(url);
+  async get(path: string, options: FetchOptions): Promise<Uint8Array | undefined> {
+    const where = this.locate(path);
+    let result;
     try {
-      return await getRedirected(this.#world, {
-        url,
-        headers: { "user-agent": this.#userAgent, ...headers },
-        timeoutMs: REQUEST_TIMEOUT_MS,
-        maxBytes,
-      });
+      result = await this.#client.get({ url: this.#prefix + path, ...options });
     } catch (error) {
-      throw unavailable(printable(url), error);
+      throw unavailable(where, error);
+    }
+    switch (result.kind) {
+      case "content":
+        return result.body;
+      case "absent":
+        return undefined;
+      case "refused":
+        throw new UnexpectedStatus(
+          `Cannot get ${where}: it answers with HTTP status ${result.status}`,
+          ...[result.status, result.retryAfterMs] as const,
+        );
+      case "put off":
+        // A look and what is settled beside it are one client.
+        throw new SourceUnavailable(
+          `Cannot get ${where}: the log asked to be asked again later`,
+          result.retryAfterMs,
+        );
     }
   }
-
-  /**
-   * A log that puts one request off puts off all: a look and what is settled beside it are one client.
-   * @throws SourceUnavailable as long as it wants to be left alone
-   */
-  #checkPutOff(url: string): void {
-    const leftMs = Math.floor(this.#putOffUntil - this.#world.clock.monotonic());
-    if (leftMs <= 0) return;
-    const message = `Cannot get ${printable(url)}: the log asked to be asked again later`;
-    throw new SourceUnavailable(message, leftMs);
-  }
-
-  #unexpected(url: string, response: HttpResponse): UnexpectedStatus {
-    const { status } = response;
-    const asksToWait = status === STATUS.tooManyRequests || status === STATUS.unavailable;
-    const waitMs = asksToWait ? this.#retryAfterMs(response.header("retry-after")) : undefined;
-    const until = this.#world.clock.monotonic() + (waitMs ?? 0);
-    this.#putOffUntil = Math.max(this.#putOffUntil, until);
-    return new UnexpectedStatus(
-      `Cannot get ${printable(url)}: it answers with HTTP status ${status}`,
-      ...[status, waitMs] as const,
-    );
-  }
-
-  /** Retry-After, in seconds or as a date (RFC 9110 section 10.2.3); nothing if it is neither. */
-  #retryAfterMs(header: string | undefined): number | undefined {
-    if (header === undefined) return undefined;
-    const now = this.#world.clock.now().getTime();
-    const until = parseHttpDate(header, now);
-    const ms = /^\d+$/.test(header)
-      ? Number(header) * 1000
-      : until !== undefined
-      ? Math.max(0, until - now)
-      : undefined;
-    return ms && Math.min(ms, MAX_RETRY_AFTER_MS);
-  }
-
-  #remember(url: string, { header, body }: HttpResponse): void {
-    const { clock } = this.#world;
-    const headers = conditionsOf(header, clock.now().getTime());
-    const remembered = { body, headers, cameAt: clock.monotonic(), unmodified: 0 };
-    if (Object.keys(headers).length > 0) this.#remembered.set(url, remembered);
-    else this.#remembered.delete(url);
-  }
-}
-
-/**
- * The conditions that find out whether an answer still holds; none if nothing in it would tell one
- * publication from the next.
- * @param now when it came, in milliseconds since 1970
- */
-function conditionsOf(header: HttpResponse["header"], now: number): Record<string, string> {
-  const conditions: Record<string, string> = {};
-  const repeat = (name: string, value: string | undefined): void => {
-    if (value !== undefined && value.length <= MAX_HEADER_CHARACTERS) conditions[name] = value;
-  };
-  const lastModified = header("last-modified");
-  const etag = header("etag");
-  if (lastModified !== undefined) {
-    const modified = parseHttpDate(lastModified, now);
-    // SPEC: without a Date, the time it was received (RFC 9110 section 6.6.1).
-    const answered = parseHttpDate(header("date") ?? "", now) ?? now;
-    const isOld = modified !== undefined && answered - modified >= MIN_LAST_MODIFIED_AGE_MS;
-    // Many servers make the ETag of the same time, so that it tells no more than that.
-    if (!isOld) return {};
-    repeat("if-modified-since", lastModified);
-  }
-  // SPEC: a weak validator might not change for every change to the representation data.
-  if (etag !== undefined && !etag.startsWith("W/")) repeat("if-none-match", etag);
-  return conditions;
 }
 
 /**
@@ -240,18 +113,6 @@ function checkPrefix(prefix: string): string {
   }
   // Looked for where it begins: from each slash on, many in a row would take quadratic time.
   return url.href.replace(/(?<!\/)\/*$/, "/");
-}
-
-/** A contact must fit a comment of the User-Agent (RFC 9110 section 5.6.5) unchanged. */
-function checkContact(contact: string): string {
-  const fits = /^[\x20-\x7e]+$/.test(contact) && !/[()\\]/.test(contact);
-  if (!fits || contact.length > MAX_HEADER_CHARACTERS) {
-    throw new MalformedError(
-      `contact is ${quoted(contact)}, expected up to ${MAX_HEADER_CHARACTERS} ASCII characters ` +
-        "without parentheses and backslashes",
-    );
-  }
-  return contact;
 }
 
 /**

@@ -10,6 +10,7 @@ import { type Judgement, Opinions, verifyConflict } from "../evidence/verify.ts"
 import { MalformedError } from "../tlog/malformed.ts";
 import { isThere } from "../world/durable.ts";
 import type { Line } from "../world/reading.ts";
+import { Turns } from "../world/turns.ts";
 import { type Files, WorldError } from "../world/world.ts";
 import {
   type Entry,
@@ -19,7 +20,6 @@ import {
   type JournalItem,
   readEntries,
 } from "./journal.ts";
-import { Turns } from "./turns.ts";
 
 /** Ends an entry's line. */
 const NEWLINE_BYTES = 1;

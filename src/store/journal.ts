@@ -29,8 +29,8 @@ import {
   replaceDurably,
 } from "../world/durable.ts";
 import { type Line, readFully, readLines } from "../world/reading.ts";
+import { Turns } from "../world/turns.ts";
 import { type Files, type OpenFile, WorldError } from "../world/world.ts";
-import { Turns } from "./turns.ts";
 
 /** Name of the journal's file in its folder. */
 export const JOURNAL_FILE = "journal.jsonl";

@@ -10,6 +10,7 @@ import { join } from "@std/path/join";
 import { utf8 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
+import { Turns } from "../world/turns.ts";
 import { type Files, type World, WorldError } from "../world/world.ts";
 import { type Entry, FIRST_LINK, JournalDamaged } from "./journal.ts";
 import { cleanObservation, logIdOf, type Observation, parseObservation } from "./observation.ts";
@@ -33,7 +34,6 @@ import {
   type SegmentItem,
 } from "./segments.ts";
 import { Spelling } from "./spelling.ts";
-import { Turns } from "./turns.ts";
 
 /** What the segments' names begin with. */
 export const OBSERVATIONS_NAME = "observations";

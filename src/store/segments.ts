@@ -10,6 +10,7 @@ import { join } from "@std/path/join";
 import type { JsonObject } from "../evidence/json.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import type { Line } from "../world/reading.ts";
+import { Turns } from "../world/turns.ts";
 import { type Files, type OpenFile, WorldError } from "../world/world.ts";
 import {
   type Entry,
@@ -21,7 +22,6 @@ import {
   readEntries,
 } from "./journal.ts";
 import { formatRemovals, parseRemovals, type Removal } from "./removal.ts";
-import { Turns } from "./turns.ts";
 
 /** A segment of at least this many bytes is not written to again. */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;

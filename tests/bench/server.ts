@@ -5,8 +5,8 @@
  */
 import { createPublicKey, verify } from "node:crypto";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
-import { Callee } from "../../src/gossip/callee.ts";
-import { Calls } from "../../src/gossip/calls.ts";
+import { exchangeAcceptor } from "../../src/gossip/callee.ts";
+import { Calls } from "../../src/world/calls.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { PeerKnowledge } from "../../src/gossip/peer_knowledge.ts";
 import { Judge } from "../../src/gossip/judge.ts";
@@ -106,7 +106,7 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
     },
   };
   const listener = world.network.listen(LOOPBACK);
-  new Callee({ party, listener }).run();
+  exchangeAcceptor({ party, listener }).run();
   return listener.address.port;
 }
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
-import { Callee } from "../../src/gossip/callee.ts";
+import { exchangeAcceptor } from "../../src/gossip/callee.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { ZERO_FRAME } from "../../src/gossip/judge.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
@@ -609,7 +609,7 @@ Deno.test("callee: what goes wrong while accepting and is not the world's fault 
     accept: () => Promise.reject(new TypeError("a fault in the program")),
     close: () => {},
   };
-  await assertRejects(() => new Callee({ party, listener }).run(), TypeError, "a fault");
+  await assertRejects(() => exchangeAcceptor({ party, listener }).run(), TypeError, "a fault");
 });
 
 Deno.test("callee: closing ends what is served, and then run", async () => {
@@ -634,7 +634,7 @@ Deno.test("callee: a connection accepted while it closes is closed", async () =>
   const { connection, closed } = neverReady();
   const accepting = Promise.withResolvers<Connection>();
   const listener = { address: HERE, accept: () => accepting.promise, close: () => {} };
-  const callee = new Callee({ party, listener });
+  const callee = exchangeAcceptor({ party, listener });
   const done = callee.run();
   callee.close();
   accepting.resolve(connection);

@@ -6,7 +6,7 @@
  * @module
  */
 import { describeHeard } from "../../src/cli/reporting.ts";
-import { Callee } from "../../src/gossip/callee.ts";
+import { exchangeAcceptor } from "../../src/gossip/callee.ts";
 import { callPeer } from "../../src/gossip/caller.ts";
 import type { Heard } from "../../src/gossip/judge.ts";
 import { CaseKeeper } from "../../src/monitor/case_keeper.ts";
@@ -53,7 +53,7 @@ async function enter(name: string, { log }: TestLog): Promise<Player> {
   };
   const monitor = await CaseKeeper.start({ world, logs: [log], report });
   const listener = world.network.listen(LOOPBACK);
-  const callee = new Callee({ party: monitor.party, listener });
+  const callee = exchangeAcceptor({ party: monitor.party, listener });
   const done = callee.run();
   tell(name, `listens on ${formatAddress(listener.address)}`);
   return {

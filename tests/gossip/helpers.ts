@@ -3,9 +3,9 @@ import { concat } from "@std/bytes/concat";
 import { type Conflict, evidenceId } from "../../src/evidence/conflict.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { buildRecord, type ConflictRecord } from "../../src/evidence/record.ts";
-import { Callee } from "../../src/gossip/callee.ts";
+import { exchangeAcceptor } from "../../src/gossip/callee.ts";
 import { callPeer } from "../../src/gossip/caller.ts";
-import { Calls } from "../../src/gossip/calls.ts";
+import { Calls } from "../../src/world/calls.ts";
 import type { ExchangeParty, HeldCase } from "../../src/gossip/exchange.ts";
 import { PeerKnowledge } from "../../src/gossip/peer_knowledge.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
@@ -343,7 +343,7 @@ export async function partyOf(
 export async function serve(setting: Setting) {
   const { party, clock, network, report, judge } = await partyOf(setting);
   const listener = network.listen(HERE);
-  const callee = new Callee({ party, listener });
+  const callee = exchangeAcceptor({ party, listener });
   const done = callee.run();
   const connect = (hostname = CALLER) => network.at(hostname).connect(HERE, 1_000);
   return {
@@ -435,7 +435,7 @@ export class Fleet {
       limits: { ...DEFAULT_LIMITS, ...limits },
     });
     const listener = world.network.listen({ hostname, port: 9900 });
-    const callee = new Callee({ party: monitor.party, listener });
+    const callee = exchangeAcceptor({ party: monitor.party, listener });
     const done = callee.run();
     const player: Player = {
       ...{ monitor, report, address: listener.address },

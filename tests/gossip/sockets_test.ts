@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { join } from "@std/path/join";
-import { Callee } from "../../src/gossip/callee.ts";
+import { exchangeAcceptor } from "../../src/gossip/callee.ts";
 import { callPeer, ExchangeFailed } from "../../src/gossip/caller.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
 import type { HeldCase } from "../../src/gossip/exchange.ts";
@@ -50,7 +50,7 @@ async function start(
   });
   for (const log of shown) await monitor.addLocal(await checkpointOf(log), "the log");
   const listener = world.network.listen({ hostname, port: 0 });
-  const callee = new Callee({ party: monitor.party, listener });
+  const callee = exchangeAcceptor({ party: monitor.party, listener });
   const done = callee.run();
   const { address } = listener;
   return {

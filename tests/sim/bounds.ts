@@ -4,7 +4,8 @@
  * @module
  */
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
-import { longestGap, MAX_BACK_OFF_MS } from "../../src/monitor/pacing.ts";
+import { MAX_BACK_OFF_MS } from "../../src/world/pacing.ts";
+import { longestGap } from "../../src/world/rotation.ts";
 import { MAX_LOOK_MS } from "../../src/sources/look_time.ts";
 
 /** The longest time of a look that is under way when all trouble ends, and of what it then settles. */

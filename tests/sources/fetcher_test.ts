@@ -11,16 +11,18 @@ import {
   AnswerTooLarge,
   FolderFetcher,
   HttpFetcher,
+  REQUEST_TIMEOUT_MS,
+  UnexpectedStatus,
+} from "../../src/sources/fetcher.ts";
+import { SourceUnavailable } from "../../src/sources/source.ts";
+import {
   MAX_HEADER_CHARACTERS,
   MAX_REMEMBERED_MS,
   MAX_RETRY_AFTER_MS,
   MAX_UNMODIFIED,
   MIN_LAST_MODIFIED_AGE_MS,
   PRODUCT,
-  REQUEST_TIMEOUT_MS,
-  UnexpectedStatus,
-} from "../../src/sources/fetcher.ts";
-import { SourceUnavailable } from "../../src/sources/source.ts";
+} from "../../src/world/http_client.ts";
 import { type Files, WorldError } from "../../src/world/world.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
 import { inFolder, world as realWorld } from "../world/helpers.ts";
@@ -170,6 +172,15 @@ Deno.test("HttpFetcher: an outage or an absence between does not forget what was
   await assertRejects(get, UnexpectedStatus);
   assertEquals(await get(), undefined);
   assertEquals(await get(), utf8("one"));
+});
+
+Deno.test("HttpFetcher: what it was made to forget is asked for in whole", async () => {
+  const { fetcher, requests } = fetching(() => ({ body: "note", headers: { etag: '"1"' } }));
+  const get = () => fetcher.get("checkpoint", { ...ANY, conditional: true });
+  await get();
+  fetcher.forget();
+  await get();
+  assertEquals(requests.map(({ headers }) => headers["if-none-match"]), [undefined, undefined]);
 });
 
 Deno.test("HttpFetcher: tiles are asked for without conditions, and paths kept apart", async () => {

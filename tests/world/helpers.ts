@@ -1,6 +1,6 @@
 /** What the tests of the world room share. */
 import { denoWorld } from "../../src/world/deno.ts";
-import type { Connection, Network, OpenFile } from "../../src/world/world.ts";
+import type { Connection, Network, OpenFile, Random } from "../../src/world/world.ts";
 
 /** The real world. */
 export const world = denoWorld();
@@ -53,6 +53,18 @@ export async function connected(
     [Symbol.dispose]() {
       caller.close();
       callee!.close();
+    },
+  };
+}
+
+/** Randomness that gives these words, over and over. */
+export function words(...given: readonly number[]): Random {
+  let at = 0;
+  return {
+    bytes(count) {
+      const bytes = new Uint8Array(count);
+      new DataView(bytes.buffer).setUint32(0, given[at++ % given.length]!);
+      return bytes;
     },
   };
 }

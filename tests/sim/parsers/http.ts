@@ -7,14 +7,10 @@ import fc from "fast-check";
 import { gzipSync } from "node:zlib";
 import { parseStatus } from "../../../src/cli/parse_status.ts";
 import { answerFromDisk } from "../../../src/sources/disk_server.ts";
-import {
-  HttpFetcher,
-  MAX_HEADER_CHARACTERS,
-  MAX_RETRY_AFTER_MS,
-  UnexpectedStatus,
-} from "../../../src/sources/fetcher.ts";
+import { HttpFetcher, UnexpectedStatus } from "../../../src/sources/fetcher.ts";
 import { SourceUnavailable } from "../../../src/sources/source.ts";
 import { utf8 } from "../../../src/tlog/encoding.ts";
+import { MAX_HEADER_CHARACTERS, MAX_RETRY_AFTER_MS } from "../../../src/world/http_client.ts";
 import { parseHttpDate } from "../../../src/world/http_date.ts";
 import { gunzip } from "../../../src/world/content_coding.ts";
 import { denoWorld } from "../../../src/world/deno.ts";

@@ -1,21 +1,32 @@
 import { assertEquals } from "@std/assert";
-import { Allowance } from "../../src/gossip/admission.ts";
-import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
-import { ManualClock } from "./fake_network.ts";
+import { Allowance, type StrangersShare } from "../../src/world/allowance.ts";
+import { ManualClock } from "../gossip/fake_network.ts";
 
 const FRAMES = 100;
 const REFUSED = 30;
+const STRANGERS = 2;
 
 /** An allowance of 100 frames a second, of which a refused one costs 30. */
 function allowance(maxAddresses = 10): { clock: ManualClock; allowance: Allowance } {
   const clock = new ManualClock();
-  const limits: ExchangeLimits = {
-    ...DEFAULT_LIMITS,
-    framesPerSecondPerAddress: FRAMES,
-    refusedFrameCost: REFUSED,
+  const limits = {
+    perSecondPerAddress: FRAMES,
+    refusalCost: REFUSED,
+    strangersShare: STRANGERS,
     maxAddresses,
   };
   return { clock, allowance: new Allowance({ clock, limits }) };
+}
+
+/** The same, with two things that strangers share. */
+function shares(maxAddresses = 10): {
+  clock: ManualClock;
+  allowance: Allowance;
+  parcels: StrangersShare;
+  signatures: StrangersShare;
+} {
+  const given = allowance(maxAddresses);
+  return { ...given, parcels: given.allowance.share(), signatures: given.allowance.share() };
 }
 
 Deno.test("allowance: one second's frames at once, and not one more", () => {
@@ -98,21 +109,21 @@ Deno.test("allowance: remembers as many addresses as allowed, and forgets the le
 });
 
 Deno.test("allowance, parcels: one stranger alone may use all of its own", () => {
-  const { allowance: left } = allowance();
-  for (let i = 0; i < FRAMES; i++) assertEquals(left.takeOfParcel("a", 1), true, `frame ${i}`);
-  assertEquals(left.takeOfParcel("a", 1), false);
+  const { parcels } = shares();
+  for (let i = 0; i < FRAMES; i++) assertEquals(parcels.take("a", 1), true, `frame ${i}`);
+  assertEquals(parcels.take("a", 1), false);
 });
 
 Deno.test("allowance, parcels: however many strangers, they take so much together, and it fills again", async () => {
-  const { clock, allowance: left } = allowance(1_000);
+  const { clock, parcels } = shares(1_000);
   const flood = (): number => {
     let taken = 0;
     for (let turn = 0; turn < FRAMES; turn++) {
-      for (let i = 0; i < 16; i++) if (left.takeOfParcel(`stranger ${i}`, 1)) taken++;
+      for (let i = 0; i < 16; i++) if (parcels.take(`stranger ${i}`, 1)) taken++;
     }
     return taken;
   };
-  const most = FRAMES * DEFAULT_LIMITS.strangersShare;
+  const most = FRAMES * STRANGERS;
   const first = flood();
   assertEquals([first > most / 2, first <= most], [true, true], `${first}`);
   await clock.advance(1_000);
@@ -121,66 +132,66 @@ Deno.test("allowance, parcels: however many strangers, they take so much togethe
 });
 
 Deno.test("allowance, parcels: who has taken little is served while sixteen take all they can", () => {
-  const { allowance: left } = allowance();
+  const { parcels } = shares();
   for (let turn = 0; turn < FRAMES; turn++) {
-    for (let i = 0; i < 16; i++) left.takeOfParcel(`stranger ${i % 8}`, 1);
+    for (let i = 0; i < 16; i++) parcels.take(`stranger ${i % 8}`, 1);
   }
-  assertEquals(left.takeOfParcel("stranger 0", 1), false);
-  assertEquals(left.takeOfParcel("honest", 5), true);
+  assertEquals(parcels.take("stranger 0", 1), false);
+  assertEquals(parcels.take("honest", 5), true);
 });
 
 Deno.test("allowance, parcels: what strangers take of theirs is not taken of a peer's", () => {
-  const { allowance: left } = allowance();
-  for (let i = 0; i < 9; i++) left.takeOfParcel(`stranger ${i}`, FRAMES / 2);
+  const { allowance: left, parcels } = shares();
+  for (let i = 0; i < 9; i++) parcels.take(`stranger ${i}`, FRAMES / 2);
   assertEquals(left.take("peer", FRAMES), true);
 });
 
 Deno.test("allowance, signatures: of all strangers' frames only so many are checked a second", async () => {
-  const { clock, allowance: left } = allowance(1_000);
-  const most = FRAMES * DEFAULT_LIMITS.strangersShare;
+  const { clock, signatures } = shares(1_000);
+  const most = FRAMES * STRANGERS;
   const flood = (cost: number): number => {
     let checked = 0;
     for (let i = 0; i < 200; i++) {
-      if (!left.mayCheck(`stranger ${i}`)) continue;
-      left.checked(cost);
+      if (!signatures.isOpen(`stranger ${i}`)) continue;
+      signatures.used(cost);
       checked += cost;
     }
     return checked;
   };
   const first = flood(7);
   assertEquals([first >= most, first < most + 7], [true, true], `${first}`);
-  assertEquals(left.mayCheck("another"), false);
+  assertEquals(signatures.isOpen("another"), false);
   await clock.advance(500);
   const both = first + flood(7);
   assertEquals([both >= 1.5 * most, both < 1.5 * most + 7], [true, true], `${both}`);
 });
 
 Deno.test("allowance, signatures: who has taken much is refused before who has taken little", () => {
-  const { allowance: left } = allowance();
-  left.checked(FRAMES * DEFAULT_LIMITS.strangersShare - 5);
+  const { allowance: left, signatures } = shares();
+  signatures.used(FRAMES * STRANGERS - 5);
   left.charge("often");
-  assertEquals([left.mayCheck("often"), left.mayCheck("seldom")], [false, true]);
-  left.checked(5);
-  assertEquals(left.mayCheck("seldom"), false);
+  assertEquals([signatures.isOpen("often"), signatures.isOpen("seldom")], [false, true]);
+  signatures.used(5);
+  assertEquals(signatures.isOpen("seldom"), false);
 });
 
 Deno.test("allowance, signatures: parcels do not take of them, nor they of parcels", () => {
-  const { allowance: left } = allowance();
-  left.checked(FRAMES * DEFAULT_LIMITS.strangersShare);
-  assertEquals([left.mayCheck("a"), left.takeOfParcel("a", 1)], [false, true]);
-  const { allowance: other } = allowance();
-  for (let i = 0; i < 4; i++) other.takeOfParcel(`b${i}`, FRAMES / 2);
-  assertEquals([other.takeOfParcel("c", 1), other.mayCheck("c")], [false, true]);
+  const { parcels, signatures } = shares();
+  signatures.used(FRAMES * STRANGERS);
+  assertEquals([signatures.isOpen("a"), parcels.take("a", 1)], [false, true]);
+  const other = shares();
+  for (let i = 0; i < 4; i++) other.parcels.take(`b${i}`, FRAMES / 2);
+  assertEquals([other.parcels.take("c", 1), other.signatures.isOpen("c")], [false, true]);
 });
 
 Deno.test("allowance, parcels: what an answer took is owed, by its address and by all strangers", async () => {
-  const { clock, allowance: left } = allowance();
-  left.owe("a", FRAMES + 50);
+  const { clock, allowance: left, parcels } = shares();
+  parcels.owe("a", FRAMES + 50);
   assertEquals([left.isOpen("a"), left.isOpen("b")], [false, true]);
   await clock.advance(495);
   assertEquals(left.isOpen("a"), false);
   await clock.advance(20);
   assertEquals(left.isOpen("a"), true);
-  for (let i = 0; i < 4; i++) left.owe(`stranger ${i}`, FRAMES);
-  assertEquals([left.takeOfParcel("b", 1), left.take("peer", 1)], [false, true]);
+  for (let i = 0; i < 4; i++) parcels.owe(`stranger ${i}`, FRAMES);
+  assertEquals([parcels.take("b", 1), left.take("peer", 1)], [false, true]);
 });

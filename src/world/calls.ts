@@ -1,4 +1,4 @@
-import type { Address, Connection, Network } from "../world/world.ts";
+import type { Address, Connection, Network } from "./world.ts";
 
 /** Something was not finished because this end stops: no fault of anybody, and told as none. */
 export class Ended extends Error {

@@ -1,13 +1,13 @@
 /**
- * Redirects of a log, followed by hand. A log is a stranger, and this machine may reach what a
+ * Redirects, followed by hand. Whoever answers is a stranger, and this machine may reach what a
  * stranger cannot: itself, its network, a cloud's service that knows its secrets. A redirect leads
- * there only from a source that was configured to be as near itself.
+ * there only from a source, a URL of the configuration, that is as near itself.
  *
  * @module
  */
 import { quoted } from "../tlog/malformed.ts";
-import { REACH, type Reach, reachOfAddress, reachOfName } from "../world/reach.ts";
-import { type HttpRequest, type HttpResponse, type World, WorldError } from "../world/world.ts";
+import { REACH, type Reach, reachOfAddress, reachOfName } from "./reach.ts";
+import { type HttpRequest, type HttpResponse, type World, WorldError } from "./world.ts";
 
 /** Most redirects followed for one answer. */
 export const MAX_REDIRECTS = 5;
@@ -29,7 +29,10 @@ const WHERE: Readonly<Record<Reach, string>> = {
  * names no place is given as it is.
  * @throws WorldError also for a redirect that may not be followed
  */
-export async function getRedirected(world: World, first: HttpRequest): Promise<HttpResponse> {
+export async function getRedirected(
+  world: Pick<World, "clock" | "http">,
+  first: HttpRequest,
+): Promise<HttpResponse> {
   const { clock, http } = world;
   const deadline = clock.monotonic() + first.timeoutMs;
   function timeLeft(): number {
@@ -81,7 +84,7 @@ async function permitted(
 ): Promise<string | undefined> {
   const isEncrypted = url.protocol === "https:";
   const nearest = reachOfHost(source.hostname);
-  // Over TLS, whoever answers holds a certificate for this name: it is the log itself.
+  // Over TLS, whoever answers holds a certificate for this name: it is the source itself.
   const isSame = isEncrypted && url.hostname === source.hostname;
   if (isSame || nearest === REACH.machine) return undefined;
   // What the name says of itself needs no look-up.
@@ -93,7 +96,7 @@ async function permitted(
     refuseNearer(url, { reach: reachOfAddress(address) ?? REACH.machine, nearest });
   }
   // Whoever answers for the name could give another address the next time; over TLS, nobody in
-  // the log's place has a certificate of somebody on this network.
+  // the source's place has a certificate of somebody on this network.
   return isEncrypted ? undefined : addresses[0];
 }
 

@@ -1,0 +1,45 @@
+import type { Clock } from "./world.ts";
+
+/** Says that everything is to end; whoever waits is told at once. */
+export class Stop {
+  readonly #waiting = new Set<() => void>();
+  readonly #onStop: (() => void)[] = [];
+  #stopped = false;
+
+  /** Whether `stop` was called. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Ends every wait. */
+  stop(): void {
+    this.#stopped = true;
+    for (const run of this.#onStop.splice(0)) run();
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** Calls `run` once this is stopped. */
+  onStop(run: () => void): void {
+    if (this.#stopped) return run();
+    this.#onStop.push(run);
+  }
+
+  /** Ends every wait that is under way, and nothing else. */
+  wake(): void {
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** Resolves after `ms` milliseconds, or as soon as it is woken or stopped. */
+  pause(clock: Clock, ms: number): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        timer.cancel();
+        this.#waiting.delete(end);
+        resolve();
+      };
+      const timer = clock.after(ms, end);
+      this.#waiting.add(end);
+    });
+  }
+}
