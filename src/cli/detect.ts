@@ -2,7 +2,7 @@ import type { Conflict } from "../evidence/conflict.ts";
 import { type ConflictRecord, formatRecord } from "../evidence/record.ts";
 import { verifyConflict } from "../evidence/verify.ts";
 import { type JudgedFiles, judgeFiles, type JudgingReport } from "../monitor/judge_files.ts";
-import { signRecord } from "../monitor/sign_record.ts";
+import { makeRecord } from "../monitor/make_record.ts";
 import { IncidentJournal } from "../store/incidents.ts";
 import type { Log } from "../tlog/log.ts";
 import { printable, printableJson } from "../tlog/malformed.ts";
@@ -141,7 +141,7 @@ async function printConflicts(
 ): Promise<number> {
   let withheld = 0;
   for (const conflict of conflicts) {
-    const record = await signRecord({ world, conflict, signer });
+    const record = await makeRecord({ world, conflict, signer });
     const { outcome } = verifyConflict({ input: formatRecord(record) });
     if (outcome !== "holds") {
       withheld++;

@@ -107,7 +107,7 @@ export class EquivocationDetector {
   /**
    * Takes in one checkpoint, and compares it with what was seen of its size. A case of two roots at one
    * size is born here: the new conflict goes on the list that `takeConflicts` empties.
-   * @param isOnRecord whether a journal has it already. Then `recall` counts it, and not this call
+   * @param isOnRecord whether a journal has it already. Then `countRecorded` counts it, and not this call
    * @param isEvidence whether it is half of a conflict record that holds. Then it is always
    *   remembered
    */
@@ -204,7 +204,7 @@ export class EquivocationDetector {
    * @param contradicted the older head, if it is a case of two sizes. Its root then has its one
    *   record
    */
-  recall(log: Log, { noteLength, contradicted }: {
+  countRecorded(log: Log, { noteLength, contradicted }: {
     noteLength: number;
     contradicted?: Head | undefined;
   }): void {

@@ -22,7 +22,7 @@ export function logOf(record: ConflictRecord, logs: readonly Log[]): Log | undef
  * @returns the conflicts that are new to the detector
  * @throws MalformedError if a checkpoint does not verify under the log's key
  */
-export function replayRecord(
+export function showRecord(
   { detector, record, log, source }: {
     detector: EquivocationDetector;
     record: ConflictRecord;
@@ -40,7 +40,7 @@ export function replayRecord(
     detector.observe(b, source ?? record.source_b, { isOnRecord, isEvidence: true }),
   ].filter((conflict) => conflict !== undefined);
   if (isOnRecord) {
-    detector.recall(log, {
+    detector.countRecorded(log, {
       noteLength: a.note.length + b.note.length,
       contradicted: record.consistency && older,
     });

@@ -6,7 +6,7 @@
  */
 import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
-import { Acceptor, type Caller, type FirstRead, type Handler } from "../world/acceptor.ts";
+import { Acceptor, type FirstRead, type Handler, type Visitor } from "../world/acceptor.ts";
 import { Allowance, type StrangersShare } from "../world/allowance.ts";
 import type { TableLimits } from "../world/connection_table.ts";
 import type { Listener } from "../world/world.ts";
@@ -35,7 +35,7 @@ export function exchangeAcceptor(
     report: {
       broken: (reason, source) => report.broken(reason, source),
       // What could not be kept is told by why it could not.
-      refused: (error) => report.notAnswered(error instanceof NotKept ? error.cause : error),
+      failed: (error) => report.notAnswered(error instanceof NotKept ? error.cause : error),
     },
     limits: { ...acceptorLimits(limits), firstReadBytes: FIRST_CHUNK_BYTES },
     handlers: [new ParcelHandler({ party, allowance }), new FrameHandler({ party, allowance })],
@@ -66,13 +66,13 @@ class ParcelHandler implements Handler {
     return (firstByte & PARCEL_BIT) !== 0;
   }
 
-  async serve(caller: Caller, { buffer, count }: FirstRead): Promise<string | undefined> {
+  async serve(caller: Visitor, { buffer, count }: FirstRead): Promise<string | undefined> {
     const { parcelMs } = this.#party.limits;
     caller.finishWithin(parcelMs, `the parcel was not finished within ${parcelMs} ms`);
     return await this.#answer(caller, buffer.subarray(0, count));
   }
 
-  async #answer(caller: Caller, begun: Uint8Array): Promise<string | undefined> {
+  async #answer(caller: Visitor, begun: Uint8Array): Promise<string | undefined> {
     const { connection, source, key } = caller;
     const isPeer = !isStranger(this.#party, key);
     const fault = await serveParcel({
@@ -107,7 +107,7 @@ class FrameHandler implements Handler {
     return (firstByte & PARCEL_BIT) === 0;
   }
 
-  async serve(caller: Caller, first: FirstRead): Promise<string | undefined> {
+  async serve(caller: Visitor, first: FirstRead): Promise<string | undefined> {
     const { limits } = this.#party;
     const { connection, source, key } = caller;
     let { buffer } = first;

@@ -115,7 +115,10 @@ function framesToSend(party: ExchangeParty, logs: readonly Log[]): SentFrame[] {
   const frames = logs.map((log) => ({ log, frame: judge.latestFrame(log) }));
   const isSaying = ({ frame }: SentFrame): boolean => !isZeroFrame(frame);
   const open = logs.flatMap((log) =>
-    party.open(log).filter(({ fitsFrame }) => fitsFrame).map(({ frame }) => ({ log, frame }))
+    party.unreconciled(log).filter(({ fitsFrame }) => fitsFrame).map(({ frame }) => ({
+      log,
+      frame,
+    }))
   );
   return [...frames.filter(isSaying), ...open, ...frames.filter((sent) => !isSaying(sent))]
     .slice(0, limits.maxFramesPerExchange);

@@ -31,7 +31,7 @@ export interface ExchangeParty {
    * The checkpoints of a log that are signed and not reconciled with the view, as many as one round
    * shows a peer (`maxOpenPerLog`): somebody else may hold the other half of the evidence.
    */
-  open(log: Log): readonly VerifiedCheckpoint[];
+  unreconciled(log: Log): readonly VerifiedCheckpoint[];
   /** The cases held about a log, whose evidence may be handed over: proven and kept. Oldest first. */
   cases(log: Log): readonly HeldCase[];
   /** What each peer is taken to know; one for all exchanges of this party. */

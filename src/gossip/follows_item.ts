@@ -36,7 +36,7 @@ export const FOLLOWS: Kind = {
   *answer({ follows }, party) {
     if (follows === undefined) return;
     yield followsItem(follows);
-    const open = [...follows].map((log) => party.open(log));
+    const open = [...follows].map((log) => party.unreconciled(log));
     const longest = Math.max(0, ...open.map(({ length }) => length));
     // One of each log after the other: what is too much is left out of all alike.
     for (let turn = 0; turn < longest; turn++) {

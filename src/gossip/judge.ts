@@ -1,7 +1,7 @@
 import type { Seen } from "../evidence/conflict.ts";
 import type { EquivocationDetector, ProofOutcome } from "../evidence/detector.ts";
 import type { ConflictRecord } from "../evidence/record.ts";
-import { replayRecord } from "../evidence/replay.ts";
+import { showRecord } from "../evidence/replay.ts";
 import { openFrame, type RefusalReason, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
@@ -212,7 +212,7 @@ export class Judge {
    * @throws MalformedError if a checkpoint in it does not verify
    */
   hearRecord(heard: { record: ConflictRecord; log: Log; source: string }): boolean {
-    return replayRecord({ detector: this.#detector, ...heard }).length > 0;
+    return showRecord({ detector: this.#detector, ...heard }).length > 0;
   }
 
   /**

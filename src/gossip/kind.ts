@@ -35,7 +35,7 @@ export interface Kind {
    * What is answered besides, because an item of this kind was heard; see `answerParcel`. What does
    * not fit into the answer is left out.
    */
-  answer?(hearing: Hearing, party: Pick<HearingParty, "open">): Iterable<Item>;
+  answer?(hearing: Hearing, party: Pick<HearingParty, "unreconciled">): Iterable<Item>;
 }
 
 /** An item of a parcel. */
@@ -59,7 +59,7 @@ export interface ComingItem {
 export interface HearingParty {
   readonly judge: Judge;
   cases(log: Log): readonly NamedCase[];
-  open(log: Log): readonly VerifiedCheckpoint[];
+  unreconciled(log: Log): readonly VerifiedCheckpoint[];
 }
 
 /** Whatever has the name of a case. */

@@ -133,14 +133,17 @@ async function parcelFor(
     wanted: ({ evidence_id }) => !peerKnowledge.knows(peer, evidence_id),
   });
   // Whoever has not reconciled something asks in every round: the peer may have proven it meanwhile.
-  const isOpen = (log: Log): boolean => party.open(log).length > 0;
+  const isOpen = (log: Log): boolean => party.unreconciled(log).length > 0;
   const asked = asksAll ? new Set(about) : logsToAsk(frames).union(new Set(about.filter(isOpen)));
   const latest = [...logs].map((log) => judge.latest(log));
   const notes = latest.filter((checkpoint) =>
     checkpoint !== undefined && (!checkpoint.fitsFrame || asked.has(checkpoint.log))
   );
   packNotes(packer, notes);
-  packNotes(packer, about.flatMap((log) => party.open(log)).filter(({ fitsFrame }) => !fitsFrame));
+  packNotes(
+    packer,
+    about.flatMap((log) => party.unreconciled(log)).filter(({ fitsFrame }) => !fitsFrame),
+  );
   // What is asked is answered with evidence: with what is new here, since an answer holds only so much.
   const held = [...logs].flatMap((log) => party.cases(log));
   if (notes.length > 0 && held.length > 0) packer.add(knownItem(held, limits.kinds.known));

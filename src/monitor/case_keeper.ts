@@ -3,7 +3,7 @@ import type { JsonObject } from "../evidence/json.ts";
 import { EquivocationDetector, type Unrecorded } from "../evidence/detector.ts";
 import type { CheckpointMemory } from "../evidence/memory.ts";
 import { caseOf, type ConflictRecord, type RecordedHead } from "../evidence/record.ts";
-import { logOf, replayRecord } from "../evidence/replay.ts";
+import { logOf, showRecord } from "../evidence/replay.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
 import type { ExchangeParty, ExchangeReport, HeldCase } from "../gossip/exchange.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
@@ -16,7 +16,7 @@ import { Calls } from "../world/calls.ts";
 import type { Signer } from "../world/signer.ts";
 import { Turns } from "../world/turns.ts";
 import type { World } from "../world/world.ts";
-import { signRecord } from "./sign_record.ts";
+import { makeRecord } from "./make_record.ts";
 
 /** What became of a conflict that the monitor found. */
 export type IncidentNews =
@@ -165,7 +165,7 @@ export class CaseKeeper {
       const log = logOf(record, logs);
       if (log === undefined) continue;
       this.#hold(record, this.#readerOf(seq));
-      replayRecord({ detector: this.detector, record, log });
+      showRecord({ detector: this.detector, record, log });
       // The conflicts are taken after each record, so that known ones do not fill memory.
       this.#queue(this.detector.takeConflicts(), { isOld: true });
     }
@@ -199,7 +199,7 @@ export class CaseKeeper {
       judge: this.judge,
       limits: this.#limits,
       keep: (source) => this.keep({ source }),
-      open: (log) => this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? [],
+      unreconciled: (log) => this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? [],
       cases: (log) => this.cases(log),
       peerKnowledge: this.#peerKnowledge,
       calls: this.#calls,
@@ -297,7 +297,7 @@ export class CaseKeeper {
     const world = this.#world;
     const signer = this.#identity?.signer;
     for (let next; (next = this.#unwritten[0]) !== undefined;) {
-      next.record ??= await signRecord({ world, conflict: next.conflict, signer });
+      next.record ??= await makeRecord({ world, conflict: next.conflict, signer });
       const news = await this.#write(next.record);
       if (isProven(news)) {
         this.#hold(

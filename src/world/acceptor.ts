@@ -48,7 +48,7 @@ export interface Handler {
    * @returns what was wrong with what the caller sent, if anything
    * @throws WorldError if the connection broke; anything else is a fault of ours
    */
-  serve(caller: Caller, first: FirstRead): Promise<string | undefined>;
+  serve(caller: Visitor, first: FirstRead): Promise<string | undefined>;
 }
 
 /** What came first on a connection. */
@@ -64,11 +64,11 @@ export interface AcceptorReport {
   /** A connection, or the wait for one, ended otherwise than by both sides finishing. */
   broken(reason: string, source: string): void;
   /** This side failed: no fault of a caller. */
-  refused(error: unknown): void;
+  failed(error: unknown): void;
 }
 
 /** Who has connected, as a handler has it. */
-export class Caller {
+export class Visitor {
   readonly #place: Place;
   readonly #time: ConnectionTime;
   readonly #clock: Clock;
@@ -234,7 +234,7 @@ export class Acceptor {
       limits: this.#limits,
       closeAfter: (ms, reason) => this.#closeAfter(place, ms, reason),
     });
-    const caller = new Caller({ place, time, clock: this.#clock });
+    const caller = new Visitor({ place, time, clock: this.#clock });
     const broken = (reason: string): void => {
       // That this end stops is no fault of a caller.
       if (place.closedBecause !== SHUTTING_DOWN) this.#report.broken(reason, caller.source);
@@ -249,7 +249,7 @@ export class Acceptor {
       if (fault !== undefined) broken(fault);
     } catch (error) {
       if (error instanceof WorldError) broken(place.closedBecause ?? error.message);
-      else this.#report.refused(error);
+      else this.#report.failed(error);
     } finally {
       time.over();
       connection.close();
@@ -263,7 +263,7 @@ export class Acceptor {
   }
 
   /** Lets the handler serve whose kind begins so; gives what was wrong with what came, if anything. */
-  #handOver(place: Place, caller: Caller, first: FirstRead): Promise<string | undefined> {
+  #handOver(place: Place, caller: Visitor, first: FirstRead): Promise<string | undefined> {
     const firstByte = first.buffer[0]!;
     const handler = this.#handlers.find((one) => one.begins(firstByte));
     if (handler === undefined) {

@@ -96,7 +96,7 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
     limits,
     keep: () => Promise.resolve(),
     cases: () => [],
-    open: () => [],
+    unreconciled: () => [],
     peerKnowledge: new PeerKnowledge(limits),
     calls: new Calls(),
     report: {

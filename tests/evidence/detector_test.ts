@@ -201,7 +201,7 @@ Deno.test("detector: what a journal has is counted once, whether or not it is sh
   const detector = new EquivocationDetector({ maxConflictsPerLog: 2 });
   detector.observe(a!, "x", { isOnRecord: true });
   assert(detector.observe(b!, "x", { isOnRecord: true }) !== undefined);
-  detector.recall(log.log, { noteLength: a!.note.length + b!.note.length });
+  detector.countRecorded(log.log, { noteLength: a!.note.length + b!.note.length });
   assert(detector.admits(pair(a!, c!)), "one of two");
   assertEquals(detector.admits(pair(b!, c!)), false);
   assertEquals(detector.unrecorded(log.log), { perSize: 0, perLog: 1 });

@@ -331,7 +331,7 @@ export async function partyOf(
       report,
       calls: new Calls(),
     },
-    open: open ?? (() => []),
+    unreconciled: open ?? (() => []),
     ...(peers && {
       peerHosts: new PeerHosts(peers.map((hostname) => ({ hostname, port: 9900 }))),
     }),

@@ -59,7 +59,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a record is signed before it is complete",
-    file: "src/monitor/sign_record.ts",
+    file: "src/monitor/make_record.ts",
     find: "signedBytes(record)",
     replace: 'signedBytes({ ...record, detected_at: "" })',
     breaks: "evidence holds",

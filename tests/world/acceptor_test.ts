@@ -3,8 +3,8 @@ import { assertEquals } from "@std/assert";
 import {
   Acceptor,
   type AcceptorLimits,
-  type Caller,
   type Handler,
+  type Visitor,
 } from "../../src/world/acceptor.ts";
 import { Allowance } from "../../src/world/allowance.ts";
 import { WorldError } from "../../src/world/world.ts";
@@ -34,7 +34,7 @@ function serve(...handlers: Handler[]) {
     ...{ listener: network.listen(HERE), clock, allowance, limits: LIMITS, handlers },
     report: {
       broken: (reason, source) => told.push(`${source}: ${reason}`),
-      refused: (error) => told.push(`ours: ${(error as Error).message}`),
+      failed: (error) => told.push(`ours: ${(error as Error).message}`),
     },
   });
   const done = acceptor.run();
@@ -58,7 +58,7 @@ function serve(...handlers: Handler[]) {
 /** Hears conversations that begin with one of these bytes. */
 function taking(
   begins: readonly number[],
-  then: (caller: Caller) => Promise<string | undefined> = () => Promise.resolve(undefined),
+  then: (caller: Visitor) => Promise<string | undefined> = () => Promise.resolve(undefined),
 ): Handler & { heard: number[][] } {
   const heard: number[][] = [];
   return {
@@ -72,7 +72,7 @@ function taking(
 }
 
 /** Waits until the caller has finished sending. */
-async function toTheEnd({ connection }: Caller): Promise<undefined> {
+async function toTheEnd({ connection }: Visitor): Promise<undefined> {
   const buffer = new Uint8Array(16);
   while (await connection.read(buffer) !== undefined);
 }
@@ -163,7 +163,7 @@ Deno.test("acceptor: a kind with places of its own pushes out its like and no ot
 });
 
 Deno.test("acceptor: in a full table who was heard lately stays", async () => {
-  const callers: Caller[] = [];
+  const callers: Visitor[] = [];
   await using port = serve(taking([1], (caller) => {
     callers.push(caller);
     return toTheEnd(caller);

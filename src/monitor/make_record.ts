@@ -9,7 +9,7 @@ import type { Signer } from "../world/signer.ts";
 import type { World } from "../world/world.ts";
 
 /** Makes the record of a conflict found now, and signs it if there is a signer. */
-export async function signRecord(
+export async function makeRecord(
   { world, conflict, signer }: { world: World; conflict: Conflict; signer: Signer | undefined },
 ): Promise<ConflictRecord> {
   const detectedAt = world.clock.now().toISOString();
