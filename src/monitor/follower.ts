@@ -192,8 +192,9 @@ export class Follower {
   look(): Promise<{ result: LookResult; retryAfterMs?: number | undefined }> {
     return this.#turns.next(async () => {
       try {
-        const finding = this.#unlessCutShort(await this.#watch.poll());
-        if (finding === undefined) return { result: "unavailable" };
+        const shown = this.#unlessCutShort(await this.#watch.poll());
+        if (shown === undefined) return { result: "unavailable" };
+        const finding = this.#withCase(shown);
         const result = this.#withPatience(finding.result);
         this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
         await this.#record(finding, { result, isLook: true });
@@ -468,6 +469,17 @@ export class Follower {
       kind === "cross_size"
     );
     return new Map(crossSize.map((record) => [olderOf(record), record]));
+  }
+
+  /** A look at what could not be proven is inconsistent once a case about it is recorded. */
+  #withCase(finding: Finding): Finding {
+    const { result, checkpoint, source, others } = finding;
+    if (result !== "unproven" || checkpoint === undefined) return finding;
+    const known = this.#knownCase(
+      { treeSize: checkpoint.treeSize, root: checkpoint.root, source },
+      checkpoint,
+    );
+    return known === undefined ? finding : { ...known, ...(others && { others }) };
   }
 
   /** The finding for a checkpoint that a case held here is about. It needs no new proof. */

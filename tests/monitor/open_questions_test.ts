@@ -102,6 +102,9 @@ for (const callers of [[0, 1], [0], [1]]) {
         0,
         "what is proven is settled",
       );
+      // The log still shows the fork, whose case is recorded: that is no longer a mere suspicion.
+      assertEquals(two.daemon!.status().logs[0]!.lastResult, "inconsistent");
+      assert(two.daemon!.isContradicted, "and so `run --once` ends with 1");
       for (const host of hosts) host.assertOnlyDiskRefused();
     });
   }

@@ -394,9 +394,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a fault in a look",
     file: "src/monitor/follower.ts",
-    find: "        const finding = this.#unlessCutShort(await this.#watch.poll());\n",
+    find: "        const shown = this.#unlessCutShort(await this.#watch.poll());\n",
     replace:
-      '        const finding = this.#unlessCutShort(await this.#watch.poll());\n        if (finding?.result === "extends") throw new TypeError("planted");\n',
+      '        const shown = this.#unlessCutShort(await this.#watch.poll());\n        if (shown?.result === "extends") throw new TypeError("planted");\n',
     breaks: "no fault of its own",
     seeds: FEW,
   },
