@@ -107,7 +107,9 @@ const MISTYPED_LETTERS = 2;
 /** What to say to a command that there is not; of those there are, the one that was meant, if it is clear. */
 function unknownCommand(name: string): string {
   const names = COMMANDS.map(({ name }) => name);
-  const meant = names.find((one) => levenshteinDistance(name, one) <= MISTYPED_LETTERS);
+  const away = (one: string): number => levenshteinDistance(name, one);
+  const nearest = names.toSorted((a, b) => away(a) - away(b))[0]!;
+  const meant = away(nearest) <= MISTYPED_LETTERS ? nearest : undefined;
   const hint = meant === undefined
     ? `there are: ${names.join(", ")}`
     : `did you mean 'hearsay ${meant}'?`;

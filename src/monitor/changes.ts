@@ -27,18 +27,27 @@ export interface Changed {
   readonly isMoved: boolean;
 }
 
+/** What a daemon that runs can change. Everything else, so also what is new here, needs a start. */
+const CHANGEABLE: readonly (keyof Settings)[] = [
+  ...["logs", "peers", "gossip", "listen", "http", "contact"] as const,
+  // Where the key is kept; whether it is another one is asked apart.
+  "key",
+];
+
 /**
- * Whether a running daemon can take up these settings. It has to be started anew for another name,
- * key or folder, or for other limits.
+ * Whether a daemon that runs can take up these settings. Another name, key, folder or limit makes it
+ * another monitor, which has to be started.
  */
 export function canTakeUp(
   { settings: now, signer }: Parts,
   settings: Settings,
   vkey: string,
 ): boolean {
-  return vkey === signer.vkey.text && settings.name === now.name &&
-    settings.state === now.state && settings.incidents === now.incidents &&
-    JSON.stringify(settings.limits) === JSON.stringify(now.limits);
+  const names = Object.keys({ ...now, ...settings }) as (keyof Settings)[];
+  return vkey === signer.vkey.text &&
+    names.every((name) =>
+      CHANGEABLE.includes(name) || JSON.stringify(settings[name]) === JSON.stringify(now[name])
+    );
 }
 
 /**
