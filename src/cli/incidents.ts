@@ -1,7 +1,7 @@
 import { formatRecord } from "../evidence/record.ts";
 import { verifyConflict } from "../evidence/verify.ts";
 import { hasIncidents, readIncidents, recordOf } from "../store/incidents.ts";
-import { type Entry } from "../store/journal.ts";
+import { type Entry } from "../evidence/entry.ts";
 import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import type { World } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./command.ts";

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../evidence/json.ts";
 import { parseExactJson } from "../evidence/json.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
-import { FIRST_PREV_HASH, MAX_ENTRY_BYTES, parseEntry } from "../store/journal.ts";
+import { FIRST_PREV_HASH, MAX_ENTRY_BYTES, parseEntry } from "../evidence/entry.ts";
 import { fileText, refuseUtf16, withoutMark } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";

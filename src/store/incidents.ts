@@ -12,14 +12,8 @@ import { isThere } from "../world/durable.ts";
 import type { Line } from "../world/reading.ts";
 import { Turns } from "../world/turns.ts";
 import { type Files, WorldError } from "../world/world.ts";
-import {
-  type Entry,
-  Journal,
-  JOURNAL_FILE,
-  JournalDamaged,
-  type JournalItem,
-  readEntries,
-} from "./journal.ts";
+import { type Entry } from "../evidence/entry.ts";
+import { Journal, JOURNAL_FILE, JournalDamaged, type JournalItem, readEntries } from "./journal.ts";
 
 /** Ends an entry's line. */
 const NEWLINE_BYTES = 1;

@@ -17,8 +17,8 @@ import { OPEN_RESULTS, PROVING_RESULTS, type Result, RESULTS } from "../evidence
 import type { Database, Databases, SqlRow, SqlValue } from "../world/world.ts";
 import { WorldError } from "../world/world.ts";
 import { utf8 } from "../tlog/encoding.ts";
-import type { Entry, Link } from "./journal.ts";
-import { FIRST_LINK } from "./journal.ts";
+import type { Entry, Link } from "../evidence/entry.ts";
+import { FIRST_LINK } from "../evidence/entry.ts";
 import {
   logIdOf,
   type Observation,

@@ -12,7 +12,8 @@ import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { Turns } from "../world/turns.ts";
 import { type Files, type World, WorldError } from "../world/world.ts";
-import { type Entry, FIRST_LINK, JournalDamaged } from "./journal.ts";
+import { type Entry, FIRST_LINK } from "../evidence/entry.ts";
+import { JournalDamaged } from "./journal.ts";
 import { cleanObservation, logIdOf, type Observation, parseObservation } from "./observation.ts";
 import {
   type Counts,

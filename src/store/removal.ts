@@ -14,7 +14,7 @@ import {
   unexpected,
   wholeNumber,
 } from "../tlog/members.ts";
-import type { Link } from "./journal.ts";
+import type { Link } from "../evidence/entry.ts";
 
 /** Neighbouring segments that were removed, and the ends of the chain in them. */
 export interface Removal {

@@ -12,15 +12,8 @@ import { MalformedError } from "../tlog/malformed.ts";
 import type { Line } from "../world/reading.ts";
 import { Turns } from "../world/turns.ts";
 import { type Files, type OpenFile, WorldError } from "../world/world.ts";
-import {
-  type Entry,
-  FIRST_LINK,
-  Journal,
-  JournalDamaged,
-  type Link,
-  openLocked,
-  readEntries,
-} from "./journal.ts";
+import { type Entry, FIRST_LINK, type Link } from "../evidence/entry.ts";
+import { Journal, JournalDamaged, openLocked, readEntries } from "./journal.ts";
 import { formatRemovals, parseRemovals, type Removal } from "./removal.ts";
 
 /** A segment of at least this many bytes is not written to again. */

@@ -4,7 +4,7 @@ import { MAX_JSON_PARTS } from "../../src/evidence/json.ts";
 import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import { MAX_SOURCE_CHARACTERS } from "../../src/evidence/record.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
-import { MAX_ENTRY_BYTES } from "../../src/store/journal.ts";
+import { MAX_ENTRY_BYTES } from "../../src/evidence/entry.ts";
 import { KEEP_SEGMENTS } from "../../src/store/observations.ts";
 import { MAX_NAMED_SOURCES } from "../../src/store/repeats.ts";
 import { SEGMENT_BYTES } from "../../src/store/segments.ts";

@@ -12,7 +12,7 @@ import type { Source } from "../../src/sources/source.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { DurabilityLost } from "../../src/world/durable.ts";
 import { readIncidents, recordOf } from "../../src/store/incidents.ts";
-import type { Entry } from "../../src/store/journal.ts";
+import type { Entry } from "../../src/evidence/entry.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { checkObservations } from "../../src/store/observations.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";

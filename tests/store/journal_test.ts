@@ -1,14 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DurabilityLost } from "../../src/world/durable.ts";
-import {
-  type Entry,
-  entryHash,
-  FIRST_PREV_HASH,
-  Journal,
-  JournalDamaged,
-  JournalLocked,
-  parseEntry,
-} from "../../src/store/journal.ts";
+import { type Entry, entryHash, FIRST_PREV_HASH, parseEntry } from "../../src/evidence/entry.ts";
+import { Journal, JournalDamaged, JournalLocked } from "../../src/store/journal.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { type Fault, MemoryDisk } from "./memory_disk.ts";

@@ -7,7 +7,8 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
-import { type Entry, Journal, JournalDamaged, JournalLocked } from "../../src/store/journal.ts";
+import { type Entry } from "../../src/evidence/entry.ts";
+import { Journal, JournalDamaged, JournalLocked } from "../../src/store/journal.ts";
 import { RESULTS } from "../../src/evidence/result.ts";
 import { type Observation, parseObservation } from "../../src/store/observation.ts";
 import { ObservationIndex } from "../../src/store/observation_index.ts";

@@ -4,7 +4,7 @@ import { assert } from "@std/assert";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
 import { parseLog } from "../../src/tlog/log.ts";
-import type { Entry } from "../../src/store/journal.ts";
+import type { Entry } from "../../src/evidence/entry.ts";
 import { logIdOf, type Observation } from "../../src/store/observation.ts";
 import type {
   Counts,

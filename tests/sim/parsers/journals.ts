@@ -7,14 +7,8 @@ import { encodeHex } from "@std/encoding/hex";
 import { canonicalize } from "@std/json/canonicalize";
 import fc from "fast-check";
 import { type JsonObject, parseExactJson } from "../../../src/evidence/json.ts";
-import {
-  type Entry,
-  entryHash,
-  FIRST_PREV_HASH,
-  JournalDamaged,
-  parseEntry,
-  readEntries,
-} from "../../../src/store/journal.ts";
+import { type Entry, entryHash, FIRST_PREV_HASH, parseEntry } from "../../../src/evidence/entry.ts";
+import { JournalDamaged, readEntries } from "../../../src/store/journal.ts";
 import { cleanObservation, logIdOf, parseObservation } from "../../../src/store/observation.ts";
 import { formatRemovals, parseRemovals } from "../../../src/store/removal.ts";
 import { textOf, utf8 } from "../../../src/tlog/encoding.ts";
