@@ -68,6 +68,7 @@ class Stage {
   readonly #said: Said[] = [];
   readonly #waiting = new Set<() => void>();
   readonly #printed = new Set<string>();
+  #isQuiet = false;
 
   private constructor(fields: {
     tools: Tools;
@@ -161,6 +162,11 @@ class Stage {
     return this.#said.find((said) => said.who === who && said.event === event);
   }
 
+  /** Prints no more of what the monitors report: they go on, and the rest is said without them. */
+  hush(): void {
+    this.#isQuiet = true;
+  }
+
   async strike(): Promise<void> {
     for (const { daemon } of this.#daemons) daemon.stop();
     await Promise.all(this.#daemons.map(({ running }) => running));
@@ -183,7 +189,7 @@ class Stage {
   /** Prints an event if it is worth watching and was not printed before. */
   #print(said: Said): void {
     const told = describe(said);
-    if (told === undefined) return;
+    if (told === undefined || this.#isQuiet) return;
     const line = `  ${said.who.padEnd(7)}${told.text}`;
     if (this.#printed.has(line)) return;
     this.#printed.add(line);
@@ -245,6 +251,7 @@ async function play(stage: Stage): Promise<ExitCode> {
   for (const who of WATCHERS) {
     went &&= await stage.until((said) => said.who === who && said.event === "incident.recorded");
   }
+  stage.hush();
   for (const who of WATCHERS) say(`  ${who.padEnd(7)}keeps it in ${stage.journalOf(who)}`);
 
   heading("4. A stranger checks tokyo's journal, offline, with nothing but the log's key");
