@@ -13,6 +13,24 @@ export class ExchangeFailed extends Error {}
 /** Nobody answers at a peer's address. */
 export class Unreachable extends ExchangeFailed {}
 
+/**
+ * Connects to a peer, and notes where it was reached.
+ * @throws Unreachable if nobody answers there in time; Ended if this end stops meanwhile
+ */
+export async function reach(
+  { party, address }: { party: ExchangeParty; address: Address },
+): Promise<Connection> {
+  const { world: { network }, limits, calls, peerHosts } = party;
+  try {
+    const connection = await calls.connect(network, address, limits.connectMs);
+    peerHosts?.reached(address, connection.remote);
+    return connection;
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    throw new Unreachable(`peer ${formatAddress(address)} cannot be reached: ${error.message}`);
+  }
+}
+
 /** A frame that was sent, and the log it is about. */
 export interface SentFrame {
   readonly log: Log;
@@ -46,17 +64,10 @@ export async function exchangeFrames(
     logs?: readonly Log[];
   },
 ): Promise<{ sent: readonly SentFrame[]; heard: Heard[] }> {
-  const { world: { network }, limits, calls } = party;
+  const { calls } = party;
   const peer = formatAddress(address);
   const sent = framesToSend(party, logs);
-  let connection: Connection;
-  try {
-    connection = await calls.connect(network, address, limits.connectMs);
-    party.peerHosts?.reached(address, connection.remote);
-  } catch (error) {
-    if (!(error instanceof WorldError)) throw error;
-    throw new Unreachable(`peer ${peer} cannot be reached: ${error.message}`);
-  }
+  const connection = await reach({ party, address });
   const { answers, fault } = await converse({ connection, sent, party });
   // What came is judged and kept even if the exchange broke off: it may be half of the evidence.
   const heard = await judge({ party, peer, sent, answers });

@@ -9,7 +9,7 @@ import { formatAddress } from "../world/address.ts";
 import { Ended } from "../world/calls.ts";
 import { type Address, type Connection, WorldError } from "../world/world.ts";
 import { answerParcel } from "./answering.ts";
-import { ExchangeFailed, Unreachable } from "./caller.ts";
+import { ExchangeFailed, reach } from "./caller.ts";
 import { type ExchangeParty, orNotKept } from "./exchange.ts";
 import { hearParcel } from "./hearing.ts";
 import type { Fault, Hearing } from "./kind.ts";
@@ -91,15 +91,8 @@ export async function callWithParcel(
 async function converse(
   { party, address, parcel }: { party: ExchangeParty; address: Address; parcel: Uint8Array },
 ): Promise<ParcelRead> {
-  const { world: { clock, network }, limits, calls } = party;
-  let connection: Connection;
-  try {
-    connection = await calls.connect(network, address, limits.connectMs);
-    party.peerHosts?.reached(address, connection.remote);
-  } catch (error) {
-    if (!(error instanceof WorldError)) throw error;
-    throw new Unreachable(`peer ${formatAddress(address)} cannot be reached: ${error.message}`);
-  }
+  const { world: { clock }, limits, calls } = party;
+  const connection = await reach({ party, address });
   let late = false;
   const timer = clock.after(limits.parcelMs, () => {
     late = true;
