@@ -6,7 +6,7 @@ import type { Settings } from "../monitor/settings.ts";
 import { openSource } from "../sources/open.ts";
 import { fileText, textOf, utf8 } from "../tlog/encoding.ts";
 import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
-import { formatAddress } from "../world/address.ts";
+import { formatAddress, isSameAddress } from "../world/address.ts";
 import { isThere, replaceDurably } from "../world/durable.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type HttpServer, type World, WorldError } from "../world/world.ts";
@@ -321,7 +321,7 @@ class Runner {
 
   async #takeUp(running: Started, settings: Settings): Promise<void> {
     const { daemon } = running;
-    const isMoved = addressText(settings.http) !== addressText(running.http);
+    const isMoved = !isSameAddress(settings.http, running.http);
     const server = isMoved ? this.#serve(daemon, settings.http) : running.server;
     try {
       await daemon.takeUp(settings, sourceOpener(this.#tools.world, settings));
@@ -348,8 +348,4 @@ interface Started {
   readonly daemon: Daemon;
   http: Address | undefined;
   server: HttpServer | undefined;
-}
-
-function addressText(address: Address | undefined): string | undefined {
-  return address && formatAddress(address);
 }

@@ -1,7 +1,7 @@
 import type { Source } from "../sources/source.ts";
 import { formatLog } from "../tlog/log.ts";
-import { formatAddress } from "../world/address.ts";
-import type { Address, Listener } from "../world/world.ts";
+import { isSameAddress } from "../world/address.ts";
+import type { Listener } from "../world/world.ts";
 import { answerAt, listenAt, type OpenSource, type Parts } from "./assembly.ts";
 import { Follower } from "./follower.ts";
 import type { LogSettings, Settings } from "./settings.ts";
@@ -60,7 +60,7 @@ export async function takeUp(
   { parts, settings, openSource }: { parts: Parts; settings: Settings; openSource: OpenSource },
 ): Promise<Changed> {
   const logs = settings.logs.map((one) => changeOf(parts, one, settings.contact, openSource));
-  const isMoved = addressText(settings.listen) !== addressText(parts.settings.listen);
+  const isMoved = !isSameAddress(settings.listen, parts.settings.listen);
   const { common: { world } } = parts;
   const listener = isMoved ? listenAt(world, settings.listen) : undefined;
   let followers: readonly Follower[];
@@ -145,8 +145,4 @@ function moveAcceptor(parts: Parts, listener: Listener | undefined): void {
   parts.acceptor?.close();
   const { common: { keeper }, peers } = parts;
   parts.acceptor = answerAt({ party: { ...keeper.party, peerHosts: peers.hosts }, listener });
-}
-
-function addressText(address: Address | undefined): string | undefined {
-  return address && formatAddress(address);
 }

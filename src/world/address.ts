@@ -21,6 +21,12 @@ export function parseAddress(text: string): Address {
   return { hostname, port };
 }
 
+/** Whether two addresses, each of which may be none, are the same. */
+export function isSameAddress(one: Address | undefined, other: Address | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return formatAddress(one) === formatAddress(other);
+}
+
 /** An address as `parseAddress` reads it. */
 export function formatAddress({ hostname, port }: Address): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
