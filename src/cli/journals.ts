@@ -5,6 +5,7 @@ import { isThere } from "../world/durable.ts";
 import { type Files, type World, WorldError } from "../world/world.ts";
 import type { Options } from "./command.ts";
 import { findConfig } from "./find_config.ts";
+import { cannotRead } from "./inputs.ts";
 import { readSettings } from "./run.ts";
 
 /**
@@ -25,7 +26,13 @@ export async function journalFolder(
   },
 ): Promise<string> {
   const given = options.value(named) ?? await configured(world, options, from) ?? otherwise;
-  if (await isIn(world.files, given)) return given;
+  let isThereOne: boolean;
+  try {
+    isThereOne = await isIn(world.files, given);
+  } catch (error) {
+    throw cannotRead(given, error);
+  }
+  if (isThereOne) return given;
   const wrong = await isThere(world.files, given) ? "has no journal in it" : "is not there";
   throw new WorldError(
     "not found",

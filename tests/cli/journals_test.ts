@@ -27,6 +27,16 @@ for (const [command, what, option] of READS) {
   );
 
   inFolder(
+    `${command} ${what}: a file where the folder should be is named, and ends with 3`,
+    async (folder) => {
+      const path = put(folder, "file", "no folder");
+      const { code, out, err } = await run(command, what, option, path);
+      assertEquals([code, out], [3, []]);
+      assertStringIncludes(err.join(), `cannot read "${path}": `);
+    },
+  );
+
+  inFolder(
     `${command} ${what}: a journal without entries is there, and ends with 0`,
     async (folder) => {
       const { log, dir } = await makeLog(`${folder}/log`, 5);
