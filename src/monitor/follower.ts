@@ -233,10 +233,14 @@ export class Follower {
     return checkpoint && { log, result: "pending", source, checkpoint };
   }
 
-  /** The result, or `frozen` if the log has not grown for longer than its patience. */
+  /**
+   * The result, or `frozen` if the log has not grown for longer than its patience. A log that says, or
+   * is known, to be retired may stand still.
+   */
   #withPatience(result: Result): Result {
     const stands = result === "unchanged" || result === "rolled back";
-    return stands && this.#isOverdue(this.#standsSince) ? "frozen" : result;
+    if (!stands || this.#settings.isRetired || this.#watch.isRetired) return result;
+    return this.#isOverdue(this.#standsSince) ? "frozen" : result;
   }
 
   /** @param since by the monotonic clock */

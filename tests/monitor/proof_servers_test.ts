@@ -9,7 +9,7 @@ import type { Log } from "../../src/tlog/log.ts";
 import { fakeWorld, type Server } from "../sources/fake_http.ts";
 import { CtLog, Rekor, Story } from "../sources/proof_servers.ts";
 import { ecdsaLog, treeHeadLog } from "../tlog/log_signers.ts";
-import { type Followed, type Host, HOUR, MINUTE, Stage } from "./hosts.ts";
+import { type Followed, type Host, HOUR, Stage } from "./hosts.ts";
 
 /** A source on a host, whose requests a server in memory answers. */
 function followed(
