@@ -114,7 +114,7 @@ async function ask(world: World, address: Address): Promise<Status> {
   const url = `http://${formatAddress(address)}${STATUS_PATH}`;
   const request = { url, headers: {}, timeoutMs: TIMEOUT_MS, maxBytes: MAX_STATUS_BYTES };
   try {
-    const { status, body } = await world.http.get(request);
+    const { status, body } = await world.http.request(request);
     if (status !== HTTP_OK) throw new WorldError("other", `got HTTP status ${status}`);
     return parseStatus(textOf(body));
   } catch (error) {

@@ -57,7 +57,7 @@ export function denoWorld(): World {
     },
     databases: sqliteDatabases,
     http: {
-      get: httpGet,
+      request: httpRequest,
       lookup: httpLookup,
       serve: (address, answer, onLack) =>
         serveHttp({ listener: listen(address), clock, answer, onLack }),
@@ -213,8 +213,8 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   };
 }
 
-async function httpGet(
-  { url, headers, timeoutMs, maxBytes, address }: HttpRequest,
+async function httpRequest(
+  { url, headers, content, timeoutMs, maxBytes, address }: HttpRequest,
 ): Promise<HttpResponse> {
   const giveUp = new AbortController();
   const target = address === undefined ? new URL(url) : atAddress(url, address);
@@ -224,6 +224,7 @@ async function httpGet(
       ...{ ...headers, "accept-encoding": "identity" },
       ...(address === undefined ? {} : { host: new URL(url).host }),
     },
+    ...(content === undefined ? {} : { method: "POST", body: content }),
     redirect: "manual",
     signal: giveUp.signal,
   });

@@ -308,7 +308,13 @@ inFolder("run: nothing but the status is served, and only to be read", async (fo
 Deno.test("answerStatus: the answer is JSON, and is not to be kept", () => {
   const status = { name: "x" } as unknown as Status;
   const header = (name: string): string | undefined => name === "host" ? "localhost" : undefined;
-  const query = { path: "/status", method: "GET", search: "", header };
+  const query = {
+    path: "/status",
+    method: "GET",
+    search: "",
+    header,
+    content: () => Promise.resolve(new Uint8Array(0)),
+  };
   const caller = { hostname: "127.0.0.1", port: 1 };
   const answer = answerStatus({ ...query, caller }, {
     hostname: "127.0.0.1",

@@ -150,7 +150,7 @@ export const SOCKET_TIMEOUT_MS = 500;
 /** The platform's HTTP client, which is the only reader of an answer's own bytes. */
 function overSockets(): ParserUnderTest {
   return parser<Uint8Array>({
-    name: "HTTP: denoWorld().http.get over loopback",
+    name: "HTTP: denoWorld().http.request over loopback",
     share: 4,
     inputs: textBytes(HTTP_SAMPLES),
     orderly: [WorldError],
@@ -159,7 +159,7 @@ function overSockets(): ParserUnderTest {
       using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       const served = serveBytes(listener, answer);
       try {
-        const response = await denoWorld().http.get({
+        const response = await denoWorld().http.request({
           url: `http://127.0.0.1:${listener.addr.port}/checkpoint`,
           headers: {},
           timeoutMs: SOCKET_TIMEOUT_MS,
@@ -226,6 +226,7 @@ function serving(): ParserUnderTest {
         query: {
           ...{ method: "GET", path, search: "", header: () => undefined },
           caller: { hostname: "192.0.2.1", port: 1 },
+          content: () => Promise.resolve(new Uint8Array(0)),
         },
         files,
         logs: [{ prefix: "/log/", folder }],
