@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { Daemon } from "../../src/monitor/daemon.ts";
 import type { EventName, Level } from "../../src/monitor/events.ts";
 import { IncidentNotWritten } from "../../src/monitor/case_keeper.ts";
-import type { LogSettings, Settings } from "../../src/monitor/settings.ts";
+import { defaultSettings, type LogSettings, type Settings } from "../../src/monitor/settings.ts";
 import type { Source } from "../../src/sources/source.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { DurabilityLost } from "../../src/world/durable.ts";
@@ -155,8 +155,8 @@ export class Host {
     });
     const { peers = [], gossipMs = MINUTE, fanOut = peers.length, state = STATE } = duties;
     const settings: Settings = {
-      ...{ name: vkey.name, key: "", state, incidents: INCIDENTS },
-      ...{ listen: this.address, http: undefined, contact: "nobody@test.invalid", logs },
+      ...defaultSettings(this.world),
+      ...{ name: vkey.name, state, incidents: INCIDENTS, listen: this.address, logs },
       peers: peers.map((address) => ({ address, vkey: undefined })),
       gossip: { intervalMs: gossipMs, fanOut },
       // Everybody calls everybody all day: what an address may send is another test's subject.
