@@ -13,7 +13,7 @@ import {
   peersSection,
 } from "../gossip/settings.ts";
 import type { ExchangeLimits } from "../gossip/limits.ts";
-import { NO_CONTACT } from "../sources/open.ts";
+import { NO_CONTACT } from "../world/http_client.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
 import { checkKeyName } from "../tlog/vkey.ts";

@@ -4,7 +4,7 @@ import { readSettings } from "../../src/cli/run.ts";
 import { DEFAULT_LIMITS, OPERATOR_LIMITS } from "../../src/gossip/limits.ts";
 import { GOSSIP_DEFAULTS } from "../../src/gossip/settings.ts";
 import { defaultSettings, PLACE_DEFAULTS, type Settings } from "../../src/monitor/settings.ts";
-import { NO_CONTACT } from "../../src/sources/open.ts";
+import { NO_CONTACT } from "../../src/world/http_client.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { makeVkey } from "../../src/tlog/vkey.ts";
 import { denoWorld } from "../../src/world/deno.ts";

@@ -2,6 +2,7 @@
 import { MAX_WARNINGS_IN_WINDOW } from "../../src/monitor/warnings.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DurabilityLost } from "../../src/world/durable.ts";
+import { VERSION } from "../../src/world/version.ts";
 import { JournalLocked } from "../../src/store/journal.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
@@ -216,6 +217,7 @@ Deno.test("daemon: status gives its numbers", async () => {
   assertEquals(peer, {
     ...{ address: "198.51.100.2:9900", lastExchangeAt: now, lastResult: "pending" },
     ...{ sharedLogs: 1, exchanges: 1, failures: 0, matches: 0, conflicts: 0 },
+    software: `hearsay/${VERSION}`,
   });
   source.size = 12;
   await one.pass(MINUTE);

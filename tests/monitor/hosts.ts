@@ -46,9 +46,11 @@ const PORT = 9900;
 /** What is under way with others ends at its limits at the latest. */
 const LONGEST_EXCHANGE_MS = DEFAULT_LIMITS.exchangeMs + DEFAULT_LIMITS.parcelMs;
 
-/** Randomness without any: every jitter is none. */
+const SHARE_BYTES = 4;
+/** Randomness without any: every jitter is none. What tells one start from another is random. */
 const steady: Random = {
   bytes(count) {
+    if (count > SHARE_BYTES) return denoWorld().random.bytes(count);
     const bytes = new Uint8Array(count);
     bytes[0] = 0x80;
     return bytes;

@@ -13,6 +13,7 @@ import { type ConflictRecord, RECORD_VERSION } from "../../../src/evidence/recor
 import { logOf } from "../../../src/evidence/replay.ts";
 import { verifyConflict } from "../../../src/evidence/verify.ts";
 import { proofItem } from "../../gossip/proof_item.ts";
+import { aboutItem, newAbout } from "../../../src/gossip/about_item.ts";
 import { followsItem } from "../../../src/gossip/follows_item.ts";
 import { hearParcel } from "../../../src/gossip/hearing.ts";
 import { type ItemKind, KINDS, type ParcelItem } from "../../../src/gossip/kinds.ts";
@@ -31,6 +32,7 @@ import type { TestLog } from "../../../src/sources/test_log.ts";
 import { base64, textOf, utf8 } from "../../../src/tlog/encoding.ts";
 import { HASH_BYTES, sha256 } from "../../../src/tlog/hashing.ts";
 import type { Log } from "../../../src/tlog/log.ts";
+import { denoWorld } from "../../../src/world/deno.ts";
 import { proofOf } from "../../evidence/histories.ts";
 import { bytes, textBytes } from "./inputs.ts";
 import { insist, parser, type ParserUnderTest } from "./parser.ts";
@@ -50,6 +52,7 @@ function itemsOf(
     proof: [proofItem(proofOf(honest, { older: FORK_SIZE, newer: 90 }))],
     record: records.map(recordItem),
     known: [[], records].map((some) => knownItem(some)),
+    about: [newAbout(denoWorld().random)].map(aboutItem),
     follows: [[], [honest.log]].map((some) => followsItem(some)),
   };
 }
