@@ -48,7 +48,10 @@ const log = object({
 
 const peer = object({
   must: { address: text, exchanges: count, failures: count, matches: count, conflicts: count },
-  may: { vkey: text, lastExchangeAt: time, lastResult: text, sharedLogs: count, failing: text },
+  may: {
+    ...{ vkey: text, lastExchangeAt: time, lastResult: text, sharedLogs: count, failing: text },
+    ...{ software: text, isSelf: yesOrNo },
+  },
   others: "kept",
 });
 

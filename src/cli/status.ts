@@ -4,6 +4,7 @@ import { troublesOf } from "../monitor/troubles.ts";
 import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { textOf } from "../tlog/encoding.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
+import { SOFTWARE } from "../world/version.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
 import { millisecondsBetween } from "../world/time.ts";
 import { type Command, EXIT, isUsageFault, readOptions, UsageError } from "./command.ts";
@@ -112,7 +113,12 @@ async function vkeyOf(world: World, path: string): Promise<string | undefined> {
 
 async function ask(world: World, address: Address): Promise<Status> {
   const url = `http://${formatAddress(address)}${STATUS_PATH}`;
-  const request = { url, headers: {}, timeoutMs: TIMEOUT_MS, maxBytes: MAX_STATUS_BYTES };
+  const request = {
+    url,
+    headers: { "user-agent": SOFTWARE },
+    timeoutMs: TIMEOUT_MS,
+    maxBytes: MAX_STATUS_BYTES,
+  };
   try {
     const { status, body } = await world.http.request(request);
     if (status !== HTTP_OK) throw new WorldError("other", `got HTTP status ${status}`);
@@ -164,11 +170,17 @@ function describePeerStatus(peer: PeerStatus, now: string): string {
   return `peer  ${peer.address}: ${
     sharedWith(peer)
   }${last}; ${peer.exchanges} exchanges, ${peer.failures} failed, ` +
-    `${peer.matches} matches, ${peer.conflicts} conflicts`;
+    `${peer.matches} matches, ${peer.conflicts} conflicts${softwareOf(peer)}`;
+}
+
+/** The software that a peer says it is. */
+function softwareOf({ software }: PeerStatus): string {
+  return software === undefined ? "" : `; ${software}`;
 }
 
 /** How many logs both follow. If there is none, nothing is compared with this peer. */
-function sharedWith({ sharedLogs }: PeerStatus): string {
+function sharedWith({ sharedLogs, isSelf }: PeerStatus): string {
+  if (isSelf) return "THIS MONITOR ITSELF, ";
   if (sharedLogs === undefined) return "";
   return sharedLogs === 0
     ? "NO LOG SHARED, "

@@ -20,6 +20,8 @@ export class Announcer {
   readonly #warnings: WarningLimiter;
   readonly #refusals: RefusalLimiter;
   readonly #toldContradictions = new Set<string>();
+  /** The peers that were this monitor itself when they were last greeted. */
+  readonly #selves = new Set<string>();
   #leftOutToldAt = -Infinity;
 
   constructor({ clock, report, isConfigured }: {
@@ -97,6 +99,8 @@ export class Announcer {
         const { source, reason } = happening;
         return event("exchange.failed", this.#warningOf(source), { source, reason });
       }
+      case "greeted":
+        return this.#tellSelf(happening);
       case "call failed": {
         const { source, reason } = happening;
         return event("exchange.failed", "warning", { source, reason });
@@ -148,6 +152,17 @@ export class Announcer {
         size: `${heard.checkpoint.treeSize}`,
       },
       ..."detail" in heard && { detail: heard.detail },
+    });
+  }
+
+  /** Warns once that a peer is this monitor itself, and again if it was another in between. */
+  #tellSelf({ source, isSelf }: Extract<Happening, { kind: "greeted" }>): void {
+    if (!isSelf) return void this.#selves.delete(source);
+    if (this.#selves.has(source)) return;
+    this.#selves.add(source);
+    this.#report.event("exchange.self", "warning", {
+      source,
+      detail: "this peer is this monitor itself, so nothing is compared with it",
     });
   }
 

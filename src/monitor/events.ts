@@ -16,6 +16,7 @@ export type EventName =
   | "exchange.handed over"
   | "exchange.left out"
   | "exchange.nothing shared"
+  | "exchange.self"
   | `exchange.${Heard["verdict"]}`
   | `incident.${IncidentNews["outcome"]}`
   | "index.progress"

@@ -22,11 +22,13 @@ export function troublesOf(status: Status): string[] {
   const { startedAt, now, logs, peers, listen, unwritten, faults = 0, eventsLost = 0 } = status;
   const isStarting = millisecondsBetween(startedAt, now) < STARTING_MS;
   const isAlone = peers.length === 0 && listen === undefined;
+  const isWithItself = peers.length > 0 && peers.every(({ isSelf }) => isSelf === true);
   return [
     ...(unwritten ? ["a proven conflict could not be written: the disk refuses"] : []),
     ...(faults > 0 ? [`faults in Hearsay itself: ${faults}`] : []),
     ...(eventsLost > 0 ? [`events that could not be printed: ${eventsLost}`] : []),
     ...(isAlone ? ['nothing is compared with anybody: there is no peer and no "listen"'] : []),
+    ...(isWithItself ? ["nothing is compared with anybody: no peer is another monitor"] : []),
     ...logs.flatMap((log) => troublesOfLog(log, isStarting)),
     ...peers.flatMap((peer) => troublesOfPeer(peer, isStarting)),
   ];
@@ -47,9 +49,10 @@ function troublesOfLog(
 }
 
 function troublesOfPeer(
-  { address, sharedLogs, failing, exchanges }: PeerStatus,
+  { address, sharedLogs, failing, exchanges, isSelf }: PeerStatus,
   isStarting: boolean,
 ): string[] {
+  if (isSelf) return [`peer ${address} is this monitor itself`];
   if (failing !== undefined) return [`peer ${address}: the last exchange failed: ${failing}`];
   if (exchanges === 0 && !isStarting) return [`peer ${address} was not called yet`];
   return sharedLogs === 0 ? [`peer ${address} follows none of the logs followed here`] : [];

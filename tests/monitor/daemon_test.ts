@@ -1,6 +1,7 @@
 /** Whole daemons in one process: what they write, tell and do. */
 import { MAX_WARNINGS_IN_WINDOW } from "../../src/monitor/warnings.ts";
 import { assert, assertEquals } from "@std/assert";
+import { VERSION } from "../../src/world/version.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { grow } from "../evidence/histories.ts";
@@ -105,6 +106,7 @@ Deno.test("daemon: status gives its numbers", async () => {
   assertEquals(peer, {
     ...{ address: "198.51.100.2:9900", lastExchangeAt: now, lastResult: "pending" },
     ...{ sharedLogs: 1, exchanges: 1, failures: 0, matches: 0, conflicts: 0 },
+    software: `hearsay/${VERSION}`,
   });
   source.size = 12;
   await one.pass(MINUTE);
