@@ -174,6 +174,11 @@ export function verifyNote(
   return { verified: [...verified.values()] };
 }
 
+/** Whose signatures a note bears, as its lines say. None of them is checked. */
+export function signersOf({ lines }: Note): { readonly name: string; readonly keyId: number }[] {
+  return lines.flatMap((line) => readSignatureLine(line) ?? []);
+}
+
 /** A signature line's parts, or nothing if no key here could have made a line of this form. */
 function readSignatureLine(
   line: string,
