@@ -84,7 +84,7 @@ export class Daemon {
       await rounds.all();
       await this.#finishBackground();
     }
-    const undone = ["unavailable", "unproven", "frozen", "not written"];
+    const undone = ["unavailable", "unverified", "unproven", "frozen", "not written"];
     return looks.every(({ result }) => !undone.includes(result)) && couldExchange;
   }
 

@@ -58,6 +58,7 @@ export const RESULT_LEVELS: Readonly<Record<Result, Level>> = {
   frozen: "warning",
   withheld: "warning",
   unavailable: "warning",
+  unverified: "warning",
   unproven: "error",
   inconsistent: "error",
 };

@@ -11,6 +11,7 @@ const TROUBLES: Readonly<Partial<Record<LookResult, string>>> = {
   frozen: "has not grown for longer than its patience",
   withheld: "does not show us what peers were shown",
   unavailable: "cannot be reached, or answers with what is no checkpoint of it",
+  unverified: "answers with a checkpoint that no known key of it has signed",
   "not written": "is looked at in vain: our own disk or database refuses",
 };
 

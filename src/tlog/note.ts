@@ -186,6 +186,11 @@ export function verifyNote(
   return { verified: [...verified.values()], unjudged };
 }
 
+/** Whose signatures a note bears, as its lines say. None of them is checked. */
+export function signersOf({ lines }: Note): { readonly name: string; readonly keyId: number }[] {
+  return lines.flatMap((line) => readSignatureLine(line) ?? []);
+}
+
 /** Makes the whole note of a text and one signature on it. */
 export function formatNote({ text, ...signed }: NoteSignature & { text: string }): string {
   return `${text}\n${formatSignatureLine(signed)}\n`;

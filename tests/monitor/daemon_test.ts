@@ -238,16 +238,6 @@ for (const what of ["the log", "its proofs", "a peer"] as const) {
   });
 }
 
-Deno.test("daemon: a log's note under another key is an outage to it", async () => {
-  const { source } = await served(9, 5);
-  await using one = await Host.make();
-  await one.start({ logs: [{ source }] });
-  source.latestTrouble = { note: await noteOf(grow(await logAt(), 9)) };
-  await one.pass(MINUTE);
-  assertEquals(one.daemon!.status().logs[0]!.lastResult, "unavailable");
-  assertEquals(await one.cases(), []);
-});
-
 Deno.test("daemon: an exchange that fails is an entry as well, and its repeats are counted", async () => {
   const { source } = await served(5);
   await using stage = await Stage.set();
