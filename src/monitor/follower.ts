@@ -15,7 +15,7 @@ import { Turns } from "../world/turns.ts";
 import type { World } from "../world/world.ts";
 import type { ClockWatch } from "./clock_watch.ts";
 import { lasts } from "./doubt.ts";
-import type { Happenings } from "./happenings.ts";
+import type { Found, Happenings } from "./happenings.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { CaseKeeper } from "./case_keeper.ts";
 import type { JournaledMemory } from "./recollection.ts";
@@ -79,8 +79,8 @@ export class Follower {
   #awaitedAt: number;
   /** What the last look came to, so that the same again is not told. */
   #told = "";
-  /** Open questions that were told as withheld. */
-  readonly #withheldTold = new Set<string>();
+  /** What was told as withheld and is beyond the view. */
+  readonly #withheld = new Map<string, Question>();
   /** Open questions that were tried and could not be settled. */
   readonly #tried = new Map<string, Tried>();
   /** What was found inconsistent before this start. It is judged again, in case its record was lost. */
@@ -197,12 +197,12 @@ export class Follower {
         const finding = this.#withCase(shown);
         const result = this.#withPatience(finding.result);
         this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
-        await this.#record(finding, { result, isLook: true });
+        await this.#record(finding, { result, about: "look" });
         this.#strangersSettled = 0;
         for (const shown of finding.others ?? []) {
           const other = this.#unlessCutShort(shown);
           if (other !== undefined) {
-            await this.#record(other, { result: other.result, isLook: false });
+            await this.#record(other, { result: other.result, about: "place" });
           }
         }
         // A checkpoint below the view that could not be proven is an open question, and this was its
@@ -268,6 +268,7 @@ export class Follower {
       ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),
       incidents: this.#common.keeper.cases(this.log).length,
       openQuestions: this.#questions.size,
+      ...(this.#withheld.size > 0 && { withheld: this.#withheld.size }),
       ...(this.#questions.leftOut > 0 && { leftOut: this.#questions.leftOut }),
     };
   }
@@ -307,7 +308,7 @@ export class Follower {
   /** Writes the case of a finding, then the finding, then tells it and advances the view. */
   async #record(
     finding: Finding,
-    { result, isLook }: { result: Result; isLook: boolean },
+    { result, about }: { result: Result; about: Found["about"] },
   ): Promise<void> {
     const { keeper, world: { clock } } = this.#common;
     const { checkpoint, source } = finding;
@@ -315,7 +316,7 @@ export class Follower {
     // An entry that says inconsistent closes its question, so the case must be durable before it.
     await keeper.keep({ source: THE_LOG });
     await this.#write(finding, { result, at });
-    this.#tell(finding, { result, isLook, at });
+    this.#tell(finding, { result, about, at });
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
     this.#standsSince = clock.monotonic();
@@ -341,13 +342,14 @@ export class Follower {
 
   #tell(
     finding: Finding,
-    { result, isLook, at }: { result: Result; isLook: boolean; at: string },
+    { result, about, at }: { result: Result; about: Found["about"]; at: string },
   ): void {
     const { checkpoint, mayPass, detail } = finding;
+    const isLook = about === "look";
     const news = `${result} ${checkpoint?.treeSize} ${checkpoint?.root} ${mayPass} ${detail}`;
     const isNews = !isLook || news !== this.#told;
     if (isLook) this.#told = news;
-    this.#common.happenings.tell({ kind: "found", finding, result, isLook, isNews, at });
+    this.#common.happenings.tell({ kind: "found", finding, result, about, isNews, at });
   }
 
   /**
@@ -448,7 +450,7 @@ export class Follower {
     // A question that stays open is recorded at its first try, and once more when it becomes an error.
     const isLoud = result === "unproven" && !mayPass;
     if (tried === undefined || !isOpen || (isLoud && !tried.isTold)) {
-      await this.#record(finding, { result, isLook: false });
+      await this.#record(finding, { result, about: "question" });
     }
     const isTold = isLoud || tried?.isTold === true;
     if (isOpen) this.#postpone(question, { retryAfterMs, isTold });
@@ -516,20 +518,27 @@ export class Follower {
   async #tellWithheld(): Promise<void> {
     const { view, log } = this.#watch;
     if (view === undefined) return;
+    const withheld = this.#withheld;
+    const before = withheld.size;
+    for (const [key, { treeSize }] of withheld) if (treeSize <= view.treeSize) withheld.delete(key);
+    let isNew = false;
     const awaited = this.#awaitedNow();
     for (const question of this.#questions.of("log", "peer", "stranger")) {
       const { treeSize, source } = question;
       const key = headKey(question);
-      if (treeSize <= view.treeSize) this.#withheldTold.delete(key);
       const isLate = treeSize > view.treeSize && !isTheLog(source) &&
         this.#isOverdue(awaited.get(key)!);
-      if (!isLate || this.#withheldTold.has(key)) continue;
-      this.#withheldTold.add(key);
-      if (this.#withheldTold.size > MAX_TRIED) this.#withheldTold.clear();
-      const detail = `${source} was shown size ${treeSize}, and we are shown none that reaches it`;
-      const finding: Finding = { log, result: "pending", source, detail };
-      await this.#record(finding, { result: "withheld", isLook: false });
+      if (!isLate || withheld.has(key)) continue;
+      withheld.set(key, question);
+      if (withheld.size > MAX_TRIED) withheld.delete(withheld.keys().next().value!);
+      const finding: Finding = { log, result: "pending", source, detail: vouchedFor(question) };
+      await this.#record(finding, { result: "withheld", about: "question" });
+      isNew = true;
     }
+    if (before === 0 || isNew) return;
+    const [first] = withheld.values();
+    const detail = first === undefined ? "" : vouchedFor(first);
+    this.#common.happenings.tell({ kind: "withholding", log, checkpoints: withheld.size, detail });
   }
 
   /** Brings `#awaited` up to date with the open questions. */
@@ -546,6 +555,10 @@ export class Follower {
     [this.#awaited, this.#awaitedAt] = [new Map(since), now];
     return this.#awaited;
   }
+}
+
+function vouchedFor({ source, treeSize }: Question): string {
+  return `${source} was shown size ${treeSize}, and we are shown none that reaches it`;
 }
 
 /** The older of a record's two checkpoints, by size and root. */

@@ -32,6 +32,8 @@ export interface LogStatus extends LogTally {
   readonly sharedBy?: number;
   /** How many checkpoints are not settled yet. */
   readonly openQuestions: number;
+  /** How many of them peers vouch for, and the log has not shown us within its patience. */
+  readonly withheld?: number;
   /** How many checkpoints were left out since the start, because there was no room. */
   readonly leftOut?: number;
 }

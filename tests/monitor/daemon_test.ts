@@ -106,9 +106,9 @@ Deno.test("daemon: every poll is an entry, failures as faithfully as successes",
     ...["info log.extends 9", "debug log.unchanged 9"],
     ...["warning log.rolled back 7", "debug log.rolled back 7"],
     // After an outage it waits two minutes, and then finds what it found before.
-    ...["warning log.unavailable", "warning log.rolled back 7", "debug log.rolled back 7"],
+    ...["warning log.unavailable", "info log.recovered", "debug log.rolled back 7"],
     ...["warning log.unproven 20", "debug log.unproven 20"],
-    ...["info log.extends 20", "debug log.unchanged 20"],
+    ...["info log.recovered", "info log.extends 20", "debug log.unchanged 20"],
     "info daemon.stopping",
   ]);
   // What is found again within the hour is counted, and written when it ends.
@@ -131,6 +131,8 @@ Deno.test("daemon: a proof that is refused is a warning at first, and an error o
   assertEquals(accountOf(one), [
     ...[...before, "debug log.unproven 20"],
     ...["error log.unproven 20", "debug log.unproven 20"],
+    // The summary.
+    ...["error log.unproven 20", "debug log.unproven 20"],
   ]);
 });
 
@@ -145,7 +147,8 @@ Deno.test("daemon: one look gives one line, also of a log below the view", async
   }
   assertEquals(accountOf(one), [
     ...["info daemon.started", "info log.first 15"],
-    ...["warning log.unproven 5", "warning log.unproven 7", "warning log.unproven 9"],
+    // Another reason is told once, until there is a summary.
+    ...["warning log.unproven 5", "warning log.unproven 7", "debug log.unproven 9"],
   ]);
 });
 
@@ -242,7 +245,7 @@ Deno.test("daemon: what happens is told under stable names, in order", async () 
   assertEquals(accountOf(one), [
     ...["info daemon.started", "info log.first 4"],
     ...["warning exchange.failed", "debug log.unchanged 4"],
-    ...["debug exchange.pending 12", "debug log.unchanged 4"],
+    ...["debug exchange.pending 12", "info exchange.recovered", "debug log.unchanged 4"],
     ...["debug exchange.pending 12", "info log.extends 15"],
     // The case is written before anything is told of it.
     ...["error incident.recorded", "error log.inconsistent 12"],
@@ -367,7 +370,11 @@ Deno.test("daemon: a frozen log is told once, and again only after it has grown"
   once.push("warning log.frozen 5");
   assertEquals(accountOf(one), once);
   await one.pass(HOUR);
-  once.push("debug log.frozen 5");
+  // The second one is the summary.
+  const frozen = (
+    size: number,
+  ): string[] => [`warning log.frozen ${size}`, `debug log.frozen ${size}`];
+  once.push("debug log.frozen 5", ...frozen(5));
   assertEquals(accountOf(one), once);
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "frozen");
   source.size = 6;
@@ -375,8 +382,8 @@ Deno.test("daemon: a frozen log is told once, and again only after it has grown"
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "extends");
   await one.pass(HOUR);
   assertEquals(accountOf(one), [
-    ...[...once, "info log.extends 6", "debug log.unchanged 6"],
-    ...["warning log.frozen 6", "debug log.frozen 6"],
+    ...[...once, "info log.recovered", "info log.extends 6", "debug log.unchanged 6"],
+    ...[...frozen(6), ...frozen(6)],
   ]);
   assertEquals((await resultsOf(one)).filter((result) => result === "frozen").length, 2);
   assertEquals(await one.cases(), []);
@@ -389,7 +396,7 @@ Deno.test("daemon: a log that freezes with questions open is told of once as wel
   source.refusesProofFrom = () => true;
   await one.start({ logs: [{ source, patienceMs: 10 * MINUTE }] });
   await one.pass(30 * MINUTE);
-  assertEquals(one.loud("log.frozen"), ["warning"]);
+  assertEquals(one.loud("log.frozen"), ["warning", "warning"], "its beginning and a summary");
   // Each once when it is tried first, and once when it has lasted.
   const levels = [...Array(3).fill("warning"), ...Array(3).fill("error")];
   assertEquals(one.loud("log.unproven"), levels);
@@ -431,7 +438,7 @@ Deno.test("daemon: a checkpoint withheld is told once after patience, and is no 
   assertEquals(one.toldOf("log.withheld").length, 0, "patience is not over");
   await one.pass(HOUR);
   const told = one.toldOf("log.withheld");
-  assertEquals(told.map(({ level }) => level), ["warning"]);
+  assertEquals(told.map(({ level }) => level), ["warning", "warning"], "a summary as well");
   assertEquals((await resultsOf(one)).filter((result) => result === "withheld").length, 1);
   assertEquals(one.daemon!.status().logs[0]!.openQuestions, 1, "it stays an open question");
   source.size = 9;
