@@ -182,11 +182,16 @@ export class Daemon {
         ...this.#sharedBy(one.log),
         ...tallies.ofLog(one.log),
       })),
-      peers: rounds.peers.map(({ name, vkey }) => ({
-        address: name,
-        ...(vkey !== undefined && { vkey }),
-        ...tallies.ofPeer(name),
-      })),
+      peers: rounds.peers.map((peer) => {
+        const { name, vkey } = peer;
+        const nextCallAt = rounds.nextCallAt(peer);
+        return {
+          address: name,
+          ...(vkey !== undefined && { vkey }),
+          ...(nextCallAt !== undefined && { nextCallAt }),
+          ...tallies.ofPeer(name),
+        };
+      }),
     };
   }
 

@@ -10,7 +10,7 @@ import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { nextPollMs } from "../world/pacing.ts";
 import { Stop } from "../world/stop.ts";
-import { millisecondsSince, millisecondsWaited, timeNow } from "../world/time.ts";
+import { millisecondsSince, millisecondsWaited, timeAt, timeNow } from "../world/time.ts";
 import { Turns } from "../world/turns.ts";
 import type { World } from "../world/world.ts";
 import type { ClockWatch } from "./clock_watch.ts";
@@ -95,6 +95,8 @@ export class Follower {
   /** How many strangers' questions were tried since the last look. */
   #strangersSettled = 0;
   readonly #stop = new Stop();
+  /** When the next look begins, by the monotonic clock; nothing while a look is under way. */
+  #nextLookAt: number | undefined;
 
   private constructor(fields: {
     common: Common;
@@ -164,7 +166,10 @@ export class Follower {
       const { retryAfterMs } = await this.look();
       const { pollMs: intervalMs } = this.#settings;
       const failures = this.#failures;
-      await this.#stop.pause(clock, nextPollMs({ intervalMs, failures, retryAfterMs, random }));
+      const pauseMs = nextPollMs({ intervalMs, failures, retryAfterMs, random });
+      this.#nextLookAt = clock.monotonic() + pauseMs;
+      await this.#stop.pause(clock, pauseMs);
+      this.#nextLookAt = undefined;
     }
   }
 
@@ -262,7 +267,9 @@ export class Follower {
   /** What the status says of this log, except for what `Tallies` counts. */
   status(): Omit<LogStatus, keyof LogTally> {
     const { view } = this.#watch;
+    const nextAt = this.#nextLookAt;
     return {
+      ...(nextAt !== undefined && { nextLookAt: timeAt(this.#common.world.clock, nextAt) }),
       origin: this.log.origin,
       vkey: this.log.vkey.text,
       ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { timeOf } from "../world/time.ts";
+import { timeAt } from "../world/time.ts";
 import type { Clock } from "../world/world.ts";
 import { type Level, LEVELS } from "./events.ts";
 
@@ -137,8 +137,7 @@ export class LastingTroubles {
   }
 
   #lasted({ beganAt, times }: Trouble): Lasted {
-    const ms = this.#clock.monotonic() - beganAt;
-    return { since: timeOf(this.#clock.now().getTime() - Math.round(ms)), times };
+    return { since: timeAt(this.#clock, beganAt), times };
   }
 }
 

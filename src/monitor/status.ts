@@ -26,6 +26,8 @@ export interface LogStatus extends LogTally {
   readonly root?: string;
   /** When the view last grew, RFC 3339. */
   readonly grewAt?: string;
+  /** When the next look is, RFC 3339; nothing while a look is under way. */
+  readonly nextLookAt?: string;
   /** Incidents of this log in the journal. */
   readonly incidents: number;
   /** How many peers follow this log too, as they last said; nothing before any peer has said. */
@@ -57,6 +59,8 @@ export interface PeerTally {
 export interface PeerStatus extends PeerTally {
   readonly address: string;
   readonly vkey?: string;
+  /** When it is called next, at the latest, RFC 3339. */
+  readonly nextCallAt?: string;
 }
 
 /** The status of a running daemon, as `GET /status` gives it. */
