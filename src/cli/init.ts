@@ -44,6 +44,8 @@ overwrites nothing. If DIR has a ${PLACE_DEFAULTS.key} of this NAME, it is kept.
   static-ct+https://…       a static-CT log (Sunlight, TesseraCT)
   sumdb+https://…           a Go checksum database
   sigsum+https://…          a Sigsum log
+  rfc6962+https://…         a Certificate Transparency log of RFC 6962
+  rekor-v1+https://…        one tree of a Rekor v1
   DIR                       a log in tiles in a folder
 
 Example:

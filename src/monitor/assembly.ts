@@ -11,7 +11,8 @@ import { type Address, type Listener, type World, WorldError } from "../world/wo
 import { Announcer } from "./announcer.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
-import { type Common, Follower } from "./follower.ts";
+import type { Common } from "./common.ts";
+import { Follower } from "./follower.ts";
 import { Happenings } from "./happenings.ts";
 import { CaseKeeper, type KeeperReport } from "./case_keeper.ts";
 import { JournaledMemory } from "./recollection.ts";

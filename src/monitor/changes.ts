@@ -95,7 +95,8 @@ function changeOf(
   const isMoved = contact !== before.contact ||
     JSON.stringify(settings.source) !== JSON.stringify(then.source);
   if (isMoved) return { settings: kept, follower, moved: openSource(kept) };
-  const isChanged = settings.pollMs !== then.pollMs || settings.patienceMs !== then.patienceMs;
+  const isChanged = settings.pollMs !== then.pollMs || settings.patienceMs !== then.patienceMs ||
+    settings.isRetired !== then.isRetired;
   return { settings: kept, follower, isChanged };
 }
 

@@ -106,6 +106,11 @@ export class LogWatch {
     return this.#view;
   }
 
+  /** Whether the log said at the last look that it does not grow any more. */
+  get isRetired(): boolean {
+    return this.#source.isRetired ?? false;
+  }
+
   /** Asks the log at another source from now on. The view stays. */
   askAt(source: Source): void {
     this.#source = source;

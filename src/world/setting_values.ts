@@ -40,6 +40,12 @@ export function countUpTo(most: number): (value: unknown, name: string) => numbe
   };
 }
 
+/** `true` or `false`. @throws MalformedError for anything else */
+export function readSwitch(value: unknown, name: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw unexpected(value, { name, wanted: "true or false" });
+}
+
 /**
  * A duration, such as `500ms`, `30s`, `5m`, `12h`, `7d`.
  * @returns milliseconds

@@ -56,6 +56,13 @@ function placeOf(text: string, what: string): string {
   return `${line}:${at - text.lastIndexOf("\n", at - 1)}`;
 }
 
+Deno.test("parseConfig: a log may be known to be retired", () => {
+  for (const [retired, wanted] of [["true", true], ["false", undefined]] as const) {
+    const { logs } = parse(configText({ logs: `[${objectText({ ...LOG, retired })}]` }));
+    assertEquals(logs[0]!.isRetired, wanted);
+  }
+});
+
 Deno.test("parseConfig: what is not said has its default", () => {
   const { log, ...rest } = parse(configText()).logs[0]!;
   assertEquals([log.vkey.text, log.origin], [VKEY, ORIGIN]);
@@ -231,6 +238,7 @@ const WRONG_INNER: readonly ["log" | "peer" | "gossip" | "limits", string, strin
   ["log", "poll", "60", "poll is 60, expected a duration from 100ms to 31d"],
   ["log", "poll", '"99ms"', "expected a duration"],
   ["log", "patience", '"32d"', "patience is"],
+  ["log", "retired", '"yes"', 'retired is "yes", expected true or false'],
   ["peer", "address", "1", "address is 1"],
   ["peer", "address", '"a.invalid"', "expected HOST:PORT"],
   ["peer", "address", '"a.invalid:0"', 'is "a.invalid:0", expected a port from 1'],
@@ -297,7 +305,7 @@ Deno.test("parseConfig: unknown members are named, with those there are", () => 
   const faults = faultsOf(text);
   for (
     const [i, [what, name, known]] of ([
-      ["a log", "pol", "vkey, origin, source, poll, patience"],
+      ["a log", "pol", "vkey, origin, source, poll, patience, retired"],
       ["the configuration", "nmae", "name, key, state, incidents, listen, http, contact, logs"],
       ["a peer", "key", "address, vkey"],
       ["gossip", "fanout", "interval, fanOut"],

@@ -16,6 +16,7 @@ import type { Entry } from "../../src/evidence/entry.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { checkObservations } from "../../src/store/observations.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import type { Log } from "../../src/tlog/log.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import {
@@ -69,7 +70,7 @@ export interface Told {
 
 /** A log that a host follows. */
 export interface Followed {
-  readonly source: Source & { readonly story: TestLog };
+  readonly source: Source & { readonly story: { readonly log: Log } };
   readonly pollMs?: number;
   readonly patienceMs?: number;
 }

@@ -5,8 +5,9 @@
  *
  * These paths are tested elsewhere: appending to a journal in `store/journal_test.ts`; writing,
  * rotating and removing observations in `store/observation_faults_test.ts`; replacing one file in
- * `world/durable_test.ts`; the daemon, with both journals, in `monitor/crash_test.ts`. The index
- * of the observations is derived and SQLite's; losing it is a test in `store/observations_test.ts`.
+ * `world/durable_test.ts`; the daemon, with both journals, in `monitor/crash_test.ts`. The index of
+ * the observations is derived and SQLite's; `store/observation_index_test.ts` has a test that loses
+ * it.
  */
 import { assert, assertEquals, AssertionError, assertRejects } from "@std/assert";
 import { join } from "@std/path/join";

@@ -1,5 +1,5 @@
 /**
- * The parsers of what a log serves: tiles, and Sigsum's heads and proofs.
+ * The parsers of what a log serves: tiles, and the heads and proofs of logs that have none.
  *
  * @module
  */
@@ -27,6 +27,8 @@ import { makeVkey, SIGNATURE_TYPE } from "../../../src/tlog/vkey.ts";
 import { denoWorld } from "../../../src/world/deno.ts";
 import type { World } from "../../../src/world/world.ts";
 import { fakeWorld } from "../../sources/fake_http.ts";
+import { CtLog, Rekor, Story } from "../../sources/proof_servers.ts";
+import { ecdsaLog, treeHeadLog } from "../../tlog/log_signers.ts";
 import { distort, type Distortion, DISTORTIONS } from "./distort.ts";
 import { choice, textBytes } from "./inputs.ts";
 import { insist, type Outcome, parser, type ParserUnderTest } from "./parser.ts";
@@ -64,7 +66,7 @@ const SERVED: fc.Arbitrary<Served> = fc.record({
 /** What the served proof comes to, as the caller of a source judges it. */
 function judge(
   { honest, sizes: { older, newer }, served }: {
-    honest: TestLog;
+    honest: Pick<TestLog, "treeSize" | "root">;
     sizes: { older: bigint; newer: bigint };
     served: ServedProof;
   },
@@ -163,7 +165,46 @@ export function sources(stage: Stage): ParserUnderTest[] {
       },
     }),
     sigsumHeads(stage),
+    provenByJson(),
   ];
+}
+
+/** What CT logs of RFC 6962 and Rekor v1 answer, distorted: the head, and then the proofs. */
+function provenByJson(): ParserUnderTest {
+  const story = new Story().grow(LEAVES);
+  const ct = new CtLog({ signing: treeHeadLog("ecdsa"), story });
+  const rekor = new Rekor(ecdsaLog());
+  const logs = [ct.log, rekor.begin(story)];
+  const honest = { treeSize: story.treeSize, root: (size: bigint) => story.tree.root(size) };
+  return parser<Served>({
+    name: "rfc6962 and rekor-v1: heads and proofs in JSON",
+    share: 15,
+    inputs: SERVED,
+    orderly: [SourceUnavailable, ProofRefused],
+    async run({ kind, older, newer, distortions }) {
+      let asked = 0;
+      const isCt = kind % 2 === 0;
+      const { world } = fakeWorld((path, request) => {
+        insist(++asked <= MAX_REQUESTS, "a few answers are asked for");
+        const { body } = (isCt ? ct : rekor).answer(path, request) ?? {};
+        return body === undefined
+          ? undefined
+          : distort(utf8(body as string), distortions[asked - 1]);
+      });
+      const log = logs[isCt ? 0 : 1]!;
+      const source = isCt ? "rfc6962+https://ct.invalid/log" : "rekor-v1+https://rekor.invalid";
+      const opened = openSource({ world, log, source, contact: "x" });
+      if (older % 2n === 0n) {
+        const head = openCheckpoint({ note: await opened.latest(), logs: [log] });
+        if ("refused" in head) return "refused";
+        insist(head[0]!.root === base64(story.tree.root()), "only what was signed opens");
+      }
+      return judge({
+        ...{ honest, sizes: { older, newer } },
+        served: await opened.consistency({ older, newer }),
+      });
+    },
+  });
 }
 
 function nodeLines(hashes: readonly Uint8Array[]): string {
