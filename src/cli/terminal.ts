@@ -13,6 +13,8 @@ export interface Terminal {
   err(line: string): void;
   /** Shows the progress of long work, on a terminal only. An empty text removes it. */
   progress(text: string): void;
+  /** How many columns wide standard output is; nothing if it is no terminal. */
+  readonly columns: number | undefined;
   /** The text in this style, if standard output is a terminal and NO_COLOR is not set. */
   paint(style: Style, text: string): string;
   /** Reads standard input into a buffer; how many bytes, 0 at the end. */
@@ -94,12 +96,28 @@ export class LineWriter implements LostOutput {
   }
 }
 
+/** The width of a terminal that does not say its own. */
+const USUAL_COLUMNS = 80;
+
+function ownColumns(): number {
+  try {
+    return Deno.consoleSize().columns || USUAL_COLUMNS;
+  } catch {
+    return USUAL_COLUMNS;
+  }
+}
+
 /** The terminal or pipes of this process. */
 export function processTerminal(
-  { stdout, stderr }: { stdout: Stream; stderr: Stream } = Deno,
+  { stdout, stderr, columns = ownColumns }: {
+    stdout: Stream;
+    stderr: Stream;
+    columns?: () => number;
+  } = Deno,
 ): Terminal {
   const encoder = new TextEncoder();
-  const colored = stdout.isTerminal() && !Deno.noColor;
+  const isTerminal = stdout.isTerminal();
+  const colored = isTerminal && !Deno.noColor;
   const interactive = stderr.isTerminal();
   setColorEnabled(colored);
   let shown = false;
@@ -133,10 +151,13 @@ export function processTerminal(
     progress(text) {
       if (!interactive) return;
       clear();
-      if (text !== "") show(text.slice(0, Deno.consoleSize().columns - 1));
+      if (text !== "") show(text.slice(0, columns() - 1));
       shown = text !== "";
     },
     read: async (buffer) => await Deno.stdin.read(buffer) ?? 0,
+    get columns() {
+      return isTerminal ? columns() : undefined;
+    },
     ask: (question) => Deno.stdin.isTerminal() ? prompt(question) ?? undefined : undefined,
     paint: (style, text) => colored ? STYLES[style](text) : text,
     onStop(stop) {

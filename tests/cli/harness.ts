@@ -65,6 +65,7 @@ export function start(
     out: (line) => print(out, line),
     err: (line) => print(err, line),
     progress: () => {},
+    columns: undefined,
     paint: (_style, text) => text,
     read: (buffer) => {
       const part = input.subarray(given, given + Math.min(buffer.length, 1_000));

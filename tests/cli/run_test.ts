@@ -485,6 +485,7 @@ Deno.test("event log: an index being made is a bar for a person, and lines for a
     out: (line: string) => void printed.push(line),
     err: () => {},
     progress: (text: string) => void shown.push(text),
+    columns: undefined,
     paint: (_style: string, text: string) => text,
     read: () => Promise.resolve(0),
     ask: () => undefined,
