@@ -1,7 +1,7 @@
 import { callPeer, ExchangeFailed } from "../gossip/caller.ts";
 import { printable } from "../tlog/malformed.ts";
 import { exchangeRound } from "../gossip/round.ts";
-import { parseAddress } from "../world/address.ts";
+import { formatAddress, parseAddress } from "../world/address.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
 import { GOSSIP_HELP, GOSSIP_OPTIONS, startKeeper, tellCaps } from "./gossip_options.ts";
 import { exitCodeOf } from "./reporting.ts";
@@ -31,7 +31,7 @@ Example:
       // Frames are enough, unless a checkpoint fits in no frame.
       const round = isLong ? await exchangeRound({ party, address }) : undefined;
       if (round === undefined) await callPeer({ party, address });
-      if (round?.fault !== undefined) throw new ExchangeFailed(round.fault);
+      if (round?.fault !== undefined) throw new ExchangeFailed(formatAddress(address), round.fault);
       tellCaps({ keeper, terminal });
     } catch (error) {
       // What was proven stays proven, even if the exchange failed.

@@ -40,7 +40,9 @@ const log = object({
     lastResult: text,
     lastDetail: text,
     lastLookAt: time,
+    nextLookAt: time,
     leftOut: count,
+    withheld: count,
     sharedBy: count,
   },
   others: "kept",
@@ -49,8 +51,14 @@ const log = object({
 const peer = object({
   must: { address: text, exchanges: count, failures: count, matches: count, conflicts: count },
   may: {
-    ...{ vkey: text, lastExchangeAt: time, lastResult: text, sharedLogs: count, failing: text },
-    ...{ software: text, isSelf: yesOrNo },
+    vkey: text,
+    nextCallAt: time,
+    lastExchangeAt: time,
+    lastResult: text,
+    sharedLogs: count,
+    failing: text,
+    software: text,
+    isSelf: yesOrNo,
   },
   others: "kept",
 });

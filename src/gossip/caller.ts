@@ -8,7 +8,12 @@ import type { ExchangeParty } from "./exchange.ts";
 import { type Heard, NOTHING } from "./judge.ts";
 
 /** Why an exchange did not come to its end: an outage or a fault of the peer, never of a log. */
-export class ExchangeFailed extends Error {}
+export class ExchangeFailed extends Error {
+  /** @param what what happened, without the peer's name, which the message begins with */
+  constructor(peer: string, readonly what: string) {
+    super(`peer ${peer} ${what}`);
+  }
+}
 
 /** Nobody answers at a peer's address. */
 export class Unreachable extends ExchangeFailed {}
@@ -27,7 +32,7 @@ export async function reach(
     return connection;
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
-    throw new Unreachable(`peer ${formatAddress(address)} cannot be reached: ${error.message}`);
+    throw new Unreachable(formatAddress(address), `cannot be reached: ${error.message}`);
   }
 }
 
@@ -71,7 +76,7 @@ export async function exchangeFrames(
   const { answers, fault } = await converse({ connection, sent, party });
   // What came is judged and kept even if the exchange broke off: it may be half of the evidence.
   const heard = await judge({ party, peer, sent, answers });
-  if (fault !== undefined) throw calls.isEnded ? new Ended() : failed(peer, fault);
+  if (fault !== undefined) throw calls.isEnded ? new Ended() : new ExchangeFailed(peer, fault);
   checkAnswers({ peer, sent: sent.length, answers, heard });
   return { sent, heard };
 }
@@ -167,16 +172,14 @@ function checkAnswers(
   },
 ): void {
   const refused = heard.find(({ verdict }) => verdict === "refused");
-  if (refused !== undefined) throw failed(peer, "answered with something that does not verify");
+  if (refused !== undefined) {
+    throw new ExchangeFailed(peer, "answered with something that does not verify");
+  }
   if (answers.length !== sent * FRAME_BYTES) {
     const came = answers.length > sent * FRAME_BYTES ? "more" : `${answers.length} bytes`;
-    throw failed(
+    throw new ExchangeFailed(
       peer,
       `answered ${came}, expected ${sent * FRAME_BYTES} bytes (${sent} frames of ${FRAME_BYTES})`,
     );
   }
-}
-
-function failed(peer: string, what: string): ExchangeFailed {
-  return new ExchangeFailed(`peer ${peer} ${what}`);
 }

@@ -82,7 +82,7 @@ export async function callWithParcel(
   const fault = hearing.fault ?? read.fault;
   if (fault !== undefined) {
     if (hearing.fault === undefined && party.calls.isEnded) throw new Ended();
-    throw new ExchangeFailed(`a parcel to peer ${peer} failed: ${fault.reason}`);
+    throw new ExchangeFailed(peer, `failed in a parcel: ${fault.reason}`);
   }
   return hearing;
 }

@@ -75,8 +75,8 @@ async function greet({ party, address }: { party: ExchangeParty; address: Addres
   } catch (error) {
     if (!(error instanceof ExchangeFailed) || error instanceof Unreachable) throw error;
     peerKnowledge.parcelFailed(peer, clock.monotonic());
-    report.broken(error.message, peer);
-    return { shared: peerKnowledge.bothFollow(peer), notes: [], fault: error.message };
+    report.broken(error.what, peer);
+    return { shared: peerKnowledge.bothFollow(peer), notes: [], fault: error.what };
   }
 }
 
@@ -104,8 +104,8 @@ async function compare(
   } catch (error) {
     if (!(error instanceof ExchangeFailed)) throw error;
     peerKnowledge.parcelFailed(peer, clock.monotonic());
-    report.broken(error.message, peer);
-    return { heard, notes: [], handedOver: [], fault: error.message };
+    report.broken(error.what, peer);
+    return { heard, notes: [], handedOver: [], fault: error.what };
   }
 }
 

@@ -85,7 +85,8 @@ export async function assemble({ world, settings, signer, report, openSource }: 
   const own: { address?: string } = {};
   const announcer = new Announcer({
     ...{ clock: world.clock, report },
-    isConfigured: (source) => peers.isCalled(source) || source === own.address,
+    isPeer: (source) => peers.isCalled(source),
+    isOwn: (source) => source === own.address,
   });
   const tallies = new Tallies();
   happenings.subscribe((happening) => announcer.tell(happening));

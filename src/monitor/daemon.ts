@@ -153,8 +153,13 @@ export class Daemon {
       acceptor?.close();
       for (const follower of begun) follower.stop();
     }
-    const { logs, peers } = settings;
-    happenings.tell({ kind: "reloaded", logs: logs.length, peers: peers.length });
+    const { followers, rounds: { peers } } = parts;
+    const subjects = new Set([
+      ...followers.map(({ log }) => log.id),
+      ...peers.map(({ name }) => name),
+    ]);
+    const counts = { logs: followers.length, peers: peers.length };
+    happenings.tell({ kind: "reloaded", subjects, ...counts });
   }
 
   /** The status of the daemon now, as `GET /status` gives it. */
@@ -177,11 +182,16 @@ export class Daemon {
         ...this.#sharedBy(one.log),
         ...tallies.ofLog(one.log),
       })),
-      peers: rounds.peers.map(({ name, vkey }) => ({
-        address: name,
-        ...(vkey !== undefined && { vkey }),
-        ...tallies.ofPeer(name),
-      })),
+      peers: rounds.peers.map((peer) => {
+        const { name, vkey } = peer;
+        const nextCallAt = rounds.nextCallAt(peer);
+        return {
+          address: name,
+          ...(vkey !== undefined && { vkey }),
+          ...(nextCallAt !== undefined && { nextCallAt }),
+          ...tallies.ofPeer(name),
+        };
+      }),
     };
   }
 

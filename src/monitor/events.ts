@@ -16,6 +16,7 @@ export type EventName =
   | "exchange.handed over"
   | "exchange.left out"
   | "exchange.nothing shared"
+  | "exchange.recovered"
   | "exchange.self"
   | `exchange.${Heard["verdict"]}`
   | `incident.${IncidentNews["outcome"]}`
@@ -25,13 +26,16 @@ export type EventName =
   | "key.changed"
   | "key.exposed"
   | `log.${Result}`
+  | "log.recovered"
   | "output.lost"
   | "status.failed"
   | "status.serving"
   | "warnings.left_out";
 
+/** The levels of events, from the least to the loudest. */
+export const LEVELS = ["debug", "info", "warning", "error"] as const;
 /** The level of an event. */
-export type Level = "debug" | "info" | "warning" | "error";
+export type Level = typeof LEVELS[number];
 
 /** What a daemon reports its events to. */
 export interface EventReport {

@@ -9,10 +9,11 @@ import type { ObservationJournal } from "../store/observations.ts";
 import type { Log } from "../tlog/log.ts";
 import { nextPollMs } from "../world/pacing.ts";
 import { Stop } from "../world/stop.ts";
-import { millisecondsWaited, timeNow } from "../world/time.ts";
+import { millisecondsWaited, timeAt, timeNow } from "../world/time.ts";
 import { Turns } from "../world/turns.ts";
 import type { Common } from "./common.ts";
 import { isOfTheWorld } from "./faults.ts";
+import type { Found } from "./happenings.ts";
 import { openKept } from "./kept_note.ts";
 import type { Question, QuestionTable } from "./questions.ts";
 import type { LogSettings } from "./settings.ts";
@@ -45,6 +46,8 @@ export class Follower {
   #told = "";
   #settling: Promise<void> | undefined;
   readonly #stop = new Stop();
+  /** When the next look begins, by the monotonic clock; nothing while a look is under way. */
+  #nextLookAt: number | undefined;
 
   private constructor(fields: {
     common: Common;
@@ -116,7 +119,10 @@ export class Follower {
       const { retryAfterMs } = await this.look();
       const { pollMs: intervalMs } = this.#settings;
       const failures = this.#failures;
-      await this.#stop.pause(clock, nextPollMs({ intervalMs, failures, retryAfterMs, random }));
+      const pauseMs = nextPollMs({ intervalMs, failures, retryAfterMs, random });
+      this.#nextLookAt = clock.monotonic() + pauseMs;
+      await this.#stop.pause(clock, pauseMs);
+      this.#nextLookAt = undefined;
     }
   }
 
@@ -151,12 +157,12 @@ export class Follower {
         const isReached = result !== "unavailable" && result !== "unverified";
         this.#failures = isReached ? 0 : this.#failures + 1;
         this.#isForeign = result === "unverified";
-        await this.#record(finding, { result, isLook: true });
+        await this.#record(finding, { result, about: "look" });
         this.#settler.lookEnded();
         for (const shown of finding.others ?? []) {
           const other = this.#unlessCutShort(shown);
           if (other !== undefined) {
-            await this.#record(other, { result: other.result, isLook: false });
+            await this.#record(other, { result: other.result, about: "place" });
           }
         }
         // A checkpoint below the view that could not be proven is an open question, and this was its
@@ -206,12 +212,15 @@ export class Follower {
   /** What the status says of this log, except for what `Tallies` counts. */
   status(): Omit<LogStatus, keyof LogTally> {
     const { view } = this.#watch;
+    const nextAt = this.#nextLookAt;
     return {
+      ...(nextAt !== undefined && { nextLookAt: timeAt(this.#common.world.clock, nextAt) }),
       origin: this.log.origin,
       vkey: this.log.vkey.text,
       ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),
       incidents: this.#common.keeper.cases(this.log).length,
       openQuestions: this.#questions.size,
+      ...(this.#withheld.count > 0 && { withheld: this.#withheld.count }),
       ...(this.#questions.leftOut > 0 && { leftOut: this.#questions.leftOut }),
     };
   }
@@ -255,7 +264,7 @@ export class Follower {
   /** Writes the case of a finding, then the finding, then tells it and advances the view. */
   async #record(
     finding: Finding,
-    { result, isLook }: { result: Result; isLook: boolean },
+    { result, about }: { result: Result; about: Found["about"] },
   ): Promise<void> {
     const { keeper, world: { clock } } = this.#common;
     const { checkpoint, source } = finding;
@@ -263,7 +272,7 @@ export class Follower {
     // An entry that says inconsistent closes its question, so the case must be durable before it.
     await keeper.keep({ source: THE_LOG });
     await this.#write(finding, { result, at });
-    this.#tell(finding, { result, isLook, at });
+    this.#tell(finding, { result, about, at });
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
     this.#standsSince = clock.monotonic();
@@ -289,26 +298,41 @@ export class Follower {
 
   #tell(
     finding: Finding,
-    { result, isLook, at }: { result: Result; isLook: boolean; at: string },
+    { result, about, at }: { result: Result; about: Found["about"]; at: string },
   ): void {
     const { checkpoint, mayPass, detail } = finding;
+    const isLook = about === "look";
     const news = `${result} ${checkpoint?.treeSize} ${checkpoint?.root} ${mayPass} ${detail}`;
     const isNews = !isLook || news !== this.#told;
     if (isLook) this.#told = news;
-    this.#common.happenings.tell({ kind: "found", finding, result, isLook, isNews, at });
+    this.#common.happenings.tell({ kind: "found", finding, result, about, isNews, at });
   }
 
   /** Tells which checkpoints others were shown and the log has not shown us within its patience. */
   async #tellWithheld(): Promise<void> {
     const { view, log } = this.#watch;
     if (view === undefined) return;
+    const before = this.#withheld.count;
+    let isNew = false;
     for (const question of this.#withheld.news(view, (since) => this.#isOverdue(since))) {
-      const { treeSize, source } = question;
-      const detail = `${source} was shown size ${treeSize}, and we are shown none that reaches it`;
-      const finding: Finding = { log, result: "pending", source, detail };
-      await this.#record(finding, { result: "withheld", isLook: false });
+      isNew = true;
+      const finding: Finding = {
+        log,
+        result: "pending",
+        source: question.source,
+        detail: vouchedFor(question),
+      };
+      await this.#record(finding, { result: "withheld", about: "question" });
     }
+    if (before === 0 || isNew) return;
+    const { count: checkpoints, first } = this.#withheld;
+    const detail = first === undefined ? "" : vouchedFor(first);
+    this.#common.happenings.tell({ kind: "withholding", log, checkpoints, detail });
   }
+}
+
+function vouchedFor({ source, treeSize }: Question): string {
+  return `${source} was shown size ${treeSize}, and we are shown none that reaches it`;
 }
 
 /** A case's two checkpoints, each by size and root. */

@@ -15,7 +15,11 @@ export type Happening =
   /** Of the daemon itself. */
   | { readonly kind: "started"; readonly name: string; readonly listen: string | undefined }
     & Counts
-  | { readonly kind: "reloaded" } & Counts
+  | {
+    readonly kind: "reloaded";
+    /** The logs, by their ids, and the addresses of the peers. */
+    readonly subjects: ReadonlySet<string>;
+  } & Counts
   | { readonly kind: "stopping" }
   | { readonly kind: "upkeep"; readonly segmentsRemoved: number }
   | { readonly kind: "indexing"; readonly progress: IndexProgress }
@@ -40,6 +44,14 @@ export type Happening =
     readonly detail: string;
     /** RFC 3339, UTC. */
     readonly at: string;
+  }
+  /** after a look: how many checkpoints the log withholds, if it withheld any; 0 once it shows them all */
+  | {
+    readonly kind: "withholding";
+    readonly log: Log;
+    readonly checkpoints: number;
+    /** About one of them, for a person. */
+    readonly detail: string;
   }
   | { readonly kind: "case"; readonly news: IncidentNews }
   /** Of exchanges; `source` is the other end: an address of the configuration, or the host that called. */
@@ -69,8 +81,6 @@ export type Happening =
     readonly source: string;
     /** Logs that both ends follow, if the peer says so. */
     readonly sharedLogs: number | undefined;
-    /** Whether that is none, and was not none before. */
-    readonly isNewlyNone: boolean;
     /** Evidence that was handed over. */
     readonly evidenceIds: readonly string[];
     /** What failed of it, though frames were exchanged. */
@@ -82,8 +92,11 @@ export interface Found {
   readonly kind: "found";
   readonly finding: Finding;
   readonly result: Result;
-  /** Whether it is what the log shows now, and not something heard before. */
-  readonly isLook: boolean;
+  /**
+   * What it is about: a look at the log, what another of its places showed in that look, or something
+   * heard before.
+   */
+  readonly about: "look" | "place" | "question";
   /** Whether the last look came to something else. */
   readonly isNews: boolean;
   /** RFC 3339, UTC. */

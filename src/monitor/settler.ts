@@ -23,7 +23,7 @@ const MAX_SOURCES = 10_000;
 /** Writes a finding down, then tells it and advances the view. */
 export type Record = (
   finding: Finding,
-  how: { readonly result: Result; readonly isLook: boolean },
+  how: { readonly result: Result; readonly about: "question" },
 ) => Promise<void>;
 
 /**
@@ -196,7 +196,7 @@ export class Settler {
     // A question that stays open is recorded at its first try, and once more when it becomes an error.
     const isLoud = result === "unproven" && !mayPass;
     if (tried === undefined || !isOpen || (isLoud && !tried.isTold)) {
-      await this.#record(finding, { result, isLook: false });
+      await this.#record(finding, { result, about: "question" });
     }
     const isTold = isLoud || tried?.isTold === true;
     if (isOpen) this.postpone(question, { retryAfterMs, isTold });

@@ -26,12 +26,16 @@ export interface LogStatus extends LogTally {
   readonly root?: string;
   /** When the view last grew, RFC 3339. */
   readonly grewAt?: string;
+  /** When the next look is, RFC 3339; nothing while a look is under way. */
+  readonly nextLookAt?: string;
   /** Incidents of this log in the journal. */
   readonly incidents: number;
   /** How many peers follow this log too, as they last said; nothing before any peer has said. */
   readonly sharedBy?: number;
   /** How many checkpoints are not settled yet. */
   readonly openQuestions: number;
+  /** How many of them peers vouch for, and the log has not shown us within its patience. */
+  readonly withheld?: number;
   /** How many checkpoints were left out since the start, because there was no room. */
   readonly leftOut?: number;
 }
@@ -59,6 +63,8 @@ export interface PeerTally {
 export interface PeerStatus extends PeerTally {
   readonly address: string;
   readonly vkey?: string;
+  /** When it is called next, at the latest, RFC 3339. */
+  readonly nextCallAt?: string;
 }
 
 /** The status of a running daemon, as `GET /status` gives it. */

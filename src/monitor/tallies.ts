@@ -103,8 +103,8 @@ export class Tallies {
     }
   }
 
-  #found({ finding: { log, source, detail }, result, isLook, at }: Found): void {
-    if (isLook) return this.#looked(log, { result, detail, at });
+  #found({ finding: { log, source, detail }, result, about, at }: Found): void {
+    if (about === "look") return this.#looked(log, { result, detail, at });
     const { counts } = this.#log(log.id);
     counts[result] = (counts[result] ?? 0) + 1;
     const peer = this.#peers.get(source);

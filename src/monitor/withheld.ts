@@ -15,8 +15,8 @@ export class Withheld {
   #awaited: ReadonlyMap<string, number>;
   /** When `#awaited` was last brought up to date, by the monotonic clock. */
   #awaitedAt: number;
-  /** Open questions that were told as withheld. */
-  readonly #told = new Set<string>();
+  /** What was told as withheld and is beyond the view. */
+  readonly #told = new Map<string, Question>();
 
   /** @param waitedSince since when we have waited for what was seen then, by the monotonic clock */
   constructor({ clock, questions, waitedSince }: {
@@ -30,20 +30,31 @@ export class Withheld {
     this.#awaitedAt = clock.monotonic();
   }
 
+  /** How many are withheld, as of the last call of `news`. */
+  get count(): number {
+    return this.#told.size;
+  }
+
+  /** One of them, if there is any. */
+  get first(): Question | undefined {
+    return this.#told.values().next().value;
+  }
+
   /** Those that were not given before. `isOverdue` says whether we have waited too long. */
   *news(
     { treeSize: reached }: { treeSize: bigint },
     isOverdue: (since: number) => boolean,
   ): Generator<Question, void> {
+    // A question may have given way to others. It is withheld until the log shows as much.
+    for (const [key, { treeSize }] of this.#told) if (treeSize <= reached) this.#told.delete(key);
     const awaited = this.#awaitedNow();
     for (const question of this.#open()) {
       const { treeSize, source } = question;
       const key = headKey(question);
-      if (treeSize <= reached) this.#told.delete(key);
       const isLate = treeSize > reached && !isTheLog(source) && isOverdue(awaited.get(key)!);
       if (!isLate || this.#told.has(key)) continue;
-      this.#told.add(key);
-      if (this.#told.size > MAX_TOLD) this.#told.clear();
+      this.#told.set(key, question);
+      if (this.#told.size > MAX_TOLD) this.#told.delete(this.#told.keys().next().value!);
       yield question;
     }
   }

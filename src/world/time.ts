@@ -5,6 +5,14 @@ export function timeNow(clock: Clock): string {
   return clock.now().toISOString();
 }
 
+/**
+ * A moment of the monotonic clock as RFC 3339 in UTC, by the wall clock as it is set now.
+ * @param monotonic in milliseconds
+ */
+export function timeAt(clock: Clock, monotonic: number): string {
+  return timeOf(clock.now().getTime() + Math.round(monotonic - clock.monotonic()));
+}
+
 /** Milliseconds since a time in RFC 3339, by the wall clock; never negative, whatever it does. */
 export function millisecondsSince(clock: Clock, time: string): number {
   return Math.max(0, clock.now().getTime() - Date.parse(time));

@@ -19,7 +19,11 @@ Deno.test("daemon: a frozen log is told once, and again only after it has grown"
   once.push("warning log.frozen 5");
   assertEquals(accountOf(one), once);
   await one.pass(HOUR);
-  once.push("debug log.frozen 5");
+  // The second one is the summary.
+  const frozen = (
+    size: number,
+  ): string[] => [`warning log.frozen ${size}`, `debug log.frozen ${size}`];
+  once.push("debug log.frozen 5", ...frozen(5));
   assertEquals(accountOf(one), once);
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "frozen");
   source.size = 6;
@@ -27,8 +31,8 @@ Deno.test("daemon: a frozen log is told once, and again only after it has grown"
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "extends");
   await one.pass(HOUR);
   assertEquals(accountOf(one), [
-    ...[...once, "info log.extends 6", "debug log.unchanged 6"],
-    ...["warning log.frozen 6", "debug log.frozen 6"],
+    ...[...once, "info log.recovered", "info log.extends 6", "debug log.unchanged 6"],
+    ...[...frozen(6), ...frozen(6)],
   ]);
   assertEquals((await resultsOf(one)).filter((result) => result === "frozen").length, 2);
   assertEquals(await one.cases(), []);
@@ -41,7 +45,7 @@ Deno.test("daemon: a log that freezes with questions open is told of once as wel
   source.refusesProofFrom = () => true;
   await one.start({ logs: [{ source, patienceMs: 10 * MINUTE }] });
   await one.pass(30 * MINUTE);
-  assertEquals(one.loud("log.frozen"), ["warning"]);
+  assertEquals(one.loud("log.frozen"), ["warning", "warning"], "its beginning and a summary");
   // Each once when it is tried first, and once when it has lasted.
   const levels = [...Array(3).fill("warning"), ...Array(3).fill("error")];
   assertEquals(one.loud("log.unproven"), levels);
@@ -83,7 +87,7 @@ Deno.test("daemon: a checkpoint withheld is told once after patience, and is no 
   assertEquals(one.toldOf("log.withheld").length, 0, "patience is not over");
   await one.pass(HOUR);
   const told = one.toldOf("log.withheld");
-  assertEquals(told.map(({ level }) => level), ["warning"]);
+  assertEquals(told.map(({ level }) => level), ["warning", "warning"], "a summary as well");
   assertEquals((await resultsOf(one)).filter((result) => result === "withheld").length, 1);
   assertEquals(one.daemon!.status().logs[0]!.openQuestions, 1, "it stays an open question");
   source.size = 9;

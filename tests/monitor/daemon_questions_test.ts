@@ -16,6 +16,8 @@ Deno.test("daemon: a proof that is refused is a warning at first, and an error o
   assertEquals(accountOf(one), [
     ...[...before, "debug log.unproven 20"],
     ...["error log.unproven 20", "debug log.unproven 20"],
+    // The summary.
+    ...["error log.unproven 20", "debug log.unproven 20"],
   ]);
 });
 

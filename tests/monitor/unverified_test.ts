@@ -139,7 +139,7 @@ Deno.test("unverified: a place that answers for nobody hides no place that shows
   assertEquals([finding.result, finding.source], ["first", "the log at https://good"]);
   assertEquals(finding.others?.map(({ result, source }) => [result, source]), [
     ["unverified", "the log at https://bad"],
-    ["unavailable", "the log"],
+    ["unavailable", "the log at https://down"],
   ]);
   assertEquals((await watch.poll()).others, undefined, "the same again is no news");
 });
