@@ -9,13 +9,16 @@ import type { JsonObject } from "../evidence/json.ts";
 import { isObject } from "../tlog/members.ts";
 import { PROVING_RESULTS } from "../evidence/result.ts";
 import { verifyConflict } from "../evidence/verify.ts";
+import { openCheckpoint } from "../tlog/checkpoint.ts";
 import { textOf } from "../tlog/encoding.ts";
+import { makeLog } from "../tlog/log.ts";
+import { parseVkey } from "../tlog/vkey.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import type { Line } from "../world/reading.ts";
 import type { Files } from "../world/world.ts";
 import { Cases, readIncidents, recordOf, repairOf } from "./incidents.ts";
 import { damagedLine, JOURNAL_FILE, JournalDamaged, openLocked } from "./journal.ts";
-import { logIdOf, type Observation } from "./observation.ts";
+import { logIdOf, type Observation, type ObservedLog } from "./observation.ts";
 import { OBSERVATIONS_NAME } from "./observations.ts";
 import { parseRemovals, type Removal } from "./removal.ts";
 import { isRepair } from "./repaired.ts";
@@ -29,7 +32,7 @@ import {
   wholeEntry,
 } from "./repairing.ts";
 import { listSegments, readWalking, removeAside } from "./segments.ts";
-import { Spelling } from "./spelling.ts";
+import { nameOf, Spelling } from "./spelling.ts";
 import { segmentName, Walk } from "./walk.ts";
 
 /** Where a journal is. */
@@ -240,12 +243,12 @@ async function largestProven(
   parts: readonly Part[],
   before?: Part,
 ): Promise<Map<string, Proven>> {
-  const spelling = new Spelling();
+  const reader = new LenientReader();
   const largest = new Map<string, Proven>();
   for (const part of before === undefined ? parts : [before, ...parts]) {
     if (part.to === 0) continue;
     for await (const line of linesOf(place, part)) {
-      const observation = observationIn(line, part, spelling);
+      const observation = reader.read(line, part.name);
       if (observation === undefined || part === before) continue;
       const { result, checkpoint, repeats } = observation;
       if (checkpoint === undefined || repeats !== undefined) continue;
@@ -257,13 +260,42 @@ async function largestProven(
   return largest;
 }
 
-function observationIn(line: Line, { name }: Part, spelling: Spelling): Observation | undefined {
-  const entry = wholeEntry(line);
-  if (entry === undefined) return undefined;
-  try {
-    return spelling.read(entry.record, name);
-  } catch (error) {
-    if (error instanceof MalformedError) return undefined;
-    throw error;
+/** Reads what can be read of damaged segments. */
+class LenientReader {
+  readonly #spelling = new Spelling();
+  /** By name and origin: a segment may name a log in a line whose spelling out is damaged. */
+  readonly #logs = new Map<string, ObservedLog>();
+
+  /** The observation of a line, if the entry is whole, or if the log has signed what it shows. */
+  read(line: Line, segment: string): Observation | undefined {
+    const record = recordIn(line);
+    if (record === undefined) return undefined;
+    let observation: Observation;
+    try {
+      observation = this.#spelling.read(this.#spelledOut(record), segment);
+    } catch (error) {
+      if (error instanceof MalformedError) return undefined;
+      throw error;
+    }
+    if (wholeEntry(line) === undefined && !isSigned(observation)) return undefined;
+    const { log } = observation;
+    this.#logs.set(`${nameOf(log)}\n${log.origin}`, log);
+    return observation;
   }
+
+  #spelledOut(record: JsonObject): JsonObject {
+    const { log, checkpoint } = record;
+    if (typeof log !== "string" || typeof checkpoint !== "string") return record;
+    const known = this.#logs.get(`${log}\n${checkpoint.split("\n", 1)[0]}`);
+    return known === undefined ? record : { ...record, log: { ...known } };
+  }
+}
+
+/** Whether the log that an observation names has signed the note that it shows. */
+function isSigned({ log: { origin, vkey }, checkpoint }: Observation): boolean {
+  if (checkpoint === undefined) return false;
+  const { note, size, root } = checkpoint;
+  const opened = openCheckpoint({ note, logs: [makeLog({ vkey: parseVkey(vkey), origin })] });
+  return !("refused" in opened) &&
+    opened.some((one) => `${one.treeSize}` === size && one.root === root);
 }

@@ -96,15 +96,22 @@ export class MemoryDisk {
     return node && new TextDecoder().decode(node.current.bytes);
   }
 
+  /** The same as bytes. */
+  bytes(path: string): Uint8Array<ArrayBuffer> | undefined {
+    const node = this.#entries.get(normal(path));
+    return node && new Uint8Array(node.current.bytes);
+  }
+
   /** What would be left of a file if the power went now; nothing if there would be no such file. */
   durable(path: string): Uint8Array | undefined {
     return this.#syncedEntries.get(normal(path))?.synced.bytes;
   }
 
   /** Puts a file there, durably. */
-  put(path: string, content: string): void {
+  put(path: string, content: string | Uint8Array): void {
     const node = newNode(0o644);
-    for (const one of [node.synced, node.current]) one.write(new TextEncoder().encode(content), 0);
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    for (const one of [node.synced, node.current]) one.write(bytes, 0);
     this.#entries.set(normal(path), node);
     this.#syncedEntries.set(normal(path), node);
   }
