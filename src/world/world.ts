@@ -121,6 +121,11 @@ export interface Files {
    * @throws WorldError, `not found` among its kinds
    */
   rename(names: { from: string; to: string }): Promise<void>;
+  /**
+   * Which file or folder a path leads to now: see `OpenFile.identity`.
+   * @throws WorldError, `not found` among its kinds
+   */
+  identity(path: string): Promise<string | undefined>;
 }
 
 /** One open file. */
@@ -129,6 +134,11 @@ export interface OpenFile {
   readonly isRegular: boolean;
   /** POSIX mode bits when it was opened; nothing where the system has none. */
   readonly permissions?: number | undefined;
+  /**
+   * Tells this file from every other one, whatever its name; nothing where the system cannot. A path
+   * that leads to another identity no longer leads to this file.
+   */
+  readonly identity?: string | undefined;
   /** Bytes it has now. */
   size(): Promise<number>;
   /**
