@@ -80,6 +80,7 @@ async function* entries({ world, terminal, folder }: Tools): AsyncGenerator<Entr
 async function list(tools: Tools): Promise<ExitCode> {
   const { terminal, json, folder } = tools;
   let count = 0;
+  let unsound = 0;
   for await (const entry of entries(tools)) {
     if (isRepair(entry.record)) {
       const repair = describeRepair(repairOf(entry, folder));
@@ -90,12 +91,13 @@ async function list(tools: Tools): Promise<ExitCode> {
     count++;
     const record = recordOf(entry, folder);
     const { outcome } = verifyConflict({ input: entry.record });
+    if (outcome !== "holds") unsound++;
     const doubt = outcome === "holds" ? "" : `  DOES NOT HOLD (${outcome})`;
     if (json) terminal.out(printableJson(JSON.stringify(entry)));
     else terminal.out(`${entry.seq}  ${record.detected_at}  ${describeConflict(record)}${doubt}`);
   }
   if (count === 0 && !json) terminal.out(`no incidents in ${printable(folder)}`);
-  return EXIT.ok;
+  return unsound > 0 ? EXIT.failed : EXIT.ok;
 }
 
 async function showIncident(id: string, tools: Tools): Promise<ExitCode> {
@@ -115,7 +117,7 @@ async function showIncident(id: string, tools: Tools): Promise<ExitCode> {
         "To hand this on, print it with --json. Anyone can check it: 'hearsay verify FILE --log LOG'.",
       );
     }
-    return EXIT.ok;
+    return outcome === "holds" ? EXIT.ok : EXIT.failed;
   }
   throw new UsageError(
     `there is no incident ${quoted(id)} in ${quoted(folder)}; expected a number, or at least the ` +

@@ -28,7 +28,8 @@ import { status } from "./status.ts";
 import { log } from "./log.ts";
 import { verify } from "./verify.ts";
 
-const COMMANDS: readonly Command[] = [
+/** Every command, in the order in which the help lists them. */
+export const COMMANDS: readonly Command[] = [
   demo,
   init,
   run,
