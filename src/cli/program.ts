@@ -7,6 +7,7 @@ import { VERSION } from "../world/version.ts";
 import { printable, quoted } from "../tlog/malformed.ts";
 import { WorldError } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, isUsageFault, type Tools } from "./command.ts";
+import { config } from "./config_check.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
 import { exchange } from "./exchange.ts";
@@ -23,6 +24,7 @@ import { verify } from "./verify.ts";
 const COMMANDS: readonly Command[] = [
   demo,
   init,
+  config,
   run,
   status,
   keygen,

@@ -172,7 +172,7 @@ function connection(socket: Deno.TcpConn): Connection {
 const PERMISSION_BITS = 0o7777;
 
 async function openFile(file: Deno.FsFile): Promise<OpenFile> {
-  const { isFile, mode } = await file.stat();
+  const { isFile, mode, uid } = await file.stat();
   // Where the system's own position is, so as to seek only when it is elsewhere.
   let position = 0;
   async function seekTo(at: number): Promise<void> {
@@ -189,6 +189,7 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   return {
     isRegular: isFile,
     permissions: mode === null ? undefined : mode & PERMISSION_BITS,
+    owner: uid ?? undefined,
     size: () => asWorldError(async () => (await file.stat()).size),
     read: (buffer, at) =>
       inTurn(async () => {

@@ -129,6 +129,8 @@ export interface OpenFile {
   readonly isRegular: boolean;
   /** POSIX mode bits when it was opened; nothing where the system has none. */
   readonly permissions?: number | undefined;
+  /** The user (POSIX uid) that owned it then; nothing where the system has none. */
+  readonly owner?: number | undefined;
   /** Bytes it has now. */
   size(): Promise<number>;
   /**
