@@ -1,11 +1,12 @@
 import { GOSSIP_DEFAULTS } from "../gossip/settings.ts";
 import { LOG_DEFAULTS } from "../monitor/log_settings.ts";
 import { PLACE_DEFAULTS, readContact } from "../monitor/settings.ts";
+import { trapsOf } from "../monitor/traps.ts";
 import { isFolder, openSource } from "../sources/open.ts";
 import { NO_CONTACT } from "../world/http_client.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
-import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
 import { checkKeyName } from "../tlog/vkey.ts";
 import { parseAddress } from "../world/address.ts";
 import { createDurably, ensureFolder, isThere } from "../world/durable.ts";
@@ -80,14 +81,11 @@ Example:
       contact: options.value("contact") ?? NO_CONTACT,
     });
     checkSources(tools.world, logs);
-    parseConfig(text, { path, world: tools.world }); // Checks that the file can be read.
+    const settings = parseConfig(text, { path, world: tools.world }); // The file can be read.
     await writeAll({ tools, folder, path, name, text });
-    if (listen === undefined && peers.length === 0) {
-      tools.terminal.err(
-        'This monitor compares with nobody yet: name a peer, or say where it answers ("peers" and ' +
-          `"listen" in ${path}).`,
-      );
-    }
+    const traps = await trapsOf(settings, tools.world);
+    if (traps.length > 0) tools.terminal.err(`\nLook at these in ${path} first:`);
+    for (const trap of traps) tools.terminal.err(`! ${printable(trap)}`);
     return EXIT.ok;
   },
 };

@@ -14,6 +14,7 @@ import {
   shellWord,
   type Tools,
 } from "./command.ts";
+import { config } from "./config_check.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
 import { exchange } from "./exchange.ts";
@@ -32,6 +33,7 @@ import { verify } from "./verify.ts";
 export const COMMANDS: readonly Command[] = [
   demo,
   init,
+  config,
   run,
   status,
   keygen,

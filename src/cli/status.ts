@@ -51,7 +51,7 @@ Example:
     const isConfigured = given === undefined || options.value("config") !== undefined;
     const settings = isConfigured ? await readSettings(world, config) : undefined;
     const address = given === undefined ? addressOf(settings!, config) : parseAddress(given);
-    const told = await ask(world, address);
+    const told = await askStatus(world, address);
     if (settings !== undefined) await checkIsOurs({ world, settings, told, address });
     const troubles = troublesOf(told);
     const exit = told.incidents > 0 || told.unwritten
@@ -111,7 +111,11 @@ async function vkeyOf(world: World, path: string): Promise<string | undefined> {
   }
 }
 
-async function ask(world: World, address: Address): Promise<Status> {
+/**
+ * Asks the daemon at an address for its status.
+ * @throws WorldError if none answers there
+ */
+export async function askStatus(world: World, address: Address): Promise<Status> {
   const url = `http://${formatAddress(address)}${STATUS_PATH}`;
   const request = {
     url,

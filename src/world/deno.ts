@@ -179,7 +179,7 @@ function identityOf({ dev, ino }: Deno.FileInfo): string | undefined {
 
 async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   const info = await file.stat();
-  const { isFile, mode } = info;
+  const { isFile, mode, uid } = info;
   // Where the system's own position is, so as to seek only when it is elsewhere.
   let position = 0;
   async function seekTo(at: number): Promise<void> {
@@ -197,6 +197,7 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
     isRegular: isFile,
     permissions: mode === null ? undefined : mode & PERMISSION_BITS,
     identity: identityOf(info),
+    owner: uid ?? undefined,
     size: () => asWorldError(async () => (await file.stat()).size),
     read: (buffer, at) =>
       inTurn(async () => {

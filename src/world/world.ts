@@ -139,6 +139,8 @@ export interface OpenFile {
    * that leads to another identity no longer leads to this file.
    */
   readonly identity?: string | undefined;
+  /** The user (POSIX uid) that owned it then; nothing where the system has none. */
+  readonly owner?: number | undefined;
   /** Bytes it has now. */
   size(): Promise<number>;
   /**

@@ -413,7 +413,8 @@ Deno.test("parseConfig: a log or a peer given twice is an error at its second pl
   assertEquals(
     faultsOf(text.replace(', "vkey": "x"', "")),
     [
-      `hearsay.jsonc:${placeOf(text, '{\n  "poll"')}: the log "${ORIGIN}" is given twice`,
+      `hearsay.jsonc:${placeOf(text, '{\n  "poll"')}: the log "${ORIGIN}" is given twice` +
+      ', expected once, with a list of places as its "source" if it is served in several',
       `hearsay.jsonc:${placeOf(text, '{ "address": "a.invalid:1", ')}: the peer "a.invalid:1" is ` +
       "given twice",
     ],

@@ -293,7 +293,7 @@ inFolder("init: it asks where to answer, and with whom to compare", async (folde
   const { listen, peers } = await readSettings(world, `${folder}/hearsay.jsonc`);
   assertEquals(listen, { hostname: "0.0.0.0", port: 9900 });
   assertEquals(peers.map(({ address }) => address.hostname), ["a.invalid", "b.invalid"]);
-  assert(!err.join().includes("compares with nobody"));
+  assert(!err.join().includes("compared with anybody"));
 });
 
 for (const answers of [[NAME, "1", "", ""], [NAME, "1"]]) {
@@ -302,7 +302,7 @@ for (const answers of [[NAME, "1", "", ""], [NAME, "1"]]) {
     async (folder) => {
       const { code, err } = await start(["init", "--dir", folder], world, answers).done;
       assertEquals(code, 0);
-      assertStringIncludes(err.join("\n"), "This monitor compares with nobody yet");
+      assertStringIncludes(err.join("\n"), "! nothing is compared with anybody: there is no peer");
     },
   );
 }
