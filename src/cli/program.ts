@@ -10,6 +10,7 @@ import { type Command, EXIT, type ExitCode, isUsageFault, type Tools } from "./c
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
 import { exchange } from "./exchange.ts";
+import { gather } from "./gather.ts";
 import { incidents } from "./incidents.ts";
 import { init } from "./init.ts";
 import { keygen } from "./keygen.ts";
@@ -28,6 +29,7 @@ const COMMANDS: readonly Command[] = [
   keygen,
   listen,
   exchange,
+  gather,
   detect,
   verify,
   incidents,

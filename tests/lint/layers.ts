@@ -5,7 +5,7 @@
 
 const PURE_ROOMS = ["tlog", "evidence"];
 const MIDDLE_ROOMS = [
-  ...["store", "sources", "gossip", "swarm", "authority", "federation", "response"],
+  ...["store", "sources", "gossip", "gather", "swarm", "authority", "federation", "response"],
 ];
 const BELOW_MONITOR = [...PURE_ROOMS, "world", ...MIDDLE_ROOMS];
 
