@@ -27,7 +27,7 @@ import { workingFolder } from "./folders.ts";
 import { readKey } from "./inputs.ts";
 import { KEY_PERMISSIONS } from "./keygen.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
-import { KNOWN_LOGS } from "./known_logs.ts";
+import { OFFERED_LOGS } from "./known_logs.ts";
 
 const CONFIG_PERMISSIONS = 0o644;
 const MENU_NAME_WIDTH = 34;
@@ -130,7 +130,7 @@ function askEverything(
   const host = "monitor.example.com/one";
   const name = terminal.ask(`What is this monitor called? A name without spaces, such as ${host}:`);
   terminal.out("\nThese public logs are well known:");
-  KNOWN_LOGS.forEach(({ title, about }, i) =>
+  OFFERED_LOGS.forEach(({ title, about }, i) =>
     terminal.out(`  ${i + 1}  ${title.padEnd(MENU_NAME_WIDTH)} ${about}`)
   );
   terminal.out("");
@@ -140,9 +140,11 @@ function askEverything(
   }
   const words = new Set(choice.split(/[\s,]+/).filter((word) => word !== ""));
   const logs = [...words].map((word) => {
-    const known = /^\d{1,3}$/.test(word) ? KNOWN_LOGS[Number(word) - 1] : undefined;
+    const known = /^\d{1,3}$/.test(word) ? OFFERED_LOGS[Number(word) - 1] : undefined;
     if (known === undefined) {
-      throw new UsageError(`got ${quoted(word)}, expected numbers from 1 to ${KNOWN_LOGS.length}`);
+      throw new UsageError(
+        `got ${quoted(word)}, expected numbers from 1 to ${OFFERED_LOGS.length}`,
+      );
     }
     return { log: parseLog(known.log), source: known.source };
   });

@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS } from "../gossip/limits.ts";
 import { fileText, withoutMark } from "../tlog/encoding.ts";
 import { describeLog, type Log, parseLogs } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
-import { READ_CHUNK_BYTES, readFully } from "../world/reading.ts";
+import { inMemory, READ_CHUNK_BYTES, readFully } from "../world/reading.ts";
 import { loadSigner, type Signer } from "../world/signer.ts";
 import { type OpenFile, type World, WorldError } from "../world/world.ts";
 import { UsageError } from "./command.ts";
@@ -51,21 +51,6 @@ export async function openRereadable(
       );
     }
   }
-}
-
-/** A file of these bytes, to be read. */
-function inMemory(content: Uint8Array): OpenFile {
-  const readOnly = (): Promise<never> => Promise.reject(new WorldError("other", "it is read only"));
-  return {
-    isRegular: true,
-    size: () => Promise.resolve(content.length),
-    read(buffer, at) {
-      const part = content.subarray(at, at + buffer.length);
-      buffer.set(part);
-      return Promise.resolve(part.length);
-    },
-    ...{ write: readOnly, truncate: readOnly, sync: readOnly, tryLock: readOnly, close: () => {} },
-  };
 }
 
 /** What a person is told about the logs followed, if anything: one key that signs for several. */

@@ -18,6 +18,7 @@ import { config } from "./config_check.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
 import { exchange } from "./exchange.ts";
+import { gather } from "./gather.ts";
 import { incidents } from "./incidents.ts";
 import { init } from "./init.ts";
 import { journal } from "./journal.ts";
@@ -39,6 +40,7 @@ export const COMMANDS: readonly Command[] = [
   keygen,
   listen,
   exchange,
+  gather,
   detect,
   verify,
   incidents,

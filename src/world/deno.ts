@@ -11,10 +11,12 @@ import {
   type Address,
   type Clock,
   type Connection,
+  type FolderEntry,
   type HttpRequest,
   type HttpResponse,
   type Listener,
   type OpenFile,
+  type PathKind,
   type Timer,
   type World,
   WorldError,
@@ -47,6 +49,15 @@ export function denoWorld(): World {
           for await (const { name } of Deno.readDir(path)) names.push(name);
           return names;
         }),
+      entries: (path) =>
+        asWorldError(async () => {
+          const entries: FolderEntry[] = [];
+          for await (const entry of Deno.readDir(path)) {
+            entries.push({ name: entry.name, kind: entry.isSymlink ? "link" : kindOf(entry) });
+          }
+          return entries;
+        }),
+      kindOf: (path) => asWorldError(async () => kindOf(await Deno.stat(path))),
       syncFolder: (path) =>
         asWorldError(async () => {
           using folder = await Deno.open(path);
@@ -167,6 +178,10 @@ function connection(socket: Deno.TcpConn): Connection {
       open = false;
     },
   };
+}
+
+function kindOf({ isFile, isDirectory }: { isFile: boolean; isDirectory: boolean }): PathKind {
+  return isFile ? "file" : isDirectory ? "folder" : "something else";
 }
 
 /** Of a file's mode; the other bits say what it is. */

@@ -111,6 +111,16 @@ export interface Files {
    * @throws WorldError, `not found` among its kinds
    */
   list(path: string): Promise<string[]>;
+  /**
+   * What is in a folder, in no order. A symbolic link is told as a link, wherever it leads.
+   * @throws WorldError, `not found` among its kinds
+   */
+  entries(path: string): Promise<readonly FolderEntry[]>;
+  /**
+   * What a path leads to, through symbolic links.
+   * @throws WorldError, `not found` among its kinds
+   */
+  kindOf(path: string): Promise<PathKind>;
   /** Makes the entries of a folder (files created or removed in it) durable. */
   syncFolder(path: string): Promise<void>;
   /** @throws WorldError, `not found` among its kinds */
@@ -126,6 +136,15 @@ export interface Files {
    * @throws WorldError, `not found` among its kinds
    */
   identity(path: string): Promise<string | undefined>;
+}
+
+/** What is at a path. A pipe, a socket or a device is something else. */
+export type PathKind = "file" | "folder" | "something else";
+
+/** One thing in a folder. */
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: PathKind | "link";
 }
 
 /** One open file. */

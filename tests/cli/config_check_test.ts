@@ -288,7 +288,7 @@ inFolder("config check: a source that never answers is given up in time", async 
   const ran = await start(["config", "check", config], {
     ...world,
     clock: { ...clock, after: (ms, call) => clock.after(ms === 20_000 ? 1 : ms, call) },
-    http: { ...http, get: () => new Promise(() => {}) },
+    http: { ...http, request: () => new Promise(() => {}) },
   }).done;
   assertEquals([ran.code, faults(ran).length], [3, 1]);
   assertMatch(faults(ran)[0]!, /^! log test\.invalid\/log \(.*: it did not end within 20 s$/);
