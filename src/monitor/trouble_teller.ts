@@ -127,8 +127,8 @@ export class TroubleTeller {
       }
       const again = standing.find(isSame);
       if (again !== undefined) this.#tellTrouble(again, again.result, place);
-      // If no place answers, the outage is told of the log as a whole. A place may ask us to wait.
-      const isAsked = result !== "unavailable" && asked.includes(place);
+      // If no place shows a checkpoint, that is told of the log as a whole. A place may ask us to wait.
+      const isAsked = reach(result) >= reach("unproven") && asked.includes(place);
       const isThere = again !== undefined || others.some(isSame) ||
         (source === place && finding.result === kind);
       if (isAsked && !isThere) this.#endOfLog(log, name);
