@@ -121,3 +121,8 @@ export function readOptions(args: readonly string[], spec: OptionSpec): Options 
 export function isUsageFault(error: unknown): error is Error {
   return error instanceof UsageError || error instanceof MalformedError;
 }
+
+/** A text as one word of a shell's command line. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,6 +1,7 @@
 import { formatRecord } from "../evidence/record.ts";
 import { verifyConflict } from "../evidence/verify.ts";
-import { hasIncidents, readIncidents, recordOf } from "../store/incidents.ts";
+import { hasIncidents, readIncidents, recordOf, repairOf } from "../store/incidents.ts";
+import { isRepair } from "../store/repaired.ts";
 import { type Entry } from "../evidence/entry.ts";
 import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import type { World } from "../world/world.ts";
@@ -8,6 +9,7 @@ import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./co
 import { DEFAULT_CONFIG } from "./find_config.ts";
 import { journalFolder } from "./journals.ts";
 import { DEFAULT_INCIDENTS } from "./inputs.ts";
+import { checkRepair, describeRepair } from "./repairs.ts";
 import { describeConflict } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -22,7 +24,8 @@ export const incidents: Command = {
            evidence_id
   check    checks the hash chain and verifies every record again
 
-Ends with 3 if there is no journal, if it is damaged, or if a record in it does not hold.
+Ends with 3 if there is no journal, if it is damaged, or if a record in it does not hold. A repair is
+shown; check ends with 3 if what it set aside is gone or altered.
 
   --incidents DIR  the folder of the journal (default that of the configuration, else incidents)
   --config FILE    the monitor's configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
@@ -77,22 +80,31 @@ async function* entries({ world, terminal, folder }: Tools): AsyncGenerator<Entr
 async function list(tools: Tools): Promise<ExitCode> {
   const { terminal, json, folder } = tools;
   let count = 0;
+  let unsound = 0;
   for await (const entry of entries(tools)) {
+    if (isRepair(entry.record)) {
+      const repair = describeRepair(repairOf(entry, folder));
+      if (json) terminal.out(printableJson(JSON.stringify(entry)));
+      else terminal.out(`${entry.seq}  ${entry.recorded_at}  ${repair}`);
+      continue;
+    }
     count++;
     const record = recordOf(entry, folder);
     const { outcome } = verifyConflict({ input: entry.record });
+    if (outcome !== "holds") unsound++;
     const doubt = outcome === "holds" ? "" : `  DOES NOT HOLD (${outcome})`;
     if (json) terminal.out(printableJson(JSON.stringify(entry)));
     else terminal.out(`${entry.seq}  ${record.detected_at}  ${describeConflict(record)}${doubt}`);
   }
   if (count === 0 && !json) terminal.out(`no incidents in ${printable(folder)}`);
-  return EXIT.ok;
+  return unsound > 0 ? EXIT.failed : EXIT.ok;
 }
 
 async function showIncident(id: string, tools: Tools): Promise<ExitCode> {
   const { terminal, json, folder } = tools;
   const isId = /^[0-9a-f]{8,64}$/.test(id);
   for await (const entry of entries(tools)) {
+    if (isRepair(entry.record)) continue;
     const record = recordOf(entry, folder);
     const isIt = String(entry.seq) === id || (isId && record.evidence_id.startsWith(id));
     if (!isIt) continue;
@@ -105,7 +117,7 @@ async function showIncident(id: string, tools: Tools): Promise<ExitCode> {
         "To hand this on, print it with --json. Anyone can check it: 'hearsay verify FILE --log LOG'.",
       );
     }
-    return EXIT.ok;
+    return outcome === "holds" ? EXIT.ok : EXIT.failed;
   }
   throw new UsageError(
     `there is no incident ${quoted(id)} in ${quoted(folder)}; expected a number, or at least the ` +
@@ -114,23 +126,33 @@ async function showIncident(id: string, tools: Tools): Promise<ExitCode> {
 }
 
 async function check(tools: Tools): Promise<ExitCode> {
-  const { terminal, json } = tools;
+  const { terminal, json, folder } = tools;
   let count = 0;
   let unsound = 0;
+  let faults = 0;
   let last: Entry | undefined;
   for await (const entry of entries(tools)) {
+    last = entry;
+    if (isRepair(entry.record)) {
+      faults += await checkRepair(tools, { entry, repair: repairOf(entry, folder) });
+      continue;
+    }
+    recordOf(entry, folder);
     const { outcome, checks } = verifyConflict({ input: entry.record });
     count++;
-    last = entry;
     if (outcome === "holds") continue;
     unsound++;
     const why = checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);
     terminal.err(`incident ${entry.seq} ${outcome}: ${printable(why.join("; "))}`);
   }
-  if (json) terminal.out(JSON.stringify({ entries: count, unsound, hash: last?.hash ?? null }));
-  else {
+  if (json) {
+    const altered = faults > 0 ? { setAsideFaults: faults } : {};
+    terminal.out(
+      JSON.stringify({ entries: count, unsound, hash: last?.hash ?? null, ...altered }),
+    );
+  } else {
     const chain = last === undefined ? "" : `; the last hash is ${last.hash}`;
     terminal.out(`${count} incidents, the chain is whole${chain}; ${unsound} do not hold`);
   }
-  return unsound > 0 ? EXIT.failed : EXIT.ok;
+  return unsound > 0 || faults > 0 ? EXIT.failed : EXIT.ok;
 }

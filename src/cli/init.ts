@@ -1,7 +1,8 @@
 import { GOSSIP_DEFAULTS } from "../gossip/settings.ts";
 import { LOG_DEFAULTS } from "../monitor/log_settings.ts";
 import { PLACE_DEFAULTS, readContact } from "../monitor/settings.ts";
-import { isFolder, NO_CONTACT, openSource } from "../sources/open.ts";
+import { isFolder, openSource } from "../sources/open.ts";
+import { NO_CONTACT } from "../world/http_client.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";

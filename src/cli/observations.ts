@@ -3,6 +3,7 @@ import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
 import { journalFolder } from "./journals.ts";
+import { checkRepair, describeRepair } from "./repairs.ts";
 
 const DEFAULT_STATE = "state";
 
@@ -15,7 +16,8 @@ export const observations: Command = {
   list   prints one line for every observation, oldest first
   check  checks the hash chain through all segments
 
-Ends with 3 if there is no journal, or if it is damaged: then it names the file and the line.
+Ends with 3 if there is no journal, or if it is damaged: then it names the file and the line. A
+repair is shown; check ends with 3 if what it set aside is gone or altered.
 
   --state DIR    the folder of the journal (default that of the configuration, else ${DEFAULT_STATE})
   --config FILE  the monitor's configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
@@ -41,6 +43,7 @@ Example:
     const json = options.flag("json");
     let count = 0;
     let last = "";
+    let faults = 0;
     for await (const item of checkObservations({ files: world.files, folder })) {
       if ("torn" in item) {
         terminal.err(
@@ -51,24 +54,32 @@ Example:
       }
       count++;
       last = item.entry.hash;
-      if (what === "check") continue;
+      if (what === "check") {
+        if (!("repair" in item)) continue;
+        const { entry, repair } = item;
+        faults += await checkRepair({ world, terminal, folder, json }, { entry, repair });
+        continue;
+      }
       if (json) terminal.out(printableJson(JSON.stringify(item.entry)));
       else terminal.out(`${item.entry.seq}  ${item.entry.recorded_at}  ${describe(item)}`);
     }
     if (what === "check") {
-      if (json) terminal.out(JSON.stringify({ entries: count, hash: last || null }));
-      else {
+      if (json) {
+        const altered = faults > 0 ? { setAsideFaults: faults } : {};
+        terminal.out(JSON.stringify({ entries: count, hash: last || null, ...altered }));
+      } else {
         const chain = last === "" ? "" : `; the last hash is ${last}`;
         terminal.out(`${count} observations, the chain is whole${chain}`);
       }
     } else if (count === 0 && !json) terminal.out(`no observations in ${printable(folder)}`);
-    return EXIT.ok;
+    return faults > 0 ? EXIT.failed : EXIT.ok;
   },
 };
 
 type Item = Awaited<ReturnType<ReturnType<typeof checkObservations>["next"]>>["value"];
 
 function describe(item: NonNullable<Item>): string {
+  if ("repair" in item) return describeRepair(item.repair);
   if ("removals" in item) {
     const removed = item.removals.reduce((sum, { from, to }) => sum + to - from + 1, 0);
     return `${removed} old segments removed so far`;

@@ -6,12 +6,20 @@ import { DurabilityLost } from "../world/durable.ts";
 import { VERSION } from "../world/version.ts";
 import { printable, quoted } from "../tlog/malformed.ts";
 import { WorldError } from "../world/world.ts";
-import { type Command, EXIT, type ExitCode, isUsageFault, type Tools } from "./command.ts";
+import {
+  type Command,
+  EXIT,
+  type ExitCode,
+  isUsageFault,
+  shellWord,
+  type Tools,
+} from "./command.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
 import { exchange } from "./exchange.ts";
 import { incidents } from "./incidents.ts";
 import { init } from "./init.ts";
+import { journal } from "./journal.ts";
 import { keygen } from "./keygen.ts";
 import { listen } from "./listen.ts";
 import { observations } from "./observations.ts";
@@ -20,7 +28,8 @@ import { status } from "./status.ts";
 import { log } from "./log.ts";
 import { verify } from "./verify.ts";
 
-const COMMANDS: readonly Command[] = [
+/** Every command, in the order in which the help lists them. */
+export const COMMANDS: readonly Command[] = [
   demo,
   init,
   run,
@@ -32,6 +41,7 @@ const COMMANDS: readonly Command[] = [
   verify,
   incidents,
   observations,
+  journal,
   log,
 ];
 
@@ -47,6 +57,15 @@ A LOG is the log's vkey, or "VKEY ORIGIN" if its origin is not the key's name.
 Exit codes: 0 nothing wrong, 1 misbehaviour proven, 2 wrong usage or configuration, 3 could not do
 the work (network, disk). For verify: 0 the evidence holds, 1 it does not.
 `;
+
+/** What to do about a damaged journal, with the command to type. */
+function repairAdvice({ folder }: JournalDamaged): string {
+  const command = `hearsay journal repair ${shellWord(folder)}`;
+  return printable(
+    `'${command}' sets the damaged part aside, untouched, and continues the chain; with --dry-run ` +
+      'it only says what it would do (OPERATING, "A damaged journal")',
+  );
+}
 
 /** Errors that mean: the command line is right, but the work could not be done. */
 const FAILURES = [
@@ -135,6 +154,7 @@ async function runCommand(
     }
     if (FAILURES.some((type) => error instanceof type)) {
       terminal.err(`hearsay ${name}: ${printable((error as Error).message)}`);
+      if (error instanceof JournalDamaged) terminal.err(repairAdvice(error));
       return EXIT.failed;
     }
     // A fault of our own must not end with 1, which means that a log has misbehaved.

@@ -4,6 +4,7 @@ import type { Log } from "../tlog/log.ts";
 import type { Calls } from "../world/calls.ts";
 import type { PeerHosts } from "../world/connection_table.ts";
 import type { World } from "../world/world.ts";
+import type { About } from "./about_item.ts";
 import type { ExchangeLimits } from "./limits.ts";
 import type { Heard, Judge } from "./judge.ts";
 import type { PeerKnowledge } from "./peer_knowledge.ts";
@@ -36,6 +37,8 @@ export interface ExchangeParty {
   cases(log: Log): readonly HeldCase[];
   /** What each peer is taken to know; one for all exchanges of this party. */
   readonly peerKnowledge: PeerKnowledge;
+  /** What this monitor says about itself. */
+  readonly about: About;
   /** The connections made to others; one for all exchanges of this party. */
   readonly calls: Calls;
   readonly report: ExchangeReport;
@@ -51,6 +54,12 @@ export interface ExchangeReport {
   broken(reason: string, source: string): void;
   /** This side could not judge or keep what it was told, and so did not answer: no fault of a peer. */
   notAnswered(error: unknown): void;
+  /**
+   * A peer that was called has answered the greeting.
+   * @param isSelf whether it is this monitor, or repeats what this monitor says about itself
+   * @param about what it says about itself; nothing if its version says nothing
+   */
+  greeted?(peer: string, greeting: { isSelf: boolean; about: About | undefined }): void;
 }
 
 /** This side could not judge or keep what it was told; `cause` says why. */

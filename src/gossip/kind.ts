@@ -5,6 +5,7 @@
  */
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
+import type { About } from "./about_item.ts";
 import type { HashList } from "./hash_list.ts";
 import type { HeardCheckpoint, Judge } from "./judge.ts";
 
@@ -35,13 +36,13 @@ export interface Kind {
    * What is answered besides, because an item of this kind was heard; see `answerParcel`. What does
    * not fit into the answer is left out.
    */
-  answer?(hearing: Hearing, party: Pick<HearingParty, "unreconciled">): Iterable<Item>;
+  answer?(hearing: Hearing, party: Pick<HearingParty, "unreconciled" | "about">): Iterable<Item>;
 }
 
 /** An item of a parcel. */
 export interface Item<Name extends string = string> {
   readonly kind: Name;
-  /** UTF-8, or for `known` and `follows` hashes, if whoever sent it did as agreed. */
+  /** UTF-8, or bytes as the kind has them, if whoever sent it did as agreed. */
   readonly body: Uint8Array;
 }
 
@@ -60,6 +61,8 @@ export interface HearingParty {
   readonly judge: Judge;
   cases(log: Log): readonly NamedCase[];
   unreconciled(log: Log): readonly VerifiedCheckpoint[];
+  /** What this monitor says about itself. */
+  readonly about: About;
 }
 
 /** Whatever has the name of a case. */
@@ -79,6 +82,8 @@ export interface Hearing {
   claimed?: HashList;
   /** The logs that both ends follow, if the other end said which it follows. */
   follows?: Set<Log>;
+  /** What the other end says about itself. */
+  about?: About;
   /** Whether a record it has shown made a case here; it may name a known one by another pair. */
   hasNews: boolean;
   /** Why the rest was not heard. */

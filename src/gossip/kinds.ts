@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { ABOUT } from "./about_item.ts";
 import { FOLLOWS } from "./follows_item.ts";
 import type { Item, Kind } from "./kind.ts";
 import { KNOWN } from "./known_item.ts";
@@ -12,12 +13,13 @@ import { NOTE } from "./note_item.ts";
 import { PROOF } from "./proof_item.ts";
 import { RECORD } from "./record_item.ts";
 
-/** The kinds, by name. */
+/** The kinds, by name, in the order of what they answer: what `follows` answers may fill a parcel. */
 export const KINDS = {
   note: NOTE,
   proof: PROOF,
   record: RECORD,
   known: KNOWN,
+  about: ABOUT,
   follows: FOLLOWS,
 } satisfies Record<string, Kind>;
 

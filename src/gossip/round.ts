@@ -6,6 +6,7 @@ import type { TreeHead } from "../tlog/proof.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Address } from "../world/world.ts";
 import { packNotes, packRecords } from "./answering.ts";
+import { aboutItem, isSameStart } from "./about_item.ts";
 import { ExchangeFailed, exchangeFrames, type SentFrame, Unreachable } from "./caller.ts";
 import type { ExchangeParty } from "./exchange.ts";
 import { followsItem } from "./follows_item.ts";
@@ -65,8 +66,10 @@ async function greet({ party, address }: { party: ExchangeParty; address: Addres
     return { shared: peerKnowledge.bothFollow(peer), notes: [] };
   }
   try {
-    const items = [followsItem(judge.logs)];
-    const { follows, heard } = await callWithParcel({ party, address, items });
+    const items = [followsItem(judge.logs), aboutItem(party.about)];
+    const { follows, heard, about } = await callWithParcel({ party, address, items });
+    const isSelf = about !== undefined && isSameStart(about, party.about);
+    report.greeted?.(peer, { isSelf, about });
     if (follows !== undefined) peerKnowledge.bothFollowNow(peer, follows);
     return { shared: peerKnowledge.bothFollow(peer), notes: heard };
   } catch (error) {

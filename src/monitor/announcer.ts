@@ -107,6 +107,8 @@ export class Announcer {
         const level = this.#isPeer(source) ? "debug" : this.#warningOf(source);
         return event("exchange.failed", level, { source, reason });
       }
+      case "greeted":
+        return this.#troubles.greeted(happening);
       case "withholding":
         return this.#troubles.withholding(happening);
       case "calling":

@@ -145,6 +145,8 @@ function reportTo(
     },
     broken: (reason, source) => happenings.tell({ kind: "broken", source, reason }),
     notAnswered: (error) => happenings.failed(error),
+    greeted: (source, { isSelf, about }) =>
+      happenings.tell({ kind: "greeted", source, isSelf, software: about?.software }),
     incident: (news) => happenings.tell({ kind: "case", news }),
   };
 }

@@ -5,6 +5,7 @@ import type { CheckpointMemory } from "../evidence/memory.ts";
 import { caseOf, type ConflictRecord, type RecordedHead } from "../evidence/record.ts";
 import { logOf, showRecord } from "../evidence/replay.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
+import { type About, newAbout } from "../gossip/about_item.ts";
 import type { ExchangeParty, ExchangeReport, HeldCase } from "../gossip/exchange.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
 import { Judge } from "../gossip/judge.ts";
@@ -82,6 +83,7 @@ export class CaseKeeper {
   /** For each log, the cases to hand to peers: those in the journal or, without a key, all proven. */
   readonly #held = new Map<string, HeldCase[]>();
   readonly #peerKnowledge: PeerKnowledge;
+  readonly #about: About;
   readonly #calls = new Calls();
   /** Conflicts that are not durable yet, oldest first. Each is signed once: a retry writes the same. */
   readonly #unwritten: Unwritten[] = [];
@@ -106,6 +108,7 @@ export class CaseKeeper {
     this.#report = fields.report;
     this.#limits = fields.limits;
     this.#peerKnowledge = new PeerKnowledge(fields.limits);
+    this.#about = newAbout(fields.world.random);
   }
 
   /**
@@ -202,6 +205,7 @@ export class CaseKeeper {
       unreconciled: (log) => this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? [],
       cases: (log) => this.cases(log),
       peerKnowledge: this.#peerKnowledge,
+      about: this.#about,
       calls: this.#calls,
       report: this.#report,
     };

@@ -84,7 +84,7 @@ export class Daemon {
       await rounds.all();
       await this.#finishBackground();
     }
-    const undone = ["unavailable", "unproven", "frozen", "not written"];
+    const undone = ["unavailable", "unverified", "unproven", "frozen", "not written"];
     return looks.every(({ result }) => !undone.includes(result)) && couldExchange;
   }
 
@@ -195,10 +195,11 @@ export class Daemon {
     };
   }
 
-  /** How many peers follow a log too, as they last said. */
+  /** How many peers follow a log too, as they last said. This monitor itself is none of them. */
   #sharedBy(log: Log): { sharedBy?: number } {
-    const { rounds, common: { keeper: { party: { peerKnowledge } } } } = this.#parts;
-    const lists = rounds.peers.flatMap(({ name }) => peerKnowledge.bothFollow(name) ?? []);
+    const { rounds, tallies, common: { keeper: { party: { peerKnowledge } } } } = this.#parts;
+    const others = rounds.peers.filter(({ name }) => !tallies.isSelf(name));
+    const lists = others.flatMap(({ name }) => peerKnowledge.bothFollow(name) ?? []);
     return lists.length === 0 ? {} : { sharedBy: lists.filter((list) => list.has(log)).length };
   }
 
@@ -216,8 +217,9 @@ export class Daemon {
       case "heard": {
         const { heard, source } = happening;
         // Strangers may say it any number of times, from any number of addresses.
-        const { memory } = this.#parts.common;
+        const { tallies, common: { memory } } = this.#parts;
         if (heard.verdict !== "matches" || memory.askerOf(source) === "stranger") return;
+        if (tallies.isSelf(source)) return;
         return background.run(() => this.#noteMatch(heard.checkpoint, source));
       }
       case "call failed": {

@@ -17,6 +17,7 @@ export type EventName =
   | "exchange.left out"
   | "exchange.nothing shared"
   | "exchange.recovered"
+  | "exchange.self"
   | `exchange.${Heard["verdict"]}`
   | `incident.${IncidentNews["outcome"]}`
   | "index.progress"
@@ -61,6 +62,7 @@ export const RESULT_LEVELS: Readonly<Record<Result, Level>> = {
   frozen: "warning",
   withheld: "warning",
   unavailable: "warning",
+  unverified: "warning",
   unproven: "error",
   inconsistent: "error",
 };

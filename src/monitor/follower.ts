@@ -34,6 +34,8 @@ export class Follower {
   readonly #turns = new Turns();
   /** How many looks in a row failed to reach the log. */
   #failures = 0;
+  /** Whether the last look met somebody whom no known key vouches for. What he lacks says nothing. */
+  #isForeign = false;
   /** When the view last grew, or when this monitor began to follow the log. Shown to people only. */
   #grewAt: string;
   /** The same moment by the monotonic clock. Patience is counted by it, as the wall clock may jump. */
@@ -152,7 +154,9 @@ export class Follower {
         if (shown === undefined) return { result: "unavailable" };
         const finding = this.#settler.withCase(shown);
         const result = this.#withPatience(finding.result);
-        this.#failures = result === "unavailable" ? this.#failures + 1 : 0;
+        const isReached = result !== "unavailable" && result !== "unverified";
+        this.#failures = isReached ? 0 : this.#failures + 1;
+        this.#isForeign = result === "unverified";
         await this.#record(finding, { result, about: "look" });
         this.#settler.lookEnded();
         for (const shown of finding.others ?? []) {
@@ -166,7 +170,7 @@ export class Follower {
         if (result === "unproven" && finding.checkpoint!.treeSize < this.#watch.view!.treeSize) {
           this.#settler.postpone(finding.checkpoint!, { isTold: true });
         }
-        if (result !== "unavailable") {
+        if (isReached) {
           await this.#settler.settleReached();
           await this.#tellWithheld();
           void this.#settler.settleStrangers();
@@ -188,7 +192,7 @@ export class Follower {
 
   /** See Settler. */
   settleStrangers(): Promise<void> {
-    return this.#settler.settleStrangers();
+    return this.#isForeign ? Promise.resolve() : this.#settler.settleStrangers();
   }
 
   /** Waits until no stranger's question is being settled. */
@@ -201,7 +205,7 @@ export class Follower {
     // One turn settles all questions that came meanwhile, however many calls there were.
     return this.#settling ??= this.#turns.next(() => {
       this.#settling = undefined;
-      return this.#settler.settleReached();
+      return this.#isForeign ? Promise.resolve() : this.#settler.settleReached();
     });
   }
 

@@ -62,6 +62,15 @@ export type Happening =
   | { readonly kind: "left out"; readonly log: Log; readonly source: string }
   /** an exchange that another began, or the wait for one, ended badly */
   | { readonly kind: "broken"; readonly source: string; readonly reason: string }
+  /** a peer that was called has answered the greeting */
+  | {
+    readonly kind: "greeted";
+    readonly source: string;
+    /** Whether it is this monitor itself, or repeats what this monitor says about itself. */
+    readonly isSelf: boolean;
+    /** The software that it says it is. */
+    readonly software: string | undefined;
+  }
   /** an exchange begins here */
   | { readonly kind: "calling"; readonly source: string; readonly at: string }
   /** it failed */

@@ -4,7 +4,8 @@
  * @module
  */
 import { DEFAULT_LIMITS } from "../gossip/limits.ts";
-import { isFolder, NO_CONTACT, openSource } from "../sources/open.ts";
+import { isFolder, openSource } from "../sources/open.ts";
+import { NO_CONTACT } from "../world/http_client.ts";
 import { type Log, makeLog, refuseSharedTreeHeadKey } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";

@@ -1,6 +1,7 @@
 /**
  * What a daemon is told to do, and the one table of the sections it is read from. A new section is
- * a member of `Settings`, a row of `SECTIONS`, and a file in its room.
+ * a member of `Settings`, a row of `SECTIONS`, and a file in its room. Its default is what it reads
+ * where the file says nothing.
  *
  * @module
  */
@@ -12,13 +13,13 @@ import {
   peersSection,
 } from "../gossip/settings.ts";
 import type { ExchangeLimits } from "../gossip/limits.ts";
-import { NO_CONTACT } from "../sources/open.ts";
+import { NO_CONTACT } from "../world/http_client.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
 import { checkKeyName } from "../tlog/vkey.ts";
-import type { Given, Section } from "../world/jsonc.ts";
+import { Given, type Section } from "../world/jsonc.ts";
 import { placeBeside, readAddress, readText } from "../world/setting_values.ts";
-import type { Address } from "../world/world.ts";
+import type { Address, World } from "../world/world.ts";
 import { type LogSettings, logsSection } from "./log_settings.ts";
 
 /** The settings of each part, for those who import this file. */
@@ -69,6 +70,24 @@ const SECTIONS: { readonly [Name in keyof Settings]: Section<Settings[Name]> } =
   gossip: gossipSection,
   limits: limitsSection,
 };
+
+/** All settings but those that every configuration must have. */
+export type DefaultSettings = Omit<Settings, "name" | "logs">;
+
+/**
+ * The settings of a configuration that says nothing but its name and its logs, with paths relative to
+ * the working folder. Whoever makes `Settings` by hand spreads them, so that a new section needs no
+ * line there.
+ */
+export function defaultSettings(world: World): DefaultSettings {
+  const file = { path: "hearsay.jsonc", world, faults: [] };
+  const { name: _, logs: __, ...sections } = SECTIONS;
+  const read = Object.entries(sections).map(([name, section]) => [
+    name,
+    section(new Given({ node: undefined, name, file })),
+  ]);
+  return Object.fromEntries(read) as DefaultSettings;
+}
 
 /** Reads a configuration. What is wrong with it is added to `given.file.faults`. */
 export function readConfiguration(given: Given): Settings | undefined {

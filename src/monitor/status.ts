@@ -49,6 +49,10 @@ export interface PeerTally {
   readonly lastResult?: string;
   /** How many of our logs it follows too, as it last said. */
   readonly sharedLogs?: number;
+  /** The software that it says it is, such as `hearsay/0.1.0`. */
+  readonly software?: string;
+  /** Whether it is this monitor itself; then nothing is compared with it. */
+  readonly isSelf?: boolean;
   /** Why the last exchange failed, if it did. */
   readonly failing?: string;
   /** When the first of the exchanges that failed in a row began, RFC 3339. */

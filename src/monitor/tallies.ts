@@ -49,6 +49,11 @@ export class Tallies {
     return this.#peer(source);
   }
 
+  /** Whether the peer with this address was this monitor itself when it was last called. */
+  isSelf(source: string): boolean {
+    return this.#peers.get(source)?.isSelf === true;
+  }
+
   /** Counts one happening. */
   count(happening: Happening): void {
     switch (happening.kind) {
@@ -67,9 +72,20 @@ export class Tallies {
         const { heard: { verdict }, source } = happening;
         const peer = this.#peers.get(source);
         if (peer === undefined) return;
+        // A monitor that agrees with itself has compared nothing.
+        if (peer.isSelf && verdict === "matches") return;
         peer.lastResult = verdict;
         if (verdict === "matches") peer.matches++;
         if (verdict === "inconsistent") peer.conflicts++;
+        return;
+      }
+      case "greeted": {
+        const { source, isSelf, software } = happening;
+        const peer = this.#peer(source);
+        delete peer.isSelf;
+        delete peer.software;
+        if (isSelf) peer.isSelf = true;
+        if (software !== undefined) peer.software = software;
         return;
       }
       case "calling": {

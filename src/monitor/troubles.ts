@@ -34,6 +34,10 @@ const LOOKS: Readonly<Partial<Record<LookResult, readonly [says: string, advice:
     "cannot be reached, or answers with what is no checkpoint of it",
     "Look at your network, and at the log's own status page. It is no sign of misbehaviour.",
   ],
+  unverified: [
+    "answers with a checkpoint that no known key of it has signed",
+    "Its key may have been rotated, or somebody else answers: ask its operator.",
+  ],
   "not written": [
     "is looked at in vain: our own disk or database refuses",
     "Free the disk. It says nothing about the log.",
@@ -49,7 +53,7 @@ export function troublesOf(status: Status): Trouble[] {
   const isStarting = isNew(status);
   return [
     ...troublesOfItself(status),
-    ...logs.flatMap((log) => troublesOfLog(log, isStarting)),
+    ...logs.flatMap((log) => troublesOfLog(log, { name: nameAmong(logs, log), isStarting })),
     ...peers.flatMap((peer) => troublesOfPeer(peer, isStarting)),
   ];
 }
@@ -78,37 +82,59 @@ function troublesOfItself(status: Status): Trouble[] {
       text: 'nothing is compared with anybody: there is no peer and no "listen"',
       advice: "Add one to the configuration. One monitor alone cannot see a split view.",
     },
+    peers.length > 0 && peers.every(({ isSelf }) => isSelf === true) && {
+      text: "nothing is compared with anybody: no peer is another monitor",
+      advice: "Give the address of another monitor as a peer.",
+    },
   ];
   return troubles.filter((trouble) => trouble !== false);
 }
 
-function troublesOfLog(log: LogStatus, isStarting: boolean): Trouble[] {
-  const { origin, lastResult, lastDetail, sharedBy, withheld = 0, resultSince: since } = log;
+/** A log's origin; with its key id, if another log of these has the same origin. */
+export function nameAmong(logs: readonly LogStatus[], { origin, vkey }: LogStatus): string {
+  const isAlone = logs.filter((log) => log.origin === origin).length < 2;
+  const keyId = vkey.split("+")[1];
+  return isAlone || keyId === undefined ? origin : `${origin} (key ${keyId})`;
+}
+
+function troublesOfLog(
+  log: LogStatus,
+  { name, isStarting }: { name: string; isStarting: boolean },
+): Trouble[] {
+  const { lastResult, lastDetail, sharedBy, withheld = 0, resultSince: since } = log;
   const troubles: Trouble[] = [];
   if (lastResult === undefined && !isStarting) {
     const advice = "A look may take minutes. If this stays, look into the events.";
-    troubles.push({ about: log, text: `log ${origin} was not looked at yet`, advice });
+    troubles.push({ about: log, text: `log ${name} was not looked at yet`, advice });
   }
   const look = lastResult && LOOKS[lastResult];
   if (look !== undefined) {
     const [says, advice] = look;
     const detail = lastDetail === undefined ? "" : ` (${lastDetail})`;
-    troubles.push({ about: log, text: `log ${origin} ${says}${detail}`, advice, since });
+    troubles.push({ about: log, text: `log ${name} ${says}${detail}`, advice, since });
   }
   if (withheld > 0) {
-    const text = `log ${origin} does not show us what peers were shown: checkpoints: ${withheld}`;
+    const text = `log ${name} does not show us what peers were shown: checkpoints: ${withheld}`;
     const advice = "Compare from another network: somebody may show an old state to you alone.";
     troubles.push({ about: log, text, advice });
   }
   if (sharedBy === 0) {
-    const text = `log ${origin} is compared with nobody: no peer follows it`;
-    troubles.push({ about: log, text, advice: "Ask the operators of your peers to follow it too." });
+    const text = `log ${name} is compared with nobody: no peer follows it`;
+    troubles.push({
+      about: log,
+      text,
+      advice: "Ask the operators of your peers to follow it too.",
+    });
   }
   return troubles;
 }
 
 function troublesOfPeer(peer: PeerStatus, isStarting: boolean): Trouble[] {
-  const { address, sharedLogs, failing, failingSince: since, exchanges } = peer;
+  const { address, sharedLogs, failing, failingSince: since, exchanges, isSelf } = peer;
+  if (isSelf) {
+    const text = `peer ${address} is this monitor itself`;
+    return [{ about: peer, text, advice: "Give the address of another monitor instead." }];
+  }
   if (failing !== undefined) {
     const text = `peer ${address}: the last exchange failed: ${failing}`;
     const advice = "Ask its operator whether it runs, and look at the network between you.";

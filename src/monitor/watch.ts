@@ -10,6 +10,7 @@ import { impliedOlderRoot } from "../tlog/proof.ts";
 import type { Clock } from "../world/world.ts";
 import { Doubt } from "./doubt.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
+import { whyUnverified } from "./unverified.ts";
 
 /** One result, and what it is about. It must be durable before the view is advanced by it. */
 export interface Finding {
@@ -193,7 +194,8 @@ export class LogWatch {
     const turn = toAsk.length > 1 ? time?.turn({ of: 2 }) : time;
     const shown = await Promise.all(toAsk.map((part) => this.#latestOf(part, turn)));
     const judged = await this.#judgeAll(shown.filter(isCheckpoint), time);
-    const outages = shown.flatMap((one) => isCheckpoint(one) ? [] : [one]);
+    const outages = shown.flatMap((one) => isCheckpoint(one) ? [] : [one])
+      .toSorted((a, b) => weight(a) - weight(b));
     const [first, ...rest] = [...judged, ...outages].toSorted((a, b) => weight(a) - weight(b));
     const others = this.#news(rest);
     const finding = this.#doubted(judged.length > 0 ? first! : soonest(outages));
@@ -203,7 +205,7 @@ export class LogWatch {
     return { ...finding, ...(others.length > 0 && { others }), standing, asked };
   }
 
-  /** The checkpoint that a place shows, or the outage met there. */
+  /** The checkpoint that a place shows; or the outage met there, or that it shows none of this log. */
   async #latestOf(
     part: Source,
     time: LookTime | undefined,
@@ -222,10 +224,14 @@ export class LogWatch {
       this.#shownAt.set(opened[0]!, this.#sourceOf(part));
       return opened[0]!;
     }
-    // What does not verify is not the log's word. Most likely it is the error page of a server.
+    // What does not verify is not the log's word.
     part.distrust?.();
-    const detail = `no checkpoint of this log: ${opened.detail}`;
-    return this.#finding("unavailable", { source: this.#sourceOf(part), detail });
+    const detail = whyUnverified(note, this.log);
+    const source = this.#sourceOf(part);
+    if (detail !== undefined) return this.#finding("unverified", { source, detail });
+    // Most likely it is the error page of a server.
+    const why = `no checkpoint of this log: ${opened.detail}`;
+    return this.#finding("unavailable", { source, detail: why });
   }
 
   /**
@@ -394,18 +400,22 @@ function isCheckpoint(shown: VerifiedCheckpoint | Finding): shown is VerifiedChe
 
 /** How serious a finding is: 0 is the most serious, and is told as the result of the look. */
 function weight({ result }: Finding): number {
-  const order: readonly Result[] = ["inconsistent", "unproven", ...HOLDS];
-  const at = order.indexOf(result);
-  return at < 0 ? order.length : Math.min(at, 2);
+  const order: readonly (readonly Result[])[] = [
+    ...[["inconsistent"], ["unproven"], HOLDS, ["unverified"]] as const,
+  ];
+  const at = order.findIndex((results) => results.includes(result));
+  return at < 0 ? order.length : at;
 }
 
 /** One outage for all places: the log may be asked again as soon as one of them may be. */
 function soonest(outages: readonly Finding[]): Finding {
   const waits = outages.map(({ retryAfterMs }) => retryAfterMs ?? 0);
   const retryAfterMs = Math.min(...waits);
+  const [first] = outages as [Finding];
   return {
-    ...outages[0]!,
-    source: THE_LOG,
+    ...first,
+    // An outage of all places is the log's. An answer that is not the log's came from one place.
+    source: first.result === "unavailable" ? THE_LOG : first.source,
     retryAfterMs: retryAfterMs === 0 ? undefined : retryAfterMs,
   };
 }

@@ -11,9 +11,6 @@ import { staticCtSource } from "./static_ct.ts";
 import { sumdbSource } from "./sumdb.ts";
 import { TileSource } from "./tlog_tiles.ts";
 
-/** The contact as long as the operator gives none. */
-export const NO_CONTACT = "no contact given";
-
 type Open = (served: { fetcher: Fetcher; log: Log }) => Source;
 
 /** The kinds that are named before the URL. A URL or folder without a kind is tlog-tiles. */

@@ -12,8 +12,9 @@ import { isThere } from "../world/durable.ts";
 import type { Line } from "../world/reading.ts";
 import { Turns } from "../world/turns.ts";
 import { type Files, WorldError } from "../world/world.ts";
-import { type Entry } from "../evidence/entry.ts";
+import type { Entry, Link } from "../evidence/entry.ts";
 import { Journal, JOURNAL_FILE, JournalDamaged, type JournalItem, readEntries } from "./journal.ts";
+import { isRepair, parseRepair, type Repair } from "./repaired.ts";
 
 /** Ends an entry's line. */
 const NEWLINE_BYTES = 1;
@@ -56,6 +57,8 @@ export class IncidentJournal {
 
   /** Entries (seq) that do not hold. Whoever wrote them, they prove nothing and are not used. */
   readonly unsound: readonly number[];
+  /** All repairs that the journal had when it was opened. */
+  readonly repairs: readonly Repair[];
 
   private constructor(fields: {
     journal: Journal;
@@ -63,12 +66,14 @@ export class IncidentJournal {
     folder: string;
     places: Map<number, Place>;
     unsound: readonly number[];
+    repairs: readonly Repair[];
   }) {
     this.#journal = fields.journal;
     this.#cases = fields.cases;
     this.#folder = fields.folder;
     this.#places = fields.places;
     this.unsound = fields.unsound;
+    this.repairs = fields.repairs;
   }
 
   /**
@@ -80,7 +85,9 @@ export class IncidentJournal {
     const unsound: number[] = [];
     const places = new Map<number, Place>();
     const opinions = new Opinions();
+    const repairs: Repair[] = [];
     const onEntry = (entry: Entry, { at, bytes: { length } }: Line): void => {
+      if (isRepair(entry.record)) return void repairs.push(repairOf(entry, folder));
       const record = recordOf(entry, folder);
       const { outcome } = verifyConflict({ input: entry.record, opinions });
       if (outcome === "holds") {
@@ -89,7 +96,7 @@ export class IncidentJournal {
       } else unsound.push(entry.seq);
     };
     const journal = await Journal.open({ files, folder, onEntry });
-    return new IncidentJournal({ journal, cases, folder, places, unsound });
+    return new IncidentJournal({ journal, cases, folder, places, unsound, repairs });
   }
 
   /** Where a torn last line was set aside when the journal was opened, if there was one. */
@@ -121,6 +128,25 @@ export class IncidentJournal {
     this.#cases.add(record, entry.seq);
     this.#places.set(entry.seq, { at, length: this.#journal.end - at - NEWLINE_BYTES });
     return { outcome: "recorded", entry };
+  }
+
+  /** The last entry. */
+  get last(): Link {
+    return this.#journal.last;
+  }
+
+  /**
+   * The entry with this number as it is in the file; nothing if there is none.
+   * @throws WorldError
+   */
+  async hashOf(seq: number): Promise<string | undefined> {
+    if (seq === this.last.seq) return this.last.hash;
+    return seq < this.last.seq ? await this.#journal.hashOf(seq) : undefined;
+  }
+
+  /** See Journal. */
+  expectInPlace(): Promise<void> {
+    return this.#journal.expectInPlace();
   }
 
   /** The entry (seq) that has a case, if the journal has it. */
@@ -161,7 +187,7 @@ export class IncidentJournal {
  *   roots are joined already, through whichever records. So k roots have k - 1 records.
  * - A `cross_size` record convicts the older root. That root has one record.
  */
-class Cases {
+export class Cases {
   /** By root: the entry that convicts it first. */
   readonly #entries = new Map<string, number>();
   /** By root of a `same_size` record: the next root on the way to the head of its group. */
@@ -259,8 +285,22 @@ export function recordOf({ seq, record }: Entry, folder: string): ConflictRecord
     return parseRecord(record);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    throw new JournalDamaged(
-      `${join(folder, JOURNAL_FILE)} line ${seq} holds no conflict record: ${error.message}`,
-    );
+    const path = join(folder, JOURNAL_FILE);
+    throw new JournalDamaged(path, `line ${seq} holds no conflict record: ${error.message}`);
+  }
+}
+
+/**
+ * The repair that a journal entry states.
+ * @param folder for the message
+ * @throws JournalDamaged if it does not hold
+ */
+export function repairOf(entry: Entry, folder: string): Repair {
+  try {
+    return parseRepair(entry);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    const path = join(folder, JOURNAL_FILE);
+    throw new JournalDamaged(path, `line ${entry.seq} states no sound repair: ${error.message}`);
   }
 }

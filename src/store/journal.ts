@@ -28,6 +28,8 @@ import {
   cutDurably,
   DurabilityLost,
   ensureFolder,
+  expectInPlace,
+  PlaceLost,
   replaceDurably,
 } from "../world/durable.ts";
 import { type Line, readFully, readLines } from "../world/reading.ts";
@@ -36,10 +38,34 @@ import { type Files, type OpenFile, WorldError } from "../world/world.ts";
 
 /** Name of the journal's file in its folder. */
 export const JOURNAL_FILE = "journal.jsonl";
-const JOURNAL_PERMISSIONS = 0o644;
+/** Of a journal's file. */
+export const JOURNAL_PERMISSIONS = 0o644;
 
 /** A journal differs from what was written. The message names the file, the line and the damage. */
-export class JournalDamaged extends Error {}
+export class JournalDamaged extends Error {
+  /**
+   * @param path the file that is damaged, or missing
+   * @param what is wrong with it, as the rest of a sentence that begins with the file
+   * @param line the first line that is not as it was written, if there is such a line
+   */
+  constructor(
+    readonly path: string,
+    readonly what: string,
+    readonly line?: Pick<Line, "number" | "at">,
+  ) {
+    super(`${path} ${what}`);
+  }
+
+  /** The folder of the journal. */
+  get folder(): string {
+    return join(this.path, "..");
+  }
+}
+
+/** The same for a line. */
+export function damagedLine(path: string, line: Line, what: string): JournalDamaged {
+  return new JournalDamaged(path, `line ${line.number} ${what}`, line);
+}
 
 /** Another process is writing the journal. */
 export class JournalLocked extends Error {}
@@ -56,13 +82,13 @@ export type JournalItem = { entry: Entry; line: Line } | { torn: Line };
  *       use(item.entry);
  *     }
  *
- * @param name what to call the file in messages
+ * @param path the file's, for messages
  * @param after what the first entry must follow; with `anything`, whatever it says that it follows
  * @throws JournalDamaged at the first line that is not as it was written
  */
 export async function* readEntries(
   file: OpenFile,
-  name: string,
+  path: string,
   after: Link | "anything" = FIRST_LINK,
 ): AsyncGenerator<JournalItem, void> {
   let last = after;
@@ -79,7 +105,7 @@ export async function* readEntries(
       yield { entry, line };
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
-      throw new JournalDamaged(`${name} line ${line.number} is damaged: ${error.message}`);
+      throw damagedLine(path, line, `is damaged: ${error.message}`);
     }
   }
 }
@@ -100,6 +126,7 @@ interface Place {
  *     await journal.close();
  */
 export class Journal {
+  readonly #files: Files;
   readonly #file: OpenFile;
   readonly #path: string;
   #end: number;
@@ -110,9 +137,10 @@ export class Journal {
   readonly tornFile: string | undefined;
 
   private constructor(
-    fields: { file: OpenFile; path: string; end: number; last: Link },
+    fields: { files: Files; file: OpenFile; path: string; end: number; last: Link },
     tornFile: string | undefined,
   ) {
+    this.#files = fields.files;
     this.#file = fields.file;
     this.#path = fields.path;
     this.#end = fields.end;
@@ -155,11 +183,11 @@ export class Journal {
         }
       }
       if (last === "anything") {
-        throw new JournalDamaged(`${path} is empty, and nothing says which entry comes next`);
+        throw new JournalDamaged(path, "is empty, and nothing says which entry comes next");
       }
       // If a program was killed before its sync, a power failure could still take its last entries.
       await file.sync();
-      return new Journal({ file, path, end, last }, tornFile);
+      return new Journal({ files, file, path, end, last }, tornFile);
     } catch (error) {
       file.close();
       throw error;
@@ -179,7 +207,8 @@ export class Journal {
   /**
    * Appends an entry and returns it once it is durable. Other calls wait their turn.
    * @param recordedAt RFC 3339, UTC
-   * @throws WorldError if the disk refuses; then the journal is as it was before
+   * @throws WorldError if the disk refuses; then the journal is as it was before. PlaceLost if the
+   *   file is no longer where it was opened; then nobody would look for the entry where it is
    */
   append(record: JsonObject, recordedAt: string): Promise<Entry> {
     return this.#turns.next(() => this.#appendNext(record, recordedAt));
@@ -187,23 +216,12 @@ export class Journal {
 
   async #appendNext(record: JsonObject, recordedAt: string): Promise<Entry> {
     if (this.#broken !== undefined) throw this.#broken;
-    const body = {
-      seq: this.#last.seq + 1,
-      recorded_at: recordedAt,
-      record,
-      prev_hash: this.#last.hash,
-    };
-    const text = canonicalBody(body);
-    const entry = { ...body, hash: hashOf(text) };
-    const line = utf8(lineOf(text, entry.hash));
-    if (line.length > MAX_ENTRY_BYTES) {
-      throw new RangeError(
-        `entry has ${line.length} bytes, at most ${MAX_ENTRY_BYTES} are written`,
-      );
-    }
+    const { entry, line } = nextLine(this.#last, record, recordedAt);
     try {
+      await this.expectInPlace();
       await appendDurably(this.#file, line, this.#end);
     } catch (error) {
+      if (error instanceof PlaceLost) throw this.#broken = error;
       if (error instanceof DurabilityLost) {
         this.#broken = new DurabilityLost(
           `Cannot write ${this.#path} any more: ${error.message}`,
@@ -214,7 +232,27 @@ export class Journal {
     }
     this.#end += line.length;
     this.#last = entry;
+    await this.#expectStillInPlace();
     return entry;
+  }
+
+  /** The folder may have been moved while an entry was written. Then nobody may rely on the entry. */
+  async #expectStillInPlace(): Promise<void> {
+    try {
+      await this.expectInPlace();
+    } catch (error) {
+      if (error instanceof PlaceLost) throw this.#broken = error;
+      // It cannot be told now. The entry is in the file, and the next append asks again.
+      if (!(error instanceof WorldError)) throw error;
+    }
+  }
+
+  /**
+   * Checks that the file is still where it was opened.
+   * @throws PlaceLost if it is not, WorldError if it cannot be told
+   */
+  expectInPlace(): Promise<void> {
+    return expectInPlace(this.#files, this.#path, this.#file);
   }
 
   /** Where the next entry begins, in bytes from the start of the file. */
@@ -240,11 +278,42 @@ export class Journal {
     }
   }
 
+  /**
+   * The hash of an entry of a journal that begins with entry 1; nothing if there is none.
+   * @throws WorldError
+   */
+  async hashOf(seq: number): Promise<string | undefined> {
+    for await (const item of readEntries(this.#file, this.#path)) {
+      if ("entry" in item && item.entry.seq === seq) return item.entry.hash;
+    }
+    return undefined;
+  }
+
   /** Waits for what is being written, then lets go of the file and the lock. */
   async close(): Promise<void> {
     await this.#turns.done();
     this.#file.close();
   }
+}
+
+/**
+ * The entry that follows another one, and its line.
+ * @param recordedAt RFC 3339, UTC
+ * @throws RangeError if it is too long
+ */
+export function nextLine(
+  last: Link,
+  record: JsonObject,
+  recordedAt: string,
+): { entry: Entry; line: Uint8Array } {
+  const body = { seq: last.seq + 1, recorded_at: recordedAt, record, prev_hash: last.hash };
+  const text = canonicalBody(body);
+  const entry = { ...body, hash: hashOf(text) };
+  const line = utf8(lineOf(text, entry.hash));
+  if (line.length > MAX_ENTRY_BYTES) {
+    throw new RangeError(`entry has ${line.length} bytes, at most ${MAX_ENTRY_BYTES} are written`);
+  }
+  return { entry, line };
 }
 
 /**
@@ -255,10 +324,14 @@ export async function openLocked({ files, folder, name }: Place): Promise<OpenFi
   const path = join(folder, name);
   const file = await openOrCreate({ files, folder, name });
   try {
-    if (await file.tryLock()) return file;
-    throw new JournalLocked(
-      `${path} is being written by another process; give this one a folder of its own`,
-    );
+    if (!await file.tryLock()) {
+      throw new JournalLocked(
+        `${path} is being written by another process; give this one a folder of its own`,
+      );
+    }
+    // A repair may have replaced the file while it was opened here. Then this one is no journal now.
+    await expectInPlace(files, path, file);
+    return file;
   } catch (error) {
     file.close();
     throw error;

@@ -13,7 +13,8 @@ import { MalformedError } from "../tlog/malformed.ts";
 import { Turns } from "../world/turns.ts";
 import { type Files, type World, WorldError } from "../world/world.ts";
 import { type Entry, FIRST_LINK } from "../evidence/entry.ts";
-import { JournalDamaged } from "./journal.ts";
+import { damagedLine } from "./journal.ts";
+import { isRepair, parseRepair, type Repair } from "./repaired.ts";
 import { cleanObservation, logIdOf, type Observation, parseObservation } from "./observation.ts";
 import {
   type Counts,
@@ -479,12 +480,13 @@ function recordOf(
   spelling: Spelling,
 ): Indexable["record"] {
   try {
-    return "removed" in entry.record
-      ? { removals: parseRemovals(entry.record) }
-      : spelling.read(entry.record, path);
+    if ("removed" in entry.record) return { removals: parseRemovals(entry.record) };
+    // A repair is no observation. What was removed before it is not in the index.
+    if (isRepair(entry.record)) return { removals: [] };
+    return spelling.read(entry.record, path);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    throw new JournalDamaged(`${path} line ${line.number} holds no observation: ${error.message}`);
+    throw damagedLine(path, line, `holds no observation: ${error.message}`);
   }
 }
 
@@ -495,6 +497,8 @@ export type ObservationItem =
     | { readonly entry: Entry; readonly observation: Observation }
     /** segments were removed; this lists all that were removed so far */
     | { readonly entry: Entry; readonly removals: readonly Removal[] }
+    /** a part of the journal was damaged, and set aside */
+    | { readonly entry: Entry; readonly repair: Repair }
     | { readonly torn: true }
   );
 
@@ -516,6 +520,10 @@ export async function* checkObservations(
     const at = { path: item.path, lineNumber: item.line.number };
     if ("torn" in item) {
       yield { ...at, torn: true };
+      continue;
+    }
+    if (isRepair(item.entry.record)) {
+      yield { ...at, entry: item.entry, repair: parseRepair(item.entry) };
       continue;
     }
     const record = recordOf(item, spelling);

@@ -42,15 +42,16 @@ export function formatRemovals(removals: readonly Removal[]): JsonObject {
 }
 
 /** 64 hex digits. */
-function hashText(value: unknown, name: string): void {
+export function hashText(value: unknown, name: string): void {
   if (typeof value === "string" && /^[0-9a-f]{64}$/.test(value)) return;
   throw unexpected(value, { name, wanted: "64 hex digits" });
 }
 
 const number = wholeNumber({ least: 0 });
-const link = object({ must: { seq: number, hash: hashText }, others: "refused" });
+/** A place in the chain, as statements have it. */
+export const linkShape = object({ must: { seq: number, hash: hashText }, others: "refused" });
 const removal = object({
-  must: { from: wholeNumber({ least: 1 }), to: number, before: link, last: link },
+  must: { from: wholeNumber({ least: 1 }), to: number, before: linkShape, last: linkShape },
   others: "refused",
 });
 const REMOVALS: Shape = { must: { removed: listOf(removal) }, others: "refused" };

@@ -8,28 +8,20 @@
  */
 import { join } from "@std/path/join";
 import type { JsonObject } from "../evidence/json.ts";
-import { MalformedError } from "../tlog/malformed.ts";
 import type { Line } from "../world/reading.ts";
 import { Turns } from "../world/turns.ts";
 import { type Files, type OpenFile, WorldError } from "../world/world.ts";
-import { type Entry, FIRST_LINK, type Link } from "../evidence/entry.ts";
-import { Journal, JournalDamaged, openLocked, readEntries } from "./journal.ts";
-import { formatRemovals, parseRemovals, type Removal } from "./removal.ts";
+import { expectInPlace } from "../world/durable.ts";
+import type { Entry, Link } from "../evidence/entry.ts";
+import { damagedLine, Journal, openLocked, readEntries } from "./journal.ts";
+import { formatRemovals, type Removal } from "./removal.ts";
+import type { Repair } from "./repaired.ts";
+import { type Segment, segmentName, type SegmentsPlace, Walk } from "./walk.ts";
+
+export { type Segment, segmentName, type SegmentsPlace } from "./walk.ts";
 
 /** A segment of at least this many bytes is not written to again. */
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
-
-const SEGMENT_DIGITS = 6;
-
-/** A segment on disk and the part of the chain in it. */
-export interface Segment {
-  /** From 1. */
-  readonly number: number;
-  /** What its first entry follows on. */
-  readonly before: Link;
-  /** Its last entry; `before` if it is empty. */
-  readonly last: Link;
-}
 
 /** An entry of a segmented journal and where it is; or what a crash left of the last line. */
 export type SegmentItem =
@@ -38,19 +30,6 @@ export type SegmentItem =
 
 /** A record, or a function that makes it from the number of the segment that it will be in. */
 export type MadeRecord = JsonObject | ((segment: number) => JsonObject);
-
-/** Where a segmented journal is. */
-export interface SegmentsPlace {
-  readonly files: Files;
-  readonly folder: string;
-  /** What the segments' file names begin with. */
-  readonly name: string;
-}
-
-/** The file name of a segment. */
-export function segmentName(name: string, number: number): string {
-  return `${name}-${String(number).padStart(SEGMENT_DIGITS, "0")}.jsonl`;
-}
 
 /** The numbers of the segments in a folder, ascending; none if there is no folder. */
 export async function listSegments({ files, folder, name }: SegmentsPlace): Promise<number[]> {
@@ -73,10 +52,20 @@ export async function listSegments({ files, folder, name }: SegmentsPlace): Prom
  * @throws JournalDamaged naming file and line, WorldError
  */
 export async function* readSegments(place: SegmentsPlace): AsyncGenerator<SegmentItem, void> {
-  const walk = new Walk(place);
+  yield* readWalking(place, new Walk(place));
+}
+
+/** The same, with the walk that it makes. */
+export async function* readWalking(
+  place: SegmentsPlace,
+  walk: Walk,
+): AsyncGenerator<SegmentItem, void> {
   const numbers = await listSegments(place);
-  for (const number of numbers) {
-    yield* readSegment({ place, walk, number, isLast: number === numbers.at(-1) });
+  for (const [i, number] of numbers.entries()) {
+    if (walk.isAside(number)) continue;
+    // It is asked when the segment was read: the segment itself may say that later ones are aside.
+    const isLast = (): boolean => numbers.slice(i + 1).every((later) => walk.isAside(later));
+    yield* readSegment({ place, walk, number, isLast });
   }
   walk.finish();
 }
@@ -86,7 +75,7 @@ async function* readSegment(
     place: SegmentsPlace;
     walk: Walk;
     number: number;
-    isLast: boolean;
+    isLast: () => boolean;
   },
 ): AsyncGenerator<SegmentItem, void> {
   const path = join(place.folder, segmentName(place.name, number));
@@ -97,96 +86,13 @@ async function* readSegment(
       if ("entry" in item) {
         walk.take(item.entry, { path, line: item.line });
         yield { path, ...item };
-      } else if (isLast) yield { path, line: item.torn, torn: true };
-      else throw new JournalDamaged(`${path} line ${item.torn.number} is damaged: no newline`);
+      } else if (isLast()) yield { path, line: item.torn, torn: true };
+      else throw damagedLine(path, item.torn, "is damaged: no newline");
     }
   } finally {
     file.close();
   }
   walk.leave(path);
-}
-
-/** Walks through the segments, and checks that an entry states every gap. */
-class Walk {
-  readonly #place: SegmentsPlace;
-  readonly segments: Segment[] = [];
-  /** The removals that the last such entry in the chain states. */
-  removals: readonly Removal[] = [];
-  /** When the last entry was written; nothing if there is none. */
-  lastAt: string | undefined;
-  #number = 0;
-  #before: Link | undefined = FIRST_LINK;
-  #last: Link | undefined = FIRST_LINK;
-
-  constructor(place: SegmentsPlace) {
-    this.#place = place;
-  }
-
-  /**
-   * Begins a segment. Gives what its first entry must follow, or `anything` if segments before it
-   * are missing.
-   */
-  enter(number: number): Link | "anything" {
-    if (number !== this.#number + 1) this.#last = undefined;
-    this.#number = number;
-    this.#before = this.#last;
-    return this.#last ?? "anything";
-  }
-
-  take(entry: Entry, { path, line }: { path: string; line: Line }): void {
-    this.#before ??= { seq: entry.seq - 1, hash: entry.prev_hash };
-    this.#last = { seq: entry.seq, hash: entry.hash };
-    this.lastAt = entry.recorded_at;
-    if (!("removed" in entry.record)) return;
-    try {
-      this.removals = parseRemovals(entry.record);
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      throw new JournalDamaged(`${path} line ${line.number} is damaged: ${error.message}`);
-    }
-  }
-
-  /** Ends a segment. */
-  leave(path: string): void {
-    if (this.#before === undefined || this.#last === undefined) {
-      throw new JournalDamaged(`${path} is empty, and the segment before it is gone`);
-    }
-    this.segments.push({ number: this.#number, before: this.#before, last: this.#last });
-  }
-
-  /**
-   * Checks that an entry states every gap.
-   * @throws JournalDamaged naming the file that is missing
-   */
-  finish(): void {
-    let previous: Segment = { number: 0, before: FIRST_LINK, last: FIRST_LINK };
-    for (const segment of this.segments) {
-      for (let gone = previous.number + 1; gone < segment.number; gone++) {
-        this.#expectStated({ gone, previous, next: segment });
-      }
-      previous = segment;
-    }
-  }
-
-  #expectStated(
-    { gone, previous, next }: { gone: number; previous: Segment; next: Segment },
-  ): void {
-    const stated = this.removals.find(({ from, to }) => from <= gone && gone <= to);
-    const { folder, name } = this.#place;
-    const path = join(folder, segmentName(name, gone));
-    if (stated === undefined) {
-      throw new JournalDamaged(`${path} is gone, and no entry says that it was removed`);
-    }
-    const fits = (stated.from !== previous.number + 1 || sameLink(stated.before, previous.last)) &&
-      (stated.to !== next.number - 1 || sameLink(stated.last, next.before));
-    if (!fits) {
-      throw new JournalDamaged(`${path} was removed, but what is beside it does not fit the chain`);
-    }
-  }
-}
-
-function sameLink(a: Link, b: Link): boolean {
-  return a.seq === b.seq && a.hash === b.hash;
 }
 
 /** A segmented journal, open for writing by this process alone. */
@@ -198,7 +104,12 @@ export class SegmentedJournal {
   #closed: Segment[];
   #removals: readonly Removal[];
   #number: number;
+  #nextNumber: number;
   #before: Link;
+  /** Whether the segment being written states a repair. */
+  #isRepaired: boolean;
+  /** All repairs that the chain had when it was opened. */
+  readonly repairs: readonly Repair[];
   #journal: Journal;
   readonly #turns = new Turns();
   /** Where a torn last line was set aside when the journal was opened, if there was one. */
@@ -213,9 +124,13 @@ export class SegmentedJournal {
     this.#place = options.place;
     this.#segmentBytes = options.segmentBytes;
     this.#lock = options.lock;
-    const { segments, removals } = opened.walk;
+    const { segments, removals, repairs } = opened.walk;
     this.#closed = segments.filter(({ number }) => number !== opened.number);
-    this.#before = segments.find(({ number }) => number === opened.number)!.before;
+    const current = segments.find(({ number }) => number === opened.number)!;
+    this.#before = current.before;
+    this.#isRepaired = current.isRepaired;
+    this.#nextNumber = opened.walk.nextAfter(opened.number);
+    this.repairs = repairs;
     this.#removals = removals;
     this.#number = opened.number;
     this.#journal = opened.journal;
@@ -225,8 +140,8 @@ export class SegmentedJournal {
 
   /**
    * Opens the journal of a folder and makes what is missing. It takes the lock, checks the whole
-   * chain, moves a torn last line into a file of its own, and ends a removal that a crash cut
-   * short.
+   * chain, moves a torn last line into a file of its own, and ends a removal or a repair that a
+   * crash cut short.
    * @throws JournalLocked, JournalDamaged, WorldError
    */
   static async open(
@@ -241,7 +156,11 @@ export class SegmentedJournal {
       const numbers = await listSegments(place);
       const number = numbers.at(-1) ?? 1;
       for (const closed of numbers.slice(0, -1)) {
-        for await (const _ of readSegment({ place, walk, number: closed, isLast: false }));
+        for await (const _ of readSegment({ place, walk, number: closed, isLast: () => false }));
+        if (!numbers.some((number) => walk.isAside(number))) continue;
+        await removeAside(place, numbers.filter((number) => walk.isAside(number)));
+        lock.close();
+        return await SegmentedJournal.open({ ...place, segmentBytes });
       }
       journal = await openLast({ place, walk, number });
       walk.finish();
@@ -260,9 +179,12 @@ export class SegmentedJournal {
     return this.#journal.last;
   }
 
-  /** The segments that are no longer written to and not stated as removed, oldest first. */
+  /**
+   * The segments that may be removed: no longer written to, and not stated as removed, oldest first.
+   * One that states a repair stays, because it alone explains what is missing.
+   */
   get closed(): readonly Segment[] {
-    return this.#closed.filter((segment) => !this.#isStated(segment));
+    return this.#closed.filter((segment) => !segment.isRepaired && !this.#isStated(segment));
   }
 
   /**
@@ -310,7 +232,8 @@ export class SegmentedJournal {
   async #rotate(): Promise<void> {
     const { files, folder, name } = this.#place;
     const full = this.#journal;
-    const number = this.#number + 1;
+    await this.#expectInPlace();
+    const number = this.#nextNumber;
     this.#journal = await Journal.open({
       files,
       folder,
@@ -318,9 +241,28 @@ export class SegmentedJournal {
       after: full.last,
     });
     await full.close();
-    this.#closed.push({ number: this.#number, before: this.#before, last: full.last });
+    this.#closed.push({
+      ...{ number: this.#number, before: this.#before, last: full.last },
+      isRepaired: this.#isRepaired,
+    });
     this.#number = number;
+    this.#nextNumber = number + 1;
     this.#before = full.last;
+    this.#isRepaired = false;
+  }
+
+  async #expectInPlace(): Promise<void> {
+    const { files, folder, name } = this.#place;
+    await expectInPlace(files, join(folder, `${name}.lock`), this.#lock);
+  }
+
+  /**
+   * Checks that the files it holds are still where they were opened.
+   * @throws PlaceLost if they are not, WorldError if it cannot be told
+   */
+  async expectInPlace(): Promise<void> {
+    await this.#expectInPlace();
+    await this.#journal.expectInPlace();
   }
 
   /**
@@ -349,6 +291,7 @@ export class SegmentedJournal {
   removeStated(): Promise<number> {
     return this.#turns.next(async () => {
       const { files, folder, name } = this.#place;
+      await this.#expectInPlace();
       const stated = this.#closed.filter((segment) => this.#isStated(segment));
       for (const segment of stated) {
         await removeIfThere(files, join(folder, segmentName(name, segment.number)));
@@ -387,6 +330,15 @@ async function openLast(
   });
   walk.leave(path);
   return journal;
+}
+
+/** Removes the files of segments that a repair has set aside: their copies are durable. */
+export async function removeAside(
+  { files, folder, name }: SegmentsPlace,
+  numbers: readonly number[],
+): Promise<void> {
+  for (const number of numbers) await removeIfThere(files, join(folder, segmentName(name, number)));
+  if (numbers.length > 0) await files.syncFolder(folder);
 }
 
 async function removeIfThere(files: Files, path: string): Promise<void> {

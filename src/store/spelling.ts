@@ -74,7 +74,7 @@ export class Spelling {
  * Name and key id of a log's vkey. Two logs may share them; then the name means the one spelled out
  * last.
  */
-function nameOf({ vkey }: ObservedLog): string {
+export function nameOf({ vkey }: ObservedLog): string {
   return vkey.split("+", 2).join("+");
 }
 

@@ -54,10 +54,11 @@ export function denoWorld(): World {
         }),
       remove: (path) => asWorldError(() => Deno.remove(path)),
       rename: ({ from, to }) => asWorldError(() => Deno.rename(from, to)),
+      identity: (path) => asWorldError(async () => identityOf(await Deno.stat(path))),
     },
     databases: sqliteDatabases,
     http: {
-      get: httpGet,
+      request: httpRequest,
       lookup: httpLookup,
       serve: (address, answer, onLack) =>
         serveHttp({ listener: listen(address), clock, answer, onLack }),
@@ -171,8 +172,14 @@ function connection(socket: Deno.TcpConn): Connection {
 /** Of a file's mode; the other bits say what it is. */
 const PERMISSION_BITS = 0o7777;
 
+/** Device and inode; nothing where the system has no such numbers. */
+function identityOf({ dev, ino }: Deno.FileInfo): string | undefined {
+  return ino === null ? undefined : `${dev}:${ino}`;
+}
+
 async function openFile(file: Deno.FsFile): Promise<OpenFile> {
-  const { isFile, mode } = await file.stat();
+  const info = await file.stat();
+  const { isFile, mode } = info;
   // Where the system's own position is, so as to seek only when it is elsewhere.
   let position = 0;
   async function seekTo(at: number): Promise<void> {
@@ -189,6 +196,7 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   return {
     isRegular: isFile,
     permissions: mode === null ? undefined : mode & PERMISSION_BITS,
+    identity: identityOf(info),
     size: () => asWorldError(async () => (await file.stat()).size),
     read: (buffer, at) =>
       inTurn(async () => {
@@ -213,8 +221,8 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   };
 }
 
-async function httpGet(
-  { url, headers, timeoutMs, maxBytes, address }: HttpRequest,
+async function httpRequest(
+  { url, headers, content, timeoutMs, maxBytes, address }: HttpRequest,
 ): Promise<HttpResponse> {
   const giveUp = new AbortController();
   const target = address === undefined ? new URL(url) : atAddress(url, address);
@@ -224,6 +232,7 @@ async function httpGet(
       ...{ ...headers, "accept-encoding": "identity" },
       ...(address === undefined ? {} : { host: new URL(url).host }),
     },
+    ...(content === undefined ? {} : { method: "POST", body: content }),
     redirect: "manual",
     signal: giveUp.signal,
   });

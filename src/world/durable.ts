@@ -49,11 +49,14 @@
 import { join } from "@std/path/join";
 import { type Files, type OpenFile, WorldError } from "./world.ts";
 
+/** Writes the content of a new, empty file, piece by piece. It is called once. */
+export type Filling = (file: OpenFile) => Promise<void>;
+
 /** What to put where. */
 export interface NewContent {
   readonly files: Files;
   readonly path: string;
-  readonly content: Uint8Array;
+  readonly content: Uint8Array | Filling;
   /** POSIX mode bits. */
   readonly permissions: number;
 }
@@ -79,7 +82,7 @@ export async function createDurably(
   try {
     await hold(file, temporary);
     await expectNone(files, path);
-    await file.write(content, 0);
+    await fill(file, content);
     await file.sync();
     await files.rename({ from: temporary, to: path });
     made.push(path);
@@ -119,6 +122,11 @@ async function removeAbandoned(files: Files, path: string): Promise<void> {
   }
 }
 
+async function fill(file: OpenFile, content: Uint8Array | Filling): Promise<void> {
+  if (typeof content === "function") await content(file);
+  else await file.write(content, 0);
+}
+
 async function hold(file: OpenFile, path: string): Promise<void> {
   if (!await file.tryLock()) throw new WorldError("other", `another process is writing ${path}`);
 }
@@ -144,7 +152,7 @@ export async function replaceFile(
   const temporary = temporaryName(path);
   const file = await createAnew(files, temporary, permissions);
   try {
-    await file.write(content, 0);
+    await fill(file, content);
     await file.sync();
   } finally {
     file.close();
@@ -226,8 +234,31 @@ export async function cutDurably(file: OpenFile, size: number): Promise<void> {
 /** A write failed and could not be undone: nothing more may be written to this file. */
 export class DurabilityLost extends Error {}
 
+/**
+ * The path of an open file leads elsewhere by now: its folder was moved, removed or replaced. What
+ * is written to the file from now on is nowhere that anybody looks.
+ */
+export class PlaceLost extends DurabilityLost {}
+
+/**
+ * Checks that a path still leads to a file that is open.
+ * @throws PlaceLost if it does not, WorldError if it cannot be told
+ */
+export async function expectInPlace(files: Files, path: string, file: OpenFile): Promise<void> {
+  if (file.identity === undefined) return;
+  let there: string | undefined;
+  try {
+    there = await files.identity(path);
+  } catch (error) {
+    if (!(error instanceof WorldError) || error.kind !== "not found") throw error;
+    throw new PlaceLost(`${path} is gone: it, or its folder, was moved or removed`);
+  }
+  if (there === file.identity) return;
+  throw new PlaceLost(`${path} is another file than before: it, or its folder, was replaced`);
+}
+
 /** Under which a file is written before it has its own name, in the same folder: a rename moves no bytes. */
-function temporaryName(path: string): string {
+export function temporaryName(path: string): string {
   return `${path}.new`;
 }
 

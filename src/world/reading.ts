@@ -1,4 +1,5 @@
 import { concat } from "@std/bytes/concat";
+import { createHash } from "node:crypto";
 import type { OpenFile } from "./world.ts";
 
 /** Bytes read from a file at a time. */
@@ -35,18 +36,56 @@ export interface Line {
   readonly complete: boolean;
 }
 
+/** SHA-256 of a part of a file, and its length. */
+export interface Digest {
+  readonly bytes: number;
+  /** 64 hex digits. */
+  readonly sha256: string;
+}
+
+/**
+ * Reads a part of a file, one piece in memory at a time.
+ * @param from bytes from the start of the file
+ * @param to where it ends; the end of the file if that comes first
+ * @param use is given each piece, which is valid until it returns, and where it begins in the part
+ * @throws WorldError if reading fails; what `use` throws
+ */
+export async function readPart(
+  file: OpenFile,
+  { from, to = Infinity }: { from: number; to?: number },
+  use: (piece: Uint8Array, at: number) => Promise<void> = () => Promise.resolve(),
+): Promise<Digest> {
+  const hash = createHash("sha256");
+  const buffer = new Uint8Array(READ_CHUNK_BYTES);
+  let at = from;
+  while (at < to) {
+    const count = await file.read(buffer.subarray(0, Math.min(buffer.length, to - at)), at);
+    if (count === 0) break;
+    const piece = buffer.subarray(0, count);
+    hash.update(piece);
+    await use(piece, at - from);
+    at += count;
+  }
+  return { bytes: at - from, sha256: hash.digest("hex") };
+}
+
 /**
  * Reads a file line by line. Memory is bounded: of a line longer than `maxBytes` only the start is
  * kept, and the rest is passed over.
+ * @param from where its first line begins, in bytes from the start of the file
  * @throws WorldError if reading fails
  */
-export async function* readLines(file: OpenFile, maxBytes: number): AsyncGenerator<Line, void> {
+export async function* readLines(
+  file: OpenFile,
+  maxBytes: number,
+  from = 0,
+): AsyncGenerator<Line, void> {
   const buffer = new Uint8Array(READ_CHUNK_BYTES);
   let parts: Uint8Array[] = [];
   let kept = 0;
   let number = 1;
-  let lineAt = 0;
-  let at = 0;
+  let lineAt = from;
+  let at = from;
   const keep = (bytes: Uint8Array): void => {
     const part = bytes.slice(0, maxBytes - kept);
     if (part.length > 0) parts.push(part);

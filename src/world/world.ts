@@ -121,6 +121,11 @@ export interface Files {
    * @throws WorldError, `not found` among its kinds
    */
   rename(names: { from: string; to: string }): Promise<void>;
+  /**
+   * Which file or folder a path leads to now: see `OpenFile.identity`.
+   * @throws WorldError, `not found` among its kinds
+   */
+  identity(path: string): Promise<string | undefined>;
 }
 
 /** One open file. */
@@ -129,6 +134,11 @@ export interface OpenFile {
   readonly isRegular: boolean;
   /** POSIX mode bits when it was opened; nothing where the system has none. */
   readonly permissions?: number | undefined;
+  /**
+   * Tells this file from every other one, whatever its name; nothing where the system cannot. A path
+   * that leads to another identity no longer leads to this file.
+   */
+  readonly identity?: string | undefined;
   /** Bytes it has now. */
   size(): Promise<number>;
   /**
@@ -187,11 +197,11 @@ export interface Database {
 /** HTTP. */
 export interface Http {
   /**
-   * Asks for one resource. A redirect is an answer like another; proxies come from the environment,
+   * Asks for one resource, or posts something to it. A redirect is an answer like another; proxies come from the environment,
    * trust from the system. No coding of the content is asked for; gzip is undone where it comes.
    * @throws WorldError if nobody answers, not in time, or with more than `maxBytes`
    */
-  get(request: HttpRequest): Promise<HttpResponse>;
+  request(request: HttpRequest): Promise<HttpResponse>;
   /**
    * The addresses a host name has, without brackets, at least one.
    * @throws WorldError if it has none, or they are not known in time
@@ -221,6 +231,11 @@ export interface HttpQuery {
   readonly caller: Address;
   /** The value of a header, by its lower-case name; until the answer is given. */
   header(name: string): string | undefined;
+  /**
+   * The content that comes with the request, once and before the answer is given. If it is longer than
+   * `maxBytes`, or does not say how long it is, this rejects and the caller is told why.
+   */
+  content(maxBytes: number): Promise<Uint8Array>;
 }
 
 /** What our HTTP server answers. */
@@ -243,6 +258,8 @@ export interface HttpServer {
 export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What is sent, with POST. Without it the method is GET. */
+  readonly content?: Uint8Array<ArrayBuffer>;
   /** For the whole answer. */
   readonly timeoutMs: number;
   /** The longest body taken, after decompression; a longer one is an error as soon as it is noticed. */

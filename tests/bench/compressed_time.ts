@@ -91,12 +91,14 @@ export class CompressedTime implements Clock {
       syncFolder: (path) => this.#wait(files.syncFolder(path)),
       remove: (path) => this.#wait(files.remove(path)),
       rename: (names) => this.#wait(files.rename(names)),
+      identity: (path) => this.#wait(files.identity(path)),
     };
   }
 
   #file(file: OpenFile): OpenFile {
     return {
       isRegular: file.isRegular,
+      identity: file.identity,
       size: () => this.#wait(file.size()),
       read: (buffer, at) => this.#wait(file.read(buffer, at)),
       write: (bytes, at) => this.#wait(file.write(bytes, at)),

@@ -3,8 +3,8 @@ import { MAX_CONFIG_BYTES, parseConfig } from "../../src/cli/config.ts";
 import { readSettings } from "../../src/cli/run.ts";
 import { DEFAULT_LIMITS, OPERATOR_LIMITS } from "../../src/gossip/limits.ts";
 import { GOSSIP_DEFAULTS } from "../../src/gossip/settings.ts";
-import { PLACE_DEFAULTS, type Settings } from "../../src/monitor/settings.ts";
-import { NO_CONTACT } from "../../src/sources/open.ts";
+import { defaultSettings, PLACE_DEFAULTS, type Settings } from "../../src/monitor/settings.ts";
+import { NO_CONTACT } from "../../src/world/http_client.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { makeVkey } from "../../src/tlog/vkey.ts";
 import { denoWorld } from "../../src/world/deno.ts";
@@ -68,7 +68,9 @@ Deno.test("parseConfig: what is not said has its default", () => {
   assertEquals([log.vkey.text, log.origin], [VKEY, ORIGIN]);
   assertEquals(rest, { source: SOURCE, pollMs: 60_000, patienceMs: 86_400_000 });
   const { logs: _, ...settings } = parse(configText());
+  assertEquals(settings, { name: MONITOR, ...defaultSettings(world) });
   assertEquals(settings, {
+    ...settings, // Those of other sections, whose tests are elsewhere.
     name: MONITOR,
     key: PLACE_DEFAULTS.key,
     state: PLACE_DEFAULTS.state,
@@ -97,6 +99,7 @@ Deno.test("parseConfig: every member that is there is taken", () => {
   }));
   assertEquals([logs[0]!.pollMs, logs[0]!.patienceMs], [5_000, 7_200_000]);
   assertEquals(settings, {
+    ...defaultSettings(world),
     name: MONITOR,
     key: "/keys/k",
     state: "/var/s",

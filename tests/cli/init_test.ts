@@ -2,7 +2,9 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { readKey } from "../../src/cli/inputs.ts";
 import { KNOWN_LOGS } from "../../src/cli/known_logs.ts";
 import { readSettings } from "../../src/cli/run.ts";
-import { NO_CONTACT, openSource } from "../../src/sources/open.ts";
+import { defaultSettings } from "../../src/monitor/settings.ts";
+import { openSource } from "../../src/sources/open.ts";
+import { NO_CONTACT } from "../../src/world/http_client.ts";
 import { parseLog } from "../../src/tlog/log.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { type Files, type World, WorldError } from "../../src/world/world.ts";
@@ -29,8 +31,9 @@ inFolder("init: flags ask nothing, and what is written says what was asked for",
   const at = `${folder}/new/one`;
   assertEquals(filesIn(at), ["hearsay.jsonc", "monitor.key"]);
   const settings = await readSettings(world, `${at}/hearsay.jsonc`);
-  const { logs, limits: _, ...rest } = settings;
+  const { logs, ...rest } = settings;
   assertEquals(rest, {
+    ...defaultSettings(world),
     name: NAME,
     key: `${at}/monitor.key`,
     state: `${at}/state`,

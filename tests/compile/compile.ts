@@ -6,13 +6,12 @@
  */
 
 /** Net, files, and nothing else: no environment, no processes, no foreign functions, no prompts. */
-export const COMPILE_FLAGS = [
+export const RUN_FLAGS = [
   "--frozen",
   "--no-prompt",
   "--allow-net",
   "--allow-read",
   "--allow-write",
-  "--exclude-unused-npm",
 ];
 
 const COULD_NOT = 3;
@@ -26,7 +25,7 @@ export async function compile(
   },
 ): Promise<number> {
   const root = new URL("../../", import.meta.url);
-  const args = ["compile", ...COMPILE_FLAGS, "--output", output, "main.ts"];
+  const args = ["compile", ...RUN_FLAGS, "--exclude-unused-npm", "--output", output, "main.ts"];
   // By name, as the task's --allow-run names it.
   const { success, stderr } = await new Deno.Command("deno", { args, env, cwd: root }).output();
   const said = new TextDecoder().decode(stderr);
@@ -47,11 +46,12 @@ export function adviceOn(said: string): string | undefined {
   return `Cannot compile: the runtime that goes into the executable is missing, and cannot be
 downloaded from here: ${url}
 
-Two ways out:
+Three ways out:
   1. Fetch that file on a machine that can, unpack it, and name the runtime in it:
        DENORT_BIN=/path/to/denort deno task compile
   2. Put the file, as it is, into Deno's download cache ('deno info' names DENO_DIR):
-       DENO_DIR/dl/${release}/${file}`;
+       DENO_DIR/dl/${release}/${file}
+  3. Do without it: 'deno task install' makes a command 'hearsay' that runs this source.`;
 }
 
 if (import.meta.main) {

@@ -78,7 +78,7 @@ Deno.test({
   },
 });
 
-Deno.test("compile: a missing runtime is explained with the two ways out, other errors are not", () => {
+Deno.test("compile: a missing runtime is explained with the three ways out, other errors are not", () => {
   // What deno 2.9.6 says where dl.deno.land cannot be reached.
   const said = `Compile main.ts to hearsay
 Download https://dl.deno.land/release/v2.9.6/denort-x86_64-unknown-linux-gnu.zip
@@ -90,6 +90,7 @@ Caused by:
   const advice = adviceOn(said)!;
   assertStringIncludes(advice, "DENORT_BIN=/path/to/denort deno task compile");
   assertStringIncludes(advice, "DENO_DIR/dl/release/v2.9.6/denort-x86_64-unknown-linux-gnu.zip");
+  assertStringIncludes(advice, "deno task install");
   assertEquals(adviceOn("error: Type checking failed."), undefined);
   assertEquals(
     adviceOn("Download https://dl.deno.land/release/v2.9.6/denort-x.zip\nother"),

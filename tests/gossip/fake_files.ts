@@ -53,6 +53,10 @@ export class FakeFiles implements Files {
     return Promise.resolve();
   }
 
+  identity(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   #step(step: DiskStep): Promise<void> {
     return this.refuses.has(step)
       ? rejected("other", `the disk refuses to ${step}`)

@@ -1,11 +1,12 @@
 /** Whole daemons in one process: what they write, tell and do. */
 import { MAX_WARNINGS_IN_WINDOW } from "../../src/monitor/warnings.ts";
 import { assert, assertEquals } from "@std/assert";
+import { VERSION } from "../../src/world/version.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { grow } from "../evidence/histories.ts";
 import { Host, logAt, MINUTE, parted, Stage } from "./hosts.ts";
-import { noteOf, ScriptedSource } from "./scripted_source.ts";
+import { ScriptedSource } from "./scripted_source.ts";
 import { accountOf, hearBefore, resultsOf, served } from "./served.ts";
 
 Deno.test("daemon: two that are shown one story agree and record nothing", async () => {
@@ -107,6 +108,7 @@ Deno.test("daemon: status gives its numbers", async () => {
   assertEquals(counted, {
     ...{ address: "198.51.100.2:9900", lastExchangeAt: now, lastResult: "pending" },
     ...{ sharedLogs: 1, exchanges: 1, failures: 0, matches: 0, conflicts: 0 },
+    software: `hearsay/${VERSION}`,
   });
   source.size = 12;
   await one.pass(MINUTE);
@@ -237,16 +239,6 @@ for (const what of ["the log", "its proofs", "a peer"] as const) {
     assertEquals(daemon.incidents, 0);
   });
 }
-
-Deno.test("daemon: a log's note under another key is an outage to it", async () => {
-  const { source } = await served(9, 5);
-  await using one = await Host.make();
-  await one.start({ logs: [{ source }] });
-  source.latestTrouble = { note: await noteOf(grow(await logAt(), 9)) };
-  await one.pass(MINUTE);
-  assertEquals(one.daemon!.status().logs[0]!.lastResult, "unavailable");
-  assertEquals(await one.cases(), []);
-});
 
 Deno.test("daemon: an exchange that fails is an entry as well, and its repeats are counted", async () => {
   const { source } = await served(5);

@@ -68,6 +68,7 @@ export function simFiles({ disk, time, draw, trouble, isAlive }: {
   };
   const opened = (file: OpenFile): OpenFile => ({
     isRegular: file.isRegular,
+    identity: file.identity,
     size: () => operate(() => file.size()),
     read: (buffer, at) => operate(() => file.read(buffer, at)),
     write: (bytes, at) => operate(() => file.write(bytes, at), true),
@@ -84,6 +85,7 @@ export function simFiles({ disk, time, draw, trouble, isAlive }: {
     syncFolder: (path) => operate(() => files.syncFolder(path)),
     remove: (path) => operate(() => files.remove(path)),
     rename: (names) => operate(() => files.rename(names)),
+    identity: (path) => isAlive() ? files.identity(path) : never,
   };
 }
 

@@ -45,6 +45,7 @@ class Content {
 }
 
 interface Node {
+  readonly identity: string;
   /** What is on the platter. */
   readonly synced: Content;
   /** What the system shows. */
@@ -55,8 +56,11 @@ interface Node {
   locked: boolean;
 }
 
+let nodes = 0;
+
 function newNode(permissions: number): Node {
   return {
+    identity: `${++nodes}`,
     synced: new Content(),
     current: new Content(),
     dirtyFrom: Infinity,
@@ -92,17 +96,33 @@ export class MemoryDisk {
     return node && new TextDecoder().decode(node.current.bytes);
   }
 
+  /** The same as bytes. */
+  bytes(path: string): Uint8Array<ArrayBuffer> | undefined {
+    const node = this.#entries.get(normal(path));
+    return node && new Uint8Array(node.current.bytes);
+  }
+
   /** What would be left of a file if the power went now; nothing if there would be no such file. */
   durable(path: string): Uint8Array | undefined {
     return this.#syncedEntries.get(normal(path))?.synced.bytes;
   }
 
   /** Puts a file there, durably. */
-  put(path: string, content: string): void {
+  put(path: string, content: string | Uint8Array): void {
     const node = newNode(0o644);
-    for (const one of [node.synced, node.current]) one.write(new TextEncoder().encode(content), 0);
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    for (const one of [node.synced, node.current]) one.write(bytes, 0);
     this.#entries.set(normal(path), node);
     this.#syncedEntries.set(normal(path), node);
+  }
+
+  /** Gives a folder, with all that is in it, another name; or takes it away. */
+  move(folder: string, to?: string): void {
+    for (const path of this.paths().filter((path) => path.startsWith(`${normal(folder)}/`))) {
+      const node = this.#entries.get(path)!;
+      this.#entries.delete(path);
+      if (to !== undefined) this.#entries.set(normal(to) + path.slice(normal(folder).length), node);
+    }
   }
 
   /** Paths of all files. */
@@ -184,6 +204,12 @@ export class MemoryDisk {
           this.#entries.delete(normal(from));
           this.#entries.set(normal(to), node);
         }),
+      // It counts as no operation: no fault is put between a question and what is done upon it.
+      identity: (path) => {
+        const { identity } = this.#entries.get(normal(path)) ?? {};
+        if (identity !== undefined) return Promise.resolve(identity);
+        return Promise.reject(new WorldError("not found", `no file ${path}`));
+      },
     };
   }
 
@@ -191,6 +217,7 @@ export class MemoryDisk {
     let locked = false;
     return {
       isRegular: true,
+      identity: node.identity,
       size: () => this.#operate(() => node.current.length),
       read: (buffer, at) =>
         this.#operate(() => {

@@ -122,7 +122,7 @@ export async function writtenOn(disk: MemoryDisk): Promise<Written[]> {
   for await (const item of checkObservations({ files: disk.files, folder: FOLDER })) {
     assert(!("torn" in item), "torn");
     if ("observation" in item) written.push(item);
-    else {
+    else if ("removals" in item) {
       const gone = ({ entry }: Written): boolean =>
         item.removals.some(({ before, last }) => before.seq < entry.seq && entry.seq <= last.seq);
       written = written.filter((one) => !gone(one));

@@ -150,7 +150,7 @@ export const SOCKET_TIMEOUT_MS = 500;
 /** The platform's HTTP client, which is the only reader of an answer's own bytes. */
 function overSockets(): ParserUnderTest {
   return parser<Uint8Array>({
-    name: "HTTP: denoWorld().http.get over loopback",
+    name: "HTTP: denoWorld().http.request over loopback",
     share: 4,
     inputs: textBytes(HTTP_SAMPLES),
     orderly: [WorldError],
@@ -159,7 +159,7 @@ function overSockets(): ParserUnderTest {
       using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       const served = serveBytes(listener, answer);
       try {
-        const response = await denoWorld().http.get({
+        const response = await denoWorld().http.request({
           url: `http://127.0.0.1:${listener.addr.port}/checkpoint`,
           headers: {},
           timeoutMs: SOCKET_TIMEOUT_MS,
@@ -221,11 +221,13 @@ function serving(): ParserUnderTest {
           return Promise.resolve(file);
         },
         ...{ create: no, makeFolder: no, list: no, syncFolder: no, remove: no, rename: no },
+        identity: no,
       };
       const { status } = await answerFromDisk({
         query: {
           ...{ method: "GET", path, search: "", header: () => undefined },
           caller: { hostname: "192.0.2.1", port: 1 },
+          content: () => Promise.resolve(new Uint8Array(0)),
         },
         files,
         logs: [{ prefix: "/log/", folder }],

@@ -13,9 +13,10 @@ import { type ConflictRecord, RECORD_VERSION } from "../../../src/evidence/recor
 import { logOf } from "../../../src/evidence/replay.ts";
 import { verifyConflict } from "../../../src/evidence/verify.ts";
 import { proofItem } from "../../gossip/proof_item.ts";
+import { aboutItem, newAbout } from "../../../src/gossip/about_item.ts";
 import { followsItem } from "../../../src/gossip/follows_item.ts";
 import { hearParcel } from "../../../src/gossip/hearing.ts";
-import type { ItemKind, ParcelItem } from "../../../src/gossip/kinds.ts";
+import { type ItemKind, KINDS, type ParcelItem } from "../../../src/gossip/kinds.ts";
 import { knownItem } from "../../../src/gossip/known_item.ts";
 import { noteItem } from "../../../src/gossip/note_item.ts";
 import {
@@ -31,6 +32,7 @@ import type { TestLog } from "../../../src/sources/test_log.ts";
 import { base64, textOf, utf8 } from "../../../src/tlog/encoding.ts";
 import { HASH_BYTES, sha256 } from "../../../src/tlog/hashing.ts";
 import type { Log } from "../../../src/tlog/log.ts";
+import { denoWorld } from "../../../src/world/deno.ts";
 import { proofOf } from "../../evidence/histories.ts";
 import { bytes, textBytes } from "./inputs.ts";
 import { insist, parser, type ParserUnderTest } from "./parser.ts";
@@ -50,6 +52,7 @@ function itemsOf(
     proof: [proofItem(proofOf(honest, { older: FORK_SIZE, newer: 90 }))],
     record: records.map(recordItem),
     known: [[], records].map((some) => knownItem(some)),
+    about: [newAbout(denoWorld().random)].map(aboutItem),
     follows: [[], [honest.log]].map((some) => followsItem(some)),
   };
 }
@@ -61,22 +64,14 @@ interface Delivery {
 }
 
 function decoding(stage: Stage): ParserUnderTest {
-  const { note, proof, record, known, follows } = itemsOf(stage);
-  const items = [
-    ...note,
-    ...proof,
-    ...record,
-    ...stage.falseRecords.map(recordItem),
-    ...known,
-    ...follows,
-  ];
-  const unknown = Uint8Array.of(9, 0, 0, 0, 3, 1, 2, 3);
+  const ofKinds = Object.values(itemsOf(stage));
+  const items = [...ofKinds.flat(), ...stage.falseRecords.map(recordItem)];
+  const unknown = Uint8Array.of(UNUSED_BYTE, 0, 0, 0, 3, 1, 2, 3);
   const samples = [
     encodeParcel([]),
     encodeParcel(items.slice(0, 3)),
     concat([encodeParcel(items.slice(2, 4)), unknown]),
-    encodeParcel(record.slice(-3)),
-    encodeParcel(known),
+    ...ofKinds.map((ofKind) => encodeParcel(ofKind.slice(-3))),
     encodeParcel(items),
   ];
   function decode({ bytes, chunks }: Delivery): ParcelItem[] {
@@ -127,6 +122,10 @@ function decoding(stage: Stage): ParserUnderTest {
   });
 }
 
+const BYTES: readonly number[] = Object.values(KINDS).map(({ byte }) => byte);
+/** No kind has it. */
+const UNUSED_BYTE = 0x7f;
+
 /** Bytes of the items of unknown kinds in a parcel, naively; nothing if it ends within an item. */
 function strangersIn(parcel: Uint8Array): number | undefined {
   const view = new DataView(parcel.buffer, parcel.byteOffset, parcel.length);
@@ -135,7 +134,7 @@ function strangersIn(parcel: Uint8Array): number | undefined {
   while (at < parcel.length) {
     if (at + 5 > parcel.length) return undefined;
     const bytes = 5 + view.getUint32(at + 1);
-    if (![1, 2, 3, 4, 5].includes(parcel[at]!)) strangers += bytes;
+    if (!BYTES.includes(parcel[at]!)) strangers += bytes;
     at += bytes;
   }
   return at === parcel.length ? strangers : undefined;
@@ -157,23 +156,27 @@ function settle(run: () => ParcelItem[]):
   }
 }
 
+/** The kinds whose bodies are mutated as text; the others are mutated as bytes. */
+const TEXTS: readonly ItemKind[] = ["note", "proof", "record"];
+/** How often each kind comes; 1 unless it is here. */
+const WEIGHTS: Readonly<Partial<Record<ItemKind, number>>> = { note: 4, proof: 3 };
+
 function hearing(stage: Stage): ParserUnderTest {
   const { honest, forked, logs } = stage;
   const items = itemsOf(stage);
-  const ofKind = (kind: ItemKind, more: readonly ParcelItem[] = []): fc.Arbitrary<ParcelItem> =>
-    textBytes([...items[kind], ...more].map(({ body }) => textOf(body)))
-      .map((body) => ({ kind, body }));
-  const known = bytes(items.known.map(({ body }) => body))
-    .map((body): ParcelItem => ({ kind: "known", body }));
+  const samples = { ...items, record: [...items.record, ...stage.falseRecords.map(recordItem)] };
+  const ofKind = (kind: ItemKind): fc.Arbitrary<ParcelItem> => {
+    const bodies = samples[kind].map(({ body }) => body);
+    const isText = TEXTS.includes(kind);
+    return (isText ? textBytes(bodies.map(textOf)) : bytes(bodies)).map((body) => ({ kind, body }));
+  };
   return parser<readonly ParcelItem[]>({
     name: "parcel: hearParcel",
     share: 30,
     inputs: fc.array(
       fc.oneof(
-        { weight: 4, arbitrary: ofKind("note") },
-        { weight: 3, arbitrary: ofKind("proof") },
-        { weight: 1, arbitrary: ofKind("record", stage.falseRecords.map(recordItem)) },
-        { weight: 1, arbitrary: known },
+        ...(Object.keys(items) as ItemKind[])
+          .map((kind) => ({ weight: WEIGHTS[kind] ?? 1, arbitrary: ofKind(kind) })),
       ),
       { minLength: 1, maxLength: 4 },
     ),
