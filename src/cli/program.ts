@@ -120,10 +120,10 @@ async function runCommandLine(args: readonly string[], tools: Tools): Promise<Ex
   return await runCommand(command, rest, tools);
 }
 
-/** As many letters may be wrong, missing or too many in a name that was meant. */
+/** How many letters may be wrong, missing or too many in a mistyped name. */
 const MISTYPED_LETTERS = 2;
 
-/** What to say to a command that there is not; of those there are, the one that was meant, if it is clear. */
+/** The message for an unknown command. It names the command that was meant, if that is clear. */
 function unknownCommand(name: string): string {
   const names = COMMANDS.map(({ name }) => name);
   const away = (one: string): number => levenshteinDistance(name, one);

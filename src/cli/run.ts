@@ -126,7 +126,7 @@ async function startDaemon(
   const signer = await loadIdentity(world, settings, report);
   const openSource = sourceOpener(world, settings);
   const daemon = await Daemon.start({ world, settings, signer, report, openSource });
-  // Only now, as the daemon has locked the folder.
+  // This comes only now, because now the daemon has locked the folder.
   await noteIdentity({ world, settings, signer, report });
   return daemon;
 }

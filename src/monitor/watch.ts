@@ -303,7 +303,7 @@ export class LogWatch {
     const about = { checkpoint, source };
     // A new conflict is on the detector's list now; the keeper has it written before the finding is.
     const { others } = this.#detector.compare(checkpoint, source);
-    // What we stand on stays what it was, whatever else the log has signed beside it.
+    // The view stays the view, whatever else the log has signed at its size.
     const isView = checkpoint.treeSize === view?.treeSize && checkpoint.root === view.root;
     if (!isView && others.length > 0) {
       const detail = `the log signed another root at size ${checkpoint.treeSize}`;

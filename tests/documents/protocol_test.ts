@@ -223,22 +223,22 @@ const STATED = [
   `more than ${spelled("MAX_SIGNATURE_LINES")} signature lines`,
   `carries one checkpoint in ${spelled("FRAME_BYTES")} bytes`,
   `It sends at most ${spelled("maxFramesPerExchange")}.`,
-  `no byte came within ${seconds("firstByteMs")}, and one that is not finished ` +
-  `${seconds("exchangeMs")} after it was accepted`,
+  `no byte came within ${seconds("firstByteMs")}, or if the exchange is not finished ` +
+  `${seconds("exchangeMs")} after the connection was accepted`,
   `waits ${seconds("connectMs")} for the connection, and ${seconds("exchangeMs")} for the exchange`,
   `The first byte must come within ${seconds("firstByteMs")}`,
-  `gives the parcel and its answer ${seconds("parcelMs")} in all`,
+  `allows ${seconds("parcelMs")} for the parcel and its answer together`,
   `waits ${seconds("connectMs")} for the connection, and ${seconds("parcelMs")} for everything`,
-  `At most ${spelled("maxRecordsPerParcel")}, and of each log the newest first`,
-  `has more than ${spelled("maxRecordsPerParcel")}, the ${
+  `At most ${spelled("maxRecordsPerParcel")} are sent, and of each log the newest first`,
+  `has more than ${spelled("maxRecordsPerParcel")}, the receiver takes the ${
     LIMITS.maxRecordsPerParcel! / 2
-  } newest ` +
-  `are taken, and ${LIMITS.maxRecordsPerParcel! / 2} that are drawn`,
+  } newest, ` +
+  `and draws ${LIMITS.maxRecordsPerParcel! / 2} at random`,
   `up to ${spelled("maxOpenPerLog")} of each log. Several`,
   `the logs that it follows, at most ${(LIMITS.maxFollowsItemBytes! / 32).toLocaleString("en")},`,
-  `both follow, at most ${spelled("maxFramesPerExchange")}:`,
-  `was not handed yet, up to ${spelled("maxRecordsPerParcel")}, about`,
-  `about all logs every ${LIMITS.askAgainMs! / 60_000} minutes`,
+  `both follow, at most ${spelled("maxFramesPerExchange")}.`,
+  `up to ${spelled("maxRecordsPerParcel")} records that the caller has not sent`,
+  `Every ${LIMITS.askAgainMs! / 60_000} minutes it asks about all logs`,
   `newest cases of these logs, up to ${(LIMITS.maxKnownItemBytes! / 32).toLocaleString("en")},`,
   `sends this peer no parcel for ${seconds("parcelRetryMs")}`,
   `It holds ${spelled("framesPerSecondPerAddress")}, and ` +
@@ -250,7 +250,7 @@ const STATED = [
   `${spelled("knownCost")} for a list of known cases, and ${spelled("followsCost")} for a list`,
   `${spelled("aboutCost")} for what the sender says about itself`,
   `1 to ${LIMITS.maxAboutItemBytes! - 16} bytes of printable ASCII`,
-  `What is charged takes ${spelled("refusedFrameCost")} more`,
+  `A refusal that is charged takes ${spelled("refusedFrameCost")} more`,
   `down to -${spelled("framesPerSecondPerAddress")}`,
   `A sender keeps a parcel within ${spelled("maxParcelCost")},`,
   `a list of at most ${spelled("MAX_PROOF_HASHES")} hashes`,
