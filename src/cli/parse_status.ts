@@ -41,6 +41,7 @@ const log = object({
     lastDetail: text,
     lastLookAt: time,
     nextLookAt: time,
+    resultSince: time,
     leftOut: count,
     withheld: count,
     sharedBy: count,
@@ -53,6 +54,7 @@ const peer = object({
   may: {
     vkey: text,
     nextCallAt: time,
+    failingSince: time,
     lastExchangeAt: time,
     lastResult: text,
     sharedLogs: count,

@@ -23,8 +23,6 @@ export class Announcer {
   readonly #warnings: WarningLimiter;
   readonly #refusals: RefusalLimiter;
   readonly #toldContradictions = new Set<string>();
-  /** The peers that were this monitor itself when they were last greeted. */
-  readonly #selves = new Set<string>();
   #leftOutToldAt = -Infinity;
 
   constructor({ clock, report, isPeer, isOwn }: {
@@ -110,7 +108,7 @@ export class Announcer {
         return event("exchange.failed", level, { source, reason });
       }
       case "greeted":
-        return this.#tellSelf(happening);
+        return this.#troubles.greeted(happening);
       case "withholding":
         return this.#troubles.withholding(happening);
       case "calling":
@@ -164,17 +162,6 @@ export class Announcer {
     }
     const level = this.#loudness(heard, source);
     this.#report.event(`exchange.${heard.verdict}`, level, { source, ...fields });
-  }
-
-  /** Warns once that a peer is this monitor itself, and again if it was another in between. */
-  #tellSelf({ source, isSelf }: Extract<Happening, { kind: "greeted" }>): void {
-    if (!isSelf) return void this.#selves.delete(source);
-    if (this.#selves.has(source)) return;
-    this.#selves.add(source);
-    this.#report.event("exchange.self", "warning", {
-      source,
-      detail: "this peer is this monitor itself, so nothing is compared with it",
-    });
   }
 
   /** Prints at most once a minute that checkpoints were left out because there was no room. */

@@ -10,6 +10,8 @@ export type LookResult = Result | "not written";
 export interface LogTally {
   /** The result of the last look. */
   readonly lastResult?: LookResult;
+  /** When a look had this result for the first time in a row, RFC 3339. */
+  readonly resultSince?: string;
   readonly lastDetail?: string;
   readonly lastLookAt?: string;
   /** How often each result came up since the start. */
@@ -53,9 +55,12 @@ export interface PeerTally {
   readonly isSelf?: boolean;
   /** Why the last exchange failed, if it did. */
   readonly failing?: string;
+  /** When the first of the exchanges that failed in a row began, RFC 3339. */
+  readonly failingSince?: string;
   readonly exchanges: number;
   readonly failures: number;
   readonly matches: number;
+  /** How often it told what contradicts what this monitor was shown. */
   readonly conflicts: number;
 }
 
