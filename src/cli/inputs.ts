@@ -107,8 +107,8 @@ export async function openInput(world: World, path: string): Promise<OpenFile> {
 /**
  * Reads a whole small file named on the command line.
  * @param check called with the file before it is read
- * @throws UsageError if there is no such file, MalformedError if it is longer than `maxBytes`;
- *   whatever `check` throws
+ * @throws UsageError if there is no such file or it is a folder, MalformedError if it is longer than
+ *   `maxBytes`; whatever `check` throws
  */
 export async function readInput({ world, path, maxBytes, check }: {
   world: World;
@@ -126,9 +126,22 @@ export async function readInput({ world, path, maxBytes, check }: {
     }
     return buffer.subarray(0, filled);
   } catch (error) {
+    if (error instanceof WorldError && await isFolder(world, path)) {
+      throw new UsageError(`${quoted(path)} is a folder, expected a file`);
+    }
     throw cannotRead(path, error);
   } finally {
     file.close();
+  }
+}
+
+async function isFolder({ files }: World, path: string): Promise<boolean> {
+  try {
+    await files.list(path);
+    return true;
+  } catch (error) {
+    if (error instanceof WorldError) return false;
+    throw error;
   }
 }
 
