@@ -162,22 +162,36 @@ class Emulator {
   constructor(readonly height: number, readonly width: number) {}
 
   write(text: string): void {
-    for (const [token] of text.matchAll(/\x1b\[[\d;?]*[A-Za-z]|[^\x1b]/g)) {
-      const [, digits, letter] = /^\x1b\[([\d;?]*)([A-Za-z])$/.exec(token) ?? [];
-      const top = Math.max(0, this.rows.length - this.height);
-      if (letter === undefined) this.#put(token);
-      else if (letter === "A") this.#row = Math.max(top, this.#row - Number(digits));
-      else if (letter === "K") this.rows[this.#row] = this.rows[this.#row]!.slice(0, this.#column);
-      else if (letter === "J" && digits === "") {
-        this.rows.splice(this.#row + 1);
-        this.rows[this.#row] = this.rows[this.#row]!.slice(0, this.#column);
-      } else if (letter === "J" || letter === "H") {
-        this.rows.splice(top);
-        this.rows.push("");
-        [this.#row, this.#column] = [top, 0];
-      } else if (letter === "h" || letter === "l") this.wraps = letter === "h";
-      else throw new Error(`a sequence that is not known: ${JSON.stringify(token)}`);
+    const [plain, ...rest] = text.split("\x1b[");
+    this.#type(plain!);
+    for (const part of rest) {
+      const [sequence, digits, letter] = /^([\d;?]*)([A-Za-z])/.exec(part)!;
+      this.#obey(digits!, letter!);
+      this.#type(part.slice(sequence.length));
     }
+  }
+
+  #obey(digits: string, letter: string): void {
+    const top = Math.max(0, this.rows.length - this.height);
+    if (letter === "A") this.#row = Math.max(top, this.#row - Number(digits));
+    else if (letter === "K") this.#cut();
+    else if (letter === "J" && digits === "") {
+      this.rows.splice(this.#row + 1);
+      this.#cut();
+    } else if (letter === "J" || letter === "H") {
+      this.rows.splice(top);
+      this.rows.push("");
+      [this.#row, this.#column] = [top, 0];
+    } else if (digits === "?7") this.wraps = letter === "h";
+    else throw new Error(`a sequence that is not known: ${digits}${letter}`);
+  }
+
+  #cut(): void {
+    this.rows[this.#row] = this.rows[this.#row]!.slice(0, this.#column);
+  }
+
+  #type(text: string): void {
+    for (const character of text) this.#put(character);
   }
 
   #put(character: string): void {
