@@ -119,8 +119,8 @@ Deno.test("status --watch: it goes on while the daemon is away, says so, and sho
     const watching = start(["status", port.address, "--watch", "0.1"]);
     await watching.line(/^monitor\.invalid/);
     await port.close();
-    await watching.line(/^! {2}no daemon answers at /);
-    await watching.line(/^ {3}It is asked again every 0\.1s\.$/);
+    await watching.line(/^! {3}no daemon answers at /);
+    await watching.line(/^ {4}It is asked again every 0\.1s\.$/);
     port.told = { ...STATUS, name: "monitor.invalid/back" };
     port.open();
     await watching.line(/^monitor\.invalid\/back/);
