@@ -81,9 +81,9 @@ Example:
       const exit = EXIT.failed;
       const line = json
         ? printableJson(JSON.stringify({ error: reason, exit }))
-        : terminal.paint("red", `!  ${printable(reason)}`);
+        : terminal.paint("red", `!   ${printable(reason)}`);
       return {
-        lines: json ? [line] : [line, `   It is asked again every ${everyMs / 1_000}s.`],
+        lines: json ? [line] : [line, `    It is asked again every ${everyMs / 1_000}s.`],
         exit,
       };
     };

@@ -17,8 +17,9 @@ export const MAX_SHOWN = 20;
 
 /** Begins the lines of what is wrong: colour alone must not say it. */
 const [CASE, TROUBLE] = ["!!", "!"] as const;
-const INDENT = " ".repeat(3);
+const INDENT = " ".repeat(4);
 
+type Mark = typeof CASE | typeof TROUBLE;
 type Screen = Pick<Terminal, "columns" | "paint">;
 
 /** The lines to show. @param all whether everything is to be shown, however much it is */
@@ -33,7 +34,7 @@ export function describeStatus(
     ...sayAll(cases.map((log) => caseOf(log, status)), { what: "logs with a case", most, screen }),
     ...sayAll(troubles.map((one) => sayTrouble(one, status)), { what: "troubles", most, screen }),
   ];
-  const wrong = new Map<unknown, string>([
+  const wrong = new Map<unknown, Mark>([
     ...troubles.map(({ about }) => [about, TROUBLE] as const),
     ...cases.map((log) => [log, CASE] as const),
   ]);
@@ -71,7 +72,7 @@ function headline(status: Status, troubles: readonly Trouble[], screen: Screen):
 
 /** Something that is wrong: what, and what it asks of a person. */
 interface Said {
-  readonly mark: string;
+  readonly mark: Mark;
   readonly text: string;
   readonly advice: string;
 }
@@ -121,7 +122,8 @@ function sayAll(
   return rest > 0 ? [...shown, `${INDENT}… and ${rest} more ${what}: --all shows them`] : shown;
 }
 
-const MARK: Column = { title: "" };
+/** As wide as the longest mark, so that all rows begin at one place. */
+const MARK: Column = { title: " ".repeat(CASE.length) };
 
 const LOG_COLUMNS: readonly Column[] = [
   MARK,
@@ -133,7 +135,7 @@ const LOG_COLUMNS: readonly Column[] = [
   { title: "PEERS", align: "right", narrow: "leave out" },
 ];
 
-function logRow(log: LogStatus, { logs, now }: Status, mark: string | undefined): Row {
+function logRow(log: LogStatus, { logs, now }: Status, mark: Mark | undefined): Row {
   const { size = "-", grewAt, lastLookAt, lastResult = "none yet", sharedBy } = log;
   const style: Style | undefined = mark === undefined ? undefined : "red";
   return {
@@ -143,7 +145,7 @@ function logRow(log: LogStatus, { logs, now }: Status, mark: string | undefined)
       size,
       ago(grewAt, now),
       ago(lastLookAt, now),
-      { text: lastResult, style },
+      { text: lastResult, style: mark === TROUBLE ? "red" : undefined },
       sharedBy === undefined ? "-" : `${sharedBy}`,
     ],
     note: noteOf(log),
@@ -184,7 +186,7 @@ const PEER_COLUMNS: readonly Column[] = [
   { title: "SOFTWARE", narrow: "leave out" },
 ];
 
-function peerRow(peer: PeerStatus, { now }: Status, mark: string | undefined): Row {
+function peerRow(peer: PeerStatus, { now }: Status, mark: Mark | undefined): Row {
   const { address, lastExchangeAt, sharedLogs, exchanges, failures, conflicts } = peer;
   const style: Style | undefined = mark === undefined ? undefined : "red";
   return {
@@ -225,22 +227,18 @@ function section(
   { columns, what, wrong, most, screen }: {
     columns: readonly Column[];
     what: string;
-    wrong: ReadonlyMap<unknown, string>;
+    wrong: ReadonlyMap<unknown, Mark>;
     most: number;
     screen: Screen;
   },
 ): string[] {
   if (items.length === 0) return ["", `no ${what}`];
-  const rank = ({ of }: { of: unknown }): number => [CASE, TROUBLE].indexOf(wrong.get(of) as "!");
-  const first = [
-    ...items.filter((item) => rank(item) === 0),
-    ...items.filter((item) => rank(item) === 1),
-    ...items.filter((item) => rank(item) < 0),
-  ];
-  const lines = new Table(columns, screen).lines(first.slice(0, most).map(({ row }) => row));
-  const rest = first.slice(most);
+  const marked = (mark?: Mark) => items.filter(({ of }) => wrong.get(of) === mark);
+  const ordered = [...marked(CASE), ...marked(TROUBLE), ...marked()];
+  const lines = new Table(columns, screen).lines(ordered.slice(0, most).map(({ row }) => row));
+  const rest = ordered.slice(most);
   if (rest.length === 0) return ["", ...lines];
-  const bad = rest.filter((item) => rank(item) >= 0).length;
+  const bad = rest.filter(({ of }) => wrong.has(of)).length;
   const how = bad === 0 ? "as they should be" : `${bad} of them in trouble`;
   return ["", ...lines, `${INDENT}… and ${rest.length} more ${what}, ${how}: --all shows them`];
 }

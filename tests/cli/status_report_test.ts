@@ -66,7 +66,7 @@ Deno.test("status report: who it is, its version, and that all is well; a row a 
       "",
       "    PEER               CALLED  ANSWER    LOGS SHARED  CALLS  FAILED  SOFTWARE",
       "    peer.invalid:9900  1s ago  the same            1      7       1  -",
-    ].map((line) => line.replace(/^ {4}/, "  ")),
+    ],
   );
 });
 
@@ -94,15 +94,15 @@ Deno.test("status report: what is proven comes first, then trouble, then logs, t
   };
   const order = [
     /: 1 PROVEN CASE, 3 TROUBLES$/,
-    /^!! log log\.invalid\/three signed what contradicts itself: 1 PROVEN CASE$/,
-    /^! {2}a proven conflict could not be written/,
-    /^! {2}log log\.invalid\/two cannot be reached/,
-    /^! {2}peer gone\.invalid:1: the last exchange failed: it is gone$/,
+    /^!! {2}log log\.invalid\/three signed what contradicts itself: 1 PROVEN CASE$/,
+    /^! {3}a proven conflict could not be written/,
+    /^! {3}log log\.invalid\/two cannot be reached/,
+    /^! {3}peer gone\.invalid:1: the last exchange failed: it is gone$/,
     /^!! {2}log\.invalid\/three /,
     /^! {3}log\.invalid\/two /,
     /^ {4}log\.invalid\/one /,
-    /^! {2}gone\.invalid:1 .* FAILED /,
-    /^ {3}peer\.invalid:9900 /,
+    /^! {3}gone\.invalid:1 .* FAILED /,
+    /^ {4}peer\.invalid:9900 /,
   ].map(at);
   assertEquals(order, order.toSorted((a, b) => a - b));
 });
@@ -114,9 +114,9 @@ Deno.test("status report: after an outage it says for how long it lasts and when
     resultSince: "2026-01-02T03:00:03Z",
     nextLookAt: "2026-01-02T03:05:43Z",
   });
-  assertMatch(out[1]!, /^! {2}log log\.invalid\/one cannot be reached.* \(nobody answers\)$/);
-  assertMatch(out[2]!, /^ {3}For 5m now\. The next look is in 40s\. Look at your network/);
-  assertMatch(withLog({ lastResult: "frozen" })[2]!, /^ {3}A look is under way\. Ask whether/);
+  assertMatch(out[1]!, /^! {3}log log\.invalid\/one cannot be reached.* \(nobody answers\)$/);
+  assertMatch(out[2]!, /^ {4}For 5m now\. The next look is in 40s\. Look at your network/);
+  assertMatch(withLog({ lastResult: "frozen" })[2]!, /^ {4}A look is under way\. Ask whether/);
 });
 
 Deno.test("status report: of a peer that fails it says since when and when it is called again", () => {
@@ -126,9 +126,9 @@ Deno.test("status report: of a peer that fails it says since when and when it is
     nextCallAt: "2026-01-02T03:06:03Z",
   };
   const out = lines({ peers: [{ ...PEER, ...failing }] });
-  const told = "!  peer peer.invalid:9900: the last exchange failed: cannot be reached: no route";
+  const told = "!   peer peer.invalid:9900: the last exchange failed: cannot be reached: no route";
   assertEquals(out[1], told, "its name stands there once");
-  assertMatch(out[2]!, /^ {3}For 2m now\. It is called again within 60s\. Ask its operator/);
+  assertMatch(out[2]!, /^ {4}For 2m now\. It is called again within 60s\. Ask its operator/);
 });
 
 Deno.test("status report: what waits to be compared asks nothing, and what a peer contradicts is said", () => {
@@ -186,13 +186,13 @@ Deno.test("status report: hundreds are readable, what is wrong first, and all ar
   }));
   const out = lines({ logs });
   assert(out.length < 100, `${out.length} lines`);
-  assertEquals(out.filter((line) => /^! {2,3}log\.invalid\//.test(line)).length, MAX_SHOWN);
-  assert(out.includes("   … and 10 more troubles: --all shows them"));
-  assert(out.includes("   … and 280 more logs, 10 of them in trouble: --all shows them"));
+  assertEquals(out.filter((line) => /^! {3}log\.invalid\//.test(line)).length, MAX_SHOWN);
+  assert(out.includes("    … and 10 more troubles: --all shows them"));
+  assert(out.includes("    … and 280 more logs, 10 of them in trouble: --all shows them"));
   const all = lines({ logs }, { all: true });
   for (const { origin } of logs) assert(all.some((line) => line.includes(` ${origin} `)), origin);
   const well = lines({ logs: logs.map((log) => ({ ...log, lastResult: "unchanged" as const })) });
-  assert(well.includes("   … and 280 more logs, as they should be: --all shows them"));
+  assert(well.includes("    … and 280 more logs, as they should be: --all shows them"));
 });
 
 Deno.test("status report: no line is wider than the terminal, whatever its width", () => {
@@ -207,7 +207,7 @@ Deno.test("status report: no line is wider than the terminal, whatever its width
   for (const columns of [60, 80, 120, 200]) {
     for (const line of lines(status, { columns })) {
       const longest = Math.max(...line.split(" ").map(columnsOf));
-      assert(columnsOf(line) <= Math.max(columns, longest + 3), `${columns}: ${line}`);
+      assert(columnsOf(line) <= Math.max(columns, longest + 4), `${columns}: ${line}`);
     }
   }
 });

@@ -124,11 +124,11 @@ for (const [what, told, says] of TROUBLES) {
     const { code, out } = await asking(() => Response.json({ ...STATUS, ...told }));
     assertEquals(code, 3);
     // The first of the lines that begin so; the rows of tables come later.
-    const trouble = out.find((line) => /^! {2}\S/.test(line));
-    assertMatch(trouble!.slice(3), says);
+    const trouble = out.find((line) => /^! {3}\S/.test(line));
+    assertMatch(trouble!.slice(4), says);
     const json = await asking(() => Response.json({ ...STATUS, ...told }), "--json");
     const { troubles, exit } = JSON.parse(json.out[0]!);
-    assertEquals([json.code, exit, troubles], [3, 3, [trouble!.slice(3)]]);
+    assertEquals([json.code, exit, troubles], [3, 3, [trouble!.slice(4)]]);
     const proven = await asking(() => Response.json({ ...STATUS, ...told, incidents: 1 }));
     assertEquals(proven.code, 1);
   });

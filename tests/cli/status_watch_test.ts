@@ -119,8 +119,8 @@ Deno.test("status --watch: it goes on while the daemon is away, says so, and sho
     const watching = start(["status", port.address, "--watch", "0.1"]);
     await watching.line(/^monitor\.invalid/);
     await port.close();
-    await watching.line(/^! {2}no daemon answers at /);
-    await watching.line(/^ {3}It is asked again every 0\.1s\.$/);
+    await watching.line(/^! {3}no daemon answers at /);
+    await watching.line(/^ {4}It is asked again every 0\.1s\.$/);
     port.told = { ...STATUS, name: "monitor.invalid/back" };
     port.open();
     await watching.line(/^monitor\.invalid\/back/);
@@ -162,22 +162,36 @@ class Emulator {
   constructor(readonly height: number, readonly width: number) {}
 
   write(text: string): void {
-    for (const [token] of text.matchAll(/\x1b\[[\d;?]*[A-Za-z]|[^\x1b]/g)) {
-      const [, digits, letter] = /^\x1b\[([\d;?]*)([A-Za-z])$/.exec(token) ?? [];
-      const top = Math.max(0, this.rows.length - this.height);
-      if (letter === undefined) this.#put(token);
-      else if (letter === "A") this.#row = Math.max(top, this.#row - Number(digits));
-      else if (letter === "K") this.rows[this.#row] = this.rows[this.#row]!.slice(0, this.#column);
-      else if (letter === "J" && digits === "") {
-        this.rows.splice(this.#row + 1);
-        this.rows[this.#row] = this.rows[this.#row]!.slice(0, this.#column);
-      } else if (letter === "J" || letter === "H") {
-        this.rows.splice(top);
-        this.rows.push("");
-        [this.#row, this.#column] = [top, 0];
-      } else if (letter === "h" || letter === "l") this.wraps = letter === "h";
-      else throw new Error(`a sequence that is not known: ${JSON.stringify(token)}`);
+    const [plain, ...rest] = text.split("\x1b[");
+    this.#type(plain!);
+    for (const part of rest) {
+      const [sequence, digits, letter] = /^([\d;?]*)([A-Za-z])/.exec(part)!;
+      this.#obey(digits!, letter!);
+      this.#type(part.slice(sequence.length));
     }
+  }
+
+  #obey(digits: string, letter: string): void {
+    const top = Math.max(0, this.rows.length - this.height);
+    if (letter === "A") this.#row = Math.max(top, this.#row - Number(digits));
+    else if (letter === "K") this.#cut();
+    else if (letter === "J" && digits === "") {
+      this.rows.splice(this.#row + 1);
+      this.#cut();
+    } else if (letter === "J" || letter === "H") {
+      this.rows.splice(top);
+      this.rows.push("");
+      [this.#row, this.#column] = [top, 0];
+    } else if (digits === "?7") this.wraps = letter === "h";
+    else throw new Error(`a sequence that is not known: ${digits}${letter}`);
+  }
+
+  #cut(): void {
+    this.rows[this.#row] = this.rows[this.#row]!.slice(0, this.#column);
+  }
+
+  #type(text: string): void {
+    for (const character of text) this.#put(character);
   }
 
   #put(character: string): void {
