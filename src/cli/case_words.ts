@@ -15,19 +15,14 @@ export interface Case {
   readonly judgement: Judgement;
 }
 
-/** What the observation journal says of each half, if it was asked: a line each. */
-export interface Seen {
-  readonly a: string;
-  readonly b: string;
-}
-
 /** Who signed what, and who showed it. It tells what the record states, whether it holds or not. */
-export function tellSignatures(
-  prose: Prose,
-  { record, judgement }: Case,
-  seen?: Seen,
-): void {
+export function tellSignatures(prose: Prose, { record, judgement }: Case): void {
   prose.heading("Who signed what");
+  prose.say(
+    "A checkpoint states how many entries the log's tree has (size) and the tree's hash (root). The " +
+      "vkey is the log's public key with its name.",
+  );
+  prose.gap();
   prose.fact("log", record.log.origin);
   prose.fact("vkey", record.log.vkey);
   const { log } = judgement;
@@ -38,14 +33,8 @@ export function tellSignatures(
         "signed the record.",
     );
   }
-  tellCheckpoint(prose, "checkpoint A", {
-    checkpoint: record.checkpoint_a,
-    ...{ source: record.source_a, seen: seen?.a },
-  });
-  tellCheckpoint(prose, "checkpoint B", {
-    checkpoint: record.checkpoint_b,
-    ...{ source: record.source_b, seen: seen?.b },
-  });
+  tellCheckpoint(prose, "checkpoint A", record.checkpoint_a, record.source_a);
+  tellCheckpoint(prose, "checkpoint B", record.checkpoint_b, record.source_b);
   prose.gap();
   prose.say(
     "An address is that of another monitor, or of whoever else passed the checkpoint on. For the " +
@@ -56,17 +45,13 @@ export function tellSignatures(
 function tellCheckpoint(
   prose: Prose,
   name: string,
-  { checkpoint, source, seen }: {
-    checkpoint: RecordedCheckpoint;
-    source: string;
-    seen: string | undefined;
-  },
+  { size, root }: RecordedCheckpoint,
+  source: string,
 ): void {
   prose.gap();
-  prose.fact(name, `size ${checkpoint.size}`);
-  prose.fact("", `root ${checkpoint.root}`);
+  prose.fact(name, `size ${size}`);
+  prose.fact("", `root ${root}`);
   prose.fact("", `from ${sourceWords(source)}`);
-  if (seen !== undefined) prose.fact("", seen);
 }
 
 /** A source, for people: a peer's address stays as it is. */
@@ -127,7 +112,7 @@ export function tellDetector(prose: Prose, record: ConflictRecord): void {
   prose.fact("monitor", record.detector_id);
   prose.fact("its vkey", record.detector_vkey ?? "");
   prose.say(
-    "This monitor has signed the record. Its signature says who tells this. The proof does not rest " +
-      "on it. Every monitor that finds these two checkpoints gives the case the same evidence_id.",
+    "A monitor compares what a log shows to it with what others were shown. This one has signed the " +
+      "record. Its signature says who tells this; the proof does not rest on it. Every monitor that finds these two checkpoints gives the case the same evidence_id.",
   );
 }

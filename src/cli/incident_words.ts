@@ -4,7 +4,7 @@
  * @module
  */
 import type { Entry } from "../evidence/entry.ts";
-import { type Case, type Seen, tellDetector, tellProof, tellSignatures } from "./case_words.ts";
+import { type Case, tellDetector, tellProof, tellSignatures } from "./case_words.ts";
 import type { Prose } from "./prose.ts";
 
 /** An incident of this journal. */
@@ -20,7 +20,7 @@ export interface Incident extends Case {
 export function tellIncident(
   prose: Prose,
   incident: Incident,
-  { folder, own, seen }: { folder: string; own: string; seen: Seen | undefined },
+  { folder, own }: { folder: string; own: string },
 ): void {
   const { entry, record, judgement } = incident;
   const holds = judgement.outcome === "holds";
@@ -39,7 +39,7 @@ export function tellIncident(
   prose.gap();
   prose.fact("recorded at", entry.recorded_at);
   prose.fact("recorded in", `${folder}, entry ${entry.seq}`);
-  tellSignatures(prose, incident, seen);
+  tellSignatures(prose, incident);
   if (holds) tellProof(prose, record);
   tellDetector(prose, record);
   if (holds) tellWhatToDo(prose, { seq: entry.seq, own });

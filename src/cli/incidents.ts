@@ -24,7 +24,7 @@ import { listEntries, shortTime } from "./listing.ts";
 import { Prose } from "./prose.ts";
 import { describeConflict } from "./reporting.ts";
 import { readSelection, type Selection, SELECTION_OPTIONS, selectionHelp } from "./selection.ts";
-import { findSightings } from "./sightings.ts";
+import { tellSightings } from "./sightings.ts";
 import type { Column, Row } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -250,13 +250,16 @@ async function showIncident(
     if (!holds) terminal.err(`incident ${incident.entry.seq} DOES NOT HOLD (${judgement.outcome})`);
     terminal.out(printableJson(formatRecord(record)));
   } else {
-    const { log } = judgement;
-    const seen = settings === undefined || log === undefined
-      ? undefined
-      : await findSightings({ world, terminal, state: settings.state, record, log });
     const prose = new Prose(terminal);
-    tellIncident(prose, incident, { folder, own: ownOptions(options), seen });
+    tellIncident(prose, incident, { folder, own: ownOptions(options) });
     for (const line of prose.lines) terminal.out(line);
+    const told = prose.lines.length;
+    const { log } = judgement;
+    if (settings !== undefined && log !== undefined) {
+      // This may take a while, so it comes last.
+      await tellSightings(prose, { world, terminal, state: settings.state, record, log });
+      for (const line of prose.lines.slice(told)) terminal.out(line);
+    }
   }
   return holds ? EXIT.ok : EXIT.failed;
 }

@@ -72,9 +72,14 @@ interface Tools {
 
 type Item = Exclude<ObservationItem, { torn: true }>;
 
+/** Progress is shown each time so many entries were read. A million take minutes. */
+const PROGRESS_ENTRIES = 10_000;
+
 /** The entries of the journal. Tells of a torn last line, and leaves it where it is. */
 async function* entries({ world, terminal, folder }: Tools): AsyncGenerator<Item, void> {
+  let read = 0;
   for await (const item of checkObservations({ files: world.files, folder })) {
+    if (++read % PROGRESS_ENTRIES === 0) terminal.progress(`${read} observations read`);
     if ("torn" in item) {
       terminal.err(
         `${item.path} line ${item.lineNumber} is not complete: it is being written now, or a ` +
@@ -82,6 +87,7 @@ async function* entries({ world, terminal, folder }: Tools): AsyncGenerator<Item
       );
     } else yield item;
   }
+  terminal.progress("");
 }
 
 async function check(tools: Tools): Promise<ExitCode> {

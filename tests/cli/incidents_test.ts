@@ -424,15 +424,18 @@ inFolder(
       const { out } = await run("observations", "list", "--json", "--config", config);
       const times = out.map((line) => JSON.parse(line).recorded_at as string);
       const shown = await run("incidents", "show", "1", "--config", config);
-      const seen = shown.out.filter((line) => / first seen /.test(line));
-      assertEquals([shown.code, seen.length], [0, 2], shown.out.join("\n"));
-      for (const line of seen) assert(times.some((time) => line.includes(time)), line);
+      const at = shown.out.indexOf("When this monitor first saw them");
+      assertEquals([shown.code, at], [0, shown.out.length - 3], shown.out.join("\n"));
+      shown.out.slice(at + 1).forEach((line, i) => {
+        assertMatch(line, new RegExp(`^  checkpoint ${"AB"[i]} .*, from (the log itself|127)`));
+        assert(times.some((time) => line.includes(time)), line);
+      });
     }
     const state = `${folder}/one/state/observations-000001.jsonl`;
     Deno.writeTextFileSync(state, Deno.readTextFileSync(state).replace('"first"', '"frist"'));
     const damaged = await run("incidents", "show", "1", "--config", one);
     assertEquals(damaged.code, 0, "the incident holds all the same");
-    assertMatch(flat(damaged.out), /when it was first seen is not known: .*observations-000001/);
+    assertMatch(flat(damaged.out), /checkpoint A not known: .*observations-000001/);
     Deno.removeSync(`${folder}/one/state`, { recursive: true });
     const gone = await run("incidents", "show", "1", "--config", one);
     assertEquals([gone.code, /no observation journal is here/.test(flat(gone.out))], [0, true]);
