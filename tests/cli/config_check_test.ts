@@ -174,7 +174,7 @@ inFolder(
     assertEquals(renewed.code, 2);
     assertMatch(
       faults(renewed).join(),
-      /is signed by test\.invalid\/log\+[0-9a-f]{8}, expected test\.invalid\/log\+[0-9a-f]{8}$/,
+      /is signed by "test\.invalid\/log\+[0-9a-f]{8}", expected "test\.invalid\/log\+[0-9a-f]{8}"$/,
     );
   },
 );
@@ -243,7 +243,7 @@ inFolder("config check: what another monitor's daemon holds is told as that", as
     assertEquals(ran.code, 2);
     assertMatch(
       faults(ran).join(),
-      /another monitor answers at "http" \S+: monitor\.invalid\/lima/,
+      /another monitor answers at "http" \S+: "monitor\.invalid\/lima"/,
     );
     assertMatch(faults(ran).join(), /"listen" \S+ cannot be listened at: /);
   } finally {
@@ -291,7 +291,7 @@ inFolder("config check: a source that never answers is given up in time", async 
     http: { ...http, get: () => new Promise(() => {}) },
   }).done;
   assertEquals([ran.code, faults(ran).length], [3, 1]);
-  assertMatch(faults(ran)[0]!, /^! log test\.invalid\/log \(.*: it did not end within 20 s$/);
+  assertMatch(faults(ran)[0]!, /^! log test\.invalid\/log \(.*: nothing came within 20 s$/);
 });
 
 inFolder(
@@ -327,7 +327,7 @@ inFolder("config check: a pipe for a key is given up in time", async (folder) =>
     },
   }).done;
   assertEquals([ran.code, faults(ran).length], [3, 1]);
-  assertMatch(faults(ran)[0]!, /^! the key \S+: it did not end within 5 s/);
+  assertMatch(faults(ran)[0]!, /^! the key \S+: it was not read within 5 s; is it a pipe/);
 });
 
 inFolder(
@@ -353,6 +353,8 @@ inFolder(
       [0, 0o777, 0],
       [0, 0o775, 0], // It may be of the group.
     ];
+    const unseen = await start(["config", "check", config], owned(0, 0o775)).done;
+    assertStringIncludes(unseen.out.join(), "; whether it may be written to cannot be seen");
     for (const [owner, mode, code] of cases) {
       const ran = await start(["config", "check", config], owned(owner, mode)).done;
       assertEquals([ran.code, faults(ran).length], [code, code === 0 ? 0 : 2], `${owner} ${mode}`);
