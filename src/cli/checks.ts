@@ -13,6 +13,7 @@ import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { parseVkey } from "../tlog/vkey.ts";
 import { formatAddress } from "../world/address.ts";
 import { isThere } from "../world/durable.ts";
+import { isAllAddresses } from "../world/hosts.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
@@ -102,7 +103,9 @@ async function checkDaemon(
   const where = formatAddress(http);
   let status: Status;
   try {
-    status = await askStatus(world, http);
+    // A server on all addresses answers at this one too, and so does one that was on this one alone.
+    const at = isAllAddresses(http.hostname) ? { ...http, hostname: "127.0.0.1" } : http;
+    status = await askStatus(world, at);
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
     return undefined;

@@ -224,6 +224,13 @@ inFolder(
       assertStringIncludes(told, `✓ "listen" ${listen} is held by this monitor, which runs`);
       assertStringIncludes(told, `✓ "http" ${http} is held by this monitor, which runs`);
       assertEquals(imageOf(`${folder}/berlin/incidents`), before);
+      // The daemon holds a part of what the file asks for now.
+      edit(config, `"http": "${http}"`, `"http": "${http.replace("127.0.0.1", "0.0.0.0")}"`);
+      const wider = await check(config);
+      assertMatch(
+        wider.out.join("\n"),
+        /✓ "http" 0\.0\.0\.0:\d+ is held by this monitor, which runs/,
+      );
     } finally {
       proxy.close();
       for (const { running } of [one, two]) running.stop();
