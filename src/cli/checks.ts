@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "@std/path/join";
-import type { Settings } from "../monitor/settings.ts";
+import { plainFolder, type Settings } from "../monitor/settings.ts";
 import type { Status } from "../monitor/status.ts";
 import { trapsOf } from "../monitor/traps.ts";
 import { readIncidents, recordOf } from "../store/incidents.ts";
@@ -127,7 +127,7 @@ async function checkFolder(
   name: "state" | "incidents",
   tell: Tell,
 ): Promise<void> {
-  const folder = settings[name];
+  const folder = plainFolder(settings[name]);
   const what = `"${name}" ${folder}`;
   const looked = await tried({
     ...{ world, about: "folder", what },
@@ -175,9 +175,10 @@ async function lookAt({ world, folder, name, identity }: {
 
 /** The folder itself, or the first above it that is there. */
 async function nearest(world: World, folder: string): Promise<string> {
+  // Those that lead upwards from here, and the topmost, have no name to look for, and are there.
+  if (/^(?:\/|\.|(?:\.\.\/)*\.\.)$/.test(folder)) return folder;
   if (await isThere(world.files, folder)) return folder;
-  const above = join(folder, "..");
-  return above === folder || above === "." ? above : await nearest(world, above);
+  return await nearest(world, join(folder, ".."));
 }
 
 /** Mode bits that let the owner, and everybody, make files in a folder. */
@@ -234,7 +235,7 @@ function checkAddress(
   }
   const what = `"${name}" ${formatAddress(address)}`;
   const isHeld = running !== undefined &&
-    (name === "http" || running.listen === formatAddress(address));
+    (name === "http" || running.listen?.endsWith(`:${address.port}`));
   if (isHeld) return tell({ about, text: `${what} is held by this monitor, which runs` });
   const would = `it would ${purpose} at ${formatAddress(address)}`;
   if (isOffline) return tell({ about, text: `${would}; that was not tried` });

@@ -370,6 +370,27 @@ inFolder(
   },
 );
 
+inFolder("config check: the folder that is there is found from whatever path", async (folder) => {
+  const { config } = await stage(folder, ...LISTEN);
+  const berlin = `${folder}/berlin`;
+  const cases: [state: string, told: string][] = [
+    [".", `"state" ${berlin} is there`],
+    ["./", `"state" ${berlin} is there`],
+    ["a/b/c/", `"state" ${berlin}/a/b/c would be made in ${berlin}`],
+    ["../x", `"state" ${folder}/x would be made in ${folder}`],
+    ["/", `"state" / is there`],
+    ["/none-of-these/x", `"state" /none-of-these/x would be made in /`],
+  ];
+  let before = "state";
+  for (const [state, told] of cases) {
+    edit(config, `"state": "${before}"`, `"state": "${state}"`);
+    before = state;
+    const ran = await check(config);
+    const line = ran.out.find((line) => line.startsWith('✓ "state"'))?.slice(2);
+    assertEquals(line?.startsWith(told), true, `${state}: ${ran.out.join("\n")}`);
+  }
+});
+
 inFolder("config check: a file where a folder should be is told", async (folder) => {
   const { config } = await stage(folder, ...LISTEN);
   Deno.writeTextFileSync(`${folder}/berlin/state`, "");
