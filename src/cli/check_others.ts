@@ -57,10 +57,10 @@ export async function checkOthers({ checked, isOffline, tell, progress }: {
   const all = places.length + calls.length;
   const counted = <T>(work: () => Promise<T>) => async (): Promise<T> => {
     const result = await work();
-    progress(`asking logs and peers: ${++done} of ${all} have answered or were given up`);
+    progress(`asking logs and peers: ${++done} of ${all} done`);
     return result;
   };
-  progress(`asking logs and peers: ${all}`);
+  progress(`asking logs and peers: 0 of ${all} done`);
   const [told, answers, own] = await Promise.all([
     inTurns(places.map(counted)),
     inTurns(calls.map(counted)),
