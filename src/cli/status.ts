@@ -170,9 +170,7 @@ function describeResult(result: LookResult): string {
 function describePeerStatus(peer: PeerStatus, now: string): string {
   const last = peer.lastExchangeAt === undefined
     ? "no exchange yet"
-    : `${peer.lastResult ?? (peer.isSelf ? "called" : "nothing said")} ${
-      span(peer.lastExchangeAt, now)
-    } ago`;
+    : `${peer.lastResult ?? "nothing said"} ${span(peer.lastExchangeAt, now)} ago`;
   return `peer  ${peer.address}: ${
     sharedWith(peer)
   }${last}; ${peer.exchanges} exchanges, ${peer.failures} failed, ` +
