@@ -57,10 +57,10 @@ export async function checkOthers({ checked, isOffline, tell, progress }: {
   const all = places.length + calls.length;
   const counted = <T>(work: () => Promise<T>) => async (): Promise<T> => {
     const result = await work();
-    progress(`asking logs and peers: ${++done} of ${all} have answered or were given up`);
+    progress(`asking logs and peers: ${++done} of ${all} done`);
     return result;
   };
-  progress(`asking logs and peers: ${all}`);
+  progress(`asking logs and peers: 0 of ${all} done`);
   const [told, answers, own] = await Promise.all([
     inTurns(places.map(counted)),
     inTurns(calls.map(counted)),
@@ -105,7 +105,7 @@ async function checkPlace({ checked, keeper, log: { log }, place, isOffline }: {
   let note: Uint8Array;
   try {
     const source = openSource({ world, log, source: place, contact });
-    note = await inTime(world.clock, SOURCE_MS, () => source.latest());
+    note = await inTime({ clock: world.clock, ms: SOURCE_MS, work: () => source.latest() });
   } catch (error) {
     const isOutage = error instanceof SourceUnavailable || error instanceof WorldError;
     if (!isOutage) throw error;
@@ -113,13 +113,17 @@ async function checkPlace({ checked, keeper, log: { log }, place, isOffline }: {
   }
   const opened = openCheckpoint({ note, logs: [log] });
   if ("refused" in opened) {
-    const what = opened.refused === "unknown log" ? borne(note, log) : opened.detail;
-    return wrong(about, `${from}: ${what}`);
+    // A note that is broken says nothing of the configuration.
+    if (opened.refused !== "unknown log") return undone(about, `${from}: ${opened.detail}`);
+    return wrong(about, `${from}: ${borne(note, log)}`);
   }
   const [checkpoint] = opened;
   await keeper.addLocal(checkpoint!, place);
   return { about, text: `${from}: size ${checkpoint!.treeSize}, signed with the log's key` };
 }
+
+/** Most signers that are named: a note may have many witnesses. */
+const MOST_SIGNERS = 4;
 
 /** What a note of another log, or under another key, bears. */
 function borne(note: Uint8Array, { origin, vkey }: Log): string {
@@ -128,8 +132,9 @@ function borne(note: Uint8Array, { origin, vkey }: Log): string {
   if (came !== origin) {
     return `what it shows bears the origin ${quoted(came)}, expected ${quoted(origin)}`;
   }
-  const signers = lines.map(signerOf).filter((signer) => signer !== undefined);
-  const key = `${vkey.name}+${idText(vkey.keyId)}`;
+  const signers = lines.map(signerOf).filter((signer) => signer !== undefined)
+    .slice(0, MOST_SIGNERS);
+  const key = quoted(`${vkey.name}+${idText(vkey.keyId)}`);
   return `what it shows is signed by ${signers.join(", ") || "nobody"}, expected ${key}`;
 }
 
@@ -139,7 +144,7 @@ function signerOf(line: string): string | undefined {
   if (name === undefined || encoded === undefined) return undefined;
   try {
     const id = new DataView(Uint8Array.fromBase64(encoded).buffer).getUint32(0);
-    return `${name}+${idText(id)}`;
+    return quoted(`${name}+${idText(id)}`);
   } catch {
     return undefined;
   }

@@ -43,23 +43,24 @@ export interface Identity {
 
 /** Longest wait for a file or folder: one may be a pipe, another on a mount that does not answer. */
 const FILE_MS = 5_000;
+const LATE = `it was not read within ${
+  FILE_MS / 1_000
+} s; is it a pipe, or on a mount that does not answer?`;
 
 /**
- * Does work on files or on the network, and makes a check of what it throws.
+ * Does work on files, and makes a check of what it throws.
  * @param what begins the sentence about it, such as `the key monitor.key`
- * @param ms longest wait
  */
 export async function tried<T>(
-  { world, about, what, work, ms = FILE_MS }: {
+  { world, about, what, work }: {
     world: World;
     about: string;
     what: string;
     work: () => Promise<T>;
-    ms?: number;
   },
 ): Promise<{ done: T } | { check: Check }> {
   try {
-    return { done: await inTime(world.clock, ms, work) };
+    return { done: await inTime({ clock: world.clock, ms: FILE_MS, work, late: LATE }) };
   } catch (error) {
     const isConfiguration = isUsageFault(error);
     const isUndone = error instanceof WorldError || error instanceof JournalDamaged;

@@ -5,14 +5,15 @@
  * @module
  */
 import { join } from "@std/path/join";
-import type { Settings } from "../monitor/settings.ts";
+import { plainFolder, type Settings } from "../monitor/settings.ts";
 import type { Status } from "../monitor/status.ts";
 import { trapsOf } from "../monitor/traps.ts";
 import { readIncidents, recordOf } from "../store/incidents.ts";
-import { MalformedError } from "../tlog/malformed.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { parseVkey } from "../tlog/vkey.ts";
 import { formatAddress } from "../world/address.ts";
 import { isThere } from "../world/durable.ts";
+import { isAllAddresses } from "../world/hosts.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
@@ -102,7 +103,9 @@ async function checkDaemon(
   const where = formatAddress(http);
   let status: Status;
   try {
-    status = await askStatus(world, http);
+    // A server on all addresses answers at this one too, and so does one that was on this one alone.
+    const at = isAllAddresses(http.hostname) ? { ...http, hostname: "127.0.0.1" } : http;
+    status = await askStatus(world, at);
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
     return undefined;
@@ -113,7 +116,7 @@ async function checkDaemon(
     tell({ about: "daemon", text: `this monitor runs: it answers at ${where}, and is left alone` });
     return status;
   }
-  const who = `${status.name} (${status.vkey})`;
+  const who = `${quoted(status.name)}, with the key ${quoted(status.vkey)}`;
   tell(wrong("daemon", `another monitor answers at "http" ${where}: ${who}`));
   return undefined;
 }
@@ -124,7 +127,7 @@ async function checkFolder(
   name: "state" | "incidents",
   tell: Tell,
 ): Promise<void> {
-  const folder = settings[name];
+  const folder = plainFolder(settings[name]);
   const what = `"${name}" ${folder}`;
   const looked = await tried({
     ...{ world, about: "folder", what },
@@ -132,18 +135,22 @@ async function checkFolder(
   });
   if ("check" in looked) return tell(looked.check);
   const { above, isWritable, owner } = looked.done;
-  if (!isWritable) {
+  if (isWritable === false) {
     tell(undone("folder", `${what}: the owner of the key may not write to ${above ?? folder}`));
   }
+  const unseen = isWritable === undefined ? "; whether it may be written to cannot be seen" : "";
   if (above !== undefined) {
-    if (isWritable) tell({ about: "folder", text: `${what} would be made in ${above}` });
-    return;
+    if (isWritable === false) return;
+    return tell({ about: "folder", text: `${what} would be made in ${above}${unseen}` });
   }
   const own = identity?.signer.vkey;
   if (owner === undefined) {
-    tell({ about: "folder", text: `${what} is there, and has no journal of a monitor yet` });
+    tell({
+      about: "folder",
+      text: `${what} is there, and has no journal of a monitor yet${unseen}`,
+    });
   } else if (own === undefined || owner === own.text) {
-    tell({ about: "folder", text: `${what} would be continued: it is of ${owner}` });
+    tell({ about: "folder", text: `${what} would be continued: it is of ${owner}${unseen}` });
   } else {
     const kind = nameOf(owner) === own.name ? "another key of this monitor" : "another monitor";
     tell(wrong("folder", `${what} is of ${kind}, ${owner}; the key here is ${own.text}`));
@@ -155,7 +162,9 @@ async function lookAt({ world, folder, name, identity }: {
   folder: string;
   name: "state" | "incidents";
   identity: Identity | undefined;
-}): Promise<{ above: string | undefined; isWritable: boolean; owner: string | undefined }> {
+}): Promise<
+  { above: string | undefined; isWritable: boolean | undefined; owner: string | undefined }
+> {
   const there = await nearest(world, folder);
   const isWritable = await mayWrite({ world, folder: there, identity });
   if (there !== folder) return { above: there, isWritable, owner: undefined };
@@ -166,9 +175,10 @@ async function lookAt({ world, folder, name, identity }: {
 
 /** The folder itself, or the first above it that is there. */
 async function nearest(world: World, folder: string): Promise<string> {
+  // Those that lead upwards from here, and the topmost, have no name to look for, and are there.
+  if (/^(?:\/|\.|(?:\.\.\/)*\.\.)$/.test(folder)) return folder;
   if (await isThere(world.files, folder)) return folder;
-  const above = join(folder, "..");
-  return above === folder || above === "." ? above : await nearest(world, above);
+  return await nearest(world, join(folder, ".."));
 }
 
 /** Mode bits that let the owner, and everybody, make files in a folder. */
@@ -176,21 +186,22 @@ const [OWNER_WRITES, ANYBODY_WRITES, GROUP_WRITES] = [0o300, 0o003, 0o030];
 const ROOT = 0;
 
 /**
- * Whether the user that owns the key may make files in a folder, by its mode. Nothing is made so as to
- * see. Where it depends on groups, this says yes.
+ * Whether the user that owns the key may make files in a folder, by its mode: nothing is made so as to
+ * see. Nothing where the key could not be read, or where it depends on the user's groups.
  */
 async function mayWrite({ world, folder, identity }: {
   world: World;
   folder: string;
   identity: Identity | undefined;
-}): Promise<boolean> {
+}): Promise<boolean | undefined> {
   const { permissions, owner, isRegular, close } = await world.files.open(folder, "read");
   close();
   if (isRegular) throw new MalformedError(`${folder} is a file, expected a folder`);
-  if (permissions === undefined || identity?.owner === undefined) return true;
+  if (permissions === undefined || identity?.owner === undefined) return undefined;
   if (identity.owner === ROOT) return true;
   const has = (bits: number): boolean => (permissions & bits) === bits;
-  return identity.owner === owner ? has(OWNER_WRITES) : has(ANYBODY_WRITES) || has(GROUP_WRITES);
+  if (identity.owner === owner) return has(OWNER_WRITES);
+  return has(ANYBODY_WRITES) || (has(GROUP_WRITES) ? undefined : false);
 }
 
 /** The vkey of the monitor that signed the first record of an incident journal. */
@@ -224,7 +235,7 @@ function checkAddress(
   }
   const what = `"${name}" ${formatAddress(address)}`;
   const isHeld = running !== undefined &&
-    (name === "http" || running.listen === formatAddress(address));
+    (name === "http" || running.listen?.endsWith(`:${address.port}`));
   if (isHeld) return tell({ about, text: `${what} is held by this monitor, which runs` });
   const would = `it would ${purpose} at ${formatAddress(address)}`;
   if (isOffline) return tell({ about, text: `${would}; that was not tried` });

@@ -144,7 +144,7 @@ async function hostsForFolders({ logs }: Settings, world: World): Promise<string
 
 async function mayBeThere({ files, clock }: World, folder: string): Promise<boolean> {
   try {
-    return await inTime(clock, FOLDER_MS, () => isThere(files, folder));
+    return await inTime({ clock, ms: FOLDER_MS, work: () => isThere(files, folder) });
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
     return error.kind !== "not found";

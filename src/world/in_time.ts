@@ -5,12 +5,17 @@ import { type Clock, WorldError } from "./world.ts";
  * pipe that nobody writes to, for example, cannot be broken off.
  * @throws WorldError (`timed out`) if it does not end in time; whatever the work throws
  */
-export async function inTime<T>(clock: Clock, ms: number, work: () => Promise<T>): Promise<T> {
+export async function inTime<T>(
+  { clock, ms, work, late = `nothing came within ${ms / 1_000} s` }: {
+    clock: Clock;
+    ms: number;
+    work: () => Promise<T>;
+    /** What is said if it does not. */
+    late?: string;
+  },
+): Promise<T> {
   const tooLate = Promise.withResolvers<never>();
-  const timer = clock.after(
-    ms,
-    () => tooLate.reject(new WorldError("timed out", `it did not end within ${ms / 1_000} s`)),
-  );
+  const timer = clock.after(ms, () => tooLate.reject(new WorldError("timed out", late)));
   const working = work();
   // If it fails later, nobody waits for it any more.
   working.catch(() => {});

@@ -174,7 +174,7 @@ inFolder(
     assertEquals(renewed.code, 2);
     assertMatch(
       faults(renewed).join(),
-      /is signed by test\.invalid\/log\+[0-9a-f]{8}, expected test\.invalid\/log\+[0-9a-f]{8}$/,
+      /is signed by "test\.invalid\/log\+[0-9a-f]{8}", expected "test\.invalid\/log\+[0-9a-f]{8}"$/,
     );
   },
 );
@@ -224,6 +224,13 @@ inFolder(
       assertStringIncludes(told, `✓ "listen" ${listen} is held by this monitor, which runs`);
       assertStringIncludes(told, `✓ "http" ${http} is held by this monitor, which runs`);
       assertEquals(imageOf(`${folder}/berlin/incidents`), before);
+      // The daemon holds a part of what the file asks for now.
+      edit(config, `"http": "${http}"`, `"http": "${http.replace("127.0.0.1", "0.0.0.0")}"`);
+      const wider = await check(config);
+      assertMatch(
+        wider.out.join("\n"),
+        /✓ "http" 0\.0\.0\.0:\d+ is held by this monitor, which runs/,
+      );
     } finally {
       proxy.close();
       for (const { running } of [one, two]) running.stop();
@@ -243,7 +250,7 @@ inFolder("config check: what another monitor's daemon holds is told as that", as
     assertEquals(ran.code, 2);
     assertMatch(
       faults(ran).join(),
-      /another monitor answers at "http" \S+: monitor\.invalid\/lima/,
+      /another monitor answers at "http" \S+: "monitor\.invalid\/lima"/,
     );
     assertMatch(faults(ran).join(), /"listen" \S+ cannot be listened at: /);
   } finally {
@@ -291,7 +298,7 @@ inFolder("config check: a source that never answers is given up in time", async 
     http: { ...http, request: () => new Promise(() => {}) },
   }).done;
   assertEquals([ran.code, faults(ran).length], [3, 1]);
-  assertMatch(faults(ran)[0]!, /^! log test\.invalid\/log \(.*: it did not end within 20 s$/);
+  assertMatch(faults(ran)[0]!, /^! log test\.invalid\/log \(.*: nothing came within 20 s$/);
 });
 
 inFolder(
@@ -316,18 +323,29 @@ inFolder(
 
 inFolder("config check: a pipe for a key is given up in time", async (folder) => {
   const { config } = await stage(folder, ...LISTEN);
-  const world = denoWorld();
+  const { clock, files, ...world } = denoWorld();
+  let late = (): void => {};
   const ran = await start(["config", "check", config], {
     ...world,
-    clock: { ...world.clock, after: (ms, call) => world.clock.after(ms === 5_000 ? 50 : ms, call) },
+    clock: {
+      ...clock,
+      after(ms, call) {
+        if (ms === 5_000) late = call;
+        return clock.after(ms, call);
+      },
+    },
     files: {
-      ...world.files,
-      open: (path, mode) =>
-        path.endsWith("monitor.key") ? new Promise(() => {}) : world.files.open(path, mode),
+      ...files,
+      open(path, mode) {
+        if (!path.endsWith("monitor.key")) return files.open(path, mode);
+        // Nobody ever writes to it, and its time is over.
+        queueMicrotask(late);
+        return new Promise(() => {});
+      },
     },
   }).done;
   assertEquals([ran.code, faults(ran).length], [3, 1]);
-  assertMatch(faults(ran)[0]!, /^! the key \S+: it did not end within 5 s/);
+  assertMatch(faults(ran)[0]!, /^! the key \S+: it was not read within 5 s; is it a pipe/);
 });
 
 inFolder(
@@ -353,6 +371,8 @@ inFolder(
       [0, 0o777, 0],
       [0, 0o775, 0], // It may be of the group.
     ];
+    const unseen = await start(["config", "check", config], owned(0, 0o775)).done;
+    assertStringIncludes(unseen.out.join(), "; whether it may be written to cannot be seen");
     for (const [owner, mode, code] of cases) {
       const ran = await start(["config", "check", config], owned(owner, mode)).done;
       assertEquals([ran.code, faults(ran).length], [code, code === 0 ? 0 : 2], `${owner} ${mode}`);
@@ -360,6 +380,27 @@ inFolder(
     }
   },
 );
+
+inFolder("config check: the folder that is there is found from whatever path", async (folder) => {
+  const { config } = await stage(folder, ...LISTEN);
+  const berlin = `${folder}/berlin`;
+  const cases: [state: string, told: string][] = [
+    [".", `"state" ${berlin} is there`],
+    ["./", `"state" ${berlin} is there`],
+    ["a/b/c/", `"state" ${berlin}/a/b/c would be made in ${berlin}`],
+    ["../x", `"state" ${folder}/x would be made in ${folder}`],
+    ["/", `"state" / is there`],
+    ["/none-of-these/x", `"state" /none-of-these/x would be made in /`],
+  ];
+  let before = "state";
+  for (const [state, told] of cases) {
+    edit(config, `"state": "${before}"`, `"state": "${state}"`);
+    before = state;
+    const ran = await check(config);
+    const line = ran.out.find((line) => line.startsWith('✓ "state"'))?.slice(2);
+    assertEquals(line?.startsWith(told), true, `${state}: ${ran.out.join("\n")}`);
+  }
+});
 
 inFolder("config check: a file where a folder should be is told", async (folder) => {
   const { config } = await stage(folder, ...LISTEN);
