@@ -18,7 +18,10 @@ export type EventName =
   | "exchange.nothing shared"
   | `exchange.${Heard["verdict"]}`
   | `incident.${IncidentNews["outcome"]}`
+  | "folder.foreign"
+  | "folder.moved"
   | "index.progress"
+  | "journal.lost"
   | "journal.torn"
   | "journal.unsound"
   | "key.changed"

@@ -1,4 +1,5 @@
 import { millisecondsBetween } from "../world/time.ts";
+import { LOST_ADVICE } from "./places.ts";
 import type { LogStatus, LookResult, PeerStatus, Status } from "./status.ts";
 
 /** How long after its start a daemon may not have looked at a log, or called a peer, yet. */
@@ -19,13 +20,15 @@ const TROUBLES: Readonly<Partial<Record<LookResult, string>>> = {
  * nothing, must not look as if all were well. Proven cases are counted elsewhere (`incidents`).
  */
 export function troublesOf(status: Status): string[] {
-  const { startedAt, now, logs, peers, listen, unwritten, faults = 0, eventsLost = 0 } = status;
+  const { startedAt, now, logs, peers, listen, unwritten, faults = 0, eventsLost = 0, lost = [] } =
+    status;
   const isStarting = millisecondsBetween(startedAt, now) < STARTING_MS;
   const isAlone = peers.length === 0 && listen === undefined;
   return [
     ...(unwritten ? ["a proven conflict could not be written: the disk refuses"] : []),
     ...(faults > 0 ? [`faults in Hearsay itself: ${faults}`] : []),
     ...(eventsLost > 0 ? [`events that could not be printed: ${eventsLost}`] : []),
+    ...lost.map((what) => `lost: ${what}: ${LOST_ADVICE}`),
     ...(isAlone ? ['nothing is compared with anybody: there is no peer and no "listen"'] : []),
     ...logs.flatMap((log) => troublesOfLog(log, isStarting)),
     ...peers.flatMap((peer) => troublesOfPeer(peer, isStarting)),
