@@ -99,10 +99,15 @@ function nextTry(about: LogStatus | PeerStatus | undefined, now: string): string
     const { nextLookAt } = about;
     return nextLookAt === undefined
       ? "A look is under way. "
-      : `The next look is in ${span(now, nextLookAt)}. `;
+      : `The next look is ${soon("in", now, nextLookAt)}. `;
   }
   const { nextCallAt } = about;
-  return nextCallAt === undefined ? "" : `It is called again within ${span(now, nextCallAt)}. `;
+  return nextCallAt === undefined ? "" : `It is called again ${soon("within", now, nextCallAt)}. `;
+}
+
+function soon(word: "in" | "within", now: string, at: string): string {
+  const time = span(now, at);
+  return time === "0s" ? "at once" : `${word} ${time}`;
 }
 
 function sayAll(
