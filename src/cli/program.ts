@@ -14,9 +14,11 @@ import {
   shellWord,
   type Tools,
 } from "./command.ts";
+import { config } from "./config_check.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
 import { exchange } from "./exchange.ts";
+import { gather } from "./gather.ts";
 import { incidents } from "./incidents.ts";
 import { init } from "./init.ts";
 import { journal } from "./journal.ts";
@@ -32,11 +34,13 @@ import { verify } from "./verify.ts";
 export const COMMANDS: readonly Command[] = [
   demo,
   init,
+  config,
   run,
   status,
   keygen,
   listen,
   exchange,
+  gather,
   detect,
   verify,
   incidents,

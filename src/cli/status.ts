@@ -64,7 +64,7 @@ Example:
     const address = given === undefined ? addressOf(settings!, config) : parseAddress(given);
     const [all, json] = [options.flag("all"), options.flag("json")];
     const look = async (): Promise<Shown> => {
-      const told = await ask(world, address);
+      const told = await askStatus(world, address);
       if (settings !== undefined) await checkIsOurs({ world, settings, told, address });
       const exit = exitOf(told);
       if (!json) return { lines: describeStatus(told, { screen: terminal, all }), exit };
@@ -138,7 +138,11 @@ async function vkeyOf(world: World, path: string): Promise<string | undefined> {
   }
 }
 
-async function ask(world: World, address: Address): Promise<Status> {
+/**
+ * Asks the daemon at an address for its status.
+ * @throws WorldError if none answers there
+ */
+export async function askStatus(world: World, address: Address): Promise<Status> {
   const url = `http://${formatAddress(address)}${STATUS_PATH}`;
   const request = {
     url,

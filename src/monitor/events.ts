@@ -7,6 +7,7 @@ export type EventName =
   | "clock.jumped"
   | "config.refused"
   | "config.reloaded"
+  | "config.trap"
   | "daemon.fault"
   | "daemon.started"
   | "daemon.stopping"

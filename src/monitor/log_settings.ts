@@ -50,7 +50,12 @@ export const logsSection: Section<readonly LogSettings[]> = (given) => {
 function refuseClash(given: Given, log: Log, before: Log[]): void {
   try {
     if (before.some(({ id }) => id === log.id)) {
-      throw new MalformedError(`the log ${quoted(log.origin)} is given twice`);
+      throw new MalformedError(
+        `the log ${
+          quoted(log.origin)
+        } is given twice, expected once, with a list of places as its ` +
+          '"source" if it is served in several',
+      );
     }
     refuseSharedTreeHeadKey([...before, log]);
     before.push(log);

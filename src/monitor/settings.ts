@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { join } from "@std/path/join";
 import {
   gossipSection,
   type GossipSettings,
@@ -97,8 +98,9 @@ export function readConfiguration(given: Given): Settings | undefined {
     [name, section],
   ) => [name, section(members.get(name))]);
   const settings = Object.fromEntries(read);
-  // This check needs more than one section. A section with a fault may be missing from `settings`.
+  // These checks need more than one section. A section with a fault may be missing from `settings`.
   refuseMoreLogsThanFrames(settings, given);
+  refuseOneFolderForBoth(settings, given);
   return given.file.faults.length > 0 ? undefined : settings as Settings;
 }
 
@@ -108,6 +110,21 @@ function refuseMoreLogsThanFrames({ logs, limits }: Partial<Settings>, given: Gi
   given.inside("limits", "maxFramesPerExchange").fail(
     `maxFramesPerExchange is ${most}, expected one for each of the ${logs.length} logs`,
   );
+}
+
+/** Two journals in one folder would take each other's files for their own. */
+function refuseOneFolderForBoth({ state, incidents }: Partial<Settings>, given: Given): void {
+  if (state === undefined || incidents === undefined) return;
+  if (plainFolder(state) !== plainFolder(incidents)) return;
+  const at = ["incidents", "state"].map((name) => given.inside(name)).find((at) => at.isThere);
+  (at ?? given).fail(
+    `"state" and "incidents" are one folder, ${quoted(plainFolder(state))}, expected two`,
+  );
+}
+
+/** The path of a folder in its one spelling. */
+export function plainFolder(path: string): string {
+  return join(path).replace(/(?<=.)\/$/, "");
 }
 
 function readName(value: unknown, name: string): string {

@@ -53,3 +53,24 @@ export function exactMilliseconds(time: string): number | undefined {
 export function timeOf(ms: number): string {
   return new Date(ms).toISOString();
 }
+
+/** Milliseconds since 1970 of a time in RFC 3339; NaN if it is none that can be counted with. */
+export function millisecondsOf(time: string): number {
+  return Date.parse(time);
+}
+
+const TIME = /^(\d{4})-(\d\d)-(\d\d)(T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d))?$/;
+
+/**
+ * Milliseconds since 1970 of a time or a date in RFC 3339, as a person types it; nothing for any other
+ * text. A date begins at midnight, UTC.
+ */
+export function parseTime(text: string): number | undefined {
+  const match = TIME.exec(text.toUpperCase());
+  if (match === null) return undefined;
+  const [, year, month, day] = match.map(Number) as [number, number, number, number];
+  // The platform takes 30 February for a day in March.
+  if (new Date(Date.UTC(year, month - 1, day)).getUTCDate() !== day) return undefined;
+  const time = Date.parse(match[0]);
+  return Number.isNaN(time) ? undefined : time;
+}

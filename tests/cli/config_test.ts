@@ -405,6 +405,28 @@ Deno.test("parseConfig: an exchange must have room for a frame of every log", ()
   ]);
 });
 
+Deno.test("parseConfig: one folder for both journals is an error, however it is spelled", () => {
+  const words = (folder: string): string =>
+    `"state" and "incidents" are one folder, "${folder}", expected two`;
+  for (
+    const [state, incidents, folder] of [
+      ["a", "a", "a"],
+      ["a", "./a/", "a"],
+      ["/var/a/", "/var/b/../a", "/var/a"],
+    ]
+  ) {
+    const text = configText({ state: `"${state}"`, incidents: ` "${incidents}"` });
+    const place = placeOf(text, `  "${incidents}"`).replace(/\d+$/, (column) => `${+column + 2}`);
+    assertEquals(faultsOf(text), [`hearsay.jsonc:${place}: ${words(folder!)}`]);
+  }
+  // The other one has its default.
+  const alone = configText({ state: '"incidents"' });
+  assertEquals(faultsOf(alone), [
+    `hearsay.jsonc:${placeOf(alone, '"incidents"')}: ${words("incidents")}`,
+  ]);
+  parse(configText({ state: '"a"', incidents: '"b"' }));
+});
+
 Deno.test("parseConfig: a log or a peer given twice is an error at its second place", () => {
   const text = configText({
     logs: `[${objectText(LOG)}, ${objectText({ poll: '"2s"', ...LOG })}]`,
@@ -413,7 +435,8 @@ Deno.test("parseConfig: a log or a peer given twice is an error at its second pl
   assertEquals(
     faultsOf(text.replace(', "vkey": "x"', "")),
     [
-      `hearsay.jsonc:${placeOf(text, '{\n  "poll"')}: the log "${ORIGIN}" is given twice`,
+      `hearsay.jsonc:${placeOf(text, '{\n  "poll"')}: the log "${ORIGIN}" is given twice` +
+      ', expected once, with a list of places as its "source" if it is served in several',
       `hearsay.jsonc:${placeOf(text, '{ "address": "a.invalid:1", ')}: the peer "a.invalid:1" is ` +
       "given twice",
     ],

@@ -227,6 +227,22 @@ inFolder("run: another key under the same name is told, once, with both vkeys", 
   assert(!/key\.changed/.test(await once()));
 });
 
+inFolder(
+  "run: what a configuration hardly means is told in the words of config check",
+  async (folder) => {
+    const { dir, log } = await makeLog(`${folder}/log`, 1);
+    const config = await makeMonitor(`${folder}/berlin`, { log, source: dir });
+    const tried = await run("config", "check", config);
+    const [trap, ...more] = tried.out.filter((line) => line.startsWith("! "));
+    assertEquals(more, []);
+    const { err, out } = await run("run", "--config", config, "--once", "--json");
+    const told = [...out, ...err].filter((line) => line.includes('"config.trap"'));
+    assertEquals(told.length, 1);
+    const { level, detail } = JSON.parse(told[0]!);
+    assertEquals([level, detail], ["WARNING", trap!.slice(2)]);
+  },
+);
+
 inFolder("run: one daemon at a time writes one journal; a second ends with 3", async (folder) => {
   const { config } = await healthy(folder);
   const daemon = await startDaemon(config);

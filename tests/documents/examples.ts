@@ -1,4 +1,5 @@
 /** Every example of the documents, computed by the program, by the name it has there. */
+import { formatEvidenceFile } from "../../src/cli/evidence_file.ts";
 import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
 import { canonicalize } from "@std/json/canonicalize";
@@ -141,6 +142,10 @@ export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Ar
   ["record-same-size", utf8(formatRecord(sameSize))],
   ["record-cross-size-4", utf8(formatRecord(crossSize4))],
   ["record-cross-size-5", utf8(formatRecord(crossSize5))],
+  [
+    "evidence-file",
+    utf8(formatEvidenceFile({ words: ["", "Any words for people."], record: sameSize })),
+  ],
   ["signed-bytes-hash", sha256(signedBytes(sameSize))],
   ["evidence-id-same-size", decodeHex(sameSize.evidence_id)],
   ["evidence-id-cross-size-4", decodeHex(crossSize4.evidence_id)],

@@ -11,7 +11,7 @@
  */
 import { assert, assertEquals, AssertionError, assertRejects } from "@std/assert";
 import { join } from "@std/path/join";
-import { KNOWN_LOGS } from "../../src/cli/known_logs.ts";
+import { OFFERED_LOGS } from "../../src/cli/known_logs.ts";
 import { readKey } from "../../src/cli/inputs.ts";
 import { readSettings } from "../../src/cli/run.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
@@ -218,7 +218,7 @@ walk("keygen: a file that is there stays as it is", {
 });
 
 const HOME = "etc/hearsay";
-const [GO] = KNOWN_LOGS as [typeof KNOWN_LOGS[0]];
+const [GO] = OFFERED_LOGS as [typeof OFFERED_LOGS[0]];
 
 function initArgs(folder: string): string[] {
   return ["init", "--dir", folder, "--name", NAME, "--log", GO.log, "--source", GO.source];
