@@ -10,7 +10,7 @@ import { printable } from "../tlog/malformed.ts";
 import { millisecondsBetween } from "../world/time.ts";
 import { type Column, type Row, Table } from "./table.ts";
 import type { Style, Terminal } from "./terminal.ts";
-import { wrapped } from "./width.ts";
+import { hanging, wrapped } from "./width.ts";
 
 /** How many logs, peers and troubles are shown of each, unless all are asked for. */
 export const MAX_SHOWN = 20;
@@ -116,8 +116,7 @@ function sayAll(
 ): string[] {
   const width = screen.columns ?? Infinity;
   const shown = said.slice(0, most).flatMap(({ mark, text, advice }) => {
-    const [first, ...more] = wrapped(printable(text), { width, indent: INDENT });
-    const lines = [mark.padEnd(INDENT.length) + first!.slice(INDENT.length), ...more];
+    const lines = hanging(mark.padEnd(INDENT.length), printable(text), screen);
     return [
       ...lines.map((line) => screen.paint("red", line)),
       ...wrapped(printable(advice), { width, indent: INDENT }),

@@ -12,6 +12,7 @@ import { type Command, EXIT, readOptions } from "./command.ts";
 import { type Evidence, hasMarks, isEvidenceFile, readEvidenceFile } from "./evidence_file.ts";
 import { cannotRead, openRereadable } from "./inputs.ts";
 import type { Terminal } from "./terminal.ts";
+import { hanging } from "./width.ts";
 
 /** `hearsay verify`: lets a stranger check evidence, offline. */
 export const verify: Command = {
@@ -216,8 +217,10 @@ function printItem(terminal: Terminal, item: JudgedItem, log: Log | undefined): 
   terminal.out(terminal.paint("bold", where));
   if (fault !== undefined) terminal.out(`  ${terminal.paint("red", "✗")} ${printable(fault)}`);
   for (const { name, ok, detail } of judgement?.checks ?? []) {
-    const mark = ok ? terminal.paint("green", "✓") : terminal.paint("red", "✗");
-    terminal.out(`  ${mark} ${name.padEnd(14)} ${printable(detail)}`);
+    const mark = ok ? "✓" : "✗";
+    const [first, ...more] = hanging(`  ${mark} ${name.padEnd(14)} `, printable(detail), terminal);
+    terminal.out(first!.replace(mark, terminal.paint(ok ? "green" : "red", mark)));
+    for (const line of more) terminal.out(line);
   }
   if (log === undefined && judgement?.log !== undefined) {
     terminal.out(

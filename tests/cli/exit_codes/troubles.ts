@@ -341,7 +341,7 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
 /** What a command says in each kind of trouble, so that no code comes from another one. */
 export const SAYS: Readonly<Record<string, RegExp>> = {
   "outage": / log\.unavailable .* exchange\.failed | exchange\.failed .* log\.unavailable /s,
-  "case proven": /incident\.recorded|1 INCIDENT|_size|INCONSISTENT/,
+  "case proven": /incident\.recorded|1 PROVEN CASE|_size|INCONSISTENT/,
   "evidence broken": /The evidence does not hold/,
   "usage": /there is no option "--no-such-option"/,
   "configuration": /hearsay\.jsonc:\d+:\d+: poll is "now"/,
