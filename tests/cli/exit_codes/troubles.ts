@@ -360,7 +360,7 @@ export const SAYS: Readonly<Record<string, RegExp>> = {
   "nobody answers": /no daemon answers|cannot be reached/,
   "another answers": /has another key|peer /,
   "log unavailable": /unavailable|cannot be reached/,
-  "peer unavailable": /exchange\.failed|failed: /,
+  "peer unavailable": /exchange\.failed|cannot be reached: /,
   "nobody to compare with": /nothing is compared with anybody/,
   "unproven": /unproven/,
   "nothing to judge": /nothing to judge/,
