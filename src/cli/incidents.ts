@@ -162,6 +162,7 @@ async function list(
       return { at: detected_at, log, length: JSON.stringify(entry).length };
     },
     row: (entry) => rowOf(judged(entry)),
+    hint: "'hearsay incidents show N' says what is proven, and what to do",
     line(entry) {
       const { record, judgement: { outcome } } = judged(entry);
       const doubt = outcome === "holds" ? "" : `  DOES NOT HOLD (${outcome})`;

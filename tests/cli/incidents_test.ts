@@ -157,7 +157,7 @@ inFolder(
     assertEquals(shown.code, 3);
     const text = flat(shown.out);
     assertMatch(text, /THE RECORD DOES NOT HOLD\. .* ✗ detector: .*signature does not verify/);
-    assert(!/The record holds|What is proven|What to do|export/.test(text));
+    assert(!/The record holds|What is proven|What to do|export|has signed/.test(text));
     const json = await run("incidents", "show", "1", "--json", ...at);
     assertEquals([json.code, json.err], [3, ["incident 1 DOES NOT HOLD (fails)"]]);
     for (const out of [[], ["--out", `${folder}/sent`]]) {
@@ -296,7 +296,7 @@ inFolder(
     });
     for (const columns of [80, 200]) {
       const lines = await onScreen(columns, "incidents", "list", "--incidents", incidents);
-      assertEquals(lines.length, 3);
+      assertEquals([lines.length, lines.at(-1)!.includes("incidents show N")], [4, true]);
       for (const line of lines) assert(columnsOf(line) <= columns, line);
       const at = lines[0]!.indexOf("EVIDENCE");
       records.forEach(({ evidence_id, checkpoint_a }, i) => {
