@@ -174,7 +174,7 @@ async function list(
     },
   });
   if (unsound > 0) {
-    terminal.err(`${unsound} of these do not hold: 'hearsay incidents show' says why`);
+    terminal.err(`records that do not hold: ${unsound}; 'hearsay incidents show N' says why`);
   }
   return unsound > 0 ? EXIT.failed : EXIT.ok;
 }
