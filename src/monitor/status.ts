@@ -20,6 +20,8 @@ export interface LogTally {
 export interface LogStatus extends LogTally {
   readonly origin: string;
   readonly vkey: string;
+  /** The vkey of the log that it replaces, if it does. Its cases and questions are counted here. */
+  readonly replaces?: string;
   /** Decimal; nothing before the first checkpoint. */
   readonly size?: string;
   /** Base64. */

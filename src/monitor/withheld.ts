@@ -30,9 +30,13 @@ export class Withheld {
     this.#awaitedAt = clock.monotonic();
   }
 
-  /** Those that were not given before. `isOverdue` says whether we have waited too long. */
+  /**
+   * Those that were not given before.
+   * @param reached the size that the view reaches
+   * @param isOverdue whether we have waited too long
+   */
   *news(
-    { treeSize: reached }: { treeSize: bigint },
+    reached: bigint,
     isOverdue: (since: number) => boolean,
   ): Generator<Question, void> {
     const awaited = this.#awaitedNow();
