@@ -1,4 +1,10 @@
-import type { LogStatus, LookResult, PeerStatus, Status } from "../monitor/status.ts";
+import {
+  type LogStatus,
+  type LookResult,
+  nameOf,
+  type PeerStatus,
+  type Status,
+} from "../monitor/status.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { troublesOf } from "../monitor/troubles.ts";
 import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
@@ -133,12 +139,12 @@ export function describeStatus(status: Status): string[] {
   const alarms = `${alarm(incidents)}${disk}${own}${silent}`;
   return [
     printable(`${name}, running for ${span(startedAt, now)}${alarms}`),
-    ...logs.map((log) => printable(describeLogStatus(log, now))),
+    ...logs.map((log) => printable(describeLogStatus(log, nameOf(log, status), now))),
     ...peers.map((peer) => printable(describePeerStatus(peer, now))),
   ];
 }
 
-function describeLogStatus(log: LogStatus, now: string): string {
+function describeLogStatus(log: LogStatus, name: string, now: string): string {
   const view = log.size === undefined ? "no checkpoint yet" : `size ${log.size}`;
   const age = log.grewAt === undefined ? "" : `, grew ${span(log.grewAt, now)} ago`;
   const last = log.lastResult === undefined || log.lastLookAt === undefined
@@ -149,7 +155,7 @@ function describeLogStatus(log: LogStatus, now: string): string {
   const alone = log.sharedBy === 0 ? ", NO PEER FOLLOWS IT" : "";
   const detail = log.lastDetail === undefined ? "" : ` (${log.lastDetail})`;
   const known = `${alarm(log.incidents)}${alone}${open}${leftOut}`;
-  return `log   ${log.origin}: ${view}${age}; ${last}${known}${detail}`;
+  return `log   ${name}: ${view}${age}; ${last}${known}${detail}`;
 }
 
 /** The result of a look, in words. If our disk refused, the line must not blame the log. */

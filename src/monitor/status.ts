@@ -38,6 +38,23 @@ export interface LogStatus extends LogTally {
   readonly leftOut?: number;
 }
 
+/**
+ * The name of a log in a status: its origin, with the key's id where that alone would not tell it from
+ * another one, such as the log that it replaces.
+ */
+export function nameOf(log: LogStatus, { logs }: Pick<Status, "logs">): string {
+  const isAlone = log.replaces === undefined &&
+    !logs.some((other) => other !== log && other.origin === log.origin);
+  if (isAlone) return log.origin;
+  const before = log.replaces === undefined ? "" : `, before ${keyIdIn(log.replaces)}`;
+  return `${log.origin} (key ${keyIdIn(log.vkey)}${before})`;
+}
+
+/** The key id in a vkey. A status may come from anybody, so it may be none. */
+function keyIdIn(vkey: string): string {
+  return vkey.split("+")[1] ?? vkey;
+}
+
 /** What is counted of one peer while a daemon runs. */
 export interface PeerTally {
   readonly lastExchangeAt?: string;

@@ -1,5 +1,5 @@
 import { millisecondsBetween } from "../world/time.ts";
-import type { LogStatus, LookResult, PeerStatus, Status } from "./status.ts";
+import { type LogStatus, type LookResult, nameOf, type PeerStatus, type Status } from "./status.ts";
 
 /** How long after its start a daemon may not have looked at a log, or called a peer, yet. */
 const STARTING_MS = 120_000;
@@ -28,22 +28,22 @@ export function troublesOf(status: Status): string[] {
     ...(faults > 0 ? [`faults in Hearsay itself: ${faults}`] : []),
     ...(eventsLost > 0 ? [`events that could not be printed: ${eventsLost}`] : []),
     ...(isAlone ? ['nothing is compared with anybody: there is no peer and no "listen"'] : []),
-    ...logs.flatMap((log) => troublesOfLog(log, isStarting)),
+    ...logs.flatMap((log) => troublesOfLog(log, { name: nameOf(log, status), isStarting })),
     ...peers.flatMap((peer) => troublesOfPeer(peer, isStarting)),
   ];
 }
 
 function troublesOfLog(
-  { origin, lastResult, lastDetail, sharedBy }: LogStatus,
-  isStarting: boolean,
+  { lastResult, lastDetail, sharedBy }: LogStatus,
+  { name, isStarting }: { name: string; isStarting: boolean },
 ): string[] {
   const trouble = lastResult === undefined
     ? isStarting ? undefined : "was not looked at yet"
     : TROUBLES[lastResult];
   const detail = lastDetail === undefined ? "" : ` (${lastDetail})`;
   return [
-    ...(trouble === undefined ? [] : [`log ${origin} ${trouble}${detail}`]),
-    ...(sharedBy === 0 ? [`log ${origin} is compared with nobody: no peer follows it`] : []),
+    ...(trouble === undefined ? [] : [`log ${name} ${trouble}${detail}`]),
+    ...(sharedBy === 0 ? [`log ${name} is compared with nobody: no peer follows it`] : []),
   ];
 }
 

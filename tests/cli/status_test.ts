@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parseStatus } from "../../src/cli/parse_status.ts";
 import { describeStatus } from "../../src/cli/status.ts";
+import { troublesOf } from "../../src/monitor/troubles.ts";
 import type { LogStatus, PeerStatus, Status } from "../../src/monitor/status.ts";
 import { inFolder, put, type Ran, run } from "./harness.ts";
 import { edit, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
@@ -69,6 +70,27 @@ Deno.test("describeStatus: incidents and a disk that refuses are said first, and
     describeStatus({ ...STATUS, incidents: 2, unwritten: true })[0],
     "monitor.invalid/one, running for 24h, 2 INCIDENTS, THE DISK REFUSES A PROVEN CONFLICT",
   );
+});
+
+Deno.test("describeStatus: logs of one origin are told apart by their key ids, and others have none", () => {
+  const logs = ["log.invalid/one+11111111+A", "log.invalid/one+22222222+A"]
+    .map((vkey) => ({ ...LOG, vkey, lastResult: "unverified" as const }));
+  const another = { ...LOG, origin: "log.invalid/two" };
+  const status = { ...STATUS, logs: [...logs, another] };
+  const [, first, second, third] = describeStatus(status);
+  assertMatch(first!, /^log {3}log\.invalid\/one \(key 11111111\): /);
+  assertMatch(second!, /^log {3}log\.invalid\/one \(key 22222222\): /);
+  assertMatch(third!, /^log {3}log\.invalid\/two: /);
+  assertEquals(
+    troublesOf(status).map((trouble) => trouble.match(/\(key (\w+)\)/)?.[1]),
+    ["11111111", "22222222"],
+  );
+});
+
+Deno.test("describeStatus: a log that replaces another is shown with both key ids", () => {
+  const replaced = { vkey: "log.invalid/one+22222222+A", replaces: "log.invalid/one+11111111+A" };
+  assertMatch(logLine(replaced), /log\.invalid\/one \(key 22222222, before 11111111\): /);
+  assertMatch(logLine({ replaces: "\u009b" }), /before \\u\{9b\}\)/);
 });
 
 Deno.test("describeStatus: an incident stands in the line of the log it is of", () => {
