@@ -122,15 +122,7 @@ export class LogWatch {
    * be one of the log that this one replaces.
    */
   async settle(checkpoint: VerifiedCheckpoint, source: string): Promise<Finding> {
-    return await this.#inTime(async (time) => {
-      const finding = await this.#judge({ checkpoint, source, isLatest: false, time });
-      const view = this.#view;
-      if (finding.result !== "pending" || view === undefined) return finding;
-      if (this.#isOwn(checkpoint) || checkpoint.treeSize > view.treeSize) return finding;
-      // The old log shows nothing any more. What it signed above its last view is judged by this log.
-      const breach = await this.#continuation?.breach({ old: checkpoint, newer: view, time });
-      return { ...finding, ...(breach ?? { result: "consistent" }) };
-    });
+    return await this.#inTime((time) => this.#settle(checkpoint, source, time));
   }
 
   /** Ends what is under way, and sends the log no more requests. */
@@ -201,8 +193,8 @@ export class LogWatch {
     const outages = shown.flatMap((one) => isCheckpoint(one) ? [] : [one])
       .toSorted((a, b) => weight(a) - weight(b));
     const [first, ...rest] = [...judged, ...outages].toSorted((a, b) => weight(a) - weight(b));
-    const others = this.#news(rest);
-    const finding = this.#doubted(judged.length > 0 ? first! : soonest(outages));
+    const others = this.#news([...rest, ...outages.flatMap((outage) => outage.others ?? [])]);
+    const { others: _, ...finding } = this.#doubted(judged.length > 0 ? first! : soonest(outages));
     return others.length === 0 ? finding : { ...finding, others };
   }
 
@@ -229,9 +221,23 @@ export class LogWatch {
     part.distrust?.();
     const detail = whyUnverified(note, this.log);
     const source = theLogAt(this.#source.placeOf?.(part));
-    if (detail !== undefined) return this.#finding("unverified", { source, detail });
+    if (detail !== undefined) {
+      const others = await this.#underOldKey(note, source, time);
+      return this.#finding("unverified", { source, detail, others });
+    }
     // Most likely it is the error page of a server.
     return this.#finding("unavailable", { detail: `no checkpoint of this log: ${opened.detail}` });
+  }
+
+  /** What a note says that the old key has signed. It does not count for this log, but nor is it lost. */
+  async #underOldKey(
+    note: Uint8Array,
+    source: string,
+    time: LookTime | undefined,
+  ): Promise<Finding[]> {
+    if (this.#continuation === undefined) return [];
+    const opened = openCheckpoint({ note, logs: [this.#continuation.replaced.log] });
+    return "refused" in opened ? [] : [await this.#settle(opened[0]!, source, time)];
   }
 
   /**
@@ -276,6 +282,20 @@ export class LogWatch {
     if (finding.result === "extends") this.#doubt.dispelled();
     else if (HOLDS.includes(finding.result)) this.#doubt.rests();
     return finding.mayPass ? { ...finding, mayPass: !this.#doubt.grows() } : finding;
+  }
+
+  async #settle(
+    checkpoint: VerifiedCheckpoint,
+    source: string,
+    time: LookTime | undefined,
+  ): Promise<Finding> {
+    const finding = await this.#judge({ checkpoint, source, isLatest: false, time });
+    const view = this.#view;
+    if (finding.result !== "pending" || view === undefined) return finding;
+    if (this.#isOwn(checkpoint) || checkpoint.treeSize > view.treeSize) return finding;
+    // The old log has no source any more. What it signed above its last view is judged by this log's.
+    const breach = await this.#continuation?.breach({ old: checkpoint, newer: view, time });
+    return { ...finding, ...(breach ?? { result: "consistent" }) };
   }
 
   /** Whether a checkpoint is of this log, and not of the one that it replaces. */

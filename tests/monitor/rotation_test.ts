@@ -344,3 +344,19 @@ Deno.test("rotation: a reload that first forgets the old key and then names it h
   await one.pass(MINUTE);
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "unchanged");
 });
+
+Deno.test("rotation: a source that still shows the old key is unverified, and what that key signed is not lost", async () => {
+  const { old, fresh, theirs } = await rotation({ size: 12, theirs: 9 });
+  const { one } = await followed(old, 9);
+  await using _ = one;
+  const source = new ScriptedSource(old, 12);
+  const next = Object.assign(new ScriptedSource(fresh, 20), { latest: () => source.latest() });
+  await one.reload({ logs: [{ source: next, replaces: old.log }] });
+  const [log] = one.daemon!.status().logs;
+  assertEquals([log!.lastResult, log!.size, log!.openQuestions], ["unverified", undefined, 1]);
+  assertEquals(await one.cases(), []);
+  source.story = theirs;
+  source.size = 9;
+  await one.pass(5 * MINUTE);
+  assertEquals((await one.cases()).length, 1, "the old key has signed two roots at size 9");
+});
