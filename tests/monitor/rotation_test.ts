@@ -10,6 +10,7 @@ import { denoWorld } from "../../src/world/deno.ts";
 import { formatKeyId } from "../../src/tlog/vkey.ts";
 import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { checkpointOf, grow } from "../evidence/histories.ts";
+import { ask } from "../gossip/helpers.ts";
 import { signing } from "../sim/signing.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { MemoryDatabases } from "../store/observing.ts";
@@ -153,6 +154,17 @@ Deno.test("rotation: a log followed before without its old key is held to it fro
   }
 });
 
+Deno.test("rotation: an old checkpoint of the new key is rolled back, whatever its size", async () => {
+  const { old, fresh } = await rotation();
+  const { source, detector } = await watching({ old, fresh }, { view: 9, shown: 4 });
+  const [view, oldView] = [await checkpointOf(fresh, 20), await checkpointOf(old, 9)];
+  const replaced = { log: old.log, view: (): VerifiedCheckpoint => oldView };
+  const watch = new LogWatch({ log: fresh.log, source, detector, view, replaced });
+  const finding = await watch.poll();
+  assertEquals(finding.result, "rolled back");
+  assertMatch(finding.detail!, /it is proven to continue/);
+});
+
 Deno.test("rotation: what the new key contradicts of itself is a case, whatever it continues", async () => {
   const { old, fresh } = await rewriting({ grown: 19 });
   const other = grow(fresh.fork(), 20, "another");
@@ -278,7 +290,6 @@ Deno.test("rotation: a daemon answers frames of the old key as before, and settl
   await one.pass(MINUTE);
   assertEquals(one.daemon!.status().logs[0]!.openQuestions, 0, "what was open is settled");
   assertEquals(await one.hear([(await checkpointOf(old, 15)).frame]), 1, "and what comes later");
-  await one.pass(MINUTE);
   assertEquals(one.daemon!.status().logs[0]!.openQuestions, 0);
   assertEquals(await one.cases(), []);
 });
@@ -291,6 +302,9 @@ Deno.test("rotation: a second story told under the old key is still a case, afte
   await one.reload(duties);
   await one.stop();
   await one.start(duties);
+  const called = await one.network.at("192.0.2.8").connect(one.address, 1_000);
+  const answer = await ask(called, (await checkpointOf(old, 5)).frame);
+  assertEquals(answer, (await checkpointOf(old, 9)).frame, "it is answered with the old view");
   await one.hear([(await checkpointOf(theirs)).frame]);
   assertEquals((await one.cases()).length, 1);
   assertEquals(one.daemon!.status().logs[0]!.incidents, 1);
