@@ -45,6 +45,10 @@ async function rewriting(
   return { old: grow(old, size), fresh };
 }
 
+function sizesTo(most: number): number[] {
+  return Array.from({ length: most + 1 }, (_, size) => size);
+}
+
 /** A watch of the new log, held to a view of the old one. */
 async function watching(
   { old, fresh }: { old: TestLog; fresh: TestLog },
@@ -85,6 +89,30 @@ for (const [view, shown] of [[6, 20], [8, 20], [9, 9], [9, 10]]) {
     assertEquals([watch.view, detector.conflicts()], [undefined, []]);
   });
 }
+
+Deno.test("rotation: a first is taken if and only if it has all that the old key signed, whatever the sizes", async () => {
+  const most = 9;
+  const old = grow(await logAt(), most);
+  const oldViews = await Promise.all(sizesTo(most).map((size) => checkpointOf(old, size)));
+  const root = await rotated(await logAt());
+  for (const from of sizesTo(most)) {
+    // The same as the old one below this size, and other entries from there on.
+    const fresh = grow(grow(root.fork(), from), most, "rewritten");
+    for (const oldView of oldViews) {
+      for (const shown of sizesTo(most)) {
+        const source = new ScriptedSource(fresh, shown);
+        const detector = new EquivocationDetector();
+        const replaced = { log: old.log, view: () => oldView };
+        const watch = new LogWatch({ log: fresh.log, source, detector, replaced });
+        const { result } = await watch.poll();
+        const size = Number(oldView.treeSize);
+        const continues = size <= shown && size <= from;
+        assertEquals(result, continues ? "first" : "unproven", `${size} ${from} ${shown}`);
+        assertEquals(detector.conflicts(), []);
+      }
+    }
+  }
+});
 
 Deno.test("rotation: what was rewritten above the old view is not held against anybody", async () => {
   const logs = await rewriting({ size: 9, from: 5 });
