@@ -167,7 +167,9 @@ function describePlan(
     `${name} is damaged: ${error.message}`,
     after.seq === 0
       ? "  kept: nothing, since the damage is at its beginning"
-      : `  kept: entries 1 to ${after.seq}; the hash of the last one is ${after.hash}`,
+      : `  kept: ${
+        after.seq === 1 ? "entry 1" : `entries 1 to ${after.seq}`
+      }; the hash of the last one is ${after.hash}`,
     ...aside.map(({ from, line, at, lines, bytes, file, sha256 }) =>
       `  ${does} set aside: ${from} from line ${line} (byte ${at}) on, ${
         counted(lines, "line")
