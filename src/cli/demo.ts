@@ -1,7 +1,7 @@
 import { join } from "@std/path/join";
 import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
-import { DEFAULT_LIMITS } from "../gossip/limits.ts";
+import { defaultSettings } from "../monitor/settings.ts";
 import { DiskLog } from "../sources/disk_log.ts";
 import { answerFromDisk } from "../sources/disk_server.ts";
 import { openSource } from "../sources/open.ts";
@@ -118,17 +118,15 @@ class Stage {
       world,
       signer,
       settings: {
+        ...defaultSettings(world),
         name,
-        key: "",
         state: join(home, "state"),
         incidents: join(home, "incidents"),
         listen: LOOPBACK,
-        http: undefined,
         contact: "demo",
         logs: [{ log, source, pollMs: POLL_MS, patienceMs: PATIENCE_MS * 1000 }],
         peers: peer === undefined ? [] : [{ address: parseAddress(peer), vkey: undefined }],
         gossip: { intervalMs: GOSSIP_MS, fanOut: 1 },
-        limits: DEFAULT_LIMITS,
       },
       report: this.#reportOf(who),
       openSource: () => openSource({ world, log, source, contact: "demo" }),

@@ -1,14 +1,13 @@
 /** A daemon's diagnostics: one line an event, for a machine or a person. */
-import type { EventReport, Level } from "../monitor/events.ts";
+import { type EventReport, type Level, LEVELS } from "../monitor/events.ts";
 import { printable, printableJson } from "../tlog/malformed.ts";
 import { timeNow } from "../world/time.ts";
 import type { Clock } from "../world/world.ts";
 import { progressBar } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** The levels, from the least to the loudest, and how a person sees each. */
+/** How a person sees each level. */
 const STYLES = { debug: "dim", info: "cyan", warning: "yellow", error: "red" } as const;
-const LEVELS = Object.keys(STYLES) as readonly Level[];
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -38,7 +37,8 @@ export function eventLog(
         terminal.out(terminal.paint(STYLES[level], printable(text)));
       }
     }
-    // Told at the first chance: until now nobody could know that something is missing.
+    // This is told as soon as a line can be printed again. Before that, nobody could know that
+    // something is missing.
     const lines = terminal.lost.takeNews();
     if (lines > 0) event("output.lost", "error", { lines, reason: terminal.lost.reason });
   };

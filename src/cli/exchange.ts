@@ -1,7 +1,7 @@
 import { callPeer, ExchangeFailed } from "../gossip/caller.ts";
 import { printable } from "../tlog/malformed.ts";
 import { exchangeRound } from "../gossip/round.ts";
-import { parseAddress } from "../world/address.ts";
+import { formatAddress, parseAddress } from "../world/address.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
 import { GOSSIP_HELP, GOSSIP_OPTIONS, startKeeper, tellCaps } from "./gossip_options.ts";
 import { exitCodeOf } from "./reporting.ts";
@@ -10,7 +10,7 @@ import { exitCodeOf } from "./reporting.ts";
 export const exchange: Command = {
   name: "exchange",
   summary: "compare checkpoints with one peer, once",
-  help: `hearsay exchange HOST:PORT --log LOG… [--have FILE…] [--key FILE] [--incidents DIR]
+  help: `hearsay exchange HOST:PORT --log LOG… [--have FILE|DIR…] [--key FILE] [--incidents DIR]
 
 Sends the latest checkpoint of every log to a peer, and judges its answers. Exit code 0 if nothing
 contradicts; 1 if a log was shown to have signed two roots, even if the exchange failed later; 3 if
@@ -31,7 +31,7 @@ Example:
       // Frames are enough, unless a checkpoint fits in no frame.
       const round = isLong ? await exchangeRound({ party, address }) : undefined;
       if (round === undefined) await callPeer({ party, address });
-      if (round?.fault !== undefined) throw new ExchangeFailed(round.fault);
+      if (round?.fault !== undefined) throw new ExchangeFailed(formatAddress(address), round.fault);
       tellCaps({ keeper, terminal });
     } catch (error) {
       // What was proven stays proven, even if the exchange failed.

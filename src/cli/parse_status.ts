@@ -40,7 +40,10 @@ const log = object({
     lastResult: text,
     lastDetail: text,
     lastLookAt: time,
+    nextLookAt: time,
+    resultSince: time,
     leftOut: count,
+    withheld: count,
     sharedBy: count,
   },
   others: "kept",
@@ -48,7 +51,17 @@ const log = object({
 
 const peer = object({
   must: { address: text, exchanges: count, failures: count, matches: count, conflicts: count },
-  may: { vkey: text, lastExchangeAt: time, lastResult: text, sharedLogs: count, failing: text },
+  may: {
+    vkey: text,
+    nextCallAt: time,
+    failingSince: time,
+    lastExchangeAt: time,
+    lastResult: text,
+    sharedLogs: count,
+    failing: text,
+    software: text,
+    isSelf: yesOrNo,
+  },
   others: "kept",
 });
 

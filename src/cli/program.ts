@@ -15,9 +15,11 @@ import {
   shellWord,
   type Tools,
 } from "./command.ts";
+import { config } from "./config_check.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
 import { exchange } from "./exchange.ts";
+import { gather } from "./gather.ts";
 import { incidents } from "./incidents.ts";
 import { init } from "./init.ts";
 import { journal } from "./journal.ts";
@@ -29,14 +31,17 @@ import { status } from "./status.ts";
 import { log } from "./log.ts";
 import { verify } from "./verify.ts";
 
-const COMMANDS: readonly Command[] = [
+/** Every command, in the order in which the help lists them. */
+export const COMMANDS: readonly Command[] = [
   demo,
   init,
+  config,
   run,
   status,
   keygen,
   listen,
   exchange,
+  gather,
   detect,
   verify,
   incidents,
@@ -121,10 +126,10 @@ async function runCommandLine(args: readonly string[], tools: Tools): Promise<Ex
   return await runCommand(command, rest, tools);
 }
 
-/** As many letters may be wrong, missing or too many in a name that was meant. */
+/** How many letters may be wrong, missing or too many in a mistyped name. */
 const MISTYPED_LETTERS = 2;
 
-/** What to say to a command that there is not; of those there are, the one that was meant, if it is clear. */
+/** The message for an unknown command. It names the command that was meant, if that is clear. */
 function unknownCommand(name: string): string {
   const names = COMMANDS.map(({ name }) => name);
   const away = (one: string): number => levenshteinDistance(name, one);

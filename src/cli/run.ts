@@ -2,6 +2,7 @@ import type { OpenSource } from "../monitor/assembly.ts";
 import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
+import { trapsOf } from "../monitor/traps.ts";
 import { openSource } from "../sources/open.ts";
 import { fileText } from "../tlog/encoding.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
@@ -48,6 +49,7 @@ Example:
     const events = eventLog({ terminal, clock: world.clock, json: options.flag("json"), least });
     const { tally, report } = tallying(events);
     const settings = await readSettings(world, path);
+    await tellTraps(world, settings, report);
     if (options.flag("once")) return await once({ world, settings, report, tally });
     await new Runner({ tools, report, path, tally }).run(settings);
     return exitCodeOf(tally);
@@ -86,18 +88,28 @@ function tallying(events: EventReport): { report: EventReport; tally: Tally } {
 /** A peer that still shows the other half of a known case counts. A case of an earlier run does not. */
 const PROVEN: readonly EventName[] = ["incident.recorded", "exchange.inconsistent"];
 
-/** Loads the key of a configuration. @throws UsageError, MalformedError that names the key's file */
-async function loadIdentity(
+/** Warns of what a configuration says and hardly means. */
+async function tellTraps(world: World, settings: Settings, report: EventReport): Promise<void> {
+  for (const detail of await trapsOf(settings, world)) {
+    report.event("config.trap", "warning", { detail });
+  }
+}
+
+/** What is said of a private key that others may read. */
+export const EXPOSED =
+  "others may read the private key, so they could sign as this monitor: chmod 600";
+
+/**
+ * Loads the key of a configuration.
+ * @param onExposed called if others may read it
+ * @throws UsageError, MalformedError that names the key's file
+ */
+export async function loadIdentity(
   world: World,
   { name, key }: Settings,
-  report?: EventReport,
+  onExposed?: (mode: string) => void,
 ): Promise<Signer> {
-  const signer = await readKey(world, key, (mode) =>
-    report?.event("key.exposed", "warning", {
-      file: key,
-      mode,
-      detail: "others may read the private key, so they could sign as this monitor: chmod 600",
-    }));
+  const signer = await readKey(world, key, onExposed);
   if (signer.vkey.name === name) return signer;
   throw new MalformedError(
     `the key in ${quoted(key)} has the name ${quoted(signer.vkey.name)}, expected ${
@@ -114,7 +126,11 @@ function sourceOpener(world: World, { contact }: Settings): OpenSource {
 async function startDaemon(
   { world, settings, report }: { world: World; settings: Settings; report: EventReport },
 ): Promise<Daemon> {
-  const signer = await loadIdentity(world, settings, report);
+  const signer = await loadIdentity(
+    world,
+    settings,
+    (mode) => report.event("key.exposed", "warning", { file: settings.key, mode, detail: EXPOSED }),
+  );
   const openSource = sourceOpener(world, settings);
   return await Daemon.start({ world, settings, signer, report, openSource });
 }
@@ -257,6 +273,7 @@ class Runner {
     const { world } = this.#tools;
     try {
       const settings = await readSettings(world, this.#path);
+      await tellTraps(world, settings, this.#report);
       const { vkey } = await loadIdentity(world, settings);
       const running = this.#running;
       if (running?.daemon.canTakeUp(settings, vkey.text)) await this.#takeUp(running, settings);

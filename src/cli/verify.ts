@@ -9,6 +9,7 @@ import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import { type Line, readFully, readLines } from "../world/reading.ts";
 import type { OpenFile } from "../world/world.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
+import { type Evidence, hasMarks, isEvidenceFile, readEvidenceFile } from "./evidence_file.ts";
 import { cannotRead, openRereadable } from "./inputs.ts";
 import { isRepair, parseRepair, type Repair } from "../store/repaired.ts";
 import { describeRepair } from "./repairs.ts";
@@ -20,10 +21,11 @@ export const verify: Command = {
   summary: "check a conflict record, or a whole journal of them, offline",
   help: `hearsay verify FILE|- [--log LOG] [--detector VKEY] [--json]
 
-Judges a conflict record, a journal entry, or a whole incident journal, trusting nothing in it: both
-signatures of the log are checked by two implementations, the proof is followed, every id and hash
-is computed again. Needs no network. FILE may be - for standard input. Ends with 0 if the evidence holds, 1 if it
-does not, 2 if there is no record in FILE at all.
+Judges a conflict record, a journal entry, a whole incident journal, or a file that 'hearsay
+incidents export' has written, trusting nothing in it: both signatures of the log are checked by two
+implementations, the proof is followed, every id and hash is computed again. Needs no network. FILE
+may be - for standard input. Ends with 0 if the evidence holds, 1 if it does not, 2 if there is no
+record in FILE at all.
 
 Evidence proves that one key has signed two statements that contradict each other. It does not say
 whether that was an attack or a mistake. People have to find that out.
@@ -94,10 +96,6 @@ interface Wanted {
   detector: Vkey | undefined;
 }
 
-const latin1 = new TextDecoder("latin1");
-/** Members that every record has, whatever became of it. */
-const MARKS = /"(?:evidence_id|checkpoint_a)"/;
-
 /**
  * Whether a file has anything to judge. What was cut off or changed is evidence that does not hold;
  * a page, or a file of something else, is a wrong file.
@@ -107,15 +105,13 @@ async function hasRecord(file: OpenFile): Promise<boolean> {
   const start = new Uint8Array(2);
   await readFully(file, start, 0);
   refuseUtf16(start);
-  for await (const { bytes } of readLines(file, MAX_ENTRY_BYTES)) {
-    // A byte a character: nothing but ASCII is looked for.
-    if (MARKS.test(latin1.decode(bytes))) return true;
-  }
+  for await (const line of readLines(file, MAX_ENTRY_BYTES)) if (hasMarks(line)) return true;
   return false;
 }
 
-/** A file is one JSON object (spread over lines or not), or one object a line. */
+/** A file is an evidence file, one JSON object (spread over lines or not), or one object a line. */
 async function judgeFile(file: OpenFile, wanted: Wanted): Promise<JudgedItem[]> {
+  if (await isEvidenceFile(file)) return [judgeEvidence(await readEvidenceFile(file), wanted)];
   const lines = readLines(file, MAX_ENTRY_BYTES);
   const whole = await readSingleObject(file);
   if (whole !== undefined) return [judgeObject(whole, { where: "record", wanted })];
@@ -136,6 +132,13 @@ async function judgeFile(file: OpenFile, wanted: Wanted): Promise<JudgedItem[]> 
     before = isEntry(object) ? object as unknown as typeof before : undefined;
   }
   return judged;
+}
+
+/** Nothing but its record counts. An entry of a journal is none: its line has no chain here. */
+function judgeEvidence(evidence: Evidence, wanted: Wanted): JudgedItem {
+  if ("fault" in evidence) return { where: "evidence file", fault: evidence.fault };
+  const judgement = verifyConflict({ input: evidence.record, ...wanted });
+  return { where: `record in line ${evidence.line} of an evidence file`, judgement };
 }
 
 /**

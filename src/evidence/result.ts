@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Every result there is. */
+/** Every result there is. The index has their positions, so a new one comes last. */
 export const RESULTS = [
   /** the first checkpoint this monitor was shown of a log */
   "first",
@@ -21,7 +21,7 @@ export const RESULTS = [
   "unproven",
   /** the log has not grown for longer than its patience */
   "frozen",
-  /** nobody answered, or the answer is not a checkpoint of this log: an outage */
+  /** nobody answered, or the answer is no signed checkpoint: an outage */
   "unavailable",
   /** peers were shown it; the log answers us, but does not show it */
   "withheld",
@@ -33,6 +33,8 @@ export const RESULTS = [
   "matches",
   /** left out: it was an open question and had to give way to others */
   "refused",
+  /** the answer is a signed checkpoint, but no known key of this log has signed it */
+  "unverified",
 ] as const;
 /** One of RESULTS. */
 export type Result = (typeof RESULTS)[number];

@@ -5,7 +5,7 @@ import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { type IncidentNews, IncidentNotWritten } from "./case_keeper.ts";
 import { LOST_ADVICE } from "./places.ts";
-import { isTheLog } from "./the_log.ts";
+import { fieldsOf, TroubleTeller } from "./trouble_teller.ts";
 import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
 /** How many contradictions are remembered as told. Beyond that all are forgotten and told again. */
@@ -13,27 +13,34 @@ const MAX_TOLD = 10_000;
 
 /**
  * Prints what happens as log lines, each with a stable name, a level and its fields. Warnings that
- * anybody can cause are limited in number; lines about proven cases never are.
+ * anybody can cause are limited in number. Trouble of logs and peers is told when it begins, now and
+ * then, and when it is over. Lines about proven cases are never limited.
  */
 export class Announcer {
   readonly #clock: Clock;
   readonly #report: EventReport;
-  readonly #isConfigured: (source: string) => boolean;
+  readonly #isPeer: (source: string) => boolean;
+  readonly #isOwn: (source: string) => boolean;
+  readonly #troubles: TroubleTeller;
   readonly #warnings: WarningLimiter;
   readonly #refusals: RefusalLimiter;
   readonly #toldContradictions = new Set<string>();
   #leftOutToldAt = -Infinity;
   #toldMoved = false;
 
-  constructor({ clock, report, isConfigured }: {
+  constructor({ clock, report, isPeer, isOwn }: {
     clock: Clock;
     report: EventReport;
-    /** Whether a source is a peer of the configuration, or this monitor's own address. */
-    isConfigured: (source: string) => boolean;
+    /** Whether a source is the configured address of a peer. */
+    isPeer: (source: string) => boolean;
+    /** Whether a source is this monitor's own address. */
+    isOwn: (source: string) => boolean;
   }) {
     this.#clock = clock;
     this.#report = report;
-    this.#isConfigured = isConfigured;
+    this.#isPeer = isPeer;
+    this.#isOwn = isOwn;
+    this.#troubles = new TroubleTeller({ clock, report });
     this.#warnings = new WarningLimiter({
       clock,
       onLeftOut: (count) => this.tell({ kind: "warnings left out", count }),
@@ -65,6 +72,7 @@ export class Announcer {
       }
       case "reloaded": {
         const { logs, peers } = happening;
+        this.#troubles.reloaded(happening);
         return event("config.reloaded", "info", { logs, peers });
       }
       case "stopping":
@@ -104,16 +112,21 @@ export class Announcer {
         return this.#tellLeftOut(happening);
       case "broken": {
         const { source, reason } = happening;
-        return event("exchange.failed", this.#warningOf(source), { source, reason });
+        // The end of a call tells the same.
+        const level = this.#isPeer(source) ? "debug" : this.#warningOf(source);
+        return event("exchange.failed", level, { source, reason });
       }
-      case "call failed": {
-        const { source, reason } = happening;
-        return event("exchange.failed", "warning", { source, reason });
-      }
+      case "greeted":
+        return this.#troubles.greeted(happening);
+      case "withholding":
+        return this.#troubles.withholding(happening);
+      case "calling":
+        return this.#troubles.calling(happening.source);
+      case "call failed":
+        return this.#troubles.callFailed(happening.source, happening.reason);
       case "called": {
-        // If a part of it failed, that was told as `broken` at that moment.
-        const { source, isNewlyNone, evidenceIds } = happening;
-        if (isNewlyNone) event("exchange.nothing shared", "warning", { source });
+        this.#troubles.called(happening);
+        const { source, evidenceIds } = happening;
         if (evidenceIds.length > 0) {
           event("exchange.handed over", "info", { source, evidence_ids: evidenceIds });
         }
@@ -130,18 +143,14 @@ export class Announcer {
     this.#report.event("folder.moved", "error", { detail, advice });
   }
 
-  /** A look is told loudly if its result differs from that of the last one. */
-  #tellFound({ finding, result, isLook, isNews }: Found): void {
-    const { log, checkpoint, source, detail, mayPass } = finding;
-    const loudness = mayPass ? "warning" : RESULT_LEVELS[result];
+  #tellFound(found: Found): void {
+    const { finding, result, about } = found;
+    if (about !== "question") return this.#troubles.looked(found);
+    if (result === "withheld") return this.#troubles.withheld(found);
+    const loudness = finding.mayPass ? "warning" : RESULT_LEVELS[result];
     // An outage is told by the look that meets it, and not again by each question that waits for it.
-    const isToldElsewhere = isLook ? !isNews : result === "unavailable" && !isTheLog(source);
-    this.#report.event(`log.${result}`, isToldElsewhere ? "debug" : loudness, {
-      origin: log.origin,
-      source,
-      ...(checkpoint && { size: `${checkpoint.treeSize}` }),
-      ...(detail !== undefined && { detail }),
-    });
+    const level = result === "unavailable" ? "debug" : loudness;
+    this.#report.event(`log.${result}`, level, fieldsOf(finding));
   }
 
   #tellCase(news: IncidentNews): void {
@@ -159,14 +168,18 @@ export class Announcer {
   }
 
   #tellHeard(heard: Heard, source: string): void {
-    this.#report.event(`exchange.${heard.verdict}`, this.#loudness(heard, source), {
-      source,
+    const fields = {
       ..."checkpoint" in heard && {
         origin: heard.checkpoint.log.origin,
         size: `${heard.checkpoint.treeSize}`,
       },
       ..."detail" in heard && { detail: heard.detail },
-    });
+    };
+    if (heard.verdict === "refused" && this.#isPeer(source)) {
+      return this.#troubles.refused(source, fields);
+    }
+    const level = this.#loudness(heard, source);
+    this.#report.event(`exchange.${heard.verdict}`, level, { source, ...fields });
   }
 
   /** Prints at most once a minute that checkpoints were left out because there was no room. */
@@ -196,6 +209,6 @@ export class Announcer {
   }
 
   #warningOf(source: string): Level {
-    return this.#warnings.levelOf(source, { isKnown: this.#isConfigured(source) });
+    return this.#warnings.levelOf(source, { isKnown: this.#isOwn(source) });
   }
 }

@@ -12,7 +12,8 @@ import { type Address, type Listener, type World, WorldError } from "../world/wo
 import { Announcer } from "./announcer.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
-import { type Common, Follower } from "./follower.ts";
+import type { Common } from "./common.ts";
+import { Follower } from "./follower.ts";
 import { Happenings } from "./happenings.ts";
 import { CaseKeeper, type KeeperReport } from "./case_keeper.ts";
 import { PlaceForeign, Places } from "./places.ts";
@@ -88,7 +89,8 @@ export async function assemble({ world, settings, signer, report, openSource }: 
   const own: { address?: string } = {};
   const announcer = new Announcer({
     ...{ clock: world.clock, report },
-    isConfigured: (source) => peers.isCalled(source) || source === own.address,
+    isPeer: (source) => peers.isCalled(source),
+    isOwn: (source) => source === own.address,
   });
   const tallies = new Tallies();
   happenings.subscribe((happening) => announcer.tell(happening));
@@ -184,6 +186,8 @@ function reportTo(
     },
     broken: (reason, source) => happenings.tell({ kind: "broken", source, reason }),
     notAnswered: (error) => happenings.failed(error),
+    greeted: (source, { isSelf, about }) =>
+      happenings.tell({ kind: "greeted", source, isSelf, software: about?.software }),
     incident: (news) => happenings.tell({ kind: "case", news }),
   };
 }

@@ -5,6 +5,7 @@ import type { CheckpointMemory } from "../evidence/memory.ts";
 import { caseOf, type ConflictRecord, type RecordedHead } from "../evidence/record.ts";
 import { logOf, showRecord } from "../evidence/replay.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
+import { type About, newAbout } from "../gossip/about_item.ts";
 import type { ExchangeParty, ExchangeReport, HeldCase } from "../gossip/exchange.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
 import { Judge } from "../gossip/judge.ts";
@@ -82,10 +83,13 @@ export class CaseKeeper {
   /** For each log, the cases to hand to peers: those in the journal or, without a key, all proven. */
   readonly #held = new Map<string, HeldCase[]>();
   readonly #peerKnowledge: PeerKnowledge;
+  readonly #about: About;
   readonly #calls = new Calls();
   /** Conflicts that are not durable yet, oldest first. Each is signed once: a retry writes the same. */
   readonly #unwritten: Unwritten[] = [];
-  /** Whether what is found now is more than what its journal shows. */
+  /**
+   * Whether the start is over. Until then conflicts come from the journal; after that they are new.
+   */
   #hasStarted: boolean;
 
   private constructor(fields: {
@@ -106,6 +110,7 @@ export class CaseKeeper {
     this.#report = fields.report;
     this.#limits = fields.limits;
     this.#peerKnowledge = new PeerKnowledge(fields.limits);
+    this.#about = newAbout(fields.world.random);
   }
 
   /**
@@ -207,6 +212,7 @@ export class CaseKeeper {
       unreconciled: (log) => this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? [],
       cases: (log) => this.cases(log),
       peerKnowledge: this.#peerKnowledge,
+      about: this.#about,
       calls: this.#calls,
       report: this.#report,
     };
@@ -260,7 +266,10 @@ export class CaseKeeper {
     this.#queue(this.detector.takeConflicts(), { isOld: !this.#hasStarted });
   }
 
-  /** Has conflicts written; of what was known before this start, only what the journal lacks. */
+  /**
+   * Has conflicts written. Of those known before this start, it writes only those that the journal
+   * lacks.
+   */
   #queue(conflicts: readonly Conflict[], { isOld }: { isOld: boolean }): void {
     const toWrite = conflicts.filter((conflict) => !isOld || !this.#isWritten(conflict));
     this.#unwritten.push(...toWrite.map((conflict) => ({ conflict, isOld })));
@@ -355,7 +364,7 @@ function headOf({ size, root }: RecordedHead): RecordedHead {
   return { size, root };
 }
 
-/** Whether a record proves its case. What the journal recorded it has judged already. */
+/** Whether a record proves its case. The journal has judged those that it recorded. */
 function isProven({ outcome, record }: IncidentNews): boolean {
   if (outcome !== "unrecorded") return outcome === "recorded";
   return verifyConflict({ input: record as unknown as JsonObject }).outcome === "holds";

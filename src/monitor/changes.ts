@@ -27,10 +27,13 @@ export interface Changed {
   readonly isMoved: boolean;
 }
 
-/** What a daemon that runs can change. Everything else, so also what is new here, needs a start. */
+/**
+ * The settings that a running daemon can change. All others need a new start, and so does a setting
+ * that is added to the program later.
+ */
 const CHANGEABLE: readonly (keyof Settings)[] = [
   ...["logs", "peers", "gossip", "listen", "http", "contact"] as const,
-  // Where the key is kept; whether it is another one is asked apart.
+  // This is only the key's path. Whether the key itself changed is checked apart.
   "key",
 ];
 
@@ -95,7 +98,8 @@ function changeOf(
   const isMoved = contact !== before.contact ||
     JSON.stringify(settings.source) !== JSON.stringify(then.source);
   if (isMoved) return { settings: kept, follower, moved: openSource(kept) };
-  const isChanged = settings.pollMs !== then.pollMs || settings.patienceMs !== then.patienceMs;
+  const isChanged = settings.pollMs !== then.pollMs || settings.patienceMs !== then.patienceMs ||
+    settings.isRetired !== then.isRetired;
   return { settings: kept, follower, isChanged };
 }
 

@@ -11,8 +11,6 @@ export class Correspondent {
   readonly #settings: PeerSettings;
   readonly #party: ExchangeParty;
   readonly #happenings: Happenings;
-  /** How many logs both ends follow, as the peer last said. */
-  #sharedLogs: number | undefined;
   #running: Promise<boolean> | undefined;
 
   constructor({ settings, party, happenings }: {
@@ -58,16 +56,14 @@ export class Correspondent {
     try {
       const { address } = this.#settings;
       const { handedOver, shared, fault } = await exchangeRound({ party: this.#party, address });
-      // A peer that follows none of our logs has no fault, but nothing is compared with it.
-      const isNewlyNone = shared === 0 && this.#sharedLogs !== 0;
-      this.#sharedLogs = shared;
-      const said = { sharedLogs: shared, isNewlyNone, evidenceIds: handedOver, fault };
+      const said = { sharedLogs: shared, evidenceIds: handedOver, fault };
       this.#happenings.tell({ kind: "called", source, ...said });
+      // A peer that follows none of our logs has no fault, but nothing is compared with it.
       return fault === undefined && shared !== 0;
     } catch (error) {
       // Only a failed exchange is counted as the peer's failure.
       if (error instanceof ExchangeFailed) {
-        this.#happenings.tell({ kind: "call failed", source, reason: error.message });
+        this.#happenings.tell({ kind: "call failed", source, reason: error.what });
       } else this.#happenings.failed(error);
       return false;
     }

@@ -86,7 +86,7 @@ export class Daemon {
       await rounds.all();
       await this.#finishBackground();
     }
-    const undone = ["unavailable", "unproven", "frozen", "not written"];
+    const undone = ["unavailable", "unverified", "unproven", "frozen", "not written"];
     return looks.every(({ result }) => !undone.includes(result)) && couldExchange;
   }
 
@@ -157,8 +157,13 @@ export class Daemon {
       acceptor?.close();
       for (const follower of begun) follower.stop();
     }
-    const { logs, peers } = settings;
-    happenings.tell({ kind: "reloaded", logs: logs.length, peers: peers.length });
+    const { followers, rounds: { peers } } = parts;
+    const subjects = new Set([
+      ...followers.map(({ log }) => log.id),
+      ...peers.map(({ name }) => name),
+    ]);
+    const counts = { logs: followers.length, peers: peers.length };
+    happenings.tell({ kind: "reloaded", subjects, ...counts });
   }
 
   /** The status of the daemon now, as `GET /status` gives it. */
@@ -182,18 +187,24 @@ export class Daemon {
         ...this.#sharedBy(one.log),
         ...tallies.ofLog(one.log),
       })),
-      peers: rounds.peers.map(({ name, vkey }) => ({
-        address: name,
-        ...(vkey !== undefined && { vkey }),
-        ...tallies.ofPeer(name),
-      })),
+      peers: rounds.peers.map((peer) => {
+        const { name, vkey } = peer;
+        const nextCallAt = rounds.nextCallAt(peer);
+        return {
+          address: name,
+          ...(vkey !== undefined && { vkey }),
+          ...(nextCallAt !== undefined && { nextCallAt }),
+          ...tallies.ofPeer(name),
+        };
+      }),
     };
   }
 
-  /** How many peers follow a log too, as they last said. */
+  /** How many peers follow a log too, as they last said. This monitor itself is none of them. */
   #sharedBy(log: Log): { sharedBy?: number } {
-    const { rounds, common: { keeper: { party: { peerKnowledge } } } } = this.#parts;
-    const lists = rounds.peers.flatMap(({ name }) => peerKnowledge.bothFollow(name) ?? []);
+    const { rounds, tallies, common: { keeper: { party: { peerKnowledge } } } } = this.#parts;
+    const others = rounds.peers.filter(({ name }) => !tallies.isSelf(name));
+    const lists = others.flatMap(({ name }) => peerKnowledge.bothFollow(name) ?? []);
     return lists.length === 0 ? {} : { sharedBy: lists.filter((list) => list.has(log)).length };
   }
 
@@ -211,8 +222,9 @@ export class Daemon {
       case "heard": {
         const { heard, source } = happening;
         // Strangers may say it any number of times, from any number of addresses.
-        const { memory } = this.#parts.common;
+        const { tallies, common: { memory } } = this.#parts;
         if (heard.verdict !== "matches" || memory.askerOf(source) === "stranger") return;
+        if (tallies.isSelf(source)) return;
         return background.run(() => this.#noteMatch(heard.checkpoint, source));
       }
       case "call failed": {

@@ -7,6 +7,7 @@ export type EventName =
   | "clock.jumped"
   | "config.refused"
   | "config.reloaded"
+  | "config.trap"
   | "daemon.fault"
   | "daemon.started"
   | "daemon.stopping"
@@ -16,6 +17,8 @@ export type EventName =
   | "exchange.handed over"
   | "exchange.left out"
   | "exchange.nothing shared"
+  | "exchange.recovered"
+  | "exchange.self"
   | `exchange.${Heard["verdict"]}`
   | `incident.${IncidentNews["outcome"]}`
   | "folder.foreign"
@@ -27,13 +30,16 @@ export type EventName =
   | "key.changed"
   | "key.exposed"
   | `log.${Result}`
+  | "log.recovered"
   | "output.lost"
   | "status.failed"
   | "status.serving"
   | "warnings.left_out";
 
+/** The levels of events, from the least to the loudest. */
+export const LEVELS = ["debug", "info", "warning", "error"] as const;
 /** The level of an event. */
-export type Level = "debug" | "info" | "warning" | "error";
+export type Level = typeof LEVELS[number];
 
 /** What a daemon reports its events to. */
 export interface EventReport {
@@ -60,6 +66,7 @@ export const RESULT_LEVELS: Readonly<Record<Result, Level>> = {
   frozen: "warning",
   withheld: "warning",
   unavailable: "warning",
+  unverified: "warning",
   unproven: "error",
   inconsistent: "error",
 };

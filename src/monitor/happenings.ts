@@ -8,14 +8,18 @@ import type { IncidentNews } from "./case_keeper.ts";
 import type { Finding } from "./watch.ts";
 
 /**
- * Everything that can happen in a daemon. Whoever finds out tells it here, once; log lines, counters
- * and what the daemon does next come of it (see Happenings).
+ * Everything that can happen in a daemon. Whoever finds out tells it here, once. Log lines,
+ * counters and the daemon's next steps follow from it (see Happenings).
  */
 export type Happening =
   /** Of the daemon itself. */
   | { readonly kind: "started"; readonly name: string; readonly listen: string | undefined }
     & Counts
-  | { readonly kind: "reloaded" } & Counts
+  | {
+    readonly kind: "reloaded";
+    /** The logs, by their ids, and the addresses of the peers. */
+    readonly subjects: ReadonlySet<string>;
+  } & Counts
   | { readonly kind: "stopping" }
   | { readonly kind: "upkeep"; readonly segmentsRemoved: number }
   | { readonly kind: "indexing"; readonly progress: IndexProgress }
@@ -43,6 +47,14 @@ export type Happening =
     /** RFC 3339, UTC. */
     readonly at: string;
   }
+  /** after a look: how many checkpoints the log withholds, if it withheld any; 0 once it shows them all */
+  | {
+    readonly kind: "withholding";
+    readonly log: Log;
+    readonly checkpoints: number;
+    /** About one of them, for a person. */
+    readonly detail: string;
+  }
   | { readonly kind: "case"; readonly news: IncidentNews }
   /** Of exchanges; `source` is the other end: an address of the configuration, or the host that called. */
   | { readonly kind: "heard"; readonly heard: Heard; readonly source: string }
@@ -52,6 +64,15 @@ export type Happening =
   | { readonly kind: "left out"; readonly log: Log; readonly source: string }
   /** an exchange that another began, or the wait for one, ended badly */
   | { readonly kind: "broken"; readonly source: string; readonly reason: string }
+  /** a peer that was called has answered the greeting */
+  | {
+    readonly kind: "greeted";
+    readonly source: string;
+    /** Whether it is this monitor itself, or repeats what this monitor says about itself. */
+    readonly isSelf: boolean;
+    /** The software that it says it is. */
+    readonly software: string | undefined;
+  }
   /** an exchange begins here */
   | { readonly kind: "calling"; readonly source: string; readonly at: string }
   /** it failed */
@@ -62,22 +83,20 @@ export type Happening =
     readonly source: string;
     /** Logs that both ends follow, if the peer says so. */
     readonly sharedLogs: number | undefined;
-    /** Whether that is none, and was not none before. */
-    readonly isNewlyNone: boolean;
     /** Evidence that was handed over. */
     readonly evidenceIds: readonly string[];
     /** What failed of it, though frames were exchanged. */
     readonly fault: string | undefined;
   };
 
-/** What a look at a log came to, or the settling of what somebody told. */
+/** The result of a look at a log, or of settling a checkpoint that somebody told. */
 export interface Found {
   readonly kind: "found";
   readonly finding: Finding;
   readonly result: Result;
-  /** Whether it is what the log shows now, and not something heard before. */
-  readonly isLook: boolean;
-  /** Whether the last look came to something else. */
+  /** What it is about: a look at the log, another place of the log, or a checkpoint heard before. */
+  readonly about: "look" | "place" | "question";
+  /** Whether the last look had another result. */
   readonly isNews: boolean;
   /** RFC 3339, UTC. */
   readonly at: string;
@@ -89,14 +108,14 @@ interface Counts {
   readonly peers: number;
 }
 
-/** Whom what happens is told to. */
+/** Is told what happens. */
 export type Subscriber = (happening: Happening) => void;
 
-/** Passes what happens on to everyone who has subscribed so far, at once and in that order. */
+/** Tells every subscriber what happens, at once, in the order in which they subscribed. */
 export class Happenings {
   readonly #subscribers: Subscriber[] = [];
 
-  /** Tells this one too, after those before. */
+  /** Adds a subscriber. It is told after the earlier ones. */
   subscribe(subscriber: Subscriber): void {
     this.#subscribers.push(subscriber);
   }
@@ -107,8 +126,8 @@ export class Happenings {
   }
 
   /**
-   * Something failed that is gone on without: the world refused it, or it is a fault of ours. What
-   * was not finished because this daemon ends is neither.
+   * Tells that something failed and the daemon goes on: the world refused something, or Hearsay has
+   * a fault. Work that ended early because this daemon ends is neither.
    */
   failed(error: unknown): void {
     if (error instanceof Ended) return;

@@ -4,13 +4,14 @@
  * @module
  */
 import { DEFAULT_LIMITS } from "../gossip/limits.ts";
-import { isFolder, NO_CONTACT, openSource } from "../sources/open.ts";
+import { isFolder, openSource } from "../sources/open.ts";
+import { NO_CONTACT } from "../world/http_client.ts";
 import { type Log, makeLog, refuseSharedTreeHeadKey } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
 import { parseVkey } from "../tlog/vkey.ts";
 import type { Given, Section } from "../world/jsonc.ts";
-import { placeBeside, readDuration, readText } from "../world/setting_values.ts";
+import { placeBeside, readDuration, readSwitch, readText } from "../world/setting_values.ts";
 
 /** One exchange sends a frame for each log, so there are no more logs than frames. */
 const MAX_LOGS = DEFAULT_LIMITS.maxFramesPerExchange;
@@ -27,6 +28,8 @@ export interface LogSettings {
    * checkpoint that peers were shown and we were not is `withheld`.
    */
   readonly patienceMs: number;
+  /** Whether it is known that the log does not grow any more. Then it is never `frozen`. */
+  readonly isRetired?: boolean;
 }
 
 /** The values of what the file leaves out, spelled as in the file. */
@@ -47,7 +50,12 @@ export const logsSection: Section<readonly LogSettings[]> = (given) => {
 function refuseClash(given: Given, log: Log, before: Log[]): void {
   try {
     if (before.some(({ id }) => id === log.id)) {
-      throw new MalformedError(`the log ${quoted(log.origin)} is given twice`);
+      throw new MalformedError(
+        `the log ${
+          quoted(log.origin)
+        } is given twice, expected once, with a list of places as its ` +
+          '"source" if it is served in several',
+      );
     }
     refuseSharedTreeHeadKey([...before, log]);
     before.push(log);
@@ -58,7 +66,7 @@ function refuseClash(given: Given, log: Log, before: Log[]): void {
 }
 
 function readLog(given: Given): LogSettings | undefined {
-  const known = ["vkey", "origin", "source", "poll", "patience"];
+  const known = ["vkey", "origin", "source", "poll", "patience", "retired"];
   const members = given.members({ what: "a log", known });
   if (members === undefined) return undefined;
   const { path, world } = given.file;
@@ -80,8 +88,9 @@ function readLog(given: Given): LogSettings | undefined {
   }
   const pollMs = members.get("poll").read(readDuration, LOG_DEFAULTS.poll);
   const patienceMs = members.get("patience").read(readDuration, LOG_DEFAULTS.patience);
-  if (!named || !source || !pollMs || !patienceMs) return undefined;
-  return { log: named, source, pollMs, patienceMs };
+  const isRetired = members.get("retired").read(readSwitch, false);
+  if (!named || !source || !pollMs || !patienceMs || isRetired === undefined) return undefined;
+  return { log: named, source, pollMs, patienceMs, ...(isRetired && { isRetired }) };
 }
 
 /** A source, or a list of places where the same log is served. */

@@ -1,9 +1,10 @@
 import type { ExchangeParty } from "../gossip/exchange.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Background } from "../world/background.ts";
-import { jittered } from "../world/pacing.ts";
+import { jittered, MOST_JITTER } from "../world/pacing.ts";
 import { Rotation } from "../world/rotation.ts";
 import { Stop } from "../world/stop.ts";
+import { timeAt } from "../world/time.ts";
 import type { World } from "../world/world.ts";
 import { Correspondent } from "./correspondent.ts";
 import type { Happenings } from "./happenings.ts";
@@ -20,6 +21,8 @@ export class Rounds {
   #peers: readonly Correspondent[] = [];
   #rotation: Rotation<Correspondent>;
   #hasIncident = false;
+  /** When the next round begins, by the monotonic clock; nothing if none is to come. */
+  #nextAt: number | undefined;
 
   constructor({ party, happenings, background, gossip, peers }: {
     party: ExchangeParty;
@@ -53,7 +56,10 @@ export class Rounds {
     const { clock, random } = this.#world;
     while (!this.#stop.stopped) {
       this.#hasIncident = false;
-      await this.#stop.pause(clock, jittered(this.#gossip.intervalMs, random));
+      const pauseMs = jittered(this.#gossip.intervalMs, random);
+      this.#nextAt = clock.monotonic() + pauseMs;
+      await this.#stop.pause(clock, pauseMs);
+      this.#nextAt = undefined;
       if (this.#stop.stopped) return;
       if (this.#hasIncident) {
         // A round that is under way may have chosen what it hands over before the case was found, so
@@ -77,6 +83,14 @@ export class Rounds {
   incidentRecorded(): void {
     this.#hasIncident = true;
     this.#stop.wake();
+  }
+
+  /** When a peer is called next, at the latest, RFC 3339; nothing if no round is to come. */
+  nextCallAt(peer: Correspondent): string | undefined {
+    if (this.#nextAt === undefined) return undefined;
+    const { intervalMs, fanOut } = this.#gossip;
+    const later = this.#rotation.turnsUntil(peer, fanOut) - 1;
+    return timeAt(this.#world.clock, this.#nextAt + later * MOST_JITTER * intervalMs);
   }
 
   /** Exchanges with these peers from now on. Peers that stay keep their state. */

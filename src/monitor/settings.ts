@@ -1,9 +1,11 @@
 /**
  * What a daemon is told to do, and the one table of the sections it is read from. A new section is
- * a member of `Settings`, a row of `SECTIONS`, and a file in its room.
+ * a member of `Settings`, a row of `SECTIONS`, and a file in its room. Its default is what it reads
+ * where the file says nothing.
  *
  * @module
  */
+import { join } from "@std/path/join";
 import {
   gossipSection,
   type GossipSettings,
@@ -12,13 +14,13 @@ import {
   peersSection,
 } from "../gossip/settings.ts";
 import type { ExchangeLimits } from "../gossip/limits.ts";
-import { NO_CONTACT } from "../sources/open.ts";
+import { NO_CONTACT } from "../world/http_client.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
 import { checkKeyName } from "../tlog/vkey.ts";
-import type { Given, Section } from "../world/jsonc.ts";
+import { Given, type Section } from "../world/jsonc.ts";
 import { placeBeside, readAddress, readText } from "../world/setting_values.ts";
-import type { Address } from "../world/world.ts";
+import type { Address, World } from "../world/world.ts";
 import { type LogSettings, logsSection } from "./log_settings.ts";
 
 /** The settings of each part, for those who import this file. */
@@ -70,6 +72,24 @@ const SECTIONS: { readonly [Name in keyof Settings]: Section<Settings[Name]> } =
   limits: limitsSection,
 };
 
+/** All settings but those that every configuration must have. */
+export type DefaultSettings = Omit<Settings, "name" | "logs">;
+
+/**
+ * The settings of a configuration that says nothing but its name and its logs, with paths relative to
+ * the working folder. Whoever makes `Settings` by hand spreads them, so that a new section needs no
+ * line there.
+ */
+export function defaultSettings(world: World): DefaultSettings {
+  const file = { path: "hearsay.jsonc", world, faults: [] };
+  const { name: _, logs: __, ...sections } = SECTIONS;
+  const read = Object.entries(sections).map(([name, section]) => [
+    name,
+    section(new Given({ node: undefined, name, file })),
+  ]);
+  return Object.fromEntries(read) as DefaultSettings;
+}
+
 /** Reads a configuration. What is wrong with it is added to `given.file.faults`. */
 export function readConfiguration(given: Given): Settings | undefined {
   const members = given.members({ what: "the configuration", known: Object.keys(SECTIONS) });
@@ -78,8 +98,9 @@ export function readConfiguration(given: Given): Settings | undefined {
     [name, section],
   ) => [name, section(members.get(name))]);
   const settings = Object.fromEntries(read);
-  // This check needs more than one section. A section with a fault may be missing from `settings`.
+  // These checks need more than one section. A section with a fault may be missing from `settings`.
   refuseMoreLogsThanFrames(settings, given);
+  refuseOneFolderForBoth(settings, given);
   return given.file.faults.length > 0 ? undefined : settings as Settings;
 }
 
@@ -89,6 +110,21 @@ function refuseMoreLogsThanFrames({ logs, limits }: Partial<Settings>, given: Gi
   given.inside("limits", "maxFramesPerExchange").fail(
     `maxFramesPerExchange is ${most}, expected one for each of the ${logs.length} logs`,
   );
+}
+
+/** Two journals in one folder would take each other's files for their own. */
+function refuseOneFolderForBoth({ state, incidents }: Partial<Settings>, given: Given): void {
+  if (state === undefined || incidents === undefined) return;
+  if (plainFolder(state) !== plainFolder(incidents)) return;
+  const at = ["incidents", "state"].map((name) => given.inside(name)).find((at) => at.isThere);
+  (at ?? given).fail(
+    `"state" and "incidents" are one folder, ${quoted(plainFolder(state))}, expected two`,
+  );
+}
+
+/** The path of a folder in its one spelling. */
+export function plainFolder(path: string): string {
+  return join(path).replace(/(?<=.)\/$/, "");
 }
 
 function readName(value: unknown, name: string): string {

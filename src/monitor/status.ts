@@ -10,6 +10,8 @@ export type LookResult = Result | "not written";
 export interface LogTally {
   /** The result of the last look. */
   readonly lastResult?: LookResult;
+  /** When a look had this result for the first time in a row, RFC 3339. */
+  readonly resultSince?: string;
   readonly lastDetail?: string;
   readonly lastLookAt?: string;
   /** How often each result came up since the start. */
@@ -26,12 +28,16 @@ export interface LogStatus extends LogTally {
   readonly root?: string;
   /** When the view last grew, RFC 3339. */
   readonly grewAt?: string;
+  /** When the next look is, RFC 3339; nothing while a look is under way. */
+  readonly nextLookAt?: string;
   /** Incidents of this log in the journal. */
   readonly incidents: number;
   /** How many peers follow this log too, as they last said; nothing before any peer has said. */
   readonly sharedBy?: number;
   /** How many checkpoints are not settled yet. */
   readonly openQuestions: number;
+  /** How many of them peers vouch for, and the log has not shown us within its patience. */
+  readonly withheld?: number;
   /** How many checkpoints were left out since the start, because there was no room. */
   readonly leftOut?: number;
 }
@@ -43,11 +49,18 @@ export interface PeerTally {
   readonly lastResult?: string;
   /** How many of our logs it follows too, as it last said. */
   readonly sharedLogs?: number;
+  /** The software that it says it is, such as `hearsay/0.1.0`. */
+  readonly software?: string;
+  /** Whether it is this monitor itself; then nothing is compared with it. */
+  readonly isSelf?: boolean;
   /** Why the last exchange failed, if it did. */
   readonly failing?: string;
+  /** When the first of the exchanges that failed in a row began, RFC 3339. */
+  readonly failingSince?: string;
   readonly exchanges: number;
   readonly failures: number;
   readonly matches: number;
+  /** How often it told what contradicts what this monitor was shown. */
   readonly conflicts: number;
 }
 
@@ -55,6 +68,8 @@ export interface PeerTally {
 export interface PeerStatus extends PeerTally {
   readonly address: string;
   readonly vkey?: string;
+  /** When it is called next, at the latest, RFC 3339. */
+  readonly nextCallAt?: string;
 }
 
 /** The status of a running daemon, as `GET /status` gives it. */

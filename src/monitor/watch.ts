@@ -10,6 +10,7 @@ import { impliedOlderRoot } from "../tlog/proof.ts";
 import type { Clock } from "../world/world.ts";
 import { Doubt } from "./doubt.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
+import { whyUnverified } from "./unverified.ts";
 
 /** One result, and what it is about. It must be durable before the view is advanced by it. */
 export interface Finding {
@@ -36,6 +37,10 @@ export interface Finding {
    * they are new. Each is the log's word, and is recorded like this one.
    */
   readonly others?: readonly Finding[];
+  /** If it is served in several places: the others of these findings, which are not new. */
+  readonly standing?: readonly Finding[];
+  /** If it is served in several places: those that this look asked, each as a source. */
+  readonly asked?: readonly string[];
 }
 
 /** A proof that leads to the newer root, and the older root it implies. */
@@ -100,6 +105,11 @@ export class LogWatch {
   /** The largest checkpoint proven to extend all before it. */
   get view(): VerifiedCheckpoint | undefined {
     return this.#view;
+  }
+
+  /** Whether the log said at the last look that it does not grow any more. */
+  get isRetired(): boolean {
+    return this.#source.isRetired ?? false;
   }
 
   /** Asks the log at another source from now on. The view stays. */
@@ -179,19 +189,23 @@ export class LogWatch {
   async #lookAnew(time: LookTime | undefined): Promise<Finding> {
     const parts = this.#source.parts ?? [this.#source];
     const due = parts.filter((part) => (this.#putOff.get(part) ?? 0) <= this.#now());
-    const asked = due.length > 0 ? due : parts;
+    const toAsk = due.length > 0 ? due : parts;
     // If one of several places is slow, half of the time stays for proofs, which others may give.
-    const turn = asked.length > 1 ? time?.turn({ of: 2 }) : time;
-    const shown = await Promise.all(asked.map((part) => this.#latestOf(part, turn)));
+    const turn = toAsk.length > 1 ? time?.turn({ of: 2 }) : time;
+    const shown = await Promise.all(toAsk.map((part) => this.#latestOf(part, turn)));
     const judged = await this.#judgeAll(shown.filter(isCheckpoint), time);
-    const outages = shown.flatMap((one) => isCheckpoint(one) ? [] : [one]);
+    const outages = shown.flatMap((one) => isCheckpoint(one) ? [] : [one])
+      .toSorted((a, b) => weight(a) - weight(b));
     const [first, ...rest] = [...judged, ...outages].toSorted((a, b) => weight(a) - weight(b));
     const others = this.#news(rest);
     const finding = this.#doubted(judged.length > 0 ? first! : soonest(outages));
-    return others.length === 0 ? finding : { ...finding, others };
+    if (this.#source.parts === undefined) return finding;
+    const standing = rest.filter((one) => !others.includes(one));
+    const asked = toAsk.map((part) => this.#sourceOf(part));
+    return { ...finding, ...(others.length > 0 && { others }), standing, asked };
   }
 
-  /** The checkpoint that a place shows, or the outage met there. */
+  /** The checkpoint that a place shows; or the outage met there, or that it shows none of this log. */
   async #latestOf(
     part: Source,
     time: LookTime | undefined,
@@ -203,16 +217,21 @@ export class LogWatch {
       if (!(error instanceof SourceUnavailable)) throw error;
       const { message: detail, retryAfterMs } = error;
       this.#putOff.set(part, this.#now() + (retryAfterMs ?? 0));
-      return this.#finding("unavailable", { detail, retryAfterMs });
+      return this.#finding("unavailable", { source: this.#sourceOf(part), detail, retryAfterMs });
     }
     const opened = openCheckpoint({ note, logs: [this.log] });
     if (!("refused" in opened)) {
-      this.#shownAt.set(opened[0]!, theLogAt(this.#source.placeOf?.(part)));
+      this.#shownAt.set(opened[0]!, this.#sourceOf(part));
       return opened[0]!;
     }
-    // What does not verify is not the log's word. Most likely it is the error page of a server.
+    // What does not verify is not the log's word.
     part.distrust?.();
-    return this.#finding("unavailable", { detail: `no checkpoint of this log: ${opened.detail}` });
+    const detail = whyUnverified(note, this.log);
+    const source = this.#sourceOf(part);
+    if (detail !== undefined) return this.#finding("unverified", { source, detail });
+    // Most likely it is the error page of a server.
+    const why = `no checkpoint of this log: ${opened.detail}`;
+    return this.#finding("unavailable", { source, detail: why });
   }
 
   /**
@@ -246,7 +265,8 @@ export class LogWatch {
   /** Those of the findings about other places that the last look did not have. */
   #news(others: readonly Finding[]): Finding[] {
     const said = (finding: Finding): string =>
-      `${finding.result} ${finding.checkpoint && headKey(finding.checkpoint)} ${finding.detail}`;
+      `${finding.result} ${finding.source} ${finding.checkpoint && headKey(finding.checkpoint)} ` +
+      finding.detail;
     const before = this.#said;
     this.#said = new Set(others.map(said));
     return others.filter((finding) => !before.has(said(finding)));
@@ -257,6 +277,10 @@ export class LogWatch {
     if (finding.result === "extends") this.#doubt.dispelled();
     else if (HOLDS.includes(finding.result)) this.#doubt.rests();
     return finding.mayPass ? { ...finding, mayPass: !this.#doubt.grows() } : finding;
+  }
+
+  #sourceOf(part: Source): string {
+    return theLogAt(this.#source.placeOf?.(part));
   }
 
   #whoShowed(checkpoint: VerifiedCheckpoint): string {
@@ -279,7 +303,7 @@ export class LogWatch {
     const about = { checkpoint, source };
     // A new conflict is on the detector's list now; the keeper has it written before the finding is.
     const { others } = this.#detector.compare(checkpoint, source);
-    // What we stand on stays what it was, whatever else the log has signed beside it.
+    // The view stays the view, whatever else the log has signed at its size.
     const isView = checkpoint.treeSize === view?.treeSize && checkpoint.root === view.root;
     if (!isView && others.length > 0) {
       const detail = `the log signed another root at size ${checkpoint.treeSize}`;
@@ -376,14 +400,22 @@ function isCheckpoint(shown: VerifiedCheckpoint | Finding): shown is VerifiedChe
 
 /** How serious a finding is: 0 is the most serious, and is told as the result of the look. */
 function weight({ result }: Finding): number {
-  const order: readonly Result[] = ["inconsistent", "unproven", ...HOLDS];
-  const at = order.indexOf(result);
-  return at < 0 ? order.length : Math.min(at, 2);
+  const order: readonly (readonly Result[])[] = [
+    ...[["inconsistent"], ["unproven"], HOLDS, ["unverified"]] as const,
+  ];
+  const at = order.findIndex((results) => results.includes(result));
+  return at < 0 ? order.length : at;
 }
 
 /** One outage for all places: the log may be asked again as soon as one of them may be. */
 function soonest(outages: readonly Finding[]): Finding {
   const waits = outages.map(({ retryAfterMs }) => retryAfterMs ?? 0);
   const retryAfterMs = Math.min(...waits);
-  return { ...outages[0]!, retryAfterMs: retryAfterMs === 0 ? undefined : retryAfterMs };
+  const [first] = outages as [Finding];
+  return {
+    ...first,
+    // An outage of all places is the log's. An answer that is not the log's came from one place.
+    source: first.result === "unavailable" ? THE_LOG : first.source,
+    retryAfterMs: retryAfterMs === 0 ? undefined : retryAfterMs,
+  };
 }

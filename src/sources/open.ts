@@ -3,14 +3,13 @@ import { MalformedError, quoted } from "../tlog/malformed.ts";
 import type { World } from "../world/world.ts";
 import { type Fetcher, FolderFetcher, HttpFetcher } from "./fetcher.ts";
 import { MAX_PREFIXES, SeveralSource } from "./several.ts";
+import { RekorV1Source } from "./rekor_v1.ts";
+import { Rfc6962Source } from "./rfc6962.ts";
 import { SigsumSource } from "./sigsum.ts";
 import type { Source } from "./source.ts";
 import { staticCtSource } from "./static_ct.ts";
 import { sumdbSource } from "./sumdb.ts";
 import { TileSource } from "./tlog_tiles.ts";
-
-/** The contact as long as the operator gives none. */
-export const NO_CONTACT = "no contact given";
 
 type Open = (served: { fetcher: Fetcher; log: Log }) => Source;
 
@@ -19,10 +18,12 @@ const KINDS: ReadonlyMap<string, Open> = new Map<string, Open>([
   ["sumdb", ({ fetcher }) => sumdbSource(fetcher)],
   ["static-ct", ({ fetcher }) => staticCtSource(fetcher)],
   ["sigsum", (served) => new SigsumSource(served)],
+  ["rfc6962", (served) => new Rfc6962Source(served)],
+  ["rekor-v1", (served) => new RekorV1Source(served)],
 ]);
 
 /** A URL, and the kind before it. */
-const URL_NOTATION = /^(?:([a-z-]+)\+)?(https?:.*)$/;
+const URL_NOTATION = /^(?:([a-z][a-z0-9-]*)\+)?(https?:.*)$/;
 
 /**
  * Opens the source of a log by its notation. It asks nothing of the log yet.
@@ -31,6 +32,8 @@ const URL_NOTATION = /^(?:([a-z-]+)\+)?(https?:.*)$/;
  *     sumdb+https://…                   Go's checksum database
  *     static-ct+https://…               static-CT
  *     sigsum+https://…                  Sigsum
+ *     rfc6962+https://…                 a Certificate Transparency log of RFC 6962
+ *     rekor-v1+https://…                one tree of a Rekor v1
  *
  * @param source one, or a list of places where the same log is served
  * @param contact who answers for the requests, a URL or mail address, for the User-Agent

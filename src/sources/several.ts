@@ -28,6 +28,11 @@ export class SeveralSource implements Source {
     this.#order = parts;
   }
 
+  /** Whether every place says so. */
+  get isRetired(): boolean {
+    return this.parts.every(({ isRetired = false }) => isRetired);
+  }
+
   /** See Source. */
   distrust(): void {
     for (const part of this.parts) part.distrust?.();

@@ -467,8 +467,8 @@ export class ObservationJournal {
 }
 
 /**
- * Lets the index read the entries that it has not read. If it has read other entries than are
- * there, it reads all.
+ * Lets the index read the entries that it has not read. If it has read entries that are not in the
+ * journal, it begins anew.
  */
 async function catchUp(
   { index, journal, onProgress }: {

@@ -127,6 +127,19 @@ function refusedAs(error: MalformedError): Refused {
   return { refused: "malformed", detail: error.message, ...(isImpossible && { isImpossible }) };
 }
 
+/** A note that at least one of the logs signed. */
+export interface OpenedNote {
+  /** One for each of the logs that signed it: one origin may have two keys. */
+  readonly checkpoints: VerifiedCheckpoint[];
+  /** What the logs signed: the note's text, extension lines included. */
+  readonly text: string;
+  /**
+   * The signature lines of other keys, in order. **Nobody has checked them.** They may be
+   * cosignatures; `readCosignatures` finds those that hold.
+   */
+  readonly unjudged: readonly string[];
+}
+
 /**
  * Opens a signed note as a checkpoint of one of these logs.
  *
@@ -143,6 +156,14 @@ function refusedAs(error: MalformedError): Refused {
 export function openCheckpoint(
   { note, logs }: { note: Uint8Array | string; logs: readonly Log[] },
 ): VerifiedCheckpoint[] | Refused {
+  const opened = openNote({ note, logs });
+  return "refused" in opened ? opened : opened.checkpoints;
+}
+
+/** As `openCheckpoint`, and hands on what it did not judge. */
+export function openNote(
+  { note, logs }: { note: Uint8Array | string; logs: readonly Log[] },
+): OpenedNote | Refused {
   let parsed: Note;
   let stated: CheckpointText;
   try {
@@ -165,7 +186,7 @@ export function openCheckpoint(
     return { refused, detail };
   }
   const isPlain = formatCheckpointText(stated) === parsed.text;
-  return result.verified.map(({ vkey, signature }) => {
+  const checkpoints = result.verified.map(({ vkey, signature }) => {
     const log = verifiers.find((log) => log.vkey.text === vkey.text)!;
     // ML-DSA does not sign extension lines. So nobody vouches for them, and they are not kept.
     const signsText = log.vkey.type !== SIGNATURE_TYPE.mldsa44;
@@ -173,6 +194,7 @@ export function openCheckpoint(
     const fields = { treeSize: stated.treeSize, root: base64(stated.rootHash), signature };
     return new VerifiedCheckpoint(VERIFIED, log, fields, text);
   });
+  return { checkpoints, text: parsed.text, unjudged: result.unjudged };
 }
 
 /**

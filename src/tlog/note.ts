@@ -3,22 +3,20 @@
  *
  * @module
  */
-import { base64, strictBase64, textOf, utf8 } from "./encoding.ts";
+import { verifyMlDsa44Checkpoint } from "./cosignature.ts";
+import { textOf, utf8 } from "./encoding.ts";
 import { importEcdsaKey, verifyEcdsa } from "./ecdsa.ts";
 import { importEd25519Key, verifyEd25519 } from "./ed25519.ts";
 import { MalformedError, printable, quoted } from "./malformed.ts";
-import { importMlDsa44Key, verifyMlDsa44Checkpoint } from "./mldsa.ts";
+import { importMlDsa44Key } from "./mldsa.ts";
 import { importRfc6962Key, verifyRfc6962 } from "./rfc6962.ts";
+import { formatSignatureLine, isLineOf, LINE_START, readSignatureLine } from "./signature_line.ts";
 import { SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
 
 /** Longest note read. 100 lines of ML-DSA-44 signatures (3.3 kB each) fit. */
 export const MAX_NOTE_BYTES = 512 * 1024;
 /** Most signature lines read. The specification asks for at least 16; Go's x/mod reads 100. */
 export const MAX_SIGNATURE_LINES = 100;
-
-const LINE_START = "— ";
-/** Bytes of the key id in front of every signature. */
-const KEY_ID_BYTES = 4;
 
 /** A note taken apart; nothing in it is verified. */
 export interface Note {
@@ -38,7 +36,7 @@ export interface Verifier {
 /**
  * Loads the key of a vkey, so that it can check signatures: Ed25519 (0x01), ECDSA (0x02), RFC 6962
  * tree heads (0x05) and ML-DSA-44 (0x06). The last two sign the checkpoint that the text states,
- * not the text itself. See rfc6962.ts and mldsa.ts for what they do not cover.
+ * not the text itself. See rfc6962.ts and cosignature.ts for what they do not cover.
  * @throws MalformedError for another type, or a key that is not sound
  */
 export function loadVerifier(vkey: Vkey): Verifier {
@@ -73,6 +71,17 @@ export interface NoteSignature {
   readonly vkey: Vkey;
   /** Without the key id; 64 bytes for Ed25519. */
   readonly signature: Uint8Array;
+}
+
+/** The lines of a note that at least one known key has signed. */
+export interface JudgedLines {
+  /** The signatures that hold, one per key, in order of first appearance. */
+  readonly verified: NoteSignature[];
+  /**
+   * The lines of unknown keys, in order, each once. **Nobody has checked them.** Anyone can add
+   * one. They are at most MAX_SIGNATURE_LINES lines and MAX_NOTE_BYTES bytes.
+   */
+  readonly unjudged: string[];
 }
 
 /**
@@ -143,25 +152,28 @@ export function parseNote(note: Uint8Array | string): Note {
  * - If a line of a known key fails, the whole note is refused.
  * - If no known key has signed the note, it is refused.
  *
- * @returns the signatures that hold, one per key, in order of first appearance; or a sentence that
- *   says why none does, and whether a known key was involved
+ * @returns the lines, verified and unjudged; or a sentence that says why no signature holds, and
+ *   whether a known key was involved
  */
 export function verifyNote(
   { note, verifiers }: { note: Note; verifiers: readonly Verifier[] },
-): { verified: NoteSignature[] } | { failed: string; known: boolean } {
+): JudgedLines | { failed: string; known: boolean } {
   const message = utf8(note.text);
   const verified = new Map<string, NoteSignature>();
+  const unjudged: string[] = [];
   for (const line of new Set(note.lines)) {
     const signed = readSignatureLine(line);
-    if (signed === undefined) continue;
-    const known = verifiers.filter(({ vkey }) =>
-      vkey.name === signed.name && vkey.keyId === signed.keyId
-    );
+    const known = signed === undefined
+      ? []
+      : verifiers.filter(({ vkey }) => isLineOf(signed, vkey));
     if (known.length > 1) {
       return { failed: `two known keys share the name and id of one line`, known: true };
     }
     const verifier = known[0];
-    if (verifier === undefined) continue;
+    if (signed === undefined || verifier === undefined) {
+      unjudged.push(line);
+      continue;
+    }
     const { signature } = signed;
     if (!verifier.verifies({ message, signature })) {
       return { failed: `the signature of ${verifier.vkey.text} does not verify`, known: true };
@@ -171,30 +183,15 @@ export function verifyNote(
     }
   }
   if (verified.size === 0) return { failed: "no known key has signed it", known: false };
-  return { verified: [...verified.values()] };
+  return { verified: [...verified.values()], unjudged };
 }
 
-/** A signature line's parts, or nothing if no key here could have made a line of this form. */
-function readSignatureLine(
-  line: string,
-): { name: string; keyId: number; signature: Uint8Array } | undefined {
-  const [name, encoded, more] = line.slice(LINE_START.length).split(" ");
-  if (name === undefined || encoded === undefined || more !== undefined) return undefined;
-  let payload: Uint8Array<ArrayBuffer>;
-  try {
-    payload = strictBase64(encoded);
-  } catch {
-    return undefined;
-  }
-  if (payload.length <= KEY_ID_BYTES) return undefined;
-  const keyId = new DataView(payload.buffer, payload.byteOffset).getUint32(0);
-  return { name, keyId, signature: payload.slice(KEY_ID_BYTES) };
+/** Whose signatures a note bears, as its lines say. None of them is checked. */
+export function signersOf({ lines }: Note): { readonly name: string; readonly keyId: number }[] {
+  return lines.flatMap((line) => readSignatureLine(line) ?? []);
 }
 
 /** Makes the whole note of a text and one signature on it. */
-export function formatNote({ text, vkey, signature }: NoteSignature & { text: string }): string {
-  const payload = new Uint8Array(KEY_ID_BYTES + signature.length);
-  new DataView(payload.buffer).setUint32(0, vkey.keyId);
-  payload.set(signature, KEY_ID_BYTES);
-  return `${text}\n${LINE_START}${vkey.name} ${base64(payload)}\n`;
+export function formatNote({ text, ...signed }: NoteSignature & { text: string }): string {
+  return `${text}\n${formatSignatureLine(signed)}\n`;
 }

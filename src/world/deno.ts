@@ -11,10 +11,12 @@ import {
   type Address,
   type Clock,
   type Connection,
+  type FolderEntry,
   type HttpRequest,
   type HttpResponse,
   type Listener,
   type OpenFile,
+  type PathKind,
   type Timer,
   type World,
   WorldError,
@@ -47,6 +49,15 @@ export function denoWorld(): World {
           for await (const { name } of Deno.readDir(path)) names.push(name);
           return names;
         }),
+      entries: (path) =>
+        asWorldError(async () => {
+          const entries: FolderEntry[] = [];
+          for await (const entry of Deno.readDir(path)) {
+            entries.push({ name: entry.name, kind: entry.isSymlink ? "link" : kindOf(entry) });
+          }
+          return entries;
+        }),
+      kindOf: (path) => asWorldError(async () => kindOf(await Deno.stat(path))),
       syncFolder: (path) =>
         asWorldError(async () => {
           using folder = await Deno.open(path);
@@ -58,7 +69,7 @@ export function denoWorld(): World {
     },
     databases: sqliteDatabases,
     http: {
-      get: httpGet,
+      request: httpRequest,
       lookup: httpLookup,
       serve: (address, answer, onLack) =>
         serveHttp({ listener: listen(address), clock, answer, onLack }),
@@ -169,6 +180,10 @@ function connection(socket: Deno.TcpConn): Connection {
   };
 }
 
+function kindOf({ isFile, isDirectory }: { isFile: boolean; isDirectory: boolean }): PathKind {
+  return isFile ? "file" : isDirectory ? "folder" : "something else";
+}
+
 /** Of a file's mode; the other bits say what it is. */
 const PERMISSION_BITS = 0o7777;
 
@@ -179,7 +194,7 @@ function identityOf({ dev, ino }: Deno.FileInfo): string | undefined {
 
 async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   const info = await file.stat();
-  const { isFile, mode } = info;
+  const { isFile, mode, uid } = info;
   // Where the system's own position is, so as to seek only when it is elsewhere.
   let position = 0;
   async function seekTo(at: number): Promise<void> {
@@ -197,6 +212,7 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
     isRegular: isFile,
     permissions: mode === null ? undefined : mode & PERMISSION_BITS,
     identity: identityOf(info),
+    owner: uid ?? undefined,
     size: () => asWorldError(async () => (await file.stat()).size),
     read: (buffer, at) =>
       inTurn(async () => {
@@ -221,8 +237,8 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   };
 }
 
-async function httpGet(
-  { url, headers, timeoutMs, maxBytes, address }: HttpRequest,
+async function httpRequest(
+  { url, headers, content, timeoutMs, maxBytes, address }: HttpRequest,
 ): Promise<HttpResponse> {
   const giveUp = new AbortController();
   const target = address === undefined ? new URL(url) : atAddress(url, address);
@@ -232,6 +248,7 @@ async function httpGet(
       ...{ ...headers, "accept-encoding": "identity" },
       ...(address === undefined ? {} : { host: new URL(url).host }),
     },
+    ...(content === undefined ? {} : { method: "POST", body: content }),
     redirect: "manual",
     signal: giveUp.signal,
   });

@@ -8,10 +8,11 @@
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { parseHttpDate } from "./http_date.ts";
 import { getRedirected } from "./redirects.ts";
+import { SOFTWARE } from "./version.ts";
 import type { HttpResponse, World } from "./world.ts";
 
-/** This program, in the User-Agent of its requests. */
-export const PRODUCT = "Hearsay/0.1";
+/** The contact as long as the operator gives none. No server is told it. */
+export const NO_CONTACT = "no contact given";
 /** Longest wait a server can ask of us: one that asks for a year must not silence a monitor. */
 export const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
 /** Longest contact, and longest ETag or Last-Modified repeated to a server. */
@@ -61,7 +62,8 @@ export class HttpClient {
   #putOffUntil = -Infinity;
 
   /**
-   * @param contact who answers for the requests: a URL or mail address, for the User-Agent
+   * @param contact who answers for the requests, for the User-Agent: a URL or mail address, or
+   *   NO_CONTACT
    * @param timeoutMs longest wait for one whole answer, redirects included
    * @throws MalformedError if the contact cannot be used
    */
@@ -73,7 +75,8 @@ export class HttpClient {
     },
   ) {
     this.#world = world;
-    this.#userAgent = `${PRODUCT} (+${checkContact(contact)})`;
+    const told = checkContact(contact) === NO_CONTACT ? "" : ` (+${contact})`;
+    this.#userAgent = `${SOFTWARE}${told}`;
     this.#timeoutMs = timeoutMs;
   }
 

@@ -9,6 +9,8 @@ export interface RequestHead {
   readonly search: string;
   /** By lower-case name; several lines of one name are joined by commas (RFC 9110 section 5.3). */
   readonly headers: ReadonlyMap<string, string>;
+  /** Bytes of the content that follows; nothing if it does not say (RFC 9112 section 6). */
+  readonly contentBytes: number | undefined;
   /** Whether another request may follow on the connection. */
   readonly keepsAlive: boolean;
 }
@@ -44,7 +46,11 @@ export function parseRequestHead(text: string): RequestHead | undefined {
   }
   if (minor === "1" && !headers.has("host")) return undefined;
   const [path = "", search = ""] = split(target, "?");
-  return { method, path, search, headers, keepsAlive: minor === "1" && mayFollow(headers) };
+  const contentBytes = contentBytesOf(headers);
+  if (Number.isNaN(contentBytes)) return undefined;
+  // After content the connection ends: whether it was read is another's affair.
+  const mayFollow = contentBytes === 0 && !/\bclose\b/i.test(headers.get("connection") ?? "");
+  return { method, path, search, headers, contentBytes, keepsAlive: minor === "1" && mayFollow };
 }
 
 /** A field's value without the spaces and tabs around it. */
@@ -56,11 +62,11 @@ function withoutBlanks(value: string): string {
   return value.slice(from, to);
 }
 
-/** A body is never read: where one comes, nothing after it can be told from it. */
-function mayFollow(headers: ReadonlyMap<string, string>): boolean {
-  const hasBody = headers.has("transfer-encoding") ||
-    (headers.get("content-length") ?? "0") !== "0";
-  return !hasBody && !/\bclose\b/i.test(headers.get("connection") ?? "");
+/** See `contentBytes`; NaN for a length that is none, or one beside a transfer coding. */
+function contentBytesOf(headers: ReadonlyMap<string, string>): number | undefined {
+  const length = headers.get("content-length");
+  if (headers.has("transfer-encoding")) return length === undefined ? undefined : NaN;
+  return /^\d{1,15}$/.test(length ?? "0") ? Number(length ?? 0) : NaN;
 }
 
 function split(text: string, at: string): string[] {
@@ -74,6 +80,8 @@ const REASONS: Readonly<Record<number, string>> = {
   400: "Bad Request",
   404: "Not Found",
   405: "Method Not Allowed",
+  411: "Length Required",
+  413: "Content Too Large",
   421: "Misdirected Request",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",

@@ -49,6 +49,13 @@ export const HTTP_SERVER_LIMITS: HttpServerLimits = {
 /** A lack that comes and goes is told again after this long. */
 export const TELL_LACK_AGAIN_MS = 60_000;
 
+/** Content that is not taken. The caller is told the status. */
+class ContentRefused extends Error {
+  constructor(readonly status: 411 | 413) {
+    super(`refused with HTTP status ${status}`);
+  }
+}
+
 /** Answers one request. */
 export type Answerer = (query: HttpQuery) => Promise<HttpAnswer>;
 
@@ -203,19 +210,41 @@ class Guest {
     return !isLast;
   }
 
-  async #ask({ method, path, search, headers }: RequestHead): Promise<HttpAnswer> {
+  async #ask(head: RequestHead): Promise<HttpAnswer> {
+    const { method, path, search, headers } = head;
     const caller = this.#connection.remote;
     try {
       return await this.#answer({
-        method,
-        path,
-        search,
-        caller,
+        ...{ method, path, search, caller },
         header: (name) => headers.get(name),
+        content: (maxBytes) => this.#readContent(head, maxBytes),
       });
-    } catch {
-      return { status: 500 };
+    } catch (error) {
+      return { status: error instanceof ContentRefused ? error.status : 500 };
     }
+  }
+
+  /** @throws ContentRefused; WorldError if the caller breaks off */
+  async #readContent(
+    { contentBytes, headers }: RequestHead,
+    maxBytes: number,
+  ): Promise<Uint8Array> {
+    if (contentBytes === undefined) throw new ContentRefused(411);
+    if (contentBytes > maxBytes) throw new ContentRefused(413);
+    if (headers.get("expect")?.toLowerCase() === "100-continue") {
+      await this.#connection.write(utf8.encode("HTTP/1.1 100 Continue\r\n\r\n"));
+    }
+    const content = new Uint8Array(contentBytes);
+    const come = this.#pending.subarray(0, contentBytes);
+    content.set(come);
+    this.#pending = this.#pending.slice(come.length);
+    for (let length = come.length; length < contentBytes;) {
+      const count = await this.#connection.read(content.subarray(length));
+      if (count === undefined) throw new WorldError("closed", "the caller broke off");
+      length += count;
+      this.#place.heardAt = this.#clock.monotonic();
+    }
+    return content;
   }
 
   async #write(

@@ -111,6 +111,11 @@ export class Given {
     this.file = file;
   }
 
+  /** Whether the file has this value. */
+  get isThere(): boolean {
+    return this.#node !== undefined;
+  }
+
   /** Notes a fault at this value, or at the object that lacks it. */
   fail(message: string): void {
     const { offset = 0 } = this.#node ?? this.#owner?.node ?? {};

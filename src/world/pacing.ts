@@ -4,6 +4,9 @@ import type { Random } from "./world.ts";
 /** Longest wait between two tries of what cannot be reached, unless it is polled less often. */
 export const MAX_BACK_OFF_MS = 3_600_000;
 
+/** How much longer than the interval a jittered one may be. */
+export const MOST_JITTER = 1.2;
+
 /** An interval with up to a fifth more or less, so that a fleet does not knock all at once. */
 export function jittered(ms: number, random: Random): number {
   return ms * (0.8 + 0.4 * randomShare(random));

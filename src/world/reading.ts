@@ -1,6 +1,6 @@
 import { concat } from "@std/bytes/concat";
 import { createHash } from "node:crypto";
-import type { OpenFile } from "./world.ts";
+import { type OpenFile, WorldError } from "./world.ts";
 
 /** Bytes read from a file at a time. */
 export const READ_CHUNK_BYTES = 256 * 1024;
@@ -19,6 +19,21 @@ export async function readFully(file: OpenFile, buffer: Uint8Array, at: number):
     filled += count;
   }
   return filled;
+}
+
+/** A file of these bytes, to be read. */
+export function inMemory(content: Uint8Array): OpenFile {
+  const readOnly = (): Promise<never> => Promise.reject(new WorldError("other", "it is read only"));
+  return {
+    isRegular: true,
+    size: () => Promise.resolve(content.length),
+    read(buffer, at) {
+      const part = content.subarray(at, at + buffer.length);
+      buffer.set(part);
+      return Promise.resolve(part.length);
+    },
+    ...{ write: readOnly, truncate: readOnly, sync: readOnly, tryLock: readOnly, close: () => {} },
+  };
 }
 
 const NEWLINE = 0x0a;

@@ -43,7 +43,7 @@ export async function getRedirected(
   const source = new URL(first.url);
   let request = first;
   for (let redirects = 0;; redirects++) {
-    const response = await http.get(request);
+    const response = await http.request(request);
     const location = response.header("location");
     if (!REDIRECTS.has(response.status) || location === undefined) return response;
     if (redirects === MAX_REDIRECTS) {

@@ -27,6 +27,13 @@ export class Rotation<T> {
     this.#left = order.filter((item) => !more.includes(item));
     return [...given, ...more];
   }
+
+  /** In how many turns of `count` items an item is given at the latest; 1 is the next turn. */
+  turnsUntil(item: T, count: number): number {
+    const place = this.#left.indexOf(item);
+    const before = place < 0 ? this.#left.length + this.#items.length - 1 : place;
+    return count >= this.#items.length ? 1 : Math.floor(before / count) + 1;
+  }
 }
 
 /**

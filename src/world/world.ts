@@ -111,6 +111,16 @@ export interface Files {
    * @throws WorldError, `not found` among its kinds
    */
   list(path: string): Promise<string[]>;
+  /**
+   * What is in a folder, in no order. A symbolic link is told as a link, wherever it leads.
+   * @throws WorldError, `not found` among its kinds
+   */
+  entries(path: string): Promise<readonly FolderEntry[]>;
+  /**
+   * What a path leads to, through symbolic links.
+   * @throws WorldError, `not found` among its kinds
+   */
+  kindOf(path: string): Promise<PathKind>;
   /** Makes the entries of a folder (files created or removed in it) durable. */
   syncFolder(path: string): Promise<void>;
   /** @throws WorldError, `not found` among its kinds */
@@ -128,6 +138,15 @@ export interface Files {
   identity(path: string): Promise<string | undefined>;
 }
 
+/** What is at a path. A pipe, a socket or a device is something else. */
+export type PathKind = "file" | "folder" | "something else";
+
+/** One thing in a folder. */
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: PathKind | "link";
+}
+
 /** One open file. */
 export interface OpenFile {
   /** Whether it is an ordinary file, that can be read twice, and not a pipe or a device. */
@@ -139,6 +158,8 @@ export interface OpenFile {
    * that leads to another identity no longer leads to this file.
    */
   readonly identity?: string | undefined;
+  /** The user (POSIX uid) that owned it then; nothing where the system has none. */
+  readonly owner?: number | undefined;
   /** Bytes it has now. */
   size(): Promise<number>;
   /**
@@ -197,11 +218,11 @@ export interface Database {
 /** HTTP. */
 export interface Http {
   /**
-   * Asks for one resource. A redirect is an answer like another; proxies come from the environment,
+   * Asks for one resource, or posts something to it. A redirect is an answer like another; proxies come from the environment,
    * trust from the system. No coding of the content is asked for; gzip is undone where it comes.
    * @throws WorldError if nobody answers, not in time, or with more than `maxBytes`
    */
-  get(request: HttpRequest): Promise<HttpResponse>;
+  request(request: HttpRequest): Promise<HttpResponse>;
   /**
    * The addresses a host name has, without brackets, at least one.
    * @throws WorldError if it has none, or they are not known in time
@@ -231,6 +252,11 @@ export interface HttpQuery {
   readonly caller: Address;
   /** The value of a header, by its lower-case name; until the answer is given. */
   header(name: string): string | undefined;
+  /**
+   * The content that comes with the request, once and before the answer is given. If it is longer than
+   * `maxBytes`, or does not say how long it is, this rejects and the caller is told why.
+   */
+  content(maxBytes: number): Promise<Uint8Array>;
 }
 
 /** What our HTTP server answers. */
@@ -253,6 +279,8 @@ export interface HttpServer {
 export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What is sent, with POST. Without it the method is GET. */
+  readonly content?: Uint8Array<ArrayBuffer>;
   /** For the whole answer. */
   readonly timeoutMs: number;
   /** The longest body taken, after decompression; a longer one is an error as soon as it is noticed. */

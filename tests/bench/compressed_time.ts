@@ -88,6 +88,8 @@ export class CompressedTime implements Clock {
       create: (path, mode) => this.#wait(files.create(path, mode)).then((file) => this.#file(file)),
       makeFolder: (path) => this.#wait(files.makeFolder(path)),
       list: (path) => this.#wait(files.list(path)),
+      entries: (path) => this.#wait(files.entries(path)),
+      kindOf: (path) => this.#wait(files.kindOf(path)),
       syncFolder: (path) => this.#wait(files.syncFolder(path)),
       remove: (path) => this.#wait(files.remove(path)),
       rename: (names) => this.#wait(files.rename(names)),

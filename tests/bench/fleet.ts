@@ -7,9 +7,9 @@
  * with the peers on it, which check nothing.
  */
 import process from "node:process";
-import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { Daemon } from "../../src/monitor/daemon.ts";
 import type { EventReport } from "../../src/monitor/events.ts";
+import { defaultSettings } from "../../src/monitor/settings.ts";
 import { TileSource } from "../../src/sources/tlog_tiles.ts";
 import { checkObservations } from "../../src/store/observations.ts";
 import { denoWorld } from "../../src/world/deno.ts";
@@ -108,7 +108,7 @@ async function live(size: FleetSize): Promise<FleetCost> {
     world,
     signer,
     settings: {
-      ...{ name: "bench.example", key: "", contact: "x", http: undefined },
+      ...{ ...defaultSettings(world), name: "bench.example" },
       ...{ state: `${folder}/state`, incidents: `${folder}/incidents` },
       listen: { hostname: "daemon", port: 9900 },
       logs: logs.map(({ log }, i) => ({
@@ -116,7 +116,6 @@ async function live(size: FleetSize): Promise<FleetCost> {
       })),
       peers: peers.map(({ address }) => ({ address, vkey: undefined })),
       gossip: { intervalMs: PEER_TURN_MS * FAN_OUT / Math.max(1, size.peers), fanOut: FAN_OUT },
-      limits: DEFAULT_LIMITS,
     },
     report: {
       event: (name, level, { reason, detail }) => {

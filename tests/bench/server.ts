@@ -5,6 +5,7 @@
  */
 import { createPublicKey, verify } from "node:crypto";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
+import { newAbout } from "../../src/gossip/about_item.ts";
 import { exchangeAcceptor } from "../../src/gossip/callee.ts";
 import { Calls } from "../../src/world/calls.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
@@ -98,6 +99,7 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
     cases: () => [],
     unreconciled: () => [],
     peerKnowledge: new PeerKnowledge(limits),
+    about: newAbout(world.random),
     calls: new Calls(),
     report: {
       heard: () => {},

@@ -8,6 +8,7 @@
 import process from "node:process";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { Daemon } from "../../src/monitor/daemon.ts";
+import { defaultSettings } from "../../src/monitor/settings.ts";
 import { SourceUnavailable } from "../../src/sources/source.ts";
 import { openFrame } from "../../src/tlog/checkpoint.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
@@ -120,12 +121,11 @@ async function costOfOne(signing: SigningLog): Promise<DaemonCost> {
     world,
     signer,
     settings: {
-      ...{ name: "bench.example", key: "", contact: "x", http: undefined, listen },
+      ...{ ...defaultSettings(world), name: "bench.example", listen },
       ...{ state: `${folder}/state`, incidents: `${folder}/incidents` },
       logs: [{ log: signing.log, source: "", pollMs: LONG_MS, patienceMs: LONG_MS }],
       peers: [{ address: { hostname: LOOPBACK, port: DISCARD_PORT }, vkey: undefined }],
       gossip: { intervalMs: LONG_MS, fanOut: 1 },
-      limits: DEFAULT_LIMITS,
     },
     report: { event: () => {}, workFailed: (error) => console.error(error) },
     openSource: () => ({

@@ -14,6 +14,7 @@ for (
   const name of [...[
     "demo",
     "init",
+    "config",
     "run",
     "status",
     "observations",
@@ -40,7 +41,7 @@ Deno.test("program: no command, an unknown one and --help", async () => {
   ]);
   const far = await run("help", "everything");
   assertEquals([far.code, far.out], [2, []]);
-  assertStringIncludes(far.err.join(), "there are: demo, init, run, status");
+  assertStringIncludes(far.err.join(), "there are: demo, init, config, run, status");
   for (const flag of ["--version", "version", "-V"]) {
     assertEquals(await run(flag), { code: 0, out: [`hearsay ${VERSION}`], err: [] });
   }

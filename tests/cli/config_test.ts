@@ -3,8 +3,8 @@ import { MAX_CONFIG_BYTES, parseConfig } from "../../src/cli/config.ts";
 import { readSettings } from "../../src/cli/run.ts";
 import { DEFAULT_LIMITS, OPERATOR_LIMITS } from "../../src/gossip/limits.ts";
 import { GOSSIP_DEFAULTS } from "../../src/gossip/settings.ts";
-import { PLACE_DEFAULTS, type Settings } from "../../src/monitor/settings.ts";
-import { NO_CONTACT } from "../../src/sources/open.ts";
+import { defaultSettings, PLACE_DEFAULTS, type Settings } from "../../src/monitor/settings.ts";
+import { NO_CONTACT } from "../../src/world/http_client.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { makeVkey } from "../../src/tlog/vkey.ts";
 import { denoWorld } from "../../src/world/deno.ts";
@@ -56,12 +56,21 @@ function placeOf(text: string, what: string): string {
   return `${line}:${at - text.lastIndexOf("\n", at - 1)}`;
 }
 
+Deno.test("parseConfig: a log may be known to be retired", () => {
+  for (const [retired, wanted] of [["true", true], ["false", undefined]] as const) {
+    const { logs } = parse(configText({ logs: `[${objectText({ ...LOG, retired })}]` }));
+    assertEquals(logs[0]!.isRetired, wanted);
+  }
+});
+
 Deno.test("parseConfig: what is not said has its default", () => {
   const { log, ...rest } = parse(configText()).logs[0]!;
   assertEquals([log.vkey.text, log.origin], [VKEY, ORIGIN]);
   assertEquals(rest, { source: SOURCE, pollMs: 60_000, patienceMs: 86_400_000 });
   const { logs: _, ...settings } = parse(configText());
+  assertEquals(settings, { name: MONITOR, ...defaultSettings(world) });
   assertEquals(settings, {
+    ...settings, // Those of other sections, whose tests are elsewhere.
     name: MONITOR,
     key: PLACE_DEFAULTS.key,
     state: PLACE_DEFAULTS.state,
@@ -90,6 +99,7 @@ Deno.test("parseConfig: every member that is there is taken", () => {
   }));
   assertEquals([logs[0]!.pollMs, logs[0]!.patienceMs], [5_000, 7_200_000]);
   assertEquals(settings, {
+    ...defaultSettings(world),
     name: MONITOR,
     key: "/keys/k",
     state: "/var/s",
@@ -231,6 +241,7 @@ const WRONG_INNER: readonly ["log" | "peer" | "gossip" | "limits", string, strin
   ["log", "poll", "60", "poll is 60, expected a duration from 100ms to 31d"],
   ["log", "poll", '"99ms"', "expected a duration"],
   ["log", "patience", '"32d"', "patience is"],
+  ["log", "retired", '"yes"', 'retired is "yes", expected true or false'],
   ["peer", "address", "1", "address is 1"],
   ["peer", "address", '"a.invalid"', "expected HOST:PORT"],
   ["peer", "address", '"a.invalid:0"', 'is "a.invalid:0", expected a port from 1'],
@@ -297,7 +308,7 @@ Deno.test("parseConfig: unknown members are named, with those there are", () => 
   const faults = faultsOf(text);
   for (
     const [i, [what, name, known]] of ([
-      ["a log", "pol", "vkey, origin, source, poll, patience"],
+      ["a log", "pol", "vkey, origin, source, poll, patience, retired"],
       ["the configuration", "nmae", "name, key, state, incidents, listen, http, contact, logs"],
       ["a peer", "key", "address, vkey"],
       ["gossip", "fanout", "interval, fanOut"],
@@ -394,6 +405,28 @@ Deno.test("parseConfig: an exchange must have room for a frame of every log", ()
   ]);
 });
 
+Deno.test("parseConfig: one folder for both journals is an error, however it is spelled", () => {
+  const words = (folder: string): string =>
+    `"state" and "incidents" are one folder, "${folder}", expected two`;
+  for (
+    const [state, incidents, folder] of [
+      ["a", "a", "a"],
+      ["a", "./a/", "a"],
+      ["/var/a/", "/var/b/../a", "/var/a"],
+    ]
+  ) {
+    const text = configText({ state: `"${state}"`, incidents: ` "${incidents}"` });
+    const place = placeOf(text, `  "${incidents}"`).replace(/\d+$/, (column) => `${+column + 2}`);
+    assertEquals(faultsOf(text), [`hearsay.jsonc:${place}: ${words(folder!)}`]);
+  }
+  // The other one has its default.
+  const alone = configText({ state: '"incidents"' });
+  assertEquals(faultsOf(alone), [
+    `hearsay.jsonc:${placeOf(alone, '"incidents"')}: ${words("incidents")}`,
+  ]);
+  parse(configText({ state: '"a"', incidents: '"b"' }));
+});
+
 Deno.test("parseConfig: a log or a peer given twice is an error at its second place", () => {
   const text = configText({
     logs: `[${objectText(LOG)}, ${objectText({ poll: '"2s"', ...LOG })}]`,
@@ -402,7 +435,8 @@ Deno.test("parseConfig: a log or a peer given twice is an error at its second pl
   assertEquals(
     faultsOf(text.replace(', "vkey": "x"', "")),
     [
-      `hearsay.jsonc:${placeOf(text, '{\n  "poll"')}: the log "${ORIGIN}" is given twice`,
+      `hearsay.jsonc:${placeOf(text, '{\n  "poll"')}: the log "${ORIGIN}" is given twice` +
+      ', expected once, with a list of places as its "source" if it is served in several',
       `hearsay.jsonc:${placeOf(text, '{ "address": "a.invalid:1", ')}: the peer "a.invalid:1" is ` +
       "given twice",
     ],

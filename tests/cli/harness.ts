@@ -2,7 +2,7 @@
 import { runProgram } from "../../src/cli/program.ts";
 import type { Tools } from "../../src/cli/command.ts";
 import { answerStatus } from "../../src/web/status_server.ts";
-import type { Terminal } from "../../src/cli/terminal.ts";
+import { LineWriter, type Stream, type Terminal } from "../../src/cli/terminal.ts";
 import { type ConflictRecord, parseRecord } from "../../src/evidence/record.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
@@ -36,12 +36,14 @@ export interface Running {
  * Starts a command.
  * @param answers what a person says to its questions, in turn; then nobody answers any more
  * @param input standard input
+ * @param stdout where the printed lines go as well; it may refuse them
  */
 export function start(
   args: readonly string[],
   world: World = denoWorld(),
   answers: readonly string[] = [],
   input: Uint8Array = new Uint8Array(0),
+  stdout: Stream = { writeSync: (bytes) => bytes.length, isTerminal: () => false },
 ): Running {
   const left = [...answers];
   let given = 0;
@@ -60,11 +62,17 @@ export function start(
     lines.push(line);
     for (const { pattern, resolve } of waiting) if (pattern.test(line)) resolve(line);
   };
+  const writer = new LineWriter(stdout);
   const terminal: Terminal = {
-    lost: { lines: 0, reason: undefined, takeNews: () => 0 },
-    out: (line) => print(out, line),
+    lost: writer,
+    out: (line) => {
+      writer.line(line);
+      print(out, line);
+    },
     err: (line) => print(err, line),
     progress: () => {},
+    columns: undefined,
+    redraw: (lines) => [...lines, ""].forEach((line) => print(out, line)),
     paint: (_style, text) => text,
     read: (buffer) => {
       const part = input.subarray(given, given + Math.min(buffer.length, 1_000));

@@ -4,15 +4,19 @@
  * `deno compile` puts the program into `denort`, a runtime it downloads from dl.deno.land on first
  * use. Where that cannot be reached this says what is missing and what to do, and ends with 3.
  */
+import { CACHE_VARIABLES } from "../../src/cli/caches.ts";
 
-/** Net, files, and nothing else: no environment, no processes, no foreign functions, no prompts. */
-export const COMPILE_FLAGS = [
+/**
+ * Net, files, the variables of the environment that say where caches are, and nothing else: no
+ * processes, no foreign functions, no prompts.
+ */
+export const RUN_FLAGS = [
   "--frozen",
   "--no-prompt",
   "--allow-net",
   "--allow-read",
   "--allow-write",
-  "--exclude-unused-npm",
+  `--allow-env=${CACHE_VARIABLES.join(",")}`,
 ];
 
 const COULD_NOT = 3;
@@ -26,7 +30,7 @@ export async function compile(
   },
 ): Promise<number> {
   const root = new URL("../../", import.meta.url);
-  const args = ["compile", ...COMPILE_FLAGS, "--output", output, "main.ts"];
+  const args = ["compile", ...RUN_FLAGS, "--exclude-unused-npm", "--output", output, "main.ts"];
   // By name, as the task's --allow-run names it.
   const { success, stderr } = await new Deno.Command("deno", { args, env, cwd: root }).output();
   const said = new TextDecoder().decode(stderr);
@@ -47,11 +51,12 @@ export function adviceOn(said: string): string | undefined {
   return `Cannot compile: the runtime that goes into the executable is missing, and cannot be
 downloaded from here: ${url}
 
-Two ways out:
+Three ways out:
   1. Fetch that file on a machine that can, unpack it, and name the runtime in it:
        DENORT_BIN=/path/to/denort deno task compile
   2. Put the file, as it is, into Deno's download cache ('deno info' names DENO_DIR):
-       DENO_DIR/dl/${release}/${file}`;
+       DENO_DIR/dl/${release}/${file}
+  3. Do without it: 'deno task install' makes a command 'hearsay' that runs this source.`;
 }
 
 if (import.meta.main) {

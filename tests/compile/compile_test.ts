@@ -1,3 +1,4 @@
+import { CACHE_VARIABLES } from "../../src/cli/caches.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { adviceOn, compile } from "./compile.ts";
 
@@ -28,7 +29,7 @@ function objectAt(text: string, at: number): Record<string, Record<string, unkno
 }
 
 Deno.test({
-  name: `compile: the program embeds, with net, read and write and nothing else allowed${
+  name: `compile: the program embeds, with net, read, write and a few variables allowed${
     STAND_IN === undefined ? " (skipped: no executable to stand in for denort)" : ""
   }`,
   ignore: STAND_IN === undefined,
@@ -44,7 +45,8 @@ Deno.test({
     for (const kind of ["net", "read", "write"]) {
       assertEquals(permissions[`allow_${kind}`], all, kind);
     }
-    for (const kind of ["env", "run", "ffi", "sys"]) {
+    assertEquals(permissions.allow_env, CACHE_VARIABLES);
+    for (const kind of ["run", "ffi", "sys"]) {
       assertEquals(permissions[`allow_${kind}`], null, kind);
     }
     assertEquals(permissions.prompt, false);
@@ -78,7 +80,7 @@ Deno.test({
   },
 });
 
-Deno.test("compile: a missing runtime is explained with the two ways out, other errors are not", () => {
+Deno.test("compile: a missing runtime is explained with the three ways out, other errors are not", () => {
   // What deno 2.9.6 says where dl.deno.land cannot be reached.
   const said = `Compile main.ts to hearsay
 Download https://dl.deno.land/release/v2.9.6/denort-x86_64-unknown-linux-gnu.zip
@@ -90,6 +92,7 @@ Caused by:
   const advice = adviceOn(said)!;
   assertStringIncludes(advice, "DENORT_BIN=/path/to/denort deno task compile");
   assertStringIncludes(advice, "DENO_DIR/dl/release/v2.9.6/denort-x86_64-unknown-linux-gnu.zip");
+  assertStringIncludes(advice, "deno task install");
   assertEquals(adviceOn("error: Type checking failed."), undefined);
   assertEquals(
     adviceOn("Download https://dl.deno.land/release/v2.9.6/denort-x.zip\nother"),

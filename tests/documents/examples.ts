@@ -1,10 +1,12 @@
 /** Every example of the documents, computed by the program, by the name it has there. */
+import { formatEvidenceFile } from "../../src/cli/evidence_file.ts";
 import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
 import { canonicalize } from "@std/json/canonicalize";
 import type { JsonObject } from "../../src/evidence/json.ts";
 import { formatRecord, signedBytes } from "../../src/evidence/record.ts";
 import { proofItem } from "../gossip/proof_item.ts";
+import { aboutItem } from "../../src/gossip/about_item.ts";
 import { followsItem, logHash } from "../../src/gossip/follows_item.ts";
 import { knownItem } from "../../src/gossip/known_item.ts";
 import { noteItem } from "../../src/gossip/note_item.ts";
@@ -48,6 +50,12 @@ const crossSize4 = await crossSizeRecord(4);
 const crossSize5 = await crossSizeRecord(5);
 const proof47 = proofOf(4, 7);
 const greeting = followsItem([log]);
+const SOFTWARE = "hearsay/0.1.0";
+/** What the ends of the example say about themselves. */
+export const ABOUT = {
+  caller: { startId: decodeHex("000102030405060708090a0b0c0d0e0f"), software: SOFTWARE },
+  callee: { startId: decodeHex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"), software: SOFTWARE },
+};
 
 /** The bytes of a file of a journal that is written into a folder in memory. */
 async function written(path: string, write: (disk: MemoryDisk) => Promise<void>) {
@@ -134,6 +142,8 @@ export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Ar
   ["log-hash", logHash(log)],
   ["greeting", encodeParcel([greeting])],
   ["greeting-answer", encodeParcel([greeting, noteItem(other4)])],
+  ["greeting-about", encodeParcel([greeting, aboutItem(ABOUT.caller)])],
+  ["greeting-about-answer", encodeParcel([aboutItem(ABOUT.callee), greeting])],
   ["question", encodeParcel([noteItem(one7), knownItem([sameSize])])],
   ["question-answer", encodeParcel([recordItem(crossSize4), noteItem(one7)])],
   ["note-parcel", encodeParcel([noteItem(other5)])],
@@ -147,6 +157,10 @@ export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Ar
   ["record-same-size", utf8(formatRecord(sameSize))],
   ["record-cross-size-4", utf8(formatRecord(crossSize4))],
   ["record-cross-size-5", utf8(formatRecord(crossSize5))],
+  [
+    "evidence-file",
+    utf8(formatEvidenceFile({ words: ["", "Any words for people."], record: sameSize })),
+  ],
   ["signed-bytes-hash", sha256(signedBytes(sameSize))],
   ["evidence-id-same-size", decodeHex(sameSize.evidence_id)],
   ["evidence-id-cross-size-4", decodeHex(crossSize4.evidence_id)],

@@ -4,6 +4,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { parseExactJson } from "../../src/evidence/json.ts";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
+import type { About } from "../../src/gossip/about_item.ts";
 import { KINDS, type ParcelItem } from "../../src/gossip/kinds.ts";
 import { encodeParcel } from "../../src/gossip/parcel.ts";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
@@ -14,7 +15,7 @@ import { impliedOlderRoot } from "../../src/tlog/proof.ts";
 import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { ask, serve } from "../gossip/helpers.ts";
 import { readDocument, ShownExamples, shownLimits } from "./document.ts";
-import { EXAMPLES } from "./examples.ts";
+import { ABOUT, EXAMPLES } from "./examples.ts";
 import { LIMITS } from "./limits.ts";
 import { checkpointOf, crossSizeRecord, log, monitor, rootOf, sameSizeRecord } from "./stage.ts";
 
@@ -64,6 +65,7 @@ interface Conversation {
   readonly shown?: readonly VerifiedCheckpoint[];
   readonly records?: readonly ConflictRecord[];
   readonly open?: readonly VerifiedCheckpoint[];
+  readonly about?: About;
 }
 
 const one5 = await checkpointOf("one", 5);
@@ -76,6 +78,10 @@ const CONVERSATIONS: readonly Conversation[] = [
     ...{ asked: "greeting", answered: "greeting-answer" },
     open: [await checkpointOf("other", 4)],
   },
+  {
+    ...{ asked: "greeting-about", answered: "greeting-about-answer", shown: [one7] },
+    about: ABOUT.callee,
+  },
   { asked: "note-parcel", answered: "note-parcel-answer", shown: [one5, one7] },
   {
     ...{ asked: "question", answered: "question-answer", shown: [one7] },
@@ -87,9 +93,12 @@ const CONVERSATIONS: readonly Conversation[] = [
   { asked: "empty-parcel", answered: "empty-parcel", shown: [one7] },
 ];
 
-for (const { asked, answered, shown = [], records = [], open = [] } of CONVERSATIONS) {
+for (const { asked, answered, shown = [], records = [], open = [], about } of CONVERSATIONS) {
   Deno.test(`protocol: the callee answers ${asked} with ${answered}`, async () => {
-    await using scene = await serve({ logs: [log], records: () => records, open: () => open });
+    await using scene = await serve({
+      ...{ logs: [log], records: () => records, open: () => open },
+      ...(about && { about }),
+    });
     for (const checkpoint of shown) scene.judge.addLocal(checkpoint, "the log");
     const answer = await ask(await scene.connect(), SHOWN.bytes(asked));
     assertEquals(encodeHex(answer), encodeHex(SHOWN.bytes(answered)));
@@ -183,7 +192,8 @@ for (const { what, item, passed } of TOLD) {
 Deno.test("protocol: every kind of item has its row, with its byte", () => {
   const shown = [...PROTOCOL.matchAll(/^\| (\d+) +\| (\w+) +\| /gm)]
     .map(([, byte, name]) => [name, Number(byte)]);
-  assertEquals(shown, Object.entries(KINDS).map(([name, { byte }]) => [name, byte]));
+  const rows = Object.entries(KINDS).toSorted(([, one], [, other]) => one.byte - other.byte);
+  assertEquals(shown, rows.map(([name, { byte }]) => [name, byte]));
 });
 
 Deno.test("protocol: every limit is the program's, and none of the exchange is left out", () => {
@@ -213,22 +223,22 @@ const STATED = [
   `more than ${spelled("MAX_SIGNATURE_LINES")} signature lines`,
   `carries one checkpoint in ${spelled("FRAME_BYTES")} bytes`,
   `It sends at most ${spelled("maxFramesPerExchange")}.`,
-  `no byte came within ${seconds("firstByteMs")}, and one that is not finished ` +
-  `${seconds("exchangeMs")} after it was accepted`,
+  `no byte came within ${seconds("firstByteMs")}, or if the exchange is not finished ` +
+  `${seconds("exchangeMs")} after the connection was accepted`,
   `waits ${seconds("connectMs")} for the connection, and ${seconds("exchangeMs")} for the exchange`,
   `The first byte must come within ${seconds("firstByteMs")}`,
-  `gives the parcel and its answer ${seconds("parcelMs")} in all`,
+  `allows ${seconds("parcelMs")} for the parcel and its answer together`,
   `waits ${seconds("connectMs")} for the connection, and ${seconds("parcelMs")} for everything`,
-  `At most ${spelled("maxRecordsPerParcel")}, and of each log the newest first`,
-  `has more than ${spelled("maxRecordsPerParcel")}, the ${
+  `At most ${spelled("maxRecordsPerParcel")} are sent, and of each log the newest first`,
+  `has more than ${spelled("maxRecordsPerParcel")}, the receiver takes the ${
     LIMITS.maxRecordsPerParcel! / 2
-  } newest ` +
-  `are taken, and ${LIMITS.maxRecordsPerParcel! / 2} that are drawn`,
+  } newest, ` +
+  `and draws ${LIMITS.maxRecordsPerParcel! / 2} at random`,
   `up to ${spelled("maxOpenPerLog")} of each log. Several`,
   `the logs that it follows, at most ${(LIMITS.maxFollowsItemBytes! / 32).toLocaleString("en")},`,
-  `both follow, at most ${spelled("maxFramesPerExchange")}:`,
-  `was not handed yet, up to ${spelled("maxRecordsPerParcel")}, about`,
-  `about all logs every ${LIMITS.askAgainMs! / 60_000} minutes`,
+  `both follow, at most ${spelled("maxFramesPerExchange")}.`,
+  `up to ${spelled("maxRecordsPerParcel")} records that the caller has not sent`,
+  `Every ${LIMITS.askAgainMs! / 60_000} minutes it asks about all logs`,
   `newest cases of these logs, up to ${(LIMITS.maxKnownItemBytes! / 32).toLocaleString("en")},`,
   `sends this peer no parcel for ${seconds("parcelRetryMs")}`,
   `It holds ${spelled("framesPerSecondPerAddress")}, and ` +
@@ -238,7 +248,9 @@ const STATED = [
   `${spelled("proofCost")} for a proof, and 1 for every ${spelled("jsonBytesPerFrame")} bytes`,
   `${spelled("recordCost")} for a record, and 1 for every ${spelled("jsonBytesPerFrame")} bytes`,
   `${spelled("knownCost")} for a list of known cases, and ${spelled("followsCost")} for a list`,
-  `What is charged takes ${spelled("refusedFrameCost")} more`,
+  `${spelled("aboutCost")} for what the sender says about itself`,
+  `1 to ${LIMITS.maxAboutItemBytes! - 16} bytes of printable ASCII`,
+  `A refusal that is charged takes ${spelled("refusedFrameCost")} more`,
   `down to -${spelled("framesPerSecondPerAddress")}`,
   `A sender keeps a parcel within ${spelled("maxParcelCost")},`,
   `a list of at most ${spelled("MAX_PROOF_HASHES")} hashes`,

@@ -240,6 +240,7 @@ export class FakeNetwork {
   readonly #capacity: number;
   readonly #listeners = new Map<string, FakeListener>();
   readonly #swallowing = new Set<string>();
+  readonly #forwarded = new Map<string, string>();
   #nextPort = FIRST_FREE_PORT;
 
   /** @param capacity bytes a connection holds in each direction before a write waits */
@@ -266,6 +267,11 @@ export class FakeNetwork {
     return listener;
   }
 
+  /** From now on who calls `from` reaches `to`, as through NAT or by another name of a host. */
+  forward(from: Address, to: Address): void {
+    this.#forwarded.set(formatAddress(from), formatAddress(to));
+  }
+
   /** From now on nothing that is sent to this address gets there, and nobody is told so. */
   swallow(address: Address): void {
     this.#swallowing.add(formatAddress(address));
@@ -278,7 +284,8 @@ export class FakeNetwork {
       const error = new WorldError("timed out", `no connection within ${timeoutMs} ms`);
       return new Promise((_, reject) => this.#clock.after(timeoutMs, () => reject(error)));
     }
-    const listener = this.#listeners.get(formatAddress(to));
+    const name = formatAddress(to);
+    const listener = this.#listeners.get(this.#forwarded.get(name) ?? name);
     if (listener === undefined) {
       return Promise.reject(new WorldError("other", "connection refused"));
     }

@@ -3,6 +3,7 @@ import { concat } from "@std/bytes/concat";
 import { type Conflict, evidenceId } from "../../src/evidence/conflict.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { buildRecord, type ConflictRecord } from "../../src/evidence/record.ts";
+import { type About, newAbout } from "../../src/gossip/about_item.ts";
 import { exchangeAcceptor } from "../../src/gossip/callee.ts";
 import { callPeer } from "../../src/gossip/caller.ts";
 import { Calls } from "../../src/world/calls.ts";
@@ -296,13 +297,16 @@ export interface Setting {
   records?(log: Log): readonly ConflictRecord[];
   /** What it holds signed and not reconciled. */
   open?(log: Log): readonly VerifiedCheckpoint[];
+  /** What it says about itself. */
+  readonly about?: About;
   /** The hosts of configured peers. */
   readonly peers?: readonly string[];
 }
 
 /** One end of an exchange, in memory: a party, with its clock, network and reports at hand. */
 export async function partyOf(
-  { logs, shown = [], limits: some = {}, capacity, keep: keepThese, records, open, peers }: Setting,
+  { logs, shown = [], limits: some = {}, capacity, keep: keepThese, records, open, peers, about }:
+    Setting,
 ): Promise<
   { party: ExchangeParty; clock: ManualClock; network: FakeNetwork; report: Reports; judge: Judge }
 > {
@@ -328,6 +332,7 @@ export async function partyOf(
       keep,
       cases: (log: Log) => records?.(log).map(heldCase) ?? [],
       peerKnowledge,
+      about: about ?? newAbout(world.random),
       report,
       calls: new Calls(),
     },

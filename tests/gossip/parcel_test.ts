@@ -12,33 +12,26 @@ import {
 } from "../../src/gossip/parcel.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 
+/** The kinds' names. */
+const NAMES = Object.keys(KINDS) as ItemKind[];
+
+function ofEachKind<T>(make: (kind: ItemKind, i: number) => T): Readonly<Record<ItemKind, T>> {
+  return Object.fromEntries(NAMES.map((kind, i) => [kind, make(kind, i)])) as Record<ItemKind, T>;
+}
+
+/** The most bytes of an item here: small, and different for each kind. */
+const MOST = ofEachKind((_, i) => 20 + 10 * i);
+
 const LIMITS: ParcelLimits = {
   ...DEFAULT_LIMITS,
   maxItemsPerParcel: 4,
   maxParcelBytes: 200,
-  kinds: {
-    note: { ...KINDS.note, maxBytes: 20 },
-    proof: { ...KINDS.proof, maxBytes: 30 },
-    record: { ...KINDS.record, maxBytes: 40, cost: 48 },
-    known: { ...KINDS.known, maxBytes: 64 },
-    follows: { ...KINDS.follows, maxBytes: 96 },
-  },
+  kinds: ofEachKind((kind) => ({
+    ...KINDS[kind],
+    maxBytes: MOST[kind],
+    ...(kind === "record" && { cost: 48 }),
+  })),
   maxUnknownItemBytes: 50,
-};
-
-const MOST: Readonly<Record<ItemKind, number>> = {
-  note: 20,
-  proof: 30,
-  record: 40,
-  known: 64,
-  follows: 96,
-};
-const KIND_BYTE: Readonly<Record<ItemKind, number>> = {
-  note: 1,
-  proof: 2,
-  record: 3,
-  known: 4,
-  follows: 5,
 };
 
 function item(kind: ItemKind, length: number): ParcelItem {
@@ -80,7 +73,7 @@ Deno.test("parcel: an item is kind, length, bytes", () => {
 Deno.test("parcel: what is encoded is decoded, whatever pieces it comes in", () => {
   const items = fc.array(
     fc.record({
-      kind: fc.constantFrom<ItemKind>("note", "proof", "record"),
+      kind: fc.constantFrom(...NAMES),
       body: fc.uint8Array({ maxLength: 9_000 }),
     }),
     { maxLength: 20 },
@@ -103,13 +96,13 @@ Deno.test("parcel: every truncation is noticed, except between items", () => {
   }
 });
 
-for (const kind of ["note", "proof", "record", "known"] as const) {
+for (const kind of NAMES) {
   Deno.test(`parcel: a ${kind} of the largest length is taken, one byte more is not`, () => {
     const most = MOST[kind];
     assertEquals(decode(encodeParcel([item(kind, most)])), [item(kind, most)]);
     for (const length of [most + 1, 0x7fffffff, 0x80000000, 0xffffffff]) {
       assertThrows(
-        () => decode(concat([Uint8Array.of(PARCEL_VERSION), header(KIND_BYTE[kind], length)])),
+        () => decode(concat([Uint8Array.of(PARCEL_VERSION), header(KINDS[kind].byte, length)])),
         MalformedError,
         `${kind} of ${length} bytes is announced, expected at most ${most}`,
       );
@@ -135,7 +128,7 @@ Deno.test("parcel: a claimed length sets nothing aside before the bytes come", (
   const before = Deno.memoryUsage().external;
   const announced = concat([
     encodeParcel([]),
-    header(KIND_BYTE.record, KINDS.record.maxBytes),
+    header(KINDS.record.byte, KINDS.record.maxBytes),
   ]);
   const decoders = Array.from({ length: 200 }, () => new ParcelDecoder(DEFAULT_LIMITS));
   for (const decoder of decoders) assertEquals([...decoder.take(announced)], []);
@@ -153,7 +146,7 @@ Deno.test("parcel: as many items as allowed are taken, one more is not", () => {
     MalformedError,
     "the parcel has more than 4 items",
   );
-  const strange = Array.from({ length: 5 }, () => header(9, 0));
+  const strange = Array.from({ length: 5 }, () => header(0x7f, 0));
   assertThrows(() => decode(concat([encodeParcel([]), ...strange])), MalformedError, "4 items");
 });
 
@@ -171,7 +164,7 @@ Deno.test("parcel: as many bytes as allowed are taken, one more is not", () => {
 Deno.test("parcel: items before a fault are given", () => {
   const decoder = new ParcelDecoder(LIMITS);
   const taking = decoder.take(
-    concat([encodeParcel([item("note", 3)]), header(KIND_BYTE.note, 21)]),
+    concat([encodeParcel([item("note", 3)]), header(KINDS.note.byte, 21)]),
   );
   assertEquals(taking.next().value, item("note", 3));
   assertThrows(() => taking.next(), MalformedError);

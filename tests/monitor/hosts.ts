@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { Daemon } from "../../src/monitor/daemon.ts";
 import type { EventName, Level } from "../../src/monitor/events.ts";
 import { IncidentNotWritten } from "../../src/monitor/case_keeper.ts";
-import type { LogSettings, Settings } from "../../src/monitor/settings.ts";
+import { defaultSettings, type LogSettings, type Settings } from "../../src/monitor/settings.ts";
 import type { Source } from "../../src/sources/source.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { DurabilityLost } from "../../src/world/durable.ts";
@@ -16,6 +16,7 @@ import type { Entry } from "../../src/evidence/entry.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { checkObservations } from "../../src/store/observations.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import type { Log } from "../../src/tlog/log.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import {
@@ -46,9 +47,11 @@ const PORT = 9900;
 /** What is under way with others ends at its limits at the latest. */
 const LONGEST_EXCHANGE_MS = DEFAULT_LIMITS.exchangeMs + DEFAULT_LIMITS.parcelMs;
 
-/** Randomness without any: every jitter is none. */
+const SHARE_BYTES = 4;
+/** Randomness without any: every jitter is none. What tells one start from another is random. */
 const steady: Random = {
   bytes(count) {
+    if (count > SHARE_BYTES) return denoWorld().random.bytes(count);
     const bytes = new Uint8Array(count);
     bytes[0] = 0x80;
     return bytes;
@@ -69,7 +72,7 @@ export interface Told {
 
 /** A log that a host follows. */
 export interface Followed {
-  readonly source: Source & { readonly story: TestLog };
+  readonly source: Source & { readonly story: { readonly log: Log } };
   readonly pollMs?: number;
   readonly patienceMs?: number;
 }
@@ -155,8 +158,8 @@ export class Host {
     });
     const { peers = [], gossipMs = MINUTE, fanOut = peers.length, state = STATE } = duties;
     const settings: Settings = {
-      ...{ name: vkey.name, key: "", state, incidents: INCIDENTS },
-      ...{ listen: this.address, http: undefined, contact: "nobody@test.invalid", logs },
+      ...defaultSettings(this.world),
+      ...{ name: vkey.name, state, incidents: INCIDENTS, listen: this.address, logs },
       peers: peers.map((address) => ({ address, vkey: undefined })),
       gossip: { intervalMs: gossipMs, fanOut },
       // Everybody calls everybody all day: what an address may send is another test's subject.

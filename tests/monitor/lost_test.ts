@@ -122,7 +122,7 @@ for (const [what, lose, said] of LOSSES) {
       const told = host.toldOf("journal.lost");
       assertEquals(told.map(({ level }) => level), lost(daemon).map(() => "error"));
       assertMatch(`${told[0]!.fields.advice}`, /remove the monitor's lost\.txt/);
-      const troubles = troublesOf(daemon.status()).filter((trouble) => /^lost: /.test(trouble));
+      const troubles = troublesOf(daemon.status()).filter(({ text }) => /^lost: /.test(text));
       assertEquals(troubles.length, lost(daemon).length);
       if (start === 1) await host.stop();
     }

@@ -62,7 +62,7 @@ Deno.test("daemon: a peer that follows none of our logs is warned of once, and i
   for (let round = 0; round < 3; round++) await one.pass(MINUTE);
   const [peer] = one.daemon!.status().peers;
   assertEquals([peer!.sharedLogs, peer!.failures, peer!.exchanges], [0, 0, 3]);
-  assertEquals(one.toldOf("exchange.nothing shared").map(({ level }) => level), ["warning"]);
+  assertEquals(one.loud("exchange.nothing shared"), ["warning"]);
   assertEquals([one.toldOf("exchange.failed"), two.toldOf("exchange.failed")], [[], []]);
 });
 

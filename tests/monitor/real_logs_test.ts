@@ -5,9 +5,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
-import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { Daemon } from "../../src/monitor/daemon.ts";
-import type { LogSettings } from "../../src/monitor/settings.ts";
+import { defaultSettings, type LogSettings } from "../../src/monitor/settings.ts";
 import { THE_LOG } from "../../src/monitor/the_log.ts";
 import type { Result } from "../../src/evidence/result.ts";
 import { type Finding, LogWatch } from "../../src/monitor/watch.ts";
@@ -466,11 +465,10 @@ async function startDaemon(
     world,
     signer,
     settings: {
-      ...{ name: "monitor.example", key: "", contact, listen: undefined, http: undefined },
-      ...{ state: `${folder}/state`, incidents: `${folder}/incidents`, peers: [] },
+      ...defaultSettings(world),
+      ...{ name: "monitor.example", contact },
+      ...{ state: `${folder}/state`, incidents: `${folder}/incidents` },
       logs: logs.map((log) => ({ ...log, pollMs: HOUR_MS, patienceMs: HOUR_MS })),
-      gossip: { intervalMs: HOUR_MS, fanOut: 1 },
-      limits: DEFAULT_LIMITS,
     },
     report: { event: () => {}, workFailed: (error) => refusals.push(error) },
     openSource: ({ log, source }) => openSource({ world, log, source, contact }),

@@ -82,6 +82,8 @@ export function simFiles({ disk, time, draw, trouble, isAlive }: {
     create: async (path, mode) => opened(await operate(() => files.create(path, mode), true)),
     makeFolder: (path) => operate(() => files.makeFolder(path), true),
     list: (path) => operate(() => files.list(path)),
+    entries: (path) => operate(() => files.entries(path)),
+    kindOf: (path) => operate(() => files.kindOf(path)),
     syncFolder: (path) => operate(() => files.syncFolder(path)),
     remove: (path) => operate(() => files.remove(path)),
     rename: (names) => operate(() => files.rename(names)),

@@ -35,8 +35,8 @@ export function simHttp({ logs, monitor, time, draw, isAlive, onAsked, onPutOff,
   onPutOff: (log: SimLog, place: number, seconds: number) => void;
   onShown: (log: SimLog, shown: Shown) => void;
 }): Http {
-  async function get(
-    { url, headers, timeoutMs, maxBytes }: Parameters<Http["get"]>[0],
+  async function request(
+    { url, headers, timeoutMs, maxBytes }: Parameters<Http["request"]>[0],
   ): Promise<HttpResponse> {
     const { hostname, pathname } = new URL(url);
     const log = logs.get(hostname)!;
@@ -80,8 +80,8 @@ export function simHttp({ logs, monitor, time, draw, isAlive, onAsked, onPutOff,
     return answerOf(status, body, { etag });
   }
   return {
-    async get(request) {
-      const answer = await get(request);
+    async request(asked) {
+      const answer = await request(asked);
       return isAlive() ? answer : await new Promise<never>(() => {});
     },
     lookup: () => {

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { Daemon } from "../../src/monitor/daemon.ts";
 import type { EventName, Level } from "../../src/monitor/events.ts";
-import type { Settings } from "../../src/monitor/settings.ts";
+import { defaultSettings, type Settings } from "../../src/monitor/settings.ts";
 import { openSource } from "../../src/sources/open.ts";
+import { denoWorld } from "../../src/world/deno.ts";
 import { generateSigner } from "../../src/world/signer.ts";
 import { formatAddress } from "../../src/world/address.ts";
 import type { Address, Clock, World } from "../../src/world/world.ts";
@@ -277,15 +277,14 @@ export class SimMonitor {
   #settings(name: string): Settings {
     const { fanOut, gossipMs, pollMs } = this.plan;
     return {
-      ...{ name, key: "", state: STATE, incidents: INCIDENTS },
+      ...defaultSettings(denoWorld()),
+      ...{ name, state: STATE, incidents: INCIDENTS },
       listen: { hostname: this.machine.hostname, port: PORT },
-      ...{ http: undefined, contact: "nobody@monitor.invalid" },
       logs: this.#logs.map(({ log, plan }) => ({
         ...{ log, source: sourceOf(plan), pollMs, patienceMs: PATIENCE_MS },
       })),
       peers: this.#peers.map((address) => ({ address, vkey: undefined })),
       gossip: { intervalMs: gossipMs, fanOut },
-      limits: DEFAULT_LIMITS,
     };
   }
 

@@ -174,7 +174,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what peers were shown is not compared with the view",
-    file: "src/monitor/follower.ts",
+    file: "src/monitor/settler.ts",
     find: "question.treeSize <= view.treeSize &&",
     replace: "question.treeSize > view.treeSize &&",
     breaks: "both know in time",
@@ -214,7 +214,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what strangers asked is settled together with what peers asked",
-    file: "src/monitor/follower.ts",
+    file: "src/monitor/settler.ts",
     find: 'askers: ["log", "peer"], most',
     replace: 'askers: ["log", "peer", "stranger"], most',
     breaks: "both know in time",
@@ -402,7 +402,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a fault while settling",
-    file: "src/monitor/follower.ts",
+    file: "src/monitor/settler.ts",
     find: "    const { result, retryAfterMs } = found;\n",
     replace:
       '    const { result, retryAfterMs } = found;\n    if (result === "consistent") throw new TypeError("planted");\n',

@@ -16,7 +16,7 @@ import { parcels } from "./parsers/parcels.ts";
 import type { ParserUnderTest } from "./parsers/parser.ts";
 import { proofs } from "./parsers/proofs.ts";
 import { records } from "./parsers/records.ts";
-import { typedNotes } from "./parsers/signatures.ts";
+import { cosignatures, typedNotes } from "./parsers/signatures.ts";
 import { sources } from "./parsers/sources.ts";
 import { makeStage } from "./parsers/stage.ts";
 import { vkeys } from "./parsers/vkeys.ts";
@@ -28,6 +28,7 @@ export async function parsersUnderTest(): Promise<readonly ParserUnderTest[]> {
     ...frames(stage),
     ...notes(stage),
     ...typedNotes(),
+    cosignatures(stage),
     ...vkeys(stage),
     ...proofs(stage),
     ...records(stage),

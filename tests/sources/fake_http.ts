@@ -26,7 +26,7 @@ export function fakeWorld(
 ): { world: World; requests: HttpRequest[] } {
   const requests: HttpRequest[] = [];
   const real = denoWorld();
-  const get = async (request: HttpRequest): Promise<HttpResponse> => {
+  const answer = async (request: HttpRequest): Promise<HttpResponse> => {
     await Promise.resolve();
     requests.push(request);
     const { status = 200, headers = {}, body = "" } =
@@ -45,5 +45,5 @@ export function fakeWorld(
     throw new WorldError("other", `getaddrinfo ENOTFOUND ${hostname}`);
   };
   const clock = { ...real.clock, now: () => NOW };
-  return { world: { ...real, clock, http: { ...real.http, get, lookup } }, requests };
+  return { world: { ...real, clock, http: { ...real.http, request: answer, lookup } }, requests };
 }

@@ -21,8 +21,9 @@ import {
   MAX_RETRY_AFTER_MS,
   MAX_UNMODIFIED,
   MIN_LAST_MODIFIED_AGE_MS,
-  PRODUCT,
+  NO_CONTACT,
 } from "../../src/world/http_client.ts";
+import { VERSION } from "../../src/world/version.ts";
 import { type Files, WorldError } from "../../src/world/world.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
 import { inFolder, world as realWorld } from "../world/helpers.ts";
@@ -42,10 +43,16 @@ Deno.test("HttpFetcher: asks below the prefix, says who asks, and limits time an
   assertEquals(await fetcher.get("tile/0/000", ANY), utf8("hello"));
   assertEquals(requests, [{
     url: "https://log.example/prefix/tile/0/000",
-    headers: { "user-agent": `${PRODUCT} (+${CONTACT})` },
+    headers: { "user-agent": `hearsay/${VERSION} (+${CONTACT})` },
     timeoutMs: REQUEST_TIMEOUT_MS,
     maxBytes: 100,
   }]);
+});
+
+Deno.test("HttpFetcher: without a contact it says only which program asks, and its version", async () => {
+  const { world, requests } = fakeWorld(() => ({ body: "hello" }));
+  await new HttpFetcher({ world, prefix: PREFIX, contact: NO_CONTACT }).get("checkpoint", ANY);
+  assertEquals(requests.map(({ headers }) => headers), [{ "user-agent": `hearsay/${VERSION}` }]);
 });
 
 Deno.test("HttpFetcher: a prefix ends with one slash however it was written", () => {
@@ -143,7 +150,7 @@ Deno.test("HttpFetcher: asks again only for what changed, where that is wanted",
     bodies.push(new TextDecoder().decode(body));
   }
   assertEquals(bodies, ["one", "one", "two", "two", "three", "four"]);
-  const agent = { "user-agent": `${PRODUCT} (+${CONTACT})` };
+  const agent = { "user-agent": `hearsay/${VERSION} (+${CONTACT})` };
   const first = {
     "if-none-match": '"1"',
     "if-modified-since": "Sun, 01 Mar 2026 11:00:00 GMT",

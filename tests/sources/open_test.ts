@@ -5,6 +5,7 @@ import { MalformedError } from "../../src/tlog/malformed.ts";
 import { openSource } from "../../src/sources/open.ts";
 import { SigsumSource } from "../../src/sources/sigsum.ts";
 import { SourceUnavailable } from "../../src/sources/source.ts";
+import { treeHeadLog } from "../tlog/log_signers.ts";
 import { inFolder, world as realWorld } from "../world/helpers.ts";
 import { fakeWorld } from "./fake_http.ts";
 
@@ -30,6 +31,14 @@ Deno.test("openSource: the kind of a source is before its URL, tlog-tiles having
   assertEquals(
     await firstAsked("sigsum+http://a.example", SIGSUM),
     "http://a.example/get-tree-head",
+  );
+  assertEquals(
+    await firstAsked("rfc6962+https://a.example/x", treeHeadLog("rsa").log.vkey.text),
+    "https://a.example/x/ct/v1/get-sth",
+  );
+  assertEquals(
+    await firstAsked("rekor-v1+https://a.example", `${SUMDB} a.example - 7`),
+    "https://a.example/api/v1/log",
   );
 });
 

@@ -185,6 +185,24 @@ export class MemoryDisk {
           return this.paths().filter((path) => path.startsWith(prefix))
             .map((path) => path.slice(prefix.length)).filter((name) => !name.includes("/"));
         }),
+      entries: (folder) =>
+        this.#operate(() => {
+          const prefix = normal(folder) + "/";
+          const inside = this.paths().filter((path) => path.startsWith(prefix))
+            .map((path) => path.slice(prefix.length).split("/"));
+          const kinds = new Map(inside.map(([name, ...below]) => [
+            name!,
+            below.length > 0 ? "folder" as const : "file" as const,
+          ]));
+          return [...kinds].map(([name, kind]) => ({ name, kind }));
+        }),
+      kindOf: (path) =>
+        this.#operate(() => {
+          if (this.#entries.has(normal(path))) return "file" as const;
+          const isFolder = this.paths().some((each) => each.startsWith(normal(path) + "/"));
+          if (isFolder) return "folder" as const;
+          throw new WorldError("not found", path);
+        }),
       syncFolder: (folder) =>
         this.#operate(() => {
           const inside = (path: string): boolean => path.startsWith(normal(folder) + "/");

@@ -6,7 +6,8 @@ import { answerStatus } from "../../src/web/status_server.ts";
 function asked(host: string | undefined, hostname = "127.0.0.1"): number {
   const caller = { hostname: "127.0.0.1", port: 50_000 };
   const header = (name: string): string | undefined => name === "host" ? host : undefined;
-  const query = { method: "GET", path: "/status", search: "", caller, header };
+  const content = () => Promise.resolve(new Uint8Array(0));
+  const query = { method: "GET", path: "/status", search: "", caller, header, content };
   return answerStatus(query, { hostname, status: () => ({} as Status) }).status;
 }
 

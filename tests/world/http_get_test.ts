@@ -1,5 +1,5 @@
 /** The real HTTP client, against servers that say what no honest one would. */
-import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { MAX_GZIP_OVERHEAD_BYTES } from "../../src/world/content_coding.ts";
 import { type HttpRequest, type HttpResponse, WorldError } from "../../src/world/world.ts";
@@ -48,7 +48,7 @@ async function serving<T>(writes: Writes, run: (served: Served) => Promise<T>): 
 }
 
 function get(url: string, more: Partial<HttpRequest> = {}): Promise<HttpResponse> {
-  return world.http.get({ url, headers: {}, timeoutMs: TIMEOUT_MS, maxBytes: 100, ...more });
+  return world.http.request({ url, headers: {}, timeoutMs: TIMEOUT_MS, maxBytes: 100, ...more });
 }
 
 /** An answer with a body of known length, and more headers, each with its line end. */
@@ -223,3 +223,10 @@ Deno.test("http lookup: gives a name's addresses, and says of what it cannot why
   const error = await assertRejects(lookup, WorldError, "Requires net access");
   assertEquals(error.kind, "not permitted");
 });
+
+Deno.test("http: content is posted, and the answer comes", () =>
+  serving(answer("thanks"), async ({ url, heard }) => {
+    const { status, body } = await get(url, { content: encoder.encode("a note") });
+    assertEquals([status, new TextDecoder().decode(body)], [200, "thanks"]);
+    assertMatch(heard[0]!, /^POST \/ HTTP\/1\.1\r\n[^]*content-length: 6\r\n[^]*\r\n\r\na note$/i);
+  }));

@@ -9,7 +9,7 @@ const HERE = { hostname: "192.0.2.1", port: 80 };
 const BODY = "a body";
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/** A server, and who calls it. */
+/** A server, and who calls it. It takes content of up to 8 bytes, and answers with what came. */
 function serving(limits: Partial<typeof HTTP_SERVER_LIMITS> = {}, body = BODY) {
   const clock = new ManualClock();
   const network = new FakeNetwork({ clock });
@@ -19,9 +19,10 @@ function serving(limits: Partial<typeof HTTP_SERVER_LIMITS> = {}, body = BODY) {
   const server = serveHttp({
     ...{ listener, clock, limits: { ...HTTP_SERVER_LIMITS, ...limits } },
     onLack: (reason) => lacks.push(reason),
-    answer(query) {
+    async answer(query) {
       asked.push(query);
-      return Promise.resolve({ status: 200, body: new TextEncoder().encode(body) });
+      if (query.method !== "POST") return { status: 200, body: new TextEncoder().encode(body) };
+      return { status: 200, body: new Uint8Array(await query.content(8)) };
     },
   });
   const connect = (from = "192.0.2.9"): Promise<FakeConnection> =>
@@ -106,6 +107,62 @@ for (
     );
   });
 }
+
+const POST = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n12345678";
+
+Deno.test("http server: content is taken in one piece and in many, and the connection ends after it", async () => {
+  const { server, connect } = serving();
+  for (const step of [POST.length, 1, POST.length - 3]) {
+    const connection = await connect();
+    for (let at = 0; at < POST.length; at += step) {
+      await send(connection, POST.slice(at, at + step));
+    }
+    assertMatch(await received(connection), /connection: close\r\n\r\n12345678$/);
+    connection.close();
+  }
+  await server.close();
+});
+
+Deno.test("http server: who asks first whether to go on is told to", async () => {
+  const { server, connect } = serving();
+  const connection = await connect();
+  const [head, content] = POST.replace("Host: x", "Host: x\r\nExpect: 100-continue").split("12");
+  await send(connection, head!);
+  assertEquals(await received(connection), "HTTP/1.1 100 Continue\r\n\r\n");
+  await send(connection, `12${content}`);
+  assertMatch(await received(connection), /\r\n\r\n12345678$/);
+  connection.close();
+  await server.close();
+});
+
+for (
+  const [length, status] of [
+    ["Content-Length: 9", 413],
+    ["Content-Length: 999999999999999", 413],
+    ["Content-Length: 9999999999999999", 400],
+    ["Content-Length: -1", 400],
+    ["Content-Length: 1, 1", 400],
+    ["Content-Length: 0x8", 400],
+    ["Content-Length: 8\r\nTransfer-Encoding: chunked", 400],
+    ["Transfer-Encoding: chunked", 411],
+  ] as const
+) {
+  Deno.test(`http server: content with ${JSON.stringify(length)} is answered ${status}`, async () => {
+    const answer = await answerTo(POST.replace("Content-Length: 8", length));
+    assertMatch(answer, new RegExp(`^HTTP/1\\.1 ${status} [^]*connection: close\r\n\r\n$`));
+  });
+}
+
+Deno.test("http server: a caller that sends less content than it said is closed in time", async () => {
+  const { clock, server, connect } = serving();
+  const connection = await connect();
+  await send(connection, POST.slice(0, -1));
+  assertEquals(await received(connection), "");
+  await clock.advance(HTTP_SERVER_LIMITS.answerMs);
+  await settled();
+  assertEquals(await isClosed(connection), true);
+  await server.close();
+});
 
 for (
   const text of [

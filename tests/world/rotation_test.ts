@@ -85,3 +85,26 @@ Deno.test("rotation: every order is as likely as any other", () => {
   assertEquals(seen.size, 6);
   for (const [order, times] of seen) assert(times > 800 && times < 1_200, `${order}: ${times}`);
 });
+
+Deno.test("rotation: an item is given within the turns that are told", () => {
+  for (const count of [1, 2, 3, 4, 7]) {
+    const items = ["a", "b", "c", "d", "e"];
+    const rotation = new Rotation({ items, random: words(1e9, 3e9, 7) });
+    const due = new Map<string, number>();
+    for (let turn = 1; turn <= 60; turn++) {
+      for (const item of items) {
+        const turns = rotation.turnsUntil(item, count);
+        assert(turns >= 1 && turns <= longestGap({ items: items.length, count }));
+        const by = turn + turns - 1;
+        // Later calls may know better, never worse.
+        assert(by <= (due.get(item) ?? Infinity), `${item} was put off`);
+        due.set(item, by);
+      }
+      const given = rotation.next(count);
+      for (const item of items) {
+        if (given.includes(item)) due.delete(item);
+        else assert(due.get(item)! > turn, `${item} was due in turn ${turn}`);
+      }
+    }
+  }
+});

@@ -92,6 +92,13 @@ def main(path):
         client.read_parcel(e["greeting-answer"]),
         [(5, log.hash()), (1, e["note-other-4"])],
     )
+    about = client.item(6, bytes(range(16)) + b"hearsay/0.1.0")
+    same("greeting-about", nothing + client.item(5, log.hash()) + about, e["greeting-about"])
+    same(
+        "greeting-about-answer",
+        client.read_parcel(e["greeting-about-answer"]),
+        [(6, bytes(range(0xF0, 0x100)) + b"hearsay/0.1.0"), (5, log.hash())],
+    )
     same("note-parcel", nothing + client.item(1, e["note-other-5"]), e["note-parcel"])
     same("note-parcel-answer", client.read_parcel(e["note-parcel-answer"]), [(1, e["note-one-5"])])
     known = client.item(4, e["evidence-id-same-size"])

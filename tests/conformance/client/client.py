@@ -41,8 +41,9 @@ MAX_ITEMS, MAX_PARCEL_BYTES = 512, 3145728
 MAX_NOTE_BYTES, MAX_SIGNATURE_LINES, MAX_PROOF_HASHES = 524288, 100, 64
 MAX_JSON_PARTS, MAX_DEPTH = 4096, 32
 CONNECT_SECONDS, EXCHANGE_SECONDS = 10, 20  # 5, 6
-KINDS = {1: "note", 2: "proof", 3: "record", 4: "known", 5: "follows"}
-LIMITS = {1: 524288, 2: 65536, 3: 2162688, 4: 65536, 5: 32768}
+KINDS = {1: "note", 2: "proof", 3: "record", 4: "known", 5: "follows", 6: "about"}
+LIMITS = {1: 524288, 2: 65536, 3: 2162688, 4: 65536, 5: 32768, 6: 80}
+START_ID_BYTES = 16  # 6
 MAX_UNKNOWN_ITEM_BYTES = 524288
 
 
@@ -476,6 +477,10 @@ def read_parcel(data):
         if kind in (4, 5):
             check(length % 32 == 0, "a list that is not a multiple of 32 bytes")
             check(kind not in [other for other, _ in items], "a second list")
+        if kind == 6:
+            software = body[START_ID_BYTES:]
+            check(software and all(0x20 <= one <= 0x7E for one in software), "not printable ASCII")
+            check(kind not in [other for other, _ in items], "a second item about the sender")
         items.append((kind, body))
         check(len(items) <= MAX_ITEMS, "too many items")
         at += 5 + length
@@ -512,6 +517,9 @@ def show_parcel(data, logs, sent=None):
                 one = body[at : at + 32]
                 mine = [log for log in logs if kind == 5 and log.hash() == one]
                 print(name, one.hex(), *[log.origin for log in mine])
+        elif kind == 6:
+            start_id, software = body[:START_ID_BYTES], body[START_ID_BYTES:]
+            print("about", start_id.hex(), software.decode("ascii"))
         else:
             print("%s %d bytes passed over" % (name, len(body)))
 

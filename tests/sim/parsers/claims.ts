@@ -100,7 +100,7 @@ export async function claims(): Promise<readonly Claim[]> {
         const served = serveBytes(listener, utf8(HTTP_SAMPLES[5]!));
         const url = `http://127.0.0.1:${listener.addr.port}/`;
         const get = { url, headers: {}, timeoutMs: SOCKET_TIMEOUT_MS, maxBytes: MAX_INPUT_LENGTH };
-        const answer = await denoWorld().http.get(get).catch((error) => error);
+        const answer = await denoWorld().http.request(get).catch((error) => error);
         insist(answer instanceof WorldError, "an answer that is cut off is none");
         listener.close();
         await served;

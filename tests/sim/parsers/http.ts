@@ -1,5 +1,5 @@
 /**
- * The parsers of what comes over HTTP, as a client and as a server.
+ * The parsers of HTTP requests and answers.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { MAX_INPUT_LENGTH } from "./mutate.ts";
 import { insist, type Outcome, parser, type ParserUnderTest } from "./parser.ts";
 import { ORIGIN, type Stage } from "./stage.ts";
 
-/** Parsers of what comes over HTTP. */
+/** Parsers of HTTP requests and answers. */
 export function http(stage: Stage): ParserUnderTest[] {
   return [fetching(), redirecting(), unzipping(), overSockets(), serving(), ...smallTexts(stage)];
 }
@@ -150,7 +150,7 @@ export const SOCKET_TIMEOUT_MS = 500;
 /** The platform's HTTP client, which is the only reader of an answer's own bytes. */
 function overSockets(): ParserUnderTest {
   return parser<Uint8Array>({
-    name: "HTTP: denoWorld().http.get over loopback",
+    name: "HTTP: denoWorld().http.request over loopback",
     share: 4,
     inputs: textBytes(HTTP_SAMPLES),
     orderly: [WorldError],
@@ -159,7 +159,7 @@ function overSockets(): ParserUnderTest {
       using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       const served = serveBytes(listener, answer);
       try {
-        const response = await denoWorld().http.get({
+        const response = await denoWorld().http.request({
           url: `http://127.0.0.1:${listener.addr.port}/checkpoint`,
           headers: {},
           timeoutMs: SOCKET_TIMEOUT_MS,
@@ -187,14 +187,14 @@ export async function serveBytes(listener: Deno.TcpListener, answer: Uint8Array)
           await connection.read(new Uint8Array(4_096));
           for (let at = 0; at < answer.length;) at += await connection.write(answer.subarray(at));
         } catch {
-          // The caller did not want to hear all of it.
+          // The caller did not read all of it.
         } finally {
           connection.close();
         }
       })());
     }
   } catch {
-    // Closed: nobody asks any more.
+    // The server was closed.
   }
   await Promise.all(open);
 }
@@ -221,12 +221,13 @@ function serving(): ParserUnderTest {
           return Promise.resolve(file);
         },
         ...{ create: no, makeFolder: no, list: no, syncFolder: no, remove: no, rename: no },
-        identity: no,
+        ...{ identity: no, entries: no, kindOf: no },
       };
       const { status } = await answerFromDisk({
         query: {
           ...{ method: "GET", path, search: "", header: () => undefined },
           caller: { hostname: "192.0.2.1", port: 1 },
+          content: () => Promise.resolve(new Uint8Array(0)),
         },
         files,
         logs: [{ prefix: "/log/", folder }],

@@ -1,5 +1,5 @@
 /**
- * The parsers of parcels and of what is in them.
+ * The parsers of parcels and of their items.
  *
  * @module
  */
@@ -13,9 +13,10 @@ import { type ConflictRecord, RECORD_VERSION } from "../../../src/evidence/recor
 import { logOf } from "../../../src/evidence/replay.ts";
 import { verifyConflict } from "../../../src/evidence/verify.ts";
 import { proofItem } from "../../gossip/proof_item.ts";
+import { aboutItem, newAbout } from "../../../src/gossip/about_item.ts";
 import { followsItem } from "../../../src/gossip/follows_item.ts";
 import { hearParcel } from "../../../src/gossip/hearing.ts";
-import type { ItemKind, ParcelItem } from "../../../src/gossip/kinds.ts";
+import { type ItemKind, KINDS, type ParcelItem } from "../../../src/gossip/kinds.ts";
 import { knownItem } from "../../../src/gossip/known_item.ts";
 import { noteItem } from "../../../src/gossip/note_item.ts";
 import {
@@ -31,6 +32,7 @@ import type { TestLog } from "../../../src/sources/test_log.ts";
 import { base64, textOf, utf8 } from "../../../src/tlog/encoding.ts";
 import { HASH_BYTES, sha256 } from "../../../src/tlog/hashing.ts";
 import type { Log } from "../../../src/tlog/log.ts";
+import { denoWorld } from "../../../src/world/deno.ts";
 import { proofOf } from "../../evidence/histories.ts";
 import { bytes, textBytes } from "./inputs.ts";
 import { insist, parser, type ParserUnderTest } from "./parser.ts";
@@ -41,7 +43,7 @@ export function parcels(stage: Stage): ParserUnderTest[] {
   return [decoding(stage), hearing(stage)];
 }
 
-/** What the other end may send in a parcel. */
+/** The items that the other end may send in a parcel. */
 function itemsOf(
   { checkpoints, honest, records }: Stage,
 ): Readonly<Record<ItemKind, readonly ParcelItem[]>> {
@@ -50,6 +52,7 @@ function itemsOf(
     proof: [proofItem(proofOf(honest, { older: FORK_SIZE, newer: 90 }))],
     record: records.map(recordItem),
     known: [[], records].map((some) => knownItem(some)),
+    about: [newAbout(denoWorld().random)].map(aboutItem),
     follows: [[], [honest.log]].map((some) => followsItem(some)),
   };
 }
@@ -61,22 +64,14 @@ interface Delivery {
 }
 
 function decoding(stage: Stage): ParserUnderTest {
-  const { note, proof, record, known, follows } = itemsOf(stage);
-  const items = [
-    ...note,
-    ...proof,
-    ...record,
-    ...stage.falseRecords.map(recordItem),
-    ...known,
-    ...follows,
-  ];
-  const unknown = Uint8Array.of(9, 0, 0, 0, 3, 1, 2, 3);
+  const ofKinds = Object.values(itemsOf(stage));
+  const items = [...ofKinds.flat(), ...stage.falseRecords.map(recordItem)];
+  const unknown = Uint8Array.of(UNUSED_BYTE, 0, 0, 0, 3, 1, 2, 3);
   const samples = [
     encodeParcel([]),
     encodeParcel(items.slice(0, 3)),
     concat([encodeParcel(items.slice(2, 4)), unknown]),
-    encodeParcel(record.slice(-3)),
-    encodeParcel(known),
+    ...ofKinds.map((ofKind) => encodeParcel(ofKind.slice(-3))),
     encodeParcel(items),
   ];
   function decode({ bytes, chunks }: Delivery): ParcelItem[] {
@@ -127,6 +122,10 @@ function decoding(stage: Stage): ParserUnderTest {
   });
 }
 
+const BYTES: readonly number[] = Object.values(KINDS).map(({ byte }) => byte);
+/** No kind has it. */
+const UNUSED_BYTE = 0x7f;
+
 /** Bytes of the items of unknown kinds in a parcel, naively; nothing if it ends within an item. */
 function strangersIn(parcel: Uint8Array): number | undefined {
   const view = new DataView(parcel.buffer, parcel.byteOffset, parcel.length);
@@ -135,13 +134,13 @@ function strangersIn(parcel: Uint8Array): number | undefined {
   while (at < parcel.length) {
     if (at + 5 > parcel.length) return undefined;
     const bytes = 5 + view.getUint32(at + 1);
-    if (![1, 2, 3, 4, 5].includes(parcel[at]!)) strangers += bytes;
+    if (!BYTES.includes(parcel[at]!)) strangers += bytes;
     at += bytes;
   }
   return at === parcel.length ? strangers : undefined;
 }
 
-/** What a call comes to, and in words that tell two outcomes apart. */
+/** The result of a call, and words for it that differ for different results. */
 function settle(run: () => ParcelItem[]):
   & { said: string }
   & (
@@ -157,23 +156,27 @@ function settle(run: () => ParcelItem[]):
   }
 }
 
+/** The kinds whose bodies are mutated as text; the others are mutated as bytes. */
+const TEXTS: readonly ItemKind[] = ["note", "proof", "record"];
+/** How often each kind comes; 1 unless it is here. */
+const WEIGHTS: Readonly<Partial<Record<ItemKind, number>>> = { note: 4, proof: 3 };
+
 function hearing(stage: Stage): ParserUnderTest {
   const { honest, forked, logs } = stage;
   const items = itemsOf(stage);
-  const ofKind = (kind: ItemKind, more: readonly ParcelItem[] = []): fc.Arbitrary<ParcelItem> =>
-    textBytes([...items[kind], ...more].map(({ body }) => textOf(body)))
-      .map((body) => ({ kind, body }));
-  const known = bytes(items.known.map(({ body }) => body))
-    .map((body): ParcelItem => ({ kind: "known", body }));
+  const samples = { ...items, record: [...items.record, ...stage.falseRecords.map(recordItem)] };
+  const ofKind = (kind: ItemKind): fc.Arbitrary<ParcelItem> => {
+    const bodies = samples[kind].map(({ body }) => body);
+    const isText = TEXTS.includes(kind);
+    return (isText ? textBytes(bodies.map(textOf)) : bytes(bodies)).map((body) => ({ kind, body }));
+  };
   return parser<readonly ParcelItem[]>({
     name: "parcel: hearParcel",
     share: 30,
     inputs: fc.array(
       fc.oneof(
-        { weight: 4, arbitrary: ofKind("note") },
-        { weight: 3, arbitrary: ofKind("proof") },
-        { weight: 1, arbitrary: ofKind("record", stage.falseRecords.map(recordItem)) },
-        { weight: 1, arbitrary: known },
+        ...(Object.keys(items) as ItemKind[])
+          .map((kind) => ({ weight: WEIGHTS[kind] ?? 1, arbitrary: ofKind(kind) })),
       ),
       { minLength: 1, maxLength: 4 },
     ),
@@ -206,7 +209,7 @@ function hearing(stage: Stage): ParserUnderTest {
   });
 }
 
-/** Whether an item is of evidence ids, and has bytes that make up none. */
+/** Whether an item should be a list of evidence ids, and its length is no multiple of 32. */
 function isTorn({ kind, body }: ParcelItem): boolean {
   return kind === "known" && body.length % HASH_BYTES !== 0;
 }
@@ -216,7 +219,7 @@ function idsIn(body: Uint8Array): readonly string[] {
   return encodeHex(body).match(/.{64}/g) ?? [];
 }
 
-/** Insists that a conflict is one, by the histories that were signed. */
+/** Insists that the signed histories really have this conflict. */
 function checkConflict(conflict: Conflict, told: readonly [TestLog, TestLog]): void {
   const both = [conflict.first.checkpoint, conflict.second.checkpoint] as const;
   insist(
@@ -235,7 +238,7 @@ function checkConflict(conflict: Conflict, told: readonly [TestLog, TestLog]): v
   insist(isRootOf(told, older.treeSize, implied), "only what a signed tree holds is implied");
 }
 
-/** Whether a record that was taken without a fault holds, or is of a version or log unknown here. */
+/** Whether a record that was accepted holds, or is of a version or log that is not known here. */
 function isTrueOrStrange(body: Uint8Array, logs: readonly Log[]): boolean {
   const input = textOf(body);
   const record = JSON.parse(input) as ConflictRecord;

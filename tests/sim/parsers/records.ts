@@ -18,7 +18,7 @@ import { texts } from "./inputs.ts";
 import { insist, parser, type ParserUnderTest } from "./parser.ts";
 import type { Stage } from "./stage.ts";
 
-/** A record's text, signed anew by the detector whatever it says, if it is a record at all. */
+/** A record's text. If it is a record at all, the detector signs it anew, whatever it says. */
 function resigned({ detector }: Stage, text: string): string {
   try {
     const record = JSON.parse(text) as ConflictRecord;
@@ -51,7 +51,7 @@ export function records(stage: Stage): ParserUnderTest[] {
           JSON.stringify(JSON.parse(text)) === JSON.stringify(value),
           "the value is the text's",
         );
-        // A reader of another kind, and it looks at every member.
+        // This reader is of another kind, and it looks at every member.
         const tree = parseTree(text);
         insist(tree !== undefined && !hasRepeats(tree), "no member is there twice");
         insist(sameJson(getNodeValue(tree), value), "another reader reads the same");
@@ -122,7 +122,9 @@ function hasRepeats({ type, children = [] }: Node): boolean {
   return children.some(hasRepeats);
 }
 
-/** Whether two JSON values are one; `__proto__` is left out, of which the other reader makes none. */
+/**
+ * Whether two JSON values are equal. `__proto__` is left out, because the other reader drops it.
+ */
 function sameJson(a: unknown, b: unknown): boolean {
   const plain = (value: unknown): string =>
     JSON.stringify(value, (key, inner) => key === "__proto__" ? undefined : inner);

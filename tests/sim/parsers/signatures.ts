@@ -9,15 +9,17 @@ import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
 import fc from "fast-check";
 import { formatCheckpointText, openCheckpoint } from "../../../src/tlog/checkpoint.ts";
+import { loadCosigner, readCosignatures } from "../../../src/tlog/cosignature.ts";
 import { MAX_TREE_SIZE, utf8 } from "../../../src/tlog/encoding.ts";
 import { EMPTY_ROOT, sha256 } from "../../../src/tlog/hashing.ts";
 import { type Log, parseLog } from "../../../src/tlog/log.ts";
 import { formatNote, parseNote } from "../../../src/tlog/note.ts";
+import { formatSignatureLine } from "../../../src/tlog/signature_line.ts";
 import { makeVkey, SIGNATURE_TYPE } from "../../../src/tlog/vkey.ts";
 import { open } from "../../evidence/histories.ts";
-import { bytes, textBytes, texts } from "./inputs.ts";
+import { bytes, choice, textBytes, texts } from "./inputs.ts";
 import { insist, parser, type ParserUnderTest } from "./parser.ts";
-import { ORIGIN, uint64 } from "./stage.ts";
+import { ORIGIN, type Stage, uint64 } from "./stage.ts";
 
 /** A log whose signatures are not Ed25519's, and some notes of it. */
 interface TypedLog {
@@ -85,21 +87,59 @@ export function mldsaKey(): { publicKey: Uint8Array; secretKey: Uint8Array } {
   return ml_dsa44.keygen(sha256(utf8("an ML-DSA-44 key")));
 }
 
+/** A signature of type 0x06 under the name ORIGIN, on a checkpoint of the log of that name. */
+function signMlDsa(
+  { treeSize, rootHash }: { treeSize: bigint; rootHash: Uint8Array },
+): Uint8Array {
+  const { secretKey } = mldsaKey();
+  const name = utf8(ORIGIN);
+  const named = concat([Uint8Array.of(name.length), name]);
+  const message = concat([
+    ...[utf8("subtree/v1\n\0"), named, uint64(1n), named, uint64(0n), uint64(treeSize)],
+    rootHash,
+  ]);
+  return concat([uint64(1n), ml_dsa44.sign(message, secretKey, { extraEntropy: false })]);
+}
+
 function mldsaLog(): TypedLog {
-  const { publicKey, secretKey } = mldsaKey();
   return typedLog({
     type: SIGNATURE_TYPE.mldsa44,
-    publicKey,
-    signatureOf({ treeSize, rootHash }) {
-      const name = utf8(ORIGIN);
-      const named = concat([Uint8Array.of(name.length), name]);
-      const message = concat([
-        ...[utf8("subtree/v1\n\0"), named, uint64(1n), named, uint64(0n), uint64(treeSize)],
-        rootHash,
-      ]);
-      return concat([uint64(1n), ml_dsa44.sign(message, secretKey, { extraEntropy: false })]);
-    },
+    publicKey: mldsaKey().publicKey,
+    signatureOf: signMlDsa,
     extensions: ["", "an extension\n"],
+  });
+}
+
+/** The parser of cosignatures, of both types, on one checkpoint. */
+export function cosignatures({ hand }: Stage): ParserUnderTest {
+  const stated = { origin: ORIGIN, treeSize: 7n, rootHash: sha256(uint64(7n)) };
+  const text = formatCheckpointText(stated);
+  const keys = [
+    { type: SIGNATURE_TYPE.cosignature, publicKey: hand.vkey.publicKey },
+    { type: SIGNATURE_TYPE.mldsa44, publicKey: mldsaKey().publicKey },
+  ].map((key) => makeVkey({ name: ORIGIN, ...key }));
+  const signed = [
+    concat([uint64(1n), hand.sign(utf8(`cosignature/v1\ntime 1\n${text}`))]),
+    signMlDsa(stated),
+  ];
+  const lines = keys.map((vkey, i) => formatSignatureLine({ vkey, signature: signed[i]! }));
+  const cosigners = keys.map(loadCosigner);
+  return parser<string>({
+    name: "cosignature: readCosignatures",
+    share: 10,
+    valid: lines,
+    inputs: fc.oneof(
+      texts(lines),
+      fc.tuple(choice(keys.length), bytes(signed)).map(([by, signature]) =>
+        formatSignatureLine({ vkey: keys[by]!, signature })
+      ),
+    ),
+    feed: (line) => line,
+    run(input) {
+      const held = readCosignatures({ text, lines: input.split("\n"), cosigners });
+      insist(held.every(({ line }) => lines.includes(line)), "no line holds that nobody signed");
+      return held.length > 0 ? "accepted" : "refused";
+    },
   });
 }
 

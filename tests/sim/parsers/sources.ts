@@ -1,5 +1,5 @@
 /**
- * The parsers of what a log serves: tiles, and Sigsum's heads and proofs.
+ * The parsers of a log's answers: tiles, and the heads and proofs of logs that have none.
  *
  * @module
  */
@@ -27,6 +27,8 @@ import { makeVkey, SIGNATURE_TYPE } from "../../../src/tlog/vkey.ts";
 import { denoWorld } from "../../../src/world/deno.ts";
 import type { World } from "../../../src/world/world.ts";
 import { fakeWorld } from "../../sources/fake_http.ts";
+import { CtLog, Rekor, Story } from "../../sources/proof_servers.ts";
+import { ecdsaLog, treeHeadLog } from "../../tlog/log_signers.ts";
 import { distort, type Distortion, DISTORTIONS } from "./distort.ts";
 import { choice, textBytes } from "./inputs.ts";
 import { insist, type Outcome, parser, type ParserUnderTest } from "./parser.ts";
@@ -61,10 +63,10 @@ const SERVED: fc.Arbitrary<Served> = fc.record({
   return { ...rest, older, newer: b > older ? b : older + 1n };
 });
 
-/** What the served proof comes to, as the caller of a source judges it. */
+/** The verdict on the served proof, as the caller of a source judges it. */
 function judge(
   { honest, sizes: { older, newer }, served }: {
-    honest: TestLog;
+    honest: Pick<TestLog, "treeSize" | "root">;
     sizes: { older: bigint; newer: bigint };
     served: ServedProof;
   },
@@ -99,13 +101,13 @@ function rowsOf(leaves: readonly Uint8Array[]): (readonly Uint8Array[])[] {
   return rows;
 }
 
-/** Parsers of what a log serves. */
+/** Parsers of a log's answers. */
 export function sources(stage: Stage): ParserUnderTest[] {
   const { honest, leaves, tree } = stage;
   const orderly = [SourceUnavailable, ProofRefused];
   const rows = rowsOf(leaves);
 
-  /** The tile at a path: the tree's, or for trees nobody has grown any bytes of that width. */
+  /** The tile at a path. For a tree that exists nowhere, it is any bytes of the right length. */
   function tileAt(path: string): { width: number; body: Uint8Array } | undefined {
     const match = /\/(\d+)\/((?:x\d{3}\/)*\d{3})(?:\.p\/(\d+))?$/.exec(path);
     if (match === null) return undefined;
@@ -131,7 +133,7 @@ export function sources(stage: Stage): ParserUnderTest[] {
           insist(++asked <= MAX_REQUESTS && tile !== undefined, "a few tiles are asked for");
           const answer = distort(tile.body, distortions[asked - 1]);
           const isOk = (answer.status ?? 200) === 200;
-          // The full tile is asked for where the partial one is no such thing.
+          // The full tile is requested if the partial one is not a tile.
           const place = path.replace(/\.p\/\d+$/, "");
           const isWrong = isOk && answer.body.length !== tile.width * HASH_BYTES;
           if (isWrong) wrongLengths.add(place);
@@ -163,7 +165,46 @@ export function sources(stage: Stage): ParserUnderTest[] {
       },
     }),
     sigsumHeads(stage),
+    provenByJson(),
   ];
+}
+
+/** What CT logs of RFC 6962 and Rekor v1 answer, distorted: the head, and then the proofs. */
+function provenByJson(): ParserUnderTest {
+  const story = new Story().grow(LEAVES);
+  const ct = new CtLog({ signing: treeHeadLog("ecdsa"), story });
+  const rekor = new Rekor(ecdsaLog());
+  const logs = [ct.log, rekor.begin(story)];
+  const honest = { treeSize: story.treeSize, root: (size: bigint) => story.tree.root(size) };
+  return parser<Served>({
+    name: "rfc6962 and rekor-v1: heads and proofs in JSON",
+    share: 15,
+    inputs: SERVED,
+    orderly: [SourceUnavailable, ProofRefused],
+    async run({ kind, older, newer, distortions }) {
+      let asked = 0;
+      const isCt = kind % 2 === 0;
+      const { world } = fakeWorld((path, request) => {
+        insist(++asked <= MAX_REQUESTS, "a few answers are asked for");
+        const { body } = (isCt ? ct : rekor).answer(path, request) ?? {};
+        return body === undefined
+          ? undefined
+          : distort(utf8(body as string), distortions[asked - 1]);
+      });
+      const log = logs[isCt ? 0 : 1]!;
+      const source = isCt ? "rfc6962+https://ct.invalid/log" : "rekor-v1+https://rekor.invalid";
+      const opened = openSource({ world, log, source, contact: "x" });
+      if (older % 2n === 0n) {
+        const head = openCheckpoint({ note: await opened.latest(), logs: [log] });
+        if ("refused" in head) return "refused";
+        insist(head[0]!.root === base64(story.tree.root()), "only what was signed opens");
+      }
+      return judge({
+        ...{ honest, sizes: { older, newer } },
+        served: await opened.consistency({ older, newer }),
+      });
+    },
+  });
 }
 
 function nodeLines(hashes: readonly Uint8Array[]): string {

@@ -1,0 +1,259 @@
+import { type Head, headKey } from "../evidence/head.ts";
+import { OPEN_RESULTS, type Result } from "../evidence/result.ts";
+import type { HeldCase } from "../gossip/exchange.ts";
+import type { OpenQuestion } from "../store/observation_index.ts";
+import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import type { Stop } from "../world/stop.ts";
+import { Turns } from "../world/turns.ts";
+import type { Common } from "./common.ts";
+import { openKept } from "./kept_note.ts";
+import type { Asker, Question, QuestionTable } from "./questions.ts";
+import { Tries } from "./tries.ts";
+import type { Finding, LogWatch } from "./watch.ts";
+
+/** How many questions of the log and of peers are tried after one look; the rest wait for the next. */
+const MAX_SETTLED_AT_ONCE = 64;
+/** How many strangers' questions are tried between two looks: each may cost a request or two. */
+const MAX_STRANGERS_SETTLED = 64;
+/** How long settling questions may delay the next look. */
+const SETTLE_BUDGET_MS = 10_000;
+/** For how many sources it is remembered when their question came first. */
+const MAX_SOURCES = 10_000;
+
+/** Writes a finding down, then tells it and advances the view. */
+export type Record = (
+  finding: Finding,
+  how: { readonly result: Result; readonly about: "question" },
+) => Promise<void>;
+
+/**
+ * Settles the open questions about one log by its view. The log's and the peers' questions are settled
+ * in the turns of the looks, strangers' questions beside them.
+ */
+export class Settler {
+  readonly #common: Common;
+  readonly #watch: LogWatch;
+  readonly #stop: Stop;
+  readonly #record: Record;
+  readonly #pollMs: () => number;
+  readonly #tries: Tries;
+  /** What was found inconsistent before this start. It is judged again, in case its record was lost. */
+  #again: readonly OpenQuestion[];
+  /** For each source, the last turn in which its question was tried first. */
+  readonly #cameFirst = new Map<string, number>();
+  #turn = 0;
+  readonly #strangers = new Turns();
+  /** Whether strangers' questions are to be settled in the next turn. */
+  #strangersDue = false;
+  /** How many strangers' questions were tried since the last look. */
+  #strangersSettled = 0;
+
+  constructor(fields: {
+    common: Common;
+    watch: LogWatch;
+    /** Ends the work. */
+    stop: Stop;
+    record: Record;
+    /** How often the log is looked at. */
+    pollMs: () => number;
+    /** What was found inconsistent before this start and is in no record. */
+    again: readonly OpenQuestion[];
+  }) {
+    this.#common = fields.common;
+    this.#watch = fields.watch;
+    this.#stop = fields.stop;
+    this.#record = fields.record;
+    this.#pollMs = fields.pollMs;
+    this.#tries = new Tries(fields.common.world.clock);
+    this.#again = fields.again;
+  }
+
+  /** Whether a question was tried and could not be settled. */
+  hasTried(question: Question): boolean {
+    return this.#tries.of(question) !== undefined;
+  }
+
+  /** A look was written down: as many strangers' questions may be tried as before it. */
+  lookEnded(): void {
+    this.#strangersSettled = 0;
+  }
+
+  /** Settles what strangers told, up to the view. Neither looks nor peers' questions wait for it. */
+  settleStrangers(): Promise<void> {
+    this.#strangersDue = true;
+    return this.#strangers.next(async () => {
+      if (!this.#strangersDue) return;
+      this.#strangersDue = false;
+      try {
+        const most = MAX_STRANGERS_SETTLED - this.#strangersSettled;
+        this.#strangersSettled += await this.#settleDue({ askers: ["stranger"], most });
+      } catch (error) {
+        this.#common.happenings.failed(error);
+      }
+    });
+  }
+
+  /** Waits until no stranger's question is being settled. */
+  async done(): Promise<void> {
+    await this.#strangers.done();
+  }
+
+  /**
+   * Settles the open questions of the log and of peers, up to the view. Before them it judges again
+   * what an earlier run found inconsistent and may not have recorded.
+   */
+  async settleReached(): Promise<void> {
+    const { view } = this.#watch;
+    if (view === undefined) return;
+    for (const seen of this.#again.filter(({ treeSize }) => treeSize <= view.treeSize)) {
+      if (this.#stop.stopped) return;
+      const note = this.#common.observations.note(this.#watch.log, seen);
+      const checkpoint = note === undefined ? undefined : openKept(note, this.#watch.log);
+      if (checkpoint !== undefined) await this.#settleOne(seen, checkpoint);
+      // It is dropped only now, so that the next look judges it again if the disk refused.
+      this.#again = this.#again.filter((again) => again !== seen);
+    }
+    await this.#settleDue({ askers: ["log", "peer"], most: MAX_SETTLED_AT_ONCE });
+  }
+
+  /**
+   * Settles the open questions of these askers, up to the view and as far as time allows. The sources
+   * take turns, each with its largest question first.
+   * @returns how many were tried
+   */
+  async #settleDue(
+    { askers, most }: { askers: readonly Asker[]; most: number },
+  ): Promise<number> {
+    const { view, log } = this.#watch;
+    if (view === undefined) return 0;
+    const { memory, world: { clock } } = this.#common;
+    const start = clock.monotonic();
+    const proven = this.#provenRoots();
+    // A question that a case has answered meanwhile is due at once: it costs no request.
+    const isDue = (question: Question): boolean =>
+      question.treeSize <= view.treeSize &&
+      ((this.#tries.of(question)?.retryAt ?? 0) <= start ||
+        proven.has(headKey(question)));
+    const due = this.#questions.of(...askers).filter(isDue)
+      .sort((a, b) => a.treeSize < b.treeSize ? 1 : -1);
+    let tried = 0;
+    const outages = new Set<string>();
+    for (const question of this.#inTurns(due).slice(0, most)) {
+      if (this.#stop.stopped || clock.monotonic() - start > SETTLE_BUDGET_MS) break;
+      // The case of another question may have settled it meanwhile.
+      if (!this.#questions.has(question)) continue;
+      const checkpoint = memory.checkpointOf(log, question);
+      if (checkpoint === undefined) continue;
+      const asker = memory.placeOf(question.source);
+      if (outages.has(asker)) continue;
+      tried++;
+      if (await this.#settleOne(question, checkpoint) !== "unavailable") continue;
+      // One source may ask for what the log cannot give. If two meet an outage, the log is down.
+      outages.add(asker);
+      if (outages.size > 1) break;
+    }
+    return tried;
+  }
+
+  /**
+   * Puts questions in the order in which they are tried: one of each source in turn, so that a source
+   * with many delays nobody. The source that was first the longest ago comes first, so that each gets
+   * a try even if the log answers one request at a time.
+   */
+  #inTurns(questions: readonly Question[]): Question[] {
+    const bySource = Map.groupBy(
+      questions,
+      ({ source }) => this.#common.memory.placeOf(source),
+    );
+    const [first] = [...bySource.keys()]
+      .toSorted((a, b) => (this.#cameFirst.get(a) ?? 0) - (this.#cameFirst.get(b) ?? 0));
+    if (first === undefined) return [];
+    this.#cameFirst.delete(first);
+    this.#cameFirst.set(first, ++this.#turn);
+    if (this.#cameFirst.size > MAX_SOURCES) {
+      this.#cameFirst.delete(this.#cameFirst.keys().next().value!);
+    }
+    const others = [...bySource].filter(([source]) => source !== first).map(([, asked]) => asked);
+    const sources = [bySource.get(first)!, ...others];
+    const longest = Math.max(...sources.map(({ length }) => length));
+    return Array.from({ length: longest }, (_, turn) => turn)
+      .flatMap((turn) => sources.flatMap((asked) => asked.slice(turn, turn + 1)));
+  }
+
+  /** Tries to settle one question. */
+  async #settleOne(
+    question: Pick<Question, "treeSize" | "root" | "source">,
+    checkpoint: VerifiedCheckpoint,
+  ): Promise<Result> {
+    const found = this.#knownCase(question, checkpoint) ??
+      await this.#watch.settle(checkpoint, question.source);
+    const { result, retryAfterMs } = found;
+    if (result === "unavailable" && this.#stop.stopped) return result;
+    const tried = this.#tries.of(question);
+    const mayPass = found.mayPass === true && !this.#tries.lasts(question);
+    const finding = { ...found, mayPass };
+    const isOpen = OPEN_RESULTS.includes(result);
+    // A question that stays open is recorded at its first try, and once more when it becomes an error.
+    const isLoud = result === "unproven" && !mayPass;
+    if (tried === undefined || !isOpen || (isLoud && !tried.isTold)) {
+      await this.#record(finding, { result, about: "question" });
+    }
+    const isTold = isLoud || tried?.isTold === true;
+    if (isOpen) this.postpone(question, { retryAfterMs, isTold });
+    else this.#tries.forget(question);
+    return result;
+  }
+
+  /** The cross-size cases held, each by the size and root of its older checkpoint. */
+  #provenRoots(): ReadonlyMap<string, HeldCase> {
+    const crossSize = this.#common.keeper.cases(this.#watch.log).filter(({ kind }) =>
+      kind === "cross_size"
+    );
+    return new Map(crossSize.map((record) => [olderOf(record), record]));
+  }
+
+  /** A look at what could not be proven is inconsistent once a case about it is recorded. */
+  withCase(finding: Finding): Finding {
+    const { result, checkpoint, source, others } = finding;
+    if (result !== "unproven" || checkpoint === undefined) return finding;
+    const known = this.#knownCase(
+      { treeSize: checkpoint.treeSize, root: checkpoint.root, source },
+      checkpoint,
+    );
+    return known === undefined ? finding : { ...known, ...(others && { others }) };
+  }
+
+  /** The finding for a checkpoint that a case held here is about. It needs no new proof. */
+  #knownCase(
+    { treeSize, root, source }: Pick<Question, "treeSize" | "root" | "source">,
+    checkpoint: VerifiedCheckpoint,
+  ): Finding | undefined {
+    const record = this.#provenRoots().get(headKey({ treeSize, root }));
+    if (record === undefined) return undefined;
+    const detail = `case ${record.evidence_id} is about it`;
+    return { log: this.#watch.log, result: "inconsistent", source, checkpoint, detail };
+  }
+
+  /**
+   * Puts off the next try of a question. The pause doubles each time.
+   * @param how `retryAfterMs`, the shortest pause that the log asked for, and whether it was told as
+   *   an error
+   */
+  postpone(
+    question: Head,
+    how: { retryAfterMs?: number | undefined; isTold: boolean },
+  ): void {
+    this.#tries.postpone(question, { pollMs: this.#pollMs(), ...how });
+  }
+
+  get #questions(): QuestionTable {
+    return this.#common.memory.questions(this.#watch.log);
+  }
+}
+
+/** The older of a record's two checkpoints, by size and root. */
+function olderOf({ checkpoint_a, checkpoint_b }: HeldCase): string {
+  const isOlder = BigInt(checkpoint_a.size) < BigInt(checkpoint_b.size);
+  const { size, root } = isOlder ? checkpoint_a : checkpoint_b;
+  return `${size} ${root}`;
+}

@@ -1,0 +1,72 @@
+/** Commands that have something in common, and how they are run. */
+import { keyFile } from "../harness.ts";
+import { gathered, listening, type Stage, type Staging, type Way } from "./stage.ts";
+import { WELL } from "./well.ts";
+
+/** How each command meets one kind of trouble, by the command's name in the table. */
+export type Trouble = Readonly<Record<string, Staging>>;
+
+/** One staging for several commands. */
+export function each(names: readonly string[], staging: (name: string) => Staging): Trouble {
+  return Object.fromEntries(names.map((name) => [name, staging(name)]));
+}
+
+/** Every command, as when all is well but for one thing. */
+export function everyCommand(change: (way: Way, stage: Stage) => Way): Trouble {
+  return each(
+    Object.keys(WELL),
+    (name) => async (stage) => change(await WELL[name]!(stage), stage),
+  );
+}
+
+/** A command's words, from its name in the table. */
+export const words = (name: string): string[] => name.split(" ");
+
+export const subcommands = (of: string): string[] =>
+  Object.keys(WELL).filter((name) => name.startsWith(`${of} `));
+
+/** The commands that read the incident journal. */
+export const INCIDENTS = subcommands("incidents");
+/** The commands that read the observation journal. */
+export const OBSERVATIONS = subcommands("observations");
+/** The ways to run a monitor. */
+export const RUNS = ["run", "run --once"];
+
+/** Which incident is wanted, for the commands that are told. */
+const OPERANDS: Readonly<Record<string, readonly string[]>> = { "incidents show": ["1"] };
+
+/** The words that read a journal of incidents or of observations. */
+export function reading(name: string): string[] {
+  return [...words(name), ...OPERANDS[name] ?? []];
+}
+
+/** `run` or `run --once` with a configuration; a daemon that starts after all is asked to end. */
+export function runs(name: string, config: string): Way {
+  return {
+    args: [...words(name), "--config", config],
+    ...(name === "run" && { during: (running) => running.line(/ daemon\.started /) }),
+  };
+}
+
+/** `detect`, `listen` or `exchange` about a case that they have a journal to record in. */
+export async function records(stage: Stage, name: string, incidents: string): Promise<Way> {
+  const { log, both } = await gathered(stage);
+  const signer = await keyFile(stage.folder, `monitor.invalid/${crypto.randomUUID()}`);
+  const key = ["--key", signer, "--incidents", incidents, "--log", log];
+  switch (name) {
+    case "detect":
+      return { args: ["detect", ...key, both] };
+    case "listen":
+      return {
+        args: ["listen", "--address", "127.0.0.1:0", ...key, "--have", both],
+        during: (running) => running.line(/^listening on /),
+      };
+    default: {
+      const peer = await listening(stage, log, both);
+      return { args: ["exchange", peer, ...key, "--have", both] };
+    }
+  }
+}
+
+/** The commands that record a case with a key. */
+export const RECORDS = ["detect", "listen", "exchange"];

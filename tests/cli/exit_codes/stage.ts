@@ -1,0 +1,163 @@
+/** Where a command is run for the walk over the exit codes, and what it needs there. */
+import type { TestLog } from "../../../src/sources/test_log.ts";
+import type { Stream } from "../../../src/cli/terminal.ts";
+import type { World } from "../../../src/world/world.ts";
+import { keyFile, noteLine, put, run, type Running, start, twoStories } from "../harness.ts";
+import { edit, fork, grow, makeLog, makeMonitor, startDaemon } from "../monitors.ts";
+
+/** How a command is run, and what happens meanwhile. */
+export interface Way {
+  readonly args: readonly string[];
+  /** What is waited for before it is asked to end. Without it the command ends by itself. */
+  readonly during?: (running: Running) => Promise<unknown>;
+  readonly world?: World;
+  readonly input?: Uint8Array;
+  readonly stdout?: Stream;
+  /** The command runs as a process of its own, and gets this while it reads standard input. */
+  readonly signal?: Deno.Signal;
+}
+
+/** Brings about that a command meets what a row of the table says. */
+export type Staging = (stage: Stage) => Promise<Way> | Way;
+
+/** An empty folder, and what has to end with it. */
+export class Stage {
+  readonly folder = Deno.makeTempDirSync({ prefix: "hearsay-test-" });
+  readonly #ends: (() => Promise<unknown> | void)[] = [];
+
+  /** Has something done when the command has ended, the last first. */
+  atEnd(end: () => Promise<unknown> | void): void {
+    this.#ends.push(end);
+  }
+
+  /** Starts a command that runs for as long as the stage stands. */
+  background(args: readonly string[]): Running {
+    const running = start(args);
+    this.atEnd(() => {
+      running.stop();
+      return running.done;
+    });
+    return running;
+  }
+
+  async strike(): Promise<void> {
+    for (const end of this.#ends.toReversed()) await end();
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+/** Runs a command the way it is staged; its exit code, and what it printed for whoever has to look. */
+export async function play(staging: Staging): Promise<{ code: number; said: string }> {
+  const stage = new Stage();
+  try {
+    const { args, during, world, input, stdout, signal } = await staging(stage);
+    if (signal !== undefined) return await kill(args, signal);
+    const running = start(args, world, [], input, stdout);
+    if (during !== undefined) {
+      // A command that ends before it was asked to is judged by its code.
+      await during(running).catch(() => {});
+      running.stop();
+    }
+    const { code, out, err } = await running.done;
+    return { code, said: [...out, ...err].join("\n") };
+  } finally {
+    await stage.strike();
+  }
+}
+
+/** More than a pipe holds: once it is written, the program has begun to read. */
+const MUCH = new Uint8Array(1 << 20);
+
+async function kill(
+  args: readonly string[],
+  signal: Deno.Signal,
+): Promise<{ code: number; said: string }> {
+  const root = new URL("../../../", import.meta.url);
+  const child = new Deno.Command("deno", {
+    args: ["run", "--no-check", "--frozen", "--no-prompt", "--allow-read", "main.ts", ...args],
+    ...{ cwd: root, stdin: "piped", stdout: "piped", stderr: "piped" },
+  }).spawn();
+  const input = child.stdin.getWriter();
+  await input.write(MUCH);
+  child.kill(signal);
+  const { code, stderr } = await child.output();
+  await input.close().catch(() => {});
+  return { code, said: new TextDecoder().decode(stderr) };
+}
+
+/** A log in a folder, and a monitor of it that others may call. */
+export async function monitor(
+  { folder }: Stage,
+  ...more: readonly string[]
+): Promise<{ dir: string; config: string; incidents: string; state: string }> {
+  const { dir, log } = await makeLog(`${folder}/log`, 5);
+  const listen = ["--listen", "127.0.0.1:0"];
+  const config = await makeMonitor(`${folder}/one`, { log, source: dir }, ...listen, ...more);
+  return { dir, config, incidents: `${folder}/one/incidents`, state: `${folder}/one/state` };
+}
+
+/** A monitor that was shown one history, and is now shown another. */
+export async function deceived(stage: Stage): Promise<Awaited<ReturnType<typeof monitor>>> {
+  const made = await monitor(stage);
+  const other = `${stage.folder}/other`;
+  await fork(made.dir, other);
+  await grow(made.dir, 1);
+  await grow(other, 1);
+  await run("run", "--config", made.config, "--once");
+  edit(made.config, JSON.stringify(made.dir), JSON.stringify(other));
+  return made;
+}
+
+/** Starts a monitor's daemon, which runs for as long as the stage stands; where it tells its status. */
+export async function daemonOf(stage: Stage, config: string): Promise<string> {
+  const { running, http } = await startDaemon(config);
+  stage.atEnd(() => {
+    running.stop();
+    return running.done;
+  });
+  return http;
+}
+
+/** Checkpoints of one log, alike or not, as `listen` and `exchange` are given them. */
+export async function gathered(
+  { folder }: Stage,
+): Promise<{ log: string; one: string; other: string; both: string; story: TestLog }> {
+  const { a, b, log } = await twoStories({ common: 5, size: 8 });
+  return {
+    ...{ log, story: a, one: put(folder, "one", await a.checkpoint()) },
+    other: put(folder, "other", await b.checkpoint()),
+    both: put(folder, "both", [await noteLine(a, 8), await noteLine(b, 8)].join("\n")),
+  };
+}
+
+/** Answers exchanges with a checkpoint, for as long as the stage stands; its address. */
+export async function listening(stage: Stage, log: string, have: string): Promise<string> {
+  const args = ["listen", "--address", "127.0.0.1:0", "--log", log, "--have", have];
+  return addressOf(await stage.background(args).line(/^listening on /));
+}
+
+/** The address in what `listen` says first. */
+export function addressOf(line: string): string {
+  return line.replace("listening on ", "");
+}
+
+/** An incident journal with one case in it; its folder. */
+export async function caseJournal(stage: Stage): Promise<string> {
+  const { log, both } = await gathered(stage);
+  const incidents = `${stage.folder}/incidents`;
+  const key = ["--key", await keyFile(stage.folder, "monitor.invalid/recorder")];
+  await run("detect", "--log", log, ...key, "--incidents", incidents, both);
+  return incidents;
+}
+
+/** An observation journal with something in it; its folder. */
+export async function observed(stage: Stage): Promise<string> {
+  const { config, state } = await monitor(stage);
+  await run("run", "--config", config, "--once");
+  return state;
+}
+
+/** A conflict record that comes with the source. */
+export const SAMPLE = Deno.realPathSync(
+  new URL("../../../incidents/sample.json", import.meta.url),
+);

@@ -1,0 +1,87 @@
+/** Every command as it goes when all is well: what the walk over the exit codes starts from. */
+import { makeLog } from "../monitors.ts";
+import {
+  caseJournal,
+  daemonOf,
+  gathered,
+  listening,
+  monitor,
+  observed,
+  SAMPLE,
+  type Staging,
+} from "./stage.ts";
+
+/** Reads the one case of a journal. */
+function readsCases(...args: readonly string[]): Staging {
+  return async (stage) => ({
+    args: ["incidents", ...args, "--incidents", await caseJournal(stage)],
+  });
+}
+
+function readsObservations(what: string): Staging {
+  return async (stage) => ({ args: ["observations", what, "--state", await observed(stage)] });
+}
+
+/** How each command goes when all is well. A new command has its line here. */
+export const WELL: Readonly<Record<string, Staging>> = {
+  "demo": (stage) => ({
+    args: ["demo"],
+    // It leaves its folder for people to look into.
+    during: async (running) => {
+      const { out } = await running.done;
+      const [folder] = /\S+hearsay-demo-[^/]+/.exec(out.join("\n")) ?? [];
+      if (folder !== undefined) stage.atEnd(() => Deno.removeSync(folder, { recursive: true }));
+    },
+  }),
+  "init": async ({ folder }) => {
+    const { dir, log } = await makeLog(`${folder}/log`, 5);
+    const what = ["--name", "monitor.invalid/one", "--log", log, "--source", dir];
+    return { args: ["init", "--dir", `${folder}/one`, ...what] };
+  },
+  "run": async (stage) => ({
+    args: ["run", "--config", (await monitor(stage)).config],
+    during: (running) => running.line(/ log\.first /),
+  }),
+  "run --once": async (stage) => ({
+    args: ["run", "--once", "--config", (await monitor(stage)).config],
+  }),
+  "status": async (stage) => ({
+    args: ["status", await daemonOf(stage, (await monitor(stage)).config)],
+  }),
+  "keygen": ({ folder }) => ({ args: ["keygen", "test.invalid/one", "--out", `${folder}/key`] }),
+  "listen": async (stage) => {
+    const { log, one } = await gathered(stage);
+    return {
+      args: ["listen", "--address", "127.0.0.1:0", "--log", log, "--have", one],
+      during: (running) => running.line(/^listening on /),
+    };
+  },
+  "exchange": async (stage) => {
+    const { log, one } = await gathered(stage);
+    const args = ["exchange", await listening(stage, log, one), "--log", log, "--have", one];
+    return { args };
+  },
+  "detect": async (stage) => {
+    const { log, one } = await gathered(stage);
+    return { args: ["detect", "--log", log, one] };
+  },
+  "verify": () => ({ args: ["verify", SAMPLE] }),
+  "incidents list": readsCases("list"),
+  "incidents show": readsCases("show", "1"),
+  "incidents check": readsCases("check"),
+  "observations list": readsObservations("list"),
+  "observations check": readsObservations("check"),
+  "log init": ({ folder }) => ({
+    args: ["log", "init", `${folder}/log`, "--origin", "test.invalid/log"],
+  }),
+  "log append": async ({ folder }) => ({
+    args: ["log", "append", (await makeLog(`${folder}/log`, 5)).dir],
+  }),
+  "log fork": async ({ folder }) => ({
+    args: ["log", "fork", (await makeLog(`${folder}/log`, 5)).dir, `${folder}/other`],
+  }),
+  "log serve": async ({ folder }) => ({
+    args: ["log", "serve", (await makeLog(`${folder}/log`, 5)).dir, "--port", "0"],
+    during: (running) => running.line(/^serving /),
+  }),
+};
