@@ -34,8 +34,8 @@ const OBSERVATIONS_BEHIND_MS = 2 * 3_600_000;
 
 /** What a person is to do about what was lost. */
 export const LOST_ADVICE =
-  `Restore it from a backup or accept the loss, then remove the monitor's ${LOST_FILE} (OPERATING, ` +
-  '"Lost state").';
+  `restore it from a backup or accept the loss, then remove the monitor's ${LOST_FILE} (OPERATING, ` +
+  '"Lost state")';
 
 /** The name of a folder's setting. */
 type FolderName = "state" | "incidents";
@@ -238,7 +238,7 @@ function nameOf(vkey: string): string {
   return vkey.split("+", 1)[0]!;
 }
 
-/** The vkey of the monitor that last used a folder, if it says one. @throws WorldError */
+/** The vkey of the monitor that last used a folder, if the folder says one. */
 export async function identityIn(world: World, folder: string): Promise<string | undefined> {
   const text = (await readSmall(world, join(folder, IDENTITY_FILE)))?.trimEnd();
   return text === "" ? undefined : text;

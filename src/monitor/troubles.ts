@@ -79,7 +79,7 @@ function troublesOfItself(status: Status): Trouble[] {
       text: `events that could not be printed: ${eventsLost}`,
       advice: "Look where standard output goes. What they were about is in the journals.",
     },
-    ...lost.map((what) => ({ text: `lost: ${what}`, advice: LOST_ADVICE })),
+    ...lost.map((what) => ({ text: `lost: ${what}`, advice: `${LOST_ADVICE}.` })),
     peers.length === 0 && listen === undefined && {
       text: 'nothing is compared with anybody: there is no peer and no "listen"',
       advice: "Add one to the configuration. One monitor alone cannot see a split view.",
