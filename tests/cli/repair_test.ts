@@ -49,7 +49,10 @@ for (const name of ["incidents", "state"] as const) {
         const refused = await run(...args, "--config", config);
         assertEquals(refused.code, 3);
         assertStringIncludes(text(refused), `${file} line 1 is damaged: `);
-        assertStringIncludes(text(refused), `'hearsay journal repair ${folders[name]}' sets`);
+        assertStringIncludes(
+          text(refused),
+          `'hearsay journal repair ${folders[name]} --config ${config}' sets`,
+        );
       }
       assertEquals(Deno.readTextFileSync(path), before);
       const dry = await run("journal", "repair", folders[name], "--dry-run");
