@@ -10,7 +10,7 @@ import { printable } from "../tlog/malformed.ts";
 import { millisecondsBetween } from "../world/time.ts";
 import { type Column, type Row, Table } from "./table.ts";
 import type { Style, Terminal } from "./terminal.ts";
-import { wrapped } from "./width.ts";
+import { hanging, wrapped } from "./width.ts";
 
 /** How many logs, peers and troubles are shown of each, unless all are asked for. */
 export const MAX_SHOWN = 20;
@@ -99,10 +99,15 @@ function nextTry(about: LogStatus | PeerStatus | undefined, now: string): string
     const { nextLookAt } = about;
     return nextLookAt === undefined
       ? "A look is under way. "
-      : `The next look is in ${span(now, nextLookAt)}. `;
+      : `The next look is ${soon("in", now, nextLookAt)}. `;
   }
   const { nextCallAt } = about;
-  return nextCallAt === undefined ? "" : `It is called again within ${span(now, nextCallAt)}. `;
+  return nextCallAt === undefined ? "" : `It is called again ${soon("within", now, nextCallAt)}. `;
+}
+
+function soon(word: "in" | "within", now: string, at: string): string {
+  const time = span(now, at);
+  return time === "0s" ? "at once" : `${word} ${time}`;
 }
 
 function sayAll(
@@ -111,8 +116,7 @@ function sayAll(
 ): string[] {
   const width = screen.columns ?? Infinity;
   const shown = said.slice(0, most).flatMap(({ mark, text, advice }) => {
-    const [first, ...more] = wrapped(printable(text), { width, indent: INDENT });
-    const lines = [mark.padEnd(INDENT.length) + first!.slice(INDENT.length), ...more];
+    const lines = hanging(mark.padEnd(INDENT.length), printable(text), screen);
     return [
       ...lines.map((line) => screen.paint("red", line)),
       ...wrapped(printable(advice), { width, indent: INDENT }),

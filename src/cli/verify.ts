@@ -14,6 +14,7 @@ import { cannotRead, openRereadable } from "./inputs.ts";
 import { isRepair, parseRepair, type Repair } from "../store/repaired.ts";
 import { describeRepair } from "./repairs.ts";
 import type { Terminal } from "./terminal.ts";
+import { hanging } from "./width.ts";
 
 /** `hearsay verify`: lets a stranger check evidence, offline. */
 export const verify: Command = {
@@ -228,8 +229,10 @@ function printItem(terminal: Terminal, item: JudgedItem, log: Log | undefined): 
     terminal.out("    What was set aside is not in this file, and was not judged.");
   }
   for (const { name, ok, detail } of judgement?.checks ?? []) {
-    const mark = ok ? terminal.paint("green", "✓") : terminal.paint("red", "✗");
-    terminal.out(`  ${mark} ${name.padEnd(14)} ${printable(detail)}`);
+    const mark = ok ? "✓" : "✗";
+    const [first, ...more] = hanging(`  ${mark} ${name.padEnd(14)} `, printable(detail), terminal);
+    terminal.out(first!.replace(mark, terminal.paint(ok ? "green" : "red", mark)));
+    for (const line of more) terminal.out(line);
   }
   if (log === undefined && judgement?.log !== undefined) {
     terminal.out(

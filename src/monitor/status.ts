@@ -53,7 +53,7 @@ export interface PeerTally {
   readonly software?: string;
   /** Whether it is this monitor itself; then nothing is compared with it. */
   readonly isSelf?: boolean;
-  /** Why the last exchange failed, if it did. */
+  /** Why the last exchange failed, if it did: what is said of the peer, such as `cannot be reached`. */
   readonly failing?: string;
   /** When the first of the exchanges that failed in a row began, RFC 3339. */
   readonly failingSince?: string;

@@ -138,7 +138,7 @@ function troublesOfPeer(peer: PeerStatus, isStarting: boolean): Trouble[] {
     return [{ about: peer, text, advice: "Give the address of another monitor instead." }];
   }
   if (failing !== undefined) {
-    const text = `peer ${address}: the last exchange failed: ${failing}`;
+    const text = `peer ${address} ${failing}`;
     const advice = "Ask its operator whether it runs, and look at the network between you.";
     return [{ about: peer, text, advice, since }];
   }

@@ -97,7 +97,7 @@ Deno.test("status report: what is proven comes first, then trouble, then logs, t
     /^!! {2}log log\.invalid\/three signed what contradicts itself: 1 PROVEN CASE$/,
     /^! {3}a proven conflict could not be written/,
     /^! {3}log log\.invalid\/two cannot be reached/,
-    /^! {3}peer gone\.invalid:1: the last exchange failed: it is gone$/,
+    /^! {3}peer gone\.invalid:1 it is gone$/,
     /^!! {2}log\.invalid\/three /,
     /^! {3}log\.invalid\/two /,
     /^ {4}log\.invalid\/one /,
@@ -116,6 +116,8 @@ Deno.test("status report: after an outage it says for how long it lasts and when
   });
   assertMatch(out[1]!, /^! {3}log log\.invalid\/one cannot be reached.* \(nobody answers\)$/);
   assertMatch(out[2]!, /^ {4}For 5m now\. The next look is in 40s\. Look at your network/);
+  const now = withLog({ lastResult: "frozen", nextLookAt: STATUS.now })[2]!;
+  assertMatch(now, /^ {4}The next look is at once\. Ask whether/);
   assertMatch(withLog({ lastResult: "frozen" })[2]!, /^ {4}A look is under way\. Ask whether/);
 });
 
@@ -126,7 +128,7 @@ Deno.test("status report: of a peer that fails it says since when and when it is
     nextCallAt: "2026-01-02T03:06:03Z",
   };
   const out = lines({ peers: [{ ...PEER, ...failing }] });
-  const told = "!   peer peer.invalid:9900: the last exchange failed: cannot be reached: no route";
+  const told = "!   peer peer.invalid:9900 cannot be reached: no route";
   assertEquals(out[1], told, "its name stands there once");
   assertMatch(out[2]!, /^ {4}For 2m now\. It is called again within 60s\. Ask its operator/);
 });

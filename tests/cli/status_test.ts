@@ -107,7 +107,11 @@ const TROUBLES: readonly [string, Partial<Status>, RegExp][] = [
   ],
   ["a log that nobody looks at", { logs: [without(LOG, "lastResult")] }, /not looked at yet$/],
   ["a log that no peer follows", { logs: [{ ...LOG, sharedBy: 0 }] }, /compared with nobody/],
-  ["a peer that fails", { peers: [{ ...PEER, failing: "it is gone" }] }, /failed: it is gone$/],
+  [
+    "a peer that fails",
+    { peers: [{ ...PEER, failing: "it is gone" }] },
+    /^peer peer\.invalid:9900 it is gone$/,
+  ],
   [
     "a peer that shares no log",
     { peers: [{ ...PEER, sharedLogs: 0 }] },

@@ -341,7 +341,7 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
 /** What a command says in each kind of trouble, so that no code comes from another one. */
 export const SAYS: Readonly<Record<string, RegExp>> = {
   "outage": / log\.unavailable .* exchange\.failed | exchange\.failed .* log\.unavailable /s,
-  "case proven": /incident\.recorded|1 INCIDENT|_size|INCONSISTENT/,
+  "case proven": /incident\.recorded|1 PROVEN CASE|_size|INCONSISTENT/,
   "evidence broken": /The evidence does not hold/,
   "usage": /there is no option "--no-such-option"/,
   "configuration": /hearsay\.jsonc:\d+:\d+: poll is "now"/,
@@ -360,7 +360,7 @@ export const SAYS: Readonly<Record<string, RegExp>> = {
   "nobody answers": /no daemon answers|cannot be reached/,
   "another answers": /has another key|peer /,
   "log unavailable": /unavailable|cannot be reached/,
-  "peer unavailable": /exchange\.failed|failed: /,
+  "peer unavailable": /exchange\.failed|cannot be reached: /,
   "nobody to compare with": /nothing is compared with anybody/,
   "unproven": /unproven/,
   "nothing to judge": /nothing to judge/,
