@@ -5,6 +5,7 @@
  * @module
  */
 import { join } from "@std/path/join";
+import { identityIn } from "../monitor/places.ts";
 import { plainFolder, type Settings } from "../monitor/settings.ts";
 import type { Status } from "../monitor/status.ts";
 import { trapsOf } from "../monitor/traps.ts";
@@ -17,7 +18,7 @@ import { isAllAddresses } from "../world/hosts.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
-import { EXPOSED, identityIn, loadIdentity, readSettings } from "./run.ts";
+import { EXPOSED, loadIdentity, readSettings } from "./run.ts";
 import { askStatus } from "./status.ts";
 
 /** Checks a configuration file and everything that it names. */
@@ -169,7 +170,8 @@ async function lookAt({ world, folder, name, identity }: {
   const isWritable = await mayWrite({ world, folder: there, identity });
   if (there !== folder) return { above: there, isWritable, owner: undefined };
   await world.files.list(folder);
-  const owner = await (name === "state" ? identityIn(world, folder) : firstDetector(world, folder));
+  const owner = await identityIn(world, folder) ??
+    (name === "incidents" ? await firstDetector(world, folder) : undefined);
   return { above: undefined, isWritable, owner };
 }
 

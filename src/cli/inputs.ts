@@ -126,7 +126,7 @@ export async function readInput({ world, path, maxBytes, check }: {
     }
     return buffer.subarray(0, filled);
   } catch (error) {
-    if (error instanceof WorldError && await isFolder(world, path)) {
+    if (error instanceof WorldError && !file.isRegular && await isFolder(world, path)) {
       throw new UsageError(`${quoted(path)} is a folder, expected a file`);
     }
     throw cannotRead(path, error);

@@ -12,6 +12,7 @@ import { type World, WorldError } from "../world/world.ts";
 import { type Command, EXIT, type Options, readOptions, shellWord, UsageError } from "./command.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { cannotRead, readKey } from "./inputs.ts";
+import { counted } from "./repairs.ts";
 import { readSettings } from "./run.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -168,8 +169,10 @@ function describePlan(
       ? "  kept: nothing, since the damage is at its beginning"
       : `  kept: entries 1 to ${after.seq}; the hash of the last one is ${after.hash}`,
     ...aside.map(({ from, line, at, lines, bytes, file, sha256 }) =>
-      `  ${does} set aside: ${from} from line ${line} (byte ${at}) on, ${lines} lines, ${bytes} ` +
-      `bytes; copied into ${file}, SHA-256 ${sha256}`
+      `  ${does} set aside: ${from} from line ${line} (byte ${at}) on, ${
+        counted(lines, "line")
+      }, ` +
+      `${counted(bytes, "byte")}; copied into ${file}, SHA-256 ${sha256}`
     ),
     ...again.map(({ what }) => `  ${isDone ? "was" : "would be"} written again: ${what}`),
     isDone

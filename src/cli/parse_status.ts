@@ -76,7 +76,7 @@ const STATUS: Shape = {
     logs: listOf(log),
     peers: listOf(peer),
   },
-  may: { version: text, listen: text, faults: count, eventsLost: count },
+  may: { version: text, listen: text, faults: count, eventsLost: count, lost: listOf(text) },
   others: "kept",
 };
 

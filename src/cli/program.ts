@@ -2,6 +2,7 @@ import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { JournalDamaged, JournalLocked } from "../store/journal.ts";
 import { ExchangeFailed } from "../gossip/caller.ts";
 import { IncidentNotWritten } from "../monitor/case_keeper.ts";
+import { PlaceForeign } from "../monitor/places.ts";
 import { DurabilityLost } from "../world/durable.ts";
 import { VERSION } from "../world/version.ts";
 import { printable, quoted } from "../tlog/malformed.ts";
@@ -79,6 +80,7 @@ const FAILURES = [
   DurabilityLost,
   JournalDamaged,
   JournalLocked,
+  PlaceForeign,
 ];
 
 /**

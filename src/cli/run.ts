@@ -1,24 +1,15 @@
-import { join } from "@std/path/join";
 import type { OpenSource } from "../monitor/assembly.ts";
 import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { trapsOf } from "../monitor/traps.ts";
 import { openSource } from "../sources/open.ts";
-import { fileText, textOf, utf8 } from "../tlog/encoding.ts";
-import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
+import { fileText } from "../tlog/encoding.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatAddress, isSameAddress } from "../world/address.ts";
-import { isThere, replaceDurably } from "../world/durable.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type HttpServer, type World, WorldError } from "../world/world.ts";
-import {
-  type Command,
-  EXIT,
-  type ExitCode,
-  isUsageFault,
-  readOptions,
-  type Tools,
-} from "./command.ts";
+import { type Command, EXIT, type ExitCode, readOptions, type Tools } from "./command.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./config.ts";
 import { eventLog } from "./event_log.ts";
@@ -141,52 +132,7 @@ async function startDaemon(
     (mode) => report.event("key.exposed", "warning", { file: settings.key, mode, detail: EXPOSED }),
   );
   const openSource = sourceOpener(world, settings);
-  const daemon = await Daemon.start({ world, settings, signer, report, openSource });
-  // This comes only now, because now the daemon has locked the folder.
-  await noteIdentity({ world, settings, signer, report });
-  return daemon;
-}
-
-/** A file in the state folder with the vkey of the monitor that last used the folder. */
-const IDENTITY_FILE = "monitor.vkey";
-const MAX_VKEY_BYTES = 4_096;
-
-/**
- * Warns if this state was last used with another key: somebody else may have put the key there, and
- * those who know this monitor by its vkey must be told the new one. If the disk refuses, the daemon runs
- * all the same.
- */
-async function noteIdentity({ world, settings, signer, report }: {
-  world: World;
-  settings: Settings;
-  signer: Signer;
-  report: EventReport;
-}): Promise<void> {
-  const path = join(settings.state, IDENTITY_FILE);
-  const { text } = signer.vkey;
-  try {
-    const before = await lastIdentity(world, path);
-    if (before === text) return;
-    if (before !== undefined) {
-      report.event("key.changed", "warning", { before: printable(before), now: text });
-    }
-    const content = utf8(`${text}\n`);
-    await replaceDurably({ files: world.files, path, content, permissions: 0o600 });
-  } catch (error) {
-    if (!(error instanceof WorldError || isUsageFault(error))) throw error;
-    report.workFailed(error);
-  }
-}
-
-/** The vkey of the monitor that last used a state folder, if it says one. */
-export function identityIn(world: World, state: string): Promise<string | undefined> {
-  return lastIdentity(world, join(state, IDENTITY_FILE));
-}
-
-async function lastIdentity(world: World, path: string): Promise<string | undefined> {
-  if (!await isThere(world.files, path)) return undefined;
-  const bytes = await readInput({ world, path, maxBytes: MAX_VKEY_BYTES });
-  return textOf(bytes).trimEnd();
+  return await Daemon.start({ world, settings, signer, report, openSource });
 }
 
 async function once({ world, settings, report, tally }: {

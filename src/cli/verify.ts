@@ -11,6 +11,8 @@ import type { OpenFile } from "../world/world.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
 import { type Evidence, hasMarks, isEvidenceFile, readEvidenceFile } from "./evidence_file.ts";
 import { cannotRead, openRereadable } from "./inputs.ts";
+import { isRepair, parseRepair, type Repair } from "../store/repaired.ts";
+import { describeRepair } from "./repairs.ts";
 import type { Terminal } from "./terminal.ts";
 import { hanging } from "./width.ts";
 
@@ -75,15 +77,19 @@ Example:
   },
 };
 
-/** One record of a file, with its judgement. `fault` is what is wrong with its line or the chain. */
+/**
+ * One record of a file, with its judgement; or the repair of a journal, whose form and signature are
+ * right. `fault` is what is wrong with its line or the chain.
+ */
 interface JudgedItem {
   readonly where: string;
   readonly judgement?: Judgement;
+  readonly repair?: Repair;
   readonly fault?: string;
 }
 
-function isSound({ judgement, fault }: JudgedItem): boolean {
-  return judgement?.outcome === "holds" && fault === undefined;
+function isSound({ judgement, repair, fault }: JudgedItem): boolean {
+  return (judgement?.outcome === "holds" || repair !== undefined) && fault === undefined;
 }
 
 interface Wanted {
@@ -191,6 +197,7 @@ function judgeObject(
   if (!isEntry(object)) return { where, judgement: verifyConflict({ input: object, ...wanted }) };
   try {
     const entry = parseEntry(JSON.stringify(object));
+    if (isRepair(entry.record)) return { where: `entry ${entry.seq}`, repair: parseRepair(entry) };
     const judgement = verifyConflict({ input: entry.record, ...wanted });
     return { where: `entry ${entry.seq}`, judgement };
   } catch (error) {
@@ -199,11 +206,12 @@ function judgeObject(
   }
 }
 
-function forMachines({ where, judgement, fault }: JudgedItem): Record<string, unknown> {
+function forMachines({ where, judgement, repair, fault }: JudgedItem): Record<string, unknown> {
   return {
     where,
-    outcome: fault === undefined ? judgement!.outcome : "fails",
+    outcome: fault !== undefined ? "fails" : judgement?.outcome ?? "repaired",
     ...(fault !== undefined && { fault }),
+    ...(repair !== undefined && { repair }),
     ...(judgement !== undefined && {
       evidence_id: judgement.record?.evidence_id ?? null,
       signed: judgement.signed,
@@ -213,9 +221,13 @@ function forMachines({ where, judgement, fault }: JudgedItem): Record<string, un
 }
 
 function printItem(terminal: Terminal, item: JudgedItem, log: Log | undefined): void {
-  const { where, judgement, fault } = item;
+  const { where, judgement, repair, fault } = item;
   terminal.out(terminal.paint("bold", where));
   if (fault !== undefined) terminal.out(`  ${terminal.paint("red", "✗")} ${printable(fault)}`);
+  if (repair !== undefined) {
+    terminal.out(`  ${terminal.paint("yellow", "!")} ${describeRepair(repair)}`);
+    terminal.out("    What was set aside is not in this file, and was not judged.");
+  }
   for (const { name, ok, detail } of judgement?.checks ?? []) {
     const mark = ok ? "✓" : "✗";
     const [first, ...more] = hanging(`  ${mark} ${name.padEnd(14)} `, printable(detail), terminal);
@@ -236,8 +248,9 @@ function printVerdict(
   terminal: Terminal,
   { judged, holds }: { judged: readonly JudgedItem[]; holds: boolean },
 ): void {
-  const sound = judged.filter(isSound).length;
-  const records = judged.length === 1 ? "1 record" : `${judged.length} records`;
+  const about = judged.filter(({ repair }) => repair === undefined);
+  const sound = about.filter(isSound).length;
+  const records = about.length === 1 ? "1 record" : `${about.length} records`;
   if (holds) {
     terminal.out(terminal.paint("green", `The evidence holds (${records}).`));
   } else {

@@ -136,8 +136,8 @@ class FrameHandler implements Handler {
       });
       for (const heard of news) this.#party.report.heard(heard, source);
       if (answered > 0) await connection.write(answers.subarray(0, answered * FRAME_BYTES));
-      if (refused) return "closed without an answer to what was refused, and its address charged";
-      if (isTooMuch) return "more came that is to be verified than strangers together may send";
+      if (refused) return "closed without an answer to the refused frame, and its address charged";
+      if (isTooMuch) return "all strangers together sent more frames than may be verified";
       if (filled === FIRST_CHUNK_BYTES && buffer.length === filled) {
         // The buffers hold only whole frames, and all of them were answered. So nothing has to be
         // copied.

@@ -146,7 +146,7 @@ export class ParcelDecoder {
 
   /** @throws MalformedError if the parcel cannot end here */
   end(): void {
-    if (!this.#begun) throw new MalformedError("no parcel came, expected its version at least");
+    if (!this.#begun) throw new MalformedError("no parcel came, expected at least its version");
     if (this.#incoming !== undefined) {
       const { filled, length } = this.#incoming;
       throw new MalformedError(

@@ -1,8 +1,10 @@
 import type { Heard } from "../gossip/judge.ts";
+import { PlaceLost } from "../world/durable.ts";
 import type { Clock } from "../world/world.ts";
 import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
-import type { IncidentNews } from "./case_keeper.ts";
+import { type IncidentNews, IncidentNotWritten } from "./case_keeper.ts";
+import { LOST_ADVICE } from "./places.ts";
 import { fieldsOf, TroubleTeller } from "./trouble_teller.ts";
 import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
@@ -24,6 +26,7 @@ export class Announcer {
   readonly #refusals: RefusalLimiter;
   readonly #toldContradictions = new Set<string>();
   #leftOutToldAt = -Infinity;
+  #toldMoved = false;
 
   constructor({ clock, report, isPeer, isOwn }: {
     clock: Clock;
@@ -84,8 +87,14 @@ export class Announcer {
         return event("journal.torn", "warning", { set_aside: happening.setAside });
       case "journal unsound":
         return event("journal.unsound", "warning", { incidents: happening.incidents });
-      case "world refused":
-        return this.#refusals.add(happening.error);
+      case "journal lost":
+        return event("journal.lost", "error", { detail: happening.detail, advice: LOST_ADVICE });
+      case "world refused": {
+        const { error } = happening;
+        const cause = error instanceof IncidentNotWritten ? error.cause : error;
+        if (cause instanceof PlaceLost) return this.#tellMoved(cause);
+        return this.#refusals.add(error);
+      }
       case "fault": {
         const { error } = happening;
         const { message, stack } = error instanceof Error ? error : new Error(String(error));
@@ -123,6 +132,15 @@ export class Announcer {
         }
       }
     }
+  }
+
+  /** Tells once that a folder was moved: the daemon ends by it. */
+  #tellMoved({ message: detail }: PlaceLost): void {
+    if (this.#toldMoved) return;
+    this.#toldMoved = true;
+    const advice = "nothing more is written and the daemon ends: put the folder back where the " +
+      "configuration says, then start it again";
+    this.#report.event("folder.moved", "error", { detail, advice });
   }
 
   #tellFound(found: Found): void {

@@ -177,6 +177,11 @@ export class CaseKeeper {
     await this.#keepAll();
   }
 
+  /** The incident journal; nothing without a key. */
+  get incidents(): IncidentJournal | undefined {
+    return this.#identity?.incidents;
+  }
+
   /** The file to which the start moved a torn last line of the incident journal, if there was one. */
   get tornFile(): string | undefined {
     return this.#identity?.incidents.tornFile;

@@ -21,7 +21,10 @@ export type EventName =
   | "exchange.self"
   | `exchange.${Heard["verdict"]}`
   | `incident.${IncidentNews["outcome"]}`
+  | "folder.foreign"
+  | "folder.moved"
   | "index.progress"
+  | "journal.lost"
   | "journal.torn"
   | "journal.unsound"
   | "key.changed"

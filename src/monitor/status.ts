@@ -90,6 +90,8 @@ export interface Status {
   readonly faults?: number;
   /** Events since the start that could not be printed. What they were about is in the journals. */
   readonly eventsLost?: number;
+  /** What was in the monitor's folders and is no more, one sentence each, until a person has seen it. */
+  readonly lost?: readonly string[];
   readonly logs: readonly LogStatus[];
   readonly peers: readonly PeerStatus[];
 }

@@ -1,4 +1,5 @@
 import { millisecondsBetween } from "../world/time.ts";
+import { LOST_ADVICE } from "./places.ts";
 import type { LogStatus, LookResult, PeerStatus, Status } from "./status.ts";
 
 /** How long after its start a daemon may not have looked at a log, or called a peer, yet. */
@@ -64,7 +65,7 @@ export function isNew({ startedAt, now }: Status): boolean {
 }
 
 function troublesOfItself(status: Status): Trouble[] {
-  const { peers, listen, unwritten, faults = 0, eventsLost = 0 } = status;
+  const { peers, listen, unwritten, faults = 0, eventsLost = 0, lost = [] } = status;
   const troubles: (Trouble | false)[] = [
     unwritten && {
       text: "a proven conflict could not be written: the disk refuses",
@@ -78,6 +79,7 @@ function troublesOfItself(status: Status): Trouble[] {
       text: `events that could not be printed: ${eventsLost}`,
       advice: "Look where standard output goes. What they were about is in the journals.",
     },
+    ...lost.map((what) => ({ text: `lost: ${what}`, advice: `${LOST_ADVICE}.` })),
     peers.length === 0 && listen === undefined && {
       text: 'nothing is compared with anybody: there is no peer and no "listen"',
       advice: "Add one to the configuration. One monitor alone cannot see a split view.",

@@ -13,14 +13,17 @@ export function timeAt(clock: Clock, monotonic: number): string {
   return timeOf(clock.now().getTime() + Math.round(monotonic - clock.monotonic()));
 }
 
-/** Milliseconds since a time in RFC 3339, by the wall clock; never negative, whatever it does. */
+/**
+ * Milliseconds since a time in RFC 3339, by the wall clock. It is never negative, even if that
+ * clock is set.
+ */
 export function millisecondsSince(clock: Clock, time: string): number {
   return Math.max(0, clock.now().getTime() - Date.parse(time));
 }
 
 /**
- * Milliseconds that were waited since `since` when a process ended, by the times it wrote: not more
- * than its last one says, nor than the clock says now. Never negative.
+ * How many milliseconds after `since` a process ended, by the times that it wrote. It is at most
+ * the time to now, by the clock, and never negative.
  * @param since RFC 3339
  * @param endedAt RFC 3339; nothing if it wrote none
  */
@@ -38,7 +41,7 @@ export function millisecondsBetween(from: string, to: string): number {
   return Math.max(0, Date.parse(to) - Date.parse(from));
 }
 
-/** Whether a text is a time that can be counted with. */
+/** Whether a text is a time that can be calculated with. */
 export function isTime(text: string): boolean {
   return !Number.isNaN(Date.parse(text));
 }

@@ -19,6 +19,8 @@ import type { Result } from "../../src/evidence/result.ts";
 import { observedCheckpoint } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
 import { formatRemovals } from "../../src/store/removal.ts";
+import { repairableIncidents } from "../../src/store/repairables.ts";
+import { repairJournal } from "../../src/store/repairing.ts";
 import { formatCheckpointText } from "../../src/tlog/checkpoint_text.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
@@ -101,6 +103,19 @@ const removalEntry = {
   prev_hash: "cd".repeat(32),
 };
 
+/** The entry that a repair writes, if the second of two entries is damaged. */
+const repairEntry = await (async (): Promise<Uint8Array> => {
+  const disk = new MemoryDisk();
+  await appendTo(disk, [sameSize, crossSize4] as unknown as JsonObject[]);
+  const path = "journal/journal.jsonl";
+  // One character of the second entry.
+  const content = disk.content(path)!.replace('"seq":2}', '"seq":3}');
+  disk.put(path, content);
+  const journal = repairableIncidents({ files: disk.files, folder: "journal" });
+  await repairJournal(journal, { signer: monitor, at: RECORDED_AT });
+  return utf8(disk.content(path)!.split("\n")[1]!);
+})();
+
 /** By name, the bytes of each example. */
 export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Array>([
   ["log-vkey", utf8(log.vkey.text)],
@@ -153,5 +168,6 @@ export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Ar
 
   ["incident-entry", await written("journal/journal.jsonl", writeIncident)],
   ["observation-entries", await written("state/observations-000001.jsonl", writeObservations)],
+  ["repair-entry", repairEntry],
   ["removal-entry", utf8(canonicalize({ ...removalEntry, hash: entryHash(removalEntry) }))],
 ]);

@@ -42,7 +42,7 @@ export const DAY = 24 * HOUR;
 
 /** Where the observations are. */
 export const STATE = "home/state";
-const INCIDENTS = "home/incidents";
+export const INCIDENTS = "home/incidents";
 const PORT = 9900;
 /** What is under way with others ends at its limits at the latest. */
 const LONGEST_EXCHANGE_MS = DEFAULT_LIMITS.exchangeMs + DEFAULT_LIMITS.parcelMs;

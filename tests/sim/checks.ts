@@ -131,6 +131,11 @@ export class Checks {
       name !== "daemon.fault",
       () => `${monitor.name} has a fault of its own: ${fields.stack}`,
     );
+    this.expect(
+      "no fault of its own",
+      !["journal.lost", "folder.moved", "folder.foreign"].includes(name),
+      () => `${monitor.name} says that it lost what no disk has lost: ${fields.detail}`,
+    );
     if (name === "journal.unsound") {
       const detail = (): string => `${monitor.name} has entries ${JSON.stringify(fields)} unsound`;
       this.expect("evidence holds", false, detail);

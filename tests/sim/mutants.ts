@@ -425,6 +425,14 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: "no fault of its own",
     seeds: FEW,
   },
+  {
+    name: "a journal that the index has read to its end is told as lost",
+    file: "src/store/observations.ts",
+    find: 'if (seq > journal.last.seq) return "lost";',
+    replace: 'if (seq >= journal.last.seq) return "lost";',
+    breaks: "no fault of its own",
+    seeds: FEW,
+  },
 ];
 
 const PROJECT = new URL("../../", import.meta.url).pathname;

@@ -116,12 +116,14 @@ export class MemoryDisk {
     this.#syncedEntries.set(normal(path), node);
   }
 
-  /** Gives a folder, with all that is in it, another name; or takes it away. */
+  /** Gives a folder, with all that is in it, another name, durably; or takes it away. */
   move(folder: string, to?: string): void {
     for (const path of this.paths().filter((path) => path.startsWith(`${normal(folder)}/`))) {
       const node = this.#entries.get(path)!;
-      this.#entries.delete(path);
-      if (to !== undefined) this.#entries.set(normal(to) + path.slice(normal(folder).length), node);
+      for (const entries of [this.#entries, this.#syncedEntries]) {
+        entries.delete(path);
+        if (to !== undefined) entries.set(normal(to) + path.slice(normal(folder).length), node);
+      }
     }
   }
 
