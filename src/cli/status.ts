@@ -20,6 +20,7 @@ import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { readSettings } from "./run.ts";
 import { describeStatus, MAX_SHOWN } from "./status_report.ts";
 import { type Shown, takeWatch, watchStatus } from "./status_watch.ts";
+import { hanging } from "./width.ts";
 
 const STATUS_PATH = "/status";
 const HTTP_OK = 200;
@@ -77,15 +78,12 @@ Example:
       print(lines);
       return exit;
     }
-    const away = (reason: string): Shown => {
+    const away = (error: string): Shown => {
       const exit = EXIT.failed;
-      const line = json
-        ? printableJson(JSON.stringify({ error: reason, exit }))
-        : terminal.paint("red", `!   ${printable(reason)}`);
-      return {
-        lines: json ? [line] : [line, `    It is asked again every ${everyMs / 1_000}s.`],
-        exit,
-      };
+      if (json) return { lines: [printableJson(JSON.stringify({ error, exit }))], exit };
+      const said = hanging("!   ", printable(error), terminal);
+      const lines = said.map((line) => terminal.paint("red", line));
+      return { lines: [...lines, `    It is asked again every ${everyMs / 1_000}s.`], exit };
     };
     const show = json ? print : (lines: readonly string[]) => terminal.redraw(lines);
     return await watchStatus({ look, away, show, everyMs, clock: world.clock, terminal });

@@ -134,8 +134,12 @@ class Screen {
     // Lines that a change of the width has broken are not where they were.
     const back = before === 0 ? "" : width === columns ? `\x1b[${before}A\r` : "\x1b[2J\x1b[H";
     this.#shown = { lines: fitting.length, columns };
+    // A line is emptied before it is written: after a full line the cursor is on its last character.
+    const text = fitting.map((line) => `\x1b[2K${line}`).join("\n");
+    const left = Math.max(0, before - fitting.length);
+    const emptied = left === 0 ? "" : "\n\x1b[2K".repeat(left) + `\x1b[${left}A`;
     // Lines that are too long are cut by the terminal: its wrapping is off until the text is written.
-    return `${back}\x1b[?7l${fitting.join("\x1b[K\n")}\x1b[K\x1b[?7h\x1b[J`;
+    return `${back}\x1b[?7l${text}${emptied}\x1b[?7h`;
   }
 }
 

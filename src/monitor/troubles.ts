@@ -96,7 +96,9 @@ function troublesOfLog(
   log: LogStatus,
   { name, isStarting }: { name: string; isStarting: boolean },
 ): Trouble[] {
-  const { lastResult, lastDetail, sharedBy, withheld = 0, resultSince: since } = log;
+  const { lastResult, lastDetail, sharedBy, withheld = 0 } = log;
+  // A start looks at a log anew, which may have stood still for long.
+  const since = lastResult === "frozen" ? log.grewAt : log.resultSince;
   const troubles: Trouble[] = [];
   if (lastResult === undefined && !isStarting) {
     const advice = "A look may take minutes. If this stays, look into the events.";

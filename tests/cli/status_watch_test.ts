@@ -174,20 +174,13 @@ class Emulator {
   #obey(digits: string, letter: string): void {
     const top = Math.max(0, this.rows.length - this.height);
     if (letter === "A") this.#row = Math.max(top, this.#row - Number(digits));
-    else if (letter === "K") this.#cut();
-    else if (letter === "J" && digits === "") {
-      this.rows.splice(this.#row + 1);
-      this.#cut();
-    } else if (letter === "J" || letter === "H") {
+    else if (letter === "K") this.rows[this.#row] = "";
+    else if (letter === "J" || letter === "H") {
       this.rows.splice(top);
       this.rows.push("");
       [this.#row, this.#column] = [top, 0];
     } else if (digits === "?7") this.wraps = letter === "h";
     else throw new Error(`a sequence that is not known: ${digits}${letter}`);
-  }
-
-  #cut(): void {
-    this.rows[this.#row] = this.rows[this.#row]!.slice(0, this.#column);
   }
 
   #type(text: string): void {
@@ -199,11 +192,24 @@ class Emulator {
     else if (character === "\n") {
       [this.#row, this.#column] = [this.#row + 1, 0];
       if (this.#row === this.rows.length) this.rows.push("");
-    } else if (this.#column < this.width || this.wraps) {
+    } else {
+      if (this.wraps && this.#column === this.width) throw new Error("a line was wrapped");
       const line = this.rows[this.#row]!.padEnd(this.#column);
       this.rows[this.#row] = line.slice(0, this.#column) + character + line.slice(this.#column + 1);
-      this.#column++;
+      // Without wrapping, what is too much is written over the last column.
+      if (this.wraps || this.#column < this.width - 1) this.#column++;
     }
+  }
+
+  /** What is seen, without the empty rows at the end. */
+  get seen(): string[] {
+    const last = this.rows.findLastIndex((row) => row !== "");
+    return this.rows.slice(0, last + 1);
+  }
+
+  /** Where the next line would be written. */
+  get row(): number {
+    return this.#row;
   }
 }
 
@@ -230,9 +236,15 @@ function screen(size: { columns: number; rows: number }) {
 Deno.test("terminal: what is redrawn stands where it stood, whether it grows or shrinks", () => {
   const { emulator, terminal, writes } = screen({ columns: 20, rows: 10 });
   terminal.out("before");
-  for (const lines of [["one", "two"], ["only"], ["1", "a longer second", "3"], ["x", "y", "z"]]) {
+  for (
+    const lines of [["one", "twenty columns wide."], ["only"], ["1", "a longer second", "3"], [
+      "x",
+      "y",
+      "z",
+    ]]
+  ) {
     terminal.redraw(lines);
-    assertEquals(emulator.rows, ["before", ...lines, ""]);
+    assertEquals([emulator.seen, emulator.row], [["before", ...lines], lines.length + 1]);
     assert(emulator.wraps, "the terminal is left as it was");
   }
   assertEquals(writes.length, 5, "one write each, so that nothing flickers");
@@ -244,11 +256,11 @@ Deno.test("terminal: what does not fit is cut, and said, and the rest is redrawn
   for (let i = 0; i < 3; i++) {
     terminal.redraw(many);
     assertEquals(emulator.rows.length, 5);
-    assertEquals(emulator.rows.slice(0, 3), many.slice(0, 3).map((line) => line.slice(0, 10)));
+    assertEquals(emulator.rows.slice(0, 3), many.slice(0, 3).map((line) => line.slice(0, 9) + "x"));
     assertMatch(emulator.rows[3]!, /^… 47 more/);
   }
   terminal.redraw(["few"]);
-  assertEquals(emulator.rows, ["few", ""]);
+  assertEquals([emulator.seen, emulator.row], [["few"], 1]);
 });
 
 Deno.test("terminal: a window that became narrower is drawn anew", () => {
@@ -257,7 +269,7 @@ Deno.test("terminal: a window that became narrower is drawn anew", () => {
   terminal.redraw(["one", "two"]);
   size.columns = 10;
   terminal.redraw(["one", "two"]);
-  assertEquals(emulator.rows, ["one", "two", ""]);
+  assertEquals([emulator.seen, emulator.row], [["one", "two"], 2]);
 });
 
 Deno.test("terminal: a pipe gets the lines as they are, with an empty line between", () => {
