@@ -174,9 +174,12 @@ function readBy(read: () => Found[]): Found[] {
   }
 }
 
-/** Parts of what is read here, by which a file of broken JSON is told from any other. */
+/**
+ * Parts of what is read here, by which a file of broken JSON is told from any other: members that only
+ * such artefacts have, a note within a text, a frame.
+ */
 const BROKEN =
-  /"verificationMaterial"|vnd\.dev\.sigstore\.bundle|"checkpoint_a"|"sha256_root_hash"|^\{"(?:note|frame)":/m;
+  /"verificationMaterial"|vnd\.dev\.sigstore\.bundle|"checkpoint_a"|"sha256_root_hash"|\\n\\n(?:—|\\u2014) |"[0-9a-f]{208}"/;
 
 /** A file that begins with a brace: one object over several lines, or one object a line. */
 async function* readJson(
