@@ -15,7 +15,7 @@ import { JSON_KINDS, TEXT_KINDS } from "../../../src/gather/kinds.ts";
 import { readGathered } from "../../../src/gather/read.ts";
 import type { VerifiedCheckpoint } from "../../../src/tlog/checkpoint.ts";
 import { base64, utf8 } from "../../../src/tlog/encoding.ts";
-import { sha256 } from "../../../src/tlog/hashing.ts";
+import { sha256, subtreeRoot } from "../../../src/tlog/hashing.ts";
 import { makeLog, parseLog } from "../../../src/tlog/log.ts";
 import { MalformedError } from "../../../src/tlog/malformed.ts";
 import { parseNote } from "../../../src/tlog/note.ts";
@@ -169,7 +169,7 @@ function isSigsums({ hand }: Stage, { note, signature }: VerifiedCheckpoint): bo
 /** Tiles that are changed at will, beside two honest heads of the log: nothing comes of it. */
 function cachedTiles(stage: Stage): ParserUnderTest {
   const { honest: { log }, leaves, checkpoints } = stage;
-  const tile = new Uint8Array(leaves.slice(256, 512).flatMap((leaf) => [...leaf]));
+  const [first, tile] = [concatenated(leaves.slice(0, 256)), concatenated(leaves.slice(256, 512))];
   const heads = [checkpoints[6]!, checkpoints[7]!];
   return parser<Uint8Array>({
     name: "tiles: cached by Go",
@@ -184,9 +184,10 @@ function cachedTiles(stage: Stage): ParserUnderTest {
       };
       const at = (level: number, index: bigint, width: number): string =>
         `db/${sumdbTilePath({ level, index, width })}`;
-      await put(at(0, 0n, 256), concatenated(leaves.slice(0, 256)));
+      await put(at(0, 0n, 256), first);
       await put(at(0, 1n, 256), content);
       await put(at(0, 2n, LEAVES - 512), concatenated(leaves.slice(512)));
+      await put(at(1, 0n, 2), concatenated([subtreeRoot(first), subtreeRoot(tile)]));
       const cached = new CachedHeads();
       const detector = new EquivocationDetector();
       for (const head of heads) {
