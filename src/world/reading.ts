@@ -53,10 +53,15 @@ export interface Line {
 /**
  * Reads a file line by line. Memory is bounded: of a line longer than `maxBytes` only the start is
  * kept, and the rest is passed over.
+ * @param chunkBytes how much is read at a time
  * @throws WorldError if reading fails
  */
-export async function* readLines(file: OpenFile, maxBytes: number): AsyncGenerator<Line, void> {
-  const buffer = new Uint8Array(READ_CHUNK_BYTES);
+export async function* readLines(
+  file: OpenFile,
+  maxBytes: number,
+  chunkBytes = READ_CHUNK_BYTES,
+): AsyncGenerator<Line, void> {
+  const buffer = new Uint8Array(chunkBytes);
   let parts: Uint8Array[] = [];
   let kept = 0;
   let number = 1;

@@ -74,10 +74,10 @@ inFolder("gather: files that cannot be read are counted, and nothing more", asyn
   for (const name of ["locked", "open"]) put(folder, `in/${name}`, await a.checkpoint());
   const files: Files = {
     ...world.files,
-    open: (path, mode) =>
+    readShort: (path, maxBytes) =>
       path.endsWith("locked")
         ? Promise.reject(new WorldError("not permitted", "permission denied"))
-        : world.files.open(path, mode),
+        : world.files.readShort(path, maxBytes),
   };
   const { code, out, err } = await start(
     ["gather", "--log", log, `${folder}/in`],
