@@ -210,7 +210,7 @@ class Joined {
     const sizes = new Map<number, number>();
     const tops = this.#above.map((_, i) => this.#top(i));
     for (const top of tops) sizes.set(top, (sizes.get(top) ?? 0) + 1);
-    const [largest] = [...sizes].reduce((a, b) => b[1] > a[1] ? b : a, [-1, 0]);
+    const [largest] = [...sizes].reduce((a, b) => b[1] >= a[1] ? b : a);
     return tops.flatMap((top, i) => top === largest ? [] : [i]);
   }
 

@@ -5,14 +5,11 @@
  * @module
  */
 import type { Log } from "../tlog/log.ts";
-import { inMemory, readFully } from "../world/reading.ts";
+import { inMemory } from "../world/reading.ts";
 import { type Files, type OpenFile, WorldError } from "../world/world.ts";
 import { CachedHeads, type Compared } from "./cached_heads.ts";
 import { type Gathered, readGathered, START_BYTES } from "./read.ts";
 import { type PassedOver, type Step, walk } from "./walk.ts";
-
-/** Files that are read ahead, so that the disk works while signatures are checked. */
-const FILES_AHEAD = 8;
 
 /** One thing that gathering gives. */
 export type Piece =
@@ -60,11 +57,7 @@ export async function* gather(
   { files, logs, paths, open, compares = true }: Gathering,
 ): AsyncGenerator<Piece, void> {
   const heads = new CachedHeads();
-  const steps = ahead(walk(files, paths), FILES_AHEAD, async (step) => ({
-    step,
-    file: step.kind === "file" && !step.isNamed ? await smallFile(files, step.path) : undefined,
-  }));
-  for await (const { step, file } of steps) {
+  for await (const step of walk(files, paths)) {
     if (step.kind === "tiles") {
       heads.addFolder(/^(.*?)[\\/]?tile[\\/]?$/.exec(step.path)![1]!);
       continue;
@@ -73,7 +66,7 @@ export async function* gather(
       yield step;
       continue;
     }
-    for await (const piece of readFile({ files, logs, open, step, file })) {
+    for await (const piece of readFile({ files, logs, open, step })) {
       yield piece;
       if (piece.kind !== "found" || piece.found.kind !== "checkpoint") continue;
       for (const checkpoint of piece.found.checkpoints) heads.addHead(checkpoint, piece.path);
@@ -96,18 +89,16 @@ export async function* gather(
 
 /** Reads a file and tells of it at the end. */
 async function* readFile(
-  { files, logs, open, step: { path, isNamed }, file: given }: {
+  { files, logs, open, step: { path, isNamed } }: {
     files: Files;
     logs: readonly Log[];
     open: Gathering["open"];
     step: Extract<Step, { kind: "file" }>;
-    file: OpenFile | WorldError | undefined;
   },
 ): AsyncGenerator<Piece, void> {
   let file: OpenFile | undefined;
   try {
-    if (given instanceof WorldError) throw given;
-    file = given ?? await (isNamed ? open(path) : files.open(path, "read"));
+    file = await (isNamed ? open(path) : openFound(files, path));
     const found = readGathered({ file, name: path, logs, isNamed });
     for (;;) {
       const { value, done } = await found.next();
@@ -122,33 +113,8 @@ async function* readFile(
   }
 }
 
-/** A short file, read whole; nothing for a long one; or why it cannot be read. */
-async function smallFile(files: Files, path: string): Promise<OpenFile | WorldError | undefined> {
-  try {
-    const file = await files.open(path, "read");
-    try {
-      const buffer = new Uint8Array(Math.min(await file.size() + 1, START_BYTES));
-      const filled = await readFully(file, buffer, 0);
-      return filled < START_BYTES ? inMemory(buffer.subarray(0, filled)) : undefined;
-    } finally {
-      file.close();
-    }
-  } catch (error) {
-    if (error instanceof WorldError) return error;
-    throw error;
-  }
-}
-
-/** Does work for each item, in order, and begins it for `count` items before they are asked for. */
-async function* ahead<T, U>(
-  items: AsyncIterable<T>,
-  count: number,
-  work: (item: T) => Promise<U>,
-): AsyncGenerator<U, void> {
-  const begun: Promise<U>[] = [];
-  for await (const item of items) {
-    begun.push(work(item));
-    if (begun.length > count) yield await begun.shift()!;
-  }
-  for (const one of begun) yield await one;
+/** A file of a folder. Most are short, and are read at once. */
+async function openFound(files: Files, path: string): Promise<OpenFile> {
+  const bytes = await files.readShort(path, START_BYTES - 1);
+  return bytes === undefined ? await files.open(path, "read") : inMemory(bytes);
 }

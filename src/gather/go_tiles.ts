@@ -76,11 +76,15 @@ export class GoTiles {
     { level, index }: { level: number; index: bigint },
   ): Promise<Rows | undefined> {
     const full = join(folder, sumdbTilePath({ level, index, width: TILE_WIDTH }));
-    if (this.#tiles.has(full)) return this.#tiles.get(full);
-    const hashes = await this.#read(full) ?? await this.#readWidest(`${full}.p`);
-    const rows = hashes && new Rows(hashes);
-    if (this.#tiles.size >= MAX_TILES) this.#tiles.clear();
+    let rows = this.#tiles.get(full);
+    if (rows === undefined && !this.#tiles.has(full)) {
+      const hashes = await this.#read(full) ?? await this.#readWidest(`${full}.p`);
+      rows = hashes && new Rows(hashes);
+    }
+    // Those used last stay.
+    this.#tiles.delete(full);
     this.#tiles.set(full, rows);
+    if (this.#tiles.size > MAX_TILES) this.#tiles.delete(this.#tiles.keys().next().value!);
     return rows;
   }
 

@@ -61,7 +61,7 @@ const UNKNOWN = "files of no known kind";
  */
 export async function* readGathered(given: GatheredFile): AsyncGenerator<Gathered, boolean> {
   const { file, name, isNamed } = given;
-  const buffer = new Uint8Array(START_BYTES);
+  const buffer = new Uint8Array(Math.min(START_BYTES, await file.size()));
   const start = buffer.subarray(0, await readFully(file, buffer, 0));
   try {
     refuseUtf16(start);
@@ -174,38 +174,48 @@ function readBy(read: () => Found[]): Found[] {
   }
 }
 
-/** Parts of what is read here, by which a file of broken JSON is told from any other. */
+/**
+ * Parts of what is read here, by which a file of broken JSON is told from any other: members that only
+ * such artefacts have, a note within a text, a frame.
+ */
 const BROKEN =
-  /"verificationMaterial"|vnd\.dev\.sigstore\.bundle|"checkpoint_a"|"sha256_root_hash"|^\{"(?:note|frame)":/m;
+  /"verificationMaterial"|vnd\.dev\.sigstore\.bundle|"checkpoint_a"|"sha256_root_hash"|\\n\\n(?:—|\\u2014) |"[0-9a-f]{208}"/;
 
 /** A file that begins with a brace: one object over several lines, or one object a line. */
 async function* readJson(
   given: GatheredFile,
   { start, text }: { start: Uint8Array; text: string },
 ): AsyncGenerator<Gathered, boolean> {
-  const { file, name, isNamed } = given;
-  const isOurs = isNamed || BROKEN.test(text);
-  const firstLine = /^\s*(\{[^\n]*)\n/.exec(text)?.[1]?.trim();
-  if (firstLine !== undefined && objectIn(firstLine) === undefined) {
-    const bytes = await readWhole(file, start);
-    const object = bytes && objectIn(new TextDecoder().decode(bytes));
-    const place = { where: name, bytesRead: bytes?.length ?? start.length };
-    if (object !== undefined) {
-      const found = readObject(object, { given, where: name });
-      for (const one of found ?? []) yield { ...one, ...place };
-      return found !== undefined;
-    }
-    if (!isOurs) return false;
-    if (bytes === undefined) {
-      yield { ...TOO_LARGE, ...place, what: UNKNOWN };
-      return true;
-    }
-    if (firstLine === "{") {
-      yield { ...malformed(new MalformedError("not JSON")), ...place, what: UNKNOWN };
-      return true;
-    }
+  const { file, name } = given;
+  const isSpread = startsSpread(text);
+  if (isSpread === undefined) return yield* readJsonLines(given, start.length);
+  const isOurs = given.isNamed || BROKEN.test(text);
+  const bytes = await readWhole(file, start);
+  const object = bytes && objectIn(new TextDecoder().decode(bytes));
+  const place = { where: name, bytesRead: bytes?.length ?? start.length };
+  if (object !== undefined) {
+    const found = readObject(object, { given, where: name });
+    for (const one of found ?? []) yield { ...one, ...place };
+    return found !== undefined;
   }
-  return yield* readJsonLines({ ...given, isNamed: isOurs });
+  if (!isOurs) return false;
+  if (!isSpread) {
+    return yield* readJsonLines({ ...given, isNamed: true }, start.length);
+  }
+  const error = bytes === undefined ? TOO_LARGE : malformed(new MalformedError("not JSON"));
+  yield { ...error, ...place, what: UNKNOWN };
+  return true;
+}
+
+/**
+ * Whether the first line of a text is no object by itself, so that the object goes on below it. Nothing
+ * if it is one, or does not end within this text; `true` if it is a lone brace.
+ */
+function startsSpread(text: string): boolean | undefined {
+  const end = text.indexOf("\n", text.indexOf("{"));
+  if (end < 0) return undefined;
+  const line = text.slice(0, end).trim();
+  return objectIn(line) === undefined ? line === "{" : undefined;
 }
 
 function objectIn(text: string): JsonObject | undefined {
@@ -235,9 +245,15 @@ function isMalformed(found: Found): boolean {
   return found.kind === "rejected" && found.reason === "malformed";
 }
 
-async function* readJsonLines(given: GatheredFile): AsyncGenerator<Gathered, boolean> {
-  let isNamed = given.isNamed;
-  for await (const { number, at, bytes, tooLong } of readLines(given.file, MAX_WHOLE_BYTES)) {
+async function* readJsonLines(
+  given: GatheredFile,
+  startBytes: number,
+): AsyncGenerator<Gathered, boolean> {
+  let { isNamed } = given;
+  // No more is taken for a short file than it has.
+  const chunkBytes = startBytes < START_BYTES ? startBytes : READ_CHUNK_BYTES;
+  const lines = readLines(given.file, MAX_WHOLE_BYTES, { chunkBytes });
+  for await (const { number, at, bytes, tooLong } of lines) {
     const where = `${given.name} line ${number}`;
     const place = { where, bytesRead: at + bytes.length };
     try {
@@ -250,7 +266,7 @@ async function* readJsonLines(given: GatheredFile): AsyncGenerator<Gathered, boo
       for (const one of found) yield { ...one, ...place };
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
-      if (!isNamed) return false;
+      if (!isNamed && !BROKEN.test(new TextDecoder().decode(bytes))) return false;
       yield { ...malformed(error), ...place, what: UNKNOWN };
     }
     // The first line says whether the file is one of ours. Then what is wrong with others is told.

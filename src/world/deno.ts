@@ -38,6 +38,7 @@ export function denoWorld(): World {
         asWorldError(async () =>
           await openFile(await Deno.open(path, { read: true, write: mode === "write" }))
         ),
+      readShort: (path, maxBytes) => asWorldError(() => Promise.resolve(readShort(path, maxBytes))),
       create: (path, mode) =>
         asWorldError(async () =>
           await openFile(await Deno.open(path, { read: true, write: true, createNew: true, mode }))
@@ -178,6 +179,19 @@ function connection(socket: Deno.TcpConn): Connection {
       open = false;
     },
   };
+}
+
+function readShort(path: string, maxBytes: number): Uint8Array<ArrayBuffer> | undefined {
+  using file = Deno.openSync(path);
+  const { isFile, size } = file.statSync();
+  if (!isFile || size > maxBytes) return undefined;
+  // One byte more than it had shows whether it has grown.
+  const buffer = new Uint8Array(size + 1);
+  let filled = 0;
+  for (let count; (count = file.readSync(buffer.subarray(filled))) !== null; filled += count) {
+    if (filled + count > size) return undefined;
+  }
+  return buffer.subarray(0, filled);
 }
 
 function kindOf({ isFile, isDirectory }: { isFile: boolean; isDirectory: boolean }): PathKind {

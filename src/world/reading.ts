@@ -87,15 +87,16 @@ export async function readPart(
 /**
  * Reads a file line by line. Memory is bounded: of a line longer than `maxBytes` only the start is
  * kept, and the rest is passed over.
- * @param from where its first line begins, in bytes from the start of the file
+ * @param options.from where its first line begins, in bytes from the start of the file
+ * @param options.chunkBytes how much is read at a time
  * @throws WorldError if reading fails
  */
 export async function* readLines(
   file: OpenFile,
   maxBytes: number,
-  from = 0,
+  { from = 0, chunkBytes = READ_CHUNK_BYTES }: { from?: number; chunkBytes?: number } = {},
 ): AsyncGenerator<Line, void> {
-  const buffer = new Uint8Array(READ_CHUNK_BYTES);
+  const buffer = new Uint8Array(chunkBytes);
   let parts: Uint8Array[] = [];
   let kept = 0;
   let number = 1;

@@ -99,6 +99,13 @@ export interface Files {
    */
   open(path: string, mode: "read" | "write"): Promise<OpenFile>;
   /**
+   * Reads a whole file that is short. Nothing else runs meanwhile, which makes it several times as fast
+   * as opening it: for who reads thousands of files and does nothing else.
+   * @returns nothing if it is longer than `maxBytes`, or not an ordinary file
+   * @throws WorldError, `not found` among its kinds
+   */
+  readShort(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /**
    * Creates a file, open for reading and writing.
    * @param permissions POSIX mode bits, such as 0o600
    * @throws WorldError, `already exists` among its kinds

@@ -21,7 +21,7 @@ for (
     "keygen",
     "listen",
     "exchange",
-  ], ...["detect", "verify", "incidents", "log"]]
+  ], ...["gather", "detect", "verify", "incidents", "log"]]
 ) {
   Deno.test(`${name}: --help shows how it is used, with an example`, async () => {
     const { code, out } = await run(name, "--help");

@@ -47,6 +47,12 @@ export class FakeFiles implements Files {
     return (await this.list(folder)).map((name) => ({ name, kind: "file" }));
   }
 
+  readShort(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const file = this.#stored.get(path);
+    if (file === undefined) return rejected("not found", path);
+    return Promise.resolve(file.bytes.length > maxBytes ? undefined : new Uint8Array(file.bytes));
+  }
+
   kindOf(path: string): Promise<PathKind> {
     return this.#stored.has(path) ? Promise.resolve("file") : rejected("not found", path);
   }

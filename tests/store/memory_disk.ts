@@ -196,6 +196,7 @@ export class MemoryDisk {
           ]));
           return [...kinds].map(([name, kind]) => ({ name, kind }));
         }),
+      readShort: () => Promise.reject(new WorldError("other", "no test reads whole files here")),
       kindOf: (path) =>
         this.#operate(() => {
           if (this.#entries.has(normal(path))) return "file" as const;

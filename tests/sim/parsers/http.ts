@@ -221,7 +221,7 @@ function serving(): ParserUnderTest {
           return Promise.resolve(file);
         },
         ...{ create: no, makeFolder: no, list: no, syncFolder: no, remove: no, rename: no },
-        ...{ identity: no, entries: no, kindOf: no },
+        ...{ identity: no, entries: no, kindOf: no, readShort: no },
       };
       const { status } = await answerFromDisk({
         query: {
