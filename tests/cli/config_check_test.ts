@@ -277,7 +277,7 @@ inFolder("config check: a peer that is not there, or says rubbish, ends with 3",
     assertMatch(faults(ran)[0]!, /^! peer 127\.0\.0\.1:1 cannot be reached: /);
     assertMatch(
       faults(ran)[1]!,
-      new RegExp(`^! .*peer 127\\.0\\.0\\.1:${port}\\b.* of the unknown kind 129 `),
+      new RegExp(`^! a parcel to peer 127\\.0\\.0\\.1:${port} failed: `),
     );
     const offline = await check(config, "--offline");
     assertEquals([offline.code, offline.out.at(-1)], [0, "✓ peers that were not asked: 2"]);
