@@ -17,7 +17,8 @@ export interface Case {
 
 /** Who signed what, and who showed it. It tells what the record states, whether it holds or not. */
 export function tellSignatures(prose: Prose, { record, judgement }: Case): void {
-  prose.heading("Who signed what");
+  const holds = judgement.outcome === "holds";
+  prose.heading(holds ? "Who signed what" : "What the record states");
   prose.say(
     "A checkpoint states how many entries the log's tree has (size) and the tree's hash (root). The " +
       "vkey is the log's public key with its name.",
@@ -35,6 +36,7 @@ export function tellSignatures(prose: Prose, { record, judgement }: Case): void 
   }
   tellCheckpoint(prose, "checkpoint A", record.checkpoint_a, record.source_a);
   tellCheckpoint(prose, "checkpoint B", record.checkpoint_b, record.source_b);
+  if (!holds) return;
   prose.gap();
   prose.say(
     "An address is that of another monitor, or of whoever else passed the checkpoint on. For the " +
@@ -101,18 +103,19 @@ function crossSize({ checkpoint_a: a, checkpoint_b: b }: ConflictRecord): string
 }
 
 /** Which monitor found the case and signed the record. */
-export function tellDetector(prose: Prose, record: ConflictRecord): void {
-  prose.heading("Who found it");
+export function tellDetector(prose: Prose, { record, judgement }: Case): void {
+  const holds = judgement.outcome === "holds";
+  prose.heading(holds ? "Who found it" : "Who found it, as the record states");
   prose.fact("found at", record.detected_at);
   prose.fact("evidence_id", record.evidence_id);
-  if (record.detector_id === null) {
-    prose.say("No monitor has signed this record. It proves the same without.");
-    return;
-  }
-  prose.fact("monitor", record.detector_id);
-  prose.fact("its vkey", record.detector_vkey ?? "");
+  prose.fact("monitor", record.detector_id ?? "none");
+  if (record.detector_vkey !== null) prose.fact("its vkey", record.detector_vkey);
+  if (!holds) return;
+  const signer = judgement.signed
+    ? "A monitor compares what a log shows to it with what others were shown. This one has signed " +
+      "the record. Its signature says who tells this; the proof does not rest on it."
+    : "No monitor has signed this record. It proves the same without.";
   prose.say(
-    "A monitor compares what a log shows to it with what others were shown. This one has signed the " +
-      "record. Its signature says who tells this; the proof does not rest on it. Every monitor that finds these two checkpoints gives the case the same evidence_id.",
+    `${signer} Every monitor that finds these two checkpoints gives the case the same evidence_id.`,
   );
 }

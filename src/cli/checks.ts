@@ -10,6 +10,7 @@ import { plainFolder, type Settings } from "../monitor/settings.ts";
 import type { Status } from "../monitor/status.ts";
 import { trapsOf } from "../monitor/traps.ts";
 import { readIncidents, recordOf } from "../store/incidents.ts";
+import { isRepair } from "../store/repaired.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { parseVkey } from "../tlog/vkey.ts";
 import { formatAddress } from "../world/address.ts";
@@ -210,6 +211,7 @@ async function mayWrite({ world, folder, identity }: {
 async function firstDetector(world: World, folder: string): Promise<string | undefined> {
   for await (const item of readIncidents({ files: world.files, folder })) {
     if (!("entry" in item)) return undefined;
+    if (isRepair(item.entry.record)) continue;
     return recordOf(item.entry, folder).detector_vkey ?? undefined;
   }
   return undefined;

@@ -19,7 +19,7 @@ export function evidenceFile(found: Case): string {
   );
   tellSignatures(prose, found);
   tellProof(prose, record);
-  tellDetector(prose, record);
+  tellDetector(prose, found);
   prose.heading("How to check it");
   prose.say(
     "Do not believe these words; whoever sent them could have written anything. Let the program " +

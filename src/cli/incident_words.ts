@@ -41,7 +41,7 @@ export function tellIncident(
   prose.fact("recorded in", `${folder}, entry ${entry.seq}`);
   tellSignatures(prose, incident);
   if (holds) tellProof(prose, record);
-  tellDetector(prose, record);
+  tellDetector(prose, incident);
   if (holds) tellWhatToDo(prose, { seq: entry.seq, own });
 }
 

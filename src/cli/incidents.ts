@@ -173,6 +173,7 @@ async function list(
       const note = { text: repaired(entry), style: "yellow" as const };
       return { cells: [`${entry.seq}`, shortTime(entry.recorded_at)], note };
     },
+    hint: "'hearsay incidents show N' says what is proven, and what to do",
     line(entry) {
       if (isRepair(entry.record)) return `${entry.seq}  ${entry.recorded_at}  ${repaired(entry)}`;
       const { record, judgement: { outcome } } = judged(entry);
@@ -185,7 +186,7 @@ async function list(
     },
   });
   if (unsound > 0) {
-    terminal.err(`${unsound} of these do not hold: 'hearsay incidents show' says why`);
+    terminal.err(`records that do not hold: ${unsound}; 'hearsay incidents show N' says why`);
   }
   return unsound > 0 ? EXIT.failed : EXIT.ok;
 }

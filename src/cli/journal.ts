@@ -141,9 +141,16 @@ async function repair(
   { name, journal }: Found,
   { world, terminal, signer }: { world: World; terminal: Terminal; signer: Signer | undefined },
 ): Promise<void> {
-  const plan = signer === undefined
-    ? await planRepair(journal)
-    : await repairJournal(journal, { signer, at: timeNow(world.clock) });
+  let plan: Plan | undefined;
+  try {
+    plan = signer === undefined
+      ? await planRepair(journal)
+      : await repairJournal(journal, { signer, at: timeNow(world.clock) });
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    const now = "The journal is as it was, or repaired already; the command can be repeated";
+    throw new WorldError(error.kind, `cannot repair ${name}: ${error.message}. ${now}`);
+  }
   if (plan === undefined) {
     terminal.out(`${name} is whole: there is nothing to repair`);
     return;
@@ -167,7 +174,9 @@ function describePlan(
     `${name} is damaged: ${error.message}`,
     after.seq === 0
       ? "  kept: nothing, since the damage is at its beginning"
-      : `  kept: entries 1 to ${after.seq}; the hash of the last one is ${after.hash}`,
+      : `  kept: ${
+        after.seq === 1 ? "entry 1" : `entries 1 to ${after.seq}`
+      }; the hash of the last one is ${after.hash}`,
     ...aside.map(({ from, line, at, lines, bytes, file, sha256 }) =>
       `  ${does} set aside: ${from} from line ${line} (byte ${at}) on, ${
         counted(lines, "line")

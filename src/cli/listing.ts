@@ -27,6 +27,8 @@ export interface Listing<T> {
   readonly row: (entry: T) => Row;
   /** For a pipe: one line, whole. */
   readonly line: (entry: T) => string;
+  /** For a person at a terminal, below the table. */
+  readonly hint?: string;
   /** With `--json`. */
   readonly jsonLine: (entry: T) => string;
 }
@@ -53,6 +55,9 @@ export async function listEntries<T>(
   refuseUnknownLog(found, { selection, configured, folder });
   const cut = cutNotice(found);
   if (cut !== undefined) terminal.err(cut);
+  if (isTable && found.selected > 0 && listing.hint !== undefined) {
+    terminal.out(terminal.paint("dim", listing.hint));
+  }
   if (found.selected === 0 && !json) terminal.out(nothingFound(found, { selection, what, folder }));
 }
 

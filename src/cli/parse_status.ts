@@ -34,6 +34,7 @@ function counts(value: unknown, name: string): void {
 const log = object({
   must: { origin: text, vkey: text, incidents: count, openQuestions: count, counts },
   may: {
+    replaces: text,
     size: text,
     root: text,
     grewAt: time,

@@ -64,8 +64,10 @@ the work (network, disk). For verify: 0 the evidence holds, 1 it does not.
 `;
 
 /** What to do about a damaged journal, with the command to type. */
-function repairAdvice({ folder }: JournalDamaged): string {
-  const command = `hearsay journal repair ${shellWord(folder)}`;
+function repairAdvice({ folder }: JournalDamaged, args: readonly string[]): string {
+  const config = args.includes("--config") ? args[args.indexOf("--config") + 1] : undefined;
+  const named = config === undefined ? "" : ` --config ${shellWord(config)}`;
+  const command = `hearsay journal repair ${shellWord(folder)}${named}`;
   return printable(
     `'${command}' sets the damaged part aside, untouched, and continues the chain; with --dry-run ` +
       'it only says what it would do (OPERATING, "A damaged journal")',
@@ -160,7 +162,7 @@ async function runCommand(
     }
     if (FAILURES.some((type) => error instanceof type)) {
       terminal.err(`hearsay ${name}: ${printable((error as Error).message)}`);
-      if (error instanceof JournalDamaged) terminal.err(repairAdvice(error));
+      if (error instanceof JournalDamaged) terminal.err(repairAdvice(error, args));
       return EXIT.failed;
     }
     // A fault of our own must not end with 1, which means that a log has misbehaved.

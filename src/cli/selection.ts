@@ -218,5 +218,5 @@ function several(count: number, one: string, more: string): string {
 /** What to say if older entries gave way to newer ones. */
 export function cutNotice({ selected, cut }: Found): string | undefined {
   if (cut === 0) return undefined;
-  return `the newest ${selected - cut} of ${selected} are listed; ${cut} older ones are left out`;
+  return `only the newest ${selected - cut} of ${selected} are listed`;
 }

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { LogStatus, PeerStatus, Status } from "../monitor/status.ts";
-import { nameAmong, type Trouble, troublesOf } from "../monitor/troubles.ts";
+import { type LogStatus, nameOf, type PeerStatus, type Status } from "../monitor/status.ts";
+import { type Trouble, troublesOf } from "../monitor/troubles.ts";
 import { printable } from "../tlog/malformed.ts";
 import { millisecondsBetween } from "../world/time.ts";
 import { type Column, type Row, Table } from "./table.ts";
@@ -80,7 +80,7 @@ interface Said {
 function caseOf(log: LogStatus, { logs }: Status): Said {
   return {
     mark: CASE,
-    text: `log ${nameAmong(logs, log)} signed what contradicts itself: ` +
+    text: `log ${nameOf(log, { logs })} signed what contradicts itself: ` +
       several(log.incidents, "PROVEN CASE"),
     advice: "The evidence is kept, and nothing is to be done in a hurry. To see it: hearsay " +
       'incidents list. What to do: OPERATING, "When something is inconsistent".',
@@ -145,7 +145,7 @@ function logRow(log: LogStatus, { logs, now }: Status, mark: Mark | undefined): 
   return {
     cells: [
       { text: mark ?? "", style },
-      { text: nameAmong(logs, log), style },
+      { text: nameOf(log, { logs }), style },
       size,
       ago(grewAt, now),
       ago(lastLookAt, now),

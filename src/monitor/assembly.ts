@@ -17,6 +17,7 @@ import { Follower } from "./follower.ts";
 import { Happenings } from "./happenings.ts";
 import { CaseKeeper, type KeeperReport } from "./case_keeper.ts";
 import { PlaceForeign, Places } from "./places.ts";
+import { knownLogs } from "./log_settings.ts";
 import { JournaledMemory } from "./recollection.ts";
 import { Rounds } from "./rounds.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
@@ -111,7 +112,7 @@ export async function assemble({ world, settings, signer, report, openSource }: 
     });
     keeper = await CaseKeeper.start({
       world,
-      logs: settings.logs.map(({ log }) => log),
+      logs: knownLogs(settings.logs),
       identity: { signer, folder: settings.incidents },
       limits: settings.limits,
       recollection: memory,

@@ -246,7 +246,7 @@ export class Daemon {
   #settle({ id }: Log, source: string): void {
     if (this.#isClosing) return;
     const { followers, background, common: { memory } } = this.#parts;
-    const follower = followers.find(({ log }) => log.id === id);
+    const follower = followers.find(({ logs }) => logs.some((log) => log.id === id));
     if (follower === undefined) return;
     const isStranger = memory.askerOf(source) === "stranger";
     background.run(() => isStranger ? follower.settleStrangers() : follower.settle());

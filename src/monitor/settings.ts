@@ -21,7 +21,7 @@ import { checkKeyName } from "../tlog/vkey.ts";
 import { Given, type Section } from "../world/jsonc.ts";
 import { placeBeside, readAddress, readText } from "../world/setting_values.ts";
 import type { Address, World } from "../world/world.ts";
-import { type LogSettings, logsSection } from "./log_settings.ts";
+import { knownLogs, type LogSettings, logsSection } from "./log_settings.ts";
 
 /** The settings of each part, for those who import this file. */
 export type { GossipSettings, PeerSettings } from "../gossip/settings.ts";
@@ -106,9 +106,10 @@ export function readConfiguration(given: Given): Settings | undefined {
 
 function refuseMoreLogsThanFrames({ logs, limits }: Partial<Settings>, given: Given): void {
   const most = limits?.maxFramesPerExchange;
-  if (logs === undefined || most === undefined || logs.length <= most) return;
+  const { length } = knownLogs(logs ?? []);
+  if (most === undefined || length <= most) return;
   given.inside("limits", "maxFramesPerExchange").fail(
-    `maxFramesPerExchange is ${most}, expected one for each of the ${logs.length} logs`,
+    `maxFramesPerExchange is ${most}, expected one for each of the ${length} logs`,
   );
 }
 

@@ -22,6 +22,8 @@ export interface LogTally {
 export interface LogStatus extends LogTally {
   readonly origin: string;
   readonly vkey: string;
+  /** The vkey of the log that it replaces, if it does. Its cases and questions are counted here. */
+  readonly replaces?: string;
   /** Decimal; nothing before the first checkpoint. */
   readonly size?: string;
   /** Base64. */
@@ -40,6 +42,23 @@ export interface LogStatus extends LogTally {
   readonly withheld?: number;
   /** How many checkpoints were left out since the start, because there was no room. */
   readonly leftOut?: number;
+}
+
+/**
+ * The name of a log in a status: its origin, with the key's id where that alone would not tell it from
+ * another one, such as the log that it replaces.
+ */
+export function nameOf(log: LogStatus, { logs }: Pick<Status, "logs">): string {
+  const isAlone = log.replaces === undefined &&
+    !logs.some((other) => other !== log && other.origin === log.origin);
+  if (isAlone) return log.origin;
+  const before = log.replaces === undefined ? "" : `, before ${keyIdIn(log.replaces)}`;
+  return `${log.origin} (key ${keyIdIn(log.vkey)}${before})`;
+}
+
+/** The key id in a vkey. A status may come from anybody, so it may be none. */
+function keyIdIn(vkey: string): string {
+  return vkey.split("+")[1] ?? vkey;
 }
 
 /** What is counted of one peer while a daemon runs. */

@@ -1,6 +1,6 @@
 import { millisecondsBetween } from "../world/time.ts";
 import { LOST_ADVICE } from "./places.ts";
-import type { LogStatus, LookResult, PeerStatus, Status } from "./status.ts";
+import { type LogStatus, type LookResult, nameOf, type PeerStatus, type Status } from "./status.ts";
 
 /** How long after its start a daemon may not have looked at a log, or called a peer, yet. */
 const STARTING_MS = 120_000;
@@ -54,7 +54,7 @@ export function troublesOf(status: Status): Trouble[] {
   const isStarting = isNew(status);
   return [
     ...troublesOfItself(status),
-    ...logs.flatMap((log) => troublesOfLog(log, { name: nameAmong(logs, log), isStarting })),
+    ...logs.flatMap((log) => troublesOfLog(log, { name: nameOf(log, status), isStarting })),
     ...peers.flatMap((peer) => troublesOfPeer(peer, isStarting)),
   ];
 }
@@ -90,13 +90,6 @@ function troublesOfItself(status: Status): Trouble[] {
     },
   ];
   return troubles.filter((trouble) => trouble !== false);
-}
-
-/** A log's origin; with its key id, if another log of these has the same origin. */
-export function nameAmong(logs: readonly LogStatus[], { origin, vkey }: LogStatus): string {
-  const isAlone = logs.filter((log) => log.origin === origin).length < 2;
-  const keyId = vkey.split("+")[1];
-  return isAlone || keyId === undefined ? origin : `${origin} (key ${keyId})`;
 }
 
 function troublesOfLog(

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { evidenceFile } from "../../src/cli/export.ts";
 import { EVIDENCE_HEADER, isEvidenceFile, readEvidenceFile } from "../../src/cli/evidence_file.ts";
+import { MAX_ENTRY_BYTES } from "../../src/evidence/entry.ts";
 import { type ConflictRecord, formatRecord, parseRecord } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
@@ -148,6 +149,24 @@ inFolder("evidence file: one record, and nothing after it", async (folder) => {
   const none = await run("verify", put(folder, "file", `${words}\n`));
   assertEquals([none.code, none.out], [2, []], "no record at all is nothing to judge");
 });
+
+inFolder(
+  "evidence file: the line of the record is at most MAX_ENTRY_BYTES long",
+  async (folder) => {
+    const { records: [record] } = await bothKinds(folder);
+    const text = fileAbout(record!);
+    const length = utf8(text.split("\n").at(-2)!).length;
+    for (const [more, wanted] of [[0, 0], [1, 1]] as const) {
+      const spaces = " ".repeat(MAX_ENTRY_BYTES - length + more);
+      const { code, out } = await run(
+        "verify",
+        put(folder, "f", text.replace("\n{", `\n{${spaces}`)),
+      );
+      assertEquals([more, code], [more, wanted], out.join("\n"));
+      assertEquals(out.join("\n").includes("longer than 4194304 bytes"), more === 1);
+    }
+  },
+);
 
 inFolder("evidence file: only its first line makes it one", async (folder) => {
   const { records: [record] } = await bothKinds(folder);

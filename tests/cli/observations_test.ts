@@ -141,7 +141,7 @@ inFolder("observations list: --since, --log and --limit choose", async (folder) 
   const newest = await list("--limit", "1");
   assertEquals([newest.out, newest.err], [
     [all[1]!],
-    ["the newest 1 of 2 are listed; 1 older ones are left out"],
+    ["only the newest 1 of 2 are listed"],
   ]);
   const json = await list("--limit", "1", "--json");
   assertEquals(json.out.map((line) => JSON.parse(line).seq), [2]);

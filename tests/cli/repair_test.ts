@@ -49,7 +49,10 @@ for (const name of ["incidents", "state"] as const) {
         const refused = await run(...args, "--config", config);
         assertEquals(refused.code, 3);
         assertStringIncludes(text(refused), `${file} line 1 is damaged: `);
-        assertStringIncludes(text(refused), `'hearsay journal repair ${folders[name]}' sets`);
+        assertStringIncludes(
+          text(refused),
+          `'hearsay journal repair ${folders[name]} --config ${config}' sets`,
+        );
       }
       assertEquals(Deno.readTextFileSync(path), before);
       const dry = await run("journal", "repair", folders[name], "--dry-run");
@@ -163,7 +166,7 @@ inFolder(
     assertEquals(asked.code, 3, text(asked));
     assertMatch(
       text(asked),
-      /! +lost: \S+ the observation journal .*: restore it from a backup or accept/,
+      /^! +lost: \S+ the observation journal .*\n +restore it from a backup or accept the loss/im,
     );
     running.stop();
     await running.done;
@@ -171,7 +174,7 @@ inFolder(
     const next = await startDaemon(config);
     await next.running.line(/ log\.unchanged /);
     const well = await run("status", next.http);
-    assertEquals([well.code, text(well).includes("!")], [0, false], text(well));
+    assertEquals([well.code, text(well).includes("lost")], [0, false], text(well));
     next.running.stop();
     await next.running.done;
   },

@@ -90,7 +90,7 @@ Deno.test("select: the newest, of a log, since a time; the counts say what was p
   const { shown, found } = await chosen(20, { since, log: "a.example", limit: 3 });
   assertEquals(shown, [14, 16, 18]);
   assertEquals([found.selected, found.cut, found.older, found.others], [5, 2, 5, 10]);
-  assertEquals(cutNotice(found), "the newest 3 of 5 are listed; 2 older ones are left out");
+  assertEquals(cutNotice(found), "only the newest 3 of 5 are listed");
 });
 
 Deno.test("select: a limit that is large, or larger than all there is, cuts nothing else", async () => {

@@ -145,6 +145,10 @@ def main(path):
         frame[at] ^= 1
         refused = refuses(client.read_frame, log, bytes(frame))
         same("frame-one-5, a bit of byte %d flipped" % at, refused, True)
+    # The evidence file: its first line names it, its last line is the record.
+    lines = e["evidence-file"].decode().splitlines()
+    same("evidence-file", lines[0], "Hearsay evidence")
+    same("evidence-file", lines[-1].encode(), e["record-same-size"])
     # The journals: each entry's hash is of its canonical JSON without the member.
     for name in ("incident-entry", "observation-entries", "repair-entry", "removal-entry"):
         for line in e[name].decode().splitlines():

@@ -40,7 +40,8 @@ function configuring(stage: Stage): ParserUnderTest {
   "name": "monitor.invalid/one", /* another */
   "key": "/keys/k", "state": "s", "incidents": "i", "listen": "[::1]:9900",
   "http": "127.0.0.1:0", "contact": "ops@monitor.invalid",
-  "logs": [{ "vkey": "${vkey.text}", "origin": "another", "source": "folder", "patience": "2h", "retired": true },],
+  "logs": [{ "vkey": "${vkey.text}", "origin": "another", "source": "folder", "patience": "2h",
+              "retired": true, "replaces": "${vkey.text} before" },],
   "peers": [{ "address": "a.invalid:1" }, { "address": "b.invalid:1", "vkey": "${vkey.text}" }],
   "gossip": { "interval": "7m", "fanOut": 5 },
   "limits": { "connectMs": 11, "maxPeersRemembered": 12 },
@@ -51,6 +52,7 @@ function configuring(stage: Stage): ParserUnderTest {
   const mistakes = [
     `{ "name": "monitor.invalid/one", "key": "${privateKey}", "logs": [${log}] }`,
     `{ "name": "${privateKey}", "contact": "(${privateKey})", "logs": ["${privateKey}"] }`,
+    `{ "name": "a.invalid", "logs": [{ "replaces": "${privateKey}", "vkey": "${privateKey}" }] }`,
     `{ "${privateKey}": 1, "listen": "${privateKey}", "logs": [${log}] }`,
   ];
   return parser<string>({

@@ -14,7 +14,14 @@ import {
   withSignature,
 } from "../../../src/evidence/record.ts";
 import { verifyConflict } from "../../../src/evidence/verify.ts";
-import { texts } from "./inputs.ts";
+import {
+  formatEvidenceFile,
+  isEvidenceFile,
+  readEvidenceFile,
+} from "../../../src/cli/evidence_file.ts";
+import { utf8 } from "../../../src/tlog/encoding.ts";
+import { fileOf } from "../../world/helpers.ts";
+import { bytes, texts } from "./inputs.ts";
 import { insist, parser, type ParserUnderTest } from "./parser.ts";
 import type { Stage } from "./stage.ts";
 
@@ -39,7 +46,27 @@ export function records(stage: Stage): ParserUnderTest[] {
   const truths = stage.records.map(formatRecord);
   const samples = [...truths, ...stage.falseRecords.map(formatRecord)];
   const cases = new Set(stage.records.map(({ evidence_id }) => evidence_id));
+  const sent = stage.records.map((record) =>
+    utf8(formatEvidenceFile({ words: ["", "  Words for people."], record }))
+  );
   return [
+    parser<Uint8Array>({
+      name: "record: readEvidenceFile",
+      valid: sent,
+      share: 30,
+      inputs: bytes(sent),
+      feed: (text) => utf8(text),
+      async run(content) {
+        const { file } = fileOf(content);
+        if (!await isEvidenceFile(file)) return "refused";
+        const evidence = await readEvidenceFile(file);
+        if ("fault" in evidence) return "refused";
+        const { outcome, record } = verifyConflict({ input: evidence.record });
+        if (outcome !== "holds" || record === undefined) return "refused";
+        insist(cases.has(record.evidence_id), "a record that holds proves a case that is one");
+        return "accepted";
+      },
+    }),
     parser<string>({
       name: "JSON: parseExactJson",
       share: 50,
