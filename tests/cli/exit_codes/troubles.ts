@@ -172,10 +172,6 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       args: [...reading(name), "--config", folder],
     })),
     "verify": ({ folder }) => ({ args: ["verify", folder] }),
-    "detect": async (stage) => {
-      const { log } = await gathered(stage);
-      return { args: ["detect", "--log", log, stage.folder] };
-    },
     ...each(["listen", "exchange"], (name) => async (stage) => {
       const { log } = await gathered(stage);
       const where = name === "listen" ? ["--address", "127.0.0.1:0"] : [NOBODY];
@@ -354,7 +350,7 @@ export const SAYS: Readonly<Record<string, RegExp>> = {
   "journal damaged": /line 1 is damaged/,
   "journal foreign": /line 1 is damaged/,
   "journal in use": /another process/,
-  "record broken": /fails/,
+  "record broken": /fails|does not hold/i,
   "output lost": /of the output could not be written: No space left/,
   "address taken": /cannot listen on|cannot serve the status/,
   "nobody answers": /no daemon answers|cannot be reached/,
