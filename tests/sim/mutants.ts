@@ -175,8 +175,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what peers were shown is not compared with the view",
     file: "src/monitor/settler.ts",
-    find: "question.treeSize <= view.treeSize &&",
-    replace: "question.treeSize > view.treeSize &&",
+    find: "question.treeSize <= reached &&",
+    replace: "question.treeSize > reached &&",
     breaks: "both know in time",
     seeds: FEW,
   },
