@@ -29,7 +29,7 @@ export class Follower {
   readonly #turns = new Turns();
   /** How many looks in a row failed to reach the log. */
   #failures = 0;
-  /** Whether the last look met somebody whom no known key vouches for. What he lacks says nothing. */
+  /** Whether the last look was `unverified`: what somebody else lacks says nothing about the log. */
   #isForeign = false;
   /** When the view last grew, or when this monitor began to follow the log. Shown to people only. */
   #grewAt: string;
