@@ -15,6 +15,7 @@ import { type Command, EXIT, type ExitCode, readOptions, type Tools } from "./co
 import { makeTemporaryFolder } from "./folders.ts";
 import type { Style } from "./terminal.ts";
 import { verify } from "./verify.ts";
+import { hanging } from "./width.ts";
 
 const WATCHERS = ["berlin", "tokyo", "lima"];
 const LOOPBACK: Address = { hostname: "127.0.0.1", port: 0 };
@@ -188,11 +189,12 @@ class Stage {
   #print(said: Said): void {
     const told = describe(said);
     if (told === undefined || this.#isQuiet) return;
-    const line = `  ${said.who.padEnd(7)}${told.text}`;
-    if (this.#printed.has(line)) return;
-    this.#printed.add(line);
     const { terminal } = this.tools;
-    terminal.out(terminal.paint(told.style, line));
+    const lines = hanging(`  ${said.who.padEnd(7)}`, told.text, terminal);
+    const text = lines.join("\n");
+    if (this.#printed.has(text)) return;
+    this.#printed.add(text);
+    for (const line of lines) terminal.out(terminal.paint(told.style, line));
   }
 }
 
@@ -221,6 +223,7 @@ function describe({ event, fields }: Said): { text: string; style: Style } | und
 async function play(stage: Stage): Promise<ExitCode> {
   const { tools: { terminal }, log, logForLima } = stage;
   const say = (text = ""): void => terminal.out(text);
+  const tell = (label: string, text: string): void => hanging(label, text, terminal).forEach(say);
   const heading = (text: string): void => say(`\n${terminal.paint("bold", text)}`);
 
   say(terminal.paint("bold", "Hearsay: does a log tell everyone the same story?"));
@@ -241,23 +244,32 @@ async function play(stage: Stage): Promise<ExitCode> {
   await logForLima.append([utf8("sixth, as only lima sees it")]);
   await log.append(["sixth, as everyone sees it", "seventh", "eighth"].map(utf8));
   for (const [who, story] of [["berlin", log], ["lima", logForLima]] as const) {
-    say(`  ${who.padEnd(7)}is shown size ${story.treeSize}, root ${base64(story.root())}`);
+    const shown = `is shown size ${story.treeSize}, root ${base64(story.root())}`;
+    tell(`  ${who.padEnd(7)}`, shown);
   }
-  say("  The log signed both. Their sizes differ, so the roots cannot be compared directly.");
+  tell("  ", "The log signed both. Their sizes differ, so the roots cannot be compared directly.");
 
   heading("3. Two monitors exchange 104 bytes, and compute the older root from the tiles");
   for (const who of WATCHERS) {
     went &&= await stage.until((said) => said.who === who && said.event === "incident.recorded");
   }
   stage.hush();
-  for (const who of WATCHERS) say(`  ${who.padEnd(7)}keeps it in ${stage.journalOf(who)}`);
+  for (const who of WATCHERS) tell(`  ${who.padEnd(7)}`, `keeps it in ${stage.journalOf(who)}`);
 
   heading("4. A stranger checks tokyo's journal, offline, with nothing but the log's key");
   const journal = stage.journalOf("tokyo");
-  say(`  $ hearsay verify ${journal} --log ${log.log.vkey.text}`);
+  // A shell takes it as one command, however many lines it has.
+  const command = hanging("  $ ", `hearsay verify ${journal} --log ${log.log.vkey.text}`, {
+    columns: terminal.columns && terminal.columns - 2,
+  });
+  say(command.join(" \\\n"));
   const verdict = await verify.run([journal, "--log", formatLog(log.log)], {
     ...stage.tools,
-    terminal: { ...terminal, out: (line) => terminal.out(`  ${line}`) },
+    terminal: {
+      ...terminal,
+      columns: terminal.columns && terminal.columns - 2,
+      out: (line) => terminal.out(`  ${line}`),
+    },
   });
 
   const names = new Set(
@@ -268,8 +280,11 @@ async function play(stage: Stage): Promise<ExitCode> {
     terminal.err("the demonstration failed: not every monitor recorded the same split view");
     return EXIT.failed;
   }
-  say("The log cannot take it back: both roots carry its signature, and no tree has both. The");
-  say("record does not say whether it was an attack or an accident. People have to find that out.");
+  tell(
+    "",
+    "The log cannot take it back: both roots carry its signature, and no tree has both. The record " +
+      "does not say whether it was an attack or an accident. People have to find that out.",
+  );
   return EXIT.ok;
 }
 

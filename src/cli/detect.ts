@@ -5,62 +5,64 @@ import { type JudgedFiles, judgeFiles, type JudgingReport } from "../monitor/jud
 import { makeRecord } from "../monitor/make_record.ts";
 import { IncidentJournal } from "../store/incidents.ts";
 import type { Log } from "../tlog/log.ts";
-import { printable, printableJson } from "../tlog/malformed.ts";
+import { printableJson } from "../tlog/malformed.ts";
 import { DurabilityLost } from "../world/durable.ts";
 import type { Signer } from "../world/signer.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./command.ts";
+import { DEFAULT_INCIDENTS, openRegular, readKey, sharedKeyNotice, tornNotice } from "./inputs.ts";
 import {
-  DEFAULT_INCIDENTS,
-  openRegular,
-  readKey,
-  requireLogs,
-  sharedKeyNotice,
-  tornNotice,
-} from "./inputs.ts";
-import { capNotices, describeConflict, progressBar } from "./reporting.ts";
+  describeFindings,
+  gatheringProgress,
+  KINDS_HELP,
+  logsToJudge,
+  rejectionPrinter,
+} from "./gathering.ts";
+import { capNotices, describeConflict } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
-
-/** This many rejections are printed; further ones are only counted. */
-const MAX_REJECTIONS_SHOWN = 20;
-/** How often the progress bar is drawn. */
-const PROGRESS_EVERY_MS = 200;
 
 /** `hearsay detect`: judges gathered checkpoints offline. */
 export const detect: Command = {
   name: "detect",
-  summary: "judge checkpoints and proofs gathered by anyone, offline",
-  help: `hearsay detect --log LOG… [--key FILE] [--incidents DIR] [--json] FILE…
+  summary: "judge checkpoints that anyone was shown, offline: files, folders, caches",
+  help: `hearsay detect [--log LOG]… [--known] [--key FILE] [--incidents DIR] [--json] FILE|DIR…
 
-Reads checkpoints and consistency proofs and says which signed roots contradict each other. A FILE
-is one signed note, or raw 104-byte frames, or JSON lines of three kinds, freely mixed:
-  {"note": TEXT, "source": WHO}
-  {"frame": 208 HEX DIGITS, "source": WHO}
-  {"log": LOG, "older": {"size", "root"}, "newer": {"size", "root"}, "proof": [BASE64…]}
-Files are read twice, so a FILE cannot be a pipe. A proof counts only if it leads to a root that the
-log has signed. The order of lines and files does not matter.
+Reads checkpoints and consistency proofs and says which signed roots contradict each other. What is
+in a FILE decides what it is, not its name:
+  a signed note, raw 104-byte frames, or JSON lines of three kinds, freely mixed:
+    {"note": TEXT, "source": WHO}
+    {"frame": 208 HEX DIGITS, "source": WHO}
+    {"log": LOG, "older": {"size", "root"}, "newer": {"size", "root"}, "proof": [BASE64…]}
+  conflict records, journals of Hearsay
+${KINDS_HELP}
+In a DIR every file is looked at. What is broken or unknown there is counted and told. The heads of
+a Go cache are compared with each other by the tiles in the cache. Files are read twice, so a FILE
+cannot be a pipe. A proof counts only if it leads to a root that the log has signed. The order of
+lines and files does not matter. No network is used.
 
 Prints one line for each conflict, then a summary. Exit code 1 if a log signed contradicting roots;
-3 if there was nothing to judge, or if something could not be read or has a wrong signature, because
-a contradiction could hide there; otherwise 0.
+3 if there was nothing to judge, or if something in a FILE could not be read or has a wrong
+signature, because a contradiction could hide there; otherwise 0.
 
   --log LOG        a log to judge: its vkey, or "VKEY ORIGIN" if the origin is not the key's name
-                   (repeatable)
+                   (repeatable). Without any, all public logs whose keys are known
+  --known          beside each --log, all public logs whose keys are known
   --key FILE       a private key made by 'hearsay keygen': conflicts are signed and recorded
   --incidents DIR  with --key, the folder to record them in (default incidents)
   --json           prints conflicts as conflict records, and the summary to standard error
 
 Example:
+  hearsay detect ~/go
   hearsay detect --log "sum.golang.org+033de0ae+Ac4z… go.sum database tree" gathered.jsonl
 `,
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
       values: ["key", "incidents"],
       lists: ["log"],
-      flags: ["json"],
-      operands: ["FILE…"],
+      flags: ["json", "known"],
+      operands: ["FILE|DIR…"],
     });
-    const logs = requireLogs(options.list("log"));
+    const { logs, given } = logsToJudge(options);
     const keyFile = options.value("key");
     if (keyFile === undefined && options.value("incidents") !== undefined) {
       throw new UsageError("--incidents needs --key: only signed records are kept in a journal");
@@ -71,10 +73,11 @@ Example:
     if (incidents?.tornFile !== undefined) {
       terminal.err(tornNotice(incidents.tornFile));
     }
-    const shared = sharedKeyNotice(logs);
+    const shared = sharedKeyNotice(given);
     if (shared !== undefined) terminal.err(shared);
     try {
       const judged = await judgeFiles({
+        files: world.files,
         logs,
         paths: options.operands,
         open: (path) => openRegular(world, path),
@@ -91,6 +94,9 @@ Example:
         );
       }
       tellCaps({ judged, logs, terminal, signed: signer !== undefined });
+      if (judged.findings.walked || given.length < logs.length) {
+        for (const line of describeFindings(judged.findings)) terminal.err(line);
+      }
       const summary = summaryOf(judged, withheld);
       if (json) terminal.err(summary);
       else terminal.out(terminal.paint("bold", summary));
@@ -104,25 +110,8 @@ Example:
 function judgingReport(
   { world, terminal }: { world: World; terminal: Terminal },
 ): JudgingReport {
-  let rejections = 0;
-  let shownAt = world.clock.monotonic();
-  return {
-    rejected({ where, reason, detail }) {
-      if (rejections++ < MAX_REJECTIONS_SHOWN) {
-        terminal.err(`rejected ${printable(where)}: ${reason}: ${printable(detail)}`);
-      } else if (rejections === MAX_REJECTIONS_SHOWN + 1) {
-        terminal.err("… more rejections follow and are only counted");
-      }
-    },
-    progress({ doing, path, bytesRead, bytes }) {
-      const now = world.clock.monotonic();
-      if (now - shownAt < PROGRESS_EVERY_MS) return;
-      shownAt = now;
-      terminal.progress(
-        progressBar({ done: bytesRead, all: bytes }, `${doing} ${printable(path)}`),
-      );
-    },
-  };
+  const progress = gatheringProgress({ world, terminal });
+  return { rejected: rejectionPrinter(terminal), progress };
 }
 
 /**
@@ -200,7 +189,7 @@ function tellCaps(
 }
 
 function summaryOf(
-  { detector, checkpoints, proofs, idleProofs, rejected }: JudgedFiles,
+  { detector, checkpoints, proofs, idleProofs, findings: { rejected } }: JudgedFiles,
   withheld: number,
 ): string {
   const conflicts = (kind: Conflict["kind"]): number =>

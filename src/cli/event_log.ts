@@ -37,7 +37,8 @@ export function eventLog(
         terminal.out(terminal.paint(STYLES[level], printable(text)));
       }
     }
-    // Told at the first chance: until now nobody could know that something is missing.
+    // This is told as soon as a line can be printed again. Before that, nobody could know that
+    // something is missing.
     const lines = terminal.lost.takeNews();
     if (lines > 0) event("output.lost", "error", { lines, reason: terminal.lost.reason });
   };

@@ -10,7 +10,7 @@ import { exitCodeOf } from "./reporting.ts";
 export const exchange: Command = {
   name: "exchange",
   summary: "compare checkpoints with one peer, once",
-  help: `hearsay exchange HOST:PORT --log LOG… [--have FILE…] [--key FILE] [--incidents DIR]
+  help: `hearsay exchange HOST:PORT --log LOG… [--have FILE|DIR…] [--key FILE] [--incidents DIR]
 
 Sends the latest checkpoint of every log to a peer, and judges its answers. Exit code 0 if nothing
 contradicts; 1 if a log was shown to have signed two roots, even if the exchange failed later; 3 if

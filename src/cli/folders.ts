@@ -13,3 +13,12 @@ export function makeTemporaryFolder(prefix: string): string {
     throw new WorldError("other", `cannot make a temporary folder: ${(error as Error).message}`);
   }
 }
+
+/**
+ * The value of a variable of the environment. There is none if it is not set, is empty, or if this
+ * process may not read it (`--allow-env`).
+ */
+export function environmentOf(name: string): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+  return state === "granted" ? Deno.env.get(name) || undefined : undefined;
+}

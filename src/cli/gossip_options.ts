@@ -1,11 +1,12 @@
 /** What `listen` and `exchange` share: their options, and the keeper of cases made from them. */
 import { CaseKeeper } from "../monitor/case_keeper.ts";
-import { type Gathered, readGathered } from "../sources/gathered.ts";
+import { Findings } from "../monitor/judge_files.ts";
+import { gather } from "../gather/gather.ts";
+import { type Gathered, readGathered } from "../gather/read.ts";
 import { isZeroFrame } from "../tlog/frame.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
 import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
-import type { StatedProof } from "../tlog/stated_proof.ts";
-import type { World } from "../world/world.ts";
+import type { OpenFile, World } from "../world/world.ts";
 import { type Options, type OptionSpec, UsageError } from "./command.ts";
 import {
   cannotRead,
@@ -16,6 +17,7 @@ import {
   sharedKeyNotice,
   tornNotice,
 } from "./inputs.ts";
+import { describeFindings } from "./gathering.ts";
 import { capNotices, monitorReport, type Tally } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -30,8 +32,7 @@ export const GOSSIP_OPTIONS = {
 export const GOSSIP_HELP =
   `  --log LOG        a log to compare: its vkey, or "VKEY ORIGIN" if the origin is not the key's name
                    (repeatable)
-  --have FILE      checkpoints that this side was shown: a signed note, raw frames, or JSON lines
-                   as for 'hearsay detect' (repeatable)
+  --have FILE|DIR  checkpoints that this side was shown: all that 'hearsay detect' reads (repeatable)
   --key FILE       a private key made by 'hearsay keygen'; without it conflicts are printed and not
                    recorded
   --incidents DIR  the folder to record conflicts in (default incidents)
@@ -71,8 +72,7 @@ export async function startKeeper(
       terminal.err("no --key: a conflict is printed here, but neither signed nor recorded");
     }
     const have = options.list("have");
-    for (const path of have) await addFile({ keeper, world, path });
-    for (const path of have) await followProofs({ keeper, world, terminal, path });
+    await addWhatWeHave({ keeper, world, terminal, have });
     for (const log of logs) tellUntold({ keeper, log, terminal });
     return { keeper, tally: report.tally };
   } catch (error) {
@@ -98,58 +98,64 @@ export function tellCaps({ keeper, terminal }: { keeper: CaseKeeper; terminal: T
   }
 }
 
-/** Judges the proofs of `--have`, once all its checkpoints are read. One may show a contradiction. */
-async function followProofs(
-  { keeper, world, terminal, path }: {
-    keeper: CaseKeeper;
-    world: World;
-    terminal: Terminal;
-    path: string;
-  },
-): Promise<void> {
-  const file = await openRegular(world, path);
-  try {
-    const { judge } = keeper;
-    for await (const found of readGathered({ file, name: path, logs: judge.logs })) {
-      if (found.kind !== "proof") continue;
-      if (judge.hearProof(readProofOf(found)).verdict === "failed") {
-        terminal.err(`${printable(found.where)}: the proof does not hold, so it convicts nobody`);
-      }
-    }
-    await keeper.keep();
-  } catch (error) {
-    throw cannotRead(path, error);
-  } finally {
-    file.close();
+/**
+ * Takes in what `--have` names: first all checkpoints, then all proofs, of which one may show a
+ * contradiction. What lies about in a folder and cannot be used is counted and told.
+ * @throws UsageError for anything in a file that was named which cannot be used
+ */
+async function addWhatWeHave({ keeper, world, terminal, have }: {
+  keeper: CaseKeeper;
+  world: World;
+  terminal: Terminal;
+  have: readonly string[];
+}): Promise<void> {
+  const { files } = world;
+  const { judge } = keeper;
+  const findings = new Findings();
+  const withProofs = new Map<string, boolean>();
+  const open = (path: string): Promise<OpenFile> => openRegular(world, path);
+  const pieces = gather({ files, logs: judge.logs, paths: have, open });
+  for await (const piece of pieces) {
+    findings.count(piece);
+    if (piece.kind !== "found") continue;
+    const { found, isNamed, path } = piece;
+    if (found.kind === "checkpoint") {
+      for (const checkpoint of found.checkpoints) await keeper.addLocal(checkpoint, found.source);
+    } else if (found.kind === "rejected") {
+      if (isNamed) throw new UsageError(`--have ${quoted(found.where)}: ${found.detail}`);
+      findings.reject(found.reason);
+    } else if (found.what === "tiles") hearProof({ keeper, terminal, found, isNamed });
+    else withProofs.set(path, isNamed);
   }
+  for (const [path, isNamed] of withProofs) {
+    const file = await (isNamed ? open(path) : files.open(path, "read"));
+    try {
+      for await (const found of readGathered({ file, name: path, logs: judge.logs, isNamed })) {
+        if (found.kind === "proof") hearProof({ keeper, terminal, found, isNamed });
+      }
+    } catch (error) {
+      throw cannotRead(path, error);
+    } finally {
+      file.close();
+    }
+  }
+  await keeper.keep();
+  if (findings.walked) { for (const line of describeFindings(findings)) terminal.err(line); }
 }
 
-/** @throws UsageError that names the line, as for anything in `--have` that cannot be used */
-function readProofOf({ read, where }: Extract<Gathered, { kind: "proof" }>): StatedProof {
+/** Judges a proof. @throws UsageError that names the line, if somebody named the file */
+function hearProof({ keeper, terminal, found, isNamed }: {
+  keeper: CaseKeeper;
+  terminal: Terminal;
+  found: Extract<Gathered, { kind: "proof" }>;
+  isNamed: boolean;
+}): void {
   try {
-    return read();
+    if (keeper.judge.hearProof(found.read()).verdict !== "failed") return;
+    terminal.err(`${printable(found.where)}: the proof does not hold, so it convicts nobody`);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    throw new UsageError(`--have ${quoted(where)}: ${error.message}`);
-  }
-}
-
-async function addFile(
-  { keeper, world, path }: { keeper: CaseKeeper; world: World; path: string },
-): Promise<void> {
-  const file = await openRegular(world, path);
-  try {
-    const { logs } = keeper.judge;
-    for await (const found of readGathered({ file, name: path, logs })) {
-      if (found.kind === "proof") continue;
-      if (found.kind === "rejected") {
-        throw new UsageError(`--have ${quoted(found.where)}: ${found.detail}`);
-      }
-      for (const checkpoint of found.checkpoints) await keeper.addLocal(checkpoint, found.source);
-    }
-  } catch (error) {
-    throw cannotRead(path, error);
-  } finally {
-    file.close();
+    if (isNamed) throw new UsageError(`--have ${quoted(found.where)}: ${error.message}`);
+    terminal.err(`${printable(found.where)}: ${error.message}`);
   }
 }

@@ -1,66 +1,126 @@
 import { formatRecord } from "../evidence/record.ts";
-import { verifyConflict } from "../evidence/verify.ts";
+import { Opinions, verifyConflict } from "../evidence/verify.ts";
 import { hasIncidents, readIncidents, recordOf, repairOf } from "../store/incidents.ts";
 import { isRepair } from "../store/repaired.ts";
 import { type Entry } from "../evidence/entry.ts";
+import type { Settings } from "../monitor/settings.ts";
+import { utf8 } from "../tlog/encoding.ts";
 import { printable, printableJson, quoted } from "../tlog/malformed.ts";
-import type { World } from "../world/world.ts";
-import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./command.ts";
+import { createDurably } from "../world/durable.ts";
+import { type World, WorldError } from "../world/world.ts";
+import {
+  type Command,
+  EXIT,
+  type ExitCode,
+  type Options,
+  readOptions,
+  shellWord,
+  UsageError,
+} from "./command.ts";
+import { evidenceFile } from "./export.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
-import { journalFolder } from "./journals.ts";
+import { type Incident, tellIncident } from "./incident_words.ts";
+import { journalFolder, journalSettings } from "./journals.ts";
 import { DEFAULT_INCIDENTS } from "./inputs.ts";
+import { listEntries, shortTime } from "./listing.ts";
+import { Prose } from "./prose.ts";
 import { checkRepair, describeRepair } from "./repairs.ts";
 import { describeConflict } from "./reporting.ts";
+import { readSelection, type Selection, SELECTION_OPTIONS, selectionHelp } from "./selection.ts";
+import { tellSightings } from "./sightings.ts";
+import type { Column, Row } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
+
+/** Anyone may read evidence. */
+const EVIDENCE_PERMISSIONS = 0o644;
 
 /** `hearsay incidents`: reads the incident journal. */
 export const incidents: Command = {
   name: "incidents",
-  summary: "list, show or check the incidents recorded here",
-  help: `hearsay incidents list | show ID | check   [--incidents DIR | --config FILE] [--json]
+  summary: "list, show, export or check the incidents recorded here",
+  help: `hearsay incidents list       [--since WHEN] [--log LOG] [--limit N] [--json]
+hearsay incidents show ID    [--json]
+hearsay incidents export ID  [--out FILE]
+hearsay incidents check      [--json]
+                             each with [--incidents DIR | --config FILE]
 
-  list     prints one line for every incident
-  show ID  prints one conflict record; ID is its number, or the first 8 or more digits of its
-           evidence_id
-  check    checks the hash chain and verifies every record again
+  list       prints every incident, oldest first; for a person as a table, else a line each
+  show ID    says in words who signed what, what that proves, and what to do; with --json it prints
+             the conflict record. ID is the incident's number, or the beginning of its evidence_id,
+             8 digits or more
+  export ID  writes one file to send to others: the record with an explanation. 'hearsay verify'
+             checks it
+  check      checks the hash chain and verifies every record again
 
 Ends with 3 if there is no journal, if it is damaged, or if a record in it does not hold. A repair is
 shown; check ends with 3 if what it set aside is gone or altered.
 
-  --incidents DIR  the folder of the journal (default that of the configuration, else incidents)
+  --incidents DIR  the folder of the journal (default that of the configuration, else ${DEFAULT_INCIDENTS})
   --config FILE    the monitor's configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
-  --json           records as JSON, ready to hand on
+  --out FILE       the file to write, which must not exist (default standard output)
+${selectionHelp(16)}
+  --json           entries or records as JSON
 
 Example:
-  hearsay incidents show 1 --json > conflict.json
+  hearsay incidents export 1 --out incident-1.txt
 `,
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
-      values: ["incidents", "config"],
+      values: ["incidents", "config", "out", ...SELECTION_OPTIONS],
       flags: ["json"],
-      operands: ["list|show|check", "ID"],
+      operands: ["list|show|export|check", "ID"],
       leastOperands: 1,
     });
     const [what, id] = options.operands;
-    if (!["list", "show", "check"].includes(what!) || (what === "show") === (id === undefined)) {
-      throw new UsageError(
-        `expected list, show ID or check; came: ${options.operands.map(quoted).join(" ")}`,
-      );
-    }
+    checkUsage(what!, id, options);
+    const named = "incidents";
+    const selection = readSelection(options, world.clock);
     const folder = await journalFolder({
-      ...{ world, options, named: "incidents", otherwise: DEFAULT_INCIDENTS },
+      ...{ world, options, named, otherwise: DEFAULT_INCIDENTS },
       ...{ from: ({ incidents }) => incidents, isIn: hasIncidents },
     });
-    const tools = { world, terminal, folder, json: options.flag("json") };
-    if (id !== undefined) return await showIncident(id, tools);
-    return what === "list" ? await list(tools) : await check(tools);
+    const tools = { world, terminal, folder, options, json: options.flag("json") };
+    if (what === "check") return await check(tools);
+    if (what === "export") return await exportIncident(await find(id!, tools), tools);
+    const settings = tools.json && what === "show"
+      ? undefined
+      : await journalSettings({ world, options, named });
+    if (what === "list") return await list(tools, { selection, settings });
+    return await showIncident(await find(id!, tools), tools, settings);
   },
 };
+
+/** The options that only some of the four take. */
+const TAKEN: Readonly<Record<string, readonly string[]>> = {
+  list: ["json", ...SELECTION_OPTIONS],
+  show: ["json"],
+  export: ["out"],
+  check: ["json"],
+};
+
+/** @throws UsageError for what is none of the four, and for an option that does nothing there */
+function checkUsage(what: string, id: string | undefined, options: Options): void {
+  const taken = TAKEN[what];
+  const takesId = what === "show" || what === "export";
+  if (taken === undefined || takesId === (id === undefined)) {
+    throw new UsageError(
+      "expected list, show ID, export ID or check; came: " +
+        options.operands.map(quoted).join(" "),
+    );
+  }
+  for (const name of ["json", "out", ...SELECTION_OPTIONS]) {
+    const isGiven = name === "json" ? options.flag(name) : options.value(name) !== undefined;
+    if (isGiven && !taken.includes(name)) {
+      throw new UsageError(`${what} does not take --${name}`);
+    }
+  }
+}
 
 interface Tools {
   world: World;
   terminal: Terminal;
   folder: string;
+  options: Options;
   json: boolean;
 }
 
@@ -77,52 +137,195 @@ async function* entries({ world, terminal, folder }: Tools): AsyncGenerator<Entr
   }
 }
 
-async function list(tools: Tools): Promise<ExitCode> {
-  const { terminal, json, folder } = tools;
-  let count = 0;
+const COLUMNS: readonly Column[] = [
+  { title: "N", align: "right" },
+  { title: "FOUND AT (UTC)" },
+  { title: "LOG", narrow: "cut" },
+  { title: "KIND", narrow: "leave out" },
+  { title: "SIZES" },
+  { title: "ROOTS", narrow: "leave out" },
+  { title: "EVIDENCE" },
+];
+
+async function list(
+  tools: Tools,
+  chosen: { selection: Selection; settings: Settings | undefined },
+): Promise<ExitCode> {
+  const { terminal, folder } = tools;
+  const opinions = new Opinions();
   let unsound = 0;
-  for await (const entry of entries(tools)) {
-    if (isRepair(entry.record)) {
-      const repair = describeRepair(repairOf(entry, folder));
-      if (json) terminal.out(printableJson(JSON.stringify(entry)));
-      else terminal.out(`${entry.seq}  ${entry.recorded_at}  ${repair}`);
-      continue;
-    }
-    count++;
-    const record = recordOf(entry, folder);
-    const { outcome } = verifyConflict({ input: entry.record });
-    if (outcome !== "holds") unsound++;
-    const doubt = outcome === "holds" ? "" : `  DOES NOT HOLD (${outcome})`;
-    if (json) terminal.out(printableJson(JSON.stringify(entry)));
-    else terminal.out(`${entry.seq}  ${record.detected_at}  ${describeConflict(record)}${doubt}`);
+  const judged = (entry: Entry): Incident => {
+    const judgement = verifyConflict({ input: entry.record, opinions });
+    if (judgement.outcome !== "holds") unsound++;
+    return { entry, record: recordOf(entry, folder), judgement };
+  };
+  const repaired = (entry: Entry): string => describeRepair(repairOf(entry, folder));
+  await listEntries(entries(tools), {
+    ...{ ...tools, ...chosen, what: "incidents", columns: COLUMNS },
+    about(entry) {
+      const { length } = JSON.stringify(entry);
+      if (isRepair(entry.record)) return { at: entry.recorded_at, length };
+      const { detected_at, log } = recordOf(entry, folder);
+      return { at: detected_at, log, length };
+    },
+    row(entry) {
+      if (!isRepair(entry.record)) return rowOf(judged(entry));
+      const note = { text: repaired(entry), style: "yellow" as const };
+      return { cells: [`${entry.seq}`, shortTime(entry.recorded_at)], note };
+    },
+    hint: "'hearsay incidents show N' says what is proven, and what to do",
+    line(entry) {
+      if (isRepair(entry.record)) return `${entry.seq}  ${entry.recorded_at}  ${repaired(entry)}`;
+      const { record, judgement: { outcome } } = judged(entry);
+      const doubt = outcome === "holds" ? "" : `  DOES NOT HOLD (${outcome})`;
+      return `${entry.seq}  ${record.detected_at}  ${describeConflict(record)}${doubt}`;
+    },
+    jsonLine(entry) {
+      if (!isRepair(entry.record)) judged(entry);
+      return printableJson(JSON.stringify(entry));
+    },
+  });
+  if (unsound > 0) {
+    terminal.err(`records that do not hold: ${unsound}; 'hearsay incidents show N' says why`);
   }
-  if (count === 0 && !json) terminal.out(`no incidents in ${printable(folder)}`);
   return unsound > 0 ? EXIT.failed : EXIT.ok;
 }
 
-async function showIncident(id: string, tools: Tools): Promise<ExitCode> {
-  const { terminal, json, folder } = tools;
-  const isId = /^[0-9a-f]{8,64}$/.test(id);
+/** So many characters of an id or a root tell it from others, for a person. */
+const SHORT_CHARACTERS = 8;
+
+function short(text: string): string {
+  return `${text.slice(0, SHORT_CHARACTERS)}…`;
+}
+
+function rowOf({ entry, record, judgement }: Incident): Row {
+  const { kind, log, checkpoint_a: a, checkpoint_b: b } = record;
+  const isSame = kind === "same_size";
+  const cells = [
+    ...[
+      `${entry.seq}`,
+      shortTime(record.detected_at),
+      log.origin,
+      isSame ? "same size" : "two sizes",
+    ],
+    ...[isSame ? a.size : `${a.size}, ${b.size}`, `${short(a.root)} ${short(b.root)}`],
+    short(record.evidence_id),
+  ];
+  if (judgement.outcome === "holds") return { cells };
+  return { cells, note: { text: `✗ DOES NOT HOLD (${judgement.outcome})`, style: "red" } };
+}
+
+const NUMBER = /^[1-9]\d{0,15}$/;
+const ID_BEGINNING = /^[0-9a-f]{8,64}$/;
+
+/**
+ * The incident with this number, or the one whose evidence_id begins so.
+ * @throws UsageError if there is none, or if there are several
+ */
+async function find(id: string, tools: Tools): Promise<Incident> {
+  const { folder } = tools;
+  const isBeginning = ID_BEGINNING.test(id);
+  const found: Incident[] = [];
   for await (const entry of entries(tools)) {
     if (isRepair(entry.record)) continue;
     const record = recordOf(entry, folder);
-    const isIt = String(entry.seq) === id || (isId && record.evidence_id.startsWith(id));
-    if (!isIt) continue;
-    const { outcome } = verifyConflict({ input: entry.record });
-    if (outcome !== "holds") terminal.err(`incident ${entry.seq} DOES NOT HOLD (${outcome})`);
-    if (json) terminal.out(printableJson(formatRecord(record)));
-    else {
-      terminal.out(printableJson(JSON.stringify(record, null, 2)));
-      terminal.err(
-        "To hand this on, print it with --json. Anyone can check it: 'hearsay verify FILE --log LOG'.",
-      );
-    }
-    return outcome === "holds" ? EXIT.ok : EXIT.failed;
+    const isNumber = NUMBER.test(id) && `${entry.seq}` === id;
+    if (!isNumber && !(isBeginning && record.evidence_id.startsWith(id))) continue;
+    const incident = { entry, record, judgement: verifyConflict({ input: entry.record }) };
+    if (isNumber) return incident;
+    found.push(incident);
   }
+  if (found.length === 1) return found[0]!;
+  if (found.length === 0) {
+    throw new UsageError(
+      `there is no incident ${quoted(id)} in ${
+        quoted(folder)
+      }; expected a number, or at least the ` +
+        "first 8 digits of an evidence_id",
+    );
+  }
+  const numbers = found.map(({ entry }) => entry.seq).join(", ");
   throw new UsageError(
-    `there is no incident ${quoted(id)} in ${quoted(folder)}; expected a number, or at least the ` +
-      "first 8 digits of an evidence_id",
+    `${found.length} incidents have an evidence_id that begins with ${
+      quoted(id)
+    }; give the number ` +
+      `of one: ${numbers}`,
   );
+}
+
+async function showIncident(
+  incident: Incident,
+  { world, terminal, json, folder, options }: Tools,
+  settings: Settings | undefined,
+): Promise<ExitCode> {
+  const { record, judgement } = incident;
+  const holds = judgement.outcome === "holds";
+  if (json) {
+    if (!holds) terminal.err(`incident ${incident.entry.seq} DOES NOT HOLD (${judgement.outcome})`);
+    terminal.out(printableJson(formatRecord(record)));
+  } else {
+    const prose = new Prose(terminal);
+    tellIncident(prose, incident, { folder, own: ownOptions(options) });
+    for (const line of prose.lines) terminal.out(line);
+    const told = prose.lines.length;
+    const { log } = judgement;
+    if (settings !== undefined && log !== undefined) {
+      // This may take a while, so it comes last.
+      await tellSightings(prose, { world, terminal, state: settings.state, record, log });
+      for (const line of prose.lines.slice(told)) terminal.out(line);
+    }
+  }
+  return holds ? EXIT.ok : EXIT.failed;
+}
+
+/** The options that name this journal, as they are typed in a shell. */
+function ownOptions(options: Options): string {
+  return ["incidents", "config"].map((name) => {
+    const value = options.value(name);
+    return value === undefined ? "" : ` --${name} ${shellWord(value)}`;
+  }).join("");
+}
+
+async function exportIncident(
+  incident: Incident,
+  { world, terminal, options }: Tools,
+): Promise<ExitCode> {
+  const { entry, judgement: { outcome } } = incident;
+  if (outcome !== "holds") {
+    terminal.err(
+      `incident ${entry.seq} DOES NOT HOLD (${outcome}) and is not written: it is no evidence. ` +
+        `'hearsay incidents show ${entry.seq}' says why`,
+    );
+    return EXIT.failed;
+  }
+  const text = evidenceFile(incident);
+  const path = options.value("out");
+  if (path === undefined) {
+    for (const line of text.slice(0, -1).split("\n")) terminal.out(line);
+    return EXIT.ok;
+  }
+  await writeNew(world, path, text);
+  terminal.err(
+    `incident ${entry.seq} is in ${printable(path)}. Check it: hearsay verify ${
+      printable(shellWord(path))
+    }`,
+  );
+  return EXIT.ok;
+}
+
+/** @throws UsageError if the file exists, WorldError if it cannot be written */
+async function writeNew(world: World, path: string, text: string): Promise<void> {
+  try {
+    const content = utf8(text);
+    const permissions = EVIDENCE_PERMISSIONS;
+    (await createDurably({ files: world.files, path, content, permissions })).close();
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    if (error.kind === "already exists") {
+      throw new UsageError(`${quoted(path)} exists, and is not overwritten; name another file`);
+    }
+    throw new WorldError(error.kind, `cannot write ${quoted(path)}: ${error.message}`);
+  }
 }
 
 async function check(tools: Tools): Promise<ExitCode> {

@@ -1,11 +1,12 @@
 import { GOSSIP_DEFAULTS } from "../gossip/settings.ts";
 import { LOG_DEFAULTS } from "../monitor/log_settings.ts";
 import { PLACE_DEFAULTS, readContact } from "../monitor/settings.ts";
+import { trapsOf } from "../monitor/traps.ts";
 import { isFolder, openSource } from "../sources/open.ts";
 import { NO_CONTACT } from "../world/http_client.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
-import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
 import { checkKeyName } from "../tlog/vkey.ts";
 import { parseAddress } from "../world/address.ts";
 import { createDurably, ensureFolder, isThere } from "../world/durable.ts";
@@ -26,7 +27,7 @@ import { workingFolder } from "./folders.ts";
 import { readKey } from "./inputs.ts";
 import { KEY_PERMISSIONS } from "./keygen.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
-import { KNOWN_LOGS } from "./known_logs.ts";
+import { OFFERED_LOGS } from "./known_logs.ts";
 
 const CONFIG_PERMISSIONS = 0o644;
 const MENU_NAME_WIDTH = 34;
@@ -80,14 +81,11 @@ Example:
       contact: options.value("contact") ?? NO_CONTACT,
     });
     checkSources(tools.world, logs);
-    parseConfig(text, { path, world: tools.world }); // Checks that the file can be read.
+    const settings = parseConfig(text, { path, world: tools.world }); // The file can be read.
     await writeAll({ tools, folder, path, name, text });
-    if (listen === undefined && peers.length === 0) {
-      tools.terminal.err(
-        'This monitor compares with nobody yet: name a peer, or say where it answers ("peers" and ' +
-          `"listen" in ${path}).`,
-      );
-    }
+    const traps = await trapsOf(settings, tools.world);
+    if (traps.length > 0) tools.terminal.err(`\nLook at these in ${path} first:`);
+    for (const trap of traps) tools.terminal.err(`! ${printable(trap)}`);
     return EXIT.ok;
   },
 };
@@ -132,7 +130,7 @@ function askEverything(
   const host = "monitor.example.com/one";
   const name = terminal.ask(`What is this monitor called? A name without spaces, such as ${host}:`);
   terminal.out("\nThese public logs are well known:");
-  KNOWN_LOGS.forEach(({ title, about }, i) =>
+  OFFERED_LOGS.forEach(({ title, about }, i) =>
     terminal.out(`  ${i + 1}  ${title.padEnd(MENU_NAME_WIDTH)} ${about}`)
   );
   terminal.out("");
@@ -142,9 +140,11 @@ function askEverything(
   }
   const words = new Set(choice.split(/[\s,]+/).filter((word) => word !== ""));
   const logs = [...words].map((word) => {
-    const known = /^\d{1,3}$/.test(word) ? KNOWN_LOGS[Number(word) - 1] : undefined;
+    const known = /^\d{1,3}$/.test(word) ? OFFERED_LOGS[Number(word) - 1] : undefined;
     if (known === undefined) {
-      throw new UsageError(`got ${quoted(word)}, expected numbers from 1 to ${KNOWN_LOGS.length}`);
+      throw new UsageError(
+        `got ${quoted(word)}, expected numbers from 1 to ${OFFERED_LOGS.length}`,
+      );
     }
     return { log: parseLog(known.log), source: known.source };
   });

@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS } from "../gossip/limits.ts";
 import { fileText, withoutMark } from "../tlog/encoding.ts";
 import { describeLog, type Log, parseLogs } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
-import { READ_CHUNK_BYTES, readFully } from "../world/reading.ts";
+import { inMemory, READ_CHUNK_BYTES, readFully } from "../world/reading.ts";
 import { loadSigner, type Signer } from "../world/signer.ts";
 import { type OpenFile, type World, WorldError } from "../world/world.ts";
 import { UsageError } from "./command.ts";
@@ -51,21 +51,6 @@ export async function openRereadable(
       );
     }
   }
-}
-
-/** A file of these bytes, to be read. */
-function inMemory(content: Uint8Array): OpenFile {
-  const readOnly = (): Promise<never> => Promise.reject(new WorldError("other", "it is read only"));
-  return {
-    isRegular: true,
-    size: () => Promise.resolve(content.length),
-    read(buffer, at) {
-      const part = content.subarray(at, at + buffer.length);
-      buffer.set(part);
-      return Promise.resolve(part.length);
-    },
-    ...{ write: readOnly, truncate: readOnly, sync: readOnly, tryLock: readOnly, close: () => {} },
-  };
 }
 
 /** What a person is told about the logs followed, if anything: one key that signs for several. */
@@ -122,8 +107,8 @@ export async function openInput(world: World, path: string): Promise<OpenFile> {
 /**
  * Reads a whole small file named on the command line.
  * @param check called with the file before it is read
- * @throws UsageError if there is no such file, MalformedError if it is longer than `maxBytes`;
- *   whatever `check` throws
+ * @throws UsageError if there is no such file or it is a folder, MalformedError if it is longer than
+ *   `maxBytes`; whatever `check` throws
  */
 export async function readInput({ world, path, maxBytes, check }: {
   world: World;
@@ -141,9 +126,22 @@ export async function readInput({ world, path, maxBytes, check }: {
     }
     return buffer.subarray(0, filled);
   } catch (error) {
+    if (error instanceof WorldError && !file.isRegular && await isFolder(world, path)) {
+      throw new UsageError(`${quoted(path)} is a folder, expected a file`);
+    }
     throw cannotRead(path, error);
   } finally {
     file.close();
+  }
+}
+
+async function isFolder({ files }: World, path: string): Promise<boolean> {
+  try {
+    await files.list(path);
+    return true;
+  } catch (error) {
+    if (error instanceof WorldError) return false;
+    throw error;
   }
 }
 

@@ -12,6 +12,7 @@ import { type World, WorldError } from "../world/world.ts";
 import { type Command, EXIT, type Options, readOptions, shellWord, UsageError } from "./command.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { cannotRead, readKey } from "./inputs.ts";
+import { counted } from "./repairs.ts";
 import { readSettings } from "./run.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -140,9 +141,16 @@ async function repair(
   { name, journal }: Found,
   { world, terminal, signer }: { world: World; terminal: Terminal; signer: Signer | undefined },
 ): Promise<void> {
-  const plan = signer === undefined
-    ? await planRepair(journal)
-    : await repairJournal(journal, { signer, at: timeNow(world.clock) });
+  let plan: Plan | undefined;
+  try {
+    plan = signer === undefined
+      ? await planRepair(journal)
+      : await repairJournal(journal, { signer, at: timeNow(world.clock) });
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    const now = "The journal is as it was, or repaired already; the command can be repeated";
+    throw new WorldError(error.kind, `cannot repair ${name}: ${error.message}. ${now}`);
+  }
   if (plan === undefined) {
     terminal.out(`${name} is whole: there is nothing to repair`);
     return;
@@ -166,10 +174,14 @@ function describePlan(
     `${name} is damaged: ${error.message}`,
     after.seq === 0
       ? "  kept: nothing, since the damage is at its beginning"
-      : `  kept: entries 1 to ${after.seq}; the hash of the last one is ${after.hash}`,
+      : `  kept: ${
+        after.seq === 1 ? "entry 1" : `entries 1 to ${after.seq}`
+      }; the hash of the last one is ${after.hash}`,
     ...aside.map(({ from, line, at, lines, bytes, file, sha256 }) =>
-      `  ${does} set aside: ${from} from line ${line} (byte ${at}) on, ${lines} lines, ${bytes} ` +
-      `bytes; copied into ${file}, SHA-256 ${sha256}`
+      `  ${does} set aside: ${from} from line ${line} (byte ${at}) on, ${
+        counted(lines, "line")
+      }, ` +
+      `${counted(bytes, "byte")}; copied into ${file}, SHA-256 ${sha256}`
     ),
     ...again.map(({ what }) => `  ${isDone ? "was" : "would be"} written again: ${what}`),
     isDone

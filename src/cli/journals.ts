@@ -25,7 +25,8 @@ export async function journalFolder(
     isIn: (files: Files, folder: string) => Promise<boolean>;
   },
 ): Promise<string> {
-  const given = options.value(named) ?? await configured(world, options, from) ?? otherwise;
+  const settings = await journalSettings({ world, options, named });
+  const given = options.value(named) ?? (settings && from(settings)) ?? otherwise;
   let isThereOne: boolean;
   try {
     isThereOne = await isIn(world.files, given);
@@ -41,13 +42,18 @@ export async function journalFolder(
   );
 }
 
-async function configured(
-  world: World,
-  options: Options,
-  from: (settings: Settings) => string,
-): Promise<string | undefined> {
-  const named = options.value("config");
-  const path = await findConfig(world, named);
-  if (named === undefined && !await isThere(world.files, path)) return undefined;
-  return from(await readSettings(world, path));
+/**
+ * The configuration of the monitor whose journal is read: the one that is named, or the one that is
+ * found. If only the folder is named, none: what is found here may be another monitor's.
+ * @param named the option that names the folder
+ * @throws UsageError, MalformedError, WorldError
+ */
+export async function journalSettings(
+  { world, options, named }: { world: World; options: Options; named: string },
+): Promise<Settings | undefined> {
+  const config = options.value("config");
+  if (config === undefined && options.value(named) !== undefined) return undefined;
+  const path = await findConfig(world, config);
+  if (config === undefined && !await isThere(world.files, path)) return undefined;
+  return await readSettings(world, path);
 }

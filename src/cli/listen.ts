@@ -12,7 +12,7 @@ export const listen: Command = {
   name: "listen",
   summary: "answer exchanges: compare checkpoints with everyone who connects",
   help:
-    `hearsay listen [--address HOST:PORT] --log LOG… [--have FILE…] [--key FILE] [--incidents DIR]
+    `hearsay listen [--address HOST:PORT] --log LOG… [--have FILE|DIR…] [--key FILE] [--incidents DIR]
 
 Waits for other monitors and compares checkpoints with each. Prints a line for every frame. Records
 a conflict before anybody is told of it. Ends on SIGINT or SIGTERM. Exit code 1 if a log was shown

@@ -63,7 +63,7 @@ Example:
   hearsay log fork trial other
   hearsay log append trial "as one sees it"
   hearsay log append other "as another sees it"
-  hearsay log serve trial --port 8080 --split other
+  hearsay log serve trial --port 8087 --split other
 `,
   run([what, ...args], tools) {
     const run = SUBCOMMANDS.get(what ?? "");

@@ -34,6 +34,7 @@ function counts(value: unknown, name: string): void {
 const log = object({
   must: { origin: text, vkey: text, incidents: count, openQuestions: count, counts },
   may: {
+    replaces: text,
     size: text,
     root: text,
     grewAt: time,
@@ -41,6 +42,7 @@ const log = object({
     lastDetail: text,
     lastLookAt: time,
     nextLookAt: time,
+    resultSince: time,
     leftOut: count,
     withheld: count,
     sharedBy: count,
@@ -53,6 +55,7 @@ const peer = object({
   may: {
     vkey: text,
     nextCallAt: time,
+    failingSince: time,
     lastExchangeAt: time,
     lastResult: text,
     sharedLogs: count,
@@ -74,7 +77,7 @@ const STATUS: Shape = {
     logs: listOf(log),
     peers: listOf(peer),
   },
-  may: { version: text, listen: text, faults: count, eventsLost: count },
+  may: { version: text, listen: text, faults: count, eventsLost: count, lost: listOf(text) },
   others: "kept",
 };
 

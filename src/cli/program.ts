@@ -2,6 +2,7 @@ import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { JournalDamaged, JournalLocked } from "../store/journal.ts";
 import { ExchangeFailed } from "../gossip/caller.ts";
 import { IncidentNotWritten } from "../monitor/case_keeper.ts";
+import { PlaceForeign } from "../monitor/places.ts";
 import { DurabilityLost } from "../world/durable.ts";
 import { VERSION } from "../world/version.ts";
 import { printable, quoted } from "../tlog/malformed.ts";
@@ -14,9 +15,11 @@ import {
   shellWord,
   type Tools,
 } from "./command.ts";
+import { config } from "./config_check.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
 import { exchange } from "./exchange.ts";
+import { gather } from "./gather.ts";
 import { incidents } from "./incidents.ts";
 import { init } from "./init.ts";
 import { journal } from "./journal.ts";
@@ -32,11 +35,13 @@ import { verify } from "./verify.ts";
 export const COMMANDS: readonly Command[] = [
   demo,
   init,
+  config,
   run,
   status,
   keygen,
   listen,
   exchange,
+  gather,
   detect,
   verify,
   incidents,
@@ -59,8 +64,10 @@ the work (network, disk). For verify: 0 the evidence holds, 1 it does not.
 `;
 
 /** What to do about a damaged journal, with the command to type. */
-function repairAdvice({ folder }: JournalDamaged): string {
-  const command = `hearsay journal repair ${shellWord(folder)}`;
+function repairAdvice({ folder }: JournalDamaged, args: readonly string[]): string {
+  const config = args.includes("--config") ? args[args.indexOf("--config") + 1] : undefined;
+  const named = config === undefined ? "" : ` --config ${shellWord(config)}`;
+  const command = `hearsay journal repair ${shellWord(folder)}${named}`;
   return printable(
     `'${command}' sets the damaged part aside, untouched, and continues the chain; with --dry-run ` +
       'it only says what it would do (OPERATING, "A damaged journal")',
@@ -75,6 +82,7 @@ const FAILURES = [
   DurabilityLost,
   JournalDamaged,
   JournalLocked,
+  PlaceForeign,
 ];
 
 /**
@@ -120,10 +128,10 @@ async function runCommandLine(args: readonly string[], tools: Tools): Promise<Ex
   return await runCommand(command, rest, tools);
 }
 
-/** As many letters may be wrong, missing or too many in a name that was meant. */
+/** How many letters may be wrong, missing or too many in a mistyped name. */
 const MISTYPED_LETTERS = 2;
 
-/** What to say to a command that there is not; of those there are, the one that was meant, if it is clear. */
+/** The message for an unknown command. It names the command that was meant, if that is clear. */
 function unknownCommand(name: string): string {
   const names = COMMANDS.map(({ name }) => name);
   const away = (one: string): number => levenshteinDistance(name, one);
@@ -154,7 +162,7 @@ async function runCommand(
     }
     if (FAILURES.some((type) => error instanceof type)) {
       terminal.err(`hearsay ${name}: ${printable((error as Error).message)}`);
-      if (error instanceof JournalDamaged) terminal.err(repairAdvice(error));
+      if (error instanceof JournalDamaged) terminal.err(repairAdvice(error, args));
       return EXIT.failed;
     }
     // A fault of our own must not end with 1, which means that a log has misbehaved.

@@ -6,6 +6,11 @@ import { printable } from "../tlog/malformed.ts";
 import type { World } from "../world/world.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** A number with its noun. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** A repair in one line. */
 export function describeRepair({ by, reason, aside, again }: Repair): string {
   const lines = aside.reduce((sum, { lines }) => sum + lines, 0);
@@ -13,9 +18,9 @@ export function describeRepair({ by, reason, aside, again }: Repair): string {
   const [first] = aside;
   const more = aside.length > 1 ? ` and ${aside.length - 1} more` : "";
   return printable(
-    `repaired by ${by}: ${reason}; from line ${first!.line} of ${first!.from} on, ${lines} lines ` +
-      `(${bytes} bytes) were set aside in ${first!.file}${more}; ${again} records of them were ` +
-      "written again after this entry",
+    `repaired by ${by}: ${reason}; from line ${first!.line} of ${first!.from} on, ` +
+      `${counted(lines, "line")} (${counted(bytes, "byte")}) set aside in ${first!.file}${more}; ` +
+      `of that, ${counted(again, "record")} written again after this entry`,
   );
 }
 

@@ -1,23 +1,15 @@
-import { join } from "@std/path/join";
 import type { OpenSource } from "../monitor/assembly.ts";
 import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
+import { trapsOf } from "../monitor/traps.ts";
 import { openSource } from "../sources/open.ts";
-import { fileText, textOf, utf8 } from "../tlog/encoding.ts";
-import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
+import { fileText } from "../tlog/encoding.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatAddress, isSameAddress } from "../world/address.ts";
-import { isThere, replaceDurably } from "../world/durable.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type HttpServer, type World, WorldError } from "../world/world.ts";
-import {
-  type Command,
-  EXIT,
-  type ExitCode,
-  isUsageFault,
-  readOptions,
-  type Tools,
-} from "./command.ts";
+import { type Command, EXIT, type ExitCode, readOptions, type Tools } from "./command.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./config.ts";
 import { eventLog } from "./event_log.ts";
@@ -57,6 +49,7 @@ Example:
     const events = eventLog({ terminal, clock: world.clock, json: options.flag("json"), least });
     const { tally, report } = tallying(events);
     const settings = await readSettings(world, path);
+    await tellTraps(world, settings, report);
     if (options.flag("once")) return await once({ world, settings, report, tally });
     await new Runner({ tools, report, path, tally }).run(settings);
     return exitCodeOf(tally);
@@ -95,18 +88,28 @@ function tallying(events: EventReport): { report: EventReport; tally: Tally } {
 /** A peer that still shows the other half of a known case counts. A case of an earlier run does not. */
 const PROVEN: readonly EventName[] = ["incident.recorded", "exchange.inconsistent"];
 
-/** Loads the key of a configuration. @throws UsageError, MalformedError that names the key's file */
-async function loadIdentity(
+/** Warns of what a configuration says and hardly means. */
+async function tellTraps(world: World, settings: Settings, report: EventReport): Promise<void> {
+  for (const detail of await trapsOf(settings, world)) {
+    report.event("config.trap", "warning", { detail });
+  }
+}
+
+/** What is said of a private key that others may read. */
+export const EXPOSED =
+  "others may read the private key, so they could sign as this monitor: chmod 600";
+
+/**
+ * Loads the key of a configuration.
+ * @param onExposed called if others may read it
+ * @throws UsageError, MalformedError that names the key's file
+ */
+export async function loadIdentity(
   world: World,
   { name, key }: Settings,
-  report?: EventReport,
+  onExposed?: (mode: string) => void,
 ): Promise<Signer> {
-  const signer = await readKey(world, key, (mode) =>
-    report?.event("key.exposed", "warning", {
-      file: key,
-      mode,
-      detail: "others may read the private key, so they could sign as this monitor: chmod 600",
-    }));
+  const signer = await readKey(world, key, onExposed);
   if (signer.vkey.name === name) return signer;
   throw new MalformedError(
     `the key in ${quoted(key)} has the name ${quoted(signer.vkey.name)}, expected ${
@@ -123,49 +126,13 @@ function sourceOpener(world: World, { contact }: Settings): OpenSource {
 async function startDaemon(
   { world, settings, report }: { world: World; settings: Settings; report: EventReport },
 ): Promise<Daemon> {
-  const signer = await loadIdentity(world, settings, report);
+  const signer = await loadIdentity(
+    world,
+    settings,
+    (mode) => report.event("key.exposed", "warning", { file: settings.key, mode, detail: EXPOSED }),
+  );
   const openSource = sourceOpener(world, settings);
-  const daemon = await Daemon.start({ world, settings, signer, report, openSource });
-  // Only now, as the daemon has locked the folder.
-  await noteIdentity({ world, settings, signer, report });
-  return daemon;
-}
-
-/** A file in the state folder with the vkey of the monitor that last used the folder. */
-const IDENTITY_FILE = "monitor.vkey";
-const MAX_VKEY_BYTES = 4_096;
-
-/**
- * Warns if this state was last used with another key: somebody else may have put the key there, and
- * those who know this monitor by its vkey must be told the new one. If the disk refuses, the daemon runs
- * all the same.
- */
-async function noteIdentity({ world, settings, signer, report }: {
-  world: World;
-  settings: Settings;
-  signer: Signer;
-  report: EventReport;
-}): Promise<void> {
-  const path = join(settings.state, IDENTITY_FILE);
-  const { text } = signer.vkey;
-  try {
-    const before = await lastIdentity(world, path);
-    if (before === text) return;
-    if (before !== undefined) {
-      report.event("key.changed", "warning", { before: printable(before), now: text });
-    }
-    const content = utf8(`${text}\n`);
-    await replaceDurably({ files: world.files, path, content, permissions: 0o600 });
-  } catch (error) {
-    if (!(error instanceof WorldError || isUsageFault(error))) throw error;
-    report.workFailed(error);
-  }
-}
-
-async function lastIdentity(world: World, path: string): Promise<string | undefined> {
-  if (!await isThere(world.files, path)) return undefined;
-  const bytes = await readInput({ world, path, maxBytes: MAX_VKEY_BYTES });
-  return textOf(bytes).trimEnd();
+  return await Daemon.start({ world, settings, signer, report, openSource });
 }
 
 async function once({ world, settings, report, tally }: {
@@ -306,6 +273,7 @@ class Runner {
     const { world } = this.#tools;
     try {
       const settings = await readSettings(world, this.#path);
+      await tellTraps(world, settings, this.#report);
       const { vkey } = await loadIdentity(world, settings);
       const running = this.#running;
       if (running?.daemon.canTakeUp(settings, vkey.text)) await this.#takeUp(running, settings);

@@ -1,4 +1,4 @@
-import type { LogStatus, LookResult, PeerStatus, Status } from "../monitor/status.ts";
+import type { Status } from "../monitor/status.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { troublesOf } from "../monitor/troubles.ts";
 import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
@@ -6,12 +6,21 @@ import { textOf } from "../tlog/encoding.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
 import { SOFTWARE } from "../world/version.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
-import { millisecondsBetween } from "../world/time.ts";
-import { type Command, EXIT, isUsageFault, readOptions, UsageError } from "./command.ts";
+import {
+  type Command,
+  EXIT,
+  type ExitCode,
+  isUsageFault,
+  readOptions,
+  UsageError,
+} from "./command.ts";
 import { readKey } from "./inputs.ts";
 import { parseStatus } from "./parse_status.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { readSettings } from "./run.ts";
+import { describeStatus, MAX_SHOWN } from "./status_report.ts";
+import { type Shown, takeWatch, watchStatus } from "./status_watch.ts";
+import { hanging } from "./width.ts";
 
 const STATUS_PATH = "/status";
 const HTTP_OK = 200;
@@ -22,27 +31,30 @@ const MAX_STATUS_BYTES = 16 * 1024 * 1024;
 export const status: Command = {
   name: "status",
   summary: "ask a running daemon how things stand",
-  help: `hearsay status [HOST:PORT] [--config FILE] [--json]
+  help: `hearsay status [HOST:PORT] [--config FILE] [--watch [SECONDS]] [--all] [--json]
 
-Asks a daemon that runs, at HOST:PORT or at the "http" address of its configuration, and prints a
-line for every log and every peer, and then what is not as it should be. With --config, or without
-HOST:PORT, what answers must be the monitor of that configuration.
+Asks a daemon that runs, at HOST:PORT or at the "http" address of its configuration. Prints first what
+is wrong, what that asks of you and when it is tried again; then a line for every log and every peer.
+With --config, or without HOST:PORT, what answers must be the monitor of that configuration.
 
 Ends with 0 if all is as it should be; with 1 if its journal holds incidents of these logs, or a
 proven case could not be written; with 3 if something is not done as it is configured (each is named:
 a log that cannot be reached or does not grow, a peer that fails, nobody to compare with), or if no
 daemon answers.
 
-  --config FILE  where its address stands (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
-  --json         what it says, as JSON
+  --config FILE      where its address stands (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
+  --watch [SECONDS]  ask again every so many seconds (default 2), until Ctrl-C; ends as the last one
+  --all              every log and peer, however many there are (else ${MAX_SHOWN} of each)
+  --json             what it says, as JSON: one line each time
 
 Example:
-  hearsay status 127.0.0.1:9980
+  hearsay status 127.0.0.1:9980 --watch
 `,
   async run(args, { world, terminal }) {
-    const options = readOptions(args, {
+    const { rest, everyMs } = takeWatch(args);
+    const options = readOptions(rest, {
       values: ["config"],
-      flags: ["json"],
+      flags: ["all", "json"],
       operands: ["HOST:PORT"],
       leastOperands: 0,
     });
@@ -51,25 +63,38 @@ Example:
     const isConfigured = given === undefined || options.value("config") !== undefined;
     const settings = isConfigured ? await readSettings(world, config) : undefined;
     const address = given === undefined ? addressOf(settings!, config) : parseAddress(given);
-    const told = await ask(world, address);
-    if (settings !== undefined) await checkIsOurs({ world, settings, told, address });
-    const troubles = troublesOf(told);
-    const exit = told.incidents > 0 || told.unwritten
-      ? EXIT.proven
-      : troubles.length > 0
-      ? EXIT.failed
-      : EXIT.ok;
-    if (options.flag("json")) {
-      terminal.out(printableJson(JSON.stringify({ ...told, troubles, exit })));
+    const [all, json] = [options.flag("all"), options.flag("json")];
+    const look = async (): Promise<Shown> => {
+      const told = await askStatus(world, address);
+      if (settings !== undefined) await checkIsOurs({ world, settings, told, address });
+      const exit = exitOf(told);
+      if (!json) return { lines: describeStatus(told, { screen: terminal, all }), exit };
+      const troubles = troublesOf(told).map(({ text }) => text);
+      return { lines: [printableJson(JSON.stringify({ ...told, troubles, exit }))], exit };
+    };
+    const print = (lines: readonly string[]): void => lines.forEach((line) => terminal.out(line));
+    if (everyMs === undefined) {
+      const { lines, exit } = await look();
+      print(lines);
       return exit;
     }
-    for (const line of describeStatus(told)) terminal.out(line);
-    for (const trouble of troubles) {
-      terminal.out(`${terminal.paint("red", "!")}     ${printable(trouble)}`);
-    }
-    return exit;
+    const away = (error: string): Shown => {
+      const exit = EXIT.failed;
+      if (json) return { lines: [printableJson(JSON.stringify({ error, exit }))], exit };
+      const said = hanging("!   ", printable(error), terminal);
+      const lines = said.map((line) => terminal.paint("red", line));
+      return { lines: [...lines, `    It is asked again every ${everyMs / 1_000}s.`], exit };
+    };
+    const show = json ? print : (lines: readonly string[]) => terminal.redraw(lines);
+    return await watchStatus({ look, away, show, everyMs, clock: world.clock, terminal });
   },
 };
+
+/** The exit code that a status asks for. */
+function exitOf(told: Status): ExitCode {
+  if (told.incidents > 0 || told.unwritten) return EXIT.proven;
+  return troublesOf(told).length > 0 ? EXIT.failed : EXIT.ok;
+}
 
 function addressOf({ http }: Settings, config: string): Address {
   if (http === undefined) throw new UsageError(`${config} has no "http" address; give HOST:PORT`);
@@ -111,7 +136,11 @@ async function vkeyOf(world: World, path: string): Promise<string | undefined> {
   }
 }
 
-async function ask(world: World, address: Address): Promise<Status> {
+/**
+ * Asks the daemon at an address for its status.
+ * @throws WorldError if none answers there
+ */
+export async function askStatus(world: World, address: Address): Promise<Status> {
   const url = `http://${formatAddress(address)}${STATUS_PATH}`;
   const request = {
     url,
@@ -127,82 +156,4 @@ async function ask(world: World, address: Address): Promise<Status> {
     if (!(error instanceof WorldError) && !(error instanceof MalformedError)) throw error;
     throw new WorldError("other", `no daemon answers at ${url}: ${error.message}`);
   }
-}
-
-/** A status for a person: a line for the monitor, then one for each log, then one for each peer. */
-export function describeStatus(status: Status): string[] {
-  const { name, now, startedAt, incidents, unwritten, faults = 0, logs, peers } = status;
-  const { eventsLost = 0 } = status;
-  const disk = unwritten ? ", THE DISK REFUSES A PROVEN CONFLICT" : "";
-  const own = several(faults, "FAULT IN HEARSAY ITSELF", "FAULTS IN HEARSAY ITSELF");
-  const silent = several(eventsLost, "EVENT COULD NOT BE PRINTED", "EVENTS COULD NOT BE PRINTED");
-  const alarms = `${alarm(incidents)}${disk}${own}${silent}`;
-  return [
-    printable(`${name}, running for ${span(startedAt, now)}${alarms}`),
-    ...logs.map((log) => printable(describeLogStatus(log, now))),
-    ...peers.map((peer) => printable(describePeerStatus(peer, now))),
-  ];
-}
-
-function describeLogStatus(log: LogStatus, now: string): string {
-  const view = log.size === undefined ? "no checkpoint yet" : `size ${log.size}`;
-  const age = log.grewAt === undefined ? "" : `, grew ${span(log.grewAt, now)} ago`;
-  const last = log.lastResult === undefined || log.lastLookAt === undefined
-    ? "not looked at yet"
-    : `${describeResult(log.lastResult)} ${span(log.lastLookAt, now)} ago`;
-  const open = several(log.openQuestions, "open question", "open questions");
-  const leftOut = log.leftOut === undefined ? "" : `, ${log.leftOut} left out for lack of room`;
-  const alone = log.sharedBy === 0 ? ", NO PEER FOLLOWS IT" : "";
-  const detail = log.lastDetail === undefined ? "" : ` (${log.lastDetail})`;
-  const known = `${alarm(log.incidents)}${alone}${open}${leftOut}`;
-  return `log   ${log.origin}: ${view}${age}; ${last}${known}${detail}`;
-}
-
-/** The result of a look, in words. If our disk refused, the line must not blame the log. */
-function describeResult(result: LookResult): string {
-  return result === "not written" ? "NOT WRITTEN, OUR DISK REFUSES," : result;
-}
-
-function describePeerStatus(peer: PeerStatus, now: string): string {
-  const last = peer.lastExchangeAt === undefined
-    ? "no exchange yet"
-    : `${peer.lastResult ?? "nothing said"} ${span(peer.lastExchangeAt, now)} ago`;
-  return `peer  ${peer.address}: ${
-    sharedWith(peer)
-  }${last}; ${peer.exchanges} exchanges, ${peer.failures} failed, ` +
-    `${peer.matches} matches, ${peer.conflicts} conflicts${softwareOf(peer)}`;
-}
-
-/** The software that a peer says it is. */
-function softwareOf({ software }: PeerStatus): string {
-  return software === undefined ? "" : `; ${software}`;
-}
-
-/** How many logs both follow. If there is none, nothing is compared with this peer. */
-function sharedWith({ sharedLogs, isSelf }: PeerStatus): string {
-  if (isSelf) return "THIS MONITOR ITSELF, ";
-  if (sharedLogs === undefined) return "";
-  return sharedLogs === 0
-    ? "NO LOG SHARED, "
-    : `${several(sharedLogs, "log", "logs").slice(2)} shared, `;
-}
-
-/** A count with its noun, after a comma; an empty text for none. */
-function several(count: number, one: string, more: string): string {
-  return count === 0 ? "" : `, ${count} ${count === 1 ? one : more}`;
-}
-
-/** The number of incidents, of one log or of all. */
-function alarm(incidents: number): string {
-  return several(incidents, "INCIDENT", "INCIDENTS");
-}
-
-/** The time between two times, in the largest unit that fits. */
-function span(from: string, to: string): string {
-  const seconds = Math.round(millisecondsBetween(from, to) / 1000);
-  const units: [string, number][] = [["d", 86_400], ["h", 3_600], ["m", 60]];
-  for (const [unit, length] of units) {
-    if (seconds >= 2 * length) return `${Math.floor(seconds / length)}${unit}`;
-  }
-  return `${seconds}s`;
 }

@@ -13,6 +13,11 @@ export interface Terminal {
   err(line: string): void;
   /** Shows the progress of long work, on a terminal only. An empty text removes it. */
   progress(text: string): void;
+  /**
+   * Shows these lines in place of those that the last call showed. What is no terminal gets them one
+   * after another, with an empty line between.
+   */
+  redraw(lines: readonly string[]): void;
   /** How many columns wide standard output is; nothing if it is no terminal. */
   readonly columns: number | undefined;
   /** The text in this style, if standard output is a terminal and NO_COLOR is not set. */
@@ -37,6 +42,8 @@ export interface LostOutput {
   readonly lines: number;
   /** Why the last of them could not be written. */
   readonly reason: string | undefined;
+  /** Whether the reader has closed the pipe: nobody wants to read more. */
+  readonly hasGone: boolean;
   /** How many there were since the last call. It is 0 as long as lines still cannot be written. */
   takeNews(): number;
 }
@@ -58,9 +65,9 @@ export class LineWriter implements LostOutput {
   readonly #encoder = new TextEncoder();
   /** Whether the last line was written in part only. */
   #isTorn = false;
-  #hasGone = false;
   #news = 0;
   #isFailing = false;
+  hasGone = false;
   lines = 0;
   reason: string | undefined;
 
@@ -77,7 +84,7 @@ export class LineWriter implements LostOutput {
 
   /** Writes a line, or counts it as lost. */
   line(text: string): void {
-    if (this.#hasGone) return;
+    if (this.hasGone) return;
     // A torn line is ended first, so that this text begins a line of its own.
     const bytes = this.#encoder.encode(`${this.#isTorn ? "\n" : ""}${text}\n`);
     let at = 0;
@@ -86,8 +93,8 @@ export class LineWriter implements LostOutput {
       this.#isTorn = this.#isFailing = false;
     } catch (error) {
       this.#isTorn ||= at > 0;
-      this.#hasGone = error instanceof Deno.errors.BrokenPipe;
-      if (this.#hasGone) return;
+      this.hasGone = error instanceof Deno.errors.BrokenPipe;
+      if (this.hasGone) return;
       this.#isFailing = true;
       this.lines++;
       this.#news++;
@@ -96,23 +103,52 @@ export class LineWriter implements LostOutput {
   }
 }
 
-/** The width of a terminal that does not say its own. */
-const USUAL_COLUMNS = 80;
+/** How large a terminal is. */
+type ConsoleSize = ReturnType<typeof Deno.consoleSize>;
 
-function ownColumns(): number {
+/** The size of a terminal that does not say its own. */
+const USUAL_SIZE = { columns: 80, rows: 24 };
+
+function ownSize(): ConsoleSize {
   try {
-    return Deno.consoleSize().columns || USUAL_COLUMNS;
+    const { columns, rows } = Deno.consoleSize();
+    return { columns: columns || USUAL_SIZE.columns, rows: rows || USUAL_SIZE.rows };
   } catch {
-    return USUAL_COLUMNS;
+    return USUAL_SIZE;
+  }
+}
+
+/** Shows text in place of the text before, in one write, so that nothing flickers. */
+class Screen {
+  /** How many lines were shown last, and how wide the terminal was. */
+  #shown = { lines: 0, columns: 0 };
+
+  /** What to write so that these lines are shown, as far as they fit. It ends before a line break. */
+  frame(lines: readonly string[], { columns, rows }: ConsoleSize): string {
+    const room = Math.max(1, rows - 1);
+    const more = lines.length - room + 1;
+    const fitting = lines.length <= room
+      ? lines
+      : [...lines.slice(0, room - 1), `… ${more} more lines: make the window taller`];
+    const { lines: before, columns: width } = this.#shown;
+    // Lines that a change of the width has broken are not where they were.
+    const back = before === 0 ? "" : width === columns ? `\x1b[${before}A\r` : "\x1b[2J\x1b[H";
+    this.#shown = { lines: fitting.length, columns };
+    // A line is emptied before it is written: after a full line the cursor is on its last character.
+    const text = fitting.map((line) => `\x1b[2K${line}`).join("\n");
+    const left = Math.max(0, before - fitting.length);
+    const emptied = left === 0 ? "" : "\n\x1b[2K".repeat(left) + `\x1b[${left}A`;
+    // Lines that are too long are cut by the terminal: its wrapping is off until the text is written.
+    return `${back}\x1b[?7l${text}${emptied}\x1b[?7h`;
   }
 }
 
 /** The terminal or pipes of this process. */
 export function processTerminal(
-  { stdout, stderr, columns = ownColumns }: {
+  { stdout, stderr, size = ownSize }: {
     stdout: Stream;
     stderr: Stream;
-    columns?: () => number;
+    size?: () => ConsoleSize;
   } = Deno,
 ): Terminal {
   const encoder = new TextEncoder();
@@ -121,6 +157,7 @@ export function processTerminal(
   const interactive = stderr.isTerminal();
   setColorEnabled(colored);
   let shown = false;
+  const screen = new Screen();
   const [out, err] = [new LineWriter(stdout), new LineWriter(stderr)];
   const show = (text: string): void => {
     try {
@@ -151,12 +188,17 @@ export function processTerminal(
     progress(text) {
       if (!interactive) return;
       clear();
-      if (text !== "") show(text.slice(0, columns() - 1));
+      if (text !== "") show(text.slice(0, size().columns - 1));
       shown = text !== "";
     },
     read: async (buffer) => await Deno.stdin.read(buffer) ?? 0,
     get columns() {
-      return isTerminal ? columns() : undefined;
+      return isTerminal ? size().columns : undefined;
+    },
+    redraw(lines) {
+      clear();
+      if (isTerminal) return out.line(screen.frame(lines, size()));
+      for (const line of [...lines, ""]) out.line(line);
     },
     ask: (question) => Deno.stdin.isTerminal() ? prompt(question) ?? undefined : undefined,
     paint: (style, text) => colored ? STYLES[style](text) : text,

@@ -9,8 +9,12 @@ import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import { type Line, readFully, readLines } from "../world/reading.ts";
 import type { OpenFile } from "../world/world.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
+import { type Evidence, hasMarks, isEvidenceFile, readEvidenceFile } from "./evidence_file.ts";
 import { cannotRead, openRereadable } from "./inputs.ts";
+import { isRepair, parseRepair, type Repair } from "../store/repaired.ts";
+import { describeRepair } from "./repairs.ts";
 import type { Terminal } from "./terminal.ts";
+import { hanging } from "./width.ts";
 
 /** `hearsay verify`: lets a stranger check evidence, offline. */
 export const verify: Command = {
@@ -18,10 +22,11 @@ export const verify: Command = {
   summary: "check a conflict record, or a whole journal of them, offline",
   help: `hearsay verify FILE|- [--log LOG] [--detector VKEY] [--json]
 
-Judges a conflict record, a journal entry, or a whole incident journal, trusting nothing in it: both
-signatures of the log are checked by two implementations, the proof is followed, every id and hash
-is computed again. Needs no network. FILE may be - for standard input. Ends with 0 if the evidence holds, 1 if it
-does not, 2 if there is no record in FILE at all.
+Judges a conflict record, a journal entry, a whole incident journal, or a file that 'hearsay
+incidents export' has written, trusting nothing in it: both signatures of the log are checked by two
+implementations, the proof is followed, every id and hash is computed again. Needs no network. FILE
+may be - for standard input. Ends with 0 if the evidence holds, 1 if it does not, 2 if there is no
+record in FILE at all.
 
 Evidence proves that one key has signed two statements that contradict each other. It does not say
 whether that was an attack or a mistake. People have to find that out.
@@ -72,25 +77,25 @@ Example:
   },
 };
 
-/** One record of a file, with its judgement. `fault` is what is wrong with its line or the chain. */
+/**
+ * One record of a file, with its judgement; or the repair of a journal, whose form and signature are
+ * right. `fault` is what is wrong with its line or the chain.
+ */
 interface JudgedItem {
   readonly where: string;
   readonly judgement?: Judgement;
+  readonly repair?: Repair;
   readonly fault?: string;
 }
 
-function isSound({ judgement, fault }: JudgedItem): boolean {
-  return judgement?.outcome === "holds" && fault === undefined;
+function isSound({ judgement, repair, fault }: JudgedItem): boolean {
+  return (judgement?.outcome === "holds" || repair !== undefined) && fault === undefined;
 }
 
 interface Wanted {
   log: Log | undefined;
   detector: Vkey | undefined;
 }
-
-const latin1 = new TextDecoder("latin1");
-/** Members that every record has, whatever became of it. */
-const MARKS = /"(?:evidence_id|checkpoint_a)"/;
 
 /**
  * Whether a file has anything to judge. What was cut off or changed is evidence that does not hold;
@@ -101,15 +106,13 @@ async function hasRecord(file: OpenFile): Promise<boolean> {
   const start = new Uint8Array(2);
   await readFully(file, start, 0);
   refuseUtf16(start);
-  for await (const { bytes } of readLines(file, MAX_ENTRY_BYTES)) {
-    // A byte a character: nothing but ASCII is looked for.
-    if (MARKS.test(latin1.decode(bytes))) return true;
-  }
+  for await (const line of readLines(file, MAX_ENTRY_BYTES)) if (hasMarks(line)) return true;
   return false;
 }
 
-/** A file is one JSON object (spread over lines or not), or one object a line. */
+/** A file is an evidence file, one JSON object (spread over lines or not), or one object a line. */
 async function judgeFile(file: OpenFile, wanted: Wanted): Promise<JudgedItem[]> {
+  if (await isEvidenceFile(file)) return [judgeEvidence(await readEvidenceFile(file), wanted)];
   const lines = readLines(file, MAX_ENTRY_BYTES);
   const whole = await readSingleObject(file);
   if (whole !== undefined) return [judgeObject(whole, { where: "record", wanted })];
@@ -130,6 +133,13 @@ async function judgeFile(file: OpenFile, wanted: Wanted): Promise<JudgedItem[]> 
     before = isEntry(object) ? object as unknown as typeof before : undefined;
   }
   return judged;
+}
+
+/** Nothing but its record counts. An entry of a journal is none: its line has no chain here. */
+function judgeEvidence(evidence: Evidence, wanted: Wanted): JudgedItem {
+  if ("fault" in evidence) return { where: "evidence file", fault: evidence.fault };
+  const judgement = verifyConflict({ input: evidence.record, ...wanted });
+  return { where: `record in line ${evidence.line} of an evidence file`, judgement };
 }
 
 /**
@@ -187,6 +197,7 @@ function judgeObject(
   if (!isEntry(object)) return { where, judgement: verifyConflict({ input: object, ...wanted }) };
   try {
     const entry = parseEntry(JSON.stringify(object));
+    if (isRepair(entry.record)) return { where: `entry ${entry.seq}`, repair: parseRepair(entry) };
     const judgement = verifyConflict({ input: entry.record, ...wanted });
     return { where: `entry ${entry.seq}`, judgement };
   } catch (error) {
@@ -195,11 +206,12 @@ function judgeObject(
   }
 }
 
-function forMachines({ where, judgement, fault }: JudgedItem): Record<string, unknown> {
+function forMachines({ where, judgement, repair, fault }: JudgedItem): Record<string, unknown> {
   return {
     where,
-    outcome: fault === undefined ? judgement!.outcome : "fails",
+    outcome: fault !== undefined ? "fails" : judgement?.outcome ?? "repaired",
     ...(fault !== undefined && { fault }),
+    ...(repair !== undefined && { repair }),
     ...(judgement !== undefined && {
       evidence_id: judgement.record?.evidence_id ?? null,
       signed: judgement.signed,
@@ -209,12 +221,18 @@ function forMachines({ where, judgement, fault }: JudgedItem): Record<string, un
 }
 
 function printItem(terminal: Terminal, item: JudgedItem, log: Log | undefined): void {
-  const { where, judgement, fault } = item;
+  const { where, judgement, repair, fault } = item;
   terminal.out(terminal.paint("bold", where));
   if (fault !== undefined) terminal.out(`  ${terminal.paint("red", "✗")} ${printable(fault)}`);
+  if (repair !== undefined) {
+    terminal.out(`  ${terminal.paint("yellow", "!")} ${describeRepair(repair)}`);
+    terminal.out("    What was set aside is not in this file, and was not judged.");
+  }
   for (const { name, ok, detail } of judgement?.checks ?? []) {
-    const mark = ok ? terminal.paint("green", "✓") : terminal.paint("red", "✗");
-    terminal.out(`  ${mark} ${name.padEnd(14)} ${printable(detail)}`);
+    const mark = ok ? "✓" : "✗";
+    const [first, ...more] = hanging(`  ${mark} ${name.padEnd(14)} `, printable(detail), terminal);
+    terminal.out(first!.replace(mark, terminal.paint(ok ? "green" : "red", mark)));
+    for (const line of more) terminal.out(line);
   }
   if (log === undefined && judgement?.log !== undefined) {
     terminal.out(
@@ -230,8 +248,9 @@ function printVerdict(
   terminal: Terminal,
   { judged, holds }: { judged: readonly JudgedItem[]; holds: boolean },
 ): void {
-  const sound = judged.filter(isSound).length;
-  const records = judged.length === 1 ? "1 record" : `${judged.length} records`;
+  const about = judged.filter(({ repair }) => repair === undefined);
+  const sound = about.filter(isSound).length;
+  const records = about.length === 1 ? "1 record" : `${about.length} records`;
   if (holds) {
     terminal.out(terminal.paint("green", `The evidence holds (${records}).`));
   } else {

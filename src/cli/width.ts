@@ -72,3 +72,14 @@ export function wrapped(
   }
   return [...lines, indent + line];
 }
+
+/** A text behind its label, broken into lines that begin where the first one does. */
+export function hanging(
+  label: string,
+  text: string,
+  { columns: width = Infinity }: { columns: number | undefined },
+): string[] {
+  const indent = " ".repeat(columnsOf(label));
+  const [first, ...more] = wrapped(text, { width, indent });
+  return [label + first!.slice(indent.length), ...more];
+}

@@ -28,13 +28,13 @@ export type ProofOutcome =
   /** a root signed at the older size is not the one it implies; `conflicts` has the new ones */
   | { readonly verdict: "inconsistent"; readonly conflicts: readonly Conflict[] };
 
-/** What a checkpoint is, compared with what was seen of its size. */
+/** The result of comparing a checkpoint with the others seen of its size. */
 export interface Comparison {
   /** The conflict it makes, if that is new; `conflicts()` lists it too. */
   readonly conflict: Conflict | undefined;
   /** Those kept of the same size with other roots, in order. */
   readonly others: readonly Seen[];
-  /** Whether it is remembered; otherwise there was no room for it. */
+  /** Whether it is remembered. If not, there was no room for it. */
   readonly isKept: boolean;
 }
 
@@ -99,7 +99,7 @@ export class EquivocationDetector {
     this.#noteCap = maxConflictNotesPerLog;
   }
 
-  /** As `compare`, for who wants to know the new conflict alone. */
+  /** As `compare`, but gives only the new conflict. */
   observe(...seen: Parameters<EquivocationDetector["compare"]>): Conflict | undefined {
     return this.compare(...seen).conflict;
   }
@@ -160,7 +160,7 @@ export class EquivocationDetector {
     if (impliedRoot === undefined) return { verdict: "failed" };
     const newerSeen = this.#find(log, newer.treeSize, base64(newer.rootHash));
     const olderSeen = this.#memory.at(log, older.treeSize);
-    // Size 0 has no history. What was signed there is compared at equal sizes only.
+    // Size 0 has no history. Checkpoints of size 0 are compared only with each other.
     if (
       newerSeen === undefined || olderSeen.length === 0 || older.treeSize === 0n ||
       older.treeSize === newer.treeSize

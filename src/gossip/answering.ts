@@ -1,5 +1,5 @@
 /**
- * What is answered to a parcel: the rules of PROTOCOL section 7, without sockets.
+ * The answer to a parcel: the rules of PROTOCOL section 7, without sockets.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import { ParcelPacker } from "./parcel.ts";
 import { recordItem } from "./record_item.ts";
 
 /**
- * What to answer to a parcel, once its conflicts are kept: for each note the checkpoint known to
- * contradict it, otherwise our latest of that log; and the evidence held about every log named that
- * the other end has not shown. Evidence goes first, since what does not fit is left out; what the
- * kinds answer of their own goes last.
+ * Makes the answer to a parcel. The conflicts in the parcel must be durable by then. For each note
+ * the answer has the checkpoint known to contradict it, or else our latest of that log. For each
+ * log named it also has the evidence held here that the other end has not shown. Evidence comes
+ * first, because an answer has limited room. The kinds' own answers come last.
  * @throws WorldError if the evidence cannot be read
  */
 export async function answerParcel(
@@ -52,9 +52,9 @@ export function packNotes(
 }
 
 /**
- * Packs evidence about these logs, one log after the other, so that one that went mad does not crowd
- * out the rest; of each the newest first, and of what is too much some of the older ones by chance:
- * the other end may have the newest, and more cases than it can say.
+ * Packs evidence about these logs. The logs take turns, so that a log that went mad does not crowd
+ * out the others. Of each log the newest cases come first. If there are too many, some older ones
+ * are drawn at random: the other end may have the newest, and may have more cases than it can list.
  * @returns the cases whose records went in
  * @throws WorldError if one cannot be read
  */
@@ -80,7 +80,10 @@ export async function packRecords(
   return packed;
 }
 
-/** The last of a list, or, if they are more than this, half as many of them and others by chance. */
+/**
+ * The whole list, or, if it is longer than `count`, half of `count` from its end and the other half
+ * drawn at random.
+ */
 function some<T>(list: readonly T[], count: number, random: Random): T[] {
   if (list.length <= count) return newest(list, count);
   const last = newest(list, Math.ceil(count / 2));
@@ -92,7 +95,7 @@ function some<T>(list: readonly T[], count: number, random: Random): T[] {
   return [...last, ...chosen];
 }
 
-/** The last of a list, the very last first. */
+/** At most `count` items from the end of a list, the last one first. */
 function newest<T>(list: readonly T[], count: number): T[] {
   return list.slice(-count).reverse();
 }

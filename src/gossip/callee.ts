@@ -1,6 +1,6 @@
 /**
- * The answering end of the exchange: what is registered at a port's acceptor. A connection that
- * begins with a parcel's bit brings a parcel, any other brings frames.
+ * The answering end of the exchange: the handlers registered at a port's acceptor. A connection
+ * whose first bit is set brings a parcel, any other brings frames.
  *
  * @module
  */
@@ -16,11 +16,11 @@ import type { Heard } from "./judge.ts";
 import { serveParcel } from "./parcel_exchange.ts";
 import { acceptorLimits, allowanceLimits, parcelTableLimits } from "./limits.ts";
 
-/** Read and answered at a time: as many whole frames as fit 64 kB. */
+/** Bytes read and answered at a time: as many whole frames as fit 64 kB. */
 const CHUNK_BYTES = FRAME_BYTES * 630;
 /**
- * The same until a caller has sent as many at once. Nearly every exchange is over by then, and making
- * 128 kB for each costs more than all else that is done for it here.
+ * The same at first, until a caller has sent as many at once. Nearly every exchange is over by
+ * then. Allocating 128 kB for each exchange would cost more than all its other work here.
  */
 const FIRST_CHUNK_BYTES = FRAME_BYTES * 64;
 
@@ -34,7 +34,7 @@ export function exchangeAcceptor(
     ...{ listener, clock, allowance, favoured: peerHosts },
     report: {
       broken: (reason, source) => report.broken(reason, source),
-      // What could not be kept is told by why it could not.
+      // For NotKept, the cause is the error to report.
       failed: (error) => report.notAnswered(error instanceof NotKept ? error.cause : error),
     },
     limits: { ...acceptorLimits(limits), firstReadBytes: FIRST_CHUNK_BYTES },
@@ -42,7 +42,7 @@ export function exchangeAcceptor(
   });
 }
 
-/** Whether an address is no configured peer's. */
+/** Whether an address belongs to no configured peer. */
 function isStranger({ peerHosts }: ExchangeParty, key: string): boolean {
   return peerHosts?.has(key) !== true;
 }
@@ -52,7 +52,7 @@ class ParcelHandler implements Handler {
   readonly table: TableLimits;
   readonly #party: ExchangeParty;
   readonly #allowance: Allowance;
-  /** What the parcels of all strangers may still cost. */
+  /** How much the parcels of all strangers may still cost. */
   readonly #share: StrangersShare;
 
   constructor({ party, allowance }: { party: ExchangeParty; allowance: Allowance }) {
@@ -94,7 +94,7 @@ class ParcelHandler implements Handler {
 class FrameHandler implements Handler {
   readonly #party: ExchangeParty;
   readonly #allowance: Allowance;
-  /** The signatures that may still be checked of strangers' frames. */
+  /** How many signatures of strangers' frames may still be checked. */
   readonly #signatures: StrangersShare;
 
   constructor({ party, allowance }: { party: ExchangeParty; allowance: Allowance }) {
@@ -136,10 +136,11 @@ class FrameHandler implements Handler {
       });
       for (const heard of news) this.#party.report.heard(heard, source);
       if (answered > 0) await connection.write(answers.subarray(0, answered * FRAME_BYTES));
-      if (refused) return "closed without an answer to what was refused, and its address charged";
-      if (isTooMuch) return "more came that is to be verified than strangers together may send";
+      if (refused) return "closed without an answer to the refused frame, and its address charged";
+      if (isTooMuch) return "all strangers together sent more frames than may be verified";
       if (filled === FIRST_CHUNK_BYTES && buffer.length === filled) {
-        // Whole frames only, all of them answered: nothing has to move into the larger ones.
+        // The buffers hold only whole frames, and all of them were answered. So nothing has to be
+        // copied.
         buffer = new Uint8Array(CHUNK_BYTES);
         answers = new Uint8Array(CHUNK_BYTES);
       }
@@ -154,8 +155,8 @@ class FrameHandler implements Handler {
   }
 
   /**
-   * Judges the first `count` frames in `buffer` and puts the answers into `answers`; up to the first
-   * that is refused, or that there is no allowance for.
+   * Judges the first `count` frames in `buffer` and puts the answers into `answers`. It stops at
+   * the first frame that is refused, or for which there is no allowance.
    */
   #answer(
     buffer: Uint8Array,
@@ -176,7 +177,7 @@ class FrameHandler implements Handler {
     let wasNothing = false;
     for (let i = 0; i < count; i++) {
       const at = i * FRAME_BYTES;
-      // A caller that repeats itself is told the same again; only the zero frame asks anew.
+      // A repeated frame gets the same answer again. Only a zero frame asks anew.
       if (i > 0 && isRepeat(words, i) && !wasNothing) {
         repeat(answerWords, i);
         continue;

@@ -7,9 +7,9 @@ import { type Address, type Connection, WorldError } from "../world/world.ts";
 import type { ExchangeParty } from "./exchange.ts";
 import { type Heard, NOTHING } from "./judge.ts";
 
-/** Why an exchange did not come to its end: an outage or a fault of the peer, never of a log. */
+/** Why an exchange failed: an outage, or a fault of the peer. It is never a log's fault. */
 export class ExchangeFailed extends Error {
-  /** @param what what happened, without the peer's name, which the message begins with */
+  /** @param what the reason, without the peer's name, with which the message begins */
   constructor(peer: string, readonly what: string) {
     super(`peer ${peer} ${what}`);
   }
@@ -44,11 +44,12 @@ export interface SentFrame {
 }
 
 /**
- * The calling end of one exchange: sends the latest frame of every log followed, the zero frame
- * where there is none, and the checkpoints not reconciled yet, and judges the answers.
+ * The calling end of one exchange: sends the latest frame of every log followed, or the zero frame
+ * if there is none, and the checkpoints that are not reconciled yet. Then it judges the answers.
  * @returns what each answer says, in the order of the frames sent
  * @throws ExchangeFailed if the peer could not be reached, did not answer everything in time, or
- *   answered something that verifies under no key; what came before has been judged and kept
+ *   answered something that verifies under no key; all answers before that have been judged and
+ *   kept
  * @throws Ended if this end stops meanwhile; whatever `keep` throws
  */
 export async function callPeer(
@@ -58,14 +59,16 @@ export async function callPeer(
 }
 
 /**
- * As `callPeer`, for who needs to know what was sent as well.
+ * As `callPeer`, for callers that need the frames that were sent as well.
  * @throws as `callPeer`
  */
 export async function exchangeFrames(
   { party, address, logs = party.judge.logs }: {
     party: ExchangeParty;
     address: Address;
-    /** Those the frames are about: a frame of a log that the peer does not follow is refused. */
+    /**
+     * The logs that the frames are about. A peer refuses a frame of a log that it does not follow.
+     */
     logs?: readonly Log[];
   },
 ): Promise<{ sent: readonly SentFrame[]; heard: Heard[] }> {
@@ -74,14 +77,18 @@ export async function exchangeFrames(
   const sent = framesToSend(party, logs);
   const connection = await reach({ party, address });
   const { answers, fault } = await converse({ connection, sent, party });
-  // What came is judged and kept even if the exchange broke off: it may be half of the evidence.
+  // The answers that came are judged and kept even if the exchange broke off. One may be half of
+  // the evidence.
   const heard = await judge({ party, peer, sent, answers });
   if (fault !== undefined) throw calls.isEnded ? new Ended() : new ExchangeFailed(peer, fault);
   checkAnswers({ peer, sent: sent.length, answers, heard });
   return { sent, heard };
 }
 
-/** Sends the frames and reads the answers, within the exchange's time; tells what went wrong. */
+/**
+ * Sends the frames and reads the answers within the exchange's time. It returns the failure, if
+ * any.
+ */
 async function converse(
   { connection, sent, party: { world: { clock }, limits, calls } }: {
     connection: Connection;
@@ -94,7 +101,7 @@ async function converse(
     late = true;
     connection.close();
   });
-  // Never more than one frame beyond what is due, so an endless peer is noticed and ended.
+  // It reads at most one frame more than is due, so it notices a peer that never stops.
   const buffer = new Uint8Array((sent.length + 1) * FRAME_BYTES);
   let filled = 0;
   let fault: string | undefined;
@@ -105,7 +112,7 @@ async function converse(
       : `broke the connection: ${error.message}`;
   };
   try {
-    // A peer that stops listening may have answered before.
+    // A peer that stopped reading may have answered before.
     const bytes = concat(sent.map(({ frame }) => frame));
     await connection.write(bytes).then(() => connection.closeWrite()).catch(note);
     while (filled < buffer.length) {
@@ -123,8 +130,8 @@ async function converse(
 }
 
 /**
- * Frames with something to say first, the latest of each log before what is open: a zero frame is
- * answered by what has not been named.
+ * The zero frames go last, because a zero frame is answered with a log that no frame has named. The
+ * latest of each log goes before its unreconciled checkpoints.
  */
 function framesToSend(party: ExchangeParty, logs: readonly Log[]): SentFrame[] {
   const { judge, limits } = party;
@@ -154,7 +161,7 @@ async function judge(
   for (let i = 0; i < whole; i++) {
     const frame = answers.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
     const said = party.judge.hear(frame, peer, named).heard;
-    // A zero frame names no log, and may be answered with one that is not followed here.
+    // A zero frame names no log. Its answer may be about a log that is not followed here.
     const isAside = said.verdict === "refused" && isZeroFrame(sent[i]!.frame);
     heard.push(isAside ? NOTHING : said);
   }

@@ -9,7 +9,7 @@ import type { ExchangeLimits } from "./limits.ts";
 import type { Heard, Judge } from "./judge.ts";
 import type { PeerKnowledge } from "./peer_knowledge.ts";
 
-/** A case that is held: what it is about is in memory, its evidence is read where it is wanted. */
+/** A case that is held here. Its heads are in memory; its record is read when it is needed. */
 export interface HeldCase extends Pick<ConflictRecord, "kind" | "evidence_id"> {
   readonly checkpoint_a: RecordedHead;
   readonly checkpoint_b: RecordedHead;
@@ -17,42 +17,53 @@ export interface HeldCase extends Pick<ConflictRecord, "kind" | "evidence_id"> {
   read(): Promise<ConflictRecord>;
 }
 
-/** What both ends of an exchange work with. */
+/** The parts of a monitor that both ends of an exchange use. */
 export interface ExchangeParty {
   readonly world: World;
   readonly judge: Judge;
   readonly limits: ExchangeLimits;
   /**
-   * Keeps every conflict that was found so far, and what this source told; resolves once that is
-   * durable. Called before it is told or answered anything. Nobody waits for what others told.
-   * @throws anything, if it could not; then nothing is answered
+   * Keeps every conflict that was found so far, and the checkpoints that this source told. It
+   * resolves once they are durable. It is called before the source is answered. No source waits for
+   * the checkpoints of another.
+   * @throws any error, if they could not be kept; then nothing is answered
    */
   keep(source: string): Promise<void>;
   /**
-   * The checkpoints of a log that are signed and not reconciled with the view, as many as one round
-   * shows a peer (`maxOpenPerLog`): somebody else may hold the other half of the evidence.
+   * The checkpoints of a log that are signed and not reconciled with the view. They are shown to
+   * peers, because somebody else may hold the other half of the evidence. There are at most as many
+   * as one round shows a peer (`maxOpenPerLog`).
    */
   unreconciled(log: Log): readonly VerifiedCheckpoint[];
-  /** The cases held about a log, whose evidence may be handed over: proven and kept. Oldest first. */
+  /**
+   * The cases held about a log, oldest first. Each is proven and durable, so its evidence may be
+   * handed over.
+   */
   cases(log: Log): readonly HeldCase[];
-  /** What each peer is taken to know; one for all exchanges of this party. */
+  /** What each peer is assumed to know. All exchanges of this party share it. */
   readonly peerKnowledge: PeerKnowledge;
   /** What this monitor says about itself. */
   readonly about: About;
-  /** The connections made to others; one for all exchanges of this party. */
+  /** Makes the connections to others. All exchanges of this party share it. */
   readonly calls: Calls;
   readonly report: ExchangeReport;
-  /** Hosts that have been promised places among the connections served: those of configured peers. */
+  /** The hosts of configured peers. Places among the served connections are reserved for them. */
   readonly peerHosts?: PeerHosts;
 }
 
-/** What is told of an exchange while it goes on. */
+/** What an exchange reports while it goes on. */
 export interface ExchangeReport {
-  /** A frame or a note was judged; `source` is the other end. Repeats within an exchange are told once. */
+  /**
+   * A frame or a note was judged. `source` is the other end. A repeat within one exchange is not
+   * reported again.
+   */
   heard(heard: Heard, source: string): void;
-  /** An exchange, or the wait for one, ended otherwise than by both sides finishing. */
+  /** An exchange, or the wait for one, ended before both sides had finished. */
   broken(reason: string, source: string): void;
-  /** This side could not judge or keep what it was told, and so did not answer: no fault of a peer. */
+  /**
+   * This side could not judge or keep what the peer told, and so did not answer. That is no fault
+   * of the peer.
+   */
   notAnswered(error: unknown): void;
   /**
    * A peer that was called has answered the greeting.
@@ -62,14 +73,14 @@ export interface ExchangeReport {
   greeted?(peer: string, greeting: { isSelf: boolean; about: About | undefined }): void;
 }
 
-/** This side could not judge or keep what it was told; `cause` says why. */
+/** This side could not judge or keep what the peer told; `cause` says why. */
 export class NotKept extends Error {
   constructor(cause: unknown) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 
-/** Does what must be done before an answer. @throws NotKept for whatever it throws */
+/** Does work that must be done before an answer. @throws NotKept for whatever it throws */
 export async function orNotKept<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

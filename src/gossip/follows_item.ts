@@ -10,9 +10,9 @@ import type { Item, Kind } from "./kind.ts";
 import { noteItem } from "./note_item.ts";
 
 /**
- * The logs that its sender follows, each by its hash, so that neither end has to tell the other about
- * a log that it does not follow; in an answer, the logs that both follow. It has room for as many as
- * one exchange may have frames. It costs little: nothing of it is verified.
+ * The logs that its sender follows, or, in an answer, the logs that both follow. Each log is given
+ * by its hash, so that an end learns nothing about a log that it does not follow. The item has room
+ * for as many logs as one exchange has frames. It costs little, because nothing in it is verified.
  */
 export const FOLLOWS: Kind = {
   byte: 5,
@@ -26,19 +26,19 @@ export const FOLLOWS: Kind = {
     if (body.length % HASH_BYTES !== 0) {
       throw new MalformedError(`${body.length} bytes came, expected ${HASH_BYTES} for each log`);
     }
-    // What it names besides is nobody's business here.
+    // Hashes of other logs are ignored.
     const named = new HashList(body);
     hearing.follows = new Set(judge.logs.filter((log) => named.has(encodeHex(logHash(log)))));
   },
 
-  // What is signed and not reconciled is shown too, since the other half may be at the other end: a
-  // caller that is never called itself learns of it here alone.
+  // Signed checkpoints that are not reconciled are shown too, because the other end may hold the
+  // other half. A caller that nobody calls can learn of them only here.
   *answer({ follows }, party) {
     if (follows === undefined) return;
     yield followsItem(follows);
     const open = [...follows].map((log) => party.unreconciled(log));
     const longest = Math.max(0, ...open.map(({ length }) => length));
-    // One of each log after the other: what is too much is left out of all alike.
+    // The logs take turns, so that a limit affects all of them alike.
     for (let turn = 0; turn < longest; turn++) {
       for (const checkpoint of open.flatMap((ofLog) => ofLog[turn] ?? [])) {
         yield noteItem(checkpoint);
@@ -62,7 +62,7 @@ export function logHash(log: Log): Uint8Array {
   return hash;
 }
 
-/** These logs as an item, as many as fit: the first ones. */
+/** These logs as an item. If not all fit, the first ones are taken. */
 export function followsItem(logs: Iterable<Log>): Item<"follows"> {
   const most = Math.floor(FOLLOWS.maxBytes / HASH_BYTES);
   return { kind: "follows", body: concat([...logs].slice(0, most).map(logHash)) };

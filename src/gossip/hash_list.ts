@@ -2,8 +2,9 @@ import { encodeHex } from "@std/encoding/hex";
 import { HASH_BYTES } from "../tlog/hashing.ts";
 
 /**
- * Hashes one after the other, as a stranger sent them, and whether one is among them. Nothing is made
- * of each: a list has thousands, and almost none of them is ever asked for.
+ * A list of hashes, one after the other, as a stranger sent them. It answers whether a hash is in
+ * it. No object is made for each hash: a list has thousands, and almost none of them is ever looked
+ * up.
  */
 export class HashList {
   readonly #bytes: Uint8Array;
@@ -26,7 +27,10 @@ export class HashList {
   }
 }
 
-/** Where hashes with the same first four bytes are: the last one, and for each the one before it. */
+/**
+ * For each value of the first four bytes: the place of the last hash that has it. For each hash:
+ * the place of the one before it with the same value.
+ */
 interface Places {
   readonly last: ReadonlyMap<number, number>;
   readonly before: Int32Array;

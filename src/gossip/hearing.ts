@@ -1,5 +1,5 @@
 /**
- * What a parcel says: its items judged in order (PROTOCOL section 7), without sockets.
+ * Judges the items of a parcel in order (PROTOCOL section 7), without sockets.
  *
  * @module
  */
@@ -7,14 +7,17 @@ import { MalformedError } from "../tlog/malformed.ts";
 import { type ComingItem, Disputed, type Hearing } from "./kind.ts";
 import { type ItemKind, KINDS, type ParcelItem } from "./kinds.ts";
 
-/** How much of a refusal is told: a foreign text in it may be as long as an item. */
+/**
+ * How many characters of a refusal are reported. It may quote a foreign text that is as long as an
+ * item.
+ */
 const MAX_REASON_CHARACTERS = 512;
 
 /**
- * Judges the items of a parcel, in order, up to the first that is malformed or does not hold. What is
- * about a log not followed is passed over, and so are records of other versions: nobody can be
- * expected to know what is followed and understood here.
- * @param source whom it comes from
+ * Judges the items of a parcel, in order, up to the first that is malformed or does not hold. Items
+ * about logs that are not followed are passed over, and so are records of other versions. A sender
+ * cannot know which logs and versions this monitor follows.
+ * @param source who sent it
  */
 export function hearParcel(
   { items, source, party }: {

@@ -11,7 +11,7 @@ import { FrameMemo } from "./memo.ts";
 /** The frame that says "I have seen nothing". */
 export const ZERO_FRAME: Uint8Array = new Uint8Array(FRAME_BYTES);
 
-/** What a frame or a note that came in says, compared with what is known here. */
+/** The verdict on a frame or a note that came in, compared with the checkpoints known here. */
 export type Heard =
   /** this monitor was shown the same root at this size */
   | { readonly verdict: "matches"; readonly checkpoint: VerifiedCheckpoint }
@@ -29,49 +29,54 @@ export type Heard =
   }
   /** the zero frame */
   | { readonly verdict: "nothing" }
-  /** it carries no checkpoint of a log followed here */
+  /** it has no checkpoint of a log followed here */
   | { readonly verdict: "refused"; readonly reason: RefusalReason; readonly detail: string };
 
-/** What a checkpoint that verified says. */
+/** The verdict on a checkpoint that verified. */
 export type HeardCheckpoint = Extract<Heard, { checkpoint: VerifiedCheckpoint }>;
 
 /**
- * Sizes a judge can say "matches" about, the last ones shown. For older ones it says "pending", and
- * whoever watches the log settles them.
+ * For how many sizes a judge remembers what it was shown, so that it can say "matches". For an
+ * older size it says "pending", and the watch of the log settles it.
  */
 const MAX_LOCAL_SIZES = 10_000;
-/** Characters of their notes: one is at most half a million, almost all have 200. */
+/**
+ * Characters of the notes at these sizes. A note has at most half a million; almost all have 200.
+ */
 const MAX_LOCAL_NOTES = 16 * 1024 * 1024;
 
-/** What the zero frame says. */
+/** The verdict on the zero frame. */
 export const NOTHING: Heard = { verdict: "nothing" };
 
 /**
- * What this monitor was shown, what it has heard, and so what it says: the rules of the exchange
- * (PROTOCOL section 5) without sockets.
+ * Knows what this monitor was shown and what it has heard, and decides what it answers: the rules
+ * of the exchange (PROTOCOL section 5) without sockets.
  */
 export class Judge {
   #logs: readonly Log[];
   readonly #detector: EquivocationDetector;
   /** By log and size, what this monitor was shown itself. */
   readonly #local = new Map<string, Map<bigint, Seen>>();
-  /** By log, characters of their notes. */
+  /** By log, how many characters these notes have. */
   readonly #localNotes = new Map<string, number>();
-  /** By log, the largest of them. */
+  /** By log, the largest checkpoint shown. */
   readonly #latest = new Map<string, VerifiedCheckpoint>();
-  /** By log, the largest of them that a frame can carry. */
+  /** By log, the largest checkpoint shown that fits a frame. */
   readonly #latestFrame = new Map<string, { treeSize: bigint; frame: Uint8Array }>();
   #memo = new FrameMemo<{ checkpoint: VerifiedCheckpoint; said: Said; version: number }>();
-  /** Changes with everything that could change an answer. */
+  /** A number that changes whenever an answer could change. */
   #version = 0;
 
-  /** @param detector shared with whatever else feeds it, such as the incident journal at a start */
+  /** @param detector shared with others that feed it, such as the incident journal at a start */
   constructor({ logs, detector }: { logs: readonly Log[]; detector: EquivocationDetector }) {
     this.#logs = logs;
     this.#detector = detector;
   }
 
-  /** What has changed since is anything that could change an answer: ours, or what others fed the detector. */
+  /**
+   * The number of changes that could change an answer: changes here, and what others fed the
+   * detector.
+   */
   get #now(): number {
     return this.#version + this.#detector.found;
   }
@@ -82,8 +87,8 @@ export class Judge {
   }
 
   /**
-   * Follows these logs from now on; of the others it says nothing any more.
-   * @param logs the very objects of before, where it goes on to follow a log
+   * Follows these logs from now on. It says nothing more about the others.
+   * @param logs for a log that stays, the same object as before
    */
   follow(logs: readonly Log[]): void {
     for (const { id } of this.#logs.filter((log) => !logs.includes(log))) {
@@ -92,7 +97,7 @@ export class Judge {
       }
     }
     this.#logs = logs;
-    // It answers for the logs that were followed when a frame came first.
+    // The memo's verdicts were made with the logs that were followed before.
     this.#memo = new FrameMemo();
     this.#version++;
   }
@@ -106,7 +111,10 @@ export class Judge {
     return this.#detector.observe(checkpoint, source) !== undefined;
   }
 
-  /** Answers by this checkpoint from now on, which this monitor was shown and the detector has seen. */
+  /**
+   * Uses this checkpoint for answers from now on. This monitor was shown it, and the detector has
+   * seen it.
+   */
   standOn(checkpoint: VerifiedCheckpoint, source: string): void {
     const { log, treeSize } = checkpoint;
     let sizes = this.#local.get(log.id);
@@ -129,7 +137,7 @@ export class Judge {
     this.#version++;
   }
 
-  /** The latest checkpoint of a log this monitor was shown, whether or not a frame can carry it. */
+  /** The latest checkpoint of a log that this monitor was shown, whether or not it fits a frame. */
   latest(log: Log): VerifiedCheckpoint | undefined {
     return this.#latest.get(log.id);
   }
@@ -140,9 +148,9 @@ export class Judge {
   }
 
   /**
-   * Judges one frame and says what to answer: a checkpoint inconsistent with it if one is known,
-   * otherwise the latest of its log, otherwise the zero frame. The zero frame names no log; it is
-   * answered with the latest of a log the exchange has not named yet. A frame that is refused gets
+   * Judges one frame and gives the answer to it: a checkpoint inconsistent with it if one is known,
+   * otherwise the latest of its log, otherwise the zero frame. The zero frame names no log. Its
+   * answer is the latest of a log that the exchange has not named yet. A frame that is refused gets
    * no answer.
    *
    * Bytes that were verified before are not verified again.
@@ -152,8 +160,8 @@ export class Judge {
   hear(frame: Uint8Array, source: string, named: Set<Log>): Said {
     const known = this.#memo.get(frame);
     if (known !== undefined && known.version === this.#now) {
-      // Whoever repeats what is not durable yet waits for it like whoever told it first; and what is not
-      // settled yet may count for more from whoever repeats it.
+      // A source that repeats a checkpoint which is not durable yet waits for it, like the source
+      // that told it first. And an open question may count for more if this source repeats it.
       const isOpen = known.said.heard.verdict === "pending";
       if (isOpen || this.#detector.hasUnwritten) this.#detector.observe(known.checkpoint, source);
       named.add(known.checkpoint.log);
@@ -172,25 +180,28 @@ export class Judge {
     named.add(checkpoint.log);
     const { heard, others, isKept } = this.#judge(checkpoint, source);
     const answer = this.#answerTo(heard, others);
-    // What there was no room for is heard anew from whoever tells it next.
+    // If there was no room for it, it is heard anew when somebody tells it again.
     if (isKept) this.#memo.set(frame, { checkpoint, said: { heard, answer }, version: this.#now });
     return { heard, answer, tried: logs.indexOf(checkpoint.log) + 1 };
   }
 
-  /** Whether to hear a frame costs no signature: its bytes were verified before, or it has none. */
+  /**
+   * Whether a frame can be heard without checking a signature: its bytes were verified before, or
+   * it has no signature.
+   */
   knows(frame: Uint8Array): boolean {
     return this.#memo.get(frame) !== undefined || isZeroFrame(frame);
   }
 
-  /** Judges a checkpoint somebody else was shown, however it came; what to answer is not said. */
+  /** Judges a checkpoint that somebody else was shown, however it came. It gives no answer. */
   hearCheckpoint(checkpoint: VerifiedCheckpoint, source: string): HeardCheckpoint {
     return this.#judge(checkpoint, source).heard;
   }
 
   /**
-   * The one place where what others told meets the detector. If it contradicts what was seen, the
-   * detector lists the new conflict; `keep` (see ExchangeParty) has it written before anything is
-   * answered.
+   * This is the only place where checkpoints that others told reach the detector. If one
+   * contradicts what was seen, the detector lists the new conflict. `keep` (see ExchangeParty) has
+   * it written before anything is answered.
    */
   #judge(
     checkpoint: VerifiedCheckpoint,
@@ -200,13 +211,13 @@ export class Judge {
     return { heard: this.#compare(checkpoint, others[0]), others, isKept };
   }
 
-  /** Judges a consistency proof by what was shown and heard so far. */
+  /** Judges a consistency proof by the checkpoints shown and heard so far. */
   hearProof(stated: StatedProof): ProofOutcome {
     return this.#detector.observeProof(stated);
   }
 
   /**
-   * Takes in what a conflict record holds, as if it had been heard piece by piece.
+   * Takes in the checkpoints and the proof of a conflict record, as if each had been heard alone.
    * @param log the record's log, one of those followed
    * @returns whether it makes a conflict that is new here
    * @throws MalformedError if a checkpoint in it does not verify
@@ -216,8 +227,9 @@ export class Judge {
   }
 
   /**
-   * The logs followed, first the one whose latest size is nearest to the frame's. A frame names no log
-   * and is tried under one key after the other, so with fifty logs the order decides what it costs.
+   * The logs followed, first the one whose latest size is nearest to the frame's. A frame names no
+   * log and is tried under one key after the other. So with fifty logs the order decides how many
+   * signatures are checked.
    */
   #nearestFirst(frame: Uint8Array): readonly Log[] {
     if (this.#logs.length < 2 || frame.length !== FRAME_BYTES) return this.#logs;
@@ -228,18 +240,18 @@ export class Judge {
       .map(({ log }) => log);
   }
 
-  /** @param other the first seen of that size, which is the one a conflict's record names */
+  /** @param other the root seen first at that size; a conflict's record names that one */
   #compare(checkpoint: VerifiedCheckpoint, other: Seen | undefined): HeardCheckpoint {
     const { log, treeSize } = checkpoint;
     if (other !== undefined) return { verdict: "inconsistent", checkpoint, other };
     const local = this.#local.get(log.id)?.get(treeSize);
     if (local?.checkpoint.root === checkpoint.root) return { verdict: "matches", checkpoint };
-    // A detector at its cap no longer takes in what contradicts.
+    // A detector at its limit takes in no more contradicting roots.
     if (local !== undefined) return { verdict: "inconsistent", checkpoint, other: local };
     return { verdict: "pending", checkpoint, localSize: this.#latest.get(log.id)?.treeSize };
   }
 
-  /** @param others what was seen of the same size with other roots */
+  /** @param others the checkpoints seen of the same size with other roots */
   #answerTo(heard: HeardCheckpoint, others: readonly Seen[]): Uint8Array {
     const latest = this.latestFrame(heard.checkpoint.log);
     if (heard.verdict !== "inconsistent") return latest;
@@ -263,11 +275,11 @@ function isLater(
   return than === undefined || treeSize > than.treeSize;
 }
 
-/** What hearing one frame comes to. */
+/** The result of hearing one frame. */
 export interface Said {
   readonly heard: Heard;
   /** The frame to answer with: 104 bytes, not to be changed; none if the frame was refused. */
   readonly answer: Uint8Array | undefined;
-  /** Under how many keys its signature was tried; left out if under none. */
+  /** How many keys its signature was tried under; left out if none. */
   readonly tried?: number;
 }

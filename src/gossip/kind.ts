@@ -1,5 +1,5 @@
 /**
- * What a kind of parcel item is. Each kind has a file of its own, and a row in kinds.ts.
+ * Describes a kind of parcel item. Each kind has a file of its own, and a row in kinds.ts.
  *
  * @module
  */
@@ -13,13 +13,15 @@ import type { HeardCheckpoint, Judge } from "./judge.ts";
 export interface Kind {
   /** The byte in front of each item. */
   readonly byte: number;
-  /** What one is called in a message: `a second … came`. */
+  /** The word for one in a message: `a second … came`. */
   readonly what: string;
-  /** Most bytes of one. */
+  /** The most bytes of one item. */
   readonly maxBytes: number;
-  /** Whether a parcel has one at most; otherwise as many as it may have items. */
+  /** Whether a parcel may have only one. Otherwise it may have as many as it may have items. */
   readonly isOnce: boolean;
-  /** What one takes of its sender's allowance besides the bytes of the parcel, in frames. */
+  /**
+   * How much one item takes of its sender's allowance, besides the bytes of the parcel, in frames.
+   */
   readonly cost: number;
   /**
    * Whether its bytes are paid for twice, 1 frame for every `jsonBytesPerFrame`: JSON is parsed and
@@ -27,14 +29,14 @@ export interface Kind {
    */
   readonly isJson: boolean;
   /**
-   * Judges one item that has come, and notes in `hearing` what it says. An item about a log that is
+   * Judges one item that has come, and adds what it says to `hearing`. An item about a log that is
    * not followed is passed over.
    * @throws MalformedError if it is malformed or does not hold, at its sender's expense; Disputed
    */
   hear(item: ComingItem): void;
   /**
-   * What is answered besides, because an item of this kind was heard; see `answerParcel`. What does
-   * not fit into the answer is left out.
+   * What an item of this kind adds to the answer; see `answerParcel`. Whatever does not fit into
+   * the answer is left out.
    */
   answer?(hearing: Hearing, party: Pick<HearingParty, "unreconciled" | "about">): Iterable<Item>;
 }
@@ -42,17 +44,17 @@ export interface Kind {
 /** An item of a parcel. */
 export interface Item<Name extends string = string> {
   readonly kind: Name;
-  /** UTF-8, or bytes as the kind has them, if whoever sent it did as agreed. */
+  /** UTF-8, or bytes as its kind has them, if its sender kept to the protocol. */
   readonly body: Uint8Array;
 }
 
-/** An item that has come, and what it is heard with. */
+/** An item that has come, and what is needed to hear it. */
 export interface ComingItem {
   readonly body: Uint8Array;
-  /** Whom it comes from. */
+  /** Who sent it. */
   readonly source: string;
   readonly party: Pick<HearingParty, "judge" | "cases">;
-  /** What the items before it said. */
+  /** What the items so far have said. */
   readonly hearing: Hearing;
 }
 
@@ -65,41 +67,44 @@ export interface HearingParty {
   readonly about: About;
 }
 
-/** Whatever has the name of a case. */
+/** Anything that has the name of a case. */
 export interface NamedCase {
   readonly evidence_id: string;
 }
 
-/** What hearing a parcel comes to. */
+/** The result of hearing a parcel. */
 export interface Hearing {
-  /** What the notes say, in order. */
+  /** The verdicts on its notes, in order. */
   readonly heard: HeardCheckpoint[];
-  /** The logs followed of which something true was said. */
+  /** The followed logs that a sound item was about. */
   readonly named: Set<Log>;
   /** The cases (evidence ids) the other end has shown. */
   readonly shown: Set<string>;
-  /** Those it says it has; nothing rests on that but what it is answered. */
+  /** The cases that it says it has. Only the answer to it depends on that. */
   claimed?: HashList;
   /** The logs that both ends follow, if the other end said which it follows. */
   follows?: Set<Log>;
   /** What the other end says about itself. */
   about?: About;
-  /** Whether a record it has shown made a case here; it may name a known one by another pair. */
+  /**
+   * Whether a record that it has shown made a new case here. A record may name a known case by
+   * another pair of checkpoints.
+   */
   hasNews: boolean;
   /** Why the rest was not heard. */
   readonly fault?: Fault;
 }
 
-/** What is wrong with a parcel. */
+/** A fault of a parcel. */
 export interface Fault {
   /** For a person. */
   readonly reason: string;
-  /** Whether whoever sent it pays for it, as for a frame under no key. */
+  /** Whether its sender is charged for it, as for a frame that verifies under no key. */
   readonly charged: boolean;
 }
 
-/** A record on whose signatures two implementations differ: no fault of whoever passes it on. */
+/** A record on whose signatures two implementations differ. Its sender has no fault in that. */
 export class Disputed extends Error {}
 
-/** Room in an item of JSON for what is in it besides notes. */
+/** Room in an item of JSON for everything besides its notes. */
 export const JSON_MEMBERS_BYTES = 64 * 1024;

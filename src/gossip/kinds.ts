@@ -1,7 +1,7 @@
 /**
  * The kinds of parcel items (PROTOCOL section 6), one row each. A new kind is a file beside
- * note_item.ts, a row here, and its lines in PROTOCOL sections 6, 7, 9 and 14. Whoever does not know
- * a kind passes it over, so a byte that was used once never means anything else.
+ * note_item.ts, a row here, and its lines in PROTOCOL sections 6, 7, 9 and 14. A version that does
+ * not know a kind passes it over. So a byte that was used once never gets another meaning.
  *
  * @module
  */

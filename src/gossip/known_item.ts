@@ -6,8 +6,8 @@ import { HashList } from "./hash_list.ts";
 import type { Item, Kind, NamedCase } from "./kind.ts";
 
 /**
- * The evidence ids (SHA-256, 32 bytes each) of cases that need not be answered. Of more cases than fit
- * some are answered in vain.
+ * The evidence ids (SHA-256, 32 bytes each) of cases that need not be answered. If there are more
+ * cases than fit, some are sent in the answer although they are known.
  */
 export const KNOWN: Kind = {
   byte: 4,

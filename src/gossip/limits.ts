@@ -9,40 +9,44 @@ import type { TableLimits } from "../world/connection_table.ts";
 export interface ParcelLimits {
   /** Items in one parcel, unknown kinds included. */
   readonly maxItemsPerParcel: number;
-  /** Bytes of one parcel; as many are held in memory for each that is being read. */
+  /** Bytes of one parcel. Each parcel that is being read may hold so many bytes in memory. */
   readonly maxParcelBytes: number;
-  /** What an item of each kind may hold, and what it costs: see kinds.ts. */
+  /** How long an item of each kind may be, and how much it costs: see kinds.ts. */
   readonly kinds: Readonly<Record<ItemKind, Pick<Kind, "maxBytes" | "cost" | "isJson">>>;
-  /** Bytes of an item of a kind this version does not know; it is passed over, not kept. */
+  /**
+   * Bytes of an item of a kind that this version does not know. Such an item is passed over and not
+   * kept.
+   */
   readonly maxUnknownItemBytes: number;
   /** Conflict records put into one parcel, newest first; more follow in later rounds. */
   readonly maxRecordsPerParcel: number;
-  /** What a parcel put together here may cost the other end's allowance for us, in frames. */
+  /** How much a parcel made here may take of the other end's allowance for us, in frames. */
   readonly maxParcelCost: number;
   /** Bytes of a parcel, received or answered, that cost as much as one frame. */
   readonly parcelBytesPerFrame: number;
   /**
    * Bytes of a proof or record that cost one frame more: JSON is parsed and spelled again, 40 ms a
-   * megabyte. Small enough a price that the largest record fits `maxParcelCost`.
+   * megabyte. The price is so small that the largest record fits `maxParcelCost`.
    */
   readonly jsonBytesPerFrame: number;
-  /** Checkpoints not reconciled yet that are shown to a peer in one round, of one log. */
+  /** How many unreconciled checkpoints of one log are shown to a peer in one round. */
   readonly maxOpenPerLog: number;
 }
 
 /**
- * What one exchange and one address may cost. Every wait and every size has its name here; the
- * comments say what a larger or smaller value would hurt.
+ * How much one exchange and one address may cost. Every wait and every size has its name here. The
+ * comments say what a larger or smaller value would harm.
  */
 export interface ExchangeLimits extends ParcelLimits {
   /**
-   * Frames that a caller may send in one exchange: the latest of each log that both ends follow, then
-   * what is open. As many logs may be followed, or some would never be spoken of.
+   * Frames that a caller may send in one exchange: the latest of each log that both ends follow,
+   * then unreconciled checkpoints. The limit on followed logs is the same, because otherwise some
+   * logs would never have a frame.
    */
   readonly maxFramesPerExchange: number;
   /** Connections served at once; each holds two buffers, of 6.5 kB or, if much is sent, of 64 kB. */
   readonly maxConnections: number;
-  /** Of these, from one address (an IPv4 address, or an IPv6 /64). */
+  /** How many of these may be from one address (an IPv4 address, or an IPv6 /64). */
   readonly maxConnectionsPerAddress: number;
   /** How long a caller may take to send its first byte. */
   readonly firstByteMs: number;
@@ -51,43 +55,49 @@ export interface ExchangeLimits extends ParcelLimits {
   /** How long to wait for a connection to a peer. */
   readonly connectMs: number;
   /**
-   * Frames a second from one address, counted before any signature is checked, with as many at once
-   * after a pause. 1,000 unknown frames of one log cost about 25 ms of one core.
+   * Frames a second from one address, counted before any signature is checked. After a pause, as
+   * many may come at once. 1,000 unknown frames of one log cost about 25 ms of one core.
    */
   readonly framesPerSecondPerAddress: number;
   /**
-   * What the parcels of all strangers together may cost a second, and as much again the signatures
-   * checked of their frames, in allowances of one address: so many addresses as there may be, some of
-   * a core stays free for peers. At least 2, or one address alone could not use its own.
+   * How much the parcels of all strangers together may cost in a second, in allowances of one
+   * address. The signatures of their frames may cost as much again. However many addresses
+   * strangers have, this leaves a part of a core for peers. It is at least 2, because otherwise one
+   * address alone could not use its own allowance.
    */
   readonly strangersShare: number;
-  /** What a frame that verifies under no key costs its address, in frames. */
+  /** How much a frame that verifies under no key costs its address, in frames. */
   readonly refusedFrameCost: number;
-  /** Addresses whose use is remembered. */
+  /** How many addresses' use is remembered. */
   readonly maxAddresses: number;
   /** How long to wait before accepting again when the system has no descriptors left. */
   readonly acceptRetryMs: number;
-  /** Of the connections served at once, those with a parcel: they take memory. */
+  /** How many of the connections served at once may bring a parcel, because parcels take memory. */
   readonly maxParcelConnections: number;
-  /** Of these, from one address. */
+  /** How many of these may be from one address. */
   readonly maxParcelConnectionsPerAddress: number;
   /** How long a parcel and its answer may take in all, both ends, from the first byte. */
   readonly parcelMs: number;
-  /** How long a peer with which a parcel failed is sent none; it may know no parcels. */
+  /**
+   * After a parcel to a peer failed, the peer gets no parcel for this time. It may not know
+   * parcels.
+   */
   readonly parcelRetryMs: number;
-  /** How long until a peer is asked again for evidence it holds, whatever its frames say. */
+  /**
+   * After this time a peer is asked again for the evidence that it holds, whatever its frames say.
+   */
   readonly askAgainMs: number;
-  /** Peers of which is remembered what evidence they were handed. */
+  /** For how many peers the evidence that they were handed is remembered. */
   readonly maxPeersRemembered: number;
-  /** Evidence ids remembered for each; one that is forgotten is handed over once more. */
+  /** Evidence ids remembered for each. If one is forgotten, its case is handed over once more. */
   readonly maxHandedOverPerPeer: number;
 }
 
 /**
- * The limits that an operator may choose: what connections and memories may take of this machine,
- * and how long to wait over a slow network. The others are no one monitor's to choose: sizes of the
- * protocol, which both ends must agree on; prices, which hang together so that what a peer may send
- * fits its allowance; and times on which the guarantees rest.
+ * The limits that an operator may choose. They say how much of this machine connections and
+ * memories may take, and how long to wait over a slow network. No single monitor can choose the
+ * others: both ends must agree on the sizes of the protocol; the prices fit each other, so that
+ * what a peer may send fits its allowance; and the guarantees depend on the times.
  */
 export const OPERATOR_LIMITS = [
   ...["maxFramesPerExchange", "maxConnections", "maxConnectionsPerAddress"] as const,
@@ -97,7 +107,7 @@ export const OPERATOR_LIMITS = [
   ...["connectMs", "firstByteMs", "exchangeMs", "parcelMs"] as const,
 ] as const satisfies readonly (keyof ExchangeLimits)[];
 
-/** What the allowance of addresses takes of these: it counts frames. */
+/** The limits of the addresses' allowance, which counts frames. */
 export function allowanceLimits(limits: ExchangeLimits): AllowanceLimits {
   return {
     perSecondPerAddress: limits.framesPerSecondPerAddress,
@@ -107,14 +117,14 @@ export function allowanceLimits(limits: ExchangeLimits): AllowanceLimits {
   };
 }
 
-/** What a port's acceptor takes of these. */
+/** The limits of a port's acceptor. */
 export function acceptorLimits(limits: ExchangeLimits): Omit<AcceptorLimits, "firstReadBytes"> {
   const { maxConnections, maxConnectionsPerAddress } = limits;
   const { firstByteMs, exchangeMs: wholeMs, acceptRetryMs } = limits;
   return { maxConnections, maxConnectionsPerAddress, firstByteMs, wholeMs, acceptRetryMs };
 }
 
-/** Of the connections of a port, those that may bring parcels. */
+/** How many connections of a port may bring parcels. */
 export function parcelTableLimits(limits: ExchangeLimits): TableLimits {
   return {
     maxConnections: limits.maxParcelConnections,
@@ -122,7 +132,7 @@ export function parcelTableLimits(limits: ExchangeLimits): TableLimits {
   };
 }
 
-/** The limits in force unless a caller says otherwise. */
+/** The limits in force unless a caller gives others. */
 export const DEFAULT_LIMITS: ExchangeLimits = {
   maxFramesPerExchange: 1_024,
   maxConnections: 256,

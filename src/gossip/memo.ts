@@ -1,16 +1,21 @@
 import { FRAME_BYTES } from "../tlog/frame.ts";
 
-/** Frames remembered; a power of two. 104 bytes each, and what is known of them. */
+/**
+ * How many frames are remembered; a power of two. Each takes 104 bytes, and what is known of it.
+ */
 const MEMO_SLOTS = 1_024;
-/** Two bytes in the middle of the signature: as good as random, and part of what is compared. */
+/**
+ * Where the slot of a frame comes from: two bytes in the middle of the signature. They are as good
+ * as random, and the comparison covers them too.
+ */
 const SLOT_AT = 60;
 
 /**
  * Remembers what is known of the frames verified last, by their bytes. Each frame has one slot, and
- * a later one may take it: a miss costs a verification, never a wrong answer.
+ * a later frame may take it. A miss costs one verification and never gives a wrong answer.
  */
 export class FrameMemo<T> {
-  // One array for all, since each of its own would be made and collected with every new frame.
+  // There is one array for all. Separate arrays would be made and collected with every new frame.
   readonly #bytes = new Uint8Array(MEMO_SLOTS * FRAME_BYTES);
   readonly #known: ({ readonly value: T } | undefined)[] = Array(MEMO_SLOTS).fill(undefined);
 
@@ -28,8 +33,9 @@ export class FrameMemo<T> {
     this.#known[slot] = { value };
   }
 
-  // A loop of our own: the library's comparison makes two views of each array first. It begins at the
-  // end, in the signature, where two frames differ at once; they often begin alike.
+  // This loop is our own, because the library's comparison first makes two views of each array. It
+  // begins at the end, in the signature, where two frames differ at once. Their beginnings are
+  // often alike.
   #holds(slot: number, frame: Uint8Array): boolean {
     const bytes = this.#bytes;
     const at = slot * FRAME_BYTES;

@@ -4,7 +4,7 @@ import { MalformedError } from "../tlog/malformed.ts";
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
 import type { Item, Kind } from "./kind.ts";
 
-/** A log's signed note. It costs as much as two frames: one signature to check. */
+/** A log's signed note. It costs as much as two frames. One signature is checked. */
 export const NOTE: Kind = {
   byte: 1,
   what: "note",

@@ -1,10 +1,11 @@
 /**
- * The parcel: what fits no frame, in either direction (PROTOCOL section 6).
+ * The parcel, which carries what fits no frame, in either direction (PROTOCOL section 6).
  *
  *     0x81 | item…        item: uint8 kind | uint32 length, big-endian | that many bytes
  *
- * The first byte has the bit set that no frame's first byte has, and is the version. The kinds are in
- * kinds.ts. Here it is only bytes and items; nothing in an item is verified.
+ * In the first byte the first bit is set, which is 0 in every frame. Its other bits are the
+ * version. The kinds are in kinds.ts. This file knows only bytes and items, and verifies nothing in
+ * an item.
  *
  * @module
  */
@@ -22,22 +23,25 @@ export const PARCEL_VERSION = 0x81;
 const VERSION_BITS = 0x7f;
 /** Bytes in front of each item: its kind and its length. */
 const HEADER_BYTES = 5;
-/** What is first set aside for an item; more as it comes, so that a claimed length costs nothing. */
+/**
+ * Bytes first allocated for an item. More are allocated as they come, so a claimed length costs
+ * nothing.
+ */
 const FIRST_BUFFER_BYTES = 4_096;
 
 const NAMES = new Map(
   Object.entries<Kind>(KINDS).map(([name, { byte }]) => [byte, name as ItemKind]),
 );
 
-/** A parcel of a version that is not spoken here; nobody's fault. */
+/** A parcel of a version that this program does not know. That is nobody's fault. */
 export class UnknownParcelVersion extends Error {}
 
-/** How many bytes an item of a kind may have; of an unknown kind, without one. */
+/** How many bytes an item of a kind may have. Without a kind: an item of an unknown kind. */
 function maxItemBytes(limits: ParcelLimits, kind: ItemKind | undefined): number {
   return kind === undefined ? limits.maxUnknownItemBytes : limits.kinds[kind].maxBytes;
 }
 
-/** What an item costs an address's allowance besides the bytes as such, in frames. */
+/** How much an item takes of an address's allowance, in frames, besides the price of its bytes. */
 export function itemCost(
   { kinds, jsonBytesPerFrame }: ParcelLimits,
   { kind, body }: ParcelItem,
@@ -58,7 +62,9 @@ export function encodeParcel(items: readonly ParcelItem[]): Uint8Array {
   return concat(parts);
 }
 
-/** Puts a parcel together within the limits of the other end, taken to be our own. */
+/**
+ * Puts a parcel together within the limits of the other end. It assumes that those equal our own.
+ */
 export class ParcelPacker {
   readonly #limits: ParcelLimits;
   readonly items: ParcelItem[] = [];
@@ -69,7 +75,7 @@ export class ParcelPacker {
     this.#limits = limits;
   }
 
-  /** Puts an item in; false if it does not fit any more. */
+  /** Puts an item in, and returns whether there was room for it. */
   add(item: ParcelItem): boolean {
     const limits = this.#limits;
     const bytes = HEADER_BYTES + item.body.length;
@@ -86,17 +92,20 @@ export class ParcelPacker {
   }
 }
 
-/** An item on its way in. */
+/** An item that is being received. */
 interface Incoming {
-  /** None if it is to be passed over. */
+  /** None if the item is passed over. */
   readonly kind: ItemKind | undefined;
   readonly length: number;
   bytes: Uint8Array;
-  /** How many bytes of it have come. */
+  /** How many bytes of the item have come. */
   filled: number;
 }
 
-/** Takes a parcel apart as its bytes come. Memory grows with what has come, not with what is claimed. */
+/**
+ * Takes a parcel apart as its bytes come. Memory grows with the bytes that came, not with the
+ * length that was claimed.
+ */
 export class ParcelDecoder {
   readonly #limits: ParcelLimits;
   readonly #header = new Uint8Array(HEADER_BYTES);
@@ -111,8 +120,8 @@ export class ParcelDecoder {
   }
 
   /**
-   * Takes in the next bytes and gives the items they complete, those of unknown kinds left out.
-   * @throws UnknownParcelVersion; MalformedError if a limit is passed. Nothing more is to be taken then
+   * Takes in the next bytes and gives the items that they complete, except those of unknown kinds.
+   * @throws UnknownParcelVersion; MalformedError if a limit is passed. Give it no more bytes then
    */
   *take(bytes: Uint8Array): Generator<ParcelItem, void> {
     const { maxParcelBytes } = this.#limits;
@@ -137,7 +146,7 @@ export class ParcelDecoder {
 
   /** @throws MalformedError if the parcel cannot end here */
   end(): void {
-    if (!this.#begun) throw new MalformedError("no parcel came, expected its version at least");
+    if (!this.#begun) throw new MalformedError("no parcel came, expected at least its version");
     if (this.#incoming !== undefined) {
       const { filled, length } = this.#incoming;
       throw new MalformedError(
@@ -194,7 +203,10 @@ function checkVersion(byte: number): void {
   );
 }
 
-/** Makes room for `needed` bytes of an item, at least doubling it, never beyond its length. */
+/**
+ * Makes room for `needed` bytes of an item. It at least doubles the room, but never beyond the
+ * item's length.
+ */
 function makeRoom(incoming: Incoming, needed: number): void {
   if (needed <= incoming.bytes.length) return;
   const grown = new Uint8Array(

@@ -1,6 +1,6 @@
 /**
- * The exchange of parcels on sockets: reading one, answering one, sending one. What comes is judged in
- * hearing.ts, and what is answered is decided in answering.ts.
+ * The exchange of parcels on sockets: reading one, answering one, sending one. hearing.ts judges
+ * the items that come, and answering.ts makes the answer.
  *
  * @module
  */
@@ -16,22 +16,24 @@ import type { Fault, Hearing } from "./kind.ts";
 import type { ParcelItem } from "./kinds.ts";
 import { encodeParcel, itemCost, ParcelDecoder, UnknownParcelVersion } from "./parcel.ts";
 
-/** Read at a time. */
+/** Bytes read at a time. */
 const CHUNK_BYTES = 64 * 1024;
 
-/** Takes this much, in frames, from the allowance of whoever sends; false if there is too little. */
+/**
+ * Takes so much, in frames, from the sender's allowance. It returns false if there is too little.
+ */
 type Pay = (frames: number) => boolean;
 
-/** Takes what cannot be refused any more: see StrangersShare.owe. */
+/** Takes a cost that cannot be refused any more: see StrangersShare.owe. */
 type Owe = (frames: number) => void;
 
 /**
- * Answers one parcel on a connection that has begun with a parcel's bit.
+ * Answers one parcel on a connection that began with a parcel's bit.
  * @param begun the bytes that were read already, at least one
- * @param pay asked before anything that came is looked at
- * @param owe told of the checkpoints that were looked up for the answer, one frame each
+ * @param pay called before any bytes that came are judged
+ * @param owe called with the checkpoints that were looked up for the answer, one frame each
  * @param onBytes called whenever something came
- * @returns what was wrong; nothing was answered then
+ * @returns the fault, if there was one; then nothing was answered
  * @throws NotKept; WorldError if the answer cannot be written
  */
 export async function serveParcel({ party, connection, source, begun, pay, owe, onBytes }: {
@@ -45,7 +47,7 @@ export async function serveParcel({ party, connection, source, begun, pay, owe, 
 }): Promise<Fault | undefined> {
   const { limits } = party;
   const read = await readParcel({ party, connection, begun, pay, onBytes });
-  // What fails from here on is this side's own trouble: the evidence to answer with is read too.
+  // Failures from here on are this side's own, because the evidence for the answer is read too.
   const { fault, answer, lookedUp } = await orNotKept(async () => {
     const hearing = await hearAndKeep({ party, source, items: read.items });
     const fault = hearing.fault ?? read.fault;
@@ -63,10 +65,10 @@ export async function serveParcel({ party, connection, source, begun, pay, owe, 
 }
 
 /**
- * Sends a parcel to a peer and judges what it answers.
- * @returns what its answer says
+ * Sends a parcel to a peer and judges the answer.
+ * @returns what the answer says
  * @throws ExchangeFailed if the peer could not be reached, did not answer in time, or answered
- *   something that does not hold; what came before has been judged and kept
+ *   something that does not hold; all items before that have been judged and kept
  * @throws Ended if this end stops meanwhile; whatever `keep` throws
  */
 export async function callWithParcel(
@@ -114,13 +116,16 @@ async function converse(
   return { ...read, fault: brokenOff(`it was not finished within ${limits.parcelMs} ms`) };
 }
 
-/** What came of a parcel, and what was wrong with the rest of it. */
+/** The items of a parcel that came, and the fault in the rest of it, if any. */
 interface ParcelRead {
   readonly items: readonly ParcelItem[];
   readonly fault?: Fault;
 }
 
-/** Reads to the end of a parcel, or as far as it goes: half of it may be half of the evidence. */
+/**
+ * Reads to the end of a parcel, or until it breaks off. Half of a parcel may be half of the
+ * evidence.
+ */
 async function readParcel({ party, connection, begun, pay = () => true, onBytes }: {
   party: ExchangeParty;
   connection: Connection;
@@ -160,7 +165,7 @@ async function next(connection: Connection, buffer: Uint8Array): Promise<Uint8Ar
   return count === undefined ? undefined : buffer.subarray(0, count);
 }
 
-/** Judges what came; its conflicts are durable before anybody is told. */
+/** Judges the items that came. Their conflicts are durable before anybody is told. */
 async function hearAndKeep(
   { party, source, items }: {
     party: ExchangeParty;

@@ -2,20 +2,20 @@ import type { Log } from "../tlog/log.ts";
 import type { ExchangeLimits } from "./limits.ts";
 
 interface Peer {
-  /** Evidence ids of the cases it is taken to know, oldest first. */
+  /** Evidence ids of the cases that the peer is assumed to know, oldest first. */
   readonly ids: Set<string>;
-  /** On the monotonic clock: when it is asked again what it knows. */
+  /** On the monotonic clock: when the peer is asked about all logs again. */
   askAt: number;
-  /** On the monotonic clock: no parcel before this. */
+  /** On the monotonic clock: the peer gets no parcel before this. */
   retryAt: number;
-  /** The logs both follow, as it said last. */
+  /** The logs that both follow, as the peer last said. */
   bothFollow: ReadonlySet<Log> | undefined;
 }
 
 /**
- * What each peer is taken to know, so that a round does not repeat it, and when it is asked or sent
- * something again; bounded. A case that is forgotten is handed over once more, which nobody is
- * punished for (RULES R8).
+ * What each peer is assumed to know, so that a round does not repeat it; and when a peer is next
+ * asked, or sent a parcel. It is bounded. A case that is forgotten is handed over once more, and
+ * nobody is punished for that (RULES R8).
  */
 export class PeerKnowledge {
   readonly #limits: ExchangeLimits;
@@ -25,19 +25,19 @@ export class PeerKnowledge {
     this.#limits = limits;
   }
 
-  /** Whether to ask a peer what it knows of everything: at first, and again after a time. */
+  /** Whether to ask a peer about all logs: at first, and again after a time. */
   isToBeAsked(peer: string, now: number): boolean {
     return now >= (this.#peers.get(peer)?.askAt ?? -Infinity);
   }
 
-  /** Whether a peer is taken to know a case. */
+  /** Whether a peer is assumed to know a case. */
   knows(peer: string, evidenceId: string): boolean {
     return this.#peers.get(peer)?.ids.has(evidenceId) ?? false;
   }
 
   /**
-   * Notes that a peer knows these cases: it took them in a parcel, has shown them in its answer, or
-   * concludes them itself.
+   * Notes that a peer knows these cases: it took them in a parcel, showed them in its answer, or
+   * can conclude them itself.
    */
   knowsNow(peer: string, evidenceIds: Iterable<string>): void {
     const { ids } = this.#peer(peer);
@@ -45,7 +45,9 @@ export class PeerKnowledge {
     dropOldest(ids, this.#limits.maxHandedOverPerPeer);
   }
 
-  /** Notes that a peer has answered what it was asked at this time (monotonic clock, ms). */
+  /**
+   * Notes that a peer has answered a question about all logs at this time (monotonic clock, ms).
+   */
   answeredAll(peer: string, now: number): void {
     this.#peer(peer).askAt = now + this.#limits.askAgainMs;
   }
@@ -55,12 +57,14 @@ export class PeerKnowledge {
     this.#peer(peer).retryAt = now + this.#limits.parcelRetryMs;
   }
 
-  /** Whether a peer may be sent a parcel at this time, or one has just failed. */
+  /**
+   * Whether a peer may be sent a parcel at this time. It may not if one failed a short time ago.
+   */
   mayBeSentParcel(peer: string, now: number): boolean {
     return now >= (this.#peers.get(peer)?.retryAt ?? -Infinity);
   }
 
-  /** The logs that a peer follows as well, as it said last; nothing if it never said. */
+  /** The logs that a peer follows as well, as it last said; nothing if it never said. */
   bothFollow(peer: string): ReadonlySet<Log> | undefined {
     return this.#peers.get(peer)?.bothFollow;
   }
@@ -73,7 +77,7 @@ export class PeerKnowledge {
   #peer(name: string): Peer {
     const peer = this.#peers.get(name) ??
       { ids: new Set(), askAt: -Infinity, retryAt: -Infinity, bothFollow: undefined };
-    // Moved to the end, so that the peer dealt with least recently is forgotten first.
+    // It moves to the end, so that the peer that was used least recently is forgotten first.
     this.#peers.delete(name);
     this.#peers.set(name, peer);
     dropOldest(this.#peers, this.#limits.maxPeersRemembered);

@@ -6,8 +6,8 @@ import { readProof, type StatedProof, UnknownLog } from "../tlog/stated_proof.ts
 import { JSON_MEMBERS_BYTES, type Kind } from "./kind.ts";
 
 /**
- * A consistency proof (PROTOCOL section 10). 64 hashes and the name of a log fit many times; it costs
- * up to 128 hashes to follow.
+ * A consistency proof (PROTOCOL section 10). It has room for far more than 64 hashes and the name
+ * of a log. To follow it takes up to 128 hashes.
  */
 export const PROOF: Kind = {
   byte: 2,

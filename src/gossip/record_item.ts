@@ -14,9 +14,9 @@ import { MAX_NOTE_BYTES } from "../tlog/note.ts";
 import { Disputed, type Item, JSON_MEMBERS_BYTES, type Kind } from "./kind.ts";
 
 /**
- * A conflict record (PROTOCOL section 11). Two notes of the largest size, escaped, must fit, or a log
- * could keep the proof against it from spreading by signing long checkpoints. It costs about 1.7 ms,
- * most of it the second opinion on both signatures.
+ * A conflict record (PROTOCOL section 11). Two escaped notes of the largest size must fit.
+ * Otherwise a log could sign long checkpoints, and so keep the proof against it from spreading. To
+ * judge it takes about 1.7 ms, most of it for the second opinion on both signatures.
  */
 export const RECORD: Kind = {
   byte: 3,
@@ -28,12 +28,13 @@ export const RECORD: Kind = {
 
   hear({ body, source, party: { judge, cases }, hearing }) {
     const members = parseExactJson(textOf(body));
-    // A later version's record is no fault of whoever sends it; a later version will judge it.
+    // A record of a later version is no fault of its sender. A later version of this program will
+    // judge it.
     if (typeof members.version === "string" && members.version !== RECORD_VERSION) return;
     const record = parseRecord(members);
     const log = logOf(record, judge.logs);
     if (log === undefined) return;
-    // A case that is known convicts nobody again, so whether this telling of it holds is no matter.
+    // A known case convicts nobody again. So it does not matter whether this copy of it holds.
     if (!cases(log).some(({ evidence_id }) => evidence_id === record.evidence_id)) {
       checkRecord(record, log);
       if (judge.hearRecord({ record, log, source })) hearing.hasNews = true;

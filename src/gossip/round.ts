@@ -16,25 +16,24 @@ import { knownItem } from "./known_item.ts";
 import { ParcelPacker } from "./parcel.ts";
 import { callWithParcel } from "./parcel_exchange.ts";
 
-/** What one round with a peer came to. */
+/** The result of one round with a peer. */
 export interface Round {
-  /** What each frame it answered says, in the order of the frames sent. */
+  /** The verdict on each frame of the answer, in the order of the frames sent. */
   readonly heard: readonly Heard[];
-  /** What the notes say that it answered to parcels; none if that was not needed. */
+  /** The verdicts on the notes in the peer's answers to parcels; none if no parcel was needed. */
   readonly notes: readonly HeardCheckpoint[];
   /** The cases it was handed, by evidence id. */
   readonly handedOver: readonly string[];
   /** How many logs both follow; nothing if the peer did not say. */
   readonly shared?: number;
-  /** Why a parcel failed, if one did; what the frames said stands all the same. */
+  /** Why a parcel failed, if one did. The results of the frames count all the same. */
   readonly fault?: string;
 }
 
 /**
- * One round with a peer (PROTOCOL section 8): first the greeting, a parcel that asks which logs
- * it follows and what it has not reconciled of those; then the exchange of frames about the logs
- * that both follow; then, if there is something to say that fits no frame or to ask for, another
- * parcel.
+ * One round with a peer (PROTOCOL section 8): first the greeting, a parcel that asks which logs the
+ * peer follows and what it has not reconciled of them. Then come the frames about the logs that
+ * both follow. Then comes another parcel, if there is a question, or something that fits no frame.
  * @throws ExchangeFailed if the exchange of frames fails; a parcel that fails is reported instead
  * @throws Ended if this end stops meanwhile; whatever `keep` throws
  */
@@ -51,8 +50,9 @@ export async function exchangeRound(
 }
 
 /**
- * Asks a peer which of our logs it follows, anew in each round: lists change. A peer that does not say
- * (it may be of a version that cannot) is taken to follow what it said last, or all.
+ * Asks a peer which of our logs it follows. It asks in each round, because lists change. If the
+ * peer does not say, its last answer counts, or else all our logs: it may be of a version that
+ * cannot say.
  * @throws Unreachable
  */
 async function greet({ party, address }: { party: ExchangeParty; address: Address }): Promise<{
@@ -80,7 +80,7 @@ async function greet({ party, address }: { party: ExchangeParty; address: Addres
   }
 }
 
-/** The exchange of frames about these logs, and the parcel that may follow it. */
+/** Exchanges frames about these logs, and then a parcel if one is needed. */
 async function compare(
   { party, address, logs }: { party: ExchangeParty; address: Address; logs: readonly Log[] },
 ): Promise<Round> {
@@ -97,7 +97,7 @@ async function compare(
   }
   try {
     const answer = await callWithParcel({ party, address, items });
-    // Where something was new there may be more than an answer holds: asked for in the next round.
+    // If something was new, there may be more than one answer can hold. The next round asks for it.
     if (asksAll && !answer.hasNews) peerKnowledge.answeredAll(peer, now);
     peerKnowledge.knowsNow(peer, [...ids, ...answer.shown]);
     return { heard, notes: answer.heard, handedOver: ids };
@@ -109,15 +109,16 @@ async function compare(
   }
 }
 
-/** What was said in the frames of a round. */
+/** The frames of a round, and the verdicts on their answers. */
 interface Frames {
   readonly sent: readonly SentFrame[];
   readonly heard: readonly Heard[];
 }
 
 /**
- * What to put into this round's parcel: the evidence about the logs named that the peer was not
- * handed yet, and the notes of checkpoints that fit no frame or that are to ask with.
+ * Makes this round's parcel. It has the evidence about the logs named that the peer was not handed
+ * yet. It also has the notes of checkpoints that fit no frame, and of those that ask about their
+ * log.
  */
 async function parcelFor(
   { party, peer, asksAll, about, ...frames }: Frames & {
@@ -135,7 +136,8 @@ async function parcelFor(
     ...{ party, packer, logs },
     wanted: ({ evidence_id }) => !peerKnowledge.knows(peer, evidence_id),
   });
-  // Whoever has not reconciled something asks in every round: the peer may have proven it meanwhile.
+  // While something of a log is not reconciled, every round asks about it, because the peer may
+  // have proven it meanwhile.
   const isOpen = (log: Log): boolean => party.unreconciled(log).length > 0;
   const asked = asksAll ? new Set(about) : logsToAsk(frames).union(new Set(about.filter(isOpen)));
   const latest = [...logs].map((log) => judge.latest(log));
@@ -147,13 +149,17 @@ async function parcelFor(
     packer,
     about.flatMap((log) => party.unreconciled(log)).filter(({ fitsFrame }) => !fitsFrame),
   );
-  // What is asked is answered with evidence: with what is new here, since an answer holds only so much.
+  // The peer answers with evidence. An answer has limited room, so it should hold only what is new
+  // here.
   const held = [...logs].flatMap((log) => party.cases(log));
   if (notes.length > 0 && held.length > 0) packer.add(knownItem(held, limits.kinds.known));
   return { items: packer.items, ids: packed.map(({ evidence_id }) => evidence_id) };
 }
 
-/** The logs the frames named, and those that no frame can name because their latest fits none. */
+/**
+ * The logs that the frames named, and those whose latest fits no frame, so that no frame can name
+ * them.
+ */
 function namedLogs(
   { party: { judge }, about, sent, heard }: Frames & {
     party: ExchangeParty;
@@ -169,8 +175,9 @@ function namedLogs(
 }
 
 /**
- * The logs of which to ask what the peer knows because of what it answered: it has seen more than we
- * have, and so may be able to prove what we cannot yet; or it has nothing that fits a frame.
+ * The logs that the peer's answers give a reason to ask about. Either the peer has seen more of the
+ * log than we have, and so may prove what we cannot prove yet. Or it has nothing of the log that
+ * fits a frame.
  */
 function logsToAsk({ sent, heard }: Frames): Set<Log> {
   const ahead = checkpointsIn(heard).filter((answer) =>
@@ -184,7 +191,8 @@ function logsToAsk({ sent, heard }: Frames): Set<Log> {
 }
 
 /**
- * The cases the peer concludes from the frames alone, by evidence id: both signed roots have passed.
+ * The cases that the peer can conclude from the frames alone, by evidence id: it has both signed
+ * roots.
  */
 function concluded({ party, sent, heard }: Frames & { party: ExchangeParty }): string[] {
   const answers = checkpointsIn(heard);

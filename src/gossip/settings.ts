@@ -1,5 +1,6 @@
 /**
- * The sections of the configuration about exchanging: whom to call, how often, within what limits.
+ * The sections of the configuration about exchanges: whom to call, how often, and within which
+ * limits.
  *
  * @module
  */
@@ -12,13 +13,13 @@ import { countUpTo, readAddress, readDuration, readText } from "../world/setting
 import type { Address } from "../world/world.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits, OPERATOR_LIMITS } from "./limits.ts";
 
-/** Most peers of one monitor. */
+/** The most peers of one monitor. */
 const MAX_PEERS = 1_024;
 
 /** One monitor to exchange with. */
 export interface PeerSettings {
   readonly address: Address;
-  /** The vkey it signs its conflict records with, if it is known. */
+  /** The vkey of its signatures on conflict records, if it is known. */
   readonly vkey: string | undefined;
 }
 
@@ -29,10 +30,10 @@ export interface GossipSettings {
   readonly fanOut: number;
 }
 
-/** What holds where the file says nothing, as it would say it. */
+/** The values of what the file leaves out, spelled as in the file. */
 export const GOSSIP_DEFAULTS = { interval: "1m", fanOut: 2 } as const;
 
-/** `peers`: none of them twice. */
+/** Reads `peers`. None may stand there twice. */
 export const peersSection: Section<readonly PeerSettings[]> = (given) => {
   const before = new Set<string>();
   return given.items({ most: MAX_PEERS }).flatMap((item) => {
@@ -55,14 +56,14 @@ function readPeer(given: Given): PeerSettings | undefined {
   return address && { address, vkey };
 }
 
-/** A peer is called, so "any free port" is none of its. */
+/** A peer is called, so its port cannot be 0, which means any free port. */
 function readPeerAddress(value: unknown, name: string): Address {
   const address = readAddress(value, name);
   if (address.port !== 0) return address;
   throw new MalformedError(`${name} is ${quoted(formatAddress(address))}, expected a port from 1`);
 }
 
-/** `gossip` */
+/** Reads `gossip`. */
 export const gossipSection: Section<GossipSettings> = (given) => {
   const members = given.members({ what: "gossip", known: Object.keys(GOSSIP_DEFAULTS) });
   const intervalMs = members?.get("interval").read(readDuration, GOSSIP_DEFAULTS.interval);
@@ -70,7 +71,7 @@ export const gossipSection: Section<GossipSettings> = (given) => {
   return intervalMs && fanOut ? { intervalMs, fanOut } : undefined;
 };
 
-/** `limits`: those that are an operator's to choose. */
+/** Reads `limits`, those that an operator may choose. */
 export const limitsSection: Section<ExchangeLimits> = (given) => {
   const members = given.members({ what: "limits", known: OPERATOR_LIMITS });
   const readLimit = countUpTo(Number.MAX_SAFE_INTEGER);

@@ -1,8 +1,10 @@
 import type { Heard } from "../gossip/judge.ts";
+import { PlaceLost } from "../world/durable.ts";
 import type { Clock } from "../world/world.ts";
 import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
-import type { IncidentNews } from "./case_keeper.ts";
+import { type IncidentNews, IncidentNotWritten } from "./case_keeper.ts";
+import { LOST_ADVICE } from "./places.ts";
 import { fieldsOf, TroubleTeller } from "./trouble_teller.ts";
 import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
@@ -23,9 +25,8 @@ export class Announcer {
   readonly #warnings: WarningLimiter;
   readonly #refusals: RefusalLimiter;
   readonly #toldContradictions = new Set<string>();
-  /** The peers that were this monitor itself when they were last greeted. */
-  readonly #selves = new Set<string>();
   #leftOutToldAt = -Infinity;
+  #toldMoved = false;
 
   constructor({ clock, report, isPeer, isOwn }: {
     clock: Clock;
@@ -86,8 +87,14 @@ export class Announcer {
         return event("journal.torn", "warning", { set_aside: happening.setAside });
       case "journal unsound":
         return event("journal.unsound", "warning", { incidents: happening.incidents });
-      case "world refused":
-        return this.#refusals.add(happening.error);
+      case "journal lost":
+        return event("journal.lost", "error", { detail: happening.detail, advice: LOST_ADVICE });
+      case "world refused": {
+        const { error } = happening;
+        const cause = error instanceof IncidentNotWritten ? error.cause : error;
+        if (cause instanceof PlaceLost) return this.#tellMoved(cause);
+        return this.#refusals.add(error);
+      }
       case "fault": {
         const { error } = happening;
         const { message, stack } = error instanceof Error ? error : new Error(String(error));
@@ -110,7 +117,7 @@ export class Announcer {
         return event("exchange.failed", level, { source, reason });
       }
       case "greeted":
-        return this.#tellSelf(happening);
+        return this.#troubles.greeted(happening);
       case "withholding":
         return this.#troubles.withholding(happening);
       case "calling":
@@ -125,6 +132,15 @@ export class Announcer {
         }
       }
     }
+  }
+
+  /** Tells once that a folder was moved: the daemon ends by it. */
+  #tellMoved({ message: detail }: PlaceLost): void {
+    if (this.#toldMoved) return;
+    this.#toldMoved = true;
+    const advice = "nothing more is written and the daemon ends: put the folder back where the " +
+      "configuration says, then start it again";
+    this.#report.event("folder.moved", "error", { detail, advice });
   }
 
   #tellFound(found: Found): void {
@@ -164,17 +180,6 @@ export class Announcer {
     }
     const level = this.#loudness(heard, source);
     this.#report.event(`exchange.${heard.verdict}`, level, { source, ...fields });
-  }
-
-  /** Warns once that a peer is this monitor itself, and again if it was another in between. */
-  #tellSelf({ source, isSelf }: Extract<Happening, { kind: "greeted" }>): void {
-    if (!isSelf) return void this.#selves.delete(source);
-    if (this.#selves.has(source)) return;
-    this.#selves.add(source);
-    this.#report.event("exchange.self", "warning", {
-      source,
-      detail: "this peer is this monitor itself, so nothing is compared with it",
-    });
   }
 
   /** Prints at most once a minute that checkpoints were left out because there was no room. */

@@ -1,6 +1,7 @@
 import { exchangeAcceptor } from "../gossip/callee.ts";
 import type { ExchangeParty } from "../gossip/exchange.ts";
 import type { Source } from "../sources/source.ts";
+import type { IncidentJournal } from "../store/incidents.ts";
 import { ObservationJournal } from "../store/observations.ts";
 import type { Acceptor } from "../world/acceptor.ts";
 import { formatAddress } from "../world/address.ts";
@@ -15,6 +16,8 @@ import type { Common } from "./common.ts";
 import { Follower } from "./follower.ts";
 import { Happenings } from "./happenings.ts";
 import { CaseKeeper, type KeeperReport } from "./case_keeper.ts";
+import { PlaceForeign, Places } from "./places.ts";
+import { knownLogs } from "./log_settings.ts";
 import { JournaledMemory } from "./recollection.ts";
 import { Rounds } from "./rounds.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
@@ -32,6 +35,7 @@ export interface Parts {
   readonly tallies: Tallies;
   readonly background: Background;
   readonly peers: KnownPeers;
+  readonly places: Places;
   readonly rounds: Rounds;
   followers: readonly Follower[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
@@ -70,7 +74,8 @@ export class KnownPeers {
 
 /**
  * Opens the journals and puts the parts of a daemon together. No log is looked at yet.
- * @throws JournalLocked, JournalDamaged, WorldError; MalformedError for a source that cannot be used
+ * @throws JournalLocked, JournalDamaged, PlaceForeign, WorldError; MalformedError for a source that
+ *   cannot be used
  */
 export async function assemble({ world, settings, signer, report, openSource }: {
   world: World;
@@ -91,9 +96,11 @@ export async function assemble({ world, settings, signer, report, openSource }: 
   const tallies = new Tallies();
   happenings.subscribe((happening) => announcer.tell(happening));
   happenings.subscribe((happening) => tallies.count(happening));
+  const places = await lookAtPlaces({ world, settings, signer, report });
   const observations = await ObservationJournal.open({
     world,
     folder: settings.state,
+    onLost: (lost) => places.noteObservations(lost),
     onProgress: (progress) => happenings.tell({ kind: "indexing", progress }),
   });
   let keeper: CaseKeeper | undefined;
@@ -105,11 +112,19 @@ export async function assemble({ world, settings, signer, report, openSource }: 
     });
     keeper = await CaseKeeper.start({
       world,
-      logs: settings.logs.map(({ log }) => log),
+      logs: knownLogs(settings.logs),
       identity: { signer, folder: settings.incidents },
       limits: settings.limits,
       recollection: memory,
       report: reportTo({ happenings, memory }),
+    });
+    await places.compare(observations, keeper.incidents!);
+    await places.claim(report);
+    const { incidents } = keeper;
+    noteIncidents(observations, incidents!);
+    happenings.subscribe((happening) => {
+      const isRecorded = happening.kind === "case" && happening.news.outcome === "recorded";
+      if (isRecorded) noteIncidents(observations, incidents!);
     });
     const clockWatch = new ClockWatch(world.clock);
     const common = { world, clockWatch, observations, memory, keeper, happenings };
@@ -123,12 +138,39 @@ export async function assemble({ world, settings, signer, report, openSource }: 
     const background = new Background((error) => happenings.failed(error));
     const { gossip } = settings;
     const rounds = new Rounds({ party, happenings, background, gossip, peers: settings.peers });
-    const parts = { settings, signer, common, announcer, tallies, background, peers };
+    const parts = { settings, signer, common, announcer, tallies, background, peers, places };
     return { ...parts, rounds, followers, acceptor };
   } catch (error) {
     await keeper?.close();
     await observations.close();
     throw error;
+  }
+}
+
+/** Looks at the folders before a start. @throws PlaceForeign, which is told too; WorldError */
+async function lookAtPlaces({ world, settings, signer, report }: {
+  world: World;
+  settings: Settings;
+  signer: Signer;
+  report: EventReport;
+}): Promise<Places> {
+  try {
+    return await Places.look({ world, settings, own: signer.vkey });
+  } catch (error) {
+    if (error instanceof PlaceForeign) {
+      report.event("folder.foreign", "error", { detail: error.message });
+    }
+    throw error;
+  }
+}
+
+/** Notes in the index what the incident journal has now. The next start compares it. */
+function noteIncidents(observations: ObservationJournal, incidents: IncidentJournal): void {
+  try {
+    observations.noteIncidents(incidents.last);
+  } catch (error) {
+    // The witness is then a little behind, which is no loss.
+    if (!(error instanceof WorldError)) throw error;
   }
 }
 

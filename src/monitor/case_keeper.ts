@@ -87,7 +87,9 @@ export class CaseKeeper {
   readonly #calls = new Calls();
   /** Conflicts that are not durable yet, oldest first. Each is signed once: a retry writes the same. */
   readonly #unwritten: Unwritten[] = [];
-  /** Whether what is found now is more than what its journal shows. */
+  /**
+   * Whether the start is over. Until then conflicts come from the journal; after that they are new.
+   */
   #hasStarted: boolean;
 
   private constructor(fields: {
@@ -175,6 +177,11 @@ export class CaseKeeper {
     await this.#keepAll();
   }
 
+  /** The incident journal; nothing without a key. */
+  get incidents(): IncidentJournal | undefined {
+    return this.#identity?.incidents;
+  }
+
   /** The file to which the start moved a torn last line of the incident journal, if there was one. */
   get tornFile(): string | undefined {
     return this.#identity?.incidents.tornFile;
@@ -259,7 +266,10 @@ export class CaseKeeper {
     this.#queue(this.detector.takeConflicts(), { isOld: !this.#hasStarted });
   }
 
-  /** Has conflicts written; of what was known before this start, only what the journal lacks. */
+  /**
+   * Has conflicts written. Of those known before this start, it writes only those that the journal
+   * lacks.
+   */
   #queue(conflicts: readonly Conflict[], { isOld }: { isOld: boolean }): void {
     const toWrite = conflicts.filter((conflict) => !isOld || !this.#isWritten(conflict));
     this.#unwritten.push(...toWrite.map((conflict) => ({ conflict, isOld })));
@@ -354,7 +364,7 @@ function headOf({ size, root }: RecordedHead): RecordedHead {
   return { size, root };
 }
 
-/** Whether a record proves its case. What the journal recorded it has judged already. */
+/** Whether a record proves its case. The journal has judged those that it recorded. */
 function isProven({ outcome, record }: IncidentNews): boolean {
   if (outcome !== "unrecorded") return outcome === "recorded";
   return verifyConflict({ input: record as unknown as JsonObject }).outcome === "holds";

@@ -1,9 +1,10 @@
 import type { Source } from "../sources/source.ts";
-import { formatLog } from "../tlog/log.ts";
+import { formatLog, type Log } from "../tlog/log.ts";
 import { isSameAddress } from "../world/address.ts";
 import type { Listener } from "../world/world.ts";
 import { answerAt, listenAt, type OpenSource, type Parts } from "./assembly.ts";
 import { Follower } from "./follower.ts";
+import { knownLogs } from "./log_settings.ts";
 import type { LogSettings, Settings } from "./settings.ts";
 
 /** What a change of the settings means for one log. */
@@ -27,10 +28,13 @@ export interface Changed {
   readonly isMoved: boolean;
 }
 
-/** What a daemon that runs can change. Everything else, so also what is new here, needs a start. */
+/**
+ * The settings that a running daemon can change. All others need a new start, and so does a setting
+ * that is added to the program later.
+ */
 const CHANGEABLE: readonly (keyof Settings)[] = [
   ...["logs", "peers", "gossip", "listen", "http", "contact"] as const,
-  // Where the key is kept; whether it is another one is asked apart.
+  // This is only the key's path. Whether the key itself changed is checked apart.
   "key",
 ];
 
@@ -81,23 +85,31 @@ export async function takeUp(
 
 /** What changes for one log. @throws MalformedError if its source cannot be used */
 function changeOf(
-  { settings: before, followers }: Parts,
-  settings: LogSettings,
+  { settings: before, followers, common }: Parts,
+  given: LogSettings,
   contact: string,
   openSource: OpenSource,
 ): LogChange {
-  const follower = followers.find(({ log }) => formatLog(log) === formatLog(settings.log));
+  const settings = withKnown(given, common.keeper.judge.logs);
+  const follower = followers.find(({ log }) => log === settings.log);
   const then = before.logs.find(({ log }) => log === follower?.log);
-  if (follower === undefined || then === undefined) {
+  // What a log replaces is taken up from the journal, as at a start.
+  if (follower === undefined || then === undefined || then.replaces !== settings.replaces) {
     return { settings, added: openSource(settings) };
   }
-  const kept = { ...settings, log: follower.log };
   const isMoved = contact !== before.contact ||
     JSON.stringify(settings.source) !== JSON.stringify(then.source);
-  if (isMoved) return { settings: kept, follower, moved: openSource(kept) };
+  if (isMoved) return { settings, follower, moved: openSource(settings) };
   const isChanged = settings.pollMs !== then.pollMs || settings.patienceMs !== then.patienceMs ||
     settings.isRetired !== then.isRetired;
-  return { settings: kept, follower, isChanged };
+  return { settings, follower, isChanged };
+}
+
+/** The same settings; a log in them that is known here is the very object of before. */
+function withKnown(settings: LogSettings, known: readonly Log[]): LogSettings {
+  const same = (log: Log): Log => known.find((other) => formatLog(other) === formatLog(log)) ?? log;
+  const { log, replaces } = settings;
+  return { ...settings, log: same(log), ...(replaces && { replaces: same(replaces) }) };
 }
 
 /** The followers of all these logs. Those of added logs are new. */
@@ -106,9 +118,9 @@ async function withAdded(
   logs: readonly LogChange[],
 ): Promise<readonly Follower[]> {
   const before = common.keeper.judge.logs;
-  const added = logs.filter(({ added }) => added !== undefined).map(({ settings }) => settings.log);
+  const wanted = knownLogs(logs.map(({ settings }) => settings));
   try {
-    await common.keeper.follow([...before, ...added]);
+    await common.keeper.follow([...new Set([...before, ...wanted])]);
     const followers: Follower[] = [];
     for (const { settings, follower, added: source } of logs) {
       followers.push(follower ?? await Follower.start({ common, settings, source: source! }));
@@ -137,7 +149,7 @@ async function changeFollowers(
     background.run(() => follower.change(settings, moved));
   }
   // The keeper knows the added logs already, so this reads nothing from the journal and cannot fail.
-  await keeper.follow(followers.map(({ log }) => log));
+  await keeper.follow(followers.flatMap(({ logs }) => logs));
   return followers.filter((one) => !before.includes(one));
 }
 

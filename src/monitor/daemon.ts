@@ -1,4 +1,4 @@
-import { DurabilityLost } from "../world/durable.ts";
+import { DurabilityLost, PlaceLost } from "../world/durable.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatAddress } from "../world/address.ts";
@@ -6,7 +6,7 @@ import type { Signer } from "../world/signer.ts";
 import { Stop } from "../world/stop.ts";
 import { timeNow } from "../world/time.ts";
 import { VERSION } from "../world/version.ts";
-import type { World } from "../world/world.ts";
+import { type World, WorldError } from "../world/world.ts";
 import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
@@ -15,6 +15,8 @@ import { IncidentNotWritten } from "./case_keeper.ts";
 import type { Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
 
+/** How often it is looked whether the folders are still where they were. */
+const PLACES_MS = 60_000;
 /** How often repeats are summarised in the journal, and old segments removed. */
 const UPKEEP_MS = 3_600_000;
 
@@ -90,7 +92,7 @@ export class Daemon {
 
   /**
    * Works until `stop`, then finishes writing and closes everything.
-   * @throws DurabilityLost once a journal can no longer be written. A new start reads what is there and
+   * @throws DurabilityLost once a journal can no longer be written, or is no longer in its place. A new start reads what is there and
    *   can write again, so the service manager should start it anew. Also whatever `close` throws.
    */
   async run(): Promise<void> {
@@ -99,8 +101,10 @@ export class Daemon {
     if (acceptor !== undefined) this.#loop(acceptor.run());
     this.#loop(rounds.run());
     this.#loop(this.#upkeep());
+    this.#loop(this.#watchPlaces());
     for (const follower of followers) this.#loop(follower.run());
     while (this.#loops.size > 0) await Promise.all(this.#loops);
+    if (this.#end instanceof PlaceLost) await this.#noteMoved(this.#end);
     await this.close();
     if (this.#end !== undefined) throw this.#end;
   }
@@ -164,7 +168,7 @@ export class Daemon {
 
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
-    const { settings, signer, followers, tallies, rounds, announcer } = this.#parts;
+    const { settings, signer, followers, tallies, rounds, announcer, places } = this.#parts;
     const { keeper } = this.#parts.common;
     return {
       version: VERSION,
@@ -177,6 +181,7 @@ export class Daemon {
       unwritten: tallies.isUnwritten,
       ...(tallies.faults > 0 && { faults: tallies.faults }),
       ...(announcer.lost > 0 && { eventsLost: announcer.lost }),
+      ...(places.lost.length > 0 && { lost: places.lost }),
       logs: followers.map((one) => ({
         ...one.status(),
         ...this.#sharedBy(one.log),
@@ -241,14 +246,43 @@ export class Daemon {
   #settle({ id }: Log, source: string): void {
     if (this.#isClosing) return;
     const { followers, background, common: { memory } } = this.#parts;
-    const follower = followers.find(({ log }) => log.id === id);
+    const follower = followers.find(({ logs }) => logs.some((log) => log.id === id));
     if (follower === undefined) return;
     const isStranger = memory.askerOf(source) === "stranger";
     background.run(() => isStranger ? follower.settleStrangers() : follower.settle());
   }
 
+  /**
+   * Looks now and then whether the folders are still where they were, and whether a person has seen
+   * what was lost. If a folder was moved, the daemon ends: what it writes would not be found.
+   */
+  async #watchPlaces(): Promise<void> {
+    const { places, common: { observations, keeper, happenings } } = this.#parts;
+    for (;;) {
+      await this.#stop.pause(this.#world.clock, PLACES_MS);
+      if (this.#stop.stopped) return;
+      try {
+        await observations.expectInPlace();
+        await keeper.incidents?.expectInPlace();
+        await places.refresh();
+      } catch (error) {
+        if (error instanceof PlaceLost) happenings.failed(error);
+        // If the disk refuses to tell, the next write says so.
+        else if (!(error instanceof WorldError)) throw error;
+      }
+    }
+  }
+
+  async #noteMoved(error: PlaceLost): Promise<void> {
+    const { places, common: { observations, keeper } } = this.#parts;
+    await places.noteMoved(error, {
+      state: () => observations.expectInPlace(),
+      incidents: async () => await keeper.incidents?.expectInPlace(),
+    });
+  }
+
   #tellStart(): void {
-    const { settings: { name, logs, peers }, common } = this.#parts;
+    const { settings: { name, logs, peers }, common, places } = this.#parts;
     const { keeper, observations, happenings } = common;
     for (const setAside of [keeper.tornFile, observations.tornFile]) {
       if (setAside !== undefined) happenings.tell({ kind: "journal torn", setAside });
@@ -257,6 +291,7 @@ export class Daemon {
       happenings.tell({ kind: "journal unsound", incidents: keeper.unsoundEntries });
     }
     const counts = { logs: logs.length, peers: peers.length };
+    for (const detail of places.lost) happenings.tell({ kind: "journal lost", detail });
     happenings.tell({ kind: "started", name, listen: this.address, ...counts });
   }
 

@@ -4,9 +4,9 @@ import type { Clock } from "../world/world.ts";
 export const UNPROVEN_LOOKS = 3;
 /** It must also have been missing for so long, because caches keep "not found" for minutes. */
 export const UNPROVEN_LASTS_MS = 5 * 60_000;
-/** A doubt is forgotten if it did not come up for so long, */
+/** A doubt is forgotten if it did not come up for so long, and for so many looks: */
 export const UNPROVEN_FORGOTTEN_MS = 60 * 60_000;
-/** and if so many looks without a doubt came meanwhile. Rare looks alone would let an hour pass. */
+/** see UNPROVEN_FORGOTTEN_MS. If looks are rare, an hour may hold a single look. */
 export const UNPROVEN_FORGOTTEN_LOOKS = 3;
 
 /** Whether a missing proof has lasted: it was missing in so many tries, over so many milliseconds. */

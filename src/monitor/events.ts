@@ -7,6 +7,7 @@ export type EventName =
   | "clock.jumped"
   | "config.refused"
   | "config.reloaded"
+  | "config.trap"
   | "daemon.fault"
   | "daemon.started"
   | "daemon.stopping"
@@ -20,7 +21,10 @@ export type EventName =
   | "exchange.self"
   | `exchange.${Heard["verdict"]}`
   | `incident.${IncidentNews["outcome"]}`
+  | "folder.foreign"
+  | "folder.moved"
   | "index.progress"
+  | "journal.lost"
   | "journal.torn"
   | "journal.unsound"
   | "key.changed"

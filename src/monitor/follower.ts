@@ -1,11 +1,6 @@
-import type { Conflict } from "../evidence/conflict.ts";
-import { headKey } from "../evidence/head.ts";
 import type { Result } from "../evidence/result.ts";
-import type { HeldCase } from "../gossip/exchange.ts";
 import type { Source } from "../sources/source.ts";
 import { observedCheckpoint } from "../store/observation.ts";
-import type { OpenQuestion } from "../store/observation_index.ts";
-import type { ObservationJournal } from "../store/observations.ts";
 import type { Log } from "../tlog/log.ts";
 import { nextPollMs } from "../world/pacing.ts";
 import { Stop } from "../world/stop.ts";
@@ -14,14 +9,14 @@ import { Turns } from "../world/turns.ts";
 import type { Common } from "./common.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { Found } from "./happenings.ts";
-import { openKept } from "./kept_note.ts";
-import type { Question, QuestionTable } from "./questions.ts";
+import { knownLogs } from "./log_settings.ts";
+import type { Question } from "./questions.ts";
+import { recall, type Recalled, viewOf } from "./recalled.ts";
 import type { LogSettings } from "./settings.ts";
 import { Settler } from "./settler.ts";
 import type { LogStatus, LogTally, LookResult } from "./status.ts";
 import { isTheLog, THE_LOG } from "./the_log.ts";
 import { type Finding, LogWatch } from "./watch.ts";
-import { Withheld } from "./withheld.ts";
 
 /**
  * Follows one log. It looks at the log, has open questions settled (see Settler), and writes every
@@ -40,8 +35,8 @@ export class Follower {
   #grewAt: string;
   /** The same moment by the monotonic clock. Patience is counted by it, as the wall clock may jump. */
   #standsSince: number;
-  readonly #withheld: Withheld;
-  readonly #settler: Settler;
+  /** One for this log, and one for the log that it replaces, if it does. */
+  readonly #settlers: readonly Settler[];
   /** What the last look came to, so that the same again is not told. */
   #told = "";
   #settling: Promise<void> | undefined;
@@ -55,20 +50,24 @@ export class Follower {
     watch: LogWatch;
     grewAt: string;
     standsSince: number;
-    withheld: Withheld;
-    again: readonly OpenQuestion[];
+    /** This log, and the one that it replaces, if it does. */
+    recalled: readonly Recalled[];
+    waitedSince: (since: string) => number;
   }) {
     this.#common = fields.common;
     this.#settings = fields.settings;
     this.#watch = fields.watch;
     this.#grewAt = fields.grewAt;
     this.#standsSince = fields.standsSince;
-    this.#withheld = fields.withheld;
-    this.#settler = new Settler({
-      ...{ common: fields.common, watch: fields.watch, stop: this.#stop, again: fields.again },
-      record: (finding, how) => this.#record(finding, how),
-      pollMs: () => this.#settings.pollMs,
-    });
+    const { common, watch, waitedSince } = fields;
+    this.#settlers = fields.recalled.map((recalled) =>
+      new Settler({
+        ...{ common, watch, recalled, waitedSince, stop: this.#stop },
+        record: (finding, how) => this.#record(finding, how),
+        pollMs: () => this.#settings.pollMs,
+        isOverdue: (since) => this.#isOverdue(since),
+      })
+    );
   }
 
   /** Takes a log up as it stood when this monitor last ended. */
@@ -77,37 +76,36 @@ export class Follower {
     settings: LogSettings;
     source: Source;
   }): Promise<Follower> {
-    const { observations, memory, keeper, world: { clock } } = common;
-    const { log } = settings;
-    // The questions are read here, because later the database may refuse.
-    const questions = memory.questions(log);
-    const last = observations.view(log);
-    const view = last && openKept(last.note, log);
-    if (view !== undefined) await keeper.addLocal(view, THE_LOG);
-    // A crash may have come after a checkpoint was written and before its incident was. `keep` skips
-    // the cases that the incident journal has.
-    for (const treeSize of observations.contradictedSizes(log)) {
-      await keeper.keep({ more: contradictionsAt({ observations, log, treeSize }) });
-    }
-    const inCase = new Set(keeper.cases(log).flatMap(headsOf));
-    const again = observations.accused(log).filter((seen) => !inCase.has(headKey(seen)));
-    const watch = new LogWatch({ log, source, detector: keeper.detector, clock, view });
-    const grewAt = last?.seenAt ?? timeNow(clock);
+    const { observations, keeper: { detector }, world: { clock } } = common;
+    const { log, replaces } = settings;
+    const own = await recall(common, log);
+    const old = replaces && await recall(common, replaces);
+    const replaced = replaces && { log: replaces, view: () => viewOf(observations, replaces) };
+    const { view, seenAt: grewAt = timeNow(clock) } = own;
+    const watch = new LogWatch({ log, source, detector, clock, view, replaced });
     // Only the time in which a monitor ran counts as waiting: nobody looked while it was stopped.
     const { endedAt } = observations;
     const waitedSince = (since: string): number =>
       clock.monotonic() - millisecondsWaited(clock, { since, endedAt });
-    const withheld = new Withheld({ clock, questions, waitedSince });
+    const recalled = old === undefined ? [own] : [own, old];
     const standsSince = waitedSince(grewAt);
-    const begun = { common, settings, watch, grewAt, standsSince, withheld, again };
-    const follower = new Follower(begun);
-    questions.keepBack((question) => follower.#isAboutToSettle(question));
+    const follower = new Follower({
+      ...{ common, settings, watch, grewAt, standsSince, recalled, waitedSince },
+    });
+    for (const settler of follower.#settlers) {
+      settler.questions.keepBack((question) => follower.#isAboutToSettle(settler, question));
+    }
     return follower;
   }
 
   /** The log it follows. */
   get log(): Log {
     return this.#settings.log;
+  }
+
+  /** This log, and the one that it replaces, if it does. It settles the questions about both. */
+  get logs(): readonly Log[] {
+    return knownLogs([this.#settings]);
   }
 
   /** Looks at the log, pauses, and repeats this until stopped. */
@@ -152,13 +150,13 @@ export class Follower {
       try {
         const shown = this.#unlessCutShort(await this.#watch.poll());
         if (shown === undefined) return { result: "unavailable" };
-        const finding = this.#settler.withCase(shown);
+        const finding = this.#own.withCase(shown);
         const result = this.#withPatience(finding.result);
         const isReached = result !== "unavailable" && result !== "unverified";
         this.#failures = isReached ? 0 : this.#failures + 1;
         this.#isForeign = result === "unverified";
         await this.#record(finding, { result, about: "look" });
-        this.#settler.lookEnded();
+        for (const settler of this.#settlers) settler.lookEnded();
         for (const shown of finding.others ?? []) {
           const other = this.#unlessCutShort(shown);
           if (other !== undefined) {
@@ -167,13 +165,16 @@ export class Follower {
         }
         // A checkpoint below the view that could not be proven is an open question, and this was its
         // first try.
-        if (result === "unproven" && finding.checkpoint!.treeSize < this.#watch.view!.treeSize) {
-          this.#settler.postpone(finding.checkpoint!, { isTold: true });
+        const { treeSize = 0n } = this.#watch.view ?? {};
+        if (result === "unproven" && finding.checkpoint!.treeSize < treeSize) {
+          this.#own.postpone(finding.checkpoint!, { isTold: true });
         }
         if (isReached) {
-          await this.#settler.settleReached();
-          await this.#tellWithheld();
-          void this.#settler.settleStrangers();
+          for (const settler of this.#settlers) {
+            await settler.settleReached();
+            await settler.tellWithheld();
+            void settler.settleStrangers();
+          }
         }
         return { result, retryAfterMs: finding.retryAfterMs };
       } catch (error) {
@@ -191,21 +192,23 @@ export class Follower {
   }
 
   /** See Settler. */
-  settleStrangers(): Promise<void> {
-    return this.#isForeign ? Promise.resolve() : this.#settler.settleStrangers();
+  async settleStrangers(): Promise<void> {
+    if (this.#isForeign) return;
+    await Promise.all(this.#settlers.map((settler) => settler.settleStrangers()));
   }
 
   /** Waits until no stranger's question is being settled. */
   async done(): Promise<void> {
-    await this.#settler.done();
+    await Promise.all(this.#settlers.map((settler) => settler.done()));
   }
 
   /** Settles what peers have told, up to the view. */
   settle(): Promise<void> {
     // One turn settles all questions that came meanwhile, however many calls there were.
-    return this.#settling ??= this.#turns.next(() => {
+    return this.#settling ??= this.#turns.next(async () => {
       this.#settling = undefined;
-      return this.#isForeign ? Promise.resolve() : this.#settler.settleReached();
+      if (this.#isForeign) return;
+      for (const settler of this.#settlers) await settler.settleReached();
     });
   }
 
@@ -213,27 +216,35 @@ export class Follower {
   status(): Omit<LogStatus, keyof LogTally> {
     const { view } = this.#watch;
     const nextAt = this.#nextLookAt;
+    const { replaces } = this.#settings;
+    const { keeper } = this.#common;
+    const withheld = this.#sum((settler) => settler.withheld);
+    const leftOut = this.#sum(({ questions }) => questions.leftOut);
     return {
       ...(nextAt !== undefined && { nextLookAt: timeAt(this.#common.world.clock, nextAt) }),
       origin: this.log.origin,
       vkey: this.log.vkey.text,
+      ...(replaces && { replaces: replaces.vkey.text }),
       ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),
-      incidents: this.#common.keeper.cases(this.log).length,
-      openQuestions: this.#questions.size,
-      ...(this.#withheld.count > 0 && { withheld: this.#withheld.count }),
-      ...(this.#questions.leftOut > 0 && { leftOut: this.#questions.leftOut }),
+      incidents: this.#sum(({ log }) => keeper.cases(log).length),
+      openQuestions: this.#sum(({ questions }) => questions.size),
+      ...(withheld > 0 && { withheld }),
+      ...(leftOut > 0 && { leftOut }),
     };
   }
 
-  /** Whether this monitor can settle a question without its peers, and has not tried yet. */
-  #isAboutToSettle(question: Question): boolean {
-    const { view } = this.#watch;
-    const isReached = view !== undefined && question.treeSize <= view.treeSize;
-    return isReached && this.#failures === 0 && !this.#settler.hasTried(question);
+  /** The sum over this log and the one that it replaces. */
+  #sum(count: (settler: Settler) => number): number {
+    return this.#settlers.reduce((sum, settler) => sum + count(settler), 0);
   }
 
-  get #questions(): QuestionTable {
-    return this.#common.memory.questions(this.log);
+  /** Whether this monitor can settle a question without its peers, and has not tried yet. */
+  #isAboutToSettle(settler: Settler, question: Question): boolean {
+    return settler.reaches(question) && this.#failures === 0 && !settler.hasTried(question);
+  }
+
+  get #own(): Settler {
+    return this.#settlers[0]!;
   }
 
   /**
@@ -307,51 +318,4 @@ export class Follower {
     if (isLook) this.#told = news;
     this.#common.happenings.tell({ kind: "found", finding, result, about, isNews, at });
   }
-
-  /** Tells which checkpoints others were shown and the log has not shown us within its patience. */
-  async #tellWithheld(): Promise<void> {
-    const { view, log } = this.#watch;
-    if (view === undefined) return;
-    const before = this.#withheld.count;
-    let isNew = false;
-    for (const question of this.#withheld.news(view, (since) => this.#isOverdue(since))) {
-      isNew = true;
-      const finding: Finding = {
-        log,
-        result: "pending",
-        source: question.source,
-        detail: vouchedFor(question),
-      };
-      await this.#record(finding, { result: "withheld", about: "question" });
-    }
-    if (before === 0 || isNew) return;
-    const { count: checkpoints, first } = this.#withheld;
-    const detail = first === undefined ? "" : vouchedFor(first);
-    this.#common.happenings.tell({ kind: "withholding", log, checkpoints, detail });
-  }
-}
-
-function vouchedFor({ source, treeSize }: Question): string {
-  return `${source} was shown size ${treeSize}, and we are shown none that reaches it`;
-}
-
-/** A case's two checkpoints, each by size and root. */
-function headsOf({ checkpoint_a, checkpoint_b }: HeldCase): string[] {
-  return [checkpoint_a, checkpoint_b].map(({ size, root }) => `${size} ${root}`);
-}
-
-/** The conflicts at one size that the observation journal shows, recorded as incidents or not. */
-function contradictionsAt(
-  { observations, log, treeSize }: {
-    observations: ObservationJournal;
-    log: Log;
-    treeSize: bigint;
-  },
-): Conflict[] {
-  const [first, ...others] = observations.rootsAt(log, treeSize).flatMap(({ note, source }) => {
-    const checkpoint = openKept(note, log);
-    return checkpoint === undefined ? [] : [{ checkpoint, source }];
-  });
-  if (first === undefined) return [];
-  return others.map((second): Conflict => ({ kind: "same_size", first, second }));
 }

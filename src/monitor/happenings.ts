@@ -8,8 +8,8 @@ import type { IncidentNews } from "./case_keeper.ts";
 import type { Finding } from "./watch.ts";
 
 /**
- * Everything that can happen in a daemon. Whoever finds out tells it here, once; log lines, counters
- * and what the daemon does next come of it (see Happenings).
+ * Everything that can happen in a daemon. Whoever finds out tells it here, once. Log lines,
+ * counters and the daemon's next steps follow from it (see Happenings).
  */
 export type Happening =
   /** Of the daemon itself. */
@@ -29,6 +29,8 @@ export type Happening =
   | { readonly kind: "journal torn"; readonly setAside: string }
   /** entries of the incident journal that do not hold, and are not used */
   | { readonly kind: "journal unsound"; readonly incidents: readonly number[] }
+  /** something that was in our folders is no more, as a person has not seen yet */
+  | { readonly kind: "journal lost"; readonly detail: string }
   /** our own disk, database or network refused something that is tried again */
   | { readonly kind: "world refused"; readonly error: unknown }
   /** something in Hearsay itself failed: nobody else's fault */
@@ -87,17 +89,14 @@ export type Happening =
     readonly fault: string | undefined;
   };
 
-/** What a look at a log came to, or the settling of what somebody told. */
+/** The result of a look at a log, or of settling a checkpoint that somebody told. */
 export interface Found {
   readonly kind: "found";
   readonly finding: Finding;
   readonly result: Result;
-  /**
-   * What it is about: a look at the log, what another of its places showed in that look, or something
-   * heard before.
-   */
+  /** What it is about: a look at the log, another place of the log, or a checkpoint heard before. */
   readonly about: "look" | "place" | "question";
-  /** Whether the last look came to something else. */
+  /** Whether the last look had another result. */
   readonly isNews: boolean;
   /** RFC 3339, UTC. */
   readonly at: string;
@@ -109,14 +108,14 @@ interface Counts {
   readonly peers: number;
 }
 
-/** Whom what happens is told to. */
+/** Is told what happens. */
 export type Subscriber = (happening: Happening) => void;
 
-/** Passes what happens on to everyone who has subscribed so far, at once and in that order. */
+/** Tells every subscriber what happens, at once, in the order in which they subscribed. */
 export class Happenings {
   readonly #subscribers: Subscriber[] = [];
 
-  /** Tells this one too, after those before. */
+  /** Adds a subscriber. It is told after the earlier ones. */
   subscribe(subscriber: Subscriber): void {
     this.#subscribers.push(subscriber);
   }
@@ -127,8 +126,8 @@ export class Happenings {
   }
 
   /**
-   * Something failed that is gone on without: the world refused it, or it is a fault of ours. What
-   * was not finished because this daemon ends is neither.
+   * Tells that something failed and the daemon goes on: the world refused something, or Hearsay has
+   * a fault. Work that ended early because this daemon ends is neither.
    */
   failed(error: unknown): void {
     if (error instanceof Ended) return;

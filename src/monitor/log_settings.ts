@@ -6,7 +6,7 @@
 import { DEFAULT_LIMITS } from "../gossip/limits.ts";
 import { isFolder, openSource } from "../sources/open.ts";
 import { NO_CONTACT } from "../world/http_client.ts";
-import { type Log, makeLog, refuseSharedTreeHeadKey } from "../tlog/log.ts";
+import { describeLog, type Log, makeLog, parseLog, refuseSharedTreeHeadKey } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
 import { parseVkey } from "../tlog/vkey.ts";
@@ -19,6 +19,8 @@ const MAX_LOGS = DEFAULT_LIMITS.maxFramesPerExchange;
 /** One log to follow. */
 export interface LogSettings {
   readonly log: Log;
+  /** The log that this one continues under a new key (`"replaces"`). It has no source any more. */
+  readonly replaces?: Log;
   /** Where the log is served, at one place or several; see `openSource`. */
   readonly source: string | readonly string[];
   /** How often it is polled, in milliseconds. */
@@ -32,36 +34,66 @@ export interface LogSettings {
   readonly isRetired?: boolean;
 }
 
+/** All logs that these settings are about: those that are followed, and those that they replace. */
+export function knownLogs(logs: readonly LogSettings[]): Log[] {
+  return logs.flatMap(({ log, replaces }) => replaces === undefined ? [log] : [log, replaces]);
+}
+
 /** The values of what the file leaves out, spelled as in the file. */
 export const LOG_DEFAULTS = { poll: "1m", patience: "1d" } as const;
 
 /** Reads `logs`: at least one, and no two that could be taken for each other. */
 export const logsSection: Section<readonly LogSettings[]> = (given) => {
-  const before: Log[] = [];
-  return given.items({ least: 1, most: MAX_LOGS }).flatMap((item) => {
+  const read = given.items({ least: 1, most: MAX_LOGS }).flatMap((item) => {
     const settings = readLog(item);
-    if (settings === undefined) return [];
-    refuseClash(item, settings.log, before);
-    return [settings];
+    return settings === undefined ? [] : [{ item, settings }];
   });
+  for (const [i, { item, settings }] of read.entries()) {
+    refuseClash(item, settings, read.slice(0, i).map((before) => before.settings));
+  }
+  const followed = read.map(({ settings }) => settings.log);
+  for (const { item, settings: { replaces } } of read) {
+    if (replaces !== undefined) refuseFollowed(item, replaces, followed);
+  }
+  return read.map(({ settings }) => settings);
 };
 
-/** Refuses a log given twice, and logs whose signatures do not say which of them they are about. */
-function refuseClash(given: Given, log: Log, before: Log[]): void {
+/**
+ * Refuses a log that is given or replaced twice, and logs whose signatures do not say which of them
+ * they are about.
+ */
+function refuseClash(given: Given, settings: LogSettings, before: readonly LogSettings[]): void {
+  const { log, replaces } = settings;
   try {
-    if (before.some(({ id }) => id === log.id)) {
-      throw new MalformedError(`the log ${quoted(log.origin)} is given twice`);
+    if (before.some(({ log: { id } }) => id === log.id)) {
+      throw new MalformedError(
+        `the log ${quoted(log.origin)} is given twice, expected once, with a list of places as ` +
+          'its "source" if it is served in several',
+      );
     }
-    refuseSharedTreeHeadKey([...before, log]);
-    before.push(log);
+    if (replaces !== undefined && before.some((other) => other.replaces?.id === replaces.id)) {
+      throw new MalformedError(
+        `two logs replace ${describeLog(replaces)}; one log has one successor`,
+      );
+    }
+    refuseSharedTreeHeadKey(knownLogs([...before, settings]));
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     given.fail(error.message);
   }
 }
 
+/** Refuses to replace a log that is followed too. So no log replaces itself, and none in a circle. */
+function refuseFollowed(given: Given, replaced: Log, followed: readonly Log[]): void {
+  if (!followed.some(({ id }) => id === replaced.id)) return;
+  given.inside("replaces").fail(
+    `replaces is ${describeLog(replaced)}, which is followed itself; expected a log that is no ` +
+      "longer in the list",
+  );
+}
+
 function readLog(given: Given): LogSettings | undefined {
-  const known = ["vkey", "origin", "source", "poll", "patience", "retired"];
+  const known = ["vkey", "origin", "replaces", "source", "poll", "patience", "retired"];
   const members = given.members({ what: "a log", known });
   if (members === undefined) return undefined;
   const { path, world } = given.file;
@@ -71,10 +103,14 @@ function readLog(given: Given): LogSettings | undefined {
     const vkey = within(name, () => parseVkey(text));
     return within(name, () => makeLog({ vkey, origin: vkey.name }));
   });
-  const named = members.get("origin").maybe((value, name) => {
+  const withOrigin = members.get("origin").maybe((value, name) => {
     const origin = readText(value, name);
     return log && within(name, () => makeLog({ vkey: log.vkey, origin }));
-  }) ?? log;
+  });
+  const named = withOrigin ?? log;
+  const replaces = members.get("replaces").maybe((value, name) =>
+    readReplaced(readText(value, name), { name, origin: withOrigin?.origin })
+  );
   const source = members.get("source").read((value, name) => readSources(value, { name, path }));
   if (named && source) {
     members.get("source").read((_, name) =>
@@ -85,7 +121,23 @@ function readLog(given: Given): LogSettings | undefined {
   const patienceMs = members.get("patience").read(readDuration, LOG_DEFAULTS.patience);
   const isRetired = members.get("retired").read(readSwitch, false);
   if (!named || !source || !pollMs || !patienceMs || isRetired === undefined) return undefined;
-  return { log: named, source, pollMs, patienceMs, ...(isRetired && { isRetired }) };
+  const more = { ...(replaces && { replaces }), ...(isRetired && { isRetired }) };
+  return { log: named, source, pollMs, patienceMs, ...more };
+}
+
+/**
+ * Reads the log that this one replaces, in the notation of `--log`: its vkey, then a space and its
+ * origin. Without one it has the origin that this log is given, or else the name of its own key.
+ */
+function readReplaced(
+  text: string,
+  { name, origin }: { name: string; origin: string | undefined },
+): Log {
+  return within(name, () => {
+    const log = parseLog(text);
+    const isWhole = origin === undefined || text.includes(" ");
+    return isWhole ? log : makeLog({ vkey: log.vkey, origin });
+  });
 }
 
 /** A source, or a list of places where the same log is served. */

@@ -240,7 +240,7 @@ export class JournaledMemory implements Recollection {
         log: { origin: log.origin, vkey: log.vkey.text },
         ...{ via: "exchange", source, result: "refused" },
         checkpoint: observedCheckpoint(checkpoint),
-        detail: "left out: more was asked than there is room for",
+        detail: "left out: there are more open questions than there is room for",
       }, timeNow(this.#world.clock));
     }).catch(() => {
       // It stays open in the journal. The next start takes it up again, if there is room.

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { join } from "@std/path/join";
 import {
   gossipSection,
   type GossipSettings,
@@ -20,7 +21,7 @@ import { checkKeyName } from "../tlog/vkey.ts";
 import { Given, type Section } from "../world/jsonc.ts";
 import { placeBeside, readAddress, readText } from "../world/setting_values.ts";
 import type { Address, World } from "../world/world.ts";
-import { type LogSettings, logsSection } from "./log_settings.ts";
+import { knownLogs, type LogSettings, logsSection } from "./log_settings.ts";
 
 /** The settings of each part, for those who import this file. */
 export type { GossipSettings, PeerSettings } from "../gossip/settings.ts";
@@ -97,17 +98,34 @@ export function readConfiguration(given: Given): Settings | undefined {
     [name, section],
   ) => [name, section(members.get(name))]);
   const settings = Object.fromEntries(read);
-  // This check needs more than one section. A section with a fault may be missing from `settings`.
+  // These checks need more than one section. A section with a fault may be missing from `settings`.
   refuseMoreLogsThanFrames(settings, given);
+  refuseOneFolderForBoth(settings, given);
   return given.file.faults.length > 0 ? undefined : settings as Settings;
 }
 
 function refuseMoreLogsThanFrames({ logs, limits }: Partial<Settings>, given: Given): void {
   const most = limits?.maxFramesPerExchange;
-  if (logs === undefined || most === undefined || logs.length <= most) return;
+  const { length } = knownLogs(logs ?? []);
+  if (most === undefined || length <= most) return;
   given.inside("limits", "maxFramesPerExchange").fail(
-    `maxFramesPerExchange is ${most}, expected one for each of the ${logs.length} logs`,
+    `maxFramesPerExchange is ${most}, expected one for each of the ${length} logs`,
   );
+}
+
+/** Two journals in one folder would take each other's files for their own. */
+function refuseOneFolderForBoth({ state, incidents }: Partial<Settings>, given: Given): void {
+  if (state === undefined || incidents === undefined) return;
+  if (plainFolder(state) !== plainFolder(incidents)) return;
+  const at = ["incidents", "state"].map((name) => given.inside(name)).find((at) => at.isThere);
+  (at ?? given).fail(
+    `"state" and "incidents" are one folder, ${quoted(plainFolder(state))}, expected two`,
+  );
+}
+
+/** The path of a folder in its one spelling. */
+export function plainFolder(path: string): string {
+  return join(path).replace(/(?<=.)\/$/, "");
 }
 
 function readName(value: unknown, name: string): string {

@@ -5,11 +5,14 @@ import type { OpenQuestion } from "../store/observation_index.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Stop } from "../world/stop.ts";
 import { Turns } from "../world/turns.ts";
+import type { Log } from "../tlog/log.ts";
 import type { Common } from "./common.ts";
 import { openKept } from "./kept_note.ts";
 import type { Asker, Question, QuestionTable } from "./questions.ts";
+import type { Recalled } from "./recalled.ts";
 import { Tries } from "./tries.ts";
 import type { Finding, LogWatch } from "./watch.ts";
+import { Withheld } from "./withheld.ts";
 
 /** How many questions of the log and of peers are tried after one look; the rest wait for the next. */
 const MAX_SETTLED_AT_ONCE = 64;
@@ -21,22 +24,29 @@ const SETTLE_BUDGET_MS = 10_000;
 const MAX_SOURCES = 10_000;
 
 /** Writes a finding down, then tells it and advances the view. */
-export type Record = (
+type Record = (
   finding: Finding,
   how: { readonly result: Result; readonly about: "question" },
 ) => Promise<void>;
 
 /**
- * Settles the open questions about one log by its view. The log's and the peers' questions are settled
- * in the turns of the looks, strangers' questions beside them.
+ * Settles the open questions about one log, by its view or by that of the log that replaces it. The
+ * log's and the peers' questions are settled in the turns of the looks, strangers' questions beside
+ * them.
  */
 export class Settler {
+  readonly log: Log;
+  readonly questions: QuestionTable;
   readonly #common: Common;
   readonly #watch: LogWatch;
+  /** The view of a replaced log, which nothing moves any more. */
+  readonly #lastSize: bigint | undefined;
   readonly #stop: Stop;
   readonly #record: Record;
   readonly #pollMs: () => number;
+  readonly #isOverdue: (since: number) => boolean;
   readonly #tries: Tries;
+  readonly #withheld: Withheld;
   /** What was found inconsistent before this start. It is judged again, in case its record was lost. */
   #again: readonly OpenQuestion[];
   /** For each source, the last turn in which its question was tried first. */
@@ -50,22 +60,44 @@ export class Settler {
 
   constructor(fields: {
     common: Common;
+    /** Watches this log, or the one that replaces it. */
     watch: LogWatch;
+    recalled: Recalled;
+    /** Since when we have waited for what was seen then, by the monotonic clock. */
+    waitedSince: (seenAt: string) => number;
     /** Ends the work. */
     stop: Stop;
     record: Record;
     /** How often the log is looked at. */
     pollMs: () => number;
-    /** What was found inconsistent before this start and is in no record. */
-    again: readonly OpenQuestion[];
+    /** Whether we have waited too long, since this time of the monotonic clock. */
+    isOverdue: (since: number) => boolean;
   }) {
-    this.#common = fields.common;
-    this.#watch = fields.watch;
+    const { common, watch, recalled: { log, questions, view, again }, waitedSince } = fields;
+    const { clock } = common.world;
+    this.log = log;
+    this.questions = questions;
+    this.#common = common;
+    this.#watch = watch;
+    this.#lastSize = log === watch.log ? undefined : view?.treeSize;
     this.#stop = fields.stop;
     this.#record = fields.record;
     this.#pollMs = fields.pollMs;
-    this.#tries = new Tries(fields.common.world.clock);
-    this.#again = fields.again;
+    this.#isOverdue = fields.isOverdue;
+    this.#tries = new Tries(clock);
+    this.#withheld = new Withheld({ clock, questions, waitedSince });
+    this.#again = again;
+  }
+
+  /** The size up to which questions can be settled; nothing while there is no view. */
+  get #reached(): bigint | undefined {
+    const [size, last] = [this.#watch.view?.treeSize, this.#lastSize];
+    return size === undefined || (last !== undefined && last > size) ? last : size;
+  }
+
+  /** Whether the view reaches the size of a question. */
+  reaches({ treeSize }: Question): boolean {
+    return this.#reached !== undefined && treeSize <= this.#reached;
   }
 
   /** Whether a question was tried and could not be settled. */
@@ -103,12 +135,12 @@ export class Settler {
    * what an earlier run found inconsistent and may not have recorded.
    */
   async settleReached(): Promise<void> {
-    const { view } = this.#watch;
-    if (view === undefined) return;
-    for (const seen of this.#again.filter(({ treeSize }) => treeSize <= view.treeSize)) {
+    const reached = this.#reached;
+    if (reached === undefined) return;
+    for (const seen of this.#again.filter(({ treeSize }) => treeSize <= reached)) {
       if (this.#stop.stopped) return;
-      const note = this.#common.observations.note(this.#watch.log, seen);
-      const checkpoint = note === undefined ? undefined : openKept(note, this.#watch.log);
+      const note = this.#common.observations.note(this.log, seen);
+      const checkpoint = note === undefined ? undefined : openKept(note, this.log);
       if (checkpoint !== undefined) await this.#settleOne(seen, checkpoint);
       // It is dropped only now, so that the next look judges it again if the disk refused.
       this.#again = this.#again.filter((again) => again !== seen);
@@ -124,25 +156,25 @@ export class Settler {
   async #settleDue(
     { askers, most }: { askers: readonly Asker[]; most: number },
   ): Promise<number> {
-    const { view, log } = this.#watch;
-    if (view === undefined) return 0;
+    const reached = this.#reached;
+    if (reached === undefined) return 0;
     const { memory, world: { clock } } = this.#common;
     const start = clock.monotonic();
     const proven = this.#provenRoots();
     // A question that a case has answered meanwhile is due at once: it costs no request.
     const isDue = (question: Question): boolean =>
-      question.treeSize <= view.treeSize &&
+      question.treeSize <= reached &&
       ((this.#tries.of(question)?.retryAt ?? 0) <= start ||
         proven.has(headKey(question)));
-    const due = this.#questions.of(...askers).filter(isDue)
+    const due = this.questions.of(...askers).filter(isDue)
       .sort((a, b) => a.treeSize < b.treeSize ? 1 : -1);
     let tried = 0;
     const outages = new Set<string>();
     for (const question of this.#inTurns(due).slice(0, most)) {
       if (this.#stop.stopped || clock.monotonic() - start > SETTLE_BUDGET_MS) break;
       // The case of another question may have settled it meanwhile.
-      if (!this.#questions.has(question)) continue;
-      const checkpoint = memory.checkpointOf(log, question);
+      if (!this.questions.has(question)) continue;
+      const checkpoint = memory.checkpointOf(this.log, question);
       if (checkpoint === undefined) continue;
       const asker = memory.placeOf(question.source);
       if (outages.has(asker)) continue;
@@ -206,7 +238,7 @@ export class Settler {
 
   /** The cross-size cases held, each by the size and root of its older checkpoint. */
   #provenRoots(): ReadonlyMap<string, HeldCase> {
-    const crossSize = this.#common.keeper.cases(this.#watch.log).filter(({ kind }) =>
+    const crossSize = this.#common.keeper.cases(this.log).filter(({ kind }) =>
       kind === "cross_size"
     );
     return new Map(crossSize.map((record) => [olderOf(record), record]));
@@ -231,7 +263,7 @@ export class Settler {
     const record = this.#provenRoots().get(headKey({ treeSize, root }));
     if (record === undefined) return undefined;
     const detail = `case ${record.evidence_id} is about it`;
-    return { log: this.#watch.log, result: "inconsistent", source, checkpoint, detail };
+    return { log: this.log, result: "inconsistent", source, checkpoint, detail };
   }
 
   /**
@@ -246,9 +278,33 @@ export class Settler {
     this.#tries.postpone(question, { pollMs: this.#pollMs(), ...how });
   }
 
-  get #questions(): QuestionTable {
-    return this.#common.memory.questions(this.#watch.log);
+  /** How many checkpoints others were shown that the log withholds from us. */
+  get withheld(): number {
+    return this.#withheld.count;
   }
+
+  /** Tells which checkpoints others were shown and the log has not shown us within its patience. */
+  async tellWithheld(): Promise<void> {
+    const reached = this.#reached;
+    if (reached === undefined) return;
+    const { log } = this;
+    const before = this.#withheld.count;
+    let isNew = false;
+    for (const question of this.#withheld.news(reached, this.#isOverdue)) {
+      isNew = true;
+      const { source } = question;
+      const finding: Finding = { log, result: "pending", source, detail: vouchedFor(question) };
+      await this.#record(finding, { result: "withheld", about: "question" });
+    }
+    if (before === 0 || isNew) return;
+    const { count: checkpoints, first } = this.#withheld;
+    const detail = first === undefined ? "" : vouchedFor(first);
+    this.#common.happenings.tell({ kind: "withholding", log, checkpoints, detail });
+  }
+}
+
+function vouchedFor({ source, treeSize }: Question): string {
+  return `${source} was shown size ${treeSize}, and the log shows us no checkpoint that reaches it`;
 }
 
 /** The older of a record's two checkpoints, by size and root. */

@@ -10,6 +10,8 @@ export type LookResult = Result | "not written";
 export interface LogTally {
   /** The result of the last look. */
   readonly lastResult?: LookResult;
+  /** When a look had this result for the first time in a row, RFC 3339. */
+  readonly resultSince?: string;
   readonly lastDetail?: string;
   readonly lastLookAt?: string;
   /** How often each result came up since the start. */
@@ -20,6 +22,8 @@ export interface LogTally {
 export interface LogStatus extends LogTally {
   readonly origin: string;
   readonly vkey: string;
+  /** The vkey of the log that it replaces, if it does. Its cases and questions are counted here. */
+  readonly replaces?: string;
   /** Decimal; nothing before the first checkpoint. */
   readonly size?: string;
   /** Base64. */
@@ -40,6 +44,23 @@ export interface LogStatus extends LogTally {
   readonly leftOut?: number;
 }
 
+/**
+ * The name of a log in a status: its origin, with the key's id where that alone would not tell it from
+ * another one, such as the log that it replaces.
+ */
+export function nameOf(log: LogStatus, { logs }: Pick<Status, "logs">): string {
+  const isAlone = log.replaces === undefined &&
+    !logs.some((other) => other !== log && other.origin === log.origin);
+  if (isAlone) return log.origin;
+  const before = log.replaces === undefined ? "" : `, before ${keyIdIn(log.replaces)}`;
+  return `${log.origin} (key ${keyIdIn(log.vkey)}${before})`;
+}
+
+/** The key id in a vkey. A status may come from anybody, so it may be none. */
+function keyIdIn(vkey: string): string {
+  return vkey.split("+")[1] ?? vkey;
+}
+
 /** What is counted of one peer while a daemon runs. */
 export interface PeerTally {
   readonly lastExchangeAt?: string;
@@ -51,11 +72,14 @@ export interface PeerTally {
   readonly software?: string;
   /** Whether it is this monitor itself; then nothing is compared with it. */
   readonly isSelf?: boolean;
-  /** Why the last exchange failed, if it did. */
+  /** Why the last exchange failed, if it did: what is said of the peer, such as `cannot be reached`. */
   readonly failing?: string;
+  /** When the first of the exchanges that failed in a row began, RFC 3339. */
+  readonly failingSince?: string;
   readonly exchanges: number;
   readonly failures: number;
   readonly matches: number;
+  /** How often it told what contradicts what this monitor was shown. */
   readonly conflicts: number;
 }
 
@@ -85,6 +109,8 @@ export interface Status {
   readonly faults?: number;
   /** Events since the start that could not be printed. What they were about is in the journals. */
   readonly eventsLost?: number;
+  /** What was in the monitor's folders and is no more, one sentence each, until a person has seen it. */
+  readonly lost?: readonly string[];
   readonly logs: readonly LogStatus[];
   readonly peers: readonly PeerStatus[];
 }

@@ -1,11 +1,25 @@
 import type { Log } from "../tlog/log.ts";
+import type { IncidentNews } from "./case_keeper.ts";
 import type { Found, Happening } from "./happenings.ts";
 import type { LogTally, LookResult, PeerTally } from "./status.ts";
 
+/** A tally while it is counted. */
+type Counted<Tally> = { -readonly [Name in keyof Tally]: Tally[Name] };
+
+/** A call of a peer failed. */
+function fails(peer: Counted<PeerTally>, reason: string): void {
+  peer.failures++;
+  peer.lastResult = reason;
+  if (peer.failing === undefined && peer.lastExchangeAt !== undefined) {
+    peer.failingSince = peer.lastExchangeAt;
+  }
+  peer.failing = reason;
+}
+
 /** Counts what happens in a daemon, since its start. */
 export class Tallies {
-  readonly #logs = new Map<string, { -readonly [Name in keyof LogTally]: LogTally[Name] }>();
-  readonly #peers = new Map<string, { -readonly [Name in keyof PeerTally]: PeerTally[Name] }>();
+  readonly #logs = new Map<string, Counted<LogTally>>();
+  readonly #peers = new Map<string, Counted<PeerTally>>();
   #incidents = 0;
   #faults = 0;
   #isUnwritten = false;
@@ -50,9 +64,7 @@ export class Tallies {
         return this.#looked(log, { result: "not written", detail, at });
       }
       case "case":
-        this.#isUnwritten = happening.news.outcome === "not written";
-        if (happening.news.outcome === "recorded") this.#incidents++;
-        return;
+        return this.#case(happening.news);
       case "fault":
         this.#faults++;
         return;
@@ -83,23 +95,31 @@ export class Tallies {
         return;
       }
       case "call failed": {
-        const peer = this.#peer(happening.source);
-        peer.failures++;
-        peer.lastResult = peer.failing = happening.reason;
-        return;
+        return fails(this.#peer(happening.source), happening.reason);
       }
       case "called": {
         const { source, sharedLogs, fault } = happening;
         const peer = this.#peer(source);
-        delete peer.failing;
-        if (fault !== undefined) {
-          peer.failures++;
-          peer.lastResult = peer.failing = fault;
+        if (fault !== undefined) fails(peer, fault);
+        else {
+          delete peer.failing;
+          delete peer.failingSince;
         }
         if (sharedLogs === undefined) delete peer.sharedLogs;
         else peer.sharedLogs = sharedLogs;
         return;
       }
+    }
+  }
+
+  #case({ outcome, record }: IncidentNews): void {
+    this.#isUnwritten = outcome === "not written";
+    if (outcome !== "recorded") return;
+    this.#incidents++;
+    for (const source of [record.source_a, record.source_b]) {
+      const peer = this.#peers.get(source);
+      // It may have shown the record as a whole. Then nothing that it told was counted yet.
+      if (peer !== undefined) peer.conflicts ||= 1;
     }
   }
 
@@ -120,19 +140,20 @@ export class Tallies {
   ): void {
     const log = this.#log(id);
     log.counts[result] = (log.counts[result] ?? 0) + 1;
+    if (log.lastResult !== result) log.resultSince = at;
     log.lastResult = result;
     if (detail === undefined) delete log.lastDetail;
     else log.lastDetail = detail;
     log.lastLookAt = at;
   }
 
-  #log(id: string): { -readonly [Name in keyof LogTally]: LogTally[Name] } {
+  #log(id: string): Counted<LogTally> {
     let log = this.#logs.get(id);
     if (log === undefined) this.#logs.set(id, log = { counts: {} });
     return log;
   }
 
-  #peer(source: string): { -readonly [Name in keyof PeerTally]: PeerTally[Name] } {
+  #peer(source: string): Counted<PeerTally> {
     let peer = this.#peers.get(source);
     if (peer === undefined) {
       peer = { exchanges: 0, failures: 0, matches: 0, conflicts: 0 };

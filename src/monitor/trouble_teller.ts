@@ -79,6 +79,15 @@ export class TroubleTeller {
     this.#refused.delete(peer);
   }
 
+  /** A peer has answered the greeting. It may be this monitor itself. */
+  greeted({ source, isSelf }: Extract<Happening, { kind: "greeted" }>): void {
+    if (!isSelf) return this.#endOfPeer(source, "self");
+    const detail = "this peer is this monitor itself, so nothing is compared with it";
+    const name = { subject: source, kind: "self" };
+    const { level, lasted } = this.#troubles.cameUp(name, { reason: detail, level: "warning" });
+    this.#report.event("exchange.self", level, { source, detail, ...lasted });
+  }
+
   /** A configured peer sent what is refused. */
   refused(peer: string, fields: Readonly<Record<string, unknown>>): void {
     this.#refused.add(peer);
@@ -127,8 +136,8 @@ export class TroubleTeller {
       }
       const again = standing.find(isSame);
       if (again !== undefined) this.#tellTrouble(again, again.result, place);
-      // If no place answers, the outage is told of the log as a whole. A place may ask us to wait.
-      const isAsked = result !== "unavailable" && asked.includes(place);
+      // If no place shows a checkpoint, that is told of the log as a whole. A place may ask us to wait.
+      const isAsked = reach(result) >= reach("unproven") && asked.includes(place);
       const isThere = again !== undefined || others.some(isSame) ||
         (source === place && finding.result === kind);
       if (isAsked && !isThere) this.#endOfLog(log, name);

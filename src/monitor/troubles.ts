@@ -1,60 +1,147 @@
 import { millisecondsBetween } from "../world/time.ts";
-import type { LogStatus, LookResult, PeerStatus, Status } from "./status.ts";
+import { LOST_ADVICE } from "./places.ts";
+import { type LogStatus, type LookResult, nameOf, type PeerStatus, type Status } from "./status.ts";
 
 /** How long after its start a daemon may not have looked at a log, or called a peer, yet. */
 const STARTING_MS = 120_000;
 
-/** What each result of a look says that is not as it should be; the others are. */
-const TROUBLES: Readonly<Partial<Record<LookResult, string>>> = {
-  inconsistent: "shows what contradicts what it signed before",
-  unproven: "shows a checkpoint that could not be proven",
-  frozen: "has not grown for longer than its patience",
-  withheld: "does not show us what peers were shown",
-  unavailable: "cannot be reached, or answers with what is no checkpoint of it",
-  unverified: "answers with a checkpoint that no known key of it has signed",
-  "not written": "is looked at in vain: our own disk or database refuses",
+/** Something that is not done as it is configured. */
+export interface Trouble {
+  /** What is wrong, a sentence. */
+  readonly text: string;
+  /** What it asks of a person, or that it asks nothing. Whole sentences. */
+  readonly advice: string;
+  /** The log or the peer it is about, if it is about one. */
+  readonly about?: LogStatus | PeerStatus;
+  /** Since when, RFC 3339. */
+  readonly since?: string | undefined;
+}
+
+/** For each result of a look that is not as it should be: what it says, and what it asks of a person. */
+const LOOKS: Readonly<Partial<Record<LookResult, readonly [says: string, advice: string]>>> = {
+  inconsistent: [
+    "shows what contradicts what it signed before",
+    "Keep the journals, and look at the case: hearsay incidents list.",
+  ],
+  unproven: [
+    "shows a checkpoint that could not be proven",
+    "Keep the journals, and ask the log's operator. It may be a broken cache, and is tried again.",
+  ],
+  frozen: [
+    "has not grown for longer than its patience",
+    'Ask whether the log is still run, or set its "patience" to its pace.',
+  ],
+  unavailable: [
+    "cannot be reached, or answers with what is no checkpoint of it",
+    "Look at your network, and at the log's own status page. It is no sign of misbehaviour.",
+  ],
+  unverified: [
+    "answers with a checkpoint that no known key of it has signed",
+    "Its key may have been rotated, or somebody else answers: ask its operator.",
+  ],
+  "not written": [
+    "is looked at in vain: our own disk or database refuses",
+    "Free the disk. It says nothing about the log.",
+  ],
 };
 
 /**
- * What is not done as it is configured, one sentence each. A monitor that compares nothing, or sees
- * nothing, must not look as if all were well. Proven cases are counted elsewhere (`incidents`).
+ * What is not done as it is configured. A monitor that compares nothing, or sees nothing, must not
+ * look as if all were well. Proven cases are counted elsewhere (`incidents`).
  */
-export function troublesOf(status: Status): string[] {
-  const { startedAt, now, logs, peers, listen, unwritten, faults = 0, eventsLost = 0 } = status;
-  const isStarting = millisecondsBetween(startedAt, now) < STARTING_MS;
-  const isAlone = peers.length === 0 && listen === undefined;
-  const isWithItself = peers.length > 0 && peers.every(({ isSelf }) => isSelf === true);
+export function troublesOf(status: Status): Trouble[] {
+  const { logs, peers } = status;
+  const isStarting = isNew(status);
   return [
-    ...(unwritten ? ["a proven conflict could not be written: the disk refuses"] : []),
-    ...(faults > 0 ? [`faults in Hearsay itself: ${faults}`] : []),
-    ...(eventsLost > 0 ? [`events that could not be printed: ${eventsLost}`] : []),
-    ...(isAlone ? ['nothing is compared with anybody: there is no peer and no "listen"'] : []),
-    ...(isWithItself ? ["nothing is compared with anybody: no peer is another monitor"] : []),
-    ...logs.flatMap((log) => troublesOfLog(log, isStarting)),
+    ...troublesOfItself(status),
+    ...logs.flatMap((log) => troublesOfLog(log, { name: nameOf(log, status), isStarting })),
     ...peers.flatMap((peer) => troublesOfPeer(peer, isStarting)),
   ];
 }
 
-function troublesOfLog(
-  { origin, lastResult, lastDetail, sharedBy }: LogStatus,
-  isStarting: boolean,
-): string[] {
-  const trouble = lastResult === undefined
-    ? isStarting ? undefined : "was not looked at yet"
-    : TROUBLES[lastResult];
-  const detail = lastDetail === undefined ? "" : ` (${lastDetail})`;
-  return [
-    ...(trouble === undefined ? [] : [`log ${origin} ${trouble}${detail}`]),
-    ...(sharedBy === 0 ? [`log ${origin} is compared with nobody: no peer follows it`] : []),
-  ];
+/** Whether a daemon has only begun, so that it may not have looked and called yet. */
+export function isNew({ startedAt, now }: Status): boolean {
+  return millisecondsBetween(startedAt, now) < STARTING_MS;
 }
 
-function troublesOfPeer(
-  { address, sharedLogs, failing, exchanges, isSelf }: PeerStatus,
-  isStarting: boolean,
-): string[] {
-  if (isSelf) return [`peer ${address} is this monitor itself`];
-  if (failing !== undefined) return [`peer ${address}: the last exchange failed: ${failing}`];
-  if (exchanges === 0 && !isStarting) return [`peer ${address} was not called yet`];
-  return sharedLogs === 0 ? [`peer ${address} follows none of the logs followed here`] : [];
+function troublesOfItself(status: Status): Trouble[] {
+  const { peers, listen, unwritten, faults = 0, eventsLost = 0, lost = [] } = status;
+  const troubles: (Trouble | false)[] = [
+    unwritten && {
+      text: "a proven conflict could not be written: the disk refuses",
+      advice: "Free the disk of the incident journal now. Every exchange tries to write it again.",
+    },
+    faults > 0 && {
+      text: `faults in Hearsay itself: ${faults}`,
+      advice: "Each is in the events, as daemon.fault with its stack. Please report it.",
+    },
+    eventsLost > 0 && {
+      text: `events that could not be printed: ${eventsLost}`,
+      advice: "Look where standard output goes. What they were about is in the journals.",
+    },
+    ...lost.map((what) => ({ text: `lost: ${what}`, advice: `${LOST_ADVICE}.` })),
+    peers.length === 0 && listen === undefined && {
+      text: 'nothing is compared with anybody: there is no peer and no "listen"',
+      advice: "Add one to the configuration. One monitor alone cannot see a split view.",
+    },
+    peers.length > 0 && peers.every(({ isSelf }) => isSelf === true) && {
+      text: "nothing is compared with anybody: no peer is another monitor",
+      advice: "Give the address of another monitor as a peer.",
+    },
+  ];
+  return troubles.filter((trouble) => trouble !== false);
+}
+
+function troublesOfLog(
+  log: LogStatus,
+  { name, isStarting }: { name: string; isStarting: boolean },
+): Trouble[] {
+  const { lastResult, lastDetail, sharedBy, withheld = 0 } = log;
+  // A start looks at a log anew, which may have stood still for long.
+  const since = lastResult === "frozen" ? log.grewAt : log.resultSince;
+  const troubles: Trouble[] = [];
+  if (lastResult === undefined && !isStarting) {
+    const advice = "A look may take minutes. If this stays, look into the events.";
+    troubles.push({ about: log, text: `log ${name} was not looked at yet`, advice });
+  }
+  const look = lastResult && LOOKS[lastResult];
+  if (look !== undefined) {
+    const [says, advice] = look;
+    const detail = lastDetail === undefined ? "" : ` (${lastDetail})`;
+    troubles.push({ about: log, text: `log ${name} ${says}${detail}`, advice, since });
+  }
+  if (withheld > 0) {
+    const text = `log ${name} does not show us what peers were shown: checkpoints: ${withheld}`;
+    const advice = "Compare from another network: somebody may show an old state to you alone.";
+    troubles.push({ about: log, text, advice });
+  }
+  if (sharedBy === 0) {
+    const text = `log ${name} is compared with nobody: no peer follows it`;
+    troubles.push({
+      about: log,
+      text,
+      advice: "Ask the operators of your peers to follow it too.",
+    });
+  }
+  return troubles;
+}
+
+function troublesOfPeer(peer: PeerStatus, isStarting: boolean): Trouble[] {
+  const { address, sharedLogs, failing, failingSince: since, exchanges, isSelf } = peer;
+  if (isSelf) {
+    const text = `peer ${address} is this monitor itself`;
+    return [{ about: peer, text, advice: "Give the address of another monitor instead." }];
+  }
+  if (failing !== undefined) {
+    const text = `peer ${address} ${failing}`;
+    const advice = "Ask its operator whether it runs, and look at the network between you.";
+    return [{ about: peer, text, advice, since }];
+  }
+  if (exchanges === 0 && !isStarting) {
+    const advice = "Nothing is to be done: peers are called in turn.";
+    return [{ about: peer, text: `peer ${address} was not called yet`, advice }];
+  }
+  if (sharedLogs !== 0) return [];
+  const text = `peer ${address} follows none of the logs followed here`;
+  return [{ about: peer, text, advice: "Follow a log in common, or remove the peer." }];
 }

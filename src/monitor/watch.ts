@@ -2,13 +2,14 @@ import { headKey } from "../evidence/head.ts";
 import type { EquivocationDetector } from "../evidence/detector.ts";
 import type { Result } from "../evidence/result.ts";
 import { LookTime } from "../sources/look_time.ts";
-import { ProofRefused, type Source, SourceUnavailable } from "../sources/source.ts";
+import { type Source, SourceUnavailable } from "../sources/source.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { base64 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
-import { impliedOlderRoot } from "../tlog/proof.ts";
 import type { Clock } from "../world/world.ts";
+import { Continuation, type Replaced } from "./continuation.ts";
 import { Doubt } from "./doubt.ts";
+import { prove } from "./proving.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
 import { whyUnverified } from "./unverified.ts";
 
@@ -41,12 +42,6 @@ export interface Finding {
   readonly standing?: readonly Finding[];
   /** If it is served in several places: those that this look asked, each as a source. */
   readonly asked?: readonly string[];
-}
-
-/** A proof that leads to the newer root, and the older root it implies. */
-interface Proven {
-  readonly implied: Uint8Array;
-  readonly proof: readonly Uint8Array[];
 }
 
 /** After this many looks in a row without a whole proof, the next look continues the first one. */
@@ -82,9 +77,10 @@ export class LogWatch {
   /** What the last look found at the other places. */
   #said: ReadonlySet<string> = new Set();
   #view: VerifiedCheckpoint | undefined;
+  readonly #continuation: Continuation | undefined;
 
   constructor(
-    { log, source, detector, clock, view }: {
+    { log, source, detector, clock, view, replaced }: {
       log: Log;
       source: Source;
       detector: EquivocationDetector;
@@ -92,6 +88,8 @@ export class LogWatch {
       clock?: Clock;
       /** The view that an earlier run has proven. */
       view?: VerifiedCheckpoint | undefined;
+      /** The log whose history this one must continue. */
+      replaced?: Replaced | undefined;
     },
   ) {
     this.log = log;
@@ -100,6 +98,10 @@ export class LogWatch {
     this.#clock = clock;
     this.#doubt = new Doubt(clock);
     this.#view = view;
+    this.#continuation = replaced && new Continuation(
+      replaced,
+      (wanted) => prove({ source: this.#source, ...wanted }),
+    );
   }
 
   /** The largest checkpoint proven to extend all before it. */
@@ -124,9 +126,12 @@ export class LogWatch {
     return await this.#inTime((time) => this.#look(time));
   }
 
-  /** Judges a checkpoint that a peer was shown, or one that the log showed before without a proof. */
+  /**
+   * Judges a checkpoint that a peer was shown, or one that the log showed before without a proof. It may
+   * be one of the log that this one replaces.
+   */
   async settle(checkpoint: VerifiedCheckpoint, source: string): Promise<Finding> {
-    return await this.#inTime((time) => this.#judge({ checkpoint, source, isLatest: false, time }));
+    return await this.#inTime((time) => this.#settle(checkpoint, source, time));
   }
 
   /** Ends what is under way, and sends the log no more requests. */
@@ -197,12 +202,13 @@ export class LogWatch {
     const outages = shown.flatMap((one) => isCheckpoint(one) ? [] : [one])
       .toSorted((a, b) => weight(a) - weight(b));
     const [first, ...rest] = [...judged, ...outages].toSorted((a, b) => weight(a) - weight(b));
-    const others = this.#news(rest);
-    const finding = this.#doubted(judged.length > 0 ? first! : soonest(outages));
-    if (this.#source.parts === undefined) return finding;
+    const others = this.#news([...rest, ...outages.flatMap((outage) => outage.others ?? [])]);
+    const { others: _, ...finding } = this.#doubted(judged.length > 0 ? first! : soonest(outages));
+    const told = { ...finding, ...(others.length > 0 && { others }) };
+    if (this.#source.parts === undefined) return told;
     const standing = rest.filter((one) => !others.includes(one));
     const asked = toAsk.map((part) => this.#sourceOf(part));
-    return { ...finding, ...(others.length > 0 && { others }), standing, asked };
+    return { ...told, standing, asked };
   }
 
   /** The checkpoint that a place shows; or the outage met there, or that it shows none of this log. */
@@ -228,10 +234,24 @@ export class LogWatch {
     part.distrust?.();
     const detail = whyUnverified(note, this.log);
     const source = this.#sourceOf(part);
-    if (detail !== undefined) return this.#finding("unverified", { source, detail });
+    if (detail !== undefined) {
+      const others = await this.#underOldKey(note, source, time);
+      return this.#finding("unverified", { source, detail, others });
+    }
     // Most likely it is the error page of a server.
     const why = `no checkpoint of this log: ${opened.detail}`;
     return this.#finding("unavailable", { source, detail: why });
+  }
+
+  /** What a note says that the old key has signed. It does not count for this log, but nor is it lost. */
+  async #underOldKey(
+    note: Uint8Array,
+    source: string,
+    time: LookTime | undefined,
+  ): Promise<Finding[]> {
+    if (this.#continuation === undefined) return [];
+    const opened = openCheckpoint({ note, logs: [this.#continuation.replaced.log] });
+    return "refused" in opened ? [] : [await this.#settle(opened[0]!, source, time)];
   }
 
   /**
@@ -283,6 +303,25 @@ export class LogWatch {
     return theLogAt(this.#source.placeOf?.(part));
   }
 
+  async #settle(
+    checkpoint: VerifiedCheckpoint,
+    source: string,
+    time: LookTime | undefined,
+  ): Promise<Finding> {
+    const finding = await this.#judge({ checkpoint, source, isLatest: false, time });
+    const view = this.#view;
+    if (finding.result !== "pending" || view === undefined) return finding;
+    if (this.#isOwn(checkpoint) || checkpoint.treeSize > view.treeSize) return finding;
+    // The old log has no source any more. What it signed above its last view is judged by this log's.
+    const breach = await this.#continuation?.breach({ old: checkpoint, newer: view, time });
+    return { ...finding, ...(breach ?? { result: "consistent" }) };
+  }
+
+  /** Whether a checkpoint is of this log, and not of the one that it replaces. */
+  #isOwn({ log }: VerifiedCheckpoint): boolean {
+    return log.id === this.log.id;
+  }
+
   #whoShowed(checkpoint: VerifiedCheckpoint): string {
     return this.#shownAt.get(checkpoint) ?? THE_LOG;
   }
@@ -299,11 +338,24 @@ export class LogWatch {
     isLatest: boolean;
     time: LookTime | undefined;
   }): Promise<Finding> {
+    const finding = await this.#judgeAlone({ checkpoint, source, isLatest, time });
+    const isHeld = isLatest && HOLDS.includes(finding.result);
     const view = this.#view;
+    return isHeld ? await this.#continuation?.held(finding, { view, time }) ?? finding : finding;
+  }
+
+  /** Judges a checkpoint by what its own key has signed. */
+  async #judgeAlone({ checkpoint, source, isLatest, time }: {
+    checkpoint: VerifiedCheckpoint;
+    source: string;
+    isLatest: boolean;
+    time: LookTime | undefined;
+  }): Promise<Finding> {
+    const view = this.#isOwn(checkpoint) ? this.#view : this.#continuation?.replaced.view();
     const about = { checkpoint, source };
     // A new conflict is on the detector's list now; the keeper has it written before the finding is.
     const { others } = this.#detector.compare(checkpoint, source);
-    // What we stand on stays what it was, whatever else the log has signed beside it.
+    // The view stays the view, whatever else the log has signed at its size.
     const isView = checkpoint.treeSize === view?.treeSize && checkpoint.root === view.root;
     if (!isView && others.length > 0) {
       const detail = `the log signed another root at size ${checkpoint.treeSize}`;
@@ -334,63 +386,25 @@ export class LogWatch {
   }): Promise<Finding> {
     // Every tree extends the empty tree, so there is nothing to prove.
     if (older.treeSize === 0n) return this.#finding(agree, about);
-    const sizes = { older: older.treeSize, newer: newer.treeSize };
-    let served: Proven | undefined;
-    try {
-      // A cache may have served a part of an older tree. The source drops what did not hold, so one
-      // more try asks for it anew; with several places there is one more for each.
-      const tries = 1 + (this.#source.parts?.length ?? 1);
-      for (let tried = 0; served === undefined && tried < tries; tried++) {
-        served = await this.#prove({ sizes, newer, time });
-      }
-    } catch (error) {
-      const unproven = error instanceof ProofRefused;
-      if (!unproven && !(error instanceof SourceUnavailable)) throw error;
-      const detail = `no proof from size ${sizes.older} to ${sizes.newer}: ${error.message}`;
-      const retryAfterMs = unproven ? undefined : error.retryAfterMs;
-      return this.#finding(unproven ? "unproven" : "unavailable", {
-        ...about,
-        detail,
-        retryAfterMs,
-        ...(unproven && { mayPass: true }),
-      });
-    }
-    if (served === undefined) {
-      const detail =
-        `the proof from size ${sizes.older} to ${sizes.newer} that the log gives does ` +
-        "not lead to the root it signed";
-      return this.#finding("unproven", { ...about, detail });
-    }
+    const served = await prove({ source: this.#source, from: older.treeSize, newer, time });
+    if ("result" in served) return this.#finding(served.result, { ...about, ...served });
     const { implied, proof } = served;
     if (base64(implied) === older.root) return this.#finding(agree, about);
     // The conflict that this proves goes on the detector's list, as above.
     this.#detector.observeProof({
-      log: this.log,
+      log: newer.log,
       older: { treeSize: older.treeSize, rootHash: implied },
       newer,
       proof,
     });
-    const detail = `the tree of size ${sizes.newer} has another root at size ${sizes.older} than ` +
-      "the log signed there";
+    const detail = `the tree of size ${newer.treeSize} has another root at size ` +
+      `${older.treeSize} than the log signed there`;
     const against = about.checkpoint === older ? newer : older;
     return this.#finding("inconsistent", { ...about, against, detail });
   }
 
-  /** The proof and the older root that it implies; nothing if it does not lead to the newer root. */
-  async #prove({ sizes, newer, time }: {
-    sizes: { older: bigint; newer: bigint };
-    newer: VerifiedCheckpoint;
-    time: LookTime | undefined;
-  }): Promise<Proven | undefined> {
-    const { olderRoot, proof, judged } = await this.#source.consistency(sizes, time);
-    const older = { treeSize: sizes.older, rootHash: olderRoot };
-    const implied = impliedOlderRoot({ older, newer, proof });
-    judged(implied !== undefined);
-    return implied && { implied, proof };
-  }
-
   #finding(result: Result, fields: Partial<Finding> = {}): Finding {
-    return { log: this.log, result, source: THE_LOG, ...fields };
+    return { log: fields.checkpoint?.log ?? this.log, result, source: THE_LOG, ...fields };
   }
 }
 

@@ -40,9 +40,13 @@ export class Withheld {
     return this.#told.values().next().value;
   }
 
-  /** Those that were not given before. `isOverdue` says whether we have waited too long. */
+  /**
+   * Those that were not given before.
+   * @param reached the size that the view reaches
+   * @param isOverdue whether we have waited too long
+   */
   *news(
-    { treeSize: reached }: { treeSize: bigint },
+    reached: bigint,
     isOverdue: (since: number) => boolean,
   ): Generator<Question, void> {
     // A question may have given way to others. It is withheld until the log shows as much.

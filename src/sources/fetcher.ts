@@ -1,5 +1,5 @@
 /**
- * Files of a log, by their path: over HTTP, with its manners, or out of a folder.
+ * Files of a log, by their path: over HTTP, or out of a folder.
  *
  * @module
  */
@@ -10,34 +10,36 @@ import { readFully } from "../world/reading.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { SourceUnavailable } from "./source.ts";
 
-/** Longest wait for one whole answer, or one file. */
+/** The longest wait for one whole answer, or for one file. */
 export const REQUEST_TIMEOUT_MS = 15_000;
 
-/** What one file may cost. */
+/** How much one file may take. */
 export interface FetchOptions {
-  /** The longest content taken. */
+  /** The longest content that is accepted. */
   readonly maxBytes: number;
-  /** Asks only for what changed since the last time, and remembers the answer for that. */
+  /** Asks only whether the file has changed, and remembers the answer for the next time. */
   readonly conditional?: boolean;
 }
 
 /** Gets files of one log. */
 export interface Fetcher {
-  /** Where a path leads, for messages; fit for a terminal. */
+  /** The place of a path, for messages on a terminal. */
   locate(path: string): string;
   /**
    * The content of a file, or nothing if it is not there (HTTP 404 and 410).
    * @throws SourceUnavailable, AnswerTooLarge and UnexpectedStatus among its kinds
    */
   get(path: string, options: FetchOptions): Promise<Uint8Array | undefined>;
-  /** Forgets what it remembers for conditional requests: it was not what it should be. */
+  /** Forgets what it remembers for conditional requests, because the file was not a right one. */
   forget?(): void;
 }
 
-/** There is an answer, and it is longer than anything wanted. */
+/** There is an answer, and it is longer than allowed. */
 export class AnswerTooLarge extends SourceUnavailable {}
 
-/** There is an HTTP answer, with a status that is neither success nor absence. */
+/**
+ * There is an HTTP answer. Its status means neither that the file is there nor that it is missing.
+ */
 export class UnexpectedStatus extends SourceUnavailable {
   constructor(message: string, readonly status: number, retryAfterMs?: number) {
     super(message, retryAfterMs);
@@ -86,7 +88,7 @@ export class HttpFetcher implements Fetcher {
           ...[result.status, result.retryAfterMs] as const,
         );
       case "put off":
-        // A look and what is settled beside it are one client.
+        // A look, and the settling beside it, use one client.
         throw new SourceUnavailable(
           `Cannot get ${where}: the log asked to be asked again later`,
           result.retryAfterMs,
@@ -111,13 +113,14 @@ function checkPrefix(prefix: string): string {
   if (url.username !== "" || url.password !== "") {
     throw new MalformedError(`URL of ${quoted(url.host)} has a name or password, expected none`);
   }
-  // Looked for where it begins: from each slash on, many in a row would take quadratic time.
+  // A match can begin only at the first slash of a run. If it could begin at each, many in a row
+  // would take quadratic time.
   return url.href.replace(/(?<!\/)\/*$/, "/");
 }
 
 /**
- * A log in a folder of this machine, or of one that is mounted. The other end of a mount may answer
- * nothing for ever, and no read can be broken off: one that takes too long is left to itself.
+ * A log in a folder of this machine, or of one that is mounted. The other end of a mount may never
+ * answer, and a read cannot be cancelled. So a read that takes too long is left to itself.
  */
 export class FolderFetcher implements Fetcher {
   readonly #world: World;
@@ -145,7 +148,7 @@ export class FolderFetcher implements Fetcher {
 
   /** @throws WorldError also if the file is not read within `REQUEST_TIMEOUT_MS` */
   async #inTime(read: () => Promise<Uint8Array>): Promise<Uint8Array> {
-    // Each holds a thread, of which there are a few hundred, and the journals need some as well.
+    // Each of them holds a thread. There are only a few hundred, and the journals need some too.
     if (this.#abandoned > 0) {
       throw new WorldError("timed out", "an earlier read of this folder has not ended yet");
     }
@@ -167,7 +170,8 @@ export class FolderFetcher implements Fetcher {
   async #read(path: string, maxBytes: number): Promise<Uint8Array> {
     const file = await this.#world.files.open(join(this.#folder, path), "read");
     try {
-      // One byte more than is taken tells a file that is too long from one that just fits.
+      // One byte more than allowed is read. So a file that is too long differs from one that just
+      // fits.
       const buffer = new Uint8Array(maxBytes + 1);
       const length = await readFully(file, buffer, 0);
       if (length > maxBytes) {
@@ -180,7 +184,10 @@ export class FolderFetcher implements Fetcher {
   }
 }
 
-/** What the outside failing means for a source; anything but a WorldError is a bug of ours. */
+/**
+ * The error of a source for an error of the world. Any error other than a WorldError is a bug of
+ * ours.
+ */
 function unavailable(where: string, error: unknown): unknown {
   if (!(error instanceof WorldError)) return error;
   const message = `Cannot get ${where}: ${printable(error.message)}`;

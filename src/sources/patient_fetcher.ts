@@ -15,7 +15,9 @@ export const MIN_WAITED_OUT_MS = 1_000;
  */
 export const MAX_WAITS_PER_REQUEST = 4;
 
-const TOOK_TOO_LONG = `a look may take ${MAX_LOOK_MS / 1000} s, and this one has none left for it`;
+const TOOK_TOO_LONG = `a look may take ${
+  MAX_LOOK_MS / 1000
+} s, and this one has no time left for the request`;
 
 /**
  * Gets files within the time of one look. It waits out a short Retry-After and asks again, so that

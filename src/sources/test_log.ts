@@ -44,6 +44,15 @@ export class TestLog {
     return new TestLog({ signer: this.#signer, tree: this.#tree.clone(), log: this.log });
   }
 
+  /** The same history under a new key, and under another origin if one is given. */
+  async rotated({ world, origin = this.log.origin }: {
+    world: World;
+    origin?: string;
+  }): Promise<TestLog> {
+    const { signer } = await generateSigner({ world, name: origin });
+    return new TestLog({ signer, tree: this.#tree.clone(), log: parseLog(signer.vkey.text) });
+  }
+
   /** The signed note of its checkpoint, now or at an earlier size. */
   async checkpoint(treeSize: bigint = this.treeSize): Promise<string> {
     const { origin, vkey } = this.log;

@@ -59,6 +59,8 @@ export class IncidentJournal {
   readonly unsound: readonly number[];
   /** All repairs that the journal had when it was opened. */
   readonly repairs: readonly Repair[];
+  /** By name, the monitors whose records it had when it was opened, and when each found its last case. */
+  readonly detectors: ReadonlyMap<string, string>;
 
   private constructor(fields: {
     journal: Journal;
@@ -67,6 +69,7 @@ export class IncidentJournal {
     places: Map<number, Place>;
     unsound: readonly number[];
     repairs: readonly Repair[];
+    detectors: ReadonlyMap<string, string>;
   }) {
     this.#journal = fields.journal;
     this.#cases = fields.cases;
@@ -74,6 +77,7 @@ export class IncidentJournal {
     this.#places = fields.places;
     this.unsound = fields.unsound;
     this.repairs = fields.repairs;
+    this.detectors = fields.detectors;
   }
 
   /**
@@ -86,6 +90,7 @@ export class IncidentJournal {
     const places = new Map<number, Place>();
     const opinions = new Opinions();
     const repairs: Repair[] = [];
+    const detectors = new Map<string, string>();
     const onEntry = (entry: Entry, { at, bytes: { length } }: Line): void => {
       if (isRepair(entry.record)) return void repairs.push(repairOf(entry, folder));
       const record = recordOf(entry, folder);
@@ -93,10 +98,11 @@ export class IncidentJournal {
       if (outcome === "holds") {
         cases.add(record, entry.seq);
         places.set(entry.seq, { at, length });
+        if (record.detector_id !== null) detectors.set(record.detector_id, record.detected_at);
       } else unsound.push(entry.seq);
     };
     const journal = await Journal.open({ files, folder, onEntry });
-    return new IncidentJournal({ journal, cases, folder, places, unsound, repairs });
+    return new IncidentJournal({ journal, cases, folder, places, unsound, repairs, detectors });
   }
 
   /** Where a torn last line was set aside when the journal was opened, if there was one. */

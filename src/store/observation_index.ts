@@ -206,13 +206,29 @@ export class ObservationIndex {
     return this.#position;
   }
 
-  /** Forgets everything. */
+  /** Forgets everything it has read of the observations. */
   clear(): void {
+    const incidents = this.incidentsSeen;
     this.#database.close();
     this.#logs.clear();
     this.#crowded.clear();
     this.#database = openNew(this.#databases, this.#path);
     this.#position = FIRST_LINK;
+    if (incidents !== undefined) this.noteIncidents(incidents);
+  }
+
+  /** The last entry of the incident journal, as it was noted here last. */
+  get incidentsSeen(): Link | undefined {
+    const row = this.#database.get("SELECT seq, hash FROM incidents_seen");
+    return row && { seq: Number(row.seq), hash: row.hash as string };
+  }
+
+  /** Notes the last entry of the incident journal: a witness if that journal is lost. */
+  noteIncidents({ seq, hash }: Link): void {
+    this.#database.transaction(() => {
+      this.#database.run("DELETE FROM incidents_seen");
+      this.#database.run("INSERT INTO incidents_seen VALUES(?, ?)", [seq, hash]);
+    });
   }
 
   /** Reads entries that follow its position. If it throws, it has read none of them. */
@@ -660,4 +676,8 @@ function openNew(databases: Databases, path: string): Database {
  */
 function configure(database: Database): void {
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+  // Not in TABLES: an index without it is as good, and need not be rebuilt.
+  database.exec(
+    "CREATE TABLE IF NOT EXISTS incidents_seen(seq INTEGER NOT NULL, hash TEXT NOT NULL)",
+  );
 }

@@ -12,9 +12,9 @@ import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { Turns } from "../world/turns.ts";
 import { type Files, type World, WorldError } from "../world/world.ts";
-import { type Entry, FIRST_LINK } from "../evidence/entry.ts";
+import { type Entry, FIRST_LINK, type Link } from "../evidence/entry.ts";
 import { damagedLine } from "./journal.ts";
-import { isRepair, parseRepair, type Repair } from "./repaired.ts";
+import { isRepair, isSetAside, parseRepair, type Repair } from "./repaired.ts";
 import { cleanObservation, logIdOf, type Observation, parseObservation } from "./observation.ts";
 import {
   type Counts,
@@ -49,6 +49,14 @@ const INDEX_BATCH = 5_000;
  * Most durable entries that wait while the database refuses. Beyond them nothing more is written.
  */
 const MAX_UNINDEXED = 10_000;
+
+/** Entries that were there, and are no more. */
+export interface LostEntries {
+  /** The last one that is known to have been there. */
+  readonly known: Link;
+  /** The last one that is there. */
+  readonly last: Link;
+}
 
 /** How far the index has read the journal. */
 export interface IndexProgress {
@@ -94,15 +102,18 @@ export class ObservationJournal {
    * whole chain, and lets the index catch up. It rebuilds an index that is missing, damaged, or of
    * other entries.
    * @param onProgress called now and then while the index reads
+   * @param onLost called if the index has read entries that the journal does not have; before the
+   *   index forgets them
    * @param segmentBytes a segment of at least this length is not written to again
    * @param keepSegments how many of the newest segments stay whatever is in them, at least 1
    * @throws JournalLocked, JournalDamaged, WorldError
    */
   static async open(
-    { world, folder, onProgress, segmentBytes, keepSegments = KEEP_SEGMENTS }: {
+    { world, folder, onProgress, onLost, segmentBytes, keepSegments = KEEP_SEGMENTS }: {
       world: World;
       folder: string;
       onProgress?: (progress: IndexProgress) => void;
+      onLost?: (lost: LostEntries) => Promise<void>;
       segmentBytes?: number;
       keepSegments?: number;
     },
@@ -117,6 +128,8 @@ export class ObservationJournal {
       // Only with the lock held: until then the index may be another process's.
       const path = join(folder, INDEX_FILE);
       index = ObservationIndex.open({ databases: world.databases, path });
+      const lost = await lostEntries(index, journal);
+      if (lost !== undefined) await onLost?.(lost);
       await catchUp({ index, journal, onProgress });
       return new ObservationJournal({ world, keepSegments }, { journal, index });
     } catch (error) {
@@ -124,6 +137,27 @@ export class ObservationJournal {
       await journal.close();
       throw error;
     }
+  }
+
+  /**
+   * Checks that the journal is still where it was opened.
+   * @throws PlaceLost if it is not, WorldError if it cannot be told
+   */
+  expectInPlace(): Promise<void> {
+    return this.#journal.expectInPlace();
+  }
+
+  /** The last entry of the incident journal, as it was noted here last; nothing if it never was. */
+  get incidentsSeen(): Link | undefined {
+    return this.#index.incidentsSeen;
+  }
+
+  /**
+   * Notes in the index what the last entry of the incident journal is.
+   * @throws WorldError if the database refuses
+   */
+  noteIncidents(last: Link): void {
+    this.#index.noteIncidents(last);
   }
 
   /** Where a torn last line was set aside when the journal was opened, if there was one. */
@@ -433,8 +467,8 @@ export class ObservationJournal {
 }
 
 /**
- * Lets the index read the entries that it has not read. If it has read other entries than are
- * there, it reads all.
+ * Lets the index read the entries that it has not read. If it has read entries that are not in the
+ * journal, it begins anew.
  */
 async function catchUp(
   { index, journal, onProgress }: {
@@ -444,7 +478,7 @@ async function catchUp(
   },
 ): Promise<void> {
   const { last } = journal;
-  if (!await isOnChain(index, journal)) index.clear();
+  if (await placeOf(index.position, journal) !== "there") index.clear();
   const start = index.position.seq;
   if (start === last.seq) return;
   let batch: Indexable[] = [];
@@ -464,15 +498,33 @@ async function catchUp(
   if (batch.length > 0) addBatch();
 }
 
-/** Whether the last entry that the index has read is in the journal. */
-async function isOnChain(index: ObservationIndex, journal: SegmentedJournal): Promise<boolean> {
-  const { seq, hash } = index.position;
-  if (seq === FIRST_LINK.seq) return true;
-  if (seq === journal.last.seq) return hash === journal.last.hash;
+/**
+ * Whether an entry is in the journal. `removed`: the journal begins after it, or goes on beyond it, as
+ * it does when old segments are removed.
+ */
+async function placeOf(
+  { seq, hash }: Link,
+  journal: SegmentedJournal,
+): Promise<"there" | "removed" | "lost"> {
+  if (seq === FIRST_LINK.seq) return "there";
+  if (seq > journal.last.seq) return "lost";
   for await (const { entry } of journal.readFrom(seq)) {
-    if (entry.seq >= seq) return entry.seq === seq && entry.hash === hash;
+    if (entry.seq < seq) continue;
+    if (entry.seq > seq) return "removed";
+    return entry.hash === hash ? "there" : "lost";
   }
-  return false;
+  // The journal has no entry; what it follows on is its last.
+  return hash === journal.last.hash ? "there" : "lost";
+}
+
+/** What the index has read and the journal does not have, if a repair did not set it aside. */
+async function lostEntries(
+  { position }: ObservationIndex,
+  journal: SegmentedJournal,
+): Promise<LostEntries | undefined> {
+  const { last, repairs } = journal;
+  if (await placeOf(position, journal) !== "lost") return undefined;
+  return isSetAside(position, repairs) ? undefined : { known: position, last };
 }
 
 function recordOf(

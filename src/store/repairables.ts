@@ -216,20 +216,25 @@ async function lastRemovals(
 }
 
 /**
- * Of each log the largest checkpoint that was proven, if it is larger than those of the kept part. It
- * is written again as an open question: the next looks prove that the log still has that history.
+ * Of each log the largest checkpoint that was proven, if it is larger than those of the kept part. If
+ * that part knows the log, it is written again as an open question: the next looks prove that the log
+ * still has that history. If it does not, this is the first that is known of the log, as it was once,
+ * and the log is held to it.
  */
 async function viewsAgain(place: Place, { kept, aside }: Damage): Promise<Again[]> {
   const before = await largestProven(place, kept);
   const after = await largestProven(place, aside, kept.at(-1));
   return [...after].filter(([log, { size }]) => size > (before.get(log)?.size ?? -1n))
-    .map(([, { size, observation: { log, source, via, checkpoint } }]) => ({
-      record: {
-        ...{ log, via, source, checkpoint, result: "pending" },
-        detail: "this was our view, in a part of the journal that a repair set aside",
-      },
-      what: `the largest checkpoint of ${quoted(log.origin)}, size ${size}, as an open question`,
-    }));
+    .map(([id, { size, observation: { log, source, via, checkpoint } }]) => {
+      const [result, as] = before.has(id) ? ["pending", "an open question"] : ["first", "our view"];
+      return {
+        record: {
+          ...{ log, via, source, checkpoint, result },
+          detail: "this was our view, in a part of the journal that a repair set aside",
+        },
+        what: `the largest checkpoint of ${quoted(log.origin)}, size ${size}, as ${as}`,
+      };
+    });
 }
 
 interface Proven {

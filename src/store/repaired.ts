@@ -137,3 +137,8 @@ export function parseRepair({ seq, prev_hash, record }: Omit<Entry, "hash">): Re
   }
   return stated;
 }
+
+/** Whether an entry that is no longer in a journal may be one that a repair has set aside. */
+export function isSetAside({ seq }: Link, repairs: readonly Repair[]): boolean {
+  return repairs.some(({ after, last }) => after.seq < seq && seq <= (last?.seq ?? Infinity));
+}

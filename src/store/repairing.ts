@@ -142,7 +142,7 @@ export async function* linesOf(
 ): AsyncGenerator<Line, void> {
   const file = await files.open(join(folder, name), "read");
   try {
-    for await (const line of readLines(file, MAX_ENTRY_BYTES, from)) {
+    for await (const line of readLines(file, MAX_ENTRY_BYTES, { from })) {
       if (line.at >= to) return;
       yield line;
     }

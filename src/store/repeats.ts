@@ -6,10 +6,10 @@ export const MAX_COUNTED_OBSERVATIONS = 10_000;
 export const MAX_NAMED_SOURCES = 100;
 
 interface Counted {
-  /** As it was seen last. */
+  /** The observation as it was last seen. */
   latest: Observation;
   times: number;
-  /** How often from whom. */
+  /** How often each source showed it. */
   readonly sources: Map<string, number>;
 }
 

@@ -1,12 +1,15 @@
 import type { OpenLoad } from "./observation_index.ts";
 import { logIdOf, type Observation, type ObservedHead } from "./observation.ts";
 
-/** At so many settled questions of one log, the entry that says so is written. */
+/** When so many questions of one log are settled, the entry that says so is written. */
 export const MAX_SETTLED_UNWRITTEN = 64;
 
 /** The questions of one log that were found consistent. */
 interface Settled {
-  /** The last one. None right after the first of an interval, which has an entry of its own. */
+  /**
+   * The last question added. There is none right after the first of an interval, because that one
+   * has an entry of its own.
+   */
   latest: Observation | undefined;
   /** By size and root, with the bytes of the note. */
   readonly heads: Map<string, ObservedHead & { readonly noteBytes: number }>;
@@ -69,7 +72,7 @@ export class SettledQuestions {
     return [...this.#logs.keys()];
   }
 
-  /** The entry that says what is settled of a log. */
+  /** The entry that lists the settled questions of a log. */
   summary(logId: string): Observation | undefined {
     const settled = this.#logs.get(logId);
     if (settled?.latest === undefined) return undefined;
@@ -83,7 +86,7 @@ export class SettledQuestions {
     };
   }
 
-  /** Forgets what is settled of a log, because its entry was written. */
+  /** Forgets the settled questions of a log, because their entry was written. */
   written(logId: string): void {
     this.#logs.set(logId, { latest: undefined, heads: new Map() });
   }

@@ -59,7 +59,7 @@ export class Spelling {
     const log = this.#in(segment).get(name);
     if (log !== undefined) return log;
     throw new MalformedError(
-      `log is named ${quoted(name)}, and no entry before it in this segment spells that out`,
+      `log is named ${quoted(name)}, and no entry before it in this segment has that log in full`,
     );
   }
 

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { MAX_TREE_SIZE, parseTreeSize, strictBase64 } from "./encoding.ts";
+import { base64, MAX_TREE_SIZE, parseTreeSize, strictBase64 } from "./encoding.ts";
 import { formatLog, type Log, parseLog } from "./log.ts";
 import { MalformedError, quoted } from "./malformed.ts";
 import {
@@ -88,5 +88,24 @@ function headOf({ size, root }: HeadJson, name: string): TreeHead {
       ? within(`${name}.size`, () => parseTreeSize(size))
       : BigInt(size),
     rootHash: within(`${name}.root`, () => strictBase64(root)),
+  };
+}
+
+/** A proof in the form that `readProof` reads. */
+export function formatStatedProof({ log, older, newer, proof }: StatedProof): {
+  log: string;
+  older: HeadJson;
+  newer: HeadJson;
+  proof: string[];
+} {
+  const spelled = ({ treeSize, rootHash }: TreeHead): HeadJson => ({
+    size: `${treeSize}`,
+    root: base64(rootHash),
+  });
+  return {
+    log: formatLog(log),
+    older: spelled(older),
+    newer: spelled(newer),
+    proof: proof.map(base64),
   };
 }

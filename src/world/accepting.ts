@@ -1,30 +1,31 @@
 import { type Clock, type Connection, type Listener, WorldError } from "./world.ts";
 
-/** Connections in a row that may fail before accepting takes a breath. */
+/** How many connections in a row may fail before accepting pauses. */
 export const MAX_FAILURES_IN_A_ROW = 256;
 /**
- * The breath. With the limit above, 5,120 failures a second: more than callers who break off can hold
- * the queue with, and little work if it is the listener itself that fails for ever.
+ * The length of that pause. With the limit above it allows 5,120 failures a second. Callers that
+ * break off cannot fill the queue at that rate. And it is little work if the listener itself fails
+ * for ever.
  */
 export const BREATH_MS = 50;
 
-/** What keeps a connection from being accepted, as it is told. */
+/** The reason for which a connection could not be accepted. */
 export interface AcceptTrouble {
-  /** For a person; it says what is done about it. */
+  /** A sentence for a person. It says what the program does about it. */
   readonly reason: string;
-  /** Whether descriptors or memory are lacking here; otherwise one caller broke off. */
+  /** Whether this machine lacks descriptors or memory. Otherwise one caller broke off. */
   readonly isLack: boolean;
 }
 
 /**
- * Accepts connections until the listener is closed; the one rule for every port. Only a lack of
- * descriptors or memory makes it wait, since it lasts: `accept` would fail at once again. Any other
- * error is that of one connection (a caller that reset before its turn), which is gone with it, so
- * whoever stands behind it in the queue is accepted at once.
+ * Accepts connections until the listener is closed. Every port follows this one rule. Only a lack
+ * of descriptors or memory makes it wait, because `accept` would fail again at once. Any other
+ * error belongs to one connection: its caller sent a reset before its turn. So the next one in the
+ * queue is accepted at once.
  * @param retryMs how long to wait for descriptors
- * @param isOver asked before each; a closed listener ends it as well
- * @param onTrouble told once for each of the two kinds, until a connection is accepted again
- * @throws what is not the world's fault
+ * @param isOver called before each connection; a closed listener ends the loop as well
+ * @param onTrouble called once for each of the two kinds, until a connection is accepted again
+ * @throws any error that is not a WorldError
  */
 export async function acceptAll({ listener, clock, retryMs, isOver, onConnection, onTrouble }: {
   listener: Listener;

@@ -1,7 +1,7 @@
 /**
- * One port on which several kinds of conversation are held. It accepts whoever may connect, gives
- * each connection a place and a time, reads what comes first, and hands the connection to the
- * handler whose kind begins so.
+ * One port for several kinds of conversation. It accepts callers that may connect, gives each
+ * connection a place and a time limit, and reads its first bytes. Then it hands the connection to
+ * the handler for conversations that begin so.
  *
  * @module
  */
@@ -25,15 +25,15 @@ import {
   WorldError,
 } from "./world.ts";
 
-/** What callers of a port may take, whatever they say. */
+/** How much callers of a port may use, whatever they send. */
 export interface AcceptorLimits extends TableLimits {
   /** How long a caller may take to send its first byte. */
   readonly firstByteMs: number;
-  /** How long a connection may take in all, unless its handler says otherwise. */
+  /** How long a connection may take in all, unless its handler sets another time. */
   readonly wholeMs: number;
   /** How long to wait before accepting again when the system has no descriptors left. */
   readonly acceptRetryMs: number;
-  /** Bytes read at most before it is known whose the connection is. */
+  /** The most bytes that are read before the handler is chosen. */
   readonly firstReadBytes: number;
 }
 
@@ -41,33 +41,33 @@ export interface AcceptorLimits extends TableLimits {
 export interface Handler {
   /** Whether a connection that begins with this byte is of this kind. */
   begins(firstByte: number): boolean;
-  /** How many there may be of this kind; without it as many as the port holds. */
+  /** How many conversations of this kind there may be. Without it, as many as the port holds. */
   readonly table?: TableLimits;
   /**
-   * Holds the conversation; the connection is closed when this ends.
-   * @returns what was wrong with what the caller sent, if anything
+   * Holds the conversation. The connection is closed afterwards.
+   * @returns the fault of what the caller sent, if there is one
    * @throws WorldError if the connection broke; anything else is a fault of ours
    */
   serve(caller: Visitor, first: FirstRead): Promise<string | undefined>;
 }
 
-/** What came first on a connection. */
+/** The first bytes of a connection. */
 export interface FirstRead {
-  /** What it was read into; the handler's own from now on. */
+  /** The buffer that has them. It belongs to the handler from now on. */
   readonly buffer: Uint8Array<ArrayBuffer>;
   /** How many bytes came, at least 1. */
   readonly count: number;
 }
 
-/** What is told of the connections. */
+/** What an acceptor reports. */
 export interface AcceptorReport {
-  /** A connection, or the wait for one, ended otherwise than by both sides finishing. */
+  /** A connection, or the wait for one, ended before both sides had finished. */
   broken(reason: string, source: string): void;
-  /** This side failed: no fault of a caller. */
+  /** This side failed. That is no fault of a caller. */
   failed(error: unknown): void;
 }
 
-/** Who has connected, as a handler has it. */
+/** A caller that has connected, as its handler sees it. */
 export class Visitor {
   readonly #place: Place;
   readonly #time: ConnectionTime;
@@ -84,12 +84,12 @@ export class Visitor {
     return this.#place.connection;
   }
 
-  /** Its address, for people. Its port is another one each time, and says nothing of who it is. */
+  /** Its address, for people. The port is left out, because it is another one each time. */
   get source(): string {
     return this.#place.connection.remote.hostname;
   }
 
-  /** What its allowance goes by; see `addressKey`. */
+  /** The key of its allowance; see `addressKey`. */
   get key(): string {
     return this.#place.key;
   }
@@ -99,18 +99,21 @@ export class Visitor {
     return this.#place.closedBecause;
   }
 
-  /** Notes that something came; in a full table who has been silent longest gives way. */
+  /** Notes that bytes came. In a full table, the caller that was silent longest gives way. */
   heard(): void {
     this.#place.heardAt = this.#clock.monotonic();
   }
 
-  /** From now on it has so long; any longer, and it is closed for this reason. */
+  /**
+   * Sets a new time limit, which begins now. When it is over, the connection is closed for this
+   * reason.
+   */
   finishWithin(ms: number, reason: string): void {
     this.#time.finishWithin(ms, reason);
   }
 }
 
-/** What ends one connection in time. */
+/** The time limits of one connection. */
 class ConnectionTime {
   readonly #closeAfter: (ms: number, reason: string) => Timer;
   readonly #first: Timer;
@@ -127,7 +130,7 @@ class ConnectionTime {
     this.#whole = closeAfter(wholeMs, `the exchange was not finished within ${wholeMs} ms`);
   }
 
-  /** The first byte came. */
+  /** The first byte has come. */
   begun(): void {
     this.#first.cancel();
   }
@@ -153,15 +156,15 @@ export class Acceptor {
   readonly #report: AcceptorReport;
   readonly #handlers: readonly Handler[];
   readonly #table: ConnectionTable;
-  /** Of the connections in the table, those of a kind that has a limit of its own. */
+  /** The connections in the table whose kind has a limit of its own. */
   readonly #tables: ReadonlyMap<Handler, ConnectionTable>;
   readonly #serving = new Set<Promise<void>>();
   #closing = false;
 
   /**
-   * @param allowance asked whether an address may connect; what it takes of it is for the handlers
-   * @param handlers the first whose kind begins with the byte that came serves
-   * @param favoured hosts that have been promised places
+   * @param allowance says whether an address may connect; the handlers take from it
+   * @param handlers the first one that knows the first byte serves the connection
+   * @param favoured the hosts for which places are reserved
    */
   constructor({ listener, clock, allowance, limits, report, handlers, favoured }: {
     listener: Listener;
@@ -198,7 +201,7 @@ export class Acceptor {
     return this.#table.size;
   }
 
-  /** Serves until `close`; a connection that cannot be accepted does not end it. */
+  /** Serves until `close`. A connection that cannot be accepted does not end it. */
   async run(): Promise<void> {
     const where = formatAddress(this.#listener.address);
     await acceptAll({
@@ -236,13 +239,13 @@ export class Acceptor {
     });
     const caller = new Visitor({ place, time, clock: this.#clock });
     const broken = (reason: string): void => {
-      // That this end stops is no fault of a caller.
+      // If this end stops, that is no fault of a caller.
       if (place.closedBecause !== SHUTTING_DOWN) this.#report.broken(reason, caller.source);
     };
     try {
       const buffer = new Uint8Array(this.#limits.firstReadBytes);
       const count = await connection.read(buffer);
-      // A caller that says nothing and finishes has done nothing wrong.
+      // A caller that sends nothing and finishes has done nothing wrong.
       if (count === undefined) return;
       time.begun();
       const fault = await this.#handOver(place, caller, { buffer, count });
@@ -262,13 +265,15 @@ export class Acceptor {
     return this.#clock.after(ms, () => this.#table.close(place, reason));
   }
 
-  /** Lets the handler serve whose kind begins so; gives what was wrong with what came, if anything. */
+  /**
+   * Lets the right handler serve the connection. Returns the fault of what came, if there is one.
+   */
   #handOver(place: Place, caller: Visitor, first: FirstRead): Promise<string | undefined> {
     const firstByte = first.buffer[0]!;
     const handler = this.#handlers.find((one) => one.begins(firstByte));
     if (handler === undefined) {
       return Promise.resolve(
-        `it begins with byte ${firstByte}, as nothing does that is served here`,
+        `it begins with byte ${firstByte}, and nothing that is served here begins so`,
       );
     }
     this.#tables.get(handler)?.add(place);

@@ -1,30 +1,31 @@
 import type { Clock } from "./world.ts";
 
 /**
- * What addresses may ask for. What is counted (one of it) is whatever a port's work is measured in:
- * for the exchange of checkpoints a frame.
+ * How much addresses may ask for. A port chooses the unit in which its work is counted: for the
+ * exchange of checkpoints it is a frame.
  */
 export interface AllowanceLimits {
-  /** What one address may take a second, with as much at once after a pause. */
+  /** How much one address may take in a second. After a pause it may take as much at once. */
   readonly perSecondPerAddress: number;
-  /** What something that was refused costs its address. */
+  /** How much a refusal costs the address. */
   readonly refusalCost: number;
   /**
-   * What all strangers together may take a second of one thing they share, in allowances of one
-   * address. At least 2, or one address alone could not use its own.
+   * How much all strangers together may take in a second of one thing that they share, in
+   * allowances of one address. It is at least 2, because otherwise one address alone could not use
+   * its own allowance.
    */
   readonly strangersShare: number;
-  /** Addresses whose use is remembered. */
+  /** How many addresses' use is remembered. */
   readonly maxAddresses: number;
 }
 
-/** How much is left, and when that was so. */
+/** How much was left, and when. */
 interface Bucket {
   left: number;
   at: number;
 }
 
-/** The buckets of all addresses; each holds one second's worth and fills steadily. */
+/** The buckets of all addresses. Each holds the allowance of one second and fills steadily. */
 class Buckets {
   readonly #clock: Clock;
   readonly #limits: AllowanceLimits;
@@ -35,12 +36,12 @@ class Buckets {
     this.#limits = limits;
   }
 
-  /** A full one. */
+  /** A full bucket. */
   fresh(full: number): Bucket {
     return { left: full, at: this.#clock.monotonic() };
   }
 
-  /** Lets a bucket fill up to now; an empty one takes a second. */
+  /** Lets a bucket fill up to now. An empty bucket takes a second. */
   fill(bucket: Bucket, full: number): Bucket {
     const now = this.#clock.monotonic();
     bucket.left = Math.min(full, bucket.left + (now - bucket.at) / 1000 * full);
@@ -48,11 +49,11 @@ class Buckets {
     return bucket;
   }
 
-  /** That of an address, filled up to now. */
+  /** The bucket of an address, filled up to now. */
   of(key: string): Bucket {
     const full = this.#limits.perSecondPerAddress;
     const bucket = this.fill(this.#ofAddress.get(key) ?? this.fresh(full), full);
-    // Moved to the end, so that the address heard least recently is forgotten first.
+    // It moves to the end, so that the address that was heard least recently is forgotten first.
     this.#ofAddress.delete(key);
     this.#ofAddress.set(key, bucket);
     if (this.#ofAddress.size > this.#limits.maxAddresses) {
@@ -63,9 +64,9 @@ class Buckets {
 }
 
 /**
- * What each address may still ask for: a bucket that holds one second's worth and fills steadily.
- * What is refused costs much more than what is served, and may take the bucket below empty. That
- * keeps the address out until its bucket has filled up again.
+ * How much each address may still ask for. Each has a bucket that holds the allowance of one second
+ * and fills steadily. A refusal costs much more than an answer, and may take the bucket below
+ * empty. That keeps the address out until its bucket has filled up again.
  */
 export class Allowance {
   readonly #limits: AllowanceLimits;
@@ -76,7 +77,7 @@ export class Allowance {
     this.#buckets = new Buckets({ clock, limits });
   }
 
-  /** Takes from an address's allowance; false, and nothing is taken, if it has too little. */
+  /** Takes from an address's allowance. If it has too little, takes nothing and returns false. */
   take(key: string, amount: number): boolean {
     const bucket = this.#buckets.of(key);
     if (bucket.left < amount) return false;
@@ -96,16 +97,17 @@ export class Allowance {
     bucket.left = Math.max(bucket.left - refusalCost, -perSecondPerAddress);
   }
 
-  /** A thing that strangers take of together from now on, beside what each address may take. */
+  /** Makes a thing that all strangers share, in addition to the allowance of each address. */
   share(): StrangersShare {
     return new StrangersShare({ buckets: this.#buckets, limits: this.#limits });
   }
 }
 
 /**
- * One thing of which all strangers together may take only so much a second, since addresses are
- * cheap. Once less than half of it is left, who has taken much is refused before who has taken
- * little: an address needs as large a part of its own allowance as is missing of that half.
+ * One thing of which all strangers together may take only so much in a second, because addresses
+ * are cheap. Once less than half of it is left, an address that has taken much is refused before
+ * one that has taken little. An address then needs as large a part of its own allowance as is
+ * missing of that half.
  */
 export class StrangersShare {
   readonly #buckets: Buckets;
@@ -121,8 +123,8 @@ export class StrangersShare {
   }
 
   /**
-   * Takes from an address's allowance and from this; false, and nothing is taken, if either has too
-   * little.
+   * Takes from an address's allowance and from this. If either has too little, takes nothing and
+   * returns false.
    */
   take(key: string, amount: number): boolean {
     const own = this.#buckets.of(key);
@@ -134,7 +136,7 @@ export class StrangersShare {
   }
 
   /**
-   * Takes from both what was used already, below empty if need be: what some work costs is known
+   * Takes from both what was used already, even below empty. The cost of some work is known only
    * when it is done.
    */
   owe(key: string, amount: number): void {
@@ -143,13 +145,13 @@ export class StrangersShare {
     this.#filled().left -= amount;
   }
 
-  /** Whether work may begin for an address of which it is not known what it costs; see `used`. */
+  /** Whether work of unknown cost may begin for an address; see `used`. */
   isOpen(key: string): boolean {
     const shared = this.#filled();
     return shared.left >= 1 && this.#isFair(this.#buckets.of(key), shared);
   }
 
-  /** Takes from this alone what such work has cost, below empty if need be. */
+  /** Takes the cost of such work from this alone, even below empty. */
   used(amount: number): void {
     this.#shared.left -= amount;
   }

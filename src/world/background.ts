@@ -1,9 +1,9 @@
-/** Work that nobody waits for, except whoever ends. */
+/** Work that nobody waits for until the end. */
 export class Background {
   readonly #running = new Set<Promise<void>>();
   readonly #onFailure: (error: unknown) => void;
 
-  /** @param onFailure told what a piece of work has thrown */
+  /** @param onFailure called with an error that a piece of work threw */
   constructor(onFailure: (error: unknown) => void) {
     this.#onFailure = onFailure;
   }
@@ -16,7 +16,7 @@ export class Background {
     this.#running.add(running);
   }
 
-  /** Resolves when nothing is under way any more, what was begun meanwhile included. */
+  /** Resolves when no work is under way, including work that began meanwhile. */
   async done(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }

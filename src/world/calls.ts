@@ -1,6 +1,6 @@
 import type { Address, Connection, Network } from "./world.ts";
 
-/** Something was not finished because this end stops: no fault of anybody, and told as none. */
+/** Work ended early because this end stops. That is nobody's fault, and is not reported as one. */
 export class Ended extends Error {
   constructor() {
     super("this monitor ends");
@@ -9,10 +9,10 @@ export class Ended extends Error {
 
 /**
  * The connections that this end has made to others and not closed yet. A pending read cannot be
- * cancelled, only closed, so whoever stops closes them all.
+ * cancelled; only closing its connection ends it. So to stop, all of them are closed.
  */
 export class Calls {
-  /** Give up one each that is being made. */
+  /** Each gives up one connection that is being made. */
   readonly #connecting = new Set<() => void>();
   readonly #open = new Set<Connection>();
   #isEnded = false;
@@ -23,8 +23,8 @@ export class Calls {
   }
 
   /**
-   * Connects; gives up after `timeoutMs`.
-   * @throws Ended once this end stops; WorldError if nobody answers there, or not in time
+   * Connects, and gives up after `timeoutMs`.
+   * @throws Ended once this end stops; WorldError if nobody answers there in time
    */
   connect(network: Network, address: Address, timeoutMs: number): Promise<Connection> {
     if (this.#isEnded) return Promise.reject(new Ended());
@@ -48,7 +48,7 @@ export class Calls {
     connection.close();
   }
 
-  /** Closes all that are open, gives up those that are being made, and makes none any more. */
+  /** Closes all open connections, gives up those that are being made, and makes no more. */
   end(): void {
     this.#isEnded = true;
     for (const giveUp of this.#connecting) giveUp();

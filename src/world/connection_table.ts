@@ -1,7 +1,9 @@
 import { formatAddress } from "./address.ts";
 import type { Address, Connection } from "./world.ts";
 
-/** What is counted together: an IPv4 address, or the /64 an IPv6 address lies in. */
+/**
+ * The part of an address that is counted as one: an IPv4 address, or the /64 of an IPv6 address.
+ */
 export function addressKey(hostname: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(hostname);
   if (mapped !== null) return mapped[1]!;
@@ -13,18 +15,18 @@ export function addressKey(hostname: string): string {
   return [...before, ...Array(zeros).fill("0"), ...after].slice(0, 4).join(":") + "::/64";
 }
 
-/** Hosts that have been promised places. */
+/** Hosts for which places are reserved. */
 export interface FavouredHosts {
   /** @param key see `addressKey` */
   has(key: string): boolean;
 }
 
 /**
- * The hosts of peers: of a peer known by a literal address that one, of one known by a name the
- * address at which it was last reached.
+ * The hosts of peers. If a peer is configured by an address, it is that address. If it is
+ * configured by a name, it is the address at which the peer was last reached.
  */
 export class PeerHosts implements FavouredHosts {
-  /** By the address of the configuration. */
+  /** By the address in the configuration. */
   #keys = new Map<string, string>();
   #known: ReadonlySet<string> = new Set();
 
@@ -32,7 +34,7 @@ export class PeerHosts implements FavouredHosts {
     this.change(peers);
   }
 
-  /** These are the peers from now on; where the others were reached is kept. */
+  /** Sets the peers. For a peer that stays, the address at which it was reached is kept. */
   change(peers: readonly Address[]): void {
     const before = this.#keys;
     this.#keys = new Map(peers.map((peer) => {
@@ -60,9 +62,9 @@ export interface Place {
   readonly connection: Connection;
   /** See `addressKey`. */
   readonly key: string;
-  /** When it was last heard, on the monotonic clock; at first, when it came. */
+  /** When it was last heard, on the monotonic clock. At first, when it was accepted. */
   heardAt: number;
-  /** Why it was closed from here, if it was. */
+  /** Why this end closed it, if it did. */
   closedBecause: string | undefined;
 }
 
@@ -72,28 +74,29 @@ export interface TableLimits {
   readonly maxConnectionsPerAddress: number;
 }
 
-/** Why a connection was closed, if that was because everything ends. */
+/** The reason for closing a connection when everything ends. */
 export const SHUTTING_DOWN = "shutting down";
 
-/** How long until a connection that was let in weighs half as much. */
+/** After this time, an earlier connection weighs half as much. */
 const HALF_WEIGHT_MS = 30_000;
-/** Addresses of which is remembered how often they were let in. */
+/** For how many addresses it is remembered how often they were let in. */
 const MAX_REMEMBERED = 16_384;
-/** The share of a table that favoured hosts have for themselves. */
+/** The share of a table that is reserved for favoured hosts. */
 const FAVOURED_SHARE = 1 / 2;
 
 /**
- * The connections being served. When one address's share is full, that of its own gives way that has
- * been silent longest. When the table is full, the address gives way that takes most: connections it
- * holds and those it was lately let in with, so that who comes again and again pushes out itself and
- * not who comes now and then; of its connections, and among equals, the one silent longest. Favoured
- * hosts have half of the table to themselves: there they give way to nobody, and others to them.
+ * The connections being served. If the share of one address is full, the connection of that address
+ * that was silent longest gives way. If the table is full, the address that takes most gives way.
+ * Its weight counts the connections that it holds and those that it was let in with lately. So an
+ * address that comes again and again pushes out itself, and not one that comes now and then. Of its
+ * connections, and among equal addresses, the one that was silent longest gives way. Half of the
+ * table is reserved for favoured hosts: there they give way to nobody, and others give way to them.
  */
 export class ConnectionTable {
   readonly #limits: TableLimits;
   readonly #favoured: FavouredHosts | undefined;
   readonly #places = new Set<Place>();
-  /** By address, how often it was let in, as it weighed at a time; the latest last. */
+  /** By address, the weight of its earlier connections at some time. The latest address is last. */
   readonly #letIn = new Map<string, { weight: number; at: number }>();
 
   constructor(limits: TableLimits, favoured?: FavouredHosts) {
@@ -107,8 +110,8 @@ export class ConnectionTable {
   }
 
   /**
-   * Takes a connection in, closing another if there is no room, or itself if its address takes more
-   * than any other.
+   * Takes a connection in. If there is no room, closes another one, or this one if its address
+   * takes more than any other.
    */
   add(place: Place): void {
     const now = place.heardAt;
@@ -131,28 +134,29 @@ export class ConnectionTable {
     if (place.closedBecause === undefined) this.#places.add(place);
   }
 
-  /** Closes a connection, for a reason that is kept with its place. */
+  /** Closes a connection. The reason is kept with its place. */
   close(place: Place, reason: string): void {
     place.closedBecause ??= reason;
     place.connection.close();
   }
 
-  /** Lets a place go once its connection has ended. */
+  /** Frees a place when its connection has ended. */
   remove(place: Place): void {
     this.#places.delete(place);
   }
 
-  /** Closes everything, as at a shutdown. */
+  /** Closes all connections, at a shutdown. */
   closeAll(): void {
     for (const place of this.#places) this.close(place, SHUTTING_DOWN);
   }
 
-  /** Who gives way to a newcomer in a full table; it may be the newcomer. */
+  /** The connection that gives way to a newcomer in a full table. It may be the newcomer. */
   #heaviest(newcomer: Place, now: number): Place {
     const { candidates, isPromised } = this.#candidates(newcomer);
     if (candidates.length === 0) return newcomer;
     const held = Map.groupBy(this.#places, ({ key }) => key);
-    // Whole numbers: among those who came once, silence decides, and not who came last.
+    // Weights are whole numbers. So among addresses that came once, silence decides, and not which
+    // came last.
     const weightOf = (key: string): number =>
       (held.get(key)?.length ?? 0) + Math.round(this.#lately(key, now));
     const weights = new Map(candidates.map(({ key }) => [key, weightOf(key)]));
@@ -161,7 +165,9 @@ export class ConnectionTable {
     return silentLongest(candidates.filter(({ key }) => weights.get(key) === most));
   }
 
-  /** Who may have to give way, and whether the newcomer was promised a place. */
+  /**
+   * The connections that may have to give way, and whether a place is reserved for the newcomer.
+   */
   #candidates(newcomer: Place): { candidates: readonly Place[]; isPromised: boolean } {
     const all = [...this.#places];
     const others = all.filter((place) => !this.#isFavoured(place));
@@ -178,13 +184,15 @@ export class ConnectionTable {
     return this.#favoured?.has(key) === true;
   }
 
-  /** What an address weighs for the connections that it was let in with before. */
+  /** The weight of an address for the connections that it was let in with before. */
   #lately(key: string, now: number): number {
     const known = this.#letIn.get(key);
     return known === undefined ? 0 : known.weight * 2 ** ((known.at - now) / HALF_WEIGHT_MS);
   }
 
-  /** Counts a connection, also one that was turned away: who goes on trying takes our time. */
+  /**
+   * Counts a connection, even if it was turned away, because one that keeps trying takes our time.
+   */
   #remember(key: string, now: number): void {
     const weight = this.#lately(key, now) + 1;
     this.#letIn.delete(key);

@@ -11,10 +11,12 @@ import {
   type Address,
   type Clock,
   type Connection,
+  type FolderEntry,
   type HttpRequest,
   type HttpResponse,
   type Listener,
   type OpenFile,
+  type PathKind,
   type Timer,
   type World,
   WorldError,
@@ -36,6 +38,7 @@ export function denoWorld(): World {
         asWorldError(async () =>
           await openFile(await Deno.open(path, { read: true, write: mode === "write" }))
         ),
+      readShort: (path, maxBytes) => asWorldError(() => Promise.resolve(readShort(path, maxBytes))),
       create: (path, mode) =>
         asWorldError(async () =>
           await openFile(await Deno.open(path, { read: true, write: true, createNew: true, mode }))
@@ -47,6 +50,15 @@ export function denoWorld(): World {
           for await (const { name } of Deno.readDir(path)) names.push(name);
           return names;
         }),
+      entries: (path) =>
+        asWorldError(async () => {
+          const entries: FolderEntry[] = [];
+          for await (const entry of Deno.readDir(path)) {
+            entries.push({ name: entry.name, kind: entry.isSymlink ? "link" : kindOf(entry) });
+          }
+          return entries;
+        }),
+      kindOf: (path) => asWorldError(async () => kindOf(await Deno.stat(path))),
       syncFolder: (path) =>
         asWorldError(async () => {
           using folder = await Deno.open(path);
@@ -169,7 +181,24 @@ function connection(socket: Deno.TcpConn): Connection {
   };
 }
 
-/** Of a file's mode; the other bits say what it is. */
+function readShort(path: string, maxBytes: number): Uint8Array<ArrayBuffer> | undefined {
+  using file = Deno.openSync(path);
+  const { isFile, size } = file.statSync();
+  if (!isFile || size > maxBytes) return undefined;
+  // One byte more than it had shows whether it has grown.
+  const buffer = new Uint8Array(size + 1);
+  let filled = 0;
+  for (let count; (count = file.readSync(buffer.subarray(filled))) !== null; filled += count) {
+    if (filled + count > size) return undefined;
+  }
+  return buffer.subarray(0, filled);
+}
+
+function kindOf({ isFile, isDirectory }: { isFile: boolean; isDirectory: boolean }): PathKind {
+  return isFile ? "file" : isDirectory ? "folder" : "something else";
+}
+
+/** The permission bits of a file's mode. The other bits give the file's type. */
 const PERMISSION_BITS = 0o7777;
 
 /** Device and inode; nothing where the system has no such numbers. */
@@ -179,14 +208,15 @@ function identityOf({ dev, ino }: Deno.FileInfo): string | undefined {
 
 async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   const info = await file.stat();
-  const { isFile, mode } = info;
-  // Where the system's own position is, so as to seek only when it is elsewhere.
+  const { isFile, mode, uid } = info;
+  // The system's own position in the file. A seek is needed only if it is another one.
   let position = 0;
   async function seekTo(at: number): Promise<void> {
     if (at !== position) await file.seek(at, Deno.SeekMode.Start);
     position = at;
   }
-  // One after the other: between a seek and its read or write nothing may move the position.
+  // These run one after the other. Nothing may move the position between a seek and its read or
+  // write.
   let last: Promise<unknown> = Promise.resolve();
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = last.then(() => asWorldError(work));
@@ -197,6 +227,7 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
     isRegular: isFile,
     permissions: mode === null ? undefined : mode & PERMISSION_BITS,
     identity: identityOf(info),
+    owner: uid ?? undefined,
     size: () => asWorldError(async () => (await file.stat()).size),
     read: (buffer, at) =>
       inTurn(async () => {
@@ -226,7 +257,8 @@ async function httpRequest(
 ): Promise<HttpResponse> {
   const giveUp = new AbortController();
   const target = address === undefined ? new URL(url) : atAddress(url, address);
-  // Made before anything is caught: a URL or a header that is none is a bug of ours, no outage.
+  // The request is made outside of the `try`. A malformed URL or header is a bug of ours, and no
+  // outage.
   const request = new Request(target, {
     headers: {
       ...{ ...headers, "accept-encoding": "identity" },
@@ -237,7 +269,7 @@ async function httpRequest(
     signal: giveUp.signal,
   });
   const timer = setTimeout(() => giveUp.abort(), timeoutMs);
-  // What a platform's call throws; nothing of ours runs inside.
+  // Turns what a platform's call throws into a WorldError. No code of ours runs inside the call.
   async function platform<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();
@@ -246,13 +278,13 @@ async function httpRequest(
       throw new WorldError("timed out", `no answer within ${timeoutMs} ms`);
     }
   }
-  // Only for what differs from the shared client: the host that is named.
+  // A client of its own is needed only if another host is named.
   const client = address === undefined ? undefined : Deno.createHttpClient({ allowHost: true });
   try {
     const response = await platform(() => fetch(request, client && { client }));
     const { status } = response;
     const header = (name: string): string | undefined => response.headers.get(name) ?? undefined;
-    // What an error page says is nobody's business, however long it is.
+    // The content of an error page is not read, however long it is.
     const isWanted = status === HTTP_OK && response.body !== null;
     if (!isWanted) await platform(async () => await response.body?.cancel());
     const body = isWanted
@@ -267,7 +299,7 @@ async function httpRequest(
 
 const HTTP_OK = 200;
 
-/** A body, without its coding. */
+/** A body, decoded. */
 async function readBody(
   stream: ReadableStream<Uint8Array>,
   { platform, maxBytes, coding }: {
@@ -294,7 +326,7 @@ async function readBody(
     isWhole = true;
     return isCoded ? gunzip(concat(parts), maxBytes) : concat(parts);
   } finally {
-    // A stream that failed refuses to be cancelled, by the reason that is told already.
+    // A failed stream cannot be cancelled. Its error is reported already.
     if (!isWhole) await reader.cancel().catch(() => {});
   }
 }
@@ -314,7 +346,7 @@ async function httpLookup(hostname: string, timeoutMs: number): Promise<string[]
 
 async function addressesOf(hostname: string): Promise<string[]> {
   try {
-    // The system's own look-up, which is also that of `fetch`.
+    // This is the system's own look-up, which `fetch` uses too.
     return (await lookup(hostname, { all: true })).map(({ address }) => address);
   } catch (error) {
     if (!(error instanceof Error) || !("code" in error)) throw error;
@@ -330,11 +362,14 @@ function atAddress(url: string, address: string): URL {
   const named = target.hostname;
   target.hostname = address.includes(":") ? `[${address}]` : address;
   if (target.hostname !== named) return target;
-  // What a URL cannot hold, such as an address with a zone, it takes no notice of.
+  // A URL ignores a host that it cannot hold, such as an address with a zone.
   throw new WorldError("other", `no URL leads to the address ${address}`);
 }
 
-/** Why a fetch failed, which its own message does not say, without the URL, which the caller knows. */
+/**
+ * Why a fetch failed. The error's own message does not say it. The URL is left out, because the
+ * caller knows it.
+ */
 function reasonOf(error: unknown): unknown {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
   return cause === undefined
@@ -360,7 +395,7 @@ const KINDS: readonly [new (message: string) => Error, WorldErrorKind][] = [
   [Deno.errors.Interrupted, "closed"],
 ];
 
-/** What the system says where descriptors or memory are short: of the process, or of the machine. */
+/** What the system says if the process or the machine lacks descriptors or memory. */
 const EXHAUSTED = ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"];
 
 function worldError(error: unknown): WorldError {
@@ -369,7 +404,7 @@ function worldError(error: unknown): WorldError {
     ? "exhausted"
     : KINDS.find(([type]) => error instanceof type)?.[1] ?? "other";
   const message = error instanceof Error ? error.message : String(error);
-  // Deno's advice is for who runs a script of theirs, and would have them allow everything.
+  // Deno's advice is meant for authors of scripts, and would have them allow everything.
   const permission = /^Requires (.+?)(?:, run again with .*)?$/s.exec(message)?.[1];
   const isDenied = error instanceof Deno.errors.NotCapable && permission !== undefined;
   return new WorldError(

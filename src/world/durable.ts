@@ -2,10 +2,10 @@
  * Files that survive: what "durable" means, in one place. Linux promises that what was written
  * outlives a loss of power only once the file was synced, and that a name leads to it only once the
  * folder which holds the name was synced as well. Anything less may be lost, torn, or found as it
- * was before. Each of the four below is one sequence of system calls (as `strace` shows them), and
- * every step of it can fail; the tests fail each in turn, before and after its effect.
+ * was before. Each of the four sequences of system calls below (as `strace` shows them) can fail at
+ * every step. The tests let each step fail in turn, before and after its effect.
  *
- * Creating, `createDurably`. Whoever opens `c` finds nothing, or all of it.
+ * Creating, `createDurably`. A reader that opens `c` finds nothing, or all of it.
  *
  *     getdents(folder)                   is there a c? a rename would take its place
  *     getdents(folder)                   is there a c.new? if nobody holds it a crash left it: unlink
@@ -16,21 +16,23 @@
  *     rename("c.new", "c")               from one moment to the next
  *     open(folder), fsync(folder)        the name
  *
- * Replacing, `replaceFile` and `replaceDurably`. Whoever opens `c` finds the old content or the new
- * one, whole.
+ * Replacing, `replaceFile` and `replaceDurably`. A reader that opens `c` finds all of the old
+ * content or all of the new one.
  *
  *     open("c.new", O_CREAT | O_EXCL)    what a crash left there is removed, and this tried again
  *     write, fsync("c.new")              the content first, as above
  *     rename("c.new", "c")
  *     open(folder), fsync(folder)        the name; left to the caller by `replaceFile`
  *
- * Folders, `ensureFolder`. The name of a new folder stands in the one above, whose own may be new.
+ * Folders, `ensureFolder`. The name of a new folder stands in the folder above it, which may be new
+ * as well.
  *
  *     mkdir("a"), mkdir("a/b")           those that are missing
  *     open("."), fsync(".")              the name a
  *     open("a"), fsync("a")              the name a/b
  *
- * Appending, `appendDurably`. What is there stays as it is, and what is added is there or not.
+ * Appending, `appendDurably`. The earlier content stays as it is. The added content is there as a
+ * whole or not at all.
  *
  *     write(at the end), fsync           the length is synced with the content (fsync, not fdatasync)
  *
@@ -38,11 +40,11 @@
  *
  *     ftruncate(to where it ended), fsync    or the next append would follow on half a line
  *
- * After a failed fsync the system may take for written what is not on the disk: nobody may read
- * back what was written to see whether it is there. So a file that was to be created or replaced is
- * given up under its other name, and an append is cut off. Where even that fails, `DurabilityLost`
- * says that nothing more may be written to the file before a new start has read it. See Rebello et
- * al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020.
+ * After a failed fsync the system may believe that content is written which is not on the disk. So
+ * reading it back shows nothing. A file that was to be created or replaced is given up under its
+ * other name, and an append is cut off. If even that fails, `DurabilityLost` says that nothing more
+ * may be written to the file before a new start has read it. See Rebello et al., "Can Applications
+ * Recover from fsync Failures?", USENIX ATC 2020.
  *
  * @module
  */
@@ -52,7 +54,7 @@ import { type Files, type OpenFile, WorldError } from "./world.ts";
 /** Writes the content of a new, empty file, piece by piece. It is called once. */
 export type Filling = (file: OpenFile) => Promise<void>;
 
-/** What to put where. */
+/** A path and the content for it. */
 export interface NewContent {
   readonly files: Files;
   readonly path: string;
@@ -65,10 +67,9 @@ export interface NewContent {
  * Creates a file that must not exist yet, with this content, durably. If a step fails, what was made
  * is removed again as far as the disk lets us.
  *
- * What remains: of two that come within the moment between creating the other name and taking hold
- * of it, the later one's content may stay; and so it is with a program that knows nothing of this
- * and puts a file there after we looked.
- * @returns the file, open for reading and writing, and held by this process (`tryLock`)
+ * Two gaps remain. If two processes come in the moment between creating the other name and locking
+ * it, the later one's content may stay. And another program may put a file there after we looked.
+ * @returns the file, open for reading and writing, and locked by this process (`tryLock`)
  * @throws WorldError, `already exists` among its kinds: what the failed step threw
  */
 export async function createDurably(
@@ -95,7 +96,10 @@ export async function createDurably(
   }
 }
 
-/** Whether a folder has anything of this name, be it a file or not, and whoever may open it. */
+/**
+ * Whether a folder has anything of this name, whether or not it is a file and this process may open
+ * it.
+ */
 export async function isThere(files: Files, path: string): Promise<boolean> {
   const folder = join(path, "..");
   try {
@@ -110,7 +114,10 @@ async function expectNone(files: Files, path: string): Promise<void> {
   if (await isThere(files, path)) throw new WorldError("already exists", `${path} exists`);
 }
 
-/** Removes what a crash left of an earlier try; what a process holds is no such thing. */
+/**
+ * Removes the file that a crash left of an earlier try. A file that a process has locked is not
+ * one.
+ */
 async function removeAbandoned(files: Files, path: string): Promise<void> {
   if (!await isThere(files, path)) return;
   const file = await files.open(path, "read");
@@ -131,7 +138,7 @@ async function hold(file: OpenFile, path: string): Promise<void> {
   if (!await file.tryLock()) throw new WorldError("other", `another process is writing ${path}`);
 }
 
-/** Removes what a failed try has made; that this fails as well is no news. */
+/** Removes the file that a failed try has made. If this fails too, that is not reported. */
 async function discard(files: Files, path: string): Promise<void> {
   try {
     await files.remove(path);
@@ -141,9 +148,9 @@ async function discard(files: Files, path: string): Promise<void> {
 }
 
 /**
- * Puts a file with this content at `path`, in the place of one that is there. It is durable once the
- * folder was synced, which is left to the caller, who may have many files in one folder. One process
- * at a time may replace one file.
+ * Puts a file with this content at `path`, in the place of one that is there. It is durable once
+ * the folder was synced. The caller does that, because it may have many files in one folder. One
+ * process at a time may replace one file.
  * @throws WorldError; then the old content is in its place
  */
 export async function replaceFile(
@@ -160,13 +167,13 @@ export async function replaceFile(
   await files.rename({ from: temporary, to: path });
 }
 
-/** The same, and durable when it returns. */
+/** As `replaceFile`, and it is durable when this returns. */
 export async function replaceDurably(replacement: NewContent): Promise<void> {
   await replaceFile(replacement);
   await syncFolderOf(replacement.files, replacement.path);
 }
 
-/** Creates the file; one that a crash or a full disk left behind is taken away. */
+/** Creates the file. A file that a crash or a full disk left behind is removed first. */
 async function createAnew(files: Files, path: string, permissions: number): Promise<OpenFile> {
   try {
     return await files.create(path, permissions);
@@ -178,8 +185,8 @@ async function createAnew(files: Files, path: string, permissions: number): Prom
 }
 
 /**
- * A folder to keep things in: created where it is missing, with the folders above it, and the entry
- * of each made durable in the one above.
+ * Makes a folder if it is missing, and the folders above it. The entry of each is made durable in
+ * the folder above it.
  */
 export async function ensureFolder(files: Files, folder: string): Promise<void> {
   await files.makeFolder(folder);
@@ -191,8 +198,8 @@ export async function ensureFolder(files: Files, folder: string): Promise<void> 
 }
 
 /**
- * Syncs a folder above ours, unless this process may not read it. Then it has made no entry there:
- * the folder below is older than this process, and whoever made that has synced its entry.
+ * Syncs a folder above ours, unless this process may not read it. In that case it has made no entry
+ * there, because it could not. The folder below is older, and its maker has synced its entry.
  */
 async function syncIfPermitted(files: Files, folder: string): Promise<void> {
   try {
@@ -204,8 +211,8 @@ async function syncIfPermitted(files: Files, folder: string): Promise<void> {
 
 /**
  * Writes at the end of a file and syncs. If a step fails, cuts the file back to where it was.
- * @param at where the file ends
- * @throws what the failed step threw; a DurabilityLost if cutting back failed as well
+ * @param at the end of the file
+ * @throws the error of the failed step; a DurabilityLost if cutting back failed as well
  */
 export async function appendDurably(file: OpenFile, bytes: Uint8Array, at: number): Promise<void> {
   try {
@@ -231,7 +238,7 @@ export async function cutDurably(file: OpenFile, size: number): Promise<void> {
   await file.sync();
 }
 
-/** A write failed and could not be undone: nothing more may be written to this file. */
+/** A write failed and could not be undone. Nothing more may be written to this file. */
 export class DurabilityLost extends Error {}
 
 /**
@@ -257,7 +264,10 @@ export async function expectInPlace(files: Files, path: string, file: OpenFile):
   throw new PlaceLost(`${path} is another file than before: it, or its folder, was replaced`);
 }
 
-/** Under which a file is written before it has its own name, in the same folder: a rename moves no bytes. */
+/**
+ * The ending of the name under which a file is written first. It is in the same folder, so the
+ * rename moves no bytes.
+ */
 export function temporaryName(path: string): string {
   return `${path}.new`;
 }

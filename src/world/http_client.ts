@@ -1,7 +1,7 @@
 /**
- * A client of one service over HTTP, with the manners that a stranger's server may expect: it says
- * who asks, asks only for what changed, waits as long as it is told to, and takes no more than it
- * wants. Nothing it gives is authenticated.
+ * A client of one service over HTTP. It is polite to servers of others: it says who asks, asks only
+ * for changes, waits as long as the server says, and reads no more than it needs. Nothing that it
+ * gives is authenticated.
  *
  * @module
  */
@@ -13,18 +13,25 @@ import type { HttpResponse, World } from "./world.ts";
 
 /** The contact as long as the operator gives none. No server is told it. */
 export const NO_CONTACT = "no contact given";
-/** Longest wait a server can ask of us: one that asks for a year must not silence a monitor. */
+/**
+ * The longest wait that a server can ask for. A server that asks for a year must not silence a
+ * monitor.
+ */
 export const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
-/** Longest contact, and longest ETag or Last-Modified repeated to a server. */
+/** The longest contact, and the longest ETag or Last-Modified that is sent back to a server. */
 export const MAX_HEADER_CHARACTERS = 256;
 /**
- * The least age of a Last-Modified when it is told: what is published later in a younger one's
- * second has the same. RFC 9110 section 8.8.2.2 asks for one second, of a server with one clock.
+ * The least age of a Last-Modified that is sent back. A younger one could belong to two contents,
+ * if a second one is published within the same second. RFC 9110 section 8.8.2.2 asks for one
+ * second, for a server with one clock.
  */
 export const MIN_LAST_MODIFIED_AGE_MS = 2_000;
-/** Most answers "not modified" in a row; then the whole is asked for. */
+/** The most answers "not modified" in a row. After that the whole content is requested. */
 export const MAX_UNMODIFIED = 10;
-/** Longest time for which "not modified" is believed of one whole answer, by the monotonic clock. */
+/**
+ * The longest time for which "not modified" is believed of one whole answer, by the monotonic
+ * clock.
+ */
 export const MAX_REMEMBERED_MS = 5 * 60 * 1000;
 
 const STATUS = {
@@ -32,33 +39,36 @@ const STATUS = {
   ...{ tooManyRequests: 429, unavailable: 503 },
 };
 
-/** An answer remembered, and what to ask with whether it still holds (RFC 9110 section 13). */
+/**
+ * A remembered answer, and the conditions with which to ask whether it still holds (RFC 9110
+ * section 13).
+ */
 interface Remembered {
   readonly body: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
   /** When it came, by the monotonic clock. */
   readonly cameAt: number;
-  /** How often it was said since then that it still holds. */
+  /** How often the server has said since then that it still holds. */
   unmodified: number;
 }
 
-/** What came of asking for one file. */
+/** The result of asking for one file. */
 export type HttpResult =
   | { readonly kind: "content"; readonly body: Uint8Array }
-  /** It is not there (HTTP 404 and 410). */
+  /** The file is not there (HTTP 404 and 410). */
   | { readonly kind: "absent" }
   /** Any other status; with the wait it asks for, if it asks for one. */
   | { readonly kind: "refused"; readonly status: number; readonly retryAfterMs: number | undefined }
-  /** It was not asked, since it asked not to be asked for so long. */
+  /** The service was not asked, because it asked for a pause of this length. */
   | { readonly kind: "put off"; readonly retryAfterMs: number };
 
-/** One service that is asked over HTTP. */
+/** A service over HTTP. */
 export class HttpClient {
   readonly #world: Pick<World, "clock" | "http">;
   readonly #userAgent: string;
   readonly #timeoutMs: number;
   readonly #remembered = new Map<string, Remembered>();
-  /** By the monotonic clock: before this the service asked not to be asked, whatever for. */
+  /** By the monotonic clock: the service asked for no requests at all before this. */
   #putOffUntil = -Infinity;
 
   /**
@@ -80,19 +90,19 @@ export class HttpClient {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Forgets what it remembers for conditional requests: it was not what it should be. */
+  /** Forgets what it remembers for conditional requests, because the answer was not a right one. */
   forget(): void {
     this.#remembered.clear();
   }
 
   /**
-   * Asks for one file, unless the service asked to be left alone: whoever puts one request off puts
-   * off all, since they come from one client.
+   * Asks for one file, unless the service asked for a pause. A service that puts off one request
+   * puts off all, because they come from one client.
    * @param maxBytes the longest content taken
    * @param conditional asks only for what changed since the last time, and remembers the answer for
    *   that
-   * @throws WorldError if nobody answers in time, or with too much (`too large`), or redirects where
-   *   it may not
+   * @throws WorldError if nobody answers in time, or the answer is `too large`, or it redirects to
+   *   a forbidden place
    */
   async get(
     { url, maxBytes, conditional = false }: {
@@ -152,8 +162,9 @@ export class HttpClient {
   }
 
   /**
-   * What is remembered of a URL, unless it is time to ask for the whole: two publications that
-   * share a validator, or a cache that is wrong, hide what is new for so long and no longer.
+   * The remembered answer of a URL, unless it is time to ask for the whole content. Two contents
+   * may share a validator, and a cache may be wrong. Either can hide a new content only for that
+   * long.
    */
   #believed(url: string): Remembered | undefined {
     const remembered = this.#remembered.get(url);
@@ -193,9 +204,9 @@ export class HttpClient {
 }
 
 /**
- * The conditions that find out whether an answer still holds; none if nothing in it would tell one
- * publication from the next.
- * @param now when it came, in milliseconds since 1970
+ * The conditions with which to ask whether an answer still holds. None if nothing in it
+ * distinguishes one content from the next.
+ * @param now when the answer came, in milliseconds since 1970
  */
 function conditionsOf(header: HttpResponse["header"], now: number): Record<string, string> {
   const conditions: Record<string, string> = {};
@@ -209,7 +220,7 @@ function conditionsOf(header: HttpResponse["header"], now: number): Record<strin
     // SPEC: without a Date, the time it was received (RFC 9110 section 6.6.1).
     const answered = parseHttpDate(header("date") ?? "", now) ?? now;
     const isOld = modified !== undefined && answered - modified >= MIN_LAST_MODIFIED_AGE_MS;
-    // Many servers make the ETag of the same time, so that it tells no more than that.
+    // Many servers compute the ETag from the same time, so it says no more than that time.
     if (!isOld) return {};
     repeat("if-modified-since", lastModified);
   }

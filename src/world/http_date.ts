@@ -7,8 +7,8 @@ const MAX_YEARS_AHEAD = 50;
 
 /**
  * Reads an HTTP-date (RFC 9110 section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`, or one of the two
- * forms that nobody may send and everybody must read, `Sunday, 06-Nov-94 08:49:37 GMT` and
- * `Sun Nov  6 08:49:37 1994`. Days that no calendar has are not read.
+ * old forms, which nobody may send and everybody must read, `Sunday, 06-Nov-94 08:49:37 GMT` and
+ * `Sun Nov  6 08:49:37 1994`. Days that are in no calendar are refused.
  * @param now milliseconds since 1970, for the century of a year that has two digits
  * @returns milliseconds since 1970, or nothing if it is no such date
  */
@@ -35,7 +35,7 @@ function parseRfc850(text: string, now: number): number | undefined {
   const lastYear = latest.getUTCFullYear();
   const year = lastYear - (lastYear - Number(digits)) % 100;
   const at = (year: number): string => `${date} ${month} ${year} ${time} GMT`;
-  // The weekday belongs to the year, so it is no help in finding it.
+  // The weekday follows from the year, so it does not help to find the year.
   const isTooLate = Date.parse(at(year)) > latest.getTime();
   return parseExact(`${day.slice(0, 3)}, ${at(isTooLate ? year - 100 : year)}`);
 }

@@ -17,9 +17,9 @@ export interface RequestHead {
 
 const REQUEST_LINE = /^([A-Z]{1,16}) (\/[\x21-\x7e]*) HTTP\/1\.([01])$/;
 /**
- * RFC 9110 section 5.6.2: a token; and field values of visible characters, spaces and tabs. What is
- * around the value is no part of the pattern: looking for where it ends takes the cube of a line's
- * length if the line is none.
+ * RFC 9110 section 5.6.2: a token; and field values of visible characters, spaces and tabs. The
+ * spaces around the value are not part of the pattern. With them, a line that does not match would
+ * take time cubic in its length.
  */
 const HEADER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\x20-\x7e\x80-\xff\t]*)$/;
 
@@ -27,7 +27,7 @@ const HEADER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\x20-\x7e\x80-\xff\t]*)$/
  * Reads a request's head, strictly: no folded lines, no white space before a colon, no target but a
  * path, one Host at most, and one at least in HTTP/1.1 (RFC 9112 section 3.2).
  * @param text the head in ISO 8859-1, without the empty line at its end
- * @returns nothing for what is to be answered with 400
+ * @returns nothing if the answer must be 400
  */
 export function parseRequestHead(text: string): RequestHead | undefined {
   const [first = "", ...lines] = text.split("\r\n");

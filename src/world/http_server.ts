@@ -1,6 +1,6 @@
 /**
- * An HTTP/1.1 server for short answers, over any listener. It is our own because Deno's gives a
- * caller as much time for its request as it likes, holds any number of them, and ends the process
+ * An HTTP/1.1 server for short answers, over any listener. It is our own, because Deno's server
+ * gives a caller unlimited time for its request, holds any number of requests, and ends the process
  * when it cannot accept.
  *
  * @module
@@ -19,7 +19,7 @@ import {
   WorldError,
 } from "./world.ts";
 
-/** What callers of an HTTP port may take. */
+/** How much callers of an HTTP port may use. */
 export interface HttpServerLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
@@ -27,9 +27,9 @@ export interface HttpServerLimits {
   readonly maxHeadBytes: number;
   /** How long a request may take to come, from the connection or the answer before it. */
   readonly requestMs: number;
-  /** How long an answer may take, until the caller has taken all of it. */
+  /** How long an answer may take, until the caller has read all of it. */
   readonly answerMs: number;
-  /** How long answers under way may still take when the server closes. */
+  /** How much longer answers under way may take when the server closes. */
   readonly closeMs: number;
   /** How long to wait for descriptors before accepting again. */
   readonly acceptRetryMs: number;
@@ -46,7 +46,7 @@ export const HTTP_SERVER_LIMITS: HttpServerLimits = {
   acceptRetryMs: 250,
 };
 
-/** A lack that comes and goes is told again after this long. */
+/** A lack that comes and goes is reported again after this time. */
 export const TELL_LACK_AGAIN_MS = 60_000;
 
 /** Content that is not taken. The caller is told the status. */
@@ -64,9 +64,9 @@ const latin1 = new TextDecoder("latin1");
 const utf8 = new TextEncoder();
 
 /**
- * Serves until closed. What `answer` throws is told to the caller as a bare 500.
- * @param onLack told, for a person, when descriptors or memory lack to accept a connection: at most
- *   once in TELL_LACK_AGAIN_MS. A caller that breaks off is its own affair, and told nobody
+ * Serves until closed. If `answer` throws, the caller gets an empty 500.
+ * @param onLack called with a sentence for a person if descriptors or memory lack to accept a
+ *   connection, at most once in TELL_LACK_AGAIN_MS. If a caller breaks off, nothing is reported
  */
 export function serveHttp({ listener, clock, answer, onLack, limits = HTTP_SERVER_LIMITS }: {
   listener: Listener;
@@ -113,7 +113,7 @@ class Guest {
   readonly #limits: HttpServerLimits;
   readonly #table: ConnectionTable;
   readonly #place: Place;
-  /** What has come and was not read yet. */
+  /** Bytes that have come and were not read yet. */
   #pending = new Uint8Array(0);
   #isAnswering = false;
   #isLast = false;
@@ -148,7 +148,7 @@ class Guest {
     }
   }
 
-  /** Ends it once the answer under way, if there is one, is given. */
+  /** Ends the connection after the answer that is under way, if there is one. */
   finish(): void {
     this.#isLast = true;
     if (!this.#isAnswering) this.#connection.close();
@@ -165,7 +165,7 @@ class Guest {
     return keepsAlive && !this.#isLast;
   }
 
-  /** Closes the connection if the work is not done in time, which ends the work. */
+  /** Closes the connection if the work is not done in time. That ends the work. */
   async #within<T>(ms: number, work: () => Promise<T>): Promise<T> {
     const close = (): void => this.#table.close(this.#place, `not finished within ${ms} ms`);
     const timer = this.#clock.after(ms, close);
@@ -176,7 +176,7 @@ class Guest {
     }
   }
 
-  /** The next request's head; nothing if none comes any more, "too long" if it is that. */
+  /** The head of the next request; nothing if no more comes; "too long" if it is too long. */
   async #readHead(): Promise<string | undefined> {
     const { maxHeadBytes } = this.#limits;
     const buffer = new Uint8Array(maxHeadBytes);
@@ -195,7 +195,7 @@ class Guest {
     }
   }
 
-  /** Answers a request; whether another may follow. */
+  /** Answers a request. Returns whether another may follow. */
   async #reply(text: string): Promise<boolean> {
     const head = text === TOO_LONG ? undefined : parseRequestHead(text);
     if (head === undefined) {
@@ -258,5 +258,5 @@ class Guest {
   }
 }
 
-/** In place of a head that is too long; no head is empty. */
+/** Stands for a head that is too long. No real head is empty. */
 const TOO_LONG = "";

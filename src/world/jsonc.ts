@@ -1,6 +1,6 @@
 /**
  * Reads settings from a JSONC text (JSON with comments and trailing commas). Every fault is noted
- * with its place and reading goes on, so that all faults of a file are told at once.
+ * with its place, and reading goes on. So all faults of a file are reported at once.
  *
  *     const members = given.members({ what: "gossip", known: ["interval", "fanOut"] });
  *     members?.get("interval").read(readDuration, "1m");
@@ -20,10 +20,10 @@ import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { unexpected } from "../tlog/members.ts";
 import type { World } from "./world.ts";
 
-/** Deepest nesting taken; a configuration needs three. */
+/** The deepest nesting that is accepted. A configuration needs three. */
 const MAX_DEPTH = 8;
 
-/** How one section of the configuration is read; nothing if a fault was noted. */
+/** Reads one section of the configuration. Returns nothing if a fault was noted. */
 export type Section<T> = (given: Given) => T | undefined;
 
 /**
@@ -33,7 +33,7 @@ export type Section<T> = (given: Given) => T | undefined;
  */
 export type ReadValue<T> = (value: unknown, name: string) => T;
 
-/** What is wrong with a text, and where. */
+/** A fault of a text, and its place. */
 export interface Fault {
   readonly offset: number;
   readonly message: string;
@@ -41,19 +41,22 @@ export interface Fault {
 
 /** The file that is being read. */
 export interface SettingsFile {
-  /** Where it is; paths in it are relative to its folder. */
+  /** Its path. Paths in it are relative to its folder. */
   readonly path: string;
-  /** Only so as to see whether what is named can be opened; nothing is asked of it. */
+  /** Needed only to see whether a named source can be opened. No request is made. */
   readonly world: World;
-  /** What was found to be wrong so far. */
+  /** The faults found so far. */
   readonly faults: Fault[];
 }
 
-/** The whole of a text; nothing if it is not JSONC, or nested too deeply, which is noted. */
+/**
+ * The value of a whole text. Nothing, and a fault is noted, if it is not JSONC or is nested too
+ * deeply.
+ */
 export function parseJsonc(text: string, file: SettingsFile): Given | undefined {
   const deep = tooDeepAt(text);
   if (deep !== undefined) {
-    const message = `nested deeper than ${MAX_DEPTH}, as nothing here is`;
+    const message = `nested deeper than ${MAX_DEPTH} levels`;
     file.faults.push({ offset: deep, message });
     return undefined;
   }
@@ -65,7 +68,7 @@ export function parseJsonc(text: string, file: SettingsFile): Given | undefined 
   return errors.length > 0 ? undefined : new Given({ node, name: "", file });
 }
 
-/** Where an offset is: `line:column`, both from 1. */
+/** The place of an offset: `line:column`, both from 1. */
 export function lineAndColumn(text: string, { offset }: Fault): string {
   const before = text.slice(0, offset).split("\n");
   return `${before.length}:${before.at(-1)!.length + 1}`;
@@ -76,7 +79,10 @@ function inWords(name: string): string {
   return name.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
 }
 
-/** Where a text is nested too deeply, if it is; the parser calls itself for every level. */
+/**
+ * The offset at which a text is nested too deeply, if it is. The parser calls itself for every
+ * level.
+ */
 function tooDeepAt(text: string): number | undefined {
   const scanner = createScanner(text, true);
   let depth = 0;
@@ -91,11 +97,11 @@ function tooDeepAt(text: string): number | undefined {
   return undefined;
 }
 
-/** A value of the file, or that there is none, and where that is told. */
+/** A value of the file, or a missing one, and the place to report about it. */
 export class Given {
   readonly #node: Node | undefined;
   readonly #name: string;
-  /** The object that lacks it, if it is not there. */
+  /** The object that lacks the value, if it is missing. */
   readonly #owner: { readonly what: string; readonly node: Node } | undefined;
   readonly file: SettingsFile;
 
@@ -111,6 +117,11 @@ export class Given {
     this.file = file;
   }
 
+  /** Whether the file has this value. */
+  get isThere(): boolean {
+    return this.#node !== undefined;
+  }
+
   /** Notes a fault at this value, or at the object that lacks it. */
   fail(message: string): void {
     const { offset = 0 } = this.#node ?? this.#owner?.node ?? {};
@@ -118,8 +129,8 @@ export class Given {
   }
 
   /**
-   * A plain value, which must be there unless `otherwise` says what the file would say in its place.
-   * A MalformedError of `read` is noted.
+   * A plain value. It must be there, unless `otherwise` gives the value to read in its place. A
+   * MalformedError of `read` is noted.
    */
   read<T>(read: ReadValue<T>, otherwise?: unknown): T | undefined {
     const value = this.#node === undefined ? otherwise : getNodeValue(this.#node);
@@ -142,8 +153,9 @@ export class Given {
   }
 
   /**
-   * The members of an object, of which none is there if the object is not; nothing for what is no
-   * object, which is noted, like members that are not known and names that come twice.
+   * The members of an object. If the object is missing, so is each member. If the value is no
+   * object, it notes a fault and gives nothing. Unknown members, and names that come twice, are
+   * noted as well.
    */
   members({ what, known }: { what: string; known: readonly string[] }): Members | undefined {
     const node = this.#node;
@@ -168,7 +180,7 @@ export class Given {
     return new Members({ nodes, owner: { what, node }, file: this.file });
   }
 
-  /** The items of a list; that it is none, or has too few or too many, is noted. */
+  /** The items of a list. A fault is noted if it is no list, or has too few or too many items. */
   items({ least = 0, most }: { least?: number; most: number }): Given[] {
     if (this.#node === undefined) {
       if (least > 0) this.#failMissing();
@@ -186,7 +198,7 @@ export class Given {
     return nodes.slice(0, most).map((node) => new Given({ node, name: "", file: this.file }));
   }
 
-  /** What stands further inside, to note a fault there. */
+  /** A value further inside, to note a fault there. */
   inside(...names: string[]): Given {
     const node = this.#node && findNodeAtLocation(this.#node, names);
     return new Given({ node, name: names.at(-1) ?? "", file: this.file });
@@ -218,7 +230,7 @@ export class Members {
     this.#file = file;
   }
 
-  /** A member, or that it is not there. */
+  /** A member, which may be missing. */
   get(name: string): Given {
     return new Given({
       ...{ node: this.#nodes.get(name), name, file: this.#file },

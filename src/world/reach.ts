@@ -1,11 +1,11 @@
 /**
- * How far away an address is. A log's answers are a stranger's words: what they name on this machine
- * or its network is not theirs to have asked for.
+ * How far away an address is. A log's answers are a stranger's words. A stranger must not make us
+ * send requests to this machine or its network.
  *
  * @module
  */
 
-/** How far off something is: the smaller, the nearer. */
+/** How far away something is. A smaller number is nearer. */
 export const REACH = { machine: 0, link: 1, network: 2, internet: 3 } as const;
 
 /** One of `REACH`. */
@@ -13,7 +13,7 @@ export type Reach = (typeof REACH)[keyof typeof REACH];
 
 const IPV6_BITS = 128;
 const IPV4_BITS = 32;
-/** Where IPv6 has the addresses of IPv4: ::ffff:0:0/96 (RFC 4291 section 2.5.5.2). */
+/** The range of IPv6 that has the addresses of IPv4: ::ffff:0:0/96 (RFC 4291 section 2.5.5.2). */
 const MAPPED = 0xffffn << 32n;
 
 interface Range {
@@ -21,19 +21,22 @@ interface Range {
   readonly bits: number;
 }
 
-/** Special-purpose ranges (IANA's registries, RFC 6890), none of which the internet routes. */
+/** Special-purpose ranges (IANA's registries, RFC 6890). The internet routes none of them. */
 const RANGES: readonly (readonly [Range, Reach])[] = [
   ...["0.0.0.0/8", "127.0.0.0/8", "::/128", "::1/128"].map(of(REACH.machine)),
-  // A cloud's service that knows its secrets is at 169.254.169.254.
+  // At 169.254.169.254 clouds have a service that gives out secrets.
   ...["169.254.0.0/16", "fe80::/10"].map(of(REACH.link)),
   ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"].map(of(REACH.network)),
   ...["192.0.0.0/24", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"].map(of(REACH.network)),
   ...["fc00::/7", "fec0::/10", "ff00::/8", "64:ff9b:1::/48"].map(of(REACH.network)),
-  // Teredo, whose address of IPv4 is disguised; nobody serves a log there.
+  // Teredo disguises its IPv4 address. Nobody serves a log there.
   ...["2001::/32"].map(of(REACH.network)),
 ];
 
-/** IPv6 that a translator leads on to the IPv4 address in it, and where it stands there. */
+/**
+ * Ranges of IPv6 from which a translator leads to an IPv4 address, and the place of that address in
+ * them.
+ */
 const TRANSLATED: readonly (readonly [Range, bigint])[] = [
   [rangeOf("::/96"), 0n],
   [rangeOf("64:ff9b::/96"), 0n],
@@ -44,7 +47,7 @@ const TRANSLATED: readonly (readonly [Range, bigint])[] = [
 const LOCAL_NAME = /\.(?:local|internal|lan|home\.arpa|intranet|corp|home|localdomain)$/;
 
 /**
- * How far off an address is, of IPv4 or IPv6, in any notation that a URL allows.
+ * How far away an IPv4 or IPv6 address is, in any notation that a URL allows.
  * @returns nothing if it is no address but a name
  */
 export function reachOfAddress(text: string): Reach | undefined {
@@ -52,7 +55,7 @@ export function reachOfAddress(text: string): Reach | undefined {
   return address === undefined ? undefined : reach(address);
 }
 
-/** How far off a host name says itself that it is; where it really leads, only a look-up tells. */
+/** How far away a host name is by its own words. Only a look-up tells where it really leads. */
 export function reachOfName(name: string): Reach {
   const lower = name.toLowerCase().replace(/\.$/, "");
   if (/(?:^|\.)localhost$/.test(lower)) return REACH.machine;
@@ -81,7 +84,9 @@ function rangeOf(text: string): Range {
   return { start: parseIp(start)!, bits: Number(bits) + inIpv6 };
 }
 
-/** An address as a number of 128 bits, one of IPv4 as its mapped one; the URL parser reads it. */
+/**
+ * An address as a number of 128 bits. An IPv4 address is mapped to IPv6. The URL parser reads it.
+ */
 function parseIp(text: string): bigint | undefined {
   const bare = text.replace(/^\[(.*)\]$/, "$1").replace(/%.*$/, "");
   const { hostname } = URL.parse(`http://${bare.includes(":") ? `[${bare}]` : bare}/`) ??

@@ -1,6 +1,6 @@
 import { concat } from "@std/bytes/concat";
 import { createHash } from "node:crypto";
-import type { OpenFile } from "./world.ts";
+import { type OpenFile, WorldError } from "./world.ts";
 
 /** Bytes read from a file at a time. */
 export const READ_CHUNK_BYTES = 256 * 1024;
@@ -19,6 +19,21 @@ export async function readFully(file: OpenFile, buffer: Uint8Array, at: number):
     filled += count;
   }
   return filled;
+}
+
+/** A file of these bytes, to be read. */
+export function inMemory(content: Uint8Array): OpenFile {
+  const readOnly = (): Promise<never> => Promise.reject(new WorldError("other", "it is read only"));
+  return {
+    isRegular: true,
+    size: () => Promise.resolve(content.length),
+    read(buffer, at) {
+      const part = content.subarray(at, at + buffer.length);
+      buffer.set(part);
+      return Promise.resolve(part.length);
+    },
+    ...{ write: readOnly, truncate: readOnly, sync: readOnly, tryLock: readOnly, close: () => {} },
+  };
 }
 
 const NEWLINE = 0x0a;
@@ -72,15 +87,16 @@ export async function readPart(
 /**
  * Reads a file line by line. Memory is bounded: of a line longer than `maxBytes` only the start is
  * kept, and the rest is passed over.
- * @param from where its first line begins, in bytes from the start of the file
+ * @param options.from where its first line begins, in bytes from the start of the file
+ * @param options.chunkBytes how much is read at a time
  * @throws WorldError if reading fails
  */
 export async function* readLines(
   file: OpenFile,
   maxBytes: number,
-  from = 0,
+  { from = 0, chunkBytes = READ_CHUNK_BYTES }: { from?: number; chunkBytes?: number } = {},
 ): AsyncGenerator<Line, void> {
-  const buffer = new Uint8Array(READ_CHUNK_BYTES);
+  const buffer = new Uint8Array(chunkBytes);
   let parts: Uint8Array[] = [];
   let kept = 0;
   let number = 1;

@@ -1,7 +1,7 @@
 /**
- * Redirects, followed by hand. Whoever answers is a stranger, and this machine may reach what a
- * stranger cannot: itself, its network, a cloud's service that knows its secrets. A redirect leads
- * there only from a source, a URL of the configuration, that is as near itself.
+ * Redirects, followed by hand. The server is a stranger, and this machine can reach places that a
+ * stranger cannot: itself, its network, and a cloud's service that gives out secrets. A redirect
+ * may lead to such a place only if the source, a URL of the configuration, is itself as near.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { quoted } from "../tlog/malformed.ts";
 import { REACH, type Reach, reachOfAddress, reachOfName } from "./reach.ts";
 import { type HttpRequest, type HttpResponse, type World, WorldError } from "./world.ts";
 
-/** Most redirects followed for one answer. */
+/** The most redirects that are followed for one answer. */
 export const MAX_REDIRECTS = 5;
-/** Longest Location followed. */
+/** The longest Location that is followed. */
 export const MAX_LOCATION_CHARACTERS = 2_048;
 
 /** The statuses that name another place to ask with the same method (RFC 9110 section 15.4). */
@@ -25,8 +25,8 @@ const WHERE: Readonly<Record<Reach, string>> = {
 };
 
 /**
- * Asks, and asks again where it is redirected, within the time of the one request. A redirect that
- * names no place is given as it is.
+ * Makes a request and follows its redirects, within the time of one request. A redirect that names
+ * no place is returned as it is.
  * @throws WorldError also for a redirect that may not be followed
  */
 export async function getRedirected(
@@ -72,7 +72,7 @@ function targetOf(location: string, base: string): URL {
 
 /**
  * Checks where a redirect leads.
- * @returns the address to connect to, if the name could lead elsewhere when it is looked up again
+ * @returns the address to connect to, if the name could lead to another one at the next look-up
  * @throws WorldError if a redirect may not lead there, or nobody can tell
  */
 async function permitted(
@@ -84,19 +84,19 @@ async function permitted(
 ): Promise<string | undefined> {
   const isEncrypted = url.protocol === "https:";
   const nearest = reachOfHost(source.hostname);
-  // Over TLS, whoever answers holds a certificate for this name: it is the source itself.
+  // Over TLS the server has a certificate for this name. So it is the source itself.
   const isSame = isEncrypted && url.hostname === source.hostname;
   if (isSame || nearest === REACH.machine) return undefined;
-  // What the name says of itself needs no look-up.
+  // The name itself says enough. No look-up is needed.
   refuseNearer(url, { reach: reachOfHost(url.hostname), nearest });
   if (reachOfAddress(url.hostname) !== undefined) return undefined;
   const addresses = await lookupOrRefuse(url, lookup);
   for (const address of addresses) {
-    // An address that cannot be read is not known to be far.
+    // If an address cannot be read, nobody knows whether it is far away.
     refuseNearer(url, { reach: reachOfAddress(address) ?? REACH.machine, nearest });
   }
-  // Whoever answers for the name could give another address the next time; over TLS, nobody in
-  // the source's place has a certificate of somebody on this network.
+  // The name's server could give another address the next time. Over TLS that does not help: it has
+  // no certificate for a host on this network.
   return isEncrypted ? undefined : addresses[0];
 }
 
@@ -121,6 +121,9 @@ async function lookupOrRefuse(
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
     const { kind, message } = error;
-    throw new WorldError(kind, `it redirects to ${url.host}, and who that is: ${message}`);
+    throw new WorldError(
+      kind,
+      `it redirects to ${url.host}, whose address was not found: ${message}`,
+    );
   }
 }

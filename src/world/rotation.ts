@@ -2,13 +2,14 @@ import { randomShare } from "./random.ts";
 import type { Random } from "./world.ts";
 
 /**
- * Gives items some at a time: all of them in a random order, then all in another, and so on. So each
- * is given at least once in any `longestGap` turns, which independent draws would not promise.
+ * Gives some items at a time: all of them in a random order, then all in another random order, and
+ * so on. So each is given at least once in any `longestGap` turns. Independent draws would not
+ * promise that.
  */
 export class Rotation<T> {
   readonly #items: readonly T[];
   readonly #random: Random;
-  /** Not given yet in this order. */
+  /** The items not given yet in this order. */
   #left: T[] = [];
 
   constructor({ items, random }: { items: readonly T[]; random: Random }) {
@@ -16,7 +17,7 @@ export class Rotation<T> {
     this.#random = random;
   }
 
-  /** The next `count` items, none twice, or all there are. */
+  /** The next `count` items, none of them twice; all items if there are fewer. */
   next(count: number): T[] {
     const given = this.#left.splice(0, count);
     if (given.length === count || given.length === this.#items.length) return given;

@@ -46,14 +46,19 @@ export function readSwitch(value: unknown, name: string): boolean {
   throw unexpected(value, { name, wanted: "true or false" });
 }
 
+/** The milliseconds of a duration, such as `500ms`, `30s`, `5m`, `12h`, `7d`; nothing for other texts. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text);
+  return match === null ? undefined : Number(match[1]) * UNITS[match[2]!]!;
+}
+
 /**
- * A duration, such as `500ms`, `30s`, `5m`, `12h`, `7d`.
+ * A duration, as `parseDuration` takes it.
  * @returns milliseconds
  * @throws MalformedError for anything else, or for less than 100 ms or more than 31 days
  */
 export function readDuration(value: unknown, name: string): number {
-  const match = typeof value === "string" ? /^(\d{1,9})(ms|s|m|h|d)$/.exec(value) : null;
-  const ms = match === null ? NaN : Number(match[1]) * UNITS[match[2]!]!;
+  const ms = typeof value === "string" ? parseDuration(value) ?? NaN : NaN;
   if (ms >= MIN_INTERVAL_MS && ms <= MAX_INTERVAL_MS) return ms;
   throw unexpected(value, { name, wanted: "a duration from 100ms to 31d, such as 30s" });
 }

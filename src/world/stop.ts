@@ -1,6 +1,6 @@
 import type { Clock } from "./world.ts";
 
-/** Says that everything is to end; whoever waits is told at once. */
+/** Says that everything must end, and ends every wait at once. */
 export class Stop {
   readonly #waiting = new Set<() => void>();
   readonly #onStop: (() => void)[] = [];

@@ -99,6 +99,13 @@ export interface Files {
    */
   open(path: string, mode: "read" | "write"): Promise<OpenFile>;
   /**
+   * Reads a whole file that is short. Nothing else runs meanwhile, which makes it several times as fast
+   * as opening it: for who reads thousands of files and does nothing else.
+   * @returns nothing if it is longer than `maxBytes`, or not an ordinary file
+   * @throws WorldError, `not found` among its kinds
+   */
+  readShort(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /**
    * Creates a file, open for reading and writing.
    * @param permissions POSIX mode bits, such as 0o600
    * @throws WorldError, `already exists` among its kinds
@@ -111,6 +118,16 @@ export interface Files {
    * @throws WorldError, `not found` among its kinds
    */
   list(path: string): Promise<string[]>;
+  /**
+   * What is in a folder, in no order. A symbolic link is told as a link, wherever it leads.
+   * @throws WorldError, `not found` among its kinds
+   */
+  entries(path: string): Promise<readonly FolderEntry[]>;
+  /**
+   * What a path leads to, through symbolic links.
+   * @throws WorldError, `not found` among its kinds
+   */
+  kindOf(path: string): Promise<PathKind>;
   /** Makes the entries of a folder (files created or removed in it) durable. */
   syncFolder(path: string): Promise<void>;
   /** @throws WorldError, `not found` among its kinds */
@@ -128,6 +145,15 @@ export interface Files {
   identity(path: string): Promise<string | undefined>;
 }
 
+/** What is at a path. A pipe, a socket or a device is something else. */
+export type PathKind = "file" | "folder" | "something else";
+
+/** One thing in a folder. */
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: PathKind | "link";
+}
+
 /** One open file. */
 export interface OpenFile {
   /** Whether it is an ordinary file, that can be read twice, and not a pipe or a device. */
@@ -139,6 +165,8 @@ export interface OpenFile {
    * that leads to another identity no longer leads to this file.
    */
   readonly identity?: string | undefined;
+  /** The user (POSIX uid) that owned it then; nothing where the system has none. */
+  readonly owner?: number | undefined;
   /** Bytes it has now. */
   size(): Promise<number>;
   /**

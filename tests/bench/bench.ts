@@ -12,6 +12,7 @@ import { utf8 } from "../../src/tlog/encoding.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { FLEET_HOURS, reportFleet } from "./fleet_report.ts";
+import { BundleFolder, GatheredHeads, type Rates } from "./gathering.ts";
 import { type HashingRates, proofRates, tileRates } from "./hashing.ts";
 import { median } from "./median.ts";
 import type { Job } from "./server.ts";
@@ -293,7 +294,29 @@ function benchHashing(): void {
   tell("whole tiles to their root", { ...inRounds(tileRates), atLeast: 3, unit: "tiles/s" });
 }
 
+/** What `gather` and `detect` make of files, against the least that must be done with them. */
+async function benchGathering(): Promise<void> {
+  const folder = new BundleFolder();
+  const heads = new GatheredHeads();
+  const inRounds = async (round: () => Promise<Rates>) => {
+    await round();
+    const rounds: Rates[] = [];
+    for (let i = 0; i < ROUNDS; i++) rounds.push(await round());
+    return {
+      rates: rounds.map(({ rate }) => rate),
+      baselines: rounds.map(({ baseline }) => baseline),
+    };
+  };
+  const gathered = await inRounds(() => folder.round());
+  tell("bundles gathered", { ...gathered, atLeast: 0.5, unit: "files/s" });
+  const judged = await inRounds(() => heads.round());
+  tell("gathered heads judged", { ...judged, atLeast: 0.8, unit: "verdicts/s" });
+  folder.remove();
+  heads.remove();
+}
+
 benchHashing();
+await benchGathering();
 await benchJournal();
 await benchExchange();
 await benchWorkers();

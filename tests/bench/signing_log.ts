@@ -10,6 +10,7 @@ import { encodeFrame, FRAME_BYTES, type FrameFields } from "../../src/tlog/frame
 import { sha256 } from "../../src/tlog/hashing.ts";
 import { type Log, parseLog } from "../../src/tlog/log.ts";
 import { formatNote } from "../../src/tlog/note.ts";
+import type { TreeHead } from "../../src/tlog/proof.ts";
 import { makeVkey } from "../../src/tlog/vkey.ts";
 
 /** A log, and its checkpoint of any size, in the two forms it travels in. */
@@ -17,6 +18,8 @@ export interface SigningLog {
   readonly log: Log;
   frame(treeSize: bigint): Uint8Array;
   note(treeSize: bigint): string;
+  /** The same with a root of a real tree. */
+  noteOf(head: TreeHead): string;
 }
 
 /** A log that signs fast: its key is here, and node:crypto signs synchronously. */
@@ -29,8 +32,10 @@ export function makeLog(): SigningLog {
     key: { kty: "OKP", crv: "Ed25519", x: jwk.x, d: jwk.d },
     format: "jwk",
   });
-  const signed = (treeSize: bigint): FrameFields & { text: string } => {
-    const rootHash = sha256(utf8(`${treeSize}`));
+  const signed = (
+    treeSize: bigint,
+    rootHash: Uint8Array = sha256(utf8(`${treeSize}`)),
+  ): FrameFields & { text: string } => {
     const text = formatCheckpointText({ origin: log.origin, treeSize, rootHash });
     const signature = new Uint8Array(sign(null, utf8(text), key));
     return { treeSize, rootHash, signature, text };
@@ -39,6 +44,8 @@ export function makeLog(): SigningLog {
     log,
     frame: (treeSize) => encodeFrame(signed(treeSize)),
     note: (treeSize) => formatNote({ vkey: log.vkey, ...signed(treeSize) }),
+    noteOf: ({ treeSize, rootHash }) =>
+      formatNote({ vkey: log.vkey, ...signed(treeSize, rootHash) }),
   };
 }
 

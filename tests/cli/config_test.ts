@@ -7,6 +7,7 @@ import { defaultSettings, PLACE_DEFAULTS, type Settings } from "../../src/monito
 import { NO_CONTACT } from "../../src/world/http_client.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { makeVkey } from "../../src/tlog/vkey.ts";
+import { generateSigner } from "../../src/world/signer.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { readDuration } from "../../src/world/setting_values.ts";
 import { MAX_PREFIXES } from "../../src/sources/several.ts";
@@ -18,6 +19,12 @@ const ORIGIN = "go.sum database tree";
 const SOURCE = "sumdb+https://sum.golang.org";
 const MONITOR = "monitor.invalid/one";
 const world = denoWorld();
+/** Keys that logs had before. */
+const keys = await Promise.all(
+  ["old.invalid/1", "old.invalid/2"].map(async (name) =>
+    (await generateSigner({ world, name })).signer.vkey.text
+  ),
+);
 
 /** A log's members, as a file has them; the values are JSON texts. */
 const LOG: Readonly<Record<string, string>> = {
@@ -228,6 +235,13 @@ const WRONG_INNER: readonly ["log" | "peer" | "gossip" | "limits", string, strin
     String.raw`"a\nb"`,
     String.raw`origin is "a\u{a}b", expected one non-empty line`,
   ],
+  ["log", "replaces", "1", "replaces is 1, expected a text"],
+  ["log", "replaces", '"sum.golang.org"', "replaces: "],
+  ["log", "replaces", `["${VKEY}"]`, "replaces is ["],
+  ["log", "replaces", `"${VKEY.replace("033de0ae", "033de0af")}"`, "replaces: "],
+  ["log", "replaces", String.raw`"${VKEY} a\tb"`, "expected one non-empty line"],
+  ["log", "replaces", `"${VKEY} "`, "expected one non-empty line"],
+  ["log", "replaces", `"${VKEY} ${ORIGIN}"`, "which is followed itself"],
   ["log", "source", "{}", "source is {}"],
   ["log", "source", '"ftp://a.invalid"', 'it is "ftp://a.invalid", expected https://…'],
   ["log", "source", '"rekor+https://a.invalid"', "expected https://…"],
@@ -308,7 +322,7 @@ Deno.test("parseConfig: unknown members are named, with those there are", () => 
   const faults = faultsOf(text);
   for (
     const [i, [what, name, known]] of ([
-      ["a log", "pol", "vkey, origin, source, poll, patience, retired"],
+      ["a log", "pol", "vkey, origin, replaces, source, poll, patience, retired"],
       ["the configuration", "nmae", "name, key, state, incidents, listen, http, contact, logs"],
       ["a peer", "key", "address, vkey"],
       ["gossip", "fanout", "interval, fanOut"],
@@ -405,6 +419,28 @@ Deno.test("parseConfig: an exchange must have room for a frame of every log", ()
   ]);
 });
 
+Deno.test("parseConfig: one folder for both journals is an error, however it is spelled", () => {
+  const words = (folder: string): string =>
+    `"state" and "incidents" are one folder, "${folder}", expected two`;
+  for (
+    const [state, incidents, folder] of [
+      ["a", "a", "a"],
+      ["a", "./a/", "a"],
+      ["/var/a/", "/var/b/../a", "/var/a"],
+    ]
+  ) {
+    const text = configText({ state: `"${state}"`, incidents: ` "${incidents}"` });
+    const place = placeOf(text, `  "${incidents}"`).replace(/\d+$/, (column) => `${+column + 2}`);
+    assertEquals(faultsOf(text), [`hearsay.jsonc:${place}: ${words(folder!)}`]);
+  }
+  // The other one has its default.
+  const alone = configText({ state: '"incidents"' });
+  assertEquals(faultsOf(alone), [
+    `hearsay.jsonc:${placeOf(alone, '"incidents"')}: ${words("incidents")}`,
+  ]);
+  parse(configText({ state: '"a"', incidents: '"b"' }));
+});
+
 Deno.test("parseConfig: a log or a peer given twice is an error at its second place", () => {
   const text = configText({
     logs: `[${objectText(LOG)}, ${objectText({ poll: '"2s"', ...LOG })}]`,
@@ -413,11 +449,62 @@ Deno.test("parseConfig: a log or a peer given twice is an error at its second pl
   assertEquals(
     faultsOf(text.replace(', "vkey": "x"', "")),
     [
-      `hearsay.jsonc:${placeOf(text, '{\n  "poll"')}: the log "${ORIGIN}" is given twice`,
+      `hearsay.jsonc:${placeOf(text, '{\n  "poll"')}: the log "${ORIGIN}" is given twice` +
+      ', expected once, with a list of places as its "source" if it is served in several',
       `hearsay.jsonc:${placeOf(text, '{ "address": "a.invalid:1", ')}: the peer "a.invalid:1" is ` +
       "given twice",
     ],
   );
+});
+
+Deno.test("parseConfig: the log that is replaced has the origin it is given, or that of its successor", () => {
+  const replacedBy = (members: Readonly<Record<string, string>>): string =>
+    parse(configText({ logs: `[${objectText(members)}]` })).logs[0]!.replaces!.origin;
+  const { origin: _, ...unnamed } = LOG;
+  const [old] = keys;
+  const replaces = JSON.stringify(old);
+  assertEquals(replacedBy({ ...LOG, replaces }), ORIGIN, "the origin that its successor is given");
+  assertEquals(replacedBy({ ...unnamed, replaces }), "old.invalid/1", "or its key's name");
+  const whole = JSON.stringify(`${old} yet another`);
+  assertEquals(replacedBy({ ...LOG, replaces: whole }), "yet another");
+  // The same key under another origin is another log, so it can be replaced too.
+  assertEquals(replacedBy({ ...LOG, replaces: JSON.stringify(`${VKEY} before`) }), "before");
+});
+
+Deno.test("parseConfig: no log is replaced by two, followed too, or replaced in a circle", () => {
+  const [one, two] = keys;
+  const logs = (first: Record<string, string>, second: Record<string, string>): string =>
+    configText({
+      logs: `[${objectText({ ...first, source: '"a"' })}, ${
+        objectText({ ...second, source: '"b"' })
+      }]`,
+    });
+  const text = (vkey: string | undefined): string => JSON.stringify(vkey);
+  const twice = logs(
+    { vkey: text(VKEY), replaces: text(one) },
+    { vkey: text(two), replaces: text(one) },
+  );
+  const [fault, ...more] = faultsOf(twice);
+  assertEquals(more, []);
+  assertStringIncludes(fault!, "two logs replace old.invalid/1 (key ");
+  const circle = logs(
+    { vkey: text(one), replaces: text(two) },
+    { vkey: text(two), replaces: text(one) },
+  );
+  assertEquals(faultsOf(circle).length, 2);
+  for (const told of faultsOf(circle)) assertStringIncludes(told, "which is followed itself");
+  const chain = logs(
+    { vkey: text(one), replaces: text(two) },
+    { vkey: text(VKEY), replaces: text(one) },
+  );
+  assertEquals(faultsOf(chain).length, 1);
+});
+
+Deno.test("parseConfig: a log that is replaced needs a frame as well", () => {
+  const logs = `[${objectText({ ...LOG, replaces: JSON.stringify(keys[0]) })}]`;
+  parse(configText({ logs, limits: '{ "maxFramesPerExchange": 2 }' }));
+  const [fault] = faultsOf(configText({ logs, limits: '{ "maxFramesPerExchange": 1 }' }));
+  assertStringIncludes(fault!, "the 2 logs");
 });
 
 Deno.test("parseConfig: two logs under one RFC 6962 key are refused, as everywhere", () => {

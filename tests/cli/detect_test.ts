@@ -13,6 +13,7 @@ import {
   start,
   twoStories,
 } from "./harness.ts";
+import { MAX_WHOLE_BYTES } from "../../src/gather/read.ts";
 import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { WorldError } from "../../src/world/world.ts";
@@ -270,21 +271,23 @@ inFolder("detect: one key serving several origins keeps them apart", async (fold
   );
 });
 
-inFolder("detect: a line longer than any note is rejected without being held", async (folder) => {
-  const { a, log } = await twoStories({ common: 3, size: 6 });
-  const lines = `{"note":"${"x".repeat(5_000_000)}"}\n${await noteLine(a, 6)}\n`;
-  const { code, out, err } = await run("detect", "--log", log, put(folder, "lines", lines));
-  assertEquals(code, 3);
-  assertStringIncludes(err.join(), "line 1: malformed: longer than");
-  assertStringIncludes(out.join(), "1 checkpoints read, 0 proofs followed, 1 rejected");
-});
+inFolder(
+  "detect: a line longer than anything read is rejected without being held",
+  async (folder) => {
+    const { a, log } = await twoStories({ common: 3, size: 6 });
+    const lines = `{"note":"${"x".repeat(MAX_WHOLE_BYTES)}"}\n${await noteLine(a, 6)}\n`;
+    const { code, out, err } = await run("detect", "--log", log, put(folder, "lines", lines));
+    assertEquals(code, 3);
+    assertStringIncludes(err.join(), "line 1: malformed: longer than");
+    assertStringIncludes(out.join(), "1 checkpoints read, 0 proofs followed, 1 rejected");
+  },
+);
 
 inFolder("detect: wrong usage ends with 2 and says what was wanted", async (folder) => {
   const { a, log } = await twoStories({ common: 3, size: 6 });
   const note = put(folder, "note", await a.checkpoint());
   const cases: [string[], string][] = [
-    [["--log", log], "expected FILE…; got: nothing"],
-    [[note], "expected at least one --log"],
+    [["--log", log], "expected FILE|DIR…; got: nothing"],
     [["--log", "nonsense", note], "Cannot read vkey"],
     [["--log", log, `${folder}/missing`], "there is no file"],
     [["--log", log, "--incidents", folder, note], "--incidents needs --key"],

@@ -72,6 +72,7 @@ export function start(
     err: (line) => print(err, line),
     progress: () => {},
     columns: undefined,
+    redraw: (lines) => [...lines, ""].forEach((line) => print(out, line)),
     paint: (_style, text) => text,
     read: (buffer) => {
       const part = input.subarray(given, given + Math.min(buffer.length, 1_000));

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { readKey } from "../../src/cli/inputs.ts";
-import { KNOWN_LOGS } from "../../src/cli/known_logs.ts";
+import { OFFERED_LOGS } from "../../src/cli/known_logs.ts";
 import { readSettings } from "../../src/cli/run.ts";
 import { defaultSettings } from "../../src/monitor/settings.ts";
 import { openSource } from "../../src/sources/open.ts";
@@ -12,7 +12,7 @@ import { inFolder, run, start } from "./harness.ts";
 
 const NAME = "monitor.invalid/one";
 const world = denoWorld();
-const [GO, REKOR] = KNOWN_LOGS as [typeof KNOWN_LOGS[0], typeof KNOWN_LOGS[0]];
+const [GO, REKOR] = OFFERED_LOGS as [typeof OFFERED_LOGS[0], typeof OFFERED_LOGS[0]];
 const ONE_LOG = ["--log", GO.log, "--source", GO.source];
 
 function filesIn(folder: string): string[] {
@@ -274,7 +274,7 @@ inFolder("init: the menu takes a name and numbers", async (folder) => {
   const args = ["init", "--dir", folder, "--peer", "a.invalid:1"];
   const { code, out } = await start(args, world, [` ${NAME} `, "2, 1 2"]).done;
   assertEquals(code, 0);
-  KNOWN_LOGS.forEach(({ title, about }, i) =>
+  OFFERED_LOGS.forEach(({ title, about }, i) =>
     assertMatch(out.join("\n"), new RegExp(`^  ${i + 1}  ${title} +${about}$`, "m"))
   );
   const settings = await readSettings(world, `${folder}/hearsay.jsonc`);
@@ -293,7 +293,7 @@ inFolder("init: it asks where to answer, and with whom to compare", async (folde
   const { listen, peers } = await readSettings(world, `${folder}/hearsay.jsonc`);
   assertEquals(listen, { hostname: "0.0.0.0", port: 9900 });
   assertEquals(peers.map(({ address }) => address.hostname), ["a.invalid", "b.invalid"]);
-  assert(!err.join().includes("compares with nobody"));
+  assert(!err.join().includes("compared with anybody"));
 });
 
 for (const answers of [[NAME, "1", "", ""], [NAME, "1"]]) {
@@ -302,7 +302,7 @@ for (const answers of [[NAME, "1", "", ""], [NAME, "1"]]) {
     async (folder) => {
       const { code, err } = await start(["init", "--dir", folder], world, answers).done;
       assertEquals(code, 0);
-      assertStringIncludes(err.join("\n"), "This monitor compares with nobody yet");
+      assertStringIncludes(err.join("\n"), "! nothing is compared with anybody: there is no peer");
     },
   );
 }
@@ -314,8 +314,8 @@ inFolder("init: a menu that is answered wrongly, or by nobody, writes nothing", 
     [["", "1"], "the key name is empty"],
     [["a b", "1"], "key name is"],
     [[NAME, ""], "expected at least one --log"],
-    [[NAME, "0"], `got "0", expected numbers from 1 to ${KNOWN_LOGS.length}`],
-    [[NAME, `1 ${KNOWN_LOGS.length + 1}`], "expected numbers from 1 to"],
+    [[NAME, "0"], `got "0", expected numbers from 1 to ${OFFERED_LOGS.length}`],
+    [[NAME, `1 ${OFFERED_LOGS.length + 1}`], "expected numbers from 1 to"],
     [[NAME, "all"], 'got "all", expected numbers'],
     [[NAME, "1", "here"], "here"],
     [[NAME, "1", "", "a.invalid"], "a.invalid"],
@@ -328,15 +328,15 @@ inFolder("init: a menu that is answered wrongly, or by nobody, writes nothing", 
   assertEquals(filesIn(folder), []);
 });
 
-for (const { title, log, source } of KNOWN_LOGS) {
-  Deno.test(`KNOWN_LOGS: ${title} has a sound key and a source that opens`, () => {
+for (const { title, log, source } of OFFERED_LOGS) {
+  Deno.test(`OFFERED_LOGS: ${title} has a sound key and a source that opens`, () => {
     const parsed = parseLog(log);
     openSource({ world, log: parsed, source, contact: NO_CONTACT });
     assertStringIncludes(source, title);
   });
 }
 
-Deno.test("KNOWN_LOGS: no log is offered twice", () => {
-  const ids = KNOWN_LOGS.map(({ log }) => parseLog(log).id);
+Deno.test("OFFERED_LOGS: no log is offered twice", () => {
+  const ids = OFFERED_LOGS.map(({ log }) => parseLog(log).id);
   assertEquals(new Set(ids).size, ids.length);
 });

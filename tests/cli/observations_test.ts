@@ -1,5 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { inFolder, put, run } from "./harness.ts";
+import { canonicalize } from "@std/json/canonicalize";
+import { entryHash, FIRST_PREV_HASH } from "../../src/evidence/entry.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import type { World } from "../../src/world/world.ts";
+import { inFolder, put, run, start } from "./harness.ts";
 import { edit, fork, grow, makeLog, makeMonitor } from "./monitors.ts";
 
 /** The state folder of a monitor that has looked twice: `first`, then `extends`. */
@@ -125,3 +129,69 @@ Deno.test("observations: anything but list and check is wrong usage", async () =
     assertEquals([(await run("observations", ...args)).code, args], [2, args]);
   }
 });
+
+inFolder("observations list: --since, --log and --limit choose", async (folder) => {
+  const { state, config } = await observed(folder);
+  const list = (...args: string[]): ReturnType<typeof run> =>
+    run("observations", "list", "--state", state, ...args);
+  const all = (await list()).out;
+  for (const args of [["--since", "1d"], ["--log", "test.invalid/log"], ["--limit", "9"]]) {
+    assertEquals((await list(...args)).out, all);
+  }
+  const newest = await list("--limit", "1");
+  assertEquals([newest.out, newest.err], [
+    [all[1]!],
+    ["only the newest 1 of 2 are listed"],
+  ]);
+  const json = await list("--limit", "1", "--json");
+  assertEquals(json.out.map((line) => JSON.parse(line).seq), [2]);
+  const none = await list("--since", "2999-01-01");
+  assertEquals([none.code, none.out], [
+    0,
+    [`no observations since 2999-01-01T00:00:00.000Z in ${state}; 2 older ones`],
+  ]);
+  const unknown = await run("observations", "list", "--config", config, "--log", "other");
+  assertEquals([unknown.code, unknown.out], [2, []]);
+  assertMatch(unknown.err.join(), /The configuration does not name it; there are: "test.invalid/);
+  assertEquals((await run("observations", "check", "--limit", "1")).code, 2);
+});
+
+inFolder(
+  "observations list: a journal is read as it is printed, not kept in memory",
+  async (folder) => {
+    const { state } = await observed(folder);
+    const entry = JSON.parse(lines(state)[0]!);
+    const [count, perSegment] = [3_000, 1_000];
+    let before = { seq: 0, hash: FIRST_PREV_HASH };
+    for (let segment = 1; before.seq < count; segment++) {
+      const written: string[] = [];
+      while (written.length < perSegment) {
+        const { hash: _, ...rest } = { ...entry, seq: before.seq + 1, prev_hash: before.hash };
+        const hash = entryHash(rest);
+        written.push(canonicalize({ ...rest, hash }));
+        before = { seq: rest.seq, hash };
+      }
+      put(state, `observations-00000${segment}.jsonl`, `${written.join("\n")}\n`);
+    }
+    const real = denoWorld();
+    const opened: [path: string, printed: number][] = [];
+    const world: World = {
+      ...real,
+      files: {
+        ...real.files,
+        open(path, mode) {
+          opened.push([path, listing.out.length]);
+          return real.files.open(path, mode);
+        },
+      },
+    };
+    const listing = start(["observations", "list", "--state", state], world);
+    const { code, out } = await listing.done;
+    assertEquals([code, out.length], [0, count]);
+    const segments = opened.filter(([path]) => path.includes("observations-"));
+    for (const [path, printed] of segments) {
+      const number = Number(/(\d+)\.jsonl$/.exec(path)![1]);
+      assert(printed >= (number - 1) * perSegment - 500, `${path} when ${printed} were printed`);
+    }
+  },
+);

@@ -50,6 +50,47 @@ async function pair(folder: string): Promise<
   return { dir, log, called, caller: await startDaemon(config), config };
 }
 
+inFolder(
+  "reload: a log goes on under a new key, and only if its history is the old one",
+  async (folder) => {
+    const made = async (name: string, ...entries: string[]): Promise<string> => {
+      const ran = await run("log", "init", `${folder}/${name}`, "--origin", "test.invalid/log");
+      await run("log", "append", `${folder}/${name}`, ...entries);
+      return ran.out[0]!;
+    };
+    const old = await made("old", "a", "b", "c");
+    const fresh = await made("fresh", "a", "b", "c", "d");
+    const rewritten = await made("rewritten", "a", "x", "c", "d");
+    const source = `${folder}/served`;
+    await Deno.symlink(`${folder}/old`, source);
+    const config = await makeMonitor(`${folder}/monitor`, { log: old, source });
+    const daemon = await startDaemon(config);
+    await daemon.running.line(/ log\.first .*size=3$/);
+    await Deno.remove(source);
+    await Deno.symlink(`${folder}/rewritten`, source);
+    const keyId = (vkey: string): string => vkey.split("+")[1]!;
+    const unverified = await daemon.running.line(/ warning log\.unverified /);
+    assertStringIncludes(unverified, `known is key ${keyId(old)}`);
+    assertStringIncludes(unverified, `it bears key ${keyId(rewritten)}`);
+    assertEquals((await run("status", daemon.http)).code, 3);
+    edit(config, `"vkey": "${old}"`, `"vkey": "${rewritten}", "replaces": "${old}"`);
+    assertMatch(await reloaded(daemon), / config\.reloaded logs=1 /);
+    await daemon.running.line(/ error log\.unproven .*does not continue what .* signed at size 3/);
+    assertEquals((await run("status", daemon.http)).code, 3);
+    await Deno.remove(source);
+    await Deno.symlink(`${folder}/fresh`, source);
+    edit(config, `"vkey": "${rewritten}"`, `"vkey": "${fresh}"`);
+    assertMatch(await reloaded(daemon), / config\.reloaded logs=1 /);
+    await daemon.running.line(/ log\.first .*size=4 .*proven to continue .* from size 3$/);
+    const { out } = await run("status", daemon.http);
+    const line = out.find((told) => told.includes(`(key ${keyId(fresh)}, before ${keyId(old)})`));
+    assertMatch(line!, /\) +4 /);
+    edit(config, `"replaces": "${old}"`, `"replaces": "${fresh}"`);
+    assertMatch(await reloaded(daemon), / config\.refused .*followed itself/);
+    assertEquals(await stopped(daemon), 0);
+  },
+);
+
 inFolder("reload: uptime, counters, connections and open questions stay", async (folder) => {
   const { dir, called, caller, config } = await pair(folder);
   // What the log has signed and this monitor is not shown yet is an open question.

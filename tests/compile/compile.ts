@@ -4,14 +4,19 @@
  * `deno compile` puts the program into `denort`, a runtime it downloads from dl.deno.land on first
  * use. Where that cannot be reached this says what is missing and what to do, and ends with 3.
  */
+import { CACHE_VARIABLES } from "../../src/cli/caches.ts";
 
-/** Net, files, and nothing else: no environment, no processes, no foreign functions, no prompts. */
+/**
+ * Net, files, the variables of the environment that say where caches are, and nothing else: no
+ * processes, no foreign functions, no prompts.
+ */
 export const RUN_FLAGS = [
   "--frozen",
   "--no-prompt",
   "--allow-net",
   "--allow-read",
   "--allow-write",
+  `--allow-env=${CACHE_VARIABLES.join(",")}`,
 ];
 
 const COULD_NOT = 3;

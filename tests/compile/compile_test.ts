@@ -1,3 +1,4 @@
+import { CACHE_VARIABLES } from "../../src/cli/caches.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { adviceOn, compile } from "./compile.ts";
 
@@ -28,7 +29,7 @@ function objectAt(text: string, at: number): Record<string, Record<string, unkno
 }
 
 Deno.test({
-  name: `compile: the program embeds, with net, read and write and nothing else allowed${
+  name: `compile: the program embeds, with net, read, write and a few variables allowed${
     STAND_IN === undefined ? " (skipped: no executable to stand in for denort)" : ""
   }`,
   ignore: STAND_IN === undefined,
@@ -44,7 +45,8 @@ Deno.test({
     for (const kind of ["net", "read", "write"]) {
       assertEquals(permissions[`allow_${kind}`], all, kind);
     }
-    for (const kind of ["env", "run", "ffi", "sys"]) {
+    assertEquals(permissions.allow_env, CACHE_VARIABLES);
+    for (const kind of ["run", "ffi", "sys"]) {
       assertEquals(permissions[`allow_${kind}`], null, kind);
     }
     assertEquals(permissions.prompt, false);

@@ -53,6 +53,11 @@ export async function everyCase<T>(
   assertEquals(ran, count, `${ran} cases ran, expected ${count}`);
 }
 
+/** Where a vector file or folder is. */
+export function vectorPath(path: string): string {
+  return new URL(path, FOLDER).pathname;
+}
+
 /** The bytes of a vector file. */
 export function readBytes(path: string): Uint8Array<ArrayBuffer> {
   return Deno.readFileSync(new URL(path, FOLDER));
@@ -76,6 +81,13 @@ export function readJsonLines<T>(path: string): T[] {
 /** The names in a vector folder, sorted. */
 export function listFolder(path: string): string[] {
   return [...Deno.readDirSync(new URL(path, FOLDER))].map(({ name }) => name).sort();
+}
+
+/** The paths of all files below a vector folder. */
+export function listTree(path: string): string[] {
+  return [...Deno.readDirSync(new URL(`${path}/`, FOLDER))].flatMap(({ name, isDirectory }) =>
+    isDirectory ? listTree(`${path}/${name}`) : [`${path}/${name}`]
+  );
 }
 
 /** Lowercase hex, in which a Buffer and a Uint8Array of the same bytes are equal. */

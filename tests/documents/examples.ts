@@ -1,4 +1,5 @@
 /** Every example of the documents, computed by the program, by the name it has there. */
+import { formatEvidenceFile } from "../../src/cli/evidence_file.ts";
 import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
 import { canonicalize } from "@std/json/canonicalize";
@@ -18,6 +19,8 @@ import type { Result } from "../../src/evidence/result.ts";
 import { observedCheckpoint } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
 import { formatRemovals } from "../../src/store/removal.ts";
+import { repairableIncidents } from "../../src/store/repairables.ts";
+import { repairJournal } from "../../src/store/repairing.ts";
 import { formatCheckpointText } from "../../src/tlog/checkpoint_text.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
@@ -100,6 +103,19 @@ const removalEntry = {
   prev_hash: "cd".repeat(32),
 };
 
+/** The entry that a repair writes, if the second of two entries is damaged. */
+const repairEntry = await (async (): Promise<Uint8Array> => {
+  const disk = new MemoryDisk();
+  await appendTo(disk, [sameSize, crossSize4] as unknown as JsonObject[]);
+  const path = "journal/journal.jsonl";
+  // One character of the second entry.
+  const content = disk.content(path)!.replace('"seq":2}', '"seq":3}');
+  disk.put(path, content);
+  const journal = repairableIncidents({ files: disk.files, folder: "journal" });
+  await repairJournal(journal, { signer: monitor, at: RECORDED_AT });
+  return utf8(disk.content(path)!.split("\n")[1]!);
+})();
+
 /** By name, the bytes of each example. */
 export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Array>([
   ["log-vkey", utf8(log.vkey.text)],
@@ -141,6 +157,10 @@ export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Ar
   ["record-same-size", utf8(formatRecord(sameSize))],
   ["record-cross-size-4", utf8(formatRecord(crossSize4))],
   ["record-cross-size-5", utf8(formatRecord(crossSize5))],
+  [
+    "evidence-file",
+    utf8(formatEvidenceFile({ words: ["", "Any words for people."], record: sameSize })),
+  ],
   ["signed-bytes-hash", sha256(signedBytes(sameSize))],
   ["evidence-id-same-size", decodeHex(sameSize.evidence_id)],
   ["evidence-id-cross-size-4", decodeHex(crossSize4.evidence_id)],
@@ -148,5 +168,6 @@ export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Ar
 
   ["incident-entry", await written("journal/journal.jsonl", writeIncident)],
   ["observation-entries", await written("state/observations-000001.jsonl", writeObservations)],
+  ["repair-entry", repairEntry],
   ["removal-entry", utf8(canonicalize({ ...removalEntry, hash: entryHash(removalEntry) }))],
 ]);

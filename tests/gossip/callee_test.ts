@@ -379,7 +379,7 @@ Deno.test("callee: strangers of many addresses have so many signatures checked t
   assertEquals(checked() - before <= 20 * 2 + logs.length, true, `${checked() - before}`);
   assertEquals(
     scene.report.brokenAll.at(-1),
-    "more came that is to be verified than strangers together may send",
+    "all strangers together sent more frames than may be verified",
   );
   // What was verified before costs nothing and is answered to anyone; a peer is heard as ever.
   assertEquals(await isServed(scene, frame, "203.0.113.200"), true);
@@ -399,7 +399,7 @@ Deno.test("callee: a frame under no key is the end: no answer, closed, charged",
   const connection = await scene.connect();
   await connection.write(stranger);
   assertEquals(await readAll(connection), new Uint8Array(0));
-  const why = "closed without an answer to what was refused, and its address charged";
+  const why = "closed without an answer to the refused frame, and its address charged";
   assertEquals([scene.report.verdicts, scene.report.brokenAll], [["refused"], [why]]);
   assertEquals(await isServed(scene, frame), false, "its address was not charged");
   assertEquals(await isServed(scene, frame, "192.0.2.200"), true);

@@ -1,5 +1,11 @@
 /** Files in memory that outlive the monitors using them, on a disk that can refuse. */
-import { type Files, type OpenFile, WorldError } from "../../src/world/world.ts";
+import {
+  type Files,
+  type FolderEntry,
+  type OpenFile,
+  type PathKind,
+  WorldError,
+} from "../../src/world/world.ts";
 
 interface Stored {
   bytes: Uint8Array;
@@ -35,6 +41,20 @@ export class FakeFiles implements Files {
   list(folder: string): Promise<string[]> {
     const paths = [...this.#stored.keys()].filter((path) => path.startsWith(`${folder}/`));
     return Promise.resolve(paths.map((path) => path.slice(folder.length + 1)));
+  }
+
+  async entries(folder: string): Promise<FolderEntry[]> {
+    return (await this.list(folder)).map((name) => ({ name, kind: "file" }));
+  }
+
+  readShort(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const file = this.#stored.get(path);
+    if (file === undefined) return rejected("not found", path);
+    return Promise.resolve(file.bytes.length > maxBytes ? undefined : new Uint8Array(file.bytes));
+  }
+
+  kindOf(path: string): Promise<PathKind> {
+    return this.#stored.has(path) ? Promise.resolve("file") : rejected("not found", path);
   }
 
   syncFolder(): Promise<void> {

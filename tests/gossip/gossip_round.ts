@@ -107,7 +107,7 @@ async function refuse(log: TestLog, player: Player): Promise<void> {
   const answer = await readAll(connection);
   connection.close();
   const why = `frame of size ${treeSize}: the signature verifies under no configured log's key`;
-  const ended = "closed without an answer to what was refused, and its address charged";
+  const ended = "closed without an answer to the refused frame, and its address charged";
   tellSaid(player, `[Gossip] refused ${why}`, `ends the exchange early: ${ended}`);
   tell("stranger", got(answer), got(new Uint8Array(0)));
 

@@ -4,10 +4,11 @@ import type { JsonObject } from "../../src/evidence/json.ts";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
+import type { OpenSource } from "../../src/monitor/assembly.ts";
 import { Daemon } from "../../src/monitor/daemon.ts";
 import type { EventName, Level } from "../../src/monitor/events.ts";
 import { IncidentNotWritten } from "../../src/monitor/case_keeper.ts";
-import { defaultSettings, type LogSettings, type Settings } from "../../src/monitor/settings.ts";
+import { defaultSettings, type Settings } from "../../src/monitor/settings.ts";
 import type { Source } from "../../src/sources/source.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { DurabilityLost } from "../../src/world/durable.ts";
@@ -42,7 +43,7 @@ export const DAY = 24 * HOUR;
 
 /** Where the observations are. */
 export const STATE = "home/state";
-const INCIDENTS = "home/incidents";
+export const INCIDENTS = "home/incidents";
 const PORT = 9900;
 /** What is under way with others ends at its limits at the latest. */
 const LONGEST_EXCHANGE_MS = DEFAULT_LIMITS.exchangeMs + DEFAULT_LIMITS.parcelMs;
@@ -75,6 +76,8 @@ export interface Followed {
   readonly source: Source & { readonly story: { readonly log: Log } };
   readonly pollMs?: number;
   readonly patienceMs?: number;
+  /** The log that it replaces. */
+  readonly replaces?: Log;
 }
 
 /** What a host's daemon is told to do. */
@@ -147,14 +150,14 @@ export class Host {
     return { ...denoWorld(), clock, files, databases, network: gated, random: steady, signing };
   }
 
-  /** Starts a daemon without letting it run. */
-  async open(duties: Duties): Promise<Daemon> {
+  /** What a daemon is told, and how it opens the sources of its logs. */
+  #orders(duties: Duties): { settings: Settings; openSource: OpenSource } {
     const { vkey } = this.#signer;
-    const sources = new Map<LogSettings, Source>();
-    const logs = duties.logs.map(({ source, pollMs = MINUTE, patienceMs = DAY }) => {
-      const settings = { log: source.story.log, source: "scripted", pollMs, patienceMs };
-      sources.set(settings, source);
-      return settings;
+    const sources = new Map<string, Source>();
+    const logs = duties.logs.map(({ source, pollMs = MINUTE, patienceMs = DAY, replaces }) => {
+      const { log } = source.story;
+      sources.set(log.id, source);
+      return { log, source: "scripted", pollMs, patienceMs, ...(replaces && { replaces }) };
     });
     const { peers = [], gossipMs = MINUTE, fanOut = peers.length, state = STATE } = duties;
     const settings: Settings = {
@@ -165,9 +168,21 @@ export class Host {
       // Everybody calls everybody all day: what an address may send is another test's subject.
       limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress: 1_000_000 },
     };
+    return { settings, openSource: ({ log }) => sources.get(log.id)! };
+  }
+
+  /** Has the daemon take up other duties while it runs, as SIGHUP does. */
+  async reload(duties: Duties): Promise<void> {
+    const { settings, openSource } = this.#orders(duties);
+    assert(this.daemon!.canTakeUp(settings, this.#signer.vkey.text));
+    await this.daemon!.takeUp(settings, openSource);
+    await settled();
+  }
+
+  /** Starts a daemon without letting it run. */
+  async open(duties: Duties): Promise<Daemon> {
     return await Daemon.start({
-      ...{ world: this.world, settings, signer: this.#signer },
-      openSource: (one) => sources.get(one)!,
+      ...{ world: this.world, signer: this.#signer, ...this.#orders(duties) },
       report: {
         event: (name, level, fields) => void this.told.push({ name, level, fields }),
         workFailed: (error, more) => {

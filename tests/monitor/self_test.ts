@@ -29,7 +29,11 @@ function source(log: TestLog, size = Number(log.treeSize)): ScriptedSource {
 /** What its daemon's status says of its peers and of what is not as it should be. */
 function said({ daemon }: Host) {
   const status = daemon!.status();
-  return { peers: status.peers, sharedBy: status.logs[0]!.sharedBy, troubles: troublesOf(status) };
+  return {
+    peers: status.peers,
+    sharedBy: status.logs[0]!.sharedBy,
+    troubles: troublesOf(status).map(({ text }) => text),
+  };
 }
 
 Deno.test("itself: a monitor that is its own peer, by another address, says so and counts no match", async () => {

@@ -4,7 +4,7 @@ import type { EventName } from "../../src/monitor/events.ts";
 import { FIRST_SUMMARY_MS } from "../../src/monitor/lasting_troubles.ts";
 import { SeveralSource } from "../../src/sources/several.ts";
 import { grow } from "../evidence/histories.ts";
-import { Host, HOUR, logAt, MINUTE, Stage } from "./hosts.ts";
+import { Host, HOUR, logAt, MINUTE, parted, Stage } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
 const PEER = "198.51.100.2:9900";
@@ -220,4 +220,30 @@ Deno.test("trouble events: run --once tells everything of its round", async () =
   await daemon.once();
   await daemon.close();
   assertEquals(read(one).toSorted(), ["warning exchange.failed", "warning log.unavailable"]);
+});
+
+Deno.test("trouble events: status says since when a peer fails and a look has its result", async () => {
+  const source = await serving(5);
+  await using stage = await Stage.set();
+  const { one, two } = stage;
+  await one.start({ logs: [{ source }], peers: [two.address] });
+  await one.pass(5 * MINUTE);
+  const since = "2026-01-01T00:01:00.000Z";
+  const { peers: [peer], logs: [log] } = one.daemon!.status();
+  assertEquals([peer!.failingSince, log!.resultSince], [since, since]);
+  await two.start({ logs: [{ source }] });
+  await one.pass(MINUTE);
+  const [well] = one.daemon!.status().peers;
+  assertEquals([well!.failing, well!.failingSince], [undefined, undefined]);
+});
+
+Deno.test("trouble events: a peer that handed over a case as a whole has contradicted us", async () => {
+  const [ours, theirs] = await parted({ at: 4, sizes: [6, 9] });
+  await using stage = await Stage.set();
+  const { one, two } = stage;
+  await two.start({ logs: [{ source: new ScriptedSource(theirs) }] });
+  await one.start({ logs: [{ source: new ScriptedSource(ours) }], peers: [two.address] });
+  await stage.minutes(4);
+  assertEquals((await one.cases()).length, 1);
+  assertEquals(one.daemon!.status().peers[0]!.conflicts, 1);
 });

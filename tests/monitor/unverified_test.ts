@@ -166,7 +166,7 @@ Deno.test("unverified: a daemon warns once, shows it in the status, and goes on 
   const status = one.daemon!.status();
   const [shown] = status.logs;
   assertEquals([shown!.lastResult, shown!.size], ["unverified", "5"]);
-  assert(troublesOf(status).some((trouble) => trouble.includes("no known key")), "exit 3");
+  assert(troublesOf(status).some(({ text }) => text.includes("no known key")), "exit 3");
   assertEquals(one.loud("log.unverified"), ["warning"]);
   assertEquals(await one.cases(), []);
   const written = (await one.observations()).map(({ observation }) => observation)

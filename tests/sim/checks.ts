@@ -10,7 +10,7 @@ import { type ConflictRecord, parseRecord } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import type { Daemon } from "../../src/monitor/daemon.ts";
-import type { EventName } from "../../src/monitor/events.ts";
+import type { EventName, Level } from "../../src/monitor/events.ts";
 import { IncidentNotWritten } from "../../src/monitor/case_keeper.ts";
 import { QUESTION_LIMITS } from "../../src/monitor/questions.ts";
 import { isTheLog } from "../../src/monitor/the_log.ts";
@@ -28,6 +28,7 @@ import { Ledger } from "./ledger.ts";
 import { type Fields, INCIDENTS, type SimMonitor, STATE } from "./monitor.ts";
 import { nameOf } from "./network.ts";
 import type { Property, Violation } from "./properties.ts";
+import { TroublesTold } from "./troubles_told.ts";
 
 /**
  * The longest time that a connection may be open, in milliseconds: an exchange, or a first byte and a
@@ -107,7 +108,11 @@ export class Checks {
   }
 
   /** A daemon told something. */
-  told(monitor: SimMonitor, name: EventName, fields: Fields): void {
+  told(
+    monitor: SimMonitor,
+    { name, level, fields }: { name: EventName; level: Level; fields: Fields },
+  ): void {
+    this.#toldTrouble(monitor, { name, level, fields });
     const origin = fields.origin as string | undefined;
     if (name === "incident.recorded") this.#recorded(monitor, fields.evidence_id as string);
     if (name === "incident.not written") {
@@ -125,6 +130,11 @@ export class Checks {
       "no fault of its own",
       name !== "daemon.fault",
       () => `${monitor.name} has a fault of its own: ${fields.stack}`,
+    );
+    this.expect(
+      "no fault of its own",
+      !["journal.lost", "folder.moved", "folder.foreign"].includes(name),
+      () => `${monitor.name} says that it lost what no disk has lost: ${fields.detail}`,
     );
     if (name === "journal.unsound") {
       const detail = (): string => `${monitor.name} has entries ${JSON.stringify(fields)} unsound`;
@@ -149,6 +159,18 @@ export class Checks {
     if (/^exchange\.(pending|matches|inconsistent)$/.test(name)) {
       this.#acknowledged(monitor, { origin: origin!, size: fields.size as string });
     }
+  }
+
+  /** What strangers cause is limited in another way. */
+  #toldTrouble(
+    monitor: SimMonitor,
+    event: { name: EventName; level: Level; fields: Fields },
+  ): void {
+    const source = event.fields.source as string | undefined;
+    const isOfPeer = source !== undefined && source.includes(":") && monitor.isPeer(source);
+    if (event.name.startsWith("exchange.") && !isOfPeer) return;
+    const wrong = this.#ledger(monitor).troubles.told(this.#now(), event);
+    this.expect("trouble is told", wrong === undefined, () => `${monitor.name} ${wrong}`);
   }
 
   /** A daemon could not do something. */
@@ -321,9 +343,11 @@ export class Checks {
 
   /** A daemon has started. Its status must agree with what it had told before. */
   started(monitor: SimMonitor, daemon: Daemon): void {
-    const { views, putOff } = this.#ledger(monitor);
+    const ledger = this.#ledger(monitor);
+    const { views, putOff } = ledger;
     // The log asked an earlier process to wait; this one does not know it.
     putOff.clear();
+    ledger.troubles = new TroublesTold(this.#now());
     let status: Status;
     try {
       status = daemon.status();

@@ -11,7 +11,7 @@
  */
 import { assert, assertEquals, AssertionError, assertRejects } from "@std/assert";
 import { join } from "@std/path/join";
-import { KNOWN_LOGS } from "../../src/cli/known_logs.ts";
+import { OFFERED_LOGS } from "../../src/cli/known_logs.ts";
 import { readKey } from "../../src/cli/inputs.ts";
 import { readSettings } from "../../src/cli/run.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
@@ -129,7 +129,10 @@ function walk(name: string, path: DurablePath): void {
   Deno.test(`every fault: ${name}`, () => everyFault(path));
 }
 
-/** What it gives, or nothing where the disk refuses; any other error is a fault of the program. */
+/**
+ * The result of the work, or nothing if the disk refuses. Any other error is a fault of the
+ * program.
+ */
 async function unlessRefused<T>(what: () => Promise<T>): Promise<T | undefined> {
   try {
     return await what();
@@ -147,7 +150,10 @@ function command(disk: MemoryDisk, ...args: string[]): Promise<Ran> {
   return start(args, onDisk(disk)).done;
 }
 
-/** The first line printed, if the command did its work; otherwise the disk alone was the reason. */
+/**
+ * The first line printed, if the command did its work. If it did not, the disk must be the only
+ * reason.
+ */
 function acknowledgedBy({ code, out, err }: Ran): string[] {
   if (code === 0) return [out[0]!];
   assertEquals([code, out], [3, []], "what the disk refuses ends with 3, and prints nothing");
@@ -156,7 +162,7 @@ function acknowledgedBy({ code, out, err }: Ran): string[] {
 }
 
 /**
- * A second try does its work, or says what to do, and that then works.
+ * Tries a second time. The try must do its work, or say what to do, and that must then work.
  * @returns whether it did its work
  */
 async function secondTry(
@@ -212,7 +218,7 @@ walk("keygen: a file that is there stays as it is", {
 });
 
 const HOME = "etc/hearsay";
-const [GO] = KNOWN_LOGS as [typeof KNOWN_LOGS[0]];
+const [GO] = OFFERED_LOGS as [typeof OFFERED_LOGS[0]];
 
 function initArgs(folder: string): string[] {
   return ["init", "--dir", folder, "--name", NAME, "--log", GO.log, "--source", GO.source];
@@ -231,7 +237,8 @@ walk("init: what was told is a configuration that parses and a key that loads", 
   run: async (disk) => acknowledgedBy(await command(disk, ...initArgs(HOME))),
   check: async (disk, [vkey]) => {
     if (vkey !== undefined) return assertEquals(await configured(disk, HOME), vkey);
-    // It may have been done all the same; otherwise what is left is not in the way of another try.
+    // The work may be done all the same. If it is not, the files that are left must not hinder
+    // another try.
     if (disk.content(`${HOME}/hearsay.jsonc`) === undefined) {
       const { code, err } = await command(disk, ...initArgs(HOME));
       assertEquals(code, 0, err.join("\n"));
@@ -290,7 +297,7 @@ const threeEntries = async (disk: MemoryDisk): Promise<void> => {
   log.close();
 };
 
-/** What is to be said of a folder in which making a log failed. */
+/** The message for a folder in which making a log failed. */
 function refusalOf(disk: MemoryDisk, folder: string): string {
   return disk.content(`${folder}/checkpoint`) === undefined
     ? "was cut off. Remove the folder and do it again"
@@ -401,7 +408,7 @@ const WHOLE = sample.content(JOURNAL)!;
 const TORN = WHOLE.slice(0, 700);
 const CASES = await casesOn(sample);
 
-/** What was set aside, of all journals on the disk. */
+/** The contents of all files into which torn lines were set aside. */
 function setAside(disk: MemoryDisk): (string | undefined)[] {
   return disk.paths().filter((path) => path.includes(".torn-")).map((path) => disk.content(path));
 }
@@ -459,7 +466,7 @@ async function halfRemoved(): Promise<MemoryDisk> {
 }
 
 const OBSERVED = await halfRemoved();
-/** What must be there whatever happens. */
+/** The observations that must be there whatever happens. */
 const WRITTEN = await writtenOn(OBSERVED);
 const LAST = OBSERVED.paths().filter((path) => path.endsWith(".jsonl")).at(-1)!;
 const NEXT = join(FOLDER, segmentName("observations", Number(/(\d+)\.jsonl/.exec(LAST)![1]) + 1));
@@ -528,7 +535,7 @@ async function expectRemoved(disk: MemoryDisk): Promise<void> {
   assert(stated > 1, "the chain states that segments were removed");
 }
 
-/** A path that puts "new" where "old" is, as it is told to. */
+/** A path that replaces "old" by "new" in the given way. */
 function replacing(write: (disk: MemoryDisk) => Promise<void>): DurablePath {
   return {
     atLeast: 2,

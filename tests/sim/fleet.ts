@@ -179,7 +179,7 @@ export class Fleet {
   }
 
   #told(monitor: SimMonitor, name: EventName, level: Level, fields: Fields): void {
-    this.#checks.told(monitor, name, fields);
+    this.#checks.told(monitor, { name, level, fields });
     const line = `${monitor.name} ${name} ${JSON.stringify(fields)}`;
     if (level === "debug") this.#hash.update(utf8(`${this.time.now} ${line}\n`));
     else this.#note(line, `${monitor.name}: ${sentenceOf(name, fields)}`);

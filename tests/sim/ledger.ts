@@ -1,5 +1,6 @@
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import type { Shown } from "./logs.ts";
+import { TroublesTold } from "./troubles_told.ts";
 
 /** What is known of one monitor from outside. */
 export class Ledger {
@@ -21,6 +22,8 @@ export class Ledger {
   readonly putOff = new Map<string, number>();
   /** For each origin, what it was shown and has written down. */
   readonly shown = new Map<string, Shown[]>();
+  /** What the running daemon has told of its troubles. */
+  troubles = new TroublesTold(0);
   /** The hashes of the entries whose record was checked. */
   readonly checked = new Set<string>();
 }

@@ -357,6 +357,22 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: MANY,
   },
   {
+    name: "trouble is told each time that it comes up",
+    file: "src/monitor/lasting_troubles.ts",
+    find: 'if (!isSummary && !isWorse && !isChange) return { level: "debug" };',
+    replace: "",
+    breaks: "trouble is told",
+    seeds: FEW,
+  },
+  {
+    name: "the end of trouble is not told",
+    file: "src/monitor/lasting_troubles.ts",
+    find: "if (trouble === undefined || now - trouble.failedAt < trouble.calmMs) return undefined;",
+    replace: "if (trouble === undefined || trouble.times > 0) return undefined;",
+    breaks: "trouble is told",
+    seeds: FEW,
+  },
+  {
     name: "a connection that cannot be accepted ends the program",
     file: "src/world/accepting.ts",
     find: "if (!(error instanceof WorldError)) throw error;",
@@ -406,6 +422,14 @@ export const MUTANTS: readonly Mutant[] = [
     find: "    const { result, retryAfterMs } = found;\n",
     replace:
       '    const { result, retryAfterMs } = found;\n    if (result === "consistent") throw new TypeError("planted");\n',
+    breaks: "no fault of its own",
+    seeds: FEW,
+  },
+  {
+    name: "a journal that the index has read to its end is told as lost",
+    file: "src/store/observations.ts",
+    find: 'if (seq > journal.last.seq) return "lost";',
+    replace: 'if (seq >= journal.last.seq) return "lost";',
     breaks: "no fault of its own",
     seeds: FEW,
   },

@@ -17,6 +17,7 @@ const SOON: Readonly<Record<Property, string>> = {
   "exchanges end": "who is called has no limit in time",
   "Retry-After is kept": "a log that asks to wait is asked all the same",
   "bounded": "the limits of an exchange that has ended stay due",
+  "trouble is told": "trouble is told each time that it comes up",
   "no fault of its own": "a connection that cannot be accepted ends the program",
 };
 

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { artefacts } from "./parsers/artefacts.ts";
 import { configuration } from "./parsers/configuration.ts";
 import { gathering } from "./parsers/gathered.ts";
 import { type Attack, attack, type ParserReport } from "./parsers/harness.ts";
@@ -37,6 +38,7 @@ export async function parsersUnderTest(): Promise<readonly ParserUnderTest[]> {
     ...sources(stage),
     ...http(stage),
     gathering(stage),
+    ...artefacts(stage),
     ...configuration(stage),
   ];
 }

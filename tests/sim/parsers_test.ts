@@ -18,11 +18,14 @@ import { type Outcome, type ParserUnderTest, PromiseBroken } from "./parsers/par
 import { parsersUnderTest } from "./parsers.ts";
 
 const SEED = 20_260_101;
-/** A share of the million that `deno task sim` takes, such as fits into every run of the tests. */
+/** How many cases an ordinary test run takes: a small share of the million of `deno task sim`. */
 const CASES = 12_000;
-/** How often each claim is made, all that it leaves behind being held. */
+/** How often each claim is made. All that it leaves in memory is held. */
 const CLAIMS_HELD = 64;
-/** Memory that all of these may leave in use; a single claim believed would take more. */
+/**
+ * How much memory all claims together may leave in use. A single claim that was believed would take
+ * more.
+ */
 const MAX_GROWTH_BYTES = 16 * 1024 * 1024;
 
 const parsers = await parsersUnderTest();
@@ -70,7 +73,8 @@ for (const { name, run } of await claims()) {
   });
 }
 
-// What was thrown away is not in use: without this the work of an honest refusal counts as its claim.
+// Garbage is collected first. Otherwise the memory of an honest refusal would count as memory that
+// was claimed.
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
@@ -115,7 +119,7 @@ function recorder(seen: string[]): ParserUnderTest<string> {
   };
 }
 
-/** A parser of addresses that does as told at every text with an x in it. */
+/** A parser of addresses. At every text with an x in it, it does what the test wants. */
 function faulty(atX: (text: string) => Outcome | Promise<Outcome>): ParserUnderTest {
   const faulty: ParserUnderTest<string> = {
     name: "faulty",
@@ -185,7 +189,7 @@ Deno.test("parsers: a case that takes longer than the bound is found, one as lon
     });
     const { failure, slowestMs } = await attacked(slow, () => now);
     assertEquals(failure !== undefined, isFound);
-    // Measured again before it is believed.
+    // A slow case is measured again before it counts.
     if (isFound) assertStringIncludes(failure!.error, `it takes ${ms} ms`);
     else assertEquals(slowestMs, ms);
   }

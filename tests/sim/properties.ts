@@ -29,6 +29,8 @@ export const PROPERTIES = [
   "Retry-After is kept",
   /** the numbers of open connections, timers and open questions stay bounded */
   "bounded",
+  /** trouble of logs and peers makes few lines, and its end is told */
+  "trouble is told",
   /** the program fails only because something outside has failed */
   "no fault of its own",
 ] as const;

@@ -116,12 +116,14 @@ export class MemoryDisk {
     this.#syncedEntries.set(normal(path), node);
   }
 
-  /** Gives a folder, with all that is in it, another name; or takes it away. */
+  /** Gives a folder, with all that is in it, another name, durably; or takes it away. */
   move(folder: string, to?: string): void {
     for (const path of this.paths().filter((path) => path.startsWith(`${normal(folder)}/`))) {
       const node = this.#entries.get(path)!;
-      this.#entries.delete(path);
-      if (to !== undefined) this.#entries.set(normal(to) + path.slice(normal(folder).length), node);
+      for (const entries of [this.#entries, this.#syncedEntries]) {
+        entries.delete(path);
+        if (to !== undefined) entries.set(normal(to) + path.slice(normal(folder).length), node);
+      }
     }
   }
 
@@ -182,6 +184,25 @@ export class MemoryDisk {
           const prefix = normal(folder) + "/";
           return this.paths().filter((path) => path.startsWith(prefix))
             .map((path) => path.slice(prefix.length)).filter((name) => !name.includes("/"));
+        }),
+      entries: (folder) =>
+        this.#operate(() => {
+          const prefix = normal(folder) + "/";
+          const inside = this.paths().filter((path) => path.startsWith(prefix))
+            .map((path) => path.slice(prefix.length).split("/"));
+          const kinds = new Map(inside.map(([name, ...below]) => [
+            name!,
+            below.length > 0 ? "folder" as const : "file" as const,
+          ]));
+          return [...kinds].map(([name, kind]) => ({ name, kind }));
+        }),
+      readShort: () => Promise.reject(new WorldError("other", "no test reads whole files here")),
+      kindOf: (path) =>
+        this.#operate(() => {
+          if (this.#entries.has(normal(path))) return "file" as const;
+          const isFolder = this.paths().some((each) => each.startsWith(normal(path) + "/"));
+          if (isFolder) return "folder" as const;
+          throw new WorldError("not found", path);
         }),
       syncFolder: (folder) =>
         this.#operate(() => {

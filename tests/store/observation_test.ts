@@ -49,7 +49,7 @@ Deno.test("spelling: a name that nothing in its segment spells out is refused", 
   spelling.learn(one, 1);
   const record = spelling.shorten(one, 1);
   const said = assertThrows(() => new Spelling().read(record, 1), MalformedError).message;
-  assertStringIncludes(said, "no entry before it in this segment spells that out");
+  assertStringIncludes(said, "no entry before it in this segment has that log in full");
 });
 
 Deno.test("spelling: a note that does not say size and root is written with them", () => {

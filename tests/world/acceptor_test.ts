@@ -98,7 +98,7 @@ Deno.test("acceptor: what no handler takes is closed and told", async () => {
   assertEquals(await connection.read(new Uint8Array(1)), undefined);
   assertEquals([a.heard, port.told], [
     [],
-    ["192.0.2.1: it begins with byte 9, as nothing does that is served here"],
+    ["192.0.2.1: it begins with byte 9, and nothing that is served here begins so"],
   ]);
 });
 

@@ -138,7 +138,7 @@ Deno.test("http get: what is no whole gzip, or a compression not asked for, is n
   }
   for (const coding of ["br", "deflate", "zstd", "compress", "gzip, gzip", "br, gzip"]) {
     const error = await refused(answer("hello", `content-encoding: ${coding}\r\n`));
-    assert(error.message.includes("which was not asked for"), error.message);
+    assert(error.message.includes("which was not requested"), error.message);
   }
 });
 

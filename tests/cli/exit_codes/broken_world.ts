@@ -14,6 +14,17 @@ export function refusing(error: Error): Stream {
   };
 }
 
+/** A stream without room: the system's own, where it has one. */
+export function fullOutput(stage: Stage): Stream {
+  try {
+    const file = Deno.openSync("/dev/full", { write: true });
+    stage.atEnd(() => file.close());
+    return file;
+  } catch {
+    return refusing(new Error("No space left on device (os error 28)"));
+  }
+}
+
 /** A disk without room. */
 export function fullDisk(stage: Stage): World {
   const world = denoWorld();
@@ -26,7 +37,7 @@ export function fullDisk(stage: Stage): World {
     permissions: file.permissions,
     ...{ size: () => file.size(), read: (buffer, at) => file.read(buffer, at) },
     ...{ tryLock: () => file.tryLock(), close: () => file.close(), truncate: () => full() },
-    ...{ write: () => full(), sync: () => full() },
+    ...{ write: () => full(), sync: () => file.sync() },
   });
   const { files } = world;
   const open: typeof files.open = async (path, mode) => opened(await files.open(path, mode));

@@ -158,4 +158,6 @@ export async function observed(stage: Stage): Promise<string> {
 }
 
 /** A conflict record that comes with the source. */
-export const SAMPLE = new URL("../../../incidents/sample.json", import.meta.url).pathname;
+export const SAMPLE = Deno.realPathSync(
+  new URL("../../../incidents/sample.json", import.meta.url),
+);

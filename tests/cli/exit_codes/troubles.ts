@@ -2,7 +2,7 @@
 import { base64 } from "../../../src/tlog/encoding.ts";
 import { keyFile, put, run } from "../harness.ts";
 import { edit, grow, makeLog, makeMonitor, startDaemon } from "../monitors.ts";
-import { faulty, fullDisk, refusing } from "./broken_world.ts";
+import { faulty, fullDisk, fullOutput, refusing } from "./broken_world.ts";
 import {
   each,
   everyCommand,
@@ -167,6 +167,21 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
     "log fork": ({ folder }) => ({ args: ["log", "fork", folder, `${folder}/other`] }),
     "log serve": ({ folder }) => ({ args: ["log", "serve", folder, "--port", "0"] }),
   },
+  "not a file": {
+    ...each([...RUNS, "status", ...INCIDENTS, ...OBSERVATIONS], (name) => ({ folder }) => ({
+      args: [...reading(name), "--config", folder],
+    })),
+    "verify": ({ folder }) => ({ args: ["verify", folder] }),
+    "detect": async (stage) => {
+      const { log } = await gathered(stage);
+      return { args: ["detect", "--log", log, stage.folder] };
+    },
+    ...each(["listen", "exchange"], (name) => async (stage) => {
+      const { log } = await gathered(stage);
+      const where = name === "listen" ? ["--address", "127.0.0.1:0"] : [NOBODY];
+      return { args: [name, ...where, "--log", log, "--key", stage.folder] };
+    }),
+  },
   "in the way": {
     "init": async (stage) => {
       const { args } = await WELL["init"]!(stage);
@@ -226,10 +241,7 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
     Deno.writeTextFileSync(path, `${withRecord(Deno.readTextFileSync(path), spoilRecord)}\n`);
     return { args: [...reading(name), "--incidents", incidents] };
   }),
-  "output lost": everyCommand((way) => ({
-    ...way,
-    stdout: refusing(new Error("No space left on device (os error 28)")),
-  })),
+  "output lost": everyCommand((way, stage) => ({ ...way, stdout: fullOutput(stage) })),
   "address taken": {
     "run": async (stage) => {
       const { config } = await monitor(stage);
@@ -316,6 +328,11 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       world: fullDisk(stage),
     })),
   },
+  // The journal is there, so only the case itself meets the full disk.
+  "case not written": each(RECORDS, (name) => async (stage) => ({
+    ...await records(stage, name, await caseJournal(stage)),
+    world: fullDisk(stage),
+  })),
   "interrupted": { "verify": () => ({ args: ["verify", "-"], signal: "SIGINT" }) },
   "terminated": { "verify": () => ({ args: ["verify", "-"], signal: "SIGTERM" }) },
   "fault": everyCommand((way, stage) => ({ ...way, world: faulty(stage) })),
@@ -324,11 +341,12 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
 /** What a command says in each kind of trouble, so that no code comes from another one. */
 export const SAYS: Readonly<Record<string, RegExp>> = {
   "outage": / log\.unavailable .* exchange\.failed | exchange\.failed .* log\.unavailable /s,
-  "case proven": /incident\.recorded|1 INCIDENT|_size|INCONSISTENT/,
+  "case proven": /incident\.recorded|1 PROVEN CASE|_size|INCONSISTENT/,
   "evidence broken": /The evidence does not hold/,
   "usage": /there is no option "--no-such-option"/,
   "configuration": /hearsay\.jsonc:\d+:\d+: poll is "now"/,
   "no such file": /there is no (file|log)/,
+  "not a file": /is a folder, expected a file|is not an ordinary file/,
   "in the way": /exists|there is a log/,
   "no record": /holds no conflict record/,
   "no such incident": /there is no incident "9"/,
@@ -342,11 +360,12 @@ export const SAYS: Readonly<Record<string, RegExp>> = {
   "nobody answers": /no daemon answers|cannot be reached/,
   "another answers": /has another key|peer /,
   "log unavailable": /unavailable|cannot be reached/,
-  "peer unavailable": /exchange\.failed|failed: /,
+  "peer unavailable": /exchange\.failed|cannot be reached: /,
   "nobody to compare with": /nothing is compared with anybody/,
   "unproven": /unproven/,
   "nothing to judge": /nothing to judge/,
   "not judged": /not judged: 1 items/,
   "disk refuses": /No space left on device/,
+  "case not written": /NOT WRITTEN/,
   "fault": /a fault in Hearsay itself/,
 };

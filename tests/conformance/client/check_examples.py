@@ -145,13 +145,27 @@ def main(path):
         frame[at] ^= 1
         refused = refuses(client.read_frame, log, bytes(frame))
         same("frame-one-5, a bit of byte %d flipped" % at, refused, True)
+    # The evidence file: its first line names it, its last line is the record.
+    lines = e["evidence-file"].decode().splitlines()
+    same("evidence-file", lines[0], "Hearsay evidence")
+    same("evidence-file", lines[-1].encode(), e["record-same-size"])
     # The journals: each entry's hash is of its canonical JSON without the member.
-    for name in ("incident-entry", "observation-entries", "removal-entry"):
+    for name in ("incident-entry", "observation-entries", "repair-entry", "removal-entry"):
         for line in e[name].decode().splitlines():
             entry = client.read_json(line)
             same(name + " is canonical", client.canonical(entry).decode(), line)
             given = entry.pop("hash")
             same(name, client.sha256(client.canonical(entry)).hex(), given)
+    # A repair: signed by the monitor that it names, for the place where it stands.
+    entry = client.read_json(e["repair-entry"].decode())
+    before = client.read_json(e["incident-entry"].decode())
+    repaired = dict(entry["record"]["repaired"])
+    signature = client.unbase64(repaired.pop("signature"), 64)
+    signed = b"hearsay/repair/v1\n" + client.canonical(repaired)
+    monitor = client.Key(repaired["by"])
+    same("the repair's signature", monitor.verifies(signed, signature), True)
+    same("another repair's signature", monitor.verifies(signed + b" ", signature), False)
+    same("the repair's place", repaired["after"], {"seq": 1, "hash": before["hash"]})
     same("every example was looked at", sorted(e.untouched), [])
     print("%d examples, %d checks, %d failed" % (len(e), len(results), results.count(False)))
     return 1 if False in results or not results else 0

@@ -1,5 +1,6 @@
 /**
- * The parsers of what an operator writes: the configuration, what stands in it, and private keys.
+ * The parsers of files and options that an operator writes: the configuration, its values, and
+ * private keys.
  *
  * @module
  */
@@ -16,7 +17,7 @@ import { texts } from "./inputs.ts";
 import { insist, type Outcome, parser, type ParserUnderTest } from "./parser.ts";
 import { seededWorld, type Stage } from "./stage.ts";
 
-/** Parsers of what an operator writes. */
+/** Parsers of files and options that an operator writes. */
 export function configuration(stage: Stage): ParserUnderTest[] {
   return [configuring(stage), ...smallTexts(stage), privateKeys(stage)];
 }
@@ -39,17 +40,19 @@ function configuring(stage: Stage): ParserUnderTest {
   "name": "monitor.invalid/one", /* another */
   "key": "/keys/k", "state": "s", "incidents": "i", "listen": "[::1]:9900",
   "http": "127.0.0.1:0", "contact": "ops@monitor.invalid",
-  "logs": [{ "vkey": "${vkey.text}", "origin": "another", "source": "folder", "patience": "2h", "retired": true },],
+  "logs": [{ "vkey": "${vkey.text}", "origin": "another", "source": "folder", "patience": "2h",
+              "retired": true, "replaces": "${vkey.text} before" },],
   "peers": [{ "address": "a.invalid:1" }, { "address": "b.invalid:1", "vkey": "${vkey.text}" }],
   "gossip": { "interval": "7m", "fanOut": 5 },
   "limits": { "connectMs": 11, "maxPeersRemembered": 12 },
 }
 `,
   ];
-  // Where a private key stands by mistake it is refused, and not told.
+  // A private key that stands here by mistake is refused, and the message does not show it.
   const mistakes = [
     `{ "name": "monitor.invalid/one", "key": "${privateKey}", "logs": [${log}] }`,
     `{ "name": "${privateKey}", "contact": "(${privateKey})", "logs": ["${privateKey}"] }`,
+    `{ "name": "a.invalid", "logs": [{ "replaces": "${privateKey}", "vkey": "${privateKey}" }] }`,
     `{ "${privateKey}": 1, "listen": "${privateKey}", "logs": [${log}] }`,
   ];
   return parser<string>({
@@ -81,8 +84,8 @@ function configuring(stage: Stage): ParserUnderTest {
         const { message } = error;
         insist(message.length <= MAX_REFUSAL_CHARACTERS, "a refusal can be read by a person");
         insist(!/[^\P{Cc}\n]/u.test(message), "a refusal is fit for a terminal");
-        // The secret's start will do, since messages are cut short; where the words before it are
-        // mutated, nobody could know it for a key.
+        // It is enough to look for the start of the secret, because messages are cut short. If the
+        // words before the secret are mutated, nobody could recognise it as a key.
         const plain = text.replace(
           /\\u([0-9a-f]{4})/g,
           (_, hex) => String.fromCharCode(parseInt(hex, 16)),
@@ -95,7 +98,7 @@ function configuring(stage: Stage): ParserUnderTest {
   });
 }
 
-/** What stands in a configuration: addresses, sources, durations. */
+/** The values in a configuration: addresses, sources, durations. */
 function smallTexts(stage: Stage): ParserUnderTest[] {
   return [
     parser<string>({

@@ -1,5 +1,5 @@
 /**
- * Answers of a log's server, and what may be wrong with them.
+ * Answers of a log's server, and the ways in which they may be wrong.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Answer } from "../../sources/fake_http.ts";
 import { texts } from "./inputs.ts";
 import { BYTE_CHANGES, mutated, type Step, STEPS } from "./mutate.ts";
 
-/** One answer as it should be, and what is done to it. */
+/** One right answer, and the change that is made to it. */
 export interface Distortion {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -31,7 +31,7 @@ const HEADERS = fc.record({
   "content-length": fc.constantFrom("5", "9223372036854775807", "-1"),
 }, { requiredKeys: [] });
 
-/** What is wrong with each of a server's answers, if anything. */
+/** The fault of each of a server's answers, if it has one. */
 export const DISTORTIONS = fc.array(
   fc.option(
     fc.record<Distortion>({

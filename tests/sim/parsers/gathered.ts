@@ -6,7 +6,7 @@
 import { concat } from "@std/bytes/concat";
 import { encodeHex } from "@std/encoding/hex";
 import fc from "fast-check";
-import { readGathered } from "../../../src/sources/gathered.ts";
+import { readGathered } from "../../../src/gather/read.ts";
 import { utf8 } from "../../../src/tlog/encoding.ts";
 import { FRAME_BYTES } from "../../../src/tlog/frame.ts";
 import { MalformedError } from "../../../src/tlog/malformed.ts";
@@ -56,7 +56,7 @@ export function gathering(stage: Stage): ParserUnderTest {
       let taken = 0;
       let end = 0;
       const { file } = fileOf(content, atOnce);
-      for await (const found of readGathered({ file, name: "a file", logs })) {
+      for await (const found of readGathered({ file, name: "a file", logs, isNamed: true })) {
         insist(found.bytesRead >= end && found.bytesRead <= content.length + 1, "it goes forward");
         end = found.bytesRead;
         if (found.kind === "rejected") continue;

@@ -33,7 +33,7 @@ interface Failure {
   readonly path: string;
   /** The smallest input found that does it, as code, or the start of it. */
   readonly input: string;
-  /** What it did. */
+  /** What the parser did wrong. */
   readonly error: string;
 }
 
@@ -43,21 +43,21 @@ export interface ParserReport {
   readonly cases: number;
   readonly accepted: number;
   readonly refused: number;
-  /** Of the slowest case, its checks included. */
+  /** The time of the slowest case, its checks included. */
   readonly slowestMs: number;
   readonly failure?: Failure;
 }
 
-/** What an attack is made with. */
+/** The settings of an attack. */
 export interface Attack {
-  /** What cases follow from, with the number of cases. */
+  /** The seed. It and the number of cases determine all cases. */
   readonly seed: number;
-  /** In all, or a few more: each parser gets its share, rounded up. */
+  /** The number of all cases. It may be a few more, because each parser's share is rounded up. */
   readonly cases: number;
   readonly parsers: readonly ParserUnderTest[];
   /** Milliseconds; another clock in tests of this. */
   readonly clock?: () => number;
-  /** Called after each batch, with what its parser came to so far. */
+  /** Called after each batch, with the result of its parser so far. */
   onProgress?(report: ParserReport): void;
 }
 
@@ -125,7 +125,8 @@ export async function replayCase(
 /**
  * Feeds a parser one input.
  * @returns what became of it
- * @throws whatever is no orderly refusal; PromiseBroken for what takes too long or too much room
+ * @throws any error that is no orderly refusal; PromiseBroken if it takes too long or too much
+ *   memory
  */
 export async function feed(
   parser: ParserUnderTest,

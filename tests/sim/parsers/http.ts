@@ -1,5 +1,5 @@
 /**
- * The parsers of what comes over HTTP, as a client and as a server.
+ * The parsers of HTTP requests and answers.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { MAX_INPUT_LENGTH } from "./mutate.ts";
 import { insist, type Outcome, parser, type ParserUnderTest } from "./parser.ts";
 import { ORIGIN, type Stage } from "./stage.ts";
 
-/** Parsers of what comes over HTTP. */
+/** Parsers of HTTP requests and answers. */
 export function http(stage: Stage): ParserUnderTest[] {
   return [fetching(), redirecting(), unzipping(), overSockets(), serving(), ...smallTexts(stage)];
 }
@@ -187,14 +187,14 @@ export async function serveBytes(listener: Deno.TcpListener, answer: Uint8Array)
           await connection.read(new Uint8Array(4_096));
           for (let at = 0; at < answer.length;) at += await connection.write(answer.subarray(at));
         } catch {
-          // The caller did not want to hear all of it.
+          // The caller did not read all of it.
         } finally {
           connection.close();
         }
       })());
     }
   } catch {
-    // Closed: nobody asks any more.
+    // The server was closed.
   }
   await Promise.all(open);
 }
@@ -221,7 +221,7 @@ function serving(): ParserUnderTest {
           return Promise.resolve(file);
         },
         ...{ create: no, makeFolder: no, list: no, syncFolder: no, remove: no, rename: no },
-        identity: no,
+        ...{ identity: no, entries: no, kindOf: no, readShort: no },
       };
       const { status } = await answerFromDisk({
         query: {

@@ -1,5 +1,5 @@
 /**
- * The parsers of what is remembered: entries, observations, removals.
+ * The parsers of journals: entries, observations, removals.
  *
  * @module
  */
@@ -45,7 +45,7 @@ function journalOf(records: readonly JsonObject[]): string[] {
   return lines;
 }
 
-/** Parsers of what is remembered. */
+/** Parsers of journals. */
 export function journals({ honest, checkpoints, records }: Stage): ParserUnderTest[] {
   const { origin, vkey } = honest.log;
   const log = { origin, vkey: vkey.text };
@@ -75,7 +75,7 @@ export function journals({ honest, checkpoints, records }: Stage): ParserUnderTe
   const chains = [journalOf([...incidents, ...removals]), journalOf(observations)];
   const known = new Set(chains.flat().map((line) => parseEntry(line).hash));
   const whole = chains.map((lines) => utf8(lines.join("\n") + "\n"));
-  // Entries that were written, and not one after the other: of two chains, and with one missing.
+  // These entries do not follow each other: they are of two chains, or one is missing.
   const [one, two] = chains as [string[], string[]];
   const broken = [[one[0], two[1], two[2]], [one[0], one[2]], [one[1]]]
     .map((lines) => utf8(lines.join("\n") + "\n"));
@@ -93,7 +93,7 @@ export function journals({ honest, checkpoints, records }: Stage): ParserUnderTe
       share: 40,
       inputs: fc.oneof(
         texts(chains.flat()),
-        // With the right hash whatever the record.
+        // The hash is right, whatever the record is.
         texts(observationTexts).map((text) => {
           try {
             return entryLine({

@@ -1,5 +1,5 @@
 /**
- * The parsers of what a log signs: frames, notes, checkpoints.
+ * The parsers of frames, notes and checkpoints, which a log signs.
  *
  * @module
  */
@@ -125,9 +125,9 @@ export function notes(stage: Stage): ParserUnderTest[] {
       inputs: fc.oneof<fc.Arbitrary<string | Uint8Array>[]>(
         texts(samples),
         textBytes(samples),
-        // Signed after the mutation: the signature holds, and the text is what it is.
+        // These are signed after the mutation. So the signature holds, whatever the text is.
         texts(bodies).map((text) => signedNote(stage, text)),
-        // Under the right key's name and id, whatever stands for a signature.
+        // These have the right key's name and id, and any bytes as the signature.
         bytes(stage.checkpoints.map(({ signature }) => signature)).map((signature) =>
           formatNote({ text: bodies[3]!, vkey: stage.hand.vkey, signature })
         ),

@@ -1,5 +1,5 @@
 /**
- * The parsers of parcels and of what is in them.
+ * The parsers of parcels and of their items.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export function parcels(stage: Stage): ParserUnderTest[] {
   return [decoding(stage), hearing(stage)];
 }
 
-/** What the other end may send in a parcel. */
+/** The items that the other end may send in a parcel. */
 function itemsOf(
   { checkpoints, honest, records }: Stage,
 ): Readonly<Record<ItemKind, readonly ParcelItem[]>> {
@@ -140,7 +140,7 @@ function strangersIn(parcel: Uint8Array): number | undefined {
   return at === parcel.length ? strangers : undefined;
 }
 
-/** What a call comes to, and in words that tell two outcomes apart. */
+/** The result of a call, and words for it that differ for different results. */
 function settle(run: () => ParcelItem[]):
   & { said: string }
   & (
@@ -209,7 +209,7 @@ function hearing(stage: Stage): ParserUnderTest {
   });
 }
 
-/** Whether an item is of evidence ids, and has bytes that make up none. */
+/** Whether an item should be a list of evidence ids, and its length is no multiple of 32. */
 function isTorn({ kind, body }: ParcelItem): boolean {
   return kind === "known" && body.length % HASH_BYTES !== 0;
 }
@@ -219,7 +219,7 @@ function idsIn(body: Uint8Array): readonly string[] {
   return encodeHex(body).match(/.{64}/g) ?? [];
 }
 
-/** Insists that a conflict is one, by the histories that were signed. */
+/** Insists that the signed histories really have this conflict. */
 function checkConflict(conflict: Conflict, told: readonly [TestLog, TestLog]): void {
   const both = [conflict.first.checkpoint, conflict.second.checkpoint] as const;
   insist(
@@ -238,7 +238,7 @@ function checkConflict(conflict: Conflict, told: readonly [TestLog, TestLog]): v
   insist(isRootOf(told, older.treeSize, implied), "only what a signed tree holds is implied");
 }
 
-/** Whether a record that was taken without a fault holds, or is of a version or log unknown here. */
+/** Whether a record that was accepted holds, or is of a version or log that is not known here. */
 function isTrueOrStrange(body: Uint8Array, logs: readonly Log[]): boolean {
   const input = textOf(body);
   const record = JSON.parse(input) as ConflictRecord;

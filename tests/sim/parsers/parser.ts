@@ -1,5 +1,5 @@
 /**
- * A parser under attack, and what it must keep to.
+ * A parser under attack, and its promises.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export type Outcome = "accepted" | "refused";
 /** A class of errors. */
 type ErrorClass = abstract new (...args: never[]) => Error;
 
-/** One parser, and what is fed to it. */
+/** One parser, and the inputs for it. */
 export interface ParserUnderTest<Input = unknown> {
   readonly name: string;
   /** Its share of all cases, relative to the others. Cheap parsers get more. */
@@ -27,7 +27,7 @@ export interface ParserUnderTest<Input = unknown> {
   feed?(text: string): Input;
 }
 
-/** A parser did not keep to what it must. */
+/** A parser broke one of its promises. */
 export class PromiseBroken extends Error {}
 
 /** Fails unless a promise is kept. */

@@ -40,7 +40,7 @@ export function proofs(stage: Stage): ParserUnderTest[] {
   });
   const changed = (value: Uint8Array, steps: readonly Step[], when: boolean): Uint8Array =>
     when ? mutated({ sample: value, other: honest.root(1n), steps, changes: BYTE_CHANGES }) : value;
-  /** The hashes of a proof, changed as one row of bytes: the last may come out short. */
+  /** The hashes of a proof, changed as one row of bytes. The last hash may come out short. */
   const hashes = (proof: readonly Uint8Array[], steps: readonly Step[], when: boolean) => {
     const row = changed(concat(proof), steps, when);
     return Array.from(

@@ -14,11 +14,18 @@ import {
   withSignature,
 } from "../../../src/evidence/record.ts";
 import { verifyConflict } from "../../../src/evidence/verify.ts";
-import { texts } from "./inputs.ts";
+import {
+  formatEvidenceFile,
+  isEvidenceFile,
+  readEvidenceFile,
+} from "../../../src/cli/evidence_file.ts";
+import { utf8 } from "../../../src/tlog/encoding.ts";
+import { fileOf } from "../../world/helpers.ts";
+import { bytes, texts } from "./inputs.ts";
 import { insist, parser, type ParserUnderTest } from "./parser.ts";
 import type { Stage } from "./stage.ts";
 
-/** A record's text, signed anew by the detector whatever it says, if it is a record at all. */
+/** A record's text. If it is a record at all, the detector signs it anew, whatever it says. */
 function resigned({ detector }: Stage, text: string): string {
   try {
     const record = JSON.parse(text) as ConflictRecord;
@@ -39,7 +46,27 @@ export function records(stage: Stage): ParserUnderTest[] {
   const truths = stage.records.map(formatRecord);
   const samples = [...truths, ...stage.falseRecords.map(formatRecord)];
   const cases = new Set(stage.records.map(({ evidence_id }) => evidence_id));
+  const sent = stage.records.map((record) =>
+    utf8(formatEvidenceFile({ words: ["", "  Words for people."], record }))
+  );
   return [
+    parser<Uint8Array>({
+      name: "record: readEvidenceFile",
+      valid: sent,
+      share: 30,
+      inputs: bytes(sent),
+      feed: (text) => utf8(text),
+      async run(content) {
+        const { file } = fileOf(content);
+        if (!await isEvidenceFile(file)) return "refused";
+        const evidence = await readEvidenceFile(file);
+        if ("fault" in evidence) return "refused";
+        const { outcome, record } = verifyConflict({ input: evidence.record });
+        if (outcome !== "holds" || record === undefined) return "refused";
+        insist(cases.has(record.evidence_id), "a record that holds proves a case that is one");
+        return "accepted";
+      },
+    }),
     parser<string>({
       name: "JSON: parseExactJson",
       share: 50,
@@ -51,7 +78,7 @@ export function records(stage: Stage): ParserUnderTest[] {
           JSON.stringify(JSON.parse(text)) === JSON.stringify(value),
           "the value is the text's",
         );
-        // A reader of another kind, and it looks at every member.
+        // This reader is of another kind, and it looks at every member.
         const tree = parseTree(text);
         insist(tree !== undefined && !hasRepeats(tree), "no member is there twice");
         insist(sameJson(getNodeValue(tree), value), "another reader reads the same");
@@ -122,7 +149,9 @@ function hasRepeats({ type, children = [] }: Node): boolean {
   return children.some(hasRepeats);
 }
 
-/** Whether two JSON values are one; `__proto__` is left out, of which the other reader makes none. */
+/**
+ * Whether two JSON values are equal. `__proto__` is left out, because the other reader drops it.
+ */
 function sameJson(a: unknown, b: unknown): boolean {
   const plain = (value: unknown): string =>
     JSON.stringify(value, (key, inner) => key === "__proto__" ? undefined : inner);

@@ -1,5 +1,5 @@
 /**
- * The parsers of what a log serves: tiles, and the heads and proofs of logs that have none.
+ * The parsers of a log's answers: tiles, and the heads and proofs of logs that have none.
  *
  * @module
  */
@@ -63,7 +63,7 @@ const SERVED: fc.Arbitrary<Served> = fc.record({
   return { ...rest, older, newer: b > older ? b : older + 1n };
 });
 
-/** What the served proof comes to, as the caller of a source judges it. */
+/** The verdict on the served proof, as the caller of a source judges it. */
 function judge(
   { honest, sizes: { older, newer }, served }: {
     honest: Pick<TestLog, "treeSize" | "root">;
@@ -101,13 +101,13 @@ function rowsOf(leaves: readonly Uint8Array[]): (readonly Uint8Array[])[] {
   return rows;
 }
 
-/** Parsers of what a log serves. */
+/** Parsers of a log's answers. */
 export function sources(stage: Stage): ParserUnderTest[] {
   const { honest, leaves, tree } = stage;
   const orderly = [SourceUnavailable, ProofRefused];
   const rows = rowsOf(leaves);
 
-  /** The tile at a path: the tree's, or for trees nobody has grown any bytes of that width. */
+  /** The tile at a path. For a tree that exists nowhere, it is any bytes of the right length. */
   function tileAt(path: string): { width: number; body: Uint8Array } | undefined {
     const match = /\/(\d+)\/((?:x\d{3}\/)*\d{3})(?:\.p\/(\d+))?$/.exec(path);
     if (match === null) return undefined;
@@ -133,7 +133,7 @@ export function sources(stage: Stage): ParserUnderTest[] {
           insist(++asked <= MAX_REQUESTS && tile !== undefined, "a few tiles are asked for");
           const answer = distort(tile.body, distortions[asked - 1]);
           const isOk = (answer.status ?? 200) === 200;
-          // The full tile is asked for where the partial one is no such thing.
+          // The full tile is requested if the partial one is not a tile.
           const place = path.replace(/\.p\/\d+$/, "");
           const isWrong = isOk && answer.body.length !== tile.width * HASH_BYTES;
           if (isWrong) wrongLengths.add(place);

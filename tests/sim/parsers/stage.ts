@@ -1,5 +1,5 @@
 /**
- * What valid input is made of: keys from fixed seeds, so that a case can be replayed; logs that tell
+ * The parts of valid input: keys from fixed seeds, so that a case can be replayed; logs that tell
  * two stories, with their checkpoints; and conflict records, true and false.
  *
  * @module
@@ -60,9 +60,9 @@ function seededLog(origin: string): Promise<TestLog> {
 
 /** Entries of the honest history. */
 export const LEAVES = 600;
-/** Where the two histories part. */
+/** The size at which the two histories part. */
 export const FORK_AT = 37;
-/** How far the other history goes. */
+/** The size of the other history. */
 export const FORK_SIZE = 40;
 /** The origin of both histories, and their key's name. */
 export const ORIGIN = "log.invalid/alpha";
@@ -79,7 +79,7 @@ export function uint64(value: bigint): Uint8Array {
   return bytes;
 }
 
-/** Makes everything that the samples are made of, the same each time. */
+/** Makes the parts of the samples, the same each time. */
 export async function makeStage() {
   const honest = grow(await seededLog(ORIGIN), FORK_AT);
   const forked = grow(honest.fork(), FORK_SIZE, "another story");
@@ -112,7 +112,7 @@ export async function makeStage() {
   };
 }
 
-/** What the samples are made of. */
+/** The parts of the samples. */
 export type Stage = Awaited<ReturnType<typeof makeStage>>;
 
 /** Whether a checkpoint has the one signature that its log's Ed25519 key makes for its text. */
@@ -122,7 +122,7 @@ export function isGenuine({ hands }: Stage, checkpoint: VerifiedCheckpoint): boo
   return hand !== undefined && equals(hand.sign(utf8(text)), checkpoint.signature);
 }
 
-/** Notes of a text, signed by whoever signs for its origin here. */
+/** The note of a text, signed by the key of its origin. */
 export function signedNote({ hand }: Stage, text: string): string {
   return formatNote({ text, vkey: hand.vkey, signature: hand.sign(utf8(text)) });
 }
@@ -165,8 +165,8 @@ async function recordsOf(
 }
 
 /**
- * Records that accuse the log falsely. Each is signed, and all in it is true but one thing: the proof
- * leads to the root that was signed, or the two roots are equal.
+ * Records that accuse the log falsely. Each is signed and false in only one thing: the proof leads
+ * to the root that was signed, or the two roots are equal.
  */
 async function falseRecordsOf(
   { honest, detector }: Omit<Histories, "forked">,

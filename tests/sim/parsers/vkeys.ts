@@ -53,7 +53,7 @@ export function vkeys(stage: Stage): ParserUnderTest[] {
   const message = utf8(
     formatCheckpointText({ origin: ORIGIN, treeSize: 7n, rootHash: sha256(SPKI) }),
   );
-  // Whole in form for every type, so that each platform's verify is really asked.
+  // These have the right form for every type, so that each platform's verify is really called.
   const signatures = [
     new Uint8Array(64).fill(3),
     signP256(utf8("something else")),
@@ -84,7 +84,8 @@ export function vkeys(stage: Stage): ParserUnderTest[] {
       },
     }),
     parser<Key>({
-      // With the right key id whatever the key: what the id protects is attacked behind it.
+      // The key id is right, whatever the key is. So the attack reaches the code behind the check
+      // of the id.
       name: "vkey: makeVkey, loadVerifier and verifies",
       share: 30,
       inputs: choice(keys.length).chain((at) => {
@@ -122,7 +123,9 @@ export function vkeys(stage: Stage): ParserUnderTest[] {
   ];
 }
 
-/** Whether two texts of one length differ in one character: what a key id is there to find. */
+/**
+ * Whether two texts of one length differ in one character. A key id is there to find such errors.
+ */
 function isTypo(sample: string, text: string): boolean {
   if (sample.length !== text.length) return false;
   return [...sample].filter((character, i) => character !== text[i]).length === 1;

@@ -1,0 +1,181 @@
+import { gather as gatherPieces } from "../gather/gather.ts";
+import type { Gathered } from "../gather/read.ts";
+import { Findings } from "../monitor/judge_files.ts";
+import { utf8 } from "../tlog/encoding.ts";
+import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
+import { formatStatedProof } from "../tlog/stated_proof.ts";
+import { type OpenFile, type World, WorldError } from "../world/world.ts";
+import { knownCaches } from "./caches.ts";
+import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
+import {
+  describeFindings,
+  gatheringProgress,
+  KINDS_HELP,
+  logsToJudge,
+  rejectionPrinter,
+} from "./gathering.ts";
+import { openRegular } from "./inputs.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Everyone may read what was gathered: every log publishes it. */
+const OUT_PERMISSIONS = 0o644;
+
+/** `hearsay gather`: collects the checkpoints that people already hold. */
+export const gather: Command = {
+  name: "gather",
+  summary: "collect the checkpoints in caches, bundles and proofs that are here already",
+  help: `hearsay gather [--log LOG]… [--known] [--out FILE] [FILE|DIR]…
+
+Looks for checkpoints in files and folders, verifies their signatures, and writes them as JSON lines
+that 'hearsay detect' and --have read. "source" says which file each came from. What is in a file
+decides what it is, not its name:
+${KINDS_HELP}
+  signed notes, frames, conflict records and journals of Hearsay
+
+Without FILE and DIR it looks into the caches of this machine that it knows: Go's and npm's. It says
+on standard error where it looked, what it found, and what it could not judge. Symbolic links in a
+folder are not followed. Exit code 0 if anything was found, 3 if nothing was.
+
+  --log LOG   a log to gather from: its vkey, or "VKEY ORIGIN" if the origin is not the key's name
+              (repeatable). Without any, all public logs whose keys are known
+  --known     beside each --log, all public logs whose keys are known
+  --out FILE  a new file to write to (default: standard output)
+
+Example:
+  hearsay gather --out gathered.jsonl
+`,
+  async run(args, { world, terminal }) {
+    const options = readOptions(args, {
+      values: ["out"],
+      lists: ["log"],
+      flags: ["known"],
+      operands: ["FILE|DIR…"],
+      leastOperands: 0,
+    });
+    const { logs } = logsToJudge(options);
+    const paths = options.operands.length > 0
+      ? options.operands
+      : await cachesToWalk({ world, terminal });
+    const out = options.value("out");
+    const writer = out === undefined ? undefined : await FileWriter.create(world, out);
+    const findings = new Findings();
+    const reject = rejectionPrinter(terminal);
+    const progress = gatheringProgress({ world, terminal });
+    let written = 0;
+    try {
+      const open = (path: string): Promise<OpenFile> => openRegular(world, path);
+      for await (const piece of gatherPieces({ files: world.files, logs, paths, open })) {
+        findings.count(piece);
+        if (piece.kind === "compared" || piece.kind === "passed over") continue;
+        const { files } = findings;
+        progress({ doing: "reading", path: piece.path, files, bytesRead: 0, bytes: undefined });
+        if (piece.kind !== "found") continue;
+        const { found } = piece;
+        const lines = linesOf(found);
+        if ("rejected" in lines) {
+          findings.reject(lines.rejected.reason);
+          reject({ ...lines.rejected, where: found.where });
+          continue;
+        }
+        for (const line of lines) {
+          if (writer === undefined) terminal.out(printableJson(line));
+          else await writer.line(line);
+          written++;
+        }
+      }
+      await writer?.end();
+    } finally {
+      writer?.close();
+    }
+    terminal.progress("");
+    for (const line of describeFindings(findings)) terminal.err(line);
+    if (written > 0) return EXIT.ok;
+    terminal.err("nothing was found that one of these logs has signed");
+    return EXIT.failed;
+  },
+};
+
+/** @throws UsageError if no cache is known or none is there */
+async function cachesToWalk(
+  { world, terminal }: { world: World; terminal: Terminal },
+): Promise<readonly string[]> {
+  const { there, missing, unknown } = await knownCaches(world);
+  if (unknown !== undefined) throw new UsageError(`${unknown}; name a FILE or DIR`);
+  for (const path of missing) terminal.err(`not there: ${printable(path)}`);
+  if (there.length === 0) {
+    throw new UsageError(
+      "none of the caches that are known is on this machine; name a FILE or DIR",
+    );
+  }
+  for (const path of there) terminal.err(`looking into ${printable(path)}`);
+  return there;
+}
+
+type RejectedLine = Extract<Gathered, { kind: "rejected" }>;
+
+/** The lines to write for something found, or why there is none. */
+function linesOf(
+  found: Gathered,
+): string[] | { rejected: Pick<RejectedLine, "reason" | "detail"> } {
+  switch (found.kind) {
+    case "rejected":
+      return { rejected: found };
+    case "checkpoint":
+      return found.checkpoints.map(({ note }) => JSON.stringify({ note, source: found.source }));
+    case "proof":
+      try {
+        return [JSON.stringify({ ...formatStatedProof(found.read()), source: found.source })];
+      } catch (error) {
+        if (!(error instanceof MalformedError)) throw error;
+        return { rejected: { reason: "malformed", detail: error.message } };
+      }
+  }
+}
+
+/** Bytes that are kept before they are written. */
+const WRITE_BYTES = 256 * 1024;
+
+/** Writes lines to a new file. */
+class FileWriter {
+  readonly #file: OpenFile;
+  #kept: string[] = [];
+  #length = 0;
+  #at = 0;
+
+  private constructor(file: OpenFile) {
+    this.#file = file;
+  }
+
+  /** @throws UsageError if there is something under this name already */
+  static async create(world: World, path: string): Promise<FileWriter> {
+    try {
+      return new FileWriter(await world.files.create(path, OUT_PERMISSIONS));
+    } catch (error) {
+      if (!(error instanceof WorldError) || error.kind !== "already exists") throw error;
+      throw new UsageError(`there is a file ${quoted(path)} already, and it is not overwritten`);
+    }
+  }
+
+  async line(text: string): Promise<void> {
+    this.#kept.push(text, "\n");
+    this.#length += text.length + 1;
+    if (this.#length >= WRITE_BYTES) await this.#write();
+  }
+
+  async end(): Promise<void> {
+    await this.#write();
+    await this.#file.sync();
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  async #write(): Promise<void> {
+    const bytes = utf8(this.#kept.join(""));
+    await this.#file.write(bytes, this.#at);
+    this.#at += bytes.length;
+    this.#kept = [];
+    this.#length = 0;
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * A daemon's status for a person. What is wrong comes first: proven cases, then what is not done as
+ * configured, then the logs, then the peers.
+ *
+ * @module
+ */
+import { type LogStatus, nameOf, type PeerStatus, type Status } from "../monitor/status.ts";
+import { type Trouble, troublesOf } from "../monitor/troubles.ts";
+import { printable } from "../tlog/malformed.ts";
+import { millisecondsBetween } from "../world/time.ts";
+import { type Column, type Row, Table } from "./table.ts";
+import type { Style, Terminal } from "./terminal.ts";
+import { hanging, wrapped } from "./width.ts";
+
+/** How many logs, peers and troubles are shown of each, unless all are asked for. */
+export const MAX_SHOWN = 20;
+
+/** Begins the lines of what is wrong: colour alone must not say it. */
+const [CASE, TROUBLE] = ["!!", "!"] as const;
+const INDENT = " ".repeat(4);
+
+type Mark = typeof CASE | typeof TROUBLE;
+type Screen = Pick<Terminal, "columns" | "paint">;
+
+/** The lines to show. @param all whether everything is to be shown, however much it is */
+export function describeStatus(
+  status: Status,
+  { screen, all = false }: { screen: Screen; all?: boolean },
+): string[] {
+  const troubles = troublesOf(status);
+  const most = all ? Infinity : MAX_SHOWN;
+  const cases = status.logs.filter(({ incidents }) => incidents > 0);
+  const said = [
+    ...sayAll(cases.map((log) => caseOf(log, status)), { what: "logs with a case", most, screen }),
+    ...sayAll(troubles.map((one) => sayTrouble(one, status)), { what: "troubles", most, screen }),
+  ];
+  const wrong = new Map<unknown, Mark>([
+    ...troubles.map(({ about }) => [about, TROUBLE] as const),
+    ...cases.map((log) => [log, CASE] as const),
+  ]);
+  const logs = status.logs.map((log) => ({ of: log, row: logRow(log, status, wrong.get(log)) }));
+  const peers = status.peers.map((peer) => ({
+    of: peer,
+    row: peerRow(peer, status, wrong.get(peer)),
+  }));
+  return [
+    ...headline(status, troubles, screen),
+    ...said,
+    ...section(logs, { columns: LOG_COLUMNS, what: "logs", wrong, most, screen }),
+    ...section(peers, { columns: PEER_COLUMNS, what: "peers", wrong, most, screen }),
+  ];
+}
+
+/** Who it is, and in one word how it stands. */
+function headline(status: Status, troubles: readonly Trouble[], screen: Screen): string[] {
+  const { name, version, startedAt, now, incidents, logs } = status;
+  const isLookedAt = logs.every(({ lastResult }) => lastResult !== undefined);
+  const wrong = [
+    ...(incidents > 0 ? [several(incidents, "PROVEN CASE")] : []),
+    ...(troubles.length > 0 ? [several(troubles.length, "TROUBLE")] : []),
+  ];
+  const well = isLookedAt ? "all is as it should be" : "it has only begun to look";
+  const how = wrong.length > 0 ? wrong.join(", ") : well;
+  const style: Style = wrong.length > 0 ? "red" : isLookedAt ? "green" : "yellow";
+  const program = version === undefined ? "" : `, hearsay ${version}`;
+  const who = printable(`${name}${program}, running for ${span(startedAt, now)}: `);
+  const lines = wrapped(`${who}${how}`, { width: screen.columns ?? Infinity });
+  const last = lines.pop()!;
+  const at = last.endsWith(how) ? last.length - how.length : 0;
+  return [...lines, last.slice(0, at) + screen.paint(style, last.slice(at))];
+}
+
+/** Something that is wrong: what, and what it asks of a person. */
+interface Said {
+  readonly mark: Mark;
+  readonly text: string;
+  readonly advice: string;
+}
+
+function caseOf(log: LogStatus, { logs }: Status): Said {
+  return {
+    mark: CASE,
+    text: `log ${nameOf(log, { logs })} signed what contradicts itself: ` +
+      several(log.incidents, "PROVEN CASE"),
+    advice: "The evidence is kept, and nothing is to be done in a hurry. To see it: hearsay " +
+      'incidents list. What to do: OPERATING, "When something is inconsistent".',
+  };
+}
+
+function sayTrouble({ text, advice, about, since }: Trouble, { now }: Status): Said {
+  const lasts = since === undefined ? "" : `For ${span(since, now)} now. `;
+  return { mark: TROUBLE, text, advice: `${lasts}${nextTry(about, now)}${advice}` };
+}
+
+/** When what is in trouble is tried again. */
+function nextTry(about: LogStatus | PeerStatus | undefined, now: string): string {
+  if (about === undefined) return "";
+  if ("origin" in about) {
+    const { nextLookAt } = about;
+    return nextLookAt === undefined
+      ? "A look is under way. "
+      : `The next look is ${soon("in", now, nextLookAt)}. `;
+  }
+  const { nextCallAt } = about;
+  return nextCallAt === undefined ? "" : `It is called again ${soon("within", now, nextCallAt)}. `;
+}
+
+function soon(word: "in" | "within", now: string, at: string): string {
+  const time = span(now, at);
+  return time === "0s" ? "at once" : `${word} ${time}`;
+}
+
+function sayAll(
+  said: readonly Said[],
+  { what, most, screen }: { what: string; most: number; screen: Screen },
+): string[] {
+  const width = screen.columns ?? Infinity;
+  const shown = said.slice(0, most).flatMap(({ mark, text, advice }) => {
+    const lines = hanging(mark.padEnd(INDENT.length), printable(text), screen);
+    return [
+      ...lines.map((line) => screen.paint("red", line)),
+      ...wrapped(printable(advice), { width, indent: INDENT }),
+    ];
+  });
+  const rest = said.length - most;
+  return rest > 0 ? [...shown, `${INDENT}… and ${rest} more ${what}: --all shows them`] : shown;
+}
+
+/** As wide as the longest mark, so that all rows begin at one place. */
+const MARK: Column = { title: " ".repeat(CASE.length) };
+
+const LOG_COLUMNS: readonly Column[] = [
+  MARK,
+  { title: "LOG", narrow: "cut" },
+  { title: "SIZE", align: "right" },
+  { title: "GREW", align: "right", narrow: "leave out" },
+  { title: "LOOKED AT", align: "right" },
+  { title: "RESULT" },
+  { title: "PEERS", align: "right", narrow: "leave out" },
+];
+
+function logRow(log: LogStatus, { logs, now }: Status, mark: Mark | undefined): Row {
+  const { size = "-", grewAt, lastLookAt, lastResult = "none yet", sharedBy } = log;
+  const style: Style | undefined = mark === undefined ? undefined : "red";
+  return {
+    cells: [
+      { text: mark ?? "", style },
+      { text: nameOf(log, { logs }), style },
+      size,
+      ago(grewAt, now),
+      ago(lastLookAt, now),
+      { text: lastResult, style: mark === TROUBLE ? "red" : undefined },
+      sharedBy === undefined ? "-" : `${sharedBy}`,
+    ],
+    note: noteOf(log),
+  };
+}
+
+/** What a person may wonder about, though it is no trouble. */
+function noteOf({ openQuestions, withheld = 0, leftOut = 0, lastResult }: LogStatus) {
+  const open = openQuestions - withheld;
+  const notes = [
+    lastResult === "rolled back"
+      ? "It shows an older checkpoint, consistent with ours. Unless that goes on, nothing is to be done."
+      : "",
+    open > 0
+      ? `${several(open, "checkpoint")} of others ${
+        open === 1 ? "waits" : "wait"
+      } to be compared, ` +
+        "until the log shows as much and gives the proof. Nothing is to be done."
+      : "",
+    leftOut > 0
+      ? `${
+        several(leftOut, "checkpoint")
+      } of others had no room, and nothing is to be done: what is ` +
+        "still true is told again."
+      : "",
+  ].filter((note) => note !== "");
+  return notes.length === 0 ? undefined : { text: notes.join(" "), style: "dim" as const };
+}
+
+const PEER_COLUMNS: readonly Column[] = [
+  MARK,
+  { title: "PEER", narrow: "cut" },
+  { title: "CALLED", align: "right" },
+  { title: "ANSWER" },
+  { title: "LOGS SHARED", align: "right", narrow: "leave out" },
+  { title: "CALLS", align: "right" },
+  { title: "FAILED", align: "right" },
+  { title: "SOFTWARE", narrow: "leave out" },
+];
+
+function peerRow(peer: PeerStatus, { now }: Status, mark: Mark | undefined): Row {
+  const { address, lastExchangeAt, sharedLogs, exchanges, failures, conflicts } = peer;
+  const style: Style | undefined = mark === undefined ? undefined : "red";
+  return {
+    cells: [
+      { text: mark ?? "", style },
+      { text: address, style },
+      ago(lastExchangeAt, now),
+      { text: answerOf(peer), style },
+      sharedLogs === undefined ? "-" : `${sharedLogs}`,
+      `${exchanges}`,
+      `${failures}`,
+      peer.software ?? "-",
+    ],
+    ...(conflicts > 0 && { note: "It was shown what contradicts what was shown to us." }),
+  };
+}
+
+/** What the verdicts on a peer's last checkpoint mean to a person. */
+const ANSWERS: Readonly<Record<string, string>> = {
+  matches: "the same",
+  pending: "another size",
+  nothing: "nothing yet",
+  inconsistent: "CONTRADICTS",
+  refused: "REFUSED",
+};
+
+function answerOf({ isSelf, failing, sharedLogs, exchanges, lastResult }: PeerStatus): string {
+  if (isSelf) return "THIS MONITOR";
+  if (failing !== undefined) return "FAILED";
+  if (exchanges === 0) return "not called yet";
+  if (sharedLogs === 0) return "NO LOG SHARED";
+  return ANSWERS[lastResult ?? "nothing"] ?? lastResult!;
+}
+
+/** A table, what is wrong first; the rest is counted if there is much. */
+function section(
+  items: readonly { readonly of: unknown; readonly row: Row }[],
+  { columns, what, wrong, most, screen }: {
+    columns: readonly Column[];
+    what: string;
+    wrong: ReadonlyMap<unknown, Mark>;
+    most: number;
+    screen: Screen;
+  },
+): string[] {
+  if (items.length === 0) return ["", `no ${what}`];
+  const marked = (mark?: Mark) => items.filter(({ of }) => wrong.get(of) === mark);
+  const ordered = [...marked(CASE), ...marked(TROUBLE), ...marked()];
+  const lines = new Table(columns, screen).lines(ordered.slice(0, most).map(({ row }) => row));
+  const rest = ordered.slice(most);
+  if (rest.length === 0) return ["", ...lines];
+  const bad = rest.filter(({ of }) => wrong.has(of)).length;
+  const how = bad === 0 ? "as they should be" : `${bad} of them in trouble`;
+  return ["", ...lines, `${INDENT}… and ${rest.length} more ${what}, ${how}: --all shows them`];
+}
+
+function ago(time: string | undefined, now: string): string {
+  return time === undefined ? "-" : `${span(time, now)} ago`;
+}
+
+/** A count with its noun. */
+function several(count: number, noun: string): string {
+  const plural = noun === noun.toUpperCase() ? "S" : "s";
+  return `${count} ${noun}${count === 1 ? "" : plural}`;
+}
+
+/** The time between two times, in the largest unit that fits. */
+function span(from: string, to: string): string {
+  const seconds = Math.round(millisecondsBetween(from, to) / 1000);
+  const units: [string, number][] = [["d", 86_400], ["h", 3_600], ["m", 60]];
+  for (const [unit, length] of units) {
+    if (seconds >= 2 * length) return `${Math.floor(seconds / length)}${unit}`;
+  }
+  return `${seconds}s`;
+}

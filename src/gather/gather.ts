@@ -1,0 +1,120 @@
+/**
+ * Gathers what people already hold: walks folders, reads each file of a kind that is known, and
+ * compares the heads of Go's caches with each other by the tiles beside them.
+ *
+ * @module
+ */
+import type { Log } from "../tlog/log.ts";
+import { inMemory } from "../world/reading.ts";
+import { type Files, type OpenFile, WorldError } from "../world/world.ts";
+import { CachedHeads, type Compared } from "./cached_heads.ts";
+import { type Gathered, readGathered, START_BYTES } from "./read.ts";
+import { type PassedOver, type Step, walk } from "./walk.ts";
+
+/** One thing that gathering gives. */
+export type Piece =
+  /** `isNamed` if it is in a file that was asked for itself, and not only the folder it is in */
+  | {
+    readonly kind: "found";
+    readonly found: Gathered;
+    readonly isNamed: boolean;
+    readonly path: string;
+  }
+  /** a file was read, or passed over because its kind is not known */
+  | {
+    readonly kind: "file";
+    readonly path: string;
+    readonly isKnown: boolean;
+    readonly isNamed: boolean;
+  }
+  | {
+    readonly kind: "passed over";
+    readonly path: string;
+    readonly why: PassedOver;
+    readonly detail: string;
+  }
+  /** what the cached tiles say about a log's heads; after everything else */
+  | ({ readonly kind: "compared" } & Compared);
+
+/** What to gather. */
+export interface Gathering {
+  readonly files: Files;
+  readonly logs: readonly Log[];
+  readonly paths: readonly string[];
+  /** Opens a file that was named. @throws what the caller wants to be thrown */
+  readonly open: (path: string) => Promise<OpenFile>;
+  /** Whether to compare heads by cached tiles. */
+  readonly compares?: boolean;
+}
+
+/**
+ * Gathers. Memory does not grow with the files, but for the heads of Go's caches, which are limited
+ * (MAX_CACHED_HEADS).
+ * @throws WorldError if there is nothing at a path, or a file that was named cannot be read; whatever
+ *   `open` throws
+ */
+export async function* gather(
+  { files, logs, paths, open, compares = true }: Gathering,
+): AsyncGenerator<Piece, void> {
+  const heads = new CachedHeads();
+  for await (const step of walk(files, paths)) {
+    if (step.kind === "tiles") {
+      heads.addFolder(/^(.*?)[\\/]?tile[\\/]?$/.exec(step.path)![1]!);
+      continue;
+    }
+    if (step.kind === "passed over") {
+      yield step;
+      continue;
+    }
+    for await (const piece of readFile({ files, logs, open, step })) {
+      yield piece;
+      if (piece.kind !== "found" || piece.found.kind !== "checkpoint") continue;
+      for (const checkpoint of piece.found.checkpoints) heads.addHead(checkpoint, piece.path);
+    }
+  }
+  if (!compares) return;
+  for await (const result of heads.compare(files)) {
+    if ("joined" in result) {
+      yield { kind: "compared", ...result };
+      continue;
+    }
+    const { folder: path, proof } = result;
+    const where = `${path}: tiles from size ${proof.older.treeSize} to ${proof.newer.treeSize}`;
+    const found: Gathered = {
+      ...{ kind: "proof", read: () => proof, source: path, where, what: "tiles", bytesRead: 0 },
+    };
+    yield { kind: "found", found, isNamed: false, path };
+  }
+}
+
+/** Reads a file and tells of it at the end. */
+async function* readFile(
+  { files, logs, open, step: { path, isNamed } }: {
+    files: Files;
+    logs: readonly Log[];
+    open: Gathering["open"];
+    step: Extract<Step, { kind: "file" }>;
+  },
+): AsyncGenerator<Piece, void> {
+  let file: OpenFile | undefined;
+  try {
+    file = await (isNamed ? open(path) : openFound(files, path));
+    const found = readGathered({ file, name: path, logs, isNamed });
+    for (;;) {
+      const { value, done } = await found.next();
+      if (done) return yield { kind: "file", path, isKnown: value, isNamed };
+      yield { kind: "found", found: value, isNamed, path };
+    }
+  } catch (error) {
+    if (isNamed || !(error instanceof WorldError)) throw error;
+    yield { kind: "passed over", path, why: "not readable", detail: error.message };
+  } finally {
+    file?.close();
+  }
+}
+
+/** A file of a folder. Most are short, and are read at once. */
+async function openFound(files: Files, path: string): Promise<OpenFile> {
+  const bytes = await files.readShort(path, START_BYTES - 1);
+  return bytes === undefined ? await files.open(path, "read") : inMemory(bytes);
+}

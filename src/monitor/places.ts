@@ -1,0 +1,260 @@
+/**
+ * The two folders of a monitor: whose they are, and what was in them and is no more. Each has a small
+ * file with the monitor's vkey, written once both journals are there. So each folder is a witness for
+ * the other. What is found lost is written into `lost.txt`, and told until a person removes that file.
+ *
+ * @module
+ */
+import { join } from "@std/path/join";
+import type { Link } from "../evidence/entry.ts";
+import { hasIncidents, type IncidentJournal } from "../store/incidents.ts";
+import { hasObservations, type ObservationJournal } from "../store/observations.ts";
+import { isSetAside } from "../store/repaired.ts";
+import { fileText, utf8 } from "../tlog/encoding.ts";
+import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
+import type { Vkey } from "../tlog/vkey.ts";
+import { ensureFolder, isThere, PlaceLost, replaceDurably } from "../world/durable.ts";
+import { readFully } from "../world/reading.ts";
+import { millisecondsBetween, timeNow } from "../world/time.ts";
+import { type World, WorldError } from "../world/world.ts";
+import type { EventReport } from "./events.ts";
+import type { Settings } from "./settings.ts";
+
+/** A file in each folder with the vkey of the monitor that last used it. */
+export const IDENTITY_FILE = "monitor.vkey";
+/** A file that says what was lost, one sentence a line, until a person removes it. */
+export const LOST_FILE = "lost.txt";
+const MAX_FILE_BYTES = 64 * 1024;
+const PERMISSIONS = { identity: 0o600, lost: 0o644 };
+/**
+ * A monitor that runs writes at least one observation an hour. So an incident this much later than
+ * the last observation was not written beside these observations.
+ */
+const OBSERVATIONS_BEHIND_MS = 2 * 3_600_000;
+
+/** What a person is to do about what was lost. */
+export const LOST_ADVICE =
+  `restore it from a backup or accept the loss, then remove the monitor's ${LOST_FILE} (OPERATING, ` +
+  '"Lost state")';
+
+/** The name of a folder's setting. */
+type FolderName = "state" | "incidents";
+
+/** A folder is another monitor's. */
+export class PlaceForeign extends Error {}
+
+/** See the module. */
+export class Places {
+  readonly #world: World;
+  readonly #settings: Pick<Settings, FolderName>;
+  readonly #own: Vkey;
+  readonly #vkeys: Readonly<Record<FolderName, string | undefined>>;
+  #lost: readonly string[] = [];
+
+  private constructor(fields: {
+    world: World;
+    settings: Pick<Settings, FolderName>;
+    own: Vkey;
+    vkeys: Record<FolderName, string | undefined>;
+  }) {
+    this.#world = fields.world;
+    this.#settings = fields.settings;
+    this.#own = fields.own;
+    this.#vkeys = fields.vkeys;
+  }
+
+  /**
+   * Looks at the folders before a start. If a journal is gone, that is written down before anything
+   * is made anew.
+   * @throws PlaceForeign if a folder is another monitor's, WorldError if it cannot be told
+   */
+  static async look({ world, settings, own }: {
+    world: World;
+    settings: Pick<Settings, FolderName>;
+    own: Vkey;
+  }): Promise<Places> {
+    const { state, incidents } = settings;
+    const vkeys = {
+      state: await identityIn(world, state),
+      incidents: await identityIn(world, incidents),
+    };
+    const places = new Places({ world, settings, own, vkeys });
+    places.#expectOwn();
+    await places.refresh();
+    if (vkeys.state === undefined && vkeys.incidents === undefined) return places;
+    const ran = "this monitor has run before";
+    if (!await hasObservations(world.files, state)) {
+      await places.note(`the observation journal in ${quoted(state)} is gone, and ${ran}`);
+    }
+    if (!await hasIncidents(world.files, incidents)) {
+      await places.note(`the incident journal in ${quoted(incidents)} is gone, and ${ran}`);
+    }
+    return places;
+  }
+
+  #expectOwn(): void {
+    for (const name of ["state", "incidents"] as const) {
+      const vkey = this.#vkeys[name];
+      if (vkey === undefined || nameOf(vkey) === this.#own.name) continue;
+      const folder = this.#settings[name];
+      throw new PlaceForeign(
+        `the folder ${quoted(folder)} ("${name}") is another monitor's: it was last used by ` +
+          `${quoted(nameOf(vkey))}, and this one is ${
+            quoted(this.#own.name)
+          }. Nothing was written. ` +
+          `Give each monitor its own folders. If this monitor was renamed, remove ` +
+          quoted(join(folder, IDENTITY_FILE)),
+      );
+    }
+  }
+
+  /** What was lost and is not removed from the notes yet, one sentence each. */
+  get lost(): readonly string[] {
+    return this.#lost;
+  }
+
+  /** Reads the notes again: a person may have removed them. */
+  async refresh(): Promise<void> {
+    const { state, incidents } = this.#settings;
+    const folders = [...new Set([state, incidents])];
+    const texts = await Promise.all(
+      folders.map((folder) => readSmall(this.#world, join(folder, LOST_FILE))),
+    );
+    this.#lost = texts.flatMap((text) => text?.split("\n") ?? []).filter((line) => line !== "");
+  }
+
+  /**
+   * Writes down that something was lost, durably.
+   * @param folder where; the state folder by default
+   * @throws WorldError if the disk refuses
+   */
+  async note(what: string, folder = this.#settings.state): Promise<void> {
+    const { files, clock } = this.#world;
+    const path = join(folder, LOST_FILE);
+    await ensureFolder(files, folder);
+    const before = await readSmall(this.#world, path) ?? "";
+    const content = utf8(`${before}${timeNow(clock)} ${printable(what)}\n`);
+    await replaceDurably({ files, path, content, permissions: PERMISSIONS.lost });
+    await this.refresh();
+  }
+
+  /** What the index knows to have been in the observation journal is not there. */
+  noteObservations({ known, last }: { known: Link; last: Link }): Promise<void> {
+    return this.note(
+      `the observation journal in ${quoted(this.#settings.state)} lacks entries: it had entry ` +
+        `${known.seq} with the hash ${known.hash}, and ${endOf(last)}`,
+    );
+  }
+
+  /**
+   * Compares the incident journal with what the index knows of it, and with the observations.
+   * @throws WorldError
+   */
+  async compare(observations: ObservationJournal, incidents: IncidentJournal): Promise<void> {
+    const where = `the incident journal in ${quoted(this.#settings.incidents)}`;
+    const { incidentsSeen: seen } = observations;
+    const { last, repairs, detectors } = incidents;
+    const lastAt = detectors.get(this.#own.name);
+    if (seen !== undefined && seen.seq > 0 && !isSetAside(seen, repairs)) {
+      if (await incidents.hashOf(seen.seq) !== seen.hash) {
+        await this.note(
+          `${where} lacks entries: it had entry ${seen.seq} with the hash ${seen.hash}, and ` +
+            endOf(last),
+        );
+      }
+    }
+    const { endedAt } = observations;
+    const isBehind = lastAt !== undefined && endedAt !== undefined &&
+      millisecondsBetween(endedAt, lastAt) > OBSERVATIONS_BEHIND_MS;
+    if (isBehind) {
+      await this.note(
+        `the observation journal in ${quoted(this.#settings.state)} ends at ${endedAt}, and ` +
+          `${where} has a case that this monitor found at ${lastAt}: the observations may be an older ` +
+          "copy",
+      );
+    }
+    const isForeign = this.#vkeys.incidents === undefined && detectors.size > 0 &&
+      !detectors.has(this.#own.name);
+    if (isForeign) {
+      await this.note(
+        `${where} has no record of this monitor: its records are by ${
+          [...detectors.keys()].map(quoted).join(", ")
+        }`,
+      );
+    }
+  }
+
+  /**
+   * Writes down whose folders these are, once both journals are open and locked. Warns if they were
+   * last used with another key: somebody else may have put the key there, and those who know this
+   * monitor by its vkey must be told the new one. If the disk refuses, the daemon runs all the same.
+   */
+  async claim(report: EventReport): Promise<void> {
+    const { files } = this.#world;
+    const { text } = this.#own;
+    const before = this.#vkeys.state ?? this.#vkeys.incidents;
+    if (before !== undefined && before !== text) {
+      report.event("key.changed", "warning", { before: printable(before), now: text });
+    }
+    try {
+      for (const name of ["state", "incidents"] as const) {
+        if (this.#vkeys[name] === text) continue;
+        const path = join(this.#settings[name], IDENTITY_FILE);
+        const content = utf8(`${text}\n`);
+        await replaceDurably({ files, path, content, permissions: PERMISSIONS.identity });
+      }
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+      report.workFailed(error);
+    }
+  }
+
+  /**
+   * A folder is no longer where it was. Writes that down in the other one, if that is still there.
+   * @param inPlace whether each journal is still where it was opened
+   */
+  async noteMoved(
+    error: PlaceLost,
+    inPlace: Readonly<Record<FolderName, () => Promise<void>>>,
+  ): Promise<void> {
+    for (const name of ["state", "incidents"] as const) {
+      try {
+        await inPlace[name]();
+        return await this.note(error.message, this.#settings[name]);
+      } catch (failure) {
+        // Then it is told, and nowhere written down.
+        if (!(failure instanceof WorldError || failure instanceof PlaceLost)) throw failure;
+      }
+    }
+  }
+}
+
+function endOf(last: Link): string {
+  return last.seq === 0 ? "has no entry now" : `its last entry is ${last.seq} now, ${last.hash}`;
+}
+
+/** The name in a vkey. */
+function nameOf(vkey: string): string {
+  return vkey.split("+", 1)[0]!;
+}
+
+/** The vkey of the monitor that last used a folder, if the folder says one. */
+export async function identityIn(world: World, folder: string): Promise<string | undefined> {
+  const text = (await readSmall(world, join(folder, IDENTITY_FILE)))?.trimEnd();
+  return text === "" ? undefined : text;
+}
+
+/** The text of a small file; nothing if it is not there, or is no text. */
+async function readSmall({ files }: World, path: string): Promise<string | undefined> {
+  if (!await isThere(files, path)) return undefined;
+  const file = await files.open(path, "read");
+  try {
+    const buffer = new Uint8Array(MAX_FILE_BYTES);
+    return fileText(buffer.subarray(0, await readFully(file, buffer, 0)));
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined;
+    throw error;
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,195 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { CACHE_VARIABLES, knownCaches } from "../../src/cli/caches.ts";
+import { KNOWN_LOGS, knownLogs } from "../../src/cli/known_logs.ts";
+import { parseLog } from "../../src/tlog/log.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import { type Files, WorldError } from "../../src/world/world.ts";
+import { lookupText, putDeep, writeGoCache } from "../gather/go_cache.ts";
+import { TiledStory } from "../monitor/tiled_log.ts";
+import { inFolder, noteLine, put, run, start, twoStories } from "./harness.ts";
+
+const world = denoWorld();
+
+for (const { title, log } of KNOWN_LOGS) {
+  Deno.test(`KNOWN_LOGS: ${title} has a sound key`, () => {
+    assert(parseLog(log).origin !== "");
+  });
+}
+
+Deno.test("KNOWN_LOGS: no log is there twice, and all load together", () => {
+  assertEquals(knownLogs().length, KNOWN_LOGS.length);
+});
+
+inFolder("gather: writes what detect reads, each with the file it came from", async (folder) => {
+  const { a, log } = await twoStories({ common: 3, size: 6 });
+  const one = put(folder, "one", await a.checkpoint());
+  Deno.mkdirSync(`${folder}/deep`);
+  const lines = put(folder, "deep/lines", await noteLine(a, 4, "lima"));
+  put(folder, "deep/else", "nothing of interest\n");
+  const { code, out, err } = await run("gather", "--log", log, folder);
+  assertEquals(code, 0);
+  assertEquals(out.map((line) => JSON.parse(line).source), ["lima", one]);
+  assertEquals(err, [
+    "looked at 3 files: 1 of no known kind",
+    "found gathered lines 1, signed notes 1",
+    `test.invalid/log (key ${a.log.vkey.text.split("+")[1]}): 2 checkpoints, sizes 4 to 6`,
+  ]);
+  const file = put(folder, "gathered.jsonl", out.join("\n"));
+  const judged = await run("detect", "--log", log, file);
+  assertEquals([judged.code, judged.err], [0, []]);
+  assertStringIncludes(judged.out.join(), "2 checkpoints read");
+  assert(lines !== one);
+});
+
+inFolder("gather: --out makes a new file and overwrites none", async (folder) => {
+  const { a, log } = await twoStories({ common: 3, size: 6 });
+  const note = put(folder, "note", await a.checkpoint());
+  const out = `${folder}/out.jsonl`;
+  const first = await run("gather", "--log", log, "--out", out, note);
+  assertEquals([first.code, first.out], [0, []]);
+  assertEquals(JSON.parse(Deno.readTextFileSync(out)).source, note);
+  const again = await run("gather", "--log", log, "--out", out, note);
+  assertEquals(again.code, 2);
+  assertStringIncludes(again.err.join(), "already, and it is not overwritten");
+  assertEquals(Deno.readTextFileSync(out).split("\n").length, 2);
+});
+
+inFolder("gather: nothing found ends with 3, and broken files end nothing", async (folder) => {
+  const { a, log } = await twoStories({ common: 3, size: 6 });
+  const note = await a.checkpoint();
+  Deno.mkdirSync(`${folder}/in`);
+  put(folder, "in/cut", note.slice(0, -30));
+  const nothing = await run("gather", "--log", log, `${folder}/in`);
+  assertEquals([nothing.code, nothing.out], [3, []]);
+  assertStringIncludes(nothing.err.join("\n"), "rejected ");
+  assertStringIncludes(nothing.err.join("\n"), "not judged: malformed 1");
+  put(folder, "in/whole", note);
+  const { code, out } = await run("gather", "--log", log, `${folder}/in`);
+  assertEquals([code, out.length], [0, 1]);
+});
+
+inFolder("gather: files that cannot be read are counted, and nothing more", async (folder) => {
+  const { a, log } = await twoStories({ common: 3, size: 6 });
+  Deno.mkdirSync(`${folder}/in`);
+  for (const name of ["locked", "open"]) put(folder, `in/${name}`, await a.checkpoint());
+  const files: Files = {
+    ...world.files,
+    readShort: (path, maxBytes) =>
+      path.endsWith("locked")
+        ? Promise.reject(new WorldError("not permitted", "permission denied"))
+        : world.files.readShort(path, maxBytes),
+  };
+  const { code, out, err } = await start(
+    ["gather", "--log", log, `${folder}/in`],
+    { ...world, files },
+  ).done;
+  assertEquals([code, out.length], [0, 1]);
+  assertStringIncludes(err.join("\n"), "passed over: not readable 1");
+});
+
+inFolder(
+  "gather: a hostile name of a file reaches no terminal and no line unescaped",
+  async (folder) => {
+    const { a, log } = await twoStories({ common: 3, size: 6 });
+    Deno.mkdirSync(`${folder}/in`);
+    put(folder, "in/\x1b[31m\nred", await a.checkpoint());
+    put(folder, "in/\x1b[31m\nbroken", (await a.checkpoint()).slice(0, -20));
+    const { code, out, err } = await run("gather", "--log", log, `${folder}/in`);
+    assertEquals([code, out.length], [0, 1]);
+    // deno-lint-ignore no-control-regex -- it is what must not be there
+    for (const line of [...out, ...err]) assert(!/[\x00-\x1f]/.test(line), line);
+  },
+);
+
+inFolder(
+  "detect: a folder's broken files are told and decide nothing; a named one does",
+  async (folder) => {
+    const { a, log } = await twoStories({ common: 3, size: 6 });
+    Deno.mkdirSync(`${folder}/in`);
+    put(folder, "in/whole", await a.checkpoint());
+    const cut = put(folder, "in/cut", (await a.checkpoint()).slice(0, -30));
+    const walked = await run("detect", "--log", log, `${folder}/in`);
+    assertEquals(walked.code, 0);
+    assertStringIncludes(walked.err.join("\n"), "not judged: malformed 1");
+    assertEquals((await run("detect", "--log", log, `${folder}/in`, cut)).code, 3);
+  },
+);
+
+inFolder("detect: a folder with nothing to judge ends with 3, never with 0", async (folder) => {
+  put(folder, "readme", "hello\n");
+  const { code, err } = await run("detect", folder);
+  assertEquals(code, 3);
+  assertStringIncludes(err.join("\n"), "nothing to judge");
+});
+
+inFolder("detect: --known judges the known logs beside those that are given", async (folder) => {
+  const { a, log } = await twoStories({ common: 3, size: 6 });
+  const file = put(folder, "note", await a.checkpoint());
+  for (const [args, code] of [[["--log", log, "--known"], 0], [["--known"], 3], [[], 3]] as const) {
+    assertEquals((await run("detect", ...args, file)).code, code, args.join(" "));
+  }
+});
+
+inFolder(
+  "listen, exchange: --have takes a folder, with the proofs of its tiles",
+  async (folder) => {
+    const story = await TiledStory.make(500);
+    const fork = story.fork().growTo(700, "fork");
+    story.growTo(1_000);
+    const root = await writeGoCache(folder, { story, sizes: [300, 690, 1_000] });
+    Deno.removeSync(`${root}/lookup/module.invalid/at690@v1.0.0`);
+    putDeep(`${root}/lookup/x@v1`, await lookupText(fork, 690));
+    put(folder, "broken", (await story.test.checkpoint()).slice(0, -9));
+    const log = story.test.log.vkey.text;
+    const listening = start(["listen", "--address", "127.0.0.1:0", "--log", log, "--have", folder]);
+    await listening.line(/listening on/);
+    listening.stop();
+    const { code, out, err } = await listening.done;
+    assertEquals(code, 1);
+    assertMatch(out.join("\n"), /\[Incident\] NOT SIGNED AND NOT RECORDED.*cross_size conflict/);
+    assertStringIncludes(err.join("\n"), "found Go lookups 3, tiles 2");
+    assertStringIncludes(err.join("\n"), "not judged: malformed 1");
+    const address = "127.0.0.1:9";
+    const named = await run("exchange", address, "--log", log, "--have", `${folder}/broken`);
+    assertEquals(named.code, 2);
+  },
+);
+
+inFolder("known caches: Go's and npm's, where their variables and settings say", async (folder) => {
+  const home = `${folder}/home`;
+  const caches = async (variables: Record<string, string>) => {
+    const { there, missing, unknown } = await knownCaches(world, (name) => variables[name]);
+    return { there, missing: missing.map((path) => path.replace(`${folder}/`, "")), unknown };
+  };
+  assertMatch((await caches({})).unknown!, /HOME, GOPATH and GOMODCACHE/);
+  assertEquals((await caches({ HOME: home })).missing, [
+    "home/go/pkg/mod/cache/download/sumdb",
+    "home/go/pkg/sumdb",
+    "home/.npm/_cacache/content-v2",
+  ]);
+  const set = { HOME: home, GOPATH: `${folder}/a:${folder}/b`, GOMODCACHE: `${folder}/mod` };
+  assertEquals((await caches(set)).missing, [
+    "mod/cache/download/sumdb",
+    "a/pkg/sumdb",
+    "b/pkg/sumdb",
+    "home/.npm/_cacache/content-v2",
+  ]);
+  putDeep(`${home}/.config/go/env`, `GOMODCACHE=${folder}/written\nGOPROXY=off\n`);
+  assertEquals((await caches({ HOME: home })).missing[0], "written/cache/download/sumdb");
+  Deno.mkdirSync(`${home}/go/pkg/sumdb`, { recursive: true });
+  assertEquals((await caches({ HOME: home })).there, [`${home}/go/pkg/sumdb`]);
+});
+
+Deno.test("known caches: the program may read just these variables", () => {
+  const { tasks } = JSON.parse(
+    Deno.readTextFileSync(new URL("../../deno.json", import.meta.url)),
+  );
+  assertStringIncludes(tasks.hearsay.command, ` --allow-env=${CACHE_VARIABLES.join(",")} `);
+});
+
+Deno.test("gather: without a variable that says where caches are, it asks for a folder", async () => {
+  // The tests may not read these variables, like a program that is run with fewer permissions.
+  const { code, err } = await run("gather");
+  assertEquals(code, 2);
+  assertStringIncludes(err.join("\n"), "name a FILE or DIR");
+});

@@ -1,0 +1,264 @@
+/** What a person is shown of a daemon's status. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { describeStatus, MAX_SHOWN } from "../../src/cli/status_report.ts";
+import { columnsOf } from "../../src/cli/width.ts";
+import type { LogStatus, PeerStatus, Status } from "../../src/monitor/status.ts";
+
+const LOG: LogStatus = {
+  origin: "log.invalid/one",
+  vkey: "log.invalid/one+0a0b0c0d+AA+A",
+  size: "12",
+  root: "r",
+  grewAt: "2026-01-02T03:04:00Z",
+  lastResult: "unchanged",
+  lastLookAt: "2026-01-02T03:05:00Z",
+  incidents: 0,
+  openQuestions: 0,
+  sharedBy: 1,
+  counts: { unchanged: 3 },
+};
+
+const PEER: PeerStatus = {
+  address: "peer.invalid:9900",
+  lastExchangeAt: "2026-01-02T03:05:02Z",
+  lastResult: "matches",
+  sharedLogs: 1,
+  exchanges: 7,
+  failures: 1,
+  matches: 5,
+  conflicts: 0,
+};
+
+const STATUS: Status = {
+  version: "1.2.3",
+  name: "monitor.invalid/one",
+  vkey: "v",
+  startedAt: "2026-01-01T03:05:03Z",
+  now: "2026-01-02T03:05:03Z",
+  incidents: 0,
+  unwritten: false,
+  logs: [LOG],
+  peers: [PEER],
+};
+
+/** The lines on a terminal that marks what is painted, or in a pipe. */
+function lines(
+  status: Partial<Status>,
+  { columns, all = false, marked = false }: { columns?: number; all?: boolean; marked?: boolean } =
+    {},
+): string[] {
+  const paint = (style: string, text: string): string => marked ? `<${style}>${text}` : text;
+  return describeStatus({ ...STATUS, ...status }, { screen: { columns, paint }, all });
+}
+
+function withLog(log: Partial<LogStatus>): string[] {
+  return lines({ logs: [{ ...LOG, ...log }] });
+}
+
+Deno.test("status report: who it is, its version, and that all is well; a row a log, a row a peer", () => {
+  assertEquals(
+    lines({}),
+    [
+      "monitor.invalid/one, hearsay 1.2.3, running for 24h: all is as it should be",
+      "",
+      "    LOG              SIZE     GREW  LOOKED AT  RESULT     PEERS",
+      "    log.invalid/one    12  63s ago     3s ago  unchanged      1",
+      "",
+      "    PEER               CALLED  ANSWER    LOGS SHARED  CALLS  FAILED  SOFTWARE",
+      "    peer.invalid:9900  1s ago  the same            1      7       1  -",
+    ],
+  );
+});
+
+Deno.test("status report: all is never well while nobody has looked", () => {
+  const { lastResult: _, ...unseen } = LOG;
+  const [head] = lines({ logs: [LOG, unseen], startedAt: STATUS.now });
+  assertMatch(head!, /running for 0s: it has only begun to look$/);
+});
+
+Deno.test("status report: what is proven comes first, then trouble, then logs, then peers", () => {
+  const out = lines({
+    incidents: 1,
+    unwritten: true,
+    logs: [LOG, { ...LOG, origin: "log.invalid/two", lastResult: "unavailable" }, {
+      ...LOG,
+      origin: "log.invalid/three",
+      incidents: 1,
+    }],
+    peers: [PEER, { ...PEER, address: "gone.invalid:1", failing: "it is gone" }],
+  });
+  const at = (pattern: RegExp): number => {
+    const found = out.findIndex((line) => pattern.test(line));
+    assert(found >= 0, `${pattern} in\n${out.join("\n")}`);
+    return found;
+  };
+  const order = [
+    /: 1 PROVEN CASE, 3 TROUBLES$/,
+    /^!! {2}log log\.invalid\/three signed what contradicts itself: 1 PROVEN CASE$/,
+    /^! {3}a proven conflict could not be written/,
+    /^! {3}log log\.invalid\/two cannot be reached/,
+    /^! {3}peer gone\.invalid:1 it is gone$/,
+    /^!! {2}log\.invalid\/three /,
+    /^! {3}log\.invalid\/two /,
+    /^ {4}log\.invalid\/one /,
+    /^! {3}gone\.invalid:1 .* FAILED /,
+    /^ {4}peer\.invalid:9900 /,
+  ].map(at);
+  assertEquals(order, order.toSorted((a, b) => a - b));
+});
+
+Deno.test("status report: after an outage it says for how long it lasts and when the next look is", () => {
+  const out = withLog({
+    lastResult: "unavailable",
+    lastDetail: "nobody answers",
+    resultSince: "2026-01-02T03:00:03Z",
+    nextLookAt: "2026-01-02T03:05:43Z",
+  });
+  assertMatch(out[1]!, /^! {3}log log\.invalid\/one cannot be reached.* \(nobody answers\)$/);
+  assertMatch(out[2]!, /^ {4}For 5m now\. The next look is in 40s\. Look at your network/);
+  const now = withLog({ lastResult: "frozen", nextLookAt: STATUS.now })[2]!;
+  // A log that is frozen has not grown since then, whenever this daemon began to look.
+  assertMatch(now, /^ {4}For 63s now\. The next look is at once\. Ask whether/);
+  assertMatch(withLog({ lastResult: "frozen" })[2]!, / A look is under way\. Ask whether/);
+});
+
+Deno.test("status report: of a peer that fails it says since when and when it is called again", () => {
+  const failing = {
+    failing: "cannot be reached: no route",
+    failingSince: "2026-01-02T03:03:03Z",
+    nextCallAt: "2026-01-02T03:06:03Z",
+  };
+  const out = lines({ peers: [{ ...PEER, ...failing }] });
+  const told = "!   peer peer.invalid:9900 cannot be reached: no route";
+  assertEquals(out[1], told, "its name stands there once");
+  assertMatch(out[2]!, /^ {4}For 2m now\. It is called again within 60s\. Ask its operator/);
+});
+
+Deno.test("status report: what waits to be compared asks nothing, and what a peer contradicts is said", () => {
+  const note = (log: Partial<LogStatus>): string => withLog(log)[4]!.trim();
+  assertMatch(
+    note({ openQuestions: 1 }),
+    /^1 checkpoint of others waits .* Nothing is to be done\.$/,
+  );
+  assertMatch(note({ openQuestions: 2 }), /^2 checkpoints of others wait to/);
+  assertMatch(
+    note({ leftOut: 3 }),
+    /^3 checkpoints of others had no room, and nothing is to be done/,
+  );
+  assertMatch(note({ lastResult: "rolled back" }), /Unless that goes on, nothing is to be done\.$/);
+  const withheld = withLog({ openQuestions: 2, withheld: 2 });
+  assertMatch(withheld[1]!, /^! .*peers were shown: checkpoints: 2$/);
+  assert(!withheld.some((line) => /wait/.test(line)), "they are told once");
+  const [contradicts] = lines({ peers: [{ ...PEER, conflicts: 1 }] }).slice(-1);
+  assertEquals(contradicts!.trim(), "It was shown what contradicts what was shown to us.");
+});
+
+Deno.test("status report: each answer of a peer is said in words", () => {
+  const answer = (peer: Partial<PeerStatus>): string =>
+    lines({ peers: [{ ...PEER, ...peer }] }).find((line) =>
+      / peer\.invalid:9900 +1s ago/.test(line)
+    )!;
+  for (
+    const [peer, says] of [
+      [{ lastResult: "pending" }, "another size"],
+      [{ lastResult: "nothing" }, "nothing yet"],
+      [{ lastResult: "inconsistent" }, "CONTRADICTS"],
+      [{ lastResult: "later kind" }, "later kind"],
+      [{ exchanges: 0 }, "not called yet"],
+      [{ sharedLogs: 0 }, "NO LOG SHARED"],
+      [{ isSelf: true }, "THIS MONITOR"],
+      [{ software: "hearsay/9.9" }, "hearsay/9.9"],
+    ] as const
+  ) assertStringIncludes(answer(peer), ` ${says}`);
+});
+
+Deno.test("status report: two logs of one origin are told apart by their keys", () => {
+  const other = { ...LOG, vkey: "log.invalid/one+99999999+AAAA", lastResult: "frozen" as const };
+  const out = lines({ logs: [LOG, other] });
+  for (const key of ["0a0b0c0d", "99999999"]) {
+    assert(out.some((line) => line.includes(`log.invalid/one (key ${key})`)), key);
+  }
+  assertStringIncludes(out[1]!, "log log.invalid/one (key 99999999) has not grown");
+});
+
+Deno.test("status report: hundreds are readable, what is wrong first, and all are shown if asked", () => {
+  const logs = Array.from({ length: 300 }, (_, i): LogStatus => ({
+    ...LOG,
+    origin: `log.invalid/${i}`,
+    lastResult: i % 10 === 5 ? "unavailable" : "unchanged",
+  }));
+  const out = lines({ logs });
+  assert(out.length < 100, `${out.length} lines`);
+  assertEquals(out.filter((line) => /^! {3}log\.invalid\//.test(line)).length, MAX_SHOWN);
+  assert(out.includes("    … and 10 more troubles: --all shows them"));
+  assert(out.includes("    … and 280 more logs, 10 of them in trouble: --all shows them"));
+  const all = lines({ logs }, { all: true });
+  for (const { origin } of logs) assert(all.some((line) => line.includes(` ${origin} `)), origin);
+  const well = lines({ logs: logs.map((log) => ({ ...log, lastResult: "unchanged" as const })) });
+  assert(well.includes("    … and 280 more logs, as they should be: --all shows them"));
+});
+
+Deno.test("status report: no line is wider than the terminal, whatever its width", () => {
+  const status: Partial<Status> = {
+    incidents: 1,
+    logs: [
+      { ...LOG, incidents: 1, openQuestions: 3, origin: `log.invalid/${"long".repeat(20)}` },
+      { ...LOG, lastResult: "unproven", lastDetail: "no proof from size 1 to size 2 ".repeat(5) },
+    ],
+    peers: [{ ...PEER, failing: "it is gone and does not answer ".repeat(5) }],
+  };
+  for (const columns of [60, 80, 120, 200]) {
+    for (const line of lines(status, { columns })) {
+      const longest = Math.max(...line.split(" ").map(columnsOf));
+      assert(columnsOf(line) <= Math.max(columns, longest + 4), `${columns}: ${line}`);
+    }
+  }
+});
+
+Deno.test("status report: what is wrong is coloured, and says so without colour as well", () => {
+  const status = {
+    logs: [LOG, { ...LOG, origin: "log.invalid/two", lastResult: "frozen" as const }],
+  };
+  const red = lines(status, { marked: true }).filter((line) => line.includes("<red>"));
+  assertEquals(red.length, 3, "the headline, the trouble and the row");
+  for (const line of red) assertMatch(line, /!|TROUBLE/);
+  assertEquals(
+    lines(status, { marked: true }).map((line) => line.replaceAll(/<\w+>/g, "")),
+    lines(status),
+  );
+});
+
+Deno.test("status report: times are in the largest unit of which there are two", () => {
+  const ages: [string, string][] = [
+    ["2026-01-02T03:05:03Z", "0s"],
+    ["2026-01-02T03:03:04Z", "119s"],
+    ["2026-01-02T03:03:03Z", "2m"],
+    ["2026-01-02T01:05:04Z", "119m"],
+    ["2026-01-02T01:05:03Z", "2h"],
+    ["2025-12-31T03:05:04Z", "47h"],
+    ["2025-12-31T03:05:03Z", "2d"],
+    ["2026-01-02T03:05:59Z", "0s"],
+  ];
+  for (const [grewAt, age] of ages) assertStringIncludes(withLog({ grewAt })[3]!, ` ${age} ago `);
+});
+
+Deno.test("status report: nothing in it can steer a terminal", () => {
+  const hostile = "a\u001b[2J\u202e\nb";
+  const out = lines({
+    name: hostile,
+    version: hostile,
+    incidents: 1,
+    logs: [
+      { ...LOG, incidents: 1, origin: hostile, lastDetail: hostile, size: hostile },
+      { ...LOG, origin: hostile, vkey: `x+${hostile}+y`, lastResult: hostile as "frozen" },
+      { ...LOG, lastResult: "unproven", lastDetail: hostile },
+    ],
+    peers: [{ ...PEER, address: hostile, lastResult: hostile, software: hostile }, {
+      ...PEER,
+      address: hostile,
+      failing: hostile,
+    }],
+  }, { columns: 80 });
+  for (const line of out) assert(!/[\p{Cc}\p{Cf}]/u.test(line), JSON.stringify(line));
+  assertStringIncludes(out.join("\n"), "a\\u{1b}[2J\\u{202e}\\u{a}b");
+});

@@ -1,0 +1,392 @@
+/** What readers find in files of each kind, and in broken ones. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { encodeHex } from "@std/encoding/hex";
+import { MAX_WHOLE_BYTES, START_BYTES } from "../../src/gather/read.ts";
+import { mayHide } from "../../src/gather/found.ts";
+import { EquivocationDetector } from "../../src/evidence/detector.ts";
+import { formatRecord } from "../../src/evidence/record.ts";
+import { verifyConflict } from "../../src/evidence/verify.ts";
+import { buildRecord } from "../../src/evidence/record.ts";
+import { base64, strictBase64, utf8 } from "../../src/tlog/encoding.ts";
+import { leafHash, sha256 } from "../../src/tlog/hashing.ts";
+import { parseLog } from "../../src/tlog/log.ts";
+import { Tree } from "../../src/tlog/tree.ts";
+import { checkpointOf, grow, newLog, proofOf, seenOf } from "../evidence/histories.ts";
+import { formatProof } from "../tlog/stated_proofs.ts";
+import { FORKED_LOG, GO_REPORTS } from "./go_reports.ts";
+import { brief, readAll } from "./reading.ts";
+
+/** A log with 9 entries and what it signed. */
+async function stage() {
+  const log = grow(await newLog(), 9);
+  return { log, logs: [log.log], note: await log.checkpoint() };
+}
+
+const LINE = "path.invalid/m v1.0.0 h1:NSZPykBXJFCetGZykLAxaL6SIpvbVy/UFEniIfHAa8A=";
+
+Deno.test("read: a Go lookup gives the signed head below its record", async () => {
+  const { logs, note } = await stage();
+  const { found, isKnown } = await readAll(`8\n${LINE}\n${LINE}\n\n${note}`, { logs });
+  assertEquals([brief(found), isKnown, found[0]!.what], [["9"], true, "Go lookups"]);
+});
+
+Deno.test("read: a Go lookup that is cut short ends with a reason, wherever it is cut", async () => {
+  const { logs, note } = await stage();
+  const whole = `8\n${LINE}\n\n${note}`;
+  for (let end = `8\n${LINE}\n`.length; end < whole.length; end++) {
+    const { found, isKnown } = await readAll(whole.slice(0, end), { logs });
+    assertEquals([brief(found), isKnown], [["malformed"], true], `cut at ${end}`);
+  }
+});
+
+Deno.test("read: what go prints about a fork is two heads and the proof that convicts", async () => {
+  const log = parseLog(FORKED_LOG);
+  for (const [sizes, report] of Object.entries(GO_REPORTS)) {
+    const { found } = await readAll(report, { logs: [log] });
+    assertEquals(brief(found), [...sizes.split(" "), "proof"]);
+    const detector = new EquivocationDetector();
+    for (const one of found) {
+      if (one.kind === "checkpoint") detector.observe(one.checkpoints[0]!, one.source);
+      if (one.kind === "proof") detector.observeProof(one.read());
+    }
+    const [conflict, ...more] = detector.conflicts();
+    assertEquals(more, []);
+    const detectedAt = "2026-11-28T12:00:00Z";
+    const input = formatRecord(buildRecord({ conflict: conflict!, detectedAt }));
+    assertEquals(verifyConflict({ input, log }).outcome, "holds", sizes);
+  }
+});
+
+Deno.test("read: go's report is read out of what build services make of it", async () => {
+  const logs = [parseLog(FORKED_LOG)];
+  const report = GO_REPORTS["300 700"];
+  const time = "2026-11-28T12:00:00.1234567Z ";
+  const spellings = [
+    report.replaceAll("\n", "\r\n"),
+    report.split("\n").map((line) => line.trimEnd()).join("\n"),
+    report.split("\n").map((line) => time + line).join("\n"),
+    `${report}\nexit status 1\n`,
+  ];
+  for (const text of spellings) {
+    assertEquals(brief((await readAll(text, { logs })).found), ["300", "700", "proof"]);
+  }
+  const twice = await readAll(`${report}\n${GO_REPORTS["256 700"]}`, { logs });
+  assertEquals(brief(twice.found), ["300", "700", "proof", "256", "700", "proof"]);
+});
+
+Deno.test("read: go's report with a wrong hash convicts nobody", async () => {
+  const log = parseLog(FORKED_LOG);
+  const report = GO_REPORTS["300 700"];
+  const hashes = report.split("proof of misbehavior:\n")[1]!.match(/[A-Za-z0-9+/]{43}=/g)!;
+  for (const hash of hashes.slice(1)) {
+    const bytes = strictBase64(hash);
+    bytes[5]! ^= 1;
+    const { found } = await readAll(report.replace(hash, base64(bytes)), { logs: [log] });
+    const detector = new EquivocationDetector();
+    for (const one of found) {
+      if (one.kind === "checkpoint") detector.observe(one.checkpoints[0]!, one.source);
+      if (one.kind === "proof") assertEquals(detector.observeProof(one.read()).verdict, "failed");
+    }
+    assertEquals(detector.conflicts(), []);
+  }
+});
+
+Deno.test("read: go's report that lacks a part says which", async () => {
+  const logs = [parseLog(FORKED_LOG)];
+  const report = GO_REPORTS["300 700"];
+  const cases: [string, RegExp][] = [
+    [report.replace("new database:", "another:"), /no line "new database:"/],
+    [report.replace(/old database:\n(?:\t.*\n)+/, "old database:\n"), /no note below "old/],
+  ];
+  for (const [text, message] of cases) {
+    const { found } = await readAll(text, { logs });
+    assertEquals(brief(found), ["malformed"]);
+    assertMatch(found[0]!.kind === "rejected" ? found[0]!.detail : "", message);
+  }
+});
+
+Deno.test("read: the words of go's report in its own sources are no report", async () => {
+  const source =
+    'package x\n\tfmt.Fprintf(&buf, "go.sum database server misbehavior detected!\\n\\n")\n' +
+    '\tfmt.Fprintf(&buf, "old database:\\n\\t%s\\n", indent(olderNote))\n';
+  assertEquals(await readAll(source, { logs: [] }), { found: [], isKnown: false });
+});
+
+/** An entry of a log, as a bundle has it. */
+async function entry() {
+  const body = utf8('{"kind":"hashedrekord"}');
+  const tree = new Tree();
+  const log = await newLog();
+  for (let i = 0; i < 5; i++) {
+    tree.append(leafHash(i === 3 ? body : utf8(`${i}`)));
+    log.append(i === 3 ? '{"kind":"hashedrekord"}' : `${i}`);
+  }
+  const proof = tree.inclusionProof({ index: 3n, treeSize: 5n });
+  return {
+    logs: [log.log],
+    proof,
+    root: log.root(5n),
+    note: await log.checkpoint(),
+    bundle: {
+      mediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
+      verificationMaterial: {
+        tlogEntries: [{
+          logIndex: "100",
+          inclusionProof: {
+            ...{ logIndex: "3", treeSize: "5", rootHash: base64(log.root(5n)) },
+            hashes: proof.map(base64),
+            checkpoint: { envelope: await log.checkpoint() },
+          },
+          canonicalizedBody: base64(body),
+        }],
+      },
+    },
+  };
+}
+
+type Bundle = Awaited<ReturnType<typeof entry>>["bundle"];
+
+Deno.test("read: a bundle gives its checkpoint, in one line, spread, in lines or in a list", async () => {
+  const { logs, bundle } = await entry();
+  const line = JSON.stringify(bundle);
+  const old = JSON.stringify({
+    ...bundle,
+    mediaType: "application/vnd.dev.sigstore.bundle+json;version=0.1",
+  });
+  const forms: [string, string[]][] = [
+    [line, ["5"]],
+    [JSON.stringify(bundle, null, 2), ["5"]],
+    [`${line}\n\n${old}\n`, ["5", "5"]],
+    [JSON.stringify({ attestations: [{ bundle }, { bundle }] }), ["5", "5"]],
+    [JSON.stringify({ predicateType: "x", bundle }), ["5"]],
+    [`\u{FEFF}${line}`, ["5"]],
+  ];
+  for (const [text, sizes] of forms) {
+    const { found, isKnown } = await readAll(text, { logs });
+    assertEquals([brief(found), isKnown], [sizes, true], text.slice(0, 60));
+    assert(found.every(({ what }) => what === "Sigstore bundles"));
+  }
+});
+
+Deno.test("read: an inclusion proof that fails is told, and the checkpoint stands", async () => {
+  const { logs, bundle } = await entry();
+  const other = base64(sha256(utf8("x")));
+  type Proof = Bundle["verificationMaterial"]["tlogEntries"][0]["inclusionProof"];
+  const spoils: ((proof: Proof) => unknown)[] = [
+    (proof) => ({ ...proof, hashes: proof.hashes.with(1, other) }),
+    (proof) => ({ ...proof, hashes: proof.hashes.slice(1) }),
+    (proof) => ({ ...proof, hashes: [...proof.hashes, other] }),
+    (proof) => ({ ...proof, hashes: proof.hashes.map(() => "x") }),
+    (proof) => ({ ...proof, hashes: Array(1_000).fill(other) }),
+    (proof) => ({ ...proof, hashes: "none" }),
+    (proof) => ({ ...proof, logIndex: "2" }),
+    (proof) => ({ ...proof, logIndex: "-1" }),
+    (proof) => ({ ...proof, logIndex: "5" }),
+    (proof) => ({ ...proof, rootHash: other }),
+    (proof) => ({ ...proof, rootHash: undefined }),
+    (proof) => ({ ...proof, treeSize: "6" }),
+  ];
+  const [one] = bundle.verificationMaterial.tlogEntries;
+  const spoilt = [
+    ...spoils.map((spoil) => ({ ...one, inclusionProof: spoil(one!.inclusionProof) })),
+    { ...one, canonicalizedBody: base64(utf8("another")) },
+    { ...one, canonicalizedBody: undefined },
+  ];
+  for (const entry of spoilt) {
+    const text = JSON.stringify({ ...bundle, verificationMaterial: { tlogEntries: [entry] } });
+    const { found } = await readAll(text, { logs, isNamed: true });
+    assertEquals(brief(found), ["5", "failed inclusion"], text);
+    const [, rejected] = found;
+    assert(rejected?.kind === "rejected" && !mayHide(rejected));
+    assertStringIncludes(rejected.detail, "says nothing against the log");
+  }
+});
+
+Deno.test("read: a bundle without a checkpoint says so, and is nobody's fault", async () => {
+  const { logs, bundle } = await entry();
+  const [one] = bundle.verificationMaterial.tlogEntries;
+  const { checkpoint: _, ...bare } = one!.inclusionProof;
+  const materials = [
+    {},
+    { tlogEntries: [] },
+    { tlogEntries: [{}] },
+    { tlogEntries: [{ ...one, inclusionProof: bare }] },
+    { tlogEntries: [{ ...one, inclusionProof: { ...bare, checkpoint: { envelope: "" } } }] },
+  ];
+  for (const verificationMaterial of materials) {
+    const { found } = await readAll(JSON.stringify({ ...bundle, verificationMaterial }), { logs });
+    assertEquals(brief(found), ["no checkpoint"]);
+  }
+  const attached = [
+    { base64Signature: "x", cert: "y", rekorBundle: { SignedEntryTimestamp: "", Payload: {} } },
+    { SignedEntryTimestamp: "", Payload: { body: "", integratedTime: 1, logIndex: 1, logID: "" } },
+  ];
+  for (const object of attached) {
+    assertEquals(brief((await readAll(JSON.stringify(object), { logs })).found), ["no checkpoint"]);
+  }
+});
+
+Deno.test("read: an entry of Rekor's API has its hashes in hex", async () => {
+  const { logs, proof, root, note, bundle } = await entry();
+  const body = bundle.verificationMaterial.tlogEntries[0]!.canonicalizedBody;
+  const entryOf = (hashes: readonly string[]) => ({
+    ["24296fb24b8ad77a".padEnd(80, "0")]: {
+      body,
+      verification: {
+        inclusionProof: {
+          ...{ checkpoint: note, hashes, logIndex: 3, rootHash: encodeHex(root), treeSize: 5 },
+        },
+      },
+    },
+  });
+  const good = await readAll(JSON.stringify(entryOf(proof.map(encodeHex))), { logs });
+  assertEquals([brief(good.found), good.found[0]!.what], [["5"], "Rekor entries"]);
+  const wrong = await readAll(JSON.stringify(entryOf(proof.map(base64))), { logs });
+  assertEquals(brief(wrong.found), ["5", "failed inclusion"]);
+});
+
+Deno.test("read: broken JSON that was a bundle ends with a reason, other broken JSON is passed", async () => {
+  const { logs, bundle } = await entry();
+  for (const text of [JSON.stringify(bundle), JSON.stringify(bundle, null, 2)]) {
+    const cut = await readAll(text.slice(0, -20), { logs });
+    assertEquals([brief(cut.found), cut.isKnown], [["malformed"], true]);
+  }
+  for (const text of ["{", "{ not json", '{"a": 1', '{"name": "x"}', '{"note": 5}', "{}\n{}\n"]) {
+    assertEquals(await readAll(text, { logs }), { found: [], isKnown: false }, text);
+    const named = await readAll(text, { logs, isNamed: true });
+    assert(named.found.every((one) => one.kind === "rejected" && mayHide(one)), text);
+    assert(named.found.length > 0);
+  }
+});
+
+Deno.test("read: records and journal entries give their notes and their proof", async () => {
+  const a = grow(await newLog(), 4);
+  const b = a.fork();
+  grow(a, 9, "a");
+  grow(b, 6, "b");
+  const detector = new EquivocationDetector();
+  detector.observe(await checkpointOf(a, 9), "lima");
+  detector.observe(await checkpointOf(b, 6), "berlin");
+  detector.observeProof(proofOf(a, { older: 6, newer: 9 }));
+  const [conflict] = detector.conflicts();
+  const record = buildRecord({ conflict: conflict!, detectedAt: "2026-11-28T12:00:00Z" });
+  const entry = { seq: 1, recorded_at: "", record, prev_hash: "", hash: "" };
+  for (const object of [record, entry]) {
+    const { found } = await readAll(JSON.stringify(object), { logs: [a.log] });
+    assertEquals(brief(found), ["6", "9", "proof"]);
+    const again = new EquivocationDetector();
+    for (const one of found) {
+      if (one.kind === "checkpoint") again.observe(one.checkpoints[0]!, one.source);
+      if (one.kind === "proof") again.observeProof(one.read());
+    }
+    assertEquals(again.conflicts().map(({ kind }) => kind), ["cross_size"]);
+  }
+});
+
+Deno.test("read: the note of an observation is read, whole or shortened", async () => {
+  const { log, logs, note } = await stage();
+  const { checkpoint: { root } } = await seenOf(log, 9, "x");
+  const head = { seq: 2, recorded_at: "", prev_hash: "", hash: "" };
+  const observation = {
+    log: "test.invalid/log+abc",
+    via: "poll",
+    source: "a peer",
+    result: "first",
+  };
+  const records: [unknown, string[]][] = [
+    [{ ...observation, checkpoint: { size: "9", root, note } }, ["9"]],
+    [{ ...observation, checkpoint: note }, ["9"]],
+    [observation, []],
+    ["nothing", []],
+  ];
+  for (const [record, sizes] of records) {
+    const { found, isKnown } = await readAll(JSON.stringify({ ...head, record }), { logs });
+    assertEquals([brief(found), isKnown], [sizes, true]);
+  }
+});
+
+Deno.test("read: gathered lines of all three kinds are read in a folder too", async () => {
+  const { log, logs, note } = await stage();
+  const lines = [
+    JSON.stringify({ note, source: "lima" }),
+    JSON.stringify({ frame: encodeHex((await checkpointOf(log, 5)).frame) }),
+    formatProof(proofOf(log, { older: 5, newer: 9 })),
+    "broken",
+  ];
+  const { found } = await readAll(lines.join("\n"), { logs });
+  assertEquals(brief(found), ["9", "5", "proof", "malformed"]);
+});
+
+Deno.test("read: frames in a folder are told by their signature, and other binaries are passed", async () => {
+  const { log, logs } = await stage();
+  const { frame } = await checkpointOf(log, 9);
+  const zero = new Uint8Array(104);
+  const frames = new Uint8Array([...zero, ...frame, ...frame]);
+  assertEquals(brief((await readAll(frames, { logs })).found), ["9", "9"]);
+  const wrong = frame.slice();
+  wrong[50]! ^= 1;
+  for (const binary of [wrong, frame.slice(1), new Uint8Array([...frame, 0]), zero]) {
+    assertEquals(await readAll(binary, { logs }), { found: [], isKnown: false });
+  }
+});
+
+Deno.test("read: text in a folder that is no checkpoint is passed over", async () => {
+  const { logs } = await stage();
+  const texts = [
+    "",
+    "hello\n",
+    "a\nb\nc\n",
+    "# README\n\n— not a note\n",
+    "origin\n5\nshort=\n\n— x y\n",
+  ];
+  for (const text of texts) {
+    assertEquals(await readAll(text, { logs }), { found: [], isKnown: false }, text);
+  }
+});
+
+Deno.test("read: a note that was cut off after its root is told in a folder", async () => {
+  const { logs, note } = await stage();
+  const { found, isKnown } = await readAll(note.slice(0, note.indexOf("\n\n") + 1), { logs });
+  assertEquals([brief(found), isKnown], [["malformed"], true]);
+});
+
+Deno.test("read: a file is read whole up to the limit, and no further", async () => {
+  const { logs, note } = await stage();
+  const extra = JSON.stringify({ verificationMaterial: {}, filler: "" }, null, 1);
+  const filled = (length: number) => extra.replace('""', `"${"x".repeat(length - extra.length)}"`);
+  const atLimit = await readAll(filled(MAX_WHOLE_BYTES), { logs });
+  assertEquals(brief(atLimit.found), ["no checkpoint"]);
+  const beyond = await readAll(filled(MAX_WHOLE_BYTES + 1), { logs });
+  assertEquals(brief(beyond.found), ["too large"]);
+  const lookup = `8\n${LINE}\n`;
+  const long = lookup + `${LINE}\n`.repeat(Math.ceil(MAX_WHOLE_BYTES / LINE.length)) + "\n" + note;
+  assertEquals(brief((await readAll(long, { logs })).found), ["too large"]);
+  const longer = lookup + `${LINE}\n`.repeat(Math.ceil(START_BYTES / LINE.length)) + "\n" + note;
+  assertEquals(brief((await readAll(longer, { logs })).found), ["9"]);
+});
+
+Deno.test("read: a tlog-proof gives its checkpoint, if its own lines are right", async () => {
+  const { logs, note } = await stage();
+  const hash = base64(sha256(utf8("x")));
+  const first = "c2sp.org/tlog-proof@v1\n";
+  const good = [
+    `${first}index 3\n\n${note}`,
+    `${first}extra YWJj\nindex 0\n${hash}\n${hash}\n\n${note}`,
+  ];
+  for (const text of good) {
+    const { found } = await readAll(text, { logs });
+    assertEquals([brief(found), found[0]!.what], [["9"], "tlog-proofs"]);
+  }
+  const bad = [
+    `${first}\n${note}`,
+    `${first}index -1\n\n${note}`,
+    `${first}index 03\n\n${note}`,
+    `${first}extra ===\nindex 3\n\n${note}`,
+    `${first}index 3\nYWJj\n\n${note}`,
+    `${first}index 3\n${`${hash}\n`.repeat(65)}\n${note}`,
+    `${first}index 3\n${note.replace("\n\n", "\n")}`,
+  ];
+  for (const text of bad) {
+    assertEquals(brief((await readAll(text, { logs })).found), ["malformed"], text);
+  }
+});
