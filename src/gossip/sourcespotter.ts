@@ -29,6 +29,8 @@ const MAX_ANSWER_BYTES = 4_096;
 export const MAX_TOLD_PER_ROUND = 8;
 /** How many of its verdicts are remembered. A checkpoint beyond is told once more. */
 const MAX_VERDICTS = 1_024;
+/** Most sizes that a message names. */
+const MAX_SIZES_SHOWN = 5;
 /** How much of an answer that makes no sense is shown. */
 const SHOWN_CHARACTERS = 80;
 
@@ -40,10 +42,7 @@ type Verdict = (typeof VERDICTS)[number];
 interface Telling {
   /** Size and root. */
   readonly head: string;
-  readonly size: string;
   readonly note: string;
-  /** Whether it is half of a case that is held here. */
-  readonly isOfCase: boolean;
 }
 
 /** One endpoint, and what it was told. */
@@ -70,20 +69,28 @@ export class Sourcespotter {
    *   whatever `keep` throws
    */
   async round(): Promise<Round> {
-    const heard = await this.#hear();
+    const heard = await this.hear();
     const { log } = heard.checkpoint;
-    const doubted: string[] = [];
-    for (const telling of this.#due(await this.#toTell(log))) {
-      const verdict = await this.#tell(telling.note);
-      this.#remember(telling.head, verdict);
-      // It says so of each half of a split. We say it, with the proof, where we know the other half.
-      if (verdict === "inconsistent" && !telling.isOfCase) doubted.push(telling.size);
+    this.#party.peerKnowledge.bothFollowNow(this.#url, new Set([log]));
+    for (const { head, note } of this.#due(await this.#toTell(log))) {
+      this.#remember(head, await this.#tell(note));
     }
-    const fault = doubted.length === 0 ? {} : {
-      fault: `says that size ${doubted.join(", ")} is not consistent with what it was told; ` +
-        "it gives no proof, so this proves nothing",
-    };
-    return { heard: [], notes: [heard], handedOver: [], shared: 1, ...fault };
+    const fault = this.#fault(log);
+    return { heard: [], notes: [heard], handedOver: [], shared: 1, ...(fault && { fault }) };
+  }
+
+  /** What it says against checkpoints that are no part of a case here; nothing if it says nothing. */
+  #fault(log: Log): string | undefined {
+    // It says so of each half of a split. Where we know the other half, there is a case with a proof.
+    const inCases = new Set(this.#party.cases(log).flatMap(headsOf));
+    const sizes = [...this.#verdicts]
+      .filter(([head, verdict]) => verdict === "inconsistent" && !inCases.has(head))
+      .map(([head]) => head.split(" ")[0]);
+    if (sizes.length === 0) return undefined;
+    return `says that size ${
+      sizes.slice(-MAX_SIZES_SHOWN).join(", ")
+    } is not consistent with what ` +
+      "it was told; it gives no proof, so this proves nothing";
   }
 
   /** What to tell now: what it was not told yet, then what was pending, the longest ago first. */
@@ -102,8 +109,11 @@ export class Sourcespotter {
     return (this.#verdicts.get(head) ?? "pending") !== "pending";
   }
 
-  /** Judges the checkpoint that it gives. What it makes known is kept before anything is told. */
-  async #hear(): Promise<HeardCheckpoint> {
+  /**
+   * Asks for its latest checkpoint, judges it and keeps it.
+   * @throws ExchangeFailed; whatever `keep` throws
+   */
+  async hear(): Promise<HeardCheckpoint> {
     const { judge, report } = this.#party;
     const note = await this.#ask(() =>
       this.#client.get({ url: this.#url, maxBytes: MAX_NOTE_BYTES, conditional: true })
@@ -125,7 +135,6 @@ export class Sourcespotter {
       checkpoint === undefined ? [] : [checkpoint]
     );
     const cases = this.#party.cases(log);
-    const inCases = new Set(cases.flatMap(headsOf));
     const untold = cases.filter((one) => !headsOf(one).every((head) => this.#isSettled(head)));
     // No more are read than one round can tell. The next rounds have the others.
     const turnOf = (one: HeldCase): number => Math.min(...headsOf(one).map((h) => this.#turnOf(h)));
@@ -138,11 +147,10 @@ export class Sourcespotter {
       { checkpoint_a, checkpoint_b },
     ) => [checkpoint_a, checkpoint_b]);
     const tellings = [
-      ...ours.map(({ treeSize, root, note }) => ({ size: `${treeSize}`, root, note })),
-      ...halves,
-    ].map(({ size, root, note }) => ({ head: `${size} ${root}`, size, note }));
-    const each = new Map(tellings.map((telling) => [telling.head, telling]));
-    return [...each.values()].map((one) => ({ ...one, isOfCase: inCases.has(one.head) }));
+      ...ours.map(({ treeSize, root, note }) => ({ head: `${treeSize} ${root}`, note })),
+      ...halves.map(({ size, root, note }) => ({ head: `${size} ${root}`, note })),
+    ];
+    return [...new Map(tellings.map((telling) => [telling.head, telling])).values()];
   }
 
   /** @returns what it says about a note */

@@ -2,9 +2,9 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { Conflict } from "../../src/evidence/conflict.ts";
 import { ExchangeFailed } from "../../src/gossip/caller.ts";
 import { Sourcespotter } from "../../src/gossip/sourcespotter.ts";
-import type { TestLog } from "../../src/sources/test_log.ts";
-import { openCheckpoint, type VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
-import { type Answer, fakeWorld } from "../sources/fake_http.ts";
+import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import type { Answer } from "../sources/fake_http.ts";
+import { FakeSpotter } from "./fake_spotter.ts";
 import {
   checkpointOf,
   forkedLog,
@@ -17,57 +17,9 @@ import {
 
 const URL_OF_IT = "https://gossip.example/log.example";
 
-/** A server that behaves as sourcespotter's `ServeGossip` and `ReceiveGossip` do. */
-class FakeSpotter {
-  /** The history that it follows, and has verified. */
-  readonly story: TestLog;
-  /** Every note that it was told, by size and root, and whether it was found consistent. */
-  readonly told = new Map<string, boolean | undefined>();
-  readonly posts: string[] = [];
-  /** What is answered instead, for as long as it says something. */
-  instead: (method: string) => Answer | undefined = () => undefined;
-
-  constructor(story: TestLog) {
-    this.story = story;
-  }
-
-  /** Compares everything that it was told with its own history, as its auditor does now and then. */
-  audit(): void {
-    for (const key of this.told.keys()) {
-      const [size, root] = key.split(" ") as [string, string];
-      const treeSize = BigInt(size);
-      if (treeSize > this.story.treeSize) continue;
-      this.told.set(key, this.story.root(treeSize).toBase64() === root);
-    }
-  }
-
-  async answer(content: Uint8Array | undefined): Promise<Answer> {
-    const instead = this.instead(content === undefined ? "GET" : "POST");
-    if (instead !== undefined) return instead;
-    if (content === undefined) return { body: await this.story.checkpoint() };
-    const opened = openCheckpoint({ note: content, logs: [this.story.log] });
-    if ("refused" in opened) return { status: 400, body: "Invalid STH" };
-    const key = `${opened[0]!.treeSize} ${opened[0]!.root}`;
-    this.posts.push(key);
-    if (!this.told.has(key)) this.told.set(key, undefined);
-    const consistent = this.told.get(key);
-    const word = consistent === undefined ? "pending" : consistent ? "consistent" : "inconsistent";
-    return { body: `${word}: a sentence for people\n` };
-  }
-}
-
 async function meeting(spotter: FakeSpotter, setting: Setting) {
   const { party, report, judge, clock } = await partyOf(setting);
-  const { world } = fakeWorld(() => undefined);
-  const http = {
-    ...world.http,
-    async request({ content, maxBytes }: Parameters<typeof world.http.request>[0]) {
-      const { status = 200, headers = {}, body = "" } = await spotter.answer(content);
-      const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-      assertEquals(bytes.length <= maxBytes, true);
-      return { status, header: (name: string) => headers[name], body: bytes };
-    },
-  };
+  const http = spotter.http;
   const peer = new Sourcespotter({
     party: { ...party, world: { ...party.world, http } },
     ...{ url: URL_OF_IT, contact: "x" },
