@@ -9,6 +9,8 @@ import { ExchangeFailed } from "../gossip/caller.ts";
 import { followsItem } from "../gossip/follows_item.ts";
 import type { Hearing } from "../gossip/kind.ts";
 import { callWithParcel } from "../gossip/parcel_exchange.ts";
+import { nameOfPeer } from "../gossip/settings.ts";
+import { Sourcespotter } from "../gossip/sourcespotter.ts";
 import { CaseKeeper } from "../monitor/case_keeper.ts";
 import type { LogSettings, PeerSettings } from "../monitor/settings.ts";
 import { isFolder, openSource } from "../sources/open.ts";
@@ -52,7 +54,8 @@ export async function checkOthers({ checked, isOffline, tell, progress }: {
   const places = logs.flatMap((log) =>
     [log.source].flat().map((place) => () => checkPlace({ checked, keeper, log, place, isOffline }))
   );
-  const calls = isOffline ? [] : peers.map((peer) => () => askPeer({ keeper, peer }));
+  const contact = checked.settings.contact;
+  const calls = isOffline ? [] : peers.map((peer) => () => askPeer({ keeper, peer, contact }));
   let done = 0;
   const all = places.length + calls.length;
   const counted = <T>(work: () => Promise<T>) => async (): Promise<T> => {
@@ -157,16 +160,23 @@ function idText(id: number): string {
 /** What a peer answered to the greeting, or why it did not. */
 interface Answer {
   readonly peer: string;
-  readonly hearing?: Hearing;
+  readonly hearing?: Pick<Hearing, "follows" | "about">;
   readonly failed?: string;
 }
 
 async function askPeer(
-  { keeper, peer: { address } }: { keeper: CaseKeeper; peer: Pick<PeerSettings, "address"> },
+  { keeper, peer: settings, contact }: {
+    keeper: CaseKeeper;
+    peer: PeerSettings;
+    contact: string;
+  },
 ): Promise<Answer> {
-  const peer = formatAddress(address);
+  const peer = nameOfPeer(settings);
   try {
-    return { peer, hearing: await greet(keeper, address) };
+    if ("address" in settings) return { peer, hearing: await greet(keeper, settings.address) };
+    const spotter = new Sourcespotter({ party: keeper.party, url: peer, contact });
+    const { checkpoint: { log } } = await spotter.hear();
+    return { peer, hearing: { follows: new Set([log]) } };
   } catch (error) {
     if (!(error instanceof ExchangeFailed)) throw error;
     return { peer, failed: error.message };
@@ -184,10 +194,9 @@ async function askOwn(
 ): Promise<About | undefined> {
   if (running?.listen === undefined) return undefined;
   try {
-    const { hearing } = await askPeer({ keeper, peer: { address: parseAddress(running.listen) } });
-    return hearing?.about;
+    return (await greet(keeper, parseAddress(running.listen))).about;
   } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
+    if (!(error instanceof MalformedError || error instanceof ExchangeFailed)) throw error;
     return undefined;
   }
 }
@@ -220,7 +229,11 @@ function* checkAnswers({ answers, own, logs }: {
   }
 }
 
-function checkShared(peer: string, { follows, about: said }: Hearing, logs: number): Check {
+function checkShared(
+  peer: string,
+  { follows, about: said }: Pick<Hearing, "follows" | "about">,
+  logs: number,
+): Check {
   const about = "peer";
   const who = `peer ${peer} answers${said === undefined ? "" : ` (${said.software})`}`;
   if (follows === undefined) {

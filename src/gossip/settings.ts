@@ -16,11 +16,30 @@ import { DEFAULT_LIMITS, type ExchangeLimits, OPERATOR_LIMITS } from "./limits.t
 /** The most peers of one monitor. */
 const MAX_PEERS = 1_024;
 
-/** One monitor to exchange with. */
-export interface PeerSettings {
+/** A peer: a monitor to exchange with, or an endpoint of another kind to ask. */
+export type PeerSettings = MonitorPeer | SourcespotterPeer;
+
+/** A monitor. */
+export interface MonitorPeer {
   readonly address: Address;
   /** The vkey of its signatures on conflict records, if it is known. */
   readonly vkey: string | undefined;
+}
+
+/** A gossip endpoint of sourcespotter; see sourcespotter.ts. */
+export interface SourcespotterPeer {
+  /** Its URL. */
+  readonly sourcespotter: string;
+}
+
+/** The name of a peer, which is the `source` of what it tells: its address, or its URL. */
+export function nameOfPeer(peer: PeerSettings): string {
+  return "address" in peer ? formatAddress(peer.address) : peer.sourcespotter;
+}
+
+/** The monitors among peers. */
+export function monitorsAmong(peers: readonly PeerSettings[]): MonitorPeer[] {
+  return peers.filter((peer) => "address" in peer);
 }
 
 /** How often and with how many peers to exchange. */
@@ -39,7 +58,7 @@ export const peersSection: Section<readonly PeerSettings[]> = (given) => {
   return given.items({ most: MAX_PEERS }).flatMap((item) => {
     const peer = readPeer(item);
     if (peer === undefined) return [];
-    const text = formatAddress(peer.address);
+    const text = nameOfPeer(peer);
     if (before.has(text)) item.fail(`the peer ${quoted(text)} is given twice`);
     before.add(text);
     return [peer];
@@ -47,13 +66,32 @@ export const peersSection: Section<readonly PeerSettings[]> = (given) => {
 };
 
 function readPeer(given: Given): PeerSettings | undefined {
-  const members = given.members({ what: "a peer", known: ["address", "vkey"] });
+  const members = given.members({ what: "a peer", known: ["address", "vkey", "sourcespotter"] });
+  const url = members?.get("sourcespotter");
+  if (url?.isThere) {
+    const others = ["address", "vkey"].filter((name) => members?.get(name).isThere);
+    if (others.length > 0) {
+      url.fail(`a sourcespotter has a URL and no ${others.join(" and no ")}`);
+    }
+    const sourcespotter = url.read(readUrl);
+    return sourcespotter === undefined ? undefined : { sourcespotter };
+  }
   const address = members?.get("address").read(readPeerAddress);
   const vkey = members?.get("vkey").maybe((value, name) => {
     const text = readText(value, name);
     return within(name, () => parseVkey(text).text);
   });
   return address && { address, vkey };
+}
+
+/** The URL of an endpoint. @throws MalformedError for any other, or with a name, password or query */
+function readUrl(value: unknown, name: string): string {
+  const text = readText(value, name);
+  const url = URL.parse(text);
+  const isPlain = url?.username === "" && url.password === "" && !/[?#]/.test(text);
+  if (url !== null && isPlain && /^https?:\/\//.test(text)) return url.href;
+  // Not quoted: a URL may hold a password.
+  throw new MalformedError(`${name} is no plain URL, expected https://HOST/PATH`);
 }
 
 /** A peer is called, so its port cannot be 0, which means any free port. */

@@ -1,5 +1,6 @@
 import { exchangeAcceptor } from "../gossip/callee.ts";
 import type { ExchangeParty } from "../gossip/exchange.ts";
+import { monitorsAmong, nameOfPeer } from "../gossip/settings.ts";
 import type { Source } from "../sources/source.ts";
 import type { IncidentJournal } from "../store/incidents.ts";
 import { ObservationJournal } from "../store/observations.ts";
@@ -53,9 +54,8 @@ export class KnownPeers {
 
   /** Replaces the peers. */
   change(peers: readonly PeerSettings[]): void {
-    const addresses = peers.map(({ address }) => address);
-    this.hosts.change(addresses);
-    this.#names = new Set(addresses.map(formatAddress));
+    this.hosts.change(monitorsAmong(peers).map(({ address }) => address));
+    this.#names = new Set(peers.map(nameOfPeer));
   }
 
   /**
@@ -66,7 +66,7 @@ export class KnownPeers {
     return this.#names.has(source) || this.hosts.has(addressKey(source));
   }
 
-  /** Whether a source is the configured address of a peer. */
+  /** Whether a source is the configured address, or URL, of a peer. */
   isCalled(source: string): boolean {
     return this.#names.has(source);
   }
@@ -136,8 +136,7 @@ export async function assemble({ world, settings, signer, report, openSource }: 
     const acceptor = answerAt({ party, listener: listenAt(world, settings.listen) });
     if (acceptor !== undefined) own.address = formatAddress(acceptor.address);
     const background = new Background((error) => happenings.failed(error));
-    const { gossip } = settings;
-    const rounds = new Rounds({ party, happenings, background, gossip, peers: settings.peers });
+    const rounds = new Rounds({ party, happenings, background, settings });
     const parts = { settings, signer, common, announcer, tallies, background, peers, places };
     return { ...parts, rounds, followers, acceptor };
   } catch (error) {

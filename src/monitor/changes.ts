@@ -76,7 +76,7 @@ export async function takeUp(
   }
   // Nothing below can be refused, so a change is made whole or not at all.
   parts.peers.change(settings.peers);
-  parts.rounds.change(settings.gossip, settings.peers);
+  parts.rounds.change(settings);
   if (isMoved) moveAcceptor(parts, listener);
   const begun = await changeFollowers(parts, followers, logs);
   parts.settings = { ...settings, logs: logs.map((log) => log.settings) };

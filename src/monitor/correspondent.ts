@@ -1,7 +1,8 @@
 import { ExchangeFailed } from "../gossip/caller.ts";
 import type { ExchangeParty } from "../gossip/exchange.ts";
-import { exchangeRound } from "../gossip/round.ts";
-import { formatAddress } from "../world/address.ts";
+import { exchangeRound, type Round } from "../gossip/round.ts";
+import { nameOfPeer } from "../gossip/settings.ts";
+import { Sourcespotter } from "../gossip/sourcespotter.ts";
 import { timeNow } from "../world/time.ts";
 import type { Happenings } from "./happenings.ts";
 import type { PeerSettings } from "./settings.ts";
@@ -11,26 +12,37 @@ export class Correspondent {
   readonly #settings: PeerSettings;
   readonly #party: ExchangeParty;
   readonly #happenings: Happenings;
+  /** Exchanges once. */
+  readonly #meet: () => Promise<Round>;
   #running: Promise<boolean> | undefined;
 
-  constructor({ settings, party, happenings }: {
+  /** @param contact who answers for requests over HTTP */
+  constructor({ settings, party, happenings, contact }: {
     settings: PeerSettings;
     party: ExchangeParty;
     happenings: Happenings;
+    contact: string;
   }) {
     this.#settings = settings;
     this.#party = party;
     this.#happenings = happenings;
+    if ("address" in settings) {
+      const { address } = settings;
+      this.#meet = () => exchangeRound({ party, address });
+    } else {
+      const spotter = new Sourcespotter({ party, url: settings.sourcespotter, contact });
+      this.#meet = () => spotter.round();
+    }
   }
 
-  /** Its address, which is the `source` of what it tells. */
+  /** See `nameOfPeer`. */
   get name(): string {
-    return formatAddress(this.#settings.address);
+    return nameOfPeer(this.#settings);
   }
 
   /** The vkey it signs its records with, if it is known. */
   get vkey(): string | undefined {
-    return this.#settings.vkey;
+    return "vkey" in this.#settings ? this.#settings.vkey : undefined;
   }
 
   /**
@@ -54,8 +66,7 @@ export class Correspondent {
     const at = timeNow(this.#party.world.clock);
     this.#happenings.tell({ kind: "calling", source, at });
     try {
-      const { address } = this.#settings;
-      const { handedOver, shared, fault } = await exchangeRound({ party: this.#party, address });
+      const { handedOver, shared, fault } = await this.#meet();
       const said = { sharedLogs: shared, evidenceIds: handedOver, fault };
       this.#happenings.tell({ kind: "called", source, ...said });
       // A peer that follows none of our logs has no fault, but nothing is compared with it.

@@ -1,5 +1,4 @@
 import type { ExchangeParty } from "../gossip/exchange.ts";
-import { formatAddress } from "../world/address.ts";
 import type { Background } from "../world/background.ts";
 import { jittered, MOST_JITTER } from "../world/pacing.ts";
 import { Rotation } from "../world/rotation.ts";
@@ -8,7 +7,7 @@ import { timeAt } from "../world/time.ts";
 import type { World } from "../world/world.ts";
 import { Correspondent } from "./correspondent.ts";
 import type { Happenings } from "./happenings.ts";
-import type { GossipSettings, PeerSettings } from "./settings.ts";
+import type { GossipSettings, PeerSettings, Settings } from "./settings.ts";
 
 /** Exchanges with some of the peers every interval, and with all of them after a new incident. */
 export class Rounds {
@@ -18,24 +17,26 @@ export class Rounds {
   readonly #background: Background;
   readonly #stop = new Stop();
   #gossip: GossipSettings;
+  #contact: string;
   #peers: readonly Correspondent[] = [];
   #rotation: Rotation<Correspondent>;
   #hasIncident = false;
   /** When the next round begins, by the monotonic clock; nothing if none is to come. */
   #nextAt: number | undefined;
 
-  constructor({ party, happenings, background, gossip, peers }: {
+  constructor({ party, happenings, background, settings }: {
     party: ExchangeParty;
     happenings: Happenings;
     background: Background;
-    gossip: GossipSettings;
-    peers: readonly PeerSettings[];
+    settings: Pick<Settings, "gossip" | "peers" | "contact">;
   }) {
+    const { gossip, peers, contact } = settings;
     this.#world = party.world;
     this.#party = party;
     this.#happenings = happenings;
     this.#background = background;
     this.#gossip = gossip;
+    this.#contact = contact;
     this.#peers = peers.map((peer) => this.#correspondent(peer));
     this.#rotation = this.#rotate();
   }
@@ -94,18 +95,30 @@ export class Rounds {
   }
 
   /** Exchanges with these peers from now on. Peers that stay keep their state. */
-  change(gossip: GossipSettings, peers: readonly PeerSettings[]): void {
-    const before = new Map(this.#peers.map((peer) => [`${peer.name} ${peer.vkey}`, peer]));
+  change({ gossip, peers, contact }: Pick<Settings, "gossip" | "peers" | "contact">): void {
+    const keyOfPeer = ({ name, vkey }: { name: string; vkey: string | undefined }): string =>
+      `${name} ${vkey}`;
+    // Requests over HTTP tell the contact.
+    const kept = contact === this.#contact ? this.#peers : [];
+    const before = new Map(kept.map((peer) => [keyOfPeer(peer), peer]));
     this.#gossip = gossip;
-    this.#peers = peers.map((peer) =>
-      before.get(`${formatAddress(peer.address)} ${peer.vkey}`) ?? this.#correspondent(peer)
-    );
+    this.#contact = contact;
+    this.#peers = peers.map((settings) => {
+      const peer = this.#correspondent(settings);
+      return before.get(keyOfPeer(peer)) ?? peer;
+    });
     this.#rotation = this.#rotate();
     this.#stop.wake();
   }
 
   #correspondent(settings: PeerSettings): Correspondent {
-    return new Correspondent({ settings, party: this.#party, happenings: this.#happenings });
+    const contact = this.#contact;
+    return new Correspondent({
+      settings,
+      contact,
+      party: this.#party,
+      happenings: this.#happenings,
+    });
   }
 
   #rotate(): Rotation<Correspondent> {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { monitorsAmong } from "../gossip/settings.ts";
 import { isFolder } from "../sources/open.ts";
 import { formatAddress } from "../world/address.ts";
 import { isThere } from "../world/durable.ts";
@@ -69,13 +70,14 @@ function ownListen({ peers, listen }: Settings): string[] {
     port === listen.port &&
     (sameHost(hostname, listen.hostname) || isAllAddresses(hostname) ||
       isAllAddresses(listen.hostname) && isLoopback(hostname));
-  return peers.filter(({ address }) => isOwn(address)).map(({ address }) =>
+  return monitorsAmong(peers).filter(({ address }) => isOwn(address)).map(({ address }) =>
     `the peer ${formatAddress(address)} is this monitor itself, its own "listen"`
   );
 }
 
 /** The same address spelled in two ways, or the same vkey: the same address twice is an error. */
-function repeatedPeers({ peers }: Settings): string[] {
+function repeatedPeers(settings: Settings): string[] {
+  const peers = monitorsAmong(settings.peers);
   return peers.flatMap(({ address, vkey }, i) =>
     peers.slice(0, i).flatMap((other) => {
       const both = `the peers ${formatAddress(other.address)} and ${formatAddress(address)}`;

@@ -112,23 +112,53 @@ export class HttpClient {
     },
   ): Promise<HttpResult> {
     const remembered = conditional ? this.#believed(url) : undefined;
-    const leftMs = Math.floor(this.#putOffUntil - this.#world.clock.monotonic());
-    if (leftMs > 0) return { kind: "put off", retryAfterMs: leftMs };
+    const putOff = this.#putOff();
+    if (putOff !== undefined) return putOff;
     const response = await getRedirected(this.#world, {
       url,
       headers: { "user-agent": this.#userAgent, ...remembered?.headers },
       timeoutMs: this.#timeoutMs,
       maxBytes,
     });
-    const { status, body } = response;
+    const { status } = response;
     if (status === STATUS.notModified && remembered !== undefined) {
       remembered.unmodified++;
       return { kind: "content", body: remembered.body };
     }
+    if (status === STATUS.ok && conditional) this.#remember(url, response);
+    return this.#resultOf(response);
+  }
+
+  /**
+   * Posts something, with the same manners. A redirect is not followed: it is refused.
+   * @param maxBytes the longest content taken of the answer
+   * @throws WorldError if nobody answers in time, or with too much (`too large`)
+   */
+  async post(
+    { url, content, maxBytes }: {
+      url: string;
+      content: Uint8Array<ArrayBuffer>;
+      maxBytes: number;
+    },
+  ): Promise<HttpResult> {
+    const putOff = this.#putOff();
+    if (putOff !== undefined) return putOff;
+    const response = await this.#world.http.request({
+      ...{ url, content, maxBytes, timeoutMs: this.#timeoutMs },
+      headers: { "user-agent": this.#userAgent, "content-type": "text/plain; charset=utf-8" },
+    });
+    return this.#resultOf(response);
+  }
+
+  #putOff(): HttpResult | undefined {
+    const leftMs = Math.floor(this.#putOffUntil - this.#world.clock.monotonic());
+    return leftMs > 0 ? { kind: "put off", retryAfterMs: leftMs } : undefined;
+  }
+
+  #resultOf(response: HttpResponse): HttpResult {
+    const { status, body } = response;
     if (status === STATUS.notFound || status === STATUS.gone) return { kind: "absent" };
-    if (status !== STATUS.ok) return this.#refused(response);
-    if (conditional) this.#remember(url, response);
-    return { kind: "content", body };
+    return status === STATUS.ok ? { kind: "content", body } : this.#refused(response);
   }
 
   /**

@@ -63,6 +63,21 @@ function placeOf(text: string, what: string): string {
   return `${line}:${at - text.lastIndexOf("\n", at - 1)}`;
 }
 
+Deno.test("parseConfig: a peer may be an endpoint of sourcespotter", () => {
+  const url = "https://gossip.invalid/sum.golang.org";
+  const { peers } = parse(configText({ peers: `[{ "sourcespotter": "${url}" }]` }));
+  assertEquals(peers, [{ sourcespotter: url }]);
+  for (const wrong of ["x", "ftp://a.invalid", "https://me:secret@a.invalid/x", `${url}?x`]) {
+    const faults = faultsOf(configText({ peers: `[{ "sourcespotter": "${wrong}" }]` }));
+    assertEquals(faults.length, 1);
+    assertStringIncludes(faults[0]!, "sourcespotter is no plain URL, expected https://HOST/PATH");
+  }
+  const twice = configText({
+    peers: `[{ "sourcespotter": "${url}" }, { "sourcespotter": "${url}" }]`,
+  });
+  assertStringIncludes(faultsOf(twice)[0]!, "is given twice");
+});
+
 Deno.test("parseConfig: a log may be known to be retired", () => {
   for (const [retired, wanted] of [["true", true], ["false", undefined]] as const) {
     const { logs } = parse(configText({ logs: `[${objectText({ ...LOG, retired })}]` }));
@@ -260,6 +275,7 @@ const WRONG_INNER: readonly ["log" | "peer" | "gossip" | "limits", string, strin
   ["peer", "address", '"a.invalid"', "expected HOST:PORT"],
   ["peer", "address", '"a.invalid:0"', 'is "a.invalid:0", expected a port from 1'],
   ["peer", "vkey", '"x"', "vkey: "],
+  ["peer", "sourcespotter", '"https://a.invalid/x"', "a sourcespotter has a URL and no address"],
   ["gossip", "interval", '"0s"', "interval is"],
   ["gossip", "fanOut", "0", "fanOut is 0, expected a whole number from 1 to 1024"],
   ["gossip", "fanOut", "1025", "expected a whole number from 1 to 1024"],
@@ -324,7 +340,7 @@ Deno.test("parseConfig: unknown members are named, with those there are", () => 
     const [i, [what, name, known]] of ([
       ["a log", "pol", "vkey, origin, replaces, source, poll, patience, retired"],
       ["the configuration", "nmae", "name, key, state, incidents, listen, http, contact, logs"],
-      ["a peer", "key", "address, vkey"],
+      ["a peer", "key", "address, vkey, sourcespotter"],
       ["gossip", "fanout", "interval, fanOut"],
       ["limits", "maxSpeed", "maxFramesPerExchange"],
     ] as const).entries()

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { readKey } from "../../src/cli/inputs.ts";
+import { nameOfPeer } from "../../src/gossip/settings.ts";
 import { OFFERED_LOGS } from "../../src/cli/known_logs.ts";
 import { readSettings } from "../../src/cli/run.ts";
 import { defaultSettings } from "../../src/monitor/settings.ts";
@@ -292,7 +293,7 @@ inFolder("init: it asks where to answer, and with whom to compare", async (folde
   assertEquals(code, 0);
   const { listen, peers } = await readSettings(world, `${folder}/hearsay.jsonc`);
   assertEquals(listen, { hostname: "0.0.0.0", port: 9900 });
-  assertEquals(peers.map(({ address }) => address.hostname), ["a.invalid", "b.invalid"]);
+  assertEquals(peers.map(nameOfPeer), ["a.invalid:1", "b.invalid:2"]);
   assert(!err.join().includes("compared with anybody"));
 });
 

@@ -23,6 +23,7 @@ import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import {
   type Address,
   type Files,
+  type Http,
   type Network,
   type OpenFile,
   type Random,
@@ -84,6 +85,8 @@ export interface Followed {
 export interface Duties {
   readonly logs: readonly Followed[];
   readonly peers?: readonly Address[];
+  /** URLs of sourcespotter endpoints. */
+  readonly spotters?: readonly string[];
   readonly gossipMs?: number;
   readonly fanOut?: number;
   /** The folder of the observations. */
@@ -102,6 +105,8 @@ export class Host {
   readonly refusals: Error[] = [];
   /** Whether its daemons reach anybody. */
   online = true;
+  /** Whom its daemons reach over HTTP. */
+  http: Http = denoWorld().http;
   /** The door its daemons have to the disk. */
   files: Files = this.disk.files;
   daemon: Daemon | undefined;
@@ -146,8 +151,17 @@ export class Host {
           ? network.connect(to, timeoutMs)
           : Promise.reject(new WorldError("other", "network is unreachable")),
     };
-    const { clock, files, databases } = this;
-    return { ...denoWorld(), clock, files, databases, network: gated, random: steady, signing };
+    const { clock, files, databases, http } = this;
+    return {
+      ...denoWorld(),
+      http,
+      clock,
+      files,
+      databases,
+      network: gated,
+      random: steady,
+      signing,
+    };
   }
 
   /** What a daemon is told, and how it opens the sources of its logs. */
@@ -159,11 +173,15 @@ export class Host {
       sources.set(log.id, source);
       return { log, source: "scripted", pollMs, patienceMs, ...(replaces && { replaces }) };
     });
-    const { peers = [], gossipMs = MINUTE, fanOut = peers.length, state = STATE } = duties;
+    const { peers = [], spotters = [], gossipMs = MINUTE, state = STATE } = duties;
+    const { fanOut = peers.length + spotters.length } = duties;
     const settings: Settings = {
       ...defaultSettings(this.world),
       ...{ name: vkey.name, state, incidents: INCIDENTS, listen: this.address, logs },
-      peers: peers.map((address) => ({ address, vkey: undefined })),
+      peers: [
+        ...peers.map((address) => ({ address, vkey: undefined })),
+        ...spotters.map((sourcespotter) => ({ sourcespotter })),
+      ],
       gossip: { intervalMs: gossipMs, fanOut },
       // Everybody calls everybody all day: what an address may send is another test's subject.
       limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress: 1_000_000 },
