@@ -7,6 +7,7 @@ import { VERSION } from "../world/version.ts";
 import { printable, quoted } from "../tlog/malformed.ts";
 import { WorldError } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, isUsageFault, type Tools } from "./command.ts";
+import { ask } from "./ask.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
 import { exchange } from "./exchange.ts";
@@ -30,6 +31,7 @@ const COMMANDS: readonly Command[] = [
   listen,
   exchange,
   gather,
+  ask,
   detect,
   verify,
   incidents,
