@@ -1,10 +1,12 @@
 /** The caches of this machine in which other programs keep what logs have signed. */
 import { join } from "@std/path/join";
 import { fileText } from "../tlog/encoding.ts";
+import { printable } from "../tlog/malformed.ts";
 import { type World, WorldError } from "../world/world.ts";
-import { isUsageFault } from "./command.ts";
+import { isUsageFault, UsageError } from "./command.ts";
 import { environmentOf } from "./folders.ts";
 import { readInput } from "./inputs.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Longest file of settings of the go command that is read. */
 const MAX_GO_ENV_BYTES = 64 * 1024;
@@ -98,4 +100,23 @@ async function goSettings({ world, home, environment }: {
     }
   }
   return new Map();
+}
+
+/**
+ * The caches to look into if nothing was named. It says which it looks into, and which are not there.
+ * @throws UsageError if no cache is known or none is there
+ */
+export async function cachesToWalk(
+  { world, terminal }: { world: World; terminal: Terminal },
+): Promise<readonly string[]> {
+  const { there, missing, unknown } = await knownCaches(world);
+  if (unknown !== undefined) throw new UsageError(`${unknown}; name a FILE or DIR`);
+  for (const path of missing) terminal.err(`not there: ${printable(path)}`);
+  if (there.length === 0) {
+    throw new UsageError(
+      "none of the caches that are known is on this machine; name a FILE or DIR",
+    );
+  }
+  for (const path of there) terminal.err(`looking into ${printable(path)}`);
+  return there;
 }

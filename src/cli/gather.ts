@@ -2,10 +2,10 @@ import { gather as gatherPieces } from "../gather/gather.ts";
 import type { Gathered } from "../gather/read.ts";
 import { Findings } from "../monitor/judge_files.ts";
 import { utf8 } from "../tlog/encoding.ts";
-import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
+import { MalformedError, printableJson, quoted } from "../tlog/malformed.ts";
 import { formatStatedProof } from "../tlog/stated_proof.ts";
 import { type OpenFile, type World, WorldError } from "../world/world.ts";
-import { knownCaches } from "./caches.ts";
+import { cachesToWalk } from "./caches.ts";
 import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
 import {
   describeFindings,
@@ -15,7 +15,6 @@ import {
   rejectionPrinter,
 } from "./gathering.ts";
 import { openRegular } from "./inputs.ts";
-import type { Terminal } from "./terminal.ts";
 
 /** Everyone may read what was gathered: every log publishes it. */
 const OUT_PERMISSIONS = 0o644;
@@ -94,22 +93,6 @@ Example:
     return EXIT.failed;
   },
 };
-
-/** @throws UsageError if no cache is known or none is there */
-async function cachesToWalk(
-  { world, terminal }: { world: World; terminal: Terminal },
-): Promise<readonly string[]> {
-  const { there, missing, unknown } = await knownCaches(world);
-  if (unknown !== undefined) throw new UsageError(`${unknown}; name a FILE or DIR`);
-  for (const path of missing) terminal.err(`not there: ${printable(path)}`);
-  if (there.length === 0) {
-    throw new UsageError(
-      "none of the caches that are known is on this machine; name a FILE or DIR",
-    );
-  }
-  for (const path of there) terminal.err(`looking into ${printable(path)}`);
-  return there;
-}
 
 type RejectedLine = Extract<Gathered, { kind: "rejected" }>;
 

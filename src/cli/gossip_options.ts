@@ -18,7 +18,7 @@ import {
   tornNotice,
 } from "./inputs.ts";
 import { describeFindings } from "./gathering.ts";
-import { capNotices, monitorReport, type Tally } from "./reporting.ts";
+import { capNotices, type MonitorReport, monitorReport, type Tally } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The options that both have. */
@@ -40,21 +40,37 @@ export const GOSSIP_HELP =
 
 /**
  * Starts the keeper of cases that the options describe, and gives it the checkpoints of `--have`.
+ * @param logs those of `--log`, if the command takes no others
+ * @param have what is read in place of `--have`
+ * @param reportOf changes what is told of what is heard
  * @throws UsageError, MalformedError, WorldError, JournalLocked, JournalDamaged
  */
 export async function startKeeper(
-  { world, terminal, options }: { world: World; terminal: Terminal; options: Options },
-): Promise<{ keeper: CaseKeeper; tally: Tally }> {
-  const logs = requireLogs(options.list("log"));
+  {
+    world,
+    terminal,
+    options,
+    logs = requireLogs(options.list("log")),
+    have = options.list("have"),
+    reportOf = (report) => report,
+  }: {
+    world: World;
+    terminal: Terminal;
+    options: Options;
+    logs?: readonly Log[];
+    have?: readonly string[];
+    reportOf?: (report: MonitorReport) => MonitorReport;
+  },
+): Promise<{ keeper: CaseKeeper; tally: Tally; findings: Findings }> {
   const folder = options.value("incidents") ?? DEFAULT_INCIDENTS;
   const keyFile = options.value("key");
   const signer = keyFile === undefined ? undefined : await readKey(world, keyFile);
-  const report = monitorReport({
+  const report = reportOf(monitorReport({
     terminal,
     json: options.flag("json"),
     folder,
     severalLogs: logs.length > 1,
-  });
+  }));
   const identity = signer && { signer, folder };
   const keeper = await CaseKeeper.start({ world, logs, identity, report });
   try {
@@ -71,10 +87,9 @@ export async function startKeeper(
     if (signer === undefined) {
       terminal.err("no --key: a conflict is printed here, but neither signed nor recorded");
     }
-    const have = options.list("have");
-    await addWhatWeHave({ keeper, world, terminal, have });
+    const findings = await addWhatWeHave({ keeper, world, terminal, have });
     for (const log of logs) tellUntold({ keeper, log, terminal });
-    return { keeper, tally: report.tally };
+    return { keeper, tally: report.tally, findings };
   } catch (error) {
     await keeper.close();
     throw error;
@@ -108,7 +123,7 @@ async function addWhatWeHave({ keeper, world, terminal, have }: {
   world: World;
   terminal: Terminal;
   have: readonly string[];
-}): Promise<void> {
+}): Promise<Findings> {
   const { files } = world;
   const { judge } = keeper;
   const findings = new Findings();
@@ -140,7 +155,10 @@ async function addWhatWeHave({ keeper, world, terminal, have }: {
     }
   }
   await keeper.keep();
-  if (findings.walked) { for (const line of describeFindings(findings)) terminal.err(line); }
+  if (findings.walked) {
+    for (const line of describeFindings(findings)) terminal.err(line);
+  }
+  return findings;
 }
 
 /** Judges a proof. @throws UsageError that names the line, if somebody named the file */

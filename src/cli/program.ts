@@ -7,6 +7,7 @@ import { DurabilityLost } from "../world/durable.ts";
 import { VERSION } from "../world/version.ts";
 import { printable, quoted } from "../tlog/malformed.ts";
 import { WorldError } from "../world/world.ts";
+import { ask } from "./ask.ts";
 import {
   type Command,
   EXIT,
@@ -42,6 +43,7 @@ export const COMMANDS: readonly Command[] = [
   listen,
   exchange,
   gather,
+  ask,
   detect,
   verify,
   incidents,

@@ -112,6 +112,9 @@ export function exitCodeOf({ proven, withheld }: Tally): ExitCode {
   return withheld > 0 ? EXIT.failed : proven > 0 ? EXIT.proven : EXIT.ok;
 }
 
+/** A report that prints, and counts what decides the exit code. */
+export type MonitorReport = KeeperReport & { readonly tally: Tally };
+
 /**
  * Makes a report that prints what a monitor hears and finds: for a person `[Gossip]` and `[Incident]`
  * lines, with `json` one JSON object a line, with its `event`.
@@ -123,7 +126,7 @@ export function monitorReport(
     folder: string;
     severalLogs: boolean;
   },
-): KeeperReport & { tally: Tally } {
+): MonitorReport {
   const tally: Tally = { proven: 0, withheld: 0 };
   const emit = (event: Record<string, unknown>): void =>
     terminal.out(printableJson(JSON.stringify(event)));

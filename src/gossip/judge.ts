@@ -142,6 +142,11 @@ export class Judge {
     return this.#latest.get(log.id);
   }
 
+  /** The checkpoints of a log this monitor was shown, one of each size, as far as they are kept. */
+  shown(log: Log): readonly VerifiedCheckpoint[] {
+    return [...this.#local.get(log.id)?.values() ?? []].map(({ checkpoint }) => checkpoint);
+  }
+
   /** The latest frame of a log, or the zero frame. */
   latestFrame(log: Log): Uint8Array {
     return this.#latestFrame.get(log.id)?.frame ?? ZERO_FRAME;

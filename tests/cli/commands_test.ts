@@ -21,7 +21,7 @@ for (
     "keygen",
     "listen",
     "exchange",
-  ], ...["gather", "detect", "verify", "incidents", "log"]]
+  ], ...["gather", "ask", "detect", "verify", "incidents", "log"]]
 ) {
   Deno.test(`${name}: --help shows how it is used, with an example`, async () => {
     const { code, out } = await run(name, "--help");

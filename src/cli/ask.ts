@@ -1,0 +1,142 @@
+import type { CaseKeeper } from "../monitor/case_keeper.ts";
+import type { Findings } from "../monitor/judge_files.ts";
+import { ExchangeFailed } from "../gossip/caller.ts";
+import type { HeardCheckpoint } from "../gossip/judge.ts";
+import { exchangeRound } from "../gossip/round.ts";
+import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { describeLog, type Log } from "../tlog/log.ts";
+import { printable } from "../tlog/malformed.ts";
+import { formatAddress, parseAddress } from "../world/address.ts";
+import { cachesToWalk } from "./caches.ts";
+import { type Command, EXIT, readOptions } from "./command.ts";
+import { KINDS_HELP, logsToJudge } from "./gathering.ts";
+import { startKeeper, tellCaps } from "./gossip_options.ts";
+import { exitCodeOf, type MonitorReport } from "./reporting.ts";
+
+/** Most checkpoints of a log that are asked about, beside the largest. */
+const MAX_ASKED_PER_LOG = 64;
+
+/** `hearsay ask`: compares what is on this machine with what a monitor was shown. */
+export const ask: Command = {
+  name: "ask",
+  summary: "compare the checkpoints that are here already with a monitor, once",
+  help: `hearsay ask HOST:PORT [--log LOG]… [--known] [--key FILE] [--incidents DIR] [FILE|DIR]…
+
+Gathers checkpoints as 'hearsay gather' does, and compares them with a monitor, by the exchange that
+monitors have with each other. Reads:
+${KINDS_HELP}
+  signed notes, frames, conflict records and journals of Hearsay
+Without FILE and DIR it looks into the caches of this machine that it knows.
+
+Prints one line for each log. If the monitor is ahead or behind, nobody has a proof in hand yet: the
+monitor settles what it heard by its own view, as it does for a peer. If the two are inconsistent, the
+evidence is verified, printed and, with --key, recorded.
+
+Exit code 0 if nothing contradicts; 1 if a log was shown to have signed contradicting roots; 3 if the
+monitor could not be reached, follows none of the logs, or there was nothing to ask about.
+
+  --log LOG        a log to ask about: its vkey, or "VKEY ORIGIN" if the origin is not the key's name
+                   (repeatable). Without any, all public logs whose keys are known
+  --known          beside each --log, all public logs whose keys are known
+  --key FILE       a private key made by 'hearsay keygen': conflicts are signed and recorded
+  --incidents DIR  with --key, the folder to record them in (default incidents)
+
+Example:
+  hearsay ask monitor.example.com:9900 ~/go
+`,
+  async run(args, { world, terminal }) {
+    const options = readOptions(args, {
+      values: ["key", "incidents"],
+      lists: ["log"],
+      flags: ["known"],
+      operands: ["HOST:PORT", "FILE|DIR…"],
+      leastOperands: 1,
+    });
+    const [target, ...named] = options.operands;
+    const address = parseAddress(target!);
+    const { logs } = logsToJudge(options);
+    const have = named.length > 0 ? named : await cachesToWalk({ world, terminal });
+    const { keeper, tally, findings } = await startKeeper({
+      ...{ world, terminal, options, logs, have },
+      reportOf: quietly,
+    });
+    try {
+      const found = logs.filter(({ id }) => (findings.logs.get(id)?.checkpoints ?? 0) > 0);
+      if (found.length === 0) {
+        terminal.err("nothing to ask about: no file has a checkpoint of these logs");
+        return EXIT.failed;
+      }
+      await keeper.follow(found);
+      const party = { ...keeper.party, unreconciled: (log: Log) => toAsk(keeper, findings, log) };
+      let round;
+      try {
+        round = await exchangeRound({ party, address });
+      } catch (error) {
+        // What was proven stays proven, even if the exchange failed.
+        if (!(error instanceof ExchangeFailed) || exitCodeOf(tally) !== EXIT.proven) throw error;
+        terminal.err(printable(error.message));
+        return EXIT.proven;
+      }
+      tellCaps({ keeper, terminal });
+      const shared = party.peerKnowledge.bothFollow(formatAddress(address));
+      const heard = [...round.heard.filter((one) => "checkpoint" in one), ...round.notes];
+      let compared = 0;
+      for (const log of found) {
+        const said = heard.filter(({ checkpoint }) => checkpoint.log.id === log.id);
+        const isShared = shared?.has(log) ?? true;
+        if (isShared) compared++;
+        const line = isShared ? describeSaid(keeper.judge.latest(log)!, said) : NOT_FOLLOWED;
+        const isBad = said.some(({ verdict }) => verdict === "inconsistent") ||
+          keeper.cases(log).length > 0;
+        const shown = isBad ? terminal.paint("red", INCONSISTENT) : line;
+        terminal.out(`${describeLog(log)}: ${shown}`);
+      }
+      if (round.fault !== undefined) throw new ExchangeFailed(round.fault);
+      const code = exitCodeOf(tally);
+      return code === EXIT.ok && compared === 0 ? EXIT.failed : code;
+    } finally {
+      await keeper.close();
+    }
+  },
+};
+
+const NOT_FOLLOWED = "not compared, because the monitor does not follow it";
+const INCONSISTENT = "INCONSISTENT: the log signed contradicting roots, see above";
+
+/** The report, without a line for each frame: there is one for each log at the end. */
+function quietly(report: MonitorReport): MonitorReport {
+  const { tally } = report;
+  return {
+    ...report,
+    heard(heard) {
+      if (heard.verdict === "inconsistent") tally.proven++;
+    },
+  };
+}
+
+/**
+ * The checkpoints of a log to ask about, beside the largest: the monitor may hold another half for any
+ * of them. If cached tiles prove all to be of one history, the largest stands for all of them.
+ */
+function toAsk(keeper: CaseKeeper, findings: Findings, log: Log): VerifiedCheckpoint[] {
+  const compared = findings.logs.get(log.id)?.compared;
+  if (compared !== undefined && compared.joined === compared.heads) return [];
+  const latest = keeper.judge.latest(log);
+  return keeper.judge.shown(log).filter((one) => one !== latest).slice(-MAX_ASKED_PER_LOG);
+}
+
+/** What the monitor said about a log, compared with our largest checkpoint. */
+function describeSaid(ours: VerifiedCheckpoint, said: readonly HeardCheckpoint[]): string {
+  const theirs = said.reduce<VerifiedCheckpoint | undefined>(
+    (most, { checkpoint }) =>
+      most === undefined || checkpoint.treeSize > most.treeSize ? checkpoint : most,
+    undefined,
+  );
+  if (theirs === undefined) return "the monitor has seen nothing of it yet";
+  if (theirs.treeSize === ours.treeSize) {
+    return `the monitor was shown the same, size ${ours.treeSize}`;
+  }
+  const where = theirs.treeSize > ours.treeSize ? "ahead" : "behind";
+  return `the monitor is ${where}, at size ${theirs.treeSize}, and we at ${ours.treeSize}; nothing ` +
+    "that it said contradicts what is here, and it settles by its own view what it heard";
+}

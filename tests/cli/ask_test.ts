@@ -1,0 +1,105 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { inFolder, keyFile, noteLine, put, run, start, twoStories } from "./harness.ts";
+import { grow, newLog } from "../evidence/histories.ts";
+import { lookupText, putDeep } from "../gather/go_cache.ts";
+import { TiledStory } from "../monitor/tiled_log.ts";
+
+/** A monitor that was shown what is in a file, and where it listens. */
+async function monitor(log: string, have: string) {
+  const args = ["listen", "--address", "127.0.0.1:0", "--log", log, "--have", have];
+  const running = start(args);
+  const [, address] = /listening on (\S+)/.exec(await running.line(/listening on/))!;
+  return {
+    ...{ address: address!, running },
+    [Symbol.asyncDispose]: async () => {
+      running.stop();
+      await running.done;
+    },
+  };
+}
+
+inFolder("ask: one line a log says whether the monitor was shown the same", async (folder) => {
+  const { a, log } = await twoStories({ common: 3, size: 9 });
+  const theirs = put(folder, "theirs", await a.checkpoint(6n));
+  await using there = await monitor(log, theirs);
+  for (
+    const [size, wanted] of [
+      [6n, "the monitor was shown the same, size 6"],
+      [9n, "the monitor is behind, at size 6, and we at 9; nothing that it said contradicts"],
+      [3n, "the monitor is ahead, at size 6, and we at 3; nothing that it said contradicts"],
+    ] as const
+  ) {
+    const ours = put(folder, "ours", await a.checkpoint(size));
+    const { code, out, err } = await run("ask", there.address, "--log", log, ours);
+    assertEquals([code, out.length], [0, 1], err.join("\n"));
+    assertStringIncludes(out[0]!, wanted);
+  }
+});
+
+inFolder("ask: a checkpoint of another story is INCONSISTENT, at both ends", async (folder) => {
+  const { a, b, log } = await twoStories({ common: 3, size: 6 });
+  await using there = await monitor(log, put(folder, "theirs", await a.checkpoint()));
+  const ours = put(folder, "ours", await b.checkpoint());
+  const args = ["--log", log, "--key", await keyFile(folder), "--incidents", `${folder}/in`];
+  const { code, out } = await run("ask", there.address, ...args, ours);
+  assertEquals(code, 1);
+  assertMatch(out[0]!, /\[Incident\] recorded as incident 1/);
+  assertStringIncludes(out.at(-1)!, "INCONSISTENT: the log signed contradicting roots");
+  const verified = await run("verify", `${folder}/in/journal.jsonl`, "--log", log);
+  assertEquals(verified.code, 0);
+  await there.running.line(/INCONSISTENT/);
+});
+
+inFolder(
+  "ask: an older head of another story is found, though the latest ones agree",
+  async (folder) => {
+    const { a, b, log } = await twoStories({ common: 3, size: 6 });
+    grow(a, 9);
+    const theirs = put(folder, "theirs", [await noteLine(a, 5), await noteLine(a, 9)].join("\n"));
+    await using there = await monitor(log, theirs);
+    const ours = put(folder, "ours", [await noteLine(b, 5), await noteLine(a, 9)].join("\n"));
+    const { code, out } = await run("ask", there.address, "--log", log, ours);
+    assertEquals(code, 1);
+    assertStringIncludes(out.at(-1)!, "INCONSISTENT");
+  },
+);
+
+inFolder("ask: logs the monitor does not follow are said to be not compared", async (folder) => {
+  const { a, log } = await twoStories({ common: 3, size: 6 });
+  const other = grow(await newLog("other.invalid/log"), 3);
+  await using there = await monitor(log, put(folder, "theirs", await a.checkpoint()));
+  const ours = put(folder, "other", await other.checkpoint());
+  const alone = await run("ask", there.address, "--log", other.log.vkey.text, ours);
+  assertEquals(alone.code, 3);
+  assertStringIncludes(alone.out[0]!, "not compared, because the monitor does not follow it");
+  const both = [ours, put(folder, "ours", await a.checkpoint())];
+  const logs = ["--log", log, "--log", other.log.vkey.text];
+  const { code, out } = await run("ask", there.address, ...logs, ...both);
+  assertEquals([code, out.length], [0, 2]);
+  assert(out.some((line) => line.includes("was shown the same, size 6")));
+});
+
+inFolder(
+  "ask: nobody there, or nothing to ask about, ends with 3 and accuses nobody",
+  async (folder) => {
+    const { a, log } = await twoStories({ common: 3, size: 6 });
+    const ours = put(folder, "ours", await a.checkpoint());
+    const nobody = await run("ask", "127.0.0.1:1", "--log", log, ours);
+    assertEquals([nobody.code, nobody.out], [3, []]);
+    Deno.mkdirSync(`${folder}/empty`);
+    const nothing = await run("ask", "127.0.0.1:1", "--log", log, `${folder}/empty`);
+    assertEquals(nothing.code, 3);
+    assertStringIncludes(nothing.err.join("\n"), "nothing to ask about");
+    assertEquals((await run("ask", "--log", log)).code, 2);
+  },
+);
+
+inFolder("ask: a Go cache is asked about as it is", async (folder) => {
+  const story = await TiledStory.make(400);
+  const log = story.test.log.vkey.text;
+  putDeep(`${folder}/cache/lookup/x@v1`, await lookupText(story, 400));
+  await using there = await monitor(log, put(folder, "theirs", await story.test.checkpoint()));
+  const { code, out } = await run("ask", there.address, "--log", log, `${folder}/cache`);
+  assertEquals(code, 0);
+  assertStringIncludes(out.join(), "the monitor was shown the same, size 400");
+});
