@@ -91,7 +91,7 @@ Example:
         const shown = isBad ? terminal.paint("red", INCONSISTENT) : line;
         terminal.out(`${describeLog(log)}: ${shown}`);
       }
-      if (round.fault !== undefined) throw new ExchangeFailed(round.fault);
+      if (round.fault !== undefined) throw new ExchangeFailed(formatAddress(address), round.fault);
       const code = exitCodeOf(tally);
       return code === EXIT.ok && compared === 0 ? EXIT.failed : code;
     } finally {

@@ -121,7 +121,7 @@ async function checkPlace({ checked, keeper, log: { log }, place, isOffline }: {
     return wrong(about, `${from}: ${borne(note, log)}`);
   }
   const [checkpoint] = opened;
-  await keeper.addLocal(checkpoint!, place);
+  await keeper.takeInOwn(checkpoint!, place);
   return { about, text: `${from}: size ${checkpoint!.treeSize}, signed with the log's key` };
 }
 

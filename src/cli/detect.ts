@@ -179,7 +179,7 @@ function tellCaps(
   },
 ): void {
   for (const log of logs) {
-    for (const notice of capNotices(log, judged.detector.unrecorded(log))) terminal.err(notice);
+    for (const notice of capNotices(log, judged.detector.beyondCap(log))) terminal.err(notice);
   }
   if (judged.detector.conflicts().length > 0 && !signed) {
     terminal.err(

@@ -109,7 +109,7 @@ function tellUntold(
 /** Tells what the detector's limits have dropped, if anything. */
 export function tellCaps({ keeper, terminal }: { keeper: CaseKeeper; terminal: Terminal }): void {
   for (const log of keeper.judge.logs) {
-    for (const notice of capNotices(log, keeper.unrecorded(log))) terminal.err(notice);
+    for (const notice of capNotices(log, keeper.beyondCap(log))) terminal.err(notice);
   }
 }
 
@@ -135,7 +135,7 @@ async function addWhatWeHave({ keeper, world, terminal, have }: {
     if (piece.kind !== "found") continue;
     const { found, isNamed, path } = piece;
     if (found.kind === "checkpoint") {
-      for (const checkpoint of found.checkpoints) await keeper.addLocal(checkpoint, found.source);
+      for (const checkpoint of found.checkpoints) await keeper.takeInOwn(checkpoint, found.source);
     } else if (found.kind === "rejected") {
       if (isNamed) throw new UsageError(`--have ${quoted(found.where)}: ${found.detail}`);
       findings.reject(found.reason);

@@ -1,6 +1,6 @@
 /** The texts with which commands tell what was heard and what was found. */
 import { join } from "@std/path/join";
-import { MAX_CONFLICTS_PER_LOG, type Unrecorded } from "../evidence/detector.ts";
+import { type BeyondCap, MAX_CONFLICTS_PER_LOG } from "../evidence/detector.ts";
 import { MAX_ROOTS_PER_SIZE } from "../evidence/memory.ts";
 import { type ConflictRecord, formatRecord } from "../evidence/record.ts";
 import type { Heard } from "../gossip/judge.ts";
@@ -87,7 +87,7 @@ export function progressBar({ done, all }: { done: number; all: number }, doing:
 }
 
 /** What the detector's limits have dropped: one line for each limit that was reached. */
-export function capNotices(log: Log, { perSize, perLog }: Unrecorded): string[] {
+export function capNotices(log: Log, { perSize, perLog }: BeyondCap): string[] {
   const limits: [dropped: number, limit: string][] = [
     [perSize, `${MAX_ROOTS_PER_SIZE} roots for each size`],
     [perLog, `${MAX_CONFLICTS_PER_LOG} conflicts for each log`],

@@ -39,7 +39,7 @@ export interface Comparison {
 }
 
 /** How many contradicting observations were not kept, repeats included, for each limit. */
-export interface Unrecorded {
+export interface BeyondCap {
   /** MAX_ROOTS_PER_SIZE. */
   readonly perSize: number;
   /** The most conflicts of a log. */
@@ -53,8 +53,8 @@ interface LogCounts {
   conflicts: number;
   /** Characters of their notes. */
   noteLength: number;
-  unrecordedPerSize: number;
-  unrecordedPerLog: number;
+  beyondCapPerSize: number;
+  beyondCapPerLog: number;
 }
 
 /**
@@ -99,9 +99,9 @@ export class EquivocationDetector {
     this.#noteCap = maxConflictNotesPerLog;
   }
 
-  /** As `compare`, but gives only the new conflict. */
-  observe(...seen: Parameters<EquivocationDetector["compare"]>): Conflict | undefined {
-    return this.compare(...seen).conflict;
+  /** As `takeIn`, but gives only the new conflict. */
+  observe(...seen: Parameters<EquivocationDetector["takeIn"]>): Conflict | undefined {
+    return this.takeIn(...seen).conflict;
   }
 
   /**
@@ -111,7 +111,7 @@ export class EquivocationDetector {
    * @param isEvidence whether it is half of a conflict record that holds. Then it is always
    *   remembered
    */
-  compare(
+  takeIn(
     checkpoint: VerifiedCheckpoint,
     source: string,
     { isOnRecord = false, isEvidence = false }: { isOnRecord?: boolean; isEvidence?: boolean } = {},
@@ -130,8 +130,8 @@ export class EquivocationDetector {
     }
     if (first !== undefined && (isFullSize(there, checkpoint) || this.#isFull(log))) {
       if (!isOnRecord) {
-        if (isFullSize(there, checkpoint)) this.#countsOf(log).unrecordedPerSize++;
-        else this.#countsOf(log).unrecordedPerLog++;
+        if (isFullSize(there, checkpoint)) this.#countsOf(log).beyondCapPerSize++;
+        else this.#countsOf(log).beyondCapPerLog++;
       }
       return { conflict: undefined, others, isKept: false };
     }
@@ -143,7 +143,7 @@ export class EquivocationDetector {
 
   /**
    * Judges a consistency proof by the checkpoints seen so far. Observe the two checkpoints first. A case
-   * of two sizes is born here, and goes on the list like one of `compare`. `older.rootHash` and the
+   * of two sizes is born here, and goes on the list like one of `takeIn`. `older.rootHash` and the
    * implied root need not be signed: see `impliedOlderRoot`.
    * @param isOnRecord as for `observe`
    */
@@ -179,7 +179,7 @@ export class EquivocationDetector {
       const key = headKey(seen.checkpoint);
       if (contradicted.has(key)) continue;
       if (this.#isFull(log)) {
-        if (!isOnRecord) this.#countsOf(log).unrecordedPerLog++;
+        if (!isOnRecord) this.#countsOf(log).beyondCapPerLog++;
         continue;
       }
       contradicted.add(key);
@@ -231,7 +231,7 @@ export class EquivocationDetector {
   admits(conflict: Conflict): boolean {
     const { log } = conflict.first.checkpoint;
     const isFull = this.#isFull(log);
-    if (isFull) this.#countsOf(log).unrecordedPerLog++;
+    if (isFull) this.#countsOf(log).beyondCapPerLog++;
     else this.#count(conflict);
     return !isFull;
   }
@@ -258,9 +258,9 @@ export class EquivocationDetector {
   }
 
   /** How much of a log was not kept. */
-  unrecorded(log: Log): Unrecorded {
+  beyondCap(log: Log): BeyondCap {
     const counts = this.#counts.get(log.id);
-    return { perSize: counts?.unrecordedPerSize ?? 0, perLog: counts?.unrecordedPerLog ?? 0 };
+    return { perSize: counts?.beyondCapPerSize ?? 0, perLog: counts?.beyondCapPerLog ?? 0 };
   }
 
   #countsOf(log: Log): LogCounts {
@@ -270,8 +270,8 @@ export class EquivocationDetector {
         contradicted: new Set(),
         conflicts: 0,
         noteLength: 0,
-        unrecordedPerSize: 0,
-        unrecordedPerLog: 0,
+        beyondCapPerSize: 0,
+        beyondCapPerLog: 0,
       };
       this.#counts.set(log.id, counts);
     }

@@ -106,8 +106,8 @@ export class Judge {
    * Takes in a checkpoint this monitor was shown itself.
    * @returns whether it makes a new conflict, which the detector lists
    */
-  addLocal(checkpoint: VerifiedCheckpoint, source: string): boolean {
-    this.standOn(checkpoint, source);
+  takeInOwn(checkpoint: VerifiedCheckpoint, source: string): boolean {
+    this.answerBy(checkpoint, source);
     return this.#detector.observe(checkpoint, source) !== undefined;
   }
 
@@ -115,7 +115,7 @@ export class Judge {
    * Uses this checkpoint for answers from now on. This monitor was shown it, and the detector has
    * seen it.
    */
-  standOn(checkpoint: VerifiedCheckpoint, source: string): void {
+  answerBy(checkpoint: VerifiedCheckpoint, source: string): void {
     const { log, treeSize } = checkpoint;
     let sizes = this.#local.get(log.id);
     if (sizes === undefined) this.#local.set(log.id, sizes = new Map());
@@ -212,7 +212,7 @@ export class Judge {
     checkpoint: VerifiedCheckpoint,
     source: string,
   ): { heard: HeardCheckpoint; others: readonly Seen[]; isKept: boolean } {
-    const { others, isKept } = this.#detector.compare(checkpoint, source);
+    const { others, isKept } = this.#detector.takeIn(checkpoint, source);
     return { heard: this.#compare(checkpoint, others[0]), others, isKept };
   }
 

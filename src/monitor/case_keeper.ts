@@ -1,6 +1,6 @@
 import type { Conflict } from "../evidence/conflict.ts";
 import type { JsonObject } from "../evidence/json.ts";
-import { EquivocationDetector, type Unrecorded } from "../evidence/detector.ts";
+import { type BeyondCap, EquivocationDetector } from "../evidence/detector.ts";
 import type { CheckpointMemory } from "../evidence/memory.ts";
 import { caseOf, type ConflictRecord, type RecordedHead } from "../evidence/record.ts";
 import { logOf, showRecord } from "../evidence/replay.ts";
@@ -193,8 +193,8 @@ export class CaseKeeper {
   }
 
   /** How many contradicting observations of a log were dropped because of the detector's limits. */
-  unrecorded(log: Log): Unrecorded {
-    return this.detector.unrecorded(log);
+  beyondCap(log: Log): BeyondCap {
+    return this.detector.beyondCap(log);
   }
 
   /** How many cases it holds about the logs followed, those of earlier runs included. */
@@ -227,8 +227,8 @@ export class CaseKeeper {
    * Takes in a checkpoint this monitor was shown itself.
    * @throws IncidentNotWritten
    */
-  async addLocal(checkpoint: VerifiedCheckpoint, source: string): Promise<void> {
-    if (this.judge.addLocal(checkpoint, source)) await this.keep({ source });
+  async takeInOwn(checkpoint: VerifiedCheckpoint, source: string): Promise<void> {
+    if (this.judge.takeInOwn(checkpoint, source)) await this.keep({ source });
   }
 
   /**

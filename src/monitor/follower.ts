@@ -287,7 +287,7 @@ export class Follower {
     if (!this.#watch.advance(finding)) return;
     this.#grewAt = at;
     this.#standsSince = clock.monotonic();
-    keeper.judge.standOn(checkpoint!, source);
+    keeper.judge.answerBy(checkpoint!, source);
   }
 
   /** Writes a finding to the journal. Its result decides whether an open question stays open. */

@@ -30,7 +30,7 @@ export async function recall(
   const questions = memory.questions(log);
   const last = observations.view(log);
   const view = viewOf(observations, log);
-  if (view !== undefined) await keeper.addLocal(view, THE_LOG);
+  if (view !== undefined) await keeper.takeInOwn(view, THE_LOG);
   // A crash may have come after a checkpoint was written and before its incident was. `keep` skips
   // the cases that the incident journal has.
   for (const treeSize of observations.contradictedSizes(log)) {

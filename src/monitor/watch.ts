@@ -354,7 +354,7 @@ export class LogWatch {
     const view = this.#isOwn(checkpoint) ? this.#view : this.#continuation?.replaced.view();
     const about = { checkpoint, source };
     // A new conflict is on the detector's list now; the keeper has it written before the finding is.
-    const { others } = this.#detector.compare(checkpoint, source);
+    const { others } = this.#detector.takeIn(checkpoint, source);
     // The view stays the view, whatever else the log has signed at its size.
     const isView = checkpoint.treeSize === view?.treeSize && checkpoint.root === view.root;
     if (!isView && others.length > 0) {

@@ -84,7 +84,7 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
   const judge = new Judge({ logs: [log], detector: new EquivocationDetector() });
   const opened = openCheckpoint({ note, logs: [log] });
   if ("refused" in opened) throw new Error(opened.detail);
-  judge.addLocal(opened[0]!, "bench");
+  judge.takeInOwn(opened[0]!, "bench");
   const limits = {
     ...DEFAULT_LIMITS,
     maxFramesPerExchange: UNLIMITED,

@@ -99,7 +99,7 @@ for (const { asked, answered, shown = [], records = [], open = [], about } of CO
       ...{ logs: [log], records: () => records, open: () => open },
       ...(about && { about }),
     });
-    for (const checkpoint of shown) scene.judge.addLocal(checkpoint, "the log");
+    for (const checkpoint of shown) scene.judge.takeInOwn(checkpoint, "the log");
     const answer = await ask(await scene.connect(), SHOWN.bytes(asked));
     assertEquals(encodeHex(answer), encodeHex(SHOWN.bytes(answered)));
     assertEquals(scene.report.brokenAll, []);
@@ -108,7 +108,7 @@ for (const { asked, answered, shown = [], records = [], open = [], about } of CO
 
 Deno.test("protocol: a frame under no key ends the exchange after the answers before it", async () => {
   await using scene = await serve({ logs: [log] });
-  scene.judge.addLocal(one7, "the log");
+  scene.judge.takeInOwn(one7, "the log");
   const good = SHOWN.bytes("frame-one-5");
   const bad = good.with(39, good[39]! ^ 1);
   const answer = await ask(await scene.connect(), new Uint8Array([...good, ...bad, ...good]));

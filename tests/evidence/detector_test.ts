@@ -176,7 +176,7 @@ Deno.test("detector: the cap bounds a log that goes mad, and is told", async () 
     }
   }
   assertEquals(detector.conflicts().length, MAX_CONFLICTS_PER_LOG);
-  assertEquals(detector.unrecorded(log.log), { perSize: 0, perLog: extra });
+  assertEquals(detector.beyondCap(log.log), { perSize: 0, perLog: extra });
 });
 
 Deno.test("detector: conflicts are kept up to so many characters of notes, and told beyond that", async () => {
@@ -187,7 +187,7 @@ Deno.test("detector: conflicts are kept up to so many characters of notes, and t
   const detector = new EquivocationDetector({ maxConflictNotesPerLog: 4 * length });
   const found = roots.map((root) => detector.observe(root, "x") !== undefined);
   assertEquals(found, [false, true, true, false, false]);
-  assertEquals([detector.found, detector.unrecorded(log.log)], [2, { perSize: 0, perLog: 2 }]);
+  assertEquals([detector.found, detector.beyondCap(log.log)], [2, { perSize: 0, perLog: 2 }]);
 });
 
 Deno.test("detector: what a journal has is counted once, whether or not it is shown again", async () => {
@@ -204,7 +204,7 @@ Deno.test("detector: what a journal has is counted once, whether or not it is sh
   detector.countRecorded(log.log, { noteLength: a!.note.length + b!.note.length });
   assert(detector.admits(pair(a!, c!)), "one of two");
   assertEquals(detector.admits(pair(b!, c!)), false);
-  assertEquals(detector.unrecorded(log.log), { perSize: 0, perLog: 1 });
+  assertEquals(detector.beyondCap(log.log), { perSize: 0, perLog: 1 });
   const taken = detector.takeConflicts();
   assertEquals([taken.length, detector.conflicts(), detector.found], [1, [], 1]);
 });
@@ -372,11 +372,11 @@ Deno.test("detector: of many roots at one size a handful is kept, and the rest i
   const detector = new EquivocationDetector();
   const found = roots.map((root) => detector.observe(root, "x") !== undefined);
   assertEquals(found, roots.map((_, i) => i > 0 && i < MAX_ROOTS_PER_SIZE));
-  assertEquals(detector.unrecorded(log), { perSize: extra, perLog: 0 });
-  const { isKept, others } = detector.compare(roots[0]!, "x");
+  assertEquals(detector.beyondCap(log), { perSize: extra, perLog: 0 });
+  const { isKept, others } = detector.takeIn(roots[0]!, "x");
   assertEquals([isKept, others.length], [true, MAX_ROOTS_PER_SIZE - 1]);
   // Whoever shows one that is not kept is shown what contradicts it.
-  const beyond = detector.compare(roots.at(-1)!, "x");
+  const beyond = detector.takeIn(roots.at(-1)!, "x");
   assertEquals([beyond.isKept, beyond.others.length], [false, MAX_ROOTS_PER_SIZE]);
   // Another size has a handful of its own, and so has another log.
   for (const { roots: [one, two] } of [await manyRoots(2, 8), await manyRoots(2)]) {
@@ -400,7 +400,7 @@ Deno.test("detector: roots that fit no frame do not keep out the one that can be
   assert(detector.observe(framed, "x") !== undefined);
   assertEquals(detector.observe(open(await noteOf(101, ""), log), "x"), undefined);
   const stranger = open(await noteOf(102, ""), log);
-  assert(detector.compare(stranger, "x").others.some(({ checkpoint }) => checkpoint.fitsFrame));
+  assert(detector.takeIn(stranger, "x").others.some(({ checkpoint }) => checkpoint.fitsFrame));
 });
 
 Deno.test("detector: two who kept other handfuls of one size each record a case when they meet", async () => {
@@ -410,7 +410,7 @@ Deno.test("detector: two who kept other handfuls of one size each record a case 
     const detector = new EquivocationDetector();
     for (const root of own) detector.observe(root, "own");
     for (const root of roots.toReversed()) {
-      const { others } = detector.compare(root, "peer");
+      const { others } = detector.takeIn(root, "peer");
       assert(own.includes(root) || others.length > 0);
     }
     assertEquals(detector.conflicts().length, MAX_ROOTS_PER_SIZE - 1);

@@ -190,7 +190,7 @@ Deno.test("both ends: an older size of the same history is no conflict", async (
   await using fleet = new Fleet(log);
   const [berlin, lima] = [await fleet.enter("berlin"), await fleet.enter("lima")];
   for (const [player, size] of [[berlin, 9n], [lima, 4n]] as const) {
-    await player.monitor.addLocal(await checkpointOf(log, size), "the log");
+    await player.monitor.takeInOwn(await checkpointOf(log, size), "the log");
   }
   assertEquals((await berlin.call(lima))[0]!.verdict, "pending");
   assertEquals((await lima.call(berlin))[0]!.verdict, "pending");

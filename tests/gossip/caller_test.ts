@@ -380,7 +380,7 @@ Deno.test("caller: bytes it has verified once it does not verify again", async (
   const log = await logOf("log.example/a", 3);
   const { log: counted, checked } = counting(log.log);
   const { party, network } = await partyOf({ logs: [counted] });
-  party.judge.addLocal(await checkpointOf(log), "the log");
+  party.judge.takeInOwn(await checkpointOf(log), "the log");
   const listener = network.listen(HERE);
   for (const _ of ["first", "second"]) {
     const calling = callPeer({ party, address: HERE });

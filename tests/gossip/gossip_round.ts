@@ -81,7 +81,7 @@ async function compare(log: TestLog, size: number, [caller, callee]: [Player, Pl
   while (log.treeSize < BigInt(size)) log.append(`entry ${log.treeSize + 1n}`);
   tell("the log", `has size ${log.treeSize}`);
   for (const { name, monitor } of [caller, callee]) {
-    await monitor.addLocal(await checkpointOf(log), "the log");
+    await monitor.takeInOwn(await checkpointOf(log), "the log");
     tell(name, "polls the log");
   }
   tell(caller.name, `calls ${callee.name}`);

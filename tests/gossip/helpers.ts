@@ -146,7 +146,7 @@ export async function judgeOf(
   },
 ): Promise<Judge> {
   const judge = new Judge({ logs, detector });
-  for (const log of shown) judge.addLocal(await checkpointOf(log), "the log");
+  for (const log of shown) judge.takeInOwn(await checkpointOf(log), "the log");
   return judge;
 }
 
@@ -445,7 +445,7 @@ export class Fleet {
     const player: Player = {
       ...{ monitor, report, address: listener.address },
       show: async (log, treeSize) =>
-        await monitor.addLocal(await checkpointOf(log, treeSize), "the log"),
+        await monitor.takeInOwn(await checkpointOf(log, treeSize), "the log"),
       call: (other) => callPeer({ party: monitor.party, address: other.address }),
       meet: (other) => exchangeRound({ party: monitor.party, address: other.address }),
       recorded: async () => (await recordsIn(files, folder)).map((record) => record.evidence_id),

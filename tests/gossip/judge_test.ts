@@ -61,8 +61,8 @@ Deno.test("view: a size it was not shown is pending, whether larger, smaller or 
   const log = await logOf("log.example/a", 9);
   const detector = new EquivocationDetector();
   const judge = new Judge({ logs: [log.log], detector });
-  judge.addLocal(await checkpointOf(log, 4n), "the log");
-  judge.addLocal(await checkpointOf(log, 7n), "the log");
+  judge.takeInOwn(await checkpointOf(log, 4n), "the log");
+  judge.takeInOwn(await checkpointOf(log, 7n), "the log");
   for (const size of [0n, 3n, 5n, 9n]) {
     const { heard, answer } = hear(judge, await frameOf(log, size));
     assert(heard.verdict === "pending");
@@ -96,7 +96,7 @@ Deno.test("view: its latest is the largest size it was shown, in whatever order"
   const log = await logOf("log.example/a", 9);
   const judge = new Judge({ logs: [log.log], detector: new EquivocationDetector() });
   for (const [size, latest] of [[5n, 5n], [9n, 9n], [3n, 9n]] as const) {
-    judge.addLocal(await checkpointOf(log, size), "the log");
+    judge.takeInOwn(await checkpointOf(log, size), "the log");
     assertEquals(judge.latestFrame(log.log), await frameOf(log, latest));
   }
   const { heard, answer } = hear(judge, await frameOf(log, 3n));
@@ -110,7 +110,7 @@ Deno.test("view: an inconsistent frame is answered with what contradicts it, not
   const judge = await judgeOf({ logs: [ours.log], shown: [ours], detector });
   const before = await frameOf(ours);
   ours.append("and one more");
-  judge.addLocal(await checkpointOf(ours), "the log");
+  judge.takeInOwn(await checkpointOf(ours), "the log");
   assertEquals(detector.conflicts(), []);
   const { heard, answer } = hear(judge, await frameOf(theirs), "lima");
   assert(heard.verdict === "inconsistent");
@@ -158,10 +158,10 @@ Deno.test("view: a checkpoint shown later contradicts what was heard before", as
   const judge = await judgeOf({ logs: [ours.log], detector });
   hear(judge, await frameOf(theirs), "lima");
   assertEquals(detector.conflicts(), []);
-  assertEquals(judge.addLocal(await checkpointOf(ours), "the log"), true);
+  assertEquals(judge.takeInOwn(await checkpointOf(ours), "the log"), true);
   const sources = detector.conflicts().map(({ first, second }) => [first.source, second.source]);
   assertEquals(sources, [["lima", "the log"]]);
-  assertEquals(judge.addLocal(await checkpointOf(ours), "the log"), false, "it is new once");
+  assertEquals(judge.takeInOwn(await checkpointOf(ours), "the log"), false, "it is new once");
   const { heard, answer } = hear(judge, await frameOf(theirs), "lima");
   assertEquals([heard.verdict, answer], ["inconsistent", await frameOf(ours)]);
 });
@@ -172,9 +172,9 @@ Deno.test("view: a root that is not the local one never matches, even when the d
   const judge = new Judge({ logs: [ours.log], detector });
   hear(judge, await frameOf(theirs));
   const contradicting = await checkpointOf(ours);
-  judge.addLocal(contradicting, "the log");
+  judge.takeInOwn(contradicting, "the log");
   ours.append("and one more");
-  judge.addLocal(await checkpointOf(ours), "the log");
+  judge.takeInOwn(await checkpointOf(ours), "the log");
   const { heard, answer } = hear(judge, await frameOf(theirs));
   assertEquals(heard.verdict, "inconsistent");
   assertEquals(answer, contradicting.frame);
@@ -263,8 +263,8 @@ Deno.test("view: what no frame can carry is judged, and never answered", async (
   const detector = new EquivocationDetector();
   const judge = await judgeOf({ logs: [log], detector });
   const plain = await checkpoint(3n, 1);
-  judge.addLocal(plain, "the log");
-  judge.addLocal(await checkpoint(4n, 2, "an extension line\n"), "the log");
+  judge.takeInOwn(plain, "the log");
+  judge.takeInOwn(await checkpoint(4n, 2, "an extension line\n"), "the log");
   assertEquals(judge.latestFrame(log), plain.frame);
   const { frame } = await checkpoint(4n, 3);
   const { heard, answer, conflicts } = finding(detector, () => hear(judge, frame));
@@ -291,9 +291,9 @@ Deno.test("view: remembered bytes are answered by what is known now", async () =
   const judge = new Judge({ logs: [counted], detector: new EquivocationDetector() });
   const frame = await frameOf(log, 4n);
   assertEquals(hear(judge, frame).heard.verdict, "pending");
-  judge.addLocal(await checkpointOf(log, 4n), "the log");
+  judge.takeInOwn(await checkpointOf(log, 4n), "the log");
   assertEquals(hear(judge, frame).heard.verdict, "matches");
-  judge.addLocal(await checkpointOf(log, 5n), "the log");
+  judge.takeInOwn(await checkpointOf(log, 5n), "the log");
   assertEquals(hear(judge, frame).answer, await frameOf(log, 5n));
   assertEquals(checked(), 1);
 });
@@ -336,7 +336,7 @@ Deno.test("view: of what it was shown itself the latest is kept, as long as the 
   const extension = `${"x".repeat(500_000)}\n`;
   const shown = [];
   for (let size = 1n; size <= 40n; size++) shown.push(await sign(size, Number(size), extension));
-  for (const checkpoint of shown) judge.addLocal(checkpoint, "the log");
+  for (const checkpoint of shown) judge.takeInOwn(checkpoint, "the log");
   const heard = shown.map((checkpoint) => judge.hearCheckpoint(checkpoint, "a peer").verdict);
   const kept = heard.filter((verdict) => verdict === "matches").length;
   assertEquals(kept, Math.floor(16 * 1024 * 1024 / shown[0]!.note.length));

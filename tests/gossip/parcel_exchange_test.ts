@@ -131,7 +131,7 @@ Deno.test("parcels: a note is answered with the checkpoint that contradicts it",
   await using scene = await serve({ logs: [ours.log], shown: [ours] });
   const older = await checkpointOf(ours);
   ours.append("one more");
-  scene.judge.addLocal(await checkpointOf(ours), "the log");
+  scene.judge.takeInOwn(await checkpointOf(ours), "the log");
   const answer = await tell(scene, [noteItem(await checkpointOf(theirs))]);
   assertEquals(notesIn(answer), [older.note]);
   assertEquals(scene.report.verdicts, ["inconsistent"]);
@@ -147,7 +147,7 @@ Deno.test("parcels: its latest may be one that fits no frame", async () => {
   const { log, sign } = await signingLog();
   await using scene = await serve({ logs: [log] });
   const [framed, extended] = [await sign(4n, 1, ""), await sign(6n, 2)];
-  for (const checkpoint of [framed, extended]) scene.judge.addLocal(checkpoint, "the log");
+  for (const checkpoint of [framed, extended]) scene.judge.takeInOwn(checkpoint, "the log");
   assertEquals(notesIn(await tell(scene, [noteItem(await sign(3n, 3))])), [extended.note]);
   assertEquals(await scene.ask([framed.frame]), [framed.frame]);
 });

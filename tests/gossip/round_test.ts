@@ -159,7 +159,7 @@ Deno.test("round: who never calls is asked again, and so its evidence gets out",
   const [berlin, quito] = [await fleet.enter("berlin"), await fleet.enter("quito")];
   for (const player of [berlin, quito]) await player.show(fork.honest);
   await quito.meet(berlin);
-  await berlin.monitor.addLocal(await checkpointOf(fork.forked), "a friend");
+  await berlin.monitor.takeInOwn(await checkpointOf(fork.forked), "a friend");
   await prove(berlin, fork);
   await fleet.clock.advance(DEFAULT_LIMITS.askAgainMs - 1);
   await quito.meet(berlin);
@@ -223,7 +223,7 @@ Deno.test("round: a peer that has seen more is asked at once", async () => {
   await lima.meet(berlin);
   await lima.show(fork.forked);
   await berlin.show(fork.honest);
-  await berlin.monitor.addLocal(await checkpointOf(fork.forked), "a friend");
+  await berlin.monitor.takeInOwn(await checkpointOf(fork.forked), "a friend");
   await prove(berlin, fork);
   await lima.meet(berlin);
   assert((await lima.recorded()).includes(fork.caseId));
@@ -247,8 +247,8 @@ Deno.test("round: checkpoints with extension lines are compared, both ends recor
   await using fleet = new Fleet({ log });
   const [berlin, lima] = [await fleet.enter("berlin"), await fleet.enter("lima")];
   const [one, other] = [await sign(7n, 1), await sign(7n, 2)];
-  await berlin.monitor.addLocal(one, "the log");
-  await lima.monitor.addLocal(other, "the log");
+  await berlin.monitor.takeInOwn(one, "the log");
+  await lima.monitor.takeInOwn(other, "the log");
   const round = await berlin.meet(lima);
   assertEquals(round.heard.map(({ verdict }) => verdict), ["nothing"]);
   assertEquals(round.notes.map(({ verdict }) => verdict), ["inconsistent"]);
@@ -264,8 +264,8 @@ Deno.test("round: an extension line on one side only hides nothing", async () =>
     const [caller, callee] = [await fleet.enter("caller"), await fleet.enter("callee")];
     const hidden = await sign(7n, 1);
     const open = await sign(7n, 2, "");
-    await caller.monitor.addLocal(hiding === "caller" ? hidden : open, "the log");
-    await callee.monitor.addLocal(hiding === "callee" ? hidden : open, "the log");
+    await caller.monitor.takeInOwn(hiding === "caller" ? hidden : open, "the log");
+    await callee.monitor.takeInOwn(hiding === "callee" ? hidden : open, "the log");
     await caller.meet(callee);
     const id = evidenceId({ log, heads: [hidden, open] });
     assertEquals([await caller.recorded(), await callee.recorded()], [[id], [id]]);
@@ -276,7 +276,7 @@ Deno.test("round: equal checkpoints with extension lines match, round after roun
   const { log, sign } = await signingLog();
   await using fleet = new Fleet({ log });
   const [berlin, lima] = [await fleet.enter("berlin"), await fleet.enter("lima")];
-  for (const player of [berlin, lima]) await player.monitor.addLocal(await sign(7n, 1), "the log");
+  for (const player of [berlin, lima]) await player.monitor.takeInOwn(await sign(7n, 1), "the log");
   for (const _ of ["first", "second"]) {
     const { notes } = await berlin.meet(lima);
     assertEquals(notes.map(({ verdict }) => verdict), ["matches"]);
@@ -292,7 +292,7 @@ Deno.test("round: evidence nobody signed is handed over as well", async () => {
   const nameless = await fleet.enter("nameless", { signer: "none" });
   const lima = await fleet.enter("lima");
   await nameless.show(fork.honest);
-  await nameless.monitor.addLocal(await checkpointOf(fork.forked), "a friend");
+  await nameless.monitor.takeInOwn(await checkpointOf(fork.forked), "a friend");
   await prove(nameless, fork);
   assertEquals(nameless.report.outcomes, ["unrecorded"]);
   assertEquals((await nameless.meet(lima)).handedOver, [fork.caseId]);

@@ -48,7 +48,7 @@ async function start(
     ...{ world, logs, report, limits: { ...DEFAULT_LIMITS, ...limits } },
     identity: folder === undefined ? undefined : { signer: made.signer, folder },
   });
-  for (const log of shown) await monitor.addLocal(await checkpointOf(log), "the log");
+  for (const log of shown) await monitor.takeInOwn(await checkpointOf(log), "the log");
   const listener = world.network.listen({ hostname, port: 0 });
   const callee = exchangeAcceptor({ party: monitor.party, listener });
   const done = callee.run();
@@ -98,8 +98,8 @@ Deno.test("sockets: what fits no frame is compared in the same round", async () 
   const { log, sign } = await signingLog();
   await using callee = await start({ logs: [log] });
   await using caller = await start({ logs: [log] });
-  await callee.monitor.addLocal(await sign(7n, 1), "the log");
-  await caller.monitor.addLocal(await sign(7n, 2), "the log");
+  await callee.monitor.takeInOwn(await sign(7n, 1), "the log");
+  await caller.monitor.takeInOwn(await sign(7n, 2), "the log");
   const { party } = caller.monitor;
   const { notes, fault } = await exchangeRound({ party, address: callee.address });
   assertEquals([notes.map(({ verdict }) => verdict), fault], [["inconsistent"], undefined]);

@@ -311,8 +311,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a log that asks to wait is asked by whoever was not told",
     file: "src/world/http_client.ts",
-    find: '    if (leftMs > 0) return { kind: "put off", retryAfterMs: leftMs };\n',
-    replace: "",
+    find: 'return leftMs > 0 ? { kind: "put off", retryAfterMs: leftMs } : undefined;',
+    replace: "return undefined;",
     breaks: "Retry-After is kept",
     seeds: MANY,
   },

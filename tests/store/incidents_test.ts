@@ -245,7 +245,7 @@ Deno.test("incidents: more cases of one size than a detector keeps start a monit
     },
   });
   assertEquals([monitor.casesHeld, monitor.unsoundEntries], [roots.length - 1, []]);
-  assertEquals([monitor.unrecorded(log.log), told], [{ perSize: 0, perLog: 0 }, []]);
+  assertEquals([monitor.beyondCap(log.log), told], [{ perSize: 0, perLog: 0 }, []]);
   for (const known of roots) {
     const { answer } = monitor.judge.hear(known.frame, "a peer", new Set());
     const answered = openFrame({ frame: answer!, logs: [log.log] });
