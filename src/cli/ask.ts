@@ -138,5 +138,5 @@ function describeSaid(ours: VerifiedCheckpoint, said: readonly HeardCheckpoint[]
   }
   const where = theirs.treeSize > ours.treeSize ? "ahead" : "behind";
   return `the monitor is ${where}, at size ${theirs.treeSize}, and we at ${ours.treeSize}; nothing ` +
-    "that it said contradicts what is here, and it settles by its own view what it heard";
+    "that it said contradicts what is here. It settles by its own view what it heard: ask again later";
 }

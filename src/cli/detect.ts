@@ -21,6 +21,9 @@ import {
 import { capNotices, describeConflict } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** What a person who named a folder, or no log, wants to know in the end. */
+const NO_CONFLICT = "no two statements of one log that were found here contradict each other";
+
 /** `hearsay detect`: judges gathered checkpoints offline. */
 export const detect: Command = {
   name: "detect",
@@ -94,13 +97,16 @@ Example:
         );
       }
       tellCaps({ judged, logs, terminal, signed: signer !== undefined });
-      if (judged.findings.walked || given.length < logs.length) {
+      const isSearch = judged.findings.walked || given.length < logs.length;
+      if (isSearch) {
         for (const line of describeFindings(judged.findings)) terminal.err(line);
       }
       const summary = summaryOf(judged, withheld);
       if (json) terminal.err(summary);
       else terminal.out(terminal.paint("bold", summary));
-      return exitCode(judged, { withheld, terminal });
+      const code = exitCode(judged, { withheld, terminal });
+      if (isSearch && code === EXIT.ok) terminal.err(terminal.paint("green", NO_CONFLICT));
+      return code;
     } finally {
       await incidents?.close();
     }

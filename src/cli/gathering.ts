@@ -91,7 +91,8 @@ function describeLogFindings(
 ): string {
   const sizes = smallest === largest ? `size ${largest}` : `sizes ${smallest} to ${largest}`;
   const found = `${describeLog(log)}: ${counted(checkpoints, "checkpoint")}, ${sizes}`;
-  return compared === undefined ? found : `${found}; ${describeCompared(compared)}`;
+  if (compared !== undefined) return `${found}; ${describeCompared(compared)}`;
+  return smallest === largest ? found : `${found}; sizes that differ are compared by proofs alone`;
 }
 
 /** How the heads of caches hang together, by the tiles that are there. */

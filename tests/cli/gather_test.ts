@@ -32,7 +32,9 @@ inFolder("gather: writes what detect reads, each with the file it came from", as
   assertEquals(err, [
     "looked at 3 files: 1 of no known kind",
     "found gathered lines 1, signed notes 1",
-    `test.invalid/log (key ${a.log.vkey.text.split("+")[1]}): 2 checkpoints, sizes 4 to 6`,
+    `test.invalid/log (key ${
+      a.log.vkey.text.split("+")[1]
+    }): 2 checkpoints, sizes 4 to 6; sizes that differ are compared by proofs alone`,
   ]);
   const file = put(folder, "gathered.jsonl", out.join("\n"));
   const judged = await run("detect", "--log", log, file);
