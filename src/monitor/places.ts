@@ -34,7 +34,7 @@ const OBSERVATIONS_BEHIND_MS = 2 * 3_600_000;
 
 /** What a person is to do about what was lost. */
 export const LOST_ADVICE =
-  `restore it from a backup or accept the loss, then remove the monitor's ${LOST_FILE} (OPERATING, ` +
+  `Restore it from a backup or accept the loss. Then remove the monitor's ${LOST_FILE} (OPERATING, ` +
   '"Lost state")';
 
 /** The name of a folder's setting. */
