@@ -409,6 +409,6 @@ function worldError(error: unknown): WorldError {
   const isDenied = error instanceof Deno.errors.NotCapable && permission !== undefined;
   return new WorldError(
     kind,
-    isDenied ? `Deno was started without the permission for it: ${permission}` : message,
+    isDenied ? `Hearsay was started without ${permission}` : message,
   );
 }
