@@ -163,3 +163,17 @@ inFolder("go cache: gathered, it shows the same to who has only the lines", asyn
   const { code, out } = await run("detect", "--json", "--log", logOf(story), lines);
   assertEquals([code, recordsOf(out).map(({ kind }) => kind)], [1, ["cross_size"]]);
 });
+
+inFolder("go cache: a split between two caches, at sizes that differ, is found", async (folder) => {
+  const story = await TiledStory.make(500);
+  const fork = story.fork().growTo(900, "fork");
+  story.growTo(600);
+  await writeGoCache(`${folder}/a`, { story, sizes: [400, 600] });
+  await writeGoCache(`${folder}/b`, { story: fork, sizes: [450, 650, 900] });
+  const [a, b] = [`${folder}/a`, `${folder}/b`];
+  for (const paths of [[a, b], [b, a], [folder]]) {
+    const { code, out, err } = await run("detect", "--log", logOf(story), ...paths);
+    assertEquals(code, 1, err.join("\n"));
+    assertMatch(out[0]!, /^cross_size conflict .* size=600 .* size=900 /);
+  }
+});
