@@ -83,7 +83,8 @@ export class CachedHeads {
       this.#logs.set(log.id, known);
     }
     // Lookups lie beside the tiles that came with them.
-    const folder = /^(.*)[\\/]lookup[\\/]/.exec(path)?.[1];
+    const beside = /^(?:(.*)[\\/])?lookup[\\/]/.exec(path);
+    const folder = beside === null ? undefined : beside[1] ?? ".";
     if (folder !== undefined && known.folders.size < MAX_TILE_FOLDERS) known.folders.add(folder);
     const key = `${treeSize} ${root}`;
     const isNew = !known.heads.has(key);

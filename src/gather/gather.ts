@@ -59,7 +59,7 @@ export async function* gather(
   const heads = new CachedHeads();
   for await (const step of walk(files, paths)) {
     if (step.kind === "tiles") {
-      heads.addFolder(/^(.*?)[\\/]?tile[\\/]?$/.exec(step.path)![1]!);
+      heads.addFolder(/^(.*?)[\\/]?tile[\\/]?$/.exec(step.path)![1] || ".");
       continue;
     }
     if (step.kind === "passed over") {

@@ -150,17 +150,12 @@ inFolder(
 );
 
 inFolder("go cache: gathered, it shows the same to who has only the lines", async (folder) => {
-  const story = await TiledStory.make(500);
-  const fork = story.fork().growTo(700, "fork");
-  story.growTo(1_000);
-  const root = await writeGoCache(`${folder}/cache`, { story, sizes: [300, 690, 1_000] });
-  putDeep(`${root}/lookup/x@v1`, await lookupText(fork, 690));
-  Deno.removeSync(`${root}/lookup/module.invalid/at690@v1.0.0`);
+  const { root, log } = await forkedCache(`${folder}/cache`);
   const lines = `${folder}/gathered.jsonl`;
-  const gathered = await run("gather", "--log", logOf(story), "--out", lines, `${folder}/cache`);
+  const gathered = await run("gather", "--log", log, "--out", lines, `${folder}/cache`);
   assertEquals(gathered.code, 0, gathered.err.join("\n"));
   assertStringIncludes(Deno.readTextFileSync(lines), `"source":"${root}/lookup/x@v1"`);
-  const { code, out } = await run("detect", "--json", "--log", logOf(story), lines);
+  const { code, out } = await run("detect", "--json", "--log", log, lines);
   assertEquals([code, recordsOf(out).map(({ kind }) => kind)], [1, ["cross_size"]]);
 });
 
@@ -177,3 +172,30 @@ inFolder("go cache: a split between two caches, at sizes that differ, is found",
     assertMatch(out[0]!, /^cross_size conflict .* size=600 .* size=900 /);
   }
 });
+
+inFolder("go cache: how a person spells its path makes no difference", async (folder) => {
+  const { root, log } = await forkedCache(folder);
+  const here = Deno.cwd();
+  Deno.chdir(root);
+  try {
+    for (
+      const paths of [["."], ["lookup", "tile"], ["./tile/", "lookup/"], [`${root}/`], ["../"]]
+    ) {
+      const { code, err } = await run("detect", "--log", log, ...paths);
+      assertEquals(code, 1, `${paths}: ${err.join("\n")}`);
+    }
+  } finally {
+    Deno.chdir(here);
+  }
+});
+
+/** A cache of the story of which one head is of a fork. Only the tiles show it. */
+async function forkedCache(folder: string): Promise<{ root: string; log: string }> {
+  const story = await TiledStory.make(500);
+  const fork = story.fork().growTo(700, "fork");
+  story.growTo(1_000);
+  const root = await writeGoCache(folder, { story, sizes: [300, 690, 1_000] });
+  Deno.removeSync(`${root}/lookup/module.invalid/at690@v1.0.0`);
+  putDeep(`${root}/lookup/x@v1`, await lookupText(fork, 690));
+  return { root, log: logOf(story) };
+}
