@@ -1,9 +1,12 @@
 /** The heads of Go's caches, compared by the tiles beside them. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { inFolder, keyFile, put, recordsOf, run } from "../cli/harness.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import type { Files } from "../../src/world/world.ts";
+import { inFolder, keyFile, put, recordsOf, run, start } from "../cli/harness.ts";
 import { TiledStory } from "../monitor/tiled_log.ts";
 import { lookupText, putDeep, writeGoCache } from "./go_cache.ts";
 
+const world = denoWorld();
 const SIZES = [3, 255, 256, 257, 700, 1000, 66_000];
 
 function logOf(story: TiledStory): string {
@@ -188,6 +191,30 @@ inFolder("go cache: how a person spells its path makes no difference", async (fo
     Deno.chdir(here);
   }
 });
+
+inFolder(
+  "go cache: a pipe in a tile's place is never opened, and proves nothing",
+  async (folder) => {
+    const { root, log } = await forkedCache(folder);
+    const opened: string[] = [];
+    const { files } = world;
+    const watched: Files = {
+      ...files,
+      kindOf: (path) =>
+        path.endsWith("/002") ? Promise.resolve("something else") : files.kindOf(path),
+      open: (path, mode) => {
+        opened.push(path);
+        return files.open(path, mode);
+      },
+    };
+    const { code, err } = await start(["detect", "--log", log, root], { ...world, files: watched })
+      .done;
+    assertEquals(code, 0);
+    assertStringIncludes(err.join("\n"), "because a tile is not cached");
+    assertEquals(opened.filter((path) => path.endsWith("/002")), []);
+    assert(opened.some((path) => path.endsWith("/001")));
+  },
+);
 
 /** A cache of the story of which one head is of a fork. Only the tiles show it. */
 async function forkedCache(folder: string): Promise<{ root: string; log: string }> {
