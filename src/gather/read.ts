@@ -12,7 +12,7 @@ import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { isObject } from "../tlog/members.ts";
 import { READ_CHUNK_BYTES, readFully, readLines, upTo } from "../world/reading.ts";
 import type { OpenFile } from "../world/world.ts";
-import { type Found, malformed, openOneFrame, type Rejected } from "./found.ts";
+import { type Found, malformed, openOneFrame, readBy, type Rejected } from "./found.ts";
 import { notOneOf } from "./hearsay.ts";
 import { JSON_KINDS, TEXT_KINDS, type TextKind } from "./kinds.ts";
 import { signedNote } from "./note.ts";
@@ -167,16 +167,6 @@ function textOfFile(bytes: Uint8Array): string {
   const text = fileText(bytes);
   if (text === "") throw new MalformedError("the file is empty");
   return text;
-}
-
-/** What a reader found, or that it could not take the thing apart. */
-function readBy(read: () => Found[]): Found[] {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
-    return [malformed(error)];
-  }
 }
 
 /**
