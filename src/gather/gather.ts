@@ -43,8 +43,8 @@ export interface Gathering {
   readonly paths: readonly string[];
   /** Opens a file that was named. @throws what the caller wants to be thrown */
   readonly open: (path: string) => Promise<OpenFile>;
-  /** Whether to compare heads by cached tiles. */
-  readonly compares?: boolean;
+  /** The file that what is gathered is written to. It is not read, if it is in a folder. */
+  readonly writesTo?: string | undefined;
 }
 
 /**
@@ -54,25 +54,25 @@ export interface Gathering {
  *   `open` throws
  */
 export async function* gather(
-  { files, logs, paths, open, compares = true }: Gathering,
+  { files, logs, paths, open, writesTo }: Gathering,
 ): AsyncGenerator<Piece, void> {
   const heads = new CachedHeads();
   for await (const step of walk(files, paths)) {
     if (step.kind === "tiles") {
-      heads.addFolder(/^(.*?)[\\/]?tile[\\/]?$/.exec(step.path)![1]!);
+      heads.addFolder(/^(.*?)[\\/]?tile[\\/]?$/.exec(step.path)![1] || ".");
       continue;
     }
     if (step.kind === "passed over") {
       yield step;
       continue;
     }
+    if (writesTo !== undefined && await isSame(files, step.path, writesTo)) continue;
     for await (const piece of readFile({ files, logs, open, step })) {
       yield piece;
       if (piece.kind !== "found" || piece.found.kind !== "checkpoint") continue;
       for (const checkpoint of piece.found.checkpoints) heads.addHead(checkpoint, piece.path);
     }
   }
-  if (!compares) return;
   for await (const result of heads.compare(files)) {
     if ("joined" in result) {
       yield { kind: "compared", ...result };
@@ -85,6 +85,14 @@ export async function* gather(
     };
     yield { kind: "found", found, isNamed: false, path };
   }
+}
+
+/** Whether two paths lead to one file. Files of other names are not asked for. */
+async function isSame(files: Files, path: string, other: string): Promise<boolean> {
+  const nameOf = (path: string): string => path.split(/[\\/]/).at(-1)!;
+  if (nameOf(path) !== nameOf(other)) return false;
+  const identity = await files.identity(path);
+  return identity !== undefined && identity === await files.identity(other);
 }
 
 /** Reads a file and tells of it at the end. */

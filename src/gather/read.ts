@@ -10,9 +10,9 @@ import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { isObject } from "../tlog/members.ts";
-import { READ_CHUNK_BYTES, readFully, readLines } from "../world/reading.ts";
+import { READ_CHUNK_BYTES, readFully, readLines, upTo } from "../world/reading.ts";
 import type { OpenFile } from "../world/world.ts";
-import { type Found, malformed, openOneFrame, type Rejected } from "./found.ts";
+import { type Found, malformed, openOneFrame, readBy, type Rejected } from "./found.ts";
 import { notOneOf } from "./hearsay.ts";
 import { JSON_KINDS, TEXT_KINDS, type TextKind } from "./kinds.ts";
 import { signedNote } from "./note.ts";
@@ -55,13 +55,18 @@ type JsonObject = Readonly<Record<string, unknown>>;
 const UNKNOWN = "files of no known kind";
 
 /**
- * Reads a file. A byte order mark at its start is ignored.
+ * Reads a file, as far as it goes now: `gather` may be writing to it, into the folder that it reads.
+ * A byte order mark at its start is ignored.
  * @returns whether it is of a kind that is known
  * @throws WorldError if reading fails
  */
-export async function* readGathered(given: GatheredFile): AsyncGenerator<Gathered, boolean> {
+export async function* readGathered(
+  { file: growing, ...others }: GatheredFile,
+): AsyncGenerator<Gathered, boolean> {
+  const size = await growing.size();
+  const given: GatheredFile = { file: upTo(growing, size), ...others };
   const { file, name, isNamed } = given;
-  const buffer = new Uint8Array(Math.min(START_BYTES, await file.size()));
+  const buffer = new Uint8Array(Math.min(START_BYTES, size));
   const start = buffer.subarray(0, await readFully(file, buffer, 0));
   try {
     refuseUtf16(start);
@@ -162,16 +167,6 @@ function textOfFile(bytes: Uint8Array): string {
   const text = fileText(bytes);
   if (text === "") throw new MalformedError("the file is empty");
   return text;
-}
-
-/** What a reader found, or that it could not take the thing apart. */
-function readBy(read: () => Found[]): Found[] {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
-    return [malformed(error)];
-  }
 }
 
 /**
