@@ -81,7 +81,12 @@ export class HttpGossip {
     return this.#orNotKept(async () => {
       const posted = await hearPosted({ note, logs, source, party, tolls });
       if (posted === "too much" || "refused" in posted) return posted;
-      return gravest(await Promise.all(posted.heard.map((heard) => this.#verdicts.on(heard))));
+      const verdict = gravest(
+        await Promise.all(posted.heard.map((heard) => this.#verdicts.on(heard))),
+      );
+      // While it was settled a case may have been proven that the disk refuses.
+      await party.keep(source);
+      return verdict;
     });
   }
 
