@@ -13,7 +13,13 @@
  * @module
  */
 import { MAX_ROOTS_PER_SIZE } from "../evidence/memory.ts";
-import { OPEN_RESULTS, PROVING_RESULTS, type Result, RESULTS } from "../evidence/result.ts";
+import {
+  AGREEING_RESULTS,
+  OPEN_RESULTS,
+  PROVING_RESULTS,
+  type Result,
+  RESULTS,
+} from "../evidence/result.ts";
 import type { Database, Databases, SqlRow, SqlValue } from "../world/world.ts";
 import { WorldError } from "../world/world.ts";
 import { utf8 } from "../tlog/encoding.ts";
@@ -159,6 +165,7 @@ const SEEN_ROOT = `${OPEN_QUESTION}, note`;
 const MAX_CROWDED = 64;
 const PROVING = PROVING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const OPEN = OPEN_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
+const AGREEING = AGREEING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const INCONSISTENT = RESULTS.indexOf("inconsistent");
 const REFUSED = RESULTS.indexOf("refused");
 
@@ -381,7 +388,7 @@ export class ObservationIndex {
     },
   ): SqlRow | undefined {
     return this.#database.get(
-      `SELECT id, seq, pending, note IS NOT ?4 AS another FROM heads WHERE ${THE_HEAD}`,
+      `SELECT id, seq, accused, pending, note IS NOT ?4 AS another FROM heads WHERE ${THE_HEAD}`,
       [log, BigInt(size), packRoot(root), note],
     );
   }
@@ -577,6 +584,19 @@ export class ObservationIndex {
       [head.id!, last.seq!],
     );
     return settled === undefined;
+  }
+
+  /** Whether a checkpoint agrees with the view: some entry says so, and none says otherwise. */
+  agrees(logId: string, { size, root }: ObservedHead): boolean {
+    const head = this.#findHead({ log: this.#logOf(logId, false), head: { size, root } });
+    if (head === undefined || head.pending !== null || head.accused !== null) return false;
+    const agreeing = this.#database.get(
+      `SELECT 1 AS yes FROM settled WHERE head = ?1 UNION ALL
+       SELECT 1 FROM sightings WHERE plain AND result IN (${AGREEING})
+         AND seq IN (${sightingsOf("?1", "?2")}) LIMIT 1`,
+      [head.id!, head.seq!],
+    );
+    return agreeing !== undefined;
   }
 
   /** How often each result was seen, repeats included. */

@@ -381,7 +381,17 @@ export class ObservationJournal {
     log: Pick<Log, "id">,
     { treeSize, root }: { treeSize: bigint; root: string },
   ): boolean {
-    return this.#upToDate().isUnsettled(log.id, { size: `${treeSize}`, root });
+    const head = { size: `${treeSize}`, root };
+    return !this.#settled.has(log.id, head) && this.#upToDate().isUnsettled(log.id, head);
+  }
+
+  /** Whether a checkpoint was found to agree with the view, and nothing else was found since. */
+  agrees(
+    log: Pick<Log, "id">,
+    { treeSize, root }: { treeSize: bigint; root: string },
+  ): boolean {
+    const head = { size: `${treeSize}`, root };
+    return this.#settled.has(log.id, head) || this.#upToDate().agrees(log.id, head);
   }
 
   /** The view: the largest checkpoint that was proven to extend all before it. */

@@ -91,6 +91,10 @@ export interface Duties {
   readonly fanOut?: number;
   /** The folder of the observations. */
   readonly state?: string;
+  /** Whether it compares checkpoints over HTTP. */
+  readonly httpGossip?: boolean;
+  /** What one address may send, in frames. */
+  readonly framesPerSecond?: number;
 }
 
 /** A machine: what is on it outlives the daemons that run on it. */
@@ -175,7 +179,8 @@ export class Host {
       return { log, source: "scripted", pollMs, patienceMs, ...(replaces && { replaces }) };
     });
     const { peers = [], spotters = [], gossipMs = MINUTE, state = STATE } = duties;
-    const { fanOut = peers.length + spotters.length } = duties;
+    const { fanOut = peers.length + spotters.length, httpGossip = false } = duties;
+    const { framesPerSecond: framesPerSecondPerAddress = 1_000_000 } = duties;
     const settings: Settings = {
       ...defaultSettings(this.world),
       ...{ name: vkey.name, state, incidents: INCIDENTS, listen: this.address, logs },
@@ -184,8 +189,9 @@ export class Host {
         ...spotters.map((sourcespotter) => ({ sourcespotter })),
       ],
       gossip: { intervalMs: gossipMs, fanOut },
+      httpGossip,
       // Everybody calls everybody all day: what an address may send is another test's subject.
-      limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress: 1_000_000 },
+      limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress },
     };
     return { settings, openSource: ({ log }) => sources.get(log.id)! };
   }
@@ -245,21 +251,24 @@ export class Host {
     this.disk.crash({ keepShare });
   }
 
-  /** A disk that refuses to write for as long as it is told to; for the daemons to come. */
-  refusableDisk(): { refuses: boolean } {
+  /**
+   * A disk that refuses to write for as long as it is told to; for the daemons to come.
+   * @param folder where it refuses; everywhere by default
+   */
+  refusableDisk(folder = ""): { refuses: boolean } {
     const state = { refuses: false };
-    const refusable = (file: OpenFile): OpenFile => ({
+    const refusable = (file: OpenFile, path: string): OpenFile => ({
       ...file,
       write: (bytes, at) =>
-        state.refuses
+        state.refuses && path.startsWith(folder)
           ? Promise.reject(new WorldError("other", "No space left on device (os error 28)"))
           : file.write(bytes, at),
     });
     const { files } = this.disk;
     this.files = {
       ...files,
-      open: async (path, mode) => refusable(await files.open(path, mode)),
-      create: async (path, permissions) => refusable(await files.create(path, permissions)),
+      open: async (path, mode) => refusable(await files.open(path, mode), path),
+      create: async (path, permissions) => refusable(await files.create(path, permissions), path),
     };
     return state;
   }
