@@ -19,6 +19,8 @@ const WRONG_IMPORTS: [path: string, specifier: string, fault: string][] = [
   ["src/store/a.ts", "../gossip/b.ts", "store must not import gossip"],
   ["src/gossip/a.ts", "../store/b.ts", "gossip must not import store"],
   ["src/sources/a.ts", "../gossip/b.ts", "sources must not import gossip"],
+  ["src/gather/a.ts", "../sources/b.ts", "gather must not import sources"],
+  ["src/gather/a.ts", "../monitor/b.ts", "gather must not import monitor"],
   ["src/swarm/a.ts", "../gossip/b.ts", "swarm must not import gossip"],
   ["src/authority/a.ts", "../sources/b.ts", "authority must not import sources"],
   ["src/federation/a.ts", "../store/b.ts", "federation must not import store"],
