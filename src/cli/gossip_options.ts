@@ -1,7 +1,7 @@
 /** What `listen` and `exchange` share: their options, and the keeper of cases made from them. */
 import { CaseKeeper } from "../monitor/case_keeper.ts";
 import { Findings } from "../monitor/judge_files.ts";
-import { gather } from "../gather/gather.ts";
+import { FROM_TILES, gather } from "../gather/gather.ts";
 import { type Gathered, readGathered } from "../gather/read.ts";
 import { isZeroFrame } from "../tlog/frame.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
@@ -144,7 +144,7 @@ async function addWhatWeHave({ keeper, world, terminal, have, option }: {
     } else if (found.kind === "rejected") {
       if (isNamed) throw new UsageError(`${option}${quoted(found.where)}: ${found.detail}`);
       findings.reject(found.reason);
-    } else if (found.what === "tiles") hearProof({ keeper, terminal, found, isNamed, option });
+    } else if (found.what === FROM_TILES) hearProof({ keeper, terminal, found, isNamed, option });
     else withProofs.set(path, isNamed);
   }
   for (const [path, isNamed] of withProofs) {
