@@ -116,6 +116,8 @@ export class SegmentedJournal {
   readonly tornFile: string | undefined;
   /** When the last entry was written that the journal had when it was opened: RFC 3339, UTC. */
   readonly endedAt: string | undefined;
+  /** The latest time of an entry that it had then. A clock that was set back makes it another one. */
+  readonly latestAt: string | undefined;
 
   private constructor(
     options: { place: SegmentsPlace; segmentBytes: number; lock: OpenFile },
@@ -136,6 +138,7 @@ export class SegmentedJournal {
     this.#journal = opened.journal;
     this.tornFile = opened.journal.tornFile;
     this.endedAt = opened.walk.lastAt;
+    this.latestAt = opened.walk.latestAt;
   }
 
   /**
