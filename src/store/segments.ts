@@ -150,6 +150,16 @@ export class SegmentedJournal {
   static async open(
     { segmentBytes = SEGMENT_BYTES, ...place }: SegmentsPlace & { segmentBytes?: number },
   ): Promise<SegmentedJournal> {
+    for (;;) {
+      const opened = await SegmentedJournal.#openUnlessAside({ ...place, segmentBytes });
+      if (opened !== undefined) return opened;
+    }
+  }
+
+  /** Opens the journal; or removes segments that a repair has set aside, and gives nothing. */
+  static async #openUnlessAside(
+    { segmentBytes, ...place }: SegmentsPlace & { segmentBytes: number },
+  ): Promise<SegmentedJournal | undefined> {
     const { files, folder, name } = place;
     // The lock has a file of its own, because the segment that is written to changes.
     const lock = await openLocked({ files, folder, name: `${name}.lock` });
@@ -163,7 +173,7 @@ export class SegmentedJournal {
         if (!numbers.some((number) => walk.isAside(number))) continue;
         await removeAside(place, numbers.filter((number) => walk.isAside(number)));
         lock.close();
-        return await SegmentedJournal.open({ ...place, segmentBytes });
+        return undefined;
       }
       journal = await openLast({ place, walk, number });
       walk.finish();
