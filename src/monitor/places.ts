@@ -128,7 +128,8 @@ export class Places {
   }
 
   /**
-   * Writes down that something was lost, durably.
+   * Writes down that something was lost, durably. What is written there already is not written again:
+   * a service manager may start a monitor that cannot start again and again.
    * @param folder where; the state folder by default
    * @throws WorldError if the disk refuses
    */
@@ -137,7 +138,9 @@ export class Places {
     const path = join(folder, LOST_FILE);
     await ensureFolder(files, folder);
     const before = await readSmall(this.#world, path) ?? "";
-    const content = utf8(`${before}${timeNow(clock)} ${printable(what)}\n`);
+    const text = printable(what);
+    if (before.split("\n").some((line) => line.endsWith(` ${text}`))) return;
+    const content = utf8(`${before}${timeNow(clock)} ${text}\n`);
     await replaceDurably({ files, path, content, permissions: PERMISSIONS.lost });
     await this.refresh();
   }
@@ -177,12 +180,12 @@ export class Places {
         );
       }
     }
-    const { endedAt } = observations;
-    const isBehind = lastAt !== undefined && endedAt !== undefined &&
-      millisecondsBetween(endedAt, lastAt) > OBSERVATIONS_BEHIND_MS;
+    const { latestAt } = observations;
+    const isBehind = lastAt !== undefined && latestAt !== undefined &&
+      millisecondsBetween(latestAt, lastAt) > OBSERVATIONS_BEHIND_MS;
     if (isBehind) {
       await this.note(
-        `the observation journal in ${quoted(this.#settings.state)} ends at ${endedAt}, and ` +
+        `the observation journal in ${quoted(this.#settings.state)} ends at ${latestAt}, and ` +
           `${where} has a case that this monitor found at ${lastAt}: the observations may be an older ` +
           "copy",
       );
