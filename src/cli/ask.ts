@@ -55,9 +55,9 @@ Example:
     const [target, ...named] = options.operands;
     const address = parseAddress(target!);
     const { logs } = logsToJudge(options);
-    const have = named.length > 0 ? named : await cachesToWalk({ world, terminal });
+    const operands = named.length > 0 ? named : await cachesToWalk({ world, terminal });
     const { keeper, tally, findings } = await startKeeper({
-      ...{ world, terminal, options, logs, have },
+      ...{ world, terminal, options, logs, operands },
       reportOf: quietly,
     });
     try {

@@ -20,7 +20,7 @@ import { parseCheckpointText } from "../tlog/checkpoint_text.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { parseNote } from "../tlog/note.ts";
-import { formatAddress, parseAddress } from "../world/address.ts";
+import { parseAddress } from "../world/address.ts";
 import { inTime } from "../world/in_time.ts";
 import { type Address, WorldError } from "../world/world.ts";
 import { type Check, type Checked, undone, wrong } from "./checking.ts";

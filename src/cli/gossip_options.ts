@@ -1,7 +1,7 @@
 /** What `listen` and `exchange` share: their options, and the keeper of cases made from them. */
 import { CaseKeeper } from "../monitor/case_keeper.ts";
 import { Findings } from "../monitor/judge_files.ts";
-import { gather } from "../gather/gather.ts";
+import { FROM_TILES, gather } from "../gather/gather.ts";
 import { type Gathered, readGathered } from "../gather/read.ts";
 import { isZeroFrame } from "../tlog/frame.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
@@ -41,7 +41,7 @@ export const GOSSIP_HELP =
 /**
  * Starts the keeper of cases that the options describe, and gives it the checkpoints of `--have`.
  * @param logs those of `--log`, if the command takes no others
- * @param have what is read in place of `--have`
+ * @param operands what is read in place of `--have`
  * @param reportOf changes what is told of what is heard
  * @throws UsageError, MalformedError, WorldError, JournalLocked, JournalDamaged
  */
@@ -51,14 +51,14 @@ export async function startKeeper(
     terminal,
     options,
     logs = requireLogs(options.list("log")),
-    have = options.list("have"),
+    operands,
     reportOf = (report) => report,
   }: {
     world: World;
     terminal: Terminal;
     options: Options;
     logs?: readonly Log[];
-    have?: readonly string[];
+    operands?: readonly string[];
     reportOf?: (report: MonitorReport) => MonitorReport;
   },
 ): Promise<{ keeper: CaseKeeper; tally: Tally; findings: Findings }> {
@@ -87,7 +87,10 @@ export async function startKeeper(
     if (signer === undefined) {
       terminal.err("no --key: a conflict is printed here, but neither signed nor recorded");
     }
-    const findings = await addWhatWeHave({ keeper, world, terminal, have });
+    const given = operands === undefined
+      ? { have: options.list("have"), option: "--have " }
+      : { have: operands, option: "" };
+    const findings = await addWhatWeHave({ keeper, world, terminal, ...given });
     for (const log of logs) tellUntold({ keeper, log, terminal });
     return { keeper, tally: report.tally, findings };
   } catch (error) {
@@ -118,11 +121,13 @@ export function tellCaps({ keeper, terminal }: { keeper: CaseKeeper; terminal: T
  * contradiction. What lies about in a folder and cannot be used is counted and told.
  * @throws UsageError for anything in a file that was named which cannot be used
  */
-async function addWhatWeHave({ keeper, world, terminal, have }: {
+async function addWhatWeHave({ keeper, world, terminal, have, option }: {
   keeper: CaseKeeper;
   world: World;
   terminal: Terminal;
   have: readonly string[];
+  /** What stands before a file on the command line, for messages. */
+  option: string;
 }): Promise<Findings> {
   const { files } = world;
   const { judge } = keeper;
@@ -137,16 +142,16 @@ async function addWhatWeHave({ keeper, world, terminal, have }: {
     if (found.kind === "checkpoint") {
       for (const checkpoint of found.checkpoints) await keeper.takeInOwn(checkpoint, found.source);
     } else if (found.kind === "rejected") {
-      if (isNamed) throw new UsageError(`--have ${quoted(found.where)}: ${found.detail}`);
+      if (isNamed) throw new UsageError(`${option}${quoted(found.where)}: ${found.detail}`);
       findings.reject(found.reason);
-    } else if (found.what === "tiles") hearProof({ keeper, terminal, found, isNamed });
+    } else if (found.what === FROM_TILES) hearProof({ keeper, terminal, found, isNamed, option });
     else withProofs.set(path, isNamed);
   }
   for (const [path, isNamed] of withProofs) {
     const file = await (isNamed ? open(path) : files.open(path, "read"));
     try {
       for await (const found of readGathered({ file, name: path, logs: judge.logs, isNamed })) {
-        if (found.kind === "proof") hearProof({ keeper, terminal, found, isNamed });
+        if (found.kind === "proof") hearProof({ keeper, terminal, found, isNamed, option });
       }
     } catch (error) {
       throw cannotRead(path, error);
@@ -162,18 +167,19 @@ async function addWhatWeHave({ keeper, world, terminal, have }: {
 }
 
 /** Judges a proof. @throws UsageError that names the line, if somebody named the file */
-function hearProof({ keeper, terminal, found, isNamed }: {
+function hearProof({ keeper, terminal, found, isNamed, option }: {
   keeper: CaseKeeper;
   terminal: Terminal;
   found: Extract<Gathered, { kind: "proof" }>;
   isNamed: boolean;
+  option: string;
 }): void {
   try {
     if (keeper.judge.hearProof(found.read()).verdict !== "failed") return;
     terminal.err(`${printable(found.where)}: the proof does not hold, so it convicts nobody`);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    if (isNamed) throw new UsageError(`--have ${quoted(found.where)}: ${error.message}`);
+    if (isNamed) throw new UsageError(`${option}${quoted(found.where)}: ${error.message}`);
     terminal.err(`${printable(found.where)}: ${error.message}`);
   }
 }

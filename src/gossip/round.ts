@@ -26,6 +26,8 @@ export interface Round {
   readonly handedOver: readonly string[];
   /** How many logs both follow; nothing if the peer did not say. */
   readonly shared?: number;
+  /** Whether the peer is this monitor itself, or repeats what it says. Then nothing was compared. */
+  readonly isSelf?: boolean;
   /** Why a parcel failed, if one did. The results of the frames count all the same. */
   readonly fault?: string;
 }
@@ -41,9 +43,9 @@ export async function exchangeRound(
   { party, address }: { party: ExchangeParty; address: Address },
 ): Promise<Round> {
   const greeting = await greet({ party, address });
-  const { shared, fault } = greeting;
+  const { shared, fault, isSelf = false } = greeting;
   const logs = party.judge.logs.filter((log) => shared?.has(log) ?? true);
-  const told = { notes: greeting.notes, ...(shared && { shared: shared.size }) };
+  const told = { notes: greeting.notes, isSelf, ...(shared && { shared: shared.size }) };
   if (logs.length === 0) return { heard: [], handedOver: [], ...told };
   const round = await compare({ party, address, logs });
   return { ...round, ...told, notes: [...told.notes, ...round.notes], ...(fault && { fault }) };
@@ -58,6 +60,7 @@ export async function exchangeRound(
 async function greet({ party, address }: { party: ExchangeParty; address: Address }): Promise<{
   shared: ReadonlySet<Log> | undefined;
   notes: readonly HeardCheckpoint[];
+  isSelf?: boolean;
   fault?: string;
 }> {
   const { peerKnowledge, judge, report, world: { clock } } = party;
@@ -71,7 +74,7 @@ async function greet({ party, address }: { party: ExchangeParty; address: Addres
     const isSelf = about !== undefined && isSameStart(about, party.about);
     report.greeted?.(peer, { isSelf, about });
     if (follows !== undefined) peerKnowledge.bothFollowNow(peer, follows);
-    return { shared: peerKnowledge.bothFollow(peer), notes: heard };
+    return { shared: peerKnowledge.bothFollow(peer), notes: heard, isSelf };
   } catch (error) {
     if (!(error instanceof ExchangeFailed) || error instanceof Unreachable) throw error;
     peerKnowledge.parcelFailed(peer, clock.monotonic());

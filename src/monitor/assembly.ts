@@ -173,7 +173,7 @@ async function lookAtPlaces({ world, settings, signer, report }: {
 /** Notes in the index what the incident journal has now. The next start compares it. */
 function noteIncidents(observations: ObservationJournal, incidents: IncidentJournal): void {
   try {
-    observations.noteIncidents(incidents.last);
+    observations.noteIncidents(incidents);
   } catch (error) {
     // The witness is then a little behind, which is no loss.
     if (!(error instanceof WorldError)) throw error;

@@ -215,13 +215,31 @@ export class ObservationIndex {
 
   /** Forgets everything it has read of the observations. */
   clear(): void {
-    const incidents = this.incidentsSeen;
+    const [incidents, repairs] = [this.incidentsSeen, this.repairsSeen];
     this.#database.close();
     this.#logs.clear();
     this.#crowded.clear();
     this.#database = openNew(this.#databases, this.#path);
     this.#position = FIRST_LINK;
-    if (incidents !== undefined) this.noteIncidents(incidents);
+    if (incidents !== undefined) this.noteIncidents(incidents, repairs);
+    else this.noteRepairs(repairs);
+  }
+
+  /** The names of the repairs that were noted here: see `nameOfRepair`. */
+  get repairsSeen(): ReadonlySet<string> {
+    const rows = this.#database.all("SELECT name FROM repairs_seen");
+    return new Set(rows.map(({ name }) => name as string));
+  }
+
+  /** Notes repairs of either journal: they explain nothing that is lost from now on. */
+  noteRepairs(names: Iterable<string>): void {
+    this.#database.transaction(() => this.#insertRepairs(names));
+  }
+
+  #insertRepairs(names: Iterable<string>): void {
+    for (const name of names) {
+      this.#database.run("INSERT OR IGNORE INTO repairs_seen VALUES(?)", [name]);
+    }
   }
 
   /** The last entry of the incident journal, as it was noted here last. */
@@ -230,11 +248,15 @@ export class ObservationIndex {
     return row && { seq: Number(row.seq), hash: row.hash as string };
   }
 
-  /** Notes the last entry of the incident journal: a witness if that journal is lost. */
-  noteIncidents({ seq, hash }: Link): void {
+  /**
+   * Notes the last entry of the incident journal, a witness if that journal is lost, and the names of
+   * its repairs. It notes both or none.
+   */
+  noteIncidents({ seq, hash }: Link, repairs: Iterable<string>): void {
     this.#database.transaction(() => {
       this.#database.run("DELETE FROM incidents_seen");
       this.#database.run("INSERT INTO incidents_seen VALUES(?, ?)", [seq, hash]);
+      this.#insertRepairs(repairs);
     });
   }
 
@@ -696,8 +718,9 @@ function openNew(databases: Databases, path: string): Database {
  */
 function configure(database: Database): void {
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
-  // Not in TABLES: an index without it is as good, and need not be rebuilt.
+  // Not in TABLES: an index without these is as good, and need not be rebuilt.
   database.exec(
-    "CREATE TABLE IF NOT EXISTS incidents_seen(seq INTEGER NOT NULL, hash TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS incidents_seen(seq INTEGER NOT NULL, hash TEXT NOT NULL);" +
+      "CREATE TABLE IF NOT EXISTS repairs_seen(name TEXT PRIMARY KEY)",
   );
 }

@@ -163,7 +163,7 @@ function gapFault(
   if (stated === undefined) return "is gone, and no entry says that it was removed";
   const fits = (stated.from !== previous.number + 1 || sameLink(stated.before, previous.last)) &&
     (stated.to !== next.number - 1 || sameLink(stated.last, next.before));
-  return fits ? undefined : "was removed, but what is beside it does not fit the chain";
+  return fits ? undefined : "was removed, and the segments beside it do not fit the chain";
 }
 
 function sameLink(a: Link, b: Link): boolean {

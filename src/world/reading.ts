@@ -36,6 +36,15 @@ export function inMemory(content: Uint8Array): OpenFile {
   };
 }
 
+/** The first bytes of a file. What is appended to it while it is read is not read. */
+export function upTo(file: OpenFile, end: number): OpenFile {
+  return {
+    ...file,
+    read: async (buffer, at) =>
+      at >= end ? 0 : await file.read(buffer.subarray(0, Math.min(buffer.length, end - at)), at),
+  };
+}
+
 const NEWLINE = 0x0a;
 
 /** One line of a file. */

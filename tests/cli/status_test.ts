@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parseStatus } from "../../src/cli/parse_status.ts";
 import { describeStatus } from "../../src/cli/status_report.ts";
-import { troublesOf } from "../../src/monitor/troubles.ts";
 import type { LogStatus, PeerStatus, Status } from "../../src/monitor/status.ts";
 import { inFolder, put, type Ran, run } from "./harness.ts";
 import { edit, makeLog, makeMonitor, startDaemon } from "./monitors.ts";

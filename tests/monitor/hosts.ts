@@ -116,7 +116,8 @@ export class Host {
   daemon: Daemon | undefined;
   /** Who else is there, and how it is reached. */
   readonly network: FakeNetwork;
-  readonly #signer: Signer;
+  /** The key of its daemons. */
+  readonly signer: Signer;
   #done: Promise<void> | undefined;
 
   private constructor(
@@ -124,7 +125,7 @@ export class Host {
   ) {
     this.clock = fields.clock;
     this.network = fields.network;
-    this.#signer = fields.signer;
+    this.signer = fields.signer;
     this.address = { hostname: fields.hostname, port: PORT };
   }
 
@@ -170,7 +171,7 @@ export class Host {
 
   /** What a daemon is told, and how it opens the sources of its logs. */
   #orders(duties: Duties): { settings: Settings; openSource: OpenSource } {
-    const { vkey } = this.#signer;
+    const { vkey } = this.signer;
     const sources = new Map<string, Source>();
     const logs = duties.logs.map(({ source, pollMs = MINUTE, patienceMs = DAY, replaces }) => {
       const { log } = source.story;
@@ -198,7 +199,7 @@ export class Host {
   /** Has the daemon take up other duties while it runs, as SIGHUP does. */
   async reload(duties: Duties): Promise<void> {
     const { settings, openSource } = this.#orders(duties);
-    assert(this.daemon!.canTakeUp(settings, this.#signer.vkey.text));
+    assert(this.daemon!.canTakeUp(settings, this.signer.vkey.text));
     await this.daemon!.takeUp(settings, openSource);
     await settled();
   }
@@ -206,7 +207,7 @@ export class Host {
   /** Starts a daemon without letting it run. */
   async open(duties: Duties): Promise<Daemon> {
     return await Daemon.start({
-      ...{ world: this.world, signer: this.#signer, ...this.#orders(duties) },
+      ...{ world: this.world, signer: this.signer, ...this.#orders(duties) },
       report: {
         event: (name, level, fields) => void this.told.push({ name, level, fields }),
         workFailed: (error, more) => {

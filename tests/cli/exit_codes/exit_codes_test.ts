@@ -3,7 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { COMMANDS } from "../../../src/cli/program.ts";
 import { readDocument } from "../../documents/document.ts";
 import { play } from "./stage.ts";
-import { SAYS, TROUBLES } from "./troubles.ts";
+import { SAYS } from "./says.ts";
+import { TROUBLES } from "./troubles.ts";
 import { WELL } from "./well.ts";
 
 interface Row {
