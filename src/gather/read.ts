@@ -261,7 +261,8 @@ async function* readJsonLines(
   let { isNamed } = given;
   // No more is taken for a short file than it has.
   const chunkBytes = startBytes < START_BYTES ? startBytes : READ_CHUNK_BYTES;
-  const lines = readLines(given.file, MAX_WHOLE_BYTES, { chunkBytes });
+  const endsAtLong = !isNamed;
+  const lines = readLines(given.file, MAX_WHOLE_BYTES, { chunkBytes, endsAtLong });
   for await (const { number, at, bytes, tooLong } of lines) {
     const where = `${given.name} line ${number}`;
     const place = { where, bytesRead: at + bytes.length };

@@ -7,7 +7,7 @@ import { denoWorld } from "../../src/world/deno.ts";
 import { type Files, WorldError } from "../../src/world/world.ts";
 import { lookupText, putDeep, writeGoCache } from "../gather/go_cache.ts";
 import { TiledStory } from "../monitor/tiled_log.ts";
-import { inFolder, noteLine, put, run, start, twoStories } from "./harness.ts";
+import { inFolder, noteLine, proofLine, put, run, start, twoStories } from "./harness.ts";
 
 const world = denoWorld();
 
@@ -146,6 +146,27 @@ inFolder(
     assertEquals(walked.code, 0);
     assertStringIncludes(walked.err.join("\n"), "not judged: malformed 1");
     assertEquals((await run("detect", "--log", log, `${folder}/in`, cut)).code, 3);
+  },
+);
+
+inFolder(
+  "detect: a file that goes away while it reads costs no conflict, and is told",
+  async (folder) => {
+    const { a, b, log } = await twoStories({ common: 3, size: 6 });
+    put(folder, "both.jsonl", `${await noteLine(a, 6)}\n${await noteLine(b, 6)}\n`);
+    const proof = put(folder, "proof.jsonl", proofLine(a, 3, 6));
+    const files: Files = {
+      ...world.files,
+      async readShort(path, maxBytes) {
+        const bytes = await world.files.readShort(path, maxBytes);
+        if (path === proof) Deno.removeSync(path);
+        return bytes;
+      },
+    };
+    const ran = await start(["detect", "--log", log, folder], { ...world, files }).done;
+    assertEquals(ran.code, 1);
+    assertMatch(ran.out[0]!, /^same_size conflict/);
+    assertStringIncludes(ran.err.join("\n"), "passed over: not readable 1");
   },
 );
 
