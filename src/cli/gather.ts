@@ -63,7 +63,8 @@ Example:
     let written = 0;
     try {
       const open = (path: string): Promise<OpenFile> => openRegular(world, path);
-      for await (const piece of gatherPieces({ files: world.files, logs, paths, open })) {
+      const gathering = { files: world.files, logs, paths, open, writesTo: out };
+      for await (const piece of gatherPieces(gathering)) {
         findings.count(piece);
         if (piece.kind === "compared" || piece.kind === "passed over") continue;
         const { files } = findings;

@@ -232,6 +232,7 @@ class Runner {
       return this.#tools.serveStatus({
         address: http,
         status: () => daemon.status(),
+        gossip: () => daemon.httpGossip,
         onLack: (reason) => this.#report.event("status.failed", "warning", { reason }),
       });
     } catch (error) {

@@ -83,12 +83,18 @@ export class CachedHeads {
       this.#logs.set(log.id, known);
     }
     // Lookups lie beside the tiles that came with them.
-    const folder = /^(.*)[\\/]lookup[\\/]/.exec(path)?.[1];
+    const beside = /^(?:(.*)[\\/])?lookup[\\/]/.exec(path);
+    const folder = beside === null ? undefined : beside[1] ?? ".";
     if (folder !== undefined && known.folders.size < MAX_TILE_FOLDERS) known.folders.add(folder);
     const key = `${treeSize} ${root}`;
     const isNew = !known.heads.has(key);
     if (isNew && known.heads.size >= MAX_CACHED_HEADS) known.leftOut++;
     else if (isNew || folder !== undefined) known.heads.set(key, { treeSize, root, folder });
+  }
+
+  /** How many heads of a log were left out, because there were more than MAX_CACHED_HEADS. */
+  leftOut(log: Log): number {
+    return this.#logs.get(log.id)?.leftOut ?? 0;
   }
 
   /**
@@ -159,9 +165,13 @@ function* candidates(sorted: readonly CachedHead[]): Generator<[older: number, n
 /** Most heads of one size that are passed over to find a larger one. */
 const MAX_EQUAL_SIZES = 8;
 
-/** The proof that the tiles give, if it leads to the root that the log has signed; or why there is none. */
+/**
+ * The proof that the tiles give, if it leads to the root that the log has signed; or why there is none.
+ * Caches may hold tiles of two trees, and a mixture of both leads nowhere. So each folder is asked
+ * first once, that of the larger head before the others: the tiles that are wanted are of its tree.
+ */
 async function prove(
-  { tiles, log, older, newer, folders }: {
+  { folders, ...given }: {
     tiles: GoTiles;
     log: Log;
     older: CachedHead;
@@ -169,23 +179,36 @@ async function prove(
     folders: readonly string[];
   },
 ): Promise<TileProof | "tile missing" | "tiles wrong"> {
-  const own = [older.folder, newer.folder].filter((folder) => folder !== undefined);
+  const own = [given.newer.folder, given.older.folder].filter((folder) => folder !== undefined);
   const tried = [...new Set([...own, ...folders.slice(0, MAX_FOLDERS_TRIED)])];
-  const sizes = { older: older.treeSize, newer: newer.treeSize };
   try {
-    const { olderRoot, proof } = await tiles.proof({ ...sizes, folders: tried });
-    const stated = {
-      log,
-      older: { treeSize: sizes.older, rootHash: olderRoot },
-      newer: { treeSize: sizes.newer, rootHash: strictBase64(newer.root) },
-      proof,
-    };
-    const implied = impliedOlderRoot(stated);
-    return implied === undefined ? "tiles wrong" : { folder: tried[0]!, proof: stated };
+    for (const first of tried) {
+      const proof = await proofBy({
+        ...given,
+        folders: [first, ...tried.filter((one) => one !== first)],
+      });
+      if (proof !== undefined) return { folder: first, proof };
+    }
+    return "tiles wrong";
   } catch (error) {
-    if (error instanceof TileMissing) return "tile missing";
+    if (error instanceof TileMissing) return "tile missing"; // However the folders are ordered.
     throw error;
   }
+}
+
+/** @throws TileMissing if no folder has a tile that the proof needs */
+async function proofBy(
+  { tiles, log, older, newer, folders }: Parameters<typeof prove>[0],
+): Promise<StatedProof | undefined> {
+  const sizes = { older: older.treeSize, newer: newer.treeSize };
+  const { olderRoot, proof } = await tiles.proof({ ...sizes, folders });
+  const stated = {
+    log,
+    older: { treeSize: sizes.older, rootHash: olderRoot },
+    newer: { treeSize: sizes.newer, rootHash: strictBase64(newer.root) },
+    proof,
+  };
+  return impliedOlderRoot(stated) === undefined ? undefined : stated;
 }
 
 /** Which of a number of things are joined with which. */

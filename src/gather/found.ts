@@ -80,6 +80,30 @@ export function malformed(error: MalformedError): Rejected {
   return { kind: "rejected", reason: "malformed", detail: error.message };
 }
 
+/** What a reader found, or that it could not take the thing apart. */
+export function readBy(read: () => Found[]): Found[] {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return [malformed(error)];
+  }
+}
+
+/**
+ * What is in each of several things, of which one file has so many. One that is broken hides none of the
+ * others. It is told if there are more than `most`, which are not read.
+ */
+export function readEach<T>(
+  things: readonly T[],
+  { most, what, read }: { most: number; what: string; read: (thing: T) => Found[] },
+): Found[] {
+  const found = things.slice(0, most).flatMap((thing) => readBy(() => read(thing)));
+  if (things.length <= most) return found;
+  const detail = `it has ${things.length} ${what}, of which ${most} are read`;
+  return [...found, { kind: "rejected", reason: "too large", detail }];
+}
+
 /** Opens a note. Its source is kept with every checkpoint, so its length is bounded here. */
 export function openNote(
   { note, source, logs }: { note: Uint8Array | string; source: string; logs: readonly Log[] },

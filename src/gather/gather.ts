@@ -11,6 +11,9 @@ import { CachedHeads, type Compared } from "./cached_heads.ts";
 import { type Gathered, readGathered, START_BYTES } from "./read.ts";
 import { type PassedOver, type Step, walk } from "./walk.ts";
 
+/** What a proof is found in that was built from the tiles of caches. */
+export const FROM_TILES = "proofs from cached tiles";
+
 /** One thing that gathering gives. */
 export type Piece =
   /** `isNamed` if it is in a file that was asked for itself, and not only the folder it is in */
@@ -43,8 +46,8 @@ export interface Gathering {
   readonly paths: readonly string[];
   /** Opens a file that was named. @throws what the caller wants to be thrown */
   readonly open: (path: string) => Promise<OpenFile>;
-  /** Whether to compare heads by cached tiles. */
-  readonly compares?: boolean;
+  /** The file that what is gathered is written to. It is not read, if it is in a folder. */
+  readonly writesTo?: string | undefined;
 }
 
 /**
@@ -54,25 +57,25 @@ export interface Gathering {
  *   `open` throws
  */
 export async function* gather(
-  { files, logs, paths, open, compares = true }: Gathering,
+  { files, logs, paths, open, writesTo }: Gathering,
 ): AsyncGenerator<Piece, void> {
   const heads = new CachedHeads();
   for await (const step of walk(files, paths)) {
     if (step.kind === "tiles") {
-      heads.addFolder(/^(.*?)[\\/]?tile[\\/]?$/.exec(step.path)![1]!);
+      heads.addFolder(/^(.*?)[\\/]?tile[\\/]?$/.exec(step.path)![1] || ".");
       continue;
     }
     if (step.kind === "passed over") {
       yield step;
       continue;
     }
+    if (writesTo !== undefined && await isSame(files, step.path, writesTo)) continue;
     for await (const piece of readFile({ files, logs, open, step })) {
       yield piece;
       if (piece.kind !== "found" || piece.found.kind !== "checkpoint") continue;
       for (const checkpoint of piece.found.checkpoints) heads.addHead(checkpoint, piece.path);
     }
   }
-  if (!compares) return;
   for await (const result of heads.compare(files)) {
     if ("joined" in result) {
       yield { kind: "compared", ...result };
@@ -81,10 +84,36 @@ export async function* gather(
     const { folder: path, proof } = result;
     const where = `${path}: tiles from size ${proof.older.treeSize} to ${proof.newer.treeSize}`;
     const found: Gathered = {
-      ...{ kind: "proof", read: () => proof, source: path, where, what: "tiles", bytesRead: 0 },
+      ...{ kind: "proof", read: () => proof, source: path, where, what: FROM_TILES, bytesRead: 0 },
     };
     yield { kind: "found", found, isNamed: false, path };
   }
+}
+
+/**
+ * Reads files again for their proofs, after all checkpoints were seen. A file of a folder may be gone by
+ * then, which is told like any other that cannot be read.
+ * @param withProofs the files, and whether each was named
+ * @throws as `gather`
+ */
+export async function* gatherProofs(
+  gathering: Omit<Gathering, "paths">,
+  withProofs: ReadonlyMap<string, boolean>,
+): AsyncGenerator<Extract<Piece, { kind: "found" | "passed over" }>, void> {
+  for (const [path, isNamed] of withProofs) {
+    for await (const piece of readFile({ ...gathering, step: { kind: "file", path, isNamed } })) {
+      const isProof = piece.kind === "found" && piece.found.kind === "proof";
+      if (isProof || piece.kind === "passed over") yield piece;
+    }
+  }
+}
+
+/** Whether two paths lead to one file. Files of other names are not asked for. */
+async function isSame(files: Files, path: string, other: string): Promise<boolean> {
+  const nameOf = (path: string): string => path.split(/[\\/]/).at(-1)!;
+  if (nameOf(path) !== nameOf(other)) return false;
+  const identity = await files.identity(path);
+  return identity !== undefined && identity === await files.identity(other);
 }
 
 /** Reads a file and tells of it at the end. */

@@ -5,7 +5,7 @@ import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
 import { MAX_PROOF_HASHES } from "../tlog/proof.ts";
 import { readProof, type StatedProof } from "../tlog/stated_proof.ts";
-import { type Found, openNote, type Reading } from "./found.ts";
+import { type Found, openNote, readEach, type Reading } from "./found.ts";
 import type { TextKind } from "./kinds.ts";
 
 /** What Go's client prints, word for word (golang.org/x/mod sumdb/client.go, `checkTrees`). */
@@ -17,7 +17,7 @@ const PROOF = "proof of misbehavior:";
 const HEADING = /^(?:\d{4}-\d{2}-\d{2}T[\d:.]+Z )?old database:\r?$/m;
 
 /** Most reports read of one file. A build prints one and ends. */
-const MAX_REPORTS = 100;
+export const MAX_REPORTS = 100;
 /** The time that build services put before each line of what they keep. */
 const LINE_TIME = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z /;
 
@@ -46,9 +46,11 @@ export const goFork: TextKind = {
   read(text, reading) {
     const lines = text.split("\n").map((line) => line.replace(LINE_TIME, "").replace(/\r$/, ""));
     const starts = lines.flatMap((line, i) => line.endsWith(FOUND) ? [i + 1] : []);
-    return starts.slice(0, MAX_REPORTS).flatMap((start, i) =>
-      readReport(lines.slice(start, starts[i + 1]), reading)
-    );
+    const reports = starts.map((start, i) => lines.slice(start, starts[i + 1]));
+    return readEach(reports, {
+      ...{ most: MAX_REPORTS, what: "reports of go" },
+      read: (report) => readReport(report, reading),
+    });
   },
 };
 

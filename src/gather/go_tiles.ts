@@ -98,6 +98,8 @@ export class GoTiles {
 
   /** The hashes of a file. What does not have the length of whole hashes is no tile. */
   async #read(path: string): Promise<Uint8Array | undefined> {
+    // Who opens a pipe waits for a writer.
+    if (await ifThere(() => this.#files.kindOf(path)) !== "file") return undefined;
     const file = await ifThere(() => this.#files.open(path, "read"));
     if (file === undefined) return undefined;
     try {

@@ -10,9 +10,9 @@ import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { isObject } from "../tlog/members.ts";
-import { READ_CHUNK_BYTES, readFully, readLines } from "../world/reading.ts";
+import { READ_CHUNK_BYTES, readFully, readLines, upTo } from "../world/reading.ts";
 import type { OpenFile } from "../world/world.ts";
-import { type Found, malformed, openOneFrame, type Rejected } from "./found.ts";
+import { type Found, malformed, openOneFrame, readBy, type Rejected } from "./found.ts";
 import { notOneOf } from "./hearsay.ts";
 import { JSON_KINDS, TEXT_KINDS, type TextKind } from "./kinds.ts";
 import { signedNote } from "./note.ts";
@@ -55,13 +55,18 @@ type JsonObject = Readonly<Record<string, unknown>>;
 const UNKNOWN = "files of no known kind";
 
 /**
- * Reads a file. A byte order mark at its start is ignored.
+ * Reads a file, as far as it goes now: `gather` may be writing to it, into the folder that it reads.
+ * A byte order mark at its start is ignored.
  * @returns whether it is of a kind that is known
  * @throws WorldError if reading fails
  */
-export async function* readGathered(given: GatheredFile): AsyncGenerator<Gathered, boolean> {
+export async function* readGathered(
+  { file: growing, ...others }: GatheredFile,
+): AsyncGenerator<Gathered, boolean> {
+  const size = await growing.size();
+  const given: GatheredFile = { file: upTo(growing, size), ...others };
   const { file, name, isNamed } = given;
-  const buffer = new Uint8Array(Math.min(START_BYTES, await file.size()));
+  const buffer = new Uint8Array(Math.min(START_BYTES, size));
   const start = buffer.subarray(0, await readFully(file, buffer, 0));
   try {
     refuseUtf16(start);
@@ -164,16 +169,6 @@ function textOfFile(bytes: Uint8Array): string {
   return text;
 }
 
-/** What a reader found, or that it could not take the thing apart. */
-function readBy(read: () => Found[]): Found[] {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
-    return [malformed(error)];
-  }
-}
-
 /**
  * Parts of what is read here, by which a file of broken JSON is told from any other: members that only
  * such artefacts have, a note within a text, a frame.
@@ -188,7 +183,14 @@ async function* readJson(
 ): AsyncGenerator<Gathered, boolean> {
   const { file, name } = given;
   const isSpread = startsSpread(text);
-  if (isSpread === undefined) return yield* readJsonLines(given, start.length);
+  if (isSpread === undefined) {
+    const only = onlyObject(start, text);
+    if (only === undefined) return yield* readJsonLines(given, start.length);
+    const where = `${name} line 1`;
+    const found = readObject(only, { given, where });
+    for (const one of found ?? []) yield { ...one, where, bytesRead: start.length };
+    return found !== undefined;
+  }
   const isOurs = given.isNamed || BROKEN.test(text);
   const bytes = await readWhole(file, start);
   const object = bytes && objectIn(new TextDecoder().decode(bytes));
@@ -216,6 +218,13 @@ function startsSpread(text: string): boolean | undefined {
   if (end < 0) return undefined;
   const line = text.slice(0, end).trim();
   return objectIn(line) === undefined ? line === "{" : undefined;
+}
+
+/** The object that a short file holds in its one line, as most bundles do. */
+function onlyObject(start: Uint8Array, text: string): JsonObject | undefined {
+  // What is no UTF-8 was replaced, and is told with its line.
+  const isWhole = start.length < START_BYTES && !text.includes("\u{FFFD}");
+  return isWhole && !text.trimEnd().includes("\n") ? objectIn(text) : undefined;
 }
 
 function objectIn(text: string): JsonObject | undefined {
@@ -252,7 +261,8 @@ async function* readJsonLines(
   let { isNamed } = given;
   // No more is taken for a short file than it has.
   const chunkBytes = startBytes < START_BYTES ? startBytes : READ_CHUNK_BYTES;
-  const lines = readLines(given.file, MAX_WHOLE_BYTES, { chunkBytes });
+  const endsAtLong = !isNamed;
+  const lines = readLines(given.file, MAX_WHOLE_BYTES, { chunkBytes, endsAtLong });
   for await (const { number, at, bytes, tooLong } of lines) {
     const where = `${given.name} line ${number}`;
     const place = { where, bytesRead: at + bytes.length };

@@ -13,13 +13,13 @@ import { HASH_BYTES, leafHash } from "../tlog/hashing.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { anyText, isObject, listOf, text, unexpected, within } from "../tlog/members.ts";
 import { MAX_PROOF_HASHES, verifyInclusion } from "../tlog/proof.ts";
-import { type Found, openNote, type Reading } from "./found.ts";
+import { type Found, openNote, readEach, type Reading } from "./found.ts";
 import type { JsonKind } from "./kinds.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Most entries of one artefact. A bundle has one. */
-const MAX_ENTRIES = 1_000;
+/** Most entries, and most bundles, that are read of one artefact. A bundle has one entry. */
+export const MAX_ENTRIES = 1_000;
 const MEDIA_TYPE = "application/vnd.dev.sigstore.bundle";
 
 /** A bundle, a list of attestations that hold bundles, or what cosign attaches. */
@@ -30,14 +30,17 @@ export const sigstoreBundle: JsonKind = {
     if (isOldCosign(object)) {
       return [noCheckpoint("it has a promise of Rekor (SignedEntryTimestamp) and no checkpoint")];
     }
-    return bundlesIn(object).filter(isBundle).flatMap((bundle) => readBundle(bundle, reading));
+    return readEach(bundlesIn(object).filter(isBundle), {
+      ...{ most: MAX_ENTRIES, what: "bundles" },
+      read: (bundle) => readBundle(bundle, reading),
+    });
   },
 };
 
 /** The object itself, or those of `attestations`, each of them perhaps below `bundle`. */
 function bundlesIn(object: JsonObject): JsonObject[] {
   const { attestations } = object;
-  const listed = Array.isArray(attestations) ? attestations.slice(0, MAX_ENTRIES) : [object];
+  const listed = Array.isArray(attestations) ? attestations : [object];
   return listed.filter(isObject).map((one) => isObject(one.bundle) ? one.bundle : one);
 }
 
@@ -57,34 +60,36 @@ function noCheckpoint(detail: string): Found {
 
 function readBundle({ verificationMaterial }: JsonObject, reading: Reading): Found[] {
   const { tlogEntries = [] } = isObject(verificationMaterial) ? verificationMaterial : {};
-  if (!Array.isArray(tlogEntries) || tlogEntries.length > MAX_ENTRIES) {
-    const wanted = `a list of at most ${MAX_ENTRIES}`;
-    throw unexpected(tlogEntries, { name: "tlogEntries", wanted });
+  if (!Array.isArray(tlogEntries)) {
+    throw unexpected(tlogEntries, { name: "tlogEntries", wanted: "a list" });
   }
   if (tlogEntries.length === 0) return [noCheckpoint("the bundle has no entry of a log")];
-  return tlogEntries.flatMap((entry: unknown) => {
+  const read = (entry: unknown): Found[] => {
     const { inclusionProof: proof, canonicalizedBody: body } = isObject(entry) ? entry : {};
     if (!isObject(proof)) return [noCheckpoint("the bundle's entry has no inclusion proof")];
     const { checkpoint } = proof;
     const note = isObject(checkpoint) ? checkpoint.envelope : undefined;
     return readEntry({ proof, note, body, hash: strictBase64 }, reading);
-  });
+  };
+  return readEach(tlogEntries, { most: MAX_ENTRIES, what: "entries", read });
 }
 
 /** An entry of Rekor's API: `{UUID: {"body", "verification": {"inclusionProof"}}}`, hashes in hex. */
 export const rekorEntry: JsonKind = {
   name: "Rekor entries",
   recognizes: (object) => entriesOf(object).length > 0,
-  read: (object, reading) =>
-    entriesOf(object).flatMap(({ body, verification }) => {
+  read(object, reading) {
+    const read = ({ body, verification }: JsonObject): Found[] => {
       const { inclusionProof: proof } = isObject(verification) ? verification : {};
       if (!isObject(proof)) return [noCheckpoint("the entry has no inclusion proof")];
       return readEntry({ proof, note: proof.checkpoint, body, hash: hexHash }, reading);
-    }),
+    };
+    return readEach(entriesOf(object), { most: MAX_ENTRIES, what: "entries", read });
+  },
 };
 
 function entriesOf(object: JsonObject): JsonObject[] {
-  const members = Object.entries(object).slice(0, MAX_ENTRIES);
+  const members = Object.entries(object);
   return members.every(([name]) => /^[0-9a-f]{64}(?:[0-9a-f]{16})?$/.test(name))
     ? members.map(([, entry]) => entry).filter(isObject)
     : [];

@@ -189,7 +189,7 @@ export class Announcer {
     this.#leftOutToldAt = now;
     this.#report.event("exchange.left out", "warning", {
       ...{ origin, source },
-      detail: "more checkpoints were told than there is room for until they are settled",
+      detail: "others told more unsettled checkpoints than there is room for",
     });
   }
 

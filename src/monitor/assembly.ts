@@ -1,6 +1,7 @@
 import { exchangeAcceptor } from "../gossip/callee.ts";
 import type { ExchangeParty } from "../gossip/exchange.ts";
 import { monitorsAmong, nameOfPeer } from "../gossip/settings.ts";
+import { Tolls } from "../gossip/tolls.ts";
 import type { Source } from "../sources/source.ts";
 import type { IncidentJournal } from "../store/incidents.ts";
 import { ObservationJournal } from "../store/observations.ts";
@@ -16,6 +17,7 @@ import type { EventReport } from "./events.ts";
 import type { Common } from "./common.ts";
 import { Follower } from "./follower.ts";
 import { Happenings } from "./happenings.ts";
+import { HttpGossip } from "./http_gossip.ts";
 import { CaseKeeper, type KeeperReport } from "./case_keeper.ts";
 import { PlaceForeign, Places } from "./places.ts";
 import { knownLogs } from "./log_settings.ts";
@@ -39,6 +41,9 @@ export interface Parts {
   readonly places: Places;
   readonly rounds: Rounds;
   followers: readonly Follower[];
+  /** What callers may ask for, at the port of the exchange and over HTTP. */
+  readonly tolls: Tolls;
+  readonly httpGossip: HttpGossip;
   /** Answers exchanges; nothing if the daemon listens nowhere. */
   acceptor: Acceptor | undefined;
 }
@@ -133,12 +138,14 @@ export async function assemble({ world, settings, signer, report, openSource }: 
       followers.push(await Follower.start({ common, settings: settings.logs[i]!, source }));
     }
     const party = { ...keeper.party, peerHosts: peers.hosts };
-    const acceptor = answerAt({ party, listener: listenAt(world, settings.listen) });
+    const tolls = new Tolls(party);
+    const acceptor = answerAt({ party, listener: listenAt(world, settings.listen), tolls });
     if (acceptor !== undefined) own.address = formatAddress(acceptor.address);
     const background = new Background((error) => happenings.failed(error));
     const rounds = new Rounds({ party, happenings, background, settings });
+    const httpGossip = new HttpGossip({ common, party, tolls, background });
     const parts = { settings, signer, common, announcer, tallies, background, peers, places };
-    return { ...parts, rounds, followers, acceptor };
+    return { ...parts, rounds, followers, tolls, httpGossip, acceptor };
   } catch (error) {
     await keeper?.close();
     await observations.close();
@@ -166,7 +173,7 @@ async function lookAtPlaces({ world, settings, signer, report }: {
 /** Notes in the index what the incident journal has now. The next start compares it. */
 function noteIncidents(observations: ObservationJournal, incidents: IncidentJournal): void {
   try {
-    observations.noteIncidents(incidents.last);
+    observations.noteIncidents(incidents);
   } catch (error) {
     // The witness is then a little behind, which is no loss.
     if (!(error instanceof WorldError)) throw error;
@@ -194,9 +201,13 @@ function reportTo(
 
 /** What answers exchanges on a listener; nothing without a listener. */
 export function answerAt(
-  { party, listener }: { party: ExchangeParty; listener: Listener | undefined },
+  { party, listener, tolls }: {
+    party: ExchangeParty;
+    listener: Listener | undefined;
+    tolls: Tolls;
+  },
 ): Acceptor | undefined {
-  return listener && exchangeAcceptor({ party, listener });
+  return listener && exchangeAcceptor({ party, listener, tolls });
 }
 
 /**

@@ -33,7 +33,7 @@ export interface Changed {
  * that is added to the program later.
  */
 const CHANGEABLE: readonly (keyof Settings)[] = [
-  ...["logs", "peers", "gossip", "listen", "http", "contact"] as const,
+  ...["logs", "peers", "gossip", "listen", "http", "httpGossip", "contact"] as const,
   // This is only the key's path. Whether the key itself changed is checked apart.
   "key",
 ];
@@ -156,6 +156,7 @@ async function changeFollowers(
 /** Closes what answered exchanges, and answers them on this listener from now on. */
 function moveAcceptor(parts: Parts, listener: Listener | undefined): void {
   parts.acceptor?.close();
-  const { common: { keeper }, peers } = parts;
-  parts.acceptor = answerAt({ party: { ...keeper.party, peerHosts: peers.hosts }, listener });
+  const { common: { keeper }, peers, tolls } = parts;
+  const party = { ...keeper.party, peerHosts: peers.hosts };
+  parts.acceptor = answerAt({ party, listener, tolls });
 }

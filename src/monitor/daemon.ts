@@ -11,6 +11,7 @@ import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
 import type { Happening } from "./happenings.ts";
+import type { HttpGossip } from "./http_gossip.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
 import type { Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
@@ -63,6 +64,12 @@ export class Daemon {
     return acceptor && formatAddress(acceptor.address);
   }
 
+  /** Compares checkpoints over HTTP; nothing if the settings do not say so. */
+  get httpGossip(): HttpGossip | undefined {
+    const { settings, httpGossip } = this.#parts;
+    return settings.httpGossip ? httpGossip : undefined;
+  }
+
   /** Incidents recorded since the start. */
   get incidents(): number {
     return this.#parts.tallies.incidents;
@@ -111,10 +118,11 @@ export class Daemon {
 
   /** Asks `run` to end. */
   stop(): void {
-    const { common: { happenings, memory }, rounds, followers, acceptor } = this.#parts;
+    const { common: { happenings, memory }, rounds, followers, acceptor, httpGossip } = this.#parts;
     happenings.tell({ kind: "stopping" });
     this.#stop.stop();
     memory.end();
+    httpGossip.end();
     rounds.stop();
     for (const follower of followers) follower.stop();
     acceptor?.close();
@@ -123,8 +131,10 @@ export class Daemon {
 
   /** Finishes writing and closes the journals. */
   async close(): Promise<void> {
-    const { acceptor, announcer, common: { memory, keeper, observations } } = this.#parts;
+    const { acceptor, httpGossip, announcer, common } = this.#parts;
+    const { memory, keeper, observations } = common;
     acceptor?.close();
+    httpGossip.end();
     memory.end();
     this.#isClosing = true;
     await this.#finishBackground();

@@ -8,8 +8,12 @@
 import { join } from "@std/path/join";
 import type { Link } from "../evidence/entry.ts";
 import { hasIncidents, type IncidentJournal } from "../store/incidents.ts";
-import { hasObservations, type ObservationJournal } from "../store/observations.ts";
-import { isSetAside } from "../store/repaired.ts";
+import {
+  hasObservations,
+  type LostEntries,
+  type ObservationJournal,
+} from "../store/observations.ts";
+import { isSetAside, type Repair } from "../store/repaired.ts";
 import { fileText, utf8 } from "../tlog/encoding.ts";
 import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
 import type { Vkey } from "../tlog/vkey.ts";
@@ -34,7 +38,7 @@ const OBSERVATIONS_BEHIND_MS = 2 * 3_600_000;
 
 /** What a person is to do about what was lost. */
 export const LOST_ADVICE =
-  `restore it from a backup or accept the loss, then remove the monitor's ${LOST_FILE} (OPERATING, ` +
+  `Restore it from a backup or accept the loss. Then remove the monitor's ${LOST_FILE} (OPERATING, ` +
   '"Lost state")';
 
 /** The name of a folder's setting. */
@@ -124,7 +128,8 @@ export class Places {
   }
 
   /**
-   * Writes down that something was lost, durably.
+   * Writes down that something was lost, durably. What is written there already is not written again:
+   * a service manager may start a monitor that cannot start again and again.
    * @param folder where; the state folder by default
    * @throws WorldError if the disk refuses
    */
@@ -133,14 +138,25 @@ export class Places {
     const path = join(folder, LOST_FILE);
     await ensureFolder(files, folder);
     const before = await readSmall(this.#world, path) ?? "";
-    const content = utf8(`${before}${timeNow(clock)} ${printable(what)}\n`);
+    const text = printable(what);
+    if (before.split("\n").some((line) => line.endsWith(` ${text}`))) return;
+    const content = utf8(`${before}${timeNow(clock)} ${text}\n`);
     await replaceDurably({ files, path, content, permissions: PERMISSIONS.lost });
     await this.refresh();
   }
 
+  /**
+   * Whether this monitor's own repairs have set an entry aside. Anybody who can write the folder can
+   * make another key, and a repair with it.
+   */
+  #isSetAside(known: Link, repairs: readonly Repair[]): boolean {
+    return isSetAside(known, repairs.filter(({ by }) => by === this.#own.text));
+  }
+
   /** What the index knows to have been in the observation journal is not there. */
-  noteObservations({ known, last }: { known: Link; last: Link }): Promise<void> {
-    return this.note(
+  async noteObservations({ known, last, repairs }: LostEntries): Promise<void> {
+    if (this.#isSetAside(known, repairs)) return;
+    await this.note(
       `the observation journal in ${quoted(this.#settings.state)} lacks entries: it had entry ` +
         `${known.seq} with the hash ${known.hash}, and ${endOf(last)}`,
     );
@@ -155,7 +171,8 @@ export class Places {
     const { incidentsSeen: seen } = observations;
     const { last, repairs, detectors } = incidents;
     const lastAt = detectors.get(this.#own.name);
-    if (seen !== undefined && seen.seq > 0 && !isSetAside(seen, repairs)) {
+    const newRepairs = repairs.filter((repair) => observations.isNewRepair(repair));
+    if (seen !== undefined && seen.seq > 0 && !this.#isSetAside(seen, newRepairs)) {
       if (await incidents.hashOf(seen.seq) !== seen.hash) {
         await this.note(
           `${where} lacks entries: it had entry ${seen.seq} with the hash ${seen.hash}, and ` +
@@ -163,12 +180,12 @@ export class Places {
         );
       }
     }
-    const { endedAt } = observations;
-    const isBehind = lastAt !== undefined && endedAt !== undefined &&
-      millisecondsBetween(endedAt, lastAt) > OBSERVATIONS_BEHIND_MS;
+    const { latestAt } = observations;
+    const isBehind = lastAt !== undefined && latestAt !== undefined &&
+      millisecondsBetween(latestAt, lastAt) > OBSERVATIONS_BEHIND_MS;
     if (isBehind) {
       await this.note(
-        `the observation journal in ${quoted(this.#settings.state)} ends at ${endedAt}, and ` +
+        `the observation journal in ${quoted(this.#settings.state)} ends at ${latestAt}, and ` +
           `${where} has a case that this monitor found at ${lastAt}: the observations may be an older ` +
           "copy",
       );

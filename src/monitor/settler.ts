@@ -262,7 +262,7 @@ export class Settler {
   ): Finding | undefined {
     const record = this.#provenRoots().get(headKey({ treeSize, root }));
     if (record === undefined) return undefined;
-    const detail = `case ${record.evidence_id} is about it`;
+    const detail = `it is one of the two checkpoints of case ${record.evidence_id}`;
     return { log: this.log, result: "inconsistent", source, checkpoint, detail };
   }
 

@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { CACHE_VARIABLES, knownCaches } from "../../src/cli/caches.ts";
 import { KNOWN_LOGS, knownLogs } from "../../src/cli/known_logs.ts";
+import { START_BYTES } from "../../src/gather/read.ts";
 import { parseLog } from "../../src/tlog/log.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { type Files, WorldError } from "../../src/world/world.ts";
 import { lookupText, putDeep, writeGoCache } from "../gather/go_cache.ts";
 import { TiledStory } from "../monitor/tiled_log.ts";
-import { inFolder, noteLine, put, run, start, twoStories } from "./harness.ts";
+import { inFolder, noteLine, proofLine, put, run, start, twoStories } from "./harness.ts";
 
 const world = denoWorld();
 
@@ -55,6 +56,37 @@ inFolder("gather: --out makes a new file and overwrites none", async (folder) =>
   assertStringIncludes(again.err.join(), "already, and it is not overwritten");
   assertEquals(Deno.readTextFileSync(out).split("\n").length, 2);
 });
+
+inFolder("gather: does not read what it writes itself", async (folder) => {
+  const { a, log } = await twoStories({ common: 3, size: 6 });
+  const line = await noteLine(a, 6, "lima");
+  const count = 3_000; // Longer than what is kept before it is written.
+  put(folder, "a.jsonl", `${line}\n`.repeat(count));
+  const out = `${folder}/z.jsonl`;
+  const { code, err } = await run("gather", "--log", log, "--out", out, folder);
+  assertEquals([code, err[0]], [0, "looked at 1 file: 0 of no known kind"]);
+  assertEquals(Deno.readTextFileSync(out).split("\n").length, count + 1);
+});
+
+inFolder(
+  "gather: whoever redirects its output into the folder gets an end of it",
+  async (folder) => {
+    const { a, log } = await twoStories({ common: 3, size: 6 });
+    const line = await noteLine(a, 6, "lima");
+    const count = Math.ceil(START_BYTES / line.length); // Files that are longer are read in parts.
+    put(folder, "a.jsonl", `${line}\n`.repeat(count));
+    using file = Deno.openSync(put(folder, "z.jsonl", ""), { append: true });
+    let written = 0;
+    const stdout = {
+      isTerminal: () => false,
+      writeSync: (bytes: Uint8Array) =>
+        written++ < 5 * count ? file.writeSync(bytes) : bytes.length,
+    };
+    const ran = await start(["gather", "--log", log, folder], undefined, [], undefined, stdout)
+      .done;
+    assertEquals([ran.code, ran.out.length], [0, 2 * count]);
+  },
+);
 
 inFolder("gather: nothing found ends with 3, and broken files end nothing", async (folder) => {
   const { a, log } = await twoStories({ common: 3, size: 6 });
@@ -117,6 +149,27 @@ inFolder(
   },
 );
 
+inFolder(
+  "detect: a file that goes away while it reads costs no conflict, and is told",
+  async (folder) => {
+    const { a, b, log } = await twoStories({ common: 3, size: 6 });
+    put(folder, "both.jsonl", `${await noteLine(a, 6)}\n${await noteLine(b, 6)}\n`);
+    const proof = put(folder, "proof.jsonl", proofLine(a, 3, 6));
+    const files: Files = {
+      ...world.files,
+      async readShort(path, maxBytes) {
+        const bytes = await world.files.readShort(path, maxBytes);
+        if (path === proof) Deno.removeSync(path);
+        return bytes;
+      },
+    };
+    const ran = await start(["detect", "--log", log, folder], { ...world, files }).done;
+    assertEquals(ran.code, 1);
+    assertMatch(ran.out[0]!, /^same_size conflict/);
+    assertStringIncludes(ran.err.join("\n"), "passed over: not readable 1");
+  },
+);
+
 inFolder("detect: a folder with nothing to judge ends with 3, never with 0", async (folder) => {
   put(folder, "readme", "hello\n");
   const { code, err } = await run("detect", folder);
@@ -149,7 +202,7 @@ inFolder(
     const { code, out, err } = await listening.done;
     assertEquals(code, 1);
     assertMatch(out.join("\n"), /\[Incident\] NOT SIGNED AND NOT RECORDED.*cross_size conflict/);
-    assertStringIncludes(err.join("\n"), "found Go lookups 3, tiles 2");
+    assertStringIncludes(err.join("\n"), "found Go lookups 3, proofs from cached tiles 2");
     assertStringIncludes(err.join("\n"), "not judged: malformed 1");
     const address = "127.0.0.1:9";
     const named = await run("exchange", address, "--log", log, "--have", `${folder}/broken`);

@@ -1,9 +1,12 @@
 /** The heads of Go's caches, compared by the tiles beside them. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { inFolder, keyFile, put, recordsOf, run } from "../cli/harness.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import type { Files } from "../../src/world/world.ts";
+import { inFolder, keyFile, put, recordsOf, run, start } from "../cli/harness.ts";
 import { TiledStory } from "../monitor/tiled_log.ts";
 import { lookupText, putDeep, writeGoCache } from "./go_cache.ts";
 
+const world = denoWorld();
 const SIZES = [3, 255, 256, 257, 700, 1000, 66_000];
 
 function logOf(story: TiledStory): string {
@@ -150,16 +153,76 @@ inFolder(
 );
 
 inFolder("go cache: gathered, it shows the same to who has only the lines", async (folder) => {
+  const { root, log } = await forkedCache(`${folder}/cache`);
+  const lines = `${folder}/gathered.jsonl`;
+  const gathered = await run("gather", "--log", log, "--out", lines, `${folder}/cache`);
+  assertEquals(gathered.code, 0, gathered.err.join("\n"));
+  assertStringIncludes(Deno.readTextFileSync(lines), `"source":"${root}/lookup/x@v1"`);
+  const { code, out } = await run("detect", "--json", "--log", log, lines);
+  assertEquals([code, recordsOf(out).map(({ kind }) => kind)], [1, ["cross_size"]]);
+});
+
+inFolder("go cache: a split between two caches, at sizes that differ, is found", async (folder) => {
+  const story = await TiledStory.make(500);
+  const fork = story.fork().growTo(900, "fork");
+  story.growTo(600);
+  await writeGoCache(`${folder}/a`, { story, sizes: [400, 600] });
+  await writeGoCache(`${folder}/b`, { story: fork, sizes: [450, 650, 900] });
+  const [a, b] = [`${folder}/a`, `${folder}/b`];
+  for (const paths of [[a, b], [b, a], [folder]]) {
+    const { code, out, err } = await run("detect", "--log", logOf(story), ...paths);
+    assertEquals(code, 1, err.join("\n"));
+    assertMatch(out[0]!, /^cross_size conflict .* size=600 .* size=900 /);
+  }
+});
+
+inFolder("go cache: how a person spells its path makes no difference", async (folder) => {
+  const { root, log } = await forkedCache(folder);
+  const here = Deno.cwd();
+  Deno.chdir(root);
+  try {
+    for (
+      const paths of [["."], ["lookup", "tile"], ["./tile/", "lookup/"], [`${root}/`], ["../"]]
+    ) {
+      const { code, err } = await run("detect", "--log", log, ...paths);
+      assertEquals(code, 1, `${paths}: ${err.join("\n")}`);
+    }
+  } finally {
+    Deno.chdir(here);
+  }
+});
+
+inFolder(
+  "go cache: a pipe in a tile's place is never opened, and proves nothing",
+  async (folder) => {
+    const { root, log } = await forkedCache(folder);
+    const opened: string[] = [];
+    const { files } = world;
+    const watched: Files = {
+      ...files,
+      kindOf: (path) =>
+        path.endsWith("/002") ? Promise.resolve("something else") : files.kindOf(path),
+      open: (path, mode) => {
+        opened.push(path);
+        return files.open(path, mode);
+      },
+    };
+    const { code, err } = await start(["detect", "--log", log, root], { ...world, files: watched })
+      .done;
+    assertEquals(code, 0);
+    assertStringIncludes(err.join("\n"), "because a tile is not cached");
+    assertEquals(opened.filter((path) => path.endsWith("/002")), []);
+    assert(opened.some((path) => path.endsWith("/001")));
+  },
+);
+
+/** A cache of the story of which one head is of a fork. Only the tiles show it. */
+async function forkedCache(folder: string): Promise<{ root: string; log: string }> {
   const story = await TiledStory.make(500);
   const fork = story.fork().growTo(700, "fork");
   story.growTo(1_000);
-  const root = await writeGoCache(`${folder}/cache`, { story, sizes: [300, 690, 1_000] });
-  putDeep(`${root}/lookup/x@v1`, await lookupText(fork, 690));
+  const root = await writeGoCache(folder, { story, sizes: [300, 690, 1_000] });
   Deno.removeSync(`${root}/lookup/module.invalid/at690@v1.0.0`);
-  const lines = `${folder}/gathered.jsonl`;
-  const gathered = await run("gather", "--log", logOf(story), "--out", lines, `${folder}/cache`);
-  assertEquals(gathered.code, 0, gathered.err.join("\n"));
-  assertStringIncludes(Deno.readTextFileSync(lines), `"source":"${root}/lookup/x@v1"`);
-  const { code, out } = await run("detect", "--json", "--log", logOf(story), lines);
-  assertEquals([code, recordsOf(out).map(({ kind }) => kind)], [1, ["cross_size"]]);
-});
+  putDeep(`${root}/lookup/x@v1`, await lookupText(fork, 690));
+  return { root, log: logOf(story) };
+}

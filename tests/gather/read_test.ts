@@ -1,7 +1,9 @@
 /** What readers find in files of each kind, and in broken ones. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
-import { MAX_WHOLE_BYTES, START_BYTES } from "../../src/gather/read.ts";
+import { MAX_WHOLE_BYTES, readGathered, START_BYTES } from "../../src/gather/read.ts";
+import { MAX_REPORTS } from "../../src/gather/go_fork.ts";
+import { MAX_ENTRIES } from "../../src/gather/sigstore.ts";
 import { mayHide } from "../../src/gather/found.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { formatRecord } from "../../src/evidence/record.ts";
@@ -12,6 +14,8 @@ import { leafHash, sha256 } from "../../src/tlog/hashing.ts";
 import { parseLog } from "../../src/tlog/log.ts";
 import { Tree } from "../../src/tlog/tree.ts";
 import { checkpointOf, grow, newLog, proofOf, seenOf } from "../evidence/histories.ts";
+import type { OpenFile } from "../../src/world/world.ts";
+import { fileOf } from "../world/helpers.ts";
 import { formatProof } from "../tlog/stated_proofs.ts";
 import { FORKED_LOG, GO_REPORTS } from "./go_reports.ts";
 import { brief, readAll } from "./reading.ts";
@@ -22,6 +26,7 @@ async function stage() {
   return { log, logs: [log.log], note: await log.checkpoint() };
 }
 
+const GO_FOUND = "go.sum database server misbehavior detected!";
 const LINE = "path.invalid/m v1.0.0 h1:NSZPykBXJFCetGZykLAxaL6SIpvbVy/UFEniIfHAa8A=";
 
 Deno.test("read: a Go lookup gives the signed head below its record", async () => {
@@ -89,6 +94,93 @@ Deno.test("read: go's report with a wrong hash convicts nobody", async () => {
     }
     assertEquals(detector.conflicts(), []);
   }
+});
+
+Deno.test("read: a report of go that is broken hides none of the others in its file", async () => {
+  const logs = [parseLog(FORKED_LOG)];
+  const report = GO_REPORTS["300 700"];
+  const cut = report.slice(0, report.indexOf("new database:"));
+  const three = ["300", "700", "proof"];
+  for (
+    const [text, wanted] of [
+      [`${report}\n${cut}`, [...three, "malformed"]],
+      [`${cut}\n${report}`, ["malformed", ...three]],
+      [`# did it say: go.sum database server misbehavior detected!\n${report}`, [
+        "malformed",
+        ...three,
+      ]],
+    ] as const
+  ) {
+    assertEquals(brief((await readAll(text, { logs })).found), [...wanted]);
+  }
+});
+
+Deno.test("read: what is beyond the most reports, bundles or entries of one file is told", async () => {
+  const { logs, bundle, note } = await entry();
+  const [one] = bundle.verificationMaterial.tlogEntries;
+  const times = <T>(most: number, more: number, of: (i: number) => T): T[] =>
+    Array.from({ length: most + more }, (_, i) => of(i));
+  const inclusionProof = { checkpoint: note };
+  const kinds: [most: number, text: (more: number) => string][] = [
+    [
+      MAX_REPORTS,
+      (more) => `old database:\n${times(MAX_REPORTS, more, () => `${GO_FOUND}\n`).join("")}`,
+    ],
+    [
+      MAX_ENTRIES,
+      (more) => JSON.stringify({ attestations: times(MAX_ENTRIES, more, () => bundle) }),
+    ],
+    [
+      MAX_ENTRIES,
+      (more) => {
+        const verificationMaterial = { tlogEntries: times(MAX_ENTRIES, more, () => one) };
+        return JSON.stringify({ ...bundle, verificationMaterial });
+      },
+    ],
+    [
+      MAX_ENTRIES,
+      (more) => {
+        const entries = times(MAX_ENTRIES, more, (i) => [
+          i.toString(16).padStart(64, "0"),
+          { verification: { inclusionProof } },
+        ]);
+        return JSON.stringify(Object.fromEntries(entries));
+      },
+    ],
+  ];
+  for (const [most, text] of kinds) {
+    const all = (await readAll(text(0), { logs })).found;
+    assert(all.length >= most);
+    assert(!brief(all).includes("too large"));
+    const { found } = await readAll(text(1), { logs });
+    assertEquals(found.length, all.length + 1);
+    assertEquals(brief(found).at(-1), "too large");
+    const last = found.at(-1)!;
+    assert(last.kind === "rejected" && mayHide(last));
+  }
+});
+
+Deno.test("read: an entry of a bundle that is broken hides none of the others", async () => {
+  const { logs, bundle } = await entry();
+  const [one] = bundle.verificationMaterial.tlogEntries;
+  const broken = {
+    ...one,
+    inclusionProof: { ...one!.inclusionProof, checkpoint: { envelope: 5 } },
+  };
+  for (
+    const [tlogEntries, wanted] of [
+      [[one, broken], ["5", "malformed"]],
+      [[broken, one], ["malformed", "5"]],
+    ]
+  ) {
+    const verificationMaterial = { tlogEntries };
+    const { found } = await readAll(JSON.stringify({ ...bundle, verificationMaterial }), { logs });
+    assertEquals(brief(found), wanted);
+  }
+  const listed = {
+    attestations: [{ bundle }, { bundle: { ...bundle, verificationMaterial: { tlogEntries: 5 } } }],
+  };
+  assertEquals(brief((await readAll(JSON.stringify(listed), { logs })).found), ["5", "malformed"]);
 });
 
 Deno.test("read: go's report that lacks a part says which", async () => {
@@ -388,5 +480,28 @@ Deno.test("read: a tlog-proof gives its checkpoint, if its own lines are right",
   ];
   for (const text of bad) {
     assertEquals(brief((await readAll(text, { logs })).found), ["malformed"], text);
+  }
+});
+
+Deno.test("read: of a line without end in a file that nobody named, only the start is read", async () => {
+  const { logs, note } = await stage();
+  for (const start of ["{", '{"a": ', `${JSON.stringify({ note })}\n{`]) {
+    let furthest = 0;
+    const head = utf8(start);
+    const endless: OpenFile = {
+      ...fileOf(head).file,
+      size: () => Promise.resolve(2 ** 40),
+      read(buffer, at) {
+        furthest = Math.max(furthest, at + buffer.length);
+        if (furthest > 2 * MAX_WHOLE_BYTES) return Promise.reject(new Error("it reads on"));
+        buffer.fill(0x20);
+        buffer.set(head.subarray(at, at + buffer.length));
+        return Promise.resolve(buffer.length);
+      },
+    };
+    const reading = readGathered({ file: endless, name: "endless", logs, isNamed: false });
+    const found = await Array.fromAsync(reading);
+    assertEquals(brief(found), start.includes("\n") ? ["9", "malformed"] : []);
+    assert(furthest > MAX_WHOLE_BYTES);
   }
 });

@@ -15,7 +15,7 @@ import { signing } from "../sim/signing.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { MemoryDatabases } from "../store/observing.ts";
 import { Host, logAt, MINUTE, Stage, STATE } from "./hosts.ts";
-import { ScriptedSource } from "./scripted_source.ts";
+import { noteOf, ScriptedSource } from "./scripted_source.ts";
 
 const WORLD = { ...denoWorld(), signing };
 
@@ -401,4 +401,23 @@ Deno.test("rotation: a source that still shows the old key is unverified, and wh
   source.size = 9;
   await one.pass(5 * MINUTE);
   assertEquals((await one.cases()).length, 1, "the old key has signed two roots at size 9");
+});
+
+Deno.test("rotation: what a log signs with both keys counts under the old one too", async () => {
+  const { old, fresh, theirs } = await rotation({ theirs: 12 });
+  const goesOn = grow(old.fork(), 20);
+  const { one } = await followed(old, 9);
+  await using _ = one;
+  const source = new ScriptedSource(fresh);
+  const note = await noteOf(fresh, 12);
+  const [text, line] = (await noteOf(goesOn, 12)).split("\n\n") as [string, string];
+  assert(note.startsWith(`${text}\n\n`), "both keys sign the same");
+  source.latestTrouble = { note: note + line };
+  await one.reload({ logs: [{ source, replaces: old.log }] });
+  await one.pass(2 * MINUTE);
+  const [log] = one.daemon!.status().logs;
+  assertEquals([log!.lastResult, log!.size, log!.openQuestions], ["unchanged", "12", 0]);
+  assertEquals(await one.cases(), []);
+  await one.hear([(await checkpointOf(theirs, 12)).frame]);
+  assertEquals((await one.cases()).length, 1, "the old key has signed two roots at size 12");
 });
