@@ -34,6 +34,8 @@ export class Daemon {
   /** The loops that work until they are stopped. */
   readonly #loops = new Set<Promise<void>>();
   #isClosing = false;
+  /** Ends when everything is closed; nothing before anybody asked for that. */
+  #closed: Promise<void> | undefined;
   /** The error that made it end by itself, if one did. */
   #end: unknown;
 
@@ -129,8 +131,12 @@ export class Daemon {
     memory.end();
   }
 
-  /** Finishes writing and closes the journals. */
-  async close(): Promise<void> {
+  /** Finishes writing and closes the journals. Whoever asks again waits for the same end. */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     const { acceptor, httpGossip, announcer, common } = this.#parts;
     const { memory, keeper, observations } = common;
     acceptor?.close();

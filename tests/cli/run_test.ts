@@ -267,6 +267,19 @@ inFolder("run: a damaged journal ends with 3, and names file and line", async (f
   assertStringIncludes(err.join("\n"), `${path} line 1`);
 });
 
+inFolder("run: a folder that is moved under it ends it with 3, and is no fault", async (folder) => {
+  const { dir, config } = await healthy(folder);
+  const { running } = await startDaemon(config);
+  await running.line(/ log\.first /);
+  Deno.renameSync(`${folder}/one/state`, `${folder}/one/moved`);
+  await grow(dir, 1);
+  const { code, out, err } = await running.done;
+  assertEquals(code, 3);
+  assertMatch(out.join("\n"), / error folder\.moved /);
+  assertEquals(err.length, 1, err.join("\n"));
+  assertMatch(err[0]!, /^hearsay run: .*is gone: it, or its folder, was moved or removed$/);
+});
+
 inFolder("run: an address that is taken ends with 3, and is named", async (folder) => {
   const { config } = await healthy(folder);
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
