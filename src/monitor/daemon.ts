@@ -77,6 +77,11 @@ export class Daemon {
     return this.#parts.tallies.incidents;
   }
 
+  /** Incidents of the logs followed in its journal, those of earlier runs included. */
+  get casesHeld(): number {
+    return this.#parts.common.keeper.casesHeld;
+  }
+
   /** Whether any log contradicted at the last look what it has signed before. */
   get isContradicted(): boolean {
     const { followers, tallies } = this.#parts;
