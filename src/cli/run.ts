@@ -32,8 +32,9 @@ On SIGTERM or SIGINT it finishes writing and ends; on SIGHUP it reads the config
   --json         one JSON object for every event
   --verbose      also what is as it should be
 
-Exit code 0 if nothing was wrong; 1 if a log was shown to have signed contradicting roots; 3 if
-something could not be done or, with --once, a log or peer could not be reached or a proof was refused.
+Exit code 0 if nothing was wrong; 1 if it was proven, now or in an earlier run, that one of these logs
+signed contradicting roots: the incident journal holds the case; 3 if something could not be done or,
+with --once, a log or peer could not be reached or a proof was refused.
 
 Example:
   hearsay run --config /etc/hearsay/hearsay.jsonc
@@ -85,8 +86,14 @@ function tallying(events: EventReport): { report: EventReport; tally: Tally } {
   return { tally, report: { ...events, event } };
 }
 
-/** A peer that still shows the other half of a known case counts. A case of an earlier run does not. */
+/** These count even if the log is not followed any more when the daemon ends. */
 const PROVEN: readonly EventName[] = ["incident.recorded", "exchange.inconsistent"];
+
+/** What was proven and is still so counts after every start, and so do the cases of earlier runs. */
+function countProven(daemon: Daemon, tally: Tally): void {
+  if (daemon.isContradicted) tally.proven++;
+  tally.proven += daemon.casesHeld;
+}
 
 /** Warns of what a configuration says and hardly means. */
 async function tellTraps(world: World, settings: Settings, report: EventReport): Promise<void> {
@@ -148,7 +155,7 @@ async function once({ world, settings, report, tally }: {
   } finally {
     await daemon.close();
   }
-  if (daemon.isContradicted) tally.proven++;
+  countProven(daemon, tally);
   const code = exitCodeOf(tally);
   return code === EXIT.ok && !done ? EXIT.failed : code;
 }
@@ -255,7 +262,7 @@ class Runner {
     try {
       if (this.#stopping || this.#next !== undefined) daemon.stop();
       await daemon.run();
-      if (daemon.isContradicted) this.#tally.proven++;
+      countProven(daemon, this.#tally);
     } catch (error) {
       await daemon.close();
       throw error;

@@ -34,6 +34,8 @@ export class Daemon {
   /** The loops that work until they are stopped. */
   readonly #loops = new Set<Promise<void>>();
   #isClosing = false;
+  /** Ends when everything is closed; nothing before anybody asked for that. */
+  #closed: Promise<void> | undefined;
   /** The error that made it end by itself, if one did. */
   #end: unknown;
 
@@ -73,6 +75,11 @@ export class Daemon {
   /** Incidents recorded since the start. */
   get incidents(): number {
     return this.#parts.tallies.incidents;
+  }
+
+  /** Incidents of the logs followed in its journal, those of earlier runs included. */
+  get casesHeld(): number {
+    return this.#parts.common.keeper.casesHeld;
   }
 
   /** Whether any log contradicted at the last look what it has signed before. */
@@ -129,8 +136,12 @@ export class Daemon {
     memory.end();
   }
 
-  /** Finishes writing and closes the journals. */
-  async close(): Promise<void> {
+  /** Finishes writing and closes the journals. Whoever asks again waits for the same end. */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     const { acceptor, httpGossip, announcer, common } = this.#parts;
     const { memory, keeper, observations } = common;
     acceptor?.close();

@@ -257,6 +257,8 @@ for (const [name, folder] of [["state", STATE], ["incidents", INCIDENTS]] as con
         assertRejects(() => ended, PlaceLost, isReplaced ? "is another file" : "is gone"),
         host.clock.advance(5 * MINUTE),
       ]);
+      // Whoever started it closes it, as `run` does after every error.
+      await daemon.close();
       const after = host.disk.paths().map((path) => [path, host.disk.content(path)] as const)
         .filter(([path]) => path.startsWith(folder) || path.startsWith("home/elsewhere"));
       assertEquals(after, before);
