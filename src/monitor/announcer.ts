@@ -118,6 +118,13 @@ export class Announcer {
       }
       case "greeted":
         return this.#troubles.greeted(happening);
+      case "retired":
+        return event("log.retired", "warning", {
+          origin: happening.log.origin,
+          detail:
+            "it has not grown for longer than its patience and is not told as frozen, because it " +
+            'says that it does not grow any more; set "retired" if you know that from elsewhere',
+        });
       case "withholding":
         return this.#troubles.withholding(happening);
       case "calling":

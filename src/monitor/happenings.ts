@@ -55,6 +55,8 @@ export type Happening =
     /** About one of them, for a person. */
     readonly detail: string;
   }
+  /** a log is not frozen only because it says that it does not grow any more; told once */
+  | { readonly kind: "retired"; readonly log: Log }
   | { readonly kind: "case"; readonly news: IncidentNews }
   /** Of exchanges; `source` is the other end: an address of the configuration, or the host that called. */
   | { readonly kind: "heard"; readonly heard: Heard; readonly source: string }

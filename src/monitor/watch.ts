@@ -7,9 +7,9 @@ import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { base64 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import type { Clock } from "../world/world.ts";
-import { Continuation, type Replaced } from "./continuation.ts";
+import { Continuation, type Prove, type Replaced } from "./continuation.ts";
 import { Doubt } from "./doubt.ts";
-import { prove } from "./proving.ts";
+import { type NotProven, prove, type Proven } from "./proving.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
 import { whyUnverified } from "./unverified.ts";
 
@@ -100,7 +100,7 @@ export class LogWatch {
     this.#view = view;
     this.#continuation = replaced && new Continuation(
       replaced,
-      (wanted) => prove({ source: this.#source, ...wanted }),
+      (wanted) => this.#proveContinued(wanted),
     );
   }
 
@@ -319,6 +319,21 @@ export class LogWatch {
     // The old log has no source any more. What it signed above its last view is judged by this log's.
     const breach = await this.#continuation?.breach({ old: checkpoint, newer: view, time });
     return { ...finding, ...(breach ?? { result: "consistent" }) };
+  }
+
+  /** The proof from a checkpoint of the old key to one of this log. It may convict the old key alone. */
+  async #proveContinued(
+    { old, newer, time }: Parameters<Prove>[0],
+  ): Promise<Proven | NotProven> {
+    const from = old.treeSize;
+    const served = await prove({ source: this.#source, from, newer, time });
+    if ("result" in served) return served;
+    const { implied, proof } = served;
+    // The detector knows whether the old key has signed the newer root too. Then this may be a case.
+    const older = { treeSize: from, rootHash: implied };
+    const { treeSize, rootHash } = newer;
+    this.#detector.observeProof({ log: old.log, older, newer: { treeSize, rootHash }, proof });
+    return served;
   }
 
   /** Whether a checkpoint is of this log, and not of the one that it replaces. */
