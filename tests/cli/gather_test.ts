@@ -150,6 +150,19 @@ inFolder(
 );
 
 inFolder(
+  "detect: --known and a known key of type 0x05 under another name is refused",
+  async (folder) => {
+    // A tree head does not name its log: two halves of a case could go to two logs.
+    const { log } = KNOWN_LOGS.find(({ title }) => title.endsWith("argon2024"))!;
+    const note = put(folder, "note", "x");
+    const { code, err } = await run("detect", "--known", "--log", `${log} another.invalid`, note);
+    assertEquals(code, 2);
+    assertMatch(err[0]!, /another\.invalid.*argon2024/);
+    assertEquals((await run("detect", "--known", "--log", log, note)).code, 3);
+  },
+);
+
+inFolder(
   "detect: a file that goes away while it reads costs no conflict, and is told",
   async (folder) => {
     const { a, b, log } = await twoStories({ common: 3, size: 6 });
