@@ -88,6 +88,12 @@ function listed(counts: ReadonlyMap<string, number>): string {
   return [...counts].map(([what, count]) => `${what} ${count}`).join(", ");
 }
 
+/** Whether all heads of a log that were found are known to be of one history. */
+export function isCompared({ smallest, largest, compared }: LogFindings): boolean {
+  if (compared === undefined) return smallest === largest;
+  return compared.joined === compared.heads && compared.leftOut === 0;
+}
+
 function describeLogFindings(
   { log, checkpoints, smallest, largest, compared }: LogFindings,
 ): string {
