@@ -88,6 +88,28 @@ inFolder(
   },
 );
 
+inFolder(
+  "gather, detect, verify: a pipe that was named is refused, and not waited for",
+  async (folder) => {
+    const { log } = await twoStories({ common: 3, size: 6 });
+    const pipe = `${folder}/pipe`;
+    const files: Files = {
+      ...world.files,
+      kindOf: (path) =>
+        path === pipe ? Promise.resolve("something else") : world.files.kindOf(path),
+      open: (path, mode) =>
+        path === pipe
+          ? Promise.reject(new Error("it waits for ever"))
+          : world.files.open(path, mode),
+    };
+    for (const command of ["gather", "detect", "verify"]) {
+      const { code, err } = await start([command, "--log", log, pipe], { ...world, files }).done;
+      assertEquals(code, 2, command);
+      assertStringIncludes(err[0]!, "is not an ordinary file");
+    }
+  },
+);
+
 inFolder("gather: nothing found ends with 3, and broken files end nothing", async (folder) => {
   const { a, log } = await twoStories({ common: 3, size: 6 });
   const note = await a.checkpoint();
