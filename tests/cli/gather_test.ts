@@ -110,6 +110,31 @@ inFolder(
   },
 );
 
+inFolder("gather: a file that it could not finish is not left behind", async (folder) => {
+  const { a, log } = await twoStories({ common: 3, size: 6 });
+  const note = put(folder, "note", await a.checkpoint());
+  const out = `${folder}/out.jsonl`;
+  const full: Files = {
+    ...world.files,
+    async create(path, mode) {
+      const file = await world.files.create(path, mode);
+      return { ...file, write: () => Promise.reject(new WorldError("other", "No space left")) };
+    },
+  };
+  const nothing = put(folder, "nothing", "nothing\n");
+  const cases: [paths: string[], code: number, files?: Files][] = [
+    [[note, `${folder}/missing`], 2],
+    [[nothing], 3],
+    [[note], 3, full],
+  ];
+  for (const [paths, code, files = world.files] of cases) {
+    const args = ["gather", "--log", log, "--out", out, ...paths];
+    assertEquals((await start(args, { ...world, files }).done).code, code);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["note", "nothing"]);
+  }
+  assertEquals((await run("gather", "--log", log, "--out", out, note)).code, 0);
+});
+
 inFolder("gather: nothing found ends with 3, and broken files end nothing", async (folder) => {
   const { a, log } = await twoStories({ common: 3, size: 6 });
   const note = await a.checkpoint();
