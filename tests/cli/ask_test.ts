@@ -64,6 +64,23 @@ inFolder(
   },
 );
 
+inFolder(
+  "ask: the largest are asked about in whatever order, and the others are told",
+  async (folder) => {
+    const { a, b, log } = await twoStories({ common: 3, size: 120 });
+    await using there = await monitor(log, put(folder, "theirs", await a.checkpoint(60n)));
+    const lines = [];
+    for (let size = 10; size <= 120; size++) lines.push(await noteLine(b, size));
+    for (const ordered of [lines, lines.toReversed()]) {
+      const ours = put(folder, "ours", ordered.join("\n"));
+      const { code, out, err } = await run("ask", there.address, "--log", log, ours);
+      assertEquals(code, 1);
+      assertStringIncludes(out.at(-1)!, "INCONSISTENT");
+      assertStringIncludes(err.join("\n"), "46 smaller checkpoints were not compared");
+    }
+  },
+);
+
 inFolder("ask: logs the monitor does not follow are said to be not compared", async (folder) => {
   const { a, log } = await twoStories({ common: 3, size: 6 });
   const other = grow(await newLog("other.invalid/log"), 3);
