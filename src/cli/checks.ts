@@ -17,6 +17,7 @@ import { formatAddress } from "../world/address.ts";
 import { isThere } from "../world/durable.ts";
 import { isAllAddresses } from "../world/hosts.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
+import { checkKeys } from "./check_keys.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
 import { EXPOSED, loadIdentity, readSettings } from "./run.ts";
@@ -39,6 +40,7 @@ export async function checkConfiguration({ world, path, isOffline, tell, progres
   const checked: Checked = { world, settings, identity, running };
   for (const name of ["state", "incidents"] as const) await checkFolder(checked, name, tell);
   for (const name of ["listen", "http"] as const) checkAddress(checked, { name, isOffline, tell });
+  await checkKeys(checked, tell);
   await checkOthers({ checked, isOffline, tell, progress });
 }
 

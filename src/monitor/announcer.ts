@@ -89,6 +89,8 @@ export class Announcer {
         return event("journal.unsound", "warning", { incidents: happening.incidents });
       case "journal lost":
         return event("journal.lost", "error", { detail: happening.detail, advice: LOST_ADVICE });
+      case "trap":
+        return event("config.trap", "warning", { detail: happening.detail });
       case "world refused": {
         const { error } = happening;
         const cause = error instanceof IncidentNotWritten ? error.cause : error;

@@ -31,6 +31,8 @@ export type Happening =
   | { readonly kind: "journal unsound"; readonly incidents: readonly number[] }
   /** something that was in our folders is no more, as a person has not seen yet */
   | { readonly kind: "journal lost"; readonly detail: string }
+  /** the configuration says, of a log, what is hardly meant */
+  | { readonly kind: "trap"; readonly detail: string }
   /** our own disk, database or network refused something that is tried again */
   | { readonly kind: "world refused"; readonly error: unknown }
   /** something in Hearsay itself failed: nobody else's fault */
