@@ -120,25 +120,16 @@ export class Places {
   /** Reads the notes again: a person may have removed them. */
   async refresh(): Promise<void> {
     const { state, incidents } = this.#settings;
-    const folders = [...new Set([state, incidents])];
-    const texts = await Promise.all(
-      folders.map((folder) => readSmall(this.#world, join(folder, LOST_FILE))),
-    );
-    this.#lost = texts.flatMap((text) => text?.split("\n") ?? []).filter((line) => line !== "");
+    this.#lost = await readLost(this.#world, [state, incidents]);
   }
 
   /**
-   * Writes down that something was lost, durably.
+   * Writes down that something was lost; see `noteLost`.
    * @param folder where; the state folder by default
    * @throws WorldError if the disk refuses
    */
   async note(what: string, folder = this.#settings.state): Promise<void> {
-    const { files, clock } = this.#world;
-    const path = join(folder, LOST_FILE);
-    await ensureFolder(files, folder);
-    const before = await readSmall(this.#world, path) ?? "";
-    const content = utf8(`${before}${timeNow(clock)} ${printable(what)}\n`);
-    await replaceDurably({ files, path, content, permissions: PERMISSIONS.lost });
+    await noteLost(this.#world, folder, what);
     await this.refresh();
   }
 
@@ -250,6 +241,33 @@ function endOf(last: Link): string {
 /** The name in a vkey. */
 function nameOf(vkey: string): string {
   return vkey.split("+", 1)[0]!;
+}
+
+/**
+ * What was lost of the journals in these folders and is still told, one sentence each.
+ * @throws WorldError
+ */
+export async function readLost(world: World, folders: readonly string[]): Promise<string[]> {
+  const texts = await Promise.all(
+    [...new Set(folders)].map((folder) => readSmall(world, join(folder, LOST_FILE))),
+  );
+  return texts.flatMap((text) => text?.split("\n") ?? []).filter((line) => line !== "");
+}
+
+/**
+ * Writes down in a folder that something was lost, durably. What is written there already is not
+ * written again: a service manager may start a monitor that cannot start again and again.
+ * @throws WorldError if the disk refuses
+ */
+export async function noteLost(world: World, folder: string, what: string): Promise<void> {
+  const { files, clock } = world;
+  const path = join(folder, LOST_FILE);
+  await ensureFolder(files, folder);
+  const before = await readSmall(world, path) ?? "";
+  const text = printable(what);
+  if (before.split("\n").some((line) => line.endsWith(` ${text}`))) return;
+  const content = utf8(`${before}${timeNow(clock)} ${text}\n`);
+  await replaceDurably({ files, path, content, permissions: PERMISSIONS.lost });
 }
 
 /** The vkey of the monitor that last used a folder, if the folder says one. */

@@ -179,3 +179,47 @@ inFolder(
     await next.running.done;
   },
 );
+
+inFolder(
+  "journal repair: a case that cannot be read any more leaves a lasting word",
+  async (folder) => {
+    const { config, incidents } = await convicting(folder);
+    const path = `${incidents}/journal.jsonl`;
+    const [entry] = Deno.readTextFileSync(path).split("\n");
+    const id = JSON.parse(entry!).record.evidence_id as string;
+    edit(path, /"root":"..../, '"root":"xxxx');
+    const lost = `the conflict record of entry 1, evidence_id ${id}`;
+    const dry = await run("journal", "repair", incidents, "--config", config, "--dry-run");
+    assertStringIncludes(text(dry), `would be LOST: ${lost}`);
+    assertEquals([...Deno.readDirSync(incidents)].some(({ name }) => name === "lost.txt"), false);
+    const repaired = await run("journal", "repair", incidents, "--config", config);
+    assertEquals(repaired.code, 0, text(repaired));
+    assertStringIncludes(text(repaired), `is LOST: ${lost}`);
+    assertStringIncludes(text(repaired), `${incidents}/lost.txt says so`);
+    const note = Deno.readTextFileSync(`${incidents}/lost.txt`);
+    assertStringIncludes(note, lost);
+    assertMatch(note, /\(now in journal\.damaged-0-[0-9a-f]{16}\)\n$/);
+    const { running, http } = await startDaemon(config);
+    await running.line(/ error journal\.lost detail=\S+ the incident journal in .*could not save/);
+    const asked = await run("status", http);
+    assertEquals(asked.code, 3, text(asked));
+    assertStringIncludes(text(asked).replace(/\s+/g, " "), lost);
+    running.stop();
+    await running.done;
+  },
+);
+
+inFolder(
+  "journal repair: of a line beyond reading it says that its evidence_id cannot be read",
+  async (folder) => {
+    const { config, incidents, state } = await convicting(folder);
+    Deno.writeTextFileSync(`${incidents}/journal.jsonl`, "\0\0\0\0\n");
+    const repaired = await run("journal", "repair", incidents, "--config", config);
+    assertStringIncludes(text(repaired), "entry 1, whose evidence_id cannot be read");
+    const segment = `${state}/observations-000001.jsonl`;
+    edit(segment, /^.*\n/, "no observation\n");
+    const other = await run("journal", "repair", state, "--config", config);
+    assertStringIncludes(text(other), "is LOST: the observation in line 1");
+    assertMatch(Deno.readTextFileSync(`${state}/lost.txt`), /the observation in line 1 \(now in /);
+  },
+);
