@@ -85,14 +85,7 @@ export class Places {
     const places = new Places({ world, settings, own, vkeys });
     places.#expectOwn();
     await places.refresh();
-    if (vkeys.state === undefined && vkeys.incidents === undefined) return places;
-    const ran = "this monitor has run before";
-    if (!await hasObservations(world.files, state)) {
-      await places.note(`the observation journal in ${quoted(state)} is gone, and ${ran}`);
-    }
-    if (!await hasIncidents(world.files, incidents)) {
-      await places.note(`the incident journal in ${quoted(incidents)} is gone, and ${ran}`);
-    }
+    for (const gone of await goneJournals(world, settings)) await places.note(gone);
     return places;
   }
 
@@ -241,6 +234,25 @@ function endOf(last: Link): string {
 /** The name in a vkey. */
 function nameOf(vkey: string): string {
   return vkey.split("+", 1)[0]!;
+}
+
+/**
+ * Which journals are gone: one of the folders shows that the monitor ran, so both were made. One
+ * sentence each.
+ * @throws WorldError
+ */
+export async function goneJournals(
+  world: World,
+  { state, incidents }: Pick<Settings, FolderName>,
+): Promise<string[]> {
+  const vkeys = [await identityIn(world, state), await identityIn(world, incidents)];
+  if (vkeys.every((vkey) => vkey === undefined)) return [];
+  const gone = (kind: string, folder: string): string =>
+    `the ${kind} journal in ${quoted(folder)} is gone, and this monitor has run before`;
+  return [
+    ...await hasObservations(world.files, state) ? [] : [gone("observation", state)],
+    ...await hasIncidents(world.files, incidents) ? [] : [gone("incident", incidents)],
+  ];
 }
 
 /**
