@@ -223,3 +223,38 @@ inFolder(
     assertMatch(Deno.readTextFileSync(`${state}/lost.txt`), /the observation in line 1 \(now in /);
   },
 );
+
+inFolder(
+  "lost state: list and check of a journal that is not complete say so, and end with 3",
+  async (folder) => {
+    const { config, incidents, state } = await convicting(folder);
+    Deno.writeTextFileSync(`${incidents}/journal.jsonl`, "");
+    assertEquals((await run("run", "--config", config, "--once")).code, 0);
+    assertStringIncludes(Deno.readTextFileSync(`${state}/lost.txt`), "the incident journal in ");
+    for (const args of [["list"], ["check"], ["list", "--json"], ["check", "--json"]]) {
+      const ran = await run("incidents", ...args, "--config", config);
+      assertEquals(ran.code, 3, text(ran));
+      assertMatch(
+        ran.err.join("\n"),
+        /this journal is not complete: \S+ the incident journal in \S+ lacks entries: it had entry 1/,
+      );
+    }
+    for (const what of ["list", "check"]) {
+      const ran = await run("observations", what, "--config", config);
+      assertEquals([ran.code, ran.err], [0, []], "of the observations nothing is lost");
+    }
+    Deno.renameSync(`${state}/lost.txt`, `${incidents}/lost.txt`);
+    assertEquals((await run("incidents", "check", "--incidents", incidents)).code, 3);
+    const note = Deno.readTextFileSync(`${incidents}/lost.txt`);
+    const other = note.replace("the incident journal", "the observation journal");
+    Deno.writeTextFileSync(`${incidents}/lost.txt`, other);
+    assertEquals((await run("incidents", "check", "--incidents", incidents)).code, 0);
+    for (const what of ["list", "check"]) {
+      const ran = await run("observations", what, "--config", config);
+      assertEquals(ran.code, 3, text(ran));
+      assertStringIncludes(ran.err.join("\n"), "this journal is not complete: ");
+    }
+    Deno.removeSync(`${incidents}/lost.txt`);
+    assertEquals((await run("incidents", "check", "--config", config)).code, 0);
+  },
+);
