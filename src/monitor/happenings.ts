@@ -5,7 +5,7 @@ import type { Log } from "../tlog/log.ts";
 import { Ended } from "../world/calls.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { IncidentNews } from "./case_keeper.ts";
-import type { Finding } from "./watch.ts";
+import type { Finding } from "./finding.ts";
 
 /**
  * Everything that can happen in a daemon. Whoever finds out tells it here, once. Log lines,

@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { troublesOf } from "../../src/monitor/troubles.ts";
-import { type Finding, LogWatch } from "../../src/monitor/watch.ts";
+import type { Finding } from "../../src/monitor/finding.ts";
+import { LogWatch } from "../../src/monitor/watch.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { observedCheckpoint } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
