@@ -21,8 +21,9 @@ export async function openRegular(world: World, path: string): Promise<OpenFile>
   const file = await openInput(world, path);
   if (file.isRegular) return file;
   file.close();
+  if (await isFolder(world, path)) throw isNoFile(path);
   throw new UsageError(
-    `${quoted(path)} is not an ordinary file, and is read twice; save it to a file first`,
+    `${quoted(path)} is a pipe or a device, and would be read twice: save it to a file first`,
   );
 }
 
@@ -127,12 +128,16 @@ export async function readInput({ world, path, maxBytes, check }: {
     return buffer.subarray(0, filled);
   } catch (error) {
     if (error instanceof WorldError && !file.isRegular && await isFolder(world, path)) {
-      throw new UsageError(`${quoted(path)} is a folder, expected a file`);
+      throw isNoFile(path);
     }
     throw cannotRead(path, error);
   } finally {
     file.close();
   }
+}
+
+function isNoFile(path: string): UsageError {
+  return new UsageError(`${quoted(path)} is a folder, expected a file`);
 }
 
 async function isFolder({ files }: World, path: string): Promise<boolean> {
