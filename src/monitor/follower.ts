@@ -16,7 +16,8 @@ import type { LogSettings } from "./settings.ts";
 import { Settler } from "./settler.ts";
 import type { LogStatus, LogTally, LookResult } from "./status.ts";
 import { isTheLog, THE_LOG } from "./the_log.ts";
-import { type Finding, LogWatch } from "./watch.ts";
+import type { Finding } from "./finding.ts";
+import { LogWatch } from "./watch.ts";
 
 /**
  * Follows one log. It looks at the log, has open questions settled (see Settler), and writes every

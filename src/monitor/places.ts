@@ -87,14 +87,7 @@ export class Places {
     const places = new Places({ world, settings, own, vkeys });
     places.#expectOwn();
     await places.refresh();
-    if (vkeys.state === undefined && vkeys.incidents === undefined) return places;
-    const ran = "this monitor has run before";
-    if (!await hasObservations(world.files, state)) {
-      await places.note(`the observation journal in ${quoted(state)} is gone, and ${ran}`);
-    }
-    if (!await hasIncidents(world.files, incidents)) {
-      await places.note(`the incident journal in ${quoted(incidents)} is gone, and ${ran}`);
-    }
+    for (const gone of await goneJournals(world, settings)) await places.note(gone);
     return places;
   }
 
@@ -122,29 +115,16 @@ export class Places {
   /** Reads the notes again: a person may have removed them. */
   async refresh(): Promise<void> {
     const { state, incidents } = this.#settings;
-    const folders = [...new Set([state, incidents])];
-    const notes = await Promise.all(
-      folders.map((folder) => readSmall(this.#world, join(folder, LOST_FILE))),
-    );
-    this.#lost = notes.flatMap((note) => note === undefined ? [] : sentencesOf(note));
+    this.#lost = await readLost(this.#world, [state, incidents]);
   }
 
   /**
-   * Writes down that something was lost, durably. What is written there already is not written again:
-   * a service manager may start a monitor that cannot start again and again.
+   * Writes down that something was lost; see `noteLost`.
    * @param folder where; the state folder by default
    * @throws WorldError if the disk refuses
    */
   async note(what: string, folder = this.#settings.state): Promise<void> {
-    const { files, clock } = this.#world;
-    const path = join(folder, LOST_FILE);
-    await ensureFolder(files, folder);
-    const before = await readSmall(this.#world, path) ?? new Uint8Array();
-    const text = printable(what);
-    if (sentencesOf(before).some((line) => line.endsWith(` ${text}`))) return;
-    const isWhole = before.length === 0 || before.at(-1) === NEWLINE;
-    const content = concat([before, utf8(`${isWhole ? "" : "\n"}${timeNow(clock)} ${text}\n`)]);
-    await replaceDurably({ files, path, content, permissions: PERMISSIONS.lost });
+    await noteLost(this.#world, folder, what);
     await this.refresh();
   }
 
@@ -256,6 +236,53 @@ function endOf(last: Link): string {
 /** The name in a vkey. */
 function nameOf(vkey: string): string {
   return vkey.split("+", 1)[0]!;
+}
+
+/**
+ * Which journals are gone: one of the folders shows that the monitor ran, so both were made. One
+ * sentence each.
+ * @throws WorldError
+ */
+export async function goneJournals(
+  world: World,
+  { state, incidents }: Pick<Settings, FolderName>,
+): Promise<string[]> {
+  const vkeys = [await identityIn(world, state), await identityIn(world, incidents)];
+  if (vkeys.every((vkey) => vkey === undefined)) return [];
+  const gone = (kind: string, folder: string): string =>
+    `the ${kind} journal in ${quoted(folder)} is gone, and this monitor has run before`;
+  return [
+    ...await hasObservations(world.files, state) ? [] : [gone("observation", state)],
+    ...await hasIncidents(world.files, incidents) ? [] : [gone("incident", incidents)],
+  ];
+}
+
+/**
+ * What was lost of the journals in these folders and is still told, one sentence each.
+ * @throws WorldError
+ */
+export async function readLost(world: World, folders: readonly string[]): Promise<string[]> {
+  const notes = await Promise.all(
+    [...new Set(folders)].map((folder) => readSmall(world, join(folder, LOST_FILE))),
+  );
+  return notes.flatMap((note) => note === undefined ? [] : sentencesOf(note));
+}
+
+/**
+ * Writes down in a folder that something was lost, durably. What is written there already is not
+ * written again: a service manager may start a monitor that cannot start again and again.
+ * @throws WorldError if the disk refuses
+ */
+export async function noteLost(world: World, folder: string, what: string): Promise<void> {
+  const { files, clock } = world;
+  const path = join(folder, LOST_FILE);
+  await ensureFolder(files, folder);
+  const before = await readSmall(world, path) ?? new Uint8Array();
+  const text = printable(what);
+  if (sentencesOf(before).some((line) => line.endsWith(` ${text}`))) return;
+  const isWhole = before.length === 0 || before.at(-1) === NEWLINE;
+  const content = concat([before, utf8(`${isWhole ? "" : "\n"}${timeNow(clock)} ${text}\n`)]);
+  await replaceDurably({ files, path, content, permissions: PERMISSIONS.lost });
 }
 
 /** The vkey of the monitor that last used a folder, if the folder says one. */

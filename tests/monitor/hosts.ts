@@ -79,6 +79,8 @@ export interface Followed {
   readonly patienceMs?: number;
   /** The log that it replaces. */
   readonly replaces?: Log;
+  /** Whether the operator says that it replaces none. */
+  readonly replacesNone?: boolean;
   /** Whether the operator knows that it does not grow any more. */
   readonly isRetired?: boolean;
 }
