@@ -178,6 +178,11 @@ export class ObservationJournal {
     return this.#journal.endedAt;
   }
 
+  /** The latest time that an entry before this start names, whatever the clock was set to since. */
+  get latestAt(): string | undefined {
+    return this.#journal.latestAt;
+  }
+
   /**
    * Writes an observation. Returns its entry once it is durable. If the database refuses it, it is
    * indexed later, before any question is answered.

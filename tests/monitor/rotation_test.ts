@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { troublesOf } from "../../src/monitor/troubles.ts";
-import { type Finding, LogWatch } from "../../src/monitor/watch.ts";
+import type { Finding } from "../../src/monitor/finding.ts";
+import { LogWatch } from "../../src/monitor/watch.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { observedCheckpoint } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
@@ -15,7 +16,7 @@ import { signing } from "../sim/signing.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { MemoryDatabases } from "../store/observing.ts";
 import { Host, logAt, MINUTE, Stage, STATE } from "./hosts.ts";
-import { ScriptedSource } from "./scripted_source.ts";
+import { noteOf, ScriptedSource } from "./scripted_source.ts";
 
 const WORLD = { ...denoWorld(), signing };
 
@@ -409,6 +410,47 @@ Deno.test("rotation: a source that still shows the old key is unverified, and wh
   source.size = 9;
   await one.pass(5 * MINUTE);
   assertEquals((await one.cases()).length, 1, "the old key has signed two roots at size 9");
+});
+
+/** A checkpoint signed by two logs with one history. */
+async function byBoth(one: TestLog, other: TestLog, size: number): Promise<string> {
+  const note = await noteOf(one, size);
+  const [text, line] = (await noteOf(other, size)).split("\n\n") as [string, string];
+  assert(note.startsWith(`${text}\n\n`), "both sign the same");
+  return note + line;
+}
+
+Deno.test("rotation: what a log signs with both keys counts under the old one too", async () => {
+  const { old, fresh, theirs } = await rotation({ theirs: 12 });
+  const goesOn = grow(old.fork(), 20);
+  const { one } = await followed(old, 9);
+  await using _ = one;
+  const source = new ScriptedSource(fresh);
+  source.latestTrouble = { note: await byBoth(fresh, goesOn, 12) };
+  await one.reload({ logs: [{ source, replaces: old.log }] });
+  await one.pass(2 * MINUTE);
+  const [log] = one.daemon!.status().logs;
+  assertEquals([log!.lastResult, log!.size, log!.openQuestions], ["unchanged", "12", 0]);
+  assertEquals(await one.cases(), []);
+  await one.hear([(await checkpointOf(theirs, 12)).frame]);
+  assertEquals((await one.cases()).length, 1, "the old key has signed two roots at size 12");
+});
+
+Deno.test("rotation: history written anew is a case if the old key has signed it too", async () => {
+  const old = grow(await logAt(), 5);
+  const anew = grow(old.fork(), 20, "rewritten");
+  const fresh = grow(await rotated(old), 20, "rewritten");
+  grow(old, 9);
+  const { one } = await followed(old, 9);
+  await using _ = one;
+  const source = new ScriptedSource(fresh);
+  source.latestTrouble = { note: await byBoth(fresh, anew, 20) };
+  await one.reload({ logs: [{ source, replaces: old.log }] });
+  await one.pass(2 * MINUTE);
+  const [record, ...more] = await one.records();
+  assertEquals([record!.kind, record!.log.vkey, more], ["cross_size", old.log.vkey.text, []]);
+  assertEquals((await one.cases()).length, 1);
+  assertEquals(one.daemon!.status().logs[0]!.size, undefined, "it is not followed into it");
 });
 
 Deno.test('rotation: a key that is swapped without "replaces" is trouble until a person says what is meant', async () => {

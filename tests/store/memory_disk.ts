@@ -275,8 +275,8 @@ export class MemoryDisk {
           return node.locked = locked = true;
         }),
       close: () => {
-        // As a real file does.
-        if (!isOpen) throw new Deno.errors.BadResource("Bad resource ID");
+        // As the system does.
+        if (!isOpen) throw new Deno.errors.BadResource("it is closed already");
         isOpen = false;
         if (locked) node.locked = false;
         locked = false;
