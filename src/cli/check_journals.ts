@@ -16,6 +16,7 @@ import { isRepair } from "../store/repaired.ts";
 import { describeLog } from "../tlog/log.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { type Check, type Checked, undone, wrong } from "./checking.ts";
+import { checkKeys, WalkedViews } from "./check_keys.ts";
 import { counted } from "./repairs.ts";
 
 /** Progress is shown each time so many entries were read. An incident takes longer to judge. */
@@ -46,15 +47,17 @@ export async function checkJournals(
     );
   }
   let seen: ReadonlySet<string> = new Set();
+  const views = new WalkedViews();
   if (await hasObservations(world.files, state)) {
     const name = `the observation journal in ${state}`;
     await telling({ name, tell }, async () => {
-      const read = await readLooks(world, state, progress);
+      const read = await readLooks({ world, folder: state, views, progress });
       tell({ about: "journal", text: `${name} is whole: ${counted(read.entries, "line")}` });
       seen = read.logs;
     });
   }
   for (const check of checkReplaced(settings, seen)) tell(check);
+  for (const check of checkKeys(settings, views)) tell(check);
 }
 
 /** Tells what a journal is refused for. */
@@ -98,17 +101,21 @@ async function readCases(
 }
 
 /** Reads all observations. @throws JournalDamaged, WorldError */
-async function readLooks(
-  world: World,
-  folder: string,
-  progress: Telling["progress"],
-): Promise<{ entries: number; logs: ReadonlySet<string> }> {
+async function readLooks({ world, folder, views, progress }: {
+  world: World;
+  folder: string;
+  /** Takes in the views that are come by. */
+  views: WalkedViews;
+  progress: Telling["progress"];
+}): Promise<{ entries: number; logs: ReadonlySet<string> }> {
   const logs = new Set<string>();
   let entries = 0;
   for await (const item of checkObservations({ files: world.files, folder })) {
     if ("torn" in item) continue;
     if (++entries % PROGRESS_ENTRIES.observations === 0) progress(`${entries} observations read`);
-    if ("observation" in item) logs.add(logIdOf(item.observation));
+    if (!("observation" in item)) continue;
+    logs.add(logIdOf(item.observation));
+    views.take(item.observation, item.entry.recorded_at);
   }
   progress("");
   return { entries, logs };

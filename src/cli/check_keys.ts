@@ -11,17 +11,15 @@ import {
   type SeenView,
   type SeenViews,
 } from "../monitor/former_keys.ts";
+import type { Settings } from "../monitor/settings.ts";
 import { logIdOf, type Observation } from "../store/observation.ts";
-import { JournalDamaged } from "../store/journal.ts";
-import { checkObservations } from "../store/observations.ts";
-import { isThere } from "../world/durable.ts";
-import { WorldError } from "../world/world.ts";
-import { type Check, type Checked, wrong } from "./checking.ts";
+import { type Check, wrong } from "./checking.ts";
 
 /** The views that a walk over the observations comes by, as the index has them. */
-class WalkedViews implements SeenViews {
+export class WalkedViews implements SeenViews {
   readonly #views = new Map<string, SeenView>();
 
+  /** Takes in the next observation, in the order of the journal. */
   take(observation: Observation, seenAt: string): void {
     const { checkpoint, result } = observation;
     if (checkpoint === undefined || !PROVING_RESULTS.includes(result)) return;
@@ -41,22 +39,8 @@ class WalkedViews implements SeenViews {
   }
 }
 
-/** Says of each log that nothing holds to what it signed under the key that was followed before. */
-export async function checkKeys(
-  { world: { files }, settings: { logs, state } }: Checked,
-  tell: (check: Check) => void,
-): Promise<void> {
-  const seen = new WalkedViews();
-  try {
-    if (!await isThere(files, state)) return;
-    for await (const item of checkObservations({ files, folder: state })) {
-      if ("observation" in item) seen.take(item.observation, item.entry.recorded_at);
-    }
-  } catch (error) {
-    // What is wrong with the journal is told elsewhere. What could be read of it counts.
-    if (!(error instanceof WorldError || error instanceof JournalDamaged)) throw error;
-  }
-  for (const former of formerKeys(logs, seen).values()) {
-    tell(wrong("log", `${former.detail}: ${replacesAdvice(former)}`));
-  }
+/** Says of each log that nothing holds it to what it signed under the key that was followed before. */
+export function checkKeys({ logs }: Pick<Settings, "logs">, seen: SeenViews): Check[] {
+  return [...formerKeys(logs, seen).values()]
+    .map((former) => wrong("log", `${former.detail}: ${replacesAdvice(former)}`));
 }

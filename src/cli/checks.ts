@@ -18,7 +18,6 @@ import { isThere } from "../world/durable.ts";
 import { isAllAddresses } from "../world/hosts.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
 import { checkJournals } from "./check_journals.ts";
-import { checkKeys } from "./check_keys.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
 import { EXPOSED, loadIdentity, readSettings } from "./run.ts";
@@ -45,7 +44,6 @@ export async function checkConfiguration({ world, path, isOffline, tell, progres
   }
   if (isOurs) await checkJournals(checked, { tell, progress });
   for (const name of ["listen", "http"] as const) checkAddress(checked, { name, isOffline, tell });
-  await checkKeys(checked, tell);
   await checkOthers({ checked, isOffline, tell, progress });
 }
 

@@ -13,6 +13,10 @@ export interface LogTally {
   /** When a look had this result for the first time in a row, RFC 3339. */
   readonly resultSince?: string;
   readonly lastDetail?: string;
+  /** The size that the last look showed, if it is less than before and could not be proven. Decimal. */
+  readonly shrankTo?: string;
+  /** Whether the last look showed a history that is not the one signed under the key before. */
+  readonly isRewritten?: boolean;
   readonly lastLookAt?: string;
   /** How often each result came up since the start. */
   readonly counts: Record<string, number>;
@@ -45,6 +49,10 @@ export interface LogStatus extends LogTally {
   readonly sharedBy?: number;
   /** How many checkpoints are not settled yet. */
   readonly openQuestions: number;
+  /** How many of them the log itself showed, and a proof is missing. Those in a case do not count. */
+  readonly waitingOwn?: number;
+  /** How many of them others were shown, and are neither in a case nor withheld. */
+  readonly waitingOthers?: number;
   /** How many of them peers vouch for, and the log has not shown us within its patience. */
   readonly withheld?: number;
   /** How many checkpoints were left out since the start, because there was no room. */

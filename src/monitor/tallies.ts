@@ -123,8 +123,12 @@ export class Tallies {
     }
   }
 
-  #found({ finding: { log, source, detail }, result, about, at }: Found): void {
-    if (about === "look") return this.#looked(log, { result, detail, at });
+  #found({ finding, result, about, at }: Found): void {
+    const { log, source, detail, isRewritten, shrankFrom, checkpoint } = finding;
+    if (about === "look") {
+      const shrankTo = shrankFrom === undefined ? undefined : `${checkpoint!.treeSize}`;
+      return this.#looked(log, { result, detail, at, isRewritten, shrankTo });
+    }
     const { counts } = this.#log(log.id);
     counts[result] = (counts[result] ?? 0) + 1;
     const peer = this.#peers.get(source);
@@ -136,7 +140,13 @@ export class Tallies {
 
   #looked(
     { id }: Log,
-    { result, detail, at }: { result: LookResult; detail: string | undefined; at: string },
+    { result, detail, at, isRewritten = false, shrankTo }: {
+      result: LookResult;
+      detail: string | undefined;
+      at: string;
+      isRewritten?: boolean | undefined;
+      shrankTo?: string | undefined;
+    },
   ): void {
     const log = this.#log(id);
     log.counts[result] = (log.counts[result] ?? 0) + 1;
@@ -144,6 +154,10 @@ export class Tallies {
     log.lastResult = result;
     if (detail === undefined) delete log.lastDetail;
     else log.lastDetail = detail;
+    if (isRewritten) log.isRewritten = true;
+    else delete log.isRewritten;
+    if (shrankTo !== undefined) log.shrankTo = shrankTo;
+    else delete log.shrankTo;
     log.lastLookAt = at;
   }
 

@@ -46,6 +46,19 @@ const LOOKS: Readonly<Partial<Record<LookResult, readonly [says: string, advice:
   ],
 };
 
+/** The same for a log that, under its new key, shows another history than it signed before. */
+const REWRITTEN: readonly [says: string, advice: string] = [
+  "has changed its history with its key",
+  "Keep the journals, which have both signed notes. Tell the other monitors, and ask the log's operator " +
+  "for the reason. It is no incident, since two keys have signed, and it does not pass by itself " +
+  '(OPERATING, "A log\'s key was rotated").',
+];
+
+/** What is asked of a person if a log shows less than before, and gives no proof. */
+const SHRANK =
+  "Keep the journals, and ask its operator. The log may have been restored from a backup, or " +
+  "an old state may be shown to you alone: compare from another network. It is tried again.";
+
 /**
  * What is not done as it is configured. A monitor that compares nothing, or sees nothing, must not
  * look as if all were well. Proven cases are counted elsewhere (`incidents`).
@@ -97,7 +110,7 @@ function troublesOfLog(
   log: LogStatus,
   { name, isStarting }: { name: string; isStarting: boolean },
 ): Trouble[] {
-  const { lastResult, lastDetail, sharedBy, withheld = 0 } = log;
+  const { lastResult, sharedBy, withheld = 0 } = log;
   // A start looks at a log anew, which may have stood still for long.
   const since = lastResult === "frozen" ? log.grewAt : log.resultSince;
   const troubles: Trouble[] = [];
@@ -105,11 +118,10 @@ function troublesOfLog(
     const advice = "A look may take minutes. If this stays, look into the events.";
     troubles.push({ about: log, text: `log ${name} was not looked at yet`, advice });
   }
-  const look = lastResult && LOOKS[lastResult];
+  const look = saysOfLook(log);
   if (look !== undefined) {
     const [says, advice] = look;
-    const detail = lastDetail === undefined ? "" : ` (${lastDetail})`;
-    troubles.push({ about: log, text: `log ${name} ${says}${detail}`, advice, since });
+    troubles.push({ about: log, text: `log ${name} ${says}`, advice, since });
   }
   if (log.formerKey !== undefined) {
     const text = `log ${name} is held to nothing that it signed under the key that was followed ` +
@@ -131,6 +143,19 @@ function troublesOfLog(
     });
   }
   return troubles;
+}
+
+/** What the last look says that is not as it should be, and what that asks of a person. */
+function saysOfLook(
+  { lastResult, lastDetail, isRewritten, shrankTo, size }: LogStatus,
+): readonly [says: string, advice: string] | undefined {
+  if (lastResult === "unproven" && shrankTo !== undefined) {
+    return [`shows size ${shrankTo}, and has shown us size ${size}`, SHRANK];
+  }
+  const look = isRewritten ? REWRITTEN : lastResult && LOOKS[lastResult];
+  if (look === undefined || lastDetail === undefined) return look;
+  const [says, advice] = look;
+  return [`${says} (${lastDetail})`, advice];
 }
 
 function troublesOfPeer(peer: PeerStatus, isStarting: boolean): Trouble[] {

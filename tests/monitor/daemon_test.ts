@@ -101,7 +101,7 @@ Deno.test("daemon: status gives its numbers", async () => {
     ...{ origin: log.log.origin, vkey: log.log.vkey.text },
     ...{ size: "5", root: base64(log.root(5n)), grewAt: startedAt },
     ...{ lastResult: "unchanged", resultSince: now, lastLookAt: now },
-    ...{ incidents: 0, openQuestions: 1 },
+    ...{ incidents: 0, openQuestions: 1, waitingOthers: 1 },
     sharedBy: 1,
     counts: { first: 1, unchanged: 1 },
   });
