@@ -128,3 +128,11 @@ export function isUsageFault(error: unknown): error is Error {
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
+
+/**
+ * A message without the private keys in it: one may be in a file or on the command line by mistake, where
+ * a vkey belongs. Messages go into logs, and are sent to others.
+ */
+export function hideKeys(message: string): string {
+  return message.replace(/PRIVATE\+KEY\+[^\s"]*/g, "PRIVATE+KEY+…");
+}

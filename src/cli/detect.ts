@@ -15,6 +15,7 @@ import {
   describeFindings,
   describeNotCompared,
   gatheringProgress,
+  isCompared,
   KINDS_HELP,
   logsToJudge,
   notCompared,
@@ -26,6 +27,9 @@ import type { Terminal } from "./terminal.ts";
 
 /** What a person who named a folder, or no log, wants to know in the end. */
 const NO_CONFLICT = "no two statements of one log that were found here contradict each other";
+/** The same, if there are statements between which there is no proof of either. */
+const NO_CONFLICT_SEEN =
+  "no contradiction is proven; not all that was found here could be compared (see above)";
 
 /** What to do about heads that nothing here compares. It says nothing against the log. */
 const NOT_COMPARED =
@@ -121,7 +125,14 @@ Example:
         }
       } else terminal.out(terminal.paint("bold", summary));
       const code = exitCode(judged, { withheld, terminal });
-      if (isSearch && code === EXIT.ok) terminal.err(terminal.paint("green", NO_CONFLICT));
+      if (isSearch && code === EXIT.ok) {
+        const isWhole = [...judged.findings.logs.values()].every(isCompared);
+        terminal.err(
+          isWhole
+            ? terminal.paint("green", NO_CONFLICT)
+            : terminal.paint("yellow", NO_CONFLICT_SEEN),
+        );
+      }
       return code;
     } finally {
       await incidents?.close();

@@ -1,6 +1,7 @@
 /** What `listen` and `exchange` share: their options, and the keeper of cases made from them. */
 import { CaseKeeper } from "../monitor/case_keeper.ts";
 import { Findings } from "../monitor/judge_files.ts";
+import type { RejectionReason } from "../gather/found.ts";
 import { FROM_TILES, gather, gatherProofs } from "../gather/gather.ts";
 import type { Gathered } from "../gather/read.ts";
 import { isZeroFrame } from "../tlog/frame.ts";
@@ -117,6 +118,9 @@ export function tellCaps({ keeper, terminal }: { keeper: CaseKeeper; terminal: T
   }
 }
 
+/** What is wrong with an artefact of another program, and no fault of whoever named it. */
+const ARTEFACTS: readonly RejectionReason[] = ["failed inclusion", "no checkpoint"];
+
 /**
  * Takes in what `--have` names: first all checkpoints, then all proofs, of which one may show a
  * contradiction. What lies about in a folder and cannot be used is counted and told.
@@ -144,8 +148,12 @@ async function addWhatWeHave({ keeper, world, terminal, have, option, json }: {
     if (found.kind === "checkpoint") {
       for (const checkpoint of found.checkpoints) await keeper.takeInOwn(checkpoint, found.source);
     } else if (found.kind === "rejected") {
-      if (isNamed) throw new UsageError(`${option}${quoted(found.where)}: ${found.detail}`);
-      findings.reject(found.reason);
+      const { where, reason, detail } = found;
+      if (isNamed && !ARTEFACTS.includes(reason)) {
+        throw new UsageError(`${option}${quoted(where)}: ${detail}`);
+      }
+      findings.reject(reason);
+      if (isNamed) terminal.err(`${printable(where)}: ${reason}: ${printable(detail)}`);
     } else if (found.what === FROM_TILES) {
       hearProof({ keeper, terminal, findings, found, isNamed, option });
     } else withProofs.set(path, isNamed);

@@ -12,6 +12,7 @@ import {
   type Command,
   EXIT,
   type ExitCode,
+  hideKeys,
   isUsageFault,
   shellWord,
   type Tools,
@@ -158,12 +159,12 @@ async function runCommand(
   } catch (error) {
     terminal.progress("");
     if (isUsageFault(error)) {
-      terminal.err(`hearsay ${name}: ${error.message}`);
+      terminal.err(`hearsay ${name}: ${hideKeys(error.message)}`);
       terminal.err(`'hearsay ${name} --help' shows how to use it`);
       return EXIT.usage;
     }
     if (FAILURES.some((type) => error instanceof type)) {
-      terminal.err(`hearsay ${name}: ${printable((error as Error).message)}`);
+      terminal.err(`hearsay ${name}: ${hideKeys(printable((error as Error).message))}`);
       if (error instanceof JournalDamaged) terminal.err(repairAdvice(error, args));
       return EXIT.failed;
     }

@@ -4,6 +4,7 @@ import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { trapsOf } from "../monitor/traps.ts";
 import { openSource } from "../sources/open.ts";
+import { JournalLocked } from "../store/journal.ts";
 import { fileText } from "../tlog/encoding.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatAddress, isSameAddress } from "../world/address.ts";
@@ -139,7 +140,21 @@ async function startDaemon(
     (mode) => report.event("key.exposed", "warning", { file: settings.key, mode, detail: EXPOSED }),
   );
   const openSource = sourceOpener(world, settings);
-  return await Daemon.start({ world, settings, signer, report, openSource });
+  try {
+    return await Daemon.start({ world, settings, signer, report, openSource });
+  } catch (error) {
+    if (!(error instanceof JournalLocked)) throw error;
+    throw new JournalLocked(error.path, mayRunAlready(settings));
+  }
+}
+
+/** A second daemon in the same folders is most likely the same monitor, started twice. */
+function mayRunAlready({ http }: Settings): string {
+  const where = http === undefined || http.port === 0
+    ? ""
+    : `, and then answers 'hearsay status ${formatAddress(http)}'`;
+  return `this monitor may be running already${where}. End that process before you start this one. ` +
+    "Never run two daemons with one key; another monitor needs a key and folders of its own";
 }
 
 async function once({ world, settings, report, tally }: {

@@ -11,6 +11,7 @@ import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
 import type { Happening } from "./happenings.ts";
+import { replacesAdvice } from "./former_keys.ts";
 import type { HttpGossip } from "./http_gossip.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
 import type { Settings } from "./settings.ts";
@@ -185,6 +186,7 @@ export class Daemon {
     ]);
     const counts = { logs: followers.length, peers: peers.length };
     happenings.tell({ kind: "reloaded", subjects, ...counts });
+    this.#tellFormerKeys();
   }
 
   /** The status of the daemon now, as `GET /status` gives it. */
@@ -206,6 +208,7 @@ export class Daemon {
       logs: followers.map((one) => ({
         ...one.status(),
         ...this.#sharedBy(one.log),
+        ...this.#formerKeyOf(one.log),
         ...tallies.ofLog(one.log),
       })),
       peers: rounds.peers.map((peer) => {
@@ -219,6 +222,11 @@ export class Daemon {
         };
       }),
     };
+  }
+
+  #formerKeyOf({ id }: Log): { formerKey?: string; formerSize?: string } {
+    const former = this.#parts.formerKeys.get(id);
+    return former === undefined ? {} : { formerKey: former.log, formerSize: former.size };
   }
 
   /** How many peers follow a log too, as they last said. This monitor itself is none of them. */
@@ -314,6 +322,14 @@ export class Daemon {
     const counts = { logs: logs.length, peers: peers.length };
     for (const detail of places.lost) happenings.tell({ kind: "journal lost", detail });
     happenings.tell({ kind: "started", name, listen: this.address, ...counts });
+    this.#tellFormerKeys();
+  }
+
+  #tellFormerKeys(): void {
+    const { formerKeys, common: { happenings } } = this.#parts;
+    for (const former of formerKeys.values()) {
+      happenings.tell({ kind: "trap", detail: `${former.detail}: ${replacesAdvice(former)}` });
+    }
   }
 
   /** Writes down, for each log followed, that an exchange failed and so said nothing about it. */

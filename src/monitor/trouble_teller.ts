@@ -5,7 +5,7 @@ import { type EventReport, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { LastingTroubles, type TroubleName } from "./lasting_troubles.ts";
 import { THE_LOG } from "./the_log.ts";
-import type { Finding } from "./watch.ts";
+import type { Finding } from "./finding.ts";
 
 /**
  * The troubles of looks, ordered by how far the look came. A look is the end of all that come before

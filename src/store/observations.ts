@@ -404,6 +404,11 @@ export class ObservationJournal {
     return this.#upToDate().view(log.id);
   }
 
+  /** The ids of all logs of which there is a view, those included that are not followed any more. */
+  viewedLogs(): string[] {
+    return this.#upToDate().viewedLogs();
+  }
+
   /**
    * The open questions: checkpoints that were heard or shown and not settled since, by size. One
    * that is not above the view can be settled at once, if the log gives the proof. This gives all

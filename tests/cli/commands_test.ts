@@ -221,6 +221,31 @@ inFolder("listen and exchange: wrong usage ends with 2", async (folder) => {
   for (const args of cases) assertEquals((await run(...args)).code, 2, args.join(" "));
 });
 
+inFolder(
+  "a private key in the place of a vkey, a file or an address is not repeated",
+  async (folder) => {
+    const key = Deno.readTextFileSync(await keyFile(folder)).trim();
+    const secret = key.split("+").at(-1)!.slice(0, 8);
+    const file = put(folder, "file", "x");
+    for (
+      const args of [
+        ["detect", "--log", key, file],
+        ["listen", "--log", `${key} origin`],
+        ["verify", file, "--detector", key],
+        ["verify", key],
+        ["status", key],
+        ["exchange", key],
+        ["incidents", "list", "--incidents", key],
+        ["detect", key],
+      ]
+    ) {
+      const { code, out, err } = await run(...args);
+      assert(code >= 2);
+      assert(!`${out}${err}`.includes(secret), args.join(" "));
+    }
+  },
+);
+
 inFolder("listen: an address that is taken, and a journal that is, end with 3", async (folder) => {
   const { log } = await twoStories({ common: 5, size: 5 });
   const key = await keyFile(folder);

@@ -493,6 +493,9 @@ Deno.test("parseConfig: the log that is replaced has the origin it is given, or 
   assertEquals(replacedBy({ ...unnamed, replaces }), "old.invalid/1", "or its key's name");
   const whole = JSON.stringify(`${old} yet another`);
   assertEquals(replacedBy({ ...LOG, replaces: whole }), "yet another");
+  const none = parse(configText({ logs: `[${objectText({ ...LOG, replaces: '"none"' })}]` }))
+    .logs[0]!;
+  assertEquals([none.replaces, none.replacesNone], [undefined, true]);
   // The same key under another origin is another log, so it can be replaced too.
   assertEquals(replacedBy({ ...LOG, replaces: JSON.stringify(`${VKEY} before`) }), "before");
 });

@@ -248,7 +248,21 @@ inFolder("run: one daemon at a time writes one journal; a second ends with 3", a
   const daemon = await startDaemon(config);
   const { code, err } = await run("run", "--config", config, "--once");
   assertEquals(code, 3);
-  assertStringIncludes(err.join("\n"), "observations");
+  assertMatch(
+    err.join("\n"),
+    /observations\.lock is being written by another process; this monitor/,
+  );
+  assertMatch(
+    err.join("\n"),
+    /may be running already\. End that process before you start this one\./,
+  );
+  edit(config, '"http": "127.0.0.1:0"', `"http": "${daemon.http}"`);
+  const named = await run("run", "--config", config);
+  assertEquals(named.code, 3);
+  assertStringIncludes(named.err.join("\n"), `and then answers 'hearsay status ${daemon.http}'`);
+  for (const lines of [err, named.err]) {
+    assert(!lines.join().includes("give this one a folder"), "what OPERATING forbids is no advice");
+  }
   assertEquals(await stopped(daemon), 0);
   assertEquals((await run("run", "--config", config, "--once")).code, 0);
 });

@@ -79,6 +79,24 @@ Deno.test("read: go's report is read out of what build services make of it", asy
   assertEquals(brief(twice.found), ["300", "700", "proof", "256", "700", "proof"]);
 });
 
+Deno.test("read: go's report is found at the end of a long build log, in a named one anywhere", async () => {
+  const logs = [parseLog(FORKED_LOG)];
+  const report = GO_REPORTS["300 700"];
+  const built = "go: downloading example.invalid/module v1.0.0\n".repeat(START_BYTES / 20);
+  const three = ["300", "700", "proof"];
+  for (
+    const [text, walked] of [
+      [`${built}${report}\nexit status 1\n`, three],
+      [`${built}${report}\n${built}`, []],
+      [built, []],
+    ] as const
+  ) {
+    assertEquals(brief((await readAll(text, { logs })).found), [...walked]);
+    const named = await readAll(text, { logs, isNamed: true });
+    assertEquals(brief(named.found), text === built ? ["malformed"] : three);
+  }
+});
+
 Deno.test("read: go's report with a wrong hash convicts nobody", async () => {
   const log = parseLog(FORKED_LOG);
   const report = GO_REPORTS["300 700"];

@@ -5,6 +5,7 @@ import { PlaceForeign } from "../../src/monitor/places.ts";
 import { troublesOf } from "../../src/monitor/troubles.ts";
 import { JournalDamaged } from "../../src/store/journal.ts";
 import { INDEX_FILE } from "../../src/store/observations.ts";
+import { utf8 } from "../../src/tlog/encoding.ts";
 import { PlaceLost } from "../../src/world/durable.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { checkpointOf } from "../evidence/histories.ts";
@@ -188,6 +189,18 @@ Deno.test("lost: what is gone is written down once, however often a start fails 
     await assertRejects(() => host.open(duties), JournalDamaged);
   }
   assertEquals(host.disk.content(`${STATE}/lost.txt`)!.split("\n").length, 2);
+});
+
+Deno.test("lost: a note that is no UTF-8 hides no loss, and a further one takes nothing from it", async () => {
+  const { host, duties } = await withCase();
+  await using _ = host;
+  const note = new Uint8Array([...utf8("2026-01-01T00:00:00.000Z Zur"), 0xfc, ...utf8("ich\n")]);
+  host.disk.put(`${STATE}/lost.txt`, note);
+  await remove(host, JOURNAL);
+  const [first, ...more] = lost(await host.start(duties));
+  assertMatch(first!, /Zur.ich$/);
+  assert(more.length > 0);
+  assertEquals(host.disk.bytes(`${STATE}/lost.txt`)!.subarray(0, note.length), note);
 });
 
 Deno.test("lost: what could not be written down is not made anew", async () => {
