@@ -15,7 +15,6 @@ import {
   describeFindings,
   describeNotCompared,
   gatheringProgress,
-  isCompared,
   KINDS_HELP,
   logsToJudge,
   notCompared,
@@ -26,14 +25,10 @@ import { capNotices, describeConflict } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a person who named a folder, or no log, wants to know in the end. */
-const NO_CONFLICT = "no two statements of one log that were found here contradict each other";
-/** The same, if there are statements between which there is no proof of either. */
-const NO_CONFLICT_SEEN =
-  "no contradiction is proven; not all that was found here could be compared (see above)";
-
-/** What to do about heads that nothing here compares. It says nothing against the log. */
+const NO_CONFLICT =
+  "no two statements of one log that were found here contradict each other"; /** The same, if nothing leads from one statement to another. It says nothing against the log either. */
 const NOT_COMPARED =
-  "nothing found here contradicts anything, but not all of it was compared. Name the log's tiles or " +
+  "no contradiction is proven; not all that was found here could be compared. Name the log's tiles or " +
   "proofs as well, or compare with a monitor: hearsay ask";
 
 /** `hearsay detect`: judges gathered checkpoints offline. */
@@ -125,14 +120,7 @@ Example:
         }
       } else terminal.out(terminal.paint("bold", summary));
       const code = exitCode(judged, { withheld, terminal });
-      if (isSearch && code === EXIT.ok) {
-        const isWhole = [...judged.findings.logs.values()].every(isCompared);
-        terminal.err(
-          isWhole
-            ? terminal.paint("green", NO_CONFLICT)
-            : terminal.paint("yellow", NO_CONFLICT_SEEN),
-        );
-      }
+      if (isSearch && code === EXIT.ok) terminal.err(terminal.paint("green", NO_CONFLICT));
       return code;
     } finally {
       await incidents?.close();
@@ -247,7 +235,7 @@ function exitCode(
     return EXIT.failed;
   }
   const apart = notCompared(findings).length > 0;
-  if (apart) terminal.err(NOT_COMPARED);
+  if (apart) terminal.err(terminal.paint("yellow", NOT_COMPARED));
   // This holds for a search of caches too. A cache of Go has the tiles that join its heads, as a rule. Where
   // nothing joins two heads, as between two bundles of Sigstore, nobody has looked: that is no 0.
   return unjudged > 0 || apart ? EXIT.failed : EXIT.ok;
