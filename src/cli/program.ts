@@ -1,4 +1,3 @@
-import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { JournalDamaged, JournalLocked } from "../store/journal.ts";
 import { ExchangeFailed } from "../gossip/caller.ts";
 import { IncidentNotWritten } from "../monitor/case_keeper.ts";
@@ -14,6 +13,7 @@ import {
   type ExitCode,
   hideKeys,
   isUsageFault,
+  nearest,
   shellWord,
   type Tools,
 } from "./command.ts";
@@ -131,15 +131,10 @@ async function runCommandLine(args: readonly string[], tools: Tools): Promise<Ex
   return await runCommand(command, rest, tools);
 }
 
-/** How many letters may be wrong, missing or too many in a mistyped name. */
-const MISTYPED_LETTERS = 2;
-
 /** The message for an unknown command. It names the command that was meant, if that is clear. */
 function unknownCommand(name: string): string {
   const names = COMMANDS.map(({ name }) => name);
-  const away = (one: string): number => levenshteinDistance(name, one);
-  const nearest = names.toSorted((a, b) => away(a) - away(b))[0]!;
-  const meant = away(nearest) <= MISTYPED_LETTERS ? nearest : undefined;
+  const meant = nearest(name, names);
   const hint = meant === undefined
     ? `there are: ${names.join(", ")}`
     : `did you mean 'hearsay ${meant}'?`;
