@@ -2,6 +2,7 @@ import type { CaseKeeper } from "../monitor/case_keeper.ts";
 import type { Findings } from "../monitor/judge_files.ts";
 import { ExchangeFailed } from "../gossip/caller.ts";
 import type { HeardCheckpoint } from "../gossip/judge.ts";
+import { DEFAULT_LIMITS } from "../gossip/limits.ts";
 import { exchangeRound } from "../gossip/round.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
@@ -9,7 +10,7 @@ import { printable } from "../tlog/malformed.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
 import { cachesToWalk } from "./caches.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
-import { KINDS_HELP, logsToJudge } from "./gathering.ts";
+import { isCompared, KINDS_HELP, logsToJudge } from "./gathering.ts";
 import { startKeeper, tellCaps } from "./gossip_options.ts";
 import { exitCodeOf, type MonitorReport } from "./reporting.ts";
 
@@ -67,7 +68,14 @@ Example:
         return EXIT.failed;
       }
       await keeper.follow(found);
-      const party = { ...keeper.party, unreconciled: (log: Log) => toAsk(keeper, findings, log) };
+      // All of them fit one exchange.
+      const room = Math.floor(DEFAULT_LIMITS.maxFramesPerExchange / found.length) - 1;
+      const most = Math.min(MAX_ASKED_PER_LOG, room);
+      const asked = new Map(found.map((log) => [log.id, toAsk(log, { keeper, findings, most })]));
+      const party = {
+        ...keeper.party,
+        unreconciled: (log: Log) => asked.get(log.id)?.largest ?? [],
+      };
       let round;
       try {
         round = await exchangeRound({ party, address });
@@ -88,6 +96,8 @@ Example:
         const line = isShared ? describeSaid(keeper.judge.latest(log)!, said) : NOT_FOLLOWED;
         const isBad = said.some(({ verdict }) => verdict === "inconsistent") ||
           keeper.cases(log).length > 0;
+        const others = asked.get(log.id)!.others;
+        if (isShared && others > 0) terminal.err(`${describeLog(log)}: ${notAsked(others, most)}`);
         const shown = isBad ? terminal.paint("red", INCONSISTENT) : line;
         terminal.out(`${describeLog(log)}: ${shown}`);
       }
@@ -115,14 +125,25 @@ function quietly(report: MonitorReport): MonitorReport {
 }
 
 /**
- * The checkpoints of a log to ask about, beside the largest: the monitor may hold another half for any
- * of them. If cached tiles prove all to be of one history, the largest stands for all of them.
+ * The checkpoints of a log to ask about, beside the latest: the monitor may hold another half for any of
+ * them. If cached tiles prove all to be of one history, the latest stands for all of them.
+ * @returns the largest of them, in whatever order they were found, and how many others there are
  */
-function toAsk(keeper: CaseKeeper, findings: Findings, log: Log): VerifiedCheckpoint[] {
-  const compared = findings.logs.get(log.id)?.compared;
-  if (compared !== undefined && compared.joined === compared.heads) return [];
+function toAsk(
+  log: Log,
+  { keeper, findings, most }: { keeper: CaseKeeper; findings: Findings; most: number },
+): { largest: readonly VerifiedCheckpoint[]; others: number } {
+  const of = findings.logs.get(log.id);
+  if (of?.compared !== undefined && isCompared(of)) return { largest: [], others: 0 };
   const latest = keeper.judge.latest(log);
-  return keeper.judge.shown(log).filter((one) => one !== latest).slice(-MAX_ASKED_PER_LOG);
+  const all = keeper.judge.shown(log).filter((one) => one !== latest)
+    .toSorted((a, b) => a.treeSize > b.treeSize ? -1 : 1);
+  const largest = all.slice(0, most);
+  return { largest, others: all.length - largest.length };
+}
+
+function notAsked(count: number, most: number): string {
+  return `${count} smaller checkpoints were not compared; at most ${most} are, beside the largest`;
 }
 
 /** What the monitor said about a log, compared with our largest checkpoint. */

@@ -5,7 +5,7 @@ import { printable } from "../tlog/malformed.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { isUsageFault, UsageError } from "./command.ts";
 import { environmentOf } from "./folders.ts";
-import { readInput } from "./inputs.ts";
+import { kindOf, readInput } from "./inputs.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Longest file of settings of the go command that is read. */
@@ -58,20 +58,11 @@ export async function knownCaches(
       "GOPATH and GOMODCACHE of the environment are not set or may not be read";
     return { there: [], missing: [], unknown };
   }
-  const isThere = await Promise.all(paths.map((path) => isFolder(world, path)));
+  const kinds = await Promise.all(paths.map((path) => kindOf(world, path)));
   return {
-    there: paths.filter((_, i) => isThere[i]),
-    missing: paths.filter((_, i) => !isThere[i]),
+    there: paths.filter((_, i) => kinds[i] === "folder"),
+    missing: paths.filter((_, i) => kinds[i] !== "folder"),
   };
-}
-
-async function isFolder(world: World, path: string): Promise<boolean> {
-  try {
-    return await world.files.kindOf(path) === "folder";
-  } catch (error) {
-    if (error instanceof WorldError) return false;
-    throw error;
-  }
 }
 
 /** What `go env -w` has written: lines NAME=VALUE. */

@@ -14,6 +14,7 @@ import { DEFAULT_INCIDENTS, openRegular, readKey, sharedKeyNotice, tornNotice } 
 import {
   describeFindings,
   gatheringProgress,
+  isCompared,
   KINDS_HELP,
   logsToJudge,
   rejectionPrinter,
@@ -23,6 +24,9 @@ import type { Terminal } from "./terminal.ts";
 
 /** What a person who named a folder, or no log, wants to know in the end. */
 const NO_CONFLICT = "no two statements of one log that were found here contradict each other";
+/** The same, if there are statements between which there is no proof of either. */
+const NO_CONFLICT_SEEN =
+  "no contradiction is proven; not all that was found here could be compared (see above)";
 
 /** `hearsay detect`: judges gathered checkpoints offline. */
 export const detect: Command = {
@@ -105,7 +109,14 @@ Example:
       if (json) terminal.err(summary);
       else terminal.out(terminal.paint("bold", summary));
       const code = exitCode(judged, { withheld, terminal });
-      if (isSearch && code === EXIT.ok) terminal.err(terminal.paint("green", NO_CONFLICT));
+      if (isSearch && code === EXIT.ok) {
+        const isWhole = [...judged.findings.logs.values()].every(isCompared);
+        terminal.err(
+          isWhole
+            ? terminal.paint("green", NO_CONFLICT)
+            : terminal.paint("yellow", NO_CONFLICT_SEEN),
+        );
+      }
       return code;
     } finally {
       await incidents?.close();

@@ -38,7 +38,7 @@ folder are not followed. Exit code 0 if anything was found, 3 if nothing was.
   --log LOG   a log to gather from: its vkey, or "VKEY ORIGIN" if the origin is not the key's name
               (repeatable). Without any, all public logs whose keys are known
   --known     beside each --log, all public logs whose keys are known
-  --out FILE  a new file to write to (default: standard output)
+  --out FILE  a new file to write to (default: standard output); none is left if nothing was found
 
 Example:
   hearsay gather --out gathered.jsonl
@@ -83,9 +83,9 @@ Example:
           written++;
         }
       }
-      await writer?.end();
+      if (written > 0) await writer?.end();
     } finally {
-      writer?.close();
+      await writer?.close();
     }
     terminal.progress("");
     for (const line of describeFindings(findings)) terminal.err(line);
@@ -119,21 +119,27 @@ function linesOf(
 /** Bytes that are kept before they are written. */
 const WRITE_BYTES = 256 * 1024;
 
-/** Writes lines to a new file. */
+/**
+ * Writes lines to a new file. If it does not come to its end, the file is taken away: a part would pass
+ * for the whole, and the command could not be given again.
+ */
 class FileWriter {
+  readonly #world: World;
+  readonly #path: string;
   readonly #file: OpenFile;
+  #isWhole = false;
   #kept: string[] = [];
   #length = 0;
   #at = 0;
 
-  private constructor(file: OpenFile) {
-    this.#file = file;
+  private constructor(world: World, path: string, file: OpenFile) {
+    [this.#world, this.#path, this.#file] = [world, path, file];
   }
 
   /** @throws UsageError if there is something under this name already */
   static async create(world: World, path: string): Promise<FileWriter> {
     try {
-      return new FileWriter(await world.files.create(path, OUT_PERMISSIONS));
+      return new FileWriter(world, path, await world.files.create(path, OUT_PERMISSIONS));
     } catch (error) {
       if (!(error instanceof WorldError) || error.kind !== "already exists") throw error;
       throw new UsageError(`there is a file ${quoted(path)} already, and it is not overwritten`);
@@ -149,10 +155,18 @@ class FileWriter {
   async end(): Promise<void> {
     await this.#write();
     await this.#file.sync();
+    this.#isWhole = true;
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#file.close();
+    if (this.#isWhole) return;
+    try {
+      await this.#world.files.remove(this.#path);
+    } catch (error) {
+      // What went wrong before is what a person needs to know.
+      if (!(error instanceof WorldError)) throw error;
+    }
   }
 
   async #write(): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Compared } from "../gather/cached_heads.ts";
 import type { RejectionReason } from "../gather/found.ts";
 import type { Findings, JudgingProgress, LogFindings } from "../monitor/judge_files.ts";
-import { describeLog, type Log } from "../tlog/log.ts";
+import { describeLog, type Log, refuseSharedTreeHeadKey } from "../tlog/log.ts";
 import { printable } from "../tlog/malformed.ts";
 import type { World } from "../world/world.ts";
 import type { Options } from "./command.ts";
@@ -25,14 +25,16 @@ const PROGRESS_EVERY_MS = 200;
 /**
  * The logs of `--log` and `--known`; if neither is given, the known ones.
  * @returns `given` are those of `--log` alone
- * @throws UsageError, MalformedError as `requireLogs`
+ * @throws UsageError, MalformedError as `requireLogs`, and as `refuseSharedTreeHeadKey`
  */
 export function logsToJudge(options: Options): { logs: readonly Log[]; given: readonly Log[] } {
   const notations = options.list("log");
   const given = notations.length === 0 ? [] : requireLogs(notations);
   if (given.length > 0 && !options.flag("known")) return { logs: given, given };
   const isGiven = ({ id }: Log): boolean => given.some((one) => one.id === id);
-  return { logs: [...given, ...knownLogs().filter((log) => !isGiven(log))], given };
+  const all = [...given, ...knownLogs().filter((log) => !isGiven(log))];
+  refuseSharedTreeHeadKey(all); // A key that was given may be that of a known log.
+  return { logs: all, given };
 }
 
 /** Prints the first rejections, and says that more follow. */
@@ -84,6 +86,12 @@ function counted(count: number, what: string): string {
 /** Counts by what they are of: `Go lookups 12, signed notes 1`. */
 function listed(counts: ReadonlyMap<string, number>): string {
   return [...counts].map(([what, count]) => `${what} ${count}`).join(", ");
+}
+
+/** Whether all heads of a log that were found are known to be of one history. */
+export function isCompared({ smallest, largest, compared }: LogFindings): boolean {
+  if (compared === undefined) return smallest === largest;
+  return compared.joined === compared.heads && compared.leftOut === 0;
 }
 
 function describeLogFindings(

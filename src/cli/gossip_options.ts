@@ -1,15 +1,15 @@
 /** What `listen` and `exchange` share: their options, and the keeper of cases made from them. */
 import { CaseKeeper } from "../monitor/case_keeper.ts";
 import { Findings } from "../monitor/judge_files.ts";
-import { FROM_TILES, gather } from "../gather/gather.ts";
-import { type Gathered, readGathered } from "../gather/read.ts";
+import type { RejectionReason } from "../gather/found.ts";
+import { FROM_TILES, gather, gatherProofs } from "../gather/gather.ts";
+import type { Gathered } from "../gather/read.ts";
 import { isZeroFrame } from "../tlog/frame.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
 import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
 import type { OpenFile, World } from "../world/world.ts";
 import { type Options, type OptionSpec, UsageError } from "./command.ts";
 import {
-  cannotRead,
   DEFAULT_INCIDENTS,
   openRegular,
   readKey,
@@ -116,6 +116,9 @@ export function tellCaps({ keeper, terminal }: { keeper: CaseKeeper; terminal: T
   }
 }
 
+/** What is wrong with an artefact of another program, and no fault of whoever named it. */
+const ARTEFACTS: readonly RejectionReason[] = ["failed inclusion", "no checkpoint"];
+
 /**
  * Takes in what `--have` names: first all checkpoints, then all proofs, of which one may show a
  * contradiction. What lies about in a folder and cannot be used is counted and told.
@@ -142,21 +145,19 @@ async function addWhatWeHave({ keeper, world, terminal, have, option }: {
     if (found.kind === "checkpoint") {
       for (const checkpoint of found.checkpoints) await keeper.takeInOwn(checkpoint, found.source);
     } else if (found.kind === "rejected") {
-      if (isNamed) throw new UsageError(`${option}${quoted(found.where)}: ${found.detail}`);
-      findings.reject(found.reason);
+      const { where, reason, detail } = found;
+      if (isNamed && !ARTEFACTS.includes(reason)) {
+        throw new UsageError(`${option}${quoted(where)}: ${detail}`);
+      }
+      findings.reject(reason);
+      if (isNamed) terminal.err(`${printable(where)}: ${reason}: ${printable(detail)}`);
     } else if (found.what === FROM_TILES) hearProof({ keeper, terminal, found, isNamed, option });
     else withProofs.set(path, isNamed);
   }
-  for (const [path, isNamed] of withProofs) {
-    const file = await (isNamed ? open(path) : files.open(path, "read"));
-    try {
-      for await (const found of readGathered({ file, name: path, logs: judge.logs, isNamed })) {
-        if (found.kind === "proof") hearProof({ keeper, terminal, found, isNamed, option });
-      }
-    } catch (error) {
-      throw cannotRead(path, error);
-    } finally {
-      file.close();
+  for await (const piece of gatherProofs({ files, logs: judge.logs, open }, withProofs)) {
+    if (piece.kind === "passed over") findings.count(piece);
+    else if (piece.found.kind === "proof") {
+      hearProof({ keeper, terminal, found: piece.found, isNamed: piece.isNamed, option });
     }
   }
   await keeper.keep();

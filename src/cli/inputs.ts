@@ -7,7 +7,7 @@ import { describeLog, type Log, parseLogs } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { inMemory, READ_CHUNK_BYTES, readFully } from "../world/reading.ts";
 import { loadSigner, type Signer } from "../world/signer.ts";
-import { type OpenFile, type World, WorldError } from "../world/world.ts";
+import { type OpenFile, type PathKind, type World, WorldError } from "../world/world.ts";
 import { UsageError } from "./command.ts";
 
 /** The default folder of the incident journal. */
@@ -18,13 +18,34 @@ export const DEFAULT_INCIDENTS = "incidents";
  * @throws UsageError if there is no such file, or it is a pipe or a device
  */
 export async function openRegular(world: World, path: string): Promise<OpenFile> {
+  // Who opens a pipe waits for a writer, so this comes first.
+  const kind = await kindOf(world, path);
+  if (kind === "folder") throw notFile(path);
+  if (kind === "something else") throw notRegular(path);
   const file = await openInput(world, path);
   if (file.isRegular) return file;
   file.close();
-  if (await isFolder(world, path)) throw isNoFile(path);
-  throw new UsageError(
+  throw notRegular(path);
+}
+
+function notRegular(path: string): UsageError {
+  return new UsageError(
     `${quoted(path)} is a pipe or a device, and would be read twice: save it to a file first`,
   );
+}
+
+function notFile(path: string): UsageError {
+  return new UsageError(`${quoted(path)} is a folder, expected a file`);
+}
+
+/** What is at a path; nothing if that cannot be known: whoever opens it finds out why. */
+export async function kindOf({ files }: World, path: string): Promise<PathKind | undefined> {
+  try {
+    return await files.kindOf(path);
+  } catch (error) {
+    if (error instanceof WorldError) return undefined;
+    throw error;
+  }
 }
 
 /** Longest standard input that is kept in memory, to be read more than once. */
@@ -127,26 +148,12 @@ export async function readInput({ world, path, maxBytes, check }: {
     }
     return buffer.subarray(0, filled);
   } catch (error) {
-    if (error instanceof WorldError && !file.isRegular && await isFolder(world, path)) {
-      throw isNoFile(path);
+    if (error instanceof WorldError && !file.isRegular && await kindOf(world, path) === "folder") {
+      throw notFile(path);
     }
     throw cannotRead(path, error);
   } finally {
     file.close();
-  }
-}
-
-function isNoFile(path: string): UsageError {
-  return new UsageError(`${quoted(path)} is a folder, expected a file`);
-}
-
-async function isFolder({ files }: World, path: string): Promise<boolean> {
-  try {
-    await files.list(path);
-    return true;
-  } catch (error) {
-    if (error instanceof WorldError) return false;
-    throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { join } from "@std/path/join";
 import { hasIncidents } from "../store/incidents.ts";
-import { JOURNAL_FILE } from "../store/journal.ts";
+import { JOURNAL_FILE, JournalLocked } from "../store/journal.ts";
 import { hasObservations, OBSERVATIONS_NAME } from "../store/observations.ts";
 import { repairableIncidents, repairableObservations } from "../store/repairables.ts";
 import { type Plan, planRepair, type Repairable, repairJournal } from "../store/repairing.ts";
@@ -150,6 +150,12 @@ async function repair(
       onLost: (plan) => noteLost(world, journal.folder, lostSentence(name, plan)),
     });
   } catch (error) {
+    if (error instanceof JournalLocked) {
+      throw new JournalLocked(
+        error.path,
+        "end that process, such as the monitor, and then repeat this",
+      );
+    }
     if (!(error instanceof WorldError)) throw error;
     const now = "The journal is as it was, or repaired already; the command can be repeated";
     throw new WorldError(error.kind, `cannot repair ${name}: ${error.message}. ${now}`);

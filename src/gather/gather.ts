@@ -90,6 +90,24 @@ export async function* gather(
   }
 }
 
+/**
+ * Reads files again for their proofs, after all checkpoints were seen. A file of a folder may be gone by
+ * then, which is told like any other that cannot be read.
+ * @param withProofs the files, and whether each was named
+ * @throws as `gather`
+ */
+export async function* gatherProofs(
+  gathering: Omit<Gathering, "paths">,
+  withProofs: ReadonlyMap<string, boolean>,
+): AsyncGenerator<Extract<Piece, { kind: "found" | "passed over" }>, void> {
+  for (const [path, isNamed] of withProofs) {
+    for await (const piece of readFile({ ...gathering, step: { kind: "file", path, isNamed } })) {
+      const isProof = piece.kind === "found" && piece.found.kind === "proof";
+      if (isProof || piece.kind === "passed over") yield piece;
+    }
+  }
+}
+
 /** Whether two paths lead to one file. Files of other names are not asked for. */
 async function isSame(files: Files, path: string, other: string): Promise<boolean> {
   const nameOf = (path: string): string => path.split(/[\\/]/).at(-1)!;

@@ -13,6 +13,7 @@ import { isObject } from "../tlog/members.ts";
 import { READ_CHUNK_BYTES, readFully, readLines, upTo } from "../world/reading.ts";
 import type { OpenFile } from "../world/world.ts";
 import { type Found, malformed, openOneFrame, readBy, type Rejected } from "./found.ts";
+import { goFork } from "./go_fork.ts";
 import { notOneOf } from "./hearsay.ts";
 import { JSON_KINDS, TEXT_KINDS, type TextKind } from "./kinds.ts";
 import { signedNote } from "./note.ts";
@@ -86,10 +87,23 @@ export async function* readGathered(
   const text = new TextDecoder().decode(start);
   if (/^\s*\{/.test(text)) return yield* readJson(given, { start, text });
   const kind = TEXT_KINDS.find((kind) => kind.recognizes(text)) ??
+    (await hasReport(given, size) ? goFork : undefined) ??
     (isNamed ? signedNote : undefined);
   if (kind === undefined) return false;
   yield* readText(given, { kind, start });
   return true;
+}
+
+/**
+ * Whether a long text is what a build has printed, with a report of go in it. A build prints much, and
+ * then the report, and ends; so the end of a file is looked at, and all of one that was named.
+ */
+async function hasReport({ file, isNamed }: GatheredFile, size: number): Promise<boolean> {
+  if (size <= START_BYTES) return false;
+  const from = isNamed && size <= MAX_WHOLE_BYTES ? 0 : size - START_BYTES;
+  const buffer = new Uint8Array(size - from);
+  const filled = await readFully(file, buffer, from);
+  return goFork.recognizes(new TextDecoder().decode(buffer.subarray(0, filled)));
 }
 
 /**
@@ -261,7 +275,8 @@ async function* readJsonLines(
   let { isNamed } = given;
   // No more is taken for a short file than it has.
   const chunkBytes = startBytes < START_BYTES ? startBytes : READ_CHUNK_BYTES;
-  const lines = readLines(given.file, MAX_WHOLE_BYTES, { chunkBytes });
+  const endsAtLong = !isNamed;
+  const lines = readLines(given.file, MAX_WHOLE_BYTES, { chunkBytes, endsAtLong });
   for await (const { number, at, bytes, tooLong } of lines) {
     const where = `${given.name} line ${number}`;
     const place = { where, bytesRead: at + bytes.length };

@@ -13,7 +13,7 @@ import { NOTE } from "./note_item.ts";
 import type { Tolls } from "./tolls.ts";
 
 /** What the look-up for the answer to a note costs, in frames, as for a parcel. */
-const ANSWER_COST = 1;
+export const ANSWER_COST = 1;
 /** How many characters of a refusal are told. It may quote a foreign text. */
 const MAX_REASON_CHARACTERS = 512;
 

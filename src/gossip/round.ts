@@ -46,7 +46,7 @@ export async function exchangeRound(
   const { shared, fault, isSelf = false } = greeting;
   const logs = party.judge.logs.filter((log) => shared?.has(log) ?? true);
   const told = { notes: greeting.notes, isSelf, ...(shared && { shared: shared.size }) };
-  if (logs.length === 0) return { heard: [], handedOver: [], ...told };
+  if (logs.length === 0) return { heard: [], handedOver: [], ...told, ...(fault && { fault }) };
   const round = await compare({ party, address, logs });
   return { ...round, ...told, notes: [...told.notes, ...round.notes], ...(fault && { fault }) };
 }
@@ -65,8 +65,9 @@ async function greet({ party, address }: { party: ExchangeParty; address: Addres
 }> {
   const { peerKnowledge, judge, report, world: { clock } } = party;
   const peer = formatAddress(address);
-  if (!peerKnowledge.mayBeSentParcel(peer, clock.monotonic())) {
-    return { shared: peerKnowledge.bothFollow(peer), notes: [] };
+  const failed = peerKnowledge.parcelFault(peer, clock.monotonic());
+  if (failed !== undefined) {
+    return { shared: peerKnowledge.bothFollow(peer), notes: [], fault: failed };
   }
   try {
     const items = [followsItem(judge.logs), aboutItem(party.about)];
@@ -77,7 +78,7 @@ async function greet({ party, address }: { party: ExchangeParty; address: Addres
     return { shared: peerKnowledge.bothFollow(peer), notes: heard, isSelf };
   } catch (error) {
     if (!(error instanceof ExchangeFailed) || error instanceof Unreachable) throw error;
-    peerKnowledge.parcelFailed(peer, clock.monotonic());
+    peerKnowledge.parcelFailed(peer, clock.monotonic(), error.what);
     report.broken(error.what, peer);
     return { shared: peerKnowledge.bothFollow(peer), notes: [], fault: error.what };
   }
@@ -95,7 +96,7 @@ async function compare(
   peerKnowledge.knowsNow(peer, concluded({ party, ...frames }));
   const asksAll = peerKnowledge.isToBeAsked(peer, now);
   const { items, ids } = await parcelFor({ party, peer, asksAll, about: logs, ...frames });
-  if (items.length === 0 || !peerKnowledge.mayBeSentParcel(peer, now)) {
+  if (items.length === 0 || peerKnowledge.parcelFault(peer, now) !== undefined) {
     return { heard, notes: [], handedOver: [] };
   }
   try {
@@ -106,7 +107,7 @@ async function compare(
     return { heard, notes: answer.heard, handedOver: ids };
   } catch (error) {
     if (!(error instanceof ExchangeFailed)) throw error;
-    peerKnowledge.parcelFailed(peer, clock.monotonic());
+    peerKnowledge.parcelFailed(peer, clock.monotonic(), error.what);
     report.broken(error.what, peer);
     return { heard, notes: [], handedOver: [], fault: error.what };
   }

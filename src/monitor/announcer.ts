@@ -89,6 +89,8 @@ export class Announcer {
         return event("journal.unsound", "warning", { incidents: happening.incidents });
       case "journal lost":
         return event("journal.lost", "error", { detail: happening.detail, advice: LOST_ADVICE });
+      case "trap":
+        return event("config.trap", "warning", { detail: happening.detail });
       case "world refused": {
         const { error } = happening;
         const cause = error instanceof IncidentNotWritten ? error.cause : error;
@@ -118,6 +120,13 @@ export class Announcer {
       }
       case "greeted":
         return this.#troubles.greeted(happening);
+      case "retired":
+        return event("log.retired", "warning", {
+          origin: happening.log.origin,
+          detail:
+            "it has not grown for longer than its patience and is not told as frozen, because it " +
+            'says that it does not grow any more; set "retired" if you know that from elsewhere',
+        });
       case "withholding":
         return this.#troubles.withholding(happening);
       case "calling":

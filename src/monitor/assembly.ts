@@ -16,6 +16,7 @@ import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
 import type { Common } from "./common.ts";
 import { Follower } from "./follower.ts";
+import { type Former, formerKeys } from "./former_keys.ts";
 import { Happenings } from "./happenings.ts";
 import { HttpGossip } from "./http_gossip.ts";
 import { CaseKeeper, type KeeperReport } from "./case_keeper.ts";
@@ -39,6 +40,8 @@ export interface Parts {
   readonly background: Background;
   readonly peers: KnownPeers;
   readonly places: Places;
+  /** For each log that is held to nothing, by its id: under which key it was followed before. */
+  formerKeys: ReadonlyMap<string, Former>;
   readonly rounds: Rounds;
   followers: readonly Follower[];
   /** What callers may ask for, at the port of the exchange and over HTTP. */
@@ -145,7 +148,8 @@ export async function assemble({ world, settings, signer, report, openSource }: 
     const rounds = new Rounds({ party, happenings, background, settings });
     const httpGossip = new HttpGossip({ common, party, tolls, background });
     const parts = { settings, signer, common, announcer, tallies, background, peers, places };
-    return { ...parts, rounds, followers, tolls, httpGossip, acceptor };
+    const more = { formerKeys: formerKeys(settings.logs, observations) };
+    return { ...parts, ...more, rounds, followers, tolls, httpGossip, acceptor };
   } catch (error) {
     await keeper?.close();
     await observations.close();

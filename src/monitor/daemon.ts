@@ -11,6 +11,7 @@ import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
 import type { Happening } from "./happenings.ts";
+import { replacesAdvice } from "./former_keys.ts";
 import type { HttpGossip } from "./http_gossip.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
 import type { Settings } from "./settings.ts";
@@ -34,6 +35,8 @@ export class Daemon {
   /** The loops that work until they are stopped. */
   readonly #loops = new Set<Promise<void>>();
   #isClosing = false;
+  /** Ends when everything is closed; nothing before anybody asked for that. */
+  #closed: Promise<void> | undefined;
   /** The error that made it end by itself, if one did. */
   #end: unknown;
 
@@ -73,6 +76,11 @@ export class Daemon {
   /** Incidents recorded since the start. */
   get incidents(): number {
     return this.#parts.tallies.incidents;
+  }
+
+  /** Incidents of the logs followed in its journal, those of earlier runs included. */
+  get casesHeld(): number {
+    return this.#parts.common.keeper.casesHeld;
   }
 
   /** Whether any log contradicted at the last look what it has signed before. */
@@ -129,8 +137,12 @@ export class Daemon {
     memory.end();
   }
 
-  /** Finishes writing and closes the journals. */
-  async close(): Promise<void> {
+  /** Finishes writing and closes the journals. Whoever asks again waits for the same end. */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     const { acceptor, httpGossip, announcer, common } = this.#parts;
     const { memory, keeper, observations } = common;
     acceptor?.close();
@@ -174,6 +186,7 @@ export class Daemon {
     ]);
     const counts = { logs: followers.length, peers: peers.length };
     happenings.tell({ kind: "reloaded", subjects, ...counts });
+    this.#tellFormerKeys();
   }
 
   /** The status of the daemon now, as `GET /status` gives it. */
@@ -195,6 +208,7 @@ export class Daemon {
       logs: followers.map((one) => ({
         ...one.status(),
         ...this.#sharedBy(one.log),
+        ...this.#formerKeyOf(one.log),
         ...tallies.ofLog(one.log),
       })),
       peers: rounds.peers.map((peer) => {
@@ -208,6 +222,11 @@ export class Daemon {
         };
       }),
     };
+  }
+
+  #formerKeyOf({ id }: Log): { formerKey?: string; formerSize?: string } {
+    const former = this.#parts.formerKeys.get(id);
+    return former === undefined ? {} : { formerKey: former.log, formerSize: former.size };
   }
 
   /** How many peers follow a log too, as they last said. This monitor itself is none of them. */
@@ -303,6 +322,14 @@ export class Daemon {
     const counts = { logs: logs.length, peers: peers.length };
     for (const detail of places.lost) happenings.tell({ kind: "journal lost", detail });
     happenings.tell({ kind: "started", name, listen: this.address, ...counts });
+    this.#tellFormerKeys();
+  }
+
+  #tellFormerKeys(): void {
+    const { formerKeys, common: { happenings } } = this.#parts;
+    for (const former of formerKeys.values()) {
+      happenings.tell({ kind: "trap", detail: `${former.detail}: ${replacesAdvice(former)}` });
+    }
   }
 
   /** Writes down, for each log followed, that an exchange failed and so said nothing about it. */

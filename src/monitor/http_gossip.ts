@@ -55,12 +55,17 @@ export class HttpGossip {
     return this.#tolls.allowance.isOpen(addressKey(host));
   }
 
-  /**
-   * Takes what an answer of so many bytes costs.
-   * @returns whether the host may still have it
-   */
-  payFor(host: string, bytes: number): boolean {
-    return this.#tolls.pay(addressKey(host), 1 + bytes / this.#party.limits.parcelBytesPerFrame);
+  /** Takes what any request costs. If a host has too little left, returns false. */
+  pay(host: string): boolean {
+    return this.#tolls.pay(addressKey(host), 1);
+  }
+
+  /** Takes what so many bytes of an answer cost. If a host has too little left, it owes them. */
+  payBytes(host: string, bytes: number): boolean {
+    const [key, frames] = [addressKey(host), bytes / this.#party.limits.parcelBytesPerFrame];
+    if (this.#tolls.pay(key, frames)) return true;
+    this.#tolls.owe(key, frames);
+    return false;
   }
 
   /** The largest of the checkpoints that these logs have shown us and that were verified. */

@@ -1,8 +1,8 @@
 import { EquivocationDetector } from "../evidence/detector.ts";
 import type { Compared } from "../gather/cached_heads.ts";
 import { mayHide, type RejectionReason } from "../gather/found.ts";
-import { FROM_TILES, gather, type Piece } from "../gather/gather.ts";
-import { type Gathered, readGathered } from "../gather/read.ts";
+import { FROM_TILES, gather, gatherProofs, type Piece } from "../gather/gather.ts";
+import type { Gathered } from "../gather/read.ts";
 import type { PassedOver } from "../gather/walk.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
@@ -194,18 +194,17 @@ export async function judgeFiles(
       bytes: isNamed ? bytes : undefined,
     });
   }
-  for (const [path, isNamed] of withProofs) {
-    const file = await (isNamed ? openMeasured(path) : files.open(path, "read"));
-    try {
-      for await (const found of readGathered({ file, name: path, logs, isNamed })) {
-        if (found.kind === "proof") judgeOne(found, isNamed);
-        const { bytesRead } = found;
-        const doing = "following the proofs in";
-        report.progress({ doing, path, files: findings.files, bytesRead, bytes });
-      }
-    } finally {
-      file.close();
+  for await (const piece of gatherProofs({ files, logs, open: openMeasured }, withProofs)) {
+    const { path } = piece;
+    if (piece.kind === "passed over") {
+      findings.count(piece);
+      continue;
     }
+    const { found, isNamed } = piece;
+    if (found.kind === "proof") judgeOne(found, isNamed);
+    const doing = "following the proofs in";
+    const { bytesRead } = found;
+    report.progress({ doing, path, files: findings.files, bytesRead, bytes });
   }
   return judged;
 }

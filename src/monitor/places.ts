@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { concat } from "@std/bytes/concat";
 import { join } from "@std/path/join";
 import type { Link } from "../evidence/entry.ts";
 import { hasIncidents, type IncidentJournal } from "../store/incidents.ts";
@@ -29,6 +30,7 @@ export const IDENTITY_FILE = "monitor.vkey";
 /** A file that says what was lost, one sentence a line, until a person removes it. */
 export const LOST_FILE = "lost.txt";
 const MAX_FILE_BYTES = 64 * 1024;
+const NEWLINE = 0x0a;
 const PERMISSIONS = { identity: 0o600, lost: 0o644 };
 /**
  * A monitor that runs writes at least one observation an hour. So an incident this much later than
@@ -161,12 +163,12 @@ export class Places {
         );
       }
     }
-    const { endedAt } = observations;
-    const isBehind = lastAt !== undefined && endedAt !== undefined &&
-      millisecondsBetween(endedAt, lastAt) > OBSERVATIONS_BEHIND_MS;
+    const { latestAt } = observations;
+    const isBehind = lastAt !== undefined && latestAt !== undefined &&
+      millisecondsBetween(latestAt, lastAt) > OBSERVATIONS_BEHIND_MS;
     if (isBehind) {
       await this.note(
-        `the observation journal in ${quoted(this.#settings.state)} ends at ${endedAt}, and ` +
+        `the observation journal in ${quoted(this.#settings.state)} ends at ${latestAt}, and ` +
           `${where} has a case that this monitor found at ${lastAt}: the observations may be an older ` +
           "copy",
       );
@@ -260,10 +262,10 @@ export async function goneJournals(
  * @throws WorldError
  */
 export async function readLost(world: World, folders: readonly string[]): Promise<string[]> {
-  const texts = await Promise.all(
+  const notes = await Promise.all(
     [...new Set(folders)].map((folder) => readSmall(world, join(folder, LOST_FILE))),
   );
-  return texts.flatMap((text) => text?.split("\n") ?? []).filter((line) => line !== "");
+  return notes.flatMap((note) => note === undefined ? [] : sentencesOf(note));
 }
 
 /**
@@ -275,29 +277,42 @@ export async function noteLost(world: World, folder: string, what: string): Prom
   const { files, clock } = world;
   const path = join(folder, LOST_FILE);
   await ensureFolder(files, folder);
-  const before = await readSmall(world, path) ?? "";
+  const before = await readSmall(world, path) ?? new Uint8Array();
   const text = printable(what);
-  if (before.split("\n").some((line) => line.endsWith(` ${text}`))) return;
-  const content = utf8(`${before}${timeNow(clock)} ${text}\n`);
+  if (sentencesOf(before).some((line) => line.endsWith(` ${text}`))) return;
+  const isWhole = before.length === 0 || before.at(-1) === NEWLINE;
+  const content = concat([before, utf8(`${isWhole ? "" : "\n"}${timeNow(clock)} ${text}\n`)]);
   await replaceDurably({ files, path, content, permissions: PERMISSIONS.lost });
 }
 
 /** The vkey of the monitor that last used a folder, if the folder says one. */
 export async function identityIn(world: World, folder: string): Promise<string | undefined> {
-  const text = (await readSmall(world, join(folder, IDENTITY_FILE)))?.trimEnd();
-  return text === "" ? undefined : text;
+  const bytes = await readSmall(world, join(folder, IDENTITY_FILE));
+  if (bytes === undefined) return undefined;
+  try {
+    const text = fileText(bytes).trimEnd();
+    return text === "" ? undefined : text;
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined;
+    throw error;
+  }
 }
 
-/** The text of a small file; nothing if it is not there, or is no text. */
-async function readSmall({ files }: World, path: string): Promise<string | undefined> {
+/** The sentences of a note. A person may have edited it, so it need not be UTF-8. */
+function sentencesOf(note: Uint8Array): string[] {
+  return new TextDecoder().decode(note).split(/\r?\n/).filter((line) => line !== "").map(printable);
+}
+
+/** The content of a small file; nothing if it is not there. */
+async function readSmall(
+  { files }: World,
+  path: string,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (!await isThere(files, path)) return undefined;
   const file = await files.open(path, "read");
   try {
     const buffer = new Uint8Array(MAX_FILE_BYTES);
-    return fileText(buffer.subarray(0, await readFully(file, buffer, 0)));
-  } catch (error) {
-    if (error instanceof MalformedError) return undefined;
-    throw error;
+    return buffer.subarray(0, await readFully(file, buffer, 0));
   } finally {
     file.close();
   }

@@ -131,7 +131,8 @@ export class TroubleTeller {
       const isSame = (one: Finding): boolean => one.source === place && one.result === kind;
       if (kind === WITHHELD) continue;
       if (place === "") {
-        if (reach(kind) < reach(result)) this.#endOfLog(log, name);
+        // A look that is `frozen` may have shown the old checkpoint once more.
+        if (kind !== finding.result && reach(kind) < reach(result)) this.#endOfLog(log, name);
         continue;
       }
       const again = standing.find(isSame);

@@ -1,4 +1,5 @@
 import { millisecondsBetween } from "../world/time.ts";
+import { replacesAdvice } from "./former_keys.ts";
 import { LOST_ADVICE } from "./places.ts";
 import { type LogStatus, type LookResult, nameOf, type PeerStatus, type Status } from "./status.ts";
 
@@ -109,6 +110,12 @@ function troublesOfLog(
     const [says, advice] = look;
     const detail = lastDetail === undefined ? "" : ` (${lastDetail})`;
     troubles.push({ about: log, text: `log ${name} ${says}${detail}`, advice, since });
+  }
+  if (log.formerKey !== undefined) {
+    const text = `log ${name} is held to nothing that it signed under the key that was followed ` +
+      `before, up to size ${log.formerSize}`;
+    const advice = replacesAdvice({ log: log.formerKey });
+    troubles.push({ about: log, text, advice: `${advice[0]!.toUpperCase()}${advice.slice(1)}.` });
   }
   if (withheld > 0) {
     const text = `log ${name} does not show us what peers were shown: checkpoints: ${withheld}`;

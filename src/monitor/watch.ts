@@ -7,9 +7,9 @@ import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { base64 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import type { Clock } from "../world/world.ts";
-import { Continuation, type Replaced } from "./continuation.ts";
+import { Continuation, type Prove, type Replaced } from "./continuation.ts";
 import { Doubt } from "./doubt.ts";
-import { prove } from "./proving.ts";
+import { type NotProven, prove, type Proven } from "./proving.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
 import { whyUnverified } from "./unverified.ts";
 
@@ -100,7 +100,7 @@ export class LogWatch {
     this.#view = view;
     this.#continuation = replaced && new Continuation(
       replaced,
-      (wanted) => prove({ source: this.#source, ...wanted }),
+      (wanted) => this.#proveContinued(wanted),
     );
   }
 
@@ -197,13 +197,14 @@ export class LogWatch {
     const toAsk = due.length > 0 ? due : parts;
     // If one of several places is slow, half of the time stays for proofs, which others may give.
     const turn = toAsk.length > 1 ? time?.turn({ of: 2 }) : time;
-    const shown = await Promise.all(toAsk.map((part) => this.#latestOf(part, turn)));
+    const underOldKey: Finding[] = [];
+    const shown = await Promise.all(toAsk.map((part) => this.#latestOf(part, turn, underOldKey)));
     const judged = await this.#judgeAll(shown.filter(isCheckpoint), time);
     const outages = shown.flatMap((one) => isCheckpoint(one) ? [] : [one])
       .toSorted((a, b) => weight(a) - weight(b));
     const [first, ...rest] = [...judged, ...outages].toSorted((a, b) => weight(a) - weight(b));
-    const others = this.#news([...rest, ...outages.flatMap((outage) => outage.others ?? [])]);
-    const { others: _, ...finding } = this.#doubted(judged.length > 0 ? first! : soonest(outages));
+    const others = this.#news([...rest, ...underOldKey]);
+    const finding = this.#doubted(judged.length > 0 ? first! : soonest(outages));
     const told = { ...finding, ...(others.length > 0 && { others }) };
     if (this.#source.parts === undefined) return told;
     const standing = rest.filter((one) => !others.includes(one));
@@ -211,10 +212,15 @@ export class LogWatch {
     return { ...told, standing, asked };
   }
 
-  /** The checkpoint that a place shows; or the outage met there, or that it shows none of this log. */
+  /**
+   * The checkpoint that a place shows; or the outage met there, or that it shows none of this log.
+   * @param underOldKey takes what a note says that the old key has signed: it is not lost, whether or
+   *   not the new key has signed that note too
+   */
   async #latestOf(
     part: Source,
     time: LookTime | undefined,
+    underOldKey: Finding[],
   ): Promise<VerifiedCheckpoint | Finding> {
     let note: Uint8Array;
     try {
@@ -225,25 +231,23 @@ export class LogWatch {
       this.#putOff.set(part, this.#now() + (retryAfterMs ?? 0));
       return this.#finding("unavailable", { source: this.#sourceOf(part), detail, retryAfterMs });
     }
+    const source = this.#sourceOf(part);
+    underOldKey.push(...await this.#underOldKey(note, source, time));
     const opened = openCheckpoint({ note, logs: [this.log] });
     if (!("refused" in opened)) {
-      this.#shownAt.set(opened[0]!, this.#sourceOf(part));
+      this.#shownAt.set(opened[0]!, source);
       return opened[0]!;
     }
     // What does not verify is not the log's word.
     part.distrust?.();
     const detail = whyUnverified(note, this.log);
-    const source = this.#sourceOf(part);
-    if (detail !== undefined) {
-      const others = await this.#underOldKey(note, source, time);
-      return this.#finding("unverified", { source, detail, others });
-    }
+    if (detail !== undefined) return this.#finding("unverified", { source, detail });
     // Most likely it is the error page of a server.
     const why = `no checkpoint of this log: ${opened.detail}`;
     return this.#finding("unavailable", { source, detail: why });
   }
 
-  /** What a note says that the old key has signed. It does not count for this log, but nor is it lost. */
+  /** What a note says that the old key has signed. It does not count for this log. */
   async #underOldKey(
     note: Uint8Array,
     source: string,
@@ -315,6 +319,21 @@ export class LogWatch {
     // The old log has no source any more. What it signed above its last view is judged by this log's.
     const breach = await this.#continuation?.breach({ old: checkpoint, newer: view, time });
     return { ...finding, ...(breach ?? { result: "consistent" }) };
+  }
+
+  /** The proof from a checkpoint of the old key to one of this log. It may convict the old key alone. */
+  async #proveContinued(
+    { old, newer, time }: Parameters<Prove>[0],
+  ): Promise<Proven | NotProven> {
+    const from = old.treeSize;
+    const served = await prove({ source: this.#source, from, newer, time });
+    if ("result" in served) return served;
+    const { implied, proof } = served;
+    // The detector knows whether the old key has signed the newer root too. Then this may be a case.
+    const older = { treeSize: from, rootHash: implied };
+    const { treeSize, rootHash } = newer;
+    this.#detector.observeProof({ log: old.log, older, newer: { treeSize, rootHash }, proof });
+    return served;
   }
 
   /** Whether a checkpoint is of this log, and not of the one that it replaces. */

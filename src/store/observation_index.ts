@@ -499,6 +499,12 @@ export class ObservationIndex {
     return row && seenRoot(row, logId);
   }
 
+  /** The ids of the logs of which there is a view. */
+  viewedLogs(): string[] {
+    const rows = this.#database.all("SELECT name FROM logs WHERE view IS NOT NULL ORDER BY id");
+    return rows.map(({ name }) => name as string);
+  }
+
   /** The checkpoints whose last plain sighting left them open, by size. */
   pending(logId: string): SeenRoot[] {
     return this.#database.all(

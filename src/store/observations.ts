@@ -178,6 +178,11 @@ export class ObservationJournal {
     return this.#journal.endedAt;
   }
 
+  /** The latest time that an entry before this start names, whatever the clock was set to since. */
+  get latestAt(): string | undefined {
+    return this.#journal.latestAt;
+  }
+
   /**
    * Writes an observation. Returns its entry once it is durable. If the database refuses it, it is
    * indexed later, before any question is answered.
@@ -397,6 +402,11 @@ export class ObservationJournal {
   /** The view: the largest checkpoint that was proven to extend all before it. */
   view(log: Pick<Log, "id">): SeenRoot | undefined {
     return this.#upToDate().view(log.id);
+  }
+
+  /** The ids of all logs of which there is a view, those included that are not followed any more. */
+  viewedLogs(): string[] {
+    return this.#upToDate().viewedLogs();
   }
 
   /**

@@ -59,12 +59,13 @@ function targetOf(path: string): { name: string; evidenceId: string | undefined 
 }
 
 function answerLatest({ caller }: HttpQuery, logs: readonly Log[], gossip: HttpGossip): HttpAnswer {
-  const note = gossip.latest(logs)?.note;
-  const body = utf8(note ?? "");
-  if (!gossip.payFor(caller.hostname, body.length)) return TOO_MUCH;
-  return note === undefined
-    ? sentence(503, "no checkpoint of this log has been verified here yet", RETRY_S)
-    : answer(200, TEXT, body);
+  if (!gossip.pay(caller.hostname)) return TOO_MUCH;
+  const latest = gossip.latest(logs);
+  if (latest === undefined) {
+    return sentence(503, "no checkpoint of this log has been verified here yet", RETRY_S);
+  }
+  const body = utf8(latest.note);
+  return gossip.payBytes(caller.hostname, body.length) ? answer(200, TEXT, body) : TOO_MUCH;
 }
 
 async function answerRecord(
@@ -72,15 +73,15 @@ async function answerRecord(
   wanted: { logs: readonly Log[]; evidenceId: string },
   gossip: HttpGossip,
 ): Promise<HttpAnswer> {
+  if (!gossip.pay(caller.hostname)) return TOO_MUCH;
   const record = await gossip.record(wanted);
   if (record === "not kept") return UNABLE;
-  const body = record === undefined
-    ? new Uint8Array(0)
-    : utf8(`${printableJson(formatRecord(record))}\n`);
-  if (!gossip.payFor(caller.hostname, body.length)) return TOO_MUCH;
-  return record === undefined
-    ? sentence(404, "no case of this name is recorded here")
-    : answer(200, "application/json", body);
+  if (record === undefined) return sentence(404, "no case of this name is recorded here");
+  const body = utf8(`${printableJson(formatRecord(record))}\n`);
+  // It has been read already. So whoever cannot pay for it owes it.
+  return gossip.payBytes(caller.hostname, body.length)
+    ? answer(200, "application/json", body)
+    : TOO_MUCH;
 }
 
 async function answerNote(

@@ -98,12 +98,18 @@ export async function readPart(
  * kept, and the rest is passed over.
  * @param options.from where its first line begins, in bytes from the start of the file
  * @param options.chunkBytes how much is read at a time
+ * @param options.endsAtLong whether to read no further than the start of a line that is too long. It
+ *   may go on for terabytes
  * @throws WorldError if reading fails
  */
 export async function* readLines(
   file: OpenFile,
   maxBytes: number,
-  { from = 0, chunkBytes = READ_CHUNK_BYTES }: { from?: number; chunkBytes?: number } = {},
+  { from = 0, chunkBytes = READ_CHUNK_BYTES, endsAtLong = false }: {
+    from?: number;
+    chunkBytes?: number;
+    endsAtLong?: boolean;
+  } = {},
 ): AsyncGenerator<Line, void> {
   const buffer = new Uint8Array(chunkBytes);
   let parts: Uint8Array[] = [];
@@ -129,6 +135,7 @@ export async function* readLines(
       [parts, kept, number, lineAt] = [[], 0, number + 1, at + end + 1];
     }
     keep(chunk.subarray(start));
+    if (endsAtLong && at + count - lineAt > maxBytes) return yield line(at + count, false);
   }
   if (at > lineAt) yield line(at, false);
 }

@@ -64,6 +64,43 @@ inFolder(
   },
 );
 
+inFolder(
+  "ask: the largest are asked about in whatever order, and the others are told",
+  async (folder) => {
+    const { a, b, log } = await twoStories({ common: 3, size: 120 });
+    await using there = await monitor(log, put(folder, "theirs", await a.checkpoint(60n)));
+    const lines = [];
+    for (let size = 10; size <= 120; size++) lines.push(await noteLine(b, size));
+    for (const ordered of [lines, lines.toReversed()]) {
+      const ours = put(folder, "ours", ordered.join("\n"));
+      const { code, out, err } = await run("ask", there.address, "--log", log, ours);
+      assertEquals(code, 1);
+      assertStringIncludes(out.at(-1)!, "INCONSISTENT");
+      assertStringIncludes(err.join("\n"), "46 smaller checkpoints were not compared");
+    }
+  },
+);
+
+inFolder(
+  "ask: what is wrong with a bundle is told, and its checkpoint is compared",
+  async (folder) => {
+    const { a, log } = await twoStories({ common: 3, size: 6 });
+    await using there = await monitor(log, put(folder, "theirs", await a.checkpoint()));
+    const inclusionProof = { checkpoint: { envelope: await a.checkpoint() } };
+    const bundle = JSON.stringify({
+      mediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
+      verificationMaterial: { tlogEntries: [{ inclusionProof }, {}] },
+    });
+    const { code, out, err } = await run(
+      ...["ask", there.address, "--log", log, put(folder, "bundle", bundle)],
+    );
+    assertEquals(code, 0, err.join("\n"));
+    assertStringIncludes(out[0]!, "was shown the same, size 6");
+    assertMatch(err.join("\n"), /bundle line 1: failed inclusion: .*says nothing against the log/);
+    assertMatch(err.join("\n"), /bundle line 1: no checkpoint: /);
+  },
+);
+
 inFolder("ask: logs the monitor does not follow are said to be not compared", async (folder) => {
   const { a, log } = await twoStories({ common: 3, size: 6 });
   const other = grow(await newLog("other.invalid/log"), 3);

@@ -119,6 +119,31 @@ inFolder(
 );
 
 inFolder(
+  'config check: a key that was swapped without "replaces" is told, with what to write',
+  async (folder) => {
+    const { log, config } = await stage(folder, ...LISTEN);
+    assertEquals((await run("run", "--config", config, "--once")).code, 0);
+    const { dir: source, log: fresh } = await makeLog(`${folder}/fresh`, 5);
+    edit(config, log, fresh);
+    edit(config, /"source": "[^"]*"/, `"source": "${source}"`);
+    for (const more of [[], ["--offline"]]) {
+      const swapped = await check(config, ...more);
+      const said =
+        `without "replaces" the key ${fresh.split("+")[1]} is held to nothing of that: ` +
+        `write "replaces": "${log}" into its settings, or "replaces": "none"`;
+      assertEquals([swapped.code, faults(swapped).length], [2, 1], swapped.out.join("\n"));
+      assertStringIncludes(faults(swapped)[0]!, said);
+      assertStringIncludes(faults(swapped)[0]!, `under key ${log.split("+")[1]} up to size 3;`);
+    }
+    edit(config, '"source":', '"replaces": "none", "source":');
+    const meant = await check(config);
+    assertEquals([meant.code, faults(meant)], [0, []]);
+    edit(config, '"none"', JSON.stringify(log));
+    assertEquals(faults(await check(config, "--offline")), []);
+  },
+);
+
+inFolder(
   "config check: errors of the file are told as run tells them, and end with 2",
   async (folder) => {
     const { config } = await stage(folder);
@@ -509,7 +534,11 @@ inFolder("config check: a replaced log that was never seen here is told", async 
   edit(config, `"vkey": "${log}"`, `"vkey": "${other}", "replaces": "${wrong}"`);
   edit(config, `"source": "${dir}"`, `"source": "${folder}/other"`);
   const mistaken = await check(config);
-  assertEquals([mistaken.code, faults(mistaken).length], [2, 1], mistaken.out.join("\n"));
+  assertEquals(mistaken.code, 2);
+  assertMatch(
+    faults(mistaken).join("\n"),
+    /replaces .*, of which nothing was seen here: the new key/,
+  );
   edit(config, `"replaces": "${wrong}"`, `"replaces": "${log}"`);
   const right = await check(config);
   assertEquals([right.code, faults(right)], [0, []]);

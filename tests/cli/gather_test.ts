@@ -7,7 +7,7 @@ import { denoWorld } from "../../src/world/deno.ts";
 import { type Files, WorldError } from "../../src/world/world.ts";
 import { lookupText, putDeep, writeGoCache } from "../gather/go_cache.ts";
 import { TiledStory } from "../monitor/tiled_log.ts";
-import { inFolder, noteLine, put, run, start, twoStories } from "./harness.ts";
+import { inFolder, noteLine, proofLine, put, run, start, twoStories } from "./harness.ts";
 
 const world = denoWorld();
 
@@ -88,6 +88,53 @@ inFolder(
   },
 );
 
+inFolder(
+  "gather, detect, verify: a pipe that was named is refused, and not waited for",
+  async (folder) => {
+    const { log } = await twoStories({ common: 3, size: 6 });
+    const pipe = `${folder}/pipe`;
+    const files: Files = {
+      ...world.files,
+      kindOf: (path) =>
+        path === pipe ? Promise.resolve("something else") : world.files.kindOf(path),
+      open: (path, mode) =>
+        path === pipe
+          ? Promise.reject(new Error("it waits for ever"))
+          : world.files.open(path, mode),
+    };
+    for (const command of ["gather", "detect", "verify"]) {
+      const { code, err } = await start([command, "--log", log, pipe], { ...world, files }).done;
+      assertEquals(code, 2, command);
+      assertStringIncludes(err[0]!, "is a pipe or a device");
+    }
+  },
+);
+
+inFolder("gather: a file that it could not finish is not left behind", async (folder) => {
+  const { a, log } = await twoStories({ common: 3, size: 6 });
+  const note = put(folder, "note", await a.checkpoint());
+  const out = `${folder}/out.jsonl`;
+  const full: Files = {
+    ...world.files,
+    async create(path, mode) {
+      const file = await world.files.create(path, mode);
+      return { ...file, write: () => Promise.reject(new WorldError("other", "No space left")) };
+    },
+  };
+  const nothing = put(folder, "nothing", "nothing\n");
+  const cases: [paths: string[], code: number, files?: Files][] = [
+    [[note, `${folder}/missing`], 2],
+    [[nothing], 3],
+    [[note], 3, full],
+  ];
+  for (const [paths, code, files = world.files] of cases) {
+    const args = ["gather", "--log", log, "--out", out, ...paths];
+    assertEquals((await start(args, { ...world, files }).done).code, code);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["note", "nothing"]);
+  }
+  assertEquals((await run("gather", "--log", log, "--out", out, note)).code, 0);
+});
+
 inFolder("gather: nothing found ends with 3, and broken files end nothing", async (folder) => {
   const { a, log } = await twoStories({ common: 3, size: 6 });
   const note = await a.checkpoint();
@@ -146,6 +193,40 @@ inFolder(
     assertEquals(walked.code, 0);
     assertStringIncludes(walked.err.join("\n"), "not judged: malformed 1");
     assertEquals((await run("detect", "--log", log, `${folder}/in`, cut)).code, 3);
+  },
+);
+
+inFolder(
+  "detect: --known and a known key of type 0x05 under another name is refused",
+  async (folder) => {
+    // A tree head does not name its log: two halves of a case could go to two logs.
+    const { log } = KNOWN_LOGS.find(({ title }) => title.endsWith("argon2024"))!;
+    const note = put(folder, "note", "x");
+    const { code, err } = await run("detect", "--known", "--log", `${log} another.invalid`, note);
+    assertEquals(code, 2);
+    assertMatch(err[0]!, /another\.invalid.*argon2024/);
+    assertEquals((await run("detect", "--known", "--log", log, note)).code, 3);
+  },
+);
+
+inFolder(
+  "detect: a file that goes away while it reads costs no conflict, and is told",
+  async (folder) => {
+    const { a, b, log } = await twoStories({ common: 3, size: 6 });
+    put(folder, "both.jsonl", `${await noteLine(a, 6)}\n${await noteLine(b, 6)}\n`);
+    const proof = put(folder, "proof.jsonl", proofLine(a, 3, 6));
+    const files: Files = {
+      ...world.files,
+      async readShort(path, maxBytes) {
+        const bytes = await world.files.readShort(path, maxBytes);
+        if (path === proof) Deno.removeSync(path);
+        return bytes;
+      },
+    };
+    const ran = await start(["detect", "--log", log, folder], { ...world, files }).done;
+    assertEquals(ran.code, 1);
+    assertMatch(ran.out[0]!, /^same_size conflict/);
+    assertStringIncludes(ran.err.join("\n"), "passed over: not readable 1");
   },
 );
 

@@ -20,6 +20,7 @@ inFolder("go cache: its heads are proven to be of one history, offline", async (
   assertEquals(code, 0, err.join("\n"));
   assertStringIncludes(out.at(-1)!, "7 checkpoints read, 6 proofs followed, 0 rejected");
   assertStringIncludes(err.join("\n"), "cached tiles prove all 7 heads to be of one history");
+  assertMatch(err.at(-1)!, /^no two statements .* contradict each other$/);
 });
 
 inFolder("go cache: caches of several people are joined by the largest head", async (folder) => {
@@ -149,6 +150,8 @@ inFolder(
       err.join("\n"),
       /prove 3 of 4 heads to be of one history; of the others, 1 are not/,
     );
+    // They do contradict each other. Nobody may say that they do not.
+    assertMatch(err.at(-1)!, /^no contradiction is proven; not all .* could be compared/);
   },
 );
 

@@ -1,7 +1,7 @@
 /** What readers find in files of each kind, and in broken ones. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
-import { MAX_WHOLE_BYTES, START_BYTES } from "../../src/gather/read.ts";
+import { MAX_WHOLE_BYTES, readGathered, START_BYTES } from "../../src/gather/read.ts";
 import { MAX_REPORTS } from "../../src/gather/go_fork.ts";
 import { MAX_ENTRIES } from "../../src/gather/sigstore.ts";
 import { mayHide } from "../../src/gather/found.ts";
@@ -14,6 +14,8 @@ import { leafHash, sha256 } from "../../src/tlog/hashing.ts";
 import { parseLog } from "../../src/tlog/log.ts";
 import { Tree } from "../../src/tlog/tree.ts";
 import { checkpointOf, grow, newLog, proofOf, seenOf } from "../evidence/histories.ts";
+import type { OpenFile } from "../../src/world/world.ts";
+import { fileOf } from "../world/helpers.ts";
 import { formatProof } from "../tlog/stated_proofs.ts";
 import { FORKED_LOG, GO_REPORTS } from "./go_reports.ts";
 import { brief, readAll } from "./reading.ts";
@@ -75,6 +77,24 @@ Deno.test("read: go's report is read out of what build services make of it", asy
   }
   const twice = await readAll(`${report}\n${GO_REPORTS["256 700"]}`, { logs });
   assertEquals(brief(twice.found), ["300", "700", "proof", "256", "700", "proof"]);
+});
+
+Deno.test("read: go's report is found at the end of a long build log, in a named one anywhere", async () => {
+  const logs = [parseLog(FORKED_LOG)];
+  const report = GO_REPORTS["300 700"];
+  const built = "go: downloading example.invalid/module v1.0.0\n".repeat(START_BYTES / 20);
+  const three = ["300", "700", "proof"];
+  for (
+    const [text, walked] of [
+      [`${built}${report}\nexit status 1\n`, three],
+      [`${built}${report}\n${built}`, []],
+      [built, []],
+    ] as const
+  ) {
+    assertEquals(brief((await readAll(text, { logs })).found), [...walked]);
+    const named = await readAll(text, { logs, isNamed: true });
+    assertEquals(brief(named.found), text === built ? ["malformed"] : three);
+  }
 });
 
 Deno.test("read: go's report with a wrong hash convicts nobody", async () => {
@@ -478,5 +498,28 @@ Deno.test("read: a tlog-proof gives its checkpoint, if its own lines are right",
   ];
   for (const text of bad) {
     assertEquals(brief((await readAll(text, { logs })).found), ["malformed"], text);
+  }
+});
+
+Deno.test("read: of a line without end in a file that nobody named, only the start is read", async () => {
+  const { logs, note } = await stage();
+  for (const start of ["{", '{"a": ', `${JSON.stringify({ note })}\n{`]) {
+    let furthest = 0;
+    const head = utf8(start);
+    const endless: OpenFile = {
+      ...fileOf(head).file,
+      size: () => Promise.resolve(2 ** 40),
+      read(buffer, at) {
+        furthest = Math.max(furthest, at + buffer.length);
+        if (furthest > 2 * MAX_WHOLE_BYTES) return Promise.reject(new Error("it reads on"));
+        buffer.fill(0x20);
+        buffer.set(head.subarray(at, at + buffer.length));
+        return Promise.resolve(buffer.length);
+      },
+    };
+    const reading = readGathered({ file: endless, name: "endless", logs, isNamed: false });
+    const found = await Array.fromAsync(reading);
+    assertEquals(brief(found), start.includes("\n") ? ["9", "malformed"] : []);
+    assert(furthest > MAX_WHOLE_BYTES);
   }
 });

@@ -133,6 +133,25 @@ Deno.test("sourcespotter: what stays pending there keeps nothing else from being
   assertEquals(new Set(spotter.posts).size, 31);
 });
 
+Deno.test("sourcespotter: a note that it refuses keeps nothing else from being told, and is a failure", async () => {
+  const log = await logOf("log.example", 40);
+  const open = await Promise.all(
+    Array.from({ length: 30 }, (_, i) => checkpointOf(log, BigInt(i + 1))),
+  );
+  const spotter = new FakeSpotter(log);
+  spotter.refuses = (size) => size === 40n || size <= 3n;
+  const { peer } = await meeting(spotter, { logs: [log.log], shown: [log], open: () => open });
+  for (let round = 0; round < 6; round++) {
+    await peer.round().catch((error) => {
+      if (!(error instanceof ExchangeFailed)) throw error;
+    });
+  }
+  assertEquals(new Set(spotter.posts).size, 27);
+  spotter.audit();
+  for (let round = 0; round < 8; round++) await peer.round().catch(() => {});
+  await assertRejects(() => peer.round(), ExchangeFailed, "answers with HTTP status 400");
+});
+
 Deno.test("sourcespotter: what is no answer ends the round, with its reason", async () => {
   const log = await logOf("log.example", 9);
   const other = await logOf("log.example", 9);

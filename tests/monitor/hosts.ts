@@ -79,6 +79,10 @@ export interface Followed {
   readonly patienceMs?: number;
   /** The log that it replaces. */
   readonly replaces?: Log;
+  /** Whether the operator says that it replaces none. */
+  readonly replacesNone?: boolean;
+  /** Whether the operator knows that it does not grow any more. */
+  readonly isRetired?: boolean;
 }
 
 /** What a host's daemon is told to do. */
@@ -173,10 +177,11 @@ export class Host {
   #orders(duties: Duties): { settings: Settings; openSource: OpenSource } {
     const { vkey } = this.signer;
     const sources = new Map<string, Source>();
-    const logs = duties.logs.map(({ source, pollMs = MINUTE, patienceMs = DAY, replaces }) => {
+    const logs = duties.logs.map((followed) => {
+      const { source, pollMs = MINUTE, patienceMs = DAY, ...more } = followed;
       const { log } = source.story;
       sources.set(log.id, source);
-      return { log, source: "scripted", pollMs, patienceMs, ...(replaces && { replaces }) };
+      return { log, source: "scripted", pollMs, patienceMs, ...more };
     });
     const { peers = [], spotters = [], gossipMs = MINUTE, state = STATE } = duties;
     const { fanOut = peers.length + spotters.length, httpGossip = false } = duties;

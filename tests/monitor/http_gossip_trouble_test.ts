@@ -1,13 +1,16 @@
 /** A daemon that compares checkpoints over HTTP, under outages, ends, refusals and many callers. */
 import { assert, assertEquals } from "@std/assert";
+import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { QUESTION_LIMITS } from "../../src/monitor/questions.ts";
 import { VERDICT_MS } from "../../src/monitor/verdicts.ts";
+import type { TestLog } from "../../src/sources/test_log.ts";
 import { answerHttp } from "../../src/web/http_server.ts";
 import { grow } from "../evidence/histories.ts";
 import { settled } from "../gossip/fake_network.ts";
+import { signingLog } from "../gossip/helpers.ts";
 import { LOG_PATH, notesOf, offering, type Told, wordOf } from "./http_asking.ts";
 import { INCIDENTS, logAt, MINUTE, parted } from "./hosts.ts";
-import { noteOf } from "./scripted_source.ts";
+import { noteOf, ScriptedSource } from "./scripted_source.ts";
 
 Deno.test("http gossip: while the log does not prove, it is pending, and nothing is accused", async () => {
   for (const trouble of ["unavailable", "refused", "wrong"] as const) {
@@ -200,6 +203,31 @@ Deno.test("http gossip: content is not read of an address that has used its allo
     gossip: () => daemon!.httpGossip,
   });
   assertEquals(status, 429);
+});
+
+Deno.test("http gossip: a record that an address cannot pay for is not read for nothing", async () => {
+  const { log, sign } = await signingLog("log.invalid/one");
+  const source = new ScriptedSource({ log } as unknown as TestLog);
+  source.proofTrouble = "refused";
+  source.latestTrouble = { note: (await sign(9n, 1)).note };
+  const served = new ScriptedSource(grow(await logAt("log.invalid/other"), 3));
+  await using one = await offering(served.story, {
+    logs: [{ source }, { source: served }],
+    framesPerSecond: 300,
+  });
+  const extension = `${"x".repeat(90_000)}\n`;
+  await one.post((await sign(20n, 1, extension)).note);
+  assertEquals(wordOf(await one.post((await sign(20n, 2, extension)).note)), "inconsistent");
+  const [id] = await one.host.cases();
+  const [path, from] = [`${LOG_PATH}/records/${id}`, "198.18.0.9"];
+  const first = await one.ask({ path, from });
+  const each = first.text.length / DEFAULT_LIMITS.parcelBytesPerFrame;
+  assert(each > 20, "a record of some length");
+  for (let paid = 1; paid < Math.floor(300 / (each + 1)); paid++) {
+    assertEquals((await one.ask({ path, from })).status, 200);
+  }
+  assertEquals((await one.ask({ path, from })).status, 429);
+  assertEquals(await one.host.hear([new Uint8Array(104)], from).catch(() => 0), 0, "it owes now");
 });
 
 Deno.test("http gossip: without room for it, a note is 503, and is not said to be kept", async () => {

@@ -16,7 +16,7 @@ import {
 import { caseJournal, gathered, NOBODY } from "./stage.ts";
 import { WELL } from "./well.ts";
 
-/** By the names in the table. */
+/** By their names in OPERATING. */
 export const FILE_TROUBLES: Readonly<Record<string, Trouble>> = {
   "no such file": {
     ...each(CONFIGURED, (name) => ({ folder }) => ({ args: configured(name, `${folder}/none`) })),

@@ -3,7 +3,7 @@ import { keyFile } from "../harness.ts";
 import { gathered, listening, type Stage, type Staging, type Way } from "./stage.ts";
 import { WELL } from "./well.ts";
 
-/** How each command meets one kind of trouble, by the command's name in the table. */
+/** How each command meets one kind of trouble, by the command's name in OPERATING. */
 export type Trouble = Readonly<Record<string, Staging>>;
 
 /** One staging for several commands. */
@@ -19,7 +19,7 @@ export function everyCommand(change: (way: Way, stage: Stage) => Way): Trouble {
   );
 }
 
-/** A command's words, from its name in the table. */
+/** A command's words, from its name in OPERATING. */
 export const words = (name: string): string[] => name.split(" ");
 
 export const subcommands = (of: string): string[] =>

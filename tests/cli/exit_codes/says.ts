@@ -1,5 +1,5 @@
 /** What the commands say in each kind of trouble. */
-/** By the names in the table, so that no code comes from another trouble. */
+/** By their names in OPERATING, so that no code comes from another trouble. */
 export const SAYS: Readonly<Record<string, RegExp>> = {
   "outage": / log\.unavailable .* exchange\.failed | exchange\.failed .* log\.unavailable /s,
   "case proven": /incident\.recorded|1 PROVEN CASE|_size|INCONSISTENT/,

@@ -59,7 +59,7 @@ export function spoilRecord(record: string): string {
   );
 }
 
-/** By the names in the table. */
+/** By their names in OPERATING. */
 export const JOURNAL_TROUBLES: Readonly<Record<string, Trouble>> = {
   "no such incident": {
     ...each(["incidents show", "incidents export"], (name) => async (stage) => ({

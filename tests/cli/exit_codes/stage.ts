@@ -20,7 +20,7 @@ export interface Way {
 /** Nobody listens there: no system gives such a port to whoever asks for any. */
 export const NOBODY = "127.0.0.1:2";
 
-/** Brings about that a command meets what a row of the table says. */
+/** Brings about that a command meets what OPERATING says. */
 export type Staging = (stage: Stage) => Promise<Way> | Way;
 
 /** An empty folder, and what has to end with it. */

@@ -1,4 +1,4 @@
-/** Every kind of trouble in OPERATING's table of exit codes, and how it is brought about. */
+/** Every kind of trouble among OPERATING's exit codes, and how it is brought about. */
 import { base64 } from "../../../src/tlog/encoding.ts";
 import type { TestLog } from "../../../src/sources/test_log.ts";
 import { put, run } from "../harness.ts";
@@ -86,7 +86,7 @@ async function changedNote(story: TestLog): Promise<string> {
   return note.replace(base64(story.root(8n)), base64(new Uint8Array(32)));
 }
 
-/** By the names in the table. */
+/** By their names in OPERATING. */
 export const TROUBLES: Readonly<Record<string, Trouble>> = {
   ...FILE_TROUBLES,
   ...JOURNAL_TROUBLES,
