@@ -38,11 +38,49 @@ const log = (more: Members) => ({ logs: [{ ...LOG, ...more }] });
 const CASES: readonly (readonly [RegExp, readonly Members[], readonly Members[]])[] = [
   [
     /^"(incidents|state)" is a folder inside "(state|incidents)"/,
-    [{ state: "a", incidents: "a/b" }, { state: "a/b/c", incidents: "./a/" }, { state: "." }],
-    [{ state: "a", incidents: "ab" }, { state: "a/b", incidents: "a/c" }, {
-      state: "..",
-      incidents: "a",
+    [
+      { state: "a", incidents: "a/b" },
+      { state: "a/b/c", incidents: "./a/" },
+      { state: "." },
+      { state: "..", incidents: "a" },
+      { state: Deno.cwd() },
+      { incidents: `${Deno.cwd()}/a`, state: "a/b" },
+      { state: "/" },
+      { state: "/", incidents: "/none-of-these/x" },
+      { incidents: "/" },
+    ],
+    [
+      { state: "a", incidents: "ab" },
+      { state: "a/b", incidents: "a/c" },
+      { state: `${Deno.cwd()}/a` },
+      { state: "/none-of-these/a", incidents: "a" },
+      { state: "../none-of-these" },
+    ],
+  ],
+  [
+    /^"state" and "incidents" are one folder, spelled in two ways/,
+    [{ state: `${Deno.cwd()}/incidents` }, { state: Deno.cwd(), incidents: "." }, {
+      state: "/",
+      incidents: "../../../../../../../../../../..",
     }],
+    [{ state: "./state" }],
+  ],
+  [
+    /^"listen" \S+ and "http" \S+ are one address/,
+    [
+      { http: "192.0.2.1:9900" },
+      { listen: "localhost:1", http: "127.0.0.1:1" },
+      { listen: "[::]:1", http: "127.0.0.1:1" },
+      { listen: "0.0.0.0:1", http: "192.0.2.1:1" },
+      { listen: "A.example.:1", http: "a.example:1" },
+    ],
+    [
+      { http: "192.0.2.1:9901" },
+      { http: "192.0.2.2:9900" },
+      { listen: "127.0.0.1:0", http: "127.0.0.1:0" },
+      { listen: "127.0.0.1:1", http: "127.0.0.2:1" },
+      { listen: "127.0.0.1:1", http: "[::1]:1" },
+    ],
   ],
   [
     /^"http" is \S+, all addresses of this machine/,
