@@ -140,6 +140,7 @@ export async function readInput({ world, path, maxBytes, check }: {
 }): Promise<Uint8Array> {
   const file = await openInput(world, path);
   try {
+    if (!file.isRegular && await kindOf(world, path) === "folder") throw notFile(path);
     check?.(file);
     const buffer = new Uint8Array(maxBytes + 1);
     const filled = await readFully(file, buffer, 0);
@@ -148,9 +149,6 @@ export async function readInput({ world, path, maxBytes, check }: {
     }
     return buffer.subarray(0, filled);
   } catch (error) {
-    if (error instanceof WorldError && !file.isRegular && await kindOf(world, path) === "folder") {
-      throw notFile(path);
-    }
     throw cannotRead(path, error);
   } finally {
     file.close();

@@ -31,6 +31,10 @@ const TRAPS: readonly Trap[] = [
   ownHttp,
   repeatedPeers,
   sharedSources,
+  repeatedSources,
+  ownSources,
+  sourcesOfCheckpoints,
+  ownKeys,
   shortPolls,
   shortPatience,
   hostsForFolders,
@@ -190,6 +194,55 @@ function sharedSources({ logs }: Settings): string[] {
   );
 }
 
+/** The same place spelled in two ways: the same text twice is an error. */
+function repeatedSources({ logs }: Settings): string[] {
+  const plain = (place: string): string => place.replace(/\/+$/, "");
+  return logs.flatMap((log) => {
+    const places = placesOf(log);
+    return places.filter((place, i) =>
+      places.slice(0, i).some((other) => plain(other) === plain(place))
+    ).map((place) =>
+      `log ${log.log.origin}: the source ${place} is there twice, spelled in two ways: to compare a ` +
+      "place with itself finds nothing"
+    );
+  });
+}
+
+function ownSources({ logs, listen, http }: Settings): string[] {
+  const own = { listen, http };
+  return logs.flatMap((log) =>
+    placesOf(log).flatMap((place) => {
+      const url = urlOf(place);
+      if (url === undefined) return [];
+      const at = addressOf(url);
+      return (["listen", "http"] as const).filter((name) => isOwn(at, own[name])).map((name) =>
+        `log ${log.log.origin}: the source ${place} is this monitor itself, its own "${name}"; ` +
+        "a log is expected there"
+      );
+    })
+  );
+}
+
+/** A URL copied from a browser. */
+function sourcesOfCheckpoints({ logs }: Settings): string[] {
+  return logs.flatMap((log) =>
+    placesOf(log).flatMap((place) => {
+      const [, above] = /^(.+)\/checkpoint\/*$/.exec(place) ?? [];
+      if (above === undefined) return [];
+      return [
+        `log ${log.log.origin}: the source ${place} ends with /checkpoint, which is looked for below ` +
+        `a source: write ${above}`,
+      ];
+    })
+  );
+}
+
+function ownKeys({ name, logs }: Settings): string[] {
+  return logs.filter(({ log }) => log.vkey.name === name).map(({ log }) =>
+    `log ${log.origin}: its vkey has the name of this monitor, ${name}; the log's own key is expected`
+  );
+}
+
 function shortPolls({ logs }: Settings): string[] {
   return logs.flatMap(({ log, pollMs, ...rest }) => {
     const host = placesOf(rest).map(hostOf).find((host) =>
@@ -242,9 +295,15 @@ function placesOf({ source }: Pick<LogSettings, "source">): readonly string[] {
   return typeof source === "string" ? [source] : source;
 }
 
+/** The URL of a source over HTTP, without its kind. */
+function urlOf(place: string): string | undefined {
+  return isFolder(place) ? undefined : URL.parse(place.slice(place.search(/https?:/)))?.href;
+}
+
 /** The host of a source over HTTP. */
 function hostOf(place: string): string | undefined {
-  return isFolder(place) ? undefined : URL.parse(place.slice(place.search(/https?:/)))?.hostname;
+  const url = urlOf(place);
+  return url === undefined ? undefined : new URL(url).hostname;
 }
 
 function seconds(ms: number): string {

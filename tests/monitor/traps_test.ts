@@ -147,6 +147,47 @@ const CASES: readonly (readonly [RegExp, readonly Members[], readonly Members[]]
     [{ logs: [LOG, { ...LOG, vkey: two, source: `${LOG.source}/two` }] }],
   ],
   [
+    /^log log\.example\/one: the source \S+ is there twice, spelled in two ways/,
+    [
+      log({ source: ["https://a.example/x", "https://a.example/x/"] }),
+      log({ source: ["logs/a//", "https://a.example", "logs/a"] }),
+    ],
+    [
+      log({ source: ["https://a.example/x", "https://a.example/x/y"] }),
+      log({ source: ["https://a.example/x", "http://a.example/x"] }),
+    ],
+  ],
+  [
+    /^log log\.example\/one: the source \S+ is this monitor itself, its own "(listen|http)"/,
+    [
+      log({ source: "http://192.0.2.1:9900/" }),
+      { http: "127.0.0.1:9980", ...log({ source: ["sumdb+http://localhost:9980/x"] }) },
+      { http: "[::1]:9980", ...log({ source: "http://[::1]:9980" }) },
+    ],
+    [
+      log({ source: "http://192.0.2.1:9901/" }),
+      { http: "127.0.0.1:9980", ...log({ source: "http://192.0.2.7:9980" }) },
+      log({ source: "logs/192.0.2.1:9900" }),
+    ],
+  ],
+  [
+    /^log log\.example\/one: the source \S+ ends with \/checkpoint, .* write \S+[^/t]$/,
+    [
+      log({ source: "https://a.example/x/checkpoint" }),
+      log({ source: "static-ct+https://a.example/x/checkpoint/" }),
+      log({ source: "logs/a/checkpoint" }),
+    ],
+    [
+      log({ source: "https://a.example/checkpoint/x" }),
+      log({ source: "https://a.example/mycheckpoint" }),
+    ],
+  ],
+  [
+    /^log log\.example\/one: its vkey has the name of this monitor/,
+    [{ name: "log.example/one" }],
+    [{ name: "log.example/on" }],
+  ],
+  [
     /^log log\.example\/one is polled every 9\.999 s at sum\.golang\.org, a public server/,
     [
       log({ poll: "9999ms", source: "sumdb+https://sum.golang.org/x" }),
