@@ -239,8 +239,11 @@ const ANSWERS: Readonly<Record<string, string>> = {
   refused: "REFUSED",
 };
 
-function answerOf({ isSelf, failing, sharedLogs, exchanges, lastResult }: PeerStatus): string {
+function answerOf(
+  { isSelf, isUnwritten, failing, sharedLogs, exchanges, lastResult }: PeerStatus,
+): string {
   if (isSelf) return "THIS MONITOR";
+  if (isUnwritten) return "NOT WRITTEN";
   if (failing !== undefined) return "FAILED";
   if (exchanges === 0) return "not called yet";
   if (sharedLogs === 0) return "NO LOG SHARED";

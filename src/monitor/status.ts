@@ -87,6 +87,8 @@ export interface PeerTally {
   readonly software?: string;
   /** Whether it is this monitor itself; then nothing is compared with it. */
   readonly isSelf?: boolean;
+  /** Whether it answered the last call, and our own disk refused to write what came of it. */
+  readonly isUnwritten?: boolean;
   /** Why the last exchange failed, if it did: what is said of the peer, such as `cannot be reached`. */
   readonly failing?: string;
   /** When the first of the exchanges that failed in a row began, RFC 3339. */
@@ -126,6 +128,10 @@ export interface Status {
   readonly eventsLost?: number;
   /** What was in the monitor's folders and is no more, one sentence each, until a person has seen it. */
   readonly lost?: readonly string[];
+  /** Whether it only answers calls, and nobody has called to compare since the start. */
+  readonly isUncompared?: boolean;
+  /** Why the configuration was refused at the last reload, if it was. */
+  readonly reloadRefused?: string;
   readonly logs: readonly LogStatus[];
   readonly peers: readonly PeerStatus[];
 }

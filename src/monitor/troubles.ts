@@ -67,7 +67,7 @@ export function troublesOf(status: Status): Trouble[] {
   const { logs, peers } = status;
   const isStarting = isNew(status);
   return [
-    ...troublesOfItself(status),
+    ...troublesOfItself(status, isStarting),
     ...logs.flatMap((log) => troublesOfLog(log, { name: nameOf(log, status), isStarting })),
     ...peers.flatMap((peer) => troublesOfPeer(peer, isStarting)),
   ];
@@ -78,7 +78,7 @@ export function isNew({ startedAt, now }: Status): boolean {
   return millisecondsBetween(startedAt, now) < STARTING_MS;
 }
 
-function troublesOfItself(status: Status): Trouble[] {
+function troublesOfItself(status: Status, isStarting: boolean): Trouble[] {
   const { peers, listen, unwritten, faults = 0, eventsLost = 0, lost = [] } = status;
   const troubles: (Trouble | false)[] = [
     unwritten && {
@@ -94,6 +94,16 @@ function troublesOfItself(status: Status): Trouble[] {
       advice: "Look where standard output goes. What they were about is in the journals.",
     },
     ...lost.map((what) => ({ text: `lost: ${what}`, advice: `${LOST_ADVICE}.` })),
+    status.reloadRefused !== undefined && {
+      text: `the changed configuration was refused: ${status.reloadRefused}`,
+      advice:
+        "The daemon goes on as it was before. Mend the file, try it with 'hearsay config check', " +
+        "and reload again.",
+    },
+    status.isUncompared === true && !isStarting && {
+      text: "nothing was compared yet: no peer is configured, and nobody has called",
+      advice: "Add a peer, or ask the operator of another monitor to call this one.",
+    },
     peers.length === 0 && listen === undefined && {
       text: 'nothing is compared with anybody: there is no peer and no "listen"',
       advice: "Add one to the configuration. One monitor alone cannot see a split view.",
@@ -163,6 +173,11 @@ function troublesOfPeer(peer: PeerStatus, isStarting: boolean): Trouble[] {
   if (isSelf) {
     const text = `peer ${address} is this monitor itself`;
     return [{ about: peer, text, advice: "Give the address of another monitor instead." }];
+  }
+  if (peer.isUnwritten) {
+    const text =
+      `peer ${address} answered, and our own disk or database refuses to write that down`;
+    return [{ about: peer, text, advice: "Free the disk. It says nothing about the peer." }];
   }
   if (failing !== undefined) {
     const text = `peer ${address} ${failing}`;
