@@ -107,7 +107,8 @@ export function readOptions(args: readonly string[], spec: OptionSpec): Options 
   const found = parsed._.map(String);
   const repeats = operands.at(-1)?.endsWith("…") ?? false;
   if (found.length < least || (found.length > operands.length && !repeats)) {
-    const wanted = operands.length === 0 ? "no operands" : operands.join(" ");
+    const named = operands.map((operand, i) => i < least ? operand : `[${operand}]`);
+    const wanted = operands.length === 0 ? "no operands" : named.join(" ");
     const came = found.length === 0 ? "nothing" : found.map(quoted).join(" ");
     const hint = found.length > least && values.includes("config") ? CONFIG_HINT : "";
     throw new UsageError(`expected ${wanted}; got: ${came}${hint}`);

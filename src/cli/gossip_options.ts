@@ -82,8 +82,6 @@ export async function startKeeper(
         }`,
       );
     }
-    const shared = sharedKeyNotice(logs);
-    if (shared !== undefined) terminal.err(shared);
     if (signer === undefined) {
       terminal.err("no --key: a conflict is printed here, but neither signed nor recorded");
     }
@@ -93,6 +91,12 @@ export async function startKeeper(
     const findings = await addWhatWeHave({
       ...{ keeper, world, terminal, ...given, json: options.flag("json") },
     });
+    // Of the logs that nobody named, those count of which something is here.
+    const concerned = operands === undefined
+      ? logs
+      : logs.filter(({ id }) => findings.logs.has(id));
+    const shared = sharedKeyNotice(concerned);
+    if (shared !== undefined) terminal.err(shared);
     for (const log of logs) tellUntold({ keeper, log, terminal });
     return { keeper, tally: report.tally, findings };
   } catch (error) {

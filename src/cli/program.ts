@@ -77,6 +77,11 @@ function repairAdvice({ folder }: JournalDamaged, args: readonly string[]): stri
   );
 }
 
+/** What a port says that answers no exchanges: nothing. */
+const SILENCE = /answered 0 bytes|no parcel came/;
+const SILENCE_ADVICE =
+  'a monitor answers exchanges at its "listen" address, and not at its "http" address';
+
 /** Errors that mean: the command line is right, but the work could not be done. */
 const FAILURES = [
   WorldError,
@@ -161,6 +166,7 @@ async function runCommand(
     if (FAILURES.some((type) => error instanceof type)) {
       terminal.err(`hearsay ${name}: ${hideKeys(printable((error as Error).message))}`);
       if (error instanceof JournalDamaged) terminal.err(repairAdvice(error, args));
+      if (error instanceof ExchangeFailed && SILENCE.test(error.what)) terminal.err(SILENCE_ADVICE);
       return EXIT.failed;
     }
     // A fault of our own must not end with 1, which means that a log has misbehaved.
