@@ -17,7 +17,7 @@ import {
   sharedKeyNotice,
   tornNotice,
 } from "./inputs.ts";
-import { describeFindings } from "./gathering.ts";
+import { describeFindings, rejectionPrinter } from "./gathering.ts";
 import { capNotices, type MonitorReport, monitorReport, type Tally } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -41,7 +41,9 @@ export const GOSSIP_HELP =
 /**
  * Starts the keeper of cases that the options describe, and gives it the checkpoints of `--have`.
  * @param logs those of `--log`, if the command takes no others
+ * @param given those of them that somebody named
  * @param have what is read in place of `--have`
+ * @param tolerated what may be wrong with something in a file that was named
  * @param reportOf changes what is told of what is heard
  * @throws UsageError, MalformedError, WorldError, JournalLocked, JournalDamaged
  */
@@ -51,14 +53,18 @@ export async function startKeeper(
     terminal,
     options,
     logs = requireLogs(options.list("log")),
+    given = logs,
     have = options.list("have"),
+    tolerated = ARTEFACTS,
     reportOf = (report) => report,
   }: {
     world: World;
     terminal: Terminal;
     options: Options;
     logs?: readonly Log[];
+    given?: readonly Log[];
     have?: readonly string[];
+    tolerated?: readonly RejectionReason[];
     reportOf?: (report: MonitorReport) => MonitorReport;
   },
 ): Promise<{ keeper: CaseKeeper; tally: Tally; findings: Findings }> {
@@ -82,12 +88,12 @@ export async function startKeeper(
         }`,
       );
     }
-    const shared = sharedKeyNotice(logs);
+    const shared = sharedKeyNotice(given);
     if (shared !== undefined) terminal.err(shared);
     if (signer === undefined) {
       terminal.err("no --key: a conflict is printed here, but neither signed nor recorded");
     }
-    const findings = await addWhatWeHave({ keeper, world, terminal, have });
+    const findings = await addWhatWeHave({ keeper, world, terminal, have, tolerated });
     for (const log of logs) tellUntold({ keeper, log, terminal });
     return { keeper, tally: report.tally, findings };
   } catch (error) {
@@ -114,22 +120,24 @@ export function tellCaps({ keeper, terminal }: { keeper: CaseKeeper; terminal: T
 }
 
 /** What is wrong with an artefact of another program, and no fault of whoever named it. */
-const ARTEFACTS: readonly RejectionReason[] = ["failed inclusion", "no checkpoint"];
+export const ARTEFACTS: readonly RejectionReason[] = ["failed inclusion", "no checkpoint"];
 
 /**
  * Takes in what `--have` names: first all checkpoints, then all proofs, of which one may show a
  * contradiction. What lies about in a folder and cannot be used is counted and told.
  * @throws UsageError for anything in a file that was named which cannot be used
  */
-async function addWhatWeHave({ keeper, world, terminal, have }: {
+async function addWhatWeHave({ keeper, world, terminal, have, tolerated }: {
   keeper: CaseKeeper;
   world: World;
   terminal: Terminal;
   have: readonly string[];
+  tolerated: readonly RejectionReason[];
 }): Promise<Findings> {
   const { files } = world;
   const { judge } = keeper;
   const findings = new Findings();
+  const reject = rejectionPrinter(terminal);
   const withProofs = new Map<string, boolean>();
   const open = (path: string): Promise<OpenFile> => openRegular(world, path);
   const pieces = gather({ files, logs: judge.logs, paths: have, open });
@@ -141,11 +149,11 @@ async function addWhatWeHave({ keeper, world, terminal, have }: {
       for (const checkpoint of found.checkpoints) await keeper.takeInOwn(checkpoint, found.source);
     } else if (found.kind === "rejected") {
       const { where, reason, detail } = found;
-      if (isNamed && !ARTEFACTS.includes(reason)) {
+      if (isNamed && !tolerated.includes(reason)) {
         throw new UsageError(`${quoted(where)}: ${detail}`);
       }
       findings.reject(reason);
-      if (isNamed) terminal.err(`${printable(where)}: ${reason}: ${printable(detail)}`);
+      if (isNamed) reject({ where, reason, detail });
     } else if (found.what === "tiles") hearProof({ keeper, terminal, found, isNamed });
     else withProofs.set(path, isNamed);
   }
