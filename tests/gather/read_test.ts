@@ -1,5 +1,6 @@
 /** What readers find in files of each kind, and in broken ones. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { encodeHex } from "@std/encoding/hex";
 import { MAX_WHOLE_BYTES, readGathered, START_BYTES } from "../../src/gather/read.ts";
 import { MAX_REPORTS } from "../../src/gather/go_fork.ts";
@@ -14,6 +15,8 @@ import { leafHash, sha256 } from "../../src/tlog/hashing.ts";
 import { parseLog } from "../../src/tlog/log.ts";
 import { Tree } from "../../src/tlog/tree.ts";
 import { checkpointOf, grow, newLog, proofOf, seenOf } from "../evidence/histories.ts";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import { READ_CHUNK_BYTES } from "../../src/world/reading.ts";
 import type { OpenFile } from "../../src/world/world.ts";
 import { fileOf } from "../world/helpers.ts";
 import { formatProof } from "../tlog/stated_proofs.ts";
@@ -521,5 +524,23 @@ Deno.test("read: of a line without end in a file that nobody named, only the sta
     const found = await Array.fromAsync(reading);
     assertEquals(brief(found), start.includes("\n") ? ["9", "malformed"] : []);
     assert(furthest > MAX_WHOLE_BYTES);
+  }
+});
+
+Deno.test("read: frames are read on over some zero frames, and not over zeros without end", async () => {
+  const { log, logs } = await stage();
+  const { frame } = await checkpointOf(log);
+  const zeros = new Uint8Array(FRAME_BYTES * 1_000);
+  const some = await readAll(concat([frame, zeros, frame]), { logs });
+  assertEquals(brief(some.found), ["9", "9"]);
+  const many = new Uint8Array(2 * READ_CHUNK_BYTES);
+  for (const isNamed of [true, false]) {
+    const { found } = await readAll(concat([frame, many, many]).slice(0, FRAME_BYTES * 9_000), {
+      ...{ logs, isNamed },
+    });
+    assertEquals(brief(found), ["9", "too large"]);
+    const [, last] = found;
+    assert(last?.kind === "rejected" && mayHide(last));
+    assert(last.bytesRead <= 3 * READ_CHUNK_BYTES);
   }
 });
