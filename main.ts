@@ -2,7 +2,7 @@
 import { EXIT, type Tools } from "./src/cli/command.ts";
 import { runProgram } from "./src/cli/program.ts";
 import { processTerminal, type Terminal } from "./src/cli/terminal.ts";
-import { answerStatus } from "./src/web/status_server.ts";
+import { answerHttp } from "./src/web/http_server.ts";
 import { denoWorld } from "./src/world/deno.ts";
 
 /** Ends after a fault of our own. Deno would end with 1, which here means that a log has misbehaved. */
@@ -18,10 +18,10 @@ if (import.meta.main) {
   globalThis.addEventListener("error", ({ error }) => fault(terminal, error));
   try {
     const world = denoWorld();
-    const serveStatus: Tools["serveStatus"] = ({ address, status, onLack }) =>
+    const serveStatus: Tools["serveStatus"] = ({ address, onLack, ...answers }) =>
       world.http.serve(
         address,
-        (query) => Promise.resolve(answerStatus(query, { hostname: address.hostname, status })),
+        (query) => answerHttp(query, { hostname: address.hostname, ...answers }),
         onLack,
       );
     Deno.exit(await runProgram(Deno.args, { world, terminal, serveStatus }));

@@ -56,9 +56,9 @@ Example:
     const [target, ...named] = options.operands;
     const address = parseAddress(target!);
     const { logs, given } = logsToJudge(options);
-    const have = named.length > 0 ? named : await cachesToWalk({ world, terminal });
+    const operands = named.length > 0 ? named : await cachesToWalk({ world, terminal });
     const { keeper, tally, findings } = await startKeeper({
-      ...{ world, terminal, options, logs, given, have },
+      ...{ world, terminal, options, logs, named: given, operands },
       // What was gathered may be of more logs than are asked about.
       tolerated: [...ARTEFACTS, "unknown log"],
       reportOf: quietly,

@@ -17,6 +17,8 @@ import { formatAddress } from "../world/address.ts";
 import { isThere } from "../world/durable.ts";
 import { isAllAddresses } from "../world/hosts.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
+import { checkJournals } from "./check_journals.ts";
+import { checkKeys } from "./check_keys.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
 import { EXPOSED, loadIdentity, readSettings } from "./run.ts";
@@ -37,8 +39,13 @@ export async function checkConfiguration({ world, path, isOffline, tell, progres
   const identity = await checkKey({ world, settings, tell });
   const running = isOffline ? undefined : await checkDaemon({ world, settings, identity, tell });
   const checked: Checked = { world, settings, identity, running };
-  for (const name of ["state", "incidents"] as const) await checkFolder(checked, name, tell);
+  let isOurs = true;
+  for (const name of ["state", "incidents"] as const) {
+    isOurs = await checkFolder(checked, name, tell) && isOurs;
+  }
+  if (isOurs) await checkJournals(checked, { tell, progress });
   for (const name of ["listen", "http"] as const) checkAddress(checked, { name, isOffline, tell });
+  await checkKeys(checked, tell);
   await checkOthers({ checked, isOffline, tell, progress });
 }
 
@@ -123,40 +130,46 @@ async function checkDaemon(
   return undefined;
 }
 
-/** Says whether a folder would be made or continued, and whose it is. */
+/**
+ * Says whether a folder would be made or continued, and whose it is.
+ * @returns whether this monitor could use it
+ */
 async function checkFolder(
   { world, settings, identity }: Checked,
   name: "state" | "incidents",
   tell: Tell,
-): Promise<void> {
+): Promise<boolean> {
   const folder = plainFolder(settings[name]);
   const what = `"${name}" ${folder}`;
   const looked = await tried({
     ...{ world, about: "folder", what },
     work: () => lookAt({ world, folder, name, identity }),
   });
-  if ("check" in looked) return tell(looked.check);
+  if ("check" in looked) {
+    tell(looked.check);
+    return false;
+  }
   const { above, isWritable, owner } = looked.done;
   if (isWritable === false) {
     tell(undone("folder", `${what}: the owner of the key may not write to ${above ?? folder}`));
   }
   const unseen = isWritable === undefined ? "; whether it may be written to cannot be seen" : "";
   if (above !== undefined) {
-    if (isWritable === false) return;
-    return tell({ about: "folder", text: `${what} would be made in ${above}${unseen}` });
+    if (isWritable === false) return true;
+    tell({ about: "folder", text: `${what} would be made in ${above}${unseen}` });
+    return true;
   }
   const own = identity?.signer.vkey;
-  if (owner === undefined) {
-    tell({
-      about: "folder",
-      text: `${what} is there, and has no journal of a monitor yet${unseen}`,
-    });
-  } else if (own === undefined || owner === own.text) {
-    tell({ about: "folder", text: `${what} would be continued: it is of ${owner}${unseen}` });
-  } else {
+  if (owner !== undefined && own !== undefined && owner !== own.text) {
     const kind = nameOf(owner) === own.name ? "another key of this monitor" : "another monitor";
     tell(wrong("folder", `${what} is of ${kind}, ${owner}; the key here is ${own.text}`));
+    return nameOf(owner) === own.name;
   }
+  const text = owner === undefined
+    ? `${what} is there, and does not say of which monitor it is${unseen}`
+    : `${what} would be continued: it is of ${owner}${unseen}`;
+  tell({ about: "folder", text });
+  return true;
 }
 
 async function lookAt({ world, folder, name, identity }: {

@@ -1,5 +1,6 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
+import type { HttpGossip } from "../monitor/http_gossip.ts";
 import type { Status } from "../monitor/status.ts";
 import type { Address, HttpServer, World } from "../world/world.ts";
 import type { Terminal } from "./terminal.ts";
@@ -23,10 +24,11 @@ export type ExitCode = typeof EXIT[keyof typeof EXIT];
 export interface Tools {
   readonly world: World;
   readonly terminal: Terminal;
-  /** Serves a daemon's status over HTTP. */
+  /** Serves a daemon's status over HTTP, and comparisons while it offers them. */
   serveStatus(page: {
     address: Address;
     status: () => Status;
+    gossip: () => HttpGossip | undefined;
     /** See Http.serve. */
     onLack: (reason: string) => void;
   }): HttpServer;

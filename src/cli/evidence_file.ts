@@ -42,40 +42,66 @@ export async function isEvidenceFile(file: OpenFile): Promise<boolean> {
   return text.startsWith(`${EVIDENCE_HEADER}\n`) || text.startsWith(`${EVIDENCE_HEADER}\r\n`);
 }
 
-/** What an evidence file has to be judged: its record and the line it is in, or what is wrong. */
-export type Evidence =
-  | { readonly record: JsonObject; readonly line: number }
-  | { readonly fault: string };
+/** What an evidence file has to be judged: its record and the line it is in. */
+export interface Evidence {
+  readonly record: JsonObject;
+  readonly line: number;
+}
+
+/** The first lines of an evidence file that are of interest to its reader. */
+interface Found {
+  /** Lines that begin as a record does, the first two of them. */
+  readonly records: Line[];
+  /** The first line after the first of these that is not empty. */
+  readonly next: number | undefined;
+}
 
 /**
  * Reads an evidence file. Its last line must be the one record in it; only empty lines may follow.
- * @throws WorldError
+ * @throws MalformedError if that is not so: then there is nothing to judge, and nothing is said of the
+ *   evidence; WorldError
  */
 export async function readEvidenceFile(file: OpenFile): Promise<Evidence> {
-  const found: Line[] = [];
-  let lastLine = 1;
-  for await (const line of readLines(file, MAX_ENTRY_BYTES)) {
-    if (line.bytes.every(isSpace)) continue;
-    lastLine = line.number;
-    if (line.bytes[0] !== BRACE || !hasMarks(line)) continue;
-    found.push(line);
-    if (found.length > 1) break;
+  const { records: [line, other], next } = await findRecords(file);
+  if (line === undefined) {
+    throw new MalformedError("there is no record, expected it in the last line");
   }
-  const [line, other] = found;
-  if (line === undefined) return { fault: "there is no record, expected it in the last line" };
   if (other !== undefined) {
-    return { fault: `lines ${line.number} and ${other.number} are records, expected one record` };
+    throw new MalformedError(
+      `lines ${line.number} and ${other.number} are records, expected one record`,
+    );
   }
-  if (lastLine > line.number) {
-    return { fault: `line ${lastLine} follows the record, expected nothing after it` };
+  if (line.tooLong) {
+    throw new MalformedError(`the record is longer than ${MAX_ENTRY_BYTES} bytes`);
   }
-  if (line.tooLong) return { fault: `the record is longer than ${MAX_ENTRY_BYTES} bytes` };
+  let record: JsonObject;
   try {
-    return { record: parseExactJson(fileText(line.bytes)), line: line.number };
+    record = parseExactJson(fileText(line.bytes));
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    return { fault: `line ${line.number}: ${error.message}` };
+    throw new MalformedError(
+      `line ${line.number} is not a whole record: ${error.message}. It was cut off, or a mail ` +
+        "program broke it into lines: have it sent again, as an attachment",
+    );
   }
+  if (next === undefined) return { record, line: line.number };
+  throw new MalformedError(
+    `line ${next} follows the record in line ${line.number}, and is no part of the file: remove what ` +
+      "follows, which a mail program may have added",
+  );
+}
+
+async function findRecords(file: OpenFile): Promise<Found> {
+  const records: Line[] = [];
+  let next: number | undefined;
+  for await (const line of readLines(file, MAX_ENTRY_BYTES)) {
+    if (line.bytes.every(isSpace)) continue;
+    if (records.length > 0) next ??= line.number;
+    if (line.bytes[0] !== BRACE || !hasMarks(line)) continue;
+    records.push(line);
+    if (records.length > 1) break;
+  }
+  return { records, next };
 }
 
 const BRACE = 0x7b;

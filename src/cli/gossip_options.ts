@@ -2,7 +2,7 @@
 import { CaseKeeper } from "../monitor/case_keeper.ts";
 import { Findings } from "../monitor/judge_files.ts";
 import type { RejectionReason } from "../gather/found.ts";
-import { gather, gatherProofs } from "../gather/gather.ts";
+import { FROM_TILES, gather, gatherProofs } from "../gather/gather.ts";
 import type { Gathered } from "../gather/read.ts";
 import { isZeroFrame } from "../tlog/frame.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
@@ -41,9 +41,9 @@ export const GOSSIP_HELP =
 /**
  * Starts the keeper of cases that the options describe, and gives it the checkpoints of `--have`.
  * @param logs those of `--log`, if the command takes no others
- * @param given those of them that somebody named
- * @param have what is read in place of `--have`
+ * @param named those of them that somebody named
  * @param tolerated what may be wrong with something in a file that was named
+ * @param operands what is read in place of `--have`
  * @param reportOf changes what is told of what is heard
  * @throws UsageError, MalformedError, WorldError, JournalLocked, JournalDamaged
  */
@@ -53,18 +53,18 @@ export async function startKeeper(
     terminal,
     options,
     logs = requireLogs(options.list("log")),
-    given = logs,
-    have = options.list("have"),
+    named = logs,
     tolerated = ARTEFACTS,
+    operands,
     reportOf = (report) => report,
   }: {
     world: World;
     terminal: Terminal;
     options: Options;
     logs?: readonly Log[];
-    given?: readonly Log[];
-    have?: readonly string[];
+    named?: readonly Log[];
     tolerated?: readonly RejectionReason[];
+    operands?: readonly string[];
     reportOf?: (report: MonitorReport) => MonitorReport;
   },
 ): Promise<{ keeper: CaseKeeper; tally: Tally; findings: Findings }> {
@@ -88,12 +88,15 @@ export async function startKeeper(
         }`,
       );
     }
-    const shared = sharedKeyNotice(given);
+    const shared = sharedKeyNotice(named);
     if (shared !== undefined) terminal.err(shared);
     if (signer === undefined) {
       terminal.err("no --key: a conflict is printed here, but neither signed nor recorded");
     }
-    const findings = await addWhatWeHave({ keeper, world, terminal, have, tolerated });
+    const given = operands === undefined
+      ? { have: options.list("have"), option: "--have " }
+      : { have: operands, option: "" };
+    const findings = await addWhatWeHave({ keeper, world, terminal, tolerated, ...given });
     for (const log of logs) tellUntold({ keeper, log, terminal });
     return { keeper, tally: report.tally, findings };
   } catch (error) {
@@ -127,11 +130,13 @@ export const ARTEFACTS: readonly RejectionReason[] = ["failed inclusion", "no ch
  * contradiction. What lies about in a folder and cannot be used is counted and told.
  * @throws UsageError for anything in a file that was named which cannot be used
  */
-async function addWhatWeHave({ keeper, world, terminal, have, tolerated }: {
+async function addWhatWeHave({ keeper, world, terminal, have, option, tolerated }: {
   keeper: CaseKeeper;
   world: World;
   terminal: Terminal;
   have: readonly string[];
+  /** What stands before a file on the command line, for messages. */
+  option: string;
   tolerated: readonly RejectionReason[];
 }): Promise<Findings> {
   const { files } = world;
@@ -150,17 +155,17 @@ async function addWhatWeHave({ keeper, world, terminal, have, tolerated }: {
     } else if (found.kind === "rejected") {
       const { where, reason, detail } = found;
       if (isNamed && !tolerated.includes(reason)) {
-        throw new UsageError(`${quoted(where)}: ${detail}`);
+        throw new UsageError(`${option}${quoted(where)}: ${detail}`);
       }
       findings.reject(reason);
       if (isNamed) reject({ where, reason, detail });
-    } else if (found.what === "tiles") hearProof({ keeper, terminal, found, isNamed });
+    } else if (found.what === FROM_TILES) hearProof({ keeper, terminal, found, isNamed, option });
     else withProofs.set(path, isNamed);
   }
   for await (const piece of gatherProofs({ files, logs: judge.logs, open }, withProofs)) {
     if (piece.kind === "passed over") findings.count(piece);
     else if (piece.found.kind === "proof") {
-      hearProof({ keeper, terminal, found: piece.found, isNamed: piece.isNamed });
+      hearProof({ keeper, terminal, found: piece.found, isNamed: piece.isNamed, option });
     }
   }
   await keeper.keep();
@@ -171,18 +176,19 @@ async function addWhatWeHave({ keeper, world, terminal, have, tolerated }: {
 }
 
 /** Judges a proof. @throws UsageError that names the line, if somebody named the file */
-function hearProof({ keeper, terminal, found, isNamed }: {
+function hearProof({ keeper, terminal, found, isNamed, option }: {
   keeper: CaseKeeper;
   terminal: Terminal;
   found: Extract<Gathered, { kind: "proof" }>;
   isNamed: boolean;
+  option: string;
 }): void {
   try {
     if (keeper.judge.hearProof(found.read()).verdict !== "failed") return;
     terminal.err(`${printable(found.where)}: the proof does not hold, so it convicts nobody`);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    if (isNamed) throw new UsageError(`${quoted(found.where)}: ${error.message}`);
+    if (isNamed) throw new UsageError(`${option}${quoted(found.where)}: ${error.message}`);
     terminal.err(`${printable(found.where)}: ${error.message}`);
   }
 }

@@ -20,7 +20,7 @@ import {
 import { evidenceFile } from "./export.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
 import { type Incident, tellIncident } from "./incident_words.ts";
-import { journalFolder, journalSettings } from "./journals.ts";
+import { journalFolder, journalSettings, tellLost } from "./journals.ts";
 import { DEFAULT_INCIDENTS } from "./inputs.ts";
 import { listEntries, shortTime } from "./listing.ts";
 import { Prose } from "./prose.ts";
@@ -52,8 +52,9 @@ hearsay incidents check      [--json]
              checks it
   check      checks the hash chain and verifies every record again
 
-Ends with 3 if there is no journal, if it is damaged, or if a record in it does not hold. A repair is
-shown; check ends with 3 if what it set aside is gone or altered.
+Ends with 3 if there is no journal, if it is damaged, or if a record in it does not hold. list and
+check also end with 3 if something of it is known to be lost (lost.txt). A repair is shown; check ends
+with 3 if what it set aside is gone or altered.
 
   --incidents DIR  the folder of the journal (default that of the configuration, else ${DEFAULT_INCIDENTS})
   --config FILE    the monitor's configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
@@ -80,13 +81,13 @@ Example:
       ...{ from: ({ incidents }) => incidents, isIn: hasIncidents },
     });
     const tools = { world, terminal, folder, options, json: options.flag("json") };
-    if (what === "check") return await check(tools);
     if (what === "export") return await exportIncident(await find(id!, tools), tools);
     const settings = tools.json && what === "show"
       ? undefined
       : await journalSettings({ world, options, named });
-    if (what === "list") return await list(tools, { selection, settings });
-    return await showIncident(await find(id!, tools), tools, settings);
+    if (what === "show") return await showIncident(await find(id!, tools), tools, settings);
+    const exit = what === "check" ? await check(tools) : await list(tools, { selection, settings });
+    return await tellLost("incident", { ...tools, settings }) ? EXIT.failed : exit;
   },
 };
 

@@ -23,12 +23,13 @@ export async function openRegular(world: World, path: string): Promise<OpenFile>
   const file = await openInput(world, path);
   if (file.isRegular) return file;
   file.close();
+  if (await kindOf(world, path) === "folder") throw isNoFile(path);
   throw notRegular(path);
 }
 
 function notRegular(path: string): UsageError {
   return new UsageError(
-    `${quoted(path)} is not an ordinary file, and is read twice; save it to a file first`,
+    `${quoted(path)} is a pipe or a device, and would be read twice: save it to a file first`,
   );
 }
 
@@ -143,12 +144,16 @@ export async function readInput({ world, path, maxBytes, check }: {
     return buffer.subarray(0, filled);
   } catch (error) {
     if (error instanceof WorldError && !file.isRegular && await kindOf(world, path) === "folder") {
-      throw new UsageError(`${quoted(path)} is a folder, expected a file`);
+      throw isNoFile(path);
     }
     throw cannotRead(path, error);
   } finally {
     file.close();
   }
+}
+
+function isNoFile(path: string): UsageError {
+  return new UsageError(`${quoted(path)} is a folder, expected a file`);
 }
 
 /** Adds the path to the message of a WorldError. Other errors are returned as they are. */

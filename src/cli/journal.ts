@@ -1,9 +1,10 @@
 import { join } from "@std/path/join";
 import { hasIncidents } from "../store/incidents.ts";
-import { JOURNAL_FILE } from "../store/journal.ts";
+import { JOURNAL_FILE, JournalLocked } from "../store/journal.ts";
 import { hasObservations, OBSERVATIONS_NAME } from "../store/observations.ts";
 import { repairableIncidents, repairableObservations } from "../store/repairables.ts";
 import { type Plan, planRepair, type Repairable, repairJournal } from "../store/repairing.ts";
+import { LOST_FILE, noteLost } from "../monitor/places.ts";
 import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
 import { isThere } from "../world/durable.ts";
 import type { Signer } from "../world/signer.ts";
@@ -28,8 +29,9 @@ the monitor's configuration. The monitor must not run.
 Everything from the first damaged line on is copied, byte for byte, into a file beside the journal.
 Then the chain goes on with an entry that says what was set aside, where it is, and why. The monitor's
 key signs that entry. What was set aside and counts by itself is written again after it, as new
-entries: every conflict record that holds, and the largest checkpoint of each log. A journal that is
-whole is not changed.
+entries: every conflict record that holds, and the largest checkpoint of each log. What counted before
+and cannot be used any more is named, and written into lost.txt beside the journal: the monitor tells
+of it until a person removes that file. A journal that is whole is not changed.
 
   --config FILE  the monitor's configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
   --key FILE     the key that signs (default that of the configuration)
@@ -143,10 +145,17 @@ async function repair(
 ): Promise<void> {
   let plan: Plan | undefined;
   try {
-    plan = signer === undefined
-      ? await planRepair(journal)
-      : await repairJournal(journal, { signer, at: timeNow(world.clock) });
+    plan = signer === undefined ? await planRepair(journal) : await repairJournal(journal, {
+      ...{ signer, at: timeNow(world.clock) },
+      onLost: (plan) => noteLost(world, journal.folder, lostSentence(name, plan)),
+    });
   } catch (error) {
+    if (error instanceof JournalLocked) {
+      throw new JournalLocked(
+        error.path,
+        "end that process, such as the monitor, and then repeat this",
+      );
+    }
     if (!(error instanceof WorldError)) throw error;
     const now = "The journal is as it was, or repaired already; the command can be repeated";
     throw new WorldError(error.kind, `cannot repair ${name}: ${error.message}. ${now}`);
@@ -158,11 +167,24 @@ async function repair(
   for (const line of describePlan(name, { plan, journal, signer })) terminal.out(printable(line));
 }
 
+/** So many of what is lost are named: a large part of a journal may be beyond reading. */
+const MOST_NAMED = 10;
+
+/** What is said of what is lost, until a person removes the file that says it. */
+function lostSentence(name: string, { aside, lost }: Plan): string {
+  const named = lost.slice(0, MOST_NAMED).map(({ what, from }) =>
+    `${what} (now in ${aside.find((one) => one.from === from)!.file})`
+  );
+  const more = lost.length > MOST_NAMED ? `; and ${lost.length - MOST_NAMED} more` : "";
+  return `${name} was damaged, and the repair could not save everything. What cannot be used any ` +
+    `more: ${named.join("; ")}${more}`;
+}
+
 function describePlan(
   name: string,
   { plan, journal, signer }: { plan: Plan; journal: Repairable; signer: Signer | undefined },
 ): string[] {
-  const { damage: { error, after }, aside, again } = plan;
+  const { damage: { error, after }, aside, again, lost } = plan;
   const [does, isDone] = signer === undefined
     ? ["would be", false]
     : [aside.length === 1 ? "was" : "were", true];
@@ -184,9 +206,19 @@ function describePlan(
       `${counted(bytes, "byte")}; copied into ${file}, SHA-256 ${sha256}`
     ),
     ...again.map(({ what }) => `  ${isDone ? "was" : "would be"} written again: ${what}`),
+    ...lost.slice(0, MOST_NAMED).map(({ what }) => `  ${isDone ? "is" : "would be"} LOST: ${what}`),
+    ...(lost.length > MOST_NAMED ? [`  and ${lost.length - MOST_NAMED} more`] : []),
     isDone
       ? `  entry ${after.seq + 1} states this, signed by ${signer!.vkey.text}`
       : `  entry ${after.seq + 1} would state this. Nothing was changed`,
+    ...(isDone && lost.length > 0
+      ? [
+        `What is lost counts no more, and nobody is alerted of it: ${
+          join(journal.folder, LOST_FILE)
+        } says so, and the monitor tells of it until you remove that file. If you have a backup of ` +
+        "the journal, or know the case from a peer, keep its evidence",
+      ]
+      : []),
     ...(isDone
       ? [
         `Keep the files set aside: they are what is left of that part, and 'check' looks for them. ` +

@@ -1,12 +1,14 @@
 /** Where a command finds the journals of the daemon on this machine. */
+import { readLost } from "../monitor/places.ts";
 import type { Settings } from "../monitor/settings.ts";
-import { quoted } from "../tlog/malformed.ts";
+import { printable, quoted } from "../tlog/malformed.ts";
 import { isThere } from "../world/durable.ts";
 import { type Files, type World, WorldError } from "../world/world.ts";
 import type { Options } from "./command.ts";
 import { findConfig } from "./find_config.ts";
 import { cannotRead } from "./inputs.ts";
 import { readSettings } from "./run.ts";
+import type { Terminal } from "./terminal.ts";
 
 /**
  * The folder of a journal: the one that is named, else that of the configuration, else the default one.
@@ -56,4 +58,26 @@ export async function journalSettings(
   const path = await findConfig(world, config);
   if (config === undefined && !await isThere(world.files, path)) return undefined;
   return await readSettings(world, path);
+}
+
+/**
+ * Tells what is known to be lost of a journal: beside it, or in the folders of the configuration.
+ * @returns whether anything is
+ * @throws WorldError
+ */
+export async function tellLost(
+  kind: "incident" | "observation",
+  { world, terminal, folder, settings }: {
+    world: World;
+    terminal: Terminal;
+    folder: string;
+    settings: Settings | undefined;
+  },
+): Promise<boolean> {
+  const folders = settings === undefined ? [folder] : [settings.state, settings.incidents, folder];
+  const lost = (await readLost(world, folders)).filter((what) =>
+    what.includes(`the ${kind} journal`) || !/the (?:incident|observation) journal/.test(what)
+  );
+  for (const what of lost) terminal.err(printable(`this journal is not complete: ${what}`));
+  return lost.length > 0;
 }

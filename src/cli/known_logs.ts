@@ -49,10 +49,16 @@ export const KNOWN_LOGS: readonly KnownLog[] = [
       "sigsum.org/v1/tree/c03f05182be9341e33b9edd5f3f8675b08332164640203e743f4285359cace47+e8a1c774+AfAMFZZj0Ju9phMe4YFoY7atys/oCwsogACxGrqP44MU",
     source: "sigsum+https://ginkgo.tlog.mullvad.net",
   },
-  // Sigstore's Rekor v1, a log a tree.
-  ...["3904496407287907110", "2605736670972794746", "1193050959916656506"].map((tree) => ({
+  // Sigstore's Rekor v1, a log a tree. The first is the one that grows.
+  {
+    title: "rekor.sigstore.dev 1193050959916656506",
+    about: "Sigstore's Rekor v1, its latest tree",
+    log: rekorTree(REKOR_V1, "1193050959916656506"),
+    source: "rekor-v1+https://rekor.sigstore.dev",
+  },
+  ...["3904496407287907110", "2605736670972794746"].map((tree) => ({
     title: `rekor.sigstore.dev ${tree}`,
-    about: "Sigstore's Rekor v1",
+    about: "Sigstore's Rekor v1, a retired tree",
     log: rekorTree(REKOR_V1, tree),
   })),
   ...["8050909264565447525", "8202293616175992157"].map((tree) => ({

@@ -5,7 +5,7 @@ import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import type { World } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./command.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
-import { journalFolder, journalSettings } from "./journals.ts";
+import { journalFolder, journalSettings, tellLost } from "./journals.ts";
 import { listEntries, shortTime } from "./listing.ts";
 import { checkRepair, describeRepair } from "./repairs.ts";
 import { readSelection, type Selection, SELECTION_OPTIONS, selectionHelp } from "./selection.ts";
@@ -26,8 +26,9 @@ hearsay observations check  [--state DIR | --config FILE] [--json]
   list   prints every observation, oldest first; for a person as a table, else a line each
   check  checks the hash chain through all segments
 
-Ends with 3 if there is no journal, or if it is damaged: then it names the file and the line. A
-repair is shown; check ends with 3 if what it set aside is gone or altered.
+Ends with 3 if there is no journal, if it is damaged (it names the file and the line), or if something
+of it is known to be lost (lost.txt). A repair is shown; check ends with 3 if what it set aside is gone
+or altered.
 
   --state DIR    the folder of the journal (default that of the configuration, else ${DEFAULT_STATE})
   --config FILE  the monitor's configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
@@ -58,10 +59,11 @@ Example:
       ...{ from: ({ state }) => state, isIn: hasObservations },
     });
     const tools = { world, terminal, folder, json: options.flag("json") };
-    if (what === "check") return await check(tools);
     const settings = await journalSettings({ world, options, named: "state" });
-    await list(tools, { selection, settings });
-    return EXIT.ok;
+    let exit: ExitCode = EXIT.ok;
+    if (what === "check") exit = await check(tools);
+    else await list(tools, { selection, settings });
+    return await tellLost("observation", { ...tools, settings }) ? EXIT.failed : exit;
   },
 };
 

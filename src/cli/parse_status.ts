@@ -35,6 +35,8 @@ const log = object({
   must: { origin: text, vkey: text, incidents: count, openQuestions: count, counts },
   may: {
     replaces: text,
+    formerKey: text,
+    formerSize: text,
     size: text,
     root: text,
     grewAt: time,

@@ -4,6 +4,7 @@ import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { trapsOf } from "../monitor/traps.ts";
 import { openSource } from "../sources/open.ts";
+import { JournalLocked } from "../store/journal.ts";
 import { fileText } from "../tlog/encoding.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatAddress, isSameAddress } from "../world/address.ts";
@@ -32,8 +33,9 @@ On SIGTERM or SIGINT it finishes writing and ends; on SIGHUP it reads the config
   --json         one JSON object for every event
   --verbose      also what is as it should be
 
-Exit code 0 if nothing was wrong; 1 if a log was shown to have signed contradicting roots; 3 if
-something could not be done or, with --once, a log or peer could not be reached or a proof was refused.
+Exit code 0 if nothing was wrong; 1 if it was proven, now or in an earlier run, that one of these logs
+signed contradicting roots: the incident journal holds the case; 3 if something could not be done or,
+with --once, a log or peer could not be reached or a proof was refused.
 
 Example:
   hearsay run --config /etc/hearsay/hearsay.jsonc
@@ -85,8 +87,14 @@ function tallying(events: EventReport): { report: EventReport; tally: Tally } {
   return { tally, report: { ...events, event } };
 }
 
-/** A peer that still shows the other half of a known case counts. A case of an earlier run does not. */
+/** These count even if the log is not followed any more when the daemon ends. */
 const PROVEN: readonly EventName[] = ["incident.recorded", "exchange.inconsistent"];
+
+/** What was proven and is still so counts after every start, and so do the cases of earlier runs. */
+function countProven(daemon: Daemon, tally: Tally): void {
+  if (daemon.isContradicted) tally.proven++;
+  tally.proven += daemon.casesHeld;
+}
 
 /** Warns of what a configuration says and hardly means. */
 async function tellTraps(world: World, settings: Settings, report: EventReport): Promise<void> {
@@ -132,7 +140,21 @@ async function startDaemon(
     (mode) => report.event("key.exposed", "warning", { file: settings.key, mode, detail: EXPOSED }),
   );
   const openSource = sourceOpener(world, settings);
-  return await Daemon.start({ world, settings, signer, report, openSource });
+  try {
+    return await Daemon.start({ world, settings, signer, report, openSource });
+  } catch (error) {
+    if (!(error instanceof JournalLocked)) throw error;
+    throw new JournalLocked(error.path, mayRunAlready(settings));
+  }
+}
+
+/** A second daemon in the same folders is most likely the same monitor, started twice. */
+function mayRunAlready({ http }: Settings): string {
+  const where = http === undefined || http.port === 0
+    ? ""
+    : `, and then answers 'hearsay status ${formatAddress(http)}'`;
+  return `this monitor may be running already${where}. End that process before you start this one. ` +
+    "Never run two daemons with one key; another monitor needs a key and folders of its own";
 }
 
 async function once({ world, settings, report, tally }: {
@@ -148,7 +170,7 @@ async function once({ world, settings, report, tally }: {
   } finally {
     await daemon.close();
   }
-  if (daemon.isContradicted) tally.proven++;
+  countProven(daemon, tally);
   const code = exitCodeOf(tally);
   return code === EXIT.ok && !done ? EXIT.failed : code;
 }
@@ -232,6 +254,7 @@ class Runner {
       return this.#tools.serveStatus({
         address: http,
         status: () => daemon.status(),
+        gossip: () => daemon.httpGossip,
         onLack: (reason) => this.#report.event("status.failed", "warning", { reason }),
       });
     } catch (error) {
@@ -254,7 +277,7 @@ class Runner {
     try {
       if (this.#stopping || this.#next !== undefined) daemon.stop();
       await daemon.run();
-      if (daemon.isContradicted) this.#tally.proven++;
+      countProven(daemon, this.#tally);
     } catch (error) {
       await daemon.close();
       throw error;

@@ -26,7 +26,7 @@ Judges a conflict record, a journal entry, a whole incident journal, or a file t
 incidents export' has written, trusting nothing in it: both signatures of the log are checked by two
 implementations, the proof is followed, every id and hash is computed again. Needs no network. FILE
 may be - for standard input. Ends with 0 if the evidence holds, 1 if it does not, 2 if there is no
-record in FILE at all.
+record in FILE, or if a file of 'incidents export' was changed around its record.
 
 Evidence proves that one key has signed two statements that contradict each other. It does not say
 whether that was an attack or a mistake. People have to find that out.
@@ -54,14 +54,14 @@ Example:
     };
     const json = options.flag("json");
     const file = await openRereadable({ world, terminal, path });
+    const name = path === "-" ? "standard input" : quoted(path);
     let judged: JudgedItem[];
     try {
       if (!await hasRecord(file)) {
-        const name = path === "-" ? "standard input" : quoted(path);
         terminal.err(`hearsay verify: ${name} holds no conflict record and no incident journal`);
         return EXIT.usage;
       }
-      judged = await judgeFile(file, wanted);
+      judged = await judgeFile(file, { ...wanted, name });
     } catch (error) {
       throw cannotRead(path, error);
     } finally {
@@ -111,8 +111,11 @@ async function hasRecord(file: OpenFile): Promise<boolean> {
 }
 
 /** A file is an evidence file, one JSON object (spread over lines or not), or one object a line. */
-async function judgeFile(file: OpenFile, wanted: Wanted): Promise<JudgedItem[]> {
-  if (await isEvidenceFile(file)) return [judgeEvidence(await readEvidenceFile(file), wanted)];
+async function judgeFile(
+  file: OpenFile,
+  { name, ...wanted }: Wanted & { name: string },
+): Promise<JudgedItem[]> {
+  if (await isEvidenceFile(file)) return [judgeEvidence(await evidenceIn(file, name), wanted)];
   const lines = readLines(file, MAX_ENTRY_BYTES);
   const whole = await readSingleObject(file);
   if (whole !== undefined) return [judgeObject(whole, { where: "record", wanted })];
@@ -135,9 +138,18 @@ async function judgeFile(file: OpenFile, wanted: Wanted): Promise<JudgedItem[]> 
   return judged;
 }
 
+/** Reads an evidence file. @throws MalformedError that names it, and says that nothing was judged */
+async function evidenceIn(file: OpenFile, name: string): Promise<Evidence> {
+  try {
+    return await readEvidenceFile(file);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new MalformedError(`${name} cannot be judged: ${error.message}`);
+  }
+}
+
 /** Nothing but its record counts. An entry of a journal is none: its line has no chain here. */
 function judgeEvidence(evidence: Evidence, wanted: Wanted): JudgedItem {
-  if ("fault" in evidence) return { where: "evidence file", fault: evidence.fault };
   const judgement = verifyConflict({ input: evidence.record, ...wanted });
   return { where: `record in line ${evidence.line} of an evidence file`, judgement };
 }

@@ -43,6 +43,14 @@ export type Result = (typeof RESULTS)[number];
 export const PROVING_RESULTS: readonly Result[] = ["first", "extends"];
 
 /**
+ * The results that say that a checkpoint agrees with the view. A `frozen` one was `unchanged` or
+ * `rolled back`.
+ */
+export const AGREEING_RESULTS: readonly Result[] = [
+  ...["first", "extends", "unchanged", "rolled back", "frozen", "consistent", "matches"] as const,
+];
+
+/**
  * The results that leave a checkpoint an open question. It was heard and the view has not reached
  * it yet, or there was no proof to compare it by. It is not forgotten, because a later view may
  * contradict it.

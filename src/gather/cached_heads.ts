@@ -92,6 +92,11 @@ export class CachedHeads {
     else if (isNew || folder !== undefined) known.heads.set(key, { treeSize, root, folder });
   }
 
+  /** How many heads of a log were left out, because there were more than MAX_CACHED_HEADS. */
+  leftOut(log: Log): number {
+    return this.#logs.get(log.id)?.leftOut ?? 0;
+  }
+
   /**
    * Compares the heads of each log with each other by the cached tiles, without any network. Each is
    * proven to be the beginning of a larger one: of the largest of its own cache, of the next larger, or

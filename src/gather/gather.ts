@@ -11,6 +11,9 @@ import { CachedHeads, type Compared } from "./cached_heads.ts";
 import { type Gathered, readGathered, START_BYTES } from "./read.ts";
 import { type PassedOver, type Step, walk } from "./walk.ts";
 
+/** What a proof is found in that was built from the tiles of caches. */
+export const FROM_TILES = "proofs from cached tiles";
+
 /** One thing that gathering gives. */
 export type Piece =
   /** `isNamed` if it is in a file that was asked for itself, and not only the folder it is in */
@@ -81,7 +84,7 @@ export async function* gather(
     const { folder: path, proof } = result;
     const where = `${path}: tiles from size ${proof.older.treeSize} to ${proof.newer.treeSize}`;
     const found: Gathered = {
-      ...{ kind: "proof", read: () => proof, source: path, where, what: "tiles", bytesRead: 0 },
+      ...{ kind: "proof", read: () => proof, source: path, where, what: FROM_TILES, bytesRead: 0 },
     };
     yield { kind: "found", found, isNamed: false, path };
   }

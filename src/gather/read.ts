@@ -210,7 +210,14 @@ async function* readJson(
 ): AsyncGenerator<Gathered, boolean> {
   const { file, name } = given;
   const isSpread = startsSpread(text);
-  if (isSpread === undefined) return yield* readJsonLines(given, start.length);
+  if (isSpread === undefined) {
+    const only = onlyObject(start, text);
+    if (only === undefined) return yield* readJsonLines(given, start.length);
+    const where = `${name} line 1`;
+    const found = readObject(only, { given, where });
+    for (const one of found ?? []) yield { ...one, where, bytesRead: start.length };
+    return found !== undefined;
+  }
   const isOurs = given.isNamed || BROKEN.test(text);
   const bytes = await readWhole(file, start);
   const object = bytes && objectIn(new TextDecoder().decode(bytes));
@@ -238,6 +245,13 @@ function startsSpread(text: string): boolean | undefined {
   if (end < 0) return undefined;
   const line = text.slice(0, end).trim();
   return objectIn(line) === undefined ? line === "{" : undefined;
+}
+
+/** The object that a short file holds in its one line, as most bundles do. */
+function onlyObject(start: Uint8Array, text: string): JsonObject | undefined {
+  // What is no UTF-8 was replaced, and is told with its line.
+  const isWhole = start.length < START_BYTES && !text.includes("\u{FFFD}");
+  return isWhole && !text.trimEnd().includes("\n") ? objectIn(text) : undefined;
 }
 
 function objectIn(text: string): JsonObject | undefined {

@@ -7,14 +7,15 @@
 import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { Acceptor, type FirstRead, type Handler, type Visitor } from "../world/acceptor.ts";
-import { Allowance, type StrangersShare } from "../world/allowance.ts";
+import type { Allowance, StrangersShare } from "../world/allowance.ts";
 import type { TableLimits } from "../world/connection_table.ts";
 import type { Listener } from "../world/world.ts";
 import { type ExchangeParty, NotKept, orNotKept } from "./exchange.ts";
 import { PARCEL_BIT } from "./parcel.ts";
 import type { Heard } from "./judge.ts";
 import { serveParcel } from "./parcel_exchange.ts";
-import { acceptorLimits, allowanceLimits, parcelTableLimits } from "./limits.ts";
+import { acceptorLimits, parcelTableLimits } from "./limits.ts";
+import { Tolls } from "./tolls.ts";
 
 /** Bytes read and answered at a time: as many whole frames as fit 64 kB. */
 const CHUNK_BYTES = FRAME_BYTES * 630;
@@ -24,42 +25,40 @@ const CHUNK_BYTES = FRAME_BYTES * 630;
  */
 const FIRST_CHUNK_BYTES = FRAME_BYTES * 64;
 
-/** A port where frames and parcels are answered. */
+/**
+ * A port where frames and parcels are answered.
+ * @param tolls what callers may ask for, if other ports take from the same
+ */
 export function exchangeAcceptor(
-  { party, listener }: { party: ExchangeParty; listener: Listener },
+  { party, listener, tolls = new Tolls(party) }: {
+    party: ExchangeParty;
+    listener: Listener;
+    tolls?: Tolls | undefined;
+  },
 ): Acceptor {
   const { world: { clock }, limits, report, peerHosts } = party;
-  const allowance = new Allowance({ clock, limits: allowanceLimits(limits) });
   return new Acceptor({
-    ...{ listener, clock, allowance, favoured: peerHosts },
+    ...{ listener, clock, allowance: tolls.allowance, favoured: peerHosts },
     report: {
       broken: (reason, source) => report.broken(reason, source),
       // For NotKept, the cause is the error to report.
       failed: (error) => report.notAnswered(error instanceof NotKept ? error.cause : error),
     },
     limits: { ...acceptorLimits(limits), firstReadBytes: FIRST_CHUNK_BYTES },
-    handlers: [new ParcelHandler({ party, allowance }), new FrameHandler({ party, allowance })],
+    handlers: [new ParcelHandler({ party, tolls }), new FrameHandler({ party, tolls })],
   });
-}
-
-/** Whether an address belongs to no configured peer. */
-function isStranger({ peerHosts }: ExchangeParty, key: string): boolean {
-  return peerHosts?.has(key) !== true;
 }
 
 /** Answers parcels, within limits of their own. */
 class ParcelHandler implements Handler {
   readonly table: TableLimits;
   readonly #party: ExchangeParty;
-  readonly #allowance: Allowance;
-  /** How much the parcels of all strangers may still cost. */
-  readonly #share: StrangersShare;
+  readonly #tolls: Tolls;
 
-  constructor({ party, allowance }: { party: ExchangeParty; allowance: Allowance }) {
+  constructor({ party, tolls }: { party: ExchangeParty; tolls: Tolls }) {
     this.table = parcelTableLimits(party.limits);
     this.#party = party;
-    this.#allowance = allowance;
-    this.#share = allowance.share();
+    this.#tolls = tolls;
   }
 
   begins(firstByte: number): boolean {
@@ -74,18 +73,15 @@ class ParcelHandler implements Handler {
 
   async #answer(caller: Visitor, begun: Uint8Array): Promise<string | undefined> {
     const { connection, source, key } = caller;
-    const isPeer = !isStranger(this.#party, key);
     const fault = await serveParcel({
       ...{ party: this.#party, connection, source, begun },
-      pay: (frames) => isPeer ? this.#allowance.take(key, frames) : this.#share.take(key, frames),
-      owe: (frames) => {
-        if (!isPeer) this.#share.owe(key, frames);
-      },
+      pay: (frames) => this.#tolls.pay(key, frames),
+      owe: (frames) => this.#tolls.owe(key, frames),
       onBytes: () => caller.heard(),
     });
     if (fault === undefined) return undefined;
     if (!fault.charged) return caller.closedBecause ?? fault.reason;
-    this.#allowance.charge(key);
+    this.#tolls.allowance.charge(key);
     return `${fault.reason}; closed without an answer, and its address charged`;
   }
 }
@@ -93,14 +89,16 @@ class ParcelHandler implements Handler {
 /** Answers frames until the caller has finished. */
 class FrameHandler implements Handler {
   readonly #party: ExchangeParty;
+  readonly #tolls: Tolls;
   readonly #allowance: Allowance;
   /** How many signatures of strangers' frames may still be checked. */
   readonly #signatures: StrangersShare;
 
-  constructor({ party, allowance }: { party: ExchangeParty; allowance: Allowance }) {
+  constructor({ party, tolls }: { party: ExchangeParty; tolls: Tolls }) {
     this.#party = party;
-    this.#allowance = allowance;
-    this.#signatures = allowance.share();
+    this.#tolls = tolls;
+    this.#allowance = tolls.allowance;
+    this.#signatures = tolls.allowance.share();
   }
 
   begins(firstByte: number): boolean {
@@ -170,7 +168,7 @@ class FrameHandler implements Handler {
     },
   ): { answered: number; refused: boolean; isTooMuch: boolean; news: Heard[] } {
     const { judge } = this.#party;
-    const fromStranger = isStranger(this.#party, key);
+    const fromStranger = this.#tolls.isStranger(key);
     const news: Heard[] = [];
     const words = new Uint32Array(buffer.buffer);
     const answerWords = new Uint32Array(answers.buffer);

@@ -6,8 +6,8 @@ interface Peer {
   readonly ids: Set<string>;
   /** On the monotonic clock: when the peer is asked about all logs again. */
   askAt: number;
-  /** On the monotonic clock: the peer gets no parcel before this. */
-  retryAt: number;
+  /** Why the last parcel that failed did so; the peer gets none before `retryAt` (monotonic clock). */
+  failed: { readonly why: string; readonly retryAt: number } | undefined;
   /** The logs that both follow, as the peer last said. */
   bothFollow: ReadonlySet<Log> | undefined;
 }
@@ -52,16 +52,18 @@ export class PeerKnowledge {
     this.#peer(peer).askAt = now + this.#limits.askAgainMs;
   }
 
-  /** Notes that a parcel to a peer failed at this time (monotonic clock, ms). */
-  parcelFailed(peer: string, now: number): void {
-    this.#peer(peer).retryAt = now + this.#limits.parcelRetryMs;
+  /** Notes that a parcel to a peer failed at this time (monotonic clock, ms), and why. */
+  parcelFailed(peer: string, now: number, why: string): void {
+    this.#peer(peer).failed = { why, retryAt: now + this.#limits.parcelRetryMs };
   }
 
   /**
-   * Whether a peer may be sent a parcel at this time. It may not if one failed a short time ago.
+   * Why a peer may be sent no parcel at this time: one failed a short time ago. Nothing if it may.
+   * Until a parcel is sent again, nobody knows that the failure is over.
    */
-  mayBeSentParcel(peer: string, now: number): boolean {
-    return now >= (this.#peers.get(peer)?.retryAt ?? -Infinity);
+  parcelFault(peer: string, now: number): string | undefined {
+    const failed = this.#peers.get(peer)?.failed;
+    return failed !== undefined && now < failed.retryAt ? failed.why : undefined;
   }
 
   /** The logs that a peer follows as well, as it last said; nothing if it never said. */
@@ -76,7 +78,7 @@ export class PeerKnowledge {
 
   #peer(name: string): Peer {
     const peer = this.#peers.get(name) ??
-      { ids: new Set(), askAt: -Infinity, retryAt: -Infinity, bothFollow: undefined };
+      { ids: new Set(), askAt: -Infinity, failed: undefined, bothFollow: undefined };
     // It moves to the end, so that the peer that was used least recently is forgotten first.
     this.#peers.delete(name);
     this.#peers.set(name, peer);

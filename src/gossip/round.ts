@@ -26,6 +26,8 @@ export interface Round {
   readonly handedOver: readonly string[];
   /** How many logs both follow; nothing if the peer did not say. */
   readonly shared?: number;
+  /** Whether the peer is this monitor itself, or repeats what it says. Then nothing was compared. */
+  readonly isSelf?: boolean;
   /** Why a parcel failed, if one did. The results of the frames count all the same. */
   readonly fault?: string;
 }
@@ -41,10 +43,10 @@ export async function exchangeRound(
   { party, address }: { party: ExchangeParty; address: Address },
 ): Promise<Round> {
   const greeting = await greet({ party, address });
-  const { shared, fault } = greeting;
+  const { shared, fault, isSelf = false } = greeting;
   const logs = party.judge.logs.filter((log) => shared?.has(log) ?? true);
-  const told = { notes: greeting.notes, ...(shared && { shared: shared.size }) };
-  if (logs.length === 0) return { heard: [], handedOver: [], ...told };
+  const told = { notes: greeting.notes, isSelf, ...(shared && { shared: shared.size }) };
+  if (logs.length === 0) return { heard: [], handedOver: [], ...told, ...(fault && { fault }) };
   const round = await compare({ party, address, logs });
   return { ...round, ...told, notes: [...told.notes, ...round.notes], ...(fault && { fault }) };
 }
@@ -58,12 +60,14 @@ export async function exchangeRound(
 async function greet({ party, address }: { party: ExchangeParty; address: Address }): Promise<{
   shared: ReadonlySet<Log> | undefined;
   notes: readonly HeardCheckpoint[];
+  isSelf?: boolean;
   fault?: string;
 }> {
   const { peerKnowledge, judge, report, world: { clock } } = party;
   const peer = formatAddress(address);
-  if (!peerKnowledge.mayBeSentParcel(peer, clock.monotonic())) {
-    return { shared: peerKnowledge.bothFollow(peer), notes: [] };
+  const failed = peerKnowledge.parcelFault(peer, clock.monotonic());
+  if (failed !== undefined) {
+    return { shared: peerKnowledge.bothFollow(peer), notes: [], fault: failed };
   }
   try {
     const items = [followsItem(judge.logs), aboutItem(party.about)];
@@ -71,10 +75,10 @@ async function greet({ party, address }: { party: ExchangeParty; address: Addres
     const isSelf = about !== undefined && isSameStart(about, party.about);
     report.greeted?.(peer, { isSelf, about });
     if (follows !== undefined) peerKnowledge.bothFollowNow(peer, follows);
-    return { shared: peerKnowledge.bothFollow(peer), notes: heard };
+    return { shared: peerKnowledge.bothFollow(peer), notes: heard, isSelf };
   } catch (error) {
     if (!(error instanceof ExchangeFailed) || error instanceof Unreachable) throw error;
-    peerKnowledge.parcelFailed(peer, clock.monotonic());
+    peerKnowledge.parcelFailed(peer, clock.monotonic(), error.what);
     report.broken(error.what, peer);
     return { shared: peerKnowledge.bothFollow(peer), notes: [], fault: error.what };
   }
@@ -92,7 +96,7 @@ async function compare(
   peerKnowledge.knowsNow(peer, concluded({ party, ...frames }));
   const asksAll = peerKnowledge.isToBeAsked(peer, now);
   const { items, ids } = await parcelFor({ party, peer, asksAll, about: logs, ...frames });
-  if (items.length === 0 || !peerKnowledge.mayBeSentParcel(peer, now)) {
+  if (items.length === 0 || peerKnowledge.parcelFault(peer, now) !== undefined) {
     return { heard, notes: [], handedOver: [] };
   }
   try {
@@ -103,7 +107,7 @@ async function compare(
     return { heard, notes: answer.heard, handedOver: ids };
   } catch (error) {
     if (!(error instanceof ExchangeFailed)) throw error;
-    peerKnowledge.parcelFailed(peer, clock.monotonic());
+    peerKnowledge.parcelFailed(peer, clock.monotonic(), error.what);
     report.broken(error.what, peer);
     return { heard, notes: [], handedOver: [], fault: error.what };
   }

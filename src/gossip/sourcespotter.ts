@@ -23,8 +23,10 @@ import type { Round } from "./round.ts";
 
 /** Longest wait for one whole answer. */
 const REQUEST_TIMEOUT_MS = 15_000;
-/** Longest answer read. Its own are a sentence, and it takes notes of up to 100,000 bytes. */
+/** Longest answer read. Its own are a sentence. */
 const MAX_ANSWER_BYTES = 4_096;
+/** Longest note that it takes. A longer one is not told. */
+export const MAX_TOLD_BYTES = 100_000;
 /** Most checkpoints told in one round. */
 export const MAX_TOLD_PER_ROUND = 8;
 /** How many of its verdicts are remembered. A checkpoint beyond is told once more. */
@@ -37,6 +39,11 @@ const SHOWN_CHARACTERS = 80;
 /** What it says about a checkpoint that it was told. */
 const VERDICTS = ["consistent", "pending", "inconsistent"] as const;
 type Verdict = (typeof VERDICTS)[number];
+/** The statuses with which a server does not take what it is sent, whoever sends it. */
+const BAD_NOTE = [400, 413, 422];
+
+/** It does not take one note, or says nothing about it that makes sense. */
+class NoteRefused extends ExchangeFailed {}
 
 /** A checkpoint to tell. */
 interface Telling {
@@ -50,8 +57,8 @@ export class Sourcespotter {
   readonly #party: ExchangeParty;
   readonly #url: string;
   readonly #client: HttpClient;
-  /** What it said last about each head that it was told, the latest last. */
-  readonly #verdicts = new Map<string, Verdict>();
+  /** What it said last about each head that it was told, or did not take, the latest last. */
+  readonly #verdicts = new Map<string, Verdict | "refused">();
 
   /** @throws MalformedError if the contact cannot be used */
   constructor(
@@ -65,16 +72,25 @@ export class Sourcespotter {
   /**
    * Asks for its latest checkpoint, judges it, and tells it what it may not have seen: our latest,
    * what we have not reconciled, and both halves of each case.
-   * @throws ExchangeFailed if it cannot be reached or gives no checkpoint of a log followed here;
-   *   whatever `keep` throws
+   * @throws ExchangeFailed if it cannot be reached, gives no checkpoint of a log followed here, or does
+   *   not take a note; whatever `keep` throws
    */
   async round(): Promise<Round> {
     const heard = await this.hear();
     const { log } = heard.checkpoint;
     this.#party.peerKnowledge.bothFollowNow(this.#url, new Set([log]));
+    let refused: NoteRefused | undefined;
     for (const { head, note } of this.#due(await this.#toTell(log))) {
-      this.#remember(head, await this.#tell(note));
+      try {
+        this.#remember(head, await this.#tell(note));
+      } catch (error) {
+        // A log may sign checkpoints that are too long for it. They must not hide the others.
+        if (!(error instanceof NoteRefused)) throw error;
+        this.#remember(head, "refused");
+        refused ??= error;
+      }
     }
+    if (refused !== undefined) throw refused;
     const fault = this.#fault(log);
     return { heard: [], notes: [heard], handedOver: [], shared: 1, ...(fault && { fault }) };
   }
@@ -93,7 +109,7 @@ export class Sourcespotter {
       "it was told; it gives no proof, so this proves nothing";
   }
 
-  /** What to tell now: what it was not told yet, then what was pending, the longest ago first. */
+  /** What to tell now: what it was not told yet, then what is not settled, the longest ago first. */
   #due(tellings: readonly Telling[]): Telling[] {
     return tellings.filter(({ head }) => !this.#isSettled(head))
       .toSorted((a, b) => this.#turnOf(a.head) - this.#turnOf(b.head))
@@ -106,7 +122,8 @@ export class Sourcespotter {
   }
 
   #isSettled(head: string): boolean {
-    return (this.#verdicts.get(head) ?? "pending") !== "pending";
+    const verdict = this.#verdicts.get(head);
+    return verdict === "consistent" || verdict === "inconsistent";
   }
 
   /**
@@ -150,7 +167,8 @@ export class Sourcespotter {
       ...ours.map(({ treeSize, root, note }) => ({ head: `${treeSize} ${root}`, note })),
       ...halves.map(({ size, root, note }) => ({ head: `${size} ${root}`, note })),
     ];
-    return [...new Map(tellings.map((telling) => [telling.head, telling])).values()];
+    return [...new Map(tellings.map((telling) => [telling.head, telling])).values()]
+      .filter(({ note }) => utf8(note).length <= MAX_TOLD_BYTES);
   }
 
   /** @returns what it says about a note */
@@ -163,12 +181,13 @@ export class Sourcespotter {
     );
     const verdict = VERDICTS.find((word) => answer.startsWith(`${word}:`));
     if (verdict !== undefined) return verdict;
-    throw this.#failed(
+    throw new NoteRefused(
+      this.#url,
       `answers ${quoted(answer.slice(0, SHOWN_CHARACTERS))}, expected ${VERDICTS.join(", ")}`,
     );
   }
 
-  #remember(head: string, verdict: Verdict): void {
+  #remember(head: string, verdict: Verdict | "refused"): void {
     this.#verdicts.delete(head);
     this.#verdicts.set(head, verdict);
     const [oldest] = this.#verdicts.keys();
@@ -189,8 +208,12 @@ export class Sourcespotter {
         return result.body;
       case "absent":
         throw this.#failed("answers that it is not there (HTTP status 404)");
-      case "refused":
-        throw this.#failed(`answers with HTTP status ${result.status}`);
+      case "refused": {
+        const what = `answers with HTTP status ${result.status}`;
+        throw BAD_NOTE.includes(result.status)
+          ? new NoteRefused(this.#url, what)
+          : this.#failed(what);
+      }
       case "put off":
         throw this.#failed("asked to be asked again later");
     }

@@ -8,6 +8,9 @@ import { LOST_ADVICE } from "./places.ts";
 import { fieldsOf, TroubleTeller } from "./trouble_teller.ts";
 import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
+/** What is said of a log that is not frozen by its own word alone. */
+const BY_ITS_WORD = "it has not grown for longer than its patience and is not told as frozen, " +
+  'because it says that it does not grow any more; set "retired" if you know that from elsewhere';
 /** How many contradictions are remembered as told. Beyond that all are forgotten and told again. */
 const MAX_TOLD = 10_000;
 
@@ -89,6 +92,8 @@ export class Announcer {
         return event("journal.unsound", "warning", { incidents: happening.incidents });
       case "journal lost":
         return event("journal.lost", "error", { detail: happening.detail, advice: LOST_ADVICE });
+      case "trap":
+        return event("config.trap", "warning", { detail: happening.detail });
       case "world refused": {
         const { error } = happening;
         const cause = error instanceof IncidentNotWritten ? error.cause : error;
@@ -118,6 +123,10 @@ export class Announcer {
       }
       case "greeted":
         return this.#troubles.greeted(happening);
+      case "retired":
+        return event("log.retired", "warning", {
+          ...{ origin: happening.log.origin, detail: BY_ITS_WORD },
+        });
       case "withholding":
         return this.#troubles.withholding(happening);
       case "calling":
@@ -189,7 +198,7 @@ export class Announcer {
     this.#leftOutToldAt = now;
     this.#report.event("exchange.left out", "warning", {
       ...{ origin, source },
-      detail: "more checkpoints were told than there is room for until they are settled",
+      detail: "others told more unsettled checkpoints than there is room for",
     });
   }
 

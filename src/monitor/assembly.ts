@@ -1,6 +1,7 @@
 import { exchangeAcceptor } from "../gossip/callee.ts";
 import type { ExchangeParty } from "../gossip/exchange.ts";
 import { monitorsAmong, nameOfPeer } from "../gossip/settings.ts";
+import { Tolls } from "../gossip/tolls.ts";
 import type { Source } from "../sources/source.ts";
 import type { IncidentJournal } from "../store/incidents.ts";
 import { ObservationJournal } from "../store/observations.ts";
@@ -15,7 +16,9 @@ import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
 import type { Common } from "./common.ts";
 import { Follower } from "./follower.ts";
+import { type Former, formerKeys } from "./former_keys.ts";
 import { Happenings } from "./happenings.ts";
+import { HttpGossip } from "./http_gossip.ts";
 import { CaseKeeper, type KeeperReport } from "./case_keeper.ts";
 import { PlaceForeign, Places } from "./places.ts";
 import { knownLogs } from "./log_settings.ts";
@@ -37,8 +40,13 @@ export interface Parts {
   readonly background: Background;
   readonly peers: KnownPeers;
   readonly places: Places;
+  /** For each log that is held to nothing, by its id: under which key it was followed before. */
+  formerKeys: ReadonlyMap<string, Former>;
   readonly rounds: Rounds;
   followers: readonly Follower[];
+  /** What callers may ask for, at the port of the exchange and over HTTP. */
+  readonly tolls: Tolls;
+  readonly httpGossip: HttpGossip;
   /** Answers exchanges; nothing if the daemon listens nowhere. */
   acceptor: Acceptor | undefined;
 }
@@ -133,12 +141,15 @@ export async function assemble({ world, settings, signer, report, openSource }: 
       followers.push(await Follower.start({ common, settings: settings.logs[i]!, source }));
     }
     const party = { ...keeper.party, peerHosts: peers.hosts };
-    const acceptor = answerAt({ party, listener: listenAt(world, settings.listen) });
+    const tolls = new Tolls(party);
+    const acceptor = answerAt({ party, listener: listenAt(world, settings.listen), tolls });
     if (acceptor !== undefined) own.address = formatAddress(acceptor.address);
     const background = new Background((error) => happenings.failed(error));
     const rounds = new Rounds({ party, happenings, background, settings });
+    const httpGossip = new HttpGossip({ common, party, tolls, background });
     const parts = { settings, signer, common, announcer, tallies, background, peers, places };
-    return { ...parts, rounds, followers, acceptor };
+    const more = { formerKeys: formerKeys(settings.logs, observations) };
+    return { ...parts, ...more, rounds, followers, tolls, httpGossip, acceptor };
   } catch (error) {
     await keeper?.close();
     await observations.close();
@@ -166,7 +177,7 @@ async function lookAtPlaces({ world, settings, signer, report }: {
 /** Notes in the index what the incident journal has now. The next start compares it. */
 function noteIncidents(observations: ObservationJournal, incidents: IncidentJournal): void {
   try {
-    observations.noteIncidents(incidents.last);
+    observations.noteIncidents(incidents);
   } catch (error) {
     // The witness is then a little behind, which is no loss.
     if (!(error instanceof WorldError)) throw error;
@@ -194,9 +205,13 @@ function reportTo(
 
 /** What answers exchanges on a listener; nothing without a listener. */
 export function answerAt(
-  { party, listener }: { party: ExchangeParty; listener: Listener | undefined },
+  { party, listener, tolls }: {
+    party: ExchangeParty;
+    listener: Listener | undefined;
+    tolls: Tolls;
+  },
 ): Acceptor | undefined {
-  return listener && exchangeAcceptor({ party, listener });
+  return listener && exchangeAcceptor({ party, listener, tolls });
 }
 
 /**

@@ -4,6 +4,7 @@ import { isSameAddress } from "../world/address.ts";
 import type { Listener } from "../world/world.ts";
 import { answerAt, listenAt, type OpenSource, type Parts } from "./assembly.ts";
 import { Follower } from "./follower.ts";
+import { formerKeys } from "./former_keys.ts";
 import { knownLogs } from "./log_settings.ts";
 import type { LogSettings, Settings } from "./settings.ts";
 
@@ -33,7 +34,7 @@ export interface Changed {
  * that is added to the program later.
  */
 const CHANGEABLE: readonly (keyof Settings)[] = [
-  ...["logs", "peers", "gossip", "listen", "http", "contact"] as const,
+  ...["logs", "peers", "gossip", "listen", "http", "httpGossip", "contact"] as const,
   // This is only the key's path. Whether the key itself changed is checked apart.
   "key",
 ];
@@ -68,7 +69,9 @@ export async function takeUp(
   const { common: { world } } = parts;
   const listener = isMoved ? listenAt(world, settings.listen) : undefined;
   let followers: readonly Follower[];
+  let formers: Parts["formerKeys"];
   try {
+    formers = formerKeys(settings.logs, parts.common.observations);
     followers = await withAdded(parts, logs);
   } catch (error) {
     listener?.close();
@@ -80,6 +83,7 @@ export async function takeUp(
   if (isMoved) moveAcceptor(parts, listener);
   const begun = await changeFollowers(parts, followers, logs);
   parts.settings = { ...settings, logs: logs.map((log) => log.settings) };
+  parts.formerKeys = formers;
   return { begun, isMoved };
 }
 
@@ -156,6 +160,7 @@ async function changeFollowers(
 /** Closes what answered exchanges, and answers them on this listener from now on. */
 function moveAcceptor(parts: Parts, listener: Listener | undefined): void {
   parts.acceptor?.close();
-  const { common: { keeper }, peers } = parts;
-  parts.acceptor = answerAt({ party: { ...keeper.party, peerHosts: peers.hosts }, listener });
+  const { common: { keeper }, peers, tolls } = parts;
+  const party = { ...keeper.party, peerHosts: peers.hosts };
+  parts.acceptor = answerAt({ party, listener, tolls });
 }

@@ -4,7 +4,7 @@ import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { base64 } from "../tlog/encoding.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
 import type { NotProven, Proven } from "./proving.ts";
-import type { Finding } from "./watch.ts";
+import type { Finding } from "./finding.ts";
 
 /** A log that was replaced by another: the same tree under a new key. */
 export interface Replaced {
@@ -13,9 +13,9 @@ export interface Replaced {
   readonly view: () => VerifiedCheckpoint | undefined;
 }
 
-/** Asks the log for a proof; see `prove`. */
-type Prove = (
-  wanted: { from: bigint; newer: VerifiedCheckpoint; time: LookTime | undefined },
+/** Asks the log for a proof from an old checkpoint to a newer one of this log; see `prove`. */
+export type Prove = (
+  wanted: { old: VerifiedCheckpoint; newer: VerifiedCheckpoint; time: LookTime | undefined },
 ) => Promise<Proven | NotProven>;
 
 /**
@@ -75,7 +75,7 @@ export class Continuation {
     if (old.treeSize === 0n) return undefined;
     const served = newer.treeSize === old.treeSize
       ? { implied: newer.rootHash }
-      : await this.#prove({ from: old.treeSize, newer, time });
+      : await this.#prove({ old, newer, time });
     if ("result" in served) return served;
     if (base64(served.implied) === old.root) return undefined;
     const detail =

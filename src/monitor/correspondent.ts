@@ -66,11 +66,12 @@ export class Correspondent {
     const at = timeNow(this.#party.world.clock);
     this.#happenings.tell({ kind: "calling", source, at });
     try {
-      const { handedOver, shared, fault } = await this.#meet();
+      const { handedOver, shared, fault, isSelf = false } = await this.#meet();
       const said = { sharedLogs: shared, evidenceIds: handedOver, fault };
       this.#happenings.tell({ kind: "called", source, ...said });
-      // A peer that follows none of our logs has no fault, but nothing is compared with it.
-      return fault === undefined && shared !== 0;
+      // A peer that follows none of our logs has no fault, but nothing is compared with it. The same
+      // goes for this monitor itself.
+      return fault === undefined && shared !== 0 && !isSelf;
     } catch (error) {
       // Only a failed exchange is counted as the peer's failure.
       if (error instanceof ExchangeFailed) {

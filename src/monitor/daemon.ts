@@ -11,6 +11,8 @@ import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
 import type { Happening } from "./happenings.ts";
+import { replacesAdvice } from "./former_keys.ts";
+import type { HttpGossip } from "./http_gossip.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
 import type { Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
@@ -33,6 +35,8 @@ export class Daemon {
   /** The loops that work until they are stopped. */
   readonly #loops = new Set<Promise<void>>();
   #isClosing = false;
+  /** Ends when everything is closed; nothing before anybody asked for that. */
+  #closed: Promise<void> | undefined;
   /** The error that made it end by itself, if one did. */
   #end: unknown;
 
@@ -63,9 +67,20 @@ export class Daemon {
     return acceptor && formatAddress(acceptor.address);
   }
 
+  /** Compares checkpoints over HTTP; nothing if the settings do not say so. */
+  get httpGossip(): HttpGossip | undefined {
+    const { settings, httpGossip } = this.#parts;
+    return settings.httpGossip ? httpGossip : undefined;
+  }
+
   /** Incidents recorded since the start. */
   get incidents(): number {
     return this.#parts.tallies.incidents;
+  }
+
+  /** Incidents of the logs followed in its journal, those of earlier runs included. */
+  get casesHeld(): number {
+    return this.#parts.common.keeper.casesHeld;
   }
 
   /** Whether any log contradicted at the last look what it has signed before. */
@@ -111,20 +126,27 @@ export class Daemon {
 
   /** Asks `run` to end. */
   stop(): void {
-    const { common: { happenings, memory }, rounds, followers, acceptor } = this.#parts;
+    const { common: { happenings, memory }, rounds, followers, acceptor, httpGossip } = this.#parts;
     happenings.tell({ kind: "stopping" });
     this.#stop.stop();
     memory.end();
+    httpGossip.end();
     rounds.stop();
     for (const follower of followers) follower.stop();
     acceptor?.close();
     memory.end();
   }
 
-  /** Finishes writing and closes the journals. */
-  async close(): Promise<void> {
-    const { acceptor, announcer, common: { memory, keeper, observations } } = this.#parts;
+  /** Finishes writing and closes the journals. Whoever asks again waits for the same end. */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const { acceptor, httpGossip, announcer, common } = this.#parts;
+    const { memory, keeper, observations } = common;
     acceptor?.close();
+    httpGossip.end();
     memory.end();
     this.#isClosing = true;
     await this.#finishBackground();
@@ -164,6 +186,7 @@ export class Daemon {
     ]);
     const counts = { logs: followers.length, peers: peers.length };
     happenings.tell({ kind: "reloaded", subjects, ...counts });
+    this.#tellFormerKeys();
   }
 
   /** The status of the daemon now, as `GET /status` gives it. */
@@ -185,6 +208,7 @@ export class Daemon {
       logs: followers.map((one) => ({
         ...one.status(),
         ...this.#sharedBy(one.log),
+        ...this.#formerKeyOf(one.log),
         ...tallies.ofLog(one.log),
       })),
       peers: rounds.peers.map((peer) => {
@@ -198,6 +222,11 @@ export class Daemon {
         };
       }),
     };
+  }
+
+  #formerKeyOf({ id }: Log): { formerKey?: string; formerSize?: string } {
+    const former = this.#parts.formerKeys.get(id);
+    return former === undefined ? {} : { formerKey: former.log, formerSize: former.size };
   }
 
   /** How many peers follow a log too, as they last said. This monitor itself is none of them. */
@@ -293,6 +322,14 @@ export class Daemon {
     const counts = { logs: logs.length, peers: peers.length };
     for (const detail of places.lost) happenings.tell({ kind: "journal lost", detail });
     happenings.tell({ kind: "started", name, listen: this.address, ...counts });
+    this.#tellFormerKeys();
+  }
+
+  #tellFormerKeys(): void {
+    const { formerKeys, common: { happenings } } = this.#parts;
+    for (const former of formerKeys.values()) {
+      happenings.tell({ kind: "trap", detail: `${former.detail}: ${replacesAdvice(former)}` });
+    }
   }
 
   /** Writes down, for each log followed, that an exchange failed and so said nothing about it. */

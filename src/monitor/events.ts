@@ -31,6 +31,7 @@ export type EventName =
   | "key.exposed"
   | `log.${Result}`
   | "log.recovered"
+  | "log.retired"
   | "output.lost"
   | "status.failed"
   | "status.serving"

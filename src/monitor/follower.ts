@@ -16,7 +16,8 @@ import type { LogSettings } from "./settings.ts";
 import { Settler } from "./settler.ts";
 import type { LogStatus, LogTally, LookResult } from "./status.ts";
 import { isTheLog, THE_LOG } from "./the_log.ts";
-import { type Finding, LogWatch } from "./watch.ts";
+import type { Finding } from "./finding.ts";
+import { LogWatch } from "./watch.ts";
 
 /**
  * Follows one log. It looks at the log, has open questions settled (see Settler), and writes every
@@ -37,6 +38,8 @@ export class Follower {
   #standsSince: number;
   /** One for this log, and one for the log that it replaces, if it does. */
   readonly #settlers: readonly Settler[];
+  /** Whether it was told that the log is not frozen by its own word alone. */
+  #isRetiredTold = false;
   /** What the last look came to, so that the same again is not told. */
   #told = "";
   #settling: Promise<void> | undefined;
@@ -263,8 +266,15 @@ export class Follower {
    */
   #withPatience(result: Result): Result {
     const stands = result === "unchanged" || result === "rolled back";
-    if (!stands || this.#settings.isRetired || this.#watch.isRetired) return result;
-    return this.#isOverdue(this.#standsSince) ? "frozen" : result;
+    const isOverdue = stands && !this.#settings.isRetired && this.#isOverdue(this.#standsSince);
+    if (!isOverdue) return result;
+    if (!this.#watch.isRetired) return "frozen";
+    // It is the log's word, which nobody has signed. Whoever freezes us could say so too.
+    if (!this.#isRetiredTold) {
+      this.#common.happenings.tell({ kind: "retired", log: this.log });
+    }
+    this.#isRetiredTold = true;
+    return result;
   }
 
   /** @param since by the monotonic clock */
@@ -285,6 +295,7 @@ export class Follower {
     await this.#write(finding, { result, at });
     this.#tell(finding, { result, about, at });
     if (!this.#watch.advance(finding)) return;
+    this.#isRetiredTold = false;
     this.#grewAt = at;
     this.#standsSince = clock.monotonic();
     keeper.judge.answerBy(checkpoint!, source);

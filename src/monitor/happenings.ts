@@ -5,7 +5,7 @@ import type { Log } from "../tlog/log.ts";
 import { Ended } from "../world/calls.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { IncidentNews } from "./case_keeper.ts";
-import type { Finding } from "./watch.ts";
+import type { Finding } from "./finding.ts";
 
 /**
  * Everything that can happen in a daemon. Whoever finds out tells it here, once. Log lines,
@@ -31,6 +31,8 @@ export type Happening =
   | { readonly kind: "journal unsound"; readonly incidents: readonly number[] }
   /** something that was in our folders is no more, as a person has not seen yet */
   | { readonly kind: "journal lost"; readonly detail: string }
+  /** the configuration says, of a log, what is hardly meant */
+  | { readonly kind: "trap"; readonly detail: string }
   /** our own disk, database or network refused something that is tried again */
   | { readonly kind: "world refused"; readonly error: unknown }
   /** something in Hearsay itself failed: nobody else's fault */
@@ -55,6 +57,8 @@ export type Happening =
     /** About one of them, for a person. */
     readonly detail: string;
   }
+  /** a log is not frozen only because it says that it does not grow any more; told once */
+  | { readonly kind: "retired"; readonly log: Log }
   | { readonly kind: "case"; readonly news: IncidentNews }
   /** Of exchanges; `source` is the other end: an address of the configuration, or the host that called. */
   | { readonly kind: "heard"; readonly heard: Heard; readonly source: string }

@@ -1,7 +1,7 @@
 import { EquivocationDetector } from "../evidence/detector.ts";
 import type { Compared } from "../gather/cached_heads.ts";
 import { mayHide, type RejectionReason } from "../gather/found.ts";
-import { gather, gatherProofs, type Piece } from "../gather/gather.ts";
+import { FROM_TILES, gather, gatherProofs, type Piece } from "../gather/gather.ts";
 import type { Gathered } from "../gather/read.ts";
 import type { PassedOver } from "../gather/walk.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -184,7 +184,7 @@ export async function judgeFiles(
       else if (found.kind === "checkpoint") {
         judged.checkpoints++;
         for (const each of found.checkpoints) judged.detector.observe(each, found.source);
-      } else if (found.what === "tiles") judgeOne(found, isNamed); // Every head was seen by now.
+      } else if (found.what === FROM_TILES) judgeOne(found, isNamed); // Every head was seen by now.
       else withProofs.set(path, isNamed);
     }
     const bytesRead = piece.kind === "found" ? piece.found.bytesRead : 0;

@@ -21,6 +21,8 @@ export interface LogSettings {
   readonly log: Log;
   /** The log that this one continues under a new key (`"replaces"`). It has no source any more. */
   readonly replaces?: Log;
+  /** Whether a person has said that it continues no other log (`"replaces": "none"`). */
+  readonly replacesNone?: boolean;
   /** Where the log is served, at one place or several; see `openSource`. */
   readonly source: string | readonly string[];
   /** How often it is polled, in milliseconds. */
@@ -38,6 +40,9 @@ export interface LogSettings {
 export function knownLogs(logs: readonly LogSettings[]): Log[] {
   return logs.flatMap(({ log, replaces }) => replaces === undefined ? [log] : [log, replaces]);
 }
+
+/** What `"replaces"` says of a log of its own whose origin another key had before. */
+export const REPLACES_NONE = "none";
 
 /** The values of what the file leaves out, spelled as in the file. */
 export const LOG_DEFAULTS = { poll: "1m", patience: "1d" } as const;
@@ -108,9 +113,11 @@ function readLog(given: Given): LogSettings | undefined {
     return log && within(name, () => makeLog({ vkey: log.vkey, origin }));
   });
   const named = withOrigin ?? log;
-  const replaces = members.get("replaces").maybe((value, name) =>
-    readReplaced(readText(value, name), { name, origin: withOrigin?.origin })
-  );
+  const replaced = members.get("replaces").maybe((value, name) => {
+    const text = readText(value, name);
+    if (text === REPLACES_NONE) return REPLACES_NONE;
+    return readReplaced(text, { name, origin: withOrigin?.origin });
+  });
   const source = members.get("source").read((value, name) => readSources(value, { name, path }));
   if (named && source) {
     members.get("source").read((_, name) =>
@@ -121,7 +128,10 @@ function readLog(given: Given): LogSettings | undefined {
   const patienceMs = members.get("patience").read(readDuration, LOG_DEFAULTS.patience);
   const isRetired = members.get("retired").read(readSwitch, false);
   if (!named || !source || !pollMs || !patienceMs || isRetired === undefined) return undefined;
-  const more = { ...(replaces && { replaces }), ...(isRetired && { isRetired }) };
+  const more = {
+    ...(replaced === REPLACES_NONE ? { replacesNone: true } : replaced && { replaces: replaced }),
+    ...(isRetired && { isRetired }),
+  };
   return { log: named, source, pollMs, patienceMs, ...more };
 }
 

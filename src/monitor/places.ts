@@ -5,11 +5,16 @@
  *
  * @module
  */
+import { concat } from "@std/bytes/concat";
 import { join } from "@std/path/join";
 import type { Link } from "../evidence/entry.ts";
 import { hasIncidents, type IncidentJournal } from "../store/incidents.ts";
-import { hasObservations, type ObservationJournal } from "../store/observations.ts";
-import { isSetAside } from "../store/repaired.ts";
+import {
+  hasObservations,
+  type LostEntries,
+  type ObservationJournal,
+} from "../store/observations.ts";
+import { isSetAside, type Repair } from "../store/repaired.ts";
 import { fileText, utf8 } from "../tlog/encoding.ts";
 import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
 import type { Vkey } from "../tlog/vkey.ts";
@@ -25,6 +30,7 @@ export const IDENTITY_FILE = "monitor.vkey";
 /** A file that says what was lost, one sentence a line, until a person removes it. */
 export const LOST_FILE = "lost.txt";
 const MAX_FILE_BYTES = 64 * 1024;
+const NEWLINE = 0x0a;
 const PERMISSIONS = { identity: 0o600, lost: 0o644 };
 /**
  * A monitor that runs writes at least one observation an hour. So an incident this much later than
@@ -34,7 +40,7 @@ const OBSERVATIONS_BEHIND_MS = 2 * 3_600_000;
 
 /** What a person is to do about what was lost. */
 export const LOST_ADVICE =
-  `restore it from a backup or accept the loss, then remove the monitor's ${LOST_FILE} (OPERATING, ` +
+  `Restore it from a backup or accept the loss. Then remove the monitor's ${LOST_FILE} (OPERATING, ` +
   '"Lost state")';
 
 /** The name of a folder's setting. */
@@ -81,14 +87,7 @@ export class Places {
     const places = new Places({ world, settings, own, vkeys });
     places.#expectOwn();
     await places.refresh();
-    if (vkeys.state === undefined && vkeys.incidents === undefined) return places;
-    const ran = "this monitor has run before";
-    if (!await hasObservations(world.files, state)) {
-      await places.note(`the observation journal in ${quoted(state)} is gone, and ${ran}`);
-    }
-    if (!await hasIncidents(world.files, incidents)) {
-      await places.note(`the incident journal in ${quoted(incidents)} is gone, and ${ran}`);
-    }
+    for (const gone of await goneJournals(world, settings)) await places.note(gone);
     return places;
   }
 
@@ -116,31 +115,31 @@ export class Places {
   /** Reads the notes again: a person may have removed them. */
   async refresh(): Promise<void> {
     const { state, incidents } = this.#settings;
-    const folders = [...new Set([state, incidents])];
-    const texts = await Promise.all(
-      folders.map((folder) => readSmall(this.#world, join(folder, LOST_FILE))),
-    );
-    this.#lost = texts.flatMap((text) => text?.split("\n") ?? []).filter((line) => line !== "");
+    this.#lost = await readLost(this.#world, [state, incidents]);
   }
 
   /**
-   * Writes down that something was lost, durably.
+   * Writes down that something was lost; see `noteLost`.
    * @param folder where; the state folder by default
    * @throws WorldError if the disk refuses
    */
   async note(what: string, folder = this.#settings.state): Promise<void> {
-    const { files, clock } = this.#world;
-    const path = join(folder, LOST_FILE);
-    await ensureFolder(files, folder);
-    const before = await readSmall(this.#world, path) ?? "";
-    const content = utf8(`${before}${timeNow(clock)} ${printable(what)}\n`);
-    await replaceDurably({ files, path, content, permissions: PERMISSIONS.lost });
+    await noteLost(this.#world, folder, what);
     await this.refresh();
   }
 
+  /**
+   * Whether this monitor's own repairs have set an entry aside. Anybody who can write the folder can
+   * make another key, and a repair with it.
+   */
+  #isSetAside(known: Link, repairs: readonly Repair[]): boolean {
+    return isSetAside(known, repairs.filter(({ by }) => by === this.#own.text));
+  }
+
   /** What the index knows to have been in the observation journal is not there. */
-  noteObservations({ known, last }: { known: Link; last: Link }): Promise<void> {
-    return this.note(
+  async noteObservations({ known, last, repairs }: LostEntries): Promise<void> {
+    if (this.#isSetAside(known, repairs)) return;
+    await this.note(
       `the observation journal in ${quoted(this.#settings.state)} lacks entries: it had entry ` +
         `${known.seq} with the hash ${known.hash}, and ${endOf(last)}`,
     );
@@ -155,7 +154,8 @@ export class Places {
     const { incidentsSeen: seen } = observations;
     const { last, repairs, detectors } = incidents;
     const lastAt = detectors.get(this.#own.name);
-    if (seen !== undefined && seen.seq > 0 && !isSetAside(seen, repairs)) {
+    const newRepairs = repairs.filter((repair) => observations.isNewRepair(repair));
+    if (seen !== undefined && seen.seq > 0 && !this.#isSetAside(seen, newRepairs)) {
       if (await incidents.hashOf(seen.seq) !== seen.hash) {
         await this.note(
           `${where} lacks entries: it had entry ${seen.seq} with the hash ${seen.hash}, and ` +
@@ -163,12 +163,12 @@ export class Places {
         );
       }
     }
-    const { endedAt } = observations;
-    const isBehind = lastAt !== undefined && endedAt !== undefined &&
-      millisecondsBetween(endedAt, lastAt) > OBSERVATIONS_BEHIND_MS;
+    const { latestAt } = observations;
+    const isBehind = lastAt !== undefined && latestAt !== undefined &&
+      millisecondsBetween(latestAt, lastAt) > OBSERVATIONS_BEHIND_MS;
     if (isBehind) {
       await this.note(
-        `the observation journal in ${quoted(this.#settings.state)} ends at ${endedAt}, and ` +
+        `the observation journal in ${quoted(this.#settings.state)} ends at ${latestAt}, and ` +
           `${where} has a case that this monitor found at ${lastAt}: the observations may be an older ` +
           "copy",
       );
@@ -238,22 +238,81 @@ function nameOf(vkey: string): string {
   return vkey.split("+", 1)[0]!;
 }
 
-/** The vkey of the monitor that last used a folder, if the folder says one. */
-export async function identityIn(world: World, folder: string): Promise<string | undefined> {
-  const text = (await readSmall(world, join(folder, IDENTITY_FILE)))?.trimEnd();
-  return text === "" ? undefined : text;
+/**
+ * Which journals are gone: one of the folders shows that the monitor ran, so both were made. One
+ * sentence each.
+ * @throws WorldError
+ */
+export async function goneJournals(
+  world: World,
+  { state, incidents }: Pick<Settings, FolderName>,
+): Promise<string[]> {
+  const vkeys = [await identityIn(world, state), await identityIn(world, incidents)];
+  if (vkeys.every((vkey) => vkey === undefined)) return [];
+  const gone = (kind: string, folder: string): string =>
+    `the ${kind} journal in ${quoted(folder)} is gone, and this monitor has run before`;
+  return [
+    ...await hasObservations(world.files, state) ? [] : [gone("observation", state)],
+    ...await hasIncidents(world.files, incidents) ? [] : [gone("incident", incidents)],
+  ];
 }
 
-/** The text of a small file; nothing if it is not there, or is no text. */
-async function readSmall({ files }: World, path: string): Promise<string | undefined> {
+/**
+ * What was lost of the journals in these folders and is still told, one sentence each.
+ * @throws WorldError
+ */
+export async function readLost(world: World, folders: readonly string[]): Promise<string[]> {
+  const notes = await Promise.all(
+    [...new Set(folders)].map((folder) => readSmall(world, join(folder, LOST_FILE))),
+  );
+  return notes.flatMap((note) => note === undefined ? [] : sentencesOf(note));
+}
+
+/**
+ * Writes down in a folder that something was lost, durably. What is written there already is not
+ * written again: a service manager may start a monitor that cannot start again and again.
+ * @throws WorldError if the disk refuses
+ */
+export async function noteLost(world: World, folder: string, what: string): Promise<void> {
+  const { files, clock } = world;
+  const path = join(folder, LOST_FILE);
+  await ensureFolder(files, folder);
+  const before = await readSmall(world, path) ?? new Uint8Array();
+  const text = printable(what);
+  if (sentencesOf(before).some((line) => line.endsWith(` ${text}`))) return;
+  const isWhole = before.length === 0 || before.at(-1) === NEWLINE;
+  const content = concat([before, utf8(`${isWhole ? "" : "\n"}${timeNow(clock)} ${text}\n`)]);
+  await replaceDurably({ files, path, content, permissions: PERMISSIONS.lost });
+}
+
+/** The vkey of the monitor that last used a folder, if the folder says one. */
+export async function identityIn(world: World, folder: string): Promise<string | undefined> {
+  const bytes = await readSmall(world, join(folder, IDENTITY_FILE));
+  if (bytes === undefined) return undefined;
+  try {
+    const text = fileText(bytes).trimEnd();
+    return text === "" ? undefined : text;
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined;
+    throw error;
+  }
+}
+
+/** The sentences of a note. A person may have edited it, so it need not be UTF-8. */
+function sentencesOf(note: Uint8Array): string[] {
+  return new TextDecoder().decode(note).split(/\r?\n/).filter((line) => line !== "").map(printable);
+}
+
+/** The content of a small file; nothing if it is not there. */
+async function readSmall(
+  { files }: World,
+  path: string,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (!await isThere(files, path)) return undefined;
   const file = await files.open(path, "read");
   try {
     const buffer = new Uint8Array(MAX_FILE_BYTES);
-    return fileText(buffer.subarray(0, await readFully(file, buffer, 0)));
-  } catch (error) {
-    if (error instanceof MalformedError) return undefined;
-    throw error;
+    return buffer.subarray(0, await readFully(file, buffer, 0));
   } finally {
     file.close();
   }

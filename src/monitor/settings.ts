@@ -19,7 +19,7 @@ import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
 import { checkKeyName } from "../tlog/vkey.ts";
 import { Given, type Section } from "../world/jsonc.ts";
-import { placeBeside, readAddress, readText } from "../world/setting_values.ts";
+import { placeBeside, readAddress, readSwitch, readText } from "../world/setting_values.ts";
 import type { Address, World } from "../world/world.ts";
 import { knownLogs, type LogSettings, logsSection } from "./log_settings.ts";
 
@@ -42,6 +42,8 @@ export interface Settings {
   readonly listen: Address | undefined;
   /** Where it serves its status over HTTP; nowhere if left out. */
   readonly http: Address | undefined;
+  /** Whether anybody may compare checkpoints there too, as with sourcespotter. */
+  readonly httpGossip: boolean;
   /** How a log's operator can reach this monitor's operator. It is sent with every request. */
   readonly contact: string;
   readonly logs: readonly LogSettings[];
@@ -65,6 +67,7 @@ const SECTIONS: { readonly [Name in keyof Settings]: Section<Settings[Name]> } =
   incidents: (given) => given.read(pathIn(given, readText), PLACE_DEFAULTS.incidents),
   listen: (given) => given.maybe(readAddress),
   http: (given) => given.maybe(readAddress),
+  httpGossip: (given) => given.read(readSwitch, false),
   contact: (given) => given.read(readContact, NO_CONTACT),
   logs: logsSection,
   peers: peersSection,

@@ -11,7 +11,8 @@ import { openKept } from "./kept_note.ts";
 import type { Asker, Question, QuestionTable } from "./questions.ts";
 import type { Recalled } from "./recalled.ts";
 import { Tries } from "./tries.ts";
-import type { Finding, LogWatch } from "./watch.ts";
+import type { Finding } from "./finding.ts";
+import type { LogWatch } from "./watch.ts";
 import { Withheld } from "./withheld.ts";
 
 /** How many questions of the log and of peers are tried after one look; the rest wait for the next. */
@@ -262,7 +263,7 @@ export class Settler {
   ): Finding | undefined {
     const record = this.#provenRoots().get(headKey({ treeSize, root }));
     if (record === undefined) return undefined;
-    const detail = `case ${record.evidence_id} is about it`;
+    const detail = `it is one of the two checkpoints of case ${record.evidence_id}`;
     return { log: this.log, result: "inconsistent", source, checkpoint, detail };
   }
 

@@ -24,6 +24,13 @@ export interface LogStatus extends LogTally {
   readonly vkey: string;
   /** The vkey of the log that it replaces, if it does. Its cases and questions are counted here. */
   readonly replaces?: string;
+  /**
+   * The log of the same origin, in the notation of `"replaces"`, that was followed under another key
+   * before. Nothing holds this one to it, and nobody has said that this is meant.
+   */
+  readonly formerKey?: string;
+  /** The size that was seen under that key last, decimal. */
+  readonly formerSize?: string;
   /** Decimal; nothing before the first checkpoint. */
   readonly size?: string;
   /** Base64. */

@@ -23,8 +23,10 @@ type Trap = (settings: Settings, world: World) => string[] | Promise<string[]>;
 const TRAPS: readonly Trap[] = [
   nestedFolders,
   openStatus,
+  gossipNowhere,
   nobody,
   ownListen,
+  ownHttp,
   repeatedPeers,
   sharedSources,
   shortPolls,
@@ -59,20 +61,41 @@ function openStatus({ http }: Settings): string[] {
   ];
 }
 
-function nobody({ peers, listen }: Settings): string[] {
-  if (peers.length > 0 || listen !== undefined) return [];
+function gossipNowhere({ http, httpGossip }: Settings): string[] {
+  if (!httpGossip || http !== undefined) return [];
+  return ['"httpGossip" is true and there is no "http": nobody can ask there'];
+}
+
+function nobody({ peers, listen, http, httpGossip }: Settings): string[] {
+  if (peers.length > 0 || listen !== undefined || (httpGossip && http !== undefined)) return [];
   return ['nothing is compared with anybody: there is no peer and no "listen"'];
 }
 
 function ownListen({ peers, listen }: Settings): string[] {
-  if (listen === undefined) return [];
-  const isOwn = ({ hostname, port }: Address): boolean =>
-    port === listen.port &&
-    (sameHost(hostname, listen.hostname) || isAllAddresses(hostname) ||
-      isAllAddresses(listen.hostname) && isLoopback(hostname));
-  return monitorsAmong(peers).filter(({ address }) => isOwn(address)).map(({ address }) =>
+  return monitorsAmong(peers).filter(({ address }) => isOwn(address, listen)).map(({ address }) =>
     `the peer ${formatAddress(address)} is this monitor itself, its own "listen"`
   );
+}
+
+function ownHttp({ peers, http }: Settings): string[] {
+  const urls = peers.flatMap((peer) => "address" in peer ? [] : [peer.sourcespotter]);
+  return urls.filter((url) => isOwn(addressOf(url), http)).map((url) =>
+    `the peer ${url} is this monitor itself, its own "http"`
+  );
+}
+
+/** Where a URL leads. */
+function addressOf(url: string): Address {
+  const { hostname, port, protocol } = new URL(url);
+  const usual = protocol === "https:" ? 443 : 80;
+  return { hostname: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? usual : Number(port) };
+}
+
+/** Whether an address leads to where this monitor listens. */
+function isOwn({ hostname, port }: Address, own: Address | undefined): boolean {
+  return own !== undefined && port === own.port &&
+    (sameHost(hostname, own.hostname) || isAllAddresses(hostname) ||
+      isAllAddresses(own.hostname) && isLoopback(hostname));
 }
 
 /** The same address spelled in two ways, or the same vkey: the same address twice is an error. */

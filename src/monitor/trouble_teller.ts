@@ -5,7 +5,7 @@ import { type EventReport, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { LastingTroubles, type TroubleName } from "./lasting_troubles.ts";
 import { THE_LOG } from "./the_log.ts";
-import type { Finding } from "./watch.ts";
+import type { Finding } from "./finding.ts";
 
 /**
  * The troubles of looks, ordered by how far the look came. A look is the end of all that come before
@@ -131,7 +131,8 @@ export class TroubleTeller {
       const isSame = (one: Finding): boolean => one.source === place && one.result === kind;
       if (kind === WITHHELD) continue;
       if (place === "") {
-        if (reach(kind) < reach(result)) this.#endOfLog(log, name);
+        // A look that is `frozen` may have shown the old checkpoint once more.
+        if (kind !== finding.result && reach(kind) < reach(result)) this.#endOfLog(log, name);
         continue;
       }
       const again = standing.find(isSame);

@@ -1,4 +1,5 @@
 import { millisecondsBetween } from "../world/time.ts";
+import { replacesAdvice } from "./former_keys.ts";
 import { LOST_ADVICE } from "./places.ts";
 import { type LogStatus, type LookResult, nameOf, type PeerStatus, type Status } from "./status.ts";
 
@@ -20,7 +21,7 @@ export interface Trouble {
 /** For each result of a look that is not as it should be: what it says, and what it asks of a person. */
 const LOOKS: Readonly<Partial<Record<LookResult, readonly [says: string, advice: string]>>> = {
   inconsistent: [
-    "shows what contradicts what it signed before",
+    "shows a checkpoint that contradicts one that it signed before",
     "Keep the journals, and look at the case: hearsay incidents list.",
   ],
   unproven: [
@@ -32,7 +33,7 @@ const LOOKS: Readonly<Partial<Record<LookResult, readonly [says: string, advice:
     'Ask whether the log is still run, or set its "patience" to its pace.',
   ],
   unavailable: [
-    "cannot be reached, or answers with what is no checkpoint of it",
+    "cannot be reached, or its answer is no signed checkpoint",
     "Look at your network, and at the log's own status page. It is no sign of misbehaviour.",
   ],
   unverified: [
@@ -40,7 +41,7 @@ const LOOKS: Readonly<Partial<Record<LookResult, readonly [says: string, advice:
     "Its key may have been rotated, or somebody else answers: ask its operator.",
   ],
   "not written": [
-    "is looked at in vain: our own disk or database refuses",
+    "could not be looked at: our own disk or database refuses to write",
     "Free the disk. It says nothing about the log.",
   ],
 };
@@ -109,6 +110,12 @@ function troublesOfLog(
     const [says, advice] = look;
     const detail = lastDetail === undefined ? "" : ` (${lastDetail})`;
     troubles.push({ about: log, text: `log ${name} ${says}${detail}`, advice, since });
+  }
+  if (log.formerKey !== undefined) {
+    const text = `log ${name} is held to nothing that it signed under the key that was followed ` +
+      `before, up to size ${log.formerSize}`;
+    const advice = replacesAdvice({ log: log.formerKey });
+    troubles.push({ about: log, text, advice: `${advice[0]!.toUpperCase()}${advice.slice(1)}.` });
   }
   if (withheld > 0) {
     const text = `log ${name} does not show us what peers were shown: checkpoints: ${withheld}`;

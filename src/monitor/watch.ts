@@ -7,50 +7,17 @@ import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { base64 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import type { Clock } from "../world/world.ts";
-import { Continuation, type Replaced } from "./continuation.ts";
+import { Continuation, type Prove, type Replaced } from "./continuation.ts";
 import { Doubt } from "./doubt.ts";
-import { prove } from "./proving.ts";
+import { type Finding, HOLDS, soonest, weight } from "./finding.ts";
+import { type NotProven, prove, type Proven } from "./proving.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
 import { whyUnverified } from "./unverified.ts";
-
-/** One result, and what it is about. It must be durable before the view is advanced by it. */
-export interface Finding {
-  readonly log: Log;
-  readonly result: Result;
-  /** Who showed it: `the log`, the log at one of its places, a peer, or a stranger. */
-  readonly source: string;
-  /** The checkpoint, if one was verified. */
-  readonly checkpoint?: VerifiedCheckpoint;
-  /** The checkpoint of another size that it contradicts, if a proof has shown that. */
-  readonly against?: VerifiedCheckpoint;
-  /** A sentence for a person, where the result needs one. */
-  readonly detail?: string;
-  /** The shortest time to wait before the log is asked again, in milliseconds, if it said one. */
-  readonly retryAfterMs?: number | undefined;
-  /**
-   * Whether it is unproven only because a part of the proof is missing, and that may be temporary. For
-   * a look it is no longer set once this has lasted too long (see Doubt). It is never set for a proof
-   * that was served and does not hold.
-   */
-  readonly mayPass?: boolean;
-  /**
-   * If the log is served in several places: the findings of this look about the other places, where
-   * they are new. Each is the log's word, and is recorded like this one.
-   */
-  readonly others?: readonly Finding[];
-  /** If it is served in several places: the others of these findings, which are not new. */
-  readonly standing?: readonly Finding[];
-  /** If it is served in several places: those that this look asked, each as a source. */
-  readonly asked?: readonly string[];
-}
 
 /** After this many looks in a row without a whole proof, the next look continues the first one. */
 export const LOOKS_UNTIL_GOING_ON = 2;
 /** After this many looks that proof is given up, as meanwhile nobody sees what the log shows now. */
 export const LOOKS_UNTIL_GIVING_UP = 8;
-
-/** The results of a look at which the log holds: what it shows agrees with what it showed before. */
-const HOLDS: readonly Result[] = ["first", "extends", "unchanged", "rolled back"];
 
 /**
  * Watches one log. It judges what the log shows, and what peers were shown, by this monitor's own
@@ -100,7 +67,7 @@ export class LogWatch {
     this.#view = view;
     this.#continuation = replaced && new Continuation(
       replaced,
-      (wanted) => prove({ source: this.#source, ...wanted }),
+      (wanted) => this.#proveContinued(wanted),
     );
   }
 
@@ -197,13 +164,14 @@ export class LogWatch {
     const toAsk = due.length > 0 ? due : parts;
     // If one of several places is slow, half of the time stays for proofs, which others may give.
     const turn = toAsk.length > 1 ? time?.turn({ of: 2 }) : time;
-    const shown = await Promise.all(toAsk.map((part) => this.#latestOf(part, turn)));
+    const underOldKey: Finding[] = [];
+    const shown = await Promise.all(toAsk.map((part) => this.#latestOf(part, turn, underOldKey)));
     const judged = await this.#judgeAll(shown.filter(isCheckpoint), time);
     const outages = shown.flatMap((one) => isCheckpoint(one) ? [] : [one])
       .toSorted((a, b) => weight(a) - weight(b));
     const [first, ...rest] = [...judged, ...outages].toSorted((a, b) => weight(a) - weight(b));
-    const others = this.#news([...rest, ...outages.flatMap((outage) => outage.others ?? [])]);
-    const { others: _, ...finding } = this.#doubted(judged.length > 0 ? first! : soonest(outages));
+    const others = this.#news([...rest, ...underOldKey]);
+    const finding = this.#doubted(judged.length > 0 ? first! : soonest(outages));
     const told = { ...finding, ...(others.length > 0 && { others }) };
     if (this.#source.parts === undefined) return told;
     const standing = rest.filter((one) => !others.includes(one));
@@ -211,10 +179,15 @@ export class LogWatch {
     return { ...told, standing, asked };
   }
 
-  /** The checkpoint that a place shows; or the outage met there, or that it shows none of this log. */
+  /**
+   * The checkpoint that a place shows; or the outage met there, or that it shows none of this log.
+   * @param underOldKey takes what a note says that the old key has signed: it is not lost, whether or
+   *   not the new key has signed that note too
+   */
   async #latestOf(
     part: Source,
     time: LookTime | undefined,
+    underOldKey: Finding[],
   ): Promise<VerifiedCheckpoint | Finding> {
     let note: Uint8Array;
     try {
@@ -225,25 +198,23 @@ export class LogWatch {
       this.#putOff.set(part, this.#now() + (retryAfterMs ?? 0));
       return this.#finding("unavailable", { source: this.#sourceOf(part), detail, retryAfterMs });
     }
+    const source = this.#sourceOf(part);
+    underOldKey.push(...await this.#underOldKey(note, source, time));
     const opened = openCheckpoint({ note, logs: [this.log] });
     if (!("refused" in opened)) {
-      this.#shownAt.set(opened[0]!, this.#sourceOf(part));
+      this.#shownAt.set(opened[0]!, source);
       return opened[0]!;
     }
     // What does not verify is not the log's word.
     part.distrust?.();
     const detail = whyUnverified(note, this.log);
-    const source = this.#sourceOf(part);
-    if (detail !== undefined) {
-      const others = await this.#underOldKey(note, source, time);
-      return this.#finding("unverified", { source, detail, others });
-    }
+    if (detail !== undefined) return this.#finding("unverified", { source, detail });
     // Most likely it is the error page of a server.
     const why = `no checkpoint of this log: ${opened.detail}`;
     return this.#finding("unavailable", { source, detail: why });
   }
 
-  /** What a note says that the old key has signed. It does not count for this log, but nor is it lost. */
+  /** What a note says that the old key has signed. It does not count for this log. */
   async #underOldKey(
     note: Uint8Array,
     source: string,
@@ -315,6 +286,21 @@ export class LogWatch {
     // The old log has no source any more. What it signed above its last view is judged by this log's.
     const breach = await this.#continuation?.breach({ old: checkpoint, newer: view, time });
     return { ...finding, ...(breach ?? { result: "consistent" }) };
+  }
+
+  /** The proof from a checkpoint of the old key to one of this log. It may convict the old key alone. */
+  async #proveContinued(
+    { old, newer, time }: Parameters<Prove>[0],
+  ): Promise<Proven | NotProven> {
+    const from = old.treeSize;
+    const served = await prove({ source: this.#source, from, newer, time });
+    if ("result" in served) return served;
+    const { implied, proof } = served;
+    // The detector knows whether the old key has signed the newer root too. Then this may be a case.
+    const older = { treeSize: from, rootHash: implied };
+    const { treeSize, rootHash } = newer;
+    this.#detector.observeProof({ log: old.log, older, newer: { treeSize, rootHash }, proof });
+    return served;
   }
 
   /** Whether a checkpoint is of this log, and not of the one that it replaces. */
@@ -410,26 +396,4 @@ export class LogWatch {
 
 function isCheckpoint(shown: VerifiedCheckpoint | Finding): shown is VerifiedCheckpoint {
   return !("result" in shown);
-}
-
-/** How serious a finding is: 0 is the most serious, and is told as the result of the look. */
-function weight({ result }: Finding): number {
-  const order: readonly (readonly Result[])[] = [
-    ...[["inconsistent"], ["unproven"], HOLDS, ["unverified"]] as const,
-  ];
-  const at = order.findIndex((results) => results.includes(result));
-  return at < 0 ? order.length : at;
-}
-
-/** One outage for all places: the log may be asked again as soon as one of them may be. */
-function soonest(outages: readonly Finding[]): Finding {
-  const waits = outages.map(({ retryAfterMs }) => retryAfterMs ?? 0);
-  const retryAfterMs = Math.min(...waits);
-  const [first] = outages as [Finding];
-  return {
-    ...first,
-    // An outage of all places is the log's. An answer that is not the log's came from one place.
-    source: first.result === "unavailable" ? THE_LOG : first.source,
-    retryAfterMs: retryAfterMs === 0 ? undefined : retryAfterMs,
-  };
 }

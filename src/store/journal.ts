@@ -68,7 +68,15 @@ export function damagedLine(path: string, line: Line, what: string): JournalDama
 }
 
 /** Another process is writing the journal. */
-export class JournalLocked extends Error {}
+export class JournalLocked extends Error {
+  /**
+   * @param path the file that is locked
+   * @param advice what a person is to do, as the rest of the sentence
+   */
+  constructor(readonly path: string, advice = "give this one a folder of its own") {
+    super(`${path} is being written by another process; ${advice}`);
+  }
+}
 
 /** An entry of a journal on disk and its line; or what a crash left of the last line. */
 export type JournalItem = { entry: Entry; line: Line } | { torn: Line };
@@ -325,9 +333,7 @@ export async function openLocked({ files, folder, name }: Place): Promise<OpenFi
   const file = await openOrCreate({ files, folder, name });
   try {
     if (!await file.tryLock()) {
-      throw new JournalLocked(
-        `${path} is being written by another process; give this one a folder of its own`,
-      );
+      throw new JournalLocked(path);
     }
     // A repair may have replaced the file while it was opened here. Then this one is no journal now.
     await expectInPlace(files, path, file);

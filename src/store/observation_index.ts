@@ -13,7 +13,13 @@
  * @module
  */
 import { MAX_ROOTS_PER_SIZE } from "../evidence/memory.ts";
-import { OPEN_RESULTS, PROVING_RESULTS, type Result, RESULTS } from "../evidence/result.ts";
+import {
+  AGREEING_RESULTS,
+  OPEN_RESULTS,
+  PROVING_RESULTS,
+  type Result,
+  RESULTS,
+} from "../evidence/result.ts";
 import type { Database, Databases, SqlRow, SqlValue } from "../world/world.ts";
 import { WorldError } from "../world/world.ts";
 import { utf8 } from "../tlog/encoding.ts";
@@ -159,6 +165,7 @@ const SEEN_ROOT = `${OPEN_QUESTION}, note`;
 const MAX_CROWDED = 64;
 const PROVING = PROVING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const OPEN = OPEN_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
+const AGREEING = AGREEING_RESULTS.map((result) => RESULTS.indexOf(result)).join(",");
 const INCONSISTENT = RESULTS.indexOf("inconsistent");
 const REFUSED = RESULTS.indexOf("refused");
 
@@ -208,13 +215,31 @@ export class ObservationIndex {
 
   /** Forgets everything it has read of the observations. */
   clear(): void {
-    const incidents = this.incidentsSeen;
+    const [incidents, repairs] = [this.incidentsSeen, this.repairsSeen];
     this.#database.close();
     this.#logs.clear();
     this.#crowded.clear();
     this.#database = openNew(this.#databases, this.#path);
     this.#position = FIRST_LINK;
-    if (incidents !== undefined) this.noteIncidents(incidents);
+    if (incidents !== undefined) this.noteIncidents(incidents, repairs);
+    else this.noteRepairs(repairs);
+  }
+
+  /** The names of the repairs that were noted here: see `nameOfRepair`. */
+  get repairsSeen(): ReadonlySet<string> {
+    const rows = this.#database.all("SELECT name FROM repairs_seen");
+    return new Set(rows.map(({ name }) => name as string));
+  }
+
+  /** Notes repairs of either journal: they explain nothing that is lost from now on. */
+  noteRepairs(names: Iterable<string>): void {
+    this.#database.transaction(() => this.#insertRepairs(names));
+  }
+
+  #insertRepairs(names: Iterable<string>): void {
+    for (const name of names) {
+      this.#database.run("INSERT OR IGNORE INTO repairs_seen VALUES(?)", [name]);
+    }
   }
 
   /** The last entry of the incident journal, as it was noted here last. */
@@ -223,11 +248,15 @@ export class ObservationIndex {
     return row && { seq: Number(row.seq), hash: row.hash as string };
   }
 
-  /** Notes the last entry of the incident journal: a witness if that journal is lost. */
-  noteIncidents({ seq, hash }: Link): void {
+  /**
+   * Notes the last entry of the incident journal, a witness if that journal is lost, and the names of
+   * its repairs. It notes both or none.
+   */
+  noteIncidents({ seq, hash }: Link, repairs: Iterable<string>): void {
     this.#database.transaction(() => {
       this.#database.run("DELETE FROM incidents_seen");
       this.#database.run("INSERT INTO incidents_seen VALUES(?, ?)", [seq, hash]);
+      this.#insertRepairs(repairs);
     });
   }
 
@@ -359,7 +388,7 @@ export class ObservationIndex {
     },
   ): SqlRow | undefined {
     return this.#database.get(
-      `SELECT id, seq, pending, note IS NOT ?4 AS another FROM heads WHERE ${THE_HEAD}`,
+      `SELECT id, seq, accused, pending, note IS NOT ?4 AS another FROM heads WHERE ${THE_HEAD}`,
       [log, BigInt(size), packRoot(root), note],
     );
   }
@@ -470,6 +499,12 @@ export class ObservationIndex {
     return row && seenRoot(row, logId);
   }
 
+  /** The ids of the logs of which there is a view. */
+  viewedLogs(): string[] {
+    const rows = this.#database.all("SELECT name FROM logs WHERE view IS NOT NULL ORDER BY id");
+    return rows.map(({ name }) => name as string);
+  }
+
   /** The checkpoints whose last plain sighting left them open, by size. */
   pending(logId: string): SeenRoot[] {
     return this.#database.all(
@@ -555,6 +590,19 @@ export class ObservationIndex {
       [head.id!, last.seq!],
     );
     return settled === undefined;
+  }
+
+  /** Whether a checkpoint agrees with the view: some entry says so, and none says otherwise. */
+  agrees(logId: string, { size, root }: ObservedHead): boolean {
+    const head = this.#findHead({ log: this.#logOf(logId, false), head: { size, root } });
+    if (head === undefined || head.pending !== null || head.accused !== null) return false;
+    const agreeing = this.#database.get(
+      `SELECT 1 AS yes FROM settled WHERE head = ?1 UNION ALL
+       SELECT 1 FROM sightings WHERE plain AND result IN (${AGREEING})
+         AND seq IN (${sightingsOf("?1", "?2")}) LIMIT 1`,
+      [head.id!, head.seq!],
+    );
+    return agreeing !== undefined;
   }
 
   /** How often each result was seen, repeats included. */
@@ -676,8 +724,9 @@ function openNew(databases: Databases, path: string): Database {
  */
 function configure(database: Database): void {
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
-  // Not in TABLES: an index without it is as good, and need not be rebuilt.
+  // Not in TABLES: an index without these is as good, and need not be rebuilt.
   database.exec(
-    "CREATE TABLE IF NOT EXISTS incidents_seen(seq INTEGER NOT NULL, hash TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS incidents_seen(seq INTEGER NOT NULL, hash TEXT NOT NULL);" +
+      "CREATE TABLE IF NOT EXISTS repairs_seen(name TEXT PRIMARY KEY)",
   );
 }

@@ -14,7 +14,7 @@ import { Turns } from "../world/turns.ts";
 import { type Files, type World, WorldError } from "../world/world.ts";
 import { type Entry, FIRST_LINK, type Link } from "../evidence/entry.ts";
 import { damagedLine } from "./journal.ts";
-import { isRepair, isSetAside, parseRepair, type Repair } from "./repaired.ts";
+import { isRepair, nameOfRepair, parseRepair, type Repair } from "./repaired.ts";
 import { cleanObservation, logIdOf, type Observation, parseObservation } from "./observation.ts";
 import {
   type Counts,
@@ -56,6 +56,8 @@ export interface LostEntries {
   readonly known: Link;
   /** The last one that is there. */
   readonly last: Link;
+  /** The repairs since then: they may have set the entries aside. */
+  readonly repairs: readonly Repair[];
 }
 
 /** How far the index has read the journal. */
@@ -131,6 +133,7 @@ export class ObservationJournal {
       const lost = await lostEntries(index, journal);
       if (lost !== undefined) await onLost?.(lost);
       await catchUp({ index, journal, onProgress });
+      index.noteRepairs(journal.repairs.map(nameOfRepair));
       return new ObservationJournal({ world, keepSegments }, { journal, index });
     } catch (error) {
       index?.close();
@@ -152,12 +155,17 @@ export class ObservationJournal {
     return this.#index.incidentsSeen;
   }
 
+  /** Whether a repair of the incident journal was made since that entry was noted. */
+  isNewRepair(repair: Repair): boolean {
+    return !this.#index.repairsSeen.has(nameOfRepair(repair));
+  }
+
   /**
-   * Notes in the index what the last entry of the incident journal is.
+   * Notes in the index what the last entry of the incident journal is, and its repairs.
    * @throws WorldError if the database refuses
    */
-  noteIncidents(last: Link): void {
-    this.#index.noteIncidents(last);
+  noteIncidents({ last, repairs }: { last: Link; repairs: readonly Repair[] }): void {
+    this.#index.noteIncidents(last, repairs.map(nameOfRepair));
   }
 
   /** Where a torn last line was set aside when the journal was opened, if there was one. */
@@ -168,6 +176,11 @@ export class ObservationJournal {
   /** When the last entry before this start was written: RFC 3339, UTC; nothing if there was none. */
   get endedAt(): string | undefined {
     return this.#journal.endedAt;
+  }
+
+  /** The latest time that an entry before this start names, whatever the clock was set to since. */
+  get latestAt(): string | undefined {
+    return this.#journal.latestAt;
   }
 
   /**
@@ -373,12 +386,27 @@ export class ObservationJournal {
     log: Pick<Log, "id">,
     { treeSize, root }: { treeSize: bigint; root: string },
   ): boolean {
-    return this.#upToDate().isUnsettled(log.id, { size: `${treeSize}`, root });
+    const head = { size: `${treeSize}`, root };
+    return !this.#settled.has(log.id, head) && this.#upToDate().isUnsettled(log.id, head);
+  }
+
+  /** Whether a checkpoint was found to agree with the view, and nothing else was found since. */
+  agrees(
+    log: Pick<Log, "id">,
+    { treeSize, root }: { treeSize: bigint; root: string },
+  ): boolean {
+    const head = { size: `${treeSize}`, root };
+    return this.#settled.has(log.id, head) || this.#upToDate().agrees(log.id, head);
   }
 
   /** The view: the largest checkpoint that was proven to extend all before it. */
   view(log: Pick<Log, "id">): SeenRoot | undefined {
     return this.#upToDate().view(log.id);
+  }
+
+  /** The ids of all logs of which there is a view, those included that are not followed any more. */
+  viewedLogs(): string[] {
+    return this.#upToDate().viewedLogs();
   }
 
   /**
@@ -517,14 +545,15 @@ async function placeOf(
   return hash === journal.last.hash ? "there" : "lost";
 }
 
-/** What the index has read and the journal does not have, if a repair did not set it aside. */
+/** What the index has read and the journal does not have. */
 async function lostEntries(
-  { position }: ObservationIndex,
+  { position, repairsSeen }: ObservationIndex,
   journal: SegmentedJournal,
 ): Promise<LostEntries | undefined> {
-  const { last, repairs } = journal;
+  const { last } = journal;
   if (await placeOf(position, journal) !== "lost") return undefined;
-  return isSetAside(position, repairs) ? undefined : { known: position, last };
+  const repairs = journal.repairs.filter((repair) => !repairsSeen.has(nameOfRepair(repair)));
+  return { known: position, last, repairs };
 }
 
 function recordOf(

@@ -27,6 +27,8 @@ import {
   type Damage,
   KeptParts,
   linesOf,
+  type Lost,
+  type Outcome,
   type Part,
   type Repairable,
   wholeEntry,
@@ -34,6 +36,8 @@ import {
 import { listSegments, readWalking, removeAside } from "./segments.ts";
 import { nameOf, Spelling } from "./spelling.ts";
 import { segmentName, Walk } from "./walk.ts";
+
+const latin1 = new TextDecoder("latin1");
 
 /** Where a journal is. */
 interface Place {
@@ -48,7 +52,7 @@ export function repairableIncidents({ files, folder }: Place): Repairable {
     lock: () => openLocked({ files, folder, name: JOURNAL_FILE }),
     damage: () => incidentDamage({ files, folder }),
     finish: () => Promise.resolve(),
-    again: (damage) => casesAgain({ files, folder }, damage),
+    outcome: (damage) => casesAgain({ files, folder }, damage),
   };
 }
 
@@ -78,25 +82,45 @@ async function incidentDamage({ files, folder }: Place): Promise<Damage | undefi
   }
 }
 
-/** The records set aside that hold by themselves, and whose cases the kept part does not have. */
-async function casesAgain(place: Place, { kept, aside }: Damage): Promise<Again[]> {
+/**
+ * The records set aside that hold by themselves, and whose cases the kept part does not have. All
+ * other lines, except statements of repairs, are lost: a case may have been in them.
+ */
+async function casesAgain(place: Place, { kept, aside }: Damage): Promise<Outcome> {
   const cases = new Cases();
   const again: Again[] = [];
+  const lost: Lost[] = [];
   for (const [parts, isKept] of [[kept, true], [aside, false]] as const) {
     for (const part of parts) {
       if (part.to === 0) continue;
       for await (const line of linesOf(place, part)) {
         const input = recordIn(line);
-        if (input === undefined) continue;
-        const { outcome, record, signed } = verifyConflict({ input });
-        if (outcome !== "holds" || !signed || cases.find(record!) !== undefined) continue;
+        if (line.bytes.length === 0 || (input !== undefined && isRepair(input))) continue;
+        const { outcome, record, signed } = verifyConflict({ input: input ?? {} });
+        if (outcome !== "holds" || !signed) {
+          if (!isKept) lost.push({ from: part.name, what: lostRecord(line, part) });
+          continue;
+        }
+        if (cases.find(record!) !== undefined) continue;
         cases.add(record!, line.number);
         const id = record!.evidence_id.slice(0, 16);
-        if (!isKept) again.push({ record: input, what: `the conflict record ${id}…` });
+        if (!isKept) again.push({ record: input!, what: `the conflict record ${id}…` });
       }
     }
   }
-  return again;
+  return { again, lost };
+}
+
+/** Names the record of a line that cannot be used. An entry has the number of its line. */
+function lostRecord(line: Line, part: Part): string {
+  const [, id] = /"evidence_id":"([0-9a-f]{64})"/.exec(latin1.decode(line.bytes)) ?? [];
+  const named = id === undefined ? "whose evidence_id cannot be read" : `evidence_id ${id}`;
+  return `the conflict record of entry ${numberIn(part, line)}, ${named}`;
+}
+
+/** The number of a line in its file. */
+function numberIn(part: Part, { number }: Line): number {
+  return part.line + number - 1;
 }
 
 /** What a line has as its record, whether or not the rest of the line is as it was written. */
@@ -123,7 +147,7 @@ export function repairableObservations({ files, folder }: Place): Repairable {
       const numbers = await listSegments(place);
       await removeAside(place, numbers.filter((number) => walk.isAside(number)));
     },
-    again: (damage) => viewsAgain({ files, folder }, damage),
+    outcome: (damage) => viewsAgain({ files, folder }, damage),
   };
 }
 
@@ -221,10 +245,10 @@ async function lastRemovals(
  * still has that history. If it does not, this is the first that is known of the log, as it was once,
  * and the log is held to it.
  */
-async function viewsAgain(place: Place, { kept, aside }: Damage): Promise<Again[]> {
-  const before = await largestProven(place, kept);
-  const after = await largestProven(place, aside, kept.at(-1));
-  return [...after].filter(([log, { size }]) => size > (before.get(log)?.size ?? -1n))
+async function viewsAgain(place: Place, { kept, aside }: Damage): Promise<Outcome> {
+  const { largest: before } = await largestProven(place, kept);
+  const { largest: after, lost } = await largestProven(place, aside, kept.at(-1));
+  const again = [...after].filter(([log, { size }]) => size > (before.get(log)?.size ?? -1n))
     .map(([id, { size, observation: { log, source, via, checkpoint } }]) => {
       const [result, as] = before.has(id) ? ["pending", "an open question"] : ["first", "our view"];
       return {
@@ -235,6 +259,7 @@ async function viewsAgain(place: Place, { kept, aside }: Damage): Promise<Again[
         what: `the largest checkpoint of ${quoted(log.origin)}, size ${size}, as ${as}`,
       };
     });
+  return { again, lost };
 }
 
 interface Proven {
@@ -247,14 +272,21 @@ async function largestProven(
   place: Place,
   parts: readonly Part[],
   before?: Part,
-): Promise<Map<string, Proven>> {
+): Promise<{ largest: Map<string, Proven>; lost: Lost[] }> {
   const reader = new LenientReader();
   const largest = new Map<string, Proven>();
+  const lost: Lost[] = [];
   for (const part of before === undefined ? parts : [before, ...parts]) {
     if (part.to === 0) continue;
     for await (const line of linesOf(place, part)) {
       const observation = reader.read(line, part.name);
-      if (observation === undefined || part === before) continue;
+      if (part === before) continue;
+      if (observation === undefined) {
+        if (mayShow(line)) {
+          lost.push({ from: part.name, what: `the observation in line ${numberIn(part, line)}` });
+        }
+        continue;
+      }
       const { result, checkpoint, repeats } = observation;
       if (checkpoint === undefined || repeats !== undefined) continue;
       if (!PROVING_RESULTS.includes(result)) continue;
@@ -262,7 +294,13 @@ async function largestProven(
       if (size > (largest.get(log)?.size ?? -1n)) largest.set(log, { size, observation });
     }
   }
-  return largest;
+  return { largest, lost };
+}
+
+/** Whether a line that cannot be used may have shown a checkpoint. */
+function mayShow(line: Line): boolean {
+  const record = recordIn(line);
+  return record === undefined ? line.bytes.length > 0 : "checkpoint" in record;
 }
 
 /** Reads what can be read of damaged segments. */

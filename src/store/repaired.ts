@@ -138,7 +138,20 @@ export function parseRepair({ seq, prev_hash, record }: Omit<Entry, "hash">): Re
   return stated;
 }
 
-/** Whether an entry that is no longer in a journal may be one that a repair has set aside. */
+/** A name that no other repair of a monitor's journals has: the first file that it made. */
+export function nameOfRepair({ aside }: Pick<Repair, "aside">): string {
+  return aside[0]!.file;
+}
+
+/**
+ * Whether an entry that is no longer in a journal may be one that a repair has set aside.
+ * @param repairs those that were made since the entry was last known to be there: none of the others
+ *   can have set it aside
+ */
 export function isSetAside({ seq }: Link, repairs: readonly Repair[]): boolean {
-  return repairs.some(({ after, last }) => after.seq < seq && seq <= (last?.seq ?? Infinity));
+  return repairs.some(({ after, last, aside }) => {
+    const lines = aside.reduce((sum, { lines }) => sum + lines, 0);
+    // A damaged line after the last whole one may have been an entry too.
+    return after.seq < seq && seq <= Math.max(last?.seq ?? 0, after.seq + lines);
+  });
 }

@@ -43,6 +43,21 @@ export interface Again {
   readonly what: string;
 }
 
+/** What becomes of what is set aside. */
+export interface Outcome {
+  readonly again: readonly Again[];
+  /** What counted before and counts no more, because it cannot be read, or does not hold. */
+  readonly lost: readonly Lost[];
+}
+
+/** A line that is set aside, and is not written again although it counted. */
+export interface Lost {
+  /** The file that it was in, and is copied from. */
+  readonly from: string;
+  /** For a person: what it was, and in which line. */
+  readonly what: string;
+}
+
 /** What one kind of journal tells about its damage. */
 export interface Damage {
   readonly error: JournalDamaged;
@@ -68,8 +83,8 @@ export interface Repairable {
   damage(): Promise<Damage | undefined>;
   /** Ends a repair that a crash has cut short. */
   finish(): Promise<void>;
-  /** What of the set aside parts is written again. */
-  again(damage: Damage): Promise<readonly Again[]>;
+  /** What of the set aside parts is written again, and what is not. */
+  outcome(damage: Damage): Promise<Outcome>;
 }
 
 /** What a repair does, or has done. */
@@ -78,6 +93,7 @@ export interface Plan {
   readonly aside: readonly SetAside[];
   readonly last?: Link;
   readonly again: readonly Again[];
+  readonly lost: readonly Lost[];
 }
 
 /** Looks what is damaged and what is to be done. Changes nothing. Gives nothing for a whole journal. */
@@ -91,18 +107,20 @@ export async function planRepair(journal: Repairable): Promise<Plan | undefined>
     last = lastIn ?? last;
     aside.push(await describePart(journal, part, lines));
   }
-  return { damage, aside, again: await journal.again(damage), ...(last && { last }) };
+  return { damage, aside, ...await journal.outcome(damage), ...(last && { last }) };
 }
 
 /**
  * Repairs a journal. It holds the lock meanwhile.
  * @param at RFC 3339, UTC
+ * @param onLost called if something counts no more afterwards, before that is so: whoever is to know
+ *   of it must be told even if a crash comes in between
  * @returns what was done; nothing if the journal is whole
  * @throws JournalLocked, WorldError; then the journal is as it was, or repaired already
  */
 export async function repairJournal(
   journal: Repairable,
-  { signer, at }: { signer: Signer; at: string },
+  { signer, at, onLost }: { signer: Signer; at: string; onLost?: (plan: Plan) => Promise<void> },
 ): Promise<Plan | undefined> {
   const lock = await journal.lock();
   try {
@@ -111,6 +129,7 @@ export async function repairJournal(
       for (const [i, part] of plan.damage.aside.entries()) {
         await copyAside(journal, part, plan.aside[i]!);
       }
+      if (plan.lost.length > 0) await onLost?.(plan);
       await putInPlace(journal, plan, { signer, at });
     }
     await journal.finish();

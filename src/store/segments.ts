@@ -116,6 +116,8 @@ export class SegmentedJournal {
   readonly tornFile: string | undefined;
   /** When the last entry was written that the journal had when it was opened: RFC 3339, UTC. */
   readonly endedAt: string | undefined;
+  /** The latest time of an entry that it had then. A clock that was set back makes it another one. */
+  readonly latestAt: string | undefined;
 
   private constructor(
     options: { place: SegmentsPlace; segmentBytes: number; lock: OpenFile },
@@ -136,6 +138,7 @@ export class SegmentedJournal {
     this.#journal = opened.journal;
     this.tornFile = opened.journal.tornFile;
     this.endedAt = opened.walk.lastAt;
+    this.latestAt = opened.walk.latestAt;
   }
 
   /**
@@ -147,6 +150,16 @@ export class SegmentedJournal {
   static async open(
     { segmentBytes = SEGMENT_BYTES, ...place }: SegmentsPlace & { segmentBytes?: number },
   ): Promise<SegmentedJournal> {
+    for (;;) {
+      const opened = await SegmentedJournal.#openUnlessAside({ ...place, segmentBytes });
+      if (opened !== undefined) return opened;
+    }
+  }
+
+  /** Opens the journal; or removes segments that a repair has set aside, and gives nothing. */
+  static async #openUnlessAside(
+    { segmentBytes, ...place }: SegmentsPlace & { segmentBytes: number },
+  ): Promise<SegmentedJournal | undefined> {
     const { files, folder, name } = place;
     // The lock has a file of its own, because the segment that is written to changes.
     const lock = await openLocked({ files, folder, name: `${name}.lock` });
@@ -160,7 +173,7 @@ export class SegmentedJournal {
         if (!numbers.some((number) => walk.isAside(number))) continue;
         await removeAside(place, numbers.filter((number) => walk.isAside(number)));
         lock.close();
-        return await SegmentedJournal.open({ ...place, segmentBytes });
+        return undefined;
       }
       journal = await openLast({ place, walk, number });
       walk.finish();

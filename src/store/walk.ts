@@ -57,6 +57,8 @@ export class Walk {
   readonly #aside: Aside[] = [];
   /** When the last entry was written; nothing if there is none. */
   lastAt: string | undefined;
+  /** The latest time that an entry names; nothing if there is none. */
+  latestAt: string | undefined;
   #number = 0;
   #before: Link | undefined = FIRST_LINK;
   #last: Link | undefined = FIRST_LINK;
@@ -94,6 +96,8 @@ export class Walk {
     this.#before ??= { seq: entry.seq - 1, hash: entry.prev_hash };
     this.#last = { seq: entry.seq, hash: entry.hash };
     this.lastAt = entry.recorded_at;
+    // These times are all spelled alike.
+    if (this.latestAt === undefined || this.lastAt > this.latestAt) this.latestAt = this.lastAt;
     try {
       if ("removed" in entry.record) this.removals = parseRemovals(entry.record);
       else if (isRepair(entry.record)) this.#takeRepair(parseRepair(entry));
@@ -163,7 +167,7 @@ function gapFault(
   if (stated === undefined) return "is gone, and no entry says that it was removed";
   const fits = (stated.from !== previous.number + 1 || sameLink(stated.before, previous.last)) &&
     (stated.to !== next.number - 1 || sameLink(stated.last, next.before));
-  return fits ? undefined : "was removed, but what is beside it does not fit the chain";
+  return fits ? undefined : "was removed, and the segments beside it do not fit the chain";
 }
 
 function sameLink(a: Link, b: Link): boolean {

@@ -182,16 +182,11 @@ function connection(socket: Deno.TcpConn): Connection {
 }
 
 function readShort(path: string, maxBytes: number): Uint8Array<ArrayBuffer> | undefined {
-  using file = Deno.openSync(path);
-  const { isFile, size } = file.statSync();
+  const { isFile, size } = Deno.statSync(path);
   if (!isFile || size > maxBytes) return undefined;
-  // One byte more than it had shows whether it has grown.
-  const buffer = new Uint8Array(size + 1);
-  let filled = 0;
-  for (let count; (count = file.readSync(buffer.subarray(filled))) !== null; filled += count) {
-    if (filled + count > size) return undefined;
-  }
-  return buffer.subarray(0, filled);
+  // What the system makes up as it is read has no size, and may have no end.
+  const bytes = size === 0 ? new Uint8Array(0) : Deno.readFileSync(path);
+  return bytes.length > maxBytes ? undefined : bytes;
 }
 
 function kindOf({ isFile, isDirectory }: { isFile: boolean; isDirectory: boolean }): PathKind {
@@ -409,6 +404,6 @@ function worldError(error: unknown): WorldError {
   const isDenied = error instanceof Deno.errors.NotCapable && permission !== undefined;
   return new WorldError(
     kind,
-    isDenied ? `Deno was started without the permission for it: ${permission}` : message,
+    isDenied ? `Hearsay was started without ${permission}` : message,
   );
 }

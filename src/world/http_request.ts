@@ -83,8 +83,10 @@ const REASONS: Readonly<Record<number, string>> = {
   411: "Length Required",
   413: "Content Too Large",
   421: "Misdirected Request",
+  429: "Too Many Requests",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
+  503: "Service Unavailable",
 };
 /** Statuses that have no body (RFC 9110 section 6.4.1). */
 const BODILESS = [204, 304];

@@ -158,3 +158,13 @@ inFolder("ask: a Go cache is asked about as it is", async (folder) => {
   assertEquals(code, 0);
   assertStringIncludes(out.join(), "the monitor was shown the same, size 400");
 });
+
+inFolder(
+  "ask: a file that is of no use is named as it stands on the command line",
+  async (folder) => {
+    const { log } = await twoStories({ common: 3, size: 6 });
+    const { code, err } = await run("ask", "127.0.0.1:2", "--log", log, put(folder, "empty", ""));
+    assertEquals(code, 2);
+    assertEquals(err.at(-2), `hearsay ask: "${folder}/empty": the file is empty`);
+  },
+);

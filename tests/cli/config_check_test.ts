@@ -119,6 +119,31 @@ inFolder(
 );
 
 inFolder(
+  'config check: a key that was swapped without "replaces" is told, with what to write',
+  async (folder) => {
+    const { log, config } = await stage(folder, ...LISTEN);
+    assertEquals((await run("run", "--config", config, "--once")).code, 0);
+    const { dir: source, log: fresh } = await makeLog(`${folder}/fresh`, 5);
+    edit(config, log, fresh);
+    edit(config, /"source": "[^"]*"/, `"source": "${source}"`);
+    for (const more of [[], ["--offline"]]) {
+      const swapped = await check(config, ...more);
+      const said =
+        `without "replaces" the key ${fresh.split("+")[1]} is held to nothing of that: ` +
+        `write "replaces": "${log}" into its settings, or "replaces": "none"`;
+      assertEquals([swapped.code, faults(swapped).length], [2, 1], swapped.out.join("\n"));
+      assertStringIncludes(faults(swapped)[0]!, said);
+      assertStringIncludes(faults(swapped)[0]!, `under key ${log.split("+")[1]} up to size 3;`);
+    }
+    edit(config, '"source":', '"replaces": "none", "source":');
+    const meant = await check(config);
+    assertEquals([meant.code, faults(meant)], [0, []]);
+    edit(config, '"none"', JSON.stringify(log));
+    assertEquals(faults(await check(config, "--offline")), []);
+  },
+);
+
+inFolder(
   "config check: errors of the file are told as run tells them, and end with 2",
   async (folder) => {
     const { config } = await stage(folder);
@@ -433,4 +458,90 @@ inFolder("config check: wrong usage", async (folder) => {
     assertEquals([code, out], [2, []]);
   }
   assert(folder !== "");
+});
+
+/** A monitor that has recorded a case. */
+async function convicted(folder: string): Promise<{ config: string; berlin: string }> {
+  const { config, dir } = await stage(folder, ...LISTEN);
+  await fork(dir, `${folder}/fork`);
+  await grow(dir, 1);
+  await grow(`${folder}/fork`, 2);
+  assertEquals((await run("run", "--config", config, "--once")).code, 0);
+  edit(config, `"source": "${dir}"`, `"source": "${folder}/fork"`);
+  assertEquals((await run("run", "--config", config, "--once")).code, 1);
+  edit(config, `"source": "${folder}/fork"`, `"source": "${dir}"`);
+  return { config, berlin: `${folder}/berlin` };
+}
+
+inFolder("config check: a journal that run refuses is told, in either folder", async (folder) => {
+  const { config, berlin } = await convicted(folder);
+  const sound = await check(config);
+  assertEquals([sound.code, faults(sound)], [0, []]);
+  assertMatch(sound.out.join("\n"), /✓ the incident journal in \S+ is whole: 1 line\n/);
+  assertMatch(sound.out.join("\n"), /✓ the observation journal in \S+ is whole: \d+ lines\n/);
+  for (const name of ["incidents/journal.jsonl", "state/observations-000001.jsonl"]) {
+    const path = `${berlin}/${name}`;
+    const whole = Deno.readTextFileSync(path);
+    edit(path, '"recorded_at":"2', '"recorded_at":"3');
+    const before = imageOf(berlin);
+    assertEquals((await run("run", "--config", config, "--once")).code, 3);
+    const ran = await check(config);
+    assertEquals([ran.code, faults(ran).length], [3, 1], ran.out.join("\n"));
+    assertMatch(faults(ran)[0]!, /^! the \S+ journal in \S+: \S+ line 1 is damaged: /);
+    assertEquals(imageOf(berlin).length, before.length, "nothing is made");
+    Deno.writeTextFileSync(path, whole);
+  }
+});
+
+inFolder(
+  "config check: a journal that is gone, and a loss that stands, are told",
+  async (folder) => {
+    const { config, berlin } = await convicted(folder);
+    Deno.removeSync(`${berlin}/state`, { recursive: true });
+    const gone = await check(config);
+    assertEquals([gone.code, faults(gone).length], [3, 1], gone.out.join("\n"));
+    assertMatch(
+      faults(gone)[0]!,
+      /^! the observation journal in "\S+state" is gone, and this monitor/,
+    );
+    assertEquals([...Deno.readDirSync(berlin)].some(({ name }) => name === "state"), false);
+    await run("run", "--config", config, "--once");
+    const lost = await check(config);
+    assertEquals([lost.code, faults(lost).length], [3, 1], lost.out.join("\n"));
+    assertStringIncludes(faults(lost)[0]!, `! ${berlin}/state/lost.txt still says what was lost: `);
+    Deno.removeSync(`${berlin}/state/lost.txt`);
+    assertEquals((await check(config)).code, 0);
+  },
+);
+
+inFolder("config check: a replaced log that was never seen here is told", async (folder) => {
+  const { config, log, dir } = await stage(folder, ...LISTEN);
+  const { log: other } = await makeLog(`${folder}/other`, 2);
+  const replacing = (of: string, by: string): void =>
+    edit(config, `"vkey": "${of}"`, `"vkey": "${by}", "replaces": "${of}"`);
+  replacing(log, other);
+  edit(config, `"source": "${dir}"`, `"source": "${folder}/other"`);
+  const fresh = await check(config);
+  assertEquals([fresh.code, faults(fresh)], [0, []], "a monitor that never ran has seen nothing");
+  assertMatch(
+    fresh.out.join("\n"),
+    /✓ log .* replaces .*, of which nothing was seen here: the new/,
+  );
+  edit(config, `"vkey": "${other}", "replaces": "${log}"`, `"vkey": "${log}"`);
+  edit(config, `"source": "${folder}/other"`, `"source": "${dir}"`);
+  assertEquals((await run("run", "--config", config, "--once")).code, 0);
+  const { log: wrong } = await makeLog(`${folder}/wrong`, 1);
+  edit(config, `"vkey": "${log}"`, `"vkey": "${other}", "replaces": "${wrong}"`);
+  edit(config, `"source": "${dir}"`, `"source": "${folder}/other"`);
+  const mistaken = await check(config);
+  assertEquals(mistaken.code, 2);
+  // And which key this monitor has followed, which is the one that was meant.
+  const [never, followed, ...more] = faults(mistaken);
+  assertStringIncludes(never!, "of which nothing was seen here");
+  assertStringIncludes(followed!, `"replaces": "${log}"`);
+  assertEquals(more, []);
+  edit(config, `"replaces": "${wrong}"`, `"replaces": "${log}"`);
+  const right = await check(config);
+  assertEquals([right.code, faults(right)], [0, []]);
+  assert(!right.out.join("\n").includes("of which nothing was seen"));
 });

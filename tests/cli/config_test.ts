@@ -99,6 +99,7 @@ Deno.test("parseConfig: what is not said has its default", () => {
     incidents: PLACE_DEFAULTS.incidents,
     listen: undefined,
     http: undefined,
+    httpGossip: false,
     contact: NO_CONTACT,
     peers: [],
     gossip: { intervalMs: 60_000, fanOut: GOSSIP_DEFAULTS.fanOut },
@@ -113,6 +114,7 @@ Deno.test("parseConfig: every member that is there is taken", () => {
     incidents: '"/var/i"',
     listen: '"[::1]:9900"',
     http: '"127.0.0.1:0"',
+    httpGossip: "true",
     contact: '"ops@monitor.invalid"',
     logs: `[${objectText({ ...LOG, poll: '"5s"', patience: '"2h"' })}]`,
     peers: `[{ "address": "a.invalid:1" }, { "address": "b.invalid:1", "vkey": "${VKEY}" }]`,
@@ -128,6 +130,7 @@ Deno.test("parseConfig: every member that is there is taken", () => {
     incidents: "/var/i",
     listen: { hostname: "::1", port: 9900 },
     http: { hostname: "127.0.0.1", port: 0 },
+    httpGossip: true,
     contact: "ops@monitor.invalid",
     peers: [
       { address: { hostname: "a.invalid", port: 1 }, vkey: undefined },
@@ -203,6 +206,9 @@ const WRONG_MEMBERS: readonly [string, string, string][] = [
   ["name", '"a b"', 'key name is "a b", expected no spaces'],
   ["name", "null", "is null, expected a text"],
   ["key", "true", "key is true, expected a text"],
+  ["httpGossip", '"yes"', 'httpGossip is "yes", expected true or false'],
+  ["httpGossip", "1", "httpGossip is 1, expected true or false"],
+  ["httpGossip", "null", "httpGossip is null, expected true or false"],
   ["key", '"PRIVATE+KEY+a+00000000+AAAA"', "expected the path of the file that holds it"],
   ["state", "[]", "state is [], expected a text"],
   ["incidents", "{}", "incidents is {}, expected a text"],
@@ -339,7 +345,11 @@ Deno.test("parseConfig: unknown members are named, with those there are", () => 
   for (
     const [i, [what, name, known]] of ([
       ["a log", "pol", "vkey, origin, replaces, source, poll, patience, retired"],
-      ["the configuration", "nmae", "name, key, state, incidents, listen, http, contact, logs"],
+      [
+        "the configuration",
+        "nmae",
+        "name, key, state, incidents, listen, http, httpGossip, contact, logs",
+      ],
       ["a peer", "key", "address, vkey, sourcespotter"],
       ["gossip", "fanout", "interval, fanOut"],
       ["limits", "maxSpeed", "maxFramesPerExchange"],
@@ -483,6 +493,9 @@ Deno.test("parseConfig: the log that is replaced has the origin it is given, or 
   assertEquals(replacedBy({ ...unnamed, replaces }), "old.invalid/1", "or its key's name");
   const whole = JSON.stringify(`${old} yet another`);
   assertEquals(replacedBy({ ...LOG, replaces: whole }), "yet another");
+  const none = parse(configText({ logs: `[${objectText({ ...LOG, replaces: '"none"' })}]` }))
+    .logs[0]!;
+  assertEquals([none.replaces, none.replacesNone], [undefined, true]);
   // The same key under another origin is another log, so it can be replaced too.
   assertEquals(replacedBy({ ...LOG, replaces: JSON.stringify(`${VKEY} before`) }), "before");
 });

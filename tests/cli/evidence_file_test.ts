@@ -6,6 +6,7 @@ import { MAX_ENTRY_BYTES } from "../../src/evidence/entry.ts";
 import { type ConflictRecord, formatRecord, parseRecord } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
+import { MalformedError } from "../../src/tlog/malformed.ts";
 import { fileOf } from "../world/helpers.ts";
 import { inFolder, keyFile, noteLine, proofLine, put, run, start, twoStories } from "./harness.ts";
 import { grow } from "../evidence/histories.ts";
@@ -75,7 +76,7 @@ const CHANGES: ((byte: number) => number)[] = [
   ...['"', "{", "}", "\n", " ", "\\"].map((character) => () => character.charCodeAt(0)),
 ];
 
-/** A file with one byte changed; nothing if it is no evidence file any more. */
+/** A file with one byte changed; nothing if it is no evidence file any more, or none to judge. */
 async function readChanged(
   bytes: Uint8Array,
   at: number,
@@ -84,7 +85,13 @@ async function readChanged(
   const changed = bytes.slice();
   changed[at] = change(bytes[at]!);
   const { file } = fileOf(changed);
-  return await isEvidenceFile(file) ? await readEvidenceFile(file) : undefined;
+  if (!await isEvidenceFile(file)) return undefined;
+  try {
+    return await readEvidenceFile(file);
+  } catch (error) {
+    assert(error instanceof MalformedError, `${error}`);
+    return undefined;
+  }
 }
 
 inFolder(
@@ -103,7 +110,7 @@ inFolder(
         const read = await readChanged(bytes, at, change);
         const isWord = at >= wordsAt && at < recordAt - 1;
         if (at < wordsAt) assertEquals(read, undefined, `byte ${at}`);
-        else if (read === undefined || "fault" in read) {
+        else if (read === undefined) {
           assert(!isWord, `byte ${at} is a word's, and must not matter`);
           refused++;
         } else if (isWord || verifyConflict({ input: read.record }).outcome === "holds") {
@@ -121,6 +128,8 @@ inFolder("evidence file: one record, and nothing after it", async (folder) => {
   const other = formatRecord(two!);
   const entry = Deno.readTextFileSync(`${folder}/in/journal.jsonl`).split("\n")[0]!;
   const words = text.split("\n").slice(0, -2).join("\n");
+  const end = text.split("\n").length - 1;
+  const wrapped = new RegExp(`line ${end} is not a whole record: .*a mail program broke it`);
   const cases: [what: string, content: string, fault: RegExp][] = [
     ["a second record after it", `${text}${other}\n`, /lines \d+ and \d+ are records/],
     ["a second record before it", `${words}\n${other}\n${formatRecord(one!)}\n`, /are records/],
@@ -130,7 +139,12 @@ inFolder("evidence file: one record, and nothing after it", async (folder) => {
     ["a record that is cut off", text.slice(0, -30), /expected one JSON object/],
     ["a record with something before it", text.replace("\n{", "\n {"), /there is no record/],
     ["a record with something after it", `${text.slice(0, -1)} x\n`, /expected one JSON object/],
-    ["an entry of a journal", `${words}\n${entry}\n`, /version/],
+    [
+      "a footer of mail",
+      `${text}-- \nlist.example.com\n`,
+      new RegExp(`line ${end + 1} follows the`),
+    ],
+    ["a record in wrapped lines", text.replace(/(?<=\n\{.{70})/, "\n"), wrapped],
     [
       "a journal",
       `${EVIDENCE_HEADER}\n${Deno.readTextFileSync(`${folder}/in/journal.jsonl`)}`,
@@ -139,13 +153,16 @@ inFolder("evidence file: one record, and nothing after it", async (folder) => {
     ["words alone that name a record's members", `${words}\n"evidence_id"\n`, /there is no record/],
   ];
   for (const [what, content, fault] of cases) {
-    const { code, out } = await run("verify", put(folder, "file", content));
-    assertEquals([what, code], [what, 1], out.join("\n"));
-    assertMatch(out.join("\n"), fault, what);
-    assertStringIncludes(out.at(-1)!, "The evidence does not hold (0 of 1 record hold)");
+    const { code, out, err } = await run("verify", put(folder, "file", content));
+    assertEquals([what, code, out], [what, 2, []]);
+    assertMatch(err.join("\n"), fault, what);
+    assertStringIncludes(err.join("\n"), `file" cannot be judged: `);
     const json = await run("verify", put(folder, "file", content), "--json");
-    assertEquals([json.code, JSON.parse(json.out[0]!).outcome], [1, "fails"]);
+    assertEquals([json.code, json.out, json.err], [2, [], err]);
   }
+  const journalEntry = await run("verify", put(folder, "file", `${words}\n${entry}\n`));
+  assertEquals(journalEntry.code, 1);
+  assertMatch(journalEntry.out.join("\n"), /version/);
   const none = await run("verify", put(folder, "file", `${words}\n`));
   assertEquals([none.code, none.out], [2, []], "no record at all is nothing to judge");
 });
@@ -156,14 +173,14 @@ inFolder(
     const { records: [record] } = await bothKinds(folder);
     const text = fileAbout(record!);
     const length = utf8(text.split("\n").at(-2)!).length;
-    for (const [more, wanted] of [[0, 0], [1, 1]] as const) {
+    for (const [more, wanted] of [[0, 0], [1, 2]] as const) {
       const spaces = " ".repeat(MAX_ENTRY_BYTES - length + more);
-      const { code, out } = await run(
+      const { code, out, err } = await run(
         "verify",
         put(folder, "f", text.replace("\n{", `\n{${spaces}`)),
       );
       assertEquals([more, code], [more, wanted], out.join("\n"));
-      assertEquals(out.join("\n").includes("longer than 4194304 bytes"), more === 1);
+      assertEquals(err.join("\n").includes("longer than 4194304 bytes"), more === 1);
     }
   },
 );
@@ -243,4 +260,9 @@ inFolder("evidence file: how to get the program is what README says", async (fol
   const command = /npx .* verify /.exec(fileAbout(record!))![0];
   const readme = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
   assertStringIncludes(readme, command);
+});
+
+inFolder("verify: a folder is said to be a folder", async (folder) => {
+  const { code, err } = await run("verify", folder);
+  assertEquals([code, err[0]], [2, `hearsay verify: "${folder}" is a folder, expected a file`]);
 });

@@ -1,7 +1,7 @@
 /** Runs commands in this process, on the real world, with what they print kept. */
 import { runProgram } from "../../src/cli/program.ts";
 import type { Tools } from "../../src/cli/command.ts";
-import { answerStatus } from "../../src/web/status_server.ts";
+import { answerHttp } from "../../src/web/http_server.ts";
 import { LineWriter, type Stream, type Terminal } from "../../src/cli/terminal.ts";
 import { type ConflictRecord, parseRecord } from "../../src/evidence/record.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
@@ -52,10 +52,10 @@ export function start(
   const waiting: { pattern: RegExp; resolve: (line: string) => void }[] = [];
   let stop = (): void => {};
   let reload = (): void => {};
-  const serveStatus: Tools["serveStatus"] = ({ address, status, onLack }) =>
+  const serveStatus: Tools["serveStatus"] = ({ address, onLack, ...answers }) =>
     world.http.serve(
       address,
-      (query) => Promise.resolve(answerStatus(query, { hostname: address.hostname, status })),
+      (query) => answerHttp(query, { hostname: address.hostname, ...answers }),
       onLack,
     );
   const print = (lines: string[], line: string): void => {

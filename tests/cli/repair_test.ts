@@ -88,7 +88,7 @@ for (const name of ["incidents", "state"] as const) {
       const listed = await run(command, "list", "--config", config);
       assertMatch(text(listed), /^1 {2}\S+ {2}repaired by /);
       const going = await run("run", "--config", config, "--once");
-      assertEquals(going.code, 0, text(going));
+      assertEquals(going.code, 1, `the case is there again: ${text(going)}`);
       assert(!text(going).includes("journal.lost"), "a repair is no loss that nobody knows of");
       Deno.removeSync(`${folders[name]}/${aside!.name}`);
       const missing = await run(command, "check", "--config", config);
@@ -143,7 +143,7 @@ inFolder(
     for (const path of [incidents, state]) {
       const locked = await run("journal", "repair", path, "--config", config);
       assertEquals(locked.code, 3);
-      assertMatch(text(locked), /is being written by another process/);
+      assertMatch(text(locked), /is being written by another process; end that process, such as/);
     }
     daemon.running.stop();
     await daemon.running.done;
@@ -177,5 +177,84 @@ inFolder(
     assertEquals([well.code, text(well).includes("lost")], [0, false], text(well));
     next.running.stop();
     await next.running.done;
+  },
+);
+
+inFolder(
+  "journal repair: a case that cannot be read any more leaves a lasting word",
+  async (folder) => {
+    const { config, incidents } = await convicting(folder);
+    const path = `${incidents}/journal.jsonl`;
+    const [entry] = Deno.readTextFileSync(path).split("\n");
+    const id = JSON.parse(entry!).record.evidence_id as string;
+    edit(path, /"root":"..../, '"root":"xxxx');
+    const lost = `the conflict record of entry 1, evidence_id ${id}`;
+    const dry = await run("journal", "repair", incidents, "--config", config, "--dry-run");
+    assertStringIncludes(text(dry), `would be LOST: ${lost}`);
+    assertEquals([...Deno.readDirSync(incidents)].some(({ name }) => name === "lost.txt"), false);
+    const repaired = await run("journal", "repair", incidents, "--config", config);
+    assertEquals(repaired.code, 0, text(repaired));
+    assertStringIncludes(text(repaired), `is LOST: ${lost}`);
+    assertStringIncludes(text(repaired), `${incidents}/lost.txt says so`);
+    const note = Deno.readTextFileSync(`${incidents}/lost.txt`);
+    assertStringIncludes(note, lost);
+    assertMatch(note, /\(now in journal\.damaged-0-[0-9a-f]{16}\)\n$/);
+    const { running, http } = await startDaemon(config);
+    await running.line(/ error journal\.lost detail=\S+ the incident journal in .*could not save/);
+    const asked = await run("status", http);
+    assertEquals(asked.code, 3, text(asked));
+    assertStringIncludes(text(asked).replace(/\s+/g, " "), lost);
+    running.stop();
+    await running.done;
+  },
+);
+
+inFolder(
+  "journal repair: of a line beyond reading it says that its evidence_id cannot be read",
+  async (folder) => {
+    const { config, incidents, state } = await convicting(folder);
+    Deno.writeTextFileSync(`${incidents}/journal.jsonl`, "\0\0\0\0\n");
+    const repaired = await run("journal", "repair", incidents, "--config", config);
+    assertStringIncludes(text(repaired), "entry 1, whose evidence_id cannot be read");
+    const segment = `${state}/observations-000001.jsonl`;
+    edit(segment, /^.*\n/, "no observation\n");
+    const other = await run("journal", "repair", state, "--config", config);
+    assertStringIncludes(text(other), "is LOST: the observation in line 1");
+    assertMatch(Deno.readTextFileSync(`${state}/lost.txt`), /the observation in line 1 \(now in /);
+  },
+);
+
+inFolder(
+  "lost state: list and check of a journal that is not complete say so, and end with 3",
+  async (folder) => {
+    const { config, incidents, state } = await convicting(folder);
+    Deno.writeTextFileSync(`${incidents}/journal.jsonl`, "");
+    assertEquals((await run("run", "--config", config, "--once")).code, 0);
+    assertStringIncludes(Deno.readTextFileSync(`${state}/lost.txt`), "the incident journal in ");
+    for (const args of [["list"], ["check"], ["list", "--json"], ["check", "--json"]]) {
+      const ran = await run("incidents", ...args, "--config", config);
+      assertEquals(ran.code, 3, text(ran));
+      assertMatch(
+        ran.err.join("\n"),
+        /this journal is not complete: \S+ the incident journal in \S+ lacks entries: it had entry 1/,
+      );
+    }
+    for (const what of ["list", "check"]) {
+      const ran = await run("observations", what, "--config", config);
+      assertEquals([ran.code, ran.err], [0, []], "of the observations nothing is lost");
+    }
+    Deno.renameSync(`${state}/lost.txt`, `${incidents}/lost.txt`);
+    assertEquals((await run("incidents", "check", "--incidents", incidents)).code, 3);
+    const note = Deno.readTextFileSync(`${incidents}/lost.txt`);
+    const other = note.replace("the incident journal", "the observation journal");
+    Deno.writeTextFileSync(`${incidents}/lost.txt`, other);
+    assertEquals((await run("incidents", "check", "--incidents", incidents)).code, 0);
+    for (const what of ["list", "check"]) {
+      const ran = await run("observations", what, "--config", config);
+      assertEquals(ran.code, 3, text(ran));
+      assertStringIncludes(ran.err.join("\n"), "this journal is not complete: ");
+    }
+    Deno.removeSync(`${incidents}/lost.txt`);
+    assertEquals((await run("incidents", "check", "--config", config)).code, 0);
   },
 );

@@ -54,7 +54,7 @@ for (const [what, more] of [["the same size", 1], ["a larger size", 3]] as const
     assertEquals((await run(...once)).code, 1, "again");
     assertEquals((await evidenceOf(`${folder}/one`)).length, 1);
     edit(config, JSON.stringify(`${folder}/other`), JSON.stringify(dir));
-    assertEquals((await run(...once)).code, 0, "the story first seen is as it was");
+    assertEquals((await run(...once)).code, 1, "the case holds, whatever is shown now");
   });
 }
 
@@ -248,7 +248,21 @@ inFolder("run: one daemon at a time writes one journal; a second ends with 3", a
   const daemon = await startDaemon(config);
   const { code, err } = await run("run", "--config", config, "--once");
   assertEquals(code, 3);
-  assertStringIncludes(err.join("\n"), "observations");
+  assertMatch(
+    err.join("\n"),
+    /observations\.lock is being written by another process; this monitor/,
+  );
+  assertMatch(
+    err.join("\n"),
+    /may be running already\. End that process before you start this one\./,
+  );
+  edit(config, '"http": "127.0.0.1:0"', `"http": "${daemon.http}"`);
+  const named = await run("run", "--config", config);
+  assertEquals(named.code, 3);
+  assertStringIncludes(named.err.join("\n"), `and then answers 'hearsay status ${daemon.http}'`);
+  for (const lines of [err, named.err]) {
+    assert(!lines.join().includes("give this one a folder"), "what OPERATING forbids is no advice");
+  }
   assertEquals(await stopped(daemon), 0);
   assertEquals((await run("run", "--config", config, "--once")).code, 0);
 });
@@ -265,6 +279,34 @@ inFolder("run: a damaged journal ends with 3, and names file and line", async (f
   const { code, err } = await run("run", "--config", config);
   assertEquals(code, 3);
   assertStringIncludes(err.join("\n"), `${path} line 1`);
+});
+
+inFolder("run: with a case of an earlier run in its journal it ends with 1", async (folder) => {
+  const { dir, config } = await healthy(folder);
+  await fork(dir, `${folder}/other`);
+  await grow(dir, 1);
+  await grow(`${folder}/other`, 1);
+  const once = ["run", "--config", config, "--once"];
+  await run(...once);
+  edit(config, JSON.stringify(dir), JSON.stringify(`${folder}/other`));
+  await run(...once);
+  edit(config, JSON.stringify(`${folder}/other`), JSON.stringify(dir));
+  const daemon = await startDaemon(config);
+  assertEquals((await run("status", daemon.http)).code, 1);
+  assertEquals(await stopped(daemon), 1);
+});
+
+inFolder("run: a folder that is moved under it ends it with 3, and is no fault", async (folder) => {
+  const { dir, config } = await healthy(folder);
+  const { running } = await startDaemon(config);
+  await running.line(/ log\.first /);
+  Deno.renameSync(`${folder}/one/state`, `${folder}/one/moved`);
+  await grow(dir, 1);
+  const { code, out, err } = await running.done;
+  assertEquals(code, 3);
+  assertMatch(out.join("\n"), / error folder\.moved /);
+  assertEquals(err.length, 1, err.join("\n"));
+  assertMatch(err[0]!, /^hearsay run: .*is gone: it, or its folder, was moved or removed$/);
 });
 
 inFolder("run: an address that is taken ends with 3, and is named", async (folder) => {

@@ -13,6 +13,8 @@ import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { MAX_NOTE_BYTES, MAX_SIGNATURE_LINES } from "../../src/tlog/note.ts";
 import { MAX_PROOF_HASHES } from "../../src/tlog/proof.ts";
 import { MAX_RSA_BITS, MIN_RSA_BITS } from "../../src/tlog/rfc6962.ts";
+import { MAX_POSTED_BYTES } from "../../src/web/gossip_server.ts";
+import { VERDICT_MS } from "../../src/monitor/verdicts.ts";
 
 const { kinds, ...ofExchange } = DEFAULT_LIMITS;
 
@@ -28,5 +30,5 @@ export const LIMITS: Readonly<Record<string, number>> = {
   ...{ FRAME_BYTES, MAX_NOTE_BYTES, MAX_SIGNATURE_LINES, MAX_PROOF_HASHES, MAX_JSON_PARTS },
   ...{ MAX_SOURCE_CHARACTERS, MAX_ENTRY_BYTES, SEGMENT_BYTES, KEEP_SEGMENTS },
   ...{ MAX_CONFLICTS_PER_LOG, MAX_ROOTS_PER_SIZE, MAX_NAMED_SOURCES, MAX_SETTLED_UNWRITTEN },
-  ...{ MIN_RSA_BITS, MAX_RSA_BITS },
+  ...{ MIN_RSA_BITS, MAX_RSA_BITS, MAX_POSTED_BYTES, VERDICT_MS },
 };

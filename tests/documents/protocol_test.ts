@@ -5,6 +5,7 @@ import { parseExactJson } from "../../src/evidence/json.ts";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import type { About } from "../../src/gossip/about_item.ts";
+import { ANSWER_COST } from "../../src/gossip/posted_note.ts";
 import { KINDS, type ParcelItem } from "../../src/gossip/kinds.ts";
 import { encodeParcel } from "../../src/gossip/parcel.ts";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
@@ -256,6 +257,12 @@ const STATED = [
   `a list of at most ${spelled("MAX_PROOF_HASHES")} hashes`,
   `A source has at most ${spelled("MAX_SOURCE_CHARACTERS")} Unicode code points`,
   `(${spelled("SEGMENT_BYTES")} bytes) or more`,
+  `at most ${spelled("MAX_POSTED_BYTES")}, with Content-Length`,
+  `the answer waits ${seconds("VERDICT_MS")} for that`,
+  `the content is longer than ${spelled("MAX_POSTED_BYTES")} bytes`,
+  `a posted note takes ${LIMITS.noteCost! + ANSWER_COST}, and 1 for every ${
+    spelled("parcelBytesPerFrame")
+  } bytes; any other answer takes 1, and 1 for every ${spelled("parcelBytesPerFrame")} bytes`,
 ];
 
 function spelled(name: string): string {

@@ -69,6 +69,16 @@ export class ManualClock implements Clock {
   }
 }
 
+/** A clock whose wall part can be set. */
+export class SettableClock extends ManualClock {
+  /** Milliseconds the wall clock is ahead. */
+  ahead = 0;
+
+  override now(): Date {
+    return new Date(super.now().getTime() + this.ahead);
+  }
+}
+
 const CLOSED_HERE = new WorldError("closed", "closed here");
 const RESET = new WorldError("other", "connection reset by peer");
 

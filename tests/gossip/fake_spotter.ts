@@ -15,6 +15,8 @@ export class FakeSpotter {
   readonly posts: string[] = [];
   /** What is answered instead, for as long as it says something. */
   instead: (method: string) => Answer | undefined = () => undefined;
+  /** Whether it takes no note of this size, because it is too long for it, for example. */
+  refuses: (treeSize: bigint) => boolean = () => false;
 
   constructor(story: TestLog) {
     this.story = story;
@@ -35,7 +37,9 @@ export class FakeSpotter {
     if (instead !== undefined) return instead;
     if (content === undefined) return { body: await this.story.checkpoint() };
     const opened = openCheckpoint({ note: content, logs: [this.story.log] });
-    if ("refused" in opened) return { status: 400, body: "Invalid STH" };
+    if ("refused" in opened || this.refuses(opened[0]!.treeSize)) {
+      return { status: 400, body: "Invalid STH" };
+    }
     const key = `${opened[0]!.treeSize} ${opened[0]!.root}`;
     this.posts.push(key);
     if (!this.told.has(key)) this.told.set(key, undefined);

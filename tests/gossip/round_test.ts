@@ -1,11 +1,12 @@
 /** Rounds of monitors: what fits no frame goes in a parcel, and both ends record it alike. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { evidenceId } from "../../src/evidence/conflict.ts";
 import { ExchangeFailed } from "../../src/gossip/caller.ts";
 import { PeerKnowledge } from "../../src/gossip/peer_knowledge.ts";
+import { followsItem } from "../../src/gossip/follows_item.ts";
 import { KINDS } from "../../src/gossip/kinds.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../../src/gossip/limits.ts";
-import { PARCEL_VERSION } from "../../src/gossip/parcel.ts";
+import { encodeParcel, PARCEL_VERSION } from "../../src/gossip/parcel.ts";
 import { exchangeRound } from "../../src/gossip/round.ts";
 import { IncidentNotWritten } from "../../src/monitor/case_keeper.ts";
 import { FakeFiles } from "./fake_files.ts";
@@ -422,11 +423,20 @@ for (const [how, peer, said] of FAILURES) {
     assertEquals([scene.report.brokenAll, scene.clock.pending], [[fault], 0]);
     // It is left alone for a while.
     await scene.clock.advance(DEFAULT_LIMITS.parcelRetryMs - 1);
-    assertEquals([(await scene.meet()).fault, scene.parcels()], [undefined, 1]);
+    assertEquals([(await scene.meet()).fault, scene.parcels()], [fault, 1], "nor is all well");
     await scene.clock.advance(1);
     assertEquals([(await scene.meet()).fault, scene.parcels()], [fault, 2]);
   });
 }
+
+Deno.test("round: a greeting that fails is told, also if the peer followed none of our logs before", async () => {
+  let answers = replying(encodeParcel([followsItem([])]));
+  await using scene = await stage((peer) => answers(peer));
+  const { shared, fault } = await scene.meet();
+  assertEquals([shared, fault], [0, undefined]);
+  answers = (peer) => Promise.resolve(peer.close());
+  assertMatch(`${(await scene.meet()).fault}`, /no parcel came/);
+});
 
 for (const pace of ["says nothing", "drips"] as const) {
   Deno.test(`round: a peer that ${pace} when a parcel comes is given up in time`, async () => {
@@ -518,7 +528,7 @@ Deno.test("peer knowledge: a peer is asked at first, and again after the time se
 
 Deno.test("peer knowledge: a peer that failed is left alone for the time to wait", () => {
   const memory = new PeerKnowledge({ ...DEFAULT_LIMITS, parcelRetryMs: 100 });
-  assertEquals(memory.mayBeSentParcel("a", 0), true);
-  memory.parcelFailed("a", 50);
-  assertEquals([memory.mayBeSentParcel("a", 149), memory.mayBeSentParcel("a", 150)], [false, true]);
+  assertEquals(memory.parcelFault("a", 0), undefined);
+  memory.parcelFailed("a", 50, "why");
+  assertEquals([memory.parcelFault("a", 149), memory.parcelFault("a", 150)], ["why", undefined]);
 });

@@ -5,7 +5,7 @@
 
 const PURE_ROOMS = ["tlog", "evidence"];
 /** They do not import one another. A new room begins with its name here. */
-const MIDDLE_ROOMS = ["store", "sources", "gossip", "gather"];
+const MIDDLE_ROOMS = ["store", "sources", "gossip", "gather", "swarm"];
 const BELOW_MONITOR = [...PURE_ROOMS, "world", ...MIDDLE_ROOMS];
 
 /** What each room may import besides itself. A room that is not here may not exist. */
@@ -25,6 +25,11 @@ const PURE_PACKAGES =
   /^(@std\/(encoding|bytes|json)\/[a-z0-9-]+|@noble\/(ed25519|curves\/nist\.js|post-quantum\/ml-dsa\.js)|@chainsafe\/as-sha256\/wasm\.js)$/;
 /** Of node:crypto, the pure rooms take what is synchronous and has no randomness. */
 const PURE_CRYPTO = ["createHash", "createPublicKey", "hash", "KeyObject", "verify"];
+/** World takes what needs a secret as well. Randomness comes from the platform in one place. */
+const WORLD_CRYPTO = [
+  ...PURE_CRYPTO,
+  ...["createCipheriv", "createDecipheriv", "createHmac", "createPrivateKey", "diffieHellman"],
+];
 
 /** Globals that are the outside, or a way to it. */
 const OUTSIDE = new Set([
@@ -62,7 +67,8 @@ function importFault(
     return `"${specifier}" is not a bare name of the import map`;
   }
   if (specifier === "node:crypto" && [...PURE_ROOMS, "world"].includes(room)) {
-    const wrong = names.find((name) => !PURE_CRYPTO.includes(name));
+    const allowed = room === "world" ? WORLD_CRYPTO : PURE_CRYPTO;
+    const wrong = names.find((name) => !allowed.includes(name));
     return wrong === undefined ? undefined : `${room} must not import ${wrong} of node:crypto`;
   }
   if (specifier.startsWith("node:") && room !== "world") {

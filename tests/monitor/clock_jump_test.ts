@@ -2,20 +2,10 @@
 import { assertEquals } from "@std/assert";
 import { CLOCK_JUMP_MS } from "../../src/monitor/clock_watch.ts";
 import type { EventName } from "../../src/monitor/events.ts";
-import { ManualClock } from "../gossip/fake_network.ts";
+import { SettableClock } from "../gossip/fake_network.ts";
 import { grow } from "../evidence/histories.ts";
 import { DAY, type Host, logAt, MINUTE, Stage } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
-
-/** A clock whose wall part can be set. */
-class SettableClock extends ManualClock {
-  /** Milliseconds the wall clock is ahead. */
-  ahead = 0;
-
-  override now(): Date {
-    return new Date(super.now().getTime() + this.ahead);
-  }
-}
 
 const PATIENCE_MS = 10 * MINUTE;
 

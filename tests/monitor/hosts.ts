@@ -79,6 +79,10 @@ export interface Followed {
   readonly patienceMs?: number;
   /** The log that it replaces. */
   readonly replaces?: Log;
+  /** Whether the operator says that it replaces none. */
+  readonly replacesNone?: boolean;
+  /** Whether the operator knows that it does not grow any more. */
+  readonly isRetired?: boolean;
 }
 
 /** What a host's daemon is told to do. */
@@ -91,6 +95,10 @@ export interface Duties {
   readonly fanOut?: number;
   /** The folder of the observations. */
   readonly state?: string;
+  /** Whether it compares checkpoints over HTTP. */
+  readonly httpGossip?: boolean;
+  /** What one address may send, in frames. */
+  readonly framesPerSecond?: number;
 }
 
 /** A machine: what is on it outlives the daemons that run on it. */
@@ -112,7 +120,8 @@ export class Host {
   daemon: Daemon | undefined;
   /** Who else is there, and how it is reached. */
   readonly network: FakeNetwork;
-  readonly #signer: Signer;
+  /** The key of its daemons. */
+  readonly signer: Signer;
   #done: Promise<void> | undefined;
 
   private constructor(
@@ -120,7 +129,7 @@ export class Host {
   ) {
     this.clock = fields.clock;
     this.network = fields.network;
-    this.#signer = fields.signer;
+    this.signer = fields.signer;
     this.address = { hostname: fields.hostname, port: PORT };
   }
 
@@ -166,15 +175,17 @@ export class Host {
 
   /** What a daemon is told, and how it opens the sources of its logs. */
   #orders(duties: Duties): { settings: Settings; openSource: OpenSource } {
-    const { vkey } = this.#signer;
+    const { vkey } = this.signer;
     const sources = new Map<string, Source>();
-    const logs = duties.logs.map(({ source, pollMs = MINUTE, patienceMs = DAY, replaces }) => {
+    const logs = duties.logs.map((followed) => {
+      const { source, pollMs = MINUTE, patienceMs = DAY, ...more } = followed;
       const { log } = source.story;
       sources.set(log.id, source);
-      return { log, source: "scripted", pollMs, patienceMs, ...(replaces && { replaces }) };
+      return { log, source: "scripted", pollMs, patienceMs, ...more };
     });
     const { peers = [], spotters = [], gossipMs = MINUTE, state = STATE } = duties;
-    const { fanOut = peers.length + spotters.length } = duties;
+    const { fanOut = peers.length + spotters.length, httpGossip = false } = duties;
+    const { framesPerSecond: framesPerSecondPerAddress = 1_000_000 } = duties;
     const settings: Settings = {
       ...defaultSettings(this.world),
       ...{ name: vkey.name, state, incidents: INCIDENTS, listen: this.address, logs },
@@ -183,8 +194,9 @@ export class Host {
         ...spotters.map((sourcespotter) => ({ sourcespotter })),
       ],
       gossip: { intervalMs: gossipMs, fanOut },
+      httpGossip,
       // Everybody calls everybody all day: what an address may send is another test's subject.
-      limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress: 1_000_000 },
+      limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress },
     };
     return { settings, openSource: ({ log }) => sources.get(log.id)! };
   }
@@ -192,7 +204,7 @@ export class Host {
   /** Has the daemon take up other duties while it runs, as SIGHUP does. */
   async reload(duties: Duties): Promise<void> {
     const { settings, openSource } = this.#orders(duties);
-    assert(this.daemon!.canTakeUp(settings, this.#signer.vkey.text));
+    assert(this.daemon!.canTakeUp(settings, this.signer.vkey.text));
     await this.daemon!.takeUp(settings, openSource);
     await settled();
   }
@@ -200,7 +212,7 @@ export class Host {
   /** Starts a daemon without letting it run. */
   async open(duties: Duties): Promise<Daemon> {
     return await Daemon.start({
-      ...{ world: this.world, signer: this.#signer, ...this.#orders(duties) },
+      ...{ world: this.world, signer: this.signer, ...this.#orders(duties) },
       report: {
         event: (name, level, fields) => void this.told.push({ name, level, fields }),
         workFailed: (error, more) => {
@@ -244,21 +256,24 @@ export class Host {
     this.disk.crash({ keepShare });
   }
 
-  /** A disk that refuses to write for as long as it is told to; for the daemons to come. */
-  refusableDisk(): { refuses: boolean } {
+  /**
+   * A disk that refuses to write for as long as it is told to; for the daemons to come.
+   * @param folder where it refuses; everywhere by default
+   */
+  refusableDisk(folder = ""): { refuses: boolean } {
     const state = { refuses: false };
-    const refusable = (file: OpenFile): OpenFile => ({
+    const refusable = (file: OpenFile, path: string): OpenFile => ({
       ...file,
       write: (bytes, at) =>
-        state.refuses
+        state.refuses && path.startsWith(folder)
           ? Promise.reject(new WorldError("other", "No space left on device (os error 28)"))
           : file.write(bytes, at),
     });
     const { files } = this.disk;
     this.files = {
       ...files,
-      open: async (path, mode) => refusable(await files.open(path, mode)),
-      create: async (path, permissions) => refusable(await files.create(path, permissions)),
+      open: async (path, mode) => refusable(await files.open(path, mode), path),
+      create: async (path, permissions) => refusable(await files.create(path, permissions), path),
     };
     return state;
   }

@@ -3,10 +3,13 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Daemon } from "../../src/monitor/daemon.ts";
 import { PlaceForeign } from "../../src/monitor/places.ts";
 import { troublesOf } from "../../src/monitor/troubles.ts";
+import { JournalDamaged } from "../../src/store/journal.ts";
 import { INDEX_FILE } from "../../src/store/observations.ts";
+import { utf8 } from "../../src/tlog/encoding.ts";
 import { PlaceLost } from "../../src/world/durable.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { checkpointOf } from "../evidence/histories.ts";
+import { SettableClock } from "../gossip/fake_network.ts";
 import { type Duties, Host, HOUR, INCIDENTS, MINUTE, parted, STATE } from "./hosts.ts";
 import { noteOf, ScriptedSource } from "./scripted_source.ts";
 
@@ -15,10 +18,13 @@ const JOURNAL = `${INCIDENTS}/journal.jsonl`;
 const SEGMENT = `${STATE}/observations-000001.jsonl`;
 
 /** A monitor of one log, and what it is told to do. */
-async function newHost(): Promise<{ host: Host; source: ScriptedSource; duties: Duties }> {
+async function newHost(
+  host?: Host,
+): Promise<{ host: Host; source: ScriptedSource; duties: Duties }> {
   for (const size of [8, 12, 16]) await noteOf(ours, size);
   const source = new ScriptedSource(ours, 8);
-  return { host: await Host.make(), source, duties: { logs: [{ source }], gossipMs: HOUR } };
+  const duties = { logs: [{ source }], gossipMs: HOUR };
+  return { host: host ?? await Host.make(), source, duties };
 }
 
 /** One that has recorded a case, seen more of the log since, and was stopped. */
@@ -154,6 +160,49 @@ Deno.test("lost: an older copy of the state, with the index of its time, is told
   assertMatch(lost(daemon).join(), /the observations may be an older copy/);
 });
 
+Deno.test("lost: a clock that was ahead while a case was found, and is set back, makes nothing lost", async () => {
+  const clock = new SettableClock();
+  const { host, source, duties } = await newHost(await Host.make({ clock }));
+  await using _ = host;
+  await host.start(duties);
+  await host.stop();
+  clock.ahead = 5 * HOUR;
+  await host.start(duties);
+  await host.hear([(await checkpointOf(theirs, 7)).frame]);
+  source.size = 12;
+  await host.pass(2 * MINUTE);
+  assertEquals((await host.cases()).length, 1);
+  clock.ahead = 0;
+  source.size = 16;
+  await host.pass(2 * MINUTE);
+  await host.stop();
+  assertEquals(lost(await host.start(duties)), []);
+});
+
+Deno.test("lost: what is gone is written down once, however often a start fails after that", async () => {
+  const { host, duties } = await withCase();
+  await using _ = host;
+  await remove(host, JOURNAL);
+  removeIndex(host);
+  host.disk.put(SEGMENT, "no journal\n");
+  for (let start = 1; start <= 3; start++) {
+    await assertRejects(() => host.open(duties), JournalDamaged);
+  }
+  assertEquals(host.disk.content(`${STATE}/lost.txt`)!.split("\n").length, 2);
+});
+
+Deno.test("lost: a note that is no UTF-8 hides no loss, and a further one takes nothing from it", async () => {
+  const { host, duties } = await withCase();
+  await using _ = host;
+  const note = new Uint8Array([...utf8("2026-01-01T00:00:00.000Z Zur"), 0xfc, ...utf8("ich\n")]);
+  host.disk.put(`${STATE}/lost.txt`, note);
+  await remove(host, JOURNAL);
+  const [first, ...more] = lost(await host.start(duties));
+  assertMatch(first!, /Zur.ich$/);
+  assert(more.length > 0);
+  assertEquals(host.disk.bytes(`${STATE}/lost.txt`)!.subarray(0, note.length), note);
+});
+
 Deno.test("lost: what could not be written down is not made anew", async () => {
   const { host, duties } = await withCase();
   await using _ = host;
@@ -221,6 +270,8 @@ for (const [name, folder] of [["state", STATE], ["incidents", INCIDENTS]] as con
         assertRejects(() => ended, PlaceLost, isReplaced ? "is another file" : "is gone"),
         host.clock.advance(5 * MINUTE),
       ]);
+      // Whoever started it closes it, as `run` does after every error.
+      await daemon.close();
       const after = host.disk.paths().map((path) => [path, host.disk.content(path)] as const)
         .filter(([path]) => path.startsWith(folder) || path.startsWith("home/elsewhere"));
       assertEquals(after, before);

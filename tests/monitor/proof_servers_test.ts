@@ -124,6 +124,20 @@ Deno.test("Daemon: follows a Rekor v1 through growth and a new tree; the retired
   assertEquals(shown.includes("frozen 6"), true, "a tree that should grow is frozen");
   const origins = one.toldOf("log.frozen").map(({ fields }) => fields.origin);
   assertEquals([...new Set(origins)], [second.origin]);
+  const told = one.toldOf("log.retired").map(({ level, fields }) => [level, fields.origin]);
+  assertEquals(told, [["warning", first.origin]], "that it is retired is its own word, and told");
+});
+
+Deno.test("Daemon: a log that is known to be retired is neither frozen nor told of", async () => {
+  await using stage = await Stage.set({ count: 1 });
+  const { one } = stage;
+  const server = new Rekor(ecdsaLog());
+  const first = server.begin(new Story().grow(5));
+  server.begin(new Story().grow(1, "second"));
+  const duty = { ...onRekor(one, first, server), patienceMs: HOUR, isRetired: true };
+  await one.start({ logs: [duty] });
+  await stage.minutes(90);
+  assertEquals([one.loud("log.frozen"), one.loud("log.retired")], [[], []]);
 });
 
 Deno.test("Daemon: a split of a Rekor v1 is recorded by both monitors", async () => {

@@ -1,8 +1,9 @@
 /** A log that goes on under a new key is held to what it signed under the old one. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { troublesOf } from "../../src/monitor/troubles.ts";
-import { type Finding, LogWatch } from "../../src/monitor/watch.ts";
+import type { Finding } from "../../src/monitor/finding.ts";
+import { LogWatch } from "../../src/monitor/watch.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { observedCheckpoint } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
@@ -15,7 +16,7 @@ import { signing } from "../sim/signing.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { MemoryDatabases } from "../store/observing.ts";
 import { Host, logAt, MINUTE, Stage, STATE } from "./hosts.ts";
-import { ScriptedSource } from "./scripted_source.ts";
+import { noteOf, ScriptedSource } from "./scripted_source.ts";
 
 const WORLD = { ...denoWorld(), signing };
 
@@ -401,4 +402,87 @@ Deno.test("rotation: a source that still shows the old key is unverified, and wh
   source.size = 9;
   await one.pass(5 * MINUTE);
   assertEquals((await one.cases()).length, 1, "the old key has signed two roots at size 9");
+});
+
+/** A checkpoint signed by two logs with one history. */
+async function byBoth(one: TestLog, other: TestLog, size: number): Promise<string> {
+  const note = await noteOf(one, size);
+  const [text, line] = (await noteOf(other, size)).split("\n\n") as [string, string];
+  assert(note.startsWith(`${text}\n\n`), "both sign the same");
+  return note + line;
+}
+
+Deno.test("rotation: what a log signs with both keys counts under the old one too", async () => {
+  const { old, fresh, theirs } = await rotation({ theirs: 12 });
+  const goesOn = grow(old.fork(), 20);
+  const { one } = await followed(old, 9);
+  await using _ = one;
+  const source = new ScriptedSource(fresh);
+  source.latestTrouble = { note: await byBoth(fresh, goesOn, 12) };
+  await one.reload({ logs: [{ source, replaces: old.log }] });
+  await one.pass(2 * MINUTE);
+  const [log] = one.daemon!.status().logs;
+  assertEquals([log!.lastResult, log!.size, log!.openQuestions], ["unchanged", "12", 0]);
+  assertEquals(await one.cases(), []);
+  await one.hear([(await checkpointOf(theirs, 12)).frame]);
+  assertEquals((await one.cases()).length, 1, "the old key has signed two roots at size 12");
+});
+
+Deno.test("rotation: history written anew is a case if the old key has signed it too", async () => {
+  const old = grow(await logAt(), 5);
+  const anew = grow(old.fork(), 20, "rewritten");
+  const fresh = grow(await rotated(old), 20, "rewritten");
+  grow(old, 9);
+  const { one } = await followed(old, 9);
+  await using _ = one;
+  const source = new ScriptedSource(fresh);
+  source.latestTrouble = { note: await byBoth(fresh, anew, 20) };
+  await one.reload({ logs: [{ source, replaces: old.log }] });
+  await one.pass(2 * MINUTE);
+  const [record, ...more] = await one.records();
+  assertEquals([record!.kind, record!.log.vkey, more], ["cross_size", old.log.vkey.text, []]);
+  assertEquals((await one.cases()).length, 1);
+  assertEquals(one.daemon!.status().logs[0]!.size, undefined, "it is not followed into it");
+});
+
+Deno.test('rotation: a key that is swapped without "replaces" is trouble until a person says what is meant', async () => {
+  const { old, fresh } = await rewriting();
+  const { one } = await followed(old, 9);
+  await using _ = one;
+  const source = new ScriptedSource(fresh, 20);
+  const says =
+    `log log.invalid/one is held to nothing that it signed under the key that was followed ` +
+    "before, up to size 9";
+  const troubles = () =>
+    troublesOf(one.daemon!.status()).filter(({ text }) => text.includes("held to nothing"));
+  await one.reload({ logs: [{ source }] });
+  assertEquals(one.daemon!.status().logs[0]!.lastResult, "first");
+  const [trouble, ...more] = troubles();
+  assertEquals([trouble!.text, more.length], [says, 0]);
+  assertStringIncludes(trouble!.advice, `"replaces": "${old.log.vkey.text}"`);
+  assertStringIncludes(trouble!.advice, '"replaces": "none"');
+  const [told] = one.toldOf("config.trap");
+  assertEquals(told!.level, "warning");
+  assertMatch(
+    String(told!.fields.detail),
+    /^this monitor followed log\.invalid\/one under key [0-9a-f]{8} up to size 9; without "replaces"/,
+  );
+  await one.stop();
+  await one.start({ logs: [{ source }] });
+  assertEquals(troubles().length, 1, "after a start as well");
+  assertEquals(one.loud("config.trap"), ["warning", "warning"]);
+  await one.reload({ logs: [{ source, replaces: grow(await logAt(), 1).log }] });
+  assertEquals(troubles().length, 1, "another log that was never seen holds it to nothing either");
+  await one.reload({ logs: [{ source, replaces: old.log }] });
+  assertEquals(troubles(), []);
+  await one.reload({ logs: [{ source }] });
+  assertEquals(troubles().length, 1);
+  await one.reload({ logs: [{ source, replacesNone: true }] });
+  assertEquals(troubles(), []);
+  await one.reload({ logs: [{ source }, { source: new ScriptedSource(old, 9) }] });
+  assertEquals(troubles(), [], "both are followed");
+  await one.reload({
+    logs: [{ source: new ScriptedSource(grow(await logAt("log.invalid/two"), 3), 3) }],
+  });
+  assertEquals(troubles(), [], "it has another origin");
 });

@@ -142,3 +142,12 @@ Deno.test("itself: a stranger that calls with our bytes changes nothing", async 
   const { peers: [peer], troubles } = said(one);
   assertEquals([peer!.isSelf, troubles, one.toldOf("exchange.self")], [undefined, [], []]);
 });
+
+Deno.test("itself: one pass that compared with nobody but itself is not told as well done", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await Stage.set({ count: 1 });
+  const { one } = stage;
+  one.network.forward(ALIAS, one.address);
+  const daemon = await one.start({ logs: [{ source: source(log) }], peers: [ALIAS] });
+  assertEquals(await daemon.once(), false);
+});

@@ -31,6 +31,7 @@ async function traps(members: Members): Promise<string[]> {
 const peers = (...addresses: readonly string[]) => ({
   peers: addresses.map((address) => ({ address })),
 });
+const spotter = (sourcespotter: string) => ({ peers: [{ sourcespotter }] });
 const log = (more: Members) => ({ logs: [{ ...LOG, ...more }] });
 
 /** Each trap: members that step into it, others that just do not, and its words. */
@@ -51,9 +52,18 @@ const CASES: readonly (readonly [RegExp, readonly Members[], readonly Members[]]
     [{ http: "127.0.0.1:1" }, { http: "[::1]:1" }, { http: "192.0.2.1:1" }],
   ],
   [
+    /^"httpGossip" is true and there is no "http"/,
+    [{ httpGossip: true }],
+    [{ httpGossip: true, http: "127.0.0.1:1" }, { httpGossip: false }],
+  ],
+  [
     /^nothing is compared with anybody/,
-    [{ listen: undefined }],
-    [{ listen: undefined, ...peers("a.example:1") }, {}],
+    [{ listen: undefined }, { listen: undefined, http: "127.0.0.1:1" }],
+    [
+      { listen: undefined, ...peers("a.example:1") },
+      { listen: undefined, httpGossip: true, http: "127.0.0.1:1" },
+      {},
+    ],
   ],
   [
     /^the peer \S+ is this monitor itself/,
@@ -65,6 +75,20 @@ const CASES: readonly (readonly [RegExp, readonly Members[], readonly Members[]]
       { listen: "a.example:9900", ...peers("A.example.:9900") },
     ],
     [peers("192.0.2.1:9901"), peers("192.0.2.2:9900"), peers("localhost:9900")],
+  ],
+  [
+    /^the peer http\S+ is this monitor itself, its own "http"/,
+    [
+      { http: "127.0.0.1:9980", ...spotter("http://localhost:9980/gossip/x") },
+      { http: "[::1]:9980", ...spotter("http://[::1]:9980/gossip/x") },
+      { http: "192.0.2.1:80", ...spotter("http://192.0.2.1/gossip/x") },
+      { http: "192.0.2.1:443", ...spotter("https://192.0.2.1/gossip/x") },
+    ],
+    [
+      { http: "127.0.0.1:9980", ...spotter("http://127.0.0.1:9981/gossip/x") },
+      { http: "127.0.0.1:9980", ...spotter("http://192.0.2.2:9980/gossip/x") },
+      spotter("http://127.0.0.1:9980/gossip/x"),
+    ],
   ],
   [
     /^the peers \S+ and \S+ (are one address|have the same vkey)/,

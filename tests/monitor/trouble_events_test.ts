@@ -116,6 +116,21 @@ Deno.test("trouble events: a log that shows an old checkpoint is told of once, a
   ]);
 });
 
+Deno.test("trouble events: an old checkpoint that is shown until the log is frozen is not told as over", async () => {
+  const source = await serving(20, 9);
+  await using one = await Host.make();
+  await one.start({ logs: [{ source, patienceMs: 5 * MINUTE }] });
+  source.size = 5;
+  await one.pass(9 * MINUTE);
+  assertEquals(read(one), ["warning log.rolled back", "warning log.frozen"]);
+  source.size = 12;
+  await one.pass(MINUTE);
+  assertEquals(read(one).slice(2).map((line) => line.replace(/ \d+ times/, "")), [
+    "info log.recovered after rolled back",
+    "info log.recovered after frozen",
+  ]);
+});
+
 Deno.test("trouble events: an unproven view is no error at first, then one, and then over", async () => {
   const source = await serving(20, 5);
   await using one = await Host.make();

@@ -148,7 +148,8 @@ export class Checks {
         () => `${monitor.name} told ${name} of ${origin}, which is honest`,
       );
     }
-    if (name.startsWith("log.") && isTheLog(fields.source as string)) {
+    // What is told of a log as a whole, such as how much it withholds by now, has no source.
+    if (name.startsWith("log.") && "source" in fields && isTheLog(fields.source as string)) {
       this.#looked(monitor, { name, origin: origin!, size: fields.size as string | undefined });
     }
     if (name === "exchange.pending" && monitor.isPeer(fields.source as string)) {

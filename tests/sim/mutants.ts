@@ -458,6 +458,8 @@ export async function* runMutants(
   const left = [...mutants];
   const running = new Map<number, Promise<{ job: number; run: MutantRun | undefined }>>();
   const trees: string[] = [];
+  // Whoever has seen enough leaves hunts that still run, in trees that are about to be removed.
+  const end = new AbortController();
   try {
     for (let job = 0; job < Math.max(1, jobs); job++) {
       trees.push(await copyOfProject());
@@ -473,18 +475,24 @@ export async function* runMutants(
       yield run;
     }
   } finally {
+    end.abort();
+    await Promise.allSettled(running.values());
     for (const tree of trees) await Deno.remove(tree, { recursive: true });
   }
 
   async function hunt(job: number): Promise<{ job: number; run: MutantRun | undefined }> {
     const mutant = left.shift();
     if (mutant === undefined) return { job, run: undefined };
-    return { job, run: { mutant, found: await huntIn(trees[job]!, mutant) } };
+    return { job, run: { mutant, found: await huntIn(trees[job]!, mutant, end.signal) } };
   }
 }
 
 /** Plants a mutant in a tree, hunts for it, and takes it out again. */
-async function huntIn(tree: string, mutant: Mutant): Promise<Found | undefined> {
+async function huntIn(
+  tree: string,
+  mutant: Mutant,
+  signal: AbortSignal,
+): Promise<Found | undefined> {
   const path = join(tree, mutant.file);
   const sound = await Deno.readTextFile(path);
   await Deno.writeTextFile(path, mutate(sound, mutant));
@@ -495,7 +503,7 @@ async function huntIn(tree: string, mutant: Mutant): Promise<Found | undefined> 
         ...["--config", join(tree, "deno.json"), join(tree, "tests/sim/hunt.ts")],
         String(mutant.seeds),
       ],
-      cwd: tree,
+      ...{ cwd: tree, signal },
     }).output();
     const text = new TextDecoder();
     if (!success) throw new Error(`${mutant.name}: ${text.decode(stderr)}`);

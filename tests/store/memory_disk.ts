@@ -236,6 +236,7 @@ export class MemoryDisk {
 
   #handle(node: Node): OpenFile {
     let locked = false;
+    let isOpen = true;
     return {
       isRegular: true,
       identity: node.identity,
@@ -274,6 +275,9 @@ export class MemoryDisk {
           return node.locked = locked = true;
         }),
       close: () => {
+        // As the system does.
+        if (!isOpen) throw new Deno.errors.BadResource("it is closed already");
+        isOpen = false;
         if (locked) node.locked = false;
         locked = false;
       },

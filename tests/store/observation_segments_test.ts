@@ -156,7 +156,7 @@ Deno.test("retention: what is beside a gap must be what the statement says", asy
     await three.append({ removed: [{ from: 2, to: 2, before, last }] }, AT);
     await three.close();
     if (wrong === "nothing") assertEquals(await check(disk), 2);
-    else await assertRejects(() => check(disk), JournalDamaged, "does not fit the chain");
+    else await assertRejects(() => check(disk), JournalDamaged, "do not fit the chain");
   }
 });
 

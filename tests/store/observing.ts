@@ -1,5 +1,5 @@
 /** What the tests of observations share: a world with a disk in memory, and a naive model. */
-import { OPEN_RESULTS, type Result } from "../../src/evidence/result.ts";
+import { AGREEING_RESULTS, OPEN_RESULTS, type Result } from "../../src/evidence/result.ts";
 import { assert } from "@std/assert";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
@@ -89,6 +89,8 @@ export interface Answers {
   readonly open: OpenQuestion[];
   readonly openLoad: OpenLoad;
   readonly counts: Counts;
+  /** The roots that agree with the view, of those seen at these sizes. */
+  readonly agreeing: SeenRoot[];
 }
 
 export function answersOf(log: ObservationJournal, sizes: readonly bigint[]): Answers[] {
@@ -99,6 +101,7 @@ export function answersOf(log: ObservationJournal, sizes: readonly bigint[]): An
     open: walkOneByOne(log, of),
     openLoad: log.openLoad(of),
     counts: log.counts(of),
+    agreeing: sizes.flatMap((size) => log.rootsAt(of, size)).filter((seen) => log.agrees(of, seen)),
   }));
 }
 
@@ -138,11 +141,15 @@ export function modelAnswers(written: readonly Written[], sizes: readonly bigint
     const firsts = new Map<string, SeenRoot>();
     const proven = new Map<string, number>();
     const last = new Map<string, Result>();
+    const results = new Map<string, Set<Result>>();
     const counts: Partial<Record<Result, number>> = {};
     for (const { entry, observation } of own) {
       const { checkpoint, source, result, repeats, settled = [] } = observation;
       counts[result] = (counts[result] ?? 0) + (repeats ?? 1);
-      for (const { size, root } of settled) last.set(`${size} ${root}`, "consistent");
+      for (const { size, root } of settled) {
+        last.set(`${size} ${root}`, "consistent");
+        results.get(`${size} ${root}`)?.add("consistent");
+      }
       if (checkpoint === undefined) continue;
       const { size, root, note } = checkpoint;
       const key = `${size} ${root}`;
@@ -154,6 +161,7 @@ export function modelAnswers(written: readonly Written[], sizes: readonly bigint
       }
       if (repeats !== undefined) continue;
       last.set(key, result);
+      results.set(key, (results.get(key) ?? new Set()).add(result));
       const proves = result === "first" || result === "extends";
       if (proves && !proven.has(key)) proven.set(key, entry.seq);
     }
@@ -165,6 +173,9 @@ export function modelAnswers(written: readonly Written[], sizes: readonly bigint
     );
     const pending = all.filter(([key]) => OPEN_RESULTS.includes(last.get(key)!))
       .map(([, seen]) => seen);
+    const agrees = (key: string): boolean =>
+      AGREEING_RESULTS.some((result) => results.get(key)?.has(result)) &&
+      !results.get(key)?.has("inconsistent") && !OPEN_RESULTS.includes(last.get(key)!);
     return {
       roots: sizes.map((size) => all.map(([, seen]) => seen).filter((s) => s.treeSize === size)),
       view: byProof[0]?.[1],
@@ -175,6 +186,8 @@ export function modelAnswers(written: readonly Written[], sizes: readonly bigint
         noteBytes: pending.reduce((sum, { note }) => sum + utf8(note).length, 0),
       },
       counts,
+      agreeing: all.filter(([key, { treeSize }]) => sizes.includes(treeSize) && agrees(key))
+        .map(([, seen]) => seen),
     };
   });
 }

@@ -491,3 +491,25 @@ Deno.test("repair: whatever operation fails, segments are the damaged ones or th
   }
   assert(failures > 100, `only ${failures} faults were tried`);
 });
+
+Deno.test("repair: a start that removes what a repair left tells what failed, whatever that is", async () => {
+  let failures = 0;
+  for (let at = 1, hit = true; hit; at++) {
+    const disk = await observed(14);
+    const segments = segmentsOf(disk);
+    const left = disk.bytes(segments[2]!)!;
+    damageSegment(disk, segments[1]!, 2);
+    await repairState(disk);
+    disk.put(segments[2]!, left);
+    disk.crash({ keepShare: 1 });
+    disk.fail({ at, when: "before", lasting: false });
+    try {
+      await goOn(disk);
+    } catch (error) {
+      assert(error instanceof WorldError || error instanceof DurabilityLost, `${error}`);
+      failures++;
+    }
+    hit = disk.operations >= at && failures < 60;
+  }
+  assert(failures > 20, `only ${failures} faults were tried`);
+});

@@ -146,6 +146,37 @@ Deno.test("files: folders are created with those above them, and can be synced",
     assertEquals((await Deno.stat(deep)).isDirectory, true);
   }));
 
+Deno.test("files: a folder's entries say what they are, and a link is a link", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(join(folder, "file"), "x");
+    await Deno.mkdir(join(folder, "folder"));
+    await Deno.symlink("folder", join(folder, "link"));
+    const entries = await files.entries(folder);
+    assertEquals(entries.map(({ name, kind }) => `${name} ${kind}`).sort(), [
+      "file file",
+      "folder folder",
+      "link link",
+    ]);
+    assertEquals(await files.kindOf(join(folder, "file")), "file");
+    assertEquals(await files.kindOf(join(folder, "link")), "folder");
+    assertEquals(await files.kindOf("/dev/null"), "something else");
+    await assertKind("not found", () => files.kindOf(join(folder, "nothing")));
+    await assertKind("not found", () => files.entries(join(folder, "nothing")));
+  }));
+
+Deno.test("files: a short file is read whole, a longer one and what is no file are not", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "a");
+    for (const length of [0, 1, 99, 100]) {
+      await Deno.writeFile(path, new Uint8Array(length).fill(7));
+      assertEquals(await files.readShort(path, 100), new Uint8Array(length).fill(7));
+    }
+    await Deno.writeFile(path, new Uint8Array(101));
+    assertEquals(await files.readShort(path, 100), undefined);
+    assertEquals(await files.readShort("/dev/null", 100), undefined);
+    await assertKind("not found", () => files.readShort(join(folder, "nothing"), 100));
+  }));
+
 Deno.test("files: what is removed is gone", () =>
   inFolder(async (folder) => {
     const path = join(folder, "a");

@@ -1,20 +1,21 @@
-/** OPERATING's table of exit codes, walked: each row is brought about for each command it names. */
+/** OPERATING's exit codes, walked: each trouble is brought about for each command it names. */
 import { assert, assertEquals } from "@std/assert";
 import { COMMANDS } from "../../../src/cli/program.ts";
 import { readDocument } from "../../documents/document.ts";
 import { play } from "./stage.ts";
-import { SAYS, TROUBLES } from "./troubles.ts";
+import { SAYS } from "./says.ts";
+import { TROUBLES } from "./troubles.ts";
 import { WELL } from "./well.ts";
 
 interface Row {
   readonly name: string;
   readonly code: number;
   readonly commands: readonly string[];
-  /** Whether the row is about every command. */
+  /** Whether every command may meet it. */
   readonly isGeneral: boolean;
 }
 
-/** What the table says of a row that is about every command. */
+/** What it says of a trouble that every command may meet. */
 const EVERY_COMMAND = "every command";
 
 /** A command, or all its subcommands if it has any. */
@@ -24,14 +25,22 @@ function partsOf(command: string): string[] {
   return parts.length > 0 ? parts : [command];
 }
 
+/** The troubles under each code: `- **name**: what happened (commands)`. */
 function rowsOf(document: string): Row[] {
   const section = document.split(/^## /m).find((part) => part.startsWith("Exit codes\n"))!;
-  return section.split("\n").filter((line) => line.startsWith("| ")).slice(2).map((line) => {
-    const [, name, , code, commands] = line.split("|").map((cell) => cell.trim());
-    const isGeneral = commands === EVERY_COMMAND;
-    const named = [...commands!.matchAll(/`([^`]+)`/g)].flatMap(([, command]) => partsOf(command!));
-    const all = isGeneral ? Object.keys(WELL) : named;
-    return { name: name!, code: Number(code), commands: all, isGeneral };
+  return section.split(/^### (?=\d)/m).slice(1).flatMap((part) => {
+    const items = part.split(/^### /m)[0]!.split(/^- /m).slice(1);
+    return items.map((item) => {
+      const text = item.trim().replace(/\s+/g, " ");
+      const [, name, commands] = /^\*\*([^*]+)\*\*: .* \(([^()]+)\)$/.exec(text) ?? [];
+      assert(name !== undefined, text);
+      const isGeneral = commands === EVERY_COMMAND;
+      const parts = [...commands!.matchAll(/`([^`]+)`/g)].flatMap(([, one]) => partsOf(one!));
+      return {
+        ...{ name, code: parseInt(part), isGeneral },
+        commands: isGeneral ? Object.keys(WELL) : parts,
+      };
+    });
   });
 }
 

@@ -3,7 +3,7 @@ import { keyFile } from "../harness.ts";
 import { gathered, listening, type Stage, type Staging, type Way } from "./stage.ts";
 import { WELL } from "./well.ts";
 
-/** How each command meets one kind of trouble, by the command's name in the table. */
+/** How each command meets one kind of trouble, by the command's name in OPERATING. */
 export type Trouble = Readonly<Record<string, Staging>>;
 
 /** One staging for several commands. */
@@ -19,7 +19,7 @@ export function everyCommand(change: (way: Way, stage: Stage) => Way): Trouble {
   );
 }
 
-/** A command's words, from its name in the table. */
+/** A command's words, from its name in OPERATING. */
 export const words = (name: string): string[] => name.split(" ");
 
 export const subcommands = (of: string): string[] =>
@@ -33,11 +33,26 @@ export const OBSERVATIONS = subcommands("observations");
 export const RUNS = ["run", "run --once"];
 
 /** Which incident is wanted, for the commands that are told. */
-const OPERANDS: Readonly<Record<string, readonly string[]>> = { "incidents show": ["1"] };
+const OPERANDS: Readonly<Record<string, readonly string[]>> = {
+  "incidents show": ["1"],
+  "incidents export": ["1"],
+};
 
 /** The words that read a journal of incidents or of observations. */
 export function reading(name: string): string[] {
   return [...words(name), ...OPERANDS[name] ?? []];
+}
+
+/** The commands that read a configuration. */
+export const CONFIGURED = [
+  ...["config check", ...RUNS, "status", ...INCIDENTS, ...OBSERVATIONS, "journal repair"],
+];
+
+/** One of them, told which configuration. */
+export function configured(name: string, config: string): string[] {
+  return name === "config check"
+    ? [...words(name), config]
+    : [...reading(name), "--config", config];
 }
 
 /** `run` or `run --once` with a configuration; a daemon that starts after all is asked to end. */
@@ -48,25 +63,31 @@ export function runs(name: string, config: string): Way {
   };
 }
 
-/** `detect`, `listen` or `exchange` about a case that they have a journal to record in. */
+/** The commands that record a case with a key. */
+export const RECORDS = ["detect", "listen", "exchange", "ask"];
+/** Those of them that talk to others. */
+export const GOSSIPS = ["listen", "exchange", "ask"];
+
+/** `listen`, `exchange` or `ask`: with whom it talks, about which log, and what it has. */
+export function gossips(name: string, { peer, log, have }: {
+  peer: string;
+  log: string;
+  have?: string;
+}): string[] {
+  const where = name === "listen" ? ["--address", "127.0.0.1:0"] : [peer];
+  const had = have === undefined ? [] : name === "ask" ? [have] : ["--have", have];
+  return [name, ...where, "--log", log, ...had];
+}
+
+/** A command that compares or judges, about a case that it has a journal to record in. */
 export async function records(stage: Stage, name: string, incidents: string): Promise<Way> {
   const { log, both } = await gathered(stage);
   const signer = await keyFile(stage.folder, `monitor.invalid/${crypto.randomUUID()}`);
-  const key = ["--key", signer, "--incidents", incidents, "--log", log];
-  switch (name) {
-    case "detect":
-      return { args: ["detect", ...key, both] };
-    case "listen":
-      return {
-        args: ["listen", "--address", "127.0.0.1:0", ...key, "--have", both],
-        during: (running) => running.line(/^listening on /),
-      };
-    default: {
-      const peer = await listening(stage, log, both);
-      return { args: ["exchange", peer, ...key, "--have", both] };
-    }
-  }
+  const key = ["--key", signer, "--incidents", incidents];
+  if (name === "detect") return { args: ["detect", "--log", log, ...key, both] };
+  const peer = name === "listen" ? "" : await listening(stage, log, both);
+  return {
+    args: [...gossips(name, { peer, log, have: both }), ...key],
+    ...(name === "listen" && { during: (running) => running.line(/^listening on /) }),
+  };
 }
-
-/** The commands that record a case with a key. */
-export const RECORDS = ["detect", "listen", "exchange"];

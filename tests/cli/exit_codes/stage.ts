@@ -17,7 +17,10 @@ export interface Way {
   readonly signal?: Deno.Signal;
 }
 
-/** Brings about that a command meets what a row of the table says. */
+/** Nobody listens there: no system gives such a port to whoever asks for any. */
+export const NOBODY = "127.0.0.1:2";
+
+/** Brings about that a command meets what OPERATING says. */
 export type Staging = (stage: Stage) => Promise<Way> | Way;
 
 /** An empty folder, and what has to end with it. */
@@ -148,6 +151,17 @@ export async function caseJournal(stage: Stage): Promise<string> {
   const key = ["--key", await keyFile(stage.folder, "monitor.invalid/recorder")];
   await run("detect", "--log", log, ...key, "--incidents", incidents, both);
   return incidents;
+}
+
+/** Changes the first line of a file. */
+export function spoil(path: string, change: (line: string) => string): void {
+  const [first, ...others] = Deno.readTextFileSync(path).split("\n");
+  Deno.writeTextFileSync(path, [change(first!), ...others].join("\n"));
+}
+
+/** Makes a journal's first line another than was written. */
+export function damage(path: string): void {
+  spoil(path, (line) => line.replace('"seq":1', '"seq":2'));
 }
 
 /** An observation journal with something in it; its folder. */

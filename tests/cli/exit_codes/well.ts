@@ -1,8 +1,10 @@
 /** Every command as it goes when all is well: what the walk over the exit codes starts from. */
+import { keyFile } from "../harness.ts";
 import { makeLog } from "../monitors.ts";
 import {
   caseJournal,
   daemonOf,
+  damage,
   gathered,
   listening,
   monitor,
@@ -38,6 +40,9 @@ export const WELL: Readonly<Record<string, Staging>> = {
     const what = ["--name", "monitor.invalid/one", "--log", log, "--source", dir];
     return { args: ["init", "--dir", `${folder}/one`, ...what] };
   },
+  "config check": async (stage) => ({
+    args: ["config", "check", (await monitor(stage)).config],
+  }),
   "run": async (stage) => ({
     args: ["run", "--config", (await monitor(stage)).config],
     during: (running) => running.line(/ log\.first /),
@@ -61,6 +66,14 @@ export const WELL: Readonly<Record<string, Staging>> = {
     const args = ["exchange", await listening(stage, log, one), "--log", log, "--have", one];
     return { args };
   },
+  "gather": async (stage) => {
+    const { log, one } = await gathered(stage);
+    return { args: ["gather", "--log", log, one] };
+  },
+  "ask": async (stage) => {
+    const { log, one } = await gathered(stage);
+    return { args: ["ask", await listening(stage, log, one), "--log", log, one] };
+  },
   "detect": async (stage) => {
     const { log, one } = await gathered(stage);
     return { args: ["detect", "--log", log, one] };
@@ -68,9 +81,15 @@ export const WELL: Readonly<Record<string, Staging>> = {
   "verify": () => ({ args: ["verify", SAMPLE] }),
   "incidents list": readsCases("list"),
   "incidents show": readsCases("show", "1"),
+  "incidents export": readsCases("export", "1"),
   "incidents check": readsCases("check"),
   "observations list": readsObservations("list"),
   "observations check": readsObservations("check"),
+  "journal repair": async (stage) => {
+    const incidents = await caseJournal(stage);
+    damage(`${incidents}/journal.jsonl`);
+    return { args: ["journal", "repair", incidents, "--key", await keyFile(stage.folder)] };
+  },
   "log init": ({ folder }) => ({
     args: ["log", "init", `${folder}/log`, "--origin", "test.invalid/log"],
   }),

@@ -39,7 +39,7 @@ function configuring(stage: Stage): ParserUnderTest {
 {
   "name": "monitor.invalid/one", /* another */
   "key": "/keys/k", "state": "s", "incidents": "i", "listen": "[::1]:9900",
-  "http": "127.0.0.1:0", "contact": "ops@monitor.invalid",
+  "http": "127.0.0.1:0", "httpGossip": true, "contact": "ops@monitor.invalid",
   "logs": [{ "vkey": "${vkey.text}", "origin": "another", "source": "folder", "patience": "2h",
               "retired": true, "replaces": "${vkey.text} before" },],
   "peers": [{ "address": "a.invalid:1" }, { "address": "b.invalid:1", "vkey": "${vkey.text}" }],

@@ -60,7 +60,6 @@ export function records(stage: Stage): ParserUnderTest[] {
         const { file } = fileOf(content);
         if (!await isEvidenceFile(file)) return "refused";
         const evidence = await readEvidenceFile(file);
-        if ("fault" in evidence) return "refused";
         const { outcome, record } = verifyConflict({ input: evidence.record });
         if (outcome !== "holds" || record === undefined) return "refused";
         insist(cases.has(record.evidence_id), "a record that holds proves a case that is one");

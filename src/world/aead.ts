@@ -1,0 +1,84 @@
+/**
+ * Sealing with a shared key, over the platform's crypto: authenticated encryption with associated
+ * data, and the HMAC that keys are derived with.
+ *
+ * @module
+ */
+import { concat } from "@std/bytes/concat";
+import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
+
+/** Bytes of an authentication tag. */
+export const TAG_BYTES = 16;
+
+/** An algorithm, and how a counter becomes the 12 bytes of its nonce: 4 zero bytes, then the counter. */
+export interface Cipher {
+  /** Its name in Noise. */
+  readonly name: string;
+  readonly algorithm: "chacha20-poly1305" | "aes-256-gcm";
+  readonly isLittleEndian: boolean;
+}
+
+/** ChaCha20-Poly1305 (RFC 8439) as Noise uses it (revision 34, section 12.3). */
+export const CHACHA_POLY: Cipher = {
+  name: "ChaChaPoly",
+  algorithm: "chacha20-poly1305",
+  isLittleEndian: true,
+};
+
+/** What a message is sealed with. One key must never be used twice with one nonce. */
+export interface Sealing {
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+  readonly nonce: bigint;
+  /** What is authenticated with the message and not sent. */
+  readonly data: Uint8Array;
+}
+
+/** Seals a message. @returns 16 bytes more than came */
+export function seal(
+  cipher: Cipher,
+  { key, nonce, data, plaintext }: Sealing & { readonly plaintext: Uint8Array },
+): Uint8Array {
+  const { algorithm } = cipher;
+  const options = { authTagLength: TAG_BYTES };
+  // The types know the two algorithms by their names alone, and not as one of two.
+  const sealing = createCipheriv(
+    algorithm as "chacha20-poly1305",
+    ...[key, nonceOf(cipher, nonce), options] as const,
+  );
+  sealing.setAAD(data, { plaintextLength: plaintext.length });
+  return concat([sealing.update(plaintext), sealing.final(), sealing.getAuthTag()]);
+}
+
+/** Opens a sealed message. @returns nothing if it was not sealed so, or was changed */
+export function open(
+  cipher: Cipher,
+  { key, nonce, data, message }: Sealing & { readonly message: Uint8Array },
+): Uint8Array | undefined {
+  if (message.length < TAG_BYTES) return undefined;
+  const length = message.length - TAG_BYTES;
+  const { algorithm } = cipher;
+  const options = { authTagLength: TAG_BYTES };
+  const opening = createDecipheriv(
+    algorithm as "chacha20-poly1305",
+    ...[key, nonceOf(cipher, nonce), options] as const,
+  );
+  opening.setAAD(data, { plaintextLength: length });
+  opening.setAuthTag(message.subarray(length));
+  try {
+    return concat([opening.update(message.subarray(0, length)), opening.final()]);
+  } catch {
+    return undefined;
+  }
+}
+
+function nonceOf({ isLittleEndian }: Cipher, nonce: bigint): Uint8Array {
+  const bytes = new Uint8Array(12);
+  new DataView(bytes.buffer).setBigUint64(4, nonce, isLittleEndian);
+  return bytes;
+}
+
+/** HMAC-SHA256 (RFC 2104). */
+export function hmacSha256(key: Uint8Array, data: Uint8Array): Uint8Array {
+  return new Uint8Array(createHmac("sha256", key).update(data).digest());
+}
