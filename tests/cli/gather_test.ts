@@ -105,7 +105,7 @@ inFolder(
     for (const command of ["gather", "detect", "verify"]) {
       const { code, err } = await start([command, "--log", log, pipe], { ...world, files }).done;
       assertEquals(code, 2, command);
-    assertStringIncludes(err[0]!, "is a pipe or a device");
+      assertStringIncludes(err[0]!, "is a pipe or a device");
     }
   },
 );
