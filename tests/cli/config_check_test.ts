@@ -543,7 +543,7 @@ inFolder("config check: a replaced log that was never seen here is told", async 
   const mistaken = await check(config);
   assertEquals(mistaken.code, 2);
   // And which key this monitor has followed, which is the one that was meant.
-  const [never, followed, ...more] = faults(mistaken);
+  const [followed, never, ...more] = faults(mistaken);
   assertStringIncludes(never!, "of which nothing was seen here");
   assertStringIncludes(followed!, `"replaces": "${log}"`);
   assertEquals(more, []);
