@@ -224,7 +224,8 @@ const BREAKS: readonly [how: string, (peer: FakeConnection) => Promise<void>, sa
   [
     "reads and closes",
     (peer) => readAll(peer).then(() => peer.close()),
-    "answered 0 bytes, expected 104 bytes (1 frames of 104)",
+    "answered 0 bytes, expected 104 bytes (1 frame of 104); it may be ending, may limit this address, or " +
+    "cannot write to its disk",
   ],
   [
     "reads and resets",
@@ -311,7 +312,10 @@ for (const length of [0, 1, 103, 105, 207]) {
     const answer = concat([await frameOf(a), await frameOf(b)]).subarray(0, length);
     const setting = { logs: [a.log, b.log], shown: [a, b], keep };
     await using scene = await stage(answering(answer), setting);
-    const message = `answered ${length} bytes, expected 208 bytes (2 frames of 104)`;
+    const perhaps = length > 0
+      ? ""
+      : "; it may be ending, may limit this address, or cannot write to its disk";
+    const message = `answered ${length} bytes, expected 208 bytes (2 frames of 104)${perhaps}`;
     await assertFails(scene.call, { message, handed });
     // What came whole has been judged.
     assertEquals(scene.report.verdicts, length < FRAME_BYTES ? [] : ["matches"]);
@@ -324,7 +328,7 @@ for (const more of [1, 104, 5_000]) {
     const { handed, keep } = noting();
     const answer = concat([await frameOf(log), new Uint8Array(more)]);
     await using scene = await stage(answering(answer), { logs: [log.log], shown: [log], keep });
-    const message = "answered more, expected 104 bytes (1 frames of 104)";
+    const message = "answered more, expected 104 bytes (1 frame of 104)";
     await assertFails(scene.call, { message, handed });
     assertEquals(scene.report.verdicts, ["matches"]);
   });
@@ -342,7 +346,7 @@ Deno.test("caller: a peer that answers without end is cut off", async () => {
       // Cut off, as it should be.
     }
   }, { logs: [log.log], shown: [log], keep, capacity: FRAME_BYTES });
-  const message = "answered more, expected 104 bytes (1 frames of 104)";
+  const message = "answered more, expected 104 bytes (1 frame of 104)";
   await assertFails(scene.call, { message, handed });
   await settled();
   assertEquals(written < 5, true, `${written} frames were taken`);
