@@ -6,7 +6,7 @@ import { FROM_TILES, gather, gatherProofs } from "../gather/gather.ts";
 import type { Gathered } from "../gather/read.ts";
 import { isZeroFrame } from "../tlog/frame.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
-import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
+import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
 import type { OpenFile, World } from "../world/world.ts";
 import { type Options, type OptionSpec, UsageError } from "./command.ts";
 import {
@@ -17,7 +17,12 @@ import {
   sharedKeyNotice,
   tornNotice,
 } from "./inputs.ts";
-import { describeFindings } from "./gathering.ts";
+import {
+  describeFindings,
+  describeNotCompared,
+  notComparedForMachines,
+  rejectionPrinter,
+} from "./gathering.ts";
 import { capNotices, type MonitorReport, monitorReport, type Tally } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -41,6 +46,8 @@ export const GOSSIP_HELP =
 /**
  * Starts the keeper of cases that the options describe, and gives it the checkpoints of `--have`.
  * @param logs those of `--log`, if the command takes no others
+ * @param named those of them that somebody named
+ * @param tolerated what may be wrong with something in a file that was named
  * @param operands what is read in place of `--have`
  * @param reportOf changes what is told of what is heard
  * @throws UsageError, MalformedError, WorldError, JournalLocked, JournalDamaged
@@ -51,6 +58,8 @@ export async function startKeeper(
     terminal,
     options,
     logs = requireLogs(options.list("log")),
+    named = logs,
+    tolerated = ARTEFACTS,
     operands,
     reportOf = (report) => report,
   }: {
@@ -58,6 +67,8 @@ export async function startKeeper(
     terminal: Terminal;
     options: Options;
     logs?: readonly Log[];
+    named?: readonly Log[];
+    tolerated?: readonly RejectionReason[];
     operands?: readonly string[];
     reportOf?: (report: MonitorReport) => MonitorReport;
   },
@@ -82,7 +93,7 @@ export async function startKeeper(
         }`,
       );
     }
-    const shared = sharedKeyNotice(logs);
+    const shared = sharedKeyNotice(named);
     if (shared !== undefined) terminal.err(shared);
     if (signer === undefined) {
       terminal.err("no --key: a conflict is printed here, but neither signed nor recorded");
@@ -90,7 +101,9 @@ export async function startKeeper(
     const given = operands === undefined
       ? { have: options.list("have"), option: "--have " }
       : { have: operands, option: "" };
-    const findings = await addWhatWeHave({ keeper, world, terminal, ...given });
+    const findings = await addWhatWeHave({
+      ...{ keeper, world, terminal, tolerated, ...given, json: options.flag("json") },
+    });
     for (const log of logs) tellUntold({ keeper, log, terminal });
     return { keeper, tally: report.tally, findings };
   } catch (error) {
@@ -117,24 +130,27 @@ export function tellCaps({ keeper, terminal }: { keeper: CaseKeeper; terminal: T
 }
 
 /** What is wrong with an artefact of another program, and no fault of whoever named it. */
-const ARTEFACTS: readonly RejectionReason[] = ["failed inclusion", "no checkpoint"];
+export const ARTEFACTS: readonly RejectionReason[] = ["failed inclusion", "no checkpoint"];
 
 /**
  * Takes in what `--have` names: first all checkpoints, then all proofs, of which one may show a
  * contradiction. What lies about in a folder and cannot be used is counted and told.
  * @throws UsageError for anything in a file that was named which cannot be used
  */
-async function addWhatWeHave({ keeper, world, terminal, have, option }: {
+async function addWhatWeHave({ keeper, world, terminal, have, option, tolerated, json }: {
   keeper: CaseKeeper;
   world: World;
   terminal: Terminal;
   have: readonly string[];
   /** What stands before a file on the command line, for messages. */
   option: string;
+  tolerated: readonly RejectionReason[];
+  json: boolean;
 }): Promise<Findings> {
   const { files } = world;
   const { judge } = keeper;
   const findings = new Findings();
+  const reject = rejectionPrinter(terminal);
   const withProofs = new Map<string, boolean>();
   const open = (path: string): Promise<OpenFile> => openRegular(world, path);
   const pieces = gather({ files, logs: judge.logs, paths: have, open });
@@ -146,37 +162,47 @@ async function addWhatWeHave({ keeper, world, terminal, have, option }: {
       for (const checkpoint of found.checkpoints) await keeper.takeInOwn(checkpoint, found.source);
     } else if (found.kind === "rejected") {
       const { where, reason, detail } = found;
-      if (isNamed && !ARTEFACTS.includes(reason)) {
+      if (isNamed && !tolerated.includes(reason)) {
         throw new UsageError(`${option}${quoted(where)}: ${detail}`);
       }
       findings.reject(reason);
-      if (isNamed) terminal.err(`${printable(where)}: ${reason}: ${printable(detail)}`);
-    } else if (found.what === FROM_TILES) hearProof({ keeper, terminal, found, isNamed, option });
-    else withProofs.set(path, isNamed);
+      if (isNamed) reject({ where, reason, detail });
+    } else if (found.what === FROM_TILES) {
+      hearProof({ keeper, terminal, findings, found, isNamed, option });
+    } else withProofs.set(path, isNamed);
   }
   for await (const piece of gatherProofs({ files, logs: judge.logs, open }, withProofs)) {
     if (piece.kind === "passed over") findings.count(piece);
     else if (piece.found.kind === "proof") {
-      hearProof({ keeper, terminal, found: piece.found, isNamed: piece.isNamed, option });
+      const { found, isNamed } = piece;
+      hearProof({ keeper, terminal, findings, found, isNamed, option });
     }
   }
   await keeper.keep();
   if (findings.walked) {
     for (const line of describeFindings(findings)) terminal.err(line);
+  } else for (const line of describeNotCompared(findings)) terminal.err(line);
+  if (json) {
+    for (const one of notComparedForMachines(findings)) {
+      terminal.out(printableJson(JSON.stringify({ event: "not_compared", ...one })));
+    }
   }
   return findings;
 }
 
 /** Judges a proof. @throws UsageError that names the line, if somebody named the file */
-function hearProof({ keeper, terminal, found, isNamed, option }: {
+function hearProof({ keeper, terminal, findings, found, isNamed, option }: {
   keeper: CaseKeeper;
   terminal: Terminal;
+  findings: Findings;
   found: Extract<Gathered, { kind: "proof" }>;
   isNamed: boolean;
   option: string;
 }): void {
   try {
-    if (keeper.judge.hearProof(found.read()).verdict !== "failed") return;
+    const proof = found.read();
+    findings.joined.addProof(proof);
+    if (keeper.judge.hearProof(proof).verdict !== "failed") return;
     terminal.err(`${printable(found.where)}: the proof does not hold, so it convicts nobody`);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;

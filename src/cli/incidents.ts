@@ -10,6 +10,7 @@ import { createDurably } from "../world/durable.ts";
 import { type World, WorldError } from "../world/world.ts";
 import {
   type Command,
+  CONFIG_HINT,
   EXIT,
   type ExitCode,
   type Options,
@@ -106,7 +107,7 @@ function checkUsage(what: string, id: string | undefined, options: Options): voi
   if (taken === undefined || takesId === (id === undefined)) {
     throw new UsageError(
       "expected list, show ID, export ID or check; came: " +
-        options.operands.map(quoted).join(" "),
+        options.operands.map(quoted).join(" ") + (id === undefined ? "" : CONFIG_HINT),
     );
   }
   for (const name of ["json", "out", ...SELECTION_OPTIONS]) {
@@ -227,10 +228,14 @@ async function find(id: string, tools: Tools): Promise<Incident> {
   const { folder } = tools;
   const isBeginning = ID_BEGINNING.test(id);
   const found: Incident[] = [];
+  let isOfRepair = false;
   for await (const entry of entries(tools)) {
-    if (isRepair(entry.record)) continue;
-    const record = recordOf(entry, folder);
     const isNumber = NUMBER.test(id) && `${entry.seq}` === id;
+    if (isRepair(entry.record)) {
+      isOfRepair ||= isNumber;
+      continue;
+    }
+    const record = recordOf(entry, folder);
     if (!isNumber && !(isBeginning && record.evidence_id.startsWith(id))) continue;
     const incident = { entry, record, judgement: verifyConflict({ input: entry.record }) };
     if (isNumber) return incident;
@@ -239,10 +244,10 @@ async function find(id: string, tools: Tools): Promise<Incident> {
   if (found.length === 1) return found[0]!;
   if (found.length === 0) {
     throw new UsageError(
-      `there is no incident ${quoted(id)} in ${
-        quoted(folder)
-      }; expected a number, or at least the ` +
-        "first 8 digits of an evidence_id",
+      `there is no incident ${quoted(id)} in ${quoted(folder)}${
+        isOfRepair ? ": this entry states a repair, after which incidents have new numbers" : ""
+      }; expected a number, or at least the first 8 digits of an evidence_id. ` +
+        `'hearsay incidents list${ownOptions(tools.options)}' shows those there are`,
     );
   }
   const numbers = found.map(({ entry }) => entry.seq).join(", ");

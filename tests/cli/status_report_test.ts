@@ -51,6 +51,13 @@ function lines(
   return describeStatus({ ...STATUS, ...status }, { screen: { columns, paint }, all });
 }
 
+Deno.test("status report: a command in advice names the configuration, so that it works as printed", () => {
+  const status = { ...STATUS, incidents: 1, logs: [{ ...LOG, incidents: 1 }] };
+  const screen = { columns: undefined, paint: (_style: string, text: string) => text };
+  const said = describeStatus(status, { screen, config: "'/a b/hearsay.jsonc'" }).join("\n");
+  assertStringIncludes(said, "hearsay incidents list --config '/a b/hearsay.jsonc'.");
+});
+
 function withLog(log: Partial<LogStatus>): string[] {
   return lines({ logs: [{ ...LOG, ...log }] });
 }
