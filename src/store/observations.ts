@@ -173,6 +173,11 @@ export class ObservationJournal {
     return this.#journal.tornFile;
   }
 
+  /** What the next entry will follow. */
+  get last(): Link {
+    return this.#journal.last;
+  }
+
   /** When the last entry before this start was written: RFC 3339, UTC; nothing if there was none. */
   get endedAt(): string | undefined {
     return this.#journal.endedAt;
