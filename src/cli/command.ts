@@ -1,4 +1,5 @@
 import { parseArgs } from "@std/cli/parse-args";
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import type { HttpGossip } from "../monitor/http_gossip.ts";
 import type { Status } from "../monitor/status.ts";
@@ -59,6 +60,8 @@ export interface OptionSpec {
   readonly lists?: readonly string[];
   /** Options without a value. */
   readonly flags?: readonly string[];
+  /** Options that the command has taken out of the line itself, for messages. */
+  readonly taken?: readonly string[];
   /** Names of the operands, for messages. If the last one ends in `…`, it may be repeated. */
   readonly operands?: readonly string[];
   /** The least number of operands; by default all of them. */
@@ -82,7 +85,7 @@ export interface Options {
  *   or too many operands
  */
 export function readOptions(args: readonly string[], spec: OptionSpec): Options {
-  const { values = [], lists = [], flags = [], operands = [] } = spec;
+  const { values = [], lists = [], flags = [], taken = [], operands = [] } = spec;
   const least = spec.leastOperands ?? operands.length;
   const strings = [...values, ...lists];
   const parsed = parseArgs(args, {
@@ -91,10 +94,7 @@ export function readOptions(args: readonly string[], spec: OptionSpec): Options 
     collect: strings,
     unknown(arg, name) {
       if (name === undefined) return true; // An operand.
-      const known = [...strings, ...flags].map((option) => `--${option}`).join(" ");
-      throw new UsageError(
-        `there is no option ${quoted(arg)}; the options are: ${known || "none"}`,
-      );
+      throw new UsageError(unknownOption(arg, [...strings, ...flags, ...taken]));
     },
   });
   const given = (name: string): readonly string[] => (parsed[name] ?? []) as string[];
@@ -107,9 +107,11 @@ export function readOptions(args: readonly string[], spec: OptionSpec): Options 
   const found = parsed._.map(String);
   const repeats = operands.at(-1)?.endsWith("…") ?? false;
   if (found.length < least || (found.length > operands.length && !repeats)) {
-    const wanted = operands.length === 0 ? "no operands" : operands.join(" ");
+    const named = operands.map((operand, i) => i < least ? operand : `[${operand}]`);
+    const wanted = operands.length === 0 ? "no operands" : named.join(" ");
     const came = found.length === 0 ? "nothing" : found.map(quoted).join(" ");
-    throw new UsageError(`expected ${wanted}; got: ${came}`);
+    const hint = found.length > least && values.includes("config") ? CONFIG_HINT : "";
+    throw new UsageError(`expected ${wanted}; got: ${came}${hint}`);
   }
   return {
     value: (name) => given(name)[0],
@@ -117,6 +119,26 @@ export function readOptions(args: readonly string[], spec: OptionSpec): Options 
     flag: (name) => parsed[name] === true,
     operands: found,
   };
+}
+
+/** For who names a configuration, or a monitor's folder, without the option. */
+export const CONFIG_HINT = ". A configuration is named by --config FILE";
+
+/** How many letters may be wrong, missing or too many in a mistyped name. */
+const MISTYPED_LETTERS = 2;
+
+/** The name that was meant by a mistyped one, if that is clear. */
+export function nearest(typed: string, names: readonly string[]): string | undefined {
+  const away = (one: string): number => levenshteinDistance(typed, one);
+  const [best] = names.toSorted((a, b) => away(a) - away(b));
+  return best !== undefined && away(best) <= MISTYPED_LETTERS ? best : undefined;
+}
+
+function unknownOption(arg: string, options: readonly string[]): string {
+  const meant = nearest(arg.replace(/^-+/, "").replace(/=.*$/s, ""), options);
+  const hint = meant === undefined ? "" : `did you mean --${meant}? `;
+  const known = options.map((option) => `--${option}`).join(" ");
+  return `there is no option ${quoted(arg)}; ${hint}the options are: ${known || "none"}`;
 }
 
 /** Whether an error means that the command line or the configuration is wrong. */
@@ -127,4 +149,12 @@ export function isUsageFault(error: unknown): error is Error {
 /** A text as one word of a shell's command line. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * A message without the private keys in it: one may be in a file or on the command line by mistake, where
+ * a vkey belongs. Messages go into logs, and are sent to others.
+ */
+export function hideKeys(message: string): string {
+  return message.replace(/PRIVATE\+KEY\+[^\s"]*/g, "PRIVATE+KEY+…");
 }

@@ -9,14 +9,12 @@ import { readConfiguration, type Settings } from "../monitor/settings.ts";
 import { MalformedError, printable } from "../tlog/malformed.ts";
 import { type Fault, lineAndColumn, parseJsonc } from "../world/jsonc.ts";
 import type { World } from "../world/world.ts";
+import { hideKeys } from "./command.ts";
 
 /** The longest configuration that is read. */
 export const MAX_CONFIG_BYTES = 1024 * 1024;
 /** At most this many errors of one file are reported. */
 const MAX_FAULTS = 100;
-/** A private key. If one is in the file by mistake, a message must not repeat it. */
-const PRIVATE_KEY = /PRIVATE\+KEY\+[^\s"]*/g;
-const HIDDEN_KEY = "PRIVATE+KEY+…";
 
 /**
  * Reads a configuration.
@@ -34,10 +32,7 @@ export function parseConfig(
   const settings = given && readConfiguration(given);
   if (settings !== undefined) return settings;
   const lines = faults.toSorted((a, b) => a.offset - b.offset).slice(0, MAX_FAULTS)
-    .map((fault) =>
-      `${printable(path)}:${lineAndColumn(text, fault)}: ` +
-      fault.message.replace(PRIVATE_KEY, HIDDEN_KEY)
-    );
+    .map((fault) => `${printable(path)}:${lineAndColumn(text, fault)}: ${hideKeys(fault.message)}`);
   if (faults.length > MAX_FAULTS) lines.push(`and ${faults.length - MAX_FAULTS} more errors`);
   throw new MalformedError(lines.join("\n"));
 }

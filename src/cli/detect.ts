@@ -20,20 +20,23 @@ import {
 } from "./inputs.ts";
 import {
   describeFindings,
+  describeNotCompared,
   gatheringProgress,
-  isCompared,
   KINDS_HELP,
   logsToJudge,
+  notCompared,
+  notComparedForMachines,
   rejectionPrinter,
 } from "./gathering.ts";
 import { capNotices, describeConflict } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a person who named a folder, or no log, wants to know in the end. */
-const NO_CONFLICT = "no two statements of one log that were found here contradict each other";
-/** The same, if there are statements between which there is no proof of either. */
-const NO_CONFLICT_SEEN =
-  "no contradiction is proven; not all that was found here could be compared (see above)";
+const NO_CONFLICT =
+  "no two statements of one log that were found here contradict each other"; /** The same, if nothing leads from one statement to another. It says nothing against the log either. */
+const NOT_COMPARED =
+  "no contradiction is proven; not all that was found here could be compared. Name the log's tiles or " +
+  "proofs as well, or compare with a monitor: hearsay ask";
 
 /** `hearsay detect`: judges gathered checkpoints offline. */
 export const detect: Command = {
@@ -49,21 +52,24 @@ in a FILE decides what it is, not its name:
     {"log": LOG, "older": {"size", "root"}, "newer": {"size", "root"}, "proof": [BASE64…]}
   conflict records, journals of Hearsay
 ${KINDS_HELP}
-In a DIR every file is looked at. What is broken or unknown there is counted and told. The heads of
-a Go cache are compared with each other by the tiles in the cache. Files are read twice, so a FILE
+In a DIR every file is looked at. What is broken or unknown there is counted and told. Heads of one
+log at different sizes are compared by the tiles of a Go cache, by the tiles beside a checkpoint
+(tile/<L>/<N>, as 'hearsay log' writes them too), and by proofs. Files are read twice, so a FILE
 cannot be a pipe. A proof counts only if it leads to a root that the log has signed. The order of
 lines and files does not matter. No network is used.
 
 Prints one line for each conflict, then a summary. Exit code 1 if a log signed contradicting roots;
-3 if there was nothing to judge, or if something in a FILE could not be read or has a wrong
-signature, because a contradiction could hide there; otherwise 0.
+3 if there was nothing to judge, if no tiles and no proof lead from some head of a log to the
+others, or if something in a FILE could not be read or has a wrong signature, because a
+contradiction could hide there; otherwise 0.
 
   --log LOG        a log to judge: its vkey, or "VKEY ORIGIN" if the origin is not the key's name
                    (repeatable). Without any, all public logs whose keys are known
   --known          beside each --log, all public logs whose keys are known
   --key FILE       a private key made by 'hearsay keygen': conflicts are signed and recorded
   --incidents DIR  with --key, the folder to record them in (default incidents)
-  --json           prints conflicts as conflict records, and the summary to standard error
+  --json           prints conflicts as conflict records; to standard error the summary, and an object with
+                   "not_compared" for each log of which heads were not compared
 
 Example:
   hearsay detect ~/go
@@ -112,19 +118,17 @@ Example:
       const isSearch = judged.findings.walked || given.length < logs.length;
       if (isSearch) {
         for (const line of describeFindings(judged.findings)) terminal.err(line);
-      }
+      } else for (const line of describeNotCompared(judged.findings)) terminal.err(line);
       const summary = summaryOf(judged, withheld);
-      if (json) terminal.err(summary);
-      else terminal.out(terminal.paint("bold", summary));
+      if (json) {
+        terminal.err(summary);
+        // Standard output has nothing but records, for 'hearsay verify'.
+        for (const one of notComparedForMachines(judged.findings)) {
+          terminal.err(printableJson(JSON.stringify(one)));
+        }
+      } else terminal.out(terminal.paint("bold", summary));
       const code = exitCode(judged, { withheld, terminal });
-      if (isSearch && code === EXIT.ok) {
-        const isWhole = [...judged.findings.logs.values()].every(isCompared);
-        terminal.err(
-          isWhole
-            ? terminal.paint("green", NO_CONFLICT)
-            : terminal.paint("yellow", NO_CONFLICT_SEEN),
-        );
-      }
+      if (isSearch && code === EXIT.ok) terminal.err(terminal.paint("green", NO_CONFLICT));
       return code;
     } finally {
       await incidents?.close();
@@ -229,7 +233,7 @@ function summaryOf(
 }
 
 function exitCode(
-  { detector, checkpoints, unjudged }: JudgedFiles,
+  { detector, checkpoints, unjudged, findings }: JudgedFiles,
   { withheld, terminal }: { withheld: number; terminal: Terminal },
 ): ExitCode {
   if (withheld > 0) return EXIT.failed;
@@ -238,5 +242,9 @@ function exitCode(
     terminal.err("nothing to judge: no file has a checkpoint of these logs");
     return EXIT.failed;
   }
-  return unjudged > 0 ? EXIT.failed : EXIT.ok;
+  const apart = notCompared(findings).length > 0;
+  if (apart) terminal.err(terminal.paint("yellow", NOT_COMPARED));
+  // This holds for a search of caches too. A cache of Go has the tiles that join its heads, as a rule. Where
+  // nothing joins two heads, as between two bundles of Sigstore, nobody has looked: that is no 0.
+  return unjudged > 0 || apart ? EXIT.failed : EXIT.ok;
 }

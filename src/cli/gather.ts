@@ -71,7 +71,7 @@ Example:
         progress({ doing: "reading", path: piece.path, files, bytesRead: 0, bytes: undefined });
         if (piece.kind !== "found") continue;
         const { found } = piece;
-        const lines = linesOf(found);
+        const lines = linesOf(found, findings);
         if ("rejected" in lines) {
           findings.reject(lines.rejected.reason);
           reject({ ...lines.rejected, where: found.where });
@@ -97,9 +97,10 @@ Example:
 
 type RejectedLine = Extract<Gathered, { kind: "rejected" }>;
 
-/** The lines to write for something found, or why there is none. */
+/** The lines to write for something found, or why there is none. A proof is counted in the findings. */
 function linesOf(
   found: Gathered,
+  findings: Findings,
 ): string[] | { rejected: Pick<RejectedLine, "reason" | "detail"> } {
   switch (found.kind) {
     case "rejected":
@@ -108,7 +109,9 @@ function linesOf(
       return found.checkpoints.map(({ note }) => JSON.stringify({ note, source: found.source }));
     case "proof":
       try {
-        return [JSON.stringify({ ...formatStatedProof(found.read()), source: found.source })];
+        const proof = found.read();
+        findings.joined.addProof(proof);
+        return [JSON.stringify({ ...formatStatedProof(proof), source: found.source })];
       } catch (error) {
         if (!(error instanceof MalformedError)) throw error;
         return { rejected: { reason: "malformed", detail: error.message } };

@@ -1,8 +1,9 @@
 /** What `gather`, `detect`, `listen` and `exchange` share: which logs they judge, and what they say. */
 import type { Compared } from "../gather/cached_heads.ts";
 import type { RejectionReason } from "../gather/found.ts";
+import type { JoinedReport } from "../gather/joined_heads.ts";
 import type { Findings, JudgingProgress, LogFindings } from "../monitor/judge_files.ts";
-import { describeLog, type Log, refuseSharedTreeHeadKey } from "../tlog/log.ts";
+import { describeLog, formatLog, type Log, refuseSharedTreeHeadKey } from "../tlog/log.ts";
 import { printable } from "../tlog/malformed.ts";
 import type { World } from "../world/world.ts";
 import type { Options } from "./command.ts";
@@ -76,7 +77,11 @@ export function describeFindings(findings: Findings): string[] {
   if (kinds.size > 0) lines.push(`found ${listed(kinds)}`);
   if (rejected.size > 0) lines.push(`not judged: ${listed(rejected)}`);
   if (passedOver.size > 0) lines.push(`passed over: ${listed(passedOver)}`);
-  return [...lines, ...[...logs.values()].map(describeLogFindings)];
+  return [
+    ...lines,
+    ...[...logs.values()].map(describeLogFindings),
+    ...describeNotCompared(findings),
+  ];
 }
 
 function counted(count: number, what: string): string {
@@ -100,7 +105,32 @@ function describeLogFindings(
   const sizes = smallest === largest ? `size ${largest}` : `sizes ${smallest} to ${largest}`;
   const found = `${describeLog(log)}: ${counted(checkpoints, "checkpoint")}, ${sizes}`;
   if (compared !== undefined) return `${found}; ${describeCompared(compared)}`;
-  return smallest === largest ? found : `${found}; sizes that differ are compared by proofs alone`;
+  return found;
+}
+
+/** The heads that nothing here compares with the others. */
+export function notCompared({ joined }: Findings): JoinedReport[] {
+  return joined.reports().filter((report) => report.notCompared > 0);
+}
+
+/** A line for each log of which heads are not compared: nobody may take their silence for consent. */
+export function describeNotCompared(findings: Findings): string[] {
+  return notCompared(findings).map(({ log, heads, notCompared, gap }) =>
+    `${notCompared} of ${counted(heads, "head")} of ${describeLog(log)} could not be compared: ` +
+    (gap === undefined
+      ? "they are too many"
+      : `no tiles and no proof here lead from size ${gap.from} to size ${gap.to}`)
+  );
+}
+
+/** The same for programs. */
+export function notComparedForMachines(findings: Findings): Record<string, unknown>[] {
+  return notCompared(findings).map(({ log, heads, notCompared, gap }) => ({
+    log: formatLog(log),
+    heads,
+    not_compared: notCompared,
+    ...(gap && { from: `${gap.from}`, to: `${gap.to}` }),
+  }));
 }
 
 /** How the heads of caches hang together, by the tiles that are there. */

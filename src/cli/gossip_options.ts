@@ -6,7 +6,7 @@ import { FROM_TILES, gather, gatherProofs } from "../gather/gather.ts";
 import type { Gathered } from "../gather/read.ts";
 import { isZeroFrame } from "../tlog/frame.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
-import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
+import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
 import type { OpenFile, World } from "../world/world.ts";
 import { type Options, type OptionSpec, UsageError } from "./command.ts";
 import {
@@ -17,7 +17,7 @@ import {
   sharedKeyNotice,
   tornNotice,
 } from "./inputs.ts";
-import { describeFindings } from "./gathering.ts";
+import { describeFindings, describeNotCompared, notComparedForMachines } from "./gathering.ts";
 import { capNotices, type MonitorReport, monitorReport, type Tally } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -82,15 +82,21 @@ export async function startKeeper(
         }`,
       );
     }
-    const shared = sharedKeyNotice(logs);
-    if (shared !== undefined) terminal.err(shared);
     if (signer === undefined) {
       terminal.err("no --key: a conflict is printed here, but neither signed nor recorded");
     }
     const given = operands === undefined
       ? { have: options.list("have"), option: "--have " }
       : { have: operands, option: "" };
-    const findings = await addWhatWeHave({ keeper, world, terminal, ...given });
+    const findings = await addWhatWeHave({
+      ...{ keeper, world, terminal, ...given, json: options.flag("json") },
+    });
+    // Of the logs that nobody named, those count of which something is here.
+    const concerned = operands === undefined
+      ? logs
+      : logs.filter(({ id }) => findings.logs.has(id));
+    const shared = sharedKeyNotice(concerned);
+    if (shared !== undefined) terminal.err(shared);
     for (const log of logs) tellUntold({ keeper, log, terminal });
     return { keeper, tally: report.tally, findings };
   } catch (error) {
@@ -124,13 +130,14 @@ const ARTEFACTS: readonly RejectionReason[] = ["failed inclusion", "no checkpoin
  * contradiction. What lies about in a folder and cannot be used is counted and told.
  * @throws UsageError for anything in a file that was named which cannot be used
  */
-async function addWhatWeHave({ keeper, world, terminal, have, option }: {
+async function addWhatWeHave({ keeper, world, terminal, have, option, json }: {
   keeper: CaseKeeper;
   world: World;
   terminal: Terminal;
   have: readonly string[];
   /** What stands before a file on the command line, for messages. */
   option: string;
+  json: boolean;
 }): Promise<Findings> {
   const { files } = world;
   const { judge } = keeper;
@@ -151,32 +158,42 @@ async function addWhatWeHave({ keeper, world, terminal, have, option }: {
       }
       findings.reject(reason);
       if (isNamed) terminal.err(`${printable(where)}: ${reason}: ${printable(detail)}`);
-    } else if (found.what === FROM_TILES) hearProof({ keeper, terminal, found, isNamed, option });
-    else withProofs.set(path, isNamed);
+    } else if (found.what === FROM_TILES) {
+      hearProof({ keeper, terminal, findings, found, isNamed, option });
+    } else withProofs.set(path, isNamed);
   }
   for await (const piece of gatherProofs({ files, logs: judge.logs, open }, withProofs)) {
     if (piece.kind === "passed over") findings.count(piece);
     else if (piece.found.kind === "proof") {
-      hearProof({ keeper, terminal, found: piece.found, isNamed: piece.isNamed, option });
+      const { found, isNamed } = piece;
+      hearProof({ keeper, terminal, findings, found, isNamed, option });
     }
   }
   await keeper.keep();
   if (findings.walked) {
     for (const line of describeFindings(findings)) terminal.err(line);
+  } else for (const line of describeNotCompared(findings)) terminal.err(line);
+  if (json) {
+    for (const one of notComparedForMachines(findings)) {
+      terminal.out(printableJson(JSON.stringify({ event: "not_compared", ...one })));
+    }
   }
   return findings;
 }
 
 /** Judges a proof. @throws UsageError that names the line, if somebody named the file */
-function hearProof({ keeper, terminal, found, isNamed, option }: {
+function hearProof({ keeper, terminal, findings, found, isNamed, option }: {
   keeper: CaseKeeper;
   terminal: Terminal;
+  findings: Findings;
   found: Extract<Gathered, { kind: "proof" }>;
   isNamed: boolean;
   option: string;
 }): void {
   try {
-    if (keeper.judge.hearProof(found.read()).verdict !== "failed") return;
+    const proof = found.read();
+    findings.joined.addProof(proof);
+    if (keeper.judge.hearProof(proof).verdict !== "failed") return;
     terminal.err(`${printable(found.where)}: the proof does not hold, so it convicts nobody`);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;

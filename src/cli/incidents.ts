@@ -10,6 +10,7 @@ import { createDurably } from "../world/durable.ts";
 import { type World, WorldError } from "../world/world.ts";
 import {
   type Command,
+  CONFIG_HINT,
   EXIT,
   type ExitCode,
   type Options,
@@ -106,7 +107,7 @@ function checkUsage(what: string, id: string | undefined, options: Options): voi
   if (taken === undefined || takesId === (id === undefined)) {
     throw new UsageError(
       "expected list, show ID, export ID or check; came: " +
-        options.operands.map(quoted).join(" "),
+        options.operands.map(quoted).join(" ") + (id === undefined ? "" : CONFIG_HINT),
     );
   }
   for (const name of ["json", "out", ...SELECTION_OPTIONS]) {

@@ -17,6 +17,7 @@ import { join } from "@std/path/join";
 import {
   type Command,
   EXIT,
+  isUsageFault,
   type Options,
   readOptions,
   type Tools,
@@ -28,6 +29,7 @@ import { readKey } from "./inputs.ts";
 import { KEY_PERMISSIONS } from "./keygen.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
 import { OFFERED_LOGS } from "./known_logs.ts";
+import type { Terminal } from "./terminal.ts";
 
 const CONFIG_PERMISSIONS = 0o644;
 const MENU_NAME_WIDTH = 34;
@@ -63,6 +65,8 @@ Example:
     const path = join(folder, DEFAULT_CONFIG);
     const asks = options.value("name") === undefined && options.list("log").length === 0;
     const given = { listen: options.value("listen"), peers: options.list("peer") };
+    // Before any question: nobody should answer all of them for nothing.
+    if (await isThere(tools.world.files, path)) throw notOverwritten(path);
     const answers = asks ? askEverything(tools, given) : {
       ...{ name: options.value("name"), logs: pairLogs(args, options), ...given },
     };
@@ -128,33 +132,81 @@ function askEverything(
   given: Pick<Answers, "listen" | "peers">,
 ): Answers {
   const host = "monitor.example.com/one";
-  const name = terminal.ask(`What is this monitor called? A name without spaces, such as ${host}:`);
+  const name = askUntil(
+    terminal,
+    `What is this monitor called? A name without spaces, such as ${host}:`,
+    (answer) => {
+      checkKeyName(answer);
+      return answer;
+    },
+  );
   terminal.out("\nThese public logs are well known:");
   OFFERED_LOGS.forEach(({ title, about }, i) =>
     terminal.out(`  ${i + 1}  ${title.padEnd(MENU_NAME_WIDTH)} ${about}`)
   );
   terminal.out("");
-  const choice = terminal.ask("Which ones should it follow? Numbers with spaces:");
-  if (name === undefined || choice === undefined) {
+  const logs = askUntil(terminal, "Which ones should it follow? Numbers with spaces:", readChoice);
+  if (name === undefined || logs === undefined) {
     throw new UsageError("there is no answer; give --name, --log and --source instead");
   }
-  const words = new Set(choice.split(/[\s,]+/).filter((word) => word !== ""));
-  const logs = [...words].map((word) => {
-    const known = /^\d{1,3}$/.test(word) ? OFFERED_LOGS[Number(word) - 1] : undefined;
-    if (known === undefined) {
-      throw new UsageError(
-        `got ${quoted(word)}, expected numbers from 1 to ${OFFERED_LOGS.length}`,
-      );
+  const listen = given.listen ?? askUntil(
+    terminal,
+    "Where should it answer other monitors? HOST:PORT, such as 0.0.0.0:9900; empty for nowhere:",
+    (answer) => {
+      if (answer !== "") parseAddress(answer);
+      return answer;
+    },
+  );
+  const peers = given.peers.length > 0 ? given.peers : askUntil(
+    terminal,
+    "Which monitors should it compare with? HOST:PORT of each, with spaces; empty for none yet:",
+    (answer) => {
+      const addresses = wordsOf(answer);
+      addresses.forEach(parseAddress);
+      return addresses;
+    },
+  ) ?? [];
+  return { name, logs, listen: listen || undefined, peers };
+}
+
+/**
+ * Asks until an answer can be used, so that a slip costs no other answer.
+ * @param read what the answer says, without spaces around it
+ * @returns nothing if there is no answer
+ * @throws UsageError if no further answer comes after one that is of no use
+ */
+function askUntil<T>(
+  terminal: Terminal,
+  question: string,
+  read: (answer: string) => T,
+): T | undefined {
+  let fault: string | undefined;
+  for (let answer; (answer = terminal.ask(question)) !== undefined;) {
+    try {
+      return read(answer.trim());
+    } catch (error) {
+      if (!isUsageFault(error)) throw error;
+      fault = error.message;
+      terminal.err(printable(fault));
     }
+  }
+  if (fault !== undefined) throw new UsageError("there is no other answer, so nothing is written");
+}
+
+function wordsOf(answer: string): string[] {
+  return answer.split(/[\s,]+/).filter((word) => word !== "");
+}
+
+/** The logs of the menu that an answer names. @throws UsageError for anything else */
+function readChoice(answer: string): Chosen[] {
+  const wanted = `expected numbers from 1 to ${OFFERED_LOGS.length}`;
+  const words = new Set(wordsOf(answer));
+  if (words.size === 0) throw new UsageError(`got nothing, ${wanted}`);
+  return [...words].map((word) => {
+    const known = /^\d{1,3}$/.test(word) ? OFFERED_LOGS[Number(word) - 1] : undefined;
+    if (known === undefined) throw new UsageError(`got ${quoted(word)}, ${wanted}`);
     return { log: parseLog(known.log), source: known.source };
   });
-  const listen = given.listen ?? terminal.ask(
-    "Where should it answer other monitors? HOST:PORT, such as 0.0.0.0:9900; empty for nowhere:",
-  );
-  const peers = given.peers.length > 0 ? given.peers : terminal.ask(
-    "Which monitors should it compare with? HOST:PORT of each, with spaces; empty for none yet:",
-  )?.split(/[\s,]+/).filter((word) => word !== "") ?? [];
-  return { name: name.trim(), logs, listen: listen?.trim() || undefined, peers };
 }
 
 function checkSources(world: World, logs: readonly Chosen[]): void {
@@ -242,7 +294,6 @@ async function writeAll({ tools: { world, terminal }, folder, path, name, text }
 }): Promise<void> {
   const { files } = world;
   const keyPath = join(folder, PLACE_DEFAULTS.key);
-  if (await isThere(files, path)) throw notOverwritten(path);
   await ensureFolder(files, folder);
   // The configuration is written last. An init that was cut off before leaves at most a key, which the
   // next one uses.

@@ -1,4 +1,3 @@
-import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { JournalDamaged, JournalLocked } from "../store/journal.ts";
 import { ExchangeFailed } from "../gossip/caller.ts";
 import { IncidentNotWritten } from "../monitor/case_keeper.ts";
@@ -12,7 +11,9 @@ import {
   type Command,
   EXIT,
   type ExitCode,
+  hideKeys,
   isUsageFault,
+  nearest,
   shellWord,
   type Tools,
 } from "./command.ts";
@@ -76,6 +77,11 @@ function repairAdvice({ folder }: JournalDamaged, args: readonly string[]): stri
   );
 }
 
+/** What a port says that answers no exchanges: nothing. */
+const SILENCE = /answered 0 bytes|no parcel came/;
+const SILENCE_ADVICE =
+  'a monitor answers exchanges at its "listen" address, and not at its "http" address';
+
 /** Errors that mean: the command line is right, but the work could not be done. */
 const FAILURES = [
   WorldError,
@@ -130,15 +136,10 @@ async function runCommandLine(args: readonly string[], tools: Tools): Promise<Ex
   return await runCommand(command, rest, tools);
 }
 
-/** How many letters may be wrong, missing or too many in a mistyped name. */
-const MISTYPED_LETTERS = 2;
-
 /** The message for an unknown command. It names the command that was meant, if that is clear. */
 function unknownCommand(name: string): string {
   const names = COMMANDS.map(({ name }) => name);
-  const away = (one: string): number => levenshteinDistance(name, one);
-  const nearest = names.toSorted((a, b) => away(a) - away(b))[0]!;
-  const meant = away(nearest) <= MISTYPED_LETTERS ? nearest : undefined;
+  const meant = nearest(name, names);
   const hint = meant === undefined
     ? `there are: ${names.join(", ")}`
     : `did you mean 'hearsay ${meant}'?`;
@@ -158,13 +159,14 @@ async function runCommand(
   } catch (error) {
     terminal.progress("");
     if (isUsageFault(error)) {
-      terminal.err(`hearsay ${name}: ${error.message}`);
+      terminal.err(`hearsay ${name}: ${hideKeys(error.message)}`);
       terminal.err(`'hearsay ${name} --help' shows how to use it`);
       return EXIT.usage;
     }
     if (FAILURES.some((type) => error instanceof type)) {
-      terminal.err(`hearsay ${name}: ${printable((error as Error).message)}`);
+      terminal.err(`hearsay ${name}: ${hideKeys(printable((error as Error).message))}`);
       if (error instanceof JournalDamaged) terminal.err(repairAdvice(error, args));
+      if (error instanceof ExchangeFailed && SILENCE.test(error.what)) terminal.err(SILENCE_ADVICE);
       return EXIT.failed;
     }
     // A fault of our own must not end with 1, which means that a log has misbehaved.

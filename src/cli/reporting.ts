@@ -44,7 +44,15 @@ export function describeConflict(record: ConflictRecord): string {
   } evidence_id=${record.evidence_id}`;
 }
 
-/** What became of a conflict. If the record is not in a journal, a second line has it. */
+/** A record by itself in its line, so that `grep '^{'` finds it. */
+function forYouToSave(what: string, record: ConflictRecord): string[] {
+  return [
+    `the ${what} is the next line, for you to save in a file; 'hearsay verify FILE' checks it`,
+    printableJson(formatRecord(record)),
+  ];
+}
+
+/** What became of a conflict. If the record is not in a journal, the last line is the record. */
 export function describeNews(news: IncidentNews, folder: string): string[] {
   const { record } = news;
   const found = describeConflict(record);
@@ -57,7 +65,7 @@ export function describeNews(news: IncidentNews, folder: string): string[] {
     case "unrecorded":
       return [
         `NOT SIGNED AND NOT RECORDED, because there is no --key: ${found}`,
-        `the evidence, for you to save: ${printableJson(formatRecord(record))}`,
+        ...forYouToSave("evidence", record),
       ];
     case "refused": {
       const failed = news.judgement.checks.filter(({ ok }) => !ok);
@@ -65,14 +73,14 @@ export function describeNews(news: IncidentNews, folder: string): string[] {
       const word = news.judgement.outcome === "disputed" ? "DISPUTED" : "REFUSED";
       return [
         `${word} by this program's own check and not recorded (${printable(why)}): ${found}`,
-        `the record, for you to save: ${printableJson(formatRecord(record))}`,
+        ...forYouToSave("record", record),
       ];
     }
     case "not written":
       return [
         `NOT WRITTEN to ${journal}: ${news.error.message}; every exchange tries again until this ` +
         `program ends: ${found}`,
-        `the evidence, for you to save: ${printableJson(formatRecord(record))}`,
+        ...forYouToSave("evidence", record),
       ];
   }
 }
@@ -160,7 +168,8 @@ export function monitorReport(
         return emit({ event: "incident", outcome: news.outcome, ...seq, record: news.record });
       }
       for (const line of describeNews(news, folder)) {
-        terminal.out(terminal.paint("red", `[Incident] ${line}`));
+        const isRecord = line.startsWith("{");
+        terminal.out(isRecord ? line : terminal.paint("red", `[Incident] ${line}`));
       }
     },
   };

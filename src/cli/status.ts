@@ -8,10 +8,12 @@ import { SOFTWARE } from "../world/version.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
 import {
   type Command,
+  CONFIG_HINT,
   EXIT,
   type ExitCode,
   isUsageFault,
   readOptions,
+  shellWord,
   UsageError,
 } from "./command.ts";
 import { readKey } from "./inputs.ts";
@@ -55,6 +57,7 @@ Example:
     const options = readOptions(rest, {
       values: ["config"],
       flags: ["all", "json"],
+      taken: ["watch"],
       operands: ["HOST:PORT"],
       leastOperands: 0,
     });
@@ -62,13 +65,16 @@ Example:
     const config = await findConfig(world, options.value("config"));
     const isConfigured = given === undefined || options.value("config") !== undefined;
     const settings = isConfigured ? await readSettings(world, config) : undefined;
-    const address = given === undefined ? addressOf(settings!, config) : parseAddress(given);
+    const address = given === undefined ? addressOf(settings!, config) : readAddress(given);
     const [all, json] = [options.flag("all"), options.flag("json")];
+    const named = isConfigured ? shellWord(config) : "FILE";
     const look = async (): Promise<Shown> => {
       const told = await askStatus(world, address);
       if (settings !== undefined) await checkIsOurs({ world, settings, told, address });
       const exit = exitOf(told);
-      if (!json) return { lines: describeStatus(told, { screen: terminal, all }), exit };
+      if (!json) {
+        return { lines: describeStatus(told, { screen: terminal, all, config: named }), exit };
+      }
       const troubles = troublesOf(told).map(({ text }) => text);
       return { lines: [printableJson(JSON.stringify({ ...told, troubles, exit }))], exit };
     };
@@ -99,6 +105,16 @@ function exitOf(told: Status): ExitCode {
 function addressOf({ http }: Settings, config: string): Address {
   if (http === undefined) throw new UsageError(`${config} has no "http" address; give HOST:PORT`);
   return http;
+}
+
+/** An address of the command line. @throws MalformedError that helps who gave a configuration instead */
+function readAddress(given: string): Address {
+  try {
+    return parseAddress(given);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new UsageError(`${error.message}${CONFIG_HINT}`);
+  }
 }
 
 /**

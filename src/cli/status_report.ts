@@ -22,17 +22,35 @@ const INDENT = " ".repeat(4);
 type Mark = typeof CASE | typeof TROUBLE;
 type Screen = Pick<Terminal, "columns" | "paint">;
 
-/** The lines to show. @param all whether everything is to be shown, however much it is */
+/** What advice says to look at a case. It needs the configuration, unless that is in this folder. */
+const LIST_CASES = "hearsay incidents list";
+
+/**
+ * The lines to show.
+ * @param all whether everything is to be shown, however much it is
+ * @param config the monitor's configuration, for the commands in advice
+ */
 export function describeStatus(
   status: Status,
-  { screen, all = false }: { screen: Screen; all?: boolean },
+  { screen, all = false, config }: { screen: Screen; all?: boolean; config?: string },
 ): string[] {
   const troubles = troublesOf(status);
+  const listing = config === undefined ? LIST_CASES : `${LIST_CASES} --config ${config}`;
   const most = all ? Infinity : MAX_SHOWN;
+  const named = (said: Said): Said => ({
+    ...said,
+    advice: said.advice.replaceAll(LIST_CASES, listing),
+  });
   const cases = status.logs.filter(({ incidents }) => incidents > 0);
   const said = [
-    ...sayAll(cases.map((log) => caseOf(log, status)), { what: "logs with a case", most, screen }),
-    ...sayAll(troubles.map((one) => sayTrouble(one, status)), { what: "troubles", most, screen }),
+    ...sayAll(cases.map((log) => named(caseOf(log, status))), {
+      what: "logs with a case",
+      most,
+      screen,
+    }),
+    ...sayAll(troubles.map((one) => named(sayTrouble(one, status))), {
+      ...{ what: "troubles", most, screen },
+    }),
   ];
   const wrong = new Map<unknown, Mark>([
     ...troubles.map(({ about }) => [about, TROUBLE] as const),
@@ -82,8 +100,8 @@ function caseOf(log: LogStatus, { logs }: Status): Said {
     mark: CASE,
     text: `log ${nameOf(log, { logs })} signed what contradicts itself: ` +
       several(log.incidents, "PROVEN CASE"),
-    advice: "The evidence is kept, and nothing is to be done in a hurry. To see it: hearsay " +
-      'incidents list. What to do: OPERATING, "When something is inconsistent".',
+    advice: "The evidence is kept, and nothing is to be done in a hurry. To see it: " +
+      `${LIST_CASES}. ` + 'What to do: OPERATING, "When something is inconsistent".',
   };
 }
 
@@ -157,15 +175,19 @@ function logRow(log: LogStatus, { logs, now }: Status, mark: Mark | undefined): 
 }
 
 /** What a person may wonder about, though it is no trouble. */
-function noteOf({ openQuestions, withheld = 0, leftOut = 0, lastResult }: LogStatus) {
-  const open = openQuestions - withheld;
+function noteOf({ waitingOwn = 0, waitingOthers = 0, leftOut = 0, lastResult }: LogStatus) {
   const notes = [
     lastResult === "rolled back"
       ? "It shows an older checkpoint, consistent with ours. Unless that goes on, nothing is to be done."
       : "",
-    open > 0
-      ? `${several(open, "checkpoint")} of others ${
-        open === 1 ? "waits" : "wait"
+    waitingOwn > 0
+      ? `${several(waitingOwn, "checkpoint")} that the log itself showed ${
+        waitingOwn === 1 ? "waits" : "wait"
+      } for its proof, and peers are asked about it. It is tried again.`
+      : "",
+    waitingOthers > 0
+      ? `${several(waitingOthers, "checkpoint")} of others ${
+        waitingOthers === 1 ? "waits" : "wait"
       } to be compared, ` +
         "until the log shows as much and gives the proof. Nothing is to be done."
       : "",
@@ -217,8 +239,11 @@ const ANSWERS: Readonly<Record<string, string>> = {
   refused: "REFUSED",
 };
 
-function answerOf({ isSelf, failing, sharedLogs, exchanges, lastResult }: PeerStatus): string {
+function answerOf(
+  { isSelf, isUnwritten, failing, sharedLogs, exchanges, lastResult }: PeerStatus,
+): string {
   if (isSelf) return "THIS MONITOR";
+  if (isUnwritten) return "NOT WRITTEN";
   if (failing !== undefined) return "FAILED";
   if (exchanges === 0) return "not called yet";
   if (sharedLogs === 0) return "NO LOG SHARED";

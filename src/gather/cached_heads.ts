@@ -4,7 +4,8 @@ import type { Log } from "../tlog/log.ts";
 import { impliedOlderRoot } from "../tlog/proof.ts";
 import type { StatedProof } from "../tlog/stated_proof.ts";
 import type { Files } from "../world/world.ts";
-import { GoTiles, TileMissing } from "./go_tiles.ts";
+import type { TileLayout } from "./walk.ts";
+import { goTilesBeside, TileMissing, tilesBeside, TilesOnDisk } from "./tiles_on_disk.ts";
 
 /** Most heads of a log that are compared by cached tiles, at about 200 bytes each. */
 export const MAX_CACHED_HEADS = 100_000;
@@ -53,25 +54,30 @@ interface LogHeads {
   readonly log: Log;
   /** By size and root. */
   readonly heads: Map<string, CachedHead>;
-  /** Folders with lookups of this log. */
+  /** The folders of tiles beside its lookups and checkpoints. */
   readonly folders: Set<string>;
   leftOut: number;
 }
 
-/** The heads of logs that keep their tiles as Go's client does, and the folders of these tiles. */
+/** The heads of logs of which tiles are here, and the folders of these tiles. */
 export class CachedHeads {
   readonly #logs = new Map<string, LogHeads>();
-  /** Folders that hold `tile/8`, by their name, which in a cache is that of the log's key. */
-  readonly #folders = new Map<string, string[]>();
+  /** Folders of Go's tiles, by the name of what they are in. In a cache it is that of the log's key. */
+  readonly #goFolders = new Map<string, string[]>();
+  /** Folders of tiles of C2SP tlog-tiles. */
+  readonly #folders = new Set<string>();
+  /** Those of them that are beside a checkpoint, and so are of its log. */
+  readonly #claimed = new Set<string>();
   #folderCount = 0;
 
-  /** Notes a folder that holds `tile/8`. */
-  addFolder(folder: string): void {
+  /** Notes a folder that holds `tile`. @param layout whose paths the tiles have */
+  addFolder(folder: string, layout: TileLayout): void {
     if (this.#folderCount++ >= MAX_TILE_FOLDERS) return;
+    if (layout === "C2SP") return void this.#folders.add(tilesBeside(folder));
     const name = folder.split(/[\\/]/).at(-1)!;
-    const folders = this.#folders.get(name);
-    if (folders === undefined) this.#folders.set(name, [folder]);
-    else folders.push(folder);
+    const folders = this.#goFolders.get(name);
+    if (folders === undefined) this.#goFolders.set(name, [goTilesBeside(folder)]);
+    else folders.push(goTilesBeside(folder));
   }
 
   /** Notes a head. @param path the file it was found in */
@@ -82,14 +88,23 @@ export class CachedHeads {
       known = { log, heads: new Map(), folders: new Set(), leftOut: 0 };
       this.#logs.set(log.id, known);
     }
-    // Lookups lie beside the tiles that came with them.
-    const beside = /^(?:(.*)[\\/])?lookup[\\/]/.exec(path);
-    const folder = beside === null ? undefined : beside[1] ?? ".";
+    const folder = this.#tilesOf(path);
     if (folder !== undefined && known.folders.size < MAX_TILE_FOLDERS) known.folders.add(folder);
     const key = `${treeSize} ${root}`;
     const isNew = !known.heads.has(key);
     if (isNew && known.heads.size >= MAX_CACHED_HEADS) known.leftOut++;
     else if (isNew || folder !== undefined) known.heads.set(key, { treeSize, root, folder });
+  }
+
+  /** The tiles that lie beside a file: those that came with Go's lookups, or those of a checkpoint. */
+  #tilesOf(path: string): string | undefined {
+    const lookup = /^(?:(.*)[\\/])?lookup[\\/]/.exec(path);
+    if (lookup !== null) return goTilesBeside(lookup[1] ?? ".");
+    const checkpoint = /^(?:(.*)[\\/])?checkpoint$/.exec(path);
+    if (checkpoint === null) return;
+    const folder = tilesBeside(checkpoint[1] ?? ".");
+    if (this.#claimed.size < MAX_TILE_FOLDERS) this.#claimed.add(folder);
+    return folder;
   }
 
   /** How many heads of a log were left out, because there were more than MAX_CACHED_HEADS. */
@@ -104,11 +119,15 @@ export class CachedHeads {
    * @returns for each log what came of it, after the proofs that lead to a signed root
    */
   async *compare(files: Files): AsyncGenerator<TileProof | Compared, void> {
+    // Tiles without a checkpoint may be of any log.
+    const loose = [...this.#folders].filter((folder) => !this.#claimed.has(folder));
     for (const { log, heads, leftOut, folders: beside } of this.#logs.values()) {
-      const folders = [...new Set([...beside, ...this.#folders.get(log.vkey.name) ?? []])];
+      const folders = [
+        ...new Set([...beside, ...this.#goFolders.get(log.vkey.name) ?? [], ...loose]),
+      ];
       if (folders.length === 0) continue;
       const sorted = [...heads.values()].sort(bySize);
-      const tiles = new GoTiles(files);
+      const tiles = new TilesOnDisk(files);
       const joined = new Joined(sorted.length);
       const reasons: Apart[] = [];
       for (const [i, at] of candidates(sorted)) {
@@ -172,7 +191,7 @@ const MAX_EQUAL_SIZES = 8;
  */
 async function prove(
   { folders, ...given }: {
-    tiles: GoTiles;
+    tiles: TilesOnDisk;
     log: Log;
     older: CachedHead;
     newer: CachedHead;

@@ -1,6 +1,6 @@
 /**
  * Gathers what people already hold: walks folders, reads each file of a kind that is known, and
- * compares the heads of Go's caches with each other by the tiles beside them.
+ * compares the heads of Go's caches and of logs of tiles with each other by the tiles beside them.
  *
  * @module
  */
@@ -51,7 +51,7 @@ export interface Gathering {
 }
 
 /**
- * Gathers. Memory does not grow with the files, but for the heads of Go's caches, which are limited
+ * Gathers. Memory does not grow with the files, but for the heads of the logs, which are limited
  * (MAX_CACHED_HEADS).
  * @throws WorldError if there is nothing at a path, or a file that was named cannot be read; whatever
  *   `open` throws
@@ -62,7 +62,7 @@ export async function* gather(
   const heads = new CachedHeads();
   for await (const step of walk(files, paths)) {
     if (step.kind === "tiles") {
-      heads.addFolder(/^(.*?)[\\/]?tile[\\/]?$/.exec(step.path)![1] || ".");
+      heads.addFolder(/^(.*?)[\\/]?tile[\\/]?$/.exec(step.path)![1] || ".", step.layout);
       continue;
     }
     if (step.kind === "passed over") {

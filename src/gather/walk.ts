@@ -20,12 +20,15 @@ export type PassedOver =
   /** nested deeper than MAX_DEPTH */
   | "too deep";
 
+/** How tiles are laid out: `tile/8/<L>/…` as Go's client does, or `tile/<L>/…` (C2SP tlog-tiles). */
+export type TileLayout = "Go" | "C2SP";
+
 /** One step of a walk. */
 export type Step =
   /** a file; `isNamed` if it is itself one of the paths that were asked for */
   | { readonly kind: "file"; readonly path: string; readonly isNamed: boolean }
-  /** a folder of tiles of a Go checksum database, which is not walked: `…/tile/8` of this folder */
-  | { readonly kind: "tiles"; readonly path: string }
+  /** a folder `tile` that holds nothing but tiles, which is not walked */
+  | { readonly kind: "tiles"; readonly path: string; readonly layout: TileLayout }
   | {
     readonly kind: "passed over";
     readonly path: string;
@@ -72,7 +75,8 @@ async function* walkFolder(files: Files, root: string): AsyncGenerator<Step, voi
     }
     try {
       const entries = await files.entries(path);
-      if (isTiles(path, entries)) return { kind: "tiles", path };
+      const layout = layoutOf(path, entries);
+      if (layout !== undefined) return { kind: "tiles", path, layout };
       way.push({ path, left: [...entries].sort(byName).reverse() });
     } catch (error) {
       if (!(error instanceof WorldError)) throw error;
@@ -109,11 +113,17 @@ function passed(path: string, why: PassedOver, detail: string): Step {
   return { kind: "passed over", path, why, detail };
 }
 
-/** `tile/8/…`: tiles of height 8, where Go's client keeps them. */
-function isTiles(path: string, entries: readonly FolderEntry[]): boolean {
-  return /(?:^|[\\/])tile[\\/]?$/.test(path) &&
-    entries.some(({ name, kind }) => name === "8" && kind === "folder") &&
-    entries.every(({ name, kind }) => kind === "folder" && /^\d+$/.test(name));
+/**
+ * The layout of the tiles in a folder `tile` that holds nothing else. No tree has a level 8: in
+ * `tile/8` it is the height. Beside the levels a log may have its entries.
+ */
+function layoutOf(path: string, entries: readonly FolderEntry[]): TileLayout | undefined {
+  if (!/(?:^|[\\/])tile[\\/]?$/.test(path)) return undefined;
+  if (entries.some(({ kind }) => kind !== "folder")) return undefined;
+  const has = (name: string): boolean => entries.some((entry) => entry.name === name);
+  const areAll = (names: RegExp): boolean => entries.every(({ name }) => names.test(name));
+  if (has("8") && areAll(/^\d+$/)) return "Go";
+  return has("0") && areAll(/^(?:[0-7]|entries|data|names)$/) ? "C2SP" : undefined;
 }
 
 function byName(a: FolderEntry, b: FolderEntry): number {

@@ -186,7 +186,8 @@ function checkAnswers(
     const came = answers.length > sent * FRAME_BYTES ? "more" : `${answers.length} bytes`;
     throw new ExchangeFailed(
       peer,
-      `answered ${came}, expected ${sent * FRAME_BYTES} bytes (${sent} frames of ${FRAME_BYTES})`,
+      `answered ${came}, expected ${sent * FRAME_BYTES} bytes (${sent} ` +
+        `${sent === 1 ? "frame" : "frames"} of ${FRAME_BYTES})`,
     );
   }
 }

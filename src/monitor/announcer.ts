@@ -8,6 +8,9 @@ import { LOST_ADVICE } from "./places.ts";
 import { fieldsOf, TroubleTeller } from "./trouble_teller.ts";
 import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
+/** What is said of a log that is not frozen by its own word alone. */
+const BY_ITS_WORD = "it has not grown for longer than its patience and is not told as frozen, " +
+  'because it says that it does not grow any more; set "retired" if you know that from elsewhere';
 /** How many contradictions are remembered as told. Beyond that all are forgotten and told again. */
 const MAX_TOLD = 10_000;
 
@@ -122,10 +125,7 @@ export class Announcer {
         return this.#troubles.greeted(happening);
       case "retired":
         return event("log.retired", "warning", {
-          origin: happening.log.origin,
-          detail:
-            "it has not grown for longer than its patience and is not told as frozen, because it " +
-            'says that it does not grow any more; set "retired" if you know that from elsewhere',
+          ...{ origin: happening.log.origin, detail: BY_ITS_WORD },
         });
       case "withholding":
         return this.#troubles.withholding(happening);
@@ -133,6 +133,8 @@ export class Announcer {
         return this.#troubles.calling(happening.source);
       case "call failed":
         return this.#troubles.callFailed(happening.source, happening.reason);
+      case "call not written":
+        return this.#troubles.answered(happening.source);
       case "called": {
         this.#troubles.called(happening);
         const { source, evidenceIds } = happening;

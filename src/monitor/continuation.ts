@@ -4,7 +4,7 @@ import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { base64 } from "../tlog/encoding.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
 import type { NotProven, Proven } from "./proving.ts";
-import type { Finding } from "./watch.ts";
+import type { Finding } from "./finding.ts";
 
 /** A log that was replaced by another: the same tree under a new key. */
 export interface Replaced {
@@ -81,6 +81,6 @@ export class Continuation {
     const detail =
       `the tree of size ${newer.treeSize} does not continue ${signed}: it has another ` +
       "root there";
-    return { result: "unproven", detail };
+    return { result: "unproven", detail, isRewritten: true };
   }
 }

@@ -5,7 +5,7 @@ import type { Log } from "../tlog/log.ts";
 import { Ended } from "../world/calls.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { IncidentNews } from "./case_keeper.ts";
-import type { Finding } from "./watch.ts";
+import type { Finding } from "./finding.ts";
 
 /**
  * Everything that can happen in a daemon. Whoever finds out tells it here, once. Log lines,
@@ -81,6 +81,8 @@ export type Happening =
   | { readonly kind: "calling"; readonly source: string; readonly at: string }
   /** it failed */
   | { readonly kind: "call failed"; readonly source: string; readonly reason: string }
+  /** the peer answered, and our own disk or database refused what came of it */
+  | { readonly kind: "call not written"; readonly source: string }
   /** it came to its end */
   | {
     readonly kind: "called";

@@ -2,6 +2,7 @@ import { EquivocationDetector } from "../evidence/detector.ts";
 import type { Compared } from "../gather/cached_heads.ts";
 import { mayHide, type RejectionReason } from "../gather/found.ts";
 import { FROM_TILES, gather, gatherProofs, type Piece } from "../gather/gather.ts";
+import { JoinedHeads } from "../gather/joined_heads.ts";
 import type { Gathered } from "../gather/read.ts";
 import type { PassedOver } from "../gather/walk.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -34,6 +35,8 @@ export class Findings {
   readonly logs = new Map<string, LogFindings>();
   readonly rejected = new Map<RejectionReason, number>();
   readonly passedOver = new Map<PassedOver, number>();
+  /** Which heads were compared with each other. Whoever follows a proof adds it. */
+  readonly joined = new JoinedHeads();
 
   /** Takes in what is no checkpoint, proof or rejection itself, and counts all. */
   count(piece: Piece): void {
@@ -60,7 +63,9 @@ export class Findings {
   }
 
   #countHeads(checkpoints: readonly VerifiedCheckpoint[]): void {
-    for (const { log, treeSize } of checkpoints) {
+    for (const checkpoint of checkpoints) {
+      const { log, treeSize } = checkpoint;
+      this.joined.addHead(checkpoint);
       const of = this.#of(log);
       if (of.checkpoints === 0 || treeSize < of.smallest) of.smallest = treeSize;
       if (treeSize > of.largest) of.largest = treeSize;
@@ -155,8 +160,10 @@ export async function judgeFiles(
   const judgeOne = (found: Gathered & { kind: "proof" }, isNamed: boolean): void => {
     try {
       const { where } = found;
+      const proof = found.read();
+      findings.joined.addProof(proof);
       judgeProof(judged, {
-        proof: found.read(),
+        proof,
         reject: (rejection) => reject({ ...rejection, isNamed }),
         where,
       });

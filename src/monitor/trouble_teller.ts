@@ -5,7 +5,7 @@ import { type EventReport, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { LastingTroubles, type TroubleName } from "./lasting_troubles.ts";
 import { THE_LOG } from "./the_log.ts";
-import type { Finding } from "./watch.ts";
+import type { Finding } from "./finding.ts";
 
 /**
  * The troubles of looks, ordered by how far the look came. A look is the end of all that come before
@@ -102,6 +102,11 @@ export class TroubleTeller {
     const name = { subject: peer, kind: "failed" };
     const { level, lasted } = this.#troubles.cameUp(name, { reason, level: "warning" });
     this.#report.event("exchange.failed", level, { source: peer, reason, ...lasted });
+  }
+
+  /** A peer that was called has answered, whatever became of its answer. */
+  answered(peer: string): void {
+    this.#endOfPeer(peer, "failed");
   }
 
   /** A call of a peer came to its end. */

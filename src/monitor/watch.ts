@@ -9,48 +9,15 @@ import type { Log } from "../tlog/log.ts";
 import type { Clock } from "../world/world.ts";
 import { Continuation, type Prove, type Replaced } from "./continuation.ts";
 import { Doubt } from "./doubt.ts";
+import { type Finding, HOLDS, soonest, weight } from "./finding.ts";
 import { type NotProven, prove, type Proven } from "./proving.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
 import { whyUnverified } from "./unverified.ts";
-
-/** One result, and what it is about. It must be durable before the view is advanced by it. */
-export interface Finding {
-  readonly log: Log;
-  readonly result: Result;
-  /** Who showed it: `the log`, the log at one of its places, a peer, or a stranger. */
-  readonly source: string;
-  /** The checkpoint, if one was verified. */
-  readonly checkpoint?: VerifiedCheckpoint;
-  /** The checkpoint of another size that it contradicts, if a proof has shown that. */
-  readonly against?: VerifiedCheckpoint;
-  /** A sentence for a person, where the result needs one. */
-  readonly detail?: string;
-  /** The shortest time to wait before the log is asked again, in milliseconds, if it said one. */
-  readonly retryAfterMs?: number | undefined;
-  /**
-   * Whether it is unproven only because a part of the proof is missing, and that may be temporary. For
-   * a look it is no longer set once this has lasted too long (see Doubt). It is never set for a proof
-   * that was served and does not hold.
-   */
-  readonly mayPass?: boolean;
-  /**
-   * If the log is served in several places: the findings of this look about the other places, where
-   * they are new. Each is the log's word, and is recorded like this one.
-   */
-  readonly others?: readonly Finding[];
-  /** If it is served in several places: the others of these findings, which are not new. */
-  readonly standing?: readonly Finding[];
-  /** If it is served in several places: those that this look asked, each as a source. */
-  readonly asked?: readonly string[];
-}
 
 /** After this many looks in a row without a whole proof, the next look continues the first one. */
 export const LOOKS_UNTIL_GOING_ON = 2;
 /** After this many looks that proof is given up, as meanwhile nobody sees what the log shows now. */
 export const LOOKS_UNTIL_GIVING_UP = 8;
-
-/** The results of a look at which the log holds: what it shows agrees with what it showed before. */
-const HOLDS: readonly Result[] = ["first", "extends", "unchanged", "rolled back"];
 
 /**
  * Watches one log. It judges what the log shows, and what peers were shown, by this monitor's own
@@ -406,7 +373,14 @@ export class LogWatch {
     // Every tree extends the empty tree, so there is nothing to prove.
     if (older.treeSize === 0n) return this.#finding(agree, about);
     const served = await prove({ source: this.#source, from: older.treeSize, newer, time });
-    if ("result" in served) return this.#finding(served.result, { ...about, ...served });
+    if ("result" in served) {
+      if (agree !== "rolled back") return this.#finding(served.result, { ...about, ...served });
+      // What happened comes first. Why it could not be proven is a consequence.
+      const detail = `the log shows size ${older.treeSize}, and has shown us size ` +
+        `${newer.treeSize}: ${served.detail}`;
+      const shrankFrom = newer.treeSize;
+      return this.#finding(served.result, { ...about, ...served, detail, shrankFrom });
+    }
     const { implied, proof } = served;
     if (base64(implied) === older.root) return this.#finding(agree, about);
     // The conflict that this proves goes on the detector's list, as above.
@@ -429,26 +403,4 @@ export class LogWatch {
 
 function isCheckpoint(shown: VerifiedCheckpoint | Finding): shown is VerifiedCheckpoint {
   return !("result" in shown);
-}
-
-/** How serious a finding is: 0 is the most serious, and is told as the result of the look. */
-function weight({ result }: Finding): number {
-  const order: readonly (readonly Result[])[] = [
-    ...[["inconsistent"], ["unproven"], HOLDS, ["unverified"]] as const,
-  ];
-  const at = order.findIndex((results) => results.includes(result));
-  return at < 0 ? order.length : at;
-}
-
-/** One outage for all places: the log may be asked again as soon as one of them may be. */
-function soonest(outages: readonly Finding[]): Finding {
-  const waits = outages.map(({ retryAfterMs }) => retryAfterMs ?? 0);
-  const retryAfterMs = Math.min(...waits);
-  const [first] = outages as [Finding];
-  return {
-    ...first,
-    // An outage of all places is the log's. An answer that is not the log's came from one place.
-    source: first.result === "unavailable" ? THE_LOG : first.source,
-    retryAfterMs: retryAfterMs === 0 ? undefined : retryAfterMs,
-  };
 }

@@ -150,3 +150,58 @@ inFolder(
     assertEquals(err.at(-2), `hearsay ask: "${folder}/empty": the file is empty`);
   },
 );
+
+inFolder(
+  'ask, exchange: at an address that answers no exchanges they name "listen"',
+  async (folder) => {
+    const { a, log } = await twoStories({ common: 3, size: 6 });
+    const ours = put(folder, "ours", await a.checkpoint());
+    // Whoever listens there takes what comes, says nothing, and closes.
+    const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const serving = (async () => {
+      for await (const connection of server) {
+        await connection.readable.pipeTo(new WritableStream(), { preventClose: true }).catch(
+          () => {},
+        );
+      }
+    })();
+    try {
+      const address = `127.0.0.1:${server.addr.port}`;
+      for (const args of [["ask", address, ours], ["exchange", address, "--have", ours]]) {
+        const { code, err } = await run(...args, "--log", log);
+        assertEquals([args[0], code], [args[0], 3]);
+        assertStringIncludes(err.at(-1)!, 'at its "listen" address, and not at its "http" address');
+      }
+    } finally {
+      server.close();
+      await serving;
+    }
+  },
+);
+
+inFolder("ask: logs that share a key are named only if two of them were found", async (folder) => {
+  const { a, log } = await twoStories({ common: 3, size: 6 });
+  const ours = put(folder, "ours", await a.checkpoint());
+  await using there = await monitor(log, ours);
+  const { code, err } = await run("ask", there.address, "--log", log, "--known", ours);
+  assertEquals(code, 0, err.join("\n"));
+  assertEquals(err.filter((line) => line.includes("one key signs")), []);
+});
+
+inFolder("ask: the evidence is a line by itself, which verify takes", async (folder) => {
+  const { a, b, log } = await twoStories({ common: 3, size: 6 });
+  await using there = await monitor(log, put(folder, "theirs", await a.checkpoint()));
+  const ours = put(folder, "ours", await b.checkpoint());
+  const { code, out } = await run("ask", there.address, "--log", log, ours);
+  assertEquals(code, 1);
+  const [record, ...others] = out.filter((line) => line.startsWith("{"));
+  assertEquals(others, []);
+  const file = put(folder, "record.json", `${record}\n`);
+  assertEquals((await run("verify", file, "--log", log)).code, 0);
+});
+
+Deno.test("ask: of its operands it says which may be missing", async () => {
+  const { code, err } = await run("ask");
+  assertEquals(code, 2);
+  assertStringIncludes(err[0]!, "expected HOST:PORT [FILE|DIR…]; got: nothing");
+});

@@ -32,6 +32,42 @@ for (
   });
 }
 
+Deno.test("program: of a mistyped option it names the one that was meant, and all there are", async () => {
+  const cases: [args: string[], message: string][] = [
+    [["status", "--wach"], "did you mean --watch? the options are: --config --all --json --watch"],
+    [["status", "--wach=3"], "did you mean --watch?"],
+    [["detect", "--konwn", "x"], "did you mean --known?"],
+    [["incidents", "list", "--sinze", "2h"], "did you mean --since?"],
+    [["run", "--everything"], 'there is no option "--everything"; the options are: --'],
+  ];
+  for (const [args, message] of cases) {
+    const { code, err } = await run(...args);
+    assertEquals([args, code], [args, 2]);
+    assertStringIncludes(err[0]!, message);
+  }
+});
+
+Deno.test("program: who names a configuration without --config is told of it", async () => {
+  const hint = /\. A configuration is named by --config FILE$/;
+  for (
+    const line of [
+      "status lima/hearsay.jsonc",
+      "run berlin/hearsay.jsonc",
+      "incidents list berlin",
+      "incidents check berlin/hearsay.jsonc",
+      "observations list berlin",
+    ]
+  ) {
+    const { code, err } = await run(...line.split(" "));
+    assertEquals([line, code], [line, 2]);
+    assertMatch(err[0]!, hint);
+  }
+  // Where none is meant, none is named.
+  for (const line of ["incidents nonsense", "run --nonsense", "observations nonsense"]) {
+    assert(!hint.test((await run(...line.split(" "))).err[0]!), line);
+  }
+});
+
 Deno.test("program: no command, an unknown one and --help", async () => {
   assertEquals((await run()).code, 2);
   const unknown = await run("detekt");
@@ -220,6 +256,31 @@ inFolder("listen and exchange: wrong usage ends with 2", async (folder) => {
   ];
   for (const args of cases) assertEquals((await run(...args)).code, 2, args.join(" "));
 });
+
+inFolder(
+  "a private key in the place of a vkey, a file or an address is not repeated",
+  async (folder) => {
+    const key = Deno.readTextFileSync(await keyFile(folder)).trim();
+    const secret = key.split("+").at(-1)!.slice(0, 8);
+    const file = put(folder, "file", "x");
+    for (
+      const args of [
+        ["detect", "--log", key, file],
+        ["listen", "--log", `${key} origin`],
+        ["verify", file, "--detector", key],
+        ["verify", key],
+        ["status", key],
+        ["exchange", key],
+        ["incidents", "list", "--incidents", key],
+        ["detect", key],
+      ]
+    ) {
+      const { code, out, err } = await run(...args);
+      assert(code >= 2);
+      assert(!`${out}${err}`.includes(secret), args.join(" "));
+    }
+  },
+);
 
 inFolder("listen: an address that is taken, and a journal that is, end with 3", async (folder) => {
   const { log } = await twoStories({ common: 5, size: 5 });

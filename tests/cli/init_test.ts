@@ -314,7 +314,7 @@ inFolder("init: a menu that is answered wrongly, or by nobody, writes nothing", 
     [[NAME], "there is no answer"],
     [["", "1"], "the key name is empty"],
     [["a b", "1"], "key name is"],
-    [[NAME, ""], "expected at least one --log"],
+    [[NAME, ""], "got nothing, expected numbers"],
     [[NAME, "0"], `got "0", expected numbers from 1 to ${OFFERED_LOGS.length}`],
     [[NAME, `1 ${OFFERED_LOGS.length + 1}`], "expected numbers from 1 to"],
     [[NAME, "all"], 'got "all", expected numbers'],
@@ -327,6 +327,41 @@ inFolder("init: a menu that is answered wrongly, or by nobody, writes nothing", 
     assertStringIncludes(err.join("\n"), message);
   }
   assertEquals(filesIn(folder), []);
+});
+
+inFolder(
+  "init: a wrong answer is asked for again at once, and no other one is lost",
+  async (folder) => {
+    const answers = [
+      ...["", "my monitor", NAME],
+      ...["", "0", "all", "1"],
+      ...["foo", "0.0.0.0:9900"],
+      ...["b.invalid:1 foo", "b.invalid:1"],
+    ];
+    const { code, err } = await start(["init", "--dir", folder], world, answers).done;
+    assertEquals(code, 0, err.join("\n"));
+    const { name, logs, listen, peers } = await readSettings(world, `${folder}/hearsay.jsonc`);
+    assertEquals([name, logs.length, peers.map(nameOfPeer)], [NAME, 1, ["b.invalid:1"]]);
+    assertEquals(listen, { hostname: "0.0.0.0", port: 9900 });
+    const said = [
+      "is empty",
+      '"my monitor"',
+      "got nothing",
+      'got "0"',
+      'got "all"',
+      '"foo"',
+      '"foo"',
+    ];
+    for (const [i, words] of said.entries()) assertStringIncludes(err[i]!, words);
+  },
+);
+
+inFolder("init: where a configuration is, it says so before it asks anything", async (folder) => {
+  Deno.writeTextFileSync(`${folder}/hearsay.jsonc`, "mine");
+  const asked = start(["init", "--dir", folder], world, [NAME, "1", "", ""]);
+  const { code, out, err } = await asked.done;
+  assertEquals([code, out], [2, []]);
+  assertStringIncludes(err.join("\n"), "exists and is not overwritten");
 });
 
 for (const { title, log, source } of OFFERED_LOGS) {

@@ -144,16 +144,16 @@ Deno.test("walk: of a million files it asks for one folder after the other", asy
   assertEquals([count, most], [1_000_000, 2]);
 });
 
-inFolder(
-  "walk: tiles of a Go cache are not walked, other folders of that name are",
-  async (folder) => {
-    Deno.mkdirSync(`${folder}/db/tile/8/0`, { recursive: true });
-    put(folder, "db/tile/8/0/000", "x");
-    Deno.mkdirSync(`${folder}/log/tile/0`, { recursive: true });
-    put(folder, "log/tile/0/000", "x");
-    assertEquals((await steps([folder])).map((step) => brief(step, folder)), [
-      "tiles db/tile",
-      "file log/tile/0/000",
-    ]);
-  },
-);
+inFolder("walk: tiles are not walked, other folders of that name are", async (folder) => {
+  for (const path of ["db/tile/8/0", "log/tile/0", "log/tile/entries", "other/tile/0"]) {
+    Deno.mkdirSync(`${folder}/${path}`, { recursive: true });
+    put(folder, `${path}/000`, "x");
+  }
+  put(folder, "other/tile/note", "what is no tile is read");
+  assertEquals((await steps([folder])).map((step) => brief(step, folder)), [
+    "tiles db/tile",
+    "tiles log/tile",
+    "file other/tile/0/000",
+    "file other/tile/note",
+  ]);
+});

@@ -224,7 +224,7 @@ const BREAKS: readonly [how: string, (peer: FakeConnection) => Promise<void>, sa
   [
     "reads and closes",
     (peer) => readAll(peer).then(() => peer.close()),
-    "answered 0 bytes, expected 104 bytes (1 frames of 104)",
+    "answered 0 bytes, expected 104 bytes (1 frame of 104)",
   ],
   [
     "reads and resets",
@@ -324,7 +324,7 @@ for (const more of [1, 104, 5_000]) {
     const { handed, keep } = noting();
     const answer = concat([await frameOf(log), new Uint8Array(more)]);
     await using scene = await stage(answering(answer), { logs: [log.log], shown: [log], keep });
-    const message = "answered more, expected 104 bytes (1 frames of 104)";
+    const message = "answered more, expected 104 bytes (1 frame of 104)";
     await assertFails(scene.call, { message, handed });
     assertEquals(scene.report.verdicts, ["matches"]);
   });
@@ -342,7 +342,7 @@ Deno.test("caller: a peer that answers without end is cut off", async () => {
       // Cut off, as it should be.
     }
   }, { logs: [log.log], shown: [log], keep, capacity: FRAME_BYTES });
-  const message = "answered more, expected 104 bytes (1 frames of 104)";
+  const message = "answered more, expected 104 bytes (1 frame of 104)";
   await assertFails(scene.call, { message, handed });
   await settled();
   assertEquals(written < 5, true, `${written} frames were taken`);

@@ -1,7 +1,8 @@
 /** A log that is served in several places, which are compared with each other. */
 import { assert, assertEquals } from "@std/assert";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
-import { type Finding, LogWatch } from "../../src/monitor/watch.ts";
+import type { Finding } from "../../src/monitor/finding.ts";
+import { LogWatch } from "../../src/monitor/watch.ts";
 import { SeveralSource } from "../../src/sources/several.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { ManualClock } from "../gossip/fake_network.ts";

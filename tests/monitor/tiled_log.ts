@@ -1,7 +1,8 @@
 /** A log of tiles in virtual time, that is slow, limits requests, or lacks files. */
 import { concat } from "@std/bytes/concat";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
-import { type Finding, LogWatch } from "../../src/monitor/watch.ts";
+import type { Finding } from "../../src/monitor/finding.ts";
+import { LogWatch } from "../../src/monitor/watch.ts";
 import { type Fetcher, type FetchOptions, UnexpectedStatus } from "../../src/sources/fetcher.ts";
 import type { Source } from "../../src/sources/source.ts";
 import { TestLog } from "../../src/sources/test_log.ts";

@@ -1,7 +1,8 @@
 /**
- * The tiles that Go's client keeps beside its lookups, and the proofs that can be built from them. No
- * tile is trusted: a proof counts only if it leads to a root that the log has signed. If it does not,
- * a tile is wrong or of another tree, and that says nothing against the log.
+ * Tiles in folders, and the proofs that can be built from them: those that Go's client keeps beside its
+ * lookups, and those of a tlog-tiles log beside its checkpoint. No tile is trusted: a proof counts only
+ * if it leads to a root that the log has signed. If it does not, a tile is wrong or of another tree, and
+ * that says nothing against the log.
  *
  * @module
  */
@@ -10,11 +11,12 @@ import { HASH_BYTES, hashNodeInto } from "../tlog/hashing.ts";
 import {
   consistencyNodes,
   joinedHash,
-  sumdbTilePath,
+  type Tile,
   TILE_BYTES,
   TILE_HEIGHT,
   TILE_WIDTH,
   tileOf,
+  tilePath,
   type TreeNode,
 } from "../tlog/tiles.ts";
 import { readFully } from "../world/reading.ts";
@@ -26,8 +28,23 @@ const MAX_TILES = 2_048;
 /** A tile that would be needed and is in no folder. */
 export class TileMissing extends Error {}
 
-/** The tiles of several folders that hold `tile/8/…` of one log. */
-export class GoTiles {
+/** The folder of Go's tiles, beside its lookups. It has a folder for each level. */
+export function goTilesBeside(folder: string): string {
+  return join(folder, "tile", `${TILE_HEIGHT}`);
+}
+
+/** The folder of tiles of C2SP tlog-tiles, beside the checkpoint. It has a folder for each level. */
+export function tilesBeside(folder: string): string {
+  return join(folder, "tile");
+}
+
+/** The path of a tile below such a folder: `<L>/<N>[.p/<W>]`. */
+function pathOf(tile: Tile): string {
+  return tilePath(tile).slice("tile/".length);
+}
+
+/** The tiles of several folders, each as `goTilesBeside` and `tilesBeside` name them. */
+export class TilesOnDisk {
   readonly #files: Files;
   /** By folder and path; nothing if the folder has none. */
   readonly #tiles = new Map<string, Rows | undefined>();
@@ -67,7 +84,7 @@ export class GoTiles {
       const hash = (await this.#rows(folder, tile))?.hash(node);
       if (hash !== undefined) return hash;
     }
-    throw new TileMissing(`no tile ${sumdbTilePath(tile)}`);
+    throw new TileMissing(`no tile ${tilePath(tile)}`);
   }
 
   /** The widest version of a tile in a folder: each narrower one is the start of it. */
@@ -75,7 +92,7 @@ export class GoTiles {
     folder: string,
     { level, index }: { level: number; index: bigint },
   ): Promise<Rows | undefined> {
-    const full = join(folder, sumdbTilePath({ level, index, width: TILE_WIDTH }));
+    const full = join(folder, pathOf({ level, index, width: TILE_WIDTH }));
     let rows = this.#tiles.get(full);
     if (rows === undefined && !this.#tiles.has(full)) {
       const hashes = await this.#read(full) ?? await this.#readWidest(`${full}.p`);
