@@ -10,7 +10,14 @@ import { DurabilityLost } from "../world/durable.ts";
 import type { Signer } from "../world/signer.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./command.ts";
-import { DEFAULT_INCIDENTS, openRegular, readKey, sharedKeyNotice, tornNotice } from "./inputs.ts";
+import {
+  DEFAULT_INCIDENTS,
+  openRegular,
+  readKey,
+  sharedKeyNotice,
+  tornNotice,
+  writing,
+} from "./inputs.ts";
 import {
   describeFindings,
   describeNotCompared,
@@ -82,7 +89,8 @@ Example:
     }
     const signer = keyFile === undefined ? undefined : await readKey(world, keyFile);
     const folder = options.value("incidents") ?? DEFAULT_INCIDENTS;
-    const incidents = signer && await IncidentJournal.open({ files: world.files, folder });
+    const incidents = signer &&
+      await writing(folder, () => IncidentJournal.open({ files: world.files, folder }));
     if (incidents?.tornFile !== undefined) {
       terminal.err(tornNotice(incidents.tornFile));
     }

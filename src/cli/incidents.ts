@@ -22,7 +22,7 @@ import { evidenceFile } from "./export.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
 import { type Incident, tellIncident } from "./incident_words.ts";
 import { journalFolder, journalSettings, tellLost } from "./journals.ts";
-import { DEFAULT_INCIDENTS } from "./inputs.ts";
+import { cannotWrite, DEFAULT_INCIDENTS } from "./inputs.ts";
 import { listEntries, shortTime } from "./listing.ts";
 import { Prose } from "./prose.ts";
 import { checkRepair, describeRepair } from "./repairs.ts";
@@ -330,7 +330,7 @@ async function writeNew(world: World, path: string, text: string): Promise<void>
     if (error.kind === "already exists") {
       throw new UsageError(`${quoted(path)} exists, and is not overwritten; name another file`);
     }
-    throw new WorldError(error.kind, `cannot write ${quoted(path)}: ${error.message}`);
+    throw cannotWrite(path, error);
   }
 }
 

@@ -162,6 +162,22 @@ export function cannotRead(path: string, error: unknown): unknown {
     : error;
 }
 
+/** Adds the path to the message of a WorldError, which names no file if the disk is full. */
+export function cannotWrite(path: string, error: unknown): unknown {
+  return error instanceof WorldError
+    ? new WorldError(error.kind, `cannot write ${quoted(path)}: ${error.message}`)
+    : error;
+}
+
+/** Does work that writes below a path. @throws as `work`; a WorldError names the path */
+export async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+}
+
 /** Mode bits that let the group or others write a file, and read it. */
 const [OTHERS_WRITE, OTHERS_READ] = [0o022, 0o044];
 

@@ -21,6 +21,7 @@ import {
   type Tools,
   UsageError,
 } from "./command.ts";
+import { writing } from "./inputs.ts";
 
 const DEFAULT_HOST = "127.0.0.1";
 /** The paths below which `serve --split` shows the first and the second history to everyone. */
@@ -35,10 +36,11 @@ const STORY_BYTES = 4;
 /** `hearsay log`: a log to try things on. */
 export const log: Command = {
   name: "log",
-  summary: "make, grow, fork and serve a small test log",
+  summary: "make, grow, fork, rotate and serve a small test log",
   help: `hearsay log init DIR --origin NAME
 hearsay log append DIR [--count N | TEXT…]
 hearsay log fork DIR NEWDIR
+hearsay log rotate DIR NEWDIR
 hearsay log serve DIR --port P [--address HOST] [--split NEWDIR]
 
 A small tlog-tiles log in a folder, for trials only: it signs whatever it is told.
@@ -48,6 +50,8 @@ A small tlog-tiles log in a folder, for trials only: it signs whatever it is tol
   append  adds one entry for each TEXT, under one new checkpoint. Without TEXT it adds N made-up
           entries (default 1), which differ from those of any other append
   fork    copies the log as it is now, with its key. The copy can then grow into a second history
+  rotate  copies the log as it is now, under a new key, and prints the new LOG. Monitors are told by
+          "replaces" that it goes on there
   serve   answers HTTP requests with the checkpoint and tiles until SIGINT or SIGTERM. Entries may be
           appended meanwhile. With port 0 it takes any free port
 
@@ -69,20 +73,20 @@ Example:
     const run = SUBCOMMANDS.get(what ?? "");
     if (run === undefined) {
       const came = what === undefined ? "nothing" : quoted(what);
-      throw new UsageError(`expected init, append, fork or serve; got: ${came}`);
+      throw new UsageError(`expected init, append, fork, rotate or serve; got: ${came}`);
     }
     return run(args, tools);
   },
 };
 
-const SUBCOMMANDS = new Map(Object.entries({ init, append, fork, serve }));
+const SUBCOMMANDS = new Map(Object.entries({ init, append, fork, rotate, serve }));
 
 async function init(args: readonly string[], { world, terminal }: Tools): Promise<ExitCode> {
   const options = readOptions(args, { values: ["origin"], operands: ["DIR"] });
   const [folder] = options.operands as [string];
   const name = required(options, "origin");
   const origin = testOrigin(name);
-  const made = await DiskLog.create({ world, folder, origin });
+  const made = await writing(folder, () => DiskLog.create({ world, folder, origin }));
   made.close();
   terminal.out(formatLog(made.log));
   if (origin !== name) {
@@ -109,7 +113,7 @@ async function append(args: readonly string[], { world, terminal }: Tools): Prom
     const entries = texts.length > 0
       ? texts.map(utf8)
       : madeUp({ world, first: held.treeSize, count: readCount(count ?? "1") });
-    await held.append(entries);
+    await writing(folder, () => held.append(entries));
     terminal.out(`size ${held.treeSize}, root ${base64(held.root())}`);
   } finally {
     held.close();
@@ -138,8 +142,26 @@ async function fork(args: readonly string[], { world, terminal }: Tools): Promis
   const [folder, newFolder] = operands as [string, string];
   const held = await DiskLog.open({ world, folder });
   try {
-    await held.fork(newFolder);
+    await writing(newFolder, () => held.fork(newFolder));
     terminal.out(`size ${held.treeSize}, root ${base64(held.root())}`);
+  } finally {
+    held.close();
+  }
+  return EXIT.ok;
+}
+
+async function rotate(args: readonly string[], { world, terminal }: Tools): Promise<ExitCode> {
+  const { operands } = readOptions(args, { operands: ["DIR", "NEWDIR"] });
+  const [folder, newFolder] = operands as [string, string];
+  const held = await DiskLog.open({ world, folder });
+  try {
+    const made = await writing(newFolder, () => held.rotate({ world, folder: newFolder }));
+    made.close();
+    terminal.out(formatLog(made.log));
+    terminal.err(
+      `For monitors: this is the new LOG, at ${printable(newFolder)}; it replaces ` +
+        formatLog(held.log),
+    );
   } finally {
     held.close();
   }

@@ -156,6 +156,25 @@ export class DiskLog {
     }
   }
 
+  /**
+   * Copies the log into another folder, under a new key: the same history goes on there.
+   * @throws MalformedError if that folder has a key or a checkpoint; then nothing was made
+   */
+  async rotate({ world, folder }: { world: World; folder: string }): Promise<DiskLog> {
+    const files = this.#files;
+    const { signer, privateKey } = await generateSigner({ world, name: this.log.origin });
+    const key = await createKey({ files, folder, content: utf8(privateKey + "\n") });
+    try {
+      await writeTiles({ files, folder, tiles: this.#tiles() });
+      const log = new DiskLog({ files, folder, signer, key, edge: this.#edge });
+      await log.#publish(log.#edge);
+      return log;
+    } catch (error) {
+      key.close();
+      throw error;
+    }
+  }
+
   /** Unlocks the folder. */
   close(): void {
     this.#key.close();

@@ -7,7 +7,10 @@ import {
 } from "@std/assert";
 import { openCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { parseLog } from "../../src/tlog/log.ts";
-import { inFolder, put, run, type Running, start } from "./harness.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import { WorldError } from "../../src/world/world.ts";
+import { inFolder, keyFile, put, run, type Running, start } from "./harness.ts";
+import { edit, makeMonitor } from "./monitors.ts";
 
 /** Starts serving on a free port; the base URLs it printed, each with a slash at its end. */
 async function serving(...args: string[]): Promise<{ running: Running; urls: string[] }> {
@@ -67,6 +70,59 @@ inFolder("log append: one checkpoint for all, made-up entries or given ones", as
 });
 
 inFolder(
+  "log rotate: the same history goes on under a new key, and a monitor is held to it",
+  async (folder) => {
+    const { dir, log } = await newLog(folder);
+    const config = await makeMonitor(
+      `${folder}/berlin`,
+      { log, source: dir },
+      "--listen",
+      "[::1]:0",
+    );
+    assertEquals((await run("run", "--config", config, "--once")).code, 0);
+    const rotated = await run("log", "rotate", dir, `${folder}/new`);
+    assertEquals(rotated.code, 0, rotated.err.join("\n"));
+    const [fresh] = rotated.out as [string];
+    assertEquals(rotated.out.length, 1);
+    assertStringIncludes(rotated.err.join("\n"), `it replaces ${log}`);
+    assertEquals(parseLog(fresh).origin, parseLog(log).origin);
+    assertNotEquals(parseLog(fresh).vkey.text, parseLog(log).vkey.text);
+    assertEquals((await run("log", "append", `${folder}/new`, "--count", "300")).code, 0);
+    edit(config, `"vkey": "${log}"`, `"vkey": "${fresh}", "replaces": "${log}"`);
+    edit(config, `"source": "${dir}"`, `"source": "${folder}/new"`);
+    const held = await run("run", "--config", config, "--once");
+    assertEquals(held.code, 0, held.err.join("\n"));
+    assertMatch(held.out.join("\n"), /log\.first .*proven to continue .* from size 5/);
+    assertEquals((await run("log", "append", dir)).code, 0, "the old log is as it was");
+  },
+);
+
+inFolder("log: a full disk is told with the folder that could not be written", async (folder) => {
+  const { dir } = await newLog(folder);
+  const world = denoWorld();
+  const full = () => Promise.reject(new WorldError("other", "No space left on device"));
+  const noRoom = { ...world, files: { ...world.files, create: full, makeFolder: full } };
+  const ways: [args: string[], path: string][] = [
+    [["log", "init", `${folder}/x`, "--origin", "test"], `${folder}/x`],
+    [["log", "append", dir], dir],
+    [["log", "fork", dir, `${folder}/y`], `${folder}/y`],
+    [["log", "rotate", dir, `${folder}/z`], `${folder}/z`],
+  ];
+  for (const [args, path] of ways) {
+    const { code, err } = await start(args, noRoom).done;
+    assertEquals(
+      [code, err],
+      [3, [`hearsay log: cannot write "${path}": No space left on device`]],
+    );
+  }
+  const key = await keyFile(folder);
+  const kept = ["--key", key, "--incidents", `${folder}/in`];
+  const { code, err } = await start(["detect", ...kept, dir], noRoom).done;
+  assertEquals(code, 3);
+  assertStringIncludes(err.join("\n"), `cannot write "${folder}/in": No space left on device`);
+});
+
+inFolder(
   "log fork: what is appended to either, even made up, makes them differ",
   async (folder) => {
     const { dir, log } = await newLog(folder);
@@ -84,7 +140,7 @@ inFolder(
 inFolder("log: wrong usage ends with 2 and says what was wanted", async (folder) => {
   const { dir } = await newLog(folder);
   const cases: [string[], string][] = [
-    [[], "expected init, append, fork or serve; got: nothing"],
+    [[], "expected init, append, fork, rotate or serve; got: nothing"],
     [["toString"], 'got: "toString"'],
     [["init", `${folder}/x`], "--origin is missing"],
     [["init", `${folder}/x`, "--origin", "test log"], "expected no spaces"],
@@ -96,6 +152,9 @@ inFolder("log: wrong usage ends with 2 and says what was wanted", async (folder)
     [["append", dir, "x".repeat(65_536)], "expected at most 65535"],
     [["fork", dir], "expected DIR NEWDIR"],
     [["fork", dir, dir], "there is a log in"],
+    [["rotate", dir], "expected DIR NEWDIR"],
+    [["rotate", dir, dir], "there is a log in"],
+    [["rotate", `${folder}/none`, `${folder}/y`], "there is no log in"],
     [["fork", `${folder}/none`, `${folder}/y`], "there is no log in"],
     [["serve", dir], "--port is missing"],
     [["serve", dir, "--port", "65536"], "expected HOST:PORT"],

@@ -118,12 +118,24 @@ function pathNotice(bin: string, path: string | undefined): string | undefined {
   export PATH="${bin}:$PATH"`;
 }
 
+const HELP = `deno task install [--dir BIN]
+
+Makes a command, hearsay, that runs the source in this folder. It is put into BIN (default
+~/.local/bin). A file there that this task has not made is not replaced.`;
+
 async function main(args: string[]): Promise<number> {
+  if (args.length === 1 && ["--help", "-h"].includes(args[0]!)) {
+    console.log(HELP);
+    return 0;
+  }
   const given = args[0] === "--dir" && args.length === 2 ? args[1] : undefined;
   const home = Deno.env.get("HOME");
   const wanted = given ?? (args.length === 0 && home ? join(home, ".local/bin") : undefined);
   if (!wanted) {
-    console.error("expected: deno task install [--dir BIN]   (without HOME, --dir must be given)");
+    const came = args.length === 0
+      ? "HOME is not set, so --dir is needed"
+      : `came: ${args.join(" ")}`;
+    console.error(`expected deno task install [--dir BIN]; ${came}`);
     return WRONG_USAGE;
   }
   try {

@@ -152,3 +152,19 @@ Deno.test({
     }
   },
 });
+
+Deno.test("install: --help says what it does, and a wrong option what was expected", async () => {
+  const task = async (...given: string[]) => {
+    const script = `${root}/tests/compile/install.ts`;
+    const args = ["run", "--no-check", "--no-prompt", "--allow-env=HOME,PATH", script, ...given];
+    const { code, stdout, stderr } = await new Deno.Command("deno", { args, cwd: root }).output();
+    const decoder = new TextDecoder();
+    return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+  };
+  const help = await task("--help");
+  assertEquals([help.code, help.err], [0, ""]);
+  assertMatch(help.out, /^deno task install \[--dir BIN\]\n/);
+  const wrong = await task("--directory", "x");
+  assertEquals([wrong.code, wrong.out], [2, ""]);
+  assertEquals(wrong.err, "expected deno task install [--dir BIN]; came: --directory x\n");
+});

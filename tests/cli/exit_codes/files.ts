@@ -30,7 +30,9 @@ export const FILE_TROUBLES: Readonly<Record<string, Trouble>> = {
       return { args: gossips(name, { peer: NOBODY, log, have: `${stage.folder}/none` }) };
     }),
     "log append": ({ folder }) => ({ args: ["log", "append", folder] }),
-    "log fork": ({ folder }) => ({ args: ["log", "fork", folder, `${folder}/other`] }),
+    ...each(["log fork", "log rotate"], (name) => ({ folder }) => ({
+      args: [...name.split(" "), folder, `${folder}/other`],
+    })),
     "log serve": ({ folder }) => ({ args: ["log", "serve", folder, "--port", "0"] }),
   },
   "not a file": {
@@ -72,14 +74,17 @@ export const FILE_TROUBLES: Readonly<Record<string, Trouble>> = {
         "test.invalid/log",
       ],
     }),
-    "log fork": async ({ folder }) => {
+    ...each(["log fork", "log rotate"], (name) => async ({ folder }) => {
       const { dir } = await makeLog(`${folder}/log`, 5);
-      return { args: ["log", "fork", dir, dir] };
-    },
+      return { args: [...name.split(" "), dir, dir] };
+    }),
   },
   "disk refuses": {
     ...each(
-      ["demo", "init", "keygen", ...RUNS, "journal repair", "log init", "log append", "log fork"],
+      [
+        ...["demo", "init", "keygen", ...RUNS, "journal repair"],
+        ...["log init", "log append", "log fork", "log rotate"],
+      ],
       (name) => async (stage) => ({
         ...await WELL[name]!(stage),
         world: fullDisk(stage),

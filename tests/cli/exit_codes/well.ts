@@ -99,6 +99,9 @@ export const WELL: Readonly<Record<string, Staging>> = {
   "log fork": async ({ folder }) => ({
     args: ["log", "fork", (await makeLog(`${folder}/log`, 5)).dir, `${folder}/other`],
   }),
+  "log rotate": async ({ folder }) => ({
+    args: ["log", "rotate", (await makeLog(`${folder}/log`, 5)).dir, `${folder}/other`],
+  }),
   "log serve": async ({ folder }) => ({
     args: ["log", "serve", (await makeLog(`${folder}/log`, 5)).dir, "--port", "0"],
     during: (running) => running.line(/^serving /),
