@@ -9,6 +9,7 @@ import type { World } from "../world/world.ts";
 import type { Options } from "./command.ts";
 import { requireLogs } from "./inputs.ts";
 import { knownLogs } from "./known_logs.ts";
+import { counted } from "./repairs.ts";
 import { progressBar } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -64,7 +65,7 @@ export function gatheringProgress(
     const what = `${doing} ${printable(path)}`;
     terminal.progress(
       bytes === undefined
-        ? `${files} files, ${what}`
+        ? `${counted(files, "file")}, ${what}`
         : progressBar({ done: bytesRead, all: bytes }, what),
     );
   };
@@ -82,10 +83,6 @@ export function describeFindings(findings: Findings): string[] {
     ...[...logs.values()].map(describeLogFindings),
     ...describeNotCompared(findings),
   ];
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** Counts by what they are of: `Go lookups 12, signed notes 1`. */
