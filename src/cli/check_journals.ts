@@ -7,15 +7,13 @@
 import { join } from "@std/path/join";
 import { Opinions, verifyConflict } from "../evidence/verify.ts";
 import { goneJournals, LOST_FILE, readLost } from "../monitor/places.ts";
-import type { Settings } from "../monitor/settings.ts";
 import { hasIncidents, readIncidents, recordOf, repairOf } from "../store/incidents.ts";
 import { JournalDamaged } from "../store/journal.ts";
-import { logIdOf } from "../store/observation.ts";
 import { checkObservations, hasObservations } from "../store/observations.ts";
 import { isRepair } from "../store/repaired.ts";
-import { describeLog } from "../tlog/log.ts";
 import { type World, WorldError } from "../world/world.ts";
-import { type Check, type Checked, undone, wrong } from "./checking.ts";
+import { WalkedViews } from "./check_keys.ts";
+import { type Check, type Checked, undone } from "./checking.ts";
 import { counted } from "./repairs.ts";
 
 /** Progress is shown each time so many entries were read. An incident takes longer to judge. */
@@ -26,11 +24,14 @@ interface Telling {
   readonly progress: (text: string) => void;
 }
 
-/** Reads both journals, if they are there, and tells what is damaged or lost. */
+/**
+ * Reads both journals, if they are there, and tells what is damaged or lost.
+ * @returns which logs were seen, as far as that could be read
+ */
 export async function checkJournals(
   { world, settings }: Pick<Checked, "world" | "settings">,
   { tell, progress }: Telling,
-): Promise<void> {
+): Promise<WalkedViews> {
   for (const what of await goneJournals(world, settings)) tell(undone("journal", what));
   for (const folder of new Set([settings.state, settings.incidents])) {
     for (const what of await readLost(world, [folder])) {
@@ -45,16 +46,15 @@ export async function checkJournals(
       () => readCases({ world, folder: incidents, name }, { tell, progress }),
     );
   }
-  let seen: ReadonlySet<string> = new Set();
+  const seen = new WalkedViews();
   if (await hasObservations(world.files, state)) {
     const name = `the observation journal in ${state}`;
     await telling({ name, tell }, async () => {
-      const read = await readLooks(world, state, progress);
-      tell({ about: "journal", text: `${name} is whole: ${counted(read.entries, "line")}` });
-      seen = read.logs;
+      const entries = await readLooks({ world, folder: state, seen }, progress);
+      tell({ about: "journal", text: `${name} is whole: ${counted(entries, "line")}` });
     });
   }
-  for (const check of checkReplaced(settings, seen)) tell(check);
+  return seen;
 }
 
 /** Tells what a journal is refused for. */
@@ -97,38 +97,17 @@ async function readCases(
   tell(undone("journal", `${name} has records that do not hold: ${unsound.join(", ")}`));
 }
 
-/** Reads all observations. @throws JournalDamaged, WorldError */
+/** Reads all observations. @returns how many entries @throws JournalDamaged, WorldError */
 async function readLooks(
-  world: World,
-  folder: string,
+  { world, folder, seen }: { world: World; folder: string; seen: WalkedViews },
   progress: Telling["progress"],
-): Promise<{ entries: number; logs: ReadonlySet<string> }> {
-  const logs = new Set<string>();
+): Promise<number> {
   let entries = 0;
   for await (const item of checkObservations({ files: world.files, folder })) {
     if ("torn" in item) continue;
     if (++entries % PROGRESS_ENTRIES.observations === 0) progress(`${entries} observations read`);
-    if ("observation" in item) logs.add(logIdOf(item.observation));
+    if ("observation" in item) seen.take(item.observation, item.entry.recorded_at);
   }
   progress("");
-  return { entries, logs };
-}
-
-/**
- * Says which replaced log was never seen here. If the new one was not seen either, this is a mistake
- * that can still be mended: what the old key signed is to hold the new one.
- */
-function* checkReplaced(
-  { logs }: Pick<Settings, "logs">,
-  seen: ReadonlySet<string>,
-): Generator<Check, void> {
-  for (const { log, replaces } of logs) {
-    if (replaces === undefined || seen.has(replaces.id)) continue;
-    const text =
-      `log ${describeLog(log)} replaces ${
-        describeLog(replaces)
-      }, of which nothing was seen here: ` +
-      "the new key is held to nothing that the old one signed";
-    yield seen.size > 0 && !seen.has(log.id) ? wrong("log", text) : { about: "log", text };
-  }
+  return entries;
 }

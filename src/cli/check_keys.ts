@@ -11,15 +11,13 @@ import {
   type SeenView,
   type SeenViews,
 } from "../monitor/former_keys.ts";
+import type { Settings } from "../monitor/settings.ts";
 import { logIdOf, type Observation } from "../store/observation.ts";
-import { JournalDamaged } from "../store/journal.ts";
-import { checkObservations } from "../store/observations.ts";
-import { isThere } from "../world/durable.ts";
-import { WorldError } from "../world/world.ts";
-import { type Check, type Checked, wrong } from "./checking.ts";
+import { describeLog } from "../tlog/log.ts";
+import { type Check, wrong } from "./checking.ts";
 
 /** The views that a walk over the observations comes by, as the index has them. */
-class WalkedViews implements SeenViews {
+export class WalkedViews implements SeenViews {
   readonly #views = new Map<string, SeenView>();
 
   take(observation: Observation, seenAt: string): void {
@@ -41,22 +39,35 @@ class WalkedViews implements SeenViews {
   }
 }
 
-/** Says of each log that nothing holds to what it signed under the key that was followed before. */
-export async function checkKeys(
-  { world: { files }, settings: { logs, state } }: Checked,
+/** Says of each log what an old key has signed and nothing holds the new one to. */
+export function checkKeys(
+  { logs }: Pick<Settings, "logs">,
+  seen: WalkedViews,
   tell: (check: Check) => void,
-): Promise<void> {
-  const seen = new WalkedViews();
-  try {
-    if (!await isThere(files, state)) return;
-    for await (const item of checkObservations({ files, folder: state })) {
-      if ("observation" in item) seen.take(item.observation, item.entry.recorded_at);
-    }
-  } catch (error) {
-    // What is wrong with the journal is told elsewhere. What could be read of it counts.
-    if (!(error instanceof WorldError || error instanceof JournalDamaged)) throw error;
-  }
+): void {
   for (const former of formerKeys(logs, seen).values()) {
     tell(wrong("log", `${former.detail}: ${replacesAdvice(former)}`));
+  }
+  for (const check of checkReplaced(logs, seen)) tell(check);
+}
+
+/**
+ * Says which replaced log was never seen here. If the new one was not seen either, this is a mistake
+ * that can still be mended.
+ */
+function* checkReplaced(
+  logs: Settings["logs"],
+  seen: WalkedViews,
+): Generator<Check, void> {
+  for (const { log, replaces } of logs) {
+    if (replaces === undefined || seen.view(replaces) !== undefined) continue;
+    const text =
+      `log ${describeLog(log)} replaces ${
+        describeLog(replaces)
+      }, of which nothing was seen here: ` +
+      "the new key is held to nothing that the old one signed";
+    const isFirstStart = seen.viewedLogs().length === 0;
+    const isMended = isFirstStart || seen.view(log) !== undefined;
+    yield isMended ? { about: "log", text } : wrong("log", text);
   }
 }

@@ -18,7 +18,7 @@ import { isThere } from "../world/durable.ts";
 import { isAllAddresses } from "../world/hosts.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
 import { checkJournals } from "./check_journals.ts";
-import { checkKeys } from "./check_keys.ts";
+import { checkKeys, WalkedViews } from "./check_keys.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
 import { EXPOSED, loadIdentity, readSettings } from "./run.ts";
@@ -43,9 +43,9 @@ export async function checkConfiguration({ world, path, isOffline, tell, progres
   for (const name of ["state", "incidents"] as const) {
     isOurs = await checkFolder(checked, name, tell) && isOurs;
   }
-  if (isOurs) await checkJournals(checked, { tell, progress });
+  const seen = isOurs ? await checkJournals(checked, { tell, progress }) : new WalkedViews();
   for (const name of ["listen", "http"] as const) checkAddress(checked, { name, isOffline, tell });
-  await checkKeys(checked, tell);
+  checkKeys(settings, seen, tell);
   await checkOthers({ checked, isOffline, tell, progress });
 }
 

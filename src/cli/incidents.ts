@@ -228,10 +228,14 @@ async function find(id: string, tools: Tools): Promise<Incident> {
   const { folder } = tools;
   const isBeginning = ID_BEGINNING.test(id);
   const found: Incident[] = [];
+  let isOfRepair = false;
   for await (const entry of entries(tools)) {
-    if (isRepair(entry.record)) continue;
-    const record = recordOf(entry, folder);
     const isNumber = NUMBER.test(id) && `${entry.seq}` === id;
+    if (isRepair(entry.record)) {
+      isOfRepair ||= isNumber;
+      continue;
+    }
+    const record = recordOf(entry, folder);
     if (!isNumber && !(isBeginning && record.evidence_id.startsWith(id))) continue;
     const incident = { entry, record, judgement: verifyConflict({ input: entry.record }) };
     if (isNumber) return incident;
@@ -240,10 +244,10 @@ async function find(id: string, tools: Tools): Promise<Incident> {
   if (found.length === 1) return found[0]!;
   if (found.length === 0) {
     throw new UsageError(
-      `there is no incident ${quoted(id)} in ${
-        quoted(folder)
-      }; expected a number, or at least the ` +
-        "first 8 digits of an evidence_id",
+      `there is no incident ${quoted(id)} in ${quoted(folder)}${
+        isOfRepair ? ": this entry states a repair, after which incidents have new numbers" : ""
+      }; expected a number, or at least the first 8 digits of an evidence_id. ` +
+        `'hearsay incidents list${ownOptions(tools.options)}' shows those there are`,
     );
   }
   const numbers = found.map(({ entry }) => entry.seq).join(", ");

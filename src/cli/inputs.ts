@@ -19,11 +19,12 @@ export const DEFAULT_INCIDENTS = "incidents";
  */
 export async function openRegular(world: World, path: string): Promise<OpenFile> {
   // Who opens a pipe waits for a writer, so this comes first.
-  if (await kindOf(world, path) === "something else") throw notRegular(path);
+  const kind = await kindOf(world, path);
+  if (kind === "folder") throw notFile(path);
+  if (kind === "something else") throw notRegular(path);
   const file = await openInput(world, path);
   if (file.isRegular) return file;
   file.close();
-  if (await kindOf(world, path) === "folder") throw isNoFile(path);
   throw notRegular(path);
 }
 
@@ -31,6 +32,10 @@ function notRegular(path: string): UsageError {
   return new UsageError(
     `${quoted(path)} is a pipe or a device, and would be read twice: save it to a file first`,
   );
+}
+
+function notFile(path: string): UsageError {
+  return new UsageError(`${quoted(path)} is a folder, expected a file`);
 }
 
 /** What is at a path; nothing if that cannot be known: whoever opens it finds out why. */
@@ -135,6 +140,7 @@ export async function readInput({ world, path, maxBytes, check }: {
 }): Promise<Uint8Array> {
   const file = await openInput(world, path);
   try {
+    if (!file.isRegular && await kindOf(world, path) === "folder") throw notFile(path);
     check?.(file);
     const buffer = new Uint8Array(maxBytes + 1);
     const filled = await readFully(file, buffer, 0);
@@ -143,17 +149,10 @@ export async function readInput({ world, path, maxBytes, check }: {
     }
     return buffer.subarray(0, filled);
   } catch (error) {
-    if (error instanceof WorldError && !file.isRegular && await kindOf(world, path) === "folder") {
-      throw isNoFile(path);
-    }
     throw cannotRead(path, error);
   } finally {
     file.close();
   }
-}
-
-function isNoFile(path: string): UsageError {
-  return new UsageError(`${quoted(path)} is a folder, expected a file`);
 }
 
 /** Adds the path to the message of a WorldError. Other errors are returned as they are. */

@@ -47,6 +47,10 @@ const log = object({
     resultSince: time,
     leftOut: count,
     withheld: count,
+    waitingOwn: count,
+    waitingOthers: count,
+    isRewritten: yesOrNo,
+    shrankTo: text,
     sharedBy: count,
   },
   others: "kept",
@@ -64,6 +68,7 @@ const peer = object({
     failing: text,
     software: text,
     isSelf: yesOrNo,
+    isUnwritten: yesOrNo,
   },
   others: "kept",
 });
@@ -79,7 +84,15 @@ const STATUS: Shape = {
     logs: listOf(log),
     peers: listOf(peer),
   },
-  may: { version: text, listen: text, faults: count, eventsLost: count, lost: listOf(text) },
+  may: {
+    version: text,
+    listen: text,
+    faults: count,
+    eventsLost: count,
+    lost: listOf(text),
+    isUncompared: yesOrNo,
+    reloadRefused: text,
+  },
   others: "kept",
 };
 

@@ -185,6 +185,8 @@ class Runner {
   /** The settings of the next daemon, to be started when the running one has ended. */
   #next: Settings | undefined;
   #running: Started | undefined;
+  /** Why the last reload was refused, if it was. */
+  #refused: string | undefined;
   /** Ends when the last reload that was asked for has ended. */
   #reloading: Promise<void> = Promise.resolve();
 
@@ -227,6 +229,8 @@ class Runner {
           this.#next ??= worked;
           continue;
         }
+        if (settings !== worked) this.#refused = undefined;
+        started.daemon.noteRefusedReload(this.#refused);
         worked = settings;
         await this.#runOne(started);
       }
@@ -316,6 +320,7 @@ class Runner {
     const server = isMoved ? this.#serve(daemon, settings.http) : running.server;
     try {
       await daemon.takeUp(settings, sourceOpener(this.#tools.world, settings));
+      this.#refused = undefined;
     } catch (error) {
       if (isMoved) await server?.close();
       throw error;
@@ -329,7 +334,11 @@ class Runner {
   }
 
   #refuse(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const message = error instanceof Error ? error.message : String(error);
+    // A file may have several faults, one a line.
+    const reason = message.split("\n").join("; ");
+    this.#refused = reason;
+    this.#running?.daemon.noteRefusedReload(reason);
     this.#report.event("config.refused", "error", { reason });
   }
 }

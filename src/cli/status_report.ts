@@ -175,15 +175,19 @@ function logRow(log: LogStatus, { logs, now }: Status, mark: Mark | undefined): 
 }
 
 /** What a person may wonder about, though it is no trouble. */
-function noteOf({ openQuestions, withheld = 0, leftOut = 0, lastResult }: LogStatus) {
-  const open = openQuestions - withheld;
+function noteOf({ waitingOwn = 0, waitingOthers = 0, leftOut = 0, lastResult }: LogStatus) {
   const notes = [
     lastResult === "rolled back"
       ? "It shows an older checkpoint, consistent with ours. Unless that goes on, nothing is to be done."
       : "",
-    open > 0
-      ? `${several(open, "checkpoint")} of others ${
-        open === 1 ? "waits" : "wait"
+    waitingOwn > 0
+      ? `${several(waitingOwn, "checkpoint")} that the log itself showed ${
+        waitingOwn === 1 ? "waits" : "wait"
+      } for its proof, and peers are asked about it. It is tried again.`
+      : "",
+    waitingOthers > 0
+      ? `${several(waitingOthers, "checkpoint")} of others ${
+        waitingOthers === 1 ? "waits" : "wait"
       } to be compared, ` +
         "until the log shows as much and gives the proof. Nothing is to be done."
       : "",
@@ -235,8 +239,11 @@ const ANSWERS: Readonly<Record<string, string>> = {
   refused: "REFUSED",
 };
 
-function answerOf({ isSelf, failing, sharedLogs, exchanges, lastResult }: PeerStatus): string {
+function answerOf(
+  { isSelf, isUnwritten, failing, sharedLogs, exchanges, lastResult }: PeerStatus,
+): string {
   if (isSelf) return "THIS MONITOR";
+  if (isUnwritten) return "NOT WRITTEN";
   if (failing !== undefined) return "FAILED";
   if (exchanges === 0) return "not called yet";
   if (sharedLogs === 0) return "NO LOG SHARED";

@@ -23,8 +23,10 @@ import type { Round } from "./round.ts";
 
 /** Longest wait for one whole answer. */
 const REQUEST_TIMEOUT_MS = 15_000;
-/** Longest answer read. Its own are a sentence, and it takes notes of up to 100,000 bytes. */
+/** Longest answer read. Its own are a sentence. */
 const MAX_ANSWER_BYTES = 4_096;
+/** Longest note that it takes. A longer one is not told. */
+export const MAX_TOLD_BYTES = 100_000;
 /** Most checkpoints told in one round. */
 export const MAX_TOLD_PER_ROUND = 8;
 /** How many of its verdicts are remembered. A checkpoint beyond is told once more. */
@@ -165,7 +167,8 @@ export class Sourcespotter {
       ...ours.map(({ treeSize, root, note }) => ({ head: `${treeSize} ${root}`, note })),
       ...halves.map(({ size, root, note }) => ({ head: `${size} ${root}`, note })),
     ];
-    return [...new Map(tellings.map((telling) => [telling.head, telling])).values()];
+    return [...new Map(tellings.map((telling) => [telling.head, telling])).values()]
+      .filter(({ note }) => utf8(note).length <= MAX_TOLD_BYTES);
   }
 
   /** @returns what it says about a note */

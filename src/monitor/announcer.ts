@@ -133,6 +133,8 @@ export class Announcer {
         return this.#troubles.calling(happening.source);
       case "call failed":
         return this.#troubles.callFailed(happening.source, happening.reason);
+      case "call not written":
+        return this.#troubles.answered(happening.source);
       case "called": {
         this.#troubles.called(happening);
         const { source, evidenceIds } = happening;

@@ -81,6 +81,6 @@ export class Continuation {
     const detail =
       `the tree of size ${newer.treeSize} does not continue ${signed}: it has another ` +
       "root there";
-    return { result: "unproven", detail };
+    return { result: "unproven", detail, isRewritten: true };
   }
 }

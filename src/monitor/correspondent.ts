@@ -4,6 +4,7 @@ import { exchangeRound, type Round } from "../gossip/round.ts";
 import { nameOfPeer } from "../gossip/settings.ts";
 import { Sourcespotter } from "../gossip/sourcespotter.ts";
 import { timeNow } from "../world/time.ts";
+import { isOfTheWorld } from "./faults.ts";
 import type { Happenings } from "./happenings.ts";
 import type { PeerSettings } from "./settings.ts";
 
@@ -76,7 +77,12 @@ export class Correspondent {
       // Only a failed exchange is counted as the peer's failure.
       if (error instanceof ExchangeFailed) {
         this.#happenings.tell({ kind: "call failed", source, reason: error.what });
-      } else this.#happenings.failed(error);
+      } else {
+        // It was reached: what our own disk refuses comes after its answer.
+        const isOurs = isOfTheWorld(error) && !this.#party.calls.isEnded;
+        if (isOurs) this.#happenings.tell({ kind: "call not written", source });
+        this.#happenings.failed(error);
+      }
       return false;
     }
   }

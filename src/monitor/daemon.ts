@@ -35,6 +35,7 @@ export class Daemon {
   /** The loops that work until they are stopped. */
   readonly #loops = new Set<Promise<void>>();
   #isClosing = false;
+  #reloadRefused: string | undefined;
   /** Ends when everything is closed; nothing before anybody asked for that. */
   #closed: Promise<void> | undefined;
   /** The error that made it end by itself, if one did. */
@@ -185,14 +186,22 @@ export class Daemon {
       ...peers.map(({ name }) => name),
     ]);
     const counts = { logs: followers.length, peers: peers.length };
+    this.#reloadRefused = undefined;
     happenings.tell({ kind: "reloaded", subjects, ...counts });
     this.#tellFormerKeys();
+  }
+
+  /** Shows in the status why a changed configuration was refused, until one is taken up. */
+  noteRefusedReload(reason: string | undefined): void {
+    this.#reloadRefused = reason;
   }
 
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer, places } = this.#parts;
     const { keeper } = this.#parts.common;
+    const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
+      !tallies.hasCompared;
     return {
       version: VERSION,
       name: settings.name,
@@ -205,6 +214,8 @@ export class Daemon {
       ...(tallies.faults > 0 && { faults: tallies.faults }),
       ...(announcer.lost > 0 && { eventsLost: announcer.lost }),
       ...(places.lost.length > 0 && { lost: places.lost }),
+      ...(isUncompared && { isUncompared }),
+      ...(this.#reloadRefused !== undefined && { reloadRefused: this.#reloadRefused }),
       logs: followers.map((one) => ({
         ...one.status(),
         ...this.#sharedBy(one.log),

@@ -13,6 +13,10 @@ export interface Finding {
   readonly checkpoint?: VerifiedCheckpoint;
   /** The checkpoint of another size that it contradicts, if a proof has shown that. */
   readonly against?: VerifiedCheckpoint;
+  /** How much the log has shown before, if what could not be proven is its latest and is less. */
+  readonly shrankFrom?: bigint;
+  /** Whether the log shows a history that is not the one it signed under the key before (RULES R10). */
+  readonly isRewritten?: boolean;
   /** A sentence for a person, where the result needs one. */
   readonly detail?: string;
   /** The shortest time to wait before the log is asked again, in milliseconds, if it said one. */

@@ -2,6 +2,7 @@ import type { Result } from "../evidence/result.ts";
 import type { Source } from "../sources/source.ts";
 import { observedCheckpoint } from "../store/observation.ts";
 import type { Log } from "../tlog/log.ts";
+import { formatDuration } from "../world/setting_values.ts";
 import { nextPollMs } from "../world/pacing.ts";
 import { Stop } from "../world/stop.ts";
 import { millisecondsWaited, timeAt, timeNow } from "../world/time.ts";
@@ -158,7 +159,8 @@ export class Follower {
         const isReached = result !== "unavailable" && result !== "unverified";
         this.#failures = isReached ? 0 : this.#failures + 1;
         this.#isForeign = result === "unverified";
-        await this.#record(finding, { result, about: "look" });
+        const told = result === "frozen" ? { ...finding, detail: this.#whyFrozen() } : finding;
+        await this.#record(told, { result, about: "look" });
         for (const settler of this.#settlers) settler.lookEnded();
         for (const shown of finding.others ?? []) {
           const other = this.#unlessCutShort(shown);
@@ -222,6 +224,8 @@ export class Follower {
     const { replaces } = this.#settings;
     const { keeper } = this.#common;
     const withheld = this.#sum((settler) => settler.withheld);
+    const waitingOwn = this.#sum((settler) => settler.waiting("log"));
+    const waitingOthers = this.#sum((settler) => settler.waiting("peer", "stranger"));
     const leftOut = this.#sum(({ questions }) => questions.leftOut);
     return {
       ...(nextAt !== undefined && { nextLookAt: timeAt(this.#common.world.clock, nextAt) }),
@@ -231,6 +235,8 @@ export class Follower {
       ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),
       incidents: this.#sum(({ log }) => keeper.cases(log).length),
       openQuestions: this.#sum(({ questions }) => questions.size),
+      ...(waitingOwn > 0 && { waitingOwn }),
+      ...(waitingOthers > 0 && { waitingOthers }),
       ...(withheld > 0 && { withheld }),
       ...(leftOut > 0 && { leftOut }),
     };
@@ -275,6 +281,11 @@ export class Follower {
     }
     this.#isRetiredTold = true;
     return result;
+  }
+
+  #whyFrozen(): string {
+    const patience = formatDuration(this.#settings.patienceMs);
+    return `it has not grown since ${this.#grewAt}, and its patience is ${patience}`;
   }
 
   /** @param since by the monotonic clock */

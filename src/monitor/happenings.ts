@@ -81,6 +81,8 @@ export type Happening =
   | { readonly kind: "calling"; readonly source: string; readonly at: string }
   /** it failed */
   | { readonly kind: "call failed"; readonly source: string; readonly reason: string }
+  /** the peer answered, and our own disk or database refused what came of it */
+  | { readonly kind: "call not written"; readonly source: string }
   /** it came to its end */
   | {
     readonly kind: "called";

@@ -18,6 +18,8 @@ export interface NotProven {
   readonly retryAfterMs?: number | undefined;
   /** Whether a part of it is missing, and that may be temporary. */
   readonly mayPass?: boolean;
+  /** See Finding. */
+  readonly isRewritten?: boolean;
 }
 
 /**

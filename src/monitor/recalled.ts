@@ -42,7 +42,7 @@ export async function recall(
 }
 
 /** A case's two checkpoints, each by size and root. */
-function headsOf({ checkpoint_a, checkpoint_b }: HeldCase): string[] {
+export function headsOf({ checkpoint_a, checkpoint_b }: HeldCase): string[] {
   return [checkpoint_a, checkpoint_b].map(({ size, root }) => `${size} ${root}`);
 }
 

@@ -9,7 +9,7 @@ import type { Log } from "../tlog/log.ts";
 import type { Common } from "./common.ts";
 import { openKept } from "./kept_note.ts";
 import type { Asker, Question, QuestionTable } from "./questions.ts";
-import type { Recalled } from "./recalled.ts";
+import { headsOf, type Recalled } from "./recalled.ts";
 import { Tries } from "./tries.ts";
 import type { Finding } from "./finding.ts";
 import type { LogWatch } from "./watch.ts";
@@ -282,6 +282,16 @@ export class Settler {
   /** How many checkpoints others were shown that the log withholds from us. */
   get withheld(): number {
     return this.#withheld.count;
+  }
+
+  /**
+   * How many checkpoints that these askers showed wait to be compared. Those that are withheld do not
+   * count, nor do those of a proven case: no comparison is missing there.
+   */
+  waiting(...askers: readonly Asker[]): number {
+    const inCases = new Set(this.#common.keeper.cases(this.log).flatMap(headsOf));
+    return this.questions.of(...askers)
+      .filter((one) => !inCases.has(headKey(one)) && !this.#withheld.has(one)).length;
   }
 
   /** Tells which checkpoints others were shown and the log has not shown us within its patience. */

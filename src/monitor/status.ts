@@ -13,6 +13,10 @@ export interface LogTally {
   /** When a look had this result for the first time in a row, RFC 3339. */
   readonly resultSince?: string;
   readonly lastDetail?: string;
+  /** The size that the last look showed, if it is less than before and could not be proven. Decimal. */
+  readonly shrankTo?: string;
+  /** Whether the last look showed a history that is not the one signed under the key before. */
+  readonly isRewritten?: boolean;
   readonly lastLookAt?: string;
   /** How often each result came up since the start. */
   readonly counts: Record<string, number>;
@@ -45,6 +49,10 @@ export interface LogStatus extends LogTally {
   readonly sharedBy?: number;
   /** How many checkpoints are not settled yet. */
   readonly openQuestions: number;
+  /** How many of them the log itself showed, and a proof is missing. Those in a case do not count. */
+  readonly waitingOwn?: number;
+  /** How many of them others were shown, and are neither in a case nor withheld. */
+  readonly waitingOthers?: number;
   /** How many of them peers vouch for, and the log has not shown us within its patience. */
   readonly withheld?: number;
   /** How many checkpoints were left out since the start, because there was no room. */
@@ -79,6 +87,8 @@ export interface PeerTally {
   readonly software?: string;
   /** Whether it is this monitor itself; then nothing is compared with it. */
   readonly isSelf?: boolean;
+  /** Whether it answered the last call, and our own disk refused to write what came of it. */
+  readonly isUnwritten?: boolean;
   /** Why the last exchange failed, if it did: what is said of the peer, such as `cannot be reached`. */
   readonly failing?: string;
   /** When the first of the exchanges that failed in a row began, RFC 3339. */
@@ -118,6 +128,10 @@ export interface Status {
   readonly eventsLost?: number;
   /** What was in the monitor's folders and is no more, one sentence each, until a person has seen it. */
   readonly lost?: readonly string[];
+  /** Whether it only answers calls, and nobody has called to compare since the start. */
+  readonly isUncompared?: boolean;
+  /** Why the configuration was refused at the last reload, if it was. */
+  readonly reloadRefused?: string;
   readonly logs: readonly LogStatus[];
   readonly peers: readonly PeerStatus[];
 }

@@ -8,6 +8,7 @@ type Counted<Tally> = { -readonly [Name in keyof Tally]: Tally[Name] };
 
 /** A call of a peer failed. */
 function fails(peer: Counted<PeerTally>, reason: string): void {
+  delete peer.isUnwritten;
   peer.failures++;
   peer.lastResult = reason;
   if (peer.failing === undefined && peer.lastExchangeAt !== undefined) {
@@ -23,6 +24,7 @@ export class Tallies {
   #incidents = 0;
   #faults = 0;
   #isUnwritten = false;
+  #hasCompared = false;
 
   /** Incidents recorded. */
   get incidents(): number {
@@ -37,6 +39,11 @@ export class Tallies {
   /** Whether a proven conflict could not be written yet, because the disk refuses. */
   get isUnwritten(): boolean {
     return this.#isUnwritten;
+  }
+
+  /** Whether anybody has shown a checkpoint of a log followed here, since the start. */
+  get hasCompared(): boolean {
+    return this.#hasCompared;
   }
 
   /** The counts of one log. */
@@ -70,6 +77,7 @@ export class Tallies {
         return;
       case "heard": {
         const { heard: { verdict }, source } = happening;
+        if (verdict !== "refused" && verdict !== "nothing") this.#hasCompared = true;
         const peer = this.#peers.get(source);
         if (peer === undefined) return;
         // A monitor that agrees with itself has compared nothing.
@@ -97,9 +105,17 @@ export class Tallies {
       case "call failed": {
         return fails(this.#peer(happening.source), happening.reason);
       }
+      case "call not written": {
+        const peer = this.#peer(happening.source);
+        peer.isUnwritten = true;
+        delete peer.failing;
+        delete peer.failingSince;
+        return;
+      }
       case "called": {
         const { source, sharedLogs, fault } = happening;
         const peer = this.#peer(source);
+        delete peer.isUnwritten;
         if (fault !== undefined) fails(peer, fault);
         else {
           delete peer.failing;
@@ -123,8 +139,12 @@ export class Tallies {
     }
   }
 
-  #found({ finding: { log, source, detail }, result, about, at }: Found): void {
-    if (about === "look") return this.#looked(log, { result, detail, at });
+  #found({ finding, result, about, at }: Found): void {
+    const { log, source, detail, isRewritten, shrankFrom, checkpoint } = finding;
+    if (about === "look") {
+      const shrankTo = shrankFrom === undefined ? undefined : `${checkpoint!.treeSize}`;
+      return this.#looked(log, { result, detail, at, isRewritten, shrankTo });
+    }
     const { counts } = this.#log(log.id);
     counts[result] = (counts[result] ?? 0) + 1;
     const peer = this.#peers.get(source);
@@ -136,7 +156,13 @@ export class Tallies {
 
   #looked(
     { id }: Log,
-    { result, detail, at }: { result: LookResult; detail: string | undefined; at: string },
+    { result, detail, at, isRewritten = false, shrankTo }: {
+      result: LookResult;
+      detail: string | undefined;
+      at: string;
+      isRewritten?: boolean | undefined;
+      shrankTo?: string | undefined;
+    },
   ): void {
     const log = this.#log(id);
     log.counts[result] = (log.counts[result] ?? 0) + 1;
@@ -144,6 +170,10 @@ export class Tallies {
     log.lastResult = result;
     if (detail === undefined) delete log.lastDetail;
     else log.lastDetail = detail;
+    if (isRewritten) log.isRewritten = true;
+    else delete log.isRewritten;
+    if (shrankTo !== undefined) log.shrankTo = shrankTo;
+    else delete log.shrankTo;
     log.lastLookAt = at;
   }
 

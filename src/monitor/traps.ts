@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { join } from "@std/path/join";
 import { monitorsAmong } from "../gossip/settings.ts";
 import { isFolder } from "../sources/open.ts";
 import { formatAddress } from "../world/address.ts";
@@ -22,6 +23,7 @@ type Trap = (settings: Settings, world: World) => string[] | Promise<string[]>;
 
 const TRAPS: readonly Trap[] = [
   nestedFolders,
+  oneAddress,
   openStatus,
   gossipNowhere,
   nobody,
@@ -29,6 +31,10 @@ const TRAPS: readonly Trap[] = [
   ownHttp,
   repeatedPeers,
   sharedSources,
+  repeatedSources,
+  ownSources,
+  sourcesOfCheckpoints,
+  ownKeys,
   shortPolls,
   shortPatience,
   hostsForFolders,
@@ -40,15 +46,75 @@ export async function trapsOf(settings: Settings, world: World): Promise<string[
   return told.flat();
 }
 
-function nestedFolders(settings: Settings): string[] {
-  const [state, incidents] = [plainFolder(settings.state), plainFolder(settings.incidents)];
-  const isInside = (inner: string, outer: string): boolean =>
-    outer === "." ? !/^(?:\/|\.\.(?:\/|$))/.test(inner) : inner.startsWith(`${outer}/`);
+/** The same folder may be spelled in two ways, absolute or through a link: what the paths lead to counts. */
+async function nestedFolders(settings: Settings, world: World): Promise<string[]> {
+  const [state, incidents] = [
+    await placesAbove(plainFolder(settings.state), world),
+    await placesAbove(plainFolder(settings.incidents), world),
+  ];
+  if (state[0] === incidents[0]) {
+    return [
+      '"state" and "incidents" are one folder, spelled in two ways: each journal needs its own',
+    ];
+  }
   const text = (inner: string, outer: string): string[] => [
     `"${inner}" is a folder inside "${outer}": whoever clears or restores the one changes the other`,
   ];
-  if (isInside(incidents, state)) return text("incidents", "state");
-  return isInside(state, incidents) ? text("state", "incidents") : [];
+  if (incidents.includes(state[0]!)) return text("incidents", "state");
+  return state.includes(incidents[0]!) ? text("state", "incidents") : [];
+}
+
+/** Most folders that one is inside of. */
+const MOST_ABOVE = 64;
+
+/**
+ * What a folder and those above it lead to, upwards. Of one that is not there: what the nearest above
+ * it leads to, and the names below that.
+ */
+async function placesAbove(folder: string, { files, clock }: World): Promise<string[]> {
+  const told: string[] = [];
+  const missing: string[] = [];
+  const identity = async (path: string): Promise<string | undefined> => {
+    try {
+      return await inTime({ clock, ms: FOLDER_MS, work: () => files.identity(path) });
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+      return undefined;
+    }
+  };
+  const top = await identity("/");
+  for (let path = folder, i = 0; i < MOST_ABOVE; path = join(path, ".."), i++) {
+    const here = await identity(path);
+    if (here === undefined) {
+      missing.push(path.split("/").at(-1)!);
+      if (path === "/") break;
+      continue;
+    }
+    for (let below = missing.length; below > 0; below--) {
+      const names = missing.slice(missing.length - below).toReversed();
+      told.push([here, ...names].join("/"));
+    }
+    missing.length = 0;
+    told.push(here);
+    if (here === top) break;
+  }
+  return told;
+}
+
+/** One address cannot be listened at twice. Loopback has many addresses, and `localhost` is any of them. */
+function oneAddress({ listen, http }: Settings): string[] {
+  if (listen === undefined || http === undefined) return [];
+  if (listen.port !== http.port || http.port === 0) return [];
+  const hosts = [listen.hostname, http.hostname];
+  const isOne = hosts.some(isAllAddresses) || hosts[0] === hosts[1] ||
+    sameHost(hosts[0]!, hosts[1]!) && (!hosts.every(isLoopback) || hosts.includes("localhost"));
+  if (!isOne) return [];
+  return [
+    `"listen" ${formatAddress(listen)} and "http" ${
+      formatAddress(http)
+    } are one address, and only ` +
+    "one of them can be served there: give them two ports",
+  ];
 }
 
 function openStatus({ http }: Settings): string[] {
@@ -128,6 +194,55 @@ function sharedSources({ logs }: Settings): string[] {
   );
 }
 
+/** The same place spelled in two ways: the same text twice is an error. */
+function repeatedSources({ logs }: Settings): string[] {
+  const plain = (place: string): string => place.replace(/\/+$/, "");
+  return logs.flatMap((log) => {
+    const places = placesOf(log);
+    return places.filter((place, i) =>
+      places.slice(0, i).some((other) => plain(other) === plain(place))
+    ).map((place) =>
+      `log ${log.log.origin}: the source ${place} is there twice, spelled in two ways: to compare a ` +
+      "place with itself finds nothing"
+    );
+  });
+}
+
+function ownSources({ logs, listen, http }: Settings): string[] {
+  const own = { listen, http };
+  return logs.flatMap((log) =>
+    placesOf(log).flatMap((place) => {
+      const url = urlOf(place);
+      if (url === undefined) return [];
+      const at = addressOf(url);
+      return (["listen", "http"] as const).filter((name) => isOwn(at, own[name])).map((name) =>
+        `log ${log.log.origin}: the source ${place} is this monitor itself, its own "${name}"; ` +
+        "a log is expected there"
+      );
+    })
+  );
+}
+
+/** A URL copied from a browser. */
+function sourcesOfCheckpoints({ logs }: Settings): string[] {
+  return logs.flatMap((log) =>
+    placesOf(log).flatMap((place) => {
+      const [, above] = /^(.+)\/checkpoint\/*$/.exec(place) ?? [];
+      if (above === undefined) return [];
+      return [
+        `log ${log.log.origin}: the source ${place} ends with /checkpoint, which is looked for below ` +
+        `a source: write ${above}`,
+      ];
+    })
+  );
+}
+
+function ownKeys({ name, logs }: Settings): string[] {
+  return logs.filter(({ log }) => log.vkey.name === name).map(({ log }) =>
+    `log ${log.origin}: its vkey has the name of this monitor, ${name}; the log's own key is expected`
+  );
+}
+
 function shortPolls({ logs }: Settings): string[] {
   return logs.flatMap(({ log, pollMs, ...rest }) => {
     const host = placesOf(rest).map(hostOf).find((host) =>
@@ -180,9 +295,15 @@ function placesOf({ source }: Pick<LogSettings, "source">): readonly string[] {
   return typeof source === "string" ? [source] : source;
 }
 
+/** The URL of a source over HTTP, without its kind. */
+function urlOf(place: string): string | undefined {
+  return isFolder(place) ? undefined : URL.parse(place.slice(place.search(/https?:/)))?.href;
+}
+
 /** The host of a source over HTTP. */
 function hostOf(place: string): string | undefined {
-  return isFolder(place) ? undefined : URL.parse(place.slice(place.search(/https?:/)))?.hostname;
+  const url = urlOf(place);
+  return url === undefined ? undefined : new URL(url).hostname;
 }
 
 function seconds(ms: number): string {

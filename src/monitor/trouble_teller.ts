@@ -104,6 +104,11 @@ export class TroubleTeller {
     this.#report.event("exchange.failed", level, { source: peer, reason, ...lasted });
   }
 
+  /** A peer that was called has answered, whatever became of its answer. */
+  answered(peer: string): void {
+    this.#endOfPeer(peer, "failed");
+  }
+
   /** A call of a peer came to its end. */
   called({ source, sharedLogs, fault }: Extract<Happening, { kind: "called" }>): void {
     if (fault !== undefined) this.callFailed(source, fault);

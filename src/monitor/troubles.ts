@@ -46,6 +46,19 @@ const LOOKS: Readonly<Partial<Record<LookResult, readonly [says: string, advice:
   ],
 };
 
+/** The same for a log that, under its new key, shows another history than it signed before. */
+const REWRITTEN: readonly [says: string, advice: string] = [
+  "has changed its history with its key",
+  "Keep the journals, which have both signed notes. Tell the other monitors, and ask the log's operator " +
+  "for the reason. It is no incident, since two keys have signed, and it does not pass by itself " +
+  '(OPERATING, "A log\'s key was rotated").',
+];
+
+/** What is asked of a person if a log shows less than before, and gives no proof. */
+const SHRANK =
+  "Keep the journals, and ask its operator. The log may have been restored from a backup, or " +
+  "an old state may be shown to you alone: compare from another network. It is tried again.";
+
 /**
  * What is not done as it is configured. A monitor that compares nothing, or sees nothing, must not
  * look as if all were well. Proven cases are counted elsewhere (`incidents`).
@@ -54,7 +67,7 @@ export function troublesOf(status: Status): Trouble[] {
   const { logs, peers } = status;
   const isStarting = isNew(status);
   return [
-    ...troublesOfItself(status),
+    ...troublesOfItself(status, isStarting),
     ...logs.flatMap((log) => troublesOfLog(log, { name: nameOf(log, status), isStarting })),
     ...peers.flatMap((peer) => troublesOfPeer(peer, isStarting)),
   ];
@@ -65,7 +78,7 @@ export function isNew({ startedAt, now }: Status): boolean {
   return millisecondsBetween(startedAt, now) < STARTING_MS;
 }
 
-function troublesOfItself(status: Status): Trouble[] {
+function troublesOfItself(status: Status, isStarting: boolean): Trouble[] {
   const { peers, listen, unwritten, faults = 0, eventsLost = 0, lost = [] } = status;
   const troubles: (Trouble | false)[] = [
     unwritten && {
@@ -81,6 +94,16 @@ function troublesOfItself(status: Status): Trouble[] {
       advice: "Look where standard output goes. What they were about is in the journals.",
     },
     ...lost.map((what) => ({ text: `lost: ${what}`, advice: `${LOST_ADVICE}.` })),
+    status.reloadRefused !== undefined && {
+      text: `the changed configuration was refused: ${status.reloadRefused}`,
+      advice:
+        "The daemon goes on as it was before. Mend the file, try it with 'hearsay config check', " +
+        "and reload again.",
+    },
+    status.isUncompared === true && !isStarting && {
+      text: "nothing was compared yet: no peer is configured, and nobody has called",
+      advice: "Add a peer, or ask the operator of another monitor to call this one.",
+    },
     peers.length === 0 && listen === undefined && {
       text: 'nothing is compared with anybody: there is no peer and no "listen"',
       advice: "Add one to the configuration. One monitor alone cannot see a split view.",
@@ -97,7 +120,7 @@ function troublesOfLog(
   log: LogStatus,
   { name, isStarting }: { name: string; isStarting: boolean },
 ): Trouble[] {
-  const { lastResult, lastDetail, sharedBy, withheld = 0 } = log;
+  const { lastResult, sharedBy, withheld = 0 } = log;
   // A start looks at a log anew, which may have stood still for long.
   const since = lastResult === "frozen" ? log.grewAt : log.resultSince;
   const troubles: Trouble[] = [];
@@ -105,11 +128,10 @@ function troublesOfLog(
     const advice = "A look may take minutes. If this stays, look into the events.";
     troubles.push({ about: log, text: `log ${name} was not looked at yet`, advice });
   }
-  const look = lastResult && LOOKS[lastResult];
+  const look = saysOfLook(log);
   if (look !== undefined) {
     const [says, advice] = look;
-    const detail = lastDetail === undefined ? "" : ` (${lastDetail})`;
-    troubles.push({ about: log, text: `log ${name} ${says}${detail}`, advice, since });
+    troubles.push({ about: log, text: `log ${name} ${says}`, advice, since });
   }
   if (log.formerKey !== undefined) {
     const text = `log ${name} is held to nothing that it signed under the key that was followed ` +
@@ -133,11 +155,29 @@ function troublesOfLog(
   return troubles;
 }
 
+/** What the last look says that is not as it should be, and what that asks of a person. */
+function saysOfLook(
+  { lastResult, lastDetail, isRewritten, shrankTo, size }: LogStatus,
+): readonly [says: string, advice: string] | undefined {
+  if (lastResult === "unproven" && shrankTo !== undefined) {
+    return [`shows size ${shrankTo}, and has shown us size ${size}`, SHRANK];
+  }
+  const look = isRewritten ? REWRITTEN : lastResult && LOOKS[lastResult];
+  if (look === undefined || lastDetail === undefined) return look;
+  const [says, advice] = look;
+  return [`${says} (${lastDetail})`, advice];
+}
+
 function troublesOfPeer(peer: PeerStatus, isStarting: boolean): Trouble[] {
   const { address, sharedLogs, failing, failingSince: since, exchanges, isSelf } = peer;
   if (isSelf) {
     const text = `peer ${address} is this monitor itself`;
     return [{ about: peer, text, advice: "Give the address of another monitor instead." }];
+  }
+  if (peer.isUnwritten) {
+    const text =
+      `peer ${address} answered, and our own disk or database refuses to write that down`;
+    return [{ about: peer, text, advice: "Free the disk. It says nothing about the peer." }];
   }
   if (failing !== undefined) {
     const text = `peer ${address} ${failing}`;

@@ -373,7 +373,14 @@ export class LogWatch {
     // Every tree extends the empty tree, so there is nothing to prove.
     if (older.treeSize === 0n) return this.#finding(agree, about);
     const served = await prove({ source: this.#source, from: older.treeSize, newer, time });
-    if ("result" in served) return this.#finding(served.result, { ...about, ...served });
+    if ("result" in served) {
+      if (agree !== "rolled back") return this.#finding(served.result, { ...about, ...served });
+      // What happened comes first. Why it could not be proven is a consequence.
+      const detail = `the log shows size ${older.treeSize}, and has shown us size ` +
+        `${newer.treeSize}: ${served.detail}`;
+      const shrankFrom = newer.treeSize;
+      return this.#finding(served.result, { ...about, ...served, detail, shrankFrom });
+    }
     const { implied, proof } = served;
     if (base64(implied) === older.root) return this.#finding(agree, about);
     // The conflict that this proves goes on the detector's list, as above.

@@ -35,6 +35,11 @@ export class Withheld {
     return this.#told.size;
   }
 
+  /** Whether a question is one of them. */
+  has(question: Question): boolean {
+    return this.#told.has(headKey(question));
+  }
+
   /** One of them, if there is any. */
   get first(): Question | undefined {
     return this.#told.values().next().value;

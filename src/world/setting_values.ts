@@ -52,6 +52,13 @@ export function parseDuration(text: string): number | undefined {
   return match === null ? undefined : Number(match[1]) * UNITS[match[2]!]!;
 }
 
+/** Spells a whole number of milliseconds as `parseDuration` reads it, in the largest unit that fits. */
+export function formatDuration(ms: number): string {
+  const units = Object.entries(UNITS).filter(([, length]) => ms % length === 0);
+  const [unit, length] = units.at(-1)!;
+  return `${ms / length}${unit}`;
+}
+
 /**
  * A duration, as `parseDuration` takes it.
  * @returns milliseconds

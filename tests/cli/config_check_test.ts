@@ -344,6 +344,13 @@ inFolder(
     const none = await check(config);
     assertEquals([none.code, faults(none).length], [2, 1]);
     assertMatch(faults(none)[0]!, /^! the key \S+: there is no file/);
+    Deno.mkdirSync(key);
+    Deno.chmodSync(key, 0o777);
+    assertMatch(
+      faults(await check(config))[0]!,
+      /^! the key \S+: "\S+" is a folder, expected a file$/,
+    );
+    Deno.removeSync(key);
     await run("keygen", "monitor.invalid/lima", "--out", key);
     assertMatch(faults(await check(config))[0]!, /has the name "monitor\.invalid\/lima"/);
   },

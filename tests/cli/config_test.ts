@@ -9,7 +9,7 @@ import { MalformedError } from "../../src/tlog/malformed.ts";
 import { makeVkey } from "../../src/tlog/vkey.ts";
 import { generateSigner } from "../../src/world/signer.ts";
 import { denoWorld } from "../../src/world/deno.ts";
-import { readDuration } from "../../src/world/setting_values.ts";
+import { formatDuration, readDuration } from "../../src/world/setting_values.ts";
 import { MAX_PREFIXES } from "../../src/sources/several.ts";
 import { treeHeadLog } from "../tlog/log_signers.ts";
 import { inFolder, put, run } from "./harness.ts";
@@ -622,6 +622,10 @@ Deno.test("readDuration: every unit, and both limits", () => {
     ["744h", 2_678_400_000],
   ];
   for (const [text, ms] of right) assertEquals(readDuration(text, "x"), ms);
+  const spelled = [100, 1_000, 300_000, 43_200_000, 2_678_400_000, 90_000, 61_001].map(
+    formatDuration,
+  );
+  assertEquals(spelled, ["100ms", "1s", "5m", "12h", "31d", "90s", "61001ms"]);
   for (
     const wrong of [
       "99ms",

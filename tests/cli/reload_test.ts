@@ -91,6 +91,27 @@ inFolder(
   },
 );
 
+inFolder(
+  "reload: a file that is refused stays in the status until one is taken up",
+  async (folder) => {
+    const { called, caller, config } = await pair(folder);
+    await until(async () => (await statusOf(caller)).peers[0]!.matches > 0);
+    const sound = Deno.readTextFileSync(config);
+    edit(config, '"poll"', '"pol"');
+    edit(config, '"peers"', '"pers"');
+    const said = await reloaded(caller);
+    assert(!/\\u\{a\}|\n/.test(said), said);
+    assertMatch(said, / has no member "(pol|pers)"; .*; \S+: .* has no member "(pol|pers)"/);
+    const { code, out } = await run("status", caller.http);
+    assertEquals(code, 3, out.join("\n"));
+    assertMatch(out.join("\n"), /^! {3}the changed configuration was refused: .*has no member/m);
+    Deno.writeTextFileSync(config, sound);
+    assertMatch(await reloaded(caller), / config\.reloaded /);
+    assertEquals((await run("status", caller.http)).code, 0);
+    assertEquals([await stopped(caller), await stopped(called)], [0, 0]);
+  },
+);
+
 inFolder("reload: uptime, counters, connections and open questions stay", async (folder) => {
   const { dir, called, caller, config } = await pair(folder);
   // What the log has signed and this monitor is not shown yet is an open question.

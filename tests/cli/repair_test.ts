@@ -99,6 +99,23 @@ for (const name of ["incidents", "state"] as const) {
 }
 
 inFolder(
+  "journal repair: whoever looks for an incident at its old number is told where to find it",
+  async (folder) => {
+    const { config, incidents } = await convicting(folder);
+    damage(`${incidents}/journal.jsonl`, 1);
+    assertEquals((await run("journal", "repair", incidents, "--config", config)).code, 0);
+    const old = await run("incidents", "show", "1", "--config", config);
+    assertEquals(old.code, 2);
+    assertStringIncludes(text(old), "this entry states a repair, after which incidents have new ");
+    assertStringIncludes(text(old), `'hearsay incidents list --config ${config}' shows those `);
+    assertEquals((await run("incidents", "show", "2", "--config", config)).code, 0);
+    const none = await run("incidents", "show", "9", "--config", config);
+    assert(!text(none).includes("states a repair"));
+    assertStringIncludes(text(none), `'hearsay incidents list --config ${config}' shows those `);
+  },
+);
+
+inFolder(
   "journal repair: verify judges a repaired journal, and finds a statement that was changed",
   async (folder) => {
     const { config, incidents, log } = await convicting(folder);

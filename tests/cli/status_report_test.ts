@@ -144,10 +144,14 @@ Deno.test("status report: of a peer that fails it says since when and when it is
 Deno.test("status report: what waits to be compared asks nothing, and what a peer contradicts is said", () => {
   const note = (log: Partial<LogStatus>): string => withLog(log)[4]!.trim();
   assertMatch(
-    note({ openQuestions: 1 }),
+    note({ waitingOthers: 1 }),
     /^1 checkpoint of others waits .* Nothing is to be done\.$/,
   );
-  assertMatch(note({ openQuestions: 2 }), /^2 checkpoints of others wait to/);
+  assertMatch(
+    note({ waitingOwn: 1 }),
+    /^1 checkpoint that the log itself showed waits for its proof, and peers are asked about it\. It is tried/,
+  );
+  assertMatch(note({ waitingOthers: 2 }), /^2 checkpoints of others wait to/);
   assertMatch(
     note({ leftOut: 3 }),
     /^3 checkpoints of others had no room, and nothing is to be done/,
@@ -209,7 +213,13 @@ Deno.test("status report: no line is wider than the terminal, whatever its width
   const status: Partial<Status> = {
     incidents: 1,
     logs: [
-      { ...LOG, incidents: 1, openQuestions: 3, origin: `log.invalid/${"long".repeat(20)}` },
+      {
+        ...LOG,
+        incidents: 1,
+        openQuestions: 3,
+        waitingOthers: 3,
+        origin: `log.invalid/${"long".repeat(20)}`,
+      },
       { ...LOG, lastResult: "unproven", lastDetail: "no proof from size 1 to size 2 ".repeat(5) },
     ],
     peers: [{ ...PEER, failing: "it is gone and does not answer ".repeat(5) }],

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Conflict } from "../../src/evidence/conflict.ts";
 import { ExchangeFailed } from "../../src/gossip/caller.ts";
-import { Sourcespotter } from "../../src/gossip/sourcespotter.ts";
+import { MAX_TOLD_BYTES, Sourcespotter } from "../../src/gossip/sourcespotter.ts";
 import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import type { Answer } from "../sources/fake_http.ts";
 import { FakeSpotter } from "./fake_spotter.ts";
@@ -12,6 +12,7 @@ import {
   partyOf,
   recordOfFork,
   type Setting,
+  signingLog,
   storiesOf,
 } from "./helpers.ts";
 
@@ -150,6 +151,25 @@ Deno.test("sourcespotter: a note that it refuses keeps nothing else from being t
   spotter.audit();
   for (let round = 0; round < 8; round++) await peer.round().catch(() => {});
   await assertRejects(() => peer.round(), ExchangeFailed, "answers with HTTP status 400");
+});
+
+Deno.test("sourcespotter: a note that is too long for it is not told", async () => {
+  const log = await logOf("log.example", 9);
+  const { sign } = await signingLog();
+  for (const [length, posts] of [[10, 2], [MAX_TOLD_BYTES, 1]] as const) {
+    // The text is signed, so a cheating log may make it as long as it likes.
+    const open = await sign(4n, 2, `${"x".repeat(length)}\n`);
+    const spotter = new FakeSpotter(log);
+    let count = 0;
+    spotter.instead = (method) => {
+      if (method === "GET") return undefined;
+      count++;
+      return { body: "pending: it is not known yet\n" };
+    };
+    const { peer } = await meeting(spotter, { logs: [log.log], shown: [log], open: () => [open] });
+    await peer.round();
+    assertEquals(count, posts, `an extension line of ${length} bytes`);
+  }
 });
 
 Deno.test("sourcespotter: what is no answer ends the round, with its reason", async () => {

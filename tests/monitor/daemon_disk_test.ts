@@ -1,6 +1,13 @@
 /** Whole daemons in one process: a disk that refuses, a stop, a second daemon, a new start. */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { DurabilityLost } from "../../src/world/durable.ts";
+import { troublesOf } from "../../src/monitor/troubles.ts";
 import { JournalLocked } from "../../src/store/journal.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
 import { settled } from "../gossip/fake_network.ts";
@@ -59,6 +66,27 @@ Deno.test("daemon: a full disk is our fault in the status, and the log is looked
   await one.pass(MINUTE);
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "extends");
   one.assertOnlyDiskRefused();
+});
+
+Deno.test("daemon: a peer that answers again is not blamed for our own disk", async () => {
+  const { log, source } = await served(20, 5);
+  await using stage = await Stage.set();
+  const { one, two } = stage;
+  const disk = one.refusableDisk();
+  await one.start({ logs: [{ source }], peers: [two.address] });
+  await stage.minutes(2);
+  const troubles = () =>
+    troublesOf(one.daemon!.status()).filter(({ text }) => text.startsWith("peer"))
+      .map(({ text }) => text.replace(/^peer \S+ /, ""));
+  assertMatch(troubles().join(), /^cannot be reached/);
+  await two.start({ logs: [{ source: new ScriptedSource(log, 7) }] });
+  disk.refuses = true;
+  await stage.minutes(2);
+  assertEquals(troubles(), ["answered, and our own disk or database refuses to write that down"]);
+  assertEquals(one.toldOf("exchange.recovered").length, 1, "the peer is back");
+  disk.refuses = false;
+  await stage.minutes(2);
+  assertEquals(troubles(), []);
 });
 
 Deno.test("daemon: a full disk gives a line a minute, however many call", async () => {

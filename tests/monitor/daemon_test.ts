@@ -4,7 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import { VERSION } from "../../src/world/version.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
-import { grow } from "../evidence/histories.ts";
+import { troublesOf } from "../../src/monitor/troubles.ts";
+import { checkpointOf, grow } from "../evidence/histories.ts";
 import { Host, logAt, MINUTE, parted, Stage } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 import { accountOf, hearBefore, resultsOf, served } from "./served.ts";
@@ -101,7 +102,7 @@ Deno.test("daemon: status gives its numbers", async () => {
     ...{ origin: log.log.origin, vkey: log.log.vkey.text },
     ...{ size: "5", root: base64(log.root(5n)), grewAt: startedAt },
     ...{ lastResult: "unchanged", resultSince: now, lastLookAt: now },
-    ...{ incidents: 0, openQuestions: 1 },
+    ...{ incidents: 0, openQuestions: 1, waitingOthers: 1 },
     sharedBy: 1,
     counts: { first: 1, unchanged: 1 },
   });
@@ -265,4 +266,19 @@ Deno.test("daemon: a case settled from what a peer told counts as that peer's co
   await one.pass(2 * MINUTE);
   assertEquals((await one.cases()).length, 1);
   assert(one.daemon!.status().peers[0]!.conflicts >= 1);
+});
+
+Deno.test("daemon: one that waits for callers is not well until somebody has compared with it", async () => {
+  const { log, source } = await served(20, 5);
+  await using one = await Host.make();
+  await one.start({ logs: [{ source }] });
+  const troubles = () => troublesOf(one.daemon!.status()).map(({ text }) => text);
+  assertEquals(troubles(), [], "it has only begun");
+  await one.pass(3 * MINUTE);
+  const says = "nothing was compared yet: no peer is configured, and nobody has called";
+  assertEquals(troubles(), [says]);
+  await one.hear([new Uint8Array(FRAME_BYTES)]);
+  assertEquals(troubles(), [says], "who has seen nothing compares nothing");
+  await one.hear([(await checkpointOf(log, 5)).frame]);
+  assertEquals(troubles(), []);
 });

@@ -141,3 +141,21 @@ Deno.test("daemon: a flood of genuine old checkpoints delays no look, and no cas
   assert(leftOut! >= OLD - 1 - QUESTION_LIMITS.stranger.questions, `${leftOut} were left out`);
   assert(one.toldOf("exchange.left out").length <= 4, "it is told once a minute");
 });
+
+Deno.test("open questions: a checkpoint of a proven case waits for nothing, and no status says that it does", async () => {
+  const [ours, theirs] = await parted({ at: 3, sizes: [8, 12] });
+  await using stage = await Stage.set();
+  const { one, two } = stage;
+  await one.start({ logs: [{ source: new ScriptedSource(ours) }] });
+  await two.start({ logs: [{ source: new ScriptedSource(theirs) }], peers: [one.address] });
+  const status = () => one.daemon!.status().logs[0]!;
+  await stage.minutes(3);
+  assertEquals(
+    [(await one.cases()).length, status().openQuestions],
+    [1, 1],
+    "the larger half is open",
+  );
+  assertEquals([status().waitingOthers, status().waitingOwn], [undefined, undefined]);
+  await one.hear([(await checkpointOf(grow(ours.fork(), 20), 20)).frame]);
+  assertEquals(status().waitingOthers, 1, "another one waits");
+});

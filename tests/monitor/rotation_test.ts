@@ -278,6 +278,14 @@ Deno.test("rotation: a daemon that is shown a history written anew says so until
   await one.start({ logs: [{ source: next, replaces: old.log }] });
   const [log] = one.daemon!.status().logs;
   assertEquals([log!.lastResult, log!.size], ["unproven", undefined]);
+  const [trouble] = troublesOf(one.daemon!.status()).filter(({ text }) => text.startsWith("log"));
+  assertMatch(
+    trouble!.text,
+    /has changed its history with its key \(the tree of size 20 does not continue what .* at size 9/,
+  );
+  assertMatch(trouble!.advice, /two keys have signed, and it does not pass by itself/);
+  assert(!/cache|tried again/.test(trouble!.advice), trouble!.advice);
+  assertEquals([log!.waitingOwn, log!.waitingOthers], [2, undefined], "the log showed both itself");
   assert(one.loud("log.unproven").includes("error"));
   assertEquals(await one.cases(), []);
 });

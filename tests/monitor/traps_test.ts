@@ -38,11 +38,49 @@ const log = (more: Members) => ({ logs: [{ ...LOG, ...more }] });
 const CASES: readonly (readonly [RegExp, readonly Members[], readonly Members[]])[] = [
   [
     /^"(incidents|state)" is a folder inside "(state|incidents)"/,
-    [{ state: "a", incidents: "a/b" }, { state: "a/b/c", incidents: "./a/" }, { state: "." }],
-    [{ state: "a", incidents: "ab" }, { state: "a/b", incidents: "a/c" }, {
-      state: "..",
-      incidents: "a",
+    [
+      { state: "a", incidents: "a/b" },
+      { state: "a/b/c", incidents: "./a/" },
+      { state: "." },
+      { state: "..", incidents: "a" },
+      { state: Deno.cwd() },
+      { incidents: `${Deno.cwd()}/a`, state: "a/b" },
+      { state: "/" },
+      { state: "/", incidents: "/none-of-these/x" },
+      { incidents: "/" },
+    ],
+    [
+      { state: "a", incidents: "ab" },
+      { state: "a/b", incidents: "a/c" },
+      { state: `${Deno.cwd()}/a` },
+      { state: "/none-of-these/a", incidents: "a" },
+      { state: "../none-of-these" },
+    ],
+  ],
+  [
+    /^"state" and "incidents" are one folder, spelled in two ways/,
+    [{ state: `${Deno.cwd()}/incidents` }, { state: Deno.cwd(), incidents: "." }, {
+      state: "/",
+      incidents: "../../../../../../../../../../..",
     }],
+    [{ state: "./state" }],
+  ],
+  [
+    /^"listen" \S+ and "http" \S+ are one address/,
+    [
+      { http: "192.0.2.1:9900" },
+      { listen: "localhost:1", http: "127.0.0.1:1" },
+      { listen: "[::]:1", http: "127.0.0.1:1" },
+      { listen: "0.0.0.0:1", http: "192.0.2.1:1" },
+      { listen: "A.example.:1", http: "a.example:1" },
+    ],
+    [
+      { http: "192.0.2.1:9901" },
+      { http: "192.0.2.2:9900" },
+      { listen: "127.0.0.1:0", http: "127.0.0.1:0" },
+      { listen: "127.0.0.1:1", http: "127.0.0.2:1" },
+      { listen: "127.0.0.1:1", http: "[::1]:1" },
+    ],
   ],
   [
     /^"http" is \S+, all addresses of this machine/,
@@ -107,6 +145,47 @@ const CASES: readonly (readonly [RegExp, readonly Members[], readonly Members[]]
       logs: [LOG, { ...LOG, vkey: two, source: ["https://b.example", LOG.source] }],
     }],
     [{ logs: [LOG, { ...LOG, vkey: two, source: `${LOG.source}/two` }] }],
+  ],
+  [
+    /^log log\.example\/one: the source \S+ is there twice, spelled in two ways/,
+    [
+      log({ source: ["https://a.example/x", "https://a.example/x/"] }),
+      log({ source: ["logs/a//", "https://a.example", "logs/a"] }),
+    ],
+    [
+      log({ source: ["https://a.example/x", "https://a.example/x/y"] }),
+      log({ source: ["https://a.example/x", "http://a.example/x"] }),
+    ],
+  ],
+  [
+    /^log log\.example\/one: the source \S+ is this monitor itself, its own "(listen|http)"/,
+    [
+      log({ source: "http://192.0.2.1:9900/" }),
+      { http: "127.0.0.1:9980", ...log({ source: ["sumdb+http://localhost:9980/x"] }) },
+      { http: "[::1]:9980", ...log({ source: "http://[::1]:9980" }) },
+    ],
+    [
+      log({ source: "http://192.0.2.1:9901/" }),
+      { http: "127.0.0.1:9980", ...log({ source: "http://192.0.2.7:9980" }) },
+      log({ source: "logs/192.0.2.1:9900" }),
+    ],
+  ],
+  [
+    /^log log\.example\/one: the source \S+ ends with \/checkpoint, .* write \S+[^/t]$/,
+    [
+      log({ source: "https://a.example/x/checkpoint" }),
+      log({ source: "static-ct+https://a.example/x/checkpoint/" }),
+      log({ source: "logs/a/checkpoint" }),
+    ],
+    [
+      log({ source: "https://a.example/checkpoint/x" }),
+      log({ source: "https://a.example/mycheckpoint" }),
+    ],
+  ],
+  [
+    /^log log\.example\/one: its vkey has the name of this monitor/,
+    [{ name: "log.example/one" }],
+    [{ name: "log.example/on" }],
   ],
   [
     /^log log\.example\/one is polled every 9\.999 s at sum\.golang\.org, a public server/,

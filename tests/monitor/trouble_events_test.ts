@@ -1,7 +1,8 @@
 /** How a daemon tells of trouble: its beginning, a summary now and then, its end. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { EventName } from "../../src/monitor/events.ts";
 import { FIRST_SUMMARY_MS } from "../../src/monitor/lasting_troubles.ts";
+import { troublesOf } from "../../src/monitor/troubles.ts";
 import { SeveralSource } from "../../src/sources/several.ts";
 import { grow } from "../evidence/histories.ts";
 import { Host, HOUR, logAt, MINUTE, parted, Stage } from "./hosts.ts";
@@ -95,6 +96,8 @@ Deno.test("trouble events: growth is the end of a freeze, and an outage meanwhil
     "warning log.unavailable",
     "info log.recovered after unavailable 1 times",
   ]);
+  const detail = "it has not grown since 2026-01-01T00:00:00.000Z, and its patience is 10m";
+  assertEquals(one.toldOf("log.frozen")[0]!.fields.detail, detail);
   source.size = 9;
   await one.pass(MINUTE);
   assertEquals(read(one).slice(3), ["info log.recovered after frozen 5 times"]);
@@ -144,6 +147,31 @@ Deno.test("trouble events: an unproven view is no error at first, then one, and 
     "error log.unproven 6 times",
     "info log.recovered after unproven 9 times",
   ]);
+});
+
+Deno.test("trouble events: of a log that shows less than before, and no proof, it is said first that it shrank", async () => {
+  const source = await serving(200, 196);
+  await using one = await Host.make();
+  await one.start({ logs: [{ source }] });
+  Object.assign(source, { size: 101, proofTrouble: "refused" });
+  await one.pass(MINUTE);
+  assertMatch(
+    String(one.toldOf("log.unproven")[0]!.fields.detail),
+    /^the log shows size 101, and has shown us size 196: no proof from size 101 to 196: /,
+  );
+  const troubles = () =>
+    troublesOf(one.daemon!.status()).filter(({ text }) => text.startsWith("log"));
+  assertEquals(
+    troubles()[0]!.text,
+    "log log.invalid/one shows size 101, and has shown us size 196",
+  );
+  assertMatch(troubles()[0]!.advice, /restored from a backup/);
+  Object.assign(source, { size: 200 });
+  await one.pass(MINUTE);
+  assertMatch(
+    troubles()[0]!.text,
+    /^log log\.invalid\/one shows a checkpoint that could not be proven/,
+  );
 });
 
 Deno.test("trouble events: a checkpoint that is withheld is summarised, and shown at last", async () => {

@@ -3,6 +3,7 @@ import { canonicalBody, entryHash, lineOf, parseEntry } from "../../../src/evide
 import { put, run } from "../harness.ts";
 import { grow } from "../monitors.ts";
 import {
+  configured,
   each,
   INCIDENTS,
   OBSERVATIONS,
@@ -14,7 +15,7 @@ import {
   type Trouble,
   words,
 } from "./groups.ts";
-import { caseJournal, daemonOf, monitor, observed, spoil } from "./stage.ts";
+import { caseJournal, daemonOf, deceived, monitor, observed, spoil, type Stage } from "./stage.ts";
 
 /** A journal whose first line somebody has changed, for every command that reads one. */
 function journals(change: (line: string) => string): Trouble {
@@ -40,6 +41,12 @@ function journals(change: (line: string) => string): Trouble {
       spoil(`${state}/observations-000001.jsonl`, change);
       return runs(name, config);
     }),
+    "config check": async (stage) => {
+      const { config, state } = await monitor(stage);
+      await run("run", "--once", "--config", config);
+      spoil(`${state}/observations-000001.jsonl`, change);
+      return { args: configured("config check", config) };
+    },
   };
 }
 
@@ -49,6 +56,23 @@ function withRecord(line: string, change: (record: string) => string): string {
   const record = JSON.parse(change(JSON.stringify(entry.record)));
   const changed = { ...entry, record };
   return lineOf(canonicalBody(changed), entryHash(changed)).trimEnd();
+}
+
+/** Makes the one record of a journal not hold, and leaves the chain whole. */
+function breakRecord(incidents: string): void {
+  const path = `${incidents}/journal.jsonl`;
+  Deno.writeTextFileSync(path, `${withRecord(Deno.readTextFileSync(path), spoilRecord)}\n`);
+}
+
+const INCIDENTS_FILE = "incidents/journal.jsonl";
+const OBSERVATIONS_FILE = "state/observations-000001.jsonl";
+
+/** A monitor that has run, and one of whose journals is gone; its configuration. */
+async function lacking(stage: Stage, file: string): Promise<string> {
+  const { config } = await monitor(stage);
+  await run("run", "--config", config, "--once");
+  Deno.removeSync(`${stage.folder}/one/${file}`);
+  return config;
 }
 
 /** A record whose evidence id is not the one of its evidence. */
@@ -125,16 +149,30 @@ export const JOURNAL_TROUBLES: Readonly<Record<string, Trouble>> = {
   },
   "something lost": {
     "status": async (stage) => {
-      const { config, state } = await monitor(stage);
-      await run("run", "--config", config, "--once");
-      Deno.removeSync(`${state}/observations-000001.jsonl`);
+      const config = await lacking(stage, OBSERVATIONS_FILE);
       return { args: ["status", await daemonOf(stage, config)] };
     },
+    ...each(
+      ["config check", "incidents list", "incidents check", ...OBSERVATIONS],
+      (name) => async (stage) => {
+        const isOfCases = name.startsWith("incidents");
+        const config = await lacking(stage, isOfCases ? INCIDENTS_FILE : OBSERVATIONS_FILE);
+        await run("run", "--config", config, "--once");
+        return { args: configured(name, config) };
+      },
+    ),
   },
-  "record broken": each(INCIDENTS, (name) => async (stage) => {
-    const incidents = await caseJournal(stage);
-    const path = `${incidents}/journal.jsonl`;
-    Deno.writeTextFileSync(path, `${withRecord(Deno.readTextFileSync(path), spoilRecord)}\n`);
-    return { args: [...reading(name), "--incidents", incidents] };
-  }),
+  "record broken": {
+    ...each(INCIDENTS, (name) => async (stage) => {
+      const incidents = await caseJournal(stage);
+      breakRecord(incidents);
+      return { args: [...reading(name), "--incidents", incidents] };
+    }),
+    "config check": async (stage) => {
+      const { config, incidents } = await deceived(stage);
+      await run("run", "--once", "--config", config);
+      breakRecord(incidents);
+      return { args: configured("config check", config) };
+    },
+  },
 };
