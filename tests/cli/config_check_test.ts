@@ -495,6 +495,8 @@ inFolder("config check: a journal that run refuses is told, in either folder", a
     const ran = await check(config);
     assertEquals([ran.code, faults(ran).length], [3, 1], ran.out.join("\n"));
     assertMatch(faults(ran)[0]!, /^! the \S+ journal in \S+: \S+ line 1 is damaged: /);
+    const dry = `: hearsay journal repair ${berlin}/${name.split("/")[0]} --dry-run`;
+    assertStringIncludes(faults(ran)[0]!, dry);
     assertEquals(imageOf(berlin).length, before.length, "nothing is made");
     Deno.writeTextFileSync(path, whole);
   }
@@ -543,7 +545,7 @@ inFolder("config check: a replaced log that was never seen here is told", async 
   const mistaken = await check(config);
   assertEquals(mistaken.code, 2);
   // And which key this monitor has followed, which is the one that was meant.
-  const [never, followed, ...more] = faults(mistaken);
+  const [followed, never, ...more] = faults(mistaken);
   assertStringIncludes(never!, "of which nothing was seen here");
   assertStringIncludes(followed!, `"replaces": "${log}"`);
   assertEquals(more, []);
