@@ -11,7 +11,7 @@ import { formatAddress, parseAddress } from "../world/address.ts";
 import { cachesToWalk } from "./caches.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
 import { isCompared, KINDS_HELP, logsToJudge } from "./gathering.ts";
-import { startKeeper, tellCaps } from "./gossip_options.ts";
+import { ARTEFACTS, startKeeper, tellCaps } from "./gossip_options.ts";
 import { exitCodeOf, type MonitorReport } from "./reporting.ts";
 
 /** Most checkpoints of a log that are asked about, beside the largest. */
@@ -55,10 +55,12 @@ Example:
     });
     const [target, ...named] = options.operands;
     const address = parseAddress(target!);
-    const { logs } = logsToJudge(options);
+    const { logs, given } = logsToJudge(options);
     const operands = named.length > 0 ? named : await cachesToWalk({ world, terminal });
     const { keeper, tally, findings } = await startKeeper({
-      ...{ world, terminal, options, logs, operands },
+      ...{ world, terminal, options, logs, named: given, operands },
+      // What was gathered may be of more logs than are asked about.
+      tolerated: [...ARTEFACTS, "unknown log"],
       reportOf: quietly,
     });
     try {

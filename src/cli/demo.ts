@@ -275,6 +275,7 @@ async function play(stage: Stage): Promise<ExitCode> {
   const names = new Set(
     WATCHERS.map((who) => stage.find(who, "incident.recorded")?.fields.evidence_id),
   );
+  tell("  ", `All of it stays in ${stage.folder}: remove that folder when you have seen enough.`);
   say();
   if (!went || verdict !== EXIT.ok || names.size !== 1) {
     terminal.err("the demonstration failed: not every monitor recorded the same split view");

@@ -28,6 +28,7 @@ import {
   notComparedForMachines,
   rejectionPrinter,
 } from "./gathering.ts";
+import { counted } from "./repairs.ts";
 import { capNotices, describeConflict } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -110,8 +111,10 @@ Example:
       const withheld = await printConflicts(toPrint, { world, terminal, signer, incidents, json });
       if (judged.unjudged > 0) {
         terminal.err(
-          `not judged: ${judged.unjudged} items that could not be read or have a wrong signature; ` +
-            "a contradiction could hide there",
+          `not judged: ${
+            counted(judged.unjudged, "item")
+          } that could not be read or with a wrong ` +
+            "signature; a contradiction could hide there",
         );
       }
       tellCaps({ judged, logs, terminal, signed: signer !== undefined });
@@ -226,7 +229,9 @@ function summaryOf(
   const reasons = [...rejected].map(([reason, times]) => `${reason} ${times}`).join(", ");
   const rejections = [...rejected.values()].reduce((sum, times) => sum + times, 0);
   const idle = idleProofs > 0 ? ` (${idleProofs} more with nothing to compare)` : "";
-  return `${checkpoints} checkpoints read, ${proofs} proofs followed${idle}, ` +
+  return `${counted(checkpoints, "checkpoint")} read, ${
+    counted(proofs, "proof")
+  } followed${idle}, ` +
     `${rejections} rejected${reasons && ` (${reasons})`}; ` +
     `conflicts: ${conflicts("same_size")} same_size, ${conflicts("cross_size")} cross_size` +
     (withheld > 0 ? `, of which ${withheld} not written or not proven` : "");

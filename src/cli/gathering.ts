@@ -1,5 +1,5 @@
 /** What `gather`, `detect`, `listen` and `exchange` share: which logs they judge, and what they say. */
-import type { Compared } from "../gather/cached_heads.ts";
+import type { Apart, Compared } from "../gather/cached_heads.ts";
 import type { RejectionReason } from "../gather/found.ts";
 import type { JoinedReport } from "../gather/joined_heads.ts";
 import type { Findings, JudgingProgress, LogFindings } from "../monitor/judge_files.ts";
@@ -9,6 +9,7 @@ import type { World } from "../world/world.ts";
 import type { Options } from "./command.ts";
 import { requireLogs } from "./inputs.ts";
 import { knownLogs } from "./known_logs.ts";
+import { counted } from "./repairs.ts";
 import { progressBar } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -64,7 +65,7 @@ export function gatheringProgress(
     const what = `${doing} ${printable(path)}`;
     terminal.progress(
       bytes === undefined
-        ? `${files} files, ${what}`
+        ? `${counted(files, "file")}, ${what}`
         : progressBar({ done: bytesRead, all: bytes }, what),
     );
   };
@@ -82,10 +83,6 @@ export function describeFindings(findings: Findings): string[] {
     ...[...logs.values()].map(describeLogFindings),
     ...describeNotCompared(findings),
   ];
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** Counts by what they are of: `Go lookups 12, signed notes 1`. */
@@ -138,13 +135,22 @@ function describeCompared({ heads, joined, apart, leftOut }: Compared): string {
   const more = leftOut === 0 ? "" : `; ${leftOut} more were not compared by tiles`;
   if (heads === 1) return `one head, nothing to compare it with${more}`;
   if (joined === heads) return `cached tiles prove all ${heads} heads to be of one history${more}`;
-  const others = [...apart].map(([reason, count]) => `${count} ${APART[reason]}`).join(", ");
+  const others = [...apart].map(([reason, count]) =>
+    `${count} ${APART[reason][count === 1 ? 0 : 1]}`
+  ).join(", ");
   return `cached tiles prove ${joined} of ${heads} heads to be of one history; of the others, ` +
     `${others}${more}`;
 }
 
-const APART: Readonly<Record<"contradicted" | "tile missing" | "tiles wrong", string>> = {
-  "contradicted": "contradict it",
-  "tile missing": "are not compared, because a tile is not cached",
-  "tiles wrong": "are not proven, because the cached tiles do not lead to a signed root",
+/** Of one head, and of several. */
+const APART: Readonly<Record<Apart, readonly [one: string, more: string]>> = {
+  "contradicted": ["contradicts it", "contradict it"],
+  "tile missing": [
+    "is not compared, because a tile is not cached",
+    "are not compared, because a tile is not cached",
+  ],
+  "tiles wrong": [
+    "is not proven, because the cached tiles do not lead to a signed root",
+    "are not proven, because the cached tiles do not lead to a signed root",
+  ],
 };

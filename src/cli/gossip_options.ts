@@ -17,7 +17,12 @@ import {
   sharedKeyNotice,
   tornNotice,
 } from "./inputs.ts";
-import { describeFindings, describeNotCompared, notComparedForMachines } from "./gathering.ts";
+import {
+  describeFindings,
+  describeNotCompared,
+  notComparedForMachines,
+  rejectionPrinter,
+} from "./gathering.ts";
 import { capNotices, type MonitorReport, monitorReport, type Tally } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -41,6 +46,8 @@ export const GOSSIP_HELP =
 /**
  * Starts the keeper of cases that the options describe, and gives it the checkpoints of `--have`.
  * @param logs those of `--log`, if the command takes no others
+ * @param named those of them that somebody named
+ * @param tolerated what may be wrong with something in a file that was named
  * @param operands what is read in place of `--have`
  * @param reportOf changes what is told of what is heard
  * @throws UsageError, MalformedError, WorldError, JournalLocked, JournalDamaged
@@ -51,6 +58,8 @@ export async function startKeeper(
     terminal,
     options,
     logs = requireLogs(options.list("log")),
+    named = logs,
+    tolerated = ARTEFACTS,
     operands,
     reportOf = (report) => report,
   }: {
@@ -58,6 +67,8 @@ export async function startKeeper(
     terminal: Terminal;
     options: Options;
     logs?: readonly Log[];
+    named?: readonly Log[];
+    tolerated?: readonly RejectionReason[];
     operands?: readonly string[];
     reportOf?: (report: MonitorReport) => MonitorReport;
   },
@@ -82,6 +93,8 @@ export async function startKeeper(
         }`,
       );
     }
+    const shared = sharedKeyNotice(named);
+    if (shared !== undefined) terminal.err(shared);
     if (signer === undefined) {
       terminal.err("no --key: a conflict is printed here, but neither signed nor recorded");
     }
@@ -89,14 +102,8 @@ export async function startKeeper(
       ? { have: options.list("have"), option: "--have " }
       : { have: operands, option: "" };
     const findings = await addWhatWeHave({
-      ...{ keeper, world, terminal, ...given, json: options.flag("json") },
+      ...{ keeper, world, terminal, tolerated, ...given, json: options.flag("json") },
     });
-    // Of the logs that nobody named, those count of which something is here.
-    const concerned = operands === undefined
-      ? logs
-      : logs.filter(({ id }) => findings.logs.has(id));
-    const shared = sharedKeyNotice(concerned);
-    if (shared !== undefined) terminal.err(shared);
     for (const log of logs) tellUntold({ keeper, log, terminal });
     return { keeper, tally: report.tally, findings };
   } catch (error) {
@@ -123,25 +130,27 @@ export function tellCaps({ keeper, terminal }: { keeper: CaseKeeper; terminal: T
 }
 
 /** What is wrong with an artefact of another program, and no fault of whoever named it. */
-const ARTEFACTS: readonly RejectionReason[] = ["failed inclusion", "no checkpoint"];
+export const ARTEFACTS: readonly RejectionReason[] = ["failed inclusion", "no checkpoint"];
 
 /**
  * Takes in what `--have` names: first all checkpoints, then all proofs, of which one may show a
  * contradiction. What lies about in a folder and cannot be used is counted and told.
  * @throws UsageError for anything in a file that was named which cannot be used
  */
-async function addWhatWeHave({ keeper, world, terminal, have, option, json }: {
+async function addWhatWeHave({ keeper, world, terminal, have, option, tolerated, json }: {
   keeper: CaseKeeper;
   world: World;
   terminal: Terminal;
   have: readonly string[];
   /** What stands before a file on the command line, for messages. */
   option: string;
+  tolerated: readonly RejectionReason[];
   json: boolean;
 }): Promise<Findings> {
   const { files } = world;
   const { judge } = keeper;
   const findings = new Findings();
+  const reject = rejectionPrinter(terminal);
   const withProofs = new Map<string, boolean>();
   const open = (path: string): Promise<OpenFile> => openRegular(world, path);
   const pieces = gather({ files, logs: judge.logs, paths: have, open });
@@ -153,11 +162,11 @@ async function addWhatWeHave({ keeper, world, terminal, have, option, json }: {
       for (const checkpoint of found.checkpoints) await keeper.takeInOwn(checkpoint, found.source);
     } else if (found.kind === "rejected") {
       const { where, reason, detail } = found;
-      if (isNamed && !ARTEFACTS.includes(reason)) {
+      if (isNamed && !tolerated.includes(reason)) {
         throw new UsageError(`${option}${quoted(where)}: ${detail}`);
       }
       findings.reject(reason);
-      if (isNamed) terminal.err(`${printable(where)}: ${reason}: ${printable(detail)}`);
+      if (isNamed) reject({ where, reason, detail });
     } else if (found.what === FROM_TILES) {
       hearProof({ keeper, terminal, findings, found, isNamed, option });
     } else withProofs.set(path, isNamed);

@@ -25,7 +25,7 @@ import { journalFolder, journalSettings, tellLost } from "./journals.ts";
 import { cannotWrite, DEFAULT_INCIDENTS } from "./inputs.ts";
 import { listEntries, shortTime } from "./listing.ts";
 import { Prose } from "./prose.ts";
-import { checkRepair, describeRepair } from "./repairs.ts";
+import { checkRepair, counted, describeRepair } from "./repairs.ts";
 import { describeConflict } from "./reporting.ts";
 import { readSelection, type Selection, SELECTION_OPTIONS, selectionHelp } from "./selection.ts";
 import { tellSightings } from "./sightings.ts";
@@ -361,7 +361,10 @@ async function check(tools: Tools): Promise<ExitCode> {
     );
   } else {
     const chain = last === undefined ? "" : `; the last hash is ${last.hash}`;
-    terminal.out(`${count} incidents, the chain is whole${chain}; ${unsound} do not hold`);
+    const holds = unsound === 1 ? "does" : "do";
+    terminal.out(
+      `${counted(count, "incident")}, the chain is whole${chain}; ${unsound} ${holds} not hold`,
+    );
   }
   return unsound > 0 || faults > 0 ? EXIT.failed : EXIT.ok;
 }

@@ -7,7 +7,7 @@ import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./co
 import { DEFAULT_CONFIG } from "./find_config.ts";
 import { journalFolder, journalSettings, tellLost } from "./journals.ts";
 import { listEntries, shortTime } from "./listing.ts";
-import { checkRepair, describeRepair } from "./repairs.ts";
+import { checkRepair, counted, describeRepair } from "./repairs.ts";
 import { readSelection, type Selection, SELECTION_OPTIONS, selectionHelp } from "./selection.ts";
 import type { Column, Row } from "./table.ts";
 import type { Style, Terminal } from "./terminal.ts";
@@ -109,7 +109,7 @@ async function check(tools: Tools): Promise<ExitCode> {
     terminal.out(JSON.stringify({ entries: count, hash: last || null, ...altered }));
   } else {
     const chain = last === "" ? "" : `; the last hash is ${last}`;
-    terminal.out(`${count} observations, the chain is whole${chain}`);
+    terminal.out(`${counted(count, "observation")}, the chain is whole${chain}`);
   }
   return faults > 0 ? EXIT.failed : EXIT.ok;
 }

@@ -1,4 +1,4 @@
-import { JournalDamaged, JournalLocked } from "../store/journal.ts";
+import { EntryNotKnown, JournalDamaged, JournalLocked } from "../store/journal.ts";
 import { ExchangeFailed } from "../gossip/caller.ts";
 import { IncidentNotWritten } from "../monitor/case_keeper.ts";
 import { PlaceForeign } from "../monitor/places.ts";
@@ -65,6 +65,10 @@ A LOG is the log's vkey, or "VKEY ORIGIN" if its origin is not the key's name.
 Exit codes: 0 nothing wrong, 1 misbehaviour proven, 2 wrong usage or configuration, 3 could not do
 the work (network, disk). For verify: 0 the evidence holds, 1 it does not.
 `;
+
+/** What to do about an entry that is as it was written, and that this version does not know. */
+const NOT_KNOWN_ADVICE =
+  "this line is not damaged: a newer version of Hearsay wrote it. Use that version; do not repair";
 
 /** What to do about a damaged journal, with the command to type. */
 function repairAdvice({ folder }: JournalDamaged, args: readonly string[]): string {
@@ -165,7 +169,8 @@ async function runCommand(
     }
     if (FAILURES.some((type) => error instanceof type)) {
       terminal.err(`hearsay ${name}: ${hideKeys(printable((error as Error).message))}`);
-      if (error instanceof JournalDamaged) terminal.err(repairAdvice(error, args));
+      if (error instanceof EntryNotKnown) terminal.err(NOT_KNOWN_ADVICE);
+      else if (error instanceof JournalDamaged) terminal.err(repairAdvice(error, args));
       if (error instanceof ExchangeFailed && SILENCE.test(error.what)) terminal.err(SILENCE_ADVICE);
       return EXIT.failed;
     }

@@ -135,16 +135,29 @@ async function* readFrames(
   for (;;) {
     const filled = await readFully(file, buffer, at);
     if (filled === 0) return;
+    let isSilent = true;
     for (let start = 0; start < filled; start += FRAME_BYTES) {
       const frame = buffer.slice(start, Math.min(start + FRAME_BYTES, filled));
       const where = `${name} frame ${number++}`;
       if (frame.length === FRAME_BYTES && isZeroFrame(frame)) continue; // It says nothing.
+      isSilent = false;
       const found = openOneFrame({ frame, source: where, logs });
       yield { ...found, where, what: "frames", bytesRead: at + start + frame.length };
     }
     at += filled;
+    // A sparse file may go on so for terabytes.
+    if (isSilent && filled === buffer.length) {
+      yield { ...SILENT, where: `${name} frame ${number}`, what: "frames", bytesRead: at };
+      return;
+    }
   }
 }
+
+const SILENT: Rejected = {
+  kind: "rejected",
+  reason: "too large",
+  detail: "so many zero frames came before it that it and what follows is not read",
+};
 
 /** A whole file, or why not. */
 async function readWhole(file: OpenFile, start: Uint8Array): Promise<Uint8Array | undefined> {

@@ -184,10 +184,16 @@ function checkAnswers(
   }
   if (answers.length !== sent * FRAME_BYTES) {
     const came = answers.length > sent * FRAME_BYTES ? "more" : `${answers.length} bytes`;
+    const frames = sent === 1 ? "1 frame" : `${sent} frames`;
+    // Nothing is answered that is not durable first.
+    const perhaps = answers.length > 0
+      ? ""
+      : "; it may be ending, may limit this address, or cannot write to its disk";
     throw new ExchangeFailed(
       peer,
-      `answered ${came}, expected ${sent * FRAME_BYTES} bytes (${sent} ` +
-        `${sent === 1 ? "frame" : "frames"} of ${FRAME_BYTES})`,
+      `answered ${came}, expected ${
+        sent * FRAME_BYTES
+      } bytes (${frames} of ${FRAME_BYTES})${perhaps}`,
     );
   }
 }

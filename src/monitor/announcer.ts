@@ -31,13 +31,15 @@ export class Announcer {
   #leftOutToldAt = -Infinity;
   #toldMoved = false;
 
-  constructor({ clock, report, isPeer, isOwn }: {
+  constructor({ clock, report, isPeer, isOwn, written }: {
     clock: Clock;
     report: EventReport;
     /** Whether a source is the configured address of a peer. */
     isPeer: (source: string) => boolean;
     /** Whether a source is this monitor's own address. */
     isOwn: (source: string) => boolean;
+    /** How many entries the observation journal has. */
+    written: () => number;
   }) {
     this.#clock = clock;
     this.#report = report;
@@ -51,6 +53,8 @@ export class Announcer {
     this.#refusals = new RefusalLimiter({
       clock,
       tell: (error, more) => this.#report.workFailed(error, more),
+      tellEnd: (lasted) => this.#report.event("disk.recovered", "info", lasted),
+      written,
     });
   }
 

@@ -95,11 +95,12 @@ export async function assemble({ world, settings, signer, report, openSource }: 
   const sources = settings.logs.map(openSource);
   const happenings = new Happenings();
   const peers = new KnownPeers(settings.peers);
-  const own: { address?: string } = {};
+  const own: { address?: string; observations?: ObservationJournal } = {};
   const announcer = new Announcer({
     ...{ clock: world.clock, report },
     isPeer: (source) => peers.isCalled(source),
     isOwn: (source) => source === own.address,
+    written: () => own.observations?.last.seq ?? 0,
   });
   const tallies = new Tallies();
   happenings.subscribe((happening) => announcer.tell(happening));
@@ -111,6 +112,7 @@ export async function assemble({ world, settings, signer, report, openSource }: 
     onLost: (lost) => places.noteObservations(lost),
     onProgress: (progress) => happenings.tell({ kind: "indexing", progress }),
   });
+  own.observations = observations;
   let keeper: CaseKeeper | undefined;
   try {
     const memory = new JournaledMemory({

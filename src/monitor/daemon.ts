@@ -318,7 +318,7 @@ export class Daemon {
     await places.noteMoved(error, {
       state: () => observations.expectInPlace(),
       incidents: async () => await keeper.incidents?.expectInPlace(),
-    });
+    }, { state: observations.last, incidents: keeper.incidents!.last });
   }
 
   #tellStart(): void {

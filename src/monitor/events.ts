@@ -12,6 +12,7 @@ export type EventName =
   | "daemon.started"
   | "daemon.stopping"
   | "daemon.upkeep"
+  | "disk.recovered"
   | "disk.refused"
   | "exchange.failed"
   | "exchange.handed over"

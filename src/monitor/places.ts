@@ -40,8 +40,8 @@ const OBSERVATIONS_BEHIND_MS = 2 * 3_600_000;
 
 /** What a person is to do about what was lost. */
 export const LOST_ADVICE =
-  `Restore it from a backup or accept the loss. Then remove the monitor's ${LOST_FILE} (OPERATING, ` +
-  '"Lost state")';
+  `Restore it from a backup or accept the loss. Then remove the ${LOST_FILE} in which it is noted ` +
+  '(OPERATING, "Lost state")';
 
 /** The name of a folder's setting. */
 type FolderName = "state" | "incidents";
@@ -115,7 +115,12 @@ export class Places {
   /** Reads the notes again: a person may have removed them. */
   async refresh(): Promise<void> {
     const { state, incidents } = this.#settings;
-    this.#lost = await readLost(this.#world, [state, incidents]);
+    const folders = [...new Set([state, incidents])];
+    const told = await Promise.all(folders.map(async (folder) => {
+      const sentences = await readLost(this.#world, [folder]);
+      return sentences.map((one) => `${one} (noted in ${printable(join(folder, LOST_FILE))})`);
+    }));
+    this.#lost = told.flat();
   }
 
   /**
@@ -145,11 +150,31 @@ export class Places {
     );
   }
 
+  /** Removes the notes about folders that were moved, and are back with all that was in them. */
+  async #withdraw(last: Readonly<Record<FolderName, Link>>): Promise<void> {
+    const { files } = this.#world;
+    const isBack = (sentence: string): boolean =>
+      (["state", "incidents"] as const).some((name) =>
+        sentence.endsWith(endedWith(name, last[name]))
+      );
+    for (const folder of new Set([this.#settings.state, this.#settings.incidents])) {
+      const sentences = await readLost(this.#world, [folder]);
+      const left = sentences.filter((sentence) => !isBack(sentence));
+      if (left.length === sentences.length) continue;
+      const path = join(folder, LOST_FILE);
+      const content = utf8(left.map((sentence) => `${sentence}\n`).join(""));
+      if (left.length === 0) await files.remove(path);
+      else await replaceDurably({ files, path, content, permissions: PERMISSIONS.lost });
+    }
+    await this.refresh();
+  }
+
   /**
    * Compares the incident journal with what the index knows of it, and with the observations.
    * @throws WorldError
    */
   async compare(observations: ObservationJournal, incidents: IncidentJournal): Promise<void> {
+    await this.#withdraw({ state: observations.last, incidents: incidents.last });
     const where = `the incident journal in ${quoted(this.#settings.incidents)}`;
     const { incidentsSeen: seen } = observations;
     const { last, repairs, detectors } = incidents;
@@ -212,21 +237,31 @@ export class Places {
   /**
    * A folder is no longer where it was. Writes that down in the other one, if that is still there.
    * @param inPlace whether each journal is still where it was opened
+   * @param last the last entry of each: a folder that is put back is known by it
    */
   async noteMoved(
     error: PlaceLost,
     inPlace: Readonly<Record<FolderName, () => Promise<void>>>,
+    last: Readonly<Record<FolderName, Link>>,
   ): Promise<void> {
     for (const name of ["state", "incidents"] as const) {
+      const moved = name === "state" ? "incidents" : "state";
       try {
         await inPlace[name]();
-        return await this.note(error.message, this.#settings[name]);
+        const what = `${error.message}; ${endedWith(moved, last[moved])}`;
+        return await this.note(what, this.#settings[name]);
       } catch (failure) {
         // Then it is told, and nowhere written down.
         if (!(failure instanceof WorldError || failure instanceof PlaceLost)) throw failure;
       }
     }
   }
+}
+
+/** How a journal ended whose folder was moved. A start that finds it so again has lost nothing. */
+function endedWith(name: FolderName, { seq, hash }: Link): string {
+  const kind = name === "state" ? "observation" : "incident";
+  return `the ${kind} journal ended with entry ${seq}, ${hash}`;
 }
 
 function endOf(last: Link): string {

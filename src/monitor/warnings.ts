@@ -1,3 +1,4 @@
+import { timeNow } from "../world/time.ts";
 import type { Clock, Timer } from "../world/world.ts";
 import type { Level } from "./events.ts";
 
@@ -82,26 +83,41 @@ const MAX_REASONS = 100;
 /**
  * Limits what is told of a disk that refuses, since every call may cause such a refusal. The first
  * refusal for a reason is told at once. Later ones are told once in `REFUSED_AGAIN_MS`, with their
- * number.
+ * number. It is over once nothing was refused for that time and something was written since.
  */
 export class RefusalLimiter {
   readonly #clock: Clock;
   readonly #tell: (error: unknown, more: number | undefined) => void;
+  readonly #written: () => number;
+  readonly #tellEnd: (lasted: { since: string; times: number }) => void;
+  /** What lasts: since when, how often, and how much was written when something was refused last. */
+  #lasting: { since: string; times: number; written: number; refusedAt: number } | undefined;
+  #watching: Timer | undefined;
   /** The reasons told less than that time ago, each with what came since. */
   readonly #told = new Map<string, { error: unknown; more: number; timer: Timer }>();
 
-  constructor({ clock, tell }: {
+  constructor({ clock, tell, tellEnd, written }: {
     clock: Clock;
     /** `more` is how many refusals were left out since the last call for this reason, if any. */
     tell: (error: unknown, more: number | undefined) => void;
+    /** Called when writing works again, with RFC 3339 and the number of refusals. */
+    tellEnd: (lasted: { since: string; times: number }) => void;
+    /** How much was written so far, as a number that grows. */
+    written: () => number;
   }) {
     this.#clock = clock;
     this.#tell = tell;
+    this.#tellEnd = tellEnd;
+    this.#written = written;
   }
 
   /** The disk, or another part of the world, refused something. */
   add(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
+    const { since = timeNow(this.#clock), times = 0 } = this.#lasting ?? {};
+    const now = { written: this.#written(), refusedAt: this.#clock.monotonic() };
+    this.#lasting = { since, times: times + 1, ...now };
+    this.#watching ??= this.#clock.after(REFUSED_AGAIN_MS, () => this.#lookForEnd());
     const key = this.#told.has(reason) || this.#told.size < MAX_REASONS ? reason : "";
     const told = this.#told.get(key);
     if (told === undefined) return this.#tellNow(key, error);
@@ -121,8 +137,20 @@ export class RefusalLimiter {
     if (more > 0) this.#tellNow(key, error, more);
   }
 
+  #lookForEnd(): void {
+    this.#watching = undefined;
+    const { since, times, written, refusedAt } = this.#lasting!;
+    const isCalm = this.#clock.monotonic() - refusedAt >= REFUSED_AGAIN_MS;
+    if (isCalm && this.#written() > written) {
+      this.#lasting = undefined;
+      return this.#tellEnd({ since, times });
+    }
+    this.#watching = this.#clock.after(REFUSED_AGAIN_MS, () => this.#lookForEnd());
+  }
+
   /** Tells how many were left out, if any. Called when the daemon ends. */
   flush(): void {
+    this.#watching?.cancel();
     for (const { error, more, timer } of this.#told.values()) {
       timer.cancel();
       if (more > 0) this.#tell(error, more);

@@ -13,7 +13,14 @@ import type { Line } from "../world/reading.ts";
 import { Turns } from "../world/turns.ts";
 import { type Files, WorldError } from "../world/world.ts";
 import type { Entry, Link } from "../evidence/entry.ts";
-import { Journal, JOURNAL_FILE, JournalDamaged, type JournalItem, readEntries } from "./journal.ts";
+import {
+  EntryNotKnown,
+  Journal,
+  JOURNAL_FILE,
+  JournalDamaged,
+  type JournalItem,
+  readEntries,
+} from "./journal.ts";
 import { isRepair, parseRepair, type Repair } from "./repaired.ts";
 
 /** Ends an entry's line. */
@@ -284,7 +291,7 @@ export async function* readIncidents(
 /**
  * The conflict record of a journal entry. It checks the form, and does not judge the evidence.
  * @param folder for the message
- * @throws JournalDamaged if the entry holds something else
+ * @throws EntryNotKnown if the entry holds something else
  */
 export function recordOf({ seq, record }: Entry, folder: string): ConflictRecord {
   try {
@@ -292,7 +299,7 @@ export function recordOf({ seq, record }: Entry, folder: string): ConflictRecord
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     const path = join(folder, JOURNAL_FILE);
-    throw new JournalDamaged(path, `line ${seq} holds no conflict record: ${error.message}`);
+    throw new EntryNotKnown(path, `line ${seq} holds no conflict record: ${error.message}`);
   }
 }
 

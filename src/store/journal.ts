@@ -62,6 +62,12 @@ export class JournalDamaged extends Error {
   }
 }
 
+/**
+ * An entry is as it was written, since its hash is right, and its record is none that this version
+ * knows: a newer version wrote it. To repair that would set aside what is not damaged.
+ */
+export class EntryNotKnown extends JournalDamaged {}
+
 /** The same for a line. */
 export function damagedLine(path: string, line: Line, what: string): JournalDamaged {
   return new JournalDamaged(path, `line ${line.number} ${what}`, line);

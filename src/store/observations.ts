@@ -13,7 +13,7 @@ import { MalformedError } from "../tlog/malformed.ts";
 import { Turns } from "../world/turns.ts";
 import { type Files, type World, WorldError } from "../world/world.ts";
 import { type Entry, FIRST_LINK, type Link } from "../evidence/entry.ts";
-import { damagedLine } from "./journal.ts";
+import { EntryNotKnown } from "./journal.ts";
 import { isRepair, nameOfRepair, parseRepair, type Repair } from "./repaired.ts";
 import { cleanObservation, logIdOf, type Observation, parseObservation } from "./observation.ts";
 import {
@@ -171,6 +171,11 @@ export class ObservationJournal {
   /** Where a torn last line was set aside when the journal was opened, if there was one. */
   get tornFile(): string | undefined {
     return this.#journal.tornFile;
+  }
+
+  /** What the next entry will follow. */
+  get last(): Link {
+    return this.#journal.last;
   }
 
   /** When the last entry before this start was written: RFC 3339, UTC; nothing if there was none. */
@@ -567,7 +572,8 @@ function recordOf(
     return spelling.read(entry.record, path);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    throw damagedLine(path, line, `holds no observation: ${error.message}`);
+    const what = `line ${line.number} holds no observation: ${error.message}`;
+    throw new EntryNotKnown(path, what, line);
   }
 }
 

@@ -17,7 +17,7 @@ import { MalformedError, quoted } from "../tlog/malformed.ts";
 import type { Line } from "../world/reading.ts";
 import type { Files } from "../world/world.ts";
 import { Cases, readIncidents, recordOf, repairOf } from "./incidents.ts";
-import { damagedLine, JOURNAL_FILE, JournalDamaged, openLocked } from "./journal.ts";
+import { EntryNotKnown, JOURNAL_FILE, JournalDamaged, openLocked } from "./journal.ts";
 import { logIdOf, type Observation, type ObservedLog } from "./observation.ts";
 import { OBSERVATIONS_NAME } from "./observations.ts";
 import { parseRemovals, type Removal } from "./removal.ts";
@@ -66,14 +66,15 @@ async function incidentDamage({ files, folder }: Place): Promise<Damage | undefi
         if (isRepair(entry.record)) repairOf(entry, folder);
         else recordOf(entry, folder);
       } catch (error) {
-        if (!(error instanceof JournalDamaged)) throw error;
+        if (!(error instanceof JournalDamaged) || error instanceof EntryNotKnown) throw error;
         throw new JournalDamaged(error.path, error.what, line);
       }
       kept.take(JOURNAL_FILE, item);
     }
     return undefined;
   } catch (error) {
-    if (!(error instanceof JournalDamaged) || error.line === undefined) throw error;
+    const isDamage = error instanceof JournalDamaged && !(error instanceof EntryNotKnown);
+    if (!isDamage || error.line === undefined) throw error;
     const { at, number } = error.line;
     return {
       ...{ error, after: kept.last, kept: kept.parts(JOURNAL_FILE) },
@@ -204,13 +205,14 @@ async function firstDamage(
         }
       } catch (error) {
         if (!(error instanceof MalformedError)) throw error;
-        throw damagedLine(path, line, `holds no observation: ${error.message}`);
+        const what = `line ${line.number} holds no observation: ${error.message}`;
+        throw new EntryNotKnown(path, what, line);
       }
       kept.take(nameIn(path), item);
     }
     return undefined;
   } catch (error) {
-    if (!(error instanceof JournalDamaged)) throw error;
+    if (!(error instanceof JournalDamaged) || error instanceof EntryNotKnown) throw error;
     const name = nameIn(error.path);
     const number = (await listSegments(place)).find((one) => segmentName(place.name, one) === name);
     // What of the segment is kept counts where gaps are looked for.

@@ -101,6 +101,24 @@ inFolder(
   },
 );
 
+inFolder(
+  "ask: a file that was gathered may be of more logs than are asked about",
+  async (folder) => {
+    const { a, log } = await twoStories({ common: 3, size: 6 });
+    const other = grow(await newLog("other.invalid/log"), 3);
+    await using there = await monitor(log, put(folder, "theirs", await a.checkpoint()));
+    const lines = [await noteLine(other, 3), await noteLine(a, 6)].join("\n");
+    const ours = put(folder, "gathered.jsonl", lines);
+    const { code, out, err } = await run("ask", there.address, "--log", log, ours);
+    assertEquals([code, out.length], [0, 1], err.join("\n"));
+    assertStringIncludes(err.join("\n"), "gathered.jsonl line 1: unknown log");
+    // Nobody named the known logs, so that nothing is said of their keys.
+    const known = await run("ask", there.address, ours);
+    assertEquals(known.code, 3);
+    assert(!known.err.join("\n").includes("one key signs for several origins"));
+  },
+);
+
 inFolder("ask: logs the monitor does not follow are said to be not compared", async (folder) => {
   const { a, log } = await twoStories({ common: 3, size: 6 });
   const other = grow(await newLog("other.invalid/log"), 3);

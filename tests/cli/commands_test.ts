@@ -188,7 +188,7 @@ inFolder(
       const check = await run("incidents", "check", "--incidents", `${folder}/${name}`);
       assertMatch(
         check.out.join(),
-        /^1 incidents, the chain is whole; the last hash is [0-9a-f]{64}; 0 do not hold$/,
+        /^1 incident, the chain is whole; the last hash is [0-9a-f]{64}; 0 do not hold$/,
       );
       assertEquals(check.code, 0);
     }
@@ -423,6 +423,7 @@ Deno.test("demo: catches the split view in under ten seconds and leaves evidence
     assert(performance.now() - started < 10_000);
     assertStringIncludes(text, "[Gossip] received checkpoint size=3 — matches local checkpoint");
     assertStringIncludes(text, "INCONSISTENT");
+    assertStringIncludes(text, `All of it stays in ${folder}: remove that folder`);
     assertStringIncludes(text, "The evidence holds (1 record).");
     assertMatch(
       out.at(-1)!,

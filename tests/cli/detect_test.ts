@@ -210,14 +210,14 @@ inFolder(
     assertEquals(code, 3);
     assertStringIncludes(
       out.at(-1)!,
-      "1 checkpoints read, 0 proofs followed, 17 rejected (unknown log 2, bad signature 1, malformed 13, " +
+      "1 checkpoint read, 0 proofs followed, 17 rejected (unknown log 2, bad signature 1, malformed 13, " +
         "failed proof 1); conflicts: 0 same_size, 0 cross_size",
     );
     assertEquals(err.length, 18);
     // All that is malformed but the zero frame, and what is under a wrong signature.
     assertMatch(
       err.pop()!,
-      /^not judged: 13 items that could not be read or have a wrong signature/,
+      /^not judged: 13 items that could not be read or with a wrong signature/,
     );
     assert(err.every((line) => /^rejected .*lines line \d+: /.test(line)), err.join("\n"));
     assert(!err.join().includes("\x1b"), "no escape sequence of the input reaches the terminal");
@@ -256,7 +256,7 @@ inFolder("detect: a frame cut short at the end of a file is told", async (folder
   );
   assertStringIncludes(
     out.join(),
-    "1 checkpoints read, 0 proofs followed, 1 rejected (malformed 1)",
+    "1 checkpoint read, 0 proofs followed, 1 rejected (malformed 1)",
   );
   assertEquals(code, 3);
 });
@@ -268,7 +268,7 @@ inFolder("detect: one key serving several origins keeps them apart", async (fold
   assertEquals(code, 0);
   assertStringIncludes(
     out.join(),
-    "1 checkpoints read, 0 proofs followed (1 more with nothing to compare)",
+    "1 checkpoint read, 0 proofs followed (1 more with nothing to compare)",
   );
 });
 
@@ -280,7 +280,7 @@ inFolder(
     const { code, out, err } = await run("detect", "--log", log, put(folder, "lines", lines));
     assertEquals(code, 3);
     assertStringIncludes(err.join(), "line 1: malformed: longer than");
-    assertStringIncludes(out.join(), "1 checkpoints read, 0 proofs followed, 1 rejected");
+    assertStringIncludes(out.join(), "1 checkpoint read, 0 proofs followed, 1 rejected");
   },
 );
 

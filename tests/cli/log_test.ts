@@ -144,7 +144,7 @@ inFolder("log: wrong usage ends with 2 and says what was wanted", async (folder)
     [["toString"], 'got: "toString"'],
     [["init", `${folder}/x`], "--origin is missing"],
     [["init", `${folder}/x`, "--origin", "test log"], "expected no spaces"],
-    [["append"], "expected DIR TEXT…; got: nothing"],
+    [["append"], "expected DIR [TEXT…]; got: nothing"],
     [["append", `${folder}/none`], "there is no log in"],
     [["append", dir, "--count", "0"], "expected a number from 1 to"],
     [["append", dir, "--count", "10000001"], "expected a number from 1 to"],

@@ -105,7 +105,7 @@ inFolder("observations: a torn last line is told, and is no damage", async (fold
   const path = put(state, SEGMENT, `${first}\n${second.slice(0, -9)}`);
   const { code, out, err } = await run("observations", "check", "--state", state);
   assertEquals(code, 0);
-  assertMatch(out.join("\n"), /^1 observations, the chain is whole/);
+  assertMatch(out.join("\n"), /^1 observation, the chain is whole/);
   assertStringIncludes(err.join("\n"), `${path} line 2 is not complete`);
   const torn = Deno.readTextFileSync(path);
   assertEquals(torn, `${first}\n${second.slice(0, -9)}`, "whoever reads changes nothing");

@@ -143,7 +143,7 @@ inFolder(
     put(folder, "file", "nothing");
     Deno.mkdirSync(`${folder}/empty`);
     const wrong: [args: string[], code: number, said: RegExp][] = [
-      [[], 2, /expected repair DIR\|FILE/],
+      [[], 2, /expected repair \[?DIR\|FILE/],
       [["mend"], 2, /expected repair; got: "mend"/],
       [["repair", `${folder}/none`, "--config", config], 3, /there is no journal in ".*none"/],
       [["repair", `${folder}/empty`, "--config", config], 3, /there is no journal in ".*empty"/],

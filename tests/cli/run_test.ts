@@ -434,7 +434,7 @@ inFolder("run: SIGHUP with a bad file is told, and changes nothing", async (fold
     spoil();
     const pattern = new RegExp(` error config\\.refused .*${reason.source}`);
     await after(daemon.running, pattern, () => daemon.running.reload());
-    assertEquals((await run("status", daemon.http)).code, 0, "it goes on");
+    assertEquals((await run("status", daemon.http)).code, 3, "it goes on, and says so");
   }
   assert(!daemon.running.out.some((line) => line.includes(" daemon.stopping")));
   assertEquals(await stopped(daemon), 0);

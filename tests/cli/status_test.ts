@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { OFFERED_LOGS } from "../../src/cli/known_logs.ts";
 import { parseStatus } from "../../src/cli/parse_status.ts";
 import { describeStatus } from "../../src/cli/status_report.ts";
 import type { LogStatus, PeerStatus, Status } from "../../src/monitor/status.ts";
@@ -85,6 +86,25 @@ Deno.test("status: 0 if nothing is wrong, 1 if there are incidents, for people a
     const said = { ...told, troubles: [], exit: wanted };
     assertEquals(json.out.map((line) => JSON.parse(line)), [said]);
   }
+});
+
+inFolder("status: a command in its advice works as printed, also elsewhere", async (folder) => {
+  const logs = [{ ...LOG, incidents: 1 }];
+  const unnamed = await asking(() => Response.json({ ...STATUS, incidents: 1, logs }));
+  assertStringIncludes(unnamed.out.join("\n"), "hearsay incidents list --config FILE.");
+  const args = [
+    "--name",
+    STATUS.name,
+    "--log",
+    OFFERED_LOGS[0]!.log,
+    "--source",
+    OFFERED_LOGS[0]!.source,
+  ];
+  const { out: [vkey] } = await run("init", "--dir", folder, ...args);
+  const config = `${folder}/hearsay.jsonc`;
+  const told = { ...STATUS, vkey, incidents: 1, logs };
+  const named = await asking(() => Response.json(told), "--config", config);
+  assertStringIncludes(named.out.join("\n"), `hearsay incidents list --config ${config}.`);
 });
 
 const TROUBLES: readonly [string, Partial<Status>, RegExp][] = [

@@ -41,7 +41,7 @@ inFolder("go cache: a tile that is missing proves nothing, and is told", async (
   assertStringIncludes(out.at(-1)!, "conflicts: 0 same_size, 0 cross_size");
   assertStringIncludes(
     err.join("\n"),
-    "prove 1 of 2 heads to be of one history; of the others, 1 are not compared, because a tile",
+    "prove 1 of 2 heads to be of one history; of the others, 1 is not compared, because a tile",
   );
 });
 
@@ -148,7 +148,7 @@ inFolder(
     assertEquals(code, 3);
     assertMatch(
       err.join("\n"),
-      /prove 3 of 4 heads to be of one history; of the others, 1 are not/,
+      /prove 3 of 4 heads to be of one history; of the others, 1 is not/,
     );
     // They do contradict each other. Nobody may say that they do not.
     assertMatch(err.at(-1)!, /^no contradiction is proven; not all .* could be compared/);

@@ -1,23 +1,22 @@
 /** What readers find in files of each kind, and in broken ones. */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { encodeHex } from "@std/encoding/hex";
 import { MAX_WHOLE_BYTES, readGathered, START_BYTES } from "../../src/gather/read.ts";
 import { MAX_REPORTS } from "../../src/gather/go_fork.ts";
 import { MAX_ENTRIES } from "../../src/gather/sigstore.ts";
 import { mayHide } from "../../src/gather/found.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
-import { formatRecord } from "../../src/evidence/record.ts";
-import { verifyConflict } from "../../src/evidence/verify.ts";
 import { buildRecord } from "../../src/evidence/record.ts";
-import { base64, strictBase64, utf8 } from "../../src/tlog/encoding.ts";
+import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import { leafHash, sha256 } from "../../src/tlog/hashing.ts";
-import { parseLog } from "../../src/tlog/log.ts";
 import { Tree } from "../../src/tlog/tree.ts";
 import { checkpointOf, grow, newLog, proofOf, seenOf } from "../evidence/histories.ts";
+import { FRAME_BYTES } from "../../src/tlog/frame.ts";
+import { READ_CHUNK_BYTES } from "../../src/world/reading.ts";
 import type { OpenFile } from "../../src/world/world.ts";
 import { fileOf } from "../world/helpers.ts";
 import { formatProof } from "../tlog/stated_proofs.ts";
-import { FORKED_LOG, GO_REPORTS } from "./go_reports.ts";
 import { brief, readAll } from "./reading.ts";
 
 /** A log with 9 entries and what it signed. */
@@ -41,95 +40,6 @@ Deno.test("read: a Go lookup that is cut short ends with a reason, wherever it i
   for (let end = `8\n${LINE}\n`.length; end < whole.length; end++) {
     const { found, isKnown } = await readAll(whole.slice(0, end), { logs });
     assertEquals([brief(found), isKnown], [["malformed"], true], `cut at ${end}`);
-  }
-});
-
-Deno.test("read: what go prints about a fork is two heads and the proof that convicts", async () => {
-  const log = parseLog(FORKED_LOG);
-  for (const [sizes, report] of Object.entries(GO_REPORTS)) {
-    const { found } = await readAll(report, { logs: [log] });
-    assertEquals(brief(found), [...sizes.split(" "), "proof"]);
-    const detector = new EquivocationDetector();
-    for (const one of found) {
-      if (one.kind === "checkpoint") detector.observe(one.checkpoints[0]!, one.source);
-      if (one.kind === "proof") detector.observeProof(one.read());
-    }
-    const [conflict, ...more] = detector.conflicts();
-    assertEquals(more, []);
-    const detectedAt = "2026-11-28T12:00:00Z";
-    const input = formatRecord(buildRecord({ conflict: conflict!, detectedAt }));
-    assertEquals(verifyConflict({ input, log }).outcome, "holds", sizes);
-  }
-});
-
-Deno.test("read: go's report is read out of what build services make of it", async () => {
-  const logs = [parseLog(FORKED_LOG)];
-  const report = GO_REPORTS["300 700"];
-  const time = "2026-11-28T12:00:00.1234567Z ";
-  const spellings = [
-    report.replaceAll("\n", "\r\n"),
-    report.split("\n").map((line) => line.trimEnd()).join("\n"),
-    report.split("\n").map((line) => time + line).join("\n"),
-    `${report}\nexit status 1\n`,
-  ];
-  for (const text of spellings) {
-    assertEquals(brief((await readAll(text, { logs })).found), ["300", "700", "proof"]);
-  }
-  const twice = await readAll(`${report}\n${GO_REPORTS["256 700"]}`, { logs });
-  assertEquals(brief(twice.found), ["300", "700", "proof", "256", "700", "proof"]);
-});
-
-Deno.test("read: go's report is found at the end of a long build log, in a named one anywhere", async () => {
-  const logs = [parseLog(FORKED_LOG)];
-  const report = GO_REPORTS["300 700"];
-  const built = "go: downloading example.invalid/module v1.0.0\n".repeat(START_BYTES / 20);
-  const three = ["300", "700", "proof"];
-  for (
-    const [text, walked] of [
-      [`${built}${report}\nexit status 1\n`, three],
-      [`${built}${report}\n${built}`, []],
-      [built, []],
-    ] as const
-  ) {
-    assertEquals(brief((await readAll(text, { logs })).found), [...walked]);
-    const named = await readAll(text, { logs, isNamed: true });
-    assertEquals(brief(named.found), text === built ? ["malformed"] : three);
-  }
-});
-
-Deno.test("read: go's report with a wrong hash convicts nobody", async () => {
-  const log = parseLog(FORKED_LOG);
-  const report = GO_REPORTS["300 700"];
-  const hashes = report.split("proof of misbehavior:\n")[1]!.match(/[A-Za-z0-9+/]{43}=/g)!;
-  for (const hash of hashes.slice(1)) {
-    const bytes = strictBase64(hash);
-    bytes[5]! ^= 1;
-    const { found } = await readAll(report.replace(hash, base64(bytes)), { logs: [log] });
-    const detector = new EquivocationDetector();
-    for (const one of found) {
-      if (one.kind === "checkpoint") detector.observe(one.checkpoints[0]!, one.source);
-      if (one.kind === "proof") assertEquals(detector.observeProof(one.read()).verdict, "failed");
-    }
-    assertEquals(detector.conflicts(), []);
-  }
-});
-
-Deno.test("read: a report of go that is broken hides none of the others in its file", async () => {
-  const logs = [parseLog(FORKED_LOG)];
-  const report = GO_REPORTS["300 700"];
-  const cut = report.slice(0, report.indexOf("new database:"));
-  const three = ["300", "700", "proof"];
-  for (
-    const [text, wanted] of [
-      [`${report}\n${cut}`, [...three, "malformed"]],
-      [`${cut}\n${report}`, ["malformed", ...three]],
-      [`# did it say: go.sum database server misbehavior detected!\n${report}`, [
-        "malformed",
-        ...three,
-      ]],
-    ] as const
-  ) {
-    assertEquals(brief((await readAll(text, { logs })).found), [...wanted]);
   }
 });
 
@@ -199,27 +109,6 @@ Deno.test("read: an entry of a bundle that is broken hides none of the others", 
     attestations: [{ bundle }, { bundle: { ...bundle, verificationMaterial: { tlogEntries: 5 } } }],
   };
   assertEquals(brief((await readAll(JSON.stringify(listed), { logs })).found), ["5", "malformed"]);
-});
-
-Deno.test("read: go's report that lacks a part says which", async () => {
-  const logs = [parseLog(FORKED_LOG)];
-  const report = GO_REPORTS["300 700"];
-  const cases: [string, RegExp][] = [
-    [report.replace("new database:", "another:"), /no line "new database:"/],
-    [report.replace(/old database:\n(?:\t.*\n)+/, "old database:\n"), /no note below "old/],
-  ];
-  for (const [text, message] of cases) {
-    const { found } = await readAll(text, { logs });
-    assertEquals(brief(found), ["malformed"]);
-    assertMatch(found[0]!.kind === "rejected" ? found[0]!.detail : "", message);
-  }
-});
-
-Deno.test("read: the words of go's report in its own sources are no report", async () => {
-  const source =
-    'package x\n\tfmt.Fprintf(&buf, "go.sum database server misbehavior detected!\\n\\n")\n' +
-    '\tfmt.Fprintf(&buf, "old database:\\n\\t%s\\n", indent(olderNote))\n';
-  assertEquals(await readAll(source, { logs: [] }), { found: [], isKnown: false });
 });
 
 /** An entry of a log, as a bundle has it. */
@@ -521,5 +410,23 @@ Deno.test("read: of a line without end in a file that nobody named, only the sta
     const found = await Array.fromAsync(reading);
     assertEquals(brief(found), start.includes("\n") ? ["9", "malformed"] : []);
     assert(furthest > MAX_WHOLE_BYTES);
+  }
+});
+
+Deno.test("read: frames are read on over some zero frames, and not over zeros without end", async () => {
+  const { log, logs } = await stage();
+  const { frame } = await checkpointOf(log);
+  const zeros = new Uint8Array(FRAME_BYTES * 1_000);
+  const some = await readAll(concat([frame, zeros, frame]), { logs });
+  assertEquals(brief(some.found), ["9", "9"]);
+  const many = new Uint8Array(2 * READ_CHUNK_BYTES);
+  for (const isNamed of [true, false]) {
+    const { found } = await readAll(concat([frame, many, many]).slice(0, FRAME_BYTES * 9_000), {
+      ...{ logs, isNamed },
+    });
+    assertEquals(brief(found), ["9", "too large"]);
+    const [, last] = found;
+    assert(last?.kind === "rejected" && mayHide(last));
+    assert(last.bytesRead <= 3 * READ_CHUNK_BYTES);
   }
 });

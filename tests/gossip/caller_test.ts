@@ -224,7 +224,8 @@ const BREAKS: readonly [how: string, (peer: FakeConnection) => Promise<void>, sa
   [
     "reads and closes",
     (peer) => readAll(peer).then(() => peer.close()),
-    "answered 0 bytes, expected 104 bytes (1 frame of 104)",
+    "answered 0 bytes, expected 104 bytes (1 frame of 104); it may be ending, may limit this address, or " +
+    "cannot write to its disk",
   ],
   [
     "reads and resets",
@@ -311,7 +312,10 @@ for (const length of [0, 1, 103, 105, 207]) {
     const answer = concat([await frameOf(a), await frameOf(b)]).subarray(0, length);
     const setting = { logs: [a.log, b.log], shown: [a, b], keep };
     await using scene = await stage(answering(answer), setting);
-    const message = `answered ${length} bytes, expected 208 bytes (2 frames of 104)`;
+    const perhaps = length > 0
+      ? ""
+      : "; it may be ending, may limit this address, or cannot write to its disk";
+    const message = `answered ${length} bytes, expected 208 bytes (2 frames of 104)${perhaps}`;
     await assertFails(scene.call, { message, handed });
     // What came whole has been judged.
     assertEquals(scene.report.verdicts, length < FRAME_BYTES ? [] : ["matches"]);

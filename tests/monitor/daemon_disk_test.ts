@@ -12,7 +12,7 @@ import { JournalLocked } from "../../src/store/journal.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
 import { settled } from "../gossip/fake_network.ts";
 import { checkpointOf } from "../evidence/histories.ts";
-import { Host, MINUTE, parted, Stage } from "./hosts.ts";
+import { Host, MINUTE, parted, Stage, type Told } from "./hosts.ts";
 import { noteOf, ScriptedSource } from "./scripted_source.ts";
 import { accountOf, hearBefore, resultsOf, served } from "./served.ts";
 
@@ -63,8 +63,16 @@ Deno.test("daemon: a full disk is our fault in the status, and the log is looked
   assertStringIncludes(lastDetail!, "No space left on device");
   assertEquals(counts, { first: 1, "not written": 10 });
   disk.refuses = false;
+  assertEquals(one.toldOf("disk.recovered"), []);
   await one.pass(MINUTE);
   assertEquals(one.daemon!.status().logs[0]!.lastResult, "extends");
+  await one.pass(2 * MINUTE);
+  const [{ fields, level }, ...more] = one.toldOf("disk.recovered") as [Told, ...Told[]];
+  assertEquals([level, fields, more], [
+    "info",
+    { since: "2026-01-01T00:01:00.000Z", times: 10 },
+    [],
+  ]);
   one.assertOnlyDiskRefused();
 });
 

@@ -127,7 +127,8 @@ for (const [what, lose, said] of LOSSES) {
       assertMatch(lost(daemon).join("\n"), said);
       const told = host.toldOf("journal.lost");
       assertEquals(told.map(({ level }) => level), lost(daemon).map(() => "error"));
-      assertMatch(`${told[0]!.fields.advice}`, /remove the monitor's lost\.txt/);
+      assertMatch(`${told[0]!.fields.detail}`, / \(noted in home\/(state|incidents)\/lost\.txt\)$/);
+      assertMatch(`${told[0]!.fields.advice}`, /remove the lost\.txt in which it is noted/);
       const troubles = troublesOf(daemon.status()).filter(({ text }) => /^lost: /.test(text));
       assertEquals(troubles.length, lost(daemon).length);
       if (start === 1) await host.stop();
@@ -198,7 +199,7 @@ Deno.test("lost: a note that is no UTF-8 hides no loss, and a further one takes 
   host.disk.put(`${STATE}/lost.txt`, note);
   await remove(host, JOURNAL);
   const [first, ...more] = lost(await host.start(duties));
-  assertMatch(first!, /Zur.ich$/);
+  assertMatch(first!, /Zur.ich \(noted in home\/state\/lost\.txt\)$/);
   assert(more.length > 0);
   assertEquals(host.disk.bytes(`${STATE}/lost.txt`)!.subarray(0, note.length), note);
 });
@@ -283,6 +284,35 @@ for (const [name, folder] of [["state", STATE], ["incidents", INCIDENTS]] as con
       assertMatch(lost(next).join(), /is gone, and this monitor has run before/);
     });
   }
+}
+
+for (const [name, folder] of [["state", STATE], ["incidents", INCIDENTS]] as const) {
+  Deno.test(`moved: a "${name}" folder that is put back whole needs no word, and an older copy does`, async () => {
+    const { host, source, duties } = await newHost();
+    await using _ = host;
+    await host.start(duties);
+    source.size = 11;
+    await host.pass(MINUTE);
+    await host.stop();
+    const daemon = await host.open(duties);
+    const ended = daemon.run();
+    await host.pass(MINUTE);
+    host.disk.move(folder, "home/elsewhere");
+    source.size = 12;
+    await Promise.all([assertRejects(() => ended, PlaceLost), host.clock.advance(5 * MINUTE)]);
+    host.disk.move("home/elsewhere", folder);
+    const next = await host.start(duties);
+    assertEquals([lost(next), host.loud("journal.lost")], [[], []]);
+    const other = folder === STATE ? INCIDENTS : STATE;
+    assertEquals(host.disk.content(`${other}/lost.txt`), undefined, "the note is withdrawn");
+    await host.stop();
+    const kind = folder === STATE ? "observation" : "incident";
+    const note =
+      `2026-01-01T00:00:00.000Z x is gone: moved; the ${kind} journal ended with entry 999, ` +
+      `${"a".repeat(64)}`;
+    host.disk.put(`${other}/lost.txt`, utf8(`${note}\n`));
+    assertEquals(lost(await host.start(duties)), [`${note} (noted in ${other}/lost.txt)`]);
+  });
 }
 
 Deno.test("moved: a case proven meanwhile is printed whole, and not told as recorded", async () => {

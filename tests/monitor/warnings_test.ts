@@ -1,3 +1,4 @@
+import { timeNow } from "../../src/world/time.ts";
 import { assertEquals } from "@std/assert";
 import {
   MAX_WARNINGS_IN_WINDOW,
@@ -73,12 +74,43 @@ Deno.test("warnings: at the end what was left out is told, and no timer is left"
   assertEquals([told, clock.pending], [[3], 0]);
 });
 
+/** Nothing is ever written. */
+const QUIET = { tellEnd: () => {}, written: () => 0 };
+
+Deno.test("refusals: it is over once nothing was refused for a time and something was written", async () => {
+  const clock = new ManualClock();
+  const ends: unknown[] = [];
+  let written = 7;
+  const limiter = new RefusalLimiter({
+    ...{ clock, tell: () => {}, written: () => written },
+    tellEnd: (lasted) => ends.push(lasted),
+  });
+  const since = timeNow(clock);
+  limiter.add(new Error("disk full"));
+  limiter.add(new Error("disk full"));
+  await clock.advance(10 * REFUSED_AGAIN_MS);
+  assertEquals(ends, [], "nobody has tried");
+  written++;
+  limiter.add(new Error("disk full"));
+  await clock.advance(10 * REFUSED_AGAIN_MS);
+  assertEquals(ends, [], "what was written before the last refusal is no sign");
+  written++;
+  await clock.advance(REFUSED_AGAIN_MS);
+  assertEquals(ends, [{ since, times: 3 }]);
+  await clock.advance(10 * REFUSED_AGAIN_MS);
+  assertEquals([ends.length, clock.pending], [1, 0], "told once");
+  limiter.add(new Error("disk full"));
+  limiter.flush();
+  assertEquals(clock.pending, 0);
+});
+
 Deno.test("refusals: a reason is told at once, and then once in a time with how many there were", async () => {
   const clock = new ManualClock();
   const told: [reason: string, more: number | undefined][] = [];
   const limiter = new RefusalLimiter({
     clock,
     tell: (error, more) => told.push([(error as Error).message, more]),
+    ...QUIET,
   });
   for (let i = 0; i < 500; i++) limiter.add(new Error("disk full"));
   limiter.add(new Error("database is locked"));
@@ -100,7 +132,7 @@ Deno.test("refusals: a reason is told at once, and then once in a time with how 
 Deno.test("refusals: reasons without end are told in bounds", async () => {
   const clock = new ManualClock();
   let lines = 0;
-  const limiter = new RefusalLimiter({ clock, tell: () => lines++ });
+  const limiter = new RefusalLimiter({ clock, tell: () => lines++, ...QUIET });
   for (let i = 0; i < 10_000; i++) limiter.add(new Error(`reason ${i}`));
   assertEquals(lines, 101);
   await clock.advance(REFUSED_AGAIN_MS);

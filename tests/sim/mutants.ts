@@ -26,9 +26,9 @@ export interface Mutant {
 
 /** So many seeds are enough for most mutants. */
 const FEW = 40;
-const MANY = 150;
+const MANY = 300;
 /** For what needs a disk that refuses one write and no other, and a daemon that is not started anew. */
-const RARE = 300;
+const RARE = 900;
 
 /** All mutants, ordered by what they break. */
 export const MUTANTS: readonly Mutant[] = [

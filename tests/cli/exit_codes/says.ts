@@ -31,7 +31,7 @@ export const SAYS: Readonly<Record<string, RegExp>> = {
   "nobody to compare with": /nothing is compared with anybody/,
   "unproven": /unproven/,
   "nothing to judge": /nothing to judge|nothing was found|nothing to ask about/,
-  "not judged": /not judged: 1 items/,
+  "not judged": /not judged: 1 item that/,
   "disk refuses": /No space left on device/,
   "case not written": /NOT WRITTEN/,
   "fault": /a fault in Hearsay itself/,
