@@ -14,6 +14,7 @@ import { isRepair } from "../store/repaired.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { WalkedViews } from "./check_keys.ts";
 import { type Check, type Checked, undone } from "./checking.ts";
+import { shellWord } from "./command.ts";
 import { counted } from "./repairs.ts";
 
 /** Progress is shown each time so many entries were read. An incident takes longer to judge. */
@@ -42,14 +43,14 @@ export async function checkJournals(
   if (await hasIncidents(world.files, incidents)) {
     const name = `the incident journal in ${incidents}`;
     await telling(
-      { name, tell },
+      { name, folder: incidents, tell },
       () => readCases({ world, folder: incidents, name }, { tell, progress }),
     );
   }
   const seen = new WalkedViews();
   if (await hasObservations(world.files, state)) {
     const name = `the observation journal in ${state}`;
-    await telling({ name, tell }, async () => {
+    await telling({ name, folder: state, tell }, async () => {
       const entries = await readLooks({ world, folder: state, seen }, progress);
       tell({ about: "journal", text: `${name} is whole: ${counted(entries, "line")}` });
     });
@@ -59,14 +60,17 @@ export async function checkJournals(
 
 /** Tells what a journal is refused for. */
 async function telling(
-  { name, tell }: { name: string; tell: Telling["tell"] },
+  { name, folder, tell }: { name: string; folder: string; tell: Telling["tell"] },
   read: () => Promise<void>,
 ): Promise<void> {
   try {
     await read();
   } catch (error) {
     if (!(error instanceof JournalDamaged || error instanceof WorldError)) throw error;
-    tell(undone("journal", `${name}: ${error.message}`));
+    const advice = error instanceof JournalDamaged
+      ? `; see what a repair would do: hearsay journal repair ${shellWord(folder)} --dry-run`
+      : "";
+    tell(undone("journal", `${name}: ${error.message}${advice}`));
   }
 }
 

@@ -495,6 +495,8 @@ inFolder("config check: a journal that run refuses is told, in either folder", a
     const ran = await check(config);
     assertEquals([ran.code, faults(ran).length], [3, 1], ran.out.join("\n"));
     assertMatch(faults(ran)[0]!, /^! the \S+ journal in \S+: \S+ line 1 is damaged: /);
+    const dry = `: hearsay journal repair ${berlin}/${name.split("/")[0]} --dry-run`;
+    assertStringIncludes(faults(ran)[0]!, dry);
     assertEquals(imageOf(berlin).length, before.length, "nothing is made");
     Deno.writeTextFileSync(path, whole);
   }
