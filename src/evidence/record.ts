@@ -144,8 +144,10 @@ function recordedCheckpoint(checkpoint: VerifiedCheckpoint): RecordedCheckpoint 
 
 /** Makes a source fit for a record: valid Unicode, one line, bounded. */
 export function cleanSource(source: string): string {
-  return [...source.toWellFormed().replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, "\u{FFFD}")]
-    .slice(0, MAX_SOURCE_CHARACTERS).join("");
+  const line = source.toWellFormed().replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, "\u{FFFD}");
+  // A text has no more characters than units.
+  if (line.length <= MAX_SOURCE_CHARACTERS) return line;
+  return [...line].slice(0, MAX_SOURCE_CHARACTERS).join("");
 }
 
 /** What the detector signs: a domain line, then the canonical JSON without the signature. */

@@ -16,7 +16,7 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
  */
 const brief = new Uint8Array(1_024);
 /** Most bytes of UTF-8 for one UTF-16 unit. */
-const MAX_UTF8_BYTES_A_UNIT = 3;
+export const MAX_UTF8_BYTES_A_UNIT = 3;
 
 /**
  * As `utf8`, but the next call may overwrite the bytes. Use it only if you are done with them by

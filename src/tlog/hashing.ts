@@ -14,6 +14,12 @@ export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array(0));
 
 /** Hash of a leaf's data: SHA-256(0x00 || data) (RFC 6962 section 2.1). */
 export function leafHash(data: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (data.length < MAX_NODE_BYTES) {
+    nodeInput[0] = LEAF_PREFIX;
+    nodeInput.set(data, 1);
+    wasm.digest(1 + data.length);
+    return new Uint8Array(nodeOutput);
+  }
   const input = new Uint8Array(1 + data.length);
   input.set(data, 1);
   return sha256(input);
@@ -27,6 +33,8 @@ export function leafHash(data: Uint8Array): Uint8Array<ArrayBuffer> {
  */
 const wasm = newInstance(false);
 
+/** First byte of a leaf's input (RFC 6962 section 2.1). */
+const LEAF_PREFIX = 0x00;
 /** First byte of an inner node's input (RFC 6962 section 2.1). */
 const NODE_PREFIX = 0x01;
 /** Longest input: the module's buffer. A node of a tree has 65 bytes. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { verifyMlDsa44Checkpoint } from "./cosignature.ts";
-import { textOf, utf8 } from "./encoding.ts";
+import { MAX_UTF8_BYTES_A_UNIT, textOf, utf8, utf8Briefly } from "./encoding.ts";
 import { importEcdsaKey, verifyEcdsa } from "./ecdsa.ts";
 import { importEd25519Key, verifyEd25519 } from "./ed25519.ts";
 import { MalformedError, printable, quoted } from "./malformed.ts";
@@ -95,12 +95,10 @@ export interface JudgedLines {
  * @throws MalformedError naming the rule of C2SP signed-note that it breaks
  */
 export function parseNote(note: Uint8Array | string): Note {
-  // A text is never longer than its bytes in UTF-8. So a text that is too long is refused before it
-  // is encoded.
-  const bytes = typeof note === "string" && note.length <= MAX_NOTE_BYTES ? utf8(note) : note;
-  if (bytes.length > MAX_NOTE_BYTES) {
+  const length = bytesOf(note);
+  if (length > MAX_NOTE_BYTES) {
     throw new MalformedError(
-      `Cannot read note: it has ${bytes.length} bytes, expected at most ${MAX_NOTE_BYTES}`,
+      `Cannot read note: it has ${length} bytes, expected at most ${MAX_NOTE_BYTES}`,
     );
   }
   const whole = typeof note === "string" ? note : textOf(note);
@@ -145,6 +143,16 @@ export function parseNote(note: Uint8Array | string): Note {
 }
 
 /**
+ * How long a note is. A text is encoded only if its bytes in UTF-8 decide: it never has fewer of them
+ * than units, and never more than three for one.
+ */
+function bytesOf(note: Uint8Array | string): number {
+  const isEncoded = typeof note === "string" && note.length <= MAX_NOTE_BYTES &&
+    note.length * MAX_UTF8_BYTES_A_UNIT > MAX_NOTE_BYTES;
+  return isEncoded ? utf8(note).length : note.length;
+}
+
+/**
  * Checks the signature lines of the known keys (RULES S1).
  *
  * - A line of an unknown key is ignored, whatever it holds. The specification asks for that, and
@@ -158,7 +166,7 @@ export function parseNote(note: Uint8Array | string): Note {
 export function verifyNote(
   { note, verifiers }: { note: Note; verifiers: readonly Verifier[] },
 ): JudgedLines | { failed: string; known: boolean } {
-  const message = utf8(note.text);
+  const message = utf8Briefly(note.text); // No verifier keeps it.
   const verified = new Map<string, NoteSignature>();
   const unjudged: string[] = [];
   for (const line of new Set(note.lines)) {

@@ -31,7 +31,8 @@ export function readSignatureLine(line: string): SignatureLine | undefined {
   }
   if (payload.length <= KEY_ID_BYTES) return undefined;
   const keyId = new DataView(payload.buffer, payload.byteOffset).getUint32(0);
-  return { name, keyId, signature: payload.slice(KEY_ID_BYTES) };
+  // A view and no copy: the platform's verify has to move a copy this short before it can read it.
+  return { name, keyId, signature: payload.subarray(KEY_ID_BYTES) };
 }
 
 /** Whether a line claims to be this key's: name and key id are the key's (RULES S1). */

@@ -270,6 +270,11 @@ Deno.test("cleanSource: a hostile source becomes one short line", () => {
   assertEquals(cleanSource("peer.invalid:9900"), "peer.invalid:9900");
   assertEquals(cleanSource("a\nb\x1b[2J\ud800\u2028"), "a\ufffdb\ufffd[2J\ufffd\ufffd");
   assertEquals([...cleanSource("😀".repeat(1000))].length, MAX_SOURCE_CHARACTERS);
+  for (const character of ["a", "😀"]) {
+    const longest = character.repeat(MAX_SOURCE_CHARACTERS);
+    assertEquals(cleanSource(longest), longest);
+    assertEquals(cleanSource(longest + character), longest);
+  }
   assertEquals(cleanSource(cleanSource("\x00".repeat(999))), cleanSource("\x00".repeat(999)));
 });
 

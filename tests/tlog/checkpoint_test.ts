@@ -388,3 +388,18 @@ Deno.test("openCheckpoint: a failing line of another followed log does not hide 
   assert(!("refused" in opened));
   assertEquals(opened.map(({ log }) => log.id), [one.log.id]);
 });
+
+Deno.test("parseNote: a text has as many bytes as it takes in UTF-8, up to the limit and no more", () => {
+  const ends = "\n\n— a.invalid AAAA\n";
+  const room = MAX_NOTE_BYTES - utf8(ends).length;
+  for (const character of ["a", "é", "€", "😀"]) {
+    const bytes = utf8(character).length;
+    const rest = "x".repeat(room % bytes);
+    const longest = character.repeat(Math.floor(room / bytes)) + rest + ends;
+    assertEquals(parseNote(longest), parseNote(utf8(longest)));
+    assertEquals(parseNote(longest).text, longest.slice(0, 1 - ends.length));
+    for (const note of [`x${longest}`, utf8(`x${longest}`)]) {
+      assertThrows(() => parseNote(note), MalformedError, `it has ${MAX_NOTE_BYTES + 1} bytes`);
+    }
+  }
+});

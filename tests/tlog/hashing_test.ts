@@ -2,7 +2,13 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import * as fc from "fast-check";
 import { hash } from "node:crypto";
-import { HASH_BYTES, hashNodeInto, nodeHash, subtreeRoot } from "../../src/tlog/hashing.ts";
+import {
+  HASH_BYTES,
+  hashNodeInto,
+  leafHash,
+  nodeHash,
+  subtreeRoot,
+} from "../../src/tlog/hashing.ts";
 
 /** Any hash; zeros and all ones are among the first tried. */
 const anyHash = fc.uint8Array({ minLength: HASH_BYTES, maxLength: HASH_BYTES });
@@ -110,4 +116,26 @@ Deno.test("subtreeRoot: no hashes, a cut one, and a number that is no power of t
   for (const length of [0, 1, 31, 33, 63, 3 * HASH_BYTES, 255 * HASH_BYTES, 256 * HASH_BYTES - 1]) {
     assertThrows(() => subtreeRoot(new Uint8Array(length)), RangeError, `${length} bytes`);
   }
+});
+
+Deno.test("leafHash: is the platform's SHA-256 of 0x00 and the data, around every limit", () => {
+  // A block of SHA-256 has 64 bytes, the WebAssembly module's buffer 512.
+  const lengths = [0, 1, 54, 55, 56, 62, 63, 64, 65, 509, 510, 511, 512, 513, 5_000];
+  for (const length of lengths) {
+    const data = Uint8Array.from({ length }, (_, i) => i * 7 + length);
+    const input = concat([new Uint8Array([0]), data]);
+    assertEquals(leafHash(data).toHex(), hash("sha256", input, "hex"), `${length} bytes`);
+  }
+});
+
+Deno.test("leafHash: a later hash changes neither an earlier one nor what it was made of", () => {
+  fc.assert(fc.property(anyHash, anyHash, (a, b) => {
+    const data = a.slice();
+    const first = leafHash(data);
+    const before = first.slice();
+    const node = nodeHash({ left: a, right: b });
+    leafHash(b);
+    assertEquals([data, first, node], [a, before, oracle(a, b)]);
+    assertEquals(first.buffer.byteLength, HASH_BYTES);
+  }));
 });
