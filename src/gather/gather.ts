@@ -70,10 +70,12 @@ export async function* gather(
       continue;
     }
     if (writesTo !== undefined && await isSame(files, step.path, writesTo)) continue;
-    for await (const piece of readFile({ files, logs, open, step })) {
-      yield piece;
-      if (piece.kind !== "found" || piece.found.kind !== "checkpoint") continue;
-      for (const checkpoint of piece.found.checkpoints) heads.addHead(checkpoint, piece.path);
+    for await (const pieces of readFile({ files, logs, open, step })) {
+      for (const piece of pieces) {
+        yield piece;
+        if (piece.kind !== "found" || piece.found.kind !== "checkpoint") continue;
+        for (const checkpoint of piece.found.checkpoints) heads.addHead(checkpoint, piece.path);
+      }
     }
   }
   for await (const result of heads.compare(files)) {
@@ -101,9 +103,12 @@ export async function* gatherProofs(
   withProofs: ReadonlyMap<string, boolean>,
 ): AsyncGenerator<Extract<Piece, { kind: "found" | "passed over" }>, void> {
   for (const [path, isNamed] of withProofs) {
-    for await (const piece of readFile({ ...gathering, step: { kind: "file", path, isNamed } })) {
-      const isProof = piece.kind === "found" && piece.found.kind === "proof";
-      if (isProof || piece.kind === "passed over") yield piece;
+    const step = { kind: "file", path, isNamed } as const;
+    for await (const pieces of readFile({ ...gathering, step })) {
+      for (const piece of pieces) {
+        const isProof = piece.kind === "found" && piece.found.kind === "proof";
+        if (isProof || piece.kind === "passed over") yield piece;
+      }
     }
   }
 }
@@ -116,7 +121,7 @@ async function isSame(files: Files, path: string, other: string): Promise<boolea
   return identity !== undefined && identity === await files.identity(other);
 }
 
-/** Reads a file and tells of it at the end. */
+/** Reads a file and tells of it at the end. What is found in one piece of it comes at once. */
 async function* readFile(
   { files, logs, open, step: { path, isNamed } }: {
     files: Files;
@@ -124,19 +129,19 @@ async function* readFile(
     open: Gathering["open"];
     step: Extract<Step, { kind: "file" }>;
   },
-): AsyncGenerator<Piece, void> {
+): AsyncGenerator<readonly Piece[], void> {
   let file: OpenFile | undefined;
   try {
     file = await (isNamed ? open(path) : openFound(files, path));
     const found = readGathered({ file, name: path, logs, isNamed });
     for (;;) {
       const { value, done } = await found.next();
-      if (done) return yield { kind: "file", path, isKnown: value, isNamed };
-      yield { kind: "found", found: value, isNamed, path };
+      if (done) return yield [{ kind: "file", path, isKnown: value, isNamed }];
+      yield value.map((found): Piece => ({ kind: "found", found, isNamed, path }));
     }
   } catch (error) {
     if (isNamed || !(error instanceof WorldError)) throw error;
-    yield { kind: "passed over", path, why: "not readable", detail: error.message };
+    yield [{ kind: "passed over", path, why: "not readable", detail: error.message }];
   } finally {
     file?.close();
   }

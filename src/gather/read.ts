@@ -10,7 +10,13 @@ import { FRAME_BYTES, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { isObject } from "../tlog/members.ts";
-import { READ_CHUNK_BYTES, readFully, readLines, upTo } from "../world/reading.ts";
+import {
+  type Line,
+  READ_CHUNK_BYTES,
+  readFully,
+  readLinesOfChunks,
+  upTo,
+} from "../world/reading.ts";
 import type { OpenFile } from "../world/world.ts";
 import { type Found, malformed, openOneFrame, readBy, type Rejected } from "./found.ts";
 import { goFork } from "./go_fork.ts";
@@ -52,18 +58,21 @@ export interface GatheredFile {
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
+/** Replaces what is no UTF-8. */
+const DECODER = new TextDecoder();
+
 /** What a file is called of which the kind is not known. */
 const UNKNOWN = "files of no known kind";
 
 /**
  * Reads a file, as far as it goes now: `gather` may be writing to it, into the folder that it reads.
- * A byte order mark at its start is ignored.
+ * A byte order mark at its start is ignored. What is found in one piece of the file comes at once.
  * @returns whether it is of a kind that is known
  * @throws WorldError if reading fails
  */
 export async function* readGathered(
   { file: growing, ...others }: GatheredFile,
-): AsyncGenerator<Gathered, boolean> {
+): AsyncGenerator<readonly Gathered[], boolean> {
   const size = await growing.size();
   const given: GatheredFile = { file: upTo(growing, size), ...others };
   const { file, name, isNamed } = given;
@@ -74,7 +83,7 @@ export async function* readGathered(
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     if (isNamed) {
-      yield { ...malformed(error), where: name, what: UNKNOWN, bytesRead: start.length };
+      yield [{ ...malformed(error), where: name, what: UNKNOWN, bytesRead: start.length }];
     }
     return isNamed;
   }
@@ -84,7 +93,7 @@ export async function* readGathered(
     yield* readFrames(given, markBytes(start));
     return true;
   }
-  const text = new TextDecoder().decode(start);
+  const text = DECODER.decode(start);
   if (/^\s*\{/.test(text)) return yield* readJson(given, { start, text });
   const kind = TEXT_KINDS.find((kind) => kind.recognizes(text)) ??
     (await hasReport(given, size) ? goFork : undefined) ??
@@ -103,14 +112,14 @@ async function hasReport({ file, isNamed }: GatheredFile, size: number): Promise
   const from = isNamed && size <= MAX_WHOLE_BYTES ? 0 : size - START_BYTES;
   const buffer = new Uint8Array(size - from);
   const filled = await readFully(file, buffer, from);
-  return goFork.recognizes(new TextDecoder().decode(buffer.subarray(0, filled)));
+  return goFork.recognizes(DECODER.decode(buffer.subarray(0, filled)));
 }
 
 /**
  * A note has no control characters but newlines. The 96 random bytes of a root and a signature do.
  */
 function looksBinary(head: Uint8Array): boolean {
-  return head.length > 0 && head.some((byte) => byte < 0x20 && ![0x09, 0x0a, 0x0d].includes(byte));
+  return head.some((byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
 }
 
 /** Whether a binary file that nobody named is one of frames: whole ones, the first under a known key. */
@@ -127,7 +136,7 @@ async function areFrames({ file, logs }: GatheredFile, start: Uint8Array): Promi
 async function* readFrames(
   { file, name, logs }: GatheredFile,
   startsAt: number,
-): AsyncGenerator<Gathered, void> {
+): AsyncGenerator<readonly Gathered[], void> {
   const chunkBytes = Math.floor(READ_CHUNK_BYTES / FRAME_BYTES) * FRAME_BYTES;
   const buffer = new Uint8Array(chunkBytes);
   let at = startsAt;
@@ -135,6 +144,7 @@ async function* readFrames(
   for (;;) {
     const filled = await readFully(file, buffer, at);
     if (filled === 0) return;
+    const all: Gathered[] = [];
     let isSilent = true;
     for (let start = 0; start < filled; start += FRAME_BYTES) {
       const frame = buffer.slice(start, Math.min(start + FRAME_BYTES, filled));
@@ -142,12 +152,13 @@ async function* readFrames(
       if (frame.length === FRAME_BYTES && isZeroFrame(frame)) continue; // It says nothing.
       isSilent = false;
       const found = openOneFrame({ frame, source: where, logs });
-      yield { ...found, where, what: "frames", bytesRead: at + start + frame.length };
+      all.push({ ...found, where, what: "frames", bytesRead: at + start + frame.length });
     }
+    yield all;
     at += filled;
     // A sparse file may go on so for terabytes.
     if (isSilent && filled === buffer.length) {
-      yield { ...SILENT, where: `${name} frame ${number}`, what: "frames", bytesRead: at };
+      yield [{ ...SILENT, where: `${name} frame ${number}`, what: "frames", bytesRead: at }];
       return;
     }
   }
@@ -171,16 +182,15 @@ async function readWhole(file: OpenFile, start: Uint8Array): Promise<Uint8Array 
 async function* readText(
   { file, name, logs }: GatheredFile,
   { kind, start }: { kind: TextKind; start: Uint8Array },
-): AsyncGenerator<Gathered, void> {
+): AsyncGenerator<readonly Gathered[], void> {
   const bytes = await readWhole(file, start);
   const place = { where: name, what: kind.name, bytesRead: bytes?.length ?? start.length };
   if (bytes === undefined) {
-    yield { ...TOO_LARGE, ...place };
+    yield [{ ...TOO_LARGE, ...place }];
     return;
   }
-  for (const found of readBy(() => kind.read(textOfFile(bytes), { logs, where: name }))) {
-    yield { ...found, ...place };
-  }
+  yield readBy(() => kind.read(textOfFile(bytes), { logs, where: name }))
+    .map((found) => ({ ...found, ...place }));
 }
 
 const TOO_LARGE: Rejected = {
@@ -207,7 +217,7 @@ const BROKEN =
 async function* readJson(
   given: GatheredFile,
   { start, text }: { start: Uint8Array; text: string },
-): AsyncGenerator<Gathered, boolean> {
+): AsyncGenerator<readonly Gathered[], boolean> {
   const { file, name } = given;
   const isSpread = startsSpread(text);
   if (isSpread === undefined) {
@@ -215,24 +225,26 @@ async function* readJson(
     if (only === undefined) return yield* readJsonLines(given, start.length);
     const where = `${name} line 1`;
     const found = readObject(only, { given, where });
-    for (const one of found ?? []) yield { ...one, where, bytesRead: start.length };
-    return found !== undefined;
+    if (found === undefined) return false;
+    yield found.map((one) => ({ ...one, where, bytesRead: start.length }));
+    return true;
   }
   const isOurs = given.isNamed || BROKEN.test(text);
   const bytes = await readWhole(file, start);
-  const object = bytes && objectIn(new TextDecoder().decode(bytes));
+  const object = bytes && objectIn(DECODER.decode(bytes));
   const place = { where: name, bytesRead: bytes?.length ?? start.length };
   if (object !== undefined) {
     const found = readObject(object, { given, where: name });
-    for (const one of found ?? []) yield { ...one, ...place };
-    return found !== undefined;
+    if (found === undefined) return false;
+    yield found.map((one) => ({ ...one, ...place }));
+    return true;
   }
   if (!isOurs) return false;
   if (!isSpread) {
     return yield* readJsonLines({ ...given, isNamed: true }, start.length);
   }
   const error = bytes === undefined ? TOO_LARGE : malformed(new MalformedError("not JSON"));
-  yield { ...error, ...place, what: UNKNOWN };
+  yield [{ ...error, ...place, what: UNKNOWN }];
   return true;
 }
 
@@ -284,32 +296,45 @@ function isMalformed(found: Found): boolean {
 async function* readJsonLines(
   given: GatheredFile,
   startBytes: number,
-): AsyncGenerator<Gathered, boolean> {
+): AsyncGenerator<readonly Gathered[], boolean> {
+  // The first line says whether the file is one of ours. Then what is wrong with others is told.
   let { isNamed } = given;
   // No more is taken for a short file than it has.
   const chunkBytes = startBytes < START_BYTES ? startBytes : READ_CHUNK_BYTES;
   const endsAtLong = !isNamed;
-  const lines = readLines(given.file, MAX_WHOLE_BYTES, { chunkBytes, endsAtLong });
-  for await (const { number, at, bytes, tooLong } of lines) {
-    const where = `${given.name} line ${number}`;
-    const place = { where, bytesRead: at + bytes.length };
-    try {
-      if (tooLong) throw new MalformedError(`longer than ${MAX_WHOLE_BYTES} bytes`);
-      // In a file that was joined from several files, any line may begin with such a mark.
-      const text = fileText(bytes);
-      if (/^\s*$/.test(text)) continue;
-      const found = readObject(parseObject(text), { given: { ...given, isNamed }, where });
+  const chunks = readLinesOfChunks(given.file, MAX_WHOLE_BYTES, { chunkBytes, endsAtLong });
+  for await (const lines of chunks) {
+    const all: Gathered[] = [];
+    for (const line of lines) {
+      const found = readJsonLine(line, { ...given, isNamed });
+      if (found === "blank") continue;
       if (found === undefined) return false;
-      for (const one of found) yield { ...one, ...place };
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      if (!isNamed && !BROKEN.test(new TextDecoder().decode(bytes))) return false;
-      yield { ...malformed(error), ...place, what: UNKNOWN };
+      for (const one of found) all.push(one);
+      isNamed = true;
     }
-    // The first line says whether the file is one of ours. Then what is wrong with others is told.
-    isNamed = true;
+    if (all.length > 0) yield all;
   }
   return isNamed;
+}
+
+/** What is in one line; nothing if its kind is not known and nobody named the file. */
+function readJsonLine(
+  { number, at, bytes, tooLong }: Line,
+  given: GatheredFile,
+): Gathered[] | "blank" | undefined {
+  const where = `${given.name} line ${number}`;
+  const place = { where, bytesRead: at + bytes.length };
+  try {
+    if (tooLong) throw new MalformedError(`longer than ${MAX_WHOLE_BYTES} bytes`);
+    // In a file that was joined from several files, any line may begin with such a mark.
+    const text = fileText(bytes);
+    if (/^\s*$/.test(text)) return "blank";
+    return readObject(parseObject(text), { given, where })?.map((one) => ({ ...one, ...place }));
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    if (!given.isNamed && !BROKEN.test(DECODER.decode(bytes))) return undefined;
+    return [{ ...malformed(error), ...place, what: UNKNOWN }];
+  }
 }
 
 function parseObject(text: string): JsonObject {

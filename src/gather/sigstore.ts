@@ -120,9 +120,9 @@ function readEntry({ note, ...entry }: Entry, { logs, where }: Reading): Found[]
   anyText(note, "checkpoint");
   const opened = openNote({ note, source: where, logs });
   if (opened.kind !== "checkpoint") return [opened];
-  const [checkpoint] = opened.checkpoints;
+  const { treeSize, rootHash } = opened.checkpoints[0]!;
   try {
-    followInclusion(entry, checkpoint!);
+    followInclusion(entry, { treeSize, rootHash });
     return [opened];
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
@@ -130,6 +130,8 @@ function readEntry({ note, ...entry }: Entry, { logs, where }: Reading): Found[]
     return [opened, { kind: "rejected", reason: "failed inclusion", detail }];
   }
 }
+
+const TEXTS = listOf(text);
 
 /** @throws MalformedError if the entry is not shown to be in the tree of the checkpoint */
 function followInclusion(
@@ -147,7 +149,7 @@ function followInclusion(
         `size ${tree.treeSize} root ${base64(tree.rootHash)}`,
     );
   }
-  listOf(text)(hashes, "hashes");
+  TEXTS(hashes, "hashes");
   const path = hashes as string[];
   if (path.length > MAX_PROOF_HASHES) {
     throw new MalformedError(`hashes are ${path.length}, expected at most ${MAX_PROOF_HASHES}`);
@@ -155,7 +157,7 @@ function followInclusion(
   text(body, "the entry's body");
   const leaf = within("the entry's body", () => leafHash(strictBase64(body)));
   const index = within("logIndex", () => parseTreeSize(`${logIndex}`));
-  const hashesRead = path.map((one, i) => within(`hashes[${i}]`, () => hash(one)));
+  const hashesRead = within("hashes", () => path.map(hash));
   if (hashesRead.every(({ length }) => length === HASH_BYTES)) {
     if (verifyInclusion({ leafHash: leaf, index, tree, proof: hashesRead })) return;
   }

@@ -26,6 +26,7 @@ const PIPELINED_FRAMES = 1_000_000;
 const SEQUENTIAL_FRAMES = 10_000;
 const NEW_FRAMES = 2_000;
 const NEW_ROUNDS = 41;
+const HEAD_ROUNDS = 25;
 const CONNECTIONS = 500;
 const CONNECTIONS_AT_ONCE = 8;
 const CONNECTION_ROUNDS = 15;
@@ -298,10 +299,10 @@ function benchHashing(): void {
 async function benchGathering(): Promise<void> {
   const folder = new BundleFolder();
   const heads = new GatheredHeads();
-  const inRounds = async (round: () => Promise<Rates>) => {
+  const inRounds = async (round: () => Promise<Rates>, times = ROUNDS) => {
     await round();
     const rounds: Rates[] = [];
-    for (let i = 0; i < ROUNDS; i++) rounds.push(await round());
+    for (let i = 0; i < times; i++) rounds.push(await round());
     return {
       rates: rounds.map(({ rate }) => rate),
       baselines: rounds.map(({ baseline }) => baseline),
@@ -309,7 +310,7 @@ async function benchGathering(): Promise<void> {
   };
   const gathered = await inRounds(() => folder.round());
   tell("bundles gathered", { ...gathered, atLeast: 0.5, unit: "files/s" });
-  const judged = await inRounds(() => heads.round());
+  const judged = await inRounds(() => heads.round(), HEAD_ROUNDS);
   tell("gathered heads judged", { ...judged, atLeast: 0.8, unit: "verdicts/s" });
   folder.remove();
   heads.remove();

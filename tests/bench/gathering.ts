@@ -2,6 +2,16 @@
  * What gathering costs: files of a folder, read and verified, against reading and parsing the same
  * files bare; and verdicts of `detect` over gathered heads against bare verification.
  *
+ * Where the time goes, in CPU time of the process:
+ *
+ * - To gather a bundle takes 114 µs. Its signature is 38 µs of that, its inclusion proof 17 µs, its JSON
+ *   10 µs, and to look at the file and read it 11 µs. To read and parse it bare takes 26 to 60 µs, because
+ *   to wait for another thread costs more on a busy machine. `gather` has to verify: a line with a wrong
+ *   signature would take the all-clear from every later `detect`, though the broken file only lay about in
+ *   a cache. So the goal is not reached where bare reading takes less than 57 µs.
+ * - To judge a head takes 57 µs. Its signature is 38 µs of that, as bare. To take the note and its two
+ *   base64 texts apart takes 8 µs, the line and its JSON 2 µs. The rest is what keeps the finding.
+ *
  * @module
  */
 import { judgeFiles } from "../../src/monitor/judge_files.ts";
@@ -16,8 +26,8 @@ import { makeLog, type SigningLog } from "./signing_log.ts";
 /** Files of the folder: the number that must take less than ten seconds. */
 const FILES = 10_000;
 const FILES_A_FOLDER = 250;
-/** Heads in one gathered file. */
-const HEADS = 10_000;
+/** Heads in one gathered file: few, so that what else the machine does hits both sides alike. */
+const HEADS = 2_000;
 
 const { files } = denoWorld();
 const open = (path: string) => files.open(path, "read");

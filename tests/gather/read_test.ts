@@ -407,7 +407,7 @@ Deno.test("read: of a line without end in a file that nobody named, only the sta
       },
     };
     const reading = readGathered({ file: endless, name: "endless", logs, isNamed: false });
-    const found = await Array.fromAsync(reading);
+    const found = (await Array.fromAsync(reading)).flat();
     assertEquals(brief(found), start.includes("\n") ? ["9", "malformed"] : []);
     assert(furthest > MAX_WHOLE_BYTES);
   }

@@ -15,7 +15,7 @@ export async function readAll(
   for (;;) {
     const { value, done } = await reading.next();
     if (done) return { found, isKnown: value };
-    found.push(value);
+    found.push(...value);
   }
 }
 

@@ -131,7 +131,8 @@ async function readArtefact(stage: Stage, content: Uint8Array): Promise<"accepte
   const detector = new EquivocationDetector();
   const proofs: (() => void)[] = [];
   let taken = 0;
-  for await (const found of readGathered({ file, name: "a file", logs, isNamed: false })) {
+  const reading = readGathered({ file, name: "a file", logs, isNamed: false });
+  for (const found of (await Array.fromAsync(reading)).flat()) {
     if (found.kind === "rejected") continue;
     if (found.kind === "proof") {
       proofs.push(() => detector.observeProof(found.read()));

@@ -56,7 +56,8 @@ export function gathering(stage: Stage): ParserUnderTest {
       let taken = 0;
       let end = 0;
       const { file } = fileOf(content, atOnce);
-      for await (const found of readGathered({ file, name: "a file", logs, isNamed: true })) {
+      const reading = readGathered({ file, name: "a file", logs, isNamed: true });
+      for (const found of (await Array.fromAsync(reading)).flat()) {
         insist(found.bytesRead >= end && found.bytesRead <= content.length + 1, "it goes forward");
         end = found.bytesRead;
         if (found.kind === "rejected") continue;
