@@ -112,7 +112,7 @@ async function hasReport({ file, isNamed }: GatheredFile, size: number): Promise
   const from = isNamed && size <= MAX_WHOLE_BYTES ? 0 : size - START_BYTES;
   const buffer = new Uint8Array(size - from);
   const filled = await readFully(file, buffer, from);
-  return goFork.recognizes(new TextDecoder().decode(buffer.subarray(0, filled)));
+  return goFork.recognizes(DECODER.decode(buffer.subarray(0, filled)));
 }
 
 /**
