@@ -3,7 +3,7 @@ import type { TestLog } from "../../../src/sources/test_log.ts";
 import type { Stream } from "../../../src/cli/terminal.ts";
 import type { World } from "../../../src/world/world.ts";
 import { keyFile, noteLine, put, run, type Running, start, twoStories } from "../harness.ts";
-import { edit, fork, grow, makeLog, makeMonitor, startDaemon } from "../monitors.ts";
+import { type Daemon, edit, fork, grow, makeLog, makeMonitor, startDaemon } from "../monitors.ts";
 
 /** How a command is run, and what happens meanwhile. */
 export interface Way {
@@ -111,14 +111,19 @@ export async function deceived(stage: Stage): Promise<Awaited<ReturnType<typeof 
   return made;
 }
 
-/** Starts a monitor's daemon, which runs for as long as the stage stands; where it tells its status. */
-export async function daemonOf(stage: Stage, config: string): Promise<string> {
-  const { running, http } = await startDaemon(config);
+/** Starts a monitor's daemon, which runs for as long as the stage stands. */
+export async function startedDaemon(stage: Stage, config: string): Promise<Daemon> {
+  const daemon = await startDaemon(config);
   stage.atEnd(() => {
-    running.stop();
-    return running.done;
+    daemon.running.stop();
+    return daemon.running.done;
   });
-  return http;
+  return daemon;
+}
+
+/** Starts it as well; where it tells its status. */
+export async function daemonOf(stage: Stage, config: string): Promise<string> {
+  return (await startedDaemon(stage, config)).http;
 }
 
 /** Checkpoints of one log, alike or not, as `listen` and `exchange` are given them. */

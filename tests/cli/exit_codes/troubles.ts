@@ -1,8 +1,8 @@
 /** Every kind of trouble among OPERATING's exit codes, and how it is brought about. */
 import { base64 } from "../../../src/tlog/encoding.ts";
 import type { TestLog } from "../../../src/sources/test_log.ts";
-import { put, run } from "../harness.ts";
-import { edit, grow, makeLog, makeMonitor, startDaemon } from "../monitors.ts";
+import { noteLine, put, run } from "../harness.ts";
+import { edit, grow, makeLog, makeMonitor } from "../monitors.ts";
 import { faulty, fullOutput, refusing } from "./broken_world.ts";
 import { FILE_TROUBLES } from "./files.ts";
 import {
@@ -28,6 +28,7 @@ import {
   NOBODY,
   SAMPLE,
   type Stage,
+  startedDaemon,
   type Way,
 } from "./stage.ts";
 import { WELL } from "./well.ts";
@@ -52,11 +53,7 @@ function stranger(stage: Stage): string {
 
 /** Waits until a daemon has said something, then asks it how things stand. */
 async function statusAfter(stage: Stage, config: string, said: RegExp): Promise<Way> {
-  const { running, http } = await startDaemon(config);
-  stage.atEnd(() => {
-    running.stop();
-    return running.done;
-  });
+  const { running, http } = await startedDaemon(stage, config);
   await running.line(said);
   return { args: ["status", http] };
 }
@@ -77,6 +74,17 @@ async function unproven(stage: Stage): Promise<string> {
 async function withoutLog(stage: Stage): Promise<string> {
   const { dir, config } = await monitor(stage);
   Deno.renameSync(dir, `${dir}-moved`);
+  return config;
+}
+
+/** A monitor that is told another key of its log, and not that it replaces the one before. */
+async function swappedKey(stage: Stage): Promise<string> {
+  const { dir, config } = await monitor(stage);
+  await run("run", "--once", "--config", config);
+  const fresh = `${stage.folder}/fresh`;
+  const { out } = await run("log", "rotate", dir, fresh);
+  edit(config, /"vkey": ".*?"/, `"vkey": "${out[0]!}"`);
+  edit(config, JSON.stringify(dir), JSON.stringify(fresh));
   return config;
 }
 
@@ -234,6 +242,19 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       return await statusAfter(stage, config, / log\.first /);
     },
   },
+  "key swapped": {
+    "status": async (stage) => await statusAfter(stage, await swappedKey(stage), / log\.first /),
+  },
+  "reload refused": {
+    "status": async (stage) => {
+      const { config } = await monitor(stage);
+      const { running, http } = await startedDaemon(stage, config);
+      edit(config, /"poll": ".*?"/, '"poll": "now"');
+      running.reload();
+      await running.line(/ config\.refused /);
+      return { args: ["status", http] };
+    },
+  },
   "unproven": {
     "run --once": async (stage) => runs("run --once", await unproven(stage)),
     "status": async (stage) => await statusAfter(stage, await unproven(stage), / log\.unproven /),
@@ -248,6 +269,13 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       const have = `${stage.folder}/folder`;
       Deno.mkdirSync(have);
       return { args: gossips("ask", { peer: NOBODY, log, have }) };
+    },
+  },
+  "not compared": {
+    "detect": async (stage) => {
+      const { log, story } = await gathered(stage);
+      const heads = [await noteLine(story, 4), await noteLine(story, 6)].join("\n");
+      return { args: ["detect", "--log", log, put(stage.folder, "heads", heads)] };
     },
   },
   "not judged": {
