@@ -253,6 +253,8 @@ async function play(stage: Stage): Promise<ExitCode> {
   for (const who of WATCHERS) {
     went &&= await stage.until((said) => said.who === who && said.event === "incident.recorded");
   }
+  // Whoever found it writes the case first, and then tells why.
+  went &&= await stage.until(({ event }) => event === "log.inconsistent");
   stage.hush();
   for (const who of WATCHERS) tell(`  ${who.padEnd(7)}`, `keeps it in ${stage.journalOf(who)}`);
 
