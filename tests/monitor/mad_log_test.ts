@@ -28,7 +28,7 @@ async function madLog() {
 Deno.test("mad log: cases are kept up to so many bytes of notes, and a start keeps to that as well", async () => {
   await using one = await Host.make();
   const { source, sign, show } = await madLog();
-  const duties = { logs: [{ source, pollMs: DAY }] };
+  const duties = { logs: [{ source, pollMs: DAY }], gossipMs: DAY };
   show(await sign(VIEW_SIZE, 1));
   let daemon = await one.start(duties);
   assertEquals(daemon.status().logs[0]!.size, `${VIEW_SIZE}`);
