@@ -90,9 +90,12 @@ export class Daemon {
     return followers.some(({ log }) => tallies.ofLog(log).lastResult === "inconsistent");
   }
 
-  /** Looks at every log and exchanges with every peer once. @returns whether all of it could be done */
+  /**
+   * Looks at every log and exchanges with every peer once.
+   * @returns whether all of it could be done, and nothing of what was known before is lost
+   */
   async once(): Promise<boolean> {
-    const { followers, rounds } = this.#parts;
+    const { followers, rounds, places } = this.#parts;
     this.#tellStart();
     const looks = await Promise.all(followers.map((follower) => follower.look()));
     const couldExchange = await rounds.all();
@@ -103,13 +106,15 @@ export class Daemon {
       await this.#finishBackground();
     }
     const undone = ["unavailable", "unverified", "unproven", "frozen", "not written"];
-    return looks.every(({ result }) => !undone.includes(result)) && couldExchange;
+    return looks.every(({ result }) => !undone.includes(result)) && couldExchange &&
+      places.lost.length === 0;
   }
 
   /**
    * Works until `stop`, then finishes writing and closes everything.
-   * @throws DurabilityLost once a journal can no longer be written, or is no longer in its place. A new start reads what is there and
-   *   can write again, so the service manager should start it anew. Also whatever `close` throws.
+   * @throws DurabilityLost once a journal can no longer be written, or is no longer in its place. A
+   *   new start reads what is there and can write again, so the service manager should start it anew.
+   *   Also whatever `close` throws.
    */
   async run(): Promise<void> {
     const { acceptor, followers, rounds } = this.#parts;

@@ -148,6 +148,7 @@ export const JOURNAL_TROUBLES: Readonly<Record<string, Trouble>> = {
     },
   },
   "something lost": {
+    "run --once": async (stage) => runs("run --once", await lacking(stage, OBSERVATIONS_FILE)),
     "status": async (stage) => {
       const config = await lacking(stage, OBSERVATIONS_FILE);
       return { args: ["status", await daemonOf(stage, config)] };
