@@ -23,6 +23,8 @@ import { Troublemaker } from "./troublemaker.ts";
 
 /** How often it is checked what the daemons hold. */
 const LOOK_MS = 7_000;
+/** A refusal is told at most so many operations of a slow disk after it. */
+const REFUSAL_TOLD_AFTER = 3;
 /** How long a daemon may take to end when it is asked to. */
 const END_MS = 120_000;
 
@@ -238,13 +240,16 @@ export class Fleet {
           cut: () => void this.#cutPower(monitor!, what),
         };
         return;
-      case "disk":
+      case "disk": {
         this.#note(`the disk of ${monitor!.name} is ${what.trouble}`);
-        // The daemon may tell later what it could not write; see Checks.refused.
-        monitor!.hadDiskTrouble = what.trouble !== "well";
-        monitor!.trouble.full = what.trouble === "full";
-        monitor!.trouble.flaky = { full: 0, well: 0, flaky: 0.1, dead: 1 }[what.trouble];
+        const { trouble } = monitor!;
+        trouble.full = what.trouble === "full";
+        trouble.flaky = { full: 0, well: 0, flaky: 0.1, dead: 1 }[what.trouble];
+        if (what.trouble !== "well") monitor!.hadDiskTrouble = true;
+        // What was refused last is told after the file was cut back and synced: see Checks.refused.
+        else this.time.after(REFUSAL_TOLD_AFTER * trouble.slowMs, () => this.#diskIsWell(monitor!));
         return;
+      }
       case "clock jumps":
         this.#note(`the clock of ${monitor!.name} jumps by ${what.ms} ms`);
         monitor!.machineTime.ahead += what.ms;
@@ -264,6 +269,11 @@ export class Fleet {
         this.#note(`log ${what.log + 1} ${what.isFrozen ? "stands still" : "goes on"}`);
         this.#logs[what.log]!.isFrozen = what.isFrozen;
     }
+  }
+
+  #diskIsWell(monitor: SimMonitor): void {
+    const { full, flaky } = monitor.trouble;
+    if (!full && flaky === 0) monitor.hadDiskTrouble = false;
   }
 
   async #cutPower(
