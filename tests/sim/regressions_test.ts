@@ -12,6 +12,10 @@ const FOUND: readonly { readonly seed: number; readonly fault: string }[] = [
   { seed: 53, fault: "a daemon that could write no more went on for ever without" },
   { seed: 3917, fault: "of the simulation: a log showed a story once, and never grew beyond it" },
   { seed: 1274, fault: "a peer that never calls gave its newest sixteen cases and no others" },
+  {
+    seed: 528,
+    fault: "of the simulation: a slow disk was called well before its last refusal was told",
+  },
 ];
 
 for (const { seed, fault } of FOUND) {
