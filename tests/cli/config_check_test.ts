@@ -252,7 +252,7 @@ inFolder(
       assertStringIncludes(told, `✓ "listen" ${listen} is held by this monitor, which runs`);
       assertStringIncludes(told, `✓ "http" ${http} is held by this monitor, which runs`);
       assertEquals(imageOf(`${folder}/berlin/incidents`), before);
-      // The daemon holds a part of what the file asks for now.
+      // The file asks for more addresses than the daemon holds.
       edit(config, `"http": "${http}"`, `"http": "${http.replace("127.0.0.1", "0.0.0.0")}"`);
       const wider = await check(config);
       assertMatch(
