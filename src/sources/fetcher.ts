@@ -4,7 +4,9 @@
  * @module
  */
 import { join } from "@std/path/join";
+import { utf8 } from "../tlog/encoding.ts";
 import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
+import { MAX_NOTE_BYTES } from "../tlog/note.ts";
 import { HttpClient } from "../world/http_client.ts";
 import { readFully } from "../world/reading.ts";
 import { type World, WorldError } from "../world/world.ts";
@@ -204,4 +206,23 @@ export async function fetchLatest(
   const latest = await fetcher.get(path, { maxBytes, conditional: true });
   if (latest !== undefined) return latest;
   throw new SourceUnavailable(`Cannot get ${fetcher.locate(path)}: it is not there`);
+}
+
+/**
+ * The latest of a log that serves it as something else than a note, made into one.
+ * @param read makes the note; it throws MalformedError for what it cannot read
+ * @throws SourceUnavailable
+ */
+export async function fetchNote({ fetcher, path, read }: {
+  fetcher: Fetcher;
+  path: string;
+  read: (answer: Uint8Array) => string;
+}): Promise<Uint8Array> {
+  const answer = await fetchLatest({ fetcher, path, maxBytes: MAX_NOTE_BYTES });
+  try {
+    return utf8(read(answer));
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new SourceUnavailable(`Cannot read ${fetcher.locate(path)}: ${error.message}`);
+  }
 }

@@ -6,14 +6,13 @@
  * @module
  */
 import { decodeHex } from "@std/encoding/hex";
-import { strictBase64, utf8 } from "../tlog/encoding.ts";
+import { strictBase64 } from "../tlog/encoding.ts";
 import { HASH_BYTES, leafHash } from "../tlog/hashing.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { checkMembers, listOf, object, type Shape, text, wholeNumber } from "../tlog/members.ts";
-import { MAX_NOTE_BYTES } from "../tlog/note.ts";
 import { consistencyNodes } from "../tlog/tiles.ts";
-import { type Fetcher, fetchLatest } from "./fetcher.ts";
+import { type Fetcher, fetchNote } from "./fetcher.ts";
 import { readJson } from "./json.ts";
 import type { LookTime } from "./look_time.ts";
 import { within } from "./patient_fetcher.ts";
@@ -73,16 +72,13 @@ export class RekorV1Source implements Source {
     this.#fetcher.forget?.();
   }
 
-  async latest(time?: LookTime): Promise<Uint8Array> {
-    const path = "api/v1/log";
+  latest(time?: LookTime): Promise<Uint8Array> {
     const fetcher = within({ fetcher: this.#fetcher, time });
-    const answer = await fetchLatest({ fetcher, path, maxBytes: MAX_NOTE_BYTES });
-    try {
-      return utf8(this.#find(shardsOf(answer)).signedTreeHead);
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      throw new SourceUnavailable(`Cannot read ${fetcher.locate(path)}: ${error.message}`);
-    }
+    return fetchNote({
+      fetcher,
+      path: "api/v1/log",
+      read: (answer) => this.#find(shardsOf(answer)).signedTreeHead,
+    });
   }
 
   /** @param shards the retired ones in the order of their time, and the one that grows */

@@ -4,35 +4,25 @@
  *
  * @module
  */
-import { concat } from "@std/bytes/concat";
 import { formatCheckpointText } from "../tlog/checkpoint.ts";
-import { base64, strictBase64, utf8 } from "../tlog/encoding.ts";
+import { base64, strictBase64 } from "../tlog/encoding.ts";
 import { HASH_BYTES } from "../tlog/hashing.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { checkMembers, listOf, type Shape, text, wholeNumber } from "../tlog/members.ts";
-import { formatNote, MAX_NOTE_BYTES } from "../tlog/note.ts";
+import { formatNote } from "../tlog/note.ts";
+import { readTreeHead } from "../tlog/tree_head.ts";
 import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
-import { type Fetcher, fetchLatest } from "./fetcher.ts";
+import { type Fetcher, fetchNote } from "./fetcher.ts";
 import { readJson } from "./json.ts";
 import type { LookTime } from "./look_time.ts";
 import { within } from "./patient_fetcher.ts";
 import { askForProof, maxProofBytes, proofFrom, type ProofServer } from "./proof_server.ts";
-import { type ServedProof, type Source, SourceUnavailable } from "./source.ts";
+import type { ServedProof, Source } from "./source.ts";
 
 /** Bytes of one hash in base64, with its quotes, a comma and white space, with room to spare. */
 const HASH_IN_JSON_BYTES = 128;
 
-/** RFC 6962 section 4.3. The size and the timestamp are JSON numbers. */
-const TREE_HEAD: Shape = {
-  must: {
-    tree_size: wholeNumber({ least: 0 }),
-    timestamp: wholeNumber({ least: 0 }),
-    sha256_root_hash: text,
-    tree_head_signature: text,
-  },
-  others: "kept",
-};
 /** RFC 6962 section 4.4. */
 const CONSISTENCY: Shape = { must: { consistency: listOf(text) }, others: "kept" };
 /** RFC 6962 section 4.5. */
@@ -65,16 +55,13 @@ export class Rfc6962Source implements Source {
     this.#fetcher.forget?.();
   }
 
-  async latest(time?: LookTime): Promise<Uint8Array> {
-    const path = "ct/v1/get-sth";
+  latest(time?: LookTime): Promise<Uint8Array> {
     const fetcher = within({ fetcher: this.#fetcher, time });
-    const head = await fetchLatest({ fetcher, path, maxBytes: MAX_NOTE_BYTES });
-    try {
-      return utf8(noteOf(this.#log, head));
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      throw new SourceUnavailable(`Cannot read ${fetcher.locate(path)}: ${error.message}`);
-    }
+    return fetchNote({
+      fetcher,
+      path: "ct/v1/get-sth",
+      read: (answer) => noteOf(this.#log, answer),
+    });
   }
 
   async consistency(
@@ -116,23 +103,11 @@ function proofServer(fetcher: Fetcher): ProofServer {
   };
 }
 
-/**
- * Makes the signed note of a tree head. The signature covers its timestamp too, so the two stand
- * together in the note (static-ct-api, "Checkpoints").
- * @throws MalformedError naming the member that is wrong
- */
-function noteOf(log: Log, head: Uint8Array): string {
-  const value = readJson(head);
-  checkMembers(value, { what: "the tree head", shape: TREE_HEAD });
-  const timestamp = new Uint8Array(8);
-  new DataView(timestamp.buffer).setBigUint64(0, BigInt(value.timestamp as number));
-  const signed = strictBase64(value.tree_head_signature as string);
-  const text = formatCheckpointText({
-    origin: log.origin,
-    treeSize: BigInt(value.tree_size as number),
-    rootHash: readHash(value.sha256_root_hash as string),
-  });
-  return formatNote({ text, vkey: log.vkey, signature: concat([timestamp, signed]) });
+/** Makes the signed note of a tree head. @throws MalformedError naming the member that is wrong */
+function noteOf(log: Log, answer: Uint8Array): string {
+  const { signature, ...head } = readTreeHead(readJson(answer));
+  const text = formatCheckpointText({ origin: log.origin, ...head });
+  return formatNote({ text, vkey: log.vkey, signature });
 }
 
 function readHash(encoded: string): Uint8Array {

@@ -6,17 +6,17 @@
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { formatCheckpointText } from "../tlog/checkpoint.ts";
 import { ED25519_SIGNATURE_BYTES } from "../tlog/ed25519.ts";
-import { parseTreeSize, textOf, utf8 } from "../tlog/encoding.ts";
+import { parseTreeSize, textOf } from "../tlog/encoding.ts";
 import { HASH_BYTES, sha256 } from "../tlog/hashing.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
-import { formatNote, MAX_NOTE_BYTES } from "../tlog/note.ts";
+import { formatNote } from "../tlog/note.ts";
 import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
-import { type Fetcher, fetchLatest } from "./fetcher.ts";
+import { type Fetcher, fetchNote } from "./fetcher.ts";
 import type { LookTime } from "./look_time.ts";
 import { within } from "./patient_fetcher.ts";
 import { askForProof, maxProofBytes, proofFrom, type ProofServer } from "./proof_server.ts";
-import { type ServedProof, type Source, SourceUnavailable } from "./source.ts";
+import type { ServedProof, Source } from "./source.ts";
 
 /** Bytes of a line `leaf_index=…` or `node_hash=…`, with room to spare. */
 const MAX_LINE_BYTES = 128;
@@ -54,18 +54,9 @@ export class SigsumSource implements Source {
     this.#fetcher.forget?.();
   }
 
-  async latest(time?: LookTime): Promise<Uint8Array> {
-    const path = "get-tree-head";
+  latest(time?: LookTime): Promise<Uint8Array> {
     const fetcher = within({ fetcher: this.#fetcher, time });
-    const head = await fetchLatest({ fetcher, path, maxBytes: MAX_NOTE_BYTES });
-    try {
-      return utf8(noteOf(this.#log, head));
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      throw new SourceUnavailable(
-        `Cannot read ${this.#fetcher.locate(path)}: ${error.message}`,
-      );
-    }
+    return fetchNote({ fetcher, path: "get-tree-head", read: (head) => noteOf(this.#log, head) });
   }
 
   async consistency(

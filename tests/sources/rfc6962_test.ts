@@ -58,7 +58,7 @@ Deno.test("Rfc6962Source: a tree head that cannot be read is an outage that says
     [changed({ tree_size: 1.5 }), "tree_size is 1.5"],
     [changed({ tree_size: 2 ** 53 }), "tree_size is 9007199254740992"],
     [changed({ timestamp: null }), "timestamp is null"],
-    [changed({ sha256_root_hash: "AAAA" }), "a hash has 3 bytes, expected 32"],
+    [changed({ sha256_root_hash: "AAAA" }), "sha256_root_hash has 3 bytes, expected 32"],
     [changed({ sha256_root_hash: "!" }), "base64"],
     [changed({ tree_head_signature: 7 }), "tree_head_signature is 7, expected a text"],
     [changed({ tree_head_signature: "?" }), "base64"],
