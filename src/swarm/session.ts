@@ -286,6 +286,8 @@ export class Session {
 
   async #hear(bytes: Uint8Array): Promise<void> {
     for (const message of this.#decoder.take(bytes)) {
+      // A message before it may have ended the session.
+      if (this.#fault !== undefined) return;
       const { kind, body } = message;
       if (this.#streams.receive(kind, body)) continue;
       if (kind === KIND.ping) this.#outgoing.post(encodeMessage(KIND.pong, body));

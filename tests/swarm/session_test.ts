@@ -177,7 +177,7 @@ Deno.test("session: a message longer than its kind may be ends it, before it has
 });
 
 Deno.test("session: messages of one size with another size end it", async () => {
-  const bad: readonly [kind: number, bytes: number][] = [
+  const bad: readonly (readonly [kind: number, bytes: number])[] = [
     ...[KIND.open, KIND.end, KIND.reset].flatMap((kind) => [[kind, 3], [kind, 5]] as const),
     ...[[KIND.ping, 7], [KIND.ping, 9], [KIND.pong, 0], [KIND.credit, 4]] as const,
     ...[[KIND.data, 4], [KIND.data, 4 + SESSION_LIMITS.streamWindowBytes + 1]] as const,
@@ -233,7 +233,7 @@ Deno.test("session: pings are answered, and measure; a pong to no ping ends it",
 
 Deno.test("session: the round trip is the time between a ping and its pong", async () => {
   const clock = new ManualClock();
-  let held: Uint8Array | undefined;
+  let isSlow = false;
   const { connections } = await throughMiddle({ clock });
   const slow: Connection = {
     ...{ remote: connections.callee.remote, close: () => connections.callee.close() },
@@ -241,14 +241,14 @@ Deno.test("session: the round trip is the time between a ping and its pong", asy
     closeWrite: () => connections.callee.closeWrite(),
     write: async (bytes) => {
       // After the handshake, all that the callee sends takes 40 ms.
-      if (held !== undefined) await new Promise<void>((sent) => clock.after(40, sent));
+      if (isSlow) await new Promise<void>((sent) => clock.after(40, sent));
       await connections.callee.write(bytes);
     },
   };
   const pair = await inSession({
     ...{ clock, connections: { caller: connections.caller, callee: slow } },
   });
-  held = new Uint8Array(0);
+  isSlow = true;
   await settled();
   pair.caller.ping();
   await clock.advance(1_000);
