@@ -11,6 +11,7 @@ import { SessionFault } from "./session_fault.ts";
 /** Bytes of a cell on the wire; each message of the handshake has as many. */
 export const CELL_BYTES = 1_024;
 const USED_BYTES = 2;
+const NO_DATA = new Uint8Array(0);
 const PLAIN_BYTES = CELL_BYTES - TAG_BYTES;
 /** Bytes of what is said that fit one cell. */
 export const CELL_ROOM = PLAIN_BYTES - USED_BYTES;
@@ -59,7 +60,8 @@ export class CellSealer {
       this.#view.setUint16(0, used.length);
       this.#plain.set(used, USED_BYTES);
       this.#plain.fill(0, USED_BYTES + used.length);
-      cells.set(this.#key.next().seal(this.#plain), i * CELL_BYTES);
+      const target = cells.subarray(i * CELL_BYTES, (i + 1) * CELL_BYTES);
+      this.#key.next().seal(this.#plain, NO_DATA, target);
     }
     return cells;
   }
@@ -83,7 +85,7 @@ export class CellOpener {
     if (plain === undefined) {
       throw new SessionFault("changed", "a cell does not open: it is not the next one as sealed");
     }
-    const used = new DataView(plain.buffer, plain.byteOffset).getUint16(0);
+    const used = plain[0]! << 8 | plain[1]!;
     if (used > CELL_ROOM) {
       throw new SessionFault(
         "malformed",

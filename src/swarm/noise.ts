@@ -60,10 +60,15 @@ export class CipherState {
     return this.#key !== undefined;
   }
 
-  /** Seals a message. @returns 16 bytes more than came */
-  seal(plaintext: Uint8Array, data: Uint8Array = NOTHING): Uint8Array {
+  /**
+   * Seals a message.
+   * @param target where to put it; a new array if missing
+   * @returns 16 bytes more than came
+   */
+  seal(plaintext: Uint8Array, data: Uint8Array = NOTHING, target?: Uint8Array): Uint8Array {
     if (this.#key === undefined) return plaintext;
-    const sealed = seal(this.#cipher, { key: this.#key, nonce: this.#next(), data, plaintext });
+    const sealing = { key: this.#key, nonce: this.#next(), data, plaintext };
+    const sealed = seal(this.#cipher, sealing, target);
     this.#nonce++;
     return sealed;
   }
