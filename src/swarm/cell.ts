@@ -11,7 +11,6 @@ import { SessionFault } from "./session_fault.ts";
 /** Bytes of a cell on the wire; each message of the handshake has as many. */
 export const CELL_BYTES = 1_024;
 const USED_BYTES = 2;
-const NO_DATA = new Uint8Array(0);
 const PLAIN_BYTES = CELL_BYTES - TAG_BYTES;
 /** Bytes of what is said that fit one cell. */
 export const CELL_ROOM = PLAIN_BYTES - USED_BYTES;
@@ -60,8 +59,8 @@ export class CellSealer {
       this.#view.setUint16(0, used.length);
       this.#plain.set(used, USED_BYTES);
       this.#plain.fill(0, USED_BYTES + used.length);
-      const target = cells.subarray(i * CELL_BYTES, (i + 1) * CELL_BYTES);
-      this.#key.next().seal(this.#plain, NO_DATA, target);
+      const cell = cells.subarray(i * CELL_BYTES, (i + 1) * CELL_BYTES);
+      this.#key.next().sealInto(cell, this.#plain);
     }
     return cells;
   }
