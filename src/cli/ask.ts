@@ -80,7 +80,7 @@ Example:
       };
       let round;
       try {
-        round = await exchangeRound({ party, address });
+        round = await exchangeRound({ party, callee: address });
       } catch (error) {
         // What was proven stays proven, even if the exchange failed.
         if (!(error instanceof ExchangeFailed) || exitCodeOf(tally) !== EXIT.proven) throw error;

@@ -185,7 +185,7 @@ async function askPeer(
 
 function greet({ party, judge }: CaseKeeper, address: Address): Promise<Hearing> {
   const items = [followsItem(judge.logs), aboutItem(party.about)];
-  return callWithParcel({ party, address, items });
+  return callWithParcel({ party, callee: address, items });
 }
 
 /** What this monitor's own daemon says about itself, if it runs and answers. */

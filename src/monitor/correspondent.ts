@@ -29,7 +29,7 @@ export class Correspondent {
     this.#happenings = happenings;
     if ("address" in settings) {
       const { address } = settings;
-      this.#meet = () => exchangeRound({ party, address });
+      this.#meet = () => exchangeRound({ party, callee: address });
     } else {
       const spotter = new Sourcespotter({ party, url: settings.sourcespotter, contact });
       this.#meet = () => spotter.round();

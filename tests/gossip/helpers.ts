@@ -446,8 +446,8 @@ export class Fleet {
       ...{ monitor, report, address: listener.address },
       show: async (log, treeSize) =>
         await monitor.takeInOwn(await checkpointOf(log, treeSize), "the log"),
-      call: (other) => callPeer({ party: monitor.party, address: other.address }),
-      meet: (other) => exchangeRound({ party: monitor.party, address: other.address }),
+      call: (other) => callPeer({ party: monitor.party, callee: other.address }),
+      meet: (other) => exchangeRound({ party: monitor.party, callee: other.address }),
       recorded: async () => (await recordsIn(files, folder)).map((record) => record.evidence_id),
       leave: async () => {
         this.#present.delete(player);
