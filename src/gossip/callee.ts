@@ -6,9 +6,15 @@
  */
 import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
-import { Acceptor, type FirstRead, type Handler, type Visitor } from "../world/acceptor.ts";
+import { Acceptor } from "../world/acceptor.ts";
 import type { Allowance, StrangersShare } from "../world/allowance.ts";
 import type { TableLimits } from "../world/connection_table.ts";
+import {
+  Conversations,
+  type FirstRead,
+  type Handler,
+  type Visitor,
+} from "../world/conversations.ts";
 import type { Listener } from "../world/world.ts";
 import { type ExchangeParty, NotKept, orNotKept } from "./exchange.ts";
 import { PARCEL_BIT } from "./parcel.ts";
@@ -26,26 +32,50 @@ const CHUNK_BYTES = FRAME_BYTES * 630;
 const FIRST_CHUNK_BYTES = FRAME_BYTES * 64;
 
 /**
- * A port where frames and parcels are answered.
+ * Answers frames and parcels, on whatever connection they come.
  * @param tolls what callers may ask for, if other ports take from the same
+ * @param others handlers of other kinds of conversation
  */
-export function exchangeAcceptor(
-  { party, listener, tolls = new Tolls(party) }: {
+export function exchangeConversations(
+  { party, tolls, others = [] }: {
     party: ExchangeParty;
-    listener: Listener;
-    tolls?: Tolls | undefined;
+    tolls: Tolls;
+    others?: readonly Handler[];
   },
-): Acceptor {
+): Conversations {
   const { world: { clock }, limits, report, peerHosts } = party;
-  return new Acceptor({
-    ...{ listener, clock, allowance: tolls.allowance, favoured: peerHosts },
+  const { firstByteMs, exchangeMs: wholeMs } = limits;
+  return new Conversations({
+    ...{ clock, favoured: peerHosts },
     report: {
       broken: (reason, source) => report.broken(reason, source),
       // For NotKept, the cause is the error to report.
       failed: (error) => report.notAnswered(error instanceof NotKept ? error.cause : error),
     },
-    limits: { ...acceptorLimits(limits), firstReadBytes: FIRST_CHUNK_BYTES },
-    handlers: [new ParcelHandler({ party, tolls }), new FrameHandler({ party, tolls })],
+    limits: { firstByteMs, wholeMs, firstReadBytes: FIRST_CHUNK_BYTES },
+    handlers: [
+      ...others,
+      new ParcelHandler({ party, tolls }),
+      new FrameHandler({ party, tolls }),
+    ],
+  });
+}
+
+/** A port where frames and parcels are answered. See `exchangeConversations`. */
+export function exchangeAcceptor(
+  { party, listener, tolls = new Tolls(party), others = [] }: {
+    party: ExchangeParty;
+    listener: Listener;
+    tolls?: Tolls | undefined;
+    others?: readonly Handler[];
+  },
+): Acceptor {
+  const { world: { clock }, limits, report, peerHosts } = party;
+  return new Acceptor({
+    ...{ listener, clock, allowance: tolls.allowance, favoured: peerHosts },
+    limits: acceptorLimits(limits),
+    conversations: exchangeConversations({ party, tolls, others }),
+    onTrouble: (reason, where) => report.broken(reason, where),
   });
 }
 

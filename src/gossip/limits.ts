@@ -118,10 +118,9 @@ export function allowanceLimits(limits: ExchangeLimits): AllowanceLimits {
 }
 
 /** The limits of a port's acceptor. */
-export function acceptorLimits(limits: ExchangeLimits): Omit<AcceptorLimits, "firstReadBytes"> {
-  const { maxConnections, maxConnectionsPerAddress } = limits;
-  const { firstByteMs, exchangeMs: wholeMs, acceptRetryMs } = limits;
-  return { maxConnections, maxConnectionsPerAddress, firstByteMs, wholeMs, acceptRetryMs };
+export function acceptorLimits(limits: ExchangeLimits): AcceptorLimits {
+  const { maxConnections, maxConnectionsPerAddress, acceptRetryMs } = limits;
+  return { maxConnections, maxConnectionsPerAddress, acceptRetryMs };
 }
 
 /** How many connections of a port may bring parcels. */

@@ -60,8 +60,10 @@ export class PeerHosts implements FavouredHosts {
 /** A connection being served. */
 export interface Place {
   readonly connection: Connection;
-  /** See `addressKey`. */
+  /** See `addressKey`; or what stands for it, if the connection goes through a session. */
   readonly key: string;
+  /** The name of the other end, if it is not the host of the connection. */
+  readonly source?: string;
   /** When it was last heard, on the monotonic clock. At first, when it was accepted. */
   heardAt: number;
   /** Why this end closed it, if it did. */

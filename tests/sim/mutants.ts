@@ -326,9 +326,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "who is called has no limit in time",
-    file: "src/world/acceptor.ts",
-    find: "return this.#clock.after(ms, () => this.#table.close(place, reason));",
-    replace: "return this.#clock.after(ms, () => void [place, reason]);",
+    file: "src/world/conversations.ts",
+    find: "      place.closedBecause ??= reason;\n      place.connection.close();\n",
+    replace: "",
     breaks: "exchanges end",
     seeds: FEW,
   },
@@ -350,7 +350,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the limits of an exchange that has ended stay due",
-    file: "src/world/acceptor.ts",
+    file: "src/world/conversations.ts",
     find: "    this.#first.cancel();\n    this.#whole.cancel();\n",
     replace: "    this.#first.cancel();\n",
     breaks: "bounded",
