@@ -170,6 +170,9 @@ export interface Session {
   readonly hash: Uint8Array;
 }
 
+/** The other's key is a point of small order: with it there is no secret, whatever our key is. */
+export class NoSecret extends Error {}
+
 /** One end of a handshake (section 5.3). Whatever `read` refuses ends it. */
 export class Handshake {
   readonly #symmetric: SymmetricState;
@@ -226,7 +229,15 @@ export class Handshake {
     return this.#remoteStatic;
   }
 
-  /** The next message to send. @throws RangeError if it would be too long */
+  /** What both ends have in common of the handshake so far (section 11.2). */
+  get hash(): Uint8Array {
+    return this.#symmetric.hash;
+  }
+
+  /**
+   * The next message to send.
+   * @throws RangeError if it would be too long; NoSecret if the other's key fits no key of anybody
+   */
   write(payload: Uint8Array): Uint8Array {
     const parts = this.#tokens(true).map((token) => this.#writeToken(token));
     const message = concat([...parts, this.#symmetric.seal(payload)]);
@@ -272,8 +283,8 @@ export class Handshake {
       case "s":
         return this.#symmetric.seal(this.#own.publicKey);
       default:
-        // A key of ours agrees with theirs, which was checked when it came.
-        if (!this.#mix(token)) throw new Error(`no secret for ${token}`);
+        // Theirs may be one of the points of small order. Nothing was computed with it before.
+        if (!this.#mix(token)) throw new NoSecret(`no secret for ${token}`);
         return NOTHING;
     }
   }
