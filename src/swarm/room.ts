@@ -89,8 +89,8 @@ interface Record {
  */
 export class Room {
   readonly #own: string;
-  readonly #size: number;
-  readonly #mostAnchors: number;
+  #size = 0;
+  readonly #anchors: number;
   readonly #remembered: readonly string[];
   readonly #rotateMs: number;
   readonly #hasAddress: (member: string) => boolean;
@@ -121,22 +121,23 @@ export class Room {
     random: Random;
   }) {
     this.#own = own;
-    this.#size = room;
-    this.#mostAnchors = Math.min(anchors, Math.floor(keptSeats(room) / 2));
+    this.#anchors = anchors;
     this.#remembered = remembered;
     this.#rotateMs = rotateMs;
     this.#hasAddress = hasAddress;
     this.#clock = clock;
     this.#random = random;
-    this.#rotateAt = clock.monotonic() + jittered(rotateMs, random);
-    this.change(members);
+    this.#rotateAt = this.#after(rotateMs);
+    this.change({ members, room });
   }
 
   /**
-   * Sets the members. Those that stay keep their seats and what is remembered of them.
+   * Sets the members and the number of seats. Members that stay keep their seats and what is remembered
+   * of them, even if there are fewer seats now: then nobody gets one until enough have left.
    * @returns the seats of others. Their sessions are to be closed; until `left` they count
    */
-  change(members: Iterable<string>): readonly Seat[] {
+  change({ members, room }: { members: Iterable<string>; room: number }): readonly Seat[] {
+    this.#size = room;
     const before = this.#records;
     const others = [...members].filter((member) => member !== this.#own);
     const fresh = (): Record => ({ failures: 0, vain: 0, mayCallAt: this.#clock.monotonic() });
@@ -184,7 +185,9 @@ export class Room {
     const replaces = this.#seats.get(member);
     const seat: Seat = { member, direction, since: this.#clock.monotonic() };
     this.#seats.set(member, seat);
-    this.#records.get(member)!.failures = 0;
+    const record = this.#records.get(member)!;
+    record.failures = 0;
+    record.mayCallAt = seat.since;
     return { seat, replaces };
   }
 
@@ -217,7 +220,10 @@ export class Room {
     if (!this.#seats.has(member)) this.#backOff(record);
   }
 
-  /** Has a member not called for so long, because it left or is banned. It may call us before. */
+  /**
+   * Has a member not called for so long, because it left or is banned. A session with it, whoever
+   * called, ends this.
+   */
   holdOff(member: string, ms: number): void {
     const record = this.#records.get(member);
     if (record === undefined) return;
@@ -242,7 +248,7 @@ export class Room {
    */
   rotate(): { readonly leaves: Seat; readonly calls: string } | undefined {
     if (this.#clock.monotonic() < this.#rotateAt) return undefined;
-    this.#rotateAt = this.#clock.monotonic() + jittered(this.#rotateMs, this.#random);
+    this.#rotateAt = this.#after(this.#rotateMs);
     if (this.free > 0 || this.#calling.size >= MOST_CALLS) return undefined;
     const leaves = this.#oneOf(this.#longestStanding().slice(this.#mostAnchors));
     const calls = this.#oneOf(this.#due().filter((member) => this.#isHealthy(member)));
@@ -303,8 +309,19 @@ export class Room {
   #backOff(record: Record): void {
     record.vain++;
     const doubled = FIRST_BACK_OFF_MS * 2 ** Math.min(record.vain - 1, 30);
-    const wait = jittered(Math.min(doubled, LONGEST_BACK_OFF_MS), this.#random);
-    record.mayCallAt = this.#clock.monotonic() + wait;
+    const next = this.#after(Math.min(doubled, LONGEST_BACK_OFF_MS));
+    // It may be held off for longer.
+    record.mayCallAt = Math.max(record.mayCallAt, next);
+  }
+
+  /** So long after now, with jitter; rounded up, so that no timer comes just before it. */
+  #after(ms: number): number {
+    return Math.ceil(this.#clock.monotonic() + jittered(ms, this.#random));
+  }
+
+  /** How many anchors there may be; as many of the seats of our calls are left to rotate. */
+  get #mostAnchors(): number {
+    return Math.min(this.#anchors, Math.floor(keptSeats(this.#size) / 2));
   }
 
   #isHealthy(member: string): boolean {
