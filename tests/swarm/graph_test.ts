@@ -224,6 +224,10 @@ Deno.test("graph: only members are in it, and they go with the configuration", (
   assertEquals(stage.oneWay, [], "nor does anybody have a link to one that is no member");
   stage.graph.change([key("b"), key("c")]);
   assertEquals(stage.path("b"), undefined, "what it said was forgotten");
+  stage.tell("b", { x: 1 });
+  stage.graph.change([key("b"), key("x")]);
+  stage.tell("x", { b: 1 });
+  assertEquals(stage.oneWay, ["a>b", "x>b"], "what was passed over is not kept");
 });
 
 Deno.test("graph: hostile figures are refused, and change nothing", () => {

@@ -289,6 +289,17 @@ Deno.test("room: it calls a few at a time, and nobody twice", () => {
   assert(next !== undefined && !first.includes(next));
 });
 
+Deno.test("room: whom it calls first is drawn at random", () => {
+  const others = members(10);
+  const firsts = new Map<string, number>();
+  for (let seed = 1; seed <= 1_000; seed++) {
+    const [first] = new Stage({ others, random: seeded(seed * 7_919) }).room.toCall();
+    firsts.set(first!, (firsts.get(first!) ?? 0) + 1);
+  }
+  assertEquals([...firsts.keys()].toSorted(), others);
+  for (const [member, times] of firsts) assert(times > 50 && times < 150, `${member}: ${times}`);
+});
+
 Deno.test("room: who has no address is called when it has one", () => {
   const stage = new Stage({ others: ["m", "n"] });
   stage.noAddress.add("m");
@@ -341,6 +352,9 @@ Deno.test("room: three failures in a row make a member unhealthy, and others are
   assertEquals(stage.room.toCall(), ["n", "m"]);
   stage.room.refused("m");
   assertEquals(stage.room.standing("m")?.isHealthy, true, "it answered");
+  for (let i = 0; i < UNHEALTHY_AFTER; i++) stage.room.failed("m");
+  stage.seat("m", "inbound");
+  assertEquals(stage.room.standing("m")?.isHealthy, true, "it called");
 });
 
 Deno.test("room: refusals make nobody unhealthy, but it is called less often", () => {
@@ -358,6 +372,15 @@ Deno.test("room: a call that fails while the member calls us is no failure", () 
   assertEquals(stage.room.standing("m")?.failures, 0);
   assertEquals(stage.room.standing("m")?.isCalling, false);
   assertEquals(stage.room.free, 7);
+});
+
+Deno.test("room: a call that is refused because the member calls us was not in vain", () => {
+  const stage = new Stage({ others: ["m"] });
+  assertEquals(stage.room.toCall(), ["m"]);
+  const seat = stage.seat("m", "inbound");
+  stage.room.refused("m");
+  stage.room.left(seat);
+  assertEquals(stage.room.nextAt(), FIRST_BACK_OFF_MS);
 });
 
 Deno.test("room: sessions that end at once are begun ever less often, a steady one soon again", () => {
