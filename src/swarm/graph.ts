@@ -29,7 +29,7 @@ export interface LinksStatement {
   /** The member that said it, by its vkey. */
   readonly from: string;
   /** Which series of statements it belongs to: a later series has a larger number. */
-  readonly epoch: number;
+  readonly epoch: bigint;
   /** Its number in that series. */
   readonly sequence: bigint;
   readonly links: readonly MeasuredLink[];
@@ -94,7 +94,7 @@ export interface Routes {
 
 /** What is remembered of one member. */
 interface Told {
-  readonly epoch: number;
+  readonly epoch: bigint;
   readonly sequence: bigint;
   readonly links: ReadonlyMap<string, number>;
   /** On the monotonic clock. */

@@ -40,7 +40,7 @@ class Stage {
   }
 
   /** Has a member tell of its links, under the next number. */
-  tell(from: string, links: Readonly<Record<string, number>>, epoch = 1): Taking {
+  tell(from: string, links: Readonly<Record<string, number>>, epoch = 1n): Taking {
     const told = Object.entries(links).map(([to, ms]): MeasuredLink => [key(to), ms]);
     return this.take(from, told, { epoch, sequence: ++this.#sequence });
   }
@@ -48,7 +48,7 @@ class Stage {
   take(
     from: string,
     links: readonly MeasuredLink[],
-    { epoch, sequence }: { epoch: number; sequence: bigint },
+    { epoch, sequence }: { epoch: bigint; sequence: bigint },
   ): Taking {
     return this.graph.take({ from: key(from), epoch, sequence, links });
   }
@@ -168,16 +168,16 @@ Deno.test("graph: an older statement never replaces a newer one", () => {
   const stage = new Stage("a b c");
   stage.measured({ b: 10 });
   const links: MeasuredLink[] = [[key("a"), 10], [key("c"), 10]];
-  const tell = (epoch: number, sequence: bigint, told: readonly MeasuredLink[]): Taking =>
+  const tell = (epoch: bigint, sequence: bigint, told: readonly MeasuredLink[]): Taking =>
     stage.take("b", told, { epoch, sequence });
-  assertEquals(tell(5, 7n, links), "taken");
-  for (const [epoch, sequence] of [[5, 7n], [5, 6n], [4, 7n], [4, 900n]] as const) {
+  assertEquals(tell(5n, 7n, links), "taken");
+  for (const [epoch, sequence] of [[5n, 7n], [5n, 6n], [4n, 7n], [4n, 900n]] as const) {
     assertEquals(tell(epoch, sequence, []), "not later");
     assertEquals(stage.path("b"), ["a b", 10]);
   }
-  assertEquals(tell(5, 8n, []), "taken");
+  assertEquals(tell(5n, 8n, []), "taken");
   assertEquals(stage.path("b"), undefined);
-  assertEquals(tell(6, 1n, links), "taken");
+  assertEquals(tell(6n, 1n, links), "taken");
   assertEquals(stage.path("b"), ["a b", 10]);
 });
 
@@ -185,15 +185,15 @@ Deno.test("graph: what is too old does not count, and cannot be told again", asy
   const stage = new Stage("a b");
   stage.measured({ b: 10 });
   const links: MeasuredLink[] = [[key("a"), 10]];
-  stage.take("b", links, { epoch: 1, sequence: 9n });
+  stage.take("b", links, { epoch: 1n, sequence: 9n });
   await stage.clock.advance(KEEP_MS);
   assertEquals(stage.path("b"), ["a b", 10]);
   await stage.clock.advance(1);
   assertEquals(stage.path("b"), undefined);
   assertEquals(stage.oneWay, ["a>b"], "our own links do not grow old");
-  assertEquals(stage.take("b", links, { epoch: 1, sequence: 9n }), "not later");
+  assertEquals(stage.take("b", links, { epoch: 1n, sequence: 9n }), "not later");
   assertEquals(stage.path("b"), undefined);
-  assertEquals(stage.take("b", links, { epoch: 1, sequence: 10n }), "taken");
+  assertEquals(stage.take("b", links, { epoch: 1n, sequence: 10n }), "taken");
   assertEquals(stage.path("b"), ["a b", 10]);
 });
 
@@ -201,12 +201,12 @@ Deno.test("graph: what a member that left told of is gone, and older words do no
   const stage = new Stage("a b");
   stage.measured({ b: 10 });
   const links: MeasuredLink[] = [[key("a"), 10]];
-  stage.take("b", links, { epoch: 1, sequence: 2n });
+  stage.take("b", links, { epoch: 1n, sequence: 2n });
   stage.graph.left(key("b"));
   stage.graph.left(key("nobody"));
   assertEquals(stage.path("b"), undefined);
-  assertEquals(stage.take("b", links, { epoch: 1, sequence: 1n }), "not later");
-  assertEquals(stage.take("b", links, { epoch: 1, sequence: 3n }), "taken");
+  assertEquals(stage.take("b", links, { epoch: 1n, sequence: 1n }), "not later");
+  assertEquals(stage.take("b", links, { epoch: 1n, sequence: 3n }), "taken");
   assertEquals(stage.path("b"), ["a b", 10]);
 });
 
@@ -241,7 +241,7 @@ Deno.test("graph: hostile figures are refused, and change nothing", () => {
   }
   assertEquals(stage.tell("b", { a: 10, b: 1 }), "named itself");
   const twice: MeasuredLink[] = [[key("a"), 10], [key("a"), 20]];
-  assertEquals(stage.take("b", twice, { epoch: 9, sequence: 1n }), "named one twice");
+  assertEquals(stage.take("b", twice, { epoch: 9n, sequence: 1n }), "named one twice");
   assertEquals(stage.path("c"), ["a b c", 20]);
 });
 
