@@ -1,7 +1,7 @@
 import type { Result } from "../evidence/result.ts";
 import type { Heard } from "../gossip/judge.ts";
 import type { IndexProgress } from "../store/observations.ts";
-import type { SwarmNews } from "../swarm/swarm.ts";
+import type { SwarmNews } from "../swarm/swarm_host.ts";
 import type { Log } from "../tlog/log.ts";
 import { Ended } from "../world/calls.ts";
 import { isOfTheWorld } from "./faults.ts";

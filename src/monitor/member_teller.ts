@@ -1,4 +1,4 @@
-import type { SwarmNews } from "../swarm/swarm.ts";
+import type { SwarmNews } from "../swarm/swarm_host.ts";
 import type { EventReport, Level } from "./events.ts";
 
 /** What comes several ways in good order, or differs from monitor to monitor. */

@@ -1,4 +1,4 @@
-import type { SwarmStatus } from "../swarm/swarm.ts";
+import type { SwarmStatus } from "../swarm/member_status.ts";
 import type { Result } from "../evidence/result.ts";
 
 /**

@@ -7,8 +7,6 @@ import { encodeHex } from "@std/encoding/hex";
 import { textOf, utf8 } from "../tlog/encoding.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
-import { isObject, listOf, text } from "../tlog/members.ts";
-import { formatAddress, isSameAddress, parseAddress } from "../world/address.ts";
 import { Allowance } from "../world/allowance.ts";
 import { Background } from "../world/background.ts";
 import { Calls, Ended } from "../world/calls.ts";
@@ -17,11 +15,11 @@ import type { Signer } from "../world/signer.ts";
 import { Stop } from "../world/stop.ts";
 import { timeAt, timeOf } from "../world/time.ts";
 import { SOFTWARE } from "../world/version.ts";
-import { type Address, type Connection, type World, WorldError } from "../world/world.ts";
+import { type Connection, type World, WorldError } from "../world/world.ts";
 import type { KeyPair } from "../world/x25519.ts";
 import { Conduct } from "./conduct.ts";
 import { type Control, readControl } from "./control.ts";
-import { Graph, type Routes } from "./graph.ts";
+import { Graph } from "./graph.ts";
 import {
   encodeHello,
   type Hello,
@@ -31,6 +29,17 @@ import {
   SESSION_VERSIONS,
   type ToldMember,
 } from "./hello.ts";
+import {
+  type KnownMember,
+  KnownMembers,
+  type Link,
+  type MemberSettings,
+  readRemembered,
+  type Remembered,
+  rememberedFile,
+  writeRemembered,
+} from "./known_members.ts";
+import { memberStatus, type SwarmStatus } from "./member_status.ts";
 import { OwnStatements } from "./own_statements.ts";
 import { Replay } from "./replay.ts";
 import { type Direction, Room, type Seat } from "./room.ts";
@@ -45,9 +54,10 @@ import {
   type SessionMessage,
 } from "./session.ts";
 import type { SwarmSettings } from "./settings.ts";
-import { readSmallFile, type SmallFile, writeSmallFile } from "./small_file.ts";
+import type { SmallFile } from "./small_file.ts";
 import { Members } from "./statement.ts";
-import { type Neighbour, type Spread, Spreading, type SpreadingHost } from "./spreading.ts";
+import { type Neighbour, Spreading } from "./spreading.ts";
+import type { SwarmHost, SwarmNews } from "./swarm_host.ts";
 
 /** How long to wait for a connection to a member. */
 const CONNECT_MS = 10_000;
@@ -68,120 +78,8 @@ const ROTATE_MS = 3_600_000;
 const ANCHORS = 4;
 /** How long a member that left is not called. It may call before. */
 const AFTER_LEAVE_MS = 60_000;
-/** Most addresses that are remembered of a member, beside the configured one. */
-const MAX_LEARNED = 4;
 /** What a member may send in a second, in units of spreading.ts. */
 const UNITS_PER_SECOND = 2_048;
-/** Starts of a member that are remembered, to notice that its key is used twice. */
-const MAX_STARTS = 8;
-const REMEMBERED_FILE = "members.json";
-const REMEMBERED_VERSION = "hearsay/members/v1";
-
-/** A member, as it is configured. */
-export interface MemberSettings {
-  readonly vkey: string;
-  readonly address: Address | undefined;
-}
-
-/** What is needed of the monitor, besides what spreading needs. */
-export interface SwarmHost
-  extends Pick<SpreadingHost, "hearNote" | "hearRecord" | "memberCase" | "recentCases"> {
-  /** The hashes of the logs followed, in hex. */
-  logs(): readonly string[];
-  /** Serves a stream that a member opened, and closes it. It throws nothing. */
-  serve(stream: Connection, member: string): Promise<void>;
-  /** Tells what happened. */
-  tell(happened: SwarmNews): void;
-  /** Something failed that is nobody else's fault. */
-  failed(error: unknown): void;
-}
-
-/** What happens between members. `member` is the name of its key. */
-export type SwarmNews =
-  | Spread
-  /** there is a session with a member */
-  | {
-    readonly kind: "connected";
-    readonly member: string;
-    readonly hello: Hello;
-    readonly isCaller: boolean;
-  }
-  /** it has ended */
-  | {
-    readonly kind: "ended";
-    readonly member: string;
-    readonly why: "left" | "banned" | "rotated" | "lost";
-    readonly reason: string;
-  }
-  /** a call to a member came to nothing */
-  | { readonly kind: "not reached"; readonly member: string; readonly reason: string }
-  /** a member that was called did not want the session */
-  | { readonly kind: "not wanted"; readonly member: string; readonly refusal: Refusal }
-  /** somebody called, and got no session; without a name if it proved none */
-  | { readonly kind: "turned away"; readonly caller: string; readonly reason: string }
-  /** a key speaks from two places at once: a member's, or our own */
-  | { readonly kind: "key used twice"; readonly member: string };
-
-/** One member, for people and machines. */
-export interface MemberStatus {
-  readonly name: string;
-  readonly vkey: string;
-  /** Where it was reached, or is to be called. */
-  readonly address?: string;
-  readonly state: "connected" | "calling" | "away" | "left" | "banned" | "no address";
-  /** Whose call began the session. */
-  readonly direction?: Direction;
-  /** Since when, RFC 3339. */
-  readonly since?: string;
-  readonly roundTripMs?: number;
-  readonly software?: string;
-  /** How many times in a row it was not reached. */
-  readonly failures: number;
-  /** How often something that it sent was not accepted, by the name of the reason. */
-  readonly refusals?: Readonly<Record<string, number>>;
-  /** Why it was not reached, the last time. */
-  readonly reason?: string;
-  /** When it is called next, RFC 3339. */
-  readonly nextCallAt?: string;
-  readonly bannedBecause?: string;
-  /** Until when it is banned, RFC 3339; for good without it. */
-  readonly bannedUntil?: string;
-}
-
-/** Everything about members, as `hearsay peers` is told. */
-export interface SwarmStatus {
-  readonly own: string;
-  readonly room: number;
-  readonly members: readonly MemberStatus[];
-  readonly routes: Routes;
-}
-
-/** A session with a seat. */
-interface Link {
-  readonly session: Session;
-  readonly seat: Seat;
-  readonly hello: Hello;
-  readonly neighbour: Neighbour;
-  /** On the wall clock, for people. */
-  readonly since: string;
-}
-
-/** What is known of one member. */
-interface Known {
-  readonly vkey: Vkey;
-  address: Address | undefined;
-  /** Other addresses, as it or others told; the latest first. */
-  learned: Address[];
-  /** Which of the addresses is called next. */
-  turn: number;
-  link?: Link;
-  reason?: string;
-  hasLeft: boolean;
-  /** How often something that it sent was not accepted, by the name of the reason. */
-  readonly refusals: Record<string, number>;
-  /** The starts that it has named, the latest last. */
-  starts: string[];
-}
 
 /** See the module. */
 export class Swarm {
@@ -192,8 +90,9 @@ export class Swarm {
   #settings: SwarmSettings;
   readonly #start: string;
   readonly #file: SmallFile;
-  readonly #members: Members;
-  readonly #known = new Map<string, Known>();
+  /** The keys that statements are read under: the members' and our own. */
+  readonly #keys: Members;
+  readonly #known: KnownMembers;
   readonly #room: Room;
   readonly #graph: Graph;
   readonly #conduct: Conduct;
@@ -216,7 +115,7 @@ export class Swarm {
     host: SwarmHost;
     settings: SwarmSettings;
     members: readonly MemberSettings[];
-    known: Members;
+    keys: Members;
     file: SmallFile;
     remembered: Remembered;
     conduct: Conduct;
@@ -237,17 +136,16 @@ export class Swarm {
     this.#statements = parts.statements;
     this.#background = new Background((error) => host.failed(error));
     const own = signer.vkey.text;
-    this.#members = parts.known;
-    this.#know(members);
-    for (const [vkey, known] of this.#known) {
-      known.learned = [...parts.remembered.addresses.get(vkey) ?? []];
-    }
-    const vkeys = [...this.#known.keys()];
+    const { remembered } = parts;
+    this.#known = new KnownMembers({ own, members, remembered });
+    this.#keys = parts.keys;
+    this.#followKeys();
+    const { vkeys } = this.#known;
     this.#room = new Room({
       ...{ own, members: vkeys, room: settings.room, anchors: ANCHORS, clock, random },
-      remembered: parts.remembered.anchors,
+      remembered: remembered.anchors,
       rotateMs: ROTATE_MS,
-      hasAddress: (member) => this.#addressesOf(member).length > 0 && !this.#isBanned(member),
+      hasAddress: (member) => this.#mayBeCalled(member),
     });
     this.#graph = new Graph({
       ...{ own, members: vkeys, mostLinks: MAX_TOLD_MEMBERS, keepMs: LINKS_KEEP_MS, clock },
@@ -257,11 +155,11 @@ export class Swarm {
       maxAddresses: MAX_TOLD_MEMBERS,
     };
     this.#spreading = new Spreading({
-      ...{ own, members: this.#members, statements: this.#statements, replay: this.#replay },
+      ...{ own, members: this.#keys, statements: this.#statements, replay: this.#replay },
       ...{ conduct: this.#conduct, graph: this.#graph, clock },
       allowance: new Allowance({ clock, limits }),
       host: {
-        neighbours: () => this.#neighbours(),
+        neighbours: () => this.#known.links.map(({ neighbour }) => neighbour),
         hearNote: (note, source) => host.hearNote(note, source),
         hearRecord: (record, source) => host.hearRecord(record, source),
         memberCase: (conflict) => host.memberCase(conflict),
@@ -287,17 +185,15 @@ export class Swarm {
     folder: string;
   }): Promise<Swarm> {
     const onDamage = (detail: string): void => host.failed(new WorldError("other", detail));
-    const file: SmallFile = {
-      ...{ files: world.files, folder, name: REMEMBERED_FILE, version: REMEMBERED_VERSION },
-    };
+    const file = rememberedFile({ files: world.files, folder });
     const maxClockSkewMs = settings.clockSkewMs;
-    const known = new Members();
+    const keys = new Members();
     return new Swarm({
-      ...{ world, signer, host, settings, members, known },
+      ...{ world, signer, host, settings, members, keys },
       file,
       remembered: await readRemembered(file, onDamage),
       conduct: await Conduct.open({
-        ...{ world, folder, members: known, own: signer.vkey, onTrouble: onDamage },
+        ...{ world, folder, members: keys, own: signer.vkey, onTrouble: onDamage },
       }),
       replay: await Replay.open({ world, folder, maxClockSkewMs, onDamage }),
       statements: new OwnStatements({ world, folder, signer, onDamage }),
@@ -321,8 +217,9 @@ export class Swarm {
     this.#settings = settings;
     this.#port = port;
     this.#speaksToStrangers = speaksToStrangers;
-    this.#know(members);
-    const vkeys = [...this.#known.keys()];
+    this.#known.change(members);
+    this.#followKeys();
+    const { vkeys } = this.#known;
     this.#graph.change(vkeys);
     this.#replay.retain(vkeys);
     for (const seat of this.#room.change({ members: vkeys, room: settings.room })) {
@@ -346,7 +243,7 @@ export class Swarm {
         const known = this.#known.get(vkey);
         if (known === undefined) throw new WorldError("other", "it is no member any more");
         if (known.link === undefined) await this.#callNow(known);
-        if (known.link === undefined) throw new WorldError("other", whyAway(known));
+        if (known.link === undefined) throw new WorldError("other", known.whyAway);
         return await known.link.session.open();
       },
     };
@@ -361,7 +258,7 @@ export class Swarm {
       const now = clock.monotonic();
       this.#callDue();
       if (now >= measureAt) {
-        for (const { session } of this.#links()) session.ping();
+        for (const { session } of this.#known.links) session.ping();
         measureAt = now + MEASURE_MS;
       }
       if (now >= this.#linksAt) {
@@ -386,7 +283,7 @@ export class Swarm {
   }
 
   async #end(): Promise<void> {
-    const links = [...this.#links()];
+    const links = [...this.#known.links];
     this.#stop.stop();
     this.#calls.end();
     try {
@@ -424,7 +321,7 @@ export class Swarm {
     try {
       session = await answerSession({
         ...{ party: this.#party, connection, begun, takesControl: isLocal, onHeard },
-        admits: ({ text }) => this.#known.has(text),
+        admits: ({ text }) => this.#known.get(text) !== undefined,
         speaksToStrangers: this.#speaksToStrangers,
         onStream: (stream) => this.#serve(stream, session.member),
       });
@@ -452,7 +349,12 @@ export class Swarm {
 
   /** Everything about members now. */
   status(): SwarmStatus {
-    const members = [...this.#known.values()].map((known) => this.#statusOf(known));
+    const { clock } = this.#world;
+    const members = this.#known.all.map((known) => {
+      const { text } = known.vkey;
+      const [standing, ban] = [this.#room.standing(text), this.#conduct.banOf(text)];
+      return memberStatus(known, { standing, ban, clock });
+    });
     const own = this.#signer.vkey.text;
     return { own, room: this.#settings.room, members, routes: this.#graph.routes() };
   }
@@ -462,51 +364,16 @@ export class Swarm {
     return { clock, random, signer: this.#signer, staticKey: this.#staticKey };
   }
 
-  /** Takes up the members of the configuration. Ourselves we are not. */
-  #know(members: readonly MemberSettings[]): void {
-    const others = members.filter(({ vkey }) => vkey !== this.#signer.vkey.text);
-    const vkeys = new Set(others.map(({ vkey }) => vkey));
-    for (const vkey of this.#known.keys()) if (!vkeys.has(vkey)) this.#known.delete(vkey);
-    for (const { vkey, address } of others) {
-      const known = this.#known.get(vkey);
-      if (known !== undefined) known.address = address;
-      else {
-        this.#known.set(vkey, {
-          ...{
-            vkey: parseVkey(vkey),
-            address,
-            learned: [],
-            turn: 0,
-            hasLeft: false,
-            starts: [],
-            refusals: {},
-          },
-        });
-      }
-    }
-    this.#members.follow([this.#signer.vkey, ...[...this.#known.values()].map(({ vkey }) => vkey)]);
+  #followKeys(): void {
+    this.#keys.follow([this.#signer.vkey, ...this.#known.all.map(({ vkey }) => vkey)]);
   }
 
-  #knownAs(name: string): Known | undefined {
-    return [...this.#known.values()].find(({ vkey }) => vkey.name === name);
-  }
-
-  *#links(): Generator<Link> {
-    for (const { link } of this.#known.values()) if (link !== undefined) yield link;
-  }
-
-  *#neighbours(): Generator<Neighbour> {
-    for (const { neighbour } of this.#links()) yield neighbour;
+  #mayBeCalled(member: string): boolean {
+    return (this.#known.get(member)?.addresses.length ?? 0) > 0 && !this.#isBanned(member);
   }
 
   #isBanned(member: string): boolean {
     return this.#conduct.banOf(member) !== undefined;
-  }
-
-  #addressesOf(member: string): readonly Address[] {
-    const known = this.#known.get(member);
-    if (known === undefined) return [];
-    return [...(known.address === undefined ? [] : [known.address]), ...known.learned];
   }
 
   /** Begins the calls that are due, and those of the rotation. */
@@ -520,7 +387,7 @@ export class Swarm {
   }
 
   /** Calls a member in the background; the room knows that it is being called. */
-  #call(known: Known): void {
+  #call(known: KnownMember): void {
     this.#background.run(async () => {
       await this.#dial(known);
       this.#stop.wake();
@@ -528,18 +395,17 @@ export class Swarm {
   }
 
   /** Calls a member that somebody wants to speak to now. */
-  async #callNow(known: Known): Promise<void> {
+  async #callNow(known: KnownMember): Promise<void> {
     const { text } = known.vkey;
     if (this.#room.standing(text)?.isCalling !== false) return;
-    if (this.#isBanned(text) || this.#addressesOf(text).length === 0) return;
+    if (!this.#mayBeCalled(text)) return;
     await this.#dial(known);
   }
 
   /** Calls a member once. It ends when the session has a seat, or there is none. */
-  async #dial(known: Known): Promise<void> {
+  async #dial(known: KnownMember): Promise<void> {
     const { text, name } = known.vkey;
-    const addresses = this.#addressesOf(text);
-    const address = addresses[known.turn % addresses.length];
+    const address = known.addressInTurn;
     let session: Session | undefined;
     try {
       if (address === undefined) throw new WorldError("other", "no address of it is known");
@@ -551,8 +417,7 @@ export class Swarm {
     } catch (error) {
       if (error instanceof Ended) return;
       if (!(error instanceof WorldError || error instanceof SessionFault)) throw error;
-      known.turn++;
-      known.reason = error.message;
+      known.notReached(error.message);
       this.#room.failed(text);
       // It said that it goes, so this is no news.
       if (known.hasLeft) return;
@@ -635,7 +500,7 @@ export class Swarm {
   }
 
   #seat(
-    known: Known,
+    known: KnownMember,
     session: Session,
     { hello, seat, replaces }: { hello: Hello; seat: Seat; replaces: Seat | undefined },
   ): Link {
@@ -645,9 +510,11 @@ export class Swarm {
     const link: Link = { session, seat, hello, neighbour, since };
     known.link = link;
     known.hasLeft = false;
-    delete known.reason;
+    known.reason = undefined;
     if (replaces !== undefined && before !== undefined) this.#bye(before.session, REPLACED);
-    this.#noteStart(known, hello.start);
+    if (known.noteStart(hello.start)) {
+      this.#tell({ kind: "key used twice", member: known.vkey.name });
+    }
     this.#linksSoon();
     this.#tell({
       kind: "connected",
@@ -677,7 +544,7 @@ export class Swarm {
     this.#linksSoon();
     this.#stop.wake();
     if (known?.link !== link) return;
-    delete known.link;
+    known.link = undefined;
     known.reason = reason;
     const why = this.#isBanned(member.text)
       ? "banned"
@@ -694,7 +561,7 @@ export class Swarm {
   #refusalOf(session: Session, direction: Direction): Refusal | undefined {
     if (this.#stop.stopped) return "shutting down";
     const { member, isAdmitted } = session;
-    if (!isAdmitted || !this.#known.has(member.text)) return "unknown";
+    if (!isAdmitted || this.#known.get(member.text) === undefined) return "unknown";
     if (this.#isBanned(member.text)) return "banned";
     const refusal = this.#room.mayAdmit(member.text, direction);
     if (refusal === "seated") return "in use";
@@ -731,9 +598,9 @@ export class Swarm {
 
   /** The members that we are connected to, for another one. */
   #told(member: string): ToldMember[] {
-    return [...this.#links()].filter(({ session }) => session.member.text !== member)
+    return [...this.#known.links].filter(({ session }) => session.member.text !== member)
       .map(({ session, hello }) => {
-        const [address] = this.#addressesOf(session.member.text);
+        const [address] = this.#known.get(session.member.text)?.addresses ?? [];
         const port = hello.port;
         const seen = port === undefined ? undefined : { hostname: session.remote.hostname, port };
         const told = address ?? seen;
@@ -742,34 +609,19 @@ export class Swarm {
   }
 
   /** Learns from a hello where members can be called, and whether our own numbers were used. */
-  async #learn(known: Known, session: Session, hello: Hello): Promise<void> {
+  async #learn(known: KnownMember, session: Session, hello: Hello): Promise<void> {
     if (hello.port !== undefined) {
-      this.#learnAddress(known, { hostname: session.remote.hostname, port: hello.port });
+      known.learn({ hostname: session.remote.hostname, port: hello.port });
     }
     for (const { vkey, address } of hello.members) {
       const other = this.#known.get(vkey);
-      if (other !== undefined && address !== undefined) this.#learnAddress(other, address);
+      if (address !== undefined) other?.learn(address);
     }
+    this.#stop.wake();
     if (hello.heard === undefined) return;
     if (await this.#statements.heardByPeers(hello.heard) === "later") {
       this.#tell({ kind: "key used twice", member: this.#signer.vkey.name });
     }
-  }
-
-  #learnAddress(known: Known, address: Address): void {
-    if (isSameAddress(known.address, address)) return;
-    const others = known.learned.filter((one) => !isSameAddress(one, address));
-    known.learned = [address, ...others].slice(0, MAX_LEARNED);
-    this.#stop.wake();
-  }
-
-  /** A start that comes again, after another one, is one of two that run at the same time. */
-  #noteStart(known: Known, start: string): void {
-    const at = known.starts.indexOf(start);
-    if (at >= 0 && at < known.starts.length - 1) {
-      this.#tell({ kind: "key used twice", member: known.vkey.name });
-    }
-    known.starts = [...known.starts.filter((one) => one !== start), start].slice(-MAX_STARTS);
   }
 
   #neighbour(session: Session, hello: Hello): Neighbour {
@@ -821,7 +673,7 @@ export class Swarm {
 
   async #sayLinks(): Promise<void> {
     if (this.#known.size === 0) return;
-    const links = [...this.#links()].flatMap(({ session }) =>
+    const links = [...this.#known.links].flatMap(({ session }) =>
       session.roundTripMs === undefined ? [] : [[session.member.text, session.roundTripMs] as const]
     );
     await this.#spreading.sayLinks(links);
@@ -832,19 +684,12 @@ export class Swarm {
     if (this.#known.size === 0) return;
     await this.#replay.save();
     await this.#conduct.save();
-    const addresses = [...this.#known].map(([vkey, { learned }]) => [
-      vkey,
-      learned.map(formatAddress),
-    ]);
-    await writeSmallFile(this.#file, {
-      anchors: this.#room.anchors(),
-      addresses: Object.fromEntries(addresses),
-    });
+    await writeRemembered(this.#file, { anchors: this.#room.anchors(), members: this.#known });
   }
 
   #tell(happened: SwarmNews): void {
     if (happened.kind === "refused") {
-      const known = this.#knownAs(happened.member);
+      const known = this.#known.named(happened.member);
       if (known !== undefined) {
         known.refusals[happened.refused] = (known.refusals[happened.refused] ?? 0) + 1;
       }
@@ -878,39 +723,6 @@ export class Swarm {
     }
     return { done: true };
   }
-
-  #statusOf(known: Known): MemberStatus {
-    const { vkey: { text, name }, link, reason, hasLeft } = known;
-    const standing = this.#room.standing(text);
-    const [address] = link === undefined ? this.#addressesOf(text) : [link.session.remote];
-    const ban = this.#conduct.banOf(text);
-    const next = standing?.mayCallAt;
-    const state = ban !== undefined
-      ? "banned"
-      : link !== undefined
-      ? "connected"
-      : standing?.isCalling
-      ? "calling"
-      : hasLeft
-      ? "left"
-      : address === undefined
-      ? "no address"
-      : "away";
-    return {
-      ...{ name, vkey: text, state },
-      ...(address !== undefined && { address: formatAddress(address) }),
-      ...(link !== undefined && { direction: link.seat.direction, since: link.since }),
-      ...(link?.session.roundTripMs !== undefined && { roundTripMs: link.session.roundTripMs }),
-      ...(link !== undefined && { software: link.hello.software }),
-      failures: standing?.failures ?? 0,
-      ...(Object.keys(known.refusals).length > 0 && { refusals: { ...known.refusals } }),
-      ...(link === undefined && reason !== undefined && { reason }),
-      ...(next !== undefined && ban === undefined &&
-        { nextCallAt: timeAt(this.#world.clock, next) }),
-      ...(ban !== undefined && { bannedBecause: ban.reason }),
-      ...(ban?.until !== undefined && { bannedUntil: ban.until }),
-    };
-  }
 }
 
 /** Shortest pause between two looks at what is due. */
@@ -919,12 +731,6 @@ const ROTATED = "another member has its turn";
 const REPLACED = "there is another session";
 const LEFT = "it left";
 
-function whyAway({ address, learned, reason }: Known): string {
-  if (reason !== undefined) return reason;
-  if (address === undefined && learned.length === 0) return "no address of it is known yet";
-  return "there is no session with it";
-}
-
 /** The reason in a goodbye. It is somebody's word. */
 function shortText(body: Uint8Array): string {
   try {
@@ -932,32 +738,5 @@ function shortText(body: Uint8Array): string {
     return typeof reason === "string" ? reason.slice(0, 200) : "it said goodbye";
   } catch {
     return "it said goodbye";
-  }
-}
-
-/** What is remembered of members over a restart. Losing it costs time, and nothing else. */
-interface Remembered {
-  readonly anchors: readonly string[];
-  /** By vkey, the addresses that were learned. */
-  readonly addresses: ReadonlyMap<string, readonly Address[]>;
-}
-
-async function readRemembered(
-  file: SmallFile,
-  onDamage: (detail: string) => void,
-): Promise<Remembered> {
-  try {
-    const { anchors = [], addresses = {} } = await readSmallFile(file) ?? {};
-    listOf(text)(anchors, "anchors");
-    if (!isObject(addresses)) throw new MalformedError("addresses is no object");
-    const known = Object.entries(addresses).map(([vkey, list]) => {
-      listOf(text)(list, "addresses");
-      return [vkey, (list as string[]).slice(0, MAX_LEARNED).map(parseAddress)] as const;
-    });
-    return { anchors: anchors as string[], addresses: new Map(known) };
-  } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
-    onDamage(`${REMEMBERED_FILE} is damaged, and is not used: ${error.message}`);
-    return { anchors: [], addresses: new Map() };
   }
 }

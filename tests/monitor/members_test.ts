@@ -1,7 +1,7 @@
 /** Monitors that are members of each other: sessions, the exchange through them, and what is passed on. */
 import { assert, assertEquals } from "@std/assert";
 import type { TestLog } from "../../src/sources/test_log.ts";
-import type { MemberStatus } from "../../src/swarm/swarm.ts";
+import type { MemberStatus } from "../../src/swarm/member_status.ts";
 import { grow } from "../evidence/histories.ts";
 import { ManualClock } from "../gossip/fake_network.ts";
 import { type Duties, type Host, logAt, type Member, parted, Stage } from "./hosts.ts";
