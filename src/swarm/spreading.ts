@@ -117,6 +117,8 @@ export type Spread =
     readonly by: string;
     readonly reason: string;
   }
+  /** a key speaks from two places at once: a member's, or our own */
+  | { readonly kind: "key used twice"; readonly member: string }
   /** a member said that it goes */
   | { readonly kind: "left"; readonly member: string }
   /** evidence did not reach a member on any path */
@@ -294,14 +296,11 @@ export class Spreading {
       return await this.#refuse(from, statement);
     }
     // Our own may come back to us, round a ring.
-    if (statement.member.text === this.#own) {
-      await this.#statements.heardByPeers(statement.note);
-      return;
-    }
+    if (statement.member.text === this.#own) return await this.#hearOwn(statement);
     if (!await this.#accept(from, statement)) return;
     this.#passOn(rumour, from);
     const { body, member, epoch, sequence } = statement;
-    if (!isKnown(body)) return;
+    if (!isKnown(body) || this.#conduct.banOf(member.text) !== undefined) return;
     switch (body.kind) {
       case "links":
         this.#links.set(member.text, statement);
@@ -351,13 +350,17 @@ export class Spreading {
     if (typeof note !== "string") throw new MalformedError("a head has no note");
     const opened = openStatementNote(note, this.#members);
     if ("refused" in opened) return await this.#refuse(from, opened);
-    if (opened.checkpoint.log.vkey.text === this.#own) {
-      await this.#statements.heardByPeers(note);
-      return;
-    }
+    if (opened.checkpoint.log.vkey.text === this.#own) return await this.#hearOwn(opened);
     if (!this.#seen.isNew(opened.hash)) return;
     await this.#takeIn(opened.checkpoint, from.name);
     this.#passOn(rumour, from);
+  }
+
+  /** Hears what was signed with our own key. If we have not said it, somebody else has. */
+  async #hearOwn({ checkpoint }: Pick<Statement, "checkpoint">): Promise<void> {
+    await this.#takeIn(checkpoint, checkpoint.log.vkey.name);
+    if (await this.#statements.heardByPeers(checkpoint.note) !== "later") return;
+    this.#tell({ kind: "key used twice", member: checkpoint.log.vkey.name });
   }
 
   async #hearRecord(from: Neighbour, rumour: Rumour): Promise<void> {

@@ -306,14 +306,14 @@ export class Swarm {
    * Answers somebody who calls for a session. It returns when the session has ended.
    * @param begun what was read already
    * @param isLocal whether the caller may be this monitor's own operator
-   * @param onProven called once the caller is a member, so that its connection may stay
+   * @param onSeated called once there is a seat for it, so that its connection may stay
    * @returns the fault of the caller, if it got no session
    */
-  async answer({ connection, begun, isLocal, onProven, onHeard }: {
+  async answer({ connection, begun, isLocal, onSeated, onHeard }: {
     connection: Connection;
     begun: Uint8Array;
     isLocal: boolean;
-    onProven: () => void;
+    onSeated: () => void;
     onHeard: () => void;
   }): Promise<string | undefined> {
     if (this.#stop.stopped) return undefined;
@@ -331,8 +331,9 @@ export class Swarm {
       this.#tell({ kind: "turned away", caller, reason: error.message });
       return error.message;
     }
-    onProven();
-    await this.#hold(session);
+    await this.#hold(session, (link) => {
+      if (link !== undefined) onSeated();
+    });
     return undefined;
   }
 
@@ -424,28 +425,28 @@ export class Swarm {
       return this.#tell({ kind: "not reached", member: name, reason: error.message });
     }
     const seated = Promise.withResolvers<void>();
-    this.#background.run(() => this.#hold(session, seated.resolve));
+    this.#background.run(() => this.#hold(session, () => seated.resolve()));
     await seated.promise;
   }
 
   /**
    * Holds a session from the hello to its end.
-   * @param onSeated called once it is decided whether it has a seat
+   * @param onDecided called once it is decided whether it has a seat
    */
-  async #hold(session: Session, onSeated: () => void = () => {}): Promise<void> {
+  async #hold(session: Session, onDecided: (link?: Link) => void): Promise<void> {
     this.#sessions.add(session);
     try {
       if (session.isControl) return await this.#takeOrders(session);
       const messages = session.messages();
       const link = await this.#greet(session, messages);
-      onSeated();
+      onDecided(link);
       if (link !== undefined) await this.#converse(link, messages);
     } catch (error) {
       if (!(error instanceof WorldError || error instanceof MalformedError)) throw error;
       session.close(error.message);
       this.#notSeated(session, error.message);
     } finally {
-      onSeated();
+      onDecided();
       session.close();
       this.#sessions.delete(session);
     }

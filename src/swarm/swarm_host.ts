@@ -42,6 +42,4 @@ export type SwarmNews =
   /** a member that was called did not want the session */
   | { readonly kind: "not wanted"; readonly member: string; readonly refusal: Refusal }
   /** somebody called, and got no session; without a name if it proved none */
-  | { readonly kind: "turned away"; readonly caller: string; readonly reason: string }
-  /** a key speaks from two places at once: a member's, or our own */
-  | { readonly kind: "key used twice"; readonly member: string };
+  | { readonly kind: "turned away"; readonly caller: string; readonly reason: string };
