@@ -30,51 +30,53 @@ const CHUNK_BYTES = FRAME_BYTES * 630;
  * then. Allocating 128 kB for each exchange would cost more than all its other work here.
  */
 const FIRST_CHUNK_BYTES = FRAME_BYTES * 64;
+/** With a parcel's bit, this one makes a session, which is not for here. */
+const SESSION_BIT = 0x40;
 
 /**
- * Answers frames and parcels, on whatever connection they come.
+ * The handlers of frames and parcels.
  * @param tolls what callers may ask for, if other ports take from the same
- * @param others handlers of other kinds of conversation
  */
+export function exchangeHandlers(
+  { party, tolls = new Tolls(party) }: { party: ExchangeParty; tolls?: Tolls },
+): Handler[] {
+  return [new ParcelHandler({ party, tolls }), new FrameHandler({ party, tolls })];
+}
+
+/** Holds conversations, within the limits of the exchange, on whatever connection they come. */
 export function exchangeConversations(
-  { party, tolls, others = [] }: {
-    party: ExchangeParty;
-    tolls: Tolls;
-    others?: readonly Handler[];
-  },
+  { party, handlers }: { party: ExchangeParty; handlers: readonly Handler[] },
 ): Conversations {
   const { world: { clock }, limits, report, peerHosts } = party;
   const { firstByteMs, exchangeMs: wholeMs } = limits;
   return new Conversations({
-    ...{ clock, favoured: peerHosts },
+    ...{ clock, favoured: peerHosts, handlers },
     report: {
       broken: (reason, source) => report.broken(reason, source),
       // For NotKept, the cause is the error to report.
       failed: (error) => report.notAnswered(error instanceof NotKept ? error.cause : error),
     },
     limits: { firstByteMs, wholeMs, firstReadBytes: FIRST_CHUNK_BYTES },
-    handlers: [
-      ...others,
-      new ParcelHandler({ party, tolls }),
-      new FrameHandler({ party, tolls }),
-    ],
   });
 }
 
-/** A port where frames and parcels are answered. See `exchangeConversations`. */
+/**
+ * A port where frames and parcels are answered.
+ * @param handlers what is answered there instead, and before
+ */
 export function exchangeAcceptor(
-  { party, listener, tolls = new Tolls(party), others = [] }: {
+  { party, listener, tolls = new Tolls(party), handlers = exchangeHandlers({ party, tolls }) }: {
     party: ExchangeParty;
     listener: Listener;
     tolls?: Tolls | undefined;
-    others?: readonly Handler[];
+    handlers?: readonly Handler[];
   },
 ): Acceptor {
   const { world: { clock }, limits, report, peerHosts } = party;
   return new Acceptor({
     ...{ listener, clock, allowance: tolls.allowance, favoured: peerHosts },
     limits: acceptorLimits(limits),
-    conversations: exchangeConversations({ party, tolls, others }),
+    conversations: exchangeConversations({ party, handlers }),
     onTrouble: (reason, where) => report.broken(reason, where),
   });
 }
@@ -92,7 +94,7 @@ class ParcelHandler implements Handler {
   }
 
   begins(firstByte: number): boolean {
-    return (firstByte & PARCEL_BIT) !== 0;
+    return (firstByte & (PARCEL_BIT | SESSION_BIT)) === PARCEL_BIT;
   }
 
   async serve(caller: Visitor, { buffer, count }: FirstRead): Promise<string | undefined> {

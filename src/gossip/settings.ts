@@ -6,7 +6,7 @@
  */
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
-import { parseVkey } from "../tlog/vkey.ts";
+import { parseVkey, SIGNATURE_TYPE } from "../tlog/vkey.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Given, Members, Section } from "../world/jsonc.ts";
 import { readSchedule, type Schedule } from "../world/schedule.ts";
@@ -18,13 +18,19 @@ import { DEFAULT_LIMITS, type ExchangeLimits, OPERATOR_LIMITS } from "./limits.t
 const MAX_PEERS = 1_024;
 
 /** A peer: a monitor to exchange with, or an endpoint of another kind to ask. */
-export type PeerSettings = MonitorPeer | SourcespotterPeer;
+export type PeerSettings = PlainPeer | MemberPeer | SourcespotterPeer;
 
-/** A monitor. */
-export interface MonitorPeer {
+/** A monitor that is asked plainly, at its address. */
+export interface PlainPeer {
   readonly address: Address;
-  /** The vkey of its signatures on conflict records, if it is known. */
-  readonly vkey: string | undefined;
+}
+
+/** A member: a monitor that is known by its key, and spoken to in sessions. */
+export interface MemberPeer {
+  /** Its vkey, of type Ed25519. */
+  readonly vkey: string;
+  /** Where it can be called. Without it, it calls, or others tell where it is. */
+  readonly address: Address | undefined;
 }
 
 /** A gossip endpoint of sourcespotter; see sourcespotter.ts. */
@@ -33,14 +39,23 @@ export interface SourcespotterPeer {
   readonly sourcespotter: string;
 }
 
-/** The name of a peer, which is the `source` of what it tells: its address, or its URL. */
+/**
+ * The name of a peer, which is the `source` of what it tells: the address of a monitor that is asked
+ * plainly, the key name of a member, or a URL.
+ */
 export function nameOfPeer(peer: PeerSettings): string {
-  return "address" in peer ? formatAddress(peer.address) : peer.sourcespotter;
+  if ("sourcespotter" in peer) return peer.sourcespotter;
+  return "vkey" in peer ? parseVkey(peer.vkey).name : formatAddress(peer.address);
 }
 
-/** The monitors among peers. */
-export function monitorsAmong(peers: readonly PeerSettings[]): MonitorPeer[] {
-  return peers.filter((peer) => "address" in peer);
+/** The members among peers. */
+export function membersAmong(peers: readonly PeerSettings[]): MemberPeer[] {
+  return peers.filter((peer) => "vkey" in peer);
+}
+
+/** The addresses of the monitors among peers, as far as they are given. */
+export function addressesOf(peers: readonly PeerSettings[]): Address[] {
+  return peers.flatMap((peer) => "address" in peer ? peer.address ?? [] : []);
 }
 
 /** When and with how many peers to exchange. */
@@ -79,12 +94,33 @@ function readPeer(given: Given): PeerSettings | undefined {
     const sourcespotter = url.read(readUrl);
     return sourcespotter === undefined ? undefined : { sourcespotter };
   }
-  const address = members?.get("address").read(readPeerAddress);
-  const vkey = members?.get("vkey").maybe((value, name) => {
-    const text = readText(value, name);
-    return within(name, () => parseVkey(text).text);
+  if (!members?.get("vkey").isThere) {
+    const address = members?.get("address").read(readPeerAddress);
+    return address && { address };
+  }
+  const vkey = members.get("vkey").read(readMemberKey);
+  const address = members.get("address").maybe(readPeerAddress);
+  return vkey === undefined ? undefined : { vkey, address };
+}
+
+/**
+ * The vkey of a member. A name that looks like an IP address is refused, because a caller without a
+ * name is named by its address.
+ */
+function readMemberKey(value: unknown, name: string): string {
+  const text = readText(value, name);
+  return within(name, () => {
+    const vkey = parseVkey(text);
+    if (vkey.type !== SIGNATURE_TYPE.ed25519) {
+      throw new MalformedError(
+        `its type is ${vkey.type}, expected ${SIGNATURE_TYPE.ed25519}, Ed25519`,
+      );
+    }
+    if (/^[0-9a-f:.]+$/i.test(vkey.name) && /[:.]/.test(vkey.name)) {
+      throw new MalformedError(`its name ${quoted(vkey.name)} looks like an IP address`);
+    }
+    return vkey.text;
   });
-  return address && { address, vkey };
 }
 
 /** The URL of an endpoint. @throws MalformedError for any other, or with a name, password or query */

@@ -224,6 +224,18 @@ export class CaseKeeper {
   }
 
   /**
+   * The newest records of the incident journal, whatever they are about.
+   * @throws WorldError if one cannot be read
+   */
+  async newest(count: number): Promise<readonly ConflictRecord[]> {
+    const { incidents } = this;
+    if (incidents === undefined) return [];
+    const records: ConflictRecord[] = [];
+    for (const seq of incidents.newest(count)) records.push(await incidents.read(seq));
+    return records;
+  }
+
+  /**
    * Takes in a checkpoint this monitor was shown itself.
    * @throws IncidentNotWritten
    */

@@ -135,14 +135,14 @@ export class Statement {
     },
   ) {
     if (token !== VERIFIED) throw new TypeError("only readStatement and makeStatement verify");
-    const { log, treeSize, root } = checkpoint;
+    const { log, treeSize } = checkpoint;
     this.member = log.vkey;
     this.epoch = epoch;
     this.sequence = treeSize;
     this.time = exactMilliseconds(body.time)!;
     this.body = body;
     this.checkpoint = checkpoint;
-    this.hash = encodeHex(sha256(utf8(`${log.id}\n${treeSize} ${root}\n`)));
+    this.hash = hashOf(checkpoint);
   }
 
   /** The signed note alone. Two of these prove that a member said two things under one number. */
@@ -344,6 +344,38 @@ function readOrThrow(input: string | JsonObject, members: Members): Statement {
     throw new Refusal("bad signature", "the body is not the one that was signed");
   }
   return new Statement(VERIFIED, { checkpoint, epoch, body });
+}
+
+/** The note of a statement, without what it states, whose signature was checked. */
+export interface StatementHead {
+  readonly checkpoint: VerifiedCheckpoint;
+  /** As the statement's own. */
+  readonly hash: string;
+}
+
+/** Opens the note of a statement. It says under which number a member said something, and not what. */
+export function openStatementNote(
+  note: string,
+  members: Members,
+): StatementHead | RefusedStatement {
+  try {
+    const { vkey, epoch } = signerOf(note, members);
+    const opened = openCheckpoint({ note, logs: [members.logOf({ vkey, epoch })] });
+    if ("refused" in opened) throw new Refusal("bad signature", opened.detail);
+    const checkpoint = opened[0]!;
+    if (checkpoint.note !== note) {
+      throw new MalformedError("the note has more than the statement's line and its signature");
+    }
+    return { checkpoint, hash: hashOf(checkpoint) };
+  } catch (error) {
+    if (error instanceof Refusal) return { refused: error.refused, detail: error.message };
+    if (error instanceof MalformedError) return { refused: "malformed", detail: error.message };
+    throw error;
+  }
+}
+
+function hashOf({ log, treeSize, root }: VerifiedCheckpoint): string {
+  return encodeHex(sha256(utf8(`${log.id}\n${treeSize} ${root}\n`)));
 }
 
 /** Who states that it signed a note, and the epoch. Nothing is verified yet. */

@@ -133,7 +133,7 @@ Deno.test("parseConfig: every member that is there is taken", () => {
     httpGossip: true,
     contact: "ops@monitor.invalid",
     peers: [
-      { address: { hostname: "a.invalid", port: 1 }, vkey: undefined },
+      { address: { hostname: "a.invalid", port: 1 } },
       { address: { hostname: "b.invalid", port: 1 }, vkey: VKEY },
     ],
     gossip: { intervalMs: 420_000, fanOut: 5 },

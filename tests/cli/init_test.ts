@@ -43,8 +43,8 @@ inFolder("init: flags ask nothing, and what is written says what was asked for",
     http: { hostname: "::1", port: 9981 },
     contact: "ops@monitor.invalid",
     peers: [
-      { address: { hostname: "a.invalid", port: 9900 }, vkey: undefined },
-      { address: { hostname: "::1", port: 9901 }, vkey: undefined },
+      { address: { hostname: "a.invalid", port: 9900 } },
+      { address: { hostname: "::1", port: 9901 } },
     ],
     gossip: { intervalMs: 2_000, fanOut: 2 },
   });

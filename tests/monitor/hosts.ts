@@ -86,10 +86,23 @@ export interface Followed {
   readonly isRetired?: boolean;
 }
 
+/** A member of a host. */
+export interface Member {
+  readonly host: Host;
+  /** Whether it is configured by its key alone. */
+  readonly byKeyAlone?: boolean;
+}
+
 /** What a host's daemon is told to do. */
 export interface Duties {
   readonly logs: readonly Followed[];
   readonly peers?: readonly Address[];
+  /** Members, and where they can be called. */
+  readonly members?: readonly Member[];
+  /** The most members that it is connected to. */
+  readonly room?: number;
+  /** Whom it answers. */
+  readonly admit?: "anyone" | "members";
   /** URLs of sourcespotter endpoints. */
   readonly spotters?: readonly string[];
   readonly gossipMs?: number;
@@ -187,15 +200,23 @@ export class Host {
       return { log, source: "scripted", pollMs, patienceMs, ...more };
     });
     const { peers = [], spotters = [], gossipMs = MINUTE, state = STATE } = duties;
-    const { fanOut = peers.length + spotters.length, httpGossip = false } = duties;
+    const { members = [], room = 32, admit = "anyone" } = duties;
+    const others = peers.length + spotters.length + members.length;
+    const { fanOut = others, httpGossip = false } = duties;
     const { framesPerSecond: framesPerSecondPerAddress = 1_000_000 } = duties;
     const settings: Settings = {
       ...defaultSettings(this.world),
       ...{ name: vkey.name, state, incidents: INCIDENTS, listen: this.address, logs },
       peers: [
-        ...peers.map((address) => ({ address, vkey: undefined })),
+        ...peers.map((address) => ({ address })),
         ...spotters.map((sourcespotter) => ({ sourcespotter })),
+        ...members.map(({ host: { signer, address }, byKeyAlone = false }) => ({
+          vkey: signer.vkey.text,
+          address: byKeyAlone ? undefined : address,
+        })),
       ],
+      members: { room, clockSkewMs: 10 * MINUTE },
+      admit,
       gossip: {
         ...(duties.schedule === undefined
           ? { intervalMs: gossipMs }
