@@ -8,7 +8,8 @@ import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
 import { parseVkey, SIGNATURE_TYPE } from "../tlog/vkey.ts";
 import { formatAddress } from "../world/address.ts";
-import type { Given, Section } from "../world/jsonc.ts";
+import type { Given, Members, Section } from "../world/jsonc.ts";
+import { readSchedule, type Schedule } from "../world/schedule.ts";
 import { countUpTo, readAddress, readDuration, readText } from "../world/setting_values.ts";
 import type { Address } from "../world/world.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits, OPERATOR_LIMITS } from "./limits.ts";
@@ -57,12 +58,14 @@ export function addressesOf(peers: readonly PeerSettings[]): Address[] {
   return peers.flatMap((peer) => "address" in peer ? peer.address ?? [] : []);
 }
 
-/** How often and with how many peers to exchange. */
-export interface GossipSettings {
-  readonly intervalMs: number;
+/** When and with how many peers to exchange. */
+export type GossipSettings = GossipTimes & {
   /** Peers chosen at random in each round. */
   readonly fanOut: number;
-}
+};
+
+/** How often to exchange, with jitter; or at which times by the clock, without. */
+export type GossipTimes = { readonly intervalMs: number } | { readonly schedule: Schedule };
 
 /** The values of what the file leaves out, spelled as in the file. */
 export const GOSSIP_DEFAULTS = { interval: "1m", fanOut: 2 } as const;
@@ -139,11 +142,25 @@ function readPeerAddress(value: unknown, name: string): Address {
 
 /** Reads `gossip`. */
 export const gossipSection: Section<GossipSettings> = (given) => {
-  const members = given.members({ what: "gossip", known: Object.keys(GOSSIP_DEFAULTS) });
-  const intervalMs = members?.get("interval").read(readDuration, GOSSIP_DEFAULTS.interval);
-  const fanOut = members?.get("fanOut").read(countUpTo(MAX_PEERS), GOSSIP_DEFAULTS.fanOut);
-  return intervalMs && fanOut ? { intervalMs, fanOut } : undefined;
+  const members = given.members({ what: "gossip", known: ["interval", "schedule", "fanOut"] });
+  if (members === undefined) return undefined;
+  const times = readTimes(members);
+  const fanOut = members.get("fanOut").read(countUpTo(MAX_PEERS), GOSSIP_DEFAULTS.fanOut);
+  return times && fanOut ? { ...times, fanOut } : undefined;
 };
+
+/** `@every` is another spelling of an interval. */
+function readTimes(members: Members): GossipTimes | undefined {
+  const [interval, given] = [members.get("interval"), members.get("schedule")];
+  if (!given.isThere) {
+    const intervalMs = interval.read(readDuration, GOSSIP_DEFAULTS.interval);
+    return intervalMs === undefined ? undefined : { intervalMs };
+  }
+  if (interval.isThere) given.fail("gossip has an interval too, expected one of the two");
+  const schedule = given.read(readSchedule);
+  if (schedule?.everyMs !== undefined) return { intervalMs: schedule.everyMs };
+  return schedule && { schedule };
+}
 
 /** Reads `limits`, those that an operator may choose. */
 export const limitsSection: Section<ExchangeLimits> = (given) => {

@@ -1,18 +1,17 @@
 import type { ExchangeParty } from "../gossip/exchange.ts";
 import type { Background } from "../world/background.ts";
-import { jittered, MOST_JITTER } from "../world/pacing.ts";
 import { Rotation } from "../world/rotation.ts";
 import { Stop } from "../world/stop.ts";
-import { timeAt } from "../world/time.ts";
 import type { World } from "../world/world.ts";
 import type { MemberPeer } from "../gossip/settings.ts";
 import { Correspondent, type MemberLine } from "./correspondent.ts";
 import type { Happenings } from "./happenings.ts";
+import { type Pace, paceOf } from "./pace.ts";
 import type { GossipSettings, PeerSettings, Settings } from "./settings.ts";
 
 /**
- * Exchanges with some of the peers every interval, and with all of them after a new incident. Of the
- * members, these are the ones that there is a session with.
+ * Exchanges with some of the peers each time it is due, and with all of them after a new incident. Of
+ * the members, these are the ones that there is a session with.
  */
 export class Rounds {
   readonly #world: World;
@@ -26,8 +25,7 @@ export class Rounds {
   #peers: readonly Correspondent[] = [];
   #rotation: Rotation<Correspondent>;
   #hasIncident = false;
-  /** When the next round begins, by the monotonic clock; nothing if none is to come. */
-  #nextAt: number | undefined;
+  #pace: Pace;
 
   /** @param lineTo the way to a member */
   constructor({ party, happenings, background, lineTo, settings }: {
@@ -44,6 +42,7 @@ export class Rounds {
     this.#background = background;
     this.#lineTo = lineTo;
     this.#gossip = gossip;
+    this.#pace = paceOf(gossip, this.#world);
     this.#contact = contact;
     this.#peers = peers.map((peer) => this.#correspondent(peer));
     this.#rotation = this.#rotate();
@@ -62,13 +61,9 @@ export class Rounds {
 
   /** Exchanges until `stop`. */
   async run(): Promise<void> {
-    const { clock, random } = this.#world;
     while (!this.#stop.stopped) {
       this.#hasIncident = false;
-      const pauseMs = jittered(this.#gossip.intervalMs, random);
-      this.#nextAt = clock.monotonic() + pauseMs;
-      await this.#stop.pause(clock, pauseMs);
-      this.#nextAt = undefined;
+      await this.#pace.wait(this.#stop);
       if (this.#stop.stopped) return;
       if (this.#hasIncident) {
         // A round that is under way may have chosen what it hands over before the case was found, so
@@ -118,10 +113,7 @@ export class Rounds {
 
   /** When a peer is called next, at the latest, RFC 3339; nothing if no round is to come. */
   nextCallAt(peer: Correspondent): string | undefined {
-    if (this.#nextAt === undefined) return undefined;
-    const { intervalMs, fanOut } = this.#gossip;
-    const later = this.#rotation.turnsUntil(peer, fanOut) - 1;
-    return timeAt(this.#world.clock, this.#nextAt + later * MOST_JITTER * intervalMs);
+    return this.#pace.dueAt(this.#rotation.turnsUntil(peer, this.#gossip.fanOut) - 1);
   }
 
   /** Exchanges with these peers from now on. Peers that stay keep their state. */
@@ -132,6 +124,7 @@ export class Rounds {
     const kept = contact === this.#contact ? this.#peers : [];
     const before = new Map(kept.map((peer) => [keyOfPeer(peer), peer]));
     this.#gossip = gossip;
+    this.#pace = paceOf(gossip, this.#world);
     this.#contact = contact;
     this.#peers = peers.map((settings) => {
       const peer = this.#correspondent(settings);

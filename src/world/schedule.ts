@@ -145,17 +145,19 @@ function checkExpression(expression: string): void {
   const fields = FIELDS.slice(-given.length);
   given.forEach((field, i) => {
     const alone = given.map((_, j) => j === i ? field : "*").join(" ");
-    // A text with a colon would be a single date to the library.
-    if (!field.includes(":") && readCron(alone, "UTC") !== undefined) return;
+    if (readCron(alone, "UTC") !== undefined) return;
     const [name, wanted] = fields[i]!;
     throw new MalformedError(`the ${name} is ${quoted(field)}, expected ${wanted}, or * for any`);
   });
 }
 
-/** What the library makes of an expression; nothing if it refuses it. It starts no timer. */
+/**
+ * What the library makes of an expression; nothing if it refuses it. It starts no timer. It would take
+ * a year for a seventh field, and a single date for a text of one field.
+ */
 function readCron(expression: string, timezone: string): Cron | undefined {
   try {
-    return new Cron(expression, { timezone, mode: "5-or-6-parts", paused: true });
+    return new Cron(expression, { timezone, paused: true });
   } catch {
     // Its messages name the fields by other words, and repeat what was written as it came.
     return undefined;

@@ -65,12 +65,12 @@ inFolder("init: without the other flags there are defaults, commented", async (f
   assertEquals((await run("init", "--dir", folder, "--name", NAME, ...ONE_LOG)).code, 0);
   const path = `${folder}/hearsay.jsonc`;
   const { listen, http, peers, contact, gossip } = await readSettings(world, path);
-  assertEquals([listen, http, peers, contact, gossip.intervalMs], [
+  assertEquals([listen, http, peers, contact, gossip], [
     undefined,
     { hostname: "127.0.0.1", port: 9980 },
     [],
     NO_CONTACT,
-    60_000,
+    { intervalMs: 60_000, fanOut: 2 },
   ]);
   assertStringIncludes(Deno.readTextFileSync(path), '  // "listen": "0.0.0.0:9900",');
 });

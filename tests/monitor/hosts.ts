@@ -19,6 +19,7 @@ import { checkObservations } from "../../src/store/observations.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import type { Log } from "../../src/tlog/log.ts";
 import { denoWorld } from "../../src/world/deno.ts";
+import { parseSchedule } from "../../src/world/schedule.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import {
   type Address,
@@ -105,6 +106,8 @@ export interface Duties {
   /** URLs of sourcespotter endpoints. */
   readonly spotters?: readonly string[];
   readonly gossipMs?: number;
+  /** When it exchanges, in place of gossipMs. */
+  readonly schedule?: string;
   readonly fanOut?: number;
   /** The folder of the observations. */
   readonly state?: string;
@@ -214,7 +217,12 @@ export class Host {
       ],
       members: { room, clockSkewMs: 10 * MINUTE },
       admit,
-      gossip: { intervalMs: gossipMs, fanOut },
+      gossip: {
+        ...(duties.schedule === undefined
+          ? { intervalMs: gossipMs }
+          : { schedule: parseSchedule(duties.schedule) }),
+        fanOut,
+      },
       httpGossip,
       // Everybody calls everybody all day: what an address may send is another test's subject.
       limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress },

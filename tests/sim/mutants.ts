@@ -167,7 +167,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the first peers are called and no others",
     file: "src/monitor/rounds.ts",
-    find: "for (const peer of this.#rotation.next(this.#gossip.fanOut)) {",
+    find: "for (const peer of this.#next()) {",
     replace: "for (const peer of this.#peers.slice(0, this.#gossip.fanOut)) {",
     breaks: "both know in time",
     seeds: MANY,
@@ -262,9 +262,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "peers are called twenty times more seldom",
-    file: "src/monitor/rounds.ts",
-    find: "jittered(this.#gossip.intervalMs, random)",
-    replace: "jittered(20 * this.#gossip.intervalMs, random)",
+    file: "src/monitor/pace.ts",
+    find: "jittered(this.#intervalMs, this.#random)",
+    replace: "jittered(20 * this.#intervalMs, this.#random)",
     breaks: "both know in time",
     seeds: MANY,
   },

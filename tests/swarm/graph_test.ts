@@ -99,6 +99,10 @@ Deno.test("graph: a line leads from end to end", () => {
   assertEquals(stage.path("b"), ["a b", 10]);
   assertEquals(stage.path("d"), ["a b c d", 60]);
   assertEquals(stage.path("a"), ["a", 0]);
+  stage.measured({});
+  assertEquals(stage.path("d"), undefined, "a session that ended is no link");
+  stage.measured({ b: 15 });
+  assertEquals(stage.path("d"), ["a b c d", 65]);
   assertEquals(stage.path("d", { links: [["c", "b"]] }), undefined);
   assertEquals(stage.disconnected, "");
 });
@@ -197,11 +201,27 @@ Deno.test("graph: what is too old does not count, and cannot be told again", asy
   assertEquals(stage.path("b"), ["a b", 10]);
 });
 
+Deno.test("graph: each statement grows old for itself", async () => {
+  const stage = new Stage("a b c");
+  stage.measured({ b: 10, c: 10 });
+  stage.tell("b", { a: 10 });
+  await stage.clock.advance(KEEP_MS / 2);
+  stage.tell("c", { a: 10 });
+  const reached = (): string => ["b", "c"].filter((to) => stage.path(to) !== undefined).join(" ");
+  const seen: string[] = [];
+  for (const ms of [0, KEEP_MS / 2, 1, KEEP_MS / 2 - 1, 1]) {
+    await stage.clock.advance(ms);
+    seen.push(reached());
+  }
+  assertEquals(seen, ["b c", "b c", "c", "c", ""]);
+});
+
 Deno.test("graph: what a member that left told of is gone, and older words do not bring it back", () => {
   const stage = new Stage("a b");
   stage.measured({ b: 10 });
   const links: MeasuredLink[] = [[key("a"), 10]];
   stage.take("b", links, { epoch: 1n, sequence: 2n });
+  assertEquals(stage.path("b"), ["a b", 10]);
   stage.graph.left(key("b"));
   stage.graph.left(key("nobody"));
   assertEquals(stage.path("b"), undefined);
