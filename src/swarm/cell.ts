@@ -42,6 +42,9 @@ class Rekeying {
 /** The sending direction. */
 export class CellSealer {
   readonly #key: Rekeying;
+  /** Used for one cell after the other, because a new one costs more than to fill it. */
+  readonly #plain = new Uint8Array(PLAIN_BYTES);
+  readonly #view = new DataView(this.#plain.buffer);
 
   constructor(state: CipherState, cellsPerKey: number = CELLS_PER_KEY) {
     this.#key = new Rekeying(state, cellsPerKey);
@@ -52,11 +55,11 @@ export class CellSealer {
     const count = Math.ceil(bytes.length / CELL_ROOM);
     const cells = new Uint8Array(count * CELL_BYTES);
     for (let i = 0; i < count; i++) {
-      const plain = new Uint8Array(PLAIN_BYTES);
       const used = bytes.subarray(i * CELL_ROOM, (i + 1) * CELL_ROOM);
-      new DataView(plain.buffer).setUint16(0, used.length);
-      plain.set(used, USED_BYTES);
-      cells.set(this.#key.next().seal(plain), i * CELL_BYTES);
+      this.#view.setUint16(0, used.length);
+      this.#plain.set(used, USED_BYTES);
+      this.#plain.fill(0, USED_BYTES + used.length);
+      cells.set(this.#key.next().seal(this.#plain), i * CELL_BYTES);
     }
     return cells;
   }

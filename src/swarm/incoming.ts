@@ -41,6 +41,12 @@ export class Incoming {
         `the connection ended after ${this.#end} of the ${count} bytes of a message`,
       );
     }
+    return this.ready(count);
+  }
+
+  /** As `next`, if they have come already. To wait for what is there costs more than to open it. */
+  ready(count: number): Uint8Array | undefined {
+    if (this.#end - this.#start < count) return undefined;
     this.#start += count;
     return this.#buffer.subarray(this.#start - count, this.#start);
   }

@@ -15,7 +15,7 @@
  */
 import { concat } from "@std/bytes/concat";
 import { sha256 } from "../tlog/hashing.ts";
-import { CHACHA_POLY, type Cipher, hmacSha256, open, seal, TAG_BYTES } from "../world/aead.ts";
+import { CHACHA_POLY, type Cipher, hkdfSha256, open, seal, TAG_BYTES } from "../world/aead.ts";
 import { type KeyPair, X25519_BYTES } from "../world/x25519.ts";
 
 /** Longest Noise message (section 3). */
@@ -91,13 +91,13 @@ export class CipherState {
   }
 }
 
-/** HKDF with two or three outputs (section 4.3). */
-function hkdf(chaining: Uint8Array, input: Uint8Array, outputs: 2 | 3): Uint8Array[] {
-  const temporary = hmacSha256(chaining, input);
-  const first = hmacSha256(temporary, Uint8Array.of(1));
-  const second = hmacSha256(temporary, concat([first, Uint8Array.of(2)]));
-  if (outputs === 2) return [first, second];
-  return [first, second, hmacSha256(temporary, concat([second, Uint8Array.of(3)]))];
+/** HKDF with two or three outputs (section 4.3, which says that it is that of RFC 5869). */
+function hkdf(salt: Uint8Array, secret: Uint8Array, outputs: 2 | 3): Uint8Array[] {
+  const all = hkdfSha256({ salt, secret, bytes: outputs * KEY_BYTES });
+  return Array.from(
+    { length: outputs },
+    (_, i) => all.slice(i * KEY_BYTES, (i + 1) * KEY_BYTES),
+  );
 }
 
 /** Section 5.2. */

@@ -271,21 +271,24 @@ export class Session {
   }
 
   async #read(rest: Uint8Array): Promise<void> {
-    await this.#hear(rest);
+    await this.#hear(this.#decoder.take(rest));
     while (this.#fault === undefined) {
-      const cell = await this.#incoming.next(CELL_BYTES);
+      const cell = this.#incoming.ready(CELL_BYTES) ?? await this.#incoming.next(CELL_BYTES);
       if (cell === undefined) {
         throw new SessionFault("closed", "the other end closed the connection");
       }
       const said = this.#opener.open(cell);
       this.#heardAt = this.#clock.monotonic();
       this.#onHeard();
-      await this.#hear(said);
+      const messages = this.#decoder.take(said);
+      if (messages.length > 0) await this.#hear(messages);
     }
   }
 
-  async #hear(bytes: Uint8Array): Promise<void> {
-    for (const message of this.#decoder.take(bytes)) {
+  async #hear(messages: readonly SessionMessage[]): Promise<void> {
+    for (const message of messages) {
+      // A message before it may have ended the session.
+      if (this.#fault !== undefined) return;
       const { kind, body } = message;
       if (this.#streams.receive(kind, body)) continue;
       if (kind === KIND.ping) this.#outgoing.post(encodeMessage(KIND.pong, body));

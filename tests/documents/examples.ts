@@ -28,6 +28,7 @@ import { formatLog } from "../../src/tlog/log.ts";
 import { formatProof } from "../tlog/stated_proofs.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { worldOn } from "../store/observing.ts";
+import { SESSION_EXAMPLES } from "./example_session.ts";
 import {
   checkpointOf,
   crossSizeRecord,
@@ -170,4 +171,6 @@ export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Ar
   ["observation-entries", await written("state/observations-000001.jsonl", writeObservations)],
   ["repair-entry", repairEntry],
   ["removal-entry", utf8(canonicalize({ ...removalEntry, hash: entryHash(removalEntry) }))],
+
+  ...SESSION_EXAMPLES,
 ]);

@@ -9,6 +9,7 @@ import { KEEP_SEGMENTS } from "../../src/store/observations.ts";
 import { MAX_NAMED_SOURCES } from "../../src/store/repeats.ts";
 import { SEGMENT_BYTES } from "../../src/store/segments.ts";
 import { MAX_SETTLED_UNWRITTEN } from "../../src/store/settled.ts";
+import { SESSION_LIMITS } from "../../src/swarm/session_limits.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { MAX_NOTE_BYTES, MAX_SIGNATURE_LINES } from "../../src/tlog/note.ts";
 import { MAX_PROOF_HASHES } from "../../src/tlog/proof.ts";
@@ -21,6 +22,7 @@ const { kinds, ...ofExchange } = DEFAULT_LIMITS;
 /** A named limit whose constant the program exports. */
 export const LIMITS: Readonly<Record<string, number>> = {
   ...ofExchange,
+  ...SESSION_LIMITS,
   ...Object.fromEntries(
     Object.entries(kinds).flatMap(([name, { maxBytes, cost }]) => [
       [`max${name[0]!.toUpperCase()}${name.slice(1)}ItemBytes`, maxBytes],

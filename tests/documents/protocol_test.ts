@@ -6,6 +6,7 @@ import type { ConflictRecord } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import type { About } from "../../src/gossip/about_item.ts";
 import { ANSWER_COST } from "../../src/gossip/posted_note.ts";
+import { KIND } from "../../src/swarm/session.ts";
 import { KINDS, type ParcelItem } from "../../src/gossip/kinds.ts";
 import { encodeParcel } from "../../src/gossip/parcel.ts";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
@@ -197,6 +198,25 @@ Deno.test("protocol: every kind of item has its row, with its byte", () => {
   assertEquals(shown, rows.map(([name, { byte }]) => [name, byte]));
 });
 
+Deno.test("protocol: every kind of message of a session has its row, with its number and length", () => {
+  const rows = PROTOCOL.matchAll(
+    /^\| ([a-z ]+?) +\| (\d+) +\| [^|]+ \| (?:to |5 to )?([\d,]+) +\|/gm,
+  );
+  const shown = [...rows].map(([, name, kind, most]) => [name, Number(kind), most]);
+  const control = { ...KIND, "control answer": KIND.controlAnswer };
+  const { controlAnswer: _, identity: __, ...named } = control;
+  const most: Readonly<Record<string, number>> = {
+    ...{ hello: LIMITS.maxHelloBytes!, said: LIMITS.maxSaidBytes!, bye: LIMITS.maxByeBytes! },
+    ...{ rumour: LIMITS.maxRumourBytes!, control: LIMITS.maxControlBytes! },
+    ...{ "control answer": LIMITS.maxControlAnswerBytes!, data: 4 + LIMITS.streamWindowBytes! },
+    ...{ open: 4, end: 4, reset: 4, credit: 8, ping: 8, pong: 8 },
+  };
+  assertEquals(
+    shown,
+    Object.entries(named).map(([name, kind]) => [name, kind, most[name]!.toLocaleString("en")]),
+  );
+});
+
 Deno.test("protocol: every limit is the program's, and none of the exchange is left out", () => {
   const { MAX_DEPTH: _, ...shown } = Object.fromEntries(shownLimits(PROTOCOL));
   assertEquals(shown, { ...LIMITS });
@@ -260,6 +280,13 @@ const STATED = [
   `at most ${spelled("MAX_POSTED_BYTES")}, with Content-Length`,
   `the answer waits ${seconds("VERDICT_MS")} for that`,
   `the content is longer than ${spelled("MAX_POSTED_BYTES")} bytes`,
+  `The handshake must be finished ${seconds("handshakeMs")} after it began`,
+  `after every ${spelled("cellsPerKey")} of its cells`,
+  `it has at most ${spelled("maxUnknownMessageBytes")} bytes`,
+  `when it has sent nothing for ${seconds("keepAliveMs")}`,
+  `has heard nothing for ${seconds("silenceMs")} ends the session`,
+  `may have ${spelled("maxStreams")} of its own open`,
+  `may send ${spelled("streamWindowBytes")} bytes on a stream`,
   `a posted note takes ${LIMITS.noteCost! + ANSWER_COST}, and 1 for every ${
     spelled("parcelBytesPerFrame")
   } bytes; any other answer takes 1, and 1 for every ${spelled("parcelBytesPerFrame")} bytes`,
