@@ -222,6 +222,7 @@ export class Swarm {
     const { vkeys } = this.#known;
     this.#graph.change(vkeys);
     this.#replay.retain(vkeys);
+    this.#spreading.retain(vkeys);
     for (const seat of this.#room.change({ members: vkeys, room: settings.room })) {
       for (const session of this.#sessions) {
         if (session.member.text === seat.member) this.#bye(session, "no longer a member here");

@@ -14,7 +14,8 @@ import { sha256 } from "../../src/tlog/hashing.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { readProof } from "../../src/tlog/stated_proof.ts";
 import { impliedOlderRoot } from "../../src/tlog/proof.ts";
-import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { Members, readStatement } from "../../src/swarm/statement.ts";
+import { openCheckpoint, type VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { ask, serve } from "../gossip/helpers.ts";
 import { readDocument, ShownExamples, shownLimits } from "./document.ts";
 import { ABOUT, EXAMPLES } from "./examples.ts";
@@ -35,7 +36,7 @@ for (const [name, bytes] of EXAMPLES) {
 }
 
 // What is hashed is no value of the program's: it is shown to be what the program has hashed.
-const HASHED = ["log-hash", "evidence-id-same-size", "evidence-id-cross-size-4"];
+const HASHED = ["log-hash", "evidence-id-same-size", "evidence-id-cross-size-4", "statement-root"];
 for (const name of HASHED) {
   Deno.test(`protocol: the example ${name}-input is what ${name} is the hash of`, () => {
     assertEquals(encodeHex(sha256(SHOWN.bytes(`${name}-input`))), encodeHex(EXAMPLES.get(name)!));
@@ -54,6 +55,15 @@ for (const name of ["same-size", "cross-size-4", "cross-size-5"]) {
     assertEquals([outcome, signed], ["holds", true]);
   });
 }
+
+Deno.test("protocol: the statement that is shown is the monitor's, by its text and by its note", () => {
+  const read = readStatement(textOf("statement"), new Members([monitor.vkey]));
+  if ("refused" in read) throw new Error(read.detail);
+  assertEquals([read.epoch, read.sequence], [1_767_323_045n, 7n]);
+  assertEquals(read.note, textOf("statement-note"));
+  const opened = openCheckpoint({ note: textOf("statement-note"), logs: [read.checkpoint.log] });
+  assertEquals("refused" in opened, false);
+});
 
 Deno.test("protocol: the proof that is shown leads from the root it implies to the newer one", () => {
   const stated = readProof(parseExactJson(textOf("proof-4-7")), [log]);
