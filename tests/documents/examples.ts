@@ -12,6 +12,7 @@ import { knownItem } from "../../src/gossip/known_item.ts";
 import { noteItem } from "../../src/gossip/note_item.ts";
 import { encodeParcel } from "../../src/gossip/parcel.ts";
 import { recordItem } from "../../src/gossip/record_item.ts";
+import { settledItem } from "../../src/gossip/settled_item.ts";
 import { ZERO_FRAME } from "../../src/gossip/judge.ts";
 import { entryHash, FIRST_PREV_HASH } from "../../src/evidence/entry.ts";
 import { Journal } from "../../src/store/journal.ts";
@@ -156,6 +157,11 @@ export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Ar
   ["question-answer", encodeParcel([recordItem(crossSize4), noteItem(one7)])],
   ["note-parcel", encodeParcel([noteItem(other5)])],
   ["note-parcel-answer", encodeParcel([noteItem(one5)])],
+  ["settled-parcel", encodeParcel([settledItem([one5])])],
+  [
+    "settled-parcel-answer",
+    encodeParcel([settledItem([{ ...one5, standing: "consistent" as const }])]),
+  ],
   ["record-parcel", encodeParcel([recordItem(crossSize4)])],
   ["proof-parcel", encodeParcel([proofItem(proof47)])],
   ["unknown-parcel", decodeHex("817f00000003616263")],

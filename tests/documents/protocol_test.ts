@@ -8,6 +8,7 @@ import type { About } from "../../src/gossip/about_item.ts";
 import { ANSWER_COST } from "../../src/gossip/posted_note.ts";
 import { KIND } from "../../src/swarm/session.ts";
 import { KINDS, type ParcelItem } from "../../src/gossip/kinds.ts";
+import type { Standing } from "../../src/gossip/settled_item.ts";
 import { encodeParcel } from "../../src/gossip/parcel.ts";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
@@ -78,6 +79,8 @@ interface Conversation {
   readonly records?: readonly ConflictRecord[];
   readonly open?: readonly VerifiedCheckpoint[];
   readonly about?: About;
+  /** How every checkpoint stands with the callee. */
+  readonly standing?: Standing;
 }
 
 const one5 = await checkpointOf("one", 5);
@@ -99,17 +102,24 @@ const CONVERSATIONS: readonly Conversation[] = [
     ...{ asked: "question", answered: "question-answer", shown: [one7] },
     records: [await sameSizeRecord(), await crossSizeRecord(4)],
   },
+  {
+    ...{ asked: "settled-parcel", answered: "settled-parcel-answer", shown: [one7] },
+    standing: "consistent",
+  },
   { asked: "record-parcel", answered: "empty-parcel", shown: [one7] },
   { asked: "proof-parcel", answered: "empty-parcel", shown: [one7] },
   { asked: "unknown-parcel", answered: "empty-parcel" },
   { asked: "empty-parcel", answered: "empty-parcel", shown: [one7] },
 ];
 
-for (const { asked, answered, shown = [], records = [], open = [], about } of CONVERSATIONS) {
+for (
+  const { asked, answered, shown = [], records = [], open = [], about, standing } of CONVERSATIONS
+) {
   Deno.test(`protocol: the callee answers ${asked} with ${answered}`, async () => {
     await using scene = await serve({
       ...{ logs: [log], records: () => records, open: () => open },
       ...(about && { about }),
+      ...(standing && { standing: () => standing }),
     });
     for (const checkpoint of shown) scene.judge.takeInOwn(checkpoint, "the log");
     const answer = await ask(await scene.connect(), SHOWN.bytes(asked));
@@ -279,6 +289,7 @@ const STATED = [
   `${spelled("proofCost")} for a proof, and 1 for every ${spelled("jsonBytesPerFrame")} bytes`,
   `${spelled("recordCost")} for a record, and 1 for every ${spelled("jsonBytesPerFrame")} bytes`,
   `${spelled("knownCost")} for a list of known cases, and ${spelled("followsCost")} for a list`,
+  `${spelled("settledCost")} for a list of checkpoints, and 1 for each`,
   `${spelled("aboutCost")} for what the sender says about itself`,
   `1 to ${LIMITS.maxAboutItemBytes! - 16} bytes of printable ASCII`,
   `A refusal that is charged takes ${spelled("refusedFrameCost")} more`,
