@@ -12,6 +12,7 @@ import { cachesToWalk } from "./caches.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
 import { isCompared, KINDS_HELP, logsToJudge } from "./gathering.ts";
 import { ARTEFACTS, startKeeper, tellCaps } from "./gossip_options.ts";
+import { PASSPHRASE_FILE, passphraseHelp } from "./passphrase.ts";
 import { exitCodeOf, type MonitorReport } from "./reporting.ts";
 
 /** Most checkpoints of a log that are asked about, beside the largest. */
@@ -40,6 +41,7 @@ monitor could not be reached, follows none of the logs, or there was nothing to 
                    (repeatable). Without any, all public logs whose keys are known
   --known          beside each --log, all public logs whose keys are known
   --key FILE       a private key made by 'hearsay keygen': conflicts are signed and recorded
+${passphraseHelp(19)}
   --incidents DIR  with --key, the folder to record them in (default incidents)
 
 Example:
@@ -47,7 +49,7 @@ Example:
 `,
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
-      values: ["key", "incidents"],
+      values: ["key", PASSPHRASE_FILE, "incidents"],
       lists: ["log"],
       flags: ["known"],
       operands: ["HOST:PORT", "FILE|DIR…"],

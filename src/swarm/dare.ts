@@ -71,7 +71,7 @@ export type DareFault =
 export class DareRefused extends MalformedError {
   /** @param number of the package, from 0 */
   constructor(readonly fault: DareFault, readonly number: number, detail: string) {
-    super(`Cannot read sealed data: package ${number + 1} ${detail}`);
+    super(`package ${number + 1} of the sealed data ${detail}`);
   }
 }
 

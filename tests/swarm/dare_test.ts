@@ -261,7 +261,7 @@ Deno.test("dare: another key opens nothing", () => {
   assertEquals([error.fault, error.number], ["not authentic", 0]);
   assertEquals(
     error.message,
-    "Cannot read sealed data: package 1 was not sealed with this key, or was changed",
+    "package 1 of the sealed data was not sealed with this key, or was changed",
   );
 });
 
