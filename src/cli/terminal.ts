@@ -131,8 +131,8 @@ async function readSecret(keyboard: Keyboard): Promise<Uint8Array | undefined> {
     Deno.addSignalListener(signal, handler);
     return { signal, handler };
   });
-  keyboard.setRaw(true);
   try {
+    keyboard.setRaw(true);
     for (const buffer = new Uint8Array(256);;) {
       const count = await Promise.race([keyboard.read(buffer), ended.promise]);
       if (count === null) return undefined;
