@@ -69,9 +69,16 @@ export type DareFault =
 
 /** A stream of packages is refused; the message says which package, and why. */
 export class DareRefused extends MalformedError {
-  /** @param number of the package, from 0 */
-  constructor(readonly fault: DareFault, readonly number: number, detail: string) {
+  readonly fault: DareFault;
+  /** Of the package, from 0. */
+  readonly number: number;
+
+  constructor(
+    { fault, number, detail }: { fault: DareFault; number: number; detail: string },
+  ) {
     super(`package ${number + 1} of the sealed data ${detail}`);
+    this.fault = fault;
+    this.number = number;
   }
 }
 
@@ -134,13 +141,13 @@ export class DareWriter {
    * @throws DareRefused, `empty` if there was nothing to seal
    */
   finish(): Uint8Array {
-    if (this.#filled === 0) throw new DareRefused("empty", this.#number, "would hold nothing");
+    if (this.#filled === 0) throw this.#fault("empty", "would hold nothing");
     return this.#package({ isFinal: true });
   }
 
   #package({ isFinal }: { isFinal: boolean }): Uint8Array {
     if (this.#number >= this.#maxPackages) {
-      throw new DareRefused("too long", this.#number, `is one too many: ${this.#maxPackages} fit`);
+      throw this.#fault("too long", `is one too many: ${this.#maxPackages} fit`);
     }
     const header = new Uint8Array(HEADER_BYTES);
     header.set([VERSION.v2, this.#cipher]);
@@ -152,6 +159,10 @@ export class DareWriter {
     this.#filled = 0;
     this.#number++;
     return concat([header, sealed]);
+  }
+
+  #fault(fault: DareFault, detail: string): DareRefused {
+    return new DareRefused({ fault, number: this.#number, detail });
   }
 }
 
@@ -235,7 +246,7 @@ export class DareReader {
   finish(): void {
     this.#orStayRefused(() => {
       if (this.#filled > 0) throw this.#fault("truncated", "is cut off");
-      if (this.#isFinished || (this.#number > 0 && !this.showsItsEnd)) return;
+      if (this.#isFinished || !this.showsItsEnd) return;
       throw this.#fault("truncated", "is missing: the end was cut off");
     });
   }
@@ -270,7 +281,7 @@ export class DareReader {
   }
 
   #fault(fault: DareFault, detail: string): DareRefused {
-    return new DareRefused(fault, this.#number, detail);
+    return new DareRefused({ fault, number: this.#number, detail });
   }
 
   /** Refuses what can be told from a header alone, before anything is decrypted. */

@@ -84,7 +84,9 @@ export async function* openChunks(
       reader ??= new DareReader({ key: await keyFor(passphrase, salt) });
       yield reader.read(rest);
     }
-    if (reader === undefined) throw new DareRefused("truncated", 0, "is missing: it is cut off");
+    if (reader === undefined) {
+      throw new DareRefused({ fault: "truncated", number: 0, detail: "is missing: it is cut off" });
+    }
     reader.finish();
   } catch (error) {
     const isFirst = error instanceof DareRefused && error.number === 0;

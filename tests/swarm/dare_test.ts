@@ -126,10 +126,32 @@ vectorTest("dare: a golden package of 1.0 is refused with any bit of its header 
       assert(wanted.includes(fault), `byte ${at} bit ${bit}: ${fault}`);
     }
   }
-  const missing = new DareReader({ key: unhex(key) });
-  missing.read(before);
-  assertEquals(assertThrows(() => missing.read(after), DareRefused).fault, "out of order");
 });
+
+vectorTest(
+  "dare: golden packages of 1.0 that are moved, repeated, missing or cut are refused",
+  () => {
+    const { key, packages } = readJson<{ key: string; packages: string[] }>(
+      "dare/sio_v10_golden.json",
+    );
+    const [a, b, c] = packages.slice(0, 3).map(unhex) as [Uint8Array, Uint8Array, Uint8Array];
+    const cases: [string, Uint8Array[], DareFault][] = [
+      ["exchanged", [b, a], "out of order"],
+      ["repeated", [a, a, b], "out of order"],
+      ["missing", [a, c], "out of order"],
+      ["changed", [a, changed(b, 17, 0)], "not authentic"],
+      ["cut", [a, b.subarray(0, -1)], "truncated"],
+      ["cut in a header", [a, b.subarray(0, 5)], "truncated"],
+      ["all cut", [], "truncated"],
+      ["something after it", [a, b, new Uint8Array(40)], "unknown version"],
+      ["a package of 2.0 after it", [a, PACKAGES[2]], "version changed"],
+    ];
+    for (const [what, parts, fault] of cases) {
+      const error = assertThrows(() => openBytes(concat(parts), unhex(key)), DareRefused);
+      assertEquals([what, error.fault], [what, fault]);
+    }
+  },
+);
 
 Deno.test("dare: what was sealed opens, at every size around a package's limits", () => {
   const sizes = [1, 2, MAX_PAYLOAD_BYTES - 1, MAX_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES + 1];
@@ -242,6 +264,17 @@ Deno.test("dare: packages out of order, twice, missing, or after the last one ar
   for (const [what, packages, fault, payloads] of cases) {
     assertRefused(what, { sealed: concat(packages), fault, payloads });
   }
+});
+
+Deno.test("dare: a package is known as moved if it comes from at most 16 places away", () => {
+  const long = sealBytes(content(19 * MAX_PAYLOAD_BYTES), { key: KEY, nonce: NONCE });
+  const from = (number: number): Uint8Array =>
+    long.slice(number * MAX_PACKAGE_BYTES, (number + 1) * MAX_PACKAGE_BYTES);
+  const upTo17 = long.slice(0, 17 * MAX_PACKAGE_BYTES);
+  assertEquals(refusal(from(16)).fault, "out of order");
+  assertEquals(refusal(from(17)).fault, "not authentic");
+  assertEquals(refusal(concat([upTo17, from(1)])).fault, "out of order");
+  assertEquals(refusal(concat([upTo17, from(0)])).fault, "not authentic");
 });
 
 Deno.test("dare: a stream that was cut off anywhere is refused", () => {
