@@ -2,7 +2,17 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { denoWorld } from "../../src/world/deno.ts";
 import { type OpenFile, type World, WorldError } from "../../src/world/world.ts";
-import { inFolder, keyFile, noteLine, put, type Ran, run, start, twoStories } from "./harness.ts";
+import {
+  inFolder,
+  keyFile,
+  noteLine,
+  put,
+  type Ran,
+  run,
+  type Running,
+  start,
+  twoStories,
+} from "./harness.ts";
 import { makeLog, makeMonitor } from "./monitors.ts";
 
 /** Runs a command; a person gives these answers. */
@@ -292,6 +302,17 @@ inFolder("detect: what is sealed must be a key", async (folder) => {
   assertStringIncludes(err[0]!, `"${key}": Cannot read private key`);
 });
 
+/** Has a daemon read its configuration again; what it says of that. */
+async function reloaded(daemon: Running): Promise<string> {
+  const before = daemon.out.length;
+  daemon.reload();
+  for (;;) {
+    const said = daemon.out.slice(before).find((line) => / config\.(reloaded|refused) /.test(line));
+    if (said !== undefined) return said;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 inFolder("run: with a sealed key it asks once, and never again while it runs", async (folder) => {
   const { dir, log } = await makeLog(`${folder}/log`, 5);
   const config = await makeMonitor(`${folder}/one`, { log, source: dir });
@@ -306,21 +327,12 @@ inFolder("run: with a sealed key it asks once, and never again while it runs", a
   assert(checked.out.some((line) => line.startsWith(`✓ the key ${key} is monitor.invalid/one+`)));
   const daemon = start(["run", "--config", config], denoWorld(), ["sesame", "barley"]);
   const started = await daemon.line(/ status\.serving /);
-  const reloaded = async (pattern: RegExp): Promise<string> => {
-    const before = daemon.out.length;
-    daemon.reload();
-    for (;;) {
-      const line = daemon.out.slice(before).find((line) => pattern.test(line));
-      if (line !== undefined) return line;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
-  await reloaded(/ config\.reloaded /);
+  assertMatch(await reloaded(daemon), / config\.reloaded /);
   // Sealed anew: what was typed is of no use any more, and nobody is asked.
   await run("open", key, "--out", key, "--overwrite", ...passphrase(folder));
   Deno.chmodSync(key, 0o600);
   await sealKey(folder, key, "barley");
-  assertMatch(await reloaded(/ config\.refused /), /the passphrase is wrong/);
+  assertMatch(await reloaded(daemon), / config\.refused .*the passphrase is wrong/);
   const http = /address=(\S+)/.exec(started)![1]!;
   assertMatch((await run("status", http)).out.join("\n"), /passphrase is wrong/);
   daemon.stop();
@@ -335,8 +347,7 @@ inFolder(
     const daemon = start(["run", "--config", config], denoWorld(), ["sesame"]);
     await daemon.line(/ status\.serving /);
     await sealKey(folder, `${folder}/one/monitor.key`);
-    daemon.reload();
-    assertMatch(await daemon.line(/ config\.refused /), /there is no terminal to ask on/);
+    assertMatch(await reloaded(daemon), / config\.refused .*there is no terminal to ask on/);
     daemon.stop();
     await daemon.done;
   },
