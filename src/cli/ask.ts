@@ -11,6 +11,7 @@ import { cachesToWalk } from "./caches.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
 import { isCompared, KINDS_HELP, logsToJudge } from "./gathering.ts";
 import { ARTEFACTS, startKeeper, tellCaps } from "./gossip_options.ts";
+import { PASSPHRASE_FILE, passphraseHelp } from "./passphrase.ts";
 import { exitCodeOf, type MonitorReport } from "./reporting.ts";
 import { askUntilSettled, describeComparison } from "./settled_answers.ts";
 
@@ -41,6 +42,7 @@ monitor could not be reached, follows none of the logs, or there was nothing to 
                    (repeatable). Without any, all public logs whose keys are known
   --known          beside each --log, all public logs whose keys are known
   --key FILE       a private key made by 'hearsay keygen': conflicts are signed and recorded
+${passphraseHelp(19)}
   --incidents DIR  with --key, the folder to record them in (default incidents)
 
 Example:
@@ -48,7 +50,7 @@ Example:
 `,
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
-      values: ["key", "incidents"],
+      values: ["key", PASSPHRASE_FILE, "incidents"],
       lists: ["log"],
       flags: ["known"],
       operands: ["HOST:PORT", "FILE|DIR…"],
