@@ -16,27 +16,30 @@ import { parseVkey } from "../tlog/vkey.ts";
 import { formatAddress } from "../world/address.ts";
 import { isThere } from "../world/durable.ts";
 import { isAllAddresses } from "../world/hosts.ts";
+import { timeOf } from "../world/time.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
 import { checkJournals } from "./check_journals.ts";
 import { checkKeys, WalkedViews } from "./check_keys.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
+import type { Passphrases } from "./passphrase.ts";
 import { EXPOSED, loadIdentity, readSettings } from "./run.ts";
 import { askStatus } from "./status.ts";
 
 /** Checks a configuration file and everything that it names. */
-export async function checkConfiguration({ world, path, isOffline, tell, progress }: {
+export async function checkConfiguration({ world, path, isOffline, tell, progress, passphrases }: {
   world: World;
   path: string;
   isOffline: boolean;
   tell: (check: Check) => void;
   /** Shows how far it is, on a terminal. */
   progress: (text: string) => void;
+  passphrases: Passphrases;
 }): Promise<void> {
   const settings = await checkFile({ world, path, tell });
   if (settings === undefined) return;
   for (const trap of await trapsOf(settings, world)) tell(wrong("trap", trap));
-  const identity = await checkKey({ world, settings, tell });
+  const identity = await checkKey({ world, settings, tell, passphrases });
   const running = isOffline ? undefined : await checkDaemon({ world, settings, identity, tell });
   const checked: Checked = { world, settings, identity, running };
   let isOurs = true;
@@ -72,18 +75,36 @@ async function checkFile(
   const { name, logs, peers } = read.done;
   const counts = `logs: ${logs.length}, peers: ${peers.length}`;
   tell({ about, text: `${path} can be read: monitor ${name}, ${counts}` });
+  tellSchedule(read.done, { world, tell });
   return read.done;
 }
 
+/** Says when a schedule is due next: an expression that can be read may still not be what was meant. */
+function tellSchedule({ gossip }: Settings, { world, tell }: { world: World; tell: Tell }): void {
+  if (!("schedule" in gossip)) return;
+  const { text, next } = gossip.schedule;
+  const first = next(world.clock.now().getTime());
+  const times = [first, next(first)].filter(Number.isFinite).map(timeOf);
+  tell({ about: "gossip", text: `peers are called by ${quoted(text)}: ${times.join(", then ")}` });
+}
+
 async function checkKey(
-  { world, settings, tell }: { world: World; settings: Settings; tell: Tell },
+  { world, settings, tell, passphrases }: {
+    world: World;
+    settings: Settings;
+    tell: Tell;
+    passphrases: Passphrases;
+  },
 ): Promise<Identity | undefined> {
   const { key } = settings;
   let exposed: string | undefined;
   const loaded = await tried({
     ...{ world, about: "key", what: `the key ${key}` },
     work: async () => {
-      const signer = await loadIdentity(world, settings, (mode) => exposed = mode);
+      const signer = await loadIdentity(world, settings, {
+        passphrases,
+        onExposed: (mode) => exposed = mode,
+      });
       const file = await world.files.open(key, "read");
       file.close();
       return { signer, owner: file.owner };
