@@ -50,9 +50,9 @@ export class CellSealer {
     this.#key = new Rekeying(state, cellsPerKey);
   }
 
-  /** Seals bytes into as few cells as hold them. */
+  /** Seals bytes into as few cells as hold them, and nothing into one. */
   seal(bytes: Uint8Array): Uint8Array {
-    const count = Math.ceil(bytes.length / CELL_ROOM);
+    const count = Math.max(1, Math.ceil(bytes.length / CELL_ROOM));
     const cells = new Uint8Array(count * CELL_BYTES);
     for (let i = 0; i < count; i++) {
       const used = bytes.subarray(i * CELL_ROOM, (i + 1) * CELL_ROOM);
