@@ -1,6 +1,7 @@
 /**
- * Types of the @std modules this program uses. The npm mirror the import map points at carries the
- * same JavaScript as JSR but no types; these declarations are what `deno check` holds uses to.
+ * Types of the modules this program uses that bring none. The npm mirror that the import map points
+ * at carries the same JavaScript of @std as JSR but no types; these declarations are what
+ * `deno check` holds uses to.
  */
 declare module "@std/assert" {
   export class AssertionError extends Error {}
@@ -81,4 +82,14 @@ declare module "@std/path/join" {
 
 declare module "@std/text/levenshtein-distance" {
   export function levenshteinDistance(one: string, other: string): number;
+}
+
+declare module "dijkstrajs" {
+  /** What each link costs: of each node, the nodes it leads to. */
+  type Costs = Readonly<Record<string, Readonly<Record<string, number>>>>;
+  const dijkstra: {
+    /** Of each node that can be reached, the node before it on the cheapest path from `source`. */
+    single_source_shortest_paths(costs: Costs, source: string): Record<string, string>;
+  };
+  export default dijkstra;
 }

@@ -157,7 +157,7 @@ function idText(id: number): string {
   return id.toString(16).padStart(8, "0");
 }
 
-/** What a peer answered to the greeting, or why it did not. */
+/** What a peer answered to the greeting, or why it did not. Neither if it was not asked. */
 interface Answer {
   readonly peer: string;
   readonly hearing?: Pick<Hearing, "follows" | "about">;
@@ -173,6 +173,7 @@ async function askPeer(
 ): Promise<Answer> {
   const peer = nameOfPeer(settings);
   try {
+    if ("vkey" in settings) return { peer };
     if ("address" in settings) return { peer, hearing: await greet(keeper, settings.address) };
     const spotter = new Sourcespotter({ party: keeper.party, url: peer, contact });
     const { checkpoint: { log } } = await spotter.hear();
@@ -185,7 +186,7 @@ async function askPeer(
 
 function greet({ party, judge }: CaseKeeper, address: Address): Promise<Hearing> {
   const items = [followsItem(judge.logs), aboutItem(party.about)];
-  return callWithParcel({ party, address, items });
+  return callWithParcel({ party, callee: address, items });
 }
 
 /** What this monitor's own daemon says about itself, if it runs and answers. */
@@ -213,7 +214,10 @@ function* checkAnswers({ answers, own, logs }: {
       answers.slice(0, i).find(({ hearing }) =>
         hearing?.about !== undefined && isSameStart(hearing.about, said)
       );
-    if (hearing === undefined) yield undone(about, failed!);
+    if (hearing === undefined && failed === undefined) {
+      const text = `member ${peer} is spoken to by the running daemon: see 'hearsay peers'`;
+      yield { about, text };
+    } else if (hearing === undefined) yield undone(about, failed!);
     else if (said && own && isSameStart(said, own)) {
       yield wrong(about, `peer ${peer} is this monitor itself`);
     } else if (twin !== undefined) {

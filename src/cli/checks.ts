@@ -16,6 +16,7 @@ import { parseVkey } from "../tlog/vkey.ts";
 import { formatAddress } from "../world/address.ts";
 import { isThere } from "../world/durable.ts";
 import { isAllAddresses } from "../world/hosts.ts";
+import { timeOf } from "../world/time.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
 import { checkJournals } from "./check_journals.ts";
 import { checkKeys, WalkedViews } from "./check_keys.ts";
@@ -75,7 +76,17 @@ async function checkFile(
   const { name, logs, peers } = read.done;
   const counts = `logs: ${logs.length}, peers: ${peers.length}`;
   tell({ about, text: `${path} can be read: monitor ${name}, ${counts}` });
+  tellSchedule(read.done, { world, tell });
   return read.done;
+}
+
+/** Says when a schedule is due next: an expression that can be read may still not be what was meant. */
+function tellSchedule({ gossip }: Settings, { world, tell }: { world: World; tell: Tell }): void {
+  if (!("schedule" in gossip)) return;
+  const { text, next } = gossip.schedule;
+  const first = next(world.clock.now().getTime());
+  const times = [first, next(first)].filter(Number.isFinite).map(timeOf);
+  tell({ about: "gossip", text: `peers are called by ${quoted(text)}: ${times.join(", then ")}` });
 }
 
 async function checkKey(

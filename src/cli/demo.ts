@@ -126,7 +126,7 @@ class Stage {
         listen: LOOPBACK,
         contact: "demo",
         logs: [{ log, source, pollMs: POLL_MS, patienceMs: PATIENCE_MS * 1000 }],
-        peers: peer === undefined ? [] : [{ address: parseAddress(peer), vkey: undefined }],
+        peers: peer === undefined ? [] : [{ address: parseAddress(peer) }],
         gossip: { intervalMs: GOSSIP_MS, fanOut: 1 },
       },
       report: this.#reportOf(who),

@@ -28,6 +28,7 @@ import {
   notComparedForMachines,
   rejectionPrinter,
 } from "./gathering.ts";
+import { otherOriginNotices } from "./known_logs.ts";
 import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
 import { counted } from "./repairs.ts";
 import { capNotices, describeConflict } from "./reporting.ts";
@@ -102,6 +103,7 @@ Example:
     }
     const shared = sharedKeyNotice(given);
     if (shared !== undefined) terminal.err(shared);
+    for (const notice of otherOriginNotices(given)) terminal.err(notice);
     try {
       const judged = await judgeFiles({
         files: world.files,

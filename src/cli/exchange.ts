@@ -29,8 +29,8 @@ Example:
       const { judge, party } = keeper;
       const isLong = judge.logs.some((log) => judge.latest(log)?.fitsFrame === false);
       // Frames are enough, unless a checkpoint fits in no frame.
-      const round = isLong ? await exchangeRound({ party, address }) : undefined;
-      if (round === undefined) await callPeer({ party, address });
+      const round = isLong ? await exchangeRound({ party, callee: address }) : undefined;
+      if (round === undefined) await callPeer({ party, callee: address });
       if (round?.fault !== undefined) throw new ExchangeFailed(formatAddress(address), round.fault);
       tellCaps({ keeper, terminal });
     } catch (error) {

@@ -23,6 +23,7 @@ import {
   notComparedForMachines,
   rejectionPrinter,
 } from "./gathering.ts";
+import { otherOriginNotices } from "./known_logs.ts";
 import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
 import { capNotices, type MonitorReport, monitorReport, type Tally } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
@@ -98,6 +99,7 @@ export async function startKeeper(
     }
     const shared = sharedKeyNotice(named);
     if (shared !== undefined) terminal.err(shared);
+    for (const notice of otherOriginNotices(named)) terminal.err(notice);
     if (signer === undefined) {
       terminal.err("no --key: a conflict is printed here, but neither signed nor recorded");
     }

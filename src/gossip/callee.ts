@@ -6,9 +6,15 @@
  */
 import { FRAME_BYTES } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
-import { Acceptor, type FirstRead, type Handler, type Visitor } from "../world/acceptor.ts";
+import { Acceptor } from "../world/acceptor.ts";
 import type { Allowance, StrangersShare } from "../world/allowance.ts";
 import type { TableLimits } from "../world/connection_table.ts";
+import {
+  Conversations,
+  type FirstRead,
+  type Handler,
+  type Visitor,
+} from "../world/conversations.ts";
 import type { Listener } from "../world/world.ts";
 import { type ExchangeParty, NotKept, orNotKept } from "./exchange.ts";
 import { PARCEL_BIT } from "./parcel.ts";
@@ -24,28 +30,54 @@ const CHUNK_BYTES = FRAME_BYTES * 630;
  * then. Allocating 128 kB for each exchange would cost more than all its other work here.
  */
 const FIRST_CHUNK_BYTES = FRAME_BYTES * 64;
+/** With a parcel's bit, this one makes a session, which is not for here. */
+const SESSION_BIT = 0x40;
 
 /**
- * A port where frames and parcels are answered.
+ * The handlers of frames and parcels.
  * @param tolls what callers may ask for, if other ports take from the same
  */
-export function exchangeAcceptor(
-  { party, listener, tolls = new Tolls(party) }: {
-    party: ExchangeParty;
-    listener: Listener;
-    tolls?: Tolls | undefined;
-  },
-): Acceptor {
+export function exchangeHandlers(
+  { party, tolls = new Tolls(party) }: { party: ExchangeParty; tolls?: Tolls },
+): Handler[] {
+  return [new ParcelHandler({ party, tolls }), new FrameHandler({ party, tolls })];
+}
+
+/** Holds conversations, within the limits of the exchange, on whatever connection they come. */
+export function exchangeConversations(
+  { party, handlers }: { party: ExchangeParty; handlers: readonly Handler[] },
+): Conversations {
   const { world: { clock }, limits, report, peerHosts } = party;
-  return new Acceptor({
-    ...{ listener, clock, allowance: tolls.allowance, favoured: peerHosts },
+  const { firstByteMs, exchangeMs: wholeMs } = limits;
+  return new Conversations({
+    ...{ clock, favoured: peerHosts, handlers },
     report: {
       broken: (reason, source) => report.broken(reason, source),
       // For NotKept, the cause is the error to report.
       failed: (error) => report.notAnswered(error instanceof NotKept ? error.cause : error),
     },
-    limits: { ...acceptorLimits(limits), firstReadBytes: FIRST_CHUNK_BYTES },
-    handlers: [new ParcelHandler({ party, tolls }), new FrameHandler({ party, tolls })],
+    limits: { firstByteMs, wholeMs, firstReadBytes: FIRST_CHUNK_BYTES },
+  });
+}
+
+/**
+ * A port where frames and parcels are answered.
+ * @param handlers what is answered there instead, and before
+ */
+export function exchangeAcceptor(
+  { party, listener, tolls = new Tolls(party), handlers = exchangeHandlers({ party, tolls }) }: {
+    party: ExchangeParty;
+    listener: Listener;
+    tolls?: Tolls | undefined;
+    handlers?: readonly Handler[];
+  },
+): Acceptor {
+  const { world: { clock }, limits, report, peerHosts } = party;
+  return new Acceptor({
+    ...{ listener, clock, allowance: tolls.allowance, favoured: peerHosts },
+    limits: acceptorLimits(limits),
+    conversations: exchangeConversations({ party, handlers }),
+    onTrouble: (reason, where) => report.broken(reason, where),
   });
 }
 
@@ -62,7 +94,7 @@ class ParcelHandler implements Handler {
   }
 
   begins(firstByte: number): boolean {
-    return (firstByte & PARCEL_BIT) !== 0;
+    return (firstByte & (PARCEL_BIT | SESSION_BIT)) === PARCEL_BIT;
   }
 
   async serve(caller: Visitor, { buffer, count }: FirstRead): Promise<string | undefined> {

@@ -18,21 +18,41 @@ export class ExchangeFailed extends Error {
 /** Nobody answers at a peer's address. */
 export class Unreachable extends ExchangeFailed {}
 
+/** Whom to call: who answers at an address, or a member, which is reached in another way. */
+export type Callee = Address | Line;
+
+/** A way to a peer other than a TCP connection of its own. */
+export interface Line {
+  /** The peer's name; see `nameOfPeer`. */
+  readonly name: string;
+  /**
+   * A connection to it. `Calls.close` ends it like any other.
+   * @throws WorldError if there is no way to it now; Ended if this end stops meanwhile
+   */
+  connect(): Promise<Connection>;
+}
+
+/** The name of a peer that is called, which is the `source` of what it tells. */
+export function nameOfCallee(callee: Callee): string {
+  return "connect" in callee ? callee.name : formatAddress(callee);
+}
+
 /**
  * Connects to a peer, and notes where it was reached.
  * @throws Unreachable if nobody answers there in time; Ended if this end stops meanwhile
  */
 export async function reach(
-  { party, address }: { party: ExchangeParty; address: Address },
+  { party, callee }: { party: ExchangeParty; callee: Callee },
 ): Promise<Connection> {
   const { world: { network }, limits, calls, peerHosts } = party;
   try {
-    const connection = await calls.connect(network, address, limits.connectMs);
-    peerHosts?.reached(address, connection.remote);
+    if ("connect" in callee) return await callee.connect();
+    const connection = await calls.connect(network, callee, limits.connectMs);
+    peerHosts?.reached(callee, connection.remote);
     return connection;
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
-    throw new Unreachable(formatAddress(address), `cannot be reached: ${error.message}`);
+    throw new Unreachable(nameOfCallee(callee), `cannot be reached: ${error.message}`);
   }
 }
 
@@ -53,7 +73,7 @@ export interface SentFrame {
  * @throws Ended if this end stops meanwhile; whatever `keep` throws
  */
 export async function callPeer(
-  call: { party: ExchangeParty; address: Address },
+  call: { party: ExchangeParty; callee: Callee },
 ): Promise<Heard[]> {
   return (await exchangeFrames(call)).heard;
 }
@@ -63,9 +83,9 @@ export async function callPeer(
  * @throws as `callPeer`
  */
 export async function exchangeFrames(
-  { party, address, logs = party.judge.logs }: {
+  { party, callee, logs = party.judge.logs }: {
     party: ExchangeParty;
-    address: Address;
+    callee: Callee;
     /**
      * The logs that the frames are about. A peer refuses a frame of a log that it does not follow.
      */
@@ -73,9 +93,9 @@ export async function exchangeFrames(
   },
 ): Promise<{ sent: readonly SentFrame[]; heard: Heard[] }> {
   const { calls } = party;
-  const peer = formatAddress(address);
+  const peer = nameOfCallee(callee);
   const sent = framesToSend(party, logs);
-  const connection = await reach({ party, address });
+  const connection = await reach({ party, callee });
   const { answers, fault } = await converse({ connection, sent, party });
   // The answers that came are judged and kept even if the exchange broke off. One may be half of
   // the evidence.

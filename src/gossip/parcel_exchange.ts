@@ -5,11 +5,10 @@
  * @module
  */
 import { MalformedError } from "../tlog/malformed.ts";
-import { formatAddress } from "../world/address.ts";
 import { Ended } from "../world/calls.ts";
-import { type Address, type Connection, WorldError } from "../world/world.ts";
+import { type Connection, WorldError } from "../world/world.ts";
 import { answerParcel } from "./answering.ts";
-import { ExchangeFailed, reach } from "./caller.ts";
+import { type Callee, ExchangeFailed, nameOfCallee, reach } from "./caller.ts";
 import { type ExchangeParty, orNotKept } from "./exchange.ts";
 import { hearParcel } from "./hearing.ts";
 import type { Fault, Hearing } from "./kind.ts";
@@ -72,14 +71,14 @@ export async function serveParcel({ party, connection, source, begun, pay, owe, 
  * @throws Ended if this end stops meanwhile; whatever `keep` throws
  */
 export async function callWithParcel(
-  { party, address, items }: {
+  { party, callee, items }: {
     party: ExchangeParty;
-    address: Address;
+    callee: Callee;
     items: readonly ParcelItem[];
   },
 ): Promise<Hearing> {
-  const peer = formatAddress(address);
-  const read = await converse({ party, address, parcel: encodeParcel(items) });
+  const peer = nameOfCallee(callee);
+  const read = await converse({ party, callee, parcel: encodeParcel(items) });
   const hearing = await hearAndKeep({ party, source: peer, items: read.items });
   const fault = hearing.fault ?? read.fault;
   if (fault !== undefined) {
@@ -91,10 +90,10 @@ export async function callWithParcel(
 
 /** Sends a parcel and reads the answer, within the time for both. */
 async function converse(
-  { party, address, parcel }: { party: ExchangeParty; address: Address; parcel: Uint8Array },
+  { party, callee, parcel }: { party: ExchangeParty; callee: Callee; parcel: Uint8Array },
 ): Promise<ParcelRead> {
   const { world: { clock }, limits, calls } = party;
-  const connection = await reach({ party, address });
+  const connection = await reach({ party, callee });
   let late = false;
   const timer = clock.after(limits.parcelMs, () => {
     late = true;

@@ -3,11 +3,16 @@ import { base64 } from "../tlog/encoding.ts";
 import { decodeFrame, isZeroFrame } from "../tlog/frame.ts";
 import type { Log } from "../tlog/log.ts";
 import type { TreeHead } from "../tlog/proof.ts";
-import { formatAddress } from "../world/address.ts";
-import type { Address } from "../world/world.ts";
 import { packNotes, packRecords } from "./answering.ts";
 import { aboutItem, isSameStart } from "./about_item.ts";
-import { ExchangeFailed, exchangeFrames, type SentFrame, Unreachable } from "./caller.ts";
+import {
+  type Callee,
+  ExchangeFailed,
+  exchangeFrames,
+  nameOfCallee,
+  type SentFrame,
+  Unreachable,
+} from "./caller.ts";
 import type { ExchangeParty } from "./exchange.ts";
 import { followsItem } from "./follows_item.ts";
 import type { Heard, HeardCheckpoint } from "./judge.ts";
@@ -40,14 +45,14 @@ export interface Round {
  * @throws Ended if this end stops meanwhile; whatever `keep` throws
  */
 export async function exchangeRound(
-  { party, address }: { party: ExchangeParty; address: Address },
+  { party, callee }: { party: ExchangeParty; callee: Callee },
 ): Promise<Round> {
-  const greeting = await greet({ party, address });
+  const greeting = await greet({ party, callee });
   const { shared, fault, isSelf = false } = greeting;
   const logs = party.judge.logs.filter((log) => shared?.has(log) ?? true);
   const told = { notes: greeting.notes, isSelf, ...(shared && { shared: shared.size }) };
   if (logs.length === 0) return { heard: [], handedOver: [], ...told, ...(fault && { fault }) };
-  const round = await compare({ party, address, logs });
+  const round = await compare({ party, callee, logs });
   return { ...round, ...told, notes: [...told.notes, ...round.notes], ...(fault && { fault }) };
 }
 
@@ -57,21 +62,21 @@ export async function exchangeRound(
  * cannot say.
  * @throws Unreachable
  */
-async function greet({ party, address }: { party: ExchangeParty; address: Address }): Promise<{
+async function greet({ party, callee }: { party: ExchangeParty; callee: Callee }): Promise<{
   shared: ReadonlySet<Log> | undefined;
   notes: readonly HeardCheckpoint[];
   isSelf?: boolean;
   fault?: string;
 }> {
   const { peerKnowledge, judge, report, world: { clock } } = party;
-  const peer = formatAddress(address);
+  const peer = nameOfCallee(callee);
   const failed = peerKnowledge.parcelFault(peer, clock.monotonic());
   if (failed !== undefined) {
     return { shared: peerKnowledge.bothFollow(peer), notes: [], fault: failed };
   }
   try {
     const items = [followsItem(judge.logs), aboutItem(party.about)];
-    const { follows, heard, about } = await callWithParcel({ party, address, items });
+    const { follows, heard, about } = await callWithParcel({ party, callee, items });
     const isSelf = about !== undefined && isSameStart(about, party.about);
     report.greeted?.(peer, { isSelf, about });
     if (follows !== undefined) peerKnowledge.bothFollowNow(peer, follows);
@@ -86,11 +91,11 @@ async function greet({ party, address }: { party: ExchangeParty; address: Addres
 
 /** Exchanges frames about these logs, and then a parcel if one is needed. */
 async function compare(
-  { party, address, logs }: { party: ExchangeParty; address: Address; logs: readonly Log[] },
+  { party, callee, logs }: { party: ExchangeParty; callee: Callee; logs: readonly Log[] },
 ): Promise<Round> {
   const { world: { clock }, peerKnowledge, report } = party;
-  const peer = formatAddress(address);
-  const frames = await exchangeFrames({ party, address, logs });
+  const peer = nameOfCallee(callee);
+  const frames = await exchangeFrames({ party, callee, logs });
   const { heard } = frames;
   const now = clock.monotonic();
   peerKnowledge.knowsNow(peer, concluded({ party, ...frames }));
@@ -100,7 +105,7 @@ async function compare(
     return { heard, notes: [], handedOver: [] };
   }
   try {
-    const answer = await callWithParcel({ party, address, items });
+    const answer = await callWithParcel({ party, callee, items });
     // If something was new, there may be more than one answer can hold. The next round asks for it.
     if (asksAll && !answer.hasNews) peerKnowledge.answeredAll(peer, now);
     peerKnowledge.knowsNow(peer, [...ids, ...answer.shown]);

@@ -6,9 +6,10 @@
  */
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
-import { parseVkey } from "../tlog/vkey.ts";
+import { parseVkey, SIGNATURE_TYPE } from "../tlog/vkey.ts";
 import { formatAddress } from "../world/address.ts";
-import type { Given, Section } from "../world/jsonc.ts";
+import type { Given, Members, Section } from "../world/jsonc.ts";
+import { readSchedule, type Schedule } from "../world/schedule.ts";
 import { countUpTo, readAddress, readDuration, readText } from "../world/setting_values.ts";
 import type { Address } from "../world/world.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits, OPERATOR_LIMITS } from "./limits.ts";
@@ -17,13 +18,19 @@ import { DEFAULT_LIMITS, type ExchangeLimits, OPERATOR_LIMITS } from "./limits.t
 const MAX_PEERS = 1_024;
 
 /** A peer: a monitor to exchange with, or an endpoint of another kind to ask. */
-export type PeerSettings = MonitorPeer | SourcespotterPeer;
+export type PeerSettings = PlainPeer | MemberPeer | SourcespotterPeer;
 
-/** A monitor. */
-export interface MonitorPeer {
+/** A monitor that is asked plainly, at its address. */
+export interface PlainPeer {
   readonly address: Address;
-  /** The vkey of its signatures on conflict records, if it is known. */
-  readonly vkey: string | undefined;
+}
+
+/** A member: a monitor that is known by its key, and spoken to in sessions. */
+export interface MemberPeer {
+  /** Its vkey, of type Ed25519. */
+  readonly vkey: string;
+  /** Where it can be called. Without it, it calls, or others tell where it is. */
+  readonly address: Address | undefined;
 }
 
 /** A gossip endpoint of sourcespotter; see sourcespotter.ts. */
@@ -32,22 +39,33 @@ export interface SourcespotterPeer {
   readonly sourcespotter: string;
 }
 
-/** The name of a peer, which is the `source` of what it tells: its address, or its URL. */
+/**
+ * The name of a peer, which is the `source` of what it tells: the address of a monitor that is asked
+ * plainly, the key name of a member, or a URL.
+ */
 export function nameOfPeer(peer: PeerSettings): string {
-  return "address" in peer ? formatAddress(peer.address) : peer.sourcespotter;
+  if ("sourcespotter" in peer) return peer.sourcespotter;
+  return "vkey" in peer ? parseVkey(peer.vkey).name : formatAddress(peer.address);
 }
 
-/** The monitors among peers. */
-export function monitorsAmong(peers: readonly PeerSettings[]): MonitorPeer[] {
-  return peers.filter((peer) => "address" in peer);
+/** The members among peers. */
+export function membersAmong(peers: readonly PeerSettings[]): MemberPeer[] {
+  return peers.filter((peer) => "vkey" in peer);
 }
 
-/** How often and with how many peers to exchange. */
-export interface GossipSettings {
-  readonly intervalMs: number;
+/** The addresses of the monitors among peers, as far as they are given. */
+export function addressesOf(peers: readonly PeerSettings[]): Address[] {
+  return peers.flatMap((peer) => "address" in peer ? peer.address ?? [] : []);
+}
+
+/** When and with how many peers to exchange. */
+export type GossipSettings = GossipTimes & {
   /** Peers chosen at random in each round. */
   readonly fanOut: number;
-}
+};
+
+/** How often to exchange, with jitter; or at which times by the clock, without. */
+export type GossipTimes = { readonly intervalMs: number } | { readonly schedule: Schedule };
 
 /** The values of what the file leaves out, spelled as in the file. */
 export const GOSSIP_DEFAULTS = { interval: "1m", fanOut: 2 } as const;
@@ -76,12 +94,33 @@ function readPeer(given: Given): PeerSettings | undefined {
     const sourcespotter = url.read(readUrl);
     return sourcespotter === undefined ? undefined : { sourcespotter };
   }
-  const address = members?.get("address").read(readPeerAddress);
-  const vkey = members?.get("vkey").maybe((value, name) => {
-    const text = readText(value, name);
-    return within(name, () => parseVkey(text).text);
+  if (!members?.get("vkey").isThere) {
+    const address = members?.get("address").read(readPeerAddress);
+    return address && { address };
+  }
+  const vkey = members.get("vkey").read(readMemberKey);
+  const address = members.get("address").maybe(readPeerAddress);
+  return vkey === undefined ? undefined : { vkey, address };
+}
+
+/**
+ * The vkey of a member. A name that looks like an IP address is refused, because a caller without a
+ * name is named by its address.
+ */
+function readMemberKey(value: unknown, name: string): string {
+  const text = readText(value, name);
+  return within(name, () => {
+    const vkey = parseVkey(text);
+    if (vkey.type !== SIGNATURE_TYPE.ed25519) {
+      throw new MalformedError(
+        `its type is ${vkey.type}, expected ${SIGNATURE_TYPE.ed25519}, Ed25519`,
+      );
+    }
+    if (/^[0-9a-f:.]+$/i.test(vkey.name) && /[:.]/.test(vkey.name)) {
+      throw new MalformedError(`its name ${quoted(vkey.name)} looks like an IP address`);
+    }
+    return vkey.text;
   });
-  return address && { address, vkey };
 }
 
 /** The URL of an endpoint. @throws MalformedError for any other, or with a name, password or query */
@@ -103,11 +142,25 @@ function readPeerAddress(value: unknown, name: string): Address {
 
 /** Reads `gossip`. */
 export const gossipSection: Section<GossipSettings> = (given) => {
-  const members = given.members({ what: "gossip", known: Object.keys(GOSSIP_DEFAULTS) });
-  const intervalMs = members?.get("interval").read(readDuration, GOSSIP_DEFAULTS.interval);
-  const fanOut = members?.get("fanOut").read(countUpTo(MAX_PEERS), GOSSIP_DEFAULTS.fanOut);
-  return intervalMs && fanOut ? { intervalMs, fanOut } : undefined;
+  const members = given.members({ what: "gossip", known: ["interval", "schedule", "fanOut"] });
+  if (members === undefined) return undefined;
+  const times = readTimes(members);
+  const fanOut = members.get("fanOut").read(countUpTo(MAX_PEERS), GOSSIP_DEFAULTS.fanOut);
+  return times && fanOut ? { ...times, fanOut } : undefined;
 };
+
+/** `@every` is another spelling of an interval. */
+function readTimes(members: Members): GossipTimes | undefined {
+  const [interval, given] = [members.get("interval"), members.get("schedule")];
+  if (!given.isThere) {
+    const intervalMs = interval.read(readDuration, GOSSIP_DEFAULTS.interval);
+    return intervalMs === undefined ? undefined : { intervalMs };
+  }
+  if (interval.isThere) given.fail("gossip has an interval too, expected one of the two");
+  const schedule = given.read(readSchedule);
+  if (schedule?.everyMs !== undefined) return { intervalMs: schedule.everyMs };
+  return schedule && { schedule };
+}
 
 /** Reads `limits`, those that an operator may choose. */
 export const limitsSection: Section<ExchangeLimits> = (given) => {

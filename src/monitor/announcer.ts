@@ -4,6 +4,7 @@ import type { Clock } from "../world/world.ts";
 import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { type IncidentNews, IncidentNotWritten } from "./case_keeper.ts";
+import { MemberTeller } from "./member_teller.ts";
 import { LOST_ADVICE } from "./places.ts";
 import { fieldsOf, TroubleTeller } from "./trouble_teller.ts";
 import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
@@ -27,6 +28,7 @@ export class Announcer {
   readonly #troubles: TroubleTeller;
   readonly #warnings: WarningLimiter;
   readonly #refusals: RefusalLimiter;
+  readonly #members: MemberTeller;
   readonly #toldContradictions = new Set<string>();
   #leftOutToldAt = -Infinity;
   #toldMoved = false;
@@ -50,6 +52,7 @@ export class Announcer {
       clock,
       onLeftOut: (count) => this.tell({ kind: "warnings left out", count }),
     });
+    this.#members = new MemberTeller({ report, warningOf: (source) => this.#warningOf(source) });
     this.#refusals = new RefusalLimiter({
       clock,
       tell: (error, more) => this.#report.workFailed(error, more),
@@ -133,6 +136,8 @@ export class Announcer {
         });
       case "withholding":
         return this.#troubles.withholding(happening);
+      case "member":
+        return this.#members.tell(happening.news);
       case "calling":
         return this.#troubles.calling(happening.source);
       case "call failed":

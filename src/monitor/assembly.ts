@@ -1,11 +1,12 @@
-import { exchangeAcceptor } from "../gossip/callee.ts";
-import type { ExchangeParty } from "../gossip/exchange.ts";
-import { monitorsAmong, nameOfPeer } from "../gossip/settings.ts";
+import { exchangeAcceptor, exchangeConversations, exchangeHandlers } from "../gossip/callee.ts";
+import { addressesOf, type MemberPeer, membersAmong, nameOfPeer } from "../gossip/settings.ts";
 import { Tolls } from "../gossip/tolls.ts";
 import type { Source } from "../sources/source.ts";
 import type { IncidentJournal } from "../store/incidents.ts";
 import { ObservationJournal } from "../store/observations.ts";
+import { Swarm } from "../swarm/swarm.ts";
 import type { Acceptor } from "../world/acceptor.ts";
+import type { Handler } from "../world/conversations.ts";
 import { formatAddress } from "../world/address.ts";
 import { Background } from "../world/background.ts";
 import { addressKey, PeerHosts } from "../world/connection_table.ts";
@@ -23,7 +24,9 @@ import { CaseKeeper, type KeeperReport } from "./case_keeper.ts";
 import { PlaceForeign, Places } from "./places.ts";
 import { knownLogs } from "./log_settings.ts";
 import { JournaledMemory } from "./recollection.ts";
+import type { MemberLine } from "./correspondent.ts";
 import { Rounds } from "./rounds.ts";
+import { hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
 import { Tallies } from "./tallies.ts";
 
@@ -47,6 +50,9 @@ export interface Parts {
   /** What callers may ask for, at the port of the exchange and over HTTP. */
   readonly tolls: Tolls;
   readonly httpGossip: HttpGossip;
+  readonly swarm: Swarm;
+  /** Of what is answered at `listen`. */
+  readonly handlers: readonly Handler[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
   acceptor: Acceptor | undefined;
 }
@@ -62,7 +68,7 @@ export class KnownPeers {
 
   /** Replaces the peers. */
   change(peers: readonly PeerSettings[]): void {
-    this.hosts.change(monitorsAmong(peers).map(({ address }) => address));
+    this.hosts.change(addressesOf(peers), membersAmong(peers).map(nameOfPeer));
     this.#names = new Set(peers.map(nameOfPeer));
   }
 
@@ -144,14 +150,32 @@ export async function assemble({ world, settings, signer, report, openSource }: 
     }
     const party = { ...keeper.party, peerHosts: peers.hosts };
     const tolls = new Tolls(party);
-    const acceptor = answerAt({ party, listener: listenAt(world, settings.listen), tolls });
-    if (acceptor !== undefined) own.address = formatAddress(acceptor.address);
+    const plain = exchangeHandlers({ party, tolls });
+    const conversations = exchangeConversations({ party, handlers: plain });
+    const swarm = await Swarm.open({
+      ...{ signer, settings: settings.members, folder: settings.state },
+      world: { ...world, files: inPlace(world.files, () => observations.expectInPlace()) },
+      members: membersAmong(settings.peers),
+      host: hostOfSwarm({ own: signer.vkey.text, keeper, happenings, conversations }),
+    });
     const background = new Background((error) => happenings.failed(error));
-    const rounds = new Rounds({ party, happenings, background, settings });
+    const lineTo = ({ vkey }: MemberPeer): MemberLine => swarm.lineTo(vkey);
+    const rounds = new Rounds({ party, happenings, background, settings, lineTo });
     const httpGossip = new HttpGossip({ common, party, tolls, background });
-    const parts = { settings, signer, common, announcer, tallies, background, peers, places };
-    const more = { formerKeys: formerKeys(settings.logs, observations) };
-    return { ...parts, ...more, rounds, followers, tolls, httpGossip, acceptor };
+    const parts: Parts = {
+      ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
+      ...{ followers, tolls, httpGossip, swarm, acceptor: undefined },
+      formerKeys: formerKeys(settings.logs, observations),
+      handlers: [
+        new SessionHandler({ swarm, tolls }),
+        new MembersOnly(() => parts.settings.admit),
+        ...plain,
+      ],
+    };
+    answerAt(parts, listenAt(world, settings.listen));
+    tellSwarm(parts, settings);
+    if (parts.acceptor !== undefined) own.address = formatAddress(parts.acceptor.address);
+    return parts;
   } catch (error) {
     await keeper?.close();
     await observations.close();
@@ -205,15 +229,21 @@ function reportTo(
   };
 }
 
-/** What answers exchanges on a listener; nothing without a listener. */
-export function answerAt(
-  { party, listener, tolls }: {
-    party: ExchangeParty;
-    listener: Listener | undefined;
-    tolls: Tolls;
-  },
-): Acceptor | undefined {
-  return listener && exchangeAcceptor({ party, listener, tolls });
+/** Answers exchanges and sessions on a listener from now on; nobody without a listener. */
+export function answerAt(parts: Parts, listener: Listener | undefined): void {
+  const { common: { keeper }, peers, tolls, handlers } = parts;
+  const party = { ...keeper.party, peerHosts: peers.hosts };
+  parts.acceptor = listener && exchangeAcceptor({ party, listener, tolls, handlers });
+}
+
+/** Tells the swarm who the members are, and where this monitor can be called. */
+export function tellSwarm({ swarm, acceptor }: Parts, settings: Settings): void {
+  swarm.change({
+    members: membersAmong(settings.peers),
+    settings: settings.members,
+    port: acceptor?.address.port,
+    speaksToStrangers: settings.admit === "anyone",
+  });
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Source } from "../sources/source.ts";
 import { formatLog, type Log } from "../tlog/log.ts";
 import { isSameAddress } from "../world/address.ts";
 import type { Listener } from "../world/world.ts";
-import { answerAt, listenAt, type OpenSource, type Parts } from "./assembly.ts";
+import { answerAt, listenAt, type OpenSource, type Parts, tellSwarm } from "./assembly.ts";
 import { Follower } from "./follower.ts";
 import { formerKeys } from "./former_keys.ts";
 import { knownLogs } from "./log_settings.ts";
@@ -35,6 +35,7 @@ export interface Changed {
  */
 const CHANGEABLE: readonly (keyof Settings)[] = [
   ...["logs", "peers", "gossip", "listen", "http", "httpGossip", "contact"] as const,
+  ...["admit", "members"] as const,
   // This is only the key's path. Whether the key itself changed is checked apart.
   "key",
 ];
@@ -79,8 +80,9 @@ export async function takeUp(
   }
   // Nothing below can be refused, so a change is made whole or not at all.
   parts.peers.change(settings.peers);
-  parts.rounds.change(settings);
   if (isMoved) moveAcceptor(parts, listener);
+  tellSwarm(parts, settings);
+  parts.rounds.change(settings);
   const begun = await changeFollowers(parts, followers, logs);
   parts.settings = { ...settings, logs: logs.map((log) => log.settings) };
   parts.formerKeys = formers;
@@ -160,7 +162,5 @@ async function changeFollowers(
 /** Closes what answered exchanges, and answers them on this listener from now on. */
 function moveAcceptor(parts: Parts, listener: Listener | undefined): void {
   parts.acceptor?.close();
-  const { common: { keeper }, peers, tolls } = parts;
-  const party = { ...keeper.party, peerHosts: peers.hosts };
-  parts.acceptor = answerAt({ party, listener, tolls });
+  answerAt(parts, listener);
 }

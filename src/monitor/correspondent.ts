@@ -1,12 +1,18 @@
-import { ExchangeFailed } from "../gossip/caller.ts";
+import { ExchangeFailed, type Line } from "../gossip/caller.ts";
 import type { ExchangeParty } from "../gossip/exchange.ts";
 import { exchangeRound, type Round } from "../gossip/round.ts";
-import { nameOfPeer } from "../gossip/settings.ts";
+import { type MemberPeer, nameOfPeer } from "../gossip/settings.ts";
 import { Sourcespotter } from "../gossip/sourcespotter.ts";
 import { timeNow } from "../world/time.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { Happenings } from "./happenings.ts";
 import type { PeerSettings } from "./settings.ts";
+
+/** The way to a member: through a session. */
+export interface MemberLine extends Line {
+  /** Whether there is a session now. */
+  readonly isUp: boolean;
+}
 
 /** Exchanges with one peer. Its rounds never overlap. */
 export class Correspondent {
@@ -15,25 +21,42 @@ export class Correspondent {
   readonly #happenings: Happenings;
   /** Exchanges once. */
   readonly #meet: () => Promise<Round>;
+  /** The way to it, if it is a member. */
+  readonly #line: MemberLine | undefined;
   #running: Promise<boolean> | undefined;
 
-  /** @param contact who answers for requests over HTTP */
-  constructor({ settings, party, happenings, contact }: {
+  /**
+   * @param contact who answers for requests over HTTP
+   * @param lineTo the way to a member
+   */
+  constructor({ settings, party, happenings, contact, lineTo }: {
     settings: PeerSettings;
     party: ExchangeParty;
     happenings: Happenings;
     contact: string;
+    lineTo: (member: MemberPeer) => MemberLine;
   }) {
     this.#settings = settings;
     this.#party = party;
     this.#happenings = happenings;
-    if ("address" in settings) {
-      const { address } = settings;
-      this.#meet = () => exchangeRound({ party, address });
-    } else {
+    if ("sourcespotter" in settings) {
       const spotter = new Sourcespotter({ party, url: settings.sourcespotter, contact });
       this.#meet = () => spotter.round();
+    } else if ("vkey" in settings) {
+      const callee = this.#line = lineTo(settings);
+      this.#meet = () => exchangeRound({ party, callee });
+    } else {
+      const callee = settings.address;
+      this.#meet = () => exchangeRound({ party, callee });
     }
+  }
+
+  /**
+   * Whether it takes part in rounds now. A member does while there is a session with it; without one,
+   * calling it is not this round's work.
+   */
+  get isInReach(): boolean {
+    return this.#line?.isUp ?? true;
   }
 
   /** See `nameOfPeer`. */

@@ -7,14 +7,16 @@ import { Stop } from "../world/stop.ts";
 import { timeNow } from "../world/time.ts";
 import { VERSION } from "../world/version.ts";
 import { type World, WorldError } from "../world/world.ts";
+import { membersAmong, nameOfPeer } from "../gossip/settings.ts";
 import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
-import type { Happening } from "./happenings.ts";
+import type { Found, Happening } from "./happenings.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import type { HttpGossip } from "./http_gossip.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
 import type { Settings } from "./settings.ts";
+import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
 import type { Status } from "./status.ts";
 
 /** How often it is looked whether the folders are still where they were. */
@@ -117,10 +119,11 @@ export class Daemon {
    *   Also whatever `close` throws.
    */
   async run(): Promise<void> {
-    const { acceptor, followers, rounds } = this.#parts;
+    const { acceptor, followers, rounds, swarm } = this.#parts;
     this.#tellStart();
     if (acceptor !== undefined) this.#loop(acceptor.run());
     this.#loop(rounds.run());
+    this.#loop(swarm.run());
     this.#loop(this.#upkeep());
     this.#loop(this.#watchPlaces());
     for (const follower of followers) this.#loop(follower.run());
@@ -138,6 +141,8 @@ export class Daemon {
     memory.end();
     httpGossip.end();
     rounds.stop();
+    // It says goodbye, which takes a moment; `close` waits for that.
+    this.#loop(this.#parts.swarm.stop());
     for (const follower of followers) follower.stop();
     acceptor?.close();
     memory.end();
@@ -154,6 +159,7 @@ export class Daemon {
     acceptor?.close();
     httpGossip.end();
     memory.end();
+    await this.#parts.swarm.stop();
     this.#isClosing = true;
     await this.#finishBackground();
     announcer.close();
@@ -203,7 +209,7 @@ export class Daemon {
 
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
-    const { settings, signer, followers, tallies, rounds, announcer, places } = this.#parts;
+    const { settings, signer, followers, tallies, rounds, announcer, places, swarm } = this.#parts;
     const { keeper } = this.#parts.common;
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
@@ -227,6 +233,7 @@ export class Daemon {
         ...this.#formerKeyOf(one.log),
         ...tallies.ofLog(one.log),
       })),
+      ...(membersAmong(settings.peers).length > 0 && { members: swarm.status() }),
       peers: rounds.peers.map((peer) => {
         const { name, vkey } = peer;
         const nextCallAt = rounds.nextCallAt(peer);
@@ -259,9 +266,19 @@ export class Daemon {
     switch (happening.kind) {
       case "world refused":
         return this.#endIfLost(happening.error);
-      case "case":
-        if (happening.news.outcome === "recorded") rounds.incidentRecorded();
+      case "case": {
+        const { outcome, record } = happening.news;
+        if (outcome !== "recorded") return;
+        rounds.incidentRecorded();
+        const { swarm, settings: { peers } } = this.#parts;
+        const names = membersAmong(peers).map(nameOfPeer);
+        return swarm.spreadRecord(record, { isOwnFinding: isOwnFinding(record, names) });
+      }
+      case "member":
+        if (happening.news.kind === "connected") rounds.connected(happening.news.member);
         return;
+      case "found":
+        return this.#state(happening);
       case "asked":
         return this.#settle(happening.log, happening.source);
       case "heard": {
@@ -277,6 +294,16 @@ export class Daemon {
         return background.run(() => this.#noteFailure(source, reason));
       }
     }
+  }
+
+  /** States to members what a look has shown, if it is our latest. */
+  #state({ about, finding: { log, checkpoint }, result }: Found): void {
+    const { swarm, common: { keeper: { judge }, observations } } = this.#parts;
+    const isNews = result === "first" || result === "extends";
+    if (about !== "look" || !isNews || checkpoint === undefined) return;
+    if (judge.latest(log) !== checkpoint) return;
+    const logHash = hexLogHash(log);
+    swarm.sayCheckpoint({ note: checkpoint.note, observation: observations.last.hash, logHash });
   }
 
   /** Ends the daemon if an error means that nothing more can be written before a new start. */

@@ -1,6 +1,7 @@
 import type { Result } from "../evidence/result.ts";
 import type { Heard } from "../gossip/judge.ts";
 import type { IndexProgress } from "../store/observations.ts";
+import type { SwarmNews } from "../swarm/swarm_host.ts";
 import type { Log } from "../tlog/log.ts";
 import { Ended } from "../world/calls.ts";
 import { isOfTheWorld } from "./faults.ts";
@@ -77,6 +78,8 @@ export type Happening =
     /** The software that it says it is. */
     readonly software: string | undefined;
   }
+  /** of members and the sessions with them */
+  | { readonly kind: "member"; readonly news: SwarmNews }
   /** an exchange begins here */
   | { readonly kind: "calling"; readonly source: string; readonly at: string }
   /** it failed */

@@ -1,33 +1,38 @@
 import type { ExchangeParty } from "../gossip/exchange.ts";
 import type { Background } from "../world/background.ts";
-import { jittered, MOST_JITTER } from "../world/pacing.ts";
 import { Rotation } from "../world/rotation.ts";
 import { Stop } from "../world/stop.ts";
-import { timeAt } from "../world/time.ts";
 import type { World } from "../world/world.ts";
-import { Correspondent } from "./correspondent.ts";
+import type { MemberPeer } from "../gossip/settings.ts";
+import { Correspondent, type MemberLine } from "./correspondent.ts";
 import type { Happenings } from "./happenings.ts";
+import { type Pace, paceOf } from "./pace.ts";
 import type { GossipSettings, PeerSettings, Settings } from "./settings.ts";
 
-/** Exchanges with some of the peers every interval, and with all of them after a new incident. */
+/**
+ * Exchanges with some of the peers each time it is due, and with all of them after a new incident. Of
+ * the members, these are the ones that there is a session with.
+ */
 export class Rounds {
   readonly #world: World;
   readonly #party: ExchangeParty;
   readonly #happenings: Happenings;
   readonly #background: Background;
+  readonly #lineTo: (member: MemberPeer) => MemberLine;
   readonly #stop = new Stop();
   #gossip: GossipSettings;
   #contact: string;
   #peers: readonly Correspondent[] = [];
   #rotation: Rotation<Correspondent>;
   #hasIncident = false;
-  /** When the next round begins, by the monotonic clock; nothing if none is to come. */
-  #nextAt: number | undefined;
+  #pace: Pace;
 
-  constructor({ party, happenings, background, settings }: {
+  /** @param lineTo the way to a member */
+  constructor({ party, happenings, background, lineTo, settings }: {
     party: ExchangeParty;
     happenings: Happenings;
     background: Background;
+    lineTo: (member: MemberPeer) => MemberLine;
     settings: Pick<Settings, "gossip" | "peers" | "contact">;
   }) {
     const { gossip, peers, contact } = settings;
@@ -35,7 +40,9 @@ export class Rounds {
     this.#party = party;
     this.#happenings = happenings;
     this.#background = background;
+    this.#lineTo = lineTo;
     this.#gossip = gossip;
+    this.#pace = paceOf(gossip, this.#world);
     this.#contact = contact;
     this.#peers = peers.map((peer) => this.#correspondent(peer));
     this.#rotation = this.#rotate();
@@ -54,24 +61,42 @@ export class Rounds {
 
   /** Exchanges until `stop`. */
   async run(): Promise<void> {
-    const { clock, random } = this.#world;
     while (!this.#stop.stopped) {
       this.#hasIncident = false;
-      const pauseMs = jittered(this.#gossip.intervalMs, random);
-      this.#nextAt = clock.monotonic() + pauseMs;
-      await this.#stop.pause(clock, pauseMs);
-      this.#nextAt = undefined;
+      await this.#pace.wait(this.#stop);
       if (this.#stop.stopped) return;
       if (this.#hasIncident) {
         // A round that is under way may have chosen what it hands over before the case was found, so
         // each peer gets a new round.
-        for (const peer of this.#peers) this.#background.run(async () => void await peer.anew());
+        for (const peer of this.#peers.filter(({ isInReach }) => isInReach)) {
+          this.#background.run(async () => void await peer.anew());
+        }
         continue;
       }
-      for (const peer of this.#rotation.next(this.#gossip.fanOut)) {
+      for (const peer of this.#next()) {
         this.#background.run(async () => void await peer.round());
       }
     }
+  }
+
+  /** The peers of the next round. A turn that falls to a member without a session goes to the next. */
+  #next(): Correspondent[] {
+    const { fanOut } = this.#gossip;
+    const most = Math.min(fanOut, this.#peers.filter(({ isInReach }) => isInReach).length);
+    const chosen = new Set<Correspondent>();
+    // Two orders of the rotation hold each peer at least once.
+    for (let turn = 0; chosen.size < most && turn < 2 * this.#peers.length; turn++) {
+      for (const peer of this.#rotation.next(most - chosen.size)) {
+        if (peer.isInReach) chosen.add(peer);
+      }
+    }
+    return [...chosen];
+  }
+
+  /** Begins a round with a member at once, because there is a session with it now. */
+  connected(name: string): void {
+    const peer = this.#peers.find((one) => one.name === name);
+    if (peer !== undefined) this.#background.run(async () => void await peer.anew());
   }
 
   /** Ends `run` and every exchange that is under way. */
@@ -88,10 +113,7 @@ export class Rounds {
 
   /** When a peer is called next, at the latest, RFC 3339; nothing if no round is to come. */
   nextCallAt(peer: Correspondent): string | undefined {
-    if (this.#nextAt === undefined) return undefined;
-    const { intervalMs, fanOut } = this.#gossip;
-    const later = this.#rotation.turnsUntil(peer, fanOut) - 1;
-    return timeAt(this.#world.clock, this.#nextAt + later * MOST_JITTER * intervalMs);
+    return this.#pace.dueAt(this.#rotation.turnsUntil(peer, this.#gossip.fanOut) - 1);
   }
 
   /** Exchanges with these peers from now on. Peers that stay keep their state. */
@@ -102,6 +124,7 @@ export class Rounds {
     const kept = contact === this.#contact ? this.#peers : [];
     const before = new Map(kept.map((peer) => [keyOfPeer(peer), peer]));
     this.#gossip = gossip;
+    this.#pace = paceOf(gossip, this.#world);
     this.#contact = contact;
     this.#peers = peers.map((settings) => {
       const peer = this.#correspondent(settings);
@@ -118,6 +141,7 @@ export class Rounds {
       contact,
       party: this.#party,
       happenings: this.#happenings,
+      lineTo: this.#lineTo,
     });
   }
 

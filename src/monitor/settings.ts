@@ -15,6 +15,7 @@ import {
 } from "../gossip/settings.ts";
 import type { ExchangeLimits } from "../gossip/limits.ts";
 import { NO_CONTACT } from "../world/http_client.ts";
+import { type Admit, admitSection, swarmSection, type SwarmSettings } from "../swarm/settings.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
 import { checkKeyName } from "../tlog/vkey.ts";
@@ -48,6 +49,9 @@ export interface Settings {
   readonly contact: string;
   readonly logs: readonly LogSettings[];
   readonly peers: readonly PeerSettings[];
+  /** Whom it answers at `listen`. */
+  readonly admit: Admit;
+  readonly members: SwarmSettings;
   readonly gossip: GossipSettings;
   readonly limits: ExchangeLimits;
 }
@@ -71,6 +75,8 @@ const SECTIONS: { readonly [Name in keyof Settings]: Section<Settings[Name]> } =
   contact: (given) => given.read(readContact, NO_CONTACT),
   logs: logsSection,
   peers: peersSection,
+  admit: admitSection,
+  members: swarmSection,
   gossip: gossipSection,
   limits: limitsSection,
 };

@@ -1,3 +1,4 @@
+import type { SwarmStatus } from "../swarm/member_status.ts";
 import type { Result } from "../evidence/result.ts";
 
 /**
@@ -134,4 +135,6 @@ export interface Status {
   readonly reloadRefused?: string;
   readonly logs: readonly LogStatus[];
   readonly peers: readonly PeerStatus[];
+  /** The members among the peers, and the sessions with them. Nothing if there are none. */
+  readonly members?: SwarmStatus;
 }

@@ -5,8 +5,9 @@
  * @module
  */
 import { join } from "@std/path/join";
-import { monitorsAmong } from "../gossip/settings.ts";
+import { addressesOf, membersAmong } from "../gossip/settings.ts";
 import { isFolder } from "../sources/open.ts";
+import { encodedKey, parseVkey } from "../tlog/vkey.ts";
 import { formatAddress } from "../world/address.ts";
 import { isThere } from "../world/durable.ts";
 import { inTime } from "../world/in_time.ts";
@@ -138,13 +139,13 @@ function nobody({ peers, listen, http, httpGossip }: Settings): string[] {
 }
 
 function ownListen({ peers, listen }: Settings): string[] {
-  return monitorsAmong(peers).filter(({ address }) => isOwn(address, listen)).map(({ address }) =>
+  return addressesOf(peers).filter((address) => isOwn(address, listen)).map((address) =>
     `the peer ${formatAddress(address)} is this monitor itself, its own "listen"`
   );
 }
 
 function ownHttp({ peers, http }: Settings): string[] {
-  const urls = peers.flatMap((peer) => "address" in peer ? [] : [peer.sourcespotter]);
+  const urls = peers.flatMap((peer) => "sourcespotter" in peer ? [peer.sourcespotter] : []);
   return urls.filter((url) => isOwn(addressOf(url), http)).map((url) =>
     `the peer ${url} is this monitor itself, its own "http"`
   );
@@ -164,18 +165,24 @@ function isOwn({ hostname, port }: Address, own: Address | undefined): boolean {
       isAllAddresses(own.hostname) && isLoopback(hostname));
 }
 
-/** The same address spelled in two ways, or the same vkey: the same address twice is an error. */
-function repeatedPeers(settings: Settings): string[] {
-  const peers = monitorsAmong(settings.peers);
-  return peers.flatMap(({ address, vkey }, i) =>
-    peers.slice(0, i).flatMap((other) => {
-      const both = `the peers ${formatAddress(other.address)} and ${formatAddress(address)}`;
-      const isSame = address.port === other.address.port &&
-        sameHost(address.hostname, other.address.hostname);
-      if (isSame) return [`${both} are one address, spelled in two ways`];
-      return vkey !== undefined && vkey === other.vkey ? [`${both} have the same vkey`] : [];
-    })
+/** The same address spelled in two ways, or two members with one key: the same text twice is an error. */
+function repeatedPeers({ peers }: Settings): string[] {
+  const addresses = addressesOf(peers);
+  const spelledTwice = addresses.flatMap((address, i) =>
+    addresses.slice(0, i)
+      .filter((other) => address.port === other.port && sameHost(address.hostname, other.hostname))
+      .map((other) =>
+        `the peers ${formatAddress(other)} and ${formatAddress(address)} are one address` +
+        (formatAddress(other) === formatAddress(address) ? "" : ", spelled in two ways")
+      )
   );
+  const members = membersAmong(peers).map(({ vkey }) => parseVkey(vkey));
+  const twoNames = members.flatMap((vkey, i) =>
+    members.slice(0, i)
+      .filter((other) => encodedKey(other) === encodedKey(vkey))
+      .map((other) => `the members ${other.name} and ${vkey.name} have one key`)
+  );
+  return [...spelledTwice, ...twoNames];
 }
 
 function sharedSources({ logs }: Settings): string[] {

@@ -177,6 +177,11 @@ export class IncidentJournal {
     return recordOf(await this.#journal.read(place), this.#folder);
   }
 
+  /** The newest entries (seq) that hold, in their order. */
+  newest(count: number): readonly number[] {
+    return [...this.#places.keys()].slice(-count);
+  }
+
   /**
    * Every record in the journal that holds, one in memory at a time. A monitor that starts learns
    * from it what was known before.

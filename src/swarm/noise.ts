@@ -15,7 +15,7 @@
  */
 import { concat } from "@std/bytes/concat";
 import { sha256 } from "../tlog/hashing.ts";
-import { CHACHA_POLY, type Cipher, hmacSha256, open, seal, TAG_BYTES } from "../world/aead.ts";
+import { CHACHA_POLY, type Cipher, hkdfSha256, open, seal, TAG_BYTES } from "../world/aead.ts";
 import { type KeyPair, X25519_BYTES } from "../world/x25519.ts";
 
 /** Longest Noise message (section 3). */
@@ -91,13 +91,13 @@ export class CipherState {
   }
 }
 
-/** HKDF with two or three outputs (section 4.3). */
-function hkdf(chaining: Uint8Array, input: Uint8Array, outputs: 2 | 3): Uint8Array[] {
-  const temporary = hmacSha256(chaining, input);
-  const first = hmacSha256(temporary, Uint8Array.of(1));
-  const second = hmacSha256(temporary, concat([first, Uint8Array.of(2)]));
-  if (outputs === 2) return [first, second];
-  return [first, second, hmacSha256(temporary, concat([second, Uint8Array.of(3)]))];
+/** HKDF with two or three outputs (section 4.3, which says that it is that of RFC 5869). */
+function hkdf(salt: Uint8Array, secret: Uint8Array, outputs: 2 | 3): Uint8Array[] {
+  const all = hkdfSha256({ salt, secret, bytes: outputs * KEY_BYTES });
+  return Array.from(
+    { length: outputs },
+    (_, i) => all.slice(i * KEY_BYTES, (i + 1) * KEY_BYTES),
+  );
 }
 
 /** Section 5.2. */
@@ -170,6 +170,9 @@ export interface Session {
   readonly hash: Uint8Array;
 }
 
+/** The other's key is a point of small order: with it there is no secret, whatever our key is. */
+export class NoSecret extends Error {}
+
 /** One end of a handshake (section 5.3). Whatever `read` refuses ends it. */
 export class Handshake {
   readonly #symmetric: SymmetricState;
@@ -226,7 +229,15 @@ export class Handshake {
     return this.#remoteStatic;
   }
 
-  /** The next message to send. @throws RangeError if it would be too long */
+  /** What both ends have in common of the handshake so far (section 11.2). */
+  get hash(): Uint8Array {
+    return this.#symmetric.hash;
+  }
+
+  /**
+   * The next message to send.
+   * @throws RangeError if it would be too long; NoSecret if the other's key fits no key of anybody
+   */
   write(payload: Uint8Array): Uint8Array {
     const parts = this.#tokens(true).map((token) => this.#writeToken(token));
     const message = concat([...parts, this.#symmetric.seal(payload)]);
@@ -272,8 +283,8 @@ export class Handshake {
       case "s":
         return this.#symmetric.seal(this.#own.publicKey);
       default:
-        // A key of ours agrees with theirs, which was checked when it came.
-        if (!this.#mix(token)) throw new Error(`no secret for ${token}`);
+        // Theirs may be one of the points of small order. Nothing was computed with it before.
+        if (!this.#mix(token)) throw new NoSecret(`no secret for ${token}`);
         return NOTHING;
     }
   }

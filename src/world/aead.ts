@@ -1,14 +1,14 @@
 /**
  * Sealing with a shared key, over the platform's crypto: authenticated encryption with associated
- * data, and the HMAC that keys are derived with.
+ * data, and how keys are derived.
  *
  * @module
  */
-import { concat } from "@std/bytes/concat";
-import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
+import { createCipheriv, createDecipheriv, hkdfSync } from "node:crypto";
 
 /** Bytes of an authentication tag. */
 export const TAG_BYTES = 16;
+const OPTIONS = { authTagLength: TAG_BYTES };
 
 /** An algorithm, and how a counter becomes the 12 bytes of its nonce: 4 zero bytes, then the counter. */
 export interface Cipher {
@@ -58,14 +58,15 @@ export function seal(
 export function sealRaw(
   { algorithm, key, nonce, data, plaintext }: RawSealing & { readonly plaintext: Uint8Array },
 ): Uint8Array {
-  const options = { authTagLength: TAG_BYTES };
   // The types know the two algorithms by their names alone, and not as one of two.
-  const sealing = createCipheriv(
-    algorithm as "chacha20-poly1305",
-    ...[key, nonce, options] as const,
-  );
-  sealing.setAAD(data, { plaintextLength: plaintext.length });
-  return concat([sealing.update(plaintext), sealing.final(), sealing.getAuthTag()]);
+  const sealing = createCipheriv(algorithm as "chacha20-poly1305", key, nonce, OPTIONS);
+  if (data.length > 0) sealing.setAAD(data, { plaintextLength: plaintext.length });
+  const sealed = new Uint8Array(plaintext.length + TAG_BYTES);
+  sealed.set(sealing.update(plaintext));
+  // Both are stream ciphers: there is no block left that `final` would give.
+  sealing.final();
+  sealed.set(sealing.getAuthTag(), plaintext.length);
+  return sealed;
 }
 
 /** Opens a sealed message. @returns nothing if it was not sealed so, or was changed */
@@ -83,15 +84,13 @@ export function openRaw(
 ): Uint8Array | undefined {
   if (message.length < TAG_BYTES) return undefined;
   const length = message.length - TAG_BYTES;
-  const options = { authTagLength: TAG_BYTES };
-  const opening = createDecipheriv(
-    algorithm as "chacha20-poly1305",
-    ...[key, nonce, options] as const,
-  );
-  opening.setAAD(data, { plaintextLength: length });
+  const opening = createDecipheriv(algorithm as "chacha20-poly1305", key, nonce, OPTIONS);
+  if (data.length > 0) opening.setAAD(data, { plaintextLength: length });
   opening.setAuthTag(message.subarray(length));
   try {
-    return concat([opening.update(message.subarray(0, length)), opening.final()]);
+    const opened = opening.update(message.subarray(0, length));
+    opening.final();
+    return new Uint8Array(opened.buffer, opened.byteOffset, opened.length);
   } catch {
     return undefined;
   }
@@ -103,7 +102,9 @@ function nonceOf({ isLittleEndian }: Cipher, nonce: bigint): Uint8Array {
   return bytes;
 }
 
-/** HMAC-SHA256 (RFC 2104). */
-export function hmacSha256(key: Uint8Array, data: Uint8Array): Uint8Array {
-  return new Uint8Array(createHmac("sha256", key).update(data).digest());
+/** HKDF with SHA-256 and without info (RFC 5869): so many bytes, made of a secret and a salt. */
+export function hkdfSha256(
+  { salt, secret, bytes }: { salt: Uint8Array; secret: Uint8Array; bytes: number },
+): Uint8Array {
+  return new Uint8Array(hkdfSync("sha256", secret, salt, new Uint8Array(0), bytes));
 }

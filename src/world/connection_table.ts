@@ -15,6 +15,11 @@ export function addressKey(hostname: string): string {
   return [...before, ...Array(zeros).fill("0"), ...after].slice(0, 4).join(":") + "::/64";
 }
 
+/** What stands for the address of a member whose connection goes through a session. */
+export function memberKey(name: string): string {
+  return `member ${name}`;
+}
+
 /** Hosts for which places are reserved. */
 export interface FavouredHosts {
   /** @param key see `addressKey` */
@@ -29,13 +34,19 @@ export class PeerHosts implements FavouredHosts {
   /** By the address in the configuration. */
   #keys = new Map<string, string>();
   #known: ReadonlySet<string> = new Set();
+  /** The keys of the members, whose connections go through sessions; see `memberKey`. */
+  #members: ReadonlySet<string> = new Set();
 
   constructor(peers: readonly Address[]) {
     this.change(peers);
   }
 
-  /** Sets the peers. For a peer that stays, the address at which it was reached is kept. */
-  change(peers: readonly Address[]): void {
+  /**
+   * Sets the peers, and the members by their names. For a peer that stays, the address at which it was
+   * reached is kept.
+   */
+  change(peers: readonly Address[], members: readonly string[] = []): void {
+    this.#members = new Set(members.map(memberKey));
     const before = this.#keys;
     this.#keys = new Map(peers.map((peer) => {
       const name = formatAddress(peer);
@@ -45,7 +56,7 @@ export class PeerHosts implements FavouredHosts {
   }
 
   has(key: string): boolean {
-    return this.#known.has(key);
+    return this.#known.has(key) || this.#members.has(key);
   }
 
   /** Notes where a peer was reached. */
@@ -60,8 +71,10 @@ export class PeerHosts implements FavouredHosts {
 /** A connection being served. */
 export interface Place {
   readonly connection: Connection;
-  /** See `addressKey`. */
+  /** See `addressKey`; or what stands for it, if the connection goes through a session. */
   readonly key: string;
+  /** The name of the other end, if it is not the host of the connection. */
+  readonly source?: string;
   /** When it was last heard, on the monotonic clock. At first, when it was accepted. */
   heardAt: number;
   /** Why this end closed it, if it did. */

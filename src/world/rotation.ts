@@ -46,7 +46,7 @@ export function longestGap({ items, count }: { items: number; count: number }): 
 }
 
 /** The same items in a random order (Fisher and Yates). */
-function shuffled<T>(items: readonly T[], random: Random): T[] {
+export function shuffled<T>(items: readonly T[], random: Random): T[] {
   const order = [...items];
   for (let left = order.length; left > 1; left--) {
     const at = Math.floor(randomShare(random) * left);

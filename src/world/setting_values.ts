@@ -8,8 +8,10 @@ import { unexpected, wholeNumber, within } from "../tlog/members.ts";
 import { parseAddress } from "./address.ts";
 import type { Address } from "./world.ts";
 
-const MIN_INTERVAL_MS = 100;
-const MAX_INTERVAL_MS = 31 * 24 * 3_600_000;
+/** The shortest interval of anything that is configured. */
+export const MIN_INTERVAL_MS = 100;
+/** The longest one. */
+export const MAX_INTERVAL_MS = 31 * 24 * 3_600_000;
 
 const UNITS: Readonly<Record<string, number>> = {
   ms: 1,

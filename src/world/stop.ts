@@ -29,17 +29,21 @@ export class Stop {
     for (const wake of [...this.#waiting]) wake();
   }
 
-  /** Resolves after `ms` milliseconds, or as soon as it is woken or stopped. */
-  pause(clock: Clock, ms: number): Promise<void> {
-    if (this.#stopped) return Promise.resolve();
+  /**
+   * Resolves after `ms` milliseconds, or as soon as it is woken or stopped.
+   * @returns whether the whole time has passed
+   */
+  pause(clock: Clock, ms: number): Promise<boolean> {
+    if (this.#stopped) return Promise.resolve(false);
     return new Promise((resolve) => {
-      const end = (): void => {
+      const end = (isOver: boolean): void => {
         timer.cancel();
-        this.#waiting.delete(end);
-        resolve();
+        this.#waiting.delete(wake);
+        resolve(isOver);
       };
-      const timer = clock.after(ms, end);
-      this.#waiting.add(end);
+      const wake = (): void => end(false);
+      const timer = clock.after(ms, () => end(true));
+      this.#waiting.add(wake);
     });
   }
 }

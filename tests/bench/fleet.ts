@@ -114,7 +114,7 @@ async function live(size: FleetSize): Promise<FleetCost> {
       logs: logs.map(({ log }, i) => ({
         ...{ log, source: log.origin, pollMs: kinds[i]!.pollMs, patienceMs: 24 * 7 * HOUR_MS },
       })),
-      peers: peers.map(({ address }) => ({ address, vkey: undefined })),
+      peers: peers.map(({ address }) => ({ address })),
       gossip: { intervalMs: PEER_TURN_MS * FAN_OUT / Math.max(1, size.peers), fanOut: FAN_OUT },
     },
     report: {

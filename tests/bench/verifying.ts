@@ -124,7 +124,7 @@ async function costOfOne(signing: SigningLog): Promise<DaemonCost> {
       ...{ ...defaultSettings(world), name: "bench.example", listen },
       ...{ state: `${folder}/state`, incidents: `${folder}/incidents` },
       logs: [{ log: signing.log, source: "", pollMs: LONG_MS, patienceMs: LONG_MS }],
-      peers: [{ address: { hostname: LOOPBACK, port: DISCARD_PORT }, vkey: undefined }],
+      peers: [{ address: { hostname: LOOPBACK, port: DISCARD_PORT } }],
       gossip: { intervalMs: LONG_MS, fanOut: 1 },
     },
     report: { event: () => {}, workFailed: (error) => console.error(error) },

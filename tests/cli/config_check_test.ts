@@ -81,6 +81,24 @@ inFolder(
   },
 );
 
+inFolder("config check: a schedule is told with the times that come next", async (folder) => {
+  const { config } = await stage(folder);
+  edit(config, /"interval": "[^"]*"/, '"schedule": "CRON_TZ=Asia/Kolkata 0 6 1 1 *"');
+  const ran = await check(config, "--offline");
+  const told = ran.out.filter((line) => line.includes("peers are called by"));
+  assertMatch(
+    told.join(),
+    /^✓ .* by "CRON_TZ=Asia\/Kolkata 0 6 1 1 \*": \d{4}-01-01T00:30:00\.000Z, then \d{4}-01-01T00:30/,
+  );
+  edit(config, "0 6 1 1 *", "0 6 31 11 *");
+  const wrong = await check(config, "--offline");
+  assertEquals(wrong.code, 2);
+  assertMatch(
+    faults(wrong).join(),
+    /Cannot read schedule "CRON_TZ=\S+ 0 6 31 11 \*": it never comes/,
+  );
+});
+
 inFolder("config check: what was begun is continued, and is said whose it is", async (folder) => {
   const { config } = await stage(folder, ...LISTEN);
   assertEquals((await run("run", "--config", config, "--once")).code, 0);

@@ -133,12 +133,30 @@ Deno.test("parseConfig: every member that is there is taken", () => {
     httpGossip: true,
     contact: "ops@monitor.invalid",
     peers: [
-      { address: { hostname: "a.invalid", port: 1 }, vkey: undefined },
+      { address: { hostname: "a.invalid", port: 1 } },
       { address: { hostname: "b.invalid", port: 1 }, vkey: VKEY },
     ],
     gossip: { intervalMs: 420_000, fanOut: 5 },
     limits: { ...DEFAULT_LIMITS, connectMs: 11, maxPeersRemembered: 12 },
   });
+});
+
+Deno.test("parseConfig: exchanges may have a schedule in place of an interval", () => {
+  const every = parse(configText({ gossip: '{ "schedule": "@every 1m30s", "fanOut": 5 }' }));
+  assertEquals(every.gossip, { intervalMs: 90_000, fanOut: 5 }, "which is an interval");
+  for (const text of ["@hourly", "CRON_TZ=Europe/Berlin */5 6-22 * * MON-FRI"]) {
+    const { gossip } = parse(configText({ gossip: `{ "schedule": "${text}" }` }));
+    assert("schedule" in gossip && !("intervalMs" in gossip));
+    assertEquals([gossip.schedule.text, gossip.fanOut], [text, GOSSIP_DEFAULTS.fanOut]);
+  }
+});
+
+Deno.test("parseConfig: an interval and a schedule are one too many", () => {
+  const text = configText({ gossip: '{ "interval": "1m", "schedule": "@every 1m" }' });
+  const [line, column] = placeOf(text, '"@every 1m"').split(":");
+  assertEquals(faultsOf(text), [
+    `hearsay.jsonc:${line}:${column}: gossip has an interval too, expected one of the two`,
+  ]);
 });
 
 Deno.test("parseConfig: a log without an origin has its key's name for one", () => {
@@ -283,6 +301,10 @@ const WRONG_INNER: readonly ["log" | "peer" | "gossip" | "limits", string, strin
   ["peer", "vkey", '"x"', "vkey: "],
   ["peer", "sourcespotter", '"https://a.invalid/x"', "a sourcespotter has a URL and no address"],
   ["gossip", "interval", '"0s"', "interval is"],
+  ["gossip", "schedule", "30", "schedule is 30, expected a text"],
+  ["gossip", "schedule", '"30s"', 'schedule: Cannot read schedule "30s": it has 1 fields'],
+  ["gossip", "schedule", '"0 0 30 2 *"', "it never comes"],
+  ["gossip", "schedule", '"@every 1ms"', "expected @every and a duration from 100ms to 31d"],
   ["gossip", "fanOut", "0", "fanOut is 0, expected a whole number from 1 to 1024"],
   ["gossip", "fanOut", "1025", "expected a whole number from 1 to 1024"],
   ["gossip", "fanOut", "1.5", "fanOut is 1.5"],
@@ -351,7 +373,7 @@ Deno.test("parseConfig: unknown members are named, with those there are", () => 
         "name, key, state, incidents, listen, http, httpGossip, contact, logs",
       ],
       ["a peer", "key", "address, vkey, sourcespotter"],
-      ["gossip", "fanout", "interval, fanOut"],
+      ["gossip", "fanout", "interval, schedule, fanOut"],
       ["limits", "maxSpeed", "maxFramesPerExchange"],
     ] as const).entries()
   ) {

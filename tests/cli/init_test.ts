@@ -43,8 +43,8 @@ inFolder("init: flags ask nothing, and what is written says what was asked for",
     http: { hostname: "::1", port: 9981 },
     contact: "ops@monitor.invalid",
     peers: [
-      { address: { hostname: "a.invalid", port: 9900 }, vkey: undefined },
-      { address: { hostname: "::1", port: 9901 }, vkey: undefined },
+      { address: { hostname: "a.invalid", port: 9900 } },
+      { address: { hostname: "::1", port: 9901 } },
     ],
     gossip: { intervalMs: 2_000, fanOut: 2 },
   });
@@ -65,12 +65,12 @@ inFolder("init: without the other flags there are defaults, commented", async (f
   assertEquals((await run("init", "--dir", folder, "--name", NAME, ...ONE_LOG)).code, 0);
   const path = `${folder}/hearsay.jsonc`;
   const { listen, http, peers, contact, gossip } = await readSettings(world, path);
-  assertEquals([listen, http, peers, contact, gossip.intervalMs], [
+  assertEquals([listen, http, peers, contact, gossip], [
     undefined,
     { hostname: "127.0.0.1", port: 9980 },
     [],
     NO_CONTACT,
-    60_000,
+    { intervalMs: 60_000, fanOut: 2 },
   ]);
   assertStringIncludes(Deno.readTextFileSync(path), '  // "listen": "0.0.0.0:9900",');
 });

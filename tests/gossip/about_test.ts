@@ -62,7 +62,7 @@ Deno.test("about: who calls itself by whatever address hears that it met itself"
   const done = callee.run();
   const name = { hostname: "203.0.113.9", port: 1 };
   network.forward(name, HERE);
-  const { heard } = await exchangeRound({ party: self, address: name });
+  const { heard } = await exchangeRound({ party: self, callee: name });
   // Frames are exchanged and judged all the same.
   assertEquals(heard.map(({ verdict }) => verdict), ["matches"]);
   assertEquals(greeted, [["203.0.113.9:1", true, party.about]]);

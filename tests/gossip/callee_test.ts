@@ -468,7 +468,7 @@ Deno.test("callee: a refused frame is charged even if the answers before it cann
   assertEquals(await isServed(scene, frame), false, "its address was not charged");
 });
 
-for (const first of [0x80, 0x82, 0xff]) {
+for (const first of [0x80, 0x82, 0xbf]) {
   Deno.test(`callee: a first byte of ${first} is a parcel of an unknown version: closed and not charged`, async () => {
     const { scene, frame } = await serveOne({ limits: SCARCE });
     await using _ = scene;
@@ -477,6 +477,20 @@ for (const first of [0x80, 0x82, 0xff]) {
     assertEquals(await readAll(connection), new Uint8Array(0));
     assertEquals(scene.report.brokenAll, [
       `it speaks version ${first & 0x7f} of parcels, this program speaks 1`,
+    ]);
+    assertEquals([scene.report.verdicts, await isServed(scene, frame)], [[], true]);
+  });
+}
+
+for (const first of [0xc0, 0xc1, 0xff]) {
+  Deno.test(`callee: a first byte of ${first} is a session's: not served without members, not charged`, async () => {
+    const { scene, frame } = await serveOne({ limits: SCARCE });
+    await using _ = scene;
+    const connection = await scene.connect();
+    await connection.write(Uint8Array.of(first));
+    assertEquals(await readAll(connection), new Uint8Array(0));
+    assertEquals(scene.report.brokenAll, [
+      `it begins with byte ${first}, and nothing that is served here begins so`,
     ]);
     assertEquals([scene.report.verdicts, await isServed(scene, frame)], [[], true]);
   });

@@ -26,7 +26,7 @@ async function stage(peer: (connection: FakeConnection) => Promise<void>, settin
   const playing = listener.accept().then((connection) => peer(connection!));
   return {
     ...made,
-    call: (): Promise<Heard[]> => callPeer({ party: made.party, address: HERE }),
+    call: (): Promise<Heard[]> => callPeer({ party: made.party, callee: HERE }),
     async [Symbol.asyncDispose]() {
       await playing;
       listener.close();
@@ -155,7 +155,7 @@ Deno.test("caller: a peer that nobody is at cannot be reached", async () => {
   const { handed, keep } = noting();
   const { party } = await partyOf({ logs: [log.log], shown: [log], keep });
   const message = "cannot be reached: connection refused";
-  await assertFails(() => callPeer({ party, address: HERE }), { message, handed });
+  await assertFails(() => callPeer({ party, callee: HERE }), { message, handed });
 });
 
 Deno.test("caller: a peer that does not answer the connection is given up in time", async () => {
@@ -165,7 +165,7 @@ Deno.test("caller: a peer that does not answer the connection is given up in tim
   const { party, network, clock } = await partyOf({ logs: [log.log], keep, limits });
   network.swallow(HERE);
   const message = "cannot be reached: no connection within 300 ms";
-  const calling = assertFails(() => callPeer({ party, address: HERE }), { message, handed });
+  const calling = assertFails(() => callPeer({ party, callee: HERE }), { message, handed });
   await Promise.all([calling, clock.advance(300)]);
   assertEquals(clock.pending, 0);
 });
@@ -387,7 +387,7 @@ Deno.test("caller: bytes it has verified once it does not verify again", async (
   party.judge.takeInOwn(await checkpointOf(log), "the log");
   const listener = network.listen(HERE);
   for (const _ of ["first", "second"]) {
-    const calling = callPeer({ party, address: HERE });
+    const calling = callPeer({ party, callee: HERE });
     await answering(await frameOf(log))((await listener.accept())!);
     await calling;
   }
@@ -405,7 +405,7 @@ Deno.test("caller: a memory that refuses what is open leaves no connection behin
     },
   });
   const listener = network.listen(HERE);
-  await assertRejects(() => callPeer({ party, address: HERE }), WorldError, "database");
+  await assertRejects(() => callPeer({ party, callee: HERE }), WorldError, "database");
   listener.close();
   assertEquals(await listener.accept(), undefined, "nobody called");
   assertEquals(clock.pending, 0);

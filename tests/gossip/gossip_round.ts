@@ -85,7 +85,7 @@ async function compare(log: TestLog, size: number, [caller, callee]: [Player, Pl
     tell(name, "polls the log");
   }
   tell(caller.name, `calls ${callee.name}`);
-  await callPeer({ party: caller.monitor.party, address: callee.address });
+  await callPeer({ party: caller.monitor.party, callee: callee.address });
   for (const player of [callee, caller]) tellSaid(player, matches(BigInt(size)));
 }
 

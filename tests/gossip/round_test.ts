@@ -374,7 +374,7 @@ async function stage(
   })();
   return {
     ...{ ...made, fork, parcels: () => parcels },
-    meet: () => exchangeRound({ party: made.party, address: HERE }),
+    meet: () => exchangeRound({ party: made.party, callee: HERE }),
     async [Symbol.asyncDispose]() {
       listener.close();
       await playing;
@@ -478,7 +478,7 @@ Deno.test("round: a peer that is gone when the parcel comes does no harm", async
     ...{ logs: [fork.honest.log], shown: [fork.honest], records: () => [record] },
   });
   const listener = network.listen(HERE);
-  const meeting = exchangeRound({ party, address: HERE });
+  const meeting = exchangeRound({ party, callee: HERE });
   const greeted = (await listener.accept())!;
   await readAll(greeted);
   await greeted.write(Uint8Array.of(PARCEL_VERSION));
@@ -496,7 +496,7 @@ Deno.test("round: a peer that is gone when the parcel comes does no harm", async
 Deno.test("round: an exchange of frames that fails is a failed round", async () => {
   const log = await logOf("log.example/a", 3);
   const { party } = await partyOf({ logs: [log.log], shown: [log] });
-  await assertRejects(() => exchangeRound({ party, address: HERE }), ExchangeFailed, "reached");
+  await assertRejects(() => exchangeRound({ party, callee: HERE }), ExchangeFailed, "reached");
 });
 
 // What is remembered of peers

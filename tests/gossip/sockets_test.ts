@@ -69,7 +69,7 @@ for (const hostname of ["127.0.0.1", "::1"]) {
     const log = await logOf("log.example/a", 3);
     await using callee = await start({ logs: [log.log], shown: [log], hostname });
     await using caller = await start({ logs: [log.log], shown: [log], hostname });
-    const heard = await callPeer({ party: caller.monitor.party, address: callee.address });
+    const heard = await callPeer({ party: caller.monitor.party, callee: callee.address });
     assertEquals(heard.map(({ verdict }) => verdict), ["matches"]);
     await callee.report.until(() => callee.report.verdicts.length > 0);
     assertEquals([callee.report.verdicts, caller.report.verdicts], [["matches"], ["matches"]]);
@@ -86,7 +86,7 @@ for (const hostname of ["127.0.0.1", "::1"]) {
     const logs = [a.log, b.log, c.log];
     await using callee = await start({ logs, shown: [a, b, c], hostname });
     await using caller = await start({ logs, shown: [b], hostname });
-    const heard = await callPeer({ party: caller.monitor.party, address: callee.address });
+    const heard = await callPeer({ party: caller.monitor.party, callee: callee.address });
     // The caller says b, then twice that it has nothing: it learns of the two others.
     const said = heard.map((one) => "checkpoint" in one ? one.checkpoint.log.origin : one.verdict);
     assertEquals(said, ["log.example/b", "log.example/a", "log.example/c"]);
@@ -101,7 +101,7 @@ Deno.test("sockets: what fits no frame is compared in the same round", async () 
   await callee.monitor.takeInOwn(await sign(7n, 1), "the log");
   await caller.monitor.takeInOwn(await sign(7n, 2), "the log");
   const { party } = caller.monitor;
-  const { notes, fault } = await exchangeRound({ party, address: callee.address });
+  const { notes, fault } = await exchangeRound({ party, callee: callee.address });
   assertEquals([notes.map(({ verdict }) => verdict), fault], [["inconsistent"], undefined]);
   const [[here], [there]] = [callee, caller].map(({ monitor }) => monitor.cases(log)) as [
     readonly HeldCase[],
@@ -125,7 +125,7 @@ Deno.test("sockets: a peer of an older version closes on a parcel, and the frame
     frames.close();
   })();
   const { party } = caller.monitor;
-  const { heard, fault } = await exchangeRound({ party, address: listener.address });
+  const { heard, fault } = await exchangeRound({ party, callee: listener.address });
   await older;
   listener.close();
   assertEquals(heard.map(({ verdict }) => verdict), ["matches"]);
@@ -141,7 +141,7 @@ Deno.test("sockets: both ends of a split view have it in their journals, on disk
       await using callee = await start({ logs: [ours.log], shown: [ours], folder: here });
       await using caller = await start({ logs: [ours.log], shown: [theirs], folder: there });
       const { party } = caller.monitor;
-      for (const _ of ["first", "again"]) await callPeer({ party, address: callee.address });
+      for (const _ of ["first", "again"]) await callPeer({ party, callee: callee.address });
     }
     const ids: string[][] = [];
     for (const folder of [here, there]) {
@@ -259,7 +259,7 @@ async function callPlayedPeer(
   });
   const { party } = caller.monitor;
   const calling = assertRejects(
-    () => callPeer({ party, address: { hostname, port } }),
+    () => callPeer({ party, callee: { hostname, port } }),
     ExchangeFailed,
     `peer 127.0.0.1:${port} `,
   );
@@ -312,7 +312,7 @@ Deno.test("sockets: a peer where nobody listens cannot be reached", async () => 
   listener.close();
   const { party } = caller.monitor;
   await assertRejects(
-    () => callPeer({ party, address: listener.address }),
+    () => callPeer({ party, callee: listener.address }),
     ExchangeFailed,
     "cannot be reached: ",
   );

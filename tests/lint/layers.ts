@@ -28,7 +28,7 @@ const PURE_CRYPTO = ["createHash", "createPublicKey", "hash", "KeyObject", "veri
 /** World takes what needs a secret as well. Randomness comes from the platform in one place. */
 const WORLD_CRYPTO = [
   ...PURE_CRYPTO,
-  ...["createCipheriv", "createDecipheriv", "createHmac", "createPrivateKey", "diffieHellman"],
+  ...["createCipheriv", "createDecipheriv", "createPrivateKey", "diffieHellman", "hkdfSync"],
   "scrypt",
 ];
 

@@ -19,6 +19,7 @@ import { checkObservations } from "../../src/store/observations.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import type { Log } from "../../src/tlog/log.ts";
 import { denoWorld } from "../../src/world/deno.ts";
+import { parseSchedule } from "../../src/world/schedule.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import {
   type Address,
@@ -85,13 +86,28 @@ export interface Followed {
   readonly isRetired?: boolean;
 }
 
+/** A member of a host. */
+export interface Member {
+  readonly host: Host;
+  /** Whether it is configured by its key alone. */
+  readonly byKeyAlone?: boolean;
+}
+
 /** What a host's daemon is told to do. */
 export interface Duties {
   readonly logs: readonly Followed[];
   readonly peers?: readonly Address[];
+  /** Members, and where they can be called. */
+  readonly members?: readonly Member[];
+  /** The most members that it is connected to. */
+  readonly room?: number;
+  /** Whom it answers. */
+  readonly admit?: "anyone" | "members";
   /** URLs of sourcespotter endpoints. */
   readonly spotters?: readonly string[];
   readonly gossipMs?: number;
+  /** When it exchanges, in place of gossipMs. */
+  readonly schedule?: string;
   readonly fanOut?: number;
   /** The folder of the observations. */
   readonly state?: string;
@@ -184,16 +200,29 @@ export class Host {
       return { log, source: "scripted", pollMs, patienceMs, ...more };
     });
     const { peers = [], spotters = [], gossipMs = MINUTE, state = STATE } = duties;
-    const { fanOut = peers.length + spotters.length, httpGossip = false } = duties;
+    const { members = [], room = 32, admit = "anyone" } = duties;
+    const others = peers.length + spotters.length + members.length;
+    const { fanOut = others, httpGossip = false } = duties;
     const { framesPerSecond: framesPerSecondPerAddress = 1_000_000 } = duties;
     const settings: Settings = {
       ...defaultSettings(this.world),
       ...{ name: vkey.name, state, incidents: INCIDENTS, listen: this.address, logs },
       peers: [
-        ...peers.map((address) => ({ address, vkey: undefined })),
+        ...peers.map((address) => ({ address })),
         ...spotters.map((sourcespotter) => ({ sourcespotter })),
+        ...members.map(({ host: { signer, address }, byKeyAlone = false }) => ({
+          vkey: signer.vkey.text,
+          address: byKeyAlone ? undefined : address,
+        })),
       ],
-      gossip: { intervalMs: gossipMs, fanOut },
+      members: { room, clockSkewMs: 10 * MINUTE },
+      admit,
+      gossip: {
+        ...(duties.schedule === undefined
+          ? { intervalMs: gossipMs }
+          : { schedule: parseSchedule(duties.schedule) }),
+        fanOut,
+      },
       httpGossip,
       // Everybody calls everybody all day: what an address may send is another test's subject.
       limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress },

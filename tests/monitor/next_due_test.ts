@@ -68,3 +68,26 @@ Deno.test("next due: a peer is called by the time that was told, however few are
     await one.stop();
   }
 });
+
+Deno.test("next due: with a schedule peers are called at its times, and that is told", async () => {
+  const source = await serving(5);
+  await using stage = await Stage.set();
+  const { one } = stage;
+  const peers = [2, 3, 4].map((i) => ({ hostname: `203.0.113.${i}`, port: 9900 }));
+  await one.start({ logs: [{ source }], peers, fanOut: 1, schedule: "0,20 * * * *" });
+  const next = (): string[] =>
+    one.daemon!.status().peers.map(({ nextCallAt }) => nextCallAt!.slice(11, 19)).toSorted();
+  const called = (): number =>
+    one.daemon!.status().peers.reduce((sum, { exchanges }) => sum + exchanges, 0);
+  assertEquals(next(), Array(3).fill("01:20:00"), "their order is not drawn yet");
+  await one.pass(20 * MINUTE - 1);
+  assertEquals(called(), 0);
+  await one.pass(1);
+  assertEquals([called(), next().slice(0, 2)], [1, ["01:00:00", "01:20:00"]]);
+  await one.pass(40 * MINUTE - 1);
+  assertEquals(called(), 1);
+  await one.pass(1);
+  assertEquals(called(), 2);
+  await one.reload({ logs: [{ source }], peers, fanOut: 1, schedule: "30 * * * *" });
+  assertEquals(next().slice(0, 2), ["01:30:00", "02:30:00"], "a reload calls one at once");
+});

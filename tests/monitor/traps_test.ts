@@ -4,6 +4,7 @@ import { parseConfig } from "../../src/cli/config.ts";
 import { trapsOf } from "../../src/monitor/traps.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
+import { makeVkey, parseVkey } from "../../src/tlog/vkey.ts";
 import type { World } from "../../src/world/world.ts";
 
 const world: World = {
@@ -15,6 +16,12 @@ const [one, two] = [
   (await TestLog.create({ world, origin: "log.example/one" })).log.vkey.text,
   (await TestLog.create({ world, origin: "log.example/two" })).log.vkey.text,
 ];
+
+/** The same key under another name. */
+function renamed(vkey: string, name: string): string {
+  const { type, publicKey } = parseVkey(vkey);
+  return makeVkey({ name, type, publicKey }).text;
+}
 
 interface Members {
   readonly [name: string]: unknown;
@@ -129,11 +136,12 @@ const CASES: readonly (readonly [RegExp, readonly Members[], readonly Members[]]
     ],
   ],
   [
-    /^the peers \S+ and \S+ (are one address|have the same vkey)/,
+    /^the (peers \S+ and \S+ are one address|members \S+ and \S+ have one key)/,
     [
       peers("a.example:1", "A.example:1"),
       peers("[::1]:1", "[0:0::1]:1"),
-      { peers: [{ address: "a.example:1", vkey: two }, { address: "b.example:1", vkey: two }] },
+      { peers: [{ address: "a.example:1", vkey: two }, { address: "A.example:1" }] },
+      { peers: [{ address: "a.example:1", vkey: two }, { vkey: renamed(two, "other.example") }] },
     ],
     [peers("a.example:1", "a.example:2"), peers("[::1]:1", "[::2]:1"), {
       peers: [{ address: "a.example:1", vkey: two }, { address: "b.example:1", vkey: one }],

@@ -283,7 +283,7 @@ export class SimMonitor {
       logs: this.#logs.map(({ log, plan }) => ({
         ...{ log, source: sourceOf(plan), pollMs, patienceMs: PATIENCE_MS },
       })),
-      peers: this.#peers.map((address) => ({ address, vkey: undefined })),
+      peers: this.#peers.map((address) => ({ address })),
       gossip: { intervalMs: gossipMs, fanOut },
     };
   }

@@ -167,7 +167,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the first peers are called and no others",
     file: "src/monitor/rounds.ts",
-    find: "for (const peer of this.#rotation.next(this.#gossip.fanOut)) {",
+    find: "for (const peer of this.#next()) {",
     replace: "for (const peer of this.#peers.slice(0, this.#gossip.fanOut)) {",
     breaks: "both know in time",
     seeds: MANY,
@@ -262,9 +262,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "peers are called twenty times more seldom",
-    file: "src/monitor/rounds.ts",
-    find: "jittered(this.#gossip.intervalMs, random)",
-    replace: "jittered(20 * this.#gossip.intervalMs, random)",
+    file: "src/monitor/pace.ts",
+    find: "jittered(this.#intervalMs, this.#random)",
+    replace: "jittered(20 * this.#intervalMs, this.#random)",
     breaks: "both know in time",
     seeds: MANY,
   },
@@ -326,9 +326,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "who is called has no limit in time",
-    file: "src/world/acceptor.ts",
-    find: "return this.#clock.after(ms, () => this.#table.close(place, reason));",
-    replace: "return this.#clock.after(ms, () => void [place, reason]);",
+    file: "src/world/conversations.ts",
+    find: "      place.closedBecause ??= reason;\n      place.connection.close();\n",
+    replace: "",
     breaks: "exchanges end",
     seeds: FEW,
   },
@@ -350,7 +350,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the limits of an exchange that has ended stay due",
-    file: "src/world/acceptor.ts",
+    file: "src/world/conversations.ts",
     find: "    this.#first.cancel();\n    this.#whole.cancel();\n",
     replace: "    this.#first.cancel();\n",
     breaks: "bounded",

@@ -1,18 +1,19 @@
 /** What one port does for all conversations held on it, whatever is said in them. */
 import { assertEquals } from "@std/assert";
+import { Acceptor, type AcceptorLimits } from "../../src/world/acceptor.ts";
+import { Allowance } from "../../src/world/allowance.ts";
 import {
-  Acceptor,
-  type AcceptorLimits,
+  type ConversationLimits,
+  Conversations,
   type Handler,
   type Visitor,
-} from "../../src/world/acceptor.ts";
-import { Allowance } from "../../src/world/allowance.ts";
+} from "../../src/world/conversations.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
 
 const HERE = { hostname: "198.51.100.1", port: 9900 };
 
-const LIMITS: AcceptorLimits = {
+const LIMITS: AcceptorLimits & ConversationLimits = {
   maxConnections: 8,
   maxConnectionsPerAddress: 4,
   firstByteMs: 100,
@@ -30,12 +31,13 @@ function serve(...handlers: Handler[]) {
     clock,
     limits: { perSecondPerAddress: 4, refusalCost: 4, strangersShare: 2, maxAddresses: 8 },
   });
+  const broken = (reason: string, source: string) => void told.push(`${source}: ${reason}`);
+  const failed = (error: unknown) => void told.push(`ours: ${(error as Error).message}`);
   const acceptor = new Acceptor({
-    ...{ listener: network.listen(HERE), clock, allowance, limits: LIMITS, handlers },
-    report: {
-      broken: (reason, source) => told.push(`${source}: ${reason}`),
-      failed: (error) => told.push(`ours: ${(error as Error).message}`),
-    },
+    ...{ listener: network.listen(HERE), clock, allowance, limits: LIMITS, onTrouble: broken },
+    conversations: new Conversations({
+      ...{ clock, limits: LIMITS, handlers, report: { broken, failed } },
+    }),
   });
   const done = acceptor.run();
   return {
@@ -184,4 +186,20 @@ Deno.test("acceptor: an address without allowance is closed and read no byte of"
   await port.say([1]);
   await port.say([1, 1], "192.0.2.2");
   assertEquals([a.heard, port.told], [[[1, 1]], []]);
+});
+
+Deno.test("acceptor: a connection that stays has no time limit and takes no place of the others", async () => {
+  const ends: (() => void)[] = [];
+  const staying = taking([1], async (caller) => {
+    caller.stay();
+    await new Promise<void>((resolve) => ends.push(resolve));
+    return undefined;
+  });
+  await using served = serve(staying);
+  for (let i = 0; i < LIMITS.maxConnections + 1; i++) await served.say([1], `192.0.2.${i}`);
+  assertEquals(served.acceptor.connections, 0);
+  await served.clock.advance(10 * LIMITS.wholeMs);
+  assertEquals(served.told, []);
+  assertEquals(ends.length, LIMITS.maxConnections + 1);
+  for (const end of ends) end();
 });

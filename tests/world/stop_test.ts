@@ -4,7 +4,7 @@ import { Stop } from "../../src/world/stop.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
 
 /** Whether a promise is settled by now. */
-async function isDone(promise: Promise<void>): Promise<boolean> {
+async function isDone(promise: Promise<unknown>): Promise<boolean> {
   let done = false;
   promise.then(() => done = true);
   await settled();
@@ -18,6 +18,7 @@ Deno.test("stop: a pause ends in time and leaves no timer behind", async () => {
   assertEquals(await isDone(pause), false);
   await clock.advance(1);
   assertEquals(await isDone(pause), true);
+  assertEquals(await pause, true);
   assertEquals([clock.pending, stop.stopped], [0, false]);
 });
 
@@ -25,7 +26,7 @@ Deno.test("stop: a wake ends the pauses under way and no later one", async () =>
   const [clock, stop] = [new ManualClock(), new Stop()];
   const pauses = [stop.pause(clock, 1_000), stop.pause(clock, 2_000)];
   stop.wake();
-  await Promise.all(pauses);
+  assertEquals(await Promise.all(pauses), [false, false], "their time has not passed");
   assertEquals([clock.pending, stop.stopped], [0, false]);
   const later = stop.pause(clock, 1_000);
   assertEquals(await isDone(later), false);
@@ -37,7 +38,6 @@ Deno.test("stop: a stop ends the pauses under way and every later one", async ()
   const [clock, stop] = [new ManualClock(), new Stop()];
   const pause = stop.pause(clock, 1_000);
   stop.stop();
-  await pause;
-  await stop.pause(clock, 1_000);
+  assertEquals([await pause, await stop.pause(clock, 1_000)], [false, false]);
   assertEquals([clock.pending, stop.stopped], [0, true]);
 });

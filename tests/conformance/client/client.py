@@ -321,6 +321,35 @@ def evidence_id(log, one, other):  # 12
     return sha256("".join(line + "\n" for line in lines).encode()).hex()
 
 
+# ---- 16: statements ----------------------------------------------------------------------------
+
+
+def open_statement(key, text):
+    """The epoch, the number and the body of a statement that this key has signed."""
+    value = read_json(text)
+    shape(value, ("version", "note", "body"), "statement")
+    check(value["version"] == "hearsay/statement/v1", "another version")
+    body, note = value["body"], value["note"]
+    check(isinstance(note, str) and isinstance(body, dict), "another type")
+    check(isinstance(body.get("kind"), str), "a body without a kind")
+    time = body.get("time")
+    spelling = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+    check(isinstance(time, str) and re.fullmatch(spelling, time, re.A), "another time")
+    prefix = key.name + "/statements/"
+    origin = note.partition("\n")[0]
+    check(origin.startswith(prefix), "not of this key's statements: %r" % origin)
+    epoch = read_size(origin[len(prefix):])
+    check(epoch > 0, "the epoch 0")
+    log = Log(key.vkey + " " + origin)
+    checkpoint = open_note(log, note)
+    check(checkpoint is not None, "this key has not signed it")
+    check(checkpoint.size > 0, "the sequence 0")
+    check(note == note_of(log, checkpoint), "a note with more lines")
+    hashed = b"hearsay/statement/v1\n" + canonical(body)
+    check(sha256(hashed) == checkpoint.root, "the body is not the one that was signed")
+    return epoch, checkpoint.size, body
+
+
 # ---- 10 and 11: proofs and records -------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ import { isFolder, openSource } from "../../../src/sources/open.ts";
 import { MalformedError } from "../../../src/tlog/malformed.ts";
 import { formatAddress, parseAddress } from "../../../src/world/address.ts";
 import { denoWorld } from "../../../src/world/deno.ts";
+import { readSchedule } from "../../../src/world/schedule.ts";
 import { readDuration } from "../../../src/world/setting_values.ts";
 import { generateSigner, loadSigner } from "../../../src/world/signer.ts";
 import { texts } from "./inputs.ts";
@@ -66,7 +67,7 @@ function configuring(stage: Stage): ParserUnderTest {
       try {
         const { logs, gossip, limits } = parseConfig(text, { path: "hearsay.jsonc", world });
         const durations = [
-          gossip.intervalMs,
+          ...("intervalMs" in gossip ? [gossip.intervalMs] : []),
           ...logs.flatMap((one) => [one.pollMs, one.patienceMs]),
         ];
         const { kinds, ...others } = limits;
@@ -124,6 +125,23 @@ function smallTexts(stage: Stage): ParserUnderTest[] {
         openSource({ world: denoWorld(), log, source, contact: "x" });
         const { hash, search, password } = URL.parse(source) ?? {};
         insist(isFolder(source) || !(hash || search || password), "paths can be put behind a URL");
+        return "accepted";
+      },
+    }),
+    parser<string>({
+      name: "schedule: readSchedule",
+      share: 30,
+      inputs: texts([
+        ...["*/5 * * * *", "0 0 29 2 +1", "@hourly", "@every 1h30m", "0,30 9-17 L JAN-JUN/2 MON#2"],
+        "CRON_TZ=Europe/Berlin 59 59 23 15W 12 5L",
+      ]),
+      feed: (text) => text,
+      run(text) {
+        const schedule = readSchedule(text, "schedule");
+        const after = Date.UTC(2026, 0, 1);
+        const next = schedule.next(after);
+        insist(next > after && Number.isSafeInteger(next), "it comes, and goes on");
+        insist(schedule.next(next) > next, "no time comes twice");
         return "accepted";
       },
     }),

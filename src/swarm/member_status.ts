@@ -1,0 +1,85 @@
+/**
+ * How a monitor stands with its members, for people and machines.
+ *
+ * @module
+ */
+import { formatAddress } from "../world/address.ts";
+import { timeAt } from "../world/time.ts";
+import type { Clock } from "../world/world.ts";
+import type { Ban } from "./conduct.ts";
+import type { Routes } from "./graph.ts";
+import type { KnownMember } from "./known_members.ts";
+import type { Direction, Standing } from "./room.ts";
+
+/** One member, for people and machines. */
+export interface MemberStatus {
+  readonly name: string;
+  readonly vkey: string;
+  /** Where it was reached, or is to be called. */
+  readonly address?: string;
+  readonly state: "connected" | "calling" | "away" | "left" | "banned" | "no address";
+  /** Whose call began the session. */
+  readonly direction?: Direction;
+  /** Since when, RFC 3339. */
+  readonly since?: string;
+  readonly roundTripMs?: number;
+  readonly software?: string;
+  /** How many times in a row it was not reached. */
+  readonly failures: number;
+  /** How often something that it sent was not accepted, by the name of the reason. */
+  readonly refusals?: Readonly<Record<string, number>>;
+  /** Why it was not reached, the last time. */
+  readonly reason?: string;
+  /** When it is called next, RFC 3339. */
+  readonly nextCallAt?: string;
+  readonly bannedBecause?: string;
+  /** Until when it is banned, RFC 3339; for good without it. */
+  readonly bannedUntil?: string;
+}
+
+/** Everything about members, as `hearsay peers` is told. */
+export interface SwarmStatus {
+  readonly own: string;
+  readonly room: number;
+  readonly members: readonly MemberStatus[];
+  readonly routes: Routes;
+}
+
+/** How we stand with a member. */
+export function memberStatus(
+  known: KnownMember,
+  { standing, ban, clock }: {
+    standing: Standing | undefined;
+    ban: Ban | undefined;
+    clock: Clock;
+  },
+): MemberStatus {
+  const { vkey: { text, name }, link, reason, hasLeft } = known;
+  const [address] = link === undefined ? known.addresses : [link.session.remote];
+  const next = standing?.mayCallAt;
+  const state = ban !== undefined
+    ? "banned"
+    : link !== undefined
+    ? "connected"
+    : standing?.isCalling
+    ? "calling"
+    : hasLeft
+    ? "left"
+    : address === undefined
+    ? "no address"
+    : "away";
+  return {
+    ...{ name, vkey: text, state },
+    ...(address !== undefined && { address: formatAddress(address) }),
+    ...(link !== undefined && { direction: link.seat.direction, since: link.since }),
+    ...(link?.session.roundTripMs !== undefined && { roundTripMs: link.session.roundTripMs }),
+    ...(link !== undefined && { software: link.hello.software }),
+    failures: standing?.failures ?? 0,
+    ...(Object.keys(known.refusals).length > 0 && { refusals: { ...known.refusals } }),
+    ...(link === undefined && reason !== undefined && { reason }),
+    ...(next !== undefined && ban === undefined &&
+      { nextCallAt: timeAt(clock, next) }),
+    ...(ban !== undefined && { bannedBecause: ban.reason }),
+    ...(ban?.until !== undefined && { bannedUntil: ban.until }),
+  };
+}

@@ -1,0 +1,626 @@
+/**
+ * What members say, and what is passed on. Everything is verified before it is passed on, and nothing
+ * is passed on twice.
+ *
+ * @module
+ */
+import { EquivocationDetector } from "../evidence/detector.ts";
+import type { Conflict } from "../evidence/conflict.ts";
+import type { JsonObject } from "../evidence/json.ts";
+import { type ConflictRecord, parseRecord, RECORD_VERSION } from "../evidence/record.ts";
+import { verifyConflict } from "../evidence/verify.ts";
+import { textOf, utf8 } from "../tlog/encoding.ts";
+import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { MalformedError } from "../tlog/malformed.ts";
+import { parseVkey, type Vkey } from "../tlog/vkey.ts";
+import type { Allowance } from "../world/allowance.ts";
+import type { Clock } from "../world/world.ts";
+import { type Ban, chargeFor, type ChargeName, type Conduct } from "./conduct.ts";
+import type { Graph, Path, Without } from "./graph.ts";
+import type { OwnStatements } from "./own_statements.ts";
+import type { Newness, Replay } from "./replay.ts";
+import { encodeRumour, MAX_HOPS, readRumour, readUndelivered, type Rumour } from "./rumour.ts";
+import { Seen } from "./seen.ts";
+import { KIND } from "./session_message.ts";
+import {
+  isKnown,
+  type Members,
+  openStatementNote,
+  readStatement,
+  type Saying,
+  type Statement,
+  type StatementRefusal,
+  statementsEpoch,
+} from "./statement.ts";
+import { StatementMemory } from "./statement_memory.ts";
+
+/** What messages cost of a member's allowance, besides a unit for every 4 KiB. */
+const COST = { said: 2, statement: 2, head: 2, record: 64, undelivered: 1 } as const;
+const BYTES_PER_UNIT = 4_096;
+/** Records about logs that are not followed here: of these, so many are kept for who comes later. */
+const MAX_KEPT_RECORDS = 64;
+/** Most characters of these records. */
+const MAX_KEPT_LENGTH = 8 * 1024 * 1024;
+/** How many such records a member may send at once, and how often one more. */
+const FOREIGN_BURST = 64;
+const FOREIGN_REFILL_MS = 1_000;
+/** Whoever floods is charged as often as this, and not for every message. */
+const FLOOD_CHARGE_MS = 60_000;
+/** How long it is remembered what was heard. Members that come later are told what we keep. */
+const SEEN_MS = 3_600_000;
+/** For how many paths evidence is tried. */
+const MAX_PATHS = 3;
+/** How many pieces of evidence are under way at once. */
+const MAX_DELIVERIES = 1_024;
+
+/** A member with whom there is a session. */
+export interface Neighbour {
+  readonly vkey: Vkey;
+  /** The name of its key. */
+  readonly name: string;
+  /** Whether it said that it follows the log with this hash. */
+  follows(logHash: string): boolean;
+  /** Sends a message for which nobody waits. One that finds no room is dropped, and counted. */
+  post(kind: number, body: Uint8Array): void;
+}
+
+/** What became of a record that a member passed on. */
+export type RecordOutcome =
+  /** it is a new case here, and is durable now */
+  | "recorded"
+  /** the case is held here already */
+  | "known"
+  /** the log is not followed here */
+  | "not followed";
+
+/** What is needed of the monitor. */
+export interface SpreadingHost {
+  /** The members with whom there is a session now. */
+  neighbours(): Iterable<Neighbour>;
+  /**
+   * Hears a note that a member stated, as in an exchange.
+   * @returns the reason if the note does not verify; nothing otherwise
+   */
+  hearNote(note: string, source: string): Promise<string | undefined>;
+  /** Hears a conflict record that holds. */
+  hearRecord(record: ConflictRecord, source: string): Promise<RecordOutcome>;
+  /** The newest cases in the incident journal, as many as may be told to who has just come. */
+  recentCases(): Promise<readonly ConflictRecord[]>;
+  /** Records that a member has said two things under one number. @returns its record, once durable */
+  memberCase(conflict: Conflict): Promise<ConflictRecord | undefined>;
+  /** Ends the session with a member that is banned now, or that left. */
+  putOut(member: Vkey, why: "banned" | "left"): void;
+  /** Tells what happened. */
+  tell(happened: Spread): void;
+}
+
+/** What happens while members spread news. */
+export type Spread =
+  /** something that a member sent was not accepted; `refused` is the name of the reason */
+  | {
+    readonly kind: "refused";
+    readonly member: string;
+    readonly refused: string;
+    readonly detail: string;
+  }
+  /** a member is banned from now on */
+  | {
+    readonly kind: "banned";
+    readonly member: string;
+    readonly reason: string;
+    readonly until: string | undefined;
+  }
+  /** a member accuses another one */
+  | {
+    readonly kind: "accused";
+    readonly member: string;
+    readonly by: string;
+    readonly reason: string;
+  }
+  /** a key speaks from two places at once: a member's, or our own */
+  | { readonly kind: "key used twice"; readonly member: string }
+  /** a member said that it goes */
+  | { readonly kind: "left"; readonly member: string }
+  /** evidence did not reach a member on any path */
+  | { readonly kind: "undelivered"; readonly member: string; readonly evidenceId: string };
+
+/** See the module. */
+export class Spreading {
+  readonly #own: string;
+  readonly #members: Members;
+  readonly #statements: OwnStatements;
+  readonly #replay: Replay;
+  readonly #conduct: Conduct;
+  readonly #graph: Graph;
+  readonly #host: SpreadingHost;
+  readonly #clock: Clock;
+  readonly #allowance: Allowance;
+  readonly #seen: Seen;
+  readonly #memory = new StatementMemory();
+  readonly #detector: EquivocationDetector;
+  /** When each member was last charged for a flood. */
+  readonly #floodedAt = new Map<string, number>();
+  /** Records about logs that are not followed here, by evidence id, the latest last. */
+  readonly #kept = new Map<string, ConflictRecord>();
+  /** The latest statement of each member about its links, for who comes later. */
+  readonly #links = new Map<string, Statement>();
+  /** For each member, how many more records about logs not followed here it may send. */
+  readonly #foreign = new Map<string, { left: number; at: number }>();
+  /** Evidence that is on its way to a member, and what its paths must do without. */
+  readonly #deliveries = new Map<string, Delivery>();
+
+  constructor(
+    { own, members, statements, replay, conduct, graph, host, clock, allowance }: {
+      /** Our own vkey. */
+      own: string;
+      members: Members;
+      statements: OwnStatements;
+      replay: Replay;
+      conduct: Conduct;
+      graph: Graph;
+      host: SpreadingHost;
+      clock: Clock;
+      /** What each member may send, by its vkey. */
+      allowance: Allowance;
+    },
+  ) {
+    this.#own = own;
+    this.#members = members;
+    this.#statements = statements;
+    this.#replay = replay;
+    this.#conduct = conduct;
+    this.#graph = graph;
+    this.#host = host;
+    this.#clock = clock;
+    this.#allowance = allowance;
+    this.#seen = new Seen({ clock, lifeMs: SEEN_MS });
+    this.#detector = new EquivocationDetector({ memory: this.#memory });
+  }
+
+  /** Forgets what those have said who are no members any more. */
+  retain(vkeys: readonly string[]): void {
+    const kept = new Set([...vkeys, this.#own]);
+    this.#memory.retain([...kept]);
+    for (const known of [this.#links, this.#foreign, this.#floodedAt]) {
+      for (const vkey of known.keys()) if (!kept.has(vkey)) known.delete(vkey);
+    }
+  }
+
+  /**
+   * Tells who has just been connected what it may have missed. A case of a log that it does not follow
+   * is for those that it knows and we do not.
+   */
+  async connected(neighbour: Neighbour): Promise<void> {
+    for (const statement of this.#links.values()) {
+      if (statement.member.text === neighbour.vkey.text) continue;
+      neighbour.post(KIND.rumour, encodeRumour(rumourOf("statement", statement.json)));
+    }
+    const records = new Map(this.#kept);
+    for (const record of await this.#host.recentCases()) records.set(record.evidence_id, record);
+    for (const record of records.values()) {
+      neighbour.post(KIND.rumour, encodeRumour(rumourOf("record", asJson(record))));
+    }
+  }
+
+  /**
+   * States the checkpoint that we have seen last of a log to the members that follow it too.
+   * @param observation the hash of its entry in our journal
+   */
+  async sayCheckpoint(
+    { note, observation, logHash }: { note: string; observation: string; logHash: string },
+  ): Promise<void> {
+    const followers = [...this.#host.neighbours()].filter((one) => one.follows(logHash));
+    if (followers.length === 0) return;
+    const statement = await this.#say({ kind: "checkpoint", note, observation });
+    for (const one of followers) one.post(KIND.said, utf8(statement.text));
+  }
+
+  /** States to whom we are connected, and how long a message takes there and back. */
+  async sayLinks(links: readonly (readonly [vkey: string, rttMs: number])[]): Promise<void> {
+    this.#graph.measured(links);
+    const whole = links.map(([vkey, rttMs]) => [vkey, Math.round(rttMs)] as const);
+    const statement = await this.#say({ kind: "links", links: whole });
+    this.#links.set(this.#own, statement);
+    this.#passOn(rumourOf("statement", statement.json));
+  }
+
+  /** States that we go. */
+  async sayLeave(): Promise<void> {
+    const statement = await this.#say({ kind: "leave" });
+    this.#passOn(rumourOf("statement", statement.json));
+  }
+
+  /**
+   * Passes on a case that was recorded here: to all members that we are connected to, and, if it was
+   * found here, on the best paths to some that we are not connected to. Those paths may avoid a
+   * member that keeps it to itself.
+   */
+  spreadRecord(record: ConflictRecord, { isOwnFinding }: { isOwnFinding: boolean }): void {
+    if (!this.#seen.isNew(caseKey(record))) return;
+    this.#passOn(rumourOf("record", asJson(record)));
+    if (isOwnFinding) this.#deliver(record);
+  }
+
+  /** Hears one message of a member. Those of one member are heard in their order. */
+  async hear(from: Neighbour, kind: number, body: Uint8Array): Promise<void> {
+    const units = body.length / BYTES_PER_UNIT;
+    try {
+      if (kind === KIND.said) {
+        if (await this.#pay(from, COST.said + units)) await this.#hearSaid(from, textOf(body));
+        return;
+      }
+      // Reading it is paid for before it is read.
+      if (!await this.#pay(from, units)) return;
+      const rumour = readRumour(body);
+      if (rumour === undefined || !await this.#pay(from, COST[rumour.what])) return;
+      await this.#hearRumour(from, rumour);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      await this.#charge(from, "malformed", error.message);
+    }
+  }
+
+  async #say(saying: Saying): Promise<Statement> {
+    const statement = await this.#statements.say(saying);
+    this.#detector.takeIn(statement.checkpoint, this.#own);
+    return statement;
+  }
+
+  /** What a member says itself. */
+  async #hearSaid(from: Neighbour, text: string): Promise<void> {
+    const statement = readStatement(text, this.#members);
+    if ("refused" in statement) {
+      return await this.#refuse(from, statement);
+    }
+    if (statement.member.text !== from.vkey.text) {
+      throw new MalformedError(`a statement of ${statement.member.name} came as its own`);
+    }
+    if (!await this.#accept(from, statement)) return;
+    const { body, note } = statement;
+    if (isKnown(body) && body.kind === "checkpoint") {
+      const wrong = await this.#host.hearNote(body.note, from.name);
+      if (wrong !== undefined) await this.#charge(from, "signed by nobody", wrong);
+    }
+    // Others compare it with what they were told under this number.
+    this.#passOn(rumourOf("head", { note }), from);
+  }
+
+  async #hearRumour(from: Neighbour, rumour: Rumour): Promise<void> {
+    switch (rumour.what) {
+      case "statement":
+        return await this.#hearStatement(from, rumour);
+      case "head":
+        return await this.#hearHead(from, rumour);
+      case "record":
+        return await this.#hearRecord(from, rumour);
+      case "undelivered":
+        return this.#hearUndelivered(from, rumour);
+    }
+  }
+
+  /** A statement that is passed on: about links, an accusation, a leave. */
+  async #hearStatement(from: Neighbour, rumour: Rumour): Promise<void> {
+    const statement = readStatement(rumour.item, this.#members);
+    if ("refused" in statement) {
+      return await this.#refuse(from, statement);
+    }
+    // Our own may come back to us, round a ring.
+    if (statement.member.text === this.#own) return await this.#hearOwn(statement);
+    if (!await this.#accept(from, statement)) return;
+    this.#passOn(rumour, from);
+    const { body, member, epoch, sequence } = statement;
+    if (!isKnown(body) || this.#conduct.banOf(member.text) !== undefined) return;
+    switch (body.kind) {
+      case "links":
+        this.#links.set(member.text, statement);
+        this.#graph.take({
+          from: member.text,
+          epoch,
+          sequence,
+          links: body.links,
+        });
+        return;
+      case "leave":
+        this.#links.delete(member.text);
+        this.#graph.left(member.text);
+        this.#tell({ kind: "left", member: member.name });
+        return this.#host.putOut(member, "left");
+      case "accusation":
+        return await this.#hearAccusation(from, statement, body);
+    }
+  }
+
+  async #hearAccusation(
+    from: Neighbour,
+    statement: Statement,
+    { accused, reason }: Extract<Saying, { kind: "accusation" }>,
+  ): Promise<void> {
+    if (accused === this.#own) return;
+    const member = this.#members.get(accused);
+    const by = statement.member.name;
+    if (member !== undefined) this.#tell({ kind: "accused", member: member.name, by, reason });
+    const judged = await this.#conduct.hear(statement);
+    switch (judged.outcome) {
+      case "proven":
+        // It is a case of its own, with a record: both halves go to the detector.
+        for (const half of judged.evidence) await this.#takeIn(half, by);
+        if (member !== undefined && judged.ban !== undefined) this.#putOut(member, judged.ban);
+        return;
+      case "quorum":
+        return this.#putOut(member!, judged.ban);
+      case "false evidence":
+        // Whoever passes it on has to look at it first, as we did.
+        return await this.#charge(from, "failed record", judged.detail);
+    }
+  }
+
+  async #hearHead(from: Neighbour, rumour: Rumour): Promise<void> {
+    const { note } = rumour.item;
+    if (typeof note !== "string") throw new MalformedError("a head has no note");
+    const opened = openStatementNote(note, this.#members);
+    if ("refused" in opened) return await this.#refuse(from, opened);
+    if (opened.checkpoint.log.vkey.text === this.#own) return await this.#hearOwn(opened);
+    if (!this.#seen.isNew(opened.hash)) return;
+    await this.#takeIn(opened.checkpoint, from.name);
+    this.#passOn(rumour, from);
+  }
+
+  /** Hears what was signed with our own key. If we have not said it, somebody else has. */
+  async #hearOwn({ checkpoint }: Pick<Statement, "checkpoint">): Promise<void> {
+    await this.#takeIn(checkpoint, checkpoint.log.vkey.name);
+    if (await this.#statements.heardByPeers(checkpoint.note) !== "later") return;
+    this.#tell({ kind: "key used twice", member: checkpoint.log.vkey.name });
+  }
+
+  async #hearRecord(from: Neighbour, rumour: Rumour): Promise<void> {
+    // A record of a later version is no fault of its sender.
+    if (typeof rumour.item.version === "string" && rumour.item.version !== RECORD_VERSION) return;
+    const record = parseRecord(rumour.item);
+    if (!this.#seen.has(caseKey(record))) {
+      const judgement = verifyConflict({ input: rumour.item });
+      if (judgement.outcome === "disputed") return;
+      if (judgement.outcome === "fails") {
+        const wrong = judgement.checks.filter(({ ok }) => !ok).map(({ detail }) => detail);
+        return await this.#charge(from, "failed record", wrong.join("; "));
+      }
+      if (!await this.#takeInRecord(from, record)) return;
+      this.#seen.isNew(caseKey(record));
+      if (rumour.path === undefined) this.#passOn(rumour, from);
+    }
+    if (rumour.path !== undefined) this.#goOn(from, rumour, record);
+  }
+
+  /** @returns whether it may be passed on */
+  async #takeInRecord(from: Neighbour, record: ConflictRecord): Promise<boolean> {
+    const vkey = parseVkey(record.log.vkey);
+    const member = this.#members.get(vkey.text);
+    if (
+      member !== undefined && statementsEpoch({ origin: record.log.origin, vkey }) !== undefined
+    ) {
+      for (const { note } of [record.checkpoint_a, record.checkpoint_b]) {
+        const opened = openStatementNote(note, this.#members);
+        if (!("refused" in opened)) await this.#takeIn(opened.checkpoint, from.name);
+      }
+      return true;
+    }
+    const outcome = await this.#host.hearRecord(record, from.name);
+    if (outcome !== "not followed") return true;
+    if (!this.#payForeign(from)) return false;
+    this.#keep(record);
+    return true;
+  }
+
+  /** Sends evidence on along its path. If the next member cannot be reached, its sender is told. */
+  #goOn(from: Neighbour, rumour: Rumour, { evidence_id }: ConflictRecord): void {
+    const path = rumour.path!;
+    const at = path.indexOf(this.#own);
+    if (at < 1 || path[at - 1] !== from.vkey.text) return;
+    const next = path[at + 1];
+    if (next === undefined || rumour.hops === 0) return;
+    if (this.#send(next, { ...rumour, hops: rumour.hops - 1 })) return;
+    const item = { evidence_id, to: path.at(-1)!, between: [this.#own, next] };
+    const back = path.slice(0, at + 1).toReversed();
+    this.#send(from.vkey.text, { hops: MAX_HOPS, what: "undelivered", item, path: back });
+  }
+
+  #hearUndelivered(from: Neighbour, rumour: Rumour): void {
+    const path = rumour.path ?? [];
+    const at = path.indexOf(this.#own);
+    if (at < 1 || path[at - 1] !== from.vkey.text) return;
+    const next = path[at + 1];
+    if (next !== undefined) {
+      if (rumour.hops > 0) this.#send(next, { ...rumour, hops: rumour.hops - 1 });
+      return;
+    }
+    const said = readUndelivered(rumour.item);
+    const delivery = this.#deliveries.get(`${said.evidence_id} ${said.to}`);
+    // Only who is on the path that is tried can say where it ends.
+    if (delivery?.path?.members.includes(from.vkey.text) !== true) return;
+    this.#tryPath(delivery, [...delivery.dead, said.between]);
+  }
+
+  /** Sends evidence to members that we are not connected to, as many as we have neighbours. */
+  #deliver(record: ConflictRecord): void {
+    const near = new Set([...this.#host.neighbours()].map(({ vkey }) => vkey.text));
+    const far = this.#members.all.map(({ text }) => text)
+      .filter((member) => member !== this.#own && !near.has(member));
+    for (const to of far.slice(0, near.size)) {
+      this.#tryPath({ to, record, tries: 0, dead: [], path: undefined }, []);
+    }
+  }
+
+  #tryPath(delivery: Delivery, dead: readonly (readonly [string, string])[]): void {
+    const { to, record, tries } = delivery;
+    const id = `${record.evidence_id} ${to}`;
+    this.#deliveries.delete(id);
+    const without: Without = { links: dead };
+    const path = tries < MAX_PATHS ? this.#graph.bestPath(to, { without }) : undefined;
+    const next = path?.members[1];
+    if (path === undefined || next === undefined) {
+      if (tries === 0) return;
+      const member = this.#members.get(to)?.name ?? to;
+      return this.#tell({ kind: "undelivered", member, evidenceId: record.evidence_id });
+    }
+    const tried = { ...delivery, tries: tries + 1, dead, path };
+    this.#deliveries.set(id, tried);
+    if (this.#deliveries.size > MAX_DELIVERIES) {
+      this.#deliveries.delete(this.#deliveries.keys().next().value!);
+    }
+    const rumour: Rumour = { ...rumourOf("record", asJson(record)), path: path.members };
+    if (!this.#send(next, rumour)) this.#tryPath(tried, [...dead, [this.#own, next]]);
+  }
+
+  /** Whether a statement is new and fresh. First it is compared with what else has its number. */
+  async #accept(from: Neighbour, statement: Statement): Promise<boolean> {
+    await this.#takeIn(statement.checkpoint, from.name);
+    const newness = await this.#replay.accept(statement);
+    const isSentAgain = this.#conduct.isSentAgain(from.vkey.text, statement.hash);
+    if (newness === "new") return true;
+    await this.#refuse(from, { refused: newness, detail: NOT_NEW }, isSentAgain);
+    return false;
+  }
+
+  /** Compares a statement with what was said under its number, and records a contradiction. */
+  async #takeIn(checkpoint: VerifiedCheckpoint, source: string): Promise<void> {
+    const conflict = this.#detector.observe(checkpoint, source);
+    this.#detector.takeConflicts();
+    if (conflict === undefined) return;
+    const record = await this.#host.memberCase(conflict);
+    if (record !== undefined && this.#seen.isNew(caseKey(record))) {
+      this.#keep(record);
+      this.#passOn(rumourOf("record", asJson(record)));
+    }
+    const member = this.#members.get(checkpoint.log.vkey.text);
+    if (member === undefined || member.text === this.#own) return;
+    const wasBanned = this.#conduct.banOf(member.text) !== undefined;
+    const ban = await this.#conduct.convict(member.text);
+    if (ban === undefined || wasBanned) return;
+    this.#putOut(member, ban);
+    const evidence = [conflict.first.checkpoint.note, conflict.second.checkpoint.note] as const;
+    await this.#accuse({ kind: "accusation", accused: member.text, reason: ban.reason, evidence });
+  }
+
+  /** Tells that something was not accepted, and charges its sender if it is the sender's doing. */
+  async #refuse(
+    from: Neighbour,
+    { refused: name, detail }: { refused: StatementRefusal | Newness; detail: string },
+    isSentAgain = false,
+  ): Promise<void> {
+    const charge = chargeFor(name, { isSentAgain });
+    if (charge !== undefined) return await this.#charge(from, charge, detail, name);
+    this.#tell(refused(from, name, detail));
+  }
+
+  async #charge(
+    from: Neighbour,
+    charge: ChargeName,
+    detail: string,
+    name: string = charge,
+  ): Promise<void> {
+    this.#tell(refused(from, name, detail));
+    const charged = await this.#conduct.charge(from.vkey.text, charge, detail);
+    if (charged.outcome !== "banned") return;
+    this.#putOut(from.vkey, charged.ban);
+    await this.#accuse(charged.accusation);
+  }
+
+  /** Tells the others why a member was put out. They judge for themselves. */
+  async #accuse(accusation: Saying): Promise<void> {
+    const statement = await this.#say(accusation);
+    this.#passOn(rumourOf("statement", statement.json));
+  }
+
+  #putOut(member: Vkey, { reason, until }: Ban): void {
+    this.#graph.left(member.text);
+    this.#links.delete(member.text);
+    this.#tell({ kind: "banned", member: member.name, reason, until });
+    this.#host.putOut(member, "banned");
+  }
+
+  #tell(happened: Spread): void {
+    this.#host.tell(happened);
+  }
+
+  /** Takes a message's cost. Whoever sends more than it may is charged, and the message is dropped. */
+  async #pay(from: Neighbour, units: number): Promise<boolean> {
+    if (this.#allowance.take(from.vkey.text, units)) return true;
+    const now = this.#clock.monotonic();
+    if (now - (this.#floodedAt.get(from.vkey.text) ?? -Infinity) >= FLOOD_CHARGE_MS) {
+      this.#floodedAt.set(from.vkey.text, now);
+      await this.#charge(from, "flood", "more came than a member may send");
+    }
+    return false;
+  }
+
+  #payForeign(from: Neighbour): boolean {
+    const now = this.#clock.monotonic();
+    const known = this.#foreign.get(from.vkey.text) ?? { left: FOREIGN_BURST, at: now };
+    const left = Math.min(FOREIGN_BURST, known.left + (now - known.at) / FOREIGN_REFILL_MS);
+    this.#foreign.set(from.vkey.text, { left: Math.max(0, left - 1), at: now });
+    return left >= 1;
+  }
+
+  #keep(record: ConflictRecord): void {
+    this.#kept.set(record.evidence_id, record);
+    let length = 0;
+    for (const kept of this.#kept.values()) length += lengthOf(kept);
+    for (const [id, kept] of this.#kept) {
+      if (this.#kept.size <= MAX_KEPT_RECORDS && length <= MAX_KEPT_LENGTH) return;
+      this.#kept.delete(id);
+      length -= lengthOf(kept);
+    }
+  }
+
+  /** Passes a rumour on to everyone but who told it. */
+  #passOn(rumour: Rumour, from?: Neighbour): void {
+    if (rumour.hops === 0) return;
+    const hops = from === undefined ? rumour.hops : rumour.hops - 1;
+    const body = encodeRumour({ ...rumour, hops });
+    for (const one of this.#host.neighbours()) {
+      if (one.vkey.text !== from?.vkey.text) one.post(KIND.rumour, body);
+    }
+  }
+
+  /** @returns whether there is a session with that member */
+  #send(member: string, rumour: Rumour): boolean {
+    for (const one of this.#host.neighbours()) {
+      if (one.vkey.text !== member) continue;
+      one.post(KIND.rumour, encodeRumour(rumour));
+      return true;
+    }
+    return false;
+  }
+}
+
+const NOT_NEW = "its number or its time is not new";
+
+/** Evidence on its way to a member. */
+interface Delivery {
+  readonly to: string;
+  readonly record: ConflictRecord;
+  readonly tries: number;
+  /** Links that were found not to work, by their ends. */
+  readonly dead: readonly (readonly [string, string])[];
+  /** The path that is tried now. */
+  readonly path: Path | undefined;
+}
+
+function rumourOf(what: Rumour["what"], item: JsonObject): Rumour {
+  return { hops: MAX_HOPS, what, item };
+}
+
+function asJson(record: ConflictRecord): JsonObject {
+  return record as unknown as JsonObject;
+}
+
+function lengthOf({ checkpoint_a, checkpoint_b }: ConflictRecord): number {
+  return checkpoint_a.note.length + checkpoint_b.note.length;
+}
+
+function caseKey({ evidence_id }: ConflictRecord): string {
+  return `case ${evidence_id}`;
+}
+
+function refused(from: Neighbour, name: string, detail: string): Spread {
+  return { kind: "refused", member: from.name, refused: name, detail };
+}

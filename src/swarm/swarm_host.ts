@@ -1,0 +1,45 @@
+/**
+ * What the swarm tells the monitor, and what it needs of it.
+ *
+ * @module
+ */
+import type { Connection } from "../world/world.ts";
+import type { Hello, Refusal } from "./hello.ts";
+import type { Spread, SpreadingHost } from "./spreading.ts";
+
+/** What is needed of the monitor, besides what spreading needs. */
+export interface SwarmHost
+  extends Pick<SpreadingHost, "hearNote" | "hearRecord" | "memberCase" | "recentCases"> {
+  /** The hashes of the logs followed, in hex. */
+  logs(): readonly string[];
+  /** Serves a stream that a member opened, and closes it. It throws nothing. */
+  serve(stream: Connection, member: string): Promise<void>;
+  /** Tells what happened. */
+  tell(happened: SwarmNews): void;
+  /** Something failed that is nobody else's fault. */
+  failed(error: unknown): void;
+}
+
+/** What happens between members. `member` is the name of its key. */
+export type SwarmNews =
+  | Spread
+  /** there is a session with a member */
+  | {
+    readonly kind: "connected";
+    readonly member: string;
+    readonly hello: Hello;
+    readonly isCaller: boolean;
+  }
+  /** it has ended */
+  | {
+    readonly kind: "ended";
+    readonly member: string;
+    readonly why: "left" | "banned" | "rotated" | "lost";
+    readonly reason: string;
+  }
+  /** a call to a member came to nothing */
+  | { readonly kind: "not reached"; readonly member: string; readonly reason: string }
+  /** a member that was called did not want the session */
+  | { readonly kind: "not wanted"; readonly member: string; readonly refusal: Refusal }
+  /** somebody called, and got no session; without a name if it proved none */
+  | { readonly kind: "turned away"; readonly caller: string; readonly reason: string };

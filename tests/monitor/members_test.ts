@@ -1,0 +1,226 @@
+/** Monitors that are members of each other: sessions, the exchange through them, and what is passed on. */
+import { assert, assertEquals } from "@std/assert";
+import type { TestLog } from "../../src/sources/test_log.ts";
+import type { MemberStatus } from "../../src/swarm/member_status.ts";
+import { grow } from "../evidence/histories.ts";
+import { ManualClock } from "../gossip/fake_network.ts";
+import { type Duties, type Host, logAt, type Member, parted, Stage } from "./hosts.ts";
+import { ScriptedSource } from "./scripted_source.ts";
+
+const source = (log: TestLog): ScriptedSource => new ScriptedSource(log, Number(log.treeSize));
+const all = (...hosts: Host[]): Member[] => hosts.map((host) => ({ host }));
+
+/** Machines with one clock, in a network where nobody but members is answered. */
+async function stageOf(count: number): Promise<Stage> {
+  return await Stage.set({ count, clock: new ManualClock() });
+}
+
+/** Starts a monitor that follows these logs. */
+async function start(host: Host, logs: readonly TestLog[], duties: Partial<Duties>): Promise<void> {
+  const followed = logs.map((log) => ({ source: source(log) }));
+  await host.start({ logs: followed, admit: "members", ...duties });
+}
+
+/** What a host says of a member. */
+function statusOf(host: Host, member: Host): MemberStatus {
+  return host.daemon!.status().members!.members
+    .find(({ vkey }) => vkey === member.signer.vkey.text)!;
+}
+
+Deno.test("members: two monitors speak through one session, and compare a log", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  await start(one, [log], { members: all(two) });
+  await start(two, [log], { members: all(one) });
+  await stage.minutes(4);
+  for (const [host, other] of [[one, two], [two, one]] as const) {
+    const [peer] = host.daemon!.status().peers;
+    assertEquals([peer!.failing, peer!.sharedLogs], [undefined, 1]);
+    assert(peer!.matches > 0);
+    const { state, failures, roundTripMs } = statusOf(host, other);
+    assertEquals([state, failures, roundTripMs], ["connected", 0, 0]);
+    assertEquals(host.toldOf("member.connected").length, 1);
+    assertEquals(host.refusals, []);
+  }
+});
+
+Deno.test("members: a split of unequal sizes is recorded by both, through the session", async () => {
+  const [ours, theirs] = await parted({ at: 5, sizes: [8, 11] });
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  await start(one, [ours], { members: all(two) });
+  await start(two, [theirs], { members: all(one) });
+  await stage.minutes(4);
+  const cases = await one.cases();
+  assertEquals(cases.length > 0, true);
+  assertEquals(await two.cases(), cases);
+});
+
+Deno.test("members: evidence passes through a member that does not follow the log", async () => {
+  const [ours, theirs] = await parted({ at: 5, sizes: [8, 8] });
+  const other = grow(await logAt("log.invalid/other"), 3);
+  await using stage = await stageOf(4);
+  const [liar, one, middle, two] = stage.hosts as [Host, Host, Host, Host];
+  // Of one and two, only one is shown both stories.
+  await start(liar, [theirs], { members: all(one) });
+  await start(one, [ours], { members: all(liar, middle) });
+  await start(middle, [other], { members: all(one, two) });
+  await start(two, [ours], { members: all(middle) });
+  await stage.minutes(4);
+  const cases = await one.cases();
+  assertEquals(cases.length, 1);
+  assertEquals(await two.cases(), cases, "it follows the log, and is connected to middle alone");
+  assertEquals(await middle.cases(), [], "it does not follow the log, so it records nothing");
+});
+
+Deno.test("members: who comes later is told what a member passed on that does not follow the log", async () => {
+  const [ours, theirs] = await parted({ at: 5, sizes: [8, 8] });
+  const other = grow(await logAt("log.invalid/other"), 3);
+  await using stage = await stageOf(4);
+  const [liar, one, middle, two] = stage.hosts as [Host, Host, Host, Host];
+  await start(liar, [theirs], { members: all(one) });
+  await start(one, [ours], { members: all(liar, middle) });
+  await start(middle, [other], { members: all(one, two) });
+  await stage.minutes(4);
+  await start(two, [ours], { members: all(middle) });
+  await stage.minutes(4);
+  assertEquals(await two.cases(), await one.cases());
+  assertEquals((await two.cases()).length, 1);
+});
+
+Deno.test("members: one that is known by its key alone is called where another one says it is", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(3);
+  const [one, hub, two] = stage.hosts as [Host, Host, Host];
+  await start(hub, [log], { members: all(one, two) });
+  await start(two, [log], { members: all(hub) });
+  await stage.minutes(2);
+  // Two does not know one, so it does not call it; one knows where hub is alone.
+  await two.reload({
+    logs: [{ source: source(log) }],
+    admit: "members",
+    members: [{ host: hub }, { host: one, byKeyAlone: true }],
+  });
+  await start(one, [log], { members: [{ host: hub }, { host: two, byKeyAlone: true }] });
+  await stage.minutes(3);
+  assertEquals(statusOf(one, two).state, "connected");
+  assertEquals(statusOf(two, one).state, "connected");
+});
+
+Deno.test("members: a full room turns a member away, tells it whom else to ask, and takes it later", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(4);
+  const [full, first, second, late] = stage.hosts as [Host, Host, Host, Host];
+  const others = (host: Host): Member[] =>
+    all(...stage.hosts.filter((one) => one !== host && one !== late));
+  // Two seats: one is kept for its own calls.
+  const byKey = all(first, second, late).map((one) => ({ ...one, byKeyAlone: true }));
+  await start(full, [log], { members: byKey, room: 2 });
+  await start(first, [log], { members: others(first) });
+  await stage.minutes(1);
+  await start(second, [log], { members: [...others(second), { host: late, byKeyAlone: true }] });
+  await stage.minutes(1);
+  const states = () => [first, second, late].map((one) => statusOf(full, one).state);
+  const connected = () => states().filter((state) => state === "connected").length;
+  assertEquals(connected(), 2);
+  await start(late, [log], {
+    members: [{ host: full }, { host: second, byKeyAlone: true }],
+  });
+  await stage.minutes(2);
+  assertEquals(connected(), 2);
+  assertEquals(late.toldOf("member.not_wanted").map(({ fields }) => fields.refusal)[0], "full");
+  assertEquals(statusOf(late, second).state, "connected", "full has told where second is");
+  assertEquals(late.loud("exchange.failed"), [], "a full room is no failure");
+  await first.stop();
+  await stage.minutes(20);
+  assertEquals(statusOf(full, late).state, "connected");
+});
+
+Deno.test("members: a leave is no failure, a member that vanished is told, and both come back", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  await start(one, [log], { members: all(two) });
+  await start(two, [log], { members: [{ host: one, byKeyAlone: true }] });
+  await stage.minutes(2);
+  const failures = one.loud("exchange.failed").length;
+  await two.stop();
+  await stage.minutes(5);
+  assertEquals(statusOf(one, two).state, "left");
+  assertEquals(one.toldOf("member.left").length, 1);
+  assertEquals(one.loud("exchange.failed").length, failures);
+  await start(two, [log], { members: [{ host: one, byKeyAlone: true }] });
+  await stage.minutes(3);
+  assertEquals(statusOf(one, two).state, "connected");
+  two.online = false;
+  await two.crash();
+  await stage.minutes(5);
+  assertEquals(statusOf(one, two).state, "away");
+  assertEquals(one.toldOf("member.left").length, 1, "it did not say that it goes");
+  two.online = true;
+  await start(two, [log], { members: [{ host: one, byKeyAlone: true }] });
+  await stage.minutes(12);
+  assertEquals(statusOf(one, two).state, "connected");
+});
+
+Deno.test("members: a stranger is told nothing at all where members alone are admitted", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  await start(one, [log], { members: [] });
+  await start(two, [log], { members: all(one) });
+  await stage.minutes(2);
+  assertEquals(statusOf(two, one).state, "away");
+  assertEquals(two.loud("exchange.failed")[0], "warning");
+  const [{ fields }] = one.toldOf("member.turned_away") as [typeof one.told[number]];
+  assertEquals(fields.reason, `${two.signer.vkey.text} is not admitted here`);
+  assertEquals(await one.hear([new Uint8Array(104)]), 0, "frames are not answered either");
+});
+
+Deno.test("members: where anyone is admitted, a caller that is no member is told so", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  await start(one, [log], { members: [], admit: "anyone" });
+  await start(two, [log], { members: all(one) });
+  await stage.minutes(2);
+  const { fields } = two.toldOf("exchange.failed")[0]!;
+  assertEquals(
+    fields.reason,
+    `does not know this monitor as a member; it needs a peer ${two.signer.vkey.text}`,
+  );
+});
+
+Deno.test("members: after a restart, and a restored backup, nobody is accused", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(3);
+  const [one, two, three] = stage.hosts as [Host, Host, Host];
+  const everyone = stage.hosts;
+  const members = (host: Host): Member[] => all(...everyone.filter((other) => other !== host));
+  for (const host of everyone) await start(host, [log], { members: members(host) });
+  await stage.minutes(3);
+  for (let time = 0; time < 3; time++) {
+    await one.crash();
+    await stage.minutes(1);
+    await start(one, [grow(log, 1)], { members: members(one) });
+    await stage.minutes(2);
+  }
+  for (const host of everyone) {
+    assertEquals([await host.cases(), host.toldOf("member.banned")], [[], []]);
+    assertEquals(host.toldOf("member.key_used_twice"), []);
+  }
+  assertEquals(statusOf(two, three).state, "connected");
+  assertEquals(statusOf(two, one).state, "connected");
+});
+
+Deno.test("members: without any, nothing is written and nobody is called", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(1);
+  await start(stage.one, [log], {});
+  await stage.minutes(10);
+  await stage.one.stop();
+  const names = await stage.one.disk.files.list("home/state");
+  const ours = ["own-statements.json", "heard-statements.json", "bans.json", "members.json"];
+  assertEquals(names.filter((name) => ours.includes(name)), []);
+});
