@@ -22,7 +22,7 @@ export interface SessionLimits {
   readonly dataBytes: number;
   /** Bytes of messages that wait to be sent; `send` refuses more. */
   readonly maxQueuedBytes: number;
-  /** Short answers that wait to be sent. An end that reads never needs so many. */
+  /** Short messages that wait to be sent, such as pongs. An end that reads never lets so many wait. */
   readonly maxQueuedAnswers: number;
   /** Bytes of messages that came and that nobody has taken yet; then nothing more is read. */
   readonly maxHeldBytes: number;

@@ -324,7 +324,7 @@ export class Swarm {
         ...{ party: this.#party, connection, begun, takesControl: isLocal, onHeard },
         admits: ({ text }) => this.#known.get(text) !== undefined,
         speaksToStrangers: this.#speaksToStrangers,
-        onStream: (stream) => this.#serve(stream, session.member),
+        onStream: (stream, { member }) => this.#serve(stream, member),
       });
     } catch (error) {
       if (!(error instanceof SessionFault)) throw error;

@@ -45,28 +45,33 @@ export interface RawSealing {
   readonly data: Uint8Array;
 }
 
-/** Seals a message. @returns 16 bytes more than came */
+/**
+ * Seals a message.
+ * @param target where to put it, 16 bytes longer than the plaintext; a new array if missing
+ * @returns the target
+ */
 export function seal(
   cipher: Cipher,
   { key, nonce, data, plaintext }: Sealing & { readonly plaintext: Uint8Array },
+  target?: Uint8Array,
 ): Uint8Array {
   const { algorithm } = cipher;
-  return sealRaw({ algorithm, key, nonce: nonceOf(cipher, nonce), data, plaintext });
+  return sealRaw({ algorithm, key, nonce: nonceOf(cipher, nonce), data, plaintext }, target);
 }
 
-/** Seals a message under these bytes of a nonce. @returns 16 bytes more than came */
+/** Seals a message under these bytes of a nonce. For `target` see `seal`. */
 export function sealRaw(
   { algorithm, key, nonce, data, plaintext }: RawSealing & { readonly plaintext: Uint8Array },
+  target: Uint8Array = new Uint8Array(plaintext.length + TAG_BYTES),
 ): Uint8Array {
   // The types know the two algorithms by their names alone, and not as one of two.
   const sealing = createCipheriv(algorithm as "chacha20-poly1305", key, nonce, OPTIONS);
   if (data.length > 0) sealing.setAAD(data, { plaintextLength: plaintext.length });
-  const sealed = new Uint8Array(plaintext.length + TAG_BYTES);
-  sealed.set(sealing.update(plaintext));
+  target.set(sealing.update(plaintext));
   // Both are stream ciphers: there is no block left that `final` would give.
   sealing.final();
-  sealed.set(sealing.getAuthTag(), plaintext.length);
-  return sealed;
+  target.set(sealing.getAuthTag(), plaintext.length);
+  return target;
 }
 
 /** Opens a sealed message. @returns nothing if it was not sealed so, or was changed */
@@ -96,10 +101,13 @@ export function openRaw(
   }
 }
 
+/** The nonce of the one call that is under way: to make two objects for each would cost more. */
+const nonceBytes = new Uint8Array(12);
+const nonceView = new DataView(nonceBytes.buffer);
+
 function nonceOf({ isLittleEndian }: Cipher, nonce: bigint): Uint8Array {
-  const bytes = new Uint8Array(12);
-  new DataView(bytes.buffer).setBigUint64(4, nonce, isLittleEndian);
-  return bytes;
+  nonceView.setBigUint64(4, nonce, isLittleEndian);
+  return nonceBytes;
 }
 
 /** HKDF with SHA-256 and without info (RFC 5869): so many bytes, made of a secret and a salt. */
