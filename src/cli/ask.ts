@@ -4,6 +4,7 @@ import { ExchangeFailed } from "../gossip/caller.ts";
 import { DEFAULT_LIMITS } from "../gossip/limits.ts";
 import { exchangeRound } from "../gossip/round.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { base64 } from "../tlog/encoding.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
 import { printable } from "../tlog/malformed.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
@@ -30,10 +31,11 @@ ${KINDS_HELP}
   signed notes, frames, conflict records and journals of Hearsay
 Without FILE and DIR it looks into the caches of this machine that it knows.
 
-Prints one line for each log. If the monitor is ahead or behind, nobody has a proof in hand yet. The
-monitor settles what it heard by its own view, as it does for a peer, and is asked again for up to 20 s
-whether it has. That two checkpoints are consistent is what the monitor says. If the two are
-inconsistent, the evidence is verified, printed and, with --key, recorded.
+Prints one line for each log. If the monitor is behind, and the tiles that are here lead from its
+checkpoint to the largest one here, they say whether the two are consistent. Otherwise the monitor
+settles what it heard by its own view, as it does for a peer, and is asked for up to 20 s whether it
+has; that they are consistent is then what the monitor says. If they are inconsistent, the evidence is
+verified, printed and, with --key, recorded.
 
 Exit code 0 if nothing contradicts; 1 if a log was shown to have signed contradicting roots; 3 if the
 monitor could not be reached, follows none of the logs, or there was nothing to ask about.
@@ -100,6 +102,15 @@ Example:
       const compared = found.filter((log) => shared?.has(log) ?? true);
       const latest = (log: Log) => keeper.judge.latest(log)!;
       const theirs = (log: Log) => largest(saidOf(log).map(({ checkpoint }) => checkpoint));
+      const provenHere = new Set<Log>();
+      for (const log of compared) {
+        const shown = theirs(log);
+        if (shown === undefined || isBad(log)) continue;
+        const proof = await findings.cached.proofFrom(world.files, shown);
+        if (proof === undefined) continue;
+        if (keeper.judge.hearProof(proof).verdict === "inconsistent") await keeper.keep();
+        else if (base64(proof.newer.rootHash) === latest(log).root) provenHere.add(log);
+      }
       const { claims, fault } = await askUntilSettled({
         ...{ party, address, terminal },
         // The largest of each log come first: if something cuts the questions short, they matter most.
@@ -119,7 +130,8 @@ Example:
         if (isShared && notTold > 0) {
           terminal.err(`${describeLog(log)}: ${notAsked(notTold, most)}`);
         }
-        const comparison = { ours: latest(log), others, theirs: theirs(log), claims };
+        const isProvenHere = provenHere.has(log);
+        const comparison = { ours: latest(log), others, theirs: theirs(log), claims, isProvenHere };
         const line = isShared ? describeComparison(comparison) : NOT_FOLLOWED;
         const shown = isBad(log) ? terminal.paint("red", INCONSISTENT) : line;
         terminal.out(`${describeLog(log)}: ${shown}`);

@@ -22,8 +22,9 @@ import { checkJournals } from "./check_journals.ts";
 import { checkKeys, WalkedViews } from "./check_keys.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
+import { readKeyFile, signerFrom } from "./inputs.ts";
 import type { Passphrases } from "./passphrase.ts";
-import { EXPOSED, loadIdentity, readSettings } from "./run.ts";
+import { expectName, EXPOSED, readSettings } from "./run.ts";
 import { askStatus } from "./status.ts";
 
 /** Checks a configuration file and everything that it names. */
@@ -98,16 +99,26 @@ async function checkKey(
 ): Promise<Identity | undefined> {
   const { key } = settings;
   let exposed: string | undefined;
-  const loaded = await tried({
-    ...{ world, about: "key", what: `the key ${key}` },
+  const [about, what] = ["key", `the key ${key}`];
+  const read = await tried({
+    ...{ world, about, what },
     work: async () => {
-      const signer = await loadIdentity(world, settings, {
-        passphrases,
-        onExposed: (mode) => exposed = mode,
-      });
+      const content = await readKeyFile(world, key, (mode) => exposed = mode);
       const file = await world.files.open(key, "read");
       file.close();
-      return { signer, owner: file.owner };
+      return { content, owner: file.owner };
+    },
+  });
+  if ("check" in read) {
+    tell(read.check);
+    return undefined;
+  }
+  const { content, owner } = read.done;
+  const loaded = await tried({
+    ...{ world, about, what, asksPerson: true },
+    work: async () => {
+      const signer = await signerFrom(world, { path: key, content, passphrases });
+      return { signer: expectName(signer, settings), owner };
     },
   });
   if ("check" in loaded) {

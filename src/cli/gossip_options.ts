@@ -158,7 +158,7 @@ async function addWhatWeHave({ keeper, world, terminal, have, option, tolerated,
   const reject = rejectionPrinter(terminal);
   const withProofs = new Map<string, boolean>();
   const open = (path: string): Promise<OpenFile> => openRegular(world, path);
-  const pieces = gather({ files, logs: judge.logs, paths: have, open });
+  const pieces = gather({ files, logs: judge.logs, paths: have, open, cached: findings.cached });
   for await (const piece of pieces) {
     findings.count(piece);
     if (piece.kind !== "found") continue;

@@ -194,14 +194,28 @@ export interface KeyReading {
 
 /**
  * Loads the private key of `--key`, which may be sealed.
- * @throws UsageError, MalformedError that names the file; also if others may write it, because whoever
- *   can put another key there can sign as this monitor
+ * @throws as `readKeyFile` and `signerFrom`
  */
 export async function readKey(
   world: World,
   path: string,
-  { onExposed = () => {}, passphrases }: KeyReading = {},
+  { onExposed, passphrases }: KeyReading = {},
 ): Promise<Signer> {
+  const content = await readKeyFile(world, path, onExposed);
+  return await signerFrom(world, { path, content, passphrases });
+}
+
+/**
+ * Reads the file of a private key, and asks nobody.
+ * @param onExposed called if others may read the key
+ * @throws UsageError, MalformedError that names the file; also if others may write it, because whoever
+ *   can put another key there can sign as this monitor
+ */
+export async function readKeyFile(
+  world: World,
+  path: string,
+  onExposed: (mode: string) => void = () => {},
+): Promise<Uint8Array> {
   let exposed: string | undefined;
   const check = ({ permissions = 0 }: OpenFile): void => {
     const mode = permissions.toString(8).padStart(4, "0");
@@ -213,17 +227,37 @@ export async function readKey(
     }
     if ((permissions & OTHERS_READ) !== 0) exposed = mode;
   };
-  let bytes = await readInput({ world, path, maxBytes: MAX_KEY_BYTES, check });
-  const isSealed = !isKeyText(bytes) && looksSealed(bytes);
+  const content = await readInput({ world, path, maxBytes: MAX_KEY_BYTES, check });
   // Others cannot use a sealed key.
-  if (exposed !== undefined && !isSealed) onExposed(exposed);
-  if (isSealed) bytes = await openKey({ path, sealed: bytes, passphrases });
+  if (exposed !== undefined && !isSealedKey(content)) onExposed(exposed);
+  return content;
+}
+
+/**
+ * The key that a file holds. If it is sealed, a person may be asked for its passphrase.
+ * @throws UsageError, MalformedError that names the file
+ */
+export async function signerFrom(
+  { signing }: World,
+  { path, content, passphrases }: {
+    path: string;
+    content: Uint8Array;
+    passphrases: KeyReading["passphrases"];
+  },
+): Promise<Signer> {
+  const key = isSealedKey(content)
+    ? await openKey({ path, sealed: content, passphrases })
+    : content;
   try {
-    return await loadSigner({ signing: world.signing, privateKey: fileText(bytes) });
+    return await loadSigner({ signing, privateKey: fileText(key) });
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     throw new MalformedError(`${quoted(path)}: ${error.message}`);
   }
+}
+
+function isSealedKey(content: Uint8Array): boolean {
+  return !isKeyText(content) && looksSealed(content);
 }
 
 /** Whether a file holds a key as it is: a sealed one begins with random bytes. */

@@ -119,7 +119,17 @@ export async function loadIdentity(
   { name, key }: Settings,
   reading: KeyReading,
 ): Promise<Signer> {
-  const signer = await readKey(world, key, reading);
+  return expectName(await readKey(world, key, reading), { name, key });
+}
+
+/**
+ * Checks that a key has the name that the configuration says.
+ * @throws MalformedError if it has another
+ */
+export function expectName(
+  signer: Signer,
+  { name, key }: Pick<Settings, "name" | "key">,
+): Signer {
   if (signer.vkey.name === name) return signer;
   throw new MalformedError(
     `the key in ${quoted(key)} has the name ${quoted(signer.vkey.name)}, expected ${

@@ -89,10 +89,14 @@ export interface Comparison {
   /** The monitor's largest checkpoint, if it has one. */
   readonly theirs: VerifiedCheckpoint | undefined;
   readonly claims: Claims;
+  /** Whether tiles that are here prove the monitor's to be the beginning of ours. */
+  readonly isProvenHere?: boolean;
 }
 
 /** One line about a log. What a monitor says of its own view is worded as its claim. */
-export function describeComparison({ ours, others, theirs, claims }: Comparison): string {
+export function describeComparison(
+  { ours, others, theirs, claims, isProvenHere = false }: Comparison,
+): string {
   if (theirs === undefined) return "the monitor has seen nothing of it yet";
   if (theirs.treeSize === ours.treeSize) {
     const same = `the monitor was shown the same, size ${ours.treeSize}`;
@@ -103,6 +107,10 @@ export function describeComparison({ ours, others, theirs, claims }: Comparison)
   }
   const where = theirs.treeSize > ours.treeSize ? "ahead" : "behind";
   const at = `the monitor is ${where}, at size ${theirs.treeSize}`;
+  if (isProvenHere && others.length === 0) {
+    return `${at}, and consistent: tiles that are here prove it to be the beginning of ours, of ` +
+      `size ${ours.treeSize}`;
+  }
   const standings = [ours, ...others].map((one) => claims.about(one));
   if (standings.every((standing) => standing === "consistent")) {
     const what = others.length === 0

@@ -79,8 +79,8 @@ export function tellStatementProof(prose: Prose, found: StatementCase): void {
   prose.heading("What is proven");
   prose.fact("in short", twoStatements(found));
   prose.say(
-    `${WHAT_TWO_PROVE} A program that works as it should, and whose folder and key are used by no ` +
-      "other, never does it.",
+    `${WHAT_TWO_PROVE} A program that works as it should, with a folder and key that were neither ` +
+      "copied nor restored, never does it.",
   );
   prose.heading("What is not proven");
   prose.item(

@@ -274,8 +274,8 @@ inFolder("ask: what a daemon's view does not reach is not settled yet", async (f
   // The log grows elsewhere, and the daemon is not shown it.
   await fork(dir, `${folder}/ahead`);
   await growLog(`${folder}/ahead`, 3);
-  const args = ["ask", daemon.listen, "--log", log, `${folder}/ahead/checkpoint`];
-  const { code, out } = await run(...args);
+  const ours = put(folder, "ours", Deno.readTextFileSync(`${folder}/ahead/checkpoint`));
+  const { code, out } = await run("ask", daemon.listen, "--log", log, ours);
   assertEquals(code, 0);
   assertMatch(
     out[0]!,
@@ -348,4 +348,31 @@ inFolder("ask: a smaller checkpoint of another story is INCONSISTENT", async (fo
   assertStringIncludes(out.at(-1)!, "INCONSISTENT");
   const verified = await run("verify", `${folder}/in/journal.jsonl`, "--log", log);
   assertEquals(verified.code, 0);
+});
+
+inFolder("ask: tiles that are here prove what a monitor behind was shown", async (folder) => {
+  const { dir, log } = await makeLog(`${folder}/log`, 300);
+  const theirs = put(folder, "theirs", Deno.readTextFileSync(`${dir}/checkpoint`));
+  await fork(dir, `${folder}/other`);
+  await growLog(`${folder}/other`, 50);
+  await growLog(dir, 300);
+  await using there = await monitor(log, theirs);
+  const { code, out, err } = await run("ask", there.address, "--log", log, dir);
+  assertEquals([code, out.length], [0, 1], err.join("\n"));
+  assertMatch(
+    out[0]!,
+    /behind, at size 300, and consistent: tiles .* the beginning of ours, of size 600$/,
+  );
+  // Without the tiles nobody has proven it.
+  const alone = put(folder, "alone", Deno.readTextFileSync(`${dir}/checkpoint`));
+  const unproven = await run("ask", there.address, "--log", log, alone);
+  assertEquals(unproven.code, 0);
+  assertMatch(unproven.out[0]!, /: not settled: the monitor is behind, at size 300/);
+
+  await using apart = await monitor(log, `${folder}/other/checkpoint`);
+  const found = await run("ask", apart.address, "--log", log, dir);
+  assertEquals(found.code, 1);
+  assertStringIncludes(found.out.at(-1)!, "INCONSISTENT");
+  const record = put(folder, "record", `${found.out.find((line) => line.startsWith("{"))}\n`);
+  assertEquals((await run("verify", record, "--log", log)).code, 0);
 });

@@ -1,5 +1,6 @@
 /** `seal` and `open`, and commands whose key is sealed. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { tried } from "../../src/cli/checking.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { type OpenFile, type World, WorldError } from "../../src/world/world.ts";
 import {
@@ -352,3 +353,19 @@ inFolder(
     await daemon.done;
   },
 );
+
+Deno.test("config check: a person may take longer to type than a file may to be read", async () => {
+  const world = denoWorld();
+  // Every limit has passed by the next turn.
+  const after: World["clock"]["after"] = (_ms, run) => world.clock.after(0, run);
+  const hasty = { ...world, clock: { ...world.clock, after } };
+  const work = async (): Promise<string> => {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return "typed";
+  };
+  const about = { world: hasty, about: "key", what: "the key", work };
+  assertEquals(await tried({ ...about, asksPerson: true }), { done: "typed" });
+  assert("check" in await tried(about));
+  // What came too late still ends.
+  await work();
+});

@@ -182,6 +182,12 @@ pythonTest("client: parcels are answered by daemons as PROTOCOL section 7 says",
   const latest = ["parcel 1 items", `note ${stated("one7")}`];
   assertEquals(await printed("ask", at, log, notes.one5!, id!), latest, "the case is known");
 
+  // The daemon was told it just now, and settles it by its view.
+  let standing: string[];
+  do standing = await printed("settled", at, log, notes.one5!); while (/ open /.test(standing[3]!));
+  assertEquals(standing[3], `settled consistent ${stated("one5")}`);
+  assertEquals(standing[0], "parcel 3 items");
+
   for (const parcel of ["81", "817f00000003616263"]) {
     assertEquals(await printed("raw", at, log, parcel), ["parcel 0 items"]);
   }

@@ -276,6 +276,16 @@ Deno.test("own statements: a peer that heard later numbers causes a larger epoch
   assertEquals(await start(there).next(), { epoch: last, sequence: RESERVED_SEQUENCES + 1n });
 });
 
+Deno.test("own statements: a new epoch is larger than the one in an old file that was ahead of the clock", async () => {
+  const there = machine();
+  const own = start(there);
+  const { epoch } = await own.next();
+  await own.heardByPeers((await statementOf(signer, { epoch: epoch + 1_000_000n })).note);
+  const { epoch: ahead } = await own.next();
+  there.clock.ms += MAX_FILE_AGE_MS + 1;
+  assertEquals((await start(there).next()).epoch, ahead + 1n);
+});
+
 Deno.test("own statements: a restored backup and a clock set back repeat nothing once a peer is heard", async () => {
   const used = new Used();
   const there = machine();

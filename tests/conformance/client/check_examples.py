@@ -108,6 +108,9 @@ def main(path):
         client.read_parcel(e["question-answer"]),
         [(3, e["record-cross-size-4"]), (1, e["note-one-7"])],
     )
+    for word, name in ((0, "settled-parcel"), (1, "settled-parcel-answer")):
+        same(name, nothing + client.item(7, client.standing(word, log, points["one-5"])), e[name])
+        same(name + " read", client.read_parcel(e[name])[0][0], 7)
     same("record-parcel", nothing + client.item(3, e["record-cross-size-4"]), e["record-parcel"])
     same("proof-parcel", client.read_parcel(e["proof-parcel"]), [(2, e["proof-4-7"])])
     proof = client.read_json(e["proof-4-7"].decode())
