@@ -18,6 +18,7 @@ import type { ParserUnderTest } from "./parsers/parser.ts";
 import { proofs } from "./parsers/proofs.ts";
 import { records } from "./parsers/records.ts";
 import { cosignatures, typedNotes } from "./parsers/signatures.ts";
+import { sessions } from "./parsers/sessions.ts";
 import { sources } from "./parsers/sources.ts";
 import { makeStage } from "./parsers/stage.ts";
 import { vkeys } from "./parsers/vkeys.ts";
@@ -34,6 +35,7 @@ export async function parsersUnderTest(): Promise<readonly ParserUnderTest[]> {
     ...proofs(stage),
     ...records(stage),
     ...parcels(stage),
+    ...await sessions(),
     ...journals(stage),
     ...sources(stage),
     ...http(stage),

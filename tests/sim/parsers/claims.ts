@@ -6,6 +6,8 @@
 import { KINDS } from "../../../src/gossip/kinds.ts";
 import { DEFAULT_LIMITS } from "../../../src/gossip/limits.ts";
 import { PARCEL_VERSION, ParcelDecoder } from "../../../src/gossip/parcel.ts";
+import { KIND, SESSION_LIMITS, SessionFault } from "../../../src/swarm/session.ts";
+import { MessageDecoder } from "../../../src/swarm/session_message.ts";
 import { openSource } from "../../../src/sources/open.ts";
 import { openCheckpoint, openFrame, parseCheckpointText } from "../../../src/tlog/checkpoint.ts";
 import { MAX_TREE_SIZE, utf8 } from "../../../src/tlog/encoding.ts";
@@ -46,6 +48,18 @@ export async function claims(): Promise<readonly Claim[]> {
       throw error;
     }
   };
+  const said = (kind: number, length: number): Claim => ({
+    name: `a session's message of kind ${kind} and ${length} bytes`,
+    run() {
+      const decoder = new MessageDecoder(SESSION_LIMITS);
+      try {
+        return [decoder, decoder.take(header(kind, length).subarray(1))];
+      } catch (error) {
+        if (error instanceof SessionFault) return [decoder, error];
+        throw error;
+      }
+    },
+  });
   const parcel = (kind: number, length: number): Claim => ({
     name: `a parcel's item of kind ${kind} and ${length} bytes`,
     run() {
@@ -66,6 +80,9 @@ export async function claims(): Promise<readonly Claim[]> {
     ),
     // Within the limits, and still nothing has come.
     ...Object.values(KINDS).map(({ byte, maxBytes }) => parcel(byte, maxBytes)),
+    ...Object.values(KIND).map((kind) => said(kind, 0xffffffff)),
+    said(KIND.said, SESSION_LIMITS.maxSaidBytes),
+    said(KIND.data, SESSION_LIMITS.streamWindowBytes),
     {
       name: "a frame of a tree of 2^63 - 1 leaves",
       run: () =>
