@@ -332,6 +332,18 @@ Deno.test("session: an end that does not read makes senders wait, then loses the
   assertEquals(clock.pending, 0);
 });
 
+Deno.test("session: if the connection breaks, whoever waits for a message to be sent is told", async () => {
+  // One message is being written, all of it; the other one waits.
+  const { raw, callee, clock } = await rawlyCalled({ capacity: 4_096 });
+  const sends = [callee.send(KIND.said, new Uint8Array(9_000)), callee.send(KIND.bye, utf8("{}"))];
+  for (const each of sends) each.catch(() => {});
+  await settled();
+  raw.connection.close();
+  for (const each of sends) await assertRejects(() => each, WorldError);
+  assert(["closed", "broken"].includes(await endOf(callee)));
+  assertEquals(clock.pending, 0);
+});
+
 Deno.test("session: pings by the thousand that nobody reads the answers of end it", async () => {
   const { raw, callee, clock } = await rawlyCalled({ capacity: 4_096 });
   const pings = Array.from({ length: 2_000 }, () => encodeMessage(KIND.ping, new Uint8Array(8)));
