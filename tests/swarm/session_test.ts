@@ -448,7 +448,12 @@ for (const [what, limits] of [["4,096", {}], ["16", { cellsPerKey: 16 }]] as con
 Deno.test("session: on the wire, all messages are of one size and nothing is readable", async () => {
   const clock = new ManualClock();
   const note = "Example log\n7\nlZbKYB46aWZNGHCwdD+20xSMpL5MchGjw6NKAZBs1NI=\n";
-  const { connections, passed, done } = await throughMiddle({ clock });
+  const { connections: lines, passed, done } = await throughMiddle({ clock });
+  const written: { bytes: number; isFirst: boolean }[] = [];
+  const connections = {
+    caller: recorded(lines.caller, (bytes, isFirst) => written.push({ bytes, isFirst })),
+    callee: recorded(lines.callee, (bytes) => written.push({ bytes, isFirst: false })),
+  };
   const { caller, callee, parties } = await inSession({
     ...{ clock, connections },
     onStream: async (stream) => {
@@ -467,7 +472,12 @@ Deno.test("session: on the wire, all messages are of one size and nothing is rea
   await caller.finish();
   await done;
   assert(passed.length > 10);
-  assert(passed.every(({ message }) => message.length === CELL_BYTES));
+  // Before the caller's first message is the byte that says what this is.
+  assert(written.every(({ bytes, isFirst }) => bytes % CELL_BYTES === (isFirst ? 1 : 0)));
+  assertEquals(
+    written.reduce((sum, { bytes }) => sum + bytes, 0),
+    1 + passed.length * CELL_BYTES,
+  );
   const secrets = [
     ...[parties.caller, parties.callee].flatMap(({ signer: { vkey } }) => [vkey.name, vkey.text]),
     ...["Example log", "lZbKYB46aWZNGHCw", "hearsay"],
@@ -480,6 +490,24 @@ Deno.test("session: on the wire, all messages are of one size and nothing is rea
     if (!isThere || index > 0) assertEquals(positionOf(zeros, message), -1);
   }
 });
+
+/** A connection that tells how much is written at a time. */
+function recorded(
+  connection: Connection,
+  tell: (bytes: number, isFirst: boolean) => void,
+): Connection {
+  let isFirst = true;
+  return {
+    ...{ remote: connection.remote, close: () => connection.close() },
+    read: (buffer) => connection.read(buffer),
+    closeWrite: () => connection.closeWrite(),
+    write(bytes) {
+      tell(bytes.length, isFirst);
+      isFirst = false;
+      return connection.write(bytes);
+    },
+  };
+}
 
 function positionOf(part: Uint8Array, whole: Uint8Array): number {
   return new TextDecoder("latin1").decode(whole).indexOf(new TextDecoder("latin1").decode(part));
