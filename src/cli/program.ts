@@ -28,6 +28,7 @@ import { journal } from "./journal.ts";
 import { keygen } from "./keygen.ts";
 import { listen } from "./listen.ts";
 import { observations } from "./observations.ts";
+import { peers } from "./peers.ts";
 import { run } from "./run.ts";
 import { status } from "./status.ts";
 import { log } from "./log.ts";
@@ -40,6 +41,7 @@ export const COMMANDS: readonly Command[] = [
   config,
   run,
   status,
+  peers,
   keygen,
   listen,
   exchange,

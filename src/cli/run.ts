@@ -131,9 +131,12 @@ function sourceOpener(world: World, { contact }: Settings): OpenSource {
   return ({ log, source }) => openSource({ world, log, source, contact });
 }
 
-async function startDaemon(
-  { world, settings, report }: { world: World; settings: Settings; report: EventReport },
-): Promise<Daemon> {
+async function startDaemon({ world, settings, report, reload }: {
+  world: World;
+  settings: Settings;
+  report: EventReport;
+  reload?: () => Promise<string | undefined>;
+}): Promise<Daemon> {
   const signer = await loadIdentity(
     world,
     settings,
@@ -141,7 +144,10 @@ async function startDaemon(
   );
   const openSource = sourceOpener(world, settings);
   try {
-    return await Daemon.start({ world, settings, signer, report, openSource });
+    return await Daemon.start({
+      ...{ world, settings, signer, report, openSource },
+      ...(reload && { reload }),
+    });
   } catch (error) {
     if (!(error instanceof JournalLocked)) throw error;
     throw new JournalLocked(error.path, mayRunAlready(settings));
@@ -212,9 +218,7 @@ class Runner {
       this.#stopping = true;
       this.#running?.daemon.stop();
     });
-    terminal.onReload(() => {
-      this.#reloading = this.#reloading.then(() => this.#reload());
-    });
+    terminal.onReload(() => void this.#reloadInTurn());
     this.#next = first;
     try {
       let worked: Settings | undefined;
@@ -240,9 +244,16 @@ class Runner {
     }
   }
 
+  /** Reads the configuration again, after every time before. @returns why it was refused, if it was */
+  async #reloadInTurn(): Promise<string | undefined> {
+    await (this.#reloading = this.#reloading.then(() => this.#reload()));
+    return this.#refused;
+  }
+
   async #start(settings: Settings): Promise<Started> {
     const { world } = this.#tools;
-    const daemon = await startDaemon({ world, settings, report: this.#report });
+    const reload = (): Promise<string | undefined> => this.#reloadInTurn();
+    const daemon = await startDaemon({ world, settings, report: this.#report, reload });
     try {
       return { daemon, http: settings.http, server: this.#serve(daemon, settings.http) };
     } catch (error) {

@@ -9,7 +9,7 @@ import { isObject, listOf, text } from "../tlog/members.ts";
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import { formatAddress, isSameAddress, parseAddress } from "../world/address.ts";
 import type { Address } from "../world/world.ts";
-import type { Hello } from "./hello.ts";
+import type { Hello, Refusal } from "./hello.ts";
 import type { Seat } from "./room.ts";
 import type { Session } from "./session.ts";
 import { readSmallFile, type SmallFile, writeSmallFile } from "./small_file.ts";
@@ -48,6 +48,12 @@ export class KnownMember {
   link: Link | undefined;
   /** Why there is none, as far as it is known. */
   reason: string | undefined;
+  /** With which word it refused the last session, if it did. */
+  notWanted: Refusal | undefined;
+  /** When the last session with it ended, RFC 3339. */
+  awaySince: string | undefined;
+  /** When its key was last seen in use twice at once, RFC 3339. */
+  usedTwiceAt: string | undefined;
   /** Whether it said that it goes, and did not come back. */
   hasLeft = false;
   /** How often something that it sent was not accepted, by the name of the reason. */
@@ -84,6 +90,7 @@ export class KnownMember {
   notReached(reason: string): void {
     this.#turn++;
     this.reason = reason;
+    this.notWanted = undefined;
   }
 
   /** Learns where it can be called. Nobody is believed: whoever answers there has to prove its key. */
