@@ -36,10 +36,10 @@ export function controlAddress({ listen }: Pick<Settings, "listen">): Address {
     if (!isAllAddresses(listen.hostname)) return listen;
     return { ...listen, hostname: listen.hostname.includes(":") ? "::1" : "127.0.0.1" };
   }
-  const lacks = listen === undefined ? 'there is no "listen"' : 'the port of "listen" is any';
+  const lacks = listen === undefined ? "there is none" : "its port is any";
   throw new WorldError(
     "other",
-    `the daemon cannot be asked: ${lacks}. An address of this machine will do: 127.0.0.1:9900`,
+    `the daemon is asked at "listen", and ${lacks}; an address of this machine will do: 127.0.0.1:9900`,
   );
 }
 
@@ -117,8 +117,10 @@ async function callDaemon({ world, signer }: Daemon, address: Address): Promise<
     if (!(error instanceof SessionFault)) throw error;
     throw new WorldError(
       "other",
-      `what answers at ${where} does not take this monitor's key, ${signer.vkey.text}: ` +
-        `${error.message}. Is it another monitor's daemon?`,
+      error.kind === "another"
+        ? `another monitor answers at ${where}: ${error.message}`
+        : `what answers at ${where} does not take this monitor's key, and may be another monitor: ` +
+          error.message,
     );
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { MemberStatus, SwarmStatus } from "../swarm/member_status.ts";
-import { ago, span } from "./spans.ts";
+import { ago, soon, span } from "./spans.ts";
 
 /** What the words of a refusal mean to the one that was refused. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -17,10 +17,13 @@ const REFUSED: Readonly<Record<string, string>> = {
 };
 
 /** Why there is no session with a member; nothing if there is one, or if nobody knows. */
-export function whyAway(member: MemberStatus): string | undefined {
+export function whyAway(member: MemberStatus, now: string): string | undefined {
   const { state, notWanted, reason, bannedBecause, bannedUntil } = member;
   if (state === "banned") {
-    return `${bannedBecause}; until ${bannedUntil ?? "'hearsay peers unban'"}`;
+    const end = bannedUntil === undefined
+      ? "it lasts until 'hearsay peers unban'"
+      : `it ends ${soon("in", now, bannedUntil)}, at ${bannedUntil}`;
+    return `${bannedBecause}; ${end}`;
   }
   if (state === "connected") return undefined;
   if (state === "left") return "it said goodbye";
@@ -67,7 +70,7 @@ export function membersInWords(status: SwarmStatus): string[] {
 
 function awayInWords(member: MemberStatus, now: string): string {
   const { name, state, since } = member;
-  const why = whyAway(member);
+  const why = whyAway(member, now);
   switch (state) {
     case "banned":
       return `${name} is banned: ${why}`;

@@ -305,7 +305,7 @@ async function takenUp(daemon: Daemon, terminal: Tools["terminal"]): Promise<Exi
       terminal.err(`! the running daemon refused it: ${printable(error.why)}`);
       return EXIT.failed;
     }
-    terminal.err(`The daemon was not told: ${printable(error.message)}.`);
+    terminal.err(`No daemon was told: ${printable(error.message)}.`);
     terminal.err("It takes it up when it starts. If it runs: systemctl reload hearsay (SIGHUP).");
     return EXIT.ok;
   }

@@ -42,9 +42,13 @@ export function describeMembers(status: SwarmStatus, screen: Screen): string[] {
     ...troubles.flatMap((trouble) => sayTrouble(trouble, { now, screen })),
     "",
     ...new Table(COLUMNS, screen).lines(rows),
-    ...(refused.length > 0 ? ["", "Not accepted of what they sent:", ...refused] : []),
+    ...(refused.length > 0 ? ["", ...NOT_ACCEPTED, ...refused] : []),
   ];
 }
+
+const NOT_ACCEPTED = [
+  "Not accepted of what they sent ('duplicate' and 'unknown source' come about in good order):",
+];
 
 const NO_MEMBERS = [
   "No members. A peer whose key is known is a member: hearsay peers add VKEY [HOST:PORT]",
@@ -71,7 +75,7 @@ function rowOf(
   const { name, state, address = "-", direction, roundTripMs, since, nextCallAt } = member;
   const style = isWrong ? "red" as const : undefined;
   const isConnected = state === "connected";
-  const why = whyAway(member);
+  const why = whyAway(member, now);
   return {
     cells: [
       { text: name, style },

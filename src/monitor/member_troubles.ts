@@ -3,8 +3,10 @@ import { millisecondsBetween } from "../world/time.ts";
 
 /** How long there may be no session before that is told as trouble: after a start, and after one ended. */
 const GRACE_MS = 120_000;
-/** How long a member that said goodbye may stay away, and how long a key used twice is told. */
+/** How long a member that said goodbye may stay away. */
 const DAY_MS = 24 * 3_600_000;
+/** For how long it is told that a key was used twice. While it goes on, it is noticed again and again. */
+const TWICE_MS = 3_600_000;
 
 /** Something between members that is not as it is configured. */
 export interface MemberTrouble {
@@ -30,7 +32,7 @@ function troublesOfAll({ members, startedAt, now, ownUsedTwiceAt }: SwarmStatus)
   const isLately = (time: string | undefined, ms: number): boolean =>
     time !== undefined && millisecondsBetween(time, now) < ms;
   const troubles: MemberTrouble[] = [];
-  if (isLately(ownUsedTwiceAt, DAY_MS)) {
+  if (isLately(ownUsedTwiceAt, TWICE_MS)) {
     troubles.push({
       text: "another program speaks with this monitor's key",
       advice:
@@ -56,7 +58,7 @@ function troublesOfMember(
 ): MemberTrouble[] {
   const { name, usedTwiceAt, state, since } = member;
   const troubles: MemberTrouble[] = [];
-  if (usedTwiceAt !== undefined && millisecondsBetween(usedTwiceAt, now) < DAY_MS) {
+  if (usedTwiceAt !== undefined && millisecondsBetween(usedTwiceAt, now) < TWICE_MS) {
     troubles.push({
       ...{ member, since: usedTwiceAt },
       text: `two programs speak with the key of member ${name}`,

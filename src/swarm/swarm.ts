@@ -634,8 +634,9 @@ export class Swarm {
       known.learn({ hostname: session.remote.hostname, port: hello.port });
     }
     for (const { vkey, address } of hello.members) {
-      const other = this.#known.get(vkey);
-      if (address !== undefined) other?.learn(address);
+      if (address !== undefined && vkey !== this.#signer.vkey.text) {
+        this.#known.learn(vkey, address);
+      }
     }
     this.#stop.wake();
     if (hello.heard === undefined) return;
