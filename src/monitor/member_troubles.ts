@@ -97,7 +97,7 @@ function whyNot({ notWanted, failures, reason = "nobody answers" }: MemberStatus
     case "banned":
       return [
         "has banned this monitor",
-        "Ask its operator why, and look at this monitor's events and its clock.",
+        "Ask its operator why, and look at this monitor's events.",
       ] as const;
     case "version":
       return ["speaks another version of sessions", "One of the two has to be upgraded."] as const;
