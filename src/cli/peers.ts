@@ -1,3 +1,4 @@
+import { join } from "@std/path/join";
 import {
   type MemberPeer,
   membersAmong,
@@ -247,6 +248,7 @@ async function change(
   { edit, said }: { edit: (text: string) => string; said: string },
 ): Promise<ExitCode> {
   const { path } = place;
+  await expectNoLink(world, path);
   const text = fileText(await readInput({ world, path, maxBytes: MAX_CONFIG_BYTES }));
   const changed = edit(text);
   const settings = parseConfig(changed, { path, world });
@@ -264,7 +266,15 @@ async function change(
   for (const trap of await trapsOf(settings, world)) {
     if (!before.includes(trap)) terminal.err(`! ${printable(trap)}`);
   }
-  return await takenUp({ ...place, settings: place.settings }, terminal);
+  return await takenUp(place, terminal);
+}
+
+/** What is renamed to a link takes the place of the link. @throws UsageError if it is one */
+async function expectNoLink({ files }: World, path: string): Promise<void> {
+  const name = path.split("/").at(-1);
+  const entry = (await files.entries(join(path, ".."))).find((one) => one.name === name);
+  if (entry?.kind !== "link") return;
+  throw new UsageError(`${quoted(path)} is a symbolic link; name the file that it leads to`);
 }
 
 /** @throws Error, a fault of ours, if something else than the peers has changed */

@@ -199,6 +199,15 @@ inFolder("peers: what cannot be a member is refused, and nothing is changed", as
   assertEquals(Deno.readTextFileSync(one.config), before);
 });
 
+inFolder("peers: a link to a configuration stays a link", async (folder) => {
+  const [one, two] = await makeMonitors(folder, "one", "two") as [Monitor, Monitor];
+  const config = `${folder}/one/link.jsonc`;
+  Deno.symlinkSync(one.config, config);
+  const { code, err } = await peers({ ...one, config }, "add", two.vkey);
+  assertEquals([code, Deno.lstatSync(config).isSymlink], [2, true]);
+  assertMatch(err[0]!, /is a symbolic link; name the file that it leads to/);
+});
+
 inFolder(
   "peers: a file that is wrong otherwise is refused by the daemon, which goes on",
   async (folder) => {
