@@ -1,10 +1,10 @@
 import type { CaseKeeper } from "../monitor/case_keeper.ts";
 import type { Findings } from "../monitor/judge_files.ts";
 import { ExchangeFailed } from "../gossip/caller.ts";
-import type { HeardCheckpoint } from "../gossip/judge.ts";
 import { DEFAULT_LIMITS } from "../gossip/limits.ts";
 import { exchangeRound } from "../gossip/round.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { base64 } from "../tlog/encoding.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
 import { printable } from "../tlog/malformed.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
@@ -12,7 +12,9 @@ import { cachesToWalk } from "./caches.ts";
 import { type Command, EXIT, readOptions } from "./command.ts";
 import { isCompared, KINDS_HELP, logsToJudge } from "./gathering.ts";
 import { ARTEFACTS, startKeeper, tellCaps } from "./gossip_options.ts";
+import { PASSPHRASE_FILE, passphraseHelp } from "./passphrase.ts";
 import { exitCodeOf, type MonitorReport } from "./reporting.ts";
+import { askUntilSettled, describeComparison } from "./settled_answers.ts";
 
 /** Most checkpoints of a log that are asked about, beside the largest. */
 const MAX_ASKED_PER_LOG = 64;
@@ -29,9 +31,11 @@ ${KINDS_HELP}
   signed notes, frames, conflict records and journals of Hearsay
 Without FILE and DIR it looks into the caches of this machine that it knows.
 
-Prints one line for each log. If the monitor is ahead or behind, nobody has a proof in hand yet: the
-monitor settles what it heard by its own view, as it does for a peer. If the two are inconsistent, the
-evidence is verified, printed and, with --key, recorded.
+Prints one line for each log. If the monitor is behind, and the tiles that are here lead from its
+checkpoint to the largest one here, they say whether the two are consistent. Otherwise the monitor
+settles what it heard by its own view, as it does for a peer, and is asked for up to 20 s whether it
+has; that they are consistent is then what the monitor says. If they are inconsistent, the evidence is
+verified, printed and, with --key, recorded.
 
 Exit code 0 if nothing contradicts; 1 if a log was shown to have signed contradicting roots; 3 if the
 monitor could not be reached, follows none of the logs, or there was nothing to ask about.
@@ -40,6 +44,7 @@ monitor could not be reached, follows none of the logs, or there was nothing to 
                    (repeatable). Without any, all public logs whose keys are known
   --known          beside each --log, all public logs whose keys are known
   --key FILE       a private key made by 'hearsay keygen': conflicts are signed and recorded
+${passphraseHelp(19)}
   --incidents DIR  with --key, the folder to record them in (default incidents)
 
 Example:
@@ -47,7 +52,7 @@ Example:
 `,
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
-      values: ["key", "incidents"],
+      values: ["key", PASSPHRASE_FILE, "incidents"],
       lists: ["log"],
       flags: ["known"],
       operands: ["HOST:PORT", "FILE|DIR…"],
@@ -90,22 +95,50 @@ Example:
       tellCaps({ keeper, terminal });
       const shared = party.peerKnowledge.bothFollow(formatAddress(address));
       const heard = [...round.heard.filter((one) => "checkpoint" in one), ...round.notes];
-      let compared = 0;
+      const saidOf = (log: Log) => heard.filter(({ checkpoint }) => checkpoint.log.id === log.id);
+      const isBad = (log: Log): boolean =>
+        saidOf(log).some(({ verdict }) => verdict === "inconsistent") ||
+        keeper.cases(log).length > 0;
+      const compared = found.filter((log) => shared?.has(log) ?? true);
+      const latest = (log: Log) => keeper.judge.latest(log)!;
+      const theirs = (log: Log) => largest(saidOf(log).map(({ checkpoint }) => checkpoint));
+      const provenHere = new Set<Log>();
+      for (const log of compared) {
+        const shown = theirs(log);
+        if (shown === undefined || isBad(log)) continue;
+        const proof = await findings.cached.proofFrom(world.files, shown);
+        if (proof === undefined) continue;
+        if (keeper.judge.hearProof(proof).verdict === "inconsistent") await keeper.keep();
+        else if (base64(proof.newer.rootHash) === latest(log).root) provenHere.add(log);
+      }
+      const { claims, fault } = await askUntilSettled({
+        ...{ party, address, terminal },
+        // The largest of each log come first: if something cuts the questions short, they matter most.
+        heads: round.fault !== undefined ? [] : [
+          ...compared.map(latest),
+          ...compared.flatMap(party.unreconciled),
+        ],
+        // If the view has to grow first, that may take any time.
+        isSoon: ({ log, treeSize }) => treeSize <= (theirs(log)?.treeSize ?? -1n) && !isBad(log),
+      });
+      if (fault !== undefined) {
+        terminal.err(`it could not say what it has settled: ${printable(fault)}`);
+      }
       for (const log of found) {
-        const said = heard.filter(({ checkpoint }) => checkpoint.log.id === log.id);
-        const isShared = shared?.has(log) ?? true;
-        if (isShared) compared++;
-        const line = isShared ? describeSaid(keeper.judge.latest(log)!, said) : NOT_FOLLOWED;
-        const isBad = said.some(({ verdict }) => verdict === "inconsistent") ||
-          keeper.cases(log).length > 0;
-        const others = asked.get(log.id)!.others;
-        if (isShared && others > 0) terminal.err(`${describeLog(log)}: ${notAsked(others, most)}`);
-        const shown = isBad ? terminal.paint("red", INCONSISTENT) : line;
+        const { largest: others, others: notTold } = asked.get(log.id)!;
+        const isShared = compared.includes(log);
+        if (isShared && notTold > 0) {
+          terminal.err(`${describeLog(log)}: ${notAsked(notTold, most)}`);
+        }
+        const isProvenHere = provenHere.has(log);
+        const comparison = { ours: latest(log), others, theirs: theirs(log), claims, isProvenHere };
+        const line = isShared ? describeComparison(comparison) : NOT_FOLLOWED;
+        const shown = isBad(log) ? terminal.paint("red", INCONSISTENT) : line;
         terminal.out(`${describeLog(log)}: ${shown}`);
       }
       if (round.fault !== undefined) throw new ExchangeFailed(formatAddress(address), round.fault);
       const code = exitCodeOf(tally);
-      return code === EXIT.ok && compared === 0 ? EXIT.failed : code;
+      return code === EXIT.ok && compared.length === 0 ? EXIT.failed : code;
     } finally {
       await keeper.close();
     }
@@ -148,18 +181,10 @@ function notAsked(count: number, most: number): string {
   return `${count} smaller checkpoints were not compared; at most ${most} are, beside the largest`;
 }
 
-/** What the monitor said about a log, compared with our largest checkpoint. */
-function describeSaid(ours: VerifiedCheckpoint, said: readonly HeardCheckpoint[]): string {
-  const theirs = said.reduce<VerifiedCheckpoint | undefined>(
-    (most, { checkpoint }) =>
-      most === undefined || checkpoint.treeSize > most.treeSize ? checkpoint : most,
+/** The largest of some checkpoints; nothing if there are none. */
+function largest(checkpoints: readonly VerifiedCheckpoint[]): VerifiedCheckpoint | undefined {
+  return checkpoints.reduce<VerifiedCheckpoint | undefined>(
+    (most, one) => most === undefined || one.treeSize > most.treeSize ? one : most,
     undefined,
   );
-  if (theirs === undefined) return "the monitor has seen nothing of it yet";
-  if (theirs.treeSize === ours.treeSize) {
-    return `the monitor was shown the same, size ${ours.treeSize}`;
-  }
-  const where = theirs.treeSize > ours.treeSize ? "ahead" : "behind";
-  return `the monitor is ${where}, at size ${theirs.treeSize}, and we at ${ours.treeSize}; nothing ` +
-    "that it said contradicts what is here. It settles by its own view what it heard: ask again later";
 }

@@ -8,6 +8,7 @@ import type { Judgement } from "../evidence/verify.ts";
 import { isTheLog, THE_LOG } from "../monitor/the_log.ts";
 import { formatKeyId, SIGNATURE_TYPE } from "../tlog/vkey.ts";
 import type { Prose } from "./prose.ts";
+import { statementCase, tellStatementProof, tellStatements } from "./statement_words.ts";
 
 /** A record with the judgement over it. */
 export interface Case {
@@ -19,6 +20,23 @@ export interface Case {
 export function tellSignatures(prose: Prose, { record, judgement }: Case): void {
   const holds = judgement.outcome === "holds";
   prose.heading(holds ? "Who signed what" : "What the record states");
+  const ofMonitor = statementCase(record);
+  if (ofMonitor === undefined) tellLog(prose, { record, judgement });
+  else tellStatements(prose, ofMonitor);
+  tellCheckpoint(prose, "checkpoint A", record.checkpoint_a, record.source_a);
+  tellCheckpoint(prose, "checkpoint B", record.checkpoint_b, record.source_b);
+  if (!holds) return;
+  prose.gap();
+  const [what, whose] = ofMonitor === undefined
+    ? ["checkpoint", "the log's"]
+    : ["statement", "the monitor's"];
+  prose.say(
+    `An address is that of another monitor, or of whoever else passed the ${what} on. For the proof ` +
+      `it does not matter who did: nobody can sign a ${what} without ${whose} key.`,
+  );
+}
+
+function tellLog(prose: Prose, { record, judgement }: Case): void {
   prose.say(
     "A checkpoint states how many entries the log's tree has (size) and the tree's hash (root). The " +
       "vkey is the log's public key with its name.",
@@ -34,14 +52,6 @@ export function tellSignatures(prose: Prose, { record, judgement }: Case): void 
         "signed the record.",
     );
   }
-  tellCheckpoint(prose, "checkpoint A", record.checkpoint_a, record.source_a);
-  tellCheckpoint(prose, "checkpoint B", record.checkpoint_b, record.source_b);
-  if (!holds) return;
-  prose.gap();
-  prose.say(
-    "An address is that of another monitor, or of whoever else passed the checkpoint on. For the " +
-      "proof it does not matter who did: nobody can sign a checkpoint without the log's key.",
-  );
 }
 
 function tellCheckpoint(
@@ -64,6 +74,8 @@ export function sourceWords(source: string): string {
 
 /** Why no tree can have both, and what that proves and does not prove. For a record that holds. */
 export function tellProof(prose: Prose, record: ConflictRecord): void {
+  const ofMonitor = statementCase(record);
+  if (ofMonitor !== undefined) return tellStatementProof(prose, ofMonitor);
   prose.heading("Why they contradict each other");
   prose.say(record.kind === "same_size" ? sameSize(record) : crossSize(record));
   prose.heading("What is proven");

@@ -50,16 +50,19 @@ const LATE = `it was not read within ${
 /**
  * Does work on files, and makes a check of what it throws.
  * @param what begins the sentence about it, such as `the key monitor.key`
+ * @param asksPerson whether the work waits for a person, who may take as long as they want
  */
 export async function tried<T>(
-  { world, about, what, work }: {
+  { world, about, what, work, asksPerson = false }: {
     world: World;
     about: string;
     what: string;
     work: () => Promise<T>;
+    asksPerson?: boolean;
   },
 ): Promise<{ done: T } | { check: Check }> {
   try {
+    if (asksPerson) return { done: await work() };
     return { done: await inTime({ clock: world.clock, ms: FILE_MS, work, late: LATE }) };
   } catch (error) {
     const isConfiguration = isUsageFault(error);

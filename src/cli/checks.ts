@@ -22,22 +22,25 @@ import { checkJournals } from "./check_journals.ts";
 import { checkKeys, WalkedViews } from "./check_keys.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
-import { EXPOSED, loadIdentity, readSettings } from "./run.ts";
+import { readKeyFile, signerFrom } from "./inputs.ts";
+import type { Passphrases } from "./passphrase.ts";
+import { expectName, EXPOSED, readSettings } from "./run.ts";
 import { askStatus } from "./status.ts";
 
 /** Checks a configuration file and everything that it names. */
-export async function checkConfiguration({ world, path, isOffline, tell, progress }: {
+export async function checkConfiguration({ world, path, isOffline, tell, progress, passphrases }: {
   world: World;
   path: string;
   isOffline: boolean;
   tell: (check: Check) => void;
   /** Shows how far it is, on a terminal. */
   progress: (text: string) => void;
+  passphrases: Passphrases;
 }): Promise<void> {
   const settings = await checkFile({ world, path, tell });
   if (settings === undefined) return;
   for (const trap of await trapsOf(settings, world)) tell(wrong("trap", trap));
-  const identity = await checkKey({ world, settings, tell });
+  const identity = await checkKey({ world, settings, tell, passphrases });
   const running = isOffline ? undefined : await checkDaemon({ world, settings, identity, tell });
   const checked: Checked = { world, settings, identity, running };
   let isOurs = true;
@@ -87,17 +90,35 @@ function tellSchedule({ gossip }: Settings, { world, tell }: { world: World; tel
 }
 
 async function checkKey(
-  { world, settings, tell }: { world: World; settings: Settings; tell: Tell },
+  { world, settings, tell, passphrases }: {
+    world: World;
+    settings: Settings;
+    tell: Tell;
+    passphrases: Passphrases;
+  },
 ): Promise<Identity | undefined> {
   const { key } = settings;
   let exposed: string | undefined;
-  const loaded = await tried({
-    ...{ world, about: "key", what: `the key ${key}` },
+  const [about, what] = ["key", `the key ${key}`];
+  const read = await tried({
+    ...{ world, about, what },
     work: async () => {
-      const signer = await loadIdentity(world, settings, (mode) => exposed = mode);
+      const content = await readKeyFile(world, key, (mode) => exposed = mode);
       const file = await world.files.open(key, "read");
       file.close();
-      return { signer, owner: file.owner };
+      return { content, owner: file.owner };
+    },
+  });
+  if ("check" in read) {
+    tell(read.check);
+    return undefined;
+  }
+  const { content, owner } = read.done;
+  const loaded = await tried({
+    ...{ world, about, what, asksPerson: true },
+    work: async () => {
+      const signer = await signerFrom(world, { path: key, content, passphrases });
+      return { signer: expectName(signer, settings), owner };
     },
   });
   if ("check" in loaded) {

@@ -18,8 +18,11 @@ export const EXIT = {
   failed: 3,
 } as const;
 
-/** One of EXIT's values. */
-export type ExitCode = typeof EXIT[keyof typeof EXIT];
+/** How the process ends if a signal ends it: what a shell reports (SIGINT, SIGTERM, SIGHUP). */
+export type SignalCode = 130 | 143 | 129;
+
+/** One of EXIT's values, or what a signal left. */
+export type ExitCode = typeof EXIT[keyof typeof EXIT] | SignalCode;
 
 /** What every command is given. */
 export interface Tools {
@@ -51,6 +54,23 @@ export interface Command {
 
 /** The command line is wrong; the message says what came and what was wanted. */
 export class UsageError extends Error {}
+
+/**
+ * A sealed file does not open: its passphrase is another, or it was changed. The command line is right,
+ * so no help is offered.
+ */
+export class SealedRefused extends MalformedError {
+  constructor(path: string, why: string) {
+    super(`cannot open ${quoted(path)}: ${why}`);
+  }
+}
+
+/** A person, or a signal, ended the program while it waited for an answer. */
+export class Interrupted extends Error {
+  constructor(readonly code: SignalCode) {
+    super("interrupted");
+  }
+}
 
 /** The options and operands that a command takes. */
 export interface OptionSpec {

@@ -3,6 +3,7 @@ import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./co
 import { checkConfiguration } from "./checks.ts";
 import type { Check, Fault } from "./checking.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
+import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
 
 /** `hearsay config`: tries a configuration. */
 export const config: Command = {
@@ -20,6 +21,7 @@ Ends with 0 if all is as it should be; with 2 if the configuration is wrong, or 
 meant; with 3 if something could not be done or reached; with 1 if a log showed contradicting roots
 meanwhile.
 
+${passphraseHelp(13)}
   --offline  try nothing over the network
   --json     one JSON object
 
@@ -28,6 +30,7 @@ Example:
 `,
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
+      values: [PASSPHRASE_FILE],
       flags: ["offline", "json"],
       operands: ["check", "FILE"],
       leastOperands: 1,
@@ -46,7 +49,9 @@ Example:
       terminal.out(`${sign} ${printable(check.text)}`);
     };
     const progress = (text: string): void => terminal.progress(text);
-    await checkConfiguration({ world, path, isOffline: options.flag("offline"), tell, progress });
+    const isOffline = options.flag("offline");
+    const passphrases = new Passphrases({ world, terminal, options });
+    await checkConfiguration({ world, path, isOffline, tell, progress, passphrases });
     const exit = exitOf(checks);
     if (isJson) {
       const told = checks.map(({ about, text, fault }) => ({

@@ -28,6 +28,8 @@ import {
   notComparedForMachines,
   rejectionPrinter,
 } from "./gathering.ts";
+import { otherOriginNotices } from "./known_logs.ts";
+import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
 import { counted } from "./repairs.ts";
 import { capNotices, describeConflict } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
@@ -68,6 +70,7 @@ contradiction could hide there; otherwise 0.
                    (repeatable). Without any, all public logs whose keys are known
   --known          beside each --log, all public logs whose keys are known
   --key FILE       a private key made by 'hearsay keygen': conflicts are signed and recorded
+${passphraseHelp(19)}
   --incidents DIR  with --key, the folder to record them in (default incidents)
   --json           prints conflicts as conflict records; to standard error the summary, and an object with
                    "not_compared" for each log of which heads were not compared
@@ -78,7 +81,7 @@ Example:
 `,
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
-      values: ["key", "incidents"],
+      values: ["key", PASSPHRASE_FILE, "incidents"],
       lists: ["log"],
       flags: ["json", "known"],
       operands: ["FILE|DIR…"],
@@ -88,7 +91,10 @@ Example:
     if (keyFile === undefined && options.value("incidents") !== undefined) {
       throw new UsageError("--incidents needs --key: only signed records are kept in a journal");
     }
-    const signer = keyFile === undefined ? undefined : await readKey(world, keyFile);
+    const passphrases = new Passphrases({ world, terminal, options });
+    const signer = keyFile === undefined
+      ? undefined
+      : await readKey(world, keyFile, { passphrases });
     const folder = options.value("incidents") ?? DEFAULT_INCIDENTS;
     const incidents = signer &&
       await writing(folder, () => IncidentJournal.open({ files: world.files, folder }));
@@ -97,6 +103,7 @@ Example:
     }
     const shared = sharedKeyNotice(given);
     if (shared !== undefined) terminal.err(shared);
+    for (const notice of otherOriginNotices(given)) terminal.err(notice);
     try {
       const judged = await judgeFiles({
         files: world.files,

@@ -15,6 +15,7 @@ import {
   rejectionPrinter,
 } from "./gathering.ts";
 import { openRegular } from "./inputs.ts";
+import { otherOriginNotices } from "./known_logs.ts";
 
 /** Everyone may read what was gathered: every log publishes it. */
 const OUT_PERMISSIONS = 0o644;
@@ -51,7 +52,8 @@ Example:
       operands: ["FILE|DIR…"],
       leastOperands: 0,
     });
-    const { logs } = logsToJudge(options);
+    const { logs, given } = logsToJudge(options);
+    for (const notice of otherOriginNotices(given)) terminal.err(notice);
     const paths = options.operands.length > 0
       ? options.operands
       : await cachesToWalk({ world, terminal });

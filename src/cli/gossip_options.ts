@@ -23,12 +23,14 @@ import {
   notComparedForMachines,
   rejectionPrinter,
 } from "./gathering.ts";
+import { otherOriginNotices } from "./known_logs.ts";
+import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
 import { capNotices, type MonitorReport, monitorReport, type Tally } from "./reporting.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The options that both have. */
 export const GOSSIP_OPTIONS = {
-  values: ["key", "incidents"],
+  values: ["key", PASSPHRASE_FILE, "incidents"],
   lists: ["log", "have"],
   flags: ["json"],
 } satisfies OptionSpec;
@@ -40,6 +42,7 @@ export const GOSSIP_HELP =
   --have FILE|DIR  checkpoints that this side was shown: all that 'hearsay detect' reads (repeatable)
   --key FILE       a private key made by 'hearsay keygen'; without it conflicts are printed and not
                    recorded
+${passphraseHelp(19)}
   --incidents DIR  the folder to record conflicts in (default incidents)
   --json           prints one JSON object a line`;
 
@@ -75,7 +78,8 @@ export async function startKeeper(
 ): Promise<{ keeper: CaseKeeper; tally: Tally; findings: Findings }> {
   const folder = options.value("incidents") ?? DEFAULT_INCIDENTS;
   const keyFile = options.value("key");
-  const signer = keyFile === undefined ? undefined : await readKey(world, keyFile);
+  const passphrases = new Passphrases({ world, terminal, options });
+  const signer = keyFile === undefined ? undefined : await readKey(world, keyFile, { passphrases });
   const report = reportOf(monitorReport({
     terminal,
     json: options.flag("json"),
@@ -95,6 +99,7 @@ export async function startKeeper(
     }
     const shared = sharedKeyNotice(named);
     if (shared !== undefined) terminal.err(shared);
+    for (const notice of otherOriginNotices(named)) terminal.err(notice);
     if (signer === undefined) {
       terminal.err("no --key: a conflict is printed here, but neither signed nor recorded");
     }
@@ -153,7 +158,7 @@ async function addWhatWeHave({ keeper, world, terminal, have, option, tolerated,
   const reject = rejectionPrinter(terminal);
   const withProofs = new Map<string, boolean>();
   const open = (path: string): Promise<OpenFile> => openRegular(world, path);
-  const pieces = gather({ files, logs: judge.logs, paths: have, open });
+  const pieces = gather({ files, logs: judge.logs, paths: have, open, cached: findings.cached });
   for await (const piece of pieces) {
     findings.count(piece);
     if (piece.kind !== "found") continue;

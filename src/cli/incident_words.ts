@@ -6,6 +6,7 @@
 import type { Entry } from "../evidence/entry.ts";
 import { type Case, tellDetector, tellProof, tellSignatures } from "./case_words.ts";
 import type { Prose } from "./prose.ts";
+import { statementCase } from "./statement_words.ts";
 
 /** An incident of this journal. */
 export interface Incident extends Case {
@@ -24,15 +25,16 @@ export function tellIncident(
 ): void {
   const { entry, record, judgement } = incident;
   const holds = judgement.outcome === "holds";
-  prose.heading(
-    holds
-      ? `Incident ${entry.seq}: a log has signed two checkpoints that contradict each other`
-      : `Incident ${entry.seq}: a record that does not hold`,
-  );
+  const isOfMonitor = statementCase(record) !== undefined;
+  const what = isOfMonitor
+    ? "a monitor has signed two different statements under one number"
+    : "a log has signed two checkpoints that contradict each other";
+  prose.heading(`Incident ${entry.seq}: ${holds ? what : "a record that does not hold"}`);
   if (holds) {
+    const who = isOfMonitor ? "monitor" : "log";
     prose.say(
-      "✓ The record holds. It was verified just now: both signatures of the log, the contradiction, " +
-        "the evidence_id, and the signature of the monitor.",
+      `✓ The record holds. It was verified just now: both signatures of the ${who}, the contradiction, ` +
+        `the evidence_id, and the signature of the monitor${isOfMonitor ? " that found it" : ""}.`,
       "green",
     );
   } else tellFailure(prose, incident);
@@ -42,7 +44,7 @@ export function tellIncident(
   tellSignatures(prose, incident);
   if (holds) tellProof(prose, record);
   tellDetector(prose, incident);
-  if (holds) tellWhatToDo(prose, { seq: entry.seq, own });
+  if (holds) tellWhatToDo(prose, { seq: entry.seq, own, isOfMonitor });
 }
 
 function tellFailure(prose: Prose, { judgement }: Incident): void {
@@ -65,12 +67,15 @@ function tellFailure(prose: Prose, { judgement }: Incident): void {
   );
 }
 
-function tellWhatToDo(prose: Prose, { seq, own }: { seq: number; own: string }): void {
+function tellWhatToDo(
+  prose: Prose,
+  { seq, own, isOfMonitor }: { seq: number; own: string; isOfMonitor: boolean },
+): void {
   const file = `incident-${seq}.txt`;
   prose.heading("What to do");
   prose.say(
-    "Nothing must be done in a hurry. The evidence is on this disk, and nobody can take the log's " +
-      "signatures back. Let the monitor run.",
+    "Nothing must be done in a hurry. The evidence is on this disk, and nobody can take the " +
+      `${isOfMonitor ? "" : "log's "}signatures back. Let the monitor run.`,
   );
   prose.item("1.", "Write the evidence to a file, and copy the file to another machine:");
   prose.command(`hearsay incidents export ${seq}${own} --out ${file}`);
@@ -82,15 +87,20 @@ function tellWhatToDo(prose: Prose, { seq, own }: { seq: number; own: string }):
       "nothing was changed or cut off:",
   );
   prose.command(`hearsay incidents check${own}`);
-  prose.item(
-    "4.",
-    "Send the file to the operator of the log, as an attachment. Ask how the key came to sign both.",
-  );
-  prose.item(
-    "5.",
-    "Send it to those who rely on the log, and to others who monitor it. They can check it " +
+  const [operator, others] = isOfMonitor
+    ? [
+      "Send the file to the operator of the monitor that signed both, as an attachment. Ask whether " +
+      "its folder, its key or its machine was copied or restored.",
+      "Send it to others who have that monitor as a peer. They can check it themselves, and may have " +
+      "been told yet something else.",
+    ]
+    : [
+      "Send the file to the operator of the log, as an attachment. Ask how the key came to sign both.",
+      "Send it to those who rely on the log, and to others who monitor it. They can check it " +
       "themselves, and may have been shown yet another history.",
-  );
+    ];
+  prose.item("4.", operator);
+  prose.item("5.", others);
   prose.say(
     "Say no more than what is proven. The file says what that is.",
   );

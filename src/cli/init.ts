@@ -28,6 +28,7 @@ import { parseConfig } from "./config.ts";
 import { workingFolder } from "./folders.ts";
 import { readKey } from "./inputs.ts";
 import { type NewPeer, peerText } from "./edit_peers.ts";
+import { Passphrases } from "./passphrase.ts";
 import { KEY_PERMISSIONS } from "./keygen.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
 import { parsePeer } from "./peers.ts";
@@ -304,20 +305,21 @@ function checkOption(read: () => void): void {
   }
 }
 
-async function writeAll({ tools: { world, terminal }, folder, path, name, text }: {
+async function writeAll({ tools, folder, path, name, text }: {
   tools: Tools;
   folder: string;
   path: string;
   name: string;
   text: string;
 }): Promise<void> {
+  const { world, terminal } = tools;
   const { files } = world;
   const keyPath = join(folder, PLACE_DEFAULTS.key);
   await ensureFolder(files, folder);
   // The configuration is written last. An init that was cut off before leaves at most a key, which the
   // next one uses.
   const isTaken = await isThere(files, keyPath);
-  const signer = await (isTaken ? takeKey : newKey)({ world, keyPath, name });
+  const signer = await (isTaken ? takeKey : newKey)({ tools, keyPath, name });
   await write({ world, path, text, permissions: CONFIG_PERMISSIONS });
   if (isTaken) terminal.err(`${keyPath} exists and is the key of ${name}, so it is kept.`);
   terminal.out(signer.vkey.text);
@@ -332,7 +334,7 @@ theirs. Next:
 }
 
 async function newKey(
-  { world, keyPath, name }: { world: World; keyPath: string; name: string },
+  { tools: { world }, keyPath, name }: { tools: Tools; keyPath: string; name: string },
 ): Promise<Signer> {
   const { signer, privateKey } = await generateSigner({ world, name });
   await write({ world, path: keyPath, text: `${privateKey}\n`, permissions: KEY_PERMISSIONS });
@@ -344,9 +346,9 @@ async function newKey(
  * @throws UsageError if it is not a key of this name
  */
 async function takeKey(
-  { world, keyPath, name }: { world: World; keyPath: string; name: string },
+  { tools, keyPath, name }: { tools: Tools; keyPath: string; name: string },
 ): Promise<Signer> {
-  const signer = await keptIdentity(world, keyPath);
+  const signer = await keptIdentity(tools, keyPath);
   const came = signer.vkey.name;
   if (came !== name) {
     throw notOverwritten(
@@ -355,13 +357,13 @@ async function takeKey(
         "move the file elsewhere",
     );
   }
-  await world.files.syncFolder(join(keyPath, ".."));
+  await tools.world.files.syncFolder(join(keyPath, ".."));
   return signer;
 }
 
-async function keptIdentity(world: World, path: string): Promise<Signer> {
+async function keptIdentity(tools: Tools, path: string): Promise<Signer> {
   try {
-    return await readKey(world, path);
+    return await readKey(tools.world, path, { passphrases: new Passphrases(tools) });
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     throw notOverwritten(

@@ -1,14 +1,17 @@
 /** Reads what commands are given: logs, keys, files. */
 import { concat } from "@std/bytes/concat";
+import { equals } from "@std/bytes/equals";
 import type { Terminal } from "./terminal.ts";
 import { DEFAULT_LIMITS } from "../gossip/limits.ts";
-import { fileText, withoutMark } from "../tlog/encoding.ts";
+import { DareRefused } from "../swarm/dare.ts";
+import { looksSealed, openShort, WrongPassphrase } from "../swarm/sealed_file.ts";
+import { fileText, markBytes, utf8, withoutMark } from "../tlog/encoding.ts";
 import { describeLog, type Log, parseLogs } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { inMemory, READ_CHUNK_BYTES, readFully } from "../world/reading.ts";
-import { loadSigner, type Signer } from "../world/signer.ts";
+import { loadSigner, PRIVATE_KEY_PREFIX, type Signer } from "../world/signer.ts";
 import { type OpenFile, type PathKind, type World, WorldError } from "../world/world.ts";
-import { UsageError } from "./command.ts";
+import { SealedRefused, UsageError } from "./command.ts";
 
 /** The default folder of the incident journal. */
 export const DEFAULT_INCIDENTS = "incidents";
@@ -181,17 +184,39 @@ export async function writing<T>(path: string, work: () => Promise<T>): Promise<
 /** Mode bits that let the group or others write a file, and read it. */
 const [OTHERS_WRITE, OTHERS_READ] = [0o022, 0o044];
 
+/** How a private key is loaded. */
+export interface KeyReading {
+  /** Called if others may read the file. */
+  readonly onExposed?: ((mode: string) => void) | undefined;
+  /** Where the passphrase of a sealed key comes from. Without it, a sealed key is refused. */
+  readonly passphrases?: { toOpen(path: string): Promise<Uint8Array> } | undefined;
+}
+
 /**
- * Loads the private key of `--key`.
- * @param onExposed called if others may read the file
- * @throws UsageError, MalformedError that names the file; also if others may write it, because whoever
- *   can put another key there can sign as this monitor
+ * Loads the private key of `--key`, which may be sealed.
+ * @throws as `readKeyFile` and `signerFrom`
  */
 export async function readKey(
   world: World,
   path: string,
-  onExposed: (mode: string) => void = () => {},
+  { onExposed, passphrases }: KeyReading = {},
 ): Promise<Signer> {
+  const content = await readKeyFile(world, path, onExposed);
+  return await signerFrom(world, { path, content, passphrases });
+}
+
+/**
+ * Reads the file of a private key, and asks nobody.
+ * @param onExposed called if others may read the key
+ * @throws UsageError, MalformedError that names the file; also if others may write it, because whoever
+ *   can put another key there can sign as this monitor
+ */
+export async function readKeyFile(
+  world: World,
+  path: string,
+  onExposed: (mode: string) => void = () => {},
+): Promise<Uint8Array> {
+  let exposed: string | undefined;
   const check = ({ permissions = 0 }: OpenFile): void => {
     const mode = permissions.toString(8).padStart(4, "0");
     if ((permissions & OTHERS_WRITE) !== 0) {
@@ -200,13 +225,64 @@ export async function readKey(
           "owner may: make sure that the key is yours, then chmod 600",
       );
     }
-    if ((permissions & OTHERS_READ) !== 0) onExposed(mode);
+    if ((permissions & OTHERS_READ) !== 0) exposed = mode;
   };
-  const bytes = await readInput({ world, path, maxBytes: MAX_KEY_BYTES, check });
+  const content = await readInput({ world, path, maxBytes: MAX_KEY_BYTES, check });
+  // Others cannot use a sealed key.
+  if (exposed !== undefined && !isSealedKey(content)) onExposed(exposed);
+  return content;
+}
+
+/**
+ * The key that a file holds. If it is sealed, a person may be asked for its passphrase.
+ * @throws UsageError, MalformedError that names the file
+ */
+export async function signerFrom(
+  { signing }: World,
+  { path, content, passphrases }: {
+    path: string;
+    content: Uint8Array;
+    passphrases: KeyReading["passphrases"];
+  },
+): Promise<Signer> {
+  const key = isSealedKey(content)
+    ? await openKey({ path, sealed: content, passphrases })
+    : content;
   try {
-    return await loadSigner({ signing: world.signing, privateKey: fileText(bytes) });
+    return await loadSigner({ signing, privateKey: fileText(key) });
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     throw new MalformedError(`${quoted(path)}: ${error.message}`);
   }
+}
+
+function isSealedKey(content: Uint8Array): boolean {
+  return !isKeyText(content) && looksSealed(content);
+}
+
+/** Whether a file holds a key as it is: a sealed one begins with random bytes. */
+function isKeyText(bytes: Uint8Array): boolean {
+  const start = utf8(PRIVATE_KEY_PREFIX);
+  const text = bytes.subarray(markBytes(bytes));
+  return equals(text.subarray(0, start.length), start);
+}
+
+async function openKey({ path, sealed, passphrases }: {
+  path: string;
+  sealed: Uint8Array;
+  passphrases: KeyReading["passphrases"];
+}): Promise<Uint8Array> {
+  if (passphrases === undefined) throw new SealedRefused(path, "the key is sealed");
+  try {
+    return await openShort({ sealed, passphrase: await passphrases.toOpen(path) });
+  } catch (error) {
+    throw refusedSealed(path, error);
+  }
+}
+
+/** Names the file if it was sealed otherwise. Other errors are returned as they are. */
+export function refusedSealed(path: string, error: unknown): unknown {
+  return error instanceof WrongPassphrase || error instanceof DareRefused
+    ? new SealedRefused(path, error.message)
+    : error;
 }

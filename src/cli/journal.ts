@@ -13,6 +13,7 @@ import { type World, WorldError } from "../world/world.ts";
 import { type Command, EXIT, type Options, readOptions, shellWord, UsageError } from "./command.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { cannotRead, readKey } from "./inputs.ts";
+import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
 import { counted } from "./repairs.ts";
 import { readSettings } from "./run.ts";
 import type { Terminal } from "./terminal.ts";
@@ -35,6 +36,7 @@ of it until a person removes that file. A journal that is whole is not changed.
 
   --config FILE  the monitor's configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
   --key FILE     the key that signs (default that of the configuration)
+${passphraseHelp(17)}
   --dry-run      only say what would be done
 
 Ends with 0 if the journal is whole now, or would be; with 3 if it could not be repaired.
@@ -44,7 +46,7 @@ Example:
 `,
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
-      values: ["config", "key"],
+      values: ["config", "key", PASSPHRASE_FILE],
       flags: ["dry-run"],
       operands: ["repair", "DIR|FILE"],
       leastOperands: 1,
@@ -55,7 +57,7 @@ Example:
     const found = path === undefined
       ? await configuredJournals(world, options)
       : await journalsAt(world, path);
-    const signer = isDry ? undefined : await signerOf(world, options);
+    const signer = isDry ? undefined : await signerOf({ world, terminal, options });
     for (const one of found) await repair(one, { world, terminal, signer });
     return EXIT.ok;
   },
@@ -126,9 +128,12 @@ function noJournal(where: string): WorldError {
 }
 
 /** The key that signs: the one that is named, or the configuration's. */
-async function signerOf(world: World, options: Options): Promise<Signer> {
+async function signerOf(
+  { world, terminal, options }: { world: World; terminal: Terminal; options: Options },
+): Promise<Signer> {
+  const reading = { passphrases: new Passphrases({ world, terminal, options }) };
   const named = options.value("key");
-  if (named !== undefined) return await readKey(world, named);
+  if (named !== undefined) return await readKey(world, named, reading);
   const config = await findConfig(world, options.value("config"));
   if (options.value("config") === undefined && !await isThere(world.files, config)) {
     throw new MalformedError(
@@ -136,7 +141,7 @@ async function signerOf(world: World, options: Options): Promise<Signer> {
         "--key. If the key is lost, make another with 'hearsay keygen'",
     );
   }
-  return await readKey(world, (await readSettings(world, config)).key);
+  return await readKey(world, (await readSettings(world, config)).key, reading);
 }
 
 async function repair(

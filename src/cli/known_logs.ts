@@ -1,4 +1,4 @@
-import { type Log, parseLogs } from "../tlog/log.ts";
+import { describeLog, formatLog, type Log, parseLogs } from "../tlog/log.ts";
 
 /** A public log whose key is known. The key should be compared with what the log's operator says. */
 export interface KnownLog {
@@ -158,4 +158,20 @@ export const OFFERED_LOGS = KNOWN_LOGS.filter(
 /** All known logs, loaded. */
 export function knownLogs(): Log[] {
   return parseLogs(KNOWN_LOGS.map(({ log }) => log));
+}
+
+/**
+ * What a person is told about logs that they named by a known key and another origin. Go documents
+ * the key of its checksum database without the origin, which is not the key's name.
+ */
+export function otherOriginNotices(logs: readonly Log[]): string[] {
+  const known = knownLogs();
+  return logs.filter(({ id }) => !known.some((one) => one.id === id)).flatMap((log) => {
+    const underKey = known.filter(({ vkey }) => vkey.text === log.vkey.text);
+    if (underKey.length === 0) return [];
+    const meant = underKey.map((one) => `--log "${formatLog(one)}"`).join(" or ");
+    return [
+      `no log is known that has this key and this origin: ${describeLog(log)}; known is ${meant}`,
+    ];
+  });
 }

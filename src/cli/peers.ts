@@ -33,6 +33,7 @@ import { askDaemon, type Daemon, DaemonRefused, readAnswer } from "./control.ts"
 import { type NewPeer, withoutPeer, withPeer, withPeerChanged } from "./edit_peers.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { openInput, readInput, writing } from "./inputs.ts";
+import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
 import { parseRoutes, parseSwarmStatus } from "./parse_status.ts";
 import { describeConfigured, describeMembers } from "./peers_report.ts";
 import { loadIdentity, readSettings } from "./run.ts";
@@ -61,6 +62,7 @@ Ends with 0 if all is as it should be; with 3 if the daemon cannot be asked, or 
 should be (each is named); for 'add' and 'remove' with 0 once the configuration is changed.
 
   --config FILE  the configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
+${passphraseHelp(17)}
   --json         one JSON object, or with --routes the graph as JSON
   --routes       which members are connected to each other, and the best paths
   --for          how long the ban lasts, such as 24h; without it until it is lifted
@@ -99,14 +101,18 @@ interface Place extends Daemon {
   readonly path: string;
 }
 
-async function placeOf({ world }: Tools, options: Options): Promise<Place> {
+async function placeOf({ world, terminal }: Tools, options: Options): Promise<Place> {
   const path = await findConfig(world, options.value("config"));
   const settings = await readSettings(world, path);
-  return { world, path, settings, signer: await loadIdentity(world, settings) };
+  const passphrases = new Passphrases({ world, terminal, options });
+  return { world, path, settings, signer: await loadIdentity(world, settings, { passphrases }) };
 }
 
 async function show(args: readonly string[], tools: Tools): Promise<ExitCode> {
-  const options = readOptions(args, { values: ["config"], flags: ["json", "routes"] });
+  const options = readOptions(args, {
+    values: ["config", PASSPHRASE_FILE],
+    flags: ["json", "routes"],
+  });
   const { terminal } = tools;
   const place = await placeOf(tools, options);
   const isJson = options.flag("json");
@@ -159,7 +165,7 @@ async function membersNow(place: Place): Promise<SwarmStatus> {
 
 async function add(args: readonly string[], tools: Tools): Promise<ExitCode> {
   const options = readOptions(args, {
-    values: ["config"],
+    values: ["config", PASSPHRASE_FILE],
     operands: ["VKEY", "HOST:PORT"],
     leastOperands: 1,
   });
@@ -223,7 +229,10 @@ async function addNew(
 }
 
 async function remove(args: readonly string[], tools: Tools): Promise<ExitCode> {
-  const options = readOptions(args, { values: ["config"], operands: ["VKEY|NAME"] });
+  const options = readOptions(args, {
+    values: ["config", PASSPHRASE_FILE],
+    operands: ["VKEY|NAME"],
+  });
   const [who] = options.operands as [string];
   const place = await placeOf(tools, options);
   const named = place.settings.peers.map((peer) => ({
@@ -323,7 +332,7 @@ async function takenUp(daemon: Daemon, terminal: Tools["terminal"]): Promise<Exi
 
 async function ban(args: readonly string[], tools: Tools): Promise<ExitCode> {
   const options = readOptions(args, {
-    values: ["config", "for", "reason"],
+    values: ["config", "for", "reason", PASSPHRASE_FILE],
     operands: ["VKEY|NAME"],
   });
   const [who] = options.operands as [string];
@@ -339,7 +348,10 @@ async function ban(args: readonly string[], tools: Tools): Promise<ExitCode> {
 }
 
 async function unban(args: readonly string[], tools: Tools): Promise<ExitCode> {
-  const options = readOptions(args, { values: ["config"], operands: ["VKEY|NAME"] });
+  const options = readOptions(args, {
+    values: ["config", PASSPHRASE_FILE],
+    operands: ["VKEY|NAME"],
+  });
   const [who] = options.operands as [string];
   const place = await placeOf(tools, options);
   const { name, vkey, state } = await memberNow(place, who);

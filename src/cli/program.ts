@@ -12,8 +12,10 @@ import {
   EXIT,
   type ExitCode,
   hideKeys,
+  Interrupted,
   isUsageFault,
   nearest,
+  SealedRefused,
   shellWord,
   type Tools,
 } from "./command.ts";
@@ -28,8 +30,10 @@ import { journal } from "./journal.ts";
 import { keygen } from "./keygen.ts";
 import { listen } from "./listen.ts";
 import { observations } from "./observations.ts";
+import { open } from "./open.ts";
 import { peers } from "./peers.ts";
 import { run } from "./run.ts";
+import { seal } from "./seal.ts";
 import { status } from "./status.ts";
 import { log } from "./log.ts";
 import { verify } from "./verify.ts";
@@ -43,6 +47,8 @@ export const COMMANDS: readonly Command[] = [
   status,
   peers,
   keygen,
+  seal,
+  open,
   listen,
   exchange,
   gather,
@@ -164,9 +170,12 @@ async function runCommand(
     return await command.run(args, tools);
   } catch (error) {
     terminal.progress("");
+    if (error instanceof Interrupted) return error.code;
     if (isUsageFault(error)) {
       terminal.err(`hearsay ${name}: ${hideKeys(error.message)}`);
-      terminal.err(`'hearsay ${name} --help' shows how to use it`);
+      if (!(error instanceof SealedRefused)) {
+        terminal.err(`'hearsay ${name} --help' shows how to use it`);
+      }
       return EXIT.usage;
     }
     if (FAILURES.some((type) => error instanceof type)) {

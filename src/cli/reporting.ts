@@ -9,6 +9,7 @@ import { JOURNAL_FILE } from "../store/journal.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
 import { printable, printableJson } from "../tlog/malformed.ts";
 import { EXIT, type ExitCode } from "./command.ts";
+import { statementCase, twoStatements } from "./statement_words.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a frame says, in one line. With `several` the line names the log. */
@@ -34,12 +35,17 @@ export function describeHeard(heard: Heard, several: boolean): string {
   }
 }
 
-/** A conflict in one line: the two checkpoints that the log signed, and who showed each. */
+/**
+ * A conflict in one line: the two checkpoints that the log signed, and who showed each. If they are two
+ * statements of a monitor, it says so first.
+ */
 export function describeConflict(record: ConflictRecord): string {
   const { kind, log, checkpoint_a: a, checkpoint_b: b } = record;
   const half = ({ size, root }: typeof a, source: string): string =>
     `size=${size} root=${root} (${printable(source)})`;
-  return `${kind} conflict of ${printable(log.origin)}: ${half(a, record.source_a)} and ${
+  const ofMonitor = statementCase(record);
+  const what = ofMonitor === undefined ? "" : `${printable(twoStatements(ofMonitor))}: `;
+  return `${what}${kind} conflict of ${printable(log.origin)}: ${half(a, record.source_a)} and ${
     half(b, record.source_b)
   } evidence_id=${record.evidence_id}`;
 }

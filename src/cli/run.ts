@@ -14,14 +14,15 @@ import { type Command, EXIT, type ExitCode, readOptions, type Tools } from "./co
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./config.ts";
 import { eventLog } from "./event_log.ts";
-import { readInput, readKey } from "./inputs.ts";
+import { type KeyReading, readInput, readKey } from "./inputs.ts";
+import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
 import { exitCodeOf, type Tally } from "./reporting.ts";
 
 /** `hearsay run`: the daemon. */
 export const run: Command = {
   name: "run",
   summary: "follow logs and compare with peers, as a daemon",
-  help: `hearsay run [--config FILE] [--once] [--json] [--verbose]
+  help: `hearsay run [--config FILE] [--once] [--json] [--verbose] [--passphrase-file FILE]
 
 Follows the logs of a configuration. It proves that each checkpoint extends the last, and compares
 what peers were shown, even at different sizes. It records every contradiction before anyone is told.
@@ -29,6 +30,7 @@ On SIGTERM or SIGINT it finishes writing and ends; on SIGHUP it reads the config
 
   --config FILE  the configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay); 'hearsay init'
                  writes one
+${passphraseHelp(17)}
   --once         look at every log and exchange with every peer once, then end
   --json         one JSON object for every event
   --verbose      also what is as it should be
@@ -42,7 +44,7 @@ Example:
 `,
   async run(args, tools) {
     const options = readOptions(args, {
-      values: ["config"],
+      values: ["config", PASSPHRASE_FILE],
       flags: ["once", "json", "verbose"],
     });
     const { world, terminal } = tools;
@@ -52,8 +54,9 @@ Example:
     const { tally, report } = tallying(events);
     const settings = await readSettings(world, path);
     await tellTraps(world, settings, report);
-    if (options.flag("once")) return await once({ world, settings, report, tally });
-    await new Runner({ tools, report, path, tally }).run(settings);
+    const passphrases = new Passphrases({ world, terminal, options });
+    if (options.flag("once")) return await once({ world, settings, report, tally, passphrases });
+    await new Runner({ tools, report, path, tally, passphrases }).run(settings);
     return exitCodeOf(tally);
   },
 };
@@ -109,15 +112,24 @@ export const EXPOSED =
 
 /**
  * Loads the key of a configuration.
- * @param onExposed called if others may read it
  * @throws UsageError, MalformedError that names the key's file
  */
 export async function loadIdentity(
   world: World,
   { name, key }: Settings,
-  onExposed?: (mode: string) => void,
+  reading: KeyReading,
 ): Promise<Signer> {
-  const signer = await readKey(world, key, onExposed);
+  return expectName(await readKey(world, key, reading), { name, key });
+}
+
+/**
+ * Checks that a key has the name that the configuration says.
+ * @throws MalformedError if it has another
+ */
+export function expectName(
+  signer: Signer,
+  { name, key }: Pick<Settings, "name" | "key">,
+): Signer {
   if (signer.vkey.name === name) return signer;
   throw new MalformedError(
     `the key in ${quoted(key)} has the name ${quoted(signer.vkey.name)}, expected ${
@@ -131,17 +143,18 @@ function sourceOpener(world: World, { contact }: Settings): OpenSource {
   return ({ log, source }) => openSource({ world, log, source, contact });
 }
 
-async function startDaemon({ world, settings, report, reload }: {
+async function startDaemon({ world, settings, report, passphrases, reload }: {
   world: World;
   settings: Settings;
   report: EventReport;
+  passphrases: Passphrases;
   reload?: () => Promise<string | undefined>;
 }): Promise<Daemon> {
-  const signer = await loadIdentity(
-    world,
-    settings,
-    (mode) => report.event("key.exposed", "warning", { file: settings.key, mode, detail: EXPOSED }),
-  );
+  const signer = await loadIdentity(world, settings, {
+    passphrases,
+    onExposed: (mode) =>
+      report.event("key.exposed", "warning", { file: settings.key, mode, detail: EXPOSED }),
+  });
   const openSource = sourceOpener(world, settings);
   try {
     return await Daemon.start({
@@ -163,13 +176,15 @@ function mayRunAlready({ http }: Settings): string {
     "Never run two daemons with one key; another monitor needs a key and folders of its own";
 }
 
-async function once({ world, settings, report, tally }: {
+async function once({ world, settings, report, tally, passphrases }: {
   world: World;
   settings: Settings;
   report: EventReport;
   tally: Tally;
+  passphrases: Passphrases;
 }): Promise<ExitCode> {
-  const daemon = await startDaemon({ world, settings: { ...settings, listen: undefined }, report });
+  const quiet = { ...settings, listen: undefined };
+  const daemon = await startDaemon({ world, settings: quiet, report, passphrases });
   let done = false;
   try {
     done = await daemon.once();
@@ -187,6 +202,7 @@ class Runner {
   readonly #report: EventReport;
   readonly #path: string;
   readonly #tally: Tally;
+  readonly #passphrases: Passphrases;
   #stopping = false;
   /** The settings of the next daemon, to be started when the running one has ended. */
   #next: Settings | undefined;
@@ -197,17 +213,19 @@ class Runner {
   #reloading: Promise<void> = Promise.resolve();
 
   constructor(
-    { tools, report, path, tally }: {
+    { tools, report, path, tally, passphrases }: {
       tools: Tools;
       report: EventReport;
       path: string;
       tally: Tally;
+      passphrases: Passphrases;
     },
   ) {
     this.#tools = tools;
     this.#report = report;
     this.#path = path;
     this.#tally = tally;
+    this.#passphrases = passphrases;
   }
 
   /** Runs until asked to end. @throws if the first daemon cannot start, or any cannot end properly */
@@ -252,8 +270,10 @@ class Runner {
 
   async #start(settings: Settings): Promise<Started> {
     const { world } = this.#tools;
+    const [report, passphrases] = [this.#report, this.#passphrases];
     const reload = (): Promise<string | undefined> => this.#reloadInTurn();
-    const daemon = await startDaemon({ world, settings, report: this.#report, reload });
+    const daemon = await startDaemon({ world, settings, report, passphrases, reload });
+    passphrases.stopAsking();
     try {
       return { daemon, http: settings.http, server: this.#serve(daemon, settings.http) };
     } catch (error) {
@@ -312,7 +332,7 @@ class Runner {
     try {
       const settings = await readSettings(world, this.#path);
       await tellTraps(world, settings, this.#report);
-      const { vkey } = await loadIdentity(world, settings);
+      const { vkey } = await loadIdentity(world, settings, { passphrases: this.#passphrases });
       const running = this.#running;
       if (running?.daemon.canTakeUp(settings, vkey.text)) await this.#takeUp(running, settings);
       else {

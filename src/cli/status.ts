@@ -145,7 +145,7 @@ async function checkIsOurs({ world, settings, told, address }: {
 /** The vkey of the key in a file; nothing if this user may not read it. */
 async function vkeyOf(world: World, path: string): Promise<string | undefined> {
   try {
-    return (await readKey(world, path, () => {})).vkey.text;
+    return (await readKey(world, path)).vkey.text;
   } catch (error) {
     if (error instanceof WorldError || isUsageFault(error)) return undefined;
     throw error;

@@ -1,3 +1,5 @@
+import { Interrupted } from "./command.ts";
+import { SecretLine } from "./secret_line.ts";
 import { bold, cyan, dim, green, red, setColorEnabled, yellow } from "@std/fmt/colors";
 
 const STYLES = { bold, dim, red, green, yellow, cyan };
@@ -26,6 +28,12 @@ export interface Terminal {
   read(buffer: Uint8Array): Promise<number>;
   /** Asks a person, and waits; nothing if nobody can answer. */
   ask(question: string): string | undefined;
+  /**
+   * Asks a person for something that is not shown while it is typed, and waits; nothing if nobody can
+   * answer. However this ends, the terminal shows again what is typed.
+   * @throws Interrupted if the person, or a signal, ends the program meanwhile
+   */
+  askSecret(question: string): Promise<Uint8Array | undefined>;
   /** Calls `stop` once when the process is asked to end (SIGINT, SIGTERM). */
   onStop(stop: () => void): void;
   /** Calls `reload` whenever the process is asked to read its configuration again (SIGHUP). */
@@ -103,6 +111,42 @@ export class LineWriter implements LostOutput {
   }
 }
 
+/** Standard input, as far as a person types there. */
+export interface Keyboard {
+  isTerminal(): boolean;
+  /** Whether each byte is given as it is typed, unshown and unedited. */
+  setRaw(raw: boolean): void;
+  read(buffer: Uint8Array): Promise<number | null>;
+}
+
+/** What ends the program while a person types, with the code that a shell reports for it. */
+const ENDING_SIGNALS = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const;
+
+/** Reads a line that is not shown. */
+async function readSecret(keyboard: Keyboard): Promise<Uint8Array | undefined> {
+  const line = new SecretLine();
+  const ended = Promise.withResolvers<never>();
+  const handlers = ENDING_SIGNALS.map(([signal, code]) => {
+    const handler = (): void => ended.reject(new Interrupted(code));
+    Deno.addSignalListener(signal, handler);
+    return { signal, handler };
+  });
+  try {
+    keyboard.setRaw(true);
+    for (const buffer = new Uint8Array(256);;) {
+      const count = await Promise.race([keyboard.read(buffer), ended.promise]);
+      if (count === null) return undefined;
+      const state = line.take(buffer.subarray(0, count));
+      buffer.fill(0);
+      if (state === "interrupted") throw new Interrupted(130);
+      if (state === "done") return line.bytes;
+    }
+  } finally {
+    keyboard.setRaw(false);
+    for (const { signal, handler } of handlers) Deno.removeSignalListener(signal, handler);
+  }
+}
+
 /** How large a terminal is. */
 type ConsoleSize = ReturnType<typeof Deno.consoleSize>;
 
@@ -145,9 +189,10 @@ class Screen {
 
 /** The terminal or pipes of this process. */
 export function processTerminal(
-  { stdout, stderr, size = ownSize }: {
+  { stdout, stderr, stdin = Deno.stdin, size = ownSize }: {
     stdout: Stream;
     stderr: Stream;
+    stdin?: Keyboard;
     size?: () => ConsoleSize;
   } = Deno,
 ): Terminal {
@@ -201,6 +246,17 @@ export function processTerminal(
       for (const line of [...lines, ""]) out.line(line);
     },
     ask: (question) => Deno.stdin.isTerminal() ? prompt(question) ?? undefined : undefined,
+    async askSecret(question) {
+      if (!stdin.isTerminal()) return undefined;
+      clear();
+      show(`${question} `);
+      try {
+        return await readSecret(stdin);
+      } finally {
+        // The end of the line was not shown either.
+        show("\n");
+      }
+    },
     paint: (style, text) => colored ? STYLES[style](text) : text,
     onStop(stop) {
       listen("SIGINT", stop);

@@ -13,6 +13,7 @@ import { type Evidence, hasMarks, isEvidenceFile, readEvidenceFile } from "./evi
 import { cannotRead, openRereadable } from "./inputs.ts";
 import { isRepair, parseRepair, type Repair } from "../store/repaired.ts";
 import { describeRepair } from "./repairs.ts";
+import { statementCase, twoStatements, WHAT_TWO_PROVE } from "./statement_words.ts";
 import type { Terminal } from "./terminal.ts";
 import { hanging } from "./width.ts";
 
@@ -246,13 +247,19 @@ function printItem(terminal: Terminal, item: JudgedItem, log: Log | undefined): 
     terminal.out(first!.replace(mark, terminal.paint(ok ? "green" : "red", mark)));
     for (const line of more) terminal.out(line);
   }
+  const record = judgement?.record;
+  const ofMonitor = record && statementCase(record);
+  if (judgement?.outcome === "holds" && ofMonitor !== undefined) {
+    const words = `This is about a monitor, and not about a log: ${twoStatements(ofMonitor)}. ` +
+      `There a size is the number of a statement, and a root is its hash. ${WHAT_TWO_PROVE}`;
+    for (const line of hanging("  ! ", printable(words), terminal)) terminal.out(line);
+  }
   if (log === undefined && judgement?.log !== undefined) {
-    terminal.out(
-      terminal.paint(
-        "yellow",
-        "  ! The log's key came from the file itself. Give the key you trust with --log.",
-      ),
-    );
+    const hint = ofMonitor === undefined
+      ? "The log's key came from the file itself. Give the key you trust with --log."
+      : "The monitor's key came from the file itself. Give the key you trust, and the name of its " +
+        `list, with --log "VKEY ${printable(judgement.log.origin)}".`;
+    terminal.out(terminal.paint("yellow", `  ! ${hint}`));
   }
 }
 

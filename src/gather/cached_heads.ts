@@ -113,18 +113,40 @@ export class CachedHeads {
   }
 
   /**
+   * The proof from a checkpoint of somebody else to the largest head here, by the cached tiles. What it
+   * implies at the older size need not be what was signed there.
+   * @returns nothing if that head is not larger, or the tiles here lead to no signed root
+   */
+  async proofFrom(
+    files: Files,
+    { log, treeSize, root }: VerifiedCheckpoint,
+  ): Promise<StatedProof | undefined> {
+    const known = this.#logs.get(log.id);
+    const newer = [...known?.heads.values() ?? []].sort(bySize).at(-1);
+    if (known === undefined || newer === undefined || treeSize === 0n) return undefined;
+    if (newer.treeSize <= treeSize) return undefined;
+    const older = { treeSize, root, folder: undefined };
+    const [tiles, folders] = [new TilesOnDisk(files), this.#foldersOf(known)];
+    const result = await prove({ tiles, log, older, newer, folders });
+    return typeof result === "string" ? undefined : result.proof;
+  }
+
+  /** The folders whose tiles may be of a log. Tiles without a checkpoint may be of any log. */
+  #foldersOf({ log, folders }: LogHeads): string[] {
+    const loose = [...this.#folders].filter((folder) => !this.#claimed.has(folder));
+    return [...new Set([...folders, ...this.#goFolders.get(log.vkey.name) ?? [], ...loose])];
+  }
+
+  /**
    * Compares the heads of each log with each other by the cached tiles, without any network. Each is
    * proven to be the beginning of a larger one: of the largest of its own cache, of the next larger, or
    * of the same two of all caches. So a chain of proofs joins all heads of one history.
    * @returns for each log what came of it, after the proofs that lead to a signed root
    */
   async *compare(files: Files): AsyncGenerator<TileProof | Compared, void> {
-    // Tiles without a checkpoint may be of any log.
-    const loose = [...this.#folders].filter((folder) => !this.#claimed.has(folder));
-    for (const { log, heads, leftOut, folders: beside } of this.#logs.values()) {
-      const folders = [
-        ...new Set([...beside, ...this.#goFolders.get(log.vkey.name) ?? [], ...loose]),
-      ];
+    for (const known of this.#logs.values()) {
+      const { log, heads, leftOut } = known;
+      const folders = this.#foldersOf(known);
       if (folders.length === 0) continue;
       const sorted = [...heads.values()].sort(bySize);
       const tiles = new TilesOnDisk(files);

@@ -48,6 +48,8 @@ export interface Gathering {
   readonly open: (path: string) => Promise<OpenFile>;
   /** The file that what is gathered is written to. It is not read, if it is in a folder. */
   readonly writesTo?: string | undefined;
+  /** Takes in the heads and the folders of tiles, if they are needed later. */
+  readonly cached?: CachedHeads;
 }
 
 /**
@@ -57,9 +59,8 @@ export interface Gathering {
  *   `open` throws
  */
 export async function* gather(
-  { files, logs, paths, open, writesTo }: Gathering,
+  { files, logs, paths, open, writesTo, cached: heads = new CachedHeads() }: Gathering,
 ): AsyncGenerator<Piece, void> {
-  const heads = new CachedHeads();
   for await (const step of walk(files, paths)) {
     if (step.kind === "tiles") {
       heads.addFolder(/^(.*?)[\\/]?tile[\\/]?$/.exec(step.path)![1] || ".", step.layout);

@@ -1,4 +1,5 @@
 import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
+import type { Head } from "../evidence/head.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import type { Calls } from "../world/calls.ts";
@@ -8,6 +9,7 @@ import type { About } from "./about_item.ts";
 import type { ExchangeLimits } from "./limits.ts";
 import type { Heard, Judge } from "./judge.ts";
 import type { PeerKnowledge } from "./peer_knowledge.ts";
+import type { Standing } from "./settled_item.ts";
 
 /** A case that is held here. Its heads are in memory; its record is read when it is needed. */
 export interface HeldCase extends Pick<ConflictRecord, "kind" | "evidence_id"> {
@@ -35,6 +37,11 @@ export interface ExchangeParty {
    * as one round shows a peer (`maxOpenPerLog`).
    */
   unreconciled(log: Log): readonly VerifiedCheckpoint[];
+  /**
+   * How a checkpoint stands here, by one look into the index.
+   * @throws WorldError if the index cannot be read
+   */
+  standing(log: Log, head: Head): Standing;
   /**
    * The cases held about a log, oldest first. Each is proven and durable, so its evidence may be
    * handed over.

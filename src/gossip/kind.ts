@@ -3,11 +3,13 @@
  *
  * @module
  */
+import type { Head } from "../evidence/head.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import type { About } from "./about_item.ts";
 import type { HashList } from "./hash_list.ts";
 import type { HeardCheckpoint, Judge } from "./judge.ts";
+import type { HeadStanding, Standing } from "./settled_item.ts";
 
 /** One kind of parcel item: its byte, its limits, its price, and how it is heard. */
 export interface Kind {
@@ -28,6 +30,11 @@ export interface Kind {
    * spelled again, which takes 40 ms a megabyte.
    */
   readonly isJson: boolean;
+  /**
+   * If it asks for what is looked up in the index: how many of its bytes ask for one look-up. Each
+   * takes 1 frame more.
+   */
+  readonly lookUpBytes?: number;
   /**
    * Judges one item that has come, and adds what it says to `hearing`. An item about a log that is
    * not followed is passed over.
@@ -53,7 +60,7 @@ export interface ComingItem {
   readonly body: Uint8Array;
   /** Who sent it. */
   readonly source: string;
-  readonly party: Pick<HearingParty, "judge" | "cases">;
+  readonly party: Pick<HearingParty, "judge" | "cases" | "standing">;
   /** What the items so far have said. */
   readonly hearing: Hearing;
 }
@@ -63,6 +70,8 @@ export interface HearingParty {
   readonly judge: Judge;
   cases(log: Log): readonly NamedCase[];
   unreconciled(log: Log): readonly VerifiedCheckpoint[];
+  /** How a checkpoint stands here. @throws WorldError if the index cannot be read */
+  standing(log: Log, head: Head): Standing;
   /** What this monitor says about itself. */
   readonly about: About;
 }
@@ -86,6 +95,10 @@ export interface Hearing {
   follows?: Set<Log>;
   /** What the other end says about itself. */
   about?: About;
+  /** The checkpoints that the other end asks about, and how they stand here. */
+  asked?: readonly HeadStanding[];
+  /** How checkpoints stand with the other end, as it claims. Nothing proves it. */
+  claims?: readonly HeadStanding[];
   /**
    * Whether a record that it has shown made a new case here. A record may name a known case by
    * another pair of checkpoints.

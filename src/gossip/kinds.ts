@@ -12,6 +12,7 @@ import { KNOWN } from "./known_item.ts";
 import { NOTE } from "./note_item.ts";
 import { PROOF } from "./proof_item.ts";
 import { RECORD } from "./record_item.ts";
+import { SETTLED } from "./settled_item.ts";
 
 /** The kinds, by name, in the order of what they answer: what `follows` answers may fill a parcel. */
 export const KINDS = {
@@ -20,6 +21,7 @@ export const KINDS = {
   record: RECORD,
   known: KNOWN,
   about: ABOUT,
+  settled: SETTLED,
   follows: FOLLOWS,
 } satisfies Record<string, Kind>;
 

@@ -12,7 +12,9 @@ export interface ParcelLimits {
   /** Bytes of one parcel. Each parcel that is being read may hold so many bytes in memory. */
   readonly maxParcelBytes: number;
   /** How long an item of each kind may be, and how much it costs: see kinds.ts. */
-  readonly kinds: Readonly<Record<ItemKind, Pick<Kind, "maxBytes" | "cost" | "isJson">>>;
+  readonly kinds: Readonly<
+    Record<ItemKind, Pick<Kind, "maxBytes" | "cost" | "isJson" | "lookUpBytes">>
+  >;
   /**
    * Bytes of an item of a kind that this version does not know. Such an item is passed over and not
    * kept.

@@ -46,8 +46,9 @@ export function itemCost(
   { kinds, jsonBytesPerFrame }: ParcelLimits,
   { kind, body }: ParcelItem,
 ): number {
-  const { cost, isJson } = kinds[kind];
-  return isJson ? cost + body.length / jsonBytesPerFrame : cost;
+  const { cost, isJson, lookUpBytes = Infinity } = kinds[kind];
+  const lookUps = body.length / lookUpBytes;
+  return cost + lookUps + (isJson ? body.length / jsonBytesPerFrame : 0);
 }
 
 /** The bytes of a parcel. */

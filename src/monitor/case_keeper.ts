@@ -1,6 +1,7 @@
 import type { Conflict } from "../evidence/conflict.ts";
 import type { JsonObject } from "../evidence/json.ts";
 import { type BeyondCap, EquivocationDetector } from "../evidence/detector.ts";
+import type { Head } from "../evidence/head.ts";
 import type { CheckpointMemory } from "../evidence/memory.ts";
 import { caseOf, type ConflictRecord, type RecordedHead } from "../evidence/record.ts";
 import { logOf, showRecord } from "../evidence/replay.ts";
@@ -10,6 +11,7 @@ import type { ExchangeParty, ExchangeReport, HeldCase } from "../gossip/exchange
 import { DEFAULT_LIMITS, type ExchangeLimits } from "../gossip/limits.ts";
 import { Judge } from "../gossip/judge.ts";
 import { PeerKnowledge } from "../gossip/peer_knowledge.ts";
+import type { Standing } from "../gossip/settled_item.ts";
 import { IncidentJournal } from "../store/incidents.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
@@ -50,6 +52,8 @@ export interface Recollection extends CheckpointMemory {
   writeTold(source?: string): Promise<void>;
   /** The checkpoints to show a peer in one round; see ExchangeParty. */
   shownOpen(log: Log, most: number): readonly VerifiedCheckpoint[];
+  /** How a checkpoint stands with the view; see ExchangeParty. */
+  standing(log: Log, head: Head): Standing;
 }
 
 /** A conflict that is to be written. */
@@ -210,6 +214,8 @@ export class CaseKeeper {
       limits: this.#limits,
       keep: (source) => this.keep({ source }),
       unreconciled: (log) => this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? [],
+      // Without a memory there is no view, and nobody settles anything.
+      standing: (log, head) => this.#recollection?.standing(log, head) ?? "unknown",
       cases: (log) => this.cases(log),
       peerKnowledge: this.#peerKnowledge,
       about: this.#about,

@@ -1,5 +1,5 @@
 import { EquivocationDetector } from "../evidence/detector.ts";
-import type { Compared } from "../gather/cached_heads.ts";
+import { CachedHeads, type Compared } from "../gather/cached_heads.ts";
 import { mayHide, type RejectionReason } from "../gather/found.ts";
 import { FROM_TILES, gather, gatherProofs, type Piece } from "../gather/gather.ts";
 import { JoinedHeads } from "../gather/joined_heads.ts";
@@ -37,6 +37,8 @@ export class Findings {
   readonly passedOver = new Map<PassedOver, number>();
   /** Which heads were compared with each other. Whoever follows a proof adds it. */
   readonly joined = new JoinedHeads();
+  /** The heads of logs and the tiles beside them. Whoever gathers with it can prove more by them. */
+  readonly cached = new CachedHeads();
 
   /** Takes in what is no checkpoint, proof or rejection itself, and counts all. */
   count(piece: Piece): void {

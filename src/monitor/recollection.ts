@@ -1,5 +1,7 @@
 import type { Seen } from "../evidence/conflict.ts";
+import type { Head } from "../evidence/head.ts";
 import { OPEN_RESULTS, type Result } from "../evidence/result.ts";
+import type { Standing } from "../gossip/settled_item.ts";
 import { observedCheckpoint } from "../store/observation.ts";
 import type { OpenQuestion } from "../store/observation_index.ts";
 import type { ObservationJournal } from "../store/observations.ts";
@@ -132,6 +134,12 @@ export class JournaledMemory implements Recollection {
     return this.questions(log).shown({ most, random: this.#world.random })
       .map((question) => this.checkpointOf(log, question))
       .filter((checkpoint) => checkpoint !== undefined);
+  }
+
+  /** How a checkpoint stands with the view of its log; see ExchangeParty. */
+  standing(log: Log, head: Head): Standing {
+    if (this.questions(log).has(head)) return "open";
+    return this.#observations.agrees(log, head) ? "consistent" : "unknown";
   }
 
   /** See CheckpointMemory. */

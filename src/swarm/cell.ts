@@ -50,16 +50,17 @@ export class CellSealer {
     this.#key = new Rekeying(state, cellsPerKey);
   }
 
-  /** Seals bytes into as few cells as hold them. */
+  /** Seals bytes into as few cells as hold them, and nothing into one. */
   seal(bytes: Uint8Array): Uint8Array {
-    const count = Math.ceil(bytes.length / CELL_ROOM);
+    const count = Math.max(1, Math.ceil(bytes.length / CELL_ROOM));
     const cells = new Uint8Array(count * CELL_BYTES);
     for (let i = 0; i < count; i++) {
       const used = bytes.subarray(i * CELL_ROOM, (i + 1) * CELL_ROOM);
       this.#view.setUint16(0, used.length);
       this.#plain.set(used, USED_BYTES);
       this.#plain.fill(0, USED_BYTES + used.length);
-      cells.set(this.#key.next().seal(this.#plain), i * CELL_BYTES);
+      const cell = cells.subarray(i * CELL_BYTES, (i + 1) * CELL_BYTES);
+      this.#key.next().sealInto(cell, this.#plain);
     }
     return cells;
   }
@@ -83,7 +84,7 @@ export class CellOpener {
     if (plain === undefined) {
       throw new SessionFault("changed", "a cell does not open: it is not the next one as sealed");
     }
-    const used = new DataView(plain.buffer, plain.byteOffset).getUint16(0);
+    const used = plain[0]! << 8 | plain[1]!;
     if (used > CELL_ROOM) {
       throw new SessionFault(
         "malformed",

@@ -127,9 +127,15 @@ export type Charged =
 
 /** What became of an accusation. */
 export type Judged =
-  /** the evidence holds: the detector gets both halves, and the accused is banned if it is a member */
+  /**
+   * The evidence holds, and the accused is banned if it is a member. If it is news, it is to be recorded
+   * and passed on: the detector gets both halves. A member that is convicted already may have signed
+   * any number of further contradictions. They prove nothing more, and would fill the journal. It may
+   * be news about our own key too: a copy of this monitor is about.
+   */
   | {
     readonly outcome: "proven";
+    readonly isNews: boolean;
     readonly ban: Ban | undefined;
     readonly evidence: readonly [VerifiedCheckpoint, VerifiedCheckpoint];
   }
@@ -180,6 +186,8 @@ export class Conduct {
   readonly #accusations = new Map<string, Map<string, number>>();
   #bans = new Map<string, Ban>();
   #isUnwritten = false;
+  /** Whether our own key was shown to have signed two statements under one number. */
+  #isOwnProven = false;
 
   private constructor(options: ConductOptions) {
     this.#world = options.world;
@@ -288,11 +296,15 @@ export class Conduct {
     return wasBanned;
   }
 
-  /** Bans a member that was proven to have said two things under one number. */
+  /**
+   * Bans a member that was proven to have said two things under one number. An operator's ban stays as
+   * it is.
+   */
   async convict(vkey: string): Promise<Ban | undefined> {
     if (!this.#isMember(vkey)) return undefined;
-    return this.banOf(vkey) ??
-      await this.#put(vkey, { reason: TWO_STATEMENTS, by: "evidence" });
+    const before = this.banOf(vkey);
+    if (before?.by === "operator" || before?.by === "evidence") return before;
+    return await this.#put(vkey, { reason: TWO_STATEMENTS, by: "evidence" });
   }
 
   /**
@@ -336,7 +348,12 @@ export class Conduct {
   async #judgeEvidence(accused: string, notes: readonly [string, string]): Promise<Judged> {
     const evidence = openEvidence(accused, notes);
     if (typeof evidence === "string") return { outcome: "false evidence", detail: evidence };
-    return { outcome: "proven", ban: await this.convict(accused), evidence };
+    const isOwn = accused === this.#own.text;
+    const isNews = isOwn
+      ? !this.#isOwnProven
+      : this.#isMember(accused) && this.banOf(accused)?.by !== "evidence";
+    if (isOwn) this.#isOwnProven = true;
+    return { outcome: "proven", isNews, ban: await this.convict(accused), evidence };
   }
 
   /** Forgets what was heard of those who are no members any more. Their bans stay. */

@@ -21,11 +21,11 @@ import type { Address } from "../world/world.ts";
 /** The versions of sessions that this program speaks. */
 export const SESSION_VERSIONS: readonly number[] = [1];
 /** Longest hello, in bytes. */
-export const MAX_HELLO_BYTES = 256 * 1024;
+export const MAX_HELLO_BYTES = 65_536;
 /** Most members that a hello tells of. */
-export const MAX_TOLD_MEMBERS = 1_024;
+export const MAX_TOLD_MEMBERS = 256;
 /** Most logs that a hello names. */
-const MAX_LOGS = 1_024;
+const MAX_LOGS = 512;
 /** Most values and names in a hello: a log has one, a member four. */
 const MAX_PARTS = 64 + MAX_LOGS + 5 * MAX_TOLD_MEMBERS;
 
@@ -48,7 +48,7 @@ export interface ToldMember {
   readonly address?: Address;
 }
 
-/** What each end of a session says first (PROTOCOL, "Members"). */
+/** What each end of a session says first (PROTOCOL section 18). */
 export interface Hello {
   /** The versions of sessions that it speaks. */
   readonly versions: readonly number[];
@@ -122,13 +122,20 @@ const HELLO: Shape = {
   others: "kept",
 };
 
-/** The bytes of a hello: canonical JSON. */
+/**
+ * The bytes of a hello: canonical JSON. Where not all members and logs fit, the first ones are told:
+ * what is left out costs time, and nothing else.
+ */
 export function encodeHello(hello: Hello): Uint8Array {
-  const members = hello.members.slice(0, MAX_TOLD_MEMBERS).map(({ vkey, address }) => ({
+  const logs = hello.logs.slice(0, MAX_LOGS);
+  const all = hello.members.slice(0, MAX_TOLD_MEMBERS).map(({ vkey, address }) => ({
     vkey,
     ...(address !== undefined && { address: formatAddress(address) }),
   }));
-  return utf8(canonicalize({ ...hello, members }));
+  for (let count = all.length;; count = Math.floor(count / 2)) {
+    const encoded = utf8(canonicalize({ ...hello, logs, members: all.slice(0, count) }));
+    if (encoded.length <= MAX_HELLO_BYTES || count === 0) return encoded;
+  }
 }
 
 /** Reads a hello. @throws MalformedError */

@@ -69,12 +69,18 @@ export class Outgoing {
     return sent.promise;
   }
 
-  /** Sends a short message for which nobody waits. Too many of them end the session. */
+  /**
+   * Sends a short message for which nobody waits: an answer that the other end asks for, or nothing at
+   * all, which takes a cell. If too many wait, the session ends.
+   */
   post(message: Uint8Array): void {
     if (this.#failure !== undefined) return;
     if (this.#queuedAnswers >= this.#limits.maxQueuedAnswers) {
       return this.#onFault(
-        new SessionFault("flood", `${this.#queuedAnswers} answers wait for it to read them`),
+        new SessionFault(
+          "unread",
+          `${this.#queuedAnswers} short messages wait for it to read them`,
+        ),
       );
     }
     if (this.#add({ message, sent: undefined, at: 0 })) this.#queuedAnswers++;

@@ -4,21 +4,19 @@
  *
  * A number is an epoch and a sequence. What keeps numbers apart:
  *
- * - **Each start begins a new epoch**, larger than the one in the file, and writes it durably before
- *   the first number of it is given out. So a `kill -9` at any moment repeats nothing: the epoch of
- *   whatever was given out is in the file. Sequences are counted in memory, so there is nothing to
- *   reserve, and no number is lost to a reserve.
- * - **A restored backup** has an old epoch in the file. The new epoch is also larger than the clock's
- *   seconds, and so larger than all that was used before.
- * - **A lost or damaged file** leaves the clock alone. No number is given out until the clock has come
- *   to the epoch. So a monitor that is started again and again in an empty folder repeats nothing,
- *   even within one second.
- * - **A clock that was set back**, together with one of these, leaves what others remember. They show
- *   the last note that they heard under our key. If it is later than all that this process has said,
- *   a new epoch begins.
+ * - **Sequences are reserved** in the file, durably, a block at a time, before the first of the block
+ *   is given out. A start goes on after what is reserved. So a `kill -9` at any moment repeats
+ *   nothing; it costs the rest of a block.
+ * - **A lost or damaged file** begins a new epoch, larger than the clock's seconds. No number is given
+ *   out until the clock has come to it. So a monitor that is started again and again in an empty
+ *   folder repeats nothing, even within one second.
+ * - **A restored backup** goes on where it ended, and would repeat what was said since. Others show us
+ *   the last note that they heard under our key: if it is later than what is reserved, a new epoch
+ *   begins. A file that was last written more than a day ago begins one in any case, because not every
+ *   peer has heard everything. A new epoch costs nothing.
  *
- * If a running monitor is copied with its key, two programs speak under one key, and none of this
- * helps. That is what the proof is about.
+ * If a monitor is copied with its key and its folder, two programs speak under the same numbers, and
+ * none of this helps. That is what the proof is about.
  *
  * @module
  */
@@ -26,11 +24,11 @@ import { openCheckpoint } from "../tlog/checkpoint.ts";
 import { parseCheckpointText } from "../tlog/checkpoint_text.ts";
 import { parseTreeSize } from "../tlog/encoding.ts";
 import { MalformedError } from "../tlog/malformed.ts";
-import { anyText } from "../tlog/members.ts";
+import { checkMembers, text } from "../tlog/members.ts";
 import { parseNote } from "../tlog/note.ts";
 import type { Vkey } from "../tlog/vkey.ts";
 import type { Signer } from "../world/signer.ts";
-import { timeNow } from "../world/time.ts";
+import { millisecondsOf, timeNow } from "../world/time.ts";
 import { Turns } from "../world/turns.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { readSmallFile, type SmallFile, writeSmallFile } from "./small_file.ts";
@@ -47,6 +45,10 @@ import {
 export const OWN_STATEMENTS_FILE = "own-statements.json";
 const VERSION = "hearsay/own-statements/v1";
 const MS_PER_SECOND = 1_000;
+/** So many sequences are reserved by one write. */
+export const RESERVED_SEQUENCES = 64n;
+/** A file that was written longer ago may be a backup. */
+export const MAX_FILE_AGE_MS = 86_400_000;
 
 /** A number under which one thing is said. */
 export interface StatementNumber {
@@ -62,12 +64,14 @@ export class OwnStatements {
   readonly #file: SmallFile;
   readonly #onDamage: (detail: string) => void;
   readonly #turns = new Turns();
-  /** The epoch of this process, once it is durable. */
-  #epoch: bigint | undefined;
-  /** The last sequence of it that was given out. */
-  #sequence = 0n;
-  /** The largest epoch that this process knows to be used. */
+  /** The numbers that this process may give out, once they are durable. */
+  #own: Reserved | undefined;
+  /** Whether it has given out one of them. */
+  #hasSpoken = false;
+  /** The largest epoch that is known to be used. */
   #used = 0n;
+  /** Whether others have heard later numbers than the file has. */
+  #isBehind = false;
   #stopWaiting = (): void => {};
 
   /**
@@ -89,12 +93,12 @@ export class OwnStatements {
 
   /** The last number that this process has given out; nothing if it has given out none. */
   get last(): StatementNumber | undefined {
-    if (this.#epoch === undefined || this.#sequence === 0n) return undefined;
-    return { epoch: this.#epoch, sequence: this.#sequence };
+    if (this.#own === undefined || !this.#hasSpoken) return undefined;
+    return { epoch: this.#own.epoch, sequence: this.#own.last };
   }
 
   /**
-   * Says something under the next number, at this moment. The first call of a process takes a second.
+   * Says something under the next number, at this moment. The first one of an epoch may take a second.
    * @throws WorldError if the disk refuses, and the next call tries again; MalformedError if what is
    *   said breaks the rules of its kind, or is too long
    */
@@ -106,33 +110,43 @@ export class OwnStatements {
 
   /**
    * Gives out a number, for good: no later call and no later process gives it out again.
-   * @throws WorldError if the disk refuses a new epoch, and the next call tries again
+   * @throws WorldError if the disk refuses to reserve it, and the next call tries again
    */
   next(): Promise<StatementNumber> {
     return this.#turns.next(async () => {
-      const epoch = this.#epoch ??= await this.#begin();
-      return { epoch, sequence: ++this.#sequence };
+      const own = this.#own ??= await this.#begin();
+      if (own.last === own.reserved) {
+        await this.#reserve({ epoch: own.epoch, last: own.last });
+        own.reserved += RESERVED_SEQUENCES;
+      }
+      own.last++;
+      this.#hasSpoken = true;
+      return { epoch: own.epoch, sequence: own.last };
     });
   }
 
   /**
-   * Somebody shows a note that our key has signed. If this process has not given out its number, and
-   * the number is not of an earlier epoch, a new epoch begins with the next number. A liar has no such
-   * note, and causes nothing.
-   * @returns `later` if so: there is a copy of this monitor, or it was restored and its clock set back;
-   *   `known` if the number is ours; `not ours` if the note is no statement under our key
-   * @throws WorldError if the disk refuses a new epoch
+   * Somebody shows a note that our key has signed. If its number is later than all that we have given
+   * out, a new epoch begins with the next number. A liar has no such note, and causes nothing. Ask
+   * every peer before anything is said to it.
+   * @returns `later` if so: this folder was restored, or there is a copy of this monitor; `known` if the
+   *   number is ours; `not ours` if the note is no statement under our key
+   * @throws WorldError if the disk refuses
    */
   heardByPeers(note: string): Promise<"later" | "known" | "not ours"> {
     return this.#turns.next(async () => {
       const heard = openOwn(note, this.#signer.vkey);
       if (heard === undefined) return "not ours";
-      const epoch = this.#epoch ??= await this.#begin();
-      const isKnown = heard.epoch < epoch ||
-        (heard.epoch === epoch && heard.sequence <= this.#sequence);
+      const own = this.#own ??= await this.#begin();
+      const isKnown = heard.epoch < own.epoch ||
+        (heard.epoch === own.epoch && heard.sequence <= own.last);
       if (isKnown) return "known";
       this.#used = heard.epoch;
-      this.#epoch = undefined;
+      // Even if the disk refuses now: no number of the old epoch is given out any more.
+      this.#isBehind = true;
+      this.#own = undefined;
+      this.#hasSpoken = false;
+      this.#own = await this.#begin();
       return "later";
     });
   }
@@ -144,22 +158,49 @@ export class OwnStatements {
     this.#stopWaiting();
   }
 
-  /** Begins an epoch that was never used: makes it durable, and waits until the clock has come to it. */
-  async #begin(): Promise<bigint> {
-    const now = BigInt(Math.floor(this.#world.clock.now().getTime() / MS_PER_SECOND));
-    const stored = await this.#stored() ?? 0n;
-    const epoch = [now, stored, this.#used].reduce((a, b) => a > b ? a : b) + 1n;
-    await writeSmallFile(this.#file, { epoch: `${epoch}` });
-    await this.#pause(MS_PER_SECOND);
-    this.#used = epoch;
-    this.#sequence = 0n;
-    return epoch;
+  /** Goes on where the file ends, or begins a new epoch. */
+  async #begin(): Promise<Reserved> {
+    const stored = await this.#stored();
+    if (stored !== undefined && stored.epoch > this.#used) this.#used = stored.epoch;
+    const now = this.#world.clock.now().getTime();
+    if (stored === undefined || this.#isBehind || now - stored.at > MAX_FILE_AGE_MS) {
+      return await this.#newEpoch();
+    }
+    const { epoch, reserved } = stored;
+    await this.#comeTo(epoch);
+    return { epoch, last: reserved, reserved };
   }
 
-  /** @throws WorldError if the monitor stops meanwhile */
-  #pause(ms: number): Promise<void> {
+  /** Begins an epoch that was never used, and makes it durable. */
+  async #newEpoch(): Promise<Reserved> {
+    const now = BigInt(Math.floor(this.#world.clock.now().getTime() / MS_PER_SECOND));
+    const epoch = (now > this.#used ? now : this.#used) + 1n;
+    await this.#reserve({ epoch, last: 0n });
+    this.#used = epoch;
+    await this.#comeTo(epoch);
+    this.#isBehind = false;
+    return { epoch, last: 0n, reserved: RESERVED_SEQUENCES };
+  }
+
+  /** Writes that the next block after `last` may be given out. */
+  async #reserve({ epoch, last }: { epoch: bigint; last: bigint }): Promise<void> {
+    await writeSmallFile(this.#file, {
+      ...{ epoch: `${epoch}`, reserved: `${last + RESERVED_SEQUENCES}` },
+      at: timeNow(this.#world.clock),
+    });
+  }
+
+  /**
+   * Waits until the clock has come to an epoch, which is at most a second ahead; see the module. If the
+   * clock was set back, a second must do.
+   * @throws WorldError if the monitor stops meanwhile
+   */
+  #comeTo(epoch: bigint): Promise<void> {
+    const { clock } = this.#world;
+    const ahead = Number(epoch) * MS_PER_SECOND - clock.now().getTime();
+    if (ahead <= 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const timer = this.#world.clock.after(ms, resolve);
+      const timer = clock.after(Math.min(ahead, MS_PER_SECOND), resolve);
       this.#stopWaiting = () => {
         timer.cancel();
         reject(new WorldError("other", "this monitor is stopping"));
@@ -167,13 +208,17 @@ export class OwnStatements {
     });
   }
 
-  /** The epoch in the file; nothing if there is no file, or a damaged one. */
-  async #stored(): Promise<bigint | undefined> {
+  /** What the file says; nothing if there is no file, or a damaged one. */
+  async #stored(): Promise<{ epoch: bigint; reserved: bigint; at: number } | undefined> {
     try {
-      const epoch = (await readSmallFile(this.#file))?.epoch;
-      if (epoch === undefined) return undefined;
-      anyText(epoch, "epoch");
-      return parseTreeSize(epoch);
+      const stored = await readSmallFile(this.#file);
+      if (stored === undefined) return undefined;
+      checkMembers(stored, { what: "file", shape: STORED });
+      const { epoch, reserved, at } = stored as { epoch: string; reserved: string; at: string };
+      return {
+        ...{ epoch: parseTreeSize(epoch), reserved: parseTreeSize(reserved) },
+        at: millisecondsOf(at),
+      };
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       this.#onDamage(`${OWN_STATEMENTS_FILE} is damaged, a new epoch begins: ${error.message}`);
@@ -181,6 +226,15 @@ export class OwnStatements {
     }
   }
 }
+
+/** Numbers that may be given out: those above `last`, up to `reserved`. */
+interface Reserved {
+  readonly epoch: bigint;
+  last: bigint;
+  reserved: bigint;
+}
+
+const STORED = { must: { epoch: text, reserved: text, at: text }, others: "refused" } as const;
 
 /** The number of a note, if our key has signed it as a statement. */
 function openOwn(note: string, vkey: Vkey): StatementNumber | undefined {

@@ -1,5 +1,5 @@
 /**
- * What members pass on to each other (PROTOCOL, "Members"). A rumour is verified before it is passed
+ * What members pass on to each other (PROTOCOL section 18). A rumour is verified before it is passed
  * on, so a lie goes no further than one hop.
  *
  * @module

@@ -49,13 +49,19 @@ export {
 export { SESSION_LIMITS, type SessionLimits } from "./session_limits.ts";
 export { KIND, type SessionMessage } from "./session_message.ts";
 
+/** What a cell carries that says nothing. */
+const NO_MESSAGE = new Uint8Array(0);
+
 /** What both ends of a session give. */
 interface SessionStart {
   readonly party: SessionParty;
   /** It belongs to the session from now on, which closes it. */
   readonly connection: Connection;
-  /** Given each stream that the other end opens. It must close it. */
-  readonly onStream: (stream: Connection) => void;
+  /**
+   * Given each stream that the other end opens. It must close it. The first may come before whoever
+   * waits for the session has it, so the session is given too.
+   */
+  readonly onStream: (stream: Connection, session: Session) => void;
   /** Told whenever a cell came. */
   readonly onHeard?: () => void;
 }
@@ -163,7 +169,10 @@ export class Session {
     this.#outgoing = new Outgoing({ connection, clock, sealer, limits, onFault });
     const { remote } = connection;
     const link = this.#outgoing;
-    this.#streams = new Streams({ isCaller, remote, clock, limits, link, onStream });
+    this.#streams = new Streams({
+      ...{ isCaller, remote, clock, limits, link },
+      onStream: (stream) => onStream(stream, this),
+    });
     this.#heardAt = clock.monotonic();
     if (agreed.first !== undefined) this.#outgoing.post(agreed.first);
     this.ping();
@@ -325,6 +334,12 @@ export class Session {
     this.#inboxChanged.change();
   }
 
+  /** Shows that this end is there, though the other one may be slow to answer a ping. */
+  #keepAlive(): void {
+    if (this.#ping === undefined) this.ping();
+    else this.#outgoing.post(NO_MESSAGE);
+  }
+
   /** Looks after the silence of both ends, again and again. */
   #watch(): void {
     const { keepAliveMs, silenceMs } = this.#limits;
@@ -333,7 +348,7 @@ export class Session {
     if (now - this.#heardAt >= silenceMs) {
       return this.#finishWith(new SessionFault("silent", `nothing came for ${silenceMs} ms`));
     }
-    if (now - this.#outgoing.sentAt >= keepAliveMs) this.ping();
+    if (now - this.#outgoing.sentAt >= keepAliveMs) this.#keepAlive();
     const pingIn = this.#outgoing.sentAt + keepAliveMs - now;
     const silentIn = this.#heardAt + silenceMs - now;
     const next = Math.min(pingIn > 0 ? pingIn : keepAliveMs, silentIn);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { printable } from "../tlog/malformed.ts";
 
 /** The kinds of reasons. */
 export type SessionFaultKind =
@@ -38,14 +39,13 @@ export type SessionFaultKind =
   | "unknown"
   /** The other end has our own key. */
   | "own key"
-  /** The other end was proven, and breaks the rules of what may be said. */
-  | "malformed"
-  /** The other end asks faster than it reads the answers. */
-  | "flood";
+  /** The other end breaks the rules of what may be said. */
+  | "malformed";
 
 /** Why a session did not come about, or ended. The message is for a person. */
 export class SessionFault extends Error {
   constructor(readonly kind: SessionFaultKind, message: string, options?: ErrorOptions) {
-    super(message, options);
+    // Some of it is the other end's own text, such as its name.
+    super(printable(message), options);
   }
 }

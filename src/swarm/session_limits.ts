@@ -22,7 +22,7 @@ export interface SessionLimits {
   readonly dataBytes: number;
   /** Bytes of messages that wait to be sent; `send` refuses more. */
   readonly maxQueuedBytes: number;
-  /** Short answers that wait to be sent. An end that reads never needs so many. */
+  /** Short messages that wait to be sent, such as pongs. An end that reads never lets so many wait. */
   readonly maxQueuedAnswers: number;
   /** Bytes of messages that came and that nobody has taken yet; then nothing more is read. */
   readonly maxHeldBytes: number;
@@ -32,7 +32,7 @@ export interface SessionLimits {
   readonly maxHelloBytes: number;
   /** Bytes of a statement; it may carry a whole note. */
   readonly maxSaidBytes: number;
-  /** Bytes of a rumour; it may carry a statement. */
+  /** Bytes of a rumour. It may carry a conflict record, which holds two whole notes. */
   readonly maxRumourBytes: number;
   /** Bytes of a goodbye. */
   readonly maxByeBytes: number;
@@ -56,13 +56,13 @@ export const SESSION_LIMITS: SessionLimits = {
   streamWindowBytes: 65_536,
   maxStreams: 8,
   dataBytes: 16_384,
-  maxQueuedBytes: 2_000_000,
+  maxQueuedBytes: 2_400_000,
   maxQueuedAnswers: 256,
-  maxHeldBytes: 1_200_000,
+  maxHeldBytes: 2_200_000,
   maxHeldMessages: 256,
   maxHelloBytes: 65_536,
   maxSaidBytes: 600_000,
-  maxRumourBytes: 600_000,
+  maxRumourBytes: 2_200_000,
   maxByeBytes: 1_024,
   maxControlBytes: 65_536,
   maxControlAnswerBytes: 600_000,

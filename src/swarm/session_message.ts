@@ -34,8 +34,8 @@ export const STREAM_ID_BYTES = 4;
 const CREDIT_BYTES = STREAM_ID_BYTES + 4;
 /** Bytes of a ping and of its pong. */
 export const PING_BYTES = 8;
-/** A body is collected in a buffer of this size, which grows with what comes. */
-const FIRST_BODY_BYTES = 1_024;
+/** A body is collected in a buffer of at most this size, which then grows with what comes. */
+const FIRST_BODY_BYTES = 32_768;
 
 /** A message that came. */
 export interface SessionMessage {

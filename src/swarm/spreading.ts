@@ -136,6 +136,7 @@ export class Spreading {
   readonly #clock: Clock;
   readonly #allowance: Allowance;
   readonly #seen: Seen;
+  readonly #memory = new StatementMemory();
   readonly #detector: EquivocationDetector;
   /** When each member was last charged for a flood. */
   readonly #floodedAt = new Map<string, number>();
@@ -173,8 +174,16 @@ export class Spreading {
     this.#clock = clock;
     this.#allowance = allowance;
     this.#seen = new Seen({ clock, lifeMs: SEEN_MS });
-    const memory = new StatementMemory((log) => this.#detector.forget(log));
-    this.#detector = new EquivocationDetector({ memory });
+    this.#detector = new EquivocationDetector({ memory: this.#memory });
+  }
+
+  /** Forgets what those have said who are no members any more. */
+  retain(vkeys: readonly string[]): void {
+    const kept = new Set([...vkeys, this.#own]);
+    this.#memory.retain([...kept]);
+    for (const known of [this.#links, this.#foreign, this.#floodedAt]) {
+      for (const vkey of known.keys()) if (!kept.has(vkey)) known.delete(vkey);
+    }
   }
 
   /**

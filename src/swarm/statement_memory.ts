@@ -1,74 +1,70 @@
 import type { Seen } from "../evidence/conflict.ts";
-import { type CheckpointMemory, MAX_ROOTS_PER_SIZE, ShortMemory } from "../evidence/memory.ts";
+import type { CheckpointMemory } from "../evidence/memory.ts";
 import type { Log } from "../tlog/log.ts";
+import { MAX_EPOCHS } from "./replay.ts";
+import { statementsEpoch } from "./statement.ts";
 
-/** How many numbers of one list are remembered. Who contradicts an older one is not found here. */
-const MAX_NUMBERS = 1_024;
-/** How many lists of all members are remembered: two or three of each of a thousand members. */
-const MAX_LISTS = 2_048;
-
-/** The numbers of one list, the first one remembered first. */
-interface Numbers {
-  readonly memory: ShortMemory;
-  readonly order: bigint[];
-}
+/** Most numbers remembered of one list of statements, the highest. */
+export const MAX_NUMBERS_PER_LIST = 256;
 
 /**
- * What the detector remembers of members' statements. It is bounded, whatever members say: of each
- * list the latest numbers that came, and of the lists the latest that something came of.
+ * The detector's memory of statements. A log's checkpoints are few, or are in a journal. Statements are
+ * many, and of interest for as long as members still pass them on. So of each member the latest lists
+ * are remembered, and of each list the highest numbers.
+ *
+ *     const detector = new EquivocationDetector({ memory: new StatementMemory() });
+ *     const conflict = detector.observe(statement.checkpoint, source);
+ *
+ * A member that says a second thing under a number that is forgotten here is not found by us. Others
+ * may have both, and a proof that arrives later holds all the same.
  */
 export class StatementMemory implements CheckpointMemory {
-  readonly #lists = new Map<string, Numbers>();
-  readonly #onForgotten: (log: Log) => void;
-  readonly #logs = new Map<string, Log>();
-
-  /** @param onForgotten told when a whole list is forgotten, so that its counts can be, too */
-  constructor(onForgotten: (log: Log) => void) {
-    this.#onForgotten = onForgotten;
-  }
-
-  /** How many lists it remembers. */
-  get lists(): number {
-    return this.#lists.size;
-  }
+  /** By vkey, then by epoch, then by number. */
+  readonly #lists = new Map<string, Map<bigint, Map<bigint, Seen[]>>>();
 
   /** See CheckpointMemory. */
   at(log: Log, treeSize: bigint): readonly Seen[] {
-    return this.#lists.get(log.id)?.memory.at(log, treeSize) ?? [];
+    return this.#list(log)?.get(treeSize) ?? [];
   }
 
-  /** See CheckpointMemory. */
-  remember(seen: Seen): boolean {
-    const { log, treeSize } = seen.checkpoint;
-    const known = this.#lists.get(log.id);
-    const list = known ?? { memory: new ShortMemory(), order: [] };
-    this.#lists.delete(log.id);
-    this.#lists.set(log.id, list);
-    this.#logs.set(log.id, log);
-    const there = list.memory.at(log, treeSize);
-    if (there.length >= MAX_ROOTS_PER_SIZE) return false;
-    if (there.length === 0) list.order.push(treeSize);
-    list.memory.remember(seen);
-    if (list.order.length > MAX_NUMBERS) this.#shorten(log, list);
-    if (this.#lists.size > MAX_LISTS) this.#forgetOldest();
+  /** See CheckpointMemory. Evidence makes room for itself, and is forgotten with its list. */
+  remember(seen: Seen, { isEvidence = false }: { isEvidence?: boolean } = {}): boolean {
+    const { log, treeSize, root } = seen.checkpoint;
+    const list = this.#list(log) ?? this.#begin(log, { isEvidence });
+    if (list === undefined) return false;
+    const there = list.get(treeSize);
+    if (there === undefined && list.size >= MAX_NUMBERS_PER_LIST) {
+      const lowest = [...list.keys()].reduce((a, b) => a < b ? a : b);
+      if (treeSize < lowest && !isEvidence) return false;
+      list.delete(lowest);
+    }
+    const others = (there ?? []).filter(({ checkpoint }) => checkpoint.root !== root);
+    list.set(treeSize, [...others, seen]);
     return true;
   }
 
-  /** Keeps the latest half of the numbers. */
-  #shorten(log: Log, { memory, order }: Numbers): void {
-    const kept = order.slice(-MAX_NUMBERS / 2);
-    const shorter: Numbers = { memory: new ShortMemory(), order: kept };
-    for (const number of kept) {
-      for (const seen of memory.at(log, number)) shorter.memory.remember(seen);
-    }
-    this.#lists.set(log.id, shorter);
+  /** Forgets those who are not members any more. */
+  retain(vkeys: readonly string[]): void {
+    const kept = new Set(vkeys);
+    for (const vkey of this.#lists.keys()) if (!kept.has(vkey)) this.#lists.delete(vkey);
   }
 
-  #forgetOldest(): void {
-    const [id] = this.#lists.keys();
-    const log = this.#logs.get(id!)!;
-    this.#lists.delete(id!);
-    this.#logs.delete(id!);
-    this.#onForgotten(log);
+  #list(log: Log): Map<bigint, Seen[]> | undefined {
+    return this.#lists.get(log.vkey.text)?.get(statementsEpoch(log) ?? 0n);
+  }
+
+  /** Makes room for a list; nothing if later ones have it. */
+  #begin(log: Log, { isEvidence }: { isEvidence: boolean }): Map<bigint, Seen[]> | undefined {
+    const epoch = statementsEpoch(log) ?? 0n;
+    let lists = this.#lists.get(log.vkey.text);
+    if (lists === undefined) this.#lists.set(log.vkey.text, lists = new Map());
+    if (lists.size >= MAX_EPOCHS) {
+      const earliest = [...lists.keys()].reduce((a, b) => a < b ? a : b);
+      if (epoch < earliest && !isEvidence) return undefined;
+      lists.delete(earliest);
+    }
+    const list = new Map<bigint, Seen[]>();
+    lists.set(epoch, list);
+    return list;
   }
 }

@@ -226,6 +226,7 @@ export class Swarm {
     const { vkeys } = this.#known;
     this.#graph.change(vkeys);
     this.#replay.retain(vkeys);
+    this.#spreading.retain(vkeys);
     for (const seat of this.#room.change({ members: vkeys, room: settings.room })) {
       for (const session of this.#sessions) {
         if (session.member.text === seat.member) this.#bye(session, "no longer a member here");
@@ -327,7 +328,7 @@ export class Swarm {
         ...{ party: this.#party, connection, begun, takesControl: isLocal, onHeard },
         admits: ({ text }) => this.#known.get(text) !== undefined,
         speaksToStrangers: this.#speaksToStrangers,
-        onStream: (stream) => this.#serve(stream, session.member),
+        onStream: (stream, { member }) => this.#serve(stream, member),
       });
     } catch (error) {
       if (!(error instanceof SessionFault)) throw error;

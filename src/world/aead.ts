@@ -34,21 +34,44 @@ export interface Sealing {
   readonly data: Uint8Array;
 }
 
-/** Seals a message. @returns 16 bytes more than came */
+/** The same, where the 12 bytes of the nonce are given as they are. */
+export interface RawSealing {
+  readonly algorithm: Cipher["algorithm"];
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+  /** 12 bytes. */
+  readonly nonce: Uint8Array;
+  /** What is authenticated with the message and not sent. */
+  readonly data: Uint8Array;
+}
+
+/**
+ * Seals a message.
+ * @param target where to put it, 16 bytes longer than the plaintext; a new array if missing
+ * @returns the target
+ */
 export function seal(
   cipher: Cipher,
   { key, nonce, data, plaintext }: Sealing & { readonly plaintext: Uint8Array },
+  target?: Uint8Array,
+): Uint8Array {
+  const { algorithm } = cipher;
+  return sealRaw({ algorithm, key, nonce: nonceOf(cipher, nonce), data, plaintext }, target);
+}
+
+/** Seals a message under these bytes of a nonce. For `target` see `seal`. */
+export function sealRaw(
+  { algorithm, key, nonce, data, plaintext }: RawSealing & { readonly plaintext: Uint8Array },
+  target: Uint8Array = new Uint8Array(plaintext.length + TAG_BYTES),
 ): Uint8Array {
   // The types know the two algorithms by their names alone, and not as one of two.
-  const algorithm = cipher.algorithm as "chacha20-poly1305";
-  const sealing = createCipheriv(algorithm, key, nonceOf(cipher, nonce), OPTIONS);
+  const sealing = createCipheriv(algorithm as "chacha20-poly1305", key, nonce, OPTIONS);
   if (data.length > 0) sealing.setAAD(data, { plaintextLength: plaintext.length });
-  const sealed = new Uint8Array(plaintext.length + TAG_BYTES);
-  sealed.set(sealing.update(plaintext));
+  target.set(sealing.update(plaintext));
   // Both are stream ciphers: there is no block left that `final` would give.
   sealing.final();
-  sealed.set(sealing.getAuthTag(), plaintext.length);
-  return sealed;
+  target.set(sealing.getAuthTag(), plaintext.length);
+  return target;
 }
 
 /** Opens a sealed message. @returns nothing if it was not sealed so, or was changed */
@@ -56,10 +79,17 @@ export function open(
   cipher: Cipher,
   { key, nonce, data, message }: Sealing & { readonly message: Uint8Array },
 ): Uint8Array | undefined {
+  const { algorithm } = cipher;
+  return openRaw({ algorithm, key, nonce: nonceOf(cipher, nonce), data, message });
+}
+
+/** Opens what `sealRaw` made. @returns nothing if it was not sealed so, or was changed */
+export function openRaw(
+  { algorithm, key, nonce, data, message }: RawSealing & { readonly message: Uint8Array },
+): Uint8Array | undefined {
   if (message.length < TAG_BYTES) return undefined;
   const length = message.length - TAG_BYTES;
-  const algorithm = cipher.algorithm as "chacha20-poly1305";
-  const opening = createDecipheriv(algorithm, key, nonceOf(cipher, nonce), OPTIONS);
+  const opening = createDecipheriv(algorithm as "chacha20-poly1305", key, nonce, OPTIONS);
   if (data.length > 0) opening.setAAD(data, { plaintextLength: length });
   opening.setAuthTag(message.subarray(length));
   try {
@@ -71,10 +101,13 @@ export function open(
   }
 }
 
+/** The nonce of the one call that is under way: to make two objects for each would cost more. */
+const nonceBytes = new Uint8Array(12);
+const nonceView = new DataView(nonceBytes.buffer);
+
 function nonceOf({ isLittleEndian }: Cipher, nonce: bigint): Uint8Array {
-  const bytes = new Uint8Array(12);
-  new DataView(bytes.buffer).setBigUint64(4, nonce, isLittleEndian);
-  return bytes;
+  nonceView.setBigUint64(4, nonce, isLittleEndian);
+  return nonceBytes;
 }
 
 /** HKDF with SHA-256 and without info (RFC 5869): so many bytes, made of a secret and a salt. */

@@ -145,7 +145,8 @@ function checkExpression(expression: string): void {
   const fields = FIELDS.slice(-given.length);
   given.forEach((field, i) => {
     const alone = given.map((_, j) => j === i ? field : "*").join(" ");
-    if (readCron(alone, "UTC") !== undefined) return;
+    // With a colon, the library may take all of it for a date.
+    if (/^[0-9A-Za-z*/,?#+-]+$/.test(field) && readCron(alone, "UTC") !== undefined) return;
     const [name, wanted] = fields[i]!;
     throw new MalformedError(`the ${name} is ${quoted(field)}, expected ${wanted}, or * for any`);
   });

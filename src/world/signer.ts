@@ -17,7 +17,8 @@ export interface Signer {
   sign(message: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
 }
 
-const PREFIX = "PRIVATE+KEY+";
+/** What the text of a private key begins with. */
+export const PRIVATE_KEY_PREFIX = "PRIVATE+KEY+";
 
 /**
  * Makes a new key.
@@ -30,7 +31,9 @@ export async function generateSigner(
   const seed = world.random.bytes(ED25519_KEY_BYTES);
   const signer = await signerOf(world.signing, { name, seed });
   const typed = Uint8Array.of(SIGNATURE_TYPE.ed25519, ...seed);
-  const privateKey = `${PREFIX}${name}+${formatKeyId(signer.vkey.keyId)}+${base64(typed)}`;
+  const privateKey = `${PRIVATE_KEY_PREFIX}${name}+${formatKeyId(signer.vkey.keyId)}+${
+    base64(typed)
+  }`;
   return { signer, privateKey };
 }
 

@@ -17,6 +17,7 @@ import { type HashingRates, proofRates, tileRates } from "./hashing.ts";
 import { median } from "./median.ts";
 import type { Job } from "./server.ts";
 import { ask, startServer } from "./serving.ts";
+import { bytesAtRest, cellRates, handshakeRates, sessionRates } from "./sessions.ts";
 import { framesOf, makeLog, type SigningLog } from "./signing_log.ts";
 import { daemonCost, inWorkers, MESSAGE_FRAMES } from "./verifying.ts";
 
@@ -30,6 +31,7 @@ const HEAD_ROUNDS = 25;
 const CONNECTIONS = 500;
 const CONNECTIONS_AT_ONCE = 8;
 const CONNECTION_ROUNDS = 15;
+const SESSION_ROUNDS = 25;
 const APPENDS = 2_000;
 const CHUNK_BYTES = FRAME_BYTES * 630;
 
@@ -316,7 +318,32 @@ async function benchGathering(): Promise<void> {
   heads.remove();
 }
 
+/** What members cost each other: see sessions.ts. */
+async function benchSessions(): Promise<void> {
+  const inRounds = async (round: () => Promise<Rates>) => {
+    await round();
+    const rounds: Rates[] = [];
+    for (let i = 0; i < SESSION_ROUNDS; i++) rounds.push(await round());
+    return {
+      rates: rounds.map(({ rate }) => rate),
+      baselines: rounds.map(({ baseline }) => baseline),
+    };
+  };
+  const handshakes = await inRounds(() => Promise.resolve(handshakeRates()));
+  tell("Noise handshakes", { ...handshakes, atLeast: 0.6, unit: "handshakes/s" });
+  const { rates, baselines } = await inRounds(sessionRates);
+  const begun = median(rates.map((rate, i) => rate / baselines[i]!)).toFixed(2);
+  console.log(
+    `${"sessions begun, with proofs".padEnd(34)}${begun} of bare X25519 and Ed25519 ` +
+      `(${Math.round(median(rates)).toLocaleString("en")} sessions/s)`,
+  );
+  tell("cells through a session", { ...await inRounds(cellRates), atLeast: 0.7, unit: "cells/s" });
+  const bytes = (await bytesAtRest()).toLocaleString("en");
+  console.log(`${"a session at rest".padEnd(34)}${bytes} bytes an hour, both ways together`);
+}
+
 benchHashing();
+await benchSessions();
 await benchGathering();
 await benchJournal();
 await benchExchange();

@@ -98,6 +98,7 @@ function callee({ log: notation, note }: { log: string; note: string }): number 
     keep: () => Promise.resolve(),
     cases: () => [],
     unreconciled: () => [],
+    standing: () => "unknown" as const,
     peerKnowledge: new PeerKnowledge(limits),
     about: newAbout(world.random),
     calls: new Calls(),

@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { inFolder, keyFile, noteLine, put, run, start, twoStories } from "./harness.ts";
+import { fork, grow as growLog, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import type { World } from "../../src/world/world.ts";
 import { grow, newLog } from "../evidence/histories.ts";
 import { lookupText, putDeep } from "../gather/go_cache.ts";
 import { TiledStory } from "../monitor/tiled_log.ts";
@@ -222,4 +225,154 @@ Deno.test("ask: of its operands it says which may be missing", async () => {
   const { code, err } = await run("ask");
   assertEquals(code, 2);
   assertStringIncludes(err[0]!, "expected HOST:PORT [FILE|DIR…]; got: nothing");
+});
+
+/** A daemon that follows a log of tiles in a folder, and answers exchanges. */
+async function daemonOf(folder: string, served: { log: string; source: string }) {
+  const config = await makeMonitor(`${folder}/monitor`, served, "--listen", "127.0.0.1:0");
+  const daemon = await startDaemon(config);
+  return {
+    ...daemon,
+    [Symbol.asyncDispose]: async () => {
+      daemon.running.stop();
+      await daemon.running.done;
+    },
+  };
+}
+
+inFolder("ask: a daemon says which checkpoints its own view has settled", async (folder) => {
+  const { dir, log } = await makeLog(`${folder}/log`, 5);
+  const noteOf = () => Deno.readTextFileSync(`${dir}/checkpoint`);
+  const five = put(folder, "five", noteOf());
+  await growLog(dir, 7);
+  const twelve = put(folder, "twelve", noteOf());
+  await growLog(dir, 8);
+  const twenty = put(folder, "twenty", noteOf());
+  await using daemon = await daemonOf(folder, { log, source: dir });
+  await daemon.running.line(/ log\.first .*size=20$/);
+  const askWith = async (...files: string[]) => {
+    const { code, out, err } = await run("ask", daemon.listen, "--log", log, ...files);
+    assertEquals([code, out.length], [0, 1], err.join("\n"));
+    return out[0]!;
+  };
+  assertMatch(await askWith(twenty), /: the monitor was shown the same, size 20$/);
+  assertMatch(
+    await askWith(five),
+    /ahead, at size 20, and consistent: it says that it has proven ours of size 5 by its own view$/,
+  );
+  assertMatch(
+    await askWith(five, twelve),
+    /and consistent: it says that it has proven all 2 that are here, up to size 12, by its own view$/,
+  );
+  assertMatch(await askWith(five, twelve, twenty), /was shown the same, size 20$/);
+});
+
+inFolder("ask: what a daemon's view does not reach is not settled yet", async (folder) => {
+  const { dir, log } = await makeLog(`${folder}/log`, 5);
+  await using daemon = await daemonOf(folder, { log, source: dir });
+  await daemon.running.line(/ log\.first .*size=5$/);
+  // The log grows elsewhere, and the daemon is not shown it.
+  await fork(dir, `${folder}/ahead`);
+  await growLog(`${folder}/ahead`, 3);
+  const ours = put(folder, "ours", Deno.readTextFileSync(`${folder}/ahead/checkpoint`));
+  const { code, out } = await run("ask", daemon.listen, "--log", log, ours);
+  assertEquals(code, 0);
+  assertMatch(
+    out[0]!,
+    /: not settled yet: the monitor is behind, at size 5, and we at 8; nothing that it said contra/,
+  );
+  assertStringIncludes(out[0]!, "Its own view has to reach size 8 first: ask again later");
+});
+
+/** A world of one who is in a hurry: its time passes 40 times as fast. */
+function hurried(): World {
+  const world = denoWorld();
+  const { clock } = world;
+  const hurry = 40;
+  return {
+    ...world,
+    clock: {
+      now: () => clock.now(),
+      monotonic: () => hurry * clock.monotonic(),
+      after: (ms, run) => clock.after(ms / hurry, run),
+    },
+  };
+}
+
+inFolder("ask: a daemon that has no proof yet is asked again until it has", async (folder) => {
+  const { dir, log } = await makeLog(`${folder}/log`, 300);
+  const ours = put(folder, "ours", Deno.readTextFileSync(`${dir}/checkpoint`));
+  await growLog(dir, 300);
+  await using daemon = await daemonOf(folder, { log, source: dir });
+  await daemon.running.line(/ log\.first .*size=600$/);
+  Deno.renameSync(`${dir}/tile`, `${dir}/away`);
+  const asking = start(["ask", daemon.listen, "--log", log, ours]);
+  await daemon.running.line(/ exchange\.pending .*size=300/);
+  Deno.renameSync(`${dir}/away`, `${dir}/tile`);
+  const { code, out } = await asking.done;
+  assertEquals(code, 0);
+  assertMatch(
+    out[0]!,
+    /ahead, at size 600, and consistent: it says .* ours of size 300 by its own/,
+  );
+});
+
+inFolder(
+  "ask: a daemon without a proof is asked again for a while, and then it is not settled yet",
+  async (folder) => {
+    const { dir, log } = await makeLog(`${folder}/log`, 300);
+    const ours = put(folder, "ours", Deno.readTextFileSync(`${dir}/checkpoint`));
+    await growLog(dir, 300);
+    await using daemon = await daemonOf(folder, { log, source: dir });
+    await daemon.running.line(/ log\.first .*size=600$/);
+    // Nothing leads from size 300 to size 600 any more.
+    Deno.renameSync(`${dir}/tile`, `${dir}/away`);
+    const { code, out } = await start(["ask", daemon.listen, "--log", log, ours], hurried()).done;
+    assertEquals(code, 0);
+    assertMatch(out[0]!, /: not settled yet: the monitor is ahead, at size 600, and we at 300; /);
+  },
+);
+
+inFolder("ask: a smaller checkpoint of another story is INCONSISTENT", async (folder) => {
+  const { dir, log } = await makeLog(`${folder}/log`, 5);
+  await fork(dir, `${folder}/other`);
+  await growLog(`${folder}/other`, 3);
+  await growLog(dir, 7);
+  await using daemon = await daemonOf(folder, { log, source: dir });
+  await daemon.running.line(/ log\.first .*size=12$/);
+  // The daemon was never shown size 8. It settles it by its view, after it was asked.
+  const args = ["--key", await keyFile(folder), "--incidents", `${folder}/in`];
+  const file = `${folder}/other/checkpoint`;
+  const { code, out } = await run("ask", daemon.listen, "--log", log, ...args, file);
+  assertEquals(code, 1, out.join("\n"));
+  assertStringIncludes(out.at(-1)!, "INCONSISTENT");
+  const verified = await run("verify", `${folder}/in/journal.jsonl`, "--log", log);
+  assertEquals(verified.code, 0);
+});
+
+inFolder("ask: tiles that are here prove what a monitor behind was shown", async (folder) => {
+  const { dir, log } = await makeLog(`${folder}/log`, 300);
+  const theirs = put(folder, "theirs", Deno.readTextFileSync(`${dir}/checkpoint`));
+  await fork(dir, `${folder}/other`);
+  await growLog(`${folder}/other`, 50);
+  await growLog(dir, 300);
+  await using there = await monitor(log, theirs);
+  const { code, out, err } = await run("ask", there.address, "--log", log, dir);
+  assertEquals([code, out.length], [0, 1], err.join("\n"));
+  assertMatch(
+    out[0]!,
+    /behind, at size 300, and consistent: tiles .* the beginning of ours, of size 600$/,
+  );
+  // Without the tiles nobody has proven it.
+  const alone = put(folder, "alone", Deno.readTextFileSync(`${dir}/checkpoint`));
+  const unproven = await run("ask", there.address, "--log", log, alone);
+  assertEquals(unproven.code, 0);
+  assertMatch(unproven.out[0]!, /: not settled: the monitor is behind, at size 300/);
+
+  await using apart = await monitor(log, `${folder}/other/checkpoint`);
+  const found = await run("ask", apart.address, "--log", log, dir);
+  assertEquals(found.code, 1);
+  assertStringIncludes(found.out.at(-1)!, "INCONSISTENT");
+  const record = put(folder, "record", `${found.out.find((line) => line.startsWith("{"))}\n`);
+  assertEquals((await run("verify", record, "--log", log)).code, 0);
 });

@@ -19,6 +19,8 @@ for (
     "status",
     "observations",
     "keygen",
+    "seal",
+    "open",
     "listen",
     "exchange",
   ], ...["gather", "ask", "detect", "verify", "incidents", "log"]]

@@ -309,3 +309,26 @@ Deno.test("gather: without a variable that says where caches are, it asks for a 
   assertEquals(code, 2);
   assertStringIncludes(err.join("\n"), "name a FILE or DIR");
 });
+
+inFolder(
+  "gather, detect, ask: a known key without its log's origin is told how to name that",
+  async (folder) => {
+    const { a } = await twoStories({ common: 3, size: 6 });
+    const file = put(folder, "ours", await a.checkpoint());
+    const go = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
+    const told = `; known is --log "${go} go.sum database tree"`;
+    for (const [log, count] of [[go, 1], [`${go} go.sum database tree`, 0]] as const) {
+      for (
+        const args of [
+          ["gather", "--log", log, file],
+          ["detect", "--log", log, file],
+          ["ask", "127.0.0.1:1", "--log", log, file],
+        ]
+      ) {
+        const { err } = await run(...args);
+        const lines = err.filter((line) => line.endsWith(told));
+        assertEquals([args[0], lines.length], [args[0], count], err.join("\n"));
+      }
+    }
+  },
+);

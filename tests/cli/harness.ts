@@ -5,7 +5,7 @@ import { answerHttp } from "../../src/web/http_server.ts";
 import { LineWriter, type Stream, type Terminal } from "../../src/cli/terminal.ts";
 import { type ConflictRecord, parseRecord } from "../../src/evidence/record.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
-import { base64 } from "../../src/tlog/encoding.ts";
+import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { openCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { encodeHex } from "@std/encoding/hex";
@@ -81,6 +81,10 @@ export function start(
       return Promise.resolve(part.length);
     },
     ask: () => left.shift(),
+    askSecret: () => {
+      const answer = left.shift();
+      return Promise.resolve(answer === undefined ? undefined : utf8(answer));
+    },
     onReload: (handler) => {
       reload = handler;
     },

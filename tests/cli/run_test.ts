@@ -554,6 +554,7 @@ Deno.test("event log: an index being made is a bar for a person, and lines for a
     paint: (_style: string, text: string) => text,
     read: () => Promise.resolve(0),
     ask: () => undefined,
+    askSecret: () => Promise.resolve(undefined),
     onStop: () => {},
     onReload: () => {},
     release: () => {},

@@ -22,41 +22,11 @@ import { put, run, twoStories } from "../cli/harness.ts";
 import * as monitors from "../cli/monitors.ts";
 import { readDocument, ShownExamples } from "../documents/document.ts";
 import { checkpointOf } from "../gossip/helpers.ts";
+import { PYTHON, pythonTest } from "../python.ts";
 import { flipped } from "./vectors.ts";
 
-const PYTHON = "python3";
 const CLIENT = new URL("client/", import.meta.url).pathname;
 const ROOT = new URL("../../", import.meta.url).pathname;
-const absence = await whyAbsent();
-
-/** Why the client cannot run here, if so. Any other trouble than these is a failure. */
-async function whyAbsent(): Promise<string | undefined> {
-  const args = ["-c", "import sys; sys.exit(sys.version_info < (3, 8))"];
-  try {
-    const { success } = await new Deno.Command(PYTHON, { args }).output();
-    return success ? undefined : `${PYTHON} is older than 3.8`;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return `${PYTHON} is not here`;
-    if (error instanceof Deno.errors.NotCapable) return `--allow-run does not name ${PYTHON}`;
-    throw error;
-  }
-}
-
-/** Registers a test that runs the client in a folder; without Python, one that is skipped by name. */
-function clientTest(name: string, test: (folder: string) => Promise<void>): void {
-  Deno.test({
-    name: absence === undefined ? name : `${name} (skipped: ${absence})`,
-    ignore: absence !== undefined,
-    async fn() {
-      const folder = Deno.makeTempDirSync({ prefix: "hearsay-test-" });
-      try {
-        await test(folder);
-      } finally {
-        Deno.removeSync(folder, { recursive: true });
-      }
-    },
-  });
-}
 
 interface Ran {
   readonly code: number;
@@ -83,7 +53,7 @@ async function printed(...args: readonly string[]): Promise<string[]> {
   return out.trimEnd().split("\n");
 }
 
-clientTest("client: every example of PROTOCOL is what it makes or reads", async () => {
+pythonTest("client: every example of PROTOCOL is what it makes or reads", async () => {
   const { code, out } = await python(
     `${CLIENT}check_examples.py`,
     [`${ROOT}documents/PROTOCOL.md`],
@@ -139,7 +109,7 @@ async function handedOn(dir: string, incident: number): Promise<string> {
   return put(dir, `record-${incident}.json`, `${out.join("\n")}\n`);
 }
 
-clientTest("client: frames are answered by a daemon as PROTOCOL section 5 says", async (folder) => {
+pythonTest("client: frames are answered by a daemon as PROTOCOL section 5 says", async (folder) => {
   await using scene = await daemonOfAForkedLog(folder);
   const { at, log, frame, stated } = scene;
   const latest = `answer ${stated("one7")}`;
@@ -173,7 +143,7 @@ clientTest("client: frames are answered by a daemon as PROTOCOL section 5 says",
   ]);
 });
 
-clientTest("client: a daemon's proof across sizes holds offline", async (folder) => {
+pythonTest("client: a daemon's proof across sizes holds offline", async (folder) => {
   await using scene = await daemonOfAForkedLog(folder);
   const { at, log, frame, stated } = scene;
   const recorded = scene.daemon.running.line(/ incident\.recorded kind=cross_size /);
@@ -192,7 +162,7 @@ clientTest("client: a daemon's proof across sizes holds offline", async (folder)
   ]);
 });
 
-clientTest("client: parcels are answered by daemons as PROTOCOL section 7 says", async (folder) => {
+pythonTest("client: parcels are answered by daemons as PROTOCOL section 7 says", async (folder) => {
   await using scene = await daemonOfAForkedLog(folder);
   const { at, log, stated, notes } = scene;
   const [hash] = (await printed("key", log)).slice(-1).map((line) => line.split(" ")[1]!);
@@ -211,6 +181,12 @@ clientTest("client: parcels are answered by daemons as PROTOCOL section 7 says",
   assertEquals(asked[2], `note ${stated("one7")}`);
   const latest = ["parcel 1 items", `note ${stated("one7")}`];
   assertEquals(await printed("ask", at, log, notes.one5!, id!), latest, "the case is known");
+
+  // The daemon was told it just now, and settles it by its view.
+  let standing: string[];
+  do standing = await printed("settled", at, log, notes.one5!); while (/ open /.test(standing[3]!));
+  assertEquals(standing[3], `settled consistent ${stated("one5")}`);
+  assertEquals(standing[0], "parcel 3 items");
 
   for (const parcel of ["81", "817f00000003616263"]) {
     assertEquals(await printed("raw", at, log, parcel), ["parcel 0 items"]);
@@ -240,7 +216,7 @@ clientTest("client: parcels are answered by daemons as PROTOCOL section 7 says",
   }
 });
 
-clientTest("client: the sample in the repository holds", async () => {
+pythonTest("client: the sample in the repository holds", async () => {
   const path = `${ROOT}incidents/sample.json`;
   const { log: { origin, vkey } } = parseRecord(Deno.readTextFileSync(path));
   const verdict = await printed(
@@ -324,7 +300,7 @@ function* variants(record: ConflictRecord): Generator<string> {
   for (const change of changed) yield canonicalize({ ...record, ...change } as typeof record);
 }
 
-clientTest(
+pythonTest(
   "client: it says of records what the program says, for all sizes up to 9",
   async (folder) => {
     const { a, b } = await twoStories({ common: 0, size: 9 });

@@ -12,6 +12,7 @@ import { knownItem } from "../../src/gossip/known_item.ts";
 import { noteItem } from "../../src/gossip/note_item.ts";
 import { encodeParcel } from "../../src/gossip/parcel.ts";
 import { recordItem } from "../../src/gossip/record_item.ts";
+import { settledItem } from "../../src/gossip/settled_item.ts";
 import { ZERO_FRAME } from "../../src/gossip/judge.ts";
 import { entryHash, FIRST_PREV_HASH } from "../../src/evidence/entry.ts";
 import { Journal } from "../../src/store/journal.ts";
@@ -21,6 +22,7 @@ import { ObservationJournal } from "../../src/store/observations.ts";
 import { formatRemovals } from "../../src/store/removal.ts";
 import { repairableIncidents } from "../../src/store/repairables.ts";
 import { repairJournal } from "../../src/store/repairing.ts";
+import { hashedBytes, makeStatement } from "../../src/swarm/statement.ts";
 import { formatCheckpointText } from "../../src/tlog/checkpoint_text.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
@@ -57,6 +59,12 @@ export const ABOUT = {
   caller: { startId: decodeHex("000102030405060708090a0b0c0d0e0f"), software: SOFTWARE },
   callee: { startId: decodeHex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"), software: SOFTWARE },
 };
+
+/** What the monitor says in section 17: that it leaves. */
+const statement = await makeStatement({
+  ...{ signer: monitor, epoch: 1_767_323_045n, sequence: 7n },
+  body: { kind: "leave", time: "2026-01-02T03:04:05.678Z" },
+});
 
 /** The bytes of a file of a journal that is written into a folder in memory. */
 async function written(path: string, write: (disk: MemoryDisk) => Promise<void>) {
@@ -149,6 +157,11 @@ export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Ar
   ["question-answer", encodeParcel([recordItem(crossSize4), noteItem(one7)])],
   ["note-parcel", encodeParcel([noteItem(other5)])],
   ["note-parcel-answer", encodeParcel([noteItem(one5)])],
+  ["settled-parcel", encodeParcel([settledItem([one5])])],
+  [
+    "settled-parcel-answer",
+    encodeParcel([settledItem([{ ...one5, standing: "consistent" as const }])]),
+  ],
   ["record-parcel", encodeParcel([recordItem(crossSize4)])],
   ["proof-parcel", encodeParcel([proofItem(proof47)])],
   ["unknown-parcel", decodeHex("817f00000003616263")],
@@ -170,6 +183,10 @@ export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Ar
   ["incident-entry", await written("journal/journal.jsonl", writeIncident)],
   ["observation-entries", await written("state/observations-000001.jsonl", writeObservations)],
   ["repair-entry", repairEntry],
+  ["statement-body", utf8(canonicalize(statement.body))],
+  ["statement-root", sha256(hashedBytes(statement.body))],
+  ["statement-note", utf8(statement.note)],
+  ["statement", utf8(statement.text)],
   ["removal-entry", utf8(canonicalize({ ...removalEntry, hash: entryHash(removalEntry) }))],
 
   ...SESSION_EXAMPLES,

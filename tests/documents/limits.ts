@@ -15,6 +15,26 @@ import { MAX_NOTE_BYTES, MAX_SIGNATURE_LINES } from "../../src/tlog/note.ts";
 import { MAX_PROOF_HASHES } from "../../src/tlog/proof.ts";
 import { MAX_RSA_BITS, MIN_RSA_BITS } from "../../src/tlog/rfc6962.ts";
 import { MAX_POSTED_BYTES } from "../../src/web/gossip_server.ts";
+import {
+  ACCUSATION_MS,
+  BAN_THRESHOLD,
+  DEFAULT_BAN_MS,
+  MIN_ACCUSERS,
+} from "../../src/swarm/conduct.ts";
+import { RESERVED_SEQUENCES } from "../../src/swarm/own_statements.ts";
+import {
+  DEFAULT_MAX_CLOCK_SKEW_MS,
+  MAX_EPOCHS,
+  REMEMBER_AHEAD_MS,
+  REPLAY_WINDOW,
+} from "../../src/swarm/replay.ts";
+import { MAX_SEEN } from "../../src/swarm/seen.ts";
+import {
+  MAX_CHECKPOINT_STATEMENT_BYTES,
+  MAX_LINK_MS,
+  MAX_STATEMENT_BYTES,
+} from "../../src/swarm/statement.ts";
+import { MAX_NUMBERS_PER_LIST } from "../../src/swarm/statement_memory.ts";
 import { VERDICT_MS } from "../../src/monitor/verdicts.ts";
 
 const { kinds, ...ofExchange } = DEFAULT_LIMITS;
@@ -32,5 +52,9 @@ export const LIMITS: Readonly<Record<string, number>> = {
   ...{ FRAME_BYTES, MAX_NOTE_BYTES, MAX_SIGNATURE_LINES, MAX_PROOF_HASHES, MAX_JSON_PARTS },
   ...{ MAX_SOURCE_CHARACTERS, MAX_ENTRY_BYTES, SEGMENT_BYTES, KEEP_SEGMENTS },
   ...{ MAX_CONFLICTS_PER_LOG, MAX_ROOTS_PER_SIZE, MAX_NAMED_SOURCES, MAX_SETTLED_UNWRITTEN },
+  ...{ MAX_STATEMENT_BYTES, MAX_CHECKPOINT_STATEMENT_BYTES, MAX_LINK_MS, MAX_EPOCHS },
+  ...{ REPLAY_WINDOW: Number(REPLAY_WINDOW), DEFAULT_MAX_CLOCK_SKEW_MS, REMEMBER_AHEAD_MS },
+  ...{ RESERVED_SEQUENCES: Number(RESERVED_SEQUENCES), MAX_SEEN, MAX_NUMBERS_PER_LIST },
+  ...{ BAN_THRESHOLD, DEFAULT_BAN_MS, ACCUSATION_MS, MIN_ACCUSERS },
   ...{ MIN_RSA_BITS, MAX_RSA_BITS, MAX_POSTED_BYTES, VERDICT_MS },
 };

@@ -8,13 +8,15 @@ import type { About } from "../../src/gossip/about_item.ts";
 import { ANSWER_COST } from "../../src/gossip/posted_note.ts";
 import { KIND } from "../../src/swarm/session.ts";
 import { KINDS, type ParcelItem } from "../../src/gossip/kinds.ts";
+import type { Standing } from "../../src/gossip/settled_item.ts";
 import { encodeParcel } from "../../src/gossip/parcel.ts";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { readProof } from "../../src/tlog/stated_proof.ts";
 import { impliedOlderRoot } from "../../src/tlog/proof.ts";
-import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
+import { Members, readStatement } from "../../src/swarm/statement.ts";
+import { openCheckpoint, type VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { ask, serve } from "../gossip/helpers.ts";
 import { readDocument, ShownExamples, shownLimits } from "./document.ts";
 import { ABOUT, EXAMPLES } from "./examples.ts";
@@ -35,7 +37,7 @@ for (const [name, bytes] of EXAMPLES) {
 }
 
 // What is hashed is no value of the program's: it is shown to be what the program has hashed.
-const HASHED = ["log-hash", "evidence-id-same-size", "evidence-id-cross-size-4"];
+const HASHED = ["log-hash", "evidence-id-same-size", "evidence-id-cross-size-4", "statement-root"];
 for (const name of HASHED) {
   Deno.test(`protocol: the example ${name}-input is what ${name} is the hash of`, () => {
     assertEquals(encodeHex(sha256(SHOWN.bytes(`${name}-input`))), encodeHex(EXAMPLES.get(name)!));
@@ -55,6 +57,15 @@ for (const name of ["same-size", "cross-size-4", "cross-size-5"]) {
   });
 }
 
+Deno.test("protocol: the statement that is shown is the monitor's, by its text and by its note", () => {
+  const read = readStatement(textOf("statement"), new Members([monitor.vkey]));
+  if ("refused" in read) throw new Error(read.detail);
+  assertEquals([read.epoch, read.sequence], [1_767_323_045n, 7n]);
+  assertEquals(read.note, textOf("statement-note"));
+  const opened = openCheckpoint({ note: textOf("statement-note"), logs: [read.checkpoint.log] });
+  assertEquals("refused" in opened, false);
+});
+
 Deno.test("protocol: the proof that is shown leads from the root it implies to the newer one", () => {
   const stated = readProof(parseExactJson(textOf("proof-4-7")), [log]);
   assertEquals(impliedOlderRoot(stated), rootOf("one", 4));
@@ -68,6 +79,8 @@ interface Conversation {
   readonly records?: readonly ConflictRecord[];
   readonly open?: readonly VerifiedCheckpoint[];
   readonly about?: About;
+  /** How every checkpoint stands with the callee. */
+  readonly standing?: Standing;
 }
 
 const one5 = await checkpointOf("one", 5);
@@ -89,17 +102,24 @@ const CONVERSATIONS: readonly Conversation[] = [
     ...{ asked: "question", answered: "question-answer", shown: [one7] },
     records: [await sameSizeRecord(), await crossSizeRecord(4)],
   },
+  {
+    ...{ asked: "settled-parcel", answered: "settled-parcel-answer", shown: [one7] },
+    standing: "consistent",
+  },
   { asked: "record-parcel", answered: "empty-parcel", shown: [one7] },
   { asked: "proof-parcel", answered: "empty-parcel", shown: [one7] },
   { asked: "unknown-parcel", answered: "empty-parcel" },
   { asked: "empty-parcel", answered: "empty-parcel", shown: [one7] },
 ];
 
-for (const { asked, answered, shown = [], records = [], open = [], about } of CONVERSATIONS) {
+for (
+  const { asked, answered, shown = [], records = [], open = [], about, standing } of CONVERSATIONS
+) {
   Deno.test(`protocol: the callee answers ${asked} with ${answered}`, async () => {
     await using scene = await serve({
       ...{ logs: [log], records: () => records, open: () => open },
       ...(about && { about }),
+      ...(standing && { standing: () => standing }),
     });
     for (const checkpoint of shown) scene.judge.takeInOwn(checkpoint, "the log");
     const answer = await ask(await scene.connect(), SHOWN.bytes(asked));
@@ -269,6 +289,7 @@ const STATED = [
   `${spelled("proofCost")} for a proof, and 1 for every ${spelled("jsonBytesPerFrame")} bytes`,
   `${spelled("recordCost")} for a record, and 1 for every ${spelled("jsonBytesPerFrame")} bytes`,
   `${spelled("knownCost")} for a list of known cases, and ${spelled("followsCost")} for a list`,
+  `${spelled("settledCost")} for a list of checkpoints, and 1 for each`,
   `${spelled("aboutCost")} for what the sender says about itself`,
   `1 to ${LIMITS.maxAboutItemBytes! - 16} bytes of printable ASCII`,
   `A refusal that is charged takes ${spelled("refusedFrameCost")} more`,

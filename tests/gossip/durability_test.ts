@@ -49,6 +49,10 @@ class RefusingMemory implements Recollection {
   shownOpen(): readonly [] {
     return [];
   }
+
+  standing(): "unknown" {
+    return "unknown";
+  }
 }
 
 Deno.test("durability: on a disk that refuses nothing is answered, and it is tried again", async () => {

@@ -2,6 +2,7 @@
 import { concat } from "@std/bytes/concat";
 import { type Conflict, evidenceId } from "../../src/evidence/conflict.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
+import type { Head } from "../../src/evidence/head.ts";
 import { buildRecord, type ConflictRecord } from "../../src/evidence/record.ts";
 import { type About, newAbout } from "../../src/gossip/about_item.ts";
 import { exchangeAcceptor } from "../../src/gossip/callee.ts";
@@ -18,6 +19,7 @@ import {
   type KeeperReport,
   type Recollection,
 } from "../../src/monitor/case_keeper.ts";
+import type { Standing } from "../../src/gossip/settled_item.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { readIncidents, recordOf } from "../../src/store/incidents.ts";
 import {
@@ -297,6 +299,8 @@ export interface Setting {
   records?(log: Log): readonly ConflictRecord[];
   /** What it holds signed and not reconciled. */
   open?(log: Log): readonly VerifiedCheckpoint[];
+  /** How a checkpoint stands with it. */
+  standing?(log: Log, head: Head): Standing;
   /** What it says about itself. */
   readonly about?: About;
   /** The hosts of configured peers. */
@@ -305,8 +309,18 @@ export interface Setting {
 
 /** One end of an exchange, in memory: a party, with its clock, network and reports at hand. */
 export async function partyOf(
-  { logs, shown = [], limits: some = {}, capacity, keep: keepThese, records, open, peers, about }:
-    Setting,
+  {
+    logs,
+    shown = [],
+    limits: some = {},
+    capacity,
+    keep: keepThese,
+    records,
+    open,
+    standing,
+    peers,
+    about,
+  }: Setting,
 ): Promise<
   { party: ExchangeParty; clock: ManualClock; network: FakeNetwork; report: Reports; judge: Judge }
 > {
@@ -337,6 +351,7 @@ export async function partyOf(
       calls: new Calls(),
     },
     unreconciled: open ?? (() => []),
+    standing: standing ?? (() => "unknown" as const),
     ...(peers && {
       peerHosts: new PeerHosts(peers.map((hostname) => ({ hostname, port: 9900 }))),
     }),

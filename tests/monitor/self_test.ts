@@ -95,7 +95,8 @@ async function repeatAt(host: Host, address: Address, { log, frame }: {
     else {
       const items = [...new ParcelDecoder(DEFAULT_LIMITS).take(bytes)];
       const judge = new Judge({ logs: [log], detector: new EquivocationDetector() });
-      const { about } = hearParcel({ items, source: "", party: { judge, cases: () => [] } });
+      const party = { judge, cases: () => [], standing: () => "unknown" as const };
+      const { about } = hearParcel({ items, source: "", party });
       await caller.write(encodeParcel([followsItem([log]), ...(about ? [aboutItem(about)] : [])]));
     }
     caller.close();

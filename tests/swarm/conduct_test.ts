@@ -361,12 +361,34 @@ Deno.test("conduct: evidence that holds puts the accused out, whoever tells it",
   const conduct = await open(there);
   const judged = await accuse(conduct, all[1]!, { evidence: await twoTongues(accused) });
   assert(judged.outcome === "proven");
-  assertEquals(judged.ban?.by, "evidence");
+  assertEquals([judged.ban?.by, judged.isNews], ["evidence", true]);
   assertEquals((await open(there)).bans, [judged.ban!]);
   const detector = new EquivocationDetector();
   const [a, b] = judged.evidence;
   detector.observe(a, "one");
   assertEquals(detector.observe(b, "two")?.kind, "same_size");
+});
+
+Deno.test("conduct: of a member that lies a thousand times, only the first proof is news", async () => {
+  const conduct = await open(stage(2));
+  await banish(conduct, accused);
+  const news = [];
+  for (let epoch = 1n; epoch < 5n; epoch++) {
+    const said = [leave(), leave(0)].map((body) => statementOf(accused, { epoch, body }));
+    const [a, b] = await Promise.all(said);
+    const evidence = [a!.note, b!.note] as const;
+    const judged = await accuse(conduct, all[1]!, { evidence });
+    news.push(judged.outcome === "proven" && judged.isNews);
+  }
+  assertEquals(news, [true, false, false, false]);
+  assertEquals(conduct.bans.map(({ by }) => by), ["evidence"]);
+});
+
+Deno.test("conduct: an operator's ban stays, whatever is proven", async () => {
+  const conduct = await open(stage(2));
+  const ban = await conduct.ban(text(accused), { reason: "for good" });
+  await accuse(conduct, all[1]!, { evidence: await twoTongues(accused) });
+  assertEquals(conduct.bans, [ban]);
 });
 
 Deno.test("conduct: evidence from a banned member holds all the same", async () => {
@@ -378,10 +400,10 @@ Deno.test("conduct: evidence from a banned member holds all the same", async () 
 
 Deno.test("conduct: evidence against a stranger or ourselves bans nobody, and is handed on", async () => {
   const conduct = await open(stage(2));
-  for (const whom of [own, all[8]!]) {
+  for (const [whom, isNews] of [[own, true], [own, false], [all[8]!, false]] as const) {
     const judged = await accuse(conduct, all[1]!, { whom, evidence: await twoTongues(whom) });
     assert(judged.outcome === "proven");
-    assertEquals([judged.ban, judged.evidence.length], [undefined, 2]);
+    assertEquals([judged.ban, judged.isNews, judged.evidence.length], [undefined, isNews, 2]);
   }
   assertEquals(conduct.bans, []);
 });

@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
+  MAX_FILE_AGE_MS,
   OWN_STATEMENTS_FILE,
   OwnStatements,
+  RESERVED_SEQUENCES,
   type StatementNumber,
 } from "../../src/swarm/own_statements.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
@@ -69,19 +71,37 @@ Deno.test("own statements: many who ask at once get many numbers", async () => {
   }
 });
 
-Deno.test("own statements: a restart begins a larger epoch", async () => {
+Deno.test("own statements: a restart goes on after what was reserved, in the same epoch", async () => {
   const there = machine();
-  const before = await start(there).next();
-  const after = await start(there).next();
-  assert(after.epoch > before.epoch);
+  const { epoch } = await start(there).next();
+  assertEquals(await start(there).next(), { epoch, sequence: RESERVED_SEQUENCES + 1n });
+  there.clock.ms -= 365 * MAX_FILE_AGE_MS;
+  assertEquals(await start(there).next(), { epoch, sequence: 2n * RESERVED_SEQUENCES + 1n });
 });
 
-Deno.test("own statements: a restart with a clock that was set back begins a larger epoch", async () => {
+Deno.test("own statements: RESERVED_SEQUENCES are given out for one write", async () => {
   const there = machine();
-  const before = await start(there).next();
-  there.clock.ms -= 365 * 86_400_000;
-  const after = await start(there).next();
-  assertEquals(after.epoch, before.epoch + 1n);
+  const own = start(there);
+  await own.next();
+  there.disk.fail(undefined);
+  for (let i = 1n; i < RESERVED_SEQUENCES; i++) await own.next();
+  assertEquals(there.disk.operations, 0);
+  assertEquals((await own.next()).sequence, RESERVED_SEQUENCES + 1n);
+  assert(there.disk.operations > 0);
+  assertEquals((await start(there).next()).sequence, 2n * RESERVED_SEQUENCES + 1n);
+});
+
+Deno.test("own statements: a file older than MAX_FILE_AGE_MS begins a larger epoch, a younger one not", async () => {
+  const there = machine();
+  const { epoch } = await start(there).next();
+  const writtenAt = START;
+  there.clock.ms = writtenAt + MAX_FILE_AGE_MS;
+  const { epoch: same } = await start(there).next();
+  assertEquals(same, epoch);
+  there.clock.ms += MAX_FILE_AGE_MS + 1;
+  const { epoch: larger, sequence } = await start(there).next();
+  assert(larger > epoch);
+  assertEquals(sequence, 1n);
 });
 
 Deno.test("own statements: a start after a lost folder begins a larger epoch, within one second even", async () => {
@@ -90,14 +110,30 @@ Deno.test("own statements: a start after a lost folder begins a larger epoch, wi
   for (let i = 0; i < 20; i++) await used.take(start({ disk: new MemoryDisk(), clock }), 1);
 });
 
-Deno.test("own statements: a restored backup begins a larger epoch, within one second even", async () => {
+Deno.test("own statements: a backup of more than a day repeats nothing, before any peer is heard", async () => {
   const used = new Used();
   const there = machine();
   await used.take(start(there));
   const backup = there.disk.content(PATH)!;
-  for (let i = 0; i < 20; i++) {
-    await used.take(start(there));
+  await used.take(start(there), 200);
+  there.disk.put(PATH, backup);
+  there.clock.ms += MAX_FILE_AGE_MS + 1;
+  await used.take(start(there), 200);
+});
+
+Deno.test("own statements: a younger backup repeats nothing once a peer is heard", async () => {
+  const used = new Used();
+  const there = machine();
+  await used.take(start(there));
+  const backup = there.disk.content(PATH)!;
+  const own = start(there);
+  await used.take(own, 200);
+  const { note } = await own.say({ kind: "leave" });
+  for (let i = 0; i < 5; i++) {
     there.disk.put(PATH, backup);
+    const restored = start(there);
+    assertEquals(await restored.heardByPeers(note), "later");
+    await used.take(restored, 200);
   }
 });
 
@@ -105,7 +141,7 @@ for (
   const [what, damage] of [
     ["empty", () => ""],
     ["cut off", (content: string) => content.slice(0, -20)],
-    ["of one digit less", (content: string) => content.replace(/(\d)",/, '",')],
+    ["of one digit less", (content: string) => content.replace(/"reserved":"6/, '"reserved":"')],
     ["of zeros", (content: string) => "\0".repeat(content.length)],
     ["of another version", (content: string) => content.replace("/v1", "/v2")],
     ["too long", () => "x".repeat(5_000_000)],
@@ -121,7 +157,7 @@ for (
     assert(after.epoch > before.epoch);
     assertEquals(told.length, 1);
     assert(told[0]!.startsWith("own-statements.json is damaged, a new epoch begins: "), told[0]);
-    assert((await start(there, told).next()).epoch > after.epoch);
+    assertEquals((await start(there, told).next()).epoch, after.epoch);
     assertEquals(told.length, 1);
   });
 }
@@ -136,6 +172,8 @@ async function operations(): Promise<number> {
 }
 
 const OPERATIONS = await operations();
+/** How much of what was not synced a crash keeps, and whether the program was started anew. */
+const CASES = [0, 0.5, 1].flatMap((share) => [[share, true], [share, false]] as const);
 
 for (const when of ["before", "after"] as const) {
   for (const lasting of [false, true]) {
@@ -143,15 +181,17 @@ for (const when of ["before", "after"] as const) {
       const what = `${lasting ? "that fails with all after it" : "that fails"}, ${when} its effect`;
       Deno.test(`own statements: no number is repeated by a disk operation ${what}, then: ${end}`, async () => {
         for (let at = 1; at <= OPERATIONS + 1; at++) {
-          for (const keepShare of [0, 0.5, 1]) {
+          for (const [keepShare, isRestart] of CASES) {
             const used = new Used();
             const there = machine();
-            await used.take(start(there));
-            there.disk.fail({ at, when, lasting });
+            // The last number of the block that is reserved: the next one needs the disk.
             const own = start(there);
+            await used.take(own, Number(RESERVED_SEQUENCES));
+            there.disk.fail({ at, when, lasting });
+            const next = isRestart ? start(there) : own;
             for (let i = 0; i < 2; i++) {
               try {
-                used.add(await own.next());
+                used.add(await next.next());
               } catch (error) {
                 assert(error instanceof WorldError);
               }
@@ -159,7 +199,7 @@ for (const when of ["before", "after"] as const) {
             there.disk.fail(undefined);
             if (end === "crash") there.disk.crash({ keepShare });
             if (end === "kill") there.disk.kill();
-            if (end === "goes on") await used.take(own);
+            if (end === "goes on") await used.take(next);
             await used.take(start(there));
             await used.take(start(there));
           }
@@ -182,11 +222,12 @@ Deno.test("own statements: no number is repeated by a crash after any disk opera
   }
 });
 
-Deno.test("own statements: the epoch is durable before its first number is given out", async () => {
+Deno.test("own statements: a number is durable before it is given out", async () => {
   const there = machine();
   const { epoch } = await start(there).next();
   there.disk.crash({ keepShare: 0 });
-  assert(there.disk.content(PATH)!.includes(`"epoch":"${epoch}"`));
+  const content = there.disk.content(PATH)!;
+  assert(content.includes(`"epoch":"${epoch}","reserved":"${RESERVED_SEQUENCES}"`), content);
 });
 
 Deno.test("own statements: a full disk gives out no number, and the next call tries again", async () => {
@@ -232,7 +273,17 @@ Deno.test("own statements: a peer that heard later numbers causes a larger epoch
     assertEquals(await own.heardByPeers(note), "known");
   }
   const { epoch: last } = own.last!;
-  assert((await start(there).next()).epoch > last, "the file has the epoch that began last");
+  assertEquals(await start(there).next(), { epoch: last, sequence: RESERVED_SEQUENCES + 1n });
+});
+
+Deno.test("own statements: a new epoch is larger than the one in an old file that was ahead of the clock", async () => {
+  const there = machine();
+  const own = start(there);
+  const { epoch } = await own.next();
+  await own.heardByPeers((await statementOf(signer, { epoch: epoch + 1_000_000n })).note);
+  const { epoch: ahead } = await own.next();
+  there.clock.ms += MAX_FILE_AGE_MS + 1;
+  assertEquals((await start(there).next()).epoch, ahead + 1n);
 });
 
 Deno.test("own statements: a restored backup and a clock set back repeat nothing once a peer is heard", async () => {
@@ -251,10 +302,33 @@ Deno.test("own statements: a restored backup and a clock set back repeat nothing
   await used.take(restored);
 });
 
+Deno.test("own statements: if the disk refuses a new epoch, nothing more is said in the old one", async () => {
+  const there = machine();
+  const own = start(there);
+  const { epoch } = await own.next();
+  const { note } = await statementOf(signer, { epoch, sequence: 9n });
+  there.disk.fail({ at: 1, when: "before", lasting: true });
+  await assertRejects(() => own.heardByPeers(note), WorldError);
+  await assertRejects(() => own.next(), WorldError);
+  there.disk.fail(undefined);
+  assert((await own.next()).epoch > epoch);
+});
+
+Deno.test("own statements: a start within the second of the epoch waits for the clock as well", async () => {
+  const there = machine();
+  await start(there).next();
+  // As if the first start was killed while it waited.
+  there.clock.ms = START + 100;
+  await start(there).next();
+  assertEquals(there.clock.ms, START + 1_000);
+});
+
 Deno.test("own statements: what a peer heard of this or an earlier process changes nothing", async () => {
   const there = machine();
   const earlier = await start(there).say({ kind: "leave" });
   const own = start(there);
+  assertEquals(await own.heardByPeers(earlier.note), "known");
+  assertEquals(own.last, undefined);
   const said = await own.say({ kind: "leave" });
   for (const { note } of [earlier, said]) assertEquals(await own.heardByPeers(note), "known");
   assertEquals((await own.next()).epoch, said.epoch);

@@ -158,6 +158,20 @@ Deno.test("replay: after a stop in good order every number is remembered, and no
   assertEquals(told, ["replayed", "replayed", "replayed", "new", "new", "new", "new"]);
 });
 
+Deno.test("replay: after a stop the window holds what it held", async () => {
+  const there = machine();
+  const replay = await open(there);
+  for (let sequence = 1n; sequence <= 200n; sequence++) {
+    if (sequence !== 150n) assertEquals(await results(replay, [say(sequence)]), ["new"]);
+  }
+  await replay.close();
+  const told: string[] = [];
+  const after = await open(there, { told });
+  assertEquals(told, []);
+  const again = [say(199n), say(136n), say(150n), say(135n)];
+  assertEquals(await results(after, again), ["replayed", "replayed", "new", "stale"]);
+});
+
 for (const end of ["crash", "kill"] as const) {
   Deno.test(`replay: after a ${end} no statement passes again, whenever it was accepted`, async () => {
     const there = machine();

@@ -12,7 +12,7 @@ import {
   SESSION_LIMITS,
   type SessionParty,
 } from "../../src/swarm/session.ts";
-import { encodeMessage } from "../../src/swarm/session_message.ts";
+import { encodeMessage, uint32s } from "../../src/swarm/session_message.ts";
 import { concat } from "@std/bytes/concat";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import type { Connection } from "../../src/world/world.ts";
@@ -470,6 +470,62 @@ Deno.test("handshake: what the acceptor has read already is the beginning", asyn
   });
   (await call).close();
   await session.closed;
+});
+
+Deno.test("handshake: what a caller says with its proof is heard by whoever has the session by then", async () => {
+  const clock = new ManualClock();
+  const connections = await connectedInMemory({ clock });
+  const [caller, callee] = [
+    await partyOf("caller.example", { clock }),
+    await partyOf("callee.example", { clock }),
+  ];
+  // Message 3 is held back until the first cell goes out with it.
+  const writes: Uint8Array[] = [];
+  const line: Connection = {
+    ...{ remote: connections.caller.remote, close: () => connections.caller.close() },
+    read: (buffer) => connections.caller.read(buffer),
+    closeWrite: () => connections.caller.closeWrite(),
+    write: async (bytes) => {
+      writes.push(bytes);
+      if (writes.length === 2) return;
+      await connections.caller.write(concat(writes.splice(0)));
+      if (writes.length === 0) writes.push(new Uint8Array(0));
+    },
+  };
+  const served = Promise.withResolvers<Session>();
+  const answering = answerSession({
+    ...{ party: callee, connection: connections.callee, admits: () => true },
+    speaksToStrangers: false,
+    onStream: (stream, session) => {
+      stream.close();
+      served.resolve(session);
+    },
+  });
+  const raw = await rawCall({ connection: line, party: caller });
+  await raw.tell(KIND.open, uint32s(1));
+  const session = await answering;
+  assertEquals(await served.promise, session);
+  assertEquals(session.fault, undefined);
+  session.close();
+});
+
+Deno.test("handshake: the wrong party and a stranger are refused over TCP", async () => {
+  const { clock } = world;
+  const parties = {
+    caller: await partyOf("caller.example", { clock }),
+    callee: await partyOf("callee.example", { clock }),
+  };
+  {
+    using pair = await connected(world.network);
+    const { signer: { vkey } } = await partyOf("other.example", { clock });
+    const { caller, callee } = await attempt({ connections: pair, parties, expected: vkey });
+    assertEquals(faultOf(caller).kind, "another");
+    assert(["closed", "broken"].includes(await endOf(sessionOf(callee))));
+  }
+  using pair = await connected(world.network);
+  const { caller, callee } = await attempt({ connections: pair, parties, admits: () => false });
+  assertEquals(faultOf(callee).kind, "unknown");
+  assert(["closed", "broken"].includes(faultOf(caller).kind));
 });
 
 Deno.test("handshake: two members in session over TCP", async () => {

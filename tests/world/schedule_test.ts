@@ -156,6 +156,7 @@ Deno.test("schedule: what is no schedule is refused, with what came and what was
     ["30s", "it has 1 fields, expected 5"],
     ["0 * * *", "it has 4 fields"],
     ["0 0 0 1 1 * 2030", "it has 7 fields"],
+    ['{"a":*/5 * * * *', "the minute is "],
     ["60 * * * *", 'the minute is "60", expected 0 to 59, or * for any'],
     ["60 * * * * *", 'the second is "60", expected 0 to 59'],
     ["0 24 * * *", 'the hour is "24", expected 0 to 23'],

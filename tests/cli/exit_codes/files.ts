@@ -14,6 +14,7 @@ import {
   type Trouble,
 } from "./groups.ts";
 import { caseJournal, gathered, NOBODY } from "./stage.ts";
+import { passphrase, sealedFile } from "./sealed.ts";
 import { WELL } from "./well.ts";
 
 /** By their names in OPERATING. */
@@ -21,6 +22,9 @@ export const FILE_TROUBLES: Readonly<Record<string, Trouble>> = {
   "no such file": {
     ...each(CONFIGURED, (name) => ({ folder }) => ({ args: configured(name, `${folder}/none`) })),
     "verify": ({ folder }) => ({ args: ["verify", `${folder}/none`] }),
+    ...each(["seal", "open"], (name) => ({ folder }) => ({
+      args: [name, `${folder}/none.sealed`, ...passphrase(folder)],
+    })),
     ...each(["gather", "detect"], (name) => async (stage) => {
       const { log } = await gathered(stage);
       return { args: [name, "--log", log, `${stage.folder}/none`] };
@@ -38,6 +42,9 @@ export const FILE_TROUBLES: Readonly<Record<string, Trouble>> = {
   "not a file": {
     ...each(CONFIGURED, (name) => ({ folder }) => ({ args: configured(name, folder) })),
     "verify": ({ folder }) => ({ args: ["verify", folder] }),
+    ...each(["seal", "open"], (name) => ({ folder }) => ({
+      args: [name, folder, "--out", `${folder}/out`, ...passphrase(folder)],
+    })),
     "detect": async (stage) => {
       const { log, one } = await gathered(stage);
       return { args: ["detect", "--log", log, "--key", stage.folder, one] };
@@ -57,6 +64,15 @@ export const FILE_TROUBLES: Readonly<Record<string, Trouble>> = {
     "keygen": async (stage) => ({
       args: ["keygen", "test.invalid/one", "--out", await keyFile(stage.folder)],
     }),
+    ...each(["seal", "open"], (name) => async ({ folder }) => ({
+      args: [
+        name,
+        await sealedFile(folder),
+        "--out",
+        put(folder, "there", ""),
+        ...passphrase(folder),
+      ],
+    })),
     "gather": async (stage) => {
       const { log, one } = await gathered(stage);
       return { args: ["gather", "--log", log, "--out", one, one] };
@@ -82,7 +98,7 @@ export const FILE_TROUBLES: Readonly<Record<string, Trouble>> = {
   "disk refuses": {
     ...each(
       [
-        ...["demo", "init", "keygen", ...RUNS, "journal repair"],
+        ...["demo", "init", "keygen", "seal", "open", ...RUNS, "journal repair"],
         ...["log init", "log append", "log fork", "log rotate"],
       ],
       (name) => async (stage) => ({

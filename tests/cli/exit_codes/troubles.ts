@@ -18,6 +18,7 @@ import {
   type Trouble,
   words,
 } from "./groups.ts";
+import { SEALING_TROUBLES } from "./sealing.ts";
 import { JOURNAL_TROUBLES, spoilRecord } from "./spoiled.ts";
 import {
   addressOf,
@@ -100,6 +101,7 @@ async function changedNote(story: TestLog): Promise<string> {
 /** By their names in OPERATING. */
 export const TROUBLES: Readonly<Record<string, Trouble>> = {
   ...FILE_TROUBLES,
+  ...SEALING_TROUBLES,
   ...JOURNAL_TROUBLES,
   "all well": WELL,
   "reader gone": everyCommand((way) => ({

@@ -1,5 +1,6 @@
 /** Every command as it goes when all is well: what the walk over the exit codes starts from. */
-import { keyFile } from "../harness.ts";
+import { keyFile, put } from "../harness.ts";
+import { passphrase, sealedFile } from "./sealed.ts";
 import { makeLog } from "../monitors.ts";
 import {
   caseJournal,
@@ -78,6 +79,10 @@ export const WELL: Readonly<Record<string, Staging>> = {
     return { args: ["peers", "unban", MEMBER, "--config", config] };
   },
   "keygen": ({ folder }) => ({ args: ["keygen", "test.invalid/one", "--out", `${folder}/key`] }),
+  "seal": ({ folder }) => ({ args: ["seal", put(folder, "file", "text"), ...passphrase(folder)] }),
+  "open": async ({ folder }) => ({
+    args: ["open", await sealedFile(folder), "--out", `${folder}/opened`, ...passphrase(folder)],
+  }),
   "listen": async (stage) => {
     const { log, one } = await gathered(stage);
     return {

@@ -108,6 +108,9 @@ def main(path):
         client.read_parcel(e["question-answer"]),
         [(3, e["record-cross-size-4"]), (1, e["note-one-7"])],
     )
+    for word, name in ((0, "settled-parcel"), (1, "settled-parcel-answer")):
+        same(name, nothing + client.item(7, client.standing(word, log, points["one-5"])), e[name])
+        same(name + " read", client.read_parcel(e[name])[0][0], 7)
     same("record-parcel", nothing + client.item(3, e["record-cross-size-4"]), e["record-parcel"])
     same("proof-parcel", client.read_parcel(e["proof-parcel"]), [(2, e["proof-4-7"])])
     proof = client.read_json(e["proof-4-7"].decode())
@@ -166,6 +169,18 @@ def main(path):
     same("the repair's signature", monitor.verifies(signed, signature), True)
     same("another repair's signature", monitor.verifies(signed + b" ", signature), False)
     same("the repair's place", repaired["after"], {"seq": 1, "hash": before["hash"]})
+    # A statement: the body is hashed, the note signs the hash, the whole has both.
+    body = client.read_json(e["statement-body"].decode())
+    same("statement-body", client.canonical(body), e["statement-body"])
+    same("statement-root-input", client.sha256(e["statement-root-input"]), e["statement-root"])
+    author, text = client.Key(e["monitor-vkey"].decode()), e["statement"].decode()
+    same("statement", client.open_statement(author, text), (1767323045, 7, body))
+    value = client.read_json(text)
+    same("statement is canonical", client.canonical(value), e["statement"])
+    same("statement-note", value["note"].encode(), e["statement-note"])
+    for one, other in (("leave", "links"), ("05.678Z", "05.679Z"), ("\\n7\\n", "\\n8\\n")):
+        changed = text.replace(one, other)
+        same("statement, " + other, refuses(client.open_statement, author, changed), True)
     same("every example was looked at", sorted(e.untouched), [])
     print("%d examples, %d checks, %d failed" % (len(e), len(results), results.count(False)))
     return 1 if False in results or not results else 0

@@ -16,6 +16,7 @@ PROTOCOL.md.
     client.py greet HOST:PORT LOG ...           the greeting: which of these logs do both follow
     client.py note HOST:PORT LOG NOTE           a parcel with a note
     client.py ask HOST:PORT LOG NOTE [ID ...]   a question: a note, and the cases known already
+    client.py settled HOST:PORT LOG NOTE        a parcel with a note, and how its checkpoint stands
     client.py hand HOST:PORT LOG RECORD         a parcel with a record
     client.py raw HOST:PORT LOG HEX             a parcel of any bytes
     client.py record LOG RECORD                 verify a conflict record, offline
@@ -41,8 +42,9 @@ MAX_ITEMS, MAX_PARCEL_BYTES = 512, 3145728
 MAX_NOTE_BYTES, MAX_SIGNATURE_LINES, MAX_PROOF_HASHES = 524288, 100, 64
 MAX_JSON_PARTS, MAX_DEPTH = 4096, 32
 CONNECT_SECONDS, EXCHANGE_SECONDS = 10, 20  # 5, 6
-KINDS = {1: "note", 2: "proof", 3: "record", 4: "known", 5: "follows", 6: "about"}
-LIMITS = {1: 524288, 2: 65536, 3: 2162688, 4: 65536, 5: 32768, 6: 80}
+KINDS = {1: "note", 2: "proof", 3: "record", 4: "known", 5: "follows", 6: "about", 7: "settled"}
+HEAD_BYTES, STANDINGS = 73, {0: "asks", 1: "consistent", 2: "open", 3: "neither"}  # 6
+LIMITS = {1: 524288, 2: 65536, 3: 2162688, 4: 65536, 5: 32768, 6: 80, 7: 9344}
 START_ID_BYTES = 16  # 6
 MAX_UNKNOWN_ITEM_BYTES = 524288
 
@@ -321,6 +323,35 @@ def evidence_id(log, one, other):  # 12
     return sha256("".join(line + "\n" for line in lines).encode()).hex()
 
 
+# ---- 16: statements ----------------------------------------------------------------------------
+
+
+def open_statement(key, text):
+    """The epoch, the number and the body of a statement that this key has signed."""
+    value = read_json(text)
+    shape(value, ("version", "note", "body"), "statement")
+    check(value["version"] == "hearsay/statement/v1", "another version")
+    body, note = value["body"], value["note"]
+    check(isinstance(note, str) and isinstance(body, dict), "another type")
+    check(isinstance(body.get("kind"), str), "a body without a kind")
+    time = body.get("time")
+    spelling = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+    check(isinstance(time, str) and re.fullmatch(spelling, time, re.A), "another time")
+    prefix = key.name + "/statements/"
+    origin = note.partition("\n")[0]
+    check(origin.startswith(prefix), "not of this key's statements: %r" % origin)
+    epoch = read_size(origin[len(prefix):])
+    check(epoch > 0, "the epoch 0")
+    log = Log(key.vkey + " " + origin)
+    checkpoint = open_note(log, note)
+    check(checkpoint is not None, "this key has not signed it")
+    check(checkpoint.size > 0, "the sequence 0")
+    check(note == note_of(log, checkpoint), "a note with more lines")
+    hashed = b"hearsay/statement/v1\n" + canonical(body)
+    check(sha256(hashed) == checkpoint.root, "the body is not the one that was signed")
+    return epoch, checkpoint.size, body
+
+
 # ---- 10 and 11: proofs and records -------------------------------------------------------------
 
 
@@ -463,6 +494,11 @@ def item(kind, body):
     return bytes([kind]) + len(body).to_bytes(4, "big") + body
 
 
+def standing(word, log, checkpoint):
+    """A checkpoint in item 7."""
+    return bytes([word]) + log.hash() + checkpoint.size.to_bytes(8, "big") + checkpoint.root
+
+
 def read_parcel(data):
     """The items of a parcel, those of unknown kinds too."""
     check(data, "nothing came: a refusal")
@@ -481,6 +517,11 @@ def read_parcel(data):
             software = body[START_ID_BYTES:]
             check(software and all(0x20 <= one <= 0x7E for one in software), "not printable ASCII")
             check(kind not in [other for other, _ in items], "a second item about the sender")
+        if kind == 7:
+            check(length % HEAD_BYTES == 0, "a list that is not a multiple of 73 bytes")
+            check(kind not in [other for other, _ in items], "a second list")
+            sizes = [int.from_bytes(body[at + 33 : at + 41], "big") for at in range(0, length, HEAD_BYTES)]
+            check(all(size < 2**63 for size in sizes), "a size beyond 2^63 - 1")
         items.append((kind, body))
         check(len(items) <= MAX_ITEMS, "too many items")
         at += 5 + length
@@ -520,6 +561,12 @@ def show_parcel(data, logs, sent=None):
         elif kind == 6:
             start_id, software = body[:START_ID_BYTES], body[START_ID_BYTES:]
             print("about", start_id.hex(), software.decode("ascii"))
+        elif kind == 7:
+            for at in range(0, len(body), HEAD_BYTES):
+                one = body[at : at + HEAD_BYTES]
+                size, root = int.from_bytes(one[33:41], "big"), b64(one[41:])
+                if one[0] in STANDINGS and one[1:33] in [log.hash() for log in logs]:
+                    print("settled %s %d %s" % (STANDINGS[one[0]], size, root))
         else:
             print("%s %d bytes passed over" % (name, len(body)))
 
@@ -576,7 +623,7 @@ def main(command, *words):
         for at in range(0, len(data), FRAME_BYTES):
             checkpoint = read_frame(Log(words[0]), data[at : at + FRAME_BYTES])
             print("frame %s" % (checkpoint or "nothing"))
-    elif command in ("frame-of", "note", "ask"):
+    elif command in ("frame-of", "note", "ask", "settled"):
         *address, notation, file = words[: 2 if command == "frame-of" else 3]
         log, note = Log(notation), read_file(file)
         checkpoint = open_note(log, note)
@@ -587,6 +634,8 @@ def main(command, *words):
         parcel = b"\x81" + item(1, note.encode())
         if command == "ask":
             parcel += item(4, b"".join(bytes.fromhex(known) for known in words[3:]))
+        elif command == "settled":
+            parcel += item(7, standing(0, log, checkpoint))
         show_parcel(converse(address[0], parcel), [log], checkpoint)
     elif command == "note-of":
         log = Log(words[0])

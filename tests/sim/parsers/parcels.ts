@@ -26,6 +26,7 @@ import {
   UnknownParcelVersion,
 } from "../../../src/gossip/parcel.ts";
 import { recordItem } from "../../../src/gossip/record_item.ts";
+import { settledItem } from "../../../src/gossip/settled_item.ts";
 import { DEFAULT_LIMITS } from "../../../src/gossip/limits.ts";
 import { Judge } from "../../../src/gossip/judge.ts";
 import type { TestLog } from "../../../src/sources/test_log.ts";
@@ -53,6 +54,10 @@ function itemsOf(
     record: records.map(recordItem),
     known: [[], records].map((some) => knownItem(some)),
     about: [newAbout(denoWorld().random)].map(aboutItem),
+    settled: [
+      settledItem(checkpoints),
+      settledItem(checkpoints.map((one) => ({ ...one, standing: "consistent" }))),
+    ],
     follows: [[], [honest.log]].map((some) => followsItem(some)),
   };
 }
@@ -188,7 +193,7 @@ function hearing(stage: Stage): ParserUnderTest {
     run(given) {
       const detector = new EquivocationDetector();
       const judge = new Judge({ logs, detector });
-      const party = { judge, cases: () => [] };
+      const party = { judge, cases: () => [], standing: () => "open" as const };
       const { fault, claimed } = hearParcel({ items: given, source: "a peer", party });
       for (const conflict of detector.conflicts()) checkConflict(conflict, [honest, forked]);
       if (fault !== undefined) {
