@@ -59,9 +59,12 @@ The daemon is asked at its "listen" address, from the same machine, with its own
 read that key may ask, and nobody else.
 
 Ends with 0 if all is as it should be; with 3 if the daemon cannot be asked, or a member is not as it
-should be (each is named); for 'add' and 'remove' with 0 once the configuration is changed.
+should be (each is named). 'add' and 'remove' end with 0 once the configuration is changed, and with 3
+if the daemon refuses it.
 
   --config FILE  the configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
+  --key FILE     the monitor's key, if it is not where the configuration says: a service may have it
+                 from systemd alone
 ${passphraseHelp(17)}
   --json         one JSON object, or with --routes the graph as JSON
   --routes       which members are connected to each other, and the best paths
@@ -94,6 +97,8 @@ Example:
   },
 };
 
+/** The options that say which monitor is meant. */
+const PLACE_OPTIONS = ["config", "key", PASSPHRASE_FILE];
 const ACTIONS = ["add", "remove", "ban", "unban"];
 
 /** What every part of the command reads first. */
@@ -104,13 +109,19 @@ interface Place extends Daemon {
 async function placeOf({ world, terminal }: Tools, options: Options): Promise<Place> {
   const path = await findConfig(world, options.value("config"));
   const settings = await readSettings(world, path);
+  const key = options.value("key") ?? settings.key;
   const passphrases = new Passphrases({ world, terminal, options });
-  return { world, path, settings, signer: await loadIdentity(world, settings, { passphrases }) };
+  return {
+    world,
+    path,
+    settings,
+    signer: await loadIdentity(world, { ...settings, key }, { passphrases }),
+  };
 }
 
 async function show(args: readonly string[], tools: Tools): Promise<ExitCode> {
   const options = readOptions(args, {
-    values: ["config", PASSPHRASE_FILE],
+    values: PLACE_OPTIONS,
     flags: ["json", "routes"],
   });
   const { terminal } = tools;
@@ -165,7 +176,7 @@ async function membersNow(place: Place): Promise<SwarmStatus> {
 
 async function add(args: readonly string[], tools: Tools): Promise<ExitCode> {
   const options = readOptions(args, {
-    values: ["config", PASSPHRASE_FILE],
+    values: PLACE_OPTIONS,
     operands: ["VKEY", "HOST:PORT"],
     leastOperands: 1,
   });
@@ -230,7 +241,7 @@ async function addNew(
 
 async function remove(args: readonly string[], tools: Tools): Promise<ExitCode> {
   const options = readOptions(args, {
-    values: ["config", PASSPHRASE_FILE],
+    values: PLACE_OPTIONS,
     operands: ["VKEY|NAME"],
   });
   const [who] = options.operands as [string];
@@ -332,7 +343,7 @@ async function takenUp(daemon: Daemon, terminal: Tools["terminal"]): Promise<Exi
 
 async function ban(args: readonly string[], tools: Tools): Promise<ExitCode> {
   const options = readOptions(args, {
-    values: ["config", "for", "reason", PASSPHRASE_FILE],
+    values: [...PLACE_OPTIONS, "for", "reason"],
     operands: ["VKEY|NAME"],
   });
   const [who] = options.operands as [string];
@@ -349,7 +360,7 @@ async function ban(args: readonly string[], tools: Tools): Promise<ExitCode> {
 
 async function unban(args: readonly string[], tools: Tools): Promise<ExitCode> {
   const options = readOptions(args, {
-    values: ["config", PASSPHRASE_FILE],
+    values: PLACE_OPTIONS,
     operands: ["VKEY|NAME"],
   });
   const [who] = options.operands as [string];

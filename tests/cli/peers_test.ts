@@ -271,6 +271,16 @@ inFolder("peers: without a daemon it says so, and what is configured", async (fo
   assertMatch((await peers(one)).err[0]!, /is asked at "listen", and its port is any/);
 });
 
+inFolder("peers: the key may be elsewhere than the configuration says", async (folder) => {
+  const [one] = await makeMonitors(folder, "one") as [Monitor];
+  await running([one], async () => {
+    Deno.renameSync(`${folder}/one/monitor.key`, `${folder}/elsewhere.key`);
+    assertEquals((await peers(one)).code, 2);
+    const { code, err } = await peers(one, "--key", `${folder}/elsewhere.key`);
+    assertEquals(code, 0, err.join("\n"));
+  });
+});
+
 inFolder("peers: a daemon without listen tells its members in its status", async (folder) => {
   const [one, two] = await makeMonitors(folder, "one", "two") as [Monitor, Monitor];
   const http = `127.0.0.1:${freePort()}`;
