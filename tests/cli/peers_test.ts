@@ -59,7 +59,11 @@ async function statesOf(monitor: Monitor): Promise<string[]> {
 }
 
 async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  while (!await holds()) await new Promise((resolve) => setTimeout(resolve, 20));
+  const end = performance.now() + 60_000;
+  while (!await holds()) {
+    assert(performance.now() < end, `this never came: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** Runs daemons while a test lasts. */
