@@ -42,13 +42,14 @@ export function describeMembers(status: SwarmStatus, screen: Screen): string[] {
     ...troubles.flatMap((trouble) => sayTrouble(trouble, { now, screen })),
     "",
     ...new Table(COLUMNS, screen).lines(rows),
-    ...(refused.length > 0 ? ["", ...NOT_ACCEPTED, ...refused] : []),
+    ...(refused.length > 0
+      ? ["", ...wrapped(NOT_ACCEPTED, { width: screen.columns ?? Infinity }), ...refused]
+      : []),
   ];
 }
 
-const NOT_ACCEPTED = [
-  "Not accepted of what they sent ('duplicate' and 'unknown source' come about in good order):",
-];
+const NOT_ACCEPTED = "Not accepted of what they sent. 'duplicate', 'unknown source' and, after a " +
+  "restart, 'replayed' are in good order:";
 
 const NO_MEMBERS = [
   "No members. A peer whose key is known is a member: hearsay peers add VKEY [HOST:PORT]",
