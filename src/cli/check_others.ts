@@ -12,9 +12,11 @@ import { callWithParcel } from "../gossip/parcel_exchange.ts";
 import { nameOfPeer } from "../gossip/settings.ts";
 import { Sourcespotter } from "../gossip/sourcespotter.ts";
 import { CaseKeeper } from "../monitor/case_keeper.ts";
+import { troublesOfMembers } from "../monitor/member_troubles.ts";
 import type { LogSettings, PeerSettings } from "../monitor/settings.ts";
 import { isFolder, openSource } from "../sources/open.ts";
 import { SourceUnavailable } from "../sources/source.ts";
+import type { SwarmStatus } from "../swarm/member_status.ts";
 import { openCheckpoint } from "../tlog/checkpoint.ts";
 import { parseCheckpointText } from "../tlog/checkpoint_text.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
@@ -24,6 +26,7 @@ import { parseAddress } from "../world/address.ts";
 import { inTime } from "../world/in_time.ts";
 import { type Address, WorldError } from "../world/world.ts";
 import { type Check, type Checked, undone, wrong } from "./checking.ts";
+import { memberInWords } from "./member_words.ts";
 
 /** Most that are asked at once. */
 const MOST_AT_ONCE = 32;
@@ -71,7 +74,8 @@ export async function checkOthers({ checked, isOffline, tell, progress }: {
   ]);
   progress("");
   for (const check of told) tell(check);
-  for (const check of checkAnswers({ answers, own, logs: keeper.judge.logs })) tell(check);
+  const members = checked.running?.members;
+  for (const check of checkAnswers({ answers, own, logs: keeper.judge.logs, members })) tell(check);
   if (isOffline && peers.length > 0) {
     tell({ about: "peer", text: `peers that were not asked: ${peers.length}` });
   }
@@ -202,8 +206,10 @@ async function askOwn(
   }
 }
 
-function* checkAnswers({ answers, own, logs }: {
+function* checkAnswers({ answers, own, logs, members }: {
   answers: readonly Answer[];
+  /** How this monitor's daemon stands with its members, if it runs. */
+  members: SwarmStatus | undefined;
   own: About | undefined;
   logs: readonly Log[];
 }): Generator<Check, void> {
@@ -214,10 +220,8 @@ function* checkAnswers({ answers, own, logs }: {
       answers.slice(0, i).find(({ hearing }) =>
         hearing?.about !== undefined && isSameStart(hearing.about, said)
       );
-    if (hearing === undefined && failed === undefined) {
-      const text = `member ${peer} is spoken to by the running daemon: see 'hearsay peers'`;
-      yield { about, text };
-    } else if (hearing === undefined) yield undone(about, failed!);
+    if (hearing === undefined && failed === undefined) yield checkMember(peer, members);
+    else if (hearing === undefined) yield undone(about, failed!);
     else if (said && own && isSameStart(said, own)) {
       yield wrong(about, `peer ${peer} is this monitor itself`);
     } else if (twin !== undefined) {
@@ -231,6 +235,20 @@ function* checkAnswers({ answers, own, logs }: {
     if (lists.some((list) => list!.has(log))) continue;
     yield undone("log", `log ${log.origin} is compared with nobody: no peer follows it`);
   }
+}
+
+/** What the running daemon says of a member. Nobody else may speak in this monitor's name meanwhile. */
+function checkMember(name: string, status: SwarmStatus | undefined): Check {
+  const about = "peer";
+  const member = status?.members.find((one) => one.name === name);
+  if (status === undefined || member === undefined) {
+    const text = `member ${name} is not asked: its daemon does that, and 'hearsay peers' says more`;
+    return { about, text };
+  }
+  const text = `member ${memberInWords(member, status.now)}`;
+  const [trouble] = troublesOfMembers(status).filter((one) => one.member === member);
+  if (trouble === undefined) return { about, text };
+  return undone(about, `${trouble.text}. ${trouble.advice}`);
 }
 
 function checkShared(

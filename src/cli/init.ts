@@ -4,6 +4,7 @@ import { PLACE_DEFAULTS, readContact } from "../monitor/settings.ts";
 import { trapsOf } from "../monitor/traps.ts";
 import { isFolder, openSource } from "../sources/open.ts";
 import { NO_CONTACT } from "../world/http_client.ts";
+import { readAdmit } from "../swarm/settings.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
@@ -26,9 +27,11 @@ import {
 import { parseConfig } from "./config.ts";
 import { workingFolder } from "./folders.ts";
 import { readKey } from "./inputs.ts";
+import { type NewPeer, peerText } from "./edit_peers.ts";
 import { Passphrases } from "./passphrase.ts";
 import { KEY_PERMISSIONS } from "./keygen.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
+import { parsePeer } from "./peers.ts";
 import { OFFERED_LOGS } from "./known_logs.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -40,7 +43,8 @@ export const init: Command = {
   name: "init",
   summary: "write a daemon's configuration and key, ready to run",
   help: `hearsay init [--dir DIR] [--name NAME] [--log LOG --source SOURCE]… [--listen HOST:PORT]
-             [--http HOST:PORT] [--peer HOST:PORT]… [--poll 1m] [--gossip 1m] [--contact MAIL]
+             [--http HOST:PORT] [--peer PEER]… [--admit anyone|members] [--poll 1m] [--gossip 1m]
+             [--contact MAIL]
 
 Writes ${DEFAULT_CONFIG}, with comments, and the monitor's key into DIR (default: this folder). It
 overwrites nothing. If DIR has a ${PLACE_DEFAULTS.key} of this NAME, it is kept. Without --name and
@@ -53,19 +57,22 @@ overwrites nothing. If DIR has a ${PLACE_DEFAULTS.key} of this NAME, it is kept.
   rekor-v1+https://…        one tree of a Rekor v1
   DIR                       a log in tiles in a folder
 
+A PEER is "VKEY HOST:PORT", or the VKEY alone if it calls, or others tell where it is: a member, known
+by its key (README, "Members"). It is HOST:PORT for a monitor that is asked plainly.
+
 Example:
   hearsay init --dir /etc/hearsay --name monitor.example.com/ber \\
     --log "$LOG" --source https://log.example.com --listen 0.0.0.0:9900 --peer lima.example.com:9900
 `,
   async run(args, tools) {
     const options = readOptions(args, {
-      values: ["dir", "name", "listen", "http", "poll", "gossip", "contact"],
+      values: ["dir", "name", "listen", "http", "poll", "gossip", "contact", "admit"],
       lists: ["log", "source", "peer"],
     });
     const folder = options.value("dir") ?? ".";
     const path = join(folder, DEFAULT_CONFIG);
     const asks = options.value("name") === undefined && options.list("log").length === 0;
-    const given = { listen: options.value("listen"), peers: options.list("peer") };
+    const given = { listen: options.value("listen"), peers: options.list("peer").map(parsePeer) };
     // Before any question: nobody should answer all of them for nothing.
     if (await isThere(tools.world.files, path)) throw notOverwritten(path);
     const answers = asks ? askEverything(tools, given) : {
@@ -84,6 +91,7 @@ Example:
       poll: options.value("poll") ?? LOG_DEFAULTS.poll,
       gossip: options.value("gossip") ?? GOSSIP_DEFAULTS.interval,
       contact: options.value("contact") ?? NO_CONTACT,
+      admit: options.value("admit") ?? "anyone",
     });
     checkSources(tools.world, logs);
     const settings = parseConfig(text, { path, world: tools.world }); // The file can be read.
@@ -124,7 +132,7 @@ interface Answers {
   readonly name: string | undefined;
   readonly logs: readonly Chosen[];
   readonly listen: string | undefined;
-  readonly peers: readonly string[];
+  readonly peers: readonly NewPeer[];
 }
 
 /** The name, the menu of well-known logs, and with whom to compare, unless that is given. */
@@ -160,12 +168,9 @@ function askEverything(
   );
   const peers = given.peers.length > 0 ? given.peers : askUntil(
     terminal,
-    "Which monitors should it compare with? HOST:PORT of each, with spaces; empty for none yet:",
-    (answer) => {
-      const addresses = wordsOf(answer);
-      addresses.forEach(parseAddress);
-      return addresses;
-    },
+    "Which monitors should it compare with? HOST:PORT of each, with spaces, behind its VKEY if you " +
+      "know it; empty for none yet:",
+    (answer) => peersIn(wordsOf(answer)),
   ) ?? [];
   return { name, logs, listen: listen || undefined, peers };
 }
@@ -198,6 +203,16 @@ function wordsOf(answer: string): string[] {
   return answer.split(/[\s,]+/).filter((word) => word !== "");
 }
 
+/** The peers in an answer: an address behind a vkey belongs to it. */
+function peersIn(words: readonly string[]): NewPeer[] {
+  const isVkey = (word: string | undefined): boolean => word?.includes("+") ?? false;
+  return words.flatMap((word, i) => {
+    if (!isVkey(word)) return isVkey(words[i - 1]) ? [] : [parsePeer(word)];
+    const next = words[i + 1];
+    return [parsePeer(next === undefined || isVkey(next) ? word : `${word} ${next}`)];
+  });
+}
+
 /** The logs of the menu that an answer names. @throws UsageError for anything else */
 function readChoice(answer: string): Chosen[] {
   const wanted = `expected numbers from 1 to ${OFFERED_LOGS.length}`;
@@ -214,22 +229,22 @@ function checkSources(world: World, logs: readonly Chosen[]): void {
   for (const { log, source } of logs) openSource({ world, log, source, contact: NO_CONTACT });
 }
 
-function configText({ name, logs, listen, http, peers, poll, gossip, contact }: {
+function configText({ name, logs, listen, http, peers, poll, gossip, contact, admit }: {
   name: string;
   logs: readonly Chosen[];
   listen: string | undefined;
   http: string;
-  peers: readonly string[];
+  peers: readonly NewPeer[];
   poll: string;
   gossip: string;
   contact: string;
+  admit: string;
 }): string {
-  for (const address of [...peers, http, ...(listen === undefined ? [] : [listen])]) {
-    parseAddress(address);
-  }
+  for (const address of [http, ...(listen === undefined ? [] : [listen])]) parseAddress(address);
   checkOption(() => readDuration(poll, "--poll"));
   checkOption(() => readDuration(gossip, "--gossip"));
   checkOption(() => readContact(contact, "--contact"));
+  checkOption(() => readAdmit(admit, "--admit"));
   const json = JSON.stringify;
   const logTexts = logs.map(({ log, source }) => {
     const origin = log.origin === log.vkey.name ? "" : ` "origin": ${json(log.origin)},`;
@@ -241,7 +256,7 @@ function configText({ name, logs, listen, http, peers, poll, gossip, contact }: 
       "patience": ${json(LOG_DEFAULTS.patience)}
     }`;
   });
-  const peerTexts = peers.map((address) => `    { "address": ${json(address)} }`);
+  const peerTexts = peers.map((peer) => `    ${peerText(peer)}`);
   return `// A monitor of transparency logs: 'hearsay run --config THIS FILE' starts it.
 // Durations: 500ms, 30s, 5m, 12h, 7d. Paths are relative to this file.
 {
@@ -266,10 +281,14 @@ function configText({ name, logs, listen, http, peers, poll, gossip, contact }: 
 ${logTexts.join(",\n")}
   ],
 
-  // The monitors to compare with. Name at least one, in another place.
+  // The monitors to compare with. Name at least one, in another place. One with its "vkey" is a
+  // member: it is known by its key, and 'hearsay peers' says how it stands with it.
   "peers": [
 ${peerTexts.length > 0 ? peerTexts.join(",\n") : '    // { "address": "monitor.example.org:9900" }'}
   ],
+
+  // Whom to answer: "anyone", or "members" alone.
+  "admit": ${json(admit)},
 
   // How often to exchange, and with how many peers each time. They are chosen at random.
   "gossip": { "interval": ${json(gossip)}, "fanOut": ${GOSSIP_DEFAULTS.fanOut} }
@@ -306,7 +325,9 @@ async function writeAll({ tools, folder, path, name, text }: {
   terminal.out(signer.vkey.text);
   terminal.err(`
 The configuration is ${path}, and the monitor's private key is ${keyPath}. The line above is its
-vkey, which is public. Next:
+vkey, which is public: give it to the operators of the other monitors, with the address at which
+they reach this one. Each of them runs 'hearsay peers add VKEY HOST:PORT', and you do the same with
+theirs. Next:
 
   hearsay run --config ${path} --once    looks at every log once
   hearsay run --config ${path}           runs as a daemon`);

@@ -1,8 +1,17 @@
-/** Reads a daemon's status. Any program may answer at its address, so every member is checked. */
+/**
+ * Reads what a daemon tells of itself. Any program may answer at its address, so every member is
+ * checked.
+ *
+ * @module
+ */
 import { parseExactJson } from "../evidence/json.ts";
 import type { Status } from "../monitor/status.ts";
+import type { Obeyed } from "../swarm/control.ts";
+import type { Routes } from "../swarm/graph.ts";
+import type { SwarmStatus } from "../swarm/member_status.ts";
 import { quoted } from "../tlog/malformed.ts";
 import {
+  type Check,
   checkMembers,
   isObject,
   listOf,
@@ -23,6 +32,11 @@ function time(value: unknown, name: string): void {
 
 function yesOrNo(value: unknown, name: string): void {
   if (typeof value !== "boolean") throw unexpected(value, { name, wanted: "true or false" });
+}
+
+function milliseconds(value: unknown, name: string): void {
+  if (typeof value === "number" && value >= 0) return;
+  throw unexpected(value, { name, wanted: "milliseconds" });
 }
 
 /** Checks the count of each result. Any name is allowed, since later versions may have more results. */
@@ -73,6 +87,56 @@ const peer = object({
   others: "kept",
 });
 
+const member = object({
+  must: { name: text, vkey: text, state: text, failures: count },
+  may: {
+    address: text,
+    direction: text,
+    since: time,
+    roundTripMs: milliseconds,
+    software: text,
+    refusals: counts,
+    reason: text,
+    notWanted: text,
+    usedTwiceAt: time,
+    nextCallAt: time,
+    bannedBecause: text,
+    bannedUntil: time,
+  },
+  others: "kept",
+});
+
+const SWARM: Shape = {
+  must: { own: text, startedAt: time, now: time, room: count, members: listOf(member) },
+  may: { ownUsedTwiceAt: time },
+  others: "kept",
+};
+
+const pairOfTexts: Check = (value, name) => {
+  listOf(text)(value, name);
+  if ((value as unknown[]).length !== 2) throw unexpected(value, { name, wanted: "two texts" });
+};
+
+const ROUTES: Shape = {
+  must: {
+    own: text,
+    members: listOf(text),
+    links: listOf(object({ must: { ends: pairOfTexts, costMs: milliseconds }, others: "kept" })),
+    paths: listOf(
+      object({ must: { members: listOf(text), costMs: milliseconds }, others: "kept" }),
+    ),
+    oneWay: listOf(object({ must: { from: text, to: text, rttMs: milliseconds }, others: "kept" })),
+    disconnected: listOf(text),
+  },
+  others: "kept",
+};
+
+const OBEYED: Shape = {
+  must: {},
+  may: { done: yesOrNo, wasBanned: yesOrNo, refused: text },
+  others: "kept",
+};
+
 const STATUS: Shape = {
   must: {
     name: text,
@@ -92,6 +156,7 @@ const STATUS: Shape = {
     lost: listOf(text),
     isUncompared: yesOrNo,
     reloadRefused: text,
+    members: object(SWARM),
   },
   others: "kept",
 };
@@ -101,7 +166,26 @@ const STATUS: Shape = {
  * @throws MalformedError that names the member that is wrong
  */
 export function parseStatus(text: string): Status {
-  const status = parseExactJson(text, Infinity);
-  checkMembers(status, { what: "the status", shape: STATUS });
-  return status as unknown as Status;
+  return parsed<Status>(text, { what: "the status", shape: STATUS });
+}
+
+/** Reads what a daemon tells of its members. @throws as `parseStatus` */
+export function parseSwarmStatus(text: string): SwarmStatus {
+  return parsed<SwarmStatus>(text, { what: "the table of members", shape: SWARM });
+}
+
+/** Reads the paths to members. @throws as `parseStatus` */
+export function parseRoutes(text: string): Routes {
+  return parsed<Routes>(text, { what: "the paths to members", shape: ROUTES });
+}
+
+/** Reads what became of an order. @throws as `parseStatus` */
+export function parseObeyed(text: string): Obeyed {
+  return parsed<Obeyed>(text, { what: "the answer", shape: OBEYED });
+}
+
+function parsed<T>(text: string, { what, shape }: { what: string; shape: Shape }): T {
+  const value = parseExactJson(text, Infinity);
+  checkMembers(value, { what, shape });
+  return value as T;
 }

@@ -31,6 +31,7 @@ import { keygen } from "./keygen.ts";
 import { listen } from "./listen.ts";
 import { observations } from "./observations.ts";
 import { open } from "./open.ts";
+import { peers } from "./peers.ts";
 import { run } from "./run.ts";
 import { seal } from "./seal.ts";
 import { status } from "./status.ts";
@@ -44,6 +45,7 @@ export const COMMANDS: readonly Command[] = [
   config,
   run,
   status,
+  peers,
   keygen,
   seal,
   open,

@@ -143,11 +143,12 @@ function sourceOpener(world: World, { contact }: Settings): OpenSource {
   return ({ log, source }) => openSource({ world, log, source, contact });
 }
 
-async function startDaemon({ world, settings, report, passphrases }: {
+async function startDaemon({ world, settings, report, passphrases, reload }: {
   world: World;
   settings: Settings;
   report: EventReport;
   passphrases: Passphrases;
+  reload?: () => Promise<string | undefined>;
 }): Promise<Daemon> {
   const signer = await loadIdentity(world, settings, {
     passphrases,
@@ -156,7 +157,10 @@ async function startDaemon({ world, settings, report, passphrases }: {
   });
   const openSource = sourceOpener(world, settings);
   try {
-    return await Daemon.start({ world, settings, signer, report, openSource });
+    return await Daemon.start({
+      ...{ world, settings, signer, report, openSource },
+      ...(reload && { reload }),
+    });
   } catch (error) {
     if (!(error instanceof JournalLocked)) throw error;
     throw new JournalLocked(error.path, mayRunAlready(settings));
@@ -232,9 +236,7 @@ class Runner {
       this.#stopping = true;
       this.#running?.daemon.stop();
     });
-    terminal.onReload(() => {
-      this.#reloading = this.#reloading.then(() => this.#reload());
-    });
+    terminal.onReload(() => void this.#reloadInTurn());
     this.#next = first;
     try {
       let worked: Settings | undefined;
@@ -260,10 +262,17 @@ class Runner {
     }
   }
 
+  /** Reads the configuration again, after every time before. @returns why it was refused, if it was */
+  async #reloadInTurn(): Promise<string | undefined> {
+    await (this.#reloading = this.#reloading.then(() => this.#reload()));
+    return this.#refused;
+  }
+
   async #start(settings: Settings): Promise<Started> {
     const { world } = this.#tools;
     const [report, passphrases] = [this.#report, this.#passphrases];
-    const daemon = await startDaemon({ world, settings, report, passphrases });
+    const reload = (): Promise<string | undefined> => this.#reloadInTurn();
+    const daemon = await startDaemon({ world, settings, report, passphrases, reload });
     passphrases.stopAsking();
     try {
       return { daemon, http: settings.http, server: this.#serve(daemon, settings.http) };

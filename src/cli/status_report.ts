@@ -7,7 +7,8 @@
 import { type LogStatus, nameOf, type PeerStatus, type Status } from "../monitor/status.ts";
 import { type Trouble, troublesOf } from "../monitor/troubles.ts";
 import { printable } from "../tlog/malformed.ts";
-import { millisecondsBetween } from "../world/time.ts";
+import { membersInWords } from "./member_words.ts";
+import { ago, soon, span } from "./spans.ts";
 import { type Column, type Row, Table } from "./table.ts";
 import type { Style, Terminal } from "./terminal.ts";
 import { hanging, wrapped } from "./width.ts";
@@ -65,6 +66,7 @@ export function describeStatus(
     ...headline(status, troubles, screen),
     ...said,
     ...section(logs, { columns: LOG_COLUMNS, what: "logs", wrong, most, screen }),
+    ...sayMembers(status, { most, screen }),
     ...section(peers, { columns: PEER_COLUMNS, what: "peers", wrong, most, screen }),
   ];
 }
@@ -121,11 +123,6 @@ function nextTry(about: LogStatus | PeerStatus | undefined, now: string): string
   }
   const { nextCallAt } = about;
   return nextCallAt === undefined ? "" : `It is called again ${soon("within", now, nextCallAt)}. `;
-}
-
-function soon(word: "in" | "within", now: string, at: string): string {
-  const time = span(now, at);
-  return time === "0s" ? "at once" : `${word} ${time}`;
 }
 
 function sayAll(
@@ -212,15 +209,17 @@ const PEER_COLUMNS: readonly Column[] = [
   { title: "SOFTWARE", narrow: "leave out" },
 ];
 
-function peerRow(peer: PeerStatus, { now }: Status, mark: Mark | undefined): Row {
+function peerRow(peer: PeerStatus, { now, members }: Status, mark: Mark | undefined): Row {
   const { address, lastExchangeAt, sharedLogs, exchanges, failures, conflicts } = peer;
   const style: Style | undefined = mark === undefined ? undefined : "red";
+  const member = members?.members.find(({ vkey }) => vkey === peer.vkey);
+  const isAway = member !== undefined && member.state !== "connected";
   return {
     cells: [
       { text: mark ?? "", style },
       { text: address, style },
       ago(lastExchangeAt, now),
-      { text: answerOf(peer), style },
+      { text: isAway ? member.state.toUpperCase() : answerOf(peer), style },
       sharedLogs === undefined ? "-" : `${sharedLogs}`,
       `${exchanges}`,
       `${failures}`,
@@ -250,6 +249,21 @@ function answerOf(
   return ANSWERS[lastResult ?? "nothing"] ?? lastResult!;
 }
 
+/** Who of the members is connected, and what became of the others, in words. */
+function sayMembers(
+  { members }: Status,
+  { most, screen }: { most: number; screen: Screen },
+): string[] {
+  const [first, ...more] = members === undefined ? [] : membersInWords(members);
+  if (first === undefined) return [];
+  const lines = more.slice(0, most).flatMap((text) =>
+    hanging("  ", `  ${printable(text)}`, screen)
+  );
+  const rest = more.length - most;
+  const last = rest > 0 ? [`${INDENT}… and ${rest} more: 'hearsay peers' shows them`] : [];
+  return ["", printable(first), ...lines, ...last];
+}
+
 /** A table, what is wrong first; the rest is counted if there is much. */
 function section(
   items: readonly { readonly of: unknown; readonly row: Row }[],
@@ -272,22 +286,8 @@ function section(
   return ["", ...lines, `${INDENT}… and ${rest.length} more ${what}, ${how}: --all shows them`];
 }
 
-function ago(time: string | undefined, now: string): string {
-  return time === undefined ? "-" : `${span(time, now)} ago`;
-}
-
 /** A count with its noun. */
 function several(count: number, noun: string): string {
   const plural = noun === noun.toUpperCase() ? "S" : "s";
   return `${count} ${noun}${count === 1 ? "" : plural}`;
-}
-
-/** The time between two times, in the largest unit that fits. */
-function span(from: string, to: string): string {
-  const seconds = Math.round(millisecondsBetween(from, to) / 1000);
-  const units: [string, number][] = [["d", 86_400], ["h", 3_600], ["m", 60]];
-  for (const [unit, length] of units) {
-    if (seconds >= 2 * length) return `${Math.floor(seconds / length)}${unit}`;
-  }
-  return `${seconds}s`;
 }

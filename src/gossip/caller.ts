@@ -208,7 +208,7 @@ function checkAnswers(
     // Nothing is answered that is not durable first.
     const perhaps = answers.length > 0
       ? ""
-      : "; it may be ending, may limit this address, or cannot write to its disk";
+      : "; it may answer members alone, be ending, limit this address, or be unable to write to its disk";
     throw new ExchangeFailed(
       peer,
       `answered ${came}, expected ${

@@ -106,8 +106,9 @@ function readPeer(given: Given): PeerSettings | undefined {
 /**
  * The vkey of a member. A name that looks like an IP address is refused, because a caller without a
  * name is named by its address.
+ * @throws MalformedError for that and for anything else
  */
-function readMemberKey(value: unknown, name: string): string {
+export function readMemberKey(value: unknown, name: string): string {
   const text = readText(value, name);
   return within(name, () => {
     const vkey = parseVkey(text);
@@ -133,8 +134,11 @@ function readUrl(value: unknown, name: string): string {
   throw new MalformedError(`${name} is no plain URL, expected https://HOST/PATH`);
 }
 
-/** A peer is called, so its port cannot be 0, which means any free port. */
-function readPeerAddress(value: unknown, name: string): Address {
+/**
+ * Reads the address of a peer. It is called, so its port cannot be 0, which means any free port.
+ * @throws MalformedError for anything else
+ */
+export function readPeerAddress(value: unknown, name: string): Address {
   const address = readAddress(value, name);
   if (address.port !== 0) return address;
   throw new MalformedError(`${name} is ${quoted(formatAddress(address))}, expected a port from 1`);

@@ -5,6 +5,7 @@ import type { Source } from "../sources/source.ts";
 import type { IncidentJournal } from "../store/incidents.ts";
 import { ObservationJournal } from "../store/observations.ts";
 import { Swarm } from "../swarm/swarm.ts";
+import type { SwarmHost } from "../swarm/swarm_host.ts";
 import type { Acceptor } from "../world/acceptor.ts";
 import type { Handler } from "../world/conversations.ts";
 import { formatAddress } from "../world/address.ts";
@@ -91,12 +92,13 @@ export class KnownPeers {
  * @throws JournalLocked, JournalDamaged, PlaceForeign, WorldError; MalformedError for a source that
  *   cannot be used
  */
-export async function assemble({ world, settings, signer, report, openSource }: {
+export async function assemble({ world, settings, signer, report, openSource, reload }: {
   world: World;
   settings: Settings;
   signer: Signer;
   report: EventReport;
   openSource: OpenSource;
+  reload?: SwarmHost["reload"];
 }): Promise<Parts> {
   const sources = settings.logs.map(openSource);
   const happenings = new Happenings();
@@ -156,7 +158,7 @@ export async function assemble({ world, settings, signer, report, openSource }: 
       ...{ signer, settings: settings.members, folder: settings.state },
       world: { ...world, files: inPlace(world.files, () => observations.expectInPlace()) },
       members: membersAmong(settings.peers),
-      host: hostOfSwarm({ own: signer.vkey.text, keeper, happenings, conversations }),
+      host: hostOfSwarm({ own: signer.vkey.text, keeper, happenings, conversations, reload }),
     });
     const background = new Background((error) => happenings.failed(error));
     const lineTo = ({ vkey }: MemberPeer): MemberLine => swarm.lineTo(vkey);
@@ -167,7 +169,7 @@ export async function assemble({ world, settings, signer, report, openSource }: 
       ...{ followers, tolls, httpGossip, swarm, acceptor: undefined },
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
-        new SessionHandler({ swarm, tolls }),
+        new SessionHandler({ swarm, tolls, listen: () => parts.settings.listen }),
         new MembersOnly(() => parts.settings.admit),
         ...plain,
       ],

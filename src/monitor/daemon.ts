@@ -52,6 +52,7 @@ export class Daemon {
 
   /**
    * Opens the journals, and the port to answer on. It does not look at any log yet.
+   * @param settled.reload reads the configuration again, because its operator asks for it
    * @throws JournalLocked, JournalDamaged, WorldError; MalformedError for a source that cannot be used
    */
   static async start(settled: {
@@ -60,6 +61,7 @@ export class Daemon {
     signer: Signer;
     report: EventReport;
     openSource: OpenSource;
+    reload?: () => Promise<string | undefined>;
   }): Promise<Daemon> {
     return new Daemon(await assemble(settled));
   }
@@ -213,6 +215,7 @@ export class Daemon {
     const { keeper } = this.#parts.common;
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
+    const members = membersAmong(settings.peers).length > 0 ? swarm.status() : undefined;
     return {
       version: VERSION,
       name: settings.name,
@@ -233,10 +236,12 @@ export class Daemon {
         ...this.#formerKeyOf(one.log),
         ...tallies.ofLog(one.log),
       })),
-      ...(membersAmong(settings.peers).length > 0 && { members: swarm.status() }),
+      ...(members !== undefined && { members }),
       peers: rounds.peers.map((peer) => {
         const { name, vkey } = peer;
-        const nextCallAt = rounds.nextCallAt(peer);
+        const member = members?.members.find((one) => one.vkey === vkey);
+        const isAway = member !== undefined && member.state !== "connected";
+        const nextCallAt = isAway ? member.nextCallAt : rounds.nextCallAt(peer);
         return {
           address: name,
           ...(vkey !== undefined && { vkey }),

@@ -12,10 +12,10 @@ import type { Log } from "../tlog/log.ts";
 import { openCheckpoint } from "../tlog/checkpoint.ts";
 import { memberKey } from "../world/connection_table.ts";
 import type { Conversations, FirstRead, Handler, Visitor } from "../world/conversations.ts";
-import { isLoopback } from "../world/hosts.ts";
+import { isLoopback, sameHost } from "../world/hosts.ts";
 import type { CaseKeeper } from "./case_keeper.ts";
 import { timeNow } from "../world/time.ts";
-import type { Files } from "../world/world.ts";
+import type { Address, Files } from "../world/world.ts";
 import type { Happenings } from "./happenings.ts";
 import { callTrouble } from "./member_teller.ts";
 
@@ -26,16 +26,18 @@ const HANDSHAKE_COST = 16;
 const RECENT_CASES = 16;
 
 /** What the swarm needs of this monitor: see SwarmHost. */
-export function hostOfSwarm({ own, keeper, happenings, conversations }: {
+export function hostOfSwarm({ own, keeper, happenings, conversations, reload }: {
   /** Our own vkey. */
   own: string;
   keeper: CaseKeeper;
   happenings: Happenings;
   /** Holds the exchanges that come through sessions. */
   conversations: Conversations;
+  reload: SwarmHost["reload"];
 }): SwarmHost {
   const { judge, party } = keeper;
   return {
+    reload,
     logs: () => judge.logs.map(hexLogHash),
     serve: (connection, source) =>
       conversations.hold({
@@ -131,10 +133,17 @@ export function isOwnFinding({ source_a, source_b }: ConflictRecord, members: st
 export class SessionHandler implements Handler {
   readonly #swarm: Swarm;
   readonly #tolls: Tolls;
+  readonly #listen: () => Address | undefined;
 
-  constructor({ swarm, tolls }: { swarm: Swarm; tolls: Tolls }) {
+  /** @param listen the address of the configuration at which it is answered */
+  constructor({ swarm, tolls, listen }: {
+    swarm: Swarm;
+    tolls: Tolls;
+    listen: () => Address | undefined;
+  }) {
     this.#swarm = swarm;
     this.#tolls = tolls;
+    this.#listen = listen;
   }
 
   begins(firstByte: number): boolean {
@@ -148,10 +157,16 @@ export class SessionHandler implements Handler {
     }
     return await this.#swarm.answer({
       ...{ connection, begun: buffer.slice(0, count) },
-      isLocal: isLoopback(connection.remote.hostname),
+      isLocal: this.#isLocal(connection.remote.hostname),
       onSeated: () => caller.stay(),
       onHeard: () => caller.heard(),
     });
+  }
+
+  /** A call from the one address at which we listen comes from this machine too. */
+  #isLocal(hostname: string): boolean {
+    const own = this.#listen()?.hostname;
+    return isLoopback(hostname) || (own !== undefined && sameHost(hostname, own));
   }
 }
 

@@ -28,6 +28,8 @@ const TRAPS: readonly Trap[] = [
   openStatus,
   gossipNowhere,
   nobody,
+  membersOnlyWithoutMembers,
+  namesOfMembers,
   ownListen,
   ownHttp,
   repeatedPeers,
@@ -136,6 +138,20 @@ function gossipNowhere({ http, httpGossip }: Settings): string[] {
 function nobody({ peers, listen, http, httpGossip }: Settings): string[] {
   if (peers.length > 0 || listen !== undefined || (httpGossip && http !== undefined)) return [];
   return ['nothing is compared with anybody: there is no peer and no "listen"'];
+}
+
+function membersOnlyWithoutMembers({ admit, peers, listen }: Settings): string[] {
+  if (admit !== "members" || listen === undefined || membersAmong(peers).length > 0) return [];
+  return ['"admit" is "members", and no peer has a vkey: whoever calls is turned away'];
+}
+
+/** A member may be named by a key that is this monitor's. */
+function namesOfMembers({ name, peers }: Settings): string[] {
+  return membersAmong(peers).map(({ vkey }) => parseVkey(vkey))
+    .filter((vkey) => vkey.name === name)
+    .map((vkey) =>
+      `the member ${vkey.name} has the name of this monitor: nothing is said to oneself`
+    );
 }
 
 function ownListen({ peers, listen }: Settings): string[] {

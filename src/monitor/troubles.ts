@@ -1,4 +1,5 @@
 import { millisecondsBetween } from "../world/time.ts";
+import { troublesOfMembers } from "./member_troubles.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import { LOST_ADVICE } from "./places.ts";
 import { type LogStatus, type LookResult, nameOf, type PeerStatus, type Status } from "./status.ts";
@@ -69,8 +70,24 @@ export function troublesOf(status: Status): Trouble[] {
   return [
     ...troublesOfItself(status, isStarting),
     ...logs.flatMap((log) => troublesOfLog(log, { name: nameOf(log, status), isStarting })),
-    ...peers.flatMap((peer) => troublesOfPeer(peer, isStarting)),
+    ...peers.filter((peer) => !isAway(peer, status))
+      .flatMap((peer) => troublesOfPeer(peer, isStarting)),
+    ...troublesAmongMembers(status),
   ];
+}
+
+/** Whether a peer is a member that there is no session with: then that is what is told of it. */
+function isAway({ vkey }: PeerStatus, { members }: Status): boolean {
+  const member = members?.members.find((one) => one.vkey === vkey);
+  return member !== undefined && member.state !== "connected";
+}
+
+function troublesAmongMembers({ members, peers }: Status): Trouble[] {
+  if (members === undefined) return [];
+  return troublesOfMembers(members).map(({ member, ...trouble }) => {
+    const about = member && peers.find(({ vkey }) => vkey === member.vkey);
+    return { ...trouble, ...(about && { about }) };
+  });
 }
 
 /** Whether a daemon has only begun, so that it may not have looked and called yet. */

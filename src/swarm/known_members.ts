@@ -9,7 +9,7 @@ import { isObject, listOf, text } from "../tlog/members.ts";
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import { formatAddress, isSameAddress, parseAddress } from "../world/address.ts";
 import type { Address } from "../world/world.ts";
-import type { Hello } from "./hello.ts";
+import type { Hello, Refusal } from "./hello.ts";
 import type { Seat } from "./room.ts";
 import type { Session } from "./session.ts";
 import { readSmallFile, type SmallFile, writeSmallFile } from "./small_file.ts";
@@ -17,6 +17,8 @@ import type { Neighbour } from "./spreading.ts";
 
 /** Most addresses that are remembered of a member, beside the configured one. */
 const MAX_LEARNED = 4;
+/** Most monitors that are no members, and whose addresses are remembered until the next start. */
+const MAX_TOLD = 1_024;
 /** Starts of a member that are remembered, to notice that its key is used twice. */
 const MAX_STARTS = 8;
 /** The file in the state folder. */
@@ -48,6 +50,12 @@ export class KnownMember {
   link: Link | undefined;
   /** Why there is none, as far as it is known. */
   reason: string | undefined;
+  /** With which word it refused the last session, if it did. */
+  notWanted: Refusal | undefined;
+  /** When the last session with it ended, RFC 3339. */
+  awaySince: string | undefined;
+  /** When its key was last seen in use twice at once, RFC 3339. */
+  usedTwiceAt: string | undefined;
   /** Whether it said that it goes, and did not come back. */
   hasLeft = false;
   /** How often something that it sent was not accepted, by the name of the reason. */
@@ -84,6 +92,7 @@ export class KnownMember {
   notReached(reason: string): void {
     this.#turn++;
     this.reason = reason;
+    this.notWanted = undefined;
   }
 
   /** Learns where it can be called. Nobody is believed: whoever answers there has to prove its key. */
@@ -118,6 +127,8 @@ export class KnownMembers {
   readonly #own: string;
   readonly #remembered: Remembered;
   #members = new Map<string, KnownMember>();
+  /** Addresses of monitors that are no members here, as members told. One of them may become one. */
+  readonly #told = new Map<string, Address>();
 
   /** @param own our own vkey */
   constructor({ own, members, remembered }: {
@@ -136,7 +147,10 @@ export class KnownMembers {
     const others = members.filter(({ vkey }) => vkey !== this.#own);
     this.#members = new Map(others.map((settings) => {
       const { vkey, address } = settings;
-      const learned = this.#remembered.addresses.get(vkey) ?? [];
+      const told = this.#told.get(vkey);
+      const remembered = this.#remembered.addresses.get(vkey) ?? [];
+      const learned = [...(told === undefined ? [] : [told]), ...remembered].slice(0, MAX_LEARNED);
+      this.#told.delete(vkey);
       const known = before.get(vkey) ?? new KnownMember(settings, learned);
       known.address = address;
       return [vkey, known];
@@ -166,6 +180,13 @@ export class KnownMembers {
   /** The member with this vkey. */
   get(vkey: string): KnownMember | undefined {
     return this.#members.get(vkey);
+  }
+
+  /** A member has told where another monitor can be called. It may be no member here, or not yet. */
+  learn(vkey: string, address: Address): void {
+    const known = this.get(vkey);
+    if (known !== undefined) return known.learn(address);
+    if (this.#told.size < MAX_TOLD || this.#told.has(vkey)) this.#told.set(vkey, address);
   }
 
   /** The member whose key has this name. */

@@ -7,7 +7,7 @@ import { formatAddress } from "../world/address.ts";
 import { timeAt } from "../world/time.ts";
 import type { Clock } from "../world/world.ts";
 import type { Ban } from "./conduct.ts";
-import type { Routes } from "./graph.ts";
+import type { Refusal } from "./hello.ts";
 import type { KnownMember } from "./known_members.ts";
 import type { Direction, Standing } from "./room.ts";
 
@@ -20,7 +20,7 @@ export interface MemberStatus {
   readonly state: "connected" | "calling" | "away" | "left" | "banned" | "no address";
   /** Whose call began the session. */
   readonly direction?: Direction;
-  /** Since when, RFC 3339. */
+  /** Since when there is a session, or none any more, RFC 3339. */
   readonly since?: string;
   readonly roundTripMs?: number;
   readonly software?: string;
@@ -30,6 +30,10 @@ export interface MemberStatus {
   readonly refusals?: Readonly<Record<string, number>>;
   /** Why it was not reached, the last time. */
   readonly reason?: string;
+  /** With which word it refused the last session, if it did. */
+  readonly notWanted?: Refusal;
+  /** When its key was last seen in use twice at once, RFC 3339. */
+  readonly usedTwiceAt?: string;
   /** When it is called next, RFC 3339. */
   readonly nextCallAt?: string;
   readonly bannedBecause?: string;
@@ -39,10 +43,17 @@ export interface MemberStatus {
 
 /** Everything about members, as `hearsay peers` is told. */
 export interface SwarmStatus {
+  /** Our own vkey. */
   readonly own: string;
+  /** When this monitor began to speak to members, RFC 3339. */
+  readonly startedAt: string;
+  /** When this was told, RFC 3339. */
+  readonly now: string;
+  /** The most members that there can be a session with. */
   readonly room: number;
+  /** When our own key was last seen in use by another program, RFC 3339. */
+  readonly ownUsedTwiceAt?: string;
   readonly members: readonly MemberStatus[];
-  readonly routes: Routes;
 }
 
 /** How we stand with a member. */
@@ -54,8 +65,11 @@ export function memberStatus(
     clock: Clock;
   },
 ): MemberStatus {
-  const { vkey: { text, name }, link, reason, hasLeft } = known;
-  const [address] = link === undefined ? known.addresses : [link.session.remote];
+  const { vkey: { text, name }, link, reason, hasLeft, notWanted, usedTwiceAt } = known;
+  const since = link === undefined ? known.awaySince : link.since;
+  // Who has called did so from a port of no use to others.
+  const isReached = link?.seat.direction === "outbound";
+  const address = (isReached ? undefined : known.addresses[0]) ?? link?.session.remote;
   const next = standing?.mayCallAt;
   const state = ban !== undefined
     ? "banned"
@@ -71,12 +85,15 @@ export function memberStatus(
   return {
     ...{ name, vkey: text, state },
     ...(address !== undefined && { address: formatAddress(address) }),
-    ...(link !== undefined && { direction: link.seat.direction, since: link.since }),
+    ...(link !== undefined && { direction: link.seat.direction }),
+    ...(since !== undefined && { since }),
     ...(link?.session.roundTripMs !== undefined && { roundTripMs: link.session.roundTripMs }),
     ...(link !== undefined && { software: link.hello.software }),
     failures: standing?.failures ?? 0,
     ...(Object.keys(known.refusals).length > 0 && { refusals: { ...known.refusals } }),
     ...(link === undefined && reason !== undefined && { reason }),
+    ...(link === undefined && notWanted !== undefined && { notWanted }),
+    ...(usedTwiceAt !== undefined && { usedTwiceAt }),
     ...(next !== undefined && ban === undefined &&
       { nextCallAt: timeAt(clock, next) }),
     ...(ban !== undefined && { bannedBecause: ban.reason }),

@@ -28,7 +28,8 @@ const MAX_ROOM = 256;
 /** Reads `admit`. */
 export const admitSection: Section<Admit> = (given) => given.read(readAdmit, "anyone");
 
-function readAdmit(value: unknown, name: string): Admit {
+/** Reads the value of `admit`. @throws MalformedError for anything else */
+export function readAdmit(value: unknown, name: string): Admit {
   if (value === "anyone" || value === "members") return value;
   throw unexpected(value, { name, wanted: '"anyone" or "members"' });
 }

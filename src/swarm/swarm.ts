@@ -13,13 +13,13 @@ import { Calls, Ended } from "../world/calls.ts";
 import { jittered } from "../world/pacing.ts";
 import type { Signer } from "../world/signer.ts";
 import { Stop } from "../world/stop.ts";
-import { timeAt, timeOf } from "../world/time.ts";
+import { timeAt, timeNow, timeOf } from "../world/time.ts";
 import { SOFTWARE } from "../world/version.ts";
 import { type Connection, type World, WorldError } from "../world/world.ts";
 import type { KeyPair } from "../world/x25519.ts";
 import { Conduct } from "./conduct.ts";
-import { type Control, readControl } from "./control.ts";
-import { Graph } from "./graph.ts";
+import { type Control, type Obeyed, readControl } from "./control.ts";
+import { Graph, type Routes } from "./graph.ts";
 import {
   encodeHello,
   type Hello,
@@ -89,6 +89,7 @@ export class Swarm {
   readonly #host: SwarmHost;
   #settings: SwarmSettings;
   readonly #start: string;
+  readonly #startedAt: string;
   readonly #file: SmallFile;
   /** The keys that statements are read under: the members' and our own. */
   readonly #keys: Members;
@@ -106,6 +107,8 @@ export class Swarm {
   #port: number | undefined;
   #speaksToStrangers = false;
   #linksAt = 0;
+  /** When our own key was last seen in use by another program. */
+  #ownUsedTwiceAt: string | undefined;
   /** Ends when everything is over; nothing before anybody asked for that. */
   #ended: Promise<void> | undefined;
 
@@ -129,6 +132,7 @@ export class Swarm {
     this.#staticKey = newStaticKey(random);
     this.#host = host;
     this.#settings = settings;
+    this.#startedAt = timeNow(clock);
     this.#start = encodeHex(random.bytes(16));
     this.#file = parts.file;
     this.#conduct = parts.conduct;
@@ -358,7 +362,18 @@ export class Swarm {
       return memberStatus(known, { standing, ban, clock });
     });
     const own = this.#signer.vkey.text;
-    return { own, room: this.#settings.room, members, routes: this.#graph.routes() };
+    const ownUsedTwiceAt = this.#ownUsedTwiceAt;
+    const room = this.#settings.room;
+    const now = timeNow(clock);
+    const startedAt = this.#startedAt;
+    return {
+      own,
+      startedAt,
+      now,
+      room,
+      ...(ownUsedTwiceAt !== undefined && { ownUsedTwiceAt }),
+      members,
+    };
   }
 
   get #party() {
@@ -489,7 +504,10 @@ export class Swarm {
       if (verdict !== "accepted") {
         this.#tell({ kind: "not wanted", member: member.name, refusal: verdict });
       } else this.#tell({ kind: "turned away", caller: member.name, reason: answer! });
-      if (known !== undefined) known.reason = `refused: ${answer ?? verdict}`;
+      if (known !== undefined) {
+        known.reason = `refused: ${answer ?? verdict}`;
+        known.notWanted = verdict === "accepted" ? undefined : verdict;
+      }
       await this.#bye(session, answer ?? "not wanted");
       return undefined;
     }
@@ -512,7 +530,7 @@ export class Swarm {
     const link: Link = { session, seat, hello, neighbour, since };
     known.link = link;
     known.hasLeft = false;
-    known.reason = undefined;
+    known.reason = known.notWanted = undefined;
     if (replaces !== undefined && before !== undefined) this.#bye(before.session, REPLACED);
     if (known.noteStart(hello.start)) {
       this.#tell({ kind: "key used twice", member: known.vkey.name });
@@ -547,6 +565,7 @@ export class Swarm {
     this.#stop.wake();
     if (known?.link !== link) return;
     known.link = undefined;
+    known.awaySince = timeNow(this.#world.clock);
     known.reason = reason;
     const why = this.#isBanned(member.text)
       ? "banned"
@@ -616,8 +635,9 @@ export class Swarm {
       known.learn({ hostname: session.remote.hostname, port: hello.port });
     }
     for (const { vkey, address } of hello.members) {
-      const other = this.#known.get(vkey);
-      if (address !== undefined) other?.learn(address);
+      if (address !== undefined && vkey !== this.#signer.vkey.text) {
+        this.#known.learn(vkey, address);
+      }
     }
     this.#stop.wake();
     if (hello.heard === undefined) return;
@@ -651,6 +671,7 @@ export class Swarm {
     if (known === undefined) return;
     if (why === "left") {
       known.hasLeft = true;
+      known.awaySince ??= timeNow(this.#world.clock);
       this.#room.holdOff(member.text, AFTER_LEAVE_MS);
     }
     if (known.link !== undefined) this.#bye(known.link.session, why === "banned" ? "banned" : LEFT);
@@ -696,7 +717,15 @@ export class Swarm {
         known.refusals[happened.refused] = (known.refusals[happened.refused] ?? 0) + 1;
       }
     }
+    if (happened.kind === "key used twice") this.#noteUsedTwice(happened.member);
     this.#host.tell(happened);
+  }
+
+  #noteUsedTwice(name: string): void {
+    const now = timeNow(this.#world.clock);
+    const known = this.#known.named(name);
+    if (known !== undefined) known.usedTwiceAt = now;
+    else if (name === this.#signer.vkey.name) this.#ownUsedTwiceAt = now;
   }
 
   /** Does what this monitor's own operator asks, who has its key. */
@@ -704,25 +733,38 @@ export class Swarm {
     for await (const { kind, body } of session.messages()) {
       if (kind !== KIND.control) continue;
       const answer = await this.#obey(readControl(body));
-      await session.send(KIND.controlAnswer, utf8(JSON.stringify(answer)));
+      const said = utf8(JSON.stringify(answer));
+      const isTooLong = said.length > SESSION_LIMITS.maxControlAnswerBytes;
+      const refused = utf8(JSON.stringify({ refused: "its answer is too long" }));
+      await session.send(KIND.controlAnswer, isTooLong ? refused : said);
     }
   }
 
-  async #obey({ do: action, member, reason = "", forMs }: Control): Promise<object> {
+  async #obey(
+    { do: action, member, reason = "", forMs }: Control,
+  ): Promise<SwarmStatus | Routes | Obeyed> {
     if (action === "peers") return this.status();
-    const vkey = member === undefined ? undefined : this.#known.get(member)?.vkey;
-    if (vkey === undefined) return { refused: "it is no member of the running configuration" };
-    if (action === "unban") {
-      await this.#conduct.unban(vkey.text);
-      this.#stop.wake();
-    } else {
-      const until = forMs === undefined
-        ? undefined
-        : timeOf(this.#world.clock.now().getTime() + forMs);
-      await this.#conduct.ban(vkey.text, { reason, ...(until !== undefined && { until }) });
-      this.#tell({ kind: "banned", member: vkey.name, reason, until });
-      this.#putOut(vkey, "banned");
+    if (action === "routes") return this.#graph.routes();
+    if (action === "reload") {
+      const { reload } = this.#host;
+      const refused = reload === undefined ? "it reads no configuration" : await reload();
+      return refused === undefined ? { done: true } : { refused };
     }
+    const known = member === undefined ? undefined : this.#known.get(member);
+    if (known === undefined) return { refused: "it is no member of the running configuration" };
+    const { vkey } = known;
+    if (action === "unban") {
+      const wasBanned = await this.#conduct.unban(vkey.text);
+      if (wasBanned) known.reason = undefined;
+      this.#stop.wake();
+      return { done: true, wasBanned };
+    }
+    const until = forMs === undefined
+      ? undefined
+      : timeOf(this.#world.clock.now().getTime() + forMs);
+    await this.#conduct.ban(vkey.text, { reason, ...(until !== undefined && { until }) });
+    this.#tell({ kind: "banned", member: vkey.name, reason, until });
+    this.#putOut(vkey, "banned");
     return { done: true };
   }
 }

@@ -16,6 +16,11 @@ export interface SwarmHost
   serve(stream: Connection, member: string): Promise<void>;
   /** Tells what happened. */
   tell(happened: SwarmNews): void;
+  /**
+   * Reads the configuration again, as SIGHUP does. Without it this cannot be asked for.
+   * @returns why it was refused, if it was
+   */
+  readonly reload?: (() => Promise<string | undefined>) | undefined;
   /** Something failed that is nobody else's fault. */
   failed(error: unknown): void;
 }

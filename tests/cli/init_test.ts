@@ -16,6 +16,12 @@ const world = denoWorld();
 const [GO, REKOR] = OFFERED_LOGS as [typeof OFFERED_LOGS[0], typeof OFFERED_LOGS[0]];
 const ONE_LOG = ["--log", GO.log, "--source", GO.source];
 
+/** The vkey of another monitor. */
+async function otherKey(folder: string): Promise<string> {
+  const { out } = await run("keygen", "monitor.invalid/two", "--out", `${folder}/two.key`);
+  return out[0]!;
+}
+
 function filesIn(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 }
@@ -59,6 +65,56 @@ inFolder("init: flags ask nothing, and what is written says what was asked for",
   );
   assertMatch(out.join("\n"), /^monitor\.invalid\/one\+[0-9a-f]{8}\+A[A-Za-z0-9+/=]+$/);
   assertStringIncludes(err.join("\n"), `hearsay run --config ${at}/hearsay.jsonc --once`);
+});
+
+inFolder("init: members, and whom it answers", async (folder) => {
+  const vkey = await otherKey(folder);
+  const args = ["init", "--dir", `${folder}/one`, "--name", NAME, ...ONE_LOG, "--admit", "members"];
+  const { code, err } = await run(
+    ...[...args, "--peer", `${vkey} two.invalid:9900`, "--peer", "three.invalid:9900"],
+  );
+  assertEquals(code, 0, err.join("\n"));
+  assertStringIncludes(err.join("\n"), "hearsay peers add VKEY HOST:PORT");
+  const { admit, peers } = await readSettings(world, `${folder}/one/hearsay.jsonc`);
+  assertEquals(admit, "members");
+  assertEquals(peers, [
+    { vkey, address: { hostname: "two.invalid", port: 9900 } },
+    { address: { hostname: "three.invalid", port: 9900 } },
+  ]);
+  const other = ["--dir", `${folder}/other`, "--name", NAME, ...ONE_LOG];
+  assertEquals((await run("init", ...other, "--peer", vkey)).code, 0);
+  assertEquals((await readSettings(world, `${folder}/other/hearsay.jsonc`)).peers, [
+    { vkey, address: undefined },
+  ]);
+  for (
+    const wrong of [
+      ["--admit", "nobody"],
+      ["--peer", `two.invalid:9900 ${vkey}`],
+      ["--peer", `${vkey} two.invalid:9900 more`],
+      ["--peer", `${vkey}x`],
+    ]
+  ) {
+    const { code } = await run(
+      "init",
+      "--dir",
+      `${folder}/x`,
+      "--name",
+      NAME,
+      ...ONE_LOG,
+      ...wrong,
+    );
+    assertEquals(code, 2, wrong.join(" "));
+  }
+});
+
+inFolder("init: asked for peers, an address behind a vkey belongs to it", async (folder) => {
+  const vkey = await otherKey(folder);
+  const answers = [NAME, "1", "", `a.invalid:1 ${vkey} b.invalid:2, c.invalid:3`];
+  const asked = start(["init", "--dir", `${folder}/one`], world, answers);
+  assertEquals((await asked.done).code, 0);
+  const { peers } = await readSettings(world, `${folder}/one/hearsay.jsonc`);
+  const at = (hostname: string, port: number) => ({ address: { hostname, port } });
+  assertEquals(peers, [at("a.invalid", 1), { vkey, ...at("b.invalid", 2) }, at("c.invalid", 3)]);
 });
 
 inFolder("init: without the other flags there are defaults, commented", async (folder) => {

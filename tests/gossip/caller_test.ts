@@ -224,8 +224,8 @@ const BREAKS: readonly [how: string, (peer: FakeConnection) => Promise<void>, sa
   [
     "reads and closes",
     (peer) => readAll(peer).then(() => peer.close()),
-    "answered 0 bytes, expected 104 bytes (1 frame of 104); it may be ending, may limit this address, or " +
-    "cannot write to its disk",
+    "answered 0 bytes, expected 104 bytes (1 frame of 104); it may answer members alone, be ending, limit " +
+    "this address, or be unable to write to its disk",
   ],
   [
     "reads and resets",
@@ -314,7 +314,7 @@ for (const length of [0, 1, 103, 105, 207]) {
     await using scene = await stage(answering(answer), setting);
     const perhaps = length > 0
       ? ""
-      : "; it may be ending, may limit this address, or cannot write to its disk";
+      : "; it may answer members alone, be ending, limit this address, or be unable to write to its disk";
     const message = `answered ${length} bytes, expected 208 bytes (2 frames of 104)${perhaps}`;
     await assertFails(scene.call, { message, handed });
     // What came whole has been judged.

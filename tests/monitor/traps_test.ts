@@ -44,6 +44,19 @@ const log = (more: Members) => ({ logs: [{ ...LOG, ...more }] });
 /** Each trap: members that step into it, others that just do not, and its words. */
 const CASES: readonly (readonly [RegExp, readonly Members[], readonly Members[]])[] = [
   [
+    /^"admit" is "members", and no peer has a vkey: whoever calls is turned away$/,
+    [{ admit: "members" }, { admit: "members", ...peers("a.example:1") }],
+    [
+      { admit: "anyone" },
+      { admit: "members", peers: [{ vkey: one }] },
+    ],
+  ],
+  [
+    /^the member monitor\.example has the name of this monitor/,
+    [{ peers: [{ vkey: renamed(one, "monitor.example") }] }],
+    [{ peers: [{ vkey: one }] }],
+  ],
+  [
     /^"(incidents|state)" is a folder inside "(state|incidents)"/,
     [
       { state: "a", incidents: "a/b" },

@@ -114,6 +114,10 @@ export const FILE_TROUBLES: Readonly<Record<string, Trouble>> = {
       ...await records(stage, name, `${stage.folder}/incidents`),
       world: fullDisk(stage),
     })),
+    ...each(["peers add", "peers remove"], (name) => async (stage) => ({
+      ...await WELL[name]!(stage),
+      world: fullDisk(stage),
+    })),
   },
   // The journal is there, so only the case itself meets the full disk.
   "case not written": each(RECORDS, (name) => async (stage) => ({

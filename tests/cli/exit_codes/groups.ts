@@ -1,6 +1,6 @@
 /** Commands that have something in common, and how they are run. */
 import { keyFile } from "../harness.ts";
-import { gathered, listening, type Stage, type Staging, type Way } from "./stage.ts";
+import { gathered, listening, MEMBER, type Stage, type Staging, type Way } from "./stage.ts";
 import { WELL } from "./well.ts";
 
 /** How each command meets one kind of trouble, by the command's name in OPERATING. */
@@ -29,23 +29,32 @@ export const subcommands = (of: string): string[] =>
 export const INCIDENTS = subcommands("incidents");
 /** The commands that read the observation journal. */
 export const OBSERVATIONS = subcommands("observations");
+/** The ways to ask for members, and to change them. */
+export const PEERS = ["peers", ...subcommands("peers")];
+/** Those of them that a daemon has to do. */
+export const ORDERS = ["peers", "peers ban", "peers unban"];
 /** The ways to run a monitor. */
 export const RUNS = ["run", "run --once"];
 
-/** Which incident is wanted, for the commands that are told. */
+/** Which incident or member is wanted, for the commands that are told. */
 const OPERANDS: Readonly<Record<string, readonly string[]>> = {
   "incidents show": ["1"],
   "incidents export": ["1"],
+  "peers add": [MEMBER],
+  "peers remove": [MEMBER],
+  "peers ban": [MEMBER],
+  "peers unban": [MEMBER],
 };
 
-/** The words that read a journal of incidents or of observations. */
+/** The words of a command, and what it is about. */
 export function reading(name: string): string[] {
   return [...words(name), ...OPERANDS[name] ?? []];
 }
 
 /** The commands that read a configuration. */
 export const CONFIGURED = [
-  ...["config check", ...RUNS, "status", ...INCIDENTS, ...OBSERVATIONS, "journal repair"],
+  ...["config check", ...RUNS, "status", ...PEERS, ...INCIDENTS, ...OBSERVATIONS],
+  "journal repair",
 ];
 
 /** One of them, told which configuration. */

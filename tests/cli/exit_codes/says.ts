@@ -27,13 +27,15 @@ export const SAYS: Readonly<Record<string, RegExp>> = {
   "sealed file of no use": /cannot open ".*": package 1 of the sealed data is cut off/,
   "output lost": /of the output could not be written: No space left/,
   "address taken": /cannot listen on|cannot serve the status|cannot be listened at/,
+  "no such member": /there is no peer "monitor\.invalid\/three"/,
   "nobody answers": /no daemon answers|cannot be reached/,
-  "another answers": /has another key|peer /,
+  "another answers": /has another key|another monitor answers|peer /,
   "log unavailable": /unavailable|cannot be reached|it is not there/,
   "peer unavailable": /exchange\.failed|cannot be reached: /,
   "nobody to compare with": /nothing is compared with anybody/,
   "key swapped": /is held to nothing that it signed under the key that was followed before/,
-  "reload refused": /the changed configuration was refused: .*poll is "now"/,
+  "reload refused":
+    /the changed configuration was refused: .*poll is "now"|daemon refused it: .* in use/,
   "unproven": /unproven/,
   "nothing to judge": /nothing to judge|nothing was found|nothing to ask about/,
   "not compared":

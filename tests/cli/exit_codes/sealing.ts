@@ -1,5 +1,5 @@
 /** Sealed files and keys that do not open. */
-import { each, RECORDS, records, RUNS, runs, type Trouble } from "./groups.ts";
+import { configured, each, PEERS, RECORDS, records, RUNS, runs, type Trouble } from "./groups.ts";
 import { keySealed, passphrase, sealedFile, sealedMonitor } from "./sealed.ts";
 import type { Stage } from "./stage.ts";
 import { WELL } from "./well.ts";
@@ -14,6 +14,9 @@ function keysSealed(told: (stage: Stage) => readonly string[]): Trouble {
     "config check": async (stage) => ({
       args: ["config", "check", await sealedMonitor(stage), ...told(stage)],
     }),
+    ...each(PEERS, (name) => async (stage) => ({
+      args: [...configured(name, await sealedMonitor(stage)), ...told(stage)],
+    })),
     "journal repair": async (stage) =>
       await keySealed(await WELL["journal repair"]!(stage), stage, told(stage)),
     ...each(RECORDS, (name) => async (stage) => {

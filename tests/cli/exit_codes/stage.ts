@@ -99,6 +99,22 @@ export async function monitor(
   return { dir, config, incidents: `${folder}/one/incidents`, state: `${folder}/one/state` };
 }
 
+/** A port that nobody uses now, on this machine. */
+export function freeAddress(): string {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return `127.0.0.1:${listener.addr.port}`;
+}
+
+/** The vkey of a member that does not run. */
+export const MEMBER = "monitor.invalid/two+c3edb97f+Ad9q2Ppsnl1d4xzfbibHwWEYnPAGKpqeKyE9H9f676GU";
+
+/** A monitor with this member, listening where only it does. */
+export async function withMember(stage: Stage, ...more: readonly string[]): Promise<string> {
+  const { config } = await monitor(stage, "--peer", MEMBER, ...more);
+  edit(config, '"listen": "127.0.0.1:0"', `"listen": "${freeAddress()}"`);
+  return config;
+}
+
 /** A monitor that was shown one history, and is now shown another. */
 export async function deceived(stage: Stage): Promise<Awaited<ReturnType<typeof monitor>>> {
   const made = await monitor(stage);

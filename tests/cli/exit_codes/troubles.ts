@@ -12,6 +12,7 @@ import {
   everyCommand,
   GOSSIPS,
   gossips,
+  ORDERS,
   records,
   runs,
   type Trouble,
@@ -25,12 +26,14 @@ import {
   deceived,
   gathered,
   listening,
+  MEMBER,
   monitor,
   NOBODY,
   SAMPLE,
   type Stage,
   startedDaemon,
   type Way,
+  withMember,
 } from "./stage.ts";
 import { WELL } from "./well.ts";
 
@@ -174,6 +177,10 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       return { args: ["config", "check", config] };
     },
   },
+  "no such member": each(["peers remove", "peers ban", "peers unban"], (name) => async (stage) => {
+    const { args } = await WELL[name]!(stage);
+    return { args: args.map((arg) => arg === MEMBER ? "monitor.invalid/three" : arg) };
+  }),
   "no record": {
     "verify": ({ folder }) => ({ args: ["verify", put(folder, "page", "hello\n")] }),
   },
@@ -201,6 +208,9 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
   },
   "nobody answers": {
     "status": () => ({ args: ["status", NOBODY] }),
+    ...each(ORDERS, (name) => async (stage) => ({
+      args: configured(name, await withMember(stage)),
+    })),
     ...each(["exchange", "ask"], (name) => async (stage) => {
       const { log, one } = await gathered(stage);
       return { args: gossips(name, { peer: NOBODY, log, have: one }) };
@@ -213,6 +223,13 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       await run("keygen", "monitor.invalid/one", "--out", `${stage.folder}/one/monitor.key`);
       return { args: ["status", "--config", config] };
     },
+    ...each(ORDERS, (name) => async (stage) => {
+      const config = await withMember(stage);
+      await startedDaemon(stage, config);
+      Deno.removeSync(`${stage.folder}/one/monitor.key`);
+      await run("keygen", "monitor.invalid/one", "--out", `${stage.folder}/one/monitor.key`);
+      return { args: configured(name, config) };
+    }),
     ...each(["exchange", "ask"], (name) => async (stage) => {
       const { log, one } = await gathered(stage);
       return { args: gossips(name, { peer: stranger(stage), log, have: one }) };
@@ -236,6 +253,13 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       const { config } = await monitor(stage, "--peer", NOBODY);
       return await statusAfter(stage, config, / exchange\.failed /);
     },
+    "peers": async (stage) => {
+      const config = await withMember(stage);
+      edit(config, `"vkey": "${MEMBER}"`, `"vkey": "${MEMBER}", "address": "${NOBODY}"`);
+      const { running } = await startedDaemon(stage, config);
+      await running.line(/ exchange\.failed /);
+      return { args: ["peers", "--config", config] };
+    },
   },
   "nobody to compare with": {
     "status": async (stage) => {
@@ -256,6 +280,13 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       await running.line(/ config\.refused /);
       return { args: ["status", http] };
     },
+    ...each(["peers add", "peers remove"], (name) => async (stage) => {
+      const config = await withMember(stage);
+      if (name === "peers add") edit(config, `{ "vkey": "${MEMBER}" }`, "");
+      await startedDaemon(stage, config);
+      edit(config, '"http": "127.0.0.1:0"', `"http": "${stranger(stage)}"`);
+      return { args: configured(name, config) };
+    }),
   },
   "unproven": {
     "run --once": async (stage) => runs("run --once", await unproven(stage)),

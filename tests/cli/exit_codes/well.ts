@@ -8,10 +8,12 @@ import {
   damage,
   gathered,
   listening,
+  MEMBER,
   monitor,
   observed,
   SAMPLE,
   type Staging,
+  withMember,
 } from "./stage.ts";
 
 /** Reads the one case of a journal. */
@@ -54,6 +56,28 @@ export const WELL: Readonly<Record<string, Staging>> = {
   "status": async (stage) => ({
     args: ["status", await daemonOf(stage, (await monitor(stage)).config)],
   }),
+  "peers": async (stage) => {
+    const config = await withMember(stage);
+    await daemonOf(stage, config);
+    return { args: ["peers", "--config", config] };
+  },
+  "peers add": async (stage) => {
+    const { config } = await monitor(stage);
+    return { args: ["peers", "add", MEMBER, "--config", config] };
+  },
+  "peers remove": async (stage) => ({
+    args: ["peers", "remove", MEMBER, "--config", await withMember(stage)],
+  }),
+  "peers ban": async (stage) => {
+    const config = await withMember(stage);
+    await daemonOf(stage, config);
+    return { args: ["peers", "ban", MEMBER, "--config", config] };
+  },
+  "peers unban": async (stage) => {
+    const config = await withMember(stage);
+    await daemonOf(stage, config);
+    return { args: ["peers", "unban", MEMBER, "--config", config] };
+  },
   "keygen": ({ folder }) => ({ args: ["keygen", "test.invalid/one", "--out", `${folder}/key`] }),
   "seal": ({ folder }) => ({ args: ["seal", put(folder, "file", "text"), ...passphrase(folder)] }),
   "open": async ({ folder }) => ({
