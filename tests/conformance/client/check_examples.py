@@ -5,6 +5,7 @@ import re
 import sys
 
 import client
+import session
 from client import Refused, Log
 
 
@@ -181,6 +182,24 @@ def main(path):
     for one, other in (("leave", "links"), ("05.678Z", "05.679Z"), ("\\n7\\n", "\\n8\\n")):
         changed = text.replace(one, other)
         same("statement, " + other, refuses(client.open_statement, author, changed), True)
+    # A session: both ends are made here. This client cannot sign, so each proof is the example's, and
+    # its signature is checked against what that end had to sign by then.
+    proofs = {"caller": e["session-caller-proof"], "callee": e["session-callee-said"][5:141]}
+    vkeys = {"caller": e["monitor-vkey"], "callee": e["callee-vkey"]}
+
+    def sign(role, handshake_hash, static):
+        signed = session.signed_bytes(role, handshake_hash, static, client.b64)
+        if role == "caller":
+            same("session-caller-signed", signed, e["session-caller-signed"])
+        proof = proofs[role]
+        key = client.Key(vkeys[role].decode())
+        same("the proof of the " + role, key.verifies(signed, proof[:64]), True)
+        same("the vkey of the " + role, proof[64:], vkeys[role])
+        return proof
+
+    keys = [bytes(range(first, first + 32)) for first in (0x60, 0x80, 0xa0, 0xc0)]
+    for name, data in session.handshake(keys[:2], keys[2:], sign).items():
+        same(name, data, e[name])
     same("every example was looked at", sorted(e.untouched), [])
     print("%d examples, %d checks, %d failed" % (len(e), len(results), results.count(False)))
     return 1 if False in results or not results else 0
