@@ -148,7 +148,7 @@ export class SessionHandler implements Handler {
     return await this.#swarm.answer({
       ...{ connection, begun: buffer.slice(0, count) },
       isLocal: isLoopback(connection.remote.hostname),
-      onProven: () => caller.stay(),
+      onSeated: () => caller.stay(),
       onHeard: () => caller.heard(),
     });
   }

@@ -409,14 +409,14 @@ export class Swarm {
    * Answers somebody who calls for a session. It returns when the session has ended.
    * @param begun what was read already
    * @param isLocal whether the caller may be this monitor's own operator
-   * @param onProven called once the caller is a member, so that its connection may stay
+   * @param onSeated called once the caller has a seat, or is our operator: its connection may stay
    * @returns the fault of the caller, if it got no session
    */
-  async answer({ connection, begun, isLocal, onProven, onHeard }: {
+  async answer({ connection, begun, isLocal, onSeated, onHeard }: {
     connection: Connection;
     begun: Uint8Array;
     isLocal: boolean;
-    onProven: () => void;
+    onSeated: () => void;
     onHeard: () => void;
   }): Promise<string | undefined> {
     if (this.#stop.stopped) return undefined;
@@ -434,8 +434,10 @@ export class Swarm {
       this.#tell({ kind: "turned away", caller, reason: error.message });
       return error.message;
     }
-    onProven();
-    await this.#hold(session);
+    // Whoever gets no seat keeps the time and the place of any other caller: keys cost nothing.
+    await this.#hold(session, (isSeated) => {
+      if (isSeated) onSeated();
+    });
     return undefined;
   }
 
@@ -558,29 +560,32 @@ export class Swarm {
       if (known.hasLeft) return;
       return this.#tell({ kind: "not reached", member: name, reason: error.message });
     }
-    const seated = Promise.withResolvers<void>();
-    this.#background.run(() => this.#hold(session, seated.resolve));
-    await seated.promise;
+    const decided = Promise.withResolvers<void>();
+    this.#background.run(() => this.#hold(session, () => decided.resolve()));
+    await decided.promise;
   }
 
   /**
    * Holds a session from the hello to its end.
-   * @param onSeated called once it is decided whether it has a seat
+   * @param onSeated called once it is decided whether it has a seat, or needs none
    */
-  async #hold(session: Session, onSeated: () => void = () => {}): Promise<void> {
+  async #hold(session: Session, onSeated: (isSeated: boolean) => void): Promise<void> {
     this.#sessions.add(session);
     try {
-      if (session.isControl) return await this.#takeOrders(session);
+      if (session.isControl) {
+        onSeated(true);
+        return await this.#takeOrders(session);
+      }
       const messages = session.messages();
       const link = await this.#greet(session, messages);
-      onSeated();
+      onSeated(link !== undefined);
       if (link !== undefined) await this.#converse(link, messages);
     } catch (error) {
       if (!(error instanceof WorldError || error instanceof MalformedError)) throw error;
       session.close(error.message);
       this.#notSeated(session, error.message);
     } finally {
-      onSeated();
+      onSeated(false);
       session.close();
       this.#sessions.delete(session);
     }
@@ -613,10 +618,10 @@ export class Swarm {
     }
     if (first.kind !== KIND.hello) throw new MalformedError("it did not begin with a hello");
     const hello = readHello(first.body);
-    if (known !== undefined) await this.#learn(known, session, hello);
     const isDowngrade = hello.versions.some((one) => one > 1 && SESSION_VERSIONS.includes(one));
     const answer = refusal ?? (isDowngrade ? "version" : undefined);
     if (answer !== undefined || hello.verdict !== "accepted") {
+      if (known !== undefined) await this.#learn(known, session, hello);
       if (isCaller) this.#room.refused(member.text);
       const { verdict } = hello;
       if (verdict !== "accepted") {
@@ -631,7 +636,10 @@ export class Swarm {
       await this.#bye(session, admission.refusal);
       return undefined;
     }
-    return this.#seat(known!, session, { hello, ...admission });
+    const link = this.#seat(known!, session, { hello, ...admission });
+    // It has its seat, so its own address makes nobody call it back.
+    this.#background.run(() => this.#learn(known!, session, hello));
+    return link;
   }
 
   #seat(
@@ -660,16 +668,20 @@ export class Swarm {
     return link;
   }
 
-  /** Hears a member until the session ends. */
+  /** Hears a member until the session ends. Then its seat is free, whatever ended it. */
   async #converse(link: Link, messages: AsyncGenerator<SessionMessage, void>): Promise<void> {
     const { session, seat, neighbour } = link;
     const { member } = session;
     let said: string | undefined;
-    for await (const { kind, body } of messages) {
-      if (kind === KIND.said || kind === KIND.rumour) {
-        await this.#spreading.hear(neighbour, kind, body);
-      } else if (kind === KIND.bye) said = shortText(body);
-      else throw new MalformedError(`a message of kind ${kind} came, which is not for now`);
+    try {
+      for await (const { kind, body } of messages) {
+        if (kind === KIND.said || kind === KIND.rumour) await this.#hear(neighbour, kind, body);
+        else if (kind === KIND.bye) said = shortText(body);
+        else throw new MalformedError(`a message of kind ${kind} came, which is not for now`);
+      }
+    } catch (error) {
+      if (!(error instanceof MalformedError)) this.#host.failed(error);
+      session.close((error as Error).message);
     }
     const reason = said ?? (await session.closed).message;
     const known = this.#known.get(member.text);
@@ -688,6 +700,16 @@ export class Swarm {
       : "lost";
     if (this.#stop.stopped) return;
     this.#tell({ kind: "ended", member: member.name, why, reason });
+  }
+
+  /** Hears one message. What our own disk refuses costs this message, and not the session. */
+  async #hear(from: Neighbour, kind: number, body: Uint8Array): Promise<void> {
+    try {
+      await this.#spreading.hear(from, kind, body);
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+      this.#host.failed(error);
+    }
   }
 
   /** Why a session is refused; nothing if it is not. */

@@ -3,7 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import type { MemberStatus } from "../../src/swarm/swarm.ts";
 import { grow } from "../evidence/histories.ts";
-import { ManualClock } from "../gossip/fake_network.ts";
+import { callSession, KIND, newStaticKey } from "../../src/swarm/session.ts";
+import { ManualClock, settled } from "../gossip/fake_network.ts";
 import { type Duties, type Host, logAt, type Member, parted, Stage } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
@@ -212,6 +213,47 @@ Deno.test("members: after a restart, and a restored backup, nobody is accused", 
   }
   assertEquals(statusOf(two, three).state, "connected");
   assertEquals(statusOf(two, one).state, "connected");
+});
+
+Deno.test("members: a disk that refuses costs what was said meanwhile, and no session", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  const disk = one.refusableDisk("home/state/heard-statements");
+  await start(one, [log], { members: [{ host: two, byKeyAlone: true }] });
+  await start(two, [log], { members: [{ host: one, byKeyAlone: false }] });
+  await stage.minutes(2);
+  disk.refuses = true;
+  await stage.minutes(12);
+  assert(one.refusals.length > 0);
+  disk.refuses = false;
+  await stage.minutes(2);
+  assertEquals([statusOf(one, two).state, statusOf(two, one).state], ["connected", "connected"]);
+  assertEquals(one.toldOf("member.connected").length, 1);
+});
+
+Deno.test("members: one that says what is not for now loses its session, and its seat", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  await start(one, [log], { members: [{ host: two, byKeyAlone: true }] });
+  const { clock, random } = two.world;
+  const connection = await two.world.network.connect(one.address, 1_000);
+  const session = await callSession({
+    party: { clock, random, signer: two.signer, staticKey: newStaticKey(random) },
+    ...{ connection, expected: one.signer.vkey, onStream: (stream) => stream.close() },
+  });
+  const hello = (await session.messages().next()).value!.body;
+  await session.send(KIND.hello, hello);
+  await stage.minutes(0);
+  await settled();
+  assertEquals(statusOf(one, two).state, "connected");
+  await session.send(KIND.hello, hello);
+  await session.closed;
+  await settled();
+  assertEquals(statusOf(one, two).state, "away");
+  const [{ fields }] = one.toldOf("member.disconnected") as [typeof one.told[number]];
+  assertEquals(fields.reason, "a message of kind 2 came, which is not for now");
 });
 
 Deno.test("members: without any, nothing is written and nobody is called", async () => {
