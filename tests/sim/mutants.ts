@@ -30,7 +30,7 @@ const MANY = 300;
 /** For what needs a disk that refuses one write and no other, and a daemon that is not started anew. */
 const RARE = 900;
 
-/** All mutants, ordered by what they break. */
+/** All mutants, ordered by what they break; those of members come last. */
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "a proof that leads to no signed root convicts all the same",
@@ -432,6 +432,31 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (seq >= journal.last.seq) return "lost";',
     breaks: "no fault of its own",
     seeds: FEW,
+  },
+  {
+    name: "the room never counts down",
+    file: "src/swarm/room.ts",
+    find: "    this.#seats.delete(seat.member);\n    const record",
+    replace: "    const record",
+    breaks: "members meet in time",
+    seeds: FEW,
+  },
+  {
+    name: "own statements are numbered from 1 in the same list after each start",
+    file: "src/swarm/own_statements.ts",
+    find: "const epoch = [now, stored, this.#used].reduce((a, b) => a > b ? a : b) + 1n;",
+    replace: "const epoch = [1n, stored - stored, now - now].reduce((a, b) => a > b ? a : b);",
+    breaks: "no honest member is put out",
+    seeds: FEW,
+  },
+  {
+    name: "a session whose message cannot be written keeps its seat",
+    file: "src/swarm/swarm.ts",
+    find:
+      "      if (!(error instanceof MalformedError)) this.#host.failed(error);\n      session.close((error as Error).message);",
+    replace: "      throw error;",
+    breaks: "members meet in time",
+    seeds: MANY,
   },
 ];
 

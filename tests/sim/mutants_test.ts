@@ -14,6 +14,9 @@ const SOON: Readonly<Record<Property, string>> = {
   "both know in time": "what peers were shown is not compared with the view",
   "views catch up in time": "a look waits until all that strangers told is written",
   "evidence spreads in time": "a parcel is answered without evidence",
+  "members meet in time": "the room never counts down",
+  "no honest member is put out":
+    "own statements are numbered from 1 in the same list after each start",
   "exchanges end": "who is called has no limit in time",
   "Retry-After is kept": "a log that asks to wait is asked all the same",
   "bounded": "the limits of an exchange that has ended stay due",

@@ -14,6 +14,7 @@ import {
   WorldError,
 } from "../../src/world/world.ts";
 import type { Draw } from "./draw.ts";
+import { isSession } from "../../src/swarm/session.ts";
 import type { SimTime } from "./time.ts";
 
 /** How bad the links are. */
@@ -71,6 +72,8 @@ export class Socket implements Connection {
   unread = 0;
   #fault: WorldError | undefined;
   isOpen = true;
+  /** Whether its caller has begun a session between members. */
+  isSession = false;
 
   constructor(fields: { network: SimNetwork; machine: SimMachine; remote: Address; at?: number }) {
     this.#network = fields.network;
@@ -101,6 +104,9 @@ export class Socket implements Connection {
     const { windowBytes, segmentBytes } = this.#network.weather;
     // The caller may use its buffer again as soon as this resolves.
     const own = bytes.slice();
+    const { other } = this;
+    const isFirst = this.#nextOut === 0 && other !== undefined && other.#nextOut === 0;
+    if (isFirst && own.length > 0 && isSession(own[0]!)) this.isSession = other.isSession = true;
     for (let at = 0;;) {
       if (this.#fault !== undefined) throw this.#fault === RESET ? BROKEN : this.#fault;
       if (this.#isFinishing) throw BROKEN;

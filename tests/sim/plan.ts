@@ -8,6 +8,7 @@ import type { DiskTrouble } from "./disk.ts";
 import { type Draw, drawFrom } from "./draw.ts";
 import { type Deceit, LOG_TROUBLES, type LogPlan, type LogTrouble } from "./logs.ts";
 import type { Weather } from "./network.ts";
+import { withMembers } from "./member_variety.ts";
 import { varied } from "./variety.ts";
 
 const SECOND = 1_000;
@@ -27,6 +28,24 @@ export interface MonitorPlan {
   /** When it is switched on, in milliseconds after the start. */
   readonly startsAt: number;
   readonly disk: DiskTrouble;
+  /** How it stands with members; it has none if left out. */
+  readonly membership?: MembershipPlan;
+}
+
+/** A monitor or malicious member that a monitor has in its list by its key. */
+export interface MemberPlan {
+  /** The number of its machine. */
+  readonly number: number;
+  /** Whether its address is not configured: it calls, or others say where it is. */
+  readonly byKeyAlone: boolean;
+}
+
+/** Whom a monitor has as members, and how it answers. */
+export interface MembershipPlan {
+  readonly members: readonly MemberPlan[];
+  /** How many sessions it may have. */
+  readonly room: number;
+  readonly admit: "anyone" | "members";
 }
 
 /** What a malicious peer does. */
@@ -120,7 +139,7 @@ export interface PlanOptions {
 /** The plan of a seed. */
 export function planOf(seed: number, options: PlanOptions = {}): FleetPlan {
   const plan = troubledPlanOf(seed, options);
-  return varied(seed % ONE_IS_CALM === ONE_IS_CALM - 1 ? calmed(plan) : plan);
+  return withMembers(varied(seed % ONE_IS_CALM === ONE_IS_CALM - 1 ? calmed(plan) : plan));
 }
 
 /** One seed in so many is calm. */
