@@ -15,7 +15,7 @@ import { MalformedError } from "../tlog/malformed.ts";
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import type { Allowance } from "../world/allowance.ts";
 import type { Clock } from "../world/world.ts";
-import { type Ban, chargeFor, type ChargeName, type Conduct } from "./conduct.ts";
+import { type Ban, chargeFor, type ChargeName, type Conduct, openEvidence } from "./conduct.ts";
 import type { Graph, Path, Without } from "./graph.ts";
 import type { OwnStatements } from "./own_statements.ts";
 import type { Newness, Replay } from "./replay.ts";
@@ -299,8 +299,13 @@ export class Spreading {
       return;
     }
     if (!await this.#accept(from, statement)) return;
-    this.#passOn(rumour, from);
     const { body, member, epoch, sequence } = statement;
+    if (isKnown(body) && body.kind === "accusation") {
+      // Whoever passes on evidence that does not hold is charged for it, so it is looked at first.
+      if (await this.#hearAccusation(from, statement, body)) this.#passOn(rumour, from);
+      return;
+    }
+    this.#passOn(rumour, from);
     if (!isKnown(body)) return;
     switch (body.kind) {
       case "links":
@@ -317,17 +322,19 @@ export class Spreading {
         this.#graph.left(member.text);
         this.#tell({ kind: "left", member: member.name });
         return this.#host.putOut(member, "left");
-      case "accusation":
-        return await this.#hearAccusation(from, statement, body);
     }
   }
 
+  /** @returns whether it may be passed on */
   async #hearAccusation(
     from: Neighbour,
     statement: Statement,
-    { accused, reason }: Extract<Saying, { kind: "accusation" }>,
-  ): Promise<void> {
-    if (accused === this.#own) return;
+    { accused, reason, evidence }: Extract<Saying, { kind: "accusation" }>,
+  ): Promise<boolean> {
+    // What is said of us is for others to judge. Evidence that does not hold goes no further all the same.
+    if (accused === this.#own) {
+      return evidence === undefined || typeof openEvidence(accused, evidence) !== "string";
+    }
     const member = this.#members.get(accused);
     const by = statement.member.name;
     if (member !== undefined) this.#tell({ kind: "accused", member: member.name, by, reason });
@@ -337,12 +344,16 @@ export class Spreading {
         // It is a case of its own, with a record: both halves go to the detector.
         for (const half of judged.evidence) await this.#takeIn(half, by);
         if (member !== undefined && judged.ban !== undefined) this.#putOut(member, judged.ban);
-        return;
+        return true;
       case "quorum":
-        return this.#putOut(member!, judged.ban);
+        this.#putOut(member!, judged.ban);
+        return true;
       case "false evidence":
         // Whoever passes it on has to look at it first, as we did.
-        return await this.#charge(from, "failed record", judged.detail);
+        await this.#charge(from, "failed record", judged.detail);
+        return false;
+      default:
+        return true;
     }
   }
 

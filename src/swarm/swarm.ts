@@ -166,12 +166,18 @@ interface Link {
   readonly since: string;
 }
 
+/** Where a member can be called, and the vkey of the member that says so. */
+interface Learned {
+  readonly address: Address;
+  readonly by: string;
+}
+
 /** What is known of one member. */
 interface Known {
   readonly vkey: Vkey;
   address: Address | undefined;
-  /** Other addresses, as it or others told; the latest first. */
-  learned: Address[];
+  /** Other addresses: as it told itself, then as others told, the latest first; one of each. */
+  learned: Learned[];
   /** Which of the addresses is called next. */
   turn: number;
   link?: Link;
@@ -181,6 +187,8 @@ interface Known {
   readonly refusals: Record<string, number>;
   /** The starts that it has named, the latest last. */
   starts: string[];
+  /** Whether it was told that its key is used twice. */
+  isTwice: boolean;
 }
 
 /** See the module. */
@@ -240,7 +248,8 @@ export class Swarm {
     this.#members = parts.known;
     this.#know(members);
     for (const [vkey, known] of this.#known) {
-      known.learned = [...parts.remembered.addresses.get(vkey) ?? []];
+      known.learned = (parts.remembered.addresses.get(vkey) ?? [])
+        .map((address) => ({ address, by: REMEMBERED_FILE }));
     }
     const vkeys = [...this.#known.keys()];
     this.#room = new Room({
@@ -481,6 +490,7 @@ export class Swarm {
             turn: 0,
             hasLeft: false,
             starts: [],
+            isTwice: false,
             refusals: {},
           },
         });
@@ -508,7 +518,8 @@ export class Swarm {
   #addressesOf(member: string): readonly Address[] {
     const known = this.#known.get(member);
     if (known === undefined) return [];
-    return [...(known.address === undefined ? [] : [known.address]), ...known.learned];
+    const learned = known.learned.map(({ address }) => address);
+    return [...(known.address === undefined ? [] : [known.address]), ...learned];
   }
 
   /** Begins the calls that are due, and those of the rotation. */
@@ -539,30 +550,49 @@ export class Swarm {
 
   /** Calls a member once. It ends when the session has a seat, or there is none. */
   async #dial(known: Known): Promise<void> {
-    const { text, name } = known.vkey;
-    const addresses = this.#addressesOf(text);
-    const address = addresses[known.turn % addresses.length];
-    let session: Session | undefined;
-    try {
-      if (address === undefined) throw new WorldError("other", "no address of it is known");
-      const connection = await this.#calls.connect(this.#world.network, address, CONNECT_MS);
-      session = await callSession({
-        ...{ party: this.#party, connection, expected: known.vkey },
-        onStream: (stream) => this.#serve(stream, known.vkey),
-      });
-    } catch (error) {
-      if (error instanceof Ended) return;
-      if (!(error instanceof WorldError || error instanceof SessionFault)) throw error;
-      known.turn++;
-      known.reason = error.message;
-      this.#room.failed(text);
-      // It said that it goes, so this is no news.
-      if (known.hasLeft) return;
-      return this.#tell({ kind: "not reached", member: name, reason: error.message });
-    }
+    const session = await this.#reach(known);
+    if (session === undefined) return;
     const decided = Promise.withResolvers<void>();
     this.#background.run(() => this.#hold(session, () => decided.resolve()));
     await decided.promise;
+  }
+
+  /** Begins a session with a member, at one of its addresses. */
+  async #reach(known: Known): Promise<Session | undefined> {
+    const { text, name } = known.vkey;
+    let reason: string | undefined;
+    for (const address of this.#addressesToCall(known)) {
+      try {
+        const connection = await this.#calls.connect(this.#world.network, address, CONNECT_MS);
+        return await callSession({
+          ...{ party: this.#party, connection, expected: known.vkey },
+          onStream: (stream) => this.#serve(stream, known.vkey),
+        });
+      } catch (error) {
+        if (error instanceof Ended) return undefined;
+        if (!(error instanceof WorldError || error instanceof SessionFault)) throw error;
+        reason ??= error.message;
+      }
+      // It has called meanwhile.
+      if (known.link !== undefined) break;
+    }
+    known.turn++;
+    this.#room.failed(text);
+    if (known.link !== undefined) return undefined;
+    known.reason = reason ??= "no address of it is known";
+    // If it said that it goes, this is no news.
+    if (!known.hasLeft) this.#tell({ kind: "not reached", member: name, reason });
+    return undefined;
+  }
+
+  /**
+   * The address that is sure, or the likeliest, and in turn one of the others. Others may be lies: were
+   * they called instead of it, whoever lies much could keep members apart.
+   */
+  #addressesToCall({ vkey, turn }: Known): readonly Address[] {
+    const [first, ...others] = this.#addressesOf(vkey.text);
+    if (first === undefined) return [];
+    return others.length === 0 ? [first] : [first, others[turn % others.length]!];
   }
 
   /**
@@ -766,11 +796,13 @@ export class Swarm {
   /** Learns from a hello where members can be called, and whether our own numbers were used. */
   async #learn(known: Known, session: Session, hello: Hello): Promise<void> {
     if (hello.port !== undefined) {
-      this.#learnAddress(known, { hostname: session.remote.hostname, port: hello.port });
+      const address = { hostname: session.remote.hostname, port: hello.port };
+      this.#learnAddress(known, { address, by: session.member.text });
     }
     for (const { vkey, address } of hello.members) {
       const other = this.#known.get(vkey);
-      if (other !== undefined && address !== undefined) this.#learnAddress(other, address);
+      if (other === undefined || address === undefined) continue;
+      this.#learnAddress(other, { address, by: session.member.text });
     }
     if (hello.heard === undefined) return;
     if (await this.#statements.heardByPeers(hello.heard) === "later") {
@@ -778,17 +810,24 @@ export class Swarm {
     }
   }
 
-  #learnAddress(known: Known, address: Address): void {
-    if (isSameAddress(known.address, address)) return;
-    const others = known.learned.filter((one) => !isSameAddress(one, address));
-    known.learned = [address, ...others].slice(0, MAX_LEARNED);
+  /** Each member's word about another one is one address, and nobody's displaces its own. */
+  #learnAddress(known: Known, said: Learned): void {
+    if (isSameAddress(known.address, said.address)) return;
+    const isItsOwn = ({ by }: Learned): boolean => by === known.vkey.text;
+    const isSame = ({ address }: Learned): boolean => isSameAddress(address, said.address);
+    if (known.learned.some((one) => isItsOwn(one) && isSame(one))) return;
+    const others = known.learned.filter((one) => one.by !== said.by && !isSame(one));
+    known.learned = [said, ...others]
+      .toSorted((one, other) => Number(isItsOwn(other)) - Number(isItsOwn(one)))
+      .slice(0, MAX_LEARNED);
     this.#stop.wake();
   }
 
   /** A start that comes again, after another one, is one of two that run at the same time. */
   #noteStart(known: Known, start: string): void {
     const at = known.starts.indexOf(start);
-    if (at >= 0 && at < known.starts.length - 1) {
+    if (!known.isTwice && at >= 0 && at < known.starts.length - 1) {
+      known.isTwice = true;
       this.#tell({ kind: "key used twice", member: known.vkey.name });
     }
     known.starts = [...known.starts.filter((one) => one !== start), start].slice(-MAX_STARTS);
@@ -856,7 +895,7 @@ export class Swarm {
     await this.#conduct.save();
     const addresses = [...this.#known].map(([vkey, { learned }]) => [
       vkey,
-      learned.map(formatAddress),
+      learned.map(({ address }) => formatAddress(address)),
     ]);
     await writeSmallFile(this.#file, {
       anchors: this.#room.anchors(),

@@ -3,7 +3,11 @@ import { assert, assertEquals } from "@std/assert";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import type { MemberStatus } from "../../src/swarm/swarm.ts";
 import { grow } from "../evidence/histories.ts";
-import { callSession, KIND, newStaticKey } from "../../src/swarm/session.ts";
+import { encodeHello, type Hello, readHello } from "../../src/swarm/hello.ts";
+import { encodeRumour } from "../../src/swarm/rumour.ts";
+import { callSession, KIND, newStaticKey, type Session } from "../../src/swarm/session.ts";
+import { makeStatement, type StatementBody } from "../../src/swarm/statement.ts";
+import type { Signer } from "../../src/world/signer.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
 import { type Duties, type Host, logAt, type Member, parted, Stage } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
@@ -232,17 +236,85 @@ Deno.test("members: a disk that refuses costs what was said meanwhile, and no se
   assertEquals(one.toldOf("member.connected").length, 1);
 });
 
+/** A session with a monitor under a host's key, in which the test says what it likes. */
+async function sessionOf(host: Host, callee: Host): Promise<Session> {
+  const { clock, random, network } = host.world;
+  return await callSession({
+    party: { clock, random, signer: host.signer, staticKey: newStaticKey(random) },
+    connection: await network.connect(callee.address, 1_000),
+    ...{ expected: callee.signer.vkey, onStream: (stream) => stream.close() },
+  });
+}
+
+/** The hello of a member that is accepted, with these changes. */
+async function greet(session: Session, change: Partial<Hello> = {}): Promise<void> {
+  const { value } = await session.messages().next();
+  await session.send(
+    KIND.hello,
+    encodeHello({ ...readHello(value!.body), members: [], ...change }),
+  );
+  await settled();
+}
+
+Deno.test("members: lies about addresses keep nobody apart", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(3);
+  const [one, two, liar] = stage.hosts as [Host, Host, Host];
+  await start(one, [log], { members: [two, liar].map((host) => ({ host, byKeyAlone: true })) });
+  await start(two, [log], { members: all(one) });
+  await stage.minutes(2);
+  assertEquals(statusOf(one, two).state, "connected");
+  await two.crash();
+  for (let i = 1; i <= 6; i++) {
+    const address = { hostname: `203.0.113.${i}`, port: 9_900 };
+    const session = await sessionOf(liar, one);
+    await greet(session, { members: [{ vkey: two.signer.vkey.text, address }] });
+    session.close();
+    await stage.minutes(1);
+  }
+  await start(two, [log], { members: [{ host: one, byKeyAlone: true }] });
+  await stage.minutes(20);
+  assertEquals(statusOf(one, two).state, "connected");
+});
+
+Deno.test("members: evidence that does not hold goes no further, and nobody is charged but its sender", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(4);
+  const [one, two, liar, accused] = stage.hosts as [Host, Host, Host, Host];
+  const others = (host: Host): Member[] =>
+    stage.hosts.filter((other) => other !== host).map((other) => ({
+      ...{ host: other, byKeyAlone: other === liar || other === accused },
+    }));
+  await start(one, [log], { members: others(one) });
+  await start(two, [log], { members: others(two) });
+  await stage.minutes(2);
+  const session = await sessionOf(liar, one);
+  await greet(session);
+  const time = "2026-01-01T00:02:00.000Z";
+  const stated = (signer: Signer, sequence: bigint, body: StatementBody) =>
+    makeStatement({ signer, epoch: 1n, sequence, body });
+  const { note } = await stated(accused.signer, 1n, { kind: "links", time, links: [] });
+  for (const sequence of [1n, 2n]) {
+    const said = await stated(liar.signer, sequence, {
+      ...{ kind: "accusation", time, accused: accused.signer.vkey.text, reason: "it lies" },
+      evidence: [note, note],
+    });
+    const rumour = { hops: 5, what: "statement", item: said.json } as const;
+    await session.send(KIND.rumour, encodeRumour(rumour));
+  }
+  await stage.minutes(1);
+  assertEquals(one.toldOf("member.banned").map(({ fields }) => fields.member), [
+    liar.signer.vkey.name,
+  ]);
+  assertEquals([two.toldOf("member.refused"), two.toldOf("member.banned")], [[], []]);
+});
+
 Deno.test("members: one that says what is not for now loses its session, and its seat", async () => {
   const log = grow(await logAt(), 3);
   await using stage = await stageOf(2);
   const { one, two } = stage;
   await start(one, [log], { members: [{ host: two, byKeyAlone: true }] });
-  const { clock, random } = two.world;
-  const connection = await two.world.network.connect(one.address, 1_000);
-  const session = await callSession({
-    party: { clock, random, signer: two.signer, staticKey: newStaticKey(random) },
-    ...{ connection, expected: one.signer.vkey, onStream: (stream) => stream.close() },
-  });
+  const session = await sessionOf(two, one);
   const hello = (await session.messages().next()).value!.body;
   await session.send(KIND.hello, hello);
   await stage.minutes(0);
