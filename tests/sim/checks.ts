@@ -58,16 +58,22 @@ export class Checks {
   readonly #ledgers = new Map<SimMonitor, Ledger>();
   readonly #now: () => number;
   readonly #malicious: ReadonlySet<number>;
+  readonly #keyNameOf: (number: number) => string;
+  /** By member, whom it told one of two things under one number, and when it did so last. */
+  readonly #toldApart = new Map<number, Map<number, number>>();
   /** How often each property was checked. A property that was never checked has shown nothing. */
   readonly looks: Partial<Record<Property, number>> = {};
 
   /** @param malicious the numbers of malicious members */
-  constructor({ logs, now, malicious }: {
+  constructor({ logs, now, malicious, keyNameOf }: {
     logs: readonly SimLog[];
+    /** The name of the key on a machine. */
+    keyNameOf: (number: number) => string;
     now: () => number;
     malicious: ReadonlySet<number>;
   }) {
     this.#malicious = malicious;
+    this.#keyNameOf = keyNameOf;
     this.#logs = new Map(logs.map((log) => [log.log.origin, log]));
     this.#now = now;
   }
@@ -192,6 +198,26 @@ export class Checks {
     return number !== undefined && this.#malicious.has(number);
   }
 
+  /** A malicious member told a monitor one of two things under one number. */
+  toldApart(number: number, target: number): void {
+    const told = this.#toldApart.get(number) ?? new Map<number, number>();
+    this.#toldApart.set(number, told.set(target, this.#now()));
+  }
+
+  /** Whether a member told both of two monitors different things, the last time after a moment. */
+  heardApart([a, b]: readonly [number, number], number: number, after: number): boolean {
+    const told = this.#toldApart.get(number);
+    const at = Math.min(told?.get(a) ?? 0, told?.get(b) ?? 0);
+    return at > after && a % 2 !== b % 2;
+  }
+
+  /** Whether a monitor has a case of two statements of a member. */
+  knowsTongues(monitor: SimMonitor, number: number): boolean {
+    const { convictions } = this.#ledger(monitor);
+    return [...convictions.keys()]
+      .some((origin) => origin.startsWith(`${this.#keyNameOf(number)}/statements/`));
+  }
+
   /** The members that a running daemon has had a session with since a moment, by number. */
   sessionsOf(monitor: SimMonitor, { since = Infinity } = {}): ReadonlySet<number> {
     const { sessions } = this.#ledger(monitor);
@@ -287,6 +313,12 @@ export class Checks {
     { kind, log: { origin, vkey }, checkpoint_a, checkpoint_b, consistency }: ConflictRecord,
   ): boolean {
     const log = this.#logs.get(origin);
+    // A statement of a member: only a malicious one says two things under one number.
+    if (log === undefined && kind === "same_size") {
+      return [...this.#malicious].some((number) =>
+        origin.startsWith(`${this.#keyNameOf(number)}/statements/`)
+      );
+    }
     if (log === undefined || log.log.vkey.text !== vkey) return false;
     const [older, newer] = [checkpoint_a, checkpoint_b]
       .map(({ size, root }) => ({ size: Number(size), root }))

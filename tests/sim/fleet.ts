@@ -22,7 +22,8 @@ import { Checks } from "./checks.ts";
 import type { Violation } from "./properties.ts";
 import { type Draw, drawFrom } from "./draw.ts";
 import { type Shown, SimLog } from "./logs.ts";
-import { type Fields, PORT, SimMonitor, type Watcher } from "./monitor.ts";
+import { type Accomplice, accompliceOf } from "./malicious/accomplice.ts";
+import { type Fields, keyNameOf, PORT, SimMonitor, type Watcher } from "./monitor.ts";
 import { SimNetwork } from "./network.ts";
 import type { FleetPlan, Happening } from "./plan.ts";
 import { SimTime } from "./time.ts";
@@ -67,6 +68,7 @@ export class Fleet {
   #logs: readonly SimLog[] = [];
   #monitors: readonly SimMonitor[] = [];
   #troublemakers: readonly Troublemaker[] = [];
+  #accomplices: readonly Accomplice[] = [];
   #checks!: Checks;
   readonly #counts = { looks: 0, starts: 0 };
   #isOver = false;
@@ -113,6 +115,7 @@ export class Fleet {
     this.#expectKnown(boundMs);
     this.#expectPlacesCompared(boundMs);
     this.#expectSpread(await waitFor(spreadingBoundMs));
+    this.#expectTwoTonguesKnown();
     const settledAfter = isSettled ? this.time.now - healsAt : undefined;
     // A case that is wrongly told twice would be told again within this minute.
     await this.time.runUntil(this.time.now + 60_000);
@@ -126,11 +129,18 @@ export class Fleet {
     const logs: SimLog[] = [];
     for (const one of plan.logs) logs.push(await SimLog.make(one, this.#draw.branch()));
     this.#logs = logs;
-    const malicious = new Set<number>();
-    const checks = this.#checks = new Checks({ logs, malicious, now: () => time.now });
-    const total = plan.monitors.length + plan.troublemakers.length;
+    const { maliciousMembers = [] } = plan;
+    const first = plan.monitors.length + plan.troublemakers.length;
+    const total = first + maliciousMembers.length;
+    const malicious = new Set(maliciousMembers.map((_, i) => first + i));
+    const checks = this.#checks = new Checks({
+      ...{ logs, malicious, now: () => time.now },
+      keyNameOf,
+    });
     const hostnames = Array.from({ length: total }, (_, i) => hostnameOf(i));
-    const machines = hostnames.map((hostname) => this.#network.machine(hostname));
+    const machines = hostnames.map((hostname, i) =>
+      this.#network.machine(hostname, plan.regions?.[i])
+    );
     const addressOf = (i: number): Address => ({ hostname: hostnames[i]!, port: PORT });
     const strangers = Array.from({ length: plan.crowd?.addresses ?? 0 }, (_, i) => total + i)
       .map((number) => this.#network.machine(hostnameOf(number)));
@@ -146,6 +156,18 @@ export class Fleet {
       })
     );
     const vkeys = await Promise.all(this.#monitors.map((monitor) => monitor.vkey()));
+    const accomplices: Accomplice[] = [];
+    for (const [i, malice] of maliciousMembers.entries()) {
+      const number = first + i;
+      const one = await accompliceOf({
+        ...{ malice, number, plan, time, network: this.#network, logs, addressOf },
+        ...{ draw: this.#draw.branch(), machine: machines[number]!, vkeys },
+        onToldApart: (target) => checks.toldApart(number, target),
+      });
+      vkeys[number] = one.vkey;
+      accomplices.push(one);
+    }
+    this.#accomplices = accomplices;
     this.#troublemakers = plan.troublemakers.map((malice, i) =>
       new Troublemaker({
         ...{ malice, time, logs },
@@ -160,6 +182,7 @@ export class Fleet {
     );
     for (const monitor of this.#monitors) time.after(monitor.plan.startsAt, () => monitor.boot());
     for (const one of this.#troublemakers) one.start();
+    for (const one of this.#accomplices) one.start();
     for (const log of logs) this.#growLater(log);
     for (const one of plan.happenings) time.after(one.at, () => void this.#happen(one));
     this.#lookLater();
@@ -343,7 +366,7 @@ export class Fleet {
 
   /** Who exchanges with whom. Sessions that began after all should have met do not count. */
   #ties(): Ties {
-    const since = this.plan.healsAt + this.#boundMs(meetingBoundMs);
+    const since = this.#metBy();
     const sessions = this.#monitors.map((monitor) => this.#checks.sessionsOf(monitor, { since }));
     return new Ties(this.plan, sessions);
   }
@@ -397,6 +420,39 @@ export class Fleet {
     return missing;
   }
 
+  /** Honest monitors that must have a case of a member with two tongues, and have none. */
+  #deaf(): { monitor: SimMonitor; number: number }[] {
+    const { maliciousMembers = [], monitors, troublemakers } = this.plan;
+    return maliciousMembers.flatMap((_, i) => {
+      const number = monitors.length + troublemakers.length + i;
+      const knows = (monitor: SimMonitor): boolean => this.#checks.knowsTongues(monitor, number);
+      const lists = (one: number): boolean =>
+        monitors[one]!.membership?.members.some((member) => member.number === number) === true;
+      return this.#ties().linked(lists).flatMap((pair) => {
+        const both = pair.map((one) => this.#monitors[one]!);
+        const mustKnow = both.some(knows) || this.#checks.heardApart(pair, number, this.#metBy());
+        return mustKnow ? both.filter((one) => !knows(one)) : [];
+      }).map((monitor) => ({ monitor, number }));
+    });
+  }
+
+  #expectTwoTonguesKnown(): void {
+    const deaf = this.#deaf();
+    this.#checks.expect(
+      "two tongues are recorded",
+      deaf.length === 0,
+      () =>
+        deaf.map(({ monitor, number }) =>
+          `${monitor.name} has no case of ${nameOf(this.plan, number)}`
+        ).join("; "),
+    );
+  }
+
+  /** The moment by which members that should meet have met. */
+  #metBy(): number {
+    return this.plan.healsAt + this.#boundMs(meetingBoundMs);
+  }
+
   #isSettled(): boolean {
     const checks = this.#checks;
     for (const [a, b] of this.#exchanging()) {
@@ -406,6 +462,7 @@ export class Fleet {
       if (!checks.knows(a, origin) || !checks.knows(b, origin)) return false;
     }
     if (this.#apart().length > 0 || this.#uninformed().length > 0) return false;
+    if (this.#deaf().length > 0) return false;
     const isCompared = (monitor: SimMonitor): boolean =>
       checks.contradictedPlaces(monitor).every((origin) => checks.knows(monitor, origin));
     if (!this.#monitors.every(isCompared)) return false;
@@ -500,9 +557,11 @@ export class Fleet {
   async end(): Promise<void> {
     this.#isOver = true;
     for (const one of this.#troublemakers) one.stop();
+    for (const one of this.#accomplices) one.stop();
     for (const monitor of this.#monitors) monitor.retire();
     const areDown = (): boolean => this.#monitors.every(({ isUp }) => !isUp);
     await this.time.runUntil(this.time.now + END_MS, areDown);
+    for (const one of this.#accomplices) one.close();
     for (const monitor of this.#monitors) {
       this.#checks.expect(
         "exchanges end",

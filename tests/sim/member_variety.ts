@@ -6,7 +6,8 @@
  * @module
  */
 import { type Draw, drawFrom } from "./draw.ts";
-import type { FleetPlan, Happening, MemberPlan, MonitorPlan } from "./plan.ts";
+import type { FleetPlan, Happening, MemberMalice, MemberPlan, MonitorPlan } from "./plan.ts";
+import { REGIONS } from "./round_trips.ts";
 
 /** Added to a seed to make a separate stream. */
 const OF_ITS_OWN = 0xfe110;
@@ -25,7 +26,42 @@ export function withMembers(plan: FleetPlan): FleetPlan {
   // A crowd is about strangers, and each of its frames is work.
   if (plan.crowd !== undefined || !draw.chance(SHARE)) return plan;
   const monitors = withLists(plan, draw);
-  return { ...plan, monitors, happenings: withHappenings(plan, draw) };
+  const honest = { ...plan, monitors, happenings: withHappenings(plan, draw) };
+  return withRegions(draw.chance(0.5) ? withMalice(honest, draw) : honest, draw);
+}
+
+/** Some members are malicious. They are in the lists of most of the others. */
+function withMalice(plan: FleetPlan, draw: Draw): FleetPlan {
+  const kind = draw.pick(MALICE);
+  const malice = kind === "accuses" || kind === "surrounds"
+    ? Array.from({ length: draw.between(1, 2) }, () => kind)
+    : draw.chance(0.3)
+    ? [kind, draw.pick(MALICE)]
+    : [kind];
+  const first = plan.monitors.length + plan.troublemakers.length;
+  const numbers = malice.map((_, i) => first + i);
+  const monitors = plan.monitors.map(({ membership, ...monitor }): MonitorPlan => {
+    const known = numbers.filter(() => draw.chance(0.9))
+      .map((number) => ({ number, byKeyAlone: draw.chance(0.3) }));
+    const members = draw.shuffled([...membership!.members, ...known]);
+    // A room that is just large enough: whoever holds two seats leaves somebody without one.
+    const room = malice.includes("surrounds") ? 2 * members.length : membership!.room;
+    return { ...monitor, membership: { ...membership!, members, room: Math.max(2, room) } };
+  });
+  return { ...plan, monitors, maliciousMembers: malice };
+}
+
+const MALICE: readonly MemberMalice[] = [
+  ...["talks garbage", "replays", "floods", "accuses", "accuses", "keeps silent"] as const,
+  ...["two tongues", "two tongues", "surrounds", "copied", "wrong times"] as const,
+];
+
+/** Half of the fleets are spread over the world. */
+function withRegions(plan: FleetPlan, draw: Draw): FleetPlan {
+  const { monitors, troublemakers, maliciousMembers = [] } = plan;
+  const count = monitors.length + troublemakers.length + maliciousMembers.length;
+  const regions = Array.from({ length: count }, () => draw.below(REGIONS.length));
+  return draw.chance(0.5) ? { ...plan, regions } : plan;
 }
 
 /** Pairs of which one calls the other become members of each other: all of them, or most. */

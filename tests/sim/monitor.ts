@@ -83,6 +83,12 @@ function sourceOf({ origin, places = [] }: LogPlan): string | readonly string[] 
   return places.length === 0 ? first : [first, ...places.map((_, i) => `${first}/place-${i + 1}`)];
 }
 
+/** The key of a machine, and the number in its name. */
+export interface Identity {
+  readonly number: number;
+  readonly seed: Uint8Array<ArrayBuffer>;
+}
+
 /** The machine of one honest monitor. */
 export class SimMonitor {
   readonly number: number;
@@ -95,7 +101,7 @@ export class SimMonitor {
   /** Whether the disk may have refused something since the daemon was started. */
   hadDiskTrouble = false;
   readonly #draw: Draw;
-  readonly #seed: Uint8Array<ArrayBuffer>;
+  readonly #identity: Identity;
   readonly #time: SimTime;
   readonly #network: SimNetwork;
   readonly #logs: readonly SimLog[];
@@ -113,6 +119,8 @@ export class SimMonitor {
     time: SimTime;
     network: SimNetwork;
     machine: SimMachine;
+    /** Whose key it has; one of its own if left out. */
+    identity?: Identity;
     logs: readonly SimLog[];
     /** Addresses of machines, and the vkeys of those that are members of somebody. */
     addressOf: (number: number) => Address;
@@ -124,7 +132,7 @@ export class SimMonitor {
     this.trouble = { ...fields.plan.disk };
     this.machine = fields.machine;
     this.#draw = fields.draw;
-    this.#seed = fields.draw.bytes(32);
+    this.#identity = fields.identity ?? { number: fields.number, seed: fields.draw.bytes(32) };
     this.#time = fields.time;
     this.#network = fields.network;
     this.#logs = fields.logs;
@@ -259,10 +267,11 @@ export class SimMonitor {
   }
 
   async #signer(): Promise<Signer> {
-    const random = { bytes: () => this.#seed };
+    const { number, seed } = this.#identity;
+    const random = { bytes: () => seed };
     // Of the world, a key takes these two.
     const world = { signing, random } as unknown as World;
-    return (await generateSigner({ world, name: keyNameOf(this.number) })).signer;
+    return (await generateSigner({ world, name: keyNameOf(number) })).signer;
   }
 
   async #run(process: Process): Promise<void> {

@@ -450,6 +450,15 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: FEW,
   },
   {
+    name: "statements under one number are not compared",
+    file: "src/swarm/spreading.ts",
+    find: "    const conflict = this.#detector.observe(checkpoint, source);",
+    replace:
+      "    const conflict = this.#detector.observe(checkpoint, source);\n    if (conflict) return;",
+    breaks: "two tongues are recorded",
+    seeds: MANY,
+  },
+  {
     name: "a session whose message cannot be written keeps its seat",
     file: "src/swarm/swarm.ts",
     find:

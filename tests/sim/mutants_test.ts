@@ -17,6 +17,7 @@ const SOON: Readonly<Record<Property, string>> = {
   "members meet in time": "the room never counts down",
   "no honest member is put out":
     "own statements are numbered from 1 in the same list after each start",
+  "two tongues are recorded": "statements under one number are not compared",
   "exchanges end": "who is called has no limit in time",
   "Retry-After is kept": "a log that asks to wait is asked all the same",
   "bounded": "the limits of an exchange that has ended stay due",

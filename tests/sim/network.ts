@@ -15,6 +15,7 @@ import {
 } from "../../src/world/world.ts";
 import type { Draw } from "./draw.ts";
 import { isSession } from "../../src/swarm/session.ts";
+import { roundTripMs } from "./round_trips.ts";
 import type { SimTime } from "./time.ts";
 
 /** How bad the links are. */
@@ -223,6 +224,8 @@ export class Socket implements Connection {
 /** One machine in the network. */
 export interface SimMachine {
   readonly hostname: string;
+  /** Where it is: see round_trips.ts. */
+  readonly region: number | undefined;
   /** The connections that are open at this machine's end. */
   readonly sockets: Set<Socket>;
   readonly listeners: Map<number, SimListener>;
@@ -312,9 +315,9 @@ export class SimNetwork {
   }
 
   /** Adds a machine to the network. */
-  machine(hostname: string): SimMachine {
+  machine(hostname: string, region?: number): SimMachine {
     const machine: SimMachine = {
-      hostname,
+      ...{ hostname, region },
       sockets: new Set(),
       listeners: new Map(),
       isDown: false,
@@ -363,8 +366,12 @@ export class SimNetwork {
     const { delayMs, jitterMs, loss, doubled } = this.weather;
     if (this.#cut.has(`${from} ${to}`) || this.#draw.chance(loss)) return false;
     const times = this.#draw.chance(doubled) ? 2 : 1;
+    const [here, there] = [this.#machines.get(from)?.region, this.#machines.get(to)?.region];
+    const distanceMs = here === undefined || there === undefined
+      ? delayMs
+      : roundTripMs(here, there) / 2;
     for (let i = 0; i < times; i++) {
-      this.time.after(delayMs + this.#draw.share() * jitterMs, arrive);
+      this.time.after(distanceMs + this.#draw.share() * jitterMs, arrive);
     }
     return true;
   }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { BEHAVIOURS } from "./malicious/behaviours.ts";
 import type { DiskTrouble } from "./disk.ts";
 import { type Draw, drawFrom } from "./draw.ts";
 import { type Deceit, LOG_TROUBLES, type LogPlan, type LogTrouble } from "./logs.ts";
@@ -68,6 +69,12 @@ const MALICE: readonly Malice[] = [
   "repeats evidence",
 ];
 
+/** What a malicious member does; see `malicious/`. */
+export type MemberMalice =
+  | keyof typeof BEHAVIOURS
+  /** an honest one whose folder was copied, so that two daemons run with its key */
+  | "copied";
+
 /** Something that happens at a moment. */
 export type Happening =
   & { readonly at: number }
@@ -118,6 +125,10 @@ export interface FleetPlan {
   readonly troublemakers: readonly Malice[];
   /** What every "crowd" among the troublemakers does. */
   readonly crowd?: CrowdPlan;
+  /** Members that are malicious. Their machines come after those of the troublemakers. */
+  readonly maliciousMembers?: readonly MemberMalice[];
+  /** The region of each machine: see round_trips.ts. Without it, all links are as the weather says. */
+  readonly regions?: readonly number[];
   readonly logs: readonly LogPlan[];
   readonly weather: Weather;
   /** In the order they happen. */

@@ -27,6 +27,8 @@ export const PROPERTIES = [
   "members meet in time",
   /** no honest member is banned by honest ones, nor said to be in two places */
   "no honest member is put out",
+  /** a member that said two things under one number is recorded by all that are linked and heard both */
+  "two tongues are recorded",
   /** every started exchange ends */
   "exchanges end",
   /** no monitor asks a log again before the moment that the log named */

@@ -68,6 +68,13 @@ export class Ties {
     );
   }
 
+  /** Pairs that have sessions with each other, or with others between them, all of which are such. */
+  linked(isSuch: (number: number) => boolean): Pair[] {
+    return pairs(this.#count).filter(([a, b]) =>
+      isSuch(a) && isSuch(b) && this.#reachedFrom(a, isSuch).has(b)
+    );
+  }
+
   #reachedFrom(from: number, through: (number: number) => boolean): Set<number> {
     const reached = new Set([from]);
     for (const one of reached) {
