@@ -4,10 +4,10 @@ import type { TestLog } from "../../src/sources/test_log.ts";
 import type { MemberStatus } from "../../src/swarm/swarm.ts";
 import { grow } from "../evidence/histories.ts";
 import { encodeHello, type Hello, readHello } from "../../src/swarm/hello.ts";
-import { encodeRumour } from "../../src/swarm/rumour.ts";
+import { encodeRumour, readRumour, type Rumour } from "../../src/swarm/rumour.ts";
 import { callSession, KIND, newStaticKey, type Session } from "../../src/swarm/session.ts";
 import { makeStatement, type StatementBody } from "../../src/swarm/statement.ts";
-import type { Signer } from "../../src/world/signer.ts";
+import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
 import { type Duties, type Host, logAt, type Member, parted, Stage } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
@@ -307,6 +307,57 @@ Deno.test("members: evidence that does not hold goes no further, and nobody is c
     liar.signer.vkey.name,
   ]);
   assertEquals([two.toldOf("member.refused"), two.toldOf("member.banned")], [[], []]);
+});
+
+/** The rumours that come in a session from now on. */
+function rumoursOf(session: Session): Rumour[] {
+  const heard: Rumour[] = [];
+  void (async () => {
+    for await (const { kind, body } of session.messages()) {
+      const rumour = kind === KIND.rumour ? readRumour(body) : undefined;
+      if (rumour !== undefined) heard.push(rumour);
+    }
+  })();
+  return heard;
+}
+
+Deno.test("members: a rumour goes on one hop less, once, and with none left no further", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(4);
+  const [one, from, to, other] = stage.hosts as [Host, Host, Host, Host];
+  const byKey = [from, to, other].map((host) => ({ host, byKeyAlone: true }));
+  await start(one, [log], { members: byKey });
+  const [teller, hearer] = [await sessionOf(from, one), await sessionOf(to, one)];
+  await greet(teller);
+  await greet(hearer);
+  const heard = rumoursOf(hearer);
+  const time = "2026-01-01T00:00:00.000Z";
+  const noteOf = async (sequence: bigint): Promise<string> => {
+    const body = { kind: "links", time, links: [] } as const;
+    return (await makeStatement({ signer: other.signer, epoch: 1n, sequence, body })).note;
+  };
+  const [near, far, last] = [await noteOf(1n), await noteOf(2n), await noteOf(3n)];
+  for (const [note, hops] of [[near, 1], [far, 2], [last, 0], [near, 1], [far, 2]] as const) {
+    await teller.send(KIND.rumour, encodeRumour({ hops, what: "head", item: { note } }));
+  }
+  await stage.minutes(1);
+  const heads = heard.filter(({ what }) => what === "head");
+  assertEquals(heads.map(({ hops, item }) => [hops, item.note]), [[0, near], [1, far]]);
+});
+
+Deno.test("members: whoever answers in the place of another is refused", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  const { signer } = await generateSigner({ world: one.world, name: "monitor.invalid/other" });
+  // One takes two's address for that of another member; two would answer one.
+  const other = { host: { signer, address: two.address } as Host };
+  await start(two, [log], { members: [{ host: one, byKeyAlone: true }] });
+  await start(one, [log], { members: [other] });
+  await stage.minutes(1);
+  const [status] = one.daemon!.status().members!.members;
+  assertEquals(status!.state, "away");
+  assertEquals(status!.reason, `expected ${signer.vkey.text}, ${two.signer.vkey.text} answered`);
 });
 
 Deno.test("members: one that says what is not for now loses its session, and its seat", async () => {

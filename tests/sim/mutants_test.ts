@@ -30,6 +30,10 @@ Deno.test("mutants: each property has one that breaks it, and each still fits th
   for (const mutant of MUTANTS) {
     const source = await Deno.readTextFile(new URL(`../../${mutant.file}`, import.meta.url));
     assert(mutate(source, mutant) !== source, mutant.name);
+    if (mutant.test === undefined) continue;
+    const { file, name } = mutant.test;
+    const tests = await Deno.readTextFile(new URL(`../${file}`, import.meta.url));
+    assert(tests.includes(name), `${mutant.name}: no test of tests/${file} is called ${name}`);
   }
 });
 
