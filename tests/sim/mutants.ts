@@ -467,11 +467,21 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: MANY,
   },
   {
-    name: "a session whose message cannot be written keeps its seat",
+    name: "a session that fails keeps its seat",
     file: "src/swarm/swarm.ts",
     find:
       "      if (!(error instanceof MalformedError)) this.#host.failed(error);\n      session.close((error as Error).message);",
     replace: "      throw error;",
+    breaks: "members meet in time",
+    seeds: NONE,
+    test: { file: MEMBERS, name: "one that says what is not for now loses its session" },
+  },
+  {
+    name: "a disk that refuses a statement's number ends the session",
+    file: "src/swarm/swarm.ts",
+    find:
+      "      if (!(error instanceof WorldError)) throw error;\n      this.#host.failed(error);\n    }\n  }\n\n  /** Why a session is refused",
+    replace: "      throw error;\n    }\n  }\n\n  /** Why a session is refused",
     breaks: "members meet in time",
     seeds: NONE,
     test: { file: MEMBERS, name: "a disk that refuses costs what was said meanwhile" },
@@ -541,8 +551,8 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: "evidence spreads in time",
     seeds: NONE,
     test: {
-      file: MEMBERS,
-      name: "evidence passes through a member that does not follow the log",
+      file: "sim/research/topologies_test.ts",
+      name: "every 3rd of whom follows it, delivers a case to all",
     },
   },
   {
