@@ -143,6 +143,8 @@ export class Spreading {
   readonly #links = new Map<string, Statement>();
   /** For each member, how many more records about logs not followed here it may send. */
   readonly #foreign = new Map<string, { left: number; at: number }>();
+  /** Cases that a member has just passed on, and that are being taken in. */
+  readonly #hearing = new Set<string>();
   /** Evidence that is on its way to a member, and what its paths must do without. */
   readonly #deliveries = new Map<string, Delivery>();
 
@@ -225,7 +227,9 @@ export class Spreading {
    * member that keeps it to itself.
    */
   spreadRecord(record: ConflictRecord, { isOwnFinding }: { isOwnFinding: boolean }): void {
-    if (!this.#seen.isNew(caseKey(record))) return;
+    // What a member passed on is passed on as it came, once it is known to be taken in.
+    const key = caseKey(record);
+    if (this.#hearing.has(key) || !this.#seen.isNew(key)) return;
     this.#passOn(rumourOf("record", asJson(record)));
     if (isOwnFinding) this.#deliver(record);
   }
@@ -375,16 +379,23 @@ export class Spreading {
     // A record of a later version is no fault of its sender.
     if (typeof rumour.item.version === "string" && rumour.item.version !== RECORD_VERSION) return;
     const record = parseRecord(rumour.item);
-    if (!this.#seen.has(caseKey(record))) {
+    const key = caseKey(record);
+    if (!this.#seen.has(key)) {
       const judgement = verifyConflict({ input: rumour.item });
       if (judgement.outcome === "disputed") return;
       if (judgement.outcome === "fails") {
         const wrong = judgement.checks.filter(({ ok }) => !ok).map(({ detail }) => detail);
         return await this.#charge(from, "failed record", wrong.join("; "));
       }
-      if (!await this.#takeInRecord(from, record)) return;
-      this.#seen.isNew(caseKey(record));
-      if (rumour.path === undefined) this.#passOn(rumour, from);
+      this.#hearing.add(key);
+      try {
+        if (!await this.#takeInRecord(from, record)) return;
+      } finally {
+        this.#hearing.delete(key);
+      }
+      // What comes on a path goes to everyone as well: else whoever sends it so would stop it here.
+      const { path: _, ...toAll } = rumour;
+      if (this.#seen.isNew(key)) this.#passOn(toAll, from);
     }
     if (rumour.path !== undefined) this.#goOn(from, rumour, record);
   }

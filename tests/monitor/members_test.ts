@@ -8,6 +8,8 @@ import { encodeRumour, readRumour, type Rumour } from "../../src/swarm/rumour.ts
 import { callSession, KIND, newStaticKey, type Session } from "../../src/swarm/session.ts";
 import { makeStatement, type StatementBody } from "../../src/swarm/statement.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
+import { forkedLog, recordOfFork } from "../gossip/helpers.ts";
+import type { JsonObject } from "../../src/evidence/json.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
 import { type Duties, type Host, logAt, type Member, parted, Stage } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
@@ -343,6 +345,31 @@ Deno.test("members: a rumour goes on one hop less, once, and with none left no f
   await stage.minutes(1);
   const heads = heard.filter(({ what }) => what === "head");
   assertEquals(heads.map(({ hops, item }) => [hops, item.note]), [[0, near], [1, far]]);
+});
+
+Deno.test("members: a case goes on to everyone once, whether it came to all or on a path", async () => {
+  for (const isPath of [false, true]) {
+    for (const isFollowed of [false, true]) {
+      const fork = await forkedLog();
+      const log = isFollowed ? fork.honest : grow(await logAt(), 3);
+      await using stage = await stageOf(3);
+      const [one, from, to] = stage.hosts as [Host, Host, Host];
+      const byKey = [from, to].map((host) => ({ host, byKeyAlone: true }));
+      await start(one, [log], { members: byKey });
+      const [teller, hearer] = [await sessionOf(from, one), await sessionOf(to, one)];
+      await greet(teller);
+      await greet(hearer);
+      const heard = rumoursOf(hearer);
+      const item = await recordOfFork(fork) as unknown as JsonObject;
+      const path = [from.signer.vkey.text, one.signer.vkey.text];
+      const rumour = { hops: 9, what: "record", item, ...(isPath && { path }) } as const;
+      for (let time = 0; time < 2; time++) await teller.send(KIND.rumour, encodeRumour(rumour));
+      await stage.minutes(1);
+      const records = heard.filter(({ what }) => what === "record");
+      assertEquals(records, [{ hops: 8, what: "record", item }]);
+      assertEquals((await one.cases()).length, isFollowed ? 1 : 0);
+    }
+  }
 });
 
 Deno.test("members: whoever answers in the place of another is refused", async () => {

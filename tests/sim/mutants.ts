@@ -546,14 +546,23 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a conflict record dies after one hop",
     file: "src/swarm/spreading.ts",
-    find: "if (rumour.path === undefined) this.#passOn(rumour, from);",
-    replace: "",
+    find: "if (this.#seen.isNew(key)) this.#passOn(toAll, from);",
+    replace: "this.#seen.isNew(key);",
     breaks: "evidence spreads in time",
     seeds: NONE,
     test: {
       file: "sim/research/topologies_test.ts",
       name: "every 3rd of whom follows it, delivers a case to all",
     },
+  },
+  {
+    name: "what was recorded is told to everyone anew",
+    file: "src/swarm/spreading.ts",
+    find: "if (this.#hearing.has(key) || !this.#seen.isNew(key)) return;",
+    replace: "void this.#seen.isNew(key);",
+    breaks: "bounded",
+    seeds: NONE,
+    test: { file: MEMBERS, name: "a case goes on to everyone once" },
   },
   {
     name: "a replayed statement is accepted",
