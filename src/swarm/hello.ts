@@ -21,11 +21,11 @@ import type { Address } from "../world/world.ts";
 /** The versions of sessions that this program speaks. */
 export const SESSION_VERSIONS: readonly number[] = [1];
 /** Longest hello, in bytes. */
-export const MAX_HELLO_BYTES = 65_536;
+export const MAX_HELLO_BYTES = 262_144;
 /** Most members that a hello tells of. */
-export const MAX_TOLD_MEMBERS = 256;
+export const MAX_TOLD_MEMBERS = 1_024;
 /** Most logs that a hello names. */
-const MAX_LOGS = 512;
+const MAX_LOGS = 1_024;
 /** Most values and names in a hello: a log has one, a member four. */
 const MAX_PARTS = 64 + MAX_LOGS + 5 * MAX_TOLD_MEMBERS;
 

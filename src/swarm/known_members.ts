@@ -41,6 +41,12 @@ export interface Link {
   readonly since: string;
 }
 
+/** Where a member can be called, and who says so: the vkey of a member. */
+interface Learned {
+  readonly address: Address;
+  readonly by: string;
+}
+
 /** What is known of one member. */
 export class KnownMember {
   readonly vkey: Vkey;
@@ -60,14 +66,14 @@ export class KnownMember {
   hasLeft = false;
   /** How often something that it sent was not accepted, by the name of the reason. */
   readonly refusals: Record<string, number> = {};
-  /** Other addresses, as it or others told; the latest first. */
-  #learned: readonly Address[] = [];
+  /** Other addresses: as it told itself, then as others told, the latest first; one of each. */
+  #learned: readonly Learned[] = [];
   /** Which of the addresses is called next. */
   #turn = 0;
   /** The starts that it has named, the latest last. */
   #starts: readonly string[] = [];
 
-  constructor({ vkey, address }: MemberSettings, learned: readonly Address[]) {
+  constructor({ vkey, address }: MemberSettings, learned: readonly Learned[]) {
     this.vkey = parseVkey(vkey);
     this.address = address;
     this.#learned = learned;
@@ -75,17 +81,22 @@ export class KnownMember {
 
   /** Where it may be called, the configured address first. */
   get addresses(): readonly Address[] {
-    return [...(this.address === undefined ? [] : [this.address]), ...this.#learned];
+    return [...(this.address === undefined ? [] : [this.address]), ...this.learned];
   }
 
   /** Those that it or others told. */
   get learned(): readonly Address[] {
-    return this.#learned;
+    return this.#learned.map(({ address }) => address);
   }
 
-  /** The address to call now. After a failure it is the next one's turn. */
-  get addressInTurn(): Address | undefined {
-    return this.addresses[this.#turn % this.addresses.length];
+  /**
+   * The address that is sure, or the likeliest, and in turn one of the others. Others may be lies: were
+   * they called instead of it, whoever lies much could keep members apart.
+   */
+  get addressesToCall(): readonly Address[] {
+    const [first, ...others] = this.addresses;
+    if (first === undefined) return [];
+    return others.length === 0 ? [first] : [first, others[this.#turn % others.length]!];
   }
 
   /** Notes that a call came to nothing. */
@@ -95,11 +106,19 @@ export class KnownMember {
     this.notWanted = undefined;
   }
 
-  /** Learns where it can be called. Nobody is believed: whoever answers there has to prove its key. */
-  learn(address: Address): void {
-    if (isSameAddress(this.address, address)) return;
-    const others = this.#learned.filter((one) => !isSameAddress(one, address));
-    this.#learned = [address, ...others].slice(0, MAX_LEARNED);
+  /**
+   * Learns where it can be called. Nobody is believed: whoever answers there has to prove its key. Each
+   * member's word about another one is one address, and nobody's displaces its own.
+   */
+  learn(said: Learned): void {
+    if (isSameAddress(this.address, said.address)) return;
+    const isItsOwn = ({ by }: Learned): boolean => by === this.vkey.text;
+    const isSame = ({ address }: Learned): boolean => isSameAddress(address, said.address);
+    if (this.#learned.some((one) => isItsOwn(one) && isSame(one))) return;
+    const others = this.#learned.filter((one) => one.by !== said.by && !isSame(one));
+    this.#learned = [said, ...others]
+      .toSorted((one, other) => Number(isItsOwn(other)) - Number(isItsOwn(one)))
+      .slice(0, MAX_LEARNED);
   }
 
   /**
@@ -128,7 +147,7 @@ export class KnownMembers {
   readonly #remembered: Remembered;
   #members = new Map<string, KnownMember>();
   /** Addresses of monitors that are no members here, as members told. One of them may become one. */
-  readonly #told = new Map<string, Address>();
+  readonly #told = new Map<string, Learned>();
 
   /** @param own our own vkey */
   constructor({ own, members, remembered }: {
@@ -148,7 +167,8 @@ export class KnownMembers {
     this.#members = new Map(others.map((settings) => {
       const { vkey, address } = settings;
       const told = this.#told.get(vkey);
-      const remembered = this.#remembered.addresses.get(vkey) ?? [];
+      const remembered = (this.#remembered.addresses.get(vkey) ?? [])
+        .map((address) => ({ address, by: REMEMBERED_FILE }));
       const learned = [...(told === undefined ? [] : [told]), ...remembered].slice(0, MAX_LEARNED);
       this.#told.delete(vkey);
       const known = before.get(vkey) ?? new KnownMember(settings, learned);
@@ -183,10 +203,10 @@ export class KnownMembers {
   }
 
   /** A member has told where another monitor can be called. It may be no member here, or not yet. */
-  learn(vkey: string, address: Address): void {
+  learn(vkey: string, said: Learned): void {
     const known = this.get(vkey);
-    if (known !== undefined) return known.learn(address);
-    if (this.#told.size < MAX_TOLD || this.#told.has(vkey)) this.#told.set(vkey, address);
+    if (known !== undefined) return known.learn(said);
+    if (this.#told.size < MAX_TOLD || this.#told.has(vkey)) this.#told.set(vkey, said);
   }
 
   /** The member whose key has this name. */

@@ -352,6 +352,7 @@ export class Session {
     const pingIn = this.#outgoing.sentAt + keepAliveMs - now;
     const silentIn = this.#heardAt + silenceMs - now;
     const next = Math.min(pingIn > 0 ? pingIn : keepAliveMs, silentIn);
-    this.#timer = this.#clock.after(next, () => this.#watch());
+    // Rounded up: a timer that comes a little early would begin a shorter one, again and again.
+    this.#timer = this.#clock.after(Math.ceil(next), () => this.#watch());
   }
 }

@@ -60,7 +60,7 @@ export const SESSION_LIMITS: SessionLimits = {
   maxQueuedAnswers: 256,
   maxHeldBytes: 2_200_000,
   maxHeldMessages: 256,
-  maxHelloBytes: 65_536,
+  maxHelloBytes: 262_144,
   maxSaidBytes: 600_000,
   maxRumourBytes: 2_200_000,
   maxByeBytes: 1_024,

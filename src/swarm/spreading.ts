@@ -15,7 +15,14 @@ import { MalformedError } from "../tlog/malformed.ts";
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import type { Allowance } from "../world/allowance.ts";
 import type { Clock } from "../world/world.ts";
-import { type Ban, chargeFor, type ChargeName, type Conduct } from "./conduct.ts";
+import {
+  accusationOf,
+  type Ban,
+  chargeFor,
+  type ChargeName,
+  type Conduct,
+  openEvidence,
+} from "./conduct.ts";
 import type { Graph, Path, Without } from "./graph.ts";
 import type { OwnStatements } from "./own_statements.ts";
 import type { Newness, Replay } from "./replay.ts";
@@ -146,6 +153,10 @@ export class Spreading {
   readonly #links = new Map<string, Statement>();
   /** For each member, how many more records about logs not followed here it may send. */
   readonly #foreign = new Map<string, { left: number; at: number }>();
+  /** Cases that a member has just passed on, and that are being taken in. */
+  readonly #hearing = new Set<string>();
+  /** Whether it is recorded that two statements under one number carry our own key. */
+  #isOwnConvicted = false;
   /** Evidence that is on its way to a member, and what its paths must do without. */
   readonly #deliveries = new Map<string, Delivery>();
 
@@ -236,7 +247,9 @@ export class Spreading {
    * member that keeps it to itself.
    */
   spreadRecord(record: ConflictRecord, { isOwnFinding }: { isOwnFinding: boolean }): void {
-    if (!this.#seen.isNew(caseKey(record))) return;
+    // What a member passed on is passed on as it came, once it is known to be taken in.
+    const key = caseKey(record);
+    if (this.#hearing.has(key) || !this.#seen.isNew(key)) return;
     this.#passOn(rumourOf("record", asJson(record)));
     if (isOwnFinding) this.#deliver(record);
   }
@@ -307,8 +320,13 @@ export class Spreading {
     // Our own may come back to us, round a ring.
     if (statement.member.text === this.#own) return await this.#hearOwn(statement);
     if (!await this.#accept(from, statement)) return;
-    this.#passOn(rumour, from);
     const { body, member, epoch, sequence } = statement;
+    if (isKnown(body) && body.kind === "accusation") {
+      // Whoever passes on evidence that does not hold is charged for it, so it is looked at first.
+      if (await this.#hearAccusation(from, statement, body)) this.#passOn(rumour, from);
+      return;
+    }
+    this.#passOn(rumour, from);
     if (!isKnown(body) || this.#conduct.banOf(member.text) !== undefined) return;
     switch (body.kind) {
       case "links":
@@ -325,17 +343,19 @@ export class Spreading {
         this.#graph.left(member.text);
         this.#tell({ kind: "left", member: member.name });
         return this.#host.putOut(member, "left");
-      case "accusation":
-        return await this.#hearAccusation(from, statement, body);
     }
   }
 
+  /** @returns whether it may be passed on */
   async #hearAccusation(
     from: Neighbour,
     statement: Statement,
-    { accused, reason }: Extract<Saying, { kind: "accusation" }>,
-  ): Promise<void> {
-    if (accused === this.#own) return;
+    { accused, reason, evidence }: Extract<Saying, { kind: "accusation" }>,
+  ): Promise<boolean> {
+    // What is said of us is for others to judge. Evidence that does not hold goes no further all the same.
+    if (accused === this.#own) {
+      return evidence === undefined || typeof openEvidence(accused, evidence) !== "string";
+    }
     const member = this.#members.get(accused);
     const by = statement.member.name;
     if (member !== undefined) this.#tell({ kind: "accused", member: member.name, by, reason });
@@ -343,14 +363,20 @@ export class Spreading {
     switch (judged.outcome) {
       case "proven":
         // It is a case of its own, with a record: both halves go to the detector.
-        for (const half of judged.evidence) await this.#takeIn(half, by);
+        for (const half of judged.evidence) {
+          await this.#takeIn(half, by, { isNews: judged.isNews });
+        }
         if (member !== undefined && judged.ban !== undefined) this.#putOut(member, judged.ban);
-        return;
+        return true;
       case "quorum":
-        return this.#putOut(member!, judged.ban);
+        this.#putOut(member!, judged.ban);
+        return true;
       case "false evidence":
         // Whoever passes it on has to look at it first, as we did.
-        return await this.#charge(from, "failed record", judged.detail);
+        await this.#charge(from, "failed record", judged.detail);
+        return false;
+      default:
+        return true;
     }
   }
 
@@ -376,16 +402,23 @@ export class Spreading {
     // A record of a later version is no fault of its sender.
     if (typeof rumour.item.version === "string" && rumour.item.version !== RECORD_VERSION) return;
     const record = parseRecord(rumour.item);
-    if (!this.#seen.has(caseKey(record))) {
+    const key = caseKey(record);
+    if (!this.#seen.has(key)) {
       const judgement = verifyConflict({ input: rumour.item });
       if (judgement.outcome === "disputed") return;
       if (judgement.outcome === "fails") {
         const wrong = judgement.checks.filter(({ ok }) => !ok).map(({ detail }) => detail);
         return await this.#charge(from, "failed record", wrong.join("; "));
       }
-      if (!await this.#takeInRecord(from, record)) return;
-      this.#seen.isNew(caseKey(record));
-      if (rumour.path === undefined) this.#passOn(rumour, from);
+      this.#hearing.add(key);
+      try {
+        if (!await this.#takeInRecord(from, record)) return;
+      } finally {
+        this.#hearing.delete(key);
+      }
+      // What comes on a path goes to everyone as well: else whoever sends it so would stop it here.
+      const { path: _, ...toAll } = rumour;
+      if (this.#seen.isNew(key)) this.#passOn(toAll, from);
     }
     if (rumour.path !== undefined) this.#goOn(from, rumour, record);
   }
@@ -480,24 +513,37 @@ export class Spreading {
     return false;
   }
 
-  /** Compares a statement with what was said under its number, and records a contradiction. */
-  async #takeIn(checkpoint: VerifiedCheckpoint, source: string): Promise<void> {
+  /**
+   * Compares a statement with what was said under its number, and records a contradiction.
+   * @param isNews whether a contradiction would be news. A key that is convicted already may have
+   *   signed any number of them. They prove nothing more, and would fill the journal
+   */
+  async #takeIn(
+    checkpoint: VerifiedCheckpoint,
+    source: string,
+    { isNews = !this.#isConvicted(checkpoint.log.vkey) } = {},
+  ): Promise<void> {
     const conflict = this.#detector.observe(checkpoint, source);
     this.#detector.takeConflicts();
-    if (conflict === undefined) return;
+    if (conflict === undefined || !isNews) return;
+    const { vkey } = checkpoint.log;
+    if (vkey.text === this.#own) this.#isOwnConvicted = true;
     const record = await this.#host.memberCase(conflict);
     if (record !== undefined && this.#seen.isNew(caseKey(record))) {
       this.#keep(record);
       this.#passOn(rumourOf("record", asJson(record)));
     }
-    const member = this.#members.get(checkpoint.log.vkey.text);
-    if (member === undefined || member.text === this.#own) return;
+    const member = this.#members.get(vkey.text);
+    if (member === undefined || vkey.text === this.#own) return;
     const wasBanned = this.#conduct.banOf(member.text) !== undefined;
     const ban = await this.#conduct.convict(member.text);
     if (ban === undefined || wasBanned) return;
     this.#putOut(member, ban);
-    const evidence = [conflict.first.checkpoint.note, conflict.second.checkpoint.note] as const;
-    await this.#accuse({ kind: "accusation", accused: member.text, reason: ban.reason, evidence });
+    await this.#accuse(accusationOf([conflict.first.checkpoint, conflict.second.checkpoint]));
+  }
+
+  #isConvicted({ text }: Vkey): boolean {
+    return text === this.#own ? this.#isOwnConvicted : this.#conduct.banOf(text)?.by === "evidence";
   }
 
   /** Tells that something was not accepted, and charges its sender if it is the sender's doing. */

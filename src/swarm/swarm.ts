@@ -227,6 +227,7 @@ export class Swarm {
     this.#graph.change(vkeys);
     this.#replay.retain(vkeys);
     this.#spreading.retain(vkeys);
+    this.#conduct.retain();
     for (const seat of this.#room.change({ members: vkeys, room: settings.room })) {
       for (const session of this.#sessions) {
         if (session.member.text === seat.member) this.#bye(session, "no longer a member here");
@@ -298,6 +299,7 @@ export class Swarm {
     }
     await Promise.all(links.map(({ session }) => session.finish()));
     for (const session of this.#sessions) session.close();
+    this.#statements.close();
     await this.#background.done();
     try {
       await this.#save();
@@ -311,7 +313,7 @@ export class Swarm {
    * Answers somebody who calls for a session. It returns when the session has ended.
    * @param begun what was read already
    * @param isLocal whether the caller may be this monitor's own operator
-   * @param onSeated called once there is a seat for it, so that its connection may stay
+   * @param onSeated called once the caller has a seat, or is our operator: its connection may stay
    * @returns the fault of the caller, if it got no session
    */
   async answer({ connection, begun, isLocal, onSeated, onHeard }: {
@@ -336,8 +338,9 @@ export class Swarm {
       this.#tell({ kind: "turned away", caller, reason: error.message });
       return error.message;
     }
-    await this.#hold(session, (link) => {
-      if (link !== undefined) onSeated();
+    // Whoever gets no seat keeps the time and the place of any other caller: keys cost nothing.
+    await this.#hold(session, (isSeated) => {
+      if (isSeated) onSeated();
     });
     return undefined;
   }
@@ -421,48 +424,62 @@ export class Swarm {
 
   /** Calls a member once. It ends when the session has a seat, or there is none. */
   async #dial(known: KnownMember): Promise<void> {
+    const session = await this.#reach(known);
+    if (session === undefined) return;
+    const decided = Promise.withResolvers<void>();
+    this.#background.run(() => this.#hold(session, () => decided.resolve()));
+    await decided.promise;
+  }
+
+  /** Begins a session with a member, at one of its addresses. */
+  async #reach(known: KnownMember): Promise<Session | undefined> {
     const { text, name } = known.vkey;
-    const address = known.addressInTurn;
-    let session: Session | undefined;
-    try {
-      if (address === undefined) throw new WorldError("other", "no address of it is known");
-      const connection = await this.#calls.connect(this.#world.network, address, CONNECT_MS);
-      session = await callSession({
-        ...{ party: this.#party, connection, expected: known.vkey },
-        onStream: (stream) => this.#serve(stream, known.vkey),
-      });
-    } catch (error) {
-      if (error instanceof Ended) return;
-      if (!(error instanceof WorldError || error instanceof SessionFault)) throw error;
-      known.notReached(error.message);
-      this.#room.failed(text);
-      // It said that it goes, so this is no news.
-      if (known.hasLeft) return;
-      return this.#tell({ kind: "not reached", member: name, reason: error.message });
+    let reason: string | undefined;
+    for (const address of known.addressesToCall) {
+      try {
+        const connection = await this.#calls.connect(this.#world.network, address, CONNECT_MS);
+        return await callSession({
+          ...{ party: this.#party, connection, expected: known.vkey },
+          onStream: (stream) => this.#serve(stream, known.vkey),
+        });
+      } catch (error) {
+        if (error instanceof Ended) return undefined;
+        if (!(error instanceof WorldError || error instanceof SessionFault)) throw error;
+        reason ??= error.message;
+      }
+      // It has called meanwhile.
+      if (known.link !== undefined) break;
     }
-    const seated = Promise.withResolvers<void>();
-    this.#background.run(() => this.#hold(session, () => seated.resolve()));
-    await seated.promise;
+    reason ??= "no address of it is known";
+    this.#room.failed(text);
+    if (known.link !== undefined) return undefined;
+    known.notReached(reason);
+    // If it said that it goes, this is no news.
+    if (!known.hasLeft) this.#tell({ kind: "not reached", member: name, reason });
+    return undefined;
   }
 
   /**
    * Holds a session from the hello to its end.
-   * @param onDecided called once it is decided whether it has a seat
+   * @param onDecided called once it is decided whether it has a seat, or needs none
    */
-  async #hold(session: Session, onDecided: (link?: Link) => void): Promise<void> {
+  async #hold(session: Session, onDecided: (isSeated: boolean) => void): Promise<void> {
     this.#sessions.add(session);
     try {
-      if (session.isControl) return await this.#takeOrders(session);
+      if (session.isControl) {
+        onDecided(true);
+        return await this.#takeOrders(session);
+      }
       const messages = session.messages();
       const link = await this.#greet(session, messages);
-      onDecided(link);
+      onDecided(link !== undefined);
       if (link !== undefined) await this.#converse(link, messages);
     } catch (error) {
       if (!(error instanceof WorldError || error instanceof MalformedError)) throw error;
       session.close(error.message);
       this.#notSeated(session, error.message);
     } finally {
-      onDecided();
+      onDecided(false);
       session.close();
       this.#sessions.delete(session);
     }
@@ -495,10 +512,10 @@ export class Swarm {
     }
     if (first.kind !== KIND.hello) throw new MalformedError("it did not begin with a hello");
     const hello = readHello(first.body);
-    if (known !== undefined) await this.#learn(known, session, hello);
     const isDowngrade = hello.versions.some((one) => one > 1 && SESSION_VERSIONS.includes(one));
     const answer = refusal ?? (isDowngrade ? "version" : undefined);
     if (answer !== undefined || hello.verdict !== "accepted") {
+      if (known !== undefined) await this.#learn(known, session, hello);
       if (isCaller) this.#room.refused(member.text);
       const { verdict } = hello;
       if (verdict !== "accepted") {
@@ -516,7 +533,10 @@ export class Swarm {
       await this.#bye(session, admission.refusal);
       return undefined;
     }
-    return this.#seat(known!, session, { hello, ...admission });
+    const link = this.#seat(known!, session, { hello, ...admission });
+    // It has its seat, so its own address makes nobody call it back.
+    this.#background.run(() => this.#learn(known!, session, hello));
+    return link;
   }
 
   #seat(
@@ -547,16 +567,20 @@ export class Swarm {
     return link;
   }
 
-  /** Hears a member until the session ends. */
+  /** Hears a member until the session ends. Then its seat is free, whatever ended it. */
   async #converse(link: Link, messages: AsyncGenerator<SessionMessage, void>): Promise<void> {
     const { session, seat, neighbour } = link;
     const { member } = session;
     let said: string | undefined;
-    for await (const { kind, body } of messages) {
-      if (kind === KIND.said || kind === KIND.rumour) {
-        await this.#spreading.hear(neighbour, kind, body);
-      } else if (kind === KIND.bye) said = shortText(body);
-      else throw new MalformedError(`a message of kind ${kind} came, which is not for now`);
+    try {
+      for await (const { kind, body } of messages) {
+        if (kind === KIND.said || kind === KIND.rumour) await this.#hear(neighbour, kind, body);
+        else if (kind === KIND.bye) said = shortText(body);
+        else throw new MalformedError(`a message of kind ${kind} came, which is not for now`);
+      }
+    } catch (error) {
+      if (!(error instanceof MalformedError)) this.#host.failed(error);
+      session.close((error as Error).message);
     }
     const reason = said ?? (await session.closed).message;
     const known = this.#known.get(member.text);
@@ -576,6 +600,16 @@ export class Swarm {
       : "lost";
     if (this.#stop.stopped) return;
     this.#tell({ kind: "ended", member: member.name, why, reason });
+  }
+
+  /** Hears one message. What our own disk refuses costs this message, and not the session. */
+  async #hear(from: Neighbour, kind: number, body: Uint8Array): Promise<void> {
+    try {
+      await this.#spreading.hear(from, kind, body);
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+      this.#host.failed(error);
+    }
   }
 
   /** Why a session is refused; nothing if it is not. */
@@ -632,12 +666,12 @@ export class Swarm {
   /** Learns from a hello where members can be called, and whether our own numbers were used. */
   async #learn(known: KnownMember, session: Session, hello: Hello): Promise<void> {
     if (hello.port !== undefined) {
-      known.learn({ hostname: session.remote.hostname, port: hello.port });
+      const address = { hostname: session.remote.hostname, port: hello.port };
+      known.learn({ address, by: session.member.text });
     }
     for (const { vkey, address } of hello.members) {
-      if (address !== undefined && vkey !== this.#signer.vkey.text) {
-        this.#known.learn(vkey, address);
-      }
+      if (address === undefined || vkey === this.#signer.vkey.text) continue;
+      this.#known.learn(vkey, { address, by: session.member.text });
     }
     this.#stop.wake();
     if (hello.heard === undefined) return;

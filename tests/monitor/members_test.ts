@@ -3,7 +3,14 @@ import { assert, assertEquals } from "@std/assert";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import type { MemberStatus } from "../../src/swarm/member_status.ts";
 import { grow } from "../evidence/histories.ts";
-import { ManualClock } from "../gossip/fake_network.ts";
+import { encodeHello, type Hello, readHello } from "../../src/swarm/hello.ts";
+import { encodeRumour, readRumour, type Rumour } from "../../src/swarm/rumour.ts";
+import { callSession, KIND, newStaticKey, type Session } from "../../src/swarm/session.ts";
+import { makeStatement, type StatementBody } from "../../src/swarm/statement.ts";
+import { generateSigner, type Signer } from "../../src/world/signer.ts";
+import { forkedLog, recordOfFork } from "../gossip/helpers.ts";
+import type { JsonObject } from "../../src/evidence/json.ts";
+import { ManualClock, settled } from "../gossip/fake_network.ts";
 import { type Duties, type Host, logAt, type Member, parted, Stage } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
@@ -212,6 +219,191 @@ Deno.test("members: after a restart, and a restored backup, nobody is accused", 
   }
   assertEquals(statusOf(two, three).state, "connected");
   assertEquals(statusOf(two, one).state, "connected");
+});
+
+Deno.test("members: a disk that refuses costs what was said meanwhile, and no session", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  const disk = one.refusableDisk("home/state/heard-statements");
+  await start(one, [log], { members: [{ host: two, byKeyAlone: true }] });
+  await start(two, [log], { members: [{ host: one, byKeyAlone: false }] });
+  await stage.minutes(2);
+  disk.refuses = true;
+  await stage.minutes(12);
+  assert(one.refusals.length > 0);
+  disk.refuses = false;
+  await stage.minutes(2);
+  assertEquals([statusOf(one, two).state, statusOf(two, one).state], ["connected", "connected"]);
+  assertEquals(one.toldOf("member.connected").length, 1);
+});
+
+/** A session with a monitor under a host's key, in which the test says what it likes. */
+async function sessionOf(host: Host, callee: Host): Promise<Session> {
+  const { clock, random, network } = host.world;
+  return await callSession({
+    party: { clock, random, signer: host.signer, staticKey: newStaticKey(random) },
+    connection: await network.connect(callee.address, 1_000),
+    ...{ expected: callee.signer.vkey, onStream: (stream) => stream.close() },
+  });
+}
+
+/** The hello of a member that is accepted, with these changes. */
+async function greet(session: Session, change: Partial<Hello> = {}): Promise<void> {
+  const { value } = await session.messages().next();
+  await session.send(
+    KIND.hello,
+    encodeHello({ ...readHello(value!.body), members: [], ...change }),
+  );
+  await settled();
+}
+
+Deno.test("members: lies about addresses keep nobody apart", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(3);
+  const [one, two, liar] = stage.hosts as [Host, Host, Host];
+  await start(one, [log], { members: [two, liar].map((host) => ({ host, byKeyAlone: true })) });
+  await start(two, [log], { members: all(one) });
+  await stage.minutes(2);
+  assertEquals(statusOf(one, two).state, "connected");
+  await two.crash();
+  for (let i = 1; i <= 6; i++) {
+    const address = { hostname: `203.0.113.${i}`, port: 9_900 };
+    const session = await sessionOf(liar, one);
+    await greet(session, { members: [{ vkey: two.signer.vkey.text, address }] });
+    session.close();
+    await stage.minutes(1);
+  }
+  await start(two, [log], { members: [{ host: one, byKeyAlone: true }] });
+  await stage.minutes(20);
+  assertEquals(statusOf(one, two).state, "connected");
+});
+
+Deno.test("members: evidence that does not hold goes no further, and nobody is charged but its sender", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(4);
+  const [one, two, liar, accused] = stage.hosts as [Host, Host, Host, Host];
+  const others = (host: Host): Member[] =>
+    stage.hosts.filter((other) => other !== host).map((other) => ({
+      ...{ host: other, byKeyAlone: other === liar || other === accused },
+    }));
+  await start(one, [log], { members: others(one) });
+  await start(two, [log], { members: others(two) });
+  await stage.minutes(2);
+  const session = await sessionOf(liar, one);
+  await greet(session);
+  const time = "2026-01-01T00:02:00.000Z";
+  const stated = (signer: Signer, sequence: bigint, body: StatementBody) =>
+    makeStatement({ signer, epoch: 1n, sequence, body });
+  const { note } = await stated(accused.signer, 1n, { kind: "links", time, links: [] });
+  for (const sequence of [1n, 2n]) {
+    const said = await stated(liar.signer, sequence, {
+      ...{ kind: "accusation", time, accused: accused.signer.vkey.text, reason: "it lies" },
+      evidence: [note, note],
+    });
+    const rumour = { hops: 5, what: "statement", item: said.json } as const;
+    await session.send(KIND.rumour, encodeRumour(rumour));
+  }
+  await stage.minutes(1);
+  assertEquals(one.toldOf("member.banned").map(({ fields }) => fields.member), [
+    liar.signer.vkey.name,
+  ]);
+  assertEquals([two.toldOf("member.refused"), two.toldOf("member.banned")], [[], []]);
+});
+
+/** The rumours that come in a session from now on. */
+function rumoursOf(session: Session): Rumour[] {
+  const heard: Rumour[] = [];
+  void (async () => {
+    for await (const { kind, body } of session.messages()) {
+      const rumour = kind === KIND.rumour ? readRumour(body) : undefined;
+      if (rumour !== undefined) heard.push(rumour);
+    }
+  })();
+  return heard;
+}
+
+Deno.test("members: a rumour goes on one hop less, once, and with none left no further", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(4);
+  const [one, from, to, other] = stage.hosts as [Host, Host, Host, Host];
+  const byKey = [from, to, other].map((host) => ({ host, byKeyAlone: true }));
+  await start(one, [log], { members: byKey });
+  const [teller, hearer] = [await sessionOf(from, one), await sessionOf(to, one)];
+  await greet(teller);
+  await greet(hearer);
+  const heard = rumoursOf(hearer);
+  const time = "2026-01-01T00:00:00.000Z";
+  const noteOf = async (sequence: bigint): Promise<string> => {
+    const body = { kind: "links", time, links: [] } as const;
+    return (await makeStatement({ signer: other.signer, epoch: 1n, sequence, body })).note;
+  };
+  const [near, far, last] = [await noteOf(1n), await noteOf(2n), await noteOf(3n)];
+  for (const [note, hops] of [[near, 1], [far, 2], [last, 0], [near, 1], [far, 2]] as const) {
+    await teller.send(KIND.rumour, encodeRumour({ hops, what: "head", item: { note } }));
+  }
+  await stage.minutes(1);
+  const heads = heard.filter(({ what }) => what === "head");
+  assertEquals(heads.map(({ hops, item }) => [hops, item.note]), [[0, near], [1, far]]);
+});
+
+Deno.test("members: a case goes on to everyone once, whether it came to all or on a path", async () => {
+  for (const isPath of [false, true]) {
+    for (const isFollowed of [false, true]) {
+      const fork = await forkedLog();
+      const log = isFollowed ? fork.honest : grow(await logAt(), 3);
+      await using stage = await stageOf(3);
+      const [one, from, to] = stage.hosts as [Host, Host, Host];
+      const byKey = [from, to].map((host) => ({ host, byKeyAlone: true }));
+      await start(one, [log], { members: byKey });
+      const [teller, hearer] = [await sessionOf(from, one), await sessionOf(to, one)];
+      await greet(teller);
+      await greet(hearer);
+      const heard = rumoursOf(hearer);
+      const item = await recordOfFork(fork) as unknown as JsonObject;
+      const path = [from.signer.vkey.text, one.signer.vkey.text];
+      const rumour = { hops: 9, what: "record", item, ...(isPath && { path }) } as const;
+      for (let time = 0; time < 2; time++) await teller.send(KIND.rumour, encodeRumour(rumour));
+      await stage.minutes(1);
+      const records = heard.filter(({ what }) => what === "record");
+      assertEquals(records, [{ hops: 8, what: "record", item }]);
+      assertEquals((await one.cases()).length, isFollowed ? 1 : 0);
+    }
+  }
+});
+
+Deno.test("members: whoever answers in the place of another is refused", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  const { signer } = await generateSigner({ world: one.world, name: "monitor.invalid/other" });
+  // One takes two's address for that of another member; two would answer one.
+  const other = { host: { signer, address: two.address } as Host };
+  await start(two, [log], { members: [{ host: one, byKeyAlone: true }] });
+  await start(one, [log], { members: [other] });
+  await stage.minutes(1);
+  const [status] = one.daemon!.status().members!.members;
+  assertEquals(status!.state, "away");
+  assertEquals(status!.reason, `expected ${signer.vkey.text}, ${two.signer.vkey.text} answered`);
+});
+
+Deno.test("members: one that says what is not for now loses its session, and its seat", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  await start(one, [log], { members: [{ host: two, byKeyAlone: true }] });
+  const session = await sessionOf(two, one);
+  const hello = (await session.messages().next()).value!.body;
+  await session.send(KIND.hello, hello);
+  await stage.minutes(0);
+  await settled();
+  assertEquals(statusOf(one, two).state, "connected");
+  await session.send(KIND.hello, hello);
+  await session.closed;
+  await settled();
+  assertEquals(statusOf(one, two).state, "away");
+  const [{ fields }] = one.toldOf("member.disconnected") as [typeof one.told[number]];
+  assertEquals(fields.reason, "a message of kind 2 came, which is not for now");
 });
 
 Deno.test("members: without any, nothing is written and nobody is called", async () => {

@@ -17,10 +17,17 @@ export function hostnameOf(number: number): string {
 const ADDRESSES = /\b10\.(\d+)\.(\d+)\.(\d+)(?::\d+)?/g;
 
 /** The name of a machine in the account. */
-export function nameOf({ monitors, troublemakers }: FleetPlan, number: number): string {
+export function nameOf(
+  { monitors, troublemakers, maliciousMembers = [] }: FleetPlan,
+  number: number,
+): string {
   if (number < monitors.length) return `monitor ${number + 1}`;
   const one = number - monitors.length;
-  if (one >= troublemakers.length) return `stranger ${one - troublemakers.length + 1}`;
+  const other = one - troublemakers.length;
+  if (other >= 0 && other < maliciousMembers.length) {
+    return `malicious member ${number + 1} (${maliciousMembers[other]})`;
+  }
+  if (other >= 0) return `stranger ${other - maliciousMembers.length + 1}`;
   return `malicious peer ${one + 1} (${troublemakers[one]})`;
 }
 

@@ -7,6 +7,8 @@ import { DEFAULT_LIMITS } from "../../src/gossip/limits.ts";
 import { MAX_BACK_OFF_MS } from "../../src/world/pacing.ts";
 import { longestGap } from "../../src/world/rotation.ts";
 import { MAX_LOOK_MS } from "../../src/sources/look_time.ts";
+import { LONGEST_BACK_OFF_MS } from "../../src/swarm/room.ts";
+import { SESSION_LIMITS } from "../../src/swarm/session.ts";
 
 /** The longest time of a look that is under way when all trouble ends, and of what it then settles. */
 const LOOK_UNDER_WAY_MS = MAX_LOOK_MS + 10_000;
@@ -19,6 +21,26 @@ export interface Pace {
   readonly gossipMs: number;
   readonly peers: number;
   readonly fanOut: number;
+  /** Whether some peers are members. */
+  readonly hasMembers: boolean;
+}
+
+/** How long it takes at most to notice that the other end of a session has vanished. */
+const VANISHED_MS = SESSION_LIMITS.silenceMs;
+/** A call to a member: the connection, the handshake and the hello. */
+const MEMBER_CALL_MS = 30_000;
+/** A member that left may not be called for so long. */
+const LEFT_MS = 60_000;
+
+/**
+ * The longest time from the end of all trouble until two members that know each other, and have room,
+ * have a session. The wait between calls doubles up to a limit, during the outage and while the other
+ * end does not know yet that an earlier session is over.
+ */
+export function meetingBoundMs({ outageMs, hasMembers }: Pace): number {
+  if (!hasMembers) return 0;
+  const doubled = 1.2 * Math.min(2 * (outageMs + VANISHED_MS), LONGEST_BACK_OFF_MS);
+  return (outageMs === 0 ? 0 : VANISHED_MS + LEFT_MS + doubled) + 2 * MEMBER_CALL_MS;
 }
 
 /** The longest time from the end of all trouble until a monitor has looked at a log. */
@@ -37,7 +59,7 @@ export function detectionBoundMs(pace: Pace): number {
   const settle = outageMs + 2 * pollMs + 1.2 * pollMs;
   const round = 3 * connectMs + exchangeMs + 2 * parcelMs;
   const call = longestGap({ items: peers, count: fanOut }) * 1.2 * gossipMs + round;
-  return lookBoundMs(pace) + settle + 2 * call + parcelRetryMs;
+  return lookBoundMs(pace) + settle + meetingBoundMs(pace) + 2 * call + parcelRetryMs;
 }
 
 /** The longest time until two such monitors hold the same cases, even if only one calls the other. */

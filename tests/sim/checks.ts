@@ -26,7 +26,7 @@ import { convicted } from "../monitor/hosts.ts";
 import type { Shown, SimLog } from "./logs.ts";
 import { Ledger } from "./ledger.ts";
 import { type Fields, INCIDENTS, type SimMonitor, STATE } from "./monitor.ts";
-import { nameOf } from "./network.ts";
+import { nameOf, type Socket } from "./network.ts";
 import type { Property, Violation } from "./properties.ts";
 import { TroublesTold } from "./troubles_told.ts";
 
@@ -40,6 +40,11 @@ export const LONGEST_EXCHANGE_MS =
 /** How many timers a daemon may have besides those of its connections, logs and peers. */
 const SPARE_TIMERS = 10;
 
+/** Timers of exchanges through a session with a member, and of calls to it. */
+const TIMERS_A_MEMBER = 10;
+/** How long a connection of a session may be open without a seat: handshake, hello, goodbye. */
+const LONGEST_UNSEATED_MS = 30_000;
+
 /** A size and a root; the root is spelled as in a record. */
 interface Head {
   readonly size: number;
@@ -52,10 +57,23 @@ export class Checks {
   readonly #logs: ReadonlyMap<string, SimLog>;
   readonly #ledgers = new Map<SimMonitor, Ledger>();
   readonly #now: () => number;
+  readonly #malicious: ReadonlySet<number>;
+  readonly #keyNameOf: (number: number) => string;
+  /** By member, whom it told one of two things under one number, and when it did so last. */
+  readonly #toldApart = new Map<number, Map<number, number>>();
   /** How often each property was checked. A property that was never checked has shown nothing. */
   readonly looks: Partial<Record<Property, number>> = {};
 
-  constructor({ logs, now }: { logs: readonly SimLog[]; now: () => number }) {
+  /** @param malicious the numbers of malicious members */
+  constructor({ logs, now, malicious, keyNameOf }: {
+    logs: readonly SimLog[];
+    /** The name of the key on a machine. */
+    keyNameOf: (number: number) => string;
+    now: () => number;
+    malicious: ReadonlySet<number>;
+  }) {
+    this.#malicious = malicious;
+    this.#keyNameOf = keyNameOf;
     this.#logs = new Map(logs.map((log) => [log.log.origin, log]));
     this.#now = now;
   }
@@ -113,6 +131,7 @@ export class Checks {
     { name, level, fields }: { name: EventName; level: Level; fields: Fields },
   ): void {
     this.#toldTrouble(monitor, { name, level, fields });
+    if (name.startsWith("member.")) this.#toldOfMember(monitor, name, fields);
     const origin = fields.origin as string | undefined;
     if (name === "incident.recorded") this.#recorded(monitor, fields.evidence_id as string);
     if (name === "incident.not written") {
@@ -162,13 +181,61 @@ export class Checks {
     }
   }
 
+  /** A daemon told something of a member. */
+  #toldOfMember(monitor: SimMonitor, name: EventName, fields: Fields): void {
+    const number = monitor.memberNamed(fields.member as string);
+    const { sessions } = this.#ledger(monitor);
+    if (name === "member.connected") sessions.set(number!, this.#now());
+    if (name === "member.disconnected" || name === "member.left") sessions.delete(number!);
+    this.expect(
+      "no honest member is put out",
+      !["member.banned", "member.key_used_twice"].includes(name) || this.#mayBePutOut(number),
+      () => `${monitor.name} told ${name} of ${fields.member}, which is honest: ${fields.reason}`,
+    );
+  }
+
+  #mayBePutOut(number: number | undefined): boolean {
+    return number !== undefined && this.#malicious.has(number);
+  }
+
+  /** A malicious member told a monitor one of two things under one number. */
+  toldApart(number: number, target: number): void {
+    const told = this.#toldApart.get(number) ?? new Map<number, number>();
+    this.#toldApart.set(number, told.set(target, this.#now()));
+  }
+
+  /** Whether a member told both of two monitors different things, the last time after a moment. */
+  heardApart([a, b]: readonly [number, number], number: number, after: number): boolean {
+    const told = this.#toldApart.get(number);
+    const at = Math.min(told?.get(a) ?? 0, told?.get(b) ?? 0);
+    return at > after && a % 2 !== b % 2;
+  }
+
+  /** Whether a monitor has a case of two statements of a member. */
+  knowsTongues(monitor: SimMonitor, number: number): boolean {
+    const { convictions } = this.#ledger(monitor);
+    return [...convictions.keys()]
+      .some((origin) => origin.startsWith(`${this.#keyNameOf(number)}/statements/`));
+  }
+
+  /** The members that a running daemon has had a session with since a moment, by number. */
+  sessionsOf(monitor: SimMonitor, { since = Infinity } = {}): ReadonlySet<number> {
+    const { sessions } = this.#ledger(monitor);
+    return new Set([...sessions].filter(([, at]) => at <= since).map(([number]) => number));
+  }
+
+  /** A daemon has ended, and with it its sessions. */
+  ended(monitor: SimMonitor): void {
+    this.#ledger(monitor).sessions.clear();
+  }
+
   /** What strangers cause is limited in another way. */
   #toldTrouble(
     monitor: SimMonitor,
     event: { name: EventName; level: Level; fields: Fields },
   ): void {
     const source = event.fields.source as string | undefined;
-    const isOfPeer = source !== undefined && source.includes(":") && monitor.isPeer(source);
+    const isOfPeer = source !== undefined && monitor.isCalled(source);
     if (event.name.startsWith("exchange.") && !isOfPeer) return;
     const wrong = this.#ledger(monitor).troubles.told(this.#now(), event);
     this.expect("trouble is told", wrong === undefined, () => `${monitor.name} ${wrong}`);
@@ -246,6 +313,12 @@ export class Checks {
     { kind, log: { origin, vkey }, checkpoint_a, checkpoint_b, consistency }: ConflictRecord,
   ): boolean {
     const log = this.#logs.get(origin);
+    // A statement of a member: only a malicious one says two things under one number.
+    if (log === undefined && kind === "same_size") {
+      return [...this.#malicious].some((number) =>
+        origin.startsWith(`${this.#keyNameOf(number)}/statements/`)
+      );
+    }
     if (log === undefined || log.log.vkey.text !== vkey) return false;
     const [older, newer] = [checkpoint_a, checkpoint_b]
       .map(({ size, root }) => ({ size: Number(size), root }))
@@ -440,11 +513,16 @@ export class Checks {
     const { machine } = monitor;
     const now = this.#now();
     const sockets = [...machine.sockets].filter(({ openedAt }) => openedAt !== undefined);
+    const { members = [], room = 0 } = monitor.plan.membership ?? {};
+    const old = (socket: Socket): boolean =>
+      (now - socket.openedAt!) * monitor.plan.rate > LONGEST_UNSEATED_MS;
+    const seated = sockets.filter((socket) => socket.isSession && old(socket)).length;
+    this.expect("bounded", seated <= room, () => `${monitor.name} has ${seated} old sessions`);
     for (const socket of sockets) {
       const age = now - socket.openedAt!;
       this.expect(
         "exchanges end",
-        age * monitor.plan.rate <= LONGEST_EXCHANGE_MS,
+        socket.isSession || age * monitor.plan.rate <= LONGEST_EXCHANGE_MS,
         () => `a connection between ${nameOf(socket)} is open for ${Math.round(age)} ms`,
       );
     }
@@ -464,7 +542,8 @@ export class Checks {
     // A daemon that was asked to end closes its connections at once, and then finishes writing.
     if (monitor.isEnding) return;
     const { pending, plan: { peers } } = monitor;
-    const timers = 2 * sockets.length + 2 * peers.length + this.#logs.size + SPARE_TIMERS;
+    const timers = 2 * sockets.length + 2 * peers.length + this.#logs.size +
+      TIMERS_A_MEMBER * members.length + SPARE_TIMERS;
     this.expect(
       "bounded",
       pending <= timers,
@@ -526,6 +605,13 @@ export class Checks {
     const [first] = [...this.#ledger(monitor).convictions.values()]
       .flatMap((convictions) => [...convictions.values()]).sort((a, b) => a - b);
     return first;
+  }
+
+  /** The origins of which a monitor had a case by a moment. */
+  convictedBy(monitor: SimMonitor, by: number): string[] {
+    return [...this.#ledger(monitor).convictions]
+      .filter(([, convictions]) => [...convictions.values()].some((at) => at <= by))
+      .map(([origin]) => origin);
   }
 
   /** How many cases a monitor has. */

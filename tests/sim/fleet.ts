@@ -10,12 +10,20 @@ import type { EventName, Level } from "../../src/monitor/events.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import type { Address } from "../../src/world/world.ts";
 import { clockTime, hostnameOf, introductionOf, nameOf, sentenceOf, withNames } from "./account.ts";
-import { detectionBoundMs, lookBoundMs, type Pace, spreadingBoundMs } from "./bounds.ts";
+import {
+  detectionBoundMs,
+  lookBoundMs,
+  meetingBoundMs,
+  type Pace,
+  spreadingBoundMs,
+} from "./bounds.ts";
+import { pairsOf, Ties } from "./ties.ts";
 import { Checks } from "./checks.ts";
 import type { Violation } from "./properties.ts";
 import { type Draw, drawFrom } from "./draw.ts";
 import { type Shown, SimLog } from "./logs.ts";
-import { type Fields, PORT, SimMonitor, type Watcher } from "./monitor.ts";
+import { type Accomplice, accompliceOf } from "./malicious/accomplice.ts";
+import { type Fields, keyNameOf, PORT, SimMonitor, type Watcher } from "./monitor.ts";
 import { SimNetwork } from "./network.ts";
 import type { FleetPlan, Happening } from "./plan.ts";
 import { SimTime } from "./time.ts";
@@ -60,6 +68,7 @@ export class Fleet {
   #logs: readonly SimLog[] = [];
   #monitors: readonly SimMonitor[] = [];
   #troublemakers: readonly Troublemaker[] = [];
+  #accomplices: readonly Accomplice[] = [];
   #checks!: Checks;
   readonly #counts = { looks: 0, starts: 0 };
   #isOver = false;
@@ -101,10 +110,12 @@ export class Fleet {
       return boundMs;
     };
     this.#expectSeen(await waitFor(lookBoundMs));
+    this.#expectMet(await waitFor(meetingBoundMs));
     const boundMs = await waitFor(detectionBoundMs);
     this.#expectKnown(boundMs);
     this.#expectPlacesCompared(boundMs);
     this.#expectSpread(await waitFor(spreadingBoundMs));
+    this.#expectTwoTonguesKnown();
     const settledAfter = isSettled ? this.time.now - healsAt : undefined;
     // A case that is wrongly told twice would be told again within this minute.
     await this.time.runUntil(this.time.now + 60_000);
@@ -118,10 +129,18 @@ export class Fleet {
     const logs: SimLog[] = [];
     for (const one of plan.logs) logs.push(await SimLog.make(one, this.#draw.branch()));
     this.#logs = logs;
-    const checks = this.#checks = new Checks({ logs, now: () => time.now });
-    const total = plan.monitors.length + plan.troublemakers.length;
+    const { maliciousMembers = [] } = plan;
+    const first = plan.monitors.length + plan.troublemakers.length;
+    const total = first + maliciousMembers.length;
+    const malicious = new Set(maliciousMembers.map((_, i) => first + i));
+    const checks = this.#checks = new Checks({
+      ...{ logs, malicious, now: () => time.now },
+      keyNameOf,
+    });
     const hostnames = Array.from({ length: total }, (_, i) => hostnameOf(i));
-    const machines = hostnames.map((hostname) => this.#network.machine(hostname));
+    const machines = hostnames.map((hostname, i) =>
+      this.#network.machine(hostname, plan.regions?.[i])
+    );
     const addressOf = (i: number): Address => ({ hostname: hostnames[i]!, port: PORT });
     const strangers = Array.from({ length: plan.crowd?.addresses ?? 0 }, (_, i) => total + i)
       .map((number) => this.#network.machine(hostnameOf(number)));
@@ -133,9 +152,22 @@ export class Fleet {
         draw: this.#draw.branch(),
         network: this.#network,
         machine: machines[number]!,
-        peers: one.peers.map(addressOf),
+        ...{ addressOf, keyOf: (number: number) => vkeys[number]! },
       })
     );
+    const vkeys = await Promise.all(this.#monitors.map((monitor) => monitor.vkey()));
+    const accomplices: Accomplice[] = [];
+    for (const [i, malice] of maliciousMembers.entries()) {
+      const number = first + i;
+      const one = await accompliceOf({
+        ...{ malice, number, plan, time, network: this.#network, logs, addressOf },
+        ...{ draw: this.#draw.branch(), machine: machines[number]!, vkeys },
+        onToldApart: (target) => checks.toldApart(number, target),
+      });
+      vkeys[number] = one.vkey;
+      accomplices.push(one);
+    }
+    this.#accomplices = accomplices;
     this.#troublemakers = plan.troublemakers.map((malice, i) =>
       new Troublemaker({
         ...{ malice, time, logs },
@@ -150,6 +182,7 @@ export class Fleet {
     );
     for (const monitor of this.#monitors) time.after(monitor.plan.startsAt, () => monitor.boot());
     for (const one of this.#troublemakers) one.start();
+    for (const one of this.#accomplices) one.start();
     for (const log of logs) this.#growLater(log);
     for (const one of plan.happenings) time.after(one.at, () => void this.#happen(one));
     this.#lookLater();
@@ -175,7 +208,10 @@ export class Fleet {
       },
       failed: (monitor, error) => this.#checks.failed(monitor, error),
       letGo: (monitor, left) => this.#checks.letGo(monitor, left),
-      ended: (monitor) => this.#checks.disk(monitor),
+      ended: (monitor) => {
+        this.#checks.ended(monitor);
+        return this.#checks.disk(monitor);
+      },
       account: (line) => this.#note(line),
     };
   }
@@ -305,30 +341,128 @@ export class Fleet {
   #boundMs(boundOf: (pace: Pace) => number): number {
     const { monitors, healsAt, isCalm } = this.plan;
     const outageMs = isCalm ? 0 : healsAt;
-    const bounds = monitors.map(({ pollMs, gossipMs, fanOut, peers: { length } }) =>
-      boundOf({ outageMs, pollMs, gossipMs, fanOut, peers: Math.max(1, length) })
-    );
+    const hasMembers = monitors.some(({ membership }) => membership !== undefined);
+    const bounds = monitors.map(({ pollMs, gossipMs, fanOut, peers, membership }) => {
+      const length = peers.length + (membership?.members.length ?? 0);
+      return boundOf({
+        ...{ outageMs, pollMs, gossipMs, fanOut, hasMembers },
+        peers: Math.max(1, length),
+      });
+    });
     return Math.max(...bounds);
   }
 
-  /** Pairs of honest monitors of which at least one calls the other. */
-  *#connected(): Generator<readonly [SimMonitor, SimMonitor]> {
-    for (const a of this.#monitors) {
-      for (const b of this.#monitors.slice(a.number + 1)) {
-        const calls = (one: SimMonitor, other: SimMonitor): boolean =>
-          one.plan.peers.includes(other.number);
-        if (calls(a, b) || calls(b, a)) yield [a, b];
+  /**
+   * Pairs of honest monitors that exchange: one calls the other plainly, they have a session, or
+   * members between them have that all follow a log.
+   * @param origin the log; without it, whoever is between them need not follow anything
+   */
+  *#connected(origin?: string): Generator<readonly [SimMonitor, SimMonitor]> {
+    const ties = this.#ties();
+    const follows = (number: number): boolean =>
+      origin === undefined || this.#monitors[number]!.follows(origin);
+    for (const [a, b] of ties.connected(follows)) yield [this.#monitors[a]!, this.#monitors[b]!];
+  }
+
+  /** Who exchanges with whom. Sessions that began after all should have met do not count. */
+  #ties(): Ties {
+    const since = this.#metBy();
+    const sessions = this.#monitors.map((monitor) => this.#checks.sessionsOf(monitor, { since }));
+    return new Ties(this.plan, sessions);
+  }
+
+  /** Pairs that exchange with each other directly. */
+  *#exchanging(): Generator<readonly [SimMonitor, SimMonitor]> {
+    for (const [a, b] of this.#ties().direct) yield [this.#monitors[a]!, this.#monitors[b]!];
+  }
+
+  /** What pairs that exchange were shown of which they must have a case. */
+  *#splits(): Generator<{ a: SimMonitor; b: SimMonitor; origin: string }> {
+    for (const { log: { origin } } of this.#logs) {
+      for (const [a, b] of this.#connected(origin)) {
+        if (!a.follows(origin) || !b.follows(origin)) continue;
+        if (this.#checks.splitsBetween(a, b).includes(origin)) yield { a, b, origin };
       }
     }
   }
 
+  /** Pairs of members that have no session, and should. */
+  #apart(): (readonly [SimMonitor, SimMonitor])[] {
+    const hasSession = (a: SimMonitor, b: SimMonitor): boolean =>
+      this.#checks.sessionsOf(a).has(b.number) && this.#checks.sessionsOf(b).has(a.number);
+    return pairsOf(this.plan).map(([a, b]) => [this.#monitors[a]!, this.#monitors[b]!] as const)
+      .filter(([a, b]) => !hasSession(a, b));
+  }
+
+  #expectMet(boundMs: number): void {
+    const apart = this.#apart();
+    this.#checks.expect(
+      "members meet in time",
+      apart.length === 0,
+      () =>
+        `${apart.map(([a, b]) => `${a.name} and ${b.name}`).join(", ")} have no session within ` +
+        `${Math.round(boundMs / 1_000)} s`,
+    );
+  }
+
+  /** Who has no case of a log that somebody has with whom sessions connect it, through anyone honest. */
+  #uninformed({ by = Infinity } = {}): { monitor: SimMonitor; origin: string }[] {
+    const missing = [...this.#connected()].flatMap(([a, b]) => {
+      const origins = (one: SimMonitor, other: SimMonitor): string[] =>
+        this.#checks.convictedBy(other, by).filter((origin) =>
+          one.follows(origin) && !this.#checks.knows(one, origin)
+        );
+      return [
+        ...origins(a, b).map((origin) => ({ monitor: a, origin })),
+        ...origins(b, a).map((origin) => ({ monitor: b, origin })),
+      ];
+    });
+    return missing;
+  }
+
+  /** Honest monitors that must have a case of a member with two tongues, and have none. */
+  #deaf(): { monitor: SimMonitor; number: number }[] {
+    const { maliciousMembers = [], monitors, troublemakers } = this.plan;
+    return maliciousMembers.flatMap((_, i) => {
+      const number = monitors.length + troublemakers.length + i;
+      const knows = (monitor: SimMonitor): boolean => this.#checks.knowsTongues(monitor, number);
+      const lists = (one: number): boolean =>
+        monitors[one]!.membership?.members.some((member) => member.number === number) === true;
+      return this.#ties().linked(lists).flatMap((pair) => {
+        const both = pair.map((one) => this.#monitors[one]!);
+        const mustKnow = both.some(knows) || this.#checks.heardApart(pair, number, this.#metBy());
+        return mustKnow ? both.filter((one) => !knows(one)) : [];
+      }).map((monitor) => ({ monitor, number }));
+    });
+  }
+
+  #expectTwoTonguesKnown(): void {
+    const deaf = this.#deaf();
+    this.#checks.expect(
+      "two tongues are recorded",
+      deaf.length === 0,
+      () =>
+        deaf.map(({ monitor, number }) =>
+          `${monitor.name} has no case of ${nameOf(this.plan, number)}`
+        ).join("; "),
+    );
+  }
+
+  /** The moment by which members that should meet have met. */
+  #metBy(): number {
+    return this.plan.healsAt + this.#boundMs(meetingBoundMs);
+  }
+
   #isSettled(): boolean {
     const checks = this.#checks;
-    for (const [a, b] of this.#connected()) {
+    for (const [a, b] of this.#exchanging()) {
       if (checks.unsharedBetween(a, b).length > 0) return false;
-      const both = (origin: string): boolean => checks.knows(a, origin) && checks.knows(b, origin);
-      if (!checks.splitsBetween(a, b).every(both)) return false;
     }
+    for (const { a, b, origin } of this.#splits()) {
+      if (!checks.knows(a, origin) || !checks.knows(b, origin)) return false;
+    }
+    if (this.#apart().length > 0 || this.#uninformed().length > 0) return false;
+    if (this.#deaf().length > 0) return false;
     const isCompared = (monitor: SimMonitor): boolean =>
       checks.contradictedPlaces(monitor).every((origin) => checks.knows(monitor, origin));
     if (!this.#monitors.every(isCompared)) return false;
@@ -355,17 +489,15 @@ export class Fleet {
   #expectKnown(boundMs: number): void {
     const checks = this.#checks;
     const within = `within ${Math.round(boundMs / 1_000)} s`;
-    for (const [a, b] of this.#connected()) {
-      for (const origin of checks.splitsBetween(a, b)) {
-        for (const one of [a, b]) {
-          checks.expect(
-            "both know in time",
-            checks.knows(one, origin),
-            () =>
-              `${one.name} has no case of ${origin} ${within}, of which ${a.name} and ${b.name} ` +
-              "were shown different stories",
-          );
-        }
+    for (const { a, b, origin } of this.#splits()) {
+      for (const one of [a, b]) {
+        checks.expect(
+          "both know in time",
+          checks.knows(one, origin),
+          () =>
+            `${one.name} has no case of ${origin} ${within}, of which ${a.name} and ${b.name} ` +
+            "were shown different stories",
+        );
       }
     }
   }
@@ -387,7 +519,11 @@ export class Fleet {
 
   #expectSpread(boundMs: number): void {
     const checks = this.#checks;
-    for (const [a, b] of this.#connected()) {
+    for (const { monitor, origin } of this.#uninformed({ by: this.plan.healsAt })) {
+      const detail = (): string => `${monitor.name} has no case of ${origin}, which members have`;
+      checks.expect("evidence spreads in time", false, detail);
+    }
+    for (const [a, b] of this.#exchanging()) {
       const unshared = checks.unsharedBetween(a, b, { by: this.plan.healsAt });
       checks.expect(
         "evidence spreads in time",
@@ -421,9 +557,11 @@ export class Fleet {
   async end(): Promise<void> {
     this.#isOver = true;
     for (const one of this.#troublemakers) one.stop();
+    for (const one of this.#accomplices) one.stop();
     for (const monitor of this.#monitors) monitor.retire();
     const areDown = (): boolean => this.#monitors.every(({ isUp }) => !isUp);
     await this.time.runUntil(this.time.now + END_MS, areDown);
+    for (const one of this.#accomplices) one.close();
     for (const monitor of this.#monitors) {
       this.#checks.expect(
         "exchanges end",
@@ -441,8 +579,7 @@ export class Fleet {
     const { connections, bytes } = this.#network.carried;
     const checks = this.#checks;
     const cases = this.#monitors.reduce((sum, monitor) => sum + checks.casesOf(monitor), 0);
-    const splits = [...this.#connected()]
-      .reduce((sum, [a, b]) => sum + checks.splitsBetween(a, b).length, 0);
+    const splits = [...this.#splits()].length;
     return {
       violations: checks.violations,
       digest: this.#hash.digest("hex"),

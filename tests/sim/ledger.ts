@@ -24,6 +24,8 @@ export class Ledger {
   readonly shown = new Map<string, Shown[]>();
   /** What the running daemon has told of its troubles. */
   troubles = new TroublesTold(0);
+  /** The members that the running daemon has a session with, by number, and since when. */
+  readonly sessions = new Map<number, number>();
   /** The hashes of the entries whose record was checked. */
   readonly checked = new Set<string>();
 }

@@ -9,9 +9,10 @@ import type { EventName, Level } from "../../src/monitor/events.ts";
 import { defaultSettings, type Settings } from "../../src/monitor/settings.ts";
 import { openSource } from "../../src/sources/open.ts";
 import { denoWorld } from "../../src/world/deno.ts";
-import { generateSigner } from "../../src/world/signer.ts";
+import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import { formatAddress } from "../../src/world/address.ts";
 import type { Address, Clock, World } from "../../src/world/world.ts";
+import { DEFAULT_MAX_CLOCK_SKEW_MS } from "../../src/swarm/replay.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { type DiskTrouble, SimDatabases, simFiles } from "./disk.ts";
 import type { Draw } from "./draw.ts";
@@ -19,8 +20,15 @@ import { simHttp } from "./http.ts";
 import type { LogPlan, Shown, SimLog } from "./logs.ts";
 import type { SimMachine, SimNetwork } from "./network.ts";
 import type { MonitorPlan } from "./plan.ts";
+import { nameOfPeer, type PeerSettings } from "../../src/gossip/settings.ts";
+import { parseVkey } from "../../src/tlog/vkey.ts";
 import { signing } from "./signing.ts";
 import { MachineTime, type SimTime } from "./time.ts";
+
+/** The name of the key on a machine. */
+export function keyNameOf(number: number): string {
+  return `monitor-${number + 1}.invalid`;
+}
 
 /** The port on which everyone answers exchanges. */
 export const PORT = 9_900;
@@ -75,6 +83,12 @@ function sourceOf({ origin, places = [] }: LogPlan): string | readonly string[] 
   return places.length === 0 ? first : [first, ...places.map((_, i) => `${first}/place-${i + 1}`)];
 }
 
+/** The key of a machine, and the number in its name. */
+export interface Identity {
+  readonly number: number;
+  readonly seed: Uint8Array<ArrayBuffer>;
+}
+
 /** The machine of one honest monitor. */
 export class SimMonitor {
   readonly number: number;
@@ -87,11 +101,13 @@ export class SimMonitor {
   /** Whether the disk may have refused something since the daemon was started. */
   hadDiskTrouble = false;
   readonly #draw: Draw;
-  readonly #seed: Uint8Array<ArrayBuffer>;
+  readonly #identity: Identity;
   readonly #time: SimTime;
   readonly #network: SimNetwork;
   readonly #logs: readonly SimLog[];
   readonly #peers: readonly Address[];
+  readonly #addressOf: (number: number) => Address;
+  readonly #keyOf: (number: number) => string;
   readonly #watcher: Watcher;
   #process: Process | undefined;
   #isRetired = false;
@@ -103,8 +119,12 @@ export class SimMonitor {
     time: SimTime;
     network: SimNetwork;
     machine: SimMachine;
+    /** Whose key it has; one of its own if left out. */
+    identity?: Identity;
     logs: readonly SimLog[];
-    peers: readonly Address[];
+    /** Addresses of machines, and the vkeys of those that are members of somebody. */
+    addressOf: (number: number) => Address;
+    keyOf: (number: number) => string;
     watcher: Watcher;
   }) {
     this.number = fields.number;
@@ -112,11 +132,13 @@ export class SimMonitor {
     this.trouble = { ...fields.plan.disk };
     this.machine = fields.machine;
     this.#draw = fields.draw;
-    this.#seed = fields.draw.bytes(32);
+    this.#identity = fields.identity ?? { number: fields.number, seed: fields.draw.bytes(32) };
     this.#time = fields.time;
     this.#network = fields.network;
     this.#logs = fields.logs;
-    this.#peers = fields.peers;
+    this.#peers = fields.plan.peers.map(fields.addressOf);
+    this.#addressOf = fields.addressOf;
+    this.#keyOf = fields.keyOf;
     this.#watcher = fields.watcher;
     this.machineTime = new MachineTime({ time: fields.time, rate: fields.plan.rate });
   }
@@ -128,7 +150,24 @@ export class SimMonitor {
 
   /** Whether a source is one of its configured peers. */
   isPeer(source: string): boolean {
-    return this.#peers.some((peer) => [peer.hostname, formatAddress(peer)].includes(source));
+    return this.#peers.some((peer) => [peer.hostname, formatAddress(peer)].includes(source)) ||
+      this.#members.some((member) => nameOfPeer(member) === source);
+  }
+
+  /** Whether a source is a peer that it calls, and not only the host of one. */
+  isCalled(source: string): boolean {
+    return this.isPeer(source) && (source.includes(":") || source.endsWith(".invalid"));
+  }
+
+  /** The number of the member with this key name. */
+  memberNamed(name: string): number | undefined {
+    return this.plan.membership?.members
+      .find(({ number }) => parseVkey(this.#keyOf(number)).name === name)?.number;
+  }
+
+  /** Its own vkey. */
+  async vkey(): Promise<string> {
+    return (await this.#signer()).vkey.text;
   }
 
   /** Its name in the account. */
@@ -227,15 +266,19 @@ export class SimMonitor {
     this.#process = undefined;
   }
 
+  async #signer(): Promise<Signer> {
+    const { number, seed } = this.#identity;
+    const random = { bytes: () => seed };
+    // Of the world, a key takes these two.
+    const world = { signing, random } as unknown as World;
+    return (await generateSigner({ world, name: keyNameOf(number) })).signer;
+  }
+
   async #run(process: Process): Promise<void> {
     const isAlive = (): boolean => process.isAlive;
     const watcher = this.#watcher;
     const world = this.#world(process);
-    const random = { bytes: () => this.#seed };
-    const { signer } = await generateSigner({
-      world: { ...world, random },
-      name: `monitor-${this.number + 1}.invalid`,
-    });
+    const signer = await this.#signer();
     const daemon = await Daemon.start({
       world,
       signer,
@@ -275,7 +318,7 @@ export class SimMonitor {
   }
 
   #settings(name: string): Settings {
-    const { fanOut, gossipMs, pollMs } = this.plan;
+    const { fanOut, gossipMs, pollMs, membership } = this.plan;
     return {
       ...defaultSettings(denoWorld()),
       ...{ name, state: STATE, incidents: INCIDENTS },
@@ -283,9 +326,20 @@ export class SimMonitor {
       logs: this.#logs.map(({ log, plan }) => ({
         ...{ log, source: sourceOf(plan), pollMs, patienceMs: PATIENCE_MS },
       })),
-      peers: this.#peers.map((address) => ({ address })),
+      peers: [...this.#peers.map((address) => ({ address })), ...this.#members],
       gossip: { intervalMs: gossipMs, fanOut },
+      ...(membership !== undefined && {
+        admit: membership.admit,
+        members: { room: membership.room, clockSkewMs: DEFAULT_MAX_CLOCK_SKEW_MS },
+      }),
     };
+  }
+
+  get #members(): readonly PeerSettings[] {
+    return (this.plan.membership?.members ?? []).map(({ number, byKeyAlone }) => ({
+      vkey: this.#keyOf(number),
+      address: byKeyAlone ? undefined : this.#addressOf(number),
+    }));
   }
 
   #world(process: Process): World {

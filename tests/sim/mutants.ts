@@ -20,9 +20,14 @@ export interface Mutant {
   readonly replace: string;
   /** The property that it breaks. The check of another property may fail first. */
   readonly breaks: Property;
-  /** It must be found within so many seeds, beginning with 1. */
+  /** It must be found within so many seeds, beginning with 1; or else by `test`. */
   readonly seeds: number;
+  /** The test that finds it: its file in `tests`, and its name or a part of it. */
+  readonly test?: { readonly file: string; readonly name: string };
 }
+
+/** For what a test of one part finds, and a fleet seldom, because others make good for it. */
+const NONE = 0;
 
 /** So many seeds are enough for most mutants. */
 const FEW = 40;
@@ -30,7 +35,10 @@ const MANY = 300;
 /** For what needs a disk that refuses one write and no other, and a daemon that is not started anew. */
 const RARE = 900;
 
-/** All mutants, ordered by what they break. */
+/** Whole daemons that are members of each other. */
+const MEMBERS = "monitor/members_test.ts";
+
+/** All mutants, ordered by what they break; those of members come last. */
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "a proof that leads to no signed root convicts all the same",
@@ -433,6 +441,195 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: "no fault of its own",
     seeds: FEW,
   },
+  {
+    name: "the room never counts down",
+    file: "src/swarm/room.ts",
+    find: "    this.#seats.delete(seat.member);\n    const record",
+    replace: "    const record",
+    breaks: "members meet in time",
+    seeds: FEW,
+  },
+  {
+    name: "own statements are numbered from 1 in the same list after each start",
+    file: "src/swarm/own_statements.ts",
+    find: "const epoch = [now, stored, this.#used].reduce((a, b) => a > b ? a : b) + 1n;",
+    replace: "const epoch = [1n, stored - stored, now - now].reduce((a, b) => a > b ? a : b);",
+    breaks: "no honest member is put out",
+    seeds: FEW,
+  },
+  {
+    name: "statements under one number are not compared",
+    file: "src/swarm/spreading.ts",
+    find: "    const conflict = this.#detector.observe(checkpoint, source);",
+    replace:
+      "    const conflict = this.#detector.observe(checkpoint, source);\n    if (conflict) return;",
+    breaks: "two tongues are recorded",
+    seeds: MANY,
+  },
+  {
+    name: "a session that fails keeps its seat",
+    file: "src/swarm/swarm.ts",
+    find:
+      "      if (!(error instanceof MalformedError)) this.#host.failed(error);\n      session.close((error as Error).message);",
+    replace: "      throw error;",
+    breaks: "members meet in time",
+    seeds: NONE,
+    test: { file: MEMBERS, name: "one that says what is not for now loses its session" },
+  },
+  {
+    name: "a disk that refuses a statement's number ends the session",
+    file: "src/swarm/swarm.ts",
+    find:
+      "      if (!(error instanceof WorldError)) throw error;\n      this.#host.failed(error);\n    }\n  }\n\n  /** Why a session is refused",
+    replace: "      throw error;\n    }\n  }\n\n  /** Why a session is refused",
+    breaks: "members meet in time",
+    seeds: NONE,
+    test: { file: MEMBERS, name: "a disk that refuses costs what was said meanwhile" },
+  },
+  {
+    name: "evidence of an accusation is passed on before it is verified",
+    file: "src/swarm/spreading.ts",
+    find: "if (await this.#hearAccusation(from, statement, body)) this.#passOn(rumour, from);",
+    replace:
+      "this.#passOn(rumour, from);\n      await this.#hearAccusation(from, statement, body);",
+    breaks: "no honest member is put out",
+    seeds: MANY,
+  },
+  {
+    name: "one accusation expels",
+    file: "src/swarm/conduct.ts",
+    find: "return Math.max(MIN_ACCUSERS, Math.floor(2 * members / 3) + 1);",
+    replace: "return Math.min(1, members);",
+    breaks: "no honest member is put out",
+    seeds: MANY,
+  },
+  {
+    name: "an accused is dropped without a quorum",
+    file: "src/swarm/conduct.ts",
+    find: 'if (accusers < needed) return { outcome: "counted", accusers, needed };',
+    replace: "void needed;",
+    breaks: "no honest member is put out",
+    seeds: MANY,
+  },
+  {
+    name: "a session that begins anew counts what is sent again as a replay",
+    file: "src/swarm/swarm.ts",
+    find: "    this.#conduct.forgetSent(known.vkey.text);\n",
+    replace: "",
+    breaks: "no honest member is put out",
+    seeds: MANY,
+  },
+  {
+    name: "hops are never counted",
+    file: "src/swarm/spreading.ts",
+    find: "const hops = from === undefined ? rumour.hops : rumour.hops - 1;",
+    replace: "const hops = rumour.hops;",
+    breaks: "bounded",
+    seeds: NONE,
+    test: {
+      file: MEMBERS,
+      name: "a rumour goes on one hop less, once, and with none left no further",
+    },
+  },
+  {
+    name: "duplicates are passed on again",
+    file: "src/swarm/spreading.ts",
+    find: "    if (!this.#seen.isNew(opened.hash)) return;\n    await this.#takeIn",
+    replace: "    await this.#takeIn",
+    breaks: "bounded",
+    seeds: NONE,
+    test: {
+      file: MEMBERS,
+      name: "a rumour goes on one hop less, once, and with none left no further",
+    },
+  },
+  {
+    name: "a conflict record dies after one hop",
+    file: "src/swarm/spreading.ts",
+    find: "if (this.#seen.isNew(key)) this.#passOn(toAll, from);",
+    replace: "this.#seen.isNew(key);",
+    breaks: "evidence spreads in time",
+    seeds: NONE,
+    test: {
+      file: "sim/research/topologies_test.ts",
+      name: "every 3rd of whom follows it, delivers a case to all",
+    },
+  },
+  {
+    name: "what was recorded is told to everyone anew",
+    file: "src/swarm/spreading.ts",
+    find: "if (this.#hearing.has(key) || !this.#seen.isNew(key)) return;",
+    replace: "void this.#seen.isNew(key);",
+    breaks: "bounded",
+    seeds: NONE,
+    test: { file: MEMBERS, name: "a case goes on to everyone once" },
+  },
+  {
+    name: "a replayed statement is accepted",
+    file: "src/swarm/replay.ts",
+    find: 'if (heard !== undefined && isTaken(heard, sequence)) return "replayed";',
+    replace: "",
+    breaks: "no honest member is put out",
+    seeds: NONE,
+    test: { file: "swarm/replay_test.ts", name: "other words under a used number are replayed" },
+  },
+  {
+    name: "a ban is forgotten at a restart",
+    file: "src/swarm/conduct.ts",
+    find: "if (stored !== undefined) conduct.#bans = readBans(stored);",
+    replace: "if (stored !== undefined) readBans(stored);",
+    breaks: "two tongues are recorded",
+    seeds: NONE,
+    test: { file: "swarm/conduct_test.ts", name: "a ban survives a restart and a crash" },
+  },
+  {
+    name: "inbound callers take the kept seats",
+    file: "src/swarm/room.ts",
+    find: 'return inbound.length >= this.#size - keptSeats(this.#size) ? "full" : undefined;',
+    replace: 'return inbound.length >= this.#size ? "full" : undefined;',
+    breaks: "members meet in time",
+    seeds: NONE,
+    test: {
+      file: "swarm/room_test.ts",
+      name: "an eclipse attempt leaves the seats of our own calls",
+    },
+  },
+  {
+    name: "a leave counts as a failure",
+    file: "src/swarm/swarm.ts",
+    find: "      known.hasLeft = true;\n      this.#room.holdOff",
+    replace: "      this.#room.holdOff",
+    breaks: "trouble is told",
+    seeds: NONE,
+    test: { file: MEMBERS, name: "a leave is no failure, a member that vanished is told" },
+  },
+  {
+    name: "the callee names itself to strangers",
+    file: "src/swarm/session_handshake.ts",
+    find: "if (!isAdmitted && !speaksToStrangers) {",
+    replace: "if (!isAdmitted && member.text === String(speaksToStrangers)) {",
+    breaks: "no fault of its own",
+    seeds: NONE,
+    test: { file: MEMBERS, name: "a stranger is told nothing at all" },
+  },
+  {
+    name: "a caller takes whoever answers",
+    file: "src/swarm/session_handshake.ts",
+    find: "if (member.text !== expected.text) {",
+    replace: "if (member.text === String(expected)) {",
+    breaks: "members meet in time",
+    seeds: NONE,
+    test: { file: MEMBERS, name: "whoever answers in the place of another is refused" },
+  },
+  {
+    name: "each hello replaces all that is known of where a member is called",
+    file: "src/swarm/swarm.ts",
+    find: "known.learned.filter((one) => one.by !== said.by && !isSame(one));",
+    replace: "known.learned.filter((one) => !isSame(one) && !isItsOwn(one));",
+    breaks: "members meet in time",
+    seeds: NONE,
+    test: { file: MEMBERS, name: "lies about addresses keep nobody apart" },
+  },
 ];
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
@@ -497,6 +694,11 @@ async function huntIn(
   const sound = await Deno.readTextFile(path);
   await Deno.writeTextFile(path, mutate(sound, mutant));
   try {
+    if (mutant.test !== undefined) {
+      const isFound = await fails(tree, mutant.test, signal);
+      const { name } = mutant.test;
+      return isFound ? { seeds: NONE, property: mutant.breaks, detail: name } : undefined;
+    }
     const { success, stdout, stderr } = await new Deno.Command("deno", {
       args: [
         ...["run", "--frozen", "--no-prompt", "--no-check", "--allow-read"],
@@ -511,6 +713,24 @@ async function huntIn(
   } finally {
     await Deno.writeTextFile(path, sound);
   }
+}
+
+/** Whether a test fails in a tree. */
+async function fails(
+  tree: string,
+  { file, name }: NonNullable<Mutant["test"]>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { success, stdout } = await new Deno.Command("deno", {
+    args: [
+      ...["test", "--frozen", "--no-prompt", "--no-check", "--allow-read", "--filter", name],
+      ...["--config", join(tree, "deno.json"), join(tree, "tests", file)],
+    ],
+    ...{ cwd: tree, signal, env: { NO_COLOR: "1" } },
+  }).output();
+  const told = new TextDecoder().decode(stdout);
+  if (success || told.includes(`=> ./tests/${file}`)) return !success;
+  throw new Error(`tests/${file} does not run: ${told}`);
 }
 
 /** The source with a mutant in it. @throws Error if its text is not there exactly once */

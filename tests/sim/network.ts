@@ -14,6 +14,8 @@ import {
   WorldError,
 } from "../../src/world/world.ts";
 import type { Draw } from "./draw.ts";
+import { isSession } from "../../src/swarm/session.ts";
+import { roundTripMs } from "./round_trips.ts";
 import type { SimTime } from "./time.ts";
 
 /** How bad the links are. */
@@ -71,6 +73,8 @@ export class Socket implements Connection {
   unread = 0;
   #fault: WorldError | undefined;
   isOpen = true;
+  /** Whether its caller has begun a session between members. */
+  isSession = false;
 
   constructor(fields: { network: SimNetwork; machine: SimMachine; remote: Address; at?: number }) {
     this.#network = fields.network;
@@ -101,6 +105,9 @@ export class Socket implements Connection {
     const { windowBytes, segmentBytes } = this.#network.weather;
     // The caller may use its buffer again as soon as this resolves.
     const own = bytes.slice();
+    const { other } = this;
+    const isFirst = this.#nextOut === 0 && other !== undefined && other.#nextOut === 0;
+    if (isFirst && own.length > 0 && isSession(own[0]!)) this.isSession = other.isSession = true;
     for (let at = 0;;) {
       if (this.#fault !== undefined) throw this.#fault === RESET ? BROKEN : this.#fault;
       if (this.#isFinishing) throw BROKEN;
@@ -217,6 +224,8 @@ export class Socket implements Connection {
 /** One machine in the network. */
 export interface SimMachine {
   readonly hostname: string;
+  /** Where it is: see round_trips.ts. */
+  readonly region: number | undefined;
   /** The connections that are open at this machine's end. */
   readonly sockets: Set<Socket>;
   readonly listeners: Map<number, SimListener>;
@@ -306,9 +315,9 @@ export class SimNetwork {
   }
 
   /** Adds a machine to the network. */
-  machine(hostname: string): SimMachine {
+  machine(hostname: string, region?: number): SimMachine {
     const machine: SimMachine = {
-      hostname,
+      ...{ hostname, region },
       sockets: new Set(),
       listeners: new Map(),
       isDown: false,
@@ -357,8 +366,12 @@ export class SimNetwork {
     const { delayMs, jitterMs, loss, doubled } = this.weather;
     if (this.#cut.has(`${from} ${to}`) || this.#draw.chance(loss)) return false;
     const times = this.#draw.chance(doubled) ? 2 : 1;
+    const [here, there] = [this.#machines.get(from)?.region, this.#machines.get(to)?.region];
+    const distanceMs = here === undefined || there === undefined
+      ? delayMs
+      : roundTripMs(here, there) / 2;
     for (let i = 0; i < times; i++) {
-      this.time.after(delayMs + this.#draw.share() * jitterMs, arrive);
+      this.time.after(distanceMs + this.#draw.share() * jitterMs, arrive);
     }
     return true;
   }

@@ -4,10 +4,12 @@
  *
  * @module
  */
+import type { BEHAVIOURS } from "./malicious/behaviours.ts";
 import type { DiskTrouble } from "./disk.ts";
 import { type Draw, drawFrom } from "./draw.ts";
 import { type Deceit, LOG_TROUBLES, type LogPlan, type LogTrouble } from "./logs.ts";
 import type { Weather } from "./network.ts";
+import { withMembers } from "./member_variety.ts";
 import { varied } from "./variety.ts";
 
 const SECOND = 1_000;
@@ -27,6 +29,24 @@ export interface MonitorPlan {
   /** When it is switched on, in milliseconds after the start. */
   readonly startsAt: number;
   readonly disk: DiskTrouble;
+  /** How it stands with members; it has none if left out. */
+  readonly membership?: MembershipPlan;
+}
+
+/** A monitor or malicious member that a monitor has in its list by its key. */
+export interface MemberPlan {
+  /** The number of its machine. */
+  readonly number: number;
+  /** Whether its address is not configured: it calls, or others say where it is. */
+  readonly byKeyAlone: boolean;
+}
+
+/** Whom a monitor has as members, and how it answers. */
+export interface MembershipPlan {
+  readonly members: readonly MemberPlan[];
+  /** How many sessions it may have. */
+  readonly room: number;
+  readonly admit: "anyone" | "members";
 }
 
 /** What a malicious peer does. */
@@ -48,6 +68,12 @@ const MALICE: readonly Malice[] = [
   ...["silent", "garbage", "slow", "endless", "replays", "floods", "forges"] as const,
   "repeats evidence",
 ];
+
+/** What a malicious member does; see `malicious/`. */
+export type MemberMalice =
+  | keyof typeof BEHAVIOURS
+  /** an honest one whose folder was copied, so that two daemons run with its key */
+  | "copied";
 
 /** Something that happens at a moment. */
 export type Happening =
@@ -99,6 +125,10 @@ export interface FleetPlan {
   readonly troublemakers: readonly Malice[];
   /** What every "crowd" among the troublemakers does. */
   readonly crowd?: CrowdPlan;
+  /** Members that are malicious. Their machines come after those of the troublemakers. */
+  readonly maliciousMembers?: readonly MemberMalice[];
+  /** The region of each machine: see round_trips.ts. Without it, all links are as the weather says. */
+  readonly regions?: readonly number[];
   readonly logs: readonly LogPlan[];
   readonly weather: Weather;
   /** In the order they happen. */
@@ -120,7 +150,7 @@ export interface PlanOptions {
 /** The plan of a seed. */
 export function planOf(seed: number, options: PlanOptions = {}): FleetPlan {
   const plan = troubledPlanOf(seed, options);
-  return varied(seed % ONE_IS_CALM === ONE_IS_CALM - 1 ? calmed(plan) : plan);
+  return withMembers(varied(seed % ONE_IS_CALM === ONE_IS_CALM - 1 ? calmed(plan) : plan));
 }
 
 /** One seed in so many is calm. */

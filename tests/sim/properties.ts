@@ -23,6 +23,12 @@ export const PROPERTIES = [
   "views catch up in time",
   /** honest connected monitors come to hold the same convictions within the bound */
   "evidence spreads in time",
+  /** members that know each other, and have room, have a session within the bound */
+  "members meet in time",
+  /** no honest member is banned by honest ones, nor said to be in two places */
+  "no honest member is put out",
+  /** a member that said two things under one number is recorded by all that are linked and heard both */
+  "two tongues are recorded",
   /** every started exchange ends */
   "exchanges end",
   /** no monitor asks a log again before the moment that the log named */

@@ -16,6 +16,8 @@ const FOUND: readonly { readonly seed: number; readonly fault: string }[] = [
     seed: 528,
     fault: "of the simulation: a slow disk was called well before its last refusal was told",
   },
+  { seed: 96, fault: "evidence that did not hold was passed on, and who passed it on was banned" },
+  { seed: 229, fault: "lies about the addresses of members kept them apart" },
 ];
 
 for (const { seed, fault } of FOUND) {

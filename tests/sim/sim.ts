@@ -134,6 +134,8 @@ async function mutants(): Promise<number> {
     if (found === undefined) missed++;
     const result = found === undefined
       ? "MISSED"
+      : mutant.test !== undefined
+      ? `found by the test "${found.detail}"`
       : `found by "${found.property}" after ${found.seeds} of ${mutant.seeds} seeds` +
         (found.property === mutant.breaks ? "" : ` (planted to break "${mutant.breaks}")`);
     console.log(`${mutant.name}: ${result}`);

@@ -9,12 +9,13 @@ const [own, one, two] = (await newMembers(3)).map(({ vkey }) => vkey.text) as [
   string,
 ];
 const AT = { hostname: "two.invalid", port: 9900 };
+const SAID = { address: AT, by: one };
 const NOTHING = { anchors: [], addresses: new Map() };
 
 Deno.test("known members: an address that was told of somebody is known once that one is a member", () => {
   const members = [{ vkey: one, address: undefined }];
   const known = new KnownMembers({ own, members, remembered: NOTHING });
-  known.learn(two, AT);
+  known.learn(two, SAID);
   assertEquals(known.get(two), undefined);
   known.change([...members, { vkey: two, address: undefined }]);
   assertEquals(known.get(two)!.addresses, [AT]);
@@ -23,8 +24,8 @@ Deno.test("known members: an address that was told of somebody is known once tha
 
 Deno.test("known members: what is told of others takes no more memory than for so many", () => {
   const known = new KnownMembers({ own, members: [], remembered: NOTHING });
-  for (let i = 0; i < 1_024; i++) known.learn(`other.invalid/${i}+x`, AT);
-  known.learn(two, AT);
+  for (let i = 0; i < 1_024; i++) known.learn(`other.invalid/${i}+x`, SAID);
+  known.learn(two, SAID);
   known.change([{ vkey: two, address: undefined }]);
   assertEquals(known.get(two)!.addresses, []);
 });

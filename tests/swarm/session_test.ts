@@ -10,7 +10,7 @@ import {
 } from "../../src/swarm/session.ts";
 import { encodeMessage, uint32s } from "../../src/swarm/session_message.ts";
 import { textOf, utf8 } from "../../src/tlog/encoding.ts";
-import { type Connection, WorldError } from "../../src/world/world.ts";
+import { type Connection, type Timer, WorldError } from "../../src/world/world.ts";
 import { flipped } from "../conformance/vectors.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
 import { type Alter, throughMiddle } from "./middle.ts";
@@ -36,6 +36,37 @@ Deno.test("session: each end knows the other, and messages come whole and in ord
   await sending;
   assertEquals(heard, said.map(textOf));
   assertEquals([await endOf(caller), await endOf(callee)], ["closed", "closed"]);
+});
+
+/** Timers come a little before their time, as those of a clock that is rounded do. */
+class EarlyClock extends ManualClock {
+  asked = 0;
+
+  override after(ms: number, run: () => void): Timer {
+    if (++this.asked > 1_000) throw new Error("a timer is set again and again");
+    return super.after(ms * (1 - 1e-9), run);
+  }
+}
+
+Deno.test("session: a timer that comes a little early is not set again and again", async () => {
+  const clock = new EarlyClock();
+  const connections = await connectedInMemory({ clock });
+  const silence = Promise.withResolvers<undefined>();
+  let isSilent = false;
+  const heard = connections.caller;
+  const deaf: Connection = {
+    ...{ remote: heard.remote, write: (bytes) => heard.write(bytes) },
+    ...{ closeWrite: () => heard.closeWrite(), close: () => heard.close() },
+    async read(buffer) {
+      const count = await heard.read(buffer);
+      return isSilent ? await silence.promise : count;
+    },
+  };
+  const { caller } = await inSession({ clock, connections: { ...connections, caller: deaf } });
+  isSilent = true;
+  await clock.advance(2 * SESSION_LIMITS.silenceMs);
+  assertEquals(await endOf(caller), "silent");
+  silence.resolve(undefined);
 });
 
 Deno.test("session: a stream carries bytes both ways, and each direction ends by itself", async () => {

@@ -1,0 +1,75 @@
+/** A case reaches every member of fifty, whatever shape their links have: real swarms, stub monitors. */
+import { assert, assertEquals } from "@std/assert";
+import { forkedLog, recordOfFork } from "../../gossip/helpers.ts";
+import { drawFrom } from "../draw.ts";
+import { deliver, type Delivered } from "./swarms.ts";
+import { flood, netInRounds, twoTongues } from "./flooding.ts";
+import { hopsFrom, neighboursOf, randomLinks, TOPOLOGIES } from "./topologies.ts";
+
+const COUNT = 50;
+
+for (const [name, make] of Object.entries(TOPOLOGIES)) {
+  for (const share of [1, 3]) {
+    const who = share === 1 ? "all of whom follow the log" : `every ${share}rd of whom follows it`;
+    Deno.test(`topologies: a ${name} of ${COUNT} members, ${who}, delivers a case to all`, async () => {
+      const links = make(COUNT, drawFrom(7));
+      const follows = (number: number): boolean => number % share === 0;
+      const record = await recordOfFork(await forkedLog());
+      const delivered = await deliver({ count: COUNT, links, seed: 7, follows }, record);
+      expectDelivered(delivered, { links, wanted: Math.ceil(COUNT / share) });
+    });
+  }
+}
+
+Deno.test("topologies: the lighter model takes as many rounds as swarms, and no more messages", async () => {
+  for (const [name, make] of Object.entries(TOPOLOGIES)) {
+    const links = make(20, drawFrom(3));
+    const record = await recordOfFork(await forkedLog());
+    const { rounds, messages } = await deliver({ count: 20, links, seed: 3 }, record);
+    const model = flood(netInRounds(links, 20), new Map([[0, 0]]));
+    assertEquals(rounds, Math.max(...model.at), name);
+    // Swarms send it on paths as well.
+    assert(model.messages <= messages, `${name}: ${model.messages} and ${messages} messages`);
+  }
+});
+
+Deno.test("topologies: in the lighter model each link carries a thing once or twice, and all have it", () => {
+  for (let seed = 0; seed < 50; seed++) {
+    const links = randomLinks({ count: 60, each: 4, draw: drawFrom(seed) });
+    const { at, messages } = flood(netInRounds(links, 60), new Map([[0, 0]]));
+    assertEquals(Math.max(...at), hopsFrom(0, neighboursOf(links, 60)));
+    assertEquals(messages, 2 * links.length - 59);
+  }
+});
+
+Deno.test("topologies: with random links a case reaches all within ⌈log₂ n⌉ + 1 rounds", () => {
+  for (const [count, each] of [[10, 3], [50, 3], [1_000, 16]] as const) {
+    for (let seed = 0; seed < 5; seed++) {
+      const links = randomLinks({ count, each, draw: drawFrom(seed) });
+      const { at } = flood(netInRounds(links, count), new Map([[0, 0]]));
+      assert(Math.max(...at) <= Math.ceil(Math.log2(count)) + 1, `${count}: ${Math.max(...at)}`);
+    }
+  }
+});
+
+Deno.test("topologies: two tongues are found by whoever hears both, and by nobody who hears one", () => {
+  const ring = netInRounds(TOPOLOGIES.ring(6), 6);
+  assertEquals(twoTongues(ring, 0), { first: 3, last: 5 });
+  // At the end of a line there is one neighbour, which hears one thing.
+  assertEquals(twoTongues(netInRounds(TOPOLOGIES.line(6), 6), 0).first, Infinity);
+});
+
+/** Everyone knows, by the shortest way, and each link carried the case twice at most. */
+function expectDelivered(
+  { known, rounds, messages, sessions, news }: Delivered,
+  { links, wanted }: { links: ReturnType<typeof randomLinks>; wanted: number },
+): void {
+  assertEquals([known, sessions], [wanted, links.length]);
+  assert(rounds <= hopsFrom(0, neighboursOf(links, COUNT)), `${rounds} rounds`);
+  assert(messages >= COUNT - 1, `${messages} messages`);
+  // Once over each link, twice where it comes from both ends at once, and on paths from the first.
+  const near = neighboursOf(links, COUNT);
+  const paths = near[0]!.length * hopsFrom(0, near);
+  assert(messages <= 2 * links.length - (COUNT - 1) + paths, `${messages} messages`);
+  assertEquals(news, []);
+}
