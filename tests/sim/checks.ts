@@ -61,6 +61,8 @@ export class Checks {
   readonly #keyNameOf: (number: number) => string;
   /** By member, whom it told one of two things under one number, and when it did so last. */
   readonly #toldApart = new Map<number, Map<number, number>>();
+  /** How often a session between members has begun or ended, or a daemon has. */
+  sessionChanges = 0;
   /** How often each property was checked. A property that was never checked has shown nothing. */
   readonly looks: Partial<Record<Property, number>> = {};
 
@@ -185,6 +187,7 @@ export class Checks {
   #toldOfMember(monitor: SimMonitor, name: EventName, fields: Fields): void {
     const number = monitor.memberNamed(fields.member as string);
     const { sessions } = this.#ledger(monitor);
+    this.sessionChanges++;
     if (name === "member.connected") sessions.set(number!, this.#now());
     if (name === "member.disconnected" || name === "member.left") sessions.delete(number!);
     this.expect(
@@ -226,6 +229,7 @@ export class Checks {
 
   /** A daemon has ended, and with it its sessions. */
   ended(monitor: SimMonitor): void {
+    this.sessionChanges++;
     this.#ledger(monitor).sessions.clear();
   }
 

@@ -69,6 +69,8 @@ export class Fleet {
   #monitors: readonly SimMonitor[] = [];
   #troublemakers: readonly Troublemaker[] = [];
   #accomplices: readonly Accomplice[] = [];
+  /** The ties as they are until a session begins or ends. */
+  #known: { readonly sessionChanges: number; readonly ties: Ties } | undefined;
   #checks!: Checks;
   readonly #counts = { looks: 0, starts: 0 };
   #isOver = false;
@@ -117,10 +119,11 @@ export class Fleet {
     this.#expectSpread(await waitFor(spreadingBoundMs));
     this.#expectTwoTonguesKnown();
     const settledAfter = isSettled ? this.time.now - healsAt : undefined;
+    const splits = [...this.#splits()].length;
     // A case that is wrongly told twice would be told again within this minute.
     await this.time.runUntil(this.time.now + 60_000);
     await this.end();
-    return this.#outcome({ settledAfter, boundMs });
+    return this.#outcome({ settledAfter, boundMs, splits });
   }
 
   /** Sets everything up. It then runs as virtual time passes. */
@@ -366,9 +369,13 @@ export class Fleet {
 
   /** Who exchanges with whom. Sessions that began after all should have met do not count. */
   #ties(): Ties {
+    const { sessionChanges } = this.#checks;
+    if (this.#known?.sessionChanges === sessionChanges) return this.#known.ties;
     const since = this.#metBy();
     const sessions = this.#monitors.map((monitor) => this.#checks.sessionsOf(monitor, { since }));
-    return new Ties(this.plan, sessions);
+    const ties = new Ties(this.plan, sessions);
+    this.#known = { sessionChanges, ties };
+    return ties;
   }
 
   /** Pairs that exchange with each other directly. */
@@ -455,21 +462,20 @@ export class Fleet {
 
   #isSettled(): boolean {
     const checks = this.#checks;
+    // It is not settled before everyone has looked: a split may not have been shown yet.
+    const hasLooked = (monitor: SimMonitor): boolean =>
+      checks.behind(monitor).length === 0 && checks.unseen(monitor).length === 0;
+    if (!this.#monitors.every(hasLooked) || this.#apart().length > 0) return false;
     for (const [a, b] of this.#exchanging()) {
       if (checks.unsharedBetween(a, b).length > 0) return false;
     }
     for (const { a, b, origin } of this.#splits()) {
       if (!checks.knows(a, origin) || !checks.knows(b, origin)) return false;
     }
-    if (this.#apart().length > 0 || this.#uninformed().length > 0) return false;
-    if (this.#deaf().length > 0) return false;
+    if (this.#uninformed().length > 0 || this.#deaf().length > 0) return false;
     const isCompared = (monitor: SimMonitor): boolean =>
       checks.contradictedPlaces(monitor).every((origin) => checks.knows(monitor, origin));
-    if (!this.#monitors.every(isCompared)) return false;
-    // It is not settled before everyone has looked: a split may not have been shown yet.
-    return this.#monitors.every((monitor) =>
-      checks.behind(monitor).length === 0 && checks.unseen(monitor).length === 0
-    );
+    return this.#monitors.every(isCompared);
   }
 
   #expectSeen(boundMs: number): void {
@@ -574,12 +580,15 @@ export class Fleet {
   }
 
   #outcome(
-    { settledAfter, boundMs }: { settledAfter: number | undefined; boundMs: number },
+    { settledAfter, boundMs, splits }: {
+      settledAfter: number | undefined;
+      boundMs: number;
+      splits: number;
+    },
   ): Outcome {
     const { connections, bytes } = this.#network.carried;
     const checks = this.#checks;
     const cases = this.#monitors.reduce((sum, monitor) => sum + checks.casesOf(monitor), 0);
-    const splits = [...this.#splits()].length;
     return {
       violations: checks.violations,
       digest: this.#hash.digest("hex"),

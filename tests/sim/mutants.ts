@@ -512,14 +512,6 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: MANY,
   },
   {
-    name: "a session that begins anew counts what is sent again as a replay",
-    file: "src/swarm/swarm.ts",
-    find: "    this.#conduct.forgetSent(known.vkey.text);\n",
-    replace: "",
-    breaks: "no honest member is put out",
-    seeds: MANY,
-  },
-  {
     name: "hops are never counted",
     file: "src/swarm/spreading.ts",
     find: "const hops = from === undefined ? rumour.hops : rumour.hops - 1;",
