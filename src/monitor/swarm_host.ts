@@ -47,12 +47,13 @@ export function hostOfSwarm({ own, keeper, happenings, conversations, reload }: 
     async hearNote(note, source) {
       const opened = openCheckpoint({ note, logs: judge.logs });
       if ("refused" in opened) {
-        return opened.refused === "unknown log" ? undefined : opened.detail;
+        if (opened.refused === "unknown log") return { outcome: "not followed" };
+        return { outcome: "wrong", detail: opened.detail };
       }
       const heard = opened.map((checkpoint) => judge.hearCheckpoint(checkpoint, source));
       await keep(party, happenings, source);
       for (const one of heard) party.report.heard(one, source);
-      return undefined;
+      return { outcome: "heard", logHash: hexLogHash(opened[0]!.log) };
     },
     async hearRecord(record, source) {
       const log = logOf(record, judge.logs);
