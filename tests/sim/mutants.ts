@@ -175,7 +175,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the first peers are called and no others",
     file: "src/monitor/rounds.ts",
-    find: "for (const peer of this.#rotation.next(this.#gossip.fanOut)) {",
+    find: "for (const peer of this.#next()) {",
     replace: "for (const peer of this.#peers.slice(0, this.#gossip.fanOut)) {",
     breaks: "both know in time",
     seeds: MANY,
