@@ -77,6 +77,8 @@ export type HeardNote =
   /** it is of the followed log with this hash */
   | { readonly outcome: "heard"; readonly logHash: string }
   | { readonly outcome: "not followed" }
+  /** our own disk refuses */
+  | { readonly outcome: "not kept" }
   /** it does not verify */
   | { readonly outcome: "wrong"; readonly detail: string };
 
