@@ -61,6 +61,7 @@ export type PolicyMember = PolicyWitness | PolicyGroup;
 
 /** Something in a policy that is read, and that its author should look at. */
 export interface PolicyRemark {
+  readonly kind: "bare key" | "type 0x01";
   readonly line: number;
   readonly text: string;
 }
@@ -227,7 +228,7 @@ class PolicyReader {
     if (publicKey === undefined) return parseVkey(textOfWord(word));
     const name = sigsumOrigin(publicKey);
     const vkey = makeVkey({ name, type: SIGNATURE_TYPE.ed25519, publicKey });
-    this.#remarks.push({ line, text: sigsumRemark(vkey) });
+    this.#remarks.push(bareKey(vkey, line));
     return vkey;
   }
 
@@ -251,7 +252,7 @@ class PolicyReader {
     if (publicKey !== undefined) {
       const type = SIGNATURE_TYPE.cosignature;
       const vkey = makeVkey({ name: textOfWord(name), type, publicKey });
-      this.#remarks.push({ line, text: sigsumRemark(vkey) });
+      this.#remarks.push(bareKey(vkey, line));
       return vkey;
     }
     const vkey = parseVkey(textOfWord(word));
@@ -259,7 +260,7 @@ class PolicyReader {
     const taken = makeVkey({ ...vkey, type: SIGNATURE_TYPE.cosignature });
     const text = "the witness has a key of type 0x01, and cosignatures have 0x04 or 0x06: it is " +
       `taken as ${taken.text}, which should stand there`;
-    this.#remarks.push({ line, text });
+    this.#remarks.push({ kind: "type 0x01", line, text });
     return taken;
   }
 
@@ -336,8 +337,9 @@ function sigsumKey(word: string): Uint8Array | undefined {
   return /^[0-9a-f]{64}$/.test(word) ? decodeHex(word) : undefined;
 }
 
-function sigsumRemark(vkey: Vkey): string {
-  return `a bare key, as Sigsum writes it, and no vkey: it is taken as ${vkey.text}`;
+function bareKey(vkey: Vkey, line: number): PolicyRemark {
+  const text = `a bare key, as Sigsum writes it, and no vkey: it is taken as ${vkey.text}`;
+  return { kind: "bare key", line, text };
 }
 
 function expectWords(

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { decodeHex } from "@std/encoding/hex";
+import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { concat } from "@std/bytes/concat";
 import { ED25519_SIGNATURE_BYTES, importEd25519Key, verifyEd25519 } from "./ed25519.ts";
 import { MAX_TREE_SIZE, parseTreeSize, utf8 } from "./encoding.ts";
@@ -81,20 +81,19 @@ export function parseSigsumProof(text: string): SigsumProof {
 /**
  * The leaf of a Sigsum log: checksum, the submitter's signature, the hash of the submitter's key.
  * @param message 32 bytes: the SHA-256 of what was logged, as a rule
- * @throws MalformedError if the proof says that it is about another message
  */
 export function sigsumLeafOf(
   { leaf, message }: { leaf: SigsumLeaf; message: Uint8Array },
 ): Uint8Array {
-  const checksum = sha256(message);
-  const short = checksum.subarray(0, SHORT_CHECKSUM_BYTES).toHex();
-  if (leaf.shortChecksum !== undefined && leaf.shortChecksum !== short) {
-    throw new MalformedError(
-      `the proof is about another entry: its checksum begins with ${leaf.shortChecksum}, and that ` +
-        `of this one with ${short}`,
-    );
-  }
-  return concat([checksum, leaf.signature, decodeHex(leaf.keyHash)]);
+  return concat([sha256(message), leaf.signature, decodeHex(leaf.keyHash)]);
+}
+
+/** Whether a proof of version 1 says that it is about this message. Version 2 does not say it. */
+export function isAbout(
+  { leaf, message }: { leaf: SigsumLeaf; message: Uint8Array },
+): boolean {
+  const short = encodeHex(sha256(message).subarray(0, SHORT_CHECKSUM_BYTES));
+  return leaf.shortChecksum === undefined || leaf.shortChecksum === short;
 }
 
 /**

@@ -144,6 +144,9 @@ Deno.test("toleranceOf: the largest policy is computed, and what is too involved
     const { failuresToStop, liarsToSplit } = computed({ least, of });
     assertEquals([failuresToStop, liarsToSplit], [65 - least, Math.max(0, 2 * least - 64)]);
   }
+  // A group of two keys of one operator is that operator, however many operators have two keys.
+  const pairs = { least: 21, of: of.slice(0, 30).map((name) => ({ least: 1, of: [name, name] })) };
+  assertEquals([computed(pairs).failuresToStop, computed(pairs).liarsToSplit], [10, 12]);
   const twice = (count: number): Rule => {
     const names = Array.from({ length: count }, (_, i) => `w${i}`);
     const least = Math.ceil(count / 2);
