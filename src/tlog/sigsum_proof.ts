@@ -135,7 +135,8 @@ function readTree(
   const treeSize = within("size", () => parseTreeSize(lines.value("size")));
   const rootHash = hexOf(lines.value("root_hash"), { key: "root_hash", of: HASH_BYTES });
   const signature = lines.value("signature");
-  const cosignatures = lines.rest("cosignature", MAX_SIGNATURE_LINES).map(readCosignature);
+  // In a note the log's own line comes before them.
+  const cosignatures = lines.rest("cosignature", MAX_SIGNATURE_LINES - 1).map(readCosignature);
   return {
     ...{ treeSize, rootHash, cosignatures },
     signature: hexOf(signature, { key: "signature", of: ED25519_SIGNATURE_BYTES }),

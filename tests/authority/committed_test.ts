@@ -3,6 +3,9 @@ import { assert, assertEquals } from "@std/assert";
 import { contradictionOf, weigh, type Weighed } from "../../src/authority/committed.ts";
 import type { Policy } from "../../src/authority/policy.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
+import { formatCheckpointText } from "../../src/tlog/checkpoint.ts";
+import { utf8 } from "../../src/tlog/encoding.ts";
+import { sha256 } from "../../src/tlog/hashing.ts";
 import { formatNote, parseNote } from "../../src/tlog/note.ts";
 import { grow, newLog } from "../evidence/histories.ts";
 import { type MadeWitness, policyOf, witness } from "./policies.ts";
@@ -119,6 +122,18 @@ Deno.test("weigh: times decide nothing, unless older cosignatures were not to co
   assertEquals(weighed({ note: all, policy, since: 99n }).committed, true);
 });
 
+Deno.test("weigh: a log that is listed as a witness as well has cosigned what it signed", () => {
+  const both = witness("log", { keyName: "log.invalid", mldsa: true });
+  const text = formatCheckpointText({
+    ...{ origin: "log.invalid", treeSize: 1n, rootHash: sha256(utf8("x")) },
+  });
+  const policy = policyOf(`log ${both.vkey}`, both.defined, "quorum log");
+  const note = `${text}\n${both.line(text, 7n)}\n`;
+  assertEquals(brief(weighed({ note, policy })), {
+    ...{ committed: true, cosigned: ["log 7 true"], missing: [] },
+  });
+});
+
 Deno.test("contradictionOf: names the log and the witnesses that signed two roots at one size", async () => {
   const { log, policy, made: [a, b, c] } = await stage();
   const fork = grow(log.fork(), 9, "other");
@@ -145,6 +160,9 @@ Deno.test("contradictionOf: one head is one head, however often and whenever it 
   assertEquals(contradictionOf(one, two), undefined);
   const smaller = weighed({ note: await log.checkpoint(7n), policy });
   assertEquals(contradictionOf(one, smaller), undefined);
+  const another = grow(await newLog("other.invalid/log"), 8, "other");
+  const elsewhere = weighed({ note: await another.checkpoint(), policy, logs: [another.log] });
+  assertEquals(contradictionOf(one, elsewhere), undefined);
 });
 
 Deno.test("contradictionOf: another spelling of a root is refused, and so is never another root", async () => {
