@@ -11,13 +11,15 @@ import {
   type Refused,
   type VerifiedCheckpoint,
 } from "../tlog/checkpoint.ts";
-import { readCosignatures } from "../tlog/cosignature.ts";
+import { secondOpinion } from "../evidence/second_opinion.ts";
+import { type Cosignature, readCosignatures } from "../tlog/cosignature.ts";
+import { utf8 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { formatNote, parseNote } from "../tlog/note.ts";
-import { formatSignatureLine } from "../tlog/signature_line.ts";
+import { formatSignatureLine, readSignatureLine } from "../tlog/signature_line.ts";
 import { sigsumKeyHash } from "../tlog/sigsum.ts";
 import type { SigsumProof } from "../tlog/sigsum_proof.ts";
-import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
+import { SIGNATURE_TYPE, type Vkey } from "../tlog/vkey.ts";
 import { isCommitted, type Policy, type PolicyWitness } from "./policy.ts";
 
 /** A witness whose cosignature on a checkpoint holds. */
@@ -28,6 +30,8 @@ export interface Cosigned {
    * 0 means that it does not say that it has seen no larger tree.
    */
   readonly time: bigint;
+  /** Its signature line. */
+  readonly line: string;
   /** Whether it is counted: it is not older than was asked for. */
   readonly counts: boolean;
 }
@@ -36,6 +40,8 @@ export interface Cosigned {
 export interface Weighed {
   /** One for each of the logs that signed it: one origin may have two keys. */
   readonly checkpoints: readonly VerifiedCheckpoint[];
+  /** The note's text, extension lines included. */
+  readonly text: string;
   /** In the order of the policy. */
   readonly cosigned: readonly Cosigned[];
   /** The witnesses of the policy without a cosignature that holds. */
@@ -63,23 +69,24 @@ export function weigh({ note, policy, logs = policy.logs.map(({ log }) => log), 
   // All lines and not only those that no log has signed: a key may be a log's and a witness's.
   const { text, lines } = parseNote(note);
   const cosigners = policy.witnesses.map(({ cosigner }) => cosigner);
-  const times = new Map<string, bigint>();
-  for (const { vkey, time } of readCosignatures({ text, lines, cosigners })) {
-    const before = times.get(vkey.text) ?? 0n;
-    times.set(vkey.text, time > before ? time : before);
+  const latest = new Map<string, Cosignature>();
+  for (const one of readCosignatures({ text, lines, cosigners })) {
+    const before = latest.get(one.vkey.text);
+    if (before === undefined || one.time > before.time) latest.set(one.vkey.text, one);
   }
-  const timeOf = ({ cosigner }: PolicyWitness): bigint | undefined => times.get(cosigner.vkey.text);
+  const of = ({ cosigner }: PolicyWitness) => latest.get(cosigner.vkey.text);
   const cosigned = policy.witnesses.flatMap((witness) => {
-    const time = timeOf(witness);
-    if (time === undefined) return [];
-    return [{ witness, time, counts: since === undefined || (time !== 0n && time >= since) }];
+    const found = of(witness);
+    if (found === undefined) return [];
+    const { time, line } = found;
+    const counts = since === undefined || (time !== 0n && time >= since);
+    return [{ witness, time, line, counts }];
   });
   const counted = cosigned.filter(({ counts }) => counts)
     .map(({ witness }) => witness.cosigner.vkey.text);
   return {
-    checkpoints: opened.checkpoints,
-    cosigned,
-    missing: policy.witnesses.filter((witness) => timeOf(witness) === undefined),
+    ...{ checkpoints: opened.checkpoints, text, cosigned },
+    missing: policy.witnesses.filter((witness) => of(witness) === undefined),
     committed: isCommitted(policy, new Set(counted)),
   };
 }
@@ -90,6 +97,8 @@ export interface Contradiction {
   readonly logs: readonly Log[];
   /** The witnesses that have cosigned both, whenever. */
   readonly witnesses: readonly PolicyWitness[];
+  /** The keys that would be named, but two implementations differ about a signature (RULES S9). */
+  readonly disputed: readonly Vkey[];
 }
 
 /**
@@ -97,20 +106,45 @@ export interface Contradiction {
  * bytes: another spelling of a root is refused when it is read (RULES F1), and the same root is the
  * same head whatever else differs (RULES R5). So a witness that cosigned one head twice, seconds
  * apart, has done nothing.
+ * @param opinion the second implementation, which must agree
  * @returns nothing if they do not
  */
-export function contradictionOf(one: Weighed, other: Weighed): Contradiction | undefined {
+export function contradictionOf(
+  [one, other]: readonly [Weighed, Weighed],
+  opinion: typeof secondOpinion = secondOpinion,
+): Contradiction | undefined {
   const [a] = one.checkpoints;
   const [b] = other.checkpoints;
   if (a!.log.origin !== b!.log.origin || a!.treeSize !== b!.treeSize) return undefined;
   if (a!.root === b!.root) return undefined;
-  const signers = new Set(other.checkpoints.map(({ log }) => log.id));
-  const cosigners = new Set(other.cosigned.map(({ witness }) => witness.cosigner.vkey.text));
+  const logs = one.checkpoints.map(({ log }) => log)
+    .filter(({ id }) => other.checkpoints.some(({ log }) => log.id === id));
+  const witnesses = one.cosigned.map(({ witness }) => witness)
+    .filter((witness) => other.cosigned.some((cosigned) => cosigned.witness === witness));
+  const holds = (vkey: Vkey): boolean =>
+    [one, other].every((weighed) => {
+      const message = utf8(weighed.text);
+      const signature = signatureOf(vkey, weighed);
+      return opinion(vkey)?.verifies({ message, signature }) ?? true;
+    });
+  const vkeys = [
+    ...logs.map(({ vkey }) => vkey),
+    ...witnesses.map(({ cosigner }) => cosigner.vkey),
+  ];
+  const disputed = vkeys.filter((vkey) => !holds(vkey));
   return {
-    logs: one.checkpoints.map(({ log }) => log).filter(({ id }) => signers.has(id)),
-    witnesses: one.cosigned.map(({ witness }) => witness)
-      .filter(({ cosigner }) => cosigners.has(cosigner.vkey.text)),
+    logs: logs.filter(({ vkey }) => !disputed.includes(vkey)),
+    witnesses: witnesses.filter(({ cosigner }) => !disputed.includes(cosigner.vkey)),
+    disputed,
   };
+}
+
+/** The signature of a log or a witness that has signed. */
+function signatureOf(vkey: Vkey, { checkpoints, cosigned }: Weighed): Uint8Array {
+  const ofLog = checkpoints.find(({ log }) => log.vkey.text === vkey.text);
+  if (ofLog !== undefined) return ofLog.signature;
+  const { line } = cosigned.find(({ witness }) => witness.cosigner.vkey.text === vkey.text)!;
+  return readSignatureLine(line)!.signature;
 }
 
 /**

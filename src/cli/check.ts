@@ -100,15 +100,16 @@ function tellContradictions(
   let isProven = false;
   for (const [one, other] of pairsOf(notes)) {
     if ("refused" in one.weighed || "refused" in other.weighed) continue;
-    const found = contradictionOf(one.weighed, other.weighed);
+    const found = contradictionOf([one.weighed, other.weighed]);
     if (found === undefined) continue;
-    const { logs, witnesses } = found;
+    const { logs, witnesses, disputed } = found;
     if (logs.length + witnesses.length > 0) isProven = true;
     if (json) {
       const told = {
         inconsistent: [one.path, other.path],
         signed_both: logs.map(formatLog),
         cosigned_both: witnesses.map(({ cosigner }) => cosigner.vkey.text),
+        disputed: disputed.map(({ text }) => text),
       };
       terminal.out(printableJson(JSON.stringify(told)));
       continue;
@@ -121,10 +122,18 @@ function tellContradictions(
     for (const { name } of witnesses) {
       tell(terminal, "✗", `the witness ${name} has cosigned both: it has equivocated`);
     }
+    for (const { text } of disputed) {
+      tell(
+        terminal,
+        "!",
+        `two implementations differ about a signature of ${text}: it proves nothing`,
+      );
+    }
     const hint = logs.length > 0
       ? "'hearsay detect' makes a record of what the log has signed; keep both notes as well"
       : "keep both notes: they are the evidence. No record is made of a witness yet";
-    tell(terminal, "!", isProven ? hint : "no key has signed both, so nothing is proven");
+    const isCase = logs.length + witnesses.length > 0;
+    tell(terminal, "!", isCase ? hint : "nobody is shown to have signed both: nothing is proven");
   }
   return isProven;
 }

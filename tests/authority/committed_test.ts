@@ -1,12 +1,14 @@
 /** Committed checkpoints: what counts, what does not, and who contradicts himself. */
 import { assert, assertEquals } from "@std/assert";
 import { contradictionOf, weigh, type Weighed } from "../../src/authority/committed.ts";
+import { secondOpinion } from "../../src/evidence/second_opinion.ts";
 import type { Policy } from "../../src/authority/policy.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { formatCheckpointText } from "../../src/tlog/checkpoint.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
 import { formatNote, parseNote } from "../../src/tlog/note.ts";
+import type { Vkey } from "../../src/tlog/vkey.ts";
 import { grow, newLog } from "../evidence/histories.ts";
 import { type MadeWitness, policyOf, witness } from "./policies.ts";
 
@@ -144,10 +146,44 @@ Deno.test("contradictionOf: names the log and the witnesses that signed two root
       note: cosigned(note, ...made.map(({ line }) => line(parseNote(note).text, 5n))),
       policy,
     });
-  const found = contradictionOf(signed(one, a, b, c), signed(two, b, c))!;
+  const found = contradictionOf([signed(one, a, b, c), signed(two, b, c)])!;
   assertEquals(found.logs.map(({ origin }) => origin), ["test.invalid/log"]);
   assertEquals(found.witnesses.map(({ name }) => name), ["B", "C"]);
-  assertEquals(contradictionOf(signed(one, a), signed(two, b))!.witnesses, []);
+  assertEquals(found.disputed, []);
+  assertEquals(contradictionOf([signed(one, a), signed(two, b)])!.witnesses, []);
+});
+
+Deno.test("contradictionOf: nobody is named over whose signature two implementations differ", async () => {
+  const { log, policy, made: [a, b] } = await stage();
+  const fork = grow(log.fork(), 9, "other");
+  grow(log, 9);
+  const [one, two] = await Promise.all([log, fork].map(async (story) => {
+    const note = await story.checkpoint();
+    const { text } = parseNote(note);
+    return weighed({ note: cosigned(note, a.line(text, 5n), b.line(text, 6n)), policy });
+  })) as [Weighed, Weighed];
+  for (const type of [0x01, 0x04]) {
+    const differs = (vkey: Vkey) =>
+      vkey.type === type ? { vkey, verifies: () => false } : secondOpinion(vkey);
+    const { logs, witnesses, disputed } = contradictionOf([one, two], differs)!;
+    assertEquals([logs.length, witnesses.length], type === 0x01 ? [0, 2] : [1, 0]);
+    assertEquals(disputed.map(({ type }) => type), type === 0x01 ? [1] : [4, 4]);
+  }
+});
+
+Deno.test("secondOpinion: a cosignature is checked by noble as well, with its time and text", async () => {
+  const { log, made: [a] } = await stage();
+  const { text } = parseNote(await log.checkpoint());
+  const { verifies } = secondOpinion(a.cosigner.vkey)!;
+  const signature = a.sign(text, 5n);
+  assertEquals(verifies({ message: utf8(text), signature }), true);
+  assertEquals(verifies({ message: utf8(`${text}x\n`), signature }), false);
+  for (const at of [7, 8, 71]) {
+    const changed = signature.slice();
+    changed[at]! ^= 1;
+    assertEquals(verifies({ message: utf8(text), signature: changed }), false, `byte ${at}`);
+  }
+  assertEquals(verifies({ message: utf8(text), signature: new Uint8Array(3) }), false);
 });
 
 Deno.test("contradictionOf: one head is one head, however often and whenever it was cosigned", async () => {
@@ -157,12 +193,12 @@ Deno.test("contradictionOf: one head is one head, however often and whenever it 
   const [one, two] = [4n, 9n].map((time) =>
     weighed({ note: cosigned(note, a.line(text, time)), policy })
   ) as [Weighed, Weighed];
-  assertEquals(contradictionOf(one, two), undefined);
+  assertEquals(contradictionOf([one, two]), undefined);
   const smaller = weighed({ note: await log.checkpoint(7n), policy });
-  assertEquals(contradictionOf(one, smaller), undefined);
+  assertEquals(contradictionOf([one, smaller]), undefined);
   const another = grow(await newLog("other.invalid/log"), 8, "other");
   const elsewhere = weighed({ note: await another.checkpoint(), policy, logs: [another.log] });
-  assertEquals(contradictionOf(one, elsewhere), undefined);
+  assertEquals(contradictionOf([one, elsewhere]), undefined);
 });
 
 Deno.test("contradictionOf: another spelling of a root is refused, and so is never another root", async () => {
