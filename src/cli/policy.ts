@@ -135,12 +135,14 @@ function toleranceWords(
   const { failuresToStop, stopping, liarsToSplit, splitting } = tolerance;
   const mayFail = failuresToStop - 1;
   const mayLie = liarsToSplit - 1;
+  // Witnesses that count as one fail and lie as one.
+  // Witnesses that count as one fail and lie as one.
   const called = (keyNames: readonly string[]): string =>
-    listed(
-      keyNames.map((keyName) =>
-        witnesses.find(({ cosigner }) => cosigner.vkey.name === keyName)!.name
-      ),
-    );
+    listed(keyNames.map((keyName) => {
+      const [first, ...others] = witnesses
+        .filter(({ cosigner }) => cosigner.vkey.name === keyName).map(({ name }) => name);
+      return others.length === 0 ? first! : `${first} (and ${others.join(", ")})`;
+    }));
   const fails = `without ${called(stopping)} nothing is committed`;
   const lies = `if ${called(splitting)} ${splitting.length === 1 ? "lies" : "lie"}, ${SPLIT}`;
   return [

@@ -88,6 +88,7 @@ inFolder("policy check: warns of what its author may not have meant", async (fol
   const policy = policyFile(folder, ...lines, B.defined, "group g all own W1 again", "quorum g");
   const { code, out } = await run("policy", "check", policy);
   assertEquals(code, 0);
+  assertMatch(out.join("\n"), /any 1 witness may lie; if own and W1 \(and again\) lie, two/);
   assertEquals(out.filter((line) => line.includes("! line")), [
     "  ! line 2: the witness own has the key of the log in line 1: it vouches for itself",
     "  ! line 4: the key bears the name of the one in line 3: the two count as one witness",
