@@ -142,7 +142,9 @@ export class Spreading {
   readonly #host: SpreadingHost;
   readonly #clock: Clock;
   readonly #allowance: Allowance;
-  readonly #seen: Seen;
+  /** Cases. Apart from heads: whoever says much must not have them forgotten. */
+  readonly #cases: Seen;
+  readonly #heads: Seen;
   readonly #memory = new StatementMemory();
   readonly #detector: EquivocationDetector;
   /** When each member was last charged for a flood. */
@@ -184,7 +186,8 @@ export class Spreading {
     this.#host = host;
     this.#clock = clock;
     this.#allowance = allowance;
-    this.#seen = new Seen({ clock, lifeMs: SEEN_MS });
+    this.#cases = new Seen({ clock, lifeMs: SEEN_MS });
+    this.#heads = new Seen({ clock, lifeMs: SEEN_MS });
     this.#detector = new EquivocationDetector({ memory: this.#memory });
   }
 
@@ -249,7 +252,7 @@ export class Spreading {
   spreadRecord(record: ConflictRecord, { isOwnFinding }: { isOwnFinding: boolean }): void {
     // What a member passed on is passed on as it came, once it is known to be taken in.
     const key = caseKey(record);
-    if (this.#hearing.has(key) || !this.#seen.isNew(key)) return;
+    if (this.#hearing.has(key) || !isNewWith(this.#cases, key, MAX_HOPS)) return;
     this.#passOn(rumourOf("record", asJson(record)));
     if (isOwnFinding) this.#deliver(record);
   }
@@ -312,8 +315,8 @@ export class Spreading {
   }
 
   /** A statement that is passed on: about links, an accusation, a leave. */
-  async #hearStatement(from: Neighbour, rumour: Rumour): Promise<void> {
-    const statement = readStatement(rumour.item, this.#members);
+  async #hearStatement(from: Neighbour, heard: Rumour): Promise<void> {
+    const statement = readStatement(heard.item, this.#members);
     if ("refused" in statement) {
       return await this.#refuse(from, statement);
     }
@@ -321,6 +324,9 @@ export class Spreading {
     if (statement.member.text === this.#own) return await this.#hearOwn(statement);
     if (!await this.#accept(from, statement)) return;
     const { body, member, epoch, sequence } = statement;
+    // Who says it cannot have it stay here, and say something else elsewhere.
+    const isItsOwn = member.text === from.vkey.text;
+    const rumour = isItsOwn ? { ...heard, hops: MAX_HOPS } : heard;
     if (isKnown(body) && body.kind === "accusation") {
       // Whoever passes on evidence that does not hold is charged for it, so it is looked at first.
       if (await this.#hearAccusation(from, statement, body)) this.#passOn(rumour, from);
@@ -386,9 +392,10 @@ export class Spreading {
     const opened = openStatementNote(note, this.#members);
     if ("refused" in opened) return await this.#refuse(from, opened);
     if (opened.checkpoint.log.vkey.text === this.#own) return await this.#hearOwn(opened);
-    if (!this.#seen.isNew(opened.hash)) return;
+    if (!isNewWith(this.#heads, opened.hash, rumour.hops)) return;
     await this.#takeIn(opened.checkpoint, from.name);
-    this.#passOn(rumour, from);
+    // Nothing beside the note was verified.
+    this.#passOn({ ...rumour, item: { note } }, from);
   }
 
   /** Hears what was signed with our own key. If we have not said it, somebody else has. */
@@ -403,13 +410,17 @@ export class Spreading {
     if (typeof rumour.item.version === "string" && rumour.item.version !== RECORD_VERSION) return;
     const record = parseRecord(rumour.item);
     const key = caseKey(record);
-    if (!this.#seen.has(key)) {
+    const isNew = hasNewer(this.#cases, key, rumour.hops);
+    // What goes on along a path is verified each time: its evidence id may be known, and the rest made up.
+    if (isNew || rumour.path !== undefined) {
       const judgement = verifyConflict({ input: rumour.item });
       if (judgement.outcome === "disputed") return;
       if (judgement.outcome === "fails") {
         const wrong = judgement.checks.filter(({ ok }) => !ok).map(({ detail }) => detail);
         return await this.#charge(from, "failed record", wrong.join("; "));
       }
+    }
+    if (isNew) {
       this.#hearing.add(key);
       try {
         if (!await this.#takeInRecord(from, record)) return;
@@ -418,7 +429,7 @@ export class Spreading {
       }
       // What comes on a path goes to everyone as well: else whoever sends it so would stop it here.
       const { path: _, ...toAll } = rumour;
-      if (this.#seen.isNew(key)) this.#passOn(toAll, from);
+      if (isNewWith(this.#cases, key, rumour.hops)) this.#passOn(toAll, from);
     }
     if (rumour.path !== undefined) this.#goOn(from, rumour, record);
   }
@@ -460,16 +471,18 @@ export class Spreading {
     const path = rumour.path ?? [];
     const at = path.indexOf(this.#own);
     if (at < 1 || path[at - 1] !== from.vkey.text) return;
+    // It is read before it goes on: whoever sends on what is malformed is charged for it.
+    const { evidence_id, to, between } = readUndelivered(rumour.item);
     const next = path[at + 1];
     if (next !== undefined) {
-      if (rumour.hops > 0) this.#send(next, { ...rumour, hops: rumour.hops - 1 });
+      const item = { evidence_id, to, between };
+      if (rumour.hops > 0) this.#send(next, { ...rumour, item, hops: rumour.hops - 1 });
       return;
     }
-    const said = readUndelivered(rumour.item);
-    const delivery = this.#deliveries.get(`${said.evidence_id} ${said.to}`);
+    const delivery = this.#deliveries.get(`${evidence_id} ${to}`);
     // Only who is on the path that is tried can say where it ends.
     if (delivery?.path?.members.includes(from.vkey.text) !== true) return;
-    this.#tryPath(delivery, [...delivery.dead, said.between]);
+    this.#tryPath(delivery, [...delivery.dead, between]);
   }
 
   /** Sends evidence to members that we are not connected to, as many as we have neighbours. */
@@ -523,13 +536,15 @@ export class Spreading {
     source: string,
     { isNews = !this.#isConvicted(checkpoint.log.vkey) } = {},
   ): Promise<void> {
+    const { vkey } = checkpoint.log;
+    // What proves nothing more is not remembered either: there may be any number of it.
+    if (!isNews || this.#members.get(vkey.text) === undefined) return;
     const conflict = this.#detector.observe(checkpoint, source);
     this.#detector.takeConflicts();
-    if (conflict === undefined || !isNews) return;
-    const { vkey } = checkpoint.log;
+    if (conflict === undefined) return;
     if (vkey.text === this.#own) this.#isOwnConvicted = true;
     const record = await this.#host.memberCase(conflict);
-    if (record !== undefined && this.#seen.isNew(caseKey(record))) {
+    if (record !== undefined && isNewWith(this.#cases, caseKey(record), MAX_HOPS)) {
       this.#keep(record);
       this.#passOn(rumourOf("record", asJson(record)));
     }
@@ -661,6 +676,29 @@ function asJson(record: ConflictRecord): JsonObject {
 
 function lengthOf({ checkpoint_a, checkpoint_b }: ConflictRecord): number {
   return checkpoint_a.note.length + checkpoint_b.note.length;
+}
+
+/**
+ * Whether something is to be passed on with so many hops: it was not yet, or only with less than half of
+ * them. Otherwise whoever hears it first could stop it here, by sending it with none.
+ */
+function hasNewer(seen: Seen, key: string, hops: number): boolean {
+  for (let level = levelOf(hops); level <= TOP_LEVEL; level++) {
+    if (seen.has(`${key} ${level}`)) return false;
+  }
+  return true;
+}
+
+/** As `hasNewer`; from now on it was. */
+function isNewWith(seen: Seen, key: string, hops: number): boolean {
+  return hasNewer(seen, key, hops) && seen.isNew(`${key} ${levelOf(hops)}`);
+}
+
+/** From half of the most hops on there is no difference: so far evidence goes in any case. */
+const TOP_LEVEL = Math.floor(Math.log2(MAX_HOPS / 2));
+
+function levelOf(hops: number): number {
+  return Math.min(TOP_LEVEL, Math.floor(Math.log2(hops + 1)));
 }
 
 function caseKey({ evidence_id }: ConflictRecord): string {

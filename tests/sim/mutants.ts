@@ -526,7 +526,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "duplicates are passed on again",
     file: "src/swarm/spreading.ts",
-    find: "    if (!this.#seen.isNew(opened.hash)) return;\n    await this.#takeIn",
+    find:
+      "    if (!isNewWith(this.#heads, opened.hash, rumour.hops)) return;\n    await this.#takeIn",
     replace: "    await this.#takeIn",
     breaks: "bounded",
     seeds: NONE,
@@ -538,8 +539,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a conflict record dies after one hop",
     file: "src/swarm/spreading.ts",
-    find: "if (this.#seen.isNew(key)) this.#passOn(toAll, from);",
-    replace: "this.#seen.isNew(key);",
+    find: "if (isNewWith(this.#cases, key, rumour.hops)) this.#passOn(toAll, from);",
+    replace: "isNewWith(this.#cases, key, rumour.hops);",
     breaks: "evidence spreads in time",
     seeds: NONE,
     test: {
@@ -550,8 +551,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what was recorded is told to everyone anew",
     file: "src/swarm/spreading.ts",
-    find: "if (this.#hearing.has(key) || !this.#seen.isNew(key)) return;",
-    replace: "void this.#seen.isNew(key);",
+    find: "if (this.#hearing.has(key) || !isNewWith(this.#cases, key, MAX_HOPS)) return;",
+    replace: "isNewWith(this.#cases, key, MAX_HOPS);",
     breaks: "bounded",
     seeds: NONE,
     test: { file: MEMBERS, name: "a case goes on to everyone once" },
