@@ -24,7 +24,9 @@ import {
   openEvidence,
 } from "./conduct.ts";
 import type { Graph, Path, Without } from "./graph.ts";
+import { MAX_TOLD_MEMBERS } from "./hello.ts";
 import type { OwnStatements } from "./own_statements.ts";
+import { Outbox, type Recipient } from "./outbox.ts";
 import type { Newness, Replay } from "./replay.ts";
 import { encodeRumour, MAX_HOPS, readRumour, readUndelivered, type Rumour } from "./rumour.ts";
 import { Seen } from "./seen.ts";
@@ -142,6 +144,7 @@ export class Spreading {
   readonly #host: SpreadingHost;
   readonly #clock: Clock;
   readonly #allowance: Allowance;
+  readonly #outbox: Outbox;
   /** Cases. Apart from heads: whoever says much must not have them forgotten. */
   readonly #cases: Seen;
   readonly #heads: Seen;
@@ -186,6 +189,7 @@ export class Spreading {
     this.#host = host;
     this.#clock = clock;
     this.#allowance = allowance;
+    this.#outbox = new Outbox({ clock, most: MAX_TOLD_MEMBERS });
     this.#cases = new Seen({ clock, lifeMs: SEEN_MS });
     this.#heads = new Seen({ clock, lifeMs: SEEN_MS });
     this.#detector = new EquivocationDetector({ memory: this.#memory });
@@ -205,14 +209,15 @@ export class Spreading {
    * is for those that it knows and we do not.
    */
   async connected(neighbour: Neighbour): Promise<void> {
+    this.#outbox.forget(neighbour.vkey.text);
     for (const statement of this.#links.values()) {
       if (statement.member.text === neighbour.vkey.text) continue;
-      neighbour.post(KIND.rumour, encodeRumour(rumourOf("statement", statement.json)));
+      this.#hand(neighbour, rumourOf("statement", statement.json), this.#own);
     }
-    const records = new Map(this.#kept);
-    for (const record of await this.#host.recentCases()) records.set(record.evidence_id, record);
-    for (const record of records.values()) {
-      neighbour.post(KIND.rumour, encodeRumour(rumourOf("record", asJson(record))));
+    const records = [...await this.#host.recentCases(), ...this.#kept.values()];
+    const byId = new Map(records.map((record) => [record.evidence_id, record]));
+    for (const record of byId.values()) {
+      this.#hand(neighbour, rumourOf("record", asJson(record)), this.#own);
     }
   }
 
@@ -329,10 +334,10 @@ export class Spreading {
     const rumour = isItsOwn ? { ...heard, hops: MAX_HOPS } : heard;
     if (isKnown(body) && body.kind === "accusation") {
       // Whoever passes on evidence that does not hold is charged for it, so it is looked at first.
-      if (await this.#hearAccusation(from, statement, body)) this.#passOn(rumour, from);
+      if (await this.#hearAccusation(from, statement, body)) this.#passOn(rumour, from, member);
       return;
     }
-    this.#passOn(rumour, from);
+    this.#passOn(rumour, from, member);
     if (!isKnown(body) || this.#conduct.banOf(member.text) !== undefined) return;
     switch (body.kind) {
       case "links":
@@ -395,7 +400,7 @@ export class Spreading {
     if (!isNewWith(this.#heads, opened.hash, rumour.hops)) return;
     await this.#takeIn(opened.checkpoint, from.name);
     // Nothing beside the note was verified.
-    this.#passOn({ ...rumour, item: { note } }, from);
+    this.#passOn({ ...rumour, item: { note } }, from, opened.checkpoint.log.vkey);
   }
 
   /** Hears what was signed with our own key. If we have not said it, somebody else has. */
@@ -461,10 +466,14 @@ export class Spreading {
     if (at < 1 || path[at - 1] !== from.vkey.text) return;
     const next = path[at + 1];
     if (next === undefined || rumour.hops === 0) return;
-    if (this.#send(next, { ...rumour, hops: rumour.hops - 1 })) return;
+    if (this.#send(next, { ...rumour, hops: rumour.hops - 1 }, from.vkey.text)) return;
     const item = { evidence_id, to: path.at(-1)!, between: [this.#own, next] };
     const back = path.slice(0, at + 1).toReversed();
-    this.#send(from.vkey.text, { hops: MAX_HOPS, what: "undelivered", item, path: back });
+    this.#send(
+      from.vkey.text,
+      { hops: MAX_HOPS, what: "undelivered", item, path: back },
+      from.vkey.text,
+    );
   }
 
   #hearUndelivered(from: Neighbour, rumour: Rumour): void {
@@ -476,7 +485,8 @@ export class Spreading {
     const next = path[at + 1];
     if (next !== undefined) {
       const item = { evidence_id, to, between };
-      if (rumour.hops > 0) this.#send(next, { ...rumour, item, hops: rumour.hops - 1 });
+      const hops = rumour.hops - 1;
+      if (hops >= 0) this.#send(next, { ...rumour, item, hops }, from.vkey.text);
       return;
     }
     const delivery = this.#deliveries.get(`${evidence_id} ${to}`);
@@ -632,25 +642,62 @@ export class Spreading {
     }
   }
 
-  /** Passes a rumour on to everyone but who told it. */
-  #passOn(rumour: Rumour, from?: Neighbour): void {
+  /**
+   * Passes a rumour on to everyone but who told it.
+   * @param signer who has said it, if that is not who told it
+   */
+  #passOn(rumour: Rumour, from?: Neighbour, signer = from?.vkey): void {
     if (rumour.hops === 0) return;
     const hops = from === undefined ? rumour.hops : rumour.hops - 1;
     const body = encodeRumour({ ...rumour, hops });
+    const units = unitsOf(rumour, body);
+    const isRecord = rumour.what === "record";
+    const isTalk = from !== undefined && !isRecord;
+    if (isTalk && !this.#outbox.mayPassOn(signer!.text, units)) return;
     for (const one of this.#host.neighbours()) {
-      if (one.vkey.text !== from?.vkey.text) one.post(KIND.rumour, body);
+      if (one.vkey.text === from?.vkey.text) continue;
+      const to = recipient(one);
+      if (isRecord) this.#outbox.hand(to, body, { units, from: from?.vkey.text ?? this.#own });
+      else if (isTalk) this.#outbox.offer(to, body, units);
+      else to.post(body);
     }
   }
 
-  /** @returns whether there is a session with that member */
-  #send(member: string, rumour: Rumour): boolean {
+  /**
+   * Sends a rumour along its path.
+   * @returns whether there is a session with the next member
+   */
+  #send(member: string, rumour: Rumour, from = this.#own): boolean {
     for (const one of this.#host.neighbours()) {
       if (one.vkey.text !== member) continue;
-      one.post(KIND.rumour, encodeRumour(rumour));
+      this.#hand(one, rumour, from);
       return true;
     }
     return false;
   }
+
+  /** Has a rumour sent to one member, as soon as that may be. */
+  #hand(to: Neighbour, rumour: Rumour, from: string): void {
+    const body = encodeRumour(rumour);
+    this.#outbox.hand(recipient(to), body, { units: unitsOf(rumour, body), from });
+  }
+
+  /** Nothing that waits is sent any more. */
+  close(): void {
+    this.#outbox.close();
+  }
+}
+
+function recipient(neighbour: Neighbour): Recipient {
+  return {
+    key: neighbour.vkey.text,
+    post: (body) => neighbour.post(KIND.rumour, body),
+  };
+}
+
+/** What a rumour costs its sender. */
+function unitsOf({ what }: Rumour, { length }: Uint8Array): number {
+  return COST[what] + length / BYTES_PER_UNIT;
 }
 
 const NOT_NEW = "its number or its time is not new";

@@ -40,6 +40,7 @@ import {
   writeRemembered,
 } from "./known_members.ts";
 import { memberStatus, type SwarmStatus } from "./member_status.ts";
+import { UNITS_PER_SECOND } from "./outbox.ts";
 import { OwnStatements } from "./own_statements.ts";
 import { Replay } from "./replay.ts";
 import { type Direction, Room, type Seat } from "./room.ts";
@@ -78,8 +79,6 @@ const ROTATE_MS = 3_600_000;
 const ANCHORS = 4;
 /** How long a member that left is not called. It may call before. */
 const AFTER_LEAVE_MS = 60_000;
-/** What a member may send in a second, in units of spreading.ts. */
-const UNITS_PER_SECOND = 2_048;
 
 /** See the module. */
 export class Swarm {
@@ -302,6 +301,7 @@ export class Swarm {
     await Promise.all(links.map(({ session }) => session.finish()));
     for (const session of this.#sessions) session.close();
     this.#statements.close();
+    this.#spreading.close();
     await this.#background.done();
     try {
       await this.#save();

@@ -6,7 +6,7 @@ import { encodeRumour, MAX_HOPS, type Rumour } from "../../src/swarm/rumour.ts";
 import { callSession, KIND, newStaticKey, type Session } from "../../src/swarm/session.ts";
 import { makeStatement } from "../../src/swarm/statement.ts";
 import { StatementMemory } from "../../src/swarm/statement_memory.ts";
-import { generateSigner } from "../../src/world/signer.ts";
+import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import { grow } from "../evidence/histories.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
 import { forkedLog, recordOfFork } from "../gossip/helpers.ts";
@@ -208,4 +208,63 @@ Deno.test("attacked members: evidence about keys of no members takes no memory",
   await stage.minutes(1);
   StatementMemory.prototype.remember = remember;
   assertEquals(names.filter((name) => name === signer.vkey.name), []);
+});
+
+Deno.test("attacked members: nobody is banned for passing on what a member floods it with", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(4);
+  const [one, two, three, liar] = stage.hosts as [Host, Host, Host, Host];
+  const byKey = { host: liar, byKeyAlone: true };
+  await start(one, [log], { members: [...all(two, three), byKey] });
+  await start(two, [log], { members: [...all(one), byKey, { host: three, byKeyAlone: true }] });
+  await start(three, [log], { members: [...all(one), byKey, { host: two, byKeyAlone: true }] });
+  await stage.minutes(1);
+  const sessions = [await sessionOf(liar, one), await sessionOf(liar, three)];
+  for (const session of sessions) await greet(session);
+  for (let minute = 0n; minute < 6n; minute++) {
+    // To each as much as it takes in a second. What is signed is new each time.
+    for (const [i, session] of sessions.entries()) {
+      const after = (2n * minute + BigInt(i)) * HEADS;
+      for (const note of await headsOf(liar.signer, after)) {
+        session.send(KIND.rumour, encodeRumour({ hops: 9, what: "head", item: { note } }))
+          .catch(() => {});
+      }
+    }
+    await stage.minutes(1);
+  }
+  for (const host of [one, two, three]) {
+    const floods = host.toldOf("member.refused").filter(({ fields }) => fields.refused === "flood");
+    assertEquals(floods, []);
+    assertEquals(host.toldOf("member.banned"), []);
+  }
+});
+
+const HEADS = 960n;
+
+/** So many notes of statements, after this number. */
+async function headsOf(signer: Signer, after: bigint): Promise<string[]> {
+  const body = { kind: "links", time: "2026-01-01T00:00:00.000Z", links: [] } as const;
+  const notes: string[] = [];
+  for (let sequence = after + 1n; sequence <= after + HEADS; sequence++) {
+    notes.push((await makeStatement({ signer, epoch: 1n, sequence, body })).note);
+  }
+  return notes;
+}
+
+Deno.test("attacked members: who comes later is told many cases, and charges nobody for them", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(3);
+  const [one, from, late] = stage.hosts as [Host, Host, Host];
+  await start(one, [log], { members: [from, late].map((host) => ({ host, byKeyAlone: true })) });
+  const session = await sessionOf(from, one);
+  await greet(session);
+  for (let i = 0; i < 50; i++) {
+    const item = await recordOfFork(await forkedLog()) as unknown as JsonObject;
+    await say(session, { hops: 5, what: "record", item });
+    await one.clock.advance(100);
+  }
+  await start(late, [log], { members: all(one) });
+  await stage.minutes(1);
+  assertEquals(statusOf(late, one).state, "connected");
+  assertEquals(late.toldOf("member.refused"), []);
 });

@@ -489,9 +489,10 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "evidence of an accusation is passed on before it is verified",
     file: "src/swarm/spreading.ts",
-    find: "if (await this.#hearAccusation(from, statement, body)) this.#passOn(rumour, from);",
+    find:
+      "if (await this.#hearAccusation(from, statement, body)) this.#passOn(rumour, from, member);",
     replace:
-      "this.#passOn(rumour, from);\n      await this.#hearAccusation(from, statement, body);",
+      "this.#passOn(rumour, from, member);\n      await this.#hearAccusation(from, statement, body);",
     breaks: "no honest member is put out",
     seeds: MANY,
   },
