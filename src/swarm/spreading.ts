@@ -11,7 +11,7 @@ import { type ConflictRecord, parseRecord, RECORD_VERSION } from "../evidence/re
 import { verifyConflict } from "../evidence/verify.ts";
 import { textOf, utf8 } from "../tlog/encoding.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
-import { MalformedError } from "../tlog/malformed.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import type { Allowance } from "../world/allowance.ts";
 import type { Clock } from "../world/world.ts";
@@ -212,7 +212,8 @@ export class Spreading {
     this.#outbox.forget(neighbour.vkey.text);
     for (const statement of this.#links.values()) {
       if (statement.member.text === neighbour.vkey.text) continue;
-      this.#hand(neighbour, rumourOf("statement", statement.json), this.#own);
+      const rumour = { ...rumourOf("statement", statement.json), of: statement.member.text };
+      this.#hand(neighbour, rumour, this.#own);
     }
     const records = [...await this.#host.recentCases(), ...this.#kept.values()];
     const byId = new Map(records.map((record) => [record.evidence_id, record]));
@@ -309,14 +310,27 @@ export class Spreading {
   async #hearRumour(from: Neighbour, rumour: Rumour): Promise<void> {
     switch (rumour.what) {
       case "statement":
+        if (this.#isOfAnother(from, rumour)) return;
         return await this.#hearStatement(from, rumour);
       case "head":
+        if (this.#isOfAnother(from, rumour)) return;
         return await this.#hearHead(from, rumour);
       case "record":
         return await this.#hearRecord(from, rumour);
       case "undelivered":
         return this.#hearUndelivered(from, rumour);
     }
+  }
+
+  /**
+   * Whether a rumour is of a key that is no member's here. A key id has 32 bits, so somebody can make two
+   * keys that share it and a name, and give one to each of two members. What one of them has verified
+   * does not verify at the other, and is the fault of neither.
+   */
+  #isOfAnother(from: Neighbour, { of }: Rumour): boolean {
+    if (of === undefined || this.#members.get(of) !== undefined) return false;
+    this.#tell(refused(from, "unknown source", `${quoted(of)} is no member`));
+    return true;
   }
 
   /** A statement that is passed on: about links, an accusation, a leave. */
@@ -649,7 +663,8 @@ export class Spreading {
   #passOn(rumour: Rumour, from?: Neighbour, signer = from?.vkey): void {
     if (rumour.hops === 0) return;
     const hops = from === undefined ? rumour.hops : rumour.hops - 1;
-    const body = encodeRumour({ ...rumour, hops });
+    const of = SIGNED.includes(rumour.what) && { of: signer?.text ?? this.#own };
+    const body = encodeRumour({ ...rumour, hops, ...of });
     const units = unitsOf(rumour, body);
     const isRecord = rumour.what === "record";
     const isTalk = from !== undefined && !isRecord;
@@ -700,6 +715,8 @@ function unitsOf({ what }: Rumour, { length }: Uint8Array): number {
   return COST[what] + length / BYTES_PER_UNIT;
 }
 
+/** What is signed by a member, whose vkey goes along. */
+const SIGNED: readonly Rumour["what"][] = ["statement", "head"];
 const NOT_NEW = "its number or its time is not new";
 
 /** Evidence on its way to a member. */

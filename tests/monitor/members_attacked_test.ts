@@ -33,18 +33,23 @@ async function strangerCalls(callee: Host, { name }: { name: string }): Promise<
   });
 }
 
-Deno.test("attacked members: a stranger with a member's name is served no stream", async () => {
+Deno.test("attacked members: without a seat no stream is served, not under a member's name either", async () => {
   const log = grow(await logAt(), 3);
   await using stage = await stageOf(2);
   const { one, two } = stage;
   await start(one, [log], { admit: "anyone", members: [{ host: two, byKeyAlone: true }] });
-  const session = await strangerCalls(one, two.signer.vkey);
-  const stream = await session.open();
-  await stream.write(new Uint8Array(104));
-  await stream.closeWrite();
-  const answer = stream.read(new Uint8Array(104)).catch(() => undefined);
-  await stage.minutes(1);
-  assertEquals(await answer, undefined);
+  // The second one is the member, and says no hello.
+  for (const session of [await strangerCalls(one, two.signer.vkey), await sessionOf(two, one)]) {
+    const ask = async (): Promise<number | undefined> => {
+      const stream = await session.open();
+      await stream.write(new Uint8Array(104));
+      await stream.closeWrite();
+      return await stream.read(new Uint8Array(104));
+    };
+    const answer = ask().catch(() => undefined);
+    await stage.minutes(1);
+    assertEquals(await answer, undefined);
+  }
 });
 
 Deno.test("attacked members: what a stranger says of itself is no trouble of a member of its name", async () => {
@@ -267,4 +272,38 @@ Deno.test("attacked members: who comes later is told many cases, and charges nob
   await stage.minutes(1);
   assertEquals(statusOf(late, one).state, "connected");
   assertEquals(late.toldOf("member.refused"), []);
+});
+
+Deno.test("attacked members: a stranger cannot fill the memory with what comes after its hello", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(1);
+  const { one } = stage;
+  await start(one, [log], { admit: "anyone" });
+  const session = await strangerCalls(one, { name: "stranger.invalid" });
+  session.send(KIND.rumour, new Uint8Array(1_000_000)).catch(() => {});
+  await settled();
+  assert(session.fault !== undefined);
+  assertEquals(one.toldOf("member.turned_away").length, 1);
+});
+
+Deno.test("attacked members: who passes on the word of a key is not charged where another key is known by its name", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(3);
+  const [one, from, other] = stage.hosts as [Host, Host, Host];
+  await start(one, [log], { members: [from, other].map((host) => ({ host, byKeyAlone: true })) });
+  const session = await sessionOf(from, one);
+  await greet(session);
+  // To find a key with the name and the key id of another one takes hours. A changed signature is as good.
+  const body = { kind: "links", time: "2026-01-01T00:00:00.000Z", links: [] } as const;
+  const { note } = await makeStatement({ signer: other.signer, epoch: 1n, sequence: 1n, body });
+  const at = note.length - 20;
+  const changed = note.slice(0, at) + (note[at] === "A" ? "B" : "A") + note.slice(at + 1);
+  const { signer } = await generateSigner({ world: one.world, name: other.signer.vkey.name });
+  await say(session, { hops: 5, what: "head", item: { note: changed }, of: signer.vkey.text });
+  await stage.minutes(1);
+  const refused = () => one.toldOf("member.refused").map(({ fields }) => fields.refused);
+  assertEquals(refused(), ["unknown source"]);
+  await say(session, { hops: 5, what: "head", item: { note: changed } });
+  await stage.minutes(1);
+  assertEquals(refused(), ["unknown source", "bad signature"]);
 });
