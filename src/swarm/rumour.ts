@@ -38,6 +38,8 @@ export interface Rumour {
    */
   readonly what: typeof RUMOUR_KINDS[number];
   readonly item: JsonObject;
+  /** Under which vkey a statement or a head was verified: two keys may share a name and a key id. */
+  readonly of?: string;
   /**
    * The members, by vkey, through which it goes on, the next one first. Without it, it goes to
    * everyone.
@@ -54,6 +56,7 @@ const RUMOUR: Shape = {
     },
   },
   may: {
+    of: text,
     path: (value, name) => {
       listOf(text)(value, name);
       const { length } = value as readonly string[];
@@ -77,9 +80,9 @@ export function encodeRumour(rumour: Rumour): Uint8Array {
 export function readRumour(body: Uint8Array): Rumour | undefined {
   const value = parseExactJson(textOf(body));
   checkMembers(value, { what: "a rumour", shape: RUMOUR });
-  const { hops, what, item, path } = value as unknown as Rumour;
+  const { hops, what, item, of, path } = value as unknown as Rumour;
   if (!RUMOUR_KINDS.includes(what)) return undefined;
-  return { hops, what, item, ...(path !== undefined && { path }) };
+  return { hops, what, item, ...(of !== undefined && { of }), ...(path !== undefined && { path }) };
 }
 
 /** What is told of evidence that did not reach the end of its path. */

@@ -27,7 +27,7 @@ import type { Incoming } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 import { SessionFault } from "./session_fault.ts";
 import { type Agreed, type SessionParty, shakeHands, type Welcome } from "./session_handshake.ts";
-import { SESSION_LIMITS, type SessionLimits } from "./session_limits.ts";
+import { limitsOfStrangers, SESSION_LIMITS, type SessionLimits } from "./session_limits.ts";
 import {
   encodeMessage,
   KIND,
@@ -150,7 +150,9 @@ export class Session {
       readonly isCaller: boolean;
     },
   ) {
-    const { clock, random, limits = SESSION_LIMITS } = party;
+    const { clock, random } = party;
+    const given = party.limits ?? SESSION_LIMITS;
+    const limits = agreed.isAdmitted ? given : limitsOfStrangers(given);
     this.member = agreed.member;
     this.isCaller = isCaller;
     this.isAdmitted = agreed.isAdmitted;

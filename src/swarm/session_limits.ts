@@ -44,6 +44,19 @@ export interface SessionLimits {
   readonly maxUnknownMessageBytes: number;
 }
 
+/**
+ * The same for a caller that is not admitted, which is there to be told so: a hello is all that it may
+ * say. There may be many of them, and each would take megabytes otherwise.
+ */
+export function limitsOfStrangers(limits: SessionLimits): SessionLimits {
+  const { maxHelloBytes } = limits;
+  return {
+    ...limits,
+    ...{ maxStreams: 0, maxHeldBytes: maxHelloBytes, maxHeldMessages: 1 },
+    ...{ maxSaidBytes: 0, maxRumourBytes: 0, maxControlBytes: 0, maxControlAnswerBytes: 0 },
+  };
+}
+
 /** The limits of PROTOCOL section 16. */
 export const SESSION_LIMITS: SessionLimits = {
   handshakeMs: 10_000,

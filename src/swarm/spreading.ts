@@ -11,7 +11,7 @@ import { type ConflictRecord, parseRecord, RECORD_VERSION } from "../evidence/re
 import { verifyConflict } from "../evidence/verify.ts";
 import { textOf, utf8 } from "../tlog/encoding.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
-import { MalformedError } from "../tlog/malformed.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import type { Allowance } from "../world/allowance.ts";
 import type { Clock } from "../world/world.ts";
@@ -24,7 +24,9 @@ import {
   openEvidence,
 } from "./conduct.ts";
 import type { Graph, Path, Without } from "./graph.ts";
+import { MAX_TOLD_MEMBERS } from "./hello.ts";
 import type { OwnStatements } from "./own_statements.ts";
+import { Outbox, type Recipient } from "./outbox.ts";
 import type { Newness, Replay } from "./replay.ts";
 import { encodeRumour, MAX_HOPS, readRumour, readUndelivered, type Rumour } from "./rumour.ts";
 import type { Said } from "./said.ts";
@@ -151,7 +153,10 @@ export class Spreading {
   readonly #host: SpreadingHost;
   readonly #clock: Clock;
   readonly #allowance: Allowance;
-  readonly #seen: Seen;
+  readonly #outbox: Outbox;
+  /** Cases. Apart from heads: whoever says much must not have them forgotten. */
+  readonly #cases: Seen;
+  readonly #heads: Seen;
   readonly #memory = new StatementMemory();
   readonly #detector: EquivocationDetector;
   /** When each member was last charged for a flood. */
@@ -195,7 +200,9 @@ export class Spreading {
     this.#host = host;
     this.#clock = clock;
     this.#allowance = allowance;
-    this.#seen = new Seen({ clock, lifeMs: SEEN_MS });
+    this.#outbox = new Outbox({ clock, most: MAX_TOLD_MEMBERS });
+    this.#cases = new Seen({ clock, lifeMs: SEEN_MS });
+    this.#heads = new Seen({ clock, lifeMs: SEEN_MS });
     this.#detector = new EquivocationDetector({ memory: this.#memory });
   }
 
@@ -213,14 +220,16 @@ export class Spreading {
    * is for those that it knows and we do not.
    */
   async connected(neighbour: Neighbour): Promise<void> {
+    this.#outbox.forget(neighbour.vkey.text);
     for (const statement of this.#links.values()) {
       if (statement.member.text === neighbour.vkey.text) continue;
-      neighbour.post(KIND.rumour, encodeRumour(rumourOf("statement", statement.json)));
+      const rumour = { ...rumourOf("statement", statement.json), of: statement.member.text };
+      this.#hand(neighbour, rumour, this.#own);
     }
-    const records = new Map(this.#kept);
-    for (const record of await this.#host.recentCases()) records.set(record.evidence_id, record);
-    for (const record of records.values()) {
-      neighbour.post(KIND.rumour, encodeRumour(rumourOf("record", asJson(record))));
+    const records = [...await this.#host.recentCases(), ...this.#kept.values()];
+    const byId = new Map(records.map((record) => [record.evidence_id, record]));
+    for (const record of byId.values()) {
+      this.#hand(neighbour, rumourOf("record", asJson(record)), this.#own);
     }
   }
 
@@ -260,7 +269,7 @@ export class Spreading {
   spreadRecord(record: ConflictRecord, { isOwnFinding }: { isOwnFinding: boolean }): void {
     // What a member passed on is passed on as it came, once it is known to be taken in.
     const key = caseKey(record);
-    if (this.#hearing.has(key) || !this.#seen.isNew(key)) return;
+    if (this.#hearing.has(key) || !isNewWith(this.#cases, key, MAX_HOPS)) return;
     this.#passOn(rumourOf("record", asJson(record)));
     if (isOwnFinding) this.#deliver(record);
   }
@@ -313,8 +322,10 @@ export class Spreading {
   async #hearRumour(from: Neighbour, rumour: Rumour): Promise<void> {
     switch (rumour.what) {
       case "statement":
+        if (this.#isOfAnother(from, rumour)) return;
         return await this.#hearStatement(from, rumour);
       case "head":
+        if (this.#isOfAnother(from, rumour)) return;
         return await this.#hearHead(from, rumour);
       case "record":
         return await this.#hearRecord(from, rumour);
@@ -323,9 +334,20 @@ export class Spreading {
     }
   }
 
+  /**
+   * Whether a rumour is of a key that is no member's here. A key id has 32 bits, so somebody can make two
+   * keys that share it and a name, and give one to each of two members. What one of them has verified
+   * does not verify at the other, and is the fault of neither.
+   */
+  #isOfAnother(from: Neighbour, { of }: Rumour): boolean {
+    if (of === undefined || this.#members.get(of) !== undefined) return false;
+    this.#tell(refused(from, "unknown source", `${quoted(of)} is no member`));
+    return true;
+  }
+
   /** A statement that is passed on: about links, an accusation, a leave. */
-  async #hearStatement(from: Neighbour, rumour: Rumour): Promise<void> {
-    const statement = readStatement(rumour.item, this.#members);
+  async #hearStatement(from: Neighbour, heard: Rumour): Promise<void> {
+    const statement = readStatement(heard.item, this.#members);
     if ("refused" in statement) {
       return await this.#refuse(from, statement);
     }
@@ -333,12 +355,15 @@ export class Spreading {
     if (statement.member.text === this.#own) return await this.#hearOwn(statement);
     if (!await this.#accept(from, statement)) return;
     const { body, member, epoch, sequence } = statement;
+    // Who says it cannot have it stay here, and say something else elsewhere.
+    const isItsOwn = member.text === from.vkey.text;
+    const rumour = isItsOwn ? { ...heard, hops: MAX_HOPS } : heard;
     if (isKnown(body) && body.kind === "accusation") {
       // Whoever passes on evidence that does not hold is charged for it, so it is looked at first.
-      if (await this.#hearAccusation(from, statement, body)) this.#passOn(rumour, from);
+      if (await this.#hearAccusation(from, statement, body)) this.#passOn(rumour, from, member);
       return;
     }
-    this.#passOn(rumour, from);
+    this.#passOn(rumour, from, member);
     if (!isKnown(body) || this.#conduct.banOf(member.text) !== undefined) return;
     switch (body.kind) {
       case "links":
@@ -398,9 +423,10 @@ export class Spreading {
     const opened = openStatementNote(note, this.#members);
     if ("refused" in opened) return await this.#refuse(from, opened);
     if (opened.checkpoint.log.vkey.text === this.#own) return await this.#hearOwn(opened);
-    if (!this.#seen.isNew(opened.hash)) return;
+    if (!isNewWith(this.#heads, opened.hash, rumour.hops)) return;
     await this.#takeIn(opened.checkpoint, from.name);
-    this.#passOn(rumour, from);
+    // Nothing beside the note was verified.
+    this.#passOn({ ...rumour, item: { note } }, from, opened.checkpoint.log.vkey);
   }
 
   /** Hears what was signed with our own key. If we have not said it, somebody else has. */
@@ -415,13 +441,17 @@ export class Spreading {
     if (typeof rumour.item.version === "string" && rumour.item.version !== RECORD_VERSION) return;
     const record = parseRecord(rumour.item);
     const key = caseKey(record);
-    if (!this.#seen.has(key)) {
+    const isNew = hasNewer(this.#cases, key, rumour.hops);
+    // What goes on along a path is verified each time: its evidence id may be known, and the rest made up.
+    if (isNew || rumour.path !== undefined) {
       const judgement = verifyConflict({ input: rumour.item });
       if (judgement.outcome === "disputed") return;
       if (judgement.outcome === "fails") {
         const wrong = judgement.checks.filter(({ ok }) => !ok).map(({ detail }) => detail);
         return await this.#charge(from, "failed record", wrong.join("; "));
       }
+    }
+    if (isNew) {
       this.#hearing.add(key);
       try {
         if (!await this.#takeInRecord(from, record)) return;
@@ -430,7 +460,7 @@ export class Spreading {
       }
       // What comes on a path goes to everyone as well: else whoever sends it so would stop it here.
       const { path: _, ...toAll } = rumour;
-      if (this.#seen.isNew(key)) this.#passOn(toAll, from);
+      if (isNewWith(this.#cases, key, rumour.hops)) this.#passOn(toAll, from);
     }
     if (rumour.path !== undefined) this.#goOn(from, rumour, record);
   }
@@ -462,26 +492,33 @@ export class Spreading {
     if (at < 1 || path[at - 1] !== from.vkey.text) return;
     const next = path[at + 1];
     if (next === undefined || rumour.hops === 0) return;
-    if (this.#send(next, { ...rumour, hops: rumour.hops - 1 })) return;
+    if (this.#send(next, { ...rumour, hops: rumour.hops - 1 }, from.vkey.text)) return;
     const item = { evidence_id, to: path.at(-1)!, between: [this.#own, next] };
     const back = path.slice(0, at + 1).toReversed();
-    this.#send(from.vkey.text, { hops: MAX_HOPS, what: "undelivered", item, path: back });
+    this.#send(
+      from.vkey.text,
+      { hops: MAX_HOPS, what: "undelivered", item, path: back },
+      from.vkey.text,
+    );
   }
 
   #hearUndelivered(from: Neighbour, rumour: Rumour): void {
     const path = rumour.path ?? [];
     const at = path.indexOf(this.#own);
     if (at < 1 || path[at - 1] !== from.vkey.text) return;
+    // It is read before it goes on: whoever sends on what is malformed is charged for it.
+    const { evidence_id, to, between } = readUndelivered(rumour.item);
     const next = path[at + 1];
     if (next !== undefined) {
-      if (rumour.hops > 0) this.#send(next, { ...rumour, hops: rumour.hops - 1 });
+      const item = { evidence_id, to, between };
+      const hops = rumour.hops - 1;
+      if (hops >= 0) this.#send(next, { ...rumour, item, hops }, from.vkey.text);
       return;
     }
-    const said = readUndelivered(rumour.item);
-    const delivery = this.#deliveries.get(`${said.evidence_id} ${said.to}`);
+    const delivery = this.#deliveries.get(`${evidence_id} ${to}`);
     // Only who is on the path that is tried can say where it ends.
     if (delivery?.path?.members.includes(from.vkey.text) !== true) return;
-    this.#tryPath(delivery, [...delivery.dead, said.between]);
+    this.#tryPath(delivery, [...delivery.dead, between]);
   }
 
   /** Sends evidence to members that we are not connected to, as many as we have neighbours. */
@@ -535,13 +572,15 @@ export class Spreading {
     source: string,
     { isNews = !this.#isConvicted(checkpoint.log.vkey) } = {},
   ): Promise<void> {
+    const { vkey } = checkpoint.log;
+    // What proves nothing more is not remembered either: there may be any number of it.
+    if (!isNews || this.#members.get(vkey.text) === undefined) return;
     const conflict = this.#detector.observe(checkpoint, source);
     this.#detector.takeConflicts();
-    if (conflict === undefined || !isNews) return;
-    const { vkey } = checkpoint.log;
+    if (conflict === undefined) return;
     if (vkey.text === this.#own) this.#isOwnConvicted = true;
     const record = await this.#host.memberCase(conflict);
-    if (record !== undefined && this.#seen.isNew(caseKey(record))) {
+    if (record !== undefined && isNewWith(this.#cases, caseKey(record), MAX_HOPS)) {
       this.#keep(record);
       this.#passOn(rumourOf("record", asJson(record)));
     }
@@ -629,27 +668,67 @@ export class Spreading {
     }
   }
 
-  /** Passes a rumour on to everyone but who told it. */
-  #passOn(rumour: Rumour, from?: Neighbour): void {
+  /**
+   * Passes a rumour on to everyone but who told it.
+   * @param signer who has said it, if that is not who told it
+   */
+  #passOn(rumour: Rumour, from?: Neighbour, signer = from?.vkey): void {
     if (rumour.hops === 0) return;
     const hops = from === undefined ? rumour.hops : rumour.hops - 1;
-    const body = encodeRumour({ ...rumour, hops });
+    const of = SIGNED.includes(rumour.what) && { of: signer?.text ?? this.#own };
+    const body = encodeRumour({ ...rumour, hops, ...of });
+    const units = unitsOf(rumour, body);
+    const isRecord = rumour.what === "record";
+    const isTalk = from !== undefined && !isRecord;
+    if (isTalk && !this.#outbox.mayPassOn(signer!.text, units)) return;
     for (const one of this.#host.neighbours()) {
-      if (one.vkey.text !== from?.vkey.text) one.post(KIND.rumour, body);
+      if (one.vkey.text === from?.vkey.text) continue;
+      const to = recipient(one);
+      if (isRecord) this.#outbox.hand(to, body, { units, from: from?.vkey.text ?? this.#own });
+      else if (isTalk) this.#outbox.offer(to, body, units);
+      else to.post(body);
     }
   }
 
-  /** @returns whether there is a session with that member */
-  #send(member: string, rumour: Rumour): boolean {
+  /**
+   * Sends a rumour along its path.
+   * @returns whether there is a session with the next member
+   */
+  #send(member: string, rumour: Rumour, from = this.#own): boolean {
     for (const one of this.#host.neighbours()) {
       if (one.vkey.text !== member) continue;
-      one.post(KIND.rumour, encodeRumour(rumour));
+      this.#hand(one, rumour, from);
       return true;
     }
     return false;
   }
+
+  /** Has a rumour sent to one member, as soon as that may be. */
+  #hand(to: Neighbour, rumour: Rumour, from: string): void {
+    const body = encodeRumour(rumour);
+    this.#outbox.hand(recipient(to), body, { units: unitsOf(rumour, body), from });
+  }
+
+  /** Nothing that waits is sent any more. */
+  close(): void {
+    this.#outbox.close();
+  }
 }
 
+function recipient(neighbour: Neighbour): Recipient {
+  return {
+    key: neighbour.vkey.text,
+    post: (body) => neighbour.post(KIND.rumour, body),
+  };
+}
+
+/** What a rumour costs its sender. */
+function unitsOf({ what }: Rumour, { length }: Uint8Array): number {
+  return COST[what] + length / BYTES_PER_UNIT;
+}
+
+/** What is signed by a member, whose vkey goes along. */
+const SIGNED: readonly Rumour["what"][] = ["statement", "head"];
 const NOT_NEW = "its number or its time is not new";
 
 /** Evidence on its way to a member. */
@@ -673,6 +752,29 @@ function asJson(record: ConflictRecord): JsonObject {
 
 function lengthOf({ checkpoint_a, checkpoint_b }: ConflictRecord): number {
   return checkpoint_a.note.length + checkpoint_b.note.length;
+}
+
+/**
+ * Whether something is to be passed on with so many hops: it was not yet, or only with less than half of
+ * them. Otherwise whoever hears it first could stop it here, by sending it with none.
+ */
+function hasNewer(seen: Seen, key: string, hops: number): boolean {
+  for (let level = levelOf(hops); level <= TOP_LEVEL; level++) {
+    if (seen.has(`${key} ${level}`)) return false;
+  }
+  return true;
+}
+
+/** As `hasNewer`; from now on it was. */
+function isNewWith(seen: Seen, key: string, hops: number): boolean {
+  return hasNewer(seen, key, hops) && seen.isNew(`${key} ${levelOf(hops)}`);
+}
+
+/** From half of the most hops on there is no difference: so far evidence goes in any case. */
+const TOP_LEVEL = Math.floor(Math.log2(MAX_HOPS / 2));
+
+function levelOf(hops: number): number {
+  return Math.min(TOP_LEVEL, Math.floor(Math.log2(hops + 1)));
 }
 
 function caseKey({ evidence_id }: ConflictRecord): string {

@@ -40,6 +40,7 @@ import {
   writeRemembered,
 } from "./known_members.ts";
 import { memberStatus, type SwarmStatus } from "./member_status.ts";
+import { UNITS_PER_SECOND } from "./outbox.ts";
 import { OwnStatements } from "./own_statements.ts";
 import { Replay } from "./replay.ts";
 import { Said } from "./said.ts";
@@ -79,8 +80,6 @@ const ROTATE_MS = 3_600_000;
 const ANCHORS = 4;
 /** How long a member that left is not called. It may call before. */
 const AFTER_LEAVE_MS = 60_000;
-/** What a member may send in a second, in units of spreading.ts. */
-const UNITS_PER_SECOND = 2_048;
 
 /** See the module. */
 export class Swarm {
@@ -106,6 +105,8 @@ export class Swarm {
   readonly #stop = new Stop();
   readonly #background: Background;
   readonly #sessions = new Set<Session>();
+  /** Of each session, whether it has a seat, once that is decided. */
+  readonly #seated = new WeakMap<Session, PromiseWithResolvers<boolean>>();
   #port: number | undefined;
   #speaksToStrangers = false;
   #linksAt = 0;
@@ -307,6 +308,7 @@ export class Swarm {
     await Promise.all(links.map(({ session }) => session.finish()));
     for (const session of this.#sessions) session.close();
     this.#statements.close();
+    this.#spreading.close();
     await this.#background.done();
     try {
       await this.#save();
@@ -337,7 +339,7 @@ export class Swarm {
         ...{ party: this.#party, connection, begun, takesControl: isLocal, onHeard },
         admits: ({ text }) => this.#known.get(text) !== undefined,
         speaksToStrangers: this.#speaksToStrangers,
-        onStream: (stream, { member }) => this.#serve(stream, member),
+        onStream: (stream, from) => this.#serve(stream, from),
       });
     } catch (error) {
       if (!(error instanceof SessionFault)) throw error;
@@ -445,10 +447,15 @@ export class Swarm {
     for (const address of known.addressesToCall) {
       try {
         const connection = await this.#calls.connect(this.#world.network, address, CONNECT_MS);
-        return await callSession({
-          ...{ party: this.#party, connection, expected: known.vkey },
-          onStream: (stream) => this.#serve(stream, known.vkey),
-        });
+        try {
+          return await callSession({
+            ...{ party: this.#party, connection, expected: known.vkey },
+            onStream: (stream, from) => this.#serve(stream, from),
+          });
+        } finally {
+          // A session says goodbye before its connection is closed.
+          this.#calls.release(connection);
+        }
       } catch (error) {
         if (error instanceof Ended) return undefined;
         if (!(error instanceof WorldError || error instanceof SessionFault)) throw error;
@@ -472,6 +479,7 @@ export class Swarm {
    */
   async #hold(session: Session, onDecided: (isSeated: boolean) => void): Promise<void> {
     this.#sessions.add(session);
+    const seat = this.#seatOf(session);
     try {
       if (session.isControl) {
         onDecided(true);
@@ -480,6 +488,7 @@ export class Swarm {
       const messages = session.messages();
       const link = await this.#greet(session, messages);
       onDecided(link !== undefined);
+      seat.resolve(link !== undefined);
       if (link !== undefined) await this.#converse(link, messages);
     } catch (error) {
       if (!(error instanceof WorldError || error instanceof MalformedError)) throw error;
@@ -487,6 +496,7 @@ export class Swarm {
       this.#notSeated(session, error.message);
     } finally {
       onDecided(false);
+      seat.resolve(false);
       session.close();
       this.#sessions.delete(session);
     }
@@ -499,7 +509,6 @@ export class Swarm {
   ): Promise<Link | undefined> {
     const { member, isCaller } = session;
     const direction: Direction = isCaller ? "outbound" : "inbound";
-    const known = this.#known.get(member.text);
     const refusal = this.#refusalOf(session, direction);
     const verdict = refusal ?? "accepted";
     await session.send(KIND.hello, encodeHello(this.#helloTo(session, verdict)));
@@ -519,31 +528,52 @@ export class Swarm {
     }
     if (first.kind !== KIND.hello) throw new MalformedError("it did not begin with a hello");
     const hello = readHello(first.body);
+    const known = this.#known.get(member.text);
     const isDowngrade = hello.versions.some((one) => one > 1 && SESSION_VERSIONS.includes(one));
     const answer = refusal ?? (isDowngrade ? "version" : undefined);
     if (answer !== undefined || hello.verdict !== "accepted") {
-      if (known !== undefined) await this.#learn(known, session, hello);
       if (isCaller) this.#room.refused(member.text);
-      const { verdict } = hello;
-      if (verdict !== "accepted") {
-        this.#tell({ kind: "not wanted", member: member.name, refusal: verdict });
-      } else this.#tell({ kind: "turned away", caller: member.name, reason: answer! });
+      this.#tellRefused(session, { answer, verdict: hello.verdict });
       if (known !== undefined) {
-        known.reason = `refused: ${answer ?? verdict}`;
-        known.notWanted = verdict === "accepted" ? undefined : verdict;
+        this.#learnFrom(known, session, hello);
+        known.reason = `refused: ${answer ?? hello.verdict}`;
+        known.notWanted = hello.verdict === "accepted" ? undefined : hello.verdict;
       }
       await this.#bye(session, answer ?? "not wanted");
       return undefined;
     }
-    const admission = this.#room.admit(member.text, direction);
+    // Meanwhile it may have been banned, or be no member any more.
+    const admission = this.#isBanned(member.text)
+      ? { refusal: "banned" } as const
+      : this.#room.admit(member.text, direction);
     if ("refusal" in admission) {
+      if (isCaller) this.#room.refused(member.text);
       await this.#bye(session, admission.refusal);
       return undefined;
     }
     const link = this.#seat(known!, session, { hello, ...admission });
     // It has its seat, so its own address makes nobody call it back.
-    this.#background.run(() => this.#learn(known!, session, hello));
+    this.#learnFrom(known!, session, hello);
     return link;
+  }
+
+  /** Tells that one of the two ends, or both, did not want the session. */
+  #tellRefused(
+    { member, isCaller, remote }: Session,
+    { answer, verdict }: { answer: Refusal | undefined; verdict: Hello["verdict"] },
+  ): void {
+    const isKnown = this.#known.get(member.text) !== undefined;
+    // A stranger may say anything, and under the name of a member.
+    if (verdict !== "accepted" && (isCaller || isKnown)) {
+      return this.#tell({ kind: "not wanted", member: member.name, refusal: verdict });
+    }
+    const caller = isKnown ? member.name : remote.hostname;
+    this.#tell({ kind: "turned away", caller, reason: answer ?? verdict });
+  }
+
+  /** Learns from a hello in the background: what our own disk refuses is no fault of its sender. */
+  #learnFrom(known: KnownMember, session: Session, hello: Hello): void {
+    this.#background.run(() => this.#learn(known, session, hello));
   }
 
   #seat(
@@ -631,11 +661,14 @@ export class Swarm {
   }
 
   /** Notes that a session led to nothing. */
-  #notSeated({ member, isCaller }: Session, reason: string): void {
+  #notSeated({ member, isCaller, remote }: Session, reason: string): void {
     const known = this.#known.get(member.text);
     if (known !== undefined && known.link === undefined) known.reason = reason;
     if (this.#stop.stopped) return;
-    if (!isCaller) return this.#tell({ kind: "turned away", caller: member.name, reason });
+    if (!isCaller) {
+      const caller = known === undefined ? remote.hostname : member.name;
+      return this.#tell({ kind: "turned away", caller, reason });
+    }
     this.#room.failed(member.text);
     this.#tell({ kind: "not reached", member: member.name, reason });
   }
@@ -702,8 +735,22 @@ export class Swarm {
     };
   }
 
-  #serve(stream: Connection, { name }: Vkey): void {
-    this.#background.run(() => this.#host.serve(stream, name));
+  /**
+   * Serves a stream, once the session has a seat: it may come just before. Without one, the other end may
+   * be a stranger, whose key may have the name of a member.
+   */
+  #serve(stream: Connection, session: Session): void {
+    this.#background.run(async () => {
+      const isSeated = await this.#seatOf(session).promise;
+      if (!isSeated) return stream.close();
+      await this.#host.serve(stream, session.member.name);
+    });
+  }
+
+  #seatOf(session: Session): PromiseWithResolvers<boolean> {
+    let seat = this.#seated.get(session);
+    if (seat === undefined) this.#seated.set(session, seat = Promise.withResolvers());
+    return seat;
   }
 
   /** Ends the session with a member, because it is banned or left. */

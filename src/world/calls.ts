@@ -48,6 +48,11 @@ export class Calls {
     connection.close();
   }
 
+  /** Has nothing to do with one of them any more: somebody else closes it. */
+  release(connection: Connection): void {
+    this.#open.delete(connection);
+  }
+
   /** Closes all open connections, gives up those that are being made, and makes no more. */
   end(): void {
     this.#isEnded = true;

@@ -23,6 +23,7 @@ import { parseSchedule } from "../../src/world/schedule.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import {
   type Address,
+  type Connection,
   type Files,
   type Http,
   type Network,
@@ -33,7 +34,7 @@ import {
 } from "../../src/world/world.ts";
 import { signing } from "../sim/signing.ts";
 import { grow } from "../evidence/histories.ts";
-import { FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
+import { FakeConnection, FakeNetwork, ManualClock, settled } from "../gossip/fake_network.ts";
 import { ask, inTime } from "../gossip/helpers.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { MemoryDatabases } from "../store/observing.ts";
@@ -139,6 +140,8 @@ export class Host {
   /** The key of its daemons. */
   readonly signer: Signer;
   #done: Promise<void> | undefined;
+  /** The connections that its daemon has had. */
+  readonly #connections = new Set<FakeConnection>();
 
   private constructor(
     fields: { clock: ManualClock; network: FakeNetwork; signer: Signer; hostname: string },
@@ -170,11 +173,18 @@ export class Host {
   get world(): World {
     const network = this.network.at(this.address.hostname);
     const gated: Network = {
-      listen: (address) => network.listen(address),
-      connect: (to, timeoutMs) =>
-        this.online
-          ? network.connect(to, timeoutMs)
-          : Promise.reject(new WorldError("other", "network is unreachable")),
+      listen: (address) => {
+        const listener = network.listen(address);
+        return {
+          address: listener.address,
+          accept: async () => this.#noted(await listener.accept()),
+          close: () => listener.close(),
+        };
+      },
+      connect: async (to, timeoutMs) => {
+        if (!this.online) throw new WorldError("other", "network is unreachable");
+        return this.#noted(await network.connect(to, timeoutMs));
+      },
     };
     const { clock, files, databases, http } = this;
     return {
@@ -187,6 +197,11 @@ export class Host {
       random: steady,
       signing,
     };
+  }
+
+  #noted<T extends Connection | undefined>(connection: T): T {
+    if (connection instanceof FakeConnection) this.#connections.add(connection);
+    return connection;
   }
 
   /** What a daemon is told, and how it opens the sources of its logs. */
@@ -254,6 +269,7 @@ export class Host {
 
   /** Starts a daemon and lets it do what is due at once. */
   async start(duties: Duties): Promise<Daemon> {
+    this.#connections.clear();
     const daemon = this.daemon = await this.open(duties);
     this.#done = daemon.run();
     // Whoever stops it hears of it.
@@ -281,6 +297,7 @@ export class Host {
    */
   async crash({ keepShare = 0 } = {}): Promise<void> {
     this.disk.fail({ at: 1, when: "before", lasting: true });
+    for (const connection of this.#connections) connection.reset();
     await this.stop().catch(() => {});
     this.disk.crash({ keepShare });
   }

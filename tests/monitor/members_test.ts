@@ -1,40 +1,23 @@
 /** Monitors that are members of each other: sessions, the exchange through them, and what is passed on. */
 import { assert, assertEquals } from "@std/assert";
-import type { TestLog } from "../../src/sources/test_log.ts";
 import { hexLogHash } from "../../src/monitor/swarm_host.ts";
 import { Said } from "../../src/swarm/said.ts";
 import { Members } from "../../src/swarm/statement.ts";
-import type { MemberStatus } from "../../src/swarm/member_status.ts";
+import { ScriptedSource } from "./scripted_source.ts";
 import { grow } from "../evidence/histories.ts";
-import { encodeHello, type Hello, readHello } from "../../src/swarm/hello.ts";
-import { encodeRumour, readRumour, type Rumour } from "../../src/swarm/rumour.ts";
-import { callSession, KIND, newStaticKey, type Session } from "../../src/swarm/session.ts";
+import { encodeRumour } from "../../src/swarm/rumour.ts";
+import { KIND } from "../../src/swarm/session.ts";
+import { all, greet, rumoursOf, sessionOf, source, start, statusOf } from "./members_of.ts";
 import { makeStatement, type StatementBody } from "../../src/swarm/statement.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import { forkedLog, recordOfFork } from "../gossip/helpers.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
-import { type Duties, type Host, logAt, type Member, parted, Stage } from "./hosts.ts";
-import { ScriptedSource } from "./scripted_source.ts";
-
-const source = (log: TestLog): ScriptedSource => new ScriptedSource(log, Number(log.treeSize));
-const all = (...hosts: Host[]): Member[] => hosts.map((host) => ({ host }));
+import { type Host, logAt, type Member, parted, Stage } from "./hosts.ts";
 
 /** Machines with one clock, in a network where nobody but members is answered. */
 async function stageOf(count: number): Promise<Stage> {
   return await Stage.set({ count, clock: new ManualClock() });
-}
-
-/** Starts a monitor that follows these logs. */
-async function start(host: Host, logs: readonly TestLog[], duties: Partial<Duties>): Promise<void> {
-  const followed = logs.map((log) => ({ source: source(log) }));
-  await host.start({ logs: followed, admit: "members", ...duties });
-}
-
-/** What a host says of a member. */
-function statusOf(host: Host, member: Host): MemberStatus {
-  return host.daemon!.status().members!.members
-    .find(({ vkey }) => vkey === member.signer.vkey.text)!;
 }
 
 Deno.test("members: two monitors speak through one session, and compare a log", async () => {
@@ -268,26 +251,6 @@ Deno.test("members: a disk that refuses costs what was said meanwhile, and no se
   assertEquals(one.toldOf("member.connected").length, 1);
 });
 
-/** A session with a monitor under a host's key, in which the test says what it likes. */
-async function sessionOf(host: Host, callee: Host): Promise<Session> {
-  const { clock, random, network } = host.world;
-  return await callSession({
-    party: { clock, random, signer: host.signer, staticKey: newStaticKey(random) },
-    connection: await network.connect(callee.address, 1_000),
-    ...{ expected: callee.signer.vkey, onStream: (stream) => stream.close() },
-  });
-}
-
-/** The hello of a member that is accepted, with these changes. */
-async function greet(session: Session, change: Partial<Hello> = {}): Promise<void> {
-  const { value } = await session.messages().next();
-  await session.send(
-    KIND.hello,
-    encodeHello({ ...readHello(value!.body), members: [], ...change }),
-  );
-  await settled();
-}
-
 Deno.test("members: lies about addresses keep nobody apart", async () => {
   const log = grow(await logAt(), 3);
   await using stage = await stageOf(3);
@@ -340,18 +303,6 @@ Deno.test("members: evidence that does not hold goes no further, and nobody is c
   ]);
   assertEquals([two.toldOf("member.refused"), two.toldOf("member.banned")], [[], []]);
 });
-
-/** The rumours that come in a session from now on. */
-function rumoursOf(session: Session): Rumour[] {
-  const heard: Rumour[] = [];
-  void (async () => {
-    for await (const { kind, body } of session.messages()) {
-      const rumour = kind === KIND.rumour ? readRumour(body) : undefined;
-      if (rumour !== undefined) heard.push(rumour);
-    }
-  })();
-  return heard;
-}
 
 Deno.test("members: a rumour goes on one hop less, once, and with none left no further", async () => {
   const log = grow(await logAt(), 3);

@@ -489,9 +489,10 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "evidence of an accusation is passed on before it is verified",
     file: "src/swarm/spreading.ts",
-    find: "if (await this.#hearAccusation(from, statement, body)) this.#passOn(rumour, from);",
+    find:
+      "if (await this.#hearAccusation(from, statement, body)) this.#passOn(rumour, from, member);",
     replace:
-      "this.#passOn(rumour, from);\n      await this.#hearAccusation(from, statement, body);",
+      "this.#passOn(rumour, from, member);\n      await this.#hearAccusation(from, statement, body);",
     breaks: "no honest member is put out",
     seeds: MANY,
   },
@@ -526,7 +527,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "duplicates are passed on again",
     file: "src/swarm/spreading.ts",
-    find: "    if (!this.#seen.isNew(opened.hash)) return;\n    await this.#takeIn",
+    find:
+      "    if (!isNewWith(this.#heads, opened.hash, rumour.hops)) return;\n    await this.#takeIn",
     replace: "    await this.#takeIn",
     breaks: "bounded",
     seeds: NONE,
@@ -538,8 +540,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a conflict record dies after one hop",
     file: "src/swarm/spreading.ts",
-    find: "if (this.#seen.isNew(key)) this.#passOn(toAll, from);",
-    replace: "this.#seen.isNew(key);",
+    find: "if (isNewWith(this.#cases, key, rumour.hops)) this.#passOn(toAll, from);",
+    replace: "isNewWith(this.#cases, key, rumour.hops);",
     breaks: "evidence spreads in time",
     seeds: NONE,
     test: {
@@ -550,8 +552,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what was recorded is told to everyone anew",
     file: "src/swarm/spreading.ts",
-    find: "if (this.#hearing.has(key) || !this.#seen.isNew(key)) return;",
-    replace: "void this.#seen.isNew(key);",
+    find: "if (this.#hearing.has(key) || !isNewWith(this.#cases, key, MAX_HOPS)) return;",
+    replace: "isNewWith(this.#cases, key, MAX_HOPS);",
     breaks: "bounded",
     seeds: NONE,
     test: { file: MEMBERS, name: "a case goes on to everyone once" },

@@ -141,7 +141,7 @@ class Swarms {
       return sum + swarm!.status().members.filter(({ state }) => state === "connected").length / 2;
     }, 0);
     const messages = Math.round(bytes / (CELL_BYTES * cellsOf(record)));
-    return { known: this.#known(), rounds, messages, sessions, news: this.#news };
+    return { known: this.#known(), rounds, messages, sessions, news: [...this.#news] };
   }
 
   async end(): Promise<void> {
