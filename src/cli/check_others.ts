@@ -195,9 +195,10 @@ function greet({ party, judge }: CaseKeeper, address: Address): Promise<Hearing>
 
 /** What this monitor's own daemon says about itself, if it runs and answers. */
 async function askOwn(
-  { checked: { running }, keeper }: { checked: Checked; keeper: CaseKeeper },
+  { checked: { running, settings }, keeper }: { checked: Checked; keeper: CaseKeeper },
 ): Promise<About | undefined> {
-  if (running?.listen === undefined) return undefined;
+  // A daemon that admits members only would take this for a stranger, and warn.
+  if (running?.listen === undefined || settings.admit === "members") return undefined;
   try {
     return (await greet(keeper, parseAddress(running.listen))).about;
   } catch (error) {

@@ -119,8 +119,8 @@ async function callDaemon({ world, signer }: Daemon, address: Address): Promise<
       "other",
       error.kind === "another"
         ? `another monitor answers at ${where}: ${error.message}`
-        : `what answers at ${where} does not take this monitor's key, and may be another monitor: ` +
-          error.message,
+        : `what answers at ${where} does not take this monitor's key. A daemon takes orders from its ` +
+          `own machine only; or it is another monitor: ${error.message}`,
     );
   }
 }

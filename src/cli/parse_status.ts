@@ -94,6 +94,7 @@ const member = object({
     direction: text,
     since: time,
     roundTripMs: milliseconds,
+    silentForMs: milliseconds,
     software: text,
     refusals: counts,
     reason: text,

@@ -2,7 +2,11 @@ import type { SwarmNews } from "../swarm/swarm_host.ts";
 import type { EventReport, Level } from "./events.ts";
 
 /** What comes several ways in good order, or differs from monitor to monitor. */
-const QUIET_REFUSALS: readonly string[] = ["duplicate", "unknown source", "unknown version"];
+const QUIET_REFUSALS: readonly string[] = [
+  ...["duplicate", "unknown source", "unknown version"],
+  // After a restart both are in good order. `hearsay peers` counts them.
+  ...["stale", "replayed"],
+];
 
 /**
  * Prints what happens between members. That a member cannot be reached is told as the trouble of a

@@ -1,8 +1,13 @@
 import type { MemberStatus, SwarmStatus } from "../swarm/member_status.ts";
+import { formatDuration } from "../world/setting_values.ts";
 import { millisecondsBetween } from "../world/time.ts";
 
 /** How long there may be no session before that is told as trouble: after a start, and after one ended. */
 const GRACE_MS = 120_000;
+/** A session is asked for a sign after 30 s, so that whoever is there answers before this. */
+const SILENT_MS = 40_000;
+/** How long a session may be away before that is trouble, although no call has failed. */
+const AWAY_MS = 5_000;
 /** How long a member that said goodbye may stay away. */
 const DAY_MS = 24 * 3_600_000;
 /** For how long it is told that a key was used twice. While it goes on, it is noticed again and again. */
@@ -54,7 +59,7 @@ function troublesOfAll({ members, startedAt, now, ownUsedTwiceAt }: SwarmStatus)
 
 function troublesOfMember(
   member: MemberStatus,
-  { own, now, startedAt }: SwarmStatus,
+  { own, now, startedAt, members, room }: SwarmStatus,
 ): MemberTrouble[] {
   const { name, usedTwiceAt, state, since } = member;
   const troubles: MemberTrouble[] = [];
@@ -65,13 +70,23 @@ function troublesOfMember(
       advice: "Tell its operator. A folder was copied or restored, or the key is in other hands.",
     });
   }
+  if (state === "connected" && (member.silentForMs ?? 0) > SILENT_MS) {
+    const says = `is silent: nothing has come from it for ${
+      formatDuration(
+        1_000 * Math.floor(member.silentForMs! / 1_000),
+      )
+    }`;
+    const advice = "If that lasts, the session ends and it is called again. Look at the network.";
+    return [...troubles, { member, text: `member ${name} ${says}`, advice }];
+  }
   if (state === "connected" || state === "banned") return troubles;
   const awayMs = millisecondsBetween(since ?? startedAt, now);
+  const isFull = members.filter(({ state }) => state === "connected").length >= room;
   const why = state === "left"
     ? (awayMs < DAY_MS ? undefined : LEFT_LONG_AGO)
     : state === "no address"
     ? (awayMs < GRACE_MS ? undefined : NO_ADDRESS)
-    : whyNot(member, own);
+    : whyNot(member, { own, awayMs, isFull });
   if (why === undefined) return troubles;
   const [says, advice] = why;
   return [...troubles, { member, text: `member ${name} ${says}`, advice, since }];
@@ -89,7 +104,10 @@ const NO_ADDRESS: Why = [
 ];
 
 /** Why a member that is called has no session with us, if that is not in good order. */
-function whyNot({ notWanted, failures, reason = "nobody answers" }: MemberStatus, own: string) {
+function whyNot(
+  { notWanted, failures, reason = "nobody answers" }: MemberStatus,
+  { own, awayMs, isFull }: { own: string; awayMs: number; isFull: boolean },
+) {
   const add = `Its operator adds it: hearsay peers add ${own}`;
   switch (notWanted) {
     case "unknown":
@@ -103,7 +121,14 @@ function whyNot({ notWanted, failures, reason = "nobody answers" }: MemberStatus
       return ["speaks another version of sessions", "One of the two has to be upgraded."] as const;
   }
   // Whoever has no room, or ends, is called again. That is in good order.
-  if (notWanted !== undefined || failures === 0) return undefined;
+  if (notWanted !== undefined) return undefined;
+  if (failures === 0) {
+    // It was not called yet, its session has just ended, or it has to wait for a seat here.
+    return awayMs < AWAY_MS || isFull ? undefined : [
+      `has no session with us: ${reason}`,
+      "It is called again; see the time of the next call.",
+    ] as const;
+  }
   const says = `cannot be reached: ${reason}`;
   if (SAYS_NOTHING.test(reason)) {
     return [says, `It may not know this monitor, and answer members alone. ${add}`] as const;

@@ -226,6 +226,15 @@ export class Conduct {
     return [...this.#bans.values()].filter((ban) => !this.#isOver(ban));
   }
 
+  /** In how many milliseconds the next ban ends; Infinity if none does. */
+  get nextEndMs(): number {
+    const now = this.#world.clock.now().getTime();
+    const ends = this.bans.flatMap(({ until }) =>
+      until === undefined ? [] : exactMilliseconds(until)! - now
+    );
+    return Math.min(...ends, Infinity);
+  }
+
   /** The charges that have not faded, as points of BAN_THRESHOLD. */
   pointsOf(vkey: string): number {
     const now = this.#world.clock.monotonic();

@@ -5,10 +5,10 @@
  */
 import { formatAddress } from "../world/address.ts";
 import { timeAt } from "../world/time.ts";
-import type { Clock } from "../world/world.ts";
+import type { Address, Clock } from "../world/world.ts";
 import type { Ban } from "./conduct.ts";
 import type { Refusal } from "./hello.ts";
-import type { KnownMember } from "./known_members.ts";
+import type { KnownMember, Link } from "./known_members.ts";
 import type { Direction, Standing } from "./room.ts";
 
 /** One member, for people and machines. */
@@ -23,6 +23,8 @@ export interface MemberStatus {
   /** Since when there is a session, or none any more, RFC 3339. */
   readonly since?: string;
   readonly roundTripMs?: number;
+  /** For how long nothing has come through the session. */
+  readonly silentForMs?: number;
   readonly software?: string;
   /** How many times in a row it was not reached. */
   readonly failures: number;
@@ -56,6 +58,11 @@ export interface SwarmStatus {
   readonly members: readonly MemberStatus[];
 }
 
+/** Where the other end of a session is. Who has called did so from a port that is of no use to others. */
+function addressOf({ session: { remote, isCaller }, hello: { port } }: Link): Address {
+  return isCaller || port === undefined ? remote : { hostname: remote.hostname, port };
+}
+
 /** How we stand with a member. */
 export function memberStatus(
   known: KnownMember,
@@ -67,9 +74,7 @@ export function memberStatus(
 ): MemberStatus {
   const { vkey: { text, name }, link, reason, hasLeft, notWanted, usedTwiceAt } = known;
   const since = link === undefined ? known.awaySince : link.since;
-  // Who has called did so from a port of no use to others.
-  const isReached = link?.seat.direction === "outbound";
-  const address = (isReached ? undefined : known.addresses[0]) ?? link?.session.remote;
+  const address = link === undefined ? known.addresses[0] : addressOf(link);
   const next = standing?.mayCallAt;
   const state = ban !== undefined
     ? "banned"
@@ -88,6 +93,7 @@ export function memberStatus(
     ...(link !== undefined && { direction: link.seat.direction }),
     ...(since !== undefined && { since }),
     ...(link?.session.roundTripMs !== undefined && { roundTripMs: link.session.roundTripMs }),
+    ...(link !== undefined && { silentForMs: Math.round(link.session.silentForMs) }),
     ...(link !== undefined && { software: link.hello.software }),
     failures: standing?.failures ?? 0,
     ...(Object.keys(known.refusals).length > 0 && { refusals: { ...known.refusals } }),

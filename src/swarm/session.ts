@@ -193,6 +193,11 @@ export class Session {
     return this.#roundTripMs;
   }
 
+  /** For how many milliseconds nothing has come. */
+  get silentForMs(): number {
+    return this.#clock.monotonic() - this.#heardAt;
+  }
+
   /** Why it has ended, if it has. */
   get fault(): SessionFault | undefined {
     return this.#fault;

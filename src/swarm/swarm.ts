@@ -283,7 +283,9 @@ export class Swarm {
         saveAt = now + SAVE_MS;
         this.#background.run(() => this.#save());
       }
-      const next = Math.min(measureAt, this.#linksAt, saveAt, this.#room.nextAt() ?? Infinity);
+      const banEndsAt = clock.monotonic() + this.#conduct.nextEndMs;
+      const callAt = this.#room.nextAt() ?? Infinity;
+      const next = Math.min(measureAt, this.#linksAt, saveAt, callAt, banEndsAt);
       await this.#stop.pause(clock, Math.max(next - clock.monotonic(), MIN_PAUSE_MS));
     }
   }
@@ -459,6 +461,8 @@ export class Swarm {
       } catch (error) {
         if (error instanceof Ended) return undefined;
         if (!(error instanceof WorldError || error instanceof SessionFault)) throw error;
+        // Somebody answers there again, so it is no longer just away.
+        if (error instanceof SessionFault) known.hasLeft = false;
         reason ??= error.message;
       }
       // It has called meanwhile.
@@ -536,7 +540,9 @@ export class Swarm {
       this.#tellRefused(session, { answer, verdict: hello.verdict });
       if (known !== undefined) {
         this.#learnFrom(known, session, hello);
-        known.reason = `refused: ${answer ?? hello.verdict}`;
+        known.reason = answer === undefined ? `refused: ${hello.verdict}` : OURS[answer];
+        // Who says so is there.
+        known.hasLeft = false;
         known.notWanted = hello.verdict === "accepted" ? undefined : hello.verdict;
       }
       await this.#bye(session, answer ?? "not wanted");
@@ -663,7 +669,8 @@ export class Swarm {
   /** Notes that a session led to nothing. */
   #notSeated({ member, isCaller, remote }: Session, reason: string): void {
     const known = this.#known.get(member.text);
-    if (known !== undefined && known.link === undefined) known.reason = reason;
+    // How a call of theirs ended says nothing of why ours do.
+    if (isCaller && known !== undefined && known.link === undefined) known.reason = reason;
     if (this.#stop.stopped) return;
     if (!isCaller) {
       const caller = known === undefined ? remote.hostname : member.name;
@@ -858,6 +865,15 @@ export class Swarm {
   }
 }
 
+/** Why a session is refused by us, as it stands with the member. */
+const OURS: Readonly<Record<Refusal, string>> = {
+  full: "there is no room here for its call",
+  banned: "it is banned here",
+  unknown: "it is no member here",
+  version: "it speaks another version",
+  "shutting down": "this monitor ends",
+  "in use": "there is another session with it",
+};
 /** Shortest pause between two looks at what is due. */
 const MIN_PAUSE_MS = 10;
 const ROTATED = "another member has its turn";

@@ -125,12 +125,14 @@ inFolder("peers: --json has every member with how it stands", async (folder) => 
     const { own, room, members, exit, ...rest } = await membersOf(one);
     assertEquals([own, room, exit], [one.vkey, 32, 0]);
     assertEquals(Object.keys(rest).toSorted(), ["now", "startedAt", "troubles"]);
-    const [{ since, roundTripMs, software, ...member }] = members as [typeof members[0]];
+    const [{ since, roundTripMs, silentForMs, software, ...member }] = members as [
+      typeof members[0],
+    ];
     assertEquals(member, {
       ...{ name: two.name, vkey: two.vkey, state: "connected", direction: "outbound", failures: 0 },
       address: two.listen,
     });
-    assert(!Number.isNaN(Date.parse(since!)) && roundTripMs! >= 0);
+    assert(!Number.isNaN(Date.parse(since!)) && roundTripMs! >= 0 && silentForMs! >= 0);
     assertMatch(software!, /^hearsay\//);
     // It was configured by its key alone, and told its port.
     const [caller] = (await membersOf(two)).members;

@@ -29,8 +29,11 @@ function texts(member: Partial<MemberStatus>, more: Partial<SwarmStatus> = {}): 
 /** Each case: how it stands with a member, and what is told of it, if anything. */
 const CASES: readonly (readonly [string, Partial<MemberStatus>, RegExp | undefined])[] = [
   ["connected", { state: "connected" }, undefined],
-  ["away, and not called yet", {}, undefined],
-  ["being called", { state: "calling" }, undefined],
+  ["connected, and silent", { state: "connected", silentForMs: 50_400 }, /nothing .* for 50s$/],
+  ["connected, and was heard lately", { state: "connected", silentForMs: 39_000 }, undefined],
+  ["away for a moment, and not called yet", { since: ago(4_000) }, undefined],
+  ["away, and not called for an hour", { reason: "it broke" }, /has no session with us: it broke$/],
+  ["being called", { state: "calling", since: ago(4_000) }, undefined],
   [
     "not reached",
     { failures: 1, reason: "timed out" },
@@ -57,6 +60,10 @@ for (const [what, member, said] of CASES) {
     if (said !== undefined) assertMatch(told[0]!, said);
   });
 }
+
+Deno.test("member troubles: who waits for a seat here is no trouble", () => {
+  assertEquals(texts({ reason: "another member has its turn" }, { room: 1 }), []);
+});
 
 Deno.test("member troubles: advice names what its operator has to type, with our key", () => {
   const advice = (member: Partial<MemberStatus>): string =>
