@@ -7,6 +7,7 @@ import { VERSION } from "../world/version.ts";
 import { printable, quoted } from "../tlog/malformed.ts";
 import { WorldError } from "../world/world.ts";
 import { ask } from "./ask.ts";
+import { check } from "./check.ts";
 import {
   type Command,
   EXIT,
@@ -32,6 +33,8 @@ import { listen } from "./listen.ts";
 import { observations } from "./observations.ts";
 import { open } from "./open.ts";
 import { peers } from "./peers.ts";
+import { policy } from "./policy.ts";
+import { proof } from "./proof.ts";
 import { run } from "./run.ts";
 import { seal } from "./seal.ts";
 import { status } from "./status.ts";
@@ -55,6 +58,9 @@ export const COMMANDS: readonly Command[] = [
   ask,
   detect,
   verify,
+  check,
+  proof,
+  policy,
   incidents,
   observations,
   journal,

@@ -11,7 +11,9 @@ import type { TextKind } from "./kinds.ts";
 /**
  * A proof of Sigsum, versions 1 and 2 (sigsum-go, doc/sigsum-proof.md). The two differ in how they
  * name the leaf. Neither holds the message that the leaf is about, so the inclusion proof cannot be
- * followed here. The signed tree head is the text of a checkpoint in parts.
+ * followed here. The signed tree head is the text of a checkpoint in parts. It is looked for wherever
+ * it stands, since a head that a log has signed counts even if the rest of a proof is broken;
+ * `parseSigsumProof` reads a whole proof.
  */
 export const sigsumProof: TextKind = {
   name: "Sigsum proofs",

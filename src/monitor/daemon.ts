@@ -301,12 +301,11 @@ export class Daemon {
     }
   }
 
-  /** States to members what a look has shown, if it is our latest. */
+  /** States to members what a look has shown, if the view has grown by it. */
   #state({ about, finding: { log, checkpoint }, result }: Found): void {
-    const { swarm, common: { keeper: { judge }, observations } } = this.#parts;
+    const { swarm, common: { observations } } = this.#parts;
     const isNews = result === "first" || result === "extends";
     if (about !== "look" || !isNews || checkpoint === undefined) return;
-    if (judge.latest(log) !== checkpoint) return;
     const logHash = hexLogHash(log);
     swarm.sayCheckpoint({ note: checkpoint.note, observation: observations.last.hash, logHash });
   }

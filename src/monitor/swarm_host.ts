@@ -47,12 +47,14 @@ export function hostOfSwarm({ own, keeper, happenings, conversations, reload }: 
     async hearNote(note, source) {
       const opened = openCheckpoint({ note, logs: judge.logs });
       if ("refused" in opened) {
-        return opened.refused === "unknown log" ? undefined : opened.detail;
+        if (opened.refused === "unknown log") return { outcome: "not followed" };
+        return { outcome: "wrong", detail: opened.detail };
       }
       const heard = opened.map((checkpoint) => judge.hearCheckpoint(checkpoint, source));
-      await keep(party, happenings, source);
+      // What is not durable is told to nobody as heard. It is said again, in other words.
+      if (!await keep(party, happenings, source)) return { outcome: "not kept" };
       for (const one of heard) party.report.heard(one, source);
-      return undefined;
+      return { outcome: "heard", logHash: hexLogHash(opened[0]!.log) };
     },
     async hearRecord(record, source) {
       const log = logOf(record, judge.logs);
@@ -112,12 +114,21 @@ export function hexLogHash(log: Log): string {
   return encodeHex(logHash(log));
 }
 
-/** Makes durable what a member told. What our own disk refuses is no fault of the member. */
-async function keep(party: ExchangeParty, happenings: Happenings, source: string): Promise<void> {
+/**
+ * Makes durable what a member told. What our own disk refuses is no fault of the member.
+ * @returns whether it is durable
+ */
+async function keep(
+  party: ExchangeParty,
+  happenings: Happenings,
+  source: string,
+): Promise<boolean> {
   try {
     await party.keep(source);
+    return true;
   } catch (error) {
     happenings.failed(error);
+    return false;
   }
 }
 

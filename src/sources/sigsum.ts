@@ -7,10 +7,11 @@ import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { formatCheckpointText } from "../tlog/checkpoint.ts";
 import { ED25519_SIGNATURE_BYTES } from "../tlog/ed25519.ts";
 import { parseTreeSize, textOf } from "../tlog/encoding.ts";
-import { HASH_BYTES, sha256 } from "../tlog/hashing.ts";
+import { HASH_BYTES } from "../tlog/hashing.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatNote } from "../tlog/note.ts";
+import { sigsumOrigin } from "../tlog/sigsum.ts";
 import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
 import { type Fetcher, fetchNote } from "./fetcher.ts";
 import type { LookTime } from "./look_time.ts";
@@ -20,11 +21,6 @@ import type { ServedProof, Source } from "./source.ts";
 
 /** Bytes of a line `leaf_index=…` or `node_hash=…`, with room to spare. */
 const MAX_LINE_BYTES = 128;
-
-/** The origin of a Sigsum log, which follows from its key. */
-export function sigsumOrigin(publicKey: Uint8Array): string {
-  return `sigsum.org/v1/tree/${encodeHex(sha256(publicKey))}`;
-}
 
 /** A Sigsum log. We do not read its witnesses' cosignatures. */
 export class SigsumSource implements Source {

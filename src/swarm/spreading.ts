@@ -29,6 +29,7 @@ import type { OwnStatements } from "./own_statements.ts";
 import { Outbox, type Recipient } from "./outbox.ts";
 import type { Newness, Replay } from "./replay.ts";
 import { encodeRumour, MAX_HOPS, readRumour, readUndelivered, type Rumour } from "./rumour.ts";
+import type { Said } from "./said.ts";
 import { Seen } from "./seen.ts";
 import { KIND } from "./session_message.ts";
 import {
@@ -73,6 +74,16 @@ export interface Neighbour {
   post(kind: number, body: Uint8Array): void;
 }
 
+/** What became of a note that a member stated. */
+export type HeardNote =
+  /** it is of the followed log with this hash */
+  | { readonly outcome: "heard"; readonly logHash: string }
+  | { readonly outcome: "not followed" }
+  /** our own disk refuses */
+  | { readonly outcome: "not kept" }
+  /** it does not verify */
+  | { readonly outcome: "wrong"; readonly detail: string };
+
 /** What became of a record that a member passed on. */
 export type RecordOutcome =
   /** it is a new case here, and is durable now */
@@ -86,11 +97,8 @@ export type RecordOutcome =
 export interface SpreadingHost {
   /** The members with whom there is a session now. */
   neighbours(): Iterable<Neighbour>;
-  /**
-   * Hears a note that a member stated, as in an exchange.
-   * @returns the reason if the note does not verify; nothing otherwise
-   */
-  hearNote(note: string, source: string): Promise<string | undefined>;
+  /** Hears a note that a member stated, as in an exchange. */
+  hearNote(note: string, source: string): Promise<HeardNote>;
   /** Hears a conflict record that holds. */
   hearRecord(record: ConflictRecord, source: string): Promise<RecordOutcome>;
   /** The newest cases in the incident journal, as many as may be told to who has just come. */
@@ -139,6 +147,7 @@ export class Spreading {
   readonly #members: Members;
   readonly #statements: OwnStatements;
   readonly #replay: Replay;
+  readonly #said: Said;
   readonly #conduct: Conduct;
   readonly #graph: Graph;
   readonly #host: SpreadingHost;
@@ -166,12 +175,13 @@ export class Spreading {
   readonly #deliveries = new Map<string, Delivery>();
 
   constructor(
-    { own, members, statements, replay, conduct, graph, host, clock, allowance }: {
+    { own, members, statements, replay, said, conduct, graph, host, clock, allowance }: {
       /** Our own vkey. */
       own: string;
       members: Members;
       statements: OwnStatements;
       replay: Replay;
+      said: Said;
       conduct: Conduct;
       graph: Graph;
       host: SpreadingHost;
@@ -184,6 +194,7 @@ export class Spreading {
     this.#members = members;
     this.#statements = statements;
     this.#replay = replay;
+    this.#said = said;
     this.#conduct = conduct;
     this.#graph = graph;
     this.#host = host;
@@ -300,8 +311,9 @@ export class Spreading {
     if (!await this.#accept(from, statement)) return;
     const { body, note } = statement;
     if (isKnown(body) && body.kind === "checkpoint") {
-      const wrong = await this.#host.hearNote(body.note, from.name);
-      if (wrong !== undefined) await this.#charge(from, "signed by nobody", wrong);
+      const heard = await this.#host.hearNote(body.note, from.name);
+      if (heard.outcome === "heard") this.#said.keep(statement, heard.logHash);
+      if (heard.outcome === "wrong") await this.#charge(from, "signed by nobody", heard.detail);
     }
     // Others compare it with what they were told under this number.
     this.#passOn(rumourOf("head", { note }), from);

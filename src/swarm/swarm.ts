@@ -43,6 +43,7 @@ import { memberStatus, type SwarmStatus } from "./member_status.ts";
 import { UNITS_PER_SECOND } from "./outbox.ts";
 import { OwnStatements } from "./own_statements.ts";
 import { Replay } from "./replay.ts";
+import { Said } from "./said.ts";
 import { type Direction, Room, type Seat } from "./room.ts";
 import {
   answerSession,
@@ -97,6 +98,7 @@ export class Swarm {
   readonly #graph: Graph;
   readonly #conduct: Conduct;
   readonly #replay: Replay;
+  readonly #said: Said;
   readonly #statements: OwnStatements;
   readonly #spreading: Spreading;
   readonly #calls = new Calls();
@@ -124,6 +126,7 @@ export class Swarm {
     remembered: Remembered;
     conduct: Conduct;
     replay: Replay;
+    said: Said;
     statements: OwnStatements;
   }) {
     const { world, signer, host, settings, members } = parts;
@@ -138,6 +141,7 @@ export class Swarm {
     this.#file = parts.file;
     this.#conduct = parts.conduct;
     this.#replay = parts.replay;
+    this.#said = parts.said;
     this.#statements = parts.statements;
     this.#background = new Background((error) => host.failed(error));
     const own = signer.vkey.text;
@@ -161,6 +165,7 @@ export class Swarm {
     };
     this.#spreading = new Spreading({
       ...{ own, members: this.#keys, statements: this.#statements, replay: this.#replay },
+      said: this.#said,
       ...{ conduct: this.#conduct, graph: this.#graph, clock },
       allowance: new Allowance({ clock, limits }),
       host: {
@@ -192,7 +197,7 @@ export class Swarm {
     const onDamage = (detail: string): void => host.failed(new WorldError("other", detail));
     const file = rememberedFile({ files: world.files, folder });
     const maxClockSkewMs = settings.clockSkewMs;
-    const keys = new Members();
+    const keys = new Members([signer.vkey, ...members.map(({ vkey }) => parseVkey(vkey))]);
     return new Swarm({
       ...{ world, signer, host, settings, members, keys },
       file,
@@ -201,6 +206,7 @@ export class Swarm {
         ...{ world, folder, members: keys, own: signer.vkey, onTrouble: onDamage },
       }),
       replay: await Replay.open({ world, folder, maxClockSkewMs, onDamage }),
+      said: await Said.open({ files: world.files, folder, members: keys, onDamage }),
       statements: new OwnStatements({ world, folder, signer, onDamage }),
     });
   }
@@ -228,6 +234,7 @@ export class Swarm {
     this.#graph.change(vkeys);
     this.#replay.retain(vkeys);
     this.#spreading.retain(vkeys);
+    this.#said.retain(vkeys);
     this.#conduct.retain();
     for (const seat of this.#room.change({ members: vkeys, room: settings.room })) {
       for (const session of this.#sessions) {
@@ -787,6 +794,7 @@ export class Swarm {
     // Who has no members leaves no files.
     if (this.#known.size === 0) return;
     await this.#replay.save();
+    await this.#said.save();
     await this.#conduct.save();
     await writeRemembered(this.#file, { anchors: this.#room.anchors(), members: this.#known });
   }

@@ -70,8 +70,7 @@ export function loadCosigner(vkey: Vkey): Cosigner {
         verifies({ text, signature }) {
           const parts = readTimestamped(signature);
           if (parts === undefined || subtreeOf(utf8(text)) === undefined) return false;
-          // "Ed25519 signed message": two lines, and the whole text with its final newline.
-          const message = utf8(`cosignature/v1\ntime ${parts.time}\n${text}`);
+          const message = ed25519CosignedMessage({ text, time: parts.time });
           return verifyEd25519({ key, message, signature: parts.signature });
         },
       };
@@ -122,8 +121,18 @@ export function readCosignatures(
   });
 }
 
+/**
+ * What a cosigner of type 0x04 signs ("Ed25519 signed message"): two lines, and the whole text with
+ * its final newline.
+ */
+export function ed25519CosignedMessage(
+  { text, time }: { text: string; time: bigint },
+): Uint8Array<ArrayBuffer> {
+  return utf8(`cosignature/v1\ntime ${time}\n${text}`);
+}
+
 /** The parts of a `timestamped_signature` ("Format"), or nothing if it cannot be one. */
-function readTimestamped(
+export function readTimestamped(
   bytes: Uint8Array,
 ): { time: bigint; signature: Uint8Array } | undefined {
   if (bytes.length <= TIMESTAMP_BYTES) return undefined;

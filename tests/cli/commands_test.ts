@@ -263,7 +263,9 @@ inFolder(
   "a private key in the place of a vkey, a file or an address is not repeated",
   async (folder) => {
     const key = Deno.readTextFileSync(await keyFile(folder)).trim();
-    const secret = key.split("+").at(-1)!.slice(0, 8);
+    // The base64 may have plus signs of its own.
+    const secret = key.split("+").slice(4).join("+").slice(0, 8);
+    assertEquals(secret.length, 8);
     const file = put(folder, "file", "x");
     for (
       const args of [

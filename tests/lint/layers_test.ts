@@ -23,6 +23,7 @@ const WRONG_IMPORTS: [path: string, specifier: string, fault: string][] = [
   ["src/gather/a.ts", "../sources/b.ts", "gather must not import sources"],
   ["src/gather/a.ts", "../monitor/b.ts", "gather must not import monitor"],
   ["src/swarm/a.ts", "../gossip/b.ts", "swarm must not import gossip"],
+  ["src/authority/a.ts", "../swarm/b.ts", "authority must not import swarm"],
   ["src/monitor/a.ts", "../cli/b.ts", "monitor must not import cli"],
   ["src/monitor/a.ts", "../web/b.ts", "monitor must not import web"],
   ["src/web/a.ts", "../cli/b.ts", "web must not import cli"],

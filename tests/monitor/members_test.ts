@@ -1,5 +1,8 @@
 /** Monitors that are members of each other: sessions, the exchange through them, and what is passed on. */
 import { assert, assertEquals } from "@std/assert";
+import { hexLogHash } from "../../src/monitor/swarm_host.ts";
+import { Said } from "../../src/swarm/said.ts";
+import { Members } from "../../src/swarm/statement.ts";
 import { grow } from "../evidence/histories.ts";
 import { encodeRumour } from "../../src/swarm/rumour.ts";
 import { KIND } from "../../src/swarm/session.ts";
@@ -10,6 +13,7 @@ import { forkedLog, recordOfFork } from "../gossip/helpers.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
 import { type Host, logAt, type Member, parted, Stage } from "./hosts.ts";
+import { ScriptedSource } from "./scripted_source.ts";
 
 /** Machines with one clock, in a network where nobody but members is answered. */
 async function stageOf(count: number): Promise<Stage> {
@@ -31,6 +35,33 @@ Deno.test("members: two monitors speak through one session, and compare a log", 
     assertEquals([state, failures, roundTripMs], ["connected", 0, 0]);
     assertEquals(host.toldOf("member.connected").length, 1);
     assertEquals(host.refusals, []);
+  }
+});
+
+Deno.test("members: what each states of a log that grows is kept by the other, signed, over a stop", async () => {
+  const log = grow(await logAt(), 9);
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  const sources = [new ScriptedSource(log, 3), new ScriptedSource(log, 3)] as const;
+  await start(one, [], { logs: [{ source: sources[0] }], members: all(two) });
+  await start(two, [], { logs: [{ source: sources[1] }], members: all(one) });
+  await stage.minutes(2);
+  for (const source of sources) source.size = 9;
+  await stage.minutes(3);
+  for (const host of [one, two]) await host.stop();
+  for (const [host, other] of [[one, two], [two, one]] as const) {
+    const members = new Members([other.signer.vkey]);
+    const onDamage = (detail: string): void => assertEquals(detail, "");
+    const { files } = host.disk;
+    const said = await Said.open({ files, folder: "home/state", members, onDamage });
+    const { body } = said.of(other.signer.vkey.text, hexLogHash(log.log))!;
+    assertEquals("note" in body && body.note.split("\n")[1], "9");
+    const entries = await other.observations();
+    assertEquals(
+      "observation" in body && entries.some(({ entry }) => entry.hash === body.observation),
+      true,
+      "it names the entry of its own journal",
+    );
   }
 });
 
@@ -363,6 +394,12 @@ Deno.test("members: without any, nothing is written and nobody is called", async
   await stage.minutes(10);
   await stage.one.stop();
   const names = await stage.one.disk.files.list("home/state");
-  const ours = ["own-statements.json", "heard-statements.json", "bans.json", "members.json"];
+  const ours = [
+    "own-statements.json",
+    "heard-statements.json",
+    "bans.json",
+    "members.json",
+    "said-statements.json",
+  ];
   assertEquals(names.filter((name) => ours.includes(name)), []);
 });

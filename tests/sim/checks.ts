@@ -59,10 +59,14 @@ export class Checks {
   readonly #now: () => number;
   readonly #malicious: ReadonlySet<number>;
   readonly #keyNameOf: (number: number) => string;
-  /** By member, whom it told one of two things under one number, and when it did so last. */
+  /**
+   * By member, whom it told one of two things under one number, and when it did so first since a session
+   * of honest ones last began or ended.
+   */
   readonly #toldApart = new Map<number, Map<number, number>>();
   /** How often a session between members has begun or ended, or a daemon has. */
   sessionChanges = 0;
+  #sessionChangedAt = 0;
   /** How often each property was checked. A property that was never checked has shown nothing. */
   readonly looks: Partial<Record<Property, number>> = {};
 
@@ -187,7 +191,9 @@ export class Checks {
   #toldOfMember(monitor: SimMonitor, name: EventName, fields: Fields): void {
     const number = monitor.memberNamed(fields.member as string);
     const { sessions } = this.#ledger(monitor);
-    this.sessionChanges++;
+    const isSession = ["member.connected", "member.disconnected", "member.left"].includes(name);
+    // A malicious member comes and goes as it likes.
+    if (isSession && !this.#malicious.has(number!)) this.#sessionChanged();
     if (name === "member.connected") sessions.set(number!, this.#now());
     if (name === "member.disconnected" || name === "member.left") sessions.delete(number!);
     this.expect(
@@ -204,14 +210,20 @@ export class Checks {
   /** A malicious member told a monitor one of two things under one number. */
   toldApart(number: number, target: number): void {
     const told = this.#toldApart.get(number) ?? new Map<number, number>();
-    this.#toldApart.set(number, told.set(target, this.#now()));
+    if ((told.get(target) ?? 0) <= this.#sessionChangedAt) told.set(target, this.#now());
+    this.#toldApart.set(number, told);
   }
 
-  /** Whether a member told both of two monitors different things, the last time after a moment. */
-  heardApart([a, b]: readonly [number, number], number: number, after: number): boolean {
+  /**
+   * Whether a member told two monitors different things by a moment, and all sessions of honest ones have lasted since
+   * it told the first of them.
+   */
+  heardApart([a, b]: readonly [number, number], number: number, by: number): boolean {
     const told = this.#toldApart.get(number);
-    const at = Math.min(told?.get(a) ?? 0, told?.get(b) ?? 0);
-    return at > after && a % 2 !== b % 2;
+    const [one = 0, other = 0] = [told?.get(a), told?.get(b)];
+    const areSaidApart = a % 2 !== b % 2;
+    return areSaidApart && Math.min(one, other) > this.#sessionChangedAt &&
+      Math.max(one, other) <= by;
   }
 
   /** Whether a monitor has a case of two statements of a member. */
@@ -227,9 +239,14 @@ export class Checks {
     return new Set([...sessions].filter(([, at]) => at <= since).map(([number]) => number));
   }
 
+  #sessionChanged(): void {
+    this.sessionChanges++;
+    this.#sessionChangedAt = this.#now();
+  }
+
   /** A daemon has ended, and with it its sessions. */
   ended(monitor: SimMonitor): void {
-    this.sessionChanges++;
+    this.#sessionChanged();
     this.#ledger(monitor).sessions.clear();
   }
 

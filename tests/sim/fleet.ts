@@ -29,6 +29,8 @@ import type { FleetPlan, Happening } from "./plan.ts";
 import { SimTime } from "./time.ts";
 import { Troublemaker } from "./troublemaker.ts";
 
+/** How long it may take until what a member says has gone round. */
+const SAID_MS = 60_000;
 /** How often it is checked what the daemons hold. */
 const LOOK_MS = 7_000;
 /** A refusal is told at most so many operations of a slow disk after it. */
@@ -428,7 +430,7 @@ export class Fleet {
   }
 
   /** Honest monitors that must have a case of a member with two tongues, and have none. */
-  #deaf(): { monitor: SimMonitor; number: number }[] {
+  #deaf({ by = Infinity } = {}): { monitor: SimMonitor; number: number }[] {
     const { maliciousMembers = [], monitors, troublemakers } = this.plan;
     return maliciousMembers.flatMap((_, i) => {
       const number = monitors.length + troublemakers.length + i;
@@ -437,14 +439,15 @@ export class Fleet {
         monitors[one]!.membership?.members.some((member) => member.number === number) === true;
       return this.#ties().linked(lists).flatMap((pair) => {
         const both = pair.map((one) => this.#monitors[one]!);
-        const mustKnow = both.some(knows) || this.#checks.heardApart(pair, number, this.#metBy());
+        const mustKnow = both.some(knows) || this.#checks.heardApart(pair, number, by);
         return mustKnow ? both.filter((one) => !knows(one)) : [];
       }).map((monitor) => ({ monitor, number }));
     });
   }
 
   #expectTwoTonguesKnown(): void {
-    const deaf = this.#deaf();
+    // What was said just now is still on its way.
+    const deaf = this.#deaf({ by: this.time.now - SAID_MS });
     this.#checks.expect(
       "two tongues are recorded",
       deaf.length === 0,

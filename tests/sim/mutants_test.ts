@@ -46,8 +46,14 @@ Deno.test("mutants: one whose place is gone, or there twice, is told and not pas
   assertEquals(mutate("an x", mutant), "an y");
 });
 
-Deno.test("mutants: of each property one is found within its seeds", async () => {
-  const chosen = PROPERTIES.map((property) => {
+/** Those that take longer. `.ci/run` hunts for them, as for all others. */
+const NOT_HERE: readonly Property[] = [
+  ...["chains check", "both know in time", "views catch up in time"] as const,
+  ...["evidence spreads in time", "two tongues are recorded", "Retry-After is kept"] as const,
+];
+
+Deno.test("mutants: of most properties one is found within its seeds", async () => {
+  const chosen = PROPERTIES.filter((property) => !NOT_HERE.includes(property)).map((property) => {
     const mutant = MUTANTS.find(({ name }) => name === SOON[property]);
     assertEquals(mutant?.breaks, property);
     return mutant!;

@@ -15,6 +15,7 @@ import { journals } from "./parsers/journals.ts";
 import { frames, notes } from "./parsers/notes.ts";
 import { parcels } from "./parsers/parcels.ts";
 import type { ParserUnderTest } from "./parsers/parser.ts";
+import { policies } from "./parsers/policies.ts";
 import { proofs } from "./parsers/proofs.ts";
 import { records } from "./parsers/records.ts";
 import { cosignatures, typedNotes } from "./parsers/signatures.ts";
@@ -33,6 +34,7 @@ export async function parsersUnderTest(): Promise<readonly ParserUnderTest[]> {
     cosignatures(stage),
     ...vkeys(stage),
     ...proofs(stage),
+    ...policies(stage),
     ...records(stage),
     ...parcels(stage),
     ...await sessions(),

@@ -17,6 +17,7 @@ const FOUND: readonly { readonly seed: number; readonly fault: string }[] = [
     fault: "of the simulation: a slow disk was called well before its last refusal was told",
   },
   { seed: 96, fault: "evidence that did not hold was passed on, and who passed it on was banned" },
+  { seed: 65, fault: "what a member stated was told as heard while the disk refused it" },
   { seed: 229, fault: "lies about the addresses of members kept them apart" },
 ];
 

@@ -5,7 +5,7 @@ import { drawFrom } from "./draw.ts";
 import { describe, runSeed } from "./run_seed.ts";
 import { runSeeds } from "./seeds.ts";
 
-/** The number of seeds in an ordinary test run, which shall be short; `.ci/run` has 2,400. */
+/** The number of seeds in an ordinary test run, which shall be short; `.ci/run` has 1,500. */
 const SEEDS = 80;
 
 Deno.test(`sim: nothing is violated in ${SEEDS} fleets in trouble`, async () => {
@@ -17,7 +17,7 @@ Deno.test(`sim: nothing is violated in ${SEEDS} fleets in trouble`, async () => 
   ]);
   assertEquals([told, runs], [[], SEEDS]);
   // A check that is never made holds always.
-  for (const property of PROPERTIES) assert((checked[property] ?? 0) > SEEDS, property);
+  for (const property of PROPERTIES) assert((checked[property] ?? 0) >= SEEDS, property);
   assert(splits > SEEDS, `${splits} split views`);
 });
 

@@ -15,6 +15,7 @@ import {
 } from "./groups.ts";
 import { caseJournal, gathered, NOBODY } from "./stage.ts";
 import { passphrase, sealedFile } from "./sealed.ts";
+import { weighingFile } from "./weighing.ts";
 import { WELL } from "./well.ts";
 
 /** By their names in OPERATING. */
@@ -22,6 +23,7 @@ export const FILE_TROUBLES: Readonly<Record<string, Trouble>> = {
   "no such file": {
     ...each(CONFIGURED, (name) => ({ folder }) => ({ args: configured(name, `${folder}/none`) })),
     "verify": ({ folder }) => ({ args: ["verify", `${folder}/none`] }),
+    ...weighingFile(({ folder }) => `${folder}/none`),
     ...each(["seal", "open"], (name) => ({ folder }) => ({
       args: [name, `${folder}/none.sealed`, ...passphrase(folder)],
     })),
@@ -42,6 +44,7 @@ export const FILE_TROUBLES: Readonly<Record<string, Trouble>> = {
   "not a file": {
     ...each(CONFIGURED, (name) => ({ folder }) => ({ args: configured(name, folder) })),
     "verify": ({ folder }) => ({ args: ["verify", folder] }),
+    ...weighingFile(({ folder }) => folder),
     ...each(["seal", "open"], (name) => ({ folder }) => ({
       args: [name, folder, "--out", `${folder}/out`, ...passphrase(folder)],
     })),

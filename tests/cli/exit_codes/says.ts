@@ -40,6 +40,13 @@ export const SAYS: Readonly<Record<string, RegExp>> = {
   "nothing to judge": /nothing to judge|nothing was found|nothing to ask about/,
   "not compared":
     /1 of 2 heads of .* could not be compared: no tiles and no proof here lead from size 4 to size 6/,
+  "policy of no use": /the policy ".*": line 1: "nobody" is not defined/,
+  "weak policy": /no witness is needed, and two inconsistent checkpoints can both be committed/,
+  "no checkpoint": /Cannot read note|neither a tlog-proof nor a Sigsum proof/,
+  "witness proven": /the witness one has cosigned both/,
+  "not committed": /NOT committed: no quorum of the policy has cosigned it/,
+  "not included": /the entry is not shown to stand at index 4/,
+  "not computed": /was not computed: 12 of 12 witnesses stand in several groups/,
   "not judged": /not judged: 1 item that/,
   "disk refuses": /No space left on device/,
   "case not written": /NOT WRITTEN/,

@@ -35,6 +35,7 @@ import {
   type Way,
   withMember,
 } from "./stage.ts";
+import { WEIGHING_TROUBLES, weighsTwoStories } from "./weighing.ts";
 import { WELL } from "./well.ts";
 
 /** A daemon that tells its status, with a configuration that says where. */
@@ -103,6 +104,7 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
   ...FILE_TROUBLES,
   ...SEALING_TROUBLES,
   ...JOURNAL_TROUBLES,
+  ...WEIGHING_TROUBLES,
   "all well": WELL,
   "reader gone": everyCommand((way) => ({
     ...way,
@@ -135,6 +137,7 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
     "status": async (stage) =>
       await statusAfter(stage, (await deceived(stage)).config, / incident\.recorded /),
     "detect": async (stage) => await records(stage, "detect", `${stage.folder}/incidents`),
+    "check": weighsTwoStories,
     "listen": async (stage) => {
       const { log, one, other } = await gathered(stage);
       return {

@@ -15,6 +15,7 @@ import {
   type Staging,
   withMember,
 } from "./stage.ts";
+import { WEIGHING_WELL } from "./weighing.ts";
 
 /** Reads the one case of a journal. */
 function readsCases(...args: readonly string[]): Staging {
@@ -108,6 +109,7 @@ export const WELL: Readonly<Record<string, Staging>> = {
     return { args: ["detect", "--log", log, one] };
   },
   "verify": () => ({ args: ["verify", SAMPLE] }),
+  ...WEIGHING_WELL,
   "incidents list": readsCases("list"),
   "incidents show": readsCases("show", "1"),
   "incidents export": readsCases("export", "1"),

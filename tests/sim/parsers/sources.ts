@@ -9,7 +9,8 @@ import { encodeHex } from "@std/encoding/hex";
 import fc from "fast-check";
 import { HttpFetcher } from "../../../src/sources/fetcher.ts";
 import { openSource } from "../../../src/sources/open.ts";
-import { sigsumOrigin, SigsumSource } from "../../../src/sources/sigsum.ts";
+import { SigsumSource } from "../../../src/sources/sigsum.ts";
+import { sigsumOrigin } from "../../../src/tlog/sigsum.ts";
 import { ProofRefused, type ServedProof, SourceUnavailable } from "../../../src/sources/source.ts";
 import type { TestLog } from "../../../src/sources/test_log.ts";
 import {

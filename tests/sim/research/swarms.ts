@@ -183,7 +183,7 @@ class Swarms {
       host: {
         logs: () => [],
         serve: (stream) => Promise.resolve(stream.close()),
-        hearNote: () => Promise.resolve(undefined),
+        hearNote: () => Promise.resolve({ outcome: "not followed" }),
         hearRecord: (record) => {
           if (!follows(number)) return Promise.resolve("not followed");
           if (cases.has(record.evidence_id)) return Promise.resolve("known");
