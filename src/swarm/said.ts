@@ -130,7 +130,7 @@ export class Said {
   }
 }
 
-/** Characters of a statement, about. */
-function lengthOf({ note, body }: Statement): number {
-  return note.length + ("note" in body ? body.note.length : 0);
+/** Characters of a statement, with members that a later version may add: any member may add some. */
+function lengthOf({ text }: Statement): number {
+  return text.length;
 }

@@ -70,7 +70,7 @@ export interface Neighbour {
   readonly name: string;
   /** Whether it said that it follows the log with this hash. */
   follows(logHash: string): boolean;
-  /** Sends a message for which nobody waits. One that finds no room is dropped, and counted. */
+  /** Sends a message for which nobody waits. One that finds no room is dropped. */
   post(kind: number, body: Uint8Array): void;
 }
 
