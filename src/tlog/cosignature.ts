@@ -26,7 +26,7 @@ import {
   type MlDsa44Key,
   verifyMlDsa44,
 } from "./mldsa.ts";
-import { isLineOf, readSignatureLine } from "./signature_line.ts";
+import { formatSignatureLine, isLineOf, readSignatureLine } from "./signature_line.ts";
 import { SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
 
 const TIMESTAMP_BYTES = 8;
@@ -70,8 +70,7 @@ export function loadCosigner(vkey: Vkey): Cosigner {
         verifies({ text, signature }) {
           const parts = readTimestamped(signature);
           if (parts === undefined || subtreeOf(utf8(text)) === undefined) return false;
-          // "Ed25519 signed message": two lines, and the whole text with its final newline.
-          const message = utf8(`cosignature/v1\ntime ${parts.time}\n${text}`);
+          const message = ed25519Message(text, parts.time);
           return verifyEd25519({ key, message, signature: parts.signature });
         },
       };
@@ -120,6 +119,43 @@ export function readCosignatures(
       .filter((cosigner) => cosigner.verifies({ text, signature }))
       .map(({ vkey }) => ({ vkey, time: readTimestamped(signature)!.time, line }));
   });
+}
+
+/**
+ * What a cosigner signs to cosign a checkpoint: the message of its key's type.
+ * @param text the checkpoint's text
+ * @param time POSIX seconds, at least 1: a witness states a time (C2SP tlog-witness)
+ * @throws MalformedError if the key is of another type, or the checkpoint has no place in its message
+ */
+export function cosignatureMessage(
+  { vkey, text, time }: { vkey: Vkey; text: string; time: bigint },
+): Uint8Array<ArrayBuffer> {
+  const subtree = subtreeOf(utf8(text));
+  if (time < 1n || time > MAX_TIMESTAMP || subtree === undefined) {
+    throw new MalformedError("Cannot cosign: expected a checkpoint, and a time from 1 to 2^63 - 1");
+  }
+  const message = vkey.type === SIGNATURE_TYPE.cosignature
+    ? ed25519Message(text, time)
+    : vkey.type === SIGNATURE_TYPE.mldsa44
+    ? cosignedMessage({ name: vkey.name, time, subtree })
+    : undefined;
+  if (message !== undefined) return message;
+  throw new MalformedError(
+    `Cannot cosign with ${printable(vkey.text)}: expected a cosigner's key, and a name and an ` +
+      `origin of at most ${MAX_NAME_BYTES} bytes`,
+  );
+}
+
+/** The signature line of a cosignature ("Format"): the time, then the signature. */
+export function formatCosignature(
+  { vkey, time, signature }: { vkey: Vkey; time: bigint; signature: Uint8Array },
+): string {
+  return formatSignatureLine({ vkey, signature: concat([uint64(time), signature]) });
+}
+
+/** "Ed25519 signed message": two lines, and the whole text with its final newline. */
+function ed25519Message(text: string, time: bigint): Uint8Array<ArrayBuffer> {
+  return utf8(`cosignature/v1\ntime ${time}\n${text}`);
 }
 
 /** The parts of a `timestamped_signature` ("Format"), or nothing if it cannot be one. */

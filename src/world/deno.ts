@@ -86,6 +86,22 @@ export function denoWorld(): World {
           await crypto.subtle.sign("Ed25519", await importSeed(seed, false), message),
         );
       },
+      mlDsa44: {
+        async publicKey(seed) {
+          const { pub } = await crypto.subtle.exportKey(
+            "jwk",
+            await importMlDsaSeed(seed, true),
+          ) as {
+            pub: string;
+          };
+          return Uint8Array.fromBase64(pub, { alphabet: "base64url" });
+        },
+        async sign(seed, message) {
+          return new Uint8Array(
+            await crypto.subtle.sign("ML-DSA-44", await importMlDsaSeed(seed, false), message),
+          );
+        },
+      },
     },
   };
 }
@@ -111,6 +127,12 @@ const PKCS8_PREFIX = decodeHex("302e020100300506032b657004220420");
 function importSeed(seed: Uint8Array, extractable: boolean): Promise<CryptoKey> {
   const der = new Uint8Array([...PKCS8_PREFIX, ...seed]);
   return crypto.subtle.importKey("pkcs8", der, "Ed25519", extractable, ["sign"]);
+}
+
+function importMlDsaSeed(seed: Uint8Array<ArrayBuffer>, extractable: boolean): Promise<CryptoKey> {
+  // The types of the platform do not know "raw-seed" yet.
+  const format = "raw-seed" as "raw";
+  return crypto.subtle.importKey(format, seed, "ML-DSA-44", extractable, ["sign"]);
 }
 
 function listen(address: Address): Listener {

@@ -314,6 +314,13 @@ export interface Signing {
   publicKey(seed: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
   /** An Ed25519 signature, 64 bytes. */
   sign(seed: Uint8Array<ArrayBuffer>, message: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
+  /** The same with ML-DSA-44 (FIPS 204, empty context): a seed of 32 bytes, its `xi`. */
+  readonly mlDsa44: {
+    /** The public key, 1,312 bytes. */
+    publicKey(seed: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
+    /** A signature, 2,420 bytes. */
+    sign(seed: Uint8Array<ArrayBuffer>, message: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
+  };
 }
 
 /** What kept the outside from doing as asked. */
