@@ -25,6 +25,7 @@ import { parseCheckpointText } from "../tlog/checkpoint.ts";
 import { base64, textOf, utf8 } from "../tlog/encoding.ts";
 import { sha256 } from "../tlog/hashing.ts";
 import { parseNote } from "../tlog/note.ts";
+import { Ended } from "../world/calls.ts";
 import {
   appendDurably,
   createDurably,
@@ -212,7 +213,7 @@ export class WitnessState {
   /** Finishes writing and lets go of the file. */
   async close(): Promise<void> {
     await this.#committing;
-    this.#lost ??= new DurabilityLost("this witness has ended");
+    this.#lost ??= new Ended();
     this.#file.close();
   }
 
