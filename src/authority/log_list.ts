@@ -12,9 +12,10 @@
  *
  * @module
  */
-import { formatLog, makeLog } from "../tlog/log.ts";
+import { checkOrigin } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
-import { parseVkey } from "../tlog/vkey.ts";
+import { loadVerifier } from "../tlog/note.ts";
+import { parseVkey, SIGNATURE_TYPE } from "../tlog/vkey.ts";
 
 /** The first line of a list. */
 const HEADER = "logs/v0";
@@ -47,17 +48,20 @@ interface ListLine {
  */
 export function parseLogList(text: string): LogList {
   const lines = linesIn(text);
-  const [header, ...rest] = lines;
-  if (header === undefined || header.keyword !== HEADER || header.value !== "") {
+  const header = lines.next().value;
+  if (header?.keyword !== HEADER || header.value !== "") {
     throw new MalformedError(
       `Cannot read list: line ${header?.at ?? 1} is not "${HEADER}", the first of every list`,
     );
   }
   const logs = new Map<string, string>();
   const dropped: string[] = [];
-  for (const entry of entriesIn(rest, dropped)) {
-    const [{ at }] = entry as [ListLine];
+  for (const entry of entriesIn(lines)) {
+    const [{ at, keyword }] = entry as [ListLine];
     try {
+      if (keyword !== "vkey") {
+        throw new MalformedError(`${quoted(keyword)} stands above the first "vkey"`);
+      }
       const [origin, notation] = readEntry(entry);
       if (logs.has(origin)) {
         throw new MalformedError(
@@ -76,25 +80,31 @@ export function parseLogList(text: string): LogList {
   return { logs, dropped };
 }
 
-function linesIn(text: string): ListLine[] {
-  return text.split("\n").flatMap((line, i) => {
-    const trimmed = line.replace(/^[ \t]+|[ \t]+$/g, "");
-    if (trimmed === "" || trimmed.startsWith("#")) return [];
-    const space = trimmed.indexOf(" ");
-    const keyword = space < 0 ? trimmed : trimmed.slice(0, space);
-    return [{ at: i + 1, keyword, value: space < 0 ? "" : trimmed.slice(space + 1) }];
-  });
+/** The lines that say something. One at a time: a list may have hundreds of thousands. */
+function* linesIn(text: string): Generator<ListLine, undefined> {
+  for (let [from, at] = [0, 1]; from < text.length; at++) {
+    const newline = text.indexOf("\n", from);
+    const end = newline < 0 ? text.length : newline;
+    const line = text.slice(from, end).replace(/^[ \t]+|[ \t]+$/g, "");
+    from = end + 1;
+    if (line === "" || line.startsWith("#")) continue;
+    const space = line.indexOf(" ");
+    const keyword = space < 0 ? line : line.slice(0, space);
+    yield { at, keyword, value: space < 0 ? "" : line.slice(space + 1) };
+  }
 }
 
-/** The lines of each log. Lines above the first `vkey` belong to none. */
-function entriesIn(lines: readonly ListLine[], dropped: string[]): ListLine[][] {
-  const entries: ListLine[][] = [];
+/** The lines of each log; first those above the first `vkey`, if there are any. */
+function* entriesIn(lines: Iterable<ListLine>): Generator<ListLine[]> {
+  let entry: ListLine[] = [];
   for (const line of lines) {
-    if (line.keyword === "vkey") entries.push([line]);
-    else if (entries.length > 0) entries.at(-1)!.push(line);
-    else dropped.push(`line ${line.at}: ${quoted(line.keyword)} stands above the first "vkey"`);
+    if (line.keyword === "vkey" && entry.length > 0) {
+      yield entry;
+      entry = [];
+    }
+    entry.push(line);
   }
-  return entries;
+  if (entry.length > 0) yield entry;
 }
 
 /** "vkey", then "origin" if there is one, then "qpd" and "contact", in this order. */
@@ -112,6 +122,10 @@ function readEntry(entry: readonly ListLine[]): [origin: string, notation: strin
     throw new MalformedError(`qpd is ${quoted(qpd.value)}, expected a number from 1 to ${MAX_QPD}`);
   }
   const vkey = parseVkey(first.value);
-  const log = makeLog({ vkey, origin: stated?.value ?? vkey.name });
-  return [log.origin, formatLog(log)];
+  const origin = stated?.value ?? vkey.name;
+  checkOrigin(origin);
+  // The check of an Ed25519 key is part of reading its vkey. To load it once more would cost seconds
+  // and a hundred megabytes for tens of thousands of logs.
+  if (vkey.type !== SIGNATURE_TYPE.ed25519) loadVerifier(vkey);
+  return [origin, origin === vkey.name ? vkey.text : `${vkey.text} ${origin}`];
 }

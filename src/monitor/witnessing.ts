@@ -47,8 +47,20 @@ export interface WitnessStatus {
   readonly vkeys: readonly string[];
   /** Logs whose checkpoints it cosigns. */
   readonly logs: number;
-  /** Logs of which it has cosigned any. */
+  /** Logs of which it has cosigned any, those included that it no longer knows. */
   readonly cosigned: number;
+  /** The logs of the configuration that only push. */
+  readonly pushed: readonly PushedStatus[];
+}
+
+/** One log that only pushes, in a daemon's status. */
+export interface PushedStatus {
+  readonly origin: string;
+  readonly vkey: string;
+  /** The latest size that was cosigned, decimal; nothing before the first. */
+  readonly size?: string;
+  /** Incidents of this log in the journal. */
+  readonly incidents: number;
 }
 
 /**
@@ -66,6 +78,7 @@ export class Witnessing implements Refusals {
   readonly #background: Background;
   readonly #state: WitnessState;
   readonly #means: WitnessMeans;
+  readonly #pushed: readonly Log[];
   #logs: WitnessLogs;
   /** The logs of the configuration. */
   #noted: ReadonlyMap<Log, Noted>;
@@ -77,6 +90,7 @@ export class Witnessing implements Refusals {
     settings: WitnessSettings;
     means: WitnessMeans;
     state: WitnessState;
+    pushed: readonly Log[];
     noted: ReadonlyMap<Log, Noted>;
   }) {
     const { common, settings, means, state } = fields;
@@ -88,6 +102,7 @@ export class Witnessing implements Refusals {
     this.#state = state;
     this.#logs = logs;
     this.#means = means;
+    this.#pushed = fields.pushed;
     this.#noted = fields.noted;
     const { clock } = common.world;
     this.witness = new Witness({ state, logs, keys, clock, limits: settings, refusals: this });
@@ -117,7 +132,7 @@ export class Witnessing implements Refusals {
     }
     for (const log of followed) noted.set(log, { head: undefined, isProven: false });
     const state = await WitnessState.open({ files: common.world.files, folder });
-    return new Witnessing({ common, background, settings, means, state, noted });
+    return new Witnessing({ common, background, settings, means, state, pushed, noted });
   }
 
   /**
@@ -157,6 +172,14 @@ export class Witnessing implements Refusals {
       vkeys: this.#means.keys.map(({ vkey }) => vkey.text),
       logs: this.#logs.size,
       cosigned: this.#state.logs,
+      pushed: this.#pushed.map((log) => {
+        const size = this.#state.head(log.origin)?.treeSize;
+        return {
+          ...{ origin: log.origin, vkey: log.vkey.text },
+          ...(size !== undefined && { size: `${size}` }),
+          incidents: this.#common.keeper.cases(log).length,
+        };
+      }),
     };
   }
 

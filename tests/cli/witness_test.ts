@@ -91,6 +91,16 @@ inFolder("witness: two roots at one size are a recorded case when it answers", a
   assertEquals(await push({ old: 5n, size: 5n, history: 1, proof: [] }), 422);
   const told = running.err.concat(running.out).filter((line) => / incident\.recorded /.test(line));
   assertEquals(told.length, 1, "before it answers");
+  const served = await running.line(/ status\.serving /);
+  const status = await run("status", /address=(\S+)/.exec(served)![1]!);
+  assertEquals(status.code, 1);
+  const said = status.out.join("\n");
+  assertStringIncludes(
+    said,
+    "log log.invalid/pushes signed what contradicts itself: 1 PROVEN CASE",
+  );
+  assertStringIncludes(said, "witness for 1 log, of which it has cosigned 1");
+  assertStringIncludes(said, "log.invalid/pushes: cosigned size 5");
   assertEquals(await push({ old: 5n, size: 5n, history: 1, proof: [] }), 422);
   assertEquals(
     await push({ old: 5n, size: 9n }),
