@@ -173,23 +173,27 @@ export async function loadWitness(
   return { keys, listed: (await readLogList(world, list, report)).logs };
 }
 
-/** Reads the list of logs, and tells what was left out. @throws UsageError, MalformedError */
-async function readLogList(world: World, path: string, report: EventReport): Promise<LogList> {
+/** Reads a list of logs for a witness. @throws UsageError, MalformedError that names the file */
+export async function openLogList(world: World, path: string): Promise<LogList> {
   const bytes = await readInput({ world, path, maxBytes: MAX_LIST_BYTES });
   try {
-    const read = parseLogList(fileText(bytes));
-    const { length } = read.dropped;
-    const dropped = read.dropped.slice(0, MAX_DROPPED_TOLD);
-    const level = length > 0 ? "warning" : "info";
-    report.event("witness.list", level, {
-      ...{ file: path, logs: read.logs.size, left_out: length },
-      ...(length > 0 && { detail: dropped.join("; ") }),
-    });
-    return read;
+    return parseLogList(fileText(bytes));
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     throw new MalformedError(`${quoted(path)}: ${error.message}`);
   }
+}
+
+/** As `openLogList`, and tells what was left out. */
+async function readLogList(world: World, path: string, report: EventReport): Promise<LogList> {
+  const list = await openLogList(world, path);
+  const { length } = list.dropped;
+  const named = list.dropped.slice(0, MAX_DROPPED_TOLD);
+  report.event("witness.list", length > 0 ? "warning" : "info", {
+    ...{ file: path, logs: list.logs.size, left_out: length },
+    ...(length > 0 && { detail: named.join("; ") }),
+  });
+  return list;
 }
 
 async function startDaemon({ world, settings, report, passphrases, reload }: {

@@ -228,3 +228,47 @@ inFolder("a log without a source is refused where there is no witness", async (f
   assertEquals(code, 2);
   assertStringIncludes(err.join("\n"), 'a log lacks the member "source"');
 });
+
+inFolder("config check: the witness's keys, its list and its address", async (folder) => {
+  const log = await PushingLog.named("log.invalid/pushes");
+  const vkey = await makeWitness(folder, [log]);
+  const config = `${folder}/hearsay.jsonc`;
+  const text = Deno.readTextFileSync(config)
+    .replace('"key": "witness.key",', '"key": "witness.key", "list": "list.txt",');
+  put(folder, "hearsay.jsonc", text);
+  put(folder, "list.txt", `logs/v0\nvkey ${log.log.vkey.text}\nqpd 0\ncontact nobody\n`);
+  const said = (await run("config", "check", config)).out.join("\n");
+  assertStringIncludes(said, `the witness key ${folder}/witness.key is ${vkey}`);
+  assertStringIncludes(said, "logs that only push: 1");
+  assertMatch(said, /^! the list \S+: left out: line 2: qpd is "0"/m);
+  assertMatch(said, /^. logs would push to 127\.0\.0\.1:0$/m);
+  Deno.removeSync(`${folder}/witness.key`);
+  const again = await run("config", "check", config, "--offline");
+  assertEquals(again.code, 2);
+  assertMatch(again.out.join("\n"), /^! the witness key /m);
+});
+
+inFolder(
+  "witness: a reload reads the list again, and cosigns what is new in it",
+  async (folder) => {
+    const [log, listed] = await Promise.all(
+      ["log.invalid/pushes", "log.invalid/listed"].map((name) => PushingLog.named(name)),
+    ) as [PushingLog, PushingLog];
+    await makeWitness(folder, [log]);
+    const text = Deno.readTextFileSync(`${folder}/hearsay.jsonc`)
+      .replace('"key": "witness.key",', '"key": "witness.key", "list": "list.txt",');
+    put(folder, "hearsay.jsonc", text);
+    put(folder, "list.txt", "logs/v0\n");
+    const { running, url } = await startWitness(folder);
+    const request = await listed.request({ old: 0n, size: 5n });
+    assertEquals((await ask(`${url}/add-checkpoint`, request)).status, 404);
+    put(folder, "list.txt", `logs/v0\nvkey ${listed.log.vkey.text}\nqpd 1\ncontact nobody\n`);
+    running.reload();
+    await running.line(/ config\.reloaded /);
+    assertEquals((await ask(`${url}/add-checkpoint`, request)).status, 200);
+    const first = await log.request({ old: 0n, size: 5n });
+    assertEquals((await ask(`${url}/add-checkpoint`, first)).status, 200);
+    running.stop();
+    assertEquals((await running.done).code, 0);
+  },
+);
