@@ -3,6 +3,7 @@ import { EXIT, type Tools } from "./src/cli/command.ts";
 import { runProgram } from "./src/cli/program.ts";
 import { processTerminal, type Terminal } from "./src/cli/terminal.ts";
 import { answerHttp } from "./src/web/http_server.ts";
+import { answerWitness } from "./src/web/witness_server.ts";
 import { denoWorld } from "./src/world/deno.ts";
 
 /** Ends after a fault of our own. Deno would end with 1, which here means that a log has misbehaved. */
@@ -24,7 +25,9 @@ if (import.meta.main) {
         (query) => answerHttp(query, { hostname: address.hostname, ...answers }),
         onLack,
       );
-    Deno.exit(await runProgram(Deno.args, { world, terminal, serveStatus }));
+    const serveWitness: Tools["serveWitness"] = ({ address, onLack, ...page }) =>
+      world.http.serve(address, (query) => answerWitness(query, page), onLack);
+    Deno.exit(await runProgram(Deno.args, { world, terminal, serveStatus, serveWitness }));
   } catch (error) {
     fault(terminal, error);
   }

@@ -1,6 +1,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
+import type { Witness } from "../authority/witness.ts";
 import type { HttpGossip } from "../monitor/http_gossip.ts";
 import type { Status } from "../monitor/status.ts";
 import type { Address, HttpServer, World } from "../world/world.ts";
@@ -34,6 +35,14 @@ export interface Tools {
     status: () => Status;
     gossip: () => HttpGossip | undefined;
     /** See Http.serve. */
+    onLack: (reason: string) => void;
+  }): HttpServer;
+  /** Serves a witness over HTTP. */
+  serveWitness(page: {
+    address: Address;
+    witness: Witness;
+    /** Told what our own disk refused. */
+    failed: (error: unknown) => void;
     onLack: (reason: string) => void;
   }): HttpServer;
 }

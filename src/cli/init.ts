@@ -8,7 +8,7 @@ import { readAdmit } from "../swarm/settings.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
-import { checkKeyName } from "../tlog/vkey.ts";
+import { checkKeyName, SIGNATURE_TYPE, type Vkey } from "../tlog/vkey.ts";
 import { parseAddress } from "../world/address.ts";
 import { createDurably, ensureFolder, isThere } from "../world/durable.ts";
 import { readDuration } from "../world/setting_values.ts";
@@ -26,10 +26,10 @@ import {
 } from "./command.ts";
 import { parseConfig } from "./config.ts";
 import { workingFolder } from "./folders.ts";
-import { readKey } from "./inputs.ts";
+import { readKey, readWitnessKey } from "./inputs.ts";
 import { type NewPeer, peerText } from "./edit_peers.ts";
 import { Passphrases } from "./passphrase.ts";
-import { KEY_PERMISSIONS } from "./keygen.ts";
+import { KEY_PERMISSIONS, witnessKey } from "./keygen.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
 import { parsePeer } from "./peers.ts";
 import { OFFERED_LOGS } from "./known_logs.ts";
@@ -44,7 +44,7 @@ export const init: Command = {
   summary: "write a daemon's configuration and key, ready to run",
   help: `hearsay init [--dir DIR] [--name NAME] [--log LOG --source SOURCE]… [--listen HOST:PORT]
              [--http HOST:PORT] [--peer PEER]… [--admit anyone|members] [--poll 1m] [--gossip 1m]
-             [--contact MAIL]
+             [--contact MAIL] [--witness NAME --witness-http HOST:PORT [--list FILE]]
 
 Writes ${DEFAULT_CONFIG}, with comments, and the monitor's key into DIR (default: this folder). It
 overwrites nothing. If DIR has a ${PLACE_DEFAULTS.key} of this NAME, it is kept. Without --name and
@@ -57,6 +57,10 @@ overwrites nothing. If DIR has a ${PLACE_DEFAULTS.key} of this NAME, it is kept.
   rekor-v1+https://…        one tree of a Rekor v1
   DIR                       a log in tiles in a folder
 
+With --witness this monitor cosigns what logs push to it at HOST:PORT, in the name of NAME; its key is
+made too, and its vkey is the second line that is printed. Then a --log without a --source is a log that
+only pushes, and FILE lists further ones (C2SP tlog-list).
+
 A PEER is "VKEY HOST:PORT", or the VKEY alone if it calls, or others tell where it is: a member, known
 by its key (README, "Members"). It is HOST:PORT for a monitor that is asked plainly.
 
@@ -66,7 +70,10 @@ Example:
 `,
   async run(args, tools) {
     const options = readOptions(args, {
-      values: ["dir", "name", "listen", "http", "poll", "gossip", "contact", "admit"],
+      values: [
+        ...["dir", "name", "listen", "http", "poll", "gossip", "contact", "admit"],
+        ...["witness", "witness-http", "list"],
+      ],
       lists: ["log", "source", "peer"],
     });
     const folder = options.value("dir") ?? ".";
@@ -75,13 +82,16 @@ Example:
     const given = { listen: options.value("listen"), peers: options.list("peer").map(parsePeer) };
     // Before any question: nobody should answer all of them for nothing.
     if (await isThere(tools.world.files, path)) throw notOverwritten(path);
+    const witness = readWitness(options);
     const answers = asks ? askEverything(tools, given) : {
-      ...{ name: options.value("name"), logs: pairLogs(args, options), ...given },
+      ...{ name: options.value("name"), logs: pairLogs(args, options, witness), ...given },
     };
     const { name, logs, listen, peers } = answers;
     if (name === undefined) throw new UsageError("expected --name NAME, the monitor's key name");
     checkKeyName(name);
-    if (logs.length === 0) throw new UsageError("expected at least one --log LOG --source SOURCE");
+    if (logs.length === 0 && witness?.list === undefined) {
+      throw new UsageError("expected at least one --log LOG --source SOURCE");
+    }
     const text = configText({
       name,
       logs,
@@ -92,10 +102,11 @@ Example:
       gossip: options.value("gossip") ?? GOSSIP_DEFAULTS.interval,
       contact: options.value("contact") ?? NO_CONTACT,
       admit: options.value("admit") ?? "anyone",
+      witness,
     });
     checkSources(tools.world, logs);
     const settings = parseConfig(text, { path, world: tools.world }); // The file can be read.
-    await writeAll({ tools, folder, path, name, text });
+    await writeAll({ tools, folder, path, name, text, witness });
     const traps = await trapsOf(settings, tools.world);
     if (traps.length > 0) tools.terminal.err(`\nLook at these in ${path} first:`);
     for (const trap of traps) tools.terminal.err(`! ${printable(trap)}`);
@@ -105,15 +116,45 @@ Example:
 
 interface Chosen {
   readonly log: Log;
-  readonly source: string;
+  /** Nothing for a log that only pushes. */
+  readonly source: string | undefined;
 }
 
-/** The logs of the command line, each with the source after it. */
-function pairLogs(args: readonly string[], options: Options): Chosen[] {
+/** The witness that is asked for. */
+interface ChosenWitness {
+  readonly name: string;
+  readonly http: string;
+  readonly list: string | undefined;
+}
+
+/** The file of its key, beside the configuration. */
+const WITNESS_KEY = "witness.key";
+
+function readWitness(options: Options): ChosenWitness | undefined {
+  const [name, http, list] = ["witness", "witness-http", "list"].map((each) => options.value(each));
+  if (name === undefined) {
+    if (http === undefined && list === undefined) return undefined;
+    throw new UsageError("--witness-http and --list need --witness NAME");
+  }
+  if (http === undefined) {
+    throw new UsageError("--witness needs --witness-http HOST:PORT, where logs push to it");
+  }
+  checkKeyName(name);
+  parseAddress(http);
+  return { name, http, list: list === undefined ? undefined : absolutePath(list) };
+}
+
+/** The logs of the command line, each with the source after it. A witness needs none. */
+function pairLogs(
+  args: readonly string[],
+  options: Options,
+  witness: ChosenWitness | undefined,
+): Chosen[] {
   const [logs, sources] = [options.list("log"), options.list("source")];
   // No value looks like an option: such an option would have no value, and was refused before.
   const order = args.map((arg) => /^--(log|source)(?:=|$)/.exec(arg)?.[1])
     .filter((name) => name !== undefined);
+  if (witness !== undefined) return pairSome(order, logs, sources);
   if (order.some((name, i) => name !== (i % 2 === 0 ? "log" : "source")) || order.length % 2 > 0) {
     throw new UsageError(
       `expected one --source after each --log; got: ${order.map((name) => `--${name}`).join(" ")}`,
@@ -122,10 +163,34 @@ function pairLogs(args: readonly string[], options: Options): Chosen[] {
   return logs.map((notation, i) => ({ log: parseLog(notation), source: absolute(sources[i]!) }));
 }
 
+/** Gives each log the source that follows it at once, if one does. */
+function pairSome(
+  order: readonly string[],
+  logs: readonly string[],
+  sources: readonly string[],
+): Chosen[] {
+  const chosen: Chosen[] = [];
+  let used = 0;
+  for (const [i, name] of order.entries()) {
+    if (name === "log") {
+      const hasSource = order[i + 1] === "source";
+      const source = hasSource ? absolute(sources[used++]!) : undefined;
+      chosen.push({ log: parseLog(logs[chosen.length]!), source });
+    } else if (order[i - 1] !== "log") {
+      throw new UsageError("expected each --source after the --log that it belongs to");
+    }
+  }
+  return chosen;
+}
+
 /** Makes a folder of the command line absolute, as the configuration may be in another folder. */
 function absolute(source: string): string {
   const isRelative = isFolder(source) && !/^(?:\/|[a-z][a-z0-9.-]*[:+])/i.test(source);
   return isRelative ? join(workingFolder(), source) : source;
+}
+
+function absolutePath(path: string): string {
+  return path.startsWith("/") ? path : join(workingFolder(), path);
 }
 
 interface Answers {
@@ -226,20 +291,25 @@ function readChoice(answer: string): Chosen[] {
 }
 
 function checkSources(world: World, logs: readonly Chosen[]): void {
-  for (const { log, source } of logs) openSource({ world, log, source, contact: NO_CONTACT });
+  for (const { log, source } of logs) {
+    if (source !== undefined) openSource({ world, log, source, contact: NO_CONTACT });
+  }
 }
 
-function configText({ name, logs, listen, http, peers, poll, gossip, contact, admit }: {
-  name: string;
-  logs: readonly Chosen[];
-  listen: string | undefined;
-  http: string;
-  peers: readonly NewPeer[];
-  poll: string;
-  gossip: string;
-  contact: string;
-  admit: string;
-}): string {
+function configText(
+  { name, logs, listen, http, peers, poll, gossip, contact, admit, witness }: {
+    name: string;
+    logs: readonly Chosen[];
+    listen: string | undefined;
+    http: string;
+    peers: readonly NewPeer[];
+    poll: string;
+    gossip: string;
+    contact: string;
+    admit: string;
+    witness: ChosenWitness | undefined;
+  },
+): string {
   for (const address of [http, ...(listen === undefined ? [] : [listen])]) parseAddress(address);
   checkOption(() => readDuration(poll, "--poll"));
   checkOption(() => readDuration(gossip, "--gossip"));
@@ -248,6 +318,10 @@ function configText({ name, logs, listen, http, peers, poll, gossip, contact, ad
   const json = JSON.stringify;
   const logTexts = logs.map(({ log, source }) => {
     const origin = log.origin === log.vkey.name ? "" : ` "origin": ${json(log.origin)},`;
+    if (source === undefined) {
+      return `    // It only pushes to the witness.
+    {${origin} "vkey": ${json(log.vkey.text)} }`;
+    }
     return `    {
       "vkey": ${json(log.vkey.text)},${origin}
       "source": ${json(source)},
@@ -291,9 +365,24 @@ ${peerTexts.length > 0 ? peerTexts.join(",\n") : '    // { "address": "monitor.e
   "admit": ${json(admit)},
 
   // How often to exchange, and with how many peers each time. They are chosen at random.
-  "gossip": { "interval": ${json(gossip)}, "fanOut": ${GOSSIP_DEFAULTS.fanOut} }
+  "gossip": { "interval": ${json(gossip)}, "fanOut": ${GOSSIP_DEFAULTS.fanOut} }${
+    witness === undefined ? "" : witnessText(witness)
+  }
 }
 `;
+}
+
+function witnessText({ http, list }: ChosenWitness): string {
+  const json = JSON.stringify;
+  const listed = list === undefined ? "" : `,\n    "list": ${json(list)}`;
+  return `,
+
+  // The witness: it cosigns each checkpoint that extends the last one it has cosigned. Logs push to
+  // this address. Never give its key another state folder: it would forget what it has cosigned.
+  "witness": {
+    "key": ${json(WITNESS_KEY)},
+    "http": ${json(http)}${listed}
+  }`;
 }
 
 function checkOption(read: () => void): void {
@@ -305,12 +394,13 @@ function checkOption(read: () => void): void {
   }
 }
 
-async function writeAll({ tools, folder, path, name, text }: {
+async function writeAll({ tools, folder, path, name, text, witness }: {
   tools: Tools;
   folder: string;
   path: string;
   name: string;
   text: string;
+  witness: ChosenWitness | undefined;
 }): Promise<void> {
   const { world, terminal } = tools;
   const { files } = world;
@@ -320,17 +410,36 @@ async function writeAll({ tools, folder, path, name, text }: {
   // next one uses.
   const isTaken = await isThere(files, keyPath);
   const signer = await (isTaken ? takeKey : newKey)({ tools, keyPath, name });
+  const cosigner = witness && await newWitnessKey(world, join(folder, WITNESS_KEY), witness.name);
   await write({ world, path, text, permissions: CONFIG_PERMISSIONS });
   if (isTaken) terminal.err(`${keyPath} exists and is the key of ${name}, so it is kept.`);
   terminal.out(signer.vkey.text);
+  if (cosigner !== undefined) {
+    terminal.out(cosigner.text);
+    terminal.err(`The second line is the vkey of the witness: give it to the operators of logs.`);
+  }
   terminal.err(`
-The configuration is ${path}, and the monitor's private key is ${keyPath}. The line above is its
+The configuration is ${path}, and the monitor's private key is ${keyPath}. The ${
+    cosigner === undefined ? "line above" : "first line above"
+  } is its
 vkey, which is public: give it to the operators of the other monitors, with the address at which
 they reach this one. Each of them runs 'hearsay peers add VKEY HOST:PORT', and you do the same with
 theirs. Next:
 
   hearsay run --config ${path} --once    looks at every log once
   hearsay run --config ${path}           runs as a daemon`);
+}
+
+/** The key of the witness: one that is there is kept. */
+async function newWitnessKey(world: World, path: string, name: string): Promise<Vkey> {
+  if (await isThere(world.files, path)) {
+    const { vkey } = await readWitnessKey(world, path, { type: SIGNATURE_TYPE.cosignature });
+    if (vkey.name === name) return vkey;
+    throw notOverwritten(path, `it is the key of ${quoted(vkey.name)}, expected ${quoted(name)}`);
+  }
+  const { vkey, privateKey } = await witnessKey(world, name, false);
+  await write({ world, path, text: `${privateKey}\n`, permissions: KEY_PERMISSIONS });
+  return vkey;
 }
 
 async function newKey(

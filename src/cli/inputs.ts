@@ -2,6 +2,7 @@
 import { concat } from "@std/bytes/concat";
 import { equals } from "@std/bytes/equals";
 import type { Terminal } from "./terminal.ts";
+import { type CosignerType, type CosigningKey, loadCosigningKey } from "../authority/cosigning.ts";
 import { DEFAULT_LIMITS } from "../gossip/limits.ts";
 import { DareRefused } from "../swarm/dare.ts";
 import { looksSealed, openShort, WrongPassphrase } from "../swarm/sealed_file.ts";
@@ -250,6 +251,34 @@ export async function signerFrom(
     : content;
   try {
     return await loadSigner({ signing, privateKey: fileText(key) });
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new MalformedError(`${quoted(path)}: ${error.message}`);
+  }
+}
+
+/**
+ * Reads the key of a witness. What is asked of the file is what `readKeyFile` asks.
+ * @param reading.type what its type must be
+ * @throws UsageError, MalformedError that names the file
+ */
+export async function readWitnessKey(
+  world: World,
+  path: string,
+  { type, onExposed, passphrases }: KeyReading & { type: CosignerType },
+): Promise<CosigningKey> {
+  const content = await readKeyFile(world, path, onExposed);
+  const text = isSealedKey(content)
+    ? await openKey({ path, sealed: content, passphrases })
+    : content;
+  try {
+    const { signing } = world;
+    const key = await loadCosigningKey({ signing, privateKey: fileText(text) });
+    if (key.vkey.type === type) return key;
+    throw new MalformedError(
+      `it is a witness key of type 0x0${key.vkey.type}, expected 0x0${type}: "key" is Ed25519 ` +
+        '(0x04), "mldsaKey" is ML-DSA-44 (0x06)',
+    );
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     throw new MalformedError(`${quoted(path)}: ${error.message}`);

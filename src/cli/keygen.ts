@@ -1,6 +1,8 @@
+import { generateCosigningKey } from "../authority/cosigning.ts";
 import { sealShort } from "../swarm/sealed_file.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { quoted } from "../tlog/malformed.ts";
+import { SIGNATURE_TYPE, type Vkey } from "../tlog/vkey.ts";
 import { createDurably, isThere } from "../world/durable.ts";
 import { generateSigner } from "../world/signer.ts";
 import { type World, WorldError } from "../world/world.ts";
@@ -14,13 +16,20 @@ export const KEY_PERMISSIONS = 0o600;
 /** `hearsay keygen`: makes the key of a monitor. */
 export const keygen: Command = {
   name: "keygen",
-  summary: "make a key that signs this monitor's conflict records",
+  summary: "make the key of a monitor, or of a witness",
   help: `hearsay keygen NAME [--out FILE] [--seal [--passphrase-file FILE]]
+hearsay keygen --witness NAME [--mldsa] [--out FILE] [--seal [--passphrase-file FILE]]
 
 Makes an Ed25519 key for a monitor, in the format of Go's note package, and prints its vkey, which
 is public. The private key is written to FILE, which only you can read (default NAME.key, with
 dashes for slashes). A file that exists is never overwritten.
 
+With --witness it makes the key of a witness, which cosigns checkpoints of logs and signs nothing else:
+Ed25519 (0x04), or ML-DSA-44 (0x06) with --mldsa. Its default FILE is NAME.witness.key, or
+NAME.witness-mldsa.key.
+
+  --witness NAME          make the key of a witness of this name
+  --mldsa                 make its second key, of type ML-DSA-44
   --out FILE              where to write the private key
   --seal                  seal it under a passphrase, as 'hearsay seal' does: it is never on the disk as
                           it is
@@ -31,17 +40,23 @@ Example:
 `,
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
-      values: ["out", PASSPHRASE_FILE],
-      flags: ["seal"],
-      operands: ["NAME"],
+      values: ["out", "witness", PASSPHRASE_FILE],
+      flags: ["seal", "mldsa"],
+      operands: isWitness(args) ? [] : ["NAME"],
     });
-    const [name] = options.operands as [string];
+    const witness = options.value("witness");
+    const name = witness ?? options.operands[0]!;
+    const isMlDsa = options.flag("mldsa");
+    if (isMlDsa && witness === undefined) throw new UsageError("--mldsa needs --witness NAME");
     const isSealed = options.flag("seal");
     if (!isSealed && options.value(PASSPHRASE_FILE) !== undefined) {
       throw new UsageError(`--${PASSPHRASE_FILE} needs --seal`);
     }
-    const { signer, privateKey } = await generateSigner({ world, name });
-    const path = options.value("out") ?? `${name.replaceAll(/[/\\]/g, "-")}.key`;
+    const { vkey, privateKey } = witness === undefined
+      ? await monitorKey(world, name)
+      : await witnessKey(world, name, isMlDsa);
+    const ending = witness === undefined ? "" : isMlDsa ? ".witness-mldsa" : ".witness";
+    const path = options.value("out") ?? `${name.replaceAll(/[/\\]/g, "-")}${ending}.key`;
     try {
       if (await isThere(world.files, path)) throw new WorldError("already exists", "it exists");
       const text = utf8(privateKey + "\n");
@@ -57,11 +72,34 @@ Example:
       }
       throw new WorldError(error.kind, `cannot write ${quoted(path)}: ${error.message}`);
     }
-    terminal.out(signer.vkey.text);
+    terminal.out(vkey.text);
     terminal.err(`The private key is in ${path}${isSealed ? ", sealed" : ""}. Keep it secret.`);
     return EXIT.ok;
   },
 };
+
+/** Whether the key of a witness is asked for: then its name is no operand. */
+function isWitness(args: readonly string[]): boolean {
+  return args.some((arg) => /^--witness(?:=|$)/.test(arg));
+}
+
+async function monitorKey(world: World, name: string): Promise<NewKey> {
+  const { signer, privateKey } = await generateSigner({ world, name });
+  return { vkey: signer.vkey, privateKey };
+}
+
+/** Makes the key of a witness. */
+export async function witnessKey(world: World, name: string, isMlDsa: boolean): Promise<NewKey> {
+  const type = isMlDsa ? SIGNATURE_TYPE.mldsa44 : SIGNATURE_TYPE.cosignature;
+  const { key, privateKey } = await generateCosigningKey({ world, name, type });
+  return { vkey: key.vkey, privateKey };
+}
+
+/** A key that was made, and the text of its private key. */
+interface NewKey {
+  readonly vkey: Vkey;
+  readonly privateKey: string;
+}
 
 /** A key as it is on the disk if it is sealed. Asks for the passphrase. */
 async function sealed({ world, terminal, options, path, text }: {

@@ -107,6 +107,22 @@ const member = object({
   others: "kept",
 });
 
+const witness = object({
+  must: {
+    vkeys: listOf(text),
+    logs: count,
+    cosigned: count,
+    pushed: listOf(
+      object({
+        must: { origin: text, vkey: text, incidents: count },
+        may: { size: text },
+        others: "kept",
+      }),
+    ),
+  },
+  others: "kept",
+});
+
 const SWARM: Shape = {
   must: { own: text, startedAt: time, now: time, room: count, members: listOf(member) },
   may: { ownUsedTwiceAt: time },
@@ -158,6 +174,7 @@ const STATUS: Shape = {
     isUncompared: yesOrNo,
     reloadRefused: text,
     members: object(SWARM),
+    witness,
   },
   others: "kept",
 };

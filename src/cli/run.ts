@@ -1,22 +1,29 @@
+import type { CosignerType, CosigningKey } from "../authority/cosigning.ts";
+import { type LogList, MAX_LIST_BYTES, parseLogList } from "../authority/log_list.ts";
 import type { OpenSource } from "../monitor/assembly.ts";
 import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { trapsOf } from "../monitor/traps.ts";
+import type { WitnessMeans } from "../monitor/witnessing.ts";
 import { openSource } from "../sources/open.ts";
 import { JournalLocked } from "../store/journal.ts";
 import { fileText } from "../tlog/encoding.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatAddress, isSameAddress } from "../world/address.ts";
+import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type HttpServer, type World, WorldError } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, type Tools } from "./command.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./config.ts";
 import { eventLog } from "./event_log.ts";
-import { type KeyReading, readInput, readKey } from "./inputs.ts";
+import { type KeyReading, readInput, readKey, readWitnessKey } from "./inputs.ts";
 import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
 import { exitCodeOf, type Tally } from "./reporting.ts";
+
+/** How many logs that were left out of a list one event names. */
+const MAX_DROPPED_TOLD = 10;
 
 /** `hearsay run`: the daemon. */
 export const run: Command = {
@@ -143,6 +150,52 @@ function sourceOpener(world: World, { contact }: Settings): OpenSource {
   return ({ log, source }) => openSource({ world, log, source, contact });
 }
 
+/**
+ * Loads what the witness of a configuration needs, if it has one.
+ * @throws UsageError, MalformedError that names the file
+ */
+export async function loadWitness(
+  world: World,
+  { witness }: Settings,
+  { report, ...reading }: Pick<KeyReading, "passphrases"> & { report: EventReport },
+): Promise<WitnessMeans | undefined> {
+  if (witness === undefined) return undefined;
+  const { key, mldsaKey, list } = witness;
+  const load = (path: string, type: CosignerType): Promise<CosigningKey> =>
+    readWitnessKey(world, path, {
+      ...{ ...reading, type },
+      onExposed: (mode) =>
+        report.event("key.exposed", "warning", { file: path, mode, detail: EXPOSED }),
+    });
+  const keys = [await load(key, SIGNATURE_TYPE.cosignature)];
+  if (mldsaKey !== undefined) keys.push(await load(mldsaKey, SIGNATURE_TYPE.mldsa44));
+  if (list === undefined) return { keys };
+  return { keys, listed: (await readLogList(world, list, report)).logs };
+}
+
+/** Reads a list of logs for a witness. @throws UsageError, MalformedError that names the file */
+export async function openLogList(world: World, path: string): Promise<LogList> {
+  const bytes = await readInput({ world, path, maxBytes: MAX_LIST_BYTES });
+  try {
+    return parseLogList(fileText(bytes));
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new MalformedError(`${quoted(path)}: ${error.message}`);
+  }
+}
+
+/** As `openLogList`, and tells what was left out. */
+async function readLogList(world: World, path: string, report: EventReport): Promise<LogList> {
+  const list = await openLogList(world, path);
+  const { length } = list.dropped;
+  const named = list.dropped.slice(0, MAX_DROPPED_TOLD);
+  report.event("witness.list", length > 0 ? "warning" : "info", {
+    ...{ file: path, logs: list.logs.size, left_out: length },
+    ...(length > 0 && { detail: named.join("; ") }),
+  });
+  return list;
+}
+
 async function startDaemon({ world, settings, report, passphrases, reload }: {
   world: World;
   settings: Settings;
@@ -155,10 +208,11 @@ async function startDaemon({ world, settings, report, passphrases, reload }: {
     onExposed: (mode) =>
       report.event("key.exposed", "warning", { file: settings.key, mode, detail: EXPOSED }),
   });
+  const witness = await loadWitness(world, settings, { passphrases, report });
   const openSource = sourceOpener(world, settings);
   try {
     return await Daemon.start({
-      ...{ world, settings, signer, report, openSource },
+      ...{ world, settings, signer, report, openSource, witness },
       ...(reload && { reload }),
     });
   } catch (error) {
@@ -183,7 +237,7 @@ async function once({ world, settings, report, tally, passphrases }: {
   tally: Tally;
   passphrases: Passphrases;
 }): Promise<ExitCode> {
-  const quiet = { ...settings, listen: undefined };
+  const quiet = { ...settings, listen: undefined, witness: undefined };
   const daemon = await startDaemon({ world, settings: quiet, report, passphrases });
   let done = false;
   try {
@@ -275,7 +329,14 @@ class Runner {
     const daemon = await startDaemon({ world, settings, report, passphrases, reload });
     passphrases.stopAsking();
     try {
-      return { daemon, http: settings.http, server: this.#serve(daemon, settings.http) };
+      const witness = this.#serveWitness(daemon);
+      try {
+        const server = this.#serve(daemon, settings.http);
+        return { daemon, http: settings.http, server, witness };
+      } catch (error) {
+        await witness?.close();
+        throw error;
+      }
     } catch (error) {
       await daemon.close();
       throw error;
@@ -299,6 +360,28 @@ class Runner {
     }
   }
 
+  /** Serves a daemon's witness, if it is one. @throws WorldError that names the address */
+  #serveWitness({ witnessing }: Daemon): HttpServer | undefined {
+    if (witnessing === undefined) return undefined;
+    const { witness, address } = witnessing;
+    try {
+      const server = this.#tools.serveWitness({
+        ...{ address, witness, failed: (error) => witnessing.failed(error) },
+        onLack: (reason) => this.#report.event("witness.failed", "warning", { reason }),
+      });
+      const vkeys = witnessing.status().vkeys.join(" ");
+      this.#report.event("witness.serving", "info", {
+        address: formatAddress(server.address),
+        vkeys,
+      });
+      return server;
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+      const where = formatAddress(address);
+      throw new WorldError(error.kind, `cannot serve the witness at ${where}: ${error.message}`);
+    }
+  }
+
   #tellServing(server: HttpServer | undefined): void {
     if (server === undefined) return;
     const address = formatAddress(server.address);
@@ -319,6 +402,7 @@ class Runner {
     } finally {
       this.#running = undefined;
       await this.#reloading;
+      await started.witness?.close();
       await started.server?.close();
     }
   }
@@ -350,7 +434,10 @@ class Runner {
     const isMoved = !isSameAddress(settings.http, running.http);
     const server = isMoved ? this.#serve(daemon, settings.http) : running.server;
     try {
-      await daemon.takeUp(settings, sourceOpener(this.#tools.world, settings));
+      const { world } = this.#tools;
+      const list = settings.witness?.list;
+      const listed = list === undefined ? undefined : await readLogList(world, list, this.#report);
+      await daemon.takeUp(settings, sourceOpener(world, settings), listed?.logs);
       this.#refused = undefined;
     } catch (error) {
       if (isMoved) await server?.close();
@@ -379,4 +466,5 @@ interface Started {
   readonly daemon: Daemon;
   http: Address | undefined;
   server: HttpServer | undefined;
+  readonly witness: HttpServer | undefined;
 }

@@ -43,8 +43,10 @@ export function describeStatus(
     advice: said.advice.replaceAll(LIST_CASES, listing),
   });
   const cases = status.logs.filter(({ incidents }) => incidents > 0);
+  const pushed = (status.witness?.pushed ?? []).filter(({ incidents }) => incidents > 0)
+    .map((log) => caseOf(log, log.origin));
   const said = [
-    ...sayAll(cases.map((log) => named(caseOf(log, status))), {
+    ...sayAll([...cases.map((log) => caseOf(log, nameOf(log, status))), ...pushed].map(named), {
       what: "logs with a case",
       most,
       screen,
@@ -66,6 +68,7 @@ export function describeStatus(
     ...headline(status, troubles, screen),
     ...said,
     ...section(logs, { columns: LOG_COLUMNS, what: "logs", wrong, most, screen }),
+    ...sayWitness(status, { most, screen }),
     ...sayMembers(status, { most, screen }),
     ...section(peers, { columns: PEER_COLUMNS, what: "peers", wrong, most, screen }),
   ];
@@ -97,10 +100,10 @@ interface Said {
   readonly advice: string;
 }
 
-function caseOf(log: LogStatus, { logs }: Status): Said {
+function caseOf(log: { incidents: number }, name: string): Said {
   return {
     mark: CASE,
-    text: `log ${nameOf(log, { logs })} signed what contradicts itself: ` +
+    text: `log ${name} signed what contradicts itself: ` +
       several(log.incidents, "PROVEN CASE"),
     advice: "The evidence is kept, and nothing is to be done in a hurry. To see it: " +
       `${LIST_CASES}. ` + 'What to do: OPERATING, "When something is inconsistent".',
@@ -262,6 +265,25 @@ function sayMembers(
   const rest = more.length - most;
   const last = rest > 0 ? [`${INDENT}… and ${rest} more: 'hearsay peers' shows them`] : [];
   return ["", printable(first), ...lines, ...last];
+}
+
+/** What the witness has cosigned, and the logs of the configuration that only push to it. */
+function sayWitness(
+  { witness }: Status,
+  { most, screen }: { most: number; screen: Screen },
+): string[] {
+  if (witness === undefined) return [];
+  const { vkeys, logs, cosigned, pushed } = witness;
+  const lines = pushed.slice(0, most).map(({ origin, size }) =>
+    `${origin}: ${size === undefined ? "nothing cosigned yet" : `cosigned size ${size}`}`
+  );
+  const rest = pushed.length - most;
+  return [
+    "",
+    `witness for ${several(logs, "log")}, of which it has cosigned ${cosigned}`,
+    ...[...vkeys, ...lines].flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
+    ...(rest > 0 ? [`${INDENT}… and ${rest} more that only push`] : []),
+  ];
 }
 
 /** A table, what is wrong first; the rest is counted if there is much. */

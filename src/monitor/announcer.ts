@@ -95,6 +95,8 @@ export class Announcer {
         return event("clock.jumped", "warning", { by_ms: happening.byMs });
       case "journal torn":
         return event("journal.torn", "warning", { set_aside: happening.setAside });
+      case "witness torn":
+        return event("witness.torn", "warning", { bytes: happening.bytes });
       case "journal unsound":
         return event("journal.unsound", "warning", { incidents: happening.incidents });
       case "journal lost":

@@ -30,6 +30,7 @@ import { Rounds } from "./rounds.ts";
 import { hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
 import { Tallies } from "./tallies.ts";
+import { Witnessing, type WitnessMeans } from "./witnessing.ts";
 
 /** Opens the source that a log's settings name. @throws MalformedError if it cannot be used */
 export type OpenSource = (settings: LogSettings) => Source;
@@ -52,6 +53,8 @@ export interface Parts {
   readonly tolls: Tolls;
   readonly httpGossip: HttpGossip;
   readonly swarm: Swarm;
+  /** Nothing if this monitor is no witness. */
+  readonly witnessing: Witnessing | undefined;
   /** Of what is answered at `listen`. */
   readonly handlers: readonly Handler[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
@@ -92,14 +95,18 @@ export class KnownPeers {
  * @throws JournalLocked, JournalDamaged, PlaceForeign, WorldError; MalformedError for a source that
  *   cannot be used
  */
-export async function assemble({ world, settings, signer, report, openSource, reload }: {
-  world: World;
-  settings: Settings;
-  signer: Signer;
-  report: EventReport;
-  openSource: OpenSource;
-  reload?: SwarmHost["reload"];
-}): Promise<Parts> {
+export async function assemble(
+  { world, settings, signer, report, openSource, reload, witness }: {
+    world: World;
+    settings: Settings;
+    signer: Signer;
+    report: EventReport;
+    openSource: OpenSource;
+    reload?: SwarmHost["reload"];
+    /** What it needs to be a witness, if the settings say that it is one. */
+    witness?: WitnessMeans | undefined;
+  },
+): Promise<Parts> {
   const sources = settings.logs.map(openSource);
   const happenings = new Happenings();
   const peers = new KnownPeers(settings.peers);
@@ -122,6 +129,7 @@ export async function assemble({ world, settings, signer, report, openSource, re
   });
   own.observations = observations;
   let keeper: CaseKeeper | undefined;
+  let witnessing: Witnessing | undefined;
   try {
     const memory = new JournaledMemory({
       ...{ observations, world },
@@ -130,7 +138,7 @@ export async function assemble({ world, settings, signer, report, openSource, re
     });
     keeper = await CaseKeeper.start({
       world,
-      logs: knownLogs(settings.logs),
+      logs: [...knownLogs(settings.logs), ...settings.pushed],
       identity: { signer, folder: settings.incidents },
       limits: settings.limits,
       recollection: memory,
@@ -164,9 +172,17 @@ export async function assemble({ world, settings, signer, report, openSource, re
     const lineTo = ({ vkey }: MemberPeer): MemberLine => swarm.lineTo(vkey);
     const rounds = new Rounds({ party, happenings, background, settings, lineTo });
     const httpGossip = new HttpGossip({ common, party, tolls, background });
+    if (settings.witness !== undefined && witness !== undefined) {
+      witnessing = await Witnessing.open({
+        ...{ common, background, settings: settings.witness, means: witness },
+        folder: settings.state,
+        followed: settings.logs.map(({ log }) => log),
+        pushed: settings.pushed,
+      });
+    }
     const parts: Parts = {
       ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
-      ...{ followers, tolls, httpGossip, swarm, acceptor: undefined },
+      ...{ followers, tolls, httpGossip, swarm, witnessing, acceptor: undefined },
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
         new SessionHandler({ swarm, tolls, listen: () => parts.settings.listen }),
@@ -179,6 +195,7 @@ export async function assemble({ world, settings, signer, report, openSource, re
     if (parts.acceptor !== undefined) own.address = formatAddress(parts.acceptor.address);
     return parts;
   } catch (error) {
+    await witnessing?.close();
     await keeper?.close();
     await observations.close();
     throw error;

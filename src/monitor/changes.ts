@@ -1,3 +1,4 @@
+import type { LogList } from "../authority/log_list.ts";
 import type { Source } from "../sources/source.ts";
 import { formatLog, type Log } from "../tlog/log.ts";
 import { isSameAddress } from "../world/address.ts";
@@ -63,7 +64,12 @@ export function canTakeUp(
  * @throws MalformedError, WorldError, IncidentNotWritten; then nothing has changed
  */
 export async function takeUp(
-  { parts, settings, openSource }: { parts: Parts; settings: Settings; openSource: OpenSource },
+  { parts, settings, openSource, listed }: {
+    parts: Parts;
+    settings: Settings;
+    openSource: OpenSource;
+    listed?: LogList["logs"] | undefined;
+  },
 ): Promise<Changed> {
   const logs = settings.logs.map((one) => changeOf(parts, one, settings.contact, openSource));
   const isMoved = !isSameAddress(settings.listen, parts.settings.listen);
@@ -84,7 +90,11 @@ export async function takeUp(
   tellSwarm(parts, settings);
   parts.rounds.change(settings);
   const begun = await changeFollowers(parts, followers, logs);
-  parts.settings = { ...settings, logs: logs.map((log) => log.settings) };
+  // The logs that only push are the same: another one needs a new start.
+  const { pushed } = parts.settings;
+  parts.settings = { ...settings, logs: logs.map((log) => log.settings), pushed };
+  const followed = parts.settings.logs.map(({ log }) => log);
+  parts.witnessing?.follow({ followed, pushed, ...(listed !== undefined && { listed }) });
   parts.formerKeys = formers;
   return { begun, isMoved };
 }
@@ -155,7 +165,8 @@ async function changeFollowers(
     background.run(() => follower.change(settings, moved));
   }
   // The keeper knows the added logs already, so this reads nothing from the journal and cannot fail.
-  await keeper.follow(followers.flatMap(({ logs }) => logs));
+  const followed = followers.flatMap(({ logs }) => logs);
+  await keeper.follow([...followed, ...parts.settings.pushed]);
   return followers.filter((one) => !before.includes(one));
 }
 

@@ -8,6 +8,7 @@ import { timeNow } from "../world/time.ts";
 import { VERSION } from "../world/version.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { membersAmong, nameOfPeer } from "../gossip/settings.ts";
+import type { LogList } from "../authority/log_list.ts";
 import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
@@ -18,6 +19,7 @@ import { IncidentNotWritten } from "./case_keeper.ts";
 import type { Settings } from "./settings.ts";
 import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
 import type { Status } from "./status.ts";
+import type { Witnessing, WitnessMeans } from "./witnessing.ts";
 
 /** How often it is looked whether the folders are still where they were. */
 const PLACES_MS = 60_000;
@@ -62,6 +64,7 @@ export class Daemon {
     report: EventReport;
     openSource: OpenSource;
     reload?: () => Promise<string | undefined>;
+    witness?: WitnessMeans | undefined;
   }): Promise<Daemon> {
     return new Daemon(await assemble(settled));
   }
@@ -76,6 +79,11 @@ export class Daemon {
   get httpGossip(): HttpGossip | undefined {
     const { settings, httpGossip } = this.#parts;
     return settings.httpGossip ? httpGossip : undefined;
+  }
+
+  /** The witness; nothing if this monitor is none. */
+  get witnessing(): Witnessing | undefined {
+    return this.#parts.witnessing;
   }
 
   /** Incidents recorded since the start. */
@@ -121,11 +129,12 @@ export class Daemon {
    *   Also whatever `close` throws.
    */
   async run(): Promise<void> {
-    const { acceptor, followers, rounds, swarm } = this.#parts;
+    const { acceptor, followers, rounds, swarm, witnessing } = this.#parts;
     this.#tellStart();
     if (acceptor !== undefined) this.#loop(acceptor.run());
     this.#loop(rounds.run());
     this.#loop(swarm.run());
+    if (witnessing !== undefined) this.#loop(witnessing.run(this.#stop));
     this.#loop(this.#upkeep());
     this.#loop(this.#watchPlaces());
     for (const follower of followers) this.#loop(follower.run());
@@ -156,16 +165,18 @@ export class Daemon {
   }
 
   async #close(): Promise<void> {
-    const { acceptor, httpGossip, announcer, common } = this.#parts;
+    const { acceptor, httpGossip, announcer, common, witnessing } = this.#parts;
     const { memory, keeper, observations } = common;
     acceptor?.close();
     httpGossip.end();
+    witnessing?.end();
     memory.end();
     await this.#parts.swarm.stop();
     this.#isClosing = true;
     await this.#finishBackground();
     announcer.close();
     try {
+      await witnessing?.close();
       await keeper.close();
     } finally {
       await observations.close();
@@ -181,11 +192,16 @@ export class Daemon {
    * Takes up changed settings while it runs. Everything else stays as it was: uptime, counters,
    * connections, open questions, and what is under way. Calls must not overlap.
    * @param settings must be accepted by `canTakeUp`
+   * @param listed the logs of the witness's list, which was read again
    * @throws MalformedError, WorldError, IncidentNotWritten; then nothing has changed
    */
-  async takeUp(settings: Settings, openSource: OpenSource): Promise<void> {
+  async takeUp(
+    settings: Settings,
+    openSource: OpenSource,
+    listed?: LogList["logs"],
+  ): Promise<void> {
     const parts = this.#parts;
-    const { begun, isMoved } = await takeUp({ parts, settings, openSource });
+    const { begun, isMoved } = await takeUp({ parts, settings, openSource, listed });
     const { acceptor, common: { happenings } } = parts;
     if (isMoved && acceptor !== undefined) this.#loop(acceptor.run());
     for (const follower of begun) this.#loop(follower.run());
@@ -212,6 +228,7 @@ export class Daemon {
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer, places, swarm } = this.#parts;
+    const { witnessing } = this.#parts;
     const { keeper } = this.#parts.common;
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
@@ -237,6 +254,7 @@ export class Daemon {
         ...tallies.ofLog(one.log),
       })),
       ...(members !== undefined && { members }),
+      ...(witnessing !== undefined && { witness: witnessing.status() }),
       peers: rounds.peers.map((peer) => {
         const { name, vkey } = peer;
         const member = members?.members.find((one) => one.vkey === vkey);
@@ -340,6 +358,7 @@ export class Daemon {
       try {
         await observations.expectInPlace();
         await keeper.incidents?.expectInPlace();
+        await this.#parts.witnessing?.expectInPlace();
         await places.refresh();
       } catch (error) {
         if (error instanceof PlaceLost) happenings.failed(error);
@@ -363,6 +382,8 @@ export class Daemon {
     for (const setAside of [keeper.tornFile, observations.tornFile]) {
       if (setAside !== undefined) happenings.tell({ kind: "journal torn", setAside });
     }
+    const { tornBytes = 0 } = this.#parts.witnessing ?? {};
+    if (tornBytes > 0) happenings.tell({ kind: "witness torn", bytes: tornBytes });
     if (keeper.unsoundEntries.length > 0) {
       happenings.tell({ kind: "journal unsound", incidents: keeper.unsoundEntries });
     }

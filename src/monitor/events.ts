@@ -46,7 +46,11 @@ export type EventName =
   | "output.lost"
   | "status.failed"
   | "status.serving"
-  | "warnings.left_out";
+  | "warnings.left_out"
+  | "witness.failed"
+  | "witness.list"
+  | "witness.serving"
+  | "witness.torn";
 
 /** The levels of events, from the least to the loudest. */
 export const LEVELS = ["debug", "info", "warning", "error"] as const;

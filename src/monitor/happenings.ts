@@ -28,6 +28,8 @@ export type Happening =
   | { readonly kind: "clock jumped"; readonly byMs: number }
   /** a crash tore the last line of a journal; it was set aside in this file */
   | { readonly kind: "journal torn"; readonly setAside: string }
+  /** so many bytes of the witness's state were cut off: a crash tore them, and nobody was answered */
+  | { readonly kind: "witness torn"; readonly bytes: number }
   /** entries of the incident journal that do not hold, and are not used */
   | { readonly kind: "journal unsound"; readonly incidents: readonly number[] }
   /** something that was in our folders is no more, as a person has not seen yet */

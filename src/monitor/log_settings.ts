@@ -10,7 +10,7 @@ import { describeLog, type Log, makeLog, parseLog, refuseSharedTreeHeadKey } fro
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
 import { parseVkey } from "../tlog/vkey.ts";
-import type { Given, Section } from "../world/jsonc.ts";
+import type { Given, Members, Section } from "../world/jsonc.ts";
 import { placeBeside, readDuration, readSwitch, readText } from "../world/setting_values.ts";
 
 /** One exchange sends a frame for each log, so there are no more logs than frames. */
@@ -48,9 +48,21 @@ export const REPLACES_NONE = "none";
 export const LOG_DEFAULTS = { poll: "1m", patience: "1d" } as const;
 
 /** Reads `logs`: at least one, and no two that could be taken for each other. */
-export const logsSection: Section<readonly LogSettings[]> = (given) => {
-  const read = given.items({ least: 1, most: MAX_LOGS }).flatMap((item) => {
-    const settings = readLog(item);
+export const logsSection: Section<readonly LogSettings[]> = (given) =>
+  readLogs(given, { mayPush: false });
+
+/** As `logsSection`, for a monitor that is a witness: a log without `source` only pushes to it. */
+export const logsOfWitnessSection: Section<readonly LogSettings[]> = (given) =>
+  readLogs(given, { mayPush: true });
+
+/** Whether a log has no source, and so only pushes. */
+export function pushesOnly({ source }: LogSettings): boolean {
+  return source.length === 0;
+}
+
+function readLogs(given: Given, how: { mayPush: boolean }): readonly LogSettings[] {
+  const read = given.items({ least: how.mayPush ? 0 : 1, most: MAX_LOGS }).flatMap((item) => {
+    const settings = readLog(item, how);
     return settings === undefined ? [] : [{ item, settings }];
   });
   for (const [i, { item, settings }] of read.entries()) {
@@ -61,7 +73,7 @@ export const logsSection: Section<readonly LogSettings[]> = (given) => {
     if (replaces !== undefined) refuseFollowed(item, replaces, followed);
   }
   return read.map(({ settings }) => settings);
-};
+}
 
 /**
  * Refuses a log that is given or replaced twice, and logs whose signatures do not say which of them
@@ -97,7 +109,7 @@ function refuseFollowed(given: Given, replaced: Log, followed: readonly Log[]): 
   );
 }
 
-function readLog(given: Given): LogSettings | undefined {
+function readLog(given: Given, { mayPush }: { mayPush: boolean }): LogSettings | undefined {
   const known = ["vkey", "origin", "replaces", "source", "poll", "patience", "retired"];
   const members = given.members({ what: "a log", known });
   if (members === undefined) return undefined;
@@ -118,8 +130,12 @@ function readLog(given: Given): LogSettings | undefined {
     if (text === REPLACES_NONE) return REPLACES_NONE;
     return readReplaced(text, { name, origin: withOrigin?.origin });
   });
-  const source = members.get("source").read((value, name) => readSources(value, { name, path }));
-  if (named && source) {
+  const isPushed = mayPush && !members.get("source").isThere;
+  if (isPushed) refuseOfSource(members);
+  const source = isPushed
+    ? []
+    : members.get("source").read((value, name) => readSources(value, { name, path }));
+  if (named && source && !isPushed) {
     members.get("source").read((_, name) =>
       within(name, () => openSource({ world, log: named, source, contact: NO_CONTACT }))
     );
@@ -133,6 +149,15 @@ function readLog(given: Given): LogSettings | undefined {
     ...(isRetired && { isRetired }),
   };
   return { log: named, source, pollMs, patienceMs, ...more };
+}
+
+/** Refuses what says how a source is looked at, for a log without one. */
+function refuseOfSource(members: Members): void {
+  for (const name of ["replaces", "poll", "patience", "retired"]) {
+    const member = members.get(name);
+    if (!member.isThere) continue;
+    member.fail(`${name} is about a log with a "source"; this one has none and only pushes`);
+  }
 }
 
 /**

@@ -13,16 +13,24 @@ import {
   type PeerSettings,
   peersSection,
 } from "../gossip/settings.ts";
+import { witnessSection, type WitnessSettings } from "../authority/settings.ts";
 import type { ExchangeLimits } from "../gossip/limits.ts";
 import { NO_CONTACT } from "../world/http_client.ts";
 import { type Admit, admitSection, swarmSection, type SwarmSettings } from "../swarm/settings.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
+import type { Log } from "../tlog/log.ts";
 import { checkKeyName } from "../tlog/vkey.ts";
 import { Given, type Section } from "../world/jsonc.ts";
 import { placeBeside, readAddress, readSwitch, readText } from "../world/setting_values.ts";
 import type { Address, World } from "../world/world.ts";
-import { knownLogs, type LogSettings, logsSection } from "./log_settings.ts";
+import {
+  knownLogs,
+  type LogSettings,
+  logsOfWitnessSection,
+  logsSection,
+  pushesOnly,
+} from "./log_settings.ts";
 
 /** The settings of each part, for those who import this file. */
 export type { GossipSettings, PeerSettings } from "../gossip/settings.ts";
@@ -48,13 +56,20 @@ export interface Settings {
   /** How a log's operator can reach this monitor's operator. It is sent with every request. */
   readonly contact: string;
   readonly logs: readonly LogSettings[];
+  /** Logs that have no source and only push to the witness. They stand in `logs` too, in the file. */
+  readonly pushed: readonly Log[];
   readonly peers: readonly PeerSettings[];
   /** Whom it answers at `listen`. */
   readonly admit: Admit;
   readonly members: SwarmSettings;
   readonly gossip: GossipSettings;
   readonly limits: ExchangeLimits;
+  /** What it does as a witness; nothing if it is none. */
+  readonly witness: WitnessSettings | undefined;
 }
+
+/** The members of the file: each of them is read into the one of `Settings` with its name. */
+type FileSettings = Omit<Settings, "pushed">;
 
 /** The values of what the file leaves out, spelled as in the file. */
 export const PLACE_DEFAULTS = {
@@ -64,7 +79,7 @@ export const PLACE_DEFAULTS = {
 } as const;
 
 /** How each member of the configuration is read. */
-const SECTIONS: { readonly [Name in keyof Settings]: Section<Settings[Name]> } = {
+const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Name]> } = {
   name: (given) => given.read(readName),
   key: (given) => given.read(pathIn(given, readKeyPath), PLACE_DEFAULTS.key),
   state: (given) => given.read(pathIn(given, readText), PLACE_DEFAULTS.state),
@@ -79,6 +94,7 @@ const SECTIONS: { readonly [Name in keyof Settings]: Section<Settings[Name]> } =
   members: swarmSection,
   gossip: gossipSection,
   limits: limitsSection,
+  witness: witnessSection,
 };
 
 /** All settings but those that every configuration must have. */
@@ -96,26 +112,34 @@ export function defaultSettings(world: World): DefaultSettings {
     name,
     section(new Given({ node: undefined, name, file })),
   ]);
-  return Object.fromEntries(read) as DefaultSettings;
+  return { ...Object.fromEntries(read), pushed: [] } as unknown as DefaultSettings;
 }
 
 /** Reads a configuration. What is wrong with it is added to `given.file.faults`. */
 export function readConfiguration(given: Given): Settings | undefined {
   const members = given.members({ what: "the configuration", known: Object.keys(SECTIONS) });
   if (members === undefined) return undefined;
-  const read = Object.entries(SECTIONS).map((
+  // A log may only push if there is a witness to push to.
+  const logs = members.get("witness").isThere ? logsOfWitnessSection : logsSection;
+  const read = Object.entries({ ...SECTIONS, logs }).map((
     [name, section],
   ) => [name, section(members.get(name))]);
   const settings = Object.fromEntries(read);
+  const all: readonly LogSettings[] = settings.logs ?? [];
+  settings.logs = all.filter((log) => !pushesOnly(log));
+  settings.pushed = all.filter(pushesOnly).map(({ log }) => log);
   // These checks need more than one section. A section with a fault may be missing from `settings`.
   refuseMoreLogsThanFrames(settings, given);
   refuseOneFolderForBoth(settings, given);
   return given.file.faults.length > 0 ? undefined : settings as Settings;
 }
 
-function refuseMoreLogsThanFrames({ logs, limits }: Partial<Settings>, given: Given): void {
+function refuseMoreLogsThanFrames(
+  { logs = [], pushed = [], limits }: Partial<Settings>,
+  given: Given,
+): void {
   const most = limits?.maxFramesPerExchange;
-  const { length } = knownLogs(logs ?? []);
+  const { length } = [...knownLogs(logs), ...pushed];
   if (most === undefined || length <= most) return;
   given.inside("limits", "maxFramesPerExchange").fail(
     `maxFramesPerExchange is ${most}, expected one for each of the ${length} logs`,

@@ -1,4 +1,5 @@
 import type { SwarmStatus } from "../swarm/member_status.ts";
+import type { WitnessStatus } from "./witnessing.ts";
 import type { Result } from "../evidence/result.ts";
 
 /**
@@ -137,4 +138,6 @@ export interface Status {
   readonly peers: readonly PeerStatus[];
   /** The members among the peers, and the sessions with them. Nothing if there are none. */
   readonly members?: SwarmStatus;
+  /** The witness. Nothing if this monitor is none. */
+  readonly witness?: WitnessStatus;
 }

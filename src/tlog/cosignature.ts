@@ -26,7 +26,7 @@ import {
   type MlDsa44Key,
   verifyMlDsa44,
 } from "./mldsa.ts";
-import { isLineOf, readSignatureLine } from "./signature_line.ts";
+import { formatSignatureLine, isLineOf, readSignatureLine } from "./signature_line.ts";
 import { SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
 
 const TIMESTAMP_BYTES = 8;
@@ -119,6 +119,38 @@ export function readCosignatures(
       .filter((cosigner) => cosigner.verifies({ text, signature }))
       .map(({ vkey }) => ({ vkey, time: readTimestamped(signature)!.time, line }));
   });
+}
+
+/**
+ * What a cosigner signs to cosign a checkpoint: the message of its key's type.
+ * @param text the checkpoint's text
+ * @param time POSIX seconds, at least 1: a witness states a time (C2SP tlog-witness)
+ * @throws MalformedError if the key is of another type, or the checkpoint has no place in its message
+ */
+export function cosignatureMessage(
+  { vkey, text, time }: { vkey: Vkey; text: string; time: bigint },
+): Uint8Array<ArrayBuffer> {
+  const subtree = subtreeOf(utf8(text));
+  if (time < 1n || time > MAX_TIMESTAMP || subtree === undefined) {
+    throw new MalformedError("Cannot cosign: expected a checkpoint, and a time from 1 to 2^63 - 1");
+  }
+  const message = vkey.type === SIGNATURE_TYPE.cosignature
+    ? ed25519CosignedMessage({ text, time })
+    : vkey.type === SIGNATURE_TYPE.mldsa44
+    ? cosignedMessage({ name: vkey.name, time, subtree })
+    : undefined;
+  if (message !== undefined) return message;
+  throw new MalformedError(
+    `Cannot cosign with ${printable(vkey.text)}: expected a cosigner's key, and a name and an ` +
+      `origin of at most ${MAX_NAME_BYTES} bytes`,
+  );
+}
+
+/** The signature line of a cosignature ("Format"): the time, then the signature. */
+export function formatCosignature(
+  { vkey, time, signature }: { vkey: Vkey; time: bigint; signature: Uint8Array },
+): string {
+  return formatSignatureLine({ vkey, signature: concat([uint64(time), signature]) });
 }
 
 /**

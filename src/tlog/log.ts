@@ -36,13 +36,21 @@ export function parseLog(notation: string): Log {
  * @throws MalformedError if the origin is no line, or the key is of a type not followed yet
  */
 export function makeLog({ vkey, origin }: { vkey: Vkey; origin: string }): Log {
+  checkOrigin(origin);
+  return { ...loadVerifier(vkey), origin, id: `${encodedKey(vkey)} ${origin}` };
+}
+
+/**
+ * Checks that a text can be an origin.
+ * @throws MalformedError if it is no line of a note
+ */
+export function checkOrigin(origin: string): void {
   // An origin is a line of a signed note, so it must follow a note's rules.
   if (origin === "" || /\p{Cc}/u.test(origin) || !origin.isWellFormed()) {
     throw new MalformedError(
       `Cannot read log: origin is ${quoted(origin)}, expected one non-empty line`,
     );
   }
-  return { ...loadVerifier(vkey), origin, id: `${encodedKey(vkey)} ${origin}` };
 }
 
 /** A log in the notation of `--log`. */

@@ -5,6 +5,7 @@
  */
 import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
+import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { gunzip, isGzip, MAX_GZIP_OVERHEAD_BYTES } from "./content_coding.ts";
 import {
@@ -81,10 +82,24 @@ export function denoWorld(): World {
         const { x } = await crypto.subtle.exportKey("jwk", await importSeed(seed, true));
         return Uint8Array.fromBase64(x!, { alphabet: "base64url" });
       },
-      async sign(seed, message) {
-        return new Uint8Array(
-          await crypto.subtle.sign("Ed25519", await importSeed(seed, false), message),
-        );
+      // At once, which takes an eighth of the time of WebCrypto's way through another thread. The two
+      // give the same: Ed25519 has no randomness.
+      sign: (seed, message) => Promise.resolve(new Uint8Array(sign(null, message, keyOf(seed)))),
+      mlDsa44: {
+        async publicKey(seed) {
+          const { pub } = await crypto.subtle.exportKey(
+            "jwk",
+            await importMlDsaSeed(seed, true),
+          ) as {
+            pub: string;
+          };
+          return Uint8Array.fromBase64(pub, { alphabet: "base64url" });
+        },
+        async sign(seed, message) {
+          return new Uint8Array(
+            await crypto.subtle.sign("ML-DSA-44", await mlDsaKeyOf(seed), message),
+          );
+        },
       },
     },
   };
@@ -111,6 +126,29 @@ const PKCS8_PREFIX = decodeHex("302e020100300506032b657004220420");
 function importSeed(seed: Uint8Array, extractable: boolean): Promise<CryptoKey> {
   const der = new Uint8Array([...PKCS8_PREFIX, ...seed]);
   return crypto.subtle.importKey("pkcs8", der, "Ed25519", extractable, ["sign"]);
+}
+
+/** Keys that have signed, by the very array of their seed: to read one costs more than to sign. */
+const signingKeys = new WeakMap<Uint8Array, KeyObject>();
+const mlDsaKeys = new WeakMap<Uint8Array, Promise<CryptoKey>>();
+
+function keyOf(seed: Uint8Array): KeyObject {
+  const der = new Uint8Array([...PKCS8_PREFIX, ...seed]) as Uint8Array & string;
+  const key = signingKeys.get(seed) ?? createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  signingKeys.set(seed, key);
+  return key;
+}
+
+function mlDsaKeyOf(seed: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+  const key = mlDsaKeys.get(seed) ?? importMlDsaSeed(seed, false);
+  mlDsaKeys.set(seed, key);
+  return key;
+}
+
+function importMlDsaSeed(seed: Uint8Array<ArrayBuffer>, extractable: boolean): Promise<CryptoKey> {
+  // The types of the platform do not know "raw-seed" yet.
+  const format = "raw-seed" as "raw";
+  return crypto.subtle.importKey(format, seed, "ML-DSA-44", extractable, ["sign"]);
 }
 
 function listen(address: Address): Listener {

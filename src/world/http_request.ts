@@ -11,7 +11,7 @@ export interface RequestHead {
   readonly headers: ReadonlyMap<string, string>;
   /** Bytes of the content that follows; nothing if it does not say (RFC 9112 section 6). */
   readonly contentBytes: number | undefined;
-  /** Whether another request may follow on the connection. */
+  /** Whether another request may follow on the connection, once the content was read. */
   readonly keepsAlive: boolean;
 }
 
@@ -48,8 +48,7 @@ export function parseRequestHead(text: string): RequestHead | undefined {
   const [path = "", search = ""] = split(target, "?");
   const contentBytes = contentBytesOf(headers);
   if (Number.isNaN(contentBytes)) return undefined;
-  // After content the connection ends: whether it was read is another's affair.
-  const mayFollow = contentBytes === 0 && !/\bclose\b/i.test(headers.get("connection") ?? "");
+  const mayFollow = !/\bclose\b/i.test(headers.get("connection") ?? "");
   return { method, path, search, headers, contentBytes, keepsAlive: minor === "1" && mayFollow };
 }
 

@@ -117,6 +117,8 @@ class Guest {
   #pending = new Uint8Array(0);
   #isAnswering = false;
   #isLast = false;
+  /** Whether the content of the request was read whole. What was not read is no next request. */
+  #isRead = false;
 
   constructor(fields: {
     connection: Connection;
@@ -203,8 +205,9 @@ class Guest {
       await this.#write({ status }, { isLast: true, hasBody: true });
       return false;
     }
+    this.#isRead = head.contentBytes === 0;
     const answer = await this.#ask(head);
-    const isLast = this.#isLast || !head.keepsAlive;
+    const isLast = this.#isLast || !head.keepsAlive || !this.#isRead;
     await this.#write(answer, { isLast, hasBody: head.method !== "HEAD" });
     this.#place.heardAt = this.#clock.monotonic();
     return !isLast;
@@ -244,6 +247,7 @@ class Guest {
       length += count;
       this.#place.heardAt = this.#clock.monotonic();
     }
+    this.#isRead = true;
     return content;
   }
 

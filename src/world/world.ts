@@ -312,8 +312,15 @@ export interface HttpResponse {
 export interface Signing {
   /** The public key, 32 bytes, of an Ed25519 seed (RFC 8032 section 5.1.5), 32 bytes. */
   publicKey(seed: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
-  /** An Ed25519 signature, 64 bytes. */
+  /** An Ed25519 signature, 64 bytes. The seed is not to be changed after its first use. */
   sign(seed: Uint8Array<ArrayBuffer>, message: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
+  /** The same with ML-DSA-44 (FIPS 204, empty context): a seed of 32 bytes, its `xi`. */
+  readonly mlDsa44: {
+    /** The public key, 1,312 bytes. */
+    publicKey(seed: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
+    /** A signature, 2,420 bytes. */
+    sign(seed: Uint8Array<ArrayBuffer>, message: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
+  };
 }
 
 /** What kept the outside from doing as asked. */

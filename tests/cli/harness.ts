@@ -2,6 +2,7 @@
 import { runProgram } from "../../src/cli/program.ts";
 import type { Tools } from "../../src/cli/command.ts";
 import { answerHttp } from "../../src/web/http_server.ts";
+import { answerWitness } from "../../src/web/witness_server.ts";
 import { LineWriter, type Stream, type Terminal } from "../../src/cli/terminal.ts";
 import { type ConflictRecord, parseRecord } from "../../src/evidence/record.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
@@ -58,6 +59,8 @@ export function start(
       (query) => answerHttp(query, { hostname: address.hostname, ...answers }),
       onLack,
     );
+  const serveWitness: Tools["serveWitness"] = ({ address, onLack, ...page }) =>
+    world.http.serve(address, (query) => answerWitness(query, page), onLack);
   const print = (lines: string[], line: string): void => {
     lines.push(line);
     for (const { pattern, resolve } of waiting) if (pattern.test(line)) resolve(line);
@@ -93,7 +96,7 @@ export function start(
     },
     release: () => {},
   };
-  const done = runProgram(args, { world, terminal, serveStatus }).then((code) => ({
+  const done = runProgram(args, { world, terminal, serveStatus, serveWitness }).then((code) => ({
     code,
     out,
     err,

@@ -267,7 +267,12 @@ async function onScreen(columns: number, ...args: string[]): Promise<string[]> {
     stderr: new Screen(false),
     size: () => ({ columns, rows: 24 }),
   });
-  const tools: Tools = { world: denoWorld(), terminal, serveStatus: () => undefined as never };
+  const tools: Tools = {
+    world: denoWorld(),
+    terminal,
+    serveStatus: () => undefined as never,
+    serveWitness: () => undefined as never,
+  };
   await runProgram(args, tools);
   // deno-lint-ignore no-control-regex
   return stdout.text.trimEnd().split("\n").map((line) => line.replaceAll(/\x1b\[\d+m/g, ""));
@@ -280,7 +285,12 @@ inFolder(
     for (const what of [["export", "1"], ["show", "1"], ["list"]]) {
       const stderr = new Screen(false);
       const terminal = processTerminal({ stdout: new Screen(false, 0), stderr });
-      const tools: Tools = { world: denoWorld(), terminal, serveStatus: () => undefined as never };
+      const tools: Tools = {
+        world: denoWorld(),
+        terminal,
+        serveStatus: () => undefined as never,
+        serveWitness: () => undefined as never,
+      };
       assertEquals(await runProgram(["incidents", ...what, "--incidents", incidents], tools), 3);
       assertMatch(stderr.text, /of the output could not be written: No space left/);
     }

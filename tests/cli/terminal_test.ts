@@ -55,7 +55,12 @@ for (const args of [["help"], ["keygen", "--help"], ["verify", "--help"]]) {
     const [stdout, stderr] = [new Pipe(), new Pipe()];
     stdout.room = 5;
     const terminal = processTerminal({ stdout, stderr });
-    const tools = { world: denoWorld(), terminal, serveStatus: () => undefined as never };
+    const tools = {
+      world: denoWorld(),
+      terminal,
+      serveStatus: () => undefined as never,
+      serveWitness: () => undefined as never,
+    };
     assertEquals(await runProgram(args, tools), EXIT.failed);
     assertEquals(
       stderr.text,

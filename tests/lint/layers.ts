@@ -29,7 +29,7 @@ const PURE_CRYPTO = ["createHash", "createPublicKey", "hash", "KeyObject", "veri
 const WORLD_CRYPTO = [
   ...PURE_CRYPTO,
   ...["createCipheriv", "createDecipheriv", "createPrivateKey", "diffieHellman", "hkdfSync"],
-  "scrypt",
+  ...["scrypt", "sign"],
 ];
 
 /** Globals that are the outside, or a way to it. */

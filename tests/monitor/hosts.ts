@@ -10,6 +10,7 @@ import type { EventName, Level } from "../../src/monitor/events.ts";
 import { IncidentNotWritten } from "../../src/monitor/case_keeper.ts";
 import { defaultSettings, type Settings } from "../../src/monitor/settings.ts";
 import type { Source } from "../../src/sources/source.ts";
+import type { WitnessMeans } from "../../src/monitor/witnessing.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { DurabilityLost } from "../../src/world/durable.ts";
 import { readIncidents, recordOf } from "../../src/store/incidents.ts";
@@ -48,6 +49,11 @@ export const DAY = 24 * HOUR;
 export const STATE = "home/state";
 export const INCIDENTS = "home/incidents";
 const PORT = 9900;
+/** Nothing reads the keys of a witness, or listens for it, in these tests. */
+const WITNESS: Settings["witness"] = {
+  ...{ key: "witness.key", http: { hostname: "198.51.100.250", port: 80 } },
+  ...{ perSecond: 1_000, perSecondPerLog: 1_000 },
+};
 /** What is under way with others ends at its limits at the latest. */
 const LONGEST_EXCHANGE_MS = DEFAULT_LIMITS.exchangeMs + DEFAULT_LIMITS.parcelMs;
 
@@ -116,6 +122,8 @@ export interface Duties {
   readonly httpGossip?: boolean;
   /** What one address may send, in frames. */
   readonly framesPerSecond?: number;
+  /** Whether it is a witness, and the logs that only push to it. */
+  readonly witness?: { readonly keys: WitnessMeans["keys"]; readonly pushed: readonly Log[] };
 }
 
 /** A machine: what is on it outlives the daemons that run on it. */
@@ -239,6 +247,8 @@ export class Host {
         fanOut,
       },
       httpGossip,
+      pushed: duties.witness?.pushed ?? [],
+      witness: duties.witness && WITNESS,
       // Everybody calls everybody all day: what an address may send is another test's subject.
       limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress },
     };
@@ -257,6 +267,7 @@ export class Host {
   async open(duties: Duties): Promise<Daemon> {
     return await Daemon.start({
       ...{ world: this.world, signer: this.signer, ...this.#orders(duties) },
+      witness: duties.witness && { keys: duties.witness.keys },
       report: {
         event: (name, level, fields) => void this.told.push({ name, level, fields }),
         workFailed: (error, more) => {

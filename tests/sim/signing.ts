@@ -5,6 +5,7 @@
  * @module
  */
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
+import { ml_dsa44 } from "@noble/post-quantum/ml-dsa.js";
 import { concat } from "@std/bytes/concat";
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 import type { Signing } from "../../src/world/world.ts";
@@ -32,4 +33,11 @@ export const signing: Signing = {
     return Promise.resolve(Uint8Array.fromBase64(x!, { alphabet: "base64url" }));
   },
   sign: (seed, message) => Promise.resolve(new Uint8Array(sign(null, message, keyOf(seed)))),
+  mlDsa44: {
+    publicKey: (seed) => Promise.resolve(new Uint8Array(ml_dsa44.keygen(seed).publicKey)),
+    sign(seed, message) {
+      const { secretKey } = ml_dsa44.keygen(seed);
+      return Promise.resolve(ml_dsa44.sign(message, secretKey, { extraEntropy: false }));
+    },
+  },
 };

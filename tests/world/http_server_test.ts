@@ -110,16 +110,44 @@ for (
 
 const POST = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n12345678";
 
-Deno.test("http server: content is taken in one piece and in many, and the connection ends after it", async () => {
+Deno.test("http server: content is taken in one piece and in many, and another request may follow", async () => {
   const { server, connect } = serving();
   for (const step of [POST.length, 1, POST.length - 3]) {
     const connection = await connect();
     for (let at = 0; at < POST.length; at += step) {
       await send(connection, POST.slice(at, at + step));
     }
-    assertMatch(await received(connection), /connection: close\r\n\r\n12345678$/);
+    const answer = await received(connection);
+    assertMatch(answer, /\r\n\r\n12345678$/);
+    assert(!answer.includes("connection: close"));
+    await send(connection, GET);
+    assertMatch(await received(connection), /^HTTP\/1\.1 200 OK\r\n/);
     connection.close();
   }
+  await server.close();
+});
+
+Deno.test("http server: two requests with content that come at once are two requests", async () => {
+  const { server, connect } = serving();
+  const connection = await connect();
+  await send(connection, POST + POST.replace("12345678", "87654321"));
+  let all = "";
+  while (!all.endsWith("87654321")) all += await received(connection);
+  assertEquals(all.match(/HTTP\/1\.1 200/g)?.length, 2);
+  connection.close();
+  await server.close();
+});
+
+Deno.test("http server: content that was not read ends the connection, and is no request", async () => {
+  const { server, connect } = serving();
+  const connection = await connect();
+  const inner = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  await send(
+    connection,
+    `GET / HTTP/1.1\r\nHost: x\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`,
+  );
+  assertMatch(await received(connection), /connection: close\r\n/);
+  connection.close();
   await server.close();
 });
 

@@ -1,0 +1,131 @@
+/**
+ * Lists of logs for witnesses, C2SP tlog-list, `logs/v0`:
+ *
+ *     logs/v0
+ *
+ *     vkey log.example+c7c695c4+AesM…
+ *     origin the log's origin, if it is not the key's name
+ *     qpd 8640
+ *     contact somebody@example.com
+ *
+ * Lines that are empty, or begin with `#`, are left out, and so are the spaces and tabs around a line.
+ *
+ * @module
+ */
+import { checkOrigin } from "../tlog/log.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { loadVerifier } from "../tlog/note.ts";
+import { parseVkey, SIGNATURE_TYPE } from "../tlog/vkey.ts";
+
+/** The first line of a list. */
+const HEADER = "logs/v0";
+/** The longest list that is read. One for 40,000 logs has about 8 MB. */
+export const MAX_LIST_BYTES = 64 * 1024 * 1024;
+/** Most logs of a list. */
+export const MAX_LISTED_LOGS = 200_000;
+/** "qpd … a decimal in [1, 2^31)". */
+const MAX_QPD = 2 ** 31 - 1;
+
+/** A list that was read. */
+export interface LogList {
+  /** The logs in the notation of `--log`, by origin. */
+  readonly logs: ReadonlyMap<string, string>;
+  /** What was left out, each a sentence that begins with the line's number. */
+  readonly dropped: readonly string[];
+}
+
+/** A line with its number, from 1. */
+interface ListLine {
+  readonly at: number;
+  readonly keyword: string;
+  readonly value: string;
+}
+
+/**
+ * Reads a list. A log that cannot be used is left out and told, and the others count: one bad entry
+ * must not take the witness from all other logs.
+ * @throws MalformedError if it is no list at all
+ */
+export function parseLogList(text: string): LogList {
+  const lines = linesIn(text);
+  const header = lines.next().value;
+  if (header?.keyword !== HEADER || header.value !== "") {
+    throw new MalformedError(
+      `Cannot read list: line ${header?.at ?? 1} is not "${HEADER}", the first of every list`,
+    );
+  }
+  const logs = new Map<string, string>();
+  const dropped: string[] = [];
+  for (const entry of entriesIn(lines)) {
+    const [{ at, keyword }] = entry as [ListLine];
+    try {
+      if (keyword !== "vkey") {
+        throw new MalformedError(`${quoted(keyword)} stands above the first "vkey"`);
+      }
+      const [origin, notation] = readEntry(entry);
+      if (logs.has(origin)) {
+        throw new MalformedError(
+          `the origin ${quoted(origin)} is listed before; the first one counts`,
+        );
+      }
+      if (logs.size >= MAX_LISTED_LOGS) {
+        throw new MalformedError(`there are more than ${MAX_LISTED_LOGS} logs`);
+      }
+      logs.set(origin, notation);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      dropped.push(`line ${at}: ${error.message}`);
+    }
+  }
+  return { logs, dropped };
+}
+
+/** The lines that say something. One at a time: a list may have hundreds of thousands. */
+function* linesIn(text: string): Generator<ListLine, undefined> {
+  for (let [from, at] = [0, 1]; from < text.length; at++) {
+    const newline = text.indexOf("\n", from);
+    const end = newline < 0 ? text.length : newline;
+    const line = text.slice(from, end).replace(/^[ \t]+|[ \t]+$/g, "");
+    from = end + 1;
+    if (line === "" || line.startsWith("#")) continue;
+    const space = line.indexOf(" ");
+    const keyword = space < 0 ? line : line.slice(0, space);
+    yield { at, keyword, value: space < 0 ? "" : line.slice(space + 1) };
+  }
+}
+
+/** The lines of each log; first those above the first `vkey`, if there are any. */
+function* entriesIn(lines: Iterable<ListLine>): Generator<ListLine[]> {
+  let entry: ListLine[] = [];
+  for (const line of lines) {
+    if (line.keyword === "vkey" && entry.length > 0) {
+      yield entry;
+      entry = [];
+    }
+    entry.push(line);
+  }
+  if (entry.length > 0) yield entry;
+}
+
+/** "vkey", then "origin" if there is one, then "qpd" and "contact", in this order. */
+function readEntry(entry: readonly ListLine[]): [origin: string, notation: string] {
+  const [first, ...rest] = entry as [ListLine, ...ListLine[]];
+  const stated = rest[0]?.keyword === "origin" ? rest.shift() : undefined;
+  const [qpd, contact, more] = rest;
+  if (qpd?.keyword !== "qpd" || contact?.keyword !== "contact" || more !== undefined) {
+    const came = entry.map(({ keyword }) => quoted(keyword)).join(", ");
+    throw new MalformedError(
+      `the log has ${came}, expected "vkey", perhaps "origin", then "qpd" and "contact"`,
+    );
+  }
+  if (!/^[1-9]\d{0,9}$/.test(qpd.value) || Number(qpd.value) > MAX_QPD) {
+    throw new MalformedError(`qpd is ${quoted(qpd.value)}, expected a number from 1 to ${MAX_QPD}`);
+  }
+  const vkey = parseVkey(first.value);
+  const origin = stated?.value ?? vkey.name;
+  checkOrigin(origin);
+  // The check of an Ed25519 key is part of reading its vkey. To load it once more would cost seconds
+  // and a hundred megabytes for tens of thousands of logs.
+  if (vkey.type !== SIGNATURE_TYPE.ed25519) loadVerifier(vkey);
+  return [origin, origin === vkey.name ? vkey.text : `${vkey.text} ${origin}`];
+}

@@ -1,0 +1,332 @@
+/**
+ * A witness of C2SP tlog-witness, without sockets. It cosigns each checkpoint that is proven to
+ * extend the last one it has cosigned. See "add-checkpoint" there; every step below quotes it.
+ *
+ * @module
+ */
+import { base64, strictBase64 } from "../tlog/encoding.ts";
+import { EMPTY_ROOT } from "../tlog/hashing.ts";
+import { openNote, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import type { Log } from "../tlog/log.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { type Note, parseNote, verifyNote } from "../tlog/note.ts";
+import { verifyConsistency } from "../tlog/proof.ts";
+import { formatSignatureLine } from "../tlog/signature_line.ts";
+import { Allowance } from "../world/allowance.ts";
+import { Turns } from "../world/turns.ts";
+import type { Clock } from "../world/world.ts";
+import { type AddCheckpoint, parseAddCheckpoint } from "./add_checkpoint.ts";
+import type { CosigningKey } from "./cosigning.ts";
+import type { WitnessLogs } from "./witness_logs.ts";
+import type { RecordedHead, WitnessState } from "./witness_state.ts";
+
+/** How much a witness does, for one log, for one caller and in all. */
+export interface WitnessLimits {
+  /** Requests in a second that one log's signature is on. After a pause it may send as many at once. */
+  readonly perSecondPerLog: number;
+  /** Requests in a second from everybody. */
+  readonly perSecond: number;
+}
+
+/** How much of what all callers may ask for one address may have, so that none shuts out the others. */
+const CALLERS_PART = 0.5;
+/** What each caller is charged, in requests, for one whose signature does not hold. */
+const REFUSAL_COST = 20;
+/** Requests of one log that may wait for each other. */
+export const MAX_WAITING_PER_LOG = 16;
+/** Logs and callers whose use is remembered. */
+const MAX_REMEMBERED = 100_000;
+
+/** What is answered to a request. The name of each refusal is its reason. */
+export type WitnessAnswer =
+  /** our cosignatures, each as a line with its newline */
+  | { readonly status: 200; readonly lines: string }
+  /** the recorded size, which the client has to start from */
+  | { readonly status: 409; readonly size: bigint }
+  | { readonly status: 400 | 403 | 404 | 422; readonly problem: string }
+  | { readonly status: 429 | 503; readonly problem: string };
+
+/** What a witness hands on when it refuses, so that nothing that convicts a log is forgotten. */
+export interface Refusals {
+  /**
+   * A log has signed two roots at one size. It resolves when that is durable.
+   * @param recorded what was cosigned before
+   */
+  conflict(
+    found: { recorded: VerifiedCheckpoint; refused: VerifiedCheckpoint; caller: string },
+  ): Promise<void>;
+  /** A log has signed a checkpoint, and nobody has shown that it extends the recorded one. */
+  unproven(found: { refused: VerifiedCheckpoint; caller: string }): Promise<void>;
+  /** This side could not keep or sign something: no fault of the caller. */
+  failed(error: unknown): void;
+}
+
+/** A request whose log signature holds. */
+interface Signed {
+  readonly request: AddCheckpoint;
+  readonly caller: string;
+  readonly logs: readonly Log[];
+  /** One for each key of the log that signed it. */
+  readonly checkpoints: readonly VerifiedCheckpoint[];
+  /** The text that was signed. */
+  readonly text: string;
+  readonly origin: string;
+  readonly head: RecordedHead;
+}
+
+/** The turn of the requests of one log. */
+interface Line {
+  readonly turns: Turns;
+  waiting: number;
+}
+
+/** Cosigns what extends what it has cosigned before, and nothing else. */
+export class Witness {
+  readonly #state: WitnessState;
+  #logs: WitnessLogs;
+  readonly #keys: readonly CosigningKey[];
+  readonly #clock: Clock;
+  readonly #refusals: Refusals;
+  readonly #inAll: Allowance;
+  readonly #ofLogs: Allowance;
+  readonly #ofCallers: Allowance;
+  readonly #lines = new Map<string, Line>();
+
+  constructor(fields: {
+    state: WitnessState;
+    logs: WitnessLogs;
+    /** One of each type at most. */
+    keys: readonly CosigningKey[];
+    clock: Clock;
+    limits: WitnessLimits;
+    refusals: Refusals;
+  }) {
+    const { clock, limits } = fields;
+    this.#state = fields.state;
+    this.#logs = fields.logs;
+    this.#keys = fields.keys;
+    this.#clock = clock;
+    this.#refusals = fields.refusals;
+    const allowance = (perSecondPerAddress: number): Allowance =>
+      new Allowance({
+        clock,
+        limits: {
+          ...{ perSecondPerAddress, refusalCost: REFUSAL_COST },
+          ...{ strangersShare: 2, maxAddresses: MAX_REMEMBERED },
+        },
+      });
+    this.#inAll = allowance(limits.perSecond);
+    this.#ofLogs = allowance(limits.perSecondPerLog);
+    this.#ofCallers = allowance(limits.perSecond * CALLERS_PART);
+  }
+
+  /** Cosigns checkpoints of these logs from now on. What was recorded of others stays recorded. */
+  follow(logs: WitnessLogs): void {
+    this.#logs = logs;
+  }
+
+  /** Takes what any request costs. If a caller, or all together, have too little left, returns false. */
+  pay(caller: string): boolean {
+    return this.#ofCallers.take(caller, 1) && this.#inAll.take("", 1);
+  }
+
+  /**
+   * Answers `POST /add-checkpoint`.
+   * @param caller the address that sent it, as allowances count addresses
+   */
+  async addCheckpoint(body: Uint8Array, caller: string): Promise<WitnessAnswer> {
+    const signed = this.#read(body, caller);
+    if ("status" in signed) return signed;
+    if (!this.#ofLogs.take(signed.origin, 1)) return tooMuch(signed.origin);
+    return await this.#inTurn(signed.origin, () => this.#answer(signed));
+  }
+
+  /**
+   * The latest cosigned checkpoint of a log.
+   * @param hash see `originHash`
+   * @throws WorldError
+   */
+  async latest(hash: string): Promise<string | undefined> {
+    const origin = this.#state.originOf(hash);
+    return origin === undefined ? undefined : await this.#state.note(origin);
+  }
+
+  /** Reads a request and checks the log's signature. Nothing is compared yet. */
+  #read(body: Uint8Array, caller: string): Signed | WitnessAnswer {
+    let request: AddCheckpoint;
+    let note: Note;
+    try {
+      request = parseAddCheckpoint(body);
+      note = parseNote(request.note);
+    } catch (error) {
+      if (error instanceof MalformedError) return { status: 400, problem: error.message };
+      throw error;
+    }
+    // "If the checkpoint origin is unknown, the witness MUST respond with a 404 Not Found."
+    const origin = note.text.slice(0, note.text.indexOf("\n"));
+    const logs = this.#logs.named(origin);
+    // What is no checkpoint has no origin, so that is said first.
+    const opened = openNote({ note: request.note, logs });
+    if ("refused" in opened) {
+      if (opened.isImpossible) return this.#answerImpossible({ note, logs, request, origin });
+      if (opened.refused === "malformed") return { status: 400, problem: opened.detail };
+      if (logs.length === 0) return unknown(origin);
+      this.#ofCallers.charge(caller);
+      // "If none of the signatures verify against a trusted public key, … 403 Forbidden."
+      return { status: 403, problem: opened.detail };
+    }
+    const [{ treeSize, root }] = opened.checkpoints as [VerifiedCheckpoint];
+    const { checkpoints, text } = opened;
+    return { request, caller, logs, checkpoints, text, origin, head: { treeSize, root } };
+  }
+
+  /**
+   * Answers a checkpoint of size 0 with another root than SHA-256 of nothing. No tree has it, so it
+   * contradicts nothing and nothing is kept. "… or the checkpoint size is zero and the root hash is
+   * not the hash of the empty string, … 422 Unprocessable Entity."
+   */
+  #answerImpossible(
+    { note, logs, request, origin }: {
+      note: Note;
+      logs: readonly Log[];
+      request: AddCheckpoint;
+      origin: string;
+    },
+  ): WitnessAnswer {
+    if (logs.length === 0) return unknown(origin);
+    const verified = verifyNote({ note, verifiers: logs });
+    if ("failed" in verified) return { status: 403, problem: verified.failed };
+    const size = this.#state.head(origin)?.treeSize ?? 0n;
+    if (request.oldSize > 0n) return oldIsLarger(request.oldSize, 0n);
+    if (size > 0n) return { status: 409, size };
+    return { status: 422, problem: "the root of size 0 is not SHA-256 of nothing" };
+  }
+
+  /** Does work for a log when all that was asked about the log before is done. */
+  async #inTurn(origin: string, work: () => Promise<WitnessAnswer>): Promise<WitnessAnswer> {
+    const line = this.#lines.get(origin) ?? { turns: new Turns(), waiting: 0 };
+    if (line.waiting >= MAX_WAITING_PER_LOG) return tooMuch(origin);
+    this.#lines.set(origin, line);
+    line.waiting++;
+    try {
+      return await line.turns.next(work);
+    } finally {
+      if (--line.waiting === 0) this.#lines.delete(origin);
+    }
+  }
+
+  /** Compares a signed checkpoint with the recorded one, and cosigns it if it extends that one. */
+  async #answer(signed: Signed): Promise<WitnessAnswer> {
+    const { request: { oldSize, proof }, origin, head } = signed;
+    const recorded = this.#state.head(origin);
+    const size = recorded?.treeSize ?? 0n;
+    // Before anything else: whatever is answered, two roots at one size are evidence.
+    const isConflict = recorded?.treeSize === head.treeSize && recorded.root !== head.root;
+    if (isConflict) await this.#keepConflict(signed);
+    // "The old size MUST be equal to or lower than the checkpoint size. Otherwise, … 400 Bad Request."
+    if (oldSize > head.treeSize) return oldIsLarger(oldSize, head.treeSize);
+    // "… the old size matches the size of the latest checkpoint it cosigned for the checkpoint's
+    // origin (or zero if it never cosigned a checkpoint for that origin) … 409 Conflict".
+    if (oldSize !== size) return { status: 409, size };
+    const refusal = refusalOf({ recorded, head, proof, isConflict });
+    if (refusal !== undefined) {
+      if (!isConflict) await this.#keepUnproven(signed);
+      return { status: 422, problem: refusal };
+    }
+    return await this.#cosign(signed, size);
+  }
+
+  /** Signs, writes, and only then hands out. */
+  async #cosign(
+    { origin, head, text, checkpoints }: Signed,
+    oldSize: bigint,
+  ): Promise<WitnessAnswer> {
+    try {
+      const time = BigInt(Math.floor(this.#clock.now().getTime() / 1000));
+      const cosignatures = await Promise.all(this.#keys.map((key) => key.cosign({ text, time })));
+      // Other lines that came are left out: nobody here has checked them (Sunlight ANT-2026-SAPGR4D6).
+      const lines = [
+        ...checkpoints.map(({ log: { vkey }, signature }) =>
+          formatSignatureLine({ vkey, signature })
+        ),
+        ...cosignatures,
+      ];
+      const note = `${text}\n${lines.join("\n")}\n`;
+      // The turns leave nobody to come between. So this only fails if something else is wrong here.
+      const isRecorded = await this.#state.replace({ origin, oldSize, head, note });
+      if (!isRecorded) return { status: 409, size: this.#state.head(origin)?.treeSize ?? 0n };
+      return { status: 200, lines: cosignatures.map((line) => `${line}\n`).join("") };
+    } catch (error) {
+      this.#refusals.failed(error);
+      return { status: 503, problem: "this witness cannot sign or keep anything now" };
+    }
+  }
+
+  async #keepConflict({ origin, logs, checkpoints, caller }: Signed): Promise<void> {
+    try {
+      const note = await this.#state.note(origin);
+      const opened = note === undefined ? undefined : openNote({ note, logs });
+      // A log that has another key by now: nobody can show that one key signed both.
+      if (opened === undefined || "refused" in opened) return;
+      for (const refused of checkpoints) {
+        const recorded = opened.checkpoints.find(({ log: { id } }) => id === refused.log.id);
+        if (recorded !== undefined) {
+          await this.#refusals.conflict({ recorded, refused, caller });
+        }
+      }
+    } catch (error) {
+      this.#refusals.failed(error);
+    }
+  }
+
+  async #keepUnproven({ checkpoints, caller }: Signed): Promise<void> {
+    try {
+      for (const refused of checkpoints) await this.#refusals.unproven({ refused, caller });
+    } catch (error) {
+      this.#refusals.failed(error);
+    }
+  }
+}
+
+/** Why a checkpoint does not extend the recorded one; nothing if it does. */
+function refusalOf(
+  { recorded, head, proof, isConflict }: {
+    recorded: RecordedHead | undefined;
+    head: RecordedHead;
+    proof: readonly Uint8Array[];
+    isConflict: boolean;
+  },
+): string | undefined {
+  const older = {
+    treeSize: recorded?.treeSize ?? 0n,
+    rootHash: recorded === undefined ? EMPTY_ROOT : strictBase64(recorded.root),
+  };
+  const newer = { treeSize: head.treeSize, rootHash: strictBase64(head.root) };
+  if (isConflict) {
+    return `the log has signed another root at size ${head.treeSize}, which this witness has cosigned`;
+  }
+  // "The consistency proof MUST be empty if the old size is zero."
+  if ((older.treeSize === 0n || older.treeSize === newer.treeSize) && proof.length > 0) {
+    return `the proof from size ${older.treeSize} to ${newer.treeSize} has ${proof.length} hashes, ` +
+      "expected none";
+  }
+  if (verifyConsistency({ older, newer, proof })) return undefined;
+  return `the proof does not show that size ${newer.treeSize} with the root ` +
+    `${base64(newer.rootHash)} extends size ${older.treeSize} with the root ` +
+    `${base64(older.rootHash)}`;
+}
+
+function oldIsLarger(oldSize: bigint, treeSize: bigint): WitnessAnswer {
+  return {
+    status: 400,
+    problem: `the old size is ${oldSize}, expected at most the checkpoint's, ${treeSize}`,
+  };
+}
+
+function unknown(origin: string): WitnessAnswer {
+  return { status: 404, problem: `this witness does not know the log ${quoted(origin)}` };
+}
+
+function tooMuch(origin: string): WitnessAnswer {
+  return { status: 429, problem: `more came for the log ${quoted(origin)} than one log may send` };
+}

@@ -1,0 +1,51 @@
+import { type Log, parseLog } from "../tlog/log.ts";
+
+/** How many keys of listed logs stay loaded. A loaded key takes some kilobytes. */
+const MAX_LOADED = 1_000;
+
+/** The logs whose checkpoints a witness cosigns, by their origin. */
+export class WitnessLogs {
+  readonly #followed = new Map<string, Log[]>();
+  /** Logs of a list, in the notation of `--log`. There may be tens of thousands. */
+  readonly #listed: ReadonlyMap<string, string>;
+  readonly #loaded = new Map<string, readonly Log[]>();
+
+  /**
+   * @param followed the logs of the configuration; several may have one origin, each with its own key
+   * @param listed logs of a list, by origin, in the notation of `--log`; each can be read
+   */
+  constructor(
+    { followed, listed = new Map() }: {
+      followed: readonly Log[];
+      listed?: ReadonlyMap<string, string>;
+    },
+  ) {
+    for (const log of followed) {
+      this.#followed.set(log.origin, [...this.#followed.get(log.origin) ?? [], log]);
+    }
+    this.#listed = listed;
+  }
+
+  /** How many origins it knows. */
+  get size(): number {
+    const more = [...this.#listed.keys()].filter((origin) => !this.#followed.has(origin));
+    return this.#followed.size + more.length;
+  }
+
+  /**
+   * The logs with this origin; none if it is unknown. What the configuration says of an origin counts
+   * before what a list says.
+   */
+  named(origin: string): readonly Log[] {
+    const followed = this.#followed.get(origin) ?? this.#loaded.get(origin);
+    if (followed !== undefined) return followed;
+    const notation = this.#listed.get(origin);
+    if (notation === undefined) return [];
+    const logs = [parseLog(notation)];
+    this.#loaded.set(origin, logs);
+    if (this.#loaded.size > MAX_LOADED) {
+      this.#loaded.delete(this.#loaded.keys().next().value!);
+    }
+    return logs;
+  }
+}

@@ -1,0 +1,307 @@
+import type { CosigningKey } from "../authority/cosigning.ts";
+import type { LogList } from "../authority/log_list.ts";
+import type { WitnessSettings } from "../authority/settings.ts";
+import { type Refusals, Witness } from "../authority/witness.ts";
+import { WitnessLogs } from "../authority/witness_logs.ts";
+import { type RecordedHead, WitnessState } from "../authority/witness_state.ts";
+import { observedCheckpoint } from "../store/observation.ts";
+import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import type { Log } from "../tlog/log.ts";
+import type { Background } from "../world/background.ts";
+import type { Stop } from "../world/stop.ts";
+import { timeNow } from "../world/time.ts";
+import type { Address } from "../world/world.ts";
+import type { Common } from "./common.ts";
+import { openKept } from "./kept_note.ts";
+import { recall } from "./recalled.ts";
+import { THE_LOG, theLogAt } from "./the_log.ts";
+
+/** How often what was cosigned is written down as what the monitor was shown. */
+const NOTE_MS = 30_000;
+/** The source of what this witness has cosigned, where it counts as what anybody tells. */
+const WITNESS = "this witness";
+/** The same where it counts as the log's word: the log pushed it here, with a proof. */
+const COSIGNED = theLogAt(WITNESS);
+
+/** What a daemon needs to be a witness. */
+export interface WitnessMeans {
+  /** One of type 0x04, and one of type 0x06 if it has one. */
+  readonly keys: readonly CosigningKey[];
+  /** The logs of a list, beside those of the configuration. */
+  listed?: LogList["logs"];
+}
+
+/** How a log's cosigned heads are written down. */
+interface Noted {
+  /** What was written last. */
+  head: RecordedHead | undefined;
+  /**
+   * Whether it is proven that each head extends the one written before: the log only pushes, and
+   * nobody else has written any.
+   */
+  readonly isProven: boolean;
+}
+
+/** The witness in a daemon's status. */
+export interface WitnessStatus {
+  readonly vkeys: readonly string[];
+  /** Logs whose checkpoints it cosigns. */
+  readonly logs: number;
+  /** Logs of which it has cosigned any, those included that it no longer knows. */
+  readonly cosigned: number;
+  /** The logs of the configuration that only push. */
+  readonly pushed: readonly PushedStatus[];
+}
+
+/** One log that only pushes, in a daemon's status. */
+export interface PushedStatus {
+  readonly origin: string;
+  readonly vkey: string;
+  /** The latest size that was cosigned, decimal; nothing before the first. */
+  readonly size?: string;
+  /** Incidents of this log in the journal. */
+  readonly incidents: number;
+}
+
+/**
+ * The witness of a daemon: it hands what the witness refuses to the keeper of cases, and what the
+ * witness has cosigned of logs that only push to the judge.
+ *
+ * A cosignature does not wait for the journal of observations: the witness has a durable memory of its
+ * own. Each NOTE_MS the latest head of each log of the configuration is written there too. So members
+ * hear of it, and what they, or the log's own source, say is compared with it.
+ */
+export class Witnessing implements Refusals {
+  readonly witness: Witness;
+  readonly settings: WitnessSettings;
+  readonly #common: Common;
+  readonly #background: Background;
+  readonly #state: WitnessState;
+  readonly #means: WitnessMeans;
+  readonly #pushed: readonly Log[];
+  #logs: WitnessLogs;
+  /** The logs of the configuration. */
+  #noted: ReadonlyMap<Log, Noted>;
+  #isEnded = false;
+
+  private constructor(fields: {
+    common: Common;
+    background: Background;
+    settings: WitnessSettings;
+    means: WitnessMeans;
+    state: WitnessState;
+    pushed: readonly Log[];
+    noted: ReadonlyMap<Log, Noted>;
+  }) {
+    const { common, settings, means, state } = fields;
+    const { keys } = means;
+    const logs = logsOf([...fields.noted.keys()], means);
+    this.settings = settings;
+    this.#common = common;
+    this.#background = fields.background;
+    this.#state = state;
+    this.#logs = logs;
+    this.#means = means;
+    this.#pushed = fields.pushed;
+    this.#noted = fields.noted;
+    const { clock } = common.world;
+    this.witness = new Witness({ state, logs, keys, clock, limits: settings, refusals: this });
+  }
+
+  /**
+   * Opens the witness's state and takes up the logs that only push.
+   * @param folder of the state
+   * @param followed the logs with a source
+   * @param pushed the logs without one
+   * @throws WitnessStateDamaged, WitnessStateLocked, WorldError, IncidentNotWritten
+   */
+  static async open({ common, background, settings, means, folder, followed, pushed }: {
+    common: Common;
+    background: Background;
+    settings: WitnessSettings;
+    means: WitnessMeans;
+    folder: string;
+    followed: readonly Log[];
+    pushed: readonly Log[];
+  }): Promise<Witnessing> {
+    const noted = new Map<Log, Noted>();
+    for (const log of pushed) {
+      const { view } = await recall(common, log);
+      const isProven = view === undefined || common.observations.view(log)?.source === COSIGNED;
+      noted.set(log, { head: view, isProven });
+    }
+    for (const log of followed) noted.set(log, { head: undefined, isProven: false });
+    const state = await WitnessState.open({ files: common.world.files, folder });
+    return new Witnessing({ common, background, settings, means, state, pushed, noted });
+  }
+
+  /**
+   * Cosigns checkpoints of these logs from now on, beside those that only push.
+   * @param followed the logs with a source
+   * @param pushed the logs without one, which stay the same objects
+   * @param listed the logs of the list, if it was read again
+   */
+  follow(
+    { followed, pushed, listed }: {
+      followed: readonly Log[];
+      pushed: readonly Log[];
+      listed?: LogList["logs"];
+    },
+  ): void {
+    const fresh = (): Noted => ({ head: undefined, isProven: false });
+    const logs = [...pushed, ...followed];
+    this.#noted = new Map(logs.map((log) => [log, this.#noted.get(log) ?? fresh()]));
+    if (listed !== undefined) this.#means.listed = listed;
+    this.#logs = logsOf(logs, this.#means);
+    this.witness.follow(this.#logs);
+  }
+
+  /** Where it listens, as configured. */
+  get address(): Address {
+    return this.settings.http;
+  }
+
+  /** Bytes of its state that a crash had torn, and that were cut off at the start. */
+  get tornBytes(): number {
+    return this.#state.tornBytes;
+  }
+
+  /** See `WitnessStatus`. */
+  status(): WitnessStatus {
+    return {
+      vkeys: this.#means.keys.map(({ vkey }) => vkey.text),
+      logs: this.#logs.size,
+      cosigned: this.#state.logs,
+      pushed: this.#pushed.map((log) => {
+        const size = this.#state.head(log.origin)?.treeSize;
+        return {
+          ...{ origin: log.origin, vkey: log.vkey.text },
+          ...(size !== undefined && { size: `${size}` }),
+          incidents: this.#common.keeper.cases(log).length,
+        };
+      }),
+    };
+  }
+
+  /** Writes down what was cosigned, now and then, until stopped. */
+  async run(stop: Stop): Promise<void> {
+    for (;;) {
+      await this.noteAll();
+      if (stop.stopped) return;
+      await stop.pause(this.#common.world.clock, NOTE_MS);
+    }
+  }
+
+  /** Writes down the latest cosigned head of each log of the configuration. */
+  async noteAll(): Promise<void> {
+    for (const [log, noted] of this.#noted) {
+      try {
+        if (!this.#isEnded) await this.#note(log, noted);
+      } catch (error) {
+        this.#common.happenings.failed(error);
+      }
+    }
+  }
+
+  /** Writes down the latest head of a log, unless it is written already. */
+  async #note(log: Log, noted: Noted): Promise<void> {
+    const head = this.#state.head(log.origin);
+    if (head === undefined || head.treeSize <= (noted.head?.treeSize ?? -1n)) return;
+    const note = await this.#state.note(log.origin);
+    const checkpoint = note === undefined ? undefined : openKept(note, log);
+    if (checkpoint === undefined) return;
+    if (noted.isProven) await this.#noteProven(checkpoint, noted.head);
+    else await this.#tell(checkpoint, WITNESS);
+    noted.head = checkpoint;
+  }
+
+  /** Writes down a head as one that the log has shown and proven. */
+  async #noteProven(
+    checkpoint: VerifiedCheckpoint,
+    before: RecordedHead | undefined,
+  ): Promise<void> {
+    const { keeper, observations, memory, world } = this.#common;
+    const { log } = checkpoint;
+    keeper.detector.observe(checkpoint, COSIGNED);
+    // An entry closes a question. So a case must be durable before it.
+    await keeper.keep({ source: THE_LOG });
+    const result = before === undefined ? "first" : "extends";
+    await observations.observe({
+      log: { origin: log.origin, vkey: log.vkey.text },
+      ...{ via: "poll", source: COSIGNED, result },
+      checkpoint: observedCheckpoint(checkpoint),
+    }, timeNow(world.clock));
+    memory.recorded({ checkpoint, source: COSIGNED }, result);
+    keeper.judge.answerBy(checkpoint, COSIGNED);
+  }
+
+  /** Has a checkpoint judged and kept like what anybody tells. */
+  async #tell(checkpoint: VerifiedCheckpoint, source: string): Promise<void> {
+    const { keeper } = this.#common;
+    const heard = keeper.judge.hearCheckpoint(checkpoint, source);
+    await keeper.keep({ source });
+    keeper.party.report.heard(heard, source);
+  }
+
+  /** See Refusals. The case is durable before the log is answered. */
+  conflict(
+    { recorded, refused, caller }: {
+      recorded: VerifiedCheckpoint;
+      refused: VerifiedCheckpoint;
+      caller: string;
+    },
+  ): Promise<void> {
+    return this.#inTime(async () => {
+      const { keeper } = this.#common;
+      const [first, second] = [
+        { checkpoint: recorded, source: WITNESS },
+        { checkpoint: refused, source: caller },
+      ] as const;
+      const [isEvidence, kind] = [true, "same_size"] as const;
+      keeper.detector.takeIn(recorded, WITNESS, { isEvidence });
+      const { conflict } = keeper.detector.takeIn(refused, caller, { isEvidence });
+      // If both were known before, the detector finds nothing new. `keep` skips what is recorded.
+      const more = conflict === undefined ? [{ kind, first, second }] : [];
+      await keeper.keep({ more, source: caller });
+      await keeper.keep({ source: WITNESS });
+    });
+  }
+
+  /** See Refusals. It is an open question, like what anybody tells; the journal bounds them. */
+  unproven({ refused, caller }: { refused: VerifiedCheckpoint; caller: string }): Promise<void> {
+    return this.#inTime(() => this.#tell(refused, caller));
+  }
+
+  /** See Refusals. */
+  failed(error: unknown): void {
+    this.#common.happenings.failed(error);
+  }
+
+  /** Hands on nothing more. */
+  end(): void {
+    this.#isEnded = true;
+  }
+
+  /** Finishes writing and lets go of the state. */
+  async close(): Promise<void> {
+    this.end();
+    await this.#state.close();
+  }
+
+  /** Checks that the state is still where it was. @throws PlaceLost, WorldError */
+  async expectInPlace(): Promise<void> {
+    await this.#state.expectInPlace();
+  }
+
+  /** Does work for which the daemon waits when it ends. */
+  #inTime(work: () => Promise<void>): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    if (this.#isEnded) return Promise.resolve();
+    this.#background.run(() => work().then(resolve, reject));
+    return promise;
+  }
+}
+
+function logsOf(followed: readonly Log[], { listed }: WitnessMeans): WitnessLogs {
+  return new WitnessLogs({ followed, ...(listed !== undefined && { listed }) });
+}

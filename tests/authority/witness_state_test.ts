@@ -1,0 +1,279 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  WITNESS_FILE,
+  WitnessState,
+  WitnessStateDamaged,
+  WitnessStateLocked,
+} from "../../src/authority/witness_state.ts";
+import { base64 } from "../../src/tlog/encoding.ts";
+import { DurabilityLost } from "../../src/world/durable.ts";
+import { WorldError } from "../../src/world/world.ts";
+import { MemoryDisk } from "../store/memory_disk.ts";
+import { PushingLog } from "./pushing_log.ts";
+import { cosignersOf, Stage } from "./stage.ts";
+
+const FILE = `state/${WITNESS_FILE}`;
+
+/** Records heads of logs as a witness does. */
+class Recorder {
+  readonly disk = new MemoryDisk();
+  state!: WitnessState;
+  readonly #logs = new Map<string, PushingLog>();
+
+  async open(): Promise<this> {
+    this.state = await WitnessState.open({ files: this.disk.files, folder: "state" });
+    return this;
+  }
+
+  async record(
+    { origin = "log.invalid/one", old, size, history = 0 }: {
+      origin?: string;
+      old: bigint;
+      size: bigint;
+      history?: number;
+    },
+  ): Promise<boolean> {
+    const log = this.#logs.get(origin) ?? await PushingLog.named(origin);
+    this.#logs.set(origin, log);
+    const note = await log.note({ size, history, extensions: "\u2028\n" });
+    const head = { treeSize: size, root: base64(log.tree(history, size).root(size)) };
+    return await this.state.replace({ origin, oldSize: old, head, note });
+  }
+
+  size(origin = "log.invalid/one"): bigint | undefined {
+    return this.state.head(origin)?.treeSize;
+  }
+}
+
+Deno.test("witness state: what was recorded is there after a restart, byte for byte", async () => {
+  const recorder = await new Recorder().open();
+  assert(await recorder.record({ old: 0n, size: 5n }));
+  assert(await recorder.record({ old: 5n, size: 9n }));
+  assert(await recorder.record({ origin: "log.invalid/zw\u00f6", old: 0n, size: 3n }));
+  const note = await recorder.state.note("log.invalid/one");
+  await recorder.state.close();
+  await recorder.open();
+  assertEquals([recorder.size(), recorder.size("log.invalid/zw\u00f6")], [9n, 3n]);
+  assertEquals(await recorder.state.note("log.invalid/one"), note);
+  assertEquals(recorder.state.tornBytes, 0);
+});
+
+Deno.test("witness state: it is check and set, and nothing is taken back", async () => {
+  const recorder = await new Recorder().open();
+  assert(!await recorder.record({ old: 3n, size: 5n }));
+  assert(await recorder.record({ old: 0n, size: 5n }));
+  assert(!await recorder.record({ old: 0n, size: 9n }));
+  assert(!await recorder.record({ old: 5n, size: 4n }), "a smaller size");
+  assert(!await recorder.record({ old: 5n, size: 5n, history: 1 }), "another root at that size");
+  assert(await recorder.record({ old: 5n, size: 5n }), "the same again");
+  const race = [0, 1].map((history) => recorder.record({ old: 5n, size: 6n, history }));
+  assertEquals((await Promise.all(race)).sort(), [false, true]);
+});
+
+Deno.test("witness state: what comes during a sync shares the next one", async () => {
+  const recorder = await new Recorder().open();
+  let syncs = 0;
+  const files = recorder.disk.files;
+  const open = files.open;
+  files.open = async (...given) => {
+    const file = await open(...given);
+    const sync = file.sync;
+    file.sync = async () => {
+      syncs++;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await sync();
+    };
+    return file;
+  };
+  await recorder.state.close();
+  recorder.state = await WitnessState.open({ files, folder: "state" });
+  const origins = Array.from({ length: 100 }, (_, i) => `log.invalid/${i}`);
+  await Promise.all(origins.map((origin) => recorder.record({ origin, old: 0n, size: 5n })));
+  assert(syncs <= 20, `100 records took ${syncs} syncs`);
+  assertEquals(origins.every((origin) => recorder.size(origin) === 5n), true);
+});
+
+Deno.test("witness state: a failed write changes nothing, and the next one works", async () => {
+  const recorder = await new Recorder().open();
+  await recorder.record({ old: 0n, size: 5n });
+  for (const at of [1, 2]) {
+    for (const when of ["before", "after"] as const) {
+      recorder.disk.fail({ at, when, lasting: false });
+      await assertRejects(() => recorder.record({ old: 5n, size: 9n }), WorldError);
+      assertEquals(recorder.size(), 5n);
+    }
+  }
+  recorder.disk.fail(undefined);
+  assert(await recorder.record({ old: 5n, size: 9n }));
+  await recorder.state.close();
+  assertEquals((await recorder.open()).size(), 9n);
+});
+
+Deno.test("witness state: if a failed write cannot be undone, nothing is written any more", async () => {
+  const recorder = await new Recorder().open();
+  await recorder.record({ old: 0n, size: 5n });
+  recorder.disk.fail({ at: 1, when: "after", lasting: true });
+  await assertRejects(() => recorder.record({ old: 5n, size: 9n }), DurabilityLost);
+  recorder.disk.fail(undefined);
+  await assertRejects(() => recorder.record({ old: 5n, size: 9n }), DurabilityLost);
+});
+
+Deno.test("witness state: a torn end is cut off, however much of it is left", async () => {
+  const recorder = await new Recorder().open();
+  await recorder.record({ old: 0n, size: 5n });
+  const whole = recorder.disk.bytes(FILE)!;
+  await recorder.record({ old: 5n, size: 9n });
+  const longer = recorder.disk.bytes(FILE)!;
+  await recorder.state.close();
+  for (let length = whole.length; length < longer.length; length++) {
+    for (const filler of [0, 1]) {
+      const bytes = filler === 0 ? longer.slice(0, length) : longer.slice();
+      if (filler === 1) bytes.fill(0, length, length + 1);
+      if (filler === 1 && longer[length] === 0) continue;
+      recorder.disk.put(FILE, bytes);
+      await recorder.open();
+      assertEquals(recorder.size(), 5n);
+      assertEquals(recorder.state.tornBytes, bytes.length - whole.length);
+      assert(await recorder.record({ old: 5n, size: 7n }));
+      await recorder.state.close();
+      assertEquals((await recorder.open()).size(), 7n);
+      await recorder.state.close();
+    }
+  }
+});
+
+Deno.test("witness state: damage before the end is no crash, and it does not start", async () => {
+  const recorder = await new Recorder().open();
+  await recorder.record({ old: 0n, size: 5n });
+  const first = recorder.disk.bytes(FILE)!.length;
+  await recorder.record({ old: 5n, size: 9n });
+  await recorder.state.close();
+  const whole = recorder.disk.bytes(FILE)!;
+  for (let at = 0; at < first; at++) {
+    recorder.disk.put(FILE, whole.with(at, whole[at]! ^ 1));
+    await assertRejects(() => recorder.open(), WitnessStateDamaged);
+  }
+});
+
+Deno.test("witness state: a batch of which a part is left is forgotten whole", async () => {
+  const recorder = await new Recorder().open();
+  await recorder.record({ old: 0n, size: 5n });
+  const before = recorder.disk.bytes(FILE)!.length;
+  const origins = ["log.invalid/two", "log.invalid/three"];
+  await Promise.all(origins.map((origin) => recorder.record({ origin, old: 0n, size: 5n })));
+  await recorder.state.close();
+  const whole = recorder.disk.bytes(FILE)!;
+  const second = whole.indexOf(0x0a, before) + 1;
+  // The first line of two, or the second one, is what the disk had.
+  for (const bytes of [whole.slice(0, second), whole.with(before, 0x20)]) {
+    recorder.disk.put(FILE, bytes);
+    await recorder.open();
+    assertEquals(origins.map((origin) => recorder.size(origin)), [undefined, undefined]);
+    assertEquals(recorder.size(), 5n);
+    await recorder.state.close();
+  }
+});
+
+Deno.test("witness state: one process at a time has it", async () => {
+  const recorder = await new Recorder().open();
+  await assertRejects(() => new Recorder().open.call(recorder), WitnessStateLocked);
+});
+
+/** A path of pushes that a log with two histories sends; each may be tried again. */
+const STEPS = [
+  { old: 0n, size: 5n, history: 0 },
+  { old: 5n, size: 6n, history: 0 },
+  { old: 5n, size: 6n, history: 1 },
+  { old: 6n, size: 9n, history: 0 },
+  { old: 6n, size: 9n, history: 1 },
+];
+
+for (const both of [false, true]) {
+  const keys = both ? "two keys" : "one key";
+  Deno.test(`witness: a power cut at any step never yields two cosigned roots (${keys})`, async () => {
+    let wasReached = true;
+    for (let at = 1; wasReached; at++) {
+      assert(at < 200, "the steps come to an end");
+      for (const when of ["before", "after"] as const) {
+        for (const keepShare of [0, 0.3, 0.9, 1]) {
+          const stage = await Stage.of(["log.invalid/one"], { both });
+          const handedOut = new Map<string, Set<string>>();
+          const push = async (step: typeof STEPS[number]): Promise<void> => {
+            const answer = await stage.push(step);
+            if (answer.status !== 200) return;
+            const note = await stage.log().note(step);
+            const [text = ""] = note.split("\n\n");
+            assert(cosignersOf(`${text}\n`, answer.lines.split("\n")).length > 0);
+            const size = `${step.size}`;
+            handedOut.set(size, (handedOut.get(size) ?? new Set()).add(stage.rootOf(note)));
+          };
+          // The disk refuses from some step on, as it does while the power goes.
+          stage.disk.fail({ at, when, lasting: true });
+          for (const step of STEPS) await push(step);
+          wasReached = stage.disk.operations >= at;
+          stage.disk.crash({ keepShare });
+          await stage.start();
+          const recorded = stage.state.head(stage.log().log.origin);
+          const most = [...handedOut.keys()].map(BigInt).reduce((a, b) => a > b ? a : b, 0n);
+          assert((recorded?.treeSize ?? 0n) >= most, "what was handed out is remembered");
+          // Now the log tries its other history, and then everything again.
+          for (const step of [...STEPS.toReversed(), ...STEPS]) await push(step);
+          for (const [size, roots] of handedOut) {
+            assertEquals(roots.size, 1, `two roots of size ${size} were cosigned`);
+          }
+          await stage.state.close();
+        }
+      }
+    }
+  });
+}
+
+Deno.test("witness state: the file is written anew when most of it is not needed", async () => {
+  const recorder = await new Recorder().open();
+  const state = await WitnessState.open({
+    ...{ files: recorder.disk.files, folder: "short", wasteBytes: 2_000 },
+  });
+  recorder.state = state;
+  const path = `short/${WITNESS_FILE}`;
+  await recorder.record({ origin: "log.invalid/two", old: 0n, size: 3n });
+  for (let size = 0n; size < 60n; size++) await recorder.record({ old: size, size: size + 1n });
+  await state.close();
+  assert(recorder.disk.bytes(path)!.length < 4_000, `${recorder.disk.bytes(path)!.length} bytes`);
+  recorder.state = await WitnessState.open({ files: recorder.disk.files, folder: "short" });
+  assertEquals([recorder.size(), recorder.size("log.invalid/two")], [60n, 3n]);
+  assert(await recorder.record({ old: 60n, size: 61n }));
+  assert((await recorder.state.note("log.invalid/two"))!.includes("\n3\n"));
+});
+
+Deno.test("witness state: a power cut while it is written anew forgets nothing", async () => {
+  let wasReached = true;
+  for (let at = 1; wasReached; at++) {
+    assert(at < 500, "the steps come to an end");
+    for (const when of ["before", "after"] as const) {
+      for (const keepShare of [0, 0.5, 1]) {
+        const recorder = await new Recorder().open();
+        await recorder.state.close();
+        const open = async () => {
+          const files = recorder.disk.files;
+          recorder.state = await WitnessState.open({ files, folder: "state", wasteBytes: 700 });
+        };
+        await open();
+        let reached = 0n;
+        recorder.disk.fail({ at, when, lasting: true });
+        for (let size = 0n; size < 8n; size++) {
+          const isRecorded = await recorder.record({ old: size, size: size + 1n }).catch(() =>
+            false
+          );
+          if (isRecorded) reached = size + 1n;
+        }
+        wasReached = recorder.disk.operations >= at;
+        recorder.disk.crash({ keepShare });
+        await open();
+        const size = recorder.size() ?? 0n;
+        assert(size === reached || size === reached + 1n, `${size} is left of ${reached}`);
+        assert(await recorder.record({ old: size, size: size + 1n }));
+        await recorder.state.close();
+      }
+    }
+  }
+});

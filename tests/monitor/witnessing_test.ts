@@ -1,0 +1,80 @@
+/** A daemon that is a witness: what logs push to it meets what it polls and what members say. */
+import { assertEquals } from "@std/assert";
+import { base64, utf8 } from "../../src/tlog/encoding.ts";
+import type { TestLog } from "../../src/sources/test_log.ts";
+import { ED25519_KEY } from "../authority/stage.ts";
+import { type Host, MINUTE, parted, Stage } from "./hosts.ts";
+import { ScriptedSource } from "./scripted_source.ts";
+
+const CALLER = "192.0.2.7";
+const keys = [ED25519_KEY];
+
+/** A log pushes its latest checkpoint. @returns the status */
+async function push(host: Host, log: TestLog, old = 0n): Promise<number> {
+  const proof = log.consistencyProof({ older: old, newer: log.treeSize })
+    .map((hash) => `${base64(hash)}\n`).join("");
+  const body = utf8(`old ${old}\n${proof}\n${await log.checkpoint()}`);
+  return (await host.daemon!.witnessing!.witness.addCheckpoint(body, CALLER)).status;
+}
+
+for (const [what, sizes] of [["equal", [9, 9]], ["different", [9, 12]]] as const) {
+  Deno.test(`witness: a log that pushes one history and shows another is caught, ${what} sizes`, async () => {
+    await using stage = await Stage.set();
+    const [ours, theirs] = await parted({ at: 4, sizes });
+    const host = stage.one;
+    const source = new ScriptedSource(ours);
+    await host.start({ logs: [{ source }], witness: { keys, pushed: [] } });
+    assertEquals(await push(host, theirs), 200);
+    // What reaches further than the view waits until the log shows so much.
+    ours.append("a", "b", "c", "d", "e");
+    await host.pass(3 * MINUTE);
+    assertEquals(host.daemon!.incidents, 1);
+  });
+}
+
+Deno.test("witness: an honest log that pushes and is polled makes no incident and no question", async () => {
+  await using stage = await Stage.set();
+  const [ours] = await parted({ at: 4, sizes: [9, 9] });
+  const host = stage.one;
+  await host.start({ logs: [{ source: new ScriptedSource(ours) }], witness: { keys, pushed: [] } });
+  for (let i = 0, old = 0n; i < 4; i++) {
+    assertEquals(await push(host, ours, old), 200);
+    old = ours.treeSize;
+    ours.append(`entry ${i}`);
+    await host.pass(MINUTE);
+  }
+  await host.pass(2 * MINUTE);
+  assertEquals(host.daemon!.incidents, 0);
+  assertEquals(host.daemon!.status().logs[0]!.openQuestions, 0);
+});
+
+Deno.test("witness: two witnesses that are pushed two histories of one log catch it", async () => {
+  await using stage = await Stage.set();
+  const [ours, theirs] = await parted({ at: 4, sizes: [9, 9] });
+  const { one, two } = stage;
+  const witness = { keys, pushed: [ours.log] };
+  await one.start({ logs: [], peers: [two.address], witness });
+  await two.start({ logs: [], peers: [one.address], witness });
+  assertEquals([await push(one, ours), await push(two, theirs)], [200, 200]);
+  await stage.minutes(4);
+  assertEquals([one.daemon!.incidents, two.daemon!.incidents], [1, 1]);
+  assertEquals(one.daemon!.status().witness!.pushed[0]!.incidents, 1);
+});
+
+Deno.test("witness: what it refuses at one size is recorded when it answers, after a restart too", async () => {
+  await using stage = await Stage.set();
+  const [ours, theirs] = await parted({ at: 4, sizes: [9, 9] });
+  const host = stage.one;
+  const witness = { keys, pushed: [ours.log] };
+  await host.start({ logs: [], witness });
+  assertEquals(await push(host, ours), 200);
+  await host.crash();
+  await host.start({ logs: [], witness });
+  assertEquals(await push(host, theirs), 409);
+  assertEquals(host.daemon!.incidents, 1);
+  await host.stop();
+  await host.start({ logs: [], witness });
+  assertEquals(host.daemon!.casesHeld, 1);
+  assertEquals(await push(host, theirs), 409);
+  assertEquals(host.daemon!.incidents, 0, "it is known");
+});
