@@ -1,3 +1,4 @@
+import { WitnessStateDamaged, WitnessStateLocked } from "../authority/witness_state.ts";
 import { EntryNotKnown, JournalDamaged, JournalLocked } from "../store/journal.ts";
 import { ExchangeFailed } from "../gossip/caller.ts";
 import { IncidentNotWritten } from "../monitor/case_keeper.ts";
@@ -102,6 +103,8 @@ const SILENCE_ADVICE =
 
 /** Errors that mean: the command line is right, but the work could not be done. */
 const FAILURES = [
+  WitnessStateDamaged,
+  WitnessStateLocked,
   WorldError,
   ExchangeFailed,
   IncidentNotWritten,

@@ -3,10 +3,14 @@ import type { LogList } from "../authority/log_list.ts";
 import type { WitnessSettings } from "../authority/settings.ts";
 import { type Refusals, Witness } from "../authority/witness.ts";
 import { WitnessLogs } from "../authority/witness_logs.ts";
-import { type RecordedHead, WitnessState } from "../authority/witness_state.ts";
+import {
+  type RecordedHead,
+  WitnessState,
+  WitnessStateDamaged,
+} from "../authority/witness_state.ts";
 import { observedCheckpoint } from "../store/observation.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
-import type { Log } from "../tlog/log.ts";
+import { describeLog, type Log } from "../tlog/log.ts";
 import type { Background } from "../world/background.ts";
 import type { Stop } from "../world/stop.ts";
 import { timeNow } from "../world/time.ts";
@@ -132,6 +136,12 @@ export class Witnessing implements Refusals {
     }
     for (const log of followed) noted.set(log, { head: undefined, isProven: false });
     const state = await WitnessState.open({ files: common.world.files, folder });
+    try {
+      refuseForgotten(state, noted);
+    } catch (error) {
+      await state.close();
+      throw error;
+    }
     return new Witnessing({ common, background, settings, means, state, pushed, noted });
   }
 
@@ -299,6 +309,23 @@ export class Witnessing implements Refusals {
     if (this.#isEnded) return Promise.resolve();
     this.#background.run(() => work().then(resolve, reject));
     return promise;
+  }
+}
+
+/**
+ * Refuses a state that lacks what the journal of observations shows was cosigned: it was lost, or an
+ * old one was put in its place. The next checkpoint could be of another history.
+ * @throws WitnessStateDamaged
+ */
+function refuseForgotten(state: WitnessState, noted: ReadonlyMap<Log, Noted>): void {
+  for (const [log, { head, isProven }] of noted) {
+    const size = state.head(log.origin)?.treeSize;
+    if (!isProven || head === undefined || (size !== undefined && size >= head.treeSize)) continue;
+    throw new WitnessStateDamaged(
+      `the witness has cosigned size ${head.treeSize} of ${describeLog(log)}, and its state ` +
+        `${size === undefined ? "knows nothing of it" : `ends at size ${size}`}: put the state ` +
+        "back, or give the witness a new key and name, and a new folder",
+    );
   }
 }
 

@@ -272,3 +272,21 @@ inFolder(
     assertEquals((await running.done).code, 0);
   },
 );
+
+inFolder("witness: a damaged state is said, and is no fault of the program", async (folder) => {
+  const log = await PushingLog.named("log.invalid/pushes");
+  await makeWitness(folder, [log]);
+  const { running, url } = await startWitness(folder);
+  for (const old of [0n, 1n]) {
+    const body = await log.request({ old, size: old + 1n });
+    assertEquals((await ask(`${url}/add-checkpoint`, body)).status, 200);
+  }
+  running.stop();
+  await running.done;
+  const path = `${folder}/state/witness.log`;
+  const bytes = Deno.readFileSync(path);
+  Deno.writeFileSync(path, bytes.with(40, bytes[40]! ^ 1));
+  const { code, err } = await run("run", "--config", `${folder}/hearsay.jsonc`);
+  assertEquals(code, 3);
+  assertMatch(err.join("\n"), /^hearsay run: \S+witness\.log is damaged before byte \d+/m);
+});

@@ -1,9 +1,10 @@
 /** A daemon that is a witness: what logs push to it meets what it polls and what members say. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
+import { WITNESS_FILE, WitnessStateDamaged } from "../../src/authority/witness_state.ts";
 import { ED25519_KEY } from "../authority/stage.ts";
-import { type Host, MINUTE, parted, Stage } from "./hosts.ts";
+import { type Host, MINUTE, parted, Stage, STATE } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
 const CALLER = "192.0.2.7";
@@ -77,4 +78,28 @@ Deno.test("witness: what it refuses at one size is recorded when it answers, aft
   assertEquals(host.daemon!.casesHeld, 1);
   assertEquals(await push(host, theirs), 409);
   assertEquals(host.daemon!.incidents, 0, "it is known");
+});
+
+Deno.test("witness: without its state, or with an old one, it does not start", async () => {
+  await using stage = await Stage.set();
+  const [ours] = await parted({ at: 4, sizes: [9, 9] });
+  const host = stage.one;
+  const duties = { logs: [], witness: { keys, pushed: [ours.log] } };
+  const path = `${STATE}/${WITNESS_FILE}`;
+  await host.start(duties);
+  assertEquals(await push(host, ours), 200);
+  await host.pass(MINUTE);
+  const old = host.disk.bytes(path)!;
+  ours.append("more");
+  assertEquals(await push(host, ours, 9n), 200);
+  await host.pass(MINUTE);
+  await host.stop();
+  const last = host.disk.bytes(path)!;
+  for (const lost of [new Uint8Array(0), old]) {
+    host.disk.put(path, lost);
+    await assertRejects(() => host.open(duties), WitnessStateDamaged, "has cosigned size 10");
+  }
+  host.disk.put(path, last);
+  await host.start(duties);
+  assertEquals(await push(host, ours, 10n), 200);
 });
