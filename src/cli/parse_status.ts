@@ -169,6 +169,7 @@ const STATUS: Shape = {
     version: text,
     listen: text,
     faults: count,
+    memberCases: count,
     eventsLost: count,
     lost: listOf(text),
     isUncompared: yesOrNo,

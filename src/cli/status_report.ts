@@ -45,8 +45,14 @@ export function describeStatus(
   const cases = status.logs.filter(({ incidents }) => incidents > 0);
   const pushed = (status.witness?.pushed ?? []).filter(({ incidents }) => incidents > 0)
     .map((log) => caseOf(log, log.origin));
+  const { memberCases = 0 } = status;
+  const allCases = [
+    ...cases.map((log) => caseOf(log, nameOf(log, status))),
+    ...pushed,
+    ...(memberCases > 0 ? [memberCase(memberCases)] : []),
+  ];
   const said = [
-    ...sayAll([...cases.map((log) => caseOf(log, nameOf(log, status))), ...pushed].map(named), {
+    ...sayAll(allCases.map(named), {
       what: "logs with a case",
       most,
       screen,
@@ -107,6 +113,16 @@ function caseOf(log: { incidents: number }, name: string): Said {
       several(log.incidents, "PROVEN CASE"),
     advice: "The evidence is kept, and nothing is to be done in a hurry. To see it: " +
       `${LIST_CASES}. ` + 'What to do: OPERATING, "When something is inconsistent".',
+  };
+}
+
+function memberCase(count: number): Said {
+  return {
+    mark: CASE,
+    text: `a monitor's key signed two statements under one number: ${
+      several(count, "PROVEN CASE")
+    }`,
+    advice: `A copied or restored folder does that too. To see it: ${LIST_CASES}.`,
   };
 }
 

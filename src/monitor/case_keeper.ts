@@ -13,7 +13,9 @@ import { Judge } from "../gossip/judge.ts";
 import { PeerKnowledge } from "../gossip/peer_knowledge.ts";
 import type { Standing } from "../gossip/settled_item.ts";
 import { IncidentJournal } from "../store/incidents.ts";
+import { statementsEpoch } from "../swarm/statement.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { parseVkey } from "../tlog/vkey.ts";
 import type { Log } from "../tlog/log.ts";
 import { Calls } from "../world/calls.ts";
 import type { Signer } from "../world/signer.ts";
@@ -86,6 +88,8 @@ export class CaseKeeper {
   readonly #turns = new Turns();
   /** For each log, the cases to hand to peers: those in the journal or, without a key, all proven. */
   readonly #held = new Map<string, HeldCase[]>();
+  /** The cases about monitors that signed two statements under one number, by evidence id. */
+  readonly #memberCases = new Set<string>();
   readonly #peerKnowledge: PeerKnowledge;
   readonly #about: About;
   readonly #calls = new Calls();
@@ -172,7 +176,10 @@ export class CaseKeeper {
     // Two records of different runs may together show a conflict that neither has alone.
     for await (const { seq, record } of this.#identity?.incidents.records() ?? []) {
       const log = logOf(record, logs);
-      if (log === undefined) continue;
+      if (log === undefined) {
+        this.#noteMemberCase(record);
+        continue;
+      }
       this.#hold(record, this.#readerOf(seq));
       showRecord({ detector: this.detector, record, log });
       // The conflicts are taken after each record, so that known ones do not fill memory.
@@ -201,9 +208,17 @@ export class CaseKeeper {
     return this.detector.beyondCap(log);
   }
 
-  /** How many cases it holds about the logs followed, those of earlier runs included. */
+  /** How many cases it holds about monitors that signed two statements under one number. */
+  get memberCases(): number {
+    return this.#memberCases.size;
+  }
+
+  /**
+   * How many cases it holds about the logs followed and about members, those of earlier runs included.
+   */
   get casesHeld(): number {
-    return [...this.#held.values()].reduce((sum, cases) => sum + cases.length, 0);
+    const ofLogs = [...this.#held.values()].reduce((sum, cases) => sum + cases.length, 0);
+    return ofLogs + this.#memberCases.size;
   }
 
   /** What an exchange needs of this keeper. */
@@ -313,12 +328,19 @@ export class CaseKeeper {
    */
   #hold(record: ConflictRecord, read: HeldCase["read"]): void {
     const log = logOf(record, this.judge.logs);
-    if (log === undefined) return;
+    if (log === undefined) return this.#noteMemberCase(record);
     const { kind, evidence_id, checkpoint_a, checkpoint_b } = record;
     const heads = { checkpoint_a: headOf(checkpoint_a), checkpoint_b: headOf(checkpoint_b) };
     const cases = this.#held.get(log.id) ?? [];
     cases.push({ kind, evidence_id, ...heads, read });
     this.#held.set(log.id, cases);
+  }
+
+  /** Counts a case about a monitor's statements. A log that is not followed any more is not counted. */
+  #noteMemberCase({ log: { origin, vkey }, evidence_id }: ConflictRecord): void {
+    if (statementsEpoch({ origin, vkey: parseVkey(vkey) }) !== undefined) {
+      this.#memberCases.add(evidence_id);
+    }
   }
 
   #readerOf(seq: number): HeldCase["read"] {

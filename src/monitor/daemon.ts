@@ -241,6 +241,7 @@ export class Daemon {
       startedAt: this.#startedAt,
       now: timeNow(this.#world.clock),
       incidents: keeper.casesHeld,
+      ...(keeper.memberCases > 0 && { memberCases: keeper.memberCases }),
       unwritten: tallies.isUnwritten,
       ...(tallies.faults > 0 && { faults: tallies.faults }),
       ...(announcer.lost > 0 && { eventsLost: announcer.lost }),

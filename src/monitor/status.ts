@@ -120,8 +120,10 @@ export interface Status {
   readonly listen?: string;
   readonly startedAt: string;
   readonly now: string;
-  /** Incidents in the journal about the logs followed. */
+  /** Incidents in the journal about the logs followed, and about monitors. */
   readonly incidents: number;
+  /** Those about monitors that signed two statements under one number, if there are any. */
+  readonly memberCases?: number;
   /** Whether a proven conflict could not be written yet, because the disk refuses. */
   readonly unwritten: boolean;
   /** Faults in Hearsay itself since the start. Each was told as `daemon.fault`, with its stack. */

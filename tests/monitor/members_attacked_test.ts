@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
+import { describeStatus } from "../../src/cli/status_report.ts";
 import { encodeRumour, MAX_HOPS, type Rumour } from "../../src/swarm/rumour.ts";
 import { callSession, KIND, newStaticKey, type Session } from "../../src/swarm/session.ts";
 import { makeStatement } from "../../src/swarm/statement.ts";
@@ -306,4 +307,32 @@ Deno.test("attacked members: who passes on the word of a key is not charged wher
   await say(session, { hops: 5, what: "head", item: { note: changed } });
   await stage.minutes(1);
   assertEquals(refused(), ["unknown source", "bad signature"]);
+});
+
+Deno.test("attacked members: one that says two things under one number is a case, counted after a restart too", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(3);
+  const [one, liar, other] = stage.hosts as [Host, Host, Host];
+  const members = [liar, other].map((host) => ({ host, byKeyAlone: true }));
+  await start(one, [log], { members });
+  const teller = await sessionOf(other, one);
+  await greet(teller);
+  const time = "2026-01-01T00:00:00.000Z";
+  for (const links of [[], [[other.signer.vkey.text, 1] as const]]) {
+    const { note } = await makeStatement({
+      ...{ signer: liar.signer, epoch: 1n, sequence: 1n },
+      body: { kind: "links", time, links },
+    });
+    await say(teller, { hops: 5, what: "head", item: { note } });
+  }
+  await stage.minutes(1);
+  assertEquals((await one.cases()).length, 1, "the record holds, and is signed");
+  assertEquals([one.daemon!.status().incidents, one.daemon!.casesHeld], [1, 1]);
+  assertEquals(statusOf(one, liar).state, "banned");
+  const screen = { columns: undefined, paint: (_style: string, text: string) => text };
+  const lines = describeStatus(one.daemon!.status(), { screen });
+  assertEquals(lines.filter((line) => line.includes("a monitor's key signed two")).length, 1);
+  await one.stop();
+  await start(one, [log], { members });
+  assertEquals(one.daemon!.status().incidents, 1);
 });
