@@ -619,7 +619,7 @@ export class Swarm {
       for await (const { kind, body } of messages) {
         if (kind === KIND.said || kind === KIND.rumour) await this.#hear(neighbour, kind, body);
         else if (kind === KIND.bye) said = shortText(body);
-        else throw new MalformedError(`a message of kind ${kind} came, which is not for now`);
+        else throw new MalformedError(`a message of kind ${kind} came, which may not come here`);
       }
     } catch (error) {
       if (!(error instanceof MalformedError)) this.#host.failed(error);

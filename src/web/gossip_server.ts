@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { answer } from "./answers.ts";
 import type { HttpGossip, NoteAnswer } from "../monitor/http_gossip.ts";
 import type { Verdict } from "../monitor/verdicts.ts";
 import { formatRecord } from "../evidence/record.ts";
@@ -132,21 +133,6 @@ function explain(verdict: Exclude<Verdict, { readonly word: "left out" }>): stri
 
 function sentence(status: number, text: string, retryAfterS?: number): HttpAnswer {
   return answer(status, TEXT, utf8(`${text}\n`), retryAfterS);
-}
-
-function answer(
-  status: number,
-  type: string,
-  body: Uint8Array<ArrayBuffer>,
-  retryAfterS?: number,
-): HttpAnswer {
-  const headers = {
-    ...{ "content-type": type, "cache-control": "no-store" },
-    // A note may hold anything, markup too. No browser may take it for a page.
-    "x-content-type-options": "nosniff",
-    ...(retryAfterS !== undefined && { "retry-after": `${retryAfterS}` }),
-  };
-  return { status, headers, body };
 }
 
 const TOO_MUCH = sentence(

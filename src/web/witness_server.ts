@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { answer } from "./answers.ts";
 import { MAX_REQUEST_BYTES } from "../authority/add_checkpoint.ts";
 import type { Witness, WitnessAnswer } from "../authority/witness.ts";
 import { utf8 } from "../tlog/encoding.ts";
@@ -94,21 +95,6 @@ function sentence(status: number, text: string, retryAfterS?: number): HttpAnswe
     utf8(`${printable(text.slice(0, MAX_PROBLEM_CHARACTERS))}\n`),
     retryAfterS,
   );
-}
-
-function answer(
-  status: number,
-  type: string,
-  body: Uint8Array<ArrayBuffer>,
-  retryAfterS?: number,
-): HttpAnswer {
-  const headers = {
-    ...{ "content-type": type, "cache-control": "no-store" },
-    // A note may hold anything, markup too. No browser may take it for a page.
-    "x-content-type-options": "nosniff",
-    ...(retryAfterS !== undefined && { "retry-after": `${retryAfterS}` }),
-  };
-  return { status, headers, body };
 }
 
 const TOO_MUCH = sentence(

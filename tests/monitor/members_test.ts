@@ -368,7 +368,7 @@ Deno.test("members: whoever answers in the place of another is refused", async (
   assertEquals(status!.reason, `expected ${signer.vkey.text}, ${two.signer.vkey.text} answered`);
 });
 
-Deno.test("members: one that says what is not for now loses its session, and its seat", async () => {
+Deno.test("members: one that says what may not come here loses its session, and its seat", async () => {
   const log = grow(await logAt(), 3);
   await using stage = await stageOf(2);
   const { one, two } = stage;
@@ -384,7 +384,7 @@ Deno.test("members: one that says what is not for now loses its session, and its
   await settled();
   assertEquals(statusOf(one, two).state, "away");
   const [{ fields }] = one.toldOf("member.disconnected") as [typeof one.told[number]];
-  assertEquals(fields.reason, "a message of kind 2 came, which is not for now");
+  assertEquals(fields.reason, "a message of kind 2 came, which may not come here");
 });
 
 Deno.test("members: without any, nothing is written and nobody is called", async () => {

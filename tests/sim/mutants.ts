@@ -474,7 +474,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "      throw error;",
     breaks: "members meet in time",
     seeds: NONE,
-    test: { file: MEMBERS, name: "one that says what is not for now loses its session" },
+    test: { file: MEMBERS, name: "one that says what may not come here loses its session" },
   },
   {
     name: "a disk that refuses a statement's number ends the session",
