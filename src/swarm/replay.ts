@@ -36,7 +36,7 @@ import type { Statement } from "./statement.ts";
 export const DEFAULT_MAX_CLOCK_SKEW_MS = 600_000;
 /** So many numbers below the highest may still come. */
 export const REPLAY_WINDOW = 64n;
-/** Epochs remembered of each member. A member begins a new one at each start. */
+/** Epochs remembered of each member. A member begins a new one where its old numbers are not known. */
 export const MAX_EPOCHS = 2;
 /** How far ahead the file says what may have been accepted. */
 export const REMEMBER_AHEAD_MS = 60_000;

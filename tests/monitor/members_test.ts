@@ -184,6 +184,23 @@ Deno.test("members: a leave is no failure, a member that vanished is told, and b
   assertEquals(statusOf(one, two).state, "connected");
 });
 
+Deno.test("members: a goodbye hides nothing that is found later: who is back and does not know us is trouble", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(2);
+  const { one, two } = stage;
+  await start(two, [log], { members: all(one) });
+  await start(one, [log], { members: all(two) });
+  await stage.minutes(2);
+  await two.stop();
+  await stage.minutes(3);
+  assertEquals([statusOf(one, two).state, one.loud("exchange.failed")], ["left", []]);
+  // It is back, and has no such member any more.
+  await start(two, [log], { members: [] });
+  await stage.minutes(12);
+  assertEquals(statusOf(one, two).state, "away");
+  assertEquals(one.loud("exchange.failed")[0], "warning");
+});
+
 Deno.test("members: a stranger is told nothing at all where members alone are admitted", async () => {
   const log = grow(await logAt(), 3);
   await using stage = await stageOf(2);

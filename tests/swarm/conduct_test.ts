@@ -186,9 +186,11 @@ Deno.test("conduct: a ban survives a restart and a crash, and ends with its time
   there.disk.crash({ keepShare: 0 });
   const after = await open(there);
   assertEquals(after.banOf(text(accused))?.by, "charges");
+  assertEquals(after.nextEndMs, DEFAULT_BAN_MS, "whoever calls members knows when to wake up");
   there.clock.pass(DEFAULT_BAN_MS - 1);
-  assertEquals(after.bans.length, 1);
+  assertEquals([after.bans.length, after.nextEndMs], [1, 1]);
   there.clock.pass(1);
+  assertEquals(after.nextEndMs, Infinity);
   assertEquals([after.banOf(text(accused)), after.bans], [undefined, []]);
   assertEquals((await open(there)).bans, []);
   assertEquals(await after.charge(text(accused), "replay"), { outcome: "noted", points: 11 });
