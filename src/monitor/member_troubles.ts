@@ -1,3 +1,4 @@
+import { ROTATED } from "../swarm/known_members.ts";
 import type { MemberStatus, SwarmStatus } from "../swarm/member_status.ts";
 import { formatDuration } from "../world/setting_values.ts";
 import { millisecondsBetween } from "../world/time.ts";
@@ -105,7 +106,7 @@ const NO_ADDRESS: Why = [
 
 /** Why a member that is called has no session with us, if that is not in good order. */
 function whyNot(
-  { notWanted, failures, reason = "nobody answers" }: MemberStatus,
+  { notWanted, failures, reason: given }: MemberStatus,
   { own, awayMs, isFull }: { own: string; awayMs: number; isFull: boolean },
 ) {
   const add = `Its operator adds it: hearsay peers add ${own}`;
@@ -124,11 +125,13 @@ function whyNot(
   if (notWanted !== undefined) return undefined;
   if (failures === 0) {
     // It was not called yet, its session has just ended, or it has to wait for a seat here.
-    return awayMs < AWAY_MS || isFull ? undefined : [
-      `has no session with us: ${reason}`,
+    if (awayMs < AWAY_MS || isFull || given === ROTATED) return undefined;
+    return [
+      given === undefined ? "has not answered yet" : `has no session with us: ${given}`,
       "It is called again; see the time of the next call.",
     ] as const;
   }
+  const reason = given ?? "nobody answers";
   const says = `cannot be reached: ${reason}`;
   if (SAYS_NOTHING.test(reason)) {
     return [says, `It may not know this monitor, and answer members alone. ${add}`] as const;

@@ -21,6 +21,8 @@ const MAX_LEARNED = 4;
 const MAX_TOLD = 1_024;
 /** Starts of a member that are remembered, to notice that its key is used twice. */
 const MAX_STARTS = 8;
+/** What is said to a member whose seat another one gets for a while. It is in good order. */
+export const ROTATED = "another member has its turn";
 /** The file in the state folder. */
 const REMEMBERED_FILE = "members.json";
 const REMEMBERED_VERSION = "hearsay/members/v1";

@@ -37,6 +37,7 @@ import {
   readRemembered,
   type Remembered,
   rememberedFile,
+  ROTATED,
   writeRemembered,
 } from "./known_members.ts";
 import { memberStatus, type SwarmStatus } from "./member_status.ts";
@@ -876,7 +877,6 @@ const OURS: Readonly<Record<Refusal, string>> = {
 };
 /** Shortest pause between two looks at what is due. */
 const MIN_PAUSE_MS = 10;
-const ROTATED = "another member has its turn";
 const REPLACED = "there is another session";
 const LEFT = "it left";
 

@@ -33,6 +33,8 @@ const CASES: readonly (readonly [string, Partial<MemberStatus>, RegExp | undefin
   ["connected, and was heard lately", { state: "connected", silentForMs: 39_000 }, undefined],
   ["away for a moment, and not called yet", { since: ago(4_000) }, undefined],
   ["away, and not called for an hour", { reason: "it broke" }, /has no session with us: it broke$/],
+  ["away since the start, and not called", {}, /^member tokyo has not answered yet$/],
+  ["away because another has its turn", { reason: "another member has its turn" }, undefined],
   ["being called", { state: "calling", since: ago(4_000) }, undefined],
   [
     "not reached",
