@@ -404,6 +404,41 @@ Deno.test("members: one that says what may not come here loses its session, and 
   assertEquals(fields.reason, "a message of kind 2 came, which may not come here");
 });
 
+/** What can be in the place of a file of the state folder. */
+const DAMAGES: Readonly<Record<string, Uint8Array>> = {
+  empty: new Uint8Array(0),
+  "cut off": new TextEncoder().encode('{"bans":['),
+  "not UTF-8": Uint8Array.of(0xff, 0xfe, 0x00, 0xc3),
+  zeros: new Uint8Array(4_096),
+  huge: new Uint8Array(5 * 1024 * 1024).fill(0x20),
+};
+const STATE_FILES = [
+  ...["own-statements.json", "heard-statements.json", "said-statements.json"],
+  ...["bans.json", "members.json"],
+];
+for (const [damage, content] of Object.entries(DAMAGES)) {
+  Deno.test(`members: state files that are ${damage} are told, and keep nobody from speaking`, async () => {
+    const log = grow(await logAt(), 3);
+    await using stage = await stageOf(2);
+    const { one, two } = stage;
+    for (const name of STATE_FILES) {
+      await one.disk.files.makeFolder("home/state");
+      const file = await one.disk.files.create(`home/state/${name}`, 0o600);
+      await file.write(content, 0);
+      await file.sync();
+      file.close();
+    }
+    await start(one, [log], { members: all(two) });
+    await start(two, [log], { members: all(one) });
+    await stage.minutes(3);
+    assertEquals(statusOf(one, two).state, "connected");
+    assert(one.daemon!.status().peers[0]!.matches > 0);
+    const told = one.toldOf("disk.refused").map(({ fields }) => `${fields.error}`);
+    const isTold = (name: string): boolean => told.some((text) => text.includes(name));
+    assertEquals(STATE_FILES.filter((name) => !isTold(name)), []);
+  });
+}
+
 Deno.test("members: without any, nothing is written and nobody is called", async () => {
   const log = grow(await logAt(), 3);
   await using stage = await stageOf(1);
