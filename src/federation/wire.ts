@@ -22,6 +22,7 @@ import {
   within,
 } from "../tlog/members.ts";
 import { MAX_PROOF_HASHES } from "../tlog/proof.ts";
+import { parseTilePath } from "../tlog/tiles.ts";
 
 /** Most records in one answer. */
 export const MAX_RECORDS = 1_000;
@@ -114,13 +115,9 @@ export const PATHS = {
   mirrors: "mirrors/",
 } as const;
 
-/** "tile/<L>/<N>[.p/<W>]" and "tile/entries/<N>[.p/<W>]" of C2SP tlog-tiles; or the checkpoint. */
-const STATIC_FILE =
-  /^(checkpoint|tile\/(?:entries|[0-9]|[1-5][0-9]|6[0-3])\/(?:x[0-9]{3}\/){0,6}[0-9]{3}(?:\.p\/[1-9][0-9]{0,2})?)$/;
-
 /** Whether a path below the base URL, or below that of a mirror, can be one of the static files. */
 export function isStaticFile(path: string): boolean {
-  return STATIC_FILE.test(path);
+  return path === PATHS.checkpoint || parseTilePath(path) !== undefined;
 }
 
 /** The path of a static file of a mirrored journal, taken apart; nothing for another path. */
