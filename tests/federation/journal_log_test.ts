@@ -403,7 +403,7 @@ Deno.test("journal log: a power cut at any operation never leads to two roots at
   let cuts = 0;
   for (let at = 1; at <= operations; at++) {
     for (const when of ["before", "after"] as const) {
-      for (const keepShare of [0, 0.5, 1]) {
+      for (const [keepShare, lost] of [[0, 0], [0.5, 1], [1, 0], [1, 1]] as const) {
         const publisher = new Publisher();
         publisher.disk.fail({ at, when, lasting: true });
         let reached = "nothing";
@@ -414,13 +414,17 @@ Deno.test("journal log: a power cut at any operation never leads to two roots at
           cuts++;
         }
         publisher.disk.crash({ keepShare });
-        publisher.recover();
+        publisher.recover(lost);
         // After the power cut the journal goes on in another way.
         await publisher.start();
         await publisher.append(2, { story: "after the cut" });
         await publisher.advance();
         const found = equivocations(publisher.notes);
-        assertEquals(found, [], `operation ${at} ${when}, ${keepShare}, after ${reached}`);
+        assertEquals(
+          found,
+          [],
+          `operation ${at} ${when}, ${keepShare}, ${lost} lost, after ${reached}`,
+        );
         const { origin } = await readLog(fromDisk(publisher));
         assertEquals(origin, publisher.log.origin);
       }

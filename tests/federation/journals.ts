@@ -115,10 +115,14 @@ export class Publisher {
     this.#last = last;
   }
 
-  /** After a crash the journal has the whole lines that are on the disk, as a start of the daemon cuts it. */
-  recover(): void {
+  /**
+   * After a crash the journal has the whole lines that are on the disk, as a start of the daemon cuts
+   * it; or fewer, as a disk that breaks its promise leaves it.
+   */
+  recover(lost = 0): void {
     const text = new TextDecoder().decode(this.disk.bytes(JOURNAL));
-    const whole = text.split("\n").slice(0, -1);
+    const all = text.split("\n").slice(0, -1);
+    const whole = all.slice(0, Math.max(0, all.length - lost));
     const last = whole.length === 0 ? FIRST_LINK : parseCanonicalEntry(whole.at(-1)!);
     this.put({ bytes: whole.map((line) => new TextEncoder().encode(`${line}\n`)), last });
   }
