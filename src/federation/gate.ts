@@ -8,12 +8,15 @@ const REFUSAL_COST = 10;
 const MAX_REMEMBERED = 100_000;
 /** Bodies of pushes that are in memory at a time. Each may have MAX_PUSH_BYTES. */
 export const MAX_PUSHES_AT_ONCE = 4;
+/** Those of one address, so that none who sends slowly shuts out the others alone. */
+export const MAX_PUSHES_OF_ADDRESS = 2;
 
 /** How much is answered over HTTP: for one address, in all, and how many pushes at a time. */
 export class Gate {
   readonly #ofAddresses: Allowance;
   readonly #inAll: Allowance;
-  #pushes = 0;
+  /** The addresses of the pushes under way. */
+  readonly #pushing: string[] = [];
 
   constructor({ clock, limits }: { clock: Clock; limits: FederationLimits }) {
     const allowance = (perSecondPerAddress: number): Allowance =>
@@ -39,13 +42,16 @@ export class Gate {
   }
 
   /** Runs the work of a push; nothing if there are too many. */
-  async push<T>(work: () => Promise<T>): Promise<T | undefined> {
-    if (this.#pushes >= MAX_PUSHES_AT_ONCE) return undefined;
-    this.#pushes++;
+  async push<T>(address: string, work: () => Promise<T>): Promise<T | undefined> {
+    const own = this.#pushing.filter((one) => one === address).length;
+    if (own >= MAX_PUSHES_OF_ADDRESS || this.#pushing.length >= MAX_PUSHES_AT_ONCE) {
+      return undefined;
+    }
+    this.#pushing.push(address);
     try {
       return await work();
     } finally {
-      this.#pushes--;
+      this.#pushing.splice(this.#pushing.indexOf(address), 1);
     }
   }
 }

@@ -119,16 +119,19 @@ async function answerPush(
   if (Number(length) > MAX_PUSH_BYTES) {
     return problem(413, `it has ${length} bytes, expected at most ${MAX_PUSH_BYTES}`);
   }
-  const outcome = await gate.push(async () => {
-    const push = parsePush(await query.content(MAX_PUSH_BYTES));
-    return await host.push(push, query.caller.hostname);
-  }).catch((error) => {
-    if (error instanceof MalformedError) gate.charge(addressKey(query.caller.hostname));
-    throw error;
+  const address = addressKey(query.caller.hostname);
+  const outcome = await gate.push(address, async (): Promise<PushOutcome> => {
+    const content = await query.content(MAX_PUSH_BYTES);
+    try {
+      return await host.push(parsePush(content), query.caller.hostname);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      return { status: 400, detail: error.message };
+    }
   });
   if (outcome === undefined) return TOO_MUCH;
   // Whoever is refused for what it says has made us check it.
-  if ([400, 403, 422].includes(outcome.status)) gate.charge(addressKey(query.caller.hostname));
+  if ([400, 403, 422].includes(outcome.status)) gate.charge(address);
   return told(outcome);
 }
 
