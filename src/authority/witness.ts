@@ -13,10 +13,12 @@ import { type Note, parseNote, verifyNote } from "../tlog/note.ts";
 import { verifyConsistency } from "../tlog/proof.ts";
 import { formatSignatureLine } from "../tlog/signature_line.ts";
 import { Allowance } from "../world/allowance.ts";
+import { addressKey } from "../world/connection_table.ts";
 import { Turns } from "../world/turns.ts";
 import type { Clock } from "../world/world.ts";
 import { type AddCheckpoint, parseAddCheckpoint } from "./add_checkpoint.ts";
 import type { CosigningKey } from "./cosigning.ts";
+import { type SubtreeAnswer, SubtreeSigner } from "./subtree_signer.ts";
 import type { WitnessLogs } from "./witness_logs.ts";
 import type { RecordedHead, WitnessState } from "./witness_state.ts";
 
@@ -91,6 +93,7 @@ export class Witness {
   readonly #ofLogs: Allowance;
   readonly #ofCallers: Allowance;
   readonly #lines = new Map<string, Line>();
+  readonly #subtrees: SubtreeSigner;
 
   constructor(fields: {
     state: WitnessState;
@@ -118,6 +121,19 @@ export class Witness {
     this.#inAll = allowance(limits.perSecond);
     this.#ofLogs = allowance(limits.perSecondPerLog);
     this.#ofCallers = allowance(limits.perSecond * CALLERS_PART);
+    // An allowance of its own: whoever has a published checkpoint can ask for subtrees, and must not
+    // keep the log from being cosigned.
+    const ofSubtrees = allowance(limits.perSecondPerLog);
+    this.#subtrees = new SubtreeSigner({
+      keys: this.#keys,
+      means: {
+        isKnown: (origin) => this.#logs.named(origin).length > 0,
+        head: (origin) => this.#state.head(origin),
+        pay: (origin) => ofSubtrees.take(origin, 1),
+        charge: (caller) => this.#charge(caller),
+        failed: (error) => this.#refusals.failed(error),
+      },
+    });
   }
 
   /** Cosigns checkpoints of these logs from now on. What was recorded of others stays recorded. */
@@ -125,20 +141,36 @@ export class Witness {
     this.#logs = logs;
   }
 
-  /** Takes what any request costs. If a caller, or all together, have too little left, returns false. */
+  /**
+   * Takes what any request costs. If a caller, or all together, have too little left, returns false.
+   * @param caller the address that sent it
+   */
   pay(caller: string): boolean {
-    return this.#ofCallers.take(caller, 1) && this.#inAll.take("", 1);
+    return this.#ofCallers.take(addressKey(caller), 1) && this.#inAll.take("", 1);
   }
 
   /**
    * Answers `POST /add-checkpoint`.
-   * @param caller the address that sent it, as allowances count addresses
+   * @param caller the address that sent it
    */
   async addCheckpoint(body: Uint8Array, caller: string): Promise<WitnessAnswer> {
     const signed = this.#read(body, caller);
     if ("status" in signed) return signed;
     if (!this.#ofLogs.take(signed.origin, 1)) return tooMuch(signed.origin);
     return await this.#inTurn(signed.origin, () => this.#answer(signed));
+  }
+
+  /** Whether it cosigns subtrees: it has a key of type 0x06. */
+  get signsSubtrees(): boolean {
+    return this.#subtrees.isAble;
+  }
+
+  /**
+   * Answers `POST /sign-subtree`.
+   * @param caller the address that sent it
+   */
+  async signSubtree(body: Uint8Array, caller: string): Promise<SubtreeAnswer> {
+    return await this.#subtrees.answer(body, caller);
   }
 
   /**
@@ -149,6 +181,11 @@ export class Witness {
   async latest(hash: string): Promise<string | undefined> {
     const origin = this.#state.originOf(hash);
     return origin === undefined ? undefined : await this.#state.note(origin);
+  }
+
+  /** Makes a caller pay for a signature that does not hold: the same one that `pay` counts. */
+  #charge(caller: string): void {
+    this.#ofCallers.charge(addressKey(caller));
   }
 
   /** Reads a request and checks the log's signature. Nothing is compared yet. */
@@ -171,7 +208,7 @@ export class Witness {
       if (opened.isImpossible) return this.#answerImpossible({ note, logs, request, origin });
       if (opened.refused === "malformed") return { status: 400, problem: opened.detail };
       if (logs.length === 0) return unknown(origin);
-      this.#ofCallers.charge(caller);
+      this.#charge(caller);
       // "If none of the signatures verify against a trusted public key, … 403 Forbidden."
       return { status: 403, problem: opened.detail };
     }

@@ -1,6 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { originHash } from "../../src/authority/witness_state.ts";
-import { ADD_CHECKPOINT_PATH, answerWitness } from "../../src/web/witness_server.ts";
+import {
+  ADD_CHECKPOINT_PATH,
+  answerWitness,
+  SIGN_SUBTREE_PATH,
+} from "../../src/web/witness_server.ts";
 import type { HttpAnswer } from "../../src/world/world.ts";
 import { CALLER, Stage } from "../authority/stage.ts";
 
@@ -91,4 +95,19 @@ Deno.test("witness port: a disk that refuses is 503, and says when to come again
   assertEquals((await ask(stage, { path, method: "GET" })).status, 200);
   assertEquals((await ask(stage, { path })).headers?.["allow"], "GET, HEAD");
   assertEquals((await ask(stage, { path: path.toUpperCase(), method: "GET" })).status, 404);
+});
+
+Deno.test("witness port: /sign-subtree is there with a 0x06 key, and 404 without one", async () => {
+  const [without, stage] = [await Stage.of(), await Stage.of(["log.invalid/one"], { both: true })];
+  const path = SIGN_SUBTREE_PATH;
+  assertEquals((await ask(without, { path })).status, 404);
+  assertEquals(textOf(await ask(without, { path: "/" })).includes(path), false);
+  const answer = await ask(stage, { path });
+  assertEquals([answer.status, answer.headers?.["content-type"]], [
+    400,
+    "text/plain; charset=utf-8",
+  ]);
+  assertMatch(textOf(answer), /^Cannot read request: expected "subtree"/);
+  assertEquals((await ask(stage, { path, method: "GET" })).headers?.["allow"], "POST");
+  assertEquals(textOf(await ask(stage, { path: "/" })).includes(path), true);
 });
