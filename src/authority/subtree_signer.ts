@@ -24,7 +24,8 @@ import type { RecordedHead } from "./witness_state.ts";
 export type SubtreeAnswer =
   /** our cosignatures on the subtree, each as a line with its newline */
   | { readonly status: 200; readonly lines: string }
-  | { readonly status: 400 | 403 | 404 | 422 | 429 | 503; readonly problem: string };
+  | { readonly status: 400 | 403 | 404 | 422; readonly problem: string }
+  | { readonly status: 429 | 503; readonly problem: string; readonly retryAfterS?: number };
 
 /** Somebody has shown a cosignature of this witness that its state does not account for. */
 export class CosignatureForgotten extends Error {}

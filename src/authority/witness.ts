@@ -18,6 +18,7 @@ import { Turns } from "../world/turns.ts";
 import type { Clock } from "../world/world.ts";
 import { type AddCheckpoint, parseAddCheckpoint } from "./add_checkpoint.ts";
 import type { CosigningKey } from "./cosigning.ts";
+import { DailyRates } from "./daily_rates.ts";
 import { type SubtreeAnswer, SubtreeSigner } from "./subtree_signer.ts";
 import type { WitnessLogs } from "./witness_logs.ts";
 import type { RecordedHead, WitnessState } from "./witness_state.ts";
@@ -46,7 +47,12 @@ export type WitnessAnswer =
   /** the recorded size, which the client has to start from */
   | { readonly status: 409; readonly size: bigint }
   | { readonly status: 400 | 403 | 404 | 422; readonly problem: string }
-  | { readonly status: 429 | 503; readonly problem: string };
+  | {
+    readonly status: 429 | 503;
+    readonly problem: string;
+    /** When to ask again, if that is known. */
+    readonly retryAfterS?: number;
+  };
 
 /** What a witness hands on when it refuses, so that nothing that convicts a log is forgotten. */
 export interface Refusals {
@@ -92,6 +98,7 @@ export class Witness {
   readonly #inAll: Allowance;
   readonly #ofLogs: Allowance;
   readonly #ofCallers: Allowance;
+  readonly #daily: DailyRates;
   readonly #lines = new Map<string, Line>();
   readonly #subtrees: SubtreeSigner;
 
@@ -118,6 +125,7 @@ export class Witness {
           ...{ strangersShare: 2, maxAddresses: MAX_REMEMBERED },
         },
       });
+    this.#daily = new DailyRates(clock);
     this.#inAll = allowance(limits.perSecond);
     this.#ofLogs = allowance(limits.perSecondPerLog);
     this.#ofCallers = allowance(limits.perSecond * CALLERS_PART);
@@ -139,6 +147,7 @@ export class Witness {
   /** Cosigns checkpoints of these logs from now on. What was recorded of others stays recorded. */
   follow(logs: WitnessLogs): void {
     this.#logs = logs;
+    this.#daily.prune();
   }
 
   /**
@@ -156,8 +165,12 @@ export class Witness {
   async addCheckpoint(body: Uint8Array, caller: string): Promise<WitnessAnswer> {
     const signed = this.#read(body, caller);
     if ("status" in signed) return signed;
-    if (!this.#ofLogs.take(signed.origin, 1)) return tooMuch(signed.origin);
-    return await this.#inTurn(signed.origin, () => this.#answer(signed));
+    const { origin } = signed;
+    if (!this.#ofLogs.take(origin, 1)) return tooMuch(origin);
+    const perDay = this.#logs.perDay(origin);
+    const retryAfterS = perDay && this.#daily.take(origin, perDay);
+    if (retryAfterS) return moreThanListed({ origin, perDay, retryAfterS });
+    return await this.#inTurn(origin, () => this.#answer(signed));
   }
 
   /** Whether it cosigns subtrees: it has a key of type 0x06. */
@@ -366,4 +379,14 @@ function unknown(origin: string): WitnessAnswer {
 
 function tooMuch(origin: string): WitnessAnswer {
   return { status: 429, problem: `more came for the log ${quoted(origin)} than one log may send` };
+}
+
+/** "QPD is the number of add-checkpoint requests the log may do per day" (tlog-list). */
+function moreThanListed(
+  { origin, perDay, retryAfterS }: { origin: string; perDay: number; retryAfterS: number },
+): WitnessAnswer {
+  const problem =
+    `more came for the log ${quoted(origin)} than the ${perDay} requests a day that ` +
+    "the list of logs gives it";
+  return { status: 429, problem, retryAfterS };
 }

@@ -178,6 +178,7 @@ export async function assemble(
         folder: settings.state,
         followed: settings.logs.map(({ log }) => log),
         pushed: settings.pushed,
+        contact: settings.contact,
       });
     }
     const parts: Parts = {

@@ -88,7 +88,7 @@ function told(said: WitnessAnswer | SubtreeAnswer): HttpAnswer {
     case 409:
       return answer(409, SIZE, utf8(`${said.size}\n`));
     case 429:
-      return sentence(429, said.problem, TOO_MUCH_RETRY_S);
+      return sentence(429, said.problem, said.retryAfterS ?? TOO_MUCH_RETRY_S);
     case 503:
       return sentence(503, said.problem, UNABLE_RETRY_S);
     default:

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { WitnessLogs } from "../../src/authority/witness_logs.ts";
 import { originHash } from "../../src/authority/witness_state.ts";
 import {
   ADD_CHECKPOINT_PATH,
@@ -60,6 +61,17 @@ Deno.test("witness port: 429 says when to come again, for one log and for one ca
     stage.clock.ms = 1_000;
     assertEquals((await ask(stage, { body })).status, 409);
   }
+});
+
+Deno.test("witness port: 429 for a day's rate says when, in seconds", async () => {
+  const stage = await Stage.of();
+  const { log: { origin, vkey } } = stage.log();
+  const listed = new Map([[origin, { notation: vkey.text, qpd: 1 }]]);
+  stage.witness.follow(new WitnessLogs({ followed: [], listed }));
+  const body = await stage.log().request({ old: 0n, size: 5n });
+  assertEquals((await ask(stage, { body })).status, 200);
+  const answer = await ask(stage, { body });
+  assertEquals([answer.status, answer.headers?.["retry-after"]], [429, "86400"]);
 });
 
 Deno.test("witness port: who sends too much is not read", async () => {
