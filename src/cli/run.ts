@@ -1,10 +1,11 @@
 import type { CosignerType, CosigningKey } from "../authority/cosigning.ts";
-import { type LogList, MAX_LIST_BYTES, parseLogList } from "../authority/log_list.ts";
+import { isListUrl, type LogList, MAX_LIST_BYTES, parseLogList } from "../authority/log_list.ts";
 import type { OpenSource } from "../monitor/assembly.ts";
 import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { trapsOf } from "../monitor/traps.ts";
+import { listFields } from "../monitor/list_follower.ts";
 import type { WitnessMeans } from "../monitor/witnessing.ts";
 import { openSource } from "../sources/open.ts";
 import { JournalLocked } from "../store/journal.ts";
@@ -21,9 +22,6 @@ import { eventLog } from "./event_log.ts";
 import { type KeyReading, readInput, readKey, readWitnessKey } from "./inputs.ts";
 import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
 import { exitCodeOf, type Tally } from "./reporting.ts";
-
-/** How many logs that were left out of a list one event names. */
-const MAX_DROPPED_TOLD = 10;
 
 /** `hearsay run`: the daemon. */
 export const run: Command = {
@@ -169,7 +167,8 @@ export async function loadWitness(
     });
   const keys = [await load(key, SIGNATURE_TYPE.cosignature)];
   if (mldsaKey !== undefined) keys.push(await load(mldsaKey, SIGNATURE_TYPE.mldsa44));
-  if (list === undefined) return { keys };
+  // The daemon fetches what is at a URL.
+  if (list === undefined || isListUrl(list)) return { keys };
   return { keys, listed: (await readLogList(world, list, report)).logs };
 }
 
@@ -187,12 +186,8 @@ export async function openLogList(world: World, path: string): Promise<LogList> 
 /** As `openLogList`, and tells what was left out. */
 async function readLogList(world: World, path: string, report: EventReport): Promise<LogList> {
   const list = await openLogList(world, path);
-  const { length } = list.dropped;
-  const named = list.dropped.slice(0, MAX_DROPPED_TOLD);
-  report.event("witness.list", length > 0 ? "warning" : "info", {
-    ...{ file: path, logs: list.logs.size, left_out: length },
-    ...(length > 0 && { detail: named.join("; ") }),
-  });
+  const level = list.dropped.length > 0 ? "warning" : "info";
+  report.event("witness.list", level, listFields({ from: path, list }));
   return list;
 }
 
@@ -457,7 +452,9 @@ class Runner {
     try {
       const { world } = this.#tools;
       const list = settings.witness?.list;
-      const listed = list === undefined ? undefined : await readLogList(world, list, this.#report);
+      const listed = list === undefined || isListUrl(list)
+        ? undefined
+        : await readLogList(world, list, this.#report);
       await daemon.takeUp(settings, sourceOpener(world, settings), listed?.logs);
       this.#refused = undefined;
     } catch (error) {

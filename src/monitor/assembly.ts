@@ -182,6 +182,7 @@ export async function assemble(
         folder: settings.state,
         followed: settings.logs.map(({ log }) => log),
         pushed: settings.pushed,
+        contact: settings.contact,
       });
     }
     if (settings.federation !== undefined) {

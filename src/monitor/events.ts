@@ -52,6 +52,7 @@ export type EventName =
   | "warnings.left_out"
   | "witness.failed"
   | "witness.list"
+  | "witness.list_unavailable"
   | "witness.serving"
   | "witness.torn";
 
