@@ -3,23 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { type Rule, ruleOf, type Tolerance, toleranceOf } from "../../src/authority/tolerance.ts";
 import { policyOf, witness } from "./policies.ts";
-
-/** Whether these parties are a quorum. */
-function isMet(rule: Rule, parties: ReadonlySet<string>): boolean {
-  if (typeof rule === "string") return parties.has(rule);
-  return rule.of.filter((part) => isMet(part, parties)).length >= rule.least;
-}
-
-function partiesOf(rule: Rule): string[] {
-  return typeof rule === "string" ? [rule] : [...new Set(rule.of.flatMap(partiesOf))];
-}
-
-function subsetsOf(all: readonly string[]): Set<string>[] {
-  return Array.from(
-    { length: 2 ** all.length },
-    (_, bits) => new Set(all.filter((_, i) => (bits >> i) % 2 === 1)),
-  );
-}
+import { isMet, partiesOf, subsetsOf } from "./rules.ts";
 
 /** The two numbers by their definitions: every set of parties, every pair of quorums. */
 function byTrying(rule: Rule): { failuresToStop: number; liarsToSplit: number } {
