@@ -31,18 +31,37 @@ export const MAX_SIZE = 64n;
 /** How many histories a log has. */
 export const HISTORIES = 3;
 
+/** The roots of all sizes in each history, of each log. */
+const roots = new WeakMap<PushingLog, string[][]>();
+
 /** The numbers of the histories that have this head. */
 export function historiesOf({ log, size, root }: Omit<SignedHead, "text">): number[] {
-  if (size > MAX_SIZE) return [];
-  return [...Array(HISTORIES).keys()].filter((history) =>
-    base64(log.tree(history, MAX_SIZE).root(size)) === root
-  );
+  let known = roots.get(log);
+  if (known === undefined) roots.set(log, known = rootsOf(log));
+  return [...known.keys()].filter((history) => known[history]![Number(size)] === root);
+}
+
+function rootsOf(log: PushingLog): string[][] {
+  return Array.from({ length: HISTORIES }, (_, history) => {
+    const tree = log.tree(history, MAX_SIZE);
+    return Array.from(
+      { length: Number(MAX_SIZE) + 1 },
+      (_, size) => base64(tree.root(BigInt(size))),
+    );
+  });
+}
+
+/** Whether a head can be one at all: size 0 has one root. */
+export function isPossible({ log, size, root }: SignedHead): boolean {
+  return size > 0n || historiesOf({ log, size, root }).length > 0;
 }
 
 /** Whether one tree can have both heads. */
 export function areConsistent(a: SignedHead, b: SignedHead): boolean {
   if (a.log !== b.log) return true;
   if (a.size === b.size) return a.root === b.root;
+  // Every tree extends the empty one, and also a tree whose root was made up.
+  if ((a.size === 0n && isPossible(a)) || (b.size === 0n && isPossible(b))) return true;
   const others = new Set(historiesOf(b));
   return historiesOf(a).some((history) => others.has(history));
 }

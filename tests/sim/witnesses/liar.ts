@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { type CosigningKey } from "../../../src/authority/cosigning.ts";
+import type { CosigningKey } from "../../../src/authority/cosigning.ts";
 import { ed25519CosignedMessage, formatCosignature } from "../../../src/tlog/cosignature.ts";
 import { SIGNATURE_TYPE } from "../../../src/tlog/vkey.ts";
 import type { Draw } from "../draw.ts";
 import { signing } from "../signing.ts";
 import type { Ledger } from "./ledger.ts";
 
-/** A key that a liar has, with its seed. */
-export interface LiarsKey {
+/** A key of a witness, with its seed. */
+export interface SeededKey {
   readonly key: CosigningKey;
   readonly seed: Uint8Array<ArrayBuffer>;
 }
@@ -22,10 +22,12 @@ const LAST_TIME = 2n ** 63n - 1n;
 /** One operator that lies, with all of its keys. */
 export class Liar {
   readonly name: string;
-  readonly #keys: readonly LiarsKey[];
+  readonly #keys: readonly SeededKey[];
   readonly #ledger: Ledger;
 
-  constructor({ name, keys, ledger }: { name: string; keys: readonly LiarsKey[]; ledger: Ledger }) {
+  constructor(
+    { name, keys, ledger }: { name: string; keys: readonly SeededKey[]; ledger: Ledger },
+  ) {
     this.name = name;
     this.#keys = keys;
     this.#ledger = ledger;

@@ -61,7 +61,7 @@ export interface MachineFields {
 /** An honest witness. */
 export class WitnessMachine {
   readonly name: string;
-  readonly trouble: DiskTrouble = { full: false, flaky: 0, slowMs: 0 };
+  readonly trouble: DiskTrouble;
   readonly #fields: MachineFields;
   readonly #disk = new MemoryDisk();
   readonly #clock: MachineTime;
@@ -72,6 +72,8 @@ export class WitnessMachine {
   constructor(fields: MachineFields) {
     this.name = fields.name;
     this.#fields = fields;
+    // Requests overlap only if the disk takes its time.
+    this.trouble = { full: false, flaky: 0, slowMs: fields.draw.pick([0, 2, 10]) };
     const rate = 0.99 + fields.draw.share() * 0.02;
     this.#clock = new MachineTime({ time: fields.time, rate });
     this.#clock.ahead = fields.draw.chance(0.2) ? fields.draw.between(-3_600_000, 3_600_000) : 0;

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import type { CosignerType, CosigningKey } from "../../../src/authority/cosigning.ts";
+import type { CosignerType } from "../../../src/authority/cosigning.ts";
 import { parsePolicy, type Policy } from "../../../src/authority/policy.ts";
 import type { Rule } from "../../../src/authority/tolerance.ts";
 import { utf8 } from "../../../src/tlog/encoding.ts";
-import type { Log } from "../../../src/tlog/log.ts";
 import { SIGNATURE_TYPE } from "../../../src/tlog/vkey.ts";
+import type { PushingLog } from "../../authority/pushing_log.ts";
 import type { Draw } from "../draw.ts";
+import type { SeededKey } from "./liar.ts";
 
 /** An operator of a witness: one name, and one key or two of different types. */
 export interface PartyPlan {
@@ -104,13 +105,13 @@ export function policyOfQuorum(
   { rule, keys, logs, draw }: {
     rule: Rule;
     /** By label. */
-    keys: ReadonlyMap<string, CosigningKey>;
-    logs: readonly Log[];
+    keys: ReadonlyMap<string, SeededKey>;
+    logs: readonly PushingLog[];
     draw: Draw;
   },
 ): Policy {
-  const lines = logs.map(({ vkey }) => `log ${vkey.text}`);
-  for (const [label, { vkey }] of keys) lines.push(`witness ${label} ${vkey.text}`);
+  const lines = logs.map(({ log: { vkey } }) => `log ${vkey.text}`);
+  for (const [label, { key: { vkey } }] of keys) lines.push(`witness ${label} ${vkey.text}`);
   let groups = 0;
   const define = (part: Rule): string => {
     if (typeof part === "string") return part;

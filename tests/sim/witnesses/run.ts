@@ -4,19 +4,23 @@
  *
  * @module
  */
-import { generateCosigningKey } from "../../../src/authority/cosigning.ts";
-import { PushingLog } from "../../authority/pushing_log.ts";
 import { canStop } from "../../authority/rules.ts";
 import type { Draw } from "../draw.ts";
-import { signing } from "../signing.ts";
 import { SimTime } from "../time.ts";
 import { Client } from "./client.ts";
-import { areConsistent, historiesOf, Ledger, MAX_SIZE, type SignedHead } from "./ledger.ts";
-import { Liar, type LiarsKey } from "./liar.ts";
+import {
+  areConsistent,
+  historiesOf,
+  isPossible,
+  Ledger,
+  MAX_SIZE,
+  type SignedHead,
+} from "./ledger.ts";
+import { Liar } from "./liar.ts";
 import { type Request, WitnessMachine } from "./machine.ts";
 import { formatRule, planWitnesses, type WitnessOptions, type WitnessPlan } from "./plan.ts";
 import { WitnessChecks, type WitnessViolation } from "./properties.ts";
-import { inParties, keyLabel, policyOfQuorum } from "./quorum.ts";
+import { inParties, keyLabel } from "./quorum.ts";
 import { FIRST_PARTED, MAX_EARLY_SIZE, SplittingLog } from "./splitting_log.ts";
 
 /** What came of a run. */
@@ -57,8 +61,8 @@ export async function runWitnesses(
     account?: (line: string) => void;
   },
 ): Promise<WitnessRun> {
-  const plan = planWitnesses(seed, options);
-  const stage = await Stage.of(plan, account);
+  const plan = await planWitnesses(seed, options);
+  const stage = new Stage(plan, account);
   const isBroken = await stage.run();
   const { violations, checked } = stage.checks;
   const outcome = { violations, checked, isBroken, cosignatures: stage.ledger.lines.size };
@@ -73,40 +77,22 @@ class Stage {
   readonly #tell: (line: string) => void;
   readonly #machines: WitnessMachine[] = [];
   readonly #liars: Liar[] = [];
-  #logs: readonly SplittingLog[] = [];
-  #client!: Client;
+  readonly #logs: readonly SplittingLog[];
+  readonly #client: Client;
   readonly ledger = new Ledger();
   readonly checks = new WitnessChecks();
 
-  private constructor(plan: WitnessPlan, account: (line: string) => void) {
+  constructor(plan: WitnessPlan, account: (line: string) => void) {
     this.#plan = plan;
     this.#draw = plan.draw;
     this.#tell = (line) => account(`${this.#time.now.toFixed(1)} ${line}`);
-  }
-
-  static async of(plan: WitnessPlan, account: (line: string) => void): Promise<Stage> {
-    const stage = new Stage(plan, account);
-    await stage.#make();
-    return stage;
-  }
-
-  /** Makes keys, logs, witnesses and the policy. */
-  async #make(): Promise<void> {
-    const { quorum: { parties, rule }, liars, aim } = this.#plan;
+    const { quorum: { parties, rule }, liars, aim, logs, policy } = plan;
     const { ledger, checks } = this;
     const isHonest = aim === "some fail";
-    const logs = await Promise.all(["log.invalid/one", "log.invalid/two"].map(PushingLog.named));
     this.#logs = logs.map((log) => new SplittingLog({ log, ledger, isHonest }));
-    const all = new Map<string, LiarsKey["key"]>();
+    this.#client = new Client({ policy, rule, ledger, checks });
     for (const { name, types } of parties) {
-      const keys: LiarsKey[] = [];
-      for (const type of types) {
-        const seed = this.#draw.bytes(32);
-        const world = { signing, random: { bytes: () => seed } };
-        const { key } = await generateCosigningKey({ world, name, type });
-        keys.push({ key, seed });
-        all.set(keyLabel(name, type), key);
-      }
+      const keys = types.map((type) => plan.keys.get(keyLabel(name, type))!);
       if (liars.has(name)) this.#liars.push(new Liar({ name, keys, ledger }));
       else {
         this.#machines.push(
@@ -117,16 +103,10 @@ class Stage {
         );
       }
     }
-    const policy = policyOfQuorum({
-      ...{ rule, keys: all, draw: this.#draw },
-      logs: logs.map(({ log }) => log),
-    });
-    this.#client = new Client({ policy, rule, ledger, checks });
   }
 
   /** Runs to the end. @returns whether two inconsistent checkpoints were committed */
   async run(): Promise<boolean> {
-    let done: Promise<void> | undefined;
     let failure: unknown;
     let isDone = false;
     const story = async (): Promise<void> => {
@@ -140,7 +120,7 @@ class Stage {
       await this.#heal();
       await this.#end();
     };
-    done = story().catch((error) => {
+    const done = story().catch((error) => {
       failure = error;
     }).finally(() => isDone = true);
     if (!await this.#time.runUntil(END_MS, () => isDone)) {
@@ -185,7 +165,10 @@ class Stage {
     else if (what < 32) this.#stop(machine);
     else if (what < 42) this.#disturb(machine);
     else if (what < 56) {
-      for (const request of await log.race(draw, machine)) this.#deliver(log, machine, request);
+      const requests = await log.race(draw, machine);
+      // At one moment, or each in its own time.
+      const way = draw.chance(0.5) ? draw.share() * MAX_WAY_MS : undefined;
+      for (const request of requests) this.#deliver(log, machine, request, way);
     } else {
       const request = await log.any(draw, machine);
       this.#deliver(log, machine, request);
@@ -198,7 +181,7 @@ class Stage {
   async #lie(log: SplittingLog): Promise<void> {
     if (this.#liars.length === 0 || this.#plan.aim === "some fail") return;
     const liar = this.#draw.pick(this.#liars);
-    const heads = [...this.ledger.heads.keys()];
+    const heads = [...this.ledger.heads.values()].filter(isPossible).map(({ text }) => text);
     const isKnown = heads.length > 0 && this.#draw.chance(0.8);
     const text = isKnown
       ? this.#draw.pick(heads)
@@ -212,18 +195,15 @@ class Stage {
     this.#later(() => Promise.resolve(machine.start()));
   }
 
-  /** The disk refuses or is slow for a while; or the process ends in one of its next writes. */
+  /** The disk refuses for a while; or the process ends in one of its next writes. */
   #disturb(machine: WitnessMachine): void {
     const { trouble } = machine;
-    switch (this.#draw.below(4)) {
+    switch (this.#draw.below(3)) {
       case 0:
         trouble.flaky = 0.2;
         break;
       case 1:
         trouble.full = true;
-        break;
-      case 2:
-        trouble.slowMs = 5;
         break;
       default: {
         const isPower = this.#draw.chance(0.5);
@@ -238,7 +218,7 @@ class Stage {
     }
     this.#tell(`the disk of ${machine.name} is in trouble`);
     this.#later(() => {
-      [trouble.flaky, trouble.full, trouble.slowMs] = [0, false, 0];
+      [trouble.flaky, trouble.full] = [0, false];
       machine.start();
       return Promise.resolve();
     });
@@ -248,9 +228,12 @@ class Stage {
     this.#time.after(this.#draw.share() * 5 * MAX_PAUSE_MS, () => void this.#guard(act()));
   }
 
-  #deliver(log: SplittingLog, machine: WitnessMachine, request: Request): void {
-    // At one moment now and then, so that requests race each other.
-    const way = this.#draw.chance(0.5) ? 0 : this.#draw.share() * MAX_WAY_MS;
+  #deliver(
+    log: SplittingLog,
+    machine: WitnessMachine,
+    request: Request,
+    way = this.#draw.share() * MAX_WAY_MS,
+  ): void {
     const isLost = this.#draw.chance(0.1);
     this.#time.after(way, () => void this.#guard(this.#send(log, machine, request, isLost)));
   }
@@ -283,7 +266,7 @@ class Stage {
     await this.#time.pause(10 * MAX_PAUSE_MS);
     for (const machine of this.#machines) {
       const { trouble } = machine;
-      [trouble.flaky, trouble.full, trouble.slowMs] = [0, false, 0];
+      [trouble.flaky, trouble.full] = [0, false];
       delete trouble.powerCut;
       if (this.#draw.chance(0.5)) machine.kill();
       else machine.cutPower();
@@ -307,24 +290,33 @@ class Stage {
       for (const liar of this.#liars) await liar.sign(text, 1_767_300_000n);
     }
     for (const machine of this.#machines) {
-      const recorded = machine.recorded(log.log);
-      const isOn = recorded === undefined ? [0, 1] : historiesOf({ ...recorded, log: log.log });
-      const old = recorded?.size ?? 0n;
-      const order = this.#draw.shuffled(last);
-      for (const { size, history } of order) {
-        const now = machine.recorded(log.log)?.size ?? 0n;
-        const request = await log.request({ old: now > size ? old : now, size, history });
-        const isSound = now <= size && isOn.includes(history) &&
-          (now === old || now < FIRST_PARTED);
-        const status = await this.#send(log, machine, request);
-        if (!isSound) continue;
-        this.checks.expect(
-          status === 200,
-          "a witness answers as specified",
-          () => `${machine.name} answers ${status} to a sound request`,
-        );
-      }
+      for (const push of this.#draw.shuffled(last)) await this.#finish(log, machine, push);
     }
+  }
+
+  /** Asks a witness for one of the last checkpoints: it cosigns if it can, and does so again. */
+  async #finish(
+    log: SplittingLog,
+    machine: WitnessMachine,
+    { size, history }: { size: bigint; history: number },
+  ): Promise<void> {
+    const recorded = machine.recorded(log.log);
+    const old = recorded?.size ?? 0n;
+    const isSound = old <= size &&
+      (old === 0n || historiesOf({ ...recorded!, log: log.log }).includes(history));
+    const status = await this.#send(log, machine, await log.request({ old, size, history }));
+    if (!isSound) return;
+    this.checks.expect(
+      status === 200,
+      "a witness answers as specified",
+      () => `${machine.name} answers ${status} to a sound request`,
+    );
+    const again = await this.#send(log, machine, await log.request({ old: size, size, history }));
+    this.checks.expect(
+      again === 200,
+      "a witness answers as specified",
+      () => `${machine.name} answers ${again} when it is asked for the same again`,
+    );
   }
 
   /** The clients judge everything that was signed. */
