@@ -20,8 +20,11 @@ class Recorder {
   state!: WitnessState;
   readonly #logs = new Map<string, PushingLog>();
 
-  async open(): Promise<this> {
-    this.state = await WitnessState.open({ files: this.disk.files, folder: "state" });
+  async open({ wasteBytes }: { wasteBytes?: number } = {}): Promise<this> {
+    this.state = await WitnessState.open({
+      ...{ files: this.disk.files, folder: "state" },
+      ...(wasteBytes !== undefined && { wasteBytes }),
+    });
     return this;
   }
 
@@ -273,6 +276,40 @@ Deno.test("witness state: a power cut while it is written anew forgets nothing",
         assert(size === reached || size === reached + 1n, `${size} is left of ${reached}`);
         assert(await recorder.record({ old: size, size: size + 1n }));
         await recorder.state.close();
+      }
+    }
+  }
+});
+
+Deno.test("witness state: what a start shows of a process that was killed outlives a power cut", async () => {
+  let wasReached = true;
+  for (let at = 1; wasReached; at++) {
+    assert(at < 500, "the steps come to an end");
+    for (const when of ["before", "after"] as const) {
+      for (const isGrowing of [false, true]) {
+        const recorder = new Recorder();
+        const step = { at, when, lasting: true };
+        recorder.disk.fail(step);
+        try {
+          await recorder.open({ wasteBytes: 700 });
+          for (let size = 0n; size < 8n; size++) {
+            await recorder.record({ old: size, size: size + 1n });
+          }
+        } catch (error) {
+          assert(error instanceof WorldError || error instanceof DurabilityLost, String(error));
+        }
+        wasReached = recorder.disk.operations >= at;
+        // What was written, and whatever name leads to it, is still there: for now.
+        recorder.disk.kill();
+        await recorder.open();
+        let shown = recorder.size() ?? 0n;
+        if (isGrowing) assert(await recorder.record({ old: shown, size: ++shown }));
+        recorder.disk.crash({ keepShare: 0 });
+        await recorder.open();
+        const what = `step ${at} fails ${when} its effect${
+          isGrowing ? ", and more is recorded" : ""
+        }`;
+        assertEquals(recorder.size() ?? 0n, shown, what);
       }
     }
   }
