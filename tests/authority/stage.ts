@@ -1,5 +1,5 @@
 /** A witness on a disk in memory, whose clock is set by hand. */
-import { generateCosigningKey } from "../../src/authority/cosigning.ts";
+import { type CosigningKey, generateCosigningKey } from "../../src/authority/cosigning.ts";
 import {
   type Refusals,
   Witness,
@@ -80,6 +80,17 @@ export function cosignersOf(text: string, lines: readonly string[]): string[] {
   return readCosignatures({ text, lines, cosigners }).map(({ vkey, time }) =>
     `0x0${vkey.type} at ${time}`
   );
+}
+
+/** Starts a witness with these keys on an empty disk. */
+export async function startWitness(
+  { logs, keys }: { logs: readonly PushingLog[]; keys: readonly CosigningKey[] },
+): Promise<Witness> {
+  return new Witness({
+    state: await WitnessState.open({ files: new MemoryDisk().files, folder: "state" }),
+    logs: new WitnessLogs({ followed: logs.map(({ log }) => log) }),
+    ...{ keys, clock: new HandClock(), limits: LIMITS, refusals: new Refused() },
+  });
 }
 
 /** What a test works with. */

@@ -17,6 +17,8 @@ const DURABLE = "src/world/durable.ts";
 /** So many seeds are enough for most mutants. */
 const FEW = 40;
 const MANY = 300;
+/** For what needs a kill, a look and a power cut, in this order. */
+const RARE = 900;
 
 /** The check of the old size, in `Witness.#answer`. */
 const OLD_SIZE = "    if (oldSize !== size) return { status: 409, size };\n";
@@ -88,6 +90,14 @@ const MUTANTS: readonly Omit<Mutant, "of">[] = [
     replace: "",
     breaks: "a witness answers as specified",
     seeds: MANY,
+  },
+  {
+    name: "what a start reads is handed out before it is synced",
+    file: STATE,
+    find: "      await state.#settle(folder);\n",
+    replace: '      if (folder === "") await state.#settle(folder);\n',
+    breaks: "a witness remembers",
+    seeds: RARE,
   },
   {
     name: "the old size is compared after the checkpoint was kept",
