@@ -111,14 +111,18 @@ export class Stage {
     this.#both = both;
   }
 
-  /** A witness of these logs that runs. */
+  /** A witness of these logs that runs, unless it is to be started later. */
   static async of(
     names: readonly string[] = ["log.invalid/one"],
-    { limits = LIMITS, both = false }: { limits?: WitnessLimits; both?: boolean } = {},
+    { limits = LIMITS, both = false, isDown = false }: {
+      limits?: WitnessLimits;
+      both?: boolean;
+      isDown?: boolean;
+    } = {},
   ): Promise<Stage> {
     const logs = await Promise.all(names.map((name) => PushingLog.named(name)));
     const stage = new Stage(logs, limits, both);
-    await stage.start();
+    if (!isDown) await stage.start();
     return stage;
   }
 

@@ -20,6 +20,9 @@ import type { WitnessChecks } from "./properties.ts";
 /** Lines that somebody shows beside those that hold. */
 const MAX_FORGED = 8;
 
+/** The day on which machines begin, in POSIX seconds: older cosignatures are backdated. */
+const DAY_OF_START = 1_767_225_600n;
+
 /** A client. */
 export class Client {
   readonly #policy: Policy;
@@ -51,8 +54,19 @@ export class Client {
       const forged = this.#forge(draw, head);
       if (forged !== undefined) lines.push(forged);
     }
-    const since = draw.chance(0.3) ? 1_767_225_600n : undefined;
+    if (draw.chance(0.1)) return await this.#refuse(draw, head, lines);
+    const since = draw.chance(0.3) ? DAY_OF_START : undefined;
     await this.#judge({ head, lines: draw.shuffled(lines), since });
+  }
+
+  /** Is shown a checkpoint under a line of the log that is about another one, or under none. */
+  async #refuse(draw: Draw, head: SignedHead, lines: readonly string[]): Promise<void> {
+    const { text } = draw.pick([...this.#ledger.heads.values()]);
+    const signed = text === head.text ? [] : [await head.log.line(text)];
+    if (signed.length + lines.length === 0) return;
+    const note = `${head.text}\n${[...signed, ...lines].map((line) => `${line}\n`).join("")}`;
+    const isRefused = "refused" in weigh({ note, policy: this.#policy });
+    this.#checks.expect(isRefused, "only cosignatures count", () => "no log has signed it");
   }
 
   async #judge(

@@ -68,10 +68,12 @@ export class WitnessMachine {
   /** Every head of which a cosignature has left, of each log. */
   readonly #told = new Map<PushingLog, SignedHead[]>();
   #process: Process | undefined;
+  #followed: WitnessLogs;
 
   constructor(fields: MachineFields) {
     this.name = fields.name;
     this.#fields = fields;
+    this.#followed = new WitnessLogs({ followed: fields.logs.map(({ log }) => log) });
     // Requests overlap only if the disk takes its time.
     this.trouble = { full: false, flaky: 0, slowMs: fields.draw.pick([0, 2, 10]) };
     const rate = 0.99 + fields.draw.share() * 0.02;
@@ -88,6 +90,12 @@ export class WitnessMachine {
   recorded(log: PushingLog): { size: bigint; root: string } | undefined {
     const head = this.#process?.state?.head(log.log.origin);
     return head && { size: head.treeSize, root: head.root };
+  }
+
+  /** Cosigns checkpoints of these logs from now on. */
+  follow(logs: readonly PushingLog[]): void {
+    this.#followed = new WitnessLogs({ followed: logs.map(({ log }) => log) });
+    this.#process?.witness?.follow(this.#followed);
   }
 
   /** Starts a process, unless one is there. If the disk refuses, there is none afterwards. */
@@ -137,7 +145,7 @@ export class WitnessMachine {
     );
     if (answer.status === 200) this.#cosigned(process, { lines: answer.lines, head, old });
     const isTwice = before?.size === head.size && before.root !== head.root && head.size > 0n;
-    if (isTwice && !this.#isTroubled) {
+    if (isTwice && answer.status !== 404 && !this.#isTroubled) {
       const isKept = process.conflicts.some(({ root, treeSize }) =>
         root === head.root && treeSize === head.size
       );
@@ -187,7 +195,7 @@ export class WitnessMachine {
     };
     process.witness = new Witness({
       ...{ state, keys, refusals, limits: LIMITS },
-      logs: new WitnessLogs({ followed: logs.map(({ log }) => log) }),
+      logs: this.#followed,
       clock: this.#clock.clock(() => process.isAlive),
     });
     this.#fields.tell(`${this.name} has started`);

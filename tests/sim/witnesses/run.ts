@@ -158,7 +158,8 @@ class Stage {
     const what = draw.below(100);
     if (this.#machines.length === 0 || what < 12) return await this.#lie(log);
     const machine = draw.pick(this.#machines);
-    if (what < 20) {
+    if (what < 14) this.#forget(machine);
+    else if (what < 20) {
       const heads = [...this.ledger.heads.values()];
       if (heads.length > 0) await this.#client.look(draw, draw.pick(heads));
     } else if (what < 26) this.#later(() => machine.look(log.log));
@@ -175,6 +176,12 @@ class Stage {
       // A request that the network doubles, or that somebody sends again.
       if (draw.chance(0.1)) this.#deliver(log, machine, request);
     }
+  }
+
+  /** The list of logs loses one for a while. What was recorded of it must stay. */
+  #forget(machine: WitnessMachine): void {
+    machine.follow([this.#logs[1]!.log]);
+    this.#later(() => Promise.resolve(machine.follow(this.#plan.logs)));
   }
 
   /** A liar cosigns a checkpoint that somebody signed, or one of the future that no tree has. */
@@ -268,6 +275,7 @@ class Stage {
       const { trouble } = machine;
       [trouble.flaky, trouble.full] = [0, false];
       delete trouble.powerCut;
+      machine.follow(this.#plan.logs);
       if (this.#draw.chance(0.5)) machine.kill();
       else machine.cutPower();
     }
