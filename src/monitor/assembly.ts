@@ -17,6 +17,7 @@ import { Announcer } from "./announcer.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
 import type { Common } from "./common.ts";
+import { Cosignatures } from "./cosignatures.ts";
 import { Follower } from "./follower.ts";
 import { type Former, formerKeys } from "./former_keys.ts";
 import { Happenings } from "./happenings.ts";
@@ -26,6 +27,7 @@ import { PlaceForeign, Places } from "./places.ts";
 import { knownLogs } from "./log_settings.ts";
 import { JournaledMemory } from "./recollection.ts";
 import type { MemberLine } from "./correspondent.ts";
+import { countedLogs, type Policies } from "./policies.ts";
 import { Rounds } from "./rounds.ts";
 import { hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
@@ -55,6 +57,7 @@ export interface Parts {
   readonly swarm: Swarm;
   /** Nothing if this monitor is no witness. */
   readonly witnessing: Witnessing | undefined;
+  readonly cosignatures: Cosignatures;
   /** Of what is answered at `listen`. */
   readonly handlers: readonly Handler[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
@@ -96,7 +99,7 @@ export class KnownPeers {
  *   cannot be used
  */
 export async function assemble(
-  { world, settings, signer, report, openSource, reload, witness }: {
+  { world, settings, signer, report, openSource, reload, witness, policies = new Map() }: {
     world: World;
     settings: Settings;
     signer: Signer;
@@ -105,6 +108,8 @@ export async function assemble(
     reload?: SwarmHost["reload"];
     /** What it needs to be a witness, if the settings say that it is one. */
     witness?: WitnessMeans | undefined;
+    /** Those that the settings name, by their paths. */
+    policies?: Policies | undefined;
   },
 ): Promise<Parts> {
   const sources = settings.logs.map(openSource);
@@ -131,8 +136,10 @@ export async function assemble(
   let keeper: CaseKeeper | undefined;
   let witnessing: Witnessing | undefined;
   try {
+    const cosignatures = new Cosignatures({ clock: world.clock, observations });
+    cosignatures.follow(countedLogs(settings, policies));
     const memory = new JournaledMemory({
-      ...{ observations, world },
+      ...{ observations, world, cosignatures },
       isPeer: (source) => peers.has(source),
       tell: (happening) => happenings.tell(happening),
     });
@@ -158,6 +165,10 @@ export async function assemble(
     for (const [i, source] of sources.entries()) {
       followers.push(await Follower.start({ common, settings: settings.logs[i]!, source }));
     }
+    for (const { log } of countedLogs(settings, policies)) {
+      cosignatures.recall(log, keeper.detector);
+    }
+    await keeper.keep();
     const party = { ...keeper.party, peerHosts: peers.hosts };
     const tolls = new Tolls(party);
     const plain = exchangeHandlers({ party, tolls });
@@ -182,7 +193,7 @@ export async function assemble(
     }
     const parts: Parts = {
       ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
-      ...{ followers, tolls, httpGossip, swarm, witnessing, acceptor: undefined },
+      ...{ followers, tolls, httpGossip, swarm, witnessing, cosignatures, acceptor: undefined },
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
         new SessionHandler({ swarm, tolls, listen: () => parts.settings.listen }),
@@ -246,6 +257,24 @@ function reportTo(
       happenings.tell({ kind: "greeted", source, isSelf, software: about?.software }),
     incident: (news) => happenings.tell({ kind: "case", news }),
   };
+}
+
+/** Counts cosignatures under these policies from now on. */
+export async function count(
+  { cosignatures, settings, common: { keeper, memory, happenings } }: Parts,
+  policies: Policies,
+): Promise<void> {
+  const added = cosignatures.follow(countedLogs(settings, policies));
+  memory.forgetOpened();
+  try {
+    // The cases about the witnesses that came with it are known again.
+    await keeper.follow(keeper.judge.logs);
+    for (const log of added) cosignatures.recall(log, keeper.detector);
+    await keeper.keep();
+  } catch (error) {
+    // What could not be written is tried again by every exchange.
+    happenings.failed(error);
+  }
 }
 
 /** Answers exchanges and sessions on a listener from now on; nobody without a listener. */

@@ -48,7 +48,10 @@ export type EventName =
   | "status.serving"
   | "warnings.left_out"
   | "witness.failed"
+  | "witness.lagging"
   | "witness.list"
+  | "witness.missing"
+  | "witness.recovered"
   | "witness.serving"
   | "witness.torn";
 

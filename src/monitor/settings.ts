@@ -22,7 +22,13 @@ import { within } from "../tlog/members.ts";
 import type { Log } from "../tlog/log.ts";
 import { checkKeyName } from "../tlog/vkey.ts";
 import { Given, type Section } from "../world/jsonc.ts";
-import { placeBeside, readAddress, readSwitch, readText } from "../world/setting_values.ts";
+import {
+  placeBeside,
+  readAddress,
+  readDuration,
+  readSwitch,
+  readText,
+} from "../world/setting_values.ts";
 import type { Address, World } from "../world/world.ts";
 import {
   knownLogs,
@@ -66,6 +72,10 @@ export interface Settings {
   readonly limits: ExchangeLimits;
   /** What it does as a witness; nothing if it is none. */
   readonly witness: WitnessSettings | undefined;
+  /** Path of the policy of each log that it lists, unless the log has one of its own. */
+  readonly policy: string | undefined;
+  /** How far a witness may be behind, and how old its latest cosignature may be, in milliseconds. */
+  readonly cosignedWithin: number;
 }
 
 /** The members of the file: each of them is read into the one of `Settings` with its name. */
@@ -77,6 +87,9 @@ export const PLACE_DEFAULTS = {
   state: "state",
   incidents: "incidents",
 } as const;
+
+/** What `cosignedWithin` is if the file does not say. */
+const COSIGNED_WITHIN = "1d";
 
 /** How each member of the configuration is read. */
 const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Name]> } = {
@@ -95,6 +108,8 @@ const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Na
   gossip: gossipSection,
   limits: limitsSection,
   witness: witnessSection,
+  policy: (given) => given.maybe(pathIn(given, readText)),
+  cosignedWithin: (given) => given.read(readDuration, COSIGNED_WITHIN),
 };
 
 /** All settings but those that every configuration must have. */
