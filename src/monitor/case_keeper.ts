@@ -234,7 +234,7 @@ export class CaseKeeper {
       unreconciled: (log) => this.#recollection?.shownOpen(log, this.#limits.maxOpenPerLog) ?? [],
       // Without a memory there is no view, and nobody settles anything.
       standing: (log, head) => this.#recollection?.standing(log, head) ?? "unknown",
-      cases: (log) => withCosigners([log]).flatMap((one) => this.cases(one)),
+      cases: (log) => this.cases(log),
       peerKnowledge: this.#peerKnowledge,
       about: this.#about,
       calls: this.#calls,

@@ -342,7 +342,8 @@ export class Daemon {
     const isNews = result === "first" || result === "extends";
     if (about !== "look" || !isNews || checkpoint === undefined) return;
     const logHash = hexLogHash(log);
-    swarm.sayCheckpoint({ note: checkpoint.note, observation: observations.last.hash, logHash });
+    const { noteWithCosignatures: note } = checkpoint;
+    swarm.sayCheckpoint({ note, observation: observations.last.hash, logHash });
   }
 
   /** Ends the daemon if an error means that nothing more can be written before a new start. */

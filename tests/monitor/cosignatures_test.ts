@@ -1,10 +1,11 @@
 /** A daemon with a policy counts who has cosigned the checkpoints of its logs. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { troublesOf } from "../../src/monitor/troubles.ts";
+import type { TestLog } from "../../src/sources/test_log.ts";
 import { grow } from "../evidence/histories.ts";
 import { type MadeWitness, policyOf, witness, witnesses } from "../authority/policies.ts";
 import { CosignedSource } from "./cosigned_source.ts";
-import { DAY, type Duties, Host, HOUR, logAt, MINUTE } from "./hosts.ts";
+import { type Duties, Host, HOUR, logAt, MINUTE, parted, Stage } from "./hosts.ts";
 
 const QUORUM = "quorum any-two";
 
@@ -96,4 +97,91 @@ Deno.test("cosignatures: what is committed survives a restart, and so does who c
   source.latestTrouble = "unavailable";
   await host.start(duties);
   assertEquals(counted(host), before);
+});
+
+/** The kinds of the cases in a host's journal, each of them true. */
+async function kinds(host: Host): Promise<string[]> {
+  await host.cases();
+  return (await host.records()).map(({ kind }) => kind).sort();
+}
+
+/** A daemon that follows a log which is about to show another history of the same size. */
+async function twoStories(made: readonly MadeWitness[]): Promise<{
+  ours: TestLog;
+  theirs: TestLog;
+  followed: (host: Host) => { source: CosignedSource; duties: Duties };
+}> {
+  const [ours, theirs] = await parted({ at: 4, sizes: [9, 9] });
+  const followed = (host: Host) => {
+    const source = new CosignedSource({ story: ours, by: made, clock: host.clock });
+    return { source, duties: { logs: [{ source }], policy: twoOf(...made) } };
+  };
+  return { ours, theirs, followed };
+}
+
+Deno.test("cosignatures: a witness that cosigned two roots at one size has a case of its own, beside the log's", async () => {
+  const made = witnesses(3);
+  const { theirs, followed } = await twoStories(made);
+  await using host = await Host.make();
+  const { source, duties } = followed(host);
+  await host.start(duties);
+  source.story = theirs;
+  source.by = [made[1]!];
+  await host.pass(MINUTE);
+  assertEquals(await kinds(host), ["same_size", "same_size_cosigned"]);
+  const incidents = log(host).cosigned!.witnesses.map(({ incidents = 0 }) => incidents);
+  assertEquals(incidents, [0, 1, 0]);
+  assertEquals(log(host).incidents, 1, "a witness's case is not the log's");
+  const [record] = (await host.records()).filter(({ kind }) => kind === "same_size_cosigned");
+  assertEquals(record!.log.vkey, made[1]!.vkey);
+  // What was found once is not found again, whoever repeats it and whatever is started anew.
+  await host.pass(3 * MINUTE);
+  await host.stop();
+  await host.start(duties);
+  await host.pass(3 * MINUTE);
+  assertEquals(await kinds(host), ["same_size", "same_size_cosigned"]);
+  assertEquals(host.daemon!.casesHeld, 2);
+});
+
+Deno.test("cosignatures: what a witness cosigned before a restart still convicts it", async () => {
+  const made = witnesses(3);
+  const { theirs, followed } = await twoStories(made);
+  await using host = await Host.make();
+  const { source, duties } = followed(host);
+  source.by = [made[0]!];
+  await host.start(duties);
+  await host.stop();
+  source.story = theirs;
+  await host.start(duties);
+  await host.pass(MINUTE);
+  assertEquals(await kinds(host), ["same_size", "same_size_cosigned"]);
+});
+
+Deno.test("cosignatures: a case about a witness reaches peers and members who know the witness, and no others", async () => {
+  for (const how of ["peers", "members"] as const) {
+    const made = witnesses(3);
+    const { theirs, followed } = await twoStories(made);
+    await using stage = await Stage.set({ count: 3 });
+    const [one, two, three] = stage.hosts as [Host, Host, Host];
+    const others = (host: Host): Partial<Duties> => {
+      const rest = stage.hosts.filter((other) => other !== host);
+      return how === "peers"
+        ? { peers: rest.map(({ address }) => address) }
+        : { members: rest.map((host) => ({ host })) };
+    };
+    const finder = followed(one);
+    await one.start({ ...finder.duties, ...others(one) });
+    await two.start({ ...followed(two).duties, ...others(two) });
+    const { policy: _, ...without } = followed(three).duties;
+    await three.start({ ...without, ...others(three) });
+    await stage.minutes(2);
+    finder.source.story = theirs;
+    finder.source.by = [made[2]!];
+    await stage.minutes(6);
+    assertEquals(await kinds(one), ["same_size", "same_size_cosigned"], how);
+    assertEquals(await kinds(two), ["same_size", "same_size_cosigned"], how);
+    assertEquals(await kinds(three), ["same_size"], how);
+    const charged = stage.hosts.flatMap((host) => host.toldOf("exchange.refused"));
+    assertEquals(charged, [], how);
+  }
 });
