@@ -47,7 +47,15 @@ function counts(value: unknown, name: string): void {
 
 const witnessOfLog = object({
   must: { name: text, vkey: text, keeping: text },
-  may: { size: text, root: text, cosignedAt: time, behindSince: time, incidents: count },
+  may: {
+    url: text,
+    failing: text,
+    size: text,
+    root: text,
+    cosignedAt: time,
+    behindSince: time,
+    incidents: count,
+  },
   others: "kept",
 });
 

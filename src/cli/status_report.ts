@@ -337,7 +337,7 @@ function markOf({ keeping, incidents = 0 }: WitnessOfLog): Mark | undefined {
 }
 
 function cosignerRow(
-  { name, size, cosignedAt, keeping }: WitnessOfLog,
+  { name, size, cosignedAt, keeping, failing }: WitnessOfLog,
   { log, status, mark }: { log: LogStatus; status: Status; mark: Mark | undefined },
 ): Row {
   const style: Style | undefined = mark === undefined ? undefined : "red";
@@ -353,6 +353,7 @@ function cosignerRow(
         style: mark === TROUBLE ? "red" : undefined,
       },
     ],
+    ...(failing !== undefined && { note: { text: `asked itself: ${failing}`, style: "dim" } }),
   };
 }
 

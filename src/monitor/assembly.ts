@@ -32,6 +32,7 @@ import { Rounds } from "./rounds.ts";
 import { hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
 import { Tallies } from "./tallies.ts";
+import { isWitnessView, WitnessViews } from "./witness_views.ts";
 import { Witnessing, type WitnessMeans } from "./witnessing.ts";
 
 /** Opens the source that a log's settings name. @throws MalformedError if it cannot be used */
@@ -58,6 +59,7 @@ export interface Parts {
   /** Nothing if this monitor is no witness. */
   readonly witnessing: Witnessing | undefined;
   readonly cosignatures: Cosignatures;
+  readonly witnessViews: WitnessViews;
   /** Of what is answered at `listen`. */
   readonly handlers: readonly Handler[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
@@ -140,7 +142,7 @@ export async function assemble(
     cosignatures.follow(countedLogs(settings, policies));
     const memory = new JournaledMemory({
       ...{ observations, world, cosignatures },
-      isPeer: (source) => peers.has(source),
+      isPeer: (source) => peers.has(source) || isWitnessView(source),
       tell: (happening) => happenings.tell(happening),
     });
     keeper = await CaseKeeper.start({
@@ -182,6 +184,8 @@ export async function assemble(
     const background = new Background((error) => happenings.failed(error));
     const lineTo = ({ vkey }: MemberPeer): MemberLine => swarm.lineTo(vkey);
     const rounds = new Rounds({ party, happenings, background, settings, lineTo });
+    const witnessViews = new WitnessViews({ common, background, contact: settings.contact });
+    witnessViews.follow(countedLogs(settings, policies), settings.contact);
     const httpGossip = new HttpGossip({ common, party, tolls, background });
     if (settings.witness !== undefined && witness !== undefined) {
       witnessing = await Witnessing.open({
@@ -194,6 +198,7 @@ export async function assemble(
     const parts: Parts = {
       ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
       ...{ followers, tolls, httpGossip, swarm, witnessing, cosignatures, acceptor: undefined },
+      witnessViews,
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
         new SessionHandler({ swarm, tolls, listen: () => parts.settings.listen }),
@@ -261,10 +266,12 @@ function reportTo(
 
 /** Counts cosignatures under these policies from now on. */
 export async function count(
-  { cosignatures, settings, common: { keeper, memory, happenings } }: Parts,
+  { cosignatures, witnessViews, settings, common: { keeper, memory, happenings } }: Parts,
   policies: Policies,
 ): Promise<void> {
-  const added = cosignatures.follow(countedLogs(settings, policies));
+  const counted = countedLogs(settings, policies);
+  const added = cosignatures.follow(counted);
+  witnessViews.follow(counted, settings.contact);
   memory.forgetOpened();
   try {
     // The cases about the witnesses that came with it are known again.

@@ -171,9 +171,10 @@ export class Cosignatures implements CheckpointMemory {
   }
 
   #describe({ witness, keeping, latest, behindSince }: WitnessStanding): WitnessOfLog {
-    const { name, cosigner: { vkey } } = witness;
+    const { name, cosigner: { vkey }, url } = witness;
     return {
       ...{ name, vkey: vkey.text, keeping },
+      ...(url !== undefined && { url }),
       ...(latest && {
         ...{ size: `${latest.treeSize}`, root: latest.root },
         cosignedAt: timeOf(latest.cosignedAt),

@@ -136,6 +136,7 @@ export class Daemon {
     this.#loop(rounds.run());
     this.#loop(swarm.run());
     if (witnessing !== undefined) this.#loop(witnessing.run(this.#stop));
+    this.#loop(this.#parts.witnessViews.run(this.#stop));
     this.#loop(this.#parts.cosignatures.run(this.#stop, this.#parts.common.happenings));
     this.#loop(this.#upkeep());
     this.#loop(this.#watchPlaces());
@@ -281,13 +282,18 @@ export class Daemon {
 
   /** Who has cosigned the checkpoints of a log, and the cases about them. */
   #cosigned(log: Log): { cosigned?: CosignedStatus } {
-    const { cosignatures, common: { keeper } } = this.#parts;
+    const { cosignatures, witnessViews, common: { keeper } } = this.#parts;
     const status = cosignatures.status(log, keeper.judge.latest(log));
     if (status === undefined) return {};
     const witnesses = status.witnesses.map((witness) => {
       const cosigner = log.cosigners.all.find(({ vkey }) => vkey.text === witness.vkey);
       const incidents = cosigner === undefined ? 0 : keeper.cases(cosigner).length;
-      return { ...witness, ...(incidents > 0 && { incidents }) };
+      const failing = witnessViews.failing(log, witness);
+      return {
+        ...witness,
+        ...(failing !== undefined && { failing }),
+        ...(incidents > 0 && { incidents }),
+      };
     });
     return { cosigned: { ...status, witnesses } };
   }

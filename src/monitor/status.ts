@@ -30,6 +30,10 @@ export interface WitnessOfLog {
   /** What the policy calls it. */
   readonly name: string;
   readonly vkey: string;
+  /** Where it shows what it has cosigned, if the policy says where. */
+  readonly url?: string;
+  /** Why it could not be asked there the last time, if it could not. */
+  readonly failing?: string;
   readonly keeping: Keeping;
   /** The largest size that it was seen to cosign, decimal. */
   readonly size?: string;

@@ -1,10 +1,14 @@
 /** A daemon with a policy counts who has cosigned the checkpoints of its logs. */
+import { createHash } from "node:crypto";
 import { assertEquals, assertMatch } from "@std/assert";
 import { troublesOf } from "../../src/monitor/troubles.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { grow } from "../evidence/histories.ts";
 import { type MadeWitness, policyOf, witness, witnesses } from "../authority/policies.ts";
-import { CosignedSource } from "./cosigned_source.ts";
+import { WorldError } from "../../src/world/world.ts";
+import { fakeWorld } from "../sources/fake_http.ts";
+import { cosignedNote, CosignedSource, secondsNow } from "./cosigned_source.ts";
+import { askOver, LOG_PATH } from "./http_asking.ts";
 import { type Duties, Host, HOUR, logAt, MINUTE, parted, Stage } from "./hosts.ts";
 
 const QUORUM = "quorum any-two";
@@ -12,6 +16,12 @@ const QUORUM = "quorum any-two";
 function twoOf(...made: readonly MadeWitness[]) {
   const names = made.map(({ defined }) => defined.split(" ")[1]).join(" ");
   return policyOf(...made.map(({ defined }) => defined), `group any-two 2 ${names}`, QUORUM);
+}
+
+/** What a trouble says first, and the place of its log. */
+function troubles(host: Host): string[] {
+  return troublesOf(host.daemon!.status()).map(({ text }) => text)
+    .filter((text) => text.startsWith("witness "));
 }
 
 interface Scene extends AsyncDisposable {
@@ -184,4 +194,151 @@ Deno.test("cosignatures: a case about a witness reaches peers and members who kn
     const charged = stage.hosts.flatMap((host) => host.toldOf("exchange.refused"));
     assertEquals(charged, [], how);
   }
+});
+
+Deno.test("cosignatures: a witness that stops is lagging while others go on, and is told to be back", async () => {
+  await using stage = await scene();
+  const { host, made: [a, b, c], duties } = stage;
+  await host.start(duties);
+  for (let minute = 0; minute < 59; minute++) await stage.grow([a!, b!]);
+  assertEquals(troubles(host), [], "not for longer than is allowed");
+  for (let minute = 0; minute < 4; minute++) await stage.grow([a!, b!]);
+  const [text, ...more] = troubles(host);
+  assertEquals(more, []);
+  assertMatch(text!, /^witness W3 (lags behind the other witnesses|is missing)/);
+  const { keeping } = log(host).cosigned!.witnesses[2]!;
+  // Its latest cosignature is as old as the others are ahead of it.
+  assertEquals(keeping, "missing");
+  assertEquals(host.loud("witness.missing"), ["warning"]);
+  const told = host.toldOf("witness.missing")[0]!.fields.detail as string;
+  assertMatch(told, /could be cosigning another version/);
+  await stage.grow([a!, b!, c!]);
+  await host.pass(MINUTE);
+  assertEquals(troubles(host), []);
+  assertEquals(host.loud("witness.recovered"), ["info"]);
+});
+
+Deno.test("cosignatures: a witness that cosigns old sizes only is lagging, however new its cosignatures are", async () => {
+  await using stage = await scene({ httpGossip: true });
+  const { host, source, made: [a, b, c], duties } = stage;
+  await host.start(duties);
+  for (let minute = 0; minute < 70; minute++) {
+    await stage.grow([a!, b!]);
+    // It says every minute that size 5 is the largest that it has seen.
+    const shown = await cosignedNote({
+      ...{ story: source.story, size: 5, by: [c!], time: secondsNow(host.clock) },
+    });
+    await Promise.all([askOver(host, { path: LOG_PATH, content: shown }), host.pass(5_000)]);
+  }
+  assertEquals(log(host).cosigned!.witnesses[2]!.keeping, "lagging");
+  assertMatch(troubles(host)[0]!, /^witness W3 lags behind the other witnesses, at size 5,/);
+});
+
+Deno.test("cosignatures: a witness of which nothing was ever seen is missing after a while, and not at once", async () => {
+  await using stage = await scene();
+  const { host, source, made: [a, b], duties } = stage;
+  source.by = [a!, b!];
+  await host.start(duties);
+  await host.pass(59 * MINUTE);
+  assertEquals(troubles(host), []);
+  await host.pass(2 * MINUTE);
+  assertEquals(troubles(host), [
+    `witness W3 is missing: no cosignature of it was seen for log ${source.story.log.origin}`,
+  ]);
+});
+
+Deno.test("cosignatures: a time that is still to come makes no cosignature newer than it is", async () => {
+  await using stage = await scene();
+  const { host, source, made: [a], duties } = stage;
+  const ahead = { ...a!, line: (text: string) => a!.line(text, 2n ** 40n) };
+  source.by = [ahead];
+  await host.start(duties);
+  source.by = [];
+  await host.pass(62 * MINUTE);
+  assertEquals(log(host).cosigned!.witnesses[0]!.keeping, "missing");
+});
+
+Deno.test("cosignatures: a reload brings a policy, changes it, and takes it away; what is counted stays", async () => {
+  await using stage = await scene();
+  const { host, source, made: [a, b, c], duties } = stage;
+  source.by = [a!, b!];
+  const { policy: _, ...without } = duties;
+  await host.start(without);
+  assertEquals(log(host).cosigned, undefined);
+  await host.reload(duties);
+  await host.pass(MINUTE);
+  assertEquals(counted(host), "5: 5, W1 cosigning 5, W2 cosigning 5, W3 waiting undefined");
+  const stricter = policyOf(
+    ...[a!, b!, c!].map(({ defined }) => defined),
+    "group everyone all W1 W2 W3",
+    "quorum everyone",
+  );
+  await host.reload({ ...duties, policy: stricter });
+  // It is counted anew from the journal, before anything more is shown.
+  assertEquals(counted(host), "5: none, W1 cosigning 5, W2 cosigning 5, W3 waiting undefined");
+  await host.reload(without);
+  assertEquals(log(host).cosigned, undefined);
+});
+
+Deno.test("cosignatures: what a witness shows at its URL is counted, settled, and evidence", async () => {
+  const made = witnesses(3);
+  const [ours, theirs] = await parted({ at: 4, sizes: [9, 9] });
+  await using host = await Host.make();
+  const source = new CosignedSource({ story: ours, by: [made[0]!], clock: host.clock });
+  const asked: string[] = [];
+  let shown: string | undefined;
+  const server = (path: string) => {
+    asked.push(path);
+    return shown === undefined ? undefined : { body: shown };
+  };
+  host.http = fakeWorld(server).world.http;
+  const [a, b, c] = made.map(({ defined }) => defined) as [string, string, string];
+  const policy = policyOf(
+    a,
+    `${b} http://198.51.100.77/w/`,
+    c,
+    "group two 2 W1 W2 W3",
+    "quorum two",
+  );
+  await host.start({ logs: [{ source }], policy });
+  await host.pass(MINUTE);
+  const hash = createHash("sha256").update(ours.log.origin).digest("hex");
+  assertEquals(asked, [`/w/${hash}/checkpoint`], "nothing is there yet");
+  assertEquals(
+    counted(host),
+    "9: none, W1 cosigning 9, W2 waiting undefined, W3 waiting undefined",
+  );
+  const time = secondsNow(host.clock);
+  shown = await cosignedNote({ story: ours, by: [made[1]!], time });
+  await host.pass(6 * MINUTE);
+  assertEquals(counted(host), "9: 9, W1 cosigning 9, W2 cosigning 9, W3 waiting undefined");
+  assertEquals(asked.length, 2, "every five minutes");
+  shown = "<html>gone</html>";
+  await host.pass(5 * MINUTE);
+  assertMatch(log(host).cosigned!.witnesses[1]!.failing!, /no checkpoint of this log/);
+  assertEquals(log(host).openQuestions, 0);
+  shown = await cosignedNote({ story: theirs, by: [made[1]!], time });
+  await host.pass(15 * MINUTE);
+  assertEquals(await kinds(host), ["same_size", "same_size_cosigned"]);
+  assertEquals(log(host).cosigned!.witnesses[1]!.failing, undefined);
+});
+
+Deno.test("cosignatures: a witness that does not answer keeps nobody waiting, and is asked less often", async () => {
+  await using stage = await scene();
+  const { host, duties, made } = stage;
+  let asked = 0;
+  host.http = {
+    ...host.http,
+    request: () => {
+      asked++;
+      return Promise.reject(new WorldError("timed out", "no answer within 15000 ms"));
+    },
+  };
+  const [a, b, c] = made.map(({ defined }) => defined) as [string, string, string];
+  const policy = policyOf(`${a} http://198.51.100.77`, b, c, "group two 2 W1 W2 W3", "quorum two");
+  await host.start({ ...duties, policy });
+  await host.pass(2 * HOUR);
+  assertMatch(log(host).cosigned!.witnesses[0]!.failing!, /no answer within/);
+  assertEquals(counted(host).startsWith("5: 5, "), true, "the log's own note has them");
+  assertEquals(asked, 4, "at once, and after 10, 20 and 40 minutes");
 });
