@@ -91,7 +91,11 @@ export interface Told {
 
 /** A log that a host follows. */
 export interface Followed {
-  readonly source: Source & { readonly story: { readonly log: Log } };
+  readonly source: Source & {
+    readonly story: { readonly log: Log };
+    /** The source of the log as the daemon has it, if it needs that. */
+    readonly openFor?: (log: Log) => Source;
+  };
   readonly pollMs?: number;
   readonly patienceMs?: number;
   /** The log that it replaces. */
@@ -228,7 +232,7 @@ export class Host {
   /** What a daemon is told, and how it opens the sources of its logs. */
   #orders(duties: Duties): { settings: Settings; openSource: OpenSource } {
     const { vkey } = this.signer;
-    const sources = new Map<string, Source>();
+    const sources = new Map<string, Followed["source"]>();
     const logs = duties.logs.map((followed) => {
       const { source, pollMs = MINUTE, patienceMs = DAY, ...more } = followed;
       // Whose cosignatures are read belongs to the log as one daemon has it.
@@ -269,7 +273,13 @@ export class Host {
       // Everybody calls everybody all day: what an address may send is another test's subject.
       limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress },
     };
-    return { settings, openSource: ({ log }) => sources.get(log.id)! };
+    return {
+      settings,
+      openSource: ({ log }) => {
+        const source = sources.get(log.id)!;
+        return source.openFor?.(log) ?? source;
+      },
+    };
   }
 
   /** Has the daemon take up other duties while it runs, as SIGHUP does. */
