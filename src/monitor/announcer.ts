@@ -145,6 +145,8 @@ export class Announcer {
         });
       case "withholding":
         return this.#troubles.withholding(happening);
+      case "witness":
+        return this.#troubles.witness(happening);
       case "member":
         return this.#members.tell(happening.news);
       case "calling":

@@ -8,6 +8,7 @@ import { isOfTheWorld } from "./faults.ts";
 import type { IncidentNews } from "./case_keeper.ts";
 import type { Finding } from "./finding.ts";
 import type { ListNews } from "./list_follower.ts";
+import type { WitnessOfLog } from "./status.ts";
 
 /**
  * Everything that can happen in a daemon. Whoever finds out tells it here, once. Log lines,
@@ -67,6 +68,8 @@ export type Happening =
   }
   /** a log is not frozen only because it says that it does not grow any more; told once */
   | { readonly kind: "retired"; readonly log: Log }
+  /** how a witness of a log keeps up; told again and again */
+  | { readonly kind: "witness"; readonly log: Log } & WitnessOfLog
   | { readonly kind: "case"; readonly news: IncidentNews }
   /** Of exchanges; `source` is the other end: an address of the configuration, or the host that called. */
   | { readonly kind: "heard"; readonly heard: Heard; readonly source: string }

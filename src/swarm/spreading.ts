@@ -7,7 +7,7 @@
 import { EquivocationDetector } from "../evidence/detector.ts";
 import type { Conflict } from "../evidence/conflict.ts";
 import type { JsonObject } from "../evidence/json.ts";
-import { type ConflictRecord, parseRecord, RECORD_VERSION } from "../evidence/record.ts";
+import { type ConflictRecord, isKnownVersion, parseRecord } from "../evidence/record.ts";
 import { verifyConflict } from "../evidence/verify.ts";
 import { textOf, utf8 } from "../tlog/encoding.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -434,7 +434,7 @@ export class Spreading {
 
   async #hearRecord(from: Neighbour, rumour: Rumour): Promise<void> {
     // A record of a later version is no fault of its sender.
-    if (typeof rumour.item.version === "string" && rumour.item.version !== RECORD_VERSION) return;
+    if (typeof rumour.item.version === "string" && !isKnownVersion(rumour.item.version)) return;
     const record = parseRecord(rumour.item);
     const key = caseKey(record);
     const isNew = !this.#cases.has(key, rumour.hops);

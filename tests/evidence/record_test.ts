@@ -228,7 +228,9 @@ Deno.test("parseRecord: refuses what is missing, extra, twice or of the wrong ty
   const cases: [unknown, string][] = [
     [without, "kind is missing"],
     [{ ...record, extra: 1 }, 'unknown member "extra"'],
-    [{ ...record, version: "hearsay/conflict/v2" }, "this program judges"],
+    [{ ...record, version: "hearsay/conflict/v3" }, "this program judges"],
+    [{ ...record, version: "hearsay/conflict/v2" }, 'expected "same_size_cosigned"'],
+    [{ ...record, kind: "same_size_cosigned" }, 'expected "same_size" or "cross_size"'],
     [{ ...record, checkpoint_a: null }, "checkpoint_a is"],
     [{ ...record, checkpoint_a: { ...record.checkpoint_a, size: 5 } }, "checkpoint_a.size is"],
     [{ ...record, consistency: { implied_root: "x" } }, "consistency.proof is missing"],
