@@ -25,6 +25,9 @@ export type EventName =
   | "folder.foreign"
   | "folder.moved"
   | "index.progress"
+  | "federation.failed"
+  | "federation.serving"
+  | "journal.epoch"
   | "journal.lost"
   | "journal.torn"
   | "journal.unsound"
@@ -49,6 +52,7 @@ export type EventName =
   | "warnings.left_out"
   | "witness.failed"
   | "witness.list"
+  | "witness.list_unavailable"
   | "witness.serving"
   | "witness.torn";
 

@@ -1,5 +1,6 @@
 /** A witness on a disk in memory, whose clock is set by hand. */
 import { type CosigningKey, generateCosigningKey } from "../../src/authority/cosigning.ts";
+import type { SubtreeAnswer } from "../../src/authority/subtree_signer.ts";
 import {
   type Refusals,
   Witness,
@@ -152,6 +153,11 @@ export class Stage {
   /** Sends a body. */
   send(body: Uint8Array): Promise<WitnessAnswer> {
     return this.witness.addCheckpoint(body, CALLER);
+  }
+
+  /** Asks for a cosignature on a subtree. */
+  signSubtree(body: Uint8Array): Promise<SubtreeAnswer> {
+    return this.witness.signSubtree(body, CALLER);
   }
 
   /** As `push`, and gives the status alone. */

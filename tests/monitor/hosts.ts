@@ -50,7 +50,7 @@ export const STATE = "home/state";
 export const INCIDENTS = "home/incidents";
 const PORT = 9900;
 /** Nothing reads the keys of a witness, or listens for it, in these tests. */
-const WITNESS: Settings["witness"] = {
+const WITNESS: NonNullable<Settings["witness"]> = {
   ...{ key: "witness.key", http: { hostname: "198.51.100.250", port: 80 } },
   ...{ perSecond: 1_000, perSecondPerLog: 1_000 },
 };
@@ -123,7 +123,12 @@ export interface Duties {
   /** What one address may send, in frames. */
   readonly framesPerSecond?: number;
   /** Whether it is a witness, and the logs that only push to it. */
-  readonly witness?: { readonly keys: WitnessMeans["keys"]; readonly pushed: readonly Log[] };
+  readonly witness?: {
+    readonly keys: WitnessMeans["keys"];
+    readonly pushed: readonly Log[];
+    /** The URL of its list of further logs. */
+    readonly list?: string;
+  };
 }
 
 /** A machine: what is on it outlives the daemons that run on it. */
@@ -248,7 +253,10 @@ export class Host {
       },
       httpGossip,
       pushed: duties.witness?.pushed ?? [],
-      witness: duties.witness && WITNESS,
+      witness: duties.witness && {
+        ...WITNESS,
+        ...(duties.witness.list !== undefined && { list: duties.witness.list }),
+      },
       // Everybody calls everybody all day: what an address may send is another test's subject.
       limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress },
     };

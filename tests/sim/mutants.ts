@@ -47,6 +47,7 @@ const RARE = 900;
 
 /** Whole daemons that are members of each other. */
 const MEMBERS = "monitor/members_test.ts";
+const ATTACKED = "monitor/members_attacked_test.ts";
 
 /** Mutants of fleets, ordered by what they break; those of members come last. */
 const FLEET_MUTANTS: readonly Mutant[] = [
@@ -480,7 +481,7 @@ const FLEET_MUTANTS: readonly Mutant[] = [
     name: "a session that fails keeps its seat",
     file: "src/swarm/swarm.ts",
     find:
-      "      if (!(error instanceof MalformedError)) this.#host.failed(error);\n      session.close((error as Error).message);",
+      "      if (!(error instanceof MalformedError)) this.#failed(error);\n      session.close((error as Error).message);",
     replace: "      throw error;",
     breaks: "members meet in time",
     seeds: NONE,
@@ -490,7 +491,7 @@ const FLEET_MUTANTS: readonly Mutant[] = [
     name: "a disk that refuses a statement's number ends the session",
     file: "src/swarm/swarm.ts",
     find:
-      "      if (!(error instanceof WorldError)) throw error;\n      this.#host.failed(error);\n    }\n  }\n\n  /** Why a session is refused",
+      "      if (!(error instanceof WorldError)) throw error;\n      this.#failed(error);\n    }\n  }\n\n  /** Why a session is refused",
     replace: "      throw error;\n    }\n  }\n\n  /** Why a session is refused",
     breaks: "members meet in time",
     seeds: NONE,
@@ -525,8 +526,8 @@ const FLEET_MUTANTS: readonly Mutant[] = [
   {
     name: "hops are never counted",
     file: "src/swarm/spreading.ts",
-    find: "const hops = from === undefined ? rumour.hops : rumour.hops - 1;",
-    replace: "const hops = rumour.hops;",
+    find: "return from === undefined ? hops : hops - 1;",
+    replace: "return hops;",
     breaks: "bounded",
     seeds: NONE,
     test: {
@@ -537,8 +538,7 @@ const FLEET_MUTANTS: readonly Mutant[] = [
   {
     name: "duplicates are passed on again",
     file: "src/swarm/spreading.ts",
-    find:
-      "    if (!isNewWith(this.#heads, opened.hash, rumour.hops)) return;\n    await this.#takeIn",
+    find: "    if (!this.#heads.isNew(opened.hash, rumour.hops)) return;\n    await this.#takeIn",
     replace: "    await this.#takeIn",
     breaks: "bounded",
     seeds: NONE,
@@ -550,8 +550,8 @@ const FLEET_MUTANTS: readonly Mutant[] = [
   {
     name: "a conflict record dies after one hop",
     file: "src/swarm/spreading.ts",
-    find: "if (isNewWith(this.#cases, key, rumour.hops)) this.#passOn(toAll, from);",
-    replace: "isNewWith(this.#cases, key, rumour.hops);",
+    find: "if (isWanted) this.#spread(record, { finder, rumour: toAll, from });",
+    replace: "void [finder, toAll];",
     breaks: "evidence spreads in time",
     seeds: NONE,
     test: {
@@ -562,11 +562,35 @@ const FLEET_MUTANTS: readonly Mutant[] = [
   {
     name: "what was recorded is told to everyone anew",
     file: "src/swarm/spreading.ts",
-    find: "if (this.#hearing.has(key) || !isNewWith(this.#cases, key, MAX_HOPS)) return;",
-    replace: "isNewWith(this.#cases, key, MAX_HOPS);",
+    find: "if (this.#hearing.has(key) || !this.#cases.isNew(key, MAX_HOPS)) return;",
+    replace: "this.#cases.isNew(key, MAX_HOPS);",
     breaks: "bounded",
     seeds: NONE,
     test: { file: MEMBERS, name: "a case goes on to everyone once" },
+  },
+  {
+    name: "records take the turn of who passed them on",
+    file: "src/swarm/spreading.ts",
+    find: "return isMember ? detector_vkey : `somebody, through ${from.vkey.text}`;",
+    replace: "return isMember ? from.vkey.text : from.vkey.text;",
+    breaks: "evidence spreads in time",
+    seeds: NONE,
+    test: {
+      file: ATTACKED,
+      name: "any number of made-up cases does not keep another's from going on",
+    },
+  },
+  {
+    name: "what a full lane has lost counts as sent",
+    file: "src/swarm/outbox.ts",
+    find: "place.sent.has(news.key, news.hops)) return;\n    const lane",
+    replace: "!place.sent.isNew(news.key, news.hops)) return;\n    const lane",
+    breaks: "evidence spreads in time",
+    seeds: NONE,
+    test: {
+      file: "swarm/outbox_test.ts",
+      name: "a case that another lane has lost still goes in its finder's lane",
+    },
   },
   {
     name: "a replayed statement is accepted",
