@@ -14,6 +14,7 @@ import { formatRule, planWitnesses, type WitnessOptions, type WitnessPlan } from
 import { WitnessChecks, type WitnessViolation } from "./properties.ts";
 import { keyLabel } from "./quorum.ts";
 import { FIRST_PARTED, MAX_EARLY_SIZE, SplittingLog } from "./splitting_log.ts";
+import { drawPart } from "./subtrees.ts";
 import { judgeRun } from "./verdict.ts";
 
 /** What came of a run. */
@@ -162,10 +163,11 @@ class Stage {
     else if (what < 20) {
       const heads = [...this.ledger.heads.values()];
       if (heads.length > 0) await this.#client.look(draw, draw.pick(heads));
-    } else if (what < 26) this.#later(() => machine.look(log.log));
-    else if (what < 32) this.#stop(machine);
-    else if (what < 42) this.#disturb(machine);
-    else if (what < 56) {
+    } else if (what < 25) this.#later(() => machine.look(log.log));
+    else if (what < 29) await this.#askPart(log, machine);
+    else if (what < 34) this.#stop(machine);
+    else if (what < 46) this.#disturb(machine);
+    else if (what < 60) {
       const requests = await log.race(draw, machine);
       // At one moment, or each in its own time.
       const way = draw.chance(0.5) ? draw.share() * MAX_WAY_MS : undefined;
@@ -176,6 +178,12 @@ class Stage {
       // A request that the network doubles, or that somebody sends again.
       if (draw.chance(0.1)) this.#deliver(log, machine, request);
     }
+  }
+
+  async #askPart(log: SplittingLog, machine: WitnessMachine): Promise<void> {
+    if (!machine.signsSubtrees) return;
+    const request = await drawPart({ draw: this.#draw, log: log.log, ledger: this.ledger });
+    if (request !== undefined) this.#later(() => machine.askPart(request));
   }
 
   /** The list of logs loses one for a while. What was recorded of it must stay. */
