@@ -144,6 +144,12 @@ const witness = object({
   others: "kept",
 });
 
+const federation = object({
+  must: { origin: text, size: text },
+  may: { address: text, newEpoch: text, isBehind: yesOrNo },
+  others: "kept",
+});
+
 const SWARM: Shape = {
   must: { own: text, startedAt: time, now: time, room: count, members: listOf(member) },
   may: { ownUsedTwiceAt: time },
@@ -197,6 +203,7 @@ const STATUS: Shape = {
     reloadRefused: text,
     members: object(SWARM),
     witness,
+    federation,
   },
   others: "kept",
 };

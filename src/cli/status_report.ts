@@ -11,6 +11,7 @@ import {
   type Status,
   type WitnessOfLog,
 } from "../monitor/status.ts";
+import type { WitnessStatus } from "../monitor/witnessing.ts";
 import { type Trouble, troublesOf } from "../monitor/troubles.ts";
 import { printable } from "../tlog/malformed.ts";
 import { membersInWords } from "./member_words.ts";
@@ -86,6 +87,7 @@ export function describeStatus(
     ...section(logs, { columns: logColumns(status), what: "logs", wrong, most, screen }),
     ...sayCosigners(status, { most, screen }),
     ...sayWitness(status, { most, screen }),
+    ...sayFederation(status, screen),
     ...sayMembers(status, { most, screen }),
     ...section(peers, { columns: PEER_COLUMNS, what: "peers", wrong, most, screen }),
   ];
@@ -378,7 +380,7 @@ function sayWitness(
   { most, screen }: { most: number; screen: Screen },
 ): string[] {
   if (witness === undefined) return [];
-  const { vkeys, logs, cosigned, pushed } = witness;
+  const { vkeys, logs, cosigned, pushed, list } = witness;
   const lines = pushed.slice(0, most).map(({ origin, size }) =>
     `${origin}: ${size === undefined ? "nothing cosigned yet" : `cosigned size ${size}`}`
   );
@@ -388,7 +390,24 @@ function sayWitness(
     `witness for ${several(logs, "log")}, of which it has cosigned ${cosigned}`,
     ...[...vkeys, ...lines].flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
     ...(rest > 0 ? [`${INDENT}… and ${rest} more that only push`] : []),
+    ...(list === undefined ? [] : hanging("  ", `  ${printable(sayList(list))}`, screen)),
   ];
+}
+
+/** The own journal as a log: where it is, and how long. */
+function sayFederation({ federation }: Status, screen: Screen): string[] {
+  if (federation === undefined) return [];
+  const { origin, size, address } = federation;
+  const where = address === undefined ? "in files alone" : `at http://${address}/`;
+  const text = `journal published as ${origin}: size ${size}, ${where}`;
+  return ["", ...hanging("", printable(text), screen)];
+}
+
+function sayList({ url, at, problem }: NonNullable<WitnessStatus["list"]>): string {
+  const used = at === undefined ? "none of its logs is known yet" : `the copy in use is of ${at}`;
+  return problem === undefined
+    ? `list of logs ${url}: ${used}`
+    : `list of logs ${url} cannot be had (${problem}); ${used}`;
 }
 
 /** A table, what is wrong first; the rest is counted if there is much. */

@@ -18,6 +18,7 @@ import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
 import type { Common } from "./common.ts";
 import { Cosignatures } from "./cosignatures.ts";
+import { Federating } from "./federating.ts";
 import { Follower } from "./follower.ts";
 import { type Former, formerKeys } from "./former_keys.ts";
 import { Happenings } from "./happenings.ts";
@@ -60,6 +61,8 @@ export interface Parts {
   readonly witnessing: Witnessing | undefined;
   readonly cosignatures: Cosignatures;
   readonly witnessViews: WitnessViews;
+  /** Nothing if this monitor publishes no journal. */
+  readonly federating: Federating | undefined;
   /** Of what is answered at `listen`. */
   readonly handlers: readonly Handler[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
@@ -137,6 +140,7 @@ export async function assemble(
   own.observations = observations;
   let keeper: CaseKeeper | undefined;
   let witnessing: Witnessing | undefined;
+  let federating: Federating | undefined;
   try {
     const cosignatures = new Cosignatures({ clock: world.clock, observations });
     cosignatures.follow(countedLogs(settings, policies));
@@ -193,11 +197,27 @@ export async function assemble(
         folder: settings.state,
         followed: settings.logs.map(({ log }) => log),
         pushed: settings.pushed,
+        contact: settings.contact,
+      });
+    }
+    if (settings.federation !== undefined) {
+      federating = await Federating.open({
+        ...{ common, background, signer, settings: settings.federation, folders: settings },
+        isSuspect: places.lost.length > 0,
       });
     }
     const parts: Parts = {
       ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
-      ...{ followers, tolls, httpGossip, swarm, witnessing, cosignatures, acceptor: undefined },
+      ...{
+        followers,
+        tolls,
+        httpGossip,
+        swarm,
+        witnessing,
+        cosignatures,
+        federating,
+        acceptor: undefined,
+      },
       witnessViews,
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
@@ -211,6 +231,7 @@ export async function assemble(
     if (parts.acceptor !== undefined) own.address = formatAddress(parts.acceptor.address);
     return parts;
   } catch (error) {
+    await federating?.close();
     await witnessing?.close();
     await keeper?.close();
     await observations.close();

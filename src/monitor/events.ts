@@ -25,6 +25,9 @@ export type EventName =
   | "folder.foreign"
   | "folder.moved"
   | "index.progress"
+  | "federation.failed"
+  | "federation.serving"
+  | "journal.epoch"
   | "journal.lost"
   | "journal.torn"
   | "journal.unsound"
@@ -52,6 +55,7 @@ export type EventName =
   | "witness.list"
   | "witness.missing"
   | "witness.recovered"
+  | "witness.list_unavailable"
   | "witness.serving"
   | "witness.torn";
 

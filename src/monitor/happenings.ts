@@ -8,6 +8,7 @@ import { isOfTheWorld } from "./faults.ts";
 import type { IncidentNews } from "./case_keeper.ts";
 import type { Finding } from "./finding.ts";
 import type { WitnessOfLog } from "./status.ts";
+import type { ListNews } from "./list_follower.ts";
 
 /**
  * Everything that can happen in a daemon. Whoever finds out tells it here, once. Log lines,
@@ -31,8 +32,12 @@ export type Happening =
   | { readonly kind: "journal torn"; readonly setAside: string }
   /** so many bytes of the witness's state were cut off: a crash tore them, and nobody was answered */
   | { readonly kind: "witness torn"; readonly bytes: number }
+  /** the witness's list of logs was fetched, or cannot be */
+  | { readonly kind: "witness list"; readonly news: ListNews }
   /** entries of the incident journal that do not hold, and are not used */
   | { readonly kind: "journal unsound"; readonly incidents: readonly number[] }
+  /** the incident journal does not continue what was signed of it: it is another log from now on */
+  | { readonly kind: "journal epoch"; readonly origin: string; readonly detail: string }
   /** something that was in our folders is no more, as a person has not seen yet */
   | { readonly kind: "journal lost"; readonly detail: string }
   /** the configuration says, of a log, what is hardly meant */

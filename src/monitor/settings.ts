@@ -13,6 +13,7 @@ import {
   type PeerSettings,
   peersSection,
 } from "../gossip/settings.ts";
+import { federationSection, type FederationSettings } from "../federation/settings.ts";
 import { witnessSection, type WitnessSettings } from "../authority/settings.ts";
 import type { ExchangeLimits } from "../gossip/limits.ts";
 import { NO_CONTACT } from "../world/http_client.ts";
@@ -76,6 +77,8 @@ export interface Settings {
   readonly policy: string | undefined;
   /** How far a witness may be behind, and how old its latest cosignature may be, in milliseconds. */
   readonly cosignedWithin: number;
+  /** How it publishes its journal and mirrors others; nothing if it does neither. */
+  readonly federation: FederationSettings | undefined;
 }
 
 /** The members of the file: each of them is read into the one of `Settings` with its name. */
@@ -110,6 +113,7 @@ const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Na
   witness: witnessSection,
   policy: (given) => given.maybe(pathIn(given, readText)),
   cosignedWithin: (given) => given.read(readDuration, COSIGNED_WITHIN),
+  federation: federationSection,
 };
 
 /** All settings but those that every configuration must have. */

@@ -34,6 +34,16 @@ export class Tree {
     }
   }
 
+  /**
+   * The hash of a full subtree: over leaves index·2^level to (index + 1)·2^level - 1.
+   * @throws RangeError if the tree has fewer leaves
+   */
+  node({ level, index }: { level: number; index: bigint }): Uint8Array {
+    const hash = this.#levels[level]?.[Number(index)];
+    if (hash !== undefined) return hash;
+    throw new RangeError(`node ${index} of level ${level} is not full in ${this.treeSize} leaves`);
+  }
+
   /** A second tree with the same leaves. The two can grow apart. */
   clone(): Tree {
     const copy = new Tree();

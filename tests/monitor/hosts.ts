@@ -52,7 +52,7 @@ export const STATE = "home/state";
 export const INCIDENTS = "home/incidents";
 const PORT = 9900;
 /** Nothing reads the keys of a witness, or listens for it, in these tests. */
-const WITNESS: Settings["witness"] = {
+const WITNESS: NonNullable<Settings["witness"]> = {
   ...{ key: "witness.key", http: { hostname: "198.51.100.250", port: 80 } },
   ...{ perSecond: 1_000, perSecondPerLog: 1_000 },
 };
@@ -140,7 +140,12 @@ export interface Duties {
   /** How far a witness may be behind, in milliseconds. */
   readonly cosignedWithin?: number;
   /** Whether it is a witness, and the logs that only push to it. */
-  readonly witness?: { readonly keys: WitnessMeans["keys"]; readonly pushed: readonly Log[] };
+  readonly witness?: {
+    readonly keys: WitnessMeans["keys"];
+    readonly pushed: readonly Log[];
+    /** The URL of its list of further logs. */
+    readonly list?: string;
+  };
 }
 
 /** A machine: what is on it outlives the daemons that run on it. */
@@ -269,7 +274,10 @@ export class Host {
       ...(duties.cosignedWithin !== undefined && { cosignedWithin: duties.cosignedWithin }),
       httpGossip,
       pushed: duties.witness?.pushed ?? [],
-      witness: duties.witness && WITNESS,
+      witness: duties.witness && {
+        ...WITNESS,
+        ...(duties.witness.list !== undefined && { list: duties.witness.list }),
+      },
       // Everybody calls everybody all day: what an address may send is another test's subject.
       limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress },
     };
