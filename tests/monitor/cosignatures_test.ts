@@ -5,6 +5,7 @@ import { troublesOf } from "../../src/monitor/troubles.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { grow } from "../evidence/histories.ts";
 import { type MadeWitness, policyOf, witness, witnesses } from "../authority/policies.ts";
+import { settled } from "../gossip/fake_network.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { fakeWorld } from "../sources/fake_http.ts";
 import { cosignedNote, CosignedSource, secondsNow } from "./cosigned_source.ts";
@@ -341,4 +342,27 @@ Deno.test("cosignatures: a witness that does not answer keeps nobody waiting, an
   assertMatch(log(host).cosigned!.witnesses[0]!.failing!, /no answer within/);
   assertEquals(counted(host).startsWith("5: 5, "), true, "the log's own note has them");
   assertEquals(asked, 4, "at once, and after 10, 20 and 40 minutes");
+});
+
+Deno.test("cosignatures: who makes up lines pays for each that is tried, and keeps nobody else waiting", async () => {
+  await using stage = await scene({ httpGossip: true, framesPerSecond: 2_048 });
+  const { host, source, made, duties } = stage;
+  await host.start(duties);
+  const post = async (by: readonly MadeWitness[], from: string): Promise<number> => {
+    const note = await cosignedNote({ story: source.story, by, time: 7n });
+    const path = LOG_PATH;
+    const [{ status }] = await Promise.all([
+      askOver(host, { path, content: note, from }),
+      settled(),
+    ]);
+    return status;
+  };
+  const forged = made.map((one) => ({ ...one, line: (text: string) => one.line(`${text}x\n`) }));
+  const statuses: number[] = [];
+  for (let i = 0; i < 20; i++) statuses.push(await post(forged, "192.0.2.7"));
+  // Of the allowance of 2,048 each takes 3 x 64, and a few more.
+  assertEquals([statuses.indexOf(429) > 8, statuses.indexOf(429) < 12], [true, true]);
+  const honest: number[] = [];
+  for (let i = 0; i < 20; i++) honest.push(await post(made, "192.0.2.8"));
+  assertEquals(honest.filter((status) => status !== 429).length, 20);
 });
