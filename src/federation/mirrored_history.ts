@@ -19,6 +19,7 @@ import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
 import type { TreeHead } from "../tlog/proof.ts";
+import { parseTilePath } from "../tlog/tiles.ts";
 import {
   appendDurably,
   cutDurably,
@@ -30,8 +31,8 @@ import { readFully, readLinesOfChunks } from "../world/reading.ts";
 import { type Files, type OpenFile, WorldError } from "../world/world.ts";
 import { followingLink } from "./entry_line.ts";
 import { LineTree } from "./line_tree.ts";
-import { LogFiles } from "./log_files.ts";
-import { formatRecords } from "./wire.ts";
+import { LogFiles, tileContent } from "./log_files.ts";
+import { formatRecords, PATHS } from "./wire.ts";
 
 /** The lines. */
 export const LINES_FILE = "journal.jsonl";
@@ -214,6 +215,20 @@ export class MirroredHistory {
    */
   async records({ start, count }: { start: bigint; count: number }): Promise<Uint8Array> {
     return await this.#lines.records({ start, count, treeSize: this.treeSize });
+  }
+
+  /** Where the static files are. */
+  get staticFolder(): string {
+    return join(this.#folder, LOG_FOLDER);
+  }
+
+  /** A static file; nothing if there is none of this name. @throws WorldError */
+  async staticFile(name: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const head = this.#head;
+    if (head === undefined) return undefined;
+    if (name === PATHS.checkpoint) return utf8(head.note);
+    const tile = parseTilePath(name);
+    return tile && await tileContent(tile, { lines: this.#lines, treeSize: head.treeSize });
   }
 
   /** The root that the tree has at a size up to the head's. @throws RangeError above it */
