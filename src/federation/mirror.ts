@@ -495,9 +495,10 @@ export function mirrorFolder(state: string, name: string): string {
 export async function historiesIn(
   { files, folder }: { files: Files; folder: string },
 ): Promise<HistoryName[]> {
-  const names = (await files.list(folder)).flatMap((name) => {
+  const names = (await files.entries(folder)).flatMap(({ name, kind }) => {
     const [, epoch, damaged = "0"] = HISTORY_FOLDER.exec(name) ?? [];
-    return epoch === undefined ? [] : [{ epoch: BigInt(epoch), damaged: Number(damaged) }];
+    if (kind !== "folder" || epoch === undefined) return [];
+    return [{ epoch: BigInt(epoch), damaged: Number(damaged) }];
   });
   return names.sort((a, b) =>
     a.epoch === b.epoch ? b.damaged - a.damaged : a.epoch < b.epoch ? 1 : -1
