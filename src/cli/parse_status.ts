@@ -123,6 +123,12 @@ const witness = object({
   others: "kept",
 });
 
+const federation = object({
+  must: { origin: text, size: text },
+  may: { address: text, newEpoch: text, isBehind: yesOrNo },
+  others: "kept",
+});
+
 const SWARM: Shape = {
   must: { own: text, startedAt: time, now: time, room: count, members: listOf(member) },
   may: { ownUsedTwiceAt: time },
@@ -176,6 +182,7 @@ const STATUS: Shape = {
     reloadRefused: text,
     members: object(SWARM),
     witness,
+    federation,
   },
   others: "kept",
 };

@@ -237,7 +237,7 @@ async function once({ world, settings, report, tally, passphrases }: {
   tally: Tally;
   passphrases: Passphrases;
 }): Promise<ExitCode> {
-  const quiet = { ...settings, listen: undefined, witness: undefined };
+  const quiet = { ...settings, listen: undefined, witness: undefined, federation: undefined };
   const daemon = await startDaemon({ world, settings: quiet, report, passphrases });
   let done = false;
   try {
@@ -328,16 +328,16 @@ class Runner {
     const reload = (): Promise<string | undefined> => this.#reloadInTurn();
     const daemon = await startDaemon({ world, settings, report, passphrases, reload });
     passphrases.stopAsking();
+    const others: HttpServer[] = [];
     try {
-      const witness = this.#serveWitness(daemon);
-      try {
-        const server = this.#serve(daemon, settings.http);
-        return { daemon, http: settings.http, server, witness };
-      } catch (error) {
-        await witness?.close();
-        throw error;
+      for (const serve of [this.#serveWitness, this.#serveFederation]) {
+        const server = serve.call(this, daemon);
+        if (server !== undefined) others.push(server);
       }
+      const server = this.#serve(daemon, settings.http);
+      return { daemon, http: settings.http, server, others };
     } catch (error) {
+      await closeAll(others);
       await daemon.close();
       throw error;
     }
@@ -382,6 +382,27 @@ class Runner {
     }
   }
 
+  /** Serves a daemon's journal, if it has an address. @throws WorldError that names the address */
+  #serveFederation({ federating }: Daemon): HttpServer | undefined {
+    const http = federating?.settings.http;
+    if (federating === undefined || http === undefined) return undefined;
+    const { log, gate, failed } = federating;
+    try {
+      const server = this.#tools.serveFederation({
+        ...{ address: http, log, gate, failed, mirrors: () => federating.mirrors },
+        onLack: (reason) => this.#report.event("federation.failed", "warning", { reason }),
+      });
+      federating.noteServed(server.address);
+      const address = formatAddress(server.address);
+      this.#report.event("federation.serving", "info", { address, origin: log.origin });
+      return server;
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+      const where = formatAddress(http);
+      throw new WorldError(error.kind, `cannot publish the journal at ${where}: ${error.message}`);
+    }
+  }
+
   #tellServing(server: HttpServer | undefined): void {
     if (server === undefined) return;
     const address = formatAddress(server.address);
@@ -402,7 +423,7 @@ class Runner {
     } finally {
       this.#running = undefined;
       await this.#reloading;
-      await started.witness?.close();
+      await closeAll(started.others);
       await started.server?.close();
     }
   }
@@ -466,5 +487,10 @@ interface Started {
   readonly daemon: Daemon;
   http: Address | undefined;
   server: HttpServer | undefined;
-  readonly witness: HttpServer | undefined;
+  /** The servers of its witness and of its journal, if it has them. */
+  readonly others: readonly HttpServer[];
+}
+
+async function closeAll(servers: readonly HttpServer[]): Promise<void> {
+  for (const server of servers) await server.close();
 }

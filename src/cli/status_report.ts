@@ -75,6 +75,7 @@ export function describeStatus(
     ...said,
     ...section(logs, { columns: LOG_COLUMNS, what: "logs", wrong, most, screen }),
     ...sayWitness(status, { most, screen }),
+    ...sayFederation(status, screen),
     ...sayMembers(status, { most, screen }),
     ...section(peers, { columns: PEER_COLUMNS, what: "peers", wrong, most, screen }),
   ];
@@ -300,6 +301,15 @@ function sayWitness(
     ...[...vkeys, ...lines].flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
     ...(rest > 0 ? [`${INDENT}… and ${rest} more that only push`] : []),
   ];
+}
+
+/** The own journal as a log: where it is, and how long. */
+function sayFederation({ federation }: Status, screen: Screen): string[] {
+  if (federation === undefined) return [];
+  const { origin, size, address } = federation;
+  const where = address === undefined ? "in files alone" : `at http://${address}/`;
+  const text = `journal published as ${origin}: size ${size}, ${where}`;
+  return ["", ...hanging("", printable(text), screen)];
 }
 
 /** A table, what is wrong first; the rest is counted if there is much. */

@@ -298,6 +298,7 @@ export class JournalLog {
     const signature = await signer.sign(utf8(text));
     this.#epoch = epoch;
     this.#head = {
+      origin,
       treeSize,
       rootHash,
       checkpoint: formatNote({ text, vkey: this.vkey, signature }),

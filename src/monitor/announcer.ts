@@ -101,6 +101,10 @@ export class Announcer {
         return event("journal.unsound", "warning", { incidents: happening.incidents });
       case "journal lost":
         return event("journal.lost", "error", { detail: happening.detail, advice: LOST_ADVICE });
+      case "journal epoch": {
+        const { origin, detail } = happening;
+        return event("journal.epoch", "error", { origin, detail });
+      }
       case "trap":
         return event("config.trap", "warning", { detail: happening.detail });
       case "world refused": {

@@ -17,6 +17,7 @@ import { Announcer } from "./announcer.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
 import type { Common } from "./common.ts";
+import { Federating } from "./federating.ts";
 import { Follower } from "./follower.ts";
 import { type Former, formerKeys } from "./former_keys.ts";
 import { Happenings } from "./happenings.ts";
@@ -55,6 +56,8 @@ export interface Parts {
   readonly swarm: Swarm;
   /** Nothing if this monitor is no witness. */
   readonly witnessing: Witnessing | undefined;
+  /** Nothing if this monitor publishes no journal. */
+  readonly federating: Federating | undefined;
   /** Of what is answered at `listen`. */
   readonly handlers: readonly Handler[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
@@ -130,6 +133,7 @@ export async function assemble(
   own.observations = observations;
   let keeper: CaseKeeper | undefined;
   let witnessing: Witnessing | undefined;
+  let federating: Federating | undefined;
   try {
     const memory = new JournaledMemory({
       ...{ observations, world },
@@ -180,9 +184,15 @@ export async function assemble(
         pushed: settings.pushed,
       });
     }
+    if (settings.federation !== undefined) {
+      federating = await Federating.open({
+        ...{ common, background, signer, settings: settings.federation, folders: settings },
+        isSuspect: places.lost.length > 0,
+      });
+    }
     const parts: Parts = {
       ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
-      ...{ followers, tolls, httpGossip, swarm, witnessing, acceptor: undefined },
+      ...{ followers, tolls, httpGossip, swarm, witnessing, federating, acceptor: undefined },
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
         new SessionHandler({ swarm, tolls, listen: () => parts.settings.listen }),
@@ -195,6 +205,7 @@ export async function assemble(
     if (parts.acceptor !== undefined) own.address = formatAddress(parts.acceptor.address);
     return parts;
   } catch (error) {
+    await federating?.close();
     await witnessing?.close();
     await keeper?.close();
     await observations.close();

@@ -9,6 +9,7 @@ import { VERSION } from "../world/version.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { membersAmong, nameOfPeer } from "../gossip/settings.ts";
 import type { LogList } from "../authority/log_list.ts";
+import type { Federating } from "./federating.ts";
 import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
@@ -86,6 +87,11 @@ export class Daemon {
     return this.#parts.witnessing;
   }
 
+  /** The own journal as a log; nothing if it is not published. */
+  get federating(): Federating | undefined {
+    return this.#parts.federating;
+  }
+
   /** Incidents recorded since the start. */
   get incidents(): number {
     return this.#parts.tallies.incidents;
@@ -129,12 +135,13 @@ export class Daemon {
    *   Also whatever `close` throws.
    */
   async run(): Promise<void> {
-    const { acceptor, followers, rounds, swarm, witnessing } = this.#parts;
+    const { acceptor, followers, rounds, swarm, witnessing, federating } = this.#parts;
     this.#tellStart();
     if (acceptor !== undefined) this.#loop(acceptor.run());
     this.#loop(rounds.run());
     this.#loop(swarm.run());
     if (witnessing !== undefined) this.#loop(witnessing.run(this.#stop));
+    if (federating !== undefined) this.#loop(federating.run(this.#stop));
     this.#loop(this.#upkeep());
     this.#loop(this.#watchPlaces());
     for (const follower of followers) this.#loop(follower.run());
@@ -165,7 +172,7 @@ export class Daemon {
   }
 
   async #close(): Promise<void> {
-    const { acceptor, httpGossip, announcer, common, witnessing } = this.#parts;
+    const { acceptor, httpGossip, announcer, common, witnessing, federating } = this.#parts;
     const { memory, keeper, observations } = common;
     acceptor?.close();
     httpGossip.end();
@@ -178,6 +185,9 @@ export class Daemon {
     try {
       await witnessing?.close();
       await keeper.close();
+      // After the last case is written.
+      await federating?.advance();
+      await federating?.close();
     } finally {
       await observations.close();
     }
@@ -228,7 +238,7 @@ export class Daemon {
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer, places, swarm } = this.#parts;
-    const { witnessing } = this.#parts;
+    const { witnessing, federating } = this.#parts;
     const { keeper } = this.#parts.common;
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
@@ -256,6 +266,7 @@ export class Daemon {
       })),
       ...(members !== undefined && { members }),
       ...(witnessing !== undefined && { witness: witnessing.status() }),
+      ...(federating !== undefined && { federation: federating.status() }),
       peers: rounds.peers.map((peer) => {
         const { name, vkey } = peer;
         const member = members?.members.find((one) => one.vkey === vkey);

@@ -32,6 +32,8 @@ export type Happening =
   | { readonly kind: "witness torn"; readonly bytes: number }
   /** entries of the incident journal that do not hold, and are not used */
   | { readonly kind: "journal unsound"; readonly incidents: readonly number[] }
+  /** the incident journal does not continue what was signed of it: it is another log from now on */
+  | { readonly kind: "journal epoch"; readonly origin: string; readonly detail: string }
   /** something that was in our folders is no more, as a person has not seen yet */
   | { readonly kind: "journal lost"; readonly detail: string }
   /** the configuration says, of a log, what is hardly meant */

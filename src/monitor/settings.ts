@@ -13,6 +13,7 @@ import {
   type PeerSettings,
   peersSection,
 } from "../gossip/settings.ts";
+import { federationSection, type FederationSettings } from "../federation/settings.ts";
 import { witnessSection, type WitnessSettings } from "../authority/settings.ts";
 import type { ExchangeLimits } from "../gossip/limits.ts";
 import { NO_CONTACT } from "../world/http_client.ts";
@@ -66,6 +67,8 @@ export interface Settings {
   readonly limits: ExchangeLimits;
   /** What it does as a witness; nothing if it is none. */
   readonly witness: WitnessSettings | undefined;
+  /** How it publishes its journal and mirrors others; nothing if it does neither. */
+  readonly federation: FederationSettings | undefined;
 }
 
 /** The members of the file: each of them is read into the one of `Settings` with its name. */
@@ -95,6 +98,7 @@ const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Na
   gossip: gossipSection,
   limits: limitsSection,
   witness: witnessSection,
+  federation: federationSection,
 };
 
 /** All settings but those that every configuration must have. */

@@ -111,6 +111,17 @@ function troublesOfItself(status: Status, isStarting: boolean): Trouble[] {
       advice: "Look where standard output goes. What they were about is in the journals.",
     },
     ...lost.map((what) => ({ text: `lost: ${what}`, advice: `${LOST_ADVICE}.` })),
+    status.federation?.newEpoch !== undefined && {
+      text: `the journal is published as another log, ${status.federation.origin}: ` +
+        status.federation.newEpoch,
+      advice:
+        "Look for what became of its entries, and tell who mirrors it. It is said until the next " +
+        'start (OPERATING, "Federation").',
+    },
+    status.federation?.isBehind === true && {
+      text: "the journal has entries that could not be published: the disk refuses",
+      advice: "Free the disk of the state folder. It is tried again every minute.",
+    },
     status.reloadRefused !== undefined && {
       text: `the changed configuration was refused: ${status.reloadRefused}`,
       advice:

@@ -143,6 +143,11 @@ export class IncidentJournal {
     return { outcome: "recorded", entry };
   }
 
+  /** Bytes of its file. All of them are durable, and whole lines. */
+  get end(): number {
+    return this.#journal.end;
+  }
+
   /** The last entry. */
   get last(): Link {
     return this.#journal.last;

@@ -2,6 +2,7 @@
 import { runProgram } from "../../src/cli/program.ts";
 import type { Tools } from "../../src/cli/command.ts";
 import { answerHttp } from "../../src/web/http_server.ts";
+import { answerFederation } from "../../src/web/federation_server.ts";
 import { answerWitness } from "../../src/web/witness_server.ts";
 import { LineWriter, type Stream, type Terminal } from "../../src/cli/terminal.ts";
 import { type ConflictRecord, parseRecord } from "../../src/evidence/record.ts";
@@ -59,6 +60,8 @@ export function start(
       (query) => answerHttp(query, { hostname: address.hostname, ...answers }),
       onLack,
     );
+  const serveFederation: Tools["serveFederation"] = ({ address, onLack, ...page }) =>
+    world.http.serve(address, (query) => answerFederation(query, page), onLack);
   const serveWitness: Tools["serveWitness"] = ({ address, onLack, ...page }) =>
     world.http.serve(address, (query) => answerWitness(query, page), onLack);
   const print = (lines: string[], line: string): void => {
@@ -96,11 +99,12 @@ export function start(
     },
     release: () => {},
   };
-  const done = runProgram(args, { world, terminal, serveStatus, serveWitness }).then((code) => ({
-    code,
-    out,
-    err,
-  }));
+  const done = runProgram(args, { world, terminal, serveStatus, serveWitness, serveFederation })
+    .then((code) => ({
+      code,
+      out,
+      err,
+    }));
   return {
     out,
     err,
