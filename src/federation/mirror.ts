@@ -12,42 +12,33 @@
  *
  * @module
  */
-import { equals } from "@std/bytes/equals";
 import { join } from "@std/path/join";
-import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
-import { parseCheckpointText } from "../tlog/checkpoint_text.ts";
-import { base64, utf8 } from "../tlog/encoding.ts";
-import { type Log, makeLog } from "../tlog/log.ts";
+import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { base64 } from "../tlog/encoding.ts";
+import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
-import { parseNote } from "../tlog/note.ts";
 import { verifyConsistency } from "../tlog/proof.ts";
 import type { Vkey } from "../tlog/vkey.ts";
-import { DurabilityLost, ensureFolder, isThere, replaceDurably } from "../world/durable.ts";
+import { DurabilityLost } from "../world/durable.ts";
 import { Turns } from "../world/turns.ts";
 import { type Files, WorldError } from "../world/world.ts";
-import { MirrorDamaged, MirroredHistory, readWhole } from "./mirrored_history.ts";
-import { type Publisher, PublisherUnavailable } from "./publisher.ts";
 import {
-  formatOrigin,
-  isStaticFile,
-  MAX_RECORDS,
-  mirrorId,
-  parseOrigin,
-  type Push,
-  type PushOutcome,
-} from "./wire.ts";
+  claimFolder,
+  historiesIn,
+  historyFolder,
+  type HistoryName,
+  logOfEpoch,
+  mirrorFolder,
+  openHead,
+} from "./mirror_folder.ts";
+import { MirrorDamaged, MirroredHistory } from "./mirrored_history.ts";
+import { type Publisher, PublisherUnavailable } from "./publisher.ts";
+import { isStaticFile, MAX_RECORDS, parseOrigin, type Push, type PushOutcome } from "./wire.ts";
 
-/** The folder of all mirrors, below the state folder. */
-export const MIRRORS_FOLDER = "mirrors";
-/** In a mirror's folder: whose journal it is. */
-export const VKEY_FILE = "vkey";
 /** How many histories of one journal are kept. Each new epoch begins one, and so does damage of ours. */
 export const MAX_HISTORIES = 16;
 /** The longest mirrored journal, in bytes. */
 export const MAX_MIRROR_BYTES = 1024 * 1024 * 1024;
-const PERMISSIONS = 0o644;
-/** `EPOCH`, or `EPOCH-N` where the one before was damaged here. The first epoch is 0. */
-const HISTORY_FOLDER = /^(0|[1-9]\d{0,18})(?:-([1-9]\d{0,3}))?$/;
 
 /** What a mirror tells, and to whom it hands what it was shown. */
 export interface MirrorParty {
@@ -94,9 +85,6 @@ export interface SyncReport {
   /** How long it asks to wait. */
   readonly retryAfterMs?: number;
 }
-
-/** The mirror is another monitor's. */
-class MirrorForeign extends MirrorDamaged {}
 
 /** See the module. */
 export class Mirror {
@@ -236,24 +224,33 @@ export class Mirror {
       base64(stated.rootHash) === head.root;
     if (!isOne) throw new MalformedError("its status says something else than its checkpoint");
     seen.theirs = treeSize;
-    await this.#party.shown(head);
+    await this.#show(head);
     const stands = await this.#standing(head);
     if (stands !== "more") return stands;
     await this.#fetch(head, publisher);
     return { outcome: "synced" };
   }
 
-  /** How a head stands to what we hold. A new epoch begins a new history. */
+  /** Hands a head to the monitor. A new epoch begins a new history first. */
+  async #show(head: VerifiedCheckpoint): Promise<void> {
+    const epoch = this.#epochOf(head);
+    if (epoch > this.#epoch) await this.#begin(epoch);
+    await this.#party.shown(head);
+  }
+
+  #epochOf({ log: { origin } }: VerifiedCheckpoint): bigint {
+    return parseOrigin(origin, this.vkey.name)!.epoch ?? 0n;
+  }
+
+  /** How a head stands to what we hold. */
   async #standing(
     head: VerifiedCheckpoint,
   ): Promise<"more" | Pick<SyncReport, "outcome" | "error">> {
-    const { epoch = 0n } = parseOrigin(head.log.origin, this.vkey.name)!;
-    if (epoch < this.#epoch) {
+    if (this.#epochOf(head) < this.#epoch) {
       const error = `it shows ${quoted(head.log.origin)}, and has begun anew since, as ` +
         quoted(this.log.origin);
       return { outcome: "rolled back", error };
     }
-    if (epoch > this.#epoch) await this.#begin(epoch);
     const history = this.#history!;
     const held = history.treeSize;
     if (head.treeSize > held || history.head === undefined) return "more";
@@ -357,7 +354,7 @@ export class Mirror {
   async #take(push: Push): Promise<PushOutcome> {
     await this.#opened();
     const head = this.#verified(push.checkpoint);
-    await this.#party.shown(head);
+    await this.#show(head);
     const stands = await this.#standing(head);
     const history = this.#history!;
     if (stands !== "more") {
@@ -421,7 +418,7 @@ export class Mirror {
   async #opened(): Promise<MirroredHistory> {
     if (this.#isClosed) throw new WorldError("closed", "this mirror is closed");
     if (this.#history !== undefined) return this.#history;
-    await this.#claim();
+    await claimFolder({ files: this.#files, folder: this.#folder, vkey: this.vkey });
     const [latest = { epoch: 0n, damaged: 0 }] = await this.#histories();
     this.#epoch = latest.epoch;
     try {
@@ -449,80 +446,12 @@ export class Mirror {
   }
 
   #openHistory({ epoch, damaged }: HistoryName): Promise<MirroredHistory> {
-    const name = damaged === 0 ? `${epoch}` : `${epoch}-${damaged}`;
+    const folder = join(this.#folder, historyFolder({ epoch, damaged }));
     const log = logOfEpoch(this.vkey, epoch);
-    return MirroredHistory.open({ files: this.#files, folder: join(this.#folder, name), log });
+    return MirroredHistory.open({ files: this.#files, folder, log });
   }
 
   #histories(): Promise<HistoryName[]> {
     return historiesIn({ files: this.#files, folder: this.#folder });
   }
-
-  /** Writes down whose mirror it is, or checks it. */
-  async #claim(): Promise<void> {
-    const path = join(this.#folder, VKEY_FILE);
-    const content = utf8(`${this.vkey.text}\n`);
-    await ensureFolder(this.#files, this.#folder);
-    if (!await isThere(this.#files, path)) {
-      return await replaceDurably({
-        ...{ files: this.#files, path, content, permissions: PERMISSIONS },
-      });
-    }
-    const there = await readWhole({ files: this.#files, path, maxBytes: MAX_VKEY_BYTES });
-    if (there !== undefined && equals(there, content)) return;
-    throw new MirrorForeign(
-      `${this.#folder} is the mirror of another key of this name: move it away, and start again`,
-    );
-  }
-}
-
-/** One history in a mirror's folder. */
-interface HistoryName {
-  readonly epoch: bigint;
-  /** How many before it, of the same epoch, were damaged here. */
-  readonly damaged: number;
-}
-
-/** Longest vkey of a monitor read from its file. */
-const MAX_VKEY_BYTES = 4_096;
-
-/** The folder of a mirror. @param name of the monitor's key */
-export function mirrorFolder(state: string, name: string): string {
-  return join(state, MIRRORS_FOLDER, mirrorId(name));
-}
-
-/** The histories in a mirror's folder, the latest first. @throws WorldError */
-export async function historiesIn(
-  { files, folder }: { files: Files; folder: string },
-): Promise<HistoryName[]> {
-  const names = (await files.entries(folder)).flatMap(({ name, kind }) => {
-    const [, epoch, damaged = "0"] = HISTORY_FOLDER.exec(name) ?? [];
-    if (kind !== "folder" || epoch === undefined) return [];
-    return [{ epoch: BigInt(epoch), damaged: Number(damaged) }];
-  });
-  return names.sort((a, b) =>
-    a.epoch === b.epoch ? b.damaged - a.damaged : a.epoch < b.epoch ? 1 : -1
-  );
-}
-
-/** A monitor's journal as a log. @param epoch 0 for the first */
-export function logOfEpoch(vkey: Vkey, epoch: bigint): Log {
-  const named = epoch === 0n ? {} : { epoch };
-  return makeLog({ vkey, origin: formatOrigin({ name: vkey.name, ...named }) });
-}
-
-/**
- * Opens a note as a head of a monitor's journal, of whichever epoch.
- * @throws MalformedError if it is none, or the signature is wrong
- */
-export function openHead(note: string, vkey: Vkey): VerifiedCheckpoint {
-  const { origin } = parseCheckpointText(parseNote(note).text);
-  const parsed = parseOrigin(origin, vkey.name);
-  if (parsed === undefined) {
-    const wanted = formatOrigin({ name: vkey.name });
-    throw new MalformedError(`its checkpoint is of ${quoted(origin)}, expected ${quoted(wanted)}`);
-  }
-  const opened = openCheckpoint({ note, logs: [makeLog({ vkey, origin })] });
-  if ("refused" in opened) throw new MalformedError(opened.detail);
-  return opened[0]!;
 }
