@@ -189,6 +189,16 @@ export class Mirror {
   }
 
   /**
+   * The proof between two sizes up to the head's, for 0 < older < newer, and the root at the older one.
+   * @returns nothing above the head
+   */
+  proof(
+    sizes: { older: bigint; newer: bigint },
+  ): { olderRoot: Uint8Array; proof: readonly Uint8Array[] } | undefined {
+    return sizes.newer > this.treeSize ? undefined : this.#history?.proof(sizes);
+  }
+
+  /**
    * A static file of the history that is mirrored now.
    * @param file see `isStaticFile`
    * @throws WorldError

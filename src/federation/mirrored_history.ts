@@ -231,9 +231,12 @@ export class MirroredHistory {
     return tile && await tileContent(tile, { lines: this.#lines, treeSize: head.treeSize });
   }
 
-  /** The root that the tree has at a size up to the head's. @throws RangeError above it */
-  rootAt(treeSize: bigint): Uint8Array {
-    return this.#lines.tree.root(treeSize);
+  /** A consistency proof between two sizes up to the head's, and the root at the older one. */
+  proof(
+    sizes: { older: bigint; newer: bigint },
+  ): { olderRoot: Uint8Array; proof: readonly Uint8Array[] } {
+    const { tree } = this.#lines;
+    return { olderRoot: tree.root(sizes.older), proof: tree.consistencyProof(sizes) };
   }
 
   /** Lets go of the files. */

@@ -96,6 +96,7 @@ export async function takeUp(
   const followed = parts.settings.logs.map(({ log }) => log);
   parts.witnessing?.follow({ followed, pushed, ...(listed !== undefined && { listed }) });
   parts.formerKeys = formers;
+  parts.mirroring?.changed(settings.peers);
   return { begun, isMoved };
 }
 
@@ -166,7 +167,8 @@ async function changeFollowers(
   }
   // The keeper knows the added logs already, so this reads nothing from the journal and cannot fail.
   const followed = followers.flatMap(({ logs }) => logs);
-  await keeper.follow([...followed, ...parts.settings.pushed]);
+  const mirrored = parts.mirroring?.logs ?? [];
+  await keeper.follow([...followed, ...parts.settings.pushed, ...mirrored]);
   return followers.filter((one) => !before.includes(one));
 }
 
