@@ -7,6 +7,7 @@
 import { type LogStatus, nameOf, type PeerStatus, type Status } from "../monitor/status.ts";
 import { type Trouble, troublesOf } from "../monitor/troubles.ts";
 import { printable } from "../tlog/malformed.ts";
+import { mirrorInWords } from "./mirror_words.ts";
 import { membersInWords } from "./member_words.ts";
 import { ago, soon, span } from "./spans.ts";
 import { type Column, type Row, Table } from "./table.ts";
@@ -49,6 +50,8 @@ export function describeStatus(
   const allCases = [
     ...cases.map((log) => caseOf(log, nameOf(log, status))),
     ...pushed,
+    ...(status.mirrors ?? []).filter(({ incidents }) => incidents > 0)
+      .map((mirror) => caseOf(mirror, mirror.origin)),
     ...(memberCases > 0 ? [memberCase(memberCases)] : []),
   ];
   const said = [
@@ -76,6 +79,7 @@ export function describeStatus(
     ...section(logs, { columns: LOG_COLUMNS, what: "logs", wrong, most, screen }),
     ...sayWitness(status, { most, screen }),
     ...sayFederation(status, screen),
+    ...sayMirrors(status, { most, screen }),
     ...sayMembers(status, { most, screen }),
     ...section(peers, { columns: PEER_COLUMNS, what: "peers", wrong, most, screen }),
   ];
@@ -310,6 +314,22 @@ function sayFederation({ federation }: Status, screen: Screen): string[] {
   const where = address === undefined ? "in files alone" : `at http://${address}/`;
   const text = `journal published as ${origin}: size ${size}, ${where}`;
   return ["", ...hanging("", printable(text), screen)];
+}
+
+/** The journals of other monitors that are mirrored. */
+function sayMirrors(
+  { mirrors = [], now }: Status,
+  { most, screen }: { most: number; screen: Screen },
+): string[] {
+  if (mirrors.length === 0) return [];
+  const lines = mirrors.slice(0, most).map((mirror) => mirrorInWords(mirror, now));
+  const rest = mirrors.length - most;
+  return [
+    "",
+    `mirrors ${several(mirrors.length, "journal")}`,
+    ...lines.flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
+    ...(rest > 0 ? [`${INDENT}… and ${rest} more`] : []),
+  ];
 }
 
 /** A table, what is wrong first; the rest is counted if there is much. */

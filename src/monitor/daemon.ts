@@ -227,7 +227,7 @@ export class Daemon {
     }
     const { followers, rounds: { peers } } = parts;
     const subjects = new Set([
-      ...followers.map(({ log }) => log.id),
+      ...[...followers, ...parts.mirroring?.followers ?? []].map(({ log }) => log.id),
       ...peers.map(({ name }) => name),
     ]);
     const counts = { logs: followers.length, peers: peers.length };
