@@ -122,6 +122,8 @@ export interface Duties {
   readonly httpGossip?: boolean;
   /** What one address may send, in frames. */
   readonly framesPerSecond?: number;
+  /** What it does with journals. */
+  readonly federation?: Settings["federation"];
   /** Whether it is a witness, and the logs that only push to it. */
   readonly witness?: { readonly keys: WitnessMeans["keys"]; readonly pushed: readonly Log[] };
 }
@@ -249,6 +251,7 @@ export class Host {
       httpGossip,
       pushed: duties.witness?.pushed ?? [],
       witness: duties.witness && WITNESS,
+      federation: duties.federation,
       // Everybody calls everybody all day: what an address may send is another test's subject.
       limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress },
     };
