@@ -102,7 +102,9 @@ export class RecordFeed {
         ...{ kind: "mirrored record refused", name, seq, detail: error.message },
       });
     }
-    if (fate !== "no record") this.#counts[fate]++;
+    if (fate === "no record") return;
+    this.#counts[fate]++;
+    if (fate === "recorded" || fate === "refused") await this.#pause();
   }
 
   async #judge(stated: JsonObject): Promise<Fate> {
@@ -115,7 +117,6 @@ export class RecordFeed {
     expectHolds(record);
     keeper.judge.hearRecord({ record, log, source: this.#source });
     await keeper.keep({ source: this.#source });
-    await this.#pause();
     return keeper.incidents?.find(record) === undefined ? "known" : "recorded";
   }
 
