@@ -6,8 +6,10 @@
  */
 import { MalformedError, printable } from "../tlog/malformed.ts";
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
+import type { Vkey } from "../tlog/vkey.ts";
 import { HttpClient, type HttpResult } from "../world/http_client.ts";
 import { type World, WorldError } from "../world/world.ts";
+import { StaticPublisher } from "./static_publisher.ts";
 import {
   formatProofQuery,
   formatPush,
@@ -29,6 +31,8 @@ import {
 
 /** The longest wait for one answer. One has up to 4 MiB. */
 export const ANSWER_TIMEOUT_MS = 60_000;
+
+const NOT_FOUND = 404;
 
 /** Gives the journal of one monitor. */
 export interface Publisher {
@@ -63,35 +67,55 @@ export class PublisherUnavailable extends Error {
   }
 }
 
-/** A monitor's endpoints below one base URL. */
+/**
+ * A monitor's endpoints below one base URL. If there is no `status`, but a `checkpoint`, the journal is
+ * served as static files alone, and read from these.
+ */
 export class HttpPublisher implements Publisher, Receiver {
   readonly #base: string;
   readonly #client: HttpClient;
+  readonly #static: StaticPublisher;
+  #isStatic = false;
 
   /**
    * @param base http(s) URL; paths are put behind it after one slash
    * @param contact who answers for the requests, for the User-Agent
    * @throws MalformedError if the contact cannot be used
    */
-  constructor({ world, base, contact }: {
+  constructor({ world, base, contact, vkey }: {
     world: Pick<World, "clock" | "http">;
     base: string;
     contact: string;
+    /** Of the monitor whose journal is there. */
+    vkey: Vkey;
   }) {
     this.#base = base.replace(/(?<!\/)\/*$/, "/");
     this.#client = new HttpClient({ world, contact, timeoutMs: ANSWER_TIMEOUT_MS });
+    const get = (path: string, maxBytes: number): Promise<Uint8Array> => this.#get(path, maxBytes);
+    this.#static = new StaticPublisher({ get, vkey });
   }
 
   async status(): Promise<JournalStatus> {
-    return parseStatus(await this.#get(PATHS.status, MAX_HEAD_BYTES));
+    try {
+      const status = parseStatus(await this.#get(PATHS.status, MAX_HEAD_BYTES));
+      this.#isStatic = false;
+      return status;
+    } catch (error) {
+      if (!(error instanceof PublisherUnavailable) || error.status !== NOT_FOUND) throw error;
+      const status = await this.#static.status();
+      this.#isStatic = true;
+      return status;
+    }
   }
 
   async proof(oldSize: bigint): Promise<ProvenHead> {
+    if (this.#isStatic) return await this.#static.proof(oldSize);
     const path = `${PATHS.consistencyProof}?${formatProofQuery(oldSize)}`;
     return parseProvenHead(await this.#get(path, MAX_HEAD_BYTES));
   }
 
   async records(query: RecordsQuery): Promise<readonly Uint8Array[]> {
+    if (this.#isStatic) return await this.#static.records(query);
     const path = `${PATHS.records}?${formatRecordsQuery(query)}`;
     return parseRecords(await this.#get(path, MAX_RECORDS_BYTES));
   }
@@ -140,7 +164,7 @@ export class HttpPublisher implements Publisher, Receiver {
       case "content":
         return result.body;
       case "absent":
-        throw new PublisherUnavailable(`${where}: there is nothing at this address`, 404);
+        throw new PublisherUnavailable(`${where}: there is nothing at this address`, NOT_FOUND);
       case "refused": {
         const { status, retryAfterMs } = result;
         const message = `${where}: it answers with HTTP status ${status}`;

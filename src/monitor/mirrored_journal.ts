@@ -97,7 +97,7 @@ export class MirroredJournal implements MirrorParty {
     this.vkey = vkey;
     this.pulled = pulled;
     this.mirror = new Mirror({ vkey, files: world.files, state, party: this });
-    this.publisher = pulled && new HttpPublisher({ world, base: pulled.url, contact });
+    this.publisher = pulled && new HttpPublisher({ world, base: pulled.url, contact, vkey });
     const published = pulled &&
       openSource({ world, log: this.mirror.log, source: pulled.url, contact });
     this.#source = new MirrorSource({ mirror: this.mirror, published });

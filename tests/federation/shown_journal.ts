@@ -1,5 +1,5 @@
 /** A journal as another monitor shows it, honestly or not, and a mirror of it on a disk in memory. */
-import { FIRST_LINK, type Link } from "../../src/evidence/entry.ts";
+import { FIRST_LINK, hashOf, type Link } from "../../src/evidence/entry.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
 import { Mirror, type MirrorParty } from "../../src/federation/mirror.ts";
 import type { Publisher } from "../../src/federation/publisher.ts";
@@ -59,6 +59,20 @@ export class ShownJournal implements Publisher {
     this.#last = entry;
     this.lines.push(line.subarray(0, -1));
     this.tree.append(leafHash(leafOf(line.subarray(0, -1))));
+    return this;
+  }
+
+  /** Adds an entry whose record is spelled like this, whatever it is. */
+  addText(record: string): this {
+    const { seq, hash: prev_hash } = this.#last;
+    const rest = `"prev_hash":"${prev_hash}","record":${record},"recorded_at":"${AT}","seq":${
+      seq + 1
+    }}`;
+    const hash = hashOf(`{${rest}`);
+    this.#last = { seq: seq + 1, hash };
+    const line = utf8(`{"hash":"${hash}",${rest}`);
+    this.lines.push(line);
+    this.tree.append(leafHash(leafOf(line)));
     return this;
   }
 

@@ -267,6 +267,33 @@ Deno.test("mirrors: a mirror serves the journal as its monitor does", async () =
   }
 });
 
+Deno.test("mirrors: a signed journal of false records convicts nobody, and is told", async () => {
+  await using stage = await Stage.set({ count: 3, clock: new ManualClock() });
+  const [one, two, three] = stage.hosts as [Host, Host, Host];
+  const over = new JournalsOver(stage.hosts);
+  const source = await findCase(three);
+  const [true_] = await three.records();
+  const { checkpoint_a } = true_!;
+  const journal = servedAs(two)
+    .grow(1)
+    .add({ ...true_!, checkpoint_b: checkpoint_a })
+    .add({ ...true_!, checkpoint_b: { ...true_!.checkpoint_b, size: "13" } })
+    .add({ ...true_!, evidence_id: "0".repeat(64) });
+  // A record as deep as an entry can hold, made by hand, since nothing here writes one.
+  const deep = `${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`;
+  journal.addText(`{"deep":${deep}}`);
+  await serve(over, two, [journal]);
+  await one.start({ logs: [{ source }], federation: mirroring([two]) });
+  await stage.minutes(4);
+  assertEquals(await one.cases(), []);
+  assertEquals(mirrorOf(two, one).records, { recorded: 0, known: 0, foreign: 0, refused: 5 });
+  assertEquals(mirrorOf(two, one).size, "5");
+  assertEquals(one.toldOf("mirror.record refused").length, 5);
+  assertEquals(one.loud("mirror.record refused"), ["warning"]);
+  assertEquals(one.refusals, []);
+  assertEquals(one.daemon!.status().faults, undefined);
+});
+
 Deno.test("mirrors: a power cut at the mirroring daemon loses no record, and repeats none", async () => {
   await using stage = await Stage.set({ clock: new ManualClock() });
   const { one, two } = stage;
