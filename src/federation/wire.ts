@@ -250,7 +250,14 @@ export function parseProvenHead(body: Uint8Array): ProvenHead {
 
 /** Puts the lines of entries together, each with its newline. */
 export function formatRecords(lines: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  return concat(lines.flatMap((line) => [line, Uint8Array.of(NEWLINE)]));
+  const bytes = new Uint8Array(lines.reduce((sum, { length }) => sum + length + 1, 0));
+  let at = 0;
+  for (const line of lines) {
+    bytes.set(line, at);
+    at += line.length + 1;
+    bytes[at - 1] = NEWLINE;
+  }
+  return bytes;
 }
 
 /**
