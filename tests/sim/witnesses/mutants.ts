@@ -62,14 +62,6 @@ const MUTANTS: readonly Omit<Mutant, "of">[] = [
     seeds: MANY,
   },
   {
-    name: "a write that failed is not cut off",
-    file: DURABLE,
-    find: "      await cutDurably(file, at);\n",
-    replace: "",
-    breaks: "a witness answers as specified",
-    seeds: RARE,
-  },
-  {
     name: "the state written anew is not synced",
     file: DURABLE,
     find: "    await fill(file, content);\n    await file.sync();\n  } finally",
