@@ -188,10 +188,10 @@ export class Daemon {
     try {
       await witnessing?.close();
       await keeper.close();
+    } finally {
       // After the last case is written.
       await federating?.advance();
       await federating?.close();
-    } finally {
       await observations.close();
     }
   }
