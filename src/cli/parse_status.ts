@@ -150,6 +150,22 @@ const federation = object({
   others: "kept",
 });
 
+const mirror = object({
+  must: {
+    ...{ name: text, vkey: text, origin: text, size: text, failures: count, received: count },
+    ...{ incidents: count },
+    records: object({
+      must: { recorded: count, known: count, foreign: count, refused: count },
+      others: "kept",
+    }),
+  },
+  may: {
+    ...{ url: text, theirs: text, lastOutcome: text, lastError: text, isUnhealthy: yesOrNo },
+    ...{ lastSyncAt: time, nextSyncAt: time, lastPushAt: time, failingSince: time },
+  },
+  others: "kept",
+});
+
 const SWARM: Shape = {
   must: { own: text, startedAt: time, now: time, room: count, members: listOf(member) },
   may: { ownUsedTwiceAt: time },
@@ -204,6 +220,7 @@ const STATUS: Shape = {
     members: object(SWARM),
     witness,
     federation,
+    mirrors: listOf(mirror),
   },
   others: "kept",
 };

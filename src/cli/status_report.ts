@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { WitnessStatus } from "../monitor/witnessing.ts";
 import {
   type LogStatus,
   nameOf,
@@ -11,9 +12,9 @@ import {
   type Status,
   type WitnessOfLog,
 } from "../monitor/status.ts";
-import type { WitnessStatus } from "../monitor/witnessing.ts";
 import { type Trouble, troublesOf } from "../monitor/troubles.ts";
 import { printable } from "../tlog/malformed.ts";
+import { mirrorInWords } from "./mirror_words.ts";
 import { membersInWords } from "./member_words.ts";
 import { ago, soon, span } from "./spans.ts";
 import { type Column, type Row, Table } from "./table.ts";
@@ -60,6 +61,8 @@ export function describeStatus(
         .map((witness) => cosignerCase(witness, nameOf(log, status)))
     ),
     ...pushed,
+    ...(status.mirrors ?? []).filter(({ incidents }) => incidents > 0)
+      .map((mirror) => caseOf(mirror, mirror.origin)),
     ...(memberCases > 0 ? [memberCase(memberCases)] : []),
   ];
   const said = [
@@ -88,6 +91,7 @@ export function describeStatus(
     ...sayCosigners(status, { most, screen }),
     ...sayWitness(status, { most, screen }),
     ...sayFederation(status, screen),
+    ...sayMirrors(status, { most, screen }),
     ...sayMembers(status, { most, screen }),
     ...section(peers, { columns: PEER_COLUMNS, what: "peers", wrong, most, screen }),
   ];
@@ -408,6 +412,22 @@ function sayList({ url, at, problem }: NonNullable<WitnessStatus["list"]>): stri
   return problem === undefined
     ? `list of logs ${url}: ${used}`
     : `list of logs ${url} cannot be had (${problem}); ${used}`;
+}
+
+/** The journals of other monitors that are mirrored. */
+function sayMirrors(
+  { mirrors = [], now }: Status,
+  { most, screen }: { most: number; screen: Screen },
+): string[] {
+  if (mirrors.length === 0) return [];
+  const lines = mirrors.slice(0, most).map((mirror) => mirrorInWords(mirror, now));
+  const rest = mirrors.length - most;
+  return [
+    "",
+    `mirrors ${several(mirrors.length, "journal")}`,
+    ...lines.flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
+    ...(rest > 0 ? [`${INDENT}… and ${rest} more`] : []),
+  ];
 }
 
 /** A table, what is wrong first; the rest is counted if there is much. */

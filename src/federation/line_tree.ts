@@ -42,6 +42,28 @@ export class LineTree {
     return this.#starts.at(-1)!;
   }
 
+  /** How many lines it has. */
+  get size(): bigint {
+    return this.tree.treeSize;
+  }
+
+  /** Where the line of a leaf begins, in bytes; where the next line will, for the index after the last. */
+  startOf(index: bigint): number {
+    return this.#starts[Number(index)]!;
+  }
+
+  /** Takes in a line that stands, or is about to be written, behind the others. It has no newline. */
+  append(line: Uint8Array): void {
+    this.tree.append(leafHash(leafOf(line)));
+    this.#starts.push(this.end + line.length + NEWLINE_BYTES);
+  }
+
+  /** Forgets the last lines. @param size how many stay */
+  cut(size: bigint): void {
+    this.tree.cut(size);
+    this.#starts.length = Number(size) + 1;
+  }
+
   /**
    * Takes in the lines from `this.end` on.
    * @param end where they end, in bytes: what is behind it may still be taken back

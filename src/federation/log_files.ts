@@ -57,11 +57,15 @@ export async function tileContent(
 
 /** SPEC: "each entry: big-endian uint16 length prefix + data". */
 function bundled(leaves: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  return concat(leaves.flatMap((leaf) => {
-    const length = new Uint8Array(2);
-    new DataView(length.buffer).setUint16(0, leaf.length);
-    return [length, leaf];
-  }));
+  const bytes = new Uint8Array(leaves.reduce((sum, { length }) => sum + 2 + length, 0));
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const leaf of leaves) {
+    view.setUint16(at, leaf.length);
+    bytes.set(leaf, at + 2);
+    at += 2 + leaf.length;
+  }
+  return bytes;
 }
 
 /** The files of one log. One process writes them. */

@@ -1,5 +1,5 @@
 /**
- * What monitors say to each other about their incident journals over HTTP (PROTOCOL, "Federation"):
+ * What monitors say to each other about their incident journals over HTTP (PROTOCOL section 19):
  * the leaves and the origin of a journal as a log, and each message with its reader, its writer and
  * its limits. Every reader refuses what has not the one form. Nothing read here is verified.
  *
@@ -250,7 +250,14 @@ export function parseProvenHead(body: Uint8Array): ProvenHead {
 
 /** Puts the lines of entries together, each with its newline. */
 export function formatRecords(lines: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  return concat(lines.flatMap((line) => [line, Uint8Array.of(NEWLINE)]));
+  const bytes = new Uint8Array(lines.reduce((sum, { length }) => sum + length + 1, 0));
+  let at = 0;
+  for (const line of lines) {
+    bytes.set(line, at);
+    at += line.length + 1;
+    bytes[at - 1] = NEWLINE;
+  }
+  return bytes;
 }
 
 /**

@@ -17,8 +17,8 @@ import { Announcer } from "./announcer.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
 import type { Common } from "./common.ts";
-import { Cosignatures } from "./cosignatures.ts";
 import { Federating } from "./federating.ts";
+import { Cosignatures } from "./cosignatures.ts";
 import { Follower } from "./follower.ts";
 import { type Former, formerKeys } from "./former_keys.ts";
 import { Happenings } from "./happenings.ts";
@@ -29,6 +29,7 @@ import { knownLogs } from "./log_settings.ts";
 import { JournaledMemory } from "./recollection.ts";
 import type { MemberLine } from "./correspondent.ts";
 import { countedLogs, type Policies } from "./policies.ts";
+import { Mirroring } from "./mirroring.ts";
 import { Rounds } from "./rounds.ts";
 import { hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
@@ -59,10 +60,12 @@ export interface Parts {
   readonly swarm: Swarm;
   /** Nothing if this monitor is no witness. */
   readonly witnessing: Witnessing | undefined;
-  readonly cosignatures: Cosignatures;
-  readonly witnessViews: WitnessViews;
   /** Nothing if this monitor publishes no journal. */
   readonly federating: Federating | undefined;
+  readonly cosignatures: Cosignatures;
+  readonly witnessViews: WitnessViews;
+  /** The journals of others. Nothing if this monitor publishes no journal. */
+  readonly mirroring: Mirroring | undefined;
   /** Of what is answered at `listen`. */
   readonly handlers: readonly Handler[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
@@ -141,12 +144,14 @@ export async function assemble(
   let keeper: CaseKeeper | undefined;
   let witnessing: Witnessing | undefined;
   let federating: Federating | undefined;
+  let mirroring: Mirroring | undefined;
   try {
     const cosignatures = new Cosignatures({ clock: world.clock, observations });
     cosignatures.follow(countedLogs(settings, policies));
     const memory = new JournaledMemory({
       ...{ observations, world, cosignatures },
-      isPeer: (source) => peers.has(source) || isWitnessView(source),
+      isPeer: (source) =>
+        peers.has(source) || isWitnessView(source) || mirroring?.has(source) === true,
       tell: (happening) => happenings.tell(happening),
     });
     keeper = await CaseKeeper.start({
@@ -205,20 +210,17 @@ export async function assemble(
         ...{ common, background, signer, settings: settings.federation, folders: settings },
         isSuspect: places.lost.length > 0,
       });
+      mirroring = await Mirroring.open({
+        ...{ common, background, federating, settings: settings.federation },
+        ...{ folder: settings.state, contact: settings.contact, peers: settings.peers },
+      });
+      federating.mirrors = mirroring;
     }
     const parts: Parts = {
       ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
-      ...{
-        followers,
-        tolls,
-        httpGossip,
-        swarm,
-        witnessing,
-        cosignatures,
-        federating,
-        acceptor: undefined,
-      },
-      witnessViews,
+      ...{ followers, tolls, httpGossip, swarm, witnessing, federating, acceptor: undefined },
+      ...{ cosignatures, witnessViews },
+      mirroring,
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
         new SessionHandler({ swarm, tolls, listen: () => parts.settings.listen }),
@@ -231,6 +233,7 @@ export async function assemble(
     if (parts.acceptor !== undefined) own.address = formatAddress(parts.acceptor.address);
     return parts;
   } catch (error) {
+    await mirroring?.close();
     await federating?.close();
     await witnessing?.close();
     await keeper?.close();

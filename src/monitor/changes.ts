@@ -106,6 +106,7 @@ export async function takeUp(
   parts.witnessing?.follow({ followed, pushed, ...(listed !== undefined && { listed }) });
   parts.formerKeys = formers;
   await count(parts, policies);
+  parts.mirroring?.changed(settings.peers);
   return { begun, isMoved };
 }
 
@@ -176,7 +177,8 @@ async function changeFollowers(
   }
   // The keeper knows the added logs already, so this reads nothing from the journal and cannot fail.
   const followed = followers.flatMap(({ logs }) => logs);
-  await keeper.follow([...followed, ...parts.settings.pushed]);
+  const mirrored = parts.mirroring?.logs ?? [];
+  await keeper.follow([...followed, ...parts.settings.pushed, ...mirrored]);
   return followers.filter((one) => !before.includes(one));
 }
 

@@ -105,8 +105,10 @@ export class Daemon {
 
   /** Whether any log contradicted at the last look what it has signed before. */
   get isContradicted(): boolean {
-    const { followers, tallies } = this.#parts;
-    return followers.some(({ log }) => tallies.ofLog(log).lastResult === "inconsistent");
+    const { followers, mirroring, tallies } = this.#parts;
+    return [...followers, ...mirroring?.followers ?? []].some(({ log }) =>
+      tallies.ofLog(log).lastResult === "inconsistent"
+    );
   }
 
   /**
@@ -136,15 +138,16 @@ export class Daemon {
    *   Also whatever `close` throws.
    */
   async run(): Promise<void> {
-    const { acceptor, followers, rounds, swarm, witnessing, federating } = this.#parts;
+    const { acceptor, followers, rounds, swarm, witnessing, federating, mirroring } = this.#parts;
     this.#tellStart();
     if (acceptor !== undefined) this.#loop(acceptor.run());
     this.#loop(rounds.run());
     this.#loop(swarm.run());
     if (witnessing !== undefined) this.#loop(witnessing.run(this.#stop));
+    if (federating !== undefined) this.#loop(federating.run(this.#stop));
     this.#loop(this.#parts.witnessViews.run(this.#stop));
     this.#loop(this.#parts.cosignatures.run(this.#stop, this.#parts.common.happenings));
-    if (federating !== undefined) this.#loop(federating.run(this.#stop));
+    if (mirroring !== undefined) this.#loop(mirroring.run());
     this.#loop(this.#upkeep());
     this.#loop(this.#watchPlaces());
     for (const follower of followers) this.#loop(follower.run());
@@ -165,6 +168,7 @@ export class Daemon {
     // It says goodbye, which takes a moment; `close` waits for that.
     this.#loop(this.#parts.swarm.stop());
     for (const follower of followers) follower.stop();
+    this.#parts.mirroring?.end();
     acceptor?.close();
     memory.end();
   }
@@ -180,12 +184,14 @@ export class Daemon {
     acceptor?.close();
     httpGossip.end();
     witnessing?.end();
+    this.#parts.mirroring?.end();
     memory.end();
     await this.#parts.swarm.stop();
     this.#isClosing = true;
     await this.#finishBackground();
     announcer.close();
     try {
+      await this.#parts.mirroring?.close();
       await witnessing?.close();
       await keeper.close();
       // After the last case is written.
@@ -224,7 +230,7 @@ export class Daemon {
     }
     const { followers, rounds: { peers } } = parts;
     const subjects = new Set([
-      ...followers.map(({ log }) => log.id),
+      ...[...followers, ...parts.mirroring?.followers ?? []].map(({ log }) => log.id),
       ...peers.map(({ name }) => name),
     ]);
     const counts = { logs: followers.length, peers: peers.length };
@@ -241,7 +247,7 @@ export class Daemon {
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer, places, swarm } = this.#parts;
-    const { witnessing, federating } = this.#parts;
+    const { witnessing, federating, mirroring } = this.#parts;
     const { keeper } = this.#parts.common;
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
@@ -271,6 +277,7 @@ export class Daemon {
       ...(members !== undefined && { members }),
       ...(witnessing !== undefined && { witness: witnessing.status() }),
       ...(federating !== undefined && { federation: federating.status() }),
+      ...(mirroring !== undefined && { mirrors: mirroring.status() }),
       peers: rounds.peers.map((peer) => {
         const { name, vkey } = peer;
         const member = members?.members.find((one) => one.vkey === vkey);
@@ -374,8 +381,10 @@ export class Daemon {
   /** Settles the open questions of a log, because this source has told a new one. */
   #settle({ id }: Log, source: string): void {
     if (this.#isClosing) return;
-    const { followers, background, common: { memory } } = this.#parts;
-    const follower = followers.find(({ logs }) => logs.some((log) => log.id === id));
+    const { followers, mirroring, background, common: { memory } } = this.#parts;
+    const follower = [...followers, ...mirroring?.followers ?? []].find(({ logs }) =>
+      logs.some((log) => log.id === id)
+    );
     if (follower === undefined) return;
     const isStranger = memory.askerOf(source) === "stranger";
     background.run(() => isStranger ? follower.settleStrangers() : follower.settle());
@@ -490,8 +499,9 @@ export class Daemon {
   }
 
   async #finishBackground(): Promise<void> {
-    const { background, followers } = this.#parts;
+    const { background, followers, mirroring } = this.#parts;
     await background.done();
     await Promise.all(followers.map((follower) => follower.done()));
+    await mirroring?.done();
   }
 }

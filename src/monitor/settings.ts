@@ -73,12 +73,12 @@ export interface Settings {
   readonly limits: ExchangeLimits;
   /** What it does as a witness; nothing if it is none. */
   readonly witness: WitnessSettings | undefined;
+  /** How it publishes its journal and mirrors others; nothing if it does neither. */
+  readonly federation: FederationSettings | undefined;
   /** Path of the policy of each log that it lists, unless the log has one of its own. */
   readonly policy: string | undefined;
   /** How far a witness may be behind, and how old its latest cosignature may be, in milliseconds. */
   readonly cosignedWithin: number;
-  /** How it publishes its journal and mirrors others; nothing if it does neither. */
-  readonly federation: FederationSettings | undefined;
 }
 
 /** The members of the file: each of them is read into the one of `Settings` with its name. */
@@ -111,9 +111,9 @@ const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Na
   gossip: gossipSection,
   limits: limitsSection,
   witness: witnessSection,
+  federation: federationSection,
   policy: (given) => given.maybe(pathIn(given, readText)),
   cosignedWithin: (given) => given.read(readDuration, COSIGNED_WITHIN),
-  federation: federationSection,
 };
 
 /** All settings but those that every configuration must have. */

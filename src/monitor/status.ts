@@ -1,5 +1,6 @@
 import type { SwarmStatus } from "../swarm/member_status.ts";
 import type { FederationStatus } from "./federating.ts";
+import type { MirrorStatus } from "./mirrored_journal.ts";
 import type { WitnessStatus } from "./witnessing.ts";
 import type { Keeping } from "../authority/cosigned_heads.ts";
 import type { Result } from "../evidence/result.ts";
@@ -178,4 +179,6 @@ export interface Status {
   readonly witness?: WitnessStatus;
   /** The own journal as a log. Nothing if it is not published. */
   readonly federation?: FederationStatus;
+  /** The journals of other monitors that it mirrors. Nothing if its own is not published. */
+  readonly mirrors?: readonly MirrorStatus[];
 }

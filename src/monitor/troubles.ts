@@ -1,4 +1,5 @@
 import { millisecondsBetween } from "../world/time.ts";
+import { troublesOfMirrors } from "./mirror_troubles.ts";
 import { troublesOfMembers } from "./member_troubles.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import { LOST_ADVICE } from "./places.ts";
@@ -80,6 +81,7 @@ export function troublesOf(status: Status): Trouble[] {
     ...peers.filter((peer) => !isAway(peer, status))
       .flatMap((peer) => troublesOfPeer(peer, isStarting)),
     ...troublesAmongMembers(status),
+    ...troublesOfMirrors(status.mirrors ?? []),
   ];
 }
 

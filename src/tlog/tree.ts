@@ -44,6 +44,16 @@ export class Tree {
     throw new RangeError(`node ${index} of level ${level} is not full in ${this.treeSize} leaves`);
   }
 
+  /**
+   * Takes the last leaves away.
+   * @param treeSize how many stay
+   * @throws RangeError if it has fewer
+   */
+  cut(treeSize: bigint): void {
+    const leaves = this.#checked(treeSize);
+    for (const [level, row] of this.#levels.entries()) row.length = Math.floor(leaves / 2 ** level);
+  }
+
   /** A second tree with the same leaves. The two can grow apart. */
   clone(): Tree {
     const copy = new Tree();

@@ -139,6 +139,8 @@ export interface Duties {
   readonly policy?: Policy;
   /** How far a witness may be behind, in milliseconds. */
   readonly cosignedWithin?: number;
+  /** What it does with journals. */
+  readonly federation?: Settings["federation"];
   /** Whether it is a witness, and the logs that only push to it. */
   readonly witness?: {
     readonly keys: WitnessMeans["keys"];
@@ -278,6 +280,7 @@ export class Host {
         ...WITNESS,
         ...(duties.witness.list !== undefined && { list: duties.witness.list }),
       },
+      federation: duties.federation,
       // Everybody calls everybody all day: what an address may send is another test's subject.
       limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress },
     };
