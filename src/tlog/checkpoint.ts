@@ -236,9 +236,21 @@ export function openNote(
   },
 ): OpenedNote | Refused {
   let parsed: Note;
-  let stated: CheckpointText;
   try {
     parsed = parseNote(note);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return refusedAs(error);
+  }
+  return openParsedNote({ parsed, logs });
+}
+
+/** As `openNote`, for a note that was taken apart by `parseNote`. */
+export function openParsedNote(
+  { parsed, logs }: { parsed: Note; logs: readonly Log[] },
+): OpenedNote | Refused {
+  let stated: CheckpointText;
+  try {
     stated = parseCheckpointText(parsed.text);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
