@@ -26,10 +26,18 @@ export const MAX_LISTED_LOGS = 200_000;
 /** "qpd … a decimal in [1, 2^31)". */
 const MAX_QPD = 2 ** 31 - 1;
 
+/** A log of a list. */
+export interface ListedLog {
+  /** As `--log` takes it. */
+  readonly notation: string;
+  /** Requests that it may make in a day. */
+  readonly qpd: number;
+}
+
 /** A list that was read. */
 export interface LogList {
-  /** The logs in the notation of `--log`, by origin. */
-  readonly logs: ReadonlyMap<string, string>;
+  /** The logs, by origin. */
+  readonly logs: ReadonlyMap<string, ListedLog>;
   /** What was left out, each a sentence that begins with the line's number. */
   readonly dropped: readonly string[];
 }
@@ -54,7 +62,7 @@ export function parseLogList(text: string): LogList {
       `Cannot read list: line ${header?.at ?? 1} is not "${HEADER}", the first of every list`,
     );
   }
-  const logs = new Map<string, string>();
+  const logs = new Map<string, ListedLog>();
   const dropped: string[] = [];
   for (const entry of entriesIn(lines)) {
     const [{ at, keyword }] = entry as [ListLine];
@@ -62,7 +70,7 @@ export function parseLogList(text: string): LogList {
       if (keyword !== "vkey") {
         throw new MalformedError(`${quoted(keyword)} stands above the first "vkey"`);
       }
-      const [origin, notation] = readEntry(entry);
+      const [origin, log] = readEntry(entry);
       if (logs.has(origin)) {
         throw new MalformedError(
           `the origin ${quoted(origin)} is listed before; the first one counts`,
@@ -71,13 +79,34 @@ export function parseLogList(text: string): LogList {
       if (logs.size >= MAX_LISTED_LOGS) {
         throw new MalformedError(`there are more than ${MAX_LISTED_LOGS} logs`);
       }
-      logs.set(origin, notation);
+      logs.set(origin, log);
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       dropped.push(`line ${at}: ${error.message}`);
     }
   }
   return { logs, dropped };
+}
+
+/** Whether a place of a list is a URL, and not a path. */
+export function isListUrl(place: string): boolean {
+  return /^https?:\/\//.test(place);
+}
+
+/**
+ * Checks the URL of a list.
+ * @returns how it is fetched
+ * @throws MalformedError
+ */
+export function checkListUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !isListUrl(text) || /[\s#]/.test(text)) {
+    throw new MalformedError(`URL is ${quoted(text)}, expected http://HOST/… or https://HOST/…`);
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new MalformedError(`URL of ${quoted(url.host)} has a name or password, expected none`);
+  }
+  return url.href;
 }
 
 /** The lines that say something. One at a time: a list may have hundreds of thousands. */
@@ -108,7 +137,7 @@ function* entriesIn(lines: Iterable<ListLine>): Generator<ListLine[]> {
 }
 
 /** "vkey", then "origin" if there is one, then "qpd" and "contact", in this order. */
-function readEntry(entry: readonly ListLine[]): [origin: string, notation: string] {
+function readEntry(entry: readonly ListLine[]): [origin: string, log: ListedLog] {
   const [first, ...rest] = entry as [ListLine, ...ListLine[]];
   const stated = rest[0]?.keyword === "origin" ? rest.shift() : undefined;
   const [qpd, contact, more] = rest;
@@ -127,5 +156,6 @@ function readEntry(entry: readonly ListLine[]): [origin: string, notation: strin
   // The check of an Ed25519 key is part of reading its vkey. To load it once more would cost seconds
   // and a hundred megabytes for tens of thousands of logs.
   if (vkey.type !== SIGNATURE_TYPE.ed25519) loadVerifier(vkey);
-  return [origin, origin === vkey.name ? vkey.text : `${vkey.text} ${origin}`];
+  const notation = origin === vkey.name ? vkey.text : `${vkey.text} ${origin}`;
+  return [origin, { notation, qpd: Number(qpd.value) }];
 }

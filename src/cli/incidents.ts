@@ -207,13 +207,13 @@ function short(text: string): string {
 
 function rowOf({ entry, record, judgement }: Incident): Row {
   const { kind, log, checkpoint_a: a, checkpoint_b: b } = record;
-  const isSame = kind === "same_size";
+  const isSame = kind !== "cross_size";
   const cells = [
     ...[
       `${entry.seq}`,
       shortTime(record.detected_at),
       log.origin,
-      isSame ? "same size" : "two sizes",
+      kind === "same_size_cosigned" ? "witness" : isSame ? "same size" : "two sizes",
     ],
     ...[isSame ? a.size : `${a.size}, ${b.size}`, `${short(a.root)} ${short(b.root)}`],
     short(record.evidence_id),

@@ -1,3 +1,4 @@
+import { checkListUrl, isListUrl } from "../authority/log_list.ts";
 import { GOSSIP_DEFAULTS } from "../gossip/settings.ts";
 import { LOG_DEFAULTS } from "../monitor/log_settings.ts";
 import { PLACE_DEFAULTS, readContact } from "../monitor/settings.ts";
@@ -45,7 +46,7 @@ export const init: Command = {
   help: `hearsay init [--dir DIR] [--name NAME] [--log LOG --source SOURCE]… [--listen HOST:PORT]
              [--http HOST:PORT] [--peer PEER]… [--admit anyone|members] [--poll 1m] [--gossip 1m]
              [--contact MAIL] [--federation HOST:PORT]
-             [--witness NAME --witness-http HOST:PORT [--list FILE]]
+             [--witness NAME --witness-http HOST:PORT [--list URL|FILE]]
 
 Writes ${DEFAULT_CONFIG}, with comments, and the monitor's key into DIR (default: this folder). It
 overwrites nothing. If DIR has a ${PLACE_DEFAULTS.key} of this NAME, it is kept. Without --name and
@@ -60,7 +61,7 @@ overwrites nothing. If DIR has a ${PLACE_DEFAULTS.key} of this NAME, it is kept.
 
 With --witness this monitor cosigns what logs push to it at HOST:PORT, in the name of NAME; its key is
 made too, and its vkey is the second line that is printed. Then a --log without a --source is a log that
-only pushes, and FILE lists further ones (C2SP tlog-list).
+only pushes, and the list at URL or in FILE names further ones (C2SP tlog-list).
 
 With --federation this monitor publishes its incident journal as a log of its own at HOST:PORT, and
 others may mirror it there.
@@ -146,7 +147,12 @@ function readWitness(options: Options): ChosenWitness | undefined {
   }
   checkKeyName(name);
   parseAddress(http);
-  return { name, http, list: list === undefined ? undefined : absolutePath(list) };
+  const place = list === undefined
+    ? undefined
+    : isListUrl(list)
+    ? checkListUrl(list)
+    : absolutePath(list);
+  return { name, http, list: place };
 }
 
 /** The logs of the command line, each with the source after it. A witness needs none. */

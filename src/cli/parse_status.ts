@@ -45,6 +45,26 @@ function counts(value: unknown, name: string): void {
   for (const [result, times] of Object.entries(value)) count(times, `${name} of ${quoted(result)}`);
 }
 
+const witnessOfLog = object({
+  must: { name: text, vkey: text, keeping: text },
+  may: {
+    url: text,
+    failing: text,
+    size: text,
+    root: text,
+    cosignedAt: time,
+    behindSince: time,
+    incidents: count,
+  },
+  others: "kept",
+});
+
+const cosigned = object({
+  must: { witnesses: listOf(witnessOfLog) },
+  may: { committed: object({ must: { size: text, root: text }, others: "kept" }) },
+  others: "kept",
+});
+
 const log = object({
   must: { origin: text, vkey: text, incidents: count, openQuestions: count, counts },
   may: {
@@ -66,6 +86,7 @@ const log = object({
     isRewritten: yesOrNo,
     shrankTo: text,
     sharedBy: count,
+    cosigned,
   },
   others: "kept",
 });

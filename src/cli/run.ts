@@ -1,14 +1,18 @@
 import type { CosignerType, CosigningKey } from "../authority/cosigning.ts";
-import { type LogList, MAX_LIST_BYTES, parseLogList } from "../authority/log_list.ts";
+import { isListUrl, type LogList, MAX_LIST_BYTES, parseLogList } from "../authority/log_list.ts";
+import type { Policy } from "../authority/policy.ts";
 import type { OpenSource } from "../monitor/assembly.ts";
 import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { trapsOf } from "../monitor/traps.ts";
+import { listFields } from "../monitor/list_follower.ts";
+import { covers, type Policies, policyPaths } from "../monitor/policies.ts";
 import type { WitnessMeans } from "../monitor/witnessing.ts";
 import { openSource } from "../sources/open.ts";
 import { JournalLocked } from "../store/journal.ts";
 import { fileText } from "../tlog/encoding.ts";
+import { describeLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatAddress, isSameAddress } from "../world/address.ts";
 import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
@@ -20,10 +24,8 @@ import { MAX_CONFIG_BYTES, parseConfig } from "./config.ts";
 import { eventLog } from "./event_log.ts";
 import { type KeyReading, readInput, readKey, readWitnessKey } from "./inputs.ts";
 import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
+import { readPolicy } from "./policy_file.ts";
 import { exitCodeOf, type Tally } from "./reporting.ts";
-
-/** How many logs that were left out of a list one event names. */
-const MAX_DROPPED_TOLD = 10;
 
 /** `hearsay run`: the daemon. */
 export const run: Command = {
@@ -169,8 +171,28 @@ export async function loadWitness(
     });
   const keys = [await load(key, SIGNATURE_TYPE.cosignature)];
   if (mldsaKey !== undefined) keys.push(await load(mldsaKey, SIGNATURE_TYPE.mldsa44));
-  if (list === undefined) return { keys };
+  // The daemon fetches what is at a URL.
+  if (list === undefined || isListUrl(list)) return { keys };
   return { keys, listed: (await readLogList(world, list, report)).logs };
+}
+
+/**
+ * Reads the policies that a configuration names.
+ * @throws UsageError, MalformedError that names the file and the line, or the log that a policy does
+ *   not list
+ */
+export async function loadPolicies(world: World, settings: Settings): Promise<Policies> {
+  const policies = new Map<string, Policy>();
+  for (const path of policyPaths(settings)) policies.set(path, await readPolicy(world, path));
+  for (const { log, policy: path } of settings.logs) {
+    if (path === undefined || covers(policies.get(path)!, log)) continue;
+    throw new MalformedError(
+      `the policy ${quoted(path)} does not list the log ${
+        describeLog(log)
+      }, which has it as its own`,
+    );
+  }
+  return policies;
 }
 
 /** Reads a list of logs for a witness. @throws UsageError, MalformedError that names the file */
@@ -187,12 +209,8 @@ export async function openLogList(world: World, path: string): Promise<LogList> 
 /** As `openLogList`, and tells what was left out. */
 async function readLogList(world: World, path: string, report: EventReport): Promise<LogList> {
   const list = await openLogList(world, path);
-  const { length } = list.dropped;
-  const named = list.dropped.slice(0, MAX_DROPPED_TOLD);
-  report.event("witness.list", length > 0 ? "warning" : "info", {
-    ...{ file: path, logs: list.logs.size, left_out: length },
-    ...(length > 0 && { detail: named.join("; ") }),
-  });
+  const level = list.dropped.length > 0 ? "warning" : "info";
+  report.event("witness.list", level, listFields({ from: path, list }));
   return list;
 }
 
@@ -209,10 +227,11 @@ async function startDaemon({ world, settings, report, passphrases, reload }: {
       report.event("key.exposed", "warning", { file: settings.key, mode, detail: EXPOSED }),
   });
   const witness = await loadWitness(world, settings, { passphrases, report });
+  const policies = await loadPolicies(world, settings);
   const openSource = sourceOpener(world, settings);
   try {
     return await Daemon.start({
-      ...{ world, settings, signer, report, openSource, witness },
+      ...{ world, settings, signer, report, openSource, witness, policies },
       ...(reload && { reload }),
     });
   } catch (error) {
@@ -457,8 +476,12 @@ class Runner {
     try {
       const { world } = this.#tools;
       const list = settings.witness?.list;
-      const listed = list === undefined ? undefined : await readLogList(world, list, this.#report);
-      await daemon.takeUp(settings, sourceOpener(world, settings), listed?.logs);
+      const listed = list === undefined || isListUrl(list)
+        ? undefined
+        : await readLogList(world, list, this.#report);
+      const policies = await loadPolicies(world, settings);
+      const files = { listed: listed?.logs, policies };
+      await daemon.takeUp(settings, sourceOpener(world, settings), files);
       this.#refused = undefined;
     } catch (error) {
       if (isMoved) await server?.close();

@@ -4,7 +4,14 @@
  *
  * @module
  */
-import { type LogStatus, nameOf, type PeerStatus, type Status } from "../monitor/status.ts";
+import type { WitnessStatus } from "../monitor/witnessing.ts";
+import {
+  type LogStatus,
+  nameOf,
+  type PeerStatus,
+  type Status,
+  type WitnessOfLog,
+} from "../monitor/status.ts";
 import { type Trouble, troublesOf } from "../monitor/troubles.ts";
 import { printable } from "../tlog/malformed.ts";
 import { mirrorInWords } from "./mirror_words.ts";
@@ -49,6 +56,10 @@ export function describeStatus(
   const { memberCases = 0 } = status;
   const allCases = [
     ...cases.map((log) => caseOf(log, nameOf(log, status))),
+    ...status.logs.flatMap((log) =>
+      (log.cosigned?.witnesses ?? []).filter(({ incidents = 0 }) => incidents > 0)
+        .map((witness) => cosignerCase(witness, nameOf(log, status)))
+    ),
     ...pushed,
     ...(status.mirrors ?? []).filter(({ incidents }) => incidents > 0)
       .map((mirror) => caseOf(mirror, mirror.origin)),
@@ -76,7 +87,8 @@ export function describeStatus(
   return [
     ...headline(status, troubles, screen),
     ...said,
-    ...section(logs, { columns: LOG_COLUMNS, what: "logs", wrong, most, screen }),
+    ...section(logs, { columns: logColumns(status), what: "logs", wrong, most, screen }),
+    ...sayCosigners(status, { most, screen }),
     ...sayWitness(status, { most, screen }),
     ...sayFederation(status, screen),
     ...sayMirrors(status, { most, screen }),
@@ -118,6 +130,17 @@ function caseOf(log: { incidents: number }, name: string): Said {
       several(log.incidents, "PROVEN CASE"),
     advice: "The evidence is kept, and nothing is to be done in a hurry. To see it: " +
       `${LIST_CASES}. ` + 'What to do: OPERATING, "When something is inconsistent".',
+  };
+}
+
+function cosignerCase({ name, incidents = 0 }: WitnessOfLog, log: string): Said {
+  return {
+    mark: CASE,
+    text: `witness ${name} cosigned two roots of log ${log} at one size: ` +
+      several(incidents, "PROVEN CASE"),
+    advice:
+      "It says nothing of the log by itself: what the witness cosigns counts for nothing more " +
+      `until people have found out why. To see it: ${LIST_CASES}.`,
   };
 }
 
@@ -168,15 +191,29 @@ function sayAll(
 /** As wide as the longest mark, so that all rows begin at one place. */
 const MARK: Column = { title: " ".repeat(CASE.length) };
 
-const LOG_COLUMNS: readonly Column[] = [
-  MARK,
-  { title: "LOG", narrow: "cut" },
-  { title: "SIZE", align: "right" },
-  { title: "GREW", align: "right", narrow: "leave out" },
-  { title: "LOOKED AT", align: "right" },
-  { title: "RESULT" },
-  { title: "PEERS", align: "right", narrow: "leave out" },
-];
+const COMMITTED: Column = { title: "COMMITTED", align: "right" };
+
+/** What a quorum has cosigned is shown if any log has a policy that says who that is. */
+function logColumns({ logs }: Status): readonly Column[] {
+  return [
+    MARK,
+    { title: "LOG", narrow: "cut" },
+    { title: "SIZE", align: "right" },
+    ...(hasPolicy(logs) ? [COMMITTED] : []),
+    { title: "GREW", align: "right", narrow: "leave out" },
+    { title: "LOOKED AT", align: "right" },
+    { title: "RESULT" },
+    { title: "PEERS", align: "right", narrow: "leave out" },
+  ];
+}
+
+function hasPolicy(logs: readonly LogStatus[]): boolean {
+  return logs.some(({ cosigned }) => cosigned !== undefined);
+}
+
+function committedOf({ cosigned }: LogStatus): string {
+  return cosigned === undefined ? "-" : cosigned.committed?.size ?? "none";
+}
 
 function logRow(log: LogStatus, { logs, now }: Status, mark: Mark | undefined): Row {
   const { size = "-", grewAt, lastLookAt, lastResult = "none yet", sharedBy } = log;
@@ -186,6 +223,7 @@ function logRow(log: LogStatus, { logs, now }: Status, mark: Mark | undefined): 
       { text: mark ?? "", style },
       { text: nameOf(log, { logs }), style },
       size,
+      ...(hasPolicy(logs) ? [committedOf(log)] : []),
       ago(grewAt, now),
       ago(lastLookAt, now),
       { text: lastResult, style: mark === TROUBLE ? "red" : undefined },
@@ -273,6 +311,58 @@ function answerOf(
   return ANSWERS[lastResult ?? "nothing"] ?? lastResult!;
 }
 
+const COSIGNER_COLUMNS: readonly Column[] = [
+  MARK,
+  { title: "WITNESS", narrow: "cut" },
+  { title: "LOG", narrow: "cut" },
+  { title: "SIZE", align: "right" },
+  { title: "COSIGNED", align: "right" },
+  { title: "STATE" },
+];
+
+/** How each witness keeps up with each log; those in trouble come first. */
+function sayCosigners(
+  status: Status,
+  { most, screen }: { most: number; screen: Screen },
+): string[] {
+  const wrong = new Map<unknown, Mark>();
+  const items = status.logs.flatMap((log) =>
+    (log.cosigned?.witnesses ?? []).map((witness) => {
+      const mark = markOf(witness);
+      if (mark !== undefined) wrong.set(witness, mark);
+      return { of: witness, row: cosignerRow(witness, { log, status, mark }) };
+    })
+  );
+  if (items.length === 0) return [];
+  return section(items, { columns: COSIGNER_COLUMNS, what: "witnesses", wrong, most, screen });
+}
+
+function markOf({ keeping, incidents = 0 }: WitnessOfLog): Mark | undefined {
+  if (incidents > 0) return CASE;
+  return keeping === "cosigning" || keeping === "waiting" ? undefined : TROUBLE;
+}
+
+function cosignerRow(
+  { name, size, cosignedAt, keeping, failing }: WitnessOfLog,
+  { log, status, mark }: { log: LogStatus; status: Status; mark: Mark | undefined },
+): Row {
+  const style: Style | undefined = mark === undefined ? undefined : "red";
+  return {
+    cells: [
+      { text: mark ?? "", style },
+      { text: name, style },
+      nameOf(log, status),
+      size ?? "-",
+      ago(cosignedAt, status.now),
+      {
+        text: keeping === "waiting" ? "none yet" : keeping,
+        style: mark === TROUBLE ? "red" : undefined,
+      },
+    ],
+    ...(failing !== undefined && { note: { text: `asked itself: ${failing}`, style: "dim" } }),
+  };
+}
+
 /** Who of the members is connected, and what became of the others, in words. */
 function sayMembers(
   { members }: Status,
@@ -294,7 +384,7 @@ function sayWitness(
   { most, screen }: { most: number; screen: Screen },
 ): string[] {
   if (witness === undefined) return [];
-  const { vkeys, logs, cosigned, pushed } = witness;
+  const { vkeys, logs, cosigned, pushed, list } = witness;
   const lines = pushed.slice(0, most).map(({ origin, size }) =>
     `${origin}: ${size === undefined ? "nothing cosigned yet" : `cosigned size ${size}`}`
   );
@@ -304,6 +394,7 @@ function sayWitness(
     `witness for ${several(logs, "log")}, of which it has cosigned ${cosigned}`,
     ...[...vkeys, ...lines].flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
     ...(rest > 0 ? [`${INDENT}… and ${rest} more that only push`] : []),
+    ...(list === undefined ? [] : hanging("  ", `  ${printable(sayList(list))}`, screen)),
   ];
 }
 
@@ -330,6 +421,13 @@ function sayMirrors(
     ...lines.flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
     ...(rest > 0 ? [`${INDENT}… and ${rest} more`] : []),
   ];
+}
+
+function sayList({ url, at, problem }: NonNullable<WitnessStatus["list"]>): string {
+  const used = at === undefined ? "none of its logs is known yet" : `the copy in use is of ${at}`;
+  return problem === undefined
+    ? `list of logs ${url}: ${used}`
+    : `list of logs ${url} cannot be had (${problem}); ${used}`;
 }
 
 /** A table, what is wrong first; the rest is counted if there is much. */

@@ -1,5 +1,5 @@
 /**
- * A monitor's incident journal as a log of its own (PROTOCOL, "Federation"). The journal is the truth;
+ * A monitor's incident journal as a log of its own (PROTOCOL section 19). The journal is the truth;
  * this adds a signed head, and never takes one back.
  *
  * **Never two roots at one size under one origin.** The head that is signed next is durable before it

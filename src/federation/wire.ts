@@ -1,5 +1,5 @@
 /**
- * What monitors say to each other about their incident journals over HTTP (PROTOCOL, "Federation"):
+ * What monitors say to each other about their incident journals over HTTP (PROTOCOL section 19):
  * the leaves and the origin of a journal as a log, and each message with its reader, its writer and
  * its limits. Every reader refuses what has not the one form. Nothing read here is verified.
  *

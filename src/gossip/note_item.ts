@@ -26,7 +26,7 @@ export const NOTE: Kind = {
   },
 };
 
-/** A checkpoint's signed note as an item. */
-export function noteItem({ note }: VerifiedCheckpoint): Item<"note"> {
-  return { kind: "note", body: utf8(note) };
+/** A checkpoint's signed note as an item, with the cosignatures that were verified. */
+export function noteItem({ noteWithCosignatures }: VerifiedCheckpoint): Item<"note"> {
+  return { kind: "note", body: utf8(noteWithCosignatures) };
 }

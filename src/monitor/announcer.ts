@@ -1,6 +1,7 @@
 import type { Heard } from "../gossip/judge.ts";
 import { PlaceLost } from "../world/durable.ts";
 import type { Clock } from "../world/world.ts";
+import { listFields, type ListNews } from "./list_follower.ts";
 import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { type IncidentNews, IncidentNotWritten } from "./case_keeper.ts";
@@ -100,6 +101,8 @@ export class Announcer {
         return event("journal.torn", "warning", { set_aside: happening.setAside });
       case "witness torn":
         return event("witness.torn", "warning", { bytes: happening.bytes });
+      case "witness list":
+        return this.#tellList(happening.news);
       case "journal unsound":
         return event("journal.unsound", "warning", { incidents: happening.incidents });
       case "journal lost":
@@ -168,6 +171,8 @@ export class Announcer {
         });
       case "withholding":
         return this.#troubles.withholding(happening);
+      case "witness":
+        return this.#troubles.witness(happening);
       case "member":
         return this.#members.tell(happening.news);
       case "calling":
@@ -187,6 +192,20 @@ export class Announcer {
   }
 
   /** Tells once that a folder was moved: the daemon ends by it. */
+  #tellList(news: ListNews): void {
+    const { url, copyOf } = news;
+    if ("list" in news) {
+      const { list } = news;
+      const level = list.dropped.length > 0 ? "warning" : "info";
+      return this.#report.event("witness.list", level, listFields({ from: url, list, copyOf }));
+    }
+    const detail = copyOf === undefined
+      ? "none of its logs is known yet, and nothing that they push is cosigned"
+      : `the copy that was fetched at ${copyOf} stays in use`;
+    const fields = { file: url, reason: news.problem, detail };
+    this.#report.event("witness.list_unavailable", "warning", fields);
+  }
+
   #tellMoved({ message: detail }: PlaceLost): void {
     if (this.#toldMoved) return;
     this.#toldMoved = true;

@@ -18,6 +18,7 @@ import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
 import type { Common } from "./common.ts";
 import { Federating } from "./federating.ts";
+import { Cosignatures } from "./cosignatures.ts";
 import { Follower } from "./follower.ts";
 import { type Former, formerKeys } from "./former_keys.ts";
 import { Happenings } from "./happenings.ts";
@@ -28,10 +29,12 @@ import { knownLogs } from "./log_settings.ts";
 import { JournaledMemory } from "./recollection.ts";
 import type { MemberLine } from "./correspondent.ts";
 import { Mirroring } from "./mirroring.ts";
+import { countedLogs, type Policies } from "./policies.ts";
 import { Rounds } from "./rounds.ts";
 import { hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
 import { Tallies } from "./tallies.ts";
+import { isWitnessView, WitnessViews } from "./witness_views.ts";
 import { Witnessing, type WitnessMeans } from "./witnessing.ts";
 
 /** Opens the source that a log's settings name. @throws MalformedError if it cannot be used */
@@ -61,6 +64,8 @@ export interface Parts {
   readonly federating: Federating | undefined;
   /** The journals of others. Nothing if this monitor publishes no journal. */
   readonly mirroring: Mirroring | undefined;
+  readonly cosignatures: Cosignatures;
+  readonly witnessViews: WitnessViews;
   /** Of what is answered at `listen`. */
   readonly handlers: readonly Handler[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
@@ -102,7 +107,7 @@ export class KnownPeers {
  *   cannot be used
  */
 export async function assemble(
-  { world, settings, signer, report, openSource, reload, witness }: {
+  { world, settings, signer, report, openSource, reload, witness, policies = new Map() }: {
     world: World;
     settings: Settings;
     signer: Signer;
@@ -111,6 +116,8 @@ export async function assemble(
     reload?: SwarmHost["reload"];
     /** What it needs to be a witness, if the settings say that it is one. */
     witness?: WitnessMeans | undefined;
+    /** Those that the settings name, by their paths. */
+    policies?: Policies | undefined;
   },
 ): Promise<Parts> {
   const sources = settings.logs.map(openSource);
@@ -139,9 +146,12 @@ export async function assemble(
   let federating: Federating | undefined;
   let mirroring: Mirroring | undefined;
   try {
+    const cosignatures = new Cosignatures({ clock: world.clock, observations });
+    cosignatures.follow(countedLogs(settings, policies));
     const memory = new JournaledMemory({
-      ...{ observations, world },
-      isPeer: (source) => peers.has(source) || mirroring?.has(source) === true,
+      ...{ observations, world, cosignatures },
+      isPeer: (source) =>
+        peers.has(source) || isWitnessView(source) || mirroring?.has(source) === true,
       tell: (happening) => happenings.tell(happening),
     });
     keeper = await CaseKeeper.start({
@@ -166,6 +176,10 @@ export async function assemble(
     for (const [i, source] of sources.entries()) {
       followers.push(await Follower.start({ common, settings: settings.logs[i]!, source }));
     }
+    for (const { log } of countedLogs(settings, policies)) {
+      cosignatures.recall(log, keeper.detector);
+    }
+    await keeper.keep();
     const party = { ...keeper.party, peerHosts: peers.hosts };
     const tolls = new Tolls(party);
     const plain = exchangeHandlers({ party, tolls });
@@ -179,6 +193,8 @@ export async function assemble(
     const background = new Background((error) => happenings.failed(error));
     const lineTo = ({ vkey }: MemberPeer): MemberLine => swarm.lineTo(vkey);
     const rounds = new Rounds({ party, happenings, background, settings, lineTo });
+    const witnessViews = new WitnessViews({ common, background, contact: settings.contact });
+    witnessViews.follow(countedLogs(settings, policies), settings.contact);
     const httpGossip = new HttpGossip({ common, party, tolls, background });
     if (settings.witness !== undefined && witness !== undefined) {
       witnessing = await Witnessing.open({
@@ -186,6 +202,7 @@ export async function assemble(
         folder: settings.state,
         followed: settings.logs.map(({ log }) => log),
         pushed: settings.pushed,
+        contact: settings.contact,
       });
     }
     if (settings.federation !== undefined) {
@@ -201,16 +218,8 @@ export async function assemble(
     }
     const parts: Parts = {
       ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
-      ...{
-        followers,
-        tolls,
-        httpGossip,
-        swarm,
-        witnessing,
-        federating,
-        mirroring,
-        acceptor: undefined,
-      },
+      ...{ followers, tolls, httpGossip, swarm, witnessing, federating, mirroring },
+      ...{ cosignatures, witnessViews, acceptor: undefined },
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
         new SessionHandler({ swarm, tolls, listen: () => parts.settings.listen }),
@@ -276,6 +285,26 @@ function reportTo(
       happenings.tell({ kind: "greeted", source, isSelf, software: about?.software }),
     incident: (news) => happenings.tell({ kind: "case", news }),
   };
+}
+
+/** Counts cosignatures under these policies from now on. */
+export async function count(
+  { cosignatures, witnessViews, settings, common: { keeper, memory, happenings } }: Parts,
+  policies: Policies,
+): Promise<void> {
+  const counted = countedLogs(settings, policies);
+  const added = cosignatures.follow(counted);
+  witnessViews.follow(counted, settings.contact);
+  memory.forgetOpened();
+  try {
+    // The cases about the witnesses that came with it are known again.
+    await keeper.follow(keeper.judge.logs);
+    for (const log of added) cosignatures.recall(log, keeper.detector);
+    await keeper.keep();
+  } catch (error) {
+    // What could not be written is tried again by every exchange.
+    happenings.failed(error);
+  }
 }
 
 /** Answers exchanges and sessions on a listener from now on; nobody without a listener. */

@@ -8,18 +8,18 @@ import { timeNow } from "../world/time.ts";
 import { VERSION } from "../world/version.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { membersAmong, nameOfPeer } from "../gossip/settings.ts";
-import type { LogList } from "../authority/log_list.ts";
 import type { Federating } from "./federating.ts";
 import { assemble, type OpenSource, type Parts } from "./assembly.ts";
-import { canTakeUp, takeUp } from "./changes.ts";
+import { canTakeUp, type ReadFiles, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import type { HttpGossip } from "./http_gossip.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
+import type { Policies } from "./policies.ts";
 import type { Settings } from "./settings.ts";
 import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
-import type { Status } from "./status.ts";
+import type { CosignedStatus, Status } from "./status.ts";
 import type { Witnessing, WitnessMeans } from "./witnessing.ts";
 
 /** How often it is looked whether the folders are still where they were. */
@@ -66,6 +66,7 @@ export class Daemon {
     openSource: OpenSource;
     reload?: () => Promise<string | undefined>;
     witness?: WitnessMeans | undefined;
+    policies?: Policies | undefined;
   }): Promise<Daemon> {
     return new Daemon(await assemble(settled));
   }
@@ -145,6 +146,8 @@ export class Daemon {
     if (witnessing !== undefined) this.#loop(witnessing.run(this.#stop));
     if (federating !== undefined) this.#loop(federating.run(this.#stop));
     if (mirroring !== undefined) this.#loop(mirroring.run());
+    this.#loop(this.#parts.witnessViews.run(this.#stop));
+    this.#loop(this.#parts.cosignatures.run(this.#stop, this.#parts.common.happenings));
     this.#loop(this.#upkeep());
     this.#loop(this.#watchPlaces());
     for (const follower of followers) this.#loop(follower.run());
@@ -208,16 +211,16 @@ export class Daemon {
    * Takes up changed settings while it runs. Everything else stays as it was: uptime, counters,
    * connections, open questions, and what is under way. Calls must not overlap.
    * @param settings must be accepted by `canTakeUp`
-   * @param listed the logs of the witness's list, which was read again
+   * @param files what was read again of the files that the settings name
    * @throws MalformedError, WorldError, IncidentNotWritten; then nothing has changed
    */
   async takeUp(
     settings: Settings,
     openSource: OpenSource,
-    listed?: LogList["logs"],
+    files: ReadFiles = {},
   ): Promise<void> {
     const parts = this.#parts;
-    const { begun, isMoved } = await takeUp({ parts, settings, openSource, listed });
+    const { begun, isMoved } = await takeUp({ parts, settings, openSource, files });
     const { acceptor, common: { happenings } } = parts;
     if (isMoved && acceptor !== undefined) this.#loop(acceptor.run());
     for (const follower of begun) this.#loop(follower.run());
@@ -267,6 +270,7 @@ export class Daemon {
       logs: followers.map((one) => ({
         ...one.status(),
         ...this.#sharedBy(one.log),
+        ...this.#cosigned(one.log),
         ...this.#formerKeyOf(one.log),
         ...tallies.ofLog(one.log),
       })),
@@ -292,6 +296,24 @@ export class Daemon {
   #formerKeyOf({ id }: Log): { formerKey?: string; formerSize?: string } {
     const former = this.#parts.formerKeys.get(id);
     return former === undefined ? {} : { formerKey: former.log, formerSize: former.size };
+  }
+
+  /** Who has cosigned the checkpoints of a log, and the cases about them. */
+  #cosigned(log: Log): { cosigned?: CosignedStatus } {
+    const { cosignatures, witnessViews, common: { keeper } } = this.#parts;
+    const status = cosignatures.status(log, keeper.judge.latest(log));
+    if (status === undefined) return {};
+    const witnesses = status.witnesses.map((witness) => {
+      const cosigner = log.cosigners.all.find(({ vkey }) => vkey.text === witness.vkey);
+      const incidents = cosigner === undefined ? 0 : keeper.cases(cosigner).length;
+      const failing = witnessViews.failing(log, witness);
+      return {
+        ...witness,
+        ...(failing !== undefined && { failing }),
+        ...(incidents > 0 && { incidents }),
+      };
+    });
+    return { cosigned: { ...status, witnesses } };
   }
 
   /** How many peers follow a log too, as they last said. This monitor itself is none of them. */
@@ -344,7 +366,8 @@ export class Daemon {
     const isNews = result === "first" || result === "extends";
     if (about !== "look" || !isNews || checkpoint === undefined) return;
     const logHash = hexLogHash(log);
-    swarm.sayCheckpoint({ note: checkpoint.note, observation: observations.last.hash, logHash });
+    const { noteWithCosignatures: note } = checkpoint;
+    swarm.sayCheckpoint({ note, observation: observations.last.hash, logHash });
   }
 
   /** Ends the daemon if an error means that nothing more can be written before a new start. */

@@ -62,7 +62,11 @@ export type EventName =
   | "status.serving"
   | "warnings.left_out"
   | "witness.failed"
+  | "witness.lagging"
   | "witness.list"
+  | "witness.list_unavailable"
+  | "witness.missing"
+  | "witness.recovered"
   | "witness.serving"
   | "witness.torn";
 

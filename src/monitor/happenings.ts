@@ -10,6 +10,8 @@ import type { SyncReport } from "../federation/mirror.ts";
 import type { PushOutcome } from "../federation/wire.ts";
 import type { Finding } from "./finding.ts";
 import type { Pushed } from "./journal_pusher.ts";
+import type { ListNews } from "./list_follower.ts";
+import type { WitnessOfLog } from "./status.ts";
 
 /**
  * Everything that can happen in a daemon. Whoever finds out tells it here, once. Log lines,
@@ -33,6 +35,8 @@ export type Happening =
   | { readonly kind: "journal torn"; readonly setAside: string }
   /** so many bytes of the witness's state were cut off: a crash tore them, and nobody was answered */
   | { readonly kind: "witness torn"; readonly bytes: number }
+  /** the witness's list of logs was fetched, or cannot be */
+  | { readonly kind: "witness list"; readonly news: ListNews }
   /** entries of the incident journal that do not hold, and are not used */
   | { readonly kind: "journal unsound"; readonly incidents: readonly number[] }
   /** the incident journal does not continue what was signed of it: it is another log from now on */
@@ -96,6 +100,8 @@ export type Happening =
   }
   /** a log is not frozen only because it says that it does not grow any more; told once */
   | { readonly kind: "retired"; readonly log: Log }
+  /** how a witness of a log keeps up; told again and again */
+  | { readonly kind: "witness"; readonly log: Log } & WitnessOfLog
   | { readonly kind: "case"; readonly news: IncidentNews }
   /** Of exchanges; `source` is the other end: an address of the configuration, or the host that called. */
   | { readonly kind: "heard"; readonly heard: Heard; readonly source: string }

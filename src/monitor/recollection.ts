@@ -1,5 +1,6 @@
 import type { Seen } from "../evidence/conflict.ts";
 import type { Head } from "../evidence/head.ts";
+import type { CheckpointMemory } from "../evidence/memory.ts";
 import { OPEN_RESULTS, type Result } from "../evidence/result.ts";
 import type { Standing } from "../gossip/settled_item.ts";
 import { observedCheckpoint } from "../store/observation.ts";
@@ -51,6 +52,7 @@ export class JournaledMemory implements Recollection {
   readonly #isPeer: (source: string) => boolean;
   readonly #limits: Readonly<Record<Asker, QuestionLimits>> | undefined;
   readonly #happened: Subscriber;
+  readonly #cosignatures: CheckpointMemory | undefined;
   /** Checkpoints seen and not in the index yet, by log, size and root. */
   readonly #fresh = new Map<string, Map<bigint, Map<string, Fresh>>>();
   #unwritten = 0;
@@ -71,6 +73,7 @@ export class JournaledMemory implements Recollection {
       isPeer = () => true,
       limits,
       tell = () => {},
+      cosignatures,
     }: {
       observations: ObservationJournal;
       world: Pick<World, "clock" | "random">;
@@ -78,6 +81,8 @@ export class JournaledMemory implements Recollection {
       isPeer?: (source: string) => boolean;
       limits?: Readonly<Record<Asker, QuestionLimits>>;
       tell?: Subscriber;
+      /** The memory of what cosigners have signed; without one it is forgotten. */
+      cosignatures?: CheckpointMemory | undefined;
     },
   ) {
     this.#observations = observations;
@@ -85,6 +90,7 @@ export class JournaledMemory implements Recollection {
     this.#isPeer = isPeer;
     this.#limits = limits;
     this.#happened = tell;
+    this.#cosignatures = cosignatures;
   }
 
   /** The open questions of a log. */
@@ -149,6 +155,7 @@ export class JournaledMemory implements Recollection {
 
   /** See CheckpointMemory. A note from the journal is used only if it verifies here, byte for byte. */
   at(log: Log, treeSize: bigint): readonly Seen[] {
+    if (log.isCosigner) return this.#cosignatures?.at(log, treeSize) ?? [];
     const indexed = this.#observations.rootsAt(log, treeSize).flatMap(({ note, source }) =>
       this.#open(note, log).map((checkpoint) => ({ checkpoint, source }))
     );
@@ -158,6 +165,12 @@ export class JournaledMemory implements Recollection {
     const more = [...fresh.values()].map(({ seen }) => seen)
       .filter(({ checkpoint }) => !known.has(checkpoint.root));
     return [...indexed, ...more];
+  }
+
+  /** Reads notes anew from now on, because the cosigners of logs have changed. */
+  forgetOpened(): void {
+    this.#opened.clear();
+    this.#openedLength = 0;
   }
 
   #open(note: string, log: Log): readonly VerifiedCheckpoint[] {
@@ -182,6 +195,7 @@ export class JournaledMemory implements Recollection {
    * then it is evidence, not a question.
    */
   remember(seen: Seen, { isEvidence } = { isEvidence: false }): boolean {
+    if (seen.checkpoint.log.isCosigner) return this.#cosignatures?.remember(seen) ?? false;
     const { checkpoint: { log, treeSize, root }, source } = seen;
     const there = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
     if (there !== undefined) {
@@ -263,6 +277,7 @@ export class JournaledMemory implements Recollection {
   repeated(seen: Seen): void {
     const { checkpoint, source } = seen;
     const { log, treeSize, root } = checkpoint;
+    if (log.isCosigner) return this.#cosignatures?.repeated?.(seen);
     if (isTheLog(source)) return;
     const isOpen = this.questions(log).has(checkpoint);
     if (isOpen && this.askerOf(source) === "peer") this.#asks(seen);

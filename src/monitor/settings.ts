@@ -23,7 +23,13 @@ import { within } from "../tlog/members.ts";
 import type { Log } from "../tlog/log.ts";
 import { checkKeyName } from "../tlog/vkey.ts";
 import { Given, type Section } from "../world/jsonc.ts";
-import { placeBeside, readAddress, readSwitch, readText } from "../world/setting_values.ts";
+import {
+  placeBeside,
+  readAddress,
+  readDuration,
+  readSwitch,
+  readText,
+} from "../world/setting_values.ts";
 import type { Address, World } from "../world/world.ts";
 import {
   knownLogs,
@@ -69,6 +75,10 @@ export interface Settings {
   readonly witness: WitnessSettings | undefined;
   /** How it publishes its journal and mirrors others; nothing if it does neither. */
   readonly federation: FederationSettings | undefined;
+  /** Path of the policy of each log that it lists, unless the log has one of its own. */
+  readonly policy: string | undefined;
+  /** How far a witness may be behind, and how old its latest cosignature may be, in milliseconds. */
+  readonly cosignedWithin: number;
 }
 
 /** The members of the file: each of them is read into the one of `Settings` with its name. */
@@ -80,6 +90,9 @@ export const PLACE_DEFAULTS = {
   state: "state",
   incidents: "incidents",
 } as const;
+
+/** What `cosignedWithin` is if the file does not say. */
+const COSIGNED_WITHIN = "1d";
 
 /** How each member of the configuration is read. */
 const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Name]> } = {
@@ -99,6 +112,8 @@ const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Na
   limits: limitsSection,
   witness: witnessSection,
   federation: federationSection,
+  policy: (given) => given.maybe(pathIn(given, readText)),
+  cosignedWithin: (given) => given.read(readDuration, COSIGNED_WITHIN),
 };
 
 /** All settings but those that every configuration must have. */

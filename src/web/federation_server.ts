@@ -1,5 +1,5 @@
 /**
- * The journals of monitors over HTTP (PROTOCOL, "Federation"): this monitor's own as a log, the ones
+ * The journals of monitors over HTTP (PROTOCOL section 19): this monitor's own as a log, the ones
  * that it mirrors, and pushes of what is new in theirs.
  *
  * @module
@@ -62,7 +62,7 @@ export async function answerFederation(
 ): Promise<HttpAnswer> {
   const name = query.path.slice(1);
   const allowed = methodsOf(name);
-  if (allowed === undefined) return problem(404, "no such path; see PROTOCOL, Federation");
+  if (allowed === undefined) return problem(404, "no such path; see PROTOCOL section 19");
   if (!allowed.includes(query.method)) {
     const refused = problem(405, `the method is ${query.method}, expected ${allowed.join(", ")}`);
     return { ...refused, headers: { ...refused.headers, allow: allowed.join(", ") } };

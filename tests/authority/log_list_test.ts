@@ -12,7 +12,10 @@ Deno.test("log list: logs with and without an origin, comments, and spaces aroun
     `# a list\n \t\n  logs/v0\t\n\n${ENTRY}\n# another\n\tvkey ${other.text} \norigin a log\n` +
       "qpd 1\ncontact a | b\n",
   );
-  assertEquals([...logs], [["log.invalid/one", vkey.text], ["a log", `${other.text} a log`]]);
+  assertEquals([...logs], [
+    ["log.invalid/one", { notation: vkey.text, qpd: 86_400 }],
+    ["a log", { notation: `${other.text} a log`, qpd: 1 }],
+  ]);
   assertEquals(dropped, []);
 });
 

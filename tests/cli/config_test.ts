@@ -366,7 +366,11 @@ Deno.test("parseConfig: unknown members are named, with those there are", () => 
   const faults = faultsOf(text);
   for (
     const [i, [what, name, known]] of ([
-      ["a log", "pol", "vkey, origin, replaces, source, poll, patience, retired"],
+      [
+        "a log",
+        "pol",
+        "vkey, origin, replaces, poll, patience, retired, policy, cosignedWithin, source",
+      ],
       [
         "the configuration",
         "nmae",

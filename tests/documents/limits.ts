@@ -9,6 +9,14 @@ import { KEEP_SEGMENTS } from "../../src/store/observations.ts";
 import { MAX_NAMED_SOURCES } from "../../src/store/repeats.ts";
 import { SEGMENT_BYTES } from "../../src/store/segments.ts";
 import { MAX_SETTLED_UNWRITTEN } from "../../src/store/settled.ts";
+import { MAX_PUSHES_AT_ONCE, MAX_PUSHES_OF_ADDRESS } from "../../src/federation/gate.ts";
+import {
+  MAX_BUNDLED_BYTES,
+  MAX_HEAD_BYTES,
+  MAX_PUSH_BYTES,
+  MAX_RECORDS,
+  MAX_RECORDS_BYTES,
+} from "../../src/federation/wire.ts";
 import { SESSION_LIMITS } from "../../src/swarm/session_limits.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { MAX_NOTE_BYTES, MAX_SIGNATURE_LINES } from "../../src/tlog/note.ts";
@@ -57,4 +65,6 @@ export const LIMITS: Readonly<Record<string, number>> = {
   ...{ RESERVED_SEQUENCES: Number(RESERVED_SEQUENCES), MAX_SEEN, MAX_NUMBERS_PER_LIST },
   ...{ BAN_THRESHOLD, DEFAULT_BAN_MS, ACCUSATION_MS, MIN_ACCUSERS },
   ...{ MIN_RSA_BITS, MAX_RSA_BITS, MAX_POSTED_BYTES, VERDICT_MS },
+  ...{ MAX_BUNDLED_BYTES, MAX_RECORDS, MAX_RECORDS_BYTES, MAX_HEAD_BYTES, MAX_PUSH_BYTES },
+  ...{ MAX_PUSHES_AT_ONCE, MAX_PUSHES_OF_ADDRESS },
 };

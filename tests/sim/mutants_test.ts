@@ -1,6 +1,7 @@
 /** For each property, a planted bug breaks it and the simulator finds the bug. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { PROPERTIES, type Property } from "./properties.ts";
+import { WITNESS_PROPERTIES } from "./witnesses/properties.ts";
 import { type Mutant, MUTANTS, mutate, runMutants } from "./mutants.ts";
 
 /** For each property, one mutant that is found soon. `deno task sim --mutants` hunts for all. */
@@ -26,10 +27,13 @@ const SOON: Readonly<Record<Property, string>> = {
 };
 
 Deno.test("mutants: each property has one that breaks it, and each still fits the source", async () => {
-  assertEquals(new Set(MUTANTS.map(({ breaks }) => breaks)), new Set(PROPERTIES));
+  const all: readonly string[] = [...PROPERTIES, ...WITNESS_PROPERTIES];
+  assertEquals(new Set<string>(MUTANTS.map(({ breaks }) => breaks)), new Set(all));
   for (const mutant of MUTANTS) {
-    const source = await Deno.readTextFile(new URL(`../../${mutant.file}`, import.meta.url));
-    assert(mutate(source, mutant) !== source, mutant.name);
+    for (const change of [mutant, ...mutant.and ?? []]) {
+      const source = await Deno.readTextFile(new URL(`../../${change.file}`, import.meta.url));
+      assert(mutate(source, { ...change, name: mutant.name }) !== source, mutant.name);
+    }
     if (mutant.test === undefined) continue;
     const { file, name } = mutant.test;
     const tests = await Deno.readTextFile(new URL(`../${file}`, import.meta.url));
@@ -46,6 +50,12 @@ Deno.test("mutants: one whose place is gone, or there twice, is told and not pas
   assertEquals(mutate("an x", mutant), "an y");
 });
 
+/** For some properties of witnesses, one mutant that is found soon. */
+const SOON_OF_WITNESSES: readonly string[] = [
+  ...["a witness forgets at a restart", "equal size with another root is taken for success"],
+  ...["the policy check names one liar too many", "lines are counted, and not witnesses"],
+];
+
 /** Those that take longer. `.ci/run` hunts for them, as for all others. */
 const NOT_HERE: readonly Property[] = [
   ...["chains check", "both know in time", "views catch up in time"] as const,
@@ -58,6 +68,9 @@ Deno.test("mutants: of most properties one is found within its seeds", async () 
     assertEquals(mutant?.breaks, property);
     return mutant!;
   });
+  const ofWitnesses = MUTANTS.filter(({ name }) => SOON_OF_WITNESSES.includes(name));
+  assertEquals(ofWitnesses.length, SOON_OF_WITNESSES.length);
+  chosen.push(...ofWitnesses);
   for await (const { mutant, found } of runMutants({ mutants: chosen, jobs: 1 })) {
     assert(found !== undefined, `not within ${mutant.seeds} seeds: ${mutant.name}`);
     assertEquals(found.property, mutant.breaks, mutant.name);
