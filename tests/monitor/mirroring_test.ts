@@ -204,6 +204,34 @@ for (const sizes of [[4, 4], [4, 6], [6, 4]] as const) {
   });
 }
 
+Deno.test("mirrors: two heads shown within one sync convict too", async () => {
+  await using stage = await Stage.set({ clock: new ManualClock() });
+  const { one, two } = stage;
+  const over = new JournalsOver(stage.hosts);
+  const [old, a, b] = [
+    servedAs(two).grow(4),
+    servedAs(two).grow(4).grow(2, "a"),
+    servedAs(two).grow(4).grow(2, "b"),
+  ] as const;
+  const shown = await serve(over, two, [old, a, b]);
+  const answer = over.inPlace.get(two.address.hostname)!;
+  over.inPlace.set(two.address.hostname, (asked) => {
+    // The status says one thing, and the proof that is asked for next another.
+    if (shown.story > 0) shown.story = asked.path === "/status" ? 1 : 2;
+    return answer(asked);
+  });
+  const source = new ScriptedSource(grow(await logAt(), 3));
+  await one.start({ logs: [{ source }], federation: mirroring([two]) });
+  await stage.minutes(2);
+  shown.story = 1;
+  await stage.minutes(2);
+  const records = await one.records();
+  assertEquals(records.map(({ kind, checkpoint_a: { size } }) => [kind, size]), [[
+    "same_size",
+    "6",
+  ]]);
+});
+
 Deno.test("mirrors: a journal that shows less than before is told, and is no incident", async () => {
   await using stage = await Stage.set({ clock: new ManualClock() });
   const { one, two } = stage;
