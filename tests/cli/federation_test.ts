@@ -88,6 +88,14 @@ class Publishing {
   }
 }
 
+/** Waits until the files have so many entries: the head is given out a moment before them. */
+async function filed(folder: string, size: number): Promise<void> {
+  const path = `${folder}/state/incidents-log/checkpoint`;
+  while (Deno.readTextFileSync(path).split("\n")[1] !== `${size}`) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 function journalOf(folder: string): Uint8Array {
   return Deno.readFileSync(`${folder}/incidents/journal.jsonl`);
 }
@@ -106,6 +114,7 @@ inFolder(
     assertEquals(await first.get("records?start=0&count=100"), journalOf(folder));
     const { leaves, origin } = await readLog((path) => first.get(path));
     assertEquals([leaves.length, origin], [2, ORIGIN]);
+    await filed(folder, 2);
     const fromFiles = await readLog((path) =>
       Deno.readFile(`${folder}/state/incidents-log/${path}`)
     );
