@@ -3,8 +3,7 @@ import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import type { Witness } from "../authority/witness.ts";
 import type { FederationPage } from "../federation/page.ts";
-import type { HttpGossip } from "../monitor/http_gossip.ts";
-import type { Status } from "../monitor/status.ts";
+import type { DaemonPage } from "../monitor/daemon_page.ts";
 import type { Address, HttpServer, World } from "../world/world.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -31,13 +30,13 @@ export interface Tools {
   readonly world: World;
   readonly terminal: Terminal;
   /** Serves a daemon's status over HTTP, and comparisons while it offers them. */
-  serveStatus(page: {
-    address: Address;
-    status: () => Status;
-    gossip: () => HttpGossip | undefined;
-    /** See Http.serve. */
-    onLack: (reason: string) => void;
-  }): HttpServer;
+  serveStatus(
+    page: DaemonPage & {
+      address: Address;
+      /** See Http.serve. */
+      onLack: (reason: string) => void;
+    },
+  ): HttpServer;
   /** Serves a witness over HTTP. */
   serveWitness(page: {
     address: Address;

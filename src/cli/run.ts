@@ -367,9 +367,8 @@ class Runner {
     if (http === undefined) return undefined;
     try {
       return this.#tools.serveStatus({
+        ...daemon.page(),
         address: http,
-        status: () => daemon.status(),
-        gossip: () => daemon.httpGossip,
         onLack: (reason) => this.#report.event("status.failed", "warning", { reason }),
       });
     } catch (error) {

@@ -11,6 +11,7 @@ import { membersAmong, nameOfPeer } from "../gossip/settings.ts";
 import type { Federating } from "./federating.ts";
 import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, type ReadFiles, takeUp } from "./changes.ts";
+import type { DaemonPage } from "./daemon_page.ts";
 import type { EventReport } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { replacesAdvice } from "./former_keys.ts";
@@ -21,6 +22,7 @@ import type { Settings } from "./settings.ts";
 import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
 import type { CosignedStatus, Status } from "./status.ts";
 import type { Witnessing, WitnessMeans } from "./witnessing.ts";
+import { WriteProbe } from "./write_probe.ts";
 
 /** How often it is looked whether the folders are still where they were. */
 const PLACES_MS = 60_000;
@@ -81,6 +83,18 @@ export class Daemon {
   get httpGossip(): HttpGossip | undefined {
     const { settings, httpGossip } = this.#parts;
     return settings.httpGossip ? httpGossip : undefined;
+  }
+
+  /** What it tells at its HTTP address. */
+  page(): DaemonPage {
+    const { settings: { state, incidents: folder }, common: { keeper } } = this.#parts;
+    const probe = new WriteProbe({ world: this.#world, folders: [state, folder] });
+    return {
+      status: () => this.status(),
+      gossip: () => this.httpGossip,
+      cases: keeper.incidents!,
+      tryWriting: () => probe.look(),
+    };
   }
 
   /** The witness; nothing if this monitor is none. */

@@ -182,6 +182,26 @@ export class IncidentJournal {
     return recordOf(await this.#journal.read(place), this.#folder);
   }
 
+  /** How many entries hold. */
+  get count(): number {
+    return this.#places.size;
+  }
+
+  /** The entries (seq) after this one that hold, in their order, at most so many. */
+  after(seq: number, most: number): readonly number[] {
+    const found: number[] = [];
+    for (const each of this.#places.keys()) {
+      if (found.length >= most) break;
+      if (each > seq) found.push(each);
+    }
+    return found;
+  }
+
+  /** Whether this entry (seq) holds. */
+  has(seq: number): boolean {
+    return this.#places.has(seq);
+  }
+
   /** The newest entries (seq) that hold, in their order. */
   newest(count: number): readonly number[] {
     return [...this.#places.keys()].slice(-count);

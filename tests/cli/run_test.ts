@@ -1,10 +1,9 @@
 import { eventLog } from "../../src/cli/event_log.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { Status } from "../../src/monitor/status.ts";
-import { answerStatus } from "../../src/web/status_server.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import type { Http } from "../../src/world/world.ts";
 import { inFolder, put, run, type Running, start } from "./harness.ts";
+import { ask, pageOf } from "../web/page_of.ts";
 import { edit, evidenceOf, fork, grow, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
 
 /** A control, format or separator character but the newline between lines. */
@@ -363,24 +362,12 @@ inFolder("run: nothing but the status is served, and only to be read", async (fo
   assertEquals(await stopped(daemon), 0);
 });
 
-Deno.test("answerStatus: the answer is JSON, and is not to be kept", () => {
-  const status = { name: "x" } as unknown as Status;
-  const header = (name: string): string | undefined => name === "host" ? "localhost" : undefined;
-  const query = {
-    path: "/status",
-    method: "GET",
-    search: "",
-    header,
-    content: () => Promise.resolve(new Uint8Array(0)),
-  };
-  const caller = { hostname: "127.0.0.1", port: 1 };
-  const answer = answerStatus({ ...query, caller }, {
-    hostname: "127.0.0.1",
-    status: () => status,
-  });
+Deno.test("answerStatus: the answer is JSON, and is not to be kept", async () => {
+  const answer = await ask(pageOf({ name: "x" }), "/status");
   assertEquals(answer.headers, {
     "content-type": "application/json",
     "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
   });
   assertEquals(JSON.parse(new TextDecoder().decode(answer.body)), { name: "x" });
 });

@@ -43,11 +43,7 @@ export async function askOver(
       assert(bytes.length <= maxBytes, "the server refuses more");
       return Promise.resolve(bytes);
     },
-  }, {
-    hostname: "127.0.0.1",
-    status: () => daemon!.status(),
-    gossip: () => daemon!.httpGossip,
-  });
+  }, { hostname: "127.0.0.1", ...daemon!.page() });
   return { status, headers, text: new TextDecoder().decode(body) };
 }
 

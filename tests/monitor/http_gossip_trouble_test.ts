@@ -197,11 +197,7 @@ Deno.test("http gossip: content is not read of an address that has used its allo
     ...{ method: "POST", path: LOG_PATH, search: "", header: () => undefined },
     caller: { hostname: "192.0.2.7", port: 1 },
     content: () => Promise.reject(new Error("it was read")),
-  }, {
-    hostname: "127.0.0.1",
-    status: () => daemon!.status(),
-    gossip: () => daemon!.httpGossip,
-  });
+  }, { hostname: "127.0.0.1", ...daemon!.page() });
   assertEquals(status, 429);
 });
 

@@ -1,14 +1,10 @@
 import { assertEquals } from "@std/assert";
-import type { Status } from "../../src/monitor/status.ts";
-import { answerStatus } from "../../src/web/status_server.ts";
+import { ask, pageOf } from "./page_of.ts";
 
 /** The status of the answer to a caller who names this host. */
-function asked(host: string | undefined, hostname = "127.0.0.1"): number {
-  const caller = { hostname: "127.0.0.1", port: 50_000 };
-  const header = (name: string): string | undefined => name === "host" ? host : undefined;
-  const content = () => Promise.resolve(new Uint8Array(0));
-  const query = { method: "GET", path: "/status", search: "", caller, header, content };
-  return answerStatus(query, { hostname, status: () => ({} as Status) }).status;
+async function asked(host: string | undefined, hostname = "127.0.0.1"): Promise<number> {
+  const headers = host === undefined ? {} : { host };
+  return (await ask(pageOf({}), "/status", { hostname, headers })).status;
 }
 
 /** Hosts, where the port is configured to listen, and the answer. */
@@ -35,7 +31,7 @@ const HOSTS: readonly [host: string | undefined, hostname: string, status: numbe
 ];
 
 for (const [host, hostname, status] of HOSTS) {
-  Deno.test(`status port at ${hostname}: a request for host ${host} is answered ${status}`, () => {
-    assertEquals(asked(host, hostname), status);
+  Deno.test(`status port at ${hostname}: a request for host ${host} is answered ${status}`, async () => {
+    assertEquals(await asked(host, hostname), status);
   });
 }

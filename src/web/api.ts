@@ -1,0 +1,161 @@
+/**
+ * The JSON API: what a daemon tells of itself, in pages. It only reads. `openapi.json`, which is served
+ * with it, describes every path of the status server but those of the page for people.
+ *
+ * @module
+ */
+import type { LogStatus, Status } from "../monitor/status.ts";
+import { troublesOf } from "../monitor/troubles.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { type HttpAnswer, type HttpQuery, WorldError } from "../world/world.ts";
+import { jsonAnswer, problem } from "./answers.ts";
+import openapi from "./openapi.json" with { type: "json" };
+import type { Asked, Route, StatusPage } from "./route.ts";
+
+/** Items of a page if the request does not say how many, and the most. */
+export const PAGE_ITEMS = { usual: 50, most: 100 } as const;
+/** A page of records ends with the one that reaches this. One record may have 1 MB alone. */
+export const MAX_PAGE_CHARACTERS = 1024 * 1024;
+
+const OK = 200;
+const MAX_DIGITS = 15;
+
+/** The routes of the API, and `/status`, which `hearsay status` asks for. */
+export const API_ROUTES: readonly Route[] = [
+  { path: "/status", answer: (_asked, { status }) => jsonAnswer(OK, status()) },
+  { path: "/api/v1/openapi.json", answer: () => jsonAnswer(OK, openapi) },
+  { path: "/api/v1/status", answer: (_asked, { status }) => jsonAnswer(OK, summaryOf(status())) },
+  { path: "/api/v1/logs", answer: listed(({ logs }) => logs) },
+  { path: "/api/v1/witnesses", answer: listed(({ logs }) => logs.flatMap(witnessesOf)) },
+  { path: "/api/v1/peers", answer: listed(({ peers }) => peers) },
+  { path: "/api/v1/members", answer: listed(({ members }) => members?.members ?? []) },
+  { path: "/api/v1/mirrors", answer: listed(({ mirrors }) => mirrors ?? []) },
+  { path: "/api/v1/incidents", answer: answerIncidents },
+  { path: "/api/v1/incidents/{number}", answer: answerIncident },
+];
+
+/** A daemon's status, with counts in place of the lists that have paths of their own. */
+function summaryOf(status: Status): Record<string, unknown> {
+  const { logs, peers, members, mirrors, ...own } = status;
+  const troubles = troublesOf(status).map(({ text, advice, since }) => ({
+    ...{ text, advice },
+    ...(since !== undefined && { since }),
+  }));
+  return {
+    ...own,
+    troubles,
+    counts: {
+      ...{ logs: logs.length, peers: peers.length },
+      ...{ members: members?.members.length ?? 0, mirrors: mirrors?.length ?? 0 },
+    },
+  };
+}
+
+/** The witnesses of one log's policy, each with the log. */
+function witnessesOf({ origin, vkey, cosigned }: LogStatus): unknown[] {
+  return (cosigned?.witnesses ?? []).map((witness) => ({ log: { origin, vkey }, witness }));
+}
+
+/** What of a list a request asks for. */
+interface Part {
+  /** What the caller has seen: in a list how many items, of incidents the last number. */
+  readonly after: number;
+  readonly limit: number;
+}
+
+/** Answers with a part of a list of a status. */
+function listed(list: (status: Status) => readonly unknown[]): Route["answer"] {
+  return ({ query }, { status }) =>
+    withPart(query, ({ after, limit }) => {
+      const all = list(status());
+      const end = after + limit;
+      return jsonAnswer(OK, {
+        items: all.slice(after, end),
+        total: all.length,
+        ...(end < all.length && { next: `${query.path}?after=${end}&limit=${limit}` }),
+      });
+    });
+}
+
+async function answerIncidents({ query }: Asked, { cases }: StatusPage): Promise<HttpAnswer> {
+  return await withPart(query, async ({ after, limit }) => {
+    // One more than asked for says whether there is a next page.
+    const numbers = cases.after(after, limit + 1);
+    const items: { number: number; record: unknown }[] = [];
+    let characters = 0;
+    for (const number of numbers.slice(0, limit)) {
+      const record = await cases.read(number);
+      items.push({ number, record });
+      characters += JSON.stringify(record).length;
+      if (characters >= MAX_PAGE_CHARACTERS) break;
+    }
+    const last = items.at(-1)?.number;
+    return jsonAnswer(OK, {
+      items,
+      total: cases.count,
+      ...(items.length < numbers.length && {
+        next: `${query.path}?after=${last}&limit=${limit}`,
+      }),
+    });
+  });
+}
+
+async function answerIncident({ named }: Asked, { cases }: StatusPage): Promise<HttpAnswer> {
+  const { number: given = "" } = named;
+  const number = readWhole(given);
+  if (number === undefined) {
+    return problem(400, `the number is ${quoted(given)}, expected a whole number`);
+  }
+  if (!cases.has(number)) return problem(404, `there is no incident ${number}`);
+  return await readable(async () => jsonAnswer(OK, { number, record: await cases.read(number) }));
+}
+
+async function withPart(
+  { search }: HttpQuery,
+  answer: (part: Part) => HttpAnswer | Promise<HttpAnswer>,
+): Promise<HttpAnswer> {
+  let part: Part;
+  try {
+    part = readPart(search);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return problem(400, error.message);
+  }
+  return await readable(() => answer(part));
+}
+
+/** An answer, or that our own disk does not let us read it. */
+async function readable(answer: () => HttpAnswer | Promise<HttpAnswer>): Promise<HttpAnswer> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    return problem(503, "the journal cannot be read now");
+  }
+}
+
+/** Reads `after` and `limit`. @throws MalformedError for anything else */
+function readPart(search: string): Part {
+  const part: { after: number; limit: number } = { after: 0, limit: PAGE_ITEMS.usual };
+  const given = new Set<string>();
+  for (const pair of search === "" ? [] : search.split("&")) {
+    const [name = "", value = "", ...more] = pair.split("=");
+    if ((name !== "after" && name !== "limit") || given.has(name) || more.length > 0) {
+      throw new MalformedError(`the query has ${quoted(pair)}, expected after=N and limit=N, once`);
+    }
+    given.add(name);
+    const number = readWhole(value);
+    const isLimit = name === "limit";
+    if (number === undefined || (isLimit && (number < 1 || number > PAGE_ITEMS.most))) {
+      const wanted = isLimit ? `1 to ${PAGE_ITEMS.most}` : "a whole number";
+      throw new MalformedError(`${name} is ${quoted(value)}, expected ${wanted}`);
+    }
+    part[name] = number;
+  }
+  return part;
+}
+
+/** A whole number without leading zeros; nothing for any other text. */
+function readWhole(text: string): number | undefined {
+  return /^(0|[1-9]\d*)$/.test(text) && text.length <= MAX_DIGITS ? Number(text) : undefined;
+}
