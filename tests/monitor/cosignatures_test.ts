@@ -7,6 +7,9 @@ import { grow, open } from "../evidence/histories.ts";
 import { type MadeWitness, policyOf, witness, witnesses } from "../authority/policies.ts";
 import { ED25519_KEY } from "../authority/stage.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
+import { hexLogHash } from "../../src/monitor/swarm_host.ts";
+import { Said } from "../../src/swarm/said.ts";
+import { Members } from "../../src/swarm/statement.ts";
 import { buildRecord } from "../../src/evidence/record.ts";
 import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { encodeParcel } from "../../src/gossip/parcel.ts";
@@ -18,7 +21,7 @@ import { WorldError } from "../../src/world/world.ts";
 import { fakeWorld } from "../sources/fake_http.ts";
 import { cosignedNote, CosignedSource, secondsNow } from "./cosigned_source.ts";
 import { askOver, LOG_PATH } from "./http_asking.ts";
-import { type Duties, Host, HOUR, logAt, MINUTE, parted, Stage } from "./hosts.ts";
+import { type Duties, Host, HOUR, logAt, MINUTE, parted, Stage, STATE } from "./hosts.ts";
 
 const QUORUM = "quorum any-two";
 
@@ -423,6 +426,12 @@ Deno.test("cosignatures: what a member was shown counts here too, though the log
   await stage.minutes(3);
   const committed = "6: 6, W1 cosigning 6, W2 cosigning 6, W3 cosigning 6";
   assertEquals([counted(one), counted(two)], [committed, committed]);
+  const said = await Said.open({
+    ...{ files: two.disk.files, folder: STATE, members: new Members([one.signer.vkey]) },
+    onDamage: (detail) => assertEquals(detail, ""),
+  });
+  const { body } = said.of(one.signer.vkey.text, hexLogHash(story.log))!;
+  assertEquals("note" in body && body.note.match(/^— W\d/gm)?.length, 3, "it is a statement too");
   await two.stop();
   sources[1]!.latestTrouble = "unavailable";
   await two.start({ logs: [{ source: sources[1]! }], policy });
@@ -456,4 +465,21 @@ Deno.test("cosignatures: what a witness has signed without the log convicts it, 
   await host.start(duties);
   for (let minute = 0; minute < 62; minute++) await stage.grow(made);
   assertEquals(troubles(host), []);
+});
+
+Deno.test("cosignatures: a checkpoint that a witness shows, and the log does not show us, is withheld", async () => {
+  await using stage = await scene();
+  const { host, source, made, duties } = stage;
+  grow(source.story, 9);
+  source.size = 5;
+  const shown = await cosignedNote({
+    ...{ story: source.story, by: [made[0]!], time: secondsNow(host.clock) },
+  });
+  host.http = fakeWorld(() => ({ body: shown })).world.http;
+  const [a, b, c] = made.map(({ defined }) => defined) as [string, string, string];
+  const policy = policyOf(`${a} http://198.51.100.77`, b, c, "group two 2 W1 W2 W3", "quorum two");
+  await host.start({ ...duties, policy, logs: [{ source, patienceMs: HOUR }] });
+  await host.pass(2 * HOUR);
+  assertEquals([log(host).size, log(host).withheld, host.daemon!.incidents], ["5", 1, 0]);
+  assertEquals(log(host).cosigned!.witnesses[0]!.size, "9");
 });
