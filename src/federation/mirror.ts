@@ -333,11 +333,12 @@ export class Mirror {
     if (older.treeSize === 0n) return true;
     if (older.treeSize === target.treeSize) return base64(older.rootHash) === target.root;
     const { oldSize, checkpoint, proof } = await publisher.proof(older.treeSize);
+    const newer = this.#verified(checkpoint);
+    // What is signed counts, whatever else is wrong with the answer.
+    if (newer.note !== target.note) await this.#party.shown(newer);
     if (oldSize !== older.treeSize) {
       throw new MalformedError(`it proves from size ${oldSize}, asked for ${older.treeSize}`);
     }
-    const newer = this.#verified(checkpoint);
-    if (newer.note !== target.note) await this.#party.shown(newer);
     // It may have grown meanwhile. The records are held to the first head at the end all the same.
     if (newer.log.origin !== target.log.origin || newer.treeSize < target.treeSize) return false;
     return verifyConsistency({ older, newer, proof });

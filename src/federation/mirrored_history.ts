@@ -74,7 +74,7 @@ export class MirroredHistory {
     this.#folder = folder;
     this.#file = file;
     this.#lines = new LineTree({ file, path: join(folder, LINES_FILE) });
-    this.#static = new LogFiles({ files, folder: join(folder, LOG_FOLDER) });
+    this.#static = new LogFiles({ files, folder: join(folder, LOG_FOLDER), isSynced: false });
   }
 
   /**

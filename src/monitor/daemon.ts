@@ -195,10 +195,10 @@ export class Daemon {
       await this.#parts.mirroring?.close();
       await witnessing?.close();
       await keeper.close();
+    } finally {
       // After the last case is written.
       await federating?.advance();
       await federating?.close();
-    } finally {
       await observations.close();
     }
   }

@@ -21,6 +21,9 @@ export const UNHEALTHY_AFTER = 3;
 /** A checkpoint that others were shown, and we were not, is `withheld` after this. */
 const PATIENCE_MS = 86_400_000;
 
+/** So many histories before the one that is mirrored stay known: what is signed there may still convict. */
+const MAX_FORMER = 3;
+
 /** One mirrored journal in a daemon's status. */
 export interface MirrorStatus {
   /** Of the monitor's key. */
@@ -64,7 +67,7 @@ export interface MirroredJournalMeans {
   readonly state: string;
   readonly contact: string;
   readonly stop: Stop;
-  /** Has the judge know this log from now on, in place of the one before. */
+  /** Has the judge know this log from now on, and another one no more. */
   readonly follow: (added: Log, removed: Log | undefined) => Promise<void>;
 }
 
@@ -81,6 +84,8 @@ export class MirroredJournal implements MirrorParty {
   readonly #source: MirrorSource;
   readonly #feed: RecordFeed;
   #follower: Follower | undefined;
+  /** The journal as the logs that it has been since the start, the one that it is now last. */
+  #logs: readonly Log[] = [];
   #isNewlyShown = false;
   #failures = 0;
   #failingSince: string | undefined;
@@ -112,6 +117,11 @@ export class MirroredJournal implements MirrorParty {
   /** The journal as a log, and its follower, once it is open. */
   get follower(): Follower | undefined {
     return this.#follower;
+  }
+
+  /** The journal as a log, and as those that it was before it began anew, as far as they are known. */
+  get logs(): readonly Log[] {
+    return this.#logs;
   }
 
   /** Syncs in a row that failed. */
@@ -206,12 +216,12 @@ export class MirroredJournal implements MirrorParty {
   /** See `MirrorStatus`. */
   status(): MirrorStatus {
     const { common: { keeper, world: { clock } } } = this.#means;
-    const { log, treeSize } = this.mirror;
+    const { log: { origin }, treeSize } = this.mirror;
     const { report, at } = this.#last ?? {};
     return {
       ...{ name: this.vkey.name, vkey: this.vkey.text },
       ...(this.pulled && { url: this.pulled.url }),
-      ...{ origin: log.origin, size: `${treeSize}` },
+      ...{ origin, size: `${treeSize}` },
       ...(this.#theirs !== undefined && { theirs: `${this.#theirs}` }),
       ...(report && { lastOutcome: report.outcome, lastSyncAt: at! }),
       ...(report?.error !== undefined && { lastError: report.error }),
@@ -221,7 +231,7 @@ export class MirroredJournal implements MirrorParty {
       ...(this.#failingSince !== undefined && { failingSince: this.#failingSince }),
       ...(this.#failures >= UNHEALTHY_AFTER && { isUnhealthy: true }),
       ...{ received: Number(this.#received), records: this.#feed.counts },
-      incidents: keeper.cases(log).length,
+      incidents: this.#logs.reduce((sum, one) => sum + keeper.cases(one).length, 0),
       ...(this.#follower && { log: this.#follower.status() }),
     };
   }
@@ -234,8 +244,11 @@ export class MirroredJournal implements MirrorParty {
     const log = keeper.judge.logs.find(({ id }) => id === head.log.id);
     const own = log && openKept(head.note, log);
     if (own === undefined) return;
-    this.#source.show(own.note);
-    this.#isNewlyShown = true;
+    // A head of a history before is judged, and is not what the journal is now.
+    if (log === this.#follower?.log) {
+      this.#source.show(own.note);
+      this.#isNewlyShown = true;
+    }
     keeper.detector.takeIn(own, THE_LOG);
     await keeper.keep({ source: THE_LOG });
   }
@@ -277,7 +290,9 @@ export class MirroredJournal implements MirrorParty {
     const { common, follow, pulled } = this.#means;
     const before = this.#follower;
     if (before !== undefined && formatLog(before.log) === formatLog(log)) return;
-    await follow(log, before?.log);
+    const [dropped] = this.#logs.length > MAX_FORMER ? this.#logs : [];
+    await follow(log, dropped);
+    this.#logs = [...this.#logs.filter((one) => one !== dropped), log];
     before?.stop();
     this.#follower = await Follower.start({
       common,

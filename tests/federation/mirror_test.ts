@@ -330,6 +330,26 @@ Deno.test("mirror: an outage in the midst keeps what was proven, and the next sy
   assertEquals(await mirrored.lines(), texts(journal.lines));
 });
 
+Deno.test("mirror: records whose proof does not come, or does not hold, are not kept, nor in the way later", async () => {
+  const journal = new ShownJournal().grow(2_500);
+  const other = new ShownJournal().grow(2_500, "b");
+  const proof = journal.proof.bind(journal);
+  const wrongs: ShownJournal["proof"][] = [
+    () => Promise.reject(new PublisherUnavailable("nobody answers")),
+    async (oldSize) => ({ ...await proof(oldSize), proof: (await other.proof(oldSize)).proof }),
+  ];
+  for (const wrong of wrongs) {
+    const mirrored = new Mirrored();
+    journal.proof = wrong;
+    const { after } = await mirrored.mirror.sync(journal);
+    assertEquals(after, 0n);
+    assertEquals(mirrored.disk.content(`${FOLDER}/0/journal.jsonl`), "");
+    journal.proof = proof;
+    assertEquals((await mirrored.mirror.sync(journal)).received, 2_500n);
+    assertEquals(await mirrored.lines(), texts(journal.lines));
+  }
+});
+
 Deno.test("mirror: a journal that grows while it is fetched is mirrored up to the first head", async () => {
   const journal = new ShownJournal().grow(2_500);
   const first = await journal.statusOf(2_500n);

@@ -94,6 +94,11 @@ export class WitnessMachine {
     return this.#fields.keys.some(({ vkey }) => vkey.type === SIGNATURE_TYPE.mldsa44);
   }
 
+  /** The heads of a log of which cosignatures have left, smallest first. */
+  told(log: PushingLog): readonly SignedHead[] {
+    return this.#told.get(log) ?? [];
+  }
+
   /** The recorded head of a log, as the monitoring path would show it. */
   recorded(log: PushingLog): { size: bigint; root: string } | undefined {
     const head = this.#process?.state?.head(log.log.origin);
@@ -176,7 +181,7 @@ export class WitnessMachine {
       `${this.name} answers ${answer.status} to subtree ${start} ${end} of ${log.origin}`,
     );
     if (answer.status !== 200) return;
-    const told = this.#told.get(part.log) ?? [];
+    const told = this.told(part.log);
     this.#fields.checks.expect(
       told.some((head) => hasPart(head, part)),
       "a witness tells one story",

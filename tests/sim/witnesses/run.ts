@@ -41,6 +41,8 @@ export interface WitnessRun {
 const MAX_PAUSE_MS = 40;
 /** The longest way of a request. */
 const MAX_WAY_MS = 20;
+/** Parts of trees that are asked for at once, at most. */
+const MAX_PARTS = 4;
 /** When a run must be over, in virtual time. */
 const END_MS = 3_600_000;
 
@@ -164,7 +166,7 @@ class Stage {
       const heads = [...this.ledger.heads.values()];
       if (heads.length > 0) await this.#client.look(draw, draw.pick(heads));
     } else if (what < 25) this.#later(() => machine.look(log.log));
-    else if (what < 29) await this.#askPart(log, machine);
+    else if (what < 29) await this.#askParts(log);
     else if (what < 34) this.#stop(machine);
     else if (what < 46) this.#disturb(machine);
     else if (what < 60) {
@@ -180,10 +182,18 @@ class Stage {
     }
   }
 
-  async #askPart(log: SplittingLog, machine: WitnessMachine): Promise<void> {
-    if (!machine.signsSubtrees) return;
-    const request = await drawPart({ draw: this.#draw, log: log.log, ledger: this.ledger });
-    if (request !== undefined) this.#later(() => machine.askPart(request));
+  /** Somebody asks for parts of trees, from one of the few that have a key for them. */
+  async #askParts(log: SplittingLog): Promise<void> {
+    const able = this.#machines.filter(({ signsSubtrees }) => signsSubtrees);
+    if (able.length === 0) return;
+    const machine = this.#draw.pick(able);
+    for (let left = this.#draw.between(1, MAX_PARTS); left > 0; left--) {
+      const told = machine.told(log.log);
+      const request = await drawPart({
+        ...{ draw: this.#draw, log: log.log, ledger: this.ledger, told },
+      });
+      if (request !== undefined) this.#later(() => machine.askPart(request));
+    }
   }
 
   /** The list of logs loses one for a while. What was recorded of it must stay. */

@@ -27,13 +27,20 @@ export interface PartRequest {
 
 /** Draws a request: about any checkpoint that was signed, with a part of its history or another's. */
 export async function drawPart(
-  { draw, log, ledger }: { draw: Draw; log: PushingLog; ledger: Ledger },
+  { draw, log, ledger, told }: {
+    draw: Draw;
+    log: PushingLog;
+    ledger: Ledger;
+    /** What the witness has cosigned. */
+    told: readonly SignedHead[];
+  },
 ): Promise<PartRequest | undefined> {
   const heads = [...ledger.heads.values()].filter((head) =>
     head.log === log && head.size > 0n && head.size <= MAX_SIZE
   );
   if (heads.length === 0) return undefined;
-  const head = draw.pick(heads);
+  const known = heads.filter(({ text }) => told.some((one) => one.text === text));
+  const head = draw.pick(known.length > 0 && draw.chance(0.7) ? known : heads);
   const size = Number(head.size);
   const [own = 0] = historiesOf(head);
   const history = draw.chance(0.6) ? own : draw.below(HISTORIES);
