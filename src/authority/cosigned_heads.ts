@@ -87,6 +87,11 @@ export class CosignedHeads {
     return this.#committed;
   }
 
+  /** Whether anybody is remembered to have cosigned a head. */
+  has(head: Head): boolean {
+    return this.#heads.has(headKey(head));
+  }
+
   /** The heads that are remembered, with those who have cosigned them; the largest come last. */
   get heads(): readonly CosignedHead[] {
     return [...this.#heads.values()].sort((a, b) => a.treeSize < b.treeSize ? -1 : 1);

@@ -28,8 +28,8 @@ import { PlaceForeign, Places } from "./places.ts";
 import { knownLogs } from "./log_settings.ts";
 import { JournaledMemory } from "./recollection.ts";
 import type { MemberLine } from "./correspondent.ts";
-import { Mirroring } from "./mirroring.ts";
 import { countedLogs, type Policies } from "./policies.ts";
+import { Mirroring } from "./mirroring.ts";
 import { Rounds } from "./rounds.ts";
 import { hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
@@ -62,10 +62,10 @@ export interface Parts {
   readonly witnessing: Witnessing | undefined;
   /** Nothing if this monitor publishes no journal. */
   readonly federating: Federating | undefined;
-  /** The journals of others. Nothing if this monitor publishes no journal. */
-  readonly mirroring: Mirroring | undefined;
   readonly cosignatures: Cosignatures;
   readonly witnessViews: WitnessViews;
+  /** The journals of others. Nothing if this monitor publishes no journal. */
+  readonly mirroring: Mirroring | undefined;
   /** Of what is answered at `listen`. */
   readonly handlers: readonly Handler[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
@@ -218,8 +218,9 @@ export async function assemble(
     }
     const parts: Parts = {
       ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
-      ...{ followers, tolls, httpGossip, swarm, witnessing, federating, mirroring },
-      ...{ cosignatures, witnessViews, acceptor: undefined },
+      ...{ followers, tolls, httpGossip, swarm, witnessing, federating, acceptor: undefined },
+      ...{ cosignatures, witnessViews },
+      mirroring,
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
         new SessionHandler({ swarm, tolls, listen: () => parts.settings.listen }),

@@ -105,8 +105,8 @@ export async function takeUp(
   const followed = parts.settings.logs.map(({ log }) => log);
   parts.witnessing?.follow({ followed, pushed, ...(listed !== undefined && { listed }) });
   parts.formerKeys = formers;
-  parts.mirroring?.changed(settings.peers);
   await count(parts, policies);
+  parts.mirroring?.changed(settings.peers);
   return { begun, isMoved };
 }
 

@@ -60,6 +60,8 @@ export class Cosignatures implements CheckpointMemory {
   /** By the cosigner of a log: `Log.cosigners` has these very objects. */
   readonly #byCosigner = new Map<Log, Book>();
   #books: readonly Book[] = [];
+  /** What was read from the journal last, and for which size. */
+  #read: { readonly at: string; readonly seen: readonly Seen[] } | undefined;
 
   constructor({ clock, observations }: { clock: Clock; observations: ObservationJournal }) {
     this.#clock = clock;
@@ -86,6 +88,7 @@ export class Cosignatures implements CheckpointMemory {
         }
         : { ...known, delayMs: one.delayMs, isStill: one.isStill };
     });
+    this.#read = undefined;
     for (const { log } of before) log.cosigners.change([]);
     this.#byCosigner.clear();
     for (const book of this.#books) {
@@ -122,8 +125,11 @@ export class Cosignatures implements CheckpointMemory {
     return [...roots.values()];
   }
 
-  /** See CheckpointMemory. */
-  remember(seen: Seen): boolean {
+  /**
+   * See CheckpointMemory. What comes as evidence is not counted: the cosigner may have signed it
+   * without the log.
+   */
+  remember(seen: Seen, { isEvidence } = { isEvidence: false }): boolean {
     const { checkpoint: { log: cosigner, treeSize } } = seen;
     const book = this.#byCosigner.get(cosigner);
     if (book === undefined) return false;
@@ -131,19 +137,19 @@ export class Cosignatures implements CheckpointMemory {
     const sizes = book.sizes.get(cosigner.id) ?? new Map<bigint, readonly Seen[]>();
     book.sizes.set(cosigner.id, sizes.set(treeSize, [...there, seen]));
     if (sizes.size > MAX_SIZES) sizes.delete(sizes.keys().next().value!);
-    this.#count(book, seen);
+    if (!isEvidence) this.#count(book, seen);
     return true;
   }
 
   /** See CheckpointMemory. */
-  repeated(seen: Seen): void {
+  repeated(seen: Seen, { isEvidence } = { isEvidence: false }): void {
     const book = this.#byCosigner.get(seen.checkpoint.log);
-    if (book !== undefined) this.#count(book, seen);
+    if (book !== undefined && !isEvidence) this.#count(book, seen);
   }
 
   #count({ heads, delayMs, unwritten }: Book, { checkpoint, source }: Seen): void {
     const key = headKey(checkpoint);
-    const isKnown = heads.heads.some((head) => headKey(head) === key);
+    const isKnown = heads.has(checkpoint);
     const isNews = heads.take(checkpoint, { now: this.#now(), delayMs });
     // The entry of a look has the note as it was first shown.
     if (isNews && (isKnown || !isTheLog(source))) unwritten.add(key);
@@ -151,10 +157,16 @@ export class Cosignatures implements CheckpointMemory {
 
   /** The checkpoints of a log at a size, in each note that the journal has of them. */
   #journaled(log: Log, treeSize: bigint): readonly Seen[] {
-    return this.#observations.notesAt(log, treeSize).flatMap(({ note, source }) => {
-      const checkpoint = openKept(note, log);
-      return checkpoint === undefined ? [] : [{ checkpoint, source }];
-    });
+    // All cosigners of a note are asked about one size in a row, and each note is verified once.
+    const at = `${this.#observations.last.seq} ${treeSize} ${log.id}`;
+    if (this.#read?.at !== at) {
+      const seen = this.#observations.notesAt(log, treeSize).flatMap(({ note, source }) => {
+        const checkpoint = openKept(note, log);
+        return checkpoint === undefined ? [] : [{ checkpoint, source }];
+      });
+      this.#read = { at, seen };
+    }
+    return this.#read.seen;
   }
 
   /** What the status says of a log; nothing if its cosignatures are not counted. */

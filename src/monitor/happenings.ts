@@ -9,9 +9,9 @@ import type { IncidentNews } from "./case_keeper.ts";
 import type { SyncReport } from "../federation/mirror.ts";
 import type { PushOutcome } from "../federation/wire.ts";
 import type { Finding } from "./finding.ts";
-import type { Pushed } from "./journal_pusher.ts";
 import type { ListNews } from "./list_follower.ts";
 import type { WitnessOfLog } from "./status.ts";
+import type { Pushed } from "./journal_pusher.ts";
 
 /**
  * Everything that can happen in a daemon. Whoever finds out tells it here, once. Log lines,

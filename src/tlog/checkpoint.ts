@@ -218,14 +218,43 @@ export function openCheckpoint(
   return "refused" in opened ? opened : opened.checkpoints;
 }
 
-/** As `openCheckpoint`, and hands on what it did not judge. */
+/** How many cosignatures may still fail of what somebody tells; each that fails is taken off. */
+export interface Trials {
+  left: number;
+}
+
+/**
+ * As `openCheckpoint`, and hands on what it did not judge.
+ * @param trials once none is left, no more cosignatures are read: who makes up lines costs a
+ *   verification with each. Without it there is no such limit
+ */
 export function openNote(
-  { note, logs }: { note: Uint8Array | string; logs: readonly Log[] },
+  { note, logs, trials }: {
+    note: Uint8Array | string;
+    logs: readonly Log[];
+    trials?: Trials | undefined;
+  },
 ): OpenedNote | Refused {
   let parsed: Note;
-  let stated: CheckpointText;
   try {
     parsed = parseNote(note);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return refusedAs(error);
+  }
+  return openParsedNote({ parsed, logs, trials });
+}
+
+/** As `openNote`, for a note that was taken apart by `parseNote`. */
+export function openParsedNote(
+  { parsed, logs, trials }: {
+    parsed: Note;
+    logs: readonly Log[];
+    trials?: Trials | undefined;
+  },
+): OpenedNote | Refused {
+  let stated: CheckpointText;
+  try {
     stated = parseCheckpointText(parsed.text);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
@@ -251,7 +280,7 @@ export function openNote(
     const signsText = log.vkey.type !== SIGNATURE_TYPE.mldsa44;
     const text = isPlain || !signsText ? undefined : parsed.text;
     const fields = { treeSize: stated.treeSize, root: base64(stated.rootHash), signature };
-    const cosigned = cosignedOf(log, { ...parsed, ...fields });
+    const cosigned = cosignedOf(log, { ...parsed, ...fields }, trials);
     return new VerifiedCheckpoint(VERIFIED, log, fields, text, cosigned);
   });
   return { checkpoints, text: parsed.text, unjudged: result.unjudged };
@@ -264,6 +293,7 @@ export function openNote(
 function cosignedOf(
   { cosigners }: Log,
   { text, lines, treeSize, root }: Note & Pick<VerifiedFields, "treeSize" | "root">,
+  trials: Trials = { left: Infinity },
 ): readonly VerifiedCheckpoint[] {
   if (cosigners.all.length === 0) return NONE;
   const signed = [...new Set(lines)].flatMap((line) => readSignatureLine(line) ?? []);
@@ -272,7 +302,12 @@ function cosignedOf(
   return cosigners.all.flatMap((log) => {
     const [latest] = signed.filter((line) => isLineOf(line, log.vkey))
       .slice(0, MAX_LINES_PER_COSIGNER)
-      .filter(({ signature }) => log.verifies({ message, signature }))
+      .filter(({ signature }) => {
+        if (trials.left <= 0) return false;
+        const holds = log.verifies({ message, signature });
+        if (!holds) trials.left--;
+        return holds;
+      })
       .map(({ signature }) => ({ signature, time: readTimestamped(signature)!.time }))
       .toSorted((a, b) => a.time < b.time ? 1 : -1);
     if (latest === undefined) return [];

@@ -43,6 +43,9 @@ import {
   MAX_STATEMENT_BYTES,
 } from "../../src/swarm/statement.ts";
 import { MAX_NUMBERS_PER_LIST } from "../../src/swarm/statement_memory.ts";
+import { MAX_HEADS } from "../../src/authority/cosigned_heads.ts";
+import { FAILED_COSIGNATURE_COST, MAX_FAILED_COSIGNATURES } from "../../src/gossip/kind.ts";
+import { MAX_LINES_PER_COSIGNER } from "../../src/tlog/checkpoint.ts";
 import { VERDICT_MS } from "../../src/monitor/verdicts.ts";
 
 const { kinds, ...ofExchange } = DEFAULT_LIMITS;
@@ -64,6 +67,7 @@ export const LIMITS: Readonly<Record<string, number>> = {
   ...{ REPLAY_WINDOW: Number(REPLAY_WINDOW), DEFAULT_MAX_CLOCK_SKEW_MS, REMEMBER_AHEAD_MS },
   ...{ RESERVED_SEQUENCES: Number(RESERVED_SEQUENCES), MAX_SEEN, MAX_NUMBERS_PER_LIST },
   ...{ BAN_THRESHOLD, DEFAULT_BAN_MS, ACCUSATION_MS, MIN_ACCUSERS },
+  ...{ MAX_LINES_PER_COSIGNER, MAX_HEADS, MAX_FAILED_COSIGNATURES, FAILED_COSIGNATURE_COST },
   ...{ MIN_RSA_BITS, MAX_RSA_BITS, MAX_POSTED_BYTES, VERDICT_MS },
   ...{ MAX_BUNDLED_BYTES, MAX_RECORDS, MAX_RECORDS_BYTES, MAX_HEAD_BYTES, MAX_PUSH_BYTES },
   ...{ MAX_PUSHES_AT_ONCE, MAX_PUSHES_OF_ADDRESS },

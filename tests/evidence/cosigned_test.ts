@@ -237,3 +237,24 @@ Deno.test("noteWithCosignatures: gives the note back with the lines that hold, t
 function times({ cosigned }: VerifiedCheckpoint): string[] {
   return cosigned.map(({ log, cosignedAt }) => `${log.vkey.name} ${cosignedAt}`);
 }
+
+Deno.test("openNote: once as many lines have failed as may, no more are tried, in this note and the next", async () => {
+  const [ours] = await twoStories();
+  const [a, b, c] = [witness("a"), witness("b"), witness("c")];
+  follow(ours, a, b, c);
+  const note = await ours.checkpoint();
+  const { text } = parseNote(note);
+  const wrong = (one: MadeWitness): string => one.line(`${text}x\n`, 1n);
+  const opened = (lines: readonly string[], trials?: { left: number }): string[] => {
+    const all = note + lines.map((line) => `${line}\n`).join("");
+    const read = openNote({ note: all, logs: [ours.log], trials });
+    assert(!("refused" in read));
+    return times(read.checkpoints[0]!);
+  };
+  const lines = [wrong(a), b.line(text, 2n), wrong(b), c.line(text, 3n)];
+  assertEquals(opened(lines), ["b.invalid 2", "c.invalid 3"]);
+  const trials = { left: 2 };
+  assertEquals(opened(lines, trials), ["b.invalid 2"], "the second failed before the third");
+  assertEquals(trials.left, 0);
+  assertEquals(opened([c.line(text, 3n)], trials), []);
+});

@@ -135,12 +135,12 @@ export interface Duties {
   readonly httpGossip?: boolean;
   /** What one address may send, in frames. */
   readonly framesPerSecond?: number;
-  /** What it does with journals. */
-  readonly federation?: Settings["federation"];
   /** Who cosigns the checkpoints of its logs. */
   readonly policy?: Policy;
   /** How far a witness may be behind, in milliseconds. */
   readonly cosignedWithin?: number;
+  /** What it does with journals. */
+  readonly federation?: Settings["federation"];
   /** Whether it is a witness, and the logs that only push to it. */
   readonly witness?: {
     readonly keys: WitnessMeans["keys"];
@@ -276,11 +276,11 @@ export class Host {
       ...(duties.cosignedWithin !== undefined && { cosignedWithin: duties.cosignedWithin }),
       httpGossip,
       pushed: duties.witness?.pushed ?? [],
-      federation: duties.federation,
       witness: duties.witness && {
         ...WITNESS,
         ...(duties.witness.list !== undefined && { list: duties.witness.list }),
       },
+      federation: duties.federation,
       // Everybody calls everybody all day: what an address may send is another test's subject.
       limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress },
     };

@@ -82,6 +82,21 @@ export class Ledger {
     this.lines.set(line, { vkey, time, covers: coveredBy(vkey, text) });
   }
 
+  /** Somebody has cosigned a part of a tree. From 0 on it is a cosignature on a checkpoint as well. */
+  cosignedPart(
+    { vkey, line, origin, start, end, hash }: {
+      vkey: Vkey;
+      line: string;
+      origin: string;
+      start: number;
+      end: number;
+      hash: string;
+    },
+  ): void {
+    const covers = start === 0 ? `${origin}\n${end}\n${hash}` : `from ${start} to ${end}: ${hash}`;
+    this.lines.set(line, { vkey, time: 0n, covers });
+  }
+
   /** The lines whose cosignatures cover a text. */
   linesFor(text: string): string[] {
     return [...this.lines].filter(([, { vkey, covers }]) => covers === coveredBy(vkey, text))

@@ -6,11 +6,13 @@
  */
 import type { CosigningKey } from "../../../src/authority/cosigning.ts";
 import { type Refusals, Witness, type WitnessAnswer } from "../../../src/authority/witness.ts";
+import { CosignatureForgotten } from "../../../src/authority/subtree_signer.ts";
 import { WitnessLogs } from "../../../src/authority/witness_logs.ts";
 import { originHash, WitnessState } from "../../../src/authority/witness_state.ts";
 import type { VerifiedCheckpoint } from "../../../src/tlog/checkpoint.ts";
 import { loadCosigner, readCosignatures } from "../../../src/tlog/cosignature.ts";
 import { parseNote } from "../../../src/tlog/note.ts";
+import { SIGNATURE_TYPE } from "../../../src/tlog/vkey.ts";
 import { WorldError } from "../../../src/world/world.ts";
 import type { PushingLog } from "../../authority/pushing_log.ts";
 import { MemoryDisk } from "../../store/memory_disk.ts";
@@ -19,6 +21,7 @@ import type { Draw } from "../draw.ts";
 import { MachineTime, type SimTime } from "../time.ts";
 import { areConsistent, type Ledger, type SignedHead } from "./ledger.ts";
 import type { WitnessChecks } from "./properties.ts";
+import { hasPart, type PartRequest } from "./subtrees.ts";
 
 /** No rate is reached here: rates have tests of their own. */
 const LIMITS = { perSecondPerLog: 1_000_000, perSecond: 1_000_000 };
@@ -84,6 +87,16 @@ export class WitnessMachine {
   /** Whether it answers. */
   get isUp(): boolean {
     return this.#process?.witness !== undefined;
+  }
+
+  /** Whether it has a key that signs parts of trees. */
+  get signsSubtrees(): boolean {
+    return this.#fields.keys.some(({ vkey }) => vkey.type === SIGNATURE_TYPE.mldsa44);
+  }
+
+  /** The heads of a log of which cosignatures have left, smallest first. */
+  told(log: PushingLog): readonly SignedHead[] {
+    return this.#told.get(log) ?? [];
   }
 
   /** The recorded head of a log, as the monitoring path would show it. */
@@ -158,6 +171,27 @@ export class WitnessMachine {
     return answer;
   }
 
+  /** Sends a request for a part of a tree: it is cosigned if the tree has been, and has it. */
+  async askPart({ body, part }: PartRequest): Promise<void> {
+    const process = this.#process;
+    const answer = await process?.witness?.signSubtree(body, CALLER);
+    if (answer === undefined || !process?.isAlive) return;
+    const { log: { log }, start, end, hash } = part;
+    this.#fields.tell(
+      `${this.name} answers ${answer.status} to subtree ${start} ${end} of ${log.origin}`,
+    );
+    if (answer.status !== 200) return;
+    const told = this.told(part.log);
+    this.#fields.checks.expect(
+      told.some((head) => hasPart(head, part)),
+      "a witness tells one story",
+      () => `${this.name} has cosigned entries ${start} to ${end} of no tree that it has cosigned`,
+    );
+    const { vkey } = this.#fields.keys.find(({ vkey }) => vkey.type === SIGNATURE_TYPE.mldsa44)!;
+    const line = answer.lines.trimEnd();
+    this.#fields.ledger.cosignedPart({ vkey, line, origin: log.origin, start, end, hash });
+  }
+
   /** Somebody reads the latest checkpoint. */
   async look(log: PushingLog): Promise<void> {
     const process = this.#process;
@@ -191,7 +225,14 @@ export class WitnessMachine {
     const refusals: Refusals = {
       conflict: ({ refused }) => Promise.resolve(void process.conflicts.push(refused)),
       unproven: () => Promise.resolve(),
-      failed: (error) => this.#fields.tell(`${this.name} could not cosign: ${error}`),
+      failed: (error) => {
+        this.#fields.tell(`${this.name} could not cosign: ${error}`);
+        checks.expect(
+          !(error instanceof CosignatureForgotten),
+          "a witness remembers",
+          () => `${this.name}: ${error}`,
+        );
+      },
     };
     process.witness = new Witness({
       ...{ state, keys, refusals, limits: LIMITS },

@@ -4,24 +4,18 @@
  *
  * @module
  */
-import { canStop } from "../../authority/rules.ts";
 import type { Draw } from "../draw.ts";
 import { SimTime } from "../time.ts";
 import { Client } from "./client.ts";
-import {
-  areConsistent,
-  historiesOf,
-  isPossible,
-  Ledger,
-  MAX_SIZE,
-  type SignedHead,
-} from "./ledger.ts";
+import { historiesOf, isPossible, Ledger, MAX_SIZE } from "./ledger.ts";
 import { Liar } from "./liar.ts";
 import { type Request, WitnessMachine } from "./machine.ts";
 import { formatRule, planWitnesses, type WitnessOptions, type WitnessPlan } from "./plan.ts";
 import { WitnessChecks, type WitnessViolation } from "./properties.ts";
-import { inParties, keyLabel } from "./quorum.ts";
+import { keyLabel } from "./quorum.ts";
 import { FIRST_PARTED, MAX_EARLY_SIZE, SplittingLog } from "./splitting_log.ts";
+import { drawPart } from "./subtrees.ts";
+import { judgeRun } from "./verdict.ts";
 
 /** What came of a run. */
 export interface WitnessOutcome {
@@ -47,6 +41,8 @@ export interface WitnessRun {
 const MAX_PAUSE_MS = 40;
 /** The longest way of a request. */
 const MAX_WAY_MS = 20;
+/** Parts of trees that are asked for at once, at most. */
+const MAX_PARTS = 4;
 /** When a run must be over, in virtual time. */
 const END_MS = 3_600_000;
 
@@ -128,7 +124,14 @@ class Stage {
     }
     await done;
     if (failure !== undefined) throw failure;
-    return await this.#judge();
+    const { ledger, checks } = this;
+    return await judgeRun({
+      plan: this.#plan,
+      ledger,
+      checks,
+      client: this.#client,
+      tell: this.#tell,
+    });
   }
 
   /** Waits until all witnesses have started. */
@@ -162,10 +165,11 @@ class Stage {
     else if (what < 20) {
       const heads = [...this.ledger.heads.values()];
       if (heads.length > 0) await this.#client.look(draw, draw.pick(heads));
-    } else if (what < 26) this.#later(() => machine.look(log.log));
-    else if (what < 32) this.#stop(machine);
-    else if (what < 42) this.#disturb(machine);
-    else if (what < 56) {
+    } else if (what < 25) this.#later(() => machine.look(log.log));
+    else if (what < 29) await this.#askParts(log);
+    else if (what < 34) this.#stop(machine);
+    else if (what < 46) this.#disturb(machine);
+    else if (what < 60) {
       const requests = await log.race(draw, machine);
       // At one moment, or each in its own time.
       const way = draw.chance(0.5) ? draw.share() * MAX_WAY_MS : undefined;
@@ -175,6 +179,20 @@ class Stage {
       this.#deliver(log, machine, request);
       // A request that the network doubles, or that somebody sends again.
       if (draw.chance(0.1)) this.#deliver(log, machine, request);
+    }
+  }
+
+  /** Somebody asks for parts of trees, from one of the few that have a key for them. */
+  async #askParts(log: SplittingLog): Promise<void> {
+    const able = this.#machines.filter(({ signsSubtrees }) => signsSubtrees);
+    if (able.length === 0) return;
+    const machine = this.#draw.pick(able);
+    for (let left = this.#draw.between(1, MAX_PARTS); left > 0; left--) {
+      const told = machine.told(log.log);
+      const request = await drawPart({
+        ...{ draw: this.#draw, log: log.log, ledger: this.ledger, told },
+      });
+      if (request !== undefined) this.#later(() => machine.askPart(request));
     }
   }
 
@@ -325,63 +343,6 @@ class Stage {
       "a witness answers as specified",
       () => `${machine.name} answers ${again} when it is asked for the same again`,
     );
-  }
-
-  /** The clients judge everything that was signed. */
-  async #judge(): Promise<boolean> {
-    const committed: SignedHead[] = [];
-    for (const head of this.ledger.heads.values()) {
-      if (await this.#client.isCommitted(head)) committed.push(head);
-    }
-    const pairs = committed.flatMap((one, i) =>
-      committed.slice(i + 1).map((other) => [one, other] as const)
-    );
-    const broken = pairs.find(([one, other]) => !areConsistent(one, other));
-    if (broken !== undefined) {
-      const [{ size: one }, { size: other }] = broken;
-      this.#tell(`two histories are committed, at sizes ${one} and ${other}`);
-    }
-    if (this.#plan.aim === "some fail") this.#checkFailures(committed);
-    else this.#checkLiars(broken);
-    return broken !== undefined;
-  }
-
-  #checkLiars(broken: readonly [SignedHead, SignedHead] | undefined): void {
-    const { aim, liars, toldOne, canSplit, tolerance } = this.#plan;
-    const isBroken = broken !== undefined;
-    const brief = (): string =>
-      `${liars.size} lie (${[...liars].join(", ")}), the policy check names ` +
-      `${tolerance.liarsToSplit} (${tolerance.splitting.join(", ")}); two histories ` +
-      `${isBroken ? "are" : "are not"} committed` +
-      (isBroken ? `, at sizes ${broken.map(({ size }) => size).join(" and ")}` : "");
-    if (liars.size < tolerance.liarsToSplit || !canSplit) {
-      this.checks.expect(!isBroken, "one history is committed", brief);
-    }
-    const isPredicted = tolerance.splitting.every((party) => liars.has(party));
-    // The search knows every way to divide the honest; whether it finds one is the check of the check.
-    if (aim === "enough lie" && isPredicted || (canSplit && toldOne !== undefined)) {
-      this.checks.expect(isBroken, "a predicted break is found", brief);
-    }
-  }
-
-  /** With an honest log: the last checkpoint is committed if too few fail, and only then. */
-  #checkFailures(committed: readonly SignedHead[]): void {
-    const { liars: failing, quorum, tolerance: { failuresToStop, stopping } } = this.#plan;
-    const isCommitted = committed.some(({ log, size }) =>
-      log === this.#logs[0]!.log && size >= MAX_EARLY_SIZE
-    );
-    const isStopped = canStop(inParties(quorum.rule), failing);
-    const brief = (): string =>
-      `${failing.size} fail (${[...failing].join(", ")}), the policy check names ` +
-      `${failuresToStop} (${stopping.join(", ")}); the last checkpoint ` +
-      `${isCommitted ? "is" : "is not"} committed`;
-    this.checks.expect(isCommitted === !isStopped, "a quorum is met if it can be", brief);
-    if (failing.size < failuresToStop) {
-      this.checks.expect(isCommitted, "a quorum is met if it can be", brief);
-    }
-    if (stopping.every((party) => failing.has(party))) {
-      this.checks.expect(!isCommitted, "a quorum is met if it can be", brief);
-    }
   }
 }
 
