@@ -12,6 +12,7 @@ import type { Federating } from "./federating.ts";
 import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, type ReadFiles, takeUp } from "./changes.ts";
 import type { DaemonPage } from "./daemon_page.ts";
+import { cosignedStatus } from "./cosigned_status.ts";
 import type { EventReport } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { replacesAdvice } from "./former_keys.ts";
@@ -20,7 +21,7 @@ import { IncidentNotWritten } from "./case_keeper.ts";
 import type { Policies } from "./policies.ts";
 import type { Settings } from "./settings.ts";
 import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
-import type { CosignedStatus, Status } from "./status.ts";
+import type { Status } from "./status.ts";
 import type { Witnessing, WitnessMeans } from "./witnessing.ts";
 import { WriteProbe } from "./write_probe.ts";
 
@@ -284,7 +285,7 @@ export class Daemon {
       logs: followers.map((one) => ({
         ...one.status(),
         ...this.#sharedBy(one.log),
-        ...this.#cosigned(one.log),
+        ...cosignedStatus(this.#parts, one.log),
         ...this.#formerKeyOf(one.log),
         ...tallies.ofLog(one.log),
       })),
@@ -310,24 +311,6 @@ export class Daemon {
   #formerKeyOf({ id }: Log): { formerKey?: string; formerSize?: string } {
     const former = this.#parts.formerKeys.get(id);
     return former === undefined ? {} : { formerKey: former.log, formerSize: former.size };
-  }
-
-  /** Who has cosigned the checkpoints of a log, and the cases about them. */
-  #cosigned(log: Log): { cosigned?: CosignedStatus } {
-    const { cosignatures, witnessViews, common: { keeper } } = this.#parts;
-    const status = cosignatures.status(log, keeper.judge.latest(log));
-    if (status === undefined) return {};
-    const witnesses = status.witnesses.map((witness) => {
-      const cosigner = log.cosigners.all.find(({ vkey }) => vkey.text === witness.vkey);
-      const incidents = cosigner === undefined ? 0 : keeper.cases(cosigner).length;
-      const failing = witnessViews.failing(log, witness);
-      return {
-        ...witness,
-        ...(failing !== undefined && { failing }),
-        ...(incidents > 0 && { incidents }),
-      };
-    });
-    return { cosigned: { ...status, witnesses } };
   }
 
   /** How many peers follow a log too, as they last said. This monitor itself is none of them. */

@@ -9,6 +9,7 @@ import { nextPollMs } from "../world/pacing.ts";
 import type { Stop } from "../world/stop.ts";
 import { timeAt, timeNow } from "../world/time.ts";
 import type { Common } from "./common.ts";
+import { EndablePublisher } from "./endable_publisher.ts";
 import { Follower } from "./follower.ts";
 import { openKept } from "./kept_note.ts";
 import { MirrorSource } from "./mirror_source.ts";
@@ -79,7 +80,7 @@ export class MirroredJournal implements MirrorParty {
   readonly vkey: Vkey;
   readonly pulled: MirroredJournalMeans["pulled"];
   readonly mirror: Mirror;
-  readonly publisher: HttpPublisher | undefined;
+  readonly publisher: EndablePublisher | undefined;
   readonly #means: MirroredJournalMeans;
   readonly #source: MirrorSource;
   readonly #feed: RecordFeed;
@@ -102,7 +103,10 @@ export class MirroredJournal implements MirrorParty {
     this.vkey = vkey;
     this.pulled = pulled;
     this.mirror = new Mirror({ vkey, files: world.files, state, party: this });
-    this.publisher = pulled && new HttpPublisher({ world, base: pulled.url, contact, vkey });
+    this.publisher = pulled && new EndablePublisher({
+      inner: new HttpPublisher({ world, base: pulled.url, contact, vkey }),
+      stop,
+    });
     const published = pulled &&
       openSource({ world, log: this.mirror.log, source: pulled.url, contact });
     this.#source = new MirrorSource({ mirror: this.mirror, published });
@@ -144,9 +148,11 @@ export class MirroredJournal implements MirrorParty {
   /** Fetches what is new, judges what was shown, and hears the new records. */
   async sync(): Promise<SyncReport | undefined> {
     if (this.publisher === undefined) return undefined;
-    const { common: { world: { clock }, happenings } } = this.#means;
+    const { common: { world: { clock }, happenings }, stop } = this.#means;
     const at = timeNow(clock);
     const report = await this.mirror.sync(this.publisher);
+    // An outage may be ours: this monitor ends.
+    if (stop.stopped) return undefined;
     this.#last = { report, at };
     if (report.theirs !== undefined) this.#theirs = report.theirs;
     this.#received += report.received;
@@ -195,6 +201,12 @@ export class MirroredJournal implements MirrorParty {
   /** Fetches at its pace until stopped. */
   async run(): Promise<void> {
     const { common: { world: { clock, random }, happenings }, stop } = this.#means;
+    try {
+      // Other logs may be followed now than when they came.
+      await this.hearRecords();
+    } catch (error) {
+      happenings.failed(error);
+    }
     while (!stop.stopped) {
       let retryAfterMs: number | undefined;
       try {

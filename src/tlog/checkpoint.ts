@@ -242,12 +242,16 @@ export function openNote(
     if (!(error instanceof MalformedError)) throw error;
     return refusedAs(error);
   }
-  return openParsedNote({ parsed, logs });
+  return openParsedNote({ parsed, logs, trials });
 }
 
 /** As `openNote`, for a note that was taken apart by `parseNote`. */
 export function openParsedNote(
-  { parsed, logs }: { parsed: Note; logs: readonly Log[] },
+  { parsed, logs, trials }: {
+    parsed: Note;
+    logs: readonly Log[];
+    trials?: Trials | undefined;
+  },
 ): OpenedNote | Refused {
   let stated: CheckpointText;
   try {

@@ -198,7 +198,9 @@ async function main(turns: number): Promise<void> {
   }
   for (let i = 0; i <= turns; i++) {
     for (const clients of CLIENTS) {
-      for (const one of measured) {
+      // Each follows each of the others: what one leaves to the disk falls on the next.
+      const first = i % measured.length;
+      for (const one of [...measured.slice(first), ...measured.slice(0, first)]) {
         // Who has answered all that was made has been measured long enough.
         const isOver = all[clients].some((log) => one.answered.get(log) === REQUESTS[clients]);
         if (isOver) continue;

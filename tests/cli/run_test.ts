@@ -351,11 +351,13 @@ inFolder("run: nothing but the status is served, and only to be read", async (fo
     const response = await fetch(`http://${daemon.http}${path}`, { method });
     return [response.status, await response.text()];
   };
-  for (const path of ["/", "/status/", "/status.json", "/../monitor.key", "/STATUS"]) {
-    assertEquals(await ask(path, "GET"), [404, ""], path);
+  for (const path of ["/status/", "/status.json", "/../monitor.key", "/STATUS", "/api/v1"]) {
+    const [status, text] = await ask(path, "GET");
+    assertEquals([status, JSON.parse(text).status], [404, 404], path);
   }
   for (const method of ["POST", "PUT", "DELETE"]) {
-    assertEquals(await ask("/status", method), [405, ""], method);
+    const [status, text] = await ask("/status", method);
+    assertEquals([status, JSON.parse(text).detail], [405, "expected GET, HEAD"], method);
   }
   assertEquals(await ask("/status", "HEAD"), [200, ""]);
   assertEquals((await ask("/status?x", "GET"))[0], 200);

@@ -3,16 +3,25 @@ import { createHash } from "node:crypto";
 import { assertEquals, assertMatch } from "@std/assert";
 import { troublesOf } from "../../src/monitor/troubles.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
-import { grow } from "../evidence/histories.ts";
+import { grow, open } from "../evidence/histories.ts";
 import { type MadeWitness, policyOf, witness, witnesses } from "../authority/policies.ts";
 import { ED25519_KEY } from "../authority/stage.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
+import { hexLogHash } from "../../src/monitor/swarm_host.ts";
+import { Said } from "../../src/swarm/said.ts";
+import { Members } from "../../src/swarm/statement.ts";
+import { buildRecord } from "../../src/evidence/record.ts";
+import { EquivocationDetector } from "../../src/evidence/detector.ts";
+import { encodeParcel } from "../../src/gossip/parcel.ts";
+import { recordItem } from "../../src/gossip/record_item.ts";
+import { formatCheckpointText } from "../../src/tlog/checkpoint.ts";
+import { makeCosigned } from "../../src/tlog/log.ts";
 import { settled } from "../gossip/fake_network.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { fakeWorld } from "../sources/fake_http.ts";
 import { cosignedNote, CosignedSource, secondsNow } from "./cosigned_source.ts";
 import { askOver, LOG_PATH } from "./http_asking.ts";
-import { type Duties, Host, HOUR, logAt, MINUTE, parted, Stage } from "./hosts.ts";
+import { type Duties, Host, HOUR, logAt, MINUTE, parted, Stage, STATE } from "./hosts.ts";
 
 const QUORUM = "quorum any-two";
 
@@ -417,8 +426,60 @@ Deno.test("cosignatures: what a member was shown counts here too, though the log
   await stage.minutes(3);
   const committed = "6: 6, W1 cosigning 6, W2 cosigning 6, W3 cosigning 6";
   assertEquals([counted(one), counted(two)], [committed, committed]);
+  const said = await Said.open({
+    ...{ files: two.disk.files, folder: STATE, members: new Members([one.signer.vkey]) },
+    onDamage: (detail) => assertEquals(detail, ""),
+  });
+  const { body } = said.of(one.signer.vkey.text, hexLogHash(story.log))!;
+  assertEquals("note" in body && body.note.match(/^— W\d/gm)?.length, 3, "it is a statement too");
   await two.stop();
   sources[1]!.latestTrouble = "unavailable";
   await two.start({ logs: [{ source: sources[1]! }], policy });
   assertEquals(counted(two), committed, "it is written down");
+});
+
+Deno.test("cosignatures: what a witness has signed without the log convicts it, and counts for nothing", async () => {
+  await using stage = await scene();
+  const { host, source: { story }, made, duties } = stage;
+  await host.start(duties);
+  const { origin } = story.log;
+  const detector = new EquivocationDetector();
+  const cosigner = makeCosigned({ vkey: made[0]!.cosigner.vkey, origin });
+  for (const byte of [1, 2]) {
+    const rootHash = new Uint8Array(32).fill(byte);
+    const text = formatCheckpointText({ origin, treeSize: 10n ** 9n, rootHash });
+    detector.observe(open(`${text}\n${made[0]!.line(text, 7n)}\n`, cosigner), "somebody");
+  }
+  const [conflict] = detector.takeConflicts();
+  const record = buildRecord({ conflict: conflict!, detectedAt: host.clock.now().toISOString() });
+  for (let i = 0; i < 2; i++) {
+    const caller = await host.network.at("192.0.2.7").connect(host.address, 1_000);
+    await caller.write(encodeParcel([recordItem(record)]));
+    await caller.closeWrite();
+    await settled();
+  }
+  const before = "5: 5, W1 cosigning 5, W2 cosigning 5, W3 cosigning 5";
+  assertEquals([await kinds(host), counted(host)], [["same_size_cosigned"], before]);
+  // Nobody else is behind because of it, today or after a restart.
+  await host.stop();
+  await host.start(duties);
+  for (let minute = 0; minute < 62; minute++) await stage.grow(made);
+  assertEquals(troubles(host), []);
+});
+
+Deno.test("cosignatures: a checkpoint that a witness shows, and the log does not show us, is withheld", async () => {
+  await using stage = await scene();
+  const { host, source, made, duties } = stage;
+  grow(source.story, 9);
+  source.size = 5;
+  const shown = await cosignedNote({
+    ...{ story: source.story, by: [made[0]!], time: secondsNow(host.clock) },
+  });
+  host.http = fakeWorld(() => ({ body: shown })).world.http;
+  const [a, b, c] = made.map(({ defined }) => defined) as [string, string, string];
+  const policy = policyOf(`${a} http://198.51.100.77`, b, c, "group two 2 W1 W2 W3", "quorum two");
+  await host.start({ ...duties, policy, logs: [{ source, patienceMs: HOUR }] });
+  await host.pass(2 * HOUR);
+  assertEquals([log(host).size, log(host).withheld, host.daemon!.incidents], ["5", 1, 0]);
+  assertEquals(log(host).cosigned!.witnesses[0]!.size, "9");
 });

@@ -370,6 +370,20 @@ Deno.test("mirrors: a signed journal of false records convicts nobody, and is to
   assertEquals(one.daemon!.status().faults, undefined);
 });
 
+Deno.test("mirrors: a daemon ends at once, though a publisher never answers", async () => {
+  await using stage = await Stage.set({ clock: new ManualClock() });
+  const { one, two } = stage;
+  new JournalsOver(stage.hosts);
+  let asked = 0;
+  one.http = { ...one.http, request: () => (asked++, new Promise(() => {})) };
+  const source = new ScriptedSource(grow(await logAt(), 3));
+  await one.start({ logs: [{ source }], federation: mirroring([two]) });
+  await stage.minutes(1);
+  assert(asked > 0);
+  await one.stop({ withinMs: 1_000 });
+  assertEquals(one.loud("mirror.failed"), []);
+});
+
 Deno.test("mirrors: a power cut at the mirroring daemon loses no record, and repeats none", async () => {
   await using stage = await Stage.set({ clock: new ManualClock() });
   const { one, two } = stage;
