@@ -21,6 +21,7 @@ import {
   shellWord,
   type Tools,
 } from "./command.ts";
+import { completionsOf } from "./completions.ts";
 import { config } from "./config_check.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
@@ -40,6 +41,7 @@ import { run } from "./run.ts";
 import { seal } from "./seal.ts";
 import { status } from "./status.ts";
 import { log } from "./log.ts";
+import { manOf } from "./man.ts";
 import { verify } from "./verify.ts";
 
 /** Every command, in the order in which the help lists them. */
@@ -66,13 +68,21 @@ export const COMMANDS: readonly Command[] = [
   observations,
   journal,
   log,
+  completionsOf(() => COMMANDS),
+  manOf(() => ({ commands: COMMANDS, help: HELP })),
 ];
+
+const NAME_COLUMNS = Math.max(...COMMANDS.map(({ name }) => name.length));
 
 const HELP =
   `Hearsay turns gossip into evidence. It finds out whether a transparency log shows everyone the same
 history. If it does not, Hearsay keeps a signed record that anyone can check.
 
-${COMMANDS.map(({ name, summary }) => `  hearsay ${name.padEnd(10)} ${summary}`).join("\n")}
+${
+    COMMANDS.map(({ name, summary }) => `  hearsay ${name.padEnd(NAME_COLUMNS)} ${summary}`).join(
+      "\n",
+    )
+  }
 
 'hearsay help COMMAND' tells more, with an example. Begin with 'hearsay demo'.
 

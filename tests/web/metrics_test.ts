@@ -12,7 +12,7 @@ import {
 import { MAX_SAMPLES, metricsOf } from "../../src/web/metrics.ts";
 import { FULL, LOG, vkeyOf } from "./full_status.ts";
 import { ask, pageOf, textIn } from "./page_of.ts";
-import { shell, testWith } from "./programs.ts";
+import { shell, testWith } from "../programs.ts";
 
 /** What prom-client makes of the same families. */
 async function oracle(families: readonly Family[], format: Format): Promise<string> {
