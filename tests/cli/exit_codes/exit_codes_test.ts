@@ -17,6 +17,8 @@ interface Row {
 
 /** What it says of a trouble that every command may meet. */
 const EVERY_COMMAND = "every command";
+/** What it says of one that those meet which do more than print a text. */
+const EVERY_WORKING = `${EVERY_COMMAND} but \`completions\` and \`man\``;
 
 /** A command, or all its subcommands if it has any. */
 function partsOf(command: string): string[] {
@@ -34,11 +36,14 @@ function rowsOf(document: string): Row[] {
       const text = item.trim().replace(/\s+/g, " ");
       const [, name, commands] = /^\*\*([^*]+)\*\*: .* \(([^()]+)\)$/.exec(text) ?? [];
       assert(name !== undefined, text);
-      const isGeneral = commands === EVERY_COMMAND;
+      const isWorking = commands === EVERY_WORKING;
+      const isGeneral = commands === EVERY_COMMAND || isWorking;
       const parts = [...commands!.matchAll(/`([^`]+)`/g)].flatMap(([, one]) => partsOf(one!));
       return {
         ...{ name, code: parseInt(part), isGeneral },
-        commands: isGeneral ? Object.keys(WELL) : parts,
+        commands: isGeneral
+          ? Object.keys(WELL).filter((one) => !(isWorking && parts.includes(one)))
+          : parts,
       };
     });
   });

@@ -19,6 +19,15 @@ export function everyCommand(change: (way: Way, stage: Stage) => Way): Trouble {
   );
 }
 
+/** The commands that only print a text: they touch nothing outside that could meet a fault. */
+const PRINTING = ["completions", "man"];
+
+/** Every command but those that only print a text; see `everyCommand`. */
+export function everyWorking(change: (way: Way, stage: Stage) => Way): Trouble {
+  const all = Object.entries(everyCommand(change));
+  return Object.fromEntries(all.filter(([name]) => !PRINTING.includes(name)));
+}
+
 /** A command's words, from its name in OPERATING. */
 export const words = (name: string): string[] => name.split(" ");
 

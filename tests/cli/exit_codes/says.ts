@@ -12,6 +12,7 @@ export const SAYS: Readonly<Record<string, RegExp>> = {
   "in the way": /exists|there is a (log|file)/,
   "no record": /holds no conflict record/,
   "no such incident": /there is no incident "9"/,
+  "no such text": /SHELL is "none", expected|there is no command "none"/,
   "no such log": /is about a log "none"/,
   "no journal": /has no journal in it|is not there|there is no journal in/,
   "journal damaged": /line 1 is damaged/,

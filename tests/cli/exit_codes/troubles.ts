@@ -10,6 +10,7 @@ import {
   configured,
   each,
   everyCommand,
+  everyWorking,
   GOSSIPS,
   gossips,
   ORDERS,
@@ -168,6 +169,7 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
     Object.keys(WELL),
     (name) => () => ({ args: [...words(name), "--no-such-option"] }),
   ),
+  "no such text": each(["completions", "man"], (name) => () => ({ args: [name, "none"] })),
   "configuration": each(CONFIGURED, (name) => async (stage) => {
     const { config } = await monitor(stage);
     edit(config, '"100ms"', '"now"');
@@ -323,5 +325,5 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
   },
   "interrupted": { "verify": () => ({ args: ["verify", "-"], signal: "SIGINT" }) },
   "terminated": { "verify": () => ({ args: ["verify", "-"], signal: "SIGTERM" }) },
-  "fault": everyCommand((way, stage) => ({ ...way, world: faulty(stage) })),
+  "fault": everyWorking((way, stage) => ({ ...way, world: faulty(stage) })),
 };

@@ -121,6 +121,8 @@ export const WELL: Readonly<Record<string, Staging>> = {
     damage(`${incidents}/journal.jsonl`);
     return { args: ["journal", "repair", incidents, "--key", await keyFile(stage.folder)] };
   },
+  "completions": () => ({ args: ["completions", "bash"] }),
+  "man": () => ({ args: ["man", "run"] }),
   "log init": ({ folder }) => ({
     args: ["log", "init", `${folder}/log`, "--origin", "test.invalid/log"],
   }),
