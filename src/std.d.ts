@@ -32,6 +32,10 @@ declare module "@std/assert" {
   ): Promise<E>;
 }
 
+declare module "@std/yaml/parse" {
+  export function parse(content: string): unknown;
+}
+
 declare module "@std/bytes/concat" {
   export function concat(arrays: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
 }
