@@ -200,6 +200,30 @@ Deno.test("incidents: pairs that no entry joins yet are new, so k roots always c
   await incidents.close();
 });
 
+Deno.test("incidents: the cases behind a number are given in order, and never one that does not hold", async () => {
+  const log = await newLog();
+  const [a, b, c, d] = await Promise.all(
+    ["a", "b", "c", "d"].map((story) => checkpointOf(grow(log.fork(), 4, story))),
+  );
+  const signer = await newSigner();
+  const disk = new MemoryDisk();
+  const journal = await Journal.open({ files: disk.files, folder: FOLDER });
+  const sound = await recordOf(pair(a!, b!), signer);
+  await journal.append({ ...sound, source_a: "changed after signing" }, AT);
+  await journal.close();
+  const incidents = await open(disk);
+  assertEquals([incidents.count, incidents.after(0, 9)], [0, []]);
+  for (const [x, y] of [[a, b], [b, c], [c, d]] as const) {
+    await incidents.record(await recordOf(pair(x!, y!), signer), AT);
+  }
+  assertEquals([incidents.count, incidents.after(0, 9)], [3, [2, 3, 4]]);
+  assertEquals(incidents.after(0, 2), [2, 3]);
+  assertEquals(incidents.after(2, 9), [3, 4]);
+  assertEquals(incidents.after(4, 9), []);
+  assertEquals([0, 1, 2, 4, 5].map((seq) => incidents.has(seq)), [false, false, true, true, false]);
+  await incidents.close();
+});
+
 Deno.test("incidents: an entry that does not hold is told, and suppresses no real evidence", async () => {
   const log = await newLog();
   const [a, b] = await Promise.all(["a", "b"].map((s) => checkpointOf(grow(log.fork(), 4, s))));
