@@ -20,6 +20,8 @@ import { timeOf } from "../world/time.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
 import { checkJournals } from "./check_journals.ts";
 import { checkKeys, WalkedViews } from "./check_keys.ts";
+import { checkFederation } from "./check_federation.ts";
+import { checkPolicies } from "./check_policies.ts";
 import { checkWitness } from "./check_witness.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
@@ -51,6 +53,8 @@ export async function checkConfiguration({ world, path, isOffline, tell, progres
   const seen = isOurs ? await checkJournals(checked, { tell, progress }) : new WalkedViews();
   for (const name of ["listen", "http"] as const) checkAddress(checked, { name, isOffline, tell });
   await checkWitness({ world, settings, running, isOffline, passphrases, tell });
+  checkFederation({ world, settings, running, isOffline, tell });
+  await checkPolicies({ world, settings, tell });
   checkKeys(settings, seen, tell);
   await checkOthers({ checked, isOffline, tell, progress });
 }

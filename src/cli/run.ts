@@ -1,15 +1,18 @@
 import type { CosignerType, CosigningKey } from "../authority/cosigning.ts";
 import { isListUrl, type LogList, MAX_LIST_BYTES } from "../authority/log_list.ts";
+import type { Policy } from "../authority/policy.ts";
 import type { OpenSource } from "../monitor/assembly.ts";
 import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { trapsOf } from "../monitor/traps.ts";
 import { listFields, readGently } from "../monitor/list_follower.ts";
+import { covers, type Policies, policyPaths } from "../monitor/policies.ts";
 import type { WitnessMeans } from "../monitor/witnessing.ts";
 import { openSource } from "../sources/open.ts";
 import { JournalLocked } from "../store/journal.ts";
 import { fileText } from "../tlog/encoding.ts";
+import { describeLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatAddress, isSameAddress } from "../world/address.ts";
 import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
@@ -21,6 +24,7 @@ import { MAX_CONFIG_BYTES, parseConfig } from "./config.ts";
 import { eventLog } from "./event_log.ts";
 import { type KeyReading, readInput, readKey, readWitnessKey } from "./inputs.ts";
 import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
+import { readPolicy } from "./policy_file.ts";
 import { exitCodeOf, type Tally } from "./reporting.ts";
 
 /** `hearsay run`: the daemon. */
@@ -172,6 +176,25 @@ export async function loadWitness(
   return { keys, listed: (await readLogList(world, list, report)).logs };
 }
 
+/**
+ * Reads the policies that a configuration names.
+ * @throws UsageError, MalformedError that names the file and the line, or the log that a policy does
+ *   not list
+ */
+export async function loadPolicies(world: World, settings: Settings): Promise<Policies> {
+  const policies = new Map<string, Policy>();
+  for (const path of policyPaths(settings)) policies.set(path, await readPolicy(world, path));
+  for (const { log, policy: path } of settings.logs) {
+    if (path === undefined || covers(policies.get(path)!, log)) continue;
+    throw new MalformedError(
+      `the policy ${quoted(path)} does not list the log ${
+        describeLog(log)
+      }, which has it as its own`,
+    );
+  }
+  return policies;
+}
+
 /** Reads a list of logs for a witness. @throws UsageError, MalformedError that names the file */
 export async function openLogList(world: World, path: string): Promise<LogList> {
   const bytes = await readInput({ world, path, maxBytes: MAX_LIST_BYTES });
@@ -204,10 +227,11 @@ async function startDaemon({ world, settings, report, passphrases, reload }: {
       report.event("key.exposed", "warning", { file: settings.key, mode, detail: EXPOSED }),
   });
   const witness = await loadWitness(world, settings, { passphrases, report });
+  const policies = await loadPolicies(world, settings);
   const openSource = sourceOpener(world, settings);
   try {
     return await Daemon.start({
-      ...{ world, settings, signer, report, openSource, witness },
+      ...{ world, settings, signer, report, openSource, witness, policies },
       ...(reload && { reload }),
     });
   } catch (error) {
@@ -232,7 +256,7 @@ async function once({ world, settings, report, tally, passphrases }: {
   tally: Tally;
   passphrases: Passphrases;
 }): Promise<ExitCode> {
-  const quiet = { ...settings, listen: undefined, witness: undefined };
+  const quiet = { ...settings, listen: undefined, witness: undefined, federation: undefined };
   const daemon = await startDaemon({ world, settings: quiet, report, passphrases });
   let done = false;
   try {
@@ -323,16 +347,16 @@ class Runner {
     const reload = (): Promise<string | undefined> => this.#reloadInTurn();
     const daemon = await startDaemon({ world, settings, report, passphrases, reload });
     passphrases.stopAsking();
+    const others: HttpServer[] = [];
     try {
-      const witness = this.#serveWitness(daemon);
-      try {
-        const server = this.#serve(daemon, settings.http);
-        return { daemon, http: settings.http, server, witness };
-      } catch (error) {
-        await witness?.close();
-        throw error;
+      for (const serve of [this.#serveWitness, this.#serveFederation]) {
+        const server = serve.call(this, daemon);
+        if (server !== undefined) others.push(server);
       }
+      const server = this.#serve(daemon, settings.http);
+      return { daemon, http: settings.http, server, others };
     } catch (error) {
+      await closeAll(others);
       await daemon.close();
       throw error;
     }
@@ -377,6 +401,27 @@ class Runner {
     }
   }
 
+  /** Serves a daemon's journal, if it has an address. @throws WorldError that names the address */
+  #serveFederation({ federating }: Daemon): HttpServer | undefined {
+    const http = federating?.settings.http;
+    if (federating === undefined || http === undefined) return undefined;
+    const { log, gate, failed } = federating;
+    try {
+      const server = this.#tools.serveFederation({
+        ...{ address: http, log, gate, failed, mirrors: () => federating.mirrors },
+        onLack: (reason) => this.#report.event("federation.failed", "warning", { reason }),
+      });
+      federating.noteServed(server.address);
+      const address = formatAddress(server.address);
+      this.#report.event("federation.serving", "info", { address, origin: log.origin });
+      return server;
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+      const where = formatAddress(http);
+      throw new WorldError(error.kind, `cannot publish the journal at ${where}: ${error.message}`);
+    }
+  }
+
   #tellServing(server: HttpServer | undefined): void {
     if (server === undefined) return;
     const address = formatAddress(server.address);
@@ -397,7 +442,7 @@ class Runner {
     } finally {
       this.#running = undefined;
       await this.#reloading;
-      await started.witness?.close();
+      await closeAll(started.others);
       await started.server?.close();
     }
   }
@@ -434,7 +479,9 @@ class Runner {
       const listed = list === undefined || isListUrl(list)
         ? undefined
         : await readLogList(world, list, this.#report);
-      await daemon.takeUp(settings, sourceOpener(world, settings), listed?.logs);
+      const policies = await loadPolicies(world, settings);
+      const files = { listed: listed?.logs, policies };
+      await daemon.takeUp(settings, sourceOpener(world, settings), files);
       this.#refused = undefined;
     } catch (error) {
       if (isMoved) await server?.close();
@@ -463,5 +510,10 @@ interface Started {
   readonly daemon: Daemon;
   http: Address | undefined;
   server: HttpServer | undefined;
-  readonly witness: HttpServer | undefined;
+  /** The servers of its witness and of its journal, if it has them. */
+  readonly others: readonly HttpServer[];
+}
+
+async function closeAll(servers: readonly HttpServer[]): Promise<void> {
+  for (const server of servers) await server.close();
 }

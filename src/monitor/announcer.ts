@@ -6,6 +6,7 @@ import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { type IncidentNews, IncidentNotWritten } from "./case_keeper.ts";
 import { MemberTeller } from "./member_teller.ts";
+import { MirrorTeller } from "./mirror_teller.ts";
 import { LOST_ADVICE } from "./places.ts";
 import { fieldsOf, TroubleTeller } from "./trouble_teller.ts";
 import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
@@ -30,6 +31,7 @@ export class Announcer {
   readonly #warnings: WarningLimiter;
   readonly #refusals: RefusalLimiter;
   readonly #members: MemberTeller;
+  readonly #mirrors: MirrorTeller;
   readonly #toldContradictions = new Set<string>();
   #leftOutToldAt = -Infinity;
   #toldMoved = false;
@@ -54,6 +56,7 @@ export class Announcer {
       onLeftOut: (count) => this.tell({ kind: "warnings left out", count }),
     });
     this.#members = new MemberTeller({ report, warningOf: (source) => this.#warningOf(source) });
+    this.#mirrors = new MirrorTeller({ clock, report });
     this.#refusals = new RefusalLimiter({
       clock,
       tell: (error, more) => this.#report.workFailed(error, more),
@@ -104,6 +107,33 @@ export class Announcer {
         return event("journal.unsound", "warning", { incidents: happening.incidents });
       case "journal lost":
         return event("journal.lost", "error", { detail: happening.detail, advice: LOST_ADVICE });
+      case "journal epoch": {
+        const { origin, detail } = happening;
+        return event("journal.epoch", "error", { origin, detail });
+      }
+      case "mirror synced":
+        return this.#mirrors.synced(happening);
+      case "mirror pushed to":
+        return this.#mirrors.pushedTo(happening);
+      case "mirror began anew": {
+        const { name: monitor, origin } = happening;
+        return event("mirror.began anew", "warning", { monitor, origin });
+      }
+      case "mirror damaged": {
+        const { name: monitor, detail } = happening;
+        return event("mirror.damaged", "error", { monitor, detail });
+      }
+      case "mirrored record refused": {
+        const { name: monitor, seq, detail } = happening;
+        const level = this.#warningOf(`the journal of ${monitor}`);
+        return event("mirror.record refused", level, { monitor, entry: seq, detail });
+      }
+      case "journal pushed": {
+        const { url, pushed } = happening;
+        const size = "size" in pushed ? { size: `${pushed.size}` } : {};
+        const reason = "reason" in pushed ? { reason: pushed.reason } : {};
+        return event("journal.pushed", "debug", { url, outcome: pushed.kind, ...size, ...reason });
+      }
       case "trap":
         return event("config.trap", "warning", { detail: happening.detail });
       case "world refused": {
@@ -141,6 +171,8 @@ export class Announcer {
         });
       case "withholding":
         return this.#troubles.withholding(happening);
+      case "witness":
+        return this.#troubles.witness(happening);
       case "member":
         return this.#members.tell(happening.news);
       case "calling":

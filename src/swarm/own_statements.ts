@@ -153,8 +153,7 @@ export class OwnStatements {
 
   /** Ends a wait. No number is given out from now on. */
   close(): void {
-    const error = new WorldError("other", "this monitor is stopping");
-    this.#turns.drop(error);
+    this.#turns.drop(new Stopping());
     this.#stopWaiting();
   }
 
@@ -193,7 +192,7 @@ export class OwnStatements {
   /**
    * Waits until the clock has come to an epoch, which is at most a second ahead; see the module. If the
    * clock was set back, a second must do.
-   * @throws WorldError if the monitor stops meanwhile
+   * @throws Stopping if the monitor stops meanwhile
    */
   #comeTo(epoch: bigint): Promise<void> {
     const { clock } = this.#world;
@@ -203,7 +202,7 @@ export class OwnStatements {
       const timer = clock.after(Math.min(ahead, MS_PER_SECOND), resolve);
       this.#stopWaiting = () => {
         timer.cancel();
-        reject(new WorldError("other", "this monitor is stopping"));
+        reject(new Stopping());
       };
     });
   }
@@ -224,6 +223,13 @@ export class OwnStatements {
       this.#onDamage(`${OWN_STATEMENTS_FILE} is damaged, a new epoch begins: ${error.message}`);
       return undefined;
     }
+  }
+}
+
+/** This monitor is stopping, so nothing is said any more. That is nobody's fault. */
+export class Stopping extends WorldError {
+  constructor() {
+    super("closed", "this monitor is stopping");
   }
 }
 

@@ -32,6 +32,7 @@ import {
   encodeMessage,
   KIND,
   kindName,
+  MESSAGE_HEADER_BYTES,
   MessageDecoder,
   PING_BYTES,
   type SessionMessage,
@@ -209,14 +210,22 @@ export class Session {
    */
   async send(kind: number, body: Uint8Array): Promise<void> {
     const message = encodeMessage(kind, body);
-    const { maxQueuedBytes } = this.#limits;
-    if (this.#outgoing.queuedBytes + message.length > maxQueuedBytes) {
+    if (!this.#isRoomFor(message.length)) {
       throw new WorldError(
         "too large",
         `${this.#outgoing.queuedBytes} bytes wait for ${this.member.name} to read them`,
       );
     }
     await this.#outgoing.send(message);
+  }
+
+  /** Whether a message may be sent now: the other end has read enough of what came before. */
+  hasRoomFor(body: Uint8Array): boolean {
+    return this.#isRoomFor(MESSAGE_HEADER_BYTES + body.length);
+  }
+
+  #isRoomFor(bytes: number): boolean {
+    return this.#outgoing.queuedBytes + bytes <= this.#limits.maxQueuedBytes;
   }
 
   /** What the other end says, besides streams and pings, until the session ends. For one reader. */

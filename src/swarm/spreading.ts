@@ -7,13 +7,14 @@
 import { EquivocationDetector } from "../evidence/detector.ts";
 import type { Conflict } from "../evidence/conflict.ts";
 import type { JsonObject } from "../evidence/json.ts";
-import { type ConflictRecord, parseRecord, RECORD_VERSION } from "../evidence/record.ts";
+import { type ConflictRecord, isKnownVersion, parseRecord } from "../evidence/record.ts";
 import { verifyConflict } from "../evidence/verify.ts";
 import { textOf, utf8 } from "../tlog/encoding.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import type { Allowance } from "../world/allowance.ts";
+import { millisecondsOf } from "../world/time.ts";
 import type { Clock } from "../world/world.ts";
 import {
   accusationOf,
@@ -26,11 +27,11 @@ import {
 import type { Graph, Path, Without } from "./graph.ts";
 import { MAX_TOLD_MEMBERS } from "./hello.ts";
 import type { OwnStatements } from "./own_statements.ts";
-import { Outbox, type Recipient } from "./outbox.ts";
+import { KeptRecords } from "./kept_records.ts";
+import { Outbox, type Piece, type Recipient } from "./outbox.ts";
 import type { Newness, Replay } from "./replay.ts";
 import { encodeRumour, MAX_HOPS, readRumour, readUndelivered, type Rumour } from "./rumour.ts";
 import type { Said } from "./said.ts";
-import { Seen } from "./seen.ts";
 import { KIND } from "./session_message.ts";
 import {
   isKnown,
@@ -43,17 +44,11 @@ import {
   statementsEpoch,
 } from "./statement.ts";
 import { StatementMemory } from "./statement_memory.ts";
+import { Told } from "./told.ts";
 
 /** What messages cost of a member's allowance, besides a unit for every 4 KiB. */
 const COST = { said: 2, statement: 2, head: 2, record: 64, undelivered: 1 } as const;
 const BYTES_PER_UNIT = 4_096;
-/** Records about logs that are not followed here: of these, so many are kept for who comes later. */
-const MAX_KEPT_RECORDS = 64;
-/** Most characters of these records. */
-const MAX_KEPT_LENGTH = 8 * 1024 * 1024;
-/** How many such records a member may send at once, and how often one more. */
-const FOREIGN_BURST = 64;
-const FOREIGN_REFILL_MS = 1_000;
 /** Whoever floods is charged as often as this, and not for every message. */
 const FLOOD_CHARGE_MS = 60_000;
 /** How long it is remembered what was heard. Members that come later are told what we keep. */
@@ -70,8 +65,8 @@ export interface Neighbour {
   readonly name: string;
   /** Whether it said that it follows the log with this hash. */
   follows(logHash: string): boolean;
-  /** Sends a message for which nobody waits. One that finds no room is dropped. */
-  post(kind: number, body: Uint8Array): void;
+  /** Sends a message for which nobody waits. @returns whether it found room */
+  post(kind: number, body: Uint8Array): boolean;
 }
 
 /** What became of a note that a member stated. */
@@ -155,18 +150,15 @@ export class Spreading {
   readonly #allowance: Allowance;
   readonly #outbox: Outbox;
   /** Cases. Apart from heads: whoever says much must not have them forgotten. */
-  readonly #cases: Seen;
-  readonly #heads: Seen;
+  readonly #cases: Told;
+  readonly #heads: Told;
   readonly #memory = new StatementMemory();
   readonly #detector: EquivocationDetector;
   /** When each member was last charged for a flood. */
   readonly #floodedAt = new Map<string, number>();
-  /** Records about logs that are not followed here, by evidence id, the latest last. */
-  readonly #kept = new Map<string, ConflictRecord>();
+  readonly #kept = new KeptRecords();
   /** The latest statement of each member about its links, for who comes later. */
   readonly #links = new Map<string, Statement>();
-  /** For each member, how many more records about logs not followed here it may send. */
-  readonly #foreign = new Map<string, { left: number; at: number }>();
   /** Cases that a member has just passed on, and that are being taken in. */
   readonly #hearing = new Set<string>();
   /** Whether it is recorded that two statements under one number carry our own key. */
@@ -201,8 +193,8 @@ export class Spreading {
     this.#clock = clock;
     this.#allowance = allowance;
     this.#outbox = new Outbox({ clock, most: MAX_TOLD_MEMBERS });
-    this.#cases = new Seen({ clock, lifeMs: SEEN_MS });
-    this.#heads = new Seen({ clock, lifeMs: SEEN_MS });
+    this.#cases = new Told({ clock, lifeMs: SEEN_MS });
+    this.#heads = new Told({ clock, lifeMs: SEEN_MS });
     this.#detector = new EquivocationDetector({ memory: this.#memory });
   }
 
@@ -210,7 +202,7 @@ export class Spreading {
   retain(vkeys: readonly string[]): void {
     const kept = new Set([...vkeys, this.#own]);
     this.#memory.retain([...kept]);
-    for (const known of [this.#links, this.#foreign, this.#floodedAt]) {
+    for (const known of [this.#links, this.#floodedAt]) {
       for (const vkey of known.keys()) if (!kept.has(vkey)) known.delete(vkey);
     }
   }
@@ -224,13 +216,17 @@ export class Spreading {
     for (const statement of this.#links.values()) {
       if (statement.member.text === neighbour.vkey.text) continue;
       const rumour = { ...rumourOf("statement", statement.json), of: statement.member.text };
-      this.#hand(neighbour, rumour, this.#own);
+      this.#hand(neighbour, rumour, { lane: this.#own, at: this.#clock.now().getTime() });
     }
-    const records = [...await this.#host.recentCases(), ...this.#kept.values()];
-    const byId = new Map(records.map((record) => [record.evidence_id, record]));
-    for (const record of byId.values()) {
-      this.#hand(neighbour, rumourOf("record", asJson(record)), this.#own);
+    const own = (await this.#host.recentCases()).map((record) => ({ record, finder: this.#own }));
+    for (const { record, finder } of [...own, ...this.#kept.all()]) {
+      this.#handRecord(neighbour, record, { finder, rumour: rumourOf("record", asJson(record)) });
     }
+  }
+
+  /** A session has ended, and no other one with this member has begun. */
+  disconnected(neighbour: Neighbour): void {
+    this.#outbox.forget(neighbour.vkey.text);
   }
 
   /**
@@ -269,8 +265,8 @@ export class Spreading {
   spreadRecord(record: ConflictRecord, { isOwnFinding }: { isOwnFinding: boolean }): void {
     // What a member passed on is passed on as it came, once it is known to be taken in.
     const key = caseKey(record);
-    if (this.#hearing.has(key) || !isNewWith(this.#cases, key, MAX_HOPS)) return;
-    this.#passOn(rumourOf("record", asJson(record)));
+    if (this.#hearing.has(key) || !this.#cases.isNew(key, MAX_HOPS)) return;
+    this.#spread(record, { finder: this.#own, rumour: rumourOf("record", asJson(record)) });
     if (isOwnFinding) this.#deliver(record);
   }
 
@@ -423,7 +419,7 @@ export class Spreading {
     const opened = openStatementNote(note, this.#members);
     if ("refused" in opened) return await this.#refuse(from, opened);
     if (opened.checkpoint.log.vkey.text === this.#own) return await this.#hearOwn(opened);
-    if (!isNewWith(this.#heads, opened.hash, rumour.hops)) return;
+    if (!this.#heads.isNew(opened.hash, rumour.hops)) return;
     await this.#takeIn(opened.checkpoint, from.name);
     // Nothing beside the note was verified.
     this.#passOn({ ...rumour, item: { note } }, from, opened.checkpoint.log.vkey);
@@ -438,35 +434,60 @@ export class Spreading {
 
   async #hearRecord(from: Neighbour, rumour: Rumour): Promise<void> {
     // A record of a later version is no fault of its sender.
-    if (typeof rumour.item.version === "string" && rumour.item.version !== RECORD_VERSION) return;
+    if (typeof rumour.item.version === "string" && !isKnownVersion(rumour.item.version)) return;
     const record = parseRecord(rumour.item);
     const key = caseKey(record);
-    const isNew = hasNewer(this.#cases, key, rumour.hops);
-    // What goes on along a path is verified each time: its evidence id may be known, and the rest made up.
-    if (isNew || rumour.path !== undefined) {
-      const judgement = verifyConflict({ input: rumour.item });
-      if (judgement.outcome === "disputed") return;
-      if (judgement.outcome === "fails") {
-        const wrong = judgement.checks.filter(({ ok }) => !ok).map(({ detail }) => detail);
-        return await this.#charge(from, "failed record", wrong.join("; "));
-      }
+    const isNew = !this.#cases.has(key, rumour.hops);
+    // What comes on a path goes to everyone as well: else whoever sends it so would stop it here.
+    const { path, ...toAll } = rumour;
+    const isWanted = this.#isWanted(from, record, rumour.hops);
+    // It is verified each time, if anything is done with it: its evidence id may be known, and the rest
+    // made up.
+    if (!isNew && !isWanted && path === undefined) return;
+    const judgement = verifyConflict({ input: rumour.item });
+    if (judgement.outcome === "disputed") return;
+    if (judgement.outcome === "fails") {
+      const wrong = judgement.checks.filter(({ ok }) => !ok).map(({ detail }) => detail);
+      return await this.#charge(from, "failed record", wrong.join("; "));
     }
+    const finder = this.#finderOf(from, record, judgement.signed);
     if (isNew) {
       this.#hearing.add(key);
       try {
-        if (!await this.#takeInRecord(from, record)) return;
+        await this.#takeInRecord(from, record, finder);
       } finally {
         this.#hearing.delete(key);
       }
-      // What comes on a path goes to everyone as well: else whoever sends it so would stop it here.
-      const { path: _, ...toAll } = rumour;
-      if (isNewWith(this.#cases, key, rumour.hops)) this.#passOn(toAll, from);
+      this.#cases.isNew(key, rumour.hops);
     }
-    if (rumour.path !== undefined) this.#goOn(from, rumour, record);
+    this.#outbox.knows(from.vkey.text, { key, hops: rumour.hops });
+    if (isWanted) this.#spread(record, { finder, rumour: toAll, from });
+    if (path !== undefined) this.#goOn(from, rumour, record);
   }
 
-  /** @returns whether it may be passed on */
-  async #takeInRecord(from: Neighbour, record: ConflictRecord): Promise<boolean> {
+  /** Whether there is somebody to whom this was not sent yet, with as many hops. */
+  #isWanted(from: Neighbour, record: ConflictRecord, hops: number): boolean {
+    const news = { key: caseKey(record), hops: hops - 1 };
+    if (hops === 0) return false;
+    return [...this.#host.neighbours()].some(({ vkey }) =>
+      vkey.text !== from.vkey.text && this.#outbox.lacks(vkey.text, news)
+    );
+  }
+
+  #isMember(vkey: string): boolean {
+    return vkey === this.#own || this.#members.get(vkey) !== undefined;
+  }
+
+  /**
+   * Whose a record is, for the turns that records have. Its own signature says so, whoever passes it on:
+   * otherwise who makes up cases would take the turns of all whose records come the same way.
+   */
+  #finderOf(from: Neighbour, { detector_vkey }: ConflictRecord, isSigned: boolean): string {
+    const isMember = isSigned && detector_vkey !== null && this.#isMember(detector_vkey);
+    return isMember ? detector_vkey : `somebody, through ${from.vkey.text}`;
+  }
+
+  async #takeInRecord(from: Neighbour, record: ConflictRecord, finder: string): Promise<void> {
     const vkey = parseVkey(record.log.vkey);
     const member = this.#members.get(vkey.text);
     if (
@@ -476,13 +497,10 @@ export class Spreading {
         const opened = openStatementNote(note, this.#members);
         if (!("refused" in opened)) await this.#takeIn(opened.checkpoint, from.name);
       }
-      return true;
+      return;
     }
     const outcome = await this.#host.hearRecord(record, from.name);
-    if (outcome !== "not followed") return true;
-    if (!this.#payForeign(from)) return false;
-    this.#keep(record);
-    return true;
+    if (outcome === "not followed") this.#kept.keep(record, finder);
   }
 
   /** Sends evidence on along its path. If the next member cannot be reached, its sender is told. */
@@ -492,14 +510,10 @@ export class Spreading {
     if (at < 1 || path[at - 1] !== from.vkey.text) return;
     const next = path[at + 1];
     if (next === undefined || rumour.hops === 0) return;
-    if (this.#send(next, { ...rumour, hops: rumour.hops - 1 }, from.vkey.text)) return;
+    if (this.#send(next, { ...rumour, hops: rumour.hops - 1 }, from)) return;
     const item = { evidence_id, to: path.at(-1)!, between: [this.#own, next] };
     const back = path.slice(0, at + 1).toReversed();
-    this.#send(
-      from.vkey.text,
-      { hops: MAX_HOPS, what: "undelivered", item, path: back },
-      from.vkey.text,
-    );
+    this.#send(from.vkey.text, { hops: MAX_HOPS, what: "undelivered", item, path: back }, from);
   }
 
   #hearUndelivered(from: Neighbour, rumour: Rumour): void {
@@ -512,7 +526,7 @@ export class Spreading {
     if (next !== undefined) {
       const item = { evidence_id, to, between };
       const hops = rumour.hops - 1;
-      if (hops >= 0) this.#send(next, { ...rumour, item, hops }, from.vkey.text);
+      if (hops >= 0) this.#send(next, { ...rumour, item, hops }, from);
       return;
     }
     const delivery = this.#deliveries.get(`${evidence_id} ${to}`);
@@ -580,9 +594,9 @@ export class Spreading {
     if (conflict === undefined) return;
     if (vkey.text === this.#own) this.#isOwnConvicted = true;
     const record = await this.#host.memberCase(conflict);
-    if (record !== undefined && isNewWith(this.#cases, caseKey(record), MAX_HOPS)) {
-      this.#keep(record);
-      this.#passOn(rumourOf("record", asJson(record)));
+    if (record !== undefined && this.#cases.isNew(caseKey(record), MAX_HOPS)) {
+      this.#kept.keep(record, this.#own);
+      this.#spread(record, { finder: this.#own, rumour: rumourOf("record", asJson(record)) });
     }
     const member = this.#members.get(vkey.text);
     if (member === undefined || vkey.text === this.#own) return;
@@ -649,64 +663,68 @@ export class Spreading {
     return false;
   }
 
-  #payForeign(from: Neighbour): boolean {
-    const now = this.#clock.monotonic();
-    const known = this.#foreign.get(from.vkey.text) ?? { left: FOREIGN_BURST, at: now };
-    const left = Math.min(FOREIGN_BURST, known.left + (now - known.at) / FOREIGN_REFILL_MS);
-    this.#foreign.set(from.vkey.text, { left: Math.max(0, left - 1), at: now });
-    return left >= 1;
-  }
-
-  #keep(record: ConflictRecord): void {
-    this.#kept.set(record.evidence_id, record);
-    let length = 0;
-    for (const kept of this.#kept.values()) length += lengthOf(kept);
-    for (const [id, kept] of this.#kept) {
-      if (this.#kept.size <= MAX_KEPT_RECORDS && length <= MAX_KEPT_LENGTH) return;
-      this.#kept.delete(id);
-      length -= lengthOf(kept);
-    }
-  }
-
   /**
    * Passes a rumour on to everyone but who told it.
    * @param signer who has said it, if that is not who told it
    */
   #passOn(rumour: Rumour, from?: Neighbour, signer = from?.vkey): void {
     if (rumour.hops === 0) return;
-    const hops = from === undefined ? rumour.hops : rumour.hops - 1;
+    const hops = hopsOn(rumour, from);
     const of = SIGNED.includes(rumour.what) && { of: signer?.text ?? this.#own };
     const body = encodeRumour({ ...rumour, hops, ...of });
     const units = unitsOf(rumour, body);
-    const isRecord = rumour.what === "record";
-    const isTalk = from !== undefined && !isRecord;
+    const isTalk = from !== undefined;
     if (isTalk && !this.#outbox.mayPassOn(signer!.text, units)) return;
     for (const one of this.#host.neighbours()) {
       if (one.vkey.text === from?.vkey.text) continue;
-      const to = recipient(one);
-      if (isRecord) this.#outbox.hand(to, body, { units, from: from?.vkey.text ?? this.#own });
-      else if (isTalk) this.#outbox.offer(to, body, units);
-      else to.post(body);
+      if (isTalk) this.#outbox.offer(recipient(one), body, units);
+      else one.post(KIND.rumour, body);
     }
+  }
+
+  /** Passes a record on to everyone but who told it. */
+  #spread(
+    record: ConflictRecord,
+    { finder, rumour, from }: { finder: string; rumour: Rumour; from?: Neighbour },
+  ): void {
+    if (rumour.hops === 0) return;
+    const hops = hopsOn(rumour, from);
+    for (const one of this.#host.neighbours()) {
+      if (one.vkey.text === from?.vkey.text) continue;
+      this.#handRecord(one, record, { finder, rumour: { ...rumour, hops } });
+    }
+  }
+
+  /** Has a record sent to one member, unless it was. */
+  #handRecord(
+    to: Neighbour,
+    record: ConflictRecord,
+    { finder, rumour }: { finder: string; rumour: Rumour },
+  ): void {
+    const news = { key: caseKey(record), hops: rumour.hops };
+    // What nobody known has signed may bear any time.
+    const at = this.#isMember(finder) && millisecondsOf(record.detected_at);
+    this.#hand(to, rumour, { lane: finder, at: at || this.#clock.now().getTime(), news });
   }
 
   /**
    * Sends a rumour along its path.
    * @returns whether there is a session with the next member
    */
-  #send(member: string, rumour: Rumour, from = this.#own): boolean {
+  #send(member: string, rumour: Rumour, from?: Neighbour): boolean {
     for (const one of this.#host.neighbours()) {
       if (one.vkey.text !== member) continue;
-      this.#hand(one, rumour, from);
+      const lane = from === undefined ? this.#own : `a path through ${from.vkey.text}`;
+      this.#hand(one, rumour, { lane, at: this.#clock.now().getTime() });
       return true;
     }
     return false;
   }
 
   /** Has a rumour sent to one member, as soon as that may be. */
-  #hand(to: Neighbour, rumour: Rumour, from: string): void {
+  #hand(to: Neighbour, rumour: Rumour, how: Pick<Piece, "lane" | "at" | "news">): void {
     const body = encodeRumour(rumour);
-    this.#outbox.hand(recipient(to), body, { units: unitsOf(rumour, body), from });
+    this.#outbox.hand(recipient(to), { body, units: unitsOf(rumour, body), ...how });
   }
 
   /** Nothing that waits is sent any more. */
@@ -742,39 +760,17 @@ interface Delivery {
   readonly path: Path | undefined;
 }
 
+/** With how many hops a rumour goes on. */
+function hopsOn({ hops }: Rumour, from: Neighbour | undefined): number {
+  return from === undefined ? hops : hops - 1;
+}
+
 function rumourOf(what: Rumour["what"], item: JsonObject): Rumour {
   return { hops: MAX_HOPS, what, item };
 }
 
 function asJson(record: ConflictRecord): JsonObject {
   return record as unknown as JsonObject;
-}
-
-function lengthOf({ checkpoint_a, checkpoint_b }: ConflictRecord): number {
-  return checkpoint_a.note.length + checkpoint_b.note.length;
-}
-
-/**
- * Whether something is to be passed on with so many hops: it was not yet, or only with less than half of
- * them. Otherwise whoever hears it first could stop it here, by sending it with none.
- */
-function hasNewer(seen: Seen, key: string, hops: number): boolean {
-  for (let level = levelOf(hops); level <= TOP_LEVEL; level++) {
-    if (seen.has(`${key} ${level}`)) return false;
-  }
-  return true;
-}
-
-/** As `hasNewer`; from now on it was. */
-function isNewWith(seen: Seen, key: string, hops: number): boolean {
-  return hasNewer(seen, key, hops) && seen.isNew(`${key} ${levelOf(hops)}`);
-}
-
-/** From half of the most hops on there is no difference: so far evidence goes in any case. */
-const TOP_LEVEL = Math.floor(Math.log2(MAX_HOPS / 2));
-
-function levelOf(hops: number): number {
-  return Math.min(TOP_LEVEL, Math.floor(Math.log2(hops + 1)));
 }
 
 function caseKey({ evidence_id }: ConflictRecord): string {

@@ -42,7 +42,7 @@ import {
 } from "./known_members.ts";
 import { memberStatus, type SwarmStatus } from "./member_status.ts";
 import { UNITS_PER_SECOND } from "./outbox.ts";
-import { OwnStatements } from "./own_statements.ts";
+import { OwnStatements, Stopping } from "./own_statements.ts";
 import { Replay } from "./replay.ts";
 import { Said } from "./said.ts";
 import { type Direction, Room, type Seat } from "./room.ts";
@@ -144,7 +144,7 @@ export class Swarm {
     this.#replay = parts.replay;
     this.#said = parts.said;
     this.#statements = parts.statements;
-    this.#background = new Background((error) => host.failed(error));
+    this.#background = new Background((error) => this.#failed(error));
     const own = signer.vkey.text;
     const { remembered } = parts;
     this.#known = new KnownMembers({ own, members, remembered });
@@ -306,7 +306,7 @@ export class Swarm {
     try {
       if (links.length > 0) await this.#spreading.sayLeave();
     } catch (error) {
-      this.#host.failed(error);
+      this.#failed(error);
     }
     await Promise.all(links.map(({ session }) => session.finish()));
     for (const session of this.#sessions) session.close();
@@ -317,7 +317,7 @@ export class Swarm {
       await this.#save();
       if (this.#known.size > 0) await this.#replay.close();
     } catch (error) {
-      this.#host.failed(error);
+      this.#failed(error);
     }
   }
 
@@ -623,7 +623,7 @@ export class Swarm {
         else throw new MalformedError(`a message of kind ${kind} came, which may not come here`);
       }
     } catch (error) {
-      if (!(error instanceof MalformedError)) this.#host.failed(error);
+      if (!(error instanceof MalformedError)) this.#failed(error);
       session.close((error as Error).message);
     }
     const reason = said ?? (await session.closed).message;
@@ -633,6 +633,7 @@ export class Swarm {
     this.#stop.wake();
     if (known?.link !== link) return;
     known.link = undefined;
+    this.#spreading.disconnected(neighbour);
     known.awaySince = timeNow(this.#world.clock);
     known.reason = reason;
     const why = this.#isBanned(member.text)
@@ -652,7 +653,7 @@ export class Swarm {
       await this.#spreading.hear(from, kind, body);
     } catch (error) {
       if (!(error instanceof WorldError)) throw error;
-      this.#host.failed(error);
+      this.#failed(error);
     }
   }
 
@@ -735,10 +736,12 @@ export class Swarm {
       name: session.member.name,
       follows: (logHash) => logs.has(logHash),
       post: (kind, body) => {
+        if (!session.hasRoomFor(body)) return false;
         session.send(kind, body).catch((error) => {
           // If the other end does not read, or has gone, its session says so.
-          if (!(error instanceof WorldError)) this.#host.failed(error);
+          if (!(error instanceof WorldError)) this.#failed(error);
         });
+        return true;
       },
     };
   }
@@ -753,6 +756,11 @@ export class Swarm {
       if (!isSeated) return stream.close();
       await this.#host.serve(stream, session.member.name);
     });
+  }
+
+  /** Tells what failed. Work that our own end has cut off did not fail. */
+  #failed(error: unknown): void {
+    if (!(error instanceof Stopping)) this.#host.failed(error);
   }
 
   #seatOf(session: Session): PromiseWithResolvers<boolean> {

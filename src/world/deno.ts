@@ -24,6 +24,7 @@ import {
   type WorldErrorKind,
 } from "./world.ts";
 import { serveHttp } from "./http_server.ts";
+import { scryptKeys } from "./scrypt.ts";
 import { sqliteDatabases } from "./sqlite.ts";
 
 const clock: Clock = { now: () => new Date(), monotonic: () => performance.now(), after };
@@ -70,6 +71,7 @@ export function denoWorld(): World {
       identity: (path) => asWorldError(async () => identityOf(await Deno.stat(path))),
     },
     databases: sqliteDatabases,
+    passphrases: scryptKeys,
     http: {
       request: httpRequest,
       lookup: httpLookup,

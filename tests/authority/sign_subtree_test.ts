@@ -8,19 +8,11 @@ import { leafHash } from "../../src/tlog/hashing.ts";
 import { readSignatureLine } from "../../src/tlog/signature_line.ts";
 import { ed25519Cosigner, mldsaCosigner } from "../tlog/cosigners.ts";
 import { naiveRoot, naiveSubtreeProof } from "../tlog/naive_subtrees.ts";
-import { PARTING, PushingLog } from "./pushing_log.ts";
+import { leavesOf, PushingLog } from "./pushing_log.ts";
 import { MLDSA_KEY, Stage } from "./stage.ts";
 
 /** Entries of the checkpoint that requests refer to. */
 const SIZE = 14;
-
-/** The leaf hashes of a history, as PushingLog makes them. */
-function leavesOf(size: number, history = 0): Uint8Array[] {
-  return Array.from(
-    { length: size },
-    (_, i) => leafHash(utf8(`${i < PARTING ? 0 : history}/${i}`)),
-  );
-}
 
 /** A request, of which parts can be replaced. */
 function request(

@@ -40,8 +40,12 @@ import { FakeFiles } from "./fake_files.ts";
 import { type FakeConnection, FakeNetwork, ManualClock, settled } from "./fake_network.ts";
 
 /** A test log with this many entries. */
-export async function logOf(origin: string, entries: number): Promise<TestLog> {
-  const log = await TestLog.create({ world: denoWorld(), origin });
+export async function logOf(
+  origin: string,
+  entries: number,
+  world: World = denoWorld(),
+): Promise<TestLog> {
+  const log = await TestLog.create({ world, origin });
   for (let i = 1; i <= entries; i++) log.append(`entry ${i}`);
   return log;
 }
@@ -94,9 +98,9 @@ export async function signingLog(origin = "log.example/extended"): Promise<{
 
 /** What a log says that forked: one history of size 9, another of size 5, and the proof between. */
 export async function forkedLog(
-  { size = 9, forkSize = 5 } = {},
+  { size = 9, forkSize = 5, world }: { size?: number; forkSize?: number; world?: World } = {},
 ): Promise<{ honest: TestLog; forked: TestLog; proof: StatedProof; caseId: string }> {
-  const forked = await logOf("log.example/forked", 3);
+  const forked = await logOf("log.example/forked", 3, world);
   const honest = forked.fork();
   while (honest.treeSize < size) honest.append(`as everyone sees it ${honest.treeSize}`);
   while (forked.treeSize < forkSize) forked.append(`as lima sees it ${forked.treeSize}`);

@@ -1,5 +1,6 @@
 /** One member, or a stranger, that tries to part honest members or to use up their memory. */
 import { assert, assertEquals } from "@std/assert";
+import { signedBytes, withSignature } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
 import { describeStatus } from "../../src/cli/status_report.ts";
@@ -7,6 +8,7 @@ import { encodeRumour, MAX_HOPS, type Rumour } from "../../src/swarm/rumour.ts";
 import { callSession, KIND, newStaticKey, type Session } from "../../src/swarm/session.ts";
 import { makeStatement } from "../../src/swarm/statement.ts";
 import { StatementMemory } from "../../src/swarm/statement_memory.ts";
+import { formatKeyId } from "../../src/tlog/vkey.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import { grow } from "../evidence/histories.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
@@ -142,6 +144,69 @@ Deno.test("attacked members: evidence that came first with no hops left is passe
   await say(teller, { hops: MAX_HOPS, what: "record", item });
   await stage.minutes(1);
   assertEquals(heard.filter(({ what }) => what === "record").length, 1);
+});
+
+/** The record of a log that nobody follows, as a host has found it. */
+async function foundBy({ signer }: Host): Promise<JsonObject> {
+  const found = { ...await recordOfFork(await forkedLog()), detected_at: "2026-01-01T00:00:00Z" };
+  const { name, text, keyId } = signer.vkey;
+  const stated = { detector_id: name, detector_vkey: text, key_id: formatKeyId(keyId) };
+  const record = { ...found, ...stated };
+  return withSignature(record, await signer.sign(signedBytes(record))) as unknown as JsonObject;
+}
+
+Deno.test("attacked members: any number of made-up cases does not keep another's from going on", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(5);
+  const [one, liar, finder, from, to] = stage.hosts as [Host, Host, Host, Host, Host];
+  await start(one, [log], {
+    members: [liar, finder, from, to].map((host) => ({ host, byKeyAlone: true })),
+  });
+  const [teller, hearer] = [await sessionOf(from, one), await sessionOf(to, one)];
+  await greet(teller);
+  await greet(hearer);
+  const heard = rumoursOf(hearer);
+  const hears = (item: JsonObject): boolean =>
+    heard.some((rumour) => rumour.item.evidence_id === item.evidence_id);
+  // An honest neighbour passes on what the liar has signed, as fast as it may.
+  const pass = async (item: JsonObject): Promise<void> => {
+    await say(teller, { hops: 60, what: "record", item });
+    await one.clock.advance(100);
+  };
+  for (let i = 0; i < 120; i++) await pass(await foundBy(liar));
+  for (let i = 0; i < 5; i++) {
+    const item = await foundBy(finder);
+    await pass(item);
+    for (let j = 0; j < 10; j++) await pass(await foundBy(liar));
+    assert(hears(item), `case ${i}`);
+  }
+});
+
+Deno.test("attacked members: a case that comes without a signature, and with a wrong one, goes on once", async () => {
+  const log = grow(await logAt(), 3);
+  await using stage = await stageOf(5);
+  const [one, liar, finder, from, to] = stage.hosts as [Host, Host, Host, Host, Host];
+  await start(one, [log], {
+    members: [liar, finder, from, to].map((host) => ({ host, byKeyAlone: true })),
+  });
+  const [teller, hearer] = [await sessionOf(from, one), await sessionOf(to, one)];
+  await greet(teller);
+  await greet(hearer);
+  const heard = rumoursOf(hearer);
+  const recordsOf = (host: Host): number =>
+    heard.filter(({ item }) => item.detector_vkey === host.signer.vkey.text).length;
+  // Neither signature is needed for the evidence, and without any it is somebody's.
+  const found = await foundBy(finder);
+  const unsigned = { detector_id: null, detector_vkey: null, key_id: null };
+  await say(teller, { hops: 60, what: "record", item: { ...found, evidence_signature: "AAAA" } });
+  assertEquals(recordsOf(finder), 0);
+  await say(teller, {
+    ...{ hops: 60, what: "record" },
+    item: { ...found, ...unsigned, evidence_signature: null },
+  });
+  await say(teller, { hops: 60, what: "record", item: found });
+  await one.clock.advance(1_000);
+  assertEquals(heard.filter(({ item }) => item.evidence_id === found.evidence_id).length, 1);
 });
 
 Deno.test("attacked members: a member that goes is told to have left by those that it called", async () => {

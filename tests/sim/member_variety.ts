@@ -32,7 +32,9 @@ export function withMembers(plan: FleetPlan): FleetPlan {
 
 /** Some members are malicious. They are in the lists of most of the others. */
 function withMalice(plan: FleetPlan, draw: Draw): FleetPlan {
-  const kind = draw.pick(MALICE);
+  const drawn = draw.pick(MALICE);
+  // Half of those that flood do so with cases that hold. It is not drawn, so that other seeds stay the same.
+  const kind = drawn === "floods" && plan.seed % 2 === 0 ? "makes up cases" : drawn;
   const malice = kind === "accuses" || kind === "surrounds"
     ? Array.from({ length: draw.between(1, 2) }, () => kind)
     : draw.chance(0.3)

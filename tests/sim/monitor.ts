@@ -374,6 +374,7 @@ export class SimMonitor {
         onShown: (log, shown) => this.#watcher.shown(this, log, shown),
       }),
       signing,
+      passphrases: denoWorld().passphrases,
     };
   }
 

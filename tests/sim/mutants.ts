@@ -8,18 +8,28 @@
 import { join } from "@std/path/join";
 import type { Property } from "./properties.ts";
 import type { Found } from "./hunt.ts";
+import { WITNESS_MUTANTS } from "./witnesses/mutants.ts";
+import type { WitnessProperty } from "./witnesses/properties.ts";
 
-/** One planted bug. */
-export interface Mutant {
-  /** What the program does with this bug. */
-  readonly name: string;
+/** A change of one place in the source. */
+export interface Change {
   /** The file, relative to the project's folder. */
   readonly file: string;
   /** A text that is in the file exactly once. */
   readonly find: string;
   readonly replace: string;
+}
+
+/** One planted bug. */
+export interface Mutant extends Change {
+  /** What the program does with this bug. */
+  readonly name: string;
+  /** Further places, where one guard alone would make good for the other. */
+  readonly and?: readonly Change[];
   /** The property that it breaks. The check of another property may fail first. */
-  readonly breaks: Property;
+  readonly breaks: Property | WitnessProperty;
+  /** Whose simulation finds it: of fleets, unless it says so. */
+  readonly of?: "witnesses";
   /** It must be found within so many seeds, beginning with 1; or else by `test`. */
   readonly seeds: number;
   /** The test that finds it: its file in `tests`, and its name or a part of it. */
@@ -37,9 +47,10 @@ const RARE = 900;
 
 /** Whole daemons that are members of each other. */
 const MEMBERS = "monitor/members_test.ts";
+const ATTACKED = "monitor/members_attacked_test.ts";
 
-/** All mutants, ordered by what they break; those of members come last. */
-export const MUTANTS: readonly Mutant[] = [
+/** Mutants of fleets, ordered by what they break; those of members come last. */
+const FLEET_MUTANTS: readonly Mutant[] = [
   {
     name: "a proof that leads to no signed root convicts all the same",
     file: "src/tlog/proof.ts",
@@ -470,7 +481,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a session that fails keeps its seat",
     file: "src/swarm/swarm.ts",
     find:
-      "      if (!(error instanceof MalformedError)) this.#host.failed(error);\n      session.close((error as Error).message);",
+      "      if (!(error instanceof MalformedError)) this.#failed(error);\n      session.close((error as Error).message);",
     replace: "      throw error;",
     breaks: "members meet in time",
     seeds: NONE,
@@ -480,7 +491,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a disk that refuses a statement's number ends the session",
     file: "src/swarm/swarm.ts",
     find:
-      "      if (!(error instanceof WorldError)) throw error;\n      this.#host.failed(error);\n    }\n  }\n\n  /** Why a session is refused",
+      "      if (!(error instanceof WorldError)) throw error;\n      this.#failed(error);\n    }\n  }\n\n  /** Why a session is refused",
     replace: "      throw error;\n    }\n  }\n\n  /** Why a session is refused",
     breaks: "members meet in time",
     seeds: NONE,
@@ -515,8 +526,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "hops are never counted",
     file: "src/swarm/spreading.ts",
-    find: "const hops = from === undefined ? rumour.hops : rumour.hops - 1;",
-    replace: "const hops = rumour.hops;",
+    find: "return from === undefined ? hops : hops - 1;",
+    replace: "return hops;",
     breaks: "bounded",
     seeds: NONE,
     test: {
@@ -527,8 +538,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "duplicates are passed on again",
     file: "src/swarm/spreading.ts",
-    find:
-      "    if (!isNewWith(this.#heads, opened.hash, rumour.hops)) return;\n    await this.#takeIn",
+    find: "    if (!this.#heads.isNew(opened.hash, rumour.hops)) return;\n    await this.#takeIn",
     replace: "    await this.#takeIn",
     breaks: "bounded",
     seeds: NONE,
@@ -540,8 +550,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a conflict record dies after one hop",
     file: "src/swarm/spreading.ts",
-    find: "if (isNewWith(this.#cases, key, rumour.hops)) this.#passOn(toAll, from);",
-    replace: "isNewWith(this.#cases, key, rumour.hops);",
+    find: "if (isWanted) this.#spread(record, { finder, rumour: toAll, from });",
+    replace: "void [finder, toAll];",
     breaks: "evidence spreads in time",
     seeds: NONE,
     test: {
@@ -552,11 +562,35 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what was recorded is told to everyone anew",
     file: "src/swarm/spreading.ts",
-    find: "if (this.#hearing.has(key) || !isNewWith(this.#cases, key, MAX_HOPS)) return;",
-    replace: "isNewWith(this.#cases, key, MAX_HOPS);",
+    find: "if (this.#hearing.has(key) || !this.#cases.isNew(key, MAX_HOPS)) return;",
+    replace: "this.#cases.isNew(key, MAX_HOPS);",
     breaks: "bounded",
     seeds: NONE,
     test: { file: MEMBERS, name: "a case goes on to everyone once" },
+  },
+  {
+    name: "records take the turn of who passed them on",
+    file: "src/swarm/spreading.ts",
+    find: "return isMember ? detector_vkey : `somebody, through ${from.vkey.text}`;",
+    replace: "return isMember ? from.vkey.text : from.vkey.text;",
+    breaks: "evidence spreads in time",
+    seeds: NONE,
+    test: {
+      file: ATTACKED,
+      name: "any number of made-up cases does not keep another's from going on",
+    },
+  },
+  {
+    name: "what a full lane has lost counts as sent",
+    file: "src/swarm/outbox.ts",
+    find: "place.sent.has(news.key, news.hops)) return;\n    const lane",
+    replace: "!place.sent.isNew(news.key, news.hops)) return;\n    const lane",
+    breaks: "evidence spreads in time",
+    seeds: NONE,
+    test: {
+      file: "swarm/outbox_test.ts",
+      name: "a case that another lane has lost still goes in its finder's lane",
+    },
   },
   {
     name: "a replayed statement is accepted",
@@ -626,6 +660,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
 ];
 
+/** All mutants. */
+export const MUTANTS: readonly Mutant[] = [...FLEET_MUTANTS, ...WITNESS_MUTANTS];
+
 const PROJECT = new URL("../../", import.meta.url).pathname;
 /** The parts of the project that a run needs. */
 const NEEDED = ["deno.json", "deno.lock", "src", "tests"];
@@ -684,9 +721,13 @@ async function huntIn(
   mutant: Mutant,
   signal: AbortSignal,
 ): Promise<Found | undefined> {
-  const path = join(tree, mutant.file);
-  const sound = await Deno.readTextFile(path);
-  await Deno.writeTextFile(path, mutate(sound, mutant));
+  const sound = new Map<string, string>();
+  for (const change of [mutant, ...mutant.and ?? []]) {
+    const path = join(tree, change.file);
+    const source = await Deno.readTextFile(path);
+    if (!sound.has(path)) sound.set(path, source);
+    await Deno.writeTextFile(path, mutate(source, { ...change, name: mutant.name }));
+  }
   try {
     if (mutant.test !== undefined) {
       const isFound = await fails(tree, mutant.test, signal);
@@ -697,7 +738,7 @@ async function huntIn(
       args: [
         ...["run", "--frozen", "--no-prompt", "--no-check", "--allow-read"],
         ...["--config", join(tree, "deno.json"), join(tree, "tests/sim/hunt.ts")],
-        String(mutant.seeds),
+        ...[String(mutant.seeds), mutant.of ?? "fleets"],
       ],
       ...{ cwd: tree, signal },
     }).output();
@@ -705,7 +746,7 @@ async function huntIn(
     if (!success) throw new Error(`${mutant.name}: ${text.decode(stderr)}`);
     return JSON.parse(text.decode(stdout)) ?? undefined;
   } finally {
-    await Deno.writeTextFile(path, sound);
+    for (const [path, source] of sound) await Deno.writeTextFile(path, source);
   }
 }
 
@@ -728,7 +769,10 @@ async function fails(
 }
 
 /** The source with a mutant in it. @throws Error if its text is not there exactly once */
-export function mutate(source: string, { name, file, find, replace }: Mutant): string {
+export function mutate(
+  source: string,
+  { name, file, find, replace }: Change & { readonly name: string },
+): string {
   const times = source.split(find).length - 1;
   if (times === 1) return source.replace(find, () => replace);
   throw new Error(`mutant "${name}": ${file} has its place ${times} times, expected once`);

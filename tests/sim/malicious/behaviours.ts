@@ -6,6 +6,7 @@
 import { accuses } from "./accuses.ts";
 import { floods } from "./floods.ts";
 import { keepsSilent } from "./keeps_silent.ts";
+import { makesUpCases } from "./makes_up_cases.ts";
 import type { Behaviour } from "./member.ts";
 import { replays } from "./replays.ts";
 import { surrounds } from "./surrounds.ts";
@@ -20,6 +21,7 @@ export const BEHAVIOURS = {
   floods,
   accuses,
   "keeps silent": keepsSilent,
+  "makes up cases": makesUpCases,
   "two tongues": twoTongues,
   surrounds,
   "wrong times": wrongTimes,
