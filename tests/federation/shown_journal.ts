@@ -1,7 +1,8 @@
 /** A journal as another monitor shows it, honestly or not, and a mirror of it on a disk in memory. */
 import { FIRST_LINK, hashOf, type Link } from "../../src/evidence/entry.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
-import { Mirror, type MirrorParty } from "../../src/federation/mirror.ts";
+import { Mirror } from "../../src/federation/mirror.ts";
+import type { MirrorParty } from "../../src/federation/mirror_report.ts";
 import type { Publisher } from "../../src/federation/publisher.ts";
 import {
   formatOrigin,
