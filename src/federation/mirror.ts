@@ -38,6 +38,8 @@ import { isStaticFile, MAX_RECORDS, parseOrigin, type Push, type PushOutcome } f
 
 /** How many histories of one journal are kept. Each new epoch begins one, and so does damage of ours. */
 export const MAX_HISTORIES = 16;
+/** So many bytes of records wait in memory for a proof, and up to one answer more. */
+const MAX_STAGED_BYTES = 4 * 1024 * 1024;
 /** The longest mirrored journal, in bytes. */
 export const MAX_MIRROR_BYTES = 1024 * 1024 * 1024;
 
@@ -47,6 +49,7 @@ export class Mirror {
   readonly #files: Files;
   readonly #folder: string;
   readonly #party: MirrorParty;
+  readonly #stagedBytes: number;
   readonly #turns = new Turns();
   #isBusy = false;
   #isClosed = false;
@@ -56,13 +59,16 @@ export class Mirror {
   /**
    * @param vkey of the monitor whose journal is mirrored
    * @param state the state folder
+   * @param stagedBytes records are kept as soon as so many bytes of them wait for a proof
    */
-  constructor({ vkey, files, state, party }: {
+  constructor({ vkey, files, state, party, stagedBytes = MAX_STAGED_BYTES }: {
     vkey: Vkey;
     files: Files;
     state: string;
     party: MirrorParty;
+    stagedBytes?: number;
   }) {
+    this.#stagedBytes = stagedBytes;
     this.vkey = vkey;
     this.#files = files;
     this.#folder = mirrorFolder(state, vkey.name);
@@ -245,10 +251,16 @@ export class Mirror {
     };
     let coming = history.held < target.treeSize ? next(history.held) : undefined;
     while (coming !== undefined) {
-      const lines = await coming;
-      this.#stage(history, lines, target);
+      try {
+        this.#stage(history, await coming, target);
+      } catch (error) {
+        history.drop();
+        throw error;
+      }
       const { treeSize } = history.reached;
       coming = treeSize < target.treeSize ? next(treeSize) : undefined;
+      // One proof, and one wait for the disk, for several short ranges.
+      if (coming !== undefined && history.stagedBytes < this.#stagedBytes) continue;
       try {
         if (!await this.#isProven(target, publisher)) {
           throw new MalformedError(
@@ -304,10 +316,10 @@ export class Mirror {
     lines: readonly Uint8Array[],
     { treeSize }: VerifiedCheckpoint,
   ): void {
-    const { held } = history;
-    if (BigInt(lines.length) > treeSize - held || (lines.length === 0 && held < treeSize)) {
+    const from = history.reached.treeSize;
+    if (BigInt(lines.length) > treeSize - from || (lines.length === 0 && from < treeSize)) {
       throw new MalformedError(
-        `records from ${held} on: ${lines.length} came, and there are ${treeSize - held}`,
+        `records from ${from} on: ${lines.length} came, and there are ${treeSize - from}`,
       );
     }
     const bytes = lines.reduce((sum, { length }) => sum + length + 1, history.bytes);

@@ -321,6 +321,23 @@ Deno.test("mirror: too many records, or none, are refused", async () => {
   }
 });
 
+Deno.test("mirror: several short ranges share a proof, and an outage before it loses only them", async () => {
+  const journal = new ShownJournal().grow(3_500);
+  const mirrored = new Mirrored(undefined, true);
+  const records = journal.records.bind(journal);
+  journal.records = (query) =>
+    query.start < 2_000n
+      ? records(query)
+      : Promise.reject(new PublisherUnavailable("nobody answers"));
+  assertEquals((await mirrored.mirror.sync(journal)).outcome, "unavailable");
+  assertEquals(mirrored.disk.content(`${FOLDER}/0/journal.jsonl`), "");
+  journal.records = records;
+  journal.asked.length = 0;
+  assertEquals((await mirrored.mirror.sync(journal)).received, 3_500n);
+  assertEquals(journal.asked.filter((asked) => asked.startsWith("proof")), []);
+  assertEquals(await mirrored.lines(), texts(journal.lines));
+});
+
 Deno.test("mirror: an outage in the midst keeps what was proven, and the next sync goes on from there", async () => {
   const journal = new ShownJournal().grow(3_500);
   const mirrored = new Mirrored();

@@ -129,7 +129,8 @@ export class Mirrored implements MirrorParty {
   readonly damages: string[] = [];
   mirror!: Mirror;
 
-  constructor(disk = new MemoryDisk()) {
+  /** @param isHasty whether it keeps several ranges at once, as a daemon does */
+  constructor(disk = new MemoryDisk(), readonly isHasty = false) {
     this.disk = disk;
     this.files = disk.files;
     this.start();
@@ -137,7 +138,13 @@ export class Mirrored implements MirrorParty {
 
   /** Starts the mirror on what the disk has. */
   start(vkey = signer.vkey): Mirror {
-    return this.mirror = new Mirror({ vkey, files: this.files, state: STATE, party: this });
+    const { files } = this;
+    // Each range is proven and kept for itself.
+    const stagedBytes = this.isHasty ? undefined : 1;
+    return this.mirror = new Mirror({
+      ...{ vkey, files, state: STATE, party: this },
+      ...(stagedBytes !== undefined && { stagedBytes }),
+    });
   }
 
   /** Ends the mirror and starts it anew. */
