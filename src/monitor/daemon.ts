@@ -190,16 +190,20 @@ export class Daemon {
     await this.#parts.swarm.stop();
     this.#isClosing = true;
     await this.#finishBackground();
-    announcer.close();
     try {
       await this.#parts.mirroring?.close();
       await witnessing?.close();
       await keeper.close();
     } finally {
-      // After the last case is written.
-      await federating?.advance();
-      await federating?.close();
-      await observations.close();
+      try {
+        // After the last case is written.
+        await federating?.advance();
+        await federating?.close();
+        await observations.close();
+      } finally {
+        // After the last thing that could be told: what it counts then would never be told.
+        announcer.close();
+      }
     }
   }
 
