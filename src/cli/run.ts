@@ -1,4 +1,5 @@
 import type { CosignerType, CosigningKey } from "../authority/cosigning.ts";
+import { MAX_POLICY_BYTES, parsePolicy, type Rule } from "../response/policy.ts";
 import { type LogList, MAX_LIST_BYTES, parseLogList } from "../authority/log_list.ts";
 import type { OpenSource } from "../monitor/assembly.ts";
 import { Daemon } from "../monitor/daemon.ts";
@@ -173,6 +174,19 @@ export async function loadWitness(
   return { keys, listed: (await readLogList(world, list, report)).logs };
 }
 
+/**
+ * Reads the alert policy that a configuration names; nothing if it names none.
+ * @throws UsageError, MalformedError that names the file and line
+ */
+export async function loadAlertPolicy(
+  world: World,
+  path: string | undefined,
+): Promise<readonly Rule[] | undefined> {
+  if (path === undefined) return undefined;
+  const bytes = await readInput({ world, path, maxBytes: MAX_POLICY_BYTES });
+  return parsePolicy(fileText(bytes), { path, world });
+}
+
 /** Reads a list of logs for a witness. @throws UsageError, MalformedError that names the file */
 export async function openLogList(world: World, path: string): Promise<LogList> {
   const bytes = await readInput({ world, path, maxBytes: MAX_LIST_BYTES });
@@ -209,10 +223,11 @@ async function startDaemon({ world, settings, report, passphrases, reload }: {
       report.event("key.exposed", "warning", { file: settings.key, mode, detail: EXPOSED }),
   });
   const witness = await loadWitness(world, settings, { passphrases, report });
+  const alertRules = await loadAlertPolicy(world, settings.alerts?.policy);
   const openSource = sourceOpener(world, settings);
   try {
     return await Daemon.start({
-      ...{ world, settings, signer, report, openSource, witness },
+      ...{ world, settings, signer, report, openSource, witness, alertRules },
       ...(reload && { reload }),
     });
   } catch (error) {

@@ -13,6 +13,8 @@ import { Background } from "../world/background.ts";
 import { addressKey, PeerHosts } from "../world/connection_table.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
+import type { Rule } from "../response/policy.ts";
+import { Alerting } from "./alerting.ts";
 import { Announcer } from "./announcer.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
@@ -41,6 +43,8 @@ export interface Parts {
   readonly signer: Signer;
   readonly common: Common;
   readonly announcer: Announcer;
+  /** Nothing if no alerts are configured. */
+  readonly alerting: Alerting | undefined;
   readonly tallies: Tallies;
   readonly background: Background;
   readonly peers: KnownPeers;
@@ -96,7 +100,7 @@ export class KnownPeers {
  *   cannot be used
  */
 export async function assemble(
-  { world, settings, signer, report, openSource, reload, witness }: {
+  { world, settings, signer, report: printed, openSource, reload, witness, alertRules }: {
     world: World;
     settings: Settings;
     signer: Signer;
@@ -105,8 +109,15 @@ export async function assemble(
     reload?: SwarmHost["reload"];
     /** What it needs to be a witness, if the settings say that it is one. */
     witness?: WitnessMeans | undefined;
+    /** The alert policy; without one the default holds. */
+    alertRules?: readonly Rule[] | undefined;
   },
 ): Promise<Parts> {
+  const alerting = settings.alerts && new Alerting({
+    ...{ world, settings: settings.alerts, rules: alertRules, monitor: settings.name },
+    report: printed,
+  });
+  const report = alerting?.report ?? printed;
   const sources = settings.logs.map(openSource);
   const happenings = new Happenings();
   const peers = new KnownPeers(settings.peers);
@@ -181,7 +192,18 @@ export async function assemble(
       });
     }
     const parts: Parts = {
-      ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
+      ...{
+        settings,
+        signer,
+        common,
+        announcer,
+        alerting,
+        tallies,
+        background,
+        peers,
+        places,
+        rounds,
+      },
       ...{ followers, tolls, httpGossip, swarm, witnessing, acceptor: undefined },
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
@@ -193,8 +215,13 @@ export async function assemble(
     answerAt(parts, listenAt(world, settings.listen));
     tellSwarm(parts, settings);
     if (parts.acceptor !== undefined) own.address = formatAddress(parts.acceptor.address);
+    await alerting?.open({
+      ...{ state: settings.state, incidents: incidents!, subjects: subjectsOf(parts) },
+      isWatching: () => isWatching(parts),
+    });
     return parts;
   } catch (error) {
+    await alerting?.close();
     await witnessing?.close();
     await keeper?.close();
     await observations.close();
@@ -246,6 +273,21 @@ function reportTo(
       happenings.tell({ kind: "greeted", source, isSelf, software: about?.software }),
     incident: (news) => happenings.tell({ kind: "case", news }),
   };
+}
+
+/** What troubles can be about: the ids of the logs, and the addresses of the peers. */
+export function subjectsOf({ followers, rounds: { peers } }: Parts): ReadonlySet<string> {
+  return new Set([...followers.map(({ log }) => log.id), ...peers.map(({ name }) => name)]);
+}
+
+/** How late a look may begin, and how long it may take, in milliseconds. */
+const LATE_LOOK_MS = 10 * 60_000;
+
+/** Whether every log is looked at when it should be. Whether it answers is another question. */
+function isWatching({ followers, common: { world: { clock } } }: Parts): boolean {
+  return followers.every(({ lookDueAt }) =>
+    lookDueAt !== undefined && clock.monotonic() - lookDueAt <= LATE_LOOK_MS
+  );
 }
 
 /** Answers exchanges and sessions on a listener from now on; nobody without a listener. */

@@ -9,7 +9,8 @@ import { VERSION } from "../world/version.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { membersAmong, nameOfPeer } from "../gossip/settings.ts";
 import type { LogList } from "../authority/log_list.ts";
-import { assemble, type OpenSource, type Parts } from "./assembly.ts";
+import type { Rule } from "../response/policy.ts";
+import { assemble, type OpenSource, type Parts, subjectsOf } from "./assembly.ts";
 import { canTakeUp, takeUp } from "./changes.ts";
 import type { EventReport } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
@@ -65,6 +66,8 @@ export class Daemon {
     openSource: OpenSource;
     reload?: () => Promise<string | undefined>;
     witness?: WitnessMeans | undefined;
+    /** The alert policy; without one the default holds. */
+    alertRules?: readonly Rule[] | undefined;
   }): Promise<Daemon> {
     return new Daemon(await assemble(settled));
   }
@@ -117,6 +120,7 @@ export class Daemon {
       await rounds.all();
       await this.#finishBackground();
     }
+    await this.#parts.alerting?.once();
     const undone = ["unavailable", "unverified", "unproven", "frozen", "not written"];
     return looks.every(({ result }) => !undone.includes(result)) && couldExchange &&
       places.lost.length === 0;
@@ -129,12 +133,13 @@ export class Daemon {
    *   Also whatever `close` throws.
    */
   async run(): Promise<void> {
-    const { acceptor, followers, rounds, swarm, witnessing } = this.#parts;
+    const { acceptor, followers, rounds, swarm, witnessing, alerting } = this.#parts;
     this.#tellStart();
     if (acceptor !== undefined) this.#loop(acceptor.run());
     this.#loop(rounds.run());
     this.#loop(swarm.run());
     if (witnessing !== undefined) this.#loop(witnessing.run(this.#stop));
+    if (alerting !== undefined) this.#loop(alerting.run());
     this.#loop(this.#upkeep());
     this.#loop(this.#watchPlaces());
     for (const follower of followers) this.#loop(follower.run());
@@ -155,6 +160,7 @@ export class Daemon {
     // It says goodbye, which takes a moment; `close` waits for that.
     this.#loop(this.#parts.swarm.stop());
     for (const follower of followers) follower.stop();
+    this.#parts.alerting?.stop();
     acceptor?.close();
     memory.end();
   }
@@ -179,7 +185,11 @@ export class Daemon {
       await witnessing?.close();
       await keeper.close();
     } finally {
-      await observations.close();
+      try {
+        await this.#parts.alerting?.close();
+      } finally {
+        await observations.close();
+      }
     }
   }
 
@@ -210,10 +220,8 @@ export class Daemon {
       for (const follower of begun) follower.stop();
     }
     const { followers, rounds: { peers } } = parts;
-    const subjects = new Set([
-      ...followers.map(({ log }) => log.id),
-      ...peers.map(({ name }) => name),
-    ]);
+    const subjects = subjectsOf(parts);
+    parts.alerting?.reloaded(subjects);
     const counts = { logs: followers.length, peers: peers.length };
     this.#reloadRefused = undefined;
     happenings.tell({ kind: "reloaded", subjects, ...counts });
@@ -228,7 +236,7 @@ export class Daemon {
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer, places, swarm } = this.#parts;
-    const { witnessing } = this.#parts;
+    const { witnessing, alerting } = this.#parts;
     const { keeper } = this.#parts.common;
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
@@ -256,6 +264,7 @@ export class Daemon {
       })),
       ...(members !== undefined && { members }),
       ...(witnessing !== undefined && { witness: witnessing.status() }),
+      ...(alerting !== undefined && { alerts: alerting.status() }),
       peers: rounds.peers.map((peer) => {
         const { name, vkey } = peer;
         const member = members?.members.find((one) => one.vkey === vkey);

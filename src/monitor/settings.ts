@@ -14,6 +14,7 @@ import {
   peersSection,
 } from "../gossip/settings.ts";
 import { witnessSection, type WitnessSettings } from "../authority/settings.ts";
+import { type AlertSettings, alertsSection } from "../response/settings.ts";
 import type { ExchangeLimits } from "../gossip/limits.ts";
 import { NO_CONTACT } from "../world/http_client.ts";
 import { type Admit, admitSection, swarmSection, type SwarmSettings } from "../swarm/settings.ts";
@@ -66,6 +67,8 @@ export interface Settings {
   readonly limits: ExchangeLimits;
   /** What it does as a witness; nothing if it is none. */
   readonly witness: WitnessSettings | undefined;
+  /** What is told to its operator, and how; nothing but events if left out. */
+  readonly alerts: AlertSettings | undefined;
 }
 
 /** The members of the file: each of them is read into the one of `Settings` with its name. */
@@ -95,6 +98,7 @@ const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Na
   gossip: gossipSection,
   limits: limitsSection,
   witness: witnessSection,
+  alerts: alertsSection,
 };
 
 /** All settings but those that every configuration must have. */

@@ -1,4 +1,5 @@
 import type { SwarmStatus } from "../swarm/member_status.ts";
+import type { AlertStatus } from "./alerting.ts";
 import type { WitnessStatus } from "./witnessing.ts";
 import type { Result } from "../evidence/result.ts";
 
@@ -142,4 +143,6 @@ export interface Status {
   readonly members?: SwarmStatus;
   /** The witness. Nothing if this monitor is none. */
   readonly witness?: WitnessStatus;
+  /** The channels of alerts. Nothing if none are configured. */
+  readonly alerts?: AlertStatus;
 }

@@ -122,6 +122,8 @@ export interface Duties {
   readonly httpGossip?: boolean;
   /** What one address may send, in frames. */
   readonly framesPerSecond?: number;
+  /** What is told to whom. */
+  readonly alerts?: Settings["alerts"];
   /** Whether it is a witness, and the logs that only push to it. */
   readonly witness?: { readonly keys: WitnessMeans["keys"]; readonly pushed: readonly Log[] };
 }
@@ -247,6 +249,7 @@ export class Host {
         fanOut,
       },
       httpGossip,
+      alerts: duties.alerts,
       pushed: duties.witness?.pushed ?? [],
       witness: duties.witness && WITNESS,
       // Everybody calls everybody all day: what an address may send is another test's subject.

@@ -374,6 +374,8 @@ export class SimMonitor {
         onShown: (log, shown) => this.#watcher.shown(this, log, shown),
       }),
       signing,
+      // No alerts are configured in the simulation.
+      ...{ mail: denoWorld().mail, commands: denoWorld().commands },
     };
   }
 
