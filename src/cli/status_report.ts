@@ -75,6 +75,7 @@ export function describeStatus(
     ...said,
     ...section(logs, { columns: LOG_COLUMNS, what: "logs", wrong, most, screen }),
     ...sayWitness(status, { most, screen }),
+    ...sayAlerts(status, { screen }),
     ...sayMembers(status, { most, screen }),
     ...section(peers, { columns: PEER_COLUMNS, what: "peers", wrong, most, screen }),
   ];
@@ -299,6 +300,29 @@ function sayWitness(
     `witness for ${several(logs, "log")}, of which it has cosigned ${cosigned}`,
     ...[...vkeys, ...lines].flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
     ...(rest > 0 ? [`${INDENT}… and ${rest} more that only push`] : []),
+  ];
+}
+
+/** Through which channels the operator is told, and whether a heartbeat goes out. */
+function sayAlerts({ alerts, now }: Status, { screen }: { screen: Screen }): string[] {
+  if (alerts === undefined) return [];
+  const { channels, heartbeat } = alerts;
+  const lines = channels.map(({ name, description, waiting, lastSentAt }) => {
+    const last = lastSentAt === undefined
+      ? "nothing sent yet"
+      : `last sent ${ago(lastSentAt, now)}`;
+    const left = waiting === 0 ? "" : `, ${several(waiting, "alert")} waiting`;
+    return `${name} (${description}): ${last}${left}`;
+  });
+  const beat = heartbeat === undefined ? [] : [
+    `heartbeat: ${
+      heartbeat.lastBeatAt === undefined ? "none yet" : `last ${ago(heartbeat.lastBeatAt, now)}`
+    }`,
+  ];
+  return [
+    "",
+    `alerts go through ${several(channels.length, "channel")}`,
+    ...[...lines, ...beat].flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
   ];
 }
 
