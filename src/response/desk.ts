@@ -48,6 +48,19 @@ export const MAX_CASES_TOLD_AN_HOUR = 3;
 /** How often counts are written down. */
 const WRITE_COUNTS_MS = MINUTE_MS;
 
+/** A time of a case, and when it was by the monotonic clock. */
+interface Moment {
+  readonly time: string;
+  readonly at: number;
+}
+
+/** When a case began, last came up, and was over. */
+interface Moments {
+  readonly began: Moment;
+  readonly lastUp: Moment;
+  readonly over: Moment;
+}
+
 /** Makes alerts of events. */
 export class AlertDesk {
   readonly #clock: Clock;
@@ -63,11 +76,8 @@ export class AlertDesk {
   readonly #evidence = new Map<string, AlertEvidence>();
   /** Cases that changed, and are not in the queue yet. */
   readonly #changed = new Map<string, CaseState>();
-  /** When each case began and last came up, by the monotonic clock: the wall clock may be set. */
-  readonly #moments = new Map<
-    string,
-    { since: string; began: number; up: string; lastUp: number }
-  >();
+  /** The wall clock may be set, so waits are counted by the monotonic one. */
+  readonly #moments = new Map<string, Moments>();
   /** When proven cases of each log were told, by the monotonic clock. */
   readonly #toldAt = new Map<string, number[]>();
   #timer: Timer | undefined;
@@ -364,25 +374,30 @@ export class AlertDesk {
     this.#setTimer();
   }
 
-  #noteMoments({ key, since, lastUpAt: up }: CaseState): void {
+  #noteMoments({ key, since, lastUpAt, overAt = lastUpAt }: CaseState): void {
     const before = this.#moments.get(key);
     const now = this.#clock.monotonic();
-    const ago = (time: string): number => now - millisecondsBetween(time, timeNow(this.#clock));
-    const began = before?.since === since ? before.began : ago(since);
-    const lastUp = before?.up === up ? before.lastUp : ago(up);
-    this.#moments.set(key, { since, began, up, lastUp });
+    const momentOf = (name: keyof Moments, time: string): Moment => {
+      if (before?.[name].time === time) return before[name];
+      return { time, at: now - millisecondsBetween(time, timeNow(this.#clock)) };
+    };
+    this.#moments.set(key, {
+      began: momentOf("began", since),
+      lastUp: momentOf("lastUp", lastUpAt),
+      over: momentOf("over", overAt),
+    });
   }
 
   /** In how many milliseconds something is to be done about a case. */
   #dueIn(one: CaseState): number {
-    const { began, lastUp } = this.#moments.get(one.key)!;
+    const { began, lastUp, over } = this.#moments.get(one.key)!;
     const now = this.#clock.monotonic();
-    const [lasts, rests] = [now - began, now - lastUp];
+    const [lasts, rests] = [now - began.at, now - lastUp.at];
     const { key, nature, phase, overAt, afterMs, calmMs } = one;
     if (phase === "quiet") {
       return (nature === "lasting" ? REMEMBERED_MS : REPEATS_LONGEST_MS) - rests;
     }
-    if (nature === "lasting" && overAt !== undefined) return calmMs - rests;
+    if (nature === "lasting" && overAt !== undefined) return calmMs - (now - over.at);
     // After a start nobody knows yet whether it still lasts.
     if (phase === "waiting") return this.#carried.has(key) ? Infinity : afterMs - lasts;
     if (nature === "lasting") return Infinity;
