@@ -109,7 +109,8 @@ export class Courier {
       while (!this.#stop.stopped && !(waitMs === undefined && this.#isNews)) {
         const left = until - this.#clock.monotonic();
         if (left <= 0) break;
-        await this.#stop.pause(this.#clock, Math.min(left, MAX_WAIT_MS));
+        // Whole milliseconds: less would be no wait at all.
+        await this.#stop.pause(this.#clock, Math.min(Math.ceil(left), MAX_WAIT_MS));
       }
     }
   }
