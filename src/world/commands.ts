@@ -14,7 +14,8 @@ export const runCommand: Commands["run"] = async ({ argv, input, timeoutMs }) =>
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(program, {
-      ...{ args, clearEnv: true, env: { PATH } },
+      // In a group of its own, so that whatever it starts can be killed with it.
+      ...{ args, clearEnv: true, env: { PATH }, detached: true },
       ...{ stdin: "piped", stdout: "null", stderr: "piped" },
     }).spawn();
   } catch (error) {
@@ -35,15 +36,18 @@ export const runCommand: Commands["run"] = async ({ argv, input, timeoutMs }) =>
   } finally {
     clearTimeout(timer);
     await reader.cancel().catch(() => {});
-    await Promise.all([writing, reading]);
+    // A program that it started may hold its input, and never read it.
+    await atMost(Promise.all([writing, reading]).then(() => ""), REST_MS);
   }
 };
 
 function kill(child: Deno.ChildProcess): void {
-  try {
-    child.kill("SIGKILL");
-  } catch {
-    // It has just ended by itself.
+  for (const end of [() => Deno.kill(-child.pid, "SIGKILL"), () => child.kill("SIGKILL")]) {
+    try {
+      end();
+    } catch {
+      // It has just ended, or this process may kill only what it started itself.
+    }
   }
 }
 

@@ -89,6 +89,24 @@ Deno.test("alerts: a channel that was given up is tried for another day after a 
   await rig.stop();
 });
 
+Deno.test("alerts: a receiver that hangs is tried again, and the others do not wait for it", async () => {
+  const rig = await Rig.make();
+  const [hook] = rig.settings.channels;
+  rig.settings = { ...rig.settings, channels: [hook!, { ...hook!, name: "other" }] };
+  let asked = 0;
+  const late = new WorldError("timed out", "no answer within 15000 ms");
+  const hanging = () =>
+    new Promise<Error>((done) => rig.clock.after(15 * SECOND, () => done(late)));
+  rig.answer = () => ++asked === 1 ? hanging() : 204;
+  await rig.start();
+  rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
+  await rig.pass(SECOND);
+  assertEquals([rig.requests.length, rig.taken.length], [2, 1]);
+  await rig.pass(30 * SECOND);
+  assertEquals(rig.taken.length, 2);
+  await rig.stop();
+});
+
 /** An alert like any other. */
 async function someAlert(): Promise<Alert> {
   const rig = await Rig.make();

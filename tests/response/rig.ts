@@ -28,7 +28,7 @@ export const HOOK = "https://hooks.example.com/alerts";
 export const [SECOND, MINUTE, HOUR] = [1_000, 60_000, 3_600_000];
 
 /** What the receiver does with a request: a status, or the error that the sender meets. */
-export type Answer = (alert: Alert) => number | Error | Promise<number>;
+export type Answer = (alert: Alert) => number | Error | Promise<number | Error>;
 
 /** One event that was told. */
 export interface Told {
