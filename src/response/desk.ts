@@ -156,7 +156,7 @@ export class AlertDesk {
         for (const key of this.#carried) {
           if (key.startsWith(occurrence.keysBeginWith)) this.#over(key);
         }
-        return;
+        return occurrence.up && this.#up(occurrence.up, event, changes);
       case "repeated":
         return this.#repeated(this.#case(equivocationKey(occurrence.evidenceId)));
       case "contradicted": {

@@ -54,7 +54,12 @@ export type Occurrence =
   /** This case is over. */
   | { readonly phase: "over"; readonly key: string }
   /** All is well with this subject. What was open before this start is over by it. */
-  | { readonly phase: "well"; readonly keysBeginWith: string }
+  | {
+    readonly phase: "well";
+    readonly keysBeginWith: string;
+    /** For a policy that has ordinary results told. */
+    readonly up?: ComesUp;
+  }
   /** A proven case was told again. */
   | { readonly phase: "repeated"; readonly evidenceId: string }
   /** A checkpoint that contradicts was told again: some case of this log has this size. */
@@ -136,7 +141,13 @@ function ofLog(event: AlertEvent, kind: string): Occurrence | undefined {
   if (kind === "recovered") return { phase: "over", key: trouble(textIn(event, "after")) };
   if (WELL.includes(kind)) {
     if (isQuestion || place !== "") return undefined;
-    return { phase: "well", keysBeginWith: `trouble ${log.id} ` };
+    return {
+      phase: "well",
+      keysBeginWith: `trouble ${log.id} `,
+      up: up(event, {
+        ...{ key: `log ${log.id} ${kind}`, nature: "once", subject: log.origin, logId: log.id },
+      }),
+    };
   }
   const isLasting = TROUBLES.includes(kind) && !isQuestion;
   return up(event, {
