@@ -16,7 +16,7 @@ import { syslogLine } from "../../src/response/syslog.ts";
 import { wordsOf } from "../../src/response/words.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { WorldError } from "../../src/world/world.ts";
-import { inFolder, put } from "../cli/harness.ts";
+import { inFolder } from "../cli/harness.ts";
 import { casesOf, Rig } from "./rig.ts";
 import { SmtpSink } from "./smtp_sink.ts";
 
