@@ -432,9 +432,11 @@ class Runner {
       const settings = await readSettings(world, this.#path);
       await tellTraps(world, settings, this.#report);
       const { vkey } = await loadIdentity(world, settings, { passphrases: this.#passphrases });
+      const rules = await loadAlertPolicy(world, settings.alerts?.policy);
       const running = this.#running;
-      if (running?.daemon.canTakeUp(settings, vkey.text)) await this.#takeUp(running, settings);
-      else {
+      if (running?.daemon.canTakeUp(settings, vkey.text, rules)) {
+        await this.#takeUp(running, settings);
+      } else {
         this.#next = settings;
         running?.daemon.stop();
       }

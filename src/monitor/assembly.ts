@@ -45,6 +45,7 @@ export interface Parts {
   readonly announcer: Announcer;
   /** Nothing if no alerts are configured. */
   readonly alerting: Alerting | undefined;
+  readonly alertRules: readonly Rule[] | undefined;
   readonly tallies: Tallies;
   readonly background: Background;
   readonly peers: KnownPeers;
@@ -198,6 +199,7 @@ export async function assemble(
         common,
         announcer,
         alerting,
+        alertRules,
         tallies,
         background,
         peers,

@@ -193,9 +193,12 @@ export class Daemon {
     }
   }
 
-  /** Whether it can take up these settings while it runs; otherwise it has to be started anew. */
-  canTakeUp(settings: Settings, vkey: string): boolean {
-    return canTakeUp(this.#parts, settings, vkey);
+  /**
+   * Whether it can take up these settings while it runs; otherwise it has to be started anew.
+   * @param alertRules of the alert policy, read again
+   */
+  canTakeUp(settings: Settings, vkey: string, alertRules?: readonly Rule[]): boolean {
+    return canTakeUp(this.#parts, { settings, vkey, alertRules });
   }
 
   /**

@@ -98,13 +98,27 @@ inFolder("alerts: status shows the channels, and that one fails", async (folder)
   );
   const { running, http } = await startDaemon(config);
   await running.line(/ alert\.failed .*channel=broken/);
-  const { code, out } = await run("status", http);
+  let { code, out } = await run("status", http);
+  for (let tries = 0; tries < 100 && !out.join().includes("last sent"); tries++) {
+    ({ code, out } = await run("status", http));
+  }
   assertEquals(code, 3);
   const text = out.join("\n");
   assertMatch(text, /! +alerts do not get through channel broken \(command sh\): sh ended with 3/);
   assertMatch(text, /alerts go through 2 channels/);
   assertMatch(text, /command \(command sh\): last sent \d+s ago/);
   assertMatch(text, /broken \(command sh\): nothing sent yet, 1 alert waiting/);
+  // A policy that cannot be used changes nothing; another one is taken up.
+  put(folder, "policy.json", "{}");
+  running.reload();
+  assertMatch(await running.line(/ config\.refused /), /policy\.json:1:1: .*lacks the member/);
+  put(
+    folder,
+    "policy.json",
+    '{ "version": "hearsay/alert-policy/v1", "rules": [{ "event": "*", "level": "INFO", "action": "none" }] }',
+  );
+  running.reload();
+  await running.line(/ daemon\.stopping/);
   running.stop();
   assertEquals((await running.done).code, 0);
 });
