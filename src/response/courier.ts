@@ -21,10 +21,8 @@ import type { AlertQueue, Waiting } from "./queue.ts";
 export const FIRST_WAIT_MS = 5_000;
 /** and is so long at most. */
 export const MAX_WAIT_MS = 30 * 60_000;
-/** A channel that failed for so long is not tried any more. */
+/** A channel that failed for so long is not tried any more; an alert refused for so long is left out. */
 export const GIVE_UP_MS = 24 * 3_600_000;
-/** An alert that was refused so often is left out, which is told. */
-export const MAX_REFUSALS = 8;
 
 /** A channel in a daemon's status. */
 export interface ChannelStatus {
@@ -67,8 +65,8 @@ export class Courier {
   #isNews = false;
   #lastSentAt: string | undefined;
   #lastError: string | undefined;
-  /** By number, the alerts that were refused: how often, and when they are tried again. */
-  readonly #refused = new Map<number, { times: number; notBefore: number }>();
+  /** By number, the alerts that were refused: how often, since when, and when they are tried again. */
+  readonly #refused = new Map<number, { times: number; since: number; notBefore: number }>();
 
   constructor({ channel, queue, clock, random, report }: {
     channel: Channel;
@@ -205,11 +203,12 @@ export class Courier {
 
   async #noteRefusal(number: number, reason: string): Promise<"refused"> {
     const { name } = this.channel;
-    const times = (this.#refused.get(number)?.times ?? 0) + 1;
+    const now = this.#clock.monotonic();
+    const { times: before = 0, since = now } = this.#refused.get(number) ?? {};
+    const times = before + 1;
     this.#report.failed(name, reason, times === 1);
-    if (times < MAX_REFUSALS) {
-      const notBefore = this.#clock.monotonic() + this.#backOffMs(times);
-      this.#refused.set(number, { times, notBefore });
+    if (now - since < GIVE_UP_MS) {
+      this.#refused.set(number, { times, since, notBefore: now + this.#backOffMs(times) });
       return "refused";
     }
     this.#refused.delete(number);

@@ -16,13 +16,16 @@ Deno.test("alerts: of one case in order, and one that is refused holds up only i
   const [record] = await casesOf(rig, 1);
   const key = `equivocation ${record!.evidence_id}`;
   let refuses = true;
-  rig.answer = ({ case: one }) => one === key && refuses ? 400 : 204;
+  rig.answer = ({ case: one, state }) => one === key && refuses && state === "begins" ? 400 : 204;
   await rig.start();
   await rig.record(record!);
   rig.event("incident.known", "info", { evidence_id: record!.evidence_id });
   rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
   await rig.pass(SECOND);
   assertEquals(rig.account, ["WARNING begins"]);
+  // By now there is a sum of repeats as well, and it may not overtake the beginning.
+  await rig.pass(3 * HOUR);
+  assertEquals(rig.taken.length, 1);
   refuses = false;
   await rig.pass(3 * HOUR);
   const ofCase = rig.taken.filter((alert) => alert.case === key).map(({ state }) => state);
@@ -35,10 +38,10 @@ Deno.test("alerts: what is refused for ever is left out in the end, and that is 
   rig.answer = () => 422;
   await rig.start();
   rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
-  await rig.pass(12 * HOUR);
+  await rig.pass(26 * HOUR);
   const lost = rig.told.filter(({ name }) => name === "alert.lost");
   assertEquals(lost.map(({ fields }) => fields.count), [1]);
-  assert(rig.requests.length < 12, `${rig.requests.length}`);
+  assert(rig.requests.length < 80, `${rig.requests.length}`);
   await rig.stop();
 });
 
