@@ -190,13 +190,13 @@ export class Courier {
     this.#lastSentAt = timeNow(this.#clock);
     this.#lastError = undefined;
     this.#failures = 0;
-    this.#refused.delete(number);
+    const wasRefused = this.#refused.delete(number) && this.#refused.size === 0;
     const wasFailing = this.#queue.failingSince(name) !== undefined;
     this.#queue.change(
       { sent: number, to: name },
       ...(wasFailing ? [{ failing: name, since: null }] : []),
     );
-    if (wasFailing) this.#report.recovered(name);
+    if (wasFailing || wasRefused) this.#report.recovered(name);
     await this.#queue.write();
     return "brought";
   }
@@ -214,6 +214,7 @@ export class Courier {
     this.#refused.delete(number);
     this.#queue.change({ sent: number, to: name });
     this.#report.lost(name, 1, `refused ${times} times: ${reason}`);
+    if (this.#refused.size === 0) this.#report.recovered(name);
     await this.#queue.write();
     return "refused";
   }

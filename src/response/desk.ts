@@ -113,6 +113,9 @@ export class AlertDesk {
       if (one.nature === "lasting" && one.phase !== "quiet") this.#carried.add(one.key);
     }
     for (const key of OVER_BY_START) this.#over(key);
+    for (const { name } of channels) {
+      if (queue.failingSince(name) === undefined) this.#over(channelKey(name));
+    }
     this.#setTimer();
   }
 

@@ -30,6 +30,7 @@ Deno.test("alerts: of one case in order, and one that is refused holds up only i
   await rig.pass(3 * HOUR);
   const ofCase = rig.taken.filter((alert) => alert.case === key).map(({ state }) => state);
   assertEquals(ofCase, ["begins", "summary"]);
+  assertEquals(rig.told.filter(({ name }) => name === "alert.recovered").length, 1);
   await rig.stop();
 });
 
