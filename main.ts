@@ -2,6 +2,7 @@
 import { EXIT, type Tools } from "./src/cli/command.ts";
 import { runProgram } from "./src/cli/program.ts";
 import { processTerminal, type Terminal } from "./src/cli/terminal.ts";
+import { answerFederation } from "./src/web/federation_server.ts";
 import { answerHttp } from "./src/web/http_server.ts";
 import { answerWitness } from "./src/web/witness_server.ts";
 import { denoWorld } from "./src/world/deno.ts";
@@ -29,7 +30,10 @@ if (import.meta.main) {
       );
     const serveWitness: Tools["serveWitness"] = ({ address, onLack, ...page }) =>
       world.http.serve(address, (query) => answerWitness(query, page), onLack);
-    Deno.exit(await runProgram(Deno.args, { world, terminal, serveStatus, serveWitness }));
+    const serveFederation: Tools["serveFederation"] = ({ address, onLack, ...page }) =>
+      world.http.serve(address, (query) => answerFederation(query, page), onLack);
+    const served = { serveStatus, serveWitness, serveFederation };
+    Deno.exit(await runProgram(Deno.args, { world, terminal, ...served }));
   } catch (error) {
     fault(terminal, error);
   }

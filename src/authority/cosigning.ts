@@ -5,7 +5,13 @@
  *
  * @module
  */
-import { cosignatureMessage, formatCosignature } from "../tlog/cosignature.ts";
+import {
+  cosignatureMessage,
+  formatCosignature,
+  formatSubtreeCosignature,
+  type Subtree,
+  subtreeMessage,
+} from "../tlog/cosignature.ts";
 import { base64, strictBase64 } from "../tlog/encoding.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { formatKeyId, makeVkey, SIGNATURE_TYPE, type Vkey } from "../tlog/vkey.ts";
@@ -30,6 +36,12 @@ export interface CosigningKey {
    * @throws MalformedError if the checkpoint has no place in the message of this type
    */
   cosign(signed: { text: string; time: bigint }): Promise<string>;
+  /**
+   * Makes a cosignature on a subtree, which names no time.
+   * @returns the signature line, without a newline
+   * @throws MalformedError if the key is not of type 0x06, or the subtree has no place in its message
+   */
+  cosignSubtree(subtree: Subtree): Promise<string>;
 }
 
 /**
@@ -112,6 +124,10 @@ async function keyOf(
     async cosign({ text, time }) {
       const message = cosignatureMessage({ vkey, text, time });
       return formatCosignature({ vkey, time, signature: await sign(seed, message) });
+    },
+    async cosignSubtree(subtree) {
+      const message = subtreeMessage({ vkey, subtree });
+      return formatSubtreeCosignature({ vkey, signature: await sign(seed, message) });
     },
   };
 }

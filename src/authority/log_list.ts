@@ -26,10 +26,18 @@ export const MAX_LISTED_LOGS = 200_000;
 /** "qpd … a decimal in [1, 2^31)". */
 const MAX_QPD = 2 ** 31 - 1;
 
+/** A log of a list. */
+export interface ListedLog {
+  /** As `--log` takes it. */
+  readonly notation: string;
+  /** Requests that it may make in a day. */
+  readonly qpd: number;
+}
+
 /** A list that was read. */
 export interface LogList {
-  /** The logs in the notation of `--log`, by origin. */
-  readonly logs: ReadonlyMap<string, string>;
+  /** The logs, by origin. */
+  readonly logs: ReadonlyMap<string, ListedLog>;
   /** What was left out, each a sentence that begins with the line's number. */
   readonly dropped: readonly string[];
 }
@@ -47,6 +55,25 @@ interface ListLine {
  * @throws MalformedError if it is no list at all
  */
 export function parseLogList(text: string): LogList {
+  const reading = readLogList({ text });
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done) return value;
+  }
+}
+
+/** Logs that are read in one step. */
+const LOGS_A_STEP = 500;
+
+/**
+ * As `parseLogList`, in steps, between which the caller can do other things: tens of thousands of keys
+ * take seconds to check.
+ * @param known logs of a list that was read before; those that are still the same are not checked
+ *   again
+ */
+export function* readLogList(
+  { text, known = new Map() }: { text: string; known?: LogList["logs"] },
+): Generator<undefined, LogList> {
   const lines = linesIn(text);
   const header = lines.next().value;
   if (header?.keyword !== HEADER || header.value !== "") {
@@ -54,15 +81,17 @@ export function parseLogList(text: string): LogList {
       `Cannot read list: line ${header?.at ?? 1} is not "${HEADER}", the first of every list`,
     );
   }
-  const logs = new Map<string, string>();
+  const logs = new Map<string, ListedLog>();
   const dropped: string[] = [];
+  let entries = 0;
   for (const entry of entriesIn(lines)) {
+    if (++entries % LOGS_A_STEP === 0) yield;
     const [{ at, keyword }] = entry as [ListLine];
     try {
       if (keyword !== "vkey") {
         throw new MalformedError(`${quoted(keyword)} stands above the first "vkey"`);
       }
-      const [origin, notation] = readEntry(entry);
+      const [origin, log] = readEntry(entry, known);
       if (logs.has(origin)) {
         throw new MalformedError(
           `the origin ${quoted(origin)} is listed before; the first one counts`,
@@ -71,13 +100,34 @@ export function parseLogList(text: string): LogList {
       if (logs.size >= MAX_LISTED_LOGS) {
         throw new MalformedError(`there are more than ${MAX_LISTED_LOGS} logs`);
       }
-      logs.set(origin, notation);
+      logs.set(origin, log);
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       dropped.push(`line ${at}: ${error.message}`);
     }
   }
   return { logs, dropped };
+}
+
+/** Whether a place of a list is a URL, and not a path. */
+export function isListUrl(place: string): boolean {
+  return /^https?:\/\//.test(place);
+}
+
+/**
+ * Checks the URL of a list.
+ * @returns how it is fetched
+ * @throws MalformedError
+ */
+export function checkListUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !isListUrl(text) || /[\s#]/.test(text)) {
+    throw new MalformedError(`URL is ${quoted(text)}, expected http://HOST/… or https://HOST/…`);
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new MalformedError(`URL of ${quoted(url.host)} has a name or password, expected none`);
+  }
+  return url.href;
 }
 
 /** The lines that say something. One at a time: a list may have hundreds of thousands. */
@@ -108,7 +158,10 @@ function* entriesIn(lines: Iterable<ListLine>): Generator<ListLine[]> {
 }
 
 /** "vkey", then "origin" if there is one, then "qpd" and "contact", in this order. */
-function readEntry(entry: readonly ListLine[]): [origin: string, notation: string] {
+function readEntry(
+  entry: readonly ListLine[],
+  known: LogList["logs"],
+): [origin: string, log: ListedLog] {
   const [first, ...rest] = entry as [ListLine, ...ListLine[]];
   const stated = rest[0]?.keyword === "origin" ? rest.shift() : undefined;
   const [qpd, contact, more] = rest;
@@ -121,11 +174,17 @@ function readEntry(entry: readonly ListLine[]): [origin: string, notation: strin
   if (!/^[1-9]\d{0,9}$/.test(qpd.value) || Number(qpd.value) > MAX_QPD) {
     throw new MalformedError(`qpd is ${quoted(qpd.value)}, expected a number from 1 to ${MAX_QPD}`);
   }
-  const vkey = parseVkey(first.value);
-  const origin = stated?.value ?? vkey.name;
+  const rate = Number(qpd.value);
+  const { value: text } = first;
+  const name = text.slice(0, Math.max(0, text.indexOf("+")));
+  const origin = stated?.value ?? name;
+  const notation = origin === name ? text : `${text} ${origin}`;
+  const before = known.get(origin);
+  if (before?.notation === notation) return [origin, { notation: before.notation, qpd: rate }];
+  const vkey = parseVkey(text);
   checkOrigin(origin);
   // The check of an Ed25519 key is part of reading its vkey. To load it once more would cost seconds
   // and a hundred megabytes for tens of thousands of logs.
   if (vkey.type !== SIGNATURE_TYPE.ed25519) loadVerifier(vkey);
-  return [origin, origin === vkey.name ? vkey.text : `${vkey.text} ${origin}`];
+  return [origin, { notation, qpd: rate }];
 }

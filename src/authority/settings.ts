@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { within } from "../tlog/members.ts";
 import type { Section } from "../world/jsonc.ts";
 import { countUpTo, placeBeside, readAddress, readText } from "../world/setting_values.ts";
 import type { Address } from "../world/world.ts";
+import { checkListUrl, isListUrl } from "./log_list.ts";
 import type { WitnessLimits } from "./witness.ts";
 
 /** What a witness is told to do. */
@@ -16,7 +18,7 @@ export interface WitnessSettings extends WitnessLimits {
   readonly mldsaKey?: string;
   /** Where logs push to it. */
   readonly http: Address;
-  /** Path of a list of further logs (C2SP tlog-list). */
+  /** Path or URL of a list of further logs (C2SP tlog-list); see `isListUrl`. */
   readonly list?: string;
 }
 
@@ -39,7 +41,10 @@ export const witnessSection: Section<WitnessSettings | undefined> = (given) => {
   const key = members.get("key").read(path);
   const mldsaKey = members.get("mldsaKey").maybe(path);
   const http = members.get("http").read(readAddress);
-  const list = members.get("list").maybe(path);
+  const list = members.get("list").maybe((value, name) => {
+    const text = readText(value, name);
+    return isListUrl(text) ? within(name, () => checkListUrl(text)) : path(text, name);
+  });
   const [perSecondPerLog, perSecond] = [rate("perSecondPerLog"), rate("perSecond")];
   if (!key || !http || !perSecondPerLog || !perSecond) return undefined;
   const more = { ...(mldsaKey && { mldsaKey }), ...(list && { list }) };

@@ -6,17 +6,20 @@
  */
 import { base64, strictBase64 } from "../tlog/encoding.ts";
 import { EMPTY_ROOT } from "../tlog/hashing.ts";
-import { openNote, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { openNote, openParsedNote, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { type Note, parseNote, verifyNote } from "../tlog/note.ts";
 import { verifyConsistency } from "../tlog/proof.ts";
 import { formatSignatureLine } from "../tlog/signature_line.ts";
 import { Allowance } from "../world/allowance.ts";
+import { addressKey } from "../world/connection_table.ts";
 import { Turns } from "../world/turns.ts";
 import type { Clock } from "../world/world.ts";
 import { type AddCheckpoint, parseAddCheckpoint } from "./add_checkpoint.ts";
 import type { CosigningKey } from "./cosigning.ts";
+import { DailyRates } from "./daily_rates.ts";
+import { type SubtreeAnswer, SubtreeSigner } from "./subtree_signer.ts";
 import type { WitnessLogs } from "./witness_logs.ts";
 import type { RecordedHead, WitnessState } from "./witness_state.ts";
 
@@ -44,7 +47,12 @@ export type WitnessAnswer =
   /** the recorded size, which the client has to start from */
   | { readonly status: 409; readonly size: bigint }
   | { readonly status: 400 | 403 | 404 | 422; readonly problem: string }
-  | { readonly status: 429 | 503; readonly problem: string };
+  | {
+    readonly status: 429 | 503;
+    readonly problem: string;
+    /** When to ask again, if that is known. */
+    readonly retryAfterS?: number;
+  };
 
 /** What a witness hands on when it refuses, so that nothing that convicts a log is forgotten. */
 export interface Refusals {
@@ -90,7 +98,9 @@ export class Witness {
   readonly #inAll: Allowance;
   readonly #ofLogs: Allowance;
   readonly #ofCallers: Allowance;
+  readonly #daily: DailyRates;
   readonly #lines = new Map<string, Line>();
+  readonly #subtrees: SubtreeSigner;
 
   constructor(fields: {
     state: WitnessState;
@@ -115,30 +125,65 @@ export class Witness {
           ...{ strangersShare: 2, maxAddresses: MAX_REMEMBERED },
         },
       });
+    this.#daily = new DailyRates(clock);
     this.#inAll = allowance(limits.perSecond);
     this.#ofLogs = allowance(limits.perSecondPerLog);
     this.#ofCallers = allowance(limits.perSecond * CALLERS_PART);
+    // An allowance of its own: whoever has a published checkpoint can ask for subtrees, and must not
+    // keep the log from being cosigned.
+    const ofSubtrees = allowance(limits.perSecondPerLog);
+    this.#subtrees = new SubtreeSigner({
+      keys: this.#keys,
+      means: {
+        isKnown: (origin) => this.#logs.named(origin).length > 0,
+        head: (origin) => this.#state.head(origin),
+        pay: (origin) => ofSubtrees.take(origin, 1),
+        charge: (caller) => this.#charge(caller),
+        failed: (error) => this.#refusals.failed(error),
+      },
+    });
   }
 
   /** Cosigns checkpoints of these logs from now on. What was recorded of others stays recorded. */
   follow(logs: WitnessLogs): void {
     this.#logs = logs;
+    this.#daily.prune();
   }
 
-  /** Takes what any request costs. If a caller, or all together, have too little left, returns false. */
+  /**
+   * Takes what any request costs. If a caller, or all together, have too little left, returns false.
+   * @param caller the address that sent it
+   */
   pay(caller: string): boolean {
-    return this.#ofCallers.take(caller, 1) && this.#inAll.take("", 1);
+    return this.#ofCallers.take(addressKey(caller), 1) && this.#inAll.take("", 1);
   }
 
   /**
    * Answers `POST /add-checkpoint`.
-   * @param caller the address that sent it, as allowances count addresses
+   * @param caller the address that sent it
    */
   async addCheckpoint(body: Uint8Array, caller: string): Promise<WitnessAnswer> {
     const signed = this.#read(body, caller);
     if ("status" in signed) return signed;
-    if (!this.#ofLogs.take(signed.origin, 1)) return tooMuch(signed.origin);
-    return await this.#inTurn(signed.origin, () => this.#answer(signed));
+    const { origin } = signed;
+    if (!this.#ofLogs.take(origin, 1)) return tooMuch(origin);
+    const perDay = this.#logs.perDay(origin);
+    const retryAfterS = perDay && this.#daily.take(origin, perDay);
+    if (retryAfterS) return moreThanListed({ origin, perDay, retryAfterS });
+    return await this.#inTurn(origin, () => this.#answer(signed));
+  }
+
+  /** Whether it cosigns subtrees: it has a key of type 0x06. */
+  get signsSubtrees(): boolean {
+    return this.#subtrees.isAble;
+  }
+
+  /**
+   * Answers `POST /sign-subtree`.
+   * @param caller the address that sent it
+   */
+  async signSubtree(body: Uint8Array, caller: string): Promise<SubtreeAnswer> {
+    return await this.#subtrees.answer(body, caller);
   }
 
   /**
@@ -149,6 +194,11 @@ export class Witness {
   async latest(hash: string): Promise<string | undefined> {
     const origin = this.#state.originOf(hash);
     return origin === undefined ? undefined : await this.#state.note(origin);
+  }
+
+  /** Makes a caller pay for a signature that does not hold: the same one that `pay` counts. */
+  #charge(caller: string): void {
+    this.#ofCallers.charge(addressKey(caller));
   }
 
   /** Reads a request and checks the log's signature. Nothing is compared yet. */
@@ -166,12 +216,12 @@ export class Witness {
     const origin = note.text.slice(0, note.text.indexOf("\n"));
     const logs = this.#logs.named(origin);
     // What is no checkpoint has no origin, so that is said first.
-    const opened = openNote({ note: request.note, logs });
+    const opened = openParsedNote({ parsed: note, logs });
     if ("refused" in opened) {
       if (opened.isImpossible) return this.#answerImpossible({ note, logs, request, origin });
       if (opened.refused === "malformed") return { status: 400, problem: opened.detail };
       if (logs.length === 0) return unknown(origin);
-      this.#ofCallers.charge(caller);
+      this.#charge(caller);
       // "If none of the signatures verify against a trusted public key, … 403 Forbidden."
       return { status: 403, problem: opened.detail };
     }
@@ -329,4 +379,14 @@ function unknown(origin: string): WitnessAnswer {
 
 function tooMuch(origin: string): WitnessAnswer {
   return { status: 429, problem: `more came for the log ${quoted(origin)} than one log may send` };
+}
+
+/** "QPD is the number of add-checkpoint requests the log may do per day" (tlog-list). */
+function moreThanListed(
+  { origin, perDay, retryAfterS }: { origin: string; perDay: number; retryAfterS: number },
+): WitnessAnswer {
+  const problem =
+    `more came for the log ${quoted(origin)} than the ${perDay} requests a day that ` +
+    "the list of logs gives it";
+  return { status: 429, problem, retryAfterS };
 }

@@ -1,4 +1,5 @@
 import { type Log, parseLog } from "../tlog/log.ts";
+import type { ListedLog } from "./log_list.ts";
 
 /** How many keys of listed logs stay loaded. A loaded key takes some kilobytes. */
 const MAX_LOADED = 1_000;
@@ -6,18 +7,18 @@ const MAX_LOADED = 1_000;
 /** The logs whose checkpoints a witness cosigns, by their origin. */
 export class WitnessLogs {
   readonly #followed = new Map<string, Log[]>();
-  /** Logs of a list, in the notation of `--log`. There may be tens of thousands. */
-  readonly #listed: ReadonlyMap<string, string>;
+  /** Logs of a list. There may be tens of thousands. */
+  readonly #listed: ReadonlyMap<string, ListedLog>;
   readonly #loaded = new Map<string, readonly Log[]>();
 
   /**
    * @param followed the logs of the configuration; several may have one origin, each with its own key
-   * @param listed logs of a list, by origin, in the notation of `--log`; each can be read
+   * @param listed logs of a list, by origin; each can be read
    */
   constructor(
     { followed, listed = new Map() }: {
       followed: readonly Log[];
-      listed?: ReadonlyMap<string, string>;
+      listed?: ReadonlyMap<string, ListedLog>;
     },
   ) {
     for (const log of followed) {
@@ -32,6 +33,11 @@ export class WitnessLogs {
     return this.#followed.size + more.length;
   }
 
+  /** Requests that a log may make in a day; nothing if only the limits of all logs count for it. */
+  perDay(origin: string): number | undefined {
+    return this.#followed.has(origin) ? undefined : this.#listed.get(origin)?.qpd;
+  }
+
   /**
    * The logs with this origin; none if it is unknown. What the configuration says of an origin counts
    * before what a list says.
@@ -39,9 +45,9 @@ export class WitnessLogs {
   named(origin: string): readonly Log[] {
     const followed = this.#followed.get(origin) ?? this.#loaded.get(origin);
     if (followed !== undefined) return followed;
-    const notation = this.#listed.get(origin);
-    if (notation === undefined) return [];
-    const logs = [parseLog(notation)];
+    const listed = this.#listed.get(origin);
+    if (listed === undefined) return [];
+    const logs = [parseLog(listed.notation)];
     this.#loaded.set(origin, logs);
     if (this.#loaded.size > MAX_LOADED) {
       this.#loaded.delete(this.#loaded.keys().next().value!);

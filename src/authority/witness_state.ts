@@ -128,6 +128,7 @@ export class WitnessState {
     const state = new WitnessState({ files, path, file, wasteBytes });
     try {
       await state.#load();
+      await state.#settle(folder);
       return state;
     } catch (error) {
       state.#file.close();
@@ -311,6 +312,15 @@ export class WitnessState {
       if (!(second instanceof WorldError || second instanceof PlaceLost)) throw second;
       this.#lost = new DurabilityLost(`${this.#path}: ${error.message}; ${second.message}`);
     }
+  }
+
+  /**
+   * Syncs what was read, and its name. A process that was killed before its sync leaves both to the
+   * next one, which hands out what it reads. Without this a power cut could still take them.
+   */
+  async #settle(folder: string): Promise<void> {
+    await this.#file.sync();
+    await this.#files.syncFolder(folder);
   }
 
   /** Reads the file, and cuts off the batch that a crash has torn. */

@@ -107,10 +107,14 @@ function factsOf(text: string): EventFacts {
   }
   const subject = ["origin", "source", "member", "channel"].map((name) => fields[name])
     .find((value) => typeof value === "string") as string | undefined ?? "";
-  const isOfMonitor = record === undefined
-    ? /\/statements\/\d+$/.test(subject)
-    : aboutCase(parseRecord(JSON.stringify(record))).isOfMonitor === true;
-  return { event, told: level.toLowerCase(), subject, about: isOfMonitor ? "monitor" : "log" };
+  const { isOfMonitor, isOfWitness } = record === undefined
+    ? {
+      isOfMonitor: /\/statements\/\d+$/.test(subject),
+      isOfWitness: fields.kind === "same_size_cosigned",
+    }
+    : aboutCase(parseRecord(JSON.stringify(record)));
+  const about = isOfWitness ? "witness" : isOfMonitor ? "monitor" : "log";
+  return { event, told: level.toLowerCase(), subject, about };
 }
 
 function within<T>(path: string, read: () => T): T {

@@ -7,6 +7,7 @@ import type { ConflictRecord, RecordedCheckpoint } from "../evidence/record.ts";
 import type { Judgement } from "../evidence/verify.ts";
 import { isTheLog, THE_LOG } from "../monitor/the_log.ts";
 import { formatKeyId, SIGNATURE_TYPE } from "../tlog/vkey.ts";
+import { subjectOf, tellCosignedProof, tellCosigner } from "./cosigner_words.ts";
 import type { Prose } from "./prose.ts";
 import { statementCase, tellStatementProof, tellStatements } from "./statement_words.ts";
 
@@ -21,15 +22,16 @@ export function tellSignatures(prose: Prose, { record, judgement }: Case): void 
   const holds = judgement.outcome === "holds";
   prose.heading(holds ? "Who signed what" : "What the record states");
   const ofMonitor = statementCase(record);
-  if (ofMonitor === undefined) tellLog(prose, { record, judgement });
+  const subject = subjectOf(record);
+  if (subject === "witness") tellCosigner(prose, { record, judgement });
+  else if (ofMonitor === undefined) tellLog(prose, { record, judgement });
   else tellStatements(prose, ofMonitor);
   tellCheckpoint(prose, "checkpoint A", record.checkpoint_a, record.source_a);
   tellCheckpoint(prose, "checkpoint B", record.checkpoint_b, record.source_b);
   if (!holds) return;
   prose.gap();
-  const [what, whose] = ofMonitor === undefined
-    ? ["checkpoint", "the log's"]
-    : ["statement", "the monitor's"];
+  const what = subject === "monitor" ? "statement" : "checkpoint";
+  const whose = `the ${subject}'s`;
   prose.say(
     `An address is that of another monitor, or of whoever else passed the ${what} on. For the proof ` +
       `it does not matter who did: nobody can sign a ${what} without ${whose} key.`,
@@ -76,6 +78,7 @@ export function sourceWords(source: string): string {
 export function tellProof(prose: Prose, record: ConflictRecord): void {
   const ofMonitor = statementCase(record);
   if (ofMonitor !== undefined) return tellStatementProof(prose, ofMonitor);
+  if (subjectOf(record) === "witness") return tellCosignedProof(prose, record);
   prose.heading("Why they contradict each other");
   prose.say(record.kind === "same_size" ? sameSize(record) : crossSize(record));
   prose.heading("What is proven");

@@ -6,6 +6,8 @@
  */
 import type { WitnessSettings } from "../authority/settings.ts";
 import type { CosignerType } from "../authority/cosigning.ts";
+import { isListUrl, type LogList } from "../authority/log_list.ts";
+import { fetchList, ListUnavailable } from "../monitor/list_follower.ts";
 import type { Settings } from "../monitor/settings.ts";
 import type { Status } from "../monitor/status.ts";
 import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
@@ -43,7 +45,9 @@ export async function checkWitness(
   if (pushed.length > 0) {
     tell({ about: "witness", text: `logs that only push: ${pushed.length}` });
   }
-  if (witness.list !== undefined) await checkList(world, witness.list, tell);
+  if (witness.list !== undefined) {
+    await checkList(world, { place: witness.list, contact: settings.contact, isOffline, tell });
+  }
   checkAddress(world, { witness, isOffline, isRunning: running !== undefined, tell });
 }
 
@@ -55,17 +59,38 @@ function keysOf({ key, mldsaKey }: WitnessSettings): [path: string, type: Cosign
 
 async function checkList(
   world: World,
-  path: string,
-  tell: (check: Check) => void,
+  { place, contact, isOffline, tell }: {
+    place: string;
+    contact: string;
+    isOffline: boolean;
+    tell: (check: Check) => void;
+  },
 ): Promise<void> {
-  const [about, what] = ["witness", `the list ${path}`];
-  const read = await tried({ world, about, what, work: () => openLogList(world, path) });
+  const [about, what] = ["witness", `the list ${place}`];
+  const isFetched = isListUrl(place);
+  if (isFetched && isOffline) return tell({ about, text: `${what} would be fetched; not tried` });
+  const read = isFetched
+    ? await fetched({ world, url: place, contact }, about, what)
+    : await tried({ world, about, what, work: () => openLogList(world, place) });
   if ("check" in read) return tell(read.check);
   const { logs, dropped } = read.done;
   tell({ about, text: `${what} has ${logs.size} logs` });
   for (const one of dropped.slice(0, MAX_NAMED)) tell(wrong(about, `${what}: left out: ${one}`));
   const rest = dropped.length - MAX_NAMED;
   if (rest > 0) tell(wrong(about, `${what}: left out: ${rest} more`));
+}
+
+async function fetched(
+  asked: Parameters<typeof fetchList>[0],
+  about: string,
+  what: string,
+): Promise<{ done: LogList } | { check: Check }> {
+  try {
+    return { done: (await fetchList(asked)).list };
+  } catch (error) {
+    if (!(error instanceof ListUnavailable)) throw error;
+    return { check: undone(about, `${what} cannot be had: ${error.message}`) };
+  }
 }
 
 function checkAddress(

@@ -21,6 +21,8 @@ import { type Address, type World, WorldError } from "../world/world.ts";
 import { checkAlerts } from "./check_alerts.ts";
 import { checkJournals } from "./check_journals.ts";
 import { checkKeys, WalkedViews } from "./check_keys.ts";
+import { checkFederation } from "./check_federation.ts";
+import { checkPolicies } from "./check_policies.ts";
 import { checkWitness } from "./check_witness.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
@@ -53,6 +55,8 @@ export async function checkConfiguration({ world, path, isOffline, tell, progres
   for (const name of ["listen", "http"] as const) checkAddress(checked, { name, isOffline, tell });
   await checkWitness({ world, settings, running, isOffline, passphrases, tell });
   await checkAlerts({ world, settings, isOffline, tell });
+  checkFederation({ world, settings, running, isOffline, tell });
+  await checkPolicies({ world, settings, tell });
   checkKeys(settings, seen, tell);
   await checkOthers({ checked, isOffline, tell, progress });
 }

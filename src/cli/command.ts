@@ -2,6 +2,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import type { Witness } from "../authority/witness.ts";
+import type { FederationPage } from "../federation/page.ts";
 import type { HttpGossip } from "../monitor/http_gossip.ts";
 import type { Status } from "../monitor/status.ts";
 import type { Address, HttpServer, World } from "../world/world.ts";
@@ -45,6 +46,10 @@ export interface Tools {
     failed: (error: unknown) => void;
     onLack: (reason: string) => void;
   }): HttpServer;
+  /** Serves a daemon's journal over HTTP. */
+  serveFederation(
+    page: FederationPage & { address: Address; onLack: (reason: string) => void },
+  ): HttpServer;
 }
 
 /** One command of the program. */

@@ -6,7 +6,35 @@
 import type { Entry } from "../evidence/entry.ts";
 import { type Case, tellDetector, tellProof, tellSignatures } from "./case_words.ts";
 import type { Prose } from "./prose.ts";
-import { statementCase } from "./statement_words.ts";
+import { type Subject, subjectOf } from "./cosigner_words.ts";
+
+/** What happened, for each subject of a case. */
+const WHAT: Readonly<Record<Subject, string>> = {
+  log: "a log has signed two checkpoints that contradict each other",
+  monitor: "a monitor has signed two different statements under one number",
+  witness: "a witness has cosigned two checkpoints that contradict each other",
+};
+
+/** Whom to send the evidence to, for each subject of a case. */
+const WHOM_TO_TELL: Readonly<Record<Subject, readonly [operator: string, others: string]>> = {
+  log: [
+    "Send the file to the operator of the log, as an attachment. Ask how the key came to sign both.",
+    "Send it to those who rely on the log, and to others who monitor it. They can check it " +
+    "themselves, and may have been shown yet another history.",
+  ],
+  monitor: [
+    "Send the file to the operator of the monitor that signed both, as an attachment. Ask whether " +
+    "its folder, its key or its machine was copied or restored.",
+    "Send it to others who have that monitor as a peer. They can check it themselves, and may have " +
+    "been told yet something else.",
+  ],
+  witness: [
+    "Send the file to the operator of the witness, as an attachment. Ask how the key came to cosign " +
+    "both. Ask the operator of the log whether the log has signed both.",
+    "Send it to those whose policies list the witness. They can check it themselves, and decide " +
+    "whether its cosignatures still count for them.",
+  ],
+};
 
 /** An incident of this journal. */
 export interface Incident extends Case {
@@ -25,16 +53,14 @@ export function tellIncident(
 ): void {
   const { entry, record, judgement } = incident;
   const holds = judgement.outcome === "holds";
-  const isOfMonitor = statementCase(record) !== undefined;
-  const what = isOfMonitor
-    ? "a monitor has signed two different statements under one number"
-    : "a log has signed two checkpoints that contradict each other";
+  const subject = subjectOf(record);
+  const what = WHAT[subject];
   prose.heading(`Incident ${entry.seq}: ${holds ? what : "a record that does not hold"}`);
   if (holds) {
-    const who = isOfMonitor ? "monitor" : "log";
+    const found = subject === "monitor" ? " that found it" : "";
     prose.say(
-      `✓ The record holds. It was verified just now: both signatures of the ${who}, the contradiction, ` +
-        `the evidence_id, and the signature of the monitor${isOfMonitor ? " that found it" : ""}.`,
+      `✓ The record holds. It was verified just now: both signatures of the ${subject}, the ` +
+        `contradiction, the evidence_id, and the signature of the monitor${found}.`,
       "green",
     );
   } else tellFailure(prose, incident);
@@ -44,7 +70,7 @@ export function tellIncident(
   tellSignatures(prose, incident);
   if (holds) tellProof(prose, record);
   tellDetector(prose, incident);
-  if (holds) tellWhatToDo(prose, { seq: entry.seq, own, isOfMonitor });
+  if (holds) tellWhatToDo(prose, { seq: entry.seq, own, subject });
 }
 
 function tellFailure(prose: Prose, { judgement }: Incident): void {
@@ -69,13 +95,13 @@ function tellFailure(prose: Prose, { judgement }: Incident): void {
 
 function tellWhatToDo(
   prose: Prose,
-  { seq, own, isOfMonitor }: { seq: number; own: string; isOfMonitor: boolean },
+  { seq, own, subject }: { seq: number; own: string; subject: Subject },
 ): void {
   const file = `incident-${seq}.txt`;
   prose.heading("What to do");
   prose.say(
     "Nothing must be done in a hurry. The evidence is on this disk, and nobody can take the " +
-      `${isOfMonitor ? "" : "log's "}signatures back. Let the monitor run.`,
+      `${subject === "monitor" ? "" : `${subject}'s `}signatures back. Let the monitor run.`,
   );
   prose.item("1.", "Write the evidence to a file, and copy the file to another machine:");
   prose.command(`hearsay incidents export ${seq}${own} --out ${file}`);
@@ -87,18 +113,7 @@ function tellWhatToDo(
       "nothing was changed or cut off:",
   );
   prose.command(`hearsay incidents check${own}`);
-  const [operator, others] = isOfMonitor
-    ? [
-      "Send the file to the operator of the monitor that signed both, as an attachment. Ask whether " +
-      "its folder, its key or its machine was copied or restored.",
-      "Send it to others who have that monitor as a peer. They can check it themselves, and may have " +
-      "been told yet something else.",
-    ]
-    : [
-      "Send the file to the operator of the log, as an attachment. Ask how the key came to sign both.",
-      "Send it to those who rely on the log, and to others who monitor it. They can check it " +
-      "themselves, and may have been shown yet another history.",
-    ];
+  const [operator, others] = WHOM_TO_TELL[subject];
   prose.item("4.", operator);
   prose.item("5.", others);
   prose.say(

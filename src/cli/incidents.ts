@@ -8,6 +8,7 @@ import { utf8 } from "../tlog/encoding.ts";
 import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { createDurably } from "../world/durable.ts";
 import { type World, WorldError } from "../world/world.ts";
+import { listAttestations, tellAttestations } from "./attestation_words.ts";
 import {
   type Command,
   CONFIG_HINT,
@@ -40,14 +41,15 @@ export const incidents: Command = {
   name: "incidents",
   summary: "list, show, export or check the incidents recorded here",
   help: `hearsay incidents list       [--since WHEN] [--log LOG] [--limit N] [--json]
-hearsay incidents show ID    [--json]
+hearsay incidents show ID    [--attestations] [--json]
 hearsay incidents export ID  [--out FILE]
 hearsay incidents check      [--json]
                              each with [--incidents DIR | --config FILE]
 
   list       prints every incident, oldest first; for a person as a table, else a line each
   show ID    says in words who signed what, what that proves, and what to do; with --json it prints
-             the conflict record. ID is the incident's number, or the beginning of its evidence_id,
+             the conflict record; with --attestations, which other monitors have recorded the case, by
+             their journals that are mirrored here, a line each. ID is the incident's number, or the beginning of its evidence_id,
              8 digits or more
   export ID  writes one file to send to others: the record with an explanation. 'hearsay verify'
              checks it
@@ -69,7 +71,7 @@ Example:
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
       values: ["incidents", "config", "out", ...SELECTION_OPTIONS],
-      flags: ["json"],
+      flags: ["json", "attestations"],
       operands: ["list|show|export|check", "ID"],
       leastOperands: 1,
     });
@@ -83,9 +85,11 @@ Example:
     });
     const tools = { world, terminal, folder, options, json: options.flag("json") };
     if (what === "export") return await exportIncident(await find(id!, tools), tools);
-    const settings = tools.json && what === "show"
+    const isAttested = options.flag("attestations");
+    const settings = tools.json && what === "show" && !isAttested
       ? undefined
       : await journalSettings({ world, options, named });
+    if (isAttested) return await showAttestations(await find(id!, tools), tools, settings);
     if (what === "show") return await showIncident(await find(id!, tools), tools, settings);
     const exit = what === "check" ? await check(tools) : await list(tools, { selection, settings });
     return await tellLost("incident", { ...tools, settings }) ? EXIT.failed : exit;
@@ -95,7 +99,7 @@ Example:
 /** The options that only some of the four take. */
 const TAKEN: Readonly<Record<string, readonly string[]>> = {
   list: ["json", ...SELECTION_OPTIONS],
-  show: ["json"],
+  show: ["json", "attestations"],
   export: ["out"],
   check: ["json"],
 };
@@ -110,8 +114,9 @@ function checkUsage(what: string, id: string | undefined, options: Options): voi
         options.operands.map(quoted).join(" ") + (id === undefined ? "" : CONFIG_HINT),
     );
   }
-  for (const name of ["json", "out", ...SELECTION_OPTIONS]) {
-    const isGiven = name === "json" ? options.flag(name) : options.value(name) !== undefined;
+  for (const name of ["json", "attestations", "out", ...SELECTION_OPTIONS]) {
+    const isFlag = name === "json" || name === "attestations";
+    const isGiven = isFlag ? options.flag(name) : options.value(name) !== undefined;
     if (isGiven && !taken.includes(name)) {
       throw new UsageError(`${what} does not take --${name}`);
     }
@@ -202,13 +207,13 @@ function short(text: string): string {
 
 function rowOf({ entry, record, judgement }: Incident): Row {
   const { kind, log, checkpoint_a: a, checkpoint_b: b } = record;
-  const isSame = kind === "same_size";
+  const isSame = kind !== "cross_size";
   const cells = [
     ...[
       `${entry.seq}`,
       shortTime(record.detected_at),
       log.origin,
-      isSame ? "same size" : "two sizes",
+      kind === "same_size_cosigned" ? "witness" : isSame ? "same size" : "two sizes",
     ],
     ...[isSame ? a.size : `${a.size}, ${b.size}`, `${short(a.root)} ${short(b.root)}`],
     short(record.evidence_id),
@@ -272,16 +277,39 @@ async function showIncident(
   } else {
     const prose = new Prose(terminal);
     tellIncident(prose, incident, { folder, own: ownOptions(options) });
-    for (const line of prose.lines) terminal.out(line);
-    const told = prose.lines.length;
+    let told = 0;
+    const print = (): void => {
+      for (const line of prose.lines.slice(told)) terminal.out(line);
+      told = prose.lines.length;
+    };
+    print();
     const { log } = judgement;
+    if (settings !== undefined) {
+      await tellAttestations(prose, { world, state: settings.state, record });
+      print();
+    }
     if (settings !== undefined && log !== undefined) {
       // This may take a while, so it comes last.
       await tellSightings(prose, { world, terminal, state: settings.state, record, log });
-      for (const line of prose.lines.slice(told)) terminal.out(line);
+      print();
     }
   }
   return holds ? EXIT.ok : EXIT.failed;
+}
+
+/** Lists who else has recorded a case. */
+async function showAttestations(
+  { record: { evidence_id: evidenceId } }: Incident,
+  { world, terminal, json }: Tools,
+  settings: Settings | undefined,
+): Promise<ExitCode> {
+  if (settings === undefined) {
+    throw new UsageError(
+      "--attestations needs the monitor's configuration, which says where its mirrors are; name it by " +
+        "--config",
+    );
+  }
+  return await listAttestations({ world, terminal, json, state: settings.state, evidenceId });
 }
 
 /** The options that name this journal, as they are typed in a shell. */

@@ -1,3 +1,4 @@
+import { checkListUrl, isListUrl } from "../authority/log_list.ts";
 import { GOSSIP_DEFAULTS } from "../gossip/settings.ts";
 import { LOG_DEFAULTS } from "../monitor/log_settings.ts";
 import { PLACE_DEFAULTS, readContact } from "../monitor/settings.ts";
@@ -44,7 +45,8 @@ export const init: Command = {
   summary: "write a daemon's configuration and key, ready to run",
   help: `hearsay init [--dir DIR] [--name NAME] [--log LOG --source SOURCE]… [--listen HOST:PORT]
              [--http HOST:PORT] [--peer PEER]… [--admit anyone|members] [--poll 1m] [--gossip 1m]
-             [--contact MAIL] [--witness NAME --witness-http HOST:PORT [--list FILE]]
+             [--contact MAIL] [--federation HOST:PORT]
+             [--witness NAME --witness-http HOST:PORT [--list URL|FILE]]
 
 Writes ${DEFAULT_CONFIG}, with comments, and the monitor's key into DIR (default: this folder). It
 overwrites nothing. If DIR has a ${PLACE_DEFAULTS.key} of this NAME, it is kept. Without --name and
@@ -59,7 +61,10 @@ overwrites nothing. If DIR has a ${PLACE_DEFAULTS.key} of this NAME, it is kept.
 
 With --witness this monitor cosigns what logs push to it at HOST:PORT, in the name of NAME; its key is
 made too, and its vkey is the second line that is printed. Then a --log without a --source is a log that
-only pushes, and FILE lists further ones (C2SP tlog-list).
+only pushes, and the list at URL or in FILE names further ones (C2SP tlog-list).
+
+With --federation this monitor publishes its incident journal as a log of its own at HOST:PORT, and
+others may mirror it there.
 
 A PEER is "VKEY HOST:PORT", or the VKEY alone if it calls, or others tell where it is: a member, known
 by its key (README, "Members"). It is HOST:PORT for a monitor that is asked plainly.
@@ -72,7 +77,7 @@ Example:
     const options = readOptions(args, {
       values: [
         ...["dir", "name", "listen", "http", "poll", "gossip", "contact", "admit"],
-        ...["witness", "witness-http", "list"],
+        ...["witness", "witness-http", "list", "federation"],
       ],
       lists: ["log", "source", "peer"],
     });
@@ -103,6 +108,7 @@ Example:
       contact: options.value("contact") ?? NO_CONTACT,
       admit: options.value("admit") ?? "anyone",
       witness,
+      federation: options.value("federation"),
     });
     checkSources(tools.world, logs);
     const settings = parseConfig(text, { path, world: tools.world }); // The file can be read.
@@ -141,7 +147,12 @@ function readWitness(options: Options): ChosenWitness | undefined {
   }
   checkKeyName(name);
   parseAddress(http);
-  return { name, http, list: list === undefined ? undefined : absolutePath(list) };
+  const place = list === undefined
+    ? undefined
+    : isListUrl(list)
+    ? checkListUrl(list)
+    : absolutePath(list);
+  return { name, http, list: place };
 }
 
 /** The logs of the command line, each with the source after it. A witness needs none. */
@@ -297,7 +308,7 @@ function checkSources(world: World, logs: readonly Chosen[]): void {
 }
 
 function configText(
-  { name, logs, listen, http, peers, poll, gossip, contact, admit, witness }: {
+  { name, logs, listen, http, peers, poll, gossip, contact, admit, witness, federation }: {
     name: string;
     logs: readonly Chosen[];
     listen: string | undefined;
@@ -308,9 +319,12 @@ function configText(
     contact: string;
     admit: string;
     witness: ChosenWitness | undefined;
+    federation: string | undefined;
   },
 ): string {
-  for (const address of [http, ...(listen === undefined ? [] : [listen])]) parseAddress(address);
+  for (const address of [http, listen, federation]) {
+    if (address !== undefined) parseAddress(address);
+  }
   checkOption(() => readDuration(poll, "--poll"));
   checkOption(() => readDuration(gossip, "--gossip"));
   checkOption(() => readContact(contact, "--contact"));
@@ -367,7 +381,7 @@ ${peerTexts.length > 0 ? peerTexts.join(",\n") : '    // { "address": "monitor.e
   // How often to exchange, and with how many peers each time. They are chosen at random.
   "gossip": { "interval": ${json(gossip)}, "fanOut": ${GOSSIP_DEFAULTS.fanOut} }${
     witness === undefined ? "" : witnessText(witness)
-  }
+  }${federation === undefined ? "" : federationText(federation)}
 }
 `;
 }
@@ -383,6 +397,14 @@ function witnessText({ http, list }: ChosenWitness): string {
     "key": ${json(WITNESS_KEY)},
     "http": ${json(http)}${listed}
   }`;
+}
+
+function federationText(http: string): string {
+  return `,
+
+  // The incident journal, published as a log of its own. Others mirror it from this address. To mirror
+  // theirs, name them in "mirrors": { "vkey": VKEY, "url": URL }.
+  "federation": { "http": ${JSON.stringify(http)}, "mirrors": [] }`;
 }
 
 function checkOption(read: () => void): void {

@@ -239,7 +239,7 @@ export async function readKeyFile(
  * @throws UsageError, MalformedError that names the file
  */
 export async function signerFrom(
-  { signing }: World,
+  world: World,
   { path, content, passphrases }: {
     path: string;
     content: Uint8Array;
@@ -247,9 +247,10 @@ export async function signerFrom(
   },
 ): Promise<Signer> {
   const key = isSealedKey(content)
-    ? await openKey({ path, sealed: content, passphrases })
+    ? await openKey(world, { path, sealed: content, passphrases })
     : content;
   try {
+    const { signing } = world;
     return await loadSigner({ signing, privateKey: fileText(key) });
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
@@ -269,7 +270,7 @@ export async function readWitnessKey(
 ): Promise<CosigningKey> {
   const content = await readKeyFile(world, path, onExposed);
   const text = isSealedKey(content)
-    ? await openKey({ path, sealed: content, passphrases })
+    ? await openKey(world, { path, sealed: content, passphrases })
     : content;
   try {
     const { signing } = world;
@@ -296,14 +297,14 @@ function isKeyText(bytes: Uint8Array): boolean {
   return equals(text.subarray(0, start.length), start);
 }
 
-async function openKey({ path, sealed, passphrases }: {
+async function openKey(world: World, { path, sealed, passphrases }: {
   path: string;
   sealed: Uint8Array;
   passphrases: KeyReading["passphrases"];
 }): Promise<Uint8Array> {
   if (passphrases === undefined) throw new SealedRefused(path, "the key is sealed");
   try {
-    return await openShort({ sealed, passphrase: await passphrases.toOpen(path) });
+    return await openShort({ sealed, passphrase: await passphrases.toOpen(path), world });
   } catch (error) {
     throw refusedSealed(path, error);
   }

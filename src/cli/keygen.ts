@@ -110,5 +110,5 @@ async function sealed({ world, terminal, options, path, text }: {
   text: Uint8Array;
 }): Promise<Uint8Array> {
   const passphrase = await new Passphrases({ world, terminal, options }).toSeal(path);
-  return await sealShort({ plaintext: text, passphrase, random: world.random });
+  return await sealShort({ plaintext: text, passphrase, world });
 }

@@ -34,7 +34,7 @@ Example:
       await expectFree({ world, out, options });
       const passphrase = await new Passphrases({ world, terminal, options }).toOpen(path);
       const onNoEnd = (): void => terminal.err(NO_END);
-      const chunks = openChunks({ chunks: chunksOf(file, path), passphrase, onNoEnd });
+      const chunks = openChunks({ chunks: chunksOf(file, path), passphrase, world, onNoEnd });
       await writeOut({ world, out, options, chunks });
     } catch (error) {
       throw refusedSealed(path, error);

@@ -45,6 +45,26 @@ function counts(value: unknown, name: string): void {
   for (const [result, times] of Object.entries(value)) count(times, `${name} of ${quoted(result)}`);
 }
 
+const witnessOfLog = object({
+  must: { name: text, vkey: text, keeping: text },
+  may: {
+    url: text,
+    failing: text,
+    size: text,
+    root: text,
+    cosignedAt: time,
+    behindSince: time,
+    incidents: count,
+  },
+  others: "kept",
+});
+
+const cosigned = object({
+  must: { witnesses: listOf(witnessOfLog) },
+  may: { committed: object({ must: { size: text, root: text }, others: "kept" }) },
+  others: "kept",
+});
+
 const log = object({
   must: { origin: text, vkey: text, incidents: count, openQuestions: count, counts },
   may: {
@@ -66,6 +86,7 @@ const log = object({
     isRewritten: yesOrNo,
     shrankTo: text,
     sharedBy: count,
+    cosigned,
   },
   others: "kept",
 });
@@ -139,6 +160,28 @@ const witness = object({
   others: "kept",
 });
 
+const federation = object({
+  must: { origin: text, size: text },
+  may: { address: text, newEpoch: text, isBehind: yesOrNo },
+  others: "kept",
+});
+
+const mirror = object({
+  must: {
+    ...{ name: text, vkey: text, origin: text, size: text, failures: count, received: count },
+    ...{ incidents: count },
+    records: object({
+      must: { recorded: count, known: count, foreign: count, refused: count },
+      others: "kept",
+    }),
+  },
+  may: {
+    ...{ url: text, theirs: text, lastOutcome: text, lastError: text, isUnhealthy: yesOrNo },
+    ...{ lastSyncAt: time, nextSyncAt: time, lastPushAt: time, failingSince: time },
+  },
+  others: "kept",
+});
+
 const SWARM: Shape = {
   must: { own: text, startedAt: time, now: time, room: count, members: listOf(member) },
   may: { ownUsedTwiceAt: time },
@@ -193,6 +236,8 @@ const STATUS: Shape = {
     members: object(SWARM),
     witness,
     alerts,
+    federation,
+    mirrors: listOf(mirror),
   },
   others: "kept",
 };

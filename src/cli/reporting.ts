@@ -9,6 +9,7 @@ import { JOURNAL_FILE } from "../store/journal.ts";
 import { describeLog, type Log } from "../tlog/log.ts";
 import { printable, printableJson } from "../tlog/malformed.ts";
 import { EXIT, type ExitCode } from "./command.ts";
+import { subjectOf, twoCosigned } from "./cosigner_words.ts";
 import { statementCase, twoStatements } from "./statement_words.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -44,7 +45,9 @@ export function describeConflict(record: ConflictRecord): string {
   const half = ({ size, root }: typeof a, source: string): string =>
     `size=${size} root=${root} (${printable(source)})`;
   const ofMonitor = statementCase(record);
-  const what = ofMonitor === undefined ? "" : `${printable(twoStatements(ofMonitor))}: `;
+  const isWitness = subjectOf(record) === "witness";
+  const happened = isWitness ? twoCosigned(record) : ofMonitor && twoStatements(ofMonitor);
+  const what = happened === undefined ? "" : `${printable(happened)}: `;
   return `${what}${kind} conflict of ${printable(log.origin)}: ${half(a, record.source_a)} and ${
     half(b, record.source_b)
   } evidence_id=${record.evidence_id}`;

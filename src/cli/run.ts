@@ -1,15 +1,19 @@
 import type { CosignerType, CosigningKey } from "../authority/cosigning.ts";
 import { MAX_POLICY_BYTES, parsePolicy, type Rule } from "../response/policy.ts";
-import { type LogList, MAX_LIST_BYTES, parseLogList } from "../authority/log_list.ts";
+import { isListUrl, type LogList, MAX_LIST_BYTES } from "../authority/log_list.ts";
+import type { Policy } from "../authority/policy.ts";
 import type { OpenSource } from "../monitor/assembly.ts";
 import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { trapsOf } from "../monitor/traps.ts";
+import { listFields, readGently } from "../monitor/list_follower.ts";
+import { covers, type Policies, policyPaths } from "../monitor/policies.ts";
 import type { WitnessMeans } from "../monitor/witnessing.ts";
 import { openSource } from "../sources/open.ts";
 import { JournalLocked } from "../store/journal.ts";
 import { fileText } from "../tlog/encoding.ts";
+import { describeLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { formatAddress, isSameAddress } from "../world/address.ts";
 import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
@@ -21,10 +25,8 @@ import { MAX_CONFIG_BYTES, parseConfig } from "./config.ts";
 import { eventLog } from "./event_log.ts";
 import { type KeyReading, readInput, readKey, readWitnessKey } from "./inputs.ts";
 import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
+import { readPolicy } from "./policy_file.ts";
 import { exitCodeOf, type Tally } from "./reporting.ts";
-
-/** How many logs that were left out of a list one event names. */
-const MAX_DROPPED_TOLD = 10;
 
 /** `hearsay run`: the daemon. */
 export const run: Command = {
@@ -170,7 +172,8 @@ export async function loadWitness(
     });
   const keys = [await load(key, SIGNATURE_TYPE.cosignature)];
   if (mldsaKey !== undefined) keys.push(await load(mldsaKey, SIGNATURE_TYPE.mldsa44));
-  if (list === undefined) return { keys };
+  // The daemon fetches what is at a URL.
+  if (list === undefined || isListUrl(list)) return { keys };
   return { keys, listed: (await readLogList(world, list, report)).logs };
 }
 
@@ -187,11 +190,30 @@ export async function loadAlertPolicy(
   return parsePolicy(fileText(bytes), { path, world });
 }
 
+/**
+ * Reads the policies that a configuration names.
+ * @throws UsageError, MalformedError that names the file and the line, or the log that a policy does
+ *   not list
+ */
+export async function loadPolicies(world: World, settings: Settings): Promise<Policies> {
+  const policies = new Map<string, Policy>();
+  for (const path of policyPaths(settings)) policies.set(path, await readPolicy(world, path));
+  for (const { log, policy: path } of settings.logs) {
+    if (path === undefined || covers(policies.get(path)!, log)) continue;
+    throw new MalformedError(
+      `the policy ${quoted(path)} does not list the log ${
+        describeLog(log)
+      }, which has it as its own`,
+    );
+  }
+  return policies;
+}
+
 /** Reads a list of logs for a witness. @throws UsageError, MalformedError that names the file */
 export async function openLogList(world: World, path: string): Promise<LogList> {
   const bytes = await readInput({ world, path, maxBytes: MAX_LIST_BYTES });
   try {
-    return parseLogList(fileText(bytes));
+    return await readGently(world.clock, { text: fileText(bytes) });
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     throw new MalformedError(`${quoted(path)}: ${error.message}`);
@@ -201,12 +223,8 @@ export async function openLogList(world: World, path: string): Promise<LogList> 
 /** As `openLogList`, and tells what was left out. */
 async function readLogList(world: World, path: string, report: EventReport): Promise<LogList> {
   const list = await openLogList(world, path);
-  const { length } = list.dropped;
-  const named = list.dropped.slice(0, MAX_DROPPED_TOLD);
-  report.event("witness.list", length > 0 ? "warning" : "info", {
-    ...{ file: path, logs: list.logs.size, left_out: length },
-    ...(length > 0 && { detail: named.join("; ") }),
-  });
+  const level = list.dropped.length > 0 ? "warning" : "info";
+  report.event("witness.list", level, listFields({ from: path, list }));
   return list;
 }
 
@@ -224,10 +242,11 @@ async function startDaemon({ world, settings, report, passphrases, reload }: {
   });
   const witness = await loadWitness(world, settings, { passphrases, report });
   const alertRules = await loadAlertPolicy(world, settings.alerts?.policy);
+  const policies = await loadPolicies(world, settings);
   const openSource = sourceOpener(world, settings);
   try {
     return await Daemon.start({
-      ...{ world, settings, signer, report, openSource, witness, alertRules },
+      ...{ world, settings, signer, report, openSource, witness, policies, alertRules },
       ...(reload && { reload }),
     });
   } catch (error) {
@@ -252,7 +271,7 @@ async function once({ world, settings, report, tally, passphrases }: {
   tally: Tally;
   passphrases: Passphrases;
 }): Promise<ExitCode> {
-  const quiet = { ...settings, listen: undefined, witness: undefined };
+  const quiet = { ...settings, listen: undefined, witness: undefined, federation: undefined };
   const daemon = await startDaemon({ world, settings: quiet, report, passphrases });
   let done = false;
   try {
@@ -343,16 +362,16 @@ class Runner {
     const reload = (): Promise<string | undefined> => this.#reloadInTurn();
     const daemon = await startDaemon({ world, settings, report, passphrases, reload });
     passphrases.stopAsking();
+    const others: HttpServer[] = [];
     try {
-      const witness = this.#serveWitness(daemon);
-      try {
-        const server = this.#serve(daemon, settings.http);
-        return { daemon, http: settings.http, server, witness };
-      } catch (error) {
-        await witness?.close();
-        throw error;
+      for (const serve of [this.#serveWitness, this.#serveFederation]) {
+        const server = serve.call(this, daemon);
+        if (server !== undefined) others.push(server);
       }
+      const server = this.#serve(daemon, settings.http);
+      return { daemon, http: settings.http, server, others };
     } catch (error) {
+      await closeAll(others);
       await daemon.close();
       throw error;
     }
@@ -397,6 +416,27 @@ class Runner {
     }
   }
 
+  /** Serves a daemon's journal, if it has an address. @throws WorldError that names the address */
+  #serveFederation({ federating }: Daemon): HttpServer | undefined {
+    const http = federating?.settings.http;
+    if (federating === undefined || http === undefined) return undefined;
+    const { log, gate, failed } = federating;
+    try {
+      const server = this.#tools.serveFederation({
+        ...{ address: http, log, gate, failed, mirrors: () => federating.mirrors },
+        onLack: (reason) => this.#report.event("federation.failed", "warning", { reason }),
+      });
+      federating.noteServed(server.address);
+      const address = formatAddress(server.address);
+      this.#report.event("federation.serving", "info", { address, origin: log.origin });
+      return server;
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+      const where = formatAddress(http);
+      throw new WorldError(error.kind, `cannot publish the journal at ${where}: ${error.message}`);
+    }
+  }
+
   #tellServing(server: HttpServer | undefined): void {
     if (server === undefined) return;
     const address = formatAddress(server.address);
@@ -417,7 +457,7 @@ class Runner {
     } finally {
       this.#running = undefined;
       await this.#reloading;
-      await started.witness?.close();
+      await closeAll(started.others);
       await started.server?.close();
     }
   }
@@ -453,8 +493,12 @@ class Runner {
     try {
       const { world } = this.#tools;
       const list = settings.witness?.list;
-      const listed = list === undefined ? undefined : await readLogList(world, list, this.#report);
-      await daemon.takeUp(settings, sourceOpener(world, settings), listed?.logs);
+      const listed = list === undefined || isListUrl(list)
+        ? undefined
+        : await readLogList(world, list, this.#report);
+      const policies = await loadPolicies(world, settings);
+      const files = { listed: listed?.logs, policies };
+      await daemon.takeUp(settings, sourceOpener(world, settings), files);
       this.#refused = undefined;
     } catch (error) {
       if (isMoved) await server?.close();
@@ -483,5 +527,10 @@ interface Started {
   readonly daemon: Daemon;
   http: Address | undefined;
   server: HttpServer | undefined;
-  readonly witness: HttpServer | undefined;
+  /** The servers of its witness and of its journal, if it has them. */
+  readonly others: readonly HttpServer[];
+}
+
+async function closeAll(servers: readonly HttpServer[]): Promise<void> {
+  for (const server of servers) await server.close();
 }

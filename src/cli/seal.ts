@@ -33,7 +33,7 @@ Example:
     try {
       await expectFree({ world, out, options });
       const passphrase = await new Passphrases({ world, terminal, options }).toSeal(path);
-      const chunks = sealChunks({ chunks: chunksOf(file, path), passphrase, random: world.random });
+      const chunks = sealChunks({ chunks: chunksOf(file, path), passphrase, world });
       await writeOut({ world, out, options, chunks });
     } catch (error) {
       if (!(error instanceof DareRefused && error.fault === "empty")) throw error;

@@ -4,10 +4,20 @@
  *
  * @module
  */
-import { type LogStatus, nameOf, type PeerStatus, type Status } from "../monitor/status.ts";
+import type { WitnessStatus } from "../monitor/witnessing.ts";
+import {
+  type LogStatus,
+  nameOf,
+  type PeerStatus,
+  type Status,
+  type WitnessOfLog,
+} from "../monitor/status.ts";
 import { type Trouble, troublesOf } from "../monitor/troubles.ts";
 import { printable } from "../tlog/malformed.ts";
+import { mirrorInWords } from "./mirror_words.ts";
 import { membersInWords } from "./member_words.ts";
+import { COSIGNER_COLUMNS, cosignerRow, markOf } from "./cosigner_rows.ts";
+import { CASE, MARK, type Mark, TROUBLE } from "./marks.ts";
 import { ago, soon, span } from "./spans.ts";
 import { type Column, type Row, Table } from "./table.ts";
 import type { Style, Terminal } from "./terminal.ts";
@@ -16,11 +26,8 @@ import { hanging, wrapped } from "./width.ts";
 /** How many logs, peers and troubles are shown of each, unless all are asked for. */
 export const MAX_SHOWN = 20;
 
-/** Begins the lines of what is wrong: colour alone must not say it. */
-const [CASE, TROUBLE] = ["!!", "!"] as const;
 const INDENT = " ".repeat(4);
 
-type Mark = typeof CASE | typeof TROUBLE;
 type Screen = Pick<Terminal, "columns" | "paint">;
 
 /** What advice says to look at a case. It needs the configuration, unless that is in this folder. */
@@ -48,7 +55,13 @@ export function describeStatus(
   const { memberCases = 0 } = status;
   const allCases = [
     ...cases.map((log) => caseOf(log, nameOf(log, status))),
+    ...status.logs.flatMap((log) =>
+      (log.cosigned?.witnesses ?? []).filter(({ incidents = 0 }) => incidents > 0)
+        .map((witness) => cosignerCase(witness, nameOf(log, status)))
+    ),
     ...pushed,
+    ...(status.mirrors ?? []).filter(({ incidents }) => incidents > 0)
+      .map((mirror) => caseOf(mirror, mirror.origin)),
     ...(memberCases > 0 ? [memberCase(memberCases)] : []),
   ];
   const said = [
@@ -73,9 +86,12 @@ export function describeStatus(
   return [
     ...headline(status, troubles, screen),
     ...said,
-    ...section(logs, { columns: LOG_COLUMNS, what: "logs", wrong, most, screen }),
+    ...section(logs, { columns: logColumns(status), what: "logs", wrong, most, screen }),
+    ...sayCosigners(status, { most, screen }),
     ...sayWitness(status, { most, screen }),
     ...sayAlerts(status, { screen }),
+    ...sayFederation(status, screen),
+    ...sayMirrors(status, { most, screen }),
     ...sayMembers(status, { most, screen }),
     ...section(peers, { columns: PEER_COLUMNS, what: "peers", wrong, most, screen }),
   ];
@@ -114,6 +130,17 @@ function caseOf(log: { incidents: number }, name: string): Said {
       several(log.incidents, "PROVEN CASE"),
     advice: "The evidence is kept, and nothing is to be done in a hurry. To see it: " +
       `${LIST_CASES}. ` + 'What to do: OPERATING, "When something is inconsistent".',
+  };
+}
+
+function cosignerCase({ name, incidents = 0 }: WitnessOfLog, log: string): Said {
+  return {
+    mark: CASE,
+    text: `witness ${name} cosigned two roots of log ${log} at one size: ` +
+      several(incidents, "PROVEN CASE"),
+    advice:
+      "It says nothing of the log by itself: what the witness cosigns counts for nothing more " +
+      `until people have found out why. To see it: ${LIST_CASES}.`,
   };
 }
 
@@ -161,18 +188,29 @@ function sayAll(
   return rest > 0 ? [...shown, `${INDENT}… and ${rest} more ${what}: --all shows them`] : shown;
 }
 
-/** As wide as the longest mark, so that all rows begin at one place. */
-const MARK: Column = { title: " ".repeat(CASE.length) };
+const COMMITTED: Column = { title: "COMMITTED", align: "right" };
 
-const LOG_COLUMNS: readonly Column[] = [
-  MARK,
-  { title: "LOG", narrow: "cut" },
-  { title: "SIZE", align: "right" },
-  { title: "GREW", align: "right", narrow: "leave out" },
-  { title: "LOOKED AT", align: "right" },
-  { title: "RESULT" },
-  { title: "PEERS", align: "right", narrow: "leave out" },
-];
+/** What a quorum has cosigned is shown if any log has a policy that says who that is. */
+function logColumns({ logs }: Status): readonly Column[] {
+  return [
+    MARK,
+    { title: "LOG", narrow: "cut" },
+    { title: "SIZE", align: "right" },
+    ...(hasPolicy(logs) ? [COMMITTED] : []),
+    { title: "GREW", align: "right", narrow: "leave out" },
+    { title: "LOOKED AT", align: "right" },
+    { title: "RESULT" },
+    { title: "PEERS", align: "right", narrow: "leave out" },
+  ];
+}
+
+function hasPolicy(logs: readonly LogStatus[]): boolean {
+  return logs.some(({ cosigned }) => cosigned !== undefined);
+}
+
+function committedOf({ cosigned }: LogStatus): string {
+  return cosigned === undefined ? "-" : cosigned.committed?.size ?? "none";
+}
 
 function logRow(log: LogStatus, { logs, now }: Status, mark: Mark | undefined): Row {
   const { size = "-", grewAt, lastLookAt, lastResult = "none yet", sharedBy } = log;
@@ -182,6 +220,7 @@ function logRow(log: LogStatus, { logs, now }: Status, mark: Mark | undefined): 
       { text: mark ?? "", style },
       { text: nameOf(log, { logs }), style },
       size,
+      ...(hasPolicy(logs) ? [committedOf(log)] : []),
       ago(grewAt, now),
       ago(lastLookAt, now),
       { text: lastResult, style: mark === TROUBLE ? "red" : undefined },
@@ -269,6 +308,23 @@ function answerOf(
   return ANSWERS[lastResult ?? "nothing"] ?? lastResult!;
 }
 
+/** How each witness keeps up with each log; those in trouble come first. */
+function sayCosigners(
+  status: Status,
+  { most, screen }: { most: number; screen: Screen },
+): string[] {
+  const wrong = new Map<unknown, Mark>();
+  const items = status.logs.flatMap((log) =>
+    (log.cosigned?.witnesses ?? []).map((witness) => {
+      const mark = markOf(witness);
+      if (mark !== undefined) wrong.set(witness, mark);
+      return { of: witness, row: cosignerRow(witness, { log, status, mark }) };
+    })
+  );
+  if (items.length === 0) return [];
+  return section(items, { columns: COSIGNER_COLUMNS, what: "witnesses", wrong, most, screen });
+}
+
 /** Who of the members is connected, and what became of the others, in words. */
 function sayMembers(
   { members }: Status,
@@ -290,7 +346,7 @@ function sayWitness(
   { most, screen }: { most: number; screen: Screen },
 ): string[] {
   if (witness === undefined) return [];
-  const { vkeys, logs, cosigned, pushed } = witness;
+  const { vkeys, logs, cosigned, pushed, list } = witness;
   const lines = pushed.slice(0, most).map(({ origin, size }) =>
     `${origin}: ${size === undefined ? "nothing cosigned yet" : `cosigned size ${size}`}`
   );
@@ -300,6 +356,39 @@ function sayWitness(
     `witness for ${several(logs, "log")}, of which it has cosigned ${cosigned}`,
     ...[...vkeys, ...lines].flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
     ...(rest > 0 ? [`${INDENT}… and ${rest} more that only push`] : []),
+    ...(list === undefined ? [] : hanging("  ", `  ${printable(sayList(list))}`, screen)),
+  ];
+}
+
+/** The own journal as a log: where it is, and how long. */
+function sayFederation({ federation }: Status, screen: Screen): string[] {
+  if (federation === undefined) return [];
+  const { origin, size, address } = federation;
+  const where = address === undefined ? "in files alone" : `at http://${address}/`;
+  const text = `journal published as ${origin}: size ${size}, ${where}`;
+  return ["", ...hanging("", printable(text), screen)];
+}
+
+function sayList({ url, at, problem }: NonNullable<WitnessStatus["list"]>): string {
+  const used = at === undefined ? "none of its logs is known yet" : `the copy in use is of ${at}`;
+  return problem === undefined
+    ? `list of logs ${url}: ${used}`
+    : `list of logs ${url} cannot be had (${problem}); ${used}`;
+}
+
+/** The journals of other monitors that are mirrored. */
+function sayMirrors(
+  { mirrors = [], now }: Status,
+  { most, screen }: { most: number; screen: Screen },
+): string[] {
+  if (mirrors.length === 0) return [];
+  const lines = mirrors.slice(0, most).map((mirror) => mirrorInWords(mirror, now));
+  const rest = mirrors.length - most;
+  return [
+    "",
+    `mirrors ${several(mirrors.length, "journal")}`,
+    ...lines.flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
+    ...(rest > 0 ? [`${INDENT}… and ${rest} more`] : []),
   ];
 }
 

@@ -3,12 +3,14 @@ import { parseExactJson } from "../evidence/json.ts";
 import { type Judgement, verifyConflict } from "../evidence/verify.ts";
 import { FIRST_PREV_HASH, MAX_ENTRY_BYTES, parseEntry } from "../evidence/entry.ts";
 import { fileText, refuseUtf16, withoutMark } from "../tlog/encoding.ts";
+import { loadCosigner } from "../tlog/cosignature.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import { type Line, readFully, readLines } from "../world/reading.ts";
 import type { OpenFile } from "../world/world.ts";
-import { type Command, EXIT, readOptions } from "./command.ts";
+import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
+import { subjectOf, twoCosigned } from "./cosigner_words.ts";
 import { type Evidence, hasMarks, isEvidenceFile, readEvidenceFile } from "./evidence_file.ts";
 import { cannotRead, openRereadable } from "./inputs.ts";
 import { isRepair, parseRepair, type Repair } from "../store/repaired.ts";
@@ -21,7 +23,7 @@ import { hanging } from "./width.ts";
 export const verify: Command = {
   name: "verify",
   summary: "check a conflict record, or a whole journal of them, offline",
-  help: `hearsay verify FILE|- [--log LOG] [--detector VKEY] [--json]
+  help: `hearsay verify FILE|- [--log LOG | --witness VKEY] [--detector VKEY] [--json]
 
 Judges a conflict record, a journal entry, a whole incident journal, or a file that 'hearsay
 incidents export' has written, trusting nothing in it: both signatures of the log are checked by two
@@ -34,6 +36,7 @@ whether that was an attack or a mistake. People have to find that out.
 
   --log LOG        the log that the record must be about: its vkey, or "VKEY ORIGIN". Without it the
                    key in the file is used
+  --witness VKEY   the witness that the record must be about: it has cosigned two roots at one size
   --detector VKEY  the monitor that must have signed the record
   --json           prints one JSON object for each record
 
@@ -42,14 +45,21 @@ Example:
 `,
   async run(args, { world, terminal }) {
     const options = readOptions(args, {
-      values: ["log", "detector"],
+      values: ["log", "witness", "detector"],
       flags: ["json"],
       operands: ["FILE"],
     });
     const [path] = options.operands as [string];
     const logNotation = options.value("log");
     const detectorText = options.value("detector");
+    const witnessText = options.value("witness");
+    if (logNotation !== undefined && witnessText !== undefined) {
+      throw new UsageError(
+        "expected --log or --witness, and not both: a record is about one of them",
+      );
+    }
     const wanted = {
+      cosigner: witnessText === undefined ? undefined : readWitness(withoutMark(witnessText)),
       log: logNotation === undefined ? undefined : parseLog(withoutMark(logNotation)),
       detector: detectorText === undefined ? undefined : parseVkey(withoutMark(detectorText)),
     };
@@ -70,7 +80,7 @@ Example:
     }
     for (const item of judged) {
       if (json) terminal.out(printableJson(JSON.stringify(forMachines(item))));
-      else printItem(terminal, item, wanted.log);
+      else printItem(terminal, item, wanted);
     }
     const holds = judged.every(isSound);
     if (!json) printVerdict(terminal, { judged, holds });
@@ -95,7 +105,13 @@ function isSound({ judgement, repair, fault }: JudgedItem): boolean {
 
 interface Wanted {
   log: Log | undefined;
+  cosigner: Vkey | undefined;
   detector: Vkey | undefined;
+}
+
+/** Reads the vkey of a witness. @throws MalformedError also for a key of another type */
+function readWitness(text: string): Vkey {
+  return loadCosigner(parseVkey(text)).vkey;
 }
 
 /**
@@ -233,7 +249,11 @@ function forMachines({ where, judgement, repair, fault }: JudgedItem): Record<st
   };
 }
 
-function printItem(terminal: Terminal, item: JudgedItem, log: Log | undefined): void {
+function printItem(
+  terminal: Terminal,
+  item: JudgedItem,
+  { log, cosigner }: Pick<Wanted, "log" | "cosigner">,
+): void {
   const { where, judgement, repair, fault } = item;
   terminal.out(terminal.paint("bold", where));
   if (fault !== undefined) terminal.out(`  ${terminal.paint("red", "✗")} ${printable(fault)}`);
@@ -254,8 +274,17 @@ function printItem(terminal: Terminal, item: JudgedItem, log: Log | undefined): 
       `There a size is the number of a statement, and a root is its hash. ${WHAT_TWO_PROVE}`;
     for (const line of hanging("  ! ", printable(words), terminal)) terminal.out(line);
   }
-  if (log === undefined && judgement?.log !== undefined) {
-    const hint = ofMonitor === undefined
+  const isOfWitness = record !== undefined && subjectOf(record) === "witness";
+  if (judgement?.outcome === "holds" && isOfWitness) {
+    const words =
+      `This is about a witness, and not about a log: ${twoCosigned(record)}. That says ` +
+      "nothing of the log by itself.";
+    for (const line of hanging("  ! ", printable(words), terminal)) terminal.out(line);
+  }
+  if (log === undefined && cosigner === undefined && judgement?.log !== undefined) {
+    const hint = isOfWitness
+      ? "The witness's key came from the file itself. Give the key you trust with --witness."
+      : ofMonitor === undefined
       ? "The log's key came from the file itself. Give the key you trust with --log."
       : "The monitor's key came from the file itself. Give the key you trust, and the name of its " +
         `list, with --log "VKEY ${printable(judgement.log.origin)}".`;

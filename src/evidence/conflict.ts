@@ -21,7 +21,7 @@ export interface ImpliedConsistency {
   readonly proof: readonly Uint8Array[];
 }
 
-/** Two checkpoints signed by one log that no single tree can have. */
+/** Two checkpoints signed by one log, or by one of its cosigners, that no single tree can have. */
 export type Conflict =
   & {
     /** Observed first. */
@@ -30,6 +30,8 @@ export type Conflict =
   }
   & (
     | { readonly kind: "same_size" }
+    /** The key is not the log's, but that of a cosigner of its checkpoints. */
+    | { readonly kind: "same_size_cosigned" }
     | { readonly kind: "cross_size"; readonly consistency: ImpliedConsistency }
   );
 

@@ -58,7 +58,8 @@ interface LogCounts {
 }
 
 /**
- * Finds equivocation in verified checkpoints and consistency proofs. It is pure. A call takes the
+ * Finds equivocation in verified checkpoints and consistency proofs, of logs and of the cosigners of
+ * their checkpoints. It is pure. A call takes the
  * same time however many sizes were seen, and however many roots were signed at one size.
  *
  *     const detector = new EquivocationDetector();
@@ -68,7 +69,8 @@ interface LogCounts {
  *
  * How many conflicts there are (RULES R6):
  *
- * - k roots at one size make k - 1 of kind `same_size`: each new root against the one first seen.
+ * - k roots at one size make k - 1 of kind `same_size`: each new root against the one first seen. Of
+ *   a cosigner they are of kind `same_size_cosigned`.
  * - A signed older root that newer ones contradict makes one of kind `cross_size`.
  *
  * Both counts depend on what was seen, not on its order. If a size has more than MAX_ROOTS_PER_SIZE
@@ -116,6 +118,8 @@ export class EquivocationDetector {
     source: string,
     { isOnRecord = false, isEvidence = false }: { isOnRecord?: boolean; isEvidence?: boolean } = {},
   ): Comparison {
+    // Its cosigners are held to what they have signed, each like a log.
+    for (const cosigned of checkpoint.cosigned) this.takeIn(cosigned, source);
     const { log, treeSize, root } = checkpoint;
     const there = this.#memory.at(log, treeSize);
     const known = there.find((seen) => seen.checkpoint.root === root);
@@ -125,7 +129,7 @@ export class EquivocationDetector {
       // A checkpoint that fits a frame can be sent to everyone.
       if (checkpoint.fitsFrame && !known.checkpoint.fitsFrame) {
         this.#memory.remember({ checkpoint, source });
-      } else this.#memory.repeated?.({ checkpoint, source });
+      } else this.#memory.repeated?.({ checkpoint, source }, { isEvidence });
       return { conflict: undefined, others, isKept: true };
     }
     if (first !== undefined && (isFullSize(there, checkpoint) || this.#isFull(log))) {
@@ -137,7 +141,7 @@ export class EquivocationDetector {
     }
     const second: Seen = { checkpoint, source };
     const isKept = this.#memory.remember(second, { isEvidence });
-    const conflict = first && this.#list({ kind: "same_size", first, second }, { isOnRecord });
+    const conflict = first && this.#list(sameSize(first, second), { isOnRecord });
     return { conflict, others, isKept };
   }
 
@@ -298,6 +302,12 @@ export class EquivocationDetector {
     this.#conflicts.push(conflict);
     return conflict;
   }
+}
+
+/** Two roots of one size under one key: a log's, or that of a cosigner (RULES R2, R20). */
+export function sameSize(first: Seen, second: Seen): Conflict {
+  const kind = first.checkpoint.log.isCosigner ? "same_size_cosigned" : "same_size";
+  return { kind, first, second };
 }
 
 /**

@@ -135,7 +135,10 @@ function entryOf(members: JsonObject): Entry {
  * Checks that an entry follows another one.
  * @throws MalformedError naming what is wrong
  */
-export function expectFollows(entry: Entry, last: Link): void {
+export function expectFollows(
+  entry: Pick<Entry, "seq" | "hash" | "prev_hash">,
+  last: Link,
+): void {
   if (entry.seq !== last.seq + 1) {
     throw new MalformedError(`seq is ${entry.seq}, expected ${last.seq + 1}`);
   }

@@ -28,6 +28,26 @@ import { type JsonObject, parseExactJson } from "./json.ts";
  * RFC 6962 hashing and proofs, RFC 8785 canonical JSON.
  */
 export const RECORD_VERSION = "hearsay/conflict/v1";
+/**
+ * The same format and rules with one kind more, `same_size_cosigned`. A program that does not know it
+ * takes the record for one of a later version: it leaves it alone, and charges nobody.
+ */
+export const COSIGNED_RECORD_VERSION = "hearsay/conflict/v2";
+
+/** Whether this program judges records of a version. */
+export function isKnownVersion(version: unknown): boolean {
+  return version === RECORD_VERSION || version === COSIGNED_RECORD_VERSION;
+}
+
+/** The version of the records of each kind. */
+const VERSION_OF = {
+  same_size: RECORD_VERSION,
+  cross_size: RECORD_VERSION,
+  same_size_cosigned: COSIGNED_RECORD_VERSION,
+} as const;
+
+/** What a record proves; see `Conflict`. */
+export type RecordKind = keyof typeof VERSION_OF;
 
 /** First line of what a detector signs, so that its signature fits nothing else. */
 const SIGNED_DOMAIN = "hearsay/conflict-record/v1\n";
@@ -50,8 +70,9 @@ export interface RecordedCheckpoint {
  * signed.
  */
 export interface ConflictRecord {
-  readonly version: typeof RECORD_VERSION;
-  readonly kind: "same_size" | "cross_size";
+  readonly version: typeof VERSION_OF[RecordKind];
+  readonly kind: RecordKind;
+  /** In `same_size_cosigned` the vkey is not the log's, but that of the cosigner. */
   readonly log: { readonly origin: string; readonly vkey: string };
   /** Observed first. */
   readonly checkpoint_a: RecordedCheckpoint;
@@ -112,7 +133,7 @@ export function buildRecord(
   const { first, second } = conflict;
   const { log } = first.checkpoint;
   return {
-    version: RECORD_VERSION,
+    version: VERSION_OF[conflict.kind],
     kind: conflict.kind,
     log: { origin: log.origin, vkey: log.vkey.text },
     checkpoint_a: recordedCheckpoint(first.checkpoint),
@@ -173,12 +194,16 @@ export function formatRecord(record: ConflictRecord): string {
  */
 export function parseRecord(input: string | JsonObject): ConflictRecord {
   const members = typeof input === "string" ? parseExactJson(input) : input;
-  if (members.version !== RECORD_VERSION) {
-    const wanted = `"${RECORD_VERSION}": this program judges no other`;
+  if (!isKnownVersion(members.version)) {
+    const wanted =
+      `"${RECORD_VERSION}" or "${COSIGNED_RECORD_VERSION}": this program judges no other`;
     throw unexpected(members.version, { name: "version", wanted });
   }
-  if (members.kind !== "same_size" && members.kind !== "cross_size") {
-    throw unexpected(members.kind, { name: "kind", wanted: '"same_size" or "cross_size"' });
+  const kinds = Object.entries(VERSION_OF)
+    .flatMap(([kind, version]) => version === members.version ? [kind] : []);
+  if (!kinds.some((kind) => kind === members.kind)) {
+    const wanted = kinds.map((kind) => `"${kind}"`).join(" or ");
+    throw unexpected(members.kind, { name: "kind", wanted });
   }
   const shape = members.kind === "cross_size" ? CROSS_SIZE : SAME_SIZE;
   checkMembers(members, {

@@ -6,9 +6,14 @@ import type { Conflict } from "./conflict.ts";
 import type { EquivocationDetector } from "./detector.ts";
 import type { ConflictRecord } from "./record.ts";
 
-/** The log that a record is about, if it is one of these. */
+/**
+ * The log that a record is about, if it is one of these; or the cosigner of one of them, if it is
+ * about that one's word.
+ */
 export function logOf(record: ConflictRecord, logs: readonly Log[]): Log | undefined {
-  return logs.find(({ origin, vkey }) =>
+  const isCosigned = record.kind === "same_size_cosigned";
+  const all = isCosigned ? logs.flatMap(({ cosigners }) => cosigners.all) : logs;
+  return all.find(({ origin, vkey }) =>
     origin === record.log.origin && vkey.text === record.log.vkey
   );
 }

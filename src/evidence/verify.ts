@@ -1,7 +1,7 @@
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { importEcdsaKey } from "../tlog/ecdsa.ts";
 import { base64, parseTreeSize, strictBase64 } from "../tlog/encoding.ts";
-import { describeLog, type Log, makeLog } from "../tlog/log.ts";
+import { describeLog, type Log, makeCosigned, makeLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { loadVerifier, type Note, parseNote, type Verifier, verifyNote } from "../tlog/note.ts";
 import { verifyConsistency } from "../tlog/proof.ts";
@@ -47,7 +47,7 @@ export interface Judgement {
   readonly checks: readonly Check[];
   /** The record, if it could be read at all. */
   readonly record?: ConflictRecord;
-  /** The log it convicts, if its key could be read. */
+  /** The log, or the cosigner, that it convicts, if its key could be read. */
   readonly log?: Log;
   /** Whether a detector has signed it and its signature holds. */
   readonly signed: boolean;
@@ -95,14 +95,17 @@ export class Opinions {
  * Without `log`, "holds" says only that the key in the record signed both halves. Show the key to
  * whoever decides.
  * @param input the record's JSON text, or the object parsed from it
- * @param log the log and key that the reader trusts; without it, those that the record names
+ * @param log the log and key that the reader trusts, or the cosigner's (`makeCosigned`); without it,
+ *   those that the record names
+ * @param cosigner the key of the cosigner that the record must convict, whatever log it is about
  * @param detector the detector the reader trusts; without it any, or none
  * @param opinions shared by those who judge many records, so that no note is asked about twice
  */
 export function verifyConflict(
-  { input, log, detector, opinions = new Opinions() }: {
+  { input, log, cosigner, detector, opinions = new Opinions() }: {
     input: string | JsonObject;
     log?: Log | undefined;
+    cosigner?: Vkey | undefined;
     detector?: Vkey | undefined;
     opinions?: Opinions;
   },
@@ -128,7 +131,7 @@ export function verifyConflict(
   });
   if (record === undefined) return { outcome: "fails", checks, signed: false };
 
-  const ownLog = check("log", () => readLog(record, log));
+  const ownLog = check("log", () => readLog(record, { log, cosigner }));
   if (ownLog !== undefined) {
     const a = check("checkpoint_a", () => readCheckpoint(record.checkpoint_a, ownLog));
     const b = check("checkpoint_b", () => readCheckpoint(record.checkpoint_b, ownLog));
@@ -152,15 +155,25 @@ export function verifyConflict(
 
 type Outcome<T> = { detail: string; result: T };
 
-function readLog(record: ConflictRecord, wanted: Log | undefined): Outcome<Log> {
-  const { origin, vkey } = record.log;
-  const result = makeLog({ vkey: parseVkey(vkey), origin });
-  if (wanted !== undefined && wanted.id !== result.id) {
-    throw new MalformedError(
-      `the record is about ${describeLog(result)}, not about ${describeLog(wanted)}`,
-    );
+function readLog(
+  { kind, log: { origin, vkey } }: ConflictRecord,
+  { log: wanted, cosigner }: { log: Log | undefined; cosigner: Vkey | undefined },
+): Outcome<Log> {
+  const isCosigned = kind === "same_size_cosigned";
+  const named = { vkey: parseVkey(vkey), origin };
+  const result = isCosigned ? makeCosigned(named) : makeLog(named);
+  if (cosigner !== undefined && (!isCosigned || cosigner.text !== vkey)) {
+    const about = isCosigned ? `the witness ${vkey}` : `the log ${describeLog(result)}`;
+    throw new MalformedError(`the record is about ${about}, not about ${cosigner.text}`);
   }
-  return { result, detail: `${describeLog(result)}, ${describeKey(result.vkey)}` };
+  const who = isCosigned
+    ? `the witness ${result.vkey.name} of ${describeLog(result)}`
+    : describeLog(result);
+  // A cosigner's id is never a log's, even if the key is.
+  if (wanted !== undefined && wanted.id !== result.id) {
+    throw new MalformedError(`the record is about ${who}, not about ${describeLog(wanted)}`);
+  }
+  return { result, detail: `${who}, ${describeKey(result.vkey)}` };
 }
 
 /** Says what kind of key it is, and what its signatures do not cover. */
@@ -172,6 +185,8 @@ function describeKey({ type, publicKey }: Vkey): string {
       const kind = isRsa(importRfc6962Key(publicKey)) ? "RSA" : "ECDSA P-256";
       return `a sound ${kind} key for RFC 6962 tree heads, which do not name the origin`;
     }
+    case SIGNATURE_TYPE.cosignature:
+      return "a sound Ed25519 key for cosignatures";
     case SIGNATURE_TYPE.mldsa44:
       return "a sound ML-DSA-44 key";
     default:
@@ -190,7 +205,8 @@ function readCheckpoint(recorded: RecordedCheckpoint, log: Log): Outcome<Verifie
         "those of the note",
     );
   }
-  return { result, detail: `size ${size}, root ${recorded.root}, signed by the log` };
+  const by = log.isCosigner ? "cosigned by the witness" : "signed by the log";
+  return { result, detail: `size ${size}, root ${recorded.root}, ${by}` };
 }
 
 function readContradiction(
@@ -202,7 +218,7 @@ function readContradiction(
   if (record.consistency === undefined) {
     if (a.treeSize !== b.treeSize) {
       throw new MalformedError(
-        `sizes are ${a.treeSize} and ${b.treeSize}, expected one size in a same_size record`,
+        `sizes are ${a.treeSize} and ${b.treeSize}, expected one size in a ${record.kind} record`,
       );
     }
     return { result: true, detail: `two different roots of size ${a.treeSize}` };

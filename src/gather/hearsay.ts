@@ -5,7 +5,7 @@
  * @module
  */
 import { decodeHex } from "@std/encoding/hex";
-import { RECORD_VERSION } from "../evidence/record.ts";
+import { isKnownVersion } from "../evidence/record.ts";
 import { FRAME_BYTES } from "../tlog/frame.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { anyText, isObject, unexpected } from "../tlog/members.ts";
@@ -56,11 +56,11 @@ export function notOneOf(came: readonly string[]): MalformedError {
  */
 export const hearsayRecord: JsonKind = {
   name: "records and journal entries",
-  recognizes: (object) => object.version === RECORD_VERSION || isEntry(object),
+  recognizes: (object) => isKnownVersion(object.version) || isEntry(object),
   read(object, reading) {
     const record = isEntry(object) ? object.record : object;
     if (!isObject(record)) return [];
-    return record.version === RECORD_VERSION
+    return isKnownVersion(record.version)
       ? readRecord(record, reading)
       : readObservation(record, reading);
   },

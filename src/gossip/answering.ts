@@ -7,7 +7,7 @@ import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { randomShare } from "../world/random.ts";
 import type { Random } from "../world/world.ts";
-import type { ExchangeParty, HeldCase } from "./exchange.ts";
+import { casesAbout, type ExchangeParty, type HeldCase } from "./exchange.ts";
 import type { Hearing, Kind } from "./kind.ts";
 import { KINDS, type ParcelItem } from "./kinds.ts";
 import { noteItem } from "./note_item.ts";
@@ -68,7 +68,7 @@ export async function packRecords(
 ): Promise<HeldCase[]> {
   const most = party.limits.maxRecordsPerParcel;
   const { random } = party.world;
-  const byLog = [...logs].map((log) => some(party.cases(log).filter(wanted), most, random));
+  const byLog = [...logs].map((log) => some(casesAbout(party, log).filter(wanted), most, random));
   const packed: HeldCase[] = [];
   for (let turn = 0; turn < most; turn++) {
     for (const cases of byLog) {

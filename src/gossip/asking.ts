@@ -1,5 +1,5 @@
 import type { Callee } from "./caller.ts";
-import type { ExchangeParty } from "./exchange.ts";
+import { casesAbout, type ExchangeParty } from "./exchange.ts";
 import { knownItem } from "./known_item.ts";
 import { callWithParcel } from "./parcel_exchange.ts";
 import { type HeadOfLog, headOfLogKey, type HeadStanding, settledItem } from "./settled_item.ts";
@@ -20,7 +20,7 @@ export async function askSettled(
 ): Promise<readonly HeadStanding[] | undefined> {
   const logs = new Set(heads.map(({ log }) => log));
   // What is held here need not come again.
-  const held = [...logs].flatMap((log) => party.cases(log));
+  const held = [...logs].flatMap((log) => casesAbout(party, log));
   const known = held.length === 0 ? [] : [knownItem(held, party.limits.kinds.known)];
   const items = [settledItem(heads), ...known];
   const { claims } = await callWithParcel({ party, callee, items });

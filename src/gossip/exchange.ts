@@ -80,6 +80,11 @@ export interface ExchangeReport {
   greeted?(peer: string, greeting: { isSelf: boolean; about: About | undefined }): void;
 }
 
+/** The cases held about a log and about its cosigners: whoever follows the log may want them. */
+export function casesAbout({ cases }: Pick<ExchangeParty, "cases">, log: Log): HeldCase[] {
+  return [log, ...log.cosigners.all].flatMap((one) => cases(one));
+}
+
 /** This side could not judge or keep what the peer told; `cause` says why. */
 export class NotKept extends Error {
   constructor(cause: unknown) {

@@ -4,7 +4,7 @@
  * @module
  */
 import { MalformedError } from "../tlog/malformed.ts";
-import { type ComingItem, Disputed, type Hearing } from "./kind.ts";
+import { type ComingItem, Disputed, type Hearing, MAX_FAILED_COSIGNATURES } from "./kind.ts";
 import { type ItemKind, KINDS, type ParcelItem } from "./kinds.ts";
 
 /**
@@ -28,6 +28,7 @@ export function hearParcel(
 ): Hearing {
   const hearing: Hearing = {
     ...{ heard: [], named: new Set(), shown: new Set(), hasNews: false },
+    trials: { left: MAX_FAILED_COSIGNATURES },
   };
   const came = new Set<ItemKind>();
   for (const { kind, body } of items) {

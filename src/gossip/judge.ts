@@ -121,7 +121,7 @@ export class Judge {
     if (sizes === undefined) this.#local.set(log.id, sizes = new Map());
     let notes = this.#localNotes.get(log.id) ?? 0;
     if (!sizes.has(treeSize)) {
-      sizes.set(treeSize, { checkpoint, source });
+      sizes.set(treeSize, { checkpoint: checkpoint.alone, source });
       notes += checkpoint.note.length;
     }
     for (const [oldest, seen] of sizes) {

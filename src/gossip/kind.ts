@@ -4,7 +4,7 @@
  * @module
  */
 import type { Head } from "../evidence/head.ts";
-import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import type { Trials, VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import type { About } from "./about_item.ts";
 import type { HashList } from "./hash_list.ts";
@@ -93,6 +93,8 @@ export interface Hearing {
   claimed?: HashList;
   /** The logs that both ends follow, if the other end said which it follows. */
   follows?: Set<Log>;
+  /** How many cosignatures on its notes may still fail. */
+  readonly trials: Trials;
   /** What the other end says about itself. */
   about?: About;
   /** The checkpoints that the other end asks about, and how they stand here. */
@@ -118,6 +120,19 @@ export interface Fault {
 
 /** A record on whose signatures two implementations differ. Its sender has no fault in that. */
 export class Disputed extends Error {}
+
+/**
+ * How many cosignatures that do not hold are tried of one parcel, or one posted note. An honest sender
+ * tells none: it has verified them. A log may have served some.
+ */
+export const MAX_FAILED_COSIGNATURES = 4;
+/** What each of them costs its sender, in frames: it takes as long as some verifications. */
+export const FAILED_COSIGNATURE_COST = 64;
+
+/** What was tried in vain, in frames. */
+export function costOfTrials({ left }: Trials): number {
+  return (MAX_FAILED_COSIGNATURES - left) * FAILED_COSIGNATURE_COST;
+}
 
 /** Room in an item of JSON for everything besides its notes. */
 export const JSON_MEMBERS_BYTES = 64 * 1024;

@@ -11,7 +11,7 @@ import { answerParcel } from "./answering.ts";
 import { type Callee, ExchangeFailed, nameOfCallee, reach } from "./caller.ts";
 import { type ExchangeParty, orNotKept } from "./exchange.ts";
 import { hearParcel } from "./hearing.ts";
-import type { Fault, Hearing } from "./kind.ts";
+import { costOfTrials, type Fault, type Hearing } from "./kind.ts";
 import type { ParcelItem } from "./kinds.ts";
 import { encodeParcel, itemCost, ParcelDecoder, UnknownParcelVersion } from "./parcel.ts";
 
@@ -30,7 +30,8 @@ type Owe = (frames: number) => void;
  * Answers one parcel on a connection that began with a parcel's bit.
  * @param begun the bytes that were read already, at least one
  * @param pay called before any bytes that came are judged
- * @param owe called with the checkpoints that were looked up for the answer, one frame each
+ * @param owe called with what failed cosignatures cost, and with the checkpoints that were looked up for
+ *   the answer, one frame each
  * @param onBytes called whenever something came
  * @returns the fault, if there was one; then nothing was answered
  * @throws NotKept; WorldError if the answer cannot be written
@@ -49,6 +50,7 @@ export async function serveParcel({ party, connection, source, begun, pay, owe, 
   // Failures from here on are this side's own, because the evidence for the answer is read too.
   const { fault, answer, lookedUp } = await orNotKept(async () => {
     const hearing = await hearAndKeep({ party, source, items: read.items });
+    owe(costOfTrials(hearing.trials));
     const fault = hearing.fault ?? read.fault;
     if (fault !== undefined) return { fault, answer: undefined, lookedUp: 0 };
     const items = await answerParcel(hearing, party);

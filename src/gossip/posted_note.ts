@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { openCheckpoint } from "../tlog/checkpoint.ts";
+import { openNote } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { addressKey } from "../world/connection_table.ts";
 import { type ExchangeParty, orNotKept } from "./exchange.ts";
 import type { HeardCheckpoint } from "./judge.ts";
+import { costOfTrials, MAX_FAILED_COSIGNATURES } from "./kind.ts";
 import { NOTE } from "./note_item.ts";
 import type { Tolls } from "./tolls.ts";
 
@@ -43,7 +44,9 @@ export async function hearPosted({ note, logs, source, party, tolls }: {
   const key = addressKey(source);
   const cost = NOTE.cost + ANSWER_COST + note.length / limits.parcelBytesPerFrame;
   if (!tolls.pay(key, cost)) return "too much";
-  const opened = openCheckpoint({ note, logs });
+  const trials = { left: MAX_FAILED_COSIGNATURES };
+  const opened = openNote({ note, logs, trials });
+  tolls.owe(key, costOfTrials(trials));
   if ("refused" in opened) {
     const detail = opened.detail.slice(0, MAX_REASON_CHARACTERS);
     // As in a parcel, a note of another log is no fault.
@@ -54,7 +57,7 @@ export async function hearPosted({ note, logs, source, party, tolls }: {
     return { refused: detail };
   }
   const heard = await orNotKept(async () => {
-    const heard = opened.map((checkpoint) => judge.hearCheckpoint(checkpoint, source));
+    const heard = opened.checkpoints.map((checkpoint) => judge.hearCheckpoint(checkpoint, source));
     await party.keep(source);
     return heard;
   });

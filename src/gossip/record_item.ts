@@ -2,8 +2,8 @@ import { type JsonObject, parseExactJson } from "../evidence/json.ts";
 import {
   type ConflictRecord,
   formatRecord,
+  isKnownVersion,
   parseRecord,
-  RECORD_VERSION,
 } from "../evidence/record.ts";
 import { logOf } from "../evidence/replay.ts";
 import { verifyConflict } from "../evidence/verify.ts";
@@ -30,7 +30,7 @@ export const RECORD: Kind = {
     const members = parseExactJson(textOf(body));
     // A record of a later version is no fault of its sender. A later version of this program will
     // judge it.
-    if (typeof members.version === "string" && members.version !== RECORD_VERSION) return;
+    if (typeof members.version === "string" && !isKnownVersion(members.version)) return;
     const record = parseRecord(members);
     const log = logOf(record, judge.logs);
     if (log === undefined) return;

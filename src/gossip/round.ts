@@ -13,7 +13,7 @@ import {
   type SentFrame,
   Unreachable,
 } from "./caller.ts";
-import type { ExchangeParty } from "./exchange.ts";
+import { casesAbout, type ExchangeParty } from "./exchange.ts";
 import { followsItem } from "./follows_item.ts";
 import type { Heard, HeardCheckpoint } from "./judge.ts";
 import type { ParcelItem } from "./kinds.ts";
@@ -160,7 +160,7 @@ async function parcelFor(
   );
   // The peer answers with evidence. An answer has limited room, so it should hold only what is new
   // here.
-  const held = [...logs].flatMap((log) => party.cases(log));
+  const held = [...logs].flatMap((log) => casesAbout(party, log));
   if (notes.length > 0 && held.length > 0) packer.add(knownItem(held, limits.kinds.known));
   return { items: packer.items, ids: packed.map(({ evidence_id }) => evidence_id) };
 }

@@ -10,7 +10,13 @@ import { parseVkey, SIGNATURE_TYPE } from "../tlog/vkey.ts";
 import { formatAddress } from "../world/address.ts";
 import type { Given, Members, Section } from "../world/jsonc.ts";
 import { readSchedule, type Schedule } from "../world/schedule.ts";
-import { countUpTo, readAddress, readDuration, readText } from "../world/setting_values.ts";
+import {
+  countUpTo,
+  readAddress,
+  readDuration,
+  readText,
+  readUrl,
+} from "../world/setting_values.ts";
 import type { Address } from "../world/world.ts";
 import { DEFAULT_LIMITS, type ExchangeLimits, OPERATOR_LIMITS } from "./limits.ts";
 
@@ -122,16 +128,6 @@ export function readMemberKey(value: unknown, name: string): string {
     }
     return vkey.text;
   });
-}
-
-/** The URL of an endpoint. @throws MalformedError for any other, or with a name, password or query */
-function readUrl(value: unknown, name: string): string {
-  const text = readText(value, name);
-  const url = URL.parse(text);
-  const isPlain = url?.username === "" && url.password === "" && !/[?#]/.test(text);
-  if (url !== null && isPlain && /^https?:\/\//.test(text)) return url.href;
-  // Not quoted: a URL may hold a password.
-  throw new MalformedError(`${name} is no plain URL, expected https://HOST/PATH`);
 }
 
 /**

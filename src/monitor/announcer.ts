@@ -1,10 +1,12 @@
 import type { Heard } from "../gossip/judge.ts";
 import { PlaceLost } from "../world/durable.ts";
 import type { Clock } from "../world/world.ts";
+import { listFields, type ListNews } from "./list_follower.ts";
 import { type EventReport, type Level, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { type IncidentNews, IncidentNotWritten } from "./case_keeper.ts";
 import { MemberTeller } from "./member_teller.ts";
+import { MirrorTeller } from "./mirror_teller.ts";
 import { LOST_ADVICE } from "./places.ts";
 import { aboutCase, aboutOf, namedLog } from "./event_about.ts";
 import { fieldsOf, TroubleTeller } from "./trouble_teller.ts";
@@ -30,6 +32,7 @@ export class Announcer {
   readonly #warnings: WarningLimiter;
   readonly #refusals: RefusalLimiter;
   readonly #members: MemberTeller;
+  readonly #mirrors: MirrorTeller;
   readonly #toldContradictions = new Set<string>();
   #leftOutToldAt = -Infinity;
   #toldMoved = false;
@@ -54,6 +57,7 @@ export class Announcer {
       onLeftOut: (count) => this.tell({ kind: "warnings left out", count }),
     });
     this.#members = new MemberTeller({ report, warningOf: (source) => this.#warningOf(source) });
+    this.#mirrors = new MirrorTeller({ clock, report });
     this.#refusals = new RefusalLimiter({
       clock,
       tell: (error, more) => this.#report.workFailed(error, more),
@@ -98,10 +102,39 @@ export class Announcer {
         return event("journal.torn", "warning", { set_aside: happening.setAside });
       case "witness torn":
         return event("witness.torn", "warning", { bytes: happening.bytes });
+      case "witness list":
+        return this.#tellList(happening.news);
       case "journal unsound":
         return event("journal.unsound", "warning", { incidents: happening.incidents });
       case "journal lost":
         return event("journal.lost", "error", { detail: happening.detail, advice: LOST_ADVICE });
+      case "journal epoch": {
+        const { origin, detail } = happening;
+        return event("journal.epoch", "error", { origin, detail });
+      }
+      case "mirror synced":
+        return this.#mirrors.synced(happening);
+      case "mirror pushed to":
+        return this.#mirrors.pushedTo(happening);
+      case "mirror began anew": {
+        const { name: monitor, origin } = happening;
+        return event("mirror.began anew", "warning", { monitor, origin });
+      }
+      case "mirror damaged": {
+        const { name: monitor, detail } = happening;
+        return event("mirror.damaged", "error", { monitor, detail });
+      }
+      case "mirrored record refused": {
+        const { name: monitor, seq, detail } = happening;
+        const level = this.#warningOf(`the journal of ${monitor}`);
+        return event("mirror.record refused", level, { monitor, entry: seq, detail });
+      }
+      case "journal pushed": {
+        const { url, pushed } = happening;
+        const size = "size" in pushed ? { size: `${pushed.size}` } : {};
+        const reason = "reason" in pushed ? { reason: pushed.reason } : {};
+        return event("journal.pushed", "debug", { url, outcome: pushed.kind, ...size, ...reason });
+      }
       case "trap":
         return event("config.trap", "warning", { detail: happening.detail });
       case "world refused": {
@@ -139,6 +172,8 @@ export class Announcer {
         }, { log: namedLog(happening.log) });
       case "withholding":
         return this.#troubles.withholding(happening);
+      case "witness":
+        return this.#troubles.witness(happening);
       case "member":
         return this.#members.tell(happening.news);
       case "calling":
@@ -158,6 +193,20 @@ export class Announcer {
   }
 
   /** Tells once that a folder was moved: the daemon ends by it. */
+  #tellList(news: ListNews): void {
+    const { url, copyOf } = news;
+    if ("list" in news) {
+      const { list } = news;
+      const level = list.dropped.length > 0 ? "warning" : "info";
+      return this.#report.event("witness.list", level, listFields({ from: url, list, copyOf }));
+    }
+    const detail = copyOf === undefined
+      ? "none of its logs is known yet, and nothing that they push is cosigned"
+      : `the copy that was fetched at ${copyOf} stays in use`;
+    const fields = { file: url, reason: news.problem, detail };
+    this.#report.event("witness.list_unavailable", "warning", fields);
+  }
+
   #tellMoved({ message: detail }: PlaceLost): void {
     if (this.#toldMoved) return;
     this.#toldMoved = true;

@@ -19,6 +19,8 @@ import { Announcer } from "./announcer.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
 import type { Common } from "./common.ts";
+import { Federating } from "./federating.ts";
+import { Cosignatures } from "./cosignatures.ts";
 import { Follower } from "./follower.ts";
 import { type Former, formerKeys } from "./former_keys.ts";
 import { Happenings } from "./happenings.ts";
@@ -28,10 +30,13 @@ import { PlaceForeign, Places } from "./places.ts";
 import { knownLogs } from "./log_settings.ts";
 import { JournaledMemory } from "./recollection.ts";
 import type { MemberLine } from "./correspondent.ts";
+import { countedLogs, type Policies } from "./policies.ts";
+import { Mirroring } from "./mirroring.ts";
 import { Rounds } from "./rounds.ts";
 import { hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
 import { Tallies } from "./tallies.ts";
+import { isWitnessView, WitnessViews } from "./witness_views.ts";
 import { Witnessing, type WitnessMeans } from "./witnessing.ts";
 
 /** Opens the source that a log's settings name. @throws MalformedError if it cannot be used */
@@ -60,6 +65,12 @@ export interface Parts {
   readonly swarm: Swarm;
   /** Nothing if this monitor is no witness. */
   readonly witnessing: Witnessing | undefined;
+  /** Nothing if this monitor publishes no journal. */
+  readonly federating: Federating | undefined;
+  readonly cosignatures: Cosignatures;
+  readonly witnessViews: WitnessViews;
+  /** The journals of others. Nothing if this monitor publishes no journal. */
+  readonly mirroring: Mirroring | undefined;
   /** Of what is answered at `listen`. */
   readonly handlers: readonly Handler[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
@@ -101,7 +112,17 @@ export class KnownPeers {
  *   cannot be used
  */
 export async function assemble(
-  { world, settings, signer, report: printed, openSource, reload, witness, alertRules }: {
+  {
+    world,
+    settings,
+    signer,
+    report: printed,
+    openSource,
+    reload,
+    witness,
+    alertRules,
+    policies = new Map(),
+  }: {
     world: World;
     settings: Settings;
     signer: Signer;
@@ -112,6 +133,8 @@ export async function assemble(
     witness?: WitnessMeans | undefined;
     /** The alert policy; without one the default holds. */
     alertRules?: readonly Rule[] | undefined;
+    /** Those that the settings name, by their paths. */
+    policies?: Policies | undefined;
   },
 ): Promise<Parts> {
   const alerting = settings.alerts && new Alerting({
@@ -142,10 +165,15 @@ export async function assemble(
   own.observations = observations;
   let keeper: CaseKeeper | undefined;
   let witnessing: Witnessing | undefined;
+  let federating: Federating | undefined;
+  let mirroring: Mirroring | undefined;
   try {
+    const cosignatures = new Cosignatures({ clock: world.clock, observations });
+    cosignatures.follow(countedLogs(settings, policies));
     const memory = new JournaledMemory({
-      ...{ observations, world },
-      isPeer: (source) => peers.has(source),
+      ...{ observations, world, cosignatures },
+      isPeer: (source) =>
+        peers.has(source) || isWitnessView(source) || mirroring?.has(source) === true,
       tell: (happening) => happenings.tell(happening),
     });
     keeper = await CaseKeeper.start({
@@ -170,6 +198,10 @@ export async function assemble(
     for (const [i, source] of sources.entries()) {
       followers.push(await Follower.start({ common, settings: settings.logs[i]!, source }));
     }
+    for (const { log } of countedLogs(settings, policies)) {
+      cosignatures.recall(log, keeper.detector);
+    }
+    await keeper.keep();
     const party = { ...keeper.party, peerHosts: peers.hosts };
     const tolls = new Tolls(party);
     const plain = exchangeHandlers({ party, tolls });
@@ -183,6 +215,8 @@ export async function assemble(
     const background = new Background((error) => happenings.failed(error));
     const lineTo = ({ vkey }: MemberPeer): MemberLine => swarm.lineTo(vkey);
     const rounds = new Rounds({ party, happenings, background, settings, lineTo });
+    const witnessViews = new WitnessViews({ common, background, contact: settings.contact });
+    witnessViews.follow(countedLogs(settings, policies), settings.contact);
     const httpGossip = new HttpGossip({ common, party, tolls, background });
     if (settings.witness !== undefined && witness !== undefined) {
       witnessing = await Witnessing.open({
@@ -190,7 +224,19 @@ export async function assemble(
         folder: settings.state,
         followed: settings.logs.map(({ log }) => log),
         pushed: settings.pushed,
+        contact: settings.contact,
       });
+    }
+    if (settings.federation !== undefined) {
+      federating = await Federating.open({
+        ...{ common, background, signer, settings: settings.federation, folders: settings },
+        isSuspect: places.lost.length > 0,
+      });
+      mirroring = await Mirroring.open({
+        ...{ common, background, federating, settings: settings.federation },
+        ...{ folder: settings.state, contact: settings.contact, peers: settings.peers },
+      });
+      federating.mirrors = mirroring;
     }
     const parts: Parts = {
       ...{
@@ -206,7 +252,9 @@ export async function assemble(
         places,
         rounds,
       },
-      ...{ followers, tolls, httpGossip, swarm, witnessing, acceptor: undefined },
+      ...{ followers, tolls, httpGossip, swarm, witnessing, federating, acceptor: undefined },
+      ...{ cosignatures, witnessViews },
+      mirroring,
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
         new SessionHandler({ swarm, tolls, listen: () => parts.settings.listen }),
@@ -224,6 +272,8 @@ export async function assemble(
     return parts;
   } catch (error) {
     await alerting?.close();
+    await mirroring?.close();
+    await federating?.close();
     await witnessing?.close();
     await keeper?.close();
     await observations.close();
@@ -278,8 +328,11 @@ function reportTo(
 }
 
 /** What troubles can be about: the ids of the logs, and the addresses of the peers. */
-export function subjectsOf({ followers, rounds: { peers } }: Parts): ReadonlySet<string> {
-  return new Set([...followers.map(({ log }) => log.id), ...peers.map(({ name }) => name)]);
+export function subjectsOf(
+  { followers, mirroring, rounds: { peers } }: Parts,
+): ReadonlySet<string> {
+  const all = [...followers, ...mirroring?.followers ?? []];
+  return new Set([...all.map(({ log }) => log.id), ...peers.map(({ name }) => name)]);
 }
 
 /** How late a look may begin, and how long it may take, in milliseconds. */
@@ -290,6 +343,26 @@ function isWatching({ followers, common: { world: { clock } } }: Parts): boolean
   return followers.every(({ lookDueAt }) =>
     lookDueAt !== undefined && clock.monotonic() - lookDueAt <= LATE_LOOK_MS
   );
+}
+
+/** Counts cosignatures under these policies from now on. */
+export async function count(
+  { cosignatures, witnessViews, settings, common: { keeper, memory, happenings } }: Parts,
+  policies: Policies,
+): Promise<void> {
+  const counted = countedLogs(settings, policies);
+  const added = cosignatures.follow(counted);
+  witnessViews.follow(counted, settings.contact);
+  memory.forgetOpened();
+  try {
+    // The cases about the witnesses that came with it are known again.
+    await keeper.follow(keeper.judge.logs);
+    for (const log of added) cosignatures.recall(log, keeper.detector);
+    await keeper.keep();
+  } catch (error) {
+    // What could not be written is tried again by every exchange.
+    happenings.failed(error);
+  }
 }
 
 /** Answers exchanges and sessions on a listener from now on; nobody without a listener. */

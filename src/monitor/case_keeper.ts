@@ -88,6 +88,8 @@ export class CaseKeeper {
   readonly #turns = new Turns();
   /** For each log, the cases to hand to peers: those in the journal or, without a key, all proven. */
   readonly #held = new Map<string, HeldCase[]>();
+  /** The logs that are followed, and their cosigners. */
+  #known: readonly Log[];
   /** The cases about monitors that signed two statements under one number, by evidence id. */
   readonly #memberCases = new Set<string>();
   readonly #peerKnowledge: PeerKnowledge;
@@ -116,6 +118,7 @@ export class CaseKeeper {
     this.#identity = fields.identity;
     this.#hasStarted = fields.identity === undefined;
     this.#report = fields.report;
+    this.#known = withCosigners(fields.judge.logs);
     this.#limits = fields.limits;
     this.#peerKnowledge = new PeerKnowledge(fields.limits);
     this.#about = newAbout(fields.world.random);
@@ -146,7 +149,7 @@ export class CaseKeeper {
     const fields = { world, detector, recollection, judge, identity: identified, report, limits };
     const keeper = new CaseKeeper(fields);
     try {
-      await keeper.#takeUp(logs);
+      await keeper.#takeUp(keeper.#known);
       keeper.#hasStarted = true;
       return keeper;
     } catch (error) {
@@ -162,24 +165,24 @@ export class CaseKeeper {
    * @throws IncidentNotWritten
    */
   async follow(logs: readonly Log[]): Promise<void> {
-    const before = this.judge.logs;
+    const before = this.#known;
     this.judge.follow(logs);
-    for (const log of before.filter((log) => !logs.includes(log))) {
+    this.#known = withCosigners(logs);
+    for (const log of before.filter((log) => !this.#known.includes(log))) {
       this.#held.delete(log.id);
       this.detector.forget(log);
     }
-    await this.#takeUp(logs.filter((log) => !before.includes(log)));
+    await this.#takeUp(this.#known.filter((log) => !before.includes(log)));
   }
 
-  /** Takes in the cases that the journal has of these logs. */
-  async #takeUp(logs: readonly Log[]): Promise<void> {
+  /** Takes in the cases that the journal has of these logs and cosigners. */
+  async #takeUp(added: readonly Log[]): Promise<void> {
+    if (added.length === 0) return;
     // Two records of different runs may together show a conflict that neither has alone.
     for await (const { seq, record } of this.#identity?.incidents.records() ?? []) {
-      const log = logOf(record, logs);
-      if (log === undefined) {
-        this.#noteMemberCase(record);
-        continue;
-      }
+      const log = logOf(record, this.judge.logs);
+      if (log === undefined) this.#noteMemberCase(record);
+      if (log === undefined || !added.includes(log)) continue;
       this.#hold(record, this.#readerOf(seq));
       showRecord({ detector: this.detector, record, log });
       // The conflicts are taken after each record, so that known ones do not fill memory.
@@ -337,7 +340,8 @@ export class CaseKeeper {
   }
 
   /** Counts a case about a monitor's statements. A log that is not followed any more is not counted. */
-  #noteMemberCase({ log: { origin, vkey }, evidence_id }: ConflictRecord): void {
+  #noteMemberCase({ kind, log: { origin, vkey }, evidence_id }: ConflictRecord): void {
+    if (kind !== "same_size") return;
     if (statementsEpoch({ origin, vkey: parseVkey(vkey) }) !== undefined) {
       this.#memberCases.add(evidence_id);
     }
@@ -393,6 +397,11 @@ export class CaseKeeper {
       return { outcome: "not written", record, error };
     }
   }
+}
+
+/** These logs, and the cosigners of each. */
+function withCosigners(logs: readonly Log[]): Log[] {
+  return logs.flatMap((log) => [log, ...log.cosigners.all]);
 }
 
 /** A reader that keeps the record. It has its own function so that no other closure keeps it too. */

@@ -4,10 +4,11 @@ import type { Source } from "../sources/source.ts";
 import { formatLog, type Log } from "../tlog/log.ts";
 import { isSameAddress } from "../world/address.ts";
 import type { Listener } from "../world/world.ts";
-import { answerAt, listenAt, type OpenSource, type Parts, tellSwarm } from "./assembly.ts";
+import { answerAt, count, listenAt, type OpenSource, type Parts, tellSwarm } from "./assembly.ts";
 import { Follower } from "./follower.ts";
 import { formerKeys } from "./former_keys.ts";
 import { knownLogs } from "./log_settings.ts";
+import type { Policies } from "./policies.ts";
 import type { LogSettings, Settings } from "./settings.ts";
 
 /** What a change of the settings means for one log. */
@@ -21,6 +22,14 @@ interface LogChange {
   readonly moved?: Source;
   /** Whether another of its settings changed. */
   readonly isChanged?: boolean;
+}
+
+/** What was read again of the files that the configuration names. */
+export interface ReadFiles {
+  /** The logs of the witness's list. */
+  readonly listed?: LogList["logs"] | undefined;
+  /** By their paths. */
+  readonly policies?: Policies | undefined;
 }
 
 /** What the daemon has to start after a change. */
@@ -37,7 +46,7 @@ export interface Changed {
  */
 const CHANGEABLE: readonly (keyof Settings)[] = [
   ...["logs", "peers", "gossip", "listen", "http", "httpGossip", "contact"] as const,
-  ...["admit", "members"] as const,
+  ...["admit", "members", "policy", "cosignedWithin"] as const,
   // This is only the key's path. Whether the key itself changed is checked apart.
   "key",
 ];
@@ -68,11 +77,11 @@ export function canTakeUp(
  * @throws MalformedError, WorldError, IncidentNotWritten; then nothing has changed
  */
 export async function takeUp(
-  { parts, settings, openSource, listed }: {
+  { parts, settings, openSource, files: { listed, policies = new Map() } }: {
     parts: Parts;
     settings: Settings;
     openSource: OpenSource;
-    listed?: LogList["logs"] | undefined;
+    files: ReadFiles;
   },
 ): Promise<Changed> {
   const logs = settings.logs.map((one) => changeOf(parts, one, settings.contact, openSource));
@@ -100,6 +109,8 @@ export async function takeUp(
   const followed = parts.settings.logs.map(({ log }) => log);
   parts.witnessing?.follow({ followed, pushed, ...(listed !== undefined && { listed }) });
   parts.formerKeys = formers;
+  await count(parts, policies);
+  parts.mirroring?.changed(settings.peers);
   return { begun, isMoved };
 }
 
@@ -170,7 +181,8 @@ async function changeFollowers(
   }
   // The keeper knows the added logs already, so this reads nothing from the journal and cannot fail.
   const followed = followers.flatMap(({ logs }) => logs);
-  await keeper.follow([...followed, ...parts.settings.pushed]);
+  const mirrored = parts.mirroring?.logs ?? [];
+  await keeper.follow([...followed, ...parts.settings.pushed, ...mirrored]);
   return followers.filter((one) => !before.includes(one));
 }
 

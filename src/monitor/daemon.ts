@@ -8,15 +8,17 @@ import { timeNow } from "../world/time.ts";
 import { VERSION } from "../world/version.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { membersAmong, nameOfPeer } from "../gossip/settings.ts";
-import type { LogList } from "../authority/log_list.ts";
 import type { Rule } from "../response/policy.ts";
+import type { Federating } from "./federating.ts";
 import { assemble, type OpenSource, type Parts, subjectsOf } from "./assembly.ts";
-import { canTakeUp, takeUp } from "./changes.ts";
+import { canTakeUp, type ReadFiles, takeUp } from "./changes.ts";
+import { cosignedStatus } from "./cosigned_status.ts";
 import type { EventReport } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import type { HttpGossip } from "./http_gossip.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
+import type { Policies } from "./policies.ts";
 import type { Settings } from "./settings.ts";
 import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
 import type { Status } from "./status.ts";
@@ -68,6 +70,7 @@ export class Daemon {
     witness?: WitnessMeans | undefined;
     /** The alert policy; without one the default holds. */
     alertRules?: readonly Rule[] | undefined;
+    policies?: Policies | undefined;
   }): Promise<Daemon> {
     return new Daemon(await assemble(settled));
   }
@@ -89,6 +92,11 @@ export class Daemon {
     return this.#parts.witnessing;
   }
 
+  /** The own journal as a log; nothing if it is not published. */
+  get federating(): Federating | undefined {
+    return this.#parts.federating;
+  }
+
   /** Incidents recorded since the start. */
   get incidents(): number {
     return this.#parts.tallies.incidents;
@@ -101,8 +109,10 @@ export class Daemon {
 
   /** Whether any log contradicted at the last look what it has signed before. */
   get isContradicted(): boolean {
-    const { followers, tallies } = this.#parts;
-    return followers.some(({ log }) => tallies.ofLog(log).lastResult === "inconsistent");
+    const { followers, mirroring, tallies } = this.#parts;
+    return [...followers, ...mirroring?.followers ?? []].some(({ log }) =>
+      tallies.ofLog(log).lastResult === "inconsistent"
+    );
   }
 
   /**
@@ -133,13 +143,18 @@ export class Daemon {
    *   Also whatever `close` throws.
    */
   async run(): Promise<void> {
-    const { acceptor, followers, rounds, swarm, witnessing, alerting } = this.#parts;
+    const { acceptor, followers, rounds, swarm, witnessing, federating, mirroring, alerting } =
+      this.#parts;
     this.#tellStart();
     if (acceptor !== undefined) this.#loop(acceptor.run());
     this.#loop(rounds.run());
     this.#loop(swarm.run());
     if (witnessing !== undefined) this.#loop(witnessing.run(this.#stop));
     if (alerting !== undefined) this.#loop(alerting.run());
+    if (federating !== undefined) this.#loop(federating.run(this.#stop));
+    this.#loop(this.#parts.witnessViews.run(this.#stop));
+    this.#loop(this.#parts.cosignatures.run(this.#stop, this.#parts.common.happenings));
+    if (mirroring !== undefined) this.#loop(mirroring.run());
     this.#loop(this.#upkeep());
     this.#loop(this.#watchPlaces());
     for (const follower of followers) this.#loop(follower.run());
@@ -161,6 +176,7 @@ export class Daemon {
     this.#loop(this.#parts.swarm.stop());
     for (const follower of followers) follower.stop();
     this.#parts.alerting?.stop();
+    this.#parts.mirroring?.end();
     acceptor?.close();
     memory.end();
   }
@@ -171,20 +187,25 @@ export class Daemon {
   }
 
   async #close(): Promise<void> {
-    const { acceptor, httpGossip, announcer, common, witnessing } = this.#parts;
+    const { acceptor, httpGossip, announcer, common, witnessing, federating } = this.#parts;
     const { memory, keeper, observations } = common;
     acceptor?.close();
     httpGossip.end();
     witnessing?.end();
+    this.#parts.mirroring?.end();
     memory.end();
     await this.#parts.swarm.stop();
     this.#isClosing = true;
     await this.#finishBackground();
     announcer.close();
     try {
+      await this.#parts.mirroring?.close();
       await witnessing?.close();
       await keeper.close();
     } finally {
+      // After the last case is written.
+      await federating?.advance();
+      await federating?.close();
       try {
         await this.#parts.alerting?.close();
       } finally {
@@ -205,16 +226,16 @@ export class Daemon {
    * Takes up changed settings while it runs. Everything else stays as it was: uptime, counters,
    * connections, open questions, and what is under way. Calls must not overlap.
    * @param settings must be accepted by `canTakeUp`
-   * @param listed the logs of the witness's list, which was read again
+   * @param files what was read again of the files that the settings name
    * @throws MalformedError, WorldError, IncidentNotWritten; then nothing has changed
    */
   async takeUp(
     settings: Settings,
     openSource: OpenSource,
-    listed?: LogList["logs"],
+    files: ReadFiles = {},
   ): Promise<void> {
     const parts = this.#parts;
-    const { begun, isMoved } = await takeUp({ parts, settings, openSource, listed });
+    const { begun, isMoved } = await takeUp({ parts, settings, openSource, files });
     const { acceptor, common: { happenings } } = parts;
     if (isMoved && acceptor !== undefined) this.#loop(acceptor.run());
     for (const follower of begun) this.#loop(follower.run());
@@ -239,7 +260,7 @@ export class Daemon {
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer, places, swarm } = this.#parts;
-    const { witnessing, alerting } = this.#parts;
+    const { witnessing, federating, mirroring, alerting } = this.#parts;
     const { keeper } = this.#parts.common;
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
@@ -262,12 +283,15 @@ export class Daemon {
       logs: followers.map((one) => ({
         ...one.status(),
         ...this.#sharedBy(one.log),
+        ...cosignedStatus(this.#parts, one.log),
         ...this.#formerKeyOf(one.log),
         ...tallies.ofLog(one.log),
       })),
       ...(members !== undefined && { members }),
       ...(witnessing !== undefined && { witness: witnessing.status() }),
       ...(alerting !== undefined && { alerts: alerting.status() }),
+      ...(federating !== undefined && { federation: federating.status() }),
+      ...(mirroring !== undefined && { mirrors: mirroring.status() }),
       peers: rounds.peers.map((peer) => {
         const { name, vkey } = peer;
         const member = members?.members.find((one) => one.vkey === vkey);
@@ -338,7 +362,8 @@ export class Daemon {
     const isNews = result === "first" || result === "extends";
     if (about !== "look" || !isNews || checkpoint === undefined) return;
     const logHash = hexLogHash(log);
-    swarm.sayCheckpoint({ note: checkpoint.note, observation: observations.last.hash, logHash });
+    const { noteWithCosignatures: note } = checkpoint;
+    swarm.sayCheckpoint({ note, observation: observations.last.hash, logHash });
   }
 
   /** Ends the daemon if an error means that nothing more can be written before a new start. */
@@ -352,8 +377,10 @@ export class Daemon {
   /** Settles the open questions of a log, because this source has told a new one. */
   #settle({ id }: Log, source: string): void {
     if (this.#isClosing) return;
-    const { followers, background, common: { memory } } = this.#parts;
-    const follower = followers.find(({ logs }) => logs.some((log) => log.id === id));
+    const { followers, mirroring, background, common: { memory } } = this.#parts;
+    const follower = [...followers, ...mirroring?.followers ?? []].find(({ logs }) =>
+      logs.some((log) => log.id === id)
+    );
     if (follower === undefined) return;
     const isStranger = memory.askerOf(source) === "stranger";
     background.run(() => isStranger ? follower.settleStrangers() : follower.settle());
@@ -468,8 +495,9 @@ export class Daemon {
   }
 
   async #finishBackground(): Promise<void> {
-    const { background, followers } = this.#parts;
+    const { background, followers, mirroring } = this.#parts;
     await background.done();
     await Promise.all(followers.map((follower) => follower.done()));
+    await mirroring?.done();
   }
 }

@@ -49,6 +49,10 @@ function evidenceIn(finding: Finding): AlertEvidence | undefined {
 /** What an event about a case is about. */
 export function aboutCase(record: ConflictRecord): EventAbout {
   const { origin, vkey } = record.log;
+  if (record.kind === "same_size_cosigned") {
+    // The key is the witness's. The log whose checkpoints it cosigned has another one.
+    return { record, isOfWitness: true, log: { origin, vkey, id: `cosigned ${vkey} ${origin}` } };
+  }
   const log = makeLog({ vkey: parseVkey(vkey), origin });
   return { record, isOfMonitor: statementsEpoch(log) !== undefined, log: namedLog(log) };
 }

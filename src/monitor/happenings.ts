@@ -6,7 +6,12 @@ import type { Log } from "../tlog/log.ts";
 import { Ended } from "../world/calls.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { IncidentNews } from "./case_keeper.ts";
+import type { SyncReport } from "../federation/mirror_report.ts";
+import type { PushOutcome } from "../federation/wire.ts";
 import type { Finding } from "./finding.ts";
+import type { ListNews } from "./list_follower.ts";
+import type { WitnessOfLog } from "./status.ts";
+import type { Pushed } from "./journal_pusher.ts";
 
 /**
  * Everything that can happen in a daemon. Whoever finds out tells it here, once. Log lines,
@@ -30,8 +35,41 @@ export type Happening =
   | { readonly kind: "journal torn"; readonly setAside: string }
   /** so many bytes of the witness's state were cut off: a crash tore them, and nobody was answered */
   | { readonly kind: "witness torn"; readonly bytes: number }
+  /** the witness's list of logs was fetched, or cannot be */
+  | { readonly kind: "witness list"; readonly news: ListNews }
   /** entries of the incident journal that do not hold, and are not used */
   | { readonly kind: "journal unsound"; readonly incidents: readonly number[] }
+  /** the incident journal does not continue what was signed of it: it is another log from now on */
+  | { readonly kind: "journal epoch"; readonly origin: string; readonly detail: string }
+  /** a sync with the publisher of a mirrored journal came to its end */
+  | {
+    readonly kind: "mirror synced";
+    /** Of the monitor whose journal it is. */
+    readonly name: string;
+    readonly report: SyncReport;
+    /** Syncs in a row that failed. */
+    readonly failures: number;
+  }
+  /** a monitor has pushed its journal here */
+  | {
+    readonly kind: "mirror pushed to";
+    readonly name: string;
+    readonly before: bigint;
+    readonly outcome: PushOutcome;
+  }
+  /** a monitor's journal began anew, as this log */
+  | { readonly kind: "mirror began anew"; readonly name: string; readonly origin: string }
+  /** a mirror was damaged on our disk, and is fetched anew */
+  | { readonly kind: "mirror damaged"; readonly name: string; readonly detail: string }
+  /** an entry of a mirrored journal is no record, or one that does not hold */
+  | {
+    readonly kind: "mirrored record refused";
+    readonly name: string;
+    readonly seq: number;
+    readonly detail: string;
+  }
+  /** our own journal was pushed to whoever may mirror it, or could not be */
+  | { readonly kind: "journal pushed"; readonly url: string; readonly pushed: Pushed }
   /** something that was in our folders is no more, as a person has not seen yet */
   | { readonly kind: "journal lost"; readonly detail: string }
   /** the configuration says, of a log, what is hardly meant */
@@ -62,6 +100,8 @@ export type Happening =
   }
   /** a log is not frozen only because it says that it does not grow any more; told once */
   | { readonly kind: "retired"; readonly log: Log }
+  /** how a witness of a log keeps up; told again and again */
+  | { readonly kind: "witness"; readonly log: Log } & WitnessOfLog
   | { readonly kind: "case"; readonly news: IncidentNews }
   /** Of exchanges; `source` is the other end: an address of the configuration, or the host that called. */
   | { readonly kind: "heard"; readonly heard: Heard; readonly source: string }

@@ -1,5 +1,5 @@
 import type { ConflictRecord } from "../evidence/record.ts";
-import { type ExchangeParty, NotKept } from "../gossip/exchange.ts";
+import { casesAbout, type ExchangeParty, NotKept } from "../gossip/exchange.ts";
 import { hearPosted, type Posted } from "../gossip/posted_note.ts";
 import type { Tolls } from "../gossip/tolls.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -99,7 +99,7 @@ export class HttpGossip {
   record(
     { logs, evidenceId }: { logs: readonly Log[]; evidenceId: string },
   ): Promise<ConflictRecord | undefined | "not kept"> {
-    const held = logs.flatMap((log) => this.#party.cases(log))
+    const held = logs.flatMap((log) => casesAbout(this.#party, log))
       .find(({ evidence_id }) => evidence_id === evidenceId);
     return this.#orNotKept(async () => await held?.read());
   }

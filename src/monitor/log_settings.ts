@@ -34,6 +34,10 @@ export interface LogSettings {
   readonly patienceMs: number;
   /** Whether it is known that the log does not grow any more. Then it is never `frozen`. */
   readonly isRetired?: boolean;
+  /** Path of the policy that says who cosigns its checkpoints. */
+  readonly policy?: string;
+  /** As the setting of the monitor, for this log alone, in milliseconds. */
+  readonly cosignedWithin?: number;
 }
 
 /** All logs that these settings are about: those that are followed, and those that they replace. */
@@ -110,7 +114,7 @@ function refuseFollowed(given: Given, replaced: Log, followed: readonly Log[]): 
 }
 
 function readLog(given: Given, { mayPush }: { mayPush: boolean }): LogSettings | undefined {
-  const known = ["vkey", "origin", "replaces", "source", "poll", "patience", "retired"];
+  const known = ["vkey", "origin", ...OF_SOURCE, "source"];
   const members = given.members({ what: "a log", known });
   if (members === undefined) return undefined;
   const { path, world } = given.file;
@@ -143,17 +147,26 @@ function readLog(given: Given, { mayPush }: { mayPush: boolean }): LogSettings |
   const pollMs = members.get("poll").read(readDuration, LOG_DEFAULTS.poll);
   const patienceMs = members.get("patience").read(readDuration, LOG_DEFAULTS.patience);
   const isRetired = members.get("retired").read(readSwitch, false);
+  const policy = members.get("policy").maybe((value, name) =>
+    placeBeside(path, readText(value, name))
+  );
+  const cosignedWithin = members.get("cosignedWithin").maybe(readDuration);
   if (!named || !source || !pollMs || !patienceMs || isRetired === undefined) return undefined;
   const more = {
     ...(replaced === REPLACES_NONE ? { replacesNone: true } : replaced && { replaces: replaced }),
     ...(isRetired && { isRetired }),
+    ...(policy !== undefined && { policy }),
+    ...(cosignedWithin !== undefined && { cosignedWithin }),
   };
   return { log: named, source, pollMs, patienceMs, ...more };
 }
 
+/** What is said of a log that has a source, and only of such a log. */
+const OF_SOURCE = ["replaces", "poll", "patience", "retired", "policy", "cosignedWithin"];
+
 /** Refuses what says how a source is looked at, for a log without one. */
 function refuseOfSource(members: Members): void {
-  for (const name of ["replaces", "poll", "patience", "retired"]) {
+  for (const name of OF_SOURCE) {
     const member = members.get(name);
     if (!member.isThere) continue;
     member.fail(`${name} is about a log with a "source"; this one has none and only pushes`);

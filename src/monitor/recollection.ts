@@ -1,5 +1,6 @@
 import type { Seen } from "../evidence/conflict.ts";
 import type { Head } from "../evidence/head.ts";
+import type { CheckpointMemory } from "../evidence/memory.ts";
 import { OPEN_RESULTS, type Result } from "../evidence/result.ts";
 import type { Standing } from "../gossip/settled_item.ts";
 import { observedCheckpoint } from "../store/observation.ts";
@@ -51,6 +52,7 @@ export class JournaledMemory implements Recollection {
   readonly #isPeer: (source: string) => boolean;
   readonly #limits: Readonly<Record<Asker, QuestionLimits>> | undefined;
   readonly #happened: Subscriber;
+  readonly #cosignatures: CheckpointMemory | undefined;
   /** Checkpoints seen and not in the index yet, by log, size and root. */
   readonly #fresh = new Map<string, Map<bigint, Map<string, Fresh>>>();
   #unwritten = 0;
@@ -71,6 +73,7 @@ export class JournaledMemory implements Recollection {
       isPeer = () => true,
       limits,
       tell = () => {},
+      cosignatures,
     }: {
       observations: ObservationJournal;
       world: Pick<World, "clock" | "random">;
@@ -78,6 +81,8 @@ export class JournaledMemory implements Recollection {
       isPeer?: (source: string) => boolean;
       limits?: Readonly<Record<Asker, QuestionLimits>>;
       tell?: Subscriber;
+      /** The memory of what cosigners have signed; without one it is forgotten. */
+      cosignatures?: CheckpointMemory | undefined;
     },
   ) {
     this.#observations = observations;
@@ -85,6 +90,7 @@ export class JournaledMemory implements Recollection {
     this.#isPeer = isPeer;
     this.#limits = limits;
     this.#happened = tell;
+    this.#cosignatures = cosignatures;
   }
 
   /** The open questions of a log. */
@@ -149,6 +155,7 @@ export class JournaledMemory implements Recollection {
 
   /** See CheckpointMemory. A note from the journal is used only if it verifies here, byte for byte. */
   at(log: Log, treeSize: bigint): readonly Seen[] {
+    if (log.isCosigner) return this.#cosignatures?.at(log, treeSize) ?? [];
     const indexed = this.#observations.rootsAt(log, treeSize).flatMap(({ note, source }) =>
       this.#open(note, log).map((checkpoint) => ({ checkpoint, source }))
     );
@@ -158,6 +165,12 @@ export class JournaledMemory implements Recollection {
     const more = [...fresh.values()].map(({ seen }) => seen)
       .filter(({ checkpoint }) => !known.has(checkpoint.root));
     return [...indexed, ...more];
+  }
+
+  /** Reads notes anew from now on, because the cosigners of logs have changed. */
+  forgetOpened(): void {
+    this.#opened.clear();
+    this.#openedLength = 0;
   }
 
   #open(note: string, log: Log): readonly VerifiedCheckpoint[] {
@@ -182,6 +195,9 @@ export class JournaledMemory implements Recollection {
    * then it is evidence, not a question.
    */
   remember(seen: Seen, { isEvidence } = { isEvidence: false }): boolean {
+    if (seen.checkpoint.log.isCosigner) {
+      return this.#cosignatures?.remember(seen, { isEvidence }) ?? false;
+    }
     const { checkpoint: { log, treeSize, root }, source } = seen;
     const there = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
     if (there !== undefined) {
@@ -223,9 +239,9 @@ export class JournaledMemory implements Recollection {
 
   /** Adds a checkpoint to the open questions. @returns whether there was room */
   #asks({ checkpoint, source }: Seen): boolean {
-    const { log, treeSize, root, note } = checkpoint;
+    const { log, treeSize, root, noteWithCosignatures: { length: noteLength } } = checkpoint;
     const seenAt = timeNow(this.#world.clock);
-    const question = { treeSize, root, source, seenAt, noteLength: note.length };
+    const question = { treeSize, root, source, seenAt, noteLength };
     const outcome = this.questions(log).add(question);
     if (outcome === "in") return true;
     this.#happened({ kind: "left out", log, source });
@@ -260,9 +276,10 @@ export class JournaledMemory implements Recollection {
    * the entry names the peer, because the peer waits for an answer and the look may never finish. A
    * question that gave way to others and was never settled becomes an open question again.
    */
-  repeated(seen: Seen): void {
+  repeated(seen: Seen, { isEvidence } = { isEvidence: false }): void {
     const { checkpoint, source } = seen;
     const { log, treeSize, root } = checkpoint;
+    if (log.isCosigner) return this.#cosignatures?.repeated?.(seen, { isEvidence });
     if (isTheLog(source)) return;
     const isOpen = this.questions(log).has(checkpoint);
     if (isOpen && this.askerOf(source) === "peer") this.#asks(seen);
@@ -375,12 +392,13 @@ export class JournaledMemory implements Recollection {
   /** Takes note that the journal has a checkpoint with this result, which opens or ends a question. */
   recorded(seen: Seen, result: Result): void {
     this.#forget(seen);
-    const { checkpoint: { log, treeSize, root, note }, source } = seen;
+    const { checkpoint, source } = seen;
+    const { log, treeSize, root, noteWithCosignatures: { length: noteLength } } = checkpoint;
     const table = this.questions(log);
     if (!OPEN_RESULTS.includes(result)) return table.delete({ treeSize, root });
     const seenAt = timeNow(this.#world.clock);
     const outcome = table.add({
-      ...{ treeSize, root, source, seenAt, noteLength: note.length },
+      ...{ treeSize, root, source, seenAt, noteLength },
     });
     if (outcome === "in") return;
     this.#happened({ kind: "left out", log, source });

@@ -13,6 +13,7 @@ import {
   type PeerSettings,
   peersSection,
 } from "../gossip/settings.ts";
+import { federationSection, type FederationSettings } from "../federation/settings.ts";
 import { witnessSection, type WitnessSettings } from "../authority/settings.ts";
 import { type AlertSettings, alertsSection } from "../response/settings.ts";
 import type { ExchangeLimits } from "../gossip/limits.ts";
@@ -23,7 +24,13 @@ import { within } from "../tlog/members.ts";
 import type { Log } from "../tlog/log.ts";
 import { checkKeyName } from "../tlog/vkey.ts";
 import { Given, type Section } from "../world/jsonc.ts";
-import { placeBeside, readAddress, readSwitch, readText } from "../world/setting_values.ts";
+import {
+  placeBeside,
+  readAddress,
+  readDuration,
+  readSwitch,
+  readText,
+} from "../world/setting_values.ts";
 import type { Address, World } from "../world/world.ts";
 import {
   knownLogs,
@@ -69,6 +76,12 @@ export interface Settings {
   readonly witness: WitnessSettings | undefined;
   /** What is told to its operator, and how; nothing but events if left out. */
   readonly alerts: AlertSettings | undefined;
+  /** How it publishes its journal and mirrors others; nothing if it does neither. */
+  readonly federation: FederationSettings | undefined;
+  /** Path of the policy of each log that it lists, unless the log has one of its own. */
+  readonly policy: string | undefined;
+  /** How far a witness may be behind, and how old its latest cosignature may be, in milliseconds. */
+  readonly cosignedWithin: number;
 }
 
 /** The members of the file: each of them is read into the one of `Settings` with its name. */
@@ -80,6 +93,9 @@ export const PLACE_DEFAULTS = {
   state: "state",
   incidents: "incidents",
 } as const;
+
+/** What `cosignedWithin` is if the file does not say. */
+const COSIGNED_WITHIN = "1d";
 
 /** How each member of the configuration is read. */
 const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Name]> } = {
@@ -99,6 +115,9 @@ const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Na
   limits: limitsSection,
   witness: witnessSection,
   alerts: alertsSection,
+  federation: federationSection,
+  policy: (given) => given.maybe(pathIn(given, readText)),
+  cosignedWithin: (given) => given.read(readDuration, COSIGNED_WITHIN),
 };
 
 /** All settings but those that every configuration must have. */
@@ -139,11 +158,12 @@ export function readConfiguration(given: Given): Settings | undefined {
 }
 
 function refuseMoreLogsThanFrames(
-  { logs = [], pushed = [], limits }: Partial<Settings>,
+  { logs = [], pushed = [], limits, federation }: Partial<Settings>,
   given: Given,
 ): void {
   const most = limits?.maxFramesPerExchange;
-  const { length } = [...knownLogs(logs), ...pushed];
+  // A mirrored journal is a log too.
+  const { length } = [...knownLogs(logs), ...pushed, ...federation?.mirrors ?? []];
   if (most === undefined || length <= most) return;
   given.inside("limits", "maxFramesPerExchange").fail(
     `maxFramesPerExchange is ${most}, expected one for each of the ${length} logs`,

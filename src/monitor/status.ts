@@ -1,6 +1,9 @@
 import type { SwarmStatus } from "../swarm/member_status.ts";
 import type { AlertStatus } from "./alerting.ts";
+import type { FederationStatus } from "./federating.ts";
+import type { MirrorStatus } from "./mirrored_journal.ts";
 import type { WitnessStatus } from "./witnessing.ts";
+import type { Keeping } from "../authority/cosigned_heads.ts";
 import type { Result } from "../evidence/result.ts";
 
 /**
@@ -23,6 +26,36 @@ export interface LogTally {
   readonly lastLookAt?: string;
   /** How often each result came up since the start. */
   readonly counts: Record<string, number>;
+}
+
+/** How one witness keeps up with a log; see `Keeping` in authority/cosigned_heads.ts. */
+export interface WitnessOfLog {
+  /** What the policy calls it. */
+  readonly name: string;
+  readonly vkey: string;
+  /** Where it shows what it has cosigned, if the policy says where. */
+  readonly url?: string;
+  /** Why it could not be asked there the last time, if it could not. */
+  readonly failing?: string;
+  readonly keeping: Keeping;
+  /** The largest size that it was seen to cosign, decimal. */
+  readonly size?: string;
+  /** Base64. */
+  readonly root?: string;
+  /** When it cosigned that, as it states itself, and no later than it was seen. RFC 3339. */
+  readonly cosignedAt?: string;
+  /** Since when others have cosigned more, RFC 3339. */
+  readonly behindSince?: string;
+  /** Cases about this witness in the journal. */
+  readonly incidents?: number;
+}
+
+/** What is counted of the cosignatures on a log's checkpoints. */
+export interface CosignedStatus {
+  /** The largest checkpoint that a quorum has cosigned. */
+  readonly committed?: { readonly size: string; readonly root: string };
+  /** In the order of the policy. */
+  readonly witnesses: readonly WitnessOfLog[];
 }
 
 /** One log in a daemon's status. */
@@ -60,6 +93,8 @@ export interface LogStatus extends LogTally {
   readonly withheld?: number;
   /** How many checkpoints were left out since the start, because there was no room. */
   readonly leftOut?: number;
+  /** Who has cosigned its checkpoints; nothing if no policy says who should. */
+  readonly cosigned?: CosignedStatus;
 }
 
 /**
@@ -145,4 +180,8 @@ export interface Status {
   readonly witness?: WitnessStatus;
   /** The channels of alerts. Nothing if none are configured. */
   readonly alerts?: AlertStatus;
+  /** The own journal as a log. Nothing if it is not published. */
+  readonly federation?: FederationStatus;
+  /** The journals of other monitors that it mirrors. Nothing if its own is not published. */
+  readonly mirrors?: readonly MirrorStatus[];
 }

@@ -3,13 +3,14 @@ import { caseOf, type ConflictRecord } from "../evidence/record.ts";
 import { logOf } from "../evidence/replay.ts";
 import { logHash } from "../gossip/follows_item.ts";
 import type { ExchangeParty } from "../gossip/exchange.ts";
+import { MAX_FAILED_COSIGNATURES } from "../gossip/kind.ts";
 import type { Tolls } from "../gossip/tolls.ts";
 import { isSession } from "../swarm/session.ts";
 import type { Admit } from "../swarm/settings.ts";
 import type { Swarm } from "../swarm/swarm.ts";
 import type { SwarmHost } from "../swarm/swarm_host.ts";
 import type { Log } from "../tlog/log.ts";
-import { openCheckpoint } from "../tlog/checkpoint.ts";
+import { openNote } from "../tlog/checkpoint.ts";
 import { memberKey } from "../world/connection_table.ts";
 import type { Conversations, FirstRead, Handler, Visitor } from "../world/conversations.ts";
 import { isLoopback, sameHost } from "../world/hosts.ts";
@@ -45,16 +46,18 @@ export function hostOfSwarm({ own, keeper, happenings, conversations, reload }: 
         heardAt: conversations.now,
       }),
     async hearNote(note, source) {
-      const opened = openCheckpoint({ note, logs: judge.logs });
+      const trials = { left: MAX_FAILED_COSIGNATURES };
+      const opened = openNote({ note, logs: judge.logs, trials });
       if ("refused" in opened) {
         if (opened.refused === "unknown log") return { outcome: "not followed" };
         return { outcome: "wrong", detail: opened.detail };
       }
-      const heard = opened.map((checkpoint) => judge.hearCheckpoint(checkpoint, source));
+      const { checkpoints } = opened;
+      const heard = checkpoints.map((checkpoint) => judge.hearCheckpoint(checkpoint, source));
       // What is not durable is told to nobody as heard. It is said again, in other words.
       if (!await keep(party, happenings, source)) return { outcome: "not kept" };
       for (const one of heard) party.report.heard(one, source);
-      return { outcome: "heard", logHash: hexLogHash(opened[0]!.log) };
+      return { outcome: "heard", logHash: hexLogHash(checkpoints[0]!.log) };
     },
     async hearRecord(record, source) {
       const log = logOf(record, judge.logs);

@@ -38,6 +38,7 @@ const TRAPS: readonly Trap[] = [
   ownSources,
   sourcesOfCheckpoints,
   ownKeys,
+  ownMirrors,
   shortPolls,
   shortPatience,
   hostsForFolders,
@@ -105,19 +106,31 @@ async function placesAbove(folder: string, { files, clock }: World): Promise<str
 }
 
 /** One address cannot be listened at twice. Loopback has many addresses, and `localhost` is any of them. */
-function oneAddress({ listen, http }: Settings): string[] {
-  if (listen === undefined || http === undefined) return [];
-  if (listen.port !== http.port || http.port === 0) return [];
-  const hosts = [listen.hostname, http.hostname];
-  const isOne = hosts.some(isAllAddresses) || hosts[0] === hosts[1] ||
+function oneAddress({ listen, http, witness, federation }: Settings): string[] {
+  const served = {
+    listen,
+    http,
+    "witness.http": witness?.http,
+    "federation.http": federation?.http,
+  };
+  const named = Object.entries(served).flatMap(([name, at]) =>
+    at === undefined ? [] : [{ name, at }]
+  );
+  return named.flatMap((one, i) =>
+    named.slice(i + 1).filter((other) => isOneAddress(one.at, other.at)).map((other) =>
+      `"${one.name}" ${formatAddress(one.at)} and "${other.name}" ${
+        formatAddress(other.at)
+      } are one ` +
+      "address, and only one of them can be served there: give them two ports"
+    )
+  );
+}
+
+function isOneAddress(one: Address, other: Address): boolean {
+  if (one.port !== other.port || other.port === 0) return false;
+  const hosts = [one.hostname, other.hostname];
+  return hosts.some(isAllAddresses) || hosts[0] === hosts[1] ||
     sameHost(hosts[0]!, hosts[1]!) && (!hosts.every(isLoopback) || hosts.includes("localhost"));
-  if (!isOne) return [];
-  return [
-    `"listen" ${formatAddress(listen)} and "http" ${
-      formatAddress(http)
-    } are one address, and only ` +
-    "one of them can be served there: give them two ports",
-  ];
 }
 
 function openStatus({ http }: Settings): string[] {
@@ -263,6 +276,13 @@ function sourcesOfCheckpoints({ logs }: Settings): string[] {
 function ownKeys({ name, logs }: Settings): string[] {
   return logs.filter(({ log }) => log.vkey.name === name).map(({ log }) =>
     `log ${log.origin}: its vkey has the name of this monitor, ${name}; the log's own key is expected`
+  );
+}
+
+function ownMirrors({ name, federation }: Settings): string[] {
+  const own = (federation?.mirrors ?? []).filter(({ vkey }) => vkey.name === name);
+  return own.map(({ url }) =>
+    `the mirror of ${url} has the name of this monitor, ${name}: it would mirror its own journal`
   );
 }
 

@@ -8,6 +8,7 @@ import type { Found, Happening } from "./happenings.ts";
 import { LastingTroubles, type TroubleName } from "./lasting_troubles.ts";
 import { THE_LOG } from "./the_log.ts";
 import type { Finding } from "./finding.ts";
+import { saysOfWitness } from "./troubles.ts";
 
 /**
  * The troubles of looks, ordered by how far the look came. A look is the end of all that come before
@@ -42,7 +43,8 @@ export class TroubleTeller {
 
   /** Forgets the logs and peers that are not configured any more. */
   reloaded({ subjects }: Extract<Happening, { kind: "reloaded" }>): void {
-    this.#troubles.keep((subject) => subjects.has(subject));
+    const logs = new Set([...subjects].map(witnessesOf));
+    this.#troubles.keep((subject) => subjects.has(subject) || logs.has(subject));
   }
 
   /** A look at a log, or what another of its places showed in it. First tells what is over by it. */
@@ -77,6 +79,37 @@ export class TroubleTeller {
       ...{ origin: log.origin, checkpoints, detail },
       ...lasted,
     }, { log: namedLog(log) });
+  }
+
+  /** How a witness of a log keeps up. */
+  witness(happening: Extract<Happening, { kind: "witness" }>): void {
+    const { log, name, vkey, keeping, size, cosignedAt } = happening;
+    const subject = witnessesOf(log.id);
+    const fields = {
+      ...{ origin: log.origin, witness: name },
+      ...(size !== undefined && { size }),
+      ...(cosignedAt !== undefined && { cosigned_at: cosignedAt }),
+    };
+    for (const kind of ["lagging", "missing"] as const) {
+      const trouble = { subject, place: vkey, kind };
+      if (kind !== keeping) {
+        // Where nothing is known, nothing is over.
+        if (keeping === "waiting") continue;
+        const lasted = this.#troubles.stayedAway(trouble);
+        if (lasted === undefined) continue;
+        this.#report.event("witness.recovered", "info", { ...fields, after: kind, ...lasted });
+        continue;
+      }
+      const told = { reason: "", level: "warning" } as const;
+      const { level, lasted } = this.#troubles.cameUp(trouble, told);
+      this.#report.event(`witness.${kind}`, level, {
+        ...fields,
+        detail:
+          `it ${saysOfWitness(happening)!}: it may be down, or cut off; it could be cosigning ` +
+          "another version of the log",
+        ...lasted,
+      });
+    }
   }
 
   /** A call of a peer begins. */
@@ -181,6 +214,11 @@ export class TroubleTeller {
     const lasted = this.#troubles.stayedAway(name);
     if (lasted !== undefined) this.#report.event(event, "info", { ...fields, ...lasted }, about);
   }
+}
+
+/** The subject of what is told of the witnesses of a log. */
+function witnessesOf(subject: string): string {
+  return `witnesses of ${subject}`;
 }
 
 /** Whether a result begins a trouble. What is proven is none: it does not pass. */

@@ -1,8 +1,16 @@
 import { millisecondsBetween } from "../world/time.ts";
+import { troublesOfMirrors } from "./mirror_troubles.ts";
 import { troublesOfMembers } from "./member_troubles.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import { LOST_ADVICE } from "./places.ts";
-import { type LogStatus, type LookResult, nameOf, type PeerStatus, type Status } from "./status.ts";
+import {
+  type LogStatus,
+  type LookResult,
+  nameOf,
+  type PeerStatus,
+  type Status,
+  type WitnessOfLog,
+} from "./status.ts";
 
 /** How long after its start a daemon may not have looked at a log, or called a peer, yet. */
 const STARTING_MS = 120_000;
@@ -74,6 +82,7 @@ export function troublesOf(status: Status): Trouble[] {
       .flatMap((peer) => troublesOfPeer(peer, isStarting)),
     ...troublesAmongMembers(status),
     ...troublesOfAlerts(status),
+    ...troublesOfMirrors(status.mirrors ?? []),
   ];
 }
 
@@ -132,6 +141,17 @@ function troublesOfItself(status: Status, isStarting: boolean): Trouble[] {
       advice: "Look where standard output goes. What they were about is in the journals.",
     },
     ...lost.map((what) => ({ text: `lost: ${what}`, advice: `${LOST_ADVICE}.` })),
+    status.federation?.newEpoch !== undefined && {
+      text: `the journal is published as another log, ${status.federation.origin}: ` +
+        status.federation.newEpoch,
+      advice:
+        "Look for what became of its entries, and tell who mirrors it. It is said until the next " +
+        'start (OPERATING, "Federation").',
+    },
+    status.federation?.isBehind === true && {
+      text: "the journal has entries that could not be published: the disk refuses",
+      advice: "Free the disk of the state folder. It is tried again every minute.",
+    },
     status.reloadRefused !== undefined && {
       text: `the changed configuration was refused: ${status.reloadRefused}`,
       advice:
@@ -182,6 +202,7 @@ function troublesOfLog(
     const advice = "Compare from another network: somebody may show an old state to you alone.";
     troubles.push({ about: log, text, advice });
   }
+  troubles.push(...troublesOfWitnesses(log, name));
   if (sharedBy === 0) {
     const text = `log ${name} is compared with nobody: no peer follows it`;
     troubles.push({
@@ -191,6 +212,31 @@ function troublesOfLog(
     });
   }
   return troubles;
+}
+
+/** What a witness that does not keep up may mean. Nobody is accused by it. */
+const NOT_KEEPING_UP =
+  "It may be down, or cut off from the log or from us. It could be cosigning another version of the " +
+  "log, which only its operator and other monitors can tell: ask them.";
+
+/** The witnesses of a log's policy that do not keep up. */
+function troublesOfWitnesses(log: LogStatus, name: string): Trouble[] {
+  return (log.cosigned?.witnesses ?? []).flatMap((witness): Trouble[] => {
+    const says = saysOfWitness(witness);
+    if (says === undefined) return [];
+    const since = witness.keeping === "lagging" ? witness.behindSince : witness.cosignedAt;
+    const text = `witness ${witness.name} ${says} for log ${name}`;
+    return [{ text, advice: NOT_KEEPING_UP, ...(since !== undefined && { since }) }];
+  });
+}
+
+/** What is the matter with a witness; nothing if it keeps up, or if it is too early to say. */
+export function saysOfWitness({ keeping, size }: WitnessOfLog): string | undefined {
+  if (keeping === "lagging") return `lags behind the other witnesses, at size ${size},`;
+  if (keeping !== "missing") return undefined;
+  return size === undefined
+    ? "is missing: no cosignature of it was seen"
+    : `is missing: no cosignature of it was seen after size ${size}`;
 }
 
 /** What the last look says that is not as it should be, and what that asks of a person. */

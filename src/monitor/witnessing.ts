@@ -1,5 +1,5 @@
 import type { CosigningKey } from "../authority/cosigning.ts";
-import type { LogList } from "../authority/log_list.ts";
+import { isListUrl, type LogList } from "../authority/log_list.ts";
 import type { WitnessSettings } from "../authority/settings.ts";
 import { type Refusals, Witness } from "../authority/witness.ts";
 import { WitnessLogs } from "../authority/witness_logs.ts";
@@ -17,7 +17,9 @@ import { timeNow } from "../world/time.ts";
 import type { Address } from "../world/world.ts";
 import type { Common } from "./common.ts";
 import { openKept } from "./kept_note.ts";
+import { ListFollower, type ListNews } from "./list_follower.ts";
 import { recall } from "./recalled.ts";
+import { inPlace } from "./swarm_host.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
 
 /** How often what was cosigned is written down as what the monitor was shown. */
@@ -31,7 +33,7 @@ const COSIGNED = theLogAt(WITNESS);
 export interface WitnessMeans {
   /** One of type 0x04, and one of type 0x06 if it has one. */
   readonly keys: readonly CosigningKey[];
-  /** The logs of a list, beside those of the configuration. */
+  /** The logs of a list in a file, beside those of the configuration. */
   listed?: LogList["logs"];
 }
 
@@ -55,6 +57,14 @@ export interface WitnessStatus {
   readonly cosigned: number;
   /** The logs of the configuration that only push. */
   readonly pushed: readonly PushedStatus[];
+  /** The list that is fetched, if one is. */
+  readonly list?: {
+    readonly url: string;
+    /** When the list in use was fetched, RFC 3339, UTC; nothing if none ever was. */
+    readonly at?: string;
+    /** Why no newer one can be had. */
+    readonly problem?: string;
+  };
 }
 
 /** One log that only pushes, in a daemon's status. */
@@ -83,6 +93,7 @@ export class Witnessing implements Refusals {
   readonly #state: WitnessState;
   readonly #means: WitnessMeans;
   readonly #pushed: readonly Log[];
+  readonly #list: ListFollower | undefined;
   #logs: WitnessLogs;
   /** The logs of the configuration. */
   #noted: ReadonlyMap<Log, Noted>;
@@ -96,6 +107,7 @@ export class Witnessing implements Refusals {
     state: WitnessState;
     pushed: readonly Log[];
     noted: ReadonlyMap<Log, Noted>;
+    list: Omit<ConstructorParameters<typeof ListFollower>[0], "take"> | undefined;
   }) {
     const { common, settings, means, state } = fields;
     const { keys } = means;
@@ -110,6 +122,8 @@ export class Witnessing implements Refusals {
     this.#noted = fields.noted;
     const { clock } = common.world;
     this.witness = new Witness({ state, logs, keys, clock, limits: settings, refusals: this });
+    this.#list = fields.list &&
+      new ListFollower({ ...fields.list, take: (listed) => this.#takeList(listed) });
   }
 
   /**
@@ -117,9 +131,10 @@ export class Witnessing implements Refusals {
    * @param folder of the state
    * @param followed the logs with a source
    * @param pushed the logs without one
+   * @param contact who answers for requests over HTTP
    * @throws WitnessStateDamaged, WitnessStateLocked, WorldError, IncidentNotWritten
    */
-  static async open({ common, background, settings, means, folder, followed, pushed }: {
+  static async open({ common, background, settings, means, folder, followed, pushed, contact }: {
     common: Common;
     background: Background;
     settings: WitnessSettings;
@@ -127,6 +142,7 @@ export class Witnessing implements Refusals {
     folder: string;
     followed: readonly Log[];
     pushed: readonly Log[];
+    contact: string;
   }): Promise<Witnessing> {
     const noted = new Map<Log, Noted>();
     for (const log of pushed) {
@@ -142,7 +158,19 @@ export class Witnessing implements Refusals {
       await state.close();
       throw error;
     }
-    return new Witnessing({ common, background, settings, means, state, pushed, noted });
+    const { world, observations, happenings } = common;
+    const isFetched = settings.list !== undefined && isListUrl(settings.list);
+    const list = !isFetched ? undefined : {
+      ...{ world, folder, contact, url: settings.list! },
+      files: inPlace(world.files, () => observations.expectInPlace()),
+      tell: (news: ListNews) => happenings.tell({ kind: "witness list", news }),
+      failed: (error: unknown) => happenings.failed(error),
+    };
+    const opened = new Witnessing({
+      ...{ common, background, settings, means, state, pushed, noted, list },
+    });
+    await opened.#list?.open();
+    return opened;
   }
 
   /**
@@ -164,6 +192,16 @@ export class Witnessing implements Refusals {
     if (listed !== undefined) this.#means.listed = listed;
     this.#logs = logsOf(logs, this.#means);
     this.witness.follow(this.#logs);
+    // A reload reads the list again, wherever it is.
+    if (!this.#isEnded) this.#list?.look().catch((error) => this.failed(error));
+  }
+
+  /** Takes up the logs of a list that was fetched. */
+  #takeList(listed: LogList["logs"]): void {
+    if (this.#isEnded) return;
+    this.#means.listed = listed;
+    this.#logs = logsOf([...this.#noted.keys()], this.#means);
+    this.witness.follow(this.#logs);
   }
 
   /** Where it listens, as configured. */
@@ -182,6 +220,7 @@ export class Witnessing implements Refusals {
       vkeys: this.#means.keys.map(({ vkey }) => vkey.text),
       logs: this.#logs.size,
       cosigned: this.#state.logs,
+      ...(this.#list !== undefined && { list: this.#list.status }),
       pushed: this.#pushed.map((log) => {
         const size = this.#state.head(log.origin)?.treeSize;
         return {
@@ -193,8 +232,12 @@ export class Witnessing implements Refusals {
     };
   }
 
-  /** Writes down what was cosigned, now and then, until stopped. */
+  /** Writes down what was cosigned, and fetches the list of logs, now and then, until stopped. */
   async run(stop: Stop): Promise<void> {
+    await Promise.all([this.#noteOften(stop), this.#list?.run(stop)]);
+  }
+
+  async #noteOften(stop: Stop): Promise<void> {
     for (;;) {
       await this.noteAll();
       if (stop.stopped) return;

@@ -21,6 +21,8 @@ export interface EventAbout {
   readonly record?: ConflictRecord;
   /** Whether the case is about the statements of a monitor. */
   readonly isOfMonitor?: boolean;
+  /** Whether the case is about what a witness cosigned. */
+  readonly isOfWitness?: boolean;
   readonly evidence?: AlertEvidence;
 }
 
@@ -122,11 +124,12 @@ export function occurrenceOf(event: AlertEvent): Occurrence | undefined {
 function ofIncident(event: AlertEvent, kind: string): Occurrence | undefined {
   const evidenceId = textIn(event, "evidence_id");
   if (kind === "known") return { phase: "repeated", evidenceId };
-  const { record, isOfMonitor } = event.about ?? {};
+  const { record, isOfMonitor, isOfWitness } = event.about ?? {};
   const key = PROVEN.includes(kind) ? equivocationKey(evidenceId) : `record ${evidenceId} ${kind}`;
   return up(event, {
     ...{ key, nature: "once", subject: textIn(event, "origin") },
     ...(isOfMonitor && { about: "monitor" }),
+    ...(isOfWitness && { about: "witness" }),
     ...(record && { evidence: { kind: "conflict", record } }),
     ...(event.about?.log && { logId: event.about.log.id }),
   });

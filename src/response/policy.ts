@@ -33,10 +33,10 @@ export interface EventFacts {
   readonly event: string;
   /** The level at which it was told. */
   readonly told: string;
-  /** What it is about, such as the origin of a log or the address of a peer; empty for the monitor itself. */
+  /** Its subject, such as the origin of a log or the address of a peer; empty for the monitor itself. */
   readonly subject: string;
-  /** Whether a case is about a log, or about the statements of a monitor. */
-  readonly about: "log" | "monitor";
+  /** Whether a case is about a log, the statements of a monitor, or what a witness cosigned. */
+  readonly about: "log" | "monitor" | "witness";
 }
 
 /** What a rule decides. */
@@ -55,8 +55,8 @@ export interface Rule extends Decision {
   readonly told?: string;
   /** Matches only what is about this log or peer. */
   readonly subject?: string;
-  /** Matches only cases about a log, or about a monitor. */
-  readonly about?: "log" | "monitor";
+  /** Matches only cases about a log, about a monitor, or about a witness. */
+  readonly about?: "log" | "monitor" | "witness";
   /** Where it stands in its file, from 1. */
   readonly line?: number;
 }
@@ -74,15 +74,15 @@ function warnings(afterMs: number, ...events: string[]): Rule[] {
 
 /** The rules that hold where no policy is given. */
 export const DEFAULT_RULES: readonly Rule[] = [
-  // Not a log: a monitor whose folder was copied or restored signs two statements under one number.
-  {
-    ...{ event: "incident.recorded", about: "monitor" },
-    ...{ level: "CRITICAL", action: "alert", afterMs: 0 },
-  },
+  ...warnings(0, "incident.refused"),
+  // Not a log: a monitor whose folder was copied or restored signs two statements under one number,
+  // and a witness may have cosigned two roots of a log that did nothing wrong.
+  ...(["monitor", "witness"] as const).map((about): Rule => ({
+    ...{ event: "incident.*", about, level: "CRITICAL", action: "alert", afterMs: 0 },
+  })),
   ...["incident.recorded", "incident.unrecorded", "incident.not written"].map((event): Rule => ({
     ...{ event, level: "EMERGENCY", action: "freeze_acceptance", afterMs: 0 },
   })),
-  ...warnings(0, "incident.refused"),
   { event: "log.unverified", level: "CRITICAL", action: "reject_and_alert", afterMs: 0 },
   // A part of the proof is missing, and that may pass. If it lasts, it is told as an error.
   {
@@ -97,6 +97,7 @@ export const DEFAULT_RULES: readonly Rule[] = [
   ...warnings(0, "member.banned", "member.key_used_twice"),
   ...warnings(0, "disk.refused", "journal.lost", "journal.unsound", "folder.moved", "key.changed"),
   ...warnings(0, "daemon.fault", "config.refused", "status.failed", "witness.failed"),
+  ...warnings(0, "witness.missing", "witness.lagging"),
   ...warnings(0, "alert.disabled", "alert.lost"),
   ...warnings(OUTAGE_MS, "alert.failed"),
   { event: "*", level: "INFO", action: "none", afterMs: 0 },
@@ -159,7 +160,7 @@ function readRule(given: Given, text: string): Rule | undefined {
   const event = members.get("event").read(readEventName);
   const told = members.get("told").maybe(choice(TOLD));
   const subject = members.get("subject").maybe(readText);
-  const about = members.get("about").maybe(choice(["log", "monitor"] as const));
+  const about = members.get("about").maybe(choice(["log", "monitor", "witness"] as const));
   const level = members.get("level").read(choice(ALERT_LEVELS));
   const action = members.get("action").read(choice(ALERT_ACTIONS));
   const after = members.get("afterSeconds").maybe(countUpTo(MAX_AFTER_SECONDS));

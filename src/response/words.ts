@@ -67,11 +67,14 @@ export function wordsOf(telling: Telling): Words {
 function ofConflict(telling: Telling, record: ConflictRecord): Words {
   const { subject, isOfMonitor, event } = telling;
   const { checkpoint_a: a, checkpoint_b: b, evidence_id: id, kind, log } = record;
-  const who = isOfMonitor ? "monitor" : "log";
-  const what = isOfMonitor
+  const isOfWitness = kind === "same_size_cosigned";
+  const who = isOfMonitor ? "monitor" : isOfWitness ? "witness" : "log";
+  const what = isOfWitness
+    ? `PROVEN: a witness cosigned two different roots at one size of log ${short(subject)}`
+    : isOfMonitor
     ? `PROVEN: a monitor signed two different statements under one number (${short(subject)})`
     : `PROVEN: log ${short(subject)} signed two histories that contradict each other`;
-  const why = kind === "same_size"
+  const why = kind !== "cross_size"
     ? `Both say that they have ${printable(a.size)} entries, and their roots differ.`
     : "The larger one does not begin with the smaller one: the record has a proof of that.";
   const unwritten = event === "incident.not written"
@@ -91,14 +94,20 @@ function ofConflict(telling: Telling, record: ConflictRecord): Words {
       ),
       ...section(
         "What is only suspected",
-        isOfMonitor
+        isOfWitness
+          ? "Why it happened, and whether the log itself showed both. The case is about the witness."
+          : isOfMonitor
           ? "Why it happened. A copied or restored folder of a monitor does that too."
           : "Why it happened. Somebody may show different people different histories. A developer " +
             "who reset a test log and kept its key leaves the same proof behind.",
       ),
       ...section(
         "What to do now",
-        isOfMonitor
+        isOfWitness
+          ? "1. Count this witness no more: take it out of your policies.\n" +
+            "2. Keep this message: the evidence is in it. Let the monitor run.\n" +
+            "3. Tell the witness's operator, and look whether the log shows both roots."
+          : isOfMonitor
           ? "1. Ask the monitor's operator whether a folder was copied or restored.\n" +
             "2. Keep this message: the evidence is in it."
           : "1. Accept nothing new from this log until this is cleared up.\n" +
@@ -111,7 +120,7 @@ function ofConflict(telling: Telling, record: ConflictRecord): Words {
         "The evidence is the file case.json of the mail; in an alert's JSON it is evidence.record, " +
           "to be saved as case.json. On any machine, without a network:\n" +
           "  hearsay verify case.json\n" +
-          "It needs nobody's word but the log's public key, which you should have from elsewhere:\n" +
+          `It needs nobody's word but the ${who}'s public key, which you should have from elsewhere:\n` +
           `  ${printable(log.vkey)}${keyIdOf(log.vkey)}`,
       ),
       `Case ${printable(id)}`,

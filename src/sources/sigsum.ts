@@ -5,13 +5,15 @@
  */
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { formatCheckpointText } from "../tlog/checkpoint.ts";
+import { formatCosignature } from "../tlog/cosignature.ts";
 import { ED25519_SIGNATURE_BYTES } from "../tlog/ed25519.ts";
 import { parseTreeSize, textOf } from "../tlog/encoding.ts";
 import { HASH_BYTES } from "../tlog/hashing.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
-import { formatNote } from "../tlog/note.ts";
-import { sigsumOrigin } from "../tlog/sigsum.ts";
+import { formatNote, MAX_SIGNATURE_LINES } from "../tlog/note.ts";
+import { sigsumKeyHash, sigsumOrigin } from "../tlog/sigsum.ts";
+import { readSigsumCosignature, type SigsumCosignature } from "../tlog/sigsum_proof.ts";
 import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
 import { type Fetcher, fetchNote } from "./fetcher.ts";
 import type { LookTime } from "./look_time.ts";
@@ -22,7 +24,7 @@ import type { ServedProof, Source } from "./source.ts";
 /** Bytes of a line `leaf_index=…` or `node_hash=…`, with room to spare. */
 const MAX_LINE_BYTES = 128;
 
-/** A Sigsum log. We do not read its witnesses' cosignatures. */
+/** A Sigsum log. */
 export class SigsumSource implements Source {
   readonly #fetcher: Fetcher;
   readonly #log: Log;
@@ -86,16 +88,35 @@ function proofServer(fetcher: Fetcher): ProofServer {
 
 /**
  * Makes the signed note of a tree head. A Sigsum log signs the text of a checkpoint, but serves its
- * parts as lines.
+ * parts as lines. It names witnesses by the hashes of their keys, so a cosignature becomes a line of
+ * the note only if the log's cosigners are known to have that key.
  * @throws MalformedError naming the line that is wrong
  */
 function noteOf(log: Log, head: Uint8Array): string {
-  const [size, root, signed] = linesOf(head);
+  const [size, root, signed, ...cosigned] = linesOf(head);
   const treeSize = parseTreeSize(readValue(size, "size"));
   const rootHash = readHash(root, "root_hash");
   const signature = readHex(signed, "signature", ED25519_SIGNATURE_BYTES);
   const text = formatCheckpointText({ origin: log.origin, treeSize, rootHash });
-  return formatNote({ text, vkey: log.vkey, signature });
+  const known = cosigned.slice(0, MAX_SIGNATURE_LINES - 1)
+    .flatMap((line) => cosignatureOf(log, line) ?? []);
+  return formatNote({ text, vkey: log.vkey, signature }) + known.map((one) => `${one}\n`).join("");
+}
+
+/** The line of a note for a cosignature; nothing for what is none, or is of nobody known. */
+function cosignatureOf({ cosigners }: Log, line: string): string | undefined {
+  let read: SigsumCosignature;
+  try {
+    read = readSigsumCosignature(readValue(line, "cosignature"));
+  } catch (error) {
+    // Anybody's line may be wrong; it harms no other (RULES S6).
+    if (error instanceof MalformedError) return undefined;
+    throw error;
+  }
+  const vkey = cosigners.all.map(({ vkey }) => vkey).find(({ type, publicKey }) =>
+    type === SIGNATURE_TYPE.cosignature && sigsumKeyHash(publicKey) === read.keyHash
+  );
+  return vkey && formatCosignature({ vkey, ...read });
 }
 
 function linesOf(answer: Uint8Array): string[] {

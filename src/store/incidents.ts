@@ -143,6 +143,11 @@ export class IncidentJournal {
     return { outcome: "recorded", entry };
   }
 
+  /** Bytes of its file. All of them are durable, and whole lines. */
+  get end(): number {
+    return this.#journal.end;
+  }
+
   /** The last entry. */
   get last(): Link {
     return this.#journal.last;
@@ -201,7 +206,7 @@ export class IncidentJournal {
 /**
  * Which contradicted roots have their record (RULES R6).
  *
- * - A `same_size` record joins two roots of one size. A further record is a known case if its two
+ * - A `same_size` record, and one of a cosigner, joins two roots of one size. A further record is a known case if its two
  *   roots are joined already, through whichever records. So k roots have k - 1 records.
  * - A `cross_size` record convicts the older root. That root has one record.
  */
@@ -251,7 +256,7 @@ function convictedRoots(
   // If the key does not sign the origin, a case has one entry, whatever origin it is told under.
   const origin = isTreeHeadKey(key) ? "" : log.origin;
   const name = ({ size, root }: RecordedHead): string => `${kind} ${size} ${root} ${key} ${origin}`;
-  if (kind === "same_size") return [name(checkpoint_a), name(checkpoint_b)];
+  if (kind !== "cross_size") return [name(checkpoint_a), name(checkpoint_b)];
   return [name(isBelow(checkpoint_a.size, checkpoint_b.size) ? checkpoint_a : checkpoint_b)];
 }
 

@@ -78,9 +78,9 @@ export interface Observation {
   readonly settled?: readonly ObservedHead[];
 }
 
-/** The members of an observation that state a checkpoint. */
+/** The members of an observation that state a checkpoint, with the cosignatures that were verified. */
 export function observedCheckpoint(checkpoint: VerifiedCheckpoint): ObservedCheckpoint {
-  const { treeSize, root, note } = checkpoint;
+  const { treeSize, root, noteWithCosignatures: note } = checkpoint;
   return { size: treeSize.toString(), root, note };
 }
 

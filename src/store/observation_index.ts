@@ -174,6 +174,12 @@ function crowdKey(logId: string, treeSize: bigint): string {
   return `${treeSize} ${logId}`;
 }
 
+/** A signed note as it was seen, and who showed it. */
+export interface SeenNote {
+  readonly note: string;
+  readonly source: string;
+}
+
 /** The index, open. Every call is synchronous and throws WorldError when SQLite refuses. */
 export class ObservationIndex {
   readonly #databases: Databases;
@@ -470,6 +476,35 @@ export class ObservationIndex {
     this.#database.run("UPDATE heads SET note = ?, note_bytes = ? WHERE id = ?", [
       ...[note!, note_bytes!, head],
     ]);
+  }
+
+  /**
+   * The notes seen at a size, by their sightings: that of each head, and those in which it was seen
+   * otherwise. There are no more than `limit`.
+   */
+  notesAt(logId: string, treeSize: bigint, limit: number): SeenNote[] {
+    const rows = this.#database.all(
+      `SELECT root, source, seq, note FROM heads WHERE log = ?1 AND size = ?2
+       UNION ALL
+       SELECT heads.root, sightings.source, sightings.seq, sightings.note
+       FROM heads JOIN sightings ON sightings.head = heads.id
+       WHERE heads.log = ?1 AND size = ?2
+         AND sightings.source IS NOT NULL AND sightings.note IS NOT NULL
+       ORDER BY seq LIMIT ?3`,
+      [this.#logOf(logId, false), treeSize, limit],
+    );
+    return rows.map(({ root, source, note }) => ({
+      note: unpackNote(note!, { origin: originOf(logId), size: treeSize, root: unpackRoot(root!) }),
+      source: source as string,
+    }));
+  }
+
+  /** The largest sizes that were seen of a log, at most so many, the smallest of them first. */
+  latestSizes(logId: string, limit: number): bigint[] {
+    return this.#database.all(
+      "SELECT DISTINCT size FROM heads WHERE log = ? ORDER BY size DESC LIMIT ?",
+      [this.#logOf(logId, false), limit],
+    ).map(({ size }) => size as bigint).reverse();
   }
 
   /** The first roots seen at a size, by first sighting: as many as the detector keeps. */

@@ -23,6 +23,7 @@ import {
   type OpenLoad,
   type OpenQuestion,
   type OpenWalk,
+  type SeenNote,
   type SeenRoot,
 } from "./observation_index.ts";
 import { parseRemovals, type Removal } from "./removal.ts";
@@ -49,6 +50,8 @@ const INDEX_BATCH = 5_000;
  * Most durable entries that wait while the database refuses. Beyond them nothing more is written.
  */
 const MAX_UNINDEXED = 10_000;
+/** Most notes that are read of one size of a log. Few sizes have more than two. */
+const MAX_NOTES_PER_SIZE = 64;
 
 /** Entries that were there, and are no more. */
 export interface LostEntries {
@@ -373,6 +376,16 @@ export class ObservationJournal {
     return old.filter(({ before, last }) =>
       !needed.some((seq) => before.seq < seq && seq <= last.seq)
     );
+  }
+
+  /** The notes seen of a log at a size, as they were seen, at most MAX_NOTES_PER_SIZE. */
+  notesAt(log: Pick<Log, "id">, treeSize: bigint): SeenNote[] {
+    return this.#upToDate().notesAt(log.id, treeSize, MAX_NOTES_PER_SIZE);
+  }
+
+  /** The largest sizes seen of a log, at most so many, the smallest of them first. */
+  latestSizes(log: Pick<Log, "id">, limit: number): bigint[] {
+    return this.#upToDate().latestSizes(log.id, limit);
   }
 
   /**

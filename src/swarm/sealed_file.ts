@@ -12,8 +12,7 @@
 import { concat } from "@std/bytes/concat";
 import { MalformedError } from "../tlog/malformed.ts";
 import { TAG_BYTES } from "../world/aead.ts";
-import { keyOfPassphrase, type ScryptCost } from "../world/scrypt.ts";
-import type { Random } from "../world/world.ts";
+import type { ScryptCost, World } from "../world/world.ts";
 import { DareReader, DareRefused, DareWriter, HEADER_BYTES, NONCE_BYTES, VERSION } from "./dare.ts";
 
 /** Bytes of the salt, at the start of a sealed file. */
@@ -38,8 +37,16 @@ export function looksSealed(head: Uint8Array): boolean {
   return (version === VERSION.v2 || version === VERSION.v1) && cipher <= 1;
 }
 
-function keyFor(passphrase: Uint8Array, salt: Uint8Array): Promise<Uint8Array> {
-  return keyOfPassphrase({ passphrase, salt, cost: COST, length: KEY_BYTES });
+/** What opening takes of the world. */
+type Opening = Pick<World, "passphrases">;
+/** What sealing takes of it. */
+type Sealing = Pick<World, "passphrases" | "random">;
+
+function keyFor(
+  { passphrases }: Opening,
+  { passphrase, salt }: { passphrase: Uint8Array; salt: Uint8Array },
+): Promise<Uint8Array> {
+  return passphrases.key({ passphrase, salt, cost: COST, length: KEY_BYTES });
 }
 
 /** Bytes, piece by piece. A piece is valid until the next one is asked for. */
@@ -50,11 +57,11 @@ export type Chunks = AsyncIterable<Uint8Array>;
  * @throws DareRefused, `empty` if there is nothing in it
  */
 export async function* sealChunks(
-  { chunks, passphrase, random }: { chunks: Chunks; passphrase: Uint8Array; random: Random },
+  { chunks, passphrase, world }: { chunks: Chunks; passphrase: Uint8Array; world: Sealing },
 ): AsyncGenerator<Uint8Array, void> {
-  const salt = random.bytes(SALT_BYTES);
-  const key = await keyFor(passphrase, salt);
-  const writer = new DareWriter({ key, nonce: random.bytes(NONCE_BYTES) });
+  const salt = world.random.bytes(SALT_BYTES);
+  const key = await keyFor(world, { passphrase, salt });
+  const writer = new DareWriter({ key, nonce: world.random.bytes(NONCE_BYTES) });
   yield salt;
   for await (const chunk of chunks) yield writer.write(chunk);
   yield writer.finish();
@@ -68,9 +75,10 @@ export async function* sealChunks(
  * @throws WrongPassphrase, DareRefused
  */
 export async function* openChunks(
-  { chunks, passphrase, onNoEnd = () => {} }: {
+  { chunks, passphrase, world, onNoEnd = () => {} }: {
     chunks: Chunks;
     passphrase: Uint8Array;
+    world: Opening;
     onNoEnd?: () => void;
   },
 ): AsyncGenerator<Uint8Array, void> {
@@ -81,7 +89,7 @@ export async function* openChunks(
       const rest = chunk.subarray(SALT_BYTES - salt.length);
       if (salt.length < SALT_BYTES) salt = concat([salt, chunk]).slice(0, SALT_BYTES);
       if (salt.length < SALT_BYTES) continue;
-      reader ??= new DareReader({ key: await keyFor(passphrase, salt) });
+      reader ??= new DareReader({ key: await keyFor(world, { passphrase, salt }) });
       yield reader.read(rest);
     }
     if (reader === undefined) {
@@ -97,16 +105,16 @@ export async function* openChunks(
 
 /** Seals what is short, at once. @throws DareRefused, `empty` */
 export async function sealShort(
-  { plaintext, ...how }: { plaintext: Uint8Array; passphrase: Uint8Array; random: Random },
+  { plaintext, ...how }: { plaintext: Uint8Array; passphrase: Uint8Array; world: Sealing },
 ): Promise<Uint8Array> {
   return concat(await Array.fromAsync(sealChunks({ chunks: once(plaintext), ...how })));
 }
 
 /** Opens what is short, at once. @throws WrongPassphrase, DareRefused */
 export async function openShort(
-  { sealed, passphrase }: { sealed: Uint8Array; passphrase: Uint8Array },
+  { sealed, ...how }: { sealed: Uint8Array; passphrase: Uint8Array; world: Opening },
 ): Promise<Uint8Array> {
-  return concat(await Array.fromAsync(openChunks({ chunks: once(sealed), passphrase })));
+  return concat(await Array.fromAsync(openChunks({ chunks: once(sealed), ...how })));
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {

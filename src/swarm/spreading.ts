@@ -7,7 +7,7 @@
 import { EquivocationDetector } from "../evidence/detector.ts";
 import type { Conflict } from "../evidence/conflict.ts";
 import type { JsonObject } from "../evidence/json.ts";
-import { type ConflictRecord, parseRecord, RECORD_VERSION } from "../evidence/record.ts";
+import { type ConflictRecord, isKnownVersion, parseRecord } from "../evidence/record.ts";
 import { verifyConflict } from "../evidence/verify.ts";
 import { textOf, utf8 } from "../tlog/encoding.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
@@ -434,7 +434,7 @@ export class Spreading {
 
   async #hearRecord(from: Neighbour, rumour: Rumour): Promise<void> {
     // A record of a later version is no fault of its sender.
-    if (typeof rumour.item.version === "string" && rumour.item.version !== RECORD_VERSION) return;
+    if (typeof rumour.item.version === "string" && !isKnownVersion(rumour.item.version)) return;
     const record = parseRecord(rumour.item);
     const key = caseKey(record);
     const isNew = !this.#cases.has(key, rumour.hops);
@@ -474,13 +474,16 @@ export class Spreading {
     );
   }
 
+  #isMember(vkey: string): boolean {
+    return vkey === this.#own || this.#members.get(vkey) !== undefined;
+  }
+
   /**
    * Whose a record is, for the turns that records have. Its own signature says so, whoever passes it on:
    * otherwise who makes up cases would take the turns of all whose records come the same way.
    */
   #finderOf(from: Neighbour, { detector_vkey }: ConflictRecord, isSigned: boolean): string {
-    const isMember = isSigned && detector_vkey !== null &&
-      (detector_vkey === this.#own || this.#members.get(detector_vkey) !== undefined);
+    const isMember = isSigned && detector_vkey !== null && this.#isMember(detector_vkey);
     return isMember ? detector_vkey : `somebody, through ${from.vkey.text}`;
   }
 
@@ -699,7 +702,9 @@ export class Spreading {
     { finder, rumour }: { finder: string; rumour: Rumour },
   ): void {
     const news = { key: caseKey(record), hops: rumour.hops };
-    this.#hand(to, rumour, { lane: finder, at: millisecondsOf(record.detected_at) || 0, news });
+    // What nobody known has signed may bear any time.
+    const at = this.#isMember(finder) && millisecondsOf(record.detected_at);
+    this.#hand(to, rumour, { lane: finder, at: at || this.#clock.now().getTime(), news });
   }
 
   /**

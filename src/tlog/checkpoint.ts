@@ -9,14 +9,24 @@ import {
   parseCheckpointText,
   textOfRoot,
 } from "./checkpoint_text.ts";
-import { base64, strictBase64, utf8Briefly } from "./encoding.ts";
+import { readTimestamped } from "./cosignature.ts";
+import { base64, strictBase64, utf8, utf8Briefly } from "./encoding.ts";
 import { decodeFrame, encodeFrame, type FrameFields } from "./frame.ts";
 import { describeLog, type Log } from "./log.ts";
 import { ImpossibleError, MalformedError, quoted } from "./malformed.ts";
 import { formatNote, type Note, parseNote, verifyNote } from "./note.ts";
+import { formatSignatureLine, isLineOf, readSignatureLine } from "./signature_line.ts";
 import { SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
 
+/**
+ * Most lines of one cosigner that are tried in a note. Real notes have one, or two of different
+ * times. Anybody can add lines under its name, and each costs a verification.
+ */
+export const MAX_LINES_PER_COSIGNER = 4;
+
 export { type CheckpointText, formatCheckpointText, parseCheckpointText };
+
+const NONE: readonly VerifiedCheckpoint[] = [];
 
 /** Only this module holds it, so only this module can make a VerifiedCheckpoint. */
 const VERIFIED = Symbol("verified");
@@ -41,11 +51,22 @@ export class VerifiedCheckpoint {
   readonly root: string;
   /** Whether a frame can carry it: the signature is Ed25519, over origin, size and root alone. */
   readonly fitsFrame: boolean;
+  /**
+   * The same checkpoint under the keys of the log's cosigners (`Log.cosigners`), one for each whose
+   * cosignature came with it and holds.
+   */
+  readonly cosigned: readonly VerifiedCheckpoint[];
   readonly #signature: string;
   // The signed text, where size and root alone do not give it back.
   readonly #text: string | undefined;
 
-  constructor(token: typeof VERIFIED, log: Log, fields: VerifiedFields, text?: string) {
+  constructor(
+    token: typeof VERIFIED,
+    log: Log,
+    fields: VerifiedFields,
+    text?: string,
+    cosigned: readonly VerifiedCheckpoint[] = NONE,
+  ) {
     if (token !== VERIFIED) throw new TypeError("only openCheckpoint and openFrame verify");
     this.log = log;
     this.treeSize = fields.treeSize;
@@ -53,6 +74,7 @@ export class VerifiedCheckpoint {
     this.#signature = base64(fields.signature);
     this.fitsFrame = isFramed(log) && text === undefined;
     this.#text = text;
+    this.cosigned = cosigned;
   }
 
   /** The root hash, 32 bytes. */
@@ -77,6 +99,42 @@ export class VerifiedCheckpoint {
     const { log: { origin, vkey }, treeSize, root, signature } = this;
     const text = this.#text ?? textOfRoot({ origin, treeSize, root });
     return formatNote({ text, vkey, signature });
+  }
+
+  /** The same checkpoint without the cosignatures that came with it, which take far more memory. */
+  get alone(): VerifiedCheckpoint {
+    if (this.cosigned.length === 0) return this;
+    return new VerifiedCheckpoint(VERIFIED, this.log, this, this.#text);
+  }
+
+  /** The signed note, and a line for each cosignature that holds on its text. */
+  get noteWithCosignatures(): string {
+    return this.noteWith(this.cosigned);
+  }
+
+  /**
+   * The signed note with the lines of these cosigned checkpoints. Those that are of another
+   * checkpoint, or do not hold on this note's text, are left out.
+   */
+  noteWith(cosigned: readonly VerifiedCheckpoint[]): string {
+    const lines = cosigned.filter((one) => this.#isSame(one))
+      .map(({ log: { vkey }, signature }) => `${formatSignatureLine({ vkey, signature })}\n`);
+    return this.note + lines.join("");
+  }
+
+  /** ML-DSA covers no extension lines, so it holds on any text of this size and root. */
+  #isSame(other: VerifiedCheckpoint): boolean {
+    const isSameHead = other.treeSize === this.treeSize && other.root === this.root;
+    if (!isSameHead || other.log.origin !== this.log.origin) return false;
+    return other.log.vkey.type === SIGNATURE_TYPE.mldsa44 || other.#text === this.#text;
+  }
+
+  /**
+   * When it was signed, in POSIX seconds, as a cosigner states it; 0 if the cosigner does not say that
+   * it has seen no larger tree. Nothing for what a log has signed.
+   */
+  get cosignedAt(): bigint | undefined {
+    return this.log.isCosigner && readTimestamped(this.signature)?.time;
   }
 
   /**
@@ -160,14 +218,43 @@ export function openCheckpoint(
   return "refused" in opened ? opened : opened.checkpoints;
 }
 
-/** As `openCheckpoint`, and hands on what it did not judge. */
+/** How many cosignatures may still fail of what somebody tells; each that fails is taken off. */
+export interface Trials {
+  left: number;
+}
+
+/**
+ * As `openCheckpoint`, and hands on what it did not judge.
+ * @param trials once none is left, no more cosignatures are read: who makes up lines costs a
+ *   verification with each. Without it there is no such limit
+ */
 export function openNote(
-  { note, logs }: { note: Uint8Array | string; logs: readonly Log[] },
+  { note, logs, trials }: {
+    note: Uint8Array | string;
+    logs: readonly Log[];
+    trials?: Trials | undefined;
+  },
 ): OpenedNote | Refused {
   let parsed: Note;
-  let stated: CheckpointText;
   try {
     parsed = parseNote(note);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return refusedAs(error);
+  }
+  return openParsedNote({ parsed, logs, trials });
+}
+
+/** As `openNote`, for a note that was taken apart by `parseNote`. */
+export function openParsedNote(
+  { parsed, logs, trials }: {
+    parsed: Note;
+    logs: readonly Log[];
+    trials?: Trials | undefined;
+  },
+): OpenedNote | Refused {
+  let stated: CheckpointText;
+  try {
     stated = parseCheckpointText(parsed.text);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
@@ -193,9 +280,43 @@ export function openNote(
     const signsText = log.vkey.type !== SIGNATURE_TYPE.mldsa44;
     const text = isPlain || !signsText ? undefined : parsed.text;
     const fields = { treeSize: stated.treeSize, root: base64(stated.rootHash), signature };
-    return new VerifiedCheckpoint(VERIFIED, log, fields, text);
+    const cosigned = cosignedOf(log, { ...parsed, ...fields }, trials);
+    return new VerifiedCheckpoint(VERIFIED, log, fields, text, cosigned);
   });
   return { checkpoints, text: parsed.text, unjudged: result.unjudged };
+}
+
+/**
+ * What the cosigners of a log have signed of this checkpoint. A line that does not hold counts for
+ * nothing and harms no other (RULES S6). Of several of one cosigner the latest counts.
+ */
+function cosignedOf(
+  { cosigners }: Log,
+  { text, lines, treeSize, root }: Note & Pick<VerifiedFields, "treeSize" | "root">,
+  trials: Trials = { left: Infinity },
+): readonly VerifiedCheckpoint[] {
+  if (cosigners.all.length === 0) return NONE;
+  const signed = [...new Set(lines)].flatMap((line) => readSignatureLine(line) ?? []);
+  const message = utf8(text);
+  const isPlain = text === textOfRoot({ origin: cosigners.all[0]!.origin, treeSize, root });
+  return cosigners.all.flatMap((log) => {
+    const [latest] = signed.filter((line) => isLineOf(line, log.vkey))
+      .slice(0, MAX_LINES_PER_COSIGNER)
+      .filter(({ signature }) => {
+        if (trials.left <= 0) return false;
+        const holds = log.verifies({ message, signature });
+        if (!holds) trials.left--;
+        return holds;
+      })
+      .map(({ signature }) => ({ signature, time: readTimestamped(signature)!.time }))
+      .toSorted((a, b) => a.time < b.time ? 1 : -1);
+    if (latest === undefined) return [];
+    const fields = { treeSize, root, signature: latest.signature };
+    const signsText = log.vkey.type !== SIGNATURE_TYPE.mldsa44;
+    return [
+      new VerifiedCheckpoint(VERIFIED, log, fields, isPlain || !signsText ? undefined : text),
+    ];
+  });
 }
 
 /**

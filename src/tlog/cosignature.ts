@@ -27,6 +27,7 @@ import {
   verifyMlDsa44,
 } from "./mldsa.ts";
 import { formatSignatureLine, isLineOf, readSignatureLine } from "./signature_line.ts";
+import type { SubtreeRange } from "./subtree.ts";
 import { SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
 
 const TIMESTAMP_BYTES = 8;
@@ -195,10 +196,8 @@ export function verifyMlDsa44Checkpoint(
 }
 
 /** The entries of a log from `start` up to and without `end`, and what their tree hashes to. */
-export interface Subtree {
+export interface Subtree extends SubtreeRange {
   readonly origin: string;
-  readonly start: bigint;
-  readonly end: bigint;
   /** 32 bytes. */
   readonly hash: Uint8Array;
 }
@@ -221,6 +220,36 @@ export function verifySubtreeCosignature(
   if (message === undefined) return false;
   const key = importMlDsa44Key(vkey.publicKey);
   return verifyMlDsa44({ key, message, signature: parts.signature });
+}
+
+/**
+ * What a cosigner of type 0x06 signs to cosign a subtree: the message with time 0.
+ * @throws MalformedError if the key is of another type, or the subtree has no place in the message
+ */
+export function subtreeMessage(
+  { vkey, subtree }: { vkey: Vkey; subtree: Subtree },
+): Uint8Array<ArrayBuffer> {
+  const message = vkey.type === SIGNATURE_TYPE.mldsa44
+    ? cosignedMessage({ name: vkey.name, time: 0n, subtree })
+    : undefined;
+  if (message !== undefined) return message;
+  throw new MalformedError(
+    `Cannot cosign a subtree with ${
+      printable(vkey.text)
+    }: expected a key of type 0x06, a name and ` +
+      `an origin of at most ${MAX_NAME_BYTES} bytes, and a range of entries`,
+  );
+}
+
+/**
+ * The signature line of a cosignature on a subtree, as tlog-cosignature has it today: 8 bytes of zero
+ * and the signature. `verifySubtreeCosignature` reads the other form too. So what C2SP pull request
+ * 346 may change is in these two functions.
+ */
+export function formatSubtreeCosignature(
+  { vkey, signature }: { vkey: Vkey; signature: Uint8Array },
+): string {
+  return formatCosignature({ vkey, time: 0n, signature });
 }
 
 /** The subtree that a checkpoint is: from 0 to its size. Nothing if the text is no checkpoint. */

@@ -9,6 +9,11 @@ export function sha256(data: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(hash("sha256", data, "buffer"));
 }
 
+/** SHA-256 in one call, in lower-case hex. */
+export function sha256Hex(data: Uint8Array): string {
+  return hash("sha256", data, "hex");
+}
+
 /** Root of the tree without leaves: SHA-256 of nothing (RFC 6962 section 2.1). */
 export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array(0));
 

@@ -1,3 +1,5 @@
+import { loadCosigner } from "./cosignature.ts";
+import { textOf } from "./encoding.ts";
 import { MalformedError, printable, quoted } from "./malformed.ts";
 import { loadVerifier, type Verifier } from "./note.ts";
 import { encodedKey, formatKeyId, parseVkey, SIGNATURE_TYPE, type Vkey } from "./vkey.ts";
@@ -14,6 +16,31 @@ export interface Log extends Verifier {
    * of it.
    */
   readonly id: string;
+  /** Whose cosignatures on its checkpoints are kept. */
+  readonly cosigners: Cosigners;
+  /**
+   * Whether this is no log, but what one cosigner says of the log of this origin; see
+   * `makeCosigned`.
+   */
+  readonly isCosigner?: true;
+}
+
+/**
+ * The cosigners of a log. Whoever opens a note of the log also reads what these have signed of it.
+ * A log lasts as long as it is followed, and a policy may change meanwhile; so this can change.
+ */
+export class Cosigners {
+  #all: readonly Log[] = [];
+
+  /** Each as `makeCosigned` makes it. */
+  get all(): readonly Log[] {
+    return this.#all;
+  }
+
+  /** Reads what these have signed from now on, in place of those before. */
+  change(all: readonly Log[]): void {
+    this.#all = all;
+  }
 }
 
 /**
@@ -37,7 +64,27 @@ export function parseLog(notation: string): Log {
  */
 export function makeLog({ vkey, origin }: { vkey: Vkey; origin: string }): Log {
   checkOrigin(origin);
-  return { ...loadVerifier(vkey), origin, id: `${encodedKey(vkey)} ${origin}` };
+  const id = `${encodedKey(vkey)} ${origin}`;
+  return { ...loadVerifier(vkey), origin, id, cosigners: new Cosigners() };
+}
+
+/**
+ * Makes what a cosigner says of the log of an origin: the checkpoints of that origin under the key of
+ * the cosigner. It has the form of a log, so that whatever holds a log to its word can hold a cosigner
+ * to its own. It is none: a cosigner's key is not a log's key (RULES R10, S6).
+ * @throws MalformedError if the origin is no line, or the key is neither of type 0x04 nor 0x06
+ */
+export function makeCosigned({ vkey, origin }: { vkey: Vkey; origin: string }): Log {
+  checkOrigin(origin);
+  const cosigner = loadCosigner(vkey);
+  return {
+    vkey,
+    verifies: ({ message, signature }) => cosigner.verifies({ text: textOf(message), signature }),
+    origin,
+    id: `cosigner ${encodedKey(vkey)} ${origin}`,
+    cosigners: new Cosigners(),
+    isCosigner: true,
+  };
 }
 
 /**

@@ -136,15 +136,20 @@ function readTree(
   const rootHash = hexOf(lines.value("root_hash"), { key: "root_hash", of: HASH_BYTES });
   const signature = lines.value("signature");
   // In a note the log's own line comes before them.
-  const cosignatures = lines.rest("cosignature", MAX_SIGNATURE_LINES - 1).map(readCosignature);
+  const cosignatures = lines.rest("cosignature", MAX_SIGNATURE_LINES - 1).map(
+    readSigsumCosignature,
+  );
   return {
     ...{ treeSize, rootHash, cosignatures },
     signature: hexOf(signature, { key: "signature", of: ED25519_SIGNATURE_BYTES }),
   };
 }
 
-/** `KEYHASH TIMESTAMP SIGNATURE` */
-function readCosignature(value: string): SigsumCosignature {
+/**
+ * Reads a cosignature as Sigsum writes it: `KEYHASH TIMESTAMP SIGNATURE`.
+ * @throws MalformedError naming what is wrong
+ */
+export function readSigsumCosignature(value: string): SigsumCosignature {
   const [keyHash, time, signature, more] = value.split(" ");
   if (keyHash === undefined || time === undefined || signature === undefined || more) {
     throw new MalformedError(`cosignature is ${quoted(value)}, expected KEYHASH TIME SIGNATURE`);

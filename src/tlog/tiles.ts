@@ -33,6 +33,9 @@ export interface Tile {
   readonly width: number;
 }
 
+/** A tile, or a bundle with the entries below the hashes of a tile of level 0. */
+export type TileOrBundle = Omit<Tile, "level"> & { readonly level: number | "entries" };
+
 /**
  * The path of a tile, or of a bundle of entries, below a log's prefix: `tile/<L>/<N>[.p/<W>]` (C2SP
  * tlog-tiles).
@@ -40,10 +43,24 @@ export interface Tile {
  *     tilePath({ level: 0, index: 1_234_067n, width: 256 }) // "tile/0/x001/x234/067"
  *     tilePath({ level: 1, index: 0n, width: 3 }) // "tile/1/000.p/3"
  */
-export function tilePath(
-  { level, index, width }: Omit<Tile, "level"> & { readonly level: number | "entries" },
-): string {
+export function tilePath({ level, index, width }: TileOrBundle): string {
   return `tile/${level}/${tileNumber({ index, width })}`;
+}
+
+/** `tile/<L>/<N>[.p/<W>]`, or `tile/entries/<N>[.p/<W>]`; nothing has more than seven groups. */
+const TILE_PATH =
+  /^tile\/(entries|[0-9]{1,2})\/((?:x[0-9]{3}\/){0,6}[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/;
+
+/** Reads what `tilePath` writes. Gives nothing for any other path, and for any other spelling. */
+export function parseTilePath(path: string): TileOrBundle | undefined {
+  const [, kind, number, width] = TILE_PATH.exec(path) ?? [];
+  if (kind === undefined || number === undefined) return undefined;
+  const tile: TileOrBundle = {
+    level: kind === "entries" ? kind : Number(kind),
+    index: BigInt(number.replaceAll(/[x/]/g, "")),
+    width: width === undefined ? TILE_WIDTH : Number(width),
+  };
+  return tilePath(tile) === path && tile.width <= TILE_WIDTH ? tile : undefined;
 }
 
 /** The path of a tile in Go's checksum database, which names the height: `tile/8/<L>/<N>[.p/<W>]`. */

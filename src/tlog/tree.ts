@@ -34,6 +34,26 @@ export class Tree {
     }
   }
 
+  /**
+   * The hash of a full subtree: over leaves index·2^level to (index + 1)·2^level - 1.
+   * @throws RangeError if the tree has fewer leaves
+   */
+  node({ level, index }: { level: number; index: bigint }): Uint8Array {
+    const hash = this.#levels[level]?.[Number(index)];
+    if (hash !== undefined) return hash;
+    throw new RangeError(`node ${index} of level ${level} is not full in ${this.treeSize} leaves`);
+  }
+
+  /**
+   * Takes the last leaves away.
+   * @param treeSize how many stay
+   * @throws RangeError if it has fewer
+   */
+  cut(treeSize: bigint): void {
+    const leaves = this.#checked(treeSize);
+    for (const [level, row] of this.#levels.entries()) row.length = Math.floor(leaves / 2 ** level);
+  }
+
   /** A second tree with the same leaves. The two can grow apart. */
   clone(): Tree {
     const copy = new Tree();

@@ -1,19 +1,22 @@
 /**
- * The witness over HTTP: C2SP tlog-witness, `POST /add-checkpoint`, and the latest cosigned
- * checkpoint at its monitoring path. What is answered is decided in `authority/witness.ts`.
+ * The witness over HTTP: C2SP tlog-witness, `POST /add-checkpoint` and `POST /sign-subtree`, and the
+ * latest cosigned checkpoint at its monitoring path. What is answered is decided in
+ * `authority/witness.ts`.
  *
  * @module
  */
 import { answer } from "./answers.ts";
-import { MAX_REQUEST_BYTES } from "../authority/add_checkpoint.ts";
+import { MAX_REQUEST_BYTES } from "../authority/request.ts";
+import type { SubtreeAnswer } from "../authority/subtree_signer.ts";
 import type { Witness, WitnessAnswer } from "../authority/witness.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { printable } from "../tlog/malformed.ts";
-import { addressKey } from "../world/connection_table.ts";
 import type { HttpAnswer, HttpQuery } from "../world/world.ts";
 
 /** Where checkpoints are posted. */
 export const ADD_CHECKPOINT_PATH = "/add-checkpoint";
+/** Where cosignatures on subtrees are asked for, if the witness has a key of type 0x06. */
+export const SIGN_SUBTREE_PATH = "/sign-subtree";
 /** "<monitoring prefix>/<hex of SHA-256 of the origin>/checkpoint". */
 const LATEST_PATH = /^\/([0-9a-f]{64})\/checkpoint$/;
 /** Allowances are full again after a second. */
@@ -40,22 +43,27 @@ export async function answerWitness(
   },
 ): Promise<HttpAnswer> {
   const hash = LATEST_PATH.exec(query.path)?.[1];
-  if (hash === undefined && query.path !== ADD_CHECKPOINT_PATH) {
+  const isSubtree = query.path === SIGN_SUBTREE_PATH && witness.signsSubtrees;
+  if (hash === undefined && query.path !== ADD_CHECKPOINT_PATH && !isSubtree) {
+    const more = witness.signsSubtrees ? ", POST /sign-subtree" : "";
     return sentence(
       404,
-      "a witness answers POST /add-checkpoint and GET /<SHA-256 of the origin>/checkpoint",
+      `a witness answers POST /add-checkpoint${more} and GET /<SHA-256 of the origin>/checkpoint`,
     );
   }
   const allowed = hash === undefined ? ["POST"] : ["GET", "HEAD"];
   if (!allowed.includes(query.method)) {
     return { status: 405, headers: { allow: allowed.join(", ") } };
   }
-  const caller = addressKey(query.caller.hostname);
   // Before content is read: who sends too much costs no more than a line.
-  if (!witness.pay(caller)) return TOO_MUCH;
+  if (!witness.pay(query.caller.hostname)) return TOO_MUCH;
   if (hash !== undefined) return await answerLatest(hash, { witness, failed });
   const body = await query.content(MAX_REQUEST_BYTES);
-  return told(await witness.addCheckpoint(body, query.caller.hostname));
+  return told(
+    isSubtree
+      ? await witness.signSubtree(body, query.caller.hostname)
+      : await witness.addCheckpoint(body, query.caller.hostname),
+  );
 }
 
 async function answerLatest(
@@ -73,14 +81,14 @@ async function answerLatest(
   return answer(200, TEXT, utf8(note));
 }
 
-function told(said: WitnessAnswer): HttpAnswer {
+function told(said: WitnessAnswer | SubtreeAnswer): HttpAnswer {
   switch (said.status) {
     case 200:
       return answer(200, TEXT, utf8(said.lines));
     case 409:
       return answer(409, SIZE, utf8(`${said.size}\n`));
     case 429:
-      return sentence(429, said.problem, TOO_MUCH_RETRY_S);
+      return sentence(429, said.problem, said.retryAfterS ?? TOO_MUCH_RETRY_S);
     case 503:
       return sentence(503, said.problem, UNABLE_RETRY_S);
     default:

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "@std/path/join";
+import { MalformedError } from "../tlog/malformed.ts";
 import { unexpected, wholeNumber, within } from "../tlog/members.ts";
 import { parseAddress } from "./address.ts";
 import type { Address } from "./world.ts";
@@ -31,6 +32,16 @@ export function readText(value: unknown, name: string): string {
 export function readAddress(value: unknown, name: string): Address {
   const text = readText(value, name);
   return within(name, () => parseAddress(text));
+}
+
+/** The URL of an endpoint. @throws MalformedError for any other, or with a name, password or query */
+export function readUrl(value: unknown, name: string): string {
+  const text = readText(value, name);
+  const url = URL.parse(text);
+  const isPlain = url?.username === "" && url.password === "" && !/[?#]/.test(text);
+  if (url !== null && isPlain && /^https?:\/\//.test(text)) return url.href;
+  // Not quoted: a URL may hold a password.
+  throw new MalformedError(`${name} is no plain URL, expected https://HOST/PATH`);
 }
 
 /** A whole number from 1 to `most`. @throws MalformedError for anything else */

@@ -17,6 +17,7 @@ export interface World {
   readonly signing: Signing;
   readonly mail: Mail;
   readonly commands: Commands;
+  readonly passphrases: PassphraseKeys;
 }
 
 /** Time. */
@@ -375,6 +376,32 @@ export interface Signing {
     /** A signature, 2,420 bytes. */
     sign(seed: Uint8Array<ArrayBuffer>, message: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
   };
+}
+
+/** How costly a key is to make out of a passphrase, and so a passphrase to guess (scrypt, RFC 7914). */
+export interface ScryptCost {
+  /** N: how often memory is gone over; a power of two. */
+  readonly N: number;
+  /** Block size. */
+  readonly r: number;
+  /** How many times all of it is done. */
+  readonly p: number;
+}
+
+/** Keys out of passphrases. */
+export interface PassphraseKeys {
+  /**
+   * Makes a key out of a passphrase. It takes 128 * N * r bytes of memory, and happens beside the event
+   * loop.
+   * @param of.length bytes of the key
+   * @throws WorldError if there is not enough memory
+   */
+  key(of: {
+    readonly passphrase: Uint8Array;
+    readonly salt: Uint8Array;
+    readonly cost: ScryptCost;
+    readonly length: number;
+  }): Promise<Uint8Array>;
 }
 
 /** What kept the outside from doing as asked. */

@@ -26,6 +26,14 @@ export interface Push {
 /** How many leaves all histories share. */
 export const PARTING = 4;
 
+/** The leaf hashes of a history. */
+export function leavesOf(size: number, history = 0): Uint8Array[] {
+  return Array.from(
+    { length: size },
+    (_, i) => leafHash(utf8(`${i < PARTING ? 0 : history}/${i}`)),
+  );
+}
+
 /** A log that signs whatever it is told to. */
 export class PushingLog {
   readonly log: Log;

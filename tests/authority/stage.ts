@@ -1,5 +1,6 @@
 /** A witness on a disk in memory, whose clock is set by hand. */
-import { generateCosigningKey } from "../../src/authority/cosigning.ts";
+import { type CosigningKey, generateCosigningKey } from "../../src/authority/cosigning.ts";
+import type { SubtreeAnswer } from "../../src/authority/subtree_signer.ts";
 import {
   type Refusals,
   Witness,
@@ -82,6 +83,17 @@ export function cosignersOf(text: string, lines: readonly string[]): string[] {
   );
 }
 
+/** Starts a witness with these keys on an empty disk. */
+export async function startWitness(
+  { logs, keys }: { logs: readonly PushingLog[]; keys: readonly CosigningKey[] },
+): Promise<Witness> {
+  return new Witness({
+    state: await WitnessState.open({ files: new MemoryDisk().files, folder: "state" }),
+    logs: new WitnessLogs({ followed: logs.map(({ log }) => log) }),
+    ...{ keys, clock: new HandClock(), limits: LIMITS, refusals: new Refused() },
+  });
+}
+
 /** What a test works with. */
 export class Stage {
   readonly disk = new MemoryDisk();
@@ -100,14 +112,18 @@ export class Stage {
     this.#both = both;
   }
 
-  /** A witness of these logs that runs. */
+  /** A witness of these logs that runs, unless it is to be started later. */
   static async of(
     names: readonly string[] = ["log.invalid/one"],
-    { limits = LIMITS, both = false }: { limits?: WitnessLimits; both?: boolean } = {},
+    { limits = LIMITS, both = false, isDown = false }: {
+      limits?: WitnessLimits;
+      both?: boolean;
+      isDown?: boolean;
+    } = {},
   ): Promise<Stage> {
     const logs = await Promise.all(names.map((name) => PushingLog.named(name)));
     const stage = new Stage(logs, limits, both);
-    await stage.start();
+    if (!isDown) await stage.start();
     return stage;
   }
 
@@ -137,6 +153,11 @@ export class Stage {
   /** Sends a body. */
   send(body: Uint8Array): Promise<WitnessAnswer> {
     return this.witness.addCheckpoint(body, CALLER);
+  }
+
+  /** Asks for a cosignature on a subtree. */
+  signSubtree(body: Uint8Array): Promise<SubtreeAnswer> {
+    return this.witness.signSubtree(body, CALLER);
   }
 
   /** As `push`, and gives the status alone. */

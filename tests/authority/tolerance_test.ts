@@ -1,61 +1,9 @@
 /** What quorums tolerate: the computation agrees with trying everything. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type Rule, ruleOf, type Tolerance, toleranceOf } from "../../src/authority/tolerance.ts";
+import { type Rule, ruleOf, toleranceOf } from "../../src/authority/tolerance.ts";
 import { policyOf, witness } from "./policies.ts";
-
-/** Whether these parties are a quorum. */
-function isMet(rule: Rule, parties: ReadonlySet<string>): boolean {
-  if (typeof rule === "string") return parties.has(rule);
-  return rule.of.filter((part) => isMet(part, parties)).length >= rule.least;
-}
-
-function partiesOf(rule: Rule): string[] {
-  return typeof rule === "string" ? [rule] : [...new Set(rule.of.flatMap(partiesOf))];
-}
-
-function subsetsOf(all: readonly string[]): Set<string>[] {
-  return Array.from(
-    { length: 2 ** all.length },
-    (_, bits) => new Set(all.filter((_, i) => (bits >> i) % 2 === 1)),
-  );
-}
-
-/** The two numbers by their definitions: every set of parties, every pair of quorums. */
-function byTrying(rule: Rule): { failuresToStop: number; liarsToSplit: number } {
-  const subsets = subsetsOf(partiesOf(rule));
-  const quorums = subsets.filter((parties) => isMet(rule, parties));
-  const all = new Set(partiesOf(rule));
-  const stopping = subsets.filter((parties) => !isMet(rule, all.difference(parties)));
-  const common = quorums.flatMap((one) => quorums.map((two) => one.intersection(two).size));
-  return {
-    failuresToStop: Math.min(...stopping.map(({ size }) => size)),
-    liarsToSplit: Math.min(...common),
-  };
-}
-
-function computed(rule: Rule): Tolerance {
-  const tolerance = toleranceOf(rule);
-  assert("parties" in tolerance, JSON.stringify(tolerance));
-  return tolerance;
-}
-
-/** Asserts that the numbers are right, and that the named parties do it. */
-function check(rule: Rule): void {
-  const { failuresToStop, liarsToSplit, stopping, splitting } = computed(rule);
-  const what = JSON.stringify(rule);
-  assertEquals({ failuresToStop, liarsToSplit }, byTrying(rule), what);
-  assertEquals([stopping.length, splitting.length], [failuresToStop, liarsToSplit], what);
-  const all = partiesOf(rule);
-  assert(!isMet(rule, new Set(all).difference(new Set(stopping))), `${what} stops`);
-  const liars = new Set(splitting);
-  const honest = all.filter((party) => !liars.has(party));
-  const splits = subsetsOf(honest).some((shownOne) => {
-    const shownTheOther = new Set(honest).difference(shownOne);
-    return isMet(rule, shownOne.union(liars)) && isMet(rule, shownTheOther.union(liars));
-  });
-  assert(splits, `${what} splits`);
-}
+import { checkTolerance as check, computedTolerance as computed, partiesOf } from "./rules.ts";
 
 /** Nested groups over parties of these names, which may repeat. */
 function rules(names: readonly string[]): fc.Arbitrary<Rule> {

@@ -282,6 +282,20 @@ Deno.test("witness: wrong signatures cost their sender, and not everybody", asyn
   assert(stage.witness.pay("192.0.2.2"));
 });
 
+Deno.test("witness: addresses of one IPv6 network pay together for wrong signatures", async () => {
+  const stage = await Stage.of(["log.invalid/one"], {
+    limits: { perSecondPerLog: 3, perSecond: 100 },
+  });
+  const other = await PushingLog.named("log.invalid/other");
+  const text = parseNote(await stage.log().note({ size: 5n })).text;
+  const body = utf8(`old 0\n\n${text}\n${await other.line(text)}\n`);
+  let paid = 0;
+  while (paid < 50 && stage.witness.pay(`2001:db8::${paid}`)) {
+    await stage.witness.addCheckpoint(body, `2001:db8::${paid++}`);
+  }
+  assertEquals(paid, 3);
+});
+
 Deno.test("witness: so many requests of one log wait, and no more", async () => {
   const stage = await atFive();
   const bodies = await Promise.all(

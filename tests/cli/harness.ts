@@ -2,6 +2,7 @@
 import { runProgram } from "../../src/cli/program.ts";
 import type { Tools } from "../../src/cli/command.ts";
 import { answerHttp } from "../../src/web/http_server.ts";
+import { answerFederation } from "../../src/web/federation_server.ts";
 import { answerWitness } from "../../src/web/witness_server.ts";
 import { LineWriter, type Stream, type Terminal } from "../../src/cli/terminal.ts";
 import { type ConflictRecord, parseRecord } from "../../src/evidence/record.ts";
@@ -11,7 +12,8 @@ import { denoWorld } from "../../src/world/deno.ts";
 import { openCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { encodeHex } from "@std/encoding/hex";
 import { grow, newLog } from "../evidence/histories.ts";
-import type { World } from "../../src/world/world.ts";
+import { scryptKeys } from "../../src/world/scrypt.ts";
+import type { PassphraseKeys, World } from "../../src/world/world.ts";
 
 /** What a command came to. */
 export interface Ran {
@@ -34,20 +36,30 @@ export interface Running {
 }
 
 /**
- * Starts a command.
+ * Keys out of passphrases that cost next to nothing. What they cost otherwise, a fifth of a second, is
+ * tested in `swarm/sealed_file_test.ts`, and by the commands that tests run as processes.
+ */
+export const CHEAP_KEYS: PassphraseKeys = {
+  key: ({ cost, ...of }) => scryptKeys.key({ ...of, cost: { ...cost, N: 16 } }),
+};
+
+/**
+ * Starts a command. A passphrase costs it next to nothing.
  * @param answers what a person says to its questions, in turn; then nobody answers any more
  * @param input standard input
  * @param stdout where the printed lines go as well; it may refuse them
  */
 export function start(
   args: readonly string[],
-  world: World = denoWorld(),
+  given: World = denoWorld(),
   answers: readonly string[] = [],
   input: Uint8Array = new Uint8Array(0),
   stdout: Stream = { writeSync: (bytes) => bytes.length, isTerminal: () => false },
 ): Running {
+  const isReal = given.passphrases === scryptKeys;
+  const world = isReal ? { ...given, passphrases: CHEAP_KEYS } : given;
   const left = [...answers];
-  let given = 0;
+  let taken = 0;
   const out: string[] = [];
   const err: string[] = [];
   const waiting: { pattern: RegExp; resolve: (line: string) => void }[] = [];
@@ -59,6 +71,8 @@ export function start(
       (query) => answerHttp(query, { hostname: address.hostname, ...answers }),
       onLack,
     );
+  const serveFederation: Tools["serveFederation"] = ({ address, onLack, ...page }) =>
+    world.http.serve(address, (query) => answerFederation(query, page), onLack);
   const serveWitness: Tools["serveWitness"] = ({ address, onLack, ...page }) =>
     world.http.serve(address, (query) => answerWitness(query, page), onLack);
   const print = (lines: string[], line: string): void => {
@@ -78,8 +92,8 @@ export function start(
     redraw: (lines) => [...lines, ""].forEach((line) => print(out, line)),
     paint: (_style, text) => text,
     read: (buffer) => {
-      const part = input.subarray(given, given + Math.min(buffer.length, 1_000));
-      given += part.length;
+      const part = input.subarray(taken, taken + Math.min(buffer.length, 1_000));
+      taken += part.length;
       buffer.set(part);
       return Promise.resolve(part.length);
     },
@@ -96,11 +110,12 @@ export function start(
     },
     release: () => {},
   };
-  const done = runProgram(args, { world, terminal, serveStatus, serveWitness }).then((code) => ({
-    code,
-    out,
-    err,
-  }));
+  const done = runProgram(args, { world, terminal, serveStatus, serveWitness, serveFederation })
+    .then((code) => ({
+      code,
+      out,
+      err,
+    }));
   return {
     out,
     err,
@@ -122,6 +137,11 @@ export function start(
 /** Runs a command to its end. */
 export function run(...args: string[]): Promise<Ran> {
   return start(args).done;
+}
+
+/** As `run`, with the keys that any other program makes of a passphrase. */
+export function runAtFullCost(...args: string[]): Promise<Ran> {
+  return start(args, { ...denoWorld(), passphrases: { ...scryptKeys } }).done;
 }
 
 /** Runs a test in an empty folder, which is removed afterwards. */

@@ -272,6 +272,7 @@ async function onScreen(columns: number, ...args: string[]): Promise<string[]> {
     terminal,
     serveStatus: () => undefined as never,
     serveWitness: () => undefined as never,
+    serveFederation: () => undefined as never,
   };
   await runProgram(args, tools);
   // deno-lint-ignore no-control-regex
@@ -290,6 +291,7 @@ inFolder(
         terminal,
         serveStatus: () => undefined as never,
         serveWitness: () => undefined as never,
+        serveFederation: () => undefined as never,
       };
       assertEquals(await runProgram(["incidents", ...what, "--incidents", incidents], tools), 3);
       assertMatch(stderr.text, /of the output could not be written: No space left/);

@@ -5,7 +5,7 @@ import { utf8 } from "../../src/tlog/encoding.ts";
 import { processTerminal } from "../../src/cli/terminal.ts";
 import { Interrupted } from "../../src/cli/command.ts";
 import { PYTHON, pythonTest } from "../python.ts";
-import { put, run } from "./harness.ts";
+import { put, runAtFullCost } from "./harness.ts";
 import { makeLog, makeMonitor } from "./monitors.ts";
 
 function typed(keys: string): [string, string] {
@@ -162,7 +162,7 @@ pythonTest("terminal: a passphrase is typed twice, and not shown", async (folder
   assertUnshown(wrong, "barley");
   assertEquals(wrong.code, 2, wrong.shown);
   const file = put(folder, "passphrase", "sesame");
-  assertEquals((await run(...opening, "--passphrase-file", file)).code, 0);
+  assertEquals((await runAtFullCost(...opening, "--passphrase-file", file)).code, 0);
   assertEquals(Deno.readTextFileSync(`${folder}/opened`), "text");
 });
 
@@ -173,7 +173,7 @@ pythonTest(
     const config = await makeMonitor(`${folder}/one`, { log, source: dir });
     const key = `${folder}/one/monitor.key`;
     const file = put(folder, "passphrase", "sesame");
-    await run("seal", key, "--out", key, "--overwrite", "--passphrase-file", file);
+    await runAtFullCost("seal", key, "--out", key, "--overwrite", "--passphrase-file", file);
     // The terminal edits again, so it makes a signal of Ctrl-C.
     const ran = await onTerminal(["run", "--config", config], [
       ["Passphrase of", "sesame\r"],

@@ -60,6 +60,7 @@ for (const args of [["help"], ["keygen", "--help"], ["verify", "--help"]]) {
       terminal,
       serveStatus: () => undefined as never,
       serveWitness: () => undefined as never,
+      serveFederation: () => undefined as never,
     };
     assertEquals(await runProgram(args, tools), EXIT.failed);
     assertEquals(

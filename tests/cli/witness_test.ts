@@ -290,3 +290,50 @@ inFolder("witness: a damaged state is said, and is no fault of the program", asy
   assertEquals(code, 3);
   assertMatch(err.join("\n"), /^hearsay run: \S+witness\.log is damaged before byte \d+/m);
 });
+
+inFolder(
+  "witness: a list at a URL, from init to status; config check fetches it too",
+  async (folder) => {
+    const listed = await PushingLog.named("log.invalid/listed");
+    let asked = 0;
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => {
+      asked++;
+      return new Response(`logs/v0\nvkey ${listed.log.vkey.text}\nqpd 2\ncontact nobody\n`);
+    });
+    const place = `http://127.0.0.1:${server.addr.port}/list`;
+    const made = await run(
+      ...["init", "--dir", folder, "--name", "monitor.invalid/ber", "--http", "127.0.0.1:0"],
+      ...["--witness", NAME, "--witness-http", "127.0.0.1:0", "--list", place],
+    );
+    assertEquals(made.code, 0, made.err.join("\n"));
+    const config = `${folder}/hearsay.jsonc`;
+    const check = await run("config", "check", config);
+    assertStringIncludes(check.out.join("\n"), `the list ${place} has 1 logs`);
+    const offline = await run("config", "check", config, "--offline");
+    assertStringIncludes(offline.out.join("\n"), `the list ${place} would be fetched; not tried`);
+    assertEquals(asked, 1);
+    const { running, url } = await startWitness(folder);
+    await running.line(/ info witness\.list file=\S+ logs=1 left_out=0/);
+    const statuses = [];
+    for (let old = 0n; old < 3n; old++) {
+      const body = await listed.request({ old, size: old + 1n });
+      statuses.push((await ask(`${url}/add-checkpoint`, body)).status);
+    }
+    assertEquals(statuses, [200, 200, 429]);
+    running.stop();
+    assertEquals((await running.done).code, 0);
+    await server.shutdown();
+    const gone = await run("config", "check", config);
+    assertMatch(gone.out.join("\n"), /^! the list http\S+ cannot be had: /m);
+  },
+);
+
+inFolder("init: a --list that is no URL to fetch is refused", async (folder) => {
+  for (const list of ["https://user:secret@lists.example/a", "http://", "https://a b/"]) {
+    const { code } = await run(
+      ...["init", "--dir", folder, "--name", "monitor.invalid/ber"],
+      ...["--witness", NAME, "--witness-http", "127.0.0.1:0", "--list", list],
+    );
+    assertEquals([list, code], [list, 2]);
+  }
+});

@@ -1,5 +1,5 @@
 /** The lists that witness-network.org publishes for witnesses, read whole. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { parseLogList } from "../../src/authority/log_list.ts";
 import { parseLog } from "../../src/tlog/log.ts";
 import { everyCase, vectorPath, vectorTest } from "./vectors.ts";
@@ -19,7 +19,10 @@ vectorTest("the real lists of logs are read, and nothing is left out", async () 
       const { logs, dropped } = parseLogList(Deno.readTextFileSync(vectorPath(`witness/${file}`)));
       assertEquals(dropped, []);
       assertEquals(logs.size, count);
-      for (const [origin, notation] of logs) assertEquals(parseLog(notation).origin, origin);
+      for (const [origin, { notation, qpd }] of logs) {
+        assertEquals(parseLog(notation).origin, origin);
+        assert(qpd >= 1);
+      }
     },
   });
 });

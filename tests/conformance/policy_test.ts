@@ -10,6 +10,10 @@ import { verifyInclusion } from "../../src/tlog/proof.ts";
 import { isSubmittedBy, parseSigsumProof, sigsumLeafOf } from "../../src/tlog/sigsum_proof.ts";
 import { parseTlogProof } from "../../src/tlog/tlog_proof.ts";
 import { policyOf } from "../authority/policies.ts";
+import { checkTolerance } from "../authority/rules.ts";
+import { AIMS } from "../sim/witnesses/plan.ts";
+import { planned } from "../sim/witnesses/quorum.ts";
+import { runWitnesses } from "../sim/witnesses/run.ts";
 import {
   everyCase,
   flipped,
@@ -49,6 +53,33 @@ vectorTest(
         assertEquals([...counts, failuresToStop, liarsToSplit], expected);
         const isSigsum = path.startsWith("sigsum");
         assertEquals(remarks.length, isSigsum ? logs.length + witnesses.length : 0);
+      },
+    }),
+);
+
+vectorTest(
+  "toleranceOf: what policies in use tolerate agrees with trying every set",
+  () =>
+    everyCase({
+      cases: Object.keys(REAL),
+      count: 6,
+      name: (path) => path,
+      check: (path) => checkTolerance(ruleOf(parsePolicy(readBytes(`policy/${path}`)).quorum!)),
+    }),
+);
+
+vectorTest(
+  "sim: under policies in use two histories are committed only if so many lie",
+  () =>
+    everyCase({
+      cases: Object.keys(REAL).flatMap((path) => AIMS.map((aim) => ({ path, aim }))),
+      count: 6 * AIMS.length,
+      name: ({ path, aim }) => `${path}, ${aim}`,
+      async check({ path, aim }) {
+        const quorum = planned(ruleOf(parsePolicy(readBytes(`policy/${path}`)).quorum!));
+        const { outcome, plan } = await runWitnesses({ seed: 1, options: { quorum, aim } });
+        assertEquals(outcome.violations, []);
+        if (aim !== "some lie") assertEquals(outcome.isBroken, plan.aim === "enough lie");
       },
     }),
 );

@@ -9,6 +9,14 @@ import { KEEP_SEGMENTS } from "../../src/store/observations.ts";
 import { MAX_NAMED_SOURCES } from "../../src/store/repeats.ts";
 import { SEGMENT_BYTES } from "../../src/store/segments.ts";
 import { MAX_SETTLED_UNWRITTEN } from "../../src/store/settled.ts";
+import { MAX_PUSHES_AT_ONCE, MAX_PUSHES_OF_ADDRESS } from "../../src/federation/gate.ts";
+import {
+  MAX_BUNDLED_BYTES,
+  MAX_HEAD_BYTES,
+  MAX_PUSH_BYTES,
+  MAX_RECORDS,
+  MAX_RECORDS_BYTES,
+} from "../../src/federation/wire.ts";
 import { SESSION_LIMITS } from "../../src/swarm/session_limits.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
 import { MAX_NOTE_BYTES, MAX_SIGNATURE_LINES } from "../../src/tlog/note.ts";
@@ -35,6 +43,9 @@ import {
   MAX_STATEMENT_BYTES,
 } from "../../src/swarm/statement.ts";
 import { MAX_NUMBERS_PER_LIST } from "../../src/swarm/statement_memory.ts";
+import { MAX_HEADS } from "../../src/authority/cosigned_heads.ts";
+import { FAILED_COSIGNATURE_COST, MAX_FAILED_COSIGNATURES } from "../../src/gossip/kind.ts";
+import { MAX_LINES_PER_COSIGNER } from "../../src/tlog/checkpoint.ts";
 import { VERDICT_MS } from "../../src/monitor/verdicts.ts";
 
 const { kinds, ...ofExchange } = DEFAULT_LIMITS;
@@ -56,5 +67,8 @@ export const LIMITS: Readonly<Record<string, number>> = {
   ...{ REPLAY_WINDOW: Number(REPLAY_WINDOW), DEFAULT_MAX_CLOCK_SKEW_MS, REMEMBER_AHEAD_MS },
   ...{ RESERVED_SEQUENCES: Number(RESERVED_SEQUENCES), MAX_SEEN, MAX_NUMBERS_PER_LIST },
   ...{ BAN_THRESHOLD, DEFAULT_BAN_MS, ACCUSATION_MS, MIN_ACCUSERS },
+  ...{ MAX_LINES_PER_COSIGNER, MAX_HEADS, MAX_FAILED_COSIGNATURES, FAILED_COSIGNATURE_COST },
   ...{ MIN_RSA_BITS, MAX_RSA_BITS, MAX_POSTED_BYTES, VERDICT_MS },
+  ...{ MAX_BUNDLED_BYTES, MAX_RECORDS, MAX_RECORDS_BYTES, MAX_HEAD_BYTES, MAX_PUSH_BYTES },
+  ...{ MAX_PUSHES_AT_ONCE, MAX_PUSHES_OF_ADDRESS },
 };

@@ -14,7 +14,12 @@ import {
   signedBytes,
   withSignature,
 } from "../../src/evidence/record.ts";
-import { type CheckName, type Judgement, verifyConflict } from "../../src/evidence/verify.ts";
+import {
+  type CheckName,
+  type Judgement,
+  Opinions,
+  verifyConflict,
+} from "../../src/evidence/verify.ts";
 import { base64, textOf, utf8 } from "../../src/tlog/encoding.ts";
 import { parseLog } from "../../src/tlog/log.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
@@ -89,12 +94,14 @@ for (
   Deno.test(`record: any byte of a signed ${name} record changed makes it fail`, async () => {
     const text = formatRecord(await signedRecord(await make(), await newSigner()));
     const bytes = utf8(text);
+    // Of a note that is as it was, the independent implementation is asked once.
+    const opinions = new Opinions();
     let changed = 0;
     for (let at = 0; at < bytes.length; at++) {
       // One bit, and one character that keeps most JSON readable.
       for (const byte of [bytes[at]! ^ 0x01, bytes[at] === 0x30 ? 0x31 : 0x30]) {
         const mutant = bytes.with(at, byte);
-        const outcome = outcomeOf(mutant);
+        const outcome = outcomeOf(mutant, opinions);
         assert(outcome !== "holds", `byte ${at} as ${byte}: ${textAround(mutant, at)}`);
         changed++;
       }
@@ -103,14 +110,14 @@ for (
   });
 }
 
-function outcomeOf(bytes: Uint8Array): Judgement["outcome"] {
+function outcomeOf(bytes: Uint8Array, opinions: Opinions): Judgement["outcome"] {
   let text: string;
   try {
     text = textOf(bytes);
   } catch {
     return "fails"; // Not UTF-8: no reader gets as far as the record.
   }
-  return verifyConflict({ input: text }).outcome;
+  return verifyConflict({ input: text, opinions }).outcome;
 }
 
 function textAround(bytes: Uint8Array, at: number): string {
@@ -122,9 +129,10 @@ Deno.test("record: without a detector, only who showed it and when can be change
   const unvouched = new Set(["source_a", "source_b", "detected_at"]);
   const text = formatRecord(record);
   const found = new Set<string>();
+  const opinions = new Opinions();
   for (let at = 0; at < text.length; at++) {
     const mutant = text.slice(0, at) + (text[at] === "7" ? "8" : "7") + text.slice(at + 1);
-    if (verifyConflict({ input: mutant }).outcome !== "holds") continue;
+    if (verifyConflict({ input: mutant, opinions }).outcome !== "holds") continue;
     const changed = parseRecord(mutant) as unknown as Record<string, unknown>;
     for (const [member, value] of Object.entries(record)) {
       if (canonicalize(changed[member] ?? null) !== canonicalize(value)) found.add(member);
@@ -220,7 +228,9 @@ Deno.test("parseRecord: refuses what is missing, extra, twice or of the wrong ty
   const cases: [unknown, string][] = [
     [without, "kind is missing"],
     [{ ...record, extra: 1 }, 'unknown member "extra"'],
-    [{ ...record, version: "hearsay/conflict/v2" }, "this program judges"],
+    [{ ...record, version: "hearsay/conflict/v3" }, "this program judges"],
+    [{ ...record, version: "hearsay/conflict/v2" }, 'expected "same_size_cosigned"'],
+    [{ ...record, kind: "same_size_cosigned" }, 'expected "same_size" or "cross_size"'],
     [{ ...record, checkpoint_a: null }, "checkpoint_a is"],
     [{ ...record, checkpoint_a: { ...record.checkpoint_a, size: 5 } }, "checkpoint_a.size is"],
     [{ ...record, consistency: { implied_root: "x" } }, "consistency.proof is missing"],

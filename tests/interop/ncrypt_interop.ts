@@ -1,6 +1,6 @@
 /** Sealed files are exchanged with ncrypt of github.com/minio/sio, both ways. */
 import { assertEquals } from "@std/assert";
-import { put, run } from "../cli/harness.ts";
+import { put, runAtFullCost as run } from "../cli/harness.ts";
 import { build, interopTest, shell } from "./go.ts";
 
 const NCRYPT = await build("github.com/minio/sio/cmd/ncrypt@v0.4.1");

@@ -16,7 +16,7 @@ import type { Connection } from "../../src/world/world.ts";
 import { generateSigner } from "../../src/world/signer.ts";
 import { readAll } from "../swarm/sessions.ts";
 import { world } from "../world/helpers.ts";
-import { type Built, interopTest, shell } from "./go.ts";
+import { buildOwn, interopTest, shell } from "./go.ts";
 
 /** More than the cells of one key hold. */
 const BYTES = 5_000_000;
@@ -24,19 +24,7 @@ const CELLS_PER_KEY = 4_096;
 const SEED = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const NAME = "go.example";
 
-async function buildPeer(): Promise<Built> {
-  if ((await shell("command -v go")).code !== 0) return { absent: "go is not here" };
-  const folder = Deno.makeTempDirSync({ prefix: "hearsay-interop-" });
-  addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-  const source = new URL("noise", import.meta.url).pathname;
-  // The Go that is here, and no other that a module asks for.
-  const line = 'cd "$1" && GOTOOLCHAIN=local go build -o "$2/peer" .';
-  const { code, err } = await shell(line, source, folder);
-  if (code !== 0) return { absent: `it cannot be built: ${err.trim().split("\n").at(-1)}` };
-  return { program: `${folder}/peer` };
-}
-
-const PEER = await buildPeer();
+const PEER = await buildOwn("noise");
 
 async function partyOf(name: string, seed?: string): Promise<SessionParty> {
   const { clock, random } = world;

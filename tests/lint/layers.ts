@@ -5,7 +5,16 @@
 
 const PURE_ROOMS = ["tlog", "evidence"];
 /** They do not import one another. A new room begins with its name here. */
-const MIDDLE_ROOMS = ["store", "sources", "gossip", "gather", "swarm", "authority", "response"];
+const MIDDLE_ROOMS = [
+  "store",
+  "sources",
+  "gossip",
+  "gather",
+  "swarm",
+  "authority",
+  "federation",
+  "response",
+];
 const BELOW_MONITOR = [...PURE_ROOMS, "world", ...MIDDLE_ROOMS];
 
 /** What each room may import besides itself. A room that is not here may not exist. */

@@ -1,5 +1,6 @@
 /** Machines in memory, each with a disk, databases and a clock of its own, that run whole daemons. */
 import { assert, assertEquals } from "@std/assert";
+import type { Policy } from "../../src/authority/policy.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
@@ -8,6 +9,7 @@ import type { OpenSource } from "../../src/monitor/assembly.ts";
 import { Daemon } from "../../src/monitor/daemon.ts";
 import type { EventName, Level } from "../../src/monitor/events.ts";
 import { IncidentNotWritten } from "../../src/monitor/case_keeper.ts";
+import type { Policies } from "../../src/monitor/policies.ts";
 import { defaultSettings, type Settings } from "../../src/monitor/settings.ts";
 import type { Source } from "../../src/sources/source.ts";
 import type { WitnessMeans } from "../../src/monitor/witnessing.ts";
@@ -18,7 +20,7 @@ import type { Entry } from "../../src/evidence/entry.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { checkObservations } from "../../src/store/observations.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
-import type { Log } from "../../src/tlog/log.ts";
+import { formatLog, type Log, parseLog } from "../../src/tlog/log.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { parseSchedule } from "../../src/world/schedule.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
@@ -50,12 +52,19 @@ export const STATE = "home/state";
 export const INCIDENTS = "home/incidents";
 const PORT = 9900;
 /** Nothing reads the keys of a witness, or listens for it, in these tests. */
-const WITNESS: Settings["witness"] = {
+const WITNESS: NonNullable<Settings["witness"]> = {
   ...{ key: "witness.key", http: { hostname: "198.51.100.250", port: 80 } },
   ...{ perSecond: 1_000, perSecondPerLog: 1_000 },
 };
 /** What is under way with others ends at its limits at the latest. */
 const LONGEST_EXCHANGE_MS = DEFAULT_LIMITS.exchangeMs + DEFAULT_LIMITS.parcelMs;
+
+/** Nothing reads it: tests give the policy itself. */
+const POLICY = "policy.txt";
+
+function policiesOf({ policy }: Duties): Policies {
+  return new Map(policy === undefined ? [] : [[POLICY, policy]]);
+}
 
 const SHARE_BYTES = 4;
 /** Randomness without any: every jitter is none. What tells one start from another is random. */
@@ -82,7 +91,11 @@ export interface Told {
 
 /** A log that a host follows. */
 export interface Followed {
-  readonly source: Source & { readonly story: { readonly log: Log } };
+  readonly source: Source & {
+    readonly story: { readonly log: Log };
+    /** The source of the log as the daemon has it, if it needs that. */
+    readonly openFor?: (log: Log) => Source;
+  };
   readonly pollMs?: number;
   readonly patienceMs?: number;
   /** The log that it replaces. */
@@ -124,8 +137,19 @@ export interface Duties {
   readonly framesPerSecond?: number;
   /** What is told to whom. */
   readonly alerts?: Settings["alerts"];
+  /** Who cosigns the checkpoints of its logs. */
+  readonly policy?: Policy;
+  /** How far a witness may be behind, in milliseconds. */
+  readonly cosignedWithin?: number;
+  /** What it does with journals. */
+  readonly federation?: Settings["federation"];
   /** Whether it is a witness, and the logs that only push to it. */
-  readonly witness?: { readonly keys: WitnessMeans["keys"]; readonly pushed: readonly Log[] };
+  readonly witness?: {
+    readonly keys: WitnessMeans["keys"];
+    readonly pushed: readonly Log[];
+    /** The URL of its list of further logs. */
+    readonly list?: string;
+  };
 }
 
 /** A machine: what is on it outlives the daemons that run on it. */
@@ -217,10 +241,12 @@ export class Host {
   /** What a daemon is told, and how it opens the sources of its logs. */
   #orders(duties: Duties): { settings: Settings; openSource: OpenSource } {
     const { vkey } = this.signer;
-    const sources = new Map<string, Source>();
+    const sources = new Map<string, Followed["source"]>();
     const logs = duties.logs.map((followed) => {
       const { source, pollMs = MINUTE, patienceMs = DAY, ...more } = followed;
-      const { log } = source.story;
+      // Whose cosignatures are read belongs to the log as one daemon has it.
+      const { story } = source;
+      const log = duties.policy === undefined ? story.log : parseLog(formatLog(story.log));
       sources.set(log.id, source);
       return { log, source: "scripted", pollMs, patienceMs, ...more };
     });
@@ -248,21 +274,33 @@ export class Host {
           : { schedule: parseSchedule(duties.schedule) }),
         fanOut,
       },
+      ...(duties.policy !== undefined && { policy: POLICY }),
+      ...(duties.cosignedWithin !== undefined && { cosignedWithin: duties.cosignedWithin }),
       httpGossip,
       alerts: duties.alerts,
       pushed: duties.witness?.pushed ?? [],
-      witness: duties.witness && WITNESS,
+      witness: duties.witness && {
+        ...WITNESS,
+        ...(duties.witness.list !== undefined && { list: duties.witness.list }),
+      },
+      federation: duties.federation,
       // Everybody calls everybody all day: what an address may send is another test's subject.
       limits: { ...DEFAULT_LIMITS, framesPerSecondPerAddress },
     };
-    return { settings, openSource: ({ log }) => sources.get(log.id)! };
+    return {
+      settings,
+      openSource: ({ log }) => {
+        const source = sources.get(log.id)!;
+        return source.openFor?.(log) ?? source;
+      },
+    };
   }
 
   /** Has the daemon take up other duties while it runs, as SIGHUP does. */
   async reload(duties: Duties): Promise<void> {
     const { settings, openSource } = this.#orders(duties);
     assert(this.daemon!.canTakeUp(settings, this.signer.vkey.text));
-    await this.daemon!.takeUp(settings, openSource);
+    await this.daemon!.takeUp(settings, openSource, { policies: policiesOf(duties) });
     await settled();
   }
 
@@ -271,6 +309,7 @@ export class Host {
     return await Daemon.start({
       ...{ world: this.world, signer: this.signer, ...this.#orders(duties) },
       witness: duties.witness && { keys: duties.witness.keys },
+      policies: policiesOf(duties),
       report: {
         event: (name, level, fields) => void this.told.push({ name, level, fields }),
         workFailed: (error, more) => {
@@ -473,7 +512,7 @@ export async function parted(
 export function convicted({ kind, checkpoint_a, checkpoint_b }: ConflictRecord): string {
   const [older, newer] = [checkpoint_a, checkpoint_b]
     .sort((a, b) => Number(a.size) - Number(b.size) || (a.root < b.root ? -1 : 1));
-  return kind === "same_size"
+  return kind !== "cross_size"
     ? `${kind} ${older!.size} ${older!.root} ${newer!.root}`
     : `${kind} ${older!.size} ${older!.root}`;
 }

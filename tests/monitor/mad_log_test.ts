@@ -4,7 +4,7 @@ import { MAX_CONFLICT_NOTES_PER_LOG } from "../../src/evidence/detector.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { signingLog } from "../gossip/helpers.ts";
-import { DAY, Host } from "./hosts.ts";
+import { Host, MINUTE } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
 const NOTE_LENGTH = 500_000;
@@ -28,7 +28,7 @@ async function madLog() {
 Deno.test("mad log: cases are kept up to so many bytes of notes, and a start keeps to that as well", async () => {
   await using one = await Host.make();
   const { source, sign, show } = await madLog();
-  const duties = { logs: [{ source, pollMs: DAY }], gossipMs: DAY };
+  const duties = { logs: [{ source, pollMs: MINUTE }], gossipMs: MINUTE };
   show(await sign(VIEW_SIZE, 1));
   let daemon = await one.start(duties);
   assertEquals(daemon.status().logs[0]!.size, `${VIEW_SIZE}`);
@@ -38,7 +38,7 @@ Deno.test("mad log: cases are kept up to so many bytes of notes, and a start kee
   for (let cases = 0, size = VIEW_SIZE + 1n; cases < most + 3; size++) {
     for (const fill of FILLS) {
       show(await sign(size, fill));
-      await one.pass(2 * DAY);
+      await one.pass(2 * MINUTE);
     }
     cases += FILLS.length - 1;
   }

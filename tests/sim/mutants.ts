@@ -8,18 +8,28 @@
 import { join } from "@std/path/join";
 import type { Property } from "./properties.ts";
 import type { Found } from "./hunt.ts";
+import { WITNESS_MUTANTS } from "./witnesses/mutants.ts";
+import type { WitnessProperty } from "./witnesses/properties.ts";
 
-/** One planted bug. */
-export interface Mutant {
-  /** What the program does with this bug. */
-  readonly name: string;
+/** A change of one place in the source. */
+export interface Change {
   /** The file, relative to the project's folder. */
   readonly file: string;
   /** A text that is in the file exactly once. */
   readonly find: string;
   readonly replace: string;
+}
+
+/** One planted bug. */
+export interface Mutant extends Change {
+  /** What the program does with this bug. */
+  readonly name: string;
+  /** Further places, where one guard alone would make good for the other. */
+  readonly and?: readonly Change[];
   /** The property that it breaks. The check of another property may fail first. */
-  readonly breaks: Property;
+  readonly breaks: Property | WitnessProperty;
+  /** Whose simulation finds it: of fleets, unless it says so. */
+  readonly of?: "witnesses";
   /** It must be found within so many seeds, beginning with 1; or else by `test`. */
   readonly seeds: number;
   /** The test that finds it: its file in `tests`, and its name or a part of it. */
@@ -39,8 +49,8 @@ const RARE = 900;
 const MEMBERS = "monitor/members_test.ts";
 const ATTACKED = "monitor/members_attacked_test.ts";
 
-/** All mutants, ordered by what they break; those of members come last. */
-export const MUTANTS: readonly Mutant[] = [
+/** Mutants of fleets, ordered by what they break; those of members come last. */
+const FLEET_MUTANTS: readonly Mutant[] = [
   {
     name: "a proof that leads to no signed root convicts all the same",
     file: "src/tlog/proof.ts",
@@ -559,6 +569,14 @@ export const MUTANTS: readonly Mutant[] = [
     test: { file: MEMBERS, name: "a case goes on to everyone once" },
   },
   {
+    name: "a mirror that failed three times never comes back",
+    file: "src/monitor/mirrored_journal.ts",
+    find: "const pauseMs = nextPollMs({ intervalMs, failures, retryAfterMs, random });",
+    replace: "const pauseMs = failures > 0 ? 1e9 : nextPollMs({ intervalMs, failures, random });",
+    breaks: "mirrors follow in time",
+    seeds: 100,
+  },
+  {
     name: "records take the turn of who passed them on",
     file: "src/swarm/spreading.ts",
     find: "return isMember ? detector_vkey : `somebody, through ${from.vkey.text}`;",
@@ -650,6 +668,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
 ];
 
+/** All mutants. */
+export const MUTANTS: readonly Mutant[] = [...FLEET_MUTANTS, ...WITNESS_MUTANTS];
+
 const PROJECT = new URL("../../", import.meta.url).pathname;
 /** The parts of the project that a run needs. */
 const NEEDED = ["deno.json", "deno.lock", "src", "tests"];
@@ -708,9 +729,13 @@ async function huntIn(
   mutant: Mutant,
   signal: AbortSignal,
 ): Promise<Found | undefined> {
-  const path = join(tree, mutant.file);
-  const sound = await Deno.readTextFile(path);
-  await Deno.writeTextFile(path, mutate(sound, mutant));
+  const sound = new Map<string, string>();
+  for (const change of [mutant, ...mutant.and ?? []]) {
+    const path = join(tree, change.file);
+    const source = await Deno.readTextFile(path);
+    if (!sound.has(path)) sound.set(path, source);
+    await Deno.writeTextFile(path, mutate(source, { ...change, name: mutant.name }));
+  }
   try {
     if (mutant.test !== undefined) {
       const isFound = await fails(tree, mutant.test, signal);
@@ -721,7 +746,7 @@ async function huntIn(
       args: [
         ...["run", "--frozen", "--no-prompt", "--no-check", "--allow-read"],
         ...["--config", join(tree, "deno.json"), join(tree, "tests/sim/hunt.ts")],
-        String(mutant.seeds),
+        ...[String(mutant.seeds), mutant.of ?? "fleets"],
       ],
       ...{ cwd: tree, signal },
     }).output();
@@ -729,7 +754,7 @@ async function huntIn(
     if (!success) throw new Error(`${mutant.name}: ${text.decode(stderr)}`);
     return JSON.parse(text.decode(stdout)) ?? undefined;
   } finally {
-    await Deno.writeTextFile(path, sound);
+    for (const [path, source] of sound) await Deno.writeTextFile(path, source);
   }
 }
 
@@ -752,7 +777,10 @@ async function fails(
 }
 
 /** The source with a mutant in it. @throws Error if its text is not there exactly once */
-export function mutate(source: string, { name, file, find, replace }: Mutant): string {
+export function mutate(
+  source: string,
+  { name, file, find, replace }: Change & { readonly name: string },
+): string {
   const times = source.split(find).length - 1;
   if (times === 1) return source.replace(find, () => replace);
   throw new Error(`mutant "${name}": ${file} has its place ${times} times, expected once`);

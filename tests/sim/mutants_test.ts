@@ -1,6 +1,7 @@
 /** For each property, a planted bug breaks it and the simulator finds the bug. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { PROPERTIES, type Property } from "./properties.ts";
+import { WITNESS_PROPERTIES } from "./witnesses/properties.ts";
 import { type Mutant, MUTANTS, mutate, runMutants } from "./mutants.ts";
 
 /** For each property, one mutant that is found soon. `deno task sim --mutants` hunts for all. */
@@ -14,6 +15,7 @@ const SOON: Readonly<Record<Property, string>> = {
   "both know in time": "what peers were shown is not compared with the view",
   "views catch up in time": "a look waits until all that strangers told is written",
   "evidence spreads in time": "a parcel is answered without evidence",
+  "mirrors follow in time": "a mirror that failed three times never comes back",
   "members meet in time": "the room never counts down",
   "no honest member is put out":
     "own statements are numbered from 1 in the same list after each start",
@@ -26,18 +28,30 @@ const SOON: Readonly<Record<Property, string>> = {
 };
 
 Deno.test("mutants: each property has one that breaks it, and each still fits the source", async () => {
-  assertEquals(new Set(MUTANTS.map(({ breaks }) => breaks)), new Set(PROPERTIES));
+  const all: readonly string[] = [...PROPERTIES, ...WITNESS_PROPERTIES];
+  assertEquals(new Set<string>(MUTANTS.map(({ breaks }) => breaks)), new Set(all));
   for (const mutant of MUTANTS) {
-    const source = await Deno.readTextFile(new URL(`../../${mutant.file}`, import.meta.url));
-    assert(mutate(source, mutant) !== source, mutant.name);
+    for (const change of [mutant, ...mutant.and ?? []]) {
+      const source = await Deno.readTextFile(new URL(`../../${change.file}`, import.meta.url));
+      assert(mutate(source, { ...change, name: mutant.name }) !== source, mutant.name);
+    }
     if (mutant.test === undefined) continue;
     const { file, name } = mutant.test;
-    const tests = await Deno.readTextFile(new URL(`../${file}`, import.meta.url));
-    // The topology's name is put together of pieces.
+    const tests = await withImports(new URL(`../${file}`, import.meta.url));
+    // The topology's name is put together of pieces, in a file that two tests share.
     const piece = name.split(", ").at(-1)!;
     assert(tests.includes(piece), `${mutant.name}: no test of tests/${file} is called ${name}`);
   }
 });
+
+/** A file, and what it imports from beside it. */
+async function withImports(file: URL): Promise<string> {
+  const text = await Deno.readTextFile(file);
+  const beside = [...text.matchAll(/ from "(\.\/[^"]+)";/g)].map(([, path]) =>
+    new URL(path!, file)
+  );
+  return [text, ...await Promise.all(beside.map((path) => Deno.readTextFile(path)))].join("\n");
+}
 
 Deno.test("mutants: one whose place is gone, or there twice, is told and not passed over", () => {
   const mutant: Mutant = { ...MUTANTS[0]!, find: "x", replace: "y" };
@@ -46,10 +60,17 @@ Deno.test("mutants: one whose place is gone, or there twice, is told and not pas
   assertEquals(mutate("an x", mutant), "an y");
 });
 
-/** Those that take longer. `.ci/run` hunts for them, as for all others. */
+/** For some properties of witnesses, one mutant that is found soon. */
+const SOON_OF_WITNESSES: readonly string[] = [
+  ...["a witness forgets at a restart", "equal size with another root is taken for success"],
+  ...["the policy check names one liar too many", "lines are counted, and not witnesses"],
+];
+
+/** Those that take longer than some seconds. `.ci/run` hunts for them, as for all others. */
 const NOT_HERE: readonly Property[] = [
   ...["chains check", "both know in time", "views catch up in time"] as const,
   ...["evidence spreads in time", "two tongues are recorded", "Retry-After is kept"] as const,
+  ...["no honest member is put out", "mirrors follow in time"] as const,
 ];
 
 Deno.test("mutants: of most properties one is found within its seeds", async () => {
@@ -58,6 +79,9 @@ Deno.test("mutants: of most properties one is found within its seeds", async () 
     assertEquals(mutant?.breaks, property);
     return mutant!;
   });
+  const ofWitnesses = MUTANTS.filter(({ name }) => SOON_OF_WITNESSES.includes(name));
+  assertEquals(ofWitnesses.length, SOON_OF_WITNESSES.length);
+  chosen.push(...ofWitnesses);
   for await (const { mutant, found } of runMutants({ mutants: chosen, jobs: 1 })) {
     assert(found !== undefined, `not within ${mutant.seeds} seeds: ${mutant.name}`);
     assertEquals(found.property, mutant.breaks, mutant.name);

@@ -5,10 +5,12 @@ import { describe, runSeed } from "./run_seed.ts";
 /**
  * Each seed found its fault in the source of that time. If a mutant puts the fault back, the seed
  * finds it again.
+ *
+ * Two more are among the first seeds, which sim_test.ts runs. Seed 3: a peer was answered before what
+ * it told was written, during a look. Seed 2: a case was lost if its exchange failed before it was
+ * kept.
  */
 const FOUND: readonly { readonly seed: number; readonly fault: string }[] = [
-  { seed: 3, fault: "a peer was answered before what it told was written, during a look" },
-  { seed: 2, fault: "a case was lost if its exchange failed before it was kept" },
   { seed: 53, fault: "a daemon that could write no more went on for ever without" },
   { seed: 3917, fault: "of the simulation: a log showed a story once, and never grew beyond it" },
   { seed: 1274, fault: "a peer that never calls gave its newest sixteen cases and no others" },

@@ -12,9 +12,11 @@ import { report } from "./research/report.ts";
 import { fullRun } from "./research/full_run.ts";
 import { describe, runSeed, type SeedRun } from "./run_seed.ts";
 import { runSeeds } from "./seeds.ts";
+import { manyOfWitnesses, oneOfWitnesses } from "./witnesses/command.ts";
 
 const HELP = `deno task sim [--seed N | --seeds FROM-TO] [--monitors N] [--hours N] [--story]
                [--first] [--mutants] [--report] [--parsers CASES]
+deno task sim --witnesses [--seed N [--story] | --seeds FROM-TO [--first]]
 
 Runs a fleet of monitors in one process. The code is the real one; time, network, disks and logs are
 simulated. What must hold is checked all the time. The same seed gives the same run, byte for byte.
@@ -29,6 +31,7 @@ simulated. What must hold is checked all the time. The same seed gives the same 
   --report         prints how many rounds it takes until a split view is known, and the literature's
                    numbers
   --parsers CASES  gives every parser of foreign input so many mutated and random inputs
+  --witnesses      runs witnesses, liars, a log that splits and clients with policies instead
 
 Exit code 1 after a violation, a missed mutant or a parser that fails; 2 for wrong usage.
 `;
@@ -46,7 +49,7 @@ async function main(args: readonly string[]): Promise<number> {
 async function run(args: readonly string[]): Promise<number> {
   const options = readOptions(args, {
     values: ["seed", "seeds", "monitors", "hours", "parsers"],
-    flags: ["story", "first", "mutants", "report", "help"],
+    flags: ["story", "first", "mutants", "report", "witnesses", "help"],
   });
   if (options.flag("help")) {
     console.log(HELP);
@@ -61,11 +64,16 @@ async function run(args: readonly string[]): Promise<number> {
   const cases = wholeNumber("parsers", options.value("parsers"), { least: 1 });
   if (cases !== undefined) return await parsers(cases);
   const seeds = options.value("seeds");
+  const stopAtFirst = options.flag("first");
+  const isOfWitnesses = options.flag("witnesses");
   if (seeds !== undefined) {
-    return await many({ ...rangeOf(seeds), plan, stopAtFirst: options.flag("first") });
+    const range = { ...rangeOf(seeds), stopAtFirst };
+    return isOfWitnesses ? await manyOfWitnesses(range) : await many({ ...range, plan });
   }
   const seed = wholeNumber("seed", options.value("seed"), { least: 0 }) ?? 1;
-  return await one({ seed, plan, isTold: options.flag("story") });
+  const isTold = options.flag("story");
+  if (isOfWitnesses) return await oneOfWitnesses({ seed, isTold });
+  return await one({ seed, plan, isTold });
 }
 
 /** Runs one seed and prints its summary. */

@@ -1,12 +1,13 @@
-/** A few hundred fleets in all kinds of trouble, and what must hold of the simulation itself. */
+/** Some fleets in all kinds of trouble, and what must hold of the simulation itself. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { PROPERTIES } from "./properties.ts";
 import { drawFrom } from "./draw.ts";
+import { Heap } from "./heap.ts";
 import { describe, runSeed } from "./run_seed.ts";
 import { runSeeds } from "./seeds.ts";
 
 /** The number of seeds in an ordinary test run, which shall be short; `.ci/run` has 1,500. */
-const SEEDS = 50;
+const SEEDS = 30;
 
 Deno.test(`sim: nothing is violated in ${SEEDS} fleets in trouble`, async () => {
   // On threads: as one file's only test they would be what a whole test run waits for.
@@ -50,4 +51,23 @@ Deno.test("sim: draws are spread evenly, and a branch does not disturb its trunk
   before.branch();
   for (let i = 0; i < 10; i++) branch.share();
   assertEquals(same.bytes(8), before.bytes(8));
+});
+
+Deno.test("sim: a queue gives the first of what is in it, whenever that was added", () => {
+  const draw = drawFrom(7);
+  const queue = new Heap<number>((a, b) => a < b);
+  const there: number[] = [];
+  for (let step = 0; step < 2_000; step++) {
+    // It grows, and then runs empty.
+    if (draw.below(10) < (step < 1_000 ? 6 : 3)) {
+      const number = draw.below(100);
+      queue.push(number);
+      there.push(number);
+    } else {
+      const least = there.length === 0 ? undefined : Math.min(...there);
+      assertEquals([queue.first, queue.shift()], [least, least]);
+      if (least !== undefined) there.splice(there.indexOf(least), 1);
+    }
+  }
+  assertEquals([there, queue.shift()], [[], undefined]);
 });

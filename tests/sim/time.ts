@@ -6,6 +6,7 @@
  */
 import { setImmediate } from "node:timers";
 import type { Clock, Timer } from "../../src/world/world.ts";
+import { Heap } from "./heap.ts";
 
 /** A call that is due later. */
 interface Due {
@@ -21,8 +22,7 @@ interface Due {
 export class SimTime {
   #now = 0;
   #asked = 0;
-  /** A binary heap: the call at index i is due before those at 2i + 1 and 2i + 2. */
-  readonly #due: Due[] = [];
+  readonly #due = new Heap(isBefore);
 
   /** Milliseconds since the start. */
   get now(): number {
@@ -32,7 +32,7 @@ export class SimTime {
   /** Calls `run` once, after `ms` milliseconds, unless cancelled. */
   after(ms: number, run: () => void): Timer {
     const due: Due = { at: this.#now + Math.max(0, ms), order: this.#asked++, run };
-    this.#push(due);
+    this.#due.push(due);
     return { cancel: () => due.run = undefined };
   }
 
@@ -47,8 +47,8 @@ export class SimTime {
    */
   async runUntil(end: number, isDone: () => boolean = () => false): Promise<boolean> {
     await quiet();
-    for (let next; (next = this.#due[0]) !== undefined && next.at <= end;) {
-      this.#shift();
+    for (let next; (next = this.#due.first) !== undefined && next.at <= end;) {
+      this.#due.shift();
       const { run } = next;
       if (run === undefined) continue;
       next.run = undefined;
@@ -59,32 +59,6 @@ export class SimTime {
     }
     this.#now = Math.max(this.#now, end);
     return isDone();
-  }
-
-  #push(due: Due): void {
-    const heap = this.#due;
-    let at = heap.length;
-    heap.push(due);
-    for (let above; at > 0 && isBefore(due, heap[above = (at - 1) >> 1]!); at = above) {
-      heap[at] = heap[above]!;
-      heap[above] = due;
-    }
-  }
-
-  #shift(): void {
-    const heap = this.#due;
-    const last = heap.pop()!;
-    if (heap.length === 0) return;
-    let at = 0;
-    for (;;) {
-      let below = 2 * at + 1;
-      if (below >= heap.length) break;
-      if (below + 1 < heap.length && isBefore(heap[below + 1]!, heap[below]!)) below++;
-      if (!isBefore(heap[below]!, last)) break;
-      heap[at] = heap[below]!;
-      at = below;
-    }
-    heap[at] = last;
   }
 }
 

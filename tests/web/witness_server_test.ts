@@ -1,6 +1,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { WitnessLogs } from "../../src/authority/witness_logs.ts";
 import { originHash } from "../../src/authority/witness_state.ts";
-import { ADD_CHECKPOINT_PATH, answerWitness } from "../../src/web/witness_server.ts";
+import {
+  ADD_CHECKPOINT_PATH,
+  answerWitness,
+  SIGN_SUBTREE_PATH,
+} from "../../src/web/witness_server.ts";
 import type { HttpAnswer } from "../../src/world/world.ts";
 import { CALLER, Stage } from "../authority/stage.ts";
 
@@ -58,6 +63,17 @@ Deno.test("witness port: 429 says when to come again, for one log and for one ca
   }
 });
 
+Deno.test("witness port: 429 for a day's rate says when, in seconds", async () => {
+  const stage = await Stage.of();
+  const { log: { origin, vkey } } = stage.log();
+  const listed = new Map([[origin, { notation: vkey.text, qpd: 1 }]]);
+  stage.witness.follow(new WitnessLogs({ followed: [], listed }));
+  const body = await stage.log().request({ old: 0n, size: 5n });
+  assertEquals((await ask(stage, { body })).status, 200);
+  const answer = await ask(stage, { body });
+  assertEquals([answer.status, answer.headers?.["retry-after"]], [429, "86400"]);
+});
+
 Deno.test("witness port: who sends too much is not read", async () => {
   const stage = await Stage.of(["log.invalid/one"], {
     limits: { perSecondPerLog: 9, perSecond: 2 },
@@ -91,4 +107,19 @@ Deno.test("witness port: a disk that refuses is 503, and says when to come again
   assertEquals((await ask(stage, { path, method: "GET" })).status, 200);
   assertEquals((await ask(stage, { path })).headers?.["allow"], "GET, HEAD");
   assertEquals((await ask(stage, { path: path.toUpperCase(), method: "GET" })).status, 404);
+});
+
+Deno.test("witness port: /sign-subtree is there with a 0x06 key, and 404 without one", async () => {
+  const [without, stage] = [await Stage.of(), await Stage.of(["log.invalid/one"], { both: true })];
+  const path = SIGN_SUBTREE_PATH;
+  assertEquals((await ask(without, { path })).status, 404);
+  assertEquals(textOf(await ask(without, { path: "/" })).includes(path), false);
+  const answer = await ask(stage, { path });
+  assertEquals([answer.status, answer.headers?.["content-type"]], [
+    400,
+    "text/plain; charset=utf-8",
+  ]);
+  assertMatch(textOf(answer), /^Cannot read request: expected "subtree"/);
+  assertEquals((await ask(stage, { path, method: "GET" })).headers?.["allow"], "POST");
+  assertEquals(textOf(await ask(stage, { path: "/" })).includes(path), true);
 });

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Draw } from "../draw.ts";
+import { Heap } from "../heap.ts";
 import { REGIONS, roundTripMs } from "../round_trips.ts";
 import { type Links, neighboursOf } from "./topologies.ts";
 
@@ -40,11 +41,11 @@ export function netInRegions(links: Links, count: number, draw: Pick<Draw, "belo
 /** Passes something on from those who have it first, each from its own moment on. */
 export function flood({ near, takes }: Net, begins: ReadonlyMap<number, number>): Flood {
   const at: number[] = near.map(() => Infinity);
-  const due = [...begins].map(([to, when]) => ({ to, when, from: to }));
+  const due = new Heap<{ to: number; when: number; from: number }>((a, b) => a.when < b.when);
+  for (const [to, when] of begins) due.push({ to, when, from: to });
   let messages = 0;
-  while (due.length > 0) {
-    due.sort((a, b) => b.when - a.when);
-    const { to, when, from } = due.pop()!;
+  for (let next; (next = due.shift()) !== undefined;) {
+    const { to, when, from } = next;
     if (at[to]! <= when) continue;
     at[to] = when;
     for (const other of near[to]!) {

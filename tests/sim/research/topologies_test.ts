@@ -1,25 +1,14 @@
-/** A case reaches every member of fifty, whatever shape their links have: real swarms, stub monitors. */
+/** A case reaches every member, whatever shape their links have; and what a lighter model says of it. */
 import { assert, assertEquals } from "@std/assert";
 import { forkedLog, recordOfFork } from "../../gossip/helpers.ts";
 import { drawFrom } from "../draw.ts";
-import { deliver, type Delivered } from "./swarms.ts";
+import { deliveries } from "./delivering.ts";
+import { deliver } from "./swarms.ts";
 import { flood, netInRounds, twoTongues } from "./flooding.ts";
 import { hopsFrom, neighboursOf, randomLinks, TOPOLOGIES } from "./topologies.ts";
 
-const COUNT = 50;
-
-for (const [name, make] of Object.entries(TOPOLOGIES)) {
-  for (const share of [1, 3]) {
-    const who = share === 1 ? "all of whom follow the log" : `every ${share}rd of whom follows it`;
-    Deno.test(`topologies: a ${name} of ${COUNT} members, ${who}, delivers a case to all`, async () => {
-      const links = make(COUNT, drawFrom(7));
-      const follows = (number: number): boolean => number % share === 0;
-      const record = await recordOfFork(await forkedLog());
-      const delivered = await deliver({ count: COUNT, links, seed: 7, follows }, record);
-      expectDelivered(delivered, { links, wanted: Math.ceil(COUNT / share) });
-    });
-  }
-}
+// `.ci/run` has fifty members of each shape: see topologies_long.ts.
+for (const { name, run } of deliveries(20)) Deno.test(name, run);
 
 Deno.test("topologies: the lighter model takes as many rounds as swarms, and no more messages", async () => {
   for (const [name, make] of Object.entries(TOPOLOGIES)) {
@@ -58,18 +47,3 @@ Deno.test("topologies: two tongues are found by whoever hears both, and by nobod
   // At the end of a line there is one neighbour, which hears one thing.
   assertEquals(twoTongues(netInRounds(TOPOLOGIES.line(6), 6), 0).first, Infinity);
 });
-
-/** Everyone knows, by the shortest way, and each link carried the case twice at most. */
-function expectDelivered(
-  { known, rounds, messages, sessions, news }: Delivered,
-  { links, wanted }: { links: ReturnType<typeof randomLinks>; wanted: number },
-): void {
-  assertEquals([known, sessions], [wanted, links.length]);
-  assert(rounds <= hopsFrom(0, neighboursOf(links, COUNT)), `${rounds} rounds`);
-  assert(messages >= COUNT - 1, `${messages} messages`);
-  // Once over each link, twice where it comes from both ends at once, and on paths from the first.
-  const near = neighboursOf(links, COUNT);
-  const paths = near[0]!.length * hopsFrom(0, near);
-  assert(messages <= 2 * links.length - (COUNT - 1) + paths, `${messages} messages`);
-  assertEquals(news, []);
-}
