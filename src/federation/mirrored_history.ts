@@ -117,6 +117,11 @@ export class MirroredHistory {
     return this.#lines.end;
   }
 
+  /** Bytes of the staged lines. */
+  get stagedBytes(): number {
+    return this.#lines.end - this.#lines.startOf(this.#held);
+  }
+
   /** What all lines come to, the staged ones included. */
   get reached(): TreeHead {
     const { tree } = this.#lines;

@@ -1,4 +1,5 @@
-import { Mirror, type MirrorParty, type SyncReport } from "../federation/mirror.ts";
+import { Mirror } from "../federation/mirror.ts";
+import type { MirrorParty, SyncReport } from "../federation/mirror_report.ts";
 import { HttpPublisher } from "../federation/publisher.ts";
 import type { Push, PushOutcome } from "../federation/wire.ts";
 import { openSource } from "../sources/open.ts";

@@ -62,6 +62,7 @@ export function metricsOf(status: Status, refusal: Refusal): Family[] {
     ...ofWitness(status),
     ...ofFederation(status),
     ...ofMirrors(status.mirrors ?? []),
+    ...ofAlerts(status),
   ];
   const over = families.map(({ samples }) => Math.max(0, samples.length - MAX_SAMPLES));
   const leftOut = gauge(
@@ -350,6 +351,25 @@ function ofMirrors(mirrors: readonly MirrorStatus[]): Family[] {
     ]),
     gauge("hearsay_mirror_incidents", "Proven cases about the mirrored journal itself", [
       ...each((mirror) => mirror.incidents),
+    ]),
+  ];
+}
+
+function ofAlerts({ alerts }: Status): Family[] {
+  const channels = alerts?.channels ?? [];
+  const labels = ({ name }: { name: string }): Labels => ({ channel: name });
+  return [
+    gauge("hearsay_alert_channel_waiting", "Alerts that wait for a channel", [
+      ...of(channels, labels, ({ waiting }) => waiting),
+    ]),
+    gauge("hearsay_alert_channel_failing", "Whether a channel does not take alerts now", [
+      ...of(channels, labels, ({ failingSince }) => flag(failingSince !== undefined)),
+    ]),
+    gauge("hearsay_alert_channel_disabled", "Whether a channel is not tried any more", [
+      ...of(channels, labels, ({ isDisabled }) => flag(isDisabled === true)),
+    ]),
+    gauge("hearsay_heartbeat_timestamp_seconds", "When the heartbeat's URL was last asked for", [
+      ...one(seconds(alerts?.heartbeat?.lastBeatAt)),
     ]),
   ];
 }

@@ -87,6 +87,13 @@ export const FULL: Whole<Status> = {
     pushed: [{ origin: "pushed.invalid", vkey: vkeyOf("pushed.invalid"), size: "8", incidents: 0 }],
     list: { url: "https://list.invalid/", at: AT, problem: "timed out" },
   },
+  alerts: {
+    channels: [{
+      ...{ name: "hook", description: "webhook https://hook.invalid", waiting: 2, lastSentAt: AT },
+      ...{ failingSince: AT, lastError: "timed out", isDisabled: true },
+    }],
+    heartbeat: { lastBeatAt: AT, lastError: "timed out", isHeldBack: true },
+  },
   federation: {
     ...{ origin: "monitor.invalid/one/incidents/1", size: "2", address: "127.0.0.1:9990" },
     ...{ newEpoch: "the journal was lost", isBehind: true },
