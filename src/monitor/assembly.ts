@@ -26,6 +26,9 @@ import { PlaceForeign, Places } from "./places.ts";
 import { knownLogs } from "./log_settings.ts";
 import { JournaledMemory } from "./recollection.ts";
 import type { MemberLine } from "./correspondent.ts";
+import { frozenMemory } from "./frozen_file.ts";
+import { IncidentKeeper } from "./incident_keeper.ts";
+import { Responding } from "./responding.ts";
 import { Rounds } from "./rounds.ts";
 import { hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
@@ -55,6 +58,8 @@ export interface Parts {
   readonly swarm: Swarm;
   /** Nothing if this monitor is no witness. */
   readonly witnessing: Witnessing | undefined;
+  /** What follows from what is proven. */
+  readonly responding: Responding;
   /** Of what is answered at `listen`. */
   readonly handlers: readonly Handler[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
@@ -109,6 +114,7 @@ export async function assemble(
 ): Promise<Parts> {
   const sources = settings.logs.map(openSource);
   const happenings = new Happenings();
+  const background = new Background((error) => happenings.failed(error));
   const peers = new KnownPeers(settings.peers);
   const own: { address?: string; observations?: ObservationJournal } = {};
   const announcer = new Announcer({
@@ -130,11 +136,13 @@ export async function assemble(
   own.observations = observations;
   let keeper: CaseKeeper | undefined;
   let witnessing: Witnessing | undefined;
+  let responding: Responding | undefined;
   try {
     const memory = new JournaledMemory({
       ...{ observations, world },
       isPeer: (source) => peers.has(source),
       tell: (happening) => happenings.tell(happening),
+      accepts: (log, treeSize) => responding?.gate.accepts(log, treeSize) ?? true,
     });
     keeper = await CaseKeeper.start({
       world,
@@ -152,8 +160,18 @@ export async function assemble(
       const isRecorded = happening.kind === "case" && happening.news.outcome === "recorded";
       if (isRecorded) noteIncidents(observations, incidents!);
     });
+    const filesInPlace = inPlace(world.files, () => observations.expectInPlace());
     const clockWatch = new ClockWatch(world.clock);
-    const common = { world, clockWatch, observations, memory, keeper, happenings };
+    const unguarded = { world, clockWatch, observations, memory, keeper, happenings };
+    responding = new Responding({
+      ...{ common: unguarded, background },
+      keeper: await IncidentKeeper.open({
+        ...{ journal: incidents!, signer, clock: world.clock },
+        memory: frozenMemory({ files: filesInPlace, folder: settings.state }),
+      }),
+    });
+    const common = { ...unguarded, gate: responding.gate };
+    await responding.begin();
     const followers: Follower[] = [];
     for (const [i, source] of sources.entries()) {
       followers.push(await Follower.start({ common, settings: settings.logs[i]!, source }));
@@ -164,11 +182,10 @@ export async function assemble(
     const conversations = exchangeConversations({ party, handlers: plain });
     const swarm = await Swarm.open({
       ...{ signer, settings: settings.members, folder: settings.state },
-      world: { ...world, files: inPlace(world.files, () => observations.expectInPlace()) },
+      world: { ...world, files: filesInPlace },
       members: membersAmong(settings.peers),
       host: hostOfSwarm({ own: signer.vkey.text, keeper, happenings, conversations, reload }),
     });
-    const background = new Background((error) => happenings.failed(error));
     const lineTo = ({ vkey }: MemberPeer): MemberLine => swarm.lineTo(vkey);
     const rounds = new Rounds({ party, happenings, background, settings, lineTo });
     const httpGossip = new HttpGossip({ common, party, tolls, background });
@@ -182,7 +199,7 @@ export async function assemble(
     }
     const parts: Parts = {
       ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
-      ...{ followers, tolls, httpGossip, swarm, witnessing, acceptor: undefined },
+      ...{ followers, tolls, httpGossip, swarm, witnessing, responding, acceptor: undefined },
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
         new SessionHandler({ swarm, tolls, listen: () => parts.settings.listen }),
@@ -196,6 +213,7 @@ export async function assemble(
     return parts;
   } catch (error) {
     await witnessing?.close();
+    await responding?.close();
     await keeper?.close();
     await observations.close();
     throw error;

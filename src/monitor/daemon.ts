@@ -16,9 +16,11 @@ import type { Found, Happening } from "./happenings.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import type { HttpGossip } from "./http_gossip.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
+import type { StepOrder, Stepped } from "./incident_keeper.ts";
 import type { Settings } from "./settings.ts";
 import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
-import type { Status } from "./status.ts";
+import type { FrozenStatus, Status } from "./status.ts";
+import type { Responding } from "./responding.ts";
 import type { Witnessing, WitnessMeans } from "./witnessing.ts";
 
 /** How often it is looked whether the folders are still where they were. */
@@ -129,12 +131,13 @@ export class Daemon {
    *   Also whatever `close` throws.
    */
   async run(): Promise<void> {
-    const { acceptor, followers, rounds, swarm, witnessing } = this.#parts;
+    const { acceptor, followers, rounds, swarm, witnessing, responding } = this.#parts;
     this.#tellStart();
     if (acceptor !== undefined) this.#loop(acceptor.run());
     this.#loop(rounds.run());
     this.#loop(swarm.run());
     if (witnessing !== undefined) this.#loop(witnessing.run(this.#stop));
+    this.#loop(responding.run(this.#stop));
     this.#loop(this.#upkeep());
     this.#loop(this.#watchPlaces());
     for (const follower of followers) this.#loop(follower.run());
@@ -165,7 +168,7 @@ export class Daemon {
   }
 
   async #close(): Promise<void> {
-    const { acceptor, httpGossip, announcer, common, witnessing } = this.#parts;
+    const { acceptor, httpGossip, announcer, common, witnessing, responding } = this.#parts;
     const { memory, keeper, observations } = common;
     acceptor?.close();
     httpGossip.end();
@@ -177,6 +180,9 @@ export class Daemon {
     announcer.close();
     try {
       await witnessing?.close();
+      // The last exchange may have brought a case. If the disk refuses it, `keeper.close` says so.
+      await keeper.keep().catch(() => {});
+      await responding.close();
       await keeper.close();
     } finally {
       await observations.close();
@@ -225,10 +231,18 @@ export class Daemon {
     this.#reloadRefused = reason;
   }
 
+  /**
+   * Makes a step of an incident that a person orders.
+   * @throws MalformedError if a name or a reason is none; WorldError if the disk refuses
+   */
+  step(order: StepOrder): Promise<Stepped> {
+    return this.#parts.responding.step(order);
+  }
+
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer, places, swarm } = this.#parts;
-    const { witnessing } = this.#parts;
+    const { witnessing, responding } = this.#parts;
     const { keeper } = this.#parts.common;
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
@@ -252,6 +266,7 @@ export class Daemon {
         ...one.status(),
         ...this.#sharedBy(one.log),
         ...this.#formerKeyOf(one.log),
+        ...freezeOf(responding, one.log),
         ...tallies.ofLog(one.log),
       })),
       ...(members !== undefined && { members }),
@@ -378,16 +393,15 @@ export class Daemon {
   }
 
   #tellStart(): void {
-    const { settings: { name, logs, peers }, common, places } = this.#parts;
+    const { settings: { name, logs, peers }, common, places, responding } = this.#parts;
     const { keeper, observations, happenings } = common;
     for (const setAside of [keeper.tornFile, observations.tornFile]) {
       if (setAside !== undefined) happenings.tell({ kind: "journal torn", setAside });
     }
     const { tornBytes = 0 } = this.#parts.witnessing ?? {};
     if (tornBytes > 0) happenings.tell({ kind: "witness torn", bytes: tornBytes });
-    if (keeper.unsoundEntries.length > 0) {
-      happenings.tell({ kind: "journal unsound", incidents: keeper.unsoundEntries });
-    }
+    const unsound = [...keeper.unsoundEntries, ...responding.illegal.map(({ seq }) => seq)];
+    if (unsound.length > 0) happenings.tell({ kind: "journal unsound", incidents: unsound });
     const counts = { logs: logs.length, peers: peers.length };
     for (const detail of places.lost) happenings.tell({ kind: "journal lost", detail });
     happenings.tell({ kind: "started", name, listen: this.address, ...counts });
@@ -460,4 +474,10 @@ export class Daemon {
     await background.done();
     await Promise.all(followers.map((follower) => follower.done()));
   }
+}
+
+/** What the status says of a log of which nothing is accepted now. */
+function freezeOf(responding: Responding, log: Log): { freeze?: FrozenStatus } {
+  const freeze = responding.status(log);
+  return freeze === undefined ? {} : { freeze };
 }

@@ -24,6 +24,7 @@ export type EventName =
   | `incident.${IncidentNews["outcome"]}`
   | "folder.foreign"
   | "folder.moved"
+  | "incident.step"
   | "index.progress"
   | "journal.lost"
   | "journal.torn"

@@ -1,5 +1,6 @@
 import type { Result } from "../evidence/result.ts";
 import type { Heard } from "../gossip/judge.ts";
+import type { Incident } from "../response/runbook.ts";
 import type { IndexProgress } from "../store/observations.ts";
 import type { SwarmNews } from "../swarm/swarm_host.ts";
 import type { Log } from "../tlog/log.ts";
@@ -63,6 +64,13 @@ export type Happening =
   /** a log is not frozen only because it says that it does not grow any more; told once */
   | { readonly kind: "retired"; readonly log: Log }
   | { readonly kind: "case"; readonly news: IncidentNews }
+  /** an incident went one step further, durably */
+  | {
+    readonly kind: "incident step";
+    readonly incident: Incident;
+    /** Whether its log is frozen now, by this incident or another one. */
+    readonly isFrozen: boolean;
+  }
   /** Of exchanges; `source` is the other end: an address of the configuration, or the host that called. */
   | { readonly kind: "heard"; readonly heard: Heard; readonly source: string }
   /** what somebody told is written down as an open question */

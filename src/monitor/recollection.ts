@@ -2,6 +2,7 @@ import type { Seen } from "../evidence/conflict.ts";
 import type { Head } from "../evidence/head.ts";
 import { OPEN_RESULTS, type Result } from "../evidence/result.ts";
 import type { Standing } from "../gossip/settled_item.ts";
+import type { FrozenLogs } from "../response/freeze.ts";
 import { observedCheckpoint } from "../store/observation.ts";
 import type { OpenQuestion } from "../store/observation_index.ts";
 import type { ObservationJournal } from "../store/observations.ts";
@@ -51,6 +52,7 @@ export class JournaledMemory implements Recollection {
   readonly #isPeer: (source: string) => boolean;
   readonly #limits: Readonly<Record<Asker, QuestionLimits>> | undefined;
   readonly #happened: Subscriber;
+  readonly #accepts: FrozenLogs["accepts"];
   /** Checkpoints seen and not in the index yet, by log, size and root. */
   readonly #fresh = new Map<string, Map<bigint, Map<string, Fresh>>>();
   #unwritten = 0;
@@ -71,6 +73,7 @@ export class JournaledMemory implements Recollection {
       isPeer = () => true,
       limits,
       tell = () => {},
+      accepts = () => true,
     }: {
       observations: ObservationJournal;
       world: Pick<World, "clock" | "random">;
@@ -78,6 +81,8 @@ export class JournaledMemory implements Recollection {
       isPeer?: (source: string) => boolean;
       limits?: Readonly<Record<Asker, QuestionLimits>>;
       tell?: Subscriber;
+      /** Whether a checkpoint of this size is accepted: see the freeze gate. */
+      accepts?: FrozenLogs["accepts"];
     },
   ) {
     this.#observations = observations;
@@ -85,6 +90,7 @@ export class JournaledMemory implements Recollection {
     this.#isPeer = isPeer;
     this.#limits = limits;
     this.#happened = tell;
+    this.#accepts = accepts;
   }
 
   /** The open questions of a log. */
@@ -139,6 +145,8 @@ export class JournaledMemory implements Recollection {
   /** How a checkpoint stands with the view of its log; see ExchangeParty. */
   standing(log: Log, head: Head): Standing {
     if (this.questions(log).has(head)) return "open";
+    // Nobody is told of a frozen log that its new checkpoints are as they should be.
+    if (!this.#accepts(log, head.treeSize)) return "open";
     return this.#observations.agrees(log, head) ? "consistent" : "unknown";
   }
 

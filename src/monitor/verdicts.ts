@@ -69,7 +69,7 @@ export class Verdicts {
   }
 
   #now({ verdict, checkpoint }: HeardCheckpoint): Verdict {
-    const { keeper, memory, observations } = this.#common;
+    const { keeper, memory, observations, gate } = this.#common;
     const { log, treeSize } = checkpoint;
     const cases = keeper.cases(log);
     const about = cases.find((held) => hasHalf(held, checkpoint)) ??
@@ -78,6 +78,10 @@ export class Verdicts {
     if (about !== undefined) return { word: "inconsistent", evidenceId: about.evidence_id };
     const agrees = verdict === "matches" ||
       (verdict === "pending" && observations.agrees(log, checkpoint));
+    // What a frozen log shows beyond what was accepted may agree with the view, and is not vouched for.
+    if (agrees && !gate.accepts(log, treeSize)) {
+      return { word: "pending", treeSize, viewSize: undefined };
+    }
     if (agrees) return { word: "consistent", otherCase: cases.at(-1)?.evidence_id };
     const isKept = verdict === "inconsistent" || memory.questions(log).has(checkpoint);
     if (!isKept) return { word: "left out" };

@@ -5,7 +5,7 @@
 
 const PURE_ROOMS = ["tlog", "evidence"];
 /** They do not import one another. A new room begins with its name here. */
-const MIDDLE_ROOMS = ["store", "sources", "gossip", "gather", "swarm", "authority"];
+const MIDDLE_ROOMS = ["store", "sources", "gossip", "gather", "swarm", "authority", "response"];
 const BELOW_MONITOR = [...PURE_ROOMS, "world", ...MIDDLE_ROOMS];
 
 /** What each room may import besides itself. A room that is not here may not exist. */
