@@ -65,6 +65,18 @@ const log = object({
     waitingOthers: count,
     isRewritten: yesOrNo,
     shrankTo: text,
+    seenSize: text,
+    seenRoot: text,
+    freeze: object({
+      must: {
+        since: time,
+        incidents: listOf(text),
+        causes: listOf(text),
+        why: text,
+        isWritten: yesOrNo,
+      },
+      others: "kept",
+    }),
     sharedBy: count,
   },
   others: "kept",

@@ -158,7 +158,7 @@ export async function assemble(
     noteIncidents(observations, incidents!);
     happenings.subscribe((happening) => {
       const isRecorded = happening.kind === "case" && happening.news.outcome === "recorded";
-      if (isRecorded) noteIncidents(observations, incidents!);
+      if (isRecorded || happening.kind === "incident step") noteIncidents(observations, incidents!);
     });
     const filesInPlace = inPlace(world.files, () => observations.expectInPlace());
     const clockWatch = new ClockWatch(world.clock);

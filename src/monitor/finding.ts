@@ -27,6 +27,8 @@ export interface Finding {
    * that was served and does not hold.
    */
   readonly mayPass?: boolean;
+  /** Whether the log gave a proof, again and again, that does not hold. */
+  readonly isDisproven?: boolean;
   /**
    * If the log is served in several places: the findings of this look about the other places, where
    * they are new. Each is the log's word, and is recorded like this one.

@@ -237,7 +237,7 @@ export class Follower {
       vkey: this.log.vkey.text,
       ...(replaces && { replaces: replaces.vkey.text }),
       ...(accepted && { ...accepted, grewAt: this.#grewAt }),
-      ...(!isAccepted && { seenSize: `${view.treeSize}` }),
+      ...(!isAccepted && { seenSize: `${view.treeSize}`, seenRoot: view.root }),
       incidents: this.#sum(({ log }) => keeper.cases(log).length),
       openQuestions: this.#sum(({ questions }) => questions.size),
       ...(waitingOwn > 0 && { waitingOwn }),

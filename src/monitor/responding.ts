@@ -158,11 +158,11 @@ export class Responding {
   }
 
   /** Counts the consistency failures of the looks at a log that came in a row. */
-  #count({ finding: { log, mayPass, detail }, result, about }: Found): void {
+  #count({ finding: { log, isDisproven, detail }, result, about }: Found): void {
     if (about !== "look") return;
     if (HOLDS.includes(result)) this.#failures.delete(log.id);
-    // A part of the proof that is missing may come yet: that is no failure (see Doubt).
-    if (result !== "unproven" || mayPass === true) return;
+    // A proof that is missing is an outage of a kind, and no failure, however long that lasts.
+    if (isDisproven !== true) return;
     const failures = (this.#failures.get(log.id) ?? 0) + 1;
     this.#failures.set(log.id, failures);
     if (failures < CONSISTENCY_FAILURES) return;
@@ -170,7 +170,7 @@ export class Responding {
     this.#freeze(
       log,
       "consistency failure",
-      `the log did not prove ${failures} times in a row that it only grew${last}`,
+      `${failures} proofs in a row that the log gave did not hold${last}`,
     );
   }
 

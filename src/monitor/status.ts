@@ -60,6 +60,8 @@ export interface LogStatus extends LogTally {
   readonly freeze?: FrozenStatus;
   /** Of a frozen log: the largest size that it has shown and proven, decimal. It is not accepted. */
   readonly seenSize?: string;
+  /** Its root, base64. */
+  readonly seenRoot?: string;
   /** When the next look is, RFC 3339; nothing while a look is under way. */
   readonly nextLookAt?: string;
   /** Incidents of this log in the journal. */
