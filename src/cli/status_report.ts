@@ -46,14 +46,16 @@ export function describeStatus(
   const pushed = (status.witness?.pushed ?? []).filter(({ incidents }) => incidents > 0)
     .map((log) => caseOf(log, log.origin));
   const { memberCases = 0 } = status;
+  const frozen = status.logs.filter(({ freeze }) => freeze !== undefined);
   const allCases = [
+    ...frozen.map((log) => frozenLog(log, nameOf(log, status))),
     ...cases.map((log) => caseOf(log, nameOf(log, status))),
     ...pushed,
     ...(memberCases > 0 ? [memberCase(memberCases)] : []),
   ];
   const said = [
     ...sayAll(allCases.map(named), {
-      what: "logs with a case",
+      what: "logs with a case, or frozen",
       most,
       screen,
     }),
@@ -63,7 +65,7 @@ export function describeStatus(
   ];
   const wrong = new Map<unknown, Mark>([
     ...troubles.map(({ about }) => [about, TROUBLE] as const),
-    ...cases.map((log) => [log, CASE] as const),
+    ...[...cases, ...frozen].map((log) => [log, CASE] as const),
   ]);
   const logs = status.logs.map((log) => ({ of: log, row: logRow(log, status, wrong.get(log)) }));
   const peers = status.peers.map((peer) => ({
@@ -84,7 +86,9 @@ export function describeStatus(
 function headline(status: Status, troubles: readonly Trouble[], screen: Screen): string[] {
   const { name, version, startedAt, now, incidents, logs } = status;
   const isLookedAt = logs.every(({ lastResult }) => lastResult !== undefined);
+  const frozen = logs.filter(({ freeze }) => freeze !== undefined).length;
   const wrong = [
+    ...(frozen > 0 ? [`${several(frozen, "LOG")} FROZEN`] : []),
     ...(incidents > 0 ? [several(incidents, "PROVEN CASE")] : []),
     ...(troubles.length > 0 ? [several(troubles.length, "TROUBLE")] : []),
   ];
@@ -113,6 +117,21 @@ function caseOf(log: { incidents: number }, name: string): Said {
       several(log.incidents, "PROVEN CASE"),
     advice: "The evidence is kept, and nothing is to be done in a hurry. To see it: " +
       `${LIST_CASES}. ` + 'What to do: OPERATING, "When something is inconsistent".',
+  };
+}
+
+/** A log of which nothing is accepted until people have decided. */
+function frozenLog({ freeze, size, seenSize }: LogStatus, name: string): Said {
+  const { since, incidents, why, isWritten } = freeze!;
+  const accepted = size === undefined ? "Nothing of it" : `Nothing of it beyond size ${size}`;
+  const shown = seenSize === undefined ? "" : `, though it shows size ${seenSize}`;
+  const written = isWritten ? "" : " The disk refuses to keep this: free it now.";
+  const by = incidents.length === 0 ? "" : ` (${incidents.join(", ")})`;
+  return {
+    mark: CASE,
+    text: `log ${name} is FROZEN since ${since}${by}: ${why}`,
+    advice: `${accepted} is accepted${shown}. It is still watched. To go on: hearsay incidents ` +
+      `report ${incidents[0] ?? "INC"}, then OPERATING, "When it fires".${written}`,
   };
 }
 
@@ -183,7 +202,9 @@ function logRow(log: LogStatus, { logs, now }: Status, mark: Mark | undefined): 
       size,
       ago(grewAt, now),
       ago(lastLookAt, now),
-      { text: lastResult, style: mark === TROUBLE ? "red" : undefined },
+      log.freeze === undefined
+        ? { text: lastResult, style: mark === TROUBLE ? "red" : undefined }
+        : { text: "FROZEN", style: "red" },
       sharedBy === undefined ? "-" : `${sharedBy}`,
     ],
     note: noteOf(log),

@@ -1,9 +1,11 @@
-import type { RecordedHead } from "../evidence/record.ts";
-import { logOf } from "../evidence/replay.ts";
+import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
 import { BY_ITSELF, type Cause } from "../evidence/transition.ts";
 import type { FreezeGate } from "../response/freeze.ts";
 import type { Runbook } from "../response/runbook.ts";
-import type { Log } from "../tlog/log.ts";
+import { statementsEpoch } from "../swarm/statement.ts";
+import { type Log, makeLog } from "../tlog/log.ts";
+import { MalformedError } from "../tlog/malformed.ts";
+import { parseVkey } from "../tlog/vkey.ts";
 import type { Background } from "../world/background.ts";
 import type { Stop } from "../world/stop.ts";
 import { timeNow } from "../world/time.ts";
@@ -75,8 +77,8 @@ export class Responding {
     const { happenings } = this.#common;
     happenings.subscribe((happening) => this.#follow(happening));
     await this.#keeper.claim();
-    for (const { log: { origin, vkey } } of this.#keeper.unopened()) {
-      const log = this.#logNamed(origin, vkey);
+    for (const { log: named } of this.#keeper.unopened()) {
+      const log = this.#logNamed(named);
       if (log !== undefined) this.#hold(log, "equivocation", RECORDED);
     }
     await this.#write();
@@ -142,7 +144,7 @@ export class Responding {
   #follow(happening: Happening): void {
     if (happening.kind === "case") {
       const { outcome, record } = happening.news;
-      const log = logOf(record, this.#common.keeper.judge.logs);
+      const log = this.#logNamed(record.log);
       // A case about a monitor's own statements freezes no log.
       if (log === undefined) return;
       const [a, b] = [record.checkpoint_a.size, record.checkpoint_b.size];
@@ -251,9 +253,20 @@ export class Responding {
     this.#common.happenings.tell({ kind: "incident step", incident, isFrozen });
   }
 
-  #logNamed(origin: string, vkey: string): Log | undefined {
-    return this.#common.keeper.judge.logs
+  /** The log that a record is about; nothing if it is about a monitor's statements, or a witness. */
+  #logNamed({ origin, vkey }: ConflictRecord["log"]): Log | undefined {
+    const followed = this.#common.keeper.judge.logs
       .find((log) => log.origin === origin && log.vkey.text === vkey);
+    if (followed !== undefined) return followed;
+    const parsed = parseVkey(vkey);
+    if (statementsEpoch({ origin, vkey: parsed }) !== undefined) return undefined;
+    try {
+      // One that only the list of a witness has, or that is followed no more.
+      return makeLog({ vkey: parsed, origin });
+    } catch (error) {
+      if (error instanceof MalformedError) return undefined;
+      throw error;
+    }
   }
 }
 

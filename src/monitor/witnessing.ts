@@ -109,7 +109,10 @@ export class Witnessing implements Refusals {
     this.#pushed = fields.pushed;
     this.#noted = fields.noted;
     const { clock } = common.world;
-    this.witness = new Witness({ state, logs, keys, clock, limits: settings, refusals: this });
+    this.witness = new Witness({
+      ...{ state, logs, keys, clock, limits: settings, refusals: this },
+      isFrozen: (log) => common.gate.isFrozen(log),
+    });
   }
 
   /**
