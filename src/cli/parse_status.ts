@@ -162,7 +162,7 @@ const ROUTES: Shape = {
 
 const OBEYED: Shape = {
   must: {},
-  may: { done: yesOrNo, wasBanned: yesOrNo, refused: text },
+  may: { done: yesOrNo, wasBanned: yesOrNo, refused: text, incident: text, state: text },
   others: "kept",
 };
 

@@ -27,6 +27,7 @@ import { knownLogs } from "./log_settings.ts";
 import { JournaledMemory } from "./recollection.ts";
 import type { MemberLine } from "./correspondent.ts";
 import { frozenMemory } from "./frozen_file.ts";
+import { obeyOrder } from "./incident_orders.ts";
 import { IncidentKeeper } from "./incident_keeper.ts";
 import { Responding } from "./responding.ts";
 import { Rounds } from "./rounds.ts";
@@ -180,11 +181,19 @@ export async function assemble(
     const tolls = new Tolls(party);
     const plain = exchangeHandlers({ party, tolls });
     const conversations = exchangeConversations({ party, handlers: plain });
+    const incident = ordersTo(responding, happenings);
     const swarm = await Swarm.open({
       ...{ signer, settings: settings.members, folder: settings.state },
       world: { ...world, files: filesInPlace },
       members: membersAmong(settings.peers),
-      host: hostOfSwarm({ own: signer.vkey.text, keeper, happenings, conversations, reload }),
+      host: hostOfSwarm({
+        own: signer.vkey.text,
+        keeper,
+        happenings,
+        conversations,
+        reload,
+        incident,
+      }),
     });
     const lineTo = ({ vkey }: MemberPeer): MemberLine => swarm.lineTo(vkey);
     const rounds = new Rounds({ party, happenings, background, settings, lineTo });
@@ -235,6 +244,18 @@ async function lookAtPlaces({ world, settings, signer, report }: {
     }
     throw error;
   }
+}
+
+/** Does what the operator orders about incidents. What the disk refuses is told to both. */
+function ordersTo(responding: Responding, happenings: Happenings): SwarmHost["incident"] {
+  return async (order) => {
+    try {
+      return await obeyOrder(order, responding);
+    } catch (error) {
+      happenings.failed(error);
+      return { refused: error instanceof Error ? error.message : String(error) };
+    }
+  };
 }
 
 /** Notes in the index what the incident journal has now. The next start compares it. */

@@ -159,12 +159,16 @@ export class IncidentKeeper {
    * Opens an incident and freezes the log. Cases of a log whose incident nobody investigates yet are
    * added to that one. Where an incident about the same cause freezes the log already, and there is no
    * new case, nothing is done.
-   * @throws WorldError
+   * @throws MalformedError if a name or a reason is none; WorldError
    */
   open(opening: Opening): Promise<Stepped> {
+    checkName(opening.by, "the name");
+    checkWhy(opening.why, "the reason");
     return this.#turns.next(async () => {
       const { cause, by } = opening;
       const logId = logIdOfTransition(opening);
+      const unknown = opening.cases.find((id) => !this.#has(id, logId));
+      if (unknown !== undefined) return { refused: `cannot be opened: ${unknown} is no case here` };
       const cases = opening.cases.filter((id) => this.runbook.withCase(id) === undefined);
       const open = this.runbook.freezing(logId).findLast((one) =>
         one.cause === cause && (cause !== "equivocation" || one.state === "FREEZE")
@@ -207,6 +211,13 @@ export class IncidentKeeper {
       await this.#keep();
       return { incident: this.runbook.find(id)! };
     });
+  }
+
+  /** Whether the journal has a case of a log. */
+  #has(evidenceId: string, logId: string): boolean {
+    return this.#journal.named.some(({ evidence_id, log }) =>
+      evidence_id === evidenceId && logIdOfTransition({ log }) === logId
+    );
   }
 
   /** Waits for what is being written. */

@@ -26,7 +26,7 @@ const HANDSHAKE_COST = 16;
 const RECENT_CASES = 16;
 
 /** What the swarm needs of this monitor: see SwarmHost. */
-export function hostOfSwarm({ own, keeper, happenings, conversations, reload }: {
+export function hostOfSwarm({ own, keeper, happenings, conversations, reload, incident }: {
   /** Our own vkey. */
   own: string;
   keeper: CaseKeeper;
@@ -34,10 +34,12 @@ export function hostOfSwarm({ own, keeper, happenings, conversations, reload }: 
   /** Holds the exchanges that come through sessions. */
   conversations: Conversations;
   reload: SwarmHost["reload"];
+  incident?: SwarmHost["incident"];
 }): SwarmHost {
   const { judge, party } = keeper;
   return {
     reload,
+    incident,
     logs: () => judge.logs.map(hexLogHash),
     serve: (connection, source) =>
       conversations.hold({

@@ -846,7 +846,7 @@ export class Swarm {
   }
 
   async #obey(
-    { do: action, member, reason = "", forMs }: Control,
+    { do: action, member, reason = "", forMs, order = {} }: Control,
   ): Promise<SwarmStatus | Routes | Obeyed> {
     if (action === "peers") return this.status();
     if (action === "routes") return this.#graph.routes();
@@ -854,6 +854,11 @@ export class Swarm {
       const { reload } = this.#host;
       const refused = reload === undefined ? "it reads no configuration" : await reload();
       return refused === undefined ? { done: true } : { refused };
+    }
+    if (action === "incident") {
+      const { incident } = this.#host;
+      if (incident === undefined) return { refused: "it keeps no incidents" };
+      return await incident(order);
     }
     const known = member === undefined ? undefined : this.#known.get(member);
     if (known === undefined) return { refused: "it is no member of the running configuration" };

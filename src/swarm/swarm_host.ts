@@ -3,7 +3,9 @@
  *
  * @module
  */
+import type { JsonObject } from "../evidence/json.ts";
 import type { Connection } from "../world/world.ts";
+import type { Obeyed } from "./control.ts";
 import type { Hello, Refusal } from "./hello.ts";
 import type { Spread, SpreadingHost } from "./spreading.ts";
 
@@ -21,6 +23,8 @@ export interface SwarmHost
    * @returns why it was refused, if it was
    */
   readonly reload?: (() => Promise<string | undefined>) | undefined;
+  /** Does what the operator orders about an incident. Without it this cannot be asked for. */
+  readonly incident?: ((order: JsonObject) => Promise<Obeyed>) | undefined;
   /** Something failed that is nobody else's fault. */
   failed(error: unknown): void;
 }
