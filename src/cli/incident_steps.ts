@@ -6,7 +6,14 @@
  */
 import type { JsonObject } from "../evidence/json.ts";
 import { parseExactJson } from "../evidence/json.ts";
-import { type Cause, INCIDENT_ID, type State } from "../evidence/transition.ts";
+import {
+  type Cause,
+  checkName,
+  checkWhy,
+  INCIDENT_ID,
+  isItself,
+  type State,
+} from "../evidence/transition.ts";
 import { frozenMemory } from "../monitor/frozen_file.ts";
 import { IncidentKeeper } from "../monitor/incident_keeper.ts";
 import { type IncidentOrder, obeyOrder } from "../monitor/incident_orders.ts";
@@ -79,6 +86,12 @@ function signedBy(options: Options): { by: string; why: string } {
     throw new UsageError(
       "expected --by NAME and --why TEXT: who decides, and for which reason. Both stand in the journal",
     );
+  }
+  // Before anything is gathered, or a key is read.
+  checkName(by, "--by");
+  checkWhy(why, "--why");
+  if (isItself(by)) {
+    throw new UsageError(`--by is ${quoted(by)}, expected the name of a person`);
   }
   return { by, why };
 }

@@ -78,6 +78,11 @@ export interface Transition {
   readonly monitor: string;
 }
 
+/** Whether a name is the monitor's own, however it is spelled. */
+export function isItself(name: string): boolean {
+  return name.toLowerCase() === BY_ITSELF;
+}
+
 /** A name of an incident. */
 export const INCIDENT_ID = /^INC-(\d{4})-(\d{3}|[1-9]\d{3,8})$/;
 

@@ -3,6 +3,7 @@ import {
   type Cause,
   checkName,
   checkWhy,
+  isItself,
   logIdOfTransition,
   MAX_EVIDENCE_IDS,
   MAX_WHY_CHARACTERS,
@@ -199,7 +200,7 @@ export class IncidentKeeper {
   step({ incident: id, to, by, why, bundle }: StepOrder): Promise<Stepped> {
     checkName(by, "the name");
     checkWhy(why, "the reason");
-    if (by.toLowerCase() === BY_ITSELF) {
+    if (isItself(by)) {
       throw new MalformedError(`the name is "${by}", expected that of a person`);
     }
     return this.#turns.next(async () => {

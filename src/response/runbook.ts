@@ -13,6 +13,7 @@ import {
   BY_ITSELF,
   type Cause,
   INCIDENT_ID,
+  isItself,
   logIdOfTransition,
   type State,
   STATES,
@@ -120,7 +121,7 @@ export class Runbook {
     if (to !== next) {
       return `is in the state ${from}, from which only ${next} follows, and not ${to}`;
     }
-    if (to !== "FREEZE" && by === BY_ITSELF) return `needs a person's name for ${to}`;
+    if (to !== "FREEZE" && isItself(by)) return `needs a person's name for ${to}`;
     if (ids.length > 0) return `takes no more cases with the step to ${to}`;
     if (step.accepted !== undefined && to !== "FREEZE") return `was frozen before ${to}`;
     if (step.bundle !== undefined && to !== "INVESTIGATE") return `is not gathered with ${to}`;
@@ -177,9 +178,10 @@ function refusalOfFirst(
 /** Cases that come before anybody began to investigate belong to the same incident. */
 function refusalOfMore(
   { to, by, evidence_ids: ids, accepted, bundle }: Step,
-  { cases, cause }: Incident,
+  { cases, cause, steps }: Incident,
 ): string | undefined {
-  if (to !== "FREEZE") return `is in the state ${to} already`;
+  const { at, by: before } = steps.at(-1)!;
+  if (to !== "FREEZE") return `is in the state ${to} already, since ${at}, by ${before}`;
   if (
     by !== BY_ITSELF || cause !== "equivocation" || accepted !== undefined || bundle !== undefined
   ) {
