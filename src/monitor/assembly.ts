@@ -31,7 +31,7 @@ import { obeyOrder } from "./incident_orders.ts";
 import { IncidentKeeper } from "./incident_keeper.ts";
 import { Responding } from "./responding.ts";
 import { Rounds } from "./rounds.ts";
-import { hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
+import { hexLogHash, hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
 import { Tallies } from "./tallies.ts";
 import { Witnessing, type WitnessMeans } from "./witnessing.ts";
@@ -164,8 +164,11 @@ export async function assemble(
     const filesInPlace = inPlace(world.files, () => observations.expectInPlace());
     const clockWatch = new ClockWatch(world.clock);
     const unguarded = { world, clockWatch, observations, memory, keeper, happenings };
+    const spreading: { swarm?: Swarm } = {};
     responding = new Responding({
-      ...{ common: unguarded, background },
+      ...{ common: unguarded, background, own: signer.vkey.text },
+      sayUnverified: ({ log, note }) =>
+        spreading.swarm?.sayUnverified({ note, logHash: hexLogHash(log) }),
       keeper: await IncidentKeeper.open({
         ...{ journal: incidents!, signer, clock: world.clock },
         memory: frozenMemory({ files: filesInPlace, folder: settings.state }),
@@ -195,6 +198,7 @@ export async function assemble(
         incident,
       }),
     });
+    spreading.swarm = swarm;
     const lineTo = ({ vkey }: MemberPeer): MemberLine => swarm.lineTo(vkey);
     const rounds = new Rounds({ party, happenings, background, settings, lineTo });
     const httpGossip = new HttpGossip({ common, party, tolls, background });

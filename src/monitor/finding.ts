@@ -27,6 +27,10 @@ export interface Finding {
    * that was served and does not hold.
    */
   readonly mayPass?: boolean;
+  /**
+   * If it is unverified: the note that was shown. It names the log, and no key of the log has signed it.
+   */
+  readonly failedNote?: string;
   /** Whether the log gave a proof, again and again, that does not hold. */
   readonly isDisproven?: boolean;
   /**

@@ -64,6 +64,14 @@ export type Happening =
   /** a log is not frozen only because it says that it does not grow any more; told once */
   | { readonly kind: "retired"; readonly log: Log }
   | { readonly kind: "case"; readonly news: IncidentNews }
+  /** a member says that it was shown this in place of a log's checkpoint */
+  | {
+    readonly kind: "unverified elsewhere";
+    readonly log: Log;
+    readonly note: string;
+    /** Its vkey. */
+    readonly member: string;
+  }
   /** an incident went one step further, durably */
   | {
     readonly kind: "incident step";

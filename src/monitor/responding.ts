@@ -15,9 +15,14 @@ import { HOLDS } from "./finding.ts";
 import type { Found, Happening } from "./happenings.ts";
 import type { IncidentKeeper, StepOrder, Stepped } from "./incident_keeper.ts";
 import type { FrozenStatus } from "./status.ts";
+import { failedNote } from "./unverified.ts";
 
 /** So many consistency failures of one log in a row freeze it. */
 export const CONSISTENCY_FAILURES = 3;
+/** A signature failure that a monitor met counts for so long, unless it meets it again. */
+const FAILURE_LASTS_MS = 60 * 60_000;
+/** How often members are told that it lasts. */
+const TELL_AGAIN_MS = 10 * 60_000;
 /** How often it is tried again to write down why a log is frozen. */
 const AGAIN_MS = 10_000;
 
@@ -28,6 +33,16 @@ interface Suspicion {
   readonly why: string;
   readonly since: string;
   readonly accepted: RecordedHead | undefined;
+}
+
+/** When signature failures of a log were met, by the monotonic clock. */
+interface SignatureFailures {
+  /** At our own last look; nothing if that one verified. */
+  own?: number;
+  /** When members were told. */
+  told?: number;
+  /** By vkey: when a member said so last. */
+  readonly members: Map<string, number>;
 }
 
 /**
@@ -42,13 +57,24 @@ export class Responding {
   readonly #pending = new Map<string, Map<Cause, Suspicion>>();
   /** By log id: how many consistency failures came in a row. */
   readonly #failures = new Map<string, number>();
+  /** By log id: the signature failures that this monitor, and members, have met. */
+  readonly #signatures = new Map<string, SignatureFailures>();
   readonly #turns = new Turns();
 
-  constructor({ common, keeper, background }: {
+  readonly #own: string;
+  readonly #sayUnverified: (said: { log: Log; note: string }) => void;
+
+  constructor({ common, keeper, background, own, sayUnverified }: {
     common: Omit<Common, "gate">;
     keeper: IncidentKeeper;
     background: Background;
+    /** Our own vkey. */
+    own: string;
+    /** Tells members that follow a log what was shown in place of its checkpoint. */
+    sayUnverified: (said: { log: Log; note: string }) => void;
   }) {
+    this.#own = own;
+    this.#sayUnverified = sayUnverified;
     this.#common = common;
     this.#keeper = keeper;
     this.#background = background;
@@ -156,7 +182,69 @@ export class Responding {
       if (outcome === "not written") this.#holdNow(log, "equivocation", why);
       else if (outcome === "recorded") this.#freeze(log, "equivocation", why);
       else if (!this.#pending.has(log.id)) this.gate.written(log.id);
-    } else if (happening.kind === "found") this.#count(happening);
+    } else if (happening.kind === "found") {
+      this.#count(happening);
+      this.#noteSignature(happening);
+    } else if (happening.kind === "unverified elsewhere") this.#hear(happening);
+  }
+
+  /** Notes whether our own look met a signature failure, and tells members. */
+  #noteSignature({ finding: { log, failedNote }, result, about }: Found): void {
+    if (about !== "look") return;
+    const failures = this.#signaturesOf(log);
+    if (failedNote === undefined) {
+      if (HOLDS.includes(result)) delete failures.own;
+      return;
+    }
+    const now = this.#now();
+    failures.own = now;
+    if (now - (failures.told ?? -Infinity) >= TELL_AGAIN_MS) {
+      failures.told = now;
+      this.#sayUnverified({ log, note: failedNote });
+    }
+    this.#judgeSignatures(log, failures);
+  }
+
+  /**
+   * Notes that a member met a signature failure. It has shown the note, and said so under its own key,
+   * in a session of its own. A note that names another log, or that the log's key has signed, says
+   * nothing.
+   */
+  #hear({ log, note, member }: Extract<Happening, { kind: "unverified elsewhere" }>): void {
+    if (member === this.#own || failedNote(note, log) === undefined) return;
+    const failures = this.#signaturesOf(log);
+    failures.members.set(member, this.#now());
+    this.#judgeSignatures(log, failures);
+  }
+
+  /**
+   * Freezes a log if two independent monitors have met a signature failure: one of them is always this
+   * one, at the log's own source. So nobody can freeze a log here by saying so: anybody can make up a
+   * note with a wrong signature. And what is between the log and this monitor cannot do it alone.
+   */
+  #judgeSignatures(log: Log, { own, members }: SignatureFailures): void {
+    const isFresh = (at: number | undefined): boolean =>
+      at !== undefined && this.#now() - at <= FAILURE_LASTS_MS;
+    const others = [...members].filter(([, at]) => isFresh(at)).map(([vkey]) => vkey);
+    if (!isFresh(own) || others.length === 0) return;
+    const names = others.map((vkey) => parseVkey(vkey).name).join(", ");
+    this.#freeze(
+      log,
+      "signature failure",
+      `no known key of the log has signed what it shows to this monitor, and to ${names}`,
+    );
+  }
+
+  #signaturesOf({ id }: Log): SignatureFailures {
+    const known = this.#signatures.get(id);
+    if (known !== undefined) return known;
+    const none: SignatureFailures = { members: new Map() };
+    this.#signatures.set(id, none);
+    return none;
+  }
+
+  #now(): number {
+    return this.#common.world.clock.monotonic();
   }
 
   /** Counts the consistency failures of the looks at a log that came in a row. */

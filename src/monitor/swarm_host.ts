@@ -58,6 +58,10 @@ export function hostOfSwarm({ own, keeper, happenings, conversations, reload, in
       for (const one of heard) party.report.heard(one, source);
       return { outcome: "heard", logHash: hexLogHash(opened[0]!.log) };
     },
+    hearUnverified({ logHash, note, member }) {
+      const log = judge.logs.find((one) => hexLogHash(one) === logHash);
+      if (log !== undefined) happenings.tell({ kind: "unverified elsewhere", log, note, member });
+    },
     async hearRecord(record, source) {
       const log = logOf(record, judge.logs);
       if (log === undefined) return "not followed";

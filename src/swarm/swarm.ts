@@ -172,6 +172,7 @@ export class Swarm {
       host: {
         neighbours: () => this.#known.links.map(({ neighbour }) => neighbour),
         hearNote: (note, source) => host.hearNote(note, source),
+        hearUnverified: (report) => host.hearUnverified(report),
         hearRecord: (record, source) => host.hearRecord(record, source),
         memberCase: (conflict) => host.memberCase(conflict),
         recentCases: () => host.recentCases(),
@@ -361,6 +362,12 @@ export class Swarm {
   sayCheckpoint(said: { note: string; observation: string; logHash: string }): void {
     if (this.#stop.stopped) return;
     this.#background.run(() => this.#spreading.sayCheckpoint(said));
+  }
+
+  /** States what was shown in place of a log's checkpoint to the members that follow it. */
+  sayUnverified(said: { note: string; logHash: string }): void {
+    if (this.#stop.stopped) return;
+    this.#background.run(() => this.#spreading.sayUnverified(said));
   }
 
   /** Passes on a case that was recorded here. */

@@ -10,8 +10,11 @@ import type { Hello, Refusal } from "./hello.ts";
 import type { Spread, SpreadingHost } from "./spreading.ts";
 
 /** What is needed of the monitor, besides what spreading needs. */
-export interface SwarmHost
-  extends Pick<SpreadingHost, "hearNote" | "hearRecord" | "memberCase" | "recentCases"> {
+export interface SwarmHost extends
+  Pick<
+    SpreadingHost,
+    "hearNote" | "hearUnverified" | "hearRecord" | "memberCase" | "recentCases"
+  > {
   /** The hashes of the logs followed, in hex. */
   logs(): readonly string[];
   /** Serves a stream that a member opened, and closes it. It throws nothing. */
