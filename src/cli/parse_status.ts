@@ -45,6 +45,17 @@ function counts(value: unknown, name: string): void {
   for (const [result, times] of Object.entries(value)) count(times, `${name} of ${quoted(result)}`);
 }
 
+const freeze = object({
+  must: {
+    since: time,
+    incidents: listOf(text),
+    causes: listOf(text),
+    why: text,
+    isWritten: yesOrNo,
+  },
+  others: "kept",
+});
+
 const log = object({
   must: { origin: text, vkey: text, incidents: count, openQuestions: count, counts },
   may: {
@@ -67,16 +78,7 @@ const log = object({
     shrankTo: text,
     seenSize: text,
     seenRoot: text,
-    freeze: object({
-      must: {
-        since: time,
-        incidents: listOf(text),
-        causes: listOf(text),
-        why: text,
-        isWritten: yesOrNo,
-      },
-      others: "kept",
-    }),
+    freeze,
     sharedBy: count,
   },
   others: "kept",
@@ -127,7 +129,7 @@ const witness = object({
     pushed: listOf(
       object({
         must: { origin: text, vkey: text, incidents: count },
-        may: { size: text },
+        may: { size: text, freeze },
         others: "kept",
       }),
     ),

@@ -99,7 +99,8 @@ Example:
 /** The exit code that a status asks for. */
 function exitOf(told: Status): ExitCode {
   if (told.incidents > 0 || told.unwritten) return EXIT.proven;
-  if (told.logs.some(({ freeze }) => freeze !== undefined)) return EXIT.proven;
+  const logs = [...told.logs, ...told.witness?.pushed ?? []];
+  if (logs.some(({ freeze }) => freeze !== undefined)) return EXIT.proven;
   return troublesOf(told).length > 0 ? EXIT.failed : EXIT.ok;
 }
 

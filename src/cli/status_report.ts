@@ -49,6 +49,8 @@ export function describeStatus(
   const frozen = status.logs.filter(({ freeze }) => freeze !== undefined);
   const allCases = [
     ...frozen.map((log) => frozenLog(log, nameOf(log, status))),
+    ...(status.witness?.pushed ?? []).filter(({ freeze }) => freeze !== undefined)
+      .map((log) => frozenLog(log, log.origin)),
     ...cases.map((log) => caseOf(log, nameOf(log, status))),
     ...pushed,
     ...(memberCases > 0 ? [memberCase(memberCases)] : []),
@@ -86,7 +88,8 @@ export function describeStatus(
 function headline(status: Status, troubles: readonly Trouble[], screen: Screen): string[] {
   const { name, version, startedAt, now, incidents, logs } = status;
   const isLookedAt = logs.every(({ lastResult }) => lastResult !== undefined);
-  const frozen = logs.filter(({ freeze }) => freeze !== undefined).length;
+  const all = [...logs, ...status.witness?.pushed ?? []];
+  const frozen = all.filter(({ freeze }) => freeze !== undefined).length;
   const wrong = [
     ...(frozen > 0 ? [`${several(frozen, "LOG")} FROZEN`] : []),
     ...(incidents > 0 ? [several(incidents, "PROVEN CASE")] : []),
@@ -121,7 +124,10 @@ function caseOf(log: { incidents: number }, name: string): Said {
 }
 
 /** A log of which nothing is accepted until people have decided. */
-function frozenLog({ freeze, size, seenSize }: LogStatus, name: string): Said {
+function frozenLog(
+  { freeze, size, seenSize }: Pick<LogStatus, "freeze" | "size" | "seenSize">,
+  name: string,
+): Said {
   const { since, incidents, why, isWritten } = freeze!;
   const accepted = size === undefined ? "Nothing of it" : `Nothing of it beyond size ${size}`;
   const shown = seenSize === undefined ? "" : `, though it shows size ${seenSize}`;

@@ -270,7 +270,8 @@ export class Daemon {
         ...tallies.ofLog(one.log),
       })),
       ...(members !== undefined && { members }),
-      ...(witnessing !== undefined && { witness: witnessing.status() }),
+      ...(witnessing !== undefined &&
+        { witness: witnessing.status((log) => responding.status(log)) }),
       peers: rounds.peers.map((peer) => {
         const { name, vkey } = peer;
         const member = members?.members.find((one) => one.vkey === vkey);

@@ -17,6 +17,7 @@ import { timeNow } from "../world/time.ts";
 import type { Address } from "../world/world.ts";
 import type { Common } from "./common.ts";
 import { openKept } from "./kept_note.ts";
+import type { FrozenStatus } from "./status.ts";
 import { recall } from "./recalled.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
 
@@ -65,6 +66,8 @@ export interface PushedStatus {
   readonly size?: string;
   /** Incidents of this log in the journal. */
   readonly incidents: number;
+  /** If nothing of it is cosigned now: why. */
+  readonly freeze?: FrozenStatus;
 }
 
 /**
@@ -180,16 +183,18 @@ export class Witnessing implements Refusals {
   }
 
   /** See `WitnessStatus`. */
-  status(): WitnessStatus {
+  status(freezeOf: (log: Log) => FrozenStatus | undefined = () => undefined): WitnessStatus {
     return {
       vkeys: this.#means.keys.map(({ vkey }) => vkey.text),
       logs: this.#logs.size,
       cosigned: this.#state.logs,
       pushed: this.#pushed.map((log) => {
         const size = this.#state.head(log.origin)?.treeSize;
+        const freeze = freezeOf(log);
         return {
           ...{ origin: log.origin, vkey: log.vkey.text },
           ...(size !== undefined && { size: `${size}` }),
+          ...(freeze !== undefined && { freeze }),
           incidents: this.#common.keeper.cases(log).length,
         };
       }),

@@ -202,3 +202,48 @@ inFolder(
     assertEquals(text(html).includes("<script"), false);
   },
 );
+
+inFolder(
+  "incidents run: an alert or a record opens an incident by hand, and a claim without a case does not",
+  async (folder) => {
+    const { config, incidents: journal, log } = await convicting(folder);
+    // As an earlier version left it: the case alone.
+    const path = `${journal}/journal.jsonl`;
+    const [first] = Deno.readTextFileSync(path).split("\n");
+    Deno.writeTextFileSync(path, `${first}\n`);
+    Deno.removeSync(`${folder}/one/state/frozen.json`);
+    const { record } = JSON.parse(first!);
+    const alert = (what: unknown): string => put(folder, "alert.json", JSON.stringify(what));
+    for (
+      const [what, why] of [
+        [
+          { version: "hearsay/alert/v1", case: "peer 192.0.2.1:9900" },
+          "this alert freezes nothing",
+        ],
+        [
+          { version: "hearsay/alert/v1", case: "trouble nobody unproven" },
+          "this alert freezes nothing",
+        ],
+        [{ evidence: { record: { ...record, evidence_id: "ab".repeat(32) } } }, "is no case here"],
+        [
+          { evidence: { record: { ...record, log: { ...record.log, origin: "x" } } } },
+          "is no case here",
+        ],
+      ] as const
+    ) {
+      const refused = await incidents(config, "run", alert(what), ...PERSON);
+      assertEquals(refused.code, 2, text(refused));
+      assertStringIncludes(text(refused), why);
+    }
+    const wanted = alert({ version: "hearsay/alert/v1", evidence: { record } });
+    const opened = await incidents(config, "run", wanted, ...PERSON);
+    assertEquals(opened.code, 0, text(opened));
+    assertStringIncludes(text(opened), `${INC} is in the state FREEZE`);
+    // Once more is the same incident.
+    assertStringIncludes(text(await incidents(config, "run", wanted, ...PERSON)), INC);
+    assertStringIncludes(text(await incidents(config, "list")), "by Ada Lovelace: the operator");
+    const settings = JSON.parse(Deno.readTextFileSync(config).replace(/^\s*\/\/.*$/gm, ""));
+    assert(settings.logs.length === 1);
+    void log;
+  },
+);
