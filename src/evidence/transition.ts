@@ -46,8 +46,9 @@ export type Cause = typeof CAUSES[number];
 
 /** Who is named where the monitor itself did it. No person may have this name. */
 export const BY_ITSELF = "hearsay";
-/** Longest name of a person, and longest reason, in characters. */
+/** Longest name of a person, in characters. */
 export const MAX_NAME_CHARACTERS = 100;
+/** Longest reason, in characters. */
 export const MAX_WHY_CHARACTERS = 1_000;
 /** Most cases that one entry adds. The others are added by a further one. */
 export const MAX_EVIDENCE_IDS = 1_000;

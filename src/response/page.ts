@@ -92,7 +92,7 @@ function lines(text: string): string {
   return text.split("\n").map(printable).join("\n");
 }
 
-const STYLE = `
+const CSS = `
 :root{color-scheme:light dark;--ink:#1a1a1a;--paper:#fff;--faint:#555;--line:#bbb;--code:#f3f3f3;
 --bad:#a40000;--good:#155724}
 @media (prefers-color-scheme:dark){:root{--ink:#eee;--paper:#161616;--faint:#bbb;--line:#555;
@@ -133,7 +133,7 @@ export function asHtml({ title, blocks }: Page): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <title>${escapeHtml(title)}</title>
-<style>${STYLE}</style>
+<style>${CSS}</style>
 </head>
 <body>
 <main>

@@ -198,14 +198,14 @@ function round(n: number): number {
   return Math.round(n * 10) / 10;
 }
 
-const STYLE = "text{font:11px ui-monospace,monospace;fill:currentColor}" +
+const CSS = "text{font:11px ui-monospace,monospace;fill:currentColor}" +
   "rect{fill:none;stroke:currentColor}line{stroke:currentColor;opacity:.5}" +
   ".signed rect{stroke-width:2}.differs rect{stroke:#c62828;stroke-width:2.5}" +
   ".later rect{stroke-dasharray:4 3}.bad{fill:#c62828}";
 
 function drawn(parts: readonly string[], words: readonly string[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" ` +
-    `aria-label="${escapeHtml(words.join(" "))}">\n<style>${STYLE}</style>\n${
+    `aria-label="${escapeHtml(words.join(" "))}">\n<style>${CSS}</style>\n${
       parts.join("\n")
     }\n</svg>`;
 }
