@@ -227,12 +227,6 @@ export class Witness {
     // Before anything else: whatever is answered, two roots at one size are evidence.
     const isConflict = recorded?.treeSize === head.treeSize && recorded.root !== head.root;
     if (isConflict) await this.#keepConflict(signed);
-    if (this.#refusesAll(signed)) {
-      // It is watched all the same: what it signs is kept, and compared with what others say.
-      const isNews = recorded === undefined || recorded.treeSize !== head.treeSize;
-      if (isNews) await this.#keepUnproven(signed);
-      return frozen(origin);
-    }
     // "The old size MUST be equal to or lower than the checkpoint size. Otherwise, … 400 Bad Request."
     if (oldSize > head.treeSize) return oldIsLarger(oldSize, head.treeSize);
     // "… the old size matches the size of the latest checkpoint it cosigned for the checkpoint's
@@ -242,6 +236,11 @@ export class Witness {
     if (refusal !== undefined) {
       if (!isConflict) await this.#keepUnproven(signed);
       return { status: 422, problem: refusal };
+    }
+    if (this.#refusesAll(signed)) {
+      // It is watched all the same: what it signs is kept, and compared with what others say.
+      if (recorded?.treeSize !== head.treeSize) await this.#keepUnproven(signed);
+      return frozen(origin);
     }
     return await this.#cosign(signed, size);
   }
