@@ -159,8 +159,7 @@ function short(root: string): string {
 
 /** The sign between the two roots that exclude each other. */
 function unequal(): string {
-  return `<text class="bad" x="${WIDTH / 2}" y="${ROOT_TOP + 25}" text-anchor="middle" ` +
-    `font-size="28">≠</text>`;
+  return `<text class="bad" x="${WIDTH / 2}" y="${ROOT_TOP + 25}" text-anchor="middle">≠</text>`;
 }
 
 function line(from: { x: number; y: number }, to: { x: number; y: number }): string {
@@ -199,9 +198,9 @@ function round(n: number): number {
 }
 
 const CSS = "text{font:11px ui-monospace,monospace;fill:currentColor}" +
-  "rect{fill:none;stroke:currentColor}line{stroke:currentColor;opacity:.5}" +
+  "rect{fill:Canvas;stroke:currentColor}line{stroke:currentColor;opacity:.5}" +
   ".signed rect{stroke-width:2}.differs rect{stroke:#c62828;stroke-width:2.5}" +
-  ".later rect{stroke-dasharray:4 3}.bad{fill:#c62828}";
+  ".later rect{stroke-dasharray:4 3}.bad{fill:#c62828;font-size:28px}";
 
 function drawn(parts: readonly string[], words: readonly string[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" ` +
