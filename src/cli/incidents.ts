@@ -62,6 +62,7 @@ hearsay incidents check      [--json]
 hearsay incidents run ALERT.json  --by NAME --why TEXT
 hearsay incidents advance INC     --by NAME --why TEXT  [--out DIR] [--offline]
 hearsay incidents resolve INC     --by NAME --why TEXT
+                             each with [--config FILE] [--key FILE] [--passphrase-file FILE]
 hearsay incidents bundle INC      [--out DIR] [--offline] | bundle --check DIR
 hearsay incidents report INC      [--out FILE] [--html]
                              each with [--config FILE]

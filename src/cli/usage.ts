@@ -48,10 +48,9 @@ export function partsOf(command: Pick<Command, "name" | "help">): readonly Usage
     listed.filter(({ name }) => name.startsWith("--")).map(({ name }) => name).join("\n"),
   );
   const all = usages.flatMap(({ text }) => optionsIn(text));
-  const named = [...new Set(usages.map(({ subcommand }) => subcommand))]
-    .filter((name) => usages.some((usage) => usage.subcommand === name && !usage.isShared));
+  const named = [...new Set(usages.map(({ subcommand }) => subcommand))];
   return named.map((subcommand) => {
-    const own = usages.filter((usage) => usage.isShared || usage.subcommand === subcommand)
+    const own = usages.filter((usage) => usage.subcommand === subcommand)
       .flatMap(({ text }) => optionsIn(text));
     // What stands only in the list is of every part.
     const common = described.filter(({ name }) => !all.some((one) => one.name === name));
@@ -72,20 +71,22 @@ export function partsOf(command: Pick<Command, "name" | "help">): readonly Usage
 interface UsageLine {
   readonly subcommand?: string;
   readonly text: string;
-  /** Whether it is said of all the lines above: `each with [--config FILE]`. */
-  readonly isShared?: boolean;
 }
 
 function usagesOf(command: Pick<Command, "name" | "help">): UsageLine[] {
   const start = `hearsay ${command.name}`;
   const usages: UsageLine[] = [];
+  let shared = 0;
   for (const line of synopsisOf(command)) {
     const last = usages.at(-1);
     if (line.startsWith(start)) {
       const [, subcommand] = /^ ([a-z]+)\b/.exec(line.slice(start.length)) ?? [];
       usages.push({ ...(subcommand !== undefined && { subcommand }), text: line });
     } else if (line.trim().startsWith("each with")) {
-      usages.push({ text: line, isShared: true });
+      // It is said of the lines above, down from the last that said so.
+      for (; shared < usages.length; shared++) {
+        usages[shared] = { ...usages[shared]!, text: `${usages[shared]!.text} ${line}` };
+      }
     } else if (last !== undefined) usages[usages.length - 1] = { ...last, text: last.text + line };
   }
   return usages;

@@ -191,6 +191,11 @@ function ofLogs(logs: readonly LogStatus[]): Family[] {
         }))
       ),
     ),
+    gauge(
+      "hearsay_log_freeze",
+      "Whether nothing of the log is accepted, until its incidents are resolved",
+      each(({ freeze }) => flag(freeze !== undefined)),
+    ),
     gauge("hearsay_log_incidents", "Proven cases about the log", each((log) => log.incidents)),
     gauge("hearsay_log_open_questions", "Checkpoints that are not settled yet", [
       ...each((log) => log.openQuestions),

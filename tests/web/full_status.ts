@@ -1,5 +1,11 @@
 /** A status that has every member there can be. A new member does not compile until it is here. */
-import type { LogStatus, PeerStatus, Status, WitnessOfLog } from "../../src/monitor/status.ts";
+import type {
+  FrozenStatus,
+  LogStatus,
+  PeerStatus,
+  Status,
+  WitnessOfLog,
+} from "../../src/monitor/status.ts";
 import type { MirrorStatus } from "../../src/monitor/mirrored_journal.ts";
 import type { MemberStatus } from "../../src/swarm/member_status.ts";
 
@@ -18,6 +24,11 @@ export function vkeyOf(name: string, id = "0a1b2c3d"): string {
   return `${name}+${id}+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh`;
 }
 
+const FREEZE: Whole<FrozenStatus> = {
+  ...{ since: AT, incidents: ["INC-2026-001"], causes: ["equivocation"], why: "two roots" },
+  isWritten: true,
+};
+
 const WITNESS: Whole<WitnessOfLog> = {
   ...{ name: "witness.invalid/w1", vkey: vkeyOf("witness.invalid/w1") },
   ...{ url: "https://witness.invalid/", failing: "timed out", keeping: "lagging", size: "11" },
@@ -35,6 +46,7 @@ export const LOG: Whole<LogStatus> = {
     formerSize: "3",
   },
   ...{ size, root, grewAt: AT, nextLookAt: LATER, incidents: 2, sharedBy: 1, openQuestions: 7 },
+  ...{ freeze: FREEZE, seenSize: "13", seenRoot: root },
   ...{ waitingOwn: 1, waitingOthers: 2, withheld: 3, leftOut: 4 },
   cosigned: { committed: { size: "10", root }, witnesses: [WITNESS] },
   ...{ lastResult: "unchanged", resultSince: AT, lastDetail: "a detail", shrankTo: "9" },
@@ -84,7 +96,13 @@ export const FULL: Whole<Status> = {
   },
   witness: {
     ...{ vkeys: [vkeyOf("monitor.invalid/one")], logs: 5, cosigned: 4 },
-    pushed: [{ origin: "pushed.invalid", vkey: vkeyOf("pushed.invalid"), size: "8", incidents: 0 }],
+    pushed: [{
+      origin: "pushed.invalid",
+      vkey: vkeyOf("pushed.invalid"),
+      size: "8",
+      incidents: 0,
+      freeze: FREEZE,
+    }],
     list: { url: "https://list.invalid/", at: AT, problem: "timed out" },
   },
   alerts: {
