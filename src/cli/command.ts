@@ -4,7 +4,7 @@ import { MalformedError, quoted } from "../tlog/malformed.ts";
 import type { Witness } from "../authority/witness.ts";
 import type { FederationPage } from "../federation/page.ts";
 import type { HttpGossip } from "../monitor/http_gossip.ts";
-import type { Status } from "../monitor/status.ts";
+import type { PageSource } from "../monitor/page_source.ts";
 import type { Address, HttpServer, World } from "../world/world.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -30,10 +30,10 @@ export type ExitCode = typeof EXIT[keyof typeof EXIT] | SignalCode;
 export interface Tools {
   readonly world: World;
   readonly terminal: Terminal;
-  /** Serves a daemon's status over HTTP, and comparisons while it offers them. */
-  serveStatus(page: {
+  /** Serves a daemon's status and its page over HTTP, and comparisons while it offers them. */
+  serveStatus(given: {
     address: Address;
-    status: () => Status;
+    page: PageSource;
     gossip: () => HttpGossip | undefined;
     /** See Http.serve. */
     onLack: (reason: string) => void;
@@ -178,11 +178,6 @@ function unknownOption(arg: string, options: readonly string[]): string {
 /** Whether an error means that the command line or the configuration is wrong. */
 export function isUsageFault(error: unknown): error is Error {
   return error instanceof UsageError || error instanceof MalformedError;
-}
-
-/** A text as one word of a shell's command line. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /**

@@ -18,9 +18,9 @@ import {
   isUsageFault,
   nearest,
   SealedRefused,
-  shellWord,
   type Tools,
 } from "./command.ts";
+import { shellWord } from "../world/shell_word.ts";
 import { config } from "./config_check.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";

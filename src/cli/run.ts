@@ -368,7 +368,7 @@ class Runner {
     try {
       return this.#tools.serveStatus({
         address: http,
-        status: () => daemon.status(),
+        page: daemon,
         gossip: () => daemon.httpGossip,
         onLack: (reason) => this.#report.event("status.failed", "warning", { reason }),
       });

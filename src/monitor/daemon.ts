@@ -19,7 +19,10 @@ import { IncidentNotWritten } from "./case_keeper.ts";
 import type { Policies } from "./policies.ts";
 import type { Settings } from "./settings.ts";
 import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
-import type { CosignedStatus, Status } from "./status.ts";
+import { CaseReader } from "./case_reader.ts";
+import type { PageSource } from "./page_source.ts";
+import { Shown, type ShownHead } from "./shown.ts";
+import type { CosignedStatus, LogStatus, Status } from "./status.ts";
 import type { Witnessing, WitnessMeans } from "./witnessing.ts";
 
 /** How often it is looked whether the folders are still where they were. */
@@ -32,11 +35,12 @@ const UPKEEP_MS = 3_600_000;
  * everything to its journals before it acts on it. No log and no peer waits for another. Its parts are
  * put together in `assembly.ts`; what can happen in it is listed in `happenings.ts`.
  */
-export class Daemon {
+export class Daemon implements PageSource {
   readonly #parts: Parts;
   readonly #world: World;
   readonly #startedAt: string;
   readonly #stop = new Stop();
+  readonly #shown: Shown;
   /** The loops that work until they are stopped. */
   readonly #loops = new Set<Promise<void>>();
   #isClosing = false;
@@ -50,6 +54,11 @@ export class Daemon {
     this.#parts = parts;
     this.#world = parts.common.world;
     this.#startedAt = timeNow(this.#world.clock);
+    this.#shown = new Shown({
+      isPeer: (source) => parts.rounds.peers.some(({ name }) => name === source),
+      now: () => timeNow(this.#world.clock),
+    });
+    parts.common.happenings.subscribe((happening) => this.#shown.take(happening));
     parts.common.happenings.subscribe((happening) => this.#follow(happening));
   }
 
@@ -91,6 +100,17 @@ export class Daemon {
   /** The own journal as a log; nothing if it is not published. */
   get federating(): Federating | undefined {
     return this.#parts.federating;
+  }
+
+  /** What peers last showed of a log. */
+  shown(log: Pick<LogStatus, "origin" | "vkey">): readonly ShownHead[] {
+    return this.#shown.of(log);
+  }
+
+  /** Reads the cases of its journal. */
+  cases(): CaseReader | undefined {
+    const { settings, common: { keeper: { incidents } } } = this.#parts;
+    return incidents && new CaseReader({ incidents, folder: settings.incidents });
   }
 
   /** Incidents recorded since the start. */

@@ -182,6 +182,11 @@ export class IncidentJournal {
     return recordOf(await this.#journal.read(place), this.#folder);
   }
 
+  /** Whether there is an entry with this number, and it holds. */
+  holds(seq: number): boolean {
+    return this.#places.has(seq);
+  }
+
   /** The newest entries (seq) that hold, in their order. */
   newest(count: number): readonly number[] {
     return [...this.#places.keys()].slice(-count);

@@ -45,7 +45,7 @@ export async function askOver(
     },
   }, {
     hostname: "127.0.0.1",
-    status: () => daemon!.status(),
+    page: daemon!,
     gossip: () => daemon!.httpGossip,
   });
   return { status, headers, text: new TextDecoder().decode(body) };

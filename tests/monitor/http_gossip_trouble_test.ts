@@ -199,7 +199,7 @@ Deno.test("http gossip: content is not read of an address that has used its allo
     content: () => Promise.reject(new Error("it was read")),
   }, {
     hostname: "127.0.0.1",
-    status: () => daemon!.status(),
+    page: daemon!,
     gossip: () => daemon!.httpGossip,
   });
   assertEquals(status, 429);
