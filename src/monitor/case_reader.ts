@@ -7,10 +7,25 @@ export interface ReadCase {
   readonly record: ConflictRecord;
 }
 
-/** Reads the cases of a running daemon, for whoever looks at them. */
-export class CaseReader {
-  readonly #incidents: IncidentJournal;
+/** The cases of an incident journal, for whoever looks at them. */
+export interface Cases {
   /** Where the journal is, for commands that read it. */
+  readonly folder: string;
+  /**
+   * The newest cases, newest first. They held when they were written, or when the daemon started.
+   * @throws WorldError if one cannot be read
+   */
+  newest(count: number): Promise<readonly ReadCase[]>;
+  /**
+   * The case of an entry; nothing if there is no such entry, or if it does not hold.
+   * @throws WorldError if it cannot be read
+   */
+  read(seq: number): Promise<ConflictRecord | undefined>;
+}
+
+/** Reads the cases of the journal that a running daemon writes. */
+export class CaseReader implements Cases {
+  readonly #incidents: IncidentJournal;
   readonly folder: string;
 
   constructor({ incidents, folder }: { incidents: IncidentJournal; folder: string }) {
@@ -18,10 +33,7 @@ export class CaseReader {
     this.folder = folder;
   }
 
-  /**
-   * The newest cases, newest first. They held when they were written, or when the daemon started.
-   * @throws WorldError if one cannot be read
-   */
+  /** See Cases. */
   async newest(count: number): Promise<readonly ReadCase[]> {
     const seqs = [...this.#incidents.newest(count)].reverse();
     const cases: ReadCase[] = [];
@@ -29,10 +41,7 @@ export class CaseReader {
     return cases;
   }
 
-  /**
-   * The case of an entry; nothing if there is no such entry, or if it does not hold.
-   * @throws WorldError if it cannot be read
-   */
+  /** See Cases. */
   async read(seq: number): Promise<ConflictRecord | undefined> {
     return this.#incidents.holds(seq) ? await this.#incidents.read(seq) : undefined;
   }

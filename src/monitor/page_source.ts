@@ -1,4 +1,4 @@
-import type { CaseReader } from "./case_reader.ts";
+import type { Cases } from "./case_reader.ts";
 import type { ShownHead } from "./shown.ts";
 import type { LogStatus, Status } from "./status.ts";
 
@@ -8,5 +8,5 @@ export interface PageSource {
   /** What peers last showed of a log. */
   shown(log: LogStatus): readonly ShownHead[];
   /** Reads the journal's cases; nothing if there is no journal. */
-  cases(): CaseReader | undefined;
+  cases(): Cases | undefined;
 }

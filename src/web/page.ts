@@ -14,7 +14,7 @@ import { incidentSection, MAX_INCIDENTS } from "./page_incident.ts";
 import { freezeOf, frozenWords, inOrder, logsSection, marksOf } from "./page_logs.ts";
 import { alertSection, mirrorSection, peerSection, witnessSection } from "./page_others.ts";
 import { badge, leftOut, type Mark, section } from "./page_parts.ts";
-import { nameIn, several, shortened, span } from "./page_words.ts";
+import { nameIn, several, shortened, span, utc } from "./page_words.ts";
 
 /** Most of what is wrong that the page tells one by one. */
 export const MAX_WRONG = 20;
@@ -76,13 +76,15 @@ export function overview({ status, shown, cases, folder, find }: {
     </header>
     <section id="standing" class="standing ${standing.mark}" aria-labelledby="standing-heading">
       <h2 id="standing-heading">${standing.words}</h2>
-      <p>As of <time datetime="${status.now}">${status.now}</time>.${standing.more !== undefined &&
+      <p>As of <time datetime="${status.now}">${utc(
+        status.now,
+      )}</time>.${standing.more !== undefined &&
         ` ${standing.more}`}</p>
     </section>
     ${wrongSection(status, { troubles, listing })}
     ${incidentSection(cases, { now: status.now, listing })}
     ${logsSection(status, { marks, find })}
-    ${drawingSection(status, { logs: inOrder(status.logs, marks), shown })}
+    ${drawingSection(status, { logs: inOrder(status.logs, marks), shown, cases: cases ?? [] })}
     ${witnessSection(status)}
     ${peerSection(status)}
     ${mirrorSection(status)}

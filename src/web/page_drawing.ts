@@ -5,6 +5,7 @@
  * @module
  */
 import { type LogStatus, nameOf, type Status } from "../monitor/status.ts";
+import type { ReadCase } from "../monitor/case_reader.ts";
 import type { ShownHead } from "../monitor/shown.ts";
 import { type Html, html, type Value } from "./html.ts";
 import { type Column, leftOut, section, table } from "./page_parts.ts";
@@ -41,7 +42,7 @@ const RELATIONS: Readonly<Record<Relation, string>> = {
   ours: "what this monitor has seen",
   same: "the same history",
   open: "another size",
-  contradicts: "CONTRADICTS what this monitor has seen",
+  contradicts: "CONTRADICTS another checkpoint that the key signed",
 };
 
 /** Reads what peers last showed of a log. */
@@ -53,8 +54,13 @@ export type ShownOf = (log: LogStatus) => readonly ShownHead[];
  */
 export function drawingSection(
   status: Status,
-  { logs, shown }: { logs: readonly LogStatus[]; shown: ShownOf },
+  { logs, shown, cases }: {
+    logs: readonly LogStatus[];
+    shown: ShownOf;
+    cases: readonly ReadCase[];
+  },
 ): Html {
+  const isConvicted = convictedIn(cases);
   const seen = logs.filter(({ size }) => size !== undefined);
   const drawn = seen.slice(0, MAX_DRAWN);
   const content = drawn.length === 0
@@ -62,11 +68,15 @@ export function drawingSection(
     : html`<p>${
       "Each line is somebody, and the mark is the largest checkpoint that it last showed. Further to the " +
       "right is a larger tree. A full mark is the same history, an empty one is another " +
-      "size, and a cross contradicts what this monitor has seen."
+      "size, and a cross contradicts another one that the log signed."
     }</p>
 <div class="drawings">${
       drawn.map((log, i) =>
-        drawing(log, { status, seeing: allSeeing(log, shown(log)), id: `seen-${i}` })
+        drawing(log, {
+          status,
+          seeing: allSeeing(log, { shown: shown(log), isConvicted }),
+          id: `seen-${i}`,
+        })
       )
     }</div>
 ${
@@ -78,12 +88,31 @@ ${
   return section("seen", "Who has seen what", content);
 }
 
+/** A checkpoint of a log: its size and root. */
+type Head = Partial<Pick<LogStatus, "size" | "root">>;
+type Convicted = (log: LogStatus, head: Head) => boolean;
+
+/** Says whether a checkpoint is one of the two in a case. */
+function convictedIn(cases: readonly ReadCase[]): Convicted {
+  const name = (vkey: string, origin: string, { size, root }: Head): string =>
+    [vkey, origin, size, root].join("\n");
+  const convicted = new Set(
+    cases.flatMap(({ record: { log, checkpoint_a, checkpoint_b } }) =>
+      [checkpoint_a, checkpoint_b].map((head) => name(log.vkey, log.origin, head))
+    ),
+  );
+  return ({ vkey, origin }, head) => convicted.has(name(vkey, origin, head));
+}
+
 /** Who has seen what of a log, this monitor first. */
-function allSeeing(log: LogStatus, shown: readonly ShownHead[]): readonly Seeing[] {
+function allSeeing(
+  log: LogStatus,
+  { shown, isConvicted }: { shown: readonly ShownHead[]; isConvicted: Convicted },
+): readonly Seeing[] {
   const { size, root, grewAt, cosigned } = log;
-  const relationOf = (head: { size?: string; root?: string }): Relation => {
-    if (head.size !== size) return "open";
-    return head.root === root ? "same" : "contradicts";
+  const relationOf = (head: Head): Relation => {
+    if (head.size === size) return head.root === root ? "same" : "contradicts";
+    return isConvicted(log, head) ? "contradicts" : "open";
   };
   const committed = cosigned?.committed;
   return [
@@ -107,8 +136,9 @@ function allSeeing(log: LogStatus, shown: readonly ShownHead[]): readonly Seeing
 
 /** What was proven of a peer's checkpoint counts for more than its size. */
 function relationOfVerdict({ verdict }: ShownHead, bySize: Relation): Relation {
+  if (bySize !== "open") return bySize;
   if (verdict === "inconsistent") return "contradicts";
-  return ["matches", "consistent"].includes(verdict) ? "same" : bySize;
+  return ["matches", "consistent"].includes(verdict) ? "same" : "open";
 }
 
 function drawing(
@@ -142,7 +172,7 @@ function inWords(seeing: readonly Seeing[]): string {
   const own = `This monitor has seen size ${grouped(seeing[0]!.size)}.`;
   if (others === 0) return `${own} Nobody else has shown anything yet.`;
   return `${own} Of ${several(others, "other")}, ${same} have the same history, ${open} are at ` +
-    `another size, and ${against} contradict it.`;
+    `another size, and ${against} contradict another checkpoint.`;
 }
 
 function picture(seeing: readonly Seeing[], id: string, name: string): Html {

@@ -14,7 +14,7 @@ import { shellWord } from "../world/shell_word.ts";
 import { type Html, html, lines, type Value } from "./html.ts";
 import { partingPicture } from "./page_parting.ts";
 import { badge, command, leftOut, section, table } from "./page_parts.ts";
-import { ago, grouped, nameIn, shortened } from "./page_words.ts";
+import { ago, grouped, nameIn, shortened, utc } from "./page_words.ts";
 
 /** Most incidents in the list on the first page, the newest. */
 export const MAX_INCIDENTS = 20;
@@ -102,7 +102,9 @@ export function incidentPage(
       <dt>Key</dt>
       <dd><code class="root">${record.log.vkey}</code></dd>
       <dt>Found</dt>
-      <dd>${ago(record.detected_at, now)} (${record.detected_at}) by ${record.detector_id === null
+      <dd>${ago(record.detected_at, now)} (${utc(
+        record.detected_at,
+      )}) by ${record.detector_id === null
         ? "nobody who signed it"
         : nameIn(record.detector_id)}</dd>
       <dt>evidence_id</dt>
@@ -164,7 +166,7 @@ function half(name: "A" | "B", { size, root, note }: RecordedCheckpoint, source:
     <dt>Shown by</dt><dd>${from}</dd>
     </dl>
     <h4>The signed note</h4>
-    <pre tabindex="0" role="region" aria-label="Signed note of checkpoint ${name}">${lines(
+    <pre>${lines(
       shown,
     )}</pre>
     ${leftOut({

@@ -159,7 +159,7 @@ function isInTrouble({ isSelf, isUnwritten, failing, sharedLogs }: PeerStatus): 
 /** What the verdicts on a peer's last checkpoint mean to a person. */
 const ANSWERS: Readonly<Record<string, Value>> = {
   matches: "the same as ours",
-  pending: "another size, not compared yet",
+  pending: "another size",
   nothing: "it has seen nothing yet",
   inconsistent: badge("bad", "contradicts ours"),
   refused: badge("warn", "not accepted"),

@@ -32,7 +32,7 @@ h3 { font-size: 1rem; margin: 0 0 0.5rem; }
 h4 { font-size: 0.9rem; margin: 1rem 0 0.25rem; color: var(--dim); }
 header p { margin: 0; color: var(--dim); }
 a { color: var(--link); }
-a:focus-visible, button:focus-visible, input:focus-visible, summary:focus-visible, pre:focus-visible {
+a:focus-visible, button:focus-visible, input:focus-visible, summary:focus-visible {
   outline: 3px solid var(--link); outline-offset: 2px;
 }
 .skip { position: absolute; left: -100vw; padding: 0.5rem; background: var(--ground); }
@@ -58,6 +58,7 @@ table { width: 100%; border-collapse: collapse; margin: 0.5rem 0; }
 caption { text-align: left; color: var(--dim); padding: 0.25rem 0; overflow-wrap: anywhere; }
 th, td { text-align: left; vertical-align: top; padding: 0.5rem 0.75rem 0.5rem 0; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--dim); font-size: 0.9rem; white-space: nowrap; }
+thead th:first-child { padding-left: 0.75rem; }
 tbody th { font-weight: 600; padding-left: 0.5rem; border-left: 0.25rem solid transparent; max-width: 24rem; }
 tr.bad > th { border-left-color: var(--bad); }
 tr.warn > th { border-left-color: var(--warn); }
@@ -75,8 +76,9 @@ button { cursor: pointer; }
 figure, article { margin: 0; padding: 0.75rem; background: var(--sheet); border: 1px solid var(--line); border-radius: 0.25rem; min-width: 0; }
 figcaption { font-weight: 600; margin-bottom: 0.5rem; overflow-wrap: anywhere; }
 summary { cursor: pointer; color: var(--link); min-height: 1.5rem; }
-svg { display: block; width: 100%; height: auto; max-width: 30rem; }
-svg text { fill: var(--text); font: 12px system-ui, "DejaVu Sans", sans-serif; }
+svg { --halo: var(--ground); display: block; width: 100%; height: auto; max-width: 30rem; }
+svg text { fill: var(--text); paint-order: stroke; stroke: var(--halo); stroke-width: 4px; font: 12px system-ui, "DejaVu Sans", sans-serif; }
+.drawings svg { --halo: var(--sheet); }
 svg .size { fill: var(--dim); font-variant-numeric: tabular-nums; }
 svg .track { stroke: var(--line); stroke-width: 2; }
 svg line.ours { stroke: var(--dim); stroke-dasharray: 2 4; }
@@ -94,14 +96,16 @@ svg .branch-end.B { fill: var(--ground); stroke: var(--bad); }
 .facts dt { color: var(--dim); }
 .facts dd { margin: 0; min-width: 0; }
 .facts .root { font-size: 0.9em; color: var(--text); }
-pre { margin: 0; padding: 0.5rem; overflow: auto; background: var(--ground); border: 1px solid var(--line); }
+pre { margin: 0; padding: 0.5rem; white-space: pre-wrap; overflow-wrap: anywhere; background: var(--ground); border: 1px solid var(--line); }
 .command { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center; margin: 0.25rem 0 1rem; }
 .command code { flex: 1 1 18rem; min-width: 0; padding: 0.5rem; background: var(--sheet); border: 1px solid var(--line); overflow-wrap: anywhere; }
 @media (max-width: 50rem) {
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   table, caption, tbody, tr, tbody th, td { display: block; width: 100%; max-width: none; }
   tr { padding: 0.5rem 0; border-top: 2px solid var(--line); }
-  tbody th, td { border-top: 0; padding: 0.15rem 0 0.15rem 0.5rem; text-align: left; }
+  tbody th, td, td.right { border-top: 0; padding: 0.15rem 0 0.15rem 0.75rem; text-align: left; }
+  tbody th { padding-left: 0.5rem; }
+  h1 { font-size: 1.25rem; }
   td::before { content: attr(data-label) ": "; color: var(--dim); }
   .facts { grid-template-columns: 1fr; gap: 0; }
   .facts dd { margin-bottom: 0.5rem; }

@@ -4,7 +4,7 @@
  * @module
  */
 import { isTime, millisecondsBetween } from "../world/time.ts";
-import { Html, html } from "./html.ts";
+import { type Html, html } from "./html.ts";
 
 const UNITS: readonly (readonly [name: string, seconds: number])[] = [
   ["day", 86_400],
@@ -33,7 +33,12 @@ export function span(from: string, to: string): string {
 export function ago(time: string | undefined, now: string): Html {
   if (time === undefined) return html`–`;
   if (!isTime(time)) return html`${time}`;
-  return html`<time datetime="${time}" title="${time}">${span(time, now)} ago</time>`;
+  return html`<time datetime="${time}" title="${utc(time)}">${span(time, now)} ago</time>`;
+}
+
+/** A time as a person reads it: `2026-11-28 18:53:59 UTC`; any other text as it is. */
+export function utc(time: string): string {
+  return isTime(time) ? `${time.slice(0, 19).replace("T", " ")} UTC` : time;
 }
 
 /** A decimal with its digits in groups of three; any other text as it is. */
@@ -54,9 +59,13 @@ export function shortened(name: string, most: number = MAX_NAME): string {
   return `${letters.slice(0, half).join("")}…${letters.slice(-half).join("")}`;
 }
 
+/** Where a long name may break. */
+const SLASH = html`/<wbr>`;
+
 /** A name from outside, set apart so that its writing direction stays its own. */
 export function nameIn(name: string, most: number = MAX_NAME): Html {
-  return html`<bdi class="name">${shortened(name, most)}</bdi>`;
+  const parts = shortened(name, most).split("/");
+  return html`<bdi class="name">${parts.map((part, i) => i === 0 ? part : [SLASH, part])}</bdi>`;
 }
 
 /** What each result means, in a few words. */
@@ -66,7 +75,7 @@ const RESULTS: Readonly<Record<string, string>> = {
   unchanged: "it shows the same as before",
   matches: "the same root at the same size",
   consistent: "proven to be the same history",
-  pending: "another size, not compared yet",
+  pending: "another size",
   "rolled back": "it shows an older checkpoint, as caches do",
   frozen: "it has not grown for longer than its patience",
   withheld: "the log does not show us this",
