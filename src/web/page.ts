@@ -11,7 +11,7 @@ import { shellWord } from "../world/shell_word.ts";
 import { type Html, html, type Value } from "./html.ts";
 import { drawingSection, type ShownOf } from "./page_drawing.ts";
 import { incidentSection, MAX_INCIDENTS } from "./page_incident.ts";
-import { freezeOf, frozenWords, inOrder, logsSection, marksOf } from "./page_logs.ts";
+import { foundLogs, freezeOf, frozenWords, logsSection, marksOf } from "./page_logs.ts";
 import { alertSection, mirrorSection, peerSection, witnessSection } from "./page_others.ts";
 import { badge, leftOut, type Mark, section } from "./page_parts.ts";
 import { nameIn, several, shortened, span, utc } from "./page_words.ts";
@@ -66,6 +66,7 @@ export function overview({ status, shown, cases, folder, find }: {
 }): { title: string; content: Html } {
   const troubles = troublesOf(status);
   const marks = marksOf(status, troubles);
+  const found = foundLogs(status, { marks, find });
   const standing = standingOf(status, troubles);
   const listing = `hearsay incidents list --incidents ${shellWord(folder)}`;
   const content = html`
@@ -83,8 +84,8 @@ export function overview({ status, shown, cases, folder, find }: {
     </section>
     ${wrongSection(status, { troubles, listing })}
     ${incidentSection(cases, { now: status.now, listing })}
-    ${logsSection(status, { marks, find })}
-    ${drawingSection(status, { logs: inOrder(status.logs, marks), shown, cases: cases ?? [] })}
+    ${logsSection(status, { marks, found, find })}
+    ${drawingSection(status, { logs: found, shown, cases: cases ?? [] })}
     ${witnessSection(status)}
     ${peerSection(status)}
     ${mirrorSection(status)}
@@ -195,7 +196,7 @@ function signedTwice(name: Html): Html {
   return html`
     <p><b>Log ${name}</b> signed what contradicts itself.</p>
     <p>The evidence is kept, and nothing is to be
-    done in a hurry. Look at the incident below.</p>
+    done in a hurry. <a href="#incidents">Look at the incidents.</a></p>
   `;
 }
 

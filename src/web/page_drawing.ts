@@ -82,7 +82,7 @@ export function drawingSection(
 ${
       leftOut({
         ...{ all: seen.length, shown: drawn.length, what: "logs, what is wrong first" },
-        see: html`<a href="/status">/status</a> has the numbers of every one`,
+        see: "find one by its name, and it is drawn",
       })
     }`;
   return section("seen", "Who has seen what", content);
@@ -191,7 +191,7 @@ function picture(seeing: readonly Seeing[], id: string, name: string): Html {
       aria-labelledby="${id}-title ${id}-desc">
     <title id="${id}-title">Who has seen what of ${shortened(name)}</title>
     <desc id="${id}-desc">${inWords(seeing)}</desc>
-    <line class="ours" x1="${ours}" x2="${ours}" y1="18" y2="${height - 12}"/>
+    <line class="ours" x1="${ours}" x2="${ours}" y1="26" y2="${height - 12}"/>
     ${seeing.map((one, i) => pictureRow(one, i * ROW_HEIGHT, place(sizes[i]!)))}</svg>
   `;
 }

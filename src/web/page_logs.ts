@@ -7,10 +7,12 @@ import { type LogStatus, nameOf, type Status } from "../monitor/status.ts";
 import type { Trouble } from "../monitor/troubles.ts";
 import { type Html, html, type Value } from "./html.ts";
 import { badge, type Column, leftOut, type Mark, type Row, section, table } from "./page_parts.ts";
-import { ago, meaningOf, nameIn, several, shortened, sizeOf } from "./page_words.ts";
+import { ago, grouped, meaningOf, nameIn, several, shortened, sizeOf } from "./page_words.ts";
 
 /** Most logs on the page. */
 export const MAX_LOGS = 100;
+/** So few are found by looking. */
+const FEW_LOGS = 10;
 /** Most characters of what is looked for. */
 const MAX_FIND = 200;
 
@@ -41,45 +43,47 @@ export function marksOf(
   return marks;
 }
 
-/** The logs, what is wrong first. */
-export function inOrder(
-  logs: readonly LogStatus[],
-  marks: ReadonlyMap<LogStatus, Mark>,
+/** The logs whose name has a text, what is wrong first; all of them for an empty text. */
+export function foundLogs(
+  status: Status,
+  { marks, find }: { marks: ReadonlyMap<LogStatus, Mark>; find: string },
 ): readonly LogStatus[] {
-  const marked = (mark?: Mark) => logs.filter((log) => marks.get(log) === mark);
+  const wanted = find.toLowerCase();
+  const found = wanted === ""
+    ? status.logs
+    : status.logs.filter((log) => nameOf(log, status).toLowerCase().includes(wanted));
+  const marked = (mark?: Mark) => found.filter((log) => marks.get(log) === mark);
   return [...marked("bad"), ...marked("warn"), ...marked()];
 }
 
 /**
  * The section of the logs.
- * @param find show only logs whose name has this text
+ * @param found in the order in which they are shown
+ * @param find the text that they were found by; empty if these are all
  */
 export function logsSection(
   status: Status,
-  { marks, find }: { marks: ReadonlyMap<LogStatus, Mark>; find: string },
+  { marks, found, find }: {
+    marks: ReadonlyMap<LogStatus, Mark>;
+    found: readonly LogStatus[];
+    find: string;
+  },
 ): Html {
-  const wanted = find.toLowerCase();
-  const found = wanted === ""
-    ? status.logs
-    : status.logs.filter((log) => nameOf(log, status).toLowerCase().includes(wanted));
-  const shown = inOrder(found, marks).slice(0, MAX_LOGS);
-  const content = status.logs.length === 0
-    ? html`<p>No log is followed.</p>`
-    : html`${status.logs.length > 10 || find !== "" ? finder(find) : undefined}
-${
-      find !== "" &&
+  const all = grouped(`${status.logs.length}`);
+  const shown = found.slice(0, MAX_LOGS);
+  const content = status.logs.length === 0 ? html`<p>No log is followed.</p>` : html`
+    ${(status.logs.length > FEW_LOGS || find !== "") && finder(find)}
+    ${find !== "" &&
       html`<p>${
         several(found.length, "log")
-      } of ${status.logs.length} with this text. <a href="/">Show all</a></p>`
-    }
-${shown.length > 0 && logTable(shown, { status, marks })}
-${
-      leftOut({
-        ...{ all: found.length, shown: shown.length, what: "logs, what is wrong first" },
-        see: html`find one by its name, or <code>hearsay status --all</code> shows every one`,
-      })
-    }`;
-  return section("logs", `Logs (${status.logs.length})`, content);
+      } of ${all} with this text. <a href="/">Show all</a></p>`}
+    ${shown.length > 0 && logTable(shown, { status, marks })}
+    ${leftOut({
+      ...{ all: found.length, shown: shown.length, what: "logs, what is wrong first" },
+      see: html`find one by its name, or <code>hearsay status --all</code> shows every one`,
+    })}
+  `;
+  return section("logs", `Logs (${all})`, content);
 }
 
 function finder(find: string): Html {

@@ -8,7 +8,7 @@ import type { MirrorStatus } from "../monitor/mirrored_journal.ts";
 import type { MemberStatus } from "../swarm/member_status.ts";
 import { type Html, html, type Value } from "./html.ts";
 import { badge, leftOut, type Mark, type Row, section, table } from "./page_parts.ts";
-import { ago, grouped, nameIn, several, shortened, sizeOf } from "./page_words.ts";
+import { ago, grouped, lasting, nameIn, several, shortened, sizeOf } from "./page_words.ts";
 
 /** Most of each kind on the page: those that are wrong first. */
 export const MAX_OTHERS = 50;
@@ -75,7 +75,7 @@ export function peerSection(status: Status): Html {
     vkey === undefined || !members?.members.some((member) => member.vkey === vkey)
   );
   const content: Value = [
-    listen !== undefined && html`<p>Others reach this monitor at <code>${listen}</code>.</p>`,
+    listen !== undefined && html`<p>This monitor answers others at <code>${listen}</code>.</p>`,
     peers.length === 0 &&
     html`<p>No peer is configured. One monitor alone cannot see a split view.</p>`,
     members !== undefined && memberTable(members.members, status),
@@ -123,9 +123,7 @@ function memberState(member: MemberStatus, now: string): Value {
   const why = state === "banned" ? bannedBecause : notWanted ?? reason;
   return [
     state === "connected" ? html`<b>connected</b>` : badge("warn", state),
-    since !== undefined && html`
-      since ${ago(since, now)}
-    `,
+    lasting(since, now),
     why !== undefined && html`<br><small>${shortened(why)}</small>`,
     bannedUntil !== undefined && html`<br><small>until ${bannedUntil}</small>`,
     usedTwiceAt !== undefined &&
@@ -220,9 +218,7 @@ function mirrorState(mirror: MirrorStatus, now: string): Value {
     incidents > 0 && [badge("bad", "it has contradicted itself"), html`<br>`],
     isUnhealthy === true && badge("warn", "cannot be fetched"),
     isUnhealthy !== true && (failures > 0 ? "failed lately" : lastOutcome ?? "not fetched yet"),
-    failures > 0 && failingSince !== undefined && html`
-      since ${ago(failingSince, now)}
-    `,
+    failures > 0 && lasting(failingSince, now),
     failures > 0 && lastError !== undefined && html`<br><small>${shortened(lastError)}</small>`,
     records.recorded > 0 && html`<br><small>cases recorded from it: ${records.recorded}</small>`,
     records.refused > 0 && html`<br><small>records that do not hold: ${records.refused}</small>`,
@@ -257,9 +253,7 @@ export function alertSection(status: Status): Value {
           isDisabled === true ? badge("warn", "not tried any more") : failingSince !== undefined
             ? [
               badge("warn", "failing"),
-              html`
-                since ${ago(failingSince, status.now)}
-              `,
+              lasting(failingSince, status.now),
             ]
             : "as it should be",
           lastError !== undefined && isWrong && html`<br><small>${shortened(lastError)}</small>`,

@@ -23,7 +23,7 @@ export function partingPicture({ kind, checkpoint_a: a, checkpoint_b: b }: Confl
 <title id="parting-title">Where the two histories part</title>
 <desc id="parting-desc">${words}</desc>
 <path class="branch" d="M10 85H90"/>
-<text class="label" x="10" y="76">one history</text>
+<text class="label" x="10" y="76">one log</text>
 ${branch({ name: "A", head: a, end: isAOlder ? 190 : 300, up: true })}
 ${branch({ name: "B", head: b, end: isBOlder ? 190 : 300, up: false })}
 <circle class="mark ours" cx="90" cy="85" r="4"/>

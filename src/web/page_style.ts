@@ -62,7 +62,7 @@ thead th:first-child { padding-left: 0.75rem; }
 tbody th { font-weight: 600; padding-left: 0.5rem; border-left: 0.25rem solid transparent; max-width: 24rem; }
 tr.bad > th { border-left-color: var(--bad); }
 tr.warn > th { border-left-color: var(--warn); }
-.right { text-align: right; }
+.right { text-align: right; padding-right: 1.5rem; }
 .number, .right { font-variant-numeric: tabular-nums; }
 .name, .root, td, dd { overflow-wrap: anywhere; }
 code, pre { font-family: ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace; font-size: 0.9em; }

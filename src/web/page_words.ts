@@ -36,6 +36,14 @@ export function ago(time: string | undefined, now: string): Html {
   return html`<time datetime="${time}" title="${utc(time)}">${span(time, now)} ago</time>`;
 }
 
+/** For how long something has lasted; nothing if nobody knows. */
+export function lasting(since: string | undefined, now: string): Html | undefined {
+  if (since === undefined || !isTime(since)) return undefined;
+  return html`
+    for <time datetime="${since}" title="${utc(since)}">${span(since, now)}</time>
+  `;
+}
+
 /** A time as a person reads it: `2026-11-28 18:53:59 UTC`; any other text as it is. */
 export function utc(time: string): string {
   return isTime(time) ? `${time.slice(0, 19).replace("T", " ")} UTC` : time;

@@ -16,7 +16,7 @@ import {
   sourceOf,
   statusOf,
 } from "../web/page_statuses.ts";
-import { type Browser, browserTest } from "./browser.ts";
+import { browserTest } from "./browser.ts";
 
 const SCREENSHOTS = Deno.env.get("HEARSAY_SCREENSHOTS");
 
@@ -162,7 +162,7 @@ browserTest("page: of ten thousand logs one is found by its name", async (browse
   await browser.open({ url: served.url + path });
   await browser.tell("fill", { selector: "#find", text: "com/4321" });
   await browser.tell("press", { key: "Enter" });
-  await browser.tell("waitFor", { text: "1 log of 10000 with this text" });
+  await browser.tell("waitFor", { text: "1 log of 10,000 with this text" });
   assertEquals(await browser.tell("url"), `${served.url}/?find=com%2F4321`);
 });
 
