@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Happening } from "../../src/monitor/happenings.ts";
-import { Shown } from "../../src/monitor/shown.ts";
+import { MAX_SHOWN, Shown } from "../../src/monitor/shown.ts";
 import type { Result } from "../../src/evidence/result.ts";
 import type { VerifiedCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { checkpointOf, grow, newLog } from "../evidence/histories.ts";
@@ -50,8 +50,37 @@ Deno.test("shown: strangers are not remembered, nor peers that are none any more
   const shown = newShown(peers);
   shown.take(heard("192.0.2.7", checkpoint));
   assertEquals(shown.of({ origin, vkey }), []);
+  peers.push("192.0.2.7");
+  assertEquals(shown.of({ origin, vkey }), [], "it was a stranger when it spoke");
+  peers.pop();
   shown.take(heard("one:1", checkpoint));
   assertEquals(shown.of({ origin, vkey }).length, 1);
   peers.pop();
   assertEquals(shown.of({ origin, vkey }), []);
+});
+
+Deno.test("shown: a verdict is about one size and one root", async () => {
+  const log = grow(await newLog(), 5);
+  const [mine, other] = await Promise.all(
+    ["a", "b"].map((story) => checkpointOf(grow(log.fork(), 9, story))),
+  ) as [VerifiedCheckpoint, VerifiedCheckpoint];
+  const name = { origin: log.log.origin, vkey: log.log.vkey.text };
+  const shown = newShown(["one:1"]);
+  shown.take(heard("one:1", mine));
+  shown.take(found("one:1", other, "inconsistent"));
+  // A log may sign one root as that of two sizes.
+  const twice = { log: mine.log, treeSize: 8n, root: mine.root } as VerifiedCheckpoint;
+  shown.take(found("one:1", twice, "inconsistent"));
+  assertEquals(shown.of(name).map(({ verdict }) => verdict), ["pending"]);
+});
+
+Deno.test("shown: it is bounded; what there is stays up to date", async () => {
+  const log = grow(await newLog(), 9);
+  const [small, large] = [await checkpointOf(log, 5), await checkpointOf(log, 9)];
+  const shown = new Shown({ isPeer: () => true, now: () => AT });
+  for (let i = 0; i < MAX_SHOWN + 10; i++) shown.take(heard(`p${i}:1`, small));
+  const name = { origin: log.log.origin, vkey: log.log.vkey.text };
+  assertEquals(shown.of(name).length, MAX_SHOWN);
+  shown.take(heard("p0:1", large));
+  assertEquals(shown.of(name)[0]!.size, "9");
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import type { PageSource } from "../../src/monitor/page_source.ts";
+import type { ShownHead } from "../../src/monitor/shown.ts";
 import type { Status } from "../../src/monitor/status.ts";
 import { MAX_DRAWN } from "../../src/web/page_drawing.ts";
 import { MAX_INCIDENTS } from "../../src/web/page_incident.ts";
@@ -219,6 +220,40 @@ Deno.test("page: the picture says in words what it shows", async () => {
     "This monitor has seen size 104. Of 5 others, 2 have the same history, 2 are at another size, " +
       "and 1 contradict another checkpoint.",
   );
+});
+
+/** The table of who has seen what, a row a text. */
+async function seenRows(page: PageSource): Promise<string[]> {
+  const [, table] = /<details id="seen-0-table">(.*?)<\/details>/s.exec(await read(page))!;
+  return [...table!.matchAll(/<tr role="row" class[^>]*>(.*?)<\/tr>/gs)].map(([, row]) =>
+    words(row!).trim()
+  );
+}
+
+Deno.test("page: what was proven of a peer's checkpoint, or is in a case, is drawn so at any size", async () => {
+  const record = await recordOf({ kind: "cross_size" });
+  const { log: { origin, vkey }, checkpoint_a: a, checkpoint_b: b } = record;
+  const head = { source: "p:1", verdict: "pending" as const, at: BUSY.startedAt };
+  const verdictsOf = async (
+    shown: readonly ShownHead[],
+    own: { size: string; root: string },
+    records: readonly ConflictRecord[] = [],
+  ): Promise<string[]> => {
+    const { size, root } = own;
+    const status = statusOf({ logs: [logStatus({ origin, vkey, size, root })] });
+    const page = { ...sourceOf(status, { records }), shown: () => shown };
+    return (await seenRows(page)).slice(1).map((row) =>
+      /CONTRADICTS|another size|the same history/.exec(row)![0]
+    );
+  };
+  const theirs = { ...head, size: b.size, root: b.root };
+  assertEquals(await verdictsOf([theirs], a), ["another size"]);
+  assertEquals(await verdictsOf([{ ...theirs, verdict: "inconsistent" }], a), ["CONTRADICTS"]);
+  assertEquals(await verdictsOf([{ ...theirs, verdict: "consistent" }], a), ["the same history"]);
+  assertEquals(await verdictsOf([theirs], a, [record]), ["CONTRADICTS"]);
+  // Who has seen the same as this monitor is not blamed for it.
+  const same = { ...head, size: a.size, root: a.root };
+  assertEquals(await verdictsOf([same], a, [record]), ["the same history"]);
 });
 
 Deno.test("page: a log that this monitor has frozen is told as such", async () => {
