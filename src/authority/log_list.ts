@@ -55,6 +55,25 @@ interface ListLine {
  * @throws MalformedError if it is no list at all
  */
 export function parseLogList(text: string): LogList {
+  const reading = readLogList({ text });
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done) return value;
+  }
+}
+
+/** Logs that are read in one step. */
+const LOGS_A_STEP = 500;
+
+/**
+ * As `parseLogList`, in steps, between which the caller can do other things: tens of thousands of keys
+ * take seconds to check.
+ * @param known logs of a list that was read before; those that are still the same are not checked
+ *   again
+ */
+export function* readLogList(
+  { text, known = new Map() }: { text: string; known?: LogList["logs"] },
+): Generator<undefined, LogList> {
   const lines = linesIn(text);
   const header = lines.next().value;
   if (header?.keyword !== HEADER || header.value !== "") {
@@ -64,13 +83,15 @@ export function parseLogList(text: string): LogList {
   }
   const logs = new Map<string, ListedLog>();
   const dropped: string[] = [];
+  let entries = 0;
   for (const entry of entriesIn(lines)) {
+    if (++entries % LOGS_A_STEP === 0) yield;
     const [{ at, keyword }] = entry as [ListLine];
     try {
       if (keyword !== "vkey") {
         throw new MalformedError(`${quoted(keyword)} stands above the first "vkey"`);
       }
-      const [origin, log] = readEntry(entry);
+      const [origin, log] = readEntry(entry, known);
       if (logs.has(origin)) {
         throw new MalformedError(
           `the origin ${quoted(origin)} is listed before; the first one counts`,
@@ -137,7 +158,10 @@ function* entriesIn(lines: Iterable<ListLine>): Generator<ListLine[]> {
 }
 
 /** "vkey", then "origin" if there is one, then "qpd" and "contact", in this order. */
-function readEntry(entry: readonly ListLine[]): [origin: string, log: ListedLog] {
+function readEntry(
+  entry: readonly ListLine[],
+  known: LogList["logs"],
+): [origin: string, log: ListedLog] {
   const [first, ...rest] = entry as [ListLine, ...ListLine[]];
   const stated = rest[0]?.keyword === "origin" ? rest.shift() : undefined;
   const [qpd, contact, more] = rest;
@@ -150,12 +174,17 @@ function readEntry(entry: readonly ListLine[]): [origin: string, log: ListedLog]
   if (!/^[1-9]\d{0,9}$/.test(qpd.value) || Number(qpd.value) > MAX_QPD) {
     throw new MalformedError(`qpd is ${quoted(qpd.value)}, expected a number from 1 to ${MAX_QPD}`);
   }
-  const vkey = parseVkey(first.value);
-  const origin = stated?.value ?? vkey.name;
+  const rate = Number(qpd.value);
+  const { value: text } = first;
+  const name = text.slice(0, Math.max(0, text.indexOf("+")));
+  const origin = stated?.value ?? name;
+  const notation = origin === name ? text : `${text} ${origin}`;
+  const before = known.get(origin);
+  if (before?.notation === notation) return [origin, { notation: before.notation, qpd: rate }];
+  const vkey = parseVkey(text);
   checkOrigin(origin);
   // The check of an Ed25519 key is part of reading its vkey. To load it once more would cost seconds
   // and a hundred megabytes for tens of thousands of logs.
   if (vkey.type !== SIGNATURE_TYPE.ed25519) loadVerifier(vkey);
-  const notation = origin === vkey.name ? vkey.text : `${vkey.text} ${origin}`;
-  return [origin, { notation, qpd: Number(qpd.value) }];
+  return [origin, { notation, qpd: rate }];
 }

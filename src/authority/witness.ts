@@ -6,7 +6,7 @@
  */
 import { base64, strictBase64 } from "../tlog/encoding.ts";
 import { EMPTY_ROOT } from "../tlog/hashing.ts";
-import { openNote, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { openNote, openParsedNote, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { type Note, parseNote, verifyNote } from "../tlog/note.ts";
@@ -216,7 +216,7 @@ export class Witness {
     const origin = note.text.slice(0, note.text.indexOf("\n"));
     const logs = this.#logs.named(origin);
     // What is no checkpoint has no origin, so that is said first.
-    const opened = openNote({ note: request.note, logs });
+    const opened = openParsedNote({ parsed: note, logs });
     if ("refused" in opened) {
       if (opened.isImpossible) return this.#answerImpossible({ note, logs, request, origin });
       if (opened.refused === "malformed") return { status: 400, problem: opened.detail };

@@ -1,12 +1,12 @@
 import type { CosignerType, CosigningKey } from "../authority/cosigning.ts";
-import { isListUrl, type LogList, MAX_LIST_BYTES, parseLogList } from "../authority/log_list.ts";
+import { isListUrl, type LogList, MAX_LIST_BYTES } from "../authority/log_list.ts";
 import type { Policy } from "../authority/policy.ts";
 import type { OpenSource } from "../monitor/assembly.ts";
 import { Daemon } from "../monitor/daemon.ts";
 import type { EventName, EventReport } from "../monitor/events.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { trapsOf } from "../monitor/traps.ts";
-import { listFields } from "../monitor/list_follower.ts";
+import { listFields, readGently } from "../monitor/list_follower.ts";
 import { covers, type Policies, policyPaths } from "../monitor/policies.ts";
 import type { WitnessMeans } from "../monitor/witnessing.ts";
 import { openSource } from "../sources/open.ts";
@@ -199,7 +199,7 @@ export async function loadPolicies(world: World, settings: Settings): Promise<Po
 export async function openLogList(world: World, path: string): Promise<LogList> {
   const bytes = await readInput({ world, path, maxBytes: MAX_LIST_BYTES });
   try {
-    return parseLogList(fileText(bytes));
+    return await readGently(world.clock, { text: fileText(bytes) });
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     throw new MalformedError(`${quoted(path)}: ${error.message}`);

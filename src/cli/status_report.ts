@@ -16,6 +16,8 @@ import { type Trouble, troublesOf } from "../monitor/troubles.ts";
 import { printable } from "../tlog/malformed.ts";
 import { mirrorInWords } from "./mirror_words.ts";
 import { membersInWords } from "./member_words.ts";
+import { COSIGNER_COLUMNS, cosignerRow, markOf } from "./cosigner_rows.ts";
+import { CASE, MARK, type Mark, TROUBLE } from "./marks.ts";
 import { ago, soon, span } from "./spans.ts";
 import { type Column, type Row, Table } from "./table.ts";
 import type { Style, Terminal } from "./terminal.ts";
@@ -24,11 +26,8 @@ import { hanging, wrapped } from "./width.ts";
 /** How many logs, peers and troubles are shown of each, unless all are asked for. */
 export const MAX_SHOWN = 20;
 
-/** Begins the lines of what is wrong: colour alone must not say it. */
-const [CASE, TROUBLE] = ["!!", "!"] as const;
 const INDENT = " ".repeat(4);
 
-type Mark = typeof CASE | typeof TROUBLE;
 type Screen = Pick<Terminal, "columns" | "paint">;
 
 /** What advice says to look at a case. It needs the configuration, unless that is in this folder. */
@@ -188,9 +187,6 @@ function sayAll(
   return rest > 0 ? [...shown, `${INDENT}… and ${rest} more ${what}: --all shows them`] : shown;
 }
 
-/** As wide as the longest mark, so that all rows begin at one place. */
-const MARK: Column = { title: " ".repeat(CASE.length) };
-
 const COMMITTED: Column = { title: "COMMITTED", align: "right" };
 
 /** What a quorum has cosigned is shown if any log has a policy that says who that is. */
@@ -311,15 +307,6 @@ function answerOf(
   return ANSWERS[lastResult ?? "nothing"] ?? lastResult!;
 }
 
-const COSIGNER_COLUMNS: readonly Column[] = [
-  MARK,
-  { title: "WITNESS", narrow: "cut" },
-  { title: "LOG", narrow: "cut" },
-  { title: "SIZE", align: "right" },
-  { title: "COSIGNED", align: "right" },
-  { title: "STATE" },
-];
-
 /** How each witness keeps up with each log; those in trouble come first. */
 function sayCosigners(
   status: Status,
@@ -335,32 +322,6 @@ function sayCosigners(
   );
   if (items.length === 0) return [];
   return section(items, { columns: COSIGNER_COLUMNS, what: "witnesses", wrong, most, screen });
-}
-
-function markOf({ keeping, incidents = 0 }: WitnessOfLog): Mark | undefined {
-  if (incidents > 0) return CASE;
-  return keeping === "cosigning" || keeping === "waiting" ? undefined : TROUBLE;
-}
-
-function cosignerRow(
-  { name, size, cosignedAt, keeping, failing }: WitnessOfLog,
-  { log, status, mark }: { log: LogStatus; status: Status; mark: Mark | undefined },
-): Row {
-  const style: Style | undefined = mark === undefined ? undefined : "red";
-  return {
-    cells: [
-      { text: mark ?? "", style },
-      { text: name, style },
-      nameOf(log, status),
-      size ?? "-",
-      ago(cosignedAt, status.now),
-      {
-        text: keeping === "waiting" ? "none yet" : keeping,
-        style: mark === TROUBLE ? "red" : undefined,
-      },
-    ],
-    ...(failing !== undefined && { note: { text: `asked itself: ${failing}`, style: "dim" } }),
-  };
 }
 
 /** Who of the members is connected, and what became of the others, in words. */

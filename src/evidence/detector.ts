@@ -129,7 +129,7 @@ export class EquivocationDetector {
       // A checkpoint that fits a frame can be sent to everyone.
       if (checkpoint.fitsFrame && !known.checkpoint.fitsFrame) {
         this.#memory.remember({ checkpoint, source });
-      } else this.#memory.repeated?.({ checkpoint, source });
+      } else this.#memory.repeated?.({ checkpoint, source }, { isEvidence });
       return { conflict: undefined, others, isKept: true };
     }
     if (first !== undefined && (isFullSize(there, checkpoint) || this.#isFull(log))) {

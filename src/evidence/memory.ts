@@ -19,8 +19,8 @@ export interface CheckpointMemory {
    * @returns whether it is remembered
    */
   remember(seen: Seen, how?: { readonly isEvidence: boolean }): boolean;
-  /** Notes that somebody showed a checkpoint that is already remembered. */
-  repeated?(seen: Seen): void;
+  /** Notes that somebody showed a checkpoint that is already remembered; `how` is as above. */
+  repeated?(seen: Seen, how?: { readonly isEvidence: boolean }): void;
   /** Whether it holds something that is not durable yet. Then it must be told of repeats. */
   readonly hasUnwritten?: boolean;
 }

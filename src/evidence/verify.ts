@@ -166,19 +166,13 @@ function readLog(
     const about = isCosigned ? `the witness ${vkey}` : `the log ${describeLog(result)}`;
     throw new MalformedError(`the record is about ${about}, not about ${cosigner.text}`);
   }
-  if (isCosigned && wanted?.isCosigner !== true && wanted !== undefined) {
-    throw new MalformedError(
-      `the record is about the witness ${vkey}, not about the log ${describeLog(wanted)}`,
-    );
-  }
-  if (wanted !== undefined && wanted.id !== result.id) {
-    throw new MalformedError(
-      `the record is about ${describeLog(result)}, not about ${describeLog(wanted)}`,
-    );
-  }
   const who = isCosigned
     ? `the witness ${result.vkey.name} of ${describeLog(result)}`
     : describeLog(result);
+  // A cosigner's id is never a log's, even if the key is.
+  if (wanted !== undefined && wanted.id !== result.id) {
+    throw new MalformedError(`the record is about ${who}, not about ${describeLog(wanted)}`);
+  }
   return { result, detail: `${who}, ${describeKey(result.vkey)}` };
 }
 

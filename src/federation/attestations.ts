@@ -8,9 +8,9 @@ import { MAX_ENTRY_BYTES, parseCanonicalEntry } from "../evidence/entry.ts";
 import type { JsonObject } from "../evidence/json.ts";
 import { type ConflictRecord, parseRecord } from "../evidence/record.ts";
 import { verifyConflict } from "../evidence/verify.ts";
-import { fileText, textOf } from "../tlog/encoding.ts";
+import { textOf } from "../tlog/encoding.ts";
 import { MalformedError } from "../tlog/malformed.ts";
-import { parseVkey, type Vkey } from "../tlog/vkey.ts";
+import type { Vkey } from "../tlog/vkey.ts";
 import { isThere } from "../world/durable.ts";
 import { readLinesOfChunks } from "../world/reading.ts";
 import { type Files, type OpenFile, WorldError } from "../world/world.ts";
@@ -18,11 +18,10 @@ import {
   historiesIn,
   historyFolder,
   logOfEpoch,
-  MAX_VKEY_BYTES,
-  MIRRORS_FOLDER,
-  VKEY_FILE,
+  mirroredKey,
+  mirrorFolders,
 } from "./mirror_folder.ts";
-import { LINES_FILE, MirrorDamaged, readHead, readWhole } from "./mirrored_history.ts";
+import { LINES_FILE, MirrorDamaged, readHead } from "./mirrored_history.ts";
 
 /** That another monitor has recorded a case, under its own signature. */
 export interface Attestation {
@@ -50,41 +49,28 @@ export interface Attestations {
 export async function attestationsOf(
   { files, state, evidenceId }: { files: Files; state: string; evidenceId: string },
 ): Promise<Attestations> {
-  const folder = join(state, MIRRORS_FOLDER);
   const attestations: Attestation[] = [];
   const unread: string[] = [];
-  for (const name of await mirrorsIn(files, folder)) {
+  for (const folder of await mirrorFolders(files, state)) {
     try {
-      attestations.push(...await inMirror({ files, folder: join(folder, name), evidenceId }));
+      attestations.push(...await inMirror({ files, folder, evidenceId }));
     } catch (error) {
       const isKnown = [WorldError, MalformedError, MirrorDamaged].some((kind) =>
         error instanceof kind
       );
       if (!isKnown) throw error;
-      unread.push(`${join(folder, name)}: ${(error as Error).message}`);
+      unread.push(`${folder}: ${(error as Error).message}`);
     }
   }
   return { attestations, unread };
-}
-
-async function mirrorsIn(files: Files, folder: string): Promise<string[]> {
-  try {
-    const entries = await files.entries(folder);
-    return entries.filter(({ kind }) => kind === "folder").map(({ name }) => name).sort();
-  } catch (error) {
-    if (error instanceof WorldError && error.kind === "not found") return [];
-    throw error;
-  }
 }
 
 /** What one monitor's journal says, in each of its histories; one of them is enough. */
 async function inMirror(
   { files, folder, evidenceId }: { files: Files; folder: string; evidenceId: string },
 ): Promise<Attestation[]> {
-  const path = join(folder, VKEY_FILE);
-  const text = await readWhole({ files, path, maxBytes: MAX_VKEY_BYTES });
-  if (text === undefined) return [];
-  const vkey = parseVkey(fileText(text).trimEnd());
+  const vkey = await mirroredKey(files, folder);
+  if (vkey === undefined) return [];
   for (const name of await historiesIn({ files, folder })) {
     const inside = join(folder, historyFolder(name));
     const log = logOfEpoch(vkey, name.epoch);

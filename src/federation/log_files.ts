@@ -68,6 +68,16 @@ function bundled(leaves: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** Files written at once. Most of the time of each is spent waiting for the disk. */
+const FILES_AT_ONCE = 16;
+
+/** Waits for all, whichever fails. */
+async function allOf(batch: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(batch)) {
+    if (result.status === "rejected") throw result.reason;
+  }
+}
+
 /** The files of one log. One process writes them. */
 export class LogFiles {
   readonly #files: Files;
@@ -76,9 +86,18 @@ export class LogFiles {
   /** The size that the files have; nothing before they were looked at, or after a failure. */
   #filed: bigint | undefined;
 
-  constructor({ files, folder }: { files: Files; folder: string }) {
+  readonly #isSynced: boolean;
+
+  /**
+   * @param isSynced whether each file is on the disk before the checkpoint is replaced. Otherwise a loss
+   *   of power may leave a checkpoint without its tiles, until the next start has compared them
+   */
+  constructor(
+    { files, folder, isSynced = true }: { files: Files; folder: string; isSynced?: boolean },
+  ) {
     this.#files = files;
     this.#folder = folder;
+    this.#isSynced = isSynced;
   }
 
   /**
@@ -89,13 +108,22 @@ export class LogFiles {
   async bring(log: FiledLog): Promise<void> {
     const before = this.#filed;
     this.#filed = undefined;
+    let batch: Promise<void>[] = [];
     for (const tile of tilesOf({ from: before ?? 0n, to: log.treeSize })) {
-      const content = await tileContent(tile, log);
-      await this.#put(tilePath(tile), content!, before === undefined);
-      await this.#removeOldWidths(tile);
+      batch.push(this.#putTile(tile, log, before === undefined));
+      if (batch.length < FILES_AT_ONCE) continue;
+      await allOf(batch);
+      batch = [];
     }
+    await allOf(batch);
     await this.#put(PATHS.checkpoint, utf8(log.checkpoint), before === undefined);
     this.#filed = log.treeSize;
+  }
+
+  async #putTile(tile: TileOrBundle, log: FiledLog, isCompared: boolean): Promise<void> {
+    const content = await tileContent(tile, log);
+    await this.#put(tilePath(tile), content!, isCompared);
+    await this.#removeOldWidths(tile);
   }
 
   /** The checkpoint that is in the folder; nothing if there is none. @throws WorldError */
@@ -116,7 +144,8 @@ export class LogFiles {
     const folder = join(path, "..");
     if (!this.#folders.has(folder)) await ensureFolder(this.#files, folder);
     this.#folders.add(folder);
-    await replaceFile({ files: this.#files, path, content, permissions: PERMISSIONS });
+    const isSynced = this.#isSynced;
+    await replaceFile({ files: this.#files, path, content, permissions: PERMISSIONS, isSynced });
   }
 
   async #read(name: string): Promise<Uint8Array<ArrayBuffer> | undefined> {

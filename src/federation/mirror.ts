@@ -32,59 +32,16 @@ import {
   openHead,
 } from "./mirror_folder.ts";
 import { MirrorDamaged, MirroredHistory } from "./mirrored_history.ts";
+import type { MirrorParty, SyncReport } from "./mirror_report.ts";
 import { type Publisher, PublisherUnavailable } from "./publisher.ts";
 import { isStaticFile, MAX_RECORDS, parseOrigin, type Push, type PushOutcome } from "./wire.ts";
 
 /** How many histories of one journal are kept. Each new epoch begins one, and so does damage of ours. */
 export const MAX_HISTORIES = 16;
+/** So many bytes of records wait in memory for a proof, and up to one answer more. */
+const MAX_STAGED_BYTES = 4 * 1024 * 1024;
 /** The longest mirrored journal, in bytes. */
 export const MAX_MIRROR_BYTES = 1024 * 1024 * 1024;
-
-/** What a mirror tells, and to whom it hands what it was shown. */
-export interface MirrorParty {
-  /**
-   * A head with a sound signature was shown, whatever else is wrong with it. What it convicts is durable
-   * when this resolves.
-   */
-  shown(head: VerifiedCheckpoint): Promise<void>;
-  /** The journal began anew, as another log. */
-  began(log: Log): Promise<void>;
-  /** What was mirrored was damaged on our disk; it is fetched anew. */
-  damaged(detail: string): void;
-}
-
-/** How a sync can end. */
-export type SyncOutcome =
-  /** there were new entries, and all of them are durable */
-  | "synced"
-  /** there were none */
-  | "up to date"
-  /** it shows less than before, or an older epoch; this is no evidence */
-  | "rolled back"
-  /** it signed another root than the one we hold at this size */
-  | "equivocated"
-  /** nobody answers, or with a refusal */
-  | "unavailable"
-  /** what it answers is wrong, or does not lead to what it signed */
-  | "refused"
-  /** our own disk refuses, which says nothing about it */
-  | "not written";
-
-/** What came of one sync. */
-export interface SyncReport {
-  readonly outcome: SyncOutcome;
-  /** Entries that were added. */
-  readonly received: bigint;
-  /** Our sizes before and after. */
-  readonly before: bigint;
-  readonly after: bigint;
-  /** The size that the publisher signed, if it showed one. */
-  readonly theirs?: bigint;
-  /** Why it failed. */
-  readonly error?: string;
-  /** How long it asks to wait. */
-  readonly retryAfterMs?: number;
-}
 
 /** See the module. */
 export class Mirror {
@@ -92,6 +49,7 @@ export class Mirror {
   readonly #files: Files;
   readonly #folder: string;
   readonly #party: MirrorParty;
+  readonly #stagedBytes: number;
   readonly #turns = new Turns();
   #isBusy = false;
   #isClosed = false;
@@ -101,13 +59,16 @@ export class Mirror {
   /**
    * @param vkey of the monitor whose journal is mirrored
    * @param state the state folder
+   * @param stagedBytes records are kept as soon as so many bytes of them wait for a proof
    */
-  constructor({ vkey, files, state, party }: {
+  constructor({ vkey, files, state, party, stagedBytes = MAX_STAGED_BYTES }: {
     vkey: Vkey;
     files: Files;
     state: string;
     party: MirrorParty;
+    stagedBytes?: number;
   }) {
+    this.#stagedBytes = stagedBytes;
     this.vkey = vkey;
     this.#files = files;
     this.#folder = mirrorFolder(state, vkey.name);
@@ -290,10 +251,16 @@ export class Mirror {
     };
     let coming = history.held < target.treeSize ? next(history.held) : undefined;
     while (coming !== undefined) {
-      const lines = await coming;
-      this.#stage(history, lines, target);
+      try {
+        this.#stage(history, await coming, target);
+      } catch (error) {
+        history.drop();
+        throw error;
+      }
       const { treeSize } = history.reached;
       coming = treeSize < target.treeSize ? next(treeSize) : undefined;
+      // One proof, and one wait for the disk, for several short ranges.
+      if (coming !== undefined && history.stagedBytes < this.#stagedBytes) continue;
       try {
         if (!await this.#isProven(target, publisher)) {
           throw new MalformedError(
@@ -333,11 +300,12 @@ export class Mirror {
     if (older.treeSize === 0n) return true;
     if (older.treeSize === target.treeSize) return base64(older.rootHash) === target.root;
     const { oldSize, checkpoint, proof } = await publisher.proof(older.treeSize);
+    const newer = this.#verified(checkpoint);
+    // What is signed counts, whatever else is wrong with the answer.
+    if (newer.note !== target.note) await this.#party.shown(newer);
     if (oldSize !== older.treeSize) {
       throw new MalformedError(`it proves from size ${oldSize}, asked for ${older.treeSize}`);
     }
-    const newer = this.#verified(checkpoint);
-    if (newer.note !== target.note) await this.#party.shown(newer);
     // It may have grown meanwhile. The records are held to the first head at the end all the same.
     if (newer.log.origin !== target.log.origin || newer.treeSize < target.treeSize) return false;
     return verifyConsistency({ older, newer, proof });
@@ -348,10 +316,10 @@ export class Mirror {
     lines: readonly Uint8Array[],
     { treeSize }: VerifiedCheckpoint,
   ): void {
-    const { held } = history;
-    if (BigInt(lines.length) > treeSize - held || (lines.length === 0 && held < treeSize)) {
+    const from = history.reached.treeSize;
+    if (BigInt(lines.length) > treeSize - from || (lines.length === 0 && from < treeSize)) {
       throw new MalformedError(
-        `records from ${held} on: ${lines.length} came, and there are ${treeSize - held}`,
+        `records from ${from} on: ${lines.length} came, and there are ${treeSize - from}`,
       );
     }
     const bytes = lines.reduce((sum, { length }) => sum + length + 1, history.bytes);

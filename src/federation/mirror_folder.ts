@@ -8,20 +8,20 @@ import { equals } from "@std/bytes/equals";
 import { join } from "@std/path/join";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { parseCheckpointText } from "../tlog/checkpoint_text.ts";
-import { utf8 } from "../tlog/encoding.ts";
+import { fileText, utf8 } from "../tlog/encoding.ts";
 import { type Log, makeLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { parseNote } from "../tlog/note.ts";
-import type { Vkey } from "../tlog/vkey.ts";
+import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import { ensureFolder, isThere, replaceDurably } from "../world/durable.ts";
-import type { Files } from "../world/world.ts";
+import { type Files, WorldError } from "../world/world.ts";
 import { MirrorDamaged, readWhole } from "./mirrored_history.ts";
 import { formatOrigin, mirrorId, parseOrigin } from "./wire.ts";
 
 /** The folder of all mirrors, below the state folder. */
-export const MIRRORS_FOLDER = "mirrors";
+const MIRRORS_FOLDER = "mirrors";
 /** In a mirror's folder: whose journal it is. */
-export const VKEY_FILE = "vkey";
+const VKEY_FILE = "vkey";
 /** `EPOCH`, or `EPOCH-N` where the one before was damaged here. The first epoch is 0. */
 const HISTORY_FOLDER = /^(0|[1-9]\d{0,18})(?:-([1-9]\d{0,3}))?$/;
 const PERMISSIONS = 0o644;
@@ -37,7 +37,7 @@ export interface HistoryName {
 }
 
 /** Longest vkey of a monitor read from its file. */
-export const MAX_VKEY_BYTES = 4_096;
+const MAX_VKEY_BYTES = 4_096;
 
 /** The folder of a mirror. @param name of the monitor's key */
 export function mirrorFolder(state: string, name: string): string {
@@ -67,6 +67,40 @@ export async function claimFolder(
   throw new MirrorForeign(
     `${folder} is the mirror of another key of this name: move it away, and start again`,
   );
+}
+
+/** The folders of all mirrors. @param state the state folder @throws WorldError */
+export async function mirrorFolders(files: Files, state: string): Promise<string[]> {
+  const folder = join(state, MIRRORS_FOLDER);
+  try {
+    const entries = await files.entries(folder);
+    return entries.filter(({ kind }) => kind === "folder").map(({ name }) => join(folder, name))
+      .sort();
+  } catch (error) {
+    if (error instanceof WorldError && error.kind === "not found") return [];
+    throw error;
+  }
+}
+
+/** Whose mirror a folder is; nothing if it does not say. @throws MalformedError, WorldError */
+export async function mirroredKey(files: Files, folder: string): Promise<Vkey | undefined> {
+  const path = join(folder, VKEY_FILE);
+  const text = await readWhole({ files, path, maxBytes: MAX_VKEY_BYTES });
+  return text && parseVkey(fileText(text).trimEnd());
+}
+
+/** The keys of all mirrors. What says no key is passed over. @throws WorldError */
+export async function mirroredKeys(files: Files, state: string): Promise<Vkey[]> {
+  const keys: Vkey[] = [];
+  for (const folder of await mirrorFolders(files, state)) {
+    try {
+      const vkey = await mirroredKey(files, folder);
+      if (vkey !== undefined) keys.push(vkey);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+    }
+  }
+  return keys;
 }
 
 /** The histories in a mirror's folder, the latest first. @throws WorldError */

@@ -74,7 +74,7 @@ export class MirroredHistory {
     this.#folder = folder;
     this.#file = file;
     this.#lines = new LineTree({ file, path: join(folder, LINES_FILE) });
-    this.#static = new LogFiles({ files, folder: join(folder, LOG_FOLDER) });
+    this.#static = new LogFiles({ files, folder: join(folder, LOG_FOLDER), isSynced: false });
   }
 
   /**
@@ -115,6 +115,11 @@ export class MirroredHistory {
   /** Bytes of all lines, the staged ones included. */
   get bytes(): number {
     return this.#lines.end;
+  }
+
+  /** Bytes of the staged lines. */
+  get stagedBytes(): number {
+    return this.#lines.end - this.#lines.startOf(this.#held);
   }
 
   /** What all lines come to, the staged ones included. */

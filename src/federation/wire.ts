@@ -215,26 +215,31 @@ export interface ProvenHead {
   readonly checkpoint: string;
   /** 32 bytes each. Empty if the sizes are equal, or the older one is 0. */
   readonly proof: readonly Uint8Array[];
+  /** In a push: the key of its sender, for who does not know it. */
+  readonly vkey?: string;
 }
 
 const PROVEN_HEAD: Shape = {
   must: { old_size: text, checkpoint: text, proof: listOf(text) },
+  may: { vkey: text },
   others: "kept",
 };
 
 /** The JSON of `GET consistency-proof`, and of the first line of a push. */
-export function formatProvenHead({ oldSize, checkpoint, proof }: ProvenHead): string {
-  return json({ checkpoint, old_size: `${oldSize}`, proof: proof.map(base64) });
+export function formatProvenHead({ oldSize, checkpoint, proof, vkey }: ProvenHead): string {
+  const key = vkey === undefined ? {} : { vkey };
+  return json({ checkpoint, old_size: `${oldSize}`, proof: proof.map(base64), ...key });
 }
 
 /** @throws MalformedError naming the member that is wrong */
 export function parseProvenHead(body: Uint8Array): ProvenHead {
   const members = parseJson(body, MAX_HEAD_BYTES);
   checkMembers(members, { what: "head", shape: PROVEN_HEAD });
-  const { old_size, checkpoint, proof } = members as unknown as {
+  const { old_size, checkpoint, proof, vkey } = members as unknown as {
     old_size: string;
     checkpoint: string;
     proof: string[];
+    vkey?: string;
   };
   if (proof.length > MAX_PROOF_HASHES) {
     throw new MalformedError(`proof has ${proof.length} hashes, expected at most 64`);
@@ -243,6 +248,7 @@ export function parseProvenHead(body: Uint8Array): ProvenHead {
     oldSize: within("old_size", () => parseTreeSize(old_size)),
     checkpoint,
     proof: proof.map((hash, i) => within(`proof[${i}]`, () => parseHash(hash))),
+    ...(vkey !== undefined && { vkey }),
   };
 }
 

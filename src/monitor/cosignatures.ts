@@ -125,8 +125,11 @@ export class Cosignatures implements CheckpointMemory {
     return [...roots.values()];
   }
 
-  /** See CheckpointMemory. */
-  remember(seen: Seen): boolean {
+  /**
+   * See CheckpointMemory. What comes as evidence is not counted: the cosigner may have signed it
+   * without the log.
+   */
+  remember(seen: Seen, { isEvidence } = { isEvidence: false }): boolean {
     const { checkpoint: { log: cosigner, treeSize } } = seen;
     const book = this.#byCosigner.get(cosigner);
     if (book === undefined) return false;
@@ -134,14 +137,14 @@ export class Cosignatures implements CheckpointMemory {
     const sizes = book.sizes.get(cosigner.id) ?? new Map<bigint, readonly Seen[]>();
     book.sizes.set(cosigner.id, sizes.set(treeSize, [...there, seen]));
     if (sizes.size > MAX_SIZES) sizes.delete(sizes.keys().next().value!);
-    this.#count(book, seen);
+    if (!isEvidence) this.#count(book, seen);
     return true;
   }
 
   /** See CheckpointMemory. */
-  repeated(seen: Seen): void {
+  repeated(seen: Seen, { isEvidence } = { isEvidence: false }): void {
     const book = this.#byCosigner.get(seen.checkpoint.log);
-    if (book !== undefined) this.#count(book, seen);
+    if (book !== undefined && !isEvidence) this.#count(book, seen);
   }
 
   #count({ heads, delayMs, unwritten }: Book, { checkpoint, source }: Seen): void {

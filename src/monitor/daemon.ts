@@ -11,6 +11,7 @@ import { membersAmong, nameOfPeer } from "../gossip/settings.ts";
 import type { Federating } from "./federating.ts";
 import { assemble, type OpenSource, type Parts } from "./assembly.ts";
 import { canTakeUp, type ReadFiles, takeUp } from "./changes.ts";
+import { cosignedStatus } from "./cosigned_status.ts";
 import type { EventReport } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { replacesAdvice } from "./former_keys.ts";
@@ -22,7 +23,7 @@ import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
 import { CaseReader } from "./case_reader.ts";
 import type { PageSource } from "./page_source.ts";
 import { Shown, type ShownHead } from "./shown.ts";
-import type { CosignedStatus, LogStatus, Status } from "./status.ts";
+import type { LogStatus, Status } from "./status.ts";
 import type { Witnessing, WitnessMeans } from "./witnessing.ts";
 
 /** How often it is looked whether the folders are still where they were. */
@@ -214,10 +215,10 @@ export class Daemon implements PageSource {
       await this.#parts.mirroring?.close();
       await witnessing?.close();
       await keeper.close();
+    } finally {
       // After the last case is written.
       await federating?.advance();
       await federating?.close();
-    } finally {
       await observations.close();
     }
   }
@@ -290,7 +291,7 @@ export class Daemon implements PageSource {
       logs: followers.map((one) => ({
         ...one.status(),
         ...this.#sharedBy(one.log),
-        ...this.#cosigned(one.log),
+        ...cosignedStatus(this.#parts, one.log),
         ...this.#formerKeyOf(one.log),
         ...tallies.ofLog(one.log),
       })),
@@ -316,24 +317,6 @@ export class Daemon implements PageSource {
   #formerKeyOf({ id }: Log): { formerKey?: string; formerSize?: string } {
     const former = this.#parts.formerKeys.get(id);
     return former === undefined ? {} : { formerKey: former.log, formerSize: former.size };
-  }
-
-  /** Who has cosigned the checkpoints of a log, and the cases about them. */
-  #cosigned(log: Log): { cosigned?: CosignedStatus } {
-    const { cosignatures, witnessViews, common: { keeper } } = this.#parts;
-    const status = cosignatures.status(log, keeper.judge.latest(log));
-    if (status === undefined) return {};
-    const witnesses = status.witnesses.map((witness) => {
-      const cosigner = log.cosigners.all.find(({ vkey }) => vkey.text === witness.vkey);
-      const incidents = cosigner === undefined ? 0 : keeper.cases(cosigner).length;
-      const failing = witnessViews.failing(log, witness);
-      return {
-        ...witness,
-        ...(failing !== undefined && { failing }),
-        ...(incidents > 0 && { incidents }),
-      };
-    });
-    return { cosigned: { ...status, witnesses } };
   }
 
   /** How many peers follow a log too, as they last said. This monitor itself is none of them. */

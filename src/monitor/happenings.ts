@@ -6,7 +6,7 @@ import type { Log } from "../tlog/log.ts";
 import { Ended } from "../world/calls.ts";
 import { isOfTheWorld } from "./faults.ts";
 import type { IncidentNews } from "./case_keeper.ts";
-import type { SyncReport } from "../federation/mirror.ts";
+import type { SyncReport } from "../federation/mirror_report.ts";
 import type { PushOutcome } from "../federation/wire.ts";
 import type { Finding } from "./finding.ts";
 import type { ListNews } from "./list_follower.ts";

@@ -74,6 +74,7 @@ export class JournalPusher {
     while (held < this.#own.treeSize) {
       const size = await this.#receiver.push({
         ...this.#own.proof(held),
+        vkey: this.#own.vkey.text,
         lines: await this.#lines(held),
       });
       if (size <= held) throw new MalformedError(`it took records and holds ${size} as before`);

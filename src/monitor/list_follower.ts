@@ -1,4 +1,4 @@
-import { type LogList, MAX_LIST_BYTES, parseLogList } from "../authority/log_list.ts";
+import { type LogList, MAX_LIST_BYTES, readLogList } from "../authority/log_list.ts";
 import { base64, fileText, utf8 } from "../tlog/encoding.ts";
 import { sha256 } from "../tlog/hashing.ts";
 import { MalformedError, printable } from "../tlog/malformed.ts";
@@ -8,7 +8,7 @@ import { nextPollMs } from "../world/pacing.ts";
 import { readFully } from "../world/reading.ts";
 import type { Stop } from "../world/stop.ts";
 import { timeNow } from "../world/time.ts";
-import { type Files, type World, WorldError } from "../world/world.ts";
+import { type Clock, type Files, type World, WorldError } from "../world/world.ts";
 
 /** How often a list is fetched. */
 export const LIST_MS = 3_600_000;
@@ -40,7 +40,13 @@ export type ListNews =
  * @throws ListUnavailable
  */
 export async function fetchList(
-  { world, url, contact }: { world: Pick<World, "clock" | "http">; url: string; contact: string },
+  { world, url, contact, known }: {
+    world: Pick<World, "clock" | "http">;
+    url: string;
+    contact: string;
+    /** The list that was read last. */
+    known?: LogList["logs"] | undefined;
+  },
 ): Promise<{ list: LogList; bytes: Uint8Array }> {
   const client = new HttpClient({ world, contact, timeoutMs: LIST_TIMEOUT_MS });
   let result: HttpResult;
@@ -55,10 +61,27 @@ export async function fetchList(
     throw new ListUnavailable(`the server answers with ${how}`);
   }
   try {
-    return { list: parseLogList(fileText(result.body)), bytes: result.body };
+    const text = fileText(result.body);
+    return {
+      list: await readGently(world.clock, { text, ...(known && { known }) }),
+      bytes: result.body,
+    };
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     throw new ListUnavailable(error.message);
+  }
+}
+
+/** Reads a list in steps, and lets everything else go on between them. @throws MalformedError */
+export async function readGently(
+  clock: Clock,
+  given: Parameters<typeof readLogList>[0],
+): Promise<LogList> {
+  const reading = readLogList(given);
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done) return value;
+    await new Promise<void>((resolve) => clock.after(0, resolve));
   }
 }
 
@@ -76,10 +99,13 @@ export class ListFollower {
   readonly #tell: (news: ListNews) => void;
   readonly #failed: (error: unknown) => void;
   /** SHA-256 of the list in use, and when it came: RFC 3339, UTC. */
-  #used: { readonly hash: string; readonly at: string } | undefined;
+  #used:
+    | { readonly hash: string; readonly at: string; readonly logs: LogList["logs"] }
+    | undefined;
   #problem: string | undefined;
   #failures = 0;
   #looking: Promise<void> | undefined;
+  #isEnded = false;
 
   constructor(fields: {
     world: World;
@@ -118,8 +144,8 @@ export class ListFollower {
     const copy = await this.#readCopy();
     if (copy === undefined) return;
     try {
-      const list = parseLogList(fileText(copy.bytes));
-      this.#used = { hash: base64(sha256(copy.bytes)), at: copy.at };
+      const list = await readGently(this.#world.clock, { text: fileText(copy.bytes) });
+      this.#used = { hash: base64(sha256(copy.bytes)), at: copy.at, logs: list.logs };
       this.#take(list.logs);
       this.#tell({ url: this.#url, list, copyOf: copy.at });
     } catch (error) {
@@ -130,8 +156,15 @@ export class ListFollower {
 
   /** Fetches the list now and then, until stopped. */
   async run(stop: Stop): Promise<void> {
+    // What is under way is not waited for, and nothing comes of it.
+    const stopped = new Promise<void>((resolve) =>
+      stop.onStop(() => {
+        this.#isEnded = true;
+        resolve();
+      })
+    );
     while (!stop.stopped) {
-      await this.look();
+      await Promise.race([this.look(), stopped]);
       const ms = nextPollMs({
         intervalMs: this.#failures === 0 ? LIST_MS : LIST_RETRY_MS,
         failures: this.#failures,
@@ -149,18 +182,21 @@ export class ListFollower {
   async #look(): Promise<void> {
     const [world, url, contact] = [this.#world, this.#url, this.#contact];
     try {
-      const { list, bytes } = await fetchList({ world, url, contact });
+      const known = this.#used?.logs;
+      const { list, bytes } = await fetchList({ world, url, contact, known });
+      if (this.#isEnded) return;
       const hash = base64(sha256(bytes));
       const isChanged = this.#used?.hash !== hash;
       const isNews = isChanged || this.#problem !== undefined;
       this.#problem = undefined;
       this.#failures = 0;
-      this.#used = { hash, at: timeNow(world.clock) };
+      this.#used = { hash, at: timeNow(world.clock), logs: isChanged ? list.logs : known! };
       if (isChanged) this.#take(list.logs);
       if (isNews) this.#tell({ url, list });
       if (isChanged) await this.#keepCopy(bytes, this.#used.at);
     } catch (error) {
       if (!(error instanceof ListUnavailable)) throw error;
+      if (this.#isEnded) return;
       this.#failures++;
       const isNews = this.#problem !== error.message;
       this.#problem = error.message;

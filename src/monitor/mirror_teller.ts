@@ -1,4 +1,4 @@
-import type { SyncOutcome } from "../federation/mirror.ts";
+import type { SyncOutcome } from "../federation/mirror_report.ts";
 import type { Clock } from "../world/world.ts";
 import type { EventReport, Level } from "./events.ts";
 import type { Happening } from "./happenings.ts";

@@ -1,4 +1,4 @@
-import type { SyncOutcome } from "../federation/mirror.ts";
+import type { SyncOutcome } from "../federation/mirror_report.ts";
 import type { MirrorStatus } from "./mirrored_journal.ts";
 import type { Trouble } from "./troubles.ts";
 

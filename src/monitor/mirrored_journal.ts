@@ -1,4 +1,5 @@
-import { Mirror, type MirrorParty, type SyncReport } from "../federation/mirror.ts";
+import { Mirror } from "../federation/mirror.ts";
+import type { MirrorParty, SyncReport } from "../federation/mirror_report.ts";
 import { HttpPublisher } from "../federation/publisher.ts";
 import type { Push, PushOutcome } from "../federation/wire.ts";
 import { openSource } from "../sources/open.ts";
@@ -9,6 +10,7 @@ import { nextPollMs } from "../world/pacing.ts";
 import type { Stop } from "../world/stop.ts";
 import { timeAt, timeNow } from "../world/time.ts";
 import type { Common } from "./common.ts";
+import { EndablePublisher } from "./endable_publisher.ts";
 import { Follower } from "./follower.ts";
 import { openKept } from "./kept_note.ts";
 import { MirrorSource } from "./mirror_source.ts";
@@ -20,6 +22,9 @@ import { THE_LOG } from "./the_log.ts";
 export const UNHEALTHY_AFTER = 3;
 /** A checkpoint that others were shown, and we were not, is `withheld` after this. */
 const PATIENCE_MS = 86_400_000;
+
+/** So many histories before the one that is mirrored stay known: what is signed there may still convict. */
+const MAX_FORMER = 3;
 
 /** One mirrored journal in a daemon's status. */
 export interface MirrorStatus {
@@ -64,7 +69,7 @@ export interface MirroredJournalMeans {
   readonly state: string;
   readonly contact: string;
   readonly stop: Stop;
-  /** Has the judge know this log from now on, in place of the one before. */
+  /** Has the judge know this log from now on, and another one no more. */
   readonly follow: (added: Log, removed: Log | undefined) => Promise<void>;
 }
 
@@ -76,11 +81,13 @@ export class MirroredJournal implements MirrorParty {
   readonly vkey: Vkey;
   readonly pulled: MirroredJournalMeans["pulled"];
   readonly mirror: Mirror;
-  readonly publisher: HttpPublisher | undefined;
+  readonly publisher: EndablePublisher | undefined;
   readonly #means: MirroredJournalMeans;
   readonly #source: MirrorSource;
   readonly #feed: RecordFeed;
   #follower: Follower | undefined;
+  /** The journal as the logs that it has been since the start, the one that it is now last. */
+  #logs: readonly Log[] = [];
   #isNewlyShown = false;
   #failures = 0;
   #failingSince: string | undefined;
@@ -97,7 +104,10 @@ export class MirroredJournal implements MirrorParty {
     this.vkey = vkey;
     this.pulled = pulled;
     this.mirror = new Mirror({ vkey, files: world.files, state, party: this });
-    this.publisher = pulled && new HttpPublisher({ world, base: pulled.url, contact, vkey });
+    this.publisher = pulled && new EndablePublisher({
+      inner: new HttpPublisher({ world, base: pulled.url, contact, vkey }),
+      stop,
+    });
     const published = pulled &&
       openSource({ world, log: this.mirror.log, source: pulled.url, contact });
     this.#source = new MirrorSource({ mirror: this.mirror, published });
@@ -112,6 +122,11 @@ export class MirroredJournal implements MirrorParty {
   /** The journal as a log, and its follower, once it is open. */
   get follower(): Follower | undefined {
     return this.#follower;
+  }
+
+  /** The journal as a log, and as those that it was before it began anew, as far as they are known. */
+  get logs(): readonly Log[] {
+    return this.#logs;
   }
 
   /** Syncs in a row that failed. */
@@ -134,9 +149,11 @@ export class MirroredJournal implements MirrorParty {
   /** Fetches what is new, judges what was shown, and hears the new records. */
   async sync(): Promise<SyncReport | undefined> {
     if (this.publisher === undefined) return undefined;
-    const { common: { world: { clock }, happenings } } = this.#means;
+    const { common: { world: { clock }, happenings }, stop } = this.#means;
     const at = timeNow(clock);
     const report = await this.mirror.sync(this.publisher);
+    // An outage may be ours: this monitor ends.
+    if (stop.stopped) return undefined;
     this.#last = { report, at };
     if (report.theirs !== undefined) this.#theirs = report.theirs;
     this.#received += report.received;
@@ -185,6 +202,12 @@ export class MirroredJournal implements MirrorParty {
   /** Fetches at its pace until stopped. */
   async run(): Promise<void> {
     const { common: { world: { clock, random }, happenings }, stop } = this.#means;
+    try {
+      // Other logs may be followed now than when they came.
+      await this.hearRecords();
+    } catch (error) {
+      happenings.failed(error);
+    }
     while (!stop.stopped) {
       let retryAfterMs: number | undefined;
       try {
@@ -206,12 +229,12 @@ export class MirroredJournal implements MirrorParty {
   /** See `MirrorStatus`. */
   status(): MirrorStatus {
     const { common: { keeper, world: { clock } } } = this.#means;
-    const { log, treeSize } = this.mirror;
+    const { log: { origin }, treeSize } = this.mirror;
     const { report, at } = this.#last ?? {};
     return {
       ...{ name: this.vkey.name, vkey: this.vkey.text },
       ...(this.pulled && { url: this.pulled.url }),
-      ...{ origin: log.origin, size: `${treeSize}` },
+      ...{ origin, size: `${treeSize}` },
       ...(this.#theirs !== undefined && { theirs: `${this.#theirs}` }),
       ...(report && { lastOutcome: report.outcome, lastSyncAt: at! }),
       ...(report?.error !== undefined && { lastError: report.error }),
@@ -221,7 +244,7 @@ export class MirroredJournal implements MirrorParty {
       ...(this.#failingSince !== undefined && { failingSince: this.#failingSince }),
       ...(this.#failures >= UNHEALTHY_AFTER && { isUnhealthy: true }),
       ...{ received: Number(this.#received), records: this.#feed.counts },
-      incidents: keeper.cases(log).length,
+      incidents: this.#logs.reduce((sum, one) => sum + keeper.cases(one).length, 0),
       ...(this.#follower && { log: this.#follower.status() }),
     };
   }
@@ -234,8 +257,11 @@ export class MirroredJournal implements MirrorParty {
     const log = keeper.judge.logs.find(({ id }) => id === head.log.id);
     const own = log && openKept(head.note, log);
     if (own === undefined) return;
-    this.#source.show(own.note);
-    this.#isNewlyShown = true;
+    // A head of a history before is judged, and is not what the journal is now.
+    if (log === this.#follower?.log) {
+      this.#source.show(own.note);
+      this.#isNewlyShown = true;
+    }
     keeper.detector.takeIn(own, THE_LOG);
     await keeper.keep({ source: THE_LOG });
   }
@@ -277,7 +303,9 @@ export class MirroredJournal implements MirrorParty {
     const { common, follow, pulled } = this.#means;
     const before = this.#follower;
     if (before !== undefined && formatLog(before.log) === formatLog(log)) return;
-    await follow(log, before?.log);
+    const [dropped] = this.#logs.length > MAX_FORMER ? this.#logs : [];
+    await follow(log, dropped);
+    this.#logs = [...this.#logs.filter((one) => one !== dropped), log];
     before?.stop();
     this.#follower = await Follower.start({
       common,

@@ -1,5 +1,4 @@
-import { join } from "@std/path/join";
-import { mirrorFolder, VKEY_FILE } from "../federation/mirror_folder.ts";
+import { mirroredKeys, openHead } from "../federation/mirror_folder.ts";
 import { type FederationSettings, MAX_MIRRORS } from "../federation/settings.ts";
 import { type MirrorHost, mirrorId, type Push, type PushOutcome } from "../federation/wire.ts";
 import { membersAmong, type PeerSettings } from "../gossip/settings.ts";
@@ -7,9 +6,8 @@ import { parseCheckpointText } from "../tlog/checkpoint_text.ts";
 import type { Log } from "../tlog/log.ts";
 import { quoted } from "../tlog/malformed.ts";
 import { parseNote } from "../tlog/note.ts";
-import { parseVkey, type Vkey } from "../tlog/vkey.ts";
+import { parseVkey, SIGNATURE_TYPE, type Vkey } from "../tlog/vkey.ts";
 import type { Background } from "../world/background.ts";
-import { isThere as isThereAt } from "../world/durable.ts";
 import { Stop } from "../world/stop.ts";
 import type { Common } from "./common.ts";
 import type { Federating } from "./federating.ts";
@@ -36,6 +34,7 @@ export class Mirroring implements MirrorHost {
   readonly #pushers: readonly { readonly url: string; readonly pusher: JournalPusher }[];
   /** The keys whose journals may be pushed here. */
   #members: readonly Vkey[];
+  readonly #admitsAnyone: boolean;
   #isEnded = false;
 
   private constructor({ common, background, federating, settings, folder, contact, members }: {
@@ -52,6 +51,7 @@ export class Mirroring implements MirrorHost {
     this.#state = folder;
     this.#contact = contact;
     this.#members = members;
+    this.#admitsAnyone = settings.admit === "anyone";
     for (const { vkey, url, everyMs } of settings.mirrors) this.#add(vkey, { url, everyMs });
     const { clock } = common.world;
     this.#pushers = [...this.#journals.values()].flatMap(({ publisher: receiver, pulled }) =>
@@ -105,9 +105,9 @@ export class Mirroring implements MirrorHost {
     return [...this.#journals.values()].flatMap(({ follower }) => follower ?? []);
   }
 
-  /** The journals as logs. */
+  /** The journals as logs, and as those that they were before they began anew. */
   get logs(): readonly Log[] {
-    return this.followers.map(({ log }) => log);
+    return [...this.#journals.values()].flatMap(({ logs }) => logs);
   }
 
   /** Whether a source is one of these journals: then it counts as a peer. */
@@ -145,7 +145,7 @@ export class Mirroring implements MirrorHost {
     if (this.#isEnded) return { status: 503, detail: "this monitor ends", retryAfterS: 60 };
     const { origin } = parseCheckpointText(parseNote(push.checkpoint).text);
     const name = ORIGIN.exec(origin)?.[1];
-    const journal = name === undefined ? undefined : await this.#admitted(name);
+    const journal = name === undefined ? undefined : await this.#admitted(name, push);
     if (journal === undefined) {
       const detail = `the journal ${quoted(origin)} is of nobody whose journal is mirrored here`;
       return { status: 403, detail };
@@ -181,24 +181,40 @@ export class Mirroring implements MirrorHost {
     await Promise.all(this.followers.map((follower) => follower.done()));
   }
 
-  /** The journal of the monitor with this name, if it may push. That of a member is begun here. */
-  async #admitted(name: string): Promise<MirroredJournal | undefined> {
+  /**
+   * The journal of the monitor with this name, if it may push. It is begun here if that is a member or,
+   * where anyone is admitted, if the push names a key that has signed it.
+   * @throws MalformedError if it names no such key
+   */
+  async #admitted(
+    name: string,
+    { checkpoint, vkey: named }: Push,
+  ): Promise<MirroredJournal | undefined> {
     const known = this.#journals.get(name);
     if (known !== undefined) return known;
-    const vkey = this.#members.find((one) => one.name === name);
+    let vkey = this.#members.find((one) => one.name === name);
+    if (vkey === undefined && this.#admitsAnyone && named !== undefined) {
+      vkey = parseVkey(named);
+      if (vkey.name !== name || vkey.type !== SIGNATURE_TYPE.ed25519) return undefined;
+      openHead(checkpoint, vkey);
+    }
     if (vkey === undefined || this.#journals.size >= MAX_MIRRORS) return undefined;
     const journal = this.#add(vkey);
     await journal.open();
     return journal;
   }
 
-  /** Takes up the journals that members have pushed before. */
+  /** Takes up the journals that were pushed before, by those who may still do so. */
   async #addPushed(): Promise<void> {
-    const { files } = this.#common.world;
-    for (const vkey of this.#members) {
-      if (this.#journals.has(vkey.name) || this.#journals.size >= MAX_MIRRORS) continue;
-      const isThere = await isThereAt(files, join(mirrorFolder(this.#state, vkey.name), VKEY_FILE));
-      if (isThere) this.#add(vkey);
+    const { world: { files }, happenings } = this.#common;
+    try {
+      for (const vkey of await mirroredKeys(files, this.#state)) {
+        const mayPush = this.#admitsAnyone || this.#members.some(({ text }) => text === vkey.text);
+        if (!mayPush || this.#journals.has(vkey.name)) continue;
+        if (this.#journals.size < MAX_MIRRORS) this.#add(vkey);
+      }
+    } catch (error) {
+      happenings.failed(error);
     }
   }
 

@@ -195,7 +195,9 @@ export class JournaledMemory implements Recollection {
    * then it is evidence, not a question.
    */
   remember(seen: Seen, { isEvidence } = { isEvidence: false }): boolean {
-    if (seen.checkpoint.log.isCosigner) return this.#cosignatures?.remember(seen) ?? false;
+    if (seen.checkpoint.log.isCosigner) {
+      return this.#cosignatures?.remember(seen, { isEvidence }) ?? false;
+    }
     const { checkpoint: { log, treeSize, root }, source } = seen;
     const there = this.#fresh.get(log.id)?.get(treeSize)?.get(root);
     if (there !== undefined) {
@@ -237,9 +239,9 @@ export class JournaledMemory implements Recollection {
 
   /** Adds a checkpoint to the open questions. @returns whether there was room */
   #asks({ checkpoint, source }: Seen): boolean {
-    const { log, treeSize, root, note } = checkpoint;
+    const { log, treeSize, root, noteWithCosignatures: { length: noteLength } } = checkpoint;
     const seenAt = timeNow(this.#world.clock);
-    const question = { treeSize, root, source, seenAt, noteLength: note.length };
+    const question = { treeSize, root, source, seenAt, noteLength };
     const outcome = this.questions(log).add(question);
     if (outcome === "in") return true;
     this.#happened({ kind: "left out", log, source });
@@ -274,10 +276,10 @@ export class JournaledMemory implements Recollection {
    * the entry names the peer, because the peer waits for an answer and the look may never finish. A
    * question that gave way to others and was never settled becomes an open question again.
    */
-  repeated(seen: Seen): void {
+  repeated(seen: Seen, { isEvidence } = { isEvidence: false }): void {
     const { checkpoint, source } = seen;
     const { log, treeSize, root } = checkpoint;
-    if (log.isCosigner) return this.#cosignatures?.repeated?.(seen);
+    if (log.isCosigner) return this.#cosignatures?.repeated?.(seen, { isEvidence });
     if (isTheLog(source)) return;
     const isOpen = this.questions(log).has(checkpoint);
     if (isOpen && this.askerOf(source) === "peer") this.#asks(seen);
@@ -390,12 +392,13 @@ export class JournaledMemory implements Recollection {
   /** Takes note that the journal has a checkpoint with this result, which opens or ends a question. */
   recorded(seen: Seen, result: Result): void {
     this.#forget(seen);
-    const { checkpoint: { log, treeSize, root, note }, source } = seen;
+    const { checkpoint, source } = seen;
+    const { log, treeSize, root, noteWithCosignatures: { length: noteLength } } = checkpoint;
     const table = this.questions(log);
     if (!OPEN_RESULTS.includes(result)) return table.delete({ treeSize, root });
     const seenAt = timeNow(this.#world.clock);
     const outcome = table.add({
-      ...{ treeSize, root, source, seenAt, noteLength: note.length },
+      ...{ treeSize, root, source, seenAt, noteLength },
     });
     if (outcome === "in") return;
     this.#happened({ kind: "left out", log, source });

@@ -154,11 +154,12 @@ export function readConfiguration(given: Given): Settings | undefined {
 }
 
 function refuseMoreLogsThanFrames(
-  { logs = [], pushed = [], limits }: Partial<Settings>,
+  { logs = [], pushed = [], limits, federation }: Partial<Settings>,
   given: Given,
 ): void {
   const most = limits?.maxFramesPerExchange;
-  const { length } = [...knownLogs(logs), ...pushed];
+  // A mirrored journal is a log too.
+  const { length } = [...knownLogs(logs), ...pushed, ...federation?.mirrors ?? []];
   if (most === undefined || length <= most) return;
   given.inside("limits", "maxFramesPerExchange").fail(
     `maxFramesPerExchange is ${most}, expected one for each of the ${length} logs`,

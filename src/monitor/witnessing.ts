@@ -193,8 +193,7 @@ export class Witnessing implements Refusals {
     this.#logs = logsOf(logs, this.#means);
     this.witness.follow(this.#logs);
     // A reload reads the list again, wherever it is.
-    const list = this.#list;
-    if (list !== undefined && !this.#isEnded) this.#background.run(() => list.look());
+    if (!this.#isEnded) this.#list?.look().catch((error) => this.failed(error));
   }
 
   /** Takes up the logs of a list that was fetched. */

@@ -236,9 +236,25 @@ export function openNote(
   },
 ): OpenedNote | Refused {
   let parsed: Note;
-  let stated: CheckpointText;
   try {
     parsed = parseNote(note);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return refusedAs(error);
+  }
+  return openParsedNote({ parsed, logs, trials });
+}
+
+/** As `openNote`, for a note that was taken apart by `parseNote`. */
+export function openParsedNote(
+  { parsed, logs, trials }: {
+    parsed: Note;
+    logs: readonly Log[];
+    trials?: Trials | undefined;
+  },
+): OpenedNote | Refused {
+  let stated: CheckpointText;
+  try {
     stated = parseCheckpointText(parsed.text);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;

@@ -17,7 +17,7 @@ import { ASSETS, CASES_READ, overview, page } from "./page.ts";
 import { incidentPage } from "./page_incident.ts";
 import { findIn } from "./page_logs.ts";
 import { SCRIPT } from "./page_script.ts";
-import { ICON, STYLE } from "./page_style.ts";
+import { ICON, STYLE_SHEET } from "./page_style.ts";
 import { isOurs } from "./status_server.ts";
 
 /** What a browser may do with a page of ours. */
@@ -39,7 +39,7 @@ const HEADERS = {
 
 /** Files that pages load. */
 const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
-  [ASSETS.style]: ["text/css; charset=utf-8", STYLE],
+  [ASSETS.style]: ["text/css; charset=utf-8", STYLE_SHEET],
   [ASSETS.script]: ["text/javascript; charset=utf-8", SCRIPT],
   [ASSETS.icon]: ["image/svg+xml", ICON],
 };

@@ -6,7 +6,7 @@
  */
 
 /** The style sheet. */
-export const STYLE = `:root {
+export const STYLE_SHEET = `:root {
   color-scheme: light dark;
   --ground: #ffffff; --sheet: #f5f6f8; --text: #1b1f24; --dim: #4d5561; --line: #c9ced6;
   --link: #0b57b0; --bad: #b3121d; --bad-ground: #fdecec; --warn: #7a4b00; --warn-ground: #fff3dc;

@@ -135,8 +135,10 @@ const signingKeys = new WeakMap<Uint8Array, KeyObject>();
 const mlDsaKeys = new WeakMap<Uint8Array, Promise<CryptoKey>>();
 
 function keyOf(seed: Uint8Array): KeyObject {
+  const known = signingKeys.get(seed);
+  if (known !== undefined) return known;
   const der = new Uint8Array([...PKCS8_PREFIX, ...seed]) as Uint8Array & string;
-  const key = signingKeys.get(seed) ?? createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  const key = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
   signingKeys.set(seed, key);
   return key;
 }
@@ -241,13 +243,19 @@ function identityOf({ dev, ino }: Deno.FileInfo): string | undefined {
   return ino === null ? undefined : `${dev}:${ino}`;
 }
 
+/**
+ * So much is written at once, and not by another thread: it only goes into the system's memory, and
+ * the way through the other thread takes longer than that. To sync always takes that way.
+ */
+const AT_ONCE_BYTES = 64 * 1024;
+
 async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   const info = await file.stat();
   const { isFile, mode, uid } = info;
   // The system's own position in the file. A seek is needed only if it is another one.
   let position = 0;
-  async function seekTo(at: number): Promise<void> {
-    if (at !== position) await file.seek(at, Deno.SeekMode.Start);
+  function seekTo(at: number): void {
+    if (at !== position) file.seekSync(at, Deno.SeekMode.Start);
     position = at;
   }
   // These run one after the other. Nothing may move the position between a seek and its read or
@@ -266,16 +274,18 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
     size: () => asWorldError(async () => (await file.stat()).size),
     read: (buffer, at) =>
       inTurn(async () => {
-        if (isFile) await seekTo(at);
+        if (isFile) seekTo(at);
         const count = await file.read(buffer) ?? 0;
         position += count;
         return count;
       }),
     write: (bytes, at) =>
       inTurn(async () => {
-        await seekTo(at);
+        seekTo(at);
         for (let done = 0; done < bytes.length;) {
-          const count = await file.write(bytes.subarray(done));
+          const rest = bytes.subarray(done);
+          const isShort = isFile && rest.length <= AT_ONCE_BYTES;
+          const count = isShort ? file.writeSync(rest) : await file.write(rest);
           done += count;
           position += count;
         }

@@ -151,16 +151,18 @@ async function discard(files: Files, path: string): Promise<void> {
  * Puts a file with this content at `path`, in the place of one that is there. It is durable once
  * the folder was synced. The caller does that, because it may have many files in one folder. One
  * process at a time may replace one file.
+ * @param isSynced false for a file that is derived and compared at each start: a loss of power may
+ *   leave any content there
  * @throws WorldError; then the old content is in its place
  */
 export async function replaceFile(
-  { files, path, content, permissions }: NewContent,
+  { files, path, content, permissions, isSynced = true }: NewContent & { isSynced?: boolean },
 ): Promise<void> {
   const temporary = temporaryName(path);
   const file = await createAnew(files, temporary, permissions);
   try {
     await fill(file, content);
-    await file.sync();
+    if (isSynced) await file.sync();
   } finally {
     file.close();
   }

@@ -115,6 +115,8 @@ class Guest {
   readonly #place: Place;
   /** Bytes that have come and were not read yet. */
   #pending = new Uint8Array(0);
+  /** What heads are read into. */
+  #buffer: Uint8Array | undefined;
   #isAnswering = false;
   #isLast = false;
   /** Whether the content of the request was read whole. What was not read is no next request. */
@@ -181,7 +183,6 @@ class Guest {
   /** The head of the next request; nothing if no more comes; "too long" if it is too long. */
   async #readHead(): Promise<string | undefined> {
     const { maxHeadBytes } = this.#limits;
-    const buffer = new Uint8Array(maxHeadBytes);
     for (;;) {
       const text = latin1.decode(this.#pending);
       const end = text.indexOf(HEAD_END);
@@ -190,6 +191,7 @@ class Guest {
         return text.slice(0, end);
       }
       if (this.#pending.length >= maxHeadBytes + HEAD_END.length) return TOO_LONG;
+      const buffer = this.#buffer ??= new Uint8Array(maxHeadBytes);
       const count = await this.#connection.read(buffer);
       if (count === undefined) return undefined;
       this.#place.heardAt = this.#clock.monotonic();

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseLogList } from "../../src/authority/log_list.ts";
+import { type LogList, parseLogList, readLogList } from "../../src/authority/log_list.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { PushingLog } from "./pushing_log.ts";
 
@@ -45,6 +45,31 @@ for (const [what, entry] of DROPPED) {
 Deno.test("log list: of two logs with one origin the first counts", () => {
   const { logs, dropped } = parseLogList(`logs/v0\n${ENTRY}${ENTRY}`);
   assertEquals([logs.size, dropped.length], [1, 1]);
+});
+
+Deno.test("log list: what is known is not checked again, and what has changed is", () => {
+  const wrong = vkey.text.replace(/.$/, (digit) => digit === "A" ? "B" : "A");
+  const list = (text: string, qpd = 5) => `logs/v0\nvkey ${text}\nqpd ${qpd}\ncontact c\n`;
+  const { logs } = parseLogList(list(vkey.text));
+  // A key that cannot be would be left out if it were looked at.
+  const trusted = new Map([["log.invalid/one", { notation: wrong, qpd: 5 }]]);
+  assertEquals(parseAll(list(wrong), trusted).logs.size, 1);
+  assertEquals(parseAll(list(wrong), logs).dropped.length, 1);
+  assertEquals(parseAll(list(vkey.text, 9), logs).logs.get("log.invalid/one")!.qpd, 9);
+  assertEquals(parseAll(list("log.invalid/one"), logs).dropped.length, 1);
+});
+
+function parseAll(text: string, known: LogList["logs"]): LogList {
+  const reading = readLogList({ text, known });
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done) return value;
+  }
+}
+
+Deno.test("log list: a long one is read in steps", () => {
+  const entries = Array.from({ length: 1_200 }, () => ENTRY).join("");
+  assertEquals([...readLogList({ text: `logs/v0\n${entries}` })].length, 2);
 });
 
 Deno.test("log list: without its header it is none", () => {

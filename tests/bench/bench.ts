@@ -15,6 +15,7 @@ import { FLEET_HOURS, reportFleet } from "./fleet_report.ts";
 import { BundleFolder, GatheredHeads, type Rates } from "./gathering.ts";
 import { type HashingRates, proofRates, tileRates } from "./hashing.ts";
 import { median } from "./median.ts";
+import { mirrorRates, type MirrorRound } from "./mirroring.ts";
 import type { Job } from "./server.ts";
 import { ask, startServer } from "./serving.ts";
 import { bytesAtRest, cellRates, handshakeRates, sessionRates } from "./sessions.ts";
@@ -319,6 +320,18 @@ async function benchGathering(): Promise<void> {
 }
 
 /** What members cost each other: see sessions.ts. */
+/** A mirrored journal beside the slower of a bare download and bare hashing. */
+async function benchMirrors(): Promise<void> {
+  const { whole, increments } = await mirrorRates();
+  const slower = ({ downloaded, hashed }: MirrorRound): number => Math.min(downloaded, hashed);
+  for (const [what, rounds] of [["from nothing", whole], ["by increments", increments]] as const) {
+    tell(`a journal mirrored ${what}`, {
+      rates: rounds.map(({ mirrored }) => mirrored),
+      ...{ baselines: rounds.map(slower), atLeast: 0.5, unit: "entries/s" },
+    });
+  }
+}
+
 async function benchSessions(): Promise<void> {
   const inRounds = async (round: () => Promise<Rates>) => {
     await round();
@@ -346,6 +359,7 @@ benchHashing();
 await benchSessions();
 await benchGathering();
 await benchJournal();
+await benchMirrors();
 await benchExchange();
 await benchWorkers();
 benchObserve();

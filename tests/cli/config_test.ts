@@ -78,6 +78,51 @@ Deno.test("parseConfig: a peer may be an endpoint of sourcespotter", () => {
   assertStringIncludes(faultsOf(twice)[0]!, "is given twice");
 });
 
+Deno.test("parseConfig: journals are published and mirrored as told, by default for members alone", () => {
+  const [ber, old] = keys as [string, string];
+  const mirror = (more: string, vkey = ber, url = "https://ber.invalid/j"): string =>
+    `{ "vkey": "${vkey}", "url": "${url}"${more} }`;
+  const of = (federation: string) => parse(configText({ federation })).federation!;
+  assertEquals(parse(configText()).federation, undefined);
+  const rates = { perSecondPerAddress: 100, perSecond: 1_000 };
+  assertEquals(of("{}"), { admit: "members", ...rates, mirrors: [] });
+  const full = of(
+    `{ "http": "[::1]:99", "admit": "anyone", "perSecondPerAddress": 1, "perSecond": 2, "mirrors": [${
+      mirror(', "every": "5m"')
+    }, ${mirror("", old, "http://old.invalid/")}] }`,
+  );
+  assertEquals({ ...full, mirrors: [] }, {
+    ...{ http: { hostname: "::1", port: 99 }, admit: "anyone" },
+    ...{ perSecondPerAddress: 1, perSecond: 2, mirrors: [] },
+  });
+  assertEquals(full.mirrors.map(({ vkey, ...rest }) => ({ vkey: vkey.text, ...rest })), [
+    { vkey: ber, url: "https://ber.invalid/j/", everyMs: 300_000 },
+    { vkey: old, url: "http://old.invalid/", everyMs: 60_000 },
+  ]);
+  const faults: [federation: string, fault: string][] = [
+    ["[]", "federation is"],
+    ['{ "http": "x" }', "http: "],
+    ['{ "admit": "all" }', 'admit is "all", expected "members" or "anyone"'],
+    ['{ "perSecond": 0 }', "perSecond is 0, expected a whole number from 1"],
+    ['{ "mirror": [] }', 'federation has no member "mirror"; there are: http, admit'],
+    ['{ "mirrors": [{}] }', 'the mirror lacks the member "vkey"'],
+    [`{ "mirrors": [${mirror("", "x")}] }`, 'vkey: Cannot read vkey "x"'],
+    [`{ "mirrors": [${mirror("", ber, "ber.invalid")}] }`, "url is no plain URL"],
+    [`{ "mirrors": [${mirror("", ber, "https://a:secret@b.invalid")}] }`, "url is no plain URL"],
+    [`{ "mirrors": [${mirror(', "every": "0s"')}] }`, 'every is "0s", expected a duration'],
+    [`{ "mirrors": [${mirror("")}, ${mirror("")}] }`, "two mirrors of journals of the name"],
+    [
+      `{ "mirrors": [${Array(257).fill("{}").join()}] }`,
+      "mirrors has 257 items, expected at most 256",
+    ],
+  ];
+  for (const [federation, fault] of faults) {
+    const told = faultsOf(configText({ federation }));
+    assert(told.some((line) => line.includes(fault)), `${federation}: ${told.join("; ")}`);
+    assert(!told.join().includes("secret"));
+  }
+});
+
 Deno.test("parseConfig: a log may be known to be retired", () => {
   for (const [retired, wanted] of [["true", true], ["false", undefined]] as const) {
     const { logs } = parse(configText({ logs: `[${objectText({ ...LOG, retired })}]` }));

@@ -4,6 +4,7 @@ import { leafOf } from "../../src/federation/wire.ts";
 import { leafHash } from "../../src/tlog/hashing.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
+import { readLog } from "./reading.ts";
 import { Mirrored, ShownJournal, signer, signerOf, STATE, texts } from "./shown_journal.ts";
 import { PublisherUnavailable } from "../../src/federation/publisher.ts";
 import { mirrorId } from "../../src/federation/wire.ts";
@@ -55,6 +56,19 @@ Deno.test("mirror: many long entries come in several ranges", async () => {
   journal.records = ({ start, count }) =>
     Promise.resolve(journal.lines.slice(Number(start), Number(start + count)).slice(0, 2));
   assertEquals((await mirrored.mirror.sync(journal)).received, 5n);
+});
+
+Deno.test("mirror: its static files are a tlog-tiles log to a reader of its own", async () => {
+  const journal = new ShownJournal().grow(260).add({ long: "x".repeat(70_000) }).grow(300);
+  const mirrored = new Mirrored();
+  await mirrored.mirror.sync(journal);
+  const folder = `${FOLDER}/0/log`;
+  const onDisk = (path: string) => Promise.resolve(mirrored.disk.bytes(`${folder}/${path}`));
+  for (const read of [onDisk, (path: string) => mirrored.mirror.file(path)]) {
+    const { leaves, origin } = await readLog(read);
+    assertEquals(origin, `${signer.vkey.name}/incidents`);
+    assertEquals(texts(leaves), texts(journal.lines.map(leafOf)));
+  }
 });
 
 // ---- The defects of Verisoo's federation, by name ----
@@ -307,6 +321,23 @@ Deno.test("mirror: too many records, or none, are refused", async () => {
   }
 });
 
+Deno.test("mirror: several short ranges share a proof, and an outage before it loses only them", async () => {
+  const journal = new ShownJournal().grow(3_500);
+  const mirrored = new Mirrored(undefined, true);
+  const records = journal.records.bind(journal);
+  journal.records = (query) =>
+    query.start < 2_000n
+      ? records(query)
+      : Promise.reject(new PublisherUnavailable("nobody answers"));
+  assertEquals((await mirrored.mirror.sync(journal)).outcome, "unavailable");
+  assertEquals(mirrored.disk.content(`${FOLDER}/0/journal.jsonl`), "");
+  journal.records = records;
+  journal.asked.length = 0;
+  assertEquals((await mirrored.mirror.sync(journal)).received, 3_500n);
+  assertEquals(journal.asked.filter((asked) => asked.startsWith("proof")), []);
+  assertEquals(await mirrored.lines(), texts(journal.lines));
+});
+
 Deno.test("mirror: an outage in the midst keeps what was proven, and the next sync goes on from there", async () => {
   const journal = new ShownJournal().grow(3_500);
   const mirrored = new Mirrored();
@@ -328,6 +359,26 @@ Deno.test("mirror: an outage in the midst keeps what was proven, and the next sy
     ...["records 2000", "records 3000"],
   ]);
   assertEquals(await mirrored.lines(), texts(journal.lines));
+});
+
+Deno.test("mirror: records whose proof does not come, or does not hold, are not kept, nor in the way later", async () => {
+  const journal = new ShownJournal().grow(2_500);
+  const other = new ShownJournal().grow(2_500, "b");
+  const proof = journal.proof.bind(journal);
+  const wrongs: ShownJournal["proof"][] = [
+    () => Promise.reject(new PublisherUnavailable("nobody answers")),
+    async (oldSize) => ({ ...await proof(oldSize), proof: (await other.proof(oldSize)).proof }),
+  ];
+  for (const wrong of wrongs) {
+    const mirrored = new Mirrored();
+    journal.proof = wrong;
+    const { after } = await mirrored.mirror.sync(journal);
+    assertEquals(after, 0n);
+    assertEquals(mirrored.disk.content(`${FOLDER}/0/journal.jsonl`), "");
+    journal.proof = proof;
+    assertEquals((await mirrored.mirror.sync(journal)).received, 2_500n);
+    assertEquals(await mirrored.lines(), texts(journal.lines));
+  }
 });
 
 Deno.test("mirror: a journal that grows while it is fetched is mirrored up to the first head", async () => {

@@ -1,7 +1,8 @@
 /** A journal as another monitor shows it, honestly or not, and a mirror of it on a disk in memory. */
 import { FIRST_LINK, hashOf, type Link } from "../../src/evidence/entry.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
-import { Mirror, type MirrorParty } from "../../src/federation/mirror.ts";
+import { Mirror } from "../../src/federation/mirror.ts";
+import type { MirrorParty } from "../../src/federation/mirror_report.ts";
 import type { Publisher } from "../../src/federation/publisher.ts";
 import {
   formatOrigin,
@@ -128,7 +129,8 @@ export class Mirrored implements MirrorParty {
   readonly damages: string[] = [];
   mirror!: Mirror;
 
-  constructor(disk = new MemoryDisk()) {
+  /** @param isHasty whether it keeps several ranges at once, as a daemon does */
+  constructor(disk = new MemoryDisk(), readonly isHasty = false) {
     this.disk = disk;
     this.files = disk.files;
     this.start();
@@ -136,7 +138,13 @@ export class Mirrored implements MirrorParty {
 
   /** Starts the mirror on what the disk has. */
   start(vkey = signer.vkey): Mirror {
-    return this.mirror = new Mirror({ vkey, files: this.files, state: STATE, party: this });
+    const { files } = this;
+    // Each range is proven and kept for itself.
+    const stagedBytes = this.isHasty ? undefined : 1;
+    return this.mirror = new Mirror({
+      ...{ vkey, files, state: STATE, party: this },
+      ...(stagedBytes !== undefined && { stagedBytes }),
+    });
   }
 
   /** Ends the mirror and starts it anew. */

@@ -5,10 +5,12 @@ import { Judge, type Said, ZERO_FRAME } from "../../src/gossip/judge.ts";
 import { formatCheckpointText, openCheckpoint } from "../../src/tlog/checkpoint.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
 import { FRAME_BYTES } from "../../src/tlog/frame.ts";
-import { type Log, parseLog } from "../../src/tlog/log.ts";
-import { formatNote } from "../../src/tlog/note.ts";
+import { type Log, makeCosigned, parseLog } from "../../src/tlog/log.ts";
+import { formatNote, parseNote } from "../../src/tlog/note.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { generateSigner } from "../../src/world/signer.ts";
+import { witness } from "../authority/policies.ts";
+import { grow, newLog } from "../evidence/histories.ts";
 import {
   checkpointOf,
   counting,
@@ -341,4 +343,21 @@ Deno.test("view: of what it was shown itself the latest is kept, as long as the 
   const kept = heard.filter((verdict) => verdict === "matches").length;
   assertEquals(kept, Math.floor(16 * 1024 * 1024 / shown[0]!.note.length));
   assertEquals([heard[0], heard.at(-1)], ["pending", "matches"]);
+});
+
+Deno.test("judge: of what it was shown it keeps the cosignatures of the latest alone", async () => {
+  const log = grow(await newLog("log.example/a"), 2);
+  const made = witness("w");
+  const { vkey } = made.cosigner;
+  log.log.cosigners.change([makeCosigned({ vkey, origin: log.log.origin })]);
+  const judge = new Judge({ logs: [log.log], detector: new EquivocationDetector() });
+  for (const size of [1n, 2n]) {
+    const note = await log.checkpoint(size);
+    const cosigned = `${note}${made.line(parseNote(note).text, 5n)}\n`;
+    const opened = openCheckpoint({ note: cosigned, logs: [log.log] });
+    assert(!("refused" in opened));
+    judge.answerBy(opened[0]!, "the log");
+  }
+  assertEquals(judge.shown(log.log).map(({ cosigned }) => cosigned.length), [0, 0]);
+  assertEquals(judge.latest(log.log)!.cosigned.length, 1);
 });

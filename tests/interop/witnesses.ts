@@ -26,20 +26,22 @@ export interface RunningWitness extends AsyncDisposable {
 
 /**
  * Starts an omniwitness. Its keys are made by our keygen: it reads them, so the formats agree.
- * @param database where it keeps its state: a file, or nothing for memory alone
+ * @param isDurable whether it keeps its state in a file, or in memory alone
  */
 export async function startOmniwitness(
-  { program, folder, logs, isDurable = true }: {
+  { program, folder, logs, isDurable = true, isMlDsa = true }: {
     program: string;
     folder: string;
     logs: readonly Log[];
     isDurable?: boolean;
+    /** Whether it has a key of type 0x06 too. */
+    isMlDsa?: boolean;
   },
 ): Promise<RunningWitness> {
   const [port, metrics] = [freePort(), freePort()];
   const vkeys: string[] = [];
   const keys: string[] = [];
-  for (const flags of [[], ["--mldsa"]]) {
+  for (const flags of isMlDsa ? [[], ["--mldsa"]] : [[]]) {
     const path = `${folder}/omniwitness${flags.length}.key`;
     const made = await run("keygen", "--witness", "omniwitness.invalid", ...flags, "--out", path);
     vkeys.push(made.out[0]!);

@@ -129,6 +129,28 @@ Deno.test("mirrors: a member may push, though nobody fetches from it; a stranger
   assertEquals(mirrorOf(two, one).size, "1");
 });
 
+Deno.test("mirrors: where anyone may push, a stranger's key comes with its journal", async () => {
+  await using stage = await Stage.set({ clock: new ManualClock() });
+  const { one, two } = stage;
+  new JournalsOver(stage.hosts);
+  const [ours, theirs] = await parted({ at: 7, sizes: [12, 12] });
+  const of = () => ({ source: new ScriptedSource(ours) });
+  const duties = { logs: [of()], federation: mirroring([], { admit: "anyone" }) };
+  await one.start(duties);
+  await two.start({ logs: [of()], federation: mirroring([one]) });
+  await two.hear([(await checkpointOf(theirs)).frame]);
+  await stage.minutes(2);
+  assertEquals(mirrorOf(two, one).records.recorded, 1);
+  // A key that has not signed it is refused.
+  const push = await servedAs(one).grow(1).pushFrom(0n);
+  const host = one.daemon!.federating!.mirrors!;
+  const other = { ...push, vkey: two.signer.vkey.text };
+  assertEquals((await host.push(other, "192.0.2.7")).status, 403);
+  await one.stop();
+  await one.start(duties);
+  assertEquals(mirrorOf(two, one).size, "1");
+});
+
 /** A journal that is served in place of a host's own, signed with its key. */
 function servedAs(host: Host): ShownJournal {
   const journal = new ShownJournal();
@@ -203,6 +225,60 @@ for (const sizes of [[4, 4], [4, 6], [6, 4]] as const) {
     assertEquals(one.refusals, []);
   });
 }
+
+Deno.test("mirrors: a journal that began anew is another log, and what it signs as the one before convicts still", async () => {
+  await using stage = await Stage.set({ clock: new ManualClock() });
+  const { one, two } = stage;
+  const over = new JournalsOver(stage.hosts);
+  const anew = servedAs(two).grow(1, "c");
+  anew.epoch = 1_795_000_000n;
+  const stories = [servedAs(two).grow(4, "a"), anew, servedAs(two).grow(4, "b")];
+  const shown = await serve(over, two, stories);
+  const source = new ScriptedSource(grow(await logAt(), 3));
+  await one.start({ logs: [{ source }], federation: mirroring([two]) });
+  await stage.minutes(2);
+  shown.story = 1;
+  await stage.minutes(2);
+  assertEquals([mirrorOf(two, one).origin.split("/").at(-1), mirrorOf(two, one).size], [
+    ...["1795000000", "1"],
+  ]);
+  assertEquals(one.loud("mirror.began anew"), ["warning"]);
+  assertEquals(await one.records(), []);
+  shown.story = 2;
+  await stage.minutes(2);
+  const [record] = await one.records();
+  assertEquals(record!.log.origin, `${two.signer.vkey.name}/incidents`);
+  assertEquals(record!.kind, "same_size");
+  assertEquals([mirrorOf(two, one).lastOutcome, mirrorOf(two, one).incidents], ["rolled back", 1]);
+});
+
+Deno.test("mirrors: two heads shown within one sync convict too", async () => {
+  await using stage = await Stage.set({ clock: new ManualClock() });
+  const { one, two } = stage;
+  const over = new JournalsOver(stage.hosts);
+  const [old, a, b] = [
+    servedAs(two).grow(4),
+    servedAs(two).grow(4).grow(2, "a"),
+    servedAs(two).grow(4).grow(2, "b"),
+  ] as const;
+  const shown = await serve(over, two, [old, a, b]);
+  const answer = over.inPlace.get(two.address.hostname)!;
+  over.inPlace.set(two.address.hostname, (asked) => {
+    // The status says one thing, and the proof that is asked for next another.
+    if (shown.story > 0) shown.story = asked.path === "/status" ? 1 : 2;
+    return answer(asked);
+  });
+  const source = new ScriptedSource(grow(await logAt(), 3));
+  await one.start({ logs: [{ source }], federation: mirroring([two]) });
+  await stage.minutes(2);
+  shown.story = 1;
+  await stage.minutes(2);
+  const records = await one.records();
+  assertEquals(records.map(({ kind, checkpoint_a: { size } }) => [kind, size]), [[
+    "same_size",
+    "6",
+  ]]);
+});
 
 Deno.test("mirrors: a journal that shows less than before is told, and is no incident", async () => {
   await using stage = await Stage.set({ clock: new ManualClock() });
@@ -292,6 +368,20 @@ Deno.test("mirrors: a signed journal of false records convicts nobody, and is to
   assertEquals(one.loud("mirror.record refused"), ["warning"]);
   assertEquals(one.refusals, []);
   assertEquals(one.daemon!.status().faults, undefined);
+});
+
+Deno.test("mirrors: a daemon ends at once, though a publisher never answers", async () => {
+  await using stage = await Stage.set({ clock: new ManualClock() });
+  const { one, two } = stage;
+  new JournalsOver(stage.hosts);
+  let asked = 0;
+  one.http = { ...one.http, request: () => (asked++, new Promise(() => {})) };
+  const source = new ScriptedSource(grow(await logAt(), 3));
+  await one.start({ logs: [{ source }], federation: mirroring([two]) });
+  await stage.minutes(1);
+  assert(asked > 0);
+  await one.stop({ withinMs: 1_000 });
+  assertEquals(one.loud("mirror.failed"), []);
 });
 
 Deno.test("mirrors: a power cut at the mirroring daemon loses no record, and repeats none", async () => {

@@ -86,6 +86,28 @@ const CASES: readonly (readonly [RegExp, readonly Members[], readonly Members[]]
     [{ state: "./state" }],
   ],
   [
+    /^"\S+" \S+ and "federation\.http" \S+ are one address/,
+    [
+      { federation: { http: "192.0.2.1:9900" } },
+      { http: "127.0.0.1:1", federation: { http: "0.0.0.0:1" } },
+      { witness: { key: "w", http: "192.0.2.1:7" }, federation: { http: "192.0.2.1:7" } },
+    ],
+    [
+      { federation: { http: "192.0.2.1:9901" } },
+      { federation: {} },
+      { http: "127.0.0.1:0", federation: { http: "127.0.0.1:0" } },
+    ],
+  ],
+  [
+    /^the mirror of https:\/\/a\.example\/ has the name of this monitor/,
+    [{
+      federation: {
+        mirrors: [{ vkey: renamed(one, "monitor.example"), url: "https://a.example" }],
+      },
+    }],
+    [{ federation: { mirrors: [{ vkey: one, url: "https://a.example" }] } }],
+  ],
+  [
     /^"listen" \S+ and "http" \S+ are one address/,
     [
       { http: "192.0.2.1:9900" },

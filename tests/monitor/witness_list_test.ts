@@ -236,6 +236,15 @@ Deno.test("witness list: a disk that refuses the copy is told, and the list is u
   assertMatch(String(it.host.refusals[0]), /no space left/);
 });
 
+Deno.test("witness list: a server that does not answer keeps no daemon from ending", async () => {
+  await using it = await ListHost.make();
+  it.host.http = { ...it.host.http, request: () => new Promise(() => {}) };
+  await it.start();
+  const { daemon } = it.host;
+  await it.host.stop({ withinMs: 1 });
+  await daemon!.close();
+});
+
 Deno.test("witness list: a reload fetches it at once", async () => {
   await using it = await ListHost.make();
   await it.start();

@@ -51,6 +51,11 @@ interface Head {
   readonly root: string;
 }
 
+/** Whether a log is the journal of a monitor. */
+function isJournal(origin: string | undefined): boolean {
+  return origin !== undefined && /\.invalid\/incidents(\/|$)/.test(origin);
+}
+
 /** Watches a fleet and collects violations. */
 export class Checks {
   readonly violations: Violation[] = [];
@@ -174,7 +179,10 @@ export class Checks {
       );
     }
     // What is told of a log as a whole, such as how much it withholds by now, has no source.
-    if (name.startsWith("log.") && "source" in fields && isTheLog(fields.source as string)) {
+    if (
+      name.startsWith("log.") && !isJournal(origin) && "source" in fields &&
+      isTheLog(fields.source as string)
+    ) {
       this.#looked(monitor, { name, origin: origin!, size: fields.size as string | undefined });
     }
     if (name === "exchange.pending" && monitor.isPeer(fields.source as string)) {

@@ -241,3 +241,22 @@ Deno.test("verifyConsistency, verifyInclusion: nothing that is handed in is writ
   assert(verifyInclusion({ leafHash: leaves[5]!, index: 5n, tree: newer, proof: path }));
   assertEquals(given.map((bytes) => bytes.toHex()), before);
 });
+
+Deno.test("Tree.cut: what is left is the tree that it was at that size, and grows as any", () => {
+  const leaf = (i: number): Uint8Array => leafHash(new Uint8Array([i, i >> 8]));
+  for (let size = 0; size <= 40; size++) {
+    for (let left = 0; left <= size; left++) {
+      const [cut, fresh] = [new Tree(), new Tree()];
+      for (let i = 0; i < size; i++) cut.append(leaf(i));
+      for (let i = 0; i < left; i++) fresh.append(leaf(i));
+      cut.cut(BigInt(left));
+      assertEquals(cut.root(), fresh.root());
+      for (let i = 0; i < 5; i++) {
+        cut.append(leaf(1_000 + i));
+        fresh.append(leaf(1_000 + i));
+      }
+      assertEquals(cut.root(), fresh.root());
+    }
+  }
+  assertThrows(() => new Tree().cut(1n), RangeError);
+});

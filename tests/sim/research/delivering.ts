@@ -5,22 +5,31 @@ import { drawFrom } from "../draw.ts";
 import { deliver, type Delivered } from "./swarms.ts";
 import { hopsFrom, type Links, neighboursOf, TOPOLOGIES } from "./topologies.ts";
 
-/** Tests each shape with so many members, all of whom follow the log, or some. */
-export function testDelivery(count: number): void {
-  for (const [name, make] of Object.entries(TOPOLOGIES)) {
-    for (const share of [1, 3]) {
+/** A test. Whoever runs it registers it, so that a failure names that file. */
+interface Case {
+  readonly name: string;
+  run(): Promise<void>;
+}
+
+/** A test for each shape with so many members, all of whom follow the log, or some. */
+export function deliveries(count: number): readonly Case[] {
+  return Object.entries(TOPOLOGIES).flatMap(([name, make]) =>
+    [1, 3].map((share) => {
       const who = share === 1
         ? "all of whom follow the log"
         : `every ${share}rd of whom follows it`;
-      Deno.test(`topologies: a ${name} of ${count} members, ${who}, delivers a case to all`, async () => {
-        const links = make(count, drawFrom(7));
-        const follows = (number: number): boolean => number % share === 0;
-        const record = await recordOfFork(await forkedLog());
-        const delivered = await deliver({ count, links, seed: 7, follows }, record);
-        expectDelivered(delivered, { count, links, wanted: Math.ceil(count / share) });
-      });
-    }
-  }
+      return {
+        name: `topologies: a ${name} of ${count} members, ${who}, delivers a case to all`,
+        async run() {
+          const links = make(count, drawFrom(7));
+          const follows = (number: number): boolean => number % share === 0;
+          const record = await recordOfFork(await forkedLog());
+          const delivered = await deliver({ count, links, seed: 7, follows }, record);
+          expectDelivered(delivered, { count, links, wanted: Math.ceil(count / share) });
+        },
+      };
+    })
+  );
 }
 
 /** Everyone knows, by the shortest way, and each link carried the case twice at most. */

@@ -144,11 +144,13 @@ export interface ReportOptions {
   readonly full: FullRun;
   /** How many monitors the fleets have, where it is not what the report is for. */
   readonly fleets?: readonly number[];
+  /** How many members the swarms have that are run as they are. */
+  readonly swarms?: readonly number[];
 }
 
 /** Prints the tables as plain text of at most 100 columns. */
 export async function report(
-  { seed, runs, print, full, fleets = FLEETS }: ReportOptions,
+  { seed, runs, print, full, fleets = FLEETS, swarms = SWARMS }: ReportOptions,
 ): Promise<void> {
   const draw = drawFrom(seed);
   const bench = new Bench({ draw, runs, fleets, wire: await measureWire() });
@@ -166,7 +168,7 @@ export async function report(
   if (fleets.includes(MANY)) fewerPeers(bench, print);
   oxford(bench, print);
   await agreement({ bench, full, print, seed });
-  await members({ print, seed });
+  await members({ print, seed, swarms });
 }
 
 /** A mean and its standard error. */
@@ -513,18 +515,24 @@ const CALLED = { few: 3, many: 16 } as const;
 
 /** How a case goes through members, and how two tongues are found. */
 async function members(
-  { print, seed }: { print: (line: string) => void; seed: number },
+  { print, seed, swarms }: {
+    print: (line: string) => void;
+    seed: number;
+    swarms: readonly number[];
+  },
 ): Promise<void> {
   say(print, "Members: what is passed on through sessions", [
     "A case that one member has found goes to all that it has a session with, and on. Links are",
-    `drawn at random: each calls ${CALLED.few} others, of a thousand ${CALLED.many}. Up to 50 are`,
+    `drawn at random: each calls ${CALLED.few} others, of a thousand ${CALLED.many}. Up to ${
+      Math.max(...swarms)
+    } are`,
     "real swarms (sessions, statements, files) with stub monitors; a thousand are the lighter",
     "model. Swarms send the case on best paths to some members besides. A round is the time of one",
     "message. If everyone called everybody, a case would cost n·(n-1) calls.",
   ]);
   const record = await recordOfFork(await forkedLog());
   const rows: string[][] = [];
-  for (const monitors of SWARMS) {
+  for (const monitors of swarms) {
     const links = randomLinks({ count: monitors, each: CALLED.few, draw: drawFrom(seed) });
     const { rounds, messages, sessions } = await deliver({ count: monitors, links, seed }, record);
     rows.push(memberRow("swarms", { monitors, rounds, messages, sessions }));

@@ -301,7 +301,7 @@ Deno.test("report: the same seed prints the same, within 100 columns", async () 
   const printed = async (): Promise<string[]> => {
     const lines: string[] = [];
     await report({
-      ...{ seed: 3, runs: 2, fleets: [10, 100] },
+      ...{ seed: 3, runs: 2, fleets: [10, 100], swarms: [10, 20] },
       print: (line) => lines.push(line),
       full: (setting, seed) => Promise.resolve(run({ setting, seed, pace: "apart" })),
     });

@@ -2,13 +2,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { forkedLog, recordOfFork } from "../../gossip/helpers.ts";
 import { drawFrom } from "../draw.ts";
-import { testDelivery } from "./delivering.ts";
+import { deliveries } from "./delivering.ts";
 import { deliver } from "./swarms.ts";
 import { flood, netInRounds, twoTongues } from "./flooding.ts";
 import { hopsFrom, neighboursOf, randomLinks, TOPOLOGIES } from "./topologies.ts";
 
 // `.ci/run` has fifty members of each shape: see topologies_long.ts.
-testDelivery(20);
+for (const { name, run } of deliveries(20)) Deno.test(name, run);
 
 Deno.test("topologies: the lighter model takes as many rounds as swarms, and no more messages", async () => {
   for (const [name, make] of Object.entries(TOPOLOGIES)) {

@@ -64,8 +64,8 @@ const MUTANTS: readonly Omit<Mutant, "of">[] = [
   {
     name: "the state written anew is not synced",
     file: DURABLE,
-    find: "    await fill(file, content);\n    await file.sync();\n  } finally",
-    replace: "    await fill(file, content);\n  } finally",
+    find: "    if (isSynced) await file.sync();\n  } finally",
+    replace: "    void isSynced;\n  } finally",
     breaks: "a witness remembers",
     seeds: MANY,
   },
