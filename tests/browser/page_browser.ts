@@ -10,6 +10,7 @@ import {
   BUSY,
   BUSY_SHOWN,
   EMPTY,
+  FROZEN,
   logStatus,
   peerStatus,
   recordOf,
@@ -59,11 +60,12 @@ async function pages(): Promise<Record<string, readonly [PageSource, string]>> {
     well: [sourceOf(statusOf()), "/"],
     busy: [sourceOf(BUSY, { records, shown: BUSY_SHOWN }), "/"],
     incident: [sourceOf(BUSY, { records }), "/incidents/1"],
+    frozen: [sourceOf(FROZEN, { records }), "/"],
     many: [sourceOf(statusOf({ logs: many })), "/"],
   };
 }
 
-for (const kind of ["empty", "well", "busy", "incident", "many"]) {
+for (const kind of ["empty", "well", "busy", "frozen", "incident", "many"]) {
   browserTest(
     `page: ${kind}, wide and on a phone, light and dark, is for everybody`,
     async (browser) => {

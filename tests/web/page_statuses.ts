@@ -122,6 +122,34 @@ export const BUSY: Status = statusOf({
   ],
 });
 
+/** A monitor that has frozen a log, and of whose alerts one kind does not get out. */
+export const FROZEN: Status = statusOf({
+  incidents: 1,
+  logs: [
+    logStatus({ origin: "sum.example.org" }),
+    logStatus({
+      ...{ origin: "log.example.com/two", vkey: "log.example.com/two+2+AA", incidents: 1 },
+      ...{
+        freeze: {
+          ...{ since: AN_HOUR_AGO, incidents: ["INC-2026-001"] },
+          why: "two roots are signed at size 104",
+        },
+      },
+    }),
+  ],
+  ...{
+    alerts: {
+      channels: [
+        { name: "mail", description: "to ops@example.com", waiting: 0, lastSentAt: A_MINUTE_AGO },
+        {
+          ...{ name: "hook", description: "https://hooks.example.com/a", waiting: 4 },
+          ...{ failingSince: AN_HOUR_AGO, lastError: "503 Service Unavailable" },
+        },
+      ],
+    },
+  },
+});
+
 /** What peers have shown of the log that is in a case. */
 export const BUSY_SHOWN: readonly ShownHead[] = [
   {

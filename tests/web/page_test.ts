@@ -12,6 +12,7 @@ import {
   BUSY,
   BUSY_SHOWN,
   EMPTY,
+  FROZEN,
   logStatus,
   peerStatus,
   recordOf,
@@ -257,29 +258,19 @@ Deno.test("page: what was proven of a peer's checkpoint, or is in a case, is dra
 });
 
 Deno.test("page: a log that this monitor has frozen is told as such", async () => {
-  const frozen = logStatus();
-  const freeze = { since: BUSY.startedAt, incidents: ["INC-2026-001"], why: "two roots" };
-  Object.assign(frozen, { freeze });
-  const status = statusOf({ logs: [frozen] });
-  assertEquals(await standing(status), "1 log frozen");
-  const text = words(await read(sourceOf(status)));
-  assertStringIncludes(text, "FROZEN");
+  assertEquals(await standing(FROZEN), "1 proven case, 1 log frozen");
+  const text = words(await read(sourceOf(FROZEN)));
   assertStringIncludes(
     text,
-    "Nothing of it is accepted until people have looked. It is held by INC-2026-001. two roots",
+    "FROZEN Nothing of it is accepted until people have looked. It is held by INC-2026-001. " +
+      "two roots are signed at size 104",
   );
 });
 
 Deno.test("page: channels of alerts are told, those that fail first", async () => {
-  const channels = [
-    { name: "mail", description: "to ops@example.com", waiting: 0, lastSentAt: BUSY.startedAt },
-    { name: "hook", description: "https://example.com/hook", waiting: 4, isDisabled: true },
-  ];
-  const text = words(
-    await read(sourceOf({ ...statusOf(), ...{ alerts: { channels } } } as Status)),
-  );
-  assert(text.indexOf("hook") < text.indexOf("mail"));
-  assertStringIncludes(text, "not tried any more");
+  const text = words(await read(sourceOf(FROZEN)));
+  assert(text.indexOf("hooks.example.com") < text.indexOf("ops@example.com"));
+  assertMatch(text, /failing for 60 minutes 503 Service Unavailable/);
 });
 
 Deno.test("page: of ten thousand logs it shows those that are wrong, says what it leaves out, and is fast", async () => {
