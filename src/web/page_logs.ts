@@ -23,6 +23,11 @@ interface Freeze {
   readonly why?: string;
 }
 
+/** What a frozen log has shown and is not accepted, if it is known. */
+function seenSizeOf(log: LogStatus): string | undefined {
+  return (log as LogStatus & { readonly seenSize?: string }).seenSize;
+}
+
 /** Why a log is frozen by this monitor, if it is and this version of the monitor can freeze. */
 export function freezeOf(log: LogStatus): Freeze | undefined {
   return (log as LogStatus & { readonly freeze?: Freeze }).freeze;
@@ -141,10 +146,9 @@ function logName(log: LogStatus, status: Status): Value {
 
 /** Why nothing of a log is accepted. */
 export function frozenWords({ incidents = [], why }: Freeze): string {
-  const held = incidents.length === 0 ? "" : ` It is held by ${incidents.join(", ")}.`;
-  return `Nothing of it is accepted until people have looked.${held}${
-    why === undefined ? "" : ` ${shortened(why)}`
-  }`;
+  const held = incidents.length === 0 ? "" : ` Held by ${incidents.join(", ")}.`;
+  const because = why === undefined ? "" : ` Why: ${shortened(why)}.`;
+  return `Nothing of it is accepted until people have looked.${held}${because}`;
 }
 
 function lastLook(log: LogStatus, { now }: Status): Value {
@@ -178,11 +182,15 @@ function waiting({ waitingOwn = 0, waitingOthers = 0, withheld = 0 }: LogStatus)
   return parts.length > 0 && html`<br><small>Checkpoints open: ${parts.join("; ")}</small>`;
 }
 
-function latest({ size, root }: LogStatus): Value {
-  if (size === undefined) return "none yet";
-  return html`size ${sizeOf(size)}${
-    root !== undefined && html`<br><code class="root">${root}</code>`
-  }`;
+function latest(log: LogStatus): Value {
+  const { size, root } = log;
+  const seen = freezeOf(log) === undefined ? undefined : seenSizeOf(log);
+  return [
+    size === undefined ? "none yet" : html`size ${sizeOf(size)}`,
+    root !== undefined && html`<br><code class="root">${root}</code>`,
+    seen !== undefined && seen !== size &&
+    html`<br><small>It has shown size ${sizeOf(seen)}, which is not accepted.</small>`,
+  ];
 }
 
 function committed({ cosigned, size, root }: LogStatus): Value {

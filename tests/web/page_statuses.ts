@@ -134,6 +134,7 @@ export const FROZEN: Status = statusOf({
           ...{ since: AN_HOUR_AGO, incidents: ["INC-2026-001"] },
           why: "two roots are signed at size 104",
         },
+        seenSize: "38211010",
       },
     }),
   ],

@@ -262,9 +262,10 @@ Deno.test("page: a log that this monitor has frozen is told as such", async () =
   const text = words(await read(sourceOf(FROZEN)));
   assertStringIncludes(
     text,
-    "FROZEN Nothing of it is accepted until people have looked. It is held by INC-2026-001. " +
-      "two roots are signed at size 104",
+    "FROZEN Nothing of it is accepted until people have looked. Held by INC-2026-001. " +
+      "Why: two roots are signed at size 104.",
   );
+  assertStringIncludes(text, "It has shown size 38,211,010 , which is not accepted.");
 });
 
 Deno.test("page: channels of alerts are told, those that fail first", async () => {
