@@ -40,8 +40,6 @@ export function page({ title, content }: { title: string; content: Html }): stri
         <main id="main">
     ${content}</main>
         <footer>
-          <p id="live"
-            hidden><button type="button" id="pause">Stop updating</button> <span id="age"></span></p>
           <noscript><p>This page stands still without JavaScript. Load it again to see what is new.</p></noscript>
           <p>This page shows, and changes nothing. The same for programs: <a href="/status">/status</a>.</p>
           <p id="news" role="status" class="unseen"></p>
@@ -74,6 +72,8 @@ export function overview({ status, shown, cases, folder, find }: {
       <h1>${nameIn(status.name)}</h1>
       <p>A monitor of transparency logs${status.version !== undefined &&
         `, hearsay ${status.version}`}, running for ${span(status.startedAt, status.now)}.</p>
+      <p id="live"
+        hidden><button type="button" id="pause">Stop updating</button> <span id="age"></span></p>
     </header>
     <section id="standing" class="standing ${standing.mark}" aria-labelledby="standing-heading">
       <h2 id="standing-heading">${standing.words}</h2>

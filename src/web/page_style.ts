@@ -45,6 +45,8 @@ a:focus-visible, button:focus-visible, input:focus-visible, summary:focus-visibl
 .standing.warn { background: var(--warn-ground); color: var(--warn); }
 .standing.good { background: var(--good-ground); color: var(--good); }
 .old .standing { filter: grayscale(1); }
+.old #age { color: var(--bad); font-weight: 700; }
+header #live { margin-top: 0.5rem; }
 .badge { display: inline-block; padding: 0 0.4rem; border-radius: 0.25rem; color: var(--on-mark); }
 .badge.bad { background: var(--bad); }
 .badge.warn { background: var(--warn); }
@@ -59,7 +61,7 @@ caption { text-align: left; color: var(--dim); padding: 0.25rem 0; overflow-wrap
 th, td { text-align: left; vertical-align: top; padding: 0.5rem 0.75rem 0.5rem 0; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--dim); font-size: 0.9rem; white-space: nowrap; }
 thead th:first-child { padding-left: 0.75rem; }
-tbody th { font-weight: 600; padding-left: 0.5rem; border-left: 0.25rem solid transparent; max-width: 24rem; }
+tbody th { font-weight: 600; padding-left: 0.5rem; border-left: 0.25rem solid transparent; min-width: 12rem; max-width: 24rem; }
 tr.bad > th { border-left-color: var(--bad); }
 tr.warn > th { border-left-color: var(--warn); }
 .right { text-align: right; padding-right: 1.5rem; }
@@ -101,7 +103,7 @@ pre { margin: 0; padding: 0.5rem; white-space: pre-wrap; overflow-wrap: anywhere
 .command code { flex: 1 1 18rem; min-width: 0; padding: 0.5rem; background: var(--sheet); border: 1px solid var(--line); overflow-wrap: anywhere; }
 @media (max-width: 50rem) {
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  table, caption, tbody, tr, tbody th, td { display: block; width: 100%; max-width: none; }
+  table, caption, tbody, tr, tbody th, td { display: block; width: 100%; min-width: 0; max-width: none; }
   tr { padding: 0.5rem 0; border-top: 2px solid var(--line); }
   tbody th, td, td.right { border-top: 0; padding: 0.15rem 0 0.15rem 0.75rem; text-align: left; }
   tbody th { padding-left: 0.5rem; }

@@ -138,6 +138,11 @@ browserTest(
     }
     await browser.tell("waitFor", { text: "The monitor has not answered for" });
     assertMatch(await browser.text("#news"), /does not answer/);
+    assertMatch(
+      await browser.text("header"),
+      /has not answered/,
+      "it stands where one looks first",
+    );
   },
 );
 
