@@ -18,6 +18,7 @@ import { isThere } from "../world/durable.ts";
 import { isAllAddresses } from "../world/hosts.ts";
 import { timeOf } from "../world/time.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
+import { checkAlerts } from "./check_alerts.ts";
 import { checkJournals } from "./check_journals.ts";
 import { checkKeys, WalkedViews } from "./check_keys.ts";
 import { checkFederation } from "./check_federation.ts";
@@ -53,6 +54,7 @@ export async function checkConfiguration({ world, path, isOffline, tell, progres
   const seen = isOurs ? await checkJournals(checked, { tell, progress }) : new WalkedViews();
   for (const name of ["listen", "http"] as const) checkAddress(checked, { name, isOffline, tell });
   await checkWitness({ world, settings, running, isOffline, passphrases, tell });
+  await checkAlerts({ world, settings, isOffline, tell });
   checkFederation({ world, settings, running, isOffline, tell });
   await checkPolicies({ world, settings, tell });
   checkKeys(settings, seen, tell);

@@ -128,6 +128,22 @@ const member = object({
   others: "kept",
 });
 
+const channel = object({
+  must: { name: text, description: text, waiting: count },
+  may: { lastSentAt: time, failingSince: time, lastError: text, isDisabled: yesOrNo },
+  others: "kept",
+});
+const heartbeat = object({
+  must: {},
+  may: { lastBeatAt: time, lastError: text, isHeldBack: yesOrNo },
+  others: "kept",
+});
+const alerts = object({
+  must: { channels: listOf(channel) },
+  may: { heartbeat },
+  others: "kept",
+});
+
 const witness = object({
   must: {
     vkeys: listOf(text),
@@ -219,6 +235,7 @@ const STATUS: Shape = {
     reloadRefused: text,
     members: object(SWARM),
     witness,
+    alerts,
     federation,
     mirrors: listOf(mirror),
   },

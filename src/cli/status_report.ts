@@ -89,6 +89,7 @@ export function describeStatus(
     ...section(logs, { columns: logColumns(status), what: "logs", wrong, most, screen }),
     ...sayCosigners(status, { most, screen }),
     ...sayWitness(status, { most, screen }),
+    ...sayAlerts(status, { screen }),
     ...sayFederation(status, screen),
     ...sayMirrors(status, { most, screen }),
     ...sayMembers(status, { most, screen }),
@@ -388,6 +389,29 @@ function sayMirrors(
     `mirrors ${several(mirrors.length, "journal")}`,
     ...lines.flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
     ...(rest > 0 ? [`${INDENT}… and ${rest} more`] : []),
+  ];
+}
+
+/** Through which channels the operator is told, and whether a heartbeat goes out. */
+function sayAlerts({ alerts, now }: Status, { screen }: { screen: Screen }): string[] {
+  if (alerts === undefined) return [];
+  const { channels, heartbeat } = alerts;
+  const lines = channels.map(({ name, description, waiting, lastSentAt }) => {
+    const last = lastSentAt === undefined
+      ? "nothing sent yet"
+      : `last sent ${ago(lastSentAt, now)}`;
+    const left = waiting === 0 ? "" : `, ${several(waiting, "alert")} waiting`;
+    return `${name} (${description}): ${last}${left}`;
+  });
+  const beat = heartbeat === undefined ? [] : [
+    `heartbeat: ${
+      heartbeat.lastBeatAt === undefined ? "none yet" : `last ${ago(heartbeat.lastBeatAt, now)}`
+    }`,
+  ];
+  return [
+    "",
+    `alerts go through ${several(channels.length, "channel")}`,
+    ...[...lines, ...beat].flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
   ];
 }
 

@@ -8,6 +8,7 @@ import { type IncidentNews, IncidentNotWritten } from "./case_keeper.ts";
 import { MemberTeller } from "./member_teller.ts";
 import { MirrorTeller } from "./mirror_teller.ts";
 import { LOST_ADVICE } from "./places.ts";
+import { aboutCase, aboutOf, namedLog } from "./event_about.ts";
 import { fieldsOf, TroubleTeller } from "./trouble_teller.ts";
 import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
@@ -168,7 +169,7 @@ export class Announcer {
       case "retired":
         return event("log.retired", "warning", {
           ...{ origin: happening.log.origin, detail: BY_ITS_WORD },
-        });
+        }, { log: namedLog(happening.log) });
       case "withholding":
         return this.#troubles.withholding(happening);
       case "witness":
@@ -221,7 +222,8 @@ export class Announcer {
     const loudness = finding.mayPass ? "warning" : RESULT_LEVELS[result];
     // An outage is told by the look that meets it, and not again by each question that waits for it.
     const level = result === "unavailable" ? "debug" : loudness;
-    this.#report.event(`log.${result}`, level, fieldsOf(finding));
+    const of = aboutOf(finding, { isQuestion: true });
+    this.#report.event(`log.${result}`, level, fieldsOf(finding), of);
   }
 
   #tellCase(news: IncidentNews): void {
@@ -235,7 +237,7 @@ export class Announcer {
       ..."error" in news && { reason: news.error.message },
       // The journal does not have the record, so the line has it.
       ...(outcome === "not written" || outcome === "refused") && { record },
-    });
+    }, aboutCase(record));
   }
 
   #tellHeard(heard: Heard, source: string): void {

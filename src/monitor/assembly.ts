@@ -13,6 +13,8 @@ import { Background } from "../world/background.ts";
 import { addressKey, PeerHosts } from "../world/connection_table.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
+import type { Rule } from "../response/policy.ts";
+import { Alerting } from "./alerting.ts";
 import { Announcer } from "./announcer.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
@@ -46,6 +48,9 @@ export interface Parts {
   readonly signer: Signer;
   readonly common: Common;
   readonly announcer: Announcer;
+  /** Nothing if no alerts are configured. */
+  readonly alerting: Alerting | undefined;
+  readonly alertRules: readonly Rule[] | undefined;
   readonly tallies: Tallies;
   readonly background: Background;
   readonly peers: KnownPeers;
@@ -107,7 +112,17 @@ export class KnownPeers {
  *   cannot be used
  */
 export async function assemble(
-  { world, settings, signer, report, openSource, reload, witness, policies = new Map() }: {
+  {
+    world,
+    settings,
+    signer,
+    report: printed,
+    openSource,
+    reload,
+    witness,
+    alertRules,
+    policies = new Map(),
+  }: {
     world: World;
     settings: Settings;
     signer: Signer;
@@ -116,10 +131,17 @@ export async function assemble(
     reload?: SwarmHost["reload"];
     /** What it needs to be a witness, if the settings say that it is one. */
     witness?: WitnessMeans | undefined;
+    /** The alert policy; without one the default holds. */
+    alertRules?: readonly Rule[] | undefined;
     /** Those that the settings name, by their paths. */
     policies?: Policies | undefined;
   },
 ): Promise<Parts> {
+  const alerting = settings.alerts && new Alerting({
+    ...{ world, settings: settings.alerts, rules: alertRules, monitor: settings.name },
+    report: printed,
+  });
+  const report = alerting?.report ?? printed;
   const sources = settings.logs.map(openSource);
   const happenings = new Happenings();
   const peers = new KnownPeers(settings.peers);
@@ -217,7 +239,19 @@ export async function assemble(
       federating.mirrors = mirroring;
     }
     const parts: Parts = {
-      ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
+      ...{
+        settings,
+        signer,
+        common,
+        announcer,
+        alerting,
+        alertRules,
+        tallies,
+        background,
+        peers,
+        places,
+        rounds,
+      },
       ...{ followers, tolls, httpGossip, swarm, witnessing, federating, acceptor: undefined },
       ...{ cosignatures, witnessViews },
       mirroring,
@@ -231,8 +265,13 @@ export async function assemble(
     answerAt(parts, listenAt(world, settings.listen));
     tellSwarm(parts, settings);
     if (parts.acceptor !== undefined) own.address = formatAddress(parts.acceptor.address);
+    await alerting?.open({
+      ...{ state: settings.state, incidents: incidents!, subjects: subjectsOf(parts) },
+      isWatching: () => isWatching(parts),
+    });
     return parts;
   } catch (error) {
+    await alerting?.close();
     await mirroring?.close();
     await federating?.close();
     await witnessing?.close();
@@ -286,6 +325,24 @@ function reportTo(
       happenings.tell({ kind: "greeted", source, isSelf, software: about?.software }),
     incident: (news) => happenings.tell({ kind: "case", news }),
   };
+}
+
+/** What troubles can be about: the ids of the logs, and the addresses of the peers. */
+export function subjectsOf(
+  { followers, mirroring, rounds: { peers } }: Parts,
+): ReadonlySet<string> {
+  const all = [...followers, ...mirroring?.followers ?? []];
+  return new Set([...all.map(({ log }) => log.id), ...peers.map(({ name }) => name)]);
+}
+
+/** How late a look may begin, and how long it may take, in milliseconds. */
+const LATE_LOOK_MS = 10 * 60_000;
+
+/** Whether every log is looked at when it should be. Whether it answers is another question. */
+function isWatching({ followers, common: { world: { clock } } }: Parts): boolean {
+  return followers.every(({ lookDueAt }) =>
+    lookDueAt !== undefined && clock.monotonic() - lookDueAt <= LATE_LOOK_MS
+  );
 }
 
 /** Counts cosignatures under these policies from now on. */

@@ -8,8 +8,9 @@ import { timeNow } from "../world/time.ts";
 import { VERSION } from "../world/version.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { membersAmong, nameOfPeer } from "../gossip/settings.ts";
+import type { Rule } from "../response/policy.ts";
 import type { Federating } from "./federating.ts";
-import { assemble, type OpenSource, type Parts } from "./assembly.ts";
+import { assemble, type OpenSource, type Parts, subjectsOf } from "./assembly.ts";
 import { canTakeUp, type ReadFiles, takeUp } from "./changes.ts";
 import { cosignedStatus } from "./cosigned_status.ts";
 import type { EventReport } from "./events.ts";
@@ -76,6 +77,8 @@ export class Daemon implements PageSource {
     openSource: OpenSource;
     reload?: () => Promise<string | undefined>;
     witness?: WitnessMeans | undefined;
+    /** The alert policy; without one the default holds. */
+    alertRules?: readonly Rule[] | undefined;
     policies?: Policies | undefined;
   }): Promise<Daemon> {
     return new Daemon(await assemble(settled));
@@ -147,6 +150,7 @@ export class Daemon implements PageSource {
       await rounds.all();
       await this.#finishBackground();
     }
+    await this.#parts.alerting?.once();
     const undone = ["unavailable", "unverified", "unproven", "frozen", "not written"];
     return looks.every(({ result }) => !undone.includes(result)) && couldExchange &&
       places.lost.length === 0;
@@ -159,12 +163,14 @@ export class Daemon implements PageSource {
    *   Also whatever `close` throws.
    */
   async run(): Promise<void> {
-    const { acceptor, followers, rounds, swarm, witnessing, federating, mirroring } = this.#parts;
+    const { acceptor, followers, rounds, swarm, witnessing, federating, mirroring, alerting } =
+      this.#parts;
     this.#tellStart();
     if (acceptor !== undefined) this.#loop(acceptor.run());
     this.#loop(rounds.run());
     this.#loop(swarm.run());
     if (witnessing !== undefined) this.#loop(witnessing.run(this.#stop));
+    if (alerting !== undefined) this.#loop(alerting.run());
     if (federating !== undefined) this.#loop(federating.run(this.#stop));
     this.#loop(this.#parts.witnessViews.run(this.#stop));
     this.#loop(this.#parts.cosignatures.run(this.#stop, this.#parts.common.happenings));
@@ -189,6 +195,7 @@ export class Daemon implements PageSource {
     // It says goodbye, which takes a moment; `close` waits for that.
     this.#loop(this.#parts.swarm.stop());
     for (const follower of followers) follower.stop();
+    this.#parts.alerting?.stop();
     this.#parts.mirroring?.end();
     acceptor?.close();
     memory.end();
@@ -210,7 +217,6 @@ export class Daemon implements PageSource {
     await this.#parts.swarm.stop();
     this.#isClosing = true;
     await this.#finishBackground();
-    announcer.close();
     try {
       await this.#parts.mirroring?.close();
       await witnessing?.close();
@@ -219,13 +225,22 @@ export class Daemon implements PageSource {
       // After the last case is written.
       await federating?.advance();
       await federating?.close();
-      await observations.close();
+      // After the last thing that could be told: what it counts then would never be told.
+      announcer.close();
+      try {
+        await this.#parts.alerting?.close();
+      } finally {
+        await observations.close();
+      }
     }
   }
 
-  /** Whether it can take up these settings while it runs; otherwise it has to be started anew. */
-  canTakeUp(settings: Settings, vkey: string): boolean {
-    return canTakeUp(this.#parts, settings, vkey);
+  /**
+   * Whether it can take up these settings while it runs; otherwise it has to be started anew.
+   * @param alertRules of the alert policy, read again
+   */
+  canTakeUp(settings: Settings, vkey: string, alertRules?: readonly Rule[]): boolean {
+    return canTakeUp(this.#parts, { settings, vkey, alertRules });
   }
 
   /**
@@ -250,10 +265,8 @@ export class Daemon implements PageSource {
       for (const follower of begun) follower.stop();
     }
     const { followers, rounds: { peers } } = parts;
-    const subjects = new Set([
-      ...[...followers, ...parts.mirroring?.followers ?? []].map(({ log }) => log.id),
-      ...peers.map(({ name }) => name),
-    ]);
+    const subjects = subjectsOf(parts);
+    parts.alerting?.reloaded(subjects);
     const counts = { logs: followers.length, peers: peers.length };
     this.#reloadRefused = undefined;
     happenings.tell({ kind: "reloaded", subjects, ...counts });
@@ -268,7 +281,7 @@ export class Daemon implements PageSource {
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer, places, swarm } = this.#parts;
-    const { witnessing, federating, mirroring } = this.#parts;
+    const { witnessing, federating, mirroring, alerting } = this.#parts;
     const { keeper } = this.#parts.common;
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
@@ -297,6 +310,7 @@ export class Daemon implements PageSource {
       })),
       ...(members !== undefined && { members }),
       ...(witnessing !== undefined && { witness: witnessing.status() }),
+      ...(alerting !== undefined && { alerts: alerting.status() }),
       ...(federating !== undefined && { federation: federating.status() }),
       ...(mirroring !== undefined && { mirrors: mirroring.status() }),
       peers: rounds.peers.map((peer) => {

@@ -13,6 +13,10 @@ export interface Finding {
   readonly checkpoint?: VerifiedCheckpoint;
   /** The checkpoint of another size that it contradicts, if a proof has shown that. */
   readonly against?: VerifiedCheckpoint;
+  /** The checkpoint of another size that it could not be proven to agree with. */
+  readonly beside?: VerifiedCheckpoint;
+  /** What was served as the log's checkpoint and did not verify, if it is a signed note at all. */
+  readonly note?: string;
   /** How much the log has shown before, if what could not be proven is its latest and is less. */
   readonly shrankFrom?: bigint;
   /** Whether the log shows a history that is not the one it signed under the key before (RULES R10). */

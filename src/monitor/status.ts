@@ -1,4 +1,5 @@
 import type { SwarmStatus } from "../swarm/member_status.ts";
+import type { AlertStatus } from "./alerting.ts";
 import type { FederationStatus } from "./federating.ts";
 import type { MirrorStatus } from "./mirrored_journal.ts";
 import type { WitnessStatus } from "./witnessing.ts";
@@ -188,6 +189,8 @@ export interface Status {
   readonly members?: SwarmStatus;
   /** The witness. Nothing if this monitor is none. */
   readonly witness?: WitnessStatus;
+  /** The channels of alerts. Nothing if none are configured. */
+  readonly alerts?: AlertStatus;
   /** The own journal as a log. Nothing if it is not published. */
   readonly federation?: FederationStatus;
   /** The journals of other monitors that it mirrors. Nothing if its own is not published. */

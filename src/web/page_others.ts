@@ -225,24 +225,12 @@ function mirrorState(mirror: MirrorStatus, now: string): Value {
   ];
 }
 
-/** One channel of alerts, as a monitor that sends alerts tells of it. */
-interface Channel {
-  readonly name?: string;
-  readonly description?: string;
-  readonly waiting?: number;
-  readonly lastSentAt?: string;
-  readonly failingSince?: string;
-  readonly lastError?: string;
-  readonly isDisabled?: boolean;
-}
-
-/** Where alerts go; nothing if this version of the monitor sends none, or none are configured. */
+/** Where alerts go; nothing if none are configured. */
 export function alertSection(status: Status): Value {
-  const { alerts } = status as Status & { readonly alerts?: { readonly channels?: Channel[] } };
-  if (alerts?.channels === undefined) return undefined;
+  const { alerts } = status;
+  if (alerts === undefined) return undefined;
   const rows = alerts.channels.map((channel): Row => {
-    const { name = "", description = "", waiting = 0, failingSince, lastError, isDisabled } =
-      channel;
+    const { name, description, waiting, failingSince, lastError, isDisabled } = channel;
     const isWrong = isDisabled === true || failingSince !== undefined;
     return {
       mark: isWrong ? "warn" : undefined,

@@ -135,6 +135,8 @@ export interface Duties {
   readonly httpGossip?: boolean;
   /** What one address may send, in frames. */
   readonly framesPerSecond?: number;
+  /** What is told to whom. */
+  readonly alerts?: Settings["alerts"];
   /** Who cosigns the checkpoints of its logs. */
   readonly policy?: Policy;
   /** How far a witness may be behind, in milliseconds. */
@@ -275,6 +277,7 @@ export class Host {
       ...(duties.policy !== undefined && { policy: POLICY }),
       ...(duties.cosignedWithin !== undefined && { cosignedWithin: duties.cosignedWithin }),
       httpGossip,
+      alerts: duties.alerts,
       pushed: duties.witness?.pushed ?? [],
       witness: duties.witness && {
         ...WITNESS,

@@ -401,6 +401,8 @@ export class SimMonitor {
         onShown: (log, shown) => this.#watcher.shown(this, log, shown),
       }),
       signing,
+      // No alerts are configured in the simulation.
+      ...{ mail: denoWorld().mail, commands: denoWorld().commands },
       passphrases: denoWorld().passphrases,
     };
   }

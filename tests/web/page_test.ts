@@ -158,8 +158,9 @@ Deno.test("page: texts from outside inject nothing, wherever they stand", async 
       ...{ incidents: 1, lastError: h, isUnhealthy: true, failingSince: BUSY.startedAt },
       records: { recorded: 0, known: 0, foreign: 0, refused: 1 },
     }],
-    // As later versions tell it.
-    ...{ alerts: { channels: [{ name: h, description: h, lastError: h, isDisabled: true }] } },
+    alerts: {
+      channels: [{ name: h, description: h, waiting: 1, lastError: h, isDisabled: true }],
+    },
   });
   Object.assign(status.logs[0]!, { freeze: { since: h, incidents: [h], why: h } });
   const record: ConflictRecord = {
@@ -258,7 +259,7 @@ Deno.test("page: what was proven of a peer's checkpoint, or is in a case, is dra
 });
 
 Deno.test("page: a log that this monitor has frozen is told as such", async () => {
-  assertEquals(await standing(FROZEN), "1 proven case, 1 log frozen");
+  assertEquals(await standing(FROZEN), "1 proven case, 1 log frozen, 1 trouble");
   const text = words(await read(sourceOf(FROZEN)));
   assertStringIncludes(
     text,
