@@ -9,8 +9,7 @@ import { identityIn } from "../monitor/places.ts";
 import { plainFolder, type Settings } from "../monitor/settings.ts";
 import type { Status } from "../monitor/status.ts";
 import { trapsOf } from "../monitor/traps.ts";
-import { readIncidents, recordOf } from "../store/incidents.ts";
-import { isRepair } from "../store/repaired.ts";
+import { isCase, readIncidents, recordOf } from "../store/incidents.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { parseVkey } from "../tlog/vkey.ts";
 import { formatAddress } from "../world/address.ts";
@@ -264,7 +263,7 @@ async function mayWrite({ world, folder, identity }: {
 async function firstDetector(world: World, folder: string): Promise<string | undefined> {
   for await (const item of readIncidents({ files: world.files, folder })) {
     if (!("entry" in item)) return undefined;
-    if (isRepair(item.entry.record)) continue;
+    if (!isCase(item.entry.record)) continue;
     return recordOf(item.entry, folder).detector_vkey ?? undefined;
   }
   return undefined;

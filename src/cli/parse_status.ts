@@ -59,6 +59,17 @@ const witnessOfLog = object({
   others: "kept",
 });
 
+const freeze = object({
+  must: {
+    since: time,
+    incidents: listOf(text),
+    causes: listOf(text),
+    why: text,
+    isWritten: yesOrNo,
+  },
+  others: "kept",
+});
+
 const cosigned = object({
   must: { witnesses: listOf(witnessOfLog) },
   may: { committed: object({ must: { size: text, root: text }, others: "kept" }) },
@@ -85,6 +96,9 @@ const log = object({
     waitingOthers: count,
     isRewritten: yesOrNo,
     shrankTo: text,
+    seenSize: text,
+    seenRoot: text,
+    freeze,
     sharedBy: count,
     cosigned,
   },
@@ -152,7 +166,7 @@ const witness = object({
     pushed: listOf(
       object({
         must: { origin: text, vkey: text, incidents: count },
-        may: { size: text },
+        may: { size: text, freeze },
         others: "kept",
       }),
     ),
@@ -209,7 +223,7 @@ const ROUTES: Shape = {
 
 const OBEYED: Shape = {
   must: {},
-  may: { done: yesOrNo, wasBanned: yesOrNo, refused: text },
+  may: { done: yesOrNo, wasBanned: yesOrNo, refused: text, incident: text, state: text },
   others: "kept",
 };
 

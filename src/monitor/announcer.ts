@@ -154,6 +154,8 @@ export class Announcer {
         return this.#tellFound(happening);
       case "case":
         return this.#tellCase(happening.news);
+      case "incident step":
+        return this.#tellStep(happening);
       case "heard":
         return this.#tellHeard(happening.heard, happening.source);
       case "left out":
@@ -238,6 +240,15 @@ export class Announcer {
       // The journal does not have the record, so the line has it.
       ...(outcome === "not written" || outcome === "refused") && { record },
     }, aboutCase(record));
+  }
+
+  #tellStep({ incident, isFrozen }: Extract<Happening, { kind: "incident step" }>): void {
+    const { id, log, cause, cases, steps } = incident;
+    const { from, to, by, why } = steps.at(-1)!;
+    this.#report.event("incident.step", to === "FREEZE" ? "error" : "info", {
+      ...{ incident: id, origin: log.origin, cause, evidence_ids: cases },
+      ...{ from, to, by, why, frozen: isFrozen },
+    });
   }
 
   #tellHeard(heard: Heard, source: string): void {

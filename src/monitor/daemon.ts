@@ -19,12 +19,14 @@ import { replacesAdvice } from "./former_keys.ts";
 import type { HttpGossip } from "./http_gossip.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
 import type { Policies } from "./policies.ts";
+import type { StepOrder, Stepped } from "./incident_keeper.ts";
 import type { Settings } from "./settings.ts";
 import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
 import { CaseReader } from "./case_reader.ts";
 import type { PageSource } from "./page_source.ts";
 import { Shown, type ShownHead } from "./shown.ts";
-import type { LogStatus, Status } from "./status.ts";
+import type { FrozenStatus, LogStatus, Status } from "./status.ts";
+import type { Responding } from "./responding.ts";
 import type { Witnessing, WitnessMeans } from "./witnessing.ts";
 
 /** How often it is looked whether the folders are still where they were. */
@@ -175,6 +177,7 @@ export class Daemon implements PageSource {
     this.#loop(this.#parts.witnessViews.run(this.#stop));
     this.#loop(this.#parts.cosignatures.run(this.#stop, this.#parts.common.happenings));
     if (mirroring !== undefined) this.#loop(mirroring.run());
+    this.#loop(this.#parts.responding.run(this.#stop));
     this.#loop(this.#upkeep());
     this.#loop(this.#watchPlaces());
     for (const follower of followers) this.#loop(follower.run());
@@ -207,7 +210,8 @@ export class Daemon implements PageSource {
   }
 
   async #close(): Promise<void> {
-    const { acceptor, httpGossip, announcer, common, witnessing, federating } = this.#parts;
+    const { acceptor, httpGossip, announcer, common, witnessing, federating, responding } =
+      this.#parts;
     const { memory, keeper, observations } = common;
     acceptor?.close();
     httpGossip.end();
@@ -220,6 +224,9 @@ export class Daemon implements PageSource {
     try {
       await this.#parts.mirroring?.close();
       await witnessing?.close();
+      // The last exchange may have brought a case. If the disk refuses it, `keeper.close` says so.
+      await keeper.keep().catch(() => {});
+      await responding.close();
       await keeper.close();
     } finally {
       // After the last case is written.
@@ -278,10 +285,18 @@ export class Daemon implements PageSource {
     this.#reloadRefused = reason;
   }
 
+  /**
+   * Makes a step of an incident that a person orders.
+   * @throws MalformedError if a name or a reason is none; WorldError if the disk refuses
+   */
+  step(order: StepOrder): Promise<Stepped> {
+    return this.#parts.responding.step(order);
+  }
+
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer, places, swarm } = this.#parts;
-    const { witnessing, federating, mirroring, alerting } = this.#parts;
+    const { witnessing, federating, mirroring, alerting, responding } = this.#parts;
     const { keeper } = this.#parts.common;
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
@@ -306,10 +321,12 @@ export class Daemon implements PageSource {
         ...this.#sharedBy(one.log),
         ...cosignedStatus(this.#parts, one.log),
         ...this.#formerKeyOf(one.log),
+        ...freezeOf(responding, one.log),
         ...tallies.ofLog(one.log),
       })),
       ...(members !== undefined && { members }),
-      ...(witnessing !== undefined && { witness: witnessing.status() }),
+      ...(witnessing !== undefined &&
+        { witness: witnessing.status((log) => responding.status(log)) }),
       ...(alerting !== undefined && { alerts: alerting.status() }),
       ...(federating !== undefined && { federation: federating.status() }),
       ...(mirroring !== undefined && { mirrors: mirroring.status() }),
@@ -438,16 +455,15 @@ export class Daemon implements PageSource {
   }
 
   #tellStart(): void {
-    const { settings: { name, logs, peers }, common, places } = this.#parts;
+    const { settings: { name, logs, peers }, common, places, responding } = this.#parts;
     const { keeper, observations, happenings } = common;
     for (const setAside of [keeper.tornFile, observations.tornFile]) {
       if (setAside !== undefined) happenings.tell({ kind: "journal torn", setAside });
     }
     const { tornBytes = 0 } = this.#parts.witnessing ?? {};
     if (tornBytes > 0) happenings.tell({ kind: "witness torn", bytes: tornBytes });
-    if (keeper.unsoundEntries.length > 0) {
-      happenings.tell({ kind: "journal unsound", incidents: keeper.unsoundEntries });
-    }
+    const unsound = [...keeper.unsoundEntries, ...responding.illegal.map(({ seq }) => seq)];
+    if (unsound.length > 0) happenings.tell({ kind: "journal unsound", incidents: unsound });
     const counts = { logs: logs.length, peers: peers.length };
     for (const detail of places.lost) happenings.tell({ kind: "journal lost", detail });
     happenings.tell({ kind: "started", name, listen: this.address, ...counts });
@@ -521,4 +537,10 @@ export class Daemon implements PageSource {
     await Promise.all(followers.map((follower) => follower.done()));
     await mirroring?.done();
   }
+}
+
+/** What the status says of a log of which nothing is accepted now. */
+function freezeOf(responding: Responding, log: Log): { freeze?: FrozenStatus } {
+  const freeze = responding.status(log);
+  return freeze === undefined ? {} : { freeze };
 }

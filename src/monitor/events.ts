@@ -29,6 +29,7 @@ export type EventName =
   | `incident.${IncidentNews["outcome"]}`
   | "folder.foreign"
   | "folder.moved"
+  | "incident.step"
   | "index.progress"
   | "federation.failed"
   | "federation.serving"

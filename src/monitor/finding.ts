@@ -32,6 +32,12 @@ export interface Finding {
    */
   readonly mayPass?: boolean;
   /**
+   * If it is unverified: the note that was shown. It names the log, and no key of the log has signed it.
+   */
+  readonly failedNote?: string;
+  /** Whether the log gave a proof, again and again, that does not hold. */
+  readonly isDisproven?: boolean;
+  /**
    * If the log is served in several places: the findings of this look about the other places, where
    * they are new. Each is the log's word, and is recorded like this one.
    */

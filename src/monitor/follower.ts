@@ -233,7 +233,11 @@ export class Follower {
     const { view } = this.#watch;
     const nextAt = this.#nextLookAt;
     const { replaces } = this.#settings;
-    const { keeper } = this.#common;
+    const { keeper, gate } = this.#common;
+    const isAccepted = view === undefined || gate.accepts(this.log, view.treeSize);
+    const accepted = isAccepted
+      ? view && { size: `${view.treeSize}`, root: view.root }
+      : gate.lastAccepted(this.log);
     const withheld = this.#sum((settler) => settler.withheld);
     const waitingOwn = this.#sum((settler) => settler.waiting("log"));
     const waitingOthers = this.#sum((settler) => settler.waiting("peer", "stranger"));
@@ -243,7 +247,8 @@ export class Follower {
       origin: this.log.origin,
       vkey: this.log.vkey.text,
       ...(replaces && { replaces: replaces.vkey.text }),
-      ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),
+      ...(accepted && { ...accepted, grewAt: this.#grewAt }),
+      ...(!isAccepted && { seenSize: `${view.treeSize}`, seenRoot: view.root }),
       incidents: this.#sum(({ log }) => keeper.cases(log).length),
       openQuestions: this.#sum(({ questions }) => questions.size),
       ...(waitingOwn > 0 && { waitingOwn }),

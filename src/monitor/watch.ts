@@ -12,7 +12,7 @@ import { Doubt } from "./doubt.ts";
 import { type Finding, HOLDS, soonest, weight } from "./finding.ts";
 import { type NotProven, prove, type Proven } from "./proving.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
-import { whyUnverified } from "./unverified.ts";
+import { failedNote, whyUnverified } from "./unverified.ts";
 
 /** After this many looks in a row without a whole proof, the next look continues the first one. */
 export const LOOKS_UNTIL_GOING_ON = 2;
@@ -209,7 +209,9 @@ export class LogWatch {
     part.distrust?.();
     const detail = whyUnverified(note, this.log);
     if (detail !== undefined) {
-      return this.#finding("unverified", { source, detail, note: textOf(note) });
+      const failed = failedNote(note, this.log);
+      const shown = failed === undefined ? {} : { failedNote: failed };
+      return this.#finding("unverified", { source, detail, note: textOf(note), ...shown });
     }
     // Most likely it is the error page of a server.
     const why = `no checkpoint of this log: ${opened.detail}`;

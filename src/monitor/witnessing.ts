@@ -18,6 +18,7 @@ import type { Address } from "../world/world.ts";
 import type { Common } from "./common.ts";
 import { openKept } from "./kept_note.ts";
 import { ListFollower, type ListNews } from "./list_follower.ts";
+import type { FrozenStatus } from "./status.ts";
 import { recall } from "./recalled.ts";
 import { inPlace } from "./swarm_host.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
@@ -75,6 +76,8 @@ export interface PushedStatus {
   readonly size?: string;
   /** Incidents of this log in the journal. */
   readonly incidents: number;
+  /** If nothing of it is cosigned now: why. */
+  readonly freeze?: FrozenStatus;
 }
 
 /**
@@ -121,7 +124,10 @@ export class Witnessing implements Refusals {
     this.#pushed = fields.pushed;
     this.#noted = fields.noted;
     const { clock } = common.world;
-    this.witness = new Witness({ state, logs, keys, clock, limits: settings, refusals: this });
+    this.witness = new Witness({
+      ...{ state, logs, keys, clock, limits: settings, refusals: this },
+      isFrozen: (log) => common.gate.isFrozen(log),
+    });
     this.#list = fields.list &&
       new ListFollower({ ...fields.list, take: (listed) => this.#takeList(listed) });
   }
@@ -215,7 +221,7 @@ export class Witnessing implements Refusals {
   }
 
   /** See `WitnessStatus`. */
-  status(): WitnessStatus {
+  status(freezeOf: (log: Log) => FrozenStatus | undefined = () => undefined): WitnessStatus {
     return {
       vkeys: this.#means.keys.map(({ vkey }) => vkey.text),
       logs: this.#logs.size,
@@ -223,9 +229,11 @@ export class Witnessing implements Refusals {
       ...(this.#list !== undefined && { list: this.#list.status }),
       pushed: this.#pushed.map((log) => {
         const size = this.#state.head(log.origin)?.treeSize;
+        const freeze = freezeOf(log);
         return {
           ...{ origin: log.origin, vkey: log.vkey.text },
           ...(size !== undefined && { size: `${size}` }),
+          ...(freeze !== undefined && { freeze }),
           incidents: this.#common.keeper.cases(log).length,
         };
       }),

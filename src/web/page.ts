@@ -11,7 +11,7 @@ import { shellWord } from "../world/shell_word.ts";
 import { type Html, html, type Value } from "./html.ts";
 import { drawingSection, type ShownOf } from "./page_drawing.ts";
 import { incidentSection, MAX_INCIDENTS } from "./page_incident.ts";
-import { foundLogs, freezeOf, frozenWords, logsSection, marksOf } from "./page_logs.ts";
+import { foundLogs, frozenWords, logsSection, marksOf } from "./page_logs.ts";
 import { alertSection, mirrorSection, peerSection, witnessSection } from "./page_others.ts";
 import { badge, leftOut, type Mark, section } from "./page_parts.ts";
 import { nameIn, several, shortened, span, utc } from "./page_words.ts";
@@ -106,7 +106,7 @@ interface Standing {
 /** How it stands, in a few words. It never says that all is well when nobody has looked. */
 function standingOf(status: Status, troubles: readonly Trouble[]): Standing {
   const { incidents, logs, peers } = status;
-  const frozen = logs.filter((log) => freezeOf(log) !== undefined).length;
+  const frozen = logs.filter((log) => log.freeze !== undefined).length;
   const wrong = [
     ...(incidents > 0 ? [several(incidents, "proven case")] : []),
     ...(frozen > 0 ? [`${several(frozen, "log")} frozen`] : []),
@@ -162,10 +162,21 @@ function wrongSection(
       `]
       : []),
   ];
+  const frozen = status.logs.flatMap((log) =>
+    log.freeze === undefined || log.incidents > 0 ? [] : [html`
+      <p><b>Log ${nameIn(nameOf(log, status))}</b> is frozen.</p>
+      <p>${frozenWords(log.freeze)}</p>
+    `]
+  );
   const all: readonly Html[] = [
     ...cases.map((content) =>
       html`
         <li class="bad">${badge("bad", "Proven")} ${content}</li>
+      `
+    ),
+    ...frozen.map((content) =>
+      html`
+        <li class="bad">${badge("bad", "Frozen")} ${content}</li>
       `
     ),
     ...troubles.map((trouble) =>
@@ -186,7 +197,7 @@ function wrongSection(
 }
 
 function caseOf(log: LogStatus, status: Status): Html {
-  const freeze = freezeOf(log);
+  const freeze = log.freeze;
   return html`${signedTwice(nameIn(nameOf(log, status)))}${
     freeze !== undefined && html`<p>It is frozen. ${frozenWords(freeze)}</p>`
   }`;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type LogStatus, nameOf, type Status } from "../monitor/status.ts";
+import { type FrozenStatus, type LogStatus, nameOf, type Status } from "../monitor/status.ts";
 import type { Trouble } from "../monitor/troubles.ts";
 import { type Html, html, type Value } from "./html.ts";
 import { badge, type Column, leftOut, type Mark, type Row, section, table } from "./page_parts.ts";
@@ -16,23 +16,6 @@ const FEW_LOGS = 10;
 /** Most characters of what is looked for. */
 const MAX_FIND = 200;
 
-/** A log is frozen by this monitor: nothing of it is accepted until people have looked. */
-interface Freeze {
-  readonly since?: string;
-  readonly incidents?: readonly string[];
-  readonly why?: string;
-}
-
-/** What a frozen log has shown and is not accepted, if it is known. */
-function seenSizeOf(log: LogStatus): string | undefined {
-  return (log as LogStatus & { readonly seenSize?: string }).seenSize;
-}
-
-/** Why a log is frozen by this monitor, if it is and this version of the monitor can freeze. */
-export function freezeOf(log: LogStatus): Freeze | undefined {
-  return (log as LogStatus & { readonly freeze?: Freeze }).freeze;
-}
-
 /** How serious it stands with each log. */
 export function marksOf(
   { logs }: Status,
@@ -43,7 +26,7 @@ export function marksOf(
     if (about !== undefined && "origin" in about) marks.set(about, "warn");
   }
   for (const log of logs) {
-    if (log.incidents > 0 || freezeOf(log) !== undefined) marks.set(log, "bad");
+    if (log.incidents > 0 || log.freeze !== undefined) marks.set(log, "bad");
   }
   return marks;
 }
@@ -134,7 +117,7 @@ function logTable(
 }
 
 function logName(log: LogStatus, status: Status): Value {
-  const freeze = freezeOf(log);
+  const freeze = log.freeze;
   return [
     nameIn(nameOf(log, status)),
     log.incidents > 0 &&
@@ -145,10 +128,9 @@ function logName(log: LogStatus, status: Status): Value {
 }
 
 /** Why nothing of a log is accepted. */
-export function frozenWords({ incidents = [], why }: Freeze): string {
+export function frozenWords({ incidents, why }: FrozenStatus): string {
   const held = incidents.length === 0 ? "" : ` Held by ${incidents.join(", ")}.`;
-  const because = why === undefined ? "" : ` Why: ${shortened(why)}.`;
-  return `Nothing of it is accepted until people have looked.${held}${because}`;
+  return `Nothing of it is accepted until people have looked.${held} Why: ${shortened(why)}.`;
 }
 
 function lastLook(log: LogStatus, { now }: Status): Value {
@@ -184,7 +166,7 @@ function waiting({ waitingOwn = 0, waitingOthers = 0, withheld = 0 }: LogStatus)
 
 function latest(log: LogStatus): Value {
   const { size, root } = log;
-  const seen = freezeOf(log) === undefined ? undefined : seenSizeOf(log);
+  const seen = log.freeze === undefined ? undefined : log.seenSize;
   return [
     size === undefined ? "none yet" : html`size ${sizeOf(size)}`,
     root !== undefined && html`<br><code class="root">${root}</code>`,

@@ -15,7 +15,7 @@ import type { Source } from "../../src/sources/source.ts";
 import type { WitnessMeans } from "../../src/monitor/witnessing.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { DurabilityLost } from "../../src/world/durable.ts";
-import { readIncidents, recordOf } from "../../src/store/incidents.ts";
+import { isCase, readIncidents, recordOf } from "../../src/store/incidents.ts";
 import type { Entry } from "../../src/evidence/entry.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { checkObservations } from "../../src/store/observations.ts";
@@ -420,7 +420,8 @@ export class Host {
   async records(): Promise<ConflictRecord[]> {
     const records = [];
     for await (const item of readIncidents({ files: this.disk.files, folder: INCIDENTS })) {
-      if ("entry" in item) records.push(recordOf(item.entry, INCIDENTS));
+      if (!("entry" in item) || !isCase(item.entry.record)) continue;
+      records.push(recordOf(item.entry, INCIDENTS));
     }
     return records;
   }

@@ -132,6 +132,7 @@ export const FROZEN: Status = statusOf({
       ...{
         freeze: {
           ...{ since: AN_HOUR_AGO, incidents: ["INC-2026-001"] },
+          ...{ causes: ["equivocation"], isWritten: true },
           why: "two roots are signed at size 104",
         },
         seenSize: "38211010",

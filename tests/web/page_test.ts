@@ -123,6 +123,7 @@ Deno.test("page: texts from outside inject nothing, wherever they stand", async 
       logStatus({
         ...{ origin: h, vkey: h, size: h, root: h, lastDetail: h, incidents: 1 },
         lastResult: h as "unproven",
+        freeze: { since: h, incidents: [h], why: h, causes: [h], isWritten: true },
         ...{ formerKey: h, formerSize: h, withheld: 1, shrankTo: h },
         cosigned: {
           committed: { size: h, root: h },
@@ -162,7 +163,6 @@ Deno.test("page: texts from outside inject nothing, wherever they stand", async 
       channels: [{ name: h, description: h, waiting: 1, lastError: h, isDisabled: true }],
     },
   });
-  Object.assign(status.logs[0]!, { freeze: { since: h, incidents: [h], why: h } });
   const record: ConflictRecord = {
     ...await recordOf(),
     ...{ source_a: h, source_b: h, detector_id: h, evidence_id: h, log: { origin: h, vkey: h } },
@@ -267,6 +267,16 @@ Deno.test("page: a log that this monitor has frozen is told as such", async () =
       "Why: two roots are signed at size 104.",
   );
   assertStringIncludes(text, "It has shown size 38,211,010 , which is not accepted.");
+});
+
+Deno.test("page: a log that is frozen without a case is among what is wrong", async () => {
+  const logs = FROZEN.logs.map((log) => ({ ...log, incidents: 0 }));
+  const status = { ...FROZEN, logs, incidents: 0 };
+  assertEquals(await standing(status), "1 log frozen, 1 trouble");
+  assertMatch(
+    words(await read(sourceOf(status))),
+    /Frozen Log log\.example\.com\/ two is frozen\./,
+  );
 });
 
 Deno.test("page: channels of alerts are told, those that fail first", async () => {
