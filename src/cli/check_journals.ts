@@ -21,7 +21,7 @@ import { isRepair } from "../store/repaired.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { WalkedViews } from "./check_keys.ts";
 import { type Check, type Checked, undone } from "./checking.ts";
-import { shellWord } from "./command.ts";
+import { shellWord } from "../world/shell_word.ts";
 import { counted } from "./repairs.ts";
 
 /** Progress is shown each time so many entries were read. An incident takes longer to judge. */

@@ -29,7 +29,7 @@ export type ExitCode = typeof EXIT[keyof typeof EXIT] | SignalCode;
 export interface Tools {
   readonly world: World;
   readonly terminal: Terminal;
-  /** Serves a daemon's status over HTTP, and comparisons while it offers them. */
+  /** Serves a daemon's status and its page over HTTP, and comparisons while it offers them. */
   serveStatus(
     page: DaemonPage & {
       address: Address;
@@ -177,11 +177,6 @@ function unknownOption(arg: string, options: readonly string[]): string {
 /** Whether an error means that the command line or the configuration is wrong. */
 export function isUsageFault(error: unknown): error is Error {
   return error instanceof UsageError || error instanceof MalformedError;
-}
-
-/** A text as one word of a shell's command line. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /**

@@ -35,10 +35,10 @@ import {
   type ExitCode,
   type Options,
   readOptions,
-  shellWord,
   type Tools,
   UsageError,
 } from "./command.ts";
+import { shellWord } from "../world/shell_word.ts";
 import { evidenceFile } from "./export.ts";
 import { findConfig } from "./find_config.ts";
 import { findIncident } from "./incident_steps.ts";

@@ -26,10 +26,10 @@ import {
   type ExitCode,
   type Options,
   readOptions,
-  shellWord,
   type Tools,
   UsageError,
 } from "./command.ts";
+import { shellWord } from "../world/shell_word.ts";
 import { evidenceFile } from "./export.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
 import { type Incident, tellIncident } from "./incident_words.ts";

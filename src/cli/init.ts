@@ -359,7 +359,8 @@ function configText(
   // The address that other monitors call. Without it this monitor only calls others.
   ${listen === undefined ? "// " : ""}"listen": ${json(listen ?? "0.0.0.0:9900")},
 
-  // The address that 'hearsay status' asks. It should be reachable from this machine only.
+  // The address that 'hearsay status' asks, and of the page for a browser. It should be reachable from this
+  // machine only.
   "http": ${json(http)},
 
   // How a log's operator can reach you. It is sent with every request.

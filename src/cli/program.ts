@@ -19,10 +19,10 @@ import {
   isUsageFault,
   nearest,
   SealedRefused,
-  shellWord,
   type Tools,
 } from "./command.ts";
 import { completionsOf } from "./completions.ts";
+import { shellWord } from "../world/shell_word.ts";
 import { config } from "./config_check.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";

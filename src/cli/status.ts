@@ -13,9 +13,9 @@ import {
   type ExitCode,
   isUsageFault,
   readOptions,
-  shellWord,
   UsageError,
 } from "./command.ts";
+import { shellWord } from "../world/shell_word.ts";
 import { readKey } from "./inputs.ts";
 import { parseStatus } from "./parse_status.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";

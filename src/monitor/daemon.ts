@@ -23,7 +23,10 @@ import type { Policies } from "./policies.ts";
 import type { StepOrder, Stepped } from "./incident_keeper.ts";
 import type { Settings } from "./settings.ts";
 import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
-import type { FrozenStatus, Status } from "./status.ts";
+import { CaseReader } from "./case_reader.ts";
+import type { PageSource } from "./page_source.ts";
+import { Shown, type ShownHead } from "./shown.ts";
+import type { FrozenStatus, LogStatus, Status } from "./status.ts";
 import type { Responding } from "./responding.ts";
 import type { Witnessing, WitnessMeans } from "./witnessing.ts";
 import { WriteProbe } from "./write_probe.ts";
@@ -38,11 +41,12 @@ const UPKEEP_MS = 3_600_000;
  * everything to its journals before it acts on it. No log and no peer waits for another. Its parts are
  * put together in `assembly.ts`; what can happen in it is listed in `happenings.ts`.
  */
-export class Daemon {
+export class Daemon implements PageSource {
   readonly #parts: Parts;
   readonly #world: World;
   readonly #startedAt: string;
   readonly #stop = new Stop();
+  readonly #shown: Shown;
   /** The loops that work until they are stopped. */
   readonly #loops = new Set<Promise<void>>();
   #isClosing = false;
@@ -56,6 +60,11 @@ export class Daemon {
     this.#parts = parts;
     this.#world = parts.common.world;
     this.#startedAt = timeNow(this.#world.clock);
+    this.#shown = new Shown({
+      isPeer: (source) => parts.rounds.peers.some(({ name }) => name === source),
+      now: () => timeNow(this.#world.clock),
+    });
+    parts.common.happenings.subscribe((happening) => this.#shown.take(happening));
     parts.common.happenings.subscribe((happening) => this.#follow(happening));
   }
 
@@ -100,6 +109,7 @@ export class Daemon {
       gossip: () => this.httpGossip,
       cases: keeper.incidents!,
       tryWriting: () => probe.look(),
+      people: this,
     };
   }
 
@@ -111,6 +121,17 @@ export class Daemon {
   /** The own journal as a log; nothing if it is not published. */
   get federating(): Federating | undefined {
     return this.#parts.federating;
+  }
+
+  /** What peers last showed of a log. */
+  shown(log: Pick<LogStatus, "origin" | "vkey">): readonly ShownHead[] {
+    return this.#shown.of(log);
+  }
+
+  /** Reads the cases of its journal. */
+  cases(): CaseReader | undefined {
+    const { settings, common: { keeper: { incidents } } } = this.#parts;
+    return incidents && new CaseReader({ incidents, folder: settings.incidents });
   }
 
   /** Incidents recorded since the start. */

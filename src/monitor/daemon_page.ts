@@ -1,5 +1,6 @@
 import type { ConflictRecord } from "../evidence/record.ts";
 import type { HttpGossip } from "./http_gossip.ts";
+import type { PageSource } from "./page_source.ts";
 import type { Status } from "./status.ts";
 import type { Refusal } from "./write_probe.ts";
 
@@ -26,4 +27,6 @@ export interface DaemonPage {
   readonly cases: CaseReader;
   /** Why its folders cannot be written now, if they cannot; see WriteProbe. */
   readonly tryWriting: () => Promise<Refusal>;
+  /** What its page for people is made of. */
+  readonly people: PageSource;
 }

@@ -121,11 +121,22 @@ export interface LogStatus extends LogTally {
  * another one, such as the log that it replaces.
  */
 export function nameOf(log: LogStatus, { logs }: Pick<Status, "logs">): string {
-  const isAlone = log.replaces === undefined &&
-    !logs.some((other) => other !== log && other.origin === log.origin);
-  if (isAlone) return log.origin;
+  if (log.replaces === undefined && !sharedOrigins(logs).has(log.origin)) return log.origin;
   const before = log.replaces === undefined ? "" : `, before ${keyIdIn(log.replaces)}`;
   return `${log.origin} (key ${keyIdIn(log.vkey)}${before})`;
+}
+
+/** By the logs of a status. There may be thousands, and each is asked for its name. */
+const shared = new WeakMap<readonly LogStatus[], ReadonlySet<string>>();
+
+/** The origins that several logs have. */
+function sharedOrigins(logs: readonly LogStatus[]): ReadonlySet<string> {
+  const known = shared.get(logs);
+  if (known !== undefined) return known;
+  const [seen, several] = [new Set<string>(), new Set<string>()];
+  for (const { origin } of logs) (seen.has(origin) ? several : seen).add(origin);
+  shared.set(logs, several);
+  return several;
 }
 
 /** The key id in a vkey. A status may come from anybody, so it may be none. */

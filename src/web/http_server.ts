@@ -1,19 +1,21 @@
 import type { DaemonPage } from "../monitor/daemon_page.ts";
 import type { HttpAnswer, HttpQuery } from "../world/world.ts";
 import { answerGossip, GOSSIP_PATH } from "./gossip_server.ts";
+import { answerPage, isOfThePage } from "./page_server.ts";
 import { answerStatus } from "./status_server.ts";
 
 /**
- * Answers a request at a daemon's HTTP address: what it tells of itself, and comparisons if it offers
- * them.
+ * Answers a request at a daemon's HTTP address: its page, what it tells programs of itself, and
+ * comparisons if it offers them.
  * @param hostname the configured address to listen on
  */
 export async function answerHttp(
   query: HttpQuery,
-  { gossip, ...page }: DaemonPage & { hostname: string },
+  { gossip, people, ...page }: DaemonPage & { hostname: string },
 ): Promise<HttpAnswer> {
   const offered = query.path.startsWith(GOSSIP_PATH) ? gossip() : undefined;
-  return offered === undefined
-    ? await answerStatus(query, page)
-    : await answerGossip(query, offered);
+  if (offered !== undefined) return await answerGossip(query, offered);
+  const { hostname } = page;
+  if (isOfThePage(query.path)) return await answerPage(query, { hostname, source: people });
+  return await answerStatus(query, page);
 }

@@ -7,7 +7,7 @@ import type { DaemonPage } from "../monitor/daemon_page.ts";
 import type { HttpAnswer, HttpQuery } from "../world/world.ts";
 
 /** What a route answers from. */
-export type StatusPage = Omit<DaemonPage, "gossip">;
+export type StatusPage = Omit<DaemonPage, "gossip" | "people">;
 
 /** A request that a route is to answer. */
 export interface Asked {

@@ -38,7 +38,7 @@ export async function answerStatus(
 }
 
 /** Whether a Host header names us. Its port is not compared, as it may be that of a tunnel. */
-function isOurs(header: string, hostname: string): boolean {
+export function isOurs(header: string, hostname: string): boolean {
   const host = header.toLowerCase().replace(/:\d*$/, "");
   const configured = hostname.includes(":") ? `[${hostname}]` : hostname;
   return LOOPBACK.test(host) || host === configured.toLowerCase() ||

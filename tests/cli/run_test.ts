@@ -344,25 +344,31 @@ inFolder("run: follows a growing log, tells its status, and stops when asked", a
   assertEquals((await run("status", daemon.http)).code, 3, "and then nobody answers");
 });
 
-inFolder("run: nothing but the status is served, and only to be read", async (folder) => {
-  const { config } = await healthy(folder);
-  const daemon = await startDaemon(config);
-  const ask = async (path: string, method: string): Promise<[number, string]> => {
-    const response = await fetch(`http://${daemon.http}${path}`, { method });
-    return [response.status, await response.text()];
-  };
-  for (const path of ["/status/", "/status.json", "/../monitor.key", "/STATUS", "/api/v1"]) {
-    const [status, text] = await ask(path, "GET");
-    assertEquals([status, JSON.parse(text).status], [404, 404], path);
-  }
-  for (const method of ["POST", "PUT", "DELETE"]) {
-    const [status, text] = await ask("/status", method);
-    assertEquals([status, JSON.parse(text).detail], [405, "expected GET, HEAD"], method);
-  }
-  assertEquals(await ask("/status", "HEAD"), [200, ""]);
-  assertEquals((await ask("/status?x", "GET"))[0], 200);
-  assertEquals(await stopped(daemon), 0);
-});
+inFolder(
+  "run: nothing but the status and the page is served, and only to be read",
+  async (folder) => {
+    const { config } = await healthy(folder);
+    const daemon = await startDaemon(config);
+    const ask = async (path: string, method: string): Promise<[number, string]> => {
+      const response = await fetch(`http://${daemon.http}${path}`, { method });
+      return [response.status, await response.text()];
+    };
+    for (const path of ["/page", "/status/", "/status.json", "/../monitor.key", "/STATUS"]) {
+      const [status, text] = await ask(path, "GET");
+      assertEquals([status, JSON.parse(text).status], [404, 404], path);
+    }
+    for (const method of ["POST", "PUT", "DELETE"]) {
+      const [status, text] = await ask("/status", method);
+      assertEquals([status, JSON.parse(text).detail], [405, "expected GET, HEAD"], method);
+      assertEquals(await ask("/", method), [405, ""], method);
+    }
+    assertEquals(await ask("/status", "HEAD"), [200, ""]);
+    assertEquals(await ask("/", "HEAD"), [200, ""]);
+    assertMatch((await ask("/", "GET"))[1], /<h1>.*monitor.*one/);
+    assertEquals((await ask("/status?x", "GET"))[0], 200);
+    assertEquals(await stopped(daemon), 0);
+  },
+);
 
 Deno.test("answerStatus: the answer is JSON, and is not to be kept", async () => {
   const answer = await ask(pageOf({ name: "x" }), "/status");

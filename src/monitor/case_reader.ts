@@ -1,0 +1,48 @@
+import type { ConflictRecord } from "../evidence/record.ts";
+import type { IncidentJournal } from "../store/incidents.ts";
+
+/** A case in the incident journal. */
+export interface ReadCase {
+  readonly seq: number;
+  readonly record: ConflictRecord;
+}
+
+/** The cases of an incident journal, for whoever looks at them. */
+export interface Cases {
+  /** Where the journal is, for commands that read it. */
+  readonly folder: string;
+  /**
+   * The newest cases, newest first. They held when they were written, or when the daemon started.
+   * @throws WorldError if one cannot be read
+   */
+  newest(count: number): Promise<readonly ReadCase[]>;
+  /**
+   * The case of an entry; nothing if there is no such entry, or if it does not hold.
+   * @throws WorldError if it cannot be read
+   */
+  read(seq: number): Promise<ConflictRecord | undefined>;
+}
+
+/** Reads the cases of the journal that a running daemon writes. */
+export class CaseReader implements Cases {
+  readonly #incidents: IncidentJournal;
+  readonly folder: string;
+
+  constructor({ incidents, folder }: { incidents: IncidentJournal; folder: string }) {
+    this.#incidents = incidents;
+    this.folder = folder;
+  }
+
+  /** See Cases. */
+  async newest(count: number): Promise<readonly ReadCase[]> {
+    const seqs = [...this.#incidents.newest(count)].reverse();
+    const cases: ReadCase[] = [];
+    for (const seq of seqs) cases.push({ seq, record: await this.#incidents.read(seq) });
+    return cases;
+  }
+
+  /** See Cases. */
+  async read(seq: number): Promise<ConflictRecord | undefined> {
+    return this.#incidents.has(seq) ? await this.#incidents.read(seq) : undefined;
+  }
+}

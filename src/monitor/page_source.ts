@@ -1,0 +1,12 @@
+import type { Cases } from "./case_reader.ts";
+import type { ShownHead } from "./shown.ts";
+import type { LogStatus, Status } from "./status.ts";
+
+/** What a daemon's page is made of. */
+export interface PageSource {
+  status(): Status;
+  /** What peers last showed of a log. */
+  shown(log: LogStatus): readonly ShownHead[];
+  /** Reads the journal's cases; nothing if there is no journal. */
+  cases(): Cases | undefined;
+}

@@ -1,0 +1,263 @@
+/**
+ * The others on the page: witnesses, members, peers, mirrored journals, and where alerts go.
+ *
+ * @module
+ */
+import { nameOf, type PeerStatus, type Status, type WitnessOfLog } from "../monitor/status.ts";
+import type { MirrorStatus } from "../monitor/mirrored_journal.ts";
+import type { MemberStatus } from "../swarm/member_status.ts";
+import { type Html, html, type Value } from "./html.ts";
+import { badge, leftOut, type Mark, type Row, section, table } from "./page_parts.ts";
+import { ago, grouped, lasting, nameIn, several, shortened, sizeOf } from "./page_words.ts";
+
+/** Most of each kind on the page: those that are wrong first. */
+export const MAX_OTHERS = 50;
+
+/** Rows with what is wrong first, and no more than are shown. */
+function bounded(rows: readonly Row[]): readonly Row[] {
+  const marked = (mark?: Mark) => rows.filter((row) => row.mark === mark);
+  return [...marked("bad"), ...marked("warn"), ...marked()].slice(0, MAX_OTHERS);
+}
+
+function rest(rows: readonly Row[], what: string): Value {
+  return leftOut({
+    ...{ all: rows.length, shown: Math.min(rows.length, MAX_OTHERS) },
+    ...{ what: `${what}, what is wrong first` },
+    see: html`<code>hearsay status --all</code> shows every one`,
+  });
+}
+
+/** The witnesses of all logs; nothing if no policy names any. */
+export function witnessSection(status: Status): Value {
+  const rows = status.logs.flatMap((log) =>
+    (log.cosigned?.witnesses ?? []).map((witness): Row => ({
+      mark: markOfWitness(witness),
+      cells: [
+        nameIn(witness.name),
+        nameIn(nameOf(log, status)),
+        keeping(witness),
+        sizeOf(witness.size),
+        ago(witness.cosignedAt, status.now),
+      ],
+    }))
+  );
+  if (rows.length === 0) return undefined;
+  const columns = [
+    ...[{ title: "Witness" }, { title: "Log" }, { title: "State" }],
+    ...[{ title: "Size", isNumber: true }, { title: "Cosigned" }],
+  ];
+  const caption = "How each witness keeps up with each log";
+  return section("witnesses", "Witnesses", [
+    table({ caption, columns, rows: bounded(rows) }),
+    rest(rows, "witnesses"),
+  ]);
+}
+
+function markOfWitness({ keeping, incidents = 0 }: WitnessOfLog): Mark | undefined {
+  if (incidents > 0) return "bad";
+  return keeping === "lagging" || keeping === "missing" ? "warn" : undefined;
+}
+
+function keeping({ keeping, incidents = 0, failing }: WitnessOfLog): Value {
+  const says = keeping === "waiting" ? "none seen yet" : keeping;
+  const isWrong = keeping === "lagging" || keeping === "missing";
+  return [
+    incidents > 0 && [badge("bad", several(incidents, "proven case")), html`<br>`],
+    isWrong ? badge("warn", says) : says,
+    failing !== undefined && html`<br><small>asked itself: ${shortened(failing)}</small>`,
+  ];
+}
+
+/** The members and the other peers. */
+export function peerSection(status: Status): Html {
+  const { members, peers, listen } = status;
+  const others = peers.filter(({ vkey }) =>
+    vkey === undefined || !members?.members.some((member) => member.vkey === vkey)
+  );
+  const content: Value = [
+    listen !== undefined && html`<p>This monitor answers others at <code>${listen}</code>.</p>`,
+    peers.length === 0 &&
+    html`<p>No peer is configured. One monitor alone cannot see a split view.</p>`,
+    members !== undefined && memberTable(members.members, status),
+    others.length > 0 && peerTable(others, status),
+  ];
+  return section("peers", "Members and peers", content);
+}
+
+function memberTable(members: readonly MemberStatus[], status: Status): Value {
+  const connected = members.filter(({ state }) => state === "connected").length;
+  const rows = members.map((member): Row => {
+    const peer = status.peers.find(({ vkey }) => vkey === member.vkey);
+    const isWrong = member.state !== "connected" || member.usedTwiceAt !== undefined;
+    const contradicts = peer !== undefined && peer.conflicts > 0;
+    return {
+      mark: isWrong ? "warn" : undefined,
+      cells: [
+        nameIn(member.name),
+        memberState(member, status.now),
+        member.roundTripMs === undefined ? "–" : `${Math.round(member.roundTripMs)} ms`,
+        peer === undefined ? "–" : answerOf(peer),
+        [
+          member.software === undefined ? "–" : nameIn(member.software, 60),
+          contradicts &&
+          html`<br><small>It was shown what contradicts what was shown to us.</small>`,
+        ],
+      ],
+    };
+  });
+  const columns = [
+    ...[{ title: "Member" }, { title: "State" }, { title: "Round trip", isNumber: true }],
+    ...[{ title: "Last answer" }, { title: "Software" }],
+  ];
+  return [
+    table({
+      caption: `Members: connected to ${connected} of ${members.length}`,
+      ...{ columns, rows: bounded(rows) },
+    }),
+    rest(rows, "members"),
+  ];
+}
+
+function memberState(member: MemberStatus, now: string): Value {
+  const { state, since, reason, bannedBecause, bannedUntil, usedTwiceAt, notWanted } = member;
+  const why = state === "banned" ? bannedBecause : notWanted ?? reason;
+  return [
+    state === "connected" ? html`<b>connected</b>` : badge("warn", state),
+    lasting(since, now),
+    why !== undefined && html`<br><small>${shortened(why)}</small>`,
+    bannedUntil !== undefined && html`<br><small>until ${bannedUntil}</small>`,
+    usedTwiceAt !== undefined &&
+    html`<br><small>its key was used twice at once ${ago(usedTwiceAt, now)}</small>`,
+  ];
+}
+
+function peerTable(peers: readonly PeerStatus[], { now }: Status): Value {
+  const rows = peers.map((peer): Row => ({
+    mark: isInTrouble(peer) ? "warn" : undefined,
+    cells: [
+      nameIn(peer.address),
+      answerOf(peer),
+      ago(peer.lastExchangeAt, now),
+      peer.sharedLogs === undefined ? "–" : `${peer.sharedLogs}`,
+      `${peer.exchanges}, of which ${peer.failures} failed`,
+    ],
+  }));
+  const columns = [
+    ...[{ title: "Peer" }, { title: "Last answer" }, { title: "Called" }],
+    ...[{ title: "Logs in common", isNumber: true }, { title: "Calls" }],
+  ];
+  const caption = "Peers that are called now and then, without a session";
+  return [table({ caption, columns, rows: bounded(rows) }), rest(rows, "peers")];
+}
+
+function isInTrouble({ isSelf, isUnwritten, failing, sharedLogs }: PeerStatus): boolean {
+  return isSelf === true || isUnwritten === true || failing !== undefined || sharedLogs === 0;
+}
+
+/** What the verdicts on a peer's last checkpoint mean to a person. */
+const ANSWERS: Readonly<Record<string, Value>> = {
+  matches: "the same as ours",
+  pending: "another size",
+  nothing: "it has seen nothing yet",
+  inconsistent: badge("bad", "contradicts ours"),
+  refused: badge("warn", "not accepted"),
+};
+
+function answerOf(peer: PeerStatus): Value {
+  const { isSelf, isUnwritten, failing, exchanges, sharedLogs, lastResult = "nothing" } = peer;
+  if (isSelf) return badge("warn", "it is this monitor itself");
+  if (isUnwritten) return badge("warn", "our own disk refused to write it down");
+  if (failing !== undefined) return [badge("warn", "failed"), ` ${shortened(failing)}`];
+  if (exchanges === 0) return "not called yet";
+  if (sharedLogs === 0) return badge("warn", "no log in common");
+  return Object.hasOwn(ANSWERS, lastResult) ? ANSWERS[lastResult]! : shortened(lastResult);
+}
+
+/** The own journal as others can read it, and the journals mirrored; nothing if there is neither. */
+export function mirrorSection({ federation, mirrors = [], now }: Status): Value {
+  if (federation === undefined && mirrors.length === 0) return undefined;
+  const rows = mirrors.map((mirror): Row => ({
+    mark: markOfMirror(mirror),
+    cells: [
+      nameIn(mirror.name),
+      [
+        sizeOf(mirror.size),
+        mirror.theirs !== undefined && mirror.theirs !== mirror.size &&
+        [" of ", sizeOf(mirror.theirs)],
+      ],
+      mirrorState(mirror, now),
+      ago(mirror.lastSyncAt ?? mirror.lastPushAt, now),
+    ],
+  }));
+  const columns = [
+    ...[{ title: "Monitor" }, { title: "Entries here" }, { title: "State" }],
+    { title: "Fetched or pushed" },
+  ];
+  return section("mirrors", "Journals", [
+    federation !== undefined &&
+    html`<p>This monitor's journal is published as ${nameIn(federation.origin)}, size ${
+      grouped(federation.size)
+    }${
+      federation.isBehind === true && " (some entries could not be published: the disk refuses)"
+    }.</p>`,
+    rows.length > 0 &&
+    table({ caption: "Journals of other monitors, mirrored here", columns, rows: bounded(rows) }),
+    rest(rows, "journals"),
+  ]);
+}
+
+function markOfMirror({ incidents, isUnhealthy, records }: MirrorStatus): Mark | undefined {
+  if (incidents > 0) return "bad";
+  return isUnhealthy === true || records.refused > 0 ? "warn" : undefined;
+}
+
+function mirrorState(mirror: MirrorStatus, now: string): Value {
+  const { incidents, isUnhealthy, failures, failingSince, lastError, lastOutcome, records } =
+    mirror;
+  return [
+    incidents > 0 && [badge("bad", "it has contradicted itself"), html`<br>`],
+    isUnhealthy === true && badge("warn", "cannot be fetched"),
+    isUnhealthy !== true && (failures > 0 ? "failed lately" : lastOutcome ?? "not fetched yet"),
+    failures > 0 && lasting(failingSince, now),
+    failures > 0 && lastError !== undefined && html`<br><small>${shortened(lastError)}</small>`,
+    records.recorded > 0 && html`<br><small>cases recorded from it: ${records.recorded}</small>`,
+    records.refused > 0 && html`<br><small>records that do not hold: ${records.refused}</small>`,
+  ];
+}
+
+/** Where alerts go; nothing if none are configured. */
+export function alertSection(status: Status): Value {
+  const { alerts } = status;
+  if (alerts === undefined) return undefined;
+  const rows = alerts.channels.map((channel): Row => {
+    const { name, description, waiting, failingSince, lastError, isDisabled } = channel;
+    const isWrong = isDisabled === true || failingSince !== undefined;
+    return {
+      mark: isWrong ? "warn" : undefined,
+      cells: [
+        nameIn(name),
+        shortened(description),
+        [
+          isDisabled === true ? badge("warn", "not tried any more") : failingSince !== undefined
+            ? [
+              badge("warn", "failing"),
+              lasting(failingSince, status.now),
+            ]
+            : "as it should be",
+          lastError !== undefined && isWrong && html`<br><small>${shortened(lastError)}</small>`,
+        ],
+        `${waiting}`,
+        ago(channel.lastSentAt, status.now),
+      ],
+    };
+  });
+  const columns = [
+    ...[{ title: "Channel" }, { title: "Leads to" }, { title: "State" }],
+    ...[{ title: "Waiting", isNumber: true }, { title: "Last sent" }],
+  ];
+  return section("alerts", "Alerts", [
+    rows.length === 0 && html`<p>No channel is configured: nobody is told.</p>`,
+    rows.length > 0 && table({ caption: "Where alerts go", columns, rows: bounded(rows) }),
+    rest(rows, "channels"),
+  ]);
+}

@@ -1,0 +1,407 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { ConflictRecord } from "../../src/evidence/record.ts";
+import type { PageSource } from "../../src/monitor/page_source.ts";
+import type { ShownHead } from "../../src/monitor/shown.ts";
+import type { Status } from "../../src/monitor/status.ts";
+import { MAX_DRAWN } from "../../src/web/page_drawing.ts";
+import { MAX_INCIDENTS } from "../../src/web/page_incident.ts";
+import { MAX_LOGS } from "../../src/web/page_logs.ts";
+import { answerHttp } from "../../src/web/http_server.ts";
+import { type HttpAnswer, WorldError } from "../../src/world/world.ts";
+import {
+  BUSY,
+  BUSY_SHOWN,
+  daemonPageOf,
+  EMPTY,
+  FROZEN,
+  logStatus,
+  peerStatus,
+  recordOf,
+  rootOf,
+  sourceOf,
+  statusOf,
+} from "./page_statuses.ts";
+
+interface Asked {
+  readonly method?: string;
+  readonly host?: string;
+}
+
+function ask(
+  page: PageSource,
+  path: string,
+  { method = "GET", host = "localhost" }: Asked = {},
+): Promise<HttpAnswer> {
+  const [file, search = ""] = path.split("?") as [string, string?];
+  return answerHttp({
+    ...{ method, path: file, search, caller: { hostname: "127.0.0.1", port: 1 } },
+    header: (name) => name === "host" ? host : undefined,
+    content: () => Promise.resolve(new Uint8Array(0)),
+  }, { hostname: "127.0.0.1", ...daemonPageOf(page) });
+}
+
+async function read(page: PageSource, path = "/"): Promise<string> {
+  const { status, body } = await ask(page, path);
+  assertEquals(status, 200, path);
+  return new TextDecoder().decode(body);
+}
+
+/** The words of a page, as somebody hears them. */
+function words(text: string): string {
+  return text.replace(/<[^>]*>/g, " ").replace(/&#39;/g, "'").replace(/&amp;/g, "&")
+    .replace(/\s+/g, " ");
+}
+
+/** What is said of how it stands. */
+async function standing(status: Status): Promise<string> {
+  const text = await read(sourceOf(status));
+  return words(/id="standing-heading">(.*?)<\/h2>/s.exec(text)![1]!).trim();
+}
+
+Deno.test("page: every path is answered to our own names alone, and only to be read", async () => {
+  const page = sourceOf(BUSY, { records: [await recordOf()] });
+  for (
+    const path of ["/", "/incidents/1", "/incidents/1.json", "/page.js", "/page.css", "/page.svg"]
+  ) {
+    assertEquals((await ask(page, path)).status, 200, path);
+    for (const host of ["evil.example", "localhost.evil.example", "192.0.2.7", ""]) {
+      const { status, body } = await ask(page, path, { host });
+      assertEquals(status, 421, `${path} for ${host}`);
+      assert(!new TextDecoder().decode(body).includes("berlin"));
+    }
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"]) {
+      assertEquals((await ask(page, path, { method })).status, 405, `${method} ${path}`);
+    }
+  }
+});
+
+Deno.test("page: every answer has the strict headers, refusals too", async () => {
+  const page = sourceOf(BUSY, { records: [await recordOf()] });
+  const paths = ["/", "/incidents/1", "/incidents/1.json", "/incidents/7", "/page.js", "/page.css"];
+  const answers = await Promise.all([
+    ...paths.map((path) => ask(page, path)),
+    ask(page, "/", { method: "POST" }),
+    ask(page, "/", { host: "evil.example" }),
+  ]);
+  for (const { headers = {} } of answers) {
+    assertEquals(headers["x-content-type-options"], "nosniff");
+    assertEquals(headers["referrer-policy"], "no-referrer");
+    assertEquals(headers["cache-control"], "no-store");
+    const policy = headers["content-security-policy"]!.split("; ");
+    assert(policy.includes("default-src 'none'"));
+    assert(policy.includes("frame-ancestors 'none'"));
+    assert(policy.includes("base-uri 'none'"));
+    assert(!/unsafe|\*|data:|https?:/.test(policy.join()), policy.join());
+  }
+});
+
+Deno.test("page: nothing in it needs what the policy forbids", async () => {
+  const page = sourceOf(BUSY, { records: [await recordOf()], shown: BUSY_SHOWN });
+  for (const path of ["/", "/incidents/1", "/?find=log"]) {
+    const text = await read(page, path);
+    assertEquals([...text.matchAll(/<script\b[^>]*>([^<]*)/g)].map(([tag]) => tag), [
+      '<script src="/page.js" defer>',
+    ]);
+    assert(!/<style|\sstyle=|\son\w+=|javascript:|<iframe|<img/i.test(text));
+  }
+});
+
+/** What an attacker may put where a page shows it. */
+const HOSTILE = [
+  `"><script>alert(1)</script>`,
+  `'><img src=x onerror=alert(1)>`,
+  `</title></svg></pre><iframe src=//evil.example>`,
+  `&lt;script&gt;`,
+  "a\u{202e}nigiro\u{2066}",
+  "__proto__",
+].join(" ");
+
+Deno.test("page: texts from outside inject nothing, wherever they stand", async () => {
+  const h = HOSTILE;
+  const status = statusOf({
+    ...{ name: h, version: h, listen: h, lost: [h], reloadRefused: h, incidents: 1 },
+    logs: [
+      logStatus({
+        ...{ origin: h, vkey: h, size: h, root: h, lastDetail: h, incidents: 1 },
+        lastResult: h as "unproven",
+        freeze: { since: h, incidents: [h], why: h, causes: [h], isWritten: true },
+        ...{ formerKey: h, formerSize: h, withheld: 1, shrankTo: h },
+        cosigned: {
+          committed: { size: h, root: h },
+          witnesses: [
+            { name: h, vkey: h, keeping: "missing", size: h, root: h, failing: h, incidents: 1 },
+          ],
+        },
+      }),
+      logStatus({ origin: h, lastResult: "unavailable", lastDetail: h }),
+    ],
+    peers: [
+      peerStatus({ address: h, failing: h, software: h }),
+      peerStatus({ address: h, lastResult: h }),
+    ],
+    members: {
+      ...{ own: h, startedAt: BUSY.startedAt, now: BUSY.now, room: 3 },
+      members: [
+        {
+          name: h,
+          vkey: h,
+          state: "banned",
+          failures: 0,
+          bannedBecause: h,
+          bannedUntil: h,
+          software: h,
+        },
+        { name: h, vkey: `${h}2`, state: "away", failures: 0, reason: h, address: h },
+      ],
+    },
+    federation: { origin: h, size: h, newEpoch: h },
+    mirrors: [{
+      ...{ name: h, vkey: h, origin: h, size: h, theirs: h, url: h, failures: 9, received: 0 },
+      ...{ incidents: 1, lastError: h, isUnhealthy: true, failingSince: BUSY.startedAt },
+      records: { recorded: 0, known: 0, foreign: 0, refused: 1 },
+    }],
+    alerts: {
+      channels: [{ name: h, description: h, waiting: 1, lastError: h, isDisabled: true }],
+    },
+  });
+  const record: ConflictRecord = {
+    ...await recordOf(),
+    ...{ source_a: h, source_b: h, detector_id: h, evidence_id: h, log: { origin: h, vkey: h } },
+    checkpoint_a: { size: h, root: h, note: h },
+    checkpoint_b: { size: h, root: h, note: h },
+  };
+  const page: PageSource = {
+    ...sourceOf(status, { records: [record] }),
+    shown: () => [{ source: h, size: h, root: h, verdict: h as "matches", at: h }],
+  };
+  for (const path of ["/", `/?find=${encodeURIComponent(h)}`, "/incidents/1"]) {
+    const text = await read(page, path);
+    assertEquals([...text.matchAll(/<script/gi)].length, 1, path);
+    assert(!/<img|<iframe|\u{202e}|\u{2066}/iu.test(text), path);
+    // No value has broken out of its attribute: every tag is one of ours.
+    for (const [tag] of text.matchAll(/<[^>]*>/g)) {
+      assertMatch(
+        tag,
+        /^<(!doctype html|\/?[a-z][a-z0-9]*(\s+[a-zA-Z0-9-]+(="[^"<>]*")?)*\s*\/?)>$/,
+      );
+    }
+  }
+});
+
+Deno.test("page: it never says that nothing is wrong when nobody has looked or compared", async () => {
+  const well = "Nothing is wrong that this monitor can see";
+  assertEquals(await standing(statusOf()), well);
+  assertEquals(await standing(EMPTY), "No log is followed");
+  const { startedAt: _, ...begun } = statusOf();
+  const now = { ...begun, startedAt: begun.now };
+  const { lastResult: __, ...unseen } = logStatus();
+  assertEquals(await standing({ ...now, logs: [logStatus(), unseen] }), "It has only begun");
+  const uncalled = peerStatus({ exchanges: 0, failures: 0 });
+  assertEquals(await standing({ ...now, peers: [uncalled] }), "It has only begun");
+  assertEquals(await standing({ ...now, peers: [], isUncompared: true }), "It has only begun");
+  assertEquals(await standing({ ...now, logs: [] }), "No log is followed");
+});
+
+Deno.test("page: what is proven comes first, in words and not by colour alone", async () => {
+  const text = words(
+    await read(sourceOf(BUSY, { records: [await recordOf()], shown: BUSY_SHOWN })),
+  );
+  assertMatch(text, /1 proven case, \d troubles/);
+  assert(text.indexOf("Proven") < text.indexOf("Trouble"));
+  assert(text.indexOf("log.example.com/two") < text.indexOf("sum.example.org"));
+  assertStringIncludes(text, "CONTRADICTS another checkpoint that the key signed");
+  assertStringIncludes(text, "Committed");
+  assertMatch(text, /Members: connected to 1 of 2/);
+  assertMatch(text, /away for 90 seconds connection refused/);
+});
+
+Deno.test("page: the picture says in words what it shows", async () => {
+  const text = await read(sourceOf(BUSY, { shown: BUSY_SHOWN }));
+  const [, described] = /<desc id="seen-0-desc">([^<]*)/.exec(text)!;
+  assertEquals(
+    described,
+    "This monitor has seen size 104. Of 5 others, 2 have the same history, 2 are at another size, " +
+      "and 1 contradict another checkpoint.",
+  );
+});
+
+/** The table of who has seen what, a row a text. */
+async function seenRows(page: PageSource): Promise<string[]> {
+  const [, table] = /<details id="seen-0-table">(.*?)<\/details>/s.exec(await read(page))!;
+  return [...table!.matchAll(/<tr role="row" class[^>]*>(.*?)<\/tr>/gs)].map(([, row]) =>
+    words(row!).trim()
+  );
+}
+
+Deno.test("page: what was proven of a peer's checkpoint, or is in a case, is drawn so at any size", async () => {
+  const record = await recordOf({ kind: "cross_size" });
+  const { log: { origin, vkey }, checkpoint_a: a, checkpoint_b: b } = record;
+  const head = { source: "p:1", verdict: "pending" as const, at: BUSY.startedAt };
+  const verdictsOf = async (
+    shown: readonly ShownHead[],
+    own: { size: string; root: string },
+    records: readonly ConflictRecord[] = [],
+  ): Promise<string[]> => {
+    const { size, root } = own;
+    const status = statusOf({ logs: [logStatus({ origin, vkey, size, root })] });
+    const page = { ...sourceOf(status, { records }), shown: () => shown };
+    return (await seenRows(page)).slice(1).map((row) =>
+      /CONTRADICTS|another size|the same history/.exec(row)![0]
+    );
+  };
+  const theirs = { ...head, size: b.size, root: b.root };
+  assertEquals(await verdictsOf([theirs], a), ["another size"]);
+  assertEquals(await verdictsOf([{ ...theirs, verdict: "inconsistent" }], a), ["CONTRADICTS"]);
+  assertEquals(await verdictsOf([{ ...theirs, verdict: "consistent" }], a), ["the same history"]);
+  assertEquals(await verdictsOf([theirs], a, [record]), ["CONTRADICTS"]);
+  // Who has seen the same as this monitor is not blamed for it.
+  const same = { ...head, size: a.size, root: a.root };
+  assertEquals(await verdictsOf([same], a, [record]), ["the same history"]);
+});
+
+Deno.test("page: a log that this monitor has frozen is told as such", async () => {
+  assertEquals(await standing(FROZEN), "1 proven case, 1 log frozen, 1 trouble");
+  const text = words(await read(sourceOf(FROZEN)));
+  assertStringIncludes(
+    text,
+    "FROZEN Nothing of it is accepted until people have looked. Held by INC-2026-001. " +
+      "Why: two roots are signed at size 104.",
+  );
+  assertStringIncludes(text, "It has shown size 38,211,010 , which is not accepted.");
+});
+
+Deno.test("page: a log that is frozen without a case is among what is wrong", async () => {
+  const logs = FROZEN.logs.map((log) => ({ ...log, incidents: 0 }));
+  const status = { ...FROZEN, logs, incidents: 0 };
+  assertEquals(await standing(status), "1 log frozen, 1 trouble");
+  assertMatch(
+    words(await read(sourceOf(status))),
+    /Frozen Log log\.example\.com\/ two is frozen\./,
+  );
+});
+
+Deno.test("page: channels of alerts are told, those that fail first", async () => {
+  const text = words(await read(sourceOf(FROZEN)));
+  assert(text.indexOf("hooks.example.com") < text.indexOf("ops@example.com"));
+  assertMatch(text, /failing for 60 minutes 503 Service Unavailable/);
+});
+
+Deno.test("page: of ten thousand logs it shows those that are wrong, says what it leaves out, and is fast", async () => {
+  const logs = Array.from({ length: 10_000 }, (_, i) =>
+    logStatus({
+      ...{ origin: `log.example.com/${i}`, vkey: `log.example.com/${i}+1+AA` },
+      ...(i === 9_876 && { lastResult: "unproven" as const }),
+    }));
+  const source = sourceOf(statusOf({ logs }));
+  await read(source);
+  const begun = performance.now();
+  const text = await read(source);
+  const ms = performance.now() - begun;
+  assert(ms < 500, `it took ${ms} ms`);
+  assert(text.length < 200_000, `${text.length} characters`);
+  const said = words(text);
+  assertStringIncludes(said, `Shown: ${MAX_LOGS} of 10,000 logs`);
+  assertStringIncludes(said, "9,900 are left out here");
+  assertStringIncludes(said, `Shown: ${MAX_DRAWN} of 10,000 logs`);
+  assertMatch(said, /What each log showed last.*?log\.example\.com\/ 9876/);
+  const found = words(await read(source, "/?find=COM%2F4321"));
+  assertStringIncludes(found, "1 log of 10,000 with this text");
+});
+
+Deno.test("page: what is wrong is bounded too", async () => {
+  const logs = Array.from({ length: 500 }, (_, i) => {
+    const name = `log.example.com/${i}`;
+    return logStatus({ origin: name, vkey: `${name}+1+AA`, lastResult: "unavailable" });
+  });
+  const peers = Array.from(
+    { length: 500 },
+    (_, i) => peerStatus({ address: `p${i}:9900`, failing: "cannot be reached" }),
+  );
+  const text = words(await read(sourceOf(statusOf({ logs, peers }))));
+  assertStringIncludes(text, "Shown: 20 of 1,000 that are wrong");
+  assertStringIncludes(text, "Shown: 50 of 500 peers");
+});
+
+Deno.test("page: of many incidents it shows the newest, and the command for all", async () => {
+  const record = await recordOf();
+  const records = Array.from({ length: MAX_INCIDENTS + 5 }, () => record);
+  const text = await read(sourceOf(BUSY, { records }));
+  const links = [...text.matchAll(/href="\/incidents\/(\d+)"/g)].map(([, seq]) => Number(seq));
+  assertEquals(links.length, MAX_INCIDENTS);
+  assertEquals([links[0], links.at(-1)], [MAX_INCIDENTS + 5, 6]);
+  assertStringIncludes(
+    words(text),
+    "hearsay incidents list --incidents /var/lib/hearsay/incidents",
+  );
+});
+
+Deno.test("page: a journal that cannot be read is told as that, and not as no incident", async () => {
+  const refuse = (): Promise<never> => Promise.reject(new WorldError("other", "the disk refuses"));
+  const page: PageSource = {
+    ...sourceOf(statusOf()),
+    cases: () => ({ folder: "incidents", newest: refuse, read: refuse }),
+  };
+  assertStringIncludes(words(await read(page)), "The disk refuses to give the incident journal");
+  assertEquals((await ask(page, "/incidents/1")).status, 503);
+});
+
+for (const kind of ["same_size", "cross_size"] as const) {
+  Deno.test(`incident page: a ${kind} record is judged anew, with both halves and the commands`, async () => {
+    const record = await recordOf({ kind });
+    const page = sourceOf(BUSY, { records: [record] });
+    const text = await read(page, "/incidents/1");
+    const said = words(text);
+    assertStringIncludes(said, "The record holds.");
+    for (const { root, note } of [record.checkpoint_a, record.checkpoint_b]) {
+      assertStringIncludes(said, root);
+      assertStringIncludes(text, note);
+    }
+    assertStringIncludes(said, "lima.example.com:9900");
+    assertStringIncludes(
+      said,
+      "hearsay incidents export 1 --incidents /var/lib/hearsay/incidents --out incident-1.txt",
+    );
+    assertStringIncludes(said, `hearsay verify incident-1.txt --log ${record.log.vkey}`);
+    assertEquals(JSON.parse(await read(page, "/incidents/1.json")), { ...record });
+  });
+}
+
+Deno.test("incident page: a record that was altered is no proof, and nothing says so", async () => {
+  const record = await recordOf();
+  const altered = { ...record, checkpoint_b: { ...record.checkpoint_b, root: rootOf("Z") } };
+  const said = words(await read(sourceOf(BUSY, { records: [altered] }), "/incidents/1"));
+  assertStringIncludes(said, "The record does not hold.");
+  assertStringIncludes(said, "It proves nothing.");
+  assert(!said.includes("Proven:"));
+  assert(!said.includes("hearsay verify"));
+});
+
+Deno.test("incident page: a command names no origin that would do something in a terminal", async () => {
+  const hidden = await recordOf({ origin: "a\u{202e}b" });
+  const text = words(await read(sourceOf(BUSY, { records: [hidden] }), "/incidents/1"));
+  assertStringIncludes(text, "hearsay verify incident-1.txt ");
+  assert(!text.includes("--log"));
+  const quote = await recordOf({ origin: "it's;$(here)`x`" });
+  const said = words(await read(sourceOf(BUSY, { records: [quote] }), "/incidents/1"));
+  assertStringIncludes(said, `--log 'it'\\''s;$(here)\`x\`+`);
+});
+
+Deno.test("incident page: what is no incident is not found", async () => {
+  const page = sourceOf(BUSY, { records: [await recordOf()] });
+  const paths = [
+    "0",
+    "2",
+    "01",
+    "-1",
+    "1/",
+    "x",
+    "1e3",
+    "99999999999999999999",
+    "1.txt",
+    "%31",
+    "",
+  ];
+  for (const path of paths) {
+    assertEquals((await ask(page, `/incidents/${path}`)).status, 404, path);
+  }
+});
