@@ -191,7 +191,7 @@ export class Mirroring implements MirrorHost {
     { checkpoint, vkey: named }: Push,
   ): Promise<MirroredJournal | undefined> {
     const known = this.#journals.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return this.#mayPush(known) ? known : undefined;
     let vkey = this.#members.find((one) => one.name === name);
     if (vkey === undefined && this.#admitsAnyone && named !== undefined) {
       vkey = parseVkey(named);
@@ -202,6 +202,12 @@ export class Mirroring implements MirrorHost {
     const journal = this.#add(vkey);
     await journal.open();
     return journal;
+  }
+
+  /** Whether a journal that is mirrored already may still be pushed: members come and go. */
+  #mayPush({ vkey, pulled }: MirroredJournal): boolean {
+    return pulled !== undefined || this.#admitsAnyone ||
+      this.#members.some(({ text }) => text === vkey.text);
   }
 
   /** Takes up the journals that were pushed before, by those who may still do so. */
