@@ -312,9 +312,10 @@ export class Witnessing implements Refusals {
       ] as const;
       const [isEvidence, kind] = [true, "same_size"] as const;
       keeper.detector.takeIn(recorded, WITNESS, { isEvidence });
-      const { conflict } = keeper.detector.takeIn(refused, caller, { isEvidence });
-      // If both were known before, the detector finds nothing new. `keep` skips what is recorded.
-      const more = conflict === undefined ? [{ kind, first, second }] : [];
+      const { conflict, isKept } = keeper.detector.takeIn(refused, caller, { isEvidence });
+      // If both were known before, the detector finds nothing new. `keep` skips what is recorded. What
+      // is beyond the limits is counted, here as everywhere (RULES R6).
+      const more = conflict === undefined && isKept ? [{ kind, first, second }] : [];
       await keeper.keep({ more, source: caller });
       await keeper.keep({ source: WITNESS });
     });

@@ -1,6 +1,7 @@
 /** A daemon that is a witness: what logs push to it meets what it polls and what members say. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
+import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { WITNESS_FILE, WitnessStateDamaged } from "../../src/authority/witness_state.ts";
 import { ED25519_KEY } from "../authority/stage.ts";
@@ -102,4 +103,30 @@ Deno.test("witness: without its state, or with an old one, it does not start", a
   host.disk.put(path, last);
   await host.start(duties);
   assertEquals(await push(host, ours, 10n), 200);
+});
+
+Deno.test("witness: what it answers with 409 or 400 is held to the log's own tiles", async () => {
+  await using stage = await Stage.set();
+  const [ours, theirs] = await parted({ at: 4, sizes: [12, 7] });
+  const host = stage.one;
+  await host.start({ logs: [{ source: new ScriptedSource(ours) }], witness: { keys, pushed: [] } });
+  assertEquals(await push(host, ours), 200);
+  assertEquals(await push(host, theirs), 409);
+  await host.pass(3 * MINUTE);
+  const [record] = await host.records();
+  assertEquals(record?.kind, "cross_size");
+});
+
+Deno.test("witness: a log that signs root after root at one size makes as many cases as are kept of it", async () => {
+  await using stage = await Stage.set();
+  const [ours, parting] = await parted({ at: 4, sizes: [9, 8] });
+  const host = stage.one;
+  await host.start({ logs: [], witness: { keys, pushed: [ours.log] } });
+  assertEquals(await push(host, ours), 200);
+  for (let i = 0; i < 12; i++) {
+    const other = parting.fork();
+    other.append(`story ${i}`);
+    assertEquals(await push(host, other), 409);
+  }
+  assertEquals((await host.records()).length, MAX_ROOTS_PER_SIZE - 1);
 });
