@@ -15,6 +15,7 @@ import type { Background } from "../world/background.ts";
 import type { Stop } from "../world/stop.ts";
 import { timeNow } from "../world/time.ts";
 import type { Address } from "../world/world.ts";
+import { BegunWitnesses } from "./begun_witnesses.ts";
 import type { Common } from "./common.ts";
 import { openKept } from "./kept_note.ts";
 import { ListFollower, type ListNews } from "./list_follower.ts";
@@ -129,21 +130,25 @@ export class Witnessing implements Refusals {
   /**
    * Opens the witness's state and takes up the logs that only push.
    * @param folder of the state
+   * @param incidents folder of the incident journal
    * @param followed the logs with a source
    * @param pushed the logs without one
    * @param contact who answers for requests over HTTP
    * @throws WitnessStateDamaged, WitnessStateLocked, WorldError, IncidentNotWritten
    */
-  static async open({ common, background, settings, means, folder, followed, pushed, contact }: {
-    common: Common;
-    background: Background;
-    settings: WitnessSettings;
-    means: WitnessMeans;
-    folder: string;
-    followed: readonly Log[];
-    pushed: readonly Log[];
-    contact: string;
-  }): Promise<Witnessing> {
+  static async open(
+    { common, background, settings, means, folder, incidents, followed, pushed, contact }: {
+      common: Common;
+      background: Background;
+      settings: WitnessSettings;
+      means: WitnessMeans;
+      folder: string;
+      incidents: string;
+      followed: readonly Log[];
+      pushed: readonly Log[];
+      contact: string;
+    },
+  ): Promise<Witnessing> {
     const noted = new Map<Log, Noted>();
     for (const log of pushed) {
       const { view } = await recall(common, log);
@@ -151,9 +156,14 @@ export class Witnessing implements Refusals {
       noted.set(log, { head: view, isProven });
     }
     for (const log of followed) noted.set(log, { head: undefined, isProven: false });
-    const state = await WitnessState.open({ files: common.world.files, folder });
+    const { files } = common.world;
+    const keys = means.keys.map(({ vkey }) => vkey);
+    const begun = new BegunWitnesses({ files, folder: incidents, keys });
+    await begun.expectState(folder);
+    const state = await WitnessState.open({ files, folder });
     try {
       refuseForgotten(state, noted);
+      await begun.note();
     } catch (error) {
       await state.close();
       throw error;

@@ -4,7 +4,7 @@ import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { WITNESS_FILE, WitnessStateDamaged } from "../../src/authority/witness_state.ts";
-import { ED25519_KEY } from "../authority/stage.ts";
+import { ED25519_KEY, MLDSA_KEY } from "../authority/stage.ts";
 import { type Host, MINUTE, parted, Stage, STATE } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
@@ -104,6 +104,31 @@ Deno.test("witness: without its state, or with an old one, it does not start", a
   await host.start(duties);
   assertEquals(await push(host, ours, 10n), 200);
 });
+
+for (
+  const [what, lose] of [
+    ["file", (host: Host) => host.disk.files.remove(`${STATE}/${WITNESS_FILE}`)],
+    ["folder", (host: Host) => host.disk.move(STATE)],
+  ] as const
+) {
+  Deno.test(`witness: a key that has cosigned does not begin anew, if the ${what} of its state is gone`, async () => {
+    await using stage = await Stage.set();
+    const [ours] = await parted({ at: 4, sizes: [9, 9] });
+    const host = stage.one;
+    // Nothing else would say so: of a log with a source, and of those of a list, no view is proven here.
+    const duties = { logs: [{ source: new ScriptedSource(ours) }], witness: { keys, pushed: [] } };
+    await host.start(duties);
+    assertEquals(await push(host, ours), 200);
+    await host.stop();
+    await lose(host);
+    await assertRejects(() => host.open(duties), WitnessStateDamaged, "has cosigned with");
+    // What was lost of the folder is noted meanwhile, and it does not help to try again.
+    await assertRejects(() => host.open(duties), WitnessStateDamaged, "has cosigned with");
+    const another = { ...duties, witness: { ...duties.witness, keys: [MLDSA_KEY] } };
+    await host.start(another);
+    assertEquals(await push(host, ours), 200);
+  });
+}
 
 Deno.test("witness: what it answers with 409 or 400 is held to the log's own tiles", async () => {
   await using stage = await Stage.set();
