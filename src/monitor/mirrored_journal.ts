@@ -261,7 +261,7 @@ export class MirroredJournal implements MirrorParty {
     const own = log && openKept(head.note, log);
     if (own === undefined) return;
     // A head of a history before is judged, and is not what the journal is now.
-    if (log === this.#follower?.log) {
+    if (log?.id === this.#follower?.log.id) {
       this.#source.show(own.note);
       this.#isNewlyShown = true;
     }

@@ -200,7 +200,12 @@ export class Mirroring implements MirrorHost {
     }
     if (vkey === undefined || this.#journals.size >= MAX_MIRRORS) return undefined;
     const journal = this.#add(vkey);
-    await journal.open();
+    try {
+      await journal.open();
+    } catch (error) {
+      // The push tries again, and its answer says why it cannot be kept.
+      this.#common.happenings.failed(error);
+    }
     return journal;
   }
 
@@ -230,10 +235,7 @@ export class Mirroring implements MirrorHost {
       ...{ common: this.#common, vkey, pulled, state: this.#state, contact: this.#contact },
       stop: this.#stop,
       follow: (added, removed) =>
-        this.#common.keeper.follow([
-          ...judge.logs.filter((log) => log !== removed && log.id !== added.id),
-          added,
-        ]),
+        this.#common.keeper.follow([...judge.logs.filter((log) => log !== removed), added]),
     });
     this.#journals.set(vkey.name, journal);
     return journal;

@@ -1,14 +1,17 @@
 /** What the monitor of a mirrored journal, or somebody with its public notes, can do to a daemon. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Push } from "../../src/federation/wire.ts";
 import { QUESTION_LIMITS } from "../../src/monitor/questions.ts";
 import { formatCheckpointText } from "../../src/tlog/checkpoint.ts";
 import { utf8 } from "../../src/tlog/encoding.ts";
+import { makeLog } from "../../src/tlog/log.ts";
 import { formatNote } from "../../src/tlog/note.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
-import { ShownJournal } from "../federation/shown_journal.ts";
+import { ED25519_KEY } from "../authority/stage.ts";
+import { ShownJournal, signerOf } from "../federation/shown_journal.ts";
 import { grow } from "../evidence/histories.ts";
 import { JournalsOver, mirroring } from "./journals_over.ts";
+import { askOver } from "./http_asking.ts";
 import { type Duties, type Host, logAt, Stage } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
@@ -106,4 +109,65 @@ Deno.test("mirrors: who is no member any more may push no more, without a restar
   assertEquals(await push(one, await journal.pushFrom(2n)), 403);
   await one.reload(duties);
   assertEquals(await push(one, await journal.pushFrom(2n)), 200);
+});
+
+Deno.test("mirrors: a journal that is mirrored and cosigned too is one log, after a reload too", async () => {
+  await using stage = await Stage.set({ clock: new ManualClock() });
+  const { one, two } = stage;
+  new JournalsOver(stage.hosts);
+  const pushed = [makeLog({
+    vkey: two.signer.vkey,
+    origin: `${two.signer.vkey.name}/incidents`,
+  })];
+  const duties = {
+    ...await takesIn([two]),
+    httpGossip: true,
+    witness: { keys: [ED25519_KEY], pushed },
+  };
+  await one.start(duties);
+  const [a, b] = [journalOf(two).grow(4, "a"), journalOf(two).grow(4, "b")];
+  assertEquals(await push(one, await a.pushFrom(0n)), 200);
+  await one.reload(duties);
+  const path = `/gossip/${encodeURIComponent(pushed[0]!.origin)}`;
+  const same = await askOver(one, { path, content: await a.note() });
+  assertMatch(same.text, /^(consistent|matches)/);
+  const other = await askOver(one, { path, content: await b.note() });
+  assertMatch(other.text, /^inconsistent/);
+  assertEquals((await one.records()).length, 1);
+  assertEquals(one.daemon!.status().mirrors![0]!.incidents, 1);
+  assertEquals(one.daemon!.status().witness!.pushed[0]!.incidents, 1);
+});
+
+Deno.test("mirrors: a record of a later version is no fault of its monitor", async () => {
+  await using stage = await Stage.set({ clock: new ManualClock() });
+  const { one, two } = stage;
+  new JournalsOver(stage.hosts);
+  await one.start(await takesIn([two]));
+  const journal = journalOf(two).add({ version: "hearsay/conflict/v9", kind: "something new" });
+  assertEquals(await push(one, await journal.pushFrom(0n)), 200);
+  await stage.minutes(1);
+  const { records } = one.daemon!.status().mirrors![0]!;
+  assertEquals(records, { recorded: 0, known: 0, foreign: 1, refused: 0 });
+  assertEquals(one.toldOf("mirror.record refused"), []);
+});
+
+Deno.test("mirrors: a member with a new key of the old name is told why it cannot be mirrored", async () => {
+  await using stage = await Stage.set({ clock: new ManualClock() });
+  const { one, two } = stage;
+  new JournalsOver(stage.hosts);
+  await one.start(await takesIn([two]));
+  assertEquals(await push(one, await journalOf(two).grow(2).pushFrom(0n)), 200);
+  await one.stop();
+  const signer = await signerOf(two.signer.vkey.name);
+  const renewed = { signer, address: two.address } as Host;
+  await one.start(await takesIn([renewed]));
+  const journal = journalOf(renewed).grow(1);
+  for (const _ of [1, 2]) {
+    const outcome = await one.daemon!.federating!.mirrors!.push(
+      await journal.pushFrom(0n),
+      "192.0.2.9",
+    );
+    assert(outcome.status === 503);
+    assertMatch(outcome.detail, /is the mirror of another key of this name/);
+  }
 });
