@@ -7,6 +7,7 @@
 import { base64, strictBase64 } from "../tlog/encoding.ts";
 import { EMPTY_ROOT } from "../tlog/hashing.ts";
 import { openNote, openParsedNote, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { canCosign } from "../tlog/cosignature.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { type Note, parseNote, verifyNote } from "../tlog/note.ts";
@@ -282,7 +283,8 @@ export class Witness {
   ): Promise<WitnessAnswer> {
     try {
       const time = BigInt(Math.floor(this.#clock.now().getTime() / 1000));
-      const cosignatures = await Promise.all(this.#keys.map((key) => key.cosign({ text, time })));
+      const keys = this.#keys.filter(({ vkey }) => canCosign({ vkey, origin }));
+      const cosignatures = await Promise.all(keys.map((key) => key.cosign({ text, time })));
       // Other lines that came are left out: nobody here has checked them (Sunlight ANT-2026-SAPGR4D6).
       const lines = [
         ...checkpoints.map(({ log: { vkey }, signature }) =>

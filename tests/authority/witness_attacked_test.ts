@@ -111,3 +111,13 @@ Deno.test("witness: old checkpoints of the logs of a list take no room", async (
   assertEquals(await stage.status({ old: 0n, size: 7n }), 409);
   assertEquals(stage.refused.open, []);
 });
+
+Deno.test("witness: an origin that is too long for ML-DSA is cosigned with Ed25519, and is no failure of ours", async () => {
+  for (const [length, lines] of [[255, 2], [256, 1]] as const) {
+    const stage = await Stage.of(["x".repeat(length)], { both: true });
+    const answer = await stage.push({ old: 0n, size: 5n });
+    assertEquals(stage.refused.failures, []);
+    assert(answer.status === 200);
+    assertEquals(answer.lines.trimEnd().split("\n").length, lines);
+  }
+});

@@ -1,5 +1,7 @@
 /** What the monitor of a mirrored journal, or somebody with its public notes, can do to a daemon. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { MAX_MIRRORS } from "../../src/federation/settings.ts";
+import { MAX_STRANGERS_MIRRORS } from "../../src/monitor/mirroring.ts";
 import type { Push } from "../../src/federation/wire.ts";
 import { QUESTION_LIMITS } from "../../src/monitor/questions.ts";
 import { formatCheckpointText } from "../../src/tlog/checkpoint.ts";
@@ -170,4 +172,27 @@ Deno.test("mirrors: a member with a new key of the old name is told why it canno
     assert(outcome.status === 503);
     assertMatch(outcome.detail, /is the mirror of another key of this name/);
   }
+});
+
+Deno.test("mirrors: where anyone may push, strangers leave room for members", async () => {
+  await using stage = await Stage.set({ clock: new ManualClock() });
+  const { one, two } = stage;
+  new JournalsOver(stage.hosts);
+  const duties = await takesIn([two]);
+  await one.start({ ...duties, federation: mirroring([], { admit: "anyone" }) });
+  const statuses: number[] = [];
+  for (let i = 0; i < MAX_MIRRORS; i++) {
+    const journal = new ShownJournal().grow(1);
+    journal.by = await signerOf(`stranger.invalid/${i}`);
+    const vkey = journal.by.vkey.text;
+    const outcome = await one.daemon!.federating!.mirrors!.push(
+      { ...await journal.pushFrom(0n), vkey },
+      "192.0.2.9",
+    );
+    statuses.push(outcome.status);
+    if (outcome.status !== 200) break;
+  }
+  assertEquals(statuses.length, MAX_STRANGERS_MIRRORS + 1);
+  assertEquals(statuses.at(-1), 403);
+  assertEquals(await push(one, await journalOf(two).grow(1).pushFrom(0n)), 200);
 });
