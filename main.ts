@@ -16,6 +16,8 @@ function fault(terminal: Terminal, error: unknown): never {
 
 if (import.meta.main) {
   const terminal = processTerminal();
+  // Only alerts run programs of this machine.
+  if (!["run", "alert"].includes(Deno.args[0] ?? "")) Deno.permissions.revokeSync({ name: "run" });
   globalThis.addEventListener("unhandledrejection", ({ reason }) => fault(terminal, reason));
   globalThis.addEventListener("error", ({ error }) => fault(terminal, error));
   try {

@@ -93,3 +93,26 @@ declare module "dijkstrajs" {
   };
   export default dijkstra;
 }
+
+/** What is used of nodemailer. */
+declare module "nodemailer" {
+  interface Transport {
+    sendMail(mail: {
+      from: string;
+      to: string[];
+      subject: string;
+      text: string;
+      messageId: string;
+      attachments: {
+        filename: string;
+        contentType: string;
+        content: string;
+        encoding?: string;
+      }[];
+      disableFileAccess: boolean;
+      disableUrlAccess: boolean;
+    }): Promise<{ rejected: unknown[] }>;
+    close(): void;
+  }
+  export function createTransport(options: Record<string, unknown>): Transport;
+}

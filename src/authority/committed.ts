@@ -47,6 +47,8 @@ export interface Weighed {
   /** The witnesses of the policy without a cosignature that holds. */
   readonly missing: readonly PolicyWitness[];
   readonly committed: boolean;
+  /** The logs that signed it and are frozen. Nothing of them is committed, whoever cosigned it. */
+  readonly frozen: readonly Log[];
 }
 
 /**
@@ -57,12 +59,20 @@ export interface Weighed {
  * tlog-proof says ("Verifying"), unless `since` is given.
  * @param logs whose checkpoint it may be, in place of the policy's logs
  * @param since POSIX seconds: older cosignatures, and those without a time, do not count
+ * @param isFrozen whether nothing of a log is accepted now
  */
-export function weigh({ note, policy, logs = policy.logs.map(({ log }) => log), since }: {
+export function weigh({
+  note,
+  policy,
+  logs = policy.logs.map(({ log }) => log),
+  since,
+  isFrozen = () => false,
+}: {
   note: Uint8Array | string;
   policy: Policy;
   logs?: readonly Log[] | undefined;
   since?: bigint | undefined;
+  isFrozen?: ((log: Log) => boolean) | undefined;
 }): Weighed | Refused {
   const opened = openNote({ note, logs });
   if ("refused" in opened) return opened;
@@ -82,12 +92,14 @@ export function weigh({ note, policy, logs = policy.logs.map(({ log }) => log), 
     const counts = since === undefined || (time !== 0n && time >= since);
     return [{ witness, time, line, counts }];
   });
+  const frozen = opened.checkpoints.map(({ log }) => log).filter(isFrozen);
   const counted = cosigned.filter(({ counts }) => counts)
     .map(({ witness }) => witness.cosigner.vkey.text);
   return {
     ...{ checkpoints: opened.checkpoints, text, cosigned },
     missing: policy.witnesses.filter((witness) => of(witness) === undefined),
-    committed: isCommitted(policy, new Set(counted)),
+    committed: frozen.length === 0 && isCommitted(policy, new Set(counted)),
+    frozen,
   };
 }
 

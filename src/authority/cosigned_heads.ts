@@ -87,6 +87,16 @@ export class CosignedHeads {
     return this.#committed;
   }
 
+  /** The same, of the heads whose size is accepted now: those of a frozen log are not, beyond a size. */
+  committedWithin(accepts: (treeSize: bigint) => boolean): CosignedHead | undefined {
+    const largest = this.#committed;
+    if (largest === undefined || accepts(largest.treeSize)) return largest;
+    return [...this.#heads.values()].sort((a, b) => a.treeSize > b.treeSize ? -1 : 1)
+      .find(({ treeSize, by }) =>
+        accepts(treeSize) && isCommitted(this.policy, new Set(by.keys()))
+      );
+  }
+
   /** Whether anybody is remembered to have cosigned a head. */
   has(head: Head): boolean {
     return this.#heads.has(headKey(head));

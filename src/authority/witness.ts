@@ -84,6 +84,7 @@ export class Witness {
   readonly #keys: readonly CosigningKey[];
   readonly #clock: Clock;
   readonly #refusals: Refusals;
+  readonly #isFrozen: (log: Log) => boolean;
   readonly #rates: WitnessRates;
   readonly #lines = new Map<string, Line>();
   readonly #subtrees: SubtreeSigner;
@@ -96,6 +97,8 @@ export class Witness {
     clock: Clock;
     limits: WitnessLimits;
     refusals: Refusals;
+    /** Whether nothing of a log is cosigned now. */
+    isFrozen?: (log: Log) => boolean;
   }) {
     const { clock, limits } = fields;
     this.#state = fields.state;
@@ -103,6 +106,7 @@ export class Witness {
     this.#keys = fields.keys;
     this.#clock = clock;
     this.#refusals = fields.refusals;
+    this.#isFrozen = fields.isFrozen ?? (() => false);
     this.#rates = new WitnessRates({ clock, limits });
     this.#subtrees = new SubtreeSigner({
       keys: this.#keys,
@@ -263,6 +267,12 @@ export class Witness {
       if (!isConflict) await this.#keepUnproven(signed);
       return { status: 422, problem: refusal };
     }
+    if (this.#refusesAll(signed)) {
+      // It is watched all the same: what it signs is kept, and compared with what others say.
+      if (head.treeSize > size && !this.#rates.takeRepeat(origin)) return tooMuch(origin);
+      if (recorded?.treeSize !== head.treeSize) await this.#keepUnproven(signed);
+      return frozen(origin);
+    }
     if (head.treeSize > size) {
       const perDay = this.#logs.perDay(origin);
       const tooEarly = this.#rates.takeNew(origin, perDay);
@@ -276,11 +286,14 @@ export class Witness {
     return await this.#cosign(signed, size);
   }
 
+  /** Whether a checkpoint is of a log that is frozen now. */
+  #refusesAll({ checkpoints }: Signed): boolean {
+    return checkpoints.some(({ log }) => this.#isFrozen(log));
+  }
+
   /** Signs, writes, and only then hands out. */
-  async #cosign(
-    { origin, head, text, checkpoints }: Signed,
-    oldSize: bigint,
-  ): Promise<WitnessAnswer> {
+  async #cosign(signed: Signed, oldSize: bigint): Promise<WitnessAnswer> {
+    const { origin, head, text, checkpoints } = signed;
     try {
       const time = BigInt(Math.floor(this.#clock.now().getTime() / 1000));
       const keys = this.#keys.filter(({ vkey }) => canCosign({ vkey, origin }));
@@ -293,6 +306,8 @@ export class Witness {
         ...cosignatures,
       ];
       const note = `${text}\n${lines.join("\n")}\n`;
+      // A case may have come while it was signed.
+      if (this.#refusesAll(signed)) return frozen(origin);
       // The turns leave nobody to come between. So this only fails if something else is wrong here.
       const isRecorded = await this.#state.replace({ origin, oldSize, head, note });
       if (!isRecorded) return { status: 409, size: this.#state.head(origin)?.treeSize ?? 0n };
@@ -366,6 +381,15 @@ function oldIsLarger(oldSize: bigint, treeSize: bigint): WitnessAnswer {
 
 function unknown(origin: string): WitnessAnswer {
   return { status: 404, problem: `this witness does not know the log ${quoted(origin)}` };
+}
+
+/** No status of tlog-witness says it. A client takes 503 as "not now", and asks other witnesses. */
+function frozen(origin: string): WitnessAnswer {
+  return {
+    status: 503,
+    problem: `this witness has frozen the log ${quoted(origin)}: something about it is to be ` +
+      "explained first, and nothing of it is cosigned until then",
+  };
 }
 
 function tooMuch(origin: string): WitnessAnswer {

@@ -1,4 +1,5 @@
 import { contradictionOf, weigh, type Weighed } from "../authority/committed.ts";
+import type { Hold } from "../response/freeze.ts";
 import type { Refused } from "../tlog/checkpoint.ts";
 import { fileText } from "../tlog/encoding.ts";
 import { describeLog, formatLog } from "../tlog/log.ts";
@@ -23,9 +24,12 @@ No network is used.
 Several notes of one origin and size that have different roots contradict each other. Whoever has
 signed or cosigned two of them is named.
 
+A log that the monitor on this machine has frozen is answered FROZEN, whoever has cosigned it: each
+incident that freezes it is named.
+
 Ends with 0 if every NOTE is committed; with 3 if one is not; with 2 if a NOTE is no signed
 checkpoint, or the policy breaks a rule; with 1 if a log or a witness has signed two roots at one
-size.
+size, or if a log is frozen.
 
 ${WEIGHING_HELP}
   --json            prints one JSON object for each NOTE, and one for each contradiction
@@ -54,12 +58,18 @@ Example:
     }
     const json = options.flag("json");
     for (const note of notes) {
+      const holds = "frozen" in note.weighed ? note.weighed.frozen.flatMap(weighing.holdsOf) : [];
       if (json) {
-        const told = { note: note.path, ...weighedForMachines(note.weighed) };
+        const incidents = holds.flatMap(({ incident }) => incident ?? []);
+        const frozenBy = incidents.length > 0 ? { frozen_by: incidents } : {};
+        const told = { note: note.path, ...weighedForMachines(note.weighed), ...frozenBy };
         terminal.out(printableJson(JSON.stringify(told)));
-      } else tellNote(note, { terminal, clock: world.clock });
+      } else tellNote(note, { terminal, clock: world.clock, holds });
     }
     if (tellContradictions(notes, { terminal, json })) return EXIT.proven;
+    if (notes.some(({ weighed }) => "frozen" in weighed && weighed.frozen.length > 0)) {
+      return EXIT.proven;
+    }
     return exitOf(notes);
   },
 };
@@ -77,7 +87,7 @@ function exitOf(notes: readonly WeighedNote[]): ExitCode {
 
 function tellNote(
   { path, weighed }: WeighedNote,
-  tools: Parameters<typeof tellWeighed>[1],
+  { holds, ...tools }: Parameters<typeof tellWeighed>[1] & { holds: readonly Hold[] },
 ): void {
   const { terminal } = tools;
   if ("refused" in weighed) {
@@ -89,6 +99,9 @@ function tellNote(
   const head = describeHead(weighed.checkpoints[0]!);
   terminal.out(terminal.paint("bold", printable(`${path}: ${head}`)));
   tellWeighed(weighed, tools);
+  for (const { incident = "no incident yet", since, why } of holds) {
+    tell(terminal, "✗", `frozen since ${since} (${incident}): ${why}`);
+  }
   terminal.out(terminal.paint(weighed.committed ? "green" : "red", verdictOn(weighed)));
 }
 

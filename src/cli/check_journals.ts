@@ -7,9 +7,16 @@
 import { join } from "@std/path/join";
 import { Opinions, verifyConflict } from "../evidence/verify.ts";
 import { goneJournals, LOST_FILE, readLost } from "../monitor/places.ts";
-import { hasIncidents, readIncidents, recordOf, repairOf } from "../store/incidents.ts";
+import {
+  hasIncidents,
+  readIncidents,
+  recordOf,
+  repairOf,
+  transitionOf,
+} from "../store/incidents.ts";
 import { JournalDamaged } from "../store/journal.ts";
 import { checkObservations, hasObservations } from "../store/observations.ts";
+import { isTransition } from "../evidence/transition.ts";
 import { isRepair } from "../store/repaired.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { WalkedViews } from "./check_keys.ts";
@@ -88,6 +95,10 @@ async function readCases(
     if (++entries % PROGRESS_ENTRIES.incidents === 0) progress(`${entries} incidents judged`);
     if (isRepair(entry.record)) {
       repairOf(entry, folder);
+      continue;
+    }
+    if (isTransition(entry.record)) {
+      transitionOf(entry, folder);
       continue;
     }
     recordOf(entry, folder);

@@ -9,8 +9,7 @@ import { identityIn } from "../monitor/places.ts";
 import { plainFolder, type Settings } from "../monitor/settings.ts";
 import type { Status } from "../monitor/status.ts";
 import { trapsOf } from "../monitor/traps.ts";
-import { readIncidents, recordOf } from "../store/incidents.ts";
-import { isRepair } from "../store/repaired.ts";
+import { isCase, readIncidents, recordOf } from "../store/incidents.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { parseVkey } from "../tlog/vkey.ts";
 import { formatAddress } from "../world/address.ts";
@@ -18,6 +17,7 @@ import { isThere } from "../world/durable.ts";
 import { isAllAddresses } from "../world/hosts.ts";
 import { timeOf } from "../world/time.ts";
 import { type Address, type World, WorldError } from "../world/world.ts";
+import { checkAlerts } from "./check_alerts.ts";
 import { checkJournals } from "./check_journals.ts";
 import { checkKeys, WalkedViews } from "./check_keys.ts";
 import { checkFederation } from "./check_federation.ts";
@@ -53,6 +53,7 @@ export async function checkConfiguration({ world, path, isOffline, tell, progres
   const seen = isOurs ? await checkJournals(checked, { tell, progress }) : new WalkedViews();
   for (const name of ["listen", "http"] as const) checkAddress(checked, { name, isOffline, tell });
   await checkWitness({ world, settings, running, isOffline, passphrases, tell });
+  await checkAlerts({ world, settings, isOffline, tell });
   checkFederation({ world, settings, running, isOffline, tell });
   await checkPolicies({ world, settings, tell });
   checkKeys(settings, seen, tell);
@@ -262,7 +263,7 @@ async function mayWrite({ world, folder, identity }: {
 async function firstDetector(world: World, folder: string): Promise<string | undefined> {
   for await (const item of readIncidents({ files: world.files, folder })) {
     if (!("entry" in item)) return undefined;
-    if (isRepair(item.entry.record)) continue;
+    if (!isCase(item.entry.record)) continue;
     return recordOf(item.entry, folder).detector_vkey ?? undefined;
   }
   return undefined;

@@ -17,7 +17,7 @@ export const EVIDENCE_HEADER = "Hearsay evidence";
 
 const latin1 = new TextDecoder("latin1");
 /** Members that every record has, whatever became of it. */
-const MARKS = /"(?:evidence_id|checkpoint_a)"/;
+const MARKS = /"(?:evidence_ids?|checkpoint_a)"/;
 
 /** Whether a line could be a record, or what was one. Nothing but ASCII is looked for. */
 export function hasMarks({ bytes }: Pick<Line, "bytes">): boolean {

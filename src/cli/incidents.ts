@@ -1,8 +1,18 @@
 import { formatRecord } from "../evidence/record.ts";
 import { Opinions, verifyConflict } from "../evidence/verify.ts";
-import { hasIncidents, readIncidents, recordOf, repairOf } from "../store/incidents.ts";
+import { isTransition } from "../evidence/transition.ts";
+import { Runbook } from "../response/runbook.ts";
+import {
+  hasIncidents,
+  isCase,
+  readIncidents,
+  recordOf,
+  repairOf,
+  transitionOf,
+} from "../store/incidents.ts";
 import { isRepair } from "../store/repaired.ts";
 import { type Entry } from "../evidence/entry.ts";
+import { identityIn } from "../monitor/places.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { printable, printableJson, quoted } from "../tlog/malformed.ts";
@@ -17,6 +27,7 @@ import {
   type Options,
   readOptions,
   shellWord,
+  type Tools,
   UsageError,
 } from "./command.ts";
 import { evidenceFile } from "./export.ts";
@@ -26,6 +37,9 @@ import { journalFolder, journalSettings, tellLost } from "./journals.ts";
 import { cannotWrite, DEFAULT_INCIDENTS } from "./inputs.ts";
 import { listEntries, shortTime } from "./listing.ts";
 import { Prose } from "./prose.ts";
+import { BUNDLE_ACTIONS, runBundle } from "./incident_bundle.ts";
+import { runStep, STEP_ACTIONS } from "./incident_steps.ts";
+import { describeStep } from "./step_words.ts";
 import { checkRepair, counted, describeRepair } from "./repairs.ts";
 import { describeConflict } from "./reporting.ts";
 import { readSelection, type Selection, SELECTION_OPTIONS, selectionHelp } from "./selection.ts";
@@ -39,12 +53,18 @@ const EVIDENCE_PERMISSIONS = 0o644;
 /** `hearsay incidents`: reads the incident journal. */
 export const incidents: Command = {
   name: "incidents",
-  summary: "list, show, export or check the incidents recorded here",
+  summary: "list, show, export or check the cases recorded here; take incidents to their end",
   help: `hearsay incidents list       [--since WHEN] [--log LOG] [--limit N] [--json]
 hearsay incidents show ID    [--attestations] [--json]
 hearsay incidents export ID  [--out FILE]
 hearsay incidents check      [--json]
                              each with [--incidents DIR | --config FILE]
+hearsay incidents run ALERT.json  --by NAME --why TEXT
+hearsay incidents advance INC     --by NAME --why TEXT  [--out DIR] [--offline]
+hearsay incidents resolve INC     --by NAME --why TEXT
+hearsay incidents bundle INC      [--out DIR] [--offline] | bundle --check DIR
+hearsay incidents report INC      [--out FILE] [--html]
+                             each with [--config FILE]
 
   list       prints every incident, oldest first; for a person as a table, else a line each
   show ID    says in words who signed what, what that proves, and what to do; with --json it prints
@@ -54,6 +74,24 @@ hearsay incidents check      [--json]
   export ID  writes one file to send to others: the record with an explanation. 'hearsay verify'
              checks it
   check      checks the hash chain and verifies every record again
+
+A case freezes its log and opens an incident, INC-2026-001 and so on. Nothing of the log is accepted
+until a person has resolved it. The steps are DETECT, FREEZE, INVESTIGATE, RESOLVE, CLOSED; each is an
+entry of the journal, signed by the monitor. A daemon that runs is asked at its "listen" address, with
+its own key.
+
+  run FILE     opens an incident by hand, from an alert or a conflict record
+  advance INC  takes the next step. To INVESTIGATE, it first gathers the bundle
+  resolve INC  takes the step to RESOLVE: the log goes on, unless another incident freezes it
+  bundle INC   gathers what is known into a folder (default INC), with the SHA-256 of each file, and
+               verifies it; with --check it only verifies a folder
+  report INC   writes the report for others, as Markdown, or HTML (--html, or FILE ends in .html)
+
+  --by NAME    who decides: a person
+  --why TEXT   for which reason, one line
+  --offline    does not ask the log what it shows now
+
+A step that the runbook forbids ends with 2, and says why. bundle ends with 1 if a file does not hold.
 
 Ends with 3 if there is no journal, if it is damaged, or if a record in it does not hold. list and
 check also end with 3 if something of it is known to be lost (lost.txt). A repair is shown; check ends
@@ -68,33 +106,48 @@ ${selectionHelp(16)}
 Example:
   hearsay incidents export 1 --out incident-1.txt
 `,
-  async run(args, { world, terminal }) {
-    const options = readOptions(args, {
-      values: ["incidents", "config", "out", ...SELECTION_OPTIONS],
-      flags: ["json", "attestations"],
-      operands: ["list|show|export|check", "ID"],
-      leastOperands: 1,
-    });
-    const [what, id] = options.operands;
-    checkUsage(what!, id, options);
-    const named = "incidents";
-    const selection = readSelection(options, world.clock);
-    const folder = await journalFolder({
-      ...{ world, options, named, otherwise: DEFAULT_INCIDENTS },
-      ...{ from: ({ incidents }) => incidents, isIn: hasIncidents },
-    });
-    const tools = { world, terminal, folder, options, json: options.flag("json") };
-    if (what === "export") return await exportIncident(await find(id!, tools), tools);
-    const isAttested = options.flag("attestations");
-    const settings = tools.json && what === "show" && !isAttested
-      ? undefined
-      : await journalSettings({ world, options, named });
-    if (isAttested) return await showAttestations(await find(id!, tools), tools, settings);
-    if (what === "show") return await showIncident(await find(id!, tools), tools, settings);
-    const exit = what === "check" ? await check(tools) : await list(tools, { selection, settings });
-    return await tellLost("incident", { ...tools, settings }) ? EXIT.failed : exit;
+  async run(args, tools) {
+    const { world, terminal } = tools;
+    const [action = ""] = args;
+    const isIn = <T extends string>(all: readonly T[]): T | undefined =>
+      all.find((one) => one === action);
+    const [step, bundle] = [isIn(STEP_ACTIONS), isIn(BUNDLE_ACTIONS)];
+    if (step !== undefined) return await runStep(step, args.slice(1), tools);
+    if (bundle !== undefined) return await runBundle(bundle, args.slice(1), tools);
+    return await readJournal(args, { world, terminal });
   },
 };
+
+async function readJournal(
+  args: readonly string[],
+  { world, terminal }: Pick<Tools, "world" | "terminal">,
+): Promise<ExitCode> {
+  const options = readOptions(args, {
+    values: ["incidents", "config", "out", ...SELECTION_OPTIONS],
+    flags: ["json", "attestations"],
+    operands: ["list|show|export|check", "ID"],
+    leastOperands: 1,
+  });
+  const [what, id] = options.operands;
+  checkUsage(what!, id, options);
+  const named = "incidents";
+  const selection = readSelection(options, world.clock);
+  const folder = await journalFolder({
+    ...{ world, options, named, otherwise: DEFAULT_INCIDENTS },
+    ...{ from: ({ incidents }) => incidents, isIn: hasIncidents },
+  });
+  const own = await identityIn(world, folder);
+  const tools = { world, terminal, folder, options, json: options.flag("json"), own };
+  if (what === "export") return await exportIncident(await find(id!, tools), tools);
+  const isAttested = options.flag("attestations");
+  const settings = tools.json && what === "show" && !isAttested
+    ? undefined
+    : await journalSettings({ world, options, named });
+  if (isAttested) return await showAttestations(await find(id!, tools), tools, settings);
+  if (what === "show") return await showIncident(await find(id!, tools), tools, settings);
+  const exit = what === "check" ? await check(tools) : await list(tools, { selection, settings });
+  return await tellLost("incident", { ...tools, settings }) ? EXIT.failed : exit;
+}
 
 /** The options that only some of the four take. */
 const TAKEN: Readonly<Record<string, readonly string[]>> = {
@@ -110,7 +163,8 @@ function checkUsage(what: string, id: string | undefined, options: Options): voi
   const takesId = what === "show" || what === "export";
   if (taken === undefined || takesId === (id === undefined)) {
     throw new UsageError(
-      "expected list, show ID, export ID or check; came: " +
+      "expected list, show ID, export ID, check, run FILE, advance INC, resolve INC, bundle INC or " +
+        "report INC; came: " +
         options.operands.map(quoted).join(" ") + (id === undefined ? "" : CONFIG_HINT),
     );
   }
@@ -123,16 +177,18 @@ function checkUsage(what: string, id: string | undefined, options: Options): voi
   }
 }
 
-interface Tools {
+interface Reading {
   world: World;
   terminal: Terminal;
   folder: string;
   options: Options;
   json: boolean;
+  /** The vkey of the monitor whose folder it is, if that says it. */
+  own: string | undefined;
 }
 
 /** The entries of the journal. Tells of a torn last line, and leaves it where it is. */
-async function* entries({ world, terminal, folder }: Tools): AsyncGenerator<Entry, void> {
+async function* entries({ world, terminal, folder }: Reading): AsyncGenerator<Entry, void> {
   for await (const item of readIncidents({ files: world.files, folder })) {
     if ("entry" in item) yield item.entry;
     else {
@@ -155,7 +211,7 @@ const COLUMNS: readonly Column[] = [
 ];
 
 async function list(
-  tools: Tools,
+  tools: Reading,
   chosen: { selection: Selection; settings: Settings | undefined },
 ): Promise<ExitCode> {
   const { terminal, folder } = tools;
@@ -166,29 +222,36 @@ async function list(
     if (judgement.outcome !== "holds") unsound++;
     return { entry, record: recordOf(entry, folder), judgement };
   };
-  const repaired = (entry: Entry): string => describeRepair(repairOf(entry, folder));
+  const stated = (entry: Entry): string =>
+    isRepair(entry.record)
+      ? describeRepair(repairOf(entry, folder))
+      : describeStep(transitionOf(entry, folder));
   await listEntries(entries(tools), {
     ...{ ...tools, ...chosen, what: "incidents", columns: COLUMNS },
     about(entry) {
       const { length } = JSON.stringify(entry);
       if (isRepair(entry.record)) return { at: entry.recorded_at, length };
+      if (isTransition(entry.record)) {
+        const { log } = transitionOf(entry, folder);
+        return { at: entry.recorded_at, log, length };
+      }
       const { detected_at, log } = recordOf(entry, folder);
       return { at: detected_at, log, length };
     },
     row(entry) {
-      if (!isRepair(entry.record)) return rowOf(judged(entry));
-      const note = { text: repaired(entry), style: "yellow" as const };
+      if (isCase(entry.record)) return rowOf(judged(entry));
+      const note = { text: stated(entry), style: "yellow" as const };
       return { cells: [`${entry.seq}`, shortTime(entry.recorded_at)], note };
     },
     hint: "'hearsay incidents show N' says what is proven, and what to do",
     line(entry) {
-      if (isRepair(entry.record)) return `${entry.seq}  ${entry.recorded_at}  ${repaired(entry)}`;
+      if (!isCase(entry.record)) return `${entry.seq}  ${entry.recorded_at}  ${stated(entry)}`;
       const { record, judgement: { outcome } } = judged(entry);
       const doubt = outcome === "holds" ? "" : `  DOES NOT HOLD (${outcome})`;
       return `${entry.seq}  ${record.detected_at}  ${describeConflict(record)}${doubt}`;
     },
     jsonLine(entry) {
-      if (!isRepair(entry.record)) judged(entry);
+      if (isCase(entry.record)) judged(entry);
       return printableJson(JSON.stringify(entry));
     },
   });
@@ -229,15 +292,20 @@ const ID_BEGINNING = /^[0-9a-f]{8,64}$/;
  * The incident with this number, or the one whose evidence_id begins so.
  * @throws UsageError if there is none, or if there are several
  */
-async function find(id: string, tools: Tools): Promise<Incident> {
+async function find(id: string, tools: Reading): Promise<Incident> {
   const { folder } = tools;
   const isBeginning = ID_BEGINNING.test(id);
   const found: Incident[] = [];
   let isOfRepair = false;
+  let step: string | undefined;
   for await (const entry of entries(tools)) {
     const isNumber = NUMBER.test(id) && `${entry.seq}` === id;
     if (isRepair(entry.record)) {
       isOfRepair ||= isNumber;
+      continue;
+    }
+    if (isTransition(entry.record)) {
+      if (isNumber) step = describeStep(transitionOf(entry, folder));
       continue;
     }
     const record = recordOf(entry, folder);
@@ -250,7 +318,11 @@ async function find(id: string, tools: Tools): Promise<Incident> {
   if (found.length === 0) {
     throw new UsageError(
       `there is no incident ${quoted(id)} in ${quoted(folder)}${
-        isOfRepair ? ": this entry states a repair, after which incidents have new numbers" : ""
+        isOfRepair
+          ? ": this entry states a repair, after which incidents have new numbers"
+          : step === undefined
+          ? ""
+          : `: this entry states a step (${step})`
       }; expected a number, or at least the first 8 digits of an evidence_id. ` +
         `'hearsay incidents list${ownOptions(tools.options)}' shows those there are`,
     );
@@ -266,7 +338,7 @@ async function find(id: string, tools: Tools): Promise<Incident> {
 
 async function showIncident(
   incident: Incident,
-  { world, terminal, json, folder, options }: Tools,
+  { world, terminal, json, folder, options }: Reading,
   settings: Settings | undefined,
 ): Promise<ExitCode> {
   const { record, judgement } = incident;
@@ -300,7 +372,7 @@ async function showIncident(
 /** Lists who else has recorded a case. */
 async function showAttestations(
   { record: { evidence_id: evidenceId } }: Incident,
-  { world, terminal, json }: Tools,
+  { world, terminal, json }: Reading,
   settings: Settings | undefined,
 ): Promise<ExitCode> {
   if (settings === undefined) {
@@ -322,7 +394,7 @@ function ownOptions(options: Options): string {
 
 async function exportIncident(
   incident: Incident,
-  { world, terminal, options }: Tools,
+  { world, terminal, options }: Reading,
 ): Promise<ExitCode> {
   const { entry, judgement: { outcome } } = incident;
   if (outcome !== "holds") {
@@ -362,16 +434,27 @@ async function writeNew(world: World, path: string, text: string): Promise<void>
   }
 }
 
-async function check(tools: Tools): Promise<ExitCode> {
+async function check(tools: Reading): Promise<ExitCode> {
   const { terminal, json, folder } = tools;
   let count = 0;
   let unsound = 0;
   let faults = 0;
+  let steps = 0;
+  const runbook = new Runbook({ own: tools.own });
   let last: Entry | undefined;
   for await (const entry of entries(tools)) {
     last = entry;
     if (isRepair(entry.record)) {
       faults += await checkRepair(tools, { entry, repair: repairOf(entry, folder) });
+      continue;
+    }
+    if (isTransition(entry.record)) {
+      steps++;
+      const refused = runbook.take(transitionOf(entry, folder));
+      if (refused === undefined) continue;
+      faults++;
+      const { incident } = transitionOf(entry, folder);
+      terminal.err(printable(`entry ${entry.seq} does not count: ${incident} ${refused}`));
       continue;
     }
     recordOf(entry, folder);
@@ -384,8 +467,10 @@ async function check(tools: Tools): Promise<ExitCode> {
   }
   if (json) {
     const altered = faults > 0 ? { setAsideFaults: faults } : {};
+    const open = runbook.frozenLogs.flatMap((id) => runbook.freezing(id)).map(({ id }) => id);
+    const stepped = steps > 0 ? { steps, open } : {};
     terminal.out(
-      JSON.stringify({ entries: count, unsound, hash: last?.hash ?? null, ...altered }),
+      JSON.stringify({ entries: count, unsound, hash: last?.hash ?? null, ...altered, ...stepped }),
     );
   } else {
     const chain = last === undefined ? "" : `; the last hash is ${last.hash}`;
@@ -393,6 +478,9 @@ async function check(tools: Tools): Promise<ExitCode> {
     terminal.out(
       `${counted(count, "incident")}, the chain is whole${chain}; ${unsound} ${holds} not hold`,
     );
+    for (const { id, state, log } of runbook.incidents) {
+      terminal.out(printable(`${id} about ${log.origin} is in the state ${state}`));
+    }
   }
   return unsound > 0 || faults > 0 ? EXIT.failed : EXIT.ok;
 }

@@ -59,6 +59,17 @@ const witnessOfLog = object({
   others: "kept",
 });
 
+const freeze = object({
+  must: {
+    since: time,
+    incidents: listOf(text),
+    causes: listOf(text),
+    why: text,
+    isWritten: yesOrNo,
+  },
+  others: "kept",
+});
+
 const cosigned = object({
   must: { witnesses: listOf(witnessOfLog) },
   may: { committed: object({ must: { size: text, root: text }, others: "kept" }) },
@@ -85,6 +96,9 @@ const log = object({
     waitingOthers: count,
     isRewritten: yesOrNo,
     shrankTo: text,
+    seenSize: text,
+    seenRoot: text,
+    freeze,
     sharedBy: count,
     cosigned,
   },
@@ -128,6 +142,22 @@ const member = object({
   others: "kept",
 });
 
+const channel = object({
+  must: { name: text, description: text, waiting: count },
+  may: { lastSentAt: time, failingSince: time, lastError: text, isDisabled: yesOrNo },
+  others: "kept",
+});
+const heartbeat = object({
+  must: {},
+  may: { lastBeatAt: time, lastError: text, isHeldBack: yesOrNo },
+  others: "kept",
+});
+const alerts = object({
+  must: { channels: listOf(channel) },
+  may: { heartbeat },
+  others: "kept",
+});
+
 const witness = object({
   must: {
     vkeys: listOf(text),
@@ -136,7 +166,7 @@ const witness = object({
     pushed: listOf(
       object({
         must: { origin: text, vkey: text, incidents: count },
-        may: { size: text },
+        may: { size: text, freeze },
         others: "kept",
       }),
     ),
@@ -193,7 +223,7 @@ const ROUTES: Shape = {
 
 const OBEYED: Shape = {
   must: {},
-  may: { done: yesOrNo, wasBanned: yesOrNo, refused: text },
+  may: { done: yesOrNo, wasBanned: yesOrNo, refused: text, incident: text, state: text },
   others: "kept",
 };
 
@@ -219,6 +249,7 @@ const STATUS: Shape = {
     reloadRefused: text,
     members: object(SWARM),
     witness,
+    alerts,
     federation,
     mirrors: listOf(mirror),
   },

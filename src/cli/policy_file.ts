@@ -10,21 +10,27 @@ import { markBytes, refuseUtf16, withoutMark } from "../tlog/encoding.ts";
 import { type Log, parseLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { within } from "../tlog/members.ts";
+import { isThere } from "../world/durable.ts";
 import { READ_CHUNK_BYTES } from "../world/reading.ts";
 import { parseDuration } from "../world/setting_values.ts";
 import type { World } from "../world/world.ts";
 import { type Options, UsageError } from "./command.ts";
+import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { readInput } from "./inputs.ts";
+import { readSettings } from "./run.ts";
+import { type HoldsOf, readHolds } from "./runbook_file.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The options of those who weigh a checkpoint. */
-export const WEIGHING_OPTIONS = ["policy", "log", "max-age"] as const;
+export const WEIGHING_OPTIONS = ["policy", "log", "max-age", "config"] as const;
 
 /** What `--help` says of them. */
 export const WEIGHING_HELP =
   `  --policy FILE     which logs and witnesses count: a policy of C2SP tlog-policy, or Sigsum's
   --log LOG         the log that it must be of, in place of the policy's: its vkey, or "VKEY ORIGIN"
-  --max-age TIME    cosignatures that are older do not count, such as 1h or 7d`;
+  --max-age TIME    cosignatures that are older do not count, such as 1h or 7d
+  --config FILE     the monitor whose frozen logs count (default ${DEFAULT_CONFIG} here or in
+                    /etc/hearsay, if there is one). What it has frozen is not committed`;
 
 /**
  * Reads a policy.
@@ -44,6 +50,10 @@ export interface Weighing {
   readonly logs: readonly Log[];
   /** POSIX seconds; see `weigh`. */
   readonly since: bigint | undefined;
+  /** Whether nothing of a log is accepted now; see `weigh`. */
+  readonly isFrozen: (log: Log) => boolean;
+  /** Why. */
+  readonly holdsOf: HoldsOf;
 }
 
 /**
@@ -67,7 +77,16 @@ export async function readWeighing(world: World, options: Options): Promise<Weig
   }
   const now = Math.floor(world.clock.now().getTime() / 1_000);
   const since = age === undefined ? undefined : BigInt(now - Math.floor(age / 1_000));
-  return { policy, logs, since };
+  const holdsOf = await frozenBy(world, options);
+  return { policy, logs, since, holdsOf, isFrozen: (log) => holdsOf(log).length > 0 };
+}
+
+/** What the monitor on this machine has frozen. Without one nothing is. */
+async function frozenBy(world: World, options: Options): Promise<HoldsOf> {
+  const given = options.value("config");
+  const path = await findConfig(world, given);
+  if (given === undefined && !await isThere(world.files, path)) return () => [];
+  return await readHolds(world, await readSettings(world, path));
 }
 
 /**

@@ -7,6 +7,7 @@ import { DurabilityLost } from "../world/durable.ts";
 import { VERSION } from "../world/version.ts";
 import { printable, quoted } from "../tlog/malformed.ts";
 import { WorldError } from "../world/world.ts";
+import { alert } from "./alert.ts";
 import { ask } from "./ask.ts";
 import { check } from "./check.ts";
 import {
@@ -64,6 +65,7 @@ export const COMMANDS: readonly Command[] = [
   policy,
   incidents,
   observations,
+  alert,
   journal,
   log,
 ];

@@ -88,6 +88,8 @@ Example:
       const told = { file: path, holds, ...forMachines(judged) };
       terminal.out(printableJson(JSON.stringify(told)));
     } else tellJudged({ path, judged, holds, tools });
+    const isFrozen = "frozen" in judged.weighed && judged.weighed.frozen.length > 0;
+    if (isFrozen) return EXIT.proven;
     return holds ? EXIT.ok : EXIT.failed;
   },
 };

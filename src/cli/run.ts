@@ -1,4 +1,6 @@
 import type { CosignerType, CosigningKey } from "../authority/cosigning.ts";
+import { MAX_POLICY_BYTES, parsePolicy, type Rule } from "../response/policy.ts";
+import { runsPrograms } from "../response/settings.ts";
 import { isListUrl, type LogList, MAX_LIST_BYTES } from "../authority/log_list.ts";
 import type { Policy } from "../authority/policy.ts";
 import type { OpenSource } from "../monitor/assembly.ts";
@@ -62,6 +64,7 @@ Example:
     const events = eventLog({ terminal, clock: world.clock, json: options.flag("json"), least });
     const { tally, report } = tallying(events);
     const settings = await readSettings(world, path);
+    if (!runsPrograms(settings.alerts)) world.commands.renounce();
     await tellTraps(world, settings, report);
     const passphrases = new Passphrases({ world, terminal, options });
     if (options.flag("once")) return await once({ world, settings, report, tally, passphrases });
@@ -177,6 +180,19 @@ export async function loadWitness(
 }
 
 /**
+ * Reads the alert policy that a configuration names; nothing if it names none.
+ * @throws UsageError, MalformedError that names the file and line
+ */
+export async function loadAlertPolicy(
+  world: World,
+  path: string | undefined,
+): Promise<readonly Rule[] | undefined> {
+  if (path === undefined) return undefined;
+  const bytes = await readInput({ world, path, maxBytes: MAX_POLICY_BYTES });
+  return parsePolicy(fileText(bytes), { path, world });
+}
+
+/**
  * Reads the policies that a configuration names.
  * @throws UsageError, MalformedError that names the file and the line, or the log that a policy does
  *   not list
@@ -227,11 +243,12 @@ async function startDaemon({ world, settings, report, passphrases, reload }: {
       report.event("key.exposed", "warning", { file: settings.key, mode, detail: EXPOSED }),
   });
   const witness = await loadWitness(world, settings, { passphrases, report });
+  const alertRules = await loadAlertPolicy(world, settings.alerts?.policy);
   const policies = await loadPolicies(world, settings);
   const openSource = sourceOpener(world, settings);
   try {
     return await Daemon.start({
-      ...{ world, settings, signer, report, openSource, witness, policies },
+      ...{ world, settings, signer, report, openSource, witness, policies, alertRules },
       ...(reload && { reload }),
     });
   } catch (error) {
@@ -277,6 +294,8 @@ class Runner {
   readonly #tally: Tally;
   readonly #passphrases: Passphrases;
   #stopping = false;
+  /** Whether the first daemon had any, so that the right to do so was kept. */
+  #mayRunPrograms = false;
   /** The settings of the next daemon, to be started when the running one has ended. */
   #next: Settings | undefined;
   #running: Started | undefined;
@@ -304,6 +323,7 @@ class Runner {
   /** Runs until asked to end. @throws if the first daemon cannot start, or any cannot end properly */
   async run(first: Settings): Promise<void> {
     const { terminal } = this.#tools;
+    this.#mayRunPrograms = runsPrograms(first.alerts);
     // The handlers stay for the whole time: between two daemons a signal must not end the process.
     terminal.onStop(() => {
       this.#stopping = true;
@@ -455,11 +475,19 @@ class Runner {
     const { world } = this.#tools;
     try {
       const settings = await readSettings(world, this.#path);
+      if (runsPrograms(settings.alerts) && !this.#mayRunPrograms) {
+        throw new MalformedError(
+          "alerts with a command need a new start of the daemon: it gave up the right to run " +
+            "programs when it started, as it had none to run",
+        );
+      }
       await tellTraps(world, settings, this.#report);
       const { vkey } = await loadIdentity(world, settings, { passphrases: this.#passphrases });
+      const rules = await loadAlertPolicy(world, settings.alerts?.policy);
       const running = this.#running;
-      if (running?.daemon.canTakeUp(settings, vkey.text)) await this.#takeUp(running, settings);
-      else {
+      if (running?.daemon.canTakeUp(settings, vkey.text, rules)) {
+        await this.#takeUp(running, settings);
+      } else {
         this.#next = settings;
         running?.daemon.stop();
       }

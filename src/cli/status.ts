@@ -39,8 +39,8 @@ Asks a daemon that runs, at HOST:PORT or at the "http" address of its configurat
 is wrong, what that asks of you and when it is tried again; then a line for every log and every peer.
 With --config, or without HOST:PORT, what answers must be the monitor of that configuration.
 
-Ends with 0 if all is as it should be; with 1 if its journal holds incidents of these logs, or a
-proven case could not be written; with 3 if something is not done as it is configured (each is named:
+Ends with 0 if all is as it should be; with 1 if its journal holds incidents of these logs, if it has
+frozen one (FROZEN), or a proven case could not be written; with 3 if something is not done as it is configured (each is named:
 a log that cannot be reached or does not grow, a peer that fails, nobody to compare with), or if no
 daemon answers.
 
@@ -99,6 +99,8 @@ Example:
 /** The exit code that a status asks for. */
 function exitOf(told: Status): ExitCode {
   if (told.incidents > 0 || told.unwritten) return EXIT.proven;
+  const logs = [...told.logs, ...told.witness?.pushed ?? []];
+  if (logs.some(({ freeze }) => freeze !== undefined)) return EXIT.proven;
   return troublesOf(told).length > 0 ? EXIT.failed : EXIT.ok;
 }
 

@@ -53,7 +53,11 @@ export function describeStatus(
   const pushed = (status.witness?.pushed ?? []).filter(({ incidents }) => incidents > 0)
     .map((log) => caseOf(log, log.origin));
   const { memberCases = 0 } = status;
+  const frozen = status.logs.filter(({ freeze }) => freeze !== undefined);
   const allCases = [
+    ...frozen.map((log) => frozenLog(log, nameOf(log, status))),
+    ...(status.witness?.pushed ?? []).filter(({ freeze }) => freeze !== undefined)
+      .map((log) => frozenLog(log, log.origin)),
     ...cases.map((log) => caseOf(log, nameOf(log, status))),
     ...status.logs.flatMap((log) =>
       (log.cosigned?.witnesses ?? []).filter(({ incidents = 0 }) => incidents > 0)
@@ -66,7 +70,7 @@ export function describeStatus(
   ];
   const said = [
     ...sayAll(allCases.map(named), {
-      what: "logs with a case",
+      what: "logs with a case, or frozen",
       most,
       screen,
     }),
@@ -76,7 +80,7 @@ export function describeStatus(
   ];
   const wrong = new Map<unknown, Mark>([
     ...troubles.map(({ about }) => [about, TROUBLE] as const),
-    ...cases.map((log) => [log, CASE] as const),
+    ...[...cases, ...frozen].map((log) => [log, CASE] as const),
   ]);
   const logs = status.logs.map((log) => ({ of: log, row: logRow(log, status, wrong.get(log)) }));
   const peers = status.peers.map((peer) => ({
@@ -89,6 +93,7 @@ export function describeStatus(
     ...section(logs, { columns: logColumns(status), what: "logs", wrong, most, screen }),
     ...sayCosigners(status, { most, screen }),
     ...sayWitness(status, { most, screen }),
+    ...sayAlerts(status, { screen }),
     ...sayFederation(status, screen),
     ...sayMirrors(status, { most, screen }),
     ...sayMembers(status, { most, screen }),
@@ -100,7 +105,10 @@ export function describeStatus(
 function headline(status: Status, troubles: readonly Trouble[], screen: Screen): string[] {
   const { name, version, startedAt, now, incidents, logs } = status;
   const isLookedAt = logs.every(({ lastResult }) => lastResult !== undefined);
+  const all = [...logs, ...status.witness?.pushed ?? []];
+  const frozen = all.filter(({ freeze }) => freeze !== undefined).length;
   const wrong = [
+    ...(frozen > 0 ? [`${several(frozen, "LOG")} FROZEN`] : []),
     ...(incidents > 0 ? [several(incidents, "PROVEN CASE")] : []),
     ...(troubles.length > 0 ? [several(troubles.length, "TROUBLE")] : []),
   ];
@@ -140,6 +148,24 @@ function cosignerCase({ name, incidents = 0 }: WitnessOfLog, log: string): Said 
     advice:
       "It says nothing of the log by itself: what the witness cosigns counts for nothing more " +
       `until people have found out why. To see it: ${LIST_CASES}.`,
+  };
+}
+
+/** A log of which nothing is accepted until people have decided. */
+function frozenLog(
+  { freeze, size, seenSize }: Pick<LogStatus, "freeze" | "size" | "seenSize">,
+  name: string,
+): Said {
+  const { since, incidents, why, isWritten } = freeze!;
+  const accepted = size === undefined ? "Nothing of it" : `Nothing of it beyond size ${size}`;
+  const shown = seenSize === undefined ? "" : `, though it shows size ${seenSize}`;
+  const written = isWritten ? "" : " The disk refuses to keep this: free it now.";
+  const by = incidents.length === 0 ? "" : ` (${incidents.join(", ")})`;
+  return {
+    mark: CASE,
+    text: `log ${name} is FROZEN since ${since}${by}: ${why}`,
+    advice: `${accepted} is accepted${shown}. It is still watched. To go on: hearsay incidents ` +
+      `report ${incidents[0] ?? "INC"}, then OPERATING, "When it fires".${written}`,
   };
 }
 
@@ -222,7 +248,9 @@ function logRow(log: LogStatus, { logs, now }: Status, mark: Mark | undefined): 
       ...(hasPolicy(logs) ? [committedOf(log)] : []),
       ago(grewAt, now),
       ago(lastLookAt, now),
-      { text: lastResult, style: mark === TROUBLE ? "red" : undefined },
+      log.freeze === undefined
+        ? { text: lastResult, style: mark === TROUBLE ? "red" : undefined }
+        : { text: "FROZEN", style: "red" },
       sharedBy === undefined ? "-" : `${sharedBy}`,
     ],
     note: noteOf(log),
@@ -388,6 +416,29 @@ function sayMirrors(
     `mirrors ${several(mirrors.length, "journal")}`,
     ...lines.flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
     ...(rest > 0 ? [`${INDENT}… and ${rest} more`] : []),
+  ];
+}
+
+/** Through which channels the operator is told, and whether a heartbeat goes out. */
+function sayAlerts({ alerts, now }: Status, { screen }: { screen: Screen }): string[] {
+  if (alerts === undefined) return [];
+  const { channels, heartbeat } = alerts;
+  const lines = channels.map(({ name, description, waiting, lastSentAt }) => {
+    const last = lastSentAt === undefined
+      ? "nothing sent yet"
+      : `last sent ${ago(lastSentAt, now)}`;
+    const left = waiting === 0 ? "" : `, ${several(waiting, "alert")} waiting`;
+    return `${name} (${description}): ${last}${left}`;
+  });
+  const beat = heartbeat === undefined ? [] : [
+    `heartbeat: ${
+      heartbeat.lastBeatAt === undefined ? "none yet" : `last ${ago(heartbeat.lastBeatAt, now)}`
+    }`,
+  ];
+  return [
+    "",
+    `alerts go through ${several(channels.length, "channel")}`,
+    ...[...lines, ...beat].flatMap((text) => hanging("  ", `  ${printable(text)}`, screen)),
   ];
 }
 

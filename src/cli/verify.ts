@@ -13,8 +13,10 @@ import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
 import { subjectOf, twoCosigned } from "./cosigner_words.ts";
 import { type Evidence, hasMarks, isEvidenceFile, readEvidenceFile } from "./evidence_file.ts";
 import { cannotRead, openRereadable } from "./inputs.ts";
+import { isTransition, parseTransition, type Transition } from "../evidence/transition.ts";
 import { isRepair, parseRepair, type Repair } from "../store/repaired.ts";
 import { describeRepair } from "./repairs.ts";
+import { describeStep } from "./step_words.ts";
 import { statementCase, twoStatements, WHAT_TWO_PROVE } from "./statement_words.ts";
 import type { Terminal } from "./terminal.ts";
 import { hanging } from "./width.ts";
@@ -89,18 +91,20 @@ Example:
 };
 
 /**
- * One record of a file, with its judgement; or the repair of a journal, whose form and signature are
- * right. `fault` is what is wrong with its line or the chain.
+ * One record of a file, with its judgement; or the repair of a journal or the step of an incident, whose
+ * form and signature are right. `fault` is what is wrong with its line or the chain.
  */
 interface JudgedItem {
   readonly where: string;
   readonly judgement?: Judgement;
   readonly repair?: Repair;
+  readonly step?: Transition;
   readonly fault?: string;
 }
 
-function isSound({ judgement, repair, fault }: JudgedItem): boolean {
-  return (judgement?.outcome === "holds" || repair !== undefined) && fault === undefined;
+function isSound({ judgement, repair, step, fault }: JudgedItem): boolean {
+  const isStated = repair !== undefined || step !== undefined;
+  return (judgement?.outcome === "holds" || isStated) && fault === undefined;
 }
 
 interface Wanted {
@@ -227,6 +231,9 @@ function judgeObject(
   try {
     const entry = parseEntry(JSON.stringify(object));
     if (isRepair(entry.record)) return { where: `entry ${entry.seq}`, repair: parseRepair(entry) };
+    if (isTransition(entry.record)) {
+      return { where: `entry ${entry.seq}`, step: parseTransition(entry.record) };
+    }
     const judgement = verifyConflict({ input: entry.record, ...wanted });
     return { where: `entry ${entry.seq}`, judgement };
   } catch (error) {
@@ -235,12 +242,17 @@ function judgeObject(
   }
 }
 
-function forMachines({ where, judgement, repair, fault }: JudgedItem): Record<string, unknown> {
+function forMachines(
+  { where, judgement, repair, step, fault }: JudgedItem,
+): Record<string, unknown> {
   return {
     where,
-    outcome: fault !== undefined ? "fails" : judgement?.outcome ?? "repaired",
+    outcome: fault !== undefined
+      ? "fails"
+      : judgement?.outcome ?? (step === undefined ? "repaired" : "step"),
     ...(fault !== undefined && { fault }),
     ...(repair !== undefined && { repair }),
+    ...(step !== undefined && { step }),
     ...(judgement !== undefined && {
       evidence_id: judgement.record?.evidence_id ?? null,
       signed: judgement.signed,
@@ -254,12 +266,18 @@ function printItem(
   item: JudgedItem,
   { log, cosigner }: Pick<Wanted, "log" | "cosigner">,
 ): void {
-  const { where, judgement, repair, fault } = item;
+  const { where, judgement, repair, step, fault } = item;
   terminal.out(terminal.paint("bold", where));
   if (fault !== undefined) terminal.out(`  ${terminal.paint("red", "✗")} ${printable(fault)}`);
   if (repair !== undefined) {
     terminal.out(`  ${terminal.paint("yellow", "!")} ${describeRepair(repair)}`);
     terminal.out("    What was set aside is not in this file, and was not judged.");
+  }
+  if (step !== undefined) {
+    terminal.out(`  ${terminal.paint("green", "✓")} ${describeStep(step)}`);
+    terminal.out(
+      printable(`    signed by ${step.monitor}. It says who did what, and proves no more.`),
+    );
   }
   for (const { name, ok, detail } of judgement?.checks ?? []) {
     const mark = ok ? "✓" : "✗";
@@ -296,7 +314,7 @@ function printVerdict(
   terminal: Terminal,
   { judged, holds }: { judged: readonly JudgedItem[]; holds: boolean },
 ): void {
-  const about = judged.filter(({ repair }) => repair === undefined);
+  const about = judged.filter(({ repair, step }) => repair === undefined && step === undefined);
   const sound = about.filter(isSound).length;
   const records = about.length === 1 ? "1 record" : `${about.length} records`;
   if (holds) {

@@ -26,7 +26,10 @@ export function tellWeighed(weighed: Weighed, tools: { terminal: Terminal; clock
 }
 
 /** In one sentence whether a checkpoint is committed. */
-export function verdictOn({ committed, cosigned, missing }: Weighed): string {
+export function verdictOn({ committed, frozen, cosigned, missing }: Weighed): string {
+  if (frozen.length > 0) {
+    return "FROZEN, and so NOT committed: this monitor accepts nothing of the log now";
+  }
   const counting = cosigned.filter(({ counts }) => counts).length;
   const how = `witnesses: ${counting} of ${cosigned.length + missing.length}`;
   return committed
@@ -47,6 +50,7 @@ export function weighedForMachines(weighed: Weighed | Refused): Record<string, u
   const [first] = weighed.checkpoints;
   return {
     committed: weighed.committed,
+    ...(weighed.frozen.length > 0 && { frozen: weighed.frozen.map(formatLog) }),
     origin: first!.log.origin,
     size: `${first!.treeSize}`,
     root: first!.root,

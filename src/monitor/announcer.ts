@@ -8,6 +8,7 @@ import { type IncidentNews, IncidentNotWritten } from "./case_keeper.ts";
 import { MemberTeller } from "./member_teller.ts";
 import { MirrorTeller } from "./mirror_teller.ts";
 import { LOST_ADVICE } from "./places.ts";
+import { aboutCase, aboutOf, namedLog } from "./event_about.ts";
 import { fieldsOf, TroubleTeller } from "./trouble_teller.ts";
 import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
@@ -153,6 +154,8 @@ export class Announcer {
         return this.#tellFound(happening);
       case "case":
         return this.#tellCase(happening.news);
+      case "incident step":
+        return this.#tellStep(happening);
       case "heard":
         return this.#tellHeard(happening.heard, happening.source);
       case "left out":
@@ -168,7 +171,7 @@ export class Announcer {
       case "retired":
         return event("log.retired", "warning", {
           ...{ origin: happening.log.origin, detail: BY_ITS_WORD },
-        });
+        }, { log: namedLog(happening.log) });
       case "withholding":
         return this.#troubles.withholding(happening);
       case "witness":
@@ -221,7 +224,8 @@ export class Announcer {
     const loudness = finding.mayPass ? "warning" : RESULT_LEVELS[result];
     // An outage is told by the look that meets it, and not again by each question that waits for it.
     const level = result === "unavailable" ? "debug" : loudness;
-    this.#report.event(`log.${result}`, level, fieldsOf(finding));
+    const of = aboutOf(finding, { isQuestion: true });
+    this.#report.event(`log.${result}`, level, fieldsOf(finding), of);
   }
 
   #tellCase(news: IncidentNews): void {
@@ -235,6 +239,15 @@ export class Announcer {
       ..."error" in news && { reason: news.error.message },
       // The journal does not have the record, so the line has it.
       ...(outcome === "not written" || outcome === "refused") && { record },
+    }, aboutCase(record));
+  }
+
+  #tellStep({ incident, isFrozen }: Extract<Happening, { kind: "incident step" }>): void {
+    const { id, log, cause, cases, steps } = incident;
+    const { from, to, by, why } = steps.at(-1)!;
+    this.#report.event("incident.step", to === "FREEZE" ? "error" : "info", {
+      ...{ incident: id, origin: log.origin, cause, evidence_ids: cases },
+      ...{ from, to, by, why, frozen: isFrozen },
     });
   }
 

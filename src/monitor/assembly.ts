@@ -13,6 +13,8 @@ import { Background } from "../world/background.ts";
 import { addressKey, PeerHosts } from "../world/connection_table.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
+import type { Rule } from "../response/policy.ts";
+import { Alerting } from "./alerting.ts";
 import { Announcer } from "./announcer.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import type { EventReport } from "./events.ts";
@@ -30,8 +32,12 @@ import { JournaledMemory } from "./recollection.ts";
 import type { MemberLine } from "./correspondent.ts";
 import { countedLogs, type Policies } from "./policies.ts";
 import { Mirroring } from "./mirroring.ts";
+import { frozenMemory } from "./frozen_file.ts";
+import { obeyOrder } from "./incident_orders.ts";
+import { IncidentKeeper } from "./incident_keeper.ts";
+import { Responding } from "./responding.ts";
 import { Rounds } from "./rounds.ts";
-import { hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
+import { hexLogHash, hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
 import { Tallies } from "./tallies.ts";
 import { isWitnessView, WitnessViews } from "./witness_views.ts";
@@ -46,6 +52,9 @@ export interface Parts {
   readonly signer: Signer;
   readonly common: Common;
   readonly announcer: Announcer;
+  /** Nothing if no alerts are configured. */
+  readonly alerting: Alerting | undefined;
+  readonly alertRules: readonly Rule[] | undefined;
   readonly tallies: Tallies;
   readonly background: Background;
   readonly peers: KnownPeers;
@@ -66,6 +75,8 @@ export interface Parts {
   readonly witnessViews: WitnessViews;
   /** The journals of others. Nothing if this monitor publishes no journal. */
   readonly mirroring: Mirroring | undefined;
+  /** What follows from what is proven. */
+  readonly responding: Responding;
   /** Of what is answered at `listen`. */
   readonly handlers: readonly Handler[];
   /** Answers exchanges; nothing if the daemon listens nowhere. */
@@ -107,7 +118,17 @@ export class KnownPeers {
  *   cannot be used
  */
 export async function assemble(
-  { world, settings, signer, report, openSource, reload, witness, policies = new Map() }: {
+  {
+    world,
+    settings,
+    signer,
+    report: printed,
+    openSource,
+    reload,
+    witness,
+    alertRules,
+    policies = new Map(),
+  }: {
     world: World;
     settings: Settings;
     signer: Signer;
@@ -116,12 +137,20 @@ export async function assemble(
     reload?: SwarmHost["reload"];
     /** What it needs to be a witness, if the settings say that it is one. */
     witness?: WitnessMeans | undefined;
+    /** The alert policy; without one the default holds. */
+    alertRules?: readonly Rule[] | undefined;
     /** Those that the settings name, by their paths. */
     policies?: Policies | undefined;
   },
 ): Promise<Parts> {
+  const alerting = settings.alerts && new Alerting({
+    ...{ world, settings: settings.alerts, rules: alertRules, monitor: settings.name },
+    report: printed,
+  });
+  const report = alerting?.report ?? printed;
   const sources = settings.logs.map(openSource);
   const happenings = new Happenings();
+  const background = new Background((error) => happenings.failed(error));
   const peers = new KnownPeers(settings.peers);
   const own: { address?: string; observations?: ObservationJournal } = {};
   const announcer = new Announcer({
@@ -145,6 +174,7 @@ export async function assemble(
   let witnessing: Witnessing | undefined;
   let federating: Federating | undefined;
   let mirroring: Mirroring | undefined;
+  let responding: Responding | undefined;
   try {
     const cosignatures = new Cosignatures({ clock: world.clock, observations });
     cosignatures.follow(countedLogs(settings, policies));
@@ -153,6 +183,7 @@ export async function assemble(
       isPeer: (source) =>
         peers.has(source) || isWitnessView(source) || mirroring?.has(source) === true,
       tell: (happening) => happenings.tell(happening),
+      accepts: (log, treeSize) => responding?.gate.accepts(log, treeSize) ?? true,
     });
     keeper = await CaseKeeper.start({
       world,
@@ -168,10 +199,23 @@ export async function assemble(
     noteIncidents(observations, incidents!);
     happenings.subscribe((happening) => {
       const isRecorded = happening.kind === "case" && happening.news.outcome === "recorded";
-      if (isRecorded) noteIncidents(observations, incidents!);
+      if (isRecorded || happening.kind === "incident step") noteIncidents(observations, incidents!);
     });
+    const filesInPlace = inPlace(world.files, () => observations.expectInPlace());
     const clockWatch = new ClockWatch(world.clock);
-    const common = { world, clockWatch, observations, memory, keeper, happenings };
+    const unguarded = { world, clockWatch, observations, memory, keeper, happenings };
+    const spreading: { swarm?: Swarm } = {};
+    responding = new Responding({
+      ...{ common: unguarded, background, own: signer.vkey.text },
+      sayUnverified: ({ log, note }) =>
+        spreading.swarm?.sayUnverified({ note, logHash: hexLogHash(log) }),
+      keeper: await IncidentKeeper.open({
+        ...{ journal: incidents!, signer, clock: world.clock },
+        memory: frozenMemory({ files: filesInPlace, folder: settings.state }),
+      }),
+    });
+    const common = { ...unguarded, gate: responding.gate };
+    await responding.begin();
     const followers: Follower[] = [];
     for (const [i, source] of sources.entries()) {
       followers.push(await Follower.start({ common, settings: settings.logs[i]!, source }));
@@ -184,13 +228,21 @@ export async function assemble(
     const tolls = new Tolls(party);
     const plain = exchangeHandlers({ party, tolls });
     const conversations = exchangeConversations({ party, handlers: plain });
+    const incident = ordersTo(responding, happenings);
     const swarm = await Swarm.open({
       ...{ signer, settings: settings.members, folder: settings.state },
-      world: { ...world, files: inPlace(world.files, () => observations.expectInPlace()) },
+      world: { ...world, files: filesInPlace },
       members: membersAmong(settings.peers),
-      host: hostOfSwarm({ own: signer.vkey.text, keeper, happenings, conversations, reload }),
+      host: hostOfSwarm({
+        own: signer.vkey.text,
+        keeper,
+        happenings,
+        conversations,
+        reload,
+        incident,
+      }),
     });
-    const background = new Background((error) => happenings.failed(error));
+    spreading.swarm = swarm;
     const lineTo = ({ vkey }: MemberPeer): MemberLine => swarm.lineTo(vkey);
     const rounds = new Rounds({ party, happenings, background, settings, lineTo });
     const witnessViews = new WitnessViews({ common, background, contact: settings.contact });
@@ -217,10 +269,21 @@ export async function assemble(
       federating.mirrors = mirroring;
     }
     const parts: Parts = {
-      ...{ settings, signer, common, announcer, tallies, background, peers, places, rounds },
+      ...{
+        settings,
+        signer,
+        common,
+        announcer,
+        alerting,
+        alertRules,
+        tallies,
+        background,
+        peers,
+        places,
+        rounds,
+      },
       ...{ followers, tolls, httpGossip, swarm, witnessing, federating, acceptor: undefined },
-      ...{ cosignatures, witnessViews },
-      mirroring,
+      ...{ cosignatures, witnessViews, mirroring, responding },
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
         new SessionHandler({ swarm, tolls, listen: () => parts.settings.listen }),
@@ -231,11 +294,17 @@ export async function assemble(
     answerAt(parts, listenAt(world, settings.listen));
     tellSwarm(parts, settings);
     if (parts.acceptor !== undefined) own.address = formatAddress(parts.acceptor.address);
+    await alerting?.open({
+      ...{ state: settings.state, incidents: incidents!, subjects: subjectsOf(parts) },
+      isWatching: () => isWatching(parts),
+    });
     return parts;
   } catch (error) {
+    await alerting?.close();
     await mirroring?.close();
     await federating?.close();
     await witnessing?.close();
+    await responding?.close();
     await keeper?.close();
     await observations.close();
     throw error;
@@ -257,6 +326,18 @@ async function lookAtPlaces({ world, settings, signer, report }: {
     }
     throw error;
   }
+}
+
+/** Does what the operator orders about incidents. What the disk refuses is told to both. */
+function ordersTo(responding: Responding, happenings: Happenings): SwarmHost["incident"] {
+  return async (order) => {
+    try {
+      return await obeyOrder(order, responding);
+    } catch (error) {
+      happenings.failed(error);
+      return { refused: error instanceof Error ? error.message : String(error) };
+    }
+  };
 }
 
 /** Notes in the index what the incident journal has now. The next start compares it. */
@@ -286,6 +367,24 @@ function reportTo(
       happenings.tell({ kind: "greeted", source, isSelf, software: about?.software }),
     incident: (news) => happenings.tell({ kind: "case", news }),
   };
+}
+
+/** What troubles can be about: the ids of the logs, and the addresses of the peers. */
+export function subjectsOf(
+  { followers, mirroring, rounds: { peers } }: Parts,
+): ReadonlySet<string> {
+  const all = [...followers, ...mirroring?.followers ?? []];
+  return new Set([...all.map(({ log }) => log.id), ...peers.map(({ name }) => name)]);
+}
+
+/** How late a look may begin, and how long it may take, in milliseconds. */
+const LATE_LOOK_MS = 10 * 60_000;
+
+/** Whether every log is looked at when it should be. Whether it answers is another question. */
+function isWatching({ followers, common: { world: { clock } } }: Parts): boolean {
+  return followers.every(({ lookDueAt }) =>
+    lookDueAt !== undefined && clock.monotonic() - lookDueAt <= LATE_LOOK_MS
+  );
 }
 
 /** Counts cosignatures under these policies from now on. */

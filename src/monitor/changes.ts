@@ -1,3 +1,4 @@
+import type { Rule } from "../response/policy.ts";
 import type { LogList } from "../authority/log_list.ts";
 import type { Source } from "../sources/source.ts";
 import { formatLog, type Log } from "../tlog/log.ts";
@@ -55,12 +56,15 @@ const CHANGEABLE: readonly (keyof Settings)[] = [
  * another monitor, which has to be started.
  */
 export function canTakeUp(
-  { settings: now, signer }: Parts,
-  settings: Settings,
-  vkey: string,
+  { settings: now, signer, alertRules }: Parts,
+  { settings, vkey, alertRules: rules }: {
+    settings: Settings;
+    vkey: string;
+    alertRules: readonly Rule[] | undefined;
+  },
 ): boolean {
   const names = Object.keys({ ...now, ...settings }) as (keyof Settings)[];
-  return vkey === signer.vkey.text &&
+  return vkey === signer.vkey.text && JSON.stringify(rules) === JSON.stringify(alertRules) &&
     names.every((name) =>
       CHANGEABLE.includes(name) || JSON.stringify(settings[name]) === JSON.stringify(now[name])
     );

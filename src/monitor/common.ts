@@ -1,3 +1,4 @@
+import type { FrozenLogs } from "../response/freeze.ts";
 import type { ObservationJournal } from "../store/observations.ts";
 import type { World } from "../world/world.ts";
 import type { CaseKeeper } from "./case_keeper.ts";
@@ -13,4 +14,6 @@ export interface Common {
   readonly memory: JournaledMemory;
   readonly keeper: CaseKeeper;
   readonly happenings: Happenings;
+  /** Of which logs nothing is accepted now. */
+  readonly gate: FrozenLogs;
 }

@@ -170,12 +170,20 @@ export class Cosignatures implements CheckpointMemory {
   }
 
   /** What the status says of a log; nothing if its cosignatures are not counted. */
-  status(log: Log, view: VerifiedCheckpoint | undefined): CosignedStatus | undefined {
+  status(
+    log: Log,
+    view: VerifiedCheckpoint | undefined,
+    accepts: (treeSize: bigint) => boolean = () => true,
+  ): CosignedStatus | undefined {
     const book = this.#bookOf(log);
     if (book === undefined) return undefined;
-    const { policy, heads: { committed } } = book;
+    const { policy, heads } = book;
     // A policy may ask for no quorum. Then what the log has signed is committed.
-    const head = policy.quorum === undefined ? view : committed;
+    const head = policy.quorum !== undefined
+      ? heads.committedWithin(accepts)
+      : view !== undefined && accepts(view.treeSize)
+      ? view
+      : undefined;
     return {
       ...(head && { committed: { size: `${head.treeSize}`, root: head.root } }),
       witnesses: this.#standings(book).map((standing) => this.#describe(standing)),

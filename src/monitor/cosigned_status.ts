@@ -7,13 +7,17 @@ import type { CosignedStatus } from "./status.ts";
  * about each; nothing if no policy says who should cosign.
  */
 export function cosignedStatus(
-  { cosignatures, witnessViews, common: { keeper } }: Pick<
+  { cosignatures, witnessViews, common: { keeper, gate } }: Pick<
     Parts,
     "cosignatures" | "witnessViews" | "common"
   >,
   log: Log,
 ): { cosigned?: CosignedStatus } {
-  const status = cosignatures.status(log, keeper.judge.latest(log));
+  const status = cosignatures.status(
+    log,
+    keeper.judge.latest(log),
+    (size) => gate.accepts(log, size),
+  );
   if (status === undefined) return {};
   const witnesses = status.witnesses.map((witness) => {
     const cosigner = log.cosigners.all.find(({ vkey }) => vkey.text === witness.vkey);

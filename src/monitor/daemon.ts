@@ -8,8 +8,9 @@ import { timeNow } from "../world/time.ts";
 import { VERSION } from "../world/version.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { membersAmong, nameOfPeer } from "../gossip/settings.ts";
+import type { Rule } from "../response/policy.ts";
 import type { Federating } from "./federating.ts";
-import { assemble, type OpenSource, type Parts } from "./assembly.ts";
+import { assemble, type OpenSource, type Parts, subjectsOf } from "./assembly.ts";
 import { canTakeUp, type ReadFiles, takeUp } from "./changes.ts";
 import { cosignedStatus } from "./cosigned_status.ts";
 import type { EventReport } from "./events.ts";
@@ -18,9 +19,11 @@ import { replacesAdvice } from "./former_keys.ts";
 import type { HttpGossip } from "./http_gossip.ts";
 import { IncidentNotWritten } from "./case_keeper.ts";
 import type { Policies } from "./policies.ts";
+import type { StepOrder, Stepped } from "./incident_keeper.ts";
 import type { Settings } from "./settings.ts";
 import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
-import type { Status } from "./status.ts";
+import type { FrozenStatus, Status } from "./status.ts";
+import type { Responding } from "./responding.ts";
 import type { Witnessing, WitnessMeans } from "./witnessing.ts";
 
 /** How often it is looked whether the folders are still where they were. */
@@ -67,6 +70,8 @@ export class Daemon {
     openSource: OpenSource;
     reload?: () => Promise<string | undefined>;
     witness?: WitnessMeans | undefined;
+    /** The alert policy; without one the default holds. */
+    alertRules?: readonly Rule[] | undefined;
     policies?: Policies | undefined;
   }): Promise<Daemon> {
     return new Daemon(await assemble(settled));
@@ -127,6 +132,7 @@ export class Daemon {
       await rounds.all();
       await this.#finishBackground();
     }
+    await this.#parts.alerting?.once();
     const undone = ["unavailable", "unverified", "unproven", "frozen", "not written"];
     return looks.every(({ result }) => !undone.includes(result)) && couldExchange &&
       places.lost.length === 0;
@@ -139,16 +145,19 @@ export class Daemon {
    *   Also whatever `close` throws.
    */
   async run(): Promise<void> {
-    const { acceptor, followers, rounds, swarm, witnessing, federating, mirroring } = this.#parts;
+    const { acceptor, followers, rounds, swarm, witnessing, federating, mirroring, alerting } =
+      this.#parts;
     this.#tellStart();
     if (acceptor !== undefined) this.#loop(acceptor.run());
     this.#loop(rounds.run());
     this.#loop(swarm.run());
     if (witnessing !== undefined) this.#loop(witnessing.run(this.#stop));
+    if (alerting !== undefined) this.#loop(alerting.run());
     if (federating !== undefined) this.#loop(federating.run(this.#stop));
     this.#loop(this.#parts.witnessViews.run(this.#stop));
     this.#loop(this.#parts.cosignatures.run(this.#stop, this.#parts.common.happenings));
     if (mirroring !== undefined) this.#loop(mirroring.run());
+    this.#loop(this.#parts.responding.run(this.#stop));
     this.#loop(this.#upkeep());
     this.#loop(this.#watchPlaces());
     for (const follower of followers) this.#loop(follower.run());
@@ -169,6 +178,7 @@ export class Daemon {
     // It says goodbye, which takes a moment; `close` waits for that.
     this.#loop(this.#parts.swarm.stop());
     for (const follower of followers) follower.stop();
+    this.#parts.alerting?.stop();
     this.#parts.mirroring?.end();
     acceptor?.close();
     memory.end();
@@ -180,7 +190,8 @@ export class Daemon {
   }
 
   async #close(): Promise<void> {
-    const { acceptor, httpGossip, announcer, common, witnessing, federating } = this.#parts;
+    const { acceptor, httpGossip, announcer, common, witnessing, federating, responding } =
+      this.#parts;
     const { memory, keeper, observations } = common;
     acceptor?.close();
     httpGossip.end();
@@ -190,22 +201,33 @@ export class Daemon {
     await this.#parts.swarm.stop();
     this.#isClosing = true;
     await this.#finishBackground();
-    announcer.close();
     try {
       await this.#parts.mirroring?.close();
       await witnessing?.close();
+      // The last exchange may have brought a case. If the disk refuses it, `keeper.close` says so.
+      await keeper.keep().catch(() => {});
+      await responding.close();
       await keeper.close();
     } finally {
       // After the last case is written.
       await federating?.advance();
       await federating?.close();
-      await observations.close();
+      // After the last thing that could be told: what it counts then would never be told.
+      announcer.close();
+      try {
+        await this.#parts.alerting?.close();
+      } finally {
+        await observations.close();
+      }
     }
   }
 
-  /** Whether it can take up these settings while it runs; otherwise it has to be started anew. */
-  canTakeUp(settings: Settings, vkey: string): boolean {
-    return canTakeUp(this.#parts, settings, vkey);
+  /**
+   * Whether it can take up these settings while it runs; otherwise it has to be started anew.
+   * @param alertRules of the alert policy, read again
+   */
+  canTakeUp(settings: Settings, vkey: string, alertRules?: readonly Rule[]): boolean {
+    return canTakeUp(this.#parts, { settings, vkey, alertRules });
   }
 
   /**
@@ -230,10 +252,8 @@ export class Daemon {
       for (const follower of begun) follower.stop();
     }
     const { followers, rounds: { peers } } = parts;
-    const subjects = new Set([
-      ...[...followers, ...parts.mirroring?.followers ?? []].map(({ log }) => log.id),
-      ...peers.map(({ name }) => name),
-    ]);
+    const subjects = subjectsOf(parts);
+    parts.alerting?.reloaded(subjects);
     const counts = { logs: followers.length, peers: peers.length };
     this.#reloadRefused = undefined;
     happenings.tell({ kind: "reloaded", subjects, ...counts });
@@ -245,10 +265,18 @@ export class Daemon {
     this.#reloadRefused = reason;
   }
 
+  /**
+   * Makes a step of an incident that a person orders.
+   * @throws MalformedError if a name or a reason is none; WorldError if the disk refuses
+   */
+  step(order: StepOrder): Promise<Stepped> {
+    return this.#parts.responding.step(order);
+  }
+
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer, places, swarm } = this.#parts;
-    const { witnessing, federating, mirroring } = this.#parts;
+    const { witnessing, federating, mirroring, alerting, responding } = this.#parts;
     const { keeper } = this.#parts.common;
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
@@ -273,10 +301,13 @@ export class Daemon {
         ...this.#sharedBy(one.log),
         ...cosignedStatus(this.#parts, one.log),
         ...this.#formerKeyOf(one.log),
+        ...freezeOf(responding, one.log),
         ...tallies.ofLog(one.log),
       })),
       ...(members !== undefined && { members }),
-      ...(witnessing !== undefined && { witness: witnessing.status() }),
+      ...(witnessing !== undefined &&
+        { witness: witnessing.status((log) => responding.status(log)) }),
+      ...(alerting !== undefined && { alerts: alerting.status() }),
       ...(federating !== undefined && { federation: federating.status() }),
       ...(mirroring !== undefined && { mirrors: mirroring.status() }),
       peers: rounds.peers.map((peer) => {
@@ -404,16 +435,15 @@ export class Daemon {
   }
 
   #tellStart(): void {
-    const { settings: { name, logs, peers }, common, places } = this.#parts;
+    const { settings: { name, logs, peers }, common, places, responding } = this.#parts;
     const { keeper, observations, happenings } = common;
     for (const setAside of [keeper.tornFile, observations.tornFile]) {
       if (setAside !== undefined) happenings.tell({ kind: "journal torn", setAside });
     }
     const { tornBytes = 0 } = this.#parts.witnessing ?? {};
     if (tornBytes > 0) happenings.tell({ kind: "witness torn", bytes: tornBytes });
-    if (keeper.unsoundEntries.length > 0) {
-      happenings.tell({ kind: "journal unsound", incidents: keeper.unsoundEntries });
-    }
+    const unsound = [...keeper.unsoundEntries, ...responding.illegal.map(({ seq }) => seq)];
+    if (unsound.length > 0) happenings.tell({ kind: "journal unsound", incidents: unsound });
     const counts = { logs: logs.length, peers: peers.length };
     for (const detail of places.lost) happenings.tell({ kind: "journal lost", detail });
     happenings.tell({ kind: "started", name, listen: this.address, ...counts });
@@ -487,4 +517,10 @@ export class Daemon {
     await Promise.all(followers.map((follower) => follower.done()));
     await mirroring?.done();
   }
+}
+
+/** What the status says of a log of which nothing is accepted now. */
+function freezeOf(responding: Responding, log: Log): { freeze?: FrozenStatus } {
+  const freeze = responding.status(log);
+  return freeze === undefined ? {} : { freeze };
 }

@@ -1,9 +1,14 @@
 import type { Result } from "../evidence/result.ts";
 import type { Heard } from "../gossip/judge.ts";
+import type { EventAbout } from "../response/occurrences.ts";
 import type { IncidentNews } from "./case_keeper.ts";
 
 /** The stable names of all events. */
 export type EventName =
+  | "alert.disabled"
+  | "alert.failed"
+  | "alert.lost"
+  | "alert.recovered"
   | "clock.jumped"
   | "config.refused"
   | "config.reloaded"
@@ -24,6 +29,7 @@ export type EventName =
   | `incident.${IncidentNews["outcome"]}`
   | "folder.foreign"
   | "folder.moved"
+  | "incident.step"
   | "index.progress"
   | "federation.failed"
   | "federation.serving"
@@ -77,7 +83,13 @@ export type Level = typeof LEVELS[number];
 
 /** What a daemon reports its events to. */
 export interface EventReport {
-  event(name: EventName, level: Level, fields: Readonly<Record<string, unknown>>): void;
+  /** @param about what alerts are made of, beside the fields; it is not printed */
+  event(
+    name: EventName,
+    level: Level,
+    fields: Readonly<Record<string, unknown>>,
+    about?: EventAbout,
+  ): void;
   /**
    * Tells that work failed and will be tried again: the disk refused, or Hearsay has a fault.
    * @param more how often it failed for the same reason since it was last told

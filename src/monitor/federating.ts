@@ -95,8 +95,9 @@ export class Federating {
     const federating = new Federating({ common, settings, log, told });
     const { advance } = federating;
     happenings.subscribe((happening) => {
-      const isRecorded = happening.kind === "case" && happening.news.outcome === "recorded";
-      if (isRecorded) background.run(advance);
+      const isLonger = (happening.kind === "case" && happening.news.outcome === "recorded") ||
+        happening.kind === "incident step";
+      if (isLonger) background.run(advance);
     });
     return federating;
   }

@@ -13,6 +13,10 @@ export interface Finding {
   readonly checkpoint?: VerifiedCheckpoint;
   /** The checkpoint of another size that it contradicts, if a proof has shown that. */
   readonly against?: VerifiedCheckpoint;
+  /** The checkpoint of another size that it could not be proven to agree with. */
+  readonly beside?: VerifiedCheckpoint;
+  /** What was served as the log's checkpoint and did not verify, if it is a signed note at all. */
+  readonly note?: string;
   /** How much the log has shown before, if what could not be proven is its latest and is less. */
   readonly shrankFrom?: bigint;
   /** Whether the log shows a history that is not the one it signed under the key before (RULES R10). */
@@ -27,6 +31,12 @@ export interface Finding {
    * that was served and does not hold.
    */
   readonly mayPass?: boolean;
+  /**
+   * If it is unverified: the note that was shown. It names the log, and no key of the log has signed it.
+   */
+  readonly failedNote?: string;
+  /** Whether the log gave a proof, again and again, that does not hold. */
+  readonly isDisproven?: boolean;
   /**
    * If the log is served in several places: the findings of this look about the other places, where
    * they are new. Each is the log's word, and is recorded like this one.

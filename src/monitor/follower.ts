@@ -47,6 +47,8 @@ export class Follower {
   readonly #stop = new Stop();
   /** When the next look begins, by the monotonic clock; nothing while a look is under way. */
   #nextLookAt: number | undefined;
+  /** When the last look began, by the monotonic clock. */
+  #beganAt: number | undefined;
 
   private constructor(fields: {
     common: Common;
@@ -112,12 +114,21 @@ export class Follower {
     return knownLogs([this.#settings]);
   }
 
+  /**
+   * When the next look is due, or when the one under way began, by the monotonic clock; nothing before
+   * the first. If that was long ago, nobody watches this log.
+   */
+  get lookDueAt(): number | undefined {
+    return this.#nextLookAt ?? this.#beganAt;
+  }
+
   /** Looks at the log, pauses, and repeats this until stopped. */
   async run(): Promise<void> {
     const { clock, random } = this.#common.world;
     while (!this.#stop.stopped) {
       const byMs = this.#common.clockWatch.jump();
       if (byMs !== undefined) this.#common.happenings.tell({ kind: "clock jumped", byMs });
+      this.#beganAt = clock.monotonic();
       const { retryAfterMs } = await this.look();
       const { pollMs: intervalMs } = this.#settings;
       const failures = this.#failures;
@@ -222,7 +233,11 @@ export class Follower {
     const { view } = this.#watch;
     const nextAt = this.#nextLookAt;
     const { replaces } = this.#settings;
-    const { keeper } = this.#common;
+    const { keeper, gate } = this.#common;
+    const isAccepted = view === undefined || gate.accepts(this.log, view.treeSize);
+    const accepted = isAccepted
+      ? view && { size: `${view.treeSize}`, root: view.root }
+      : gate.lastAccepted(this.log);
     const withheld = this.#sum((settler) => settler.withheld);
     const waitingOwn = this.#sum((settler) => settler.waiting("log"));
     const waitingOthers = this.#sum((settler) => settler.waiting("peer", "stranger"));
@@ -232,7 +247,8 @@ export class Follower {
       origin: this.log.origin,
       vkey: this.log.vkey.text,
       ...(replaces && { replaces: replaces.vkey.text }),
-      ...(view && { size: `${view.treeSize}`, root: view.root, grewAt: this.#grewAt }),
+      ...(accepted && { ...accepted, grewAt: this.#grewAt }),
+      ...(!isAccepted && { seenSize: `${view.treeSize}`, seenRoot: view.root }),
       incidents: this.#sum(({ log }) => keeper.cases(log).length),
       openQuestions: this.#sum(({ questions }) => questions.size),
       ...(waitingOwn > 0 && { waitingOwn }),

@@ -1,5 +1,6 @@
 import type { Result } from "../evidence/result.ts";
 import type { Heard } from "../gossip/judge.ts";
+import type { Incident } from "../response/runbook.ts";
 import type { IndexProgress } from "../store/observations.ts";
 import type { SwarmNews } from "../swarm/swarm_host.ts";
 import type { Log } from "../tlog/log.ts";
@@ -103,6 +104,21 @@ export type Happening =
   /** how a witness of a log keeps up; told again and again */
   | { readonly kind: "witness"; readonly log: Log } & WitnessOfLog
   | { readonly kind: "case"; readonly news: IncidentNews }
+  /** a member says that it was shown this in place of a log's checkpoint */
+  | {
+    readonly kind: "unverified elsewhere";
+    readonly log: Log;
+    readonly note: string;
+    /** Its vkey. */
+    readonly member: string;
+  }
+  /** an incident went one step further, durably */
+  | {
+    readonly kind: "incident step";
+    readonly incident: Incident;
+    /** Whether its log is frozen now, by this incident or another one. */
+    readonly isFrozen: boolean;
+  }
   /** Of exchanges; `source` is the other end: an address of the configuration, or the host that called. */
   | { readonly kind: "heard"; readonly heard: Heard; readonly source: string }
   /** what somebody told is written down as an open question */

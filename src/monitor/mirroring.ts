@@ -64,8 +64,9 @@ export class Mirroring implements MirrorHost {
       }]
     );
     common.happenings.subscribe((happening) => {
-      const isRecorded = happening.kind === "case" && happening.news.outcome === "recorded";
-      if (!isRecorded || this.#isEnded) return;
+      const isLonger = (happening.kind === "case" && happening.news.outcome === "recorded") ||
+        happening.kind === "incident step";
+      if (!isLonger || this.#isEnded) return;
       background.run(async () => {
         await federating.advance();
         await this.#pushOut();

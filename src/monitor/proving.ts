@@ -20,6 +20,8 @@ export interface NotProven {
   readonly mayPass?: boolean;
   /** See Finding. */
   readonly isRewritten?: boolean;
+  /** See Finding. */
+  readonly isDisproven?: boolean;
 }
 
 /**
@@ -54,5 +56,5 @@ export async function prove({ source, from, newer, time }: {
   }
   const detail = `the proof from size ${sizes.older} to ${sizes.newer} that the log gives does ` +
     "not lead to the root it signed";
-  return { result: "unproven", detail };
+  return { result: "unproven", detail, isDisproven: true };
 }

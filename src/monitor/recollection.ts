@@ -3,6 +3,7 @@ import type { Head } from "../evidence/head.ts";
 import type { CheckpointMemory } from "../evidence/memory.ts";
 import { OPEN_RESULTS, type Result } from "../evidence/result.ts";
 import type { Standing } from "../gossip/settled_item.ts";
+import type { FrozenLogs } from "../response/freeze.ts";
 import { observedCheckpoint } from "../store/observation.ts";
 import type { OpenQuestion } from "../store/observation_index.ts";
 import type { ObservationJournal } from "../store/observations.ts";
@@ -53,6 +54,7 @@ export class JournaledMemory implements Recollection {
   readonly #limits: Readonly<Record<Asker, QuestionLimits>> | undefined;
   readonly #happened: Subscriber;
   readonly #cosignatures: CheckpointMemory | undefined;
+  readonly #accepts: FrozenLogs["accepts"];
   /** Checkpoints seen and not in the index yet, by log, size and root. */
   readonly #fresh = new Map<string, Map<bigint, Map<string, Fresh>>>();
   #unwritten = 0;
@@ -74,6 +76,7 @@ export class JournaledMemory implements Recollection {
       limits,
       tell = () => {},
       cosignatures,
+      accepts = () => true,
     }: {
       observations: ObservationJournal;
       world: Pick<World, "clock" | "random">;
@@ -83,6 +86,8 @@ export class JournaledMemory implements Recollection {
       tell?: Subscriber;
       /** The memory of what cosigners have signed; without one it is forgotten. */
       cosignatures?: CheckpointMemory | undefined;
+      /** Whether a checkpoint of this size is accepted: see the freeze gate. */
+      accepts?: FrozenLogs["accepts"];
     },
   ) {
     this.#observations = observations;
@@ -91,6 +96,7 @@ export class JournaledMemory implements Recollection {
     this.#limits = limits;
     this.#happened = tell;
     this.#cosignatures = cosignatures;
+    this.#accepts = accepts;
   }
 
   /** The open questions of a log. */
@@ -145,6 +151,8 @@ export class JournaledMemory implements Recollection {
   /** How a checkpoint stands with the view of its log; see ExchangeParty. */
   standing(log: Log, head: Head): Standing {
     if (this.questions(log).has(head)) return "open";
+    // Nobody is told of a frozen log that its new checkpoints are as they should be.
+    if (!this.#accepts(log, head.treeSize)) return "open";
     return this.#observations.agrees(log, head) ? "consistent" : "unknown";
   }
 

@@ -1,6 +1,7 @@
 import { parseCanonicalEntry } from "../evidence/entry.ts";
 import type { JsonObject } from "../evidence/json.ts";
 import { type ConflictRecord, isKnownVersion, parseRecord } from "../evidence/record.ts";
+import { isTransition } from "../evidence/transition.ts";
 import { logOf } from "../evidence/replay.ts";
 import { verifyConflict } from "../evidence/verify.ts";
 import type { Mirror } from "../federation/mirror.ts";
@@ -108,7 +109,7 @@ export class RecordFeed {
   }
 
   async #judge(stated: JsonObject): Promise<Fate> {
-    if (isRepair(stated)) return "no record";
+    if (isRepair(stated) || isTransition(stated)) return "no record";
     // A record of a later version is no fault of its monitor. It stays in the mirror for one who knows it.
     if (typeof stated.version === "string" && !isKnownVersion(stated.version)) return "foreign";
     const record = parseRecord(stated);

@@ -15,6 +15,7 @@ import {
 } from "../gossip/settings.ts";
 import { federationSection, type FederationSettings } from "../federation/settings.ts";
 import { witnessSection, type WitnessSettings } from "../authority/settings.ts";
+import { type AlertSettings, alertsSection } from "../response/settings.ts";
 import type { ExchangeLimits } from "../gossip/limits.ts";
 import { NO_CONTACT } from "../world/http_client.ts";
 import { type Admit, admitSection, swarmSection, type SwarmSettings } from "../swarm/settings.ts";
@@ -73,6 +74,8 @@ export interface Settings {
   readonly limits: ExchangeLimits;
   /** What it does as a witness; nothing if it is none. */
   readonly witness: WitnessSettings | undefined;
+  /** What is told to its operator, and how; nothing but events if left out. */
+  readonly alerts: AlertSettings | undefined;
   /** How it publishes its journal and mirrors others; nothing if it does neither. */
   readonly federation: FederationSettings | undefined;
   /** Path of the policy of each log that it lists, unless the log has one of its own. */
@@ -111,6 +114,7 @@ const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Na
   gossip: gossipSection,
   limits: limitsSection,
   witness: witnessSection,
+  alerts: alertsSection,
   federation: federationSection,
   policy: (given) => given.maybe(pathIn(given, readText)),
   cosignedWithin: (given) => given.read(readDuration, COSIGNED_WITHIN),

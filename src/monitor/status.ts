@@ -1,4 +1,5 @@
 import type { SwarmStatus } from "../swarm/member_status.ts";
+import type { AlertStatus } from "./alerting.ts";
 import type { FederationStatus } from "./federating.ts";
 import type { MirrorStatus } from "./mirrored_journal.ts";
 import type { WitnessStatus } from "./witnessing.ts";
@@ -57,6 +58,19 @@ export interface CosignedStatus {
   readonly witnesses: readonly WitnessOfLog[];
 }
 
+/** Why nothing of a log is accepted. This is our doing; `frozen` as a result is the log's. */
+export interface FrozenStatus {
+  /** RFC 3339. */
+  readonly since: string;
+  /** The incidents to be resolved, such as `INC-2026-001`. */
+  readonly incidents: readonly string[];
+  readonly causes: readonly string[];
+  /** Of the oldest, one line. */
+  readonly why: string;
+  /** Whether all of it is durable. */
+  readonly isWritten: boolean;
+}
+
 /** One log in a daemon's status. */
 export interface LogStatus extends LogTally {
   readonly origin: string;
@@ -70,12 +84,18 @@ export interface LogStatus extends LogTally {
   readonly formerKey?: string;
   /** The size that was seen under that key last, decimal. */
   readonly formerSize?: string;
-  /** Decimal; nothing before the first checkpoint. */
+  /** Decimal; nothing before the first checkpoint. Of a frozen log: what was accepted before. */
   readonly size?: string;
   /** Base64. */
   readonly root?: string;
   /** When the view last grew, RFC 3339. */
   readonly grewAt?: string;
+  /** If nothing of it is accepted now: why. */
+  readonly freeze?: FrozenStatus;
+  /** Of a frozen log: the largest size that it has shown and proven, decimal. It is not accepted. */
+  readonly seenSize?: string;
+  /** Its root, base64. */
+  readonly seenRoot?: string;
   /** When the next look is, RFC 3339; nothing while a look is under way. */
   readonly nextLookAt?: string;
   /** Incidents of this log in the journal. */
@@ -177,6 +197,8 @@ export interface Status {
   readonly members?: SwarmStatus;
   /** The witness. Nothing if this monitor is none. */
   readonly witness?: WitnessStatus;
+  /** The channels of alerts. Nothing if none are configured. */
+  readonly alerts?: AlertStatus;
   /** The own journal as a log. Nothing if it is not published. */
   readonly federation?: FederationStatus;
   /** The journals of other monitors that it mirrors. Nothing if its own is not published. */

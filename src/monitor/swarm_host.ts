@@ -27,7 +27,7 @@ const HANDSHAKE_COST = 16;
 const RECENT_CASES = 16;
 
 /** What the swarm needs of this monitor: see SwarmHost. */
-export function hostOfSwarm({ own, keeper, happenings, conversations, reload }: {
+export function hostOfSwarm({ own, keeper, happenings, conversations, reload, incident }: {
   /** Our own vkey. */
   own: string;
   keeper: CaseKeeper;
@@ -35,10 +35,12 @@ export function hostOfSwarm({ own, keeper, happenings, conversations, reload }: 
   /** Holds the exchanges that come through sessions. */
   conversations: Conversations;
   reload: SwarmHost["reload"];
+  incident?: SwarmHost["incident"];
 }): SwarmHost {
   const { judge, party } = keeper;
   return {
     reload,
+    incident,
     logs: () => judge.logs.map(hexLogHash),
     serve: (connection, source) =>
       conversations.hold({
@@ -58,6 +60,10 @@ export function hostOfSwarm({ own, keeper, happenings, conversations, reload }: 
       if (!await keep(party, happenings, source)) return { outcome: "not kept" };
       for (const one of heard) party.report.heard(one, source);
       return { outcome: "heard", logHash: hexLogHash(checkpoints[0]!.log) };
+    },
+    hearUnverified({ logHash, note, member }) {
+      const log = judge.logs.find((one) => hexLogHash(one) === logHash);
+      if (log !== undefined) happenings.tell({ kind: "unverified elsewhere", log, note, member });
     },
     async hearRecord(record, source) {
       const log = logOf(record, judge.logs);

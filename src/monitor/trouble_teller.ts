@@ -1,6 +1,8 @@
 import type { Result } from "../evidence/result.ts";
 import type { Log } from "../tlog/log.ts";
 import type { Clock } from "../world/world.ts";
+import type { EventAbout } from "../response/occurrences.ts";
+import { aboutOf, namedLog } from "./event_about.ts";
 import { type EventReport, RESULT_LEVELS } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { LastingTroubles, type TroubleName } from "./lasting_troubles.ts";
@@ -53,14 +55,17 @@ export class TroubleTeller {
       return this.#tellTrouble(finding, result, about === "place" ? finding.source : "");
     }
     const level = about === "place" || isNews ? RESULT_LEVELS[result] : "debug";
-    this.#report.event(`log.${result}`, level, fieldsOf(finding));
+    const { source } = finding;
+    const of = aboutOf(finding, about === "place" ? { place: source } : {});
+    this.#report.event(`log.${result}`, level, fieldsOf(finding), of);
   }
 
   /** Peers vouch for a checkpoint that the log has not shown us. It is told once for each. */
   withheld({ finding: { log, source, detail = "" } }: Found): void {
     const name = { subject: log.id, kind: WITHHELD };
     const { level, lasted } = this.#troubles.cameUp(name, { reason: detail, level: "warning" });
-    this.#report.event("log.withheld", level, { origin: log.origin, source, detail, ...lasted });
+    const fields = { origin: log.origin, source, detail, ...lasted };
+    this.#report.event("log.withheld", level, fields, { log: namedLog(log) });
   }
 
   /** After a look: whether the log still withholds something. */
@@ -73,7 +78,7 @@ export class TroubleTeller {
     this.#report.event("log.withheld", level, {
       ...{ origin: log.origin, checkpoints, detail },
       ...lasted,
-    });
+    }, { log: namedLog(log) });
   }
 
   /** How a witness of a log keeps up. */
@@ -118,7 +123,7 @@ export class TroubleTeller {
     const detail = "this peer is this monitor itself, so nothing is compared with it";
     const name = { subject: source, kind: "self" };
     const { level, lasted } = this.#troubles.cameUp(name, { reason: detail, level: "warning" });
-    this.#report.event("exchange.self", level, { source, detail, ...lasted });
+    this.#report.event("exchange.self", level, { source, detail, ...lasted }, { peer: source });
   }
 
   /** A configured peer sent what is refused. */
@@ -127,14 +132,14 @@ export class TroubleTeller {
     const name = { subject: peer, kind: "refused" };
     // Only the beginning and the summaries: the details may be different each time.
     const { level, lasted } = this.#troubles.cameUp(name, { reason: "", level: "warning" });
-    this.#report.event("exchange.refused", level, { source: peer, ...fields, ...lasted });
+    this.#report.event("exchange.refused", level, { source: peer, ...fields, ...lasted }, { peer });
   }
 
   /** A call of a peer failed. */
   callFailed(peer: string, reason: string): void {
     const name = { subject: peer, kind: "failed" };
     const { level, lasted } = this.#troubles.cameUp(name, { reason, level: "warning" });
-    this.#report.event("exchange.failed", level, { source: peer, reason, ...lasted });
+    this.#report.event("exchange.failed", level, { source: peer, reason, ...lasted }, { peer });
   }
 
   /** A peer that was called has answered, whatever became of its answer. */
@@ -150,7 +155,8 @@ export class TroubleTeller {
     if (sharedLogs !== 0) return this.#endOfPeer(source, "nothing shared");
     const name = { subject: source, kind: "nothing shared" };
     const { level, lasted } = this.#troubles.cameUp(name, { reason: "", level: "warning" });
-    this.#report.event("exchange.nothing shared", level, { source, ...lasted });
+    const about = { peer: source };
+    this.#report.event("exchange.nothing shared", level, { source, ...lasted }, about);
   }
 
   /** Tells of trouble of a log, or of one of its places, that begins or goes on. */
@@ -158,7 +164,8 @@ export class TroubleTeller {
     const { log, detail = "", mayPass } = finding;
     const told = { reason: detail, level: mayPass ? "warning" : RESULT_LEVELS[result] };
     const { level, lasted } = this.#troubles.cameUp({ subject: log.id, place, kind: result }, told);
-    this.#report.event(`log.${result}`, level, { ...fieldsOf(finding), ...lasted });
+    const fields = { ...fieldsOf(finding), ...lasted };
+    this.#report.event(`log.${result}`, level, fields, aboutOf(finding, { place }));
   }
 
   /** Goes through the troubles of a log after a look: which came up again, and which are over. */
@@ -186,20 +193,26 @@ export class TroubleTeller {
   #endOfLog(log: Log, name: TroubleName): void {
     const { place = "", kind } = name;
     const source = place === "" ? THE_LOG : place;
-    this.#tellEnd("log.recovered", { origin: log.origin, source, after: kind }, name);
+    const fields = { origin: log.origin, source, after: kind };
+    this.#tellEnd("log.recovered", { fields, name, about: { log: namedLog(log), place } });
   }
 
   #endOfPeer(source: string, kind: string): void {
-    this.#tellEnd("exchange.recovered", { source, after: kind }, { subject: source, kind });
+    const name = { subject: source, kind };
+    const fields = { source, after: kind };
+    this.#tellEnd("exchange.recovered", { fields, name, about: { peer: source } });
   }
 
   #tellEnd(
     event: "log.recovered" | "exchange.recovered",
-    fields: Readonly<Record<string, string>>,
-    name: TroubleName,
+    { fields, name, about }: {
+      fields: Readonly<Record<string, string>>;
+      name: TroubleName;
+      about: EventAbout;
+    },
   ): void {
     const lasted = this.#troubles.stayedAway(name);
-    if (lasted !== undefined) this.#report.event(event, "info", { ...fields, ...lasted });
+    if (lasted !== undefined) this.#report.event(event, "info", { ...fields, ...lasted }, about);
   }
 }
 

@@ -81,8 +81,29 @@ export function troublesOf(status: Status): Trouble[] {
     ...peers.filter((peer) => !isAway(peer, status))
       .flatMap((peer) => troublesOfPeer(peer, isStarting)),
     ...troublesAmongMembers(status),
+    ...troublesOfAlerts(status),
     ...troublesOfMirrors(status.mirrors ?? []),
   ];
+}
+
+/** What keeps its operator from being told. */
+function troublesOfAlerts({ alerts }: Status): Trouble[] {
+  if (alerts === undefined) return [];
+  const { channels, heartbeat } = alerts;
+  const ofChannels = channels.filter(({ failingSince }) => failingSince !== undefined)
+    .map(({ name, description, waiting, failingSince, lastError = "", isDisabled }): Trouble => ({
+      text: `alerts do not get through channel ${name} (${description}): ${lastError}`,
+      advice: isDisabled
+        ? `It is not tried any more; ${waiting} wait. Repair it, try it with 'hearsay alert ` +
+          "test', then reload the daemon."
+        : `${waiting} wait, and nothing is lost. Look at the receiver: 'hearsay alert test'.`,
+      since: failingSince,
+    }));
+  const { lastError, isHeldBack } = heartbeat ?? {};
+  const reason = isHeldBack ? "not every log is looked at as it should be" : lastError;
+  if (reason === undefined) return ofChannels;
+  const text = `the heartbeat does not go out: ${reason}`;
+  return [...ofChannels, { text, advice: "Whoever watches for it will raise the alarm." }];
 }
 
 /** Whether a peer is a member that there is no session with: then that is what is told of it. */

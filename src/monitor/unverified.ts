@@ -1,3 +1,5 @@
+import { openCheckpoint } from "../tlog/checkpoint.ts";
+import { textOf } from "../tlog/encoding.ts";
 import { parseCheckpointText } from "../tlog/checkpoint_text.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
@@ -42,6 +44,24 @@ export function whyUnverified(note: Uint8Array, log: Log): string | undefined {
   return isNamed
     ? `a signature that does not verify: known is key ${known}, it bears ${named(signers)}`
     : `another key: known is key ${known}, it bears ${named(signers)}`;
+}
+
+/**
+ * The text of a note that names a log, and that no known key of the log has signed.
+ * @returns nothing if it is none, or names another log: then its source is another one, and says
+ *   nothing about this log
+ */
+export function failedNote(note: Uint8Array | string, log: Log): string | undefined {
+  try {
+    const { text } = parseNote(note);
+    if (parseCheckpointText(text).origin !== log.origin) return undefined;
+    return "refused" in openCheckpoint({ note, logs: [log] })
+      ? typeof note === "string" ? note : textOf(note)
+      : undefined;
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined;
+    throw error;
+  }
 }
 
 /** The first few of these keys, each once, for a sentence. */

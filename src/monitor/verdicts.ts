@@ -16,9 +16,12 @@ export type Verdict =
   /** it is kept, and not settled yet; the size of our view, if there is one */
   | {
     readonly word: "pending";
+    readonly isFrozen?: false;
     readonly treeSize: bigint;
     readonly viewSize: bigint | undefined;
   }
+  /** it agrees with the view, but its log is frozen here; the latest case of its log, if there is one */
+  | { readonly word: "pending"; readonly isFrozen: true; readonly otherCase: string | undefined }
   /** it is neither known nor an open question, because there is no room for it */
   | { readonly word: "left out" };
 
@@ -56,7 +59,8 @@ export class Verdicts {
   async on(heard: HeardCheckpoint): Promise<Verdict> {
     const verdict = this.#now(heard);
     // The view has to grow first if it is smaller. That may take any time.
-    const isSoon = verdict.word === "pending" && (verdict.viewSize ?? -1n) >= verdict.treeSize;
+    const isSoon = verdict.word === "pending" && verdict.isFrozen !== true &&
+      (verdict.viewSize ?? -1n) >= verdict.treeSize;
     if (!isSoon || this.#isEnded) return verdict;
     await this.#untilTried(heard.checkpoint);
     return this.#now(heard);
@@ -69,7 +73,7 @@ export class Verdicts {
   }
 
   #now({ verdict, checkpoint }: HeardCheckpoint): Verdict {
-    const { keeper, memory, observations } = this.#common;
+    const { keeper, memory, observations, gate } = this.#common;
     const { log, treeSize } = checkpoint;
     const cases = keeper.cases(log);
     const about = cases.find((held) => hasHalf(held, checkpoint)) ??
@@ -78,6 +82,10 @@ export class Verdicts {
     if (about !== undefined) return { word: "inconsistent", evidenceId: about.evidence_id };
     const agrees = verdict === "matches" ||
       (verdict === "pending" && observations.agrees(log, checkpoint));
+    // What a frozen log shows beyond what was accepted may agree with the view, and is not vouched for.
+    if (agrees && !gate.accepts(log, treeSize)) {
+      return { word: "pending", isFrozen: true, otherCase: cases.at(-1)?.evidence_id };
+    }
     if (agrees) return { word: "consistent", otherCase: cases.at(-1)?.evidence_id };
     const isKept = verdict === "inconsistent" || memory.questions(log).has(checkpoint);
     if (!isKept) return { word: "left out" };

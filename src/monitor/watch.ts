@@ -4,7 +4,7 @@ import type { Result } from "../evidence/result.ts";
 import { LookTime } from "../sources/look_time.ts";
 import { type Source, SourceUnavailable } from "../sources/source.ts";
 import { openCheckpoint, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
-import { base64 } from "../tlog/encoding.ts";
+import { base64, textOf } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import type { Clock } from "../world/world.ts";
 import { Continuation, type Prove, type Replaced } from "./continuation.ts";
@@ -12,7 +12,7 @@ import { Doubt } from "./doubt.ts";
 import { type Finding, HOLDS, soonest, weight } from "./finding.ts";
 import { type NotProven, prove, type Proven } from "./proving.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
-import { whyUnverified } from "./unverified.ts";
+import { failedNote, whyUnverified } from "./unverified.ts";
 
 /** After this many looks in a row without a whole proof, the next look continues the first one. */
 export const LOOKS_UNTIL_GOING_ON = 2;
@@ -208,7 +208,11 @@ export class LogWatch {
     // What does not verify is not the log's word.
     part.distrust?.();
     const detail = whyUnverified(note, this.log);
-    if (detail !== undefined) return this.#finding("unverified", { source, detail });
+    if (detail !== undefined) {
+      const failed = failedNote(note, this.log);
+      const shown = failed === undefined ? {} : { failedNote: failed };
+      return this.#finding("unverified", { source, detail, note: textOf(note), ...shown });
+    }
     // Most likely it is the error page of a server.
     const why = `no checkpoint of this log: ${opened.detail}`;
     return this.#finding("unavailable", { source, detail: why });
@@ -374,12 +378,15 @@ export class LogWatch {
     if (older.treeSize === 0n) return this.#finding(agree, about);
     const served = await prove({ source: this.#source, from: older.treeSize, newer, time });
     if ("result" in served) {
-      if (agree !== "rolled back") return this.#finding(served.result, { ...about, ...served });
+      const beside = about.checkpoint === older ? newer : older;
+      if (agree !== "rolled back") {
+        return this.#finding(served.result, { ...about, ...served, beside });
+      }
       // What happened comes first. Why it could not be proven is a consequence.
       const detail = `the log shows size ${older.treeSize}, and has shown us size ` +
         `${newer.treeSize}: ${served.detail}`;
       const shrankFrom = newer.treeSize;
-      return this.#finding(served.result, { ...about, ...served, detail, shrankFrom });
+      return this.#finding(served.result, { ...about, ...served, beside, detail, shrankFrom });
     }
     const { implied, proof } = served;
     if (base64(implied) === older.root) return this.#finding(agree, about);

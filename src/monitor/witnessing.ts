@@ -19,6 +19,7 @@ import { BegunWitnesses } from "./begun_witnesses.ts";
 import type { Common } from "./common.ts";
 import { openKept } from "./kept_note.ts";
 import { ListFollower, type ListNews } from "./list_follower.ts";
+import type { FrozenStatus } from "./status.ts";
 import { recall } from "./recalled.ts";
 import { inPlace } from "./swarm_host.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
@@ -76,6 +77,8 @@ export interface PushedStatus {
   readonly size?: string;
   /** Incidents of this log in the journal. */
   readonly incidents: number;
+  /** If nothing of it is cosigned now: why. */
+  readonly freeze?: FrozenStatus;
 }
 
 /**
@@ -122,7 +125,10 @@ export class Witnessing implements Refusals {
     this.#pushed = fields.pushed;
     this.#noted = fields.noted;
     const { clock } = common.world;
-    this.witness = new Witness({ state, logs, keys, clock, limits: settings, refusals: this });
+    this.witness = new Witness({
+      ...{ state, logs, keys, clock, limits: settings, refusals: this },
+      isFrozen: (log) => common.gate.isFrozen(log),
+    });
     this.#list = fields.list &&
       new ListFollower({ ...fields.list, take: (listed) => this.#takeList(listed) });
   }
@@ -225,7 +231,7 @@ export class Witnessing implements Refusals {
   }
 
   /** See `WitnessStatus`. */
-  status(): WitnessStatus {
+  status(freezeOf: (log: Log) => FrozenStatus | undefined = () => undefined): WitnessStatus {
     return {
       vkeys: this.#means.keys.map(({ vkey }) => vkey.text),
       logs: this.#logs.size,
@@ -233,9 +239,11 @@ export class Witnessing implements Refusals {
       ...(this.#list !== undefined && { list: this.#list.status }),
       pushed: this.#pushed.map((log) => {
         const size = this.#state.head(log.origin)?.treeSize;
+        const freeze = freezeOf(log);
         return {
           ...{ origin: log.origin, vkey: log.vkey.text },
           ...(size !== undefined && { size: `${size}` }),
+          ...(freeze !== undefined && { freeze }),
           incidents: this.#common.keeper.cases(log).length,
         };
       }),

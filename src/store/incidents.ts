@@ -6,6 +6,12 @@ import {
   parseRecord,
   type RecordedHead,
 } from "../evidence/record.ts";
+import {
+  isTransition,
+  parseTransition,
+  signedTransition,
+  type Transition,
+} from "../evidence/transition.ts";
 import { type Judgement, Opinions, verifyConflict } from "../evidence/verify.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { isThere } from "../world/durable.ts";
@@ -35,6 +41,18 @@ export type Recorded =
   /** it does not hold, and was not written */
   | { readonly outcome: "does not hold"; readonly judgement: Judgement };
 
+/** A case that is in the journal, by its names. */
+export interface NamedRecord extends Pick<ConflictRecord, "evidence_id" | "kind" | "log"> {
+  /** Its entry. */
+  readonly seq: number;
+}
+
+/** A step of an incident, and the entry (seq) that states it. */
+export interface WrittenTransition {
+  readonly seq: number;
+  readonly transition: Transition;
+}
+
 /** Where an entry is in the file: see Journal.read. */
 interface Place {
   readonly at: number;
@@ -58,6 +76,9 @@ export class IncidentJournal {
   readonly #folder: string;
   /** By seq, the entries that hold, in order. */
   readonly #places: Map<number, Place>;
+  /** Of the same entries, in order. */
+  readonly #named: NamedRecord[];
+  readonly #transitions: WrittenTransition[];
   // Records are written one at a time. Otherwise one case heard twice at once could be written
   // twice.
   readonly #turns = new Turns();
@@ -74,6 +95,8 @@ export class IncidentJournal {
     cases: Cases;
     folder: string;
     places: Map<number, Place>;
+    named: NamedRecord[];
+    transitions: WrittenTransition[];
     unsound: readonly number[];
     repairs: readonly Repair[];
     detectors: ReadonlyMap<string, string>;
@@ -82,6 +105,8 @@ export class IncidentJournal {
     this.#cases = fields.cases;
     this.#folder = fields.folder;
     this.#places = fields.places;
+    this.#named = fields.named;
+    this.#transitions = fields.transitions;
     this.unsound = fields.unsound;
     this.repairs = fields.repairs;
     this.detectors = fields.detectors;
@@ -95,21 +120,30 @@ export class IncidentJournal {
     const cases = new Cases();
     const unsound: number[] = [];
     const places = new Map<number, Place>();
+    const named: NamedRecord[] = [];
+    const transitions: WrittenTransition[] = [];
     const opinions = new Opinions();
     const repairs: Repair[] = [];
     const detectors = new Map<string, string>();
     const onEntry = (entry: Entry, { at, bytes: { length } }: Line): void => {
       if (isRepair(entry.record)) return void repairs.push(repairOf(entry, folder));
+      if (isTransition(entry.record)) {
+        const transition = transitionOf(entry, folder);
+        return void transitions.push({ seq: entry.seq, transition });
+      }
       const record = recordOf(entry, folder);
       const { outcome } = verifyConflict({ input: entry.record, opinions });
       if (outcome === "holds") {
         cases.add(record, entry.seq);
         places.set(entry.seq, { at, length });
+        named.push(nameOf(record, entry.seq));
         if (record.detector_id !== null) detectors.set(record.detector_id, record.detected_at);
       } else unsound.push(entry.seq);
     };
     const journal = await Journal.open({ files, folder, onEntry });
-    return new IncidentJournal({ journal, cases, folder, places, unsound, repairs, detectors });
+    return new IncidentJournal({
+      ...{ journal, cases, folder, places, named, transitions, unsound, repairs, detectors },
+    });
   }
 
   /** Where a torn last line was set aside when the journal was opened, if there was one. */
@@ -140,12 +174,43 @@ export class IncidentJournal {
     const entry = await this.#journal.append(record as unknown as JsonObject, recordedAt);
     this.#cases.add(record, entry.seq);
     this.#places.set(entry.seq, { at, length: this.#journal.end - at - NEWLINE_BYTES });
+    this.#named.push(nameOf(record, entry.seq));
     return { outcome: "recorded", entry };
   }
 
   /** Bytes of its file. All of them are durable, and whole lines. */
   get end(): number {
     return this.#journal.end;
+  }
+
+  /**
+   * Writes a step of an incident, and returns its entry once it is durable. Whether the step may be
+   * made now is for the runbook.
+   * @param signature of the monitor that the step names, over `transitionBytes`
+   * @param recordedAt RFC 3339, UTC
+   * @throws MalformedError if its form or signature is wrong; WorldError if the disk refuses
+   */
+  step(
+    { transition, signature }: { transition: Transition; signature: Uint8Array },
+    recordedAt: string,
+  ): Promise<Entry> {
+    return this.#turns.next(async () => {
+      const record = signedTransition(transition, signature);
+      parseTransition(record);
+      const entry = await this.#journal.append(record, recordedAt);
+      this.#transitions.push({ seq: entry.seq, transition });
+      return entry;
+    });
+  }
+
+  /** The steps of incidents, in order. */
+  get transitions(): readonly WrittenTransition[] {
+    return this.#transitions;
+  }
+
+  /** The cases whose records hold, in order. */
+  get named(): readonly NamedRecord[] {
+    return this.#named;
   }
 
   /** The last entry. */
@@ -270,6 +335,11 @@ function isBelow(one: string, other: string): boolean {
   return one.length === other.length ? one < other : one.length < other.length;
 }
 
+/** Whether the record of an entry is one of a conflict, and no statement about the journal or a case. */
+export function isCase(record: JsonObject): boolean {
+  return !isRepair(record) && !isTransition(record);
+}
+
 /** Whether there is an incident journal in a folder, with or without entries. */
 export async function hasIncidents(files: Files, folder: string): Promise<boolean> {
   return await isThere(files, join(folder, JOURNAL_FILE));
@@ -311,6 +381,25 @@ export function recordOf({ seq, record }: Entry, folder: string): ConflictRecord
     const path = join(folder, JOURNAL_FILE);
     throw new EntryNotKnown(path, `line ${seq} holds no conflict record: ${error.message}`);
   }
+}
+
+/**
+ * The step of an incident that a journal entry states.
+ * @param folder for the message
+ * @throws JournalDamaged if it does not hold
+ */
+export function transitionOf({ seq, record }: Entry, folder: string): Transition {
+  try {
+    return parseTransition(record);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    const path = join(folder, JOURNAL_FILE);
+    throw new JournalDamaged(path, `line ${seq} states no sound transition: ${error.message}`);
+  }
+}
+
+function nameOf({ evidence_id, kind, log }: ConflictRecord, seq: number): NamedRecord {
+  return { seq, evidence_id, kind, log };
 }
 
 /**

@@ -8,6 +8,7 @@ import { join } from "@std/path/join";
 import type { JsonObject } from "../evidence/json.ts";
 import { isObject } from "../tlog/members.ts";
 import { PROVING_RESULTS } from "../evidence/result.ts";
+import { isTransition, parseTransition, type Transition } from "../evidence/transition.ts";
 import { verifyConflict } from "../evidence/verify.ts";
 import { openCheckpoint } from "../tlog/checkpoint.ts";
 import { textOf } from "../tlog/encoding.ts";
@@ -16,7 +17,7 @@ import { parseVkey } from "../tlog/vkey.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import type { Line } from "../world/reading.ts";
 import type { Files } from "../world/world.ts";
-import { Cases, readIncidents, recordOf, repairOf } from "./incidents.ts";
+import { Cases, readIncidents, recordOf, repairOf, transitionOf } from "./incidents.ts";
 import { EntryNotKnown, JOURNAL_FILE, JournalDamaged, openLocked } from "./journal.ts";
 import { logIdOf, type Observation, type ObservedLog } from "./observation.ts";
 import { OBSERVATIONS_NAME } from "./observations.ts";
@@ -64,6 +65,7 @@ async function incidentDamage({ files, folder }: Place): Promise<Damage | undefi
       const { entry, line } = item;
       try {
         if (isRepair(entry.record)) repairOf(entry, folder);
+        else if (isTransition(entry.record)) transitionOf(entry, folder);
         else recordOf(entry, folder);
       } catch (error) {
         if (!(error instanceof JournalDamaged) || error instanceof EntryNotKnown) throw error;
@@ -84,8 +86,9 @@ async function incidentDamage({ files, folder }: Place): Promise<Damage | undefi
 }
 
 /**
- * The records set aside that hold by themselves, and whose cases the kept part does not have. All
- * other lines, except statements of repairs, are lost: a case may have been in them.
+ * The records set aside that hold by themselves, and whose cases the kept part does not have; and the
+ * steps of incidents. All other lines, except statements of repairs, are lost: a case may have been in
+ * them. A step whose predecessor is lost counts for nothing (see the runbook).
  */
 async function casesAgain(place: Place, { kept, aside }: Damage): Promise<Outcome> {
   const cases = new Cases();
@@ -97,6 +100,13 @@ async function casesAgain(place: Place, { kept, aside }: Damage): Promise<Outcom
       for await (const line of linesOf(place, part)) {
         const input = recordIn(line);
         if (line.bytes.length === 0 || (input !== undefined && isRepair(input))) continue;
+        if (input !== undefined && isTransition(input)) {
+          const step = soundTransition(input);
+          if (isKept) continue;
+          if (step === undefined) lost.push({ from: part.name, what: lostStep(line, part) });
+          else again.push({ record: input, what: `${step.incident}, the step to ${step.to}` });
+          continue;
+        }
         const { outcome, record, signed } = verifyConflict({ input: input ?? {} });
         if (outcome !== "holds" || !signed) {
           if (!isKept) lost.push({ from: part.name, what: lostRecord(line, part) });
@@ -110,6 +120,21 @@ async function casesAgain(place: Place, { kept, aside }: Damage): Promise<Outcom
     }
   }
   return { again, lost };
+}
+
+/** The step of an incident that a record states, if it holds. */
+function soundTransition(record: JsonObject): Transition | undefined {
+  try {
+    return parseTransition(record);
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined;
+    throw error;
+  }
+}
+
+/** Names a step of an incident that cannot be used. */
+function lostStep(line: Line, part: Part): string {
+  return `the step of an incident in entry ${numberIn(part, line)}`;
 }
 
 /** Names the record of a line that cannot be used. An entry has the number of its line. */

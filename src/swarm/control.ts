@@ -1,20 +1,20 @@
 /**
- * What `hearsay peers` and a running daemon say to each other. The connection is a session whose two
+ * What `hearsay peers`, `hearsay incidents` and a running daemon say to each other. The connection is a session whose two
  * ends have one key, so nobody else can ask.
  *
  * @module
  */
-import { parseExactJson } from "../evidence/json.ts";
+import { type JsonObject, parseExactJson } from "../evidence/json.ts";
 import { textOf } from "../tlog/encoding.ts";
-import { checkMembers, oneOf, type Shape, text, wholeNumber } from "../tlog/members.ts";
+import { checkMembers, object, oneOf, type Shape, text, wholeNumber } from "../tlog/members.ts";
 
 /**
- * What can be asked: how it stands with members, the paths to them, a ban and its end, and that the
- * configuration is read again. The first two are answered with `SwarmStatus` and `Routes`, the others with
+ * What can be asked: how it stands with members, the paths to them, a ban and its end, that the
+ * configuration is read again, and a step of an incident. The first two are answered with `SwarmStatus` and `Routes`, the others with
  * `Obeyed`.
  */
-export const CONTROL_ACTIONS = ["peers", "routes", "ban", "unban", "reload"] as const;
-/** What `hearsay peers` asks of a running daemon. */
+export const CONTROL_ACTIONS = ["peers", "routes", "ban", "unban", "reload", "incident"] as const;
+/** What is asked of a running daemon. */
 export interface Control {
   readonly do: typeof CONTROL_ACTIONS[number];
   /** Whom it is about: a vkey. */
@@ -22,6 +22,8 @@ export interface Control {
   readonly reason?: string;
   /** For how long, in milliseconds; without it, until it is lifted. */
   readonly forMs?: number;
+  /** Of `incident`: what is to be done. The monitor reads it. */
+  readonly order?: JsonObject;
 }
 
 /** What a daemon answers to an order, if it is not what was asked for. */
@@ -30,13 +32,18 @@ export type Obeyed =
     readonly done: true;
     /** Of `unban`: whether there was a ban. */
     readonly wasBanned?: boolean;
+    /** Of `incident`: its name, and the state in which it is now. */
+    readonly incident?: string;
+    readonly state?: string;
   }
   /** why not, in words that follow the daemon's name */
   | { readonly refused: string };
 
+const anObject = object({ must: {}, others: "kept" });
+
 const CONTROL: Shape = {
   must: { do: oneOf(CONTROL_ACTIONS) },
-  may: { member: text, reason: text, forMs: wholeNumber({ least: 1 }) },
+  may: { member: text, reason: text, forMs: wholeNumber({ least: 1 }), order: anObject },
   others: "refused",
 };
 

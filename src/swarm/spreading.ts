@@ -94,6 +94,8 @@ export interface SpreadingHost {
   neighbours(): Iterable<Neighbour>;
   /** Hears a note that a member stated, as in an exchange. */
   hearNote(note: string, source: string): Promise<HeardNote>;
+  /** Hears that a member was shown this in place of a log's checkpoint. It is the member's word. */
+  hearUnverified(report: UnverifiedReport): void;
   /** Hears a conflict record that holds. */
   hearRecord(record: ConflictRecord, source: string): Promise<RecordOutcome>;
   /** The newest cases in the incident journal, as many as may be told to who has just come. */
@@ -104,6 +106,16 @@ export interface SpreadingHost {
   putOut(member: Vkey, why: "banned" | "left"): void;
   /** Tells what happened. */
   tell(happened: Spread): void;
+}
+
+/** What a member says that it was shown in place of a log's checkpoint. */
+export interface UnverifiedReport {
+  /** The hash that names the log to members, in hex. */
+  readonly logHash: string;
+  /** As it was shown, says the member. */
+  readonly note: string;
+  /** The vkey of the member, which said it in a session of its own. */
+  readonly member: string;
 }
 
 /** What happens while members spread news. */
@@ -242,6 +254,14 @@ export class Spreading {
     for (const one of followers) one.post(KIND.said, utf8(statement.text));
   }
 
+  /** States to the members that follow a log what we were shown in place of its checkpoint. */
+  async sayUnverified({ note, logHash }: { note: string; logHash: string }): Promise<void> {
+    const followers = [...this.#host.neighbours()].filter((one) => one.follows(logHash));
+    if (followers.length === 0) return;
+    const statement = await this.#say({ kind: "unverified", log: logHash, note });
+    for (const one of followers) one.post(KIND.said, utf8(statement.text));
+  }
+
   /** States to whom we are connected, and how long a message takes there and back. */
   async sayLinks(links: readonly (readonly [vkey: string, rttMs: number])[]): Promise<void> {
     this.#graph.measured(links);
@@ -310,6 +330,9 @@ export class Spreading {
       const heard = await this.#host.hearNote(body.note, from.name);
       if (heard.outcome === "heard") this.#said.keep(statement, heard.logHash);
       if (heard.outcome === "wrong") await this.#charge(from, "signed by nobody", heard.detail);
+    }
+    if (isKnown(body) && body.kind === "unverified") {
+      this.#host.hearUnverified({ logHash: body.log, note: body.note, member: from.vkey.text });
     }
     // Others compare it with what they were told under this number.
     this.#passOn(rumourOf("head", { note }), from);

@@ -38,7 +38,7 @@ import { exactMilliseconds } from "../world/time.ts";
 export const STATEMENT_VERSION = "hearsay/statement/v1";
 /** Most bytes of a statement in canonical JSON. */
 export const MAX_STATEMENT_BYTES = 8 * 1024;
-/** The same for a statement about a checkpoint, which holds a whole note. */
+/** The same for a statement that holds a whole note. */
 export const MAX_CHECKPOINT_STATEMENT_BYTES = 600_000;
 /** Longest round-trip time that is stated, in milliseconds. Who answers later does not answer. */
 export const MAX_LINK_MS = 600_000;
@@ -51,6 +51,16 @@ export type StatementBody =
     readonly time: string;
     readonly note: string;
     readonly observation: string;
+  }
+  /**
+   * The member was shown this in place of a log's checkpoint, and the log's key has not signed it.
+   * `log` is the hash that names the log to members, in hex.
+   */
+  | {
+    readonly kind: "unverified";
+    readonly time: string;
+    readonly log: string;
+    readonly note: string;
   }
   /** Whom the member has a session with, by vkey, and the round-trip time in whole milliseconds. */
   | {
@@ -84,7 +94,13 @@ export type Saying = StatementBody extends infer Body
   : never;
 
 /** The kinds of statements that this version knows. */
-export const STATEMENT_KINDS = ["checkpoint", "links", "accusation", "leave"] as const;
+export const STATEMENT_KINDS = [
+  "checkpoint",
+  "unverified",
+  "links",
+  "accusation",
+  "leave",
+] as const;
 
 /** Why a statement was not accepted. */
 export type StatementRefusal =
@@ -406,10 +422,8 @@ function signerOf(note: string, members: Members): { vkey: Vkey; epoch: bigint }
 }
 
 function checkSize({ kind, bytes }: { kind: string; bytes: number }): void {
-  checkLength(
-    bytes,
-    kind === "checkpoint" ? MAX_CHECKPOINT_STATEMENT_BYTES : MAX_STATEMENT_BYTES,
-  );
+  const holdsNote = kind === "checkpoint" || kind === "unverified";
+  checkLength(bytes, holdsNote ? MAX_CHECKPOINT_STATEMENT_BYTES : MAX_STATEMENT_BYTES);
 }
 
 function checkLength(bytes: number, most: number): void {
@@ -459,6 +473,7 @@ const STATEMENT = {
 /** What a body of each kind must have besides kind and time. A later version may add members. */
 const BODIES: Readonly<Record<string, Check>> = {
   checkpoint: object({ must: { note: shortNote, observation: hexHash }, others: "kept" }),
+  unverified: object({ must: { log: hexHash, note: shortNote }, others: "kept" }),
   links: object({ must: { links: listOf(link) }, others: "kept" }),
   accusation: object({
     must: { accused: vkey, reason: oneLine },

@@ -172,6 +172,7 @@ export class Swarm {
       host: {
         neighbours: () => this.#known.links.map(({ neighbour }) => neighbour),
         hearNote: (note, source) => host.hearNote(note, source),
+        hearUnverified: (report) => host.hearUnverified(report),
         hearRecord: (record, source) => host.hearRecord(record, source),
         memberCase: (conflict) => host.memberCase(conflict),
         recentCases: () => host.recentCases(),
@@ -361,6 +362,12 @@ export class Swarm {
   sayCheckpoint(said: { note: string; observation: string; logHash: string }): void {
     if (this.#stop.stopped) return;
     this.#background.run(() => this.#spreading.sayCheckpoint(said));
+  }
+
+  /** States what was shown in place of a log's checkpoint to the members that follow it. */
+  sayUnverified(said: { note: string; logHash: string }): void {
+    if (this.#stop.stopped) return;
+    this.#background.run(() => this.#spreading.sayUnverified(said));
   }
 
   /** Passes on a case that was recorded here. */
@@ -846,7 +853,7 @@ export class Swarm {
   }
 
   async #obey(
-    { do: action, member, reason = "", forMs }: Control,
+    { do: action, member, reason = "", forMs, order = {} }: Control,
   ): Promise<SwarmStatus | Routes | Obeyed> {
     if (action === "peers") return this.status();
     if (action === "routes") return this.#graph.routes();
@@ -854,6 +861,11 @@ export class Swarm {
       const { reload } = this.#host;
       const refused = reload === undefined ? "it reads no configuration" : await reload();
       return refused === undefined ? { done: true } : { refused };
+    }
+    if (action === "incident") {
+      const { incident } = this.#host;
+      if (incident === undefined) return { refused: "it keeps no incidents" };
+      return await incident(order);
     }
     const known = member === undefined ? undefined : this.#known.get(member);
     if (known === undefined) return { refused: "it is no member of the running configuration" };

@@ -3,13 +3,18 @@
  *
  * @module
  */
+import type { JsonObject } from "../evidence/json.ts";
 import type { Connection } from "../world/world.ts";
+import type { Obeyed } from "./control.ts";
 import type { Hello, Refusal } from "./hello.ts";
 import type { Spread, SpreadingHost } from "./spreading.ts";
 
 /** What is needed of the monitor, besides what spreading needs. */
-export interface SwarmHost
-  extends Pick<SpreadingHost, "hearNote" | "hearRecord" | "memberCase" | "recentCases"> {
+export interface SwarmHost extends
+  Pick<
+    SpreadingHost,
+    "hearNote" | "hearUnverified" | "hearRecord" | "memberCase" | "recentCases"
+  > {
   /** The hashes of the logs followed, in hex. */
   logs(): readonly string[];
   /** Serves a stream that a member opened, and closes it. It throws nothing. */
@@ -21,6 +26,8 @@ export interface SwarmHost
    * @returns why it was refused, if it was
    */
   readonly reload?: (() => Promise<string | undefined>) | undefined;
+  /** Does what the operator orders about an incident. Without it this cannot be asked for. */
+  readonly incident?: ((order: JsonObject) => Promise<Obeyed>) | undefined;
   /** Something failed that is nobody else's fault. */
   failed(error: unknown): void;
 }

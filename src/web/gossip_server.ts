@@ -120,6 +120,14 @@ function explain(verdict: Exclude<Verdict, { readonly word: "left out" }>): stri
           `contradict each other: case ${verdict.otherCase}, whose record is at this URL with ` +
           `/records/${verdict.otherCase} behind it`);
     case "pending": {
+      if (verdict.isFrozen === true) {
+        return "this monitor has frozen the log, and vouches for nothing of it that is as new as this" +
+          (verdict.otherCase === undefined
+            ? ""
+            : `. The log has signed checkpoints that contradict ` +
+              `each other: case ${verdict.otherCase}, whose record is at this URL with ` +
+              `/records/${verdict.otherCase} behind it`);
+      }
       const { viewSize, treeSize } = verdict;
       if (viewSize === undefined || viewSize < treeSize) {
         return "it is kept, and is compared when the log has shown this monitor a checkpoint that " +

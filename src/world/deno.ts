@@ -21,11 +21,13 @@ import {
   type Timer,
   type World,
   WorldError,
-  type WorldErrorKind,
 } from "./world.ts";
+import { runCommand } from "./commands.ts";
 import { serveHttp } from "./http_server.ts";
+import { sendMail } from "./mail.ts";
 import { scryptKeys } from "./scrypt.ts";
 import { sqliteDatabases } from "./sqlite.ts";
+import { worldError } from "./world_error.ts";
 
 const clock: Clock = { now: () => new Date(), monotonic: () => performance.now(), after };
 
@@ -71,6 +73,11 @@ export function denoWorld(): World {
       identity: (path) => asWorldError(async () => identityOf(await Deno.stat(path))),
     },
     databases: sqliteDatabases,
+    mail: { send: sendMail },
+    commands: {
+      run: runCommand,
+      renounce: () => void Deno.permissions.revokeSync({ name: "run" }),
+    },
     passphrases: scryptKeys,
     http: {
       request: httpRequest,
@@ -428,32 +435,4 @@ async function asWorldError<T>(run: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw worldError(error);
   }
-}
-
-const KINDS: readonly [new (message: string) => Error, WorldErrorKind][] = [
-  [Deno.errors.NotFound, "not found"],
-  [Deno.errors.AlreadyExists, "already exists"],
-  [Deno.errors.PermissionDenied, "not permitted"],
-  [Deno.errors.NotCapable, "not permitted"],
-  [Deno.errors.TimedOut, "timed out"],
-  [Deno.errors.BadResource, "closed"],
-  [Deno.errors.Interrupted, "closed"],
-];
-
-/** What the system says if the process or the machine lacks descriptors or memory. */
-const EXHAUSTED = ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"];
-
-function worldError(error: unknown): WorldError {
-  const code = error instanceof Error && "code" in error ? `${error.code}` : "";
-  const kind = EXHAUSTED.includes(code)
-    ? "exhausted"
-    : KINDS.find(([type]) => error instanceof type)?.[1] ?? "other";
-  const message = error instanceof Error ? error.message : String(error);
-  // Deno's advice is meant for authors of scripts, and would have them allow everything.
-  const permission = /^Requires (.+?)(?:, run again with .*)?$/s.exec(message)?.[1];
-  const isDenied = error instanceof Deno.errors.NotCapable && permission !== undefined;
-  return new WorldError(
-    kind,
-    isDenied ? `Hearsay was started without ${permission}` : message,
-  );
 }

@@ -122,6 +122,11 @@ export class Given {
     return this.#node !== undefined;
   }
 
+  /** Where it begins in the text, in UTF-16 units; 0 if it is missing. */
+  get offset(): number {
+    return this.#node?.offset ?? 0;
+  }
+
   /** Notes a fault at this value, or at the object that lacks it. */
   fail(message: string): void {
     const { offset = 0 } = this.#node ?? this.#owner?.node ?? {};

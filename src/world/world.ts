@@ -15,6 +15,8 @@ export interface World {
   readonly databases: Databases;
   readonly http: Http;
   readonly signing: Signing;
+  readonly mail: Mail;
+  readonly commands: Commands;
   readonly passphrases: PassphraseKeys;
 }
 
@@ -307,6 +309,60 @@ export interface HttpResponse {
   header(name: string): string | undefined;
   /** Empty unless the status is 200. */
   readonly body: Uint8Array;
+}
+
+/** Mail, handed to a server by SMTP (RFC 5321). */
+export interface Mail {
+  /**
+   * Sends a letter. It resolves when the server has taken it for all receivers.
+   * @throws WorldError if nobody answers, not in time, or the server does not take it
+   */
+  send(letter: Letter): Promise<void>;
+}
+
+/** A letter, and the server that is to take it. */
+export interface Letter {
+  readonly server: Address;
+  /** An address to connect to in place of the server's name, without brackets. */
+  readonly address?: string;
+  /** `on connect` (port 465), `starttls` (587), or `none`: in the clear. */
+  readonly tls: "on connect" | "starttls" | "none";
+  readonly login?: { readonly user: string; readonly password: string };
+  readonly from: string;
+  readonly to: readonly string[];
+  /** One line. */
+  readonly subject: string;
+  /** For its Message-ID, without brackets. */
+  readonly id: string;
+  readonly text: string;
+  readonly attachments: readonly Attachment[];
+  readonly timeoutMs: number;
+}
+
+/** A file in a letter. */
+export interface Attachment {
+  readonly name: string;
+  readonly type: string;
+  readonly content: string;
+}
+
+/** Programs of this machine. */
+export interface Commands {
+  /**
+   * Runs a program, without a shell, with no variables of the environment but PATH. What it prints on
+   * standard output is not read. It is killed when its time is over.
+   * @returns its exit code, and the start of what it printed on standard error
+   * @throws WorldError if there is none (`not found`), or it was killed (`timed out`)
+   */
+  run(command: {
+    /** The program and its arguments. */
+    readonly argv: readonly string[];
+    /** Its standard input. */
+    readonly input: Uint8Array<ArrayBuffer>;
+    readonly timeoutMs: number;
+  }): Promise<{ readonly code: number; readonly said: string }>;
+  /** Gives up the right to run any, for as long as this process lives. */
+  renounce(): void;
 }
 
 /** Signing with keys of our own. Checking signatures is pure and needs no world. */

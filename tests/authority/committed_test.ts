@@ -216,3 +216,15 @@ Deno.test("contradictionOf: another spelling of a root is refused, and so is nev
   assertEquals(result.refused, "malformed");
   assert(result.detail.includes("is not canonical base64"), result.detail);
 });
+
+Deno.test("weigh: nothing of a frozen log is committed, whoever has cosigned it", async () => {
+  const { log, policy, made: [a, b, c] } = await stage();
+  const plain = await log.checkpoint();
+  const { text } = parseNote(plain);
+  const note = cosigned(plain, ...[a, b, c].map((one) => one.line(text, 10n)));
+  assertEquals(weighed({ note, policy }).committed, true);
+  const frozen = weighed({ note, policy, isFrozen: ({ id }) => id === log.log.id });
+  assertEquals([frozen.committed, frozen.frozen.map(({ id }) => id)], [false, [log.log.id]]);
+  assertEquals(frozen.cosigned.length, 3, "they are told all the same");
+  assertEquals(weighed({ note, policy, isFrozen: () => false }).committed, true);
+});

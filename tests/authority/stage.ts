@@ -98,6 +98,10 @@ export class Stage {
   readonly #logs: readonly PushingLog[];
   readonly #limits: WitnessLimits;
   readonly #both: boolean;
+  /** The origins that are frozen. */
+  readonly frozen = new Set<string>();
+  /** Called when it is asked whether a log is frozen. */
+  onAsked: () => void = () => {};
   files: Files = this.disk.files;
   witness!: Witness;
   state!: WitnessState;
@@ -133,6 +137,10 @@ export class Stage {
       clock: this.clock,
       limits: this.#limits,
       refusals: this.refused,
+      isFrozen: ({ origin }) => {
+        this.onAsked();
+        return this.frozen.has(origin);
+      },
     });
   }
 

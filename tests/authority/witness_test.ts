@@ -356,3 +356,47 @@ Deno.test("witness: a huge request is refused soon", async () => {
     assertEquals((await stage.send(body)).status, 400);
   }
 });
+
+Deno.test("witness: of a frozen log what would be cosigned is 503, and what it signs is kept", async () => {
+  const stage = await atFive();
+  const { origin } = stage.log().log;
+  stage.frozen.add(origin);
+  for (const [old, size] of [[5n, 9n], [5n, 5n]] as const) {
+    const answer = await stage.push({ old, size });
+    assert(answer.status === 503);
+    assertStringIncludes(answer.problem, "has frozen the log");
+  }
+  // What is wrong with a request is told as ever.
+  assertEquals(await stage.status({ old: 0n, size: 9n }), 409);
+  assertEquals(await stage.status({ old: 9n, size: 5n }), 400);
+  assertEquals(await recordedSize(stage), "5");
+  // What it signs is compared with what others say.
+  assertEquals(new Set(stage.refused.open.map(({ treeSize }) => treeSize)), new Set([9n]));
+  stage.frozen.delete(origin);
+  assertEquals(await stage.status({ old: 5n, size: 9n }), 200);
+});
+
+Deno.test("witness: of a frozen log a second root at the recorded size is evidence all the same", async () => {
+  const stage = await atFive();
+  stage.frozen.add(stage.log().log.origin);
+  assertEquals(await stage.status({ old: 5n, size: 5n, history: 1, proof: [] }), 422);
+  assertEquals(stage.refused.conflicts.length, 1);
+});
+
+Deno.test("witness: one frozen log keeps no other from its cosignature", async () => {
+  const stage = await Stage.of(["log.invalid/one", "log.invalid/two"]);
+  stage.frozen.add("log.invalid/one");
+  assertEquals(await stage.status({ old: 0n, size: 5n }, 0), 503);
+  assertEquals(await stage.status({ old: 0n, size: 5n }, 1), 200);
+});
+
+Deno.test("witness: a case that comes while a checkpoint is signed keeps the cosignature here", async () => {
+  const stage = await atFive();
+  let asked = 0;
+  // The first question comes before it is signed, the second after that.
+  stage.onAsked = () => {
+    if (++asked === 2) stage.frozen.add(stage.log().log.origin);
+  };
+  assertEquals(await stage.status({ old: 5n, size: 9n }), 503);
+  assertEquals([asked, await recordedSize(stage)], [2, "5"]);
+});

@@ -502,7 +502,7 @@ inFolder("config check: a journal that run refuses is told, in either folder", a
   const { config, berlin } = await convicted(folder);
   const sound = await check(config);
   assertEquals([sound.code, faults(sound)], [0, []]);
-  assertMatch(sound.out.join("\n"), /✓ the incident journal in \S+ is whole: 1 line\n/);
+  assertMatch(sound.out.join("\n"), /✓ the incident journal in \S+ is whole: 3 lines\n/);
   assertMatch(sound.out.join("\n"), /✓ the observation journal in \S+ is whole: \d+ lines\n/);
   for (const name of ["incidents/journal.jsonl", "state/observations-000001.jsonl"]) {
     const path = `${berlin}/${name}`;

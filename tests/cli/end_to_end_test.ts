@@ -66,7 +66,7 @@ for (const [what, { first, other, kind }] of SPLITS) {
       for (const { http } of [one, two]) {
         const { code, out } = await run("status", http);
         assertEquals(code, 1);
-        assertMatch(out[0]!, /: 1 PROVEN CASE$/);
+        assertMatch(out[0]!, /: 1 LOG FROZEN, 1 PROVEN CASE$/);
       }
       assertEquals([await codeOf(one.running), await codeOf(two.running)], [1, 1]);
       assertEquals(await codeOf(served.running), 0);

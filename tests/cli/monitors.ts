@@ -72,5 +72,6 @@ export async function startDaemon(config: string): Promise<Daemon> {
 /** The incidents of a monitor: their evidence ids. */
 export async function evidenceOf(dir: string): Promise<string[]> {
   const { out } = await run("incidents", "list", "--json", "--incidents", `${dir}/incidents`);
-  return out.map((line) => JSON.parse(line).record.evidence_id as string);
+  return out.map((line) => JSON.parse(line).record.evidence_id as string | undefined)
+    .filter((id) => id !== undefined);
 }

@@ -67,7 +67,7 @@ for (const name of ["incidents", "state"] as const) {
       assertEquals([repaired.code, repaired.err], [0, []]);
       assertMatch(
         text(repaired),
-        /was set aside: .*\n.*was written again: .*\n.* signed by monitor\.invalid\/one\+/,
+        /was set aside: .*\n(?:.*was written again: .*\n)+.* signed by monitor\.invalid\/one\+/,
       );
       const check = await run(command, "check", "--config", config);
       assertEquals([check.code, check.err], [0, []]);
@@ -128,8 +128,8 @@ inFolder(
     assertMatch(text(held), /entry 1\n.*repaired by .*\n.*was not judged/);
     assertMatch(text(held), /The evidence holds \(1 record\)/);
     const json = (await run("verify", path, "--json")).out.map((line) => JSON.parse(line).outcome);
-    assertEquals(json, ["repaired", "holds"]);
-    edit(path, '"again":1', '"again":0');
+    assertEquals(json, ["repaired", "holds", "step", "step"]);
+    edit(path, '"again":3', '"again":0');
     const changed = await run("verify", path, "--log", log);
     assertEquals(changed.code, 1, text(changed));
     assertEquals((await run("incidents", "check", "--config", config)).code, 3);
@@ -219,7 +219,8 @@ inFolder(
     const { running, http } = await startDaemon(config);
     await running.line(/ error journal\.lost detail=\S+ the incident journal in .*could not save/);
     const asked = await run("status", http);
-    assertEquals(asked.code, 3, text(asked));
+    // The log stays frozen, although its case cannot be read any more.
+    assertEquals(asked.code, 1, text(asked));
     assertStringIncludes(text(asked).replace(/\s+/g, " "), lost);
     running.stop();
     await running.done;
@@ -253,7 +254,7 @@ inFolder(
       assertEquals(ran.code, 3, text(ran));
       assertMatch(
         ran.err.join("\n"),
-        /this journal is not complete: \S+ the incident journal in \S+ lacks entries: it had entry 1/,
+        /this journal is not complete: \S+ the incident journal in \S+ lacks entries: it had entry 3/,
       );
     }
     for (const what of ["list", "check"]) {

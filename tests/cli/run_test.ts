@@ -477,6 +477,7 @@ inFolder(
     assertEquals([...names].sort(), [
       "daemon.started",
       "incident.recorded",
+      "incident.step",
       "log.first",
       "log.inconsistent",
       "log.unavailable",

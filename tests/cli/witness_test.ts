@@ -102,19 +102,33 @@ inFolder("witness: two roots at one size are a recorded case when it answers", a
   assertStringIncludes(said, "witness for 1 log, of which it has cosigned 1");
   assertStringIncludes(said, "log.invalid/pushes: cosigned size 5");
   assertEquals(await push({ old: 5n, size: 5n, history: 1, proof: [] }), 422);
-  assertEquals(
-    await push({ old: 5n, size: 9n }),
-    200,
-    "the witness goes on with the history it knows",
-  );
+  assertEquals(await push({ old: 5n, size: 9n }), 503, "the log is frozen");
+  assertMatch(said, /log log\.invalid\/pushes is FROZEN since .*INC-\d{4}-001/);
   running.stop();
   assertEquals((await running.done).code, 1);
   const list = await run("incidents", "list", "--json", "--incidents", `${folder}/incidents`);
-  assertEquals(list.out.length, 1, "one case, however often it is shown");
+  const cases = list.out.filter((line) => "evidence_id" in JSON.parse(line).record);
+  assertEquals(cases.length, 1, "one case, however often it is shown");
   const shown = await run("incidents", "show", "1", "--json", "--incidents", `${folder}/incidents`);
   const file = put(folder, "case.json", `${shown.out.join("\n")}\n`);
   const verified = await run("verify", file, "--log", log.log.vkey.text);
   assertEquals(verified.code, 0, verified.out.join("\n"));
+  // A person lets the log go on, and the witness goes on with the history it knows.
+  const incident = `INC-${new Date().getUTCFullYear()}-001`;
+  const who = ["--by", "Ada", "--why", "explained", "--config", `${folder}/hearsay.jsonc`];
+  const bundle = ["--out", `${folder}/bundle`];
+  for (const step of [["advance", incident, ...bundle], ["resolve", incident]]) {
+    const stepped = await run("incidents", ...step, ...who);
+    assertEquals(stepped.code, 0, stepped.err.join("\n"));
+  }
+  const again = await startWitness(folder);
+  const grown = await ask(
+    `${again.url}/add-checkpoint`,
+    await log.request({ old: 5n, size: 9n }),
+  );
+  assertEquals(grown.status, 200);
+  again.running.stop();
+  await again.running.done;
 });
 
 inFolder("witness: a refused larger note is an open question, and no case", async (folder) => {

@@ -7,8 +7,9 @@
 import { CACHE_VARIABLES } from "../../src/cli/caches.ts";
 
 /**
- * Net, files, the variables of the environment that say where caches are, and nothing else: no
- * processes, no foreign functions, no prompts.
+ * Net, files, the variables of the environment that say where caches are, programs, and nothing else:
+ * no foreign functions, no prompts. Programs are those that "alerts" names as commands. Every command
+ * but 'run' and 'alert' gives that permission up when it begins (main.ts).
  */
 export const RUN_FLAGS = [
   "--frozen",
@@ -16,6 +17,7 @@ export const RUN_FLAGS = [
   "--allow-net",
   "--allow-read",
   "--allow-write",
+  "--allow-run",
   `--allow-env=${CACHE_VARIABLES.join(",")}`,
 ];
 

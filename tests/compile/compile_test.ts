@@ -29,7 +29,7 @@ function objectAt(text: string, at: number): Record<string, Record<string, unkno
 }
 
 Deno.test({
-  name: `compile: the program embeds, with net, read, write and a few variables allowed${
+  name: `compile: the program embeds, with net, read, write, programs and a few variables allowed${
     STAND_IN === undefined ? " (skipped: no executable to stand in for denort)" : ""
   }`,
   ignore: STAND_IN === undefined,
@@ -42,11 +42,11 @@ Deno.test({
     const { permissions } = objectAt(text, text.lastIndexOf('{"argv":'));
     assert(permissions !== undefined);
     const all: unknown[] = [];
-    for (const kind of ["net", "read", "write"]) {
+    for (const kind of ["net", "read", "write", "run"]) {
       assertEquals(permissions[`allow_${kind}`], all, kind);
     }
     assertEquals(permissions.allow_env, CACHE_VARIABLES);
-    for (const kind of ["run", "ffi", "sys"]) {
+    for (const kind of ["ffi", "sys"]) {
       assertEquals(permissions[`allow_${kind}`], null, kind);
     }
     assertEquals(permissions.prompt, false);

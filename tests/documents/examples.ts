@@ -20,6 +20,12 @@ import type { Result } from "../../src/evidence/result.ts";
 import { observedCheckpoint } from "../../src/store/observation.ts";
 import { ObservationJournal } from "../../src/store/observations.ts";
 import { formatRemovals } from "../../src/store/removal.ts";
+import {
+  type Transition,
+  TRANSITION_VERSION,
+  transitionBytes,
+} from "../../src/evidence/transition.ts";
+import { IncidentJournal } from "../../src/store/incidents.ts";
 import { repairableIncidents } from "../../src/store/repairables.ts";
 import { repairJournal } from "../../src/store/repairing.ts";
 import { hashedBytes, makeStatement } from "../../src/swarm/statement.ts";
@@ -125,6 +131,36 @@ const repairEntry = await (async (): Promise<Uint8Array> => {
   return utf8(disk.content(path)!.split("\n")[1]!);
 })();
 
+/** The second step of an incident, as the third entry. */
+const stepEntry = await (async (): Promise<Uint8Array> => {
+  const disk = new MemoryDisk();
+  const journal = await IncidentJournal.open({ files: disk.files, folder: "journal" });
+  await journal.record(sameSize, RECORDED_AT);
+  const said = {
+    version: TRANSITION_VERSION,
+    cause: "equivocation",
+    ...{ incident: "INC-2026-001", log: sameSize.log, by: "hearsay", at: RECORDED_AT },
+    monitor: monitor.vkey.text,
+  } as const;
+  const { size, root } = sameSize.checkpoint_a;
+  const steps: Transition[] = [
+    {
+      ...{ ...said, evidence_ids: [sameSize.evidence_id], from: null, to: "DETECT" },
+      why: `the log signed two roots at size ${size}`,
+    },
+    {
+      ...{ ...said, evidence_ids: [], from: "DETECT", to: "FREEZE", accepted: { size, root } },
+      why: `nothing of the log beyond size ${size} is accepted until this is resolved`,
+    },
+  ];
+  for (const transition of steps) {
+    const signature = await monitor.sign(transitionBytes(transition));
+    await journal.step({ transition, signature }, RECORDED_AT);
+  }
+  await journal.close();
+  return utf8(disk.content("journal/journal.jsonl")!.split("\n")[2]!);
+})();
+
 /** By name, the bytes of each example. */
 export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Array>([
   ["log-vkey", utf8(log.vkey.text)],
@@ -183,6 +219,7 @@ export const EXAMPLES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Ar
   ["incident-entry", await written("journal/journal.jsonl", writeIncident)],
   ["observation-entries", await written("state/observations-000001.jsonl", writeObservations)],
   ["repair-entry", repairEntry],
+  ["step-entry", stepEntry],
   ["statement-body", utf8(canonicalize(statement.body))],
   ["statement-root", sha256(hashedBytes(statement.body))],
   ["statement-note", utf8(statement.note)],

@@ -5,7 +5,16 @@
 
 const PURE_ROOMS = ["tlog", "evidence"];
 /** They do not import one another. A new room begins with its name here. */
-const MIDDLE_ROOMS = ["store", "sources", "gossip", "gather", "swarm", "authority", "federation"];
+const MIDDLE_ROOMS = [
+  "store",
+  "sources",
+  "gossip",
+  "gather",
+  "swarm",
+  "authority",
+  "federation",
+  "response",
+];
 const BELOW_MONITOR = [...PURE_ROOMS, "world", ...MIDDLE_ROOMS];
 
 /** What each room may import besides itself. A room that is not here may not exist. */
@@ -28,7 +37,14 @@ const PURE_CRYPTO = ["createHash", "createPublicKey", "hash", "KeyObject", "veri
 /** World takes what needs a secret as well. Randomness comes from the platform in one place. */
 const WORLD_CRYPTO = [
   ...PURE_CRYPTO,
-  ...["createCipheriv", "createDecipheriv", "createPrivateKey", "diffieHellman", "hkdfSync"],
+  ...[
+    "createCipheriv",
+    "createDecipheriv",
+    "createHmac",
+    "createPrivateKey",
+    "diffieHellman",
+    "hkdfSync",
+  ],
   ...["scrypt", "sign"],
 ];
 

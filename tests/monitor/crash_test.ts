@@ -71,12 +71,18 @@ async function run(stage: Stage, dies = false): Promise<void> {
   for (const step of COURSE) {
     await step(stage);
     if (dies && host.refusals.length > 0) return;
-    const { size } = host.daemon!.status().logs[0]!;
+    const size = seenSizeOf(host);
     if (size !== undefined && BigInt(size) > said.view) said.view = BigInt(size);
     for (const { fields } of host.toldOf("incident.recorded")) {
       said.cases.add(fields.evidence_id as string);
     }
   }
+}
+
+/** The largest size that is proven, whether or not the log is frozen by now. */
+function seenSizeOf({ daemon }: Host): string | undefined {
+  const { size, seenSize = size } = daemon!.status().logs[0]!;
+  return seenSize;
 }
 
 /** Everything convicted, by what it is convicted of. */
@@ -91,7 +97,7 @@ async function expectKept({ host, source, said }: Stage, fault: Fault): Promise<
   await host.start({ logs: [{ source }], gossipMs: DAY });
   await host.pass(2 * MINUTE);
   const what = JSON.stringify(fault);
-  const { size } = host.daemon!.status().logs[0]!;
+  const size = seenSizeOf(host);
   assert(BigInt(size ?? 0) >= said.view, `${what}: the view is ${size}, it was ${said.view}`);
   const ids = await host.cases();
   for (const id of said.cases) assert(ids.includes(id), `${what}: a case was lost`);

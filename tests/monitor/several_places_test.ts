@@ -123,7 +123,7 @@ for (const [first, other] of [[9, 9], [9, 12], [12, 9], [8, 16], [16, 8]] as con
     assertEquals(host.told.filter(({ level }) => level === "error").length, loud, "told once");
     [one.size, two.size] = [first + 10, other + 10];
     await host.pass(2 * MINUTE);
-    const followed = host.daemon!.status().logs[0]!.size;
+    const followed = host.daemon!.status().logs[0]!.seenSize;
     assert([`${first + 10}`, `${other + 10}`].includes(followed!), followed);
     host.assertOnlyDiskRefused();
   });

@@ -50,6 +50,14 @@ export function lookBoundMs({ outageMs, pollMs }: Pace): number {
 }
 
 /**
+ * The longest time from the end of all trouble, and of all news that it caused, until a mirror holds the
+ * journal that it mirrors. It fetches as often as its log, and waits as long after failures.
+ */
+export function mirroringBoundMs(pace: Pace): number {
+  return spreadingBoundMs(pace) + 2 * lookBoundMs(pace);
+}
+
+/**
  * The longest time from the end of all trouble until two honest monitors that exchange, and that were
  * shown two stories, have both recorded the case.
  */

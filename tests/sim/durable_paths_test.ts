@@ -18,7 +18,7 @@ import type { JsonObject } from "../../src/evidence/json.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import { DiskLog } from "../../src/sources/disk_log.ts";
 import { DurabilityLost } from "../../src/world/durable.ts";
-import { IncidentJournal, readIncidents, recordOf } from "../../src/store/incidents.ts";
+import { IncidentJournal, isCase, readIncidents, recordOf } from "../../src/store/incidents.ts";
 import { checkObservations, ObservationJournal } from "../../src/store/observations.ts";
 import { segmentName } from "../../src/store/segments.ts";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
@@ -375,6 +375,7 @@ async function casesOn(disk: MemoryDisk): Promise<string[]> {
   const ids: string[] = [];
   for await (const item of readIncidents({ files: disk.files, folder: INCIDENTS })) {
     assert("entry" in item, "torn");
+    if (!isCase(item.entry.record)) continue;
     const record = recordOf(item.entry, INCIDENTS);
     assertEquals(verifyConflict({ input: record as unknown as JsonObject }).outcome, "holds");
     ids.push(record.evidence_id);

@@ -14,6 +14,7 @@ import {
   detectionBoundMs,
   lookBoundMs,
   meetingBoundMs,
+  mirroringBoundMs,
   type Pace,
   spreadingBoundMs,
 } from "./bounds.ts";
@@ -119,6 +120,7 @@ export class Fleet {
     this.#expectKnown(boundMs);
     this.#expectPlacesCompared(boundMs);
     this.#expectSpread(await waitFor(spreadingBoundMs));
+    this.#expectMirrored(await waitFor(mirroringBoundMs));
     this.#expectTwoTonguesKnown();
     const settledAfter = isSettled ? this.time.now - healsAt : undefined;
     const splits = [...this.#splits()].length;
@@ -158,6 +160,8 @@ export class Fleet {
         network: this.#network,
         machine: machines[number]!,
         ...{ addressOf, keyOf: (number: number) => vkeys[number]! },
+        monitorAt: (hostname) =>
+          this.#monitors.find(({ machine }) => machine.hostname === hostname),
       })
     );
     const vkeys = await Promise.all(this.#monitors.map((monitor) => monitor.vkey()));
@@ -445,6 +449,31 @@ export class Fleet {
     });
   }
 
+  /** Mirrors that do not hold all of the journal of a monitor that is up. */
+  #behindJournals(): string[] {
+    return this.#monitors.flatMap((monitor) =>
+      (monitor.plan.mirrors ?? []).flatMap((number) => {
+        const of = this.#monitors[number]!;
+        const journal = of.daemon?.federating?.log;
+        if (journal === undefined) return [];
+        const mirror = monitor.daemon?.status().mirrors
+          ?.find(({ origin }) => origin === journal.origin);
+        return mirror?.size === `${journal.treeSize}` ? [] : [`${monitor.name} of ${of.name}`];
+      })
+    );
+  }
+
+  #expectMirrored(boundMs: number): void {
+    const behind = this.#behindJournals();
+    this.#checks.expect(
+      "mirrors follow in time",
+      behind.length === 0,
+      () =>
+        `within ${Math.round(boundMs / 1_000)} s these mirrors have not reached the journal: ` +
+        behind.join(", "),
+    );
+  }
+
   #expectTwoTonguesKnown(): void {
     // What was said just now is still on its way.
     const deaf = this.#deaf({ by: this.time.now - SAID_MS });
@@ -476,6 +505,7 @@ export class Fleet {
       if (!checks.knows(a, origin) || !checks.knows(b, origin)) return false;
     }
     if (this.#uninformed().length > 0 || this.#deaf().length > 0) return false;
+    if (this.#behindJournals().length > 0) return false;
     const isCompared = (monitor: SimMonitor): boolean =>
       checks.contradictedPlaces(monitor).every((origin) => checks.knows(monitor, origin));
     return this.#monitors.every(isCompared);

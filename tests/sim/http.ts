@@ -24,9 +24,11 @@ const GARBAGE = utf8("<html><h1>504 Gateway Time-out</h1></html>\n");
  * @param onPutOff called when an answer arrives that asks to wait, with the seconds to wait
  * @param onShown called when a checkpoint has arrived
  */
-export function simHttp({ logs, monitor, time, draw, isAlive, onAsked, onPutOff, onShown }: {
+export function simHttp({ logs, others, monitor, time, draw, isAlive, ...told }: {
   /** The logs, by host name. */
   logs: ReadonlyMap<string, SimLog>;
+  /** Asks who is no log: another monitor, for its journal. */
+  others: Http["request"];
   monitor: number;
   time: SimTime;
   draw: Draw;
@@ -35,11 +37,12 @@ export function simHttp({ logs, monitor, time, draw, isAlive, onAsked, onPutOff,
   onPutOff: (log: SimLog, place: number, seconds: number) => void;
   onShown: (log: SimLog, shown: Shown) => void;
 }): Http {
-  async function request(
-    { url, headers, timeoutMs, maxBytes }: Parameters<Http["request"]>[0],
-  ): Promise<HttpResponse> {
+  const { onAsked, onPutOff, onShown } = told;
+  async function request(asking: Parameters<Http["request"]>[0]): Promise<HttpResponse> {
+    const { url, headers, timeoutMs, maxBytes } = asking;
     const { hostname, pathname } = new URL(url);
-    const log = logs.get(hostname)!;
+    const log = logs.get(hostname);
+    if (log === undefined) return await others(asking);
     const [, named, path] = PLACE_PATH.exec(pathname)!;
     const asked = { monitor, place: Number(named ?? 0) };
     onAsked(log, asked.place);

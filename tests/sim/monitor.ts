@@ -11,12 +11,21 @@ import { openSource } from "../../src/sources/open.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { generateSigner, type Signer } from "../../src/world/signer.ts";
 import { formatAddress } from "../../src/world/address.ts";
-import type { Address, Clock, World } from "../../src/world/world.ts";
+import {
+  type Address,
+  type Clock,
+  type HttpRequest,
+  type HttpResponse,
+  type World,
+  WorldError,
+} from "../../src/world/world.ts";
+import { FEDERATION_DEFAULTS } from "../../src/federation/settings.ts";
 import { DEFAULT_MAX_CLOCK_SKEW_MS } from "../../src/swarm/replay.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { type DiskTrouble, SimDatabases, simFiles } from "./disk.ts";
 import type { Draw } from "./draw.ts";
 import { simHttp } from "./http.ts";
+import { askJournal, journalUrl } from "./journals.ts";
 import type { LogPlan, Shown, SimLog } from "./logs.ts";
 import type { SimMachine, SimNetwork } from "./network.ts";
 import type { MonitorPlan } from "./plan.ts";
@@ -108,6 +117,7 @@ export class SimMonitor {
   readonly #peers: readonly Address[];
   readonly #addressOf: (number: number) => Address;
   readonly #keyOf: (number: number) => string;
+  readonly #monitorAt: (hostname: string) => SimMonitor | undefined;
   readonly #watcher: Watcher;
   #process: Process | undefined;
   #isRetired = false;
@@ -125,6 +135,8 @@ export class SimMonitor {
     /** Addresses of machines, and the vkeys of those that are members of somebody. */
     addressOf: (number: number) => Address;
     keyOf: (number: number) => string;
+    /** The honest monitor on a machine, whose journal may be asked for. */
+    monitorAt: (hostname: string) => SimMonitor | undefined;
     watcher: Watcher;
   }) {
     this.number = fields.number;
@@ -139,6 +151,7 @@ export class SimMonitor {
     this.#peers = fields.plan.peers.map(fields.addressOf);
     this.#addressOf = fields.addressOf;
     this.#keyOf = fields.keyOf;
+    this.#monitorAt = fields.monitorAt;
     this.#watcher = fields.watcher;
     this.machineTime = new MachineTime({ time: fields.time, rate: fields.plan.rate });
   }
@@ -318,7 +331,7 @@ export class SimMonitor {
   }
 
   #settings(name: string): Settings {
-    const { fanOut, gossipMs, pollMs, membership } = this.plan;
+    const { fanOut, gossipMs, pollMs, membership, mirrors } = this.plan;
     return {
       ...defaultSettings(denoWorld()),
       ...{ name, state: STATE, incidents: INCIDENTS },
@@ -332,6 +345,19 @@ export class SimMonitor {
         admit: membership.admit,
         members: { room: membership.room, clockSkewMs: DEFAULT_MAX_CLOCK_SKEW_MS },
       }),
+      ...(mirrors !== undefined && { federation: this.#federation(mirrors) }),
+    };
+  }
+
+  #federation(mirrors: readonly number[]): Settings["federation"] {
+    const { perSecondPerAddress, perSecond } = FEDERATION_DEFAULTS;
+    return {
+      ...{ admit: "members", perSecondPerAddress, perSecond },
+      mirrors: mirrors.map((number) => ({
+        vkey: parseVkey(this.#keyOf(number)),
+        url: journalUrl(this.#addressOf(number).hostname),
+        everyMs: this.plan.pollMs,
+      })),
     };
   }
 
@@ -366,6 +392,7 @@ export class SimMonitor {
       http: simHttp({
         logs: new Map(this.#logs.map((log) => [log.log.origin, log])),
         monitor: this.number,
+        others: (asking) => this.#askJournal(asking),
         ...{ time, draw, isAlive },
         onAsked: (log, place) => {
           if (isAlive()) this.#watcher.asks(this, log, place);
@@ -374,8 +401,19 @@ export class SimMonitor {
         onShown: (log, shown) => this.#watcher.shown(this, log, shown),
       }),
       signing,
+      // No alerts are configured in the simulation.
+      ...{ mail: denoWorld().mail, commands: denoWorld().commands },
       passphrases: denoWorld().passphrases,
     };
+  }
+
+  async #askJournal(asking: HttpRequest): Promise<HttpResponse> {
+    const of = this.#monitorAt(new URL(asking.url).hostname);
+    if (of === undefined) throw new WorldError("other", "Connection refused (os error 111)");
+    return await askJournal(asking, {
+      ...{ of, from: this.machine.hostname, time: this.#time, draw: this.#draw },
+      isCut: (from, to) => this.#network.isCut(from, to),
+    });
   }
 
   /** Closes what would outlast the run. */

@@ -569,6 +569,14 @@ const FLEET_MUTANTS: readonly Mutant[] = [
     test: { file: MEMBERS, name: "a case goes on to everyone once" },
   },
   {
+    name: "a mirror that failed three times never comes back",
+    file: "src/monitor/mirrored_journal.ts",
+    find: "const pauseMs = nextPollMs({ intervalMs, failures, retryAfterMs, random });",
+    replace: "const pauseMs = failures > 0 ? 1e9 : nextPollMs({ intervalMs, failures, random });",
+    breaks: "mirrors follow in time",
+    seeds: 100,
+  },
+  {
     name: "records take the turn of who passed them on",
     file: "src/swarm/spreading.ts",
     find: "return isMember ? detector_vkey : `somebody, through ${from.vkey.text}`;",

@@ -335,6 +335,11 @@ export class SimNetwork {
     }
   }
 
+  /** Whether the link between two machines is cut. */
+  isCut(a: string, b: string): boolean {
+    return this.#cut.has(`${a} ${b}`);
+  }
+
   /** Mends every link. */
   mend(): void {
     this.#cut.clear();

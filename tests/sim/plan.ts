@@ -10,6 +10,7 @@ import { type Draw, drawFrom } from "./draw.ts";
 import { type Deceit, LOG_TROUBLES, type LogPlan, type LogTrouble } from "./logs.ts";
 import type { Weather } from "./network.ts";
 import { withMembers } from "./member_variety.ts";
+import { withMirrors } from "./mirror_variety.ts";
 import { varied } from "./variety.ts";
 
 const SECOND = 1_000;
@@ -31,6 +32,8 @@ export interface MonitorPlan {
   readonly disk: DiskTrouble;
   /** How it stands with members; it has none if left out. */
   readonly membership?: MembershipPlan;
+  /** Numbers of the monitors whose journals it mirrors; it publishes none itself if left out. */
+  readonly mirrors?: readonly number[];
 }
 
 /** A monitor or malicious member that a monitor has in its list by its key. */
@@ -150,7 +153,9 @@ export interface PlanOptions {
 /** The plan of a seed. */
 export function planOf(seed: number, options: PlanOptions = {}): FleetPlan {
   const plan = troubledPlanOf(seed, options);
-  return withMembers(varied(seed % ONE_IS_CALM === ONE_IS_CALM - 1 ? calmed(plan) : plan));
+  return withMirrors(
+    withMembers(varied(seed % ONE_IS_CALM === ONE_IS_CALM - 1 ? calmed(plan) : plan)),
+  );
 }
 
 /** One seed in so many is calm. */

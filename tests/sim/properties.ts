@@ -23,6 +23,8 @@ export const PROPERTIES = [
   "views catch up in time",
   /** honest connected monitors come to hold the same convictions within the bound */
   "evidence spreads in time",
+  /** a mirror comes to hold all of the journal that it mirrors within the bound */
+  "mirrors follow in time",
   /** members that know each other, and have room, have a session within the bound */
   "members meet in time",
   /** no honest member is banned by honest ones, nor said to be in two places */

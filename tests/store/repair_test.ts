@@ -5,6 +5,7 @@ import type { Conflict } from "../../src/evidence/conflict.ts";
 import type { Entry } from "../../src/evidence/entry.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
 import { buildRecord, signedBytes, withSignature } from "../../src/evidence/record.ts";
+import { TRANSITION_VERSION, transitionBytes } from "../../src/evidence/transition.ts";
 import { verifyConflict } from "../../src/evidence/verify.ts";
 import { IncidentJournal, readIncidents, recordOf, repairOf } from "../../src/store/incidents.ts";
 import { EntryNotKnown, Journal, JournalDamaged, JournalLocked } from "../../src/store/journal.ts";
@@ -518,4 +519,48 @@ Deno.test("repair: a start that removes what a repair left tells what failed, wh
     hit = disk.operations >= at && failures < 60;
   }
   assert(failures > 20, `only ${failures} faults were tried`);
+});
+
+Deno.test("repair: steps of incidents that are set aside are written again, in their order", async () => {
+  const disk = incidentsOf("");
+  const journal = await IncidentJournal.open({ files: disk.files, folder: INCIDENTS });
+  const { record } = JSON.parse(lines[0]!);
+  await journal.record(record, AT);
+  const said = {
+    version: TRANSITION_VERSION,
+    incident: "INC-2026-001",
+    log: record.log,
+    cause: "equivocation",
+    ...{ at: AT, by: "hearsay", why: "because", monitor: signer.vkey.text },
+  } as const;
+  const steps = [
+    { ...said, evidence_ids: [record.evidence_id], from: null, to: "DETECT" },
+    { ...said, evidence_ids: [], from: "DETECT", to: "FREEZE" },
+  ] as const;
+  for (const transition of steps) {
+    await journal.step(
+      { transition, signature: await signer.sign(transitionBytes(transition)) },
+      AT,
+    );
+  }
+  await journal.close();
+  const whole = disk.content(JOURNAL)!.split("\n").slice(0, -1);
+  for (let damage = 0; damage < whole.length; damage++) {
+    const damaged = incidentsOf(
+      whole.map((line, i) => `${i === damage ? altered(line) : line}\n`).join(""),
+    );
+    const plan = await repair(damaged);
+    // The record of the damaged line holds by itself, and so does a step.
+    assertEquals([plan!.again.length, plan!.lost], [whole.length - damage, []]);
+    const again = await IncidentJournal.open({ files: damaged.files, folder: INCIDENTS });
+    assertEquals(again.transitions.map(({ transition }) => transition), [...steps]);
+    assertEquals(again.named.length, 1);
+    await again.close();
+    assertEquals(await repair(damaged), undefined, "it is whole");
+  }
+  // A step whose signature does not hold is damage, and is lost.
+  const forged = whole.at(-1)!.replace('"why":"because"', '"why":"another"');
+  const disk2 = incidentsOf([...whole.slice(0, -1), forged].map((line) => `${line}\n`).join(""));
+  const plan = await repair(disk2);
+  assertMatch(plan!.lost[0]!.what, /the step of an incident in entry 3/);
 });

@@ -25,8 +25,12 @@ export const words = (name: string): string[] => name.split(" ");
 export const subcommands = (of: string): string[] =>
   Object.keys(WELL).filter((name) => name.startsWith(`${of} `));
 
-/** The commands that read the incident journal. */
-export const INCIDENTS = subcommands("incidents");
+/** The commands that read the incident journal, wherever it is. */
+export const INCIDENTS = ["list", "show", "export", "check"].map((name) => `incidents ${name}`);
+/** Those that need the monitor's configuration: for its key, or both journals. */
+export const STEPS = ["run", "advance", "resolve"].map((name) => `incidents ${name}`);
+/** Those of them that write what is known for others. */
+export const REPORTS = ["bundle", "report"].map((name) => `incidents ${name}`);
 /** The commands that read the observation journal. */
 export const OBSERVATIONS = subcommands("observations");
 /** The ways to ask for members, and to change them. */
@@ -40,6 +44,8 @@ export const RUNS = ["run", "run --once"];
 const OPERANDS: Readonly<Record<string, readonly string[]>> = {
   "incidents show": ["1"],
   "incidents export": ["1"],
+  ...Object.fromEntries(STEPS.map((name) => [name, ["INC-2026-001", "--by", "A", "--why", "b"]])),
+  ...Object.fromEntries(REPORTS.map((name) => [name, ["INC-2026-001"]])),
   "peers add": [MEMBER],
   "peers remove": [MEMBER],
   "peers ban": [MEMBER],
@@ -54,6 +60,7 @@ export function reading(name: string): string[] {
 /** The commands that read a configuration. */
 export const CONFIGURED = [
   ...["config check", ...RUNS, "status", ...PEERS, ...INCIDENTS, ...OBSERVATIONS],
+  ...[...STEPS, ...REPORTS],
   "journal repair",
 ];
 

@@ -10,12 +10,24 @@ import {
   reading,
   RECORDS,
   records,
+  REPORTS,
   RUNS,
   runs,
+  STEPS,
   type Trouble,
   words,
 } from "./groups.ts";
-import { caseJournal, daemonOf, deceived, monitor, observed, spoil, type Stage } from "./stage.ts";
+import {
+  caseJournal,
+  daemonOf,
+  deceived,
+  freezing,
+  monitor,
+  observed,
+  PERSON,
+  spoil,
+  type Stage,
+} from "./stage.ts";
 
 /** A journal whose first line somebody has changed, for every command that reads one. */
 function journals(change: (line: string) => string): Trouble {
@@ -58,10 +70,11 @@ function withRecord(line: string, change: (record: string) => string): string {
   return lineOf(canonicalBody(changed), entryHash(changed)).trimEnd();
 }
 
-/** Makes the one record of a journal not hold, and leaves the chain whole. */
+/** Makes the first record of a journal not hold. The chain is whole, and has nothing else. */
 function breakRecord(incidents: string): void {
   const path = `${incidents}/journal.jsonl`;
-  Deno.writeTextFileSync(path, `${withRecord(Deno.readTextFileSync(path), spoilRecord)}\n`);
+  const [first] = Deno.readTextFileSync(path).split("\n");
+  Deno.writeTextFileSync(path, `${withRecord(first!, spoilRecord)}\n`);
 }
 
 const INCIDENTS_FILE = "incidents/journal.jsonl";
@@ -85,6 +98,28 @@ export function spoilRecord(record: string): string {
 
 /** By their names in OPERATING. */
 export const JOURNAL_TROUBLES: Readonly<Record<string, Trouble>> = {
+  "step refused": each(STEPS, (name) => async (stage) => {
+    const { config, incident } = await freezing(stage);
+    const about = name === "incidents run"
+      ? put(stage.folder, "alert", '{"case":"peer 192.0.2.1:9900"}')
+      : incident;
+    // To advance is allowed; not by the monitor itself.
+    const who = name === "incidents advance" ? ["--by", "hearsay", "--why", "because"] : PERSON;
+    return { args: [...words(name), about, ...who, "--config", config] };
+  }),
+  "no such case": each(REPORTS, (name) => async (stage) => {
+    const { config } = await monitor(stage);
+    return { args: [...words(name), "INC-1999-001", "--config", config] };
+  }),
+  "bundle altered": {
+    "incidents bundle": async (stage) => {
+      const { config, incident } = await freezing(stage);
+      const out = `${stage.folder}/bundle`;
+      await run("incidents", "bundle", incident, "--offline", "--out", out, "--config", config);
+      Deno.writeTextFileSync(`${out}/report.md`, "nothing is proven");
+      return { args: ["incidents", "bundle", "--check", out] };
+    },
+  },
   "no such incident": {
     ...each(["incidents show", "incidents export"], (name) => async (stage) => ({
       args: [...words(name), "9", "--incidents", await caseJournal(stage)],

@@ -127,6 +127,18 @@ export async function deceived(stage: Stage): Promise<Awaited<ReturnType<typeof 
   return made;
 }
 
+/** A monitor that has recorded a case, and so frozen its log; and the name of its incident. */
+export async function freezing(
+  stage: Stage,
+): Promise<Awaited<ReturnType<typeof monitor>> & { incident: string }> {
+  const made = await deceived(stage);
+  await run("run", "--config", made.config, "--once");
+  return { ...made, incident: `INC-${new Date().getUTCFullYear()}-001` };
+}
+
+/** Who takes a step, and why. */
+export const PERSON = ["--by", "Ada Lovelace", "--why", "it is explained"];
+
 /** Starts a monitor's daemon, which runs for as long as the stage stands. */
 export async function startedDaemon(stage: Stage, config: string): Promise<Daemon> {
   const daemon = await startDaemon(config);

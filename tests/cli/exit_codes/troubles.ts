@@ -24,6 +24,7 @@ import {
   addressOf,
   daemonOf,
   deceived,
+  freezing,
   gathered,
   listening,
   MEMBER,
@@ -158,6 +159,21 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       edit(config, /"source": ".*"/, `"source": ["${dir}", "${stage.folder}/other"]`);
       return { args: ["config", "check", config] };
     },
+  },
+  "log frozen": {
+    "status": async (stage) => ({
+      args: ["status", await daemonOf(stage, (await freezing(stage)).config)],
+    }),
+    ...each(["check", "proof verify"], (name) => async (stage) => {
+      const { config, dir } = await freezing(stage);
+      const log = Deno.readTextFileSync(config).match(/"vkey": "([^"]+)"/)![1]!;
+      const policy = put(stage.folder, "policy", `log ${log}\nquorum none\n`);
+      const note = Deno.readTextFileSync(`${dir}/checkpoint`);
+      const proof = `c2sp.org/tlog-proof@v1\nindex 0\n\n${note}`;
+      const file = put(stage.folder, "weighed", name === "check" ? note : proof);
+      const entry = name === "check" ? [] : ["--entry", put(stage.folder, "entry", "x")];
+      return { args: [...words(name), file, "--policy", policy, ...entry, "--config", config] };
+    }),
   },
   "evidence broken": {
     "verify": ({ folder }) => ({

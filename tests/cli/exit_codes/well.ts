@@ -1,16 +1,18 @@
 /** Every command as it goes when all is well: what the walk over the exit codes starts from. */
-import { keyFile, put } from "../harness.ts";
+import { keyFile, put, run } from "../harness.ts";
 import { passphrase, sealedFile } from "./sealed.ts";
 import { makeLog } from "../monitors.ts";
 import {
   caseJournal,
   daemonOf,
   damage,
+  freezing,
   gathered,
   listening,
   MEMBER,
   monitor,
   observed,
+  PERSON,
   SAMPLE,
   type Staging,
   withMember,
@@ -26,6 +28,28 @@ function readsCases(...args: readonly string[]): Staging {
 
 function readsObservations(what: string): Staging {
   return async (stage) => ({ args: ["observations", what, "--state", await observed(stage)] });
+}
+
+/** A step of the one incident of a monitor, or what is written of it, up to where it can be done. */
+function ofIncident(name: string): Staging {
+  return async (stage) => {
+    const { config, incident, incidents } = await freezing(stage);
+    const out = ["--out", `${stage.folder}/out`];
+    const [first] = Deno.readTextFileSync(`${incidents}/journal.jsonl`).split("\n");
+    const alert = put(stage.folder, "alert", JSON.stringify(JSON.parse(first!).record));
+    if (name === "resolve") {
+      const way = ["incidents", "advance", incident, ...PERSON, "--offline", ...out];
+      await run(...way, "--config", config);
+    }
+    const args = {
+      run: [alert, ...PERSON],
+      advance: [incident, ...PERSON, "--offline", ...out],
+      resolve: [incident, ...PERSON],
+      bundle: [incident, "--offline", ...out],
+      report: [incident],
+    }[name]!;
+    return { args: ["incidents", name, ...args, "--config", config] };
+  };
 }
 
 /** How each command goes when all is well. A new command has its line here. */
@@ -114,6 +138,10 @@ export const WELL: Readonly<Record<string, Staging>> = {
   "incidents show": readsCases("show", "1"),
   "incidents export": readsCases("export", "1"),
   "incidents check": readsCases("check"),
+  ...Object.fromEntries(
+    ["run", "advance", "resolve", "bundle", "report"]
+      .map((name) => [`incidents ${name}`, ofIncident(name)]),
+  ),
   "observations list": readsObservations("list"),
   "observations check": readsObservations("check"),
   "journal repair": async (stage) => {

@@ -93,6 +93,7 @@ function copied(options: Options & { identity: Identity; signer: Signer }): Acco
       ...{ number, time, network, machine: one, identity, logs, addressOf, watcher: INERT },
       draw: options.draw.branch(),
       keyOf: (other) => vkeys[other]!,
+      monitorAt: () => undefined,
       plan: {
         ...{ peers: [], fanOut: 2, gossipMs: 30_000, pollMs: 30_000, rate: 1, startsAt: 0 },
         disk: { full: false, flaky: 0, slowMs: 0 },

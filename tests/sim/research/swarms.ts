@@ -184,6 +184,7 @@ class Swarms {
         logs: () => [],
         serve: (stream) => Promise.resolve(stream.close()),
         hearNote: () => Promise.resolve({ outcome: "not followed" }),
+        hearUnverified: () => {},
         hearRecord: (record) => {
           if (!follows(number)) return Promise.resolve("not followed");
           if (cases.has(record.evidence_id)) return Promise.resolve("known");

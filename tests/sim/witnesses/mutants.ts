@@ -194,7 +194,7 @@ const MUTANTS: readonly Omit<Mutant, "of">[] = [
   {
     name: "lines are counted, and not witnesses",
     file: COMMITTED,
-    find: "    committed: isCommitted(policy, new Set(counted)),\n",
+    find: "    committed: frozen.length === 0 && isCommitted(policy, new Set(counted)),\n",
     replace: '    committed: policy.quorum?.kind === "group" &&\n' +
       "      readCosignatures({ text, lines, cosigners }).length >= policy.quorum.threshold,\n",
     breaks: "only cosignatures count",

@@ -1,0 +1,184 @@
+import { aboutCase } from "../monitor/event_about.ts";
+import { type Alert, ALERT_VERSION, makeAlert } from "../response/alert.ts";
+import { AlertRefused, type Channel } from "../response/channel.ts";
+import { channelsOf } from "../response/channels.ts";
+import { DEFAULT_RULES, type EventFacts, type Rule, ruleFor } from "../response/policy.ts";
+import { trialWords } from "../response/words.ts";
+import { parseExactJson } from "../evidence/json.ts";
+import { parseRecord } from "../evidence/record.ts";
+import { fileText } from "../tlog/encoding.ts";
+import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
+import { timeNow } from "../world/time.ts";
+import { WorldError } from "../world/world.ts";
+import {
+  type Command,
+  EXIT,
+  type ExitCode,
+  readOptions,
+  type Tools,
+  UsageError,
+} from "./command.ts";
+import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
+import { readInput } from "./inputs.ts";
+import { loadAlertPolicy, readSettings } from "./run.ts";
+
+/** The longest event that is read: one may have a whole record. */
+const MAX_EVENT_BYTES = 4 * 1024 * 1024;
+
+/** `hearsay alert`: what would be told, and whether it gets there. */
+export const alert: Command = {
+  name: "alert",
+  summary: "say what an event would alert, or send a trial through every channel",
+  help: `hearsay alert eval EVENT.json|- [--policy FILE] [--json]
+hearsay alert test [--config FILE] [--json]
+
+'eval' reads an event, one line of 'hearsay run --json', and says which rule of the alert policy
+decides about it: the level, what is done, and after how long. Nothing is sent.
+
+'test' sends a trial through every channel of a configuration, and says which of them took it. The
+trial says that nothing happened. It goes past the queue of a daemon that runs. If the daemon has
+given a channel up, reload it ('systemctl reload hearsay') when the trial gets through.
+
+Ends with 0 if all is well; with 2 if the event, the policy or the configuration is wrong, or has no
+channels; with 3 if a channel did not take the trial.
+
+  --policy FILE  the alert policy (default: the one built in)
+  --config FILE  the configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
+  --json         one JSON object
+
+Example:
+  hearsay alert test --config /etc/hearsay/hearsay.jsonc
+`,
+  run(args, tools) {
+    const [what, ...rest] = args;
+    switch (what) {
+      case "eval":
+        return evaluate(rest, tools);
+      case "test":
+        return test(rest, tools);
+      default:
+        throw new UsageError(
+          `expected eval or test; came: ${what === undefined ? "nothing" : quoted(what)}`,
+        );
+    }
+  },
+};
+
+async function evaluate(args: readonly string[], { world, terminal }: Tools): Promise<ExitCode> {
+  const options = readOptions(args, {
+    ...{ values: ["policy"], flags: ["json"], operands: ["EVENT.json"] },
+  });
+  const [path] = options.operands as [string];
+  const rules = await loadAlertPolicy(world, options.value("policy")) ?? DEFAULT_RULES;
+  const text = path === "-"
+    ? await standardInput(terminal)
+    : fileText(await readInput({ world, path, maxBytes: MAX_EVENT_BYTES }));
+  const facts = within(path, () => factsOf(text));
+  const rule = ruleFor(rules, facts);
+  const { level = "INFO", action = "none", afterMs = 0, line } = rule ?? {};
+  if (options.flag("json")) {
+    const told = { ...facts, level, action, afterSeconds: afterMs / 1_000, line };
+    terminal.out(printableJson(JSON.stringify(told)));
+    return EXIT.ok;
+  }
+  for (const one of wordsOf(facts, rule, options.value("policy"))) terminal.out(printable(one));
+  return EXIT.ok;
+}
+
+/** What a person is told about a rule. */
+function wordsOf(facts: EventFacts, rule: Rule | undefined, policy: string | undefined): string[] {
+  const { event, told, subject } = facts;
+  const about = subject === "" ? "" : ` about ${subject}`;
+  const first = `${event}, told as ${told}${about}:`;
+  if (rule === undefined) return [first, "  no rule matches, so no alert is made"];
+  const which = rule.line === undefined || policy === undefined
+    ? `the built-in rule for ${quoted(rule.event)}`
+    : `${policy}:${rule.line}, the rule for ${quoted(rule.event)}`;
+  if (rule.action === "none") return [first, `  no alert is made, by ${which}`];
+  const after = rule.afterMs === 0 ? "at once" : `once it has lasted ${rule.afterMs / 1_000} s`;
+  return [first, `  an alert at level ${rule.level}, ${rule.action}, ${after}, by ${which}`];
+}
+
+/** What of an event the rules look at. @throws MalformedError if it is no event */
+function factsOf(text: string): EventFacts {
+  const { event, level, record, ...fields } = parseExactJson(text.trim());
+  if (typeof event !== "string" || typeof level !== "string") {
+    throw new MalformedError('expected an event, with "event" and "level"');
+  }
+  const subject = ["origin", "source", "member", "channel"].map((name) => fields[name])
+    .find((value) => typeof value === "string") as string | undefined ?? "";
+  const { isOfMonitor, isOfWitness } = record === undefined
+    ? {
+      isOfMonitor: /\/statements\/\d+$/.test(subject),
+      isOfWitness: fields.kind === "same_size_cosigned",
+    }
+    : aboutCase(parseRecord(JSON.stringify(record)));
+  const about = isOfWitness ? "witness" : isOfMonitor ? "monitor" : "log";
+  return { event, told: level.toLowerCase(), subject, about };
+}
+
+function within<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new MalformedError(`${quoted(path)}: ${error.message}`);
+  }
+}
+
+async function standardInput(terminal: Tools["terminal"]): Promise<string> {
+  const parts: number[] = [];
+  const buffer = new Uint8Array(64 * 1024);
+  for (let count; (count = await terminal.read(buffer)) > 0;) {
+    if (parts.length + count > MAX_EVENT_BYTES) throw new MalformedError("the event is too long");
+    for (const byte of buffer.subarray(0, count)) parts.push(byte);
+  }
+  return fileText(new Uint8Array(parts));
+}
+
+async function test(args: readonly string[], { world, terminal }: Tools): Promise<ExitCode> {
+  const options = readOptions(args, { values: ["config"], flags: ["json"] });
+  const path = await findConfig(world, options.value("config"));
+  const { name: monitor, alerts } = await readSettings(world, path);
+  const channels = alerts === undefined ? [] : channelsOf(world, alerts);
+  if (channels.length === 0) {
+    throw new MalformedError(`${quoted(path)} has no channels of alerts: see OPERATING, "Alerts"`);
+  }
+  await loadAlertPolicy(world, alerts!.policy);
+  const at = timeNow(world.clock);
+  const trial = makeAlert({
+    ...{ case: "trial", level: "INFO", action: "alert", state: "begins", subject: monitor },
+    ...{ monitor, at, since: at, count: 1, ...trialWords(monitor) },
+  }, 1);
+  const sent = await Promise.all(
+    channels.map(async (channel) => ({ channel, fault: await faultOf(channel, trial) })),
+  );
+  if (options.flag("json")) {
+    const told = sent.map(({ channel: { name, description }, fault }) => ({
+      ...{ name, description, ok: fault === undefined },
+      ...(fault !== undefined && { fault }),
+    }));
+    const exit = { version: ALERT_VERSION, id: trial.id, channels: told };
+    terminal.out(printableJson(JSON.stringify(exit)));
+  } else {
+    for (const { channel: { name, description }, fault } of sent) {
+      const sign = fault === undefined ? terminal.paint("green", "✓") : terminal.paint("red", "!");
+      const how = fault === undefined ? "took the trial" : `did not take the trial: ${fault}`;
+      terminal.out(`${sign} ${printable(`${name} (${description}) ${how}`)}`);
+    }
+  }
+  return sent.every(({ fault }) => fault === undefined) ? EXIT.ok : EXIT.failed;
+}
+
+/** Sends the trial. Gives why it was not taken. */
+async function faultOf(channel: Channel, trial: Alert): Promise<string | undefined> {
+  try {
+    await channel.send(trial);
+    return undefined;
+  } catch (error) {
+    const isExpected = [WorldError, AlertRefused, MalformedError]
+      .some((kind) => error instanceof kind);
+    if (!isExpected) throw error;
+    return (error as Error).message;
+  }
+}

@@ -1,0 +1,282 @@
+/**
+ * The daemon's alerts: takes every event that is told, makes alerts of some (`response/desk.ts`), and
+ * has them brought to the operator (`response/courier.ts`).
+ *
+ * The incident journal is the truth. At the start, and whenever a case is recorded, its entries are
+ * compared with the last one that was made an alert of. So a crash between the two loses no alert.
+ *
+ * @module
+ */
+import type { AlertEvidence } from "../response/alert_evidence.ts";
+import { type ChannelStatus, Courier, type CourierReport } from "../response/courier.ts";
+import { channelsOf } from "../response/channels.ts";
+import { AlertDesk } from "../response/desk.ts";
+import { Heartbeat, type HeartbeatStatus } from "../response/heartbeat.ts";
+import type { AlertEvent } from "../response/occurrences.ts";
+import { DEFAULT_RULES, type Rule } from "../response/policy.ts";
+import { AlertQueue, type Change } from "../response/queue.ts";
+import type { AlertSettings } from "../response/settings.ts";
+import type { ConflictRecord } from "../evidence/record.ts";
+import type { IncidentJournal } from "../store/incidents.ts";
+import { Turns } from "../world/turns.ts";
+import type { World } from "../world/world.ts";
+import { aboutCase } from "./event_about.ts";
+import type { EventReport } from "./events.ts";
+
+/** The alerts in a daemon's status. */
+export interface AlertStatus {
+  readonly channels: readonly ChannelStatus[];
+  readonly heartbeat?: HeartbeatStatus;
+}
+
+/** The alerts of a daemon. */
+export class Alerting {
+  readonly #world: World;
+  readonly #settings: AlertSettings;
+  readonly #rules: readonly Rule[];
+  readonly #monitor: string;
+  readonly #inner: EventReport;
+  readonly #turns = new Turns();
+  #isStopped = false;
+  /** What was told before the queue was opened. */
+  #early: AlertEvent[] = [];
+  #opened: Opened | undefined;
+
+  /**
+   * @param report what events are told to otherwise
+   * @param monitor the monitor's name
+   * @param rules of the policy; without them the default holds
+   */
+  constructor({ world, settings, rules = DEFAULT_RULES, monitor, report }: {
+    world: World;
+    settings: AlertSettings;
+    rules?: readonly Rule[] | undefined;
+    monitor: string;
+    report: EventReport;
+  }) {
+    this.#world = world;
+    this.#settings = settings;
+    this.#rules = rules;
+    this.#monitor = monitor;
+    this.#inner = report;
+  }
+
+  /** Takes events, and passes them on. */
+  get report(): EventReport {
+    const inner = this.#inner;
+    return {
+      ...inner,
+      event: (name, level, fields, about) => {
+        inner.event(name, level, fields);
+        this.#take({ name, level, fields, about });
+      },
+      workFailed: (error, more) => {
+        inner.workFailed(error, more);
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#take({ name: "disk.refused", level: "error", fields: { reason } });
+      },
+    };
+  }
+
+  /**
+   * Opens the queue, and makes alerts of what was recorded and not told.
+   * @param state the state folder, which this process has for itself
+   * @param subjects the ids of the logs, and the addresses of the peers
+   * @param isWatching whether every log is looked at when it should be
+   * @throws WorldError
+   */
+  async open({ state, incidents, subjects, isWatching }: {
+    state: string;
+    incidents: IncidentJournal;
+    subjects: ReadonlySet<string>;
+    isWatching: () => boolean;
+  }): Promise<void> {
+    const { clock, files, random } = this.#world;
+    const queue = await AlertQueue.open({
+      ...{ files, clock, state },
+      // Told past the desk: an alert about it could not be written either, and comes from elsewhere.
+      failed: (error) => this.#inner.workFailed(error),
+    });
+    try {
+      const channels = channelsOf(this.#world, this.#settings);
+      queue.keepChannels(new Set(channels.map(({ name }) => name)));
+      const couriers = channels.map((channel) =>
+        new Courier({ channel, queue, clock, random, report: this.#courierReport() })
+      );
+      const desk = new AlertDesk({
+        ...{ clock, queue, rules: this.#rules, monitor: this.#monitor },
+        channels: channels.map(({ name, least }) => ({ name, least })),
+        evidence: await evidenceOf(queue, incidents),
+        made: () => this.#bring(),
+        fault: (error) => this.#tellFault(error),
+      });
+      desk.keepSubjects(subjects);
+      const { heartbeat: settings, allow } = this.#settings;
+      const world = this.#world;
+      const heartbeat = settings && new Heartbeat({ world, settings, allow, isWatching });
+      this.#opened = { queue, desk, couriers, incidents, heartbeat };
+      if (queue.damagedLines > 0) {
+        const reason = "the queue of alerts is damaged; what was lost of it may not have been sent";
+        this.report.event("alert.lost", "error", { lines: queue.damagedLines, reason });
+      }
+      await this.#catchUp();
+      for (const event of this.#early.splice(0)) this.#take(event);
+      await queue.write();
+    } catch (error) {
+      await queue.close();
+      this.#opened = undefined;
+      throw error;
+    }
+  }
+
+  /** Brings alerts, and beats, until `stop`. */
+  async run(): Promise<void> {
+    const { couriers, heartbeat } = this.#opened!;
+    await Promise.all([...couriers.map((courier) => courier.run()), heartbeat?.run()]);
+  }
+
+  /** Brings what waits, once. */
+  async once(): Promise<void> {
+    await this.#turns.done();
+    const { queue, couriers, heartbeat } = this.#opened!;
+    await queue.write();
+    await Promise.all([...couriers.map((courier) => courier.once()), heartbeat?.beat()]);
+  }
+
+  /** After a reload: forgets what is not configured any more, and tries every channel again. */
+  reloaded(subjects: ReadonlySet<string>): void {
+    this.#opened?.desk.keepSubjects(subjects);
+    for (const courier of this.#opened?.couriers ?? []) courier.retry();
+  }
+
+  /** Ends `run`, after what is under way. */
+  stop(): void {
+    this.#isStopped = true;
+    const { couriers, heartbeat } = this.#opened ?? {};
+    for (const courier of couriers ?? []) courier.stop();
+    heartbeat?.stop();
+  }
+
+  /** Writes what is left, and closes the queue. */
+  async close(): Promise<void> {
+    this.stop();
+    await this.#turns.done();
+    const { desk, queue } = this.#opened ?? {};
+    this.#opened = undefined;
+    desk?.close();
+    await queue?.close();
+  }
+
+  /** How it stands. */
+  status(): AlertStatus {
+    const { couriers = [], heartbeat } = this.#opened ?? {};
+    return {
+      channels: couriers.map((courier) => courier.status()),
+      ...(heartbeat && { heartbeat: heartbeat.status() }),
+    };
+  }
+
+  #take(event: AlertEvent): void {
+    if (this.#opened === undefined) {
+      // After the end nothing is made any more; what was recorded is told after the next start.
+      if (!this.#isStopped) this.#early.push(event);
+      return;
+    }
+    const { desk, queue, incidents } = this.#opened;
+    const seq = event.name === "incident.recorded" ? event.fields.incident : undefined;
+    if (typeof seq !== "number") return desk.take(event);
+    const told = queue.mark?.seq ?? 0;
+    if (seq <= told) return;
+    // Mostly it is the next one, and everything is at hand. Otherwise the journal is read.
+    if (seq === told + 1 && incidents.last.seq === seq) {
+      return desk.take(event, [markOf(incidents)]);
+    }
+    void this.#turns.next(() => this.#catchUp()).catch((error) => this.#inner.workFailed(error));
+  }
+
+  /** Makes alerts of all entries of the incident journal after the mark. */
+  async #catchUp(): Promise<void> {
+    if (this.#opened === undefined) return;
+    const { desk, queue, incidents } = this.#opened;
+    const mark = queue.mark;
+    const isOurs = mark === undefined || await incidents.hashOf(mark.seq) === mark.hash;
+    // If it is another journal than before, or was cut, all of it is told: too much before too little.
+    const told = isOurs ? mark?.seq ?? 0 : 0;
+    const { last } = incidents;
+    for (const seq of incidents.newest(last.seq - told).filter((one) => one > told)) {
+      const record = await incidents.read(seq);
+      const hash = await incidents.hashOf(seq);
+      // A case may have been told by the event that came first.
+      if ((queue.mark?.seq ?? 0) >= seq && isOurs) continue;
+      const changes: Change[] = hash === undefined ? [] : [{ mark: { seq, hash } }];
+      desk.take(recordedEvent(record, seq), changes);
+    }
+    if ((queue.mark?.seq ?? 0) !== last.seq) queue.change({ mark: last });
+  }
+
+  #bring(): void {
+    if (this.#opened === undefined) return;
+    const { queue, couriers } = this.#opened;
+    void queue.write().then(() => {
+      for (const courier of couriers) courier.wake();
+    });
+  }
+
+  #tellFault(error: unknown): void {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    this.#inner.event("daemon.fault", "error", { reason: message, stack });
+  }
+
+  #courierReport(): CourierReport {
+    return {
+      failed: (channel, reason, isFirst) =>
+        this.report.event("alert.failed", isFirst ? "warning" : "debug", { channel, reason }),
+      recovered: (channel) => this.report.event("alert.recovered", "info", { channel }),
+      disabled: (channel, since) => {
+        const reason = "it has failed for a day; a reload or a restart tries it again";
+        this.report.event("alert.disabled", "error", { channel, since, reason });
+      },
+      lost: (channel, count, reason) =>
+        this.report.event("alert.lost", "error", { channel, count, reason }),
+      fault: (error) => this.#tellFault(error),
+    };
+  }
+}
+
+/** What there is once the queue is open. */
+interface Opened {
+  readonly queue: AlertQueue;
+  readonly desk: AlertDesk;
+  readonly couriers: readonly Courier[];
+  readonly incidents: IncidentJournal;
+  readonly heartbeat: Heartbeat | undefined;
+}
+
+function markOf({ last }: IncidentJournal): Change {
+  return { mark: last };
+}
+
+/** The event of a case that is in the journal. */
+function recordedEvent(record: ConflictRecord, seq: number): AlertEvent {
+  const { evidence_id, log: { origin } } = record;
+  return {
+    ...{ name: "incident.recorded", level: "error" },
+    fields: { origin, evidence_id, incident: seq },
+    about: aboutCase(record),
+  };
+}
+
+/** The evidence of the cases that wait for their time, as far as the journal has it. */
+async function evidenceOf(
+  queue: AlertQueue,
+  incidents: IncidentJournal,
+): Promise<ReadonlyMap<string, AlertEvidence>> {
+  const evidence = new Map<string, AlertEvidence>();
+  for (const { key, phase, seq } of queue.cases) {
+    if (phase !== "waiting" || seq === undefined || !incidents.newest(Infinity).includes(seq)) {
+      continue;
+    }
+    evidence.set(key, { kind: "conflict", record: await incidents.read(seq) });
+  }
+  return evidence;
+}

@@ -1,0 +1,34 @@
+/**
+ * What every channel of alerts is.
+ *
+ * @module
+ */
+import type { World } from "../world/world.ts";
+import type { Alert, AlertLevel } from "./alert.ts";
+
+/** The longest wait for one channel to take one alert, in milliseconds. */
+export const SEND_MS = 15_000;
+
+/** The channel answered that it does not take this alert. Others may get through. */
+export class AlertRefused extends Error {}
+
+/** One way to an operator. */
+export interface Channel {
+  readonly name: string;
+  /** `webhook`, `mail`, `command` or `syslog`, and where it leads, for a person. */
+  readonly description: string;
+  /** The least level that it is for. Ends and sums are sent if their case was. */
+  readonly least: AlertLevel;
+  /**
+   * Sends an alert. It resolves when the other end has taken it.
+   * @throws AlertRefused if the other end does not take this one; WorldError if nobody took it;
+   *   MalformedError if a file that it needs cannot be used
+   */
+  send(alert: Alert): Promise<void>;
+}
+
+/** What channels need of the outside. */
+export type ChannelWorld = Pick<
+  World,
+  "clock" | "files" | "http" | "network" | "mail" | "commands"
+>;

@@ -1,0 +1,246 @@
+/** `incidents run`, `advance`, `resolve`, `bundle` and `report`, as an operator types them. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { edit, fork, grow, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
+import { inFolder, put, type Ran, run } from "./harness.ts";
+
+const PERSON = ["--by", "Ada Lovelace", "--why", "the operator has explained it"];
+const INC = `INC-${new Date().getUTCFullYear()}-001`;
+
+/** A port that nobody uses now. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+interface Convicting {
+  readonly config: string;
+  readonly log: string;
+  readonly dir: string;
+  readonly incidents: string;
+}
+
+/** A monitor that has recorded one case of a log; and how to name its configuration. */
+async function convicting(folder: string): Promise<Convicting> {
+  const { dir, log } = await makeLog(`${folder}/log`, 5);
+  const listen = ["--listen", `127.0.0.1:${freePort()}`];
+  const config = await makeMonitor(`${folder}/one`, { log, source: dir }, ...listen);
+  await fork(dir, `${folder}/other`);
+  await grow(dir, 1);
+  await grow(`${folder}/other`, 3);
+  assertEquals((await run("run", "--config", config, "--once")).code, 0);
+  edit(config, JSON.stringify(dir), JSON.stringify(`${folder}/other`));
+  assertEquals((await run("run", "--config", config, "--once")).code, 1);
+  edit(config, JSON.stringify(`${folder}/other`), JSON.stringify(dir));
+  return { config, log, dir, incidents: `${folder}/one/incidents` };
+}
+
+function text({ out, err }: Ran): string {
+  return [...out, ...err].join("\n");
+}
+
+function incidents(config: string, ...args: string[]): Promise<Ran> {
+  return run("incidents", ...args, "--config", config);
+}
+
+/** Runs commands of a shell in a folder. */
+async function shell(folder: string, command: string): Promise<string> {
+  const { stdout, stderr } = await new Deno.Command("sh", { args: ["-c", command], cwd: folder })
+    .output();
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+inFolder("incidents: from the case to the end, without a daemon", async (folder) => {
+  const { config, log, dir } = await convicting(folder);
+  const note = `${dir}/checkpoint`;
+  const policy = put(folder, "policy", `log ${log}\nquorum none\n`);
+  const frozen = await run("check", note, "--policy", policy, "--config", config);
+  assertEquals(frozen.code, 1, text(frozen));
+  assertMatch(text(frozen), new RegExp(`frozen since .*\\(${INC}\\)`));
+  assertStringIncludes(text(frozen), "FROZEN, and so NOT committed");
+  // No step is skipped.
+  for (
+    const [args, why] of [
+      [["resolve", INC, ...PERSON], "is in the state FREEZE, from which only INVESTIGATE follows"],
+      [["advance", INC], "expected --by NAME and --why TEXT"],
+      [
+        ["advance", INC, "--by", "hearsay", "--why", "x", "--out", `${folder}/b0`, "--offline"],
+        "expected the name of a person",
+      ],
+      [["advance", INC, "--by", "Ada", "--why", " "], "--why"],
+      [["resolve", "INC-1999-001", ...PERSON], "there is no incident INC-1999-001"],
+      [["resolve", "INC-1", ...PERSON], "names no incident"],
+    ] as const
+  ) {
+    const refused = await incidents(config, ...args);
+    assertEquals(refused.code, 2, text(refused));
+    assertStringIncludes(text(refused), why);
+  }
+  const bundle = `${folder}/bundle`;
+  const advanced = await incidents(config, "advance", INC, ...PERSON, "--out", bundle, "--offline");
+  assertEquals(advanced.code, 0, text(advanced));
+  assertStringIncludes(text(advanced), "is in the state INVESTIGATE");
+  assertEquals((await run("check", note, "--policy", policy, "--config", config)).code, 1);
+  const twice = await incidents(config, "advance", INC, ...PERSON);
+  assertEquals(twice.code, 2);
+  assertStringIncludes(text(twice), "from which only RESOLVE follows");
+  const resolved = await incidents(config, "resolve", INC, ...PERSON);
+  assertEquals(resolved.code, 0, text(resolved));
+  const thawed = await run("check", note, "--policy", policy, "--config", config);
+  assertEquals(thawed.code, 0, text(thawed));
+  const again = await incidents(config, "resolve", INC, ...PERSON);
+  assertEquals(again.code, 2);
+  assertMatch(text(again), /is in the state RESOLVE already, since .*, by Ada Lovelace/);
+  assertEquals((await incidents(config, "advance", INC, ...PERSON)).code, 0);
+  const after = await incidents(config, "advance", INC, ...PERSON);
+  assertEquals(after.code, 2);
+  assertStringIncludes(text(after), "is CLOSED, which is the end");
+  // All of it is in the journal, and the journal is whole.
+  const listed = await incidents(config, "list");
+  assertEquals(listed.code, 0, text(listed));
+  assertEquals(listed.out.filter((line) => line.includes(INC)).length, 5);
+  assertStringIncludes(text(listed), "INVESTIGATE → RESOLVE, by Ada Lovelace: the operator has");
+  const checked = await incidents(config, "check");
+  assertEquals(checked.code, 0, text(checked));
+  assertStringIncludes(text(checked), `${INC} about test.invalid/log is in the state CLOSED`);
+  assertEquals((await incidents(config, "show", "1")).code, 0);
+  assertStringIncludes(text(await incidents(config, "show", "2")), "this entry states a step");
+  const verified = await run("verify", `${folder}/one/incidents/journal.jsonl`, "--log", log);
+  assertEquals(verified.code, 0, text(verified));
+  assertEquals((await run("config", "check", config, "--offline")).code, 0);
+});
+
+inFolder(
+  "incidents: a daemon that runs makes the steps, and two people cannot make one twice",
+  async (folder) => {
+    const { config } = await convicting(folder);
+    const daemon = await startDaemon(config);
+    try {
+      const bundle = ["--out", `${folder}/bundle`, "--offline"];
+      const status = await run("status", daemon.http);
+      assertEquals(status.code, 1);
+      assertMatch(text(status), new RegExp(`FROZEN since .*${INC}`));
+      assertEquals((await incidents(config, "advance", INC, ...PERSON, ...bundle)).code, 0);
+      const both = await Promise.all([
+        incidents(config, "resolve", INC, "--by", "Ada", "--why", "one"),
+        incidents(config, "resolve", INC, "--by", "Ben", "--why", "two"),
+      ]);
+      assertEquals(both.map(({ code }) => code).sort(), [0, 2]);
+      assertMatch(both.map(text).join("\n"), /refused: .* is in the state RESOLVE/);
+      assert(!text(await run("status", daemon.http)).includes("FROZEN"));
+    } finally {
+      daemon.running.stop();
+      await daemon.running.done;
+    }
+  },
+);
+
+inFolder(
+  "incidents: a bundle is verified file by file, and the report's commands do what they say",
+  async (folder) => {
+    const { config, log } = await convicting(folder);
+    const bundle = `${folder}/bundle`;
+    const made = await incidents(config, "bundle", INC, "--out", bundle);
+    assertEquals(made.code, 0, text(made));
+    const { files } = JSON.parse(Deno.readTextFileSync(`${bundle}/manifest.json`));
+    const names = (files as { name: string }[]).map(({ name }) => name);
+    for (
+      const wanted of [
+        /^records\/\w+\.json$/,
+        /^answers\/\w+-a\.note$/,
+        /^answers\/latest\.note$/,
+        /^steps\/02\.json$/,
+        /^observations\.jsonl$/,
+        /^gossip\.jsonl$/,
+        /^report\.html$/,
+      ]
+    ) {
+      assert(names.some((name) => wanted.test(name)), `${wanted} is not among ${names}`);
+    }
+    // Without this program.
+    const sums = await shell(bundle, "sha256sum --check SHA256SUMS");
+    assertEquals(
+      sums.split("\n").filter((line) => line.endsWith(": OK")).length,
+      names.length,
+      sums,
+    );
+    const report = Deno.readTextFileSync(`${bundle}/report.md`);
+    const commands = [...report.matchAll(/\n(```+)(\w*)\n([\s\S]*?)\n\1\n/g)]
+      .map(([, , , command]) => command!);
+    const openssl = await shell(bundle, commands.find((one) => one.includes("openssl"))!);
+    if (!openssl.includes("not found")) {
+      assertEquals([...openssl.matchAll(/Signature Verified Successfully/g)].length, 2, openssl);
+    }
+    const python = await shell(bundle, commands.find((one) => one.includes("python3"))!);
+    assertMatch(python, /leads to the larger signed root: True/);
+    assertStringIncludes(python, "\nCONTRADICTION");
+    const [record] = names.filter((name) => /^records\/.*json$/.test(name));
+    assertEquals((await run("verify", `${bundle}/${record}`, "--log", log)).code, 0);
+    for (const name of names.filter((name) => name.startsWith("steps/"))) {
+      assertEquals((await run("verify", `${bundle}/${name}`)).code, 0);
+    }
+    // Each file counts.
+    for (const name of names) {
+      const path = `${bundle}/${name}`;
+      const before = Deno.readFileSync(path);
+      const bytes = before.length === 0 ? new Uint8Array([10]) : before.slice();
+      bytes[Math.floor(bytes.length / 2)]! ^= 1;
+      Deno.writeFileSync(path, bytes);
+      const altered = await run("incidents", "bundle", "--check", bundle);
+      assertEquals(altered.code, 1, name);
+      assertStringIncludes(text(altered), `${name} is not what was gathered`);
+      Deno.removeSync(path);
+      assertStringIncludes(
+        text(await run("incidents", "bundle", "--check", bundle)),
+        `${name} is gone`,
+      );
+      Deno.writeFileSync(path, before);
+    }
+    assertEquals((await run("incidents", "bundle", "--check", bundle)).code, 0);
+    const html = await incidents(config, "report", INC, "--html");
+    assertEquals(html.code, 0);
+    assertStringIncludes(text(html), "<svg");
+    assertEquals(text(html).includes("<script"), false);
+  },
+);
+
+inFolder(
+  "incidents run: an alert or a record opens an incident by hand, and a claim without a case does not",
+  async (folder) => {
+    const { config, incidents: journal } = await convicting(folder);
+    // As an earlier version left it: the case alone.
+    const path = `${journal}/journal.jsonl`;
+    const [first] = Deno.readTextFileSync(path).split("\n");
+    Deno.writeTextFileSync(path, `${first}\n`);
+    Deno.removeSync(`${folder}/one/state/frozen.json`);
+    const { record } = JSON.parse(first!);
+    const alert = (what: unknown): string => put(folder, "alert.json", JSON.stringify(what));
+    for (
+      const [what, why] of [
+        [
+          { version: "hearsay/alert/v1", case: "peer 192.0.2.1:9900" },
+          "this alert freezes nothing",
+        ],
+        [
+          { version: "hearsay/alert/v1", case: "trouble nobody unproven" },
+          "this alert freezes nothing",
+        ],
+        [{ evidence: { record: { ...record, evidence_id: "ab".repeat(32) } } }, "is no case here"],
+        [
+          { evidence: { record: { ...record, log: { ...record.log, origin: "x" } } } },
+          "is no case here",
+        ],
+      ] as const
+    ) {
+      const refused = await incidents(config, "run", alert(what), ...PERSON);
+      assertEquals(refused.code, 2, text(refused));
+      assertStringIncludes(text(refused), why);
+    }
+    const wanted = alert({ version: "hearsay/alert/v1", evidence: { record } });
+    const opened = await incidents(config, "run", wanted, ...PERSON);
+    assertEquals(opened.code, 0, text(opened));
+    assertStringIncludes(text(opened), `${INC} is in the state FREEZE`);
+    // Once more is the same incident.
+    assertStringIncludes(text(await incidents(config, "run", wanted, ...PERSON)), INC);
+    assertStringIncludes(text(await incidents(config, "list")), "by Ada Lovelace: the operator");
+  },
+);

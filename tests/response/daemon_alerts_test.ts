@@ -1,0 +1,119 @@
+/** Whole daemons in one process, and what their operators get. */
+import { assert, assertEquals } from "@std/assert";
+import { type Alert, parseAlert } from "../../src/response/alert.ts";
+import { verifyEvidence } from "../../src/response/alert_evidence.ts";
+import type { Settings } from "../../src/monitor/settings.ts";
+import { denoWorld } from "../../src/world/deno.ts";
+import { frameOf } from "../cli/harness.ts";
+import { Host, HOUR, MINUTE, parted } from "../monitor/hosts.ts";
+import { ScriptedSource } from "../monitor/scripted_source.ts";
+import { served } from "../monitor/served.ts";
+import { SECRET } from "./receiver.ts";
+
+const ALERTS: Settings["alerts"] = {
+  channels: [{
+    ...{ name: "hook", least: "INFO", kind: "webhook" },
+    webhook: { url: "https://hooks.example.com/x", secret: "hook.secret" },
+  }],
+  allow: ["hooks.example.com"],
+};
+
+/** Has a host's alerts taken, and gives those that were. */
+function taking(host: Host): Alert[] {
+  const taken: Alert[] = [];
+  host.disk.put("hook.secret", SECRET);
+  host.http = {
+    ...denoWorld().http,
+    request: ({ content }) => {
+      const alert = parseAlert(new TextDecoder().decode(content));
+      assertEquals(alert.evidence && verifyEvidence(alert.evidence), undefined);
+      taken.push(alert);
+      return Promise.resolve({ status: 200, header: () => undefined, body: new Uint8Array(0) });
+    },
+  };
+  return taken;
+}
+
+const account = (alerts: readonly Alert[]): string[] =>
+  alerts.map(({ level, state, case: key }) => `${level} ${state} ${key.split(" ").at(-1)}`);
+
+for (const minutes of [3, 11, 20, 40]) {
+  Deno.test(`daemon: a night of a log that comes and goes every ${minutes} minutes is told twice`, async () => {
+    await using host = await Host.make();
+    const taken = taking(host);
+    const { source } = await served(20, 5);
+    await host.start({ logs: [{ source }], alerts: ALERTS });
+    for (let at = 0; at < 8 * 60; at += 2 * minutes) {
+      source.latestTrouble = "unavailable";
+      await host.pass(minutes * MINUTE);
+      source.latestTrouble = undefined;
+      await host.pass(minutes * MINUTE);
+    }
+    await host.pass(6 * HOUR);
+    assertEquals(account(taken), ["WARNING begins unavailable", "INFO ends unavailable"]);
+  });
+}
+
+Deno.test("daemon: a case told by fifty, over and over, before and after restarts, is one EMERGENCY and one summary", async () => {
+  await using host = await Host.make();
+  const taken = taking(host);
+  const [ours, theirs] = await parted({ at: 4, sizes: [9, 9] });
+  const source = new ScriptedSource(ours);
+  const duties = { logs: [{ source }], alerts: ALERTS };
+  await host.start(duties);
+  const frames = await Promise.all(Array.from({ length: 10 }, () => frameOf(theirs, 9)));
+  for (let round = 0; round < 3; round++) {
+    for (let peer = 0; peer < 50; peer++) await host.hear(frames.slice(0, 2), `192.0.2.${peer}`);
+    await host.pass(MINUTE);
+    if (round === 1) await host.crash();
+    else await host.stop();
+    await host.start(duties);
+  }
+  await host.pass(20 * HOUR);
+  const [first, second, ...more] = taken;
+  assertEquals([first!.level, first!.action, first!.state], [
+    ...["EMERGENCY", "freeze_acceptance", "begins"],
+  ]);
+  assertEquals(first!.case, `equivocation ${(await host.cases())[0]}`);
+  assertEquals([second!.level, second!.state, more], ["INFO", "summary", []]);
+  assert(second!.count > 100, `${second!.count}`);
+});
+
+Deno.test("daemon: a note under another key, and a proof that fails, come with what a machine can check", async () => {
+  await using host = await Host.make();
+  const taken = taking(host);
+  const { log, source } = await served(20, 5);
+  const [other] = await parted({ at: 4, sizes: [9, 9], origin: log.log.origin });
+  await host.start({ logs: [{ source }], alerts: ALERTS });
+  source.latestTrouble = { note: await other.checkpoint(9n) };
+  await host.pass(2 * MINUTE);
+  assertEquals(account(taken), ["CRITICAL begins unverified"]);
+  assertEquals(taken[0]!.evidence?.kind, "unverified");
+  source.latestTrouble = undefined;
+  source.proofTrouble = "wrong";
+  source.size = 9;
+  await host.pass(10 * MINUTE);
+  assertEquals(account(taken).slice(1), ["CRITICAL begins unproven"]);
+  const { evidence, action } = taken[1]!;
+  assertEquals([evidence?.kind, action], ["unproven", "reject_and_alert"]);
+  assertEquals(evidence?.kind === "unproven" && evidence.notes.length, 2);
+  assertEquals(host.toldOf("daemon.fault"), []);
+});
+
+Deno.test("daemon: the power goes at any step from the split on, and the case is told", async () => {
+  for (let at = 1; at <= 60; at += 3) {
+    await using host = await Host.make();
+    const taken = taking(host);
+    const [ours, theirs] = await parted({ at: 4, sizes: [9, 9] });
+    const duties = { logs: [{ source: new ScriptedSource(ours) }], alerts: ALERTS };
+    await host.start(duties);
+    host.disk.fail({ at, when: "before", lasting: true });
+    await host.hear([await frameOf(theirs, 9)]).catch(() => 0);
+    await host.pass(MINUTE);
+    await host.crash();
+    await host.start(duties);
+    await host.pass(2 * MINUTE);
+    const told = new Set(taken.map((alert) => alert.case));
+    for (const id of await host.cases()) assert(told.has(`equivocation ${id}`), `step ${at}`);
+  }
+});
