@@ -381,12 +381,21 @@ export class Witnessing implements Refusals {
  */
 function refuseForgotten(state: WitnessState, noted: ReadonlyMap<Log, Noted>): void {
   for (const [log, { head, isProven }] of noted) {
-    const size = state.head(log.origin)?.treeSize;
-    if (!isProven || head === undefined || (size !== undefined && size >= head.treeSize)) continue;
+    if (!isProven || head === undefined) continue;
+    const recorded = state.head(log.origin);
+    const isLater = recorded !== undefined && recorded.treeSize > head.treeSize;
+    const isSame = recorded?.treeSize === head.treeSize && recorded.root === head.root;
+    if (isLater || isSame) continue;
+    const has = recorded === undefined
+      ? "knows nothing of it"
+      : recorded.treeSize === head.treeSize
+      ? "has another root there"
+      : `ends at size ${recorded.treeSize}`;
     throw new WitnessStateDamaged(
-      `the witness has cosigned size ${head.treeSize} of ${describeLog(log)}, and its state ` +
-        `${size === undefined ? "knows nothing of it" : `ends at size ${size}`}: put the state ` +
-        "back, or give the witness a new key and name, and a new folder",
+      `the witness has cosigned size ${head.treeSize} of ${
+        describeLog(log)
+      }, and its state ${has}: ` +
+        "put the state back, or give the witness a new key and name, and a new folder",
     );
   }
 }

@@ -105,6 +105,25 @@ Deno.test("witness: without its state, or with an old one, it does not start", a
   assertEquals(await push(host, ours, 10n), 200);
 });
 
+Deno.test("witness: with the state of another one of the same key it does not start", async () => {
+  await using stage = await Stage.set();
+  const [ours, theirs] = await parted({ at: 4, sizes: [9, 9] });
+  const duties = { logs: [], witness: { keys, pushed: [ours.log] } };
+  const path = `${STATE}/${WITNESS_FILE}`;
+  for (const [host, log] of [[stage.one, ours], [stage.two, theirs]] as const) {
+    await host.start(duties);
+    assertEquals(await push(host, log), 200);
+    await host.pass(MINUTE);
+    await host.stop();
+  }
+  stage.one.disk.put(path, stage.two.disk.bytes(path)!);
+  await assertRejects(
+    () => stage.one.open(duties),
+    WitnessStateDamaged,
+    "has cosigned size 9 of log.invalid/one",
+  );
+});
+
 for (
   const [what, lose] of [
     ["file", (host: Host) => host.disk.files.remove(`${STATE}/${WITNESS_FILE}`)],
