@@ -8,7 +8,7 @@ import type { Section } from "../world/jsonc.ts";
 import { countUpTo, placeBeside, readAddress, readText } from "../world/setting_values.ts";
 import type { Address } from "../world/world.ts";
 import { checkListUrl, isListUrl } from "./log_list.ts";
-import type { WitnessLimits } from "./witness.ts";
+import type { WitnessLimits } from "./witness_rates.ts";
 
 /** What a witness is told to do. */
 export interface WitnessSettings extends WitnessLimits {

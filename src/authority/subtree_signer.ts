@@ -10,7 +10,7 @@
  * @module
  */
 import { parseCheckpointText } from "../tlog/checkpoint.ts";
-import { type Cosigner, loadCosigner, readCosignatures } from "../tlog/cosignature.ts";
+import { canCosign, type Cosigner, loadCosigner, readCosignatures } from "../tlog/cosignature.ts";
 import { base64 } from "../tlog/encoding.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { parseNote } from "../tlog/note.ts";
@@ -79,6 +79,13 @@ export class SubtreeSigner {
     if (!this.#means.isKnown(origin)) {
       return { status: 404, problem: `this witness does not know the log ${quoted(origin)}` };
     }
+    const keys = this.#keys.filter(({ vkey }) => canCosign({ vkey, origin }));
+    if (keys.length === 0) {
+      const problem =
+        `this witness cosigns no subtrees of ${quoted(origin)}, which is too long for ` +
+        "its key";
+      return { status: 404, problem };
+    }
     // "… end MUST be less than or equal to the checkpoint size. Otherwise, … 400 Bad Request".
     if (range.end > treeSize) {
       const problem = `the subtree ends at ${range.end}, expected at most the checkpoint's size, ` +
@@ -111,7 +118,7 @@ export class SubtreeSigner {
     }
     try {
       const subtree = { origin, ...range, hash };
-      const made = await Promise.all(this.#keys.map((key) => key.cosignSubtree(subtree)));
+      const made = await Promise.all(keys.map((key) => key.cosignSubtree(subtree)));
       return { status: 200, lines: made.map((line) => `${line}\n`).join("") };
     } catch (error) {
       this.#means.failed(error);

@@ -7,38 +7,27 @@
 import { base64, strictBase64 } from "../tlog/encoding.ts";
 import { EMPTY_ROOT } from "../tlog/hashing.ts";
 import { openNote, openParsedNote, type VerifiedCheckpoint } from "../tlog/checkpoint.ts";
+import { canCosign } from "../tlog/cosignature.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { type Note, parseNote, verifyNote } from "../tlog/note.ts";
 import { verifyConsistency } from "../tlog/proof.ts";
 import { formatSignatureLine } from "../tlog/signature_line.ts";
-import { Allowance } from "../world/allowance.ts";
-import { addressKey } from "../world/connection_table.ts";
 import { Turns } from "../world/turns.ts";
 import type { Clock } from "../world/world.ts";
 import { type AddCheckpoint, parseAddCheckpoint } from "./add_checkpoint.ts";
 import type { CosigningKey } from "./cosigning.ts";
-import { DailyRates } from "./daily_rates.ts";
 import { type SubtreeAnswer, SubtreeSigner } from "./subtree_signer.ts";
 import type { WitnessLogs } from "./witness_logs.ts";
+import { type WitnessLimits, WitnessRates } from "./witness_rates.ts";
 import type { RecordedHead, WitnessState } from "./witness_state.ts";
 
-/** How much a witness does, for one log, for one caller and in all. */
-export interface WitnessLimits {
-  /** Requests in a second that one log's signature is on. After a pause it may send as many at once. */
-  readonly perSecondPerLog: number;
-  /** Requests in a second from everybody. */
-  readonly perSecond: number;
-}
-
-/** How much of what all callers may ask for one address may have, so that none shuts out the others. */
-const CALLERS_PART = 0.5;
-/** What each caller is charged, in requests, for one whose signature does not hold. */
-const REFUSAL_COST = 20;
 /** Requests of one log that may wait for each other. */
 export const MAX_WAITING_PER_LOG = 16;
-/** Logs and callers whose use is remembered. */
-const MAX_REMEMBERED = 100_000;
+/** As many of them may be such that anybody with a published checkpoint can send them. */
+const MAX_WAITING_REPEATS = MAX_WAITING_PER_LOG / 2;
+/** Cosignatures of others that are tried of one request and do not hold. An honest log sends none. */
+const MAX_FAILED_COSIGNATURES = 4;
 
 /** What is answered to a request. The name of each refusal is its reason. */
 export type WitnessAnswer =
@@ -96,10 +85,7 @@ export class Witness {
   readonly #clock: Clock;
   readonly #refusals: Refusals;
   readonly #isFrozen: (log: Log) => boolean;
-  readonly #inAll: Allowance;
-  readonly #ofLogs: Allowance;
-  readonly #ofCallers: Allowance;
-  readonly #daily: DailyRates;
+  readonly #rates: WitnessRates;
   readonly #lines = new Map<string, Line>();
   readonly #subtrees: SubtreeSigner;
 
@@ -121,28 +107,14 @@ export class Witness {
     this.#clock = clock;
     this.#refusals = fields.refusals;
     this.#isFrozen = fields.isFrozen ?? (() => false);
-    const allowance = (perSecondPerAddress: number): Allowance =>
-      new Allowance({
-        clock,
-        limits: {
-          ...{ perSecondPerAddress, refusalCost: REFUSAL_COST },
-          ...{ strangersShare: 2, maxAddresses: MAX_REMEMBERED },
-        },
-      });
-    this.#daily = new DailyRates(clock);
-    this.#inAll = allowance(limits.perSecond);
-    this.#ofLogs = allowance(limits.perSecondPerLog);
-    this.#ofCallers = allowance(limits.perSecond * CALLERS_PART);
-    // An allowance of its own: whoever has a published checkpoint can ask for subtrees, and must not
-    // keep the log from being cosigned.
-    const ofSubtrees = allowance(limits.perSecondPerLog);
+    this.#rates = new WitnessRates({ clock, limits });
     this.#subtrees = new SubtreeSigner({
       keys: this.#keys,
       means: {
         isKnown: (origin) => this.#logs.named(origin).length > 0,
         head: (origin) => this.#state.head(origin),
-        pay: (origin) => ofSubtrees.take(origin, 1),
-        charge: (caller) => this.#charge(caller),
+        pay: (origin) => this.#rates.takeSubtree(origin),
+        charge: (caller) => this.#rates.charge(caller),
         failed: (error) => this.#refusals.failed(error),
       },
     });
@@ -151,7 +123,7 @@ export class Witness {
   /** Cosigns checkpoints of these logs from now on. What was recorded of others stays recorded. */
   follow(logs: WitnessLogs): void {
     this.#logs = logs;
-    this.#daily.prune();
+    this.#rates.prune();
   }
 
   /**
@@ -159,7 +131,7 @@ export class Witness {
    * @param caller the address that sent it
    */
   pay(caller: string): boolean {
-    return this.#ofCallers.take(addressKey(caller), 1) && this.#inAll.take("", 1);
+    return this.#rates.pay(caller);
   }
 
   /**
@@ -169,12 +141,12 @@ export class Witness {
   async addCheckpoint(body: Uint8Array, caller: string): Promise<WitnessAnswer> {
     const signed = this.#read(body, caller);
     if ("status" in signed) return signed;
-    const { origin } = signed;
-    if (!this.#ofLogs.take(origin, 1)) return tooMuch(origin);
-    const perDay = this.#logs.perDay(origin);
-    const retryAfterS = perDay && this.#daily.take(origin, perDay);
-    if (retryAfterS) return moreThanListed({ origin, perDay, retryAfterS });
-    return await this.#inTurn(origin, () => this.#answer(signed));
+    const { origin, head, request: { oldSize } } = signed;
+    const size = this.#state.head(origin)?.treeSize ?? 0n;
+    const isRepeat = oldSize !== size || head.treeSize <= size;
+    if (isRepeat && !this.#rates.takeRepeat(origin)) return tooMuch(origin);
+    const most = isRepeat ? MAX_WAITING_REPEATS : MAX_WAITING_PER_LOG;
+    return await this.#inTurn({ origin, most }, () => this.#answer(signed));
   }
 
   /** Whether it cosigns subtrees: it has a key of type 0x06. */
@@ -200,11 +172,6 @@ export class Witness {
     return origin === undefined ? undefined : await this.#state.note(origin);
   }
 
-  /** Makes a caller pay for a signature that does not hold: the same one that `pay` counts. */
-  #charge(caller: string): void {
-    this.#ofCallers.charge(addressKey(caller));
-  }
-
   /** Reads a request and checks the log's signature. Nothing is compared yet. */
   #read(body: Uint8Array, caller: string): Signed | WitnessAnswer {
     let request: AddCheckpoint;
@@ -220,12 +187,14 @@ export class Witness {
     const origin = note.text.slice(0, note.text.indexOf("\n"));
     const logs = this.#logs.named(origin);
     // What is no checkpoint has no origin, so that is said first.
-    const opened = openParsedNote({ parsed: note, logs });
+    const trials = { left: MAX_FAILED_COSIGNATURES };
+    const opened = openParsedNote({ parsed: note, logs, trials });
+    if (trials.left < MAX_FAILED_COSIGNATURES) this.#rates.charge(caller);
     if ("refused" in opened) {
       if (opened.isImpossible) return this.#answerImpossible({ note, logs, request, origin });
       if (opened.refused === "malformed") return { status: 400, problem: opened.detail };
       if (logs.length === 0) return unknown(origin);
-      this.#charge(caller);
+      this.#rates.charge(caller);
       // "If none of the signatures verify against a trusted public key, … 403 Forbidden."
       return { status: 403, problem: opened.detail };
     }
@@ -256,10 +225,16 @@ export class Witness {
     return { status: 422, problem: "the root of size 0 is not SHA-256 of nothing" };
   }
 
-  /** Does work for a log when all that was asked about the log before is done. */
-  async #inTurn(origin: string, work: () => Promise<WitnessAnswer>): Promise<WitnessAnswer> {
+  /**
+   * Does work for a log when all that was asked about the log before is done.
+   * @param most if so many wait already, it is not done
+   */
+  async #inTurn(
+    { origin, most }: { origin: string; most: number },
+    work: () => Promise<WitnessAnswer>,
+  ): Promise<WitnessAnswer> {
     const line = this.#lines.get(origin) ?? { turns: new Turns(), waiting: 0 };
-    if (line.waiting >= MAX_WAITING_PER_LOG) return tooMuch(origin);
+    if (line.waiting >= most) return tooMuch(origin);
     this.#lines.set(origin, line);
     line.waiting++;
     try {
@@ -277,6 +252,9 @@ export class Witness {
     // Before anything else: whatever is answered, two roots at one size are evidence.
     const isConflict = recorded?.treeSize === head.treeSize && recorded.root !== head.root;
     if (isConflict) await this.#keepConflict(signed);
+    // No log that goes on from what was cosigned sends less. It may be of another history. Of the logs
+    // of a list nobody here could say, and old checkpoints of thousands of them are there to be sent.
+    if (head.treeSize < size && this.#logs.isConfigured(origin)) await this.#keepUnproven(signed);
     // "The old size MUST be equal to or lower than the checkpoint size. Otherwise, … 400 Bad Request."
     if (oldSize > head.treeSize) return oldIsLarger(oldSize, head.treeSize);
     // "… the old size matches the size of the latest checkpoint it cosigned for the checkpoint's
@@ -284,13 +262,26 @@ export class Witness {
     if (oldSize !== size) return { status: 409, size };
     const refusal = refusalOf({ recorded, head, proof, isConflict });
     if (refusal !== undefined) {
+      // Anybody can send a wrong proof with a checkpoint that was published.
+      this.#rates.charge(signed.caller);
       if (!isConflict) await this.#keepUnproven(signed);
       return { status: 422, problem: refusal };
     }
     if (this.#refusesAll(signed)) {
       // It is watched all the same: what it signs is kept, and compared with what others say.
+      if (head.treeSize > size && !this.#rates.takeRepeat(origin)) return tooMuch(origin);
       if (recorded?.treeSize !== head.treeSize) await this.#keepUnproven(signed);
       return frozen(origin);
+    }
+    if (head.treeSize > size) {
+      const perDay = this.#logs.perDay(origin);
+      const tooEarly = this.#rates.takeNew(origin, perDay);
+      if (tooEarly !== undefined) {
+        const { retryAfterS } = tooEarly;
+        return perDay === undefined || retryAfterS === undefined
+          ? tooMuch(origin)
+          : moreThanListed({ origin, perDay, retryAfterS });
+      }
     }
     return await this.#cosign(signed, size);
   }
@@ -305,7 +296,8 @@ export class Witness {
     const { origin, head, text, checkpoints } = signed;
     try {
       const time = BigInt(Math.floor(this.#clock.now().getTime() / 1000));
-      const cosignatures = await Promise.all(this.#keys.map((key) => key.cosign({ text, time })));
+      const keys = this.#keys.filter(({ vkey }) => canCosign({ vkey, origin }));
+      const cosignatures = await Promise.all(keys.map((key) => key.cosign({ text, time })));
       // Other lines that came are left out: nobody here has checked them (Sunlight ANT-2026-SAPGR4D6).
       const lines = [
         ...checkpoints.map(({ log: { vkey }, signature }) =>

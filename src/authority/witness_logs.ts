@@ -33,9 +33,14 @@ export class WitnessLogs {
     return this.#followed.size + more.length;
   }
 
+  /** Whether the configuration has logs with this origin, and not only a list. */
+  isConfigured(origin: string): boolean {
+    return this.#followed.has(origin);
+  }
+
   /** Requests that a log may make in a day; nothing if only the limits of all logs count for it. */
   perDay(origin: string): number | undefined {
-    return this.#followed.has(origin) ? undefined : this.#listed.get(origin)?.qpd;
+    return this.isConfigured(origin) ? undefined : this.#listed.get(origin)?.qpd;
   }
 
   /**

@@ -98,6 +98,17 @@ export class Mirror {
     return this.#history?.log ?? logOfEpoch(this.vkey, this.#epoch);
   }
 
+  /**
+   * The journal as the logs that it was before it began anew, as far as they are on the disk, the latest
+   * last.
+   * @throws WorldError
+   */
+  async formerLogs(): Promise<Log[]> {
+    const epochs = (await this.#histories()).map(({ epoch }) => epoch);
+    const former = [...new Set(epochs)].filter((epoch) => epoch < this.#epoch);
+    return former.reverse().map((epoch) => logOfEpoch(this.vkey, epoch));
+  }
+
   /** Where the static files of the history are that is mirrored now; nothing before it is open. */
   get folder(): string | undefined {
     return this.#history?.staticFolder;

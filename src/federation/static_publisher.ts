@@ -22,7 +22,7 @@ import {
   type TreeNode,
 } from "../tlog/tiles.ts";
 import type { Vkey } from "../tlog/vkey.ts";
-import type { Publisher } from "./publisher.ts";
+import { type Publisher, PublisherUnavailable } from "./publisher.ts";
 
 /** The longest bundle: each entry has its length before it. */
 const MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_BUNDLED_BYTES);
@@ -114,7 +114,8 @@ function entriesOf(bundle: Uint8Array, width: number): Uint8Array[] {
 function refuseStandIn(line: Uint8Array, index: bigint): void {
   const start = String.fromCharCode(...line.subarray(0, STAND_IN.length));
   if (start !== STAND_IN) return;
-  throw new MalformedError(
+  // That is how such an entry is published (PROTOCOL section 19), and says nothing against anybody.
+  throw new PublisherUnavailable(
     `entry ${index} is longer than a bundle can hold: it is served by its own monitor alone`,
   );
 }

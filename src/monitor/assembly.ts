@@ -251,7 +251,7 @@ export async function assemble(
     if (settings.witness !== undefined && witness !== undefined) {
       witnessing = await Witnessing.open({
         ...{ common, background, settings: settings.witness, means: witness },
-        folder: settings.state,
+        ...{ folder: settings.state, incidents: settings.incidents },
         followed: settings.logs.map(({ log }) => log),
         pushed: settings.pushed,
         contact: settings.contact,

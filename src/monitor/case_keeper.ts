@@ -161,11 +161,14 @@ export class CaseKeeper {
   /**
    * Follows these logs from now on. Cases that the journal has of added logs are known again, as after
    * a start.
-   * @param logs for a log that stays, the same object as before
+   * @param given for a log that stays, the same object as before. Of several of one log, as of a journal
+   *   that is mirrored and cosigned too, the first counts
    * @throws IncidentNotWritten
    */
-  async follow(logs: readonly Log[]): Promise<void> {
+  async follow(given: readonly Log[]): Promise<void> {
     const before = this.#known;
+    const ids = new Set<string>();
+    const logs = given.filter(({ id }) => ids.size < ids.add(id).size);
     this.judge.follow(logs);
     this.#known = withCosigners(logs);
     for (const log of before.filter((log) => !this.#known.includes(log))) {

@@ -233,6 +233,9 @@ export class Cosignatures implements CheckpointMemory {
    */
   async write(): Promise<void> {
     for (const { log, heads, unwritten } of this.#books) {
+      // While a log cannot be looked at, others may tell of heads without end.
+      const remembered = new Set(heads.heads.map(headKey));
+      for (const key of unwritten) if (!remembered.has(key)) unwritten.delete(key);
       const head = heads.heads.findLast((one) =>
         unwritten.has(headKey(one)) && this.#observations.agrees(log, one)
       );

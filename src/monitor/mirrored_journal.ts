@@ -16,7 +16,6 @@ import { openKept } from "./kept_note.ts";
 import { MirrorSource } from "./mirror_source.ts";
 import { type FedRecords, RecordFeed } from "./record_feed.ts";
 import type { LogStatus, LogTally } from "./status.ts";
-import { THE_LOG } from "./the_log.ts";
 
 /** After so many failures in a row a mirrored journal's publisher is unhealthy, and asked less often. */
 export const UNHEALTHY_AFTER = 3;
@@ -141,6 +140,10 @@ export class MirroredJournal implements MirrorParty {
    */
   async open(): Promise<void> {
     await this.mirror.open();
+    for (const former of (await this.mirror.formerLogs()).slice(-MAX_FORMER)) {
+      this.#logs = [...this.#logs, former];
+      await this.#means.follow(former, undefined);
+    }
     const { head, log } = this.mirror;
     if (head !== undefined) this.#source.show(head.note);
     await this.#followAs(log);
@@ -258,12 +261,14 @@ export class MirroredJournal implements MirrorParty {
     const own = log && openKept(head.note, log);
     if (own === undefined) return;
     // A head of a history before is judged, and is not what the journal is now.
-    if (log === this.#follower?.log) {
+    if (log?.id === this.#follower?.log.id) {
       this.#source.show(own.note);
       this.#isNewlyShown = true;
     }
-    keeper.detector.takeIn(own, THE_LOG);
-    await keeper.keep({ source: THE_LOG });
+    // It counts as told, and not as shown: nobody may ever lead us to it, and then no look writes it
+    // down. So it is a question, which is durable and travels, and of which there is a limited number.
+    keeper.judge.hearCheckpoint(own, this.source);
+    await keeper.keep({ source: this.source });
   }
 
   /** See MirrorParty. */
@@ -304,8 +309,9 @@ export class MirroredJournal implements MirrorParty {
     const before = this.#follower;
     if (before !== undefined && formatLog(before.log) === formatLog(log)) return;
     const [dropped] = this.#logs.length > MAX_FORMER ? this.#logs : [];
+    // First of all: a reload meanwhile follows what is in this list, and nothing else.
+    this.#logs = [...this.#logs.filter((one) => one !== dropped && one.id !== log.id), log];
     await follow(log, dropped);
-    this.#logs = [...this.#logs.filter((one) => one !== dropped), log];
     before?.stop();
     this.#follower = await Follower.start({
       common,

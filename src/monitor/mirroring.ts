@@ -15,6 +15,9 @@ import type { Follower } from "./follower.ts";
 import { JournalPusher } from "./journal_pusher.ts";
 import { MirroredJournal, type MirrorStatus } from "./mirrored_journal.ts";
 
+/** How many of them may be of strangers, where anyone may push. */
+export const MAX_STRANGERS_MIRRORS = MAX_MIRRORS / 4;
+
 /** The origins of journals (see `formatOrigin`), and the monitor's name in each. */
 const ORIGIN = /^(.+)\/incidents(?:\/[1-9]\d*)?$/;
 
@@ -192,17 +195,39 @@ export class Mirroring implements MirrorHost {
     { checkpoint, vkey: named }: Push,
   ): Promise<MirroredJournal | undefined> {
     const known = this.#journals.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return this.#mayPush(known) ? known : undefined;
     let vkey = this.#members.find((one) => one.name === name);
     if (vkey === undefined && this.#admitsAnyone && named !== undefined) {
       vkey = parseVkey(named);
       if (vkey.name !== name || vkey.type !== SIGNATURE_TYPE.ed25519) return undefined;
       openHead(checkpoint, vkey);
     }
-    if (vkey === undefined || this.#journals.size >= MAX_MIRRORS) return undefined;
+    if (vkey === undefined || !this.#hasRoom(vkey)) return undefined;
     const journal = this.#add(vkey);
-    await journal.open();
+    try {
+      await journal.open();
+    } catch (error) {
+      // The push tries again, and its answer says why it cannot be kept.
+      this.#common.happenings.failed(error);
+    }
     return journal;
+  }
+
+  /** Whether there is room for one more journal, of this key. Strangers leave room for members. */
+  #hasRoom(vkey: Vkey): boolean {
+    if (this.#isMember(vkey)) return this.#journals.size < MAX_MIRRORS;
+    const strangers = [...this.#journals.values()]
+      .filter((one) => one.pulled === undefined && !this.#isMember(one.vkey));
+    return strangers.length < MAX_STRANGERS_MIRRORS && this.#journals.size < MAX_MIRRORS;
+  }
+
+  #isMember({ text }: Vkey): boolean {
+    return this.#members.some((one) => one.text === text);
+  }
+
+  /** Whether a journal that is mirrored already may still be pushed: members come and go. */
+  #mayPush({ vkey, pulled }: MirroredJournal): boolean {
+    return pulled !== undefined || this.#admitsAnyone || this.#isMember(vkey);
   }
 
   /** Takes up the journals that were pushed before, by those who may still do so. */
@@ -210,9 +235,9 @@ export class Mirroring implements MirrorHost {
     const { world: { files }, happenings } = this.#common;
     try {
       for (const vkey of await mirroredKeys(files, this.#state)) {
-        const mayPush = this.#admitsAnyone || this.#members.some(({ text }) => text === vkey.text);
+        const mayPush = this.#admitsAnyone || this.#isMember(vkey);
         if (!mayPush || this.#journals.has(vkey.name)) continue;
-        if (this.#journals.size < MAX_MIRRORS) this.#add(vkey);
+        if (this.#hasRoom(vkey)) this.#add(vkey);
       }
     } catch (error) {
       happenings.failed(error);
@@ -225,10 +250,7 @@ export class Mirroring implements MirrorHost {
       ...{ common: this.#common, vkey, pulled, state: this.#state, contact: this.#contact },
       stop: this.#stop,
       follow: (added, removed) =>
-        this.#common.keeper.follow([
-          ...judge.logs.filter((log) => log !== removed && log.id !== added.id),
-          added,
-        ]),
+        this.#common.keeper.follow([...judge.logs.filter((log) => log !== removed), added]),
     });
     this.#journals.set(vkey.name, journal);
     return journal;

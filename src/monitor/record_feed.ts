@@ -1,6 +1,6 @@
 import { parseCanonicalEntry } from "../evidence/entry.ts";
 import type { JsonObject } from "../evidence/json.ts";
-import { type ConflictRecord, parseRecord } from "../evidence/record.ts";
+import { type ConflictRecord, isKnownVersion, parseRecord } from "../evidence/record.ts";
 import { isTransition } from "../evidence/transition.ts";
 import { logOf } from "../evidence/replay.ts";
 import { verifyConflict } from "../evidence/verify.ts";
@@ -23,7 +23,7 @@ export interface FedRecords {
   readonly recorded: number;
   /** Cases that it had. */
   readonly known: number;
-  /** Records about logs that are not followed here. They stay in the mirror alone. */
+  /** Records about logs that are not followed here, or of later versions. They stay in the mirror alone. */
   readonly foreign: number;
   /** What is no record, or does not hold. */
   readonly refused: number;
@@ -110,6 +110,8 @@ export class RecordFeed {
 
   async #judge(stated: JsonObject): Promise<Fate> {
     if (isRepair(stated) || isTransition(stated)) return "no record";
+    // A record of a later version is no fault of its monitor. It stays in the mirror for one who knows it.
+    if (typeof stated.version === "string" && !isKnownVersion(stated.version)) return "foreign";
     const record = parseRecord(stated);
     const { keeper } = this.#common;
     const log = logOf(record, keeper.judge.logs);

@@ -15,6 +15,7 @@ import type { Background } from "../world/background.ts";
 import type { Stop } from "../world/stop.ts";
 import { timeNow } from "../world/time.ts";
 import type { Address } from "../world/world.ts";
+import { BegunWitnesses } from "./begun_witnesses.ts";
 import type { Common } from "./common.ts";
 import { openKept } from "./kept_note.ts";
 import { ListFollower, type ListNews } from "./list_follower.ts";
@@ -135,21 +136,25 @@ export class Witnessing implements Refusals {
   /**
    * Opens the witness's state and takes up the logs that only push.
    * @param folder of the state
+   * @param incidents folder of the incident journal
    * @param followed the logs with a source
    * @param pushed the logs without one
    * @param contact who answers for requests over HTTP
    * @throws WitnessStateDamaged, WitnessStateLocked, WorldError, IncidentNotWritten
    */
-  static async open({ common, background, settings, means, folder, followed, pushed, contact }: {
-    common: Common;
-    background: Background;
-    settings: WitnessSettings;
-    means: WitnessMeans;
-    folder: string;
-    followed: readonly Log[];
-    pushed: readonly Log[];
-    contact: string;
-  }): Promise<Witnessing> {
+  static async open(
+    { common, background, settings, means, folder, incidents, followed, pushed, contact }: {
+      common: Common;
+      background: Background;
+      settings: WitnessSettings;
+      means: WitnessMeans;
+      folder: string;
+      incidents: string;
+      followed: readonly Log[];
+      pushed: readonly Log[];
+      contact: string;
+    },
+  ): Promise<Witnessing> {
     const noted = new Map<Log, Noted>();
     for (const log of pushed) {
       const { view } = await recall(common, log);
@@ -157,9 +162,14 @@ export class Witnessing implements Refusals {
       noted.set(log, { head: view, isProven });
     }
     for (const log of followed) noted.set(log, { head: undefined, isProven: false });
-    const state = await WitnessState.open({ files: common.world.files, folder });
+    const { files } = common.world;
+    const keys = means.keys.map(({ vkey }) => vkey);
+    const begun = new BegunWitnesses({ files, folder: incidents, keys });
+    await begun.expectState(folder);
+    const state = await WitnessState.open({ files, folder });
     try {
       refuseForgotten(state, noted);
+      await begun.note();
     } catch (error) {
       await state.close();
       throw error;
@@ -320,9 +330,10 @@ export class Witnessing implements Refusals {
       ] as const;
       const [isEvidence, kind] = [true, "same_size"] as const;
       keeper.detector.takeIn(recorded, WITNESS, { isEvidence });
-      const { conflict } = keeper.detector.takeIn(refused, caller, { isEvidence });
-      // If both were known before, the detector finds nothing new. `keep` skips what is recorded.
-      const more = conflict === undefined ? [{ kind, first, second }] : [];
+      const { conflict, isKept } = keeper.detector.takeIn(refused, caller, { isEvidence });
+      // If both were known before, the detector finds nothing new. `keep` skips what is recorded. What
+      // is beyond the limits is counted, here as everywhere (RULES R6).
+      const more = conflict === undefined && isKept ? [{ kind, first, second }] : [];
       await keeper.keep({ more, source: caller });
       await keeper.keep({ source: WITNESS });
     });
@@ -370,12 +381,21 @@ export class Witnessing implements Refusals {
  */
 function refuseForgotten(state: WitnessState, noted: ReadonlyMap<Log, Noted>): void {
   for (const [log, { head, isProven }] of noted) {
-    const size = state.head(log.origin)?.treeSize;
-    if (!isProven || head === undefined || (size !== undefined && size >= head.treeSize)) continue;
+    if (!isProven || head === undefined) continue;
+    const recorded = state.head(log.origin);
+    const isLater = recorded !== undefined && recorded.treeSize > head.treeSize;
+    const isSame = recorded?.treeSize === head.treeSize && recorded.root === head.root;
+    if (isLater || isSame) continue;
+    const has = recorded === undefined
+      ? "knows nothing of it"
+      : recorded.treeSize === head.treeSize
+      ? "has another root there"
+      : `ends at size ${recorded.treeSize}`;
     throw new WitnessStateDamaged(
-      `the witness has cosigned size ${head.treeSize} of ${describeLog(log)}, and its state ` +
-        `${size === undefined ? "knows nothing of it" : `ends at size ${size}`}: put the state ` +
-        "back, or give the witness a new key and name, and a new folder",
+      `the witness has cosigned size ${head.treeSize} of ${
+        describeLog(log)
+      }, and its state ${has}: ` +
+        "put the state back, or give the witness a new key and name, and a new folder",
     );
   }
 }

@@ -147,6 +147,15 @@ export function cosignatureMessage(
   );
 }
 
+/**
+ * Whether a cosigner's key can cosign checkpoints of an origin: the message of type 0x06 has room for
+ * 255 bytes of it.
+ */
+export function canCosign({ vkey, origin }: { vkey: Vkey; origin: string }): boolean {
+  return vkey.type !== SIGNATURE_TYPE.mldsa44 ||
+    [vkey.name, origin].every((name) => utf8(name).length <= MAX_NAME_BYTES);
+}
+
 /** The signature line of a cosignature ("Format"): the time, then the signature. */
 export function formatCosignature(
   { vkey, time, signature }: { vkey: Vkey; time: bigint; signature: Uint8Array },

@@ -282,3 +282,12 @@ Deno.test("sign-subtree: a checkpoint without our cosignature costs its sender, 
   assertEquals(paid, 3);
   assertEquals((await stage.signSubtree(request({ start: 8, end: 13, note }))).status, 200);
 });
+
+Deno.test("sign-subtree: an origin that has no place in the message is 404, and no failure of ours", async () => {
+  const stage = await Stage.of(["x".repeat(256)], { both: true });
+  assertEquals(await stage.status({ old: 0n, size: BigInt(SIZE) }), 200);
+  const answer = await stage.signSubtree(
+    request({ start: 8, end: 13, note: await latest(stage) }),
+  );
+  assertEquals([answer.status, stage.refused.failures], [404, []]);
+});

@@ -1,12 +1,8 @@
 /** A witness on a disk in memory, whose clock is set by hand. */
 import { type CosigningKey, generateCosigningKey } from "../../src/authority/cosigning.ts";
 import type { SubtreeAnswer } from "../../src/authority/subtree_signer.ts";
-import {
-  type Refusals,
-  Witness,
-  type WitnessAnswer,
-  type WitnessLimits,
-} from "../../src/authority/witness.ts";
+import { type Refusals, Witness, type WitnessAnswer } from "../../src/authority/witness.ts";
+import type { WitnessLimits } from "../../src/authority/witness_rates.ts";
 import { WitnessLogs } from "../../src/authority/witness_logs.ts";
 import { WitnessState } from "../../src/authority/witness_state.ts";
 import { readCosignatures } from "../../src/tlog/cosignature.ts";

@@ -101,7 +101,7 @@ Deno.test("publisher: an entry that no bundle holds cannot be mirrored from stat
   };
   await served(files, async (publisher) => {
     const { outcome, error } = await new Mirrored().mirror.sync(publisher);
-    assertEquals(outcome, "refused");
+    assertEquals(outcome, "unavailable");
     assertStringIncludes(error!, "entry 1 is longer than a bundle can hold");
   });
 });

@@ -1,9 +1,10 @@
 /** A daemon that is a witness: what logs push to it meets what it polls and what members say. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { base64, utf8 } from "../../src/tlog/encoding.ts";
+import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { WITNESS_FILE, WitnessStateDamaged } from "../../src/authority/witness_state.ts";
-import { ED25519_KEY } from "../authority/stage.ts";
+import { ED25519_KEY, MLDSA_KEY } from "../authority/stage.ts";
 import { type Host, MINUTE, parted, Stage, STATE } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
@@ -102,4 +103,74 @@ Deno.test("witness: without its state, or with an old one, it does not start", a
   host.disk.put(path, last);
   await host.start(duties);
   assertEquals(await push(host, ours, 10n), 200);
+});
+
+Deno.test("witness: with the state of another one of the same key it does not start", async () => {
+  await using stage = await Stage.set();
+  const [ours, theirs] = await parted({ at: 4, sizes: [9, 9] });
+  const duties = { logs: [], witness: { keys, pushed: [ours.log] } };
+  const path = `${STATE}/${WITNESS_FILE}`;
+  for (const [host, log] of [[stage.one, ours], [stage.two, theirs]] as const) {
+    await host.start(duties);
+    assertEquals(await push(host, log), 200);
+    await host.pass(MINUTE);
+    await host.stop();
+  }
+  stage.one.disk.put(path, stage.two.disk.bytes(path)!);
+  await assertRejects(
+    () => stage.one.open(duties),
+    WitnessStateDamaged,
+    "has cosigned size 9 of log.invalid/one",
+  );
+});
+
+for (
+  const [what, lose] of [
+    ["file", (host: Host) => host.disk.files.remove(`${STATE}/${WITNESS_FILE}`)],
+    ["folder", (host: Host) => host.disk.move(STATE)],
+  ] as const
+) {
+  Deno.test(`witness: a key that has cosigned does not begin anew, if the ${what} of its state is gone`, async () => {
+    await using stage = await Stage.set();
+    const [ours] = await parted({ at: 4, sizes: [9, 9] });
+    const host = stage.one;
+    // Nothing else would say so: of a log with a source, and of those of a list, no view is proven here.
+    const duties = { logs: [{ source: new ScriptedSource(ours) }], witness: { keys, pushed: [] } };
+    await host.start(duties);
+    assertEquals(await push(host, ours), 200);
+    await host.stop();
+    await lose(host);
+    await assertRejects(() => host.open(duties), WitnessStateDamaged, "has cosigned with");
+    // What was lost of the folder is noted meanwhile, and it does not help to try again.
+    await assertRejects(() => host.open(duties), WitnessStateDamaged, "has cosigned with");
+    const another = { ...duties, witness: { ...duties.witness, keys: [MLDSA_KEY] } };
+    await host.start(another);
+    assertEquals(await push(host, ours), 200);
+  });
+}
+
+Deno.test("witness: what it answers with 409 or 400 is held to the log's own tiles", async () => {
+  await using stage = await Stage.set();
+  const [ours, theirs] = await parted({ at: 4, sizes: [12, 7] });
+  const host = stage.one;
+  await host.start({ logs: [{ source: new ScriptedSource(ours) }], witness: { keys, pushed: [] } });
+  assertEquals(await push(host, ours), 200);
+  assertEquals(await push(host, theirs), 409);
+  await host.pass(3 * MINUTE);
+  const [record] = await host.records();
+  assertEquals(record?.kind, "cross_size");
+});
+
+Deno.test("witness: a log that signs root after root at one size makes as many cases as are kept of it", async () => {
+  await using stage = await Stage.set();
+  const [ours, parting] = await parted({ at: 4, sizes: [9, 8] });
+  const host = stage.one;
+  await host.start({ logs: [], witness: { keys, pushed: [ours.log] } });
+  assertEquals(await push(host, ours), 200);
+  for (let i = 0; i < 12; i++) {
+    const other = parting.fork();
+    other.append(`story ${i}`);
+    assertEquals(await push(host, other), 409);
+  }
+  assertEquals((await host.records()).length, MAX_ROOTS_PER_SIZE - 1);
 });
