@@ -17,13 +17,15 @@
  * batch, and nobody was answered about it: it is cut off. A line that does not hold in an earlier
  * batch is no crash. Then the disk has lost what was promised, and the witness does not start.
  *
+ * Behind the last batch stand zeros. They are space that is taken in advance: a batch that fits into
+ * them leaves the file as long as it was, so the disk has only the batch to write when it syncs.
+ *
  * @module
  */
 import { concat } from "@std/bytes/concat";
-import { encodeHex } from "@std/encoding/hex";
 import { parseCheckpointText } from "../tlog/checkpoint.ts";
 import { base64, textOf, utf8 } from "../tlog/encoding.ts";
-import { sha256 } from "../tlog/hashing.ts";
+import { sha256Hex } from "../tlog/hashing.ts";
 import { parseNote } from "../tlog/note.ts";
 import { Ended } from "../world/calls.ts";
 import {
@@ -47,6 +49,8 @@ const READ_BYTES = 1024 * 1024;
 const MAX_LINE_BYTES = 2 * 1024 * 1024;
 /** Bytes of lines in one sync. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** Zeros that are written behind a batch for which those before were too few. */
+const SPACE_BYTES = 64 * 1024;
 /** The file is written anew if it is this much longer than what is still needed of it. */
 const WASTE_BYTES = 64 * 1024 * 1024;
 
@@ -87,8 +91,10 @@ export class WitnessState {
   /** The origin of each recorded log, by `originHash`. */
   readonly #origins = new Map<string, string>();
   #batch = 0;
-  /** Bytes of the file. */
+  /** Bytes of the batches. */
   #size = 0;
+  /** Bytes of the file: those of the batches, and zeros. */
+  #fileSize = 0;
   /** Bytes of the lines that are still needed. */
   #needed = 0;
   /** The file is written anew if it is this much longer than what is still needed of it. */
@@ -244,9 +250,10 @@ export class WitnessState {
     const lines = batch.map(({ note }, i) => formatLine(number, batch.length - 1 - i, note));
     try {
       if (this.#lost !== undefined) throw this.#lost;
-      await appendDurably(this.#file, concat([EMPTY_LINE, ...lines]), this.#size);
+      await this.#append(concat([EMPTY_LINE, ...lines]));
     } catch (error) {
       if (error instanceof DurabilityLost) this.#lost = error;
+      this.#fileSize = this.#size;
       for (const { failed } of batch) failed(error);
       return;
     }
@@ -258,6 +265,15 @@ export class WitnessState {
       this.#size += length;
       written();
     }
+  }
+
+  /** Writes behind the last batch, and takes new space if it does not fit. If it fails, none is left. */
+  async #append(batch: Uint8Array): Promise<void> {
+    const end = this.#size + batch.length;
+    const isFull = end > this.#fileSize;
+    const bytes = isFull ? concat([batch, new Uint8Array(SPACE_BYTES)]) : batch;
+    await appendDurably(this.#file, bytes, this.#size);
+    if (isFull) this.#fileSize = end + SPACE_BYTES;
   }
 
   #keep(origin: string, kept: Kept): void {
@@ -298,7 +314,7 @@ export class WitnessState {
     this.#batch = number;
     this.#heads.clear();
     for (const [origin, kept] of moved) this.#heads.set(origin, kept);
-    this.#size = this.#needed = size;
+    this.#size = this.#fileSize = this.#needed = size;
     this.#compactAbove = this.#wasteBytes;
   }
 
@@ -325,10 +341,13 @@ export class WitnessState {
 
   /** Reads the file, and cuts off the batch that a crash has torn. */
   async #load(): Promise<void> {
-    const fileSize = await this.#file.size();
+    this.#fileSize = await this.#file.size();
     let isTorn = false;
+    // Where the zeros at the end begin.
+    let end = 0;
     let batch: [origin: string, kept: Kept][] = [];
     for await (const { bytes, at } of linesOf(this.#file)) {
+      end = Math.max(end, at + bytes.findLastIndex((byte) => byte !== 0) + 1);
       if (bytes.length === 1 && bytes[0] === NEWLINE) continue;
       const line = readLine(bytes);
       isTorn ||= line === undefined;
@@ -349,14 +368,16 @@ export class WitnessState {
       this.#batch = line.batch;
       this.#size = at + bytes.length;
     }
-    this.tornBytes = fileSize - this.#size;
-    if (this.tornBytes > 0) await cutDurably(this.#file, this.#size);
+    this.tornBytes = end - this.#size;
+    if (this.tornBytes === 0) return;
+    await cutDurably(this.#file, this.#size);
+    this.#fileSize = this.#size;
   }
 }
 
 /** How the monitoring path names a log: lower-case hex of SHA-256 of its origin (tlog-witness). */
 export function originHash(origin: string): string {
-  return encodeHex(sha256(utf8(origin)));
+  return sha256Hex(utf8(origin));
 }
 
 async function openOrCreate(files: Files, path: string): Promise<OpenFile> {
@@ -414,12 +435,12 @@ const NEWLINE = 0x0a;
 const EMPTY_LINE = Uint8Array.of(NEWLINE);
 
 function formatLine(batch: number, left: number, note: string): Uint8Array<ArrayBuffer> {
-  const rest = `${batch}.${left} ${JSON.stringify(note)}`;
-  return utf8(`${sumOf(utf8(rest))} ${rest}\n`);
+  const rest = utf8(`${batch}.${left} ${JSON.stringify(note)}\n`);
+  return concat([utf8(`${sumOf(rest.subarray(0, -1))} `), rest]);
 }
 
 function sumOf(bytes: Uint8Array): string {
-  return encodeHex(sha256(bytes)).slice(0, SUM_DIGITS);
+  return sha256Hex(bytes).slice(0, SUM_DIGITS);
 }
 
 /** A line's parts; nothing if it does not hold. */

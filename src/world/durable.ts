@@ -213,7 +213,7 @@ async function syncIfPermitted(files: Files, folder: string): Promise<void> {
 
 /**
  * Writes at the end of a file and syncs. If a step fails, cuts the file back to where it was.
- * @param at the end of the file
+ * @param at the end of the file; or where zeros begin, which stand for its end and are cut off as well
  * @throws the error of the failed step; a DurabilityLost if cutting back failed as well
  */
 export async function appendDurably(file: OpenFile, bytes: Uint8Array, at: number): Promise<void> {

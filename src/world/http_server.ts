@@ -184,7 +184,7 @@ class Guest {
   async #readHead(): Promise<string | undefined> {
     const { maxHeadBytes } = this.#limits;
     for (;;) {
-      const text = latin1.decode(this.#pending);
+      const text = this.#pending.length === 0 ? "" : latin1.decode(this.#pending);
       const end = text.indexOf(HEAD_END);
       if (end >= 0 && end <= maxHeadBytes) {
         this.#pending = this.#pending.slice(end + HEAD_END.length);

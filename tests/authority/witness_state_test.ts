@@ -45,6 +45,15 @@ class Recorder {
   size(origin = "log.invalid/one"): bigint | undefined {
     return this.state.head(origin)?.treeSize;
   }
+
+  /** The batches in the file, without the space behind them. */
+  batches(path = FILE): Uint8Array<ArrayBuffer> {
+    return withoutSpace(this.disk.bytes(path)!);
+  }
+}
+
+function withoutSpace(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return bytes.slice(0, bytes.findLastIndex((byte) => byte !== 0) + 1);
 }
 
 Deno.test("witness state: what was recorded is there after a restart, byte for byte", async () => {
@@ -123,31 +132,63 @@ Deno.test("witness state: if a failed write cannot be undone, nothing is written
 Deno.test("witness state: a torn end is cut off, however much of it is left", async () => {
   const recorder = await new Recorder().open();
   await recorder.record({ old: 0n, size: 5n });
-  const whole = recorder.disk.bytes(FILE)!;
+  const whole = recorder.batches();
   await recorder.record({ old: 5n, size: 9n });
-  const longer = recorder.disk.bytes(FILE)!;
+  const longer = recorder.batches();
   await recorder.state.close();
   for (let length = whole.length; length < longer.length; length++) {
-    for (const filler of [0, 1]) {
-      const bytes = filler === 0 ? longer.slice(0, length) : longer.slice();
-      if (filler === 1) bytes.fill(0, length, length + 1);
-      if (filler === 1 && longer[length] === 0) continue;
+    const start = longer.slice(0, length);
+    const rest = longer.slice(length);
+    // What follows is lost, was space before, or is there but for its first byte or the first bytes.
+    const ends = [[], new Uint8Array(rest.length), [0, ...rest.slice(1)], [
+      ...new Uint8Array(30),
+      ...rest.slice(30),
+    ]];
+    for (const end of ends) {
+      const bytes = Uint8Array.of(...start, ...end);
       recorder.disk.put(FILE, bytes);
       await recorder.open();
       assertEquals(recorder.size(), 5n);
-      assertEquals(recorder.state.tornBytes, bytes.length - whole.length);
+      assertEquals(recorder.state.tornBytes, withoutSpace(bytes).length - whole.length);
       assert(await recorder.record({ old: 5n, size: 7n }));
       await recorder.state.close();
       assertEquals((await recorder.open()).size(), 7n);
+      assertEquals(recorder.state.tornBytes, 0, "nothing of it was left behind the new batch");
       await recorder.state.close();
     }
+  }
+});
+
+Deno.test("witness state: space is taken in advance, and is no torn end", async () => {
+  const recorder = await new Recorder().open();
+  const lengths = new Set<number>();
+  let size = 0n;
+  const grow = async (): Promise<void> => {
+    assert(await recorder.record({ old: size, size: ++size }));
+    const { length } = recorder.disk.durable(FILE)!;
+    assert(recorder.batches().length <= length);
+    lengths.add(length);
+  };
+  while (lengths.size < 3) await grow();
+  const perLength = Number(size) / lengths.size;
+  assert(perLength > 20, `the length changed with every ${perLength} records`);
+  // A start takes the space as it is, also if it has just been used up.
+  for (const isFull of [false, true]) {
+    await recorder.state.close();
+    if (isFull) recorder.disk.put(FILE, recorder.batches());
+    const before = recorder.disk.bytes(FILE)!.length;
+    await recorder.open();
+    assertEquals([recorder.state.tornBytes, recorder.size()], [0, size]);
+    assertEquals(recorder.disk.bytes(FILE)!.length, before);
+    await grow();
+    assertEquals(recorder.disk.bytes(FILE)!.length > before, isFull);
   }
 });
 
 Deno.test("witness state: damage before the end is no crash, and it does not start", async () => {
   const recorder = await new Recorder().open();
   await recorder.record({ old: 0n, size: 5n });
-  const first = recorder.disk.bytes(FILE)!.length;
+  const first = recorder.batches().length;
   await recorder.record({ old: 5n, size: 9n });
   await recorder.state.close();
   const whole = recorder.disk.bytes(FILE)!;
@@ -160,7 +201,7 @@ Deno.test("witness state: damage before the end is no crash, and it does not sta
 Deno.test("witness state: a batch of which a part is left is forgotten whole", async () => {
   const recorder = await new Recorder().open();
   await recorder.record({ old: 0n, size: 5n });
-  const before = recorder.disk.bytes(FILE)!.length;
+  const before = recorder.batches().length;
   const origins = ["log.invalid/two", "log.invalid/three"];
   await Promise.all(origins.map((origin) => recorder.record({ origin, old: 0n, size: 5n })));
   await recorder.state.close();
@@ -192,7 +233,7 @@ Deno.test("witness state: the file is written anew when most of it is not needed
   await recorder.record({ origin: "log.invalid/two", old: 0n, size: 3n });
   for (let size = 0n; size < 60n; size++) await recorder.record({ old: size, size: size + 1n });
   await state.close();
-  assert(recorder.disk.bytes(path)!.length < 4_000, `${recorder.disk.bytes(path)!.length} bytes`);
+  assert(recorder.batches(path).length < 4_000, `${recorder.batches(path).length} bytes`);
   recorder.state = await WitnessState.open({ files: recorder.disk.files, folder: "short" });
   assertEquals([recorder.size(), recorder.size("log.invalid/two")], [60n, 3n]);
   assert(await recorder.record({ old: 60n, size: 61n }));

@@ -75,6 +75,21 @@ function copyFrom(at: number, from: Content, to: Content): void {
   if (at < from.length) to.write(from.bytes.subarray(at), at);
 }
 
+/**
+ * Keeps a share of the bytes that were written and not synced: at the end, or over bytes that were
+ * there. Zeros at the end are no writing but space, and the same share of them is kept.
+ */
+function keepSome({ synced, current, dirtyFrom }: Node, share: number): void {
+  const isOther = (byte: number, at: number): boolean => byte !== (synced.bytes[at] ?? 0);
+  const end = current.bytes.findLastIndex(isOther) + 1;
+  const space = current.length - Math.max(end, synced.length);
+  if (end > dirtyFrom) {
+    const kept = Math.floor((end - dirtyFrom) * share);
+    synced.write(current.bytes.subarray(dirtyFrom, dirtyFrom + kept), dirtyFrom);
+  }
+  if (space > 0) synced.truncate(synced.length + Math.floor(space * share));
+}
+
 /** The disk; `files` is the door a program has to it. */
 export class MemoryDisk {
   /** What the folders show, and what of it survives a crash. */
@@ -143,10 +158,7 @@ export class MemoryDisk {
   crash({ keepShare }: { keepShare: number }): void {
     for (const node of new Set([...this.#entries.values(), ...this.#syncedEntries.values()])) {
       const { synced, current } = node;
-      if (current.length > synced.length) {
-        const kept = Math.floor((current.length - synced.length) * keepShare);
-        synced.write(current.bytes.subarray(synced.length, synced.length + kept), synced.length);
-      }
+      keepSome(node, keepShare);
       current.truncate(0);
       current.write(synced.bytes, 0);
       node.dirtyFrom = Infinity;
