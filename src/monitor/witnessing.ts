@@ -147,7 +147,7 @@ export class Witnessing implements Refusals {
     const noted = new Map<Log, Noted>();
     for (const log of pushed) {
       const { view } = await recall(common, log);
-      const isProven = view === undefined || common.observations.view(log)?.source === COSIGNED;
+      const isProven = view === undefined || common.observations.viewShownBy(log) === COSIGNED;
       noted.set(log, { head: view, isProven });
     }
     for (const log of followed) noted.set(log, { head: undefined, isProven: false });
