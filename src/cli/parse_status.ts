@@ -141,6 +141,7 @@ const witness = object({
       }),
     ),
   },
+  may: { listedCases: count },
   others: "kept",
 });
 

@@ -14,6 +14,7 @@ import {
 } from "../monitor/status.ts";
 import { type Trouble, troublesOf } from "../monitor/troubles.ts";
 import { printable } from "../tlog/malformed.ts";
+import type { MirrorStatus } from "../monitor/mirrored_journal.ts";
 import { mirrorInWords } from "./mirror_words.ts";
 import { membersInWords } from "./member_words.ts";
 import { COSIGNER_COLUMNS, cosignerRow, markOf } from "./cosigner_rows.ts";
@@ -52,7 +53,7 @@ export function describeStatus(
   const cases = status.logs.filter(({ incidents }) => incidents > 0);
   const pushed = (status.witness?.pushed ?? []).filter(({ incidents }) => incidents > 0)
     .map((log) => caseOf(log, log.origin));
-  const { memberCases = 0 } = status;
+  const { memberCases = 0, witness: { listedCases = 0 } = {} } = status;
   const allCases = [
     ...cases.map((log) => caseOf(log, nameOf(log, status))),
     ...status.logs.flatMap((log) =>
@@ -60,8 +61,8 @@ export function describeStatus(
         .map((witness) => cosignerCase(witness, nameOf(log, status)))
     ),
     ...pushed,
-    ...(status.mirrors ?? []).filter(({ incidents }) => incidents > 0)
-      .map((mirror) => caseOf(mirror, mirror.origin)),
+    ...(listedCases > 0 ? [listedCase(listedCases)] : []),
+    ...(status.mirrors ?? []).filter(({ incidents }) => incidents > 0).map(journalCase),
     ...(memberCases > 0 ? [memberCase(memberCases)] : []),
   ];
   const said = [
@@ -140,6 +141,28 @@ function cosignerCase({ name, incidents = 0 }: WitnessOfLog, log: string): Said 
     advice:
       "It says nothing of the log by itself: what the witness cosigns counts for nothing more " +
       `until people have found out why. To see it: ${LIST_CASES}.`,
+  };
+}
+
+function listedCase(count: number): Said {
+  return {
+    mark: CASE,
+    text: `logs of the witness's list signed what contradicts itself: ${
+      several(count, "PROVEN CASE")
+    }`,
+    advice: `The evidence is kept. To see which logs, and what: ${LIST_CASES}.`,
+  };
+}
+
+function journalCase({ name, incidents }: MirrorStatus): Said {
+  return {
+    mark: CASE,
+    text: `monitor ${name} signed two histories of its journal: ${
+      several(incidents, "PROVEN CASE")
+    }`,
+    advice:
+      "A restored folder or a copy of the monitor does that too. What it says proves itself as " +
+      `before, and what it leaves out is not known. To see it: ${LIST_CASES}.`,
   };
 }
 

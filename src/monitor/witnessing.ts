@@ -57,6 +57,8 @@ export interface WitnessStatus {
   readonly cosigned: number;
   /** The logs of the configuration that only push. */
   readonly pushed: readonly PushedStatus[];
+  /** Incidents in the journal about logs of the list, if there are any. */
+  readonly listedCases?: number;
   /** The list that is fetched, if one is. */
   readonly list?: {
     readonly url: string;
@@ -214,13 +216,22 @@ export class Witnessing implements Refusals {
     return this.#state.tornBytes;
   }
 
+  /** Incidents in the journal about logs that only the list names. */
+  get listedCases(): number {
+    return this.#common.keeper.casesUnfollowed(({ origin, vkey }) =>
+      this.#logs.named(origin).some((log) => log.vkey.text === vkey)
+    );
+  }
+
   /** See `WitnessStatus`. */
   status(): WitnessStatus {
+    const { listedCases } = this;
     return {
       vkeys: this.#means.keys.map(({ vkey }) => vkey.text),
       logs: this.#logs.size,
       cosigned: this.#state.logs,
       ...(this.#list !== undefined && { list: this.#list.status }),
+      ...(listedCases > 0 && { listedCases }),
       pushed: this.#pushed.map((log) => {
         const size = this.#state.head(log.origin)?.treeSize;
         return {
@@ -240,8 +251,20 @@ export class Witnessing implements Refusals {
   async #noteOften(stop: Stop): Promise<void> {
     for (;;) {
       await this.noteAll();
+      await this.#keepUnwritten();
       if (stop.stopped) return;
       await stop.pause(this.#common.world.clock, NOTE_MS);
+    }
+  }
+
+  /** Tries again to write a case that the disk refused: a witness may have no exchange that does. */
+  async #keepUnwritten(): Promise<void> {
+    const { keeper, happenings } = this.#common;
+    if (this.#isEnded || !keeper.hasUnwritten) return;
+    try {
+      await keeper.keep({ source: WITNESS });
+    } catch (error) {
+      happenings.failed(error);
     }
   }
 
@@ -311,11 +334,16 @@ export class Witnessing implements Refusals {
         { checkpoint: refused, source: caller },
       ] as const;
       const [isEvidence, kind] = [true, "same_size"] as const;
-      keeper.detector.takeIn(recorded, WITNESS, { isEvidence });
-      const { conflict } = keeper.detector.takeIn(refused, caller, { isEvidence });
-      // If both were known before, the detector finds nothing new. `keep` skips what is recorded.
-      const more = conflict === undefined ? [{ kind, first, second }] : [];
-      await keeper.keep({ more, source: caller });
+      let isListed = false;
+      try {
+        keeper.detector.takeIn(recorded, WITNESS, { isEvidence });
+        isListed = keeper.detector.takeIn(refused, caller, { isEvidence }).conflict !== undefined;
+      } finally {
+        // If both were known before, the detector finds nothing new. And if the index refuses, it can
+        // compare nothing, though both halves are here. `keep` skips what is recorded.
+        const more = isListed ? [] : [{ kind, first, second }];
+        await keeper.keep({ more, source: caller });
+      }
       await keeper.keep({ source: WITNESS });
     });
   }

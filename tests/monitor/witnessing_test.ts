@@ -4,7 +4,9 @@ import { base64, utf8 } from "../../src/tlog/encoding.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { WITNESS_FILE, WitnessStateDamaged } from "../../src/authority/witness_state.ts";
 import { ED25519_KEY } from "../authority/stage.ts";
-import { type Host, MINUTE, parted, Stage, STATE } from "./hosts.ts";
+import { type OpenFile, WorldError } from "../../src/world/world.ts";
+import { grow } from "../evidence/histories.ts";
+import { type Host, INCIDENTS, logAt, MINUTE, parted, Stage, STATE } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
 const CALLER = "192.0.2.7";
@@ -78,6 +80,50 @@ Deno.test("witness: what it refuses at one size is recorded when it answers, aft
   assertEquals(host.daemon!.casesHeld, 1);
   assertEquals(await push(host, theirs), 409);
   assertEquals(host.daemon!.incidents, 0, "it is known");
+});
+
+Deno.test("witness: with a full disk no case is lost, and it is written once there is room", async () => {
+  await using stage = await Stage.set();
+  const base = grow(await logAt(), 4);
+  const forks = ["theirs", "another"].map((word) => grow(base.fork(), 9, word));
+  const ours = grow(base, 9, "ours");
+  const host = stage.one;
+  const { databases, files } = host;
+  let isFull = false;
+  const refuse = (): void => {
+    if (isFull) throw new WorldError("other", "no space left on device");
+  };
+  const open = databases.open.bind(databases);
+  databases.open = (path) => {
+    const database = open(path);
+    return {
+      ...database,
+      get: (...given) => (refuse(), database.get(...given)),
+      all: (...given) => (refuse(), database.all(...given)),
+      transaction: (work) => (refuse(), database.transaction(work)),
+    };
+  };
+  const refusing = (path: string, file: OpenFile): OpenFile => ({
+    ...file,
+    write: async (...given) => {
+      if (path.startsWith(INCIDENTS)) refuse();
+      await file.write(...given);
+    },
+  });
+  host.files = {
+    ...files,
+    open: async (path, mode) => refusing(path, await files.open(path, mode)),
+    create: async (path, mode) => refusing(path, await files.create(path, mode)),
+  };
+  await host.start({ logs: [], witness: { keys, pushed: [ours.log] } });
+  assertEquals(await push(host, ours), 200);
+  isFull = true;
+  for (const fork of forks) assertEquals(await push(host, fork), 409);
+  assertEquals(host.daemon!.status().unwritten, true);
+  isFull = false;
+  await host.pass(MINUTE);
+  assertEquals(host.daemon!.status().unwritten, false);
+  assertEquals((await host.records()).length, 2);
 });
 
 for (const [when, isRefusing] of [["", false], [", also after a case", true]] as const) {
