@@ -136,12 +136,15 @@ const witness = object({
     pushed: listOf(
       object({
         must: { origin: text, vkey: text, incidents: count },
-        may: { size: text },
+        may: { size: text, openQuestions: count },
         others: "kept",
       }),
     ),
   },
-  may: { listedCases: count },
+  may: {
+    listedCases: count,
+    list: object({ must: { url: text }, may: { at: time, problem: text }, others: "kept" }),
+  },
   others: "kept",
 });
 

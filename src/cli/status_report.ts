@@ -99,8 +99,10 @@ export function describeStatus(
 
 /** Who it is, and in one word how it stands. */
 function headline(status: Status, troubles: readonly Trouble[], screen: Screen): string[] {
-  const { name, version, startedAt, now, incidents, logs } = status;
-  const isLookedAt = logs.every(({ lastResult }) => lastResult !== undefined);
+  const { name, version, startedAt, now, incidents, logs, witness } = status;
+  // Of logs that only push, nothing is seen before the first has pushed.
+  const isPushedTo = logs.length > 0 || witness === undefined || witness.cosigned > 0;
+  const isLookedAt = isPushedTo && logs.every(({ lastResult }) => lastResult !== undefined);
   const wrong = [
     ...(incidents > 0 ? [several(incidents, "PROVEN CASE")] : []),
     ...(troubles.length > 0 ? [several(troubles.length, "TROUBLE")] : []),
@@ -369,9 +371,13 @@ function sayWitness(
 ): string[] {
   if (witness === undefined) return [];
   const { vkeys, logs, cosigned, pushed, list } = witness;
-  const lines = pushed.slice(0, most).map(({ origin, size }) =>
-    `${origin}: ${size === undefined ? "nothing cosigned yet" : `cosigned size ${size}`}`
-  );
+  const lines = pushed.slice(0, most).map(({ origin, size, openQuestions = 0 }) => {
+    const cosigned = size === undefined ? "nothing cosigned yet" : `cosigned size ${size}`;
+    const open = openQuestions === 0
+      ? ""
+      : `, open questions about what was refused: ${openQuestions}`;
+    return `${origin}: ${cosigned}${open}`;
+  });
   const rest = pushed.length - most;
   return [
     "",

@@ -77,6 +77,8 @@ export interface PushedStatus {
   readonly size?: string;
   /** Incidents of this log in the journal. */
   readonly incidents: number;
+  /** Checkpoints that it signed and nobody has shown to extend what was cosigned, if there are any. */
+  readonly openQuestions?: number;
 }
 
 /**
@@ -234,9 +236,12 @@ export class Witnessing implements Refusals {
       ...(listedCases > 0 && { listedCases }),
       pushed: this.#pushed.map((log) => {
         const size = this.#state.head(log.origin)?.treeSize;
+        const openQuestions = this.#common.memory.questions(log).of("log", "peer", "stranger")
+          .filter(({ source }) => source !== WITNESS).length;
         return {
           ...{ origin: log.origin, vkey: log.vkey.text },
           ...(size !== undefined && { size: `${size}` }),
+          ...(openQuestions > 0 && { openQuestions }),
           incidents: this.#common.keeper.cases(log).length,
         };
       }),

@@ -82,6 +82,19 @@ Deno.test("witness: what it refuses at one size is recorded when it answers, aft
   assertEquals(host.daemon!.incidents, 0, "it is known");
 });
 
+Deno.test("witness: a larger checkpoint without its proof is kept, and the status counts it", async () => {
+  await using stage = await Stage.set();
+  const [ours, theirs] = await parted({ at: 4, sizes: [9, 12] });
+  const host = stage.one;
+  await host.start({ logs: [], witness: { keys, pushed: [ours.log] } });
+  const open = (): number | undefined => host.daemon!.status().witness!.pushed[0]!.openQuestions;
+  assertEquals(await push(host, ours), 200);
+  assertEquals(open(), undefined);
+  assertEquals(await push(host, theirs, 9n), 422);
+  await host.pass(MINUTE);
+  assertEquals([open(), host.daemon!.incidents], [1, 0]);
+});
+
 Deno.test("witness: with a full disk no case is lost, and it is written once there is room", async () => {
   await using stage = await Stage.set();
   const base = grow(await logAt(), 4);
