@@ -53,7 +53,7 @@ export async function checkConfiguration({ world, path, isOffline, tell, progres
   const seen = isOurs ? await checkJournals(checked, { tell, progress }) : new WalkedViews();
   for (const name of ["listen", "http"] as const) checkAddress(checked, { name, isOffline, tell });
   await checkWitness({ world, settings, running, isOffline, passphrases, tell });
-  checkFederation({ world, settings, running, isOffline, tell });
+  await checkFederation({ world, settings, running, isOffline, tell });
   await checkPolicies({ world, settings, tell });
   checkKeys(settings, seen, tell);
   await checkOthers({ checked, isOffline, tell, progress });

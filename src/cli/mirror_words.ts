@@ -9,7 +9,7 @@ const EPOCH = /\/incidents\/\d+$/;
 /** A mirrored journal, in a line: how much of it is here, and when it was last fetched or pushed. */
 export function mirrorInWords(mirror: MirrorStatus, now: string): string {
   const { origin, size, theirs, url, lastOutcome, lastSyncAt, lastPushAt, records } = mirror;
-  const isLess = theirs !== undefined && BigInt(theirs) < BigInt(size);
+  const isLess = theirs !== undefined && isBelow(theirs, size);
   const of = theirs === undefined || theirs === size
     ? ""
     : isLess
@@ -32,4 +32,9 @@ export function mirrorInWords(mirror: MirrorStatus, now: string): string {
     ...(refused > 0 ? [`RECORDS THAT DO NOT HOLD: ${refused}`] : []),
   ];
   return [`${origin}: size ${size}${of}`, ...came, ...told].join(", ");
+}
+
+/** Whether a size is below another. A status may come from anybody, so either may be none. */
+function isBelow(size: string, other: string): boolean {
+  return [size, other].every((text) => /^\d+$/.test(text)) && BigInt(size) < BigInt(other);
 }

@@ -141,8 +141,8 @@ function cosignerCase({ name, incidents = 0 }: WitnessOfLog, log: string): Said 
     text: `witness ${name} cosigned two roots of log ${log} at one size: ` +
       several(incidents, "PROVEN CASE"),
     advice:
-      "It says nothing of the log by itself: what the witness cosigns counts for nothing more " +
-      `until people have found out why. To see it: ${LIST_CASES}.`,
+      "It says nothing of the log by itself. Its cosignatures still count for COMMITTED, as the policy " +
+      `says: take it out of the policy until people have found out why. To see it: ${LIST_CASES}.`,
   };
 }
 

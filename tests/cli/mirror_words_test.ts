@@ -15,6 +15,7 @@ for (
   const [what, given, said] of [
     ["all is fetched", {}, "size 5, fetched 2s ago"],
     ["the last try failed", { lastOutcome: "unavailable" }, "size 5, asked in vain 2s ago"],
+    ["it says what is no size", { theirs: "x" }, "size 5 of x, fetched 2s ago"],
     ["more is to come", { theirs: "9" }, "size 5 of 9, fetched 2s ago"],
     [
       "it shows less than before",

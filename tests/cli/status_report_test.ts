@@ -301,6 +301,14 @@ Deno.test("status report: a case about a listed log, or a journal, comes first a
   );
 });
 
+Deno.test("status report: of a convicted witness it says that its cosignatures still count", () => {
+  const witness = { name: "w0", vkey: "w", keeping: "cosigning" as const, incidents: 1 };
+  const log = { ...LOG, cosigned: { witnesses: [witness] } };
+  const said = lines({ incidents: 1, logs: [log] });
+  assertMatch(said[1]!, /^!! {2}witness w0 cosigned two roots of log /);
+  assertStringIncludes(said[2]!, "Its cosignatures still count for COMMITTED, as the policy says");
+});
+
 Deno.test("status report: a witness that sees nothing is not well, and what it refused is counted", () => {
   const isNew = { startedAt: "2026-01-02T03:05:00Z", logs: [], peers: [PEER] };
   const of = (witness: Partial<Status["witness"]>, more: Partial<Status> = {}): string =>
