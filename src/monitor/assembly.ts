@@ -203,6 +203,7 @@ export async function assemble(
         followed: settings.logs.map(({ log }) => log),
         pushed: settings.pushed,
         contact: settings.contact,
+        isSuspect: places.hasLostObservations,
       });
     }
     if (settings.federation !== undefined) {

@@ -112,6 +112,11 @@ export class Places {
     return this.#lost;
   }
 
+  /** Whether what was lost is the journal of observations, or a part of it. */
+  get hasLostObservations(): boolean {
+    return this.#lost.some((sentence) => sentence.includes("the observation journal in "));
+  }
+
   /** Reads the notes again: a person may have removed them. */
   async refresh(): Promise<void> {
     const { state, incidents } = this.#settings;

@@ -29,6 +29,12 @@ const WITNESS = "this witness";
 /** The same where it counts as the log's word: the log pushed it here, with a proof. */
 const COSIGNED = theLogAt(WITNESS);
 
+/** Why a folder that was emptied keeps a witness from starting. */
+const EMPTIED =
+  "the state folder has lost what was in it, and its witness knows of nothing that it " +
+  "has cosigned: it could cosign another history. Put the folder back, or give the witness a new " +
+  "key and name; then remove the lost.txt in which the loss is noted";
+
 /** What a daemon needs to be a witness. */
 export interface WitnessMeans {
   /** One of type 0x04, and one of type 0x06 if it has one. */
@@ -136,18 +142,23 @@ export class Witnessing implements Refusals {
    * @param followed the logs with a source
    * @param pushed the logs without one
    * @param contact who answers for requests over HTTP
+   * @param isSuspect whether the folder is known to have lost the journal of observations. If it knows
+   *   of no cosignature either, it is not known what this witness has cosigned
    * @throws WitnessStateDamaged, WitnessStateLocked, WorldError, IncidentNotWritten
    */
-  static async open({ common, background, settings, means, folder, followed, pushed, contact }: {
-    common: Common;
-    background: Background;
-    settings: WitnessSettings;
-    means: WitnessMeans;
-    folder: string;
-    followed: readonly Log[];
-    pushed: readonly Log[];
-    contact: string;
-  }): Promise<Witnessing> {
+  static async open(
+    { common, background, settings, means, folder, followed, pushed, contact, isSuspect }: {
+      common: Common;
+      background: Background;
+      settings: WitnessSettings;
+      means: WitnessMeans;
+      folder: string;
+      followed: readonly Log[];
+      pushed: readonly Log[];
+      contact: string;
+      isSuspect: boolean;
+    },
+  ): Promise<Witnessing> {
     const noted = new Map<Log, Noted>();
     for (const log of pushed) {
       const { view } = await recall(common, log);
@@ -157,6 +168,7 @@ export class Witnessing implements Refusals {
     for (const log of followed) noted.set(log, { head: undefined, isProven: false });
     const state = await WitnessState.open({ files: common.world.files, folder });
     try {
+      if (isSuspect && state.logs === 0) throw new WitnessStateDamaged(EMPTIED);
       refuseForgotten(state, noted);
     } catch (error) {
       await state.close();

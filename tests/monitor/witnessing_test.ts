@@ -139,6 +139,26 @@ Deno.test("witness: with a full disk no case is lost, and it is written once the
   assertEquals((await host.records()).length, 2);
 });
 
+Deno.test("witness: with an emptied state folder it does not start, until a person has seen the loss", async () => {
+  await using stage = await Stage.set();
+  const [ours, theirs] = await parted({ at: 4, sizes: [9, 9] });
+  const host = stage.one;
+  const duties = { logs: [], witness: { keys, pushed: [ours.log] } };
+  await host.start(duties);
+  assertEquals(await push(host, ours), 200);
+  assertEquals(await push(host, theirs), 409);
+  await host.stop();
+  const inState = [...host.disk.paths()].filter((path) => path.startsWith(`${STATE}/`));
+  for (const path of inState) await host.disk.files.remove(path);
+  host.databases.clear();
+  for (let i = 0; i < 2; i++) {
+    await assertRejects(() => host.open(duties), WitnessStateDamaged, "has lost what was in it");
+  }
+  await host.disk.files.remove(`${STATE}/lost.txt`);
+  await host.start(duties);
+  assertEquals(await push(host, ours), 200);
+});
+
 for (const [when, isRefusing] of [["", false], [", also after a case", true]] as const) {
   Deno.test(`witness: without its state, or with an old one, it does not start${when}`, async () => {
     await using stage = await Stage.set();
