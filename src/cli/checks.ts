@@ -54,7 +54,7 @@ export async function checkConfiguration({ world, path, isOffline, tell, progres
   for (const name of ["listen", "http"] as const) checkAddress(checked, { name, isOffline, tell });
   await checkWitness({ world, settings, running, isOffline, passphrases, tell });
   await checkAlerts({ world, settings, isOffline, tell });
-  checkFederation({ world, settings, running, isOffline, tell });
+  await checkFederation({ world, settings, running, isOffline, tell });
   await checkPolicies({ world, settings, tell });
   checkKeys(settings, seen, tell);
   await checkOthers({ checked, isOffline, tell, progress });

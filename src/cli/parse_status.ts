@@ -166,10 +166,14 @@ const witness = object({
     pushed: listOf(
       object({
         must: { origin: text, vkey: text, incidents: count },
-        may: { size: text, freeze },
+        may: { size: text, freeze, openQuestions: count },
         others: "kept",
       }),
     ),
+  },
+  may: {
+    listedCases: count,
+    list: object({ must: { url: text }, may: { at: time, problem: text }, others: "kept" }),
   },
   others: "kept",
 });

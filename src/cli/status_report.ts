@@ -14,6 +14,7 @@ import {
 } from "../monitor/status.ts";
 import { type Trouble, troublesOf } from "../monitor/troubles.ts";
 import { printable } from "../tlog/malformed.ts";
+import type { MirrorStatus } from "../monitor/mirrored_journal.ts";
 import { mirrorInWords } from "./mirror_words.ts";
 import { membersInWords } from "./member_words.ts";
 import { COSIGNER_COLUMNS, cosignerRow, markOf } from "./cosigner_rows.ts";
@@ -52,7 +53,7 @@ export function describeStatus(
   const cases = status.logs.filter(({ incidents }) => incidents > 0);
   const pushed = (status.witness?.pushed ?? []).filter(({ incidents }) => incidents > 0)
     .map((log) => caseOf(log, log.origin));
-  const { memberCases = 0 } = status;
+  const { memberCases = 0, witness: { listedCases = 0 } = {} } = status;
   const frozen = status.logs.filter(({ freeze }) => freeze !== undefined);
   const allCases = [
     ...frozen.map((log) => frozenLog(log, nameOf(log, status))),
@@ -64,8 +65,8 @@ export function describeStatus(
         .map((witness) => cosignerCase(witness, nameOf(log, status)))
     ),
     ...pushed,
-    ...(status.mirrors ?? []).filter(({ incidents }) => incidents > 0)
-      .map((mirror) => caseOf(mirror, mirror.origin)),
+    ...(listedCases > 0 ? [listedCase(listedCases)] : []),
+    ...(status.mirrors ?? []).filter(({ incidents }) => incidents > 0).map(journalCase),
     ...(memberCases > 0 ? [memberCase(memberCases)] : []),
   ];
   const said = [
@@ -103,9 +104,11 @@ export function describeStatus(
 
 /** Who it is, and in one word how it stands. */
 function headline(status: Status, troubles: readonly Trouble[], screen: Screen): string[] {
-  const { name, version, startedAt, now, incidents, logs } = status;
-  const isLookedAt = logs.every(({ lastResult }) => lastResult !== undefined);
-  const all = [...logs, ...status.witness?.pushed ?? []];
+  const { name, version, startedAt, now, incidents, logs, witness } = status;
+  // Of logs that only push, nothing is seen before the first has pushed.
+  const isPushedTo = logs.length > 0 || witness === undefined || witness.cosigned > 0;
+  const isLookedAt = isPushedTo && logs.every(({ lastResult }) => lastResult !== undefined);
+  const all = [...logs, ...witness?.pushed ?? []];
   const frozen = all.filter(({ freeze }) => freeze !== undefined).length;
   const wrong = [
     ...(frozen > 0 ? [`${several(frozen, "LOG")} FROZEN`] : []),
@@ -146,8 +149,30 @@ function cosignerCase({ name, incidents = 0 }: WitnessOfLog, log: string): Said 
     text: `witness ${name} cosigned two roots of log ${log} at one size: ` +
       several(incidents, "PROVEN CASE"),
     advice:
-      "It says nothing of the log by itself: what the witness cosigns counts for nothing more " +
-      `until people have found out why. To see it: ${LIST_CASES}.`,
+      "It says nothing of the log by itself. Its cosignatures still count for COMMITTED, as the policy " +
+      `says: take it out of the policy until people have found out why. To see it: ${LIST_CASES}.`,
+  };
+}
+
+function listedCase(count: number): Said {
+  return {
+    mark: CASE,
+    text: `logs of the witness's list signed what contradicts itself: ${
+      several(count, "PROVEN CASE")
+    }`,
+    advice: `The evidence is kept. To see which logs, and what: ${LIST_CASES}.`,
+  };
+}
+
+function journalCase({ name, incidents }: MirrorStatus): Said {
+  return {
+    mark: CASE,
+    text: `monitor ${name} signed two histories of its journal: ${
+      several(incidents, "PROVEN CASE")
+    }`,
+    advice:
+      "A restored folder or a copy of the monitor does that too. What it says proves itself as " +
+      `before, and what it leaves out is not known. To see it: ${LIST_CASES}.`,
   };
 }
 
@@ -374,9 +399,13 @@ function sayWitness(
 ): string[] {
   if (witness === undefined) return [];
   const { vkeys, logs, cosigned, pushed, list } = witness;
-  const lines = pushed.slice(0, most).map(({ origin, size }) =>
-    `${origin}: ${size === undefined ? "nothing cosigned yet" : `cosigned size ${size}`}`
-  );
+  const lines = pushed.slice(0, most).map(({ origin, size, openQuestions = 0 }) => {
+    const cosigned = size === undefined ? "nothing cosigned yet" : `cosigned size ${size}`;
+    const open = openQuestions === 0
+      ? ""
+      : `, open questions about what was refused: ${openQuestions}`;
+    return `${origin}: ${cosigned}${open}`;
+  });
   const rest = pushed.length - most;
   return [
     "",

@@ -32,6 +32,9 @@ export function verdictOn({ committed, frozen, cosigned, missing }: Weighed): st
   }
   const counting = cosigned.filter(({ counts }) => counts).length;
   const how = `witnesses: ${counting} of ${cosigned.length + missing.length}`;
+  if (committed && counting === 0) {
+    return `committed, though nobody needs to have cosigned it: the policy's quorum is none (${how})`;
+  }
   return committed
     ? `committed: a quorum of the policy has cosigned it (${how})`
     : `NOT committed: no quorum of the policy has cosigned it (${how})`;

@@ -58,6 +58,13 @@ export interface Recollection extends CheckpointMemory {
   standing(log: Log, head: Head): Standing;
 }
 
+/** A log as a record names it. */
+interface LogName {
+  readonly origin: string;
+  /** The text of its vkey. */
+  readonly vkey: string;
+}
+
 /** A conflict that is to be written. */
 interface Unwritten {
   readonly conflict: Conflict;
@@ -92,6 +99,8 @@ export class CaseKeeper {
   #known: readonly Log[];
   /** The cases about monitors that signed two statements under one number, by evidence id. */
   readonly #memberCases = new Set<string>();
+  /** The cases in the journal about any other log that is not followed, by evidence id. */
+  readonly #unfollowed = new Map<string, LogName>();
   readonly #peerKnowledge: PeerKnowledge;
   readonly #about: About;
   readonly #calls = new Calls();
@@ -172,6 +181,8 @@ export class CaseKeeper {
     this.judge.follow(logs);
     this.#known = withCosigners(logs);
     for (const log of before.filter((log) => !this.#known.includes(log))) {
+      const name = { origin: log.origin, vkey: log.vkey.text };
+      for (const { evidence_id } of this.cases(log)) this.#unfollowed.set(evidence_id, name);
       this.#held.delete(log.id);
       this.detector.forget(log);
     }
@@ -180,11 +191,11 @@ export class CaseKeeper {
 
   /** Takes in the cases that the journal has of these logs and cosigners. */
   async #takeUp(added: readonly Log[]): Promise<void> {
-    if (added.length === 0) return;
+    if (added.length === 0 && this.#hasStarted) return;
     // Two records of different runs may together show a conflict that neither has alone.
     for await (const { seq, record } of this.#identity?.incidents.records() ?? []) {
       const log = logOf(record, this.judge.logs);
-      if (log === undefined) this.#noteMemberCase(record);
+      if (log === undefined) this.#noteUnfollowed(record);
       if (log === undefined || !added.includes(log)) continue;
       this.#hold(record, this.#readerOf(seq));
       showRecord({ detector: this.detector, record, log });
@@ -214,6 +225,11 @@ export class CaseKeeper {
     return this.detector.beyondCap(log);
   }
 
+  /** Whether a proven case waits to be written, because the disk refused it. */
+  get hasUnwritten(): boolean {
+    return this.#unwritten.length > 0;
+  }
+
   /** How many cases it holds about monitors that signed two statements under one number. */
   get memberCases(): number {
     return this.#memberCases.size;
@@ -225,6 +241,14 @@ export class CaseKeeper {
   get casesHeld(): number {
     const ofLogs = [...this.#held.values()].reduce((sum, cases) => sum + cases.length, 0);
     return ofLogs + this.#memberCases.size;
+  }
+
+  /**
+   * How many cases the journal has about logs that are not followed, and that somebody here answers
+   * for all the same. Cases about members' statements are counted elsewhere.
+   */
+  casesUnfollowed(isMeant: (log: LogName) => boolean): number {
+    return [...this.#unfollowed.values()].filter(isMeant).length;
   }
 
   /** What an exchange needs of this keeper. */
@@ -334,20 +358,21 @@ export class CaseKeeper {
    */
   #hold(record: ConflictRecord, read: HeldCase["read"]): void {
     const log = logOf(record, this.judge.logs);
-    if (log === undefined) return this.#noteMemberCase(record);
+    if (log === undefined) return this.#noteUnfollowed(record);
     const { kind, evidence_id, checkpoint_a, checkpoint_b } = record;
     const heads = { checkpoint_a: headOf(checkpoint_a), checkpoint_b: headOf(checkpoint_b) };
     const cases = this.#held.get(log.id) ?? [];
     cases.push({ kind, evidence_id, ...heads, read });
     this.#held.set(log.id, cases);
+    this.#unfollowed.delete(evidence_id);
   }
 
-  /** Counts a case about a monitor's statements. A log that is not followed any more is not counted. */
-  #noteMemberCase({ kind, log: { origin, vkey }, evidence_id }: ConflictRecord): void {
-    if (kind !== "same_size") return;
-    if (statementsEpoch({ origin, vkey: parseVkey(vkey) }) !== undefined) {
-      this.#memberCases.add(evidence_id);
-    }
+  /** Counts a case about a monitor's statements, or about a log that is not followed. */
+  #noteUnfollowed({ kind, log: { origin, vkey }, evidence_id }: ConflictRecord): void {
+    const isOfMember = kind === "same_size" &&
+      statementsEpoch({ origin, vkey: parseVkey(vkey) }) !== undefined;
+    if (isOfMember) this.#memberCases.add(evidence_id);
+    else this.#unfollowed.set(evidence_id, { origin, vkey });
   }
 
   #readerOf(seq: number): HeldCase["read"] {

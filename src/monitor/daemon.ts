@@ -139,9 +139,13 @@ export class Daemon implements PageSource {
     return this.#parts.tallies.incidents;
   }
 
-  /** Incidents of the logs followed in its journal, those of earlier runs included. */
+  /**
+   * Incidents in its journal, those of earlier runs included: of the logs followed, of those that its
+   * witness's list names, and about monitors.
+   */
   get casesHeld(): number {
-    return this.#parts.common.keeper.casesHeld;
+    const { common: { keeper }, witnessing, mirroring } = this.#parts;
+    return keeper.casesHeld + (witnessing?.listedCases ?? 0) + (mirroring?.formerCases ?? 0);
   }
 
   /** Whether any log contradicted at the last look what it has signed before. */
@@ -323,7 +327,7 @@ export class Daemon implements PageSource {
       ...(this.address !== undefined && { listen: this.address }),
       startedAt: this.#startedAt,
       now: timeNow(this.#world.clock),
-      incidents: keeper.casesHeld,
+      incidents: this.casesHeld,
       ...(keeper.memberCases > 0 && { memberCases: keeper.memberCases }),
       unwritten: tallies.isUnwritten,
       ...(tallies.faults > 0 && { faults: tallies.faults }),

@@ -1,7 +1,7 @@
 import { Mirror } from "../federation/mirror.ts";
 import type { MirrorParty, SyncReport } from "../federation/mirror_report.ts";
 import { HttpPublisher } from "../federation/publisher.ts";
-import type { Push, PushOutcome } from "../federation/wire.ts";
+import { parseOrigin, type Push, type PushOutcome } from "../federation/wire.ts";
 import { openSource } from "../sources/open.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { formatLog, type Log } from "../tlog/log.ts";
@@ -128,6 +128,17 @@ export class MirroredJournal implements MirrorParty {
     return this.#logs;
   }
 
+  /**
+   * Incidents about what the journal was before it began anew, and before the last start. Whoever has
+   * signed two histories must not look well again by beginning a third.
+   */
+  get formerCases(): number {
+    const { name, text } = this.vkey;
+    return this.#means.common.keeper.casesUnfollowed(({ origin, vkey }) =>
+      vkey === text && parseOrigin(origin, name) !== undefined
+    );
+  }
+
   /** Syncs in a row that failed. */
   get failures(): number {
     return this.#failures;
@@ -247,7 +258,8 @@ export class MirroredJournal implements MirrorParty {
       ...(this.#failingSince !== undefined && { failingSince: this.#failingSince }),
       ...(this.#failures >= UNHEALTHY_AFTER && { isUnhealthy: true }),
       ...{ received: Number(this.#received), records: this.#feed.counts },
-      incidents: this.#logs.reduce((sum, one) => sum + keeper.cases(one).length, 0),
+      incidents: this.#logs.reduce((sum, one) => sum + keeper.cases(one).length, 0) +
+        this.formerCases,
       ...(this.#follower && { log: this.#follower.status() }),
     };
   }

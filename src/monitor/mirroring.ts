@@ -114,6 +114,11 @@ export class Mirroring implements MirrorHost {
     return [...this.#journals.values()].flatMap(({ logs }) => logs);
   }
 
+  /** Incidents about what these journals were before they began anew, and before the last start. */
+  get formerCases(): number {
+    return [...this.#journals.values()].reduce((sum, { formerCases }) => sum + formerCases, 0);
+  }
+
   /** Whether a source is one of these journals: then it counts as a peer. */
   has(source: string): boolean {
     return [...this.#journals.values()].some((journal) => journal.source === source);

@@ -3,6 +3,7 @@ import { troublesOfMirrors } from "./mirror_troubles.ts";
 import { troublesOfMembers } from "./member_troubles.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import { LOST_ADVICE } from "./places.ts";
+import type { WitnessStatus } from "./witnessing.ts";
 import {
   type LogStatus,
   type LookResult,
@@ -83,6 +84,7 @@ export function troublesOf(status: Status): Trouble[] {
     ...troublesAmongMembers(status),
     ...troublesOfAlerts(status),
     ...troublesOfMirrors(status.mirrors ?? []),
+    ...(status.witness === undefined ? [] : troublesOfWitness(status.witness, isStarting)),
   ];
 }
 
@@ -104,6 +106,33 @@ function troublesOfAlerts({ alerts }: Status): Trouble[] {
   if (reason === undefined) return ofChannels;
   const text = `the heartbeat does not go out: ${reason}`;
   return [...ofChannels, { text, advice: "Whoever watches for it will raise the alarm." }];
+}
+
+/** What keeps this monitor's own witness from cosigning, as far as it can be told from here. */
+function troublesOfWitness(
+  { logs, cosigned, list }: WitnessStatus,
+  isStarting: boolean,
+): Trouble[] {
+  const { problem, at, url } = list ?? {};
+  const troubles: (Trouble | false)[] = [
+    problem !== undefined && {
+      text: `the witness's list of logs ${url} cannot be had: ${problem}`,
+      advice: at === undefined
+        ? "None of its logs is known, and none is cosigned. It is tried again."
+        : `The copy of ${at} stays in use; logs that are new since then are not cosigned. It is tried ` +
+          "again. Look at your network, and at the list's server.",
+    },
+    logs === 0 && !isStarting && {
+      text: "the witness knows no log, and cosigns nothing",
+      advice: 'Add a log to the configuration, or a "list". If there is a list, the event ' +
+        "witness.list says what was left out of it.",
+    },
+    logs > 0 && cosigned === 0 && !isStarting && {
+      text: "the witness has cosigned nothing: no log has pushed a checkpoint that it could cosign",
+      advice: "Give the address and the vkey of the witness to the operators of the logs.",
+    },
+  ];
+  return troubles.filter((trouble) => trouble !== false);
 }
 
 /** Whether a peer is a member that there is no session with: then that is what is told of it. */

@@ -59,6 +59,8 @@ export interface WitnessStatus {
   readonly cosigned: number;
   /** The logs of the configuration that only push. */
   readonly pushed: readonly PushedStatus[];
+  /** Incidents in the journal about logs of the list, if there are any. */
+  readonly listedCases?: number;
   /** The list that is fetched, if one is. */
   readonly list?: {
     readonly url: string;
@@ -79,6 +81,8 @@ export interface PushedStatus {
   readonly incidents: number;
   /** If nothing of it is cosigned now: why. */
   readonly freeze?: FrozenStatus;
+  /** Checkpoints that it signed and nobody has shown to extend what was cosigned, if there are any. */
+  readonly openQuestions?: number;
 }
 
 /**
@@ -158,7 +162,7 @@ export class Witnessing implements Refusals {
     const noted = new Map<Log, Noted>();
     for (const log of pushed) {
       const { view } = await recall(common, log);
-      const isProven = view === undefined || common.observations.view(log)?.source === COSIGNED;
+      const isProven = view === undefined || common.observations.viewShownBy(log) === COSIGNED;
       noted.set(log, { head: view, isProven });
     }
     for (const log of followed) noted.set(log, { head: undefined, isProven: false });
@@ -230,20 +234,32 @@ export class Witnessing implements Refusals {
     return this.#state.tornBytes;
   }
 
+  /** Incidents in the journal about logs that only the list names. */
+  get listedCases(): number {
+    return this.#common.keeper.casesUnfollowed(({ origin, vkey }) =>
+      this.#logs.named(origin).some((log) => log.vkey.text === vkey)
+    );
+  }
+
   /** See `WitnessStatus`. */
   status(freezeOf: (log: Log) => FrozenStatus | undefined = () => undefined): WitnessStatus {
+    const { listedCases } = this;
     return {
       vkeys: this.#means.keys.map(({ vkey }) => vkey.text),
       logs: this.#logs.size,
       cosigned: this.#state.logs,
       ...(this.#list !== undefined && { list: this.#list.status }),
+      ...(listedCases > 0 && { listedCases }),
       pushed: this.#pushed.map((log) => {
         const size = this.#state.head(log.origin)?.treeSize;
         const freeze = freezeOf(log);
+        const openQuestions = this.#common.memory.questions(log).of("log", "peer", "stranger")
+          .filter(({ source }) => source !== WITNESS).length;
         return {
           ...{ origin: log.origin, vkey: log.vkey.text },
           ...(size !== undefined && { size: `${size}` }),
           ...(freeze !== undefined && { freeze }),
+          ...(openQuestions > 0 && { openQuestions }),
           incidents: this.#common.keeper.cases(log).length,
         };
       }),
@@ -258,8 +274,20 @@ export class Witnessing implements Refusals {
   async #noteOften(stop: Stop): Promise<void> {
     for (;;) {
       await this.noteAll();
+      await this.#keepUnwritten();
       if (stop.stopped) return;
       await stop.pause(this.#common.world.clock, NOTE_MS);
+    }
+  }
+
+  /** Tries again to write a case that the disk refused: a witness may have no exchange that does. */
+  async #keepUnwritten(): Promise<void> {
+    const { keeper, happenings } = this.#common;
+    if (this.#isEnded || !keeper.hasUnwritten) return;
+    try {
+      await keeper.keep({ source: WITNESS });
+    } catch (error) {
+      happenings.failed(error);
     }
   }
 
@@ -329,12 +357,18 @@ export class Witnessing implements Refusals {
         { checkpoint: refused, source: caller },
       ] as const;
       const [isEvidence, kind] = [true, "same_size"] as const;
-      keeper.detector.takeIn(recorded, WITNESS, { isEvidence });
-      const { conflict, isKept } = keeper.detector.takeIn(refused, caller, { isEvidence });
-      // If both were known before, the detector finds nothing new. `keep` skips what is recorded. What
-      // is beyond the limits is counted, here as everywhere (RULES R6).
-      const more = conflict === undefined && isKept ? [{ kind, first, second }] : [];
-      await keeper.keep({ more, source: caller });
+      let isLeftOut = false;
+      try {
+        keeper.detector.takeIn(recorded, WITNESS, { isEvidence });
+        const { conflict, isKept } = keeper.detector.takeIn(refused, caller, { isEvidence });
+        // What is beyond the limits is counted, here as everywhere (RULES R6).
+        isLeftOut = conflict !== undefined || !isKept;
+      } finally {
+        // If both were known before, the detector finds nothing new. And if the index refuses, it can
+        // compare nothing, though both halves are here. `keep` skips what is recorded.
+        const more = isLeftOut ? [] : [{ kind, first, second }];
+        await keeper.keep({ more, source: caller });
+      }
       await keeper.keep({ source: WITNESS });
     });
   }

@@ -534,6 +534,17 @@ export class ObservationIndex {
     return row && seenRoot(row, logId);
   }
 
+  /** Who showed what made the view: somebody else may have told that checkpoint before. */
+  viewShownBy(logId: string): string | undefined {
+    const row = this.#database.get(
+      `SELECT coalesce(sightings.source, heads.source) AS source
+       FROM heads LEFT JOIN sightings ON sightings.seq = heads.proven
+       WHERE heads.id = (SELECT view FROM logs WHERE id = ?)`,
+      [this.#logOf(logId, false)],
+    );
+    return row?.source as string | undefined;
+  }
+
   /** The ids of the logs of which there is a view. */
   viewedLogs(): string[] {
     const rows = this.#database.all("SELECT name FROM logs WHERE view IS NOT NULL ORDER BY id");

@@ -422,6 +422,11 @@ export class ObservationJournal {
     return this.#upToDate().view(log.id);
   }
 
+  /** Who showed what made the view. `view` names who told that checkpoint first, proven or not. */
+  viewShownBy(log: Pick<Log, "id">): string | undefined {
+    return this.#upToDate().viewShownBy(log.id);
+  }
+
   /** The ids of all logs of which there is a view, those included that are not followed any more. */
   viewedLogs(): string[] {
     return this.#upToDate().viewedLogs();

@@ -273,6 +273,31 @@ inFolder("federation: a taken address ends the start, and says which", async (fo
   );
 });
 
+inFolder("config check: a journal that would be mirrored is asked for its head", async (folder) => {
+  const log = await PushingLog.named("log.invalid/pushes");
+  const { config } = await make(`${folder}/one`, log);
+  const other = await make(`${folder}/two`, log);
+  const there = await Publishing.start(other.config, log);
+  const check = async (vkey: string): Promise<{ text: string; fault?: string }> => {
+    edit(config, /"mirrors": \[.*?\]/, `"mirrors": [{ "vkey": "${vkey}", "url": "${there.url}" }]`);
+    const { out } = await run("config", "check", config, "--json");
+    const { checks } = JSON.parse(out.join("\n"));
+    return checks.find(({ text }: { text: string }) => text.includes("would be mirrored"));
+  };
+  const named = await run("keygen", "monitor.invalid/ber", "--out", `${folder}/ber.key`);
+  const ber = named.out.find((line) => line.startsWith("monitor.invalid/ber+"))!;
+  const well = await check(other.vkey);
+  assertMatch(well.text, / would be mirrored from .*: size 0, signed with its key$/);
+  assertEquals(well.fault, undefined);
+  const ofAnother = await check(ber);
+  assertMatch(ofAnother.text, /, but what is there is no head that it has signed: /);
+  assertEquals(ofAnother.fault, "undone");
+  await there.stop();
+  const gone = await check(other.vkey);
+  assertMatch(gone.text, /, but it cannot be had: .*refused/);
+  assertEquals(gone.fault, "undone");
+});
+
 inFolder(
   "config check: where the journal would be published, and what would be mirrored",
   async (folder) => {

@@ -279,3 +279,63 @@ Deno.test("status report: nothing in it can steer a terminal", () => {
   for (const line of out) assert(!/[\p{Cc}\p{Cf}]/u.test(line), JSON.stringify(line));
   assertStringIncludes(out.join("\n"), "a\\u{1b}[2J\\u{202e}\\u{a}b");
 });
+
+const WITNESS = { vkeys: ["w"], logs: 2, cosigned: 1, pushed: [] };
+
+Deno.test("status report: a case about a listed log, or a journal, comes first and says whose it is", () => {
+  const mirror = { name: "monitor.invalid/two", vkey: "v", origin: "o", size: "1", failures: 0 };
+  const records = { recorded: 0, known: 0, foreign: 0, refused: 0 };
+  const said = lines({
+    incidents: 3,
+    witness: { ...WITNESS, listedCases: 1 },
+    mirrors: [{ ...mirror, received: 1, incidents: 2, records }],
+  });
+  assertMatch(said[0]!, /: 3 PROVEN CASES$/);
+  assertMatch(
+    said[1]!,
+    /^!! {2}logs of the witness's list signed what contradicts itself: 1 PROVEN CASE$/,
+  );
+  assertMatch(
+    said[3]!,
+    /^!! {2}monitor monitor\.invalid\/two signed two histories of its journal: 2 PROVEN CASES$/,
+  );
+});
+
+Deno.test("status report: of a convicted witness it says that its cosignatures still count", () => {
+  const witness = { name: "w0", vkey: "w", keeping: "cosigning" as const, incidents: 1 };
+  const log = { ...LOG, cosigned: { witnesses: [witness] } };
+  const said = lines({ incidents: 1, logs: [log] });
+  assertMatch(said[1]!, /^!! {2}witness w0 cosigned two roots of log /);
+  assertStringIncludes(said[2]!, "Its cosignatures still count for COMMITTED, as the policy says");
+});
+
+Deno.test("status report: a witness that sees nothing is not well, and what it refused is counted", () => {
+  const isNew = { startedAt: "2026-01-02T03:05:00Z", logs: [], peers: [PEER] };
+  const of = (witness: Partial<Status["witness"]>, more: Partial<Status> = {}): string =>
+    lines({ ...isNew, witness: { ...WITNESS, ...witness }, ...more }).join("\n");
+  const old = { startedAt: STATUS.startedAt };
+  const url = "https://lists.invalid/1";
+  assertStringIncludes(of({}), "all is as it should be");
+  assertStringIncludes(of({ cosigned: 0 }), "it has only begun to look");
+  assertStringIncludes(of({ cosigned: 0 }, old), "!   the witness has cosigned nothing");
+  assertStringIncludes(of({ logs: 0, cosigned: 0 }, old), "!   the witness knows no log");
+  assertStringIncludes(of({ list: { url, at: "then" } }), "all is as it should be");
+  const problem = "no route";
+  for (const list of [{ url, problem }, { url, problem, at: "then" }]) {
+    assertStringIncludes(
+      of({ list }),
+      `!   the witness's list of logs ${url} cannot be had: no route`,
+    );
+  }
+  const pushed = [{
+    origin: "log.invalid/p",
+    vkey: "v",
+    size: "5",
+    incidents: 0,
+    openQuestions: 2,
+  }];
+  assertStringIncludes(
+    of({ pushed }),
+    "log.invalid/p: cosigned size 5, open questions about what was refused: 2",
+  );
+});

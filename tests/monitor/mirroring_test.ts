@@ -250,6 +250,14 @@ Deno.test("mirrors: a journal that began anew is another log, and what it signs 
   assertEquals(record!.log.origin, `${two.signer.vkey.name}/incidents`);
   assertEquals(record!.kind, "same_size");
   assertEquals([mirrorOf(two, one).lastOutcome, mirrorOf(two, one).incidents], ["rolled back", 1]);
+  // It must not look well again after a restart here, because it shows the new history alone.
+  shown.story = 1;
+  await one.stop();
+  await one.start({ logs: [{ source }], federation: mirroring([two]) });
+  await stage.minutes(2);
+  assertEquals(mirrorOf(two, one).origin.split("/").at(-1), "1795000000");
+  assertEquals(mirrorOf(two, one).incidents, 1);
+  assertEquals(one.daemon!.casesHeld, 1);
 });
 
 Deno.test("mirrors: two heads shown within one sync convict too", async () => {

@@ -95,6 +95,26 @@ Deno.test("witness list: the same list is taken up and told once", async () => {
   assertEquals(it.told("witness.list").length, 1);
 });
 
+Deno.test("witness list: a case about a listed log counts, after a restart too, while the list names it", async () => {
+  await using it = await ListHost.make();
+  await it.start();
+  const { host } = it;
+  assertEquals((await it.push(one, 0n, 5n)).status, 200);
+  const { witness } = host.daemon!.witnessing!;
+  const forked = await one.request({ old: 5n, size: 5n, history: 1, proof: [] });
+  assertEquals((await witness.addCheckpoint(forked, CALLER)).status, 422);
+  for (const _ of ["now", "after a restart"]) {
+    const { incidents, witness } = host.daemon!.status();
+    assertEquals([incidents, witness!.listedCases, host.daemon!.casesHeld], [1, 1, 1]);
+    await host.stop();
+    await it.start();
+  }
+  it.answer = { body: listOf([two, 100]) };
+  await host.pass(2 * HOUR);
+  assertEquals([host.daemon!.status().incidents, host.daemon!.casesHeld], [0, 0]);
+  assertEquals((await host.records()).length, 1, "it stays in the journal");
+});
+
 const USELESS: readonly [what: string, answer: Answer | undefined][] = [
   ["no network", undefined],
   ["HTTP status 500", { status: 500 }],

@@ -5,7 +5,9 @@ import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { WITNESS_FILE, WitnessStateDamaged } from "../../src/authority/witness_state.ts";
 import { ED25519_KEY, MLDSA_KEY } from "../authority/stage.ts";
-import { type Host, MINUTE, parted, Stage, STATE } from "./hosts.ts";
+import { type OpenFile, WorldError } from "../../src/world/world.ts";
+import { grow } from "../evidence/histories.ts";
+import { type Host, INCIDENTS, logAt, MINUTE, parted, Stage, STATE } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
 const CALLER = "192.0.2.7";
@@ -81,28 +83,61 @@ Deno.test("witness: what it refuses at one size is recorded when it answers, aft
   assertEquals(host.daemon!.incidents, 0, "it is known");
 });
 
-Deno.test("witness: without its state, or with an old one, it does not start", async () => {
+Deno.test("witness: a larger checkpoint without its proof is kept, and the status counts it", async () => {
   await using stage = await Stage.set();
-  const [ours] = await parted({ at: 4, sizes: [9, 9] });
+  const [ours, theirs] = await parted({ at: 4, sizes: [9, 12] });
   const host = stage.one;
-  const duties = { logs: [], witness: { keys, pushed: [ours.log] } };
-  const path = `${STATE}/${WITNESS_FILE}`;
-  await host.start(duties);
+  await host.start({ logs: [], witness: { keys, pushed: [ours.log] } });
+  const open = (): number | undefined => host.daemon!.status().witness!.pushed[0]!.openQuestions;
   assertEquals(await push(host, ours), 200);
+  assertEquals(open(), undefined);
+  assertEquals(await push(host, theirs, 9n), 422);
   await host.pass(MINUTE);
-  const old = host.disk.bytes(path)!;
-  ours.append("more");
-  assertEquals(await push(host, ours, 9n), 200);
+  assertEquals([open(), host.daemon!.incidents], [1, 0]);
+});
+
+Deno.test("witness: with a full disk no case is lost, and it is written once there is room", async () => {
+  await using stage = await Stage.set();
+  const base = grow(await logAt(), 4);
+  const forks = ["theirs", "another"].map((word) => grow(base.fork(), 9, word));
+  const ours = grow(base, 9, "ours");
+  const host = stage.one;
+  const { databases, files } = host;
+  let isFull = false;
+  const refuse = (): void => {
+    if (isFull) throw new WorldError("other", "no space left on device");
+  };
+  const open = databases.open.bind(databases);
+  databases.open = (path) => {
+    const database = open(path);
+    return {
+      ...database,
+      get: (...given) => (refuse(), database.get(...given)),
+      all: (...given) => (refuse(), database.all(...given)),
+      transaction: (work) => (refuse(), database.transaction(work)),
+    };
+  };
+  const refusing = (path: string, file: OpenFile): OpenFile => ({
+    ...file,
+    write: async (...given) => {
+      if (path.startsWith(INCIDENTS)) refuse();
+      await file.write(...given);
+    },
+  });
+  host.files = {
+    ...files,
+    open: async (path, mode) => refusing(path, await files.open(path, mode)),
+    create: async (path, mode) => refusing(path, await files.create(path, mode)),
+  };
+  await host.start({ logs: [], witness: { keys, pushed: [ours.log] } });
+  assertEquals(await push(host, ours), 200);
+  isFull = true;
+  for (const fork of forks) assertEquals(await push(host, fork), 409);
+  assertEquals(host.daemon!.status().unwritten, true);
+  isFull = false;
   await host.pass(MINUTE);
-  await host.stop();
-  const last = host.disk.bytes(path)!;
-  for (const lost of [new Uint8Array(0), old]) {
-    host.disk.put(path, lost);
-    await assertRejects(() => host.open(duties), WitnessStateDamaged, "has cosigned size 10");
-  }
-  host.disk.put(path, last);
-  await host.start(duties);
-  assertEquals(await push(host, ours, 10n), 200);
+  assertEquals(host.daemon!.status().unwritten, false);
+  assertEquals((await host.records()).length, 2);
 });
 
 Deno.test("witness: with the state of another one of the same key it does not start", async () => {
@@ -174,3 +209,32 @@ Deno.test("witness: a log that signs root after root at one size makes as many c
   }
   assertEquals((await host.records()).length, MAX_ROOTS_PER_SIZE - 1);
 });
+for (const [when, isRefusing] of [["", false], [", also after a case", true]] as const) {
+  Deno.test(`witness: without its state, or with an old one, it does not start${when}`, async () => {
+    await using stage = await Stage.set();
+    const [ours, theirs] = await parted({ at: 4, sizes: [9, 9] });
+    const host = stage.one;
+    const duties = { logs: [], witness: { keys, pushed: [ours.log] } };
+    const path = `${STATE}/${WITNESS_FILE}`;
+    await host.start(duties);
+    assertEquals(await push(host, ours), 200);
+    // A case tells of the cosigned checkpoint before it is written down as the view.
+    if (isRefusing) assertEquals(await push(host, theirs), 409);
+    await host.pass(MINUTE);
+    await host.crash();
+    await host.start(duties);
+    const old = host.disk.bytes(path)!;
+    ours.append("more");
+    assertEquals(await push(host, ours, 9n), 200);
+    await host.pass(MINUTE);
+    await host.stop();
+    const last = host.disk.bytes(path)!;
+    for (const lost of [new Uint8Array(0), old]) {
+      host.disk.put(path, lost);
+      await assertRejects(() => host.open(duties), WitnessStateDamaged, "has cosigned size 10");
+    }
+    host.disk.put(path, last);
+    await host.start(duties);
+    assertEquals(await push(host, ours, 10n), 200);
+  });
+}

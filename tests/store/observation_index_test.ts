@@ -71,6 +71,19 @@ Deno.test("index: a view whose entry is removed gives way to the largest that is
   index.close();
 });
 
+Deno.test("index: who showed the view is who proved it, and not who told it first", async () => {
+  const log = await open(new MemoryDisk());
+  assertEquals(log.viewShownBy(LOG), undefined);
+  await log.append(observation({ size: 3, source: "the log" }), AT);
+  assertEquals(log.viewShownBy(LOG), "the log");
+  await log.append(observation({ size: 5, source: "a peer", result: "pending" }), AT);
+  assertEquals(log.viewShownBy(LOG), "the log");
+  await log.append(observation({ size: 5, source: "the log at a place" }), AT);
+  assertEquals(log.view(LOG)?.source, "a peer");
+  assertEquals(log.viewShownBy(LOG), "the log at a place");
+  await log.close();
+});
+
 Deno.test("index: lost, damaged, of another journal, ahead or behind, it gives the same answers", async () => {
   const folder = Deno.makeTempDirSync();
   const path = `${folder}/index.sqlite`;

@@ -102,7 +102,9 @@ export const FULL: Whole<Status> = {
       size: "8",
       incidents: 0,
       freeze: FREEZE,
+      openQuestions: 1,
     }],
+    listedCases: 1,
     list: { url: "https://list.invalid/", at: AT, problem: "timed out" },
   },
   alerts: {
