@@ -80,10 +80,14 @@ class Heads {
 inFolder(
   "federation: killed while it records, it signs no two roots at one size",
   async (folder) => {
-    const log = await PushingLog.named("log.invalid/pushes");
+    // A log has so many cases at one size, and is frozen by its first: each life has one of its own.
+    const logs = await Promise.all(
+      Array.from({ length: KILLS + 1 }, (_, i) => PushingLog.named(`log.invalid/pushes-${i}`)),
+    );
     const made = await run(
       ...["init", "--dir", folder, "--name", NAME, "--http", "127.0.0.1:0"],
-      ...["--log", log.log.vkey.text, "--witness", "witness.invalid/ada"],
+      ...logs.flatMap(({ log }) => ["--log", log.vkey.text]),
+      ...["--witness", "witness.invalid/ada"],
       ...["--witness-http", "127.0.0.1:0", "--federation", "127.0.0.1:0"],
     );
     assertEquals(made.code, 0, made.err.join("\n"));
@@ -92,7 +96,7 @@ inFolder(
     for (let i = 0; i <= KILLS; i++) {
       const { child, witness, journal } = await started(`${folder}/hearsay.jsonc`);
       const push = async (history: number, old = SIZE): Promise<void> => {
-        const body = await log.request({ old, size: SIZE, history, proof: [] });
+        const body = await logs[i]!.request({ old, size: SIZE, history, proof: [] });
         const response = await fetch(`${witness}/add-checkpoint`, { method: "POST", body });
         await response.body?.cancel();
       };

@@ -61,7 +61,7 @@ inFolder(
     do lines = (await run("status", status.slice(7))).out.join("\n"); while (
       !lines.includes("cases recorded from it: 1")
     );
-    assertMatch(lines, /mirrors 1 journal\n {2}monitor\.invalid\/ada\/incidents: size 1,/);
+    assertMatch(lines, /mirrors 1 journal\n {2}monitor\.invalid\/ada\/incidents: size 3,/);
 
     const shown = await run("incidents", "show", "1", "--config", bea.config);
     assertEquals(shown.code, 0);

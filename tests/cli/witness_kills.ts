@@ -63,7 +63,7 @@ class Pushed {
       for (let old = this.most;;) {
         const size = old + 1n;
         const status = await this.#ask(url, { old, size, history });
-        if (status === 422) return;
+        if (status === 422 || status === 503) return;
         old = typeof status === "bigint" ? status : size;
       }
     } catch (error) {
@@ -82,16 +82,16 @@ class Pushed {
     for (const history of [0, 1]) await this.#ask(url, { old: size, size, history });
   }
 
-  /** @returns 200, 422, or the size of a 409 */
+  /** @returns 200, 422, 503 if the log is frozen because both histories were pushed, or the size of a 409 */
   async #ask(
     url: string,
     push: { old: bigint; size: bigint; history: number },
-  ): Promise<200 | 422 | bigint> {
+  ): Promise<200 | 422 | 503 | bigint> {
     const body = await this.log.request(push);
     const response = await fetch(`${url}/add-checkpoint`, { method: "POST", body });
     if (response.status === 200) this.#cosigned(push.size, this.#root(push));
     const text = await response.text();
-    if (response.status === 200 || response.status === 422) return response.status;
+    if ([200, 422, 503].includes(response.status)) return response.status as 200 | 422 | 503;
     assertEquals(response.status, 409, text);
     const size = BigInt(text.trim());
     assert(size >= this.most || size >= push.old, `it goes back to size ${size}`);

@@ -175,9 +175,11 @@ Deno.test("README: the trial runs as it stands, and both monitors record the cas
 
 /** What `init` takes if it is told no other. */
 const DEFAULT_PORTS = [9900, 9980];
+/** Where collectors of OpenTelemetry listen. */
+const OTLP_PORT = 4318;
 
 Deno.test("documents: README and OPERATING use one set of ports", () => {
-  const known = [...portsOf(blocks().join()), ...DEFAULT_PORTS];
+  const known = [...portsOf(blocks().join()), ...DEFAULT_PORTS, OTLP_PORT];
   for (const name of ["README.md", "documents/OPERATING.md"]) {
     const used = [...readDocument(name).matchAll(/(?:[\w.]+|\]):(\d{4,5})\b|--port (\d+)/g)]
       .map(([, port, other]) => Number(port ?? other));

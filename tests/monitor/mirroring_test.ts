@@ -55,7 +55,8 @@ Deno.test("mirrors: a case that one daemon found is recorded by the other, under
   assertEquals(ours!.detector_id, one.signer.vkey.name);
   assert(ours!.evidence_signature !== theirs!.evidence_signature);
   const { lastOutcome, size, theirs: said, records, isUnhealthy } = mirrorOf(two, one);
-  assertEquals([lastOutcome, size, said, isUnhealthy], ["up to date", "1", "1", undefined]);
+  const entries = entriesOf(two);
+  assertEquals([lastOutcome, size, said, isUnhealthy], ["up to date", entries, entries, undefined]);
   assertEquals(records, { recorded: 1, known: 0, foreign: 0, refused: 0 });
   assertEquals(mirrorTroubles(one), []);
   assertEquals(one.loud("mirror.synced"), ["info"]);
@@ -97,7 +98,7 @@ Deno.test("mirrors: a new record is pushed at once, and in both directions", asy
   for (const host of stage.hosts) {
     assertEquals((await host.records()).length, 1);
     const [other] = stage.hosts.filter((one) => one !== host);
-    assertEquals(mirrorOf(other!, host).size, "1");
+    assertEquals(mirrorOf(other!, host).size, entriesOf(other!));
     assertEquals(host.refusals, []);
   }
 });
@@ -117,7 +118,7 @@ Deno.test("mirrors: a member may push, though nobody fetches from it; a stranger
   await three.hear([(await checkpointOf(theirs)).frame]);
   await stage.minutes(2);
   assertEquals(one.daemon!.status().mirrors!.map(({ name, size, url }) => [name, size, url]), [
-    [two.signer.vkey.name, "1", undefined],
+    [two.signer.vkey.name, entriesOf(two), undefined],
   ]);
   assertEquals(mirrorOf(two, one).records.recorded, 1);
   // After a restart it is still there.
@@ -126,7 +127,7 @@ Deno.test("mirrors: a member may push, though nobody fetches from it; a stranger
     ...{ logs: [of()], members: [{ host: two, byKeyAlone: true }] },
     federation: mirroring([]),
   });
-  assertEquals(mirrorOf(two, one).size, "1");
+  assertEquals(mirrorOf(two, one).size, entriesOf(two));
 });
 
 Deno.test("mirrors: where anyone may push, a stranger's key comes with its journal", async () => {
@@ -148,8 +149,15 @@ Deno.test("mirrors: where anyone may push, a stranger's key comes with its journ
   assertEquals((await host.push(other, "192.0.2.7")).status, 403);
   await one.stop();
   await one.start(duties);
-  assertEquals(mirrorOf(two, one).size, "1");
+  assertEquals(mirrorOf(two, one).size, entriesOf(two));
 });
+
+/** How many entries the journal of a host has that found one case: its record, and what froze the log. */
+function entriesOf(host: Host): string {
+  const { treeSize } = host.daemon!.federating!.log;
+  assertEquals(treeSize, 3n);
+  return `${treeSize}`;
+}
 
 /** A journal that is served in place of a host's own, signed with its key. */
 function servedAs(host: Host): ShownJournal {

@@ -38,7 +38,7 @@ import {
   withMember,
 } from "./stage.ts";
 import { WEIGHING_TROUBLES, weighsTwoStories } from "./weighing.ts";
-import { WELL } from "./well.ts";
+import { alerting, WELL } from "./well.ts";
 
 /** A daemon that tells its status, with a configuration that says where. */
 async function told(stage: Stage, ...more: readonly string[]): Promise<string> {
@@ -191,6 +191,17 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
     edit(config, '"100ms"', '"now"');
     return { args: configured(name, config) };
   }),
+  "event of no use": {
+    "alert eval": ({ folder }) => ({ args: ["alert", "eval", put(folder, "event", "{}\n")] }),
+  },
+  "no channels": {
+    "alert test": async (stage) => ({
+      args: ["alert", "test", "--config", (await monitor(stage)).config],
+    }),
+  },
+  "alert not taken": {
+    "alert test": async (stage) => ({ args: await alerting(stage, ["sh", "-c", "exit 1"]) }),
+  },
   "trap": {
     "config check": async (stage) => {
       const { config } = await monitor(stage);

@@ -1,7 +1,7 @@
 /** Every command as it goes when all is well: what the walk over the exit codes starts from. */
 import { keyFile, put, run } from "../harness.ts";
 import { passphrase, sealedFile } from "./sealed.ts";
-import { makeLog } from "../monitors.ts";
+import { edit, makeLog } from "../monitors.ts";
 import {
   caseJournal,
   daemonOf,
@@ -14,6 +14,7 @@ import {
   observed,
   PERSON,
   SAMPLE,
+  type Stage,
   type Staging,
   withMember,
 } from "./stage.ts";
@@ -52,6 +53,20 @@ function ofIncident(name: string): Staging {
   };
 }
 
+/** An event that makes no alert. */
+const EVENT = JSON.stringify({
+  "@timestamp": "2026-01-01T00:00:00Z",
+  ...{ level: "INFO", event: "daemon.started", name: "monitor.invalid/one", logs: 1, peers: 0 },
+});
+
+/** Has a trial alert sent to a program. */
+export async function alerting(stage: Stage, command: readonly string[]): Promise<string[]> {
+  const { config } = await monitor(stage);
+  const alerts = { channels: [{ name: "pager", command }] };
+  edit(config, '"logs"', `"alerts": ${JSON.stringify(alerts)},\n  "logs"`);
+  return ["alert", "test", "--config", config];
+}
+
 /** How each command goes when all is well. A new command has its line here. */
 export const WELL: Readonly<Record<string, Staging>> = {
   "demo": (stage) => ({
@@ -68,6 +83,8 @@ export const WELL: Readonly<Record<string, Staging>> = {
     const what = ["--name", "monitor.invalid/one", "--log", log, "--source", dir];
     return { args: ["init", "--dir", `${folder}/one`, ...what] };
   },
+  "alert eval": ({ folder }) => ({ args: ["alert", "eval", put(folder, "event", EVENT)] }),
+  "alert test": async (stage) => ({ args: await alerting(stage, ["sh", "-c", "cat >/dev/null"]) }),
   "config check": async (stage) => ({
     args: ["config", "check", (await monitor(stage)).config],
   }),
