@@ -6,7 +6,7 @@ import { verdictOn } from "../../src/cli/weighed_words.ts";
 function weighed(committed: boolean, counting: number): Weighed {
   const one = { counts: true } as Cosigned;
   const cosigned = Array.from({ length: counting }, () => one);
-  return { committed, checkpoints: [], cosigned, missing: [] } as unknown as Weighed;
+  return { committed, checkpoints: [], cosigned, missing: [], frozen: [] } as unknown as Weighed;
 }
 
 Deno.test("weighed words: nobody is said to have cosigned what a quorum of none asks nobody for", () => {

@@ -154,12 +154,20 @@ def main(path):
     same("evidence-file", lines[0], "Hearsay evidence")
     same("evidence-file", lines[-1].encode(), e["record-same-size"])
     # The journals: each entry's hash is of its canonical JSON without the member.
-    for name in ("incident-entry", "observation-entries", "repair-entry", "removal-entry"):
+    entries = ("incident-entry", "observation-entries", "repair-entry", "removal-entry", "step-entry")
+    for name in entries:
         for line in e[name].decode().splitlines():
             entry = client.read_json(line)
             same(name + " is canonical", client.canonical(entry).decode(), line)
             given = entry.pop("hash")
             same(name, client.sha256(client.canonical(entry)).hex(), given)
+    # A step of an incident: signed by the monitor that it names.
+    step = dict(client.read_json(e["step-entry"].decode())["record"])
+    signature = client.unbase64(step.pop("signature"), 64)
+    signed = b"hearsay/transition/v1\n" + client.canonical(step)
+    monitor = client.Key(step["monitor"])
+    same("the step's signature", monitor.verifies(signed, signature), True)
+    same("another step's signature", monitor.verifies(signed + b" ", signature), False)
     # A repair: signed by the monitor that it names, for the place where it stands.
     entry = client.read_json(e["repair-entry"].decode())
     before = client.read_json(e["incident-entry"].decode())
