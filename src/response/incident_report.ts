@@ -77,7 +77,8 @@ function inShort({ incident, records }: Reported): Block[] {
       records.length === 1 ? "two checkpoints" : "pairs of checkpoints"
     } ` +
       "that no single history can have. A transparency log promises that everyone sees one history. The " +
-      "proof is the signatures themselves, below. Whoever has them needs to trust nobody."
+      "evidence is two signatures, in the files that came with this report, and what is computed of what " +
+      "they sign. Whoever has them, and the log's public key from the log itself, needs to trust nobody."
     : "Proven: nothing against the log. It was frozen because something did not fit; the cause may be a " +
       "broken server or network. What was seen is in the timeline.";
   const last = steps.at(-1)!;
@@ -223,7 +224,7 @@ function checks(reported: Reported): Block[] {
   blocks.push(
     {
       say:
-        "The claim that these people took these steps. Each file in steps is signed by the monitor. That " +
+        "The claim that these steps were taken. Each file in steps is signed by the monitor. That " +
         "is the monitor's word, and proves nothing about the log:",
     },
     { command: 'for step in steps/*.json; do hearsay verify "$step"; done' },
@@ -303,21 +304,26 @@ function sameSizeCheck({ noteA, noteB }: CaseFiles, word: (text: string) => stri
   ];
 }
 
-/** RFC 9162, section 2.1.4.2, as a script that needs Python alone. */
-const CONSISTENCY = `import base64, hashlib, json, sys
-record = json.load(open(sys.argv[1]))
+/**
+ * RFC 9162, section 2.1.4.2, as a script that needs Python alone. Sizes and roots are those of the notes
+ * whose signatures were checked; of the record it takes the proof.
+ */
+export const CONSISTENCY = `import base64, hashlib, json, sys
+consistency = json.load(open(sys.argv[1]))["consistency"]
+texts = [open(name, encoding="utf-8").read().split("\\n") for name in sys.argv[2:4]]
+(m, signed), (n, newer) = sorted((int(text[1]), text[2]) for text in texts)
 decode = base64.b64decode
-older, newer = sorted((record["checkpoint_a"], record["checkpoint_b"]), key=lambda c: int(c["size"]))
-m, n = int(older["size"]), int(newer["size"])
-path = [decode(one) for one in record["consistency"]["proof"]]
+path = [decode(one) for one in consistency["proof"]]
 if m & (m - 1) == 0:
-    path.insert(0, decode(record["consistency"]["implied_root"]))
+    path.insert(0, decode(consistency["implied_root"]))
 node = lambda left, right: hashlib.sha256(b"\\x01" + left + right).digest()
 fn, sn = m - 1, n - 1
 while fn & 1:
     fn, sn = fn >> 1, sn >> 1
 old = new = path[0]
 for one in path[1:]:
+    if sn == 0:
+        sys.exit("NOTHING IS SHOWN: the proof is too long")
     if fn & 1 or fn == sn:
         old, new = node(one, old), node(one, new)
         while fn & 1 == 0 and fn != 0:
@@ -325,19 +331,26 @@ for one in path[1:]:
     else:
         new = node(new, one)
     fn, sn = fn >> 1, sn >> 1
-print("the proof leads to the larger signed root:", sn == 0 and new == decode(newer["root"]))
-print("the smaller root that follows from it:", base64.b64encode(old).decode())
-print("the smaller root that was signed:     ", older["root"])
-print("CONTRADICTION" if old != decode(older["root"]) else "no contradiction")`;
+if not 0 < m < n or sn != 0 or new != decode(newer):
+    sys.exit("NOTHING IS SHOWN: the proof does not lead to the root that was signed for the larger size")
+print("the proof leads to the root that was signed for size", n)
+print("the root of size", m, "that follows from it:", base64.b64encode(old).decode())
+print("the root of size", m, "that was signed:     ", signed)
+print("CONTRADICTION" if old != decode(signed) else "no contradiction")`;
 
-function proofCheck({ record }: CaseFiles, word: (text: string) => string): Block[] {
+function proofCheck({ record, noteA, noteB }: CaseFiles, word: (text: string) => string): Block[] {
   return [
     {
       say:
         "The claim that they contradict each other: this script needs Python alone, and follows the " +
         "proof as RFC 9162 says in section 2.1.4.2. Nobody can make up a proof that leads to the larger " +
-        "root and ends in another smaller one: that would be two texts with one SHA-256.",
+        "root and ends in another smaller one: that would be two texts with one SHA-256. It must print " +
+        "two different roots of the smaller size, and CONTRADICTION. Anything else shows nothing.",
     },
-    { command: `python3 - ${word(record)} <<'EOF'\n${CONSISTENCY}\nEOF` },
+    {
+      command: `python3 - ${word(record)} ${word(noteA)} ${
+        word(noteB)
+      } <<'EOF'\n${CONSISTENCY}\nEOF`,
+    },
   ];
 }
