@@ -34,14 +34,9 @@ export class WitnessRates {
   readonly #daily: DailyRates;
 
   constructor({ clock, limits }: { clock: Clock; limits: WitnessLimits }) {
+    const [refusalCost, maxAddresses] = [REFUSAL_COST, MAX_REMEMBERED];
     const allowance = (perSecondPerAddress: number): Allowance =>
-      new Allowance({
-        clock,
-        limits: {
-          ...{ perSecondPerAddress, refusalCost: REFUSAL_COST },
-          ...{ strangersShare: 2, maxAddresses: MAX_REMEMBERED },
-        },
-      });
+      new Allowance({ clock, limits: { perSecondPerAddress, refusalCost, maxAddresses } });
     this.#inAll = allowance(limits.perSecond);
     this.#ofCallers = allowance(limits.perSecond * CALLERS_PART);
     this.#ofLogs = allowance(limits.perSecondPerLog);

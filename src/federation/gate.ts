@@ -19,14 +19,9 @@ export class Gate {
   readonly #pushing: string[] = [];
 
   constructor({ clock, limits }: { clock: Clock; limits: FederationLimits }) {
+    const [refusalCost, maxAddresses] = [REFUSAL_COST, MAX_REMEMBERED];
     const allowance = (perSecondPerAddress: number): Allowance =>
-      new Allowance({
-        clock,
-        limits: {
-          ...{ perSecondPerAddress, refusalCost: REFUSAL_COST },
-          ...{ strangersShare: 2, maxAddresses: MAX_REMEMBERED },
-        },
-      });
+      new Allowance({ clock, limits: { perSecondPerAddress, refusalCost, maxAddresses } });
     this.#ofAddresses = allowance(limits.perSecondPerAddress);
     this.#inAll = allowance(limits.perSecond);
   }

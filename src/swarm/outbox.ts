@@ -79,10 +79,7 @@ export class Outbox {
   constructor({ clock, most }: { clock: Clock; most: number }) {
     this.#clock = clock;
     const allowance = (perSecondPerAddress: number): Allowance =>
-      new Allowance({
-        clock,
-        limits: { perSecondPerAddress, refusalCost: 0, strangersShare: 2, maxAddresses: most },
-      });
+      new Allowance({ clock, limits: { perSecondPerAddress, maxAddresses: most } });
     this.#talk = allowance(TALK_PER_SECOND);
     this.#evidence = allowance(EVIDENCE_PER_SECOND);
     this.#signers = allowance(TALK_PER_SIGNER);

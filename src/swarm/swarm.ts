@@ -160,10 +160,7 @@ export class Swarm {
     this.#graph = new Graph({
       ...{ own, members: vkeys, mostLinks: MAX_TOLD_MEMBERS, keepMs: LINKS_KEEP_MS, clock },
     });
-    const limits = {
-      ...{ perSecondPerAddress: UNITS_PER_SECOND, refusalCost: 0, strangersShare: 1 },
-      maxAddresses: MAX_TOLD_MEMBERS,
-    };
+    const limits = { perSecondPerAddress: UNITS_PER_SECOND, maxAddresses: MAX_TOLD_MEMBERS };
     this.#spreading = new Spreading({
       ...{ own, members: this.#keys, statements: this.#statements, replay: this.#replay },
       said: this.#said,

@@ -7,14 +7,14 @@ import type { Clock } from "./world.ts";
 export interface AllowanceLimits {
   /** How much one address may take in a second. After a pause it may take as much at once. */
   readonly perSecondPerAddress: number;
-  /** How much a refusal costs the address. */
-  readonly refusalCost: number;
+  /** How much a refusal costs the address; nothing if left out. */
+  readonly refusalCost?: number;
   /**
    * How much all strangers together may take in a second of one thing that they share, in
    * allowances of one address. It is at least 2, because otherwise one address alone could not use
-   * its own allowance.
+   * its own allowance. It is 2 if left out.
    */
-  readonly strangersShare: number;
+  readonly strangersShare?: number;
   /** How many addresses' use is remembered. */
   readonly maxAddresses: number;
 }
@@ -92,7 +92,7 @@ export class Allowance {
 
   /** Makes an address pay for something that was refused. */
   charge(key: string): void {
-    const { refusalCost, perSecondPerAddress } = this.#limits;
+    const { refusalCost = 0, perSecondPerAddress } = this.#limits;
     const bucket = this.#buckets.of(key);
     bucket.left = Math.max(bucket.left - refusalCost, -perSecondPerAddress);
   }
@@ -118,7 +118,7 @@ export class StrangersShare {
   constructor({ buckets, limits }: { buckets: Buckets; limits: AllowanceLimits }) {
     this.#buckets = buckets;
     this.#ofAddress = limits.perSecondPerAddress;
-    this.#ofAll = limits.perSecondPerAddress * limits.strangersShare;
+    this.#ofAll = limits.perSecondPerAddress * (limits.strangersShare ?? 2);
     this.#shared = buckets.fresh(this.#ofAll);
   }
 

@@ -291,7 +291,7 @@ Deno.test("witness state: what a start shows of a process that was killed outliv
           assert(error instanceof WorldError || error instanceof DurabilityLost, String(error));
         }
         wasReached = recorder.disk.operations >= at;
-        // What was written, and whatever name leads to it, is still there: for now.
+        // What was written is still there, and whatever name leads to it. A power cut may take it.
         recorder.disk.kill();
         await recorder.open();
         let shown = recorder.size() ?? 0n;

@@ -24,6 +24,24 @@ async function say(session: Session, rumour: Rumour): Promise<void> {
   await settled();
 }
 
+/**
+ * Starts the first host, with all others as members. The last two of them have a session with it: one
+ * tells, and what goes on to the other is heard.
+ */
+async function between(stage: Stage): Promise<{
+  teller: Session;
+  heard: Rumour[];
+}> {
+  const [one, ...others] = stage.hosts as [Host, ...Host[]];
+  const log = grow(await logAt(), 3);
+  await start(one, [log], { members: others.map((host) => ({ host, byKeyAlone: true })) });
+  const [from, to] = others.slice(-2) as [Host, Host];
+  const [teller, hearer] = [await sessionOf(from, one), await sessionOf(to, one)];
+  await greet(teller);
+  await greet(hearer);
+  return { teller, heard: rumoursOf(hearer) };
+}
+
 /** A session of somebody whose key has the name of a member, and is another one. */
 async function strangerCalls(callee: Host, { name }: { name: string }): Promise<Session> {
   const { clock, random } = callee.world;
@@ -68,16 +86,9 @@ Deno.test("attacked members: what a stranger says of itself is no trouble of a m
 });
 
 Deno.test("attacked members: what does not hold goes on along no path, though its case is known", async () => {
-  const log = grow(await logAt(), 3);
   await using stage = await stageOf(3);
   const [one, from, to] = stage.hosts as [Host, Host, Host];
-  await start(one, [log], {
-    members: [from, to].map((host) => ({ host, byKeyAlone: true })),
-  });
-  const [teller, hearer] = [await sessionOf(from, one), await sessionOf(to, one)];
-  await greet(teller);
-  await greet(hearer);
-  const heard = rumoursOf(hearer);
+  const { teller, heard } = await between(stage);
   const item = await recordOfFork(await forkedLog()) as unknown as JsonObject;
   await say(teller, { hops: 0, what: "record", item });
   const path = [from, one, to].map(({ signer }) => signer.vkey.text);
@@ -93,16 +104,9 @@ Deno.test("attacked members: what does not hold goes on along no path, though it
 });
 
 Deno.test("attacked members: undelivered evidence that is no such thing goes no further", async () => {
-  const log = grow(await logAt(), 3);
   await using stage = await stageOf(3);
   const [one, from, to] = stage.hosts as [Host, Host, Host];
-  await start(one, [log], {
-    members: [from, to].map((host) => ({ host, byKeyAlone: true })),
-  });
-  const [teller, hearer] = [await sessionOf(from, one), await sessionOf(to, one)];
-  await greet(teller);
-  await greet(hearer);
-  const heard = rumoursOf(hearer);
+  const { teller, heard } = await between(stage);
   const path = [from, one, to].map(({ signer }) => signer.vkey.text);
   await say(teller, { hops: 5, what: "undelivered", item: { nothing: true }, path });
   await stage.minutes(1);
@@ -110,16 +114,9 @@ Deno.test("attacked members: undelivered evidence that is no such thing goes no 
 });
 
 Deno.test("attacked members: a head goes on without what was put beside it", async () => {
-  const log = grow(await logAt(), 3);
   await using stage = await stageOf(4);
-  const [one, from, to, other] = stage.hosts as [Host, Host, Host, Host];
-  await start(one, [log], {
-    members: [from, to, other].map((host) => ({ host, byKeyAlone: true })),
-  });
-  const [teller, hearer] = [await sessionOf(from, one), await sessionOf(to, one)];
-  await greet(teller);
-  await greet(hearer);
-  const heard = rumoursOf(hearer);
+  const other = stage.hosts[1]!;
+  const { teller, heard } = await between(stage);
   const body = { kind: "links", time: "2026-01-01T00:00:00.000Z", links: [] } as const;
   const { note } = await makeStatement({ signer: other.signer, epoch: 1n, sequence: 1n, body });
   await say(teller, { hops: 5, what: "head", item: { note, junk: "x".repeat(100_000) } });
@@ -156,16 +153,9 @@ async function foundBy({ signer }: Host): Promise<JsonObject> {
 }
 
 Deno.test("attacked members: any number of made-up cases does not keep another's from going on", async () => {
-  const log = grow(await logAt(), 3);
   await using stage = await stageOf(5);
-  const [one, liar, finder, from, to] = stage.hosts as [Host, Host, Host, Host, Host];
-  await start(one, [log], {
-    members: [liar, finder, from, to].map((host) => ({ host, byKeyAlone: true })),
-  });
-  const [teller, hearer] = [await sessionOf(from, one), await sessionOf(to, one)];
-  await greet(teller);
-  await greet(hearer);
-  const heard = rumoursOf(hearer);
+  const [one, liar, finder] = stage.hosts as [Host, Host, Host];
+  const { teller, heard } = await between(stage);
   const hears = (item: JsonObject): boolean =>
     heard.some((rumour) => rumour.item.evidence_id === item.evidence_id);
   // A neighbour passes on what the liar has signed, faster than it can go on from here.
@@ -183,16 +173,9 @@ Deno.test("attacked members: any number of made-up cases does not keep another's
 });
 
 Deno.test("attacked members: a case that comes without a signature, and with a wrong one, goes on once", async () => {
-  const log = grow(await logAt(), 3);
   await using stage = await stageOf(5);
-  const [one, liar, finder, from, to] = stage.hosts as [Host, Host, Host, Host, Host];
-  await start(one, [log], {
-    members: [liar, finder, from, to].map((host) => ({ host, byKeyAlone: true })),
-  });
-  const [teller, hearer] = [await sessionOf(from, one), await sessionOf(to, one)];
-  await greet(teller);
-  await greet(hearer);
-  const heard = rumoursOf(hearer);
+  const finder = stage.hosts[2]!;
+  const { teller, heard } = await between(stage);
   const recordsOf = (host: Host): number =>
     heard.filter(({ item }) => item.detector_vkey === host.signer.vkey.text).length;
   // Neither signature is needed for the evidence, and without any it is somebody's.
@@ -205,7 +188,7 @@ Deno.test("attacked members: a case that comes without a signature, and with a w
     item: { ...found, ...unsigned, evidence_signature: null },
   });
   await say(teller, { hops: 60, what: "record", item: found });
-  await one.clock.advance(1_000);
+  await stage.one.clock.advance(1_000);
   assertEquals(heard.filter(({ item }) => item.evidence_id === found.evidence_id).length, 1);
 });
 
