@@ -159,6 +159,29 @@ Deno.test("witness state: a torn end is cut off, however much of it is left", as
   }
 });
 
+Deno.test("witness state: of a torn end that is longer than the next batch nothing is left", async () => {
+  const recorder = await new Recorder().open();
+  await recorder.record({ old: 0n, size: 5n });
+  const whole = recorder.batches();
+  const origin = `log.invalid/${"long".repeat(50)}`;
+  await recorder.record({ origin, old: 0n, size: 9n });
+  const longer = recorder.batches();
+  await recorder.state.close();
+  // The batch has lost its first bytes, which the power cut took. Its end is there.
+  const torn = longer.slice();
+  torn.fill(0, whole.length, whole.length + 20);
+  recorder.disk.put(FILE, torn);
+  await recorder.open();
+  assertEquals([recorder.size(), recorder.size(origin)], [5n, undefined]);
+  assert(await recorder.record({ old: 5n, size: 7n }));
+  await recorder.state.close();
+  await recorder.open();
+  assertEquals([recorder.state.tornBytes, recorder.size(), recorder.size(origin)], [
+    ...[0, 7n, undefined],
+  ]);
+  await recorder.state.close();
+});
+
 Deno.test("witness state: space is taken in advance, and is no torn end", async () => {
   const recorder = await new Recorder().open();
   const lengths = new Set<number>();
