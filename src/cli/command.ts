@@ -2,8 +2,8 @@ import { parseArgs } from "@std/cli/parse-args";
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import type { Witness } from "../authority/witness.ts";
-import type { FederationPage } from "../federation/page.ts";
-import type { DaemonPage } from "../monitor/daemon_page.ts";
+import type { ServedJournals } from "../federation/served.ts";
+import type { ToldOverHttp } from "../monitor/told_over_http.ts";
 import type { Address, HttpServer, World } from "../world/world.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -31,7 +31,7 @@ export interface Tools {
   readonly terminal: Terminal;
   /** Serves a daemon's status and its page over HTTP, and comparisons while it offers them. */
   serveStatus(
-    page: DaemonPage & {
+    page: ToldOverHttp & {
       address: Address;
       /** See Http.serve. */
       onLack: (reason: string) => void;
@@ -47,7 +47,7 @@ export interface Tools {
   }): HttpServer;
   /** Serves a daemon's journal over HTTP. */
   serveFederation(
-    page: FederationPage & { address: Address; onLack: (reason: string) => void },
+    page: ServedJournals & { address: Address; onLack: (reason: string) => void },
   ): HttpServer;
 }
 

@@ -18,7 +18,7 @@ import {
   writeBundle,
 } from "../response/bundle.ts";
 import { type CaseFiles, reportOf, type Sighting } from "../response/incident_report.ts";
-import { asHtml, asMarkdown, type Page } from "../response/page.ts";
+import { asHtml, asMarkdown, type Paper } from "../response/paper.ts";
 import type { Incident } from "../response/runbook.ts";
 import { openSource } from "../sources/open.ts";
 import { SourceUnavailable } from "../sources/source.ts";
@@ -82,7 +82,7 @@ export async function runBundle(
     return tellChecked(checked, { terminal, options });
   }
   const out = options.value("out");
-  const page = pageOf(await gather(incident, { world, settings }));
+  const page = paperOf(await gather(incident, { world, settings }));
   const text = options.flag("html") || out?.endsWith(".html") === true
     ? asHtml(page)
     : asMarkdown(page);
@@ -270,7 +270,7 @@ function filesOf({ evidence_id }: ConflictRecord): CaseFiles {
 
 function contentsOf(gathered: Gathered): Content[] {
   const { records, steps, observations } = gathered;
-  const page = pageOf(gathered);
+  const page = paperOf(gathered);
   const lines = (some: Gathered["observations"]): Uint8Array<ArrayBuffer> =>
     utf8(some.map((one) => `${canonicalize(one as unknown as JsonObject)}\n`).join(""));
   const shown = observations.filter(({ observation: { via } }) => via !== "exchange");
@@ -323,7 +323,7 @@ function contentsOf(gathered: Gathered): Content[] {
   ];
 }
 
-function pageOf({ incident, records, observations }: Gathered): Page {
+function paperOf({ incident, records, observations }: Gathered): Paper {
   const heads = new Set(
     records.flatMap(({ checkpoint_a: a, checkpoint_b: b }) =>
       [a, b].map(({ size, root }) => `${size} ${root}`)

@@ -11,6 +11,10 @@ export interface ReadCase {
 export interface Cases {
   /** Where the journal is, for commands that read it. */
   readonly folder: string;
+  /** How many there are. */
+  readonly count: number;
+  /** The numbers (seq) of those with a larger number, in order, at most so many. */
+  after(seq: number, most: number): readonly number[];
   /**
    * The newest cases, newest first. They held when they were written, or when the daemon started.
    * @throws WorldError if one cannot be read
@@ -31,6 +35,16 @@ export class CaseReader implements Cases {
   constructor({ incidents, folder }: { incidents: IncidentJournal; folder: string }) {
     this.#incidents = incidents;
     this.folder = folder;
+  }
+
+  /** See Cases. */
+  get count(): number {
+    return this.#incidents.count;
+  }
+
+  /** See Cases. */
+  after(seq: number, most: number): readonly number[] {
+    return this.#incidents.after(seq, most);
   }
 
   /** See Cases. */

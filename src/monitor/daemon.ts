@@ -12,7 +12,7 @@ import type { Rule } from "../response/policy.ts";
 import type { Federating } from "./federating.ts";
 import { assemble, type OpenSource, type Parts, subjectsOf } from "./assembly.ts";
 import { canTakeUp, type ReadFiles, takeUp } from "./changes.ts";
-import type { DaemonPage } from "./daemon_page.ts";
+import type { ToldOverHttp } from "./told_over_http.ts";
 import { cosignedStatus } from "./cosigned_status.ts";
 import type { EventReport } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
@@ -101,13 +101,13 @@ export class Daemon implements PageSource {
   }
 
   /** What it tells at its HTTP address. */
-  page(): DaemonPage {
-    const { settings: { state, incidents: folder }, common: { keeper } } = this.#parts;
+  page(): ToldOverHttp {
+    const { state, incidents: folder } = this.#parts.settings;
     const probe = new WriteProbe({ world: this.#world, folders: [state, folder] });
     return {
       status: () => this.status(),
       gossip: () => this.httpGossip,
-      cases: keeper.incidents!,
+      cases: this.cases()!,
       tryWriting: () => probe.look(),
       people: this,
     };

@@ -10,7 +10,7 @@ import type { ConflictRecord, RecordedCheckpoint } from "../evidence/record.ts";
 import { encodedKey, parseVkey, SIGNATURE_TYPE } from "../tlog/vkey.ts";
 import { isFreezing } from "./runbook.ts";
 import type { Incident } from "./runbook.ts";
-import type { Block, Page } from "./page.ts";
+import type { Block, Paper } from "./paper.ts";
 import { pictureOf } from "./tree_picture.ts";
 
 /** Something that was seen of the log. */
@@ -48,7 +48,7 @@ export interface CaseFiles {
 const MAX_SIGHTINGS = 60;
 
 /** Makes the report. */
-export function reportOf(reported: Reported): Page {
+export function reportOf(reported: Reported): Paper {
   const { incident, records } = reported;
   const { id, log, cause } = incident;
   const what = cause === "equivocation"

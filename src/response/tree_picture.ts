@@ -5,7 +5,7 @@
  * @module
  */
 import type { ConflictRecord, RecordedCheckpoint } from "../evidence/record.ts";
-import { escapeHtml } from "./page.ts";
+import { escapeHtml } from "./paper.ts";
 
 /** A picture, and the same in words. */
 export interface Picture {

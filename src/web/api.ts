@@ -106,8 +106,11 @@ async function answerIncident({ named }: Asked, { cases }: StatusPage): Promise<
   if (number === undefined) {
     return problem(400, `the number is ${quoted(given)}, expected a whole number`);
   }
-  if (!cases.has(number)) return problem(404, `there is no incident ${number}`);
-  return await readable(async () => jsonAnswer(OK, { number, record: await cases.read(number) }));
+  return await readable(async () => {
+    const record = await cases.read(number);
+    if (record === undefined) return problem(404, `there is no incident ${number}`);
+    return jsonAnswer(OK, { number, record });
+  });
 }
 
 async function withPart(

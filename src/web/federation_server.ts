@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { FederationPage } from "../federation/page.ts";
+import type { ServedJournals } from "../federation/served.ts";
 import {
   formatProblem,
   formatProvenHead,
@@ -58,7 +58,7 @@ const TITLES: Readonly<Record<number, string>> = {
  */
 export async function answerFederation(
   query: HttpQuery,
-  page: FederationPage,
+  page: ServedJournals,
 ): Promise<HttpAnswer> {
   const name = query.path.slice(1);
   const allowed = methodsOf(name);
@@ -91,7 +91,7 @@ function methodsOf(name: string): string[] | undefined {
   return isRead ? ["GET", "HEAD"] : undefined;
 }
 
-async function answerGet(name: string, search: string, page: FederationPage): Promise<HttpAnswer> {
+async function answerGet(name: string, search: string, page: ServedJournals): Promise<HttpAnswer> {
   const { log, mirrors } = page;
   switch (name) {
     case PATHS.status:
@@ -110,7 +110,7 @@ async function answerGet(name: string, search: string, page: FederationPage): Pr
 
 async function answerPush(
   query: HttpQuery,
-  { mirrors, gate }: FederationPage,
+  { mirrors, gate }: ServedJournals,
 ): Promise<HttpAnswer> {
   const host = mirrors();
   if (host === undefined) return problem(403, "this monitor mirrors no journals");

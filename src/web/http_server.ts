@@ -1,4 +1,4 @@
-import type { DaemonPage } from "../monitor/daemon_page.ts";
+import type { ToldOverHttp } from "../monitor/told_over_http.ts";
 import type { HttpAnswer, HttpQuery } from "../world/world.ts";
 import { answerGossip, GOSSIP_PATH } from "./gossip_server.ts";
 import { answerPage, isOfThePage } from "./page_server.ts";
@@ -11,7 +11,7 @@ import { answerStatus } from "./status_server.ts";
  */
 export async function answerHttp(
   query: HttpQuery,
-  { gossip, people, ...page }: DaemonPage & { hostname: string },
+  { gossip, people, ...page }: ToldOverHttp & { hostname: string },
 ): Promise<HttpAnswer> {
   const offered = query.path.startsWith(GOSSIP_PATH) ? gossip() : undefined;
   if (offered !== undefined) return await answerGossip(query, offered);

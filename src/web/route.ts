@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { DaemonPage } from "../monitor/daemon_page.ts";
+import type { ToldOverHttp } from "../monitor/told_over_http.ts";
 import type { HttpAnswer, HttpQuery } from "../world/world.ts";
 
 /** What a route answers from. */
-export type StatusPage = Omit<DaemonPage, "gossip" | "people">;
+export type StatusPage = Omit<ToldOverHttp, "gossip" | "people">;
 
 /** A request that a route is to answer. */
 export interface Asked {

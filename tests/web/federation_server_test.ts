@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Gate, MAX_PUSHES_AT_ONCE, MAX_PUSHES_OF_ADDRESS } from "../../src/federation/gate.ts";
-import type { FederationPage } from "../../src/federation/page.ts";
+import type { ServedJournals } from "../../src/federation/served.ts";
 import {
   formatPush,
   MAX_PUSH_BYTES,
@@ -51,7 +51,7 @@ class Page {
     return page;
   }
 
-  get page(): FederationPage {
+  get page(): ServedJournals {
     return {
       log: this.publisher.log,
       gate: this.gate,

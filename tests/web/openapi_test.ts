@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/2020";
 import formats from "ajv-formats";
-import type { CaseReader } from "../../src/monitor/daemon_page.ts";
+import type { Cases } from "../../src/monitor/case_reader.ts";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import type { Status } from "../../src/monitor/status.ts";
 import { MAX_PAGE_CHARACTERS, PAGE_ITEMS } from "../../src/web/api.ts";
@@ -11,7 +11,7 @@ import openapi from "../../src/web/openapi.json" with { type: "json" };
 import { ROUTES } from "../../src/web/status_server.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { FULL, LOG } from "./full_status.ts";
-import { ask, pageOf, textIn } from "./page_of.ts";
+import { ask, NO_CASES, pageOf, textIn } from "./page_of.ts";
 
 /** Routes that are for people, and no part of the API. */
 const FOR_PEOPLE: readonly string[] = [];
@@ -21,17 +21,17 @@ const RECORD = JSON.parse(
 ) as ConflictRecord;
 
 /** A journal with so many cases, numbered from 2 on: its first entry is no case. */
-function casesOf(count: number, record = RECORD): CaseReader {
+function casesOf(count: number, record = RECORD): Cases {
   const numbers = Array.from({ length: count }, (_, i) => i + 2);
   return {
+    ...NO_CASES,
     count,
     after: (seq, most) => numbers.filter((number) => number > seq).slice(0, most),
-    has: (seq) => numbers.includes(seq),
-    read: () => Promise.resolve(record),
+    read: (seq) => Promise.resolve(numbers.includes(seq) ? record : undefined),
   };
 }
 
-const BROKEN: CaseReader = {
+const BROKEN: Cases = {
   ...casesOf(1),
   read: () => Promise.reject(new WorldError("other", "Input/output error")),
 };

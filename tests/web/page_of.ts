@@ -1,16 +1,17 @@
 /** Asks a status server without a socket. */
-import type { CaseReader } from "../../src/monitor/daemon_page.ts";
+import type { Cases } from "../../src/monitor/case_reader.ts";
 import type { Status } from "../../src/monitor/status.ts";
 import { answerStatus } from "../../src/web/status_server.ts";
 import type { StatusPage } from "../../src/web/route.ts";
 import type { HttpAnswer, HttpQuery } from "../../src/world/world.ts";
 
 /** A journal without cases. */
-export const NO_CASES: CaseReader = {
+export const NO_CASES: Cases = {
+  folder: "incidents",
   count: 0,
   after: () => [],
-  has: () => false,
-  read: (seq) => Promise.reject(new RangeError(`no case ${seq}`)),
+  newest: () => Promise.resolve([]),
+  read: () => Promise.resolve(undefined),
 };
 
 /** A daemon's page that tells this status, has no cases and can write. */

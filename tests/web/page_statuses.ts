@@ -3,11 +3,12 @@ import type { ConflictRecord } from "../../src/evidence/record.ts";
 import type { Conflict } from "../../src/evidence/conflict.ts";
 import { makeRecord } from "../../src/monitor/make_record.ts";
 import type { Cases } from "../../src/monitor/case_reader.ts";
-import type { DaemonPage } from "../../src/monitor/daemon_page.ts";
+import type { ToldOverHttp } from "../../src/monitor/told_over_http.ts";
 import type { PageSource } from "../../src/monitor/page_source.ts";
 import type { ShownHead } from "../../src/monitor/shown.ts";
 import type { LogStatus, PeerStatus, Status } from "../../src/monitor/status.ts";
 import { denoWorld } from "../../src/world/deno.ts";
+import { NO_CASES } from "./page_of.ts";
 import { grow, newLog, newSigner, seenOf } from "../evidence/histories.ts";
 
 /** When everything here is looked at. */
@@ -171,6 +172,14 @@ export class FakeCases implements Cases {
 
   constructor(readonly records: readonly ConflictRecord[]) {}
 
+  get count(): number {
+    return this.records.length;
+  }
+
+  after(seq: number, most: number) {
+    return this.records.map((_, i) => i + 1).filter((number) => number > seq).slice(0, most);
+  }
+
   newest(count: number) {
     const all = this.records.map((record, i) => ({ seq: i + 1, record }));
     return Promise.resolve(all.slice(-count).reverse());
@@ -222,11 +231,11 @@ export async function recordOf(
 }
 
 /** What a daemon that shows this page, and has no case, tells at its HTTP address. */
-export function daemonPageOf(people: PageSource): DaemonPage {
+export function daemonPageOf(people: PageSource): ToldOverHttp {
   return {
     status: () => people.status(),
     gossip: () => undefined,
-    cases: { count: 0, after: () => [], has: () => false, read: () => Promise.reject() },
+    cases: people.cases() ?? NO_CASES,
     tryWriting: () => Promise.resolve(undefined),
     people,
   };

@@ -8,6 +8,7 @@ import { MAX_INCIDENTS } from "../../src/web/page_incident.ts";
 import { MAX_LOGS } from "../../src/web/page_logs.ts";
 import { answerHttp } from "../../src/web/http_server.ts";
 import { type HttpAnswer, WorldError } from "../../src/world/world.ts";
+import { NO_CASES } from "./page_of.ts";
 import {
   BUSY,
   BUSY_SHOWN,
@@ -339,7 +340,7 @@ Deno.test("page: a journal that cannot be read is told as that, and not as no in
   const refuse = (): Promise<never> => Promise.reject(new WorldError("other", "the disk refuses"));
   const page: PageSource = {
     ...sourceOf(statusOf()),
-    cases: () => ({ folder: "incidents", newest: refuse, read: refuse }),
+    cases: () => ({ ...NO_CASES, newest: refuse, read: refuse }),
   };
   assertStringIncludes(words(await read(page)), "The disk refuses to give the incident journal");
   assertEquals((await ask(page, "/incidents/1")).status, 503);

@@ -21,7 +21,7 @@ export type Block =
   | { readonly picture: string; readonly alternative: string };
 
 /** A document: a title, then its parts. */
-export interface Page {
+export interface Paper {
   readonly title: string;
   readonly blocks: readonly Block[];
 }
@@ -51,7 +51,7 @@ function fenceFor(text: string): string {
 }
 
 /** The document as Markdown. A picture is in it in words alone, as many readers show no SVG. */
-export function asMarkdown({ title, blocks }: Page): string {
+export function asMarkdown({ title, blocks }: Paper): string {
   const parts = blocks.map((block) => {
     if ("heading" in block) return `## ${escapeMarkdown(block.heading)}`;
     if ("say" in block) return escapeMarkdown(block.say);
@@ -108,7 +108,7 @@ figure{margin:1rem 0}svg{max-width:100%;height:auto}figcaption{color:var(--faint
 `;
 
 /** The document as one file of HTML, without scripts, and with nothing that is loaded from elsewhere. */
-export function asHtml({ title, blocks }: Page): string {
+export function asHtml({ title, blocks }: Paper): string {
   const body: string[] = [];
   let facts: string[] = [];
   const endFacts = (): void => {

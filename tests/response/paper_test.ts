@@ -5,8 +5,8 @@ import {
   asMarkdown,
   escapeHtml,
   escapeMarkdown,
-  type Page,
-} from "../../src/response/page.ts";
+  type Paper,
+} from "../../src/response/paper.ts";
 import { partsOf } from "../../src/response/tree_picture.ts";
 
 const HOSTILE = [
@@ -24,7 +24,7 @@ const HOSTILE = [
   "~~~\nfence",
 ];
 
-function page(text: string): Page {
+function paperOf(text: string): Paper {
   return {
     title: text,
     blocks: [
@@ -42,20 +42,20 @@ Deno.test("page: no text becomes an element, an attribute or a script of HTML", 
   // Only what an element can begin with counts: of this document's own there is always the same.
   const tags = (html: string): string[] =>
     [...html.matchAll(/<\/?[a-z!][^\s>]*/gi)].map(([tag]) => tag);
-  const plain = tags(asHtml(page("plain")));
+  const plain = tags(asHtml(paperOf("plain")));
   for (const text of HOSTILE) {
-    const html = asHtml(page(text));
+    const html = asHtml(paperOf(text));
     assertEquals(tags(html), plain, text);
     // deno-lint-ignore no-control-regex
     assert(!/[\u202E\u0007\u2028]/.test(html), text);
   }
-  assertStringIncludes(asHtml(page("x")), "default-src 'none'");
+  assertStringIncludes(asHtml(paperOf("x")), "default-src 'none'");
   assertEquals(escapeHtml(`<a b="c" d='e'>&`), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;");
 });
 
 Deno.test("page: no text begins a block, a link, a picture or an element of Markdown", () => {
   for (const text of HOSTILE) {
-    const markdown = asMarkdown(page(text));
+    const markdown = asMarkdown(paperOf(text));
     let fence: string | undefined;
     for (const line of markdown.split("\n")) {
       const [run] = /^`{3,}/.exec(line) ?? [];
