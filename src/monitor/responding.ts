@@ -314,8 +314,14 @@ export class Responding {
     for (let id; (id = [...this.#pending.keys()][0]) !== undefined;) {
       const pending = this.#pending.get(id)!;
       for (const suspicion of pending.values()) {
-        await this.#open(suspicion);
+        // It is taken out before: a case that comes meanwhile is pending anew, and not forgotten.
         pending.delete(suspicion.cause);
+        try {
+          await this.#open(suspicion);
+        } catch (error) {
+          pending.set(suspicion.cause, suspicion);
+          throw error;
+        }
       }
       if (pending.size > 0) continue;
       this.#pending.delete(id);

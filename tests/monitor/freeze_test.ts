@@ -89,6 +89,32 @@ Deno.test("freeze: a recorded case freezes its log at once, after a restart too,
   assertEquals(one.refusals, []);
 });
 
+Deno.test("freeze: a case that comes while a step about another is written is in an incident too", async () => {
+  const { log, theirs } = await parted();
+  await using one = await Host.make();
+  await one.start({ logs: [{ source: new ScriptedSource(log, 8) }] });
+  const [first, second] = await Promise.all([6, 8].map((size) => checkpointOf(theirs, size)));
+  const { create } = one.files;
+  const goOn = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  one.files.create = async (path, permissions) => {
+    if (path.includes("frozen") && one.toldOf("incident.recorded").length > 0) {
+      reached.resolve();
+      await goOn.promise;
+    }
+    return await create(path, permissions);
+  };
+  await one.hear([first!.frame]);
+  await reached.promise;
+  await one.hear([second!.frame]);
+  assertEquals(one.toldOf("incident.recorded").length, 2);
+  goOn.resolve();
+  await one.pass(MINUTE);
+  const inIncidents = (await stepsOf(one)).flatMap(({ evidence_ids }) => evidence_ids);
+  assertEquals(inIncidents.sort(), (await one.cases()).sort());
+  assertEquals(inIncidents.length, 2);
+});
+
 /** What a host says of the only log that it follows. */
 function logOf(host: Host) {
   return host.daemon!.status().logs[0]!;
