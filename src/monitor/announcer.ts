@@ -9,6 +9,7 @@ import { MemberTeller } from "./member_teller.ts";
 import { MirrorTeller } from "./mirror_teller.ts";
 import { LOST_ADVICE } from "./places.ts";
 import { aboutCase, aboutOf, namedLog } from "./event_about.ts";
+import { StoreTeller } from "./store_teller.ts";
 import { fieldsOf, TroubleTeller } from "./trouble_teller.ts";
 import { RefusalLimiter, WARN_AGAIN_MS, WarningLimiter } from "./warnings.ts";
 
@@ -33,6 +34,7 @@ export class Announcer {
   readonly #refusals: RefusalLimiter;
   readonly #members: MemberTeller;
   readonly #mirrors: MirrorTeller;
+  readonly #store: StoreTeller;
   readonly #toldContradictions = new Set<string>();
   #leftOutToldAt = -Infinity;
   #toldMoved = false;
@@ -58,6 +60,7 @@ export class Announcer {
     });
     this.#members = new MemberTeller({ report, warningOf: (source) => this.#warningOf(source) });
     this.#mirrors = new MirrorTeller({ clock, report });
+    this.#store = new StoreTeller({ clock, report });
     this.#refusals = new RefusalLimiter({
       clock,
       tell: (error, more) => this.#report.workFailed(error, more),
@@ -112,6 +115,10 @@ export class Announcer {
         const { origin, detail } = happening;
         return event("journal.epoch", "error", { origin, detail });
       }
+      case "store away":
+        return this.#store.away(happening.detail);
+      case "store connected":
+        return this.#store.connected();
       case "mirror synced":
         return this.#mirrors.synced(happening);
       case "mirror pushed to":

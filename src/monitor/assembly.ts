@@ -40,6 +40,9 @@ import { Rounds } from "./rounds.ts";
 import { hexLogHash, hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
 import { Tallies } from "./tallies.ts";
+import { isSite } from "./shared_source.ts";
+import { Sharing } from "./sharing.ts";
+import type { SharedPlace } from "../world/shared_database.ts";
 import { isWitnessView, WitnessViews } from "./witness_views.ts";
 import { Witnessing, type WitnessMeans } from "./witnessing.ts";
 
@@ -75,6 +78,8 @@ export interface Parts {
   readonly witnessViews: WitnessViews;
   /** The journals of others. Nothing if this monitor publishes no journal. */
   readonly mirroring: Mirroring | undefined;
+  /** What it shares with other sites. Nothing if the settings name no store. */
+  readonly sharing: Sharing | undefined;
   /** What follows from what is proven. */
   readonly responding: Responding;
   /** Of what is answered at `listen`. */
@@ -128,6 +133,7 @@ export async function assemble(
     witness,
     alertRules,
     policies = new Map(),
+    storePlace = () => Promise.reject(new Error("nobody said how to reach the store")),
   }: {
     world: World;
     settings: Settings;
@@ -141,6 +147,8 @@ export async function assemble(
     alertRules?: readonly Rule[] | undefined;
     /** Those that the settings name, by their paths. */
     policies?: Policies | undefined;
+    /** Where the store is that the settings name, and what lets us in. */
+    storePlace?: (() => Promise<SharedPlace>) | undefined;
   },
 ): Promise<Parts> {
   const alerting = settings.alerts && new Alerting({
@@ -148,7 +156,6 @@ export async function assemble(
     report: printed,
   });
   const report = alerting?.report ?? printed;
-  const sources = settings.logs.map(openSource);
   const happenings = new Happenings();
   const background = new Background((error) => happenings.failed(error));
   const peers = new KnownPeers(settings.peers);
@@ -181,7 +188,8 @@ export async function assemble(
     const memory = new JournaledMemory({
       ...{ observations, world, cosignatures },
       isPeer: (source) =>
-        peers.has(source) || isWitnessView(source) || mirroring?.has(source) === true,
+        peers.has(source) || isWitnessView(source) || isSite(source) ||
+        mirroring?.has(source) === true,
       tell: (happening) => happenings.tell(happening),
       accepts: (log, treeSize) => responding?.gate.accepts(log, treeSize) ?? true,
     });
@@ -216,6 +224,12 @@ export async function assemble(
     });
     const common = { ...unguarded, gate: responding.gate };
     await responding.begin();
+    const sharing = settings.store && new Sharing({
+      ...{ common, settings: settings.store, place: storePlace },
+      site: { vkey: signer.vkey, name: settings.name },
+    });
+    const open = sharing?.opener(openSource) ?? openSource;
+    const sources = settings.logs.map(open);
     const followers: Follower[] = [];
     for (const [i, source] of sources.entries()) {
       followers.push(await Follower.start({ common, settings: settings.logs[i]!, source }));
@@ -283,7 +297,7 @@ export async function assemble(
         rounds,
       },
       ...{ followers, tolls, httpGossip, swarm, witnessing, federating, acceptor: undefined },
-      ...{ cosignatures, witnessViews, mirroring, responding },
+      ...{ cosignatures, witnessViews, mirroring, responding, sharing },
       formerKeys: formerKeys(settings.logs, observations),
       handlers: [
         new SessionHandler({ swarm, tolls, listen: () => parts.settings.listen }),
@@ -293,6 +307,7 @@ export async function assemble(
     };
     answerAt(parts, listenAt(world, settings.listen));
     tellSwarm(parts, settings);
+    shareTurns(parts);
     if (parts.acceptor !== undefined) own.address = formatAddress(parts.acceptor.address);
     await alerting?.open({
       ...{ state: settings.state, incidents: incidents!, subjects: subjectsOf(parts) },
@@ -412,6 +427,14 @@ export function answerAt(parts: Parts, listener: Listener | undefined): void {
   const { common: { keeper }, peers, tolls, handlers } = parts;
   const party = { ...keeper.party, peerHosts: peers.hosts };
   parts.acceptor = listener && exchangeAcceptor({ party, listener, tolls, handlers });
+}
+
+/** Has the sites that share a store take turns at the logs that are followed now. */
+export function shareTurns({ sharing, followers }: Parts): void {
+  sharing?.follow(
+    followers.map(({ log }) => log),
+    ({ id }) => followers.find(({ log }) => log.id === id)?.wake(),
+  );
 }
 
 /** Tells the swarm who the members are, and where this monitor can be called. */

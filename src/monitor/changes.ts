@@ -4,7 +4,15 @@ import type { Source } from "../sources/source.ts";
 import { formatLog, type Log } from "../tlog/log.ts";
 import { isSameAddress } from "../world/address.ts";
 import type { Listener } from "../world/world.ts";
-import { answerAt, count, listenAt, type OpenSource, type Parts, tellSwarm } from "./assembly.ts";
+import {
+  answerAt,
+  count,
+  listenAt,
+  type OpenSource,
+  type Parts,
+  shareTurns,
+  tellSwarm,
+} from "./assembly.ts";
 import { Follower } from "./follower.ts";
 import { formerKeys } from "./former_keys.ts";
 import { knownLogs } from "./log_settings.ts";
@@ -108,6 +116,7 @@ export async function takeUp(
   parts.settings = { ...settings, logs: logs.map((log) => log.settings), pushed };
   const followed = parts.settings.logs.map(({ log }) => log);
   parts.witnessing?.follow({ followed, pushed, ...(listed !== undefined && { listed }) });
+  shareTurns(parts);
   parts.formerKeys = formers;
   await count(parts, policies);
   parts.mirroring?.changed(settings.peers);

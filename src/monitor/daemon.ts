@@ -26,6 +26,8 @@ import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
 import { CaseReader } from "./case_reader.ts";
 import type { PageSource } from "./page_source.ts";
 import { Shown, type ShownHead } from "./shown.ts";
+import type { SharedPlace } from "../world/shared_database.ts";
+import type { Sharing } from "./sharing.ts";
 import type { FrozenStatus, LogStatus, Status } from "./status.ts";
 import type { Responding } from "./responding.ts";
 import type { Witnessing, WitnessMeans } from "./witnessing.ts";
@@ -84,6 +86,8 @@ export class Daemon implements PageSource {
     /** The alert policy; without one the default holds. */
     alertRules?: readonly Rule[] | undefined;
     policies?: Policies | undefined;
+    /** Where the store is that the settings name, and what lets us in. */
+    storePlace?: (() => Promise<SharedPlace>) | undefined;
   }): Promise<Daemon> {
     return new Daemon(await assemble(settled));
   }
@@ -197,6 +201,7 @@ export class Daemon implements PageSource {
     this.#loop(this.#parts.cosignatures.run(this.#stop, this.#parts.common.happenings));
     if (mirroring !== undefined) this.#loop(mirroring.run());
     this.#loop(this.#parts.responding.run(this.#stop));
+    if (this.#parts.sharing !== undefined) this.#loop(this.#parts.sharing.run(this.#stop));
     this.#loop(this.#upkeep());
     this.#loop(this.#watchPlaces());
     for (const follower of followers) this.#loop(follower.run());
@@ -282,7 +287,8 @@ export class Daemon implements PageSource {
     files: ReadFiles = {},
   ): Promise<void> {
     const parts = this.#parts;
-    const { begun, isMoved } = await takeUp({ parts, settings, openSource, files });
+    const open = parts.sharing?.opener(openSource) ?? openSource;
+    const { begun, isMoved } = await takeUp({ parts, settings, openSource: open, files });
     const { acceptor, common: { happenings } } = parts;
     if (isMoved && acceptor !== undefined) this.#loop(acceptor.run());
     for (const follower of begun) this.#loop(follower.run());
@@ -315,7 +321,7 @@ export class Daemon implements PageSource {
   /** The status of the daemon now, as `GET /status` gives it. */
   status(): Status {
     const { settings, signer, followers, tallies, rounds, announcer, places, swarm } = this.#parts;
-    const { witnessing, federating, mirroring, alerting, responding } = this.#parts;
+    const { witnessing, federating, mirroring, alerting, responding, sharing } = this.#parts;
     const { keeper } = this.#parts.common;
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
@@ -341,12 +347,14 @@ export class Daemon implements PageSource {
         ...cosignedStatus(this.#parts, one.log),
         ...this.#formerKeyOf(one.log),
         ...freezeOf(responding, one.log),
+        ...lookersOf(sharing, one.log),
         ...tallies.ofLog(one.log),
       })),
       ...(members !== undefined && { members }),
       ...(witnessing !== undefined &&
         { witness: witnessing.status((log) => responding.status(log)) }),
       ...(alerting !== undefined && { alerts: alerting.status() }),
+      ...(sharing !== undefined && { store: sharing.status() }),
       ...(federating !== undefined && { federation: federating.status() }),
       ...(mirroring !== undefined && { mirrors: mirroring.status() }),
       peers: rounds.peers.map((peer) => {
@@ -556,6 +564,12 @@ export class Daemon implements PageSource {
     await Promise.all(followers.map((follower) => follower.done()));
     await mirroring?.done();
   }
+}
+
+/** The other sites whose turn it is to look at a log. */
+function lookersOf(sharing: Sharing | undefined, log: Log): { lookedAtBy?: readonly string[] } {
+  const lookedAtBy = sharing?.sitesAt(log) ?? [];
+  return lookedAtBy.length === 0 ? {} : { lookedAtBy };
 }
 
 /** What the status says of a log of which nothing is accepted now. */

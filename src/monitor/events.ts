@@ -66,6 +66,8 @@ export type EventName =
   | "output.lost"
   | "status.failed"
   | "status.serving"
+  | "store.away"
+  | "store.connected"
   | "warnings.left_out"
   | "witness.failed"
   | "witness.lagging"

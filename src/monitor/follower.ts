@@ -47,6 +47,8 @@ export class Follower {
   readonly #stop = new Stop();
   /** When the next look begins, by the monotonic clock; nothing while a look is under way. */
   #nextLookAt: number | undefined;
+  /** Whether there may be something new to look at, since the last look began. */
+  #isWoken = false;
   /** When the last look began, by the monotonic clock. */
   #beganAt: number | undefined;
 
@@ -129,14 +131,22 @@ export class Follower {
       const byMs = this.#common.clockWatch.jump();
       if (byMs !== undefined) this.#common.happenings.tell({ kind: "clock jumped", byMs });
       this.#beganAt = clock.monotonic();
+      this.#isWoken = false;
       const { retryAfterMs } = await this.look();
       const { pollMs: intervalMs } = this.#settings;
       const failures = this.#failures;
       const pauseMs = nextPollMs({ intervalMs, failures, retryAfterMs, random });
+      if (this.#isWoken) continue;
       this.#nextLookAt = clock.monotonic() + pauseMs;
       await this.#stop.pause(clock, pauseMs);
       this.#nextLookAt = undefined;
     }
+  }
+
+  /** Has it look now, or once more if a look is under way. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#stop.wake();
   }
 
   /** Asks `run` to end, and ends the look that is under way. */

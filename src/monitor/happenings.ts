@@ -71,6 +71,10 @@ export type Happening =
   }
   /** our own journal was pushed to whoever may mirror it, or could not be */
   | { readonly kind: "journal pushed"; readonly url: string; readonly pushed: Pushed }
+  /** the store that this daemon shares with other sites cannot be used now: it goes on alone */
+  | { readonly kind: "store away"; readonly detail: string }
+  /** the store can be used; told again and again */
+  | { readonly kind: "store connected" }
   /** something that was in our folders is no more, as a person has not seen yet */
   | { readonly kind: "journal lost"; readonly detail: string }
   /** the configuration says, of a log, what is hardly meant */

@@ -71,6 +71,31 @@ export interface FrozenStatus {
   readonly isWritten: boolean;
 }
 
+/** How the store stands that this daemon shares with other sites. */
+export interface StoreStatus {
+  /** While it is away, this daemon looks at every log itself. */
+  readonly state: "connected" | "away";
+  /** Since when it is away, RFC 3339. */
+  readonly since?: string;
+  /** Why. */
+  readonly detail?: string;
+  /** How many entries of the observation journal it does not have yet. */
+  readonly behind: number;
+  /** At how many logs it is our turn to look. */
+  readonly held: number;
+  /** All that share it, this one among them. */
+  readonly sites: readonly SiteStatus[];
+}
+
+/** One site that shares a store. */
+export interface SiteStatus {
+  readonly name: string;
+  readonly vkey: string;
+  /** By the store's clock, RFC 3339. */
+  readonly seenAt: string;
+  readonly isAlive: boolean;
+}
+
 /** One log in a daemon's status. */
 export interface LogStatus extends LogTally {
   readonly origin: string;
@@ -96,6 +121,8 @@ export interface LogStatus extends LogTally {
   readonly seenSize?: string;
   /** Its root, base64. */
   readonly seenRoot?: string;
+  /** The names of the other sites whose turn it is to look at it, if a store is shared. */
+  readonly lookedAtBy?: readonly string[];
   /** When the next look is, RFC 3339; nothing while a look is under way. */
   readonly nextLookAt?: string;
   /** Incidents of this log in the journal. */
@@ -198,6 +225,8 @@ export interface Status {
   readonly eventsLost?: number;
   /** What was in the monitor's folders and is no more, one sentence each, until a person has seen it. */
   readonly lost?: readonly string[];
+  /** The store that it shares with other sites; nothing if it shares none. */
+  readonly store?: StoreStatus;
   /** Whether it only answers calls, and nobody has called to compare since the start. */
   readonly isUncompared?: boolean;
   /** Why the configuration was refused at the last reload, if it was. */

@@ -21,7 +21,7 @@ import type { LookTime } from "./look_time.ts";
  */
 export interface Source {
   /** If one log is served in several places: each of them. The caller compares what they show. */
-  readonly parts?: readonly Source[];
+  readonly parts?: readonly Source[] | undefined;
   /** Whether the log said, when it was asked last, that it does not grow any more. */
   readonly isRetired?: boolean;
   /** The name of one of these places. */

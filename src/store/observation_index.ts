@@ -59,6 +59,12 @@ export interface SeenRoot extends OpenQuestion {
   readonly note: string;
 }
 
+/** A checkpoint, and the entry that was the first to show it. */
+export interface FirstSeen extends SeenRoot {
+  /** The log's id. */
+  readonly log: string;
+}
+
 /** Which open questions of a log to give, and how many. */
 export interface OpenWalk {
   /** Give at most so many, at least 1. */
@@ -505,6 +511,27 @@ export class ObservationIndex {
       "SELECT DISTINCT size FROM heads WHERE log = ? ORDER BY size DESC LIMIT ?",
       [this.#logOf(logId, false), limit],
     ).map(({ size }) => size as bigint).reverse();
+  }
+
+  /**
+   * The checkpoints that entries after this one were the first to show, in the order of the entries.
+   * @param limit of entries with a checkpoint, the first to show it or not
+   * @returns also how far the entries were read: their last number
+   */
+  seenAfter(seq: number, limit: number): { seen: FirstSeen[]; upTo: number } {
+    const rows = this.#database.all(
+      `SELECT sightings.seq AS upTo, logs.name, heads.seq, heads.size, heads.root,
+         heads.source, heads.seen_at, heads.note
+       FROM sightings JOIN heads ON heads.id = sightings.head JOIN logs ON logs.id = heads.log
+       WHERE sightings.seq > ? ORDER BY sightings.seq LIMIT ?`,
+      [seq, limit],
+    );
+    const first = rows.filter((row) => row.upTo === row.seq);
+    const seen = first.map((row) => ({
+      log: row.name as string,
+      ...seenRoot(row, row.name as string),
+    }));
+    return { seen, upTo: Number(rows.at(-1)?.upTo ?? seq) };
   }
 
   /** The first roots seen at a size, by first sighting: as many as the detector keeps. */

@@ -18,6 +18,7 @@ import { isRepair, nameOfRepair, parseRepair, type Repair } from "./repaired.ts"
 import { cleanObservation, logIdOf, type Observation, parseObservation } from "./observation.ts";
 import {
   type Counts,
+  type FirstSeen,
   type Indexable,
   ObservationIndex,
   type OpenLoad,
@@ -386,6 +387,15 @@ export class ObservationJournal {
   /** The largest sizes seen of a log, at most so many, the smallest of them first. */
   latestSizes(log: Pick<Log, "id">, limit: number): bigint[] {
     return this.#upToDate().latestSizes(log.id, limit);
+  }
+
+  /**
+   * The checkpoints that entries after this one were the first to show, and how far was read.
+   * @param limit of entries with a checkpoint
+   * @throws WorldError, as all queries
+   */
+  seenAfter(seq: number, limit: number): { seen: FirstSeen[]; upTo: number } {
+    return this.#upToDate().seenAfter(seq, limit);
   }
 
   /**
