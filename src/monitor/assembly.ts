@@ -156,6 +156,7 @@ export async function assemble(
     report: printed,
   });
   const report = alerting?.report ?? printed;
+  const sources = settings.logs.map(openSource);
   const happenings = new Happenings();
   const background = new Background((error) => happenings.failed(error));
   const peers = new KnownPeers(settings.peers);
@@ -226,12 +227,12 @@ export async function assemble(
     await responding.begin();
     const sharing = settings.store && new Sharing({
       ...{ common, settings: settings.store, place: storePlace },
-      site: { vkey: signer.vkey, name: settings.name },
+      site: { vkey: signer.vkey.text, name: settings.name },
     });
-    const open = sharing?.opener(openSource) ?? openSource;
-    const sources = settings.logs.map(open);
     const followers: Follower[] = [];
-    for (const [i, source] of sources.entries()) {
+    for (const [i, own] of sources.entries()) {
+      const { log } = settings.logs[i]!;
+      const source = sharing?.taken(log, own) ?? own;
       followers.push(await Follower.start({ common, settings: settings.logs[i]!, source }));
     }
     for (const { log } of countedLogs(settings, policies)) {

@@ -287,7 +287,10 @@ export class Daemon implements PageSource {
     files: ReadFiles = {},
   ): Promise<void> {
     const parts = this.#parts;
-    const open = parts.sharing?.opener(openSource) ?? openSource;
+    const open: OpenSource = (settings) => {
+      const source = openSource(settings);
+      return parts.sharing?.taken(settings.log, source) ?? source;
+    };
     const { begun, isMoved } = await takeUp({ parts, settings, openSource: open, files });
     const { acceptor, common: { happenings } } = parts;
     if (isMoved && acceptor !== undefined) this.#loop(acceptor.run());

@@ -1,4 +1,4 @@
-import type { Lease, OthersLease, SharedLook } from "../store/shared_store.ts";
+import type { HeldLease, Lease, SharedLook } from "../store/shared_types.ts";
 import type { Log } from "../tlog/log.ts";
 import type { Clock } from "../world/world.ts";
 import type { ShownElsewhere } from "./shared_source.ts";
@@ -13,35 +13,36 @@ const FAILURES = 3;
 export class SharedTurns {
   readonly #clock: Clock;
   #own: ReadonlyMap<string, Lease> = new Map();
-  #others: ReadonlyMap<string, readonly OthersLease[]> = new Map();
+  #others: ReadonlyMap<string, readonly HeldLease[]> = new Map();
   /** By log and slot. */
-  readonly #looks = new Map<string, Map<bigint, SharedLook>>();
+  readonly #looks = new Map<string, Map<number, SharedLook>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** Takes what the store says of the leases now. */
-  change({ own, others }: { own: readonly Lease[]; others: readonly OthersLease[] }): void {
-    this.#own = new Map(own.map((lease) => [lease.log, lease]));
+  change({ held, others }: { held: readonly Lease[]; others: readonly HeldLease[] }): void {
+    this.#own = new Map(held.map((lease) => [lease.log, lease]));
     this.#others = Map.groupBy(others, ({ log }) => log);
   }
 
-  /** The store does not have this lease of ours any more. */
+  /** The store says that this lease is not ours any more. */
   lost({ log, fence }: Lease): void {
     if (this.#own.get(log)?.fence !== fence) return;
     this.#own = new Map([...this.#own].filter(([id]) => id !== log));
   }
 
-  /** A look of any site, as the store has it. */
+  /** The last look in a slot, of any site, as the store has it. */
   looked(look: SharedLook): void {
-    const slots = this.#looks.get(look.log) ?? new Map<bigint, SharedLook>();
+    const slots = this.#looks.get(look.log) ?? new Map<number, SharedLook>();
     this.#looks.set(look.log, slots.set(look.slot, look));
   }
 
   /** Nothing is known any more: the store is away. */
   forget(): void {
-    this.change({ own: [], others: [] });
+    this.change({ held: [], others: [] });
+    this.#looks.clear();
   }
 
   /** Our lease of a log, while it lasts. */
@@ -55,30 +56,25 @@ export class SharedTurns {
     return [...this.#own.values()].filter((lease) => this.#isValid(lease)).length;
   }
 
-  /** The names of the other sites that look at a log. */
+  /** The vkeys of the other sites that look at a log. */
   sitesAt({ id }: Pick<Log, "id">): string[] {
-    return this.#validOthers(id).map(({ siteName }) => siteName);
+    return this.#validOthers(id).map(({ holder }) => holder);
   }
 
   /** What another site was shown of a log, in its turn; nothing if this site is to ask the log. */
   shown(log: Pick<Log, "id">): ShownElsewhere | undefined {
     if (this.lease(log) !== undefined) return undefined;
-    const looks = this.#looks.get(log.id);
-    if (looks === undefined) return undefined;
-    const valid = this.#validOthers(log.id).flatMap((lease) => {
-      const look = looks.get(lease.slot);
-      const isIts = look?.fence === lease.fence && look.site === lease.site;
-      return isIts && look.failures < FAILURES ? look : [];
+    const slots = this.#looks.get(log.id);
+    const shown = this.#validOthers(log.id).flatMap(({ slot, holder }) => {
+      const look = slots?.get(slot);
+      if (look?.site !== holder || look.failures >= FAILURES) return [];
+      const { checkpoint, siteName: site } = look;
+      return checkpoint === undefined ? [] : [{ ...checkpoint, site }];
     });
-    const largest = valid.filter(({ note }) => note !== undefined)
-      .reduce<SharedLook | undefined>(
-        (a, b) => a === undefined || b.treeSize! > a.treeSize! ? b : a,
-        undefined,
-      );
-    return largest && { site: largest.siteName, note: largest.note! };
+    return shown.toSorted((a, b) => a.treeSize < b.treeSize ? 1 : -1)[0];
   }
 
-  #validOthers(log: string): OthersLease[] {
+  #validOthers(log: string): HeldLease[] {
     return (this.#others.get(log) ?? []).filter((lease) => this.#isValid(lease));
   }
 

@@ -1,21 +1,25 @@
 import type { StoreSettings } from "../store/settings.ts";
+import { SharedStore } from "../store/shared_store.ts";
 import {
+  type HeadCursor,
   type LookSaid,
+  type PublishedEntry,
   type SharedHead,
-  SharedStore,
   type SiteRow,
   StoreRefused,
-} from "../store/shared_store.ts";
+} from "../store/shared_types.ts";
+import type { FirstSeen } from "../store/observation_index.ts";
+import { FIRST_LINK, type Link } from "../evidence/entry.ts";
+import type { Source } from "../sources/source.ts";
 import { openCheckpoint } from "../tlog/checkpoint.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
-import type { Vkey } from "../tlog/vkey.ts";
 import { jittered } from "../world/pacing.ts";
 import type { SharedPlace } from "../world/shared_database.ts";
 import { Stop } from "../world/stop.ts";
 import { timeAt } from "../world/time.ts";
+import { SOFTWARE } from "../world/version.ts";
 import { WorldError } from "../world/world.ts";
-import type { OpenSource } from "./assembly.ts";
 import type { Common } from "./common.ts";
 import { HOLDS } from "./finding.ts";
 import type { Found } from "./happenings.ts";
@@ -26,12 +30,10 @@ import { isTheLog, theLogAt } from "./the_log.ts";
 
 /** Entries of the journal, and checkpoints of others, that are sent or taken at a time. */
 const PAGE = 200;
-/** The longest wait before a store that is away is tried again. */
+/** The longest wait before a store that is away is tried again, in milliseconds. */
 const MAX_AWAY_MS = 30_000;
 /** The first one. */
 const FIRST_AWAY_MS = 1_000;
-/** What may have been told in this time before the store was away is taken once more. */
-const OVERLAP_MS = 5 * 60_000;
 
 /** Tells a follower that there may be something to look at. */
 export type Wake = (log: Pick<Log, "id">) => void;
@@ -46,7 +48,7 @@ export class Sharing {
   readonly #common: Common;
   readonly #settings: StoreSettings;
   readonly #place: () => Promise<SharedPlace>;
-  readonly #site: { readonly vkey: Vkey; readonly name: string };
+  readonly #site: { readonly vkey: string; readonly name: string };
   readonly #turns: SharedTurns;
   #followed: readonly Pick<Log, "id">[] = [];
   #wakeFollower: Wake = () => {};
@@ -55,13 +57,16 @@ export class Sharing {
   #hasNews = false;
   /** What our looks at the log itself came to, and the store does not know yet. */
   readonly #said = new Map<string, LookSaid>();
+  /** By log: how many looks in a row did not reach it. */
   readonly #failures = new Map<string, number>();
-  /** Up to which entry the store has our journal; nothing before the store has said so. */
-  #published: number | undefined;
+  /** Up to which entry the store has our journal. */
+  #published: Link = FIRST_LINK;
   /** Up to which of the store's checkpoints, and looks, we have taken. */
-  #takenHead = 0n;
+  #takenHead: HeadCursor | undefined;
   #takenLook = 0n;
   #sites: readonly SiteRow[] = [];
+  /** When they were read, by the monotonic clock. */
+  #sitesAt = 0;
   /** When the last whole round ended, by the monotonic clock. */
   #roundAt: number | undefined;
   #away: { readonly since: number; readonly detail: string } | undefined;
@@ -71,7 +76,8 @@ export class Sharing {
     settings: StoreSettings;
     /** Reads what lets us in, before each connection. */
     place: () => Promise<SharedPlace>;
-    site: { readonly vkey: Vkey; readonly name: string };
+    /** The vkey and the name of this monitor. */
+    site: { readonly vkey: string; readonly name: string };
   }) {
     this.#common = common;
     this.#settings = settings;
@@ -90,42 +96,30 @@ export class Sharing {
     this.#wakeFollower = wake;
   }
 
-  /** Opens sources that take turns. */
-  opener(openSource: OpenSource): OpenSource {
-    return (settings) =>
-      new SharedSource(
-        openSource(settings),
-        () => this.#isUp ? this.#turns.shown(settings.log) : undefined,
-      );
+  /** The source of a log at which the sites look in turns. */
+  taken(log: Pick<Log, "id">, source: Source): Source {
+    return new SharedSource(source, () => this.#isUp ? this.#turns.shown(log) : undefined);
   }
 
-  /** Who looks at a log now, beside this daemon if it does. */
-  sitesAt(log: Log): string[] {
-    return this.#isUp ? this.#turns.sitesAt(log) : [];
-  }
-
-  /** Whether it is our turn at a log. */
-  holds(log: Log): boolean {
-    return this.#isUp && this.#turns.lease(log) !== undefined;
+  /** The names of the other sites whose turn it is to look at a log. */
+  sitesAt(log: Pick<Log, "id">): string[] {
+    if (!this.#isUp) return [];
+    const names = new Map(this.#sites.map(({ vkey, name }) => [vkey, name]));
+    return this.#turns.sitesAt(log).map((vkey) => names.get(vkey) ?? vkey);
   }
 
   /** How the store stands. */
   status(): StoreStatus {
-    const { clock } = this.#common.world;
-    const { seq: last } = this.#common.observations.last;
+    const { world: { clock }, observations: { last } } = this.#common;
+    const away = this.#away;
     return {
       state: this.#isUp ? "connected" : "away",
-      ...(this.#away !== undefined && {
-        since: timeAt(clock, this.#away.since),
-        detail: this.#away.detail,
-      }),
-      behind: last - (this.#published ?? 0),
+      ...(away !== undefined && { since: timeAt(clock, away.since), detail: away.detail }),
+      behind: last.seq - this.#published.seq,
       held: this.#isUp ? this.#turns.held : 0,
-      sites: this.#sites.map(({ name, vkey, seenAt, isAlive }) => ({
-        name,
-        vkey,
-        seenAt,
-        isAlive,
+      sites: this.#sites.map(({ name, vkey, alive, seenAgoMs, leases }) => ({
+        ...{ name, vkey, isAlive: alive, held: leases },
+        seenAt: timeAt(clock, this.#sitesAt - seenAgoMs),
       })),
     };
   }
@@ -141,7 +135,7 @@ export class Sharing {
       } catch (error) {
         this.#failed(error);
       }
-      // Somebody who let us in and took a round is asked again soon.
+      // Who let us in, and took a whole round, is asked again soon.
       failures = this.#roundAt === before ? failures + 1 : 1;
       const pauseMs = Math.min(FIRST_AWAY_MS * 2 ** Math.min(failures - 1, 10), MAX_AWAY_MS);
       await stop.pause(clock, jittered(pauseMs, random));
@@ -150,35 +144,35 @@ export class Sharing {
 
   async #session(stop: Stop): Promise<void> {
     const { world: { sharedDatabases, clock }, observations } = this.#common;
-    const database = await sharedDatabases.connect(await this.#place());
+    const db = await sharedDatabases.connect(await ours(this.#place));
     try {
-      const { vkey, name } = this.#site;
-      const store = await SharedStore.open({ database, clock, site: { vkey: vkey.text, name } });
+      const site = { ...this.#site, software: SOFTWARE };
+      const store = await SharedStore.open({ db, clock, site });
       const published = await store.published();
-      // A journal that was cut or restored is told by the journal itself (OPERATING, "Lost state").
-      const isAhead = published !== undefined && published.seq > observations.last.seq;
-      this.#published = published === undefined || isAhead ? 0 : published.seq;
-      this.#takenHead = await store.headsSince(OVERLAP_MS);
+      // The store may have what our journal has lost (OPERATING, "Lost state"). Journals win.
+      this.#published = published.seq > observations.last.seq ? FIRST_LINK : published;
+      this.#takenHead ??= await store.taken();
       this.#takenLook = 0n;
-      await store.listen({ onWord: () => this.#wake(), onGap: () => this.#wake() });
+      await store.listen({ onNews: () => this.#wake(), onGap: () => this.#wake() });
       let leasesDueAt = -Infinity;
       while (!stop.stopped) {
         this.#hasNews = false;
         const now = clock.monotonic();
         if (now >= leasesDueAt) {
           await this.#keepLeases(store);
-          leasesDueAt = now + this.#beatMs;
+          leasesDueAt = now + this.#settings.leaseMs / 3;
         }
         await this.#publish(store);
         await this.#say(store);
         await this.#take(store);
         this.#roundEnded();
-        if (!this.#hasNews) await this.#ear.pause(clock, leasesDueAt - clock.monotonic());
+        const waitMs = leasesDueAt - clock.monotonic();
+        if (!this.#hasNews && waitMs > 0) await this.#ear.pause(clock, waitMs);
       }
       await store.release();
     } finally {
       this.#turns.forget();
-      await database.close().catch(() => {});
+      await db.close().catch(() => {});
     }
   }
 
@@ -186,29 +180,30 @@ export class Sharing {
   async #keepLeases(store: SharedStore): Promise<void> {
     const { views, leaseMs } = this.#settings;
     const logs = this.#followed.map(({ id }) => id);
-    const { own, others, sites } = await store.keepLeases({ logs, views, leaseMs });
-    this.#turns.change({ own, others });
-    this.#sites = sites;
+    this.#turns.change(await store.keepLeases({ logs, views, leaseMs }));
+    this.#sites = await store.sites();
+    this.#sitesAt = this.#common.world.clock.monotonic();
+    if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
   }
 
   /** Sends what our journal has and the store does not. */
   async #publish(store: SharedStore): Promise<void> {
     const { observations } = this.#common;
     for (;;) {
-      const { last } = observations;
-      const { seen, upTo } = await ours(() => observations.seenAfter(this.#published!, PAGE));
-      const isAll = upTo === this.#published;
-      const link = isAll ? last : { seq: upTo, hash: undefined };
-      if (link.seq === this.#published) return;
-      // What came through the store is in it.
-      const own = seen.filter(({ source }) => !isSite(source) && !isLookOfSite(source));
-      await store.publish(own, link);
-      this.#published = link.seq;
-      if (isAll) return;
+      const after = this.#published;
+      const { last: end } = observations;
+      const { seen, upTo } = await ours(() => observations.seenAfter(after.seq, PAGE));
+      const isAll = upTo === after.seq;
+      const last = isAll ? end : { seq: upTo, hash: "" };
+      if (last.seq === after.seq) return;
+      const entries = seen.filter(({ source }) => !isOfSite(source)).map(published);
+      const reached = await store.publish({ after, entries, last });
+      this.#published = reached;
+      if (isAll && reached.seq === last.seq) return;
     }
   }
 
-  /** Says what our looks came to. A lease that is not ours any more has taught us nothing. */
+  /** Says what our looks came to. */
   async #say(store: SharedStore): Promise<void> {
     for (const [id, said] of [...this.#said]) {
       const lease = this.#turns.lease({ id });
@@ -219,37 +214,43 @@ export class Sharing {
 
   /** Takes what other sites saw since the last time. */
   async #take(store: SharedStore): Promise<void> {
-    for (let page: readonly SharedHead[]; (page = await this.#nextHeads(store)).length > 0;) {
-      for (const head of page) {
-        if (head.site !== this.#site.vkey.text) await this.#hear(head);
-        // Others at this size may have been seen long ago, and by somebody whom we never heard.
+    for (;;) {
+      const { heads, next } = await store.headsAfter(this.#takenHead, PAGE);
+      for (const head of heads) {
+        if ("damaged" in head) continue;
+        await this.#hear(head);
+        // Another root at this size may have been seen long ago, by a site that we never heard.
         if (!head.isContradicted) continue;
-        for (const other of await store.rootsAt(head.log, head.treeSize)) await this.#hear(other);
+        for (const other of await store.rootsAt(head.log, head.treeSize)) {
+          if (!("damaged" in other)) await this.#hear(other);
+        }
       }
+      this.#takenHead = next;
+      if (heads.length === 0) break;
     }
-    for (const look of await store.looksAfter(this.#takenLook)) {
-      if (look.version > this.#takenLook) this.#takenLook = look.version;
+    const { looks, next } = await store.looksAfter(this.#takenLook);
+    this.#takenLook = next;
+    for (const look of looks) {
+      if ("damaged" in look) continue;
       this.#turns.looked(look);
       const log = { id: look.log };
-      if (look.site !== this.#site.vkey.text && this.#turns.shown(log)) this.#wakeFollower(log);
+      if (look.site !== this.#site.vkey && this.#turns.shown(log) !== undefined) {
+        this.#wakeFollower(log);
+      }
     }
-  }
-
-  async #nextHeads(store: SharedStore): Promise<readonly SharedHead[]> {
-    const page = await store.headsAfter(this.#takenHead, PAGE);
-    const last = page.at(-1);
-    if (last !== undefined) this.#takenHead = last.id;
-    return page;
   }
 
   /** Hears what another site was shown. It counts only if it verifies here, and as a peer's word. */
-  async #hear({ log: id, treeSize, root, note, siteName }: SharedHead): Promise<void> {
+  async #hear({ log: id, treeSize, root, note, site, siteName }: SharedHead): Promise<void> {
     const { keeper, memory } = this.#common;
     const log = keeper.judge.logs.find((one) => one.id === id);
-    if (log === undefined) return;
-    if (memory.at(log, treeSize).some(({ checkpoint }) => checkpoint.root === root)) return;
+    if (log === undefined || site === this.#site.vkey) return;
+    const isKnown = await ours(() =>
+      memory.at(log, treeSize).some(({ checkpoint }) => checkpoint.root === root)
+    );
+    if (isKnown) return;
     const opened = openCheckpoint({ note: utf8(note), logs: [log] });
-    // Who can write in the store can write anything there. It is nobody's word.
+    // Who can write in the store can write anything there. Unsigned, it is nobody's word.
     if ("refused" in opened) return;
     const source = siteSource(siteName);
     const heard = opened.map((checkpoint) => keeper.judge.hearCheckpoint(checkpoint, source));
@@ -260,17 +261,16 @@ export class Sharing {
   /** Notes what a look came to, if the log itself was asked. */
   #found({ finding: { log, source, checkpoint }, result, about }: Found): void {
     this.#wake();
-    if (about !== "look" || !isTheLog(source) || isLookOfSite(source)) return;
+    if (about !== "look" || !isTheLog(source) || isOfSite(source)) return;
     const isReached = HOLDS.includes(result) || result === "frozen";
     const failures = isReached ? 0 : (this.#failures.get(log.id) ?? 0) + 1;
     this.#failures.set(log.id, failures);
+    const shown = isReached && checkpoint !== undefined ? checkpoint : undefined;
     this.#said.set(log.id, {
       ...{ result, failures },
-      ...(isReached && checkpoint !== undefined && {
-        treeSize: checkpoint.treeSize,
-        root: checkpoint.root,
-        note: checkpoint.noteWithCosignatures,
-      }),
+      checkpoint: shown && {
+        ...{ treeSize: shown.treeSize, root: shown.root, note: shown.noteWithCosignatures },
+      },
     });
   }
 
@@ -288,10 +288,8 @@ export class Sharing {
 
   #failed(error: unknown): void {
     const { world: { clock }, happenings } = this.#common;
-    if (error instanceof OwnRefusal) happenings.failed(error.cause);
-    else if (!(error instanceof WorldError || error instanceof StoreRefused)) {
-      happenings.failed(error);
-    }
+    const isStores = error instanceof WorldError || error instanceof StoreRefused;
+    if (!isStores) happenings.failed(error instanceof OwnRefusal ? error.cause : error);
     const detail = error instanceof Error ? error.message : String(error);
     this.#away = { since: this.#away?.since ?? clock.monotonic(), detail };
     happenings.tell({ kind: "store away", detail });
@@ -301,11 +299,6 @@ export class Sharing {
   get #isUp(): boolean {
     if (this.#away !== undefined || this.#roundAt === undefined) return false;
     return this.#common.world.clock.monotonic() - this.#roundAt < this.#settings.leaseMs;
-  }
-
-  /** How often leases are kept. */
-  get #beatMs(): number {
-    return this.#settings.leaseMs / 3;
   }
 }
 
@@ -317,11 +310,17 @@ async function ours<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw new OwnRefusal("our own disk or database refused", { cause: error });
+    throw new OwnRefusal("our own disk or database refuses", { cause: error });
   }
 }
 
-/** Whether a source is what another site was shown by the log. */
-function isLookOfSite(source: string): boolean {
-  return isTheLog(source) && source.startsWith(theLogAt(siteSource("")));
+/** Whether something came through the store: it is in the store then. */
+function isOfSite(source: string): boolean {
+  return isSite(source) || source.startsWith(theLogAt(siteSource("")));
+}
+
+function published(seen: FirstSeen): PublishedEntry {
+  const { log, seq, seenAt, source, result, treeSize, root, note } = seen;
+  const checkpoint = { size: `${treeSize}`, root, note };
+  return { seq, hash: "", recordedAt: seenAt, log, source, result, checkpoint };
 }

@@ -94,6 +94,8 @@ export interface SiteStatus {
   /** By the store's clock, RFC 3339. */
   readonly seenAt: string;
   readonly isAlive: boolean;
+  /** How many turns it has. */
+  readonly held: number;
 }
 
 /** One log in a daemon's status. */

@@ -63,6 +63,7 @@ export interface SeenRoot extends OpenQuestion {
 export interface FirstSeen extends SeenRoot {
   /** The log's id. */
   readonly log: string;
+  readonly result: Result;
 }
 
 /** Which open questions of a log to give, and how many. */
@@ -520,7 +521,7 @@ export class ObservationIndex {
    */
   seenAfter(seq: number, limit: number): { seen: FirstSeen[]; upTo: number } {
     const rows = this.#database.all(
-      `SELECT sightings.seq AS upTo, logs.name, heads.seq, heads.size, heads.root,
+      `SELECT sightings.seq AS upTo, sightings.result, logs.name, heads.seq, heads.size, heads.root,
          heads.source, heads.seen_at, heads.note
        FROM sightings JOIN heads ON heads.id = sightings.head JOIN logs ON logs.id = heads.log
        WHERE sightings.seq > ? ORDER BY sightings.seq LIMIT ?`,
@@ -529,6 +530,7 @@ export class ObservationIndex {
     const first = rows.filter((row) => row.upTo === row.seq);
     const seen = first.map((row) => ({
       log: row.name as string,
+      result: RESULTS[Number(row.result)]!,
       ...seenRoot(row, row.name as string),
     }));
     return { seen, upTo: Number(rows.at(-1)?.upTo ?? seq) };
