@@ -1,4 +1,5 @@
 /** Machines in memory, each with a disk, databases and a clock of its own, that run whole daemons. */
+import { noSharedDatabases, type SharedSite } from "../store/shared_sqlite.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { Policy } from "../../src/authority/policy.ts";
 import type { JsonObject } from "../../src/evidence/json.ts";
@@ -143,6 +144,8 @@ export interface Duties {
   readonly cosignedWithin?: number;
   /** What it does with journals. */
   readonly federation?: Settings["federation"];
+  /** The store that it shares with other sites: see `Host.shared`. */
+  readonly store?: { readonly views: number; readonly leaseMs: number };
   /** Whether it is a witness, and the logs that only push to it. */
   readonly witness?: {
     readonly keys: WitnessMeans["keys"];
@@ -168,6 +171,8 @@ export class Host {
   http: Http = denoWorld().http;
   /** The door its daemons have to the disk. */
   files: Files = this.disk.files;
+  /** The way to the store that its daemons share, if they share one. */
+  shared: SharedSite | undefined;
   daemon: Daemon | undefined;
   /** Who else is there, and how it is reached. */
   readonly network: FakeNetwork;
@@ -223,6 +228,7 @@ export class Host {
     const { clock, files, databases, http } = this;
     return {
       ...denoWorld(),
+      sharedDatabases: this.shared ?? noSharedDatabases,
       http,
       clock,
       files,
@@ -278,6 +284,7 @@ export class Host {
       ...(duties.cosignedWithin !== undefined && { cosignedWithin: duties.cosignedWithin }),
       httpGossip,
       alerts: duties.alerts,
+      store: duties.store && { url: "postgres://shared", ...duties.store },
       pushed: duties.witness?.pushed ?? [],
       witness: duties.witness && {
         ...WITNESS,
@@ -310,6 +317,7 @@ export class Host {
       ...{ world: this.world, signer: this.signer, ...this.#orders(duties) },
       witness: duties.witness && { keys: duties.witness.keys },
       policies: policiesOf(duties),
+      storePlace: () => Promise.resolve({ url: "postgres://shared" }),
       report: {
         event: (name, level, fields) => void this.told.push({ name, level, fields }),
         workFailed: (error, more) => {

@@ -1,0 +1,227 @@
+/** Several sites of one operator share a store: who looks, who learns what, and what if it is away. */
+import { assert, assertEquals } from "@std/assert";
+import { checkpointOf, grow } from "../evidence/histories.ts";
+import { FakeNetwork, ManualClock } from "../gossip/fake_network.ts";
+import { SharedSqlite } from "../store/shared_sqlite.ts";
+import { migrate } from "../../src/store/shared_schema.ts";
+import { type Duties, Host, HOUR, logAt, MINUTE } from "./hosts.ts";
+import { ScriptedSource } from "./scripted_source.ts";
+
+const SECOND = 1_000;
+const LEASE = 30 * SECOND;
+
+/** Sites that share a store, in one network and one time. */
+class Sites implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  readonly network = new FakeNetwork({ clock: this.clock });
+  readonly server = new SharedSqlite({ clock: this.clock });
+  readonly hosts: Host[] = [];
+
+  static async make(count: number): Promise<Sites> {
+    const sites = new Sites();
+    await migrate(await sites.server.site().connect());
+    for (let number = 1; number <= count; number++) {
+      const { clock, network } = sites;
+      const host = await Host.make({ clock, network, number });
+      host.shared = sites.server.site();
+      sites.hosts.push(host);
+    }
+    return sites;
+  }
+
+  /** Starts a site that has a source of its own for each log. */
+  async start(
+    number: number,
+    sources: readonly ScriptedSource[],
+    more: Partial<Duties> & { views?: number } = {},
+  ): Promise<Host> {
+    const { views = 1, ...duties } = more;
+    const host = this.hosts[number]!;
+    const logs = sources.map((source) => ({ source, pollMs: MINUTE }));
+    await host.start({ logs, ...duties, store: { views, leaseMs: LEASE } });
+    return host;
+  }
+
+  async pass(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += SECOND) {
+      await this.hosts[0]!.pass(Math.min(SECOND, ms - passed));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const host of this.hosts) await host[Symbol.asyncDispose]();
+    this.server.close();
+  }
+}
+
+/** A log of which two sites see one history, each by a source of its own. */
+async function shownTwice(size: number): Promise<[ScriptedSource, ScriptedSource]> {
+  const log = grow(await logAt(), 40);
+  return [new ScriptedSource(log, size), new ScriptedSource(log, size)];
+}
+
+function logOf(host: Host) {
+  return host.daemon!.status().logs[0]!;
+}
+
+Deno.test("sharing: one site asks the log, and all see it grow within a second", async () => {
+  await using sites = await Sites.make(2);
+  const sources = await shownTwice(8);
+  const [one, two] = [await sites.start(0, [sources[0]]), await sites.start(1, [sources[1]])];
+  await sites.pass(2 * MINUTE);
+  const before = sources.map(({ asked }) => asked.latest);
+  for (const source of sources) source.size = 16;
+  for (let waited = 0; logOf(one).size !== "16" && logOf(two).size !== "16"; waited++) {
+    assert(waited < 120, "nobody has looked");
+    await sites.pass(SECOND);
+  }
+  await sites.pass(SECOND);
+  assertEquals([logOf(one).size, logOf(two).size], ["16", "16"]);
+  await sites.pass(10 * MINUTE);
+  const asked = sources.map(({ asked }, i) => asked.latest - before[i]!);
+  assertEquals(asked.filter((times) => times > 0).length, 1, `asked ${asked}`);
+  assert(asked.some((times) => times >= 8), `asked ${asked}`);
+  // Who did not ask has proven it all the same.
+  assert(sources.every(({ asked }) => asked.consistency > 0));
+  const lookers = [one, two].map((host) => logOf(host).lookedAtBy?.length ?? 0);
+  assertEquals(lookers.toSorted(), [0, 1]);
+  assertEquals([...one.refusals, ...two.refusals], []);
+});
+
+Deno.test("sharing: if a site dies, another looks at its logs within a lease", async () => {
+  await using sites = await Sites.make(2);
+  const sources = await shownTwice(8);
+  const hosts = [await sites.start(0, [sources[0]]), await sites.start(1, [sources[1]])];
+  await sites.pass(2 * MINUTE);
+  const holder = hosts.findIndex((host) => host.daemon!.status().store!.held === 1);
+  await hosts[holder]!.crash();
+  const heir = hosts[1 - holder]!;
+  const source = sources[1 - holder]!;
+  const before = source.asked.latest;
+  for (const each of sources) each.size = 16;
+  await sites.pass(LEASE + MINUTE + LEASE / 3);
+  assert(source.asked.latest > before);
+  assertEquals(logOf(heir).size, "16");
+  assertEquals(heir.daemon!.status().store!.held, 1);
+});
+
+Deno.test("sharing: without the store every site goes on alone, says so, and catches up", async () => {
+  await using sites = await Sites.make(2);
+  const sources = await shownTwice(8);
+  const [one, two] = [await sites.start(0, [sources[0]]), await sites.start(1, [sources[1]])];
+  await sites.pass(2 * MINUTE);
+  for (const host of [one, two]) host.shared!.refuses = true;
+  sites.server.breakConnections();
+  await sites.pass(MINUTE);
+  const before = sources.map(({ asked }) => asked.latest);
+  for (const source of sources) source.size = 16;
+  await sites.pass(10 * MINUTE);
+  for (const [i, host] of [one, two].entries()) {
+    assert(sources[i]!.asked.latest - before[i]! >= 8, "it has to look itself");
+    assertEquals(logOf(host).size, "16");
+    const { store } = host.daemon!.status();
+    assertEquals(store!.state, "away");
+    assert(store!.behind > 0);
+    assertEquals(host.toldOf("store.away").filter(({ level }) => level === "warning").length >= 1, true);
+  }
+  for (const host of [one, two]) host.shared!.refuses = false;
+  await sites.pass(MINUTE);
+  for (const host of [one, two]) {
+    const { store } = host.daemon!.status();
+    assertEquals([store!.state, store!.behind], ["connected", 0]);
+    assert(host.toldOf("store.connected").length >= 2);
+  }
+  const [row] = sites.server.look("select count(*) as n from hearsay_heads where size = 16");
+  assertEquals(row!.n, 1n);
+});
+
+/** Two histories of one log, and a source for each. */
+async function parted(): Promise<{ ours: ScriptedSource; theirs: ScriptedSource }> {
+  const log = grow(await logAt(), 4);
+  const fork = grow(log.fork(), 20, "theirs");
+  return { ours: new ScriptedSource(grow(log, 20), 8), theirs: new ScriptedSource(fork, 8) };
+}
+
+Deno.test("sharing: a split shown to two sites is recorded by both within a second", async () => {
+  await using sites = await Sites.make(2);
+  const { ours, theirs } = await parted();
+  const [one, two] = [
+    await sites.start(0, [ours], { views: 2 }),
+    await sites.start(1, [theirs], { views: 2 }),
+  ];
+  for (let waited = 0; one.toldOf("incident.recorded").length === 0; waited++) {
+    assert(waited < 180, "nobody has found it");
+    await sites.pass(SECOND);
+  }
+  await sites.pass(SECOND);
+  const cases = [await one.cases(), await two.cases()];
+  assertEquals(cases[0]!.length, 1);
+  assertEquals(cases[0], cases[1]);
+});
+
+Deno.test("sharing: what a peer tells one site, all sites judge", async () => {
+  await using sites = await Sites.make(3);
+  const { ours, theirs } = await parted();
+  for (const number of [0, 1, 2]) {
+    await sites.start(number, [new ScriptedSource(ours.story, 8)]);
+  }
+  await sites.pass(2 * MINUTE);
+  await sites.hosts[1]!.hear([(await checkpointOf(theirs.story, 6)).frame]);
+  await sites.pass(2 * SECOND);
+  const cases = await Promise.all(sites.hosts.map((host) => host.cases()));
+  assertEquals(cases.map(({ length }) => length), [1, 1, 1]);
+  assertEquals(new Set(cases.flat()).size, 1);
+});
+
+Deno.test("sharing: a site that was away learns what was told meanwhile, and a new one what contradicts it", async () => {
+  await using sites = await Sites.make(3);
+  const { ours, theirs } = await parted();
+  await sites.start(0, [new ScriptedSource(ours.story, 8)]);
+  await sites.start(1, [new ScriptedSource(ours.story, 8)]);
+  await sites.pass(2 * MINUTE);
+  await sites.hosts[1]!.stop();
+  await sites.hosts[0]!.hear([(await checkpointOf(theirs.story, 8)).frame]);
+  await sites.pass(HOUR);
+  await sites.start(1, [new ScriptedSource(ours.story, 8)]);
+  await sites.start(2, [new ScriptedSource(ours.story, 8)]);
+  await sites.pass(2 * MINUTE);
+  const cases = await Promise.all(sites.hosts.map((host) => host.cases()));
+  assertEquals(cases.map(({ length }) => length), [1, 1, 1]);
+});
+
+Deno.test("sharing: a database that lost its last commits is told again, and accuses nobody", async () => {
+  await using sites = await Sites.make(2);
+  const sources = await shownTwice(8);
+  const [one, two] = [await sites.start(0, [sources[0]]), await sites.start(1, [sources[1]])];
+  await sites.pass(2 * MINUTE);
+  for (let size = 9; size <= 20; size++) {
+    for (const source of sources) source.size = size;
+    await sites.pass(MINUTE);
+  }
+  const heads = "select size from hearsay_heads order by size";
+  const before = sites.server.look(heads);
+  assert(before.length >= 12);
+  sites.server.loseLast(Math.floor(sites.server.commits / 2));
+  await sites.pass(2 * MINUTE);
+  assertEquals(sites.server.look(heads), before);
+  assertEquals([await one.cases(), await two.cases()], [[], []]);
+  assertEquals([...one.refusals, ...two.refusals], []);
+});
+
+Deno.test("sharing: who can write into the store accuses nobody, and stops nothing", async () => {
+  await using sites = await Sites.make(2);
+  const sources = await shownTwice(8);
+  const [one, two] = [await sites.start(0, [sources[0]]), await sites.start(1, [sources[1]])];
+  await sites.pass(2 * MINUTE);
+  const other = (await checkpointOf(grow(await logAt("other.invalid/log"), 8), 8));
+  sites.server.look("update hearsay_heads set note = $1, root = $2", [
+    other.noteWithCosignatures,
+    other.root,
+  ]);
+  sites.server.look("update hearsay_looks set note = $1", ["garbage"]);
+  for (const source of sources) source.size = 16;
+  await sites.pass(5 * MINUTE);
+  assertEquals([logOf(one).size, logOf(two).size], ["16", "16"]);
+  assertEquals([await one.cases(), await two.cases()], [[], []]);
+});
+
