@@ -16,6 +16,7 @@ import {
 import { federationSection, type FederationSettings } from "../federation/settings.ts";
 import { witnessSection, type WitnessSettings } from "../authority/settings.ts";
 import { type AlertSettings, alertsSection } from "../response/settings.ts";
+import { storeSection, type StoreSettings } from "../store/settings.ts";
 import type { ExchangeLimits } from "../gossip/limits.ts";
 import { NO_CONTACT } from "../world/http_client.ts";
 import { type Admit, admitSection, swarmSection, type SwarmSettings } from "../swarm/settings.ts";
@@ -78,6 +79,8 @@ export interface Settings {
   readonly alerts: AlertSettings | undefined;
   /** How it publishes its journal and mirrors others; nothing if it does neither. */
   readonly federation: FederationSettings | undefined;
+  /** The store that it shares with others of its operator; its own files alone if left out. */
+  readonly store: StoreSettings | undefined;
   /** Path of the policy of each log that it lists, unless the log has one of its own. */
   readonly policy: string | undefined;
   /** How far a witness may be behind, and how old its latest cosignature may be, in milliseconds. */
@@ -116,6 +119,7 @@ const SECTIONS: { readonly [Name in keyof FileSettings]: Section<FileSettings[Na
   witness: witnessSection,
   alerts: alertsSection,
   federation: federationSection,
+  store: storeSection,
   policy: (given) => given.maybe(pathIn(given, readText)),
   cosignedWithin: (given) => given.read(readDuration, COSIGNED_WITHIN),
 };

@@ -3,13 +3,26 @@
  * what lets them divide the work. It convicts nobody. What it gives is to be verified like what a peer
  * tells, and journals win.
  *
+ *     const store = await SharedStore.open({ db, clock, site: { vkey, name, software } });
+ *     let at = await store.published();
+ *     at = await store.publish({ after: at, entries, last });
+ *     const { heads, next } = await store.headsAfter(undefined, 200);
+ *
  * @module
  */
 import type { Link } from "../evidence/entry.ts";
 import type { SharedDatabase } from "../world/shared_database.ts";
 import type { Clock } from "../world/world.ts";
+import { Turns } from "../world/turns.ts";
+import { claim, claimDone } from "./shared_claims.ts";
+import { headsAfter, publish, rootsAt } from "./shared_heads.ts";
+import { keepLeases, release } from "./shared_leases.ts";
+import { looksAfter, writeLook } from "./shared_looks.ts";
+import { expectSchema } from "./shared_schema.ts";
+import { checkSite, greet, publishCases, publishedOf, sitesOf } from "./shared_sites.ts";
 import type {
   Claim,
+  DamagedRow,
   HeadCursor,
   HeadPage,
   Lease,
@@ -17,14 +30,16 @@ import type {
   LeaseWishes,
   LookPage,
   LookSaid,
+  OwnRow,
   Publication,
   SharedCase,
-  SharedHead,
   SharedSite,
   SiteRow,
   StoreEars,
   Trimmed,
 } from "./shared_types.ts";
+import { forgetSite, ownRows, trimStore } from "./shared_upkeep.ts";
+import { listenTo } from "./shared_words.ts";
 
 /** What a shared store needs. */
 export interface SharedStoreParts {
@@ -33,22 +48,37 @@ export interface SharedStoreParts {
   readonly site: SharedSite;
 }
 
-/** The shared store, as one site has it. All methods throw WorldError if the database does not do as asked. */
+/**
+ * The shared store, as one site has it. Each method throws WorldError if the database does not do as
+ * asked; then it may have happened all the same, if only the answer was lost, and may be asked again.
+ */
 export class SharedStore {
-  private constructor(_parts: SharedStoreParts) {}
+  readonly #parts: SharedStoreParts;
+  /** What is done about leases comes one after the other. */
+  readonly #turns = new Turns();
+
+  private constructor(parts: SharedStoreParts) {
+    this.#parts = parts;
+  }
 
   /**
-   * Checks the schema, and enters the site.
+   * Checks the schema, and enters the site. It does not close `db` if that fails.
    * @throws StoreRefused if the schema is missing, older, or too new for this program
    * @throws WorldError
    */
-  static open(_parts: SharedStoreParts): Promise<SharedStore> {
-    throw new Error("to follow");
+  static async open(parts: SharedStoreParts): Promise<SharedStore> {
+    checkSite(parts.site);
+    await expectSchema(parts.db);
+    await greet(parts.db, parts.site, 0);
+    return new SharedStore(parts);
   }
 
-  /** The last entry of this site's observation journal that the store has; FIRST_LINK if none. */
+  /**
+   * The last entry of this site's observation journal that the store has; FIRST_LINK if none.
+   * @throws StoreRefused if what the store says is no place in a journal
+   */
   published(): Promise<Link> {
-    throw new Error("to follow");
+    return publishedOf(this.#parts.db, this.#parts.site.vkey);
   }
 
   /**
@@ -57,81 +87,99 @@ export class SharedStore {
    * @returns where the store is now. If that is not `last`, the store was not at `after` (the database
    *   may be back from an older backup): go on from there
    */
-  publish(_publication: Publication): Promise<Link> {
-    throw new Error("to follow");
+  publish(publication: Publication): Promise<Link> {
+    return publish(this.#parts.db, this.#parts.site, publication);
   }
 
   /** Publishes which cases this site has recorded. To do it again changes nothing. */
-  publishCases(_cases: readonly SharedCase[]): Promise<void> {
-    throw new Error("to follow");
+  publishCases(cases: readonly SharedCase[]): Promise<void> {
+    return publishCases(this.#parts.db, this.#parts.site, cases);
   }
 
   /**
-   * Heads of all sites, this one too, in the order in which they came in: whoever goes on from `next`
-   * is given each of them. @param limit at most so many, at least 1
+   * Heads of all sites, this one too, in the order in which they came in. Whoever goes on from `next`
+   * is given each of them.
+   * @param cursor nothing to begin with the first head
+   * @param limit at most so many, at least 1
    */
-  headsAfter(_cursor: HeadCursor | undefined, _limit: number): Promise<HeadPage> {
-    throw new Error("to follow");
+  headsAfter(cursor: HeadCursor | undefined, limit: number): Promise<HeadPage> {
+    return headsAfter(this.#parts.db, cursor, limit);
   }
 
   /** What any site has seen of a log at a size. Two roots are a case, if both are signed. */
-  rootsAt(_log: string, _treeSize: bigint): Promise<HeadPage["heads"]> {
-    throw new Error("to follow");
-  }
-
-  /** Says that this site is alive, and renews, takes and gives up leases as is its part. */
-  keepLeases(_wishes: LeaseWishes): Promise<LeaseReport> {
-    throw new Error("to follow");
-  }
-
-  /** Gives up all leases of this site, and says that it is gone. */
-  release(): Promise<void> {
-    throw new Error("to follow");
+  rootsAt(log: string, treeSize: bigint): Promise<HeadPage["heads"]> {
+    return rootsAt(this.#parts.db, log, treeSize);
   }
 
   /**
-   * Writes what a look under a lease brought.
-   * @returns `stale` if the slot was taken by somebody since; then nothing was written
+   * Says that this site is alive, and renews, takes and gives up leases as is its part. To be called
+   * each third of `leaseMs`, and when others gave up leases.
+   * @throws MalformedError for wishes that cannot be
    */
-  look(_lease: Lease, _said: LookSaid): Promise<"taken" | "stale"> {
-    throw new Error("to follow");
+  keepLeases(wishes: LeaseWishes): Promise<LeaseReport> {
+    return this.#turns.next(() => keepLeases(this.#parts, wishes));
   }
 
-  /** The looks that were written after those of a page before; all after 0. */
-  looksAfter(_version: bigint): Promise<LookPage> {
-    throw new Error("to follow");
+  /** Gives up all leases of this site, and says that it is gone. Others take them over at once. */
+  release(): Promise<void> {
+    return this.#turns.next(() => release(this.#parts));
   }
 
-  /** Claims something that one site is to do. After `holdMs` without `claimDone`, another may. */
-  claim(_key: string, _holdMs: number): Promise<Claim> {
-    throw new Error("to follow");
+  /**
+   * Writes what a look under a lease brought, and wakes the others.
+   * @returns `stale` if the slot was taken by somebody since; then nothing was written. What was seen
+   *   is published with the journal all the same
+   */
+  look(lease: Lease, said: LookSaid): Promise<"taken" | "stale"> {
+    return writeLook(this.#parts.db, this.#parts.site, { lease, said });
+  }
+
+  /** The looks that were written after those of a page before, at most MAX_LOOKS; all after 0. */
+  looksAfter(version: bigint): Promise<LookPage> {
+    return looksAfter(this.#parts.db, version);
+  }
+
+  /**
+   * Claims something that one site is to do. After `holdMs` without `claimDone`, another may.
+   * @param key 1 to MAX_KEY_BYTES bytes
+   */
+  claim(key: string, holdMs: number): Promise<Claim> {
+    return claim(this.#parts.db, this.#parts.site, { key, holdMs });
   }
 
   /** Says that what was claimed is done. */
-  claimDone(_key: string): Promise<void> {
-    throw new Error("to follow");
+  claimDone(key: string): Promise<void> {
+    return claimDone(this.#parts.db, this.#parts.site, key);
   }
 
   /** All sites that ever opened the store. */
-  sites(): Promise<readonly SiteRow[]> {
-    throw new Error("to follow");
+  sites(): Promise<readonly (SiteRow | DamagedRow)[]> {
+    return sitesOf(this.#parts.db);
   }
 
   /** Hears what other sites put into the store, from now on. */
-  listen(_ears: StoreEars): Promise<void> {
-    throw new Error("to follow");
+  listen(ears: StoreEars): Promise<void> {
+    return listenTo(this.#parts.db, this.#parts.site, ears);
   }
 
-  /** Drops what is older than a time of the database; see `trimStore`. */
-  trim(_beforeMs: number): Promise<Trimmed> {
-    throw new Error("to follow");
+  /** Drops what came in before a time of the database, in milliseconds since 1970; see `trimStore`. */
+  trim(beforeMs: number): Promise<Trimmed> {
+    return trimStore(this.#parts.db, beforeMs);
+  }
+
+  /** What the store has of this site's observation journal, in its order; see `ownRows`. */
+  ownRows(walk: { afterSeq: number; limit: number }): Promise<readonly (OwnRow | DamagedRow)[]> {
+    return ownRows(this.#parts.db, this.#parts.site, walk);
+  }
+
+  /** Removes all that the store has of this site's journals, so that they are published anew. */
+  forget(): Promise<void> {
+    return forgetSite(this.#parts.db, this.#parts.site);
   }
 
   /** Closes the database. Leases stay until they run out; see `release`. */
-  close(): Promise<void> {
-    throw new Error("to follow");
+  async close(): Promise<void> {
+    await this.#turns.done();
+    await this.#parts.db.close();
   }
 }
-
-/** For those who read heads. */
-export type { SharedHead };

@@ -194,6 +194,16 @@ export interface StoreEars {
   onGap(): void;
 }
 
+/** What the store has of one entry of a site's own observation journal. */
+export interface OwnRow extends Link {
+  readonly log: string;
+  readonly treeSize: bigint;
+  /** Base64 of 32 bytes, if nobody has changed it. */
+  readonly root: string;
+  /** The note that the store has from this entry; nothing if it has that of an earlier one. */
+  readonly note: string | undefined;
+}
+
 /** What was dropped, in rows. */
 export interface Trimmed {
   readonly heads: number;

@@ -25,6 +25,7 @@ import {
 import { runCommand } from "./commands.ts";
 import { serveHttp } from "./http_server.ts";
 import { sendMail } from "./mail.ts";
+import { postgresDatabases } from "./postgres.ts";
 import { scryptKeys } from "./scrypt.ts";
 import { sqliteDatabases } from "./sqlite.ts";
 import { worldError } from "./world_error.ts";
@@ -73,6 +74,7 @@ export function denoWorld(): World {
       identity: (path) => asWorldError(async () => identityOf(await Deno.stat(path))),
     },
     databases: sqliteDatabases,
+    sharedDatabases: postgresDatabases(clock),
     mail: { send: sendMail },
     commands: {
       run: runCommand,

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { SharedDatabases } from "./shared_database.ts";
 
 /** All of the outside. */
 export interface World {
@@ -13,6 +14,7 @@ export interface World {
   readonly network: Network;
   readonly files: Files;
   readonly databases: Databases;
+  readonly sharedDatabases: SharedDatabases;
   readonly http: Http;
   readonly signing: Signing;
   readonly mail: Mail;

@@ -22,6 +22,7 @@ import {
 import { FEDERATION_DEFAULTS } from "../../src/federation/settings.ts";
 import { DEFAULT_MAX_CLOCK_SKEW_MS } from "../../src/swarm/replay.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
+import { noSharedDatabases } from "../store/shared_sqlite.ts";
 import { type DiskTrouble, SimDatabases, simFiles } from "./disk.ts";
 import type { Draw } from "./draw.ts";
 import { simHttp } from "./http.ts";
@@ -389,6 +390,7 @@ export class SimMonitor {
       },
       files: simFiles({ disk: this.disk, time, draw, trouble, isAlive }),
       databases: this.databases.at({ draw, trouble, isAlive }),
+      sharedDatabases: noSharedDatabases,
       http: simHttp({
         logs: new Map(this.#logs.map((log) => [log.log.origin, log])),
         monitor: this.number,

@@ -53,9 +53,17 @@ export function faulty(stage: Stage): World {
   const room = new Proxy({}, { get: () => bug }) as unknown as
     & World["files"]
     & World["databases"]
+    & World["sharedDatabases"]
     & World["network"]
     & World["http"];
-  return { ...denoWorld(), files: room, databases: room, network: room, http: room };
+  return {
+    ...denoWorld(),
+    files: room,
+    databases: room,
+    sharedDatabases: room,
+    network: room,
+    http: room,
+  };
 }
 
 /** The demonstration makes its folder before it can fail. */
