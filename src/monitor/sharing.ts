@@ -181,7 +181,7 @@ export class Sharing {
     const { views, leaseMs } = this.#settings;
     const logs = this.#followed.map(({ id }) => id);
     this.#turns.change(await store.keepLeases({ logs, views, leaseMs }));
-    this.#sites = await store.sites();
+    this.#sites = (await store.sites()).flatMap((site) => "damaged" in site ? [] : site);
     this.#sitesAt = this.#common.world.clock.monotonic();
     if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
   }
@@ -198,6 +198,8 @@ export class Sharing {
       if (last.seq === after.seq) return;
       const entries = seen.filter(({ source }) => !isOfSite(source)).map(published);
       const reached = await store.publish({ after, entries, last });
+      // What contradicts them may have been seen long before, by a site that we never heard.
+      for (const head of await store.contradicting(entries)) await this.#hear(head);
       this.#published = reached;
       if (isAll && reached.seq === last.seq) return;
     }
@@ -217,13 +219,7 @@ export class Sharing {
     for (;;) {
       const { heads, next } = await store.headsAfter(this.#takenHead, PAGE);
       for (const head of heads) {
-        if ("damaged" in head) continue;
-        await this.#hear(head);
-        // Another root at this size may have been seen long ago, by a site that we never heard.
-        if (!head.isContradicted) continue;
-        for (const other of await store.rootsAt(head.log, head.treeSize)) {
-          if (!("damaged" in other)) await this.#hear(other);
-        }
+        if (!("damaged" in head)) await this.#hear(head);
       }
       this.#takenHead = next;
       if (heads.length === 0) break;

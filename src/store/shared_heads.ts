@@ -21,6 +21,7 @@ import {
   textIn,
 } from "./shared_rows.ts";
 import type {
+  DamagedRow,
   HeadCursor,
   HeadPage,
   Publication,
@@ -207,6 +208,38 @@ function pageOf(
   return { heads: rows.map((row) => orDamaged(row, headIn)), next, restarted };
 }
 
+/**
+ * See `SharedStore.taken`.
+ * @throws WorldError
+ */
+export async function takenOf(
+  db: SharedDatabase,
+  { vkey }: SharedSite,
+): Promise<HeadCursor | undefined> {
+  const [noted] = await db.query(
+    `select taken_id as id, taken_ms as added_ms from hearsay_sites
+      where vkey = $1 and taken_id > 0`,
+    [vkey],
+  );
+  const [newest] = noted !== undefined
+    ? [noted]
+    : await db.query("select id, added_ms from hearsay_heads order by id desc limit 1");
+  return newest && cursorIn(newest);
+}
+
+/** See `SharedStore.noteTaken`. @throws WorldError */
+export async function noteTaken(
+  db: SharedDatabase,
+  { vkey }: SharedSite,
+  { id, addedMs }: HeadCursor,
+): Promise<void> {
+  await db.query(
+    `update hearsay_sites set taken_id = cast($1 as bigint), taken_ms = cast($2 as bigint)
+      where vkey = $3`,
+    [id, addedMs, vkey],
+  );
+}
+
 /** Both columns are numbers, or the row would not have been found or could not be written. */
 function cursorIn(row: SqlRow): HeadCursor {
   return { id: row.id as bigint, addedMs: row.added_ms as bigint };
@@ -223,6 +256,34 @@ export async function rootsAt(
     [log, treeSize],
   );
   return rows.map((row) => orDamaged(row, headIn));
+}
+
+/** See `SharedStore.contradicting`. @throws WorldError */
+export async function contradicting(
+  db: SharedDatabase,
+  entries: readonly PublishedEntry[],
+): Promise<readonly SharedHead[]> {
+  const found: SharedHead[] = [];
+  for (let at = 0; at < entries.length; at += MAX_BATCH_ENTRIES) {
+    const some = entries.slice(at, at + MAX_BATCH_ENTRIES);
+    const rows = some.map(({ log, checkpoint: { size, root } }) => [log, BigInt(size), root]);
+    const values = placeholders(
+      rows,
+      ([log, size, root]) => `(${log}, cast(${size} as bigint), ${root})`,
+    );
+    const others = await db.query(
+      `with seen(log, size, root) as (values ${values})
+        ${HEADS} join seen on seen.log = h.log and seen.size = h.size and seen.root <> h.root
+        order by h.id`,
+      rows.flat(),
+    );
+    found.push(...others.map((row) => orDamaged(row, headIn)).filter(isHead));
+  }
+  return found;
+}
+
+function isHead(head: SharedHead | DamagedRow): head is SharedHead {
+  return !("damaged" in head);
 }
 
 function headIn(row: SqlRow): SharedHead {

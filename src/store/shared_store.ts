@@ -15,7 +15,7 @@ import type { SharedDatabase } from "../world/shared_database.ts";
 import type { Clock } from "../world/world.ts";
 import { Turns } from "../world/turns.ts";
 import { claim, claimDone } from "./shared_claims.ts";
-import { headsAfter, publish, rootsAt } from "./shared_heads.ts";
+import { contradicting, headsAfter, noteTaken, publish, rootsAt, takenOf } from "./shared_heads.ts";
 import { keepLeases, release } from "./shared_leases.ts";
 import { looksAfter, writeLook } from "./shared_looks.ts";
 import { expectSchema } from "./shared_schema.ts";
@@ -32,7 +32,9 @@ import type {
   LookSaid,
   OwnRow,
   Publication,
+  PublishedEntry,
   SharedCase,
+  SharedHead,
   SharedSite,
   SiteRow,
   StoreEars,
@@ -104,6 +106,24 @@ export class SharedStore {
    */
   headsAfter(cursor: HeadCursor | undefined, limit: number): Promise<HeadPage> {
     return headsAfter(this.#parts.db, cursor, limit);
+  }
+
+  /**
+   * From where this site is to go on with the heads of all: as it noted last. One that never did goes
+   * on with the newest. Nothing if the store has no heads.
+   */
+  taken(): Promise<HeadCursor | undefined> {
+    return takenOf(this.#parts.db, this.#parts.site);
+  }
+
+  /** Notes up to which head this site has taken all. */
+  noteTaken(cursor: HeadCursor): Promise<void> {
+    return noteTaken(this.#parts.db, this.#parts.site, cursor);
+  }
+
+  /** What any site has seen that has another root at the size of one of these entries. */
+  contradicting(entries: readonly PublishedEntry[]): Promise<readonly SharedHead[]> {
+    return contradicting(this.#parts.db, entries);
   }
 
   /** What any site has seen of a log at a size. Two roots are a case, if both are signed. */

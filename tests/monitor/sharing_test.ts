@@ -122,7 +122,10 @@ Deno.test("sharing: without the store every site goes on alone, says so, and cat
     const { store } = host.daemon!.status();
     assertEquals(store!.state, "away");
     assert(store!.behind > 0);
-    assertEquals(host.toldOf("store.away").filter(({ level }) => level === "warning").length >= 1, true);
+    assertEquals(
+      host.toldOf("store.away").filter(({ level }) => level === "warning").length >= 1,
+      true,
+    );
   }
   for (const host of [one, two]) host.shared!.refuses = false;
   await sites.pass(MINUTE);
@@ -213,7 +216,7 @@ Deno.test("sharing: who can write into the store accuses nobody, and stops nothi
   const sources = await shownTwice(8);
   const [one, two] = [await sites.start(0, [sources[0]]), await sites.start(1, [sources[1]])];
   await sites.pass(2 * MINUTE);
-  const other = (await checkpointOf(grow(await logAt("other.invalid/log"), 8), 8));
+  const other = await checkpointOf(grow(await logAt("other.invalid/log"), 8), 8);
   sites.server.look("update hearsay_heads set note = $1, root = $2", [
     other.noteWithCosignatures,
     other.root,
@@ -224,4 +227,3 @@ Deno.test("sharing: who can write into the store accuses nobody, and stops nothi
   assertEquals([logOf(one).size, logOf(two).size], ["16", "16"]);
   assertEquals([await one.cases(), await two.cases()], [[], []]);
 });
-
