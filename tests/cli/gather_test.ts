@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { CACHE_VARIABLES, knownCaches } from "../../src/cli/caches.ts";
+import { knownCaches } from "../../src/cli/caches.ts";
+import { ENVIRONMENT } from "../../src/cli/environment.ts";
 import { KNOWN_LOGS, knownLogs } from "../../src/cli/known_logs.ts";
 import { START_BYTES } from "../../src/gather/read.ts";
 import { parseLog } from "../../src/tlog/log.ts";
@@ -300,7 +301,7 @@ Deno.test("known caches: the program may read just these variables", () => {
   const { tasks } = JSON.parse(
     Deno.readTextFileSync(new URL("../../deno.json", import.meta.url)),
   );
-  assertStringIncludes(tasks.hearsay.command, ` --allow-env=${CACHE_VARIABLES.join(",")} `);
+  assertStringIncludes(tasks.hearsay.command, ` --allow-env=${ENVIRONMENT.join(",")} `);
 });
 
 Deno.test("gather: without a variable that says where caches are, it asks for a folder", async () => {
