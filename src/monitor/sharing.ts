@@ -5,6 +5,7 @@ import {
   type LookSaid,
   type PublishedEntry,
   type SharedHead,
+  type SharedLook,
   type SiteRow,
   StoreRefused,
 } from "../store/shared_types.ts";
@@ -30,6 +31,10 @@ import { isTheLog } from "./the_log.ts";
 
 /** Entries of the journal, and checkpoints of others, that are sent or taken at a time. */
 const PAGE = 200;
+/** How long the store keeps what nothing contradicts. The journals keep it as long as they do. */
+const KEEP_MS = 90 * 86_400_000;
+/** How often it is looked what the store may drop. */
+const TRIM_MS = 3_600_000;
 /** The longest wait before a store that is away is tried again, in milliseconds. */
 const MAX_AWAY_MS = 30_000;
 /** The first one. */
@@ -184,6 +189,7 @@ export class Sharing {
       const store = await this.#open(db);
       await store.listen({ onNews: () => this.#wake(), onGap: () => this.#wake() });
       let leasesDueAt = -Infinity;
+      let trimDueAt = clock.monotonic() + TRIM_MS;
       while (!stop.stopped) {
         this.#hasNews = false;
         const now = clock.monotonic();
@@ -195,6 +201,10 @@ export class Sharing {
         await this.#say(store);
         await this.#take(store);
         this.#roundEnded();
+        if (now >= trimDueAt) {
+          await store.trim(KEEP_MS);
+          trimDueAt = now + TRIM_MS;
+        }
         const waitMs = leasesDueAt - clock.monotonic();
         if (!this.#hasNews && waitMs > 0) await this.#ear.pause(clock, waitMs);
       }
@@ -253,16 +263,20 @@ export class Sharing {
       this.#takenHead = next;
       if (heads.length === 0) break;
     }
-    const { looks, next } = await store.looksAfter(this.#takenLook);
-    this.#takenLook = next;
-    for (const look of looks) {
-      if ("damaged" in look) continue;
-      this.#turns.looked(look);
-      const log = { id: look.log };
-      if (look.site !== this.#site.vkey && this.#turns.shown(log) !== undefined) {
-        this.#wakeFollower(log);
-      }
+    for (;;) {
+      const { looks, next } = await store.looksAfter(this.#takenLook);
+      if (looks.length === 0) break;
+      this.#takenLook = next;
+      for (const look of looks) if (!("damaged" in look)) this.#takeLook(look);
     }
+  }
+
+  #takeLook(look: SharedLook): void {
+    const log = { id: look.log };
+    const before = this.#turns.shown(log);
+    this.#turns.looked(look);
+    const now = this.#turns.shown(log);
+    if (now !== undefined && now.note !== before?.note) this.#wakeFollower(log);
   }
 
   /** Hears what another site was shown. It counts only if it verifies here, and as a peer's word. */

@@ -183,9 +183,10 @@ export class SharedStore {
     return listenTo(this.#parts.db, this.#parts.site, ears);
   }
 
-  /** Drops what came in before a time of the database, in milliseconds since 1970; see `trimStore`. */
-  trim(beforeMs: number): Promise<Trimmed> {
-    return trimStore(this.#parts.db, beforeMs);
+  /** Drops what came in longer ago than so many milliseconds, by the database's clock; see `trimStore`. */
+  async trim(keepMs: number): Promise<Trimmed> {
+    const [row] = await this.#parts.db.query("select now_ms() as now");
+    return await trimStore(this.#parts.db, Number(row!.now) - keepMs);
   }
 
   /** What the store has of this site's observation journal, in its order; see `ownRows`. */

@@ -50,8 +50,7 @@ export class Connections {
         this.#giveBack(link);
       }
     } finally {
-      this.#inUse--;
-      this.#waiting.shift()?.resolve();
+      this.#leave();
     }
   }
 
@@ -89,18 +88,28 @@ export class Connections {
   /** Waits until one more connection may be used. */
   async #turn(): Promise<void> {
     if (this.#isClosed) throw closedHere();
-    if (this.#inUse >= MAX_CONNECTIONS) {
-      const turn = Promise.withResolvers<void>();
-      this.#waiting.push(turn);
-      try {
-        const { clock } = this.#options;
-        await inTime({ clock, ms: STATEMENT_LIMIT_MS, work: () => turn.promise, late: LATE });
-      } catch (error) {
-        this.#waiting = this.#waiting.filter((other) => other !== turn);
-        throw error;
-      }
+    if (this.#inUse < MAX_CONNECTIONS) {
+      this.#inUse++;
+      return;
     }
-    this.#inUse++;
+    const turn = Promise.withResolvers<void>();
+    this.#waiting.push(turn);
+    const { clock } = this.#options;
+    try {
+      await inTime({ clock, ms: STATEMENT_LIMIT_MS, work: () => turn.promise, late: LATE });
+    } catch (error) {
+      // If it is not waiting any more, the place was left to it in this very moment.
+      if (this.#waiting.includes(turn)) this.#waiting = this.#waiting.filter((one) => one !== turn);
+      else this.#leave();
+      throw error;
+    }
+  }
+
+  /** Leaves a place to who waits longest. */
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#inUse--;
+    else next.resolve();
   }
 
   async #take(): Promise<Link> {

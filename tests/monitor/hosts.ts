@@ -284,7 +284,7 @@ export class Host {
       ...(duties.cosignedWithin !== undefined && { cosignedWithin: duties.cosignedWithin }),
       httpGossip,
       alerts: duties.alerts,
-      store: duties.store && { url: "postgres://shared", ...duties.store },
+      store: duties.store && { url: "postgres://monitor@127.0.0.1/shared", ...duties.store },
       pushed: duties.witness?.pushed ?? [],
       witness: duties.witness && {
         ...WITNESS,
@@ -317,7 +317,7 @@ export class Host {
       ...{ world: this.world, signer: this.signer, ...this.#orders(duties) },
       witness: duties.witness && { keys: duties.witness.keys },
       policies: policiesOf(duties),
-      storePlace: () => Promise.resolve({ url: "postgres://shared" }),
+      storePlace: () => Promise.resolve({ url: "postgres://monitor@127.0.0.1/shared" }),
       report: {
         event: (name, level, fields) => void this.told.push({ name, level, fields }),
         workFailed: (error, more) => {

@@ -19,7 +19,9 @@ class Sites implements AsyncDisposable {
 
   static async make(count: number): Promise<Sites> {
     const sites = new Sites();
-    await migrate(await sites.server.site().connect());
+    await migrate(
+      await sites.server.site().connect({ url: "postgres://monitor@127.0.0.1/shared" }),
+    );
     for (let number = 1; number <= count; number++) {
       const { clock, network } = sites;
       const host = await Host.make({ clock, network, number });

@@ -46,7 +46,7 @@ export const LOG: Whole<LogStatus> = {
     formerSize: "3",
   },
   ...{ size, root, grewAt: AT, nextLookAt: LATER, incidents: 2, sharedBy: 1, openQuestions: 7 },
-  ...{ freeze: FREEZE, seenSize: "13", seenRoot: root },
+  ...{ freeze: FREEZE, seenSize: "13", seenRoot: root, lookedAtBy: ["monitor.invalid/two"] },
   ...{ waitingOwn: 1, waitingOthers: 2, withheld: 3, leftOut: 4 },
   cosigned: { committed: { size: "10", root }, witnesses: [WITNESS] },
   ...{ lastResult: "unchanged", resultSince: AT, lastDetail: "a detail", shrankTo: "9" },
@@ -90,6 +90,13 @@ export const FULL: Whole<Status> = {
   ...{ listen: "127.0.0.1:9900", startedAt: AT, now: LATER, incidents: 2, memberCases: 1 },
   ...{ unwritten: true, faults: 3, eventsLost: 4, lost: ["the journal"], isUncompared: true },
   ...{ reloadRefused: "line 3", logs: [LOG], peers: [PEER], mirrors: [MIRROR] },
+  store: {
+    ...{ state: "away", since: AT, detail: "cannot be reached", behind: 12, held: 3 },
+    sites: [{
+      ...{ name: "monitor.invalid/two", vkey: vkeyOf("monitor.invalid/two") },
+      ...{ seenAt: AT, isAlive: true, held: 2 },
+    }],
+  },
   members: {
     ...{ own: vkeyOf("monitor.invalid/one"), startedAt: AT, now: LATER, room: 40 },
     ...{ ownUsedTwiceAt: AT, members: [MEMBER] },
