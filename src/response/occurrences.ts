@@ -79,10 +79,12 @@ const PROVEN: readonly string[] = ["recorded", "unrecorded", "not written"];
 const OWN_BEGINS: Readonly<Record<string, string>> = {
   "disk.refused": "monitor disk",
   "config.refused": "monitor configuration",
+  "store.away": "monitor store",
 };
 const OWN_ENDS: Readonly<Record<string, string>> = {
   "disk.recovered": "monitor disk",
   "config.reloaded": "monitor configuration",
+  "store.connected": "monitor store",
 };
 /** What a start that succeeds is the end of. */
 export const OVER_BY_START: readonly string[] = Object.values(OWN_BEGINS);

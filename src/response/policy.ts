@@ -99,7 +99,7 @@ export const DEFAULT_RULES: readonly Rule[] = [
   ...warnings(0, "daemon.fault", "config.refused", "status.failed", "witness.failed"),
   ...warnings(0, "witness.missing", "witness.lagging"),
   ...warnings(0, "alert.disabled", "alert.lost"),
-  ...warnings(OUTAGE_MS, "alert.failed"),
+  ...warnings(OUTAGE_MS, "alert.failed", "store.away"),
   { event: "*", level: "INFO", action: "none", afterMs: 0 },
 ];
 

@@ -12,7 +12,13 @@ import { type Html, html, type Value } from "./html.ts";
 import { drawingSection, type ShownOf } from "./page_drawing.ts";
 import { incidentSection, MAX_INCIDENTS } from "./page_incident.ts";
 import { foundLogs, frozenWords, logsSection, marksOf } from "./page_logs.ts";
-import { alertSection, mirrorSection, peerSection, witnessSection } from "./page_others.ts";
+import {
+  alertSection,
+  mirrorSection,
+  peerSection,
+  storeSection,
+  witnessSection,
+} from "./page_others.ts";
 import { badge, leftOut, type Mark, section } from "./page_parts.ts";
 import { nameIn, several, shortened, span, utc } from "./page_words.ts";
 
@@ -89,6 +95,7 @@ export function overview({ status, shown, cases, folder, find }: {
     ${witnessSection(status)}
     ${peerSection(status)}
     ${mirrorSection(status)}
+    ${storeSection(status)}
     ${alertSection(status)}
   `;
   return { title: `${standing.words} – ${shortened(status.name)}`, content };
