@@ -7,12 +7,15 @@ export function storeInWords({ store, now, vkey }: Status): string[] {
   if (store === undefined) return [];
   return [
     `shared store: ${stateOf(store, now)}`,
-    ...store.sites.map((site) =>
-      `${site.isAlive ? "" : "! "}${site.name}${site.vkey === vkey ? " (this one)" : ""}: ` +
-      (site.isAlive
-        ? `its turn at ${counted(site.held, "log")}`
-        : `away, last heard of ${ago(site.seenAt, now)}`)
-    ),
+    ...store.sites.map((site) => {
+      const name = `${site.name}${site.vkey === vkey ? " (this one)" : ""}`;
+      const heard = `last heard of ${ago(site.seenAt, now)}`;
+      // While the store is away nobody knows who is alive.
+      if (store.state === "away") return `${name}: ${heard}`;
+      return site.isAlive
+        ? `${name}: its turn at ${counted(site.held, "log")}`
+        : `! ${name}: away, ${heard}`;
+    }),
   ];
 }
 
