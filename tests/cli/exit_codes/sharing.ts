@@ -1,6 +1,4 @@
 /** Monitors that share a store, and what may be wrong with it. */
-import { run, start } from "../harness.ts";
-import { edit } from "../monitors.ts";
 import { share, StoreOfTests } from "../sharing.ts";
 import { monitor, type Stage, type Staging, startedDaemon, type Way } from "./stage.ts";
 
