@@ -29,9 +29,7 @@ function stateOf({ state, since, behind, sites }: StoreStatus, now: string): str
   return `connected, ${alive} of ${counted(sites.length, "site")} alive${late}`;
 }
 
-/** Which sites look at a log in place of this one; nothing if this one looks itself. */
+/** Whose turn it is to look at a log, of the other sites; nothing if it is nobody else's. */
 export function lookersInWords({ lookedAtBy = [] }: LogStatus): string {
-  return lookedAtBy.length === 0
-    ? ""
-    : `The turn to look is also, or only, at ${lookedAtBy.join(", ")}.`;
+  return lookedAtBy.length === 0 ? "" : `It is the turn of ${lookedAtBy.join(", ")} to look at it.`;
 }
