@@ -149,6 +149,21 @@ function claimContract(test: Test): void {
     assertEquals(heard, [["one", "leases"], ["two", "heads"], ["two", "looks"]]);
   });
 
+  test("peersHeard: whoever heard of a peer last counts", async (stage) => {
+    const [one, two] = [await stage.store("one"), await stage.store("two")];
+    await stage.pass(10_000);
+    await one.heardPeers([{ peer: "a", agoMs: 500 }, { peer: "b", agoMs: 0 }]);
+    const tooLong = { peer: "x".repeat(MAX_KEY_BYTES + 1), agoMs: 1 };
+    const twice = [{ peer: "b", agoMs: 900 }, { peer: "b", agoMs: 400 }];
+    await two.heardPeers([{ peer: "a", agoMs: 100 }, ...twice, tooLong]);
+    await stage.pass(50);
+    const heard = (await one.peersHeard()).map((row) =>
+      "damaged" in row ? row.damaged : [row.peer, row.siteName, row.agoMs]
+    );
+    assertEquals(heard, [["b", "one", 50], ["a", "two", 150]]);
+    await one.heardPeers([]);
+  });
+
   test("publishCases: to do it again changes nothing", async (stage) => {
     const one = await stage.store("one");
     const cases = Array.from({ length: 250 }, (_, seq) => ({
@@ -176,14 +191,16 @@ function trimContract(test: Test): void {
     await stage.sql("update hearsay_sightings set result = 'inconsistent' where size = 8");
     await one.claim("old", 1);
     await one.claimDone("old");
+    await one.heardPeers([{ peer: "old", agoMs: 0 }]);
     await stage.pass(1_000);
+    await one.heardPeers([{ peer: "new", agoMs: 0 }]);
     await one.claim("new", 1);
     first.see({ log, size: 3_000 });
     first.see({ log: logId(3), size: 1 });
     await first.publishTo(one);
     const [clock] = await stage.sql("select now_ms() as now");
     const trimmed = await one.trim(Number(clock!.now) - 500);
-    assertEquals(trimmed, { heads: 1_198, sightings: 1_199, claims: 1 });
+    assertEquals(trimmed, { heads: 1_198, sightings: 1_199, claims: 1, peers: 1 });
     assertEquals(await allHeads(two), [
       ...[7, 8].map((size) => `${log} ${size} ${rootOf(size)}`),
       `${log} 7 ${rootOf(7, "other")}`,
@@ -191,7 +208,8 @@ function trimContract(test: Test): void {
       `${log} 3000 ${rootOf(3_000)}`,
       `${logId(3)} 1 ${rootOf(1)}`,
     ]);
-    assertEquals(await one.trim(Number(clock!.now) - 500), { heads: 0, sightings: 0, claims: 0 });
+    const none = { heads: 0, sightings: 0, claims: 0, peers: 0 };
+    assertEquals(await one.trim(Number(clock!.now) - 500), none);
     // What was dropped is not published again by itself.
     assertEquals(await one.published(), first.last);
   });
