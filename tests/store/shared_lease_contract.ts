@@ -4,6 +4,7 @@ import { MAX_LEASE_MS } from "../../src/store/shared_leases.ts";
 import type { SharedStore } from "../../src/store/shared_store.ts";
 import type { Lease, LeaseReport } from "../../src/store/shared_types.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
+import type { SqlRow } from "../../src/world/world.ts";
 import { type Draw, drawFrom } from "../sim/draw.ts";
 import { logId, noteOf, type Open, rootOf, SEEDS, siteOf, Stage } from "./shared_stage.ts";
 
@@ -110,10 +111,13 @@ export function leaseContract(engine: string, open: Open): void {
     const { store } = await stage.site("one", { onWay });
     const wishes = { logs: [logId(1)], views: 1, leaseMs: LEASE_MS };
     for (const slow of [BEAT_MS, 2 * LEASE_MS]) {
-      for (let step = 0; step < 20; step++) {
-        delays = [...Array(step).fill(0), slow];
+      for (let step = 0; step < 50; step++) {
+        // Half of them are renewed, half are taken anew.
+        delays = [];
+        await (step % 2 === 0 ? store.release() : store.keepLeases(wishes));
+        delays = [...Array(step >> 1).fill(0), slow];
         const { held } = await store.keepLeases(wishes);
-        await expectBelief(stage, "one", held);
+        expectBelief({ stage, rows: await leaseRows(stage) }, "one", held);
       }
     }
   });
@@ -132,8 +136,11 @@ export function leaseContract(engine: string, open: Open): void {
     await stage.pass(5);
     await restore();
     taken.push(...(await one.keepLeases(wishes)).held);
+    // Nobody else has had it meanwhile.
+    await stage.pass(LEASE_MS + 1);
+    taken.push(...(await one.keepLeases(wishes)).held);
     const fences = taken.map(({ fence }) => fence);
-    assertEquals(fences.length, 4);
+    assertEquals(fences.length, 5);
     for (const [at, fence] of fences.entries()) assert(at === 0 || fence > fences[at - 1]!);
   });
 
@@ -209,16 +216,23 @@ export function leaseContract(engine: string, open: Open): void {
   });
 }
 
-/** What a site believes it holds, it holds by the database for as long. */
-async function expectBelief(stage: Stage, name: string, held: readonly Lease[]): Promise<void> {
-  const rows = await stage.sql(
-    "select log, slot, fence, until_ms - now_ms() as left_ms from hearsay_leases where holder = $1",
-    [siteOf(name).vkey],
+/** The leases of all, as the database has them. */
+function leaseRows(stage: Stage): Promise<readonly SqlRow[]> {
+  return stage.sql(
+    "select log, slot, holder, fence, until_ms - now_ms() as left_ms from hearsay_leases",
   );
+}
+
+/** What a site believes it holds, it holds by the database for as long. */
+function expectBelief(
+  { stage, rows }: { stage: Stage; rows: readonly SqlRow[] },
+  name: string,
+  held: readonly Lease[],
+): void {
   for (const { log, slot, fence, validUntil } of held) {
     if (validUntil <= stage.now) continue;
     const row = rows.find((row) => row.log === log && row.slot === BigInt(slot));
-    assertEquals(row?.fence, fence);
+    assertEquals([row?.holder, row?.fence], [siteOf(name).vkey, fence]);
     assert(Number(row!.left_ms) >= validUntil - stage.now, `${row!.left_ms}`);
   }
 }
@@ -259,58 +273,63 @@ class Fleet {
     for (let step = 0; step < 300; step++) {
       await this.#stage.pass(Fleet.#STEP_MS);
       if (this.#members.length < 4 && this.#draw.chance(0.05)) await this.#join();
-      for (const member of this.#members) await this.#live(member);
-      await this.#check();
+      // All at once, so that their statements come in any order.
+      const acts = await Promise.all(this.#members.map((member) => this.#live(member)));
+      if (acts.includes(true)) await this.#check();
+      for (const log of logsUpTo(Fleet.#LOGS)) this.#expectHeld(log);
     }
   }
 
   async #join(): Promise<void> {
     const name = `site-${this.#members.length}`;
+    const way = this.#draw.branch();
+    const onWay = async (): Promise<void> => {
+      for (let turns = way.below(4); turns > 0; turns--) await Promise.resolve();
+    };
+    const { store } = await this.#stage.site(name, { onWay });
     const all = logsUpTo(Fleet.#LOGS);
     this.#members.push({
-      ...{ name, store: await this.#stage.store(name), report: { held: [], others: [] } },
+      ...{ name, store, report: { held: [], others: [] } },
       ...{ nextBeat: this.#stage.now, pausedUntil: 0 },
       logs: all.filter(() => this.#draw.chance(0.8)),
     });
   }
 
-  async #live(member: Member): Promise<void> {
+  /** @returns whether it has asked the store for something */
+  async #live(member: Member): Promise<boolean> {
     const { now } = this.#stage;
-    if (now < member.pausedUntil) return;
+    if (now < member.pausedUntil) return false;
     if (this.#draw.chance(0.004)) {
       this.#wentDownAt = now;
       member.pausedUntil = now + this.#draw.between(1, 4 * LEASE_MS);
       // A daemon that is started again has forgotten what it held.
       if (this.#draw.chance(0.5)) member.report = { held: [], others: [] };
-      return;
+      return false;
     }
     if (this.#draw.chance(0.005)) {
-      await member.store.release();
-      member.report = { held: [], others: [] };
       member.pausedUntil = now + this.#draw.between(1, 2 * LEASE_MS);
-      return;
+      member.report = { held: [], others: [] };
+      await member.store.release();
+      return true;
     }
-    if (now < member.nextBeat) return;
+    if (now < member.nextBeat) return false;
     member.nextBeat = now + BEAT_MS;
     const { logs } = member;
-    const wishes = { logs, views: this.#views, leaseMs: LEASE_MS };
-    member.report = await member.store.keepLeases(wishes);
+    member.report = await member.store.keepLeases({ logs, views: this.#views, leaseMs: LEASE_MS });
+    return true;
   }
 
   async #check(): Promise<void> {
-    const rows = await this.#stage.sql(
-      "select log, slot, holder, fence, until_ms > now_ms() as valid from hearsay_leases",
-    );
+    const rows = await leaseRows(this.#stage);
     for (const row of rows) this.#expectFence(row);
     for (const { name, report } of this.#members) {
       const held = report.held.map(({ log }) => log);
       assertEquals(held.length, new Set(held).size, `${name} has two slots of a log`);
-      await expectBelief(this.#stage, name, report.held);
+      expectBelief({ stage: this.#stage, rows }, name, report.held);
     }
-    for (const log of logsUpTo(Fleet.#LOGS)) this.#expectHeld(log);
   }
 
-  #expectFence({ log, slot, holder, fence }: Readonly<Record<string, unknown>>): void {
+  #expectFence({ log, slot, holder, fence }: SqlRow): void {
     const key = `${slot} ${log}`;
     const known = this.#fences.get(key);
     if (known !== undefined && holder !== null && holder !== known.holder) {

@@ -201,6 +201,7 @@ function trimContract(test: Test): void {
     const [clock] = await stage.sql("select now_ms() as now");
     const trimmed = await one.trim(Number(clock!.now) - 500);
     assertEquals(trimmed, { heads: 1_198, sightings: 1_199, claims: 1, peers: 1 });
+    assertEquals((await stage.sql("select * from hearsay_sightings")).length, 6);
     assertEquals(await allHeads(two), [
       ...[7, 8].map((size) => `${log} ${size} ${rootOf(size)}`),
       `${log} 7 ${rootOf(7, "other")}`,
