@@ -1,6 +1,9 @@
 /** Shared databases on a real PostgreSQL: the contract, failover, TLS, and who is not let in. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { denoWorld } from "../../src/world/deno.ts";
+import { postgresDatabases } from "../../src/world/postgres.ts";
+import { PULSE_MS } from "../../src/world/postgres_ears.ts";
+import { ManualClock } from "../gossip/fake_network.ts";
 import { MAX_CONNECTIONS } from "../../src/world/postgres_connections.ts";
 import { CONNECT_LIMIT_MS } from "../../src/world/postgres_link.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
@@ -114,27 +117,75 @@ clusterTest(
   },
 );
 
+/** What happens in a planned switch: the old primary stays, connections to it as well, and it refuses writes. */
+async function switchOver(cluster: PgCluster): Promise<void> {
+  await cluster.sql("alter system set default_transaction_read_only = on");
+  await cluster.sql("select pg_reload_conf()");
+  await cluster.promote();
+}
+
 clusterTest(
   "a server that takes no writes any more is left for the one that does",
   async (cluster) => {
     const database = await connect(cluster);
     await database.query("create table t (n bigint)");
-    // What pools and proxies do in a planned switch: connections stay, and writes are refused.
     const old = cluster.primary();
-    await cluster.sql("alter system set default_transaction_read_only = on");
-    await cluster.sql("select pg_reload_conf()");
-    await cluster.promote();
-    const ask = () => database.query("insert into t values (1)");
-    await until("the refusal is met or past", async () => {
-      try {
-        await ask();
-        return true;
-      } catch {
-        return false;
-      }
-    });
-    assertEquals(await cluster.sql("select count(*) > 0 from t"), "t");
+    await switchOver(cluster);
+    await failsAs("closed", () => database.query("insert into t values (1)"));
+    await database.query("insert into t values (2)");
+    assertEquals(await cluster.sql("select n from t"), "2");
     assertEquals((await old.ask(cluster.home, "select count(*) from t")).out.trim(), "0");
+    await database.close();
+  },
+);
+
+clusterTest(
+  "a listener at a server that takes no writes any more notices, with its next pulse",
+  async (cluster) => {
+    const clock = new ManualClock();
+    const { url, password } = cluster;
+    const database = await postgresDatabases(clock).connect({ url, password });
+    const heard = new Heard();
+    await database.listen("news", heard);
+    await clock.advance(PULSE_MS);
+    await database.transaction((tx) => tx.tell("news", "still there"));
+    assertEquals(await heard.next(), "still there");
+    await switchOver(cluster);
+    // The answer to the pulse comes over the network; the wait for another connection is the clock's.
+    let gap: string | undefined;
+    const hearing = heard.next().then((word) => gap = word);
+    await until("the gap", async () => {
+      await clock.advance(gap === undefined ? PULSE_MS / 3 : 0);
+      return gap !== undefined;
+    });
+    assertEquals(await hearing, "(gap)");
+    await cluster.sql("select pg_notify('news', 'from the new one')");
+    assertEquals(await heard.next(), "from the new one");
+    await database.close();
+    assertEquals(clock.pending, 0);
+  },
+);
+
+clusterTest(
+  "a primary that hangs and is replaced is left, even if it comes back and knows nothing",
+  async (cluster) => {
+    const database = await connect(cluster);
+    await database.query("create table t (n bigint)");
+    // Several connections rest, and all of them hang.
+    await Promise.all(Array.from({ length: 8 }, () => database.query("select pg_sleep(0.05)")));
+    const old = cluster.primary();
+    await old.freeze(true);
+    await cluster.promote();
+    try {
+      await failsAs("timed out", () => database.query("insert into t values (1)"));
+      const start = performance.now();
+      await database.query("insert into t values (2)");
+      assert(performance.now() - start < CONNECT_LIMIT_MS + 2_000);
+    } finally {
+      await old.freeze(false);
+    }
+    await database.query("insert into t values (3)");
+    assertEquals(await cluster.sql("select string_agg(n::text, ' ' order by n) from t"), "2 3");
     await database.close();
   },
 );
