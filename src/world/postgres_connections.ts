@@ -33,6 +33,8 @@ export class Connections {
   #waiting: PromiseWithResolvers<void>[] = [];
   /** The server that took writes when it was last asked. */
   #home: SharedHost | undefined;
+  /** The server that was left last: any other is preferred to it. */
+  #left: SharedHost | undefined;
   #isClosed = false;
 
   constructor(options: ConnectionsOptions) {
@@ -50,8 +52,7 @@ export class Connections {
         this.#giveBack(link);
       }
     } finally {
-      this.#inUse--;
-      this.#waiting.shift()?.resolve();
+      this.#leave();
     }
   }
 
@@ -67,8 +68,9 @@ export class Connections {
     throw closedHere();
   }
 
-  /** The server that was home takes no writes any more: whatever leads there ends. */
-  leaveHome(): void {
+  /** The server that was home takes no writes any more, or says nothing: whatever leads there ends. */
+  #leaveHome(): void {
+    this.#left = this.#home;
     this.#home = undefined;
     for (const link of this.#links) link.kill();
     this.#links.clear();
@@ -89,18 +91,28 @@ export class Connections {
   /** Waits until one more connection may be used. */
   async #turn(): Promise<void> {
     if (this.#isClosed) throw closedHere();
-    if (this.#inUse >= MAX_CONNECTIONS) {
-      const turn = Promise.withResolvers<void>();
-      this.#waiting.push(turn);
-      try {
-        const { clock } = this.#options;
-        await inTime({ clock, ms: STATEMENT_LIMIT_MS, work: () => turn.promise, late: LATE });
-      } catch (error) {
-        this.#waiting = this.#waiting.filter((other) => other !== turn);
-        throw error;
-      }
+    if (this.#inUse < MAX_CONNECTIONS) {
+      this.#inUse++;
+      return;
     }
-    this.#inUse++;
+    const turn = Promise.withResolvers<void>();
+    this.#waiting.push(turn);
+    const { clock } = this.#options;
+    try {
+      await inTime({ clock, ms: STATEMENT_LIMIT_MS, work: () => turn.promise, late: LATE });
+    } catch (error) {
+      // If it is not waiting any more, the place was left to it in this very moment.
+      if (this.#waiting.includes(turn)) this.#waiting = this.#waiting.filter((one) => one !== turn);
+      else this.#leave();
+      throw error;
+    }
+  }
+
+  /** Leaves a place to who waits longest. */
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#inUse--;
+    else next.resolve();
   }
 
   async #take(): Promise<Link> {
@@ -116,7 +128,7 @@ export class Connections {
   }
 
   #giveBack(link: Link): void {
-    if (link.isReadOnly) this.leaveHome();
+    if (link.isBadServer) this.#leaveHome();
     else if (link.isOpen && !this.#isClosed) this.#idle.push(link);
     else this.#links.delete(link);
   }
@@ -133,9 +145,14 @@ export class Connections {
     }
   }
 
-  /** Asks all servers at once. Of those that take writes, the first of the list is the one. */
+  /**
+   * Asks all servers at once. Of those that take writes, the first of the list is the one, and the one
+   * that was left is the last: it may have been replaced and not know it.
+   */
   async #openAny(ears: Pick<LinkOptions, "onWord" | "onLost">): Promise<Link> {
-    const { hosts } = this.#options.place;
+    const left = this.#left;
+    const hosts = this.#options.place.hosts.filter((host) => host !== left);
+    if (left !== undefined) hosts.push(left);
     const attempts = hosts.map((host) => this.#openTo(host, ears));
     for (const attempt of attempts) attempt.catch(() => {});
     const faults: WorldError[] = [];

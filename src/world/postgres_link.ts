@@ -8,7 +8,7 @@ import { inTime } from "./in_time.ts";
 import { clientOn, type PostgresClient } from "./postgres_client.ts";
 import { isReadOnlyRefusal, LATE, lostConnection, sharedError } from "./postgres_error.ts";
 import { openStream, type PostgresStream } from "./postgres_stream.ts";
-import { formatHost, type SharedHost } from "./postgres_url.ts";
+import type { SharedHost } from "./postgres_url.ts";
 import { sentValue, STATEMENT_LIMIT_MS } from "./shared_sql.ts";
 import { type Clock, type SqlRow, type SqlValue, WorldError } from "./world.ts";
 
@@ -55,8 +55,8 @@ export class Link {
   #isOpen = true;
   /** When it last ended a statement, on the monotonic clock. */
   usedAt: number;
-  /** Whether the server has said that it takes no writes. */
-  isReadOnly = false;
+  /** Whether the server has said that it takes no writes any more, or has said nothing in time. */
+  isBadServer = false;
 
   private constructor({ clock, stream, sql, onLost }: LinkParts) {
     this.#clock = clock;
@@ -113,8 +113,8 @@ export class Link {
       const rows = await inTime({ clock: this.#clock, ms: STATEMENT_LIMIT_MS, work, late: LATE });
       return [...rows];
     } catch (error) {
-      if (isReadOnlyRefusal(error)) this.isReadOnly = true;
       const told = sharedError(error);
+      if (isReadOnlyRefusal(error) || told.message === LATE) this.isBadServer = true;
       if (told.kind === "closed" || told.message === LATE) this.#fail();
       throw told;
     } finally {
@@ -145,14 +145,14 @@ export class Link {
 const TOO_LATE = `no connection within ${CONNECT_LIMIT_MS / 1_000} s`;
 
 async function openLink(options: LinkOptions, signal: AbortSignal): Promise<Link> {
-  const { clock, host, onLost } = options;
+  const { clock, onLost } = options;
   const stream = await openStream({ ...options, signal });
   const giveUp = (): void => void stream.destroy();
   signal.addEventListener("abort", giveUp);
   let sql: PostgresClient | undefined;
   try {
     sql = await clientOn(stream, options);
-    await letIn(sql, host);
+    await letIn(sql);
     return Link.of({ clock, stream, sql, onLost });
   } catch (error) {
     stream.destroy();
@@ -169,7 +169,7 @@ const LET_IN = `select
   set_config('idle_in_transaction_session_timeout', '${IDLE_IN_TRANSACTION_MS}', false),
   current_setting('transaction_read_only') as read_only`;
 
-async function letIn(sql: PostgresClient, host: SharedHost): Promise<void> {
+async function letIn(sql: PostgresClient): Promise<void> {
   try {
     const [row] = await sql.unsafe(LET_IN, [], { simple: true, prepare: false });
     if (row!.read_only === "off") return;

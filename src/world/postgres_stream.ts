@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import { WorldError } from "./world.ts";
-import { formatHost, type SharedHost } from "./postgres_url.ts";
+import type { SharedHost } from "./postgres_url.ts";
 
 /** "May we speak TLS?" (PostgreSQL's documentation, "SSLRequest"). */
 const TLS_REQUEST = new Uint8Array([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
@@ -45,7 +45,7 @@ export async function openStream(
     socket.setNoDelay(true);
     socket.setKeepAlive(true);
     if (!isOverTls) return new PostgresStream(socket);
-    await askForTls(socket, host);
+    await askForTls(socket);
     const secured = await Deno.startTls(socket, {
       hostname: host.address.hostname,
       ...(ca === undefined ? {} : { caCerts: [ca] }),
@@ -59,7 +59,7 @@ export async function openStream(
   }
 }
 
-async function askForTls(socket: Deno.TcpConn, host: SharedHost): Promise<void> {
+async function askForTls(socket: Deno.TcpConn): Promise<void> {
   await socket.write(TLS_REQUEST);
   // Not a byte more is read: what follows belongs to the handshake.
   const answer = new Uint8Array(1);

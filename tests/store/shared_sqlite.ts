@@ -11,8 +11,10 @@ import type {
   SharedDatabase,
   SharedDatabases,
   SharedEars,
+  SharedPlace,
   SharedTransaction,
 } from "../../src/world/shared_database.ts";
+import { parseSharedUrl } from "../../src/world/postgres_url.ts";
 import { checkWord, IS_OVER, sentValue, STATEMENT_LIMIT_MS } from "../../src/world/shared_sql.ts";
 import { inTime } from "../../src/world/in_time.ts";
 import { Turns } from "../../src/world/turns.ts";
@@ -148,7 +150,8 @@ export class SharedSite implements SharedDatabases {
     this.#server = server;
   }
 
-  async connect(): Promise<SharedDatabase> {
+  async connect({ url }: SharedPlace): Promise<SharedDatabase> {
+    parseSharedUrl(url);
     await travel(this.#server.clock, this.travelMs());
     if (this.refuses) throw refused();
     const opened = new SqliteConnections(this.#server, this);
