@@ -10,13 +10,13 @@ function held(slot: number, holder: string): Slot {
   return { slot, holder, freeMs: 0, lapsedOf: undefined };
 }
 
-function free(slot: number, freeMs = 0, lapsedOf?: string): Slot {
-  return { slot, holder: undefined, freeMs, lapsedOf };
+function free(slot: number, freeMs?: number, lapsedOf?: string): Slot {
+  return { slot, holder: undefined, freeMs: freeMs ?? 0, lapsedOf };
 }
 
 /** What each site does, by its rank. */
-function shares(slots: readonly Slot[], views: number, followers = SITES) {
-  const situation = { log: LOG, followers, slots };
+function shares(slots: readonly Slot[], views: number, followers?: readonly string[]) {
+  const situation = { log: LOG, followers: followers ?? SITES, slots };
   return SITES.map((me) => shareOf(situation, { me, views, patienceMs: PATIENCE_MS }));
 }
 
@@ -44,19 +44,16 @@ Deno.test("shareOf: a site whose lease has run out tries for the same slot alone
   assertEquals(shares(slots, 2).slice(0, 2), [tries(1), tries(1, 0)]);
 });
 
-Deno.test("shareOf: as many give up as are needed, the last in order first", () => {
-  // Both who are chosen find a free slot: nobody needs to give up.
-  assertEquals(shares([held(0, THIRD), free(1), free(2)], 3)[2], NOTHING);
-  // One of them finds none.
+Deno.test("shareOf: who is not chosen gives up, one after the other, while no slot is free", () => {
+  assertEquals(shares([held(0, SECOND)], 1), [NOTHING, LEAVES, NOTHING, NOTHING]);
   const two = [held(0, THIRD), held(1, FOURTH)];
-  assertEquals(shares(two, 2), [NOTHING, NOTHING, LEAVES, LEAVES]);
+  assertEquals(shares(two, 2), [NOTHING, NOTHING, NOTHING, LEAVES]);
+  assertEquals(shares([held(0, THIRD), free(1)], 2)[2], NOTHING);
   assertEquals(shares([held(0, THIRD), held(1, FIRST)], 2), [NOTHING, NOTHING, LEAVES, NOTHING]);
-  const three = [held(0, FIRST), held(1, FOURTH), held(2, SECOND)];
-  assertEquals(shares(three, 3), [NOTHING, NOTHING, NOTHING, LEAVES]);
-  const one = [...two, held(2, FIRST)];
-  assertEquals(shares(one, 3, SITES.filter((site) => site !== SECOND)), Array(4).fill(NOTHING));
-  // Where only one is lacking, only the last leaves.
-  assertEquals(shares([held(0, THIRD), held(1, FOURTH), free(2)], 3)[2], NOTHING);
+  // Three follow it, so all of them are chosen.
+  const three = [...two, held(2, FIRST)];
+  const followers = SITES.filter((site) => site !== SECOND);
+  assertEquals(shares(three, 3, followers), Array(4).fill(NOTHING));
 });
 
 Deno.test("shareOf: where fewer sites follow a log than are wanted, all of them look", () => {

@@ -22,7 +22,7 @@ function open(): Promise<Place> {
       now += ms;
       return Promise.resolve();
     },
-    connect: () => server.site().connect(),
+    connect: () => server.site().connect({ url: "postgres://hearsay@db.invalid/hearsay" }),
     close: () => Promise.resolve(server.close()),
   });
 }
