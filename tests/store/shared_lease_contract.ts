@@ -310,6 +310,9 @@ class Fleet {
       member.pausedUntil = now + this.#draw.between(1, 2 * LEASE_MS);
       member.report = { held: [], others: [] };
       await member.store.release();
+      // The word that it tells wakes them: who looked meanwhile counted on this site still.
+      const next = now + Fleet.#STEP_MS;
+      for (const other of this.#members) other.nextBeat = Math.min(other.nextBeat, next);
       return true;
     }
     if (now < member.nextBeat) return false;
