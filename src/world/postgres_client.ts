@@ -2,6 +2,9 @@ import { lostConnection } from "./postgres_error.ts";
 import type { PostgresStream } from "./postgres_stream.ts";
 import type { SqlRow } from "./world.ts";
 
+/** The variables of the environment that the package reads whatever it is given; none changes anything. */
+export const DATABASE_VARIABLES = ["PGAPPNAME"];
+
 /** What is used of the package `postgres`, version 3. */
 export interface PostgresClient {
   unsafe(

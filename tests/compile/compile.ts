@@ -5,10 +5,14 @@
  * use. Where that cannot be reached this says what is missing and what to do, and ends with 3.
  */
 import { CACHE_VARIABLES } from "../../src/cli/caches.ts";
+import { DATABASE_VARIABLES } from "../../src/world/postgres_client.ts";
+
+/** The variables of the environment that the program may read. */
+export const VARIABLES = [...CACHE_VARIABLES, ...DATABASE_VARIABLES];
 
 /**
- * Net, files, the variables of the environment that say where caches are, programs, and nothing else:
- * no foreign functions, no prompts. Programs are those that "alerts" names as commands. Every command
+ * Net, files, the variables of the environment that say where caches are (and one that the package for
+ * PostgreSQL asks for), programs, and nothing else: no foreign functions, no prompts. Programs are those that "alerts" names as commands. Every command
  * but 'run' and 'alert' gives that permission up when it begins (main.ts).
  */
 export const RUN_FLAGS = [
@@ -18,7 +22,7 @@ export const RUN_FLAGS = [
   "--allow-read",
   "--allow-write",
   "--allow-run",
-  `--allow-env=${CACHE_VARIABLES.join(",")}`,
+  `--allow-env=${VARIABLES.join(",")}`,
 ];
 
 const COULD_NOT = 3;
