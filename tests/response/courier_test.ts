@@ -46,6 +46,40 @@ Deno.test("alerts: what is refused for ever is left out in the end, and that is 
   await rig.stop();
 });
 
+Deno.test("alerts: what is new does not wait for the next try of what was refused", async () => {
+  const rig = await Rig.make();
+  const [record] = await casesOf(rig, 1);
+  rig.answer = ({ case: one }) => one.startsWith("trouble ") ? 422 : 204;
+  await rig.start();
+  rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
+  // By now the pauses are half an hour long.
+  await rig.pass(4 * HOUR);
+  assertEquals(rig.account, []);
+  await rig.record(record!);
+  await rig.pass(SECOND);
+  assertEquals(rig.account, ["EMERGENCY begins"]);
+  const { length } = rig.requests;
+  await rig.pass(SECOND);
+  assertEquals(rig.requests.length, length, "what was refused keeps its pauses");
+  await rig.stop();
+});
+
+Deno.test("alerts: a clock that is set ahead gives no channel up", async () => {
+  const rig = await Rig.make();
+  rig.answer = () => UNREACHABLE;
+  await rig.start();
+  rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
+  await rig.pass(SECOND);
+  // As on a machine that has no clock of its own, once it hears the time.
+  rig.clock.ahead = 6 * 365 * 24 * HOUR;
+  await rig.pass(MINUTE);
+  assertEquals(rig.told.filter(({ name }) => name === "alert.disabled"), []);
+  rig.answer = () => 204;
+  await rig.pass(HOUR);
+  assertEquals(rig.account, ["WARNING begins"]);
+  await rig.stop();
+});
+
 Deno.test("alerts: a receiver that is gone for a day is given up, told by the others, and tried again", async () => {
   const rig = await Rig.make();
   const hook = rig.settings.channels[0]!;
