@@ -156,6 +156,7 @@ export class Courier {
     const { name } = this.channel;
     const lost = this.#queue.trim(name);
     if (lost > 0) this.#report.lost(name, lost, "too many wait");
+    this.#forgetLeftOut();
     for (let next; (next = this.#nextToBring()) !== undefined;) {
       if (this.#stop.stopped || this.#isDisabled) break;
       if (await this.#bring(next) !== "failed" || this.#isDisabled) continue;
@@ -165,6 +166,15 @@ export class Courier {
     const now = this.#clock.monotonic();
     const times = [...this.#refused.values()].map(({ notBefore }) => notBefore - now);
     return { waitMs: Math.max(0, Math.min(...times)), hasFailed: false };
+  }
+
+  /** What does not wait any more is not tried again. */
+  #forgetLeftOut(): void {
+    if (this.#refused.size === 0) return;
+    const waiting = new Set(this.#queue.waiting(this.channel.name).map(({ number }) => number));
+    for (const number of [...this.#refused.keys()]) {
+      if (!waiting.has(number)) this.#refused.delete(number);
+    }
   }
 
   /** The first alert whose case has none before it that waits for its time. */
