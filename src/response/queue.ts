@@ -220,7 +220,7 @@ export class AlertQueue {
    * is tried again.
    */
   async write(): Promise<void> {
-    this.#writing ??= this.#writeAll().finally(() => this.#writing = undefined);
+    this.#writing ??= this.#writeAll();
     await this.#writing;
   }
 
@@ -293,10 +293,13 @@ export class AlertQueue {
         this.#failed(error);
         // What may be half written can only be made good by writing all of it anew.
         if (error instanceof DurabilityLost) this.#mustWriteAnew = true;
-        this.#unwritten.unshift(...changes);
-        return this.#tryAgain();
+        this.#unwritten = [...changes, ...this.#unwritten];
+        this.#tryAgain();
+        break;
       }
     }
+    // In the same step as the last look at what is unwritten: what comes after it begins a new write.
+    this.#writing = undefined;
   }
 
   #tryAgain(): void {

@@ -171,6 +171,8 @@ async function openQueue(disk: MemoryDisk, wasteBytes?: number) {
   return { queue, failed };
 }
 
+const QUEUE_IN_STATE = "state/alerts/queue.log";
+
 /** What a queue remembers, in short. */
 function memoryOf(queue: AlertQueue): unknown {
   return {
@@ -210,6 +212,23 @@ Deno.test("alerts: the queue is what was promised last, whatever step of the dis
         await again.close();
       }
     }
+  }
+});
+
+Deno.test("alerts: what is added while a write comes to its end is written too", async () => {
+  for (let turns = 0; turns < 20; turns++) {
+    const disk = new MemoryDisk();
+    const { queue } = await openQueue(disk);
+    queue.add(alertOf("case 1"), ["a"], []);
+    let isWritten = false;
+    void queue.write().then(() => isWritten = true);
+    while (!disk.content(QUEUE_IN_STATE)!.includes("case 1")) await Promise.resolve();
+    for (let i = 0; i < turns; i++) await Promise.resolve();
+    queue.add(alertOf("case 2"), ["a"], []);
+    await queue.write();
+    assert(disk.content(QUEUE_IN_STATE)!.includes("case 2"), `after ${turns} turns`);
+    assert(isWritten);
+    await queue.close();
   }
 });
 
