@@ -43,6 +43,8 @@ const NEWLINE = 0x0a;
 export const WASTE_BYTES = 4 * 1024 * 1024;
 /** The most alerts that wait for one channel. Of more, the least grave and oldest is left out. */
 export const MAX_WAITING = 1_000;
+/** So many changes wait for a disk that refuses. Of more, the file is written anew from memory. */
+export const MAX_UNWRITTEN = 10_000;
 /** How long after a refusal of the disk it is tried again. */
 const AGAIN_MS = 10_000;
 
@@ -294,6 +296,10 @@ export class AlertQueue {
         // What may be half written can only be made good by writing all of it anew.
         if (error instanceof DurabilityLost) this.#mustWriteAnew = true;
         this.#unwritten = [...changes, ...this.#unwritten];
+        if (this.#unwritten.length > MAX_UNWRITTEN) {
+          this.#mustWriteAnew = true;
+          this.#unwritten = this.#unwritten.slice(-1);
+        }
         this.#tryAgain();
         break;
       }

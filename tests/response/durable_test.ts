@@ -1,6 +1,6 @@
 /** No news is lost: whatever fails, and whenever the process or the power ends. */
 import { assert, assertEquals } from "@std/assert";
-import { AlertQueue, type Change } from "../../src/response/queue.ts";
+import { AlertQueue, type Change, MAX_UNWRITTEN } from "../../src/response/queue.ts";
 import { makeAlert } from "../../src/response/alert.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
@@ -230,6 +230,28 @@ Deno.test("alerts: what is added while a write comes to its end is written too",
     assert(isWritten);
     await queue.close();
   }
+});
+
+Deno.test("alerts: what waits for a disk that refuses does not grow without end, and nothing is lost", async () => {
+  const disk = new MemoryDisk();
+  const { queue } = await openQueue(disk);
+  queue.add(alertOf("case 1"), ["a"], []);
+  for (let i = 1; i <= MAX_UNWRITTEN + 5; i++) {
+    queue.change({ mark: { seq: i, hash: "h" } });
+    if (i % 1_000 !== 0 && i <= MAX_UNWRITTEN) continue;
+    // The append is refused, and what may have come of it can be cut off.
+    disk.fail({ at: 1, when: "before", lasting: false });
+    await queue.write();
+  }
+  disk.fail(undefined);
+  await queue.write();
+  const before = memoryOf(queue);
+  await queue.close();
+  assert(disk.bytes(QUEUE_IN_STATE)!.length < 10_000);
+  const { queue: again } = await openQueue(disk);
+  assertEquals(memoryOf(again), before);
+  assertEquals(again.mark?.seq, MAX_UNWRITTEN + 5);
+  await again.close();
 });
 
 Deno.test("alerts: the queue is written anew when it is long, and stays the same", async () => {
