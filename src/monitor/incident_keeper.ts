@@ -12,11 +12,13 @@ import {
   TRANSITION_VERSION,
   transitionBytes,
 } from "../evidence/transition.ts";
-import type { RecordedHead } from "../evidence/record.ts";
+import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
 import { FreezeGate, type FrozenMemory, type Kept, keptOf } from "../response/freeze.ts";
 import { type Incident, Runbook, type Step } from "../response/runbook.ts";
 import type { IncidentJournal, NamedRecord } from "../store/incidents.ts";
+import { statementsEpoch } from "../swarm/statement.ts";
 import { MalformedError } from "../tlog/malformed.ts";
+import { parseVkey } from "../tlog/vkey.ts";
 import type { Signer } from "../world/signer.ts";
 import { timeNow } from "../world/time.ts";
 import { Turns } from "../world/turns.ts";
@@ -127,7 +129,7 @@ export class IncidentKeeper {
   unopened(): readonly NamedRecord[] {
     return this.#journal.named.filter(({ evidence_id: id }) =>
       !this.#before.has(id) && this.runbook.withCase(id) === undefined
-    );
+    ).filter(isOfLog);
   }
 
   /** Has the file say what it is to say from the first start on. @throws WorldError */
@@ -169,7 +171,9 @@ export class IncidentKeeper {
       const { cause, by } = opening;
       const logId = logIdOfTransition(opening);
       const unknown = opening.cases.find((id) => !this.#has(id, logId));
-      if (unknown !== undefined) return { refused: `cannot be opened: ${unknown} is no case here` };
+      if (unknown !== undefined) {
+        return { refused: `cannot be opened: ${unknown} is no case of a log here` };
+      }
       const cases = opening.cases.filter((id) => this.runbook.withCase(id) === undefined);
       const open = this.runbook.freezing(logId).findLast((one) =>
         one.cause === cause && (cause !== "equivocation" || one.state === "FREEZE")
@@ -216,8 +220,8 @@ export class IncidentKeeper {
 
   /** Whether the journal has a case of a log. */
   #has(evidenceId: string, logId: string): boolean {
-    return this.#journal.named.some(({ evidence_id, log }) =>
-      evidence_id === evidenceId && logIdOfTransition({ log }) === logId
+    return this.#journal.named.some((one) =>
+      one.evidence_id === evidenceId && isOfLog(one) && logIdOfTransition(one) === logId
     );
   }
 
@@ -282,6 +286,17 @@ export class IncidentKeeper {
     await this.#memory.write(kept);
     this.#kept = text;
   }
+}
+
+/**
+ * Whether a case is about a log, and not about what a witness cosigned or a monitor stated. The key
+ * alone does not say it: those of one type are keys of logs and of witnesses.
+ */
+export function isOfLog(
+  { kind, log: { origin, vkey } }: Pick<ConflictRecord, "kind" | "log">,
+): boolean {
+  return kind !== "same_size_cosigned" &&
+    statementsEpoch({ origin, vkey: parseVkey(vkey) }) === undefined;
 }
 
 const FILE_WORDS = "the state folder";

@@ -2,9 +2,7 @@ import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
 import { BY_ITSELF, type Cause } from "../evidence/transition.ts";
 import type { FreezeGate } from "../response/freeze.ts";
 import type { Runbook } from "../response/runbook.ts";
-import { statementsEpoch } from "../swarm/statement.ts";
 import { type Log, makeLog } from "../tlog/log.ts";
-import { MalformedError } from "../tlog/malformed.ts";
 import { parseVkey } from "../tlog/vkey.ts";
 import type { Background } from "../world/background.ts";
 import type { Stop } from "../world/stop.ts";
@@ -13,7 +11,7 @@ import { Turns } from "../world/turns.ts";
 import type { Common } from "./common.ts";
 import { HOLDS } from "./finding.ts";
 import type { Found, Happening } from "./happenings.ts";
-import type { IncidentKeeper, StepOrder, Stepped } from "./incident_keeper.ts";
+import { type IncidentKeeper, isOfLog, type StepOrder, type Stepped } from "./incident_keeper.ts";
 import type { FrozenStatus } from "./status.ts";
 import { failedNote } from "./unverified.ts";
 
@@ -103,8 +101,8 @@ export class Responding {
     const { happenings } = this.#common;
     happenings.subscribe((happening) => this.#follow(happening));
     await this.#keeper.claim();
-    for (const { log: named } of this.#keeper.unopened()) {
-      const log = this.#logNamed(named);
+    for (const named of this.#keeper.unopened()) {
+      const log = this.#logOf(named);
       if (log !== undefined) this.#hold(log, "equivocation", RECORDED);
     }
     await this.#write();
@@ -170,8 +168,8 @@ export class Responding {
   #follow(happening: Happening): void {
     if (happening.kind === "case") {
       const { outcome, record } = happening.news;
-      const log = this.#logNamed(record.log);
-      // A case about a monitor's own statements freezes no log.
+      const log = this.#logOf(record);
+      // A case about a monitor's own statements, or about a witness, freezes no log.
       if (log === undefined) return;
       const [a, b] = [record.checkpoint_a.size, record.checkpoint_b.size];
       const sizes = a === b
@@ -348,19 +346,13 @@ export class Responding {
   }
 
   /** The log that a record is about; nothing if it is about a monitor's statements, or a witness. */
-  #logNamed({ origin, vkey }: ConflictRecord["log"]): Log | undefined {
+  #logOf(record: Pick<ConflictRecord, "kind" | "log">): Log | undefined {
+    if (!isOfLog(record)) return undefined;
+    const { origin, vkey } = record.log;
     const followed = this.#common.keeper.judge.logs
       .find((log) => log.origin === origin && log.vkey.text === vkey);
-    if (followed !== undefined) return followed;
-    const parsed = parseVkey(vkey);
-    if (statementsEpoch({ origin, vkey: parsed }) !== undefined) return undefined;
-    try {
-      // One that only the list of a witness has, or that is followed no more.
-      return makeLog({ vkey: parsed, origin });
-    } catch (error) {
-      if (error instanceof MalformedError) return undefined;
-      throw error;
-    }
+    // Otherwise it is one that only the list of a witness has, or that is followed no more.
+    return followed ?? makeLog({ vkey: parseVkey(vkey), origin });
   }
 }
 
