@@ -148,9 +148,14 @@ export async function bundleOf(
     });
   }
   const { manifest, sha256, faults } = await checkBundle({ files, folder });
-  if (manifest.incident !== incident.id) {
+  // Each monitor counts its incidents for itself.
+  const { log: { origin, vkey }, monitor } = manifest;
+  const isOfIt = manifest.incident === incident.id && origin === incident.log.origin &&
+    vkey === incident.log.vkey && monitor === incident.steps[0]!.monitor;
+  if (!isOfIt) {
     throw new UsageError(
-      `${quoted(folder)} has the bundle of ${manifest.incident}: name another one`,
+      `${quoted(folder)} has the bundle of ${manifest.incident} about ${quoted(origin)}, by ` +
+        `${quoted(monitor)}: name another one`,
     );
   }
   if (faults.length > 0) {
