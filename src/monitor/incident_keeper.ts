@@ -95,8 +95,8 @@ export class IncidentKeeper {
     this.illegal = fields.illegal;
     this.#before = fields.before;
     this.#lost = fields.lost;
-    for (const { log, cause, since, why, accepted } of fields.lost) {
-      this.gate.hold(logIdOfTransition({ log }), { cause, since, why, accepted });
+    for (const { incident, log, cause, since, why, accepted } of fields.lost) {
+      this.gate.hold(logIdOfTransition({ log }), incident, { cause, since, why, accepted });
     }
   }
 
@@ -148,8 +148,8 @@ export class IncidentKeeper {
         if (this.runbook.find(incident) !== undefined) continue;
         const again = shortened(`the journal had lost it, and ${FILE_WORDS} had not: ${why}`);
         const opening = { log, cause, cases, accepted, by: BY_ITSELF, why: again };
-        await this.#open(incident, opening);
-        this.gate.written(logIdOfTransition({ log }));
+        const refused = await this.#open(incident, opening);
+        if (refused === undefined) this.gate.written(logIdOfTransition({ log }), incident);
       }
       for (const { id, state, log } of this.runbook.incidents) {
         if (state === "DETECT") await this.#freeze(id, { log, accepted: undefined });

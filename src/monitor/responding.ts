@@ -1,5 +1,5 @@
 import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
-import { BY_ITSELF, type Cause } from "../evidence/transition.ts";
+import { BY_ITSELF, type Cause, logIdOfTransition } from "../evidence/transition.ts";
 import type { FreezeGate } from "../response/freeze.ts";
 import type { Runbook } from "../response/runbook.ts";
 import { type Log, makeLog } from "../tlog/log.ts";
@@ -177,9 +177,10 @@ export class Responding {
         : `sizes ${a} and ${b} that exclude each other`;
       const why = `the log signed ${sizes}`;
       // Until it is written, it is held in memory. What does not hold freezes nothing.
-      if (outcome === "not written") this.#holdNow(log, "equivocation", why);
-      else if (outcome === "recorded") this.#freeze(log, "equivocation", why);
-      else if (!this.#pending.has(log.id)) this.gate.written(log.id);
+      const by = `case ${record.evidence_id}`;
+      if (outcome === "not written") return void this.#holdNow(log, by, "equivocation", why);
+      if (outcome === "recorded") this.#freeze(log, "equivocation", why);
+      this.gate.written(log.id, by);
     } else if (happening.kind === "found") {
       this.#count(happening);
       this.#noteSignature(happening);
@@ -273,19 +274,19 @@ export class Responding {
     // One incident about suspicions is enough; each new case is written down.
     const holds = this.gate.holds(log);
     if (cause !== "equivocation" && holds.some((hold) => hold.cause === cause)) return false;
-    const suspicion = this.#holdNow(log, cause, why);
+    const suspicion = this.#holdNow(log, PENDING, cause, why);
     const pending = this.#pending.get(log.id) ?? new Map<Cause, Suspicion>();
     if (!pending.has(cause)) pending.set(cause, suspicion);
     this.#pending.set(log.id, pending);
     return true;
   }
 
-  #holdNow(log: Log, cause: Cause, why: string): Suspicion {
+  #holdNow(log: Log, by: string, cause: Cause, why: string): Suspicion {
     const suspicion = {
       ...{ log, cause, why: oneLine(why), accepted: this.#accepted(log) },
       since: timeNow(this.#common.world.clock),
     };
-    this.gate.hold(log.id, suspicion);
+    this.gate.hold(log.id, by, suspicion);
     return suspicion;
   }
 
@@ -323,14 +324,15 @@ export class Responding {
       }
       if (pending.size > 0) continue;
       this.#pending.delete(id);
-      this.gate.written(id);
+      this.gate.written(id, PENDING);
     }
   }
 
   async #open({ log, cause, why, accepted }: Suspicion): Promise<void> {
     const { origin, vkey: { text: vkey } } = log;
     const cases = cause !== "equivocation" ? [] : this.#keeper.unopened()
-      .filter((one) => one.log.origin === origin && one.log.vkey === vkey)
+      // A log is its origin and its key. Others may have another name for the key.
+      .filter((one) => logIdOfTransition(one) === log.id)
       .map(({ evidence_id }) => evidence_id);
     // A step before this one has taken them along.
     if (cause === "equivocation" && cases.length === 0) return;
@@ -355,6 +357,9 @@ export class Responding {
     return followed ?? makeLog({ vkey: parseVkey(vkey), origin });
   }
 }
+
+/** What holds a log while something about it waits to be written. */
+const PENDING = "pending";
 
 /** Why a log is frozen at a start, if a crash came after its case was recorded. */
 const RECORDED = "the log signed checkpoints that exclude each other; the case was recorded before";
