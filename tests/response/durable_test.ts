@@ -48,6 +48,30 @@ Deno.test("alerts: a crash between the journal's entry and the alert loses no al
   await rig.stop();
 });
 
+Deno.test("alerts: a journal that cannot be read for a while keeps no case from being told", async () => {
+  const rig = await Rig.make();
+  const [first, second, third] = await casesOf(rig, 3);
+  await rig.start();
+  await rig.record(first!);
+  await rig.pass(SECOND);
+  // What comes between two cases, such as the steps of an incident, makes it read the journal.
+  await rig.recordOnly(second!);
+  await rig.recordOnly(third!);
+  rig.disk.fail({ at: 1, when: "before", lasting: true });
+  rig.tellRecorded(third!, 3);
+  await rig.pass(SECOND);
+  assertEquals(rig.account, ["EMERGENCY begins"]);
+  const [{ waiting }] = rig.alerting.status().channels as [{ waiting: number }];
+  assertEquals(waiting, 1, "what is at hand is told, once the secret of the webhook can be read");
+  assert(rig.refused.length > 0);
+  rig.disk.fail(undefined);
+  await rig.pass(MINUTE);
+  assertEquals(rig.account, ["EMERGENCY begins", "EMERGENCY begins", "EMERGENCY begins"]);
+  await rig.pass(48 * HOUR);
+  assertEquals(rig.taken.length, 3, "nothing is counted twice");
+  await rig.stop();
+});
+
 Deno.test("alerts: if the state of the alerts is lost, cases are told again under the same ids", async () => {
   const rig = await Rig.make();
   const [record] = await casesOf(rig, 1);
