@@ -26,7 +26,7 @@ import { isCase, readIncidents, recordOf, transitionOf } from "../store/incident
 import { logIdOf, type Observation } from "../store/observation.ts";
 import { checkObservations } from "../store/observations.ts";
 import { utf8 } from "../tlog/encoding.ts";
-import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
+import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { createDurably } from "../world/durable.ts";
 import { timeNow } from "../world/time.ts";
 import { type World, WorldError } from "../world/world.ts";
@@ -109,7 +109,8 @@ function tellChecked(
 ): ExitCode {
   if (options.flag("json")) {
     const { incident, files, missing } = manifest;
-    terminal.out(JSON.stringify({ incident, files: files.length, sha256, missing, faults }));
+    const told = { incident, files: files.length, sha256, missing, faults };
+    terminal.out(printableJson(JSON.stringify(told)));
   } else {
     terminal.out(printable(
       `${manifest.files.length} files about ${manifest.incident}; ` +

@@ -243,6 +243,11 @@ inFolder(
     const unknown = await run("incidents", "bundle", "--check", bundle);
     assertEquals(unknown.code, 2, text(unknown));
     assertStringIncludes(text(unknown), "sealed");
+    const missing = listed.replace(/"missing":\[[^\]]*\]/, '"missing":["\u009b2J\u202e"]');
+    Deno.writeTextFileSync(manifest, missing);
+    const told = await run("incidents", "bundle", "--check", bundle, "--json");
+    assertEquals(told.code, 0, text(told));
+    assertStringIncludes(text(told), '["\\u009b2J\\u202e"]');
     Deno.writeTextFileSync(manifest, listed);
     const html = await incidents(config, "report", INC, "--html");
     assertEquals(html.code, 0);
