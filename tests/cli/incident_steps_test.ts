@@ -110,6 +110,31 @@ inFolder("incidents: from the case to the end, without a daemon", async (folder)
 });
 
 inFolder(
+  "incidents: a case whose incident nobody opened yet freezes its log for 'check' all the same",
+  async (folder) => {
+    const { dir, log } = await makeLog(`${folder}/log`, 5);
+    const config = await makeMonitor(`${folder}/one`, { log, source: dir });
+    await fork(dir, `${folder}/other`);
+    await grow(dir, 1);
+    await grow(`${folder}/other`, 1);
+    assertEquals((await run("run", "--config", config, "--once")).code, 0);
+    const notes = [`${dir}/checkpoint`, `${folder}/other/checkpoint`];
+    const policy = put(folder, "policy", `log ${log}\nquorum none\n`);
+    const check = ["check", notes[0]!, "--policy", policy, "--config", config];
+    assertEquals((await run(...check)).code, 0);
+    // As after a crash between the case and the first step of its incident.
+    const [, key] = /"key": "([^"]*)"/.exec(Deno.readTextFileSync(config))!;
+    const mine = ["--key", `${folder}/one/${key}`, "--incidents", `${folder}/one/incidents`];
+    assertEquals((await run("detect", "--log", log, ...mine, ...notes)).code, 1);
+    const frozen = await run(...check);
+    assertEquals(frozen.code, 1, text(frozen));
+    assertStringIncludes(text(frozen), "a case is recorded, and the monitor has not opened");
+    await run("run", "--config", config, "--once");
+    assertStringIncludes(text(await run(...check)), INC);
+  },
+);
+
+inFolder(
   "incidents: a monitor with a new key goes on with what it began under the old one, to the end",
   async (folder) => {
     const { config } = await convicting(folder);
