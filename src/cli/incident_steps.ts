@@ -233,7 +233,9 @@ async function give(
   try {
     const { clock, files } = world;
     const memory = frozenMemory({ files, folder: settings.state });
-    const keeper = await IncidentKeeper.open({ journal, signer, clock, memory });
+    const failed = (error: unknown): void =>
+      terminal.err(printable(`frozen.json is to be written at the next start: ${error}`));
+    const keeper = await IncidentKeeper.open({ journal, signer, clock, memory, failed });
     return await obeyOrder(plain, {
       step: (step) => keeper.step(step),
       // The daemon knows what it has accepted. Without it nothing is said of that.

@@ -69,6 +69,7 @@ export class IncidentKeeper {
   readonly #signer: Signer;
   readonly #clock: Clock;
   readonly #memory: FrozenMemory;
+  readonly #failed: (error: unknown) => void;
   readonly #before: ReadonlySet<string>;
   /** What the file says and the journal does not know. */
   readonly #lost: Kept["holds"];
@@ -81,6 +82,7 @@ export class IncidentKeeper {
     signer: Signer;
     clock: Clock;
     memory: FrozenMemory;
+    failed: (error: unknown) => void;
     runbook: Runbook;
     illegal: readonly Illegal[];
     before: ReadonlySet<string>;
@@ -90,6 +92,7 @@ export class IncidentKeeper {
     this.#signer = fields.signer;
     this.#clock = fields.clock;
     this.#memory = fields.memory;
+    this.#failed = fields.failed;
     this.runbook = fields.runbook;
     this.gate = new FreezeGate(fields.runbook);
     this.illegal = fields.illegal;
@@ -102,13 +105,15 @@ export class IncidentKeeper {
 
   /**
    * Computes from the journal how its incidents stand. It writes nothing.
+   * @param failed told what kept the small file from being written after a step
    * @throws WorldError
    */
-  static async open({ journal, signer, clock, memory }: {
+  static async open({ journal, signer, clock, memory, failed }: {
     journal: IncidentJournal;
     signer: Signer;
     clock: Clock;
     memory: FrozenMemory;
+    failed: (error: unknown) => void;
   }): Promise<IncidentKeeper> {
     const runbook = new Runbook({ own: signer.vkey.text });
     const illegal: Illegal[] = [];
@@ -120,7 +125,7 @@ export class IncidentKeeper {
     const before = kept?.before ?? casesBefore(journal, kept === undefined);
     const lost = (kept?.holds ?? []).filter(({ incident }) => runbook.find(incident) === undefined);
     return new IncidentKeeper({
-      ...{ journal, signer, clock, memory, runbook, illegal, lost },
+      ...{ journal, signer, clock, memory, failed, runbook, illegal, lost },
       before: new Set(before.filter((id) => runbook.withCase(id) === undefined)),
     });
   }
@@ -186,12 +191,12 @@ export class IncidentKeeper {
       if (open !== undefined && by === BY_ITSELF) {
         const step = this.#stepOf(open, { to: "FREEZE", by, why: opening.why });
         for (const some of parts(cases)) await this.#make({ ...step, evidence_ids: some });
-        await this.#keep();
+        await this.#keepToo();
         return { incident: this.runbook.find(open.id)! };
       }
       const id = this.runbook.nextId(timeNow(this.#clock));
       const refused = await this.#open(id, { ...opening, cases });
-      await this.#keep();
+      await this.#keepToo();
       if (refused !== undefined) return { refused };
       return { incident: this.runbook.find(id)! };
     });
@@ -213,7 +218,7 @@ export class IncidentKeeper {
       const step = this.#stepOf(incident, { to, by, why });
       const refused = await this.#make({ ...step, ...(bundle !== undefined && { bundle }) });
       if (refused !== undefined) return { refused };
-      await this.#keep();
+      await this.#keepToo();
       return { incident: this.runbook.find(id)! };
     });
   }
@@ -274,6 +279,15 @@ export class IncidentKeeper {
     const signature = await this.#signer.sign(transitionBytes(transition));
     await this.#journal.step({ transition, signature }, step.at);
     return this.runbook.take(transition);
+  }
+
+  /** The same after a step. That is in the journal, so it was made, and the file says it later. */
+  async #keepToo(): Promise<void> {
+    try {
+      await this.#keep();
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   /** Has the file keep what freezes logs now. */

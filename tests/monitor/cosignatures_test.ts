@@ -198,7 +198,10 @@ for (const mldsa of [false, true]) {
     const journal = await IncidentJournal.open({ files: host.disk.files, folder: INCIDENTS });
     const { signer, clock } = host;
     const memory = frozenMemory({ files: host.disk.files, folder: STATE });
-    const keeper = await IncidentKeeper.open({ journal, signer, clock, memory });
+    const failed = (error: unknown): never => {
+      throw error;
+    };
+    const keeper = await IncidentKeeper.open({ journal, signer, clock, memory, failed });
     assertEquals(keeper.unopened(), []);
     assertEquals(keeper.runbook.incidents.map(({ log: { vkey } }) => vkey), [ours.log.vkey.text]);
     const [record] = (await host.records()).filter(({ kind }) => kind === "same_size_cosigned");
