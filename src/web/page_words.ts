@@ -20,6 +20,11 @@ export function several(count: number, noun: string): string {
   return `${grouped(`${count}`)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
+/** A sentence that begins with a capital letter. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** The time between two times in RFC 3339, in the largest unit that fits: `3 minutes`. */
 export function span(from: string, to: string): string {
   const seconds = Math.max(0, Math.round(millisecondsBetween(from, to) / 1_000));

@@ -9,6 +9,7 @@ import { denoWorld } from "../../src/world/deno.ts";
 import {
   BUSY,
   BUSY_SHOWN,
+  CONFIG,
   daemonPageOf,
   EMPTY,
   FROZEN,
@@ -31,6 +32,7 @@ class Served implements AsyncDisposable {
       status: () => this.source.status(),
       shown: (log) => this.source.shown(log),
       cases: () => this.source.cases(),
+      config: CONFIG,
     };
     const hostname = "127.0.0.1";
     this.#server = denoWorld().http.serve(
