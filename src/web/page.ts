@@ -70,7 +70,7 @@ export function overview({ status, shown, known, halves, config, find }: {
   const marks = marksOf(status, all);
   const found = foundLogs(status, { marks, find });
   const standing = standingOf(status, { known, troubles, advice });
-  const listing = commandsOf(config).incidents("list");
+  const listing = commandsOf({ config, listens: true }).incidents("list");
   const content = html`
     <header>
       <h1>${nameIn(status.name)}</h1>

@@ -11,12 +11,19 @@ import type { JudgedCase } from "./page_case.ts";
 export interface Commands {
   /** `hearsay incidents …` with the monitor's configuration. */
   incidents(...words: readonly string[]): string;
+  /** Whether steps of incidents can be taken while the monitor runs. */
+  readonly listens: boolean;
 }
 
-/** @param config the absolute path of the monitor's configuration; nothing for the one by default */
-export function commandsOf(config: string | undefined): Commands {
+/**
+ * @param config the absolute path of the monitor's configuration; nothing for the one by default
+ * @param listens whether the monitor has "listen", at which commands ask it
+ */
+export function commandsOf(
+  { config, listens }: { config: string | undefined; listens: boolean },
+): Commands {
   const own = config === undefined ? "" : ` --config ${shellWord(config)}`;
-  return { incidents: (...words) => `hearsay incidents ${words.join(" ")}${own}` };
+  return { incidents: (...words) => `hearsay incidents ${words.join(" ")}${own}`, listens };
 }
 
 /** What follows a step that a person takes. Pasted as it is, it is refused: a name and a reason are missing. */

@@ -43,6 +43,8 @@ export interface Shown {
   readonly numbers: readonly number[];
   /** The absolute path of the monitor's configuration. */
   readonly config: string | undefined;
+  /** Whether the monitor can be asked while it runs: whether it has "listen". */
+  readonly listens: boolean;
   readonly now: string;
 }
 
@@ -60,7 +62,7 @@ export function fileOf({ incident, seq, of }: {
 /** The title and the content of the page. */
 export function incidentPage(shown: Shown): { title: string; content: Html } {
   const { incident, one } = shown;
-  const commands = commandsOf(shown.config);
+  const commands = commandsOf(shown);
   const { plain, deed } = titleOf(shown);
   const name = incident?.id ?? `Case ${one!.seq}`;
   const content = html`

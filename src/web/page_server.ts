@@ -129,12 +129,10 @@ async function incident(source: PageSource, path: string): Promise<HttpAnswer> {
   const holder = incident ?? reader.runbook.withCase(found!.record.evidence_id);
   const numbers = holder === undefined ? [seq!] : reader.numbersOf(holder);
   if (isJson) return download(found!, fileOf({ incident: holder, seq: seq!, of: numbers.length }));
-  const { now } = source.status();
+  const { now, listen } = source.status();
   const one = found && judged(found);
-  return document(
-    200,
-    incidentPage({ incident: holder, one, numbers, config: source.config, now }),
-  );
+  const own = { config: source.config, listens: listen !== undefined };
+  return document(200, incidentPage({ incident: holder, one, numbers, ...own, now }));
 }
 
 /** What a path asks for: an incident with its first case, or a case. */

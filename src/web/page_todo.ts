@@ -112,10 +112,10 @@ function lifting(
 ): Value {
   if (incident !== undefined) return liftingOf(incident, commands);
   if (one.subject !== "log") {
-    return html`<b>Nothing is frozen by this.</b> It says nothing about a log.`;
+    return html`<b>Nothing is frozen by this.</b> It is about the ${one.subject}, and says nothing against a log.`;
   }
-  return html`<b>Freeze the log, if you want that.</b> This case has frozen nothing: it was in the journal before this
-monitor froze logs. To accept nothing new of the log, download the record as in step 2 ${HERE}. Then open an incident
+  return html`<b>Freeze the log, if you want that.</b> No incident has this case: mostly because it
+was in the journal before this monitor froze logs. To accept nothing new of the log, download the record as in step 2 ${HERE}. Then open an incident
 by hand, with your name and your reason between the quotation marks:
 ${
     command(
@@ -160,13 +160,16 @@ export function liftingOf(incident: Incident, commands: Commands): Html {
 ${command(`command-${to.toLowerCase()}`, stepTo(to, id, commands))}</li>`
   );
   const head = isFreezing(state)
-    ? html`<b>Lift the freeze</b>, later. Only a person can, by name: you, or whoever answers for this monitor. Ask
-them before you do it.`
+    ? html`<b>Lift the freeze</b>, later. Only a person can do that: whoever answers for this monitor. If that is
+not you, leave this step to them.`
     : html`<b>Close the incident.</b> The freeze is lifted already.`;
   return html`${head} ${
     capital(HERE)
   }, type these commands one after the other. Put your name and your reason between
-the quotation marks: both stand in the journal for good. No step can be skipped or taken back.
+the quotation marks: both stand in the journal for good. No step can be skipped or taken back.${
+    !commands.listens &&
+    ' This monitor has no "listen" in its configuration: stop it before, and start it again after.'
+  }
 <ol type="a">${items}</ol>`;
 }
 

@@ -237,11 +237,15 @@ const STEPS: readonly Pick<Transition, "from" | "to" | "at" | "by" | "why">[] = 
 /** Opens an incident in a runbook, and takes it to a state. */
 export function openIn(
   runbook: Runbook,
-  { records, state = "FREEZE", cause = "equivocation", log = records?.[0]?.log }: {
+  { records, state = "FREEZE", cause = "equivocation", log = records?.[0]?.log, why, by }: {
     records?: readonly ConflictRecord[];
     state?: State;
     cause?: Transition["cause"];
     log?: Transition["log"] | undefined;
+    /** Of every step. */
+    why?: string;
+    /** Of every step that a person takes. */
+    by?: string;
   },
 ): string {
   const incident = runbook.nextId(NOW);
@@ -255,6 +259,8 @@ export function openIn(
       ...(isFirst && { why: first }),
       ...(step.to === "FREEZE" && { accepted: { size: "7", root: rootOf("A") } }),
       monitor: "monitor.example.com/berlin+0a1b2c3d+AAAA",
+      ...(why !== undefined && { why }),
+      ...(by !== undefined && step.by !== "hearsay" && { by }),
     });
     if (refused !== undefined) throw new Error(refused);
   }

@@ -7,53 +7,24 @@ import { MAX_DRAWN } from "../../src/web/page_drawing.ts";
 import { MAX_INCIDENTS } from "../../src/web/page_incidents.ts";
 import { refusedOf } from "../../src/web/page_refused.ts";
 import { MAX_LOGS } from "../../src/web/page_logs.ts";
-import { answerHttp } from "../../src/web/http_server.ts";
-import { type HttpAnswer, WorldError } from "../../src/world/world.ts";
+import { Runbook } from "../../src/response/runbook.ts";
+import { WorldError } from "../../src/world/world.ts";
 import { NO_CASES } from "./page_of.ts";
+import { ask, read, words } from "./page_reading.ts";
 import {
   BUSY,
   BUSY_SHOWN,
   caught,
-  daemonPageOf,
   EMPTY,
   FROZEN,
   logStatus,
+  openIn,
   peerStatus,
   recordOf,
   rootOf,
   sourceOf,
   statusOf,
 } from "./page_statuses.ts";
-
-interface Asked {
-  readonly method?: string;
-  readonly host?: string;
-}
-
-function ask(
-  page: PageSource,
-  path: string,
-  { method = "GET", host = "localhost" }: Asked = {},
-): Promise<HttpAnswer> {
-  const [file, search = ""] = path.split("?") as [string, string?];
-  return answerHttp({
-    ...{ method, path: file, search, caller: { hostname: "127.0.0.1", port: 1 } },
-    header: (name) => name === "host" ? host : undefined,
-    content: () => Promise.resolve(new Uint8Array(0)),
-  }, { hostname: "127.0.0.1", ...daemonPageOf(page) });
-}
-
-async function read(page: PageSource, path = "/"): Promise<string> {
-  const { status, body } = await ask(page, path);
-  assertEquals(status, 200, path);
-  return new TextDecoder().decode(body);
-}
-
-/** The words of a page, as somebody hears them. */
-function words(text: string): string {
-  return text.replace(/<[^>]*>/g, " ").replace(/&#39;/g, "'").replace(/&amp;/g, "&")
-    .replace(/\s+/g, " ");
-}
 
 /** What is said of how it stands. */
 function standing(status: Status): Promise<string> {
@@ -177,11 +148,23 @@ Deno.test("page: texts from outside inject nothing, wherever they stand", async 
     checkpoint_a: { size: h, root: h, note: h },
     checkpoint_b: { size: h, root: h, note: h },
   };
+  const runbook = new Runbook();
+  const { log } = await recordOf();
+  const named = { cause: "signature failure", log: { ...log, origin: h }, why: h, by: h } as const;
+  openIn(runbook, named);
+  openIn(runbook, { ...named, state: "CLOSED" });
   const page: PageSource = {
-    ...sourceOf(status, { records: [record] }),
+    ...sourceOf(status, { records: [record], runbook }),
     shown: () => [{ source: h, size: h, root: h, verdict: h as "matches", at: h }],
   };
-  for (const path of ["/", `/?find=${encodeURIComponent(h)}`, "/incidents/1"]) {
+  for (
+    const path of [
+      "/",
+      `/?find=${encodeURIComponent(h)}`,
+      "/incidents/1",
+      "/incidents/INC-2026-001",
+    ]
+  ) {
     const text = await read(page, path);
     assertEquals([...text.matchAll(/<script/gi)].length, 1, path);
     assert(!/<img|<iframe|\u{202e}|\u{2066}/iu.test(text), path);
@@ -420,65 +403,4 @@ Deno.test("page: a journal that cannot be read is told as that, and not as no in
   };
   assertStringIncludes(words(await read(page)), "The disk refuses to give the incident journal");
   assertEquals((await ask(page, "/incidents/1")).status, 503);
-});
-
-for (const kind of ["same_size", "cross_size"] as const) {
-  Deno.test(`incident page: a ${kind} record is judged anew, with both halves and the commands`, async () => {
-    const record = await recordOf({ kind });
-    const page = sourceOf(BUSY, { records: [record] });
-    const text = await read(page, "/incidents/1");
-    const said = words(text);
-    assertStringIncludes(said, "The evidence holds.");
-    for (const { root, note } of [record.checkpoint_a, record.checkpoint_b]) {
-      assertStringIncludes(said, root);
-      assertStringIncludes(text, note);
-    }
-    assertStringIncludes(said, "lima.example.com:9900");
-    assertStringIncludes(
-      said,
-      "hearsay incidents export 1 --config /etc/hearsay/hearsay.jsonc --out ~/case-1.txt",
-    );
-    assertStringIncludes(said, `hearsay verify ~/case-1.txt --log ${record.log.vkey}`);
-    assertEquals(JSON.parse(await read(page, "/incidents/1.json")), { ...record });
-  });
-}
-
-Deno.test("incident page: a record that was altered is no proof, and nothing says so", async () => {
-  const record = await recordOf();
-  const altered = { ...record, checkpoint_b: { ...record.checkpoint_b, root: rootOf("Z") } };
-  const said = words(await read(sourceOf(BUSY, { records: [altered] }), "/incidents/1"));
-  assertStringIncludes(said, "The record does not hold.");
-  assertStringIncludes(said, "It proves nothing.");
-  assert(!said.includes("Proven:"));
-  assert(!said.includes("hearsay verify"));
-});
-
-Deno.test("incident page: a command names no origin that would do something in a terminal", async () => {
-  const hidden = await recordOf({ origin: "a\u{202e}b" });
-  const text = words(await read(sourceOf(BUSY, { records: [hidden] }), "/incidents/1"));
-  assertStringIncludes(text, "hearsay verify ~/case-1.txt ");
-  assert(!text.includes("--log"));
-  const quote = await recordOf({ origin: "it's;$(here)`x`" });
-  const said = words(await read(sourceOf(BUSY, { records: [quote] }), "/incidents/1"));
-  assertStringIncludes(said, `--log 'it'\\''s;$(here)\`x\`+`);
-});
-
-Deno.test("incident page: what is no incident is not found", async () => {
-  const page = sourceOf(BUSY, { records: [await recordOf()] });
-  const paths = [
-    "0",
-    "2",
-    "01",
-    "-1",
-    "1/",
-    "x",
-    "1e3",
-    "99999999999999999999",
-    "1.txt",
-    "%31",
-    "",
-  ];
-  for (const path of paths) {
-    assertEquals((await ask(page, `/incidents/${path}`)).status, 404, path);
-  }
 });
