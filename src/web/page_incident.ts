@@ -66,7 +66,7 @@ export function incidentPage(shown: Shown): { title: string; content: Html } {
   const { plain, deed } = titleOf(shown);
   const name = incident?.id ?? `Case ${one!.seq}`;
   const content = html`
-    <p><a href="/">All logs and incidents</a></p>
+    <p><a href="/">Back to all logs and incidents</a></p>
     <h1>${name}: ${deed}</h1>
     ${incident !== undefined &&
       html`<p>${stateBadge(incident)}. <a href="#frozen">What that means</a></p>`}

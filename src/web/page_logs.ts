@@ -110,7 +110,7 @@ function logTable(
     { title: "Last look" },
     { title: "Accepted checkpoint" },
     ...(hasPolicy ? [{ title: "Committed" }] : []),
-    { title: "Grew" },
+    { title: "Last grew" },
     { title: "Followed by" },
   ];
   const rows = shown.map((log): Row => ({
@@ -188,7 +188,8 @@ function waiting({ waitingOwn = 0, waitingOthers = 0, withheld = 0 }: LogStatus)
     ...(waitingOwn > 0 ? [`${waitingOwn} of the log itself without a proof yet`] : []),
     ...(waitingOthers > 0 ? [`${waitingOthers} of others to be compared`] : []),
   ];
-  return parts.length > 0 && html`<br><small>Checkpoints open: ${parts.join("; ")}</small>`;
+  return parts.length > 0 &&
+    html`<br><small>Checkpoints not settled yet: ${parts.join("; ")}</small>`;
 }
 
 /** What is accepted of a log, and what was shown and is not. */

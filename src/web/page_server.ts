@@ -65,7 +65,8 @@ export async function answerPage(
   { hostname, source }: { hostname: string; source: PageSource },
 ): Promise<HttpAnswer> {
   if (!isOurs(query.header("host") ?? "", hostname)) {
-    const text = 'This monitor does not answer under this name. Ask for it as its "http" says.\n';
+    const text =
+      'This monitor does not answer under this host name. Ask for localhost, or for the host that stands in its "http".\n';
     return textAnswer(421, "text/plain; charset=utf-8", text);
   }
   const { path, method, search } = query;
@@ -190,7 +191,7 @@ function failed(status: number, title: string, why: string): HttpAnswer {
     content: html`
       <h1>${title}</h1>
       <p>${why}</p>
-      <p><a href="/">All logs and incidents</a></p>
+      <p><a href="/">Back to all logs and incidents</a></p>
     `,
   });
 }

@@ -94,7 +94,7 @@ const LEFT: Readonly<Record<State, readonly string[]>> = {
 
 /** How the rows of the steps begin, with the state. */
 const ROWS: readonly RegExp[] = [
-  /^DETECT 60 minutes ago this monitor itself the log signed two roots at size 7$/,
+  /^DETECT 60 minutes ago this monitor itself the log signed sizes 7 and 9 /,
   /^FREEZE 59 minutes ago this monitor itself nothing of the log beyond size 7 /,
   /^INVESTIGATE 40 minutes ago Ada Lovelace I look into it$/,
   /^RESOLVE 20 minutes ago Ada Lovelace the operator has restored a backup$/,

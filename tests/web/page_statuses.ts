@@ -250,7 +250,9 @@ export function openIn(
 ): string {
   const incident = runbook.nextId(NOW);
   const until = STATES.indexOf(state) + 1;
-  const first = cause === "equivocation" ? "the log signed two roots at size 7" : `a ${cause}`;
+  const first = cause === "equivocation"
+    ? "the log signed sizes 7 and 9 that exclude each other"
+    : `a ${cause}`;
   for (const step of STEPS.slice(0, until)) {
     const isFirst = step.from === null;
     const refused = runbook.take({
@@ -289,7 +291,7 @@ export async function caught(
         ...(isFrozen && {
           freeze: {
             ...{ since: AN_HOUR_AGO, incidents: [id], causes: ["equivocation"], isWritten: true },
-            why: "the log signed two roots at size 7",
+            why: "the log signed sizes 7 and 9 that exclude each other",
           },
         }),
       }),
