@@ -58,6 +58,21 @@ export function deedOf(one: JudgedCase): Html {
   }
 }
 
+/** What it means, for whoever has never heard of such a thing. For a record that holds. */
+export function inShort({ subject }: JudgedCase): Html {
+  switch (subject) {
+    case "log":
+      return html`<p>A transparency log promises that everyone sees one history. This one has signed two that cannot both be
+true. So some may have been shown what others were not. That is proven; why it happened is not known.</p>`;
+    case "monitor":
+      return html`<p>A monitor numbers what it says, and signs it. This one has said two things under one number. That is
+proven; why it happened is not known.</p>`;
+    case "witness":
+      return html`<p>A witness vouches that a log shows everyone one history. This one has vouched for two that cannot both
+be true. That is proven; why it happened is not known.</p>`;
+  }
+}
+
 /** Whether the record holds, as it was found just now. */
 export function verdict({ judgement: { outcome, checks }, subject }: JudgedCase): Html {
   if (outcome === "holds") {
@@ -106,9 +121,8 @@ const SUBJECTS: Readonly<Record<Subject, string>> = {
 /** The two halves of a case. */
 export function halves(record: ConflictRecord): Html {
   const { checkpoint_a: a, checkpoint_b: b, source_a, source_b } = record;
-  return section("halves", "The two halves", [
-    html`<p>A checkpoint says how many entries the log has (size), and has a hash of all of them
-(root).</p>`,
+  return section("halves", "The evidence, in two halves", [
+    html`<p>A checkpoint states how many entries the log has (size), and a hash over all of them (root).</p>`,
     partingPicture(record),
     html`<div class="halves">${half("A", a, source_a)}${half("B", b, source_b)}</div>`,
   ]);
@@ -162,8 +176,8 @@ export function whatIsProven({ record, subject }: JudgedCase): Html {
     html`<p>${why}</p>
 <p><b>Proven:</b> the ${subject}'s key has ${verb} both ${what}. Nobody can do that without the key.</p>
 <p><b>Not proven:</b> why it happened. It may have been done on purpose. Data may have been lost, and an older
-copy continued. A test log may have been reset. Somebody else may have the key. Whoever showed one of the two has
-done nothing wrong by that. Times and addresses are the word of the monitor that found it.</p>`,
+copy continued. A test log may have been reset. Somebody else may have the key. Another monitor that passed one of
+the two on has done nothing wrong by that. Times and addresses are the word of the monitor that found it.</p>`,
   );
 }
 

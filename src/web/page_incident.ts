@@ -10,6 +10,7 @@ import {
   caseFacts,
   deedOf,
   halves,
+  inShort,
   type JudgedCase,
   nameOfSubject,
   verdict,
@@ -70,6 +71,7 @@ export function incidentPage(shown: Shown): { title: string; content: Html } {
     <h1>${name}: ${deed}</h1>
     ${incident !== undefined &&
       html`<p>${stateBadge(incident)}. <a href="#frozen">What that means</a></p>`}
+    ${one?.judgement.outcome === "holds" && inShort(one)}
     ${one !== undefined && verdict(one)}
     ${todo(shown, commands)}
     ${incident !== undefined && [frozenSection(incident), stepsSection(incident, shown.now)]}

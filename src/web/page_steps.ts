@@ -14,10 +14,10 @@ const MAX_STEPS = 20;
 
 /** What each state means. */
 export const MEANS: Readonly<Record<State, string>> = {
-  DETECT: "found, and about to be frozen",
-  FREEZE: "the log is frozen, and nobody investigates yet",
-  INVESTIGATE: "a person investigates, and the log stays frozen",
-  RESOLVE: "a person has resolved it: the freeze is lifted",
+  DETECT: "found, and the freeze is about to begin",
+  FREEZE: "this monitor accepts nothing new of the log, and nobody investigates yet",
+  INVESTIGATE: "a person investigates, and this monitor still accepts nothing new of the log",
+  RESOLVE: "a person has resolved it, and so lifted its freeze",
   CLOSED: "nothing is left to do",
 };
 

@@ -66,12 +66,15 @@ export function todoOfCase(
         "command-export",
         commands.incidents("export", `${one.seq}`) + ` --out ${atHome(`${file}.txt`)}`,
       )}
-      <p>Then copy the file to the home folder of another machine.</p></li>
-        <li><b>Verify it</b> on that other machine. It needs no network, and the program hearsay, which is one file.
+      <p>It prints where the file is (${one
+        .seq} is the number of the case in this monitor's journal). Then copy the file to
+      the home folder of another machine.</p></li>
+        <li><b>Verify it</b> on that other machine. That needs no network. It needs the program hearsay, which is one file:
+      copy that over too, if it is not there. <code>command -v hearsay</code> prints where it is.
       ${verifying(one, { file })}</li>
-        <li><b>Tell people.</b> Say no more than <a href="#proven">what is proven</a>. The peers of this monitor are
-      told by the monitor itself. Write to:
-      <ul><li>${operator}</li><li>${others}</li></ul></li>
+        <li><b>Tell people.</b> Say no more than <a href="#proven">what is proven</a>. The monitor tells its
+      peers by itself. Write to:
+      <ul><li>Whoever answers for this monitor, if that is not you.</li><li>${operator}</li><li>${others}</li></ul></li>
         <li>${lifting(one, { file, commands, incident })}</li>
       </ol>
     `,
@@ -88,7 +91,8 @@ function verifying(one: JudgedCase, { file }: { file: string }): Html {
       subject
     ]}. Do not take it from this page or from the file. It must be this one:</p>
     <pre>${vkey}</pre>
-    <p>If it is another one, stop: then the evidence is about a key that you do not rely on. If it is the same, type:</p>
+    <p>If it is another one, stop: then the evidence is about a key that you do not rely on. Tell whoever answers for this
+    monitor. If it is the same, type:</p>
     ${command("command-verify", `hearsay verify ${atHome(`${file}.txt`)}${key}`)}
     ${key === "" &&
       html`<p>The command names no key here, since this one cannot be pasted safely.</p>`}
@@ -140,8 +144,8 @@ const LEFT: readonly { readonly to: State; readonly says: string }[] = [
   {
     to: "RESOLVE",
     says:
-      "When you know what happened and want to go on with the log, resolve the incident. This lifts the " +
-      "freeze, unless another incident holds it:",
+      "To go on with the log, resolve the incident. This lifts the freeze, unless another incident freezes " +
+      "the log too:",
   },
   { to: "CLOSED", says: "When nothing is left to do, close it:" },
 ];
@@ -160,7 +164,7 @@ export function liftingOf(incident: Incident, commands: Commands): Html {
 ${command(`command-${to.toLowerCase()}`, stepTo(to, id, commands))}</li>`
   );
   const head = isFreezing(state)
-    ? html`<b>Lift the freeze</b>, later. Only a person can do that: whoever answers for this monitor. If that is
+    ? html`<b>Lift the freeze</b>, later, when you know what happened. Only a person can do that: whoever answers for this monitor. If that is
 not you, leave this step to them.`
     : html`<b>Close the incident.</b> The freeze is lifted already.`;
   return html`${head} ${

@@ -1,5 +1,5 @@
 /** The page of real daemons that catch a log: what it says is so, and the commands on it work. */
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { inFolder, put, run, start } from "./harness.ts";
 import { fork, grow, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
 
@@ -42,9 +42,14 @@ inFolder("page: of a log that has told two stories, with commands that work", as
       ...["--listen", "127.0.0.1:0"],
     ),
   );
-  const two = await startDaemon(
-    await makeMonitor(`${folder}/two`, { log, source: `${url}/other/` }, "--peer", one.listen),
+  const config = await makeMonitor(
+    `${folder}/two`,
+    { log, source: `${url}/other/` },
+    ...["--peer", one.listen],
   );
+  // The page names it as it is typed in any folder, however it was named at the start.
+  const toRoot = Deno.cwd().replace(/\/[^/]+/g, "/..").slice(1);
+  const two = await startDaemon(toRoot + config);
   await Promise.all([one, two].map(({ running }) => running.line(/ error incident\.recorded /)));
 
   for (const { http } of [one, two]) {
@@ -61,7 +66,7 @@ inFolder("page: of a log that has told two stories, with commands that work", as
   assertStringIncludes(page, "The evidence holds.");
   const record = put(folder, `${INC}.json`, await read(two.http, "/incidents/1.json"));
   const typed = (name: string): string[] => commandOn(page, `command-${name}`, folder);
-  const given = ["--config", `${folder}/two/hearsay.jsonc`];
+  const given = ["--config", config];
   const out = ["--out", `${folder}/${INC}.txt`];
   assertEquals(typed("export"), ["incidents", "export", "1", ...given, ...out]);
   assertEquals((await run(...typed("export"))).code, 0);
@@ -89,6 +94,35 @@ inFolder("page: of a log that has told two stories, with commands that work", as
   serving.stop();
   assertEquals((await serving.done).code, 0);
 });
+
+inFolder(
+  "page: of a log that one monitor alone has caught, what it showed and what is accepted",
+  async (folder) => {
+    const shown = `${folder}/shown`;
+    const { log } = await makeLog(shown, 8);
+    await fork(shown, `${folder}/other`);
+    await grow(shown, 1);
+    await grow(`${folder}/other`, 2);
+    const config = await makeMonitor(`${folder}/one`, { log, source: shown });
+    const { running, http } = await startDaemon(config);
+    await running.line(/ log\.first /);
+    Deno.renameSync(shown, `${folder}/before`);
+    Deno.renameSync(`${folder}/other`, shown);
+    await running.line(/ incident\.step .*FREEZE/);
+    const text = await read(http, "/");
+    const said = text.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
+    assertMatch(said, new RegExp(`^ ${INC} is open, 1 log frozen –`));
+    assertMatch(
+      said,
+      /inconsistent .*? size 9 \S+ ✕ not accepted size 10 \S+ shown by the log itself;/,
+    );
+    assertMatch(said, /This monitor \(accepted\) 9 The log itself \(not accepted\) 10 /);
+    assertMatch(text, /class="mark contradicts"/);
+    assert(!/shows a checkpoint that contradicts|Trouble/.test(said), said);
+    running.stop();
+    assertEquals((await running.done).code, 1);
+  },
+);
 
 inFolder("page: it shows what a peer has seen of a log", async (folder) => {
   const { dir, log } = await makeLog(`${folder}/trial`, 5);

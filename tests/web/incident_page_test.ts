@@ -49,7 +49,7 @@ Deno.test("incident page: a command names no origin that would do something in a
 
 /** What an incident's page says above its evidence. */
 async function told(page: PageSource, path = "/incidents/INC-2026-001"): Promise<string> {
-  return words(await read(page, path)).split("The two halves")[0]!;
+  return words(await read(page, path)).split("The evidence, in two halves")[0]!;
 }
 
 Deno.test("incident page: what to do comes first, with the key from elsewhere before the command", async () => {
@@ -94,7 +94,7 @@ const LEFT: Readonly<Record<State, readonly string[]>> = {
 
 /** How the rows of the steps begin, with the state. */
 const ROWS: readonly RegExp[] = [
-  /^DETECT 60 minutes ago this monitor itself the log signed sizes 7 and 9 /,
+  /^DETECT 60 minutes ago this monitor itself the log signed checkpoints of sizes 7 and 9 /,
   /^FREEZE 59 minutes ago this monitor itself nothing of the log beyond size 7 /,
   /^INVESTIGATE 40 minutes ago Ada Lovelace I look into it$/,
   /^RESOLVE 20 minutes ago Ada Lovelace the operator has restored a backup$/,

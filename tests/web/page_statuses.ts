@@ -251,7 +251,7 @@ export function openIn(
   const incident = runbook.nextId(NOW);
   const until = STATES.indexOf(state) + 1;
   const first = cause === "equivocation"
-    ? "the log signed sizes 7 and 9 that exclude each other"
+    ? "the log signed checkpoints of sizes 7 and 9 that contradict each other"
     : `a ${cause}`;
   for (const step of STEPS.slice(0, until)) {
     const isFirst = step.from === null;
@@ -291,7 +291,7 @@ export async function caught(
         ...(isFrozen && {
           freeze: {
             ...{ since: AN_HOUR_AGO, incidents: [id], causes: ["equivocation"], isWritten: true },
-            why: "the log signed sizes 7 and 9 that exclude each other",
+            why: "the log signed checkpoints of sizes 7 and 9 that contradict each other",
           },
         }),
       }),
