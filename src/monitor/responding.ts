@@ -174,7 +174,7 @@ export class Responding {
       const [a, b] = [record.checkpoint_a.size, record.checkpoint_b.size];
       const sizes = a === b
         ? `two roots at size ${a}`
-        : `sizes ${a} and ${b} that exclude each other`;
+        : `checkpoints of sizes ${a} and ${b} that contradict each other`;
       const why = `the log signed ${sizes}`;
       // Until it is written, it is held in memory. What does not hold freezes nothing.
       const by = `case ${record.evidence_id}`;
@@ -362,7 +362,8 @@ export class Responding {
 const PENDING = "pending";
 
 /** Why a log is frozen at a start, if a crash came after its case was recorded. */
-const RECORDED = "the log signed checkpoints that exclude each other; the case was recorded before";
+const RECORDED =
+  "the log signed checkpoints that contradict each other; the case was recorded before";
 
 /** Why, as one line that is not longer than one may be. */
 function oneLine(why: string): string {
