@@ -134,6 +134,10 @@ clusterTest(
     await failsAs("closed", () => database.query("insert into t values (1)"));
     await database.query("insert into t values (2)");
     assertEquals(await cluster.sql("select n from t"), "2");
+    // Who comes only now finds it too, although the other is the first of the list.
+    const late = await connect(cluster);
+    await late.query("update t set n = 3");
+    await late.close();
     assertEquals((await old.ask(cluster.home, "select count(*) from t")).out.trim(), "0");
     await database.close();
   },
@@ -392,7 +396,8 @@ postgresTest("a server that is none, or ends at once, is an error of the world",
         assertEquals((error as Error).constructor.name, "WorldError", `${i} ${more}: ${error}`);
       }
       const took = performance.now() - start;
-      assert(took < CONNECT_LIMIT_MS + 1_000, `${i} ${more}: ${took} ms`);
+      // It is noticed, and not waited for.
+      assert(took < CONNECT_LIMIT_MS - 1_000, `${i} ${more}: ${took} ms`);
       await serving;
     }
   }
