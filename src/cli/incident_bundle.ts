@@ -17,8 +17,9 @@ import {
   isBundle,
   writeBundle,
 } from "../response/bundle.ts";
-import { type CaseFiles, reportOf, type Sighting } from "../response/incident_report.ts";
+import { reportOf } from "../response/incident_report.ts";
 import { asHtml, asMarkdown, type Paper } from "../response/paper.ts";
+import type { CaseFiles, Sighting } from "../response/reported.ts";
 import type { Incident } from "../response/runbook.ts";
 import { openSource } from "../sources/open.ts";
 import { SourceUnavailable } from "../sources/source.ts";
@@ -29,6 +30,7 @@ import { utf8 } from "../tlog/encoding.ts";
 import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
 import { createDurably } from "../world/durable.ts";
 import { timeNow } from "../world/time.ts";
+import { SOFTWARE } from "../world/version.ts";
 import { type World, WorldError } from "../world/world.ts";
 import {
   EXIT,
@@ -161,6 +163,8 @@ export async function bundleOf(
 
 /** What the journals have of an incident. */
 interface Gathered {
+  /** When it was read there, RFC 3339 in UTC. */
+  readonly at: string;
   readonly incident: Incident;
   readonly records: readonly ConflictRecord[];
   readonly steps: readonly Entry[];
@@ -171,7 +175,7 @@ interface Gathered {
 /** Reads the journals. @throws JournalDamaged, WorldError */
 async function gather(
   incident: Incident,
-  { world: { files }, settings }: { world: World; settings: Settings },
+  { world: { files, clock }, settings }: { world: World; settings: Settings },
 ): Promise<Gathered> {
   const missing: string[] = [];
   const records: ConflictRecord[] = [];
@@ -223,7 +227,7 @@ async function gather(
   }
   if (left > 0) missing.push(`${left} older observations of other checkpoints of the log`);
   const observations = [...about, ...others].toSorted((a, b) => a.entry.seq - b.entry.seq);
-  return { incident, records, steps, observations, missing };
+  return { at: timeNow(clock), incident, records, steps, observations, missing };
 }
 
 /** Asks the log what it shows now. */
@@ -323,7 +327,8 @@ function contentsOf(gathered: Gathered): Content[] {
   ];
 }
 
-function paperOf({ incident, records, observations }: Gathered): Paper {
+function paperOf(gathered: Gathered): Paper {
+  const { incident, records, observations } = gathered;
   const heads = new Set(
     records.flatMap(({ checkpoint_a: a, checkpoint_b: b }) =>
       [a, b].map(({ size, root }) => `${size} ${root}`)
@@ -337,11 +342,13 @@ function paperOf({ incident, records, observations }: Gathered): Paper {
   ).map(({ entry, observation }): Sighting => ({
     at: entry.recorded_at,
     source: observation.source,
-    result: observation.detail === undefined
-      ? observation.result
-      : `${observation.result} (${observation.detail})`,
+    result: observation.result,
+    detail: observation.detail,
     size: observation.checkpoint?.size,
     root: observation.checkpoint?.root,
   }));
-  return reportOf({ incident, records, sightings, named: filesOf, word: shellWord });
+  return reportOf({
+    ...{ incident, records, sightings, named: filesOf, word: shellWord },
+    ...{ at: gathered.at, software: SOFTWARE },
+  });
 }
