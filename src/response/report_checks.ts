@@ -175,13 +175,20 @@ function failedCheck(failed: FailedFiles, { incident: { log }, word }: Reported)
     ];
   }
   const { proof, older, newer } = failed;
+  const notes = [{ ...older, name: "older" }, { ...newer, name: "newer" }];
+  const former = notes.filter((note) => note.vkey !== log.vkey);
   return [
     { subheading: "The log's key has signed the checkpoints between which the proof was to lead" },
     ...keyFile(vkey),
-    ...signatureCheck({
-      ...{ vkey, word },
-      notes: [{ ...older, name: "older" }, { ...newer, name: "newer" }],
-    }),
+    ...signatureCheck({ vkey, word, notes: notes.filter((note) => note.vkey === log.vkey) }),
+    ...former.map((note): Block => ({
+      say: [
+        code(note.file),
+        " is signed by the key that the log had before, of the vkey ",
+        code(note.vkey),
+        ": it is checked in the same way.",
+      ],
+    })),
     { subheading: "The proof does not hold" },
     ...scriptSaved(),
     {

@@ -45,6 +45,11 @@ export interface NoteFile {
   readonly text: string;
 }
 
+/** The same, with the vkey whose key has signed it: of the log, or of the one that it replaces. */
+export interface SignedNoteFile extends NoteFile {
+  readonly vkey: string;
+}
+
 /** The files of what did not hold. */
 export type FailedFiles =
   /** shown as the log's checkpoint, and not signed by its key */
@@ -53,8 +58,8 @@ export type FailedFiles =
   | {
     readonly kind: "proof";
     readonly proof: string;
-    readonly older: NoteFile;
-    readonly newer: NoteFile;
+    readonly older: SignedNoteFile;
+    readonly newer: SignedNoteFile;
   };
 
 /** The files of a case in the bundle. */
