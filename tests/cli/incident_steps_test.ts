@@ -189,7 +189,9 @@ inFolder(
     const [record] = names.filter((name) => /^records\/.*json$/.test(name));
     assertEquals((await run("verify", `${bundle}/${record}`, "--log", log)).code, 0);
     for (const name of names.filter((name) => name.startsWith("steps/"))) {
-      assertEquals((await run("verify", `${bundle}/${name}`)).code, 0);
+      const step = await run("verify", `${bundle}/${name}`);
+      assertEquals(step.code, 0);
+      assertStringIncludes(step.out.at(-1)!, "no log is proven wrong");
     }
     // Each file counts.
     for (const name of names) {
