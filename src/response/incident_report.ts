@@ -58,7 +58,10 @@ function inShort({ incident, records, failed }: Reported): Block[] {
     : "What is proven: nothing against the log. It was frozen because something did not fit; the " +
       "cause may be a broken server or network.";
   const by = cause === "equivocation"
-    ? "By what: by the log's two signatures, and by hashes that anybody can compute again. They are in " +
+    ? "By what: by the log's two signatures" +
+      (records.some(({ kind }) => kind === "cross_size")
+        ? ", and by hashes that anybody can compute again. They are in "
+        : ". They are in ") +
       `the files of the bundle of ${id}, not in this report, which proves nothing by itself. Whoever ` +
       "has the files, and the log's vkey from the log's own documentation or operator, needs to trust " +
       "nobody. How to check it stands at the end."
@@ -189,7 +192,8 @@ function timeline({ incident, records, sightings }: Reported): Block[] {
     {
       say:
         "Times are UTC, by the clock of the monitor. They are its word: the signatures prove what " +
-        "was signed, and not when." +
+        "was signed, and not when. A sighting has the time when it was written down, which may be a moment " +
+        "after the case was found." +
         (left === 0 ? "" : ` Of ${sightings.length} sightings ${left} are left out here.`),
     },
     {
@@ -213,7 +217,8 @@ function limits({ cause }: Incident): Block[] {
         ? [
           "Why it happened. An attack, a restored backup and a developer's mistake look the same in " +
           "signatures. People have to find that out.",
-          "Who had the log's key. Whoever had it could sign both.",
+          "Who had the log's key. Whoever had it could sign both. The log's operator can say which of " +
+          "the two its own tree has, and who could use the key.",
           "Which entries differ, unless somebody shows them.",
           "That whoever showed a checkpoint did anything wrong. Showing it is how it was found.",
         ]

@@ -56,7 +56,7 @@ export function escapeHtml(text: string): string {
 export function escapeMarkdown(text: string): string {
   return escapedWithin(text)
     // A list, a heading, a quotation or a rule begins at the start of a paragraph.
-    .replace(/^(\s*)([-+#>=:])/, "$1\\$2").replace(/^(\s*\d+)([.)])/, "$1\\$2");
+    .replace(/^(\s*)([-+#>=:])/, "$1\\$2").replace(/^(\s*\d+)([.)])(?=\s|$)/, "$1\\$2");
 }
 
 /** The same within a paragraph. An underscore in a word begins nothing (CommonMark section 6.2). */

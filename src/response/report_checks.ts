@@ -7,7 +7,7 @@
 import { formatKeyId, parseVkey } from "../tlog/vkey.ts";
 import { type Block, code, type Text } from "./paper.ts";
 import { proofCheck, sameSizeCheck, SCRIPT, scriptSaved } from "./report_script.ts";
-import { keyFile, lineOfKey, signatureCheck } from "./report_signatures.ts";
+import { isForOpenssl, keyFile, lineOfKey, signatureCheck } from "./report_signatures.ts";
 import type { FailedFiles, Reported } from "./reported.ts";
 
 /** The part of a report that says how to check it. */
@@ -112,25 +112,39 @@ function proofChecks(reported: Reported): Block[] {
     ...keyFile(vkey),
     ...records.flatMap((record, i): Block[] => {
       const { noteA, noteB } = named(record);
+      const texts = textsOf({ i, of: records.length });
       return [
         ...(records.length === 1 ? [] : [{ say: `Case ${i + 1}:` }]),
         ...signatureCheck({
           ...{ vkey, word },
           notes: [
-            { file: noteA, name: "a", text: record.checkpoint_a.note },
-            { file: noteB, name: "b", text: record.checkpoint_b.note },
+            { file: noteA, name: texts.a, text: record.checkpoint_a.note },
+            { file: noteB, name: texts.b, text: record.checkpoint_b.note },
           ],
         }),
       ];
     }),
     { subheading: "The two checkpoints exclude each other" },
     ...(isCrossSize ? [...scriptSaved()] : []),
-    ...records.flatMap((record, i) =>
-      record.kind === "cross_size"
-        ? proofCheck(record, { files: named(record), nth: nth(i), word })
-        : sameSizeCheck(record, { files: named(record), nth: nth(i), word })
-    ),
+    ...records.flatMap((record, i) => {
+      const { a, b } = textsOf({ i, of: records.length });
+      const { record: file, noteA, noteB } = named(record);
+      // Where openssl has checked signatures, what follows is about the very texts that it has checked.
+      const texts = isForOpenssl(vkey)
+        ? [`${a}.text`, `${b}.text`] as const
+        : [noteA, noteB] as const;
+      const about = { files: { record: file, texts }, nth: nth(i), word };
+      return record.kind === "cross_size"
+        ? proofCheck(record, about)
+        : sameSizeCheck(record, about);
+    }),
   ];
+}
+
+/** What the texts of a case's checkpoints are called. */
+function textsOf({ i, of }: { i: number; of: number }): { a: string; b: string } {
+  const nth = of === 1 ? "" : `${i + 1}`;
+  return { a: `a${nth}`, b: `b${nth}` };
 }
 
 /** The names of the files of what did not hold. */
@@ -229,16 +243,17 @@ function withHearsay(reported: Reported): Block[] {
         say: [
           "The last line must be ",
           code("The evidence holds (1 record)."),
-          ", with exit code 0. Exit code 1 means that the record does not hold, and proves nothing; 2 " +
-          "means a wrong file or a mistyped vkey, and 3 that a file cannot be read: then nothing was " +
+          ", with exit code 0. Exit code 1 means that the record does not hold for this key, and proves " +
+          "nothing against the log; 2 means a wrong file or a mistyped vkey, and 3 that a file cannot be read: then nothing was " +
           "checked.",
         ],
       },
     ]),
     { subheading: "The folder and the monitor's steps, with Hearsay" },
     {
-      say: "This checks each file of the bundle, and that a monitor has signed each step of the " +
-        "incident. The steps are the monitor's word about itself, and prove nothing about the log:",
+      say:
+        "With the whole folder, this checks each file of it, and that a monitor has signed each step " +
+        "of the incident. The steps are the monitor's word about itself, and prove nothing about the log:",
     },
     { command: "hearsay incidents bundle --check ." },
     {

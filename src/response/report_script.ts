@@ -5,11 +5,11 @@
  */
 import type { ConflictRecord } from "../evidence/record.ts";
 import type { Block } from "./paper.ts";
-import type { CaseFiles } from "./reported.ts";
 
 /** What a check of a case is made with. */
 export interface OfCase {
-  readonly files: CaseFiles;
+  /** Its record, and the texts of checkpoints A and B, or the notes that they begin. */
+  readonly files: { readonly record: string; readonly texts: readonly [string, string] };
   /** What tells it from the checks of other cases. */
   readonly nth: string;
   readonly word: (text: string) => string;
@@ -17,7 +17,7 @@ export interface OfCase {
 
 /** For two roots at one size. */
 export function sameSizeCheck(record: ConflictRecord, { files, nth, word }: OfCase): Block[] {
-  const { noteA, noteB } = files;
+  const [textA, textB] = files.texts;
   const { log: { origin }, checkpoint_a: a, checkpoint_b: b } = record;
   const shown = ({ size, root }: { size: string; root: string }): string =>
     `${origin}\n${size}\n${root}`;
@@ -26,7 +26,7 @@ export function sameSizeCheck(record: ConflictRecord, { files, nth, word }: OfCa
       say: "The first line of a checkpoint is the log's name, the second its size, the third its " +
         `root. It must print this${nth}:`,
     },
-    { command: `head -n 3 ${word(noteA)}\nhead -n 3 ${word(noteB)}` },
+    { command: `head -n 3 ${word(textA)}\nhead -n 3 ${word(textB)}` },
     { output: `${shown(a)}\n${shown(b)}` },
     {
       say:
@@ -38,7 +38,7 @@ export function sameSizeCheck(record: ConflictRecord, { files, nth, word }: OfCa
 
 /**
  * RFC 9162, section 2.1.4.2, as a script that needs Python alone. Names, sizes and roots are those of
- * the notes whose signatures were checked; of the record it takes the proof. It ends with 0 only if it
+ * the texts whose signatures were checked; of the record it takes the proof. It ends with 0 only if it
  * has shown a contradiction.
  */
 export const CONSISTENCY = `import base64, hashlib, json, sys
@@ -96,12 +96,12 @@ export function scriptSaved(): Block[] {
 
 /** For two sizes. */
 export function proofCheck(record: ConflictRecord, { files, nth, word }: OfCase): Block[] {
-  const { record: file, noteA, noteB } = files;
+  const { record: file, texts: [textA, textB] } = files;
   const { checkpoint_a: a, checkpoint_b: b, consistency } = record;
   const [older, newer] = BigInt(a.size) < BigInt(b.size) ? [a, b] : [b, a];
   return [
     { say: `Then it must print this${nth}, and end with exit code 0:` },
-    { command: `python3 ${SCRIPT} ${word(file)} ${word(noteA)} ${word(noteB)}` },
+    { command: `python3 ${SCRIPT} ${word(file)} ${word(textA)} ${word(textB)}` },
     {
       output: [
         `the proof leads to the root that was signed for size ${newer.size}`,

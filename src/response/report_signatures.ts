@@ -42,6 +42,11 @@ const OPENSSL: ReadonlyMap<number, Openssl> = new Map([
   }],
 ]);
 
+/** Whether openssl can check signatures of a key. */
+export function isForOpenssl({ type }: Vkey): boolean {
+  return OPENSSL.has(type);
+}
+
 /** How the key is made a file. Without one, why there is none. */
 export function keyFile(vkey: Vkey): Block[] {
   const openssl = OPENSSL.get(vkey.type);
@@ -114,9 +119,9 @@ export function signatureCheck(
         { output: notes.map(() => openssl.good).join("\n") },
         {
           say: [
-            "If one prints ",
+            "If one prints anything else, such as ",
             code(openssl.bad),
-            ", this key has not signed that checkpoint, and the case is not proven.",
+            ", this key has not signed that checkpoint. Then the case is not proven, whatever comes below.",
           ],
         },
       ]),
