@@ -31,7 +31,8 @@ export function sameSizeCheck(record: ConflictRecord, { files, nth, word }: OfCa
     {
       say:
         "Name and size are the same in both, and the roots are not. One tree has one root, so no " +
-        "log has both. If names or sizes differ, or the roots are the same, nothing is proven.",
+        "log has both. This counts only together with both signatures. If names or sizes differ, or " +
+        "the roots are the same, nothing is proven.",
     },
   ];
 }
@@ -112,8 +113,9 @@ export function proofCheck(record: ConflictRecord, { files, nth, word }: OfCase)
     },
     {
       say:
-        "So if the larger checkpoint is true, the smaller one is not. If it prints anything else, " +
-        "such as that nothing is shown, or an error, the case is not proven.",
+        "So if the larger checkpoint is true, the smaller one is not. The script checks no signature: " +
+        "this counts only together with both signatures. If it prints anything else, such as that " +
+        "nothing is shown, or an error, the case is not proven.",
     },
   ];
 }
