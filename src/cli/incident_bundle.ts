@@ -7,7 +7,7 @@ import { canonicalize } from "@std/json/canonicalize";
 import type { JsonObject } from "../evidence/json.ts";
 import { type ConflictRecord, formatRecord } from "../evidence/record.ts";
 import { verifyConflict } from "../evidence/verify.ts";
-import type { Failed } from "../monitor/failed_answers.ts";
+import { type Failed, hashOf } from "../monitor/failed_answers.ts";
 import type { Settings } from "../monitor/settings.ts";
 import {
   checkBundle,
@@ -191,12 +191,13 @@ function contentsOfFailed(failed: Failed): Content[] {
 
 function filesOfFailed(failed: Failed | undefined): FailedFiles | undefined {
   if (failed === undefined) return undefined;
+  const sha256 = hashOf(failed.content);
   if (failed.kind === "note") {
-    return { kind: "note", note: { file: FAILED.note, text: failed.content } };
+    return { kind: "note", sha256, note: { file: FAILED.note, text: failed.content } };
   }
   const { older, newer } = failed.stored;
   return {
-    ...{ kind: "proof", proof: FAILED.proof },
+    ...{ kind: "proof", sha256, proof: FAILED.proof },
     older: { file: FAILED.older, text: older.note, vkey: older.vkey },
     newer: { file: FAILED.newer, text: newer.note, vkey: newer.vkey },
   };

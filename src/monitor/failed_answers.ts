@@ -130,6 +130,7 @@ const STORED = {
   others: "refused",
 } as const;
 
-function hashOf(content: string): string {
+/** The name of the file of what did not hold: SHA-256 in hex. */
+export function hashOf(content: string): string {
   return encodeHex(sha256(utf8(content)));
 }

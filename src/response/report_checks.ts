@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { formatKeyId, parseVkey } from "../tlog/vkey.ts";
+import { formatKeyId, parseVkey, type Vkey } from "../tlog/vkey.ts";
 import { type Block, code, type Text } from "./paper.ts";
 import { proofCheck, sameSizeCheck, SCRIPT, scriptSaved } from "./report_script.ts";
 import { isForOpenssl, keyFile, lineOfKey, signatureCheck } from "./report_signatures.ts";
@@ -67,8 +67,8 @@ function filesCheck({ incident, records, named, failed }: Reported): Block[] {
         ...(gathered?.bundle === undefined
           ? [
             "The second prints the name of the whole bundle, its manifest's SHA-256. It cannot stand " +
-            "in a report that was made before the bundle was complete. Reports that are made later " +
-            `have it, and so has the monitor's signed step to INVESTIGATE.`,
+            "in a report that was made before the bundle was complete. The monitor's signed step to " +
+            "INVESTIGATE has it, and so have the reports that are made after that step.",
           ]
           : [
             "The second must print this, the SHA-256 of the manifest of the bundle that " +
@@ -157,44 +157,81 @@ function filesOfFailed(failed: FailedFiles): string[] {
 /** That what the log showed does not hold. */
 function failedCheck(failed: FailedFiles, { incident: { log }, word }: Reported): Block[] {
   const vkey = parseVkey(log.vkey);
-  if (failed.kind === "note") {
-    const { file, text } = failed.note;
-    const heading = { subheading: "The log's key has not signed what was shown" };
-    if (lineOfKey(text, vkey) === 0) {
-      return [heading, {
-        say: [
-          "No signature in ",
-          code(file),
-          ` has the id of the log's key, ${formatKeyId(vkey.keyId)}: the first 4 bytes of each ` +
-          "signature are a key's id. So another key signed it, or none. Anybody can make such a note, " +
-          "so it says nothing about the log; it may be that the log has a new key. This prints the " +
-          "ids that are in it, 8 digits each:",
-        ],
-      }, {
-        command: `sed '1,/^$/d' ${word(file)} | sed 's/.* //' | while read -r one; do ` +
-          `printf '%s' "$one" | base64 -d | head -c 4 | od -An -tx1 | tr -d ' '; done`,
-      }, {
-        say: `If ${formatKeyId(vkey.keyId)} is among them, this report is wrong.`,
-      }];
-    }
-    return [
-      heading,
-      ...keyFile(vkey),
-      ...signatureCheck({ vkey, word, notes: [{ file, name: "failed", text }], isToFail: true }),
-      {
-        say:
-          "Anybody can make a note with a wrong signature. So it proves nothing about the log, nor " +
-          "about who made it.",
-      },
-    ];
+  const [file] = filesOfFailed(failed) as [string];
+  return [
+    { subheading: "What the monitor kept" },
+    {
+      say:
+        "The first step of the incident, which the monitor has signed, names what did not hold by " +
+        "its SHA-256. This must print the same. If it does not, the file is not what the monitor kept:",
+    },
+    { command: `sha256sum ${word(file)}` },
+    { output: `${failed.sha256}  ${file}` },
+    ...failed.kind === "note"
+      ? failedNoteCheck(failed, { log, word, vkey })
+      : failedProofCheck(failed, { log, word, vkey }),
+  ];
+}
+
+/** What the checks of what did not hold are made with. */
+interface OfFailed extends Pick<Reported, "word"> {
+  readonly log: { readonly vkey: string };
+  readonly vkey: Vkey;
+}
+
+function failedNoteCheck(
+  failed: Extract<FailedFiles, { kind: "note" }>,
+  { vkey, word }: OfFailed,
+): Block[] {
+  const { file, text } = failed.note;
+  const heading = { subheading: "The log's key has not signed what was shown" };
+  if (lineOfKey(text, vkey) === 0) {
+    return [heading, {
+      say: [
+        "No signature in ",
+        code(file),
+        ` has the id of the log's key, ${formatKeyId(vkey.keyId)}: the first 4 bytes of each ` +
+        "signature are a key's id. So another key signed it, or none. Anybody can make such a note, " +
+        "so it says nothing about the log; it may be that the log has a new key. This prints the " +
+        "ids that are in it, 8 digits each:",
+      ],
+    }, {
+      command: `sed '1,/^$/d' ${word(file)} | sed 's/.* //' | while read -r one; do ` +
+        `printf '%s' "$one" | base64 -d | head -c 4 | od -An -tx1 | tr -d ' '; done`,
+    }, {
+      say: `If ${formatKeyId(vkey.keyId)} is among them, this report is wrong.`,
+    }];
   }
+  return [
+    heading,
+    ...keyFile(vkey),
+    ...signatureCheck({ vkey, word, notes: [{ file, name: "failed", text }], isToFail: true }),
+    {
+      say:
+        "Anybody can make a note with a wrong signature. So it proves nothing about the log, nor " +
+        "about who made it.",
+    },
+  ];
+}
+
+function failedProofCheck(
+  failed: Extract<FailedFiles, { kind: "proof" }>,
+  { log, vkey, word }: OfFailed,
+): Block[] {
   const { proof, older, newer } = failed;
   const notes = [{ ...older, name: "older" }, { ...newer, name: "newer" }];
+  // Where openssl has checked signatures, the texts that it has checked.
+  const isChecked = (note: typeof notes[number]): boolean =>
+    isForOpenssl(vkey) && note.vkey === log.vkey;
+  const texts = notes.map((note) => isChecked(note) ? `${note.name}.text` : note.file);
   const former = notes.filter((note) => note.vkey !== log.vkey);
   return [
     { subheading: "The log's key has signed the checkpoints between which the proof was to lead" },
     ...keyFile(vkey),
-    ...signatureCheck({ vkey, word, notes: notes.filter((note) => note.vkey === log.vkey) }),
+    ...signatureCheck({
+      ...{ vkey, word, notes: notes.filter((note) => note.vkey === log.vkey) },
+      otherwise: "this report is wrong",
+    }),
     ...former.map((note): Block => ({
       say: [
         code(note.file),
@@ -206,7 +243,7 @@ function failedCheck(failed: FailedFiles, { incident: { log }, word }: Reported)
     { subheading: "The proof does not hold" },
     ...scriptSaved(),
     {
-      command: `python3 ${SCRIPT} ${word(proof)} ${word(older.file)} ${word(newer.file)}`,
+      command: `python3 ${SCRIPT} ${word(proof)} ${texts.map(word).join(" ")}`,
     },
     {
       say: [

@@ -79,12 +79,14 @@ export interface NoteToCheck {
 
 /** The commands that check signatures, what they must print, and what it means if they do not. */
 export function signatureCheck(
-  { vkey, notes, word, isToFail = false }: {
+  { vkey, notes, word, isToFail = false, otherwise = "the case is not proven" }: {
     vkey: Vkey;
     notes: readonly NoteToCheck[];
     word: (text: string) => string;
     /** Whether the claim is that the key has not signed them. */
     isToFail?: boolean;
+    /** What follows if the key has not signed one of them. */
+    otherwise?: string;
   },
 ): Block[] {
   const openssl = OPENSSL.get(vkey.type);
@@ -121,7 +123,7 @@ export function signatureCheck(
           say: [
             "If one prints anything else, such as ",
             code(openssl.bad),
-            ", this key has not signed that checkpoint. Then the case is not proven, whatever comes below.",
+            `, this key has not signed that checkpoint. Then ${otherwise}, whatever comes below.`,
           ],
         },
       ]),

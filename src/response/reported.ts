@@ -50,17 +50,20 @@ export interface SignedNoteFile extends NoteFile {
   readonly vkey: string;
 }
 
-/** The files of what did not hold. */
+/** The files of what did not hold; and the SHA-256, in hex, of the note or the proof. */
 export type FailedFiles =
-  /** shown as the log's checkpoint, and not signed by its key */
-  | { readonly kind: "note"; readonly note: NoteFile }
-  /** shown as a proof from one checkpoint of the log to another, and leading nowhere */
-  | {
-    readonly kind: "proof";
-    readonly proof: string;
-    readonly older: SignedNoteFile;
-    readonly newer: SignedNoteFile;
-  };
+  & { readonly sha256: string }
+  & (
+    /** shown as the log's checkpoint, and not signed by its key */
+    | { readonly kind: "note"; readonly note: NoteFile }
+    /** shown as a proof from one checkpoint of the log to another, and leading nowhere */
+    | {
+      readonly kind: "proof";
+      readonly proof: string;
+      readonly older: SignedNoteFile;
+      readonly newer: SignedNoteFile;
+    }
+  );
 
 /** The files of a case in the bundle. */
 export interface CaseFiles {
