@@ -61,8 +61,12 @@ Deno.test("alerts: a journal that cannot be read for a while keeps no case from 
   rig.tellRecorded(third!, 3);
   await rig.pass(SECOND);
   assertEquals(rig.account, ["EMERGENCY begins"]);
-  const [{ waiting }] = rig.alerting.status().channels as [{ waiting: number }];
-  assertEquals(waiting, 1, "what is at hand is told, once the secret of the webhook can be read");
+  const [channel] = rig.alerting.status().channels;
+  assertEquals(
+    channel!.waiting,
+    1,
+    "what is at hand is told, once the secret of the webhook can be read",
+  );
   assert(rig.refused.length > 0);
   rig.disk.fail(undefined);
   await rig.pass(MINUTE);
