@@ -161,7 +161,7 @@ inFolder(
       assertEquals(done.code, 0, text(done));
     }
     const report = await incidents(config, "report", INC);
-    assertStringIncludes(text(report), "State: CLOSED");
+    assertStringIncludes(text(report), "is in the state CLOSED");
     assertEquals((await incidents(config, "check")).code, 0);
   },
 );
