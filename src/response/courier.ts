@@ -126,9 +126,10 @@ export class Courier {
     this.#stop.wake();
   }
 
-  /** Tries the channel again, if it is not tried any more. */
+  /** Tries the channel again now, and what it refused, even if it is not tried any more. */
   retry(): void {
     this.#beginAnew();
+    for (const one of this.#refused.values()) one.notBefore = -Infinity;
     this.wake();
   }
 
