@@ -149,18 +149,22 @@ export class IncidentKeeper {
    */
   catchUp(): Promise<void> {
     return this.#turns.next(async () => {
-      for (const { incident, log, cause, evidence_ids: cases, accepted, why } of this.#lost) {
-        if (this.runbook.find(incident) !== undefined) continue;
-        const again = shortened(`the journal had lost it, and ${FILE_WORDS} had not: ${why}`);
-        const opening = { log, cause, cases, accepted, by: BY_ITSELF, why: again };
-        const refused = await this.#open(incident, opening);
-        if (refused === undefined) this.gate.written(logIdOfTransition({ log }), incident);
-      }
-      for (const { id, state, log } of this.runbook.incidents) {
-        if (state === "DETECT") await this.#freeze(id, { log, accepted: undefined });
-      }
+      await this.#catchUp();
       await this.#keep();
     });
+  }
+
+  async #catchUp(): Promise<void> {
+    for (const { incident, log, cause, evidence_ids: cases, accepted, why } of this.#lost) {
+      if (this.runbook.find(incident) !== undefined) continue;
+      const again = shortened(`the journal had lost it, and ${FILE_WORDS} had not: ${why}`);
+      const opening = { log, cause, cases, accepted, by: BY_ITSELF, why: again };
+      const refused = await this.#open(incident, opening);
+      if (refused === undefined) this.gate.written(logIdOfTransition({ log }), incident);
+    }
+    for (const { id, state, log } of this.runbook.incidents) {
+      if (state === "DETECT") await this.#freeze(id, { log, accepted: undefined });
+    }
   }
 
   /**
@@ -173,6 +177,8 @@ export class IncidentKeeper {
     checkName(opening.by, "the name");
     checkWhy(opening.why, "the reason");
     return this.#turns.next(async () => {
+      // A new one must not take the name of one that the journal has lost.
+      await this.#catchUp();
       const { cause, by } = opening;
       const logId = logIdOfTransition(opening);
       const unknown = opening.cases.find((id) => !this.#has(id, logId));

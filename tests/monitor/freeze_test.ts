@@ -8,8 +8,10 @@ import {
   transitionBytes,
 } from "../../src/evidence/transition.ts";
 import { readFailed } from "../../src/monitor/failed_answers.ts";
+import { frozenMemory } from "../../src/monitor/frozen_file.ts";
+import { IncidentKeeper } from "../../src/monitor/incident_keeper.ts";
 import { hexLogHash } from "../../src/monitor/swarm_host.ts";
-import { readIncidents, transitionOf } from "../../src/store/incidents.ts";
+import { IncidentJournal, readIncidents, transitionOf } from "../../src/store/incidents.ts";
 import { Journal } from "../../src/store/journal.ts";
 import { KIND } from "../../src/swarm/session.ts";
 import { makeStatement } from "../../src/swarm/statement.ts";
@@ -367,6 +369,33 @@ Deno.test("freeze: a journal that is lost lets no log go on", async () => {
     assert((await stepsOf(one)).some(({ why }) => why.startsWith("the journal had lost it")));
     await one.stop();
   }
+});
+
+Deno.test("freeze: what a person opens takes no name of an incident that the journal has lost", async () => {
+  const { log, theirs } = await parted();
+  const source = new ScriptedSource(log, 8);
+  await using one = await Host.make();
+  await one.start({ logs: [{ source }] });
+  await one.hear([(await checkpointOf(theirs, 8)).frame]);
+  await one.stop();
+  one.disk.put(`${INCIDENTS}/journal.jsonl`, "");
+  // As 'hearsay incidents run' does while no daemon runs.
+  const { files } = one.disk;
+  const journal = await IncidentJournal.open({ files, folder: INCIDENTS });
+  const keeper = await IncidentKeeper.open({
+    ...{ journal, signer: one.signer, clock: one.clock },
+    memory: frozenMemory({ files, folder: STATE }),
+    failed: (error) => assertEquals(error, undefined),
+  });
+  const other = (await logAt("log.invalid/other")).log;
+  const opened = await keeper.open({
+    log: { origin: other.origin, vkey: other.vkey.text },
+    ...{ cause: "consistency failure", cases: [], accepted: undefined, ...PERSON },
+  });
+  await journal.close();
+  assertEquals("incident" in opened && opened.incident.id, "INC-2026-002");
+  await one.start({ logs: [{ source }] });
+  assertEquals(logOf(one).freeze?.incidents, ["INC-2026-001"]);
 });
 
 Deno.test("freeze: who can write the folder and has no key lets no log go on", async () => {

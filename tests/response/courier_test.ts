@@ -65,6 +65,22 @@ Deno.test("alerts: what is new does not wait for the next try of what was refuse
   await rig.stop();
 });
 
+for (const [what, answer] of [["refused", 422], ["failed", UNREACHABLE]] as const) {
+  Deno.test(`alerts: a reload tries again at once what was ${what}`, async () => {
+    const rig = await Rig.make();
+    rig.answer = () => answer;
+    await rig.start();
+    rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
+    await rig.pass(4 * HOUR);
+    rig.answer = () => 204;
+    rig.alerting.reloaded({ has: () => true } as unknown as ReadonlySet<string>);
+    await rig.pass(SECOND);
+    assertEquals(rig.account, ["WARNING begins"]);
+    assertEquals(rig.told.filter(({ name }) => name === "alert.recovered").length, 1);
+    await rig.stop();
+  });
+}
+
 Deno.test("alerts: what was refused, and then left out because too many wait, is not waited for", async () => {
   const rig = await Rig.make();
   rig.answer = () => 422;
