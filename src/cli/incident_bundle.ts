@@ -26,7 +26,7 @@ import { isCase, readIncidents, recordOf, transitionOf } from "../store/incident
 import { logIdOf, type Observation } from "../store/observation.ts";
 import { checkObservations } from "../store/observations.ts";
 import { utf8 } from "../tlog/encoding.ts";
-import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
+import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { createDurably } from "../world/durable.ts";
 import { timeNow } from "../world/time.ts";
 import { type World, WorldError } from "../world/world.ts";
@@ -109,7 +109,8 @@ function tellChecked(
 ): ExitCode {
   if (options.flag("json")) {
     const { incident, files, missing } = manifest;
-    terminal.out(JSON.stringify({ incident, files: files.length, sha256, missing, faults }));
+    const told = { incident, files: files.length, sha256, missing, faults };
+    terminal.out(printableJson(JSON.stringify(told)));
   } else {
     terminal.out(printable(
       `${manifest.files.length} files about ${manifest.incident}; ` +
@@ -148,9 +149,14 @@ export async function bundleOf(
     });
   }
   const { manifest, sha256, faults } = await checkBundle({ files, folder });
-  if (manifest.incident !== incident.id) {
+  // Each monitor counts its incidents for itself.
+  const { log: { origin, vkey }, monitor } = manifest;
+  const isOfIt = manifest.incident === incident.id && origin === incident.log.origin &&
+    vkey === incident.log.vkey && monitor === incident.steps[0]!.monitor;
+  if (!isOfIt) {
     throw new UsageError(
-      `${quoted(folder)} has the bundle of ${manifest.incident}: name another one`,
+      `${quoted(folder)} has the bundle of ${manifest.incident} about ${quoted(origin)}, by ` +
+        `${quoted(monitor)}: name another one`,
     );
   }
   if (faults.length > 0) {

@@ -17,6 +17,7 @@ import {
 import { frozenMemory } from "../monitor/frozen_file.ts";
 import { IncidentKeeper } from "../monitor/incident_keeper.ts";
 import { type IncidentOrder, obeyOrder } from "../monitor/incident_orders.ts";
+import { identityIn } from "../monitor/places.ts";
 import type { Settings } from "../monitor/settings.ts";
 import { type Incident, nextState } from "../response/runbook.ts";
 import { hasIncidents, IncidentJournal } from "../store/incidents.ts";
@@ -140,13 +141,14 @@ async function stepOf(
 /** @throws UsageError if there is none, JournalDamaged, WorldError */
 export async function findIncident(
   world: World,
-  { incidents: folder }: Pick<Settings, "incidents">,
+  { incidents: folder, state }: Pick<Settings, "incidents" | "state">,
   id: string,
 ): Promise<Incident> {
   if (!INCIDENT_ID.test(id)) {
     throw new UsageError(`${quoted(id)} names no incident, expected a name such as INC-2026-001`);
   }
-  const { runbook } = await readRunbook(world, { folder, own: undefined });
+  const own = await identityIn(world, state);
+  const { runbook } = await readRunbook(world, { folder, own });
   const incident = runbook.find(id);
   if (incident !== undefined) return incident;
   const known = runbook.incidents.map((one) => one.id).slice(-5).join(", ");
@@ -231,7 +233,9 @@ async function give(
   try {
     const { clock, files } = world;
     const memory = frozenMemory({ files, folder: settings.state });
-    const keeper = await IncidentKeeper.open({ journal, signer, clock, memory });
+    const failed = (error: unknown): void =>
+      terminal.err(printable(`frozen.json is to be written at the next start: ${error}`));
+    const keeper = await IncidentKeeper.open({ journal, signer, clock, memory, failed });
     return await obeyOrder(plain, {
       step: (step) => keeper.step(step),
       // The daemon knows what it has accepted. Without it nothing is said of that.
