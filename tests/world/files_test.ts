@@ -178,7 +178,7 @@ Deno.test("files: a short file is read whole, a longer one and what is no file a
   }));
 
 Deno.test("files: a path is told as it is written from any folder", () => {
-  const { absolute } = denoWorld().files;
+  const { absolute } = files;
   assertEquals(absolute("/etc/hearsay/hearsay.jsonc"), "/etc/hearsay/hearsay.jsonc");
   assertEquals(absolute("hearsay.jsonc"), `${Deno.cwd()}/hearsay.jsonc`);
   assertEquals(absolute("./one/../two"), `${Deno.cwd()}/two`);
