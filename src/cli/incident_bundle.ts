@@ -21,7 +21,7 @@ import { asHtml, asMarkdown, type Paper } from "../response/paper.ts";
 import type { CaseFiles, FailedFiles, Sighting } from "../response/reported.ts";
 import type { Incident } from "../response/runbook.ts";
 import { utf8 } from "../tlog/encoding.ts";
-import { printable, quoted } from "../tlog/malformed.ts";
+import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { createDurably } from "../world/durable.ts";
 import { timeNow } from "../world/time.ts";
 import { SOFTWARE } from "../world/version.ts";
@@ -104,7 +104,8 @@ function tellChecked(
 ): ExitCode {
   if (options.flag("json")) {
     const { incident, files, missing } = manifest;
-    terminal.out(JSON.stringify({ incident, files: files.length, sha256, missing, faults }));
+    const told = { incident, files: files.length, sha256, missing, faults };
+    terminal.out(printableJson(JSON.stringify(told)));
   } else {
     terminal.out(printable(
       `${manifest.files.length} files about ${manifest.incident}; ` +
@@ -143,9 +144,14 @@ export async function bundleOf(
     });
   }
   const { manifest, sha256, faults } = await checkBundle({ files, folder });
-  if (manifest.incident !== incident.id) {
+  // Each monitor counts its incidents for itself.
+  const { log: { origin, vkey }, monitor } = manifest;
+  const isOfIt = manifest.incident === incident.id && origin === incident.log.origin &&
+    vkey === incident.log.vkey && monitor === incident.steps[0]!.monitor;
+  if (!isOfIt) {
     throw new UsageError(
-      `${quoted(folder)} has the bundle of ${manifest.incident}: name another one`,
+      `${quoted(folder)} has the bundle of ${manifest.incident} about ${quoted(origin)}, by ` +
+        `${quoted(monitor)}: name another one`,
     );
   }
   if (faults.length > 0) {

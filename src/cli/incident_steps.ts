@@ -18,6 +18,7 @@ import { keepFailed, whyNaming } from "../monitor/failed_answers.ts";
 import { frozenMemory } from "../monitor/frozen_file.ts";
 import { IncidentKeeper } from "../monitor/incident_keeper.ts";
 import { type IncidentOrder, obeyOrder } from "../monitor/incident_orders.ts";
+import { identityIn } from "../monitor/places.ts";
 import type { Settings } from "../monitor/settings.ts";
 import {
   type AlertEvidence,
@@ -146,13 +147,14 @@ async function stepOf(
 /** @throws UsageError if there is none, JournalDamaged, WorldError */
 export async function findIncident(
   world: World,
-  { incidents: folder }: Pick<Settings, "incidents">,
+  { incidents: folder, state }: Pick<Settings, "incidents" | "state">,
   id: string,
 ): Promise<Incident> {
   if (!INCIDENT_ID.test(id)) {
     throw new UsageError(`${quoted(id)} names no incident, expected a name such as INC-2026-001`);
   }
-  const { runbook } = await readRunbook(world, { folder, own: undefined });
+  const own = await identityIn(world, state);
+  const { runbook } = await readRunbook(world, { folder, own });
   const incident = runbook.find(id);
   if (incident !== undefined) return incident;
   const known = runbook.incidents.map((one) => one.id).slice(-5).join(", ");
@@ -250,7 +252,9 @@ async function give(
   try {
     const { clock, files } = world;
     const memory = frozenMemory({ files, folder: settings.state });
-    const keeper = await IncidentKeeper.open({ journal, signer, clock, memory });
+    const failed = (error: unknown): void =>
+      terminal.err(printable(`frozen.json is to be written at the next start: ${error}`));
+    const keeper = await IncidentKeeper.open({ journal, signer, clock, memory, failed });
     return await obeyOrder(plain, {
       step: (step) => keeper.step(step),
       // The daemon knows what it has accepted. Without it nothing is said of that.

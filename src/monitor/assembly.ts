@@ -214,6 +214,7 @@ export async function assemble(
       keeper: await IncidentKeeper.open({
         ...{ journal: incidents!, signer, clock: world.clock },
         memory: frozenMemory({ files: filesInPlace, folder: settings.state }),
+        failed: (error) => happenings.failed(error),
       }),
     });
     const common = { ...unguarded, gate: responding.gate };

@@ -12,11 +12,13 @@ import {
   TRANSITION_VERSION,
   transitionBytes,
 } from "../evidence/transition.ts";
-import type { RecordedHead } from "../evidence/record.ts";
+import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
 import { FreezeGate, type FrozenMemory, type Kept, keptOf } from "../response/freeze.ts";
 import { type Incident, Runbook, type Step } from "../response/runbook.ts";
 import type { IncidentJournal, NamedRecord } from "../store/incidents.ts";
+import { statementsEpoch } from "../swarm/statement.ts";
 import { MalformedError } from "../tlog/malformed.ts";
+import { parseVkey } from "../tlog/vkey.ts";
 import type { Signer } from "../world/signer.ts";
 import { timeNow } from "../world/time.ts";
 import { Turns } from "../world/turns.ts";
@@ -67,6 +69,7 @@ export class IncidentKeeper {
   readonly #signer: Signer;
   readonly #clock: Clock;
   readonly #memory: FrozenMemory;
+  readonly #failed: (error: unknown) => void;
   readonly #before: ReadonlySet<string>;
   /** What the file says and the journal does not know. */
   readonly #lost: Kept["holds"];
@@ -79,6 +82,7 @@ export class IncidentKeeper {
     signer: Signer;
     clock: Clock;
     memory: FrozenMemory;
+    failed: (error: unknown) => void;
     runbook: Runbook;
     illegal: readonly Illegal[];
     before: ReadonlySet<string>;
@@ -88,25 +92,28 @@ export class IncidentKeeper {
     this.#signer = fields.signer;
     this.#clock = fields.clock;
     this.#memory = fields.memory;
+    this.#failed = fields.failed;
     this.runbook = fields.runbook;
     this.gate = new FreezeGate(fields.runbook);
     this.illegal = fields.illegal;
     this.#before = fields.before;
     this.#lost = fields.lost;
-    for (const { log, cause, since, why, accepted } of fields.lost) {
-      this.gate.hold(logIdOfTransition({ log }), { cause, since, why, accepted });
+    for (const { incident, log, cause, since, why, accepted } of fields.lost) {
+      this.gate.hold(logIdOfTransition({ log }), incident, { cause, since, why, accepted });
     }
   }
 
   /**
    * Computes from the journal how its incidents stand. It writes nothing.
+   * @param failed told what kept the small file from being written after a step
    * @throws WorldError
    */
-  static async open({ journal, signer, clock, memory }: {
+  static async open({ journal, signer, clock, memory, failed }: {
     journal: IncidentJournal;
     signer: Signer;
     clock: Clock;
     memory: FrozenMemory;
+    failed: (error: unknown) => void;
   }): Promise<IncidentKeeper> {
     const runbook = new Runbook({ own: signer.vkey.text });
     const illegal: Illegal[] = [];
@@ -118,7 +125,7 @@ export class IncidentKeeper {
     const before = kept?.before ?? casesBefore(journal, kept === undefined);
     const lost = (kept?.holds ?? []).filter(({ incident }) => runbook.find(incident) === undefined);
     return new IncidentKeeper({
-      ...{ journal, signer, clock, memory, runbook, illegal, lost },
+      ...{ journal, signer, clock, memory, failed, runbook, illegal, lost },
       before: new Set(before.filter((id) => runbook.withCase(id) === undefined)),
     });
   }
@@ -127,7 +134,7 @@ export class IncidentKeeper {
   unopened(): readonly NamedRecord[] {
     return this.#journal.named.filter(({ evidence_id: id }) =>
       !this.#before.has(id) && this.runbook.withCase(id) === undefined
-    );
+    ).filter(isOfLog);
   }
 
   /** Has the file say what it is to say from the first start on. @throws WorldError */
@@ -146,8 +153,8 @@ export class IncidentKeeper {
         if (this.runbook.find(incident) !== undefined) continue;
         const again = shortened(`the journal had lost it, and ${FILE_WORDS} had not: ${why}`);
         const opening = { log, cause, cases, accepted, by: BY_ITSELF, why: again };
-        await this.#open(incident, opening);
-        this.gate.written(logIdOfTransition({ log }));
+        const refused = await this.#open(incident, opening);
+        if (refused === undefined) this.gate.written(logIdOfTransition({ log }), incident);
       }
       for (const { id, state, log } of this.runbook.incidents) {
         if (state === "DETECT") await this.#freeze(id, { log, accepted: undefined });
@@ -169,7 +176,9 @@ export class IncidentKeeper {
       const { cause, by } = opening;
       const logId = logIdOfTransition(opening);
       const unknown = opening.cases.find((id) => !this.#has(id, logId));
-      if (unknown !== undefined) return { refused: `cannot be opened: ${unknown} is no case here` };
+      if (unknown !== undefined) {
+        return { refused: `cannot be opened: ${unknown} is no case of a log here` };
+      }
       const cases = opening.cases.filter((id) => this.runbook.withCase(id) === undefined);
       const open = this.runbook.freezing(logId).findLast((one) =>
         one.cause === cause && (cause !== "equivocation" || one.state === "FREEZE")
@@ -182,12 +191,12 @@ export class IncidentKeeper {
       if (open !== undefined && by === BY_ITSELF) {
         const step = this.#stepOf(open, { to: "FREEZE", by, why: opening.why });
         for (const some of parts(cases)) await this.#make({ ...step, evidence_ids: some });
-        await this.#keep();
+        await this.#keepToo();
         return { incident: this.runbook.find(open.id)! };
       }
       const id = this.runbook.nextId(timeNow(this.#clock));
       const refused = await this.#open(id, { ...opening, cases });
-      await this.#keep();
+      await this.#keepToo();
       if (refused !== undefined) return { refused };
       return { incident: this.runbook.find(id)! };
     });
@@ -209,15 +218,15 @@ export class IncidentKeeper {
       const step = this.#stepOf(incident, { to, by, why });
       const refused = await this.#make({ ...step, ...(bundle !== undefined && { bundle }) });
       if (refused !== undefined) return { refused };
-      await this.#keep();
+      await this.#keepToo();
       return { incident: this.runbook.find(id)! };
     });
   }
 
   /** Whether the journal has a case of a log. */
   #has(evidenceId: string, logId: string): boolean {
-    return this.#journal.named.some(({ evidence_id, log }) =>
-      evidence_id === evidenceId && logIdOfTransition({ log }) === logId
+    return this.#journal.named.some((one) =>
+      one.evidence_id === evidenceId && isOfLog(one) && logIdOfTransition(one) === logId
     );
   }
 
@@ -272,6 +281,15 @@ export class IncidentKeeper {
     return this.runbook.take(transition);
   }
 
+  /** The same after a step. That is in the journal, so it was made, and the file says it later. */
+  async #keepToo(): Promise<void> {
+    try {
+      await this.#keep();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
   /** Has the file keep what freezes logs now. */
   async #keep(): Promise<void> {
     // What the journal has lost is not to be lost here too, before it is opened once more.
@@ -282,6 +300,17 @@ export class IncidentKeeper {
     await this.#memory.write(kept);
     this.#kept = text;
   }
+}
+
+/**
+ * Whether a case is about a log, and not about what a witness cosigned or a monitor stated. The key
+ * alone does not say it: those of one type are keys of logs and of witnesses.
+ */
+export function isOfLog(
+  { kind, log: { origin, vkey } }: Pick<ConflictRecord, "kind" | "log">,
+): boolean {
+  return kind !== "same_size_cosigned" &&
+    statementsEpoch({ origin, vkey: parseVkey(vkey) }) === undefined;
 }
 
 const FILE_WORDS = "the state folder";

@@ -1,10 +1,8 @@
 import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
-import { BY_ITSELF, type Cause } from "../evidence/transition.ts";
+import { BY_ITSELF, type Cause, logIdOfTransition } from "../evidence/transition.ts";
 import type { FreezeGate } from "../response/freeze.ts";
 import type { Runbook } from "../response/runbook.ts";
-import { statementsEpoch } from "../swarm/statement.ts";
 import { type Log, makeLog } from "../tlog/log.ts";
-import { MalformedError } from "../tlog/malformed.ts";
 import { parseVkey } from "../tlog/vkey.ts";
 import type { Background } from "../world/background.ts";
 import type { Stop } from "../world/stop.ts";
@@ -14,7 +12,7 @@ import type { Common } from "./common.ts";
 import { contentOfProof, whyNaming } from "./failed_answers.ts";
 import { HOLDS } from "./finding.ts";
 import type { Found, Happening } from "./happenings.ts";
-import type { IncidentKeeper, StepOrder, Stepped } from "./incident_keeper.ts";
+import { type IncidentKeeper, isOfLog, type StepOrder, type Stepped } from "./incident_keeper.ts";
 import type { FrozenStatus } from "./status.ts";
 import { failedNote } from "./unverified.ts";
 
@@ -114,8 +112,8 @@ export class Responding {
     const { happenings } = this.#common;
     happenings.subscribe((happening) => this.#follow(happening));
     await this.#keeper.claim();
-    for (const { log: named } of this.#keeper.unopened()) {
-      const log = this.#logNamed(named);
+    for (const named of this.#keeper.unopened()) {
+      const log = this.#logOf(named);
       if (log !== undefined) this.#hold(log, { cause: "equivocation", why: RECORDED });
     }
     await this.#write();
@@ -181,18 +179,20 @@ export class Responding {
   #follow(happening: Happening): void {
     if (happening.kind === "case") {
       const { outcome, record } = happening.news;
-      const log = this.#logNamed(record.log);
-      // A case about a monitor's own statements freezes no log.
+      const log = this.#logOf(record);
+      // A case about a monitor's own statements, or about a witness, freezes no log.
       if (log === undefined) return;
       const [a, b] = [record.checkpoint_a.size, record.checkpoint_b.size];
       const sizes = a === b
         ? `two roots at size ${a}`
-        : `sizes ${a} and ${b} that exclude each other`;
+        : `checkpoints of sizes ${a} and ${b} that contradict each other`;
       const why = `the log signed ${sizes}`;
       // Until it is written, it is held in memory. What does not hold freezes nothing.
-      if (outcome === "not written") this.#holdNow(log, { cause: "equivocation", why });
-      else if (outcome === "recorded") this.#freeze(log, { cause: "equivocation", why });
-      else if (!this.#pending.has(log.id)) this.gate.written(log.id);
+      const by = `case ${record.evidence_id}`;
+      const reason = { cause: "equivocation", why } as const;
+      if (outcome === "not written") return void this.#holdNow(log, by, reason);
+      if (outcome === "recorded") this.#freeze(log, reason);
+      this.gate.written(log.id, by);
     } else if (happening.kind === "found") {
       this.#count(happening);
       this.#noteSignature(happening);
@@ -287,21 +287,21 @@ export class Responding {
     // One incident about suspicions is enough; each new case is written down.
     const holds = this.gate.holds(log);
     if (cause !== "equivocation" && holds.some((hold) => hold.cause === cause)) return false;
-    const suspicion = this.#holdNow(log, reason);
+    const suspicion = this.#holdNow(log, PENDING, reason);
     const pending = this.#pending.get(log.id) ?? new Map<Cause, Suspicion>();
     if (!pending.has(cause)) pending.set(cause, suspicion);
     this.#pending.set(log.id, pending);
     return true;
   }
 
-  #holdNow(log: Log, { cause, why, failed }: Reason): Suspicion {
+  #holdNow(log: Log, by: string, { cause, why, failed }: Reason): Suspicion {
     const line = oneLine(why);
     const suspicion = {
       ...{ log, cause, why: failed === undefined ? line : whyNaming(line, failed) },
       ...{ accepted: this.#accepted(log), ...(failed !== undefined && { failed }) },
       since: timeNow(this.#common.world.clock),
     };
-    this.gate.hold(log.id, suspicion);
+    this.gate.hold(log.id, by, suspicion);
     return suspicion;
   }
 
@@ -339,7 +339,7 @@ export class Responding {
       }
       if (pending.size > 0) continue;
       this.#pending.delete(id);
-      this.gate.written(id);
+      this.gate.written(id, PENDING);
     }
   }
 
@@ -348,7 +348,8 @@ export class Responding {
     if (failed !== undefined) await this.#keepFailed(failed);
     const { origin, vkey: { text: vkey } } = log;
     const cases = cause !== "equivocation" ? [] : this.#keeper.unopened()
-      .filter((one) => one.log.origin === origin && one.log.vkey === vkey)
+      // A log is its origin and its key. Others may have another name for the key.
+      .filter((one) => logIdOfTransition(one) === log.id)
       .map(({ evidence_id }) => evidence_id);
     // A step before this one has taken them along.
     if (cause === "equivocation" && cases.length === 0) return;
@@ -364,24 +365,22 @@ export class Responding {
   }
 
   /** The log that a record is about; nothing if it is about a monitor's statements, or a witness. */
-  #logNamed({ origin, vkey }: ConflictRecord["log"]): Log | undefined {
+  #logOf(record: Pick<ConflictRecord, "kind" | "log">): Log | undefined {
+    if (!isOfLog(record)) return undefined;
+    const { origin, vkey } = record.log;
     const followed = this.#common.keeper.judge.logs
       .find((log) => log.origin === origin && log.vkey.text === vkey);
-    if (followed !== undefined) return followed;
-    const parsed = parseVkey(vkey);
-    if (statementsEpoch({ origin, vkey: parsed }) !== undefined) return undefined;
-    try {
-      // One that only the list of a witness has, or that is followed no more.
-      return makeLog({ vkey: parsed, origin });
-    } catch (error) {
-      if (error instanceof MalformedError) return undefined;
-      throw error;
-    }
+    // Otherwise it is one that only the list of a witness has, or that is followed no more.
+    return followed ?? makeLog({ vkey: parseVkey(vkey), origin });
   }
 }
 
+/** What holds a log while something about it waits to be written. */
+const PENDING = "pending";
+
 /** Why a log is frozen at a start, if a crash came after its case was recorded. */
-const RECORDED = "the log signed checkpoints that exclude each other; the case was recorded before";
+const RECORDED =
+  "the log signed checkpoints that contradict each other; the case was recorded before";
 
 /** Why, as one line that is not longer than one may be. */
 function oneLine(why: string): string {

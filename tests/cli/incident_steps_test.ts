@@ -122,6 +122,71 @@ inFolder("incidents: from the case to the end, without a daemon", async (folder)
 });
 
 inFolder(
+  "incidents: a case whose incident nobody opened yet freezes its log for 'check' all the same",
+  async (folder) => {
+    const { dir, log } = await makeLog(`${folder}/log`, 5);
+    const config = await makeMonitor(`${folder}/one`, { log, source: dir });
+    await fork(dir, `${folder}/other`);
+    await grow(dir, 1);
+    await grow(`${folder}/other`, 1);
+    assertEquals((await run("run", "--config", config, "--once")).code, 0);
+    const notes = [`${dir}/checkpoint`, `${folder}/other/checkpoint`];
+    const policy = put(folder, "policy", `log ${log}\nquorum none\n`);
+    const check = ["check", notes[0]!, "--policy", policy, "--config", config];
+    assertEquals((await run(...check)).code, 0);
+    // As after a crash between the case and the first step of its incident.
+    const [, key] = /"key": "([^"]*)"/.exec(Deno.readTextFileSync(config))!;
+    const mine = ["--key", `${folder}/one/${key}`, "--incidents", `${folder}/one/incidents`];
+    assertEquals((await run("detect", "--log", log, ...mine, ...notes)).code, 1);
+    const frozen = await run(...check);
+    assertEquals(frozen.code, 1, text(frozen));
+    assertStringIncludes(text(frozen), "a case is recorded, and the monitor has not opened");
+    await run("run", "--config", config, "--once");
+    assertStringIncludes(text(await run(...check)), INC);
+  },
+);
+
+inFolder(
+  "incidents: a monitor with a new key goes on with what it began under the old one, to the end",
+  async (folder) => {
+    const { config } = await convicting(folder);
+    const key = `${folder}/new.key`;
+    assertEquals((await run("keygen", "monitor.invalid/one", "--out", key)).code, 0);
+    edit(config, /"key": "[^"]*"/, `"key": ${JSON.stringify(key)}`);
+    const once = await run("run", "--config", config, "--once", "--json");
+    assertStringIncludes(text(once), "key.changed");
+    const bundle = ["--out", `${folder}/bundle`, "--offline"];
+    for (const args of [["advance", INC, ...bundle], ["resolve", INC], ["advance", INC]]) {
+      const done = await incidents(config, ...args, ...PERSON);
+      assertEquals(done.code, 0, text(done));
+    }
+    const report = await incidents(config, "report", INC);
+    assertStringIncludes(text(report), "is in the state CLOSED");
+    assertEquals((await incidents(config, "check")).code, 0);
+  },
+);
+
+inFolder(
+  "incidents: the bundle of another monitor's incident of the same name is not taken",
+  async (folder) => {
+    const [{ config }, other] = [
+      await convicting(`${folder}/a`),
+      await convicting(`${folder}/b`),
+    ];
+    const bundle = ["--out", `${folder}/bundle`, "--offline"];
+    assertEquals((await incidents(other.config, "bundle", INC, ...bundle)).code, 0);
+    const refused = await incidents(config, "advance", INC, ...PERSON, ...bundle);
+    assertEquals(refused.code, 2, text(refused));
+    assertStringIncludes(text(refused), "name another one");
+    assertEquals(
+      (await incidents(config, "advance", INC, ...PERSON, "--offline", "--out", `${folder}/own`))
+        .code,
+      0,
+    );
+  },
+);
+
+inFolder(
   "incidents: a daemon that runs makes the steps, and two people cannot make one twice",
   async (folder) => {
     const { config } = await convicting(folder);
@@ -211,6 +276,19 @@ inFolder(
       Deno.writeFileSync(path, before);
     }
     assertEquals((await run("incidents", "bundle", "--check", bundle)).code, 0);
+    // A file of a kind that nobody knows would be taken for sound.
+    const manifest = `${bundle}/manifest.json`;
+    const listed = Deno.readTextFileSync(manifest);
+    Deno.writeTextFileSync(manifest, listed.replace('"kind":"record"', '"kind":"sealed"'));
+    const unknown = await run("incidents", "bundle", "--check", bundle);
+    assertEquals(unknown.code, 2, text(unknown));
+    assertStringIncludes(text(unknown), "sealed");
+    const missing = listed.replace(/"missing":\[[^\]]*\]/, '"missing":["\u009b2J\u202e"]');
+    Deno.writeTextFileSync(manifest, missing);
+    const told = await run("incidents", "bundle", "--check", bundle, "--json");
+    assertEquals(told.code, 0, text(told));
+    assertStringIncludes(text(told), '["\\u009b2J\\u202e"]');
+    Deno.writeTextFileSync(manifest, listed);
     const html = await incidents(config, "report", INC, "--html");
     assertEquals(html.code, 0);
     assertStringIncludes(text(html), "<svg");
@@ -239,10 +317,13 @@ inFolder(
           { version: "hearsay/alert/v1", case: "trouble nobody unproven" },
           "this alert freezes nothing",
         ],
-        [{ evidence: { record: { ...record, evidence_id: "ab".repeat(32) } } }, "is no case here"],
+        [
+          { evidence: { record: { ...record, evidence_id: "ab".repeat(32) } } },
+          "is no case of a log here",
+        ],
         [
           { evidence: { record: { ...record, log: { ...record.log, origin: "x" } } } },
-          "is no case here",
+          "is no case of a log here",
         ],
       ] as const
     ) {

@@ -15,6 +15,7 @@ import { KIND } from "../../src/swarm/session.ts";
 import { makeStatement } from "../../src/swarm/statement.ts";
 import { base64, strictBase64, utf8 } from "../../src/tlog/encoding.ts";
 import { sha256 } from "../../src/tlog/hashing.ts";
+import { WorldError } from "../../src/world/world.ts";
 import { checkpointOf, grow } from "../evidence/histories.ts";
 import { ManualClock } from "../gossip/fake_network.ts";
 import { Host, HOUR, INCIDENTS, logAt, MINUTE, Stage, STATE } from "./hosts.ts";
@@ -116,6 +117,29 @@ Deno.test("freeze: a case that comes while a step about another is written is in
   const inIncidents = (await stepsOf(one)).flatMap(({ evidence_ids }) => evidence_ids);
   assertEquals(inIncidents.sort(), (await one.cases()).sort());
   assertEquals(inIncidents.length, 2);
+});
+
+Deno.test("freeze: a step that is in the journal was made, though the small file beside it cannot be written", async () => {
+  const { log, theirs } = await parted();
+  await using one = await Host.make();
+  await one.start({ logs: [{ source: new ScriptedSource(log, 8) }] });
+  await one.hear([(await checkpointOf(theirs, 8)).frame]);
+  const { create } = one.files;
+  let refuses = true;
+  one.files.create = async (path, permissions) => {
+    if (refuses && path.includes("frozen")) throw new WorldError("other", "no space left");
+    return await create(path, permissions);
+  };
+  const { length } = one.toldOf("incident.step");
+  await resolve(one, "INC-2026-001");
+  assertEquals(logOf(one).freeze, undefined);
+  assertEquals(one.toldOf("incident.step").length, length + 3);
+  assert(one.refusals.length > 0, "it is told");
+  const holds = (): string => one.disk.content(`${STATE}/frozen.json`)!;
+  assert(holds().includes("INC-2026-001"));
+  refuses = false;
+  await one.pass(MINUTE);
+  assert(!holds().includes("INC-2026-001"), "it is tried again");
 });
 
 /** What a host says of the only log that it follows. */
