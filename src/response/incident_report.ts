@@ -215,8 +215,8 @@ function limits({ cause }: Incident): Block[] {
     {
       list: cause === "equivocation"
         ? [
-          "Why it happened. An attack, a restored backup and a developer's mistake look the same in " +
-          "signatures. People have to find that out.",
+          "Why it happened. On purpose, from a restored backup or by a developer's mistake: the " +
+          "signatures look the same. People have to find that out.",
           "Who had the log's key. Whoever had it could sign both. The log's operator can say which of " +
           "the two its own tree has, and who could use the key.",
           "Which entries differ, unless somebody shows them.",

@@ -148,7 +148,7 @@ code,pre,samp{font-family:ui-monospace,monospace;background:var(--code);overflow
 pre{padding:.75rem;overflow-x:auto;white-space:pre-wrap}
 dt{font-weight:600}dd{margin:0 0 .5rem}
 table{border-collapse:collapse;width:100%;display:block;overflow-x:auto}
-td{overflow-wrap:anywhere}th,td{text-align:left;vertical-align:top;border-bottom:1px solid var(--line);padding:.3rem .5rem}
+td{overflow-wrap:anywhere}td:first-child{white-space:nowrap}th,td{text-align:left;vertical-align:top;border-bottom:1px solid var(--line);padding:.3rem .5rem}
 figure{margin:1rem 0}svg{max-width:100%;height:auto}figcaption{color:var(--faint)}
 `;
 
