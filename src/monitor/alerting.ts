@@ -68,12 +68,12 @@ export class Alerting {
       ...inner,
       event: (name, level, fields, about) => {
         inner.event(name, level, fields);
-        this.#take({ name, level, fields, about });
+        this.take({ name, level, fields, about });
       },
       workFailed: (error, more) => {
         inner.workFailed(error, more);
         const reason = error instanceof Error ? error.message : String(error);
-        this.#take({ name: "disk.refused", level: "error", fields: { reason } });
+        this.take({ name: "disk.refused", level: "error", fields: { reason } });
       },
     };
   }
@@ -120,7 +120,7 @@ export class Alerting {
         this.report.event("alert.lost", "error", { lines: queue.damagedLines, reason });
       }
       await this.#catchUp();
-      for (const event of this.#early.splice(0)) this.#take(event);
+      for (const event of this.#early.splice(0)) this.take(event);
       await queue.write();
     } catch (error) {
       await queue.close();
@@ -176,7 +176,8 @@ export class Alerting {
     };
   }
 
-  #take(event: AlertEvent): void {
+  /** Takes one event, and makes an alert of it if that is to be. */
+  take(event: AlertEvent): void {
     if (this.#opened === undefined) {
       // After the end nothing is made any more; what was recorded is told after the next start.
       if (!this.#isStopped) this.#early.push(event);

@@ -13,6 +13,7 @@ import { Background } from "../world/background.ts";
 import { addressKey, PeerHosts } from "../world/connection_table.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
+import { mirrorKey, witnessKey } from "../response/occurrences.ts";
 import type { Rule } from "../response/policy.ts";
 import { Alerting } from "./alerting.ts";
 import { Announcer } from "./announcer.ts";
@@ -369,12 +370,20 @@ function reportTo(
   };
 }
 
-/** What troubles can be about: the ids of the logs, and the addresses of the peers. */
+/**
+ * What troubles can be about: the ids of the logs, the addresses of the peers, and the names of alerts'
+ * cases about witnesses and mirrored journals.
+ */
 export function subjectsOf(
-  { followers, mirroring, rounds: { peers } }: Parts,
+  { followers, mirroring, cosignatures, rounds: { peers } }: Parts,
 ): ReadonlySet<string> {
   const all = [...followers, ...mirroring?.followers ?? []];
-  return new Set([...all.map(({ log }) => log.id), ...peers.map(({ name }) => name)]);
+  return new Set([
+    ...all.map(({ log }) => log.id),
+    ...peers.map(({ name }) => name),
+    ...cosignatures.witnesses.map(witnessKey),
+    ...mirroring?.names.map(mirrorKey) ?? [],
+  ]);
 }
 
 /** How late a look may begin, and how long it may take, in milliseconds. */

@@ -14,7 +14,7 @@ import { assemble, type OpenSource, type Parts, subjectsOf } from "./assembly.ts
 import { canTakeUp, type ReadFiles, takeUp } from "./changes.ts";
 import type { ToldOverHttp } from "./told_over_http.ts";
 import { cosignedStatus } from "./cosigned_status.ts";
-import type { EventReport } from "./events.ts";
+import type { EventReport, Level } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import type { HttpGossip } from "./http_gossip.ts";
@@ -299,9 +299,22 @@ export class Daemon implements PageSource {
     this.#tellFormerKeys();
   }
 
-  /** Shows in the status why a changed configuration was refused, until one is taken up. */
+  /**
+   * Shows in the status why a changed configuration was refused, until one is taken up, and has an
+   * alert made of it.
+   */
   noteRefusedReload(reason: string | undefined): void {
     this.#reloadRefused = reason;
+    if (reason !== undefined) this.noteTold({ name: "config.refused", level: "error", reason });
+  }
+
+  /** Has an alert made of something that was told past this daemon. */
+  noteTold({ name, level, reason }: {
+    name: `${"config" | "status" | "witness" | "federation"}.${"refused" | "failed"}`;
+    level: Level;
+    reason: string;
+  }): void {
+    this.#parts.alerting?.take({ name, level, fields: { reason } });
   }
 
   /**

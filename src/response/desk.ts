@@ -128,14 +128,18 @@ export class AlertDesk {
   }
 
   /**
-   * Forgets the troubles of logs and peers that are not configured any more.
-   * @param subjects the ids of the logs, and the addresses of the peers
+   * Forgets the troubles of what is not configured any more.
+   * @param subjects the ids of the logs, the addresses of the peers, and for witnesses and mirrored
+   *   journals what their keys begin with (`witnessKey`, `mirrorKey`)
    */
   keepSubjects(subjects: ReadonlySet<string>): void {
     for (const { key, nature, logId, subject } of this.#all()) {
+      const [kind = "", name = ""] = key.split(" ");
       const isGone = logId !== undefined
         ? !subjects.has(logId)
-        : key.startsWith("peer ") && !subjects.has(subject);
+        : kind === "peer"
+        ? !subjects.has(subject)
+        : ["witness", "mirror"].includes(kind) && !subjects.has(`${kind} ${name}`);
       if (nature === "lasting" && isGone) this.#forget(key);
     }
     this.#setTimer();

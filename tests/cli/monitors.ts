@@ -15,7 +15,8 @@ export async function makeLog(dir: string, size: number): Promise<{ dir: string;
 
 /** Appends made-up entries. */
 export async function grow(dir: string, count: number): Promise<void> {
-  assertEquals((await run("log", "append", dir, "--count", `${count}`)).code, 0);
+  const { code, err } = await run("log", "append", dir, "--count", `${count}`);
+  assertEquals(code, 0, err.join("\n"));
 }
 
 /** A second history of a log. */
