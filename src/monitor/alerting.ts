@@ -149,6 +149,16 @@ export class Alerting {
     for (const courier of this.#opened?.couriers ?? []) courier.retry();
   }
 
+  /**
+   * Tries these channels again now: a trial has arrived through them.
+   * @returns those of them that were not tried any more
+   */
+  retry(names: readonly string[]): string[] {
+    const couriers = this.#opened?.couriers ?? [];
+    return couriers.filter(({ channel: { name } }) => names.includes(name))
+      .filter((courier) => courier.retry()).map(({ channel: { name } }) => name);
+  }
+
   /** Ends `run`, after what is under way. */
   stop(): void {
     this.#isStopped = true;
@@ -234,7 +244,8 @@ export class Alerting {
         this.report.event("alert.failed", isFirst ? "warning" : "debug", { channel, reason }),
       recovered: (channel) => this.report.event("alert.recovered", "info", { channel }),
       disabled: (channel, since) => {
-        const reason = "it has failed for a day; a reload or a restart tries it again";
+        const reason = "it has failed for a day; it is tried again once 'hearsay alert test' " +
+          "gets through, or after a reload or a restart";
         this.report.event("alert.disabled", "error", { channel, since, reason });
       },
       lost: (channel, count, reason) =>

@@ -241,6 +241,7 @@ export async function assemble(
         conversations,
         reload,
         incident,
+        channels: alerting && ((names) => alerting.retry(names)),
       }),
     });
     spreading.swarm = swarm;

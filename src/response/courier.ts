@@ -4,8 +4,8 @@
  *
  * - If nobody takes anything, the channel is tried again, each time after a longer wait.
  * - If the other end refuses one alert, the others go on; those of its case wait.
- * - After a day of failure nothing more is tried, which is told. What waits is kept. A reload or a
- *   restart of the daemon begins anew.
+ * - After a day of failure nothing more is tried, which is told. What waits is kept. A trial that
+ *   arrives (`hearsay alert test`), a reload or a restart of the daemon begins anew.
  *
  * @module
  */
@@ -63,6 +63,9 @@ export class Courier {
   #failures = 0;
   #isDisabled = false;
   #isNews = false;
+  #mustTry = false;
+  /** Since when it fails, by the monotonic clock: the wall clock may be set meanwhile. */
+  #failingFrom: number | undefined;
   #lastSentAt: string | undefined;
   #lastError: string | undefined;
   /** By number, the alerts that were refused: how often, since when, and when they are tried again. */
@@ -99,12 +102,12 @@ export class Courier {
   /** Brings what waits, until it is stopped. */
   async run(): Promise<void> {
     while (!this.#stop.stopped) {
-      this.#isNews = false;
+      this.#isNews = this.#mustTry = false;
       const waitMs = await this.#bringAll();
       if (this.#isNews && waitMs === undefined) continue;
       // News does not cut a wait after a failure short: it would fail as well.
       const until = this.#clock.monotonic() + (waitMs ?? Infinity);
-      while (!this.#stop.stopped && !(waitMs === undefined && this.#isNews)) {
+      while (!this.#stop.stopped && !this.#mustTry && !(waitMs === undefined && this.#isNews)) {
         const left = until - this.#clock.monotonic();
         if (left <= 0) break;
         // Whole milliseconds: less would be no wait at all.
@@ -124,10 +127,16 @@ export class Courier {
     this.#stop.wake();
   }
 
-  /** Tries the channel again, if it is not tried any more. */
-  retry(): void {
+  /**
+   * Tries the channel again now, even if it was not tried any more.
+   * @returns whether it was not
+   */
+  retry(): boolean {
+    const wasDisabled = this.#isDisabled;
     this.#beginAnew();
+    this.#mustTry = true;
     this.wake();
+    return wasDisabled;
   }
 
   /** Ends `run`, after the alert that is under way. */
@@ -138,9 +147,13 @@ export class Courier {
   #beginAnew(): void {
     const { name } = this.channel;
     const since = this.#queue.failingSince(name);
+    const now = this.#clock.monotonic();
+    const lastsMs = since === undefined ? 0 : millisecondsSince(this.#clock, since);
+    this.#failingFrom = since === undefined ? undefined : now - lastsMs;
     // A day that is over must not count once more, or the first failure would end the new try.
-    if (since !== undefined && (this.#isDisabled || this.#isTooLong(since))) {
+    if (since !== undefined && (this.#isDisabled || lastsMs >= GIVE_UP_MS)) {
       this.#queue.change({ failing: name, since: timeNow(this.#clock) });
+      this.#failingFrom = now;
     }
     this.#isDisabled = false;
     this.#failures = 0;
@@ -190,6 +203,7 @@ export class Courier {
     this.#lastSentAt = timeNow(this.#clock);
     this.#lastError = undefined;
     this.#failures = 0;
+    this.#failingFrom = undefined;
     const wasRefused = this.#refused.delete(number) && this.#refused.size === 0;
     const wasFailing = this.#queue.failingSince(name) !== undefined;
     this.#queue.change(
@@ -223,18 +237,16 @@ export class Courier {
     const { name } = this.channel;
     this.#failures++;
     const since = this.#queue.failingSince(name);
+    const now = this.#clock.monotonic();
+    this.#failingFrom ??= now;
     if (since === undefined) {
       this.#queue.change({ failing: name, since: timeNow(this.#clock) });
       await this.#queue.write();
     }
     this.#report.failed(name, reason, since === undefined);
-    if (since === undefined || !this.#isTooLong(since)) return;
+    if (since === undefined || now - this.#failingFrom < GIVE_UP_MS) return;
     this.#isDisabled = true;
     this.#report.disabled(name, since);
-  }
-
-  #isTooLong(since: string): boolean {
-    return millisecondsSince(this.#clock, since) >= GIVE_UP_MS;
   }
 
   #waitMs(): number {
