@@ -1,6 +1,7 @@
 import type { Settings } from "../monitor/settings.ts";
 import { aboutCase } from "../monitor/event_about.ts";
-import { type Alert, ALERT_VERSION, makeAlert } from "../response/alert.ts";
+import { type Alert, ALERT_VERSION, makeAlert, parseAlert } from "../response/alert.ts";
+import { verifyEvidence } from "../response/alert_evidence.ts";
 import { AlertRefused, type Channel } from "../response/channel.ts";
 import { channelsOf } from "../response/channels.ts";
 import { DEFAULT_RULES, type EventFacts, type Rule, ruleFor } from "../response/policy.ts";
@@ -15,10 +16,12 @@ import {
   type Command,
   EXIT,
   type ExitCode,
+  type Options,
   readOptions,
   type Tools,
   UsageError,
 } from "./command.ts";
+import { wordsOfAlert } from "./alert_words.ts";
 import { askDaemon, controlAddress, readAnswer } from "./control.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { readInput } from "./inputs.ts";
@@ -39,7 +42,8 @@ export const alert: Command = {
 hearsay alert test [--config FILE] [--key FILE] [--passphrase-file FILE] [--json]
 
 'eval' reads an event, one line of 'hearsay run --json', and says which rule of the alert policy
-decides about it: the level, what is done, and after how long. Nothing is sent.
+decides about it: the level, what is done, and after how long. Nothing is sent. It reads an alert as
+well, as a webhook or a command gets it, and says what its evidence proves, checked just now.
 
 'test' sends a trial through every channel of a configuration, and says which of them took it. The
 trial says that nothing happened. It goes past the queue of a daemon that runs. Then the running daemon
@@ -47,7 +51,7 @@ is told which channels work: what waits for them is sent now, and a channel that
 a day of failure is used again. It is asked at its "listen" address, with its own key.
 
 Ends with 0 if all is well; with 2 if the event, the policy or the configuration is wrong, or has no
-channels; with 3 if a channel did not take the trial.
+channels, or if the evidence of an alert does not hold; with 3 if a channel did not take the trial.
 
   --policy FILE  the alert policy (default: the one built in)
   --config FILE  the configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
@@ -82,6 +86,8 @@ async function evaluate(args: readonly string[], { world, terminal }: Tools): Pr
   const text = path === "-"
     ? await standardInput(terminal)
     : fileText(await readInput({ world, path, maxBytes: MAX_EVENT_BYTES }));
+  const isAlert = within(path, () => parseExactJson(text.trim())).version === ALERT_VERSION;
+  if (isAlert) return tellAlert(within(path, () => parseAlert(text.trim())), { options, terminal });
   const facts = within(path, () => factsOf(text));
   const rule = ruleFor(rules, facts);
   const { level = "INFO", action = "none", afterMs = 0, line } = rule ?? {};
@@ -92,6 +98,23 @@ async function evaluate(args: readonly string[], { world, terminal }: Tools): Pr
   }
   for (const one of wordsOf(facts, rule, options.value("policy"))) terminal.out(printable(one));
   return EXIT.ok;
+}
+
+/** Says what an alert is, and what its evidence proves. */
+function tellAlert(
+  alert: Alert,
+  { options, terminal }: { options: Options; terminal: Tools["terminal"] },
+): ExitCode {
+  const fault = alert.evidence && verifyEvidence(alert.evidence);
+  if (options.flag("json")) {
+    const { level, action, state, subject, evidence } = alert;
+    const holds = evidence === undefined ? {} : { holds: fault === undefined };
+    const told = { level, action, state, subject, evidence, ...holds, fault };
+    terminal.out(printableJson(JSON.stringify(told)));
+  } else {
+    for (const one of wordsOfAlert(alert)) terminal.out(printable(one));
+  }
+  return fault === undefined ? EXIT.ok : EXIT.usage;
 }
 
 /** What a person is told about a rule. */

@@ -1,5 +1,10 @@
 import type { LookTime } from "../sources/look_time.ts";
-import { ProofRefused, type Source, SourceUnavailable } from "../sources/source.ts";
+import {
+  ProofRefused,
+  type ServedProof,
+  type Source,
+  SourceUnavailable,
+} from "../sources/source.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import { impliedOlderRoot } from "../tlog/proof.ts";
 
@@ -7,6 +12,12 @@ import { impliedOlderRoot } from "../tlog/proof.ts";
 export interface Proven {
   readonly implied: Uint8Array;
   readonly proof: readonly Uint8Array[];
+}
+
+/** A proof that the log gave, again and again, and that does not lead to the newer root. */
+export interface FailedProof extends Pick<ServedProof, "olderRoot" | "proof"> {
+  /** The older size. */
+  readonly from: bigint;
 }
 
 /** Why there is no such proof. */
@@ -21,7 +32,7 @@ export interface NotProven {
   /** See Finding. */
   readonly isRewritten?: boolean;
   /** See Finding. */
-  readonly isDisproven?: boolean;
+  readonly failedProof?: FailedProof;
 }
 
 /**
@@ -36,6 +47,7 @@ export async function prove({ source, from, newer, time }: {
   time: LookTime | undefined;
 }): Promise<Proven | NotProven> {
   const sizes = { older: from, newer: newer.treeSize };
+  let failedProof: FailedProof | undefined;
   try {
     // A cache may have served a part of an older tree. The source drops what did not hold, so one
     // more try asks for it anew; with several places there is one more for each.
@@ -46,6 +58,7 @@ export async function prove({ source, from, newer, time }: {
       const implied = impliedOlderRoot({ older, newer, proof });
       judged(implied !== undefined);
       if (implied !== undefined) return { implied, proof };
+      failedProof = { from, olderRoot, proof };
     }
   } catch (error) {
     const isRefused = error instanceof ProofRefused;
@@ -56,5 +69,5 @@ export async function prove({ source, from, newer, time }: {
   }
   const detail = `the proof from size ${sizes.older} to ${sizes.newer} that the log gives does ` +
     "not lead to the root it signed";
-  return { result: "unproven", detail, isDisproven: true };
+  return { result: "unproven", detail, ...(failedProof && { failedProof }) };
 }

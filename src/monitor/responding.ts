@@ -248,11 +248,11 @@ export class Responding {
   }
 
   /** Counts the consistency failures of the looks at a log that came in a row. */
-  #count({ finding: { log, isDisproven, detail }, result, about }: Found): void {
+  #count({ finding: { log, failedProof, detail }, result, about }: Found): void {
     if (about !== "look") return;
     if (HOLDS.includes(result)) this.#failures.delete(log.id);
     // A proof that is missing is an outage of a kind, and no failure, however long that lasts.
-    if (isDisproven !== true) return;
+    if (failedProof === undefined) return;
     const failures = (this.#failures.get(log.id) ?? 0) + 1;
     this.#failures.set(log.id, failures);
     if (failures < CONSISTENCY_FAILURES) return;

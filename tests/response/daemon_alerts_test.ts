@@ -96,7 +96,11 @@ Deno.test("daemon: a note under another key, and a proof that fails, come with w
   assertEquals(account(taken).slice(1), ["CRITICAL begins unproven"]);
   const { evidence, action } = taken[1]!;
   assertEquals([evidence?.kind, action], ["unproven", "reject_and_alert"]);
-  assertEquals(evidence?.kind === "unproven" && evidence.notes.length, 2);
+  if (evidence?.kind !== "unproven") throw new Error("it has other evidence");
+  // With it a stranger sees that the log signed both, and that the proof leads from neither to neither.
+  assertEquals(evidence.notes.length, 2);
+  assert(evidence.proof!.hashes.length > 0);
+  assertEquals(verifyEvidence(evidence), undefined);
   assertEquals(host.toldOf("daemon.fault"), []);
 });
 
