@@ -22,6 +22,7 @@ import type { EventReport } from "./events.ts";
 import type { Common } from "./common.ts";
 import { Federating } from "./federating.ts";
 import { Cosignatures } from "./cosignatures.ts";
+import { FailureCounts } from "./failure_counts.ts";
 import { Follower } from "./follower.ts";
 import { type Former, formerKeys } from "./former_keys.ts";
 import { Happenings } from "./happenings.ts";
@@ -36,7 +37,7 @@ import { Mirroring } from "./mirroring.ts";
 import { frozenMemory } from "./frozen_file.ts";
 import { obeyOrder } from "./incident_orders.ts";
 import { IncidentKeeper } from "./incident_keeper.ts";
-import { Responding } from "./responding.ts";
+import { CONSISTENCY_FAILURES, Responding } from "./responding.ts";
 import { Rounds } from "./rounds.ts";
 import { hexLogHash, hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
@@ -213,6 +214,9 @@ export async function assemble(
       keeper: await IncidentKeeper.open({
         ...{ journal: incidents!, signer, clock: world.clock },
         memory: frozenMemory({ files: filesInPlace, folder: settings.state }),
+      }),
+      failures: await FailureCounts.open({
+        ...{ files: filesInPlace, folder: settings.state, most: CONSISTENCY_FAILURES },
       }),
     });
     const common = { ...unguarded, gate: responding.gate };
