@@ -109,6 +109,7 @@ export class Daemon implements PageSource {
       gossip: () => this.httpGossip,
       cases: this.cases()!,
       tryWriting: () => probe.look(),
+      pause: () => new Promise((resolve) => this.#world.clock.after(0, resolve)),
       people: this,
     };
   }
@@ -333,6 +334,7 @@ export class Daemon implements PageSource {
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
     const members = membersAmong(settings.peers).length > 0 ? swarm.status() : undefined;
+    const lists = this.#listsOfPeers();
     return {
       version: VERSION,
       name: settings.name,
@@ -350,7 +352,7 @@ export class Daemon implements PageSource {
       ...(this.#reloadRefused !== undefined && { reloadRefused: this.#reloadRefused }),
       logs: followers.map((one) => ({
         ...one.status(),
-        ...this.#sharedBy(one.log),
+        ...sharedBy(one.log, lists),
         ...cosignedStatus(this.#parts, one.log),
         ...this.#formerKeyOf(one.log),
         ...freezeOf(responding, one.log),
@@ -382,12 +384,11 @@ export class Daemon implements PageSource {
     return former === undefined ? {} : { formerKey: former.log, formerSize: former.size };
   }
 
-  /** How many peers follow a log too, as they last said. This monitor itself is none of them. */
-  #sharedBy(log: Log): { sharedBy?: number } {
+  /** The logs of each peer, as it last said. This monitor itself is none of them. */
+  #listsOfPeers(): readonly ReadonlySet<Log>[] {
     const { rounds, tallies, common: { keeper: { party: { peerKnowledge } } } } = this.#parts;
     const others = rounds.peers.filter(({ name }) => !tallies.isSelf(name));
-    const lists = others.flatMap(({ name }) => peerKnowledge.bothFollow(name) ?? []);
-    return lists.length === 0 ? {} : { sharedBy: lists.filter((list) => list.has(log)).length };
+    return others.flatMap(({ name }) => peerKnowledge.bothFollow(name) ?? []);
   }
 
   /** Does what a happening makes necessary. */
@@ -575,4 +576,9 @@ export class Daemon implements PageSource {
 function freezeOf(responding: Responding, log: Log): { freeze?: FrozenStatus } {
   const freeze = responding.status(log);
   return freeze === undefined ? {} : { freeze };
+}
+
+/** How many of these lists have a log; nothing if there are none. */
+function sharedBy(log: Log, lists: readonly ReadonlySet<Log>[]): { sharedBy?: number } {
+  return lists.length === 0 ? {} : { sharedBy: lists.filter((list) => list.has(log)).length };
 }
