@@ -80,7 +80,11 @@ export class AlertDesk {
   readonly #moments = new Map<string, Moments>();
   /** When proven cases of each log were told, by the monotonic clock. */
   readonly #toldAt = new Map<string, number[]>();
+  /** The keys of proven cases: what is told again is looked up among them. */
+  readonly #proven = new Set<string>();
   #timer: Timer | undefined;
+  /** When it is due, by the monotonic clock. Nothing is due before; there may be nothing by then. */
+  #timerAt = Infinity;
   #writing: Timer | undefined;
   #isClosed = false;
 
@@ -124,7 +128,6 @@ export class AlertDesk {
     const occurrence = occurrenceOf(event);
     if (occurrence !== undefined) this.#takeIn(occurrence, event, changes);
     else if (changes.length > 0) this.#queue.change(...changes);
-    this.#setTimer();
   }
 
   /**
@@ -168,8 +171,9 @@ export class AlertDesk {
         return this.#repeated(this.#case(equivocationKey(occurrence.evidenceId)));
       case "contradicted": {
         const { origin, size } = occurrence;
+        const cases = [...this.#proven].map((key) => this.#case(key));
         return this.#repeated(
-          this.#all().find(({ subject, sizes }) => subject === origin && sizes?.includes(size)),
+          cases.find((one) => one?.subject === origin && one.sizes?.includes(size)),
         );
       }
     }
@@ -370,10 +374,21 @@ export class AlertDesk {
   #setTimer(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#isClosed) return;
-    const times = this.#all().map((one) => this.#dueIn(one)).filter(Number.isFinite);
-    if (times.length === 0) return;
-    this.#timer = this.#clock.after(Math.max(0, Math.min(...times)), () => this.#work());
+    this.#timerAt = Infinity;
+    for (const one of this.#all()) this.#wakeFor(one);
+  }
+
+  /**
+   * Wakes up when this case is due, unless something is due before that. There may be thousands of
+   * cases, and each event changes one: so no event looks at all of them.
+   */
+  #wakeFor(one: CaseState): void {
+    const waitMs = Math.max(0, this.#dueIn(one));
+    const at = this.#clock.monotonic() + waitMs;
+    if (this.#isClosed || !(at < this.#timerAt)) return;
+    this.#timer?.cancel();
+    this.#timerAt = at;
+    this.#timer = this.#clock.after(waitMs, () => this.#work());
   }
 
   #work(): void {
@@ -381,7 +396,9 @@ export class AlertDesk {
     this.#setTimer();
   }
 
-  #noteMoments({ key, since, lastUpAt, overAt = lastUpAt }: CaseState): void {
+  #noteMoments(one: CaseState): void {
+    const { key, since, lastUpAt, overAt = lastUpAt, sizes = [] } = one;
+    if (sizes.length > 0) this.#proven.add(key);
     const before = this.#moments.get(key);
     const now = this.#clock.monotonic();
     const momentOf = (name: keyof Moments, time: string): Moment => {
@@ -393,6 +410,7 @@ export class AlertDesk {
       lastUp: momentOf("lastUp", lastUpAt),
       over: momentOf("over", overAt),
     });
+    this.#wakeFor(one);
   }
 
   /** In how many milliseconds something is to be done about a case. */
@@ -430,6 +448,7 @@ export class AlertDesk {
     this.#changed.delete(key);
     this.#evidence.delete(key);
     this.#moments.delete(key);
+    this.#proven.delete(key);
     this.#carried.delete(key);
     if (this.#queue.case(key) !== undefined) this.#queue.change({ forget: key });
   }
