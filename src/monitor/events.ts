@@ -68,6 +68,7 @@ export type EventName =
   | "status.serving"
   | "warnings.left_out"
   | "witness.failed"
+  | "witness.cosigning"
   | "witness.lagging"
   | "witness.list"
   | "witness.list_unavailable"

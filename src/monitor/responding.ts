@@ -10,6 +10,7 @@ import { timeNow } from "../world/time.ts";
 import { Turns } from "../world/turns.ts";
 import type { Common } from "./common.ts";
 import { contentOfProof, whyNaming } from "./failed_answers.ts";
+import type { FailureCounts } from "./failure_counts.ts";
 import { HOLDS } from "./finding.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { type IncidentKeeper, isOfLog, type StepOrder, type Stepped } from "./incident_keeper.ts";
@@ -60,8 +61,8 @@ export class Responding {
   readonly #background: Background;
   /** By log id: what is not written down yet. A log may have one of each cause. */
   readonly #pending = new Map<string, Map<Cause, Suspicion>>();
-  /** By log id: how many consistency failures came in a row. */
-  readonly #failures = new Map<string, number>();
+  /** How many consistency failures of each log came in a row. */
+  readonly #failures: FailureCounts;
   /** By log id: the signature failures that this monitor, and members, have met. */
   readonly #signatures = new Map<string, SignatureFailures>();
   readonly #turns = new Turns();
@@ -70,9 +71,10 @@ export class Responding {
   readonly #sayUnverified: (said: { log: Log; note: string }) => void;
   readonly #keepFailed: (content: string) => Promise<void>;
 
-  constructor({ common, keeper, background, own, sayUnverified, keepFailed }: {
+  constructor({ common, keeper, failures, background, own, sayUnverified, keepFailed }: {
     common: Omit<Common, "gate">;
     keeper: IncidentKeeper;
+    failures: FailureCounts;
     background: Background;
     /** Our own vkey. */
     own: string;
@@ -86,6 +88,7 @@ export class Responding {
     this.#sayUnverified = sayUnverified;
     this.#common = common;
     this.#keeper = keeper;
+    this.#failures = failures;
     this.#background = background;
   }
 
@@ -261,18 +264,24 @@ export class Responding {
   /** Counts the consistency failures of the looks at a log that came in a row. */
   #count({ finding: { log, failedProof, detail }, result, about }: Found): void {
     if (about !== "look") return;
-    if (HOLDS.includes(result)) this.#failures.delete(log.id);
+    if (HOLDS.includes(result)) this.#noteFailures(() => this.#failures.ends(log));
     // A proof that is missing is an outage of a kind, and no failure, however long that lasts.
     if (failedProof === undefined) return;
-    const failures = (this.#failures.get(log.id) ?? 0) + 1;
-    this.#failures.set(log.id, failures);
+    let failures = 0;
+    this.#noteFailures(() => failures = this.#failures.grows(log));
     if (failures < CONSISTENCY_FAILURES) return;
     const last = detail === undefined ? "" : `; the last: ${detail}`;
     this.#freeze(log, {
       cause: "consistency failure",
-      why: `${failures} proofs in a row that the log gave did not hold${last}`,
+      why: `${CONSISTENCY_FAILURES} proofs in a row that the log gave did not hold${last}`,
       failed: contentOfProof(failedProof),
     });
+  }
+
+  /** Changes the counts of failures, and has them written down. */
+  #noteFailures(change: () => void): void {
+    change();
+    if (this.#failures.isUnwritten) this.#background.run(() => this.#write());
   }
 
   /** Freezes a log now, and has it written down. */
@@ -317,6 +326,7 @@ export class Responding {
     return this.#turns.next(async () => {
       try {
         await this.#writeAll();
+        await this.#failures.write();
       } catch (error) {
         this.#common.happenings.failed(error);
       }

@@ -4,8 +4,8 @@
  *
  * - If nobody takes anything, the channel is tried again, each time after a longer wait.
  * - If the other end refuses one alert, the others go on; those of its case wait.
- * - After a day of failure nothing more is tried, which is told. What waits is kept. A reload or a
- *   restart of the daemon begins anew.
+ * - After a day of failure nothing more is tried, which is told. What waits is kept. A trial that
+ *   arrives (`hearsay alert test`), a reload or a restart of the daemon begins anew.
  *
  * @module
  */
@@ -127,12 +127,17 @@ export class Courier {
     this.#stop.wake();
   }
 
-  /** Tries the channel again now, and what it refused, even if it is not tried any more. */
-  retry(): void {
+  /**
+   * Tries the channel again now, and what it refused, even if it is not tried any more.
+   * @returns whether it was not
+   */
+  retry(): boolean {
+    const wasDisabled = this.#isDisabled;
     this.#beginAnew();
     for (const one of this.#refused.values()) one.notBefore = -Infinity;
     this.#isRetry = true;
     this.wake();
+    return wasDisabled;
   }
 
   /** Ends `run`, after the alert that is under way. */

@@ -20,7 +20,7 @@ import { sha256 } from "../../src/tlog/hashing.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { checkpointOf, grow } from "../evidence/histories.ts";
 import { ManualClock } from "../gossip/fake_network.ts";
-import { Host, HOUR, INCIDENTS, logAt, MINUTE, Stage, STATE } from "./hosts.ts";
+import { DAY, Host, HOUR, INCIDENTS, logAt, MINUTE, Stage, STATE } from "./hosts.ts";
 import { all, greet, sessionOf } from "./members_of.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
@@ -191,6 +191,50 @@ Deno.test("freeze: three proofs in a row that do not hold freeze a log, and two 
   const proof = consistency.proof.map(strictBase64);
   assertEquals(proof.slice(1), log.consistencyProof({ older: 8n, newer: 12n }).slice(1));
   assertEquals(proof[0], new Uint8Array(32), "what the source has put there");
+});
+
+Deno.test("freeze: three proofs in a row freeze a log whatever restarts come between", async () => {
+  for (const end of ["stop", "crash"] as const) {
+    const { log } = await parted();
+    const source = new ScriptedSource(log, 4);
+    await using one = await Host.make();
+    // Each process looks once.
+    const logs = [{ source, pollMs: DAY }];
+    await one.start({ logs });
+    await one.pass(MINUTE);
+    [source.size, source.proofTrouble] = [8, "wrong"];
+    for (const isFrozen of [false, false, true]) {
+      await one[end]();
+      await one.start({ logs });
+      await one.pass(MINUTE);
+      assertEquals(logOf(one).freeze !== undefined, isFrozen, end);
+    }
+  }
+});
+
+Deno.test("freeze: what holds begins the count of failures anew, after a restart too", async () => {
+  const { log } = await parted();
+  const source = new ScriptedSource(log, 4);
+  await using one = await Host.make();
+  const logs = [{ source }];
+  await one.start({ logs });
+  [source.size, source.proofTrouble] = [8, "wrong"];
+  await one.pass(2 * MINUTE);
+  source.proofTrouble = undefined;
+  await one.pass(MINUTE);
+  await one.crash();
+  await one.start({ logs });
+  [source.size, source.proofTrouble] = [12, "wrong"];
+  await one.pass(MINUTE);
+  assertEquals(logOf(one).freeze, undefined);
+  await one.stop();
+  // A file that is damaged begins the count anew, and keeps nobody from starting.
+  one.disk.put(`${STATE}/proof-failures.json`, "{");
+  await one.start({ logs });
+  await one.pass(MINUTE);
+  assertEquals(logOf(one).freeze, undefined);
+  await one.pass(2 * MINUTE);
+  assertEquals(logOf(one).freeze?.causes, ["consistency failure"]);
 });
 
 Deno.test("freeze: proofs that are missing are an outage, however long, and freeze nothing", async () => {

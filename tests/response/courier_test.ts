@@ -294,3 +294,22 @@ inFolder("alerts: a secret that is none is told without its words", async (folde
   const missing = hookTo(denoWorld(), "https://203.0.113.1/", `${folder}/none`);
   assertMatch((await assertRejects(() => missing.send(alert), WorldError)).message, /No such file/);
 });
+
+for (const jumpMs of [366 * 24 * HOUR, -HOUR, -366 * 24 * HOUR]) {
+  Deno.test(`alerts: a wall clock that is set by ${jumpMs / HOUR} hours gives no channel up early or late`, async () => {
+    const rig = await Rig.make();
+    rig.answer = () => UNREACHABLE;
+    await rig.start();
+    rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
+    await rig.pass(2 * HOUR);
+    rig.clock.ahead = jumpMs;
+    await rig.pass(21 * HOUR);
+    assertEquals(rig.told.filter(({ name }) => name === "alert.disabled"), []);
+    const { length } = rig.requests;
+    await rig.pass(HOUR);
+    assert(rig.requests.length > length, "it is tried on");
+    await rig.pass(HOUR);
+    assertEquals(rig.told.filter(({ name }) => name === "alert.disabled").length, 1);
+    await rig.stop();
+  });
+}
