@@ -21,7 +21,7 @@ import { asHtml, asMarkdown, type Paper } from "../response/paper.ts";
 import type { CaseFiles, FailedFiles, Sighting } from "../response/reported.ts";
 import type { Incident } from "../response/runbook.ts";
 import { utf8 } from "../tlog/encoding.ts";
-import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
+import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { createDurably } from "../world/durable.ts";
 import { timeNow } from "../world/time.ts";
 import { SOFTWARE } from "../world/version.ts";
