@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { join } from "@std/path/join";
 import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
@@ -42,6 +43,7 @@ export function denoWorld(): World {
         asWorldError(async () =>
           await openFile(await Deno.open(path, { read: true, write: mode === "write" }))
         ),
+      absolute: (path) => path.startsWith("/") ? path : join(Deno.cwd(), path),
       readShort: (path, maxBytes) => asWorldError(() => Promise.resolve(readShort(path, maxBytes))),
       create: (path, mode) =>
         asWorldError(async () =>

@@ -1,11 +1,13 @@
 /** What is proven, or looks as if it were, freezes its log at once; and only people let it go on. */
 import { assert, assertEquals } from "@std/assert";
+import { encodeHex } from "@std/encoding/hex";
 import {
   isTransition,
   signedTransition,
   type Transition,
   transitionBytes,
 } from "../../src/evidence/transition.ts";
+import { readFailed } from "../../src/monitor/failed_answers.ts";
 import { frozenMemory } from "../../src/monitor/frozen_file.ts";
 import { IncidentKeeper } from "../../src/monitor/incident_keeper.ts";
 import { hexLogHash } from "../../src/monitor/swarm_host.ts";
@@ -13,7 +15,8 @@ import { IncidentJournal, readIncidents, transitionOf } from "../../src/store/in
 import { Journal } from "../../src/store/journal.ts";
 import { KIND } from "../../src/swarm/session.ts";
 import { makeStatement } from "../../src/swarm/statement.ts";
-import { utf8 } from "../../src/tlog/encoding.ts";
+import { base64, strictBase64, utf8 } from "../../src/tlog/encoding.ts";
+import { sha256 } from "../../src/tlog/hashing.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { checkpointOf, grow } from "../evidence/histories.ts";
 import { ManualClock } from "../gossip/fake_network.ts";
@@ -146,6 +149,12 @@ function logOf(host: Host) {
   return host.daemon!.status().logs[0]!;
 }
 
+/** What did not hold and opened the first incident, as a host's disk has it. */
+async function failedOf(host: Host) {
+  const [detected] = await stepsOf(host);
+  return await readFailed({ files: host.disk.files, state: STATE }, detected!);
+}
+
 Deno.test("freeze: three proofs in a row that do not hold freeze a log, and two do not", async () => {
   const { log } = await parted();
   const source = new ScriptedSource(log, 4);
@@ -171,6 +180,17 @@ Deno.test("freeze: three proofs in a row that do not hold freeze a log, and two 
   source.proofTrouble = undefined;
   await one.pass(MINUTE);
   assertEquals([logOf(one).size, logOf(one).seenSize], ["8", "12"], "only people let it go on");
+  // The proof is kept with both checkpoints, and it does not hold.
+  await one.crash();
+  const failed = await failedOf(one);
+  assert(failed?.kind === "proof");
+  const { older, newer, consistency } = failed.stored;
+  assertEquals(older.note, (await checkpointOf(log, 8)).noteWithCosignatures);
+  assertEquals(newer.note, (await checkpointOf(log, 12)).noteWithCosignatures);
+  assertEquals(consistency.implied_root, base64(log.root(8n)));
+  const proof = consistency.proof.map(strictBase64);
+  assertEquals(proof.slice(1), log.consistencyProof({ older: 8n, newer: 12n }).slice(1));
+  assertEquals(proof[0], new Uint8Array(32), "what the source has put there");
 });
 
 Deno.test("freeze: proofs that are missing are an outage, however long, and freeze nothing", async () => {
@@ -216,6 +236,9 @@ Deno.test("freeze: a signature failure that two monitors met freezes at both, an
     const [detected] = await stepsOf(host);
     const other = host === one ? two : one;
     assert(detected!.why.includes(other.signer.vkey.name), detected!.why);
+    await host.crash();
+    assertEquals(await failedOf(host), { kind: "note", content: note });
+    assert(detected!.why.includes(encodeHex(sha256(utf8(note)))), detected!.why);
   }
 });
 
