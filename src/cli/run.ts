@@ -389,7 +389,7 @@ class Runner {
       return this.#tools.serveStatus({
         ...daemon.page({ config: this.#tools.world.files.absolute(this.#path) }),
         address: http,
-        onLack: (reason) => this.#report.event("status.failed", "warning", { reason }),
+        onLack: (reason) => this.#tellLack(daemon, "status.failed", reason),
       });
     } catch (error) {
       if (!(error instanceof WorldError)) throw error;
@@ -399,13 +399,14 @@ class Runner {
   }
 
   /** Serves a daemon's witness, if it is one. @throws WorldError that names the address */
-  #serveWitness({ witnessing }: Daemon): HttpServer | undefined {
+  #serveWitness(daemon: Daemon): HttpServer | undefined {
+    const { witnessing } = daemon;
     if (witnessing === undefined) return undefined;
     const { witness, address } = witnessing;
     try {
       const server = this.#tools.serveWitness({
         ...{ address, witness, failed: (error) => witnessing.failed(error) },
-        onLack: (reason) => this.#report.event("witness.failed", "warning", { reason }),
+        onLack: (reason) => this.#tellLack(daemon, "witness.failed", reason),
       });
       const vkeys = witnessing.status().vkeys.join(" ");
       this.#report.event("witness.serving", "info", {
@@ -421,14 +422,15 @@ class Runner {
   }
 
   /** Serves a daemon's journal, if it has an address. @throws WorldError that names the address */
-  #serveFederation({ federating }: Daemon): HttpServer | undefined {
+  #serveFederation(daemon: Daemon): HttpServer | undefined {
+    const { federating } = daemon;
     const http = federating?.settings.http;
     if (federating === undefined || http === undefined) return undefined;
     const { log, gate, failed } = federating;
     try {
       const server = this.#tools.serveFederation({
         ...{ address: http, log, gate, failed, mirrors: () => federating.mirrors },
-        onLack: (reason) => this.#report.event("federation.failed", "warning", { reason }),
+        onLack: (reason) => this.#tellLack(daemon, "federation.failed", reason),
       });
       federating.noteServed(server.address);
       const address = formatAddress(server.address);
@@ -520,6 +522,16 @@ class Runner {
     running.http = settings.http;
     this.#tellServing(server);
     await before?.close();
+  }
+
+  /** A port of a daemon cannot accept connections. */
+  #tellLack(
+    daemon: Daemon,
+    name: "status.failed" | "witness.failed" | "federation.failed",
+    reason: string,
+  ): void {
+    this.#report.event(name, "warning", { reason });
+    daemon.noteTold({ name, level: "warning", reason });
   }
 
   #refuse(error: unknown): void {

@@ -73,12 +73,12 @@ export class Alerting {
       ...inner,
       event: (name, level, fields, about) => {
         inner.event(name, level, fields);
-        this.#take({ name, level, fields, about });
+        this.take({ name, level, fields, about });
       },
       workFailed: (error, more) => {
         inner.workFailed(error, more);
         const reason = error instanceof Error ? error.message : String(error);
-        this.#take({ name: "disk.refused", level: "error", fields: { reason } });
+        this.take({ name: "disk.refused", level: "error", fields: { reason } });
       },
     };
   }
@@ -125,7 +125,7 @@ export class Alerting {
         this.report.event("alert.lost", "error", { lines: queue.damagedLines, reason });
       }
       await this.#catchUp();
-      for (const event of this.#early.splice(0)) this.#take(event);
+      for (const event of this.#early.splice(0)) this.take(event);
       await queue.write();
     } catch (error) {
       await queue.close();
@@ -152,6 +152,16 @@ export class Alerting {
   reloaded(subjects: ReadonlySet<string>): void {
     this.#opened?.desk.keepSubjects(subjects);
     for (const courier of this.#opened?.couriers ?? []) courier.retry();
+  }
+
+  /**
+   * Tries these channels again now: a trial has arrived through them.
+   * @returns those of them that were not tried any more
+   */
+  retry(names: readonly string[]): string[] {
+    const couriers = this.#opened?.couriers ?? [];
+    return couriers.filter(({ channel: { name } }) => names.includes(name))
+      .filter((courier) => courier.retry()).map(({ channel: { name } }) => name);
   }
 
   /** Ends `run`, after what is under way. */
@@ -182,7 +192,8 @@ export class Alerting {
     };
   }
 
-  #take(event: AlertEvent): void {
+  /** Takes one event, and makes an alert of it if that is to be. */
+  take(event: AlertEvent): void {
     if (this.#opened === undefined) {
       // After the end nothing is made any more; what was recorded is told after the next start.
       if (!this.#isStopped) this.#early.push(event);
@@ -258,7 +269,8 @@ export class Alerting {
         this.report.event("alert.failed", isFirst ? "warning" : "debug", { channel, reason }),
       recovered: (channel) => this.report.event("alert.recovered", "info", { channel }),
       disabled: (channel, since) => {
-        const reason = "it has failed for a day; a reload or a restart tries it again";
+        const reason = "it has failed for a day; it is tried again once 'hearsay alert test' " +
+          "gets through, or after a reload or a restart";
         this.report.event("alert.disabled", "error", { channel, since, reason });
       },
       lost: (channel, count, reason) =>

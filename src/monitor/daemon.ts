@@ -14,7 +14,7 @@ import { assemble, type OpenSource, type Parts, subjectsOf } from "./assembly.ts
 import { canTakeUp, type ReadFiles, takeUp } from "./changes.ts";
 import type { ToldOverHttp } from "./told_over_http.ts";
 import { cosignedStatus } from "./cosigned_status.ts";
-import type { EventReport } from "./events.ts";
+import type { EventReport, Level } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import type { HttpGossip } from "./http_gossip.ts";
@@ -121,6 +121,7 @@ export class Daemon {
         cases: () => this.cases(),
         config,
       },
+      pause: () => new Promise((resolve) => this.#world.clock.after(0, resolve)),
     };
   }
 
@@ -315,9 +316,22 @@ export class Daemon {
     this.#tellFormerKeys();
   }
 
-  /** Shows in the status why a changed configuration was refused, until one is taken up. */
+  /**
+   * Shows in the status why a changed configuration was refused, until one is taken up, and has an
+   * alert made of it.
+   */
   noteRefusedReload(reason: string | undefined): void {
     this.#reloadRefused = reason;
+    if (reason !== undefined) this.noteTold({ name: "config.refused", level: "error", reason });
+  }
+
+  /** Has an alert made of something that was told past this daemon. */
+  noteTold({ name, level, reason }: {
+    name: `${"config" | "status" | "witness" | "federation"}.${"refused" | "failed"}`;
+    level: Level;
+    reason: string;
+  }): void {
+    this.#parts.alerting?.take({ name, level, fields: { reason } });
   }
 
   /**
@@ -336,6 +350,7 @@ export class Daemon {
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
     const members = membersAmong(settings.peers).length > 0 ? swarm.status() : undefined;
+    const lists = this.#listsOfPeers();
     return {
       version: VERSION,
       name: settings.name,
@@ -353,7 +368,7 @@ export class Daemon {
       ...(this.#reloadRefused !== undefined && { reloadRefused: this.#reloadRefused }),
       logs: followers.map((one) => ({
         ...one.status(),
-        ...this.#sharedBy(one.log),
+        ...sharedBy(one.log, lists),
         ...cosignedStatus(this.#parts, one.log),
         ...this.#formerKeyOf(one.log),
         ...freezeOf(responding, one.log),
@@ -387,12 +402,11 @@ export class Daemon {
     return former === undefined ? {} : { formerKey: former.log, formerSize: former.size };
   }
 
-  /** How many peers follow a log too, as they last said. This monitor itself is none of them. */
-  #sharedBy(log: Log): { sharedBy?: number } {
+  /** The logs of each peer, as it last said. This monitor itself is none of them. */
+  #listsOfPeers(): readonly ReadonlySet<Log>[] {
     const { rounds, tallies, common: { keeper: { party: { peerKnowledge } } } } = this.#parts;
     const others = rounds.peers.filter(({ name }) => !tallies.isSelf(name));
-    const lists = others.flatMap(({ name }) => peerKnowledge.bothFollow(name) ?? []);
-    return lists.length === 0 ? {} : { sharedBy: lists.filter((list) => list.has(log)).length };
+    return others.flatMap(({ name }) => peerKnowledge.bothFollow(name) ?? []);
   }
 
   /** Does what a happening makes necessary. */
@@ -586,4 +600,9 @@ function lookersOf(sharing: Sharing | undefined, log: Log): { lookedAtBy?: reado
 function freezeOf(responding: Responding, log: Log): { freeze?: FrozenStatus } {
   const freeze = responding.status(log);
   return freeze === undefined ? {} : { freeze };
+}
+
+/** How many of these lists have a log; nothing if there are none. */
+function sharedBy(log: Log, lists: readonly ReadonlySet<Log>[]): { sharedBy?: number } {
+  return lists.length === 0 ? {} : { sharedBy: lists.filter((list) => list.has(log)).length };
 }

@@ -9,6 +9,8 @@ import type { Stop } from "../world/stop.ts";
 import { timeNow } from "../world/time.ts";
 import { Turns } from "../world/turns.ts";
 import type { Common } from "./common.ts";
+import { contentOfProof, whyNaming } from "./failed_answers.ts";
+import type { FailureCounts } from "./failure_counts.ts";
 import { HOLDS } from "./finding.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { type IncidentKeeper, isOfLog, type StepOrder, type Stepped } from "./incident_keeper.ts";
@@ -24,19 +26,25 @@ const TELL_AGAIN_MS = 10 * 60_000;
 /** How often it is tried again to write down why a log is frozen. */
 const AGAIN_MS = 10_000;
 
-/** Why a log is frozen, and what was accepted of it until then. */
-interface Suspicion {
-  readonly log: Log;
+/** Why a log is to be frozen. */
+interface Reason {
   readonly cause: Cause;
   readonly why: string;
+  /** What did not hold, if that is the cause: see failed_answers.ts. */
+  readonly failed?: string;
+}
+
+/** Why a log is frozen, and what was accepted of it until then. */
+interface Suspicion extends Reason {
+  readonly log: Log;
   readonly since: string;
   readonly accepted: RecordedHead | undefined;
 }
 
 /** When signature failures of a log were met, by the monotonic clock. */
 interface SignatureFailures {
-  /** At our own last look; nothing if that one verified. */
-  own?: number;
+  /** At our own last look, and the note that was shown; nothing if that one verified. */
+  own?: { readonly at: number; readonly note: string };
   /** When members were told. */
   told?: number;
   /** By vkey: when a member said so last. */
@@ -53,28 +61,34 @@ export class Responding {
   readonly #background: Background;
   /** By log id: what is not written down yet. A log may have one of each cause. */
   readonly #pending = new Map<string, Map<Cause, Suspicion>>();
-  /** By log id: how many consistency failures came in a row. */
-  readonly #failures = new Map<string, number>();
+  /** How many consistency failures of each log came in a row. */
+  readonly #failures: FailureCounts;
   /** By log id: the signature failures that this monitor, and members, have met. */
   readonly #signatures = new Map<string, SignatureFailures>();
   readonly #turns = new Turns();
 
   readonly #own: string;
   readonly #sayUnverified: (said: { log: Log; note: string }) => void;
+  readonly #keepFailed: (content: string) => Promise<void>;
 
-  constructor({ common, keeper, background, own, sayUnverified }: {
+  constructor({ common, keeper, failures, background, own, sayUnverified, keepFailed }: {
     common: Omit<Common, "gate">;
     keeper: IncidentKeeper;
+    failures: FailureCounts;
     background: Background;
     /** Our own vkey. */
     own: string;
     /** Tells members that follow a log what was shown in place of its checkpoint. */
     sayUnverified: (said: { log: Log; note: string }) => void;
+    /** Keeps what did not hold: see failed_answers.ts. */
+    keepFailed: (content: string) => Promise<void>;
   }) {
     this.#own = own;
+    this.#keepFailed = keepFailed;
     this.#sayUnverified = sayUnverified;
     this.#common = common;
     this.#keeper = keeper;
+    this.#failures = failures;
     this.#background = background;
   }
 
@@ -103,7 +117,7 @@ export class Responding {
     await this.#keeper.claim();
     for (const named of this.#keeper.unopened()) {
       const log = this.#logOf(named);
-      if (log !== undefined) this.#hold(log, "equivocation", RECORDED);
+      if (log !== undefined) this.#hold(log, { cause: "equivocation", why: RECORDED });
     }
     await this.#write();
   }
@@ -178,8 +192,9 @@ export class Responding {
       const why = `the log signed ${sizes}`;
       // Until it is written, it is held in memory. What does not hold freezes nothing.
       const by = `case ${record.evidence_id}`;
-      if (outcome === "not written") return void this.#holdNow(log, by, "equivocation", why);
-      if (outcome === "recorded") this.#freeze(log, "equivocation", why);
+      const reason = { cause: "equivocation", why } as const;
+      if (outcome === "not written") return void this.#holdNow(log, by, reason);
+      if (outcome === "recorded") this.#freeze(log, reason);
       this.gate.written(log.id, by);
     } else if (happening.kind === "found") {
       this.#count(happening);
@@ -196,7 +211,7 @@ export class Responding {
       return;
     }
     const now = this.#now();
-    failures.own = now;
+    failures.own = { at: now, note: failedNote };
     if (now - (failures.told ?? -Infinity) >= TELL_AGAIN_MS) {
       failures.told = now;
       this.#sayUnverified({ log, note: failedNote });
@@ -225,13 +240,13 @@ export class Responding {
     const isFresh = (at: number | undefined): boolean =>
       at !== undefined && this.#now() - at <= FAILURE_LASTS_MS;
     const others = [...members].filter(([, at]) => isFresh(at)).map(([vkey]) => vkey);
-    if (!isFresh(own) || others.length === 0) return;
+    if (own === undefined || !isFresh(own.at) || others.length === 0) return;
     const names = others.map((vkey) => parseVkey(vkey).name).join(", ");
-    this.#freeze(
-      log,
-      "signature failure",
-      `no known key of the log has signed what it shows to this monitor, and to ${names}`,
-    );
+    this.#freeze(log, {
+      cause: "signature failure",
+      why: `no known key of the log has signed what it shows to this monitor, and to ${names}`,
+      failed: own.note,
+    });
   }
 
   #signaturesOf({ id }: Log): SignatureFailures {
@@ -247,43 +262,52 @@ export class Responding {
   }
 
   /** Counts the consistency failures of the looks at a log that came in a row. */
-  #count({ finding: { log, isDisproven, detail }, result, about }: Found): void {
+  #count({ finding: { log, failedProof, detail }, result, about }: Found): void {
     if (about !== "look") return;
-    if (HOLDS.includes(result)) this.#failures.delete(log.id);
+    if (HOLDS.includes(result)) this.#noteFailures(() => this.#failures.ends(log));
     // A proof that is missing is an outage of a kind, and no failure, however long that lasts.
-    if (isDisproven !== true) return;
-    const failures = (this.#failures.get(log.id) ?? 0) + 1;
-    this.#failures.set(log.id, failures);
+    if (failedProof === undefined) return;
+    let failures = 0;
+    this.#noteFailures(() => failures = this.#failures.grows(log));
     if (failures < CONSISTENCY_FAILURES) return;
     const last = detail === undefined ? "" : `; the last: ${detail}`;
-    this.#freeze(
-      log,
-      "consistency failure",
-      `${failures} proofs in a row that the log gave did not hold${last}`,
-    );
+    this.#freeze(log, {
+      cause: "consistency failure",
+      why: `${CONSISTENCY_FAILURES} proofs in a row that the log gave did not hold${last}`,
+      failed: contentOfProof(failedProof),
+    });
+  }
+
+  /** Changes the counts of failures, and has them written down. */
+  #noteFailures(change: () => void): void {
+    change();
+    if (this.#failures.isUnwritten) this.#background.run(() => this.#write());
   }
 
   /** Freezes a log now, and has it written down. */
-  #freeze(log: Log, cause: Cause, why: string): void {
-    if (!this.#hold(log, cause, why)) return;
+  #freeze(log: Log, reason: Reason): void {
+    if (!this.#hold(log, reason)) return;
     this.#background.run(() => this.#write());
   }
 
   /** @returns whether this is to be written down */
-  #hold(log: Log, cause: Cause, why: string): boolean {
+  #hold(log: Log, reason: Reason): boolean {
+    const { cause } = reason;
     // One incident about suspicions is enough; each new case is written down.
     const holds = this.gate.holds(log);
     if (cause !== "equivocation" && holds.some((hold) => hold.cause === cause)) return false;
-    const suspicion = this.#holdNow(log, PENDING, cause, why);
+    const suspicion = this.#holdNow(log, PENDING, reason);
     const pending = this.#pending.get(log.id) ?? new Map<Cause, Suspicion>();
     if (!pending.has(cause)) pending.set(cause, suspicion);
     this.#pending.set(log.id, pending);
     return true;
   }
 
-  #holdNow(log: Log, by: string, cause: Cause, why: string): Suspicion {
+  #holdNow(log: Log, by: string, { cause, why, failed }: Reason): Suspicion {
+    const line = oneLine(why);
     const suspicion = {
-      ...{ log, cause, why: oneLine(why), accepted: this.#accepted(log) },
+      ...{ log, cause, why: failed === undefined ? line : whyNaming(line, failed) },
+      ...{ accepted: this.#accepted(log), ...(failed !== undefined && { failed }) },
       since: timeNow(this.#common.world.clock),
     };
     this.gate.hold(log.id, by, suspicion);
@@ -302,6 +326,7 @@ export class Responding {
     return this.#turns.next(async () => {
       try {
         await this.#writeAll();
+        await this.#failures.write();
       } catch (error) {
         this.#common.happenings.failed(error);
       }
@@ -328,7 +353,9 @@ export class Responding {
     }
   }
 
-  async #open({ log, cause, why, accepted }: Suspicion): Promise<void> {
+  async #open({ log, cause, why, accepted, failed }: Suspicion): Promise<void> {
+    // The step that names it comes after it.
+    if (failed !== undefined) await this.#keepFailed(failed);
     const { origin, vkey: { text: vkey } } = log;
     const cases = cause !== "equivocation" ? [] : this.#keeper.unopened()
       // A log is its origin and its key. Others may have another name for the key.

@@ -4,8 +4,8 @@
  *
  * - If nobody takes anything, the channel is tried again, each time after a longer wait.
  * - If the other end refuses one alert, the others go on; those of its case wait.
- * - After a day of failure nothing more is tried, which is told. What waits is kept. A reload or a
- *   restart of the daemon begins anew.
+ * - After a day of failure nothing more is tried, which is told. What waits is kept. A trial that
+ *   arrives (`hearsay alert test`), a reload or a restart of the daemon begins anew.
  *
  * @module
  */
@@ -65,6 +65,7 @@ export class Courier {
   #failsSince: number | undefined;
   #isDisabled = false;
   #isNews = false;
+  #isRetry = false;
   #lastSentAt: string | undefined;
   #lastError: string | undefined;
   /** By number, the alerts that were refused: how often, since when, and when they are tried again. */
@@ -101,12 +102,12 @@ export class Courier {
   /** Brings what waits, until it is stopped. */
   async run(): Promise<void> {
     while (!this.#stop.stopped) {
-      this.#isNews = false;
+      this.#isNews = this.#isRetry = false;
       const { waitMs, hasFailed } = await this.#bringAll();
       // News does not cut a wait after a failure short: it would fail as well. What was refused is
       // no reason for the others to wait.
       const until = this.#clock.monotonic() + waitMs;
-      while (!this.#stop.stopped && !(this.#isNews && !hasFailed)) {
+      while (!this.#stop.stopped && !this.#isRetry && !(this.#isNews && !hasFailed)) {
         const left = until - this.#clock.monotonic();
         if (left <= 0) break;
         // Whole milliseconds: less would be no wait at all.
@@ -126,10 +127,17 @@ export class Courier {
     this.#stop.wake();
   }
 
-  /** Tries the channel again, if it is not tried any more. */
-  retry(): void {
+  /**
+   * Tries the channel again now, and what it refused, even if it is not tried any more.
+   * @returns whether it was not
+   */
+  retry(): boolean {
+    const wasDisabled = this.#isDisabled;
     this.#beginAnew();
+    for (const one of this.#refused.values()) one.notBefore = -Infinity;
+    this.#isRetry = true;
     this.wake();
+    return wasDisabled;
   }
 
   /** Ends `run`, after the alert that is under way. */

@@ -62,14 +62,14 @@ export function deedOf(one: JudgedCase): Html {
 export function inShort({ subject }: JudgedCase): Html {
   switch (subject) {
     case "log":
-      return html`<p>A transparency log promises that everyone sees one history. This one has signed two that cannot both be
-true. So some may have been shown what others were not. That is proven; why it happened is not known.</p>`;
+      return html`<p>A transparency log promises that everyone sees one history. The key of this one has signed two that cannot
+both be true: that is proven. Some people may have been shown what others were not. Why it happened is not known.</p>`;
     case "monitor":
-      return html`<p>A monitor numbers what it says, and signs it. This one has said two things under one number. That is
-proven; why it happened is not known.</p>`;
+      return html`<p>A monitor numbers what it says, and signs it. The key of this one has signed two things under one
+number: that is proven. Why it happened is not known.</p>`;
     case "witness":
-      return html`<p>A witness vouches that a log shows everyone one history. This one has vouched for two that cannot both
-be true. That is proven; why it happened is not known.</p>`;
+      return html`<p>A witness says by its cosignature that a log continues one history. The key of this one has cosigned two
+that cannot both be true: that is proven. Why it happened is not known.</p>`;
   }
 }
 

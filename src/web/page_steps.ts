@@ -7,7 +7,7 @@ import { BY_ITSELF, type State, STATES, type Transition } from "../evidence/tran
 import { type Incident, isFreezing } from "../response/runbook.ts";
 import { type Html, html, type Value } from "./html.ts";
 import { badge, leftOut, type Row, section, table } from "./page_parts.ts";
-import { ago, grouped, nameIn, shortened } from "./page_words.ts";
+import { ago, grouped, nameIn, shortened, utc } from "./page_words.ts";
 
 /** Most steps on the page, the first and the last. More than five are there only if cases were added. */
 const MAX_STEPS = 20;
@@ -104,7 +104,7 @@ function stepCells({ from, to, at, by, why }: Transition, now: string): readonly
         `,
       ]
       : to,
-    ago(at, now),
+    html`${ago(at, now)}<br><small>${utc(at)}</small>`,
     by === BY_ITSELF ? "this monitor itself" : nameIn(by),
     shortened(why, 400),
   ];

@@ -74,6 +74,7 @@ form { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center; margin:
 input, button { font: inherit; min-height: 2.5rem; padding: 0.25rem 0.75rem; color: var(--text); background: var(--sheet); border: 1px solid var(--dim); border-radius: 0.25rem; }
 input { flex: 1 1 12rem; max-width: 30rem; }
 button { cursor: pointer; }
+.word { display: inline-block; max-width: 100%; }
 .steps > li { margin: 1rem 0; }
 .steps p { margin: 0.5rem 0; }
 .steps ul, .steps ol { margin: 0.5rem 0; padding-left: 1.5rem; }

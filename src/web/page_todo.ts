@@ -118,8 +118,8 @@ function lifting(
   if (one.subject !== "log") {
     return html`<b>Nothing is frozen by this.</b> It is about the ${one.subject}, and says nothing against a log.`;
   }
-  return html`<b>Freeze the log, if you want that.</b> No incident has this case: mostly because it
-was in the journal before this monitor froze logs. To accept nothing new of the log, download the record as in step 2 ${HERE}. Then open an incident
+  return html`<b>Freeze the log, if you want that.</b> No incident has this case, as is so
+for cases from before this monitor froze logs. To accept nothing new of the log, download the record as in step 2 ${HERE}. Then open an incident
 by hand, with your name and your reason between the quotation marks:
 ${
     command(

@@ -19,8 +19,9 @@ async function read(http: string, path: string): Promise<string> {
 
 /** The words of a command on a page, typed by somebody with this home folder. */
 function commandOn(page: string, id: string, home: string): string[] {
-  const [, text] = new RegExp(`<code id="${id}">([^<]*)</code>`).exec(page)!;
-  const [program, ...words] = text!.replaceAll("&quot;", '"').split(" ");
+  const [, text] = new RegExp(`<code id="${id}">(.*?)</code>`, "s").exec(page)!;
+  const typed = text!.replace(/<[^>]*>/g, "").replaceAll("&quot;", '"');
+  const [program, ...words] = typed.split(" ");
   assertEquals(program, "hearsay");
   // What a shell would make of them.
   return words.map((word) => word.replace(/^~/, home).replaceAll('"', ""));

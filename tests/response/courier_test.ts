@@ -65,6 +65,22 @@ Deno.test("alerts: what is new does not wait for the next try of what was refuse
   await rig.stop();
 });
 
+for (const [what, answer] of [["refused", 422], ["failed", UNREACHABLE]] as const) {
+  Deno.test(`alerts: a reload tries again at once what was ${what}`, async () => {
+    const rig = await Rig.make();
+    rig.answer = () => answer;
+    await rig.start();
+    rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
+    await rig.pass(4 * HOUR);
+    rig.answer = () => 204;
+    rig.alerting.reloaded({ has: () => true } as unknown as ReadonlySet<string>);
+    await rig.pass(SECOND);
+    assertEquals(rig.account, ["WARNING begins"]);
+    assertEquals(rig.told.filter(({ name }) => name === "alert.recovered").length, 1);
+    await rig.stop();
+  });
+}
+
 Deno.test("alerts: what was refused, and then left out because too many wait, is not waited for", async () => {
   const rig = await Rig.make();
   rig.answer = () => 422;
@@ -278,3 +294,22 @@ inFolder("alerts: a secret that is none is told without its words", async (folde
   const missing = hookTo(denoWorld(), "https://203.0.113.1/", `${folder}/none`);
   assertMatch((await assertRejects(() => missing.send(alert), WorldError)).message, /No such file/);
 });
+
+for (const jumpMs of [366 * 24 * HOUR, -HOUR, -366 * 24 * HOUR]) {
+  Deno.test(`alerts: a wall clock that is set by ${jumpMs / HOUR} hours gives no channel up early or late`, async () => {
+    const rig = await Rig.make();
+    rig.answer = () => UNREACHABLE;
+    await rig.start();
+    rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
+    await rig.pass(2 * HOUR);
+    rig.clock.ahead = jumpMs;
+    await rig.pass(21 * HOUR);
+    assertEquals(rig.told.filter(({ name }) => name === "alert.disabled"), []);
+    const { length } = rig.requests;
+    await rig.pass(HOUR);
+    assert(rig.requests.length > length, "it is tried on");
+    await rig.pass(HOUR);
+    assertEquals(rig.told.filter(({ name }) => name === "alert.disabled").length, 1);
+    await rig.stop();
+  });
+}

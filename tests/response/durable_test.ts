@@ -60,9 +60,8 @@ Deno.test("alerts: a journal that cannot be read for a while keeps no case from 
   rig.disk.fail({ at: 1, when: "before", lasting: true });
   rig.tellRecorded(third!, 3);
   await rig.pass(SECOND);
-  assertEquals(rig.account, ["EMERGENCY begins"]);
-  const [{ waiting }] = rig.alerting.status().channels as [{ waiting: number }];
-  assertEquals(waiting, 1, "what is at hand is told, once the secret of the webhook can be read");
+  // The secret of the webhook cannot be read either. The one that was read last will do.
+  assertEquals(rig.account, ["EMERGENCY begins", "EMERGENCY begins"], "what is at hand is told");
   assert(rig.refused.length > 0);
   rig.disk.fail(undefined);
   await rig.pass(MINUTE);

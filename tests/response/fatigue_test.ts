@@ -221,9 +221,9 @@ Deno.test("alerts: many cases about a witness, or about monitors, say nothing ag
   const rig = await Rig.make();
   const [record] = await casesOf(rig, 1);
   const telling = {
-    ...{ event: MORE_CASES, state: "summary", subject: "log.invalid/split", monitor: "m" },
-    ...{ detail: "", since: "s", at: "a", count: 7, isOfMonitor: false },
-  } as const;
+    ...{ event: MORE_CASES, state: "summary" as const, subject: "log.invalid/split" },
+    ...{ monitor: "m", detail: "", since: "s", at: "a", count: 7, isOfMonitor: false },
+  };
   const said = (kind: ConflictRecord["kind"], isOfMonitor: boolean): string => {
     const evidence = { kind: "conflict", record: { ...record!, kind } } as const;
     const { title, text } = wordsOf({ ...telling, isOfMonitor, evidence });

@@ -94,11 +94,11 @@ const LEFT: Readonly<Record<State, readonly string[]>> = {
 
 /** How the rows of the steps begin, with the state. */
 const ROWS: readonly RegExp[] = [
-  /^DETECT 60 minutes ago this monitor itself the log signed checkpoints of sizes 7 and 9 /,
-  /^FREEZE 59 minutes ago this monitor itself nothing of the log beyond size 7 /,
-  /^INVESTIGATE 40 minutes ago Ada Lovelace I look into it$/,
-  /^RESOLVE 20 minutes ago Ada Lovelace the operator has restored a backup$/,
-  /^CLOSED 10 minutes ago Ada Lovelace all was told$/,
+  /^DETECT 60 minutes ago 2026-11-28 11:00:00 UTC this monitor itself the log signed checkpoints of /,
+  /^FREEZE 59 minutes ago 2026-11-28 11:00:01 UTC this monitor itself nothing of the log beyond size 7 /,
+  /^INVESTIGATE 40 minutes ago 2026-11-28 11:20:00 UTC Ada Lovelace I look into it$/,
+  /^RESOLVE 20 minutes ago 2026-11-28 11:40:00 UTC Ada Lovelace the operator has restored a backup$/,
+  /^CLOSED 10 minutes ago 2026-11-28 11:50:00 UTC Ada Lovelace all was told$/,
 ];
 
 for (const [i, state] of STATES.entries()) {

@@ -2,10 +2,9 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import type { PageSource } from "../../src/monitor/page_source.ts";
 import type { ShownHead } from "../../src/monitor/shown.ts";
-import type { LogStatus, Status } from "../../src/monitor/status.ts";
+import type { Status } from "../../src/monitor/status.ts";
 import { MAX_DRAWN } from "../../src/web/page_drawing.ts";
 import { MAX_INCIDENTS } from "../../src/web/page_incidents.ts";
-import { refusedOf } from "../../src/web/page_refused.ts";
 import { MAX_LOGS } from "../../src/web/page_logs.ts";
 import { Runbook } from "../../src/response/runbook.ts";
 import { WorldError } from "../../src/world/world.ts";
@@ -21,7 +20,6 @@ import {
   openIn,
   peerStatus,
   recordOf,
-  rootOf,
   sourceOf,
   statusOf,
 } from "./page_statuses.ts";
@@ -286,21 +284,6 @@ Deno.test("page: what was shown and is not accepted is told beside what is, and 
     "size 38,211,010 shown by the log itself after it was frozen",
   );
   assertStringIncludes(words(frozen), "NOT ACCEPTED: shown after the log was frozen");
-});
-
-Deno.test("page: which half is not accepted is said only where it is known", async () => {
-  const record = await recordOf({ kind: "cross_size" });
-  const { checkpoint_a: a, checkpoint_b: b, log } = record;
-  const refused = (own: Partial<LogStatus>, more: Partial<ConflictRecord> = {}): string[] =>
-    refusedOf(logStatus({ ...log, ...own }), [{ seq: 1, record: { ...record, ...more } }])
-      .map(({ root }) => root === a.root ? "a" : "b");
-  assertEquals(refused({ size: a.size, root: a.root }), ["b"]);
-  assertEquals(refused({ size: b.size, root: b.root }), ["a"]);
-  // Of the view that has grown beyond both, the record says nothing but who showed them.
-  const grown = { size: "100", root: rootOf("A") };
-  assertEquals(refused(grown), ["b"]);
-  assertEquals(refused(grown, { source_b: "the log" }), []);
-  assertEquals(refused({ ...grown, vkey: "another" }), []);
 });
 
 Deno.test("page: a monitor without a peer is advised, and no incident is weaker by it", async () => {
