@@ -28,6 +28,7 @@ import { type KeyReading, readInput, readKey, readWitnessKey } from "./inputs.ts
 import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
 import { readPolicy } from "./policy_file.ts";
 import { exitCodeOf, type Tally } from "./reporting.ts";
+import { storePlace, storePlaceNow } from "./store_place.ts";
 
 /** `hearsay run`: the daemon. */
 export const run: Command = {
@@ -42,13 +43,14 @@ On SIGTERM or SIGINT it finishes writing and ends; on SIGHUP it reads the config
   --config FILE  the configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay); 'hearsay init'
                  writes one
 ${passphraseHelp(17)}
-  --once         look at every log and exchange with every peer once, then end
+  --once         look at every log and exchange with every peer once, then end; with a "store" it
+                 shares what it saw once, and takes no turns
   --json         one JSON object for every event
   --verbose      also what is as it should be
 
 Exit code 0 if nothing was wrong; 1 if it was proven, now or in an earlier run, that one of these logs
 signed contradicting roots: the incident journal holds the case; 3 if something could not be done or,
-with --once, a log or peer could not be reached or a proof was refused.
+with --once, a log, peer or store could not be reached or a proof was refused.
 
 Example:
   hearsay run --config /etc/hearsay/hearsay.jsonc
@@ -246,9 +248,14 @@ async function startDaemon({ world, settings, report, passphrases, reload }: {
   const alertRules = await loadAlertPolicy(world, settings.alerts?.policy);
   const policies = await loadPolicies(world, settings);
   const openSource = sourceOpener(world, settings);
+  const { store } = settings;
+  // Files that are of no use are an error of the configuration now, and keep nobody waiting later.
+  if (store !== undefined) await storePlace(world, store);
+  const storePlaceOf = store && (() => storePlaceNow(world, store));
   try {
     return await Daemon.start({
       ...{ world, settings, signer, report, openSource, witness, policies, alertRules },
+      ...(storePlaceOf && { storePlace: storePlaceOf }),
       ...(reload && { reload }),
     });
   } catch (error) {

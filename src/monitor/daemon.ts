@@ -173,9 +173,10 @@ export class Daemon {
    * @returns whether all of it could be done, and nothing of what was known before is lost
    */
   async once(): Promise<boolean> {
-    const { followers, rounds, places } = this.#parts;
+    const { followers, rounds, places, sharing } = this.#parts;
     this.#tellStart();
     const looks = await Promise.all(followers.map((follower) => follower.look()));
+    const couldShare = await sharing?.once() ?? true;
     const couldExchange = await rounds.all();
     await this.#finishBackground();
     // A case that was recorded meanwhile may be one that the peers lack.
@@ -185,7 +186,7 @@ export class Daemon {
     }
     await this.#parts.alerting?.once();
     const undone = ["unavailable", "unverified", "unproven", "frozen", "not written"];
-    return looks.every(({ result }) => !undone.includes(result)) && couldExchange &&
+    return looks.every(({ result }) => !undone.includes(result)) && couldExchange && couldShare &&
       places.lost.length === 0;
   }
 

@@ -16,7 +16,7 @@ import { openCheckpoint } from "../tlog/checkpoint.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { jittered } from "../world/pacing.ts";
-import type { SharedPlace } from "../world/shared_database.ts";
+import type { SharedDatabase, SharedPlace } from "../world/shared_database.ts";
 import { Stop } from "../world/stop.ts";
 import { timeAt } from "../world/time.ts";
 import { SOFTWARE } from "../world/version.ts";
@@ -24,10 +24,10 @@ import { WorldError } from "../world/world.ts";
 import type { Common } from "./common.ts";
 import { HOLDS } from "./finding.ts";
 import type { Found } from "./happenings.ts";
-import { isSite, SharedSource, siteSource } from "./shared_source.ts";
+import { isOfSite, SharedSource, siteSource } from "./shared_source.ts";
 import { SharedTurns } from "./shared_turns.ts";
 import type { StoreStatus } from "./status.ts";
-import { isTheLog, theLogAt } from "./the_log.ts";
+import { isTheLog } from "./the_log.ts";
 
 /** Entries of the journal, and checkpoints of others, that are sent or taken at a time. */
 const PAGE = 200;
@@ -79,7 +79,7 @@ export class Sharing {
   constructor({ common, settings, place, site }: {
     common: Common;
     settings: StoreSettings;
-    /** Reads what lets us in, before each connection. */
+    /** Reads what lets us in, before each connection. It throws WorldError alone. */
     place: () => Promise<SharedPlace>;
     /** The vkey and the name of this monitor. */
     site: { readonly vkey: string; readonly name: string };
@@ -147,19 +147,55 @@ export class Sharing {
     }
   }
 
-  async #session(stop: Stop): Promise<void> {
-    const { world: { sharedDatabases, clock }, observations } = this.#common;
-    const db = await sharedDatabases.connect(await ours(this.#place));
+  /**
+   * Publishes what this daemon has seen, and takes what the other sites saw, once. It takes no turns.
+   * @returns whether the store could be used; if not, that was told
+   */
+  async once(): Promise<boolean> {
     try {
-      const site = { ...this.#site, software: SOFTWARE };
-      const store = await SharedStore.open({ db, clock, site });
-      const published = await store.published();
-      // The store may have what our journal has lost (OPERATING, "Lost state"). Journals win.
-      this.#published = published.seq > observations.last.seq ? FIRST_LINK : published;
-      this.#takenHead ??= await store.taken();
-      this.#takenLook = 0n;
-      await store.listen({ onNews: () => this.#wake(), onGap: () => this.#wake() });
+      const db = await this.#common.world.sharedDatabases.connect(await this.#place());
+      try {
+        const store = await this.#open(db);
+        await this.#publish(store);
+        await this.#take(store);
+        if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
+      } finally {
+        await db.close().catch(() => {});
+      }
+      this.#roundEnded();
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  async #open(db: SharedDatabase): Promise<SharedStore> {
+    const { world: { clock }, observations } = this.#common;
+    const site = { ...this.#site, software: SOFTWARE };
+    const store = await SharedStore.open({ db, clock, site });
+    const published = await store.published();
+    // The store may have what our journal has lost (OPERATING, "Lost state"). Journals win.
+    this.#published = published.seq > observations.last.seq ? FIRST_LINK : published;
+    this.#takenHead ??= await store.taken();
+    this.#takenLook = 0n;
+    return store;
+  }
+
+  async #session(stop: Stop): Promise<void> {
+    const { sharedDatabases, clock } = this.#common.world;
+    const db = await sharedDatabases.connect(await this.#place());
+    try {
+      const store = await this.#open(db);
       let leasesDueAt = -Infinity;
+      await store.listen({
+        onNews: (news) => {
+          // Another site may have given up what this one is to take.
+          if (news === "leases") leasesDueAt = -Infinity;
+          this.#wake();
+        },
+        onGap: () => this.#wake(),
+      });
       let trimDueAt = clock.monotonic() + TRIM_MS;
       while (!stop.stopped) {
         this.#hasNews = false;
@@ -322,11 +358,6 @@ async function ours<T>(work: () => T | Promise<T>): Promise<T> {
   } catch (error) {
     throw new OwnRefusal("our own disk or database refuses", { cause: error });
   }
-}
-
-/** Whether something came through the store: it is in the store then. */
-function isOfSite(source: string): boolean {
-  return isSite(source) || source.startsWith(theLogAt(siteSource("")));
 }
 
 function published(seen: FirstSeen): PublishedEntry {

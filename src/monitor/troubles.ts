@@ -1,6 +1,7 @@
 import { millisecondsBetween } from "../world/time.ts";
 import { troublesOfMirrors } from "./mirror_troubles.ts";
 import { troublesOfMembers } from "./member_troubles.ts";
+import { troublesOfStore } from "./store_troubles.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import { LOST_ADVICE } from "./places.ts";
 import type { WitnessStatus } from "./witnessing.ts";
@@ -87,6 +88,7 @@ export function troublesOf(status: Status): Trouble[] {
     ...peers.filter((peer) => !isAway(peer, status))
       .flatMap((peer) => troublesOfPeer(peer, isStarting)),
     ...troublesAmongMembers(status),
+    ...troublesOfStore(status, isStarting),
     ...troublesOfAlerts(status),
     ...troublesOfMirrors(status.mirrors ?? []),
     ...(status.witness === undefined ? [] : troublesOfWitness(status.witness, isStarting)),

@@ -83,11 +83,13 @@ const OWN_BEGINS: Readonly<Record<string, string>> = {
   "disk.refused": "monitor disk",
   "config.refused": "monitor configuration",
   "witness.list_unavailable": "monitor witness list",
+  "store.away": "monitor store",
 };
 const OWN_ENDS: Readonly<Record<string, string>> = {
   "disk.recovered": "monitor disk",
   "config.reloaded": "monitor configuration",
   "witness.list": "monitor witness list",
+  "store.connected": "monitor store",
 };
 /** What a start that succeeds is the end of. */
 export const OVER_BY_START: readonly string[] = ["monitor disk", "monitor configuration"];

@@ -154,6 +154,13 @@ export const PHRASES: Readonly<Record<string, Phrases>> = {
       "2. If a message says that a case could not be written, do not stop the monitor before that.",
     check: STATUS_COMMAND,
   },
+  "store.away": {
+    title: "the database that this monitor shares with its other sites is away",
+    proven: "It says nothing about any log. This monitor looks at every log itself meanwhile.",
+    suspected: "The database is down, full or cut off, or does not let this monitor in any more.",
+    todo: "Look at the database. Nothing is lost: what was seen is in this monitor's journals.",
+    check: STATUS_COMMAND,
+  },
   "journal.lost": {
     title: "something in this monitor's folders is lost",
     proven: "The monitor wrote it there before, and it is not there any more.",

@@ -108,7 +108,7 @@ export const DEFAULT_RULES: readonly Rule[] = [
   ...warnings(OUTAGE_MS, "mirror.rolled back"),
   ...warnings(0, "mirror.refused", "mirror.record refused", "mirror.began anew", "mirror.damaged"),
   ...warnings(0, "alert.disabled", "alert.lost"),
-  ...warnings(OUTAGE_MS, "alert.failed"),
+  ...warnings(OUTAGE_MS, "alert.failed", "store.away"),
   { event: "*", level: "INFO", action: "none", afterMs: 0 },
 ];
 

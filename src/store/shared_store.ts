@@ -23,6 +23,7 @@ import { expectSchema } from "./shared_schema.ts";
 import { checkSite, greet, publishCases, publishedOf, sitesOf } from "./shared_sites.ts";
 import type {
   Claim,
+  DamagedOwnRow,
   DamagedRow,
   HeadCursor,
   HeadPage,
@@ -202,7 +203,7 @@ export class SharedStore {
   }
 
   /** What the store has of this site's observation journal, in its order; see `ownRows`. */
-  ownRows(walk: { afterSeq: number; limit: number }): Promise<readonly (OwnRow | DamagedRow)[]> {
+  ownRows(walk: { afterSeq: number; limit: number }): Promise<readonly (OwnRow | DamagedOwnRow)[]> {
     return ownRows(this.#parts.db, this.#parts.site, walk);
   }
 

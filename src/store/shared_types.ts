@@ -216,7 +216,12 @@ export interface OwnRow extends Link {
   readonly root: string;
   /** The note that the store has from this entry; nothing if it has that of an earlier one. */
   readonly note: string | undefined;
+  /** Whether there is a head for it, of whichever site. */
+  readonly hasHead: boolean;
 }
+
+/** A damaged row about a site's own journal, and the entry that it names. */
+export type DamagedOwnRow = DamagedRow & { readonly seq: number };
 
 /** What was dropped, in rows. */
 export interface Trimmed {

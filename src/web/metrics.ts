@@ -99,6 +99,7 @@ function* allOf(status: Status, refusal: Refusal): Generator<Family> {
   yield* ofWitness(status);
   yield* ofFederation(status);
   yield* ofMirrors(status.mirrors ?? []);
+  yield* ofStore(status);
   yield* ofAlerts(status);
 }
 
@@ -398,6 +399,23 @@ function ofMirrors(mirrors: readonly MirrorStatus[]): Family[] {
     ]),
     gauge("hearsay_mirror_incidents", "Proven cases about the mirrored journal itself", [
       ...each((mirror) => mirror.incidents),
+    ]),
+  ];
+}
+
+function ofStore({ store }: Status): Family[] {
+  return [
+    gauge("hearsay_store_up", "Whether the store that is shared with other sites can be used", [
+      ...one(store && flag(store.state === "connected")),
+    ]),
+    gauge("hearsay_store_behind_entries", "Entries of the own journal that it does not have yet", [
+      ...one(store?.behind),
+    ]),
+    gauge("hearsay_store_leases_held", "Logs at which it is this site's turn to look", [
+      ...one(store?.held),
+    ]),
+    gauge("hearsay_store_sites_alive", "Sites that share the store and are alive", [
+      ...one(store?.sites.filter(({ isAlive }) => isAlive).length),
     ]),
   ];
 }

@@ -12,7 +12,13 @@ import { commandsOf } from "./page_commands.ts";
 import { drawingSection, type ShownOf } from "./page_drawing.ts";
 import { incidentSection, isOpen, type Known } from "./page_incidents.ts";
 import { foundLogs, frozenWords, logsSection, marksOf } from "./page_logs.ts";
-import { alertSection, mirrorSection, peerSection, witnessSection } from "./page_others.ts";
+import {
+  alertSection,
+  mirrorSection,
+  peerSection,
+  storeSection,
+  witnessSection,
+} from "./page_others.ts";
 import { badge, leftOut, type Mark, section } from "./page_parts.ts";
 import { capital, nameIn, several, shortened, span, utc } from "./page_words.ts";
 
@@ -94,6 +100,7 @@ export function overview({ status, shown, known, halves, config, find }: {
     ${witnessSection(status)}
     ${peerSection(status)}
     ${mirrorSection(status)}
+    ${storeSection(status)}
     ${alertSection(status)}
   `;
   return { title: `${standing.words} – ${shortened(status.name)}`, content };

@@ -245,6 +245,28 @@ function mirrorState(mirror: MirrorStatus, now: string): Value {
   ];
 }
 
+/** The store that is shared with other sites, and who they are; nothing without one. */
+export function storeSection({ store, now }: Status): Value {
+  if (store === undefined) return undefined;
+  const { state, since, detail, behind, sites } = store;
+  const rows = sites.map(({ name, isAlive, seenAt, held }): Row => ({
+    mark: isAlive ? undefined : "warn",
+    cells: [nameIn(name), isAlive ? "alive" : badge("warn", "away"), ago(seenAt, now), `${held}`],
+  }));
+  const columns = [
+    ...[{ title: "Site" }, { title: "State" }, { title: "Heard of" }],
+    { title: "Logs it looks at", isNumber: true },
+  ];
+  return section("store", "Shared store", [
+    state === "connected"
+      ? html`<p>Connected${behind > 0 && `, ${grouped(`${behind}`)} entries behind`}.</p>`
+      : html`<p>${badge("warn", "away")}${lasting(since, now)}: this monitor looks at every log
+        itself, and catches up later. <small>${shortened(detail ?? "")}</small></p>`,
+    table({ caption: "Sites that share it", columns, rows: bounded(rows) }),
+    rest(rows, "sites"),
+  ]);
+}
+
 /** Where alerts go; nothing if none are configured. */
 export function alertSection(status: Status): Value {
   const { alerts } = status;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { knownCaches } from "../../src/cli/caches.ts";
+import { ENVIRONMENT } from "../../src/cli/environment.ts";
 import { KNOWN_LOGS, knownLogs } from "../../src/cli/known_logs.ts";
-import { VARIABLES } from "../compile/compile.ts";
 import { START_BYTES } from "../../src/gather/read.ts";
 import { parseLog } from "../../src/tlog/log.ts";
 import { denoWorld } from "../../src/world/deno.ts";
@@ -301,7 +301,7 @@ Deno.test("known caches: the program may read just their variables, and the data
   const { tasks } = JSON.parse(
     Deno.readTextFileSync(new URL("../../deno.json", import.meta.url)),
   );
-  assertStringIncludes(tasks.hearsay.command, ` --allow-env=${VARIABLES.join(",")} `);
+  assertStringIncludes(tasks.hearsay.command, ` --allow-env=${ENVIRONMENT.join(",")} `);
 });
 
 Deno.test("gather: without a variable that says where caches are, it asks for a folder", async () => {

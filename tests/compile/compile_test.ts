@@ -1,5 +1,6 @@
+import { ENVIRONMENT } from "../../src/cli/environment.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { adviceOn, compile, VARIABLES } from "./compile.ts";
+import { adviceOn, compile } from "./compile.ts";
 
 /** Any executable will do to see what `deno compile` puts into it. */
 const STAND_IN = ["/bin/true", "/usr/bin/true"].find((path) => {
@@ -44,7 +45,7 @@ Deno.test({
     for (const kind of ["net", "read", "write", "run"]) {
       assertEquals(permissions[`allow_${kind}`], all, kind);
     }
-    assertEquals(permissions.allow_env, VARIABLES);
+    assertEquals(permissions.allow_env, ENVIRONMENT);
     for (const kind of ["ffi", "sys"]) {
       assertEquals(permissions[`allow_${kind}`], null, kind);
     }

@@ -229,7 +229,7 @@ function trimContract(test: Test): void {
       rows,
       [seq1!, seq2!, seq4!].map(({ seq, hash, log, checkpoint }) => ({
         ...{ seq, hash, log, treeSize: BigInt(checkpoint.size) },
-        ...{ root: checkpoint.root, note: checkpoint.note },
+        ...{ root: checkpoint.root, note: checkpoint.note, hasHead: true },
       })),
     );
     assertEquals(await one.ownRows({ afterSeq: 1, limit: 1 }), rows.slice(1, 2));
