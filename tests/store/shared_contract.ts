@@ -135,6 +135,14 @@ function publishingContract(engine: string, open: Open): void {
       assertEquals(other.site, siteOf("two").vkey);
     }
     assertEquals(await one.rootsAt(log, 6n), []);
+    const against = async (entries: readonly PublishedEntry[]): Promise<string[]> =>
+      (await one.contradicting(entries)).map(headLine);
+    assertEquals(await against(first.entries), [`${log} 5 ${rootOf(5, "other")}`]);
+    assertEquals(await against(second.entries), [
+      `${log} 5 ${rootOf(5)}`,
+      `${log} 5 ${rootOf(5, "other")}`,
+    ]);
+    assertEquals(await against([]), []);
   });
 
   test("headsAfter: a damaged row is told as such, and stops nothing", async (stage) => {

@@ -108,7 +108,7 @@ function asShared<T>(run: () => T): T {
     const message = error instanceof Error ? error.message : String(error);
     const kind = /no such table/.test(message)
       ? "not found"
-      : /UNIQUE constraint/.test(message)
+      : /UNIQUE constraint|already exists/.test(message)
       ? "already exists"
       : "other";
     throw new WorldError(kind, `SQLite: ${message}`);
