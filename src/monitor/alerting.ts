@@ -8,6 +8,7 @@
  * @module
  */
 import type { AlertEvidence } from "../response/alert_evidence.ts";
+import type { AlertClaims } from "../response/claims.ts";
 import { type ChannelStatus, Courier, type CourierReport } from "../response/courier.ts";
 import { channelsOf } from "../response/channels.ts";
 import { AlertDesk } from "../response/desk.ts";
@@ -90,11 +91,13 @@ export class Alerting {
    * @param isWatching whether every log is looked at when it should be
    * @throws WorldError
    */
-  async open({ state, incidents, subjects, isWatching }: {
+  async open({ state, incidents, subjects, isWatching, claims }: {
     state: string;
     incidents: IncidentJournal;
     subjects: ReadonlySet<string>;
     isWatching: () => boolean;
+    /** Divides the sending among the daemons of one operator, if there are several. */
+    claims?: AlertClaims | undefined;
   }): Promise<void> {
     const { clock, files, random } = this.#world;
     const queue = await AlertQueue.open({
@@ -106,7 +109,7 @@ export class Alerting {
       const channels = channelsOf(this.#world, this.#settings);
       queue.keepChannels(new Set(channels.map(({ name }) => name)));
       const couriers = channels.map((channel) =>
-        new Courier({ channel, queue, clock, random, report: this.#courierReport() })
+        new Courier({ channel, queue, clock, random, claims, report: this.#courierReport() })
       );
       const desk = new AlertDesk({
         ...{ clock, queue, rules: this.#rules, monitor: this.#monitor },
