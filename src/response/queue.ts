@@ -43,6 +43,8 @@ const NEWLINE = 0x0a;
 export const WASTE_BYTES = 4 * 1024 * 1024;
 /** The most alerts that wait for one channel. Of more, the least grave and oldest is left out. */
 export const MAX_WAITING = 1_000;
+/** Of more changes that the disk refuses none is kept: the file is written anew instead. */
+const MAX_UNWRITTEN = 1_000;
 /** How long after a refusal of the disk it is tried again. */
 const AGAIN_MS = 10_000;
 
@@ -124,6 +126,8 @@ export class AlertQueue {
   #isClosed = false;
   /** Whether the file cannot be added to any more. All of it is in memory, too. */
   #mustWriteAnew = false;
+  /** How many lines were written since the start. */
+  written = 0;
   /** Lines that did not hold when the file was opened, a torn last one not counted. */
   damagedLines = 0;
   /** Whether there was such a file when it was opened. */
@@ -289,11 +293,17 @@ export class AlertQueue {
           this.#size += line.length;
           if (this.#size - this.#sizeWhenAnew > this.#wasteBytes) await this.#writeAnew();
         }
+        this.written++;
       } catch (error) {
         this.#failed(error);
         // What may be half written can only be made good by writing all of it anew.
         if (error instanceof DurabilityLost) this.#mustWriteAnew = true;
-        this.#unwritten.unshift(...changes);
+        this.#unwritten = [...changes, ...this.#unwritten];
+        // A disk may be full for hours, and counts change every minute.
+        if (this.#unwritten.length > MAX_UNWRITTEN) {
+          this.#mustWriteAnew = true;
+          this.#unwritten = this.#unwritten.slice(-1);
+        }
         return this.#tryAgain();
       }
     }

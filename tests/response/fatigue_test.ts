@@ -205,3 +205,36 @@ Deno.test("alerts: a grave one without evidence is refused as a bug, and told al
   assertMatch(`${faults[0]!.fields.reason}`, /must carry evidence .* it has none/);
   await rig.stop();
 });
+
+for (const jumpMs of [365 * 24 * HOUR, -HOUR]) {
+  Deno.test(`alerts: a wall clock set by ${jumpMs / HOUR} hours in a night of a flapping log changes nothing`, async () => {
+    const rig = await Rig.make();
+    await rig.start();
+    for (let minute = 0; minute < 8 * 60; minute += 24) {
+      outage(rig);
+      await rig.pass(6 * MINUTE);
+      if (minute === 4 * 60) rig.clock.ahead = jumpMs;
+      await rig.pass(6 * MINUTE);
+      recovery(rig);
+      await rig.pass(12 * MINUTE);
+    }
+    assertEquals(rig.account, ["WARNING begins"]);
+    await rig.pass(12 * HOUR);
+    assertEquals(rig.account, ["WARNING begins", "INFO ends"]);
+    await rig.stop();
+  });
+
+  Deno.test(`alerts: a wall clock set by ${jumpMs / HOUR} hours before an outage is due delays and hurries nothing`, async () => {
+    const rig = await Rig.make();
+    await rig.start();
+    outage(rig);
+    await rig.pass(5 * MINUTE);
+    rig.clock.ahead = jumpMs;
+    outage(rig, "debug");
+    await rig.pass(9 * MINUTE);
+    assertEquals(rig.account, []);
+    await rig.pass(2 * MINUTE);
+    assertEquals(rig.account, ["WARNING begins"]);
+    await rig.stop();
+  });
+}
