@@ -76,6 +76,8 @@ export interface CaseState {
   readonly calmMs: number;
   readonly detail: string;
   readonly logId?: string;
+  /** The key of the case in which it was told together with others. */
+  readonly together?: string;
   /** For a proven case: its sizes, and the entry of the incident journal. */
   readonly sizes?: readonly string[];
   readonly seq?: number;

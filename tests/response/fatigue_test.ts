@@ -238,3 +238,44 @@ for (const jumpMs of [365 * 24 * HOUR, -HOUR]) {
     await rig.stop();
   });
 }
+
+for (const logs of [5, 6, 3_000]) {
+  Deno.test(`alerts: an outage of this machine, with ${logs} logs, is ${logs > 5 ? "one warning" : "one for each"}`, async () => {
+    const rig = await Rig.make();
+    await rig.start();
+    const told = (name: "log.unavailable" | "log.recovered", i: number): void => {
+      const origin = `log.invalid/${i}`;
+      const fields = { origin, detail: "no route to host", after: "unavailable" };
+      rig.event(name, "warning", fields, { log: { id: `key ${origin}`, origin, vkey: "v" } });
+    };
+    // Each is met at its next look, within a minute.
+    for (let part = 0; part < 6; part++) {
+      for (let i = part; i < logs; i += 6) told("log.unavailable", i);
+      await rig.pass(10 * SECOND);
+    }
+    await rig.pass(20 * MINUTE);
+    const isOne = logs > 5;
+    assertEquals(rig.account, Array(isOne ? 1 : logs).fill("WARNING begins"));
+    if (isOne) {
+      assertEquals(rig.alerts[0]!.title, `${logs} logs cannot be reached`);
+      assertMatch(rig.alerts[0]!.text, /log\.invalid\/0, /);
+    }
+    rig.kill();
+    await rig.start();
+    // All but one are back: it is not over.
+    for (let i = 1; i < logs; i++) told("log.recovered", i);
+    told("log.unavailable", 0);
+    await rig.pass(3 * HOUR);
+    if (isOne) assertEquals(rig.alerts.length, 1);
+    told("log.recovered", 0);
+    await rig.pass(3 * HOUR);
+    const ends = rig.account.filter((one) => one === "INFO ends").length;
+    assertEquals([ends, rig.alerts.length], isOne ? [1, 2] : [logs, 2 * logs]);
+    // It may come again.
+    for (let i = 0; i < logs; i++) told("log.unavailable", i);
+    await rig.pass(20 * MINUTE);
+    assertEquals(rig.alerts.length, isOne ? 3 : 3 * logs);
+    assertEquals(rig.told.filter(({ name }) => name === "alert.lost"), []);
+    await rig.stop();
+  });
+}
