@@ -388,7 +388,7 @@ class Runner {
     if (http === undefined) return undefined;
     try {
       return this.#tools.serveStatus({
-        ...daemon.page(),
+        ...daemon.page({ config: this.#tools.world.files.absolute(this.#path) }),
         address: http,
         onLack: (reason) => this.#tellLack(daemon, "status.failed", reason),
       });

@@ -22,6 +22,7 @@ import type { EventReport } from "./events.ts";
 import type { Common } from "./common.ts";
 import { Federating } from "./federating.ts";
 import { Cosignatures } from "./cosignatures.ts";
+import { keepFailed } from "./failed_answers.ts";
 import { FailureCounts } from "./failure_counts.ts";
 import { Follower } from "./follower.ts";
 import { type Former, formerKeys } from "./former_keys.ts";
@@ -211,9 +212,11 @@ export async function assemble(
       ...{ common: unguarded, background, own: signer.vkey.text },
       sayUnverified: ({ log, note }) =>
         spreading.swarm?.sayUnverified({ note, logHash: hexLogHash(log) }),
+      keepFailed: (content) => keepFailed({ files: filesInPlace, state: settings.state }, content),
       keeper: await IncidentKeeper.open({
         ...{ journal: incidents!, signer, clock: world.clock },
         memory: frozenMemory({ files: filesInPlace, folder: settings.state }),
+        failed: (error) => happenings.failed(error),
       }),
       failures: await FailureCounts.open({
         ...{ files: filesInPlace, folder: settings.state, most: CONSISTENCY_FAILURES },

@@ -24,7 +24,6 @@ import type { StepOrder, Stepped } from "./incident_keeper.ts";
 import type { Settings } from "./settings.ts";
 import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
 import { CaseReader } from "./case_reader.ts";
-import type { PageSource } from "./page_source.ts";
 import { Shown, type ShownHead } from "./shown.ts";
 import type { FrozenStatus, LogStatus, Status } from "./status.ts";
 import type { Responding } from "./responding.ts";
@@ -41,7 +40,7 @@ const UPKEEP_MS = 3_600_000;
  * everything to its journals before it acts on it. No log and no peer waits for another. Its parts are
  * put together in `assembly.ts`; what can happen in it is listed in `happenings.ts`.
  */
-export class Daemon implements PageSource {
+export class Daemon {
   readonly #parts: Parts;
   readonly #world: World;
   readonly #startedAt: string;
@@ -100,8 +99,11 @@ export class Daemon implements PageSource {
     return settings.httpGossip ? httpGossip : undefined;
   }
 
-  /** What it tells at its HTTP address. */
-  page(): ToldOverHttp {
+  /**
+   * What it tells at its HTTP address.
+   * @param config the absolute path of its configuration, which the commands on its page name
+   */
+  page({ config }: { config?: string } = {}): ToldOverHttp {
     const { state, incidents: folder } = this.#parts.settings;
     const probe = new WriteProbe({ world: this.#world, folders: [state, folder] });
     return {
@@ -109,8 +111,13 @@ export class Daemon implements PageSource {
       gossip: () => this.httpGossip,
       cases: this.cases()!,
       tryWriting: () => probe.look(),
+      people: {
+        status: () => this.status(),
+        shown: (log) => this.shown(log),
+        cases: () => this.cases(),
+        config,
+      },
       pause: () => new Promise((resolve) => this.#world.clock.after(0, resolve)),
-      people: this,
     };
   }
 
@@ -129,10 +136,10 @@ export class Daemon implements PageSource {
     return this.#shown.of(log);
   }
 
-  /** Reads the cases of its journal. */
+  /** Reads the incidents and cases of its journal. */
   cases(): CaseReader | undefined {
-    const { settings, common: { keeper: { incidents } } } = this.#parts;
-    return incidents && new CaseReader({ incidents, folder: settings.incidents });
+    const { responding: { runbook }, common: { keeper: { incidents } } } = this.#parts;
+    return incidents && new CaseReader({ incidents, runbook });
   }
 
   /** Incidents recorded since the start. */

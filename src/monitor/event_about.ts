@@ -48,7 +48,7 @@ function evidenceIn(finding: Finding): AlertEvidence | undefined {
   const unproven = { kind: "unproven", ...about, notes } as const;
   const { failedProof: failed } = finding;
   if (failed === undefined) return unproven;
-  const proof = { olderRoot: base64(failed.olderRoot), hashes: failed.proof.map(base64) };
+  const proof = { olderRoot: base64(failed.givenRoot), hashes: failed.proof.map(base64) };
   // It is handed on only if a stranger finds as well, from the two notes alone, that it does not hold.
   const withProof = { ...unproven, proof };
   return verifyEvidence(withProof) === undefined ? withProof : unproven;

@@ -36,7 +36,7 @@ export interface Finding {
    * If it is unverified: the note that was shown. It names the log, and no key of the log has signed it.
    */
   readonly failedNote?: string;
-  /** The proof that the log gave, again and again, and that does not hold. */
+  /** The proof between these checkpoints that the log gave, again and again, and that does not hold. */
   readonly failedProof?: FailedProof;
   /**
    * If the log is served in several places: the findings of this look about the other places, where

@@ -61,11 +61,11 @@ export class Courier {
   readonly #report: CourierReport;
   readonly #stop = new Stop();
   #failures = 0;
+  /** Since when it fails, by the monotonic clock: the wall clock may be set. Nothing if it does not. */
+  #failsSince: number | undefined;
   #isDisabled = false;
   #isNews = false;
-  #mustTry = false;
-  /** Since when it fails, by the monotonic clock: the wall clock may be set meanwhile. */
-  #failingFrom: number | undefined;
+  #isRetry = false;
   #lastSentAt: string | undefined;
   #lastError: string | undefined;
   /** By number, the alerts that were refused: how often, since when, and when they are tried again. */
@@ -102,12 +102,12 @@ export class Courier {
   /** Brings what waits, until it is stopped. */
   async run(): Promise<void> {
     while (!this.#stop.stopped) {
-      this.#isNews = this.#mustTry = false;
-      const waitMs = await this.#bringAll();
-      if (this.#isNews && waitMs === undefined) continue;
-      // News does not cut a wait after a failure short: it would fail as well.
-      const until = this.#clock.monotonic() + (waitMs ?? Infinity);
-      while (!this.#stop.stopped && !this.#mustTry && !(waitMs === undefined && this.#isNews)) {
+      this.#isNews = this.#isRetry = false;
+      const { waitMs, hasFailed } = await this.#bringAll();
+      // News does not cut a wait after a failure short: it would fail as well. What was refused is
+      // no reason for the others to wait.
+      const until = this.#clock.monotonic() + waitMs;
+      while (!this.#stop.stopped && !this.#isRetry && !(this.#isNews && !hasFailed)) {
         const left = until - this.#clock.monotonic();
         if (left <= 0) break;
         // Whole milliseconds: less would be no wait at all.
@@ -128,13 +128,14 @@ export class Courier {
   }
 
   /**
-   * Tries the channel again now, even if it was not tried any more.
+   * Tries the channel again now, and what it refused, even if it is not tried any more.
    * @returns whether it was not
    */
   retry(): boolean {
     const wasDisabled = this.#isDisabled;
     this.#beginAnew();
-    this.#mustTry = true;
+    for (const one of this.#refused.values()) one.notBefore = -Infinity;
+    this.#isRetry = true;
     this.wake();
     return wasDisabled;
   }
@@ -146,32 +147,42 @@ export class Courier {
 
   #beginAnew(): void {
     const { name } = this.channel;
-    const since = this.#queue.failingSince(name);
     const now = this.#clock.monotonic();
-    const lastsMs = since === undefined ? 0 : millisecondsSince(this.#clock, since);
-    this.#failingFrom = since === undefined ? undefined : now - lastsMs;
+    const since = this.#queue.failingSince(name);
+    if (since !== undefined) this.#failsSince ??= now - millisecondsSince(this.#clock, since);
     // A day that is over must not count once more, or the first failure would end the new try.
-    if (since !== undefined && (this.#isDisabled || lastsMs >= GIVE_UP_MS)) {
+    if (since !== undefined && (this.#isDisabled || this.#hasFailedTooLong())) {
       this.#queue.change({ failing: name, since: timeNow(this.#clock) });
-      this.#failingFrom = now;
+      this.#failsSince = now;
     }
     this.#isDisabled = false;
     this.#failures = 0;
   }
 
-  /** @returns how long to wait before the next try; nothing if nothing waits that may be tried */
-  async #bringAll(): Promise<number | undefined> {
+  /** @returns how long to wait before the next try, and whether nobody took the last */
+  async #bringAll(): Promise<{ waitMs: number; hasFailed: boolean }> {
     const { name } = this.channel;
     const lost = this.#queue.trim(name);
     if (lost > 0) this.#report.lost(name, lost, "too many wait");
+    this.#forgetLeftOut();
     for (let next; (next = this.#nextToBring()) !== undefined;) {
-      if (this.#stop.stopped || this.#isDisabled) return undefined;
-      const failure = await this.#bring(next);
-      if (failure === "failed") return this.#isDisabled ? undefined : this.#waitMs();
+      if (this.#stop.stopped || this.#isDisabled) break;
+      if (await this.#bring(next) !== "failed" || this.#isDisabled) continue;
+      return { waitMs: this.#backOffMs(this.#failures), hasFailed: true };
     }
+    if (this.#isDisabled) return { waitMs: Infinity, hasFailed: false };
     const now = this.#clock.monotonic();
     const times = [...this.#refused.values()].map(({ notBefore }) => notBefore - now);
-    return times.length === 0 ? undefined : Math.max(0, Math.min(...times));
+    return { waitMs: Math.max(0, Math.min(...times)), hasFailed: false };
+  }
+
+  /** What does not wait any more is not tried again. */
+  #forgetLeftOut(): void {
+    if (this.#refused.size === 0) return;
+    const waiting = new Set(this.#queue.waiting(this.channel.name).map(({ number }) => number));
+    for (const number of [...this.#refused.keys()]) {
+      if (!waiting.has(number)) this.#refused.delete(number);
+    }
   }
 
   /** The first alert whose case has none before it that waits for its time. */
@@ -203,7 +214,7 @@ export class Courier {
     this.#lastSentAt = timeNow(this.#clock);
     this.#lastError = undefined;
     this.#failures = 0;
-    this.#failingFrom = undefined;
+    this.#failsSince = undefined;
     const wasRefused = this.#refused.delete(number) && this.#refused.size === 0;
     const wasFailing = this.#queue.failingSince(name) !== undefined;
     this.#queue.change(
@@ -237,20 +248,19 @@ export class Courier {
     const { name } = this.channel;
     this.#failures++;
     const since = this.#queue.failingSince(name);
-    const now = this.#clock.monotonic();
-    this.#failingFrom ??= now;
+    this.#failsSince ??= this.#clock.monotonic();
     if (since === undefined) {
       this.#queue.change({ failing: name, since: timeNow(this.#clock) });
       await this.#queue.write();
     }
     this.#report.failed(name, reason, since === undefined);
-    if (since === undefined || now - this.#failingFrom < GIVE_UP_MS) return;
+    if (since === undefined || !this.#hasFailedTooLong()) return;
     this.#isDisabled = true;
     this.#report.disabled(name, since);
   }
 
-  #waitMs(): number {
-    return this.#backOffMs(this.#failures);
+  #hasFailedTooLong(): boolean {
+    return this.#clock.monotonic() - (this.#failsSince ?? Infinity) >= GIVE_UP_MS;
   }
 
   #backOffMs(failures: number): number {

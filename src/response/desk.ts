@@ -255,7 +255,8 @@ export class AlertDesk {
       event,
       phase: known.phase === "told" ? "told" : "waiting",
     } as const;
-    if (afterMs > 0) return this.#keep({ ...raised, afterMs });
+    // A wait is for what may pass untold. What was told already is told anew at once.
+    if (afterMs > 0 && known.phase !== "told") return this.#keep({ ...raised, afterMs });
     this.#tell(raised, known.phase === "told" ? "continues" : "begins");
   }
 

@@ -137,18 +137,25 @@ function ofConflict(telling: Telling, record: ConflictRecord): Words {
 
 /** Repeats of a proven case, or many cases at once. */
 function ofRepeats(telling: Telling): Words {
-  const { subject, count, event, evidence } = telling;
+  const { subject, count, event, evidence, isOfMonitor } = telling;
   const name = short(subject);
   const id = evidence?.kind === "conflict"
     ? `Case ${printable(evidence.record.evidence_id)}\n`
     : "";
   if (event === MORE_CASES) {
+    const isOfWitness = evidence?.kind === "conflict" &&
+      evidence.record.kind === "same_size_cosigned";
+    const [title, who] = isOfWitness
+      ? [`more contradictions cosigned by a witness of log ${name}`, "witness"]
+      : isOfMonitor
+      ? [`more contradictions signed by monitors (the last: ${name})`, "monitor"]
+      : [`more contradictions signed by log ${name}`, "log"];
     return {
-      title: `PROVEN: ${count} more contradictions signed by log ${name}`,
+      title: `PROVEN: ${count} ${title}`,
       text: [
         ...section(
           "What is proven",
-          `The log's key has signed ${count} more checkpoints that contradict others. The evidence ` +
+          `The ${who}'s key has signed ${count} more checkpoints that contradict others. The evidence ` +
             "is that of the last one. The incident journal has a record of each.",
         ),
         ...section(
