@@ -242,7 +242,14 @@ const ROUTES: Shape = {
 
 const OBEYED: Shape = {
   must: {},
-  may: { done: yesOrNo, wasBanned: yesOrNo, refused: text, incident: text, state: text },
+  may: {
+    done: yesOrNo,
+    wasBanned: yesOrNo,
+    refused: text,
+    incident: text,
+    state: text,
+    channels: listOf(text),
+  },
   others: "kept",
 };
 

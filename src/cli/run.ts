@@ -16,6 +16,7 @@ import { JournalLocked } from "../store/journal.ts";
 import { fileText } from "../tlog/encoding.ts";
 import { describeLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { within } from "../tlog/members.ts";
 import { formatAddress, isSameAddress } from "../world/address.ts";
 import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
 import type { Signer } from "../world/signer.ts";
@@ -191,7 +192,7 @@ export async function loadAlertPolicy(
 ): Promise<readonly Rule[] | undefined> {
   if (path === undefined) return undefined;
   const bytes = await readInput({ world, path, maxBytes: MAX_POLICY_BYTES });
-  return parsePolicy(fileText(bytes), { path, world });
+  return parsePolicy(within(quoted(path), () => fileText(bytes)), { path, world });
 }
 
 /**
@@ -394,9 +395,9 @@ class Runner {
     if (http === undefined) return undefined;
     try {
       return this.#tools.serveStatus({
-        ...daemon.page(),
+        ...daemon.page({ config: this.#tools.world.files.absolute(this.#path) }),
         address: http,
-        onLack: (reason) => this.#report.event("status.failed", "warning", { reason }),
+        onLack: (reason) => this.#tellLack(daemon, "status.failed", reason),
       });
     } catch (error) {
       if (!(error instanceof WorldError)) throw error;
@@ -406,13 +407,14 @@ class Runner {
   }
 
   /** Serves a daemon's witness, if it is one. @throws WorldError that names the address */
-  #serveWitness({ witnessing }: Daemon): HttpServer | undefined {
+  #serveWitness(daemon: Daemon): HttpServer | undefined {
+    const { witnessing } = daemon;
     if (witnessing === undefined) return undefined;
     const { witness, address } = witnessing;
     try {
       const server = this.#tools.serveWitness({
         ...{ address, witness, failed: (error) => witnessing.failed(error) },
-        onLack: (reason) => this.#report.event("witness.failed", "warning", { reason }),
+        onLack: (reason) => this.#tellLack(daemon, "witness.failed", reason),
       });
       const vkeys = witnessing.status().vkeys.join(" ");
       this.#report.event("witness.serving", "info", {
@@ -428,14 +430,15 @@ class Runner {
   }
 
   /** Serves a daemon's journal, if it has an address. @throws WorldError that names the address */
-  #serveFederation({ federating }: Daemon): HttpServer | undefined {
+  #serveFederation(daemon: Daemon): HttpServer | undefined {
+    const { federating } = daemon;
     const http = federating?.settings.http;
     if (federating === undefined || http === undefined) return undefined;
     const { log, gate, failed } = federating;
     try {
       const server = this.#tools.serveFederation({
         ...{ address: http, log, gate, failed, mirrors: () => federating.mirrors },
-        onLack: (reason) => this.#report.event("federation.failed", "warning", { reason }),
+        onLack: (reason) => this.#tellLack(daemon, "federation.failed", reason),
       });
       federating.noteServed(server.address);
       const address = formatAddress(server.address);
@@ -527,6 +530,16 @@ class Runner {
     running.http = settings.http;
     this.#tellServing(server);
     await before?.close();
+  }
+
+  /** A port of a daemon cannot accept connections. */
+  #tellLack(
+    daemon: Daemon,
+    name: "status.failed" | "witness.failed" | "federation.failed",
+    reason: string,
+  ): void {
+    this.#report.event(name, "warning", { reason });
+    daemon.noteTold({ name, level: "warning", reason });
   }
 
   #refuse(error: unknown): void {

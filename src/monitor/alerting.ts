@@ -8,20 +8,25 @@
  * @module
  */
 import type { AlertEvidence } from "../response/alert_evidence.ts";
+import type { AlertClaims } from "../response/claims.ts";
 import { type ChannelStatus, Courier, type CourierReport } from "../response/courier.ts";
 import { channelsOf } from "../response/channels.ts";
 import { AlertDesk } from "../response/desk.ts";
 import { Heartbeat, type HeartbeatStatus } from "../response/heartbeat.ts";
-import type { AlertEvent } from "../response/occurrences.ts";
+import { type AlertEvent, equivocationKey } from "../response/occurrences.ts";
 import { DEFAULT_RULES, type Rule } from "../response/policy.ts";
 import { AlertQueue, type Change } from "../response/queue.ts";
 import type { AlertSettings } from "../response/settings.ts";
 import type { ConflictRecord } from "../evidence/record.ts";
 import type { IncidentJournal } from "../store/incidents.ts";
 import { Turns } from "../world/turns.ts";
-import type { World } from "../world/world.ts";
+import type { Timer, World } from "../world/world.ts";
 import { aboutCase } from "./event_about.ts";
 import type { EventReport } from "./events.ts";
+import { RefusalLimiter } from "./warnings.ts";
+
+/** How long after the journal could not be read it is tried again. */
+const AGAIN_MS = 10_000;
 
 /** The alerts in a daemon's status. */
 export interface AlertStatus {
@@ -41,6 +46,8 @@ export class Alerting {
   /** What was told before the queue was opened. */
   #early: AlertEvent[] = [];
   #opened: Opened | undefined;
+  /** Tries again to catch up with the journal. */
+  #again: Timer | undefined;
 
   /**
    * @param report what events are told to otherwise
@@ -68,12 +75,12 @@ export class Alerting {
       ...inner,
       event: (name, level, fields, about) => {
         inner.event(name, level, fields);
-        this.#take({ name, level, fields, about });
+        this.take({ name, level, fields, about });
       },
       workFailed: (error, more) => {
         inner.workFailed(error, more);
         const reason = error instanceof Error ? error.message : String(error);
-        this.#take({ name: "disk.refused", level: "error", fields: { reason } });
+        this.take({ name: "disk.refused", level: "error", fields: { reason } });
       },
     };
   }
@@ -85,23 +92,31 @@ export class Alerting {
    * @param isWatching whether every log is looked at when it should be
    * @throws WorldError
    */
-  async open({ state, incidents, subjects, isWatching }: {
+  async open({ state, incidents, subjects, isWatching, claims }: {
     state: string;
     incidents: IncidentJournal;
     subjects: ReadonlySet<string>;
     isWatching: () => boolean;
+    /** Divides the sending among the daemons of one operator, if there are several. */
+    claims?: AlertClaims | undefined;
   }): Promise<void> {
     const { clock, files, random } = this.#world;
+    const refusals = new RefusalLimiter({
+      clock,
+      // The alert about it cannot be written either. It is sent all the same.
+      tell: (error, more) => this.report.workFailed(error, more),
+      tellEnd: (lasted) => this.report.event("disk.recovered", "info", lasted),
+      written: () => queue.written,
+    });
     const queue = await AlertQueue.open({
       ...{ files, clock, state },
-      // Told past the desk: an alert about it could not be written either, and comes from elsewhere.
-      failed: (error) => this.#inner.workFailed(error),
+      failed: (error) => refusals.add(error),
     });
     try {
       const channels = channelsOf(this.#world, this.#settings);
       queue.keepChannels(new Set(channels.map(({ name }) => name)));
       const couriers = channels.map((channel) =>
-        new Courier({ channel, queue, clock, random, report: this.#courierReport() })
+        new Courier({ channel, queue, clock, random, claims, report: this.#courierReport() })
       );
       const desk = new AlertDesk({
         ...{ clock, queue, rules: this.#rules, monitor: this.#monitor },
@@ -114,15 +129,16 @@ export class Alerting {
       const { heartbeat: settings, allow } = this.#settings;
       const world = this.#world;
       const heartbeat = settings && new Heartbeat({ world, settings, allow, isWatching });
-      this.#opened = { queue, desk, couriers, incidents, heartbeat };
+      this.#opened = { queue, desk, couriers, incidents, heartbeat, refusals };
       if (queue.damagedLines > 0) {
         const reason = "the queue of alerts is damaged; what was lost of it may not have been sent";
         this.report.event("alert.lost", "error", { lines: queue.damagedLines, reason });
       }
       await this.#catchUp();
-      for (const event of this.#early.splice(0)) this.#take(event);
+      for (const event of this.#early.splice(0)) this.take(event);
       await queue.write();
     } catch (error) {
+      refusals.flush();
       await queue.close();
       this.#opened = undefined;
       throw error;
@@ -149,9 +165,20 @@ export class Alerting {
     for (const courier of this.#opened?.couriers ?? []) courier.retry();
   }
 
+  /**
+   * Tries these channels again now: a trial has arrived through them.
+   * @returns those of them that were not tried any more
+   */
+  retry(names: readonly string[]): string[] {
+    const couriers = this.#opened?.couriers ?? [];
+    return couriers.filter(({ channel: { name } }) => names.includes(name))
+      .filter((courier) => courier.retry()).map(({ channel: { name } }) => name);
+  }
+
   /** Ends `run`, after what is under way. */
   stop(): void {
     this.#isStopped = true;
+    this.#again?.cancel();
     const { couriers, heartbeat } = this.#opened ?? {};
     for (const courier of couriers ?? []) courier.stop();
     heartbeat?.stop();
@@ -161,10 +188,11 @@ export class Alerting {
   async close(): Promise<void> {
     this.stop();
     await this.#turns.done();
-    const { desk, queue } = this.#opened ?? {};
+    const { desk, queue, refusals } = this.#opened ?? {};
     this.#opened = undefined;
     desk?.close();
     await queue?.close();
+    refusals?.flush();
   }
 
   /** How it stands. */
@@ -176,7 +204,8 @@ export class Alerting {
     };
   }
 
-  #take(event: AlertEvent): void {
+  /** Takes one event, and makes an alert of it if that is to be. */
+  take(event: AlertEvent): void {
     if (this.#opened === undefined) {
       // After the end nothing is made any more; what was recorded is told after the next start.
       if (!this.#isStopped) this.#early.push(event);
@@ -191,7 +220,24 @@ export class Alerting {
     if (seq === told + 1 && incidents.last.seq === seq) {
       return desk.take(event, [markOf(incidents)]);
     }
-    void this.#turns.next(() => this.#catchUp()).catch((error) => this.#inner.workFailed(error));
+    void this.#catchUpTo({ seq, event });
+  }
+
+  /**
+   * Catches up with the journal. If it cannot be read now, the case at hand is told all the same, and
+   * the journal is tried again.
+   */
+  async #catchUpTo(recorded?: { seq: number; event: AlertEvent }): Promise<void> {
+    try {
+      await this.#turns.next(() => this.#catchUp());
+    } catch (error) {
+      this.#inner.workFailed(error);
+      if (this.#opened === undefined || this.#isStopped) return;
+      const { desk, queue } = this.#opened;
+      if (recorded && (queue.mark?.seq ?? 0) < recorded.seq) desk.take(recorded.event);
+      this.#again?.cancel();
+      this.#again = this.#world.clock.after(AGAIN_MS, () => void this.#catchUpTo());
+    }
   }
 
   /** Makes alerts of all entries of the incident journal after the mark. */
@@ -209,7 +255,9 @@ export class Alerting {
       // A case may have been told by the event that came first.
       if ((queue.mark?.seq ?? 0) >= seq && isOurs) continue;
       const changes: Change[] = hash === undefined ? [] : [{ mark: { seq, hash } }];
-      desk.take(recordedEvent(record, seq), changes);
+      // It was told while the journal could not be read, or of another journal. That is no repeat.
+      if (queue.case(equivocationKey(record.evidence_id)) !== undefined) queue.change(...changes);
+      else desk.take(recordedEvent(record, seq), changes);
     }
     if ((queue.mark?.seq ?? 0) !== last.seq) queue.change({ mark: last });
   }
@@ -233,7 +281,8 @@ export class Alerting {
         this.report.event("alert.failed", isFirst ? "warning" : "debug", { channel, reason }),
       recovered: (channel) => this.report.event("alert.recovered", "info", { channel }),
       disabled: (channel, since) => {
-        const reason = "it has failed for a day; a reload or a restart tries it again";
+        const reason = "it has failed for a day; it is tried again once 'hearsay alert test' " +
+          "gets through, or after a reload or a restart";
         this.report.event("alert.disabled", "error", { channel, since, reason });
       },
       lost: (channel, count, reason) =>
@@ -250,6 +299,8 @@ interface Opened {
   readonly couriers: readonly Courier[];
   readonly incidents: IncidentJournal;
   readonly heartbeat: Heartbeat | undefined;
+  /** What the disk refuses of the queue. */
+  readonly refusals: RefusalLimiter;
 }
 
 function markOf({ last }: IncidentJournal): Change {

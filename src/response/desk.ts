@@ -4,6 +4,7 @@
  *
  * - What lasts (an outage) is told when it begins, once its rule's time has passed, and when it is
  *   over: when it has stayed away for a while. What comes and goes meanwhile is one case.
+ * - If many logs, or many peers, are away at once, that is one outage: of this machine, most likely.
  * - What happens once (a proven case, a fault) is told at once. Repeats are counted, and told in one
  *   sum.
  * - If one log's key signs very many contradictions, the first few are told one by one, and the others
@@ -27,6 +28,7 @@ import {
   occurrenceOf,
   OVER_BY_START,
 } from "./occurrences.ts";
+import { MANY, MANY_OUTAGES } from "./phrases.ts";
 import { type Rule, ruleFor } from "./policy.ts";
 import type { AlertQueue, CaseState, Change } from "./queue.ts";
 import { MORE_CASES, withoutEvidence, wordsOf } from "./words.ts";
@@ -45,6 +47,10 @@ export const REPEATS_REST_MS = HOUR_MS;
 export const REPEATS_LONGEST_MS = 24 * HOUR_MS;
 /** So many proven cases of one log are told one by one within an hour. */
 export const MAX_CASES_TOLD_AN_HOUR = 3;
+/** If more than so many outages of one kind last at the same time, they are told as one. */
+export const MAX_OUTAGES_TOLD = 5;
+/** Most names in an alert about many. */
+const MAX_NAMES = 20;
 /** How often counts are written down. */
 const WRITE_COUNTS_MS = MINUTE_MS;
 
@@ -80,7 +86,11 @@ export class AlertDesk {
   readonly #moments = new Map<string, Moments>();
   /** When proven cases of each log were told, by the monotonic clock. */
   readonly #toldAt = new Map<string, number[]>();
+  /** The keys of proven cases: what is told again is looked up among them. */
+  readonly #proven = new Set<string>();
   #timer: Timer | undefined;
+  /** When it is due, by the monotonic clock. Nothing is due before; there may be nothing by then. */
+  #timerAt = Infinity;
   #writing: Timer | undefined;
   #isClosed = false;
 
@@ -124,20 +134,24 @@ export class AlertDesk {
     const occurrence = occurrenceOf(event);
     if (occurrence !== undefined) this.#takeIn(occurrence, event, changes);
     else if (changes.length > 0) this.#queue.change(...changes);
-    this.#setTimer();
   }
 
   /**
-   * Forgets the troubles of logs and peers that are not configured any more.
-   * @param subjects the ids of the logs, and the addresses of the peers
+   * Forgets the troubles of what is not configured any more.
+   * @param subjects the ids of the logs, the addresses of the peers, and for witnesses and mirrored
+   *   journals what their keys begin with (`witnessKey`, `mirrorKey`)
    */
   keepSubjects(subjects: ReadonlySet<string>): void {
     for (const { key, nature, logId, subject } of this.#all()) {
+      const [kind = "", name = ""] = key.split(" ");
       const isGone = logId !== undefined
         ? !subjects.has(logId)
-        : key.startsWith("peer ") && !subjects.has(subject);
+        : kind === "peer"
+        ? !subjects.has(subject)
+        : ["witness", "mirror"].includes(kind) && !subjects.has(`${kind} ${name}`);
       if (nature === "lasting" && isGone) this.#forget(key);
     }
+    this.#endTogether();
     this.#setTimer();
   }
 
@@ -164,8 +178,9 @@ export class AlertDesk {
         return this.#repeated(this.#case(equivocationKey(occurrence.evidenceId)));
       case "contradicted": {
         const { origin, size } = occurrence;
+        const cases = [...this.#proven].map((key) => this.#case(key));
         return this.#repeated(
-          this.#all().find(({ subject, sizes }) => subject === origin && sizes?.includes(size)),
+          cases.find((one) => one?.subject === origin && one.sizes?.includes(size)),
         );
       }
     }
@@ -240,7 +255,8 @@ export class AlertDesk {
       event,
       phase: known.phase === "told" ? "told" : "waiting",
     } as const;
-    if (afterMs > 0) return this.#keep({ ...raised, afterMs });
+    // A wait is for what may pass untold. What was told already is told anew at once.
+    if (afterMs > 0 && known.phase !== "told") return this.#keep({ ...raised, afterMs });
     this.#tell(raised, known.phase === "told" ? "continues" : "begins");
   }
 
@@ -348,9 +364,15 @@ export class AlertDesk {
   }
 
   #flush(changes: readonly Change[] = []): void {
-    const all = [...[...this.#changed.values()].map((one) => ({ case: one })), ...changes];
+    const all = [...this.#taken(), ...changes];
     if (all.length > 0) this.#queue.change(...all);
+  }
+
+  /** The cases that changed, to be put into the queue. */
+  #taken(): Change[] {
+    const changes = [...this.#changed.values()].map((one) => ({ case: one }));
     this.#changed.clear();
+    return changes;
   }
 
   #case(key: string): CaseState | undefined {
@@ -366,18 +388,73 @@ export class AlertDesk {
   #setTimer(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#isClosed) return;
-    const times = this.#all().map((one) => this.#dueIn(one)).filter(Number.isFinite);
-    if (times.length === 0) return;
-    this.#timer = this.#clock.after(Math.max(0, Math.min(...times)), () => this.#work());
+    this.#timerAt = Infinity;
+    for (const one of this.#all()) this.#wakeFor(one);
+  }
+
+  /**
+   * Wakes up when this case is due, unless something is due before that. There may be thousands of
+   * cases, and each event changes one: so no event looks at all of them.
+   */
+  #wakeFor(one: CaseState): void {
+    const waitMs = Math.max(0, this.#dueIn(one));
+    const at = this.#clock.monotonic() + waitMs;
+    if (this.#isClosed || !(at < this.#timerAt)) return;
+    this.#timer?.cancel();
+    this.#timerAt = at;
+    this.#timer = this.#clock.after(waitMs, () => this.#work());
   }
 
   #work(): void {
-    for (const one of this.#all()) if (this.#dueIn(one) <= 0) this.#settle(one);
+    for (const { key } of this.#all().filter((one) => this.#dueIn(one) <= 0)) {
+      // It may have been told with others meanwhile.
+      const one = this.#case(key);
+      if (one !== undefined && this.#dueIn(one) <= 0) this.#settle(one);
+    }
+    this.#endTogether();
     this.#setTimer();
   }
 
-  #noteMoments({ key, since, lastUpAt, overAt = lastUpAt }: CaseState): void {
+  /** Begins an outage: with all of its kind that last, if they are many. */
+  #beginOutage(one: CaseState): void {
+    const what = MANY[one.event];
+    const alike = what === undefined
+      ? []
+      : this.#all().filter(({ key, event, phase, overAt }) =>
+        event === one.event && phase === "waiting" && overAt === undefined &&
+        !this.#carried.has(key)
+      );
+    if (alike.length <= MAX_OUTAGES_TOLD) return this.#tell(one, "begins");
+    const together = `outages ${one.event}`;
+    const before = this.#case(together);
+    const names = alike.slice(0, MAX_NAMES).map(({ subject }) => subject).join(", ");
+    const { logId: _, ...rest } = one;
+    for (const each of alike) this.#keep({ ...each, phase: "told", together });
+    this.#tell(
+      {
+        ...{ ...rest, key: together, event: MANY_OUTAGES, subject: `${alike.length} ${what}` },
+        ...{ detail: alike.length > MAX_NAMES ? `${names} and others` : names },
+        ...{ count: alike.length, toldCount: 0, transitions: before?.transitions ?? 0 },
+      },
+      before?.phase === "told" ? "continues" : "begins",
+      this.#taken(),
+    );
+  }
+
+  /** Tells the end of outages that were told together, if the last of them is over. */
+  #endTogether(): void {
+    const open = new Set(
+      this.#all().filter(({ phase }) => phase === "told").map(({ together }) => together),
+    );
+    for (const one of this.#all()) {
+      const isOver = one.event === MANY_OUTAGES && one.phase === "told" && !open.has(one.key);
+      if (isOver) this.#tell(one, "ends");
+    }
+  }
+
+  #noteMoments(one: CaseState): void {
+    const { key, since, lastUpAt, overAt = lastUpAt, sizes = [] } = one;
+    if (sizes.length > 0) this.#proven.add(key);
     const before = this.#moments.get(key);
     const now = this.#clock.monotonic();
     const momentOf = (name: keyof Moments, time: string): Moment => {
@@ -389,6 +466,7 @@ export class AlertDesk {
       lastUp: momentOf("lastUp", lastUpAt),
       over: momentOf("over", overAt),
     });
+    this.#wakeFor(one);
   }
 
   /** In how many milliseconds something is to be done about a case. */
@@ -414,8 +492,13 @@ export class AlertDesk {
     const { phase, nature, overAt, key } = one;
     if (phase === "quiet") return this.#forget(key);
     if (nature === "lasting" && overAt !== undefined) {
-      return phase === "waiting" ? this.#forget(key) : this.#tell(one, "ends");
+      if (one.together === undefined) {
+        return phase === "waiting" ? this.#forget(key) : this.#tell(one, "ends");
+      }
+      const { together: _, ...rest } = one;
+      return this.#keep({ ...rest, phase: "quiet" });
     }
+    if (phase === "waiting" && nature === "lasting") return this.#beginOutage(one);
     if (phase === "waiting") {
       return this.#tell(one, one.event === MORE_CASES ? "summary" : "begins");
     }
@@ -426,6 +509,7 @@ export class AlertDesk {
     this.#changed.delete(key);
     this.#evidence.delete(key);
     this.#moments.delete(key);
+    this.#proven.delete(key);
     this.#carried.delete(key);
     if (this.#queue.case(key) !== undefined) this.#queue.change({ forget: key });
   }

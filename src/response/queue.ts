@@ -43,6 +43,8 @@ const NEWLINE = 0x0a;
 export const WASTE_BYTES = 4 * 1024 * 1024;
 /** The most alerts that wait for one channel. Of more, the least grave and oldest is left out. */
 export const MAX_WAITING = 1_000;
+/** So many changes wait for a disk that refuses. Of more, the file is written anew from memory. */
+export const MAX_UNWRITTEN = 10_000;
 /** How long after a refusal of the disk it is tried again. */
 const AGAIN_MS = 10_000;
 
@@ -74,6 +76,8 @@ export interface CaseState {
   readonly calmMs: number;
   readonly detail: string;
   readonly logId?: string;
+  /** The key of the case in which it was told together with others. */
+  readonly together?: string;
   /** For a proven case: its sizes, and the entry of the incident journal. */
   readonly sizes?: readonly string[];
   readonly seq?: number;
@@ -124,6 +128,8 @@ export class AlertQueue {
   #isClosed = false;
   /** Whether the file cannot be added to any more. All of it is in memory, too. */
   #mustWriteAnew = false;
+  /** How many lines were written since the start. */
+  written = 0;
   /** Lines that did not hold when the file was opened, a torn last one not counted. */
   damagedLines = 0;
   /** Whether there was such a file when it was opened. */
@@ -220,7 +226,7 @@ export class AlertQueue {
    * is tried again.
    */
   async write(): Promise<void> {
-    this.#writing ??= this.#writeAll().finally(() => this.#writing = undefined);
+    this.#writing ??= this.#writeAll();
     await this.#writing;
   }
 
@@ -289,14 +295,22 @@ export class AlertQueue {
           this.#size += line.length;
           if (this.#size - this.#sizeWhenAnew > this.#wasteBytes) await this.#writeAnew();
         }
+        this.written++;
       } catch (error) {
         this.#failed(error);
         // What may be half written can only be made good by writing all of it anew.
         if (error instanceof DurabilityLost) this.#mustWriteAnew = true;
-        this.#unwritten.unshift(...changes);
-        return this.#tryAgain();
+        this.#unwritten = [...changes, ...this.#unwritten];
+        if (this.#unwritten.length > MAX_UNWRITTEN) {
+          this.#mustWriteAnew = true;
+          this.#unwritten = this.#unwritten.slice(-1);
+        }
+        this.#tryAgain();
+        break;
       }
     }
+    // In the same step as the last look at what is unwritten: what comes after it begins a new write.
+    this.#writing = undefined;
   }
 
   #tryAgain(): void {

@@ -38,7 +38,12 @@ export async function trimStore(db: SharedDatabase, beforeMs: number): Promise<T
     heads += part.heads;
     sightings += part.sightings;
   }
-  return { heads, sightings, claims: await dropClaims(db, before) };
+  const claims = await dropClaims(db, before);
+  const peers = await db.query(
+    "delete from hearsay_peers where heard_ms < cast($1 as bigint) returning peer",
+    [before],
+  );
+  return { heads, sightings, claims, peers: peers.length };
 }
 
 /** The largest bigint of the database. */

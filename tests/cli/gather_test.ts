@@ -297,7 +297,7 @@ inFolder("known caches: Go's and npm's, where their variables and settings say",
   assertEquals((await caches({ HOME: home })).there, [`${home}/go/pkg/sumdb`]);
 });
 
-Deno.test("known caches: the program may read just these variables", () => {
+Deno.test("known caches: the program may read just their variables, and the database's", () => {
   const { tasks } = JSON.parse(
     Deno.readTextFileSync(new URL("../../deno.json", import.meta.url)),
   );

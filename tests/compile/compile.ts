@@ -7,8 +7,9 @@
 import { ENVIRONMENT } from "../../src/cli/environment.ts";
 
 /**
- * Net, files, the variables of the environment that say where caches and passwords are, programs, and nothing else:
- * no foreign functions, no prompts. Programs are those that "alerts" names as commands. Every command
+ * Net, files, the variables of the environment that say where caches and passwords are (and one that
+ * the package for PostgreSQL asks for), programs, and nothing else: no foreign functions, no prompts.
+ * Programs are those that "alerts" names as commands. Every command
  * but 'run' and 'alert' gives that permission up when it begins (main.ts).
  */
 export const RUN_FLAGS = [

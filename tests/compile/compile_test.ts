@@ -50,7 +50,9 @@ Deno.test({
       assertEquals(permissions[`allow_${kind}`], null, kind);
     }
     assertEquals(permissions.prompt, false);
-    for (const part of ["src/tlog/proof.ts", "src/cli/demo.ts", "noble"]) {
+    for (
+      const part of ["src/tlog/proof.ts", "src/cli/demo.ts", "noble", "SASL_SIGNATURE_MISMATCH"]
+    ) {
       assertStringIncludes(text, part.split("/").at(-1)!);
     }
     // What fast-check says when a property fails; its name stands in the import map in any case.

@@ -2,6 +2,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { aboutCase } from "../../src/monitor/event_about.ts";
+import type { ConflictRecord } from "../../src/evidence/record.ts";
+import { MORE_CASES, wordsOf } from "../../src/response/words.ts";
 import { casesOf, HOUR, MINUTE, Rig, SECOND } from "./rig.ts";
 
 const REPEATS = 10_000;
@@ -192,6 +194,46 @@ Deno.test("alerts: a trouble that becomes graver is told anew, at the graver lev
   await rig.stop();
 });
 
+Deno.test("alerts: a told trouble that becomes graver is told at once, though its rule has a wait", async () => {
+  const rig = await Rig.make();
+  const [record] = await casesOf(rig, 1);
+  const { log: { origin, vkey }, checkpoint_a: { note } } = record!;
+  const log = { id: "the id", origin, vkey };
+  const named = { origin, vkey };
+  const evidence = {
+    ...{ kind: "unproven" as const, log: named, notes: [note], detail: "no proof" },
+  };
+  rig.rules = [
+    { event: "log.unproven", told: "warning", level: "WARNING", action: "alert", afterMs: 0 },
+    { event: "log.unproven", level: "CRITICAL", action: "reject_and_alert", afterMs: 20 * MINUTE },
+  ];
+  await rig.start();
+  const fields = { origin, source: "the log", detail: "no proof from size 3 to 5" };
+  rig.event("log.unproven", "warning", fields, { log, evidence });
+  await rig.pass(MINUTE);
+  rig.event("log.unproven", "error", fields, { log, evidence });
+  await rig.pass(MINUTE);
+  assertEquals(rig.account, ["WARNING begins", "CRITICAL continues"]);
+  await rig.stop();
+});
+
+Deno.test("alerts: many cases about a witness, or about monitors, say nothing against a log", async () => {
+  const rig = await Rig.make();
+  const [record] = await casesOf(rig, 1);
+  const telling = {
+    ...{ event: MORE_CASES, state: "summary" as const, subject: "log.invalid/split" },
+    ...{ monitor: "m", detail: "", since: "s", at: "a", count: 7, isOfMonitor: false },
+  };
+  const said = (kind: ConflictRecord["kind"], isOfMonitor: boolean): string => {
+    const evidence = { kind: "conflict", record: { ...record!, kind } } as const;
+    const { title, text } = wordsOf({ ...telling, isOfMonitor, evidence });
+    return `${title}\n${text}`;
+  };
+  assertMatch(said("same_size", false), /signed by log log.invalid[^]*The log's key/);
+  assertMatch(said("same_size_cosigned", false), /cosigned by a witness of[^]*The witness's key/);
+  assertMatch(said("same_size", true), /signed by monitors[^]*The monitor's key/);
+});
+
 Deno.test("alerts: a grave one without evidence is refused as a bug, and told all the same", async () => {
   const rig = await Rig.make();
   await rig.start();
@@ -205,3 +247,77 @@ Deno.test("alerts: a grave one without evidence is refused as a bug, and told al
   assertMatch(`${faults[0]!.fields.reason}`, /must carry evidence .* it has none/);
   await rig.stop();
 });
+
+for (const jumpMs of [365 * 24 * HOUR, -HOUR]) {
+  Deno.test(`alerts: a wall clock set by ${jumpMs / HOUR} hours in a night of a flapping log changes nothing`, async () => {
+    const rig = await Rig.make();
+    await rig.start();
+    for (let minute = 0; minute < 8 * 60; minute += 24) {
+      outage(rig);
+      await rig.pass(6 * MINUTE);
+      if (minute === 4 * 60) rig.clock.ahead = jumpMs;
+      await rig.pass(6 * MINUTE);
+      recovery(rig);
+      await rig.pass(12 * MINUTE);
+    }
+    assertEquals(rig.account, ["WARNING begins"]);
+    await rig.pass(12 * HOUR);
+    assertEquals(rig.account, ["WARNING begins", "INFO ends"]);
+    await rig.stop();
+  });
+
+  Deno.test(`alerts: a wall clock set by ${jumpMs / HOUR} hours before an outage is due delays and hurries nothing`, async () => {
+    const rig = await Rig.make();
+    await rig.start();
+    outage(rig);
+    await rig.pass(5 * MINUTE);
+    rig.clock.ahead = jumpMs;
+    outage(rig, "debug");
+    await rig.pass(9 * MINUTE);
+    assertEquals(rig.account, []);
+    await rig.pass(2 * MINUTE);
+    assertEquals(rig.account, ["WARNING begins"]);
+    await rig.stop();
+  });
+}
+
+for (const logs of [5, 6, 3_000]) {
+  Deno.test(`alerts: an outage of this machine, with ${logs} logs, is ${logs > 5 ? "one warning" : "one for each"}`, async () => {
+    const rig = await Rig.make();
+    await rig.start();
+    const told = (name: "log.unavailable" | "log.recovered", i: number): void => {
+      const origin = `log.invalid/${i}`;
+      const fields = { origin, detail: "no route to host", after: "unavailable" };
+      rig.event(name, "warning", fields, { log: { id: `key ${origin}`, origin, vkey: "v" } });
+    };
+    // Each is met at its next look, within a minute.
+    for (let part = 0; part < 6; part++) {
+      for (let i = part; i < logs; i += 6) told("log.unavailable", i);
+      await rig.pass(10 * SECOND);
+    }
+    await rig.pass(20 * MINUTE);
+    const isOne = logs > 5;
+    assertEquals(rig.account, Array(isOne ? 1 : logs).fill("WARNING begins"));
+    if (isOne) {
+      assertEquals(rig.alerts[0]!.title, `${logs} logs cannot be reached`);
+      assertMatch(rig.alerts[0]!.text, /log\.invalid\/0, /);
+    }
+    rig.kill();
+    await rig.start();
+    // All but one are back: it is not over.
+    for (let i = 1; i < logs; i++) told("log.recovered", i);
+    told("log.unavailable", 0);
+    await rig.pass(3 * HOUR);
+    if (isOne) assertEquals(rig.alerts.length, 1);
+    told("log.recovered", 0);
+    await rig.pass(3 * HOUR);
+    const ends = rig.account.filter((one) => one === "INFO ends").length;
+    assertEquals([ends, rig.alerts.length], isOne ? [1, 2] : [logs, 2 * logs]);
+    // It may come again.
+    for (let i = 0; i < logs; i++) told("log.unavailable", i);
+    await rig.pass(20 * MINUTE);
+    assertEquals(rig.alerts.length, isOne ? 3 : 3 * logs);
+    assertEquals(rig.told.filter(({ name }) => name === "alert.lost"), []);
+    await rig.stop();
+  });
+}
