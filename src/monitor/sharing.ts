@@ -1,4 +1,5 @@
 import type { StoreSettings } from "../store/settings.ts";
+import { STORE_KEEPS_MS } from "../store/shared_upkeep.ts";
 import { SharedStore } from "../store/shared_store.ts";
 import {
   type HeadCursor,
@@ -35,8 +36,6 @@ import { isTheLog } from "./the_log.ts";
 const PAGE = 200;
 /** How long a site has for sending an alert that it has claimed. */
 const CLAIM_MS = 60_000;
-/** How long the store keeps what nothing contradicts. The journals keep it as long as they do. */
-const KEEP_MS = 90 * 86_400_000;
 /** How often it is looked what the store may drop. */
 const TRIM_MS = 3_600_000;
 /** The longest wait before a store that is away is tried again, in milliseconds. */
@@ -241,7 +240,7 @@ export class Sharing implements AlertClaims {
         this.#roundEnded();
         this.#store = store;
         if (now >= trimDueAt) {
-          await store.trim(KEEP_MS);
+          await store.trim(STORE_KEEPS_MS);
           trimDueAt = now + TRIM_MS;
         }
         const waitMs = leasesDueAt - clock.monotonic();

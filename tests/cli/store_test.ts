@@ -124,6 +124,23 @@ for (const [what, sql, says] of TAMPERED) {
   });
 }
 
+inFolder("store check: what the store has dropped since it is old is no damage", async (folder) => {
+  using store = new StoreOfTests();
+  const made = await shared(folder, store);
+  await looked(store, made);
+  store.server.look("delete from hearsay_sightings where size = 5");
+  const check = ["store", "check", "--config", made.config];
+  const [day, days] = [86_400_000, 90];
+  store.server.aheadMs = (days - 2) * day;
+  assertEquals((await store.run(...check)).code, 3);
+  store.server.aheadMs = days * day;
+  const { code, out } = await store.run(...check);
+  assertEquals([code, out.at(-1)], [
+    0,
+    "  not in the store, as it drops what is old, or the journal was cut: 1 checkpoint",
+  ]);
+});
+
 inFolder("store rebuild: a daemon that runs goes on where it has come to", async (folder) => {
   using store = new StoreOfTests();
   const made = await shared(folder, store);
