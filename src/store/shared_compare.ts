@@ -6,6 +6,7 @@
  */
 import { FIRST_LINK, type Link } from "../evidence/entry.ts";
 import type { SharedDatabase } from "../world/shared_database.ts";
+import { timeOf } from "../world/time.ts";
 import type { ObservationItem } from "./observations.ts";
 import { MAX_BATCH_ENTRIES, publish, publishedEntry } from "./shared_heads.ts";
 import { publishedOf } from "./shared_sites.ts";
@@ -62,7 +63,7 @@ export async function compareWithJournal(compared: Compared): Promise<Comparison
   const published = await publishedOf(db, site.vkey);
   const lastRow = await lastOwnRow(db, site);
   const [row] = await db.query("select now_ms() as now");
-  const keptFrom = Number(row!.now) - STORE_KEEPS_MS + CLOCKS_APART_MS;
+  const keptFrom = timeOf(Number(row!.now) - STORE_KEEPS_MS + CLOCKS_APART_MS);
   const comparing = new Comparing(compared, { published, keptFrom });
   for await (const item of journal) {
     if (!("torn" in item)) await comparing.take(item);
@@ -73,8 +74,8 @@ export async function compareWithJournal(compared: Compared): Promise<Comparison
 class Comparing {
   readonly #isPublished: Compared["isPublished"];
   readonly #published: Link;
-  /** What was seen since then the store has not dropped: milliseconds since 1970. */
-  readonly #keptFrom: number;
+  /** What was seen since then the store has not dropped: RFC 3339, UTC. */
+  readonly #keptFrom: string;
   readonly #rows: OwnRows;
   /** Each checkpoint of the journal, or of rows about what it has removed. */
   readonly #seen = new Set<string>();
@@ -84,7 +85,7 @@ class Comparing {
 
   constructor(
     { db, site, isPublished }: Compared,
-    { published, keptFrom }: { published: Link; keptFrom: number },
+    { published, keptFrom }: { published: Link; keptFrom: string },
   ) {
     this.#keptFrom = keptFrom;
     this.#isPublished = isPublished;
@@ -118,7 +119,7 @@ class Comparing {
     const isWanted = isFirst && seq <= this.#published.seq && this.#isPublished(seen.source);
     if (!isWanted || rows.length > 0) return;
     const isWhole = this.#counts.older === 0 && this.#counts.entries === seq;
-    if (isWhole && Date.parse(seen.recordedAt) >= this.#keptFrom) {
+    if (isWhole && seen.recordedAt >= this.#keptFrom) {
       this.#fault(`entry ${seq}, size ${seen.checkpoint.size}, is not in the store`);
     } else this.#counts.lacking++;
   }
