@@ -420,9 +420,6 @@ function ofStore({ store }: Status): Family[] {
     gauge("hearsay_store_leases_held", "Logs at which it is this site's turn to look", [
       ...one(store?.held),
     ]),
-    gauge("hearsay_store_sites_alive", "Sites that share the store and are alive", [
-      ...one(store?.state === "connected" ? aliveIn(store) : undefined),
-    ]),
   ];
 }
 
@@ -443,10 +440,6 @@ function ofAlerts({ alerts }: Status): Family[] {
       ...one(seconds(alerts?.heartbeat?.lastBeatAt)),
     ]),
   ];
-}
-
-function aliveIn({ sites }: StoreStatus): number {
-  return sites.filter(({ isAlive }) => isAlive).length;
 }
 
 /** A log's labels. The key's id tells logs of one origin apart. */
