@@ -8,13 +8,7 @@
  */
 import { RESULTS } from "../evidence/result.ts";
 import { reasonsNotReady } from "../monitor/readiness.ts";
-import type {
-  LogStatus,
-  PeerStatus,
-  Status,
-  StoreStatus,
-  WitnessOfLog,
-} from "../monitor/status.ts";
+import type { LogStatus, PeerStatus, Status, WitnessOfLog } from "../monitor/status.ts";
 import { troublesOf } from "../monitor/troubles.ts";
 import type { MirrorStatus } from "../monitor/mirrored_journal.ts";
 import type { Refusal } from "../monitor/write_probe.ts";
