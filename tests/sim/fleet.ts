@@ -27,6 +27,8 @@ import { type Accomplice, accompliceOf } from "./malicious/accomplice.ts";
 import { type Fields, keyNameOf, PORT, SimMonitor, type Watcher } from "./monitor.ts";
 import { SimNetwork } from "./network.ts";
 import type { FleetPlan, Happening } from "./plan.ts";
+import { SimStore } from "./shared_store.ts";
+import { StoreChecks } from "./store_checks.ts";
 import { SimTime } from "./time.ts";
 import { Troublemaker } from "./troublemaker.ts";
 
@@ -75,6 +77,9 @@ export class Fleet {
   /** The ties as they are until a session begins or ends. */
   #known: { readonly sessionChanges: number; readonly ties: Ties } | undefined;
   #checks!: Checks;
+  /** The store of those monitors that are one operator's sites, and what is checked of it. */
+  #store: SimStore | undefined;
+  #storeChecks: StoreChecks | undefined;
   readonly #counts = { looks: 0, starts: 0 };
   #isOver = false;
 
@@ -119,6 +124,7 @@ export class Fleet {
     const boundMs = await waitFor(detectionBoundMs);
     this.#expectKnown(boundMs);
     this.#expectPlacesCompared(boundMs);
+    this.#storeChecks?.expectInformed(boundMs);
     this.#expectSpread(await waitFor(spreadingBoundMs));
     this.#expectMirrored(await waitFor(mirroringBoundMs));
     this.#expectTwoTonguesKnown();
@@ -126,6 +132,7 @@ export class Fleet {
     const splits = [...this.#splits()].length;
     // A case that is wrongly told twice would be told again within this minute.
     await this.time.runUntil(this.time.now + 60_000);
+    await this.#storeChecks?.expectShared();
     await this.end();
     return this.#outcome({ settledAfter, boundMs, splits });
   }
@@ -152,10 +159,18 @@ export class Fleet {
     const strangers = Array.from({ length: plan.crowd?.addresses ?? 0 }, (_, i) => total + i)
       .map((number) => this.#network.machine(hostnameOf(number)));
     const watcher = this.#watcher();
+    const store = this.#store = plan.store && new SimStore({
+      ...{ plan: plan.store, time },
+      watcher: {
+        expect: (holds, detail) => checks.expect("one holder at a time", holds, detail),
+      },
+    });
+    await store?.start();
     this.#monitors = plan.monitors.map((one, number) =>
       new SimMonitor({
         ...{ number, plan: one, time, watcher },
         logs: one.follows?.map((log) => logs[log]!) ?? logs,
+        ...(plan.store?.sites.includes(number) && { store }),
         draw: this.#draw.branch(),
         network: this.#network,
         machine: machines[number]!,
@@ -194,6 +209,11 @@ export class Fleet {
     for (const one of this.#accomplices) one.start();
     for (const log of logs) this.#growLater(log);
     for (const one of plan.happenings) time.after(one.at, () => void this.#happen(one));
+    this.#storeChecks = store && new StoreChecks({
+      ...{ store, checks, logs, now: () => time.now },
+      sites: plan.store!.sites.map((number) => this.#monitors[number]!),
+    });
+    await this.#storeChecks?.start();
     this.#lookLater();
     for (const line of introductionOf(plan)) this.#note(line);
   }
@@ -210,10 +230,12 @@ export class Fleet {
       shown: (monitor, log, shown: Shown) => {
         this.#counts.looks++;
         this.#checks.shown(monitor, log, shown);
+        if (this.#isSite(monitor)) this.#storeChecks?.shown(log);
       },
       started: (monitor, daemon: Daemon) => {
         this.#counts.starts++;
         this.#checks.started(monitor, daemon);
+        if (this.#isSite(monitor)) this.#storeChecks?.started(monitor);
       },
       failed: (monitor, error) => this.#checks.failed(monitor, error),
       letGo: (monitor, left) => this.#checks.letGo(monitor, left),
@@ -227,9 +249,14 @@ export class Fleet {
 
   #told(monitor: SimMonitor, name: EventName, level: Level, fields: Fields): void {
     this.#checks.told(monitor, { name, level, fields });
+    this.#storeChecks?.told(monitor, name, fields);
     const line = `${monitor.name} ${name} ${JSON.stringify(fields)}`;
     if (level === "debug") this.#hash.update(utf8(`${this.time.now} ${line}\n`));
     else this.#note(line, `${monitor.name}: ${sentenceOf(name, fields)}`);
+  }
+
+  #isSite({ number }: SimMonitor): boolean {
+    return this.plan.store?.sites.includes(number) === true;
   }
 
   /** Adds a line to the digest, and to the account in a form for people. */
@@ -249,10 +276,12 @@ export class Fleet {
   #lookLater(): void {
     this.time.after(LOOK_MS, () => {
       for (const monitor of this.#monitors) {
-        if (monitor.isUp) this.#checks.held(monitor);
+        // What is due for one that stands still waits.
+        if (monitor.isUp && !monitor.wasPaused) this.#checks.held(monitor);
         // The status asks the database, which would draw whether to refuse. With a crowd it never does.
         if (monitor.isUp && this.plan.crowd !== undefined) this.#checks.asked(monitor);
       }
+      this.#storeChecks?.look();
       if (!this.#isOver) this.#lookLater();
     });
   }
@@ -313,6 +342,13 @@ export class Fleet {
       case "freezes":
         this.#note(`log ${what.log + 1} ${what.isFrozen ? "stands still" : "goes on"}`);
         this.#logs[what.log]!.isFrozen = what.isFrozen;
+        return;
+      case "pauses":
+        this.#note(`${monitor!.name} stands still for ${what.ms} ms`);
+        return monitor!.pause(what.ms);
+      case "store":
+        this.#note(`the store is ${JSON.stringify(what.happens)}`);
+        this.#store!.happen(what.happens);
     }
   }
 
@@ -332,6 +368,7 @@ export class Fleet {
   /** Ends all trouble. Malicious peers go on. */
   #heal(): void {
     this.#note("all trouble ends, malice excepted");
+    this.#store?.heal();
     this.#network.mend();
     this.#network.weather = { ...this.plan.weather, loss: 0 };
     for (const log of this.#logs) {
@@ -505,6 +542,10 @@ export class Fleet {
       if (!checks.knows(a, origin) || !checks.knows(b, origin)) return false;
     }
     if (this.#uninformed().length > 0 || this.#deaf().length > 0) return false;
+    const sites = this.#storeChecks;
+    if (sites !== undefined && (sites.uninformed().length > 0 || sites.behind.length > 0)) {
+      return false;
+    }
     if (this.#behindJournals().length > 0) return false;
     const isCompared = (monitor: SimMonitor): boolean =>
       checks.contradictedPlaces(monitor).every((origin) => checks.knows(monitor, origin));
@@ -610,6 +651,7 @@ export class Fleet {
       await this.#checks.disk(monitor);
       monitor.close();
     }
+    this.#store?.close();
   }
 
   #outcome(
