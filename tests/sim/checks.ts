@@ -40,6 +40,9 @@ export const LONGEST_EXCHANGE_MS =
 /** How many timers a daemon may have besides those of its connections, logs and peers. */
 const SPARE_TIMERS = 10;
 
+/** Timers of what it shares with other sites. */
+const TIMERS_OF_SITES = 4;
+
 /** Timers of exchanges through a session with a member, and of calls to it. */
 const TIMERS_A_MEMBER = 10;
 /** How long a connection of a session may be open without a seat: handshake, hello, goodbye. */
@@ -611,7 +614,7 @@ export class Checks {
     if (monitor.isEnding) return;
     const { pending, plan: { peers } } = monitor;
     const timers = 2 * sockets.length + 2 * peers.length + this.#logs.size +
-      TIMERS_A_MEMBER * members.length + SPARE_TIMERS;
+      TIMERS_A_MEMBER * members.length + SPARE_TIMERS + (monitor.isSite ? TIMERS_OF_SITES : 0);
     this.expect(
       "bounded",
       pending <= timers,

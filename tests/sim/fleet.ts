@@ -230,12 +230,12 @@ export class Fleet {
       shown: (monitor, log, shown: Shown) => {
         this.#counts.looks++;
         this.#checks.shown(monitor, log, shown);
-        if (this.#isSite(monitor)) this.#storeChecks?.shown(log);
+        if (monitor.isSite) this.#storeChecks?.shown(log);
       },
       started: (monitor, daemon: Daemon) => {
         this.#counts.starts++;
         this.#checks.started(monitor, daemon);
-        if (this.#isSite(monitor)) this.#storeChecks?.started(monitor);
+        if (monitor.isSite) this.#storeChecks?.started(monitor);
       },
       failed: (monitor, error) => this.#checks.failed(monitor, error),
       letGo: (monitor, left) => this.#checks.letGo(monitor, left),
@@ -253,10 +253,6 @@ export class Fleet {
     const line = `${monitor.name} ${name} ${JSON.stringify(fields)}`;
     if (level === "debug") this.#hash.update(utf8(`${this.time.now} ${line}\n`));
     else this.#note(line, `${monitor.name}: ${sentenceOf(name, fields)}`);
-  }
-
-  #isSite({ number }: SimMonitor): boolean {
-    return this.plan.store?.sites.includes(number) === true;
   }
 
   /** Adds a line to the digest, and to the account in a form for people. */

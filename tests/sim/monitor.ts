@@ -219,6 +219,11 @@ export class SimMonitor {
     return this.#process?.daemon;
   }
 
+  /** Whether it shares a store with others. */
+  get isSite(): boolean {
+    return this.#store !== undefined;
+  }
+
   /** Whether its program stands still. */
   get isPaused(): boolean {
     return (this.#process?.pausedUntil ?? -Infinity) > this.#time.now;
