@@ -316,7 +316,9 @@ export class Sharing {
     // Who can write in the store can write anything there. Unsigned, it is nobody's word.
     if ("refused" in opened) return;
     const source = siteSource(siteName);
-    const heard = opened.map((checkpoint) => keeper.judge.hearCheckpoint(checkpoint, source));
+    const heard = await ours(() =>
+      opened.map((checkpoint) => keeper.judge.hearCheckpoint(checkpoint, source))
+    );
     await ours(() => keeper.keep({ source }));
     for (const one of heard) keeper.party.report.heard(one, source);
   }

@@ -39,6 +39,8 @@ export class SimStore {
   readonly #watcher: StoreWatcher;
   /** By log and slot: the greatest fence that was ever given, and who had it. */
   readonly #fences = new Map<string, { fence: bigint; holder: string }>();
+  /** How many commits made its tables: no backup is older. */
+  #made = 0;
   #travelMs: number;
   /** Since when all is well for a site, by the true time; nothing while something is not. */
   readonly #wellSince = new Map<number, number>();
@@ -72,6 +74,7 @@ export class SimStore {
     const db = await this.#server.site().connect({ url: STORE_URL });
     await migrate(db);
     await db.close();
+    this.#made = this.#server.commits;
     this.#server.onCommit = (changes) => this.#committed(changes);
   }
 
@@ -121,10 +124,10 @@ export class SimStore {
         return server.breakConnections();
       case "behind":
         this.#changedAt = this.#time.now;
-        return server.loseLast(what.commits);
+        return server.loseLast(Math.min(what.commits, server.commits - this.#made));
       case "restored":
         this.#changedAt = this.#time.now;
-        return server.loseLast(Math.floor(what.share * server.commits));
+        return server.loseLast(Math.floor(what.share * (server.commits - this.#made)));
       case "at another time":
         this.#changedAt = this.#time.now;
         server.aheadMs += what.ms;

@@ -88,7 +88,8 @@ export class StoreChecks {
 
   #status(site: SimMonitor): void {
     const status = statusOf(site);
-    if (status === undefined) return;
+    // Who is asked to end gives its leases back before it forgets them.
+    if (status === undefined || site.isEnding) return;
     const { leaseMs } = this.#store.plan;
     const now = this.#now();
     if (this.#store.soundMs > 2 * leaseMs) {
