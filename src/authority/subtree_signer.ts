@@ -34,6 +34,8 @@ export class CosignatureForgotten extends Error {}
 export interface SubtreeMeans {
   /** Whether the witness cosigns a log with this origin. */
   readonly isKnown: (origin: string) => boolean;
+  /** Whether nothing of a log with this origin is cosigned now. */
+  readonly isFrozen: (origin: string) => boolean;
   /** The latest head that was cosigned. */
   readonly head: (origin: string) => RecordedHead | undefined;
   /** Takes one request from what may be asked about a log; if there is too little, returns false. */
@@ -116,9 +118,12 @@ export class SubtreeSigner {
         `without ${range.end} hash to ${base64(hash)} in the tree of size ${treeSize}`;
       return { status: 422, problem };
     }
+    if (this.#means.isFrozen(origin)) return frozen(origin);
     try {
       const subtree = { origin, ...range, hash };
       const made = await Promise.all(keys.map((key) => key.cosignSubtree(subtree)));
+      // A case may have come while it was signed.
+      if (this.#means.isFrozen(origin)) return frozen(origin);
       return { status: 200, lines: made.map((line) => `${line}\n`).join("") };
     } catch (error) {
       this.#means.failed(error);
@@ -149,6 +154,15 @@ export class SubtreeSigner {
     );
     return { status: 503, problem: "this witness does not remember that checkpoint" };
   }
+}
+
+/** No status of tlog-witness says it. A client takes 503 as "not now", and asks other witnesses. */
+export function frozen(origin: string): { readonly status: 503; readonly problem: string } {
+  return {
+    status: 503,
+    problem: `this witness has frozen the log ${quoted(origin)}: something about it is to be ` +
+      "explained first, and nothing of it is cosigned until then",
+  };
 }
 
 function readRequest(body: Uint8Array) {

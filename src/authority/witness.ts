@@ -17,7 +17,7 @@ import { Turns } from "../world/turns.ts";
 import type { Clock } from "../world/world.ts";
 import { type AddCheckpoint, parseAddCheckpoint } from "./add_checkpoint.ts";
 import type { CosigningKey } from "./cosigning.ts";
-import { type SubtreeAnswer, SubtreeSigner } from "./subtree_signer.ts";
+import { frozen, type SubtreeAnswer, SubtreeSigner } from "./subtree_signer.ts";
 import type { WitnessLogs } from "./witness_logs.ts";
 import { type WitnessLimits, WitnessRates } from "./witness_rates.ts";
 import type { RecordedHead, WitnessState } from "./witness_state.ts";
@@ -112,6 +112,7 @@ export class Witness {
       keys: this.#keys,
       means: {
         isKnown: (origin) => this.#logs.named(origin).length > 0,
+        isFrozen: (origin) => this.#logs.named(origin).some((log) => this.#isFrozen(log)),
         head: (origin) => this.#state.head(origin),
         pay: (origin) => this.#rates.takeSubtree(origin),
         charge: (caller) => this.#rates.charge(caller),
@@ -381,15 +382,6 @@ function oldIsLarger(oldSize: bigint, treeSize: bigint): WitnessAnswer {
 
 function unknown(origin: string): WitnessAnswer {
   return { status: 404, problem: `this witness does not know the log ${quoted(origin)}` };
-}
-
-/** No status of tlog-witness says it. A client takes 503 as "not now", and asks other witnesses. */
-function frozen(origin: string): WitnessAnswer {
-  return {
-    status: 503,
-    problem: `this witness has frozen the log ${quoted(origin)}: something about it is to be ` +
-      "explained first, and nothing of it is cosigned until then",
-  };
 }
 
 function tooMuch(origin: string): WitnessAnswer {

@@ -1,5 +1,7 @@
+import type { Settings } from "../monitor/settings.ts";
 import { aboutCase } from "../monitor/event_about.ts";
-import { type Alert, ALERT_VERSION, makeAlert } from "../response/alert.ts";
+import { type Alert, ALERT_VERSION, makeAlert, parseAlert } from "../response/alert.ts";
+import { verifyEvidence } from "../response/alert_evidence.ts";
 import { AlertRefused, type Channel } from "../response/channel.ts";
 import { channelsOf } from "../response/channels.ts";
 import { DEFAULT_RULES, type EventFacts, type Rule, ruleFor } from "../response/policy.ts";
@@ -14,14 +16,21 @@ import {
   type Command,
   EXIT,
   type ExitCode,
+  type Options,
   readOptions,
   type Tools,
   UsageError,
 } from "./command.ts";
+import { wordsOfAlert } from "./alert_words.ts";
+import { askDaemon, controlAddress, readAnswer } from "./control.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { readInput } from "./inputs.ts";
-import { loadAlertPolicy, readSettings } from "./run.ts";
+import { parseObeyed } from "./parse_status.ts";
+import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
+import { loadAlertPolicy, loadIdentity, readSettings } from "./run.ts";
 
+/** How long it is waited for the daemon's port. */
+const CONNECT_MS = 2_000;
 /** The longest event that is read: one may have a whole record. */
 const MAX_EVENT_BYTES = 4 * 1024 * 1024;
 
@@ -30,20 +39,24 @@ export const alert: Command = {
   name: "alert",
   summary: "say what an event would alert, or send a trial through every channel",
   help: `hearsay alert eval EVENT.json|- [--policy FILE] [--json]
-hearsay alert test [--config FILE] [--json]
+hearsay alert test [--config FILE] [--key FILE] [--passphrase-file FILE] [--json]
 
 'eval' reads an event, one line of 'hearsay run --json', and says which rule of the alert policy
-decides about it: the level, what is done, and after how long. Nothing is sent.
+decides about it: the level, what is done, and after how long. Nothing is sent. It reads an alert as
+well, as a webhook or a command gets it, and says what its evidence proves, checked just now.
 
 'test' sends a trial through every channel of a configuration, and says which of them took it. The
-trial says that nothing happened. It goes past the queue of a daemon that runs. If the daemon has
-given a channel up, reload it ('systemctl reload hearsay') when the trial gets through.
+trial says that nothing happened. It goes past the queue of a daemon that runs. Then the running daemon
+is told which channels work: what waits for them is sent now, and a channel that it had given up after
+a day of failure is used again. It is asked at its "listen" address, with its own key.
 
 Ends with 0 if all is well; with 2 if the event, the policy or the configuration is wrong, or has no
-channels; with 3 if a channel did not take the trial.
+channels, or if the evidence of an alert does not hold; with 3 if a channel did not take the trial.
 
   --policy FILE  the alert policy (default: the one built in)
   --config FILE  the configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
+  --key FILE     the monitor's key, if it is not where the configuration says
+${passphraseHelp(17)}
   --json         one JSON object
 
 Example:
@@ -73,6 +86,8 @@ async function evaluate(args: readonly string[], { world, terminal }: Tools): Pr
   const text = path === "-"
     ? await standardInput(terminal)
     : fileText(await readInput({ world, path, maxBytes: MAX_EVENT_BYTES }));
+  const isAlert = within(path, () => parseExactJson(text.trim())).version === ALERT_VERSION;
+  if (isAlert) return tellAlert(within(path, () => parseAlert(text.trim())), { options, terminal });
   const facts = within(path, () => factsOf(text));
   const rule = ruleFor(rules, facts);
   const { level = "INFO", action = "none", afterMs = 0, line } = rule ?? {};
@@ -83,6 +98,23 @@ async function evaluate(args: readonly string[], { world, terminal }: Tools): Pr
   }
   for (const one of wordsOf(facts, rule, options.value("policy"))) terminal.out(printable(one));
   return EXIT.ok;
+}
+
+/** Says what an alert is, and what its evidence proves. */
+function tellAlert(
+  alert: Alert,
+  { options, terminal }: { options: Options; terminal: Tools["terminal"] },
+): ExitCode {
+  const fault = alert.evidence && verifyEvidence(alert.evidence);
+  if (options.flag("json")) {
+    const { level, action, state, subject, evidence } = alert;
+    const holds = evidence === undefined ? {} : { holds: fault === undefined };
+    const told = { level, action, state, subject, evidence, ...holds, fault };
+    terminal.out(printableJson(JSON.stringify(told)));
+  } else {
+    for (const one of wordsOfAlert(alert)) terminal.out(printable(one));
+  }
+  return fault === undefined ? EXIT.ok : EXIT.usage;
 }
 
 /** What a person is told about a rule. */
@@ -137,9 +169,11 @@ async function standardInput(terminal: Tools["terminal"]): Promise<string> {
 }
 
 async function test(args: readonly string[], { world, terminal }: Tools): Promise<ExitCode> {
-  const options = readOptions(args, { values: ["config"], flags: ["json"] });
+  const values = ["config", "key", PASSPHRASE_FILE];
+  const options = readOptions(args, { values, flags: ["json"] });
   const path = await findConfig(world, options.value("config"));
-  const { name: monitor, alerts } = await readSettings(world, path);
+  const settings = await readSettings(world, path);
+  const { name: monitor, alerts } = settings;
   const channels = alerts === undefined ? [] : channelsOf(world, alerts);
   if (channels.length === 0) {
     throw new MalformedError(`${quoted(path)} has no channels of alerts: see OPERATING, "Alerts"`);
@@ -153,12 +187,17 @@ async function test(args: readonly string[], { world, terminal }: Tools): Promis
   const sent = await Promise.all(
     channels.map(async (channel) => ({ channel, fault: await faultOf(channel, trial) })),
   );
+  const arrived = sent.filter(({ fault }) => fault === undefined)
+    .map(({ channel: { name } }) => name);
+  const passphrases = new Passphrases({ world, terminal, options });
+  const key = options.value("key") ?? settings.key;
+  const told = await tellDaemon({ world, settings: { ...settings, key }, passphrases, arrived });
   if (options.flag("json")) {
-    const told = sent.map(({ channel: { name, description }, fault }) => ({
+    const channels = sent.map(({ channel: { name, description }, fault }) => ({
       ...{ name, description, ok: fault === undefined },
       ...(fault !== undefined && { fault }),
     }));
-    const exit = { version: ALERT_VERSION, id: trial.id, channels: told };
+    const exit = { version: ALERT_VERSION, id: trial.id, channels, ...told };
     terminal.out(printableJson(JSON.stringify(exit)));
   } else {
     for (const { channel: { name, description }, fault } of sent) {
@@ -166,8 +205,63 @@ async function test(args: readonly string[], { world, terminal }: Tools): Promis
       const how = fault === undefined ? "took the trial" : `did not take the trial: ${fault}`;
       terminal.out(`${sign} ${printable(`${name} (${description}) ${how}`)}`);
     }
+    for (const name of told.usedAgain ?? []) {
+      terminal.out(
+        printable(`The running daemon had given up channel ${name}, and uses it again.`),
+      );
+    }
+    if (told.notTold !== undefined) {
+      terminal.err(printable(`! The running daemon was not told: ${told.notTold}.`));
+      terminal.err("If it has given a channel up, reload it: systemctl reload hearsay (SIGHUP).");
+    }
   }
   return sent.every(({ fault }) => fault === undefined) ? EXIT.ok : EXIT.failed;
+}
+
+/** What the running daemon was told of the trial. */
+interface DaemonTold {
+  /** The channels that it had given up, and uses again. */
+  readonly usedAgain?: readonly string[];
+  /** Why it could not be told, if one runs. */
+  readonly notTold?: string;
+}
+
+/**
+ * Tells the running daemon which channels work. If none runs, there is nothing to tell: at its start a
+ * daemon tries all channels anew.
+ */
+async function tellDaemon({ world, settings, passphrases, arrived }: {
+  world: Tools["world"];
+  settings: Settings;
+  passphrases: Passphrases;
+  arrived: readonly string[];
+}): Promise<DaemonTold> {
+  if (arrived.length === 0 || !await isSomebodyThere(world, settings)) return {};
+  try {
+    const signer = await loadIdentity(world, settings, { passphrases });
+    const answer = await askDaemon({ world, settings, signer }, {
+      ...{ do: "channels", channels: arrived },
+    });
+    const obeyed = readAnswer(() => parseObeyed(answer));
+    return { usedAgain: "done" in obeyed ? obeyed.channels ?? [] : [] };
+  } catch (error) {
+    const isExpected = [WorldError, MalformedError, UsageError]
+      .some((kind) => error instanceof kind);
+    if (!isExpected) throw error;
+    return { notTold: (error as Error).message };
+  }
+}
+
+/** Whether somebody answers where the daemon would. */
+async function isSomebodyThere(world: Tools["world"], settings: Settings): Promise<boolean> {
+  try {
+    const connection = await world.network.connect(controlAddress(settings), CONNECT_MS);
+    connection.close();
+    return true;
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    return false;
+  }
 }
 
 /** Sends the trial. Gives why it was not taken. */

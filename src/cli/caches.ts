@@ -11,7 +11,7 @@ import type { Terminal } from "./terminal.ts";
 /** Longest file of settings of the go command that is read. */
 const MAX_GO_ENV_BYTES = 64 * 1024;
 
-/** The variables of the environment that say where they are. The program may read no others. */
+/** The variables of the environment that say where they are. */
 export const CACHE_VARIABLES = [
   ...["HOME", "USERPROFILE", "GOPATH", "GOMODCACHE", "GOENV", "XDG_CONFIG_HOME"] as const,
 ];

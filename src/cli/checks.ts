@@ -22,6 +22,7 @@ import { checkJournals } from "./check_journals.ts";
 import { checkKeys, WalkedViews } from "./check_keys.ts";
 import { checkFederation } from "./check_federation.ts";
 import { checkPolicies } from "./check_policies.ts";
+import { checkStorePlace } from "./check_store.ts";
 import { checkWitness } from "./check_witness.ts";
 import { checkOthers } from "./check_others.ts";
 import { type Check, type Checked, type Identity, tried, undone, wrong } from "./checking.ts";
@@ -53,6 +54,7 @@ export async function checkConfiguration({ world, path, isOffline, tell, progres
   const seen = isOurs ? await checkJournals(checked, { tell, progress }) : new WalkedViews();
   for (const name of ["listen", "http"] as const) checkAddress(checked, { name, isOffline, tell });
   await checkWitness({ world, settings, running, isOffline, passphrases, tell });
+  await checkStorePlace({ world, settings, isOffline, tell });
   await checkAlerts({ world, settings, isOffline, tell });
   await checkFederation({ world, settings, running, isOffline, tell });
   await checkPolicies({ world, settings, tell });

@@ -196,10 +196,16 @@ export function fishScript(commands: CommandTexts): string {
   );
   const rest = commands.flatMap((command) => fishCommand(command));
   return `# fish completion for hearsay; made by 'hearsay completions fish'
+# Whether the command is the first of these, and its subcommand one of the others.
+function __hearsay_is
+  set -l words (commandline -opc)
+  test "$words[2]" = $argv[1]; or return 1
+  test (count $argv) -eq 1; or contains -- "$words[3]" $argv[2..-1]
+end
 ${
     first.join("")
   }complete -c hearsay -n __fish_use_subcommand -f -a help -d 'tell more about a command'
-complete -c hearsay -n '__fish_seen_subcommand_from help' -f -a '${names}'
+complete -c hearsay -n '__hearsay_is help' -f -a '${names}'
 ${rest.join("")}`;
 }
 
@@ -210,13 +216,11 @@ function quotedFish(text: string): string {
 
 function fishCommand(command: CommandTexts[number]): string[] {
   const names = subcommandsOf(command);
-  const here = `__fish_seen_subcommand_from ${command.name}`;
-  const none = names.length === 0 ? "" : `; and not __fish_seen_subcommand_from ${names.join(" ")}`;
+  const here = `__hearsay_is ${command.name}`;
+  const none = names.length === 0 ? "" : `; and not ${here} ${names.join(" ")}`;
   return partsOf(command).flatMap((part) => {
     const { subcommand } = part;
-    const inside = subcommand === undefined
-      ? `${here}${none}`
-      : `${here}; and __fish_seen_subcommand_from ${subcommand}`;
+    const inside = subcommand === undefined ? `${here}${none}` : `${here} ${subcommand}`;
     const offered = subcommand === undefined
       ? []
       : [`-n '${here}${none}' -f -a ${subcommand} -d ${quotedFish(brief(part.says))}`];

@@ -12,7 +12,7 @@ export const config: Command = {
   help: `hearsay config check [FILE] [--offline] [--json]
 
 Reads a configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay), tries its key, its
-folders, its addresses, every source and every peer, reads both journals, and says what a daemon
+folders, its addresses, its store, every source and every peer, reads both journals, and says what a daemon
 would do with it: a line for each thing, with ✓ if it is as it should be and with ! if it is not. It
 makes, changes and locks nothing, and does not disturb a daemon that runs. Peers are asked which logs
 they follow.

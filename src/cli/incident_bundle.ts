@@ -4,11 +4,10 @@
  * @module
  */
 import { canonicalize } from "@std/json/canonicalize";
-import type { Entry } from "../evidence/entry.ts";
 import type { JsonObject } from "../evidence/json.ts";
 import { type ConflictRecord, formatRecord } from "../evidence/record.ts";
-import { isTransition } from "../evidence/transition.ts";
-import { Opinions, verifyConflict } from "../evidence/verify.ts";
+import { verifyConflict } from "../evidence/verify.ts";
+import { type Failed, hashOf } from "../monitor/failed_answers.ts";
 import type { Settings } from "../monitor/settings.ts";
 import {
   checkBundle,
@@ -17,18 +16,15 @@ import {
   isBundle,
   writeBundle,
 } from "../response/bundle.ts";
-import { type CaseFiles, reportOf, type Sighting } from "../response/incident_report.ts";
+import { reportOf } from "../response/incident_report.ts";
 import { asHtml, asMarkdown, type Paper } from "../response/paper.ts";
+import type { CaseFiles, FailedFiles, Sighting } from "../response/reported.ts";
 import type { Incident } from "../response/runbook.ts";
-import { openSource } from "../sources/open.ts";
-import { SourceUnavailable } from "../sources/source.ts";
-import { isCase, readIncidents, recordOf, transitionOf } from "../store/incidents.ts";
-import { logIdOf, type Observation } from "../store/observation.ts";
-import { checkObservations } from "../store/observations.ts";
 import { utf8 } from "../tlog/encoding.ts";
-import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
+import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { createDurably } from "../world/durable.ts";
 import { timeNow } from "../world/time.ts";
+import { SOFTWARE } from "../world/version.ts";
 import { type World, WorldError } from "../world/world.ts";
 import {
   EXIT,
@@ -41,12 +37,11 @@ import {
 import { shellWord } from "../world/shell_word.ts";
 import { evidenceFile } from "./export.ts";
 import { findConfig } from "./find_config.ts";
+import { askLog, gather, type Gathered } from "./incident_gather.ts";
 import { findIncident } from "./incident_steps.ts";
 import { cannotWrite } from "./inputs.ts";
 import { readSettings } from "./run.ts";
 
-/** Most observations of a log that go into a bundle besides those of the heads that it is about. */
-const MAX_OBSERVATIONS = 5_000;
 /** Anyone may read evidence. */
 const PERMISSIONS = 0o644;
 
@@ -109,7 +104,8 @@ function tellChecked(
 ): ExitCode {
   if (options.flag("json")) {
     const { incident, files, missing } = manifest;
-    terminal.out(JSON.stringify({ incident, files: files.length, sha256, missing, faults }));
+    const told = { incident, files: files.length, sha256, missing, faults };
+    terminal.out(printableJson(JSON.stringify(told)));
   } else {
     terminal.out(printable(
       `${manifest.files.length} files about ${manifest.incident}; ` +
@@ -148,112 +144,20 @@ export async function bundleOf(
     });
   }
   const { manifest, sha256, faults } = await checkBundle({ files, folder });
-  if (manifest.incident !== incident.id) {
+  // Each monitor counts its incidents for itself.
+  const { log: { origin, vkey }, monitor } = manifest;
+  const isOfIt = manifest.incident === incident.id && origin === incident.log.origin &&
+    vkey === incident.log.vkey && monitor === incident.steps[0]!.monitor;
+  if (!isOfIt) {
     throw new UsageError(
-      `${quoted(folder)} has the bundle of ${manifest.incident}: name another one`,
+      `${quoted(folder)} has the bundle of ${manifest.incident} about ${quoted(origin)}, by ` +
+        `${quoted(monitor)}: name another one`,
     );
   }
   if (faults.length > 0) {
     throw new UsageError(`the bundle in ${quoted(folder)} does not hold: ${faults.join("; ")}`);
   }
   return { folder, sha256 };
-}
-
-/** What the journals have of an incident. */
-interface Gathered {
-  readonly incident: Incident;
-  readonly records: readonly ConflictRecord[];
-  readonly steps: readonly Entry[];
-  readonly observations: readonly { entry: Entry; observation: Observation }[];
-  readonly missing: readonly string[];
-}
-
-/** Reads the journals. @throws JournalDamaged, WorldError */
-async function gather(
-  incident: Incident,
-  { world: { files }, settings }: { world: World; settings: Settings },
-): Promise<Gathered> {
-  const missing: string[] = [];
-  const records: ConflictRecord[] = [];
-  const steps: Entry[] = [];
-  const opinions = new Opinions();
-  for await (const item of readIncidents({ files, folder: settings.incidents })) {
-    if (!("entry" in item)) continue;
-    const { entry } = item;
-    if (isTransition(entry.record)) {
-      const step = transitionOf(entry, settings.incidents);
-      const counts = incident.steps.some((one) =>
-        canonicalize(one as unknown as JsonObject) === canonicalize(step as unknown as JsonObject)
-      );
-      if (counts) steps.push(entry);
-    } else if (isCase(entry.record)) {
-      const record = recordOf(entry, settings.incidents);
-      if (!incident.cases.includes(record.evidence_id)) continue;
-      const { outcome } = verifyConflict({ input: entry.record, opinions });
-      if (outcome === "holds") records.push(record);
-      else missing.push(`the record ${record.evidence_id}, which does not hold (${outcome})`);
-    }
-  }
-  for (const id of incident.cases) {
-    const isHere = records.some((record) => record.evidence_id === id);
-    if (!isHere && !missing.some((one) => one.includes(id))) {
-      missing.push(`the record ${id}: the incident journal has lost it`);
-    }
-  }
-  const heads = new Set(
-    records.flatMap(({ checkpoint_a: a, checkpoint_b: b }) =>
-      [a, b].map(({ size, root }) => `${size} ${root}`)
-    ),
-  );
-  const about: Gathered["observations"][number][] = [];
-  let others: Gathered["observations"][number][] = [];
-  let left = 0;
-  for await (const item of checkObservations({ files, folder: settings.state })) {
-    if (!("observation" in item) || logIdOf(item.observation) !== incident.logId) continue;
-    const { entry, observation } = item;
-    const { checkpoint, against } = observation;
-    const isAbout = [checkpoint, against].some((head) =>
-      head !== undefined && heads.has(`${head.size} ${head.root}`)
-    );
-    (isAbout ? about : others).push({ entry, observation });
-    if (others.length > 2 * MAX_OBSERVATIONS) {
-      left += others.length - MAX_OBSERVATIONS;
-      others = others.slice(-MAX_OBSERVATIONS);
-    }
-  }
-  if (left > 0) missing.push(`${left} older observations of other checkpoints of the log`);
-  const observations = [...about, ...others].toSorted((a, b) => a.entry.seq - b.entry.seq);
-  return { incident, records, steps, observations, missing };
-}
-
-/** Asks the log what it shows now. */
-async function askLog(
-  { logId }: Incident,
-  { world, settings }: { world: World; settings: Settings },
-): Promise<{ answer: Content[]; missing: string[] }> {
-  const followed = settings.logs.find(({ log }) => log.id === logId);
-  if (followed === undefined) {
-    return {
-      answer: [],
-      missing: ["what the log answers now: the configuration does not follow it"],
-    };
-  }
-  try {
-    const { log, source } = followed;
-    const note = await openSource({ world, log, source, contact: settings.contact }).latest();
-    const at = timeNow(world.clock);
-    const what = `the log's latest checkpoint as it answered at ${at}`;
-    const content = Uint8Array.from(note);
-    return {
-      answer: [{ name: "answers/latest.note", kind: "answer", what, content }],
-      missing: [],
-    };
-  } catch (error) {
-    const isOutage = error instanceof SourceUnavailable || error instanceof WorldError ||
-      error instanceof MalformedError;
-    if (!isOutage) throw error;
-    return { answer: [], missing: [`what the log answers now: ${error.message}`] };
-  }
 }
 
 /** So many digits of an evidence id tell cases apart in file names. */
@@ -268,8 +172,45 @@ function filesOf({ evidence_id }: ConflictRecord): CaseFiles {
   };
 }
 
+const FAILED = {
+  note: "answers/failed.note",
+  proof: "answers/failed-proof.json",
+  older: "answers/failed-older.note",
+  newer: "answers/failed-newer.note",
+} as const;
+
+/** The files of what did not hold. */
+function contentsOfFailed(failed: Failed): Content[] {
+  const answer = (name: string, what: string, content: string): Content => ({
+    ...{ name, kind: "answer", what, content: utf8(content) },
+  });
+  if (failed.kind === "note") {
+    return [answer(FAILED.note, "what was shown as the log's, and is not signed", failed.content)];
+  }
+  const { older, newer } = failed.stored;
+  return [
+    answer(FAILED.proof, "the proof that does not hold, with both checkpoints", failed.content),
+    answer(FAILED.older, "the checkpoint from which it was to lead", older.note),
+    answer(FAILED.newer, "the checkpoint to which it was to lead", newer.note),
+  ];
+}
+
+function filesOfFailed(failed: Failed | undefined): FailedFiles | undefined {
+  if (failed === undefined) return undefined;
+  const sha256 = hashOf(failed.content);
+  if (failed.kind === "note") {
+    return { kind: "note", sha256, note: { file: FAILED.note, text: failed.content } };
+  }
+  const { older, newer } = failed.stored;
+  return {
+    ...{ kind: "proof", sha256, proof: FAILED.proof },
+    older: { file: FAILED.older, text: older.note, vkey: older.vkey },
+    newer: { file: FAILED.newer, text: newer.note, vkey: newer.vkey },
+  };
+}
+
 function contentsOf(gathered: Gathered): Content[] {
-  const { records, steps, observations } = gathered;
+  const { records, steps, observations, failed } = gathered;
   const page = paperOf(gathered);
   const lines = (some: Gathered["observations"]): Uint8Array<ArrayBuffer> =>
     utf8(some.map((one) => `${canonicalize(one as unknown as JsonObject)}\n`).join(""));
@@ -299,6 +240,7 @@ function contentsOf(gathered: Gathered): Content[] {
         },
       ];
     }),
+    ...(failed === undefined ? [] : contentsOfFailed(failed)),
     ...steps.map((entry, i): Content => ({
       name: `steps/${String(i + 1).padStart(2, "0")}.json`,
       ...{ kind: "steps", what: `entry ${entry.seq} of the incident journal` },
@@ -323,7 +265,8 @@ function contentsOf(gathered: Gathered): Content[] {
   ];
 }
 
-function paperOf({ incident, records, observations }: Gathered): Paper {
+function paperOf(gathered: Gathered): Paper {
+  const { incident, records, observations } = gathered;
   const heads = new Set(
     records.flatMap(({ checkpoint_a: a, checkpoint_b: b }) =>
       [a, b].map(({ size, root }) => `${size} ${root}`)
@@ -337,11 +280,13 @@ function paperOf({ incident, records, observations }: Gathered): Paper {
   ).map(({ entry, observation }): Sighting => ({
     at: entry.recorded_at,
     source: observation.source,
-    result: observation.detail === undefined
-      ? observation.result
-      : `${observation.result} (${observation.detail})`,
+    result: observation.result,
+    detail: observation.detail,
     size: observation.checkpoint?.size,
     root: observation.checkpoint?.root,
   }));
-  return reportOf({ incident, records, sightings, named: filesOf, word: shellWord });
+  return reportOf({
+    ...{ incident, records, sightings, named: filesOf, word: shellWord },
+    ...{ at: gathered.at, software: SOFTWARE, failed: filesOfFailed(gathered.failed) },
+  });
 }

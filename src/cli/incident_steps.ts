@@ -14,10 +14,17 @@ import {
   isItself,
   type State,
 } from "../evidence/transition.ts";
+import { keepFailed, whyNaming } from "../monitor/failed_answers.ts";
 import { frozenMemory } from "../monitor/frozen_file.ts";
 import { IncidentKeeper } from "../monitor/incident_keeper.ts";
 import { type IncidentOrder, obeyOrder } from "../monitor/incident_orders.ts";
+import { identityIn } from "../monitor/places.ts";
 import type { Settings } from "../monitor/settings.ts";
+import {
+  type AlertEvidence,
+  checkEvidenceForm,
+  verifyEvidence,
+} from "../response/alert_evidence.ts";
 import { type Incident, nextState } from "../response/runbook.ts";
 import { hasIncidents, IncidentJournal } from "../store/incidents.ts";
 import { JournalLocked } from "../store/journal.ts";
@@ -140,13 +147,14 @@ async function stepOf(
 /** @throws UsageError if there is none, JournalDamaged, WorldError */
 export async function findIncident(
   world: World,
-  { incidents: folder }: Pick<Settings, "incidents">,
+  { incidents: folder, state }: Pick<Settings, "incidents" | "state">,
   id: string,
 ): Promise<Incident> {
   if (!INCIDENT_ID.test(id)) {
     throw new UsageError(`${quoted(id)} names no incident, expected a name such as INC-2026-001`);
   }
-  const { runbook } = await readRunbook(world, { folder, own: undefined });
+  const own = await identityIn(world, state);
+  const { runbook } = await readRunbook(world, { folder, own });
   const incident = runbook.find(id);
   if (incident !== undefined) return incident;
   const known = runbook.incidents.map((one) => one.id).slice(-5).join(", ");
@@ -168,14 +176,25 @@ async function openingOf(
   }
   const bytes = await readInput({ world, path: operand, maxBytes: MAX_ALERT_BYTES });
   const alert = parseExactJson(fileText(bytes));
-  return { ...whatOf(alert, settings), ...signed };
+  const { failed, ...what } = whatOf(alert, settings);
+  if (failed === undefined) return { ...what, ...signed };
+  await keepFailed({ files: world.files, state: settings.state }, failed);
+  return { ...what, by: signed.by, why: whyNaming(signed.why, failed) };
+}
+
+/** What was shown as a log's and its key has not signed, if an alert has that. */
+function failedIn({ evidence }: JsonObject): string | undefined {
+  if (!isObject(evidence) || evidence.kind !== "unverified") return undefined;
+  checkEvidenceForm(evidence, "evidence");
+  const { notes } = evidence as unknown as AlertEvidence & { notes: string[] };
+  return verifyEvidence(evidence as unknown as AlertEvidence) === undefined ? notes[0] : undefined;
 }
 
 /** What an alert is about. A record is taken for an alert that has nothing else. */
 function whatOf(
   alert: JsonObject,
   { logs, pushed }: Pick<Settings, "logs" | "pushed">,
-): { log: { origin: string; vkey: string }; cause: Cause; cases: string[] } {
+): { log: { origin: string; vkey: string }; cause: Cause; cases: string[]; failed?: string } {
   const evidence = isObject(alert.evidence) ? alert.evidence : {};
   const record = isObject(evidence.record) ? evidence.record : alert;
   const { evidence_id: id, log } = record as { evidence_id?: unknown; log?: unknown };
@@ -199,7 +218,9 @@ function whatOf(
         "log of the configuration that is unproven or unverified",
     );
   }
-  return { log: { origin: known.origin, vkey: known.vkey.text }, cause, cases: [] };
+  const failed = cause === "signature failure" ? failedIn(alert) : undefined;
+  const opening = { log: { origin: known.origin, vkey: known.vkey.text }, cause, cases: [] };
+  return { ...opening, ...(failed !== undefined && { failed }) };
 }
 
 /** Has an order done: here if no daemon holds the journal, else by the daemon. */
@@ -231,7 +252,9 @@ async function give(
   try {
     const { clock, files } = world;
     const memory = frozenMemory({ files, folder: settings.state });
-    const keeper = await IncidentKeeper.open({ journal, signer, clock, memory });
+    const failed = (error: unknown): void =>
+      terminal.err(printable(`frozen.json is to be written at the next start: ${error}`));
+    const keeper = await IncidentKeeper.open({ journal, signer, clock, memory, failed });
     return await obeyOrder(plain, {
       step: (step) => keeper.step(step),
       // The daemon knows what it has accepted. Without it nothing is said of that.

@@ -100,6 +100,7 @@ const log = object({
     seenRoot: text,
     freeze,
     sharedBy: count,
+    lookedAtBy: listOf(text),
     cosigned,
   },
   others: "kept",
@@ -200,6 +201,20 @@ const mirror = object({
   others: "kept",
 });
 
+const store = object({
+  must: {
+    ...{ state: text, behind: count, held: count },
+    sites: listOf(
+      object({
+        must: { name: text, vkey: text, seenAt: time, isAlive: yesOrNo, held: count },
+        others: "kept",
+      }),
+    ),
+  },
+  may: { since: time, detail: text },
+  others: "kept",
+});
+
 const SWARM: Shape = {
   must: { own: text, startedAt: time, now: time, room: count, members: listOf(member) },
   may: { ownUsedTwiceAt: time },
@@ -227,7 +242,14 @@ const ROUTES: Shape = {
 
 const OBEYED: Shape = {
   must: {},
-  may: { done: yesOrNo, wasBanned: yesOrNo, refused: text, incident: text, state: text },
+  may: {
+    done: yesOrNo,
+    wasBanned: yesOrNo,
+    refused: text,
+    incident: text,
+    state: text,
+    channels: listOf(text),
+  },
   others: "kept",
 };
 
@@ -251,6 +273,7 @@ const STATUS: Shape = {
     lost: listOf(text),
     isUncompared: yesOrNo,
     reloadRefused: text,
+    store,
     members: object(SWARM),
     witness,
     alerts,

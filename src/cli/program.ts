@@ -1,5 +1,6 @@
 import { WitnessStateDamaged, WitnessStateLocked } from "../authority/witness_state.ts";
 import { EntryNotKnown, JournalDamaged, JournalLocked } from "../store/journal.ts";
+import { StoreRefused } from "../store/shared_types.ts";
 import { ExchangeFailed } from "../gossip/caller.ts";
 import { IncidentNotWritten } from "../monitor/case_keeper.ts";
 import { PlaceForeign } from "../monitor/places.ts";
@@ -41,6 +42,7 @@ import { proof } from "./proof.ts";
 import { run } from "./run.ts";
 import { seal } from "./seal.ts";
 import { status } from "./status.ts";
+import { store } from "./store.ts";
 import { log } from "./log.ts";
 import { manOf } from "./man.ts";
 import { verify } from "./verify.ts";
@@ -69,6 +71,7 @@ export const COMMANDS: readonly Command[] = [
   observations,
   alert,
   journal,
+  store,
   log,
   completionsOf(() => COMMANDS),
   manOf(() => ({ commands: COMMANDS, help: HELP })),
@@ -124,6 +127,7 @@ const FAILURES = [
   JournalDamaged,
   JournalLocked,
   PlaceForeign,
+  StoreRefused,
 ];
 
 /**

@@ -28,6 +28,7 @@ import { type KeyReading, readInput, readKey, readWitnessKey } from "./inputs.ts
 import { PASSPHRASE_FILE, passphraseHelp, Passphrases } from "./passphrase.ts";
 import { readPolicy } from "./policy_file.ts";
 import { exitCodeOf, type Tally } from "./reporting.ts";
+import { storePlace, storePlaceNow } from "./store_place.ts";
 
 /** `hearsay run`: the daemon. */
 export const run: Command = {
@@ -42,13 +43,14 @@ On SIGTERM or SIGINT it finishes writing and ends; on SIGHUP it reads the config
   --config FILE  the configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay); 'hearsay init'
                  writes one
 ${passphraseHelp(17)}
-  --once         look at every log and exchange with every peer once, then end
+  --once         look at every log and exchange with every peer once, then end; with a "store" it
+                 shares what it saw once, and takes no turns
   --json         one JSON object for every event
   --verbose      also what is as it should be
 
 Exit code 0 if nothing was wrong; 1 if it was proven, now or in an earlier run, that one of these logs
 signed contradicting roots: the incident journal holds the case; 3 if something could not be done or,
-with --once, a log or peer could not be reached or a proof was refused.
+with --once, a log, peer or store could not be reached or a proof was refused.
 
 Example:
   hearsay run --config /etc/hearsay/hearsay.jsonc
@@ -246,9 +248,14 @@ async function startDaemon({ world, settings, report, passphrases, reload }: {
   const alertRules = await loadAlertPolicy(world, settings.alerts?.policy);
   const policies = await loadPolicies(world, settings);
   const openSource = sourceOpener(world, settings);
+  const { store } = settings;
+  // Files that are of no use are an error of the configuration now, and keep nobody waiting later.
+  if (store !== undefined) await storePlace(world, store);
+  const storePlaceOf = store && (() => storePlaceNow(world, store));
   try {
     return await Daemon.start({
       ...{ world, settings, signer, report, openSource, witness, policies, alertRules },
+      ...(storePlaceOf && { storePlace: storePlaceOf }),
       ...(reload && { reload }),
     });
   } catch (error) {
@@ -387,9 +394,9 @@ class Runner {
     if (http === undefined) return undefined;
     try {
       return this.#tools.serveStatus({
-        ...daemon.page(),
+        ...daemon.page({ config: this.#tools.world.files.absolute(this.#path) }),
         address: http,
-        onLack: (reason) => this.#report.event("status.failed", "warning", { reason }),
+        onLack: (reason) => this.#tellLack(daemon, "status.failed", reason),
       });
     } catch (error) {
       if (!(error instanceof WorldError)) throw error;
@@ -399,13 +406,14 @@ class Runner {
   }
 
   /** Serves a daemon's witness, if it is one. @throws WorldError that names the address */
-  #serveWitness({ witnessing }: Daemon): HttpServer | undefined {
+  #serveWitness(daemon: Daemon): HttpServer | undefined {
+    const { witnessing } = daemon;
     if (witnessing === undefined) return undefined;
     const { witness, address } = witnessing;
     try {
       const server = this.#tools.serveWitness({
         ...{ address, witness, failed: (error) => witnessing.failed(error) },
-        onLack: (reason) => this.#report.event("witness.failed", "warning", { reason }),
+        onLack: (reason) => this.#tellLack(daemon, "witness.failed", reason),
       });
       const vkeys = witnessing.status().vkeys.join(" ");
       this.#report.event("witness.serving", "info", {
@@ -421,14 +429,15 @@ class Runner {
   }
 
   /** Serves a daemon's journal, if it has an address. @throws WorldError that names the address */
-  #serveFederation({ federating }: Daemon): HttpServer | undefined {
+  #serveFederation(daemon: Daemon): HttpServer | undefined {
+    const { federating } = daemon;
     const http = federating?.settings.http;
     if (federating === undefined || http === undefined) return undefined;
     const { log, gate, failed } = federating;
     try {
       const server = this.#tools.serveFederation({
         ...{ address: http, log, gate, failed, mirrors: () => federating.mirrors },
-        onLack: (reason) => this.#report.event("federation.failed", "warning", { reason }),
+        onLack: (reason) => this.#tellLack(daemon, "federation.failed", reason),
       });
       federating.noteServed(server.address);
       const address = formatAddress(server.address);
@@ -520,6 +529,16 @@ class Runner {
     running.http = settings.http;
     this.#tellServing(server);
     await before?.close();
+  }
+
+  /** A port of a daemon cannot accept connections. */
+  #tellLack(
+    daemon: Daemon,
+    name: "status.failed" | "witness.failed" | "federation.failed",
+    reason: string,
+  ): void {
+    this.#report.event(name, "warning", { reason });
+    daemon.noteTold({ name, level: "warning", reason });
   }
 
   #refuse(error: unknown): void {

@@ -17,6 +17,7 @@ import { printable } from "../tlog/malformed.ts";
 import type { MirrorStatus } from "../monitor/mirrored_journal.ts";
 import { mirrorInWords } from "./mirror_words.ts";
 import { membersInWords } from "./member_words.ts";
+import { lookersInWords, storeInWords } from "./store_words.ts";
 import { COSIGNER_COLUMNS, cosignerRow, markOf } from "./cosigner_rows.ts";
 import { CASE, MARK, type Mark, TROUBLE } from "./marks.ts";
 import { ago, soon, span } from "./spans.ts";
@@ -94,6 +95,7 @@ export function describeStatus(
     ...section(logs, { columns: logColumns(status), what: "logs", wrong, most, screen }),
     ...sayCosigners(status, { most, screen }),
     ...sayWitness(status, { most, screen }),
+    ...sayStore(status, screen),
     ...sayAlerts(status, { screen }),
     ...sayFederation(status, screen),
     ...sayMirrors(status, { most, screen }),
@@ -283,8 +285,10 @@ function logRow(log: LogStatus, { logs, now }: Status, mark: Mark | undefined): 
 }
 
 /** What a person may wonder about, though it is no trouble. */
-function noteOf({ waitingOwn = 0, waitingOthers = 0, leftOut = 0, lastResult }: LogStatus) {
+function noteOf(log: LogStatus) {
+  const { waitingOwn = 0, waitingOthers = 0, leftOut = 0, lastResult } = log;
   const notes = [
+    lookersInWords(log),
     lastResult === "rolled back"
       ? "It shows an older checkpoint, consistent with ours. Unless that goes on, nothing is to be done."
       : "",
@@ -430,6 +434,17 @@ function sayList({ url, at, problem }: NonNullable<WitnessStatus["list"]>): stri
   return problem === undefined
     ? `list of logs ${url}: ${used}`
     : `list of logs ${url} cannot be had (${problem}); ${used}`;
+}
+
+/** The store that is shared with other sites. */
+function sayStore(status: Status, screen: Screen): string[] {
+  const [first, ...sites] = storeInWords(status);
+  if (first === undefined) return [];
+  return [
+    "",
+    ...hanging("", printable(first), screen),
+    ...sites.flatMap((text) => hanging("  ", printable(text), screen)),
+  ];
 }
 
 /** The journals of other monitors that are mirrored. */

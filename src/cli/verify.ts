@@ -9,7 +9,14 @@ import { MalformedError, printable, printableJson, quoted } from "../tlog/malfor
 import { parseVkey, type Vkey } from "../tlog/vkey.ts";
 import { type Line, readFully, readLines } from "../world/reading.ts";
 import type { OpenFile } from "../world/world.ts";
-import { type Command, EXIT, readOptions, UsageError } from "./command.ts";
+import {
+  type Command,
+  EXIT,
+  type ExitCode,
+  type Options,
+  readOptions,
+  UsageError,
+} from "./command.ts";
 import { subjectOf, twoCosigned } from "./cosigner_words.ts";
 import { type Evidence, hasMarks, isEvidenceFile, readEvidenceFile } from "./evidence_file.ts";
 import { cannotRead, openRereadable } from "./inputs.ts";
@@ -19,19 +26,21 @@ import { describeRepair } from "./repairs.ts";
 import { describeStep } from "./step_words.ts";
 import { statementCase, twoStatements, WHAT_TWO_PROVE } from "./statement_words.ts";
 import type { Terminal } from "./terminal.ts";
+import { evidenceOfAlert, type InAlert, judgeNotes } from "./verify_alert.ts";
 import { hanging } from "./width.ts";
 
 /** `hearsay verify`: lets a stranger check evidence, offline. */
 export const verify: Command = {
   name: "verify",
-  summary: "check a conflict record, or a whole journal of them, offline",
+  summary: "check a conflict record, an alert, or a whole journal of records, offline",
   help: `hearsay verify FILE|- [--log LOG | --witness VKEY] [--detector VKEY] [--json]
 
-Judges a conflict record, a journal entry, a whole incident journal, or a file that 'hearsay
-incidents export' has written, trusting nothing in it: both signatures of the log are checked by two
-implementations, the proof is followed, every id and hash is computed again. Needs no network. FILE
-may be - for standard input. Ends with 0 if the evidence holds, 1 if it does not, 2 if there is no
-record in FILE, or if a file of 'incidents export' was changed around its record.
+Judges a conflict record, a journal entry, a whole incident journal, a file that 'hearsay incidents
+export' has written, or the evidence of an alert (its JSON), trusting nothing in it: both signatures
+of the log are checked by two implementations, the proof is followed, every id and hash is computed
+again. Needs no network. FILE may be - for standard input. Ends with 0 if the evidence holds, 1 if it
+does not, 2 if there is no record in FILE, or if a file of 'incidents export' was changed around its
+record. An alert may carry notes that prove nothing against the log; then that is said.
 
 Evidence proves that one key has signed two statements that contradict each other. It does not say
 whether that was an attack or a mistake. People have to find that out.
@@ -70,11 +79,17 @@ Example:
     const name = path === "-" ? "standard input" : quoted(path);
     let judged: JudgedItem[];
     try {
-      if (!await hasRecord(file)) {
+      const carried = await inAlert(file);
+      if (carried !== undefined && !("record" in carried)) {
+        return tellAlert(carried, { terminal, options, wanted, name });
+      }
+      if (carried === undefined && !await hasRecord(file)) {
         terminal.err(`hearsay verify: ${name} holds no conflict record and no incident journal`);
         return EXIT.usage;
       }
-      judged = await judgeFile(file, { ...wanted, name });
+      judged = carried === undefined
+        ? await judgeFile(file, { ...wanted, name })
+        : [judgeObject(carried.record, { where: "record of an alert", wanted })];
     } catch (error) {
       throw cannotRead(path, error);
     } finally {
@@ -105,6 +120,34 @@ interface JudgedItem {
 function isSound({ judgement, repair, step, fault }: JudgedItem): boolean {
   const isStated = repair !== undefined || step !== undefined;
   return (judgement?.outcome === "holds" || isStated) && fault === undefined;
+}
+
+/** What a file has that is an alert; nothing if it is none. @throws MalformedError */
+async function inAlert(file: OpenFile): Promise<InAlert | undefined> {
+  const whole = await readSingleObject(file);
+  return whole === undefined ? undefined : evidenceOfAlert(whole);
+}
+
+/** Tells what an alert without a record carries. @throws UsageError for an option about records */
+function tellAlert(
+  carried: Exclude<InAlert, { record: JsonObject }>,
+  { terminal, options, wanted: { log, cosigner, detector }, name }: {
+    terminal: Terminal;
+    options: Options;
+    wanted: Wanted;
+    name: string;
+  },
+): ExitCode {
+  if ("nothing" in carried) {
+    terminal.err(printable(`hearsay verify: ${name} ${carried.nothing}`));
+    return EXIT.usage;
+  }
+  if (cosigner !== undefined || detector !== undefined) {
+    throw new UsageError(
+      `--witness and --detector are about a conflict record, and ${name} is an alert without one`,
+    );
+  }
+  return judgeNotes(carried.notes, { terminal, log, json: options.flag("json") });
 }
 
 interface Wanted {
@@ -315,6 +358,13 @@ function printVerdict(
   { judged, holds }: { judged: readonly JudgedItem[]; holds: boolean },
 ): void {
   const about = judged.filter(({ repair, step }) => repair === undefined && step === undefined);
+  if (about.length === 0 && holds) {
+    const what = judged.length === 1
+      ? "The statement is signed as it says"
+      : "The statements are signed as they say";
+    terminal.out(`${what}. There is no record of a case: no log is proven wrong.`);
+    return;
+  }
   const sound = about.filter(isSound).length;
   const records = about.length === 1 ? "1 record" : `${about.length} records`;
   if (holds) {

@@ -12,16 +12,19 @@ import { type ChannelStatus, Courier, type CourierReport } from "../response/cou
 import { channelsOf } from "../response/channels.ts";
 import { AlertDesk } from "../response/desk.ts";
 import { Heartbeat, type HeartbeatStatus } from "../response/heartbeat.ts";
-import type { AlertEvent } from "../response/occurrences.ts";
+import { type AlertEvent, equivocationKey } from "../response/occurrences.ts";
 import { DEFAULT_RULES, type Rule } from "../response/policy.ts";
 import { AlertQueue, type Change } from "../response/queue.ts";
 import type { AlertSettings } from "../response/settings.ts";
 import type { ConflictRecord } from "../evidence/record.ts";
 import type { IncidentJournal } from "../store/incidents.ts";
 import { Turns } from "../world/turns.ts";
-import type { World } from "../world/world.ts";
+import type { Timer, World } from "../world/world.ts";
 import { aboutCase } from "./event_about.ts";
 import type { EventReport } from "./events.ts";
+
+/** How long after the journal could not be read it is tried again. */
+const AGAIN_MS = 10_000;
 
 /** The alerts in a daemon's status. */
 export interface AlertStatus {
@@ -41,6 +44,8 @@ export class Alerting {
   /** What was told before the queue was opened. */
   #early: AlertEvent[] = [];
   #opened: Opened | undefined;
+  /** Tries again to catch up with the journal. */
+  #again: Timer | undefined;
 
   /**
    * @param report what events are told to otherwise
@@ -68,12 +73,12 @@ export class Alerting {
       ...inner,
       event: (name, level, fields, about) => {
         inner.event(name, level, fields);
-        this.#take({ name, level, fields, about });
+        this.take({ name, level, fields, about });
       },
       workFailed: (error, more) => {
         inner.workFailed(error, more);
         const reason = error instanceof Error ? error.message : String(error);
-        this.#take({ name: "disk.refused", level: "error", fields: { reason } });
+        this.take({ name: "disk.refused", level: "error", fields: { reason } });
       },
     };
   }
@@ -120,7 +125,7 @@ export class Alerting {
         this.report.event("alert.lost", "error", { lines: queue.damagedLines, reason });
       }
       await this.#catchUp();
-      for (const event of this.#early.splice(0)) this.#take(event);
+      for (const event of this.#early.splice(0)) this.take(event);
       await queue.write();
     } catch (error) {
       await queue.close();
@@ -149,9 +154,20 @@ export class Alerting {
     for (const courier of this.#opened?.couriers ?? []) courier.retry();
   }
 
+  /**
+   * Tries these channels again now: a trial has arrived through them.
+   * @returns those of them that were not tried any more
+   */
+  retry(names: readonly string[]): string[] {
+    const couriers = this.#opened?.couriers ?? [];
+    return couriers.filter(({ channel: { name } }) => names.includes(name))
+      .filter((courier) => courier.retry()).map(({ channel: { name } }) => name);
+  }
+
   /** Ends `run`, after what is under way. */
   stop(): void {
     this.#isStopped = true;
+    this.#again?.cancel();
     const { couriers, heartbeat } = this.#opened ?? {};
     for (const courier of couriers ?? []) courier.stop();
     heartbeat?.stop();
@@ -176,7 +192,8 @@ export class Alerting {
     };
   }
 
-  #take(event: AlertEvent): void {
+  /** Takes one event, and makes an alert of it if that is to be. */
+  take(event: AlertEvent): void {
     if (this.#opened === undefined) {
       // After the end nothing is made any more; what was recorded is told after the next start.
       if (!this.#isStopped) this.#early.push(event);
@@ -191,7 +208,24 @@ export class Alerting {
     if (seq === told + 1 && incidents.last.seq === seq) {
       return desk.take(event, [markOf(incidents)]);
     }
-    void this.#turns.next(() => this.#catchUp()).catch((error) => this.#inner.workFailed(error));
+    void this.#catchUpTo({ seq, event });
+  }
+
+  /**
+   * Catches up with the journal. If it cannot be read now, the case at hand is told all the same, and
+   * the journal is tried again.
+   */
+  async #catchUpTo(recorded?: { seq: number; event: AlertEvent }): Promise<void> {
+    try {
+      await this.#turns.next(() => this.#catchUp());
+    } catch (error) {
+      this.#inner.workFailed(error);
+      if (this.#opened === undefined || this.#isStopped) return;
+      const { desk, queue } = this.#opened;
+      if (recorded && (queue.mark?.seq ?? 0) < recorded.seq) desk.take(recorded.event);
+      this.#again?.cancel();
+      this.#again = this.#world.clock.after(AGAIN_MS, () => void this.#catchUpTo());
+    }
   }
 
   /** Makes alerts of all entries of the incident journal after the mark. */
@@ -209,7 +243,9 @@ export class Alerting {
       // A case may have been told by the event that came first.
       if ((queue.mark?.seq ?? 0) >= seq && isOurs) continue;
       const changes: Change[] = hash === undefined ? [] : [{ mark: { seq, hash } }];
-      desk.take(recordedEvent(record, seq), changes);
+      // It was told while the journal could not be read, or of another journal. That is no repeat.
+      if (queue.case(equivocationKey(record.evidence_id)) !== undefined) queue.change(...changes);
+      else desk.take(recordedEvent(record, seq), changes);
     }
     if ((queue.mark?.seq ?? 0) !== last.seq) queue.change({ mark: last });
   }
@@ -233,7 +269,8 @@ export class Alerting {
         this.report.event("alert.failed", isFirst ? "warning" : "debug", { channel, reason }),
       recovered: (channel) => this.report.event("alert.recovered", "info", { channel }),
       disabled: (channel, since) => {
-        const reason = "it has failed for a day; a reload or a restart tries it again";
+        const reason = "it has failed for a day; it is tried again once 'hearsay alert test' " +
+          "gets through, or after a reload or a restart";
         this.report.event("alert.disabled", "error", { channel, since, reason });
       },
       lost: (channel, count, reason) =>

@@ -13,6 +13,7 @@ import { Background } from "../world/background.ts";
 import { addressKey, PeerHosts } from "../world/connection_table.ts";
 import type { Signer } from "../world/signer.ts";
 import { type Address, type Listener, type World, WorldError } from "../world/world.ts";
+import { mirrorKey, witnessKey } from "../response/occurrences.ts";
 import type { Rule } from "../response/policy.ts";
 import { Alerting } from "./alerting.ts";
 import { Announcer } from "./announcer.ts";
@@ -21,6 +22,8 @@ import type { EventReport } from "./events.ts";
 import type { Common } from "./common.ts";
 import { Federating } from "./federating.ts";
 import { Cosignatures } from "./cosignatures.ts";
+import { keepFailed } from "./failed_answers.ts";
+import { FailureCounts } from "./failure_counts.ts";
 import { Follower } from "./follower.ts";
 import { type Former, formerKeys } from "./former_keys.ts";
 import { Happenings } from "./happenings.ts";
@@ -35,7 +38,7 @@ import { Mirroring } from "./mirroring.ts";
 import { frozenMemory } from "./frozen_file.ts";
 import { obeyOrder } from "./incident_orders.ts";
 import { IncidentKeeper } from "./incident_keeper.ts";
-import { Responding } from "./responding.ts";
+import { CONSISTENCY_FAILURES, Responding } from "./responding.ts";
 import { Rounds } from "./rounds.ts";
 import { hexLogHash, hostOfSwarm, inPlace, MembersOnly, SessionHandler } from "./swarm_host.ts";
 import type { LogSettings, PeerSettings, Settings } from "./settings.ts";
@@ -218,9 +221,14 @@ export async function assemble(
       ...{ common: unguarded, background, own: signer.vkey.text },
       sayUnverified: ({ log, note }) =>
         spreading.swarm?.sayUnverified({ note, logHash: hexLogHash(log) }),
+      keepFailed: (content) => keepFailed({ files: filesInPlace, state: settings.state }, content),
       keeper: await IncidentKeeper.open({
         ...{ journal: incidents!, signer, clock: world.clock },
         memory: frozenMemory({ files: filesInPlace, folder: settings.state }),
+        failed: (error) => happenings.failed(error),
+      }),
+      failures: await FailureCounts.open({
+        ...{ files: filesInPlace, folder: settings.state, most: CONSISTENCY_FAILURES },
       }),
     });
     const common = { ...unguarded, gate: responding.gate };
@@ -255,6 +263,7 @@ export async function assemble(
         conversations,
         reload,
         incident,
+        channels: alerting && ((names) => alerting.retry(names)),
       }),
     });
     spreading.swarm = swarm;
@@ -385,12 +394,20 @@ function reportTo(
   };
 }
 
-/** What troubles can be about: the ids of the logs, and the addresses of the peers. */
+/**
+ * What troubles can be about: the ids of the logs, the addresses of the peers, and the names of alerts'
+ * cases about witnesses and mirrored journals.
+ */
 export function subjectsOf(
-  { followers, mirroring, rounds: { peers } }: Parts,
+  { followers, mirroring, cosignatures, rounds: { peers } }: Parts,
 ): ReadonlySet<string> {
   const all = [...followers, ...mirroring?.followers ?? []];
-  return new Set([...all.map(({ log }) => log.id), ...peers.map(({ name }) => name)]);
+  return new Set([
+    ...all.map(({ log }) => log.id),
+    ...peers.map(({ name }) => name),
+    ...cosignatures.witnesses.map(witnessKey),
+    ...mirroring?.names.map(mirrorKey) ?? [],
+  ]);
 }
 
 /** How late a look may begin, and how long it may take, in milliseconds. */

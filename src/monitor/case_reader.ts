@@ -1,4 +1,5 @@
 import type { ConflictRecord } from "../evidence/record.ts";
+import type { Incident, Runbook } from "../response/runbook.ts";
 import type { IncidentJournal } from "../store/incidents.ts";
 
 /** A case in the incident journal. */
@@ -7,12 +8,16 @@ export interface ReadCase {
   readonly record: ConflictRecord;
 }
 
-/** The cases of an incident journal, for whoever looks at them. */
+/** The incidents and cases of an incident journal, for whoever looks at them. */
 export interface Cases {
-  /** Where the journal is, for commands that read it. */
-  readonly folder: string;
-  /** How many there are. */
+  /** How many cases there are. */
   readonly count: number;
+  /** How the incidents stand. */
+  readonly runbook: Pick<Runbook, "incidents" | "find" | "withCase">;
+  /** The numbers (seq) of an incident's cases, in the order in which the journal has them. */
+  numbersOf(incident: Pick<Incident, "cases">): readonly number[];
+  /** The numbers (seq) of the cases that no incident has, in order. */
+  apart(): readonly number[];
   /** The numbers (seq) of those with a larger number, in order, at most so many. */
   after(seq: number, most: number): readonly number[];
   /**
@@ -30,16 +35,32 @@ export interface Cases {
 /** Reads the cases of the journal that a running daemon writes. */
 export class CaseReader implements Cases {
   readonly #incidents: IncidentJournal;
-  readonly folder: string;
+  readonly runbook: Runbook;
 
-  constructor({ incidents, folder }: { incidents: IncidentJournal; folder: string }) {
+  constructor({ incidents, runbook }: { incidents: IncidentJournal; runbook: Runbook }) {
     this.#incidents = incidents;
-    this.folder = folder;
+    this.runbook = runbook;
   }
 
   /** See Cases. */
   get count(): number {
     return this.#incidents.count;
+  }
+
+  /** See Cases. */
+  numbersOf({ cases }: Pick<Incident, "cases">): readonly number[] {
+    const wanted = new Set(cases);
+    return this.#numbersWhere((id) => wanted.has(id));
+  }
+
+  /** See Cases. */
+  apart(): readonly number[] {
+    return this.#numbersWhere((id) => this.runbook.withCase(id) === undefined);
+  }
+
+  #numbersWhere(isWanted: (evidenceId: string) => boolean): number[] {
+    return this.#incidents.named.filter(({ evidence_id: id }) => isWanted(id))
+      .map(({ seq }) => seq);
   }
 
   /** See Cases. */

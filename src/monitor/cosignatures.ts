@@ -169,6 +169,12 @@ export class Cosignatures implements CheckpointMemory {
     return this.#read.seen;
   }
 
+  /** The vkeys of the witnesses whose cosignatures are counted. */
+  get witnesses(): readonly string[] {
+    const all = this.#books.flatMap(({ policy }) => policy.witnesses);
+    return [...new Set(all.map(({ cosigner: { vkey } }) => vkey.text))];
+  }
+
   /** What the status says of a log; nothing if its cosignatures are not counted. */
   status(
     log: Log,

@@ -14,7 +14,7 @@ import { assemble, type OpenSource, type Parts, subjectsOf } from "./assembly.ts
 import { canTakeUp, type ReadFiles, takeUp } from "./changes.ts";
 import type { ToldOverHttp } from "./told_over_http.ts";
 import { cosignedStatus } from "./cosigned_status.ts";
-import type { EventReport } from "./events.ts";
+import type { EventReport, Level } from "./events.ts";
 import type { Found, Happening } from "./happenings.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import type { HttpGossip } from "./http_gossip.ts";
@@ -24,7 +24,6 @@ import type { StepOrder, Stepped } from "./incident_keeper.ts";
 import type { Settings } from "./settings.ts";
 import { hexLogHash, isOwnFinding } from "./swarm_host.ts";
 import { CaseReader } from "./case_reader.ts";
-import type { PageSource } from "./page_source.ts";
 import { Shown, type ShownHead } from "./shown.ts";
 import type { SharedPlace } from "../world/shared_database.ts";
 import type { Sharing } from "./sharing.ts";
@@ -43,7 +42,7 @@ const UPKEEP_MS = 3_600_000;
  * everything to its journals before it acts on it. No log and no peer waits for another. Its parts are
  * put together in `assembly.ts`; what can happen in it is listed in `happenings.ts`.
  */
-export class Daemon implements PageSource {
+export class Daemon {
   readonly #parts: Parts;
   readonly #world: World;
   readonly #startedAt: string;
@@ -104,8 +103,11 @@ export class Daemon implements PageSource {
     return settings.httpGossip ? httpGossip : undefined;
   }
 
-  /** What it tells at its HTTP address. */
-  page(): ToldOverHttp {
+  /**
+   * What it tells at its HTTP address.
+   * @param config the absolute path of its configuration, which the commands on its page name
+   */
+  page({ config }: { config?: string } = {}): ToldOverHttp {
     const { state, incidents: folder } = this.#parts.settings;
     const probe = new WriteProbe({ world: this.#world, folders: [state, folder] });
     return {
@@ -113,7 +115,13 @@ export class Daemon implements PageSource {
       gossip: () => this.httpGossip,
       cases: this.cases()!,
       tryWriting: () => probe.look(),
-      people: this,
+      people: {
+        status: () => this.status(),
+        shown: (log) => this.shown(log),
+        cases: () => this.cases(),
+        config,
+      },
+      pause: () => new Promise((resolve) => this.#world.clock.after(0, resolve)),
     };
   }
 
@@ -132,10 +140,10 @@ export class Daemon implements PageSource {
     return this.#shown.of(log);
   }
 
-  /** Reads the cases of its journal. */
+  /** Reads the incidents and cases of its journal. */
   cases(): CaseReader | undefined {
-    const { settings, common: { keeper: { incidents } } } = this.#parts;
-    return incidents && new CaseReader({ incidents, folder: settings.incidents });
+    const { responding: { runbook }, common: { keeper: { incidents } } } = this.#parts;
+    return incidents && new CaseReader({ incidents, runbook });
   }
 
   /** Incidents recorded since the start. */
@@ -165,9 +173,10 @@ export class Daemon implements PageSource {
    * @returns whether all of it could be done, and nothing of what was known before is lost
    */
   async once(): Promise<boolean> {
-    const { followers, rounds, places } = this.#parts;
+    const { followers, rounds, places, sharing } = this.#parts;
     this.#tellStart();
     const looks = await Promise.all(followers.map((follower) => follower.look()));
+    const couldShare = await sharing?.once() ?? true;
     const couldExchange = await rounds.all();
     await this.#finishBackground();
     // A case that was recorded meanwhile may be one that the peers lack.
@@ -177,7 +186,7 @@ export class Daemon implements PageSource {
     }
     await this.#parts.alerting?.once();
     const undone = ["unavailable", "unverified", "unproven", "frozen", "not written"];
-    return looks.every(({ result }) => !undone.includes(result)) && couldExchange &&
+    return looks.every(({ result }) => !undone.includes(result)) && couldExchange && couldShare &&
       places.lost.length === 0;
   }
 
@@ -308,9 +317,22 @@ export class Daemon implements PageSource {
     this.#tellFormerKeys();
   }
 
-  /** Shows in the status why a changed configuration was refused, until one is taken up. */
+  /**
+   * Shows in the status why a changed configuration was refused, until one is taken up, and has an
+   * alert made of it.
+   */
   noteRefusedReload(reason: string | undefined): void {
     this.#reloadRefused = reason;
+    if (reason !== undefined) this.noteTold({ name: "config.refused", level: "error", reason });
+  }
+
+  /** Has an alert made of something that was told past this daemon. */
+  noteTold({ name, level, reason }: {
+    name: `${"config" | "status" | "witness" | "federation"}.${"refused" | "failed"}`;
+    level: Level;
+    reason: string;
+  }): void {
+    this.#parts.alerting?.take({ name, level, fields: { reason } });
   }
 
   /**
@@ -329,6 +351,7 @@ export class Daemon implements PageSource {
     const isUncompared = rounds.peers.length === 0 && this.address !== undefined &&
       !tallies.hasCompared;
     const members = membersAmong(settings.peers).length > 0 ? swarm.status() : undefined;
+    const lists = this.#listsOfPeers();
     return {
       version: VERSION,
       name: settings.name,
@@ -346,7 +369,7 @@ export class Daemon implements PageSource {
       ...(this.#reloadRefused !== undefined && { reloadRefused: this.#reloadRefused }),
       logs: followers.map((one) => ({
         ...one.status(),
-        ...this.#sharedBy(one.log),
+        ...sharedBy(one.log, lists),
         ...cosignedStatus(this.#parts, one.log),
         ...this.#formerKeyOf(one.log),
         ...freezeOf(responding, one.log),
@@ -380,12 +403,11 @@ export class Daemon implements PageSource {
     return former === undefined ? {} : { formerKey: former.log, formerSize: former.size };
   }
 
-  /** How many peers follow a log too, as they last said. This monitor itself is none of them. */
-  #sharedBy(log: Log): { sharedBy?: number } {
+  /** The logs of each peer, as it last said. This monitor itself is none of them. */
+  #listsOfPeers(): readonly ReadonlySet<Log>[] {
     const { rounds, tallies, common: { keeper: { party: { peerKnowledge } } } } = this.#parts;
     const others = rounds.peers.filter(({ name }) => !tallies.isSelf(name));
-    const lists = others.flatMap(({ name }) => peerKnowledge.bothFollow(name) ?? []);
-    return lists.length === 0 ? {} : { sharedBy: lists.filter((list) => list.has(log)).length };
+    return others.flatMap(({ name }) => peerKnowledge.bothFollow(name) ?? []);
   }
 
   /** Does what a happening makes necessary. */
@@ -579,4 +601,9 @@ function lookersOf(sharing: Sharing | undefined, log: Log): { lookedAtBy?: reado
 function freezeOf(responding: Responding, log: Log): { freeze?: FrozenStatus } {
   const freeze = responding.status(log);
   return freeze === undefined ? {} : { freeze };
+}
+
+/** How many of these lists have a log; nothing if there are none. */
+function sharedBy(log: Log, lists: readonly ReadonlySet<Log>[]): { sharedBy?: number } {
+  return lists.length === 0 ? {} : { sharedBy: lists.filter((list) => list.has(log)).length };
 }

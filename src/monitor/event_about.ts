@@ -4,9 +4,10 @@
  * @module
  */
 import type { ConflictRecord } from "../evidence/record.ts";
-import type { AlertEvidence } from "../response/alert_evidence.ts";
+import { type AlertEvidence, verifyEvidence } from "../response/alert_evidence.ts";
 import type { EventAbout } from "../response/occurrences.ts";
 import { statementsEpoch } from "../swarm/statement.ts";
+import { base64 } from "../tlog/encoding.ts";
 import { type Log, makeLog } from "../tlog/log.ts";
 import { parseVkey } from "../tlog/vkey.ts";
 import type { Finding } from "./finding.ts";
@@ -43,7 +44,14 @@ function evidenceIn(finding: Finding): AlertEvidence | undefined {
   if (result !== "unproven" || checkpoint === undefined) return undefined;
   // The older one may be of the log's former key. Then it is no evidence about this one.
   const other = beside !== undefined && beside.log.id === finding.log.id ? [beside.note] : [];
-  return { kind: "unproven", ...about, notes: [checkpoint.note, ...other] };
+  const notes = [checkpoint.note, ...other];
+  const unproven = { kind: "unproven", ...about, notes } as const;
+  const { failedProof: failed } = finding;
+  if (failed === undefined) return unproven;
+  const proof = { olderRoot: base64(failed.givenRoot), hashes: failed.proof.map(base64) };
+  // It is handed on only if a stranger finds as well, from the two notes alone, that it does not hold.
+  const withProof = { ...unproven, proof };
+  return verifyEvidence(withProof) === undefined ? withProof : unproven;
 }
 
 /** What an event about a case is about. */

@@ -70,6 +70,7 @@ export type EventName =
   | "store.connected"
   | "warnings.left_out"
   | "witness.failed"
+  | "witness.cosigning"
   | "witness.lagging"
   | "witness.list"
   | "witness.list_unavailable"

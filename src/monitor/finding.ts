@@ -1,6 +1,7 @@
 import type { Result } from "../evidence/result.ts";
 import type { VerifiedCheckpoint } from "../tlog/checkpoint.ts";
 import type { Log } from "../tlog/log.ts";
+import type { FailedProof } from "./proving.ts";
 import { THE_LOG } from "./the_log.ts";
 
 /** One result, and what it is about. It must be durable before the view is advanced by it. */
@@ -35,8 +36,8 @@ export interface Finding {
    * If it is unverified: the note that was shown. It names the log, and no key of the log has signed it.
    */
   readonly failedNote?: string;
-  /** Whether the log gave a proof, again and again, that does not hold. */
-  readonly isDisproven?: boolean;
+  /** The proof between these checkpoints that the log gave, again and again, and that does not hold. */
+  readonly failedProof?: FailedProof;
   /**
    * If the log is served in several places: the findings of this look about the other places, where
    * they are new. Each is the log's word, and is recorded like this one.

@@ -12,15 +12,17 @@ import {
   TRANSITION_VERSION,
   transitionBytes,
 } from "../evidence/transition.ts";
-import type { RecordedHead } from "../evidence/record.ts";
+import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
 import { FreezeGate, type FrozenMemory, type Kept, keptOf } from "../response/freeze.ts";
 import { type Incident, Runbook, type Step } from "../response/runbook.ts";
 import type { IncidentJournal, NamedRecord } from "../store/incidents.ts";
+import { statementsEpoch } from "../swarm/statement.ts";
 import { MalformedError } from "../tlog/malformed.ts";
+import { parseVkey } from "../tlog/vkey.ts";
 import type { Signer } from "../world/signer.ts";
 import { timeNow } from "../world/time.ts";
 import { Turns } from "../world/turns.ts";
-import type { Clock } from "../world/world.ts";
+import { type Clock, WorldError } from "../world/world.ts";
 
 /** What a person orders of an incident. */
 export interface StepOrder {
@@ -67,6 +69,7 @@ export class IncidentKeeper {
   readonly #signer: Signer;
   readonly #clock: Clock;
   readonly #memory: FrozenMemory;
+  readonly #failed: (error: unknown) => void;
   readonly #before: ReadonlySet<string>;
   /** What the file says and the journal does not know. */
   readonly #lost: Kept["holds"];
@@ -79,6 +82,7 @@ export class IncidentKeeper {
     signer: Signer;
     clock: Clock;
     memory: FrozenMemory;
+    failed: (error: unknown) => void;
     runbook: Runbook;
     illegal: readonly Illegal[];
     before: ReadonlySet<string>;
@@ -88,25 +92,28 @@ export class IncidentKeeper {
     this.#signer = fields.signer;
     this.#clock = fields.clock;
     this.#memory = fields.memory;
+    this.#failed = fields.failed;
     this.runbook = fields.runbook;
     this.gate = new FreezeGate(fields.runbook);
     this.illegal = fields.illegal;
     this.#before = fields.before;
     this.#lost = fields.lost;
-    for (const { log, cause, since, why, accepted } of fields.lost) {
-      this.gate.hold(logIdOfTransition({ log }), { cause, since, why, accepted });
+    for (const { incident, log, cause, since, why, accepted } of fields.lost) {
+      this.gate.hold(logIdOfTransition({ log }), incident, { cause, since, why, accepted });
     }
   }
 
   /**
    * Computes from the journal how its incidents stand. It writes nothing.
+   * @param failed told that the small file is damaged, or why it was not written after a step
    * @throws WorldError
    */
-  static async open({ journal, signer, clock, memory }: {
+  static async open({ journal, signer, clock, memory, failed }: {
     journal: IncidentJournal;
     signer: Signer;
     clock: Clock;
     memory: FrozenMemory;
+    failed: (error: unknown) => void;
   }): Promise<IncidentKeeper> {
     const runbook = new Runbook({ own: signer.vkey.text });
     const illegal: Illegal[] = [];
@@ -114,11 +121,11 @@ export class IncidentKeeper {
       const refused = runbook.take(transition);
       if (refused !== undefined) illegal.push({ seq, why: `${transition.incident} ${refused}` });
     }
-    const kept = await readKept(memory);
+    const kept = await readKept(memory, failed);
     const before = kept?.before ?? casesBefore(journal, kept === undefined);
     const lost = (kept?.holds ?? []).filter(({ incident }) => runbook.find(incident) === undefined);
     return new IncidentKeeper({
-      ...{ journal, signer, clock, memory, runbook, illegal, lost },
+      ...{ journal, signer, clock, memory, failed, runbook, illegal, lost },
       before: new Set(before.filter((id) => runbook.withCase(id) === undefined)),
     });
   }
@@ -127,7 +134,7 @@ export class IncidentKeeper {
   unopened(): readonly NamedRecord[] {
     return this.#journal.named.filter(({ evidence_id: id }) =>
       !this.#before.has(id) && this.runbook.withCase(id) === undefined
-    );
+    ).filter(isOfLog);
   }
 
   /** Has the file say what it is to say from the first start on. @throws WorldError */
@@ -142,18 +149,22 @@ export class IncidentKeeper {
    */
   catchUp(): Promise<void> {
     return this.#turns.next(async () => {
-      for (const { incident, log, cause, evidence_ids: cases, accepted, why } of this.#lost) {
-        if (this.runbook.find(incident) !== undefined) continue;
-        const again = shortened(`the journal had lost it, and ${FILE_WORDS} had not: ${why}`);
-        const opening = { log, cause, cases, accepted, by: BY_ITSELF, why: again };
-        await this.#open(incident, opening);
-        this.gate.written(logIdOfTransition({ log }));
-      }
-      for (const { id, state, log } of this.runbook.incidents) {
-        if (state === "DETECT") await this.#freeze(id, { log, accepted: undefined });
-      }
+      await this.#catchUp();
       await this.#keep();
     });
+  }
+
+  async #catchUp(): Promise<void> {
+    for (const { incident, log, cause, evidence_ids: cases, accepted, why } of this.#lost) {
+      if (this.runbook.find(incident) !== undefined) continue;
+      const again = shortened(`the journal had lost it, and ${FILE_WORDS} had not: ${why}`);
+      const opening = { log, cause, cases, accepted, by: BY_ITSELF, why: again };
+      const refused = await this.#open(incident, opening);
+      if (refused === undefined) this.gate.written(logIdOfTransition({ log }), incident);
+    }
+    for (const { id, state, log } of this.runbook.incidents) {
+      if (state === "DETECT") await this.#freeze(id, { log, accepted: undefined });
+    }
   }
 
   /**
@@ -166,10 +177,14 @@ export class IncidentKeeper {
     checkName(opening.by, "the name");
     checkWhy(opening.why, "the reason");
     return this.#turns.next(async () => {
+      // A new one must not take the name of one that the journal has lost.
+      await this.#catchUp();
       const { cause, by } = opening;
       const logId = logIdOfTransition(opening);
       const unknown = opening.cases.find((id) => !this.#has(id, logId));
-      if (unknown !== undefined) return { refused: `cannot be opened: ${unknown} is no case here` };
+      if (unknown !== undefined) {
+        return { refused: `cannot be opened: ${unknown} is no case of a log here` };
+      }
       const cases = opening.cases.filter((id) => this.runbook.withCase(id) === undefined);
       const open = this.runbook.freezing(logId).findLast((one) =>
         one.cause === cause && (cause !== "equivocation" || one.state === "FREEZE")
@@ -182,12 +197,12 @@ export class IncidentKeeper {
       if (open !== undefined && by === BY_ITSELF) {
         const step = this.#stepOf(open, { to: "FREEZE", by, why: opening.why });
         for (const some of parts(cases)) await this.#make({ ...step, evidence_ids: some });
-        await this.#keep();
+        await this.#keepToo();
         return { incident: this.runbook.find(open.id)! };
       }
       const id = this.runbook.nextId(timeNow(this.#clock));
       const refused = await this.#open(id, { ...opening, cases });
-      await this.#keep();
+      await this.#keepToo();
       if (refused !== undefined) return { refused };
       return { incident: this.runbook.find(id)! };
     });
@@ -209,15 +224,15 @@ export class IncidentKeeper {
       const step = this.#stepOf(incident, { to, by, why });
       const refused = await this.#make({ ...step, ...(bundle !== undefined && { bundle }) });
       if (refused !== undefined) return { refused };
-      await this.#keep();
+      await this.#keepToo();
       return { incident: this.runbook.find(id)! };
     });
   }
 
   /** Whether the journal has a case of a log. */
   #has(evidenceId: string, logId: string): boolean {
-    return this.#journal.named.some(({ evidence_id, log }) =>
-      evidence_id === evidenceId && logIdOfTransition({ log }) === logId
+    return this.#journal.named.some((one) =>
+      one.evidence_id === evidenceId && isOfLog(one) && logIdOfTransition(one) === logId
     );
   }
 
@@ -272,6 +287,15 @@ export class IncidentKeeper {
     return this.runbook.take(transition);
   }
 
+  /** The same after a step. That is in the journal, so it was made, and the file says it later. */
+  async #keepToo(): Promise<void> {
+    try {
+      await this.#keep();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
   /** Has the file keep what freezes logs now. */
   async #keep(): Promise<void> {
     // What the journal has lost is not to be lost here too, before it is opened once more.
@@ -284,17 +308,33 @@ export class IncidentKeeper {
   }
 }
 
+/**
+ * Whether a case is about a log, and not about what a witness cosigned or a monitor stated. The key
+ * alone does not say it: those of one type are keys of logs and of witnesses.
+ */
+export function isOfLog(
+  { kind, log: { origin, vkey } }: Pick<ConflictRecord, "kind" | "log">,
+): boolean {
+  return kind !== "same_size_cosigned" &&
+    statementsEpoch({ origin, vkey: parseVkey(vkey) }) === undefined;
+}
+
 const FILE_WORDS = "the state folder";
 
 /**
  * What the file says; nothing of holds if it is damaged. The journal says the same, and the next step
  * writes the file anew.
  */
-async function readKept(memory: FrozenMemory): Promise<Kept | undefined> {
+async function readKept(
+  memory: FrozenMemory,
+  failed: (error: unknown) => void,
+): Promise<Kept | undefined> {
   try {
     return await memory.read();
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
+    const why = `the file of frozen logs is damaged, and is written anew: ${error.message}`;
+    failed(new WorldError("other", why));
     return { before: [], holds: [] };
   }
 }

@@ -35,7 +35,9 @@ export function troublesOfMirrors(mirrors: readonly MirrorStatus[]): Trouble[] {
     const why = lastError === undefined ? "" : ` (${lastError})`;
     if (known !== undefined) {
       const [says, advice] = known;
-      return [{ text: `the journal of ${name} ${says}${why}`, advice, since }];
+      const isCase = lastOutcome === "equivocated" && mirror.incidents > 0;
+      const text = `the journal of ${name} ${says}${why}`;
+      return [{ text, advice, since, ...(isCase && { isOnly: "case" }) }];
     }
     if (!isUnhealthy) return [];
     const text = `the journal of ${name} cannot be fetched, ${failures} times in a row${why}`;

@@ -104,6 +104,11 @@ export class Mirroring implements MirrorHost {
     return mirroring;
   }
 
+  /** The names of the monitors. */
+  get names(): readonly string[] {
+    return [...this.#journals.keys()];
+  }
+
   /** The followers of the journals as logs. */
   get followers(): readonly Follower[] {
     return [...this.#journals.values()].flatMap(({ follower }) => follower ?? []);

@@ -21,32 +21,46 @@ export interface NotProven {
   /** See Finding. */
   readonly isRewritten?: boolean;
   /** See Finding. */
-  readonly isDisproven?: boolean;
+  readonly failedProof?: FailedProof;
+}
+
+/** A proof that does not lead from one checkpoint to the other. Anybody can make one: it proves nothing. */
+export interface FailedProof {
+  readonly older: VerifiedCheckpoint;
+  readonly newer: VerifiedCheckpoint;
+  /** The root at the older size, as it came with the proof. */
+  readonly givenRoot: Uint8Array;
+  readonly proof: readonly Uint8Array[];
 }
 
 /**
- * Asks for the proof from an older size to a newer checkpoint. It says what the root at the older size
- * is in the newer tree, whoever has signed what there.
+ * Asks for the proof from the size of an older checkpoint to a newer one. It says what the root at the
+ * older size is in the newer tree, whoever has signed what there.
  */
-export async function prove({ source, from, newer, time }: {
+export async function prove({ source, older: wanted, newer, time }: {
   source: Source;
-  /** More than 0 and less than the newer size. */
-  from: bigint;
+  /** Of a size more than 0 and less than the newer one's. */
+  older: VerifiedCheckpoint;
   newer: VerifiedCheckpoint;
   time: LookTime | undefined;
 }): Promise<Proven | NotProven> {
-  const sizes = { older: from, newer: newer.treeSize };
+  const sizes = { older: wanted.treeSize, newer: newer.treeSize };
   try {
     // A cache may have served a part of an older tree. The source drops what did not hold, so one
     // more try asks for it anew; with several places there is one more for each.
     const tries = 1 + (source.parts?.length ?? 1);
+    let failedProof: FailedProof | undefined;
     for (let tried = 0; tried < tries; tried++) {
       const { olderRoot, proof, judged } = await source.consistency(sizes, time);
-      const older = { treeSize: from, rootHash: olderRoot };
+      const older = { treeSize: sizes.older, rootHash: olderRoot };
       const implied = impliedOlderRoot({ older, newer, proof });
       judged(implied !== undefined);
       if (implied !== undefined) return { implied, proof };
+      failedProof = { older: wanted, newer, givenRoot: olderRoot, proof };
     }
+    const detail = `the proof from size ${sizes.older} to ${sizes.newer} that the log gives does ` +
+      "not lead to the root it signed";
+    return { result: "unproven", detail, ...(failedProof && { failedProof }) };
   } catch (error) {
     const isRefused = error instanceof ProofRefused;
     if (!isRefused && !(error instanceof SourceUnavailable)) throw error;
@@ -54,7 +68,4 @@ export async function prove({ source, from, newer, time }: {
     if (isRefused) return { result: "unproven", detail, mayPass: true };
     return { result: "unavailable", detail, retryAfterMs: error.retryAfterMs };
   }
-  const detail = `the proof from size ${sizes.older} to ${sizes.newer} that the log gives does ` +
-    "not lead to the root it signed";
-  return { result: "unproven", detail, isDisproven: true };
 }

@@ -1,19 +1,19 @@
 import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
-import { BY_ITSELF, type Cause } from "../evidence/transition.ts";
+import { BY_ITSELF, type Cause, logIdOfTransition } from "../evidence/transition.ts";
 import type { FreezeGate } from "../response/freeze.ts";
 import type { Runbook } from "../response/runbook.ts";
-import { statementsEpoch } from "../swarm/statement.ts";
 import { type Log, makeLog } from "../tlog/log.ts";
-import { MalformedError } from "../tlog/malformed.ts";
 import { parseVkey } from "../tlog/vkey.ts";
 import type { Background } from "../world/background.ts";
 import type { Stop } from "../world/stop.ts";
 import { timeNow } from "../world/time.ts";
 import { Turns } from "../world/turns.ts";
 import type { Common } from "./common.ts";
+import { contentOfProof, whyNaming } from "./failed_answers.ts";
+import type { FailureCounts } from "./failure_counts.ts";
 import { HOLDS } from "./finding.ts";
 import type { Found, Happening } from "./happenings.ts";
-import type { IncidentKeeper, StepOrder, Stepped } from "./incident_keeper.ts";
+import { type IncidentKeeper, isOfLog, type StepOrder, type Stepped } from "./incident_keeper.ts";
 import type { FrozenStatus } from "./status.ts";
 import { failedNote } from "./unverified.ts";
 
@@ -26,19 +26,25 @@ const TELL_AGAIN_MS = 10 * 60_000;
 /** How often it is tried again to write down why a log is frozen. */
 const AGAIN_MS = 10_000;
 
-/** Why a log is frozen, and what was accepted of it until then. */
-interface Suspicion {
-  readonly log: Log;
+/** Why a log is to be frozen. */
+interface Reason {
   readonly cause: Cause;
   readonly why: string;
+  /** What did not hold, if that is the cause: see failed_answers.ts. */
+  readonly failed?: string;
+}
+
+/** Why a log is frozen, and what was accepted of it until then. */
+interface Suspicion extends Reason {
+  readonly log: Log;
   readonly since: string;
   readonly accepted: RecordedHead | undefined;
 }
 
 /** When signature failures of a log were met, by the monotonic clock. */
 interface SignatureFailures {
-  /** At our own last look; nothing if that one verified. */
-  own?: number;
+  /** At our own last look, and the note that was shown; nothing if that one verified. */
+  own?: { readonly at: number; readonly note: string };
   /** When members were told. */
   told?: number;
   /** By vkey: when a member said so last. */
@@ -55,28 +61,34 @@ export class Responding {
   readonly #background: Background;
   /** By log id: what is not written down yet. A log may have one of each cause. */
   readonly #pending = new Map<string, Map<Cause, Suspicion>>();
-  /** By log id: how many consistency failures came in a row. */
-  readonly #failures = new Map<string, number>();
+  /** How many consistency failures of each log came in a row. */
+  readonly #failures: FailureCounts;
   /** By log id: the signature failures that this monitor, and members, have met. */
   readonly #signatures = new Map<string, SignatureFailures>();
   readonly #turns = new Turns();
 
   readonly #own: string;
   readonly #sayUnverified: (said: { log: Log; note: string }) => void;
+  readonly #keepFailed: (content: string) => Promise<void>;
 
-  constructor({ common, keeper, background, own, sayUnverified }: {
+  constructor({ common, keeper, failures, background, own, sayUnverified, keepFailed }: {
     common: Omit<Common, "gate">;
     keeper: IncidentKeeper;
+    failures: FailureCounts;
     background: Background;
     /** Our own vkey. */
     own: string;
     /** Tells members that follow a log what was shown in place of its checkpoint. */
     sayUnverified: (said: { log: Log; note: string }) => void;
+    /** Keeps what did not hold: see failed_answers.ts. */
+    keepFailed: (content: string) => Promise<void>;
   }) {
     this.#own = own;
+    this.#keepFailed = keepFailed;
     this.#sayUnverified = sayUnverified;
     this.#common = common;
     this.#keeper = keeper;
+    this.#failures = failures;
     this.#background = background;
   }
 
@@ -103,9 +115,9 @@ export class Responding {
     const { happenings } = this.#common;
     happenings.subscribe((happening) => this.#follow(happening));
     await this.#keeper.claim();
-    for (const { log: named } of this.#keeper.unopened()) {
-      const log = this.#logNamed(named);
-      if (log !== undefined) this.#hold(log, "equivocation", RECORDED);
+    for (const named of this.#keeper.unopened()) {
+      const log = this.#logOf(named);
+      if (log !== undefined) this.#hold(log, { cause: "equivocation", why: RECORDED });
     }
     await this.#write();
   }
@@ -170,18 +182,20 @@ export class Responding {
   #follow(happening: Happening): void {
     if (happening.kind === "case") {
       const { outcome, record } = happening.news;
-      const log = this.#logNamed(record.log);
-      // A case about a monitor's own statements freezes no log.
+      const log = this.#logOf(record);
+      // A case about a monitor's own statements, or about a witness, freezes no log.
       if (log === undefined) return;
       const [a, b] = [record.checkpoint_a.size, record.checkpoint_b.size];
       const sizes = a === b
         ? `two roots at size ${a}`
-        : `sizes ${a} and ${b} that exclude each other`;
+        : `checkpoints of sizes ${a} and ${b} that contradict each other`;
       const why = `the log signed ${sizes}`;
       // Until it is written, it is held in memory. What does not hold freezes nothing.
-      if (outcome === "not written") this.#holdNow(log, "equivocation", why);
-      else if (outcome === "recorded") this.#freeze(log, "equivocation", why);
-      else if (!this.#pending.has(log.id)) this.gate.written(log.id);
+      const by = `case ${record.evidence_id}`;
+      const reason = { cause: "equivocation", why } as const;
+      if (outcome === "not written") return void this.#holdNow(log, by, reason);
+      if (outcome === "recorded") this.#freeze(log, reason);
+      this.gate.written(log.id, by);
     } else if (happening.kind === "found") {
       this.#count(happening);
       this.#noteSignature(happening);
@@ -197,7 +211,7 @@ export class Responding {
       return;
     }
     const now = this.#now();
-    failures.own = now;
+    failures.own = { at: now, note: failedNote };
     if (now - (failures.told ?? -Infinity) >= TELL_AGAIN_MS) {
       failures.told = now;
       this.#sayUnverified({ log, note: failedNote });
@@ -226,13 +240,13 @@ export class Responding {
     const isFresh = (at: number | undefined): boolean =>
       at !== undefined && this.#now() - at <= FAILURE_LASTS_MS;
     const others = [...members].filter(([, at]) => isFresh(at)).map(([vkey]) => vkey);
-    if (!isFresh(own) || others.length === 0) return;
+    if (own === undefined || !isFresh(own.at) || others.length === 0) return;
     const names = others.map((vkey) => parseVkey(vkey).name).join(", ");
-    this.#freeze(
-      log,
-      "signature failure",
-      `no known key of the log has signed what it shows to this monitor, and to ${names}`,
-    );
+    this.#freeze(log, {
+      cause: "signature failure",
+      why: `no known key of the log has signed what it shows to this monitor, and to ${names}`,
+      failed: own.note,
+    });
   }
 
   #signaturesOf({ id }: Log): SignatureFailures {
@@ -248,46 +262,55 @@ export class Responding {
   }
 
   /** Counts the consistency failures of the looks at a log that came in a row. */
-  #count({ finding: { log, isDisproven, detail }, result, about }: Found): void {
+  #count({ finding: { log, failedProof, detail }, result, about }: Found): void {
     if (about !== "look") return;
-    if (HOLDS.includes(result)) this.#failures.delete(log.id);
+    if (HOLDS.includes(result)) this.#noteFailures(() => this.#failures.ends(log));
     // A proof that is missing is an outage of a kind, and no failure, however long that lasts.
-    if (isDisproven !== true) return;
-    const failures = (this.#failures.get(log.id) ?? 0) + 1;
-    this.#failures.set(log.id, failures);
+    if (failedProof === undefined) return;
+    let failures = 0;
+    this.#noteFailures(() => failures = this.#failures.grows(log));
     if (failures < CONSISTENCY_FAILURES) return;
     const last = detail === undefined ? "" : `; the last: ${detail}`;
-    this.#freeze(
-      log,
-      "consistency failure",
-      `${failures} proofs in a row that the log gave did not hold${last}`,
-    );
+    this.#freeze(log, {
+      cause: "consistency failure",
+      why: `${CONSISTENCY_FAILURES} proofs in a row that the log gave did not hold${last}`,
+      failed: contentOfProof(failedProof),
+    });
+  }
+
+  /** Changes the counts of failures, and has them written down. */
+  #noteFailures(change: () => void): void {
+    change();
+    if (this.#failures.isUnwritten) this.#background.run(() => this.#write());
   }
 
   /** Freezes a log now, and has it written down. */
-  #freeze(log: Log, cause: Cause, why: string): void {
-    if (!this.#hold(log, cause, why)) return;
+  #freeze(log: Log, reason: Reason): void {
+    if (!this.#hold(log, reason)) return;
     this.#background.run(() => this.#write());
   }
 
   /** @returns whether this is to be written down */
-  #hold(log: Log, cause: Cause, why: string): boolean {
+  #hold(log: Log, reason: Reason): boolean {
+    const { cause } = reason;
     // One incident about suspicions is enough; each new case is written down.
     const holds = this.gate.holds(log);
     if (cause !== "equivocation" && holds.some((hold) => hold.cause === cause)) return false;
-    const suspicion = this.#holdNow(log, cause, why);
+    const suspicion = this.#holdNow(log, PENDING, reason);
     const pending = this.#pending.get(log.id) ?? new Map<Cause, Suspicion>();
     if (!pending.has(cause)) pending.set(cause, suspicion);
     this.#pending.set(log.id, pending);
     return true;
   }
 
-  #holdNow(log: Log, cause: Cause, why: string): Suspicion {
+  #holdNow(log: Log, by: string, { cause, why, failed }: Reason): Suspicion {
+    const line = oneLine(why);
     const suspicion = {
-      ...{ log, cause, why: oneLine(why), accepted: this.#accepted(log) },
+      ...{ log, cause, why: failed === undefined ? line : whyNaming(line, failed) },
+      ...{ accepted: this.#accepted(log), ...(failed !== undefined && { failed }) },
       since: timeNow(this.#common.world.clock),
     };
-    this.gate.hold(log.id, suspicion);
+    this.gate.hold(log.id, by, suspicion);
     return suspicion;
   }
 
@@ -303,6 +326,7 @@ export class Responding {
     return this.#turns.next(async () => {
       try {
         await this.#writeAll();
+        await this.#failures.write();
       } catch (error) {
         this.#common.happenings.failed(error);
       }
@@ -325,14 +349,17 @@ export class Responding {
       }
       if (pending.size > 0) continue;
       this.#pending.delete(id);
-      this.gate.written(id);
+      this.gate.written(id, PENDING);
     }
   }
 
-  async #open({ log, cause, why, accepted }: Suspicion): Promise<void> {
+  async #open({ log, cause, why, accepted, failed }: Suspicion): Promise<void> {
+    // The step that names it comes after it.
+    if (failed !== undefined) await this.#keepFailed(failed);
     const { origin, vkey: { text: vkey } } = log;
     const cases = cause !== "equivocation" ? [] : this.#keeper.unopened()
-      .filter((one) => one.log.origin === origin && one.log.vkey === vkey)
+      // A log is its origin and its key. Others may have another name for the key.
+      .filter((one) => logIdOfTransition(one) === log.id)
       .map(({ evidence_id }) => evidence_id);
     // A step before this one has taken them along.
     if (cause === "equivocation" && cases.length === 0) return;
@@ -348,24 +375,22 @@ export class Responding {
   }
 
   /** The log that a record is about; nothing if it is about a monitor's statements, or a witness. */
-  #logNamed({ origin, vkey }: ConflictRecord["log"]): Log | undefined {
+  #logOf(record: Pick<ConflictRecord, "kind" | "log">): Log | undefined {
+    if (!isOfLog(record)) return undefined;
+    const { origin, vkey } = record.log;
     const followed = this.#common.keeper.judge.logs
       .find((log) => log.origin === origin && log.vkey.text === vkey);
-    if (followed !== undefined) return followed;
-    const parsed = parseVkey(vkey);
-    if (statementsEpoch({ origin, vkey: parsed }) !== undefined) return undefined;
-    try {
-      // One that only the list of a witness has, or that is followed no more.
-      return makeLog({ vkey: parsed, origin });
-    } catch (error) {
-      if (error instanceof MalformedError) return undefined;
-      throw error;
-    }
+    // Otherwise it is one that only the list of a witness has, or that is followed no more.
+    return followed ?? makeLog({ vkey: parseVkey(vkey), origin });
   }
 }
 
+/** What holds a log while something about it waits to be written. */
+const PENDING = "pending";
+
 /** Why a log is frozen at a start, if a crash came after its case was recorded. */
-const RECORDED = "the log signed checkpoints that exclude each other; the case was recorded before";
+const RECORDED =
+  "the log signed checkpoints that contradict each other; the case was recorded before";
 
 /** Why, as one line that is not longer than one may be. */
 function oneLine(why: string): string {

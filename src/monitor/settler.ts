@@ -289,8 +289,11 @@ export class Settler {
    * count, nor do those of a proven case: no comparison is missing there.
    */
   waiting(...askers: readonly Asker[]): number {
+    const open = this.questions.of(...askers);
+    // There may be ten thousand logs, and a status asks each of them.
+    if (open.length === 0) return 0;
     const inCases = new Set(this.#common.keeper.cases(this.log).flatMap(headsOf));
-    return this.questions.of(...askers)
+    return open
       .filter((one) => !inCases.has(headKey(one)) && !this.#withheld.has(one)).length;
   }
 

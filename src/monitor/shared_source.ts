@@ -2,6 +2,7 @@ import type { LookTime } from "../sources/look_time.ts";
 import type { ServedProof, Source } from "../sources/source.ts";
 import type { SharedCheckpoint } from "../store/shared_types.ts";
 import { utf8 } from "../tlog/encoding.ts";
+import { theLogAt } from "./the_log.ts";
 
 /** What another site was shown, in its turn to look at a log. */
 export interface ShownElsewhere extends SharedCheckpoint {
@@ -77,6 +78,11 @@ const SITE = "site ";
 /** The source of what another site was shown. A peer's name never has a space. */
 export function siteSource(name: string): string {
   return SITE + name;
+}
+
+/** Whether something came through the store, from a site or in its turn: it is in the store then. */
+export function isOfSite(source: string): boolean {
+  return isSite(source) || source.startsWith(theLogAt(siteSource("")));
 }
 
 /** Whether a source is another site that shares the store. */

@@ -17,7 +17,7 @@ import { utf8 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { jittered } from "../world/pacing.ts";
-import type { SharedPlace } from "../world/shared_database.ts";
+import type { SharedDatabase, SharedPlace } from "../world/shared_database.ts";
 import { Stop } from "../world/stop.ts";
 import { timeAt } from "../world/time.ts";
 import { SOFTWARE } from "../world/version.ts";
@@ -25,10 +25,10 @@ import { WorldError } from "../world/world.ts";
 import type { Common } from "./common.ts";
 import { HOLDS } from "./finding.ts";
 import type { Found } from "./happenings.ts";
-import { isSite, SharedSource, type ShownElsewhere, siteSource } from "./shared_source.ts";
+import { isOfSite, SharedSource, type ShownElsewhere, siteSource } from "./shared_source.ts";
 import { SharedTurns } from "./shared_turns.ts";
 import type { StoreStatus } from "./status.ts";
-import { isTheLog, theLogAt } from "./the_log.ts";
+import { isTheLog } from "./the_log.ts";
 
 /** Entries of the journal, and checkpoints of others, that are sent or taken at a time. */
 const PAGE = 200;
@@ -88,7 +88,7 @@ export class Sharing {
   constructor({ common, settings, place, site }: {
     common: Common;
     settings: StoreSettings;
-    /** Reads what lets us in, before each connection. */
+    /** Reads what lets us in, before each connection. It throws WorldError alone. */
     place: () => Promise<SharedPlace>;
     /** The vkey and the name of this monitor. */
     site: { readonly vkey: string; readonly name: string };
@@ -180,24 +180,58 @@ export class Sharing {
     }
   }
 
-  async #session(stop: Stop): Promise<void> {
-    const { world: { sharedDatabases, clock }, observations } = this.#common;
-    const db = await sharedDatabases.connect(await ours(this.#place));
+  /**
+   * Publishes what this daemon has seen, and takes what the other sites saw, once. It takes no turns.
+   * @returns whether the store could be used; if not, that was told
+   */
+  async once(): Promise<boolean> {
     try {
-      const site = { ...this.#site, software: SOFTWARE };
-      const store = await SharedStore.open({ db, clock, site });
-      this.#published = await store.published();
-      this.#takenHead ??= await store.taken();
-      this.#takenLook = 0n;
+      const db = await this.#common.world.sharedDatabases.connect(await this.#place());
+      try {
+        const store = await this.#open(db);
+        const stop = new Stop();
+        await this.#publish(store, stop);
+        await this.#take(store, stop);
+        if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
+      } finally {
+        await db.close().catch(() => {});
+      }
+      this.#roundEnded();
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  async #open(db: SharedDatabase): Promise<SharedStore> {
+    const { clock } = this.#common.world;
+    const site = { ...this.#site, software: SOFTWARE };
+    const store = await SharedStore.open({ db, clock, site });
+    this.#published = await store.published();
+    this.#takenHead ??= await store.taken();
+    this.#takenLook = 0n;
+    return store;
+  }
+
+  async #session(stop: Stop): Promise<void> {
+    const { sharedDatabases, clock } = this.#common.world;
+    const db = await sharedDatabases.connect(await this.#place());
+    try {
+      const store = await this.#open(db);
+      let leasesDueAt = -Infinity;
       await store.listen({
-        onNews: () => this.#wake(),
+        onNews: (news) => {
+          // Another site may have given up what this one is to take.
+          if (news === "leases") leasesDueAt = -Infinity;
+          this.#wake();
+        },
         onGap: () => {
           // Another database may have taken over, which gave its looks other numbers.
           this.#takenLook = 0n;
           this.#wake();
         },
       });
-      let leasesDueAt = -Infinity;
       let trimDueAt = clock.monotonic() + TRIM_MS;
       while (!stop.stopped) {
         this.#hasNews = false;
@@ -383,11 +417,6 @@ async function ours<T>(work: () => T | Promise<T>): Promise<T> {
   } catch (error) {
     throw new OwnRefusal("our own disk or database refuses", { cause: error });
   }
-}
-
-/** Whether something came through the store: it is in the store then. */
-function isOfSite(source: string): boolean {
-  return isSite(source) || source.startsWith(theLogAt(siteSource("")));
 }
 
 function published(seen: FirstSeen): PublishedEntry {

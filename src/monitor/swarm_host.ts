@@ -27,20 +27,17 @@ const HANDSHAKE_COST = 16;
 const RECENT_CASES = 16;
 
 /** What the swarm needs of this monitor: see SwarmHost. */
-export function hostOfSwarm({ own, keeper, happenings, conversations, reload, incident }: {
+export function hostOfSwarm({ own, keeper, happenings, conversations, ...orders }: {
   /** Our own vkey. */
   own: string;
   keeper: CaseKeeper;
   happenings: Happenings;
   /** Holds the exchanges that come through sessions. */
   conversations: Conversations;
-  reload: SwarmHost["reload"];
-  incident?: SwarmHost["incident"];
-}): SwarmHost {
+} & Pick<SwarmHost, "reload" | "incident" | "channels">): SwarmHost {
   const { judge, party } = keeper;
   return {
-    reload,
-    incident,
+    ...orders,
     logs: () => judge.logs.map(hexLogHash),
     serve: (connection, source) =>
       conversations.hold({

@@ -12,6 +12,8 @@ export interface ToldOverHttp {
   readonly cases: Cases;
   /** Why its folders cannot be written now, if they cannot; see WriteProbe. */
   readonly tryWriting: () => Promise<Refusal>;
+  /** Lets others have a turn, while a long answer is made. Without it an answer is made at once. */
+  readonly pause?: () => Promise<void>;
   /** What its page for people is made of. */
   readonly people: PageSource;
 }

@@ -35,6 +35,8 @@ export class TroubleTeller {
   readonly #troubles: LastingTroubles;
   /** Peers that sent something in the round under way that was refused. */
   readonly #refused = new Set<string>();
+  /** Witnesses, by log, that were told to keep up, or to be back, since the start. */
+  readonly #keepingUp = new Set<string>();
 
   constructor({ clock, report }: { clock: Clock; report: EventReport }) {
     this.#report = report;
@@ -90,6 +92,11 @@ export class TroubleTeller {
       ...(size !== undefined && { size }),
       ...(cosignedAt !== undefined && { cosigned_at: cosignedAt }),
     };
+    const about = { witness: vkey };
+    if (keeping === "cosigning" && !this.#keepingUp.has(`${subject}\n${vkey}`)) {
+      this.#keepingUp.add(`${subject}\n${vkey}`);
+      this.#report.event("witness.cosigning", "debug", fields, about);
+    }
     for (const kind of ["lagging", "missing"] as const) {
       const trouble = { subject, place: vkey, kind };
       if (kind !== keeping) {
@@ -97,7 +104,8 @@ export class TroubleTeller {
         if (keeping === "waiting") continue;
         const lasted = this.#troubles.stayedAway(trouble);
         if (lasted === undefined) continue;
-        this.#report.event("witness.recovered", "info", { ...fields, after: kind, ...lasted });
+        const ended = { ...fields, after: kind, ...lasted };
+        this.#report.event("witness.recovered", "info", ended, about);
         continue;
       }
       const told = { reason: "", level: "warning" } as const;
@@ -108,7 +116,7 @@ export class TroubleTeller {
           `it ${saysOfWitness(happening)!}: it may be down, or cut off; it could be cosigning ` +
           "another version of the log",
         ...lasted,
-      });
+      }, about);
     }
   }
 

@@ -1,6 +1,7 @@
 import { millisecondsBetween } from "../world/time.ts";
 import { troublesOfMirrors } from "./mirror_troubles.ts";
 import { troublesOfMembers } from "./member_troubles.ts";
+import { troublesOfStore } from "./store_troubles.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import { LOST_ADVICE } from "./places.ts";
 import type { WitnessStatus } from "./witnessing.ts";
@@ -26,6 +27,11 @@ export interface Trouble {
   readonly about?: LogStatus | PeerStatus;
   /** Since when, RFC 3339. */
   readonly since?: string | undefined;
+  /**
+   * `case` if it is nothing but a case that the journal has: who lists the cases too leaves it out.
+   * `advice` if nothing fails, and the monitor is set up so that it compares less than it could.
+   */
+  readonly isOnly?: "case" | "advice";
 }
 
 /** For each result of a look that is not as it should be: what it says, and what it asks of a person. */
@@ -82,6 +88,7 @@ export function troublesOf(status: Status): Trouble[] {
     ...peers.filter((peer) => !isAway(peer, status))
       .flatMap((peer) => troublesOfPeer(peer, isStarting)),
     ...troublesAmongMembers(status),
+    ...troublesOfStore(status, isStarting),
     ...troublesOfAlerts(status),
     ...troublesOfMirrors(status.mirrors ?? []),
     ...(status.witness === undefined ? [] : troublesOfWitness(status.witness, isStarting)),
@@ -190,14 +197,17 @@ function troublesOfItself(status: Status, isStarting: boolean): Trouble[] {
     status.isUncompared === true && !isStarting && {
       text: "nothing was compared yet: no peer is configured, and nobody has called",
       advice: "Add a peer, or ask the operator of another monitor to call this one.",
+      isOnly: "advice",
     },
     peers.length === 0 && listen === undefined && {
       text: 'nothing is compared with anybody: there is no peer and no "listen"',
       advice: "Add one to the configuration. One monitor alone cannot see a split view.",
+      isOnly: "advice",
     },
     peers.length > 0 && peers.every(({ isSelf }) => isSelf === true) && {
       text: "nothing is compared with anybody: no peer is another monitor",
       advice: "Give the address of another monitor as a peer.",
+      isOnly: "advice",
     },
   ];
   return troubles.filter((trouble) => trouble !== false);
@@ -218,7 +228,9 @@ function troublesOfLog(
   const look = saysOfLook(log);
   if (look !== undefined) {
     const [says, advice] = look;
-    troubles.push({ about: log, text: `log ${name} ${says}`, advice, since });
+    const isCase = lastResult === "inconsistent" && log.isRewritten !== true && log.incidents > 0;
+    const trouble = { about: log, text: `log ${name} ${says}`, advice, since };
+    troubles.push({ ...trouble, ...(isCase && { isOnly: "case" }) });
   }
   if (log.formerKey !== undefined) {
     const text = `log ${name} is held to nothing that it signed under the key that was followed ` +
@@ -238,6 +250,7 @@ function troublesOfLog(
       about: log,
       text,
       advice: "Ask the operators of your peers to follow it too.",
+      isOnly: "advice",
     });
   }
   return troubles;

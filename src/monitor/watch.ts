@@ -296,12 +296,11 @@ export class LogWatch {
   async #proveContinued(
     { old, newer, time }: Parameters<Prove>[0],
   ): Promise<Proven | NotProven> {
-    const from = old.treeSize;
-    const served = await prove({ source: this.#source, from, newer, time });
+    const served = await prove({ source: this.#source, older: old, newer, time });
     if ("result" in served) return served;
     const { implied, proof } = served;
     // The detector knows whether the old key has signed the newer root too. Then this may be a case.
-    const older = { treeSize: from, rootHash: implied };
+    const older = { treeSize: old.treeSize, rootHash: implied };
     const { treeSize, rootHash } = newer;
     this.#detector.observeProof({ log: old.log, older, newer: { treeSize, rootHash }, proof });
     return served;
@@ -376,7 +375,7 @@ export class LogWatch {
   }): Promise<Finding> {
     // Every tree extends the empty tree, so there is nothing to prove.
     if (older.treeSize === 0n) return this.#finding(agree, about);
-    const served = await prove({ source: this.#source, from: older.treeSize, newer, time });
+    const served = await prove({ source: this.#source, older, newer, time });
     if ("result" in served) {
       const beside = about.checkpoint === older ? newer : older;
       if (agree !== "rolled back") {

@@ -36,7 +36,7 @@ export interface Alert {
   readonly version: typeof ALERT_VERSION;
   /** 64 hex digits. It is the same however often this alert is sent, so that a receiver can drop repeats. */
   readonly id: string;
-  /** The case: `equivocation EVIDENCE_ID`, `trouble LOG_ID KIND`, `peer ADDRESS KIND` and so on. */
+  /** The case: `equivocation EVIDENCE_ID`, `trouble LOG_ID KIND`, `witness VKEY` and so on. */
   readonly case: string;
   readonly level: AlertLevel;
   readonly action: AlertAction;

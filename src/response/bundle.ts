@@ -15,7 +15,15 @@ import { verifyConflict } from "../evidence/verify.ts";
 import { textOf, utf8 } from "../tlog/encoding.ts";
 import { sha256 } from "../tlog/hashing.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
-import { checkMembers, listOf, object, text, unexpected, wholeNumber } from "../tlog/members.ts";
+import {
+  checkMembers,
+  listOf,
+  object,
+  oneOf,
+  text,
+  unexpected,
+  wholeNumber,
+} from "../tlog/members.ts";
 import { ensureFolder, isThere, replaceDurably } from "../world/durable.ts";
 import { readFully } from "../world/reading.ts";
 import type { Files } from "../world/world.ts";
@@ -118,6 +126,9 @@ export interface CheckedBundle {
   readonly faults: readonly string[];
 }
 
+// Of another kind nobody here could say whether a file holds.
+const KINDS: readonly BundledKind[] = ["record", "steps", "observations", "answer", "text"];
+
 const hex = (value: unknown, name: string): void => {
   text(value, name);
   if (!/^[0-9a-f]{64}$/.test(value)) throw unexpected(value, { name, wanted: "64 hex digits" });
@@ -138,7 +149,13 @@ const MANIFEST = {
     monitor: text,
     gathered_at: text,
     files: listOf(object({
-      must: { name: path, kind: text, what: text, bytes: wholeNumber({ least: 0 }), sha256: hex },
+      must: {
+        name: path,
+        kind: oneOf(KINDS),
+        what: text,
+        bytes: wholeNumber({ least: 0 }),
+        sha256: hex,
+      },
       others: "refused",
     })),
     missing: listOf(text),

@@ -4,8 +4,8 @@
  *
  * - If nobody takes anything, the channel is tried again, each time after a longer wait.
  * - If the other end refuses one alert, the others go on; those of its case wait.
- * - After a day of failure nothing more is tried, which is told. What waits is kept. A reload or a
- *   restart of the daemon begins anew.
+ * - After a day of failure nothing more is tried, which is told. What waits is kept. A trial that
+ *   arrives (`hearsay alert test`), a reload or a restart of the daemon begins anew.
  *
  * @module
  */
@@ -61,8 +61,11 @@ export class Courier {
   readonly #report: CourierReport;
   readonly #stop = new Stop();
   #failures = 0;
+  /** Since when it fails, by the monotonic clock: the wall clock may be set. Nothing if it does not. */
+  #failsSince: number | undefined;
   #isDisabled = false;
   #isNews = false;
+  #isRetry = false;
   #lastSentAt: string | undefined;
   #lastError: string | undefined;
   /** By number, the alerts that were refused: how often, since when, and when they are tried again. */
@@ -99,12 +102,12 @@ export class Courier {
   /** Brings what waits, until it is stopped. */
   async run(): Promise<void> {
     while (!this.#stop.stopped) {
-      this.#isNews = false;
-      const waitMs = await this.#bringAll();
-      if (this.#isNews && waitMs === undefined) continue;
-      // News does not cut a wait after a failure short: it would fail as well.
-      const until = this.#clock.monotonic() + (waitMs ?? Infinity);
-      while (!this.#stop.stopped && !(waitMs === undefined && this.#isNews)) {
+      this.#isNews = this.#isRetry = false;
+      const { waitMs, hasFailed } = await this.#bringAll();
+      // News does not cut a wait after a failure short: it would fail as well. What was refused is
+      // no reason for the others to wait.
+      const until = this.#clock.monotonic() + waitMs;
+      while (!this.#stop.stopped && !this.#isRetry && !(this.#isNews && !hasFailed)) {
         const left = until - this.#clock.monotonic();
         if (left <= 0) break;
         // Whole milliseconds: less would be no wait at all.
@@ -124,10 +127,17 @@ export class Courier {
     this.#stop.wake();
   }
 
-  /** Tries the channel again, if it is not tried any more. */
-  retry(): void {
+  /**
+   * Tries the channel again now, and what it refused, even if it is not tried any more.
+   * @returns whether it was not
+   */
+  retry(): boolean {
+    const wasDisabled = this.#isDisabled;
     this.#beginAnew();
+    for (const one of this.#refused.values()) one.notBefore = -Infinity;
+    this.#isRetry = true;
     this.wake();
+    return wasDisabled;
   }
 
   /** Ends `run`, after the alert that is under way. */
@@ -137,28 +147,42 @@ export class Courier {
 
   #beginAnew(): void {
     const { name } = this.channel;
+    const now = this.#clock.monotonic();
     const since = this.#queue.failingSince(name);
+    if (since !== undefined) this.#failsSince ??= now - millisecondsSince(this.#clock, since);
     // A day that is over must not count once more, or the first failure would end the new try.
-    if (since !== undefined && (this.#isDisabled || this.#isTooLong(since))) {
+    if (since !== undefined && (this.#isDisabled || this.#hasFailedTooLong())) {
       this.#queue.change({ failing: name, since: timeNow(this.#clock) });
+      this.#failsSince = now;
     }
     this.#isDisabled = false;
     this.#failures = 0;
   }
 
-  /** @returns how long to wait before the next try; nothing if nothing waits that may be tried */
-  async #bringAll(): Promise<number | undefined> {
+  /** @returns how long to wait before the next try, and whether nobody took the last */
+  async #bringAll(): Promise<{ waitMs: number; hasFailed: boolean }> {
     const { name } = this.channel;
     const lost = this.#queue.trim(name);
     if (lost > 0) this.#report.lost(name, lost, "too many wait");
+    this.#forgetLeftOut();
     for (let next; (next = this.#nextToBring()) !== undefined;) {
-      if (this.#stop.stopped || this.#isDisabled) return undefined;
-      const failure = await this.#bring(next);
-      if (failure === "failed") return this.#isDisabled ? undefined : this.#waitMs();
+      if (this.#stop.stopped || this.#isDisabled) break;
+      if (await this.#bring(next) !== "failed" || this.#isDisabled) continue;
+      return { waitMs: this.#backOffMs(this.#failures), hasFailed: true };
     }
+    if (this.#isDisabled) return { waitMs: Infinity, hasFailed: false };
     const now = this.#clock.monotonic();
     const times = [...this.#refused.values()].map(({ notBefore }) => notBefore - now);
-    return times.length === 0 ? undefined : Math.max(0, Math.min(...times));
+    return { waitMs: Math.max(0, Math.min(...times)), hasFailed: false };
+  }
+
+  /** What does not wait any more is not tried again. */
+  #forgetLeftOut(): void {
+    if (this.#refused.size === 0) return;
+    const waiting = new Set(this.#queue.waiting(this.channel.name).map(({ number }) => number));
+    for (const number of [...this.#refused.keys()]) {
+      if (!waiting.has(number)) this.#refused.delete(number);
+    }
   }
 
   /** The first alert whose case has none before it that waits for its time. */
@@ -190,6 +214,7 @@ export class Courier {
     this.#lastSentAt = timeNow(this.#clock);
     this.#lastError = undefined;
     this.#failures = 0;
+    this.#failsSince = undefined;
     const wasRefused = this.#refused.delete(number) && this.#refused.size === 0;
     const wasFailing = this.#queue.failingSince(name) !== undefined;
     this.#queue.change(
@@ -223,22 +248,19 @@ export class Courier {
     const { name } = this.channel;
     this.#failures++;
     const since = this.#queue.failingSince(name);
+    this.#failsSince ??= this.#clock.monotonic();
     if (since === undefined) {
       this.#queue.change({ failing: name, since: timeNow(this.#clock) });
       await this.#queue.write();
     }
     this.#report.failed(name, reason, since === undefined);
-    if (since === undefined || !this.#isTooLong(since)) return;
+    if (since === undefined || !this.#hasFailedTooLong()) return;
     this.#isDisabled = true;
     this.#report.disabled(name, since);
   }
 
-  #isTooLong(since: string): boolean {
-    return millisecondsSince(this.#clock, since) >= GIVE_UP_MS;
-  }
-
-  #waitMs(): number {
-    return this.#backOffMs(this.#failures);
+  #hasFailedTooLong(): boolean {
+    return this.#clock.monotonic() - (this.#failsSince ?? Infinity) >= GIVE_UP_MS;
   }
 
   #backOffMs(failures: number): number {

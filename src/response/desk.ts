@@ -80,7 +80,11 @@ export class AlertDesk {
   readonly #moments = new Map<string, Moments>();
   /** When proven cases of each log were told, by the monotonic clock. */
   readonly #toldAt = new Map<string, number[]>();
+  /** The keys of proven cases: what is told again is looked up among them. */
+  readonly #proven = new Set<string>();
   #timer: Timer | undefined;
+  /** When it is due, by the monotonic clock. Nothing is due before; there may be nothing by then. */
+  #timerAt = Infinity;
   #writing: Timer | undefined;
   #isClosed = false;
 
@@ -124,18 +128,21 @@ export class AlertDesk {
     const occurrence = occurrenceOf(event);
     if (occurrence !== undefined) this.#takeIn(occurrence, event, changes);
     else if (changes.length > 0) this.#queue.change(...changes);
-    this.#setTimer();
   }
 
   /**
-   * Forgets the troubles of logs and peers that are not configured any more.
-   * @param subjects the ids of the logs, and the addresses of the peers
+   * Forgets the troubles of what is not configured any more.
+   * @param subjects the ids of the logs, the addresses of the peers, and for witnesses and mirrored
+   *   journals what their keys begin with (`witnessKey`, `mirrorKey`)
    */
   keepSubjects(subjects: ReadonlySet<string>): void {
     for (const { key, nature, logId, subject } of this.#all()) {
+      const [kind = "", name = ""] = key.split(" ");
       const isGone = logId !== undefined
         ? !subjects.has(logId)
-        : key.startsWith("peer ") && !subjects.has(subject);
+        : kind === "peer"
+        ? !subjects.has(subject)
+        : ["witness", "mirror"].includes(kind) && !subjects.has(`${kind} ${name}`);
       if (nature === "lasting" && isGone) this.#forget(key);
     }
     this.#setTimer();
@@ -164,8 +171,9 @@ export class AlertDesk {
         return this.#repeated(this.#case(equivocationKey(occurrence.evidenceId)));
       case "contradicted": {
         const { origin, size } = occurrence;
+        const cases = [...this.#proven].map((key) => this.#case(key));
         return this.#repeated(
-          this.#all().find(({ subject, sizes }) => subject === origin && sizes?.includes(size)),
+          cases.find((one) => one?.subject === origin && one.sizes?.includes(size)),
         );
       }
     }
@@ -240,7 +248,8 @@ export class AlertDesk {
       event,
       phase: known.phase === "told" ? "told" : "waiting",
     } as const;
-    if (afterMs > 0) return this.#keep({ ...raised, afterMs });
+    // A wait is for what may pass untold. What was told already is told anew at once.
+    if (afterMs > 0 && known.phase !== "told") return this.#keep({ ...raised, afterMs });
     this.#tell(raised, known.phase === "told" ? "continues" : "begins");
   }
 
@@ -366,10 +375,21 @@ export class AlertDesk {
   #setTimer(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#isClosed) return;
-    const times = this.#all().map((one) => this.#dueIn(one)).filter(Number.isFinite);
-    if (times.length === 0) return;
-    this.#timer = this.#clock.after(Math.max(0, Math.min(...times)), () => this.#work());
+    this.#timerAt = Infinity;
+    for (const one of this.#all()) this.#wakeFor(one);
+  }
+
+  /**
+   * Wakes up when this case is due, unless something is due before that. There may be thousands of
+   * cases, and each event changes one: so no event looks at all of them.
+   */
+  #wakeFor(one: CaseState): void {
+    const waitMs = Math.max(0, this.#dueIn(one));
+    const at = this.#clock.monotonic() + waitMs;
+    if (this.#isClosed || !(at < this.#timerAt)) return;
+    this.#timer?.cancel();
+    this.#timerAt = at;
+    this.#timer = this.#clock.after(waitMs, () => this.#work());
   }
 
   #work(): void {
@@ -377,7 +397,9 @@ export class AlertDesk {
     this.#setTimer();
   }
 
-  #noteMoments({ key, since, lastUpAt, overAt = lastUpAt }: CaseState): void {
+  #noteMoments(one: CaseState): void {
+    const { key, since, lastUpAt, overAt = lastUpAt, sizes = [] } = one;
+    if (sizes.length > 0) this.#proven.add(key);
     const before = this.#moments.get(key);
     const now = this.#clock.monotonic();
     const momentOf = (name: keyof Moments, time: string): Moment => {
@@ -389,6 +411,7 @@ export class AlertDesk {
       lastUp: momentOf("lastUp", lastUpAt),
       over: momentOf("over", overAt),
     });
+    this.#wakeFor(one);
   }
 
   /** In how many milliseconds something is to be done about a case. */
@@ -426,6 +449,7 @@ export class AlertDesk {
     this.#changed.delete(key);
     this.#evidence.delete(key);
     this.#moments.delete(key);
+    this.#proven.delete(key);
     this.#carried.delete(key);
     if (this.#queue.case(key) !== undefined) this.#queue.change({ forget: key });
   }

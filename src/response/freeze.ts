@@ -45,26 +45,28 @@ export interface FrozenLogs {
 /** See the module. */
 export class FreezeGate implements FrozenLogs {
   readonly #runbook: Runbook;
-  /** By log id. These freeze before they are written, and until they are. */
-  readonly #sudden = new Map<string, Sudden>();
+  /** By log id, and by what holds it. These freeze before they are written, and until they are. */
+  readonly #sudden = new Map<string, Map<string, Sudden>>();
 
   constructor(runbook: Runbook) {
     this.#runbook = runbook;
   }
 
-  /** Freezes a log at once, until `written`. A log that is held so already stays held as it is. */
-  hold(logId: string, hold: Sudden): void {
-    if (!this.#sudden.has(logId)) this.#sudden.set(logId, hold);
+  /**
+   * Freezes a log at once, until `written` for all that hold it.
+   * @param by tells what holds it from what else does; what holds it already holds it as it did
+   */
+  hold(logId: string, by: string, hold: Sudden): void {
+    const sudden = this.#sudden.get(logId) ?? new Map<string, Sudden>();
+    if (!sudden.has(by)) sudden.set(by, hold);
+    this.#sudden.set(logId, sudden);
   }
 
-  /** The journal says now why the log is frozen. */
-  written(logId: string): void {
-    this.#sudden.delete(logId);
-  }
-
-  /** The logs (id) that are frozen and not written down yet. */
-  get unwritten(): readonly string[] {
-    return [...this.#sudden.keys()];
+  /** The journal has now what held the log, or there is nothing to write about it. */
+  written(logId: string, by: string): void {
+    const sudden = this.#sudden.get(logId);
+    sudden?.delete(by);
+    if (sudden?.size === 0) this.#sudden.delete(logId);
   }
 
   /** See FrozenLogs. */
@@ -75,17 +77,17 @@ export class FreezeGate implements FrozenLogs {
   /** Why a log is frozen, oldest first; empty if it is not. */
   holds({ id }: Pick<Log, "id">): readonly Hold[] {
     const written = this.#runbook.freezing(id).map(holdOf);
-    const sudden = this.#sudden.get(id);
-    if (sudden === undefined) return written;
-    const { accepted: _, ...hold } = sudden;
-    return [...written, hold];
+    const sudden = [...this.#sudden.get(id)?.values() ?? []];
+    return [...written, ...sudden.map(({ accepted: _, ...hold }) => hold)];
   }
 
   /** See FrozenLogs. */
   lastAccepted({ id }: Pick<Log, "id">): Accepted | undefined {
     // The oldest hold counts: what came after it was not accepted.
     const [oldest] = this.#runbook.freezing(id);
-    return oldest === undefined ? this.#sudden.get(id)?.accepted : oldest.accepted;
+    if (oldest !== undefined) return oldest.accepted;
+    const [sudden] = this.#sudden.get(id)?.values() ?? [];
+    return sudden?.accepted;
   }
 
   /** See FrozenLogs. */

@@ -17,6 +17,8 @@ export interface EventAbout {
   readonly isQuestion?: boolean;
   /** The configured address of a peer. Strangers have none. */
   readonly peer?: string;
+  /** The vkey of a witness, if it is about how that one keeps up. */
+  readonly witness?: string;
   /** The record of a case. */
   readonly record?: ConflictRecord;
   /** Whether the case is about the statements of a monitor. */
@@ -73,19 +75,24 @@ const TROUBLES: readonly string[] = [
 const WELL: readonly string[] = ["first", "extends", "unchanged", "consistent"];
 const PEER_TROUBLES: readonly string[] = ["failed", "refused", "nothing shared", "self"];
 const PEER_WELL: readonly string[] = ["matches", "pending", "nothing", "handed over"];
+const MIRROR_TROUBLES: readonly string[] = ["failed", "refused", "rolled back", "equivocated"];
 const PROVEN: readonly string[] = ["recorded", "unrecorded", "not written"];
 
 /** The trouble of the monitor itself that each of these events begins or ends. */
 const OWN_BEGINS: Readonly<Record<string, string>> = {
   "disk.refused": "monitor disk",
   "config.refused": "monitor configuration",
+  "witness.list_unavailable": "monitor witness list",
+  "store.away": "monitor store",
 };
 const OWN_ENDS: Readonly<Record<string, string>> = {
   "disk.recovered": "monitor disk",
   "config.reloaded": "monitor configuration",
+  "witness.list": "monitor witness list",
+  "store.connected": "monitor store",
 };
 /** What a start that succeeds is the end of. */
-export const OVER_BY_START: readonly string[] = Object.values(OWN_BEGINS);
+export const OVER_BY_START: readonly string[] = ["monitor disk", "monitor configuration"];
 
 /** The key of a proven case. */
 export function equivocationKey(evidenceId: string): string {
@@ -95,6 +102,16 @@ export function equivocationKey(evidenceId: string): string {
 /** The key of a channel that fails. */
 export function channelKey(name: string): string {
   return `channel ${name}`;
+}
+
+/** What the keys of a mirrored journal's troubles begin with: the name of its monitor. */
+export function mirrorKey(name: string): string {
+  return `mirror ${name}`;
+}
+
+/** The key of a witness that does not keep up. */
+export function witnessKey(vkey: string): string {
+  return `witness ${vkey}`;
 }
 
 /** What an event means; nothing if no case follows from it. */
@@ -112,6 +129,11 @@ export function occurrenceOf(event: AlertEvent): Occurrence | undefined {
       return up(event, { key: `member ${textIn(event, "member")} ${kind}`, nature: "once" });
     case "alert":
       return ofChannel(event, kind);
+    case "mirror":
+      return ofMirror(event, kind);
+  }
+  if (event.about?.witness !== undefined) {
+    return ofWitness(event, { kind, vkey: event.about.witness });
   }
   const over = OWN_ENDS[event.name];
   if (over !== undefined) return { phase: "over", key: over };
@@ -181,6 +203,31 @@ function ofChannel(event: AlertEvent, kind: string): Occurrence | undefined {
     return up(event, { key: channelKey(channel), nature: "lasting", subject: channel });
   }
   return up(event, { key: `${channelKey(channel)} ${kind}`, nature: "once", subject: channel });
+}
+
+/** The journal of another monitor that is mirrored here. */
+function ofMirror(event: AlertEvent, kind: string): Occurrence {
+  const subject = textIn(event, "monitor");
+  const mirror = mirrorKey(subject);
+  if (kind === "recovered") return { phase: "over", key: `${mirror} ${textIn(event, "after")}` };
+  if (kind === "synced") return { phase: "well", keysBeginWith: `${mirror} ` };
+  const nature = MIRROR_TROUBLES.includes(kind) ? "lasting" : "once";
+  return up(event, { key: `${mirror} ${kind}`, nature, subject });
+}
+
+/**
+ * A witness that is behind or away is one case, of however many logs: it is one program that stands
+ * still. While it is behind with any of them, that comes up every half minute.
+ */
+function ofWitness(
+  event: AlertEvent,
+  { kind, vkey }: { kind: string; vkey: string },
+): Occurrence {
+  const key = witnessKey(vkey);
+  if (kind === "recovered") return { phase: "over", key };
+  if (kind === "cosigning") return { phase: "well", keysBeginWith: key };
+  const whole = up(event, { key, nature: "lasting", subject: textIn(event, "witness") });
+  return { ...whole, detail: `log ${textIn(event, "origin")}: ${whole.detail}` };
 }
 
 function contradicted(event: AlertEvent): Occurrence {

@@ -17,201 +17,313 @@ export interface Phrases {
 const STATUS_COMMAND = "hearsay status";
 const NOTHING_PROVEN = "Nothing is proven against anybody.";
 
+const PORT_FAILED: Phrases = {
+  title: "a port of this monitor cannot accept connections",
+  proven: NOTHING_PROVEN + " The monitor goes on watching the logs, and tries the port again.",
+  suspected: "This machine may have no more memory or file descriptors.",
+  todo: "Look at the machine: who uses its memory and descriptors?",
+  check: STATUS_COMMAND,
+};
+
 /** By event. */
 export const PHRASES: Readonly<Record<string, Phrases>> = {
   "log.unverified": {
     title: "log {} answers with a checkpoint that its key has not signed",
-    proven:
-      "The note in the evidence came from where the log is, and the log's known key has not " +
-      "signed it. Such checkpoints are rejected.",
-    suspected: "Nothing follows about the log itself: anybody between you and the log can send " +
-      "such a note. The log's key may have been changed, or somebody else answers in its place.",
-    todo: "1. Accept nothing from this log until this is cleared up.\n" +
-      "2. Look at the log's own pages: was a change of the key announced? If so, see OPERATING, " +
+    proven: "The known key of the log has not signed the note in the evidence. This monitor " +
+      "rejects such checkpoints.",
+    suspected:
+      "The note came from the address of the log. But that proves nothing about the log: " +
+      "anybody between you and the log can send such a note.\n" +
+      "Perhaps the log has a new key. Perhaps somebody else answers in its place.",
+    todo: "1. Use nothing new from this log until you know why.\n" +
+      "2. Look at the log's own pages: did it announce a new key? If so, see OPERATING, " +
       '"A log\'s key was rotated".\n' +
-      "3. If not, ask the log's operator, and look from another network.",
-    check: "The evidence has the note and the key. Any tool for C2SP signed notes says that the " +
+      "3. If not, ask the operator of the log, and look from another network.",
+    check:
+      "The evidence has the note and the key. Every tool for C2SP signed notes says that the " +
       "signature does not verify.",
   },
   "log.unproven": {
     title: "log {} has not proven that it only added entries",
-    proven: "The log signed the checkpoint in the evidence. It has given no proof that it only " +
-      "added entries to what it showed before. Such checkpoints are rejected.",
-    suspected: "It may have changed its history. It may as well have a broken cache or server. A " +
-      "missing proof convicts nobody.",
-    todo: "1. Accept no new checkpoint of this log until this is cleared up.\n" +
-      "2. Keep the monitor running: it asks again, and tells peers.\n" +
-      "3. Ask the log's operator. Look whether other monitors see the same.",
-    check: "Open the notes in the evidence with the log's key: it has signed them. Then ask the " +
-      "log for the consistency proof between their sizes.",
+    proven: "The key of the log has signed the checkpoints in the evidence. This monitor rejects " +
+      "the new one, because it has no proof that the log only added entries.",
+    suspected: "Perhaps the log has changed its history. Perhaps one of its servers or caches is " +
+      "broken. Without a proof nobody is convicted.",
+    todo: "1. Use nothing new from this log until you know why.\n" +
+      "2. Do not stop the monitor: it asks again, and tells its peers.\n" +
+      "3. Ask the operator of the log. Look whether other monitors see the same.",
+    check: "The key of the log has signed the notes in the evidence: check that first. If the " +
+      "evidence has a proof, it is the one that the log gave: it does not lead to the root in the " +
+      "newer note. If it has none, ask the log for the consistency proof between the two sizes.",
   },
   "log.withheld": {
     title: "log {} withholds a checkpoint that others were shown",
-    proven: "Others hold a checkpoint with the log's signature, and the log has not shown it here.",
-    suspected: "The log may show different things to different people. It may also be slow, or " +
-      "one of its servers may lag behind.",
+    proven:
+      "Others have a checkpoint with the signature of the log. The log has not shown it here.",
+    suspected: "Perhaps the log shows different things to different people. Perhaps it is slow, " +
+      "or one of its servers is behind.",
     todo: "1. Look whether the log grows: " + STATUS_COMMAND + "\n" +
       "2. Look at the log from another network.\n" +
-      "3. If it goes on, ask the log's operator.",
+      "3. If it lasts, ask the operator of the log.",
     check: STATUS_COMMAND,
   },
   "log.frozen": {
-    title: "log {} has not grown for longer than it should take",
+    title: "log {} has not grown for too long",
     proven: NOTHING_PROVEN,
-    suspected: "The log may have stopped, or it may be shown to you as it was before.",
+    suspected: "Perhaps the log has stopped. Perhaps somebody shows you an old state of it.",
     todo: "1. Look at the log's own pages, and from another network.\n" +
-      '2. If the log is slow by nature, set its "patience". If it has ended, set "retired".',
+      '2. If the log always grows slowly, set a longer "patience". If it has ended, set "retired".',
     check: STATUS_COMMAND,
   },
   "log.rolled back": {
     title: "log {} shows an older checkpoint than before",
     proven: "The older checkpoint agrees with what the log showed before. " + NOTHING_PROVEN,
-    suspected: "One of the log's servers may lag behind. It may also have been restored from a " +
-      "backup.",
-    todo: "1. Wait whether it catches up: the monitor goes on looking.\n" +
-      "2. If it goes on for hours, ask the log's operator.",
+    suspected: "Perhaps one of the log's servers is behind, or was restored from a backup.",
+    todo: "1. Wait: the monitor goes on looking, and tells you when it is over.\n" +
+      "2. If it lasts for hours, ask the operator of the log.",
     check: STATUS_COMMAND,
   },
   "log.unavailable": {
     title: "log {} cannot be reached",
-    proven: "Nothing, except that no signed checkpoint came from it. An outage is no misbehaviour.",
-    suspected: "The log, the network between, or this machine has an outage.",
+    proven: "Only that no signed checkpoint came from it. An outage is no misbehaviour.",
+    suspected: "The log, the network, or this machine has an outage.",
     todo: "1. Is this machine online? " + STATUS_COMMAND + " shows whether other logs answer.\n" +
       "2. Look at the log's own status page.\n" +
-      "3. Nothing else: it is tried again, and its return is told.",
+      "3. Nothing else: the monitor tries again, and tells you when the log is back.",
     check: STATUS_COMMAND,
   },
   "log.retired": {
-    title: "log {} stands still, and only its server says that this is meant",
-    proven: NOTHING_PROVEN + " Nobody signs what the server says.",
-    suspected: "The log has been retired, as logs are. Or somebody hides that it grows.",
-    todo: 'If you know from elsewhere that it is retired, set "retired" in the configuration.',
+    title: "log {} does not grow, and only its server says that it has ended",
+    proven: NOTHING_PROVEN + " The server has not signed what it says.",
+    suspected: "Perhaps the log has ended. Perhaps somebody hides that it grows.",
+    todo: 'Look at the log\'s own pages. If it has ended, set "retired" in the configuration.',
     check: STATUS_COMMAND,
   },
   "exchange.failed": {
-    title: "peer {} cannot be compared with",
+    title: "peer {} cannot be reached, so nothing is compared with it",
     proven: NOTHING_PROVEN,
-    suspected:
-      "The peer is down, or the network between. While no peer answers, a split view of a " +
-      "log would not be seen.",
+    suspected: "The peer or the network is down. As long as no peer answers, this monitor cannot " +
+      "see a split view.",
     todo: "1. Ask the peer's operator.\n2. Look whether other peers answer: " + STATUS_COMMAND,
     check: "hearsay peers",
   },
   "exchange.refused": {
-    title: "peer {} sends what cannot be accepted",
+    title: "peer {} sends something that is refused",
     proven: NOTHING_PROVEN,
-    suspected: "The peer has another version or a fault, or somebody else answers in its place.",
+    suspected:
+      "Perhaps the peer has another version or a fault. Perhaps somebody else answers in " +
+      "its place.",
     todo: "Ask the peer's operator.",
     check: "hearsay peers",
   },
   "exchange.nothing shared": {
-    title: "peer {} follows none of the logs that are followed here",
+    title: "peer {} follows none of your logs, so nothing is compared with it",
     proven: NOTHING_PROVEN,
-    suspected: "One of the two configurations names other logs than was meant.",
-    todo: "Compare the lists of logs with the peer's operator. Nothing is compared until then.",
+    suspected: "One of the two configurations has the wrong logs.",
+    todo: "Compare your list of logs with the operator of the peer.",
     check: "hearsay peers",
   },
   "exchange.self": {
-    title: "peer {} is this monitor itself",
-    proven: "Nothing is compared with this peer.",
-    suspected: "The configuration names this monitor's own address as a peer.",
-    todo: "Take it out of the configuration, or put the right address there.",
+    title: "peer {} is this monitor itself, so nothing is compared with it",
+    proven: NOTHING_PROVEN,
+    suspected: "The configuration has this monitor's own address as a peer.",
+    todo: "Remove it from the configuration, or write the right address there.",
     check: "hearsay config check",
   },
   "member.banned": {
-    title: "member {} was put out",
-    proven: "This monitor talks to it no more. The reason is below.",
-    suspected: "Its operator may not know: a copied or restored folder can cause it.",
-    todo:
-      "1. Ask the member's operator.\n2. Take it back when it is cleared up: hearsay peers unban",
+    title: "member {} was banned",
+    proven: "This monitor does not talk to it any more. The reason is below.",
+    suspected: "Perhaps its operator does not know: a copied or restored folder can be the cause.",
+    todo: "1. Ask the operator of the member.\n" +
+      "2. When you know the cause, take the member back: hearsay peers unban",
     check: "hearsay peers",
   },
   "member.key_used_twice": {
     title: "two programs speak with the key of {}",
-    proven: "Two sessions at once were signed with this key.",
-    suspected: "A folder was copied or restored. Or the key is in other hands.",
-    todo: "1. Ask the member's operator whether a second program runs.\n" +
+    proven: "Two sessions at the same time were signed with this key.",
+    suspected: "Perhaps a folder was copied or restored. Perhaps somebody has stolen the key.",
+    todo: "1. Ask the operator of the member whether a second program runs.\n" +
       "2. If not, the key must be replaced.",
     check: "hearsay peers",
   },
   "disk.refused": {
     title: "this monitor's disk refuses to write",
-    proven: "It says nothing about any log.",
+    proven: NOTHING_PROVEN,
     suspected: "The disk is full, or broken.",
-    todo: "1. Free the disk, or replace it. What could not be written is tried again.\n" +
-      "2. Do not stop the monitor before that if it has told a case that is not written.",
+    todo: "1. Make room on the disk, or replace it. The monitor tries again to write.\n" +
+      "2. If a message says that a case could not be written, do not stop the monitor before that.",
+    check: STATUS_COMMAND,
+  },
+  "store.away": {
+    title: "the database that this monitor shares with its other sites is away",
+    proven: "It says nothing about any log. This monitor looks at every log itself meanwhile.",
+    suspected: "The database is down, full or cut off, or does not let this monitor in any more.",
+    todo: "Look at the database. Nothing is lost: what was seen is in this monitor's journals.",
     check: STATUS_COMMAND,
   },
   "journal.lost": {
-    title: "something that was in this monitor's folders is gone",
-    proven: "What the monitor wrote there before is not there any more.",
-    suspected: "A folder was restored from a backup, or somebody has removed something.",
+    title: "something in this monitor's folders is lost",
+    proven: "The monitor wrote it there before, and it is not there any more.",
+    suspected: "Perhaps a folder was restored from a backup. Perhaps somebody removed something.",
     todo: 'See OPERATING, "Lost state".',
     check: STATUS_COMMAND,
   },
   "journal.unsound": {
     title: "an entry of this monitor's incident journal does not hold",
-    proven: "The entry proves nothing, and is not used.",
-    suspected: "Somebody has changed the journal, or another version wrote the entry.",
-    todo: "Keep the journal as it is, and compare it with your backup.",
+    proven: "The entry proves nothing, and the monitor does not use it.",
+    suspected: "Perhaps somebody has changed the journal. Perhaps another version wrote the entry.",
+    todo: "Do not change the journal. Compare it with your backup.",
     check: "hearsay incidents check",
   },
   "folder.moved": {
     title: "a folder of this monitor was moved, and the monitor ends",
-    proven: "Nothing more is written. Nobody watches until it is started again.",
+    proven: "NOBODY WATCHES your logs now, until the monitor is started again.",
     suspected: "Somebody moved, removed or replaced the folder.",
-    todo: "Put the folder back where the configuration says, then start the monitor again.",
+    todo: "1. Put the folder back where the configuration says.\n2. Start the monitor again.",
     check: STATUS_COMMAND,
   },
   "key.changed": {
     title: "this monitor has another key than at its last start",
     proven: "The key file has another key.",
-    suspected: "If you did not replace the key, somebody else has.",
-    todo: "If you did it, nothing. If not, take the machine for compromised.",
+    suspected: "If you did not replace the key, somebody else did it.",
+    todo: "Did you replace it? Then do nothing. If not: somebody else may have control of this " +
+      "machine.",
     check: "hearsay config check",
   },
   "daemon.fault": {
     title: "a fault in Hearsay itself",
-    proven: "A piece of work ended with an error of the program. The monitor goes on.",
-    suspected: "What that work was to find out is not known.",
-    todo: "1. Look at the log lines around it, and at " + STATUS_COMMAND + "\n" +
+    proven: NOTHING_PROVEN + " The program made an error in one piece of work. It goes on.",
+    suspected: "The result of that piece of work is missing.",
+    todo: "1. Look at the event daemon.fault in the output of the monitor, and at " +
+      STATUS_COMMAND + "\n" +
       "2. Please report it, with its stack.",
     check: STATUS_COMMAND,
   },
   "config.refused": {
     title: "the changed configuration was refused",
-    proven: "The monitor goes on with the configuration that it had.",
+    proven: "The monitor goes on with the old configuration.",
     suspected: "Nothing.",
     todo: "Correct the file, then reload it.",
     check: "hearsay config check",
   },
   "incident.refused": {
     title: "a record about log {} convinces nobody",
-    proven: "Two implementations of signature checking differ about the record. It proves nothing.",
-    suspected: "The log's key makes signatures at the edge of what is valid.",
-    todo: "Keep the event that has the record, and report it: implementations should not differ.",
+    proven: NOTHING_PROVEN + " Two implementations check its signatures, and they do not agree.",
+    suspected:
+      "The signatures may be unusual, so that some programs accept them and others do not.",
+    todo: "Keep the event that has the record, and please report it.",
     check: "hearsay verify, with the record in the evidence",
   },
   "alert.failed": {
     title: "alerts do not get through channel {}",
-    proven: "The channel did not take what was sent. Nothing is lost: it is sent again.",
+    proven: "The channel did not take an alert. Nothing is lost: the monitor sends it again.",
     suspected: "The receiver is down, or the configuration of the channel is wrong.",
-    todo: "Look at the receiver, then try it: hearsay alert test",
+    todo: "Repair the receiver, then try it: hearsay alert test",
     check: STATUS_COMMAND,
   },
   "alert.disabled": {
-    title: "channel {} takes no alerts and is not tried any more",
-    proven: "It has failed for a day. What waits for it is kept.",
+    title: "channel {} failed for a day, and is switched off",
+    proven: "Nothing is sent through it any more. The alerts that wait for it are kept.",
     suspected: "The receiver is gone, or the configuration of the channel is wrong.",
-    todo: "1. Repair the receiver, and try it: hearsay alert test\n" +
-      "2. Reload or restart the monitor: then the channel is tried again.",
+    todo: "Repair the receiver, then type: hearsay alert test\n" +
+      "If the trial arrives, the running monitor uses the channel again.",
     check: STATUS_COMMAND,
   },
+  "alert.lost": {
+    title: "some alerts were lost",
+    proven: "They were not sent, and will not be sent. The reason is below.",
+    suspected: "You may not know everything that the monitor found.",
+    todo: "Look at what was found: hearsay incidents list, and " + STATUS_COMMAND,
+    check: "hearsay incidents list",
+  },
+  "witness.missing": {
+    title: "witness {} has cosigned nothing for too long",
+    proven: NOTHING_PROVEN,
+    suspected:
+      "Perhaps the witness or its network is down. Perhaps it cosigns another version of " +
+      "the log, which nobody shows you.",
+    todo: "1. Look whether the other witnesses are enough: " + STATUS_COMMAND + "\n" +
+      "2. Ask the operator of the witness.",
+    check: STATUS_COMMAND,
+  },
+  "witness.lagging": {
+    title: "witness {} is behind the other witnesses",
+    proven: NOTHING_PROVEN,
+    suspected: "Perhaps the witness is slow, or its network is down. Perhaps it cosigns another " +
+      "version of the log, which nobody shows you.",
+    todo: "1. Look whether the other witnesses are enough: " + STATUS_COMMAND + "\n" +
+      "2. Ask the operator of the witness.",
+    check: STATUS_COMMAND,
+  },
+  "witness.list_unavailable": {
+    title: "the list of logs for this witness cannot be read",
+    proven: NOTHING_PROVEN,
+    suspected: "Perhaps its server is down. Perhaps the file is damaged.",
+    todo: "Look at the list, and at its address in the configuration. The monitor tries again.",
+    check: STATUS_COMMAND,
+  },
+  "mirror.failed": {
+    title: "the journal of {} cannot be fetched",
+    proven: NOTHING_PROVEN,
+    suspected: "The other monitor or the network is down.",
+    todo: "1. Ask the operator of the other monitor whether it runs.\n" +
+      "2. Nothing else: this monitor tries again, and tells you when it is over.",
+    check: STATUS_COMMAND,
+  },
+  "mirror.rolled back": {
+    title: "the journal of {} shows less than before",
+    proven: NOTHING_PROVEN,
+    suspected: "Perhaps it was restored from a backup. Perhaps a cache shows an old state of it.",
+    todo: "Ask the operator of the other monitor. This monitor keeps its copy.",
+    check: STATUS_COMMAND,
+  },
+  "mirror.refused": {
+    title: "the journal of {} does not agree with what its monitor signed",
+    proven: NOTHING_PROVEN +
+      " What its server sends does not lead to the signed checkpoint, or is " +
+      "not readable. This monitor refuses it.",
+    suspected: "Perhaps its server or a cache is broken. Perhaps somebody has changed its entries.",
+    todo: "1. Ask the operator of the other monitor.\n" +
+      "2. Keep your copy of the journal: it is in the state folder.",
+    check: STATUS_COMMAND,
+  },
+  "mirror.record refused": {
+    title: "an entry in the journal of {} does not hold",
+    proven: NOTHING_PROVEN + " The entry convicts nobody, and this monitor does not use it.",
+    suspected: "Perhaps the other monitor has another version or a fault.",
+    todo: "Ask the operator of the other monitor.",
+    check: STATUS_COMMAND,
+  },
+  "mirror.began anew": {
+    title: "the journal of {} begins anew, as another log",
+    proven: NOTHING_PROVEN + " This monitor keeps its copy of the old journal.",
+    suspected: "Its operator may have lost the old journal, for example with a disk.",
+    todo: "Ask the operator of the other monitor why.",
+    check: STATUS_COMMAND,
+  },
+  "mirror.damaged": {
+    title: "this monitor's copy of the journal of {} was damaged",
+    proven: NOTHING_PROVEN + " The copy is fetched again from the other monitor.",
+    suspected: "Perhaps this machine's disk is broken. Perhaps somebody has changed the copy.",
+    todo: "Look at the disk of this machine.",
+    check: STATUS_COMMAND,
+  },
+  "journal.epoch": {
+    title: "this monitor's incident journal does not continue what was signed of it",
+    proven: "The journal is published from now on as a new log. The old one is kept as it is.",
+    suspected:
+      "Perhaps a folder was restored from a backup. Perhaps somebody has changed the journal.",
+    todo: 'See OPERATING, "Lost state". Tell those who mirror this journal.',
+    check: "hearsay incidents check",
+  },
+  "status.failed": PORT_FAILED,
+  "witness.failed": PORT_FAILED,
+  "federation.failed": PORT_FAILED,
 };
 
 /** For an event that has none of its own. `{}` stands for its name. */
 export const OTHER: Phrases = {
-  title: "the event {} came up",
+  title: "the event {} happened",
   proven: NOTHING_PROVEN,
   suspected: 'See OPERATING, "Events".',
   todo: "Look at the log lines of the monitor around this time.",

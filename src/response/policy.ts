@@ -96,10 +96,19 @@ export const DEFAULT_RULES: readonly Rule[] = [
   ...warnings(PEER_MS, "exchange.self"),
   ...warnings(0, "member.banned", "member.key_used_twice"),
   ...warnings(0, "disk.refused", "journal.lost", "journal.unsound", "folder.moved", "key.changed"),
-  ...warnings(0, "daemon.fault", "config.refused", "status.failed", "witness.failed"),
+  ...warnings(0, "journal.epoch"),
+  ...warnings(0, "daemon.fault", "config.refused"),
+  ...warnings(0, "status.failed", "witness.failed", "federation.failed"),
+  // It has been behind for longer than is allowed when this is told.
   ...warnings(0, "witness.missing", "witness.lagging"),
+  ...warnings(OUTAGE_MS, "witness.list_unavailable"),
+  // That a mirrored journal equivocates is a case, and told as one.
+  { event: "mirror.equivocated", level: "INFO", action: "none", afterMs: 0 },
+  ...warnings(PEER_MS, "mirror.failed"),
+  ...warnings(OUTAGE_MS, "mirror.rolled back"),
+  ...warnings(0, "mirror.refused", "mirror.record refused", "mirror.began anew", "mirror.damaged"),
   ...warnings(0, "alert.disabled", "alert.lost"),
-  ...warnings(OUTAGE_MS, "alert.failed"),
+  ...warnings(OUTAGE_MS, "alert.failed", "store.away"),
   { event: "*", level: "INFO", action: "none", afterMs: 0 },
 ];
 

@@ -43,6 +43,8 @@ const NEWLINE = 0x0a;
 export const WASTE_BYTES = 4 * 1024 * 1024;
 /** The most alerts that wait for one channel. Of more, the least grave and oldest is left out. */
 export const MAX_WAITING = 1_000;
+/** So many changes wait for a disk that refuses. Of more, the file is written anew from memory. */
+export const MAX_UNWRITTEN = 10_000;
 /** How long after a refusal of the disk it is tried again. */
 const AGAIN_MS = 10_000;
 
@@ -220,7 +222,7 @@ export class AlertQueue {
    * is tried again.
    */
   async write(): Promise<void> {
-    this.#writing ??= this.#writeAll().finally(() => this.#writing = undefined);
+    this.#writing ??= this.#writeAll();
     await this.#writing;
   }
 
@@ -293,10 +295,17 @@ export class AlertQueue {
         this.#failed(error);
         // What may be half written can only be made good by writing all of it anew.
         if (error instanceof DurabilityLost) this.#mustWriteAnew = true;
-        this.#unwritten.unshift(...changes);
-        return this.#tryAgain();
+        this.#unwritten = [...changes, ...this.#unwritten];
+        if (this.#unwritten.length > MAX_UNWRITTEN) {
+          this.#mustWriteAnew = true;
+          this.#unwritten = this.#unwritten.slice(-1);
+        }
+        this.#tryAgain();
+        break;
       }
     }
+    // In the same step as the last look at what is unwritten: what comes after it begins a new write.
+    this.#writing = undefined;
   }
 
   #tryAgain(): void {

@@ -10,7 +10,10 @@ import { escapeHtml } from "./paper.ts";
 /** A picture, and the same in words. */
 export interface Picture {
   readonly svg: string;
+  /** They say left and right, and belong beside the SVG. */
   readonly words: string;
+  /** The same drawn with letters, one tree below the other, for who sees no SVG. */
+  readonly drawing: string;
 }
 
 const [WIDTH, HEIGHT] = [720, 300];
@@ -62,7 +65,22 @@ function sameSize({ checkpoint_a: a, checkpoint_b: b }: ConflictRecord): Picture
     `Checkpoint B has the root ${b.root}.`,
     "One tree has one root. So the trees differ in at least one leaf; which one, nobody has shown.",
   ];
-  return { svg: drawn([left, right, unequal()], words), words: words.join("\n") };
+  const drawing = [
+    ...branches(
+      `checkpoint A: size ${a.size}, root ${short(a.root)}, signed`,
+      partsOf(BigInt(a.size)),
+    ),
+    "",
+    ...branches(
+      `checkpoint B: size ${b.size}, root ${short(b.root)}, signed`,
+      partsOf(BigInt(b.size)),
+    ),
+    "",
+    `${short(a.root)} ≠ ${short(b.root)}`,
+    "One tree has one root, and these are two. So the trees differ in at least one leaf;",
+    "which one, nobody has shown.",
+  ].join("\n");
+  return { svg: drawn([left, right, unequal()], words), words: words.join("\n"), drawing };
 }
 
 function twoSizes(record: ConflictRecord): Picture {
@@ -93,7 +111,41 @@ function twoSizes(record: ConflictRecord): Picture {
     `Both are the root of the first ${older.size} leaves, and they are different. So the larger tree ` +
     "does not begin with the smaller one; where they part, nobody has shown.",
   ];
-  return { svg: drawn([left, right, unequal()], words), words: words.join("\n") };
+  const first = leavesOf({ from: 0n, to: BigInt(older.size) });
+  const rest = leavesOf({ from: BigInt(older.size), to: BigInt(newer.size) });
+  const [top, ...below] = branches(
+    `root ${short(implied)} of leaves ${first}, as the proof shows`,
+    parts,
+  );
+  const drawing = [
+    `checkpoint ${newerName}: size ${newer.size}, root ${short(newer.root)}, signed`,
+    `├── ${top}`,
+    ...below.map((line) => `│   ${line}`),
+    `└── ${rest.includes("–") ? "leaves" : "leaf"} ${rest}, added later`,
+    "",
+    ...branches(
+      `checkpoint ${olderName}: size ${older.size}, root ${short(older.root)}, signed`,
+      parts,
+    ),
+    "",
+    `leaves ${first}:  ${short(implied)} ≠ ${short(older.root)}`,
+    "Both would be the root of the same leaves, and they are different. So the larger tree",
+    "does not begin with the smaller one; where they part, nobody has shown.",
+  ].join("\n");
+  return { svg: drawn([left, right, unequal()], words), words: words.join("\n"), drawing };
+}
+
+/** A tree drawn with letters: its root, and its parts below. */
+function branches(root: string, parts: readonly Part[]): string[] {
+  return [
+    root,
+    ...parts.map((part, i) =>
+      `${i === parts.length - 1 ? "└──" : "├──"} ${
+        part.to - part.from === 1n ? "leaf" : "leaves"
+      } ` +
+      leavesOf(part)
+    ),
+  ];
 }
 
 /** One tree: its root, and the boxes below it. */

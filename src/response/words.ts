@@ -75,8 +75,8 @@ function ofConflict(telling: Telling, record: ConflictRecord): Words {
     ? `PROVEN: a monitor signed two different statements under one number (${short(subject)})`
     : `PROVEN: log ${short(subject)} signed two histories that contradict each other`;
   const why = kind !== "cross_size"
-    ? `Both say that they have ${printable(a.size)} entries, and their roots differ.`
-    : "The larger one does not begin with the smaller one: the record has a proof of that.";
+    ? `Both have ${printable(a.size)} entries, but their roots are different.`
+    : "The larger one does not begin with the smaller one. The record has a proof of that.";
   const unwritten = event === "incident.not written"
     ? "\nThe disk refuses to write this case: keep this message. It is tried again."
     : event === "incident.unrecorded"
@@ -87,40 +87,46 @@ function ofConflict(telling: Telling, record: ConflictRecord): Words {
     text: [
       ...section(
         "What is proven",
-        `The key of this ${who} has signed two checkpoints that cannot both be true:\n` +
+        `The key of this ${who} has signed two checkpoints that contradict each other:\n` +
           `  A: size ${printable(a.size)}, root ${printable(a.root)}\n` +
           `  B: size ${printable(b.size)}, root ${printable(b.root)}\n` +
-          `${why} The signatures are in the evidence, and nobody can take them back.` + unwritten,
+          `${why} Both signatures are in the evidence. Nobody can take them back.` + unwritten,
       ),
       ...section(
         "What is only suspected",
         isOfWitness
-          ? "Why it happened, and whether the log itself showed both. The case is about the witness."
+          ? "Nobody knows yet why it happened, and whether the log itself showed both. The case is " +
+            "about the witness."
           : isOfMonitor
-          ? "Why it happened. A copied or restored folder of a monitor does that too."
-          : "Why it happened. Somebody may show different people different histories. A developer " +
-            "who reset a test log and kept its key leaves the same proof behind.",
+          ? "Nobody knows yet why it happened. It also happens if the folder of a monitor is copied " +
+            "or restored."
+          : "Nobody knows yet why it happened. Perhaps somebody shows different histories to " +
+            "different people.\n" +
+            "It also happens if a developer resets a test log and keeps its key.",
       ),
       ...section(
         "What to do now",
         isOfWitness
-          ? "1. Count this witness no more: take it out of your policies.\n" +
-            "2. Keep this message: the evidence is in it. Let the monitor run.\n" +
-            "3. Tell the witness's operator, and look whether the log shows both roots."
+          ? "1. Do not count this witness any more: remove it from your policies.\n" +
+            "2. Keep this message: the evidence is in it. Do not stop the monitor.\n" +
+            "3. Tell the operator of the witness. Look whether the log shows both roots."
           : isOfMonitor
-          ? "1. Ask the monitor's operator whether a folder was copied or restored.\n" +
+          ? "1. Ask the operator of that monitor whether a folder was copied or restored.\n" +
             "2. Keep this message: the evidence is in it."
-          : "1. Accept nothing new from this log until this is cleared up.\n" +
-            "2. Keep this message: the evidence is in it. Let the monitor run.\n" +
-            "3. Send the evidence to the log's operator, and ask how the key came to sign both.\n" +
-            '4. Then follow OPERATING, "When something is inconsistent". Nothing else is urgent.',
+          : "1. Use nothing new from this log until you know why it happened. When a case is\n" +
+            "   recorded, this monitor freezes the log: hearsay check answers FROZEN.\n" +
+            "2. Keep this message: the evidence is in it. Do not stop the monitor.\n" +
+            "3. Send the evidence to the operator of the log. Ask why the key signed both.\n" +
+            '4. Then follow OPERATING, "When it fires". Nothing else is urgent tonight.',
       ),
       ...section(
         "How to check it yourself",
-        "The evidence is the file case.json of the mail; in an alert's JSON it is evidence.record, " +
-          "to be saved as case.json. On any machine, without a network:\n" +
+        "The evidence is the file case.json of the mail. In the JSON of an alert it is " +
+          "evidence.record: save it as case.json.\n" +
+          "On any machine, without a network:\n" +
           "  hearsay verify case.json\n" +
-          `It needs nobody's word but the ${who}'s public key, which you should have from elsewhere:\n` +
+          `You need not trust this monitor, only the public key of the ${who}. Compare it with the ` +
+          "one that you know:\n" +
           `  ${printable(log.vkey)}${keyIdOf(log.vkey)}`,
       ),
       `Case ${printable(id)}`,
@@ -131,25 +137,35 @@ function ofConflict(telling: Telling, record: ConflictRecord): Words {
 
 /** Repeats of a proven case, or many cases at once. */
 function ofRepeats(telling: Telling): Words {
-  const { subject, count, event, evidence } = telling;
+  const { subject, count, event, evidence, isOfMonitor } = telling;
   const name = short(subject);
   const id = evidence?.kind === "conflict"
     ? `Case ${printable(evidence.record.evidence_id)}\n`
     : "";
   if (event === MORE_CASES) {
+    const isOfWitness = evidence?.kind === "conflict" &&
+      evidence.record.kind === "same_size_cosigned";
+    const [title, who] = isOfWitness
+      ? [`more contradictions cosigned by a witness of log ${name}`, "witness"]
+      : isOfMonitor
+      ? [`more contradictions signed by monitors (the last: ${name})`, "monitor"]
+      : [`more contradictions signed by log ${name}`, "log"];
     return {
-      title: `PROVEN: ${count} more contradictions signed by log ${name}`,
+      title: `PROVEN: ${count} ${title}`,
       text: [
         ...section(
           "What is proven",
-          `The log's key has signed ${count} more checkpoints that contradict others. The evidence ` +
-            "is that of the last one. Each has its record in the incident journal.",
+          `The ${who}'s key has signed ${count} more checkpoints that contradict others. The evidence ` +
+            "is that of the last one. The incident journal has a record of each.",
         ),
         ...section(
           "What to do now",
-          "The same as for the first one. They are told together, because they are many.",
+          "The same as for the first one. There are many, so they are told together.",
         ),
-        ...section("How to check it yourself", "hearsay incidents list, then hearsay verify"),
+        ...section(
+          "How to check it yourself",
+          "hearsay incidents list\nhearsay verify, with the record in the evidence",
+        ),
         `${id}${footer(telling)}`,
       ].join("\n"),
     };
@@ -159,10 +175,10 @@ function ofRepeats(telling: Telling): Words {
     text: [
       ...section(
         "What is proven",
-        "Nothing new. Others have told the same case, which is proven since " +
-          `${telling.since}. Repeats are not told any more.`,
+        `Nothing new. Others have told the same case, which is known since ${telling.since}. You ` +
+          "get no more messages about repeats of it.",
       ),
-      ...section("What to do now", "Nothing more than before."),
+      ...section("What to do now", "Nothing new. Go on with what the first message says."),
       `${id}${footer(telling)}`,
     ].join("\n"),
   };
@@ -178,7 +194,7 @@ function ofEnd(telling: Telling, what: string): Words {
     text: [
       `This is over. It began ${since}, and it was over by ${overAt}. It came up ${times(count)}.`,
       "",
-      ...section("What to do now", "Nothing. If you do not know the reason, it may come back."),
+      ...section("What to do now", "Nothing. If nobody knows the reason, it may come back."),
       footer(telling),
     ].join("\n"),
   };
@@ -188,7 +204,10 @@ function ofSummary(telling: Telling, what: string): Words {
   return {
     title: `${upper(what)}: ${times(telling.count)}`,
     text: [
-      `This came up ${times(telling.count)} since ${telling.since}. It is counted, and told once.`,
+      `This came up ${
+        times(telling.count)
+      } since ${telling.since}. It is counted, so that you get one ` +
+      "message and not many.",
       "",
       ...section("What this monitor saw last", seen(telling)),
       footer(telling),
@@ -201,7 +220,7 @@ export function trialWords(monitor: string): Words {
   return {
     title: `TRIAL: this is how monitor ${short(monitor)} tells an alert`,
     text: "Nothing happened. Somebody typed: hearsay alert test\n\n" +
-      "If you can read this, the channel works. Nothing is to be done.\n",
+      "If you can read this, the channel works. You need not do anything.\n",
   };
 }
 
@@ -210,7 +229,7 @@ export function withoutEvidence({ title, text }: Words): Words {
   return {
     title: `${title} (no evidence)`,
     text:
-      "Hearsay has a fault: this was to be told as graver, and its evidence is missing or does " +
+      "Hearsay has a fault: this should be a graver alert, but its evidence is missing or does " +
       "not hold. Please report it.\n\n" + text,
   };
 }

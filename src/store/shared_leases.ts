@@ -28,6 +28,9 @@ export const MAX_VIEWS = 16;
 /** Most rows in one statement. */
 const MAX_ROWS = 500;
 
+/** How often it is looked how things stand, if another site was faster. */
+const MAX_ROUNDS = 3;
+
 /** Of a row of `hearsay_leases`. */
 const IS_OVER = `(hearsay_leases.until_ms <= now_ms()
   or hearsay_leases.until_ms > now_ms() + ${MAX_LEASE_MS})`;
@@ -58,28 +61,40 @@ export async function keepLeases(parts: LeaseParts, wishes: LeaseWishes): Promis
   const logs = [...new Set(wishes.logs.filter(isShareable))];
   await greet(db, site, wishes.leaseMs);
   await setLogs(parts, logs);
-  const mine = await renew(parts, wishes);
+  let held = await renew(parts, wishes);
+  for (let round = 1;; round++) {
+    const { others, missed, ...after } = await settle(parts, { ...wishes, logs }, held);
+    held = after.held;
+    if (!missed || round === MAX_ROUNDS) return { held, others };
+  }
+}
+
+/** Looks how things stand, and gives up and takes what is this site's part. */
+async function settle(
+  parts: LeaseParts,
+  wishes: LeaseWishes,
+  mine: readonly Lease[],
+): Promise<LeaseReport & { readonly missed: boolean }> {
+  const { logs, views, leaseMs } = wishes;
+  const me = parts.site.vkey;
   const found = await look(parts, wishes);
   const followers = await followersOf(parts, logs);
-  const leaving: Lease[] = mine.filter(({ log, slot }) =>
-    !followers.has(log) || slot >= wishes.views
-  );
+  const leaving: Lease[] = mine.filter(({ log, slot }) => !followers.has(log) || slot >= views);
   const wanted = new Map<string, readonly number[]>();
   for (const log of logs) {
     const situation = { log, followers: followers.get(log)!, slots: found.slots.get(log) ?? [] };
-    const { givesUp, tries } = shareOf(situation, {
-      ...{ me: site.vkey, views: wishes.views, patienceMs: wishes.leaseMs / 2 },
-    });
+    const { givesUp, tries } = shareOf(situation, { me, views, patienceMs: leaseMs / 2 });
     if (givesUp) leaving.push(...mine.filter((lease) => lease.log === log));
     if (tries.length > 0) wanted.set(log, tries);
   }
-  await noteUntaken(parts, untaken(logs, found.slots, wishes.views));
+  await noteUntaken(parts, untaken(logs, found.slots, views));
   await giveUp(parts, leaving, found.beyond);
   const kept = mine.filter((lease) => !leaving.includes(lease));
-  const taken = await take(parts, wanted, wishes.leaseMs);
+  const taken = await take(parts, wanted, leaseMs);
   return {
     held: [...kept, ...taken],
     others: found.others.filter(({ log }) => followers.has(log)),
+    missed: taken.length < wanted.size,
   };
 }
 

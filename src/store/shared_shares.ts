@@ -76,11 +76,10 @@ export function shareOf(
   const free = views - taken.length;
   const has = (site: string): boolean => taken.some(({ holder }) => holder === site);
   if (has(me)) {
-    // Those chosen who find no free slot get those of the others; the last in order goes first.
-    const lacking = chosen.filter((site) => !has(site)).length - free;
+    // One after the other, the last in order first, and not while there is a slot for those chosen: so
+    // a log that changes hands is still looked at.
     const others = order.filter((site) => has(site) && !chosen.includes(site));
-    const leaving = lacking > 0 ? others.slice(-lacking) : [];
-    return { givesUp: leaving.includes(me), tries: [] };
+    return { givesUp: free === 0 && others.at(-1) === me, tries: [] };
   }
   const rank = order.indexOf(me);
   if (rank < 0 || free === 0) return NOTHING;

@@ -18,10 +18,12 @@ import { claim, claimDone } from "./shared_claims.ts";
 import { contradicting, headsAfter, noteTaken, publish, rootsAt, takenOf } from "./shared_heads.ts";
 import { keepLeases, release } from "./shared_leases.ts";
 import { looksAfter, writeLook } from "./shared_looks.ts";
+import { heardPeers, peersHeard } from "./shared_peers.ts";
 import { expectSchema } from "./shared_schema.ts";
 import { checkSite, greet, publishCases, publishedOf, sitesOf } from "./shared_sites.ts";
 import type {
   Claim,
+  DamagedOwnRow,
   DamagedRow,
   HeadCursor,
   HeadPage,
@@ -31,6 +33,8 @@ import type {
   LookPage,
   LookSaid,
   OwnRow,
+  PeerHeard,
+  PeerRow,
   Publication,
   PublishedEntry,
   SharedCase,
@@ -177,6 +181,16 @@ export class SharedStore {
     return sitesOf(this.#parts.db);
   }
 
+  /** Says of which peers this site has heard, and when. */
+  heardPeers(peers: readonly PeerHeard[]): Promise<void> {
+    return heardPeers(this.#parts.db, this.#parts.site, peers);
+  }
+
+  /** When each peer was heard of last, by any site; the latest first, at most a thousand. */
+  peersHeard(): Promise<readonly (PeerRow | DamagedRow)[]> {
+    return peersHeard(this.#parts.db);
+  }
+
   /** Hears what other sites put into the store, from now on. */
   listen(ears: StoreEars): Promise<void> {
     return listenTo(this.#parts.db, this.#parts.site, ears);
@@ -189,7 +203,7 @@ export class SharedStore {
   }
 
   /** What the store has of this site's observation journal, in its order; see `ownRows`. */
-  ownRows(walk: { afterSeq: number; limit: number }): Promise<readonly (OwnRow | DamagedRow)[]> {
+  ownRows(walk: { afterSeq: number; limit: number }): Promise<readonly (OwnRow | DamagedOwnRow)[]> {
     return ownRows(this.#parts.db, this.#parts.site, walk);
   }
 

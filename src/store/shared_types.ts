@@ -184,6 +184,20 @@ export interface SiteRow extends SharedSite {
   readonly leases: number;
 }
 
+/** A peer that a site has heard of. */
+export interface PeerHeard {
+  /** Its vkey, or the address at which it is called: 1 to MAX_KEY_BYTES bytes; others are left out. */
+  readonly peer: string;
+  /** How long ago, in milliseconds. */
+  readonly agoMs: number;
+}
+
+/** A peer, as the site has it that heard of it last. */
+export interface PeerRow extends PeerHeard {
+  readonly site: string;
+  readonly siteName: string;
+}
+
 /** What is new in the store. */
 export type StoreNews = "heads" | "looks" | "leases";
 
@@ -202,13 +216,19 @@ export interface OwnRow extends Link {
   readonly root: string;
   /** The note that the store has from this entry; nothing if it has that of an earlier one. */
   readonly note: string | undefined;
+  /** Whether there is a head for it, of whichever site. */
+  readonly hasHead: boolean;
 }
+
+/** A damaged row about a site's own journal, and the entry that it names. */
+export type DamagedOwnRow = DamagedRow & { readonly seq: number };
 
 /** What was dropped, in rows. */
 export interface Trimmed {
   readonly heads: number;
   readonly sightings: number;
   readonly claims: number;
+  readonly peers: number;
 }
 
 /** The store cannot be used as it is. The message is a sentence that says what to do. */

@@ -8,7 +8,7 @@ import type { SqlRow } from "../world/world.ts";
 import { FIRST_LINK } from "../evidence/entry.ts";
 import { countIn, numberIn, orDamaged, textIn } from "./shared_rows.ts";
 import { placeholders } from "./shared_sql.ts";
-import type { DamagedRow, OwnRow, SharedSite, Trimmed } from "./shared_types.ts";
+import type { DamagedOwnRow, OwnRow, SharedSite, Trimmed } from "./shared_types.ts";
 
 /** Most rows dropped in one statement, so that none takes long. */
 const MAX_DROPPED = 1_000;
@@ -38,7 +38,12 @@ export async function trimStore(db: SharedDatabase, beforeMs: number): Promise<T
     heads += part.heads;
     sightings += part.sightings;
   }
-  return { heads, sightings, claims: await dropClaims(db, before) };
+  const claims = await dropClaims(db, before);
+  const peers = await db.query(
+    "delete from hearsay_peers where heard_ms < cast($1 as bigint) returning peer",
+    [before],
+  );
+  return { heads, sightings, claims, peers: peers.length };
 }
 
 /** The largest bigint of the database. */
@@ -93,9 +98,11 @@ export async function ownRows(
   db: SharedDatabase,
   { vkey }: SharedSite,
   { afterSeq, limit }: { afterSeq: number; limit: number },
-): Promise<readonly (OwnRow | DamagedRow)[]> {
+): Promise<readonly (OwnRow | DamagedOwnRow)[]> {
   const rows = await db.query(
-    `select s.log, s.size, s.root, s.seq, s.entry_hash, h.note
+    `select s.log, s.size, s.root, s.seq, s.entry_hash, h.note,
+        (select count(*) from hearsay_heads any_head where any_head.log = s.log
+          and any_head.size = s.size and any_head.root = s.root) as heads
       from hearsay_sightings s
       left join hearsay_heads h on h.log = s.log and h.size = s.size and h.root = s.root
         and h.first_site = s.site and h.first_seq = s.seq
@@ -103,7 +110,16 @@ export async function ownRows(
       order by s.seq limit cast($3 as bigint)`,
     [vkey, BigInt(afterSeq), BigInt(limit)],
   );
-  return rows.map((row) => orDamaged(row, ownRowIn));
+  return rows.map((row) => ({ ...orDamaged(row, ownRowIn), seq: Number(row.seq) }));
+}
+
+/** The last entry of a site's journal that any row of the store names; 0 if none. @throws WorldError */
+export async function lastOwnRow(db: SharedDatabase, { vkey }: SharedSite): Promise<number> {
+  const [row] = await db.query(
+    "select coalesce(max(seq), 0) as last from hearsay_sightings where site = $1",
+    [vkey],
+  );
+  return Number(row!.last);
 }
 
 function ownRowIn(row: SqlRow): OwnRow {
@@ -111,6 +127,7 @@ function ownRowIn(row: SqlRow): OwnRow {
     ...{ log: textIn(row, "log"), treeSize: countIn(row, "size"), root: textIn(row, "root") },
     ...{ seq: numberIn(row, "seq"), hash: textIn(row, "entry_hash") },
     note: row.note === null ? undefined : textIn(row, "note"),
+    hasHead: countIn(row, "heads") > 0n,
   };
 }
 

@@ -850,7 +850,7 @@ export class Swarm {
   }
 
   async #obey(
-    { do: action, member, reason = "", forMs, order = {} }: Control,
+    { do: action, member, reason = "", forMs, order = {}, channels: names = [] }: Control,
   ): Promise<SwarmStatus | Routes | Obeyed> {
     if (action === "peers") return this.status();
     if (action === "routes") return this.#graph.routes();
@@ -863,6 +863,11 @@ export class Swarm {
       const { incident } = this.#host;
       if (incident === undefined) return { refused: "it keeps no incidents" };
       return await incident(order);
+    }
+    if (action === "channels") {
+      const { channels } = this.#host;
+      if (channels === undefined) return { refused: "it has no channels of alerts" };
+      return { done: true, channels: channels(names) };
     }
     const known = member === undefined ? undefined : this.#known.get(member);
     if (known === undefined) return { refused: "it is no member of the running configuration" };

@@ -28,6 +28,11 @@ export interface SwarmHost extends
   readonly reload?: (() => Promise<string | undefined>) | undefined;
   /** Does what the operator orders about an incident. Without it this cannot be asked for. */
   readonly incident?: ((order: JsonObject) => Promise<Obeyed>) | undefined;
+  /**
+   * Tries channels of alerts again: a trial has arrived through them. Without it there are none.
+   * @returns those that were not tried any more
+   */
+  readonly channels?: ((names: readonly string[]) => readonly string[]) | undefined;
   /** Something failed that is nobody else's fault. */
   failed(error: unknown): void;
 }

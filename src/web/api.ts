@@ -4,8 +4,11 @@
  *
  * @module
  */
+import type { ConflictRecord } from "../evidence/record.ts";
+import { INCIDENT_ID } from "../evidence/transition.ts";
 import type { LogStatus, Status } from "../monitor/status.ts";
 import { troublesOf } from "../monitor/troubles.ts";
+import type { Incident } from "../response/runbook.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { type HttpAnswer, type HttpQuery, WorldError } from "../world/world.ts";
 import { jsonAnswer, problem } from "./answers.ts";
@@ -31,7 +34,7 @@ export const API_ROUTES: readonly Route[] = [
   { path: "/api/v1/members", answer: listed(({ members }) => members?.members ?? []) },
   { path: "/api/v1/mirrors", answer: listed(({ mirrors }) => mirrors ?? []) },
   { path: "/api/v1/incidents", answer: answerIncidents },
-  { path: "/api/v1/incidents/{number}", answer: answerIncident },
+  { path: "/api/v1/incidents/{name}", answer: answerIncident },
 ];
 
 /** A daemon's status, with counts in place of the lists that have paths of their own. */
@@ -81,11 +84,11 @@ async function answerIncidents({ query }: Asked, { cases }: StatusPage): Promise
   return await withPart(query, async ({ after, limit }) => {
     // One more than asked for says whether there is a next page.
     const numbers = cases.after(after, limit + 1);
-    const items: { number: number; record: unknown }[] = [];
+    const items: { number: number; record: unknown; incident?: string }[] = [];
     let characters = 0;
     for (const number of numbers.slice(0, limit)) {
       const record = await cases.read(number);
-      items.push({ number, record });
+      items.push({ number, record, ...inIncident(record, cases) });
       characters += JSON.stringify(record).length;
       if (characters >= MAX_PAGE_CHARACTERS) break;
     }
@@ -100,17 +103,43 @@ async function answerIncidents({ query }: Asked, { cases }: StatusPage): Promise
   });
 }
 
+/** Answers with an incident by its name, or with a case by its number. */
 async function answerIncident({ named }: Asked, { cases }: StatusPage): Promise<HttpAnswer> {
-  const { number: given = "" } = named;
+  const { name: given = "" } = named;
+  if (INCIDENT_ID.test(given)) {
+    const incident = cases.runbook.find(given);
+    if (incident === undefined) return problem(404, `there is no incident ${given}`);
+    return jsonAnswer(OK, forPrograms(incident, cases));
+  }
   const number = readWhole(given);
   if (number === undefined) {
-    return problem(400, `the number is ${quoted(given)}, expected a whole number`);
+    const wanted = "a name such as INC-2026-001, or the number of a case";
+    return problem(400, `the incident is ${quoted(given)}, expected ${wanted}`);
   }
   return await readable(async () => {
     const record = await cases.read(number);
-    if (record === undefined) return problem(404, `there is no incident ${number}`);
-    return jsonAnswer(OK, { number, record });
+    if (record === undefined) return problem(404, `there is no case ${number}`);
+    return jsonAnswer(OK, { number, record, ...inIncident(record, cases) });
   });
+}
+
+/** The name of the incident that has a case, if one has. */
+function inIncident(
+  record: ConflictRecord | undefined,
+  { runbook }: StatusPage["cases"],
+): { incident?: string } {
+  const incident = record && runbook.withCase(record.evidence_id);
+  return incident === undefined ? {} : { incident: incident.id };
+}
+
+/** An incident, with the numbers of its cases: each has a path of its own. */
+function forPrograms(incident: Incident, cases: StatusPage["cases"]): Record<string, unknown> {
+  const { id, state, log, cause, accepted, steps } = incident;
+  return {
+    ...{ incident: id, state, log, cause, ...(accepted && { accepted }) },
+    steps: steps.map(({ from, to, at, by, why }) => ({ from, to, at, by, why })),
+    cases: cases.numbersOf(incident),
+  };
 }
 
 async function withPart(

@@ -14,6 +14,8 @@ export interface Family {
   /** A sentence, without its full stop. */
   readonly help: string;
   readonly samples: readonly Sample[];
+  /** How many more there would be, which were not even made. */
+  readonly more?: number;
 }
 
 /** One value, with the labels that tell it from others of its family. */
@@ -36,19 +38,27 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
  * the whole page for it.
  */
 export function formatMetrics(families: readonly Family[], format: Format): string {
+  return [...partsOfMetrics(families, format)].join("");
+}
+
+/** The same page in parts, one for each family, so that others can have a turn between them. */
+export function* partsOfMetrics(families: Iterable<Family>, format: Format): Generator<string> {
   const isOpen = format === "openmetrics";
-  const pages = families.map(({ name, type, help, samples }) => {
+  // The families of ten thousand logs share their labels.
+  const known = new WeakMap<Sample["labels"], string>();
+  for (const { name, type, help, samples } of families) {
     const full = type === "counter" ? `${name}_total` : name;
     const named = isOpen ? name : full;
     const lines = new Map<string, string>();
     for (const { labels, value } of samples) {
-      const series = full + formatLabels(labels);
-      if (!lines.has(series)) lines.set(series, `${series} ${formatValue(value)}\n`);
+      let text = known.get(labels);
+      if (text === undefined) known.set(labels, text = formatLabels(labels));
+      if (!lines.has(text)) lines.set(text, `${full}${text} ${formatValue(value)}\n`);
     }
     const head = `# HELP ${named} ${escapeHelp(help, format)}\n# TYPE ${named} ${type}\n`;
-    return head + [...lines.values()].join("");
-  });
-  return pages.join("") + (isOpen ? "# EOF\n" : "");
+    yield head + [...lines.values()].join("");
+  }
+  if (isOpen) yield "# EOF\n";
 }
 
 /** Both formats: backslash, quotation mark and line feed are escaped, and nothing else. */

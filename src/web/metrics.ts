@@ -20,26 +20,45 @@ import { answer } from "./answers.ts";
 import {
   CONTENT_TYPES,
   type Family,
-  formatMetrics,
+  partsOfMetrics,
   preferredFormat,
   type Sample,
 } from "./exposition.ts";
 import type { Asked, Route, StatusPage } from "./route.ts";
-import { counter, flag, gauge, type Labels, maybe, of, one, seconds, states } from "./samples.ts";
+import {
+  counter,
+  flag,
+  gauge,
+  type Labels,
+  MAX_SAMPLES,
+  maybe,
+  of,
+  one,
+  seconds,
+  states,
+} from "./samples.ts";
 
-/** As many samples as one family has. A reader of more would be of no use to anybody. */
-export const MAX_SAMPLES = 10_000;
+/** After a part of the page of so many characters others have a turn. */
+const LONG_PART = 64 * 1024;
 
 /** `/metrics`. */
 export const METRICS_ROUTES: readonly Route[] = [{ path: "/metrics", answer: answerMetrics }];
 
 async function answerMetrics(
   { query }: Asked,
-  { status, tryWriting }: StatusPage,
+  { status, tryWriting, pause }: StatusPage,
 ): Promise<HttpAnswer> {
   const format = preferredFormat(query.header("accept"));
-  const families = metricsOf(status(), await tryWriting());
-  const page = answer(200, CONTENT_TYPES[format], utf8(formatMetrics(families, format)));
+  const refusal = await tryWriting();
+  const now = status();
+  await pause?.();
+  let text = "";
+  for (const part of partsOfMetrics(familiesOf(now, refusal), format)) {
+    text += part;
+    // Of ten thousand logs the whole page would take most of a second.
+    if (part.length > LONG_PART) await pause?.();
+  }
+  const page = answer(200, CONTENT_TYPES[format], utf8(text));
   return { ...page, headers: { ...page.headers, vary: "accept" } };
 }
 
@@ -53,27 +72,35 @@ const MEMBER_STATES = ["connected", "calling", "away", "left", "banned", "no add
  * @param refusal why a folder could not be written just now, if one could not
  */
 export function metricsOf(status: Status, refusal: Refusal): Family[] {
-  const families = [
-    ...ofMonitor(status, refusal),
-    ...ofLogs(status.logs),
-    ...ofWitnesses(status.logs),
-    ...ofPeers(status.peers),
-    ...ofMembers(status.members?.members ?? []),
-    ...ofWitness(status),
-    ...ofFederation(status),
-    ...ofMirrors(status.mirrors ?? []),
-    ...ofAlerts(status),
-  ];
-  const over = families.map(({ samples }) => Math.max(0, samples.length - MAX_SAMPLES));
-  const leftOut = gauge(
+  return [...familiesOf(status, refusal)];
+}
+
+/** The same, one by one. */
+function* familiesOf(status: Status, refusal: Refusal): Generator<Family> {
+  let leftOut = 0;
+  for (const family of allOf(status, refusal)) {
+    const { samples, more = 0 } = family;
+    leftOut += Math.max(0, samples.length + more - MAX_SAMPLES);
+    yield { ...family, samples: samples.slice(0, MAX_SAMPLES) };
+  }
+  yield gauge(
     "hearsay_samples_left_out",
     "Samples that are not on this page, because there are too many",
-    one(over.reduce((sum, each) => sum + each, 0)),
+    one(leftOut),
   );
-  return [...families, leftOut].map((family) => ({
-    ...family,
-    samples: family.samples.slice(0, MAX_SAMPLES),
-  }));
+}
+
+function* allOf(status: Status, refusal: Refusal): Generator<Family> {
+  yield* ofMonitor(status, refusal);
+  yield* ofLogs(status.logs);
+  yield* ofWitnesses(status.logs);
+  yield* ofPeers(status.peers);
+  yield* ofMembers(status.members?.members ?? []);
+  yield* ofWitness(status);
+  yield* ofFederation(status);
+  yield* ofMirrors(status.mirrors ?? []);
+  yield* ofStore(status);
+  yield* ofAlerts(status);
 }
 
 function ofMonitor(status: Status, refusal: Refusal): Family[] {
@@ -150,66 +177,77 @@ function hasOthers({ peers, listen }: Status): boolean {
     (peers.length === 0 && listen !== undefined);
 }
 
-function ofLogs(logs: readonly LogStatus[]): Family[] {
-  const each = (value: (log: LogStatus) => number | undefined): Sample[] =>
-    of(logs, labelsOf, value);
-  return [
-    gauge("hearsay_log_tree_size", "The largest size proven to extend all before", [
-      ...each(({ size }) => maybe(size)),
-    ]),
-    gauge("hearsay_log_committed_tree_size", "The largest size that a quorum has cosigned", [
-      ...each(({ cosigned }) => maybe(cosigned?.committed?.size)),
-    ]),
-    gauge("hearsay_log_last_look_timestamp_seconds", "When the log was last looked at", [
-      ...each(({ lastLookAt }) => seconds(lastLookAt)),
-    ]),
-    gauge("hearsay_log_next_look_timestamp_seconds", "When the next look is, unless one is made", [
+function* ofLogs(logs: readonly LogStatus[]): Generator<Family> {
+  const all = new Map(logs.map((log) => [log, labelsOf(log)]));
+  const labels = (log: LogStatus): Labels => all.get(log)!;
+  const each = (value: (log: LogStatus) => number | undefined): Sample[] => of(logs, labels, value);
+  yield gauge("hearsay_log_tree_size", "The largest size proven to extend all before", [
+    ...each(({ size }) => maybe(size)),
+  ]);
+  yield gauge("hearsay_log_committed_tree_size", "The largest size that a quorum has cosigned", [
+    ...each(({ cosigned }) => maybe(cosigned?.committed?.size)),
+  ]);
+  yield gauge("hearsay_log_last_look_timestamp_seconds", "When the log was last looked at", [
+    ...each(({ lastLookAt }) => seconds(lastLookAt)),
+  ]);
+  yield gauge(
+    "hearsay_log_next_look_timestamp_seconds",
+    "When the next look is, unless one is made",
+    [
       ...each(({ nextLookAt }) => seconds(nextLookAt)),
-    ]),
-    gauge("hearsay_log_growth_timestamp_seconds", "When the log last grew", [
-      ...each(({ grewAt }) => seconds(grewAt)),
-    ]),
-    gauge(
-      "hearsay_log_result",
-      "The result of the last look: 1 for the one that it was",
-      states(logs, labelsOf, {
-        name: "result",
-        words: LOOK_RESULTS,
-        word: (log) => log.lastResult,
-      }),
-    ),
-    gauge("hearsay_log_result_since_timestamp_seconds", "Since when looks have had this result", [
+    ],
+  );
+  yield gauge("hearsay_log_growth_timestamp_seconds", "When the log last grew", [
+    ...each(({ grewAt }) => seconds(grewAt)),
+  ]);
+  yield states(
+    {
+      name: "hearsay_log_result",
+      help: "The result of the last look: 1 for the one that it was",
+    },
+    logs,
+    labels,
+    { name: "result", words: LOOK_RESULTS, word: (log) => log.lastResult },
+  );
+  yield gauge(
+    "hearsay_log_result_since_timestamp_seconds",
+    "Since when looks have had this result",
+    [
       ...each(({ resultSince }) => seconds(resultSince)),
-    ]),
-    counter(
-      "hearsay_log_findings",
-      "Looks, and checkpoints that were heard, by what came of them",
-      logs.flatMap((log) =>
-        LOOK_RESULTS.filter((result) => log.counts[result] !== undefined).map((result) => ({
-          labels: { ...labelsOf(log), result },
-          value: log.counts[result]!,
-        }))
-      ),
+    ],
+  );
+  yield counter(
+    "hearsay_log_findings",
+    "Looks, and checkpoints that were heard, by what came of them",
+    logs.flatMap((log) =>
+      LOOK_RESULTS.filter((result) => log.counts[result] !== undefined).map((result) => ({
+        labels: { ...labels(log), result },
+        value: log.counts[result]!,
+      }))
     ),
-    gauge(
-      "hearsay_log_freeze",
-      "Whether nothing of the log is accepted, until its incidents are resolved",
-      each(({ freeze }) => flag(freeze !== undefined)),
-    ),
-    gauge("hearsay_log_incidents", "Proven cases about the log", each((log) => log.incidents)),
-    gauge("hearsay_log_open_questions", "Checkpoints that are not settled yet", [
-      ...each((log) => log.openQuestions),
-    ]),
-    gauge("hearsay_log_withheld", "Checkpoints that peers were shown and the log shows not to us", [
+  );
+  yield gauge(
+    "hearsay_log_freeze",
+    "Whether nothing of the log is accepted, until its incidents are resolved",
+    each(({ freeze }) => flag(freeze !== undefined)),
+  );
+  yield gauge("hearsay_log_incidents", "Proven cases about the log", each((log) => log.incidents));
+  yield gauge("hearsay_log_open_questions", "Checkpoints that are not settled yet", [
+    ...each((log) => log.openQuestions),
+  ]);
+  yield gauge(
+    "hearsay_log_withheld",
+    "Checkpoints that peers were shown and the log shows not to us",
+    [
       ...each((log) => log.withheld ?? 0),
-    ]),
-    counter("hearsay_log_left_out", "Checkpoints left out because there was no room", [
-      ...each((log) => log.leftOut ?? 0),
-    ]),
-    gauge("hearsay_log_shared_peers", "Peers that follow the log too, as they last said", [
-      ...each((log) => log.sharedBy),
-    ]),
-  ];
+    ],
+  );
+  yield counter("hearsay_log_left_out", "Checkpoints left out because there was no room", [
+    ...each((log) => log.leftOut ?? 0),
+  ]);
+  yield gauge("hearsay_log_shared_peers", "Peers that follow the log too, as they last said", [
+    ...each((log) => log.sharedBy),
+  ]);
 }
 
 /** A log, and one of the witnesses of its policy. */
@@ -228,13 +266,14 @@ function ofWitnesses(logs: readonly LogStatus[]): Family[] {
     witness_key: keyIdIn(witness.vkey),
   });
   return [
-    gauge(
-      "hearsay_log_witness_state",
-      "How a witness of the log's policy keeps up: 1 for the state that it is in",
-      states(all, labels, {
-        ...{ name: "state", words: KEEPINGS },
-        word: ({ witness }) => witness.keeping,
-      }),
+    states(
+      {
+        name: "hearsay_log_witness_state",
+        help: "How a witness of the log's policy keeps up: 1 for the state that it is in",
+      },
+      all,
+      labels,
+      { name: "state", words: KEEPINGS, word: ({ witness }) => witness.keeping },
     ),
     gauge("hearsay_log_witness_tree_size", "The largest size that the witness was seen to cosign", [
       ...of(all, labels, ({ witness }) => maybe(witness.size)),
@@ -281,10 +320,14 @@ function ofPeers(peers: readonly PeerStatus[]): Family[] {
 function ofMembers(members: readonly MemberStatus[]): Family[] {
   const labels = ({ name, vkey }: MemberStatus): Labels => ({ member: name, key: keyIdIn(vkey) });
   return [
-    gauge(
-      "hearsay_member_state",
-      "How we stand with a member: 1 for the state that it is in",
-      states(members, labels, { name: "state", words: MEMBER_STATES, word: ({ state }) => state }),
+    states(
+      {
+        name: "hearsay_member_state",
+        help: "How we stand with a member: 1 for the state that it is in",
+      },
+      members,
+      labels,
+      { name: "state", words: MEMBER_STATES, word: ({ state }) => state },
     ),
     gauge("hearsay_member_round_trip_seconds", "The time that a signal takes there and back", [
       ...of(members, labels, ({ roundTripMs }) => roundTripMs && roundTripMs / 1_000),
@@ -356,6 +399,23 @@ function ofMirrors(mirrors: readonly MirrorStatus[]): Family[] {
     ]),
     gauge("hearsay_mirror_incidents", "Proven cases about the mirrored journal itself", [
       ...each((mirror) => mirror.incidents),
+    ]),
+  ];
+}
+
+function ofStore({ store }: Status): Family[] {
+  return [
+    gauge("hearsay_store_up", "Whether the store that is shared with other sites can be used", [
+      ...one(store && flag(store.state === "connected")),
+    ]),
+    gauge("hearsay_store_behind_entries", "Entries of the own journal that it does not have yet", [
+      ...one(store?.behind),
+    ]),
+    gauge("hearsay_store_leases_held", "Logs at which it is this site's turn to look", [
+      ...one(store?.held),
+    ]),
+    gauge("hearsay_store_sites_alive", "Sites that share the store and are alive", [
+      ...one(store?.sites.filter(({ isAlive }) => isAlive).length),
     ]),
   ];
 }

@@ -1,22 +1,28 @@
 /**
- * The page of a daemon: how it stands, what is wrong, the logs, who has seen what, and the others. It
- * shows and changes nothing.
+ * The page of a daemon: how it stands, the incidents, the troubles, the logs, who has seen what, and the
+ * others. It shows and changes nothing.
  *
  * @module
  */
 import type { ReadCase } from "../monitor/case_reader.ts";
-import { type LogStatus, nameOf, type Status } from "../monitor/status.ts";
+import { nameOf, type Status } from "../monitor/status.ts";
 import { type Trouble, troublesOf } from "../monitor/troubles.ts";
-import { shellWord } from "../world/shell_word.ts";
 import { type Html, html, type Value } from "./html.ts";
+import { commandsOf } from "./page_commands.ts";
 import { drawingSection, type ShownOf } from "./page_drawing.ts";
-import { incidentSection, MAX_INCIDENTS } from "./page_incident.ts";
+import { incidentSection, isOpen, type Known } from "./page_incidents.ts";
 import { foundLogs, frozenWords, logsSection, marksOf } from "./page_logs.ts";
-import { alertSection, mirrorSection, peerSection, witnessSection } from "./page_others.ts";
+import {
+  alertSection,
+  mirrorSection,
+  peerSection,
+  storeSection,
+  witnessSection,
+} from "./page_others.ts";
 import { badge, leftOut, type Mark, section } from "./page_parts.ts";
-import { nameIn, several, shortened, span, utc } from "./page_words.ts";
+import { capital, nameIn, several, shortened, span, utc } from "./page_words.ts";
 
-/** Most of what is wrong that the page tells one by one. */
+/** Most troubles, and most pieces of advice, that the page tells one by one. */
 export const MAX_WRONG = 20;
 
 /** Where style, script and icon are. */
@@ -36,12 +42,12 @@ export function page({ title, content }: { title: string; content: Html }): stri
         <script src="${ASSETS.script}" defer></script>
       </head>
       <body>
-        <a class="skip" href="#main">To the content</a>
+        <a class="skip" href="#main">Skip to content</a>
         <main id="main">
     ${content}</main>
         <footer>
-          <noscript><p>This page stands still without JavaScript. Load it again to see what is new.</p></noscript>
-          <p>This page shows, and changes nothing. The same for programs: <a href="/status">/status</a>.</p>
+          <noscript><p>Without JavaScript this page does not update itself. Load it again to see what is new.</p></noscript>
+          <p>This page only shows; nothing can be changed here. The same for programs: <a href="/status">/status</a>.</p>
           <p id="news" role="status" class="unseen"></p>
         </footer>
       </body>
@@ -51,29 +57,33 @@ export function page({ title, content }: { title: string; content: Html }): stri
 
 /**
  * The first page.
- * @param cases the newest, newest first, with one more than are shown; nothing if they cannot be read
+ * @param known the incidents and cases
+ * @param halves cases of which the drawings are to show both halves
+ * @param config the absolute path of the monitor's configuration
  * @param find show only logs whose name has this text
  */
-export function overview({ status, shown, cases, folder, find }: {
+export function overview({ status, shown, known, halves, config, find }: {
   status: Status;
   shown: ShownOf;
-  cases: readonly ReadCase[] | undefined;
-  /** Of the incident journal. */
-  folder: string;
+  known: Known;
+  halves: readonly ReadCase[];
+  config: string | undefined;
   find: string;
 }): { title: string; content: Html } {
-  const troubles = troublesOf(status);
-  const marks = marksOf(status, troubles);
+  const all = troublesOf(status).filter(({ isOnly }) => isOnly !== "case");
+  const troubles = all.filter(({ isOnly }) => isOnly !== "advice");
+  const advice = all.filter(({ isOnly }) => isOnly === "advice");
+  const marks = marksOf(status, all);
   const found = foundLogs(status, { marks, find });
-  const standing = standingOf(status, troubles);
-  const listing = `hearsay incidents list --incidents ${shellWord(folder)}`;
+  const standing = standingOf(status, { known, troubles, advice });
+  const listing = commandsOf({ config, listens: true }).incidents("list");
   const content = html`
     <header>
       <h1>${nameIn(status.name)}</h1>
       <p>A monitor of transparency logs${status.version !== undefined &&
         `, hearsay ${status.version}`}, running for ${span(status.startedAt, status.now)}.</p>
       <p id="live"
-        hidden><button type="button" id="pause">Stop updating</button> <span id="age"></span></p>
+        hidden><button type="button" id="pause">Pause updates</button> <span id="age"></span></p>
     </header>
     <section id="standing" class="standing ${standing.mark}" aria-labelledby="standing-heading">
       <h2 id="standing-heading">${standing.words}</h2>
@@ -82,20 +92,19 @@ export function overview({ status, shown, cases, folder, find }: {
       )}</time>.${standing.more !== undefined &&
         ` ${standing.more}`}</p>
     </section>
-    ${wrongSection(status, { troubles, listing })}
-    ${incidentSection(cases, { now: status.now, listing })}
-    ${logsSection(status, { marks, found, find })}
-    ${drawingSection(status, { logs: found, shown, cases: cases ?? [] })}
+    ${incidentSection(known, { now: status.now, listing })}
+    ${troubleSection(status, troubles)}
+    ${adviceSection(advice, known)}
+    ${logsSection(status, { marks, found, find, halves, incidents: known.incidents })}
+    ${drawingSection(status, { logs: found, shown, cases: halves })}
     ${witnessSection(status)}
     ${peerSection(status)}
     ${mirrorSection(status)}
+    ${storeSection(status)}
     ${alertSection(status)}
   `;
   return { title: `${standing.words} – ${shortened(status.name)}`, content };
 }
-
-/** How many are read for `overview`: one more than are shown tells that there are more. */
-export const CASES_READ = MAX_INCIDENTS + 1;
 
 interface Standing {
   readonly mark: Mark;
@@ -104,21 +113,43 @@ interface Standing {
 }
 
 /** How it stands, in a few words. It never says that all is well when nobody has looked. */
-function standingOf(status: Status, troubles: readonly Trouble[]): Standing {
-  const { incidents, logs, peers } = status;
-  const frozen = logs.filter((log) => log.freeze !== undefined).length;
+function standingOf(
+  status: Status,
+  { known: { incidents, apart }, troubles, advice }: {
+    known: Known;
+    troubles: readonly Trouble[];
+    advice: readonly Trouble[];
+  },
+): Standing {
+  const open = incidents.filter(isOpen);
+  const frozen = status.logs.filter((log) => log.freeze !== undefined).length;
+  // A status counts the cases that concern this monitor; the journal may have others too.
+  const cases = Math.min(apart, status.incidents);
+  const isBad = open.length > 0 || frozen > 0 || cases > 0;
   const wrong = [
-    ...(incidents > 0 ? [several(incidents, "proven case")] : []),
+    ...(open.length === 1 ? [`${open[0]!.id} is open`] : []),
+    ...(open.length > 1 ? [several(open.length, "open incident")] : []),
+    ...(cases > 0 ? [`${several(cases, "proven case")} in no incident`] : []),
     ...(frozen > 0 ? [`${several(frozen, "log")} frozen`] : []),
+    ...(incidents.length > open.length
+      ? [several(incidents.length - open.length, "closed incident")]
+      : []),
     ...(troubles.length > 0 ? [several(troubles.length, "trouble")] : []),
   ];
-  if (wrong.length > 0) {
-    return { mark: incidents > 0 || frozen > 0 ? "bad" : "warn", words: wrong.join(", ") };
-  }
+  if (wrong.length > 0) return { mark: isBad ? "bad" : "warn", words: wrong.join(", ") };
+  return standingOfWell(status, advice);
+}
+
+/** The same where nothing is wrong that is known. */
+function standingOfWell({ logs, peers, ...status }: Status, advice: readonly Trouble[]): Standing {
   const unseen = logs.filter(({ lastResult }) => lastResult === undefined).length;
   const called = peers.filter(({ exchanges, failures }) => exchanges > failures).length;
   const hasCompared = peers.length > 0 ? called > 0 : status.isUncompared !== true;
   if (logs.length === 0) return { mark: "warn", words: "No log is followed" };
+  if (advice.length > 0) {
+    const more = "Nothing is wrong with what was compared. See the advice below.";
+    return { mark: "warn", words: "Less is compared than could be", more };
+  }
   if (unseen > 0 || !hasCompared) {
     const looked = `${logs.length - unseen} of ${several(logs.length, "log")} looked at`;
     const compared = hasCompared ? "" : ", nothing compared with anybody yet";
@@ -131,54 +162,17 @@ function standingOf(status: Status, troubles: readonly Trouble[]): Standing {
   };
 }
 
-/** What is wrong, each with what it asks of a person. */
-function wrongSection(
-  status: Status,
-  { troubles, listing }: { troubles: readonly Trouble[]; listing: string },
-): Value {
-  const cases = [
-    ...status.logs.filter(({ incidents }) => incidents > 0).map((log) => caseOf(log, status)),
-    ...status.logs.flatMap((log) =>
-      (log.cosigned?.witnesses ?? []).filter(({ incidents = 0 }) => incidents > 0).map(({ name }) =>
-        html`
-          <p><b>Witness ${nameIn(name)}</b> cosigned two roots of log ${nameIn(
-            nameOf(log, status),
-          )} at one size.</p>
-          <p>What it cosigns counts for nothing more until people have found out why.</p>
-        `
-      )
-    ),
-    ...(status.witness?.pushed ?? []).filter(({ incidents }) => incidents > 0).map(({ origin }) =>
-      signedTwice(nameIn(origin))
-    ),
-    ...(status.mirrors ?? []).filter(({ incidents }) => incidents > 0).map(({ origin }) =>
-      signedTwice(nameIn(origin))
-    ),
-    ...((status.memberCases ?? 0) > 0
-      ? [html`
-        <p><b>A monitor's key</b> signed two statements under one number.</p>
-        <p>A copied or restored folder does
-        that too.</p>
-      `]
-      : []),
-  ];
+/** What fails, each with what it asks of a person. Incidents are told before. */
+function troubleSection(status: Status, troubles: readonly Trouble[]): Value {
   const frozen = status.logs.flatMap((log) =>
-    log.freeze === undefined || log.incidents > 0 ? [] : [html`
-      <p><b>Log ${nameIn(nameOf(log, status))}</b> is frozen.</p>
-      <p>${frozenWords(log.freeze)}</p>
+    log.freeze === undefined || log.freeze.incidents.length > 0 ? [] : [html`
+      <li class="bad">${badge("bad", "FROZEN")}
+      <p><b>Log ${nameIn(nameOf(log, status))} is frozen.</b></p>
+      <p>${frozenWords(log.freeze)}</p></li>
     `]
   );
-  const all: readonly Html[] = [
-    ...cases.map((content) =>
-      html`
-        <li class="bad">${badge("bad", "Proven")} ${content}</li>
-      `
-    ),
-    ...frozen.map((content) =>
-      html`
-        <li class="bad">${badge("bad", "Frozen")} ${content}</li>
-      `
-    ),
+  const all = [
+    ...frozen,
     ...troubles.map((trouble) =>
       html`
         <li class="warn">${badge("warn", "Trouble")} ${told(trouble, status)}</li>
@@ -187,34 +181,44 @@ function wrongSection(
   ];
   if (all.length === 0) return undefined;
   const shown = all.slice(0, MAX_WRONG);
-  return section("wrong", "What is wrong", [
+  return section("wrong", "Troubles", [
     html`<ul class="wrong">${shown}</ul>`,
     leftOut({
-      ...{ all: all.length, shown: shown.length, what: "that are wrong" },
-      see: html`<code>hearsay status --all</code> and <code>${listing}</code> show every one`,
+      ...{ all: all.length, shown: shown.length, what: "troubles" },
+      see: html`<code>hearsay status --all</code> shows every one`,
     }),
   ]);
 }
 
-function caseOf(log: LogStatus, status: Status): Html {
-  const freeze = log.freeze;
-  return html`${signedTwice(nameIn(nameOf(log, status)))}${
-    freeze !== undefined && html`<p>It is frozen. ${frozenWords(freeze)}</p>`
-  }`;
-}
-
-function signedTwice(name: Html): Html {
-  return html`
-    <p><b>Log ${name}</b> signed what contradicts itself.</p>
-    <p>The evidence is kept, and nothing is to be
-    done in a hurry. <a href="#incidents">Look at the incidents.</a></p>
-  `;
+/** How the monitor could compare more. It is no failure, and says so beside an incident. */
+function adviceSection(advice: readonly Trouble[], { incidents }: Known): Value {
+  if (advice.length === 0) return undefined;
+  const open = incidents.filter(isOpen);
+  const shown = advice.slice(0, MAX_WRONG);
+  const id = open.length === 1 ? open[0]!.id : "the incidents";
+  return section("advice", "Advice", [
+    open.length > 0 &&
+    html`<p>This does not weaken ${id}: what is proven stays proven, however many monitors have seen it.</p>`,
+    html`<ul class="wrong">${
+      shown.map(({ text, advice: what }) =>
+        html`
+          <li>
+            <p><b>${shortened(capital(text), 600)}</b>. ${shortened(what, 600)}</p>
+          </li>
+        `
+      )
+    }</ul>`,
+    leftOut({
+      ...{ all: advice.length, shown: shown.length, what: "pieces of advice" },
+      see: html`<code>hearsay status --all</code> shows every one`,
+    }),
+  ]);
 }
 
 function told({ text, advice, since }: Trouble, { now }: Status): Html {
   const lasts = since === undefined ? "" : `For ${span(since, now)} now. `;
   return html`
-    <p><b>${shortened(text, 600)}</b></p>
+    <p><b>${shortened(capital(text), 600)}</b></p>
     <p>${lasts}${shortened(advice, 600)}</p>
   `;
 }

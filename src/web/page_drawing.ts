@@ -8,8 +8,10 @@ import { type LogStatus, nameOf, type Status } from "../monitor/status.ts";
 import type { ReadCase } from "../monitor/case_reader.ts";
 import type { ShownHead } from "../monitor/shown.ts";
 import { type Html, html, type Value } from "./html.ts";
+import { shownBy } from "./page_case.ts";
+import { refusedOf } from "./page_refused.ts";
 import { type Column, leftOut, section, table } from "./page_parts.ts";
-import { ago, grouped, nameIn, several, shortened } from "./page_words.ts";
+import { ago, capital, grouped, nameIn, several, shortened } from "./page_words.ts";
 
 /** Most logs drawn. */
 export const MAX_DRAWN = 6;
@@ -26,7 +28,7 @@ const MAX_LABEL = 30;
 const STEPS = 1_000n;
 
 /** How what somebody has seen compares with what this monitor has. */
-type Relation = "ours" | "same" | "open" | "contradicts";
+type Relation = "ours" | "same" | "open" | "refused" | "contradicts";
 
 /** Somebody, and the checkpoint that it has seen last. */
 interface Seeing {
@@ -39,10 +41,11 @@ interface Seeing {
 }
 
 const RELATIONS: Readonly<Record<Relation, string>> = {
-  ours: "what this monitor has seen",
+  ours: "what this monitor has accepted",
   same: "the same history",
   open: "another size",
-  contradicts: "CONTRADICTS another checkpoint that the key signed",
+  refused: "NOT ACCEPTED: shown after the log was frozen",
+  contradicts: "NOT ACCEPTED: contradicts another checkpoint that the key signed",
 };
 
 /** Reads what peers last showed of a log. */
@@ -66,15 +69,16 @@ export function drawingSection(
   const content = drawn.length === 0
     ? html`<p>No checkpoint was seen yet.</p>`
     : html`<p>${
-      "Each line is somebody, and the mark is the largest checkpoint that it last showed. Further to the " +
-      "right is a larger tree. A full mark is the same history, an empty one is another " +
-      "size, and a cross contradicts another one that the log signed."
+      "Each line is somebody, and the mark on it is the checkpoint that it last showed. Further to the " +
+      "right is a larger tree. The square is what this monitor has accepted. A full circle is the same " +
+      "history, and an empty one is of another size. A cross was shown and is not accepted: it contradicts " +
+      "another checkpoint that the log signed, or came after the log was frozen."
     }</p>
 <div class="drawings">${
       drawn.map((log, i) =>
         drawing(log, {
           status,
-          seeing: allSeeing(log, { shown: shown(log), isConvicted }),
+          seeing: allSeeing(log, { shown: shown(log), isConvicted, cases }),
           id: `seen-${i}`,
         })
       )
@@ -107,7 +111,11 @@ function convictedIn(cases: readonly ReadCase[]): Convicted {
 /** Who has seen what of a log, this monitor first. */
 function allSeeing(
   log: LogStatus,
-  { shown, isConvicted }: { shown: readonly ShownHead[]; isConvicted: Convicted },
+  { shown, isConvicted, cases }: {
+    shown: readonly ShownHead[];
+    isConvicted: Convicted;
+    cases: readonly ReadCase[];
+  },
 ): readonly Seeing[] {
   const { size, root, grewAt, cosigned } = log;
   const relationOf = (head: Head): Relation => {
@@ -115,8 +123,16 @@ function allSeeing(
     return isConvicted(log, head) ? "contradicts" : "open";
   };
   const committed = cosigned?.committed;
+  // What a peer has shown last has a line of its own.
+  const refused = refusedOf(log, cases).filter(({ by, size, root }) =>
+    !shown.some((head) => head.source === by && head.size === size && head.root === root)
+  );
   return [
-    { name: "This monitor", what: "", size: size!, root, at: grewAt, relation: "ours" },
+    { name: "This monitor", what: "accepted", size: size!, root, at: grewAt, relation: "ours" },
+    ...refused.map(({ by, contradicts, ...head }): Seeing => ({
+      ...{ name: capital(shownBy(by)), what: "not accepted", ...head, at: undefined },
+      relation: contradicts ? "contradicts" : "refused",
+    })),
     ...(committed === undefined ? [] : [{
       ...{ name: "A quorum of witnesses", what: "committed", at: undefined },
       ...{ size: committed.size, root: committed.root, relation: relationOf(committed) },
@@ -168,11 +184,12 @@ function inWords(seeing: readonly Seeing[]): string {
   const count = (relation: Relation): number =>
     seeing.filter((one) => one.relation === relation).length;
   const others = seeing.length - 1;
-  const [same, open, against] = [count("same"), count("open"), count("contradicts")];
-  const own = `This monitor has seen size ${grouped(seeing[0]!.size)}.`;
+  const own = `This monitor has accepted size ${grouped(seeing[0]!.size)}.`;
   if (others === 0) return `${own} Nobody else has shown anything yet.`;
-  return `${own} Of ${several(others, "other")}, ${same} have the same history, ${open} are at ` +
-    `another size, and ${against} contradict another checkpoint.`;
+  return `${own} Below it: ${several(others, "line")}. Of the same history: ${
+    count("same")
+  }. Of another ` +
+    `size: ${count("open")}. Not accepted: ${count("contradicts") + count("refused")}.`;
 }
 
 function picture(seeing: readonly Seeing[], id: string, name: string): Html {
@@ -198,9 +215,7 @@ function picture(seeing: readonly Seeing[], id: string, name: string): Html {
 
 function pictureRow({ name, what, size, relation }: Seeing, top: number, x: number): Html {
   const y = top + 26;
-  const label = what === "" || what === "committed"
-    ? name
-    : `${shortened(name, MAX_LABEL)} (${what})`;
+  const label = what === "committed" ? name : `${shortened(name, MAX_LABEL)} (${what})`;
   return html`
     <text class="label" x="${LEFT}" y="${top + 14}">${label}</text>
     <text class="size" x="${RIGHT}" y="${top + 14}" text-anchor="end">${grouped(size)}</text>
@@ -223,6 +238,7 @@ function mark(relation: Relation, x: number, y: number): Html {
       return html`
         <circle class="mark open" cx="${x}" cy="${y}" r="5" />
       `;
+    case "refused":
     case "contradicts":
       return html`
         <path class="mark contradicts" d="M${x - 6} ${y - 6}l12 12m0 -12l-12 12" />
@@ -240,9 +256,9 @@ const COLUMNS: readonly Column[] = [
 
 function asTable(seeing: readonly Seeing[], { now }: Status, name: string): Html {
   const rows = seeing.map(({ name, what, size, root, at, relation }) => ({
-    mark: relation === "contradicts" ? "bad" as const : undefined,
+    mark: relation === "contradicts" || relation === "refused" ? "bad" as const : undefined,
     cells: [
-      [nameIn(name), what !== "" && ` (${what})`] as Value,
+      [nameIn(name), ` (${what})`] as Value,
       grouped(size),
       root === undefined ? "–" : html`<code class="root">${root}</code>`,
       RELATIONS[relation],

@@ -1,248 +1,133 @@
 /**
- * One incident on a page: its two halves side by side, what is proven by them and what is not, and the
- * commands to check it without trusting this page.
+ * The page of one incident, or of a case that no incident has: what to do now, how it stands, and the
+ * evidence.
  *
  * @module
  */
-import type { JsonObject } from "../evidence/json.ts";
-import type { ConflictRecord, RecordedCheckpoint } from "../evidence/record.ts";
-import { type Judgement, verifyConflict } from "../evidence/verify.ts";
-import type { ReadCase } from "../monitor/case_reader.ts";
-import { isTheLog } from "../monitor/the_log.ts";
-import { statementsEpoch } from "../swarm/statement.ts";
-import { shellWord } from "../world/shell_word.ts";
-import { type Html, html, lines, type Value } from "./html.ts";
-import { partingPicture } from "./page_parting.ts";
-import { badge, command, leftOut, section, table } from "./page_parts.ts";
-import { ago, grouped, nameIn, shortened, utc } from "./page_words.ts";
+import type { Incident } from "../response/runbook.ts";
+import { type Html, html, type Value } from "./html.ts";
+import {
+  caseFacts,
+  deedOf,
+  halves,
+  inShort,
+  type JudgedCase,
+  nameOfSubject,
+  verdict,
+  whatIsProven,
+} from "./page_case.ts";
+import { type Commands, commandsOf } from "./page_commands.ts";
+import { leftOut, section } from "./page_parts.ts";
+import { frozenSection, stateBadge, stepsSection } from "./page_steps.ts";
+import { todoOfCase, todoOfSuspicion } from "./page_todo.ts";
+import { grouped, nameIn } from "./page_words.ts";
 
-/** Most incidents in the list on the first page, the newest. */
-export const MAX_INCIDENTS = 20;
-/** Most characters of a signed note on the page. The record has all of it. */
-const MAX_NOTE = 4_000;
+/** Most other cases of an incident that are linked to. */
+const MAX_LINKS = 50;
 
-/** Whom a record is about. */
-type Subject = "log" | "monitor" | "witness";
+/** The path of the page of an incident, by its name. */
+export function pathOfIncident(id: string): string {
+  return `/incidents/${id}`;
+}
 
-/** What happened, for each subject. */
-const WHAT: Readonly<Record<Subject, string>> = {
-  log: "A log has signed two checkpoints that contradict each other",
-  monitor: "A monitor has signed two different statements under one number",
-  witness: "A witness has cosigned two checkpoints that contradict each other",
-};
-
-/** The path of an incident's page. */
-export function pathOf(seq: number): string {
+/** The path of the page of a case, by its number. Of a case in an incident it is the incident's page. */
+export function pathOfCase(seq: number): string {
   return `/incidents/${seq}`;
 }
 
-/**
- * The list of the newest incidents; nothing if there are none.
- * @param cases newest first, at most one more than are shown
- * @param now RFC 3339
- */
-export function incidentSection(
-  cases: readonly ReadCase[] | undefined,
-  { now, listing }: { now: string; listing: string },
-): Value {
-  if (cases === undefined) {
-    return section(
-      "incidents",
-      "Incidents",
-      html`<p>${
-        badge("warn", "not read")
-      } The disk refuses to give the incident journal. Nothing is said of it here.</p>`,
-    );
-  }
-  if (cases.length === 0) return undefined;
-  const shown = cases.slice(0, MAX_INCIDENTS);
-  const rows = shown.map(({ seq, record }) => ({
-    mark: "bad" as const,
-    cells: [
-      html`<a href="${pathOf(seq)}">Incident ${seq}</a>`,
-      nameIn(record.log.origin),
-      kindOf(record),
-      ago(record.detected_at, now),
-      html`<code class="root">${record.evidence_id.slice(0, 16)}…</code>`,
-    ],
-  }));
-  const columns = ["Incident", "About", "What", "Found", "evidence_id"].map((title) => ({ title }));
-  return section("incidents", "Incidents", [
-    html`<p>Each is proven: two statements carry one key's signature, and no tree can have both. Why it
-happened is for people to find out.</p>`,
-    table({ caption: "The newest incidents in the journal", columns, rows }),
-    cases.length > shown.length &&
-    html`<p class="left-out">Shown: the newest ${shown.length}. All: <code>${listing}</code></p>`,
-  ]);
+/** What an incident's page is made of. One of the first two is there. */
+export interface Shown {
+  readonly incident?: Incident | undefined;
+  /** The case that is shown; nothing if the incident has none that can be read. */
+  readonly one?: JudgedCase | undefined;
+  /** The numbers of all cases of the incident. */
+  readonly numbers: readonly number[];
+  /** The absolute path of the monitor's configuration. */
+  readonly config: string | undefined;
+  /** Whether the monitor can be asked while it runs: whether it has "listen". */
+  readonly listens: boolean;
+  readonly now: string;
 }
 
-function kindOf({ kind, checkpoint_a: a, checkpoint_b: b }: ConflictRecord): string {
-  const [one, other] = [grouped(a.size), grouped(b.size)];
-  if (kind === "cross_size") return `sizes ${one} and ${other}`;
-  const whose = kind === "same_size_cosigned" ? ", by a witness" : "";
-  return `two roots at size ${one}${whose}`;
+/** The name that files about a case are given. */
+export function fileOf({ incident, seq, of }: {
+  incident: Pick<Incident, "id"> | undefined;
+  seq: number;
+  /** How many cases the incident has. */
+  of: number;
+}): string {
+  if (incident === undefined) return `case-${seq}`;
+  return of > 1 ? `${incident.id}-case-${seq}` : incident.id;
 }
 
-/** The title and the content of an incident's page. The record is judged again for it. */
-export function incidentPage(
-  { seq, record }: ReadCase,
-  { folder, now }: { folder: string; now: string },
-): { title: string; content: Html } {
-  const judgement = verifyConflict({ input: record as unknown as JsonObject });
-  const subject = subjectOf(record, judgement);
-  const holds = judgement.outcome === "holds";
-  const title = `Incident ${seq}: ${holds ? WHAT[subject] : "a record that does not hold"}`;
+/** The title and the content of the page. */
+export function incidentPage(shown: Shown): { title: string; content: Html } {
+  const { incident, one } = shown;
+  const commands = commandsOf(shown);
+  const { plain, deed } = titleOf(shown);
+  const name = incident?.id ?? `Case ${one!.seq}`;
   const content = html`
-    <p><a href="/">All logs and incidents</a></p>
-    <h1>${title}</h1>
-    ${verdict(judgement, subject)}
-    <dl class="facts">
-      <dt>${holds ? SUBJECTS[subject] : "It is said to be about"}</dt>
-      <dd>${nameIn(record.log.origin)}</dd>
-      <dt>Key</dt>
-      <dd><code class="root">${record.log.vkey}</code></dd>
-      <dt>Found</dt>
-      <dd>${ago(record.detected_at, now)} (${utc(
-        record.detected_at,
-      )}) by ${record.detector_id === null
-        ? "nobody who signed it"
-        : nameIn(record.detector_id)}</dd>
-      <dt>evidence_id</dt>
-      <dd><code class="root">${record.evidence_id}</code></dd>
-    </dl>
-    ${halves(record)}
-    ${holds && whatIsProven(record, subject)}
-    ${holds && howToCheck({ seq, record }, { folder, subject })}
+    <p><a href="/">Back to all logs and incidents</a></p>
+    <h1>${name}: ${deed}</h1>
+    ${incident !== undefined &&
+      html`<p>${stateBadge(incident)}. <a href="#frozen">What that means</a></p>`}
+    ${one?.judgement.outcome === "holds" && inShort(one)}
+    ${one !== undefined && verdict(one)}
+    ${todo(shown, commands)}
+    ${incident !== undefined && [frozenSection(incident), stepsSection(incident, shown.now)]}
+    ${one !== undefined && evidence(one, shown)}
   `;
-  return { title, content };
+  return { title: `${name}: ${plain}`, content };
 }
 
-const SUBJECTS: Readonly<Record<Subject, string>> = {
-  log: "Log",
-  monitor: "The list of what a monitor said",
-  witness: "Cosigned for the log",
-};
-
-function subjectOf({ kind }: ConflictRecord, { log }: Judgement): Subject {
-  if (kind === "same_size_cosigned") return "witness";
-  return log !== undefined && statementsEpoch(log) !== undefined ? "monitor" : "log";
-}
-
-function verdict({ outcome, checks }: Judgement, subject: Subject): Html {
-  if (outcome === "holds") {
-    return html`<p>${
-      badge("good", "The record holds.")
-    } It was verified just now: both signatures of the ${subject},
-that the two contradict each other, and the evidence_id.</p>`;
+/** What happened: for the title of the document, and as its heading. */
+function titleOf({ incident, one }: Shown): { plain: string; deed: Html } {
+  if (one === undefined) {
+    const { log, cause } = incident!;
+    return {
+      plain: `log ${log.origin}: ${cause}`,
+      deed: html`log ${nameIn(log.origin)} was frozen because of a ${cause}`,
+    };
   }
-  const failed = checks.filter(({ ok }) => !ok);
-  return html`<p>${
-    badge("bad", outcome === "disputed" ? "The record is disputed." : "The record does not hold.")
+  if (one.judgement.outcome !== "holds") {
+    const plain = "a record that does not hold";
+    return { plain, deed: html`${plain}` };
   }
-It proves nothing. Do not send it to anyone as evidence. Keep the journal as it is, and compare it with your
-backup.</p>
-<ul>${failed.map(({ name, detail }) => html`<li>${name}: ${shortened(detail, 1_000)}</li>`)}</ul>`;
+  return { plain: `${one.subject} ${nameOfSubject(one)} contradicts itself`, deed: deedOf(one) };
 }
 
-function halves(record: ConflictRecord): Html {
-  const { checkpoint_a: a, checkpoint_b: b, source_a, source_b } = record;
-  return section("halves", "The two halves", [
-    partingPicture(record),
-    html`<div class="halves">${half("A", a, source_a)}${half("B", b, source_b)}</div>`,
+function todo({ incident, one, numbers }: Shown, commands: Commands): Value {
+  if (one === undefined) return todoOfSuspicion(incident!, commands);
+  if (one.judgement.outcome !== "holds") return undefined;
+  const file = fileOf({ incident, seq: one.seq, of: numbers.length });
+  return todoOfCase(one, { file, commands, ...(incident && { incident }) });
+}
+
+function evidence(one: JudgedCase, { numbers, now }: Shown): Value {
+  const holds = one.judgement.outcome === "holds";
+  return [
+    halves(one.record),
+    holds && whatIsProven(one),
+    section("facts", "Who it is about, and who found it", caseFacts(one, now)),
+    otherCases(one, numbers),
+  ];
+}
+
+/** Links to the other cases of the same incident. */
+function otherCases({ seq }: JudgedCase, numbers: readonly number[]): Value {
+  const others = numbers.filter((number) => number !== seq);
+  if (others.length === 0) return undefined;
+  const shown = others.slice(0, MAX_LINKS);
+  return section("cases", "More cases of this incident", [
+    html`<p>The same key has signed more than two that contradict each other: this incident has ${
+      grouped(`${numbers.length}`)
+    } cases. Each has two halves. Steps 1 and 2 are for case ${seq}, which is shown here.</p>`,
+    html`<ul>${
+      shown.map((number) => html`<li><a href="${pathOfCase(number)}">Case ${number}</a></li>`)
+    }</ul>`,
+    leftOut({
+      ...{ all: others.length, shown: shown.length, what: "cases" },
+      see: html`the report has all of them`,
+    }),
   ]);
-}
-
-function half(name: "A" | "B", { size, root, note }: RecordedCheckpoint, source: string): Html {
-  const from = isTheLog(source) ? "the log itself" : shortened(source);
-  const shown = note.slice(0, MAX_NOTE);
-  return html`
-    <article aria-labelledby="half-${name}">
-    <h3 id="half-${name}">Checkpoint ${name}${name === "A" && html`
-      <small>(seen first)</small>
-    `}</h3>
-    <dl class="facts">
-    <dt>Size</dt><dd>${grouped(size)}</dd>
-    <dt>Root</dt><dd><code class="root">${root}</code></dd>
-    <dt>Shown by</dt><dd>${from}</dd>
-    </dl>
-    <h4>The signed note</h4>
-    <pre>${lines(
-      shown,
-    )}</pre>
-    ${leftOut({
-      ...{ all: note.length, shown: shown.length, what: "characters" },
-      see: "the record has all of it",
-    })}
-    </article>
-  `;
-}
-
-function whatIsProven(
-  { kind, checkpoint_a: a, checkpoint_b: b }: ConflictRecord,
-  subject: Subject,
-) {
-  const [verb, what] = subject === "witness"
-    ? ["cosigned", "checkpoints"]
-    : ["signed", subject === "monitor" ? "statements" : "checkpoints"];
-  const [older, newer] = wholeNumber(a.size) < wholeNumber(b.size) ? ["A", "B"] : ["B", "A"];
-  const why = kind === "cross_size"
-    ? `A log may add entries and must not change those that are there. The record has a proof that the ` +
-      `tree of checkpoint ${newer} does not begin with the tree of checkpoint ${older}.`
-    : subject === "monitor"
-    ? `Under the number ${grouped(a.size)} the key has signed two different statements.`
-    : `A tree of size ${grouped(a.size)} has one root. For this size the key has ${verb} two.`;
-  return section(
-    "proven",
-    "What is proven, and what is not",
-    html`<p>${why}</p>
-<p><b>Proven:</b> the key above has ${verb} both ${what}. Nobody can do that without the key.</p>
-<p><b>Not proven:</b> why it happened. It may have been done on purpose. Data may have been lost and an older copy
-continued. A test log may have been reset. Somebody else may have the key. Times and addresses are the word of the
-monitor that found it.</p>`,
-  );
-}
-
-function howToCheck(
-  { seq, record }: ReadCase,
-  { folder, subject }: { folder: string; subject: Subject },
-): Html {
-  const file = `incident-${seq}.txt`;
-  const json = `incident-${seq}.json`;
-  const key = keyOption(record, subject);
-  return section(
-    "check",
-    "Check it without trusting this page",
-    html`
-      <ol>
-        <li>On this machine, write the evidence to a file, to send as an attachment:
-      ${command(
-        "command-export",
-        `hearsay incidents export ${seq} --incidents ${shellWord(folder)} --out ${file}`,
-      )}</li>
-        <li>Anywhere else, offline, check the file:
-      ${command("command-verify", `hearsay verify ${file}${key}`)}</li>
-        <li>Or <a href="${pathOf(seq)}.json">download the record</a> and check that:
-      ${command("command-record", `hearsay verify ${json}${key}`)}</li>
-      </ol>
-      <p>The commands name the key that the record states${key === "" &&
-        ", or none where it cannot be typed safely"}. Compare it with the one that the ${subject}'s operator has published.</p>
-      <p>Nothing must be done in a hurry: the evidence is on the disk, and nobody can take a signature back. Ask the
-      operator of the ${subject} how the key came to sign both. Say no more than what is proven.</p>
-    `,
-  );
-}
-
-/** Characters that would do something in a terminal, or hide something, when a command is pasted. */
-const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]/u;
-
-/** The option that holds the record to its key; nothing if the key's name or the origin is not safe to paste. */
-function keyOption({ log: { vkey, origin } }: ConflictRecord, subject: Subject): string {
-  if (UNSAFE.test(vkey) || UNSAFE.test(origin)) return "";
-  if (subject === "witness") return ` --witness ${shellWord(vkey)}`;
-  const isNamed = vkey.startsWith(`${origin}+`);
-  return ` --log ${shellWord(isNamed ? vkey : `${vkey} ${origin}`)}`;
-}
-
-function wholeNumber(size: string): bigint {
-  return /^\d{1,20}$/.test(size) ? BigInt(size) : 0n;
 }

@@ -4,8 +4,13 @@
  * @module
  */
 import { type FrozenStatus, type LogStatus, nameOf, type Status } from "../monitor/status.ts";
+import type { ReadCase } from "../monitor/case_reader.ts";
+import type { Incident } from "../response/runbook.ts";
 import type { Trouble } from "../monitor/troubles.ts";
 import { type Html, html, type Value } from "./html.ts";
+import { shownBy } from "./page_case.ts";
+import { incidentLink, isOpen } from "./page_incidents.ts";
+import { refusedOf } from "./page_refused.ts";
 import { badge, type Column, leftOut, type Mark, type Row, section, table } from "./page_parts.ts";
 import { ago, grouped, meaningOf, nameIn, several, shortened, sizeOf } from "./page_words.ts";
 
@@ -13,6 +18,8 @@ import { ago, grouped, meaningOf, nameIn, several, shortened, sizeOf } from "./p
 export const MAX_LOGS = 100;
 /** So few are found by looking. */
 const FEW_LOGS = 10;
+/** Most checkpoints in the row of a log that are not accepted. The drawing has more. */
+const MAX_REFUSED = 2;
 /** Most characters of what is looked for. */
 const MAX_FIND = 200;
 
@@ -44,6 +51,14 @@ export function foundLogs(
   return [...marked("bad"), ...marked("warn"), ...marked()];
 }
 
+/** What the rows of logs are made of. */
+interface About {
+  readonly marks: ReadonlyMap<LogStatus, Mark>;
+  /** Cases of which both halves are looked at. */
+  readonly halves: readonly ReadCase[];
+  readonly incidents: readonly Incident[];
+}
+
 /**
  * The section of the logs.
  * @param found in the order in which they are shown
@@ -51,11 +66,7 @@ export function foundLogs(
  */
 export function logsSection(
   status: Status,
-  { marks, found, find }: {
-    marks: ReadonlyMap<LogStatus, Mark>;
-    found: readonly LogStatus[];
-    find: string;
-  },
+  { found, find, ...about }: About & { found: readonly LogStatus[]; find: string },
 ): Html {
   const all = grouped(`${status.logs.length}`);
   const shown = found.slice(0, MAX_LOGS);
@@ -65,7 +76,7 @@ export function logsSection(
       html`<p>${
         several(found.length, "log")
       } of ${all} with this text. <a href="/">Show all</a></p>`}
-    ${shown.length > 0 && logTable(shown, { status, marks })}
+    ${shown.length > 0 && logTable(shown, { status, about })}
     ${leftOut({
       ...{ all: found.length, shown: shown.length, what: "logs, what is wrong first" },
       see: html`find one by its name, or <code>hearsay status --all</code> shows every one`,
@@ -91,23 +102,23 @@ export function findIn(search: string): string {
 
 function logTable(
   shown: readonly LogStatus[],
-  { status, marks }: { status: Status; marks: ReadonlyMap<LogStatus, Mark> },
+  { status, about }: { status: Status; about: About },
 ): Html {
   const hasPolicy = shown.some(({ cosigned }) => cosigned !== undefined);
   const columns: Column[] = [
     { title: "Log" },
     { title: "Last look" },
-    { title: "Latest checkpoint" },
+    { title: "Accepted checkpoint" },
     ...(hasPolicy ? [{ title: "Committed" }] : []),
-    { title: "Grew" },
+    { title: "Last grew" },
     { title: "Followed by" },
   ];
   const rows = shown.map((log): Row => ({
-    mark: marks.get(log),
+    mark: about.marks.get(log),
     cells: [
-      logName(log, status),
+      logName(log, { status, about }),
       lastLook(log, status),
-      latest(log),
+      accepted(log, about),
       ...(hasPolicy ? [committed(log)] : []),
       ago(log.grewAt, status.now),
       log.sharedBy === undefined ? "not known yet" : several(log.sharedBy, "peer"),
@@ -116,21 +127,37 @@ function logTable(
   return table({ caption: "What each log showed last, what is wrong first", columns, rows });
 }
 
-function logName(log: LogStatus, status: Status): Value {
-  const freeze = log.freeze;
+function logName(
+  log: LogStatus,
+  { status, about: { incidents } }: { status: Status; about: About },
+): Value {
+  const { freeze, origin, vkey } = log;
+  const own = incidents.filter((one) => one.log.origin === origin && one.log.vkey === vkey);
+  const open = own.filter(isOpen);
+  const hasNoName = own.length === 0 && log.incidents > 0 && freeze === undefined;
   return [
     nameIn(nameOf(log, status)),
-    log.incidents > 0 &&
-    html`<br>${badge("bad", several(log.incidents, "proven case"))}`,
+    hasNoName && html`<br>${badge("bad", several(log.incidents, "proven case"))}`,
     freeze !== undefined &&
     html`<br>${badge("bad", "FROZEN")} <small>${frozenWords(freeze)}</small>`,
+    open.length > 0 &&
+    html`<br><small>See ${
+      open.slice(0, MAX_LINKS).map(({ id }, i) => [i > 0 && ", ", incidentLink(id)])
+    }${open.length > MAX_LINKS && " and others"}</small>`,
   ];
 }
 
+/** Most incidents in the row of a log. */
+const MAX_LINKS = 3;
+
 /** Why nothing of a log is accepted. */
 export function frozenWords({ incidents, why }: FrozenStatus): string {
-  const held = incidents.length === 0 ? "" : ` Held by ${incidents.join(", ")}.`;
-  return `Nothing of it is accepted until people have looked.${held} Why: ${shortened(why)}.`;
+  return incidents.length === 0
+    ? `Nothing new of it is accepted. The reason is about to be written down: ${shortened(why)}.`
+    : "Nothing new of it is accepted until a person has resolved " +
+      `${incidents.slice(0, MAX_LINKS).join(" and ")}${
+        incidents.length > MAX_LINKS ? " and others" : ""
+      }.`;
 }
 
 function lastLook(log: LogStatus, { now }: Status): Value {
@@ -161,17 +188,26 @@ function waiting({ waitingOwn = 0, waitingOthers = 0, withheld = 0 }: LogStatus)
     ...(waitingOwn > 0 ? [`${waitingOwn} of the log itself without a proof yet`] : []),
     ...(waitingOthers > 0 ? [`${waitingOthers} of others to be compared`] : []),
   ];
-  return parts.length > 0 && html`<br><small>Checkpoints open: ${parts.join("; ")}</small>`;
+  return parts.length > 0 &&
+    html`<br><small>Checkpoints not settled yet: ${parts.join("; ")}</small>`;
 }
 
-function latest(log: LogStatus): Value {
+/** What is accepted of a log, and what was shown and is not. */
+function accepted(log: LogStatus, { halves }: About): Value {
   const { size, root } = log;
-  const seen = log.freeze === undefined ? undefined : log.seenSize;
+  const refused = refusedOf(log, halves);
   return [
     size === undefined ? "none yet" : html`size ${sizeOf(size)}`,
     root !== undefined && html`<br><code class="root">${root}</code>`,
-    seen !== undefined && seen !== size &&
-    html`<br><small>It has shown size ${sizeOf(seen)}, which is not accepted.</small>`,
+    refused.slice(0, MAX_REFUSED).map(({ size, root, by, contradicts }) =>
+      html`<br>${badge("bad", "✕ not accepted")} size ${sizeOf(size)}${
+        root !== undefined && html`<br><code class="root">${root}</code>`
+      }<br><small>shown by ${shownBy(by)}${
+        contradicts ? "; it contradicts another one that the log signed" : " after it was frozen"
+      }</small>`
+    ),
+    refused.length > MAX_REFUSED &&
+    html`<br><small>and ${refused.length - MAX_REFUSED} more that are not accepted</small>`,
   ];
 }
 

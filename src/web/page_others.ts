@@ -27,7 +27,7 @@ function rest(rows: readonly Row[], what: string): Value {
   });
 }
 
-/** The witnesses of all logs; nothing if no policy names any. */
+/** The witnesses of all logs, and this monitor as one; nothing if there are none. */
 export function witnessSection(status: Status): Value {
   const rows = status.logs.flatMap((log) =>
     (log.cosigned?.witnesses ?? []).map((witness): Row => ({
@@ -41,14 +41,21 @@ export function witnessSection(status: Status): Value {
       ],
     }))
   );
-  if (rows.length === 0) return undefined;
+  const { witness } = status;
+  if (rows.length === 0 && witness === undefined) return undefined;
   const columns = [
     ...[{ title: "Witness" }, { title: "Log" }, { title: "State" }],
-    ...[{ title: "Size", isNumber: true }, { title: "Cosigned" }],
+    ...[{ title: "Size", isNumber: true }, { title: "Last cosigned" }],
   ];
   const caption = "How each witness keeps up with each log";
   return section("witnesses", "Witnesses", [
-    table({ caption, columns, rows: bounded(rows) }),
+    html`<p>A witness cosigns a checkpoint of a log. By that it says that the checkpoint continues all that it has
+seen of this log. A checkpoint that enough witnesses have cosigned is committed.</p>`,
+    witness !== undefined &&
+    html`<p>This monitor is a witness itself: it has cosigned ${
+      grouped(`${witness.cosigned}`)
+    } of the ${several(witness.logs, "log")} that it knows.</p>`,
+    rows.length > 0 && table({ caption, columns, rows: bounded(rows) }),
     rest(rows, "witnesses"),
   ]);
 }
@@ -59,12 +66,15 @@ function markOfWitness({ keeping, incidents = 0 }: WitnessOfLog): Mark | undefin
 }
 
 function keeping({ keeping, incidents = 0, failing }: WitnessOfLog): Value {
-  const says = keeping === "waiting" ? "none seen yet" : keeping;
+  const says = keeping === "waiting" ? "no cosignature seen yet" : keeping;
   const isWrong = keeping === "lagging" || keeping === "missing";
   return [
     incidents > 0 && [badge("bad", several(incidents, "proven case")), html`<br>`],
     isWrong ? badge("warn", says) : says,
-    failing !== undefined && html`<br><small>asked itself: ${shortened(failing)}</small>`,
+    keeping === "lagging" && html`<br><small>others have cosigned more</small>`,
+    keeping === "missing" && html`<br><small>no cosignature was seen for too long</small>`,
+    failing !== undefined &&
+    html`<br><small>it could not be asked itself: ${shortened(failing)}</small>`,
   ];
 }
 
@@ -75,9 +85,14 @@ export function peerSection(status: Status): Html {
     vkey === undefined || !members?.members.some((member) => member.vkey === vkey)
   );
   const content: Value = [
-    listen !== undefined && html`<p>This monitor answers others at <code>${listen}</code>.</p>`,
+    html`<p>Peers are other monitors, with which this one compares what the logs show. A member is a peer whose key is
+configured; there is a lasting session with it.${
+      listen !== undefined && html`
+        This monitor answers them at <code>${listen}</code>.
+      `
+    }</p>`,
     peers.length === 0 &&
-    html`<p>No peer is configured. One monitor alone cannot see a split view.</p>`,
+    html`<p>No peer is configured. One monitor alone sees only what is shown to itself.</p>`,
     members !== undefined && memberTable(members.members, status),
     others.length > 0 && peerTable(others, status),
   ];
@@ -100,7 +115,7 @@ function memberTable(members: readonly MemberStatus[], status: Status): Value {
         [
           member.software === undefined ? "–" : nameIn(member.software, 60),
           contradicts &&
-          html`<br><small>It was shown what contradicts what was shown to us.</small>`,
+          html`<br><small>It has told a checkpoint that contradicts one that was shown here. It does nothing wrong by that.</small>`,
         ],
       ],
     };
@@ -127,7 +142,7 @@ function memberState(member: MemberStatus, now: string): Value {
     why !== undefined && html`<br><small>${shortened(why)}</small>`,
     bannedUntil !== undefined && html`<br><small>until ${bannedUntil}</small>`,
     usedTwiceAt !== undefined &&
-    html`<br><small>its key was used twice at once ${ago(usedTwiceAt, now)}</small>`,
+    html`<br><small>two programs used its key at once, ${ago(usedTwiceAt, now)}</small>`,
   ];
 }
 
@@ -191,17 +206,21 @@ export function mirrorSection({ federation, mirrors = [], now }: Status): Value 
   }));
   const columns = [
     ...[{ title: "Monitor" }, { title: "Entries here" }, { title: "State" }],
-    { title: "Fetched or pushed" },
+    { title: "Last copied" },
   ];
   return section("mirrors", "Journals", [
+    html`<p>A journal has the cases of a monitor and the steps of its incidents. Monitors keep copies of each other's, so
+that nothing in them is lost or changed unnoticed.</p>`,
     federation !== undefined &&
-    html`<p>This monitor's journal is published as ${nameIn(federation.origin)}, size ${
-      grouped(federation.size)
-    }${
-      federation.isBehind === true && " (some entries could not be published: the disk refuses)"
-    }.</p>`,
+    html`<p>This monitor publishes its own as the log ${nameIn(federation.origin)}, with ${
+      several(Number(federation.size), "entry", "entries")
+    }${federation.isBehind === true && " (more could not be published: the disk refuses)"}.</p>`,
     rows.length > 0 &&
-    table({ caption: "Journals of other monitors, mirrored here", columns, rows: bounded(rows) }),
+    table({
+      caption: "Journals of other monitors, copied (mirrored) here",
+      columns,
+      rows: bounded(rows),
+    }),
     rest(rows, "journals"),
   ]);
 }
@@ -215,14 +234,37 @@ function mirrorState(mirror: MirrorStatus, now: string): Value {
   const { incidents, isUnhealthy, failures, failingSince, lastError, lastOutcome, records } =
     mirror;
   return [
-    incidents > 0 && [badge("bad", "it has contradicted itself"), html`<br>`],
+    incidents > 0 && [badge("bad", "proven: it signed two histories"), html`<br>`],
     isUnhealthy === true && badge("warn", "cannot be fetched"),
-    isUnhealthy !== true && (failures > 0 ? "failed lately" : lastOutcome ?? "not fetched yet"),
+    isUnhealthy !== true &&
+    (failures > 0 ? "the last fetch failed" : lastOutcome ?? "not fetched yet"),
     failures > 0 && lasting(failingSince, now),
     failures > 0 && lastError !== undefined && html`<br><small>${shortened(lastError)}</small>`,
     records.recorded > 0 && html`<br><small>cases recorded from it: ${records.recorded}</small>`,
     records.refused > 0 && html`<br><small>records that do not hold: ${records.refused}</small>`,
   ];
+}
+
+/** The store that is shared with other sites, and who they are; nothing without one. */
+export function storeSection({ store, now }: Status): Value {
+  if (store === undefined) return undefined;
+  const { state, since, detail, behind, sites } = store;
+  const rows = sites.map(({ name, isAlive, seenAt, held }): Row => ({
+    mark: isAlive ? undefined : "warn",
+    cells: [nameIn(name), isAlive ? "alive" : badge("warn", "away"), ago(seenAt, now), `${held}`],
+  }));
+  const columns = [
+    ...[{ title: "Site" }, { title: "State" }, { title: "Heard of" }],
+    { title: "Logs it looks at", isNumber: true },
+  ];
+  return section("store", "Shared store", [
+    state === "connected"
+      ? html`<p>Connected${behind > 0 && `, ${grouped(`${behind}`)} entries behind`}.</p>`
+      : html`<p>${badge("warn", "away")}${lasting(since, now)}: this monitor looks at every log
+        itself, and catches up later. <small>${shortened(detail ?? "")}</small></p>`,
+    table({ caption: "Sites that share it", columns, rows: bounded(rows) }),
+    rest(rows, "sites"),
+  ]);
 }
 
 /** Where alerts go; nothing if none are configured. */
@@ -243,7 +285,7 @@ export function alertSection(status: Status): Value {
               badge("warn", "failing"),
               lasting(failingSince, status.now),
             ]
-            : "as it should be",
+            : "works",
           lastError !== undefined && isWrong && html`<br><small>${shortened(lastError)}</small>`,
         ],
         `${waiting}`,
@@ -256,7 +298,7 @@ export function alertSection(status: Status): Value {
     ...[{ title: "Waiting", isNumber: true }, { title: "Last sent" }],
   ];
   return section("alerts", "Alerts", [
-    rows.length === 0 && html`<p>No channel is configured: nobody is told.</p>`,
+    rows.length === 0 && html`<p>No channel is configured: nobody is told of anything.</p>`,
     rows.length > 0 && table({ caption: "Where alerts go", columns, rows: bounded(rows) }),
     rest(rows, "channels"),
   ]);

@@ -91,9 +91,13 @@ export function leftOut({ all, shown, what, see }: {
 
 /** A command to copy. The button is for those whose browser runs the script. */
 export function command(id: string, text: string): Html {
+  // No line ends within an option: `--` alone would mean something else.
+  const words = text.split(" ").map((word, i) =>
+    html`${i > 0 && " "}<span class="word">${word}</span>`
+  );
   return html`
     <div
-      class="command"><code id="${id}">${text}</code><button type="button" hidden data-copies="${id}" aria-describedby="${id}">Copy<span class="unseen"> this command</span></button></div>
+      class="command"><code id="${id}">${words}</code><button type="button" hidden data-copies="${id}" aria-describedby="${id}">Copy<span class="unseen"> this command</span></button></div>
   `;
 }
 

@@ -61,7 +61,7 @@ export const SCRIPT = `"use strict";
     const seconds = Math.round((Date.now() - answeredAt) / 1000);
     const isOld = !stopped && seconds * 1000 > EVERY_MS + PATIENCE_MS;
     const says = stopped
-      ? "This page stands still. What it shows is " + seconds + " seconds old."
+      ? "Updates are paused. What this page shows is " + seconds + " seconds old."
       : isOld
       ? "The monitor has not answered for " + seconds + " seconds. What this page shows is as old."
       : "This page updates itself.";
@@ -114,7 +114,7 @@ export const SCRIPT = `"use strict";
     const button = target.closest("button");
     if (button === pause) {
       stopped = !stopped;
-      pause.textContent = stopped ? "Update again" : "Stop updating";
+      pause.textContent = stopped ? "Resume updates" : "Pause updates";
       sayAge();
     } else if (button?.dataset.copies !== undefined) void copy(button);
   });

@@ -1,5 +1,6 @@
 /**
- * Serves the page of a daemon: `/`, `/incidents/N`, and what they load. Nothing here changes anything.
+ * Serves the page of a daemon: `/`, `/incidents/INC-YYYY-NNN`, `/incidents/N` for the case with this
+ * number, and what they load. Nothing here changes anything.
  *
  * What the page shows comes from outside: origins, names, sources. `html` escapes it. Behind that stands
  * the content security policy: a browser runs the one script that is served here and nothing else, sends
@@ -8,13 +9,16 @@
  * @module
  */
 import { formatRecord } from "../evidence/record.ts";
-import type { ReadCase } from "../monitor/case_reader.ts";
+import type { Cases, ReadCase } from "../monitor/case_reader.ts";
 import type { PageSource } from "../monitor/page_source.ts";
+import type { Incident } from "../response/runbook.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { type HttpAnswer, type HttpQuery, WorldError } from "../world/world.ts";
 import { html } from "./html.ts";
-import { ASSETS, CASES_READ, overview, page } from "./page.ts";
-import { incidentPage } from "./page_incident.ts";
+import { ASSETS, overview, page } from "./page.ts";
+import { judged } from "./page_case.ts";
+import { fileOf, incidentPage } from "./page_incident.ts";
+import { isOpen, MAX_INCIDENTS } from "./page_incidents.ts";
 import { findIn } from "./page_logs.ts";
 import { SCRIPT } from "./page_script.ts";
 import { ICON, STYLE_SHEET } from "./page_style.ts";
@@ -44,7 +48,8 @@ const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
   [ASSETS.icon]: ["image/svg+xml", ICON],
 };
 
-const INCIDENT_PATH = /^\/incidents\/([1-9]\d{0,14})(\.json)?$/;
+const INCIDENT_PATH = /^\/incidents\/(INC-\d{4}-\d{3,9})$/;
+const CASE_PATH = /^\/incidents\/([1-9]\d{0,14})(\.json)?$/;
 
 /** Whether a path is one of the page's. */
 export function isOfThePage(path: string): boolean {
@@ -60,7 +65,8 @@ export async function answerPage(
   { hostname, source }: { hostname: string; source: PageSource },
 ): Promise<HttpAnswer> {
   if (!isOurs(query.header("host") ?? "", hostname)) {
-    const text = 'This monitor does not answer under this name. Ask for it as its "http" says.\n';
+    const text =
+      'This monitor does not answer under this host name. Ask for localhost, or for the host that stands in its "http".\n';
     return textAnswer(421, "text/plain; charset=utf-8", text);
   }
   const { path, method, search } = query;
@@ -76,27 +82,79 @@ export async function answerPage(
 
 async function first(source: PageSource, search: string): Promise<HttpAnswer> {
   const reader = source.cases();
-  const cases = reader === undefined ? [] : await unlessRefused(() => reader.newest(CASES_READ));
+  const cases = reader === undefined ? [] : await unlessRefused(() => casesFor(reader));
+  const apart = reader?.apart() ?? [];
   const shown = overview({
-    ...{ status: source.status(), shown: (log) => source.shown(log), cases, find: findIn(search) },
-    folder: reader?.folder ?? "incidents",
+    ...{ status: source.status(), shown: (log) => source.shown(log), find: findIn(search) },
+    known: {
+      incidents: [...reader?.runbook.incidents ?? []].reverse(),
+      apart: apart.length,
+      cases: cases?.filter(({ seq }) => apart.includes(seq)),
+    },
+    ...{ halves: cases ?? [], config: source.config },
   });
   return document(200, shown);
 }
 
+/** The cases that the first page needs: the newest, those apart, and one of each open incident. */
+async function casesFor(reader: Cases): Promise<readonly ReadCase[]> {
+  const found = new Map(
+    (await reader.newest(MAX_INCIDENTS)).map((one) => [one.seq, one]),
+  );
+  const open = reader.runbook.incidents.filter(isOpen).slice(-MAX_INCIDENTS);
+  const wanted = [
+    ...reader.apart().slice(-MAX_INCIDENTS),
+    ...open.flatMap((incident) => reader.numbersOf(incident).slice(-1)),
+  ];
+  for (const seq of wanted) {
+    const record = found.has(seq) ? undefined : await reader.read(seq);
+    if (record !== undefined) found.set(seq, { seq, record });
+  }
+  return [...found.values()].toSorted((one, other) => other.seq - one.seq);
+}
+
 async function incident(source: PageSource, path: string): Promise<HttpAnswer> {
-  const [, digits, json] = INCIDENT_PATH.exec(path) ?? [];
   const reader = source.cases();
-  if (digits === undefined || reader === undefined) return notThere();
-  const seq = Number(digits);
-  const record = await unlessRefused(async () => ({ record: await reader.read(seq) }));
-  if (record === undefined) {
+  const asked = reader && askedFor(path, reader);
+  if (reader === undefined || asked === undefined) return notThere();
+  const { incident, seq, isJson } = asked;
+  // An incident about a suspicion has no case.
+  const read = await unlessRefused(async () => ({
+    record: seq === undefined ? undefined : await reader.read(seq),
+  }));
+  if (read === undefined) {
     return failed(503, "The journal cannot be read now", "The disk refuses. Try it again.");
   }
-  if (record.record === undefined) return notThere();
-  const found: ReadCase = { seq, record: record.record };
-  if (json !== undefined) return download(found);
-  return document(200, incidentPage(found, { folder: reader.folder, now: source.status().now }));
+  const found = read.record && { seq: seq!, record: read.record };
+  if (found === undefined && incident === undefined) return notThere();
+  const holder = incident ?? reader.runbook.withCase(found!.record.evidence_id);
+  const numbers = holder === undefined ? [seq!] : reader.numbersOf(holder);
+  if (isJson) return download(found!, fileOf({ incident: holder, seq: seq!, of: numbers.length }));
+  const { now, listen } = source.status();
+  const one = found && judged(found);
+  const own = { config: source.config, listens: listen !== undefined };
+  return document(200, incidentPage({ incident: holder, one, numbers, ...own, now }));
+}
+
+/** What a path asks for: an incident with its first case, or a case. */
+function askedFor(path: string, reader: Cases): Asked | undefined {
+  const [, id] = INCIDENT_PATH.exec(path) ?? [];
+  const incident = id === undefined ? undefined : reader.runbook.find(id);
+  if (incident !== undefined) {
+    return { incident, seq: reader.numbersOf(incident)[0], isJson: false };
+  }
+  const [, digits, json] = CASE_PATH.exec(path) ?? [];
+  if (digits === undefined) return undefined;
+  return { incident: undefined, seq: Number(digits), isJson: json !== undefined };
+}
+
+/** See askedFor. */
+interface Asked {
+  readonly incident: Incident | undefined;
+  /** The number of the case. */
+  readonly seq: number | undefined;
+  /** Whether its record alone is asked for. */
+  readonly isJson: boolean;
 }
 
 /** What a disk gives; nothing if it refuses. */
@@ -109,13 +167,13 @@ async function unlessRefused<T>(read: () => Promise<T>): Promise<T | undefined> 
   }
 }
 
-function download({ seq, record }: ReadCase): HttpAnswer {
+function download({ record }: ReadCase, file: string): HttpAnswer {
   const { status, headers, body } = textAnswer(
     200,
     "application/json",
     `${formatRecord(record)}\n`,
   );
-  const disposition = `attachment; filename="incident-${seq}.json"`;
+  const disposition = `attachment; filename="${file}.json"`;
   return { status, headers: { ...headers, "content-disposition": disposition }, body: body! };
 }
 
@@ -123,7 +181,7 @@ function notThere(): HttpAnswer {
   return failed(
     404,
     "There is no such incident",
-    "Its number is another, or its record does not hold.",
+    "Its name or number is another, or its record does not hold.",
   );
 }
 
@@ -133,7 +191,7 @@ function failed(status: number, title: string, why: string): HttpAnswer {
     content: html`
       <h1>${title}</h1>
       <p>${why}</p>
-      <p><a href="/">All logs and incidents</a></p>
+      <p><a href="/">Back to all logs and incidents</a></p>
     `,
   });
 }

@@ -74,6 +74,11 @@ form { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center; margin:
 input, button { font: inherit; min-height: 2.5rem; padding: 0.25rem 0.75rem; color: var(--text); background: var(--sheet); border: 1px solid var(--dim); border-radius: 0.25rem; }
 input { flex: 1 1 12rem; max-width: 30rem; }
 button { cursor: pointer; }
+.word { display: inline-block; max-width: 100%; }
+.steps > li { margin: 1rem 0; }
+.steps p { margin: 0.5rem 0; }
+.steps ul, .steps ol { margin: 0.5rem 0; padding-left: 1.5rem; }
+samp { font-family: ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace; font-size: 0.9em; font-weight: 600; }
 .drawings { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 figure, article { margin: 0; padding: 0.75rem; background: var(--sheet); border: 1px solid var(--line); border-radius: 0.25rem; min-width: 0; }
 figcaption { font-weight: 600; margin-bottom: 0.5rem; overflow-wrap: anywhere; }
@@ -111,6 +116,7 @@ pre { margin: 0; padding: 0.5rem; white-space: pre-wrap; overflow-wrap: anywhere
   td::before { content: attr(data-label) ": "; color: var(--dim); }
   .facts { grid-template-columns: 1fr; gap: 0; }
   .facts dd { margin-bottom: 0.5rem; }
+  .steps { padding-left: 1.25rem; }
 }
 @media print { .skip, #live, button, form { display: none; } }
 `;

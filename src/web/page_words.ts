@@ -16,8 +16,13 @@ const UNITS: readonly (readonly [name: string, seconds: number])[] = [
 export const MAX_NAME = 200;
 
 /** A count with its noun: `1 log`, `3 logs`. */
-export function several(count: number, noun: string): string {
-  return `${grouped(`${count}`)} ${noun}${count === 1 ? "" : "s"}`;
+export function several(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${grouped(`${count}`)} ${count === 1 ? noun : nouns}`;
+}
+
+/** A sentence that begins with a capital letter. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** The time between two times in RFC 3339, in the largest unit that fits: `3 minutes`. */
@@ -78,15 +83,15 @@ export function nameIn(name: string, most: number = MAX_NAME): Html {
 
 /** What each result means, in a few words. */
 const RESULTS: Readonly<Record<string, string>> = {
-  first: "its first checkpoint is known",
+  first: "this is its first checkpoint that was seen",
   extends: "it has grown, and the step is proven",
   unchanged: "it shows the same as before",
   matches: "the same root at the same size",
   consistent: "proven to be the same history",
   pending: "another size",
   "rolled back": "it shows an older checkpoint, as caches do",
-  frozen: "it has not grown for longer than its patience",
-  withheld: "the log does not show us this",
+  frozen: "it has stood still for longer than its configured patience",
+  withheld: "others were shown this, and the log does not show it to us",
   unavailable: "it cannot be reached; nothing was learned",
   unverified: "no known key of it has signed what it shows",
   unproven: "the proof is missing or does not hold; that proves nothing",

@@ -6,6 +6,9 @@
 import { millisecondsOf } from "../world/time.ts";
 import type { Family, Sample } from "./exposition.ts";
 
+/** As many samples as one family has. A reader of more would be of no use to anybody. */
+export const MAX_SAMPLES = 10_000;
+
 /** The labels of a sample. */
 export type Labels = Readonly<Record<string, string>>;
 
@@ -36,8 +39,9 @@ export function of<Thing>(
   });
 }
 
-/** A sample for each word of a state, for each thing that is in one. */
+/** A family that has, for each thing that is in a state, a sample of each word for it. */
 export function states<Thing>(
+  { name: family, help }: { name: string; help: string },
   things: readonly Thing[],
   labels: (thing: Thing) => Labels,
   { name, words, word }: {
@@ -45,15 +49,21 @@ export function states<Thing>(
     words: readonly string[];
     word: (thing: Thing) => string | undefined;
   },
-): Sample[] {
-  return things.flatMap((thing) => {
+): Family {
+  const samples: Sample[] = [];
+  let more = 0;
+  for (const thing of things) {
     const is = word(thing);
-    if (is === undefined) return [];
-    return words.map((each) => ({
-      labels: { ...labels(thing), [name]: each },
-      value: flag(each === is),
-    }));
-  });
+    if (is === undefined) continue;
+    if (samples.length >= MAX_SAMPLES) more += words.length;
+    else {
+      samples.push(...words.map((each) => ({
+        labels: { ...labels(thing), [name]: each },
+        value: flag(each === is),
+      })));
+    }
+  }
+  return { ...gauge(family, help, samples), more };
 }
 
 /** 1 if something is so, else 0. */

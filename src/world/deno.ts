@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { join } from "@std/path/join";
 import { concat } from "@std/bytes/concat";
 import { decodeHex } from "@std/encoding/hex";
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
@@ -43,6 +44,7 @@ export function denoWorld(): World {
         asWorldError(async () =>
           await openFile(await Deno.open(path, { read: true, write: mode === "write" }))
         ),
+      absolute: (path) => path.startsWith("/") ? path : join(Deno.cwd(), path),
       readShort: (path, maxBytes) => asWorldError(() => Promise.resolve(readShort(path, maxBytes))),
       create: (path, mode) =>
         asWorldError(async () =>
@@ -328,7 +330,7 @@ async function httpRequest(
     try {
       return await call();
     } catch (error) {
-      if (!giveUp.signal.aborted) throw worldError(reasonOf(error));
+      if (!giveUp.signal.aborted) throw worldError(reasonOf(error, target));
       throw new WorldError("timed out", `no answer within ${timeoutMs} ms`);
     }
   }
@@ -421,14 +423,15 @@ function atAddress(url: string, address: string): URL {
 }
 
 /**
- * Why a fetch failed. The error's own message does not say it. The URL is left out, because the
- * caller knows it.
+ * Why a fetch failed. The error's own message does not say it. Of the URL no more is left in it than
+ * the host: the rest may be a secret, such as that of a webhook, and reasons are told to everyone.
  */
-function reasonOf(error: unknown): unknown {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
-  return cause === undefined
-    ? error
-    : new Error(cause.message.replace(/^error sending request for url \(\S*\): /, ""), { cause });
+function reasonOf(error: unknown, { href, origin }: Pick<URL, "href" | "origin">): unknown {
+  if (!(error instanceof Error)) return error;
+  const { message } = error.cause instanceof Error ? error.cause : error;
+  const said = message.replace(/^error sending request for url \(\S*\): /, "")
+    .replaceAll(href, origin);
+  return said === error.message ? error : new Error(said, { cause: error.cause });
 }
 
 async function asWorldError<T>(run: () => Promise<T>): Promise<T> {

@@ -2,6 +2,9 @@ import { lostConnection } from "./postgres_error.ts";
 import type { PostgresStream } from "./postgres_stream.ts";
 import type { SqlRow } from "./world.ts";
 
+/** The variables of the environment that the package reads whatever it is given; none changes anything. */
+export const DATABASE_VARIABLES = ["PGAPPNAME"];
+
 /** What is used of the package `postgres`, version 3. */
 export interface PostgresClient {
   unsafe(
@@ -39,7 +42,7 @@ const TYPES = {
 
 /**
  * The package on a connection that is open already. It is loaded here and no sooner: who shares no
- * database does without its 20 ms. Everything it would look up in the environment is given, since what
+ * database starts without it. Everything it would look up in the environment is given, since what
  * PGHOST and the like say must not change what is configured; it reads PGAPPNAME all the same, and that
  * is given too.
  */

@@ -33,6 +33,8 @@ export class Connections {
   #waiting: PromiseWithResolvers<void>[] = [];
   /** The server that took writes when it was last asked. */
   #home: SharedHost | undefined;
+  /** The server that was left last: any other is preferred to it. */
+  #left: SharedHost | undefined;
   #isClosed = false;
 
   constructor(options: ConnectionsOptions) {
@@ -66,8 +68,9 @@ export class Connections {
     throw closedHere();
   }
 
-  /** The server that was home takes no writes any more: whatever leads there ends. */
-  leaveHome(): void {
+  /** The server that was home takes no writes any more, or says nothing: whatever leads there ends. */
+  #leaveHome(): void {
+    this.#left = this.#home;
     this.#home = undefined;
     for (const link of this.#links) link.kill();
     this.#links.clear();
@@ -125,7 +128,7 @@ export class Connections {
   }
 
   #giveBack(link: Link): void {
-    if (link.isReadOnly) this.leaveHome();
+    if (link.isBadServer) this.#leaveHome();
     else if (link.isOpen && !this.#isClosed) this.#idle.push(link);
     else this.#links.delete(link);
   }
@@ -142,9 +145,14 @@ export class Connections {
     }
   }
 
-  /** Asks all servers at once. Of those that take writes, the first of the list is the one. */
+  /**
+   * Asks all servers at once. Of those that take writes, the first of the list is the one, and the one
+   * that was left is the last: it may have been replaced and not know it.
+   */
   async #openAny(ears: Pick<LinkOptions, "onWord" | "onLost">): Promise<Link> {
-    const { hosts } = this.#options.place;
+    const left = this.#left;
+    const hosts = this.#options.place.hosts.filter((host) => host !== left);
+    if (left !== undefined) hosts.push(left);
     const attempts = hosts.map((host) => this.#openTo(host, ears));
     for (const attempt of attempts) attempt.catch(() => {});
     const faults: WorldError[] = [];

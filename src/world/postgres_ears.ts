@@ -82,7 +82,7 @@ export class PostgresEars {
   #tell(channel: string, word: string): void {
     for (const ear of this.#ears) {
       // Not within the package, which would take a fault of ours for one of the connection.
-      if (ear.channel === channel) queueMicrotask(() => ear.heard.onWord(word));
+      if (ear.channel === channel) queueMicrotask(() => this.#isClosed || ear.heard.onWord(word));
     }
   }
 
@@ -91,8 +91,10 @@ export class PostgresEars {
     this.#timer = this.#clock.after(PULSE_MS, async () => {
       try {
         // Words may have gone to another server meanwhile.
-        const [row] = await link.run("select pg_is_in_recovery() as is_standby");
-        if (row!.is_standby === 0n) return link.isOpen ? this.#pulseLater(link) : undefined;
+        const [row] = await link.run(
+          "select current_setting('transaction_read_only') as read_only",
+        );
+        if (row!.read_only === "off") return link.isOpen ? this.#pulseLater(link) : undefined;
         link.kill();
         this.#again();
       } catch {

@@ -55,8 +55,8 @@ export class Link {
   #isOpen = true;
   /** When it last ended a statement, on the monotonic clock. */
   usedAt: number;
-  /** Whether the server has said that it takes no writes. */
-  isReadOnly = false;
+  /** Whether the server has said that it takes no writes any more, or has said nothing in time. */
+  isBadServer = false;
 
   private constructor({ clock, stream, sql, onLost }: LinkParts) {
     this.#clock = clock;
@@ -113,8 +113,8 @@ export class Link {
       const rows = await inTime({ clock: this.#clock, ms: STATEMENT_LIMIT_MS, work, late: LATE });
       return [...rows];
     } catch (error) {
-      if (isReadOnlyRefusal(error)) this.isReadOnly = true;
       const told = sharedError(error);
+      if (isReadOnlyRefusal(error) || told.message === LATE) this.isBadServer = true;
       if (told.kind === "closed" || told.message === LATE) this.#fail();
       throw told;
     } finally {

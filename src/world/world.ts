@@ -116,6 +116,8 @@ export interface Files {
    * @throws WorldError, `already exists` among its kinds
    */
   create(path: string, permissions: number): Promise<OpenFile>;
+  /** A path as it is written from any folder. It is not looked whether anything is there. */
+  absolute(path: string): string;
   /** Creates a folder and the folders above it, where they are missing. */
   makeFolder(path: string): Promise<void>;
   /**

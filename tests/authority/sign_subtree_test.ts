@@ -84,6 +84,21 @@ Deno.test("sign-subtree: every subtree of a cosigned tree is cosigned, the whole
   }
 });
 
+Deno.test("sign-subtree: nothing of a frozen log is cosigned, not even if it froze meanwhile", async () => {
+  const { stage, note } = await cosigned();
+  const body = request({ start: 8, end: 13, note });
+  stage.frozen.add("log.invalid/one");
+  const answer = await stage.signSubtree(body);
+  assertEquals(answer.status, 503);
+  assertStringIncludes(JSON.stringify(answer), "has frozen the log");
+  stage.frozen.clear();
+  let asked = 0;
+  stage.onAsked = () => void (++asked === 2 && stage.frozen.add("log.invalid/one"));
+  assertEquals((await stage.signSubtree(body)).status, 503);
+  stage.frozen.clear();
+  assertEquals((await stage.signSubtree(body)).status, 200);
+});
+
 Deno.test("sign-subtree: a checkpoint that was cosigned before, and grew since, still counts", async () => {
   const { stage, note } = await cosigned();
   assertEquals(await stage.status({ old: 14n, size: 20n }), 200);

@@ -90,6 +90,7 @@ export class CompressedTime implements Clock {
       list: (path) => this.#wait(files.list(path)),
       entries: (path) => this.#wait(files.entries(path)),
       kindOf: (path) => this.#wait(files.kindOf(path)),
+      absolute: (path) => files.absolute(path),
       readShort: (path, maxBytes) => this.#wait(files.readShort(path, maxBytes)),
       syncFolder: (path) => this.#wait(files.syncFolder(path)),
       remove: (path) => this.#wait(files.remove(path)),

@@ -9,10 +9,13 @@ import { denoWorld } from "../../src/world/deno.ts";
 import {
   BUSY,
   BUSY_SHOWN,
+  caught,
+  CONFIG,
   daemonPageOf,
   EMPTY,
   FROZEN,
   logStatus,
+  openIn,
   peerStatus,
   recordOf,
   sourceOf,
@@ -31,6 +34,7 @@ class Served implements AsyncDisposable {
       status: () => this.source.status(),
       shown: (log) => this.source.shown(log),
       cases: () => this.source.cases(),
+      config: CONFIG,
     };
     const hostname = "127.0.0.1";
     this.#server = denoWorld().http.serve(
@@ -52,6 +56,11 @@ class Served implements AsyncDisposable {
 /** Each kind of page. */
 async function pages(): Promise<Record<string, readonly [PageSource, string]>> {
   const records = [await recordOf(), await recordOf({ kind: "cross_size" })];
+  const { page: frozen } = await caught({
+    fields: { ...(FROZEN.alerts && { alerts: FROZEN.alerts }), peers: [], isUncompared: true },
+  });
+  const { page: closed, runbook, record } = await caught({ state: "CLOSED" });
+  openIn(runbook, { cause: "signature failure", log: record.log });
   const many = Array.from(
     { length: 10_000 },
     (_, i) => logStatus({ origin: `log.example.com/${i}`, vkey: `log.example.com/${i}+1+AA` }),
@@ -60,13 +69,28 @@ async function pages(): Promise<Record<string, readonly [PageSource, string]>> {
     empty: [sourceOf(EMPTY), "/"],
     well: [sourceOf(statusOf()), "/"],
     busy: [sourceOf(BUSY, { records, shown: BUSY_SHOWN }), "/"],
-    incident: [sourceOf(BUSY, { records }), "/incidents/1"],
-    frozen: [sourceOf(FROZEN, { records }), "/"],
+    incident: [frozen, "/incidents/INC-2026-001"],
+    frozen: [frozen, "/"],
+    case: [sourceOf(BUSY, { records }), "/incidents/2"],
+    closed: [closed, "/incidents/INC-2026-001"],
+    suspicion: [closed, "/incidents/INC-2026-002"],
     many: [sourceOf(statusOf({ logs: many })), "/"],
   };
 }
 
-for (const kind of ["empty", "well", "busy", "frozen", "incident", "many"]) {
+for (
+  const kind of [
+    "empty",
+    "well",
+    "busy",
+    "frozen",
+    "incident",
+    "case",
+    "closed",
+    "suspicion",
+    "many",
+  ]
+) {
   browserTest(
     `page: ${kind}, wide and on a phone, light and dark, is for everybody`,
     async (browser) => {
@@ -100,8 +124,8 @@ browserTest("page: it is complete without its script", async (browser) => {
   assertMatch(await browser.text("footer"), /Load it again/);
   assertEquals(await browser.tell("visible", { selector: "#pause" }), false);
   await browser.open({ url: `${served.url}/incidents/1`, script: false });
-  assertMatch(await browser.text("#command-verify"), /^hearsay verify incident-1\.txt --log /);
-  assertEquals(await browser.tell("visible", { selector: "#check button" }), false);
+  assertMatch(await browser.text("#command-verify"), /^hearsay verify ~\/case-1\.txt --log /);
+  assertEquals(await browser.tell("visible", { selector: "#todo button" }), false);
 });
 
 browserTest(
@@ -112,13 +136,13 @@ browserTest(
     assertMatch(await browser.text("#standing"), /Nothing is wrong/);
     await browser.tell("click", { selector: "#seen-0-table summary" });
     served.source = sourceOf(BUSY, { records: [await recordOf()], shown: BUSY_SHOWN });
-    await browser.tell("waitFor", { text: "Incident 1" });
+    await browser.tell("waitFor", { text: "Case 1" });
     assertMatch(await browser.text("#standing"), /1 proven case/);
     assertMatch(await browser.text("#news"), /1 proven case/);
     const order = await browser.tell("run", {
       code: `[...document.querySelectorAll("main > section")].map(({ id }) => id).join()`,
     });
-    assertEquals(order, "standing,wrong,incidents,logs,seen,witnesses,peers,mirrors");
+    assertEquals(order, "standing,incidents,wrong,logs,seen,witnesses,peers,mirrors");
     assertEquals(await browser.tell("focused"), "The same as a table for log.example.com/one");
     await browser.tell("click", { selector: "#pause" });
     served.source = sourceOf(statusOf());
@@ -157,7 +181,7 @@ browserTest(
     await browser.tell("click", { selector: 'button[data-copies="command-verify"]' });
     await browser.tell("waitFor", { text: "Copied" });
     assertEquals(await browser.tell("clipboard"), command);
-    await browser.tell("run", { code: `document.querySelector("#check button").focus()` });
+    await browser.tell("run", { code: `document.querySelector("#todo button").focus()` });
     await browser.tell("press", { key: "Enter" });
     await browser.tell("waitFor", { text: "Copied" });
     assertEquals(await browser.tell("clipboard"), await browser.text("#command-export"));

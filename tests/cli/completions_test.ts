@@ -111,6 +111,9 @@ const TYPED: readonly [typed: string, offered: readonly string[]][] = [
   ["hearsay incidents li", ["list"]],
   ["hearsay incidents list --li", ["--limit"]],
   ["hearsay incidents check --li", []],
+  // Other commands have the names of these subcommands.
+  ["hearsay incidents check --po", []],
+  ["hearsay incidents run --on", []],
   ["hearsay run --o", ["--once"]],
   ["hearsay run --config ", ["a b.txt", "c.txt", "dir"]],
   ["hearsay run --config c", ["c.txt"]],

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { CACHE_VARIABLES, knownCaches } from "../../src/cli/caches.ts";
+import { knownCaches } from "../../src/cli/caches.ts";
+import { ENVIRONMENT } from "../../src/cli/environment.ts";
 import { KNOWN_LOGS, knownLogs } from "../../src/cli/known_logs.ts";
 import { START_BYTES } from "../../src/gather/read.ts";
 import { parseLog } from "../../src/tlog/log.ts";
@@ -296,11 +297,11 @@ inFolder("known caches: Go's and npm's, where their variables and settings say",
   assertEquals((await caches({ HOME: home })).there, [`${home}/go/pkg/sumdb`]);
 });
 
-Deno.test("known caches: the program may read just these variables", () => {
+Deno.test("known caches: the program may read just their variables, and the database's", () => {
   const { tasks } = JSON.parse(
     Deno.readTextFileSync(new URL("../../deno.json", import.meta.url)),
   );
-  assertStringIncludes(tasks.hearsay.command, ` --allow-env=${CACHE_VARIABLES.join(",")} `);
+  assertStringIncludes(tasks.hearsay.command, ` --allow-env=${ENVIRONMENT.join(",")} `);
 });
 
 Deno.test("gather: without a variable that says where caches are, it asks for a folder", async () => {

@@ -1,5 +1,6 @@
 /** Test logs and monitors made with the commands, as an operator makes them. */
 import { assertEquals } from "@std/assert";
+import type { World } from "../../src/world/world.ts";
 import { run, type Running, start } from "./harness.ts";
 
 /** The quickest a daemon may work. */
@@ -15,7 +16,8 @@ export async function makeLog(dir: string, size: number): Promise<{ dir: string;
 
 /** Appends made-up entries. */
 export async function grow(dir: string, count: number): Promise<void> {
-  assertEquals((await run("log", "append", dir, "--count", `${count}`)).code, 0);
+  const { code, err } = await run("log", "append", dir, "--count", `${count}`);
+  assertEquals(code, 0, err.join("\n"));
 }
 
 /** A second history of a log. */
@@ -56,8 +58,8 @@ export interface Daemon {
 }
 
 /** Starts a daemon, and waits until it can be asked. */
-export async function startDaemon(config: string): Promise<Daemon> {
-  const running = start(["run", "--config", config, "--verbose"]);
+export async function startDaemon(config: string, world?: World): Promise<Daemon> {
+  const running = start(["run", "--config", config, "--verbose"], world);
   const [serving, started] = await Promise.all([
     running.line(/ status\.serving /),
     running.line(/ daemon\.started /),

@@ -4,11 +4,12 @@
  * `deno compile` puts the program into `denort`, a runtime it downloads from dl.deno.land on first
  * use. Where that cannot be reached this says what is missing and what to do, and ends with 3.
  */
-import { CACHE_VARIABLES } from "../../src/cli/caches.ts";
+import { ENVIRONMENT } from "../../src/cli/environment.ts";
 
 /**
- * Net, files, the variables of the environment that say where caches are, programs, and nothing else:
- * no foreign functions, no prompts. Programs are those that "alerts" names as commands. Every command
+ * Net, files, the variables of the environment that say where caches and passwords are (and one that
+ * the package for PostgreSQL asks for), programs, and nothing else: no foreign functions, no prompts.
+ * Programs are those that "alerts" names as commands. Every command
  * but 'run' and 'alert' gives that permission up when it begins (main.ts).
  */
 export const RUN_FLAGS = [
@@ -18,7 +19,7 @@ export const RUN_FLAGS = [
   "--allow-read",
   "--allow-write",
   "--allow-run",
-  `--allow-env=${CACHE_VARIABLES.join(",")}`,
+  `--allow-env=${ENVIRONMENT.join(",")}`,
 ];
 
 const COULD_NOT = 3;

@@ -47,6 +47,10 @@ export class FakeFiles implements Files {
     return (await this.list(folder)).map((name) => ({ name, kind: "file" }));
   }
 
+  absolute(path: string): string {
+    return path;
+  }
+
   readShort(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const file = this.#stored.get(path);
     if (file === undefined) return rejected("not found", path);

@@ -1,7 +1,7 @@
 /**
  * A PostgreSQL of our own on the loopback interface, in a temporary folder: a primary, and a standby that
- * has what the primary has said was committed. Its processes end with it; if the test is killed, they end
- * by themselves after `MOST_SECONDS`.
+ * has what the primary has said was committed. Its processes end with it, and with the test's process,
+ * however that ends; in any case after `MOST_SECONDS`.
  */
 import { type Built, type Ran, shell } from "./go.ts";
 import { freePort } from "./processes.ts";
@@ -69,11 +69,15 @@ export class PgServer {
          [ "$(id -u)" != 0 ] || set -- setpriv --reuid=postgres --regid=postgres --clear-groups \\
            postgres -D "$folder" "$@"
          [ "$(id -u)" = 0 ] || set -- postgres -D "$folder" "$@"
-         exec timeout -s INT -k 5 ${MOST_SECONDS} "$@" >>"$log" 2>&1`,
+         timeout -s INT -k 5 ${MOST_SECONDS} "$@" </dev/null >>"$log" 2>&1 &
+         # Our input ends when the test wants it to, or is no more, however it ended.
+         cat >/dev/null
+         kill -INT $! 2>/dev/null
+         wait`,
         "sh",
         ...[this.folder, `${this.folder}.log`, ...options],
       ],
-      ...{ stdin: "null", stdout: "null", stderr: "null" },
+      ...{ stdin: "piped", stdout: "null", stderr: "null" },
     }).spawn();
     await until(`${this.name} answers`, async () => {
       const { code } = await this.ask(home, "select 1", "postgres");
@@ -99,8 +103,7 @@ export class PgServer {
        true`,
       this.folder,
     );
-    await this.#child?.status;
-    this.#child = undefined;
+    await this.stop();
   }
 
   /** Stops its processes without ending them, as when the network to the machine is cut; or lets go on. */
@@ -115,11 +118,7 @@ export class PgServer {
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    try {
-      child?.kill("SIGINT");
-    } catch {
-      // It has ended already.
-    }
+    await child?.stdin.close();
     await child?.status;
   }
 }

@@ -85,9 +85,19 @@ Deno.test("layers: every import the map allows is allowed", () => {
   }
 });
 
-Deno.test("layers: nothing is imported at run time", () => {
+Deno.test("layers: no file of the program is imported at run time", () => {
   assertEquals(faults("src/cli/a.ts", `import("../web/b.ts");`), [
     "cli must not import at run time",
+  ]);
+  for (const what of ['"./b.ts"', "name", '"https://example.com/a.js"', '"npm:postgres"']) {
+    assertEquals(faults("src/world/a.ts", `import(${what});`).length, 1, what);
+  }
+});
+
+Deno.test("layers: world loads a package when it is needed, by its bare name", () => {
+  assertEquals(faults("src/world/a.ts", `import("postgres");`), []);
+  assertEquals(faults("src/store/a.ts", `import("postgres");`), [
+    "store must not import at run time",
   ]);
 });
 

@@ -1,6 +1,9 @@
 /** A daemon with a policy counts who has cosigned the checkpoints of its logs. */
 import { createHash } from "node:crypto";
 import { assertEquals, assertMatch } from "@std/assert";
+import { frozenMemory } from "../../src/monitor/frozen_file.ts";
+import { IncidentKeeper } from "../../src/monitor/incident_keeper.ts";
+import { IncidentJournal } from "../../src/store/incidents.ts";
 import { troublesOf } from "../../src/monitor/troubles.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { grow, open } from "../evidence/histories.ts";
@@ -21,7 +24,17 @@ import { WorldError } from "../../src/world/world.ts";
 import { fakeWorld } from "../sources/fake_http.ts";
 import { cosignedNote, CosignedSource, secondsNow } from "./cosigned_source.ts";
 import { askOver, LOG_PATH } from "./http_asking.ts";
-import { type Duties, Host, HOUR, logAt, MINUTE, parted, Stage, STATE } from "./hosts.ts";
+import {
+  type Duties,
+  Host,
+  HOUR,
+  INCIDENTS,
+  logAt,
+  MINUTE,
+  parted,
+  Stage,
+  STATE,
+} from "./hosts.ts";
 
 const QUORUM = "quorum any-two";
 
@@ -164,6 +177,43 @@ Deno.test("cosignatures: a witness that cosigned two roots at one size has a cas
   assertEquals(await kinds(host), ["same_size", "same_size_cosigned"]);
   assertEquals(host.daemon!.casesHeld, 2);
 });
+
+for (const mldsa of [false, true]) {
+  Deno.test(`cosignatures: a case about a witness ${mldsa ? "with ML-DSA " : ""}is no incident of a log, and none can be made of it`, async () => {
+    // A key of type 0x06 may be a log's as well.
+    const made = ["W1", "W2"].map((name) => witness(name, { mldsa }));
+    const { ours, theirs, followed } = await twoStories(made);
+    await using host = await Host.make();
+    const { source, duties } = followed(host);
+    await host.start(duties);
+    source.story = theirs;
+    await host.pass(MINUTE);
+    assertEquals(await kinds(host), ["same_size", "same_size_cosigned", "same_size_cosigned"]);
+    await host.stop();
+    await host.start(duties);
+    await host.pass(MINUTE);
+    const incidents = new Set(host.toldOf("incident.step").map(({ fields }) => fields.incident));
+    assertEquals([...incidents].length, 1);
+    await host.stop();
+    const journal = await IncidentJournal.open({ files: host.disk.files, folder: INCIDENTS });
+    const { signer, clock } = host;
+    const memory = frozenMemory({ files: host.disk.files, folder: STATE });
+    const failed = (error: unknown): never => {
+      throw error;
+    };
+    const keeper = await IncidentKeeper.open({ journal, signer, clock, memory, failed });
+    assertEquals(keeper.unopened(), []);
+    assertEquals(keeper.runbook.incidents.map(({ log: { vkey } }) => vkey), [ours.log.vkey.text]);
+    const [record] = (await host.records()).filter(({ kind }) => kind === "same_size_cosigned");
+    const by = { by: "Ada", why: "it looks bad" };
+    const refused = await keeper.open({
+      ...{ log: record!.log, cause: "equivocation", cases: [record!.evidence_id], ...by },
+      accepted: undefined,
+    });
+    assertMatch(JSON.stringify(refused), /"refused":".* is no case of a log here"/);
+    await journal.close();
+  });
+}
 
 Deno.test("cosignatures: what a witness cosigned before a restart still convicts it", async () => {
   const made = witnesses(3);

@@ -1,20 +1,26 @@
 /** What is proven, or looks as if it were, freezes its log at once; and only people let it go on. */
 import { assert, assertEquals } from "@std/assert";
+import { encodeHex } from "@std/encoding/hex";
 import {
   isTransition,
   signedTransition,
   type Transition,
   transitionBytes,
 } from "../../src/evidence/transition.ts";
+import { readFailed } from "../../src/monitor/failed_answers.ts";
+import { frozenMemory } from "../../src/monitor/frozen_file.ts";
+import { IncidentKeeper } from "../../src/monitor/incident_keeper.ts";
 import { hexLogHash } from "../../src/monitor/swarm_host.ts";
-import { readIncidents, transitionOf } from "../../src/store/incidents.ts";
+import { IncidentJournal, readIncidents, transitionOf } from "../../src/store/incidents.ts";
 import { Journal } from "../../src/store/journal.ts";
 import { KIND } from "../../src/swarm/session.ts";
 import { makeStatement } from "../../src/swarm/statement.ts";
-import { utf8 } from "../../src/tlog/encoding.ts";
+import { base64, strictBase64, utf8 } from "../../src/tlog/encoding.ts";
+import { sha256 } from "../../src/tlog/hashing.ts";
+import { WorldError } from "../../src/world/world.ts";
 import { checkpointOf, grow } from "../evidence/histories.ts";
 import { ManualClock } from "../gossip/fake_network.ts";
-import { Host, HOUR, INCIDENTS, logAt, MINUTE, Stage, STATE } from "./hosts.ts";
+import { DAY, Host, HOUR, INCIDENTS, logAt, MINUTE, Stage, STATE } from "./hosts.ts";
 import { all, greet, sessionOf } from "./members_of.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 
@@ -115,9 +121,38 @@ Deno.test("freeze: a case that comes while a step about another is written is in
   assertEquals(inIncidents.length, 2);
 });
 
+Deno.test("freeze: a step that is in the journal was made, though the small file beside it cannot be written", async () => {
+  const { log, theirs } = await parted();
+  await using one = await Host.make();
+  await one.start({ logs: [{ source: new ScriptedSource(log, 8) }] });
+  await one.hear([(await checkpointOf(theirs, 8)).frame]);
+  const { create } = one.files;
+  let refuses = true;
+  one.files.create = async (path, permissions) => {
+    if (refuses && path.includes("frozen")) throw new WorldError("other", "no space left");
+    return await create(path, permissions);
+  };
+  const { length } = one.toldOf("incident.step");
+  await resolve(one, "INC-2026-001");
+  assertEquals(logOf(one).freeze, undefined);
+  assertEquals(one.toldOf("incident.step").length, length + 3);
+  assert(one.refusals.length > 0, "it is told");
+  const holds = (): string => one.disk.content(`${STATE}/frozen.json`)!;
+  assert(holds().includes("INC-2026-001"));
+  refuses = false;
+  await one.pass(MINUTE);
+  assert(!holds().includes("INC-2026-001"), "it is tried again");
+});
+
 /** What a host says of the only log that it follows. */
 function logOf(host: Host) {
   return host.daemon!.status().logs[0]!;
+}
+
+/** What did not hold and opened the first incident, as a host's disk has it. */
+async function failedOf(host: Host) {
+  const [detected] = await stepsOf(host);
+  return await readFailed({ files: host.disk.files, state: STATE }, detected!);
 }
 
 Deno.test("freeze: three proofs in a row that do not hold freeze a log, and two do not", async () => {
@@ -145,6 +180,61 @@ Deno.test("freeze: three proofs in a row that do not hold freeze a log, and two 
   source.proofTrouble = undefined;
   await one.pass(MINUTE);
   assertEquals([logOf(one).size, logOf(one).seenSize], ["8", "12"], "only people let it go on");
+  // The proof is kept with both checkpoints, and it does not hold.
+  await one.crash();
+  const failed = await failedOf(one);
+  assert(failed?.kind === "proof");
+  const { older, newer, consistency } = failed.stored;
+  assertEquals(older.note, (await checkpointOf(log, 8)).noteWithCosignatures);
+  assertEquals(newer.note, (await checkpointOf(log, 12)).noteWithCosignatures);
+  assertEquals(consistency.implied_root, base64(log.root(8n)));
+  const proof = consistency.proof.map(strictBase64);
+  assertEquals(proof.slice(1), log.consistencyProof({ older: 8n, newer: 12n }).slice(1));
+  assertEquals(proof[0], new Uint8Array(32), "what the source has put there");
+});
+
+Deno.test("freeze: three proofs in a row freeze a log whatever restarts come between", async () => {
+  for (const end of ["stop", "crash"] as const) {
+    const { log } = await parted();
+    const source = new ScriptedSource(log, 4);
+    await using one = await Host.make();
+    // Each process looks once.
+    const logs = [{ source, pollMs: DAY }];
+    await one.start({ logs });
+    await one.pass(MINUTE);
+    [source.size, source.proofTrouble] = [8, "wrong"];
+    for (const isFrozen of [false, false, true]) {
+      await one[end]();
+      await one.start({ logs });
+      await one.pass(MINUTE);
+      assertEquals(logOf(one).freeze !== undefined, isFrozen, end);
+    }
+  }
+});
+
+Deno.test("freeze: what holds begins the count of failures anew, after a restart too", async () => {
+  const { log } = await parted();
+  const source = new ScriptedSource(log, 4);
+  await using one = await Host.make();
+  const logs = [{ source }];
+  await one.start({ logs });
+  [source.size, source.proofTrouble] = [8, "wrong"];
+  await one.pass(2 * MINUTE);
+  source.proofTrouble = undefined;
+  await one.pass(MINUTE);
+  await one.crash();
+  await one.start({ logs });
+  [source.size, source.proofTrouble] = [12, "wrong"];
+  await one.pass(MINUTE);
+  assertEquals(logOf(one).freeze, undefined);
+  await one.stop();
+  // A file that is damaged begins the count anew, and keeps nobody from starting.
+  one.disk.put(`${STATE}/proof-failures.json`, "{");
+  await one.start({ logs });
+  await one.pass(MINUTE);
+  assertEquals(logOf(one).freeze, undefined);
+  await one.pass(2 * MINUTE);
+  assertEquals(logOf(one).freeze?.causes, ["consistency failure"]);
 });
 
 Deno.test("freeze: proofs that are missing are an outage, however long, and freeze nothing", async () => {
@@ -190,6 +280,9 @@ Deno.test("freeze: a signature failure that two monitors met freezes at both, an
     const [detected] = await stepsOf(host);
     const other = host === one ? two : one;
     assert(detected!.why.includes(other.signer.vkey.name), detected!.why);
+    await host.crash();
+    assertEquals(await failedOf(host), { kind: "note", content: note });
+    assert(detected!.why.includes(encodeHex(sha256(utf8(note)))), detected!.why);
   }
 });
 
@@ -320,6 +413,50 @@ Deno.test("freeze: a journal that is lost lets no log go on", async () => {
     assert((await stepsOf(one)).some(({ why }) => why.startsWith("the journal had lost it")));
     await one.stop();
   }
+});
+
+Deno.test("freeze: a damaged file of frozen logs is told, and the journal keeps them frozen", async () => {
+  const { log, theirs } = await parted();
+  const source = new ScriptedSource(log, 8);
+  await using one = await Host.make();
+  await one.start({ logs: [{ source }] });
+  await one.hear([(await checkpointOf(theirs, 8)).frame]);
+  await one.stop();
+  assertEquals(one.refusals, []);
+  const path = `${STATE}/frozen.json`;
+  one.disk.put(path, one.disk.content(path)!.replace("INC-2026-001", "INC-2026-002"));
+  await one.start({ logs: [{ source }] });
+  assertEquals(logOf(one).freeze?.incidents, ["INC-2026-001"]);
+  assertEquals(one.refusals.length, 1);
+  assert(/frozen logs is damaged/.test(one.refusals[0]!.message), one.refusals[0]!.message);
+  assert(one.disk.content(path)!.includes("INC-2026-001"));
+});
+
+Deno.test("freeze: what a person opens takes no name of an incident that the journal has lost", async () => {
+  const { log, theirs } = await parted();
+  const source = new ScriptedSource(log, 8);
+  await using one = await Host.make();
+  await one.start({ logs: [{ source }] });
+  await one.hear([(await checkpointOf(theirs, 8)).frame]);
+  await one.stop();
+  one.disk.put(`${INCIDENTS}/journal.jsonl`, "");
+  // As 'hearsay incidents run' does while no daemon runs.
+  const { files } = one.disk;
+  const journal = await IncidentJournal.open({ files, folder: INCIDENTS });
+  const keeper = await IncidentKeeper.open({
+    ...{ journal, signer: one.signer, clock: one.clock },
+    memory: frozenMemory({ files, folder: STATE }),
+    failed: (error) => assertEquals(error, undefined),
+  });
+  const other = (await logAt("log.invalid/other")).log;
+  const opened = await keeper.open({
+    log: { origin: other.origin, vkey: other.vkey.text },
+    ...{ cause: "consistency failure", cases: [], accepted: undefined, ...PERSON },
+  });
+  await journal.close();
+  assertEquals("incident" in opened && opened.incident.id, "INC-2026-002");
+  await one.start({ logs: [{ source }] });
+  assertEquals(logOf(one).freeze?.incidents, ["INC-2026-001"]);
 });
 
 Deno.test("freeze: who can write the folder and has no key lets no log go on", async () => {

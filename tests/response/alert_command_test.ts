@@ -1,5 +1,6 @@
 /** `hearsay alert`, and what config check and status say of alerts. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { denoWorld } from "../../src/world/deno.ts";
 import { inFolder, put, run } from "../cli/harness.ts";
 import { edit, makeLog, makeMonitor, startDaemon } from "../cli/monitors.ts";
 import { Receiver, SECRET } from "./receiver.ts";
@@ -122,3 +123,71 @@ inFolder("alerts: status shows the channels, and that one fails", async (folder)
   running.stop();
   assertEquals((await running.done).code, 0);
 });
+
+inFolder(
+  "alert test: a channel that the daemon had given up is used again, if the trial arrives",
+  async (folder) => {
+    const { dir, log } = await makeLog(`${folder}/log`, 3);
+    const config = await makeMonitor(`${folder}/berlin`, { log, source: dir });
+    put(
+      folder,
+      "policy.json",
+      `{ "version": "hearsay/alert-policy/v1", "rules": [
+    { "event": "log.first", "level": "INFO", "action": "alert" }] }`,
+    );
+    edit(config, /^\{/m, `{ "listen": "127.0.0.1:${freePort()}",`);
+    edit(
+      config,
+      /^\{/m,
+      `{ "alerts": {
+    "policy": "../policy.json",
+    "channels": [
+      { "name": "pager", "command": ["sh", "-c", "test -e ${folder}/works && cat >> ${folder}/paged"] },
+      { "name": "broken", "command": ["sh", "-c", "exit 3"] },
+    ],
+  },`,
+    );
+    const real = denoWorld();
+    let aheadMs = 0;
+    const clock = { ...real.clock, monotonic: () => real.clock.monotonic() + aheadMs };
+    const { running } = await startDaemon(config, { ...real, clock });
+    await running.line(/ alert\.failed .*channel=pager/);
+    // Nothing is told yet that was given up.
+    const early = (await run("alert", "test", "--config", config)).out.join("\n");
+    assertEquals(/given up/.test(early), false, early);
+    // A day passes, as the daemon counts it. The next try comes in five seconds.
+    aheadMs = 25 * 3_600_000;
+    await Promise.all([
+      running.line(/ alert\.disabled .*channel=pager/),
+      running.line(/ alert\.disabled .*channel=broken/),
+    ]);
+    put(folder, "works", "");
+    const { code, out } = await run("alert", "test", "--config", config);
+    assertEquals(code, 3);
+    assertEquals(out.slice(2), [
+      "The running daemon had given up channel pager, and uses it again.",
+    ]);
+    await running.line(/ alert\.recovered .*channel=pager/);
+    const paged = Deno.readTextFileSync(`${folder}/paged`);
+    assertMatch(paged, /"title":"TRIAL/);
+    assertMatch(paged, /The event log\.first happened/);
+    // Another one has nothing more to say of it.
+    const again = await run("alert", "test", "--config", config, "--json");
+    assertEquals(JSON.parse(again.out.join("")).usedAgain, []);
+    // Without the key the daemon cannot be told, and that is said.
+    const other = await run("alert", "test", "--config", config, "--key", `${folder}/none.key`);
+    assertMatch(other.err.join("\n"), /The running daemon was not told: .*none\.key.*\n.*reload/);
+    running.stop();
+    assertEquals((await running.done).code, 0);
+    // Nobody is there: nothing is said of it.
+    assertEquals((await run("alert", "test", "--config", config)).err, []);
+  },
+);
+
+/** A port of loopback that nobody has now. */
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  return port;
+}

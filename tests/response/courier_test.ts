@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { Alert } from "../../src/response/alert.ts";
 import { addressOf } from "../../src/response/allowed_hosts.ts";
+import { MAX_WAITING } from "../../src/response/queue.ts";
 import { channelsOf } from "../../src/response/channels.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { type World, WorldError } from "../../src/world/world.ts";
@@ -43,6 +44,76 @@ Deno.test("alerts: what is refused for ever is left out in the end, and that is 
   const lost = rig.told.filter(({ name }) => name === "alert.lost");
   assertEquals(lost.map(({ fields }) => fields.count), [1]);
   assert(rig.requests.length < 80, `${rig.requests.length}`);
+  await rig.stop();
+});
+
+Deno.test("alerts: what is new does not wait for the next try of what was refused", async () => {
+  const rig = await Rig.make();
+  const [record] = await casesOf(rig, 1);
+  rig.answer = ({ case: one }) => one.startsWith("trouble ") ? 422 : 204;
+  await rig.start();
+  rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
+  // By now the pauses are half an hour long.
+  await rig.pass(4 * HOUR);
+  assertEquals(rig.account, []);
+  await rig.record(record!);
+  await rig.pass(SECOND);
+  assertEquals(rig.account, ["EMERGENCY begins"]);
+  const { length } = rig.requests;
+  await rig.pass(SECOND);
+  assertEquals(rig.requests.length, length, "what was refused keeps its pauses");
+  await rig.stop();
+});
+
+for (const [what, answer] of [["refused", 422], ["failed", UNREACHABLE]] as const) {
+  Deno.test(`alerts: a reload tries again at once what was ${what}`, async () => {
+    const rig = await Rig.make();
+    rig.answer = () => answer;
+    await rig.start();
+    rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
+    await rig.pass(4 * HOUR);
+    rig.answer = () => 204;
+    rig.alerting.reloaded({ has: () => true } as unknown as ReadonlySet<string>);
+    await rig.pass(SECOND);
+    assertEquals(rig.account, ["WARNING begins"]);
+    assertEquals(rig.told.filter(({ name }) => name === "alert.recovered").length, 1);
+    await rig.stop();
+  });
+}
+
+Deno.test("alerts: what was refused, and then left out because too many wait, is not waited for", async () => {
+  const rig = await Rig.make();
+  rig.answer = () => 422;
+  await rig.start();
+  const tell = (i: number): void => {
+    const log = { ...LOG, id: `key log.invalid/${i}`, origin: `log.invalid/${i}` };
+    rig.event("log.frozen", "warning", { origin: log.origin, detail: "for long" }, { log });
+  };
+  for (let i = 0; i < MAX_WAITING; i++) tell(i);
+  await rig.pass(SECOND);
+  for (let i = 0; i < 10; i++) tell(MAX_WAITING + i);
+  await rig.pass(SECOND);
+  assertEquals(rig.told.filter(({ name }) => name === "alert.lost").length, 1);
+  const { length } = rig.requests;
+  await rig.pass(5 * MINUTE);
+  assert(rig.requests.length > length);
+  assertEquals(rig.alerting.status().channels[0]!.waiting, MAX_WAITING);
+  await rig.stop();
+});
+
+Deno.test("alerts: a clock that is set ahead gives no channel up", async () => {
+  const rig = await Rig.make();
+  rig.answer = () => UNREACHABLE;
+  await rig.start();
+  rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
+  await rig.pass(SECOND);
+  // As on a machine that has no clock of its own, once it hears the time.
+  rig.clock.ahead = 6 * 365 * 24 * HOUR;
+  await rig.pass(MINUTE);
+  assertEquals(rig.told.filter(({ name }) => name === "alert.disabled"), []);
+  rig.answer = () => 204;
+  await rig.pass(HOUR);
+  assertEquals(rig.account, ["WARNING begins"]);
   await rig.stop();
 });
 
@@ -223,3 +294,22 @@ inFolder("alerts: a secret that is none is told without its words", async (folde
   const missing = hookTo(denoWorld(), "https://203.0.113.1/", `${folder}/none`);
   assertMatch((await assertRejects(() => missing.send(alert), WorldError)).message, /No such file/);
 });
+
+for (const jumpMs of [366 * 24 * HOUR, -HOUR, -366 * 24 * HOUR]) {
+  Deno.test(`alerts: a wall clock that is set by ${jumpMs / HOUR} hours gives no channel up early or late`, async () => {
+    const rig = await Rig.make();
+    rig.answer = () => UNREACHABLE;
+    await rig.start();
+    rig.event("log.frozen", "warning", { origin: LOG.origin, detail: "for long" }, { log: LOG });
+    await rig.pass(2 * HOUR);
+    rig.clock.ahead = jumpMs;
+    await rig.pass(21 * HOUR);
+    assertEquals(rig.told.filter(({ name }) => name === "alert.disabled"), []);
+    const { length } = rig.requests;
+    await rig.pass(HOUR);
+    assert(rig.requests.length > length, "it is tried on");
+    await rig.pass(HOUR);
+    assertEquals(rig.told.filter(({ name }) => name === "alert.disabled").length, 1);
+    await rig.stop();
+  });
+}

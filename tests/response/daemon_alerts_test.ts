@@ -1,11 +1,14 @@
 /** Whole daemons in one process, and what their operators get. */
 import { assert, assertEquals } from "@std/assert";
+import { concat } from "@std/bytes/concat";
+import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { type Alert, parseAlert } from "../../src/response/alert.ts";
 import { verifyEvidence } from "../../src/response/alert_evidence.ts";
 import type { Settings } from "../../src/monitor/settings.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { frameOf } from "../cli/harness.ts";
-import { Host, HOUR, MINUTE, parted } from "../monitor/hosts.ts";
+import { ask } from "../gossip/helpers.ts";
+import { DAY, Host, HOUR, MINUTE, parted } from "../monitor/hosts.ts";
 import { ScriptedSource } from "../monitor/scripted_source.ts";
 import { served } from "../monitor/served.ts";
 import { SECRET } from "./receiver.ts";
@@ -79,6 +82,49 @@ Deno.test("daemon: a case told by fifty, over and over, before and after restart
   assert(second!.count > 100, `${second!.count}`);
 });
 
+const REPEATS = 10_000;
+const PEERS = 50;
+
+for (const seed of [1, 2]) {
+  Deno.test(`daemon: ${REPEATS} repeats of one case from ${PEERS} peers in any order, with restarts, are one EMERGENCY and one summary (seed ${seed})`, async () => {
+    const rng = xoroshiro128plus(seed);
+    const below = (limit: number): number => (rng.next() >>> 0) % limit;
+    await using host = await Host.make();
+    const taken = taking(host);
+    const [ours, theirs] = await parted({ at: 4, sizes: [9, 9] });
+    // The log stands still, which is another case after a day.
+    const logs = [{ source: new ScriptedSource(ours), patienceMs: 10 * DAY }];
+    const duties = { logs, alerts: ALERTS };
+    await host.start(duties);
+    const [agrees, contradicts] = [await frameOf(ours, 9), await frameOf(theirs, 9)];
+    let told = 0;
+    for (let visits = 1; told < REPEATS; visits++) {
+      const frames = Array.from({ length: 1 + below(60) }, () => below(3) > 0);
+      told += frames.filter((one) => one).length;
+      const bytes = concat(frames.map((one) => one ? contradicts : agrees));
+      const from = `192.0.2.${below(PEERS)}`;
+      const connection = await host.network.at(from).connect(host.address, 1_000);
+      assertEquals((await ask(connection, bytes)).length, bytes.length);
+      if (below(20) === 0) await host.pass(below(5) * MINUTE);
+      if (visits % 60 !== 0) continue;
+      if (below(2) === 0) await host.stop();
+      else await host.crash();
+      await host.start(duties);
+    }
+    await host.pass(50 * HOUR);
+    // A crash between the sending and its noting sends one alert again, under the same id.
+    const alerts = [...new Map(taken.map((alert) => [alert.id, alert])).values()];
+    assertEquals(alerts.map(({ level, state }) => `${level} ${state}`), [
+      ...["EMERGENCY begins", "INFO summary"],
+    ]);
+    assertEquals(alerts[0]!.case, `equivocation ${(await host.cases())[0]}`);
+    // What one exchange repeats within itself counts once, and a crash loses the counts of a minute.
+    assert(alerts[1]!.count > PEERS, `${alerts[1]!.count}`);
+    assert(alerts[1]!.count <= told + 1, `${alerts[1]!.count} of ${told}`);
+    assertEquals(taken.length - alerts.length <= 1, true, `${taken.length}`);
+  });
+}
+
 Deno.test("daemon: a note under another key, and a proof that fails, come with what a machine can check", async () => {
   await using host = await Host.make();
   const taken = taking(host);
@@ -96,7 +142,11 @@ Deno.test("daemon: a note under another key, and a proof that fails, come with w
   assertEquals(account(taken).slice(1), ["CRITICAL begins unproven"]);
   const { evidence, action } = taken[1]!;
   assertEquals([evidence?.kind, action], ["unproven", "reject_and_alert"]);
-  assertEquals(evidence?.kind === "unproven" && evidence.notes.length, 2);
+  if (evidence?.kind !== "unproven") throw new Error("it has other evidence");
+  // With it a stranger sees that the log signed both, and that the proof leads from neither to neither.
+  assertEquals(evidence.notes.length, 2);
+  assert(evidence.proof!.hashes.length > 0);
+  assertEquals(verifyEvidence(evidence), undefined);
   assertEquals(host.toldOf("daemon.fault"), []);
 });
 

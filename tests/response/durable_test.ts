@@ -1,6 +1,6 @@
 /** No news is lost: whatever fails, and whenever the process or the power ends. */
 import { assert, assertEquals } from "@std/assert";
-import { AlertQueue, type Change } from "../../src/response/queue.ts";
+import { AlertQueue, type Change, MAX_UNWRITTEN } from "../../src/response/queue.ts";
 import { makeAlert } from "../../src/response/alert.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { ManualClock, settled } from "../gossip/fake_network.ts";
@@ -45,6 +45,29 @@ Deno.test("alerts: a crash between the journal's entry and the alert loses no al
   const told = rig.alerts.map((alert) => alert.case);
   assertEquals(told, records.map(({ evidence_id }) => `equivocation ${evidence_id}`));
   assertEquals(rig.taken.length, 3);
+  await rig.stop();
+});
+
+Deno.test("alerts: a journal that cannot be read for a while keeps no case from being told", async () => {
+  const rig = await Rig.make();
+  const [first, second, third] = await casesOf(rig, 3);
+  await rig.start();
+  await rig.record(first!);
+  await rig.pass(SECOND);
+  // What comes between two cases, such as the steps of an incident, makes it read the journal.
+  await rig.recordOnly(second!);
+  await rig.recordOnly(third!);
+  rig.disk.fail({ at: 1, when: "before", lasting: true });
+  rig.tellRecorded(third!, 3);
+  await rig.pass(SECOND);
+  // The secret of the webhook cannot be read either. The one that was read last will do.
+  assertEquals(rig.account, ["EMERGENCY begins", "EMERGENCY begins"], "what is at hand is told");
+  assert(rig.refused.length > 0);
+  rig.disk.fail(undefined);
+  await rig.pass(MINUTE);
+  assertEquals(rig.account, ["EMERGENCY begins", "EMERGENCY begins", "EMERGENCY begins"]);
+  await rig.pass(48 * HOUR);
+  assertEquals(rig.taken.length, 3, "nothing is counted twice");
   await rig.stop();
 });
 
@@ -171,6 +194,8 @@ async function openQueue(disk: MemoryDisk, wasteBytes?: number) {
   return { queue, failed };
 }
 
+const QUEUE_IN_STATE = "state/alerts/queue.log";
+
 /** What a queue remembers, in short. */
 function memoryOf(queue: AlertQueue): unknown {
   return {
@@ -211,6 +236,45 @@ Deno.test("alerts: the queue is what was promised last, whatever step of the dis
       }
     }
   }
+});
+
+Deno.test("alerts: what is added while a write comes to its end is written too", async () => {
+  for (let turns = 0; turns < 20; turns++) {
+    const disk = new MemoryDisk();
+    const { queue } = await openQueue(disk);
+    queue.add(alertOf("case 1"), ["a"], []);
+    let isWritten = false;
+    void queue.write().then(() => isWritten = true);
+    while (!disk.content(QUEUE_IN_STATE)!.includes("case 1")) await Promise.resolve();
+    for (let i = 0; i < turns; i++) await Promise.resolve();
+    queue.add(alertOf("case 2"), ["a"], []);
+    await queue.write();
+    assert(disk.content(QUEUE_IN_STATE)!.includes("case 2"), `after ${turns} turns`);
+    assert(isWritten);
+    await queue.close();
+  }
+});
+
+Deno.test("alerts: what waits for a disk that refuses does not grow without end, and nothing is lost", async () => {
+  const disk = new MemoryDisk();
+  const { queue } = await openQueue(disk);
+  queue.add(alertOf("case 1"), ["a"], []);
+  for (let i = 1; i <= MAX_UNWRITTEN + 5; i++) {
+    queue.change({ mark: { seq: i, hash: "h" } });
+    if (i % 1_000 !== 0 && i <= MAX_UNWRITTEN) continue;
+    // The append is refused, and what may have come of it can be cut off.
+    disk.fail({ at: 1, when: "before", lasting: false });
+    await queue.write();
+  }
+  disk.fail(undefined);
+  await queue.write();
+  const before = memoryOf(queue);
+  await queue.close();
+  assert(disk.bytes(QUEUE_IN_STATE)!.length < 10_000);
+  const { queue: again } = await openQueue(disk);
+  assertEquals(memoryOf(again), before);
+  assertEquals(again.mark?.seq, MAX_UNWRITTEN + 5);
+  await again.close();
 });
 
 Deno.test("alerts: the queue is written anew when it is long, and stays the same", async () => {

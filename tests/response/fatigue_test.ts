@@ -2,6 +2,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { aboutCase } from "../../src/monitor/event_about.ts";
+import type { ConflictRecord } from "../../src/evidence/record.ts";
+import { MORE_CASES, wordsOf } from "../../src/response/words.ts";
 import { casesOf, HOUR, MINUTE, Rig, SECOND } from "./rig.ts";
 
 const REPEATS = 10_000;
@@ -190,6 +192,46 @@ Deno.test("alerts: a trouble that becomes graver is told anew, at the graver lev
   assertEquals(rig.account, ["WARNING begins", "CRITICAL continues"]);
   assertEquals(rig.alerts[1]!.action, "reject_and_alert");
   await rig.stop();
+});
+
+Deno.test("alerts: a told trouble that becomes graver is told at once, though its rule has a wait", async () => {
+  const rig = await Rig.make();
+  const [record] = await casesOf(rig, 1);
+  const { log: { origin, vkey }, checkpoint_a: { note } } = record!;
+  const log = { id: "the id", origin, vkey };
+  const named = { origin, vkey };
+  const evidence = {
+    ...{ kind: "unproven" as const, log: named, notes: [note], detail: "no proof" },
+  };
+  rig.rules = [
+    { event: "log.unproven", told: "warning", level: "WARNING", action: "alert", afterMs: 0 },
+    { event: "log.unproven", level: "CRITICAL", action: "reject_and_alert", afterMs: 20 * MINUTE },
+  ];
+  await rig.start();
+  const fields = { origin, source: "the log", detail: "no proof from size 3 to 5" };
+  rig.event("log.unproven", "warning", fields, { log, evidence });
+  await rig.pass(MINUTE);
+  rig.event("log.unproven", "error", fields, { log, evidence });
+  await rig.pass(MINUTE);
+  assertEquals(rig.account, ["WARNING begins", "CRITICAL continues"]);
+  await rig.stop();
+});
+
+Deno.test("alerts: many cases about a witness, or about monitors, say nothing against a log", async () => {
+  const rig = await Rig.make();
+  const [record] = await casesOf(rig, 1);
+  const telling = {
+    ...{ event: MORE_CASES, state: "summary" as const, subject: "log.invalid/split" },
+    ...{ monitor: "m", detail: "", since: "s", at: "a", count: 7, isOfMonitor: false },
+  };
+  const said = (kind: ConflictRecord["kind"], isOfMonitor: boolean): string => {
+    const evidence = { kind: "conflict", record: { ...record!, kind } } as const;
+    const { title, text } = wordsOf({ ...telling, isOfMonitor, evidence });
+    return `${title}\n${text}`;
+  };
+  assertMatch(said("same_size", false), /signed by log log.invalid[^]*The log's key/);
+  assertMatch(said("same_size_cosigned", false), /cosigned by a witness of[^]*The witness's key/);
+  assertMatch(said("same_size", true), /signed by monitors[^]*The monitor's key/);
 });
 
 Deno.test("alerts: a grave one without evidence is refused as a bug, and told all the same", async () => {

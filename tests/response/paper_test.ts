@@ -29,11 +29,15 @@ function paperOf(text: string): Paper {
     title: text,
     blocks: [
       { heading: text },
+      { subheading: text },
       { say: text },
+      { say: ["it says ", { code: text }, text] },
       { fact: text, value: text },
-      { list: [text] },
+      { list: [text, [{ code: text }]] },
       { command: text },
-      { titles: [text], rows: [[text, text]] },
+      { output: text },
+      { titles: [text], rows: [[text, [text, { code: text }]]] },
+      { picture: "<svg></svg>", alternative: text, drawing: text },
     ],
   };
 }
@@ -42,9 +46,9 @@ Deno.test("page: no text becomes an element, an attribute or a script of HTML", 
   // Only what an element can begin with counts: of this document's own there is always the same.
   const tags = (html: string): string[] =>
     [...html.matchAll(/<\/?[a-z!][^\s>]*/gi)].map(([tag]) => tag);
-  const plain = tags(asHtml(paperOf("plain")));
   for (const text of HOSTILE) {
     const html = asHtml(paperOf(text));
+    const plain = tags(asHtml(paperOf(text.replace(/[^\n]/g, "p"))));
     assertEquals(tags(html), plain, text);
     // deno-lint-ignore no-control-regex
     assert(!/[\u202E\u0007\u2028]/.test(html), text);
@@ -79,6 +83,16 @@ Deno.test("page: no text begins a block, a link, a picture or an element of Mark
     escapeMarkdown("plain words, 2026-01-02: 3 of 4."),
     "plain words, 2026-01-02: 3 of 4.",
   );
+  // In a word it begins nothing. Beside one it may.
+  assertEquals(escapeMarkdown("evidence_id _and_ a__b"), "evidence_id \\_and\\_ a\\_\\_b");
+});
+
+Deno.test("page: a bar in code ends no cell of a table", () => {
+  const markdown = asMarkdown({
+    title: "x",
+    blocks: [{ titles: ["a"], rows: [[["is ", { code: "one | two" }]]] }],
+  });
+  assertStringIncludes(markdown, "| is `one \\| two` |");
 });
 
 Deno.test("picture: a tree is drawn as the perfect subtrees it is made of", () => {

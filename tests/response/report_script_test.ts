@@ -1,6 +1,6 @@
 /** The script that reports give to readers without Hearsay: it never accuses an honest log. */
 import { assert, assertEquals } from "@std/assert";
-import { CONSISTENCY } from "../../src/response/incident_report.ts";
+import { CONSISTENCY } from "../../src/response/report_script.ts";
 import type { TestLog } from "../../src/sources/test_log.ts";
 import { base64 } from "../../src/tlog/encoding.ts";
 import { logOf } from "../gossip/helpers.ts";
@@ -44,3 +44,19 @@ pythonTest(
     }
   },
 );
+
+pythonTest("report: its script compares no checkpoints of two logs", async (folder) => {
+  const [one, other] = [await logOf("log.example/one", 9), await logOf("log.example/other", 9)];
+  const proof = one.consistencyProof({ older: 5n, newer: 9n });
+  const consistency = { implied_root: base64(one.root(5n)), proof: proof.map(base64) };
+  Deno.writeTextFileSync(`${folder}/record.json`, JSON.stringify({ consistency }));
+  Deno.writeTextFileSync(`${folder}/a.note`, await other.checkpoint(5n));
+  Deno.writeTextFileSync(`${folder}/b.note`, await one.checkpoint(9n));
+  const args = ["-c", CONSISTENCY, "record.json", "b.note", "a.note"];
+  const { code, stdout, stderr } = await new Deno.Command(PYTHON, { args, cwd: folder }).output();
+  assertEquals([code, stdout.length], [1, 0]);
+  assertEquals(
+    new TextDecoder().decode(stderr),
+    "NOTHING IS SHOWN: the checkpoints are of two logs\n",
+  );
+});

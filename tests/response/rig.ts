@@ -16,7 +16,7 @@ import { denoWorld } from "../../src/world/deno.ts";
 import type { Signer } from "../../src/world/signer.ts";
 import { type HttpRequest, type World, WorldError } from "../../src/world/world.ts";
 import { grow, newLog, newSigner, seenOf } from "../evidence/histories.ts";
-import { ManualClock, settled } from "../gossip/fake_network.ts";
+import { SettableClock, settled } from "../gossip/fake_network.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
 import { SECRET } from "./receiver.ts";
 
@@ -39,7 +39,7 @@ export interface Told {
 
 /** The alerts of one daemon, which can be started, stopped, killed and cut off from power. */
 export class Rig {
-  readonly clock = new ManualClock();
+  readonly clock = new SettableClock();
   readonly disk = new MemoryDisk();
   /** Everything that was told, by the daemon's alerts too. */
   readonly told: Told[] = [];

@@ -129,6 +129,22 @@ Deno.test("runbook: what was accepted before the first hold is accepted while it
   assertEquals(none.accepts(log, 1n), false, "nothing was accepted before");
 });
 
+Deno.test("freeze: what is not written yet holds a log for itself, whatever else is written", () => {
+  const gate = new FreezeGate(new Runbook());
+  const hold = { cause: "equivocation", since: "2026-01-01T00:00:00Z", why: "two roots" } as const;
+  const accepted = { size: "8", root: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" };
+  gate.hold(log.id, "INC-2026-001", { ...hold, accepted });
+  gate.hold(log.id, "case ab", { ...hold, why: "another", accepted: undefined });
+  gate.hold(log.id, "case ab", { ...hold, why: "the same again", accepted: undefined });
+  assertEquals(gate.holds(log).map(({ why }) => why), ["two roots", "another"]);
+  assertEquals([gate.accepts(log, 8n), gate.accepts(log, 9n)], [true, false]);
+  gate.written(log.id, "case cd");
+  gate.written(log.id, "case ab");
+  assertEquals(gate.isFrozen(log), true, "the incident that the journal lost holds it");
+  gate.written(log.id, "INC-2026-001");
+  assertEquals([gate.isFrozen(log), gate.holds(log)], [false, []]);
+});
+
 Deno.test("runbook: names count up within a year, beyond 999 too", () => {
   const runbook = new Runbook();
   for (

@@ -84,6 +84,7 @@ export function simFiles({ disk, time, draw, trouble, isAlive }: {
     list: (path) => operate(() => files.list(path)),
     entries: (path) => operate(() => files.entries(path)),
     kindOf: (path) => operate(() => files.kindOf(path)),
+    absolute: (path) => files.absolute(path),
     readShort: (path, maxBytes) => operate(() => files.readShort(path, maxBytes)),
     syncFolder: (path) => operate(() => files.syncFolder(path)),
     remove: (path) => operate(() => files.remove(path)),

@@ -7,7 +7,8 @@
 import { migrate } from "../../src/store/shared_schema.ts";
 import type { SharedDatabase, SharedDatabases } from "../../src/world/shared_database.ts";
 import type { SqlValue } from "../../src/world/world.ts";
-import { type Change, type SharedSite, SharedSqlite } from "../store/shared_sqlite.ts";
+import { type SharedSite, SharedSqlite } from "../store/shared_sqlite.ts";
+import type { Change } from "../store/shared_sqlite_engine.ts";
 import { type Draw, drawFrom } from "./draw.ts";
 import type { StoreHappening, StorePlan } from "./plan.ts";
 import { MachineTime, type SimTime } from "./time.ts";

@@ -208,6 +208,7 @@ export class MemoryDisk {
           ]));
           return [...kinds].map(([name, kind]) => ({ name, kind }));
         }),
+      absolute: (path) => path,
       readShort: () => Promise.reject(new WorldError("other", "no test reads whole files here")),
       kindOf: (path) =>
         this.#operate(() => {

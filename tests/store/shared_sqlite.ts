@@ -6,7 +6,6 @@
  * it. What they read before their first write is not locked, as with PostgreSQL's READ COMMITTED: another
  * one may change it meanwhile. Who reads while another has written waits until that one has ended.
  */
-import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type {
   SharedDatabase,
   SharedDatabases,
@@ -17,6 +16,7 @@ import type {
 import { parseSharedUrl } from "../../src/world/postgres_url.ts";
 import { checkWord, IS_OVER, sentValue, STATEMENT_LIMIT_MS } from "../../src/world/shared_sql.ts";
 import { inTime } from "../../src/world/in_time.ts";
+import { type Change, Engine, isWrite, Lock } from "./shared_sqlite_engine.ts";
 import { Turns } from "../../src/world/turns.ts";
 import {
   type Clock,
@@ -34,13 +34,6 @@ export const noSharedDatabases: SharedDatabases = {
   connect: () =>
     Promise.reject(new WorldError("not permitted", "there is no shared database in this world")),
 };
-
-/** One statement that changed something, and the database's time at which it ran. */
-export interface Change {
-  readonly sql: string;
-  readonly values: readonly SqlValue[];
-  readonly nowMs: bigint;
-}
 
 /** The database, as its operator has it. Daemons reach it through `site`. */
 export class SharedSqlite {
@@ -405,111 +398,9 @@ class SqliteTransaction {
   }
 }
 
-/** Lets one after the other in, in the order in which they came. */
-class Lock {
-  isTaken = false;
-  #waiting: { readonly still: () => void; readonly turn: PromiseWithResolvers<void> }[] = [];
-
-  /** @param still throws if who waits does not want it any more */
-  async take(still: () => void): Promise<Disposable & { keep(): Disposable }> {
-    if (this.isTaken) {
-      const turn = Promise.withResolvers<void>();
-      this.#waiting.push({ still, turn });
-      await turn.promise;
-    }
-    this.isTaken = true;
-    let isKept = false;
-    const release = { [Symbol.dispose]: () => this.#release() };
-    return {
-      /** The lock outlasts the block it was taken in. */
-      keep() {
-        isKept = true;
-        return release;
-      },
-      [Symbol.dispose]: () => {
-        if (!isKept) this.#release();
-      },
-    };
-  }
-
-  /** Sends away who does not want it any more. */
-  wake(): void {
-    this.#waiting = this.#waiting.filter(({ still, turn }) => {
-      try {
-        still();
-        return true;
-      } catch (error) {
-        turn.reject(error);
-        return false;
-      }
-    });
-  }
-
-  #release(): void {
-    this.wake();
-    const next = this.#waiting.shift();
-    if (next === undefined) this.isTaken = false;
-    else next.turn.resolve();
-  }
-}
-
-/** SQLite, with what the SQL of both has that SQLite lacks. */
-class Engine {
-  readonly #database = new DatabaseSync(":memory:");
-  readonly #statements = new Map<string, StatementSync>();
-  #nowMs = 0n;
-
-  constructor() {
-    this.#database.function("now_ms", () => this.#nowMs);
-  }
-
-  run(sql: string, values: readonly SqlValue[], nowMs: bigint): readonly SqlRow[] {
-    this.#nowMs = nowMs;
-    return asShared(() => this.#prepared(sql).all(...values) as SqlRow[]);
-  }
-
-  mark(word: "begin" | "commit" | "rollback"): void {
-    asShared(() => this.#database.exec(word));
-  }
-
-  close(): void {
-    this.#database.close();
-  }
-
-  #prepared(sql: string): StatementSync {
-    const known = this.#statements.get(sql);
-    if (known !== undefined) return known;
-    // SQLite would run the first and say nothing.
-    if (/;\s*\S/.test(sql)) throw new WorldError("other", "more than one statement at once");
-    const statement = this.#database.prepare(sql.replaceAll(/\$(\d+)/g, "?$1"));
-    statement.setReadBigInts(true);
-    this.#statements.set(sql, statement);
-    return statement;
-  }
-}
-
-function isWrite(sql: string): boolean {
-  return !/^\s*select\b/i.test(sql);
-}
-
 async function travel(clock: Clock, ms: number): Promise<void> {
   if (ms <= 0) return await Promise.resolve();
   await new Promise<void>((resolve) => clock.after(ms, resolve));
-}
-
-function asShared<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof WorldError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    const kind = /no such table/.test(message)
-      ? "not found"
-      : /UNIQUE constraint/.test(message)
-      ? "already exists"
-      : "other";
-    throw new WorldError(kind, `SQLite: ${message}`);
-  }
 }
 
 function refused(): WorldError {

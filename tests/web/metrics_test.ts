@@ -9,7 +9,8 @@ import {
   formatMetrics,
   preferredFormat,
 } from "../../src/web/exposition.ts";
-import { MAX_SAMPLES, metricsOf } from "../../src/web/metrics.ts";
+import { metricsOf } from "../../src/web/metrics.ts";
+import { MAX_SAMPLES } from "../../src/web/samples.ts";
 import { FULL, LOG, vkeyOf } from "./full_status.ts";
 import { ask, pageOf, textIn } from "./page_of.ts";
 import { shell, testWith } from "../programs.ts";
@@ -271,3 +272,24 @@ for (const [accept, format] of ACCEPTS) {
     assertEquals(textIn(answer), formatMetrics(metricsOf(FULL, undefined), format));
   });
 }
+
+Deno.test("metrics: of ten thousand logs the page is made in parts, and others have a turn between them", async () => {
+  const { cosigned: _, ...plain } = LOG;
+  const logs = Array.from({ length: MAX_SAMPLES }, (_, i) => ({
+    ...{ ...plain, origin: `log.invalid/${i}`, lastResult: "extends" as const, counts: {} },
+  }));
+  const status = { ...EMPTY, logs };
+  let turns = 0;
+  const pause = (): Promise<void> => Promise.resolve(void turns++);
+  const answer = await ask({ ...pageOf(status), pause }, "/metrics");
+  const families = metricsOf(status, undefined);
+  // One turn before the first, and one after each family that all logs are in.
+  const long = families.filter(({ samples }) => samples.length === MAX_SAMPLES);
+  assert(long.length >= 5, `${long.length}`);
+  assertEquals(turns, 1 + long.length);
+  assertEquals(textIn(answer), formatMetrics(families, "text"));
+  // Of the words of a result only so many samples are made, and all are counted.
+  const result = families.find(({ name }) => name === "hearsay_log_result")!;
+  const words = new Set(result.samples.map(({ labels }) => labels.result)).size;
+  assertEquals(families.at(-1)!.samples[0]!.value, (words - 1) * MAX_SAMPLES);
+});

@@ -6,12 +6,14 @@ import formats from "ajv-formats";
 import type { Cases } from "../../src/monitor/case_reader.ts";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import type { Status } from "../../src/monitor/status.ts";
+import { Runbook } from "../../src/response/runbook.ts";
 import { MAX_PAGE_CHARACTERS, PAGE_ITEMS } from "../../src/web/api.ts";
 import openapi from "../../src/web/openapi.json" with { type: "json" };
 import { ROUTES } from "../../src/web/status_server.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { FULL, LOG } from "./full_status.ts";
 import { ask, NO_CASES, pageOf, textIn } from "./page_of.ts";
+import { openIn } from "./page_statuses.ts";
 
 /** Routes that are for people, and no part of the API. */
 const FOR_PEOPLE: readonly string[] = [];
@@ -23,8 +25,12 @@ const RECORD = JSON.parse(
 /** A journal with so many cases, numbered from 2 on: its first entry is no case. */
 function casesOf(count: number, record = RECORD): Cases {
   const numbers = Array.from({ length: count }, (_, i) => i + 2);
+  const runbook = new Runbook();
+  openIn(runbook, { records: [record], state: "INVESTIGATE" });
+  openIn(runbook, { cause: "signature failure", log: record.log });
   return {
-    ...NO_CASES,
+    ...{ ...NO_CASES, runbook },
+    numbersOf: ({ cases }) => cases.includes(record.evidence_id) ? numbers : [],
     count,
     after: (seq, most) => numbers.filter((number) => number > seq).slice(0, most),
     read: (seq) => Promise.resolve(numbers.includes(seq) ? record : undefined),
@@ -72,9 +78,13 @@ const REQUESTS: readonly [url: string, status: number, page?: keyof typeof PAGES
     ["/api/v1/incidents/2", 200],
     ["/api/v1/incidents/2", 503, "broken"],
     ["/api/v1/incidents/1", 404],
+    ["/api/v1/incidents/INC-2026-001", 200],
+    ["/api/v1/incidents/INC-2026-001", 200, "broken"],
+    ["/api/v1/incidents/INC-2026-002", 200],
+    ["/api/v1/incidents/INC-2026-003", 404],
     ["/api/v1/incidents/x", 400],
     ...Object.keys(openapi.paths).map((path) =>
-      [path.replace("{number}", "2"), 421, "full", "evil.example"] as [
+      [path.replace("{name}", "2"), 421, "full", "evil.example"] as [
         string,
         number,
         "full",
@@ -112,7 +122,7 @@ function pointerOf(...names: readonly string[]): string {
 /** The described path that a request is for. */
 function describedAs(url: string): string {
   const path = url.split("?")[0]!;
-  return path in openapi.paths ? path : path.replace(/[^/]+$/, "{number}");
+  return path in openapi.paths ? path : path.replace(/[^/]+$/, "{name}");
 }
 
 Deno.test("openapi: the description is valid OpenAPI 3.1, and says no more than it means", async () => {
@@ -229,6 +239,33 @@ Deno.test("api: no page has more than its bounds, in items or in characters", as
     1,
     1,
   ]);
+});
+
+Deno.test("api: an incident is found by its name, and a case says in which incident it is", async () => {
+  const get = async (url: string): Promise<Json> =>
+    JSON.parse(textIn(await ask(PAGES.full, url))) as Json;
+  const { incident, state, cases, steps } = await get("/api/v1/incidents/INC-2026-001");
+  assertEquals([incident, state, cases], ["INC-2026-001", "INVESTIGATE", [2, 3, 4]]);
+  assertEquals((steps as Json[]).map(({ to, by }) => [to, by]), [
+    ["DETECT", "hearsay"],
+    ["FREEZE", "hearsay"],
+    ["INVESTIGATE", "Ada Lovelace"],
+  ]);
+  assertEquals((await get("/api/v1/incidents/2")).incident, "INC-2026-001");
+  const { items } = await get("/api/v1/incidents");
+  assertEquals((items as Json[]).map((one) => one.incident), Array(3).fill("INC-2026-001"));
+  const suspicion = await get("/api/v1/incidents/INC-2026-002");
+  assertEquals([suspicion.cause, suspicion.cases], ["signature failure", []]);
+});
+
+Deno.test("api: what names no incident is refused, with what came and what was wanted", async () => {
+  for (const name of ["INC-2026-01", "inc-2026-001", "INC-2026-0001", "-1", "01", "1e3"]) {
+    const answer = await ask(PAGES.full, `/api/v1/incidents/${name}`);
+    assertEquals([answer.status, JSON.parse(textIn(answer)).detail], [
+      400,
+      `the incident is "${name}", expected a name such as INC-2026-001, or the number of a case`,
+    ]);
+  }
 });
 
 /** Queries that are refused, and what is said of each. */

@@ -1,5 +1,6 @@
 /** Asks a status server without a socket. */
 import type { Cases } from "../../src/monitor/case_reader.ts";
+import { Runbook } from "../../src/response/runbook.ts";
 import type { Status } from "../../src/monitor/status.ts";
 import { answerStatus } from "../../src/web/status_server.ts";
 import type { StatusPage } from "../../src/web/route.ts";
@@ -7,8 +8,10 @@ import type { HttpAnswer, HttpQuery } from "../../src/world/world.ts";
 
 /** A journal without cases. */
 export const NO_CASES: Cases = {
-  folder: "incidents",
   count: 0,
+  runbook: new Runbook(),
+  numbersOf: () => [],
+  apart: () => [],
   after: () => [],
   newest: () => Promise.resolve([]),
   read: () => Promise.resolve(undefined),

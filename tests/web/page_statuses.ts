@@ -1,4 +1,11 @@
 /** What daemons may tell, for the tests of their page. */
+import {
+  type State,
+  STATES,
+  type Transition,
+  TRANSITION_VERSION,
+} from "../../src/evidence/transition.ts";
+import { type Incident, Runbook } from "../../src/response/runbook.ts";
 import type { ConflictRecord } from "../../src/evidence/record.ts";
 import type { Conflict } from "../../src/evidence/conflict.ts";
 import { makeRecord } from "../../src/monitor/make_record.ts";
@@ -168,9 +175,22 @@ export const BUSY_SHOWN: readonly ShownHead[] = [
 
 /** Cases in memory. */
 export class FakeCases implements Cases {
-  readonly folder = "/var/lib/hearsay/incidents";
+  constructor(
+    readonly records: readonly ConflictRecord[],
+    readonly runbook: Runbook = new Runbook(),
+  ) {}
 
-  constructor(readonly records: readonly ConflictRecord[]) {}
+  numbersOf({ cases }: Pick<Incident, "cases">) {
+    return this.#numbersWhere((id) => cases.includes(id));
+  }
+
+  apart() {
+    return this.#numbersWhere((id) => this.runbook.withCase(id) === undefined);
+  }
+
+  #numbersWhere(isWanted: (evidenceId: string) => boolean): number[] {
+    return this.records.flatMap(({ evidence_id: id }, i) => isWanted(id) ? [i + 1] : []);
+  }
 
   get count(): number {
     return this.records.length;
@@ -190,18 +210,111 @@ export class FakeCases implements Cases {
   }
 }
 
+/** The configuration of every monitor here. */
+export const CONFIG = "/etc/hearsay/hearsay.jsonc";
+
+/** Steps of the monitor itself, and of people. */
+const STEPS: readonly Pick<Transition, "from" | "to" | "at" | "by" | "why">[] = [
+  { ...{ from: null, to: "DETECT" }, at: "2026-11-28T11:00:00Z", by: "hearsay", why: "" },
+  {
+    ...{ from: "DETECT", to: "FREEZE", at: "2026-11-28T11:00:01Z", by: "hearsay" },
+    why: "nothing of the log beyond size 7 is accepted until this is resolved",
+  },
+  {
+    ...{ from: "FREEZE", to: "INVESTIGATE", at: "2026-11-28T11:20:00Z", by: "Ada Lovelace" },
+    why: "I look into it",
+  },
+  {
+    ...{ from: "INVESTIGATE", to: "RESOLVE", at: "2026-11-28T11:40:00Z", by: "Ada Lovelace" },
+    why: "the operator has restored a backup",
+  },
+  {
+    ...{ from: "RESOLVE", to: "CLOSED", at: "2026-11-28T11:50:00Z", by: "Ada Lovelace" },
+    why: "all was told",
+  },
+];
+
+/** Opens an incident in a runbook, and takes it to a state. */
+export function openIn(
+  runbook: Runbook,
+  { records, state = "FREEZE", cause = "equivocation", log = records?.[0]?.log, why, by }: {
+    records?: readonly ConflictRecord[];
+    state?: State;
+    cause?: Transition["cause"];
+    log?: Transition["log"] | undefined;
+    /** Of every step. */
+    why?: string;
+    /** Of every step that a person takes. */
+    by?: string;
+  },
+): string {
+  const incident = runbook.nextId(NOW);
+  const until = STATES.indexOf(state) + 1;
+  const first = cause === "equivocation"
+    ? "the log signed checkpoints of sizes 7 and 9 that contradict each other"
+    : `a ${cause}`;
+  for (const step of STEPS.slice(0, until)) {
+    const isFirst = step.from === null;
+    const refused = runbook.take({
+      ...{ version: TRANSITION_VERSION, incident, log: log!, cause, ...step },
+      evidence_ids: isFirst ? (records ?? []).map(({ evidence_id: id }) => id) : [],
+      ...(isFirst && { why: first }),
+      ...(step.to === "FREEZE" && { accepted: { size: "7", root: rootOf("A") } }),
+      monitor: "monitor.example.com/berlin+0a1b2c3d+AAAA",
+      ...(why !== undefined && { why }),
+      ...(by !== undefined && step.by !== "hearsay" && { by }),
+    });
+    if (refused !== undefined) throw new Error(refused);
+  }
+  return incident;
+}
+
+/** A monitor that has caught a log: its status and its page, with the incident in a state. */
+export async function caught(
+  { state = "FREEZE", kind = "cross_size", fields = {} }: {
+    state?: State;
+    kind?: "same_size" | "cross_size";
+    fields?: Partial<Status>;
+  } = {},
+): Promise<{ page: PageSource; record: ConflictRecord; id: string; runbook: Runbook }> {
+  const record = await recordOf({ kind, origin: "log.example.com/two", source: "the log" });
+  const runbook = new Runbook();
+  const id = openIn(runbook, { records: [record], state });
+  const { size, root } = record.checkpoint_a;
+  const isFrozen = runbook.frozenLogs.length > 0;
+  const status = statusOf({
+    incidents: 1,
+    logs: [
+      logStatus({ origin: "sum.example.org" }),
+      logStatus({
+        ...{ ...record.log, incidents: 1, size, root, lastResult: "inconsistent" },
+        ...(isFrozen && {
+          freeze: {
+            ...{ since: AN_HOUR_AGO, incidents: [id], causes: ["equivocation"], isWritten: true },
+            why: "the log signed checkpoints of sizes 7 and 9 that contradict each other",
+          },
+        }),
+      }),
+    ],
+    ...fields,
+  });
+  return { page: sourceOf(status, { records: [record], runbook }), record, id, runbook };
+}
+
 /** What a page is made of, fixed. */
 export function sourceOf(
   status: Status,
-  { records = [], shown = [] }: {
+  { records = [], shown = [], runbook }: {
     records?: readonly ConflictRecord[];
     shown?: readonly ShownHead[];
+    runbook?: Runbook;
   } = {},
 ): PageSource {
   return {
     status: () => status,
     shown: ({ origin }) => origin === "log.example.com/two" ? shown : [],
-    cases: () => new FakeCases(records),
+    cases: () => new FakeCases(records, runbook),
+    config: CONFIG,
   };
 }
 

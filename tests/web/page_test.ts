@@ -4,58 +4,33 @@ import type { PageSource } from "../../src/monitor/page_source.ts";
 import type { ShownHead } from "../../src/monitor/shown.ts";
 import type { Status } from "../../src/monitor/status.ts";
 import { MAX_DRAWN } from "../../src/web/page_drawing.ts";
-import { MAX_INCIDENTS } from "../../src/web/page_incident.ts";
+import { MAX_INCIDENTS } from "../../src/web/page_incidents.ts";
 import { MAX_LOGS } from "../../src/web/page_logs.ts";
-import { answerHttp } from "../../src/web/http_server.ts";
-import { type HttpAnswer, WorldError } from "../../src/world/world.ts";
+import { Runbook } from "../../src/response/runbook.ts";
+import { WorldError } from "../../src/world/world.ts";
 import { NO_CASES } from "./page_of.ts";
+import { ask, read, words } from "./page_reading.ts";
 import {
   BUSY,
   BUSY_SHOWN,
-  daemonPageOf,
+  caught,
   EMPTY,
   FROZEN,
   logStatus,
+  openIn,
   peerStatus,
   recordOf,
-  rootOf,
   sourceOf,
   statusOf,
 } from "./page_statuses.ts";
 
-interface Asked {
-  readonly method?: string;
-  readonly host?: string;
-}
-
-function ask(
-  page: PageSource,
-  path: string,
-  { method = "GET", host = "localhost" }: Asked = {},
-): Promise<HttpAnswer> {
-  const [file, search = ""] = path.split("?") as [string, string?];
-  return answerHttp({
-    ...{ method, path: file, search, caller: { hostname: "127.0.0.1", port: 1 } },
-    header: (name) => name === "host" ? host : undefined,
-    content: () => Promise.resolve(new Uint8Array(0)),
-  }, { hostname: "127.0.0.1", ...daemonPageOf(page) });
-}
-
-async function read(page: PageSource, path = "/"): Promise<string> {
-  const { status, body } = await ask(page, path);
-  assertEquals(status, 200, path);
-  return new TextDecoder().decode(body);
-}
-
-/** The words of a page, as somebody hears them. */
-function words(text: string): string {
-  return text.replace(/<[^>]*>/g, " ").replace(/&#39;/g, "'").replace(/&amp;/g, "&")
-    .replace(/\s+/g, " ");
-}
-
 /** What is said of how it stands. */
-async function standing(status: Status): Promise<string> {
-  const text = await read(sourceOf(status));
+function standing(status: Status): Promise<string> {
+  return standingOn(sourceOf(status));
+}
+
+async function standingOn(page: PageSource): Promise<string> {
+  const text = await read(page);
   return words(/id="standing-heading">(.*?)<\/h2>/s.exec(text)![1]!).trim();
 }
 
@@ -171,11 +146,23 @@ Deno.test("page: texts from outside inject nothing, wherever they stand", async 
     checkpoint_a: { size: h, root: h, note: h },
     checkpoint_b: { size: h, root: h, note: h },
   };
+  const runbook = new Runbook();
+  const { log } = await recordOf();
+  const named = { cause: "signature failure", log: { ...log, origin: h }, why: h, by: h } as const;
+  openIn(runbook, named);
+  openIn(runbook, { ...named, state: "CLOSED" });
   const page: PageSource = {
-    ...sourceOf(status, { records: [record] }),
+    ...sourceOf(status, { records: [record], runbook }),
     shown: () => [{ source: h, size: h, root: h, verdict: h as "matches", at: h }],
   };
-  for (const path of ["/", `/?find=${encodeURIComponent(h)}`, "/incidents/1"]) {
+  for (
+    const path of [
+      "/",
+      `/?find=${encodeURIComponent(h)}`,
+      "/incidents/1",
+      "/incidents/INC-2026-001",
+    ]
+  ) {
     const text = await read(page, path);
     assertEquals([...text.matchAll(/<script/gi)].length, 1, path);
     assert(!/<img|<iframe|\u{202e}|\u{2066}/iu.test(text), path);
@@ -207,10 +194,10 @@ Deno.test("page: what is proven comes first, in words and not by colour alone", 
   const text = words(
     await read(sourceOf(BUSY, { records: [await recordOf()], shown: BUSY_SHOWN })),
   );
-  assertMatch(text, /1 proven case, \d troubles/);
-  assert(text.indexOf("Proven") < text.indexOf("Trouble"));
+  assertMatch(text, /1 proven case in no incident, 5 troubles/);
+  assert(text.indexOf("Case 1") < text.indexOf("Trouble"));
   assert(text.indexOf("log.example.com/two") < text.indexOf("sum.example.org"));
-  assertStringIncludes(text, "CONTRADICTS another checkpoint that the key signed");
+  assertStringIncludes(text, "NOT ACCEPTED: contradicts another checkpoint that the key signed");
   assertStringIncludes(text, "Committed");
   assertMatch(text, /Members: connected to 1 of 2/);
   assertMatch(text, /away for 90 seconds connection refused/);
@@ -221,8 +208,8 @@ Deno.test("page: the picture says in words what it shows", async () => {
   const [, described] = /<desc id="seen-0-desc">([^<]*)/.exec(text)!;
   assertEquals(
     described,
-    "This monitor has seen size 104. Of 5 others, 2 have the same history, 2 are at another size, " +
-      "and 1 contradict another checkpoint.",
+    "This monitor has accepted size 104. Below it: 5 lines. Of the same history: 2. Of another size: 2. " +
+      "Not accepted: 1.",
   );
 });
 
@@ -237,7 +224,7 @@ async function seenRows(page: PageSource): Promise<string[]> {
 Deno.test("page: what was proven of a peer's checkpoint, or is in a case, is drawn so at any size", async () => {
   const record = await recordOf({ kind: "cross_size" });
   const { log: { origin, vkey }, checkpoint_a: a, checkpoint_b: b } = record;
-  const head = { source: "p:1", verdict: "pending" as const, at: BUSY.startedAt };
+  const head = { source: record.source_b, verdict: "pending" as const, at: BUSY.startedAt };
   const verdictsOf = async (
     shown: readonly ShownHead[],
     own: { size: string; root: string },
@@ -247,38 +234,93 @@ Deno.test("page: what was proven of a peer's checkpoint, or is in a case, is dra
     const status = statusOf({ logs: [logStatus({ origin, vkey, size, root })] });
     const page = { ...sourceOf(status, { records }), shown: () => shown };
     return (await seenRows(page)).slice(1).map((row) =>
-      /CONTRADICTS|another size|the same history/.exec(row)![0]
+      /NOT ACCEPTED: contradicts|another size|the same history/.exec(row)![0]
     );
   };
   const theirs = { ...head, size: b.size, root: b.root };
+  const contradicts = "NOT ACCEPTED: contradicts";
   assertEquals(await verdictsOf([theirs], a), ["another size"]);
-  assertEquals(await verdictsOf([{ ...theirs, verdict: "inconsistent" }], a), ["CONTRADICTS"]);
+  assertEquals(await verdictsOf([{ ...theirs, verdict: "inconsistent" }], a), [contradicts]);
   assertEquals(await verdictsOf([{ ...theirs, verdict: "consistent" }], a), ["the same history"]);
-  assertEquals(await verdictsOf([theirs], a, [record]), ["CONTRADICTS"]);
+  assertEquals(await verdictsOf([theirs], a, [record]), [contradicts]);
   // Who has seen the same as this monitor is not blamed for it.
   const same = { ...head, size: a.size, root: a.root };
-  assertEquals(await verdictsOf([same], a, [record]), ["the same history"]);
+  const lines = await verdictsOf([same], a, [record]);
+  assertEquals(lines, [contradicts, "the same history"], "the other half has a line of its own");
 });
 
-Deno.test("page: a log that this monitor has frozen is told as such", async () => {
-  assertEquals(await standing(FROZEN), "1 proven case, 1 log frozen, 1 trouble");
-  const text = words(await read(sourceOf(FROZEN)));
+Deno.test("page: an incident is told once, by its name, and first", async () => {
+  const { page, id } = await caught({ fields: { peers: [], isUncompared: true } });
+  assertEquals(id, "INC-2026-001");
+  assertEquals(await standingOn(page), "INC-2026-001 is open, 1 log frozen");
+  const text = words(await read(page));
+  const [before, after] = text.split("Logs (2)") as [string, string];
+  assertEquals(before.match(/log log\.example\.com\/ two has signed two checkpoints/g)?.length, 1);
+  assertStringIncludes(before, "Next: a person says that they investigate.");
+  // Neither as a trouble of its own, nor under the number of its case.
+  assert(!/shows a checkpoint that contradicts|Proven|Trouble|Case 1|Incident 1/.test(text), text);
   assertStringIncludes(
-    text,
-    "FROZEN Nothing of it is accepted until people have looked. Held by INC-2026-001. " +
-      "Why: two roots are signed at size 104.",
+    after,
+    "FROZEN Nothing new of it is accepted until a person has resolved INC-2026-001.",
   );
-  assertStringIncludes(text, "It has shown size 38,211,010 , which is not accepted.");
 });
 
-Deno.test("page: a log that is frozen without a case is among what is wrong", async () => {
-  const logs = FROZEN.logs.map((log) => ({ ...log, incidents: 0 }));
+Deno.test("page: what was shown and is not accepted is told beside what is, and drawn with a cross", async () => {
+  const { page, record } = await caught();
+  const { checkpoint_a: a, checkpoint_b: b } = record;
+  const text = await read(page);
+  const [, row] = /<section id="logs".*?<tbody[^>]*>(.*?)<\/tr>/s.exec(text)!;
+  assertStringIncludes(words(row!), `size 7 ${a.root} ✕ not accepted size 9 ${b.root}`);
+  assertStringIncludes(words(row!), "shown by the log itself; it contradicts another one");
+  const rows = await seenRows(page);
+  assertMatch(rows[0]!, /^This monitor \(accepted\) 7 /);
+  assertMatch(rows[1]!, /^The log itself \(not accepted\) 9 .* NOT ACCEPTED: contradicts/);
+  const [, drawn] = /<svg[^>]*>(.*?)<\/svg>/s.exec(text)!;
+  assertEquals(drawn!.match(/class="mark contradicts"/g)?.length, 1);
+  // What came after the log was frozen and contradicts nothing is crossed out too, and says so.
+  const frozen = await read(sourceOf(FROZEN));
+  assertStringIncludes(
+    words(frozen),
+    "size 38,211,010 shown by the log itself after it was frozen",
+  );
+  assertStringIncludes(words(frozen), "NOT ACCEPTED: shown after the log was frozen");
+});
+
+Deno.test("page: a monitor without a peer is advised, and no incident is weaker by it", async () => {
+  const alone = { peers: [], isUncompared: true };
+  const { page } = await caught({ fields: alone });
+  const text = words(await read(page));
+  assertMatch(text, /Advice This does not weaken INC-2026-001: what is proven stays proven/);
+  assertMatch(text, /Nothing was compared yet: no peer is configured/);
+  assertEquals(await standing(statusOf(alone)), "Less is compared than could be");
+  assert(!words(await read(sourceOf(statusOf(alone)))).includes("weaken"));
+});
+
+Deno.test("page: a log that is frozen before its incident is written is among the troubles", async () => {
+  const logs = FROZEN.logs.map((log) => ({
+    ...log,
+    incidents: 0,
+    ...(log.freeze && { freeze: { ...log.freeze, incidents: [], isWritten: false } }),
+  }));
   const status = { ...FROZEN, logs, incidents: 0 };
   assertEquals(await standing(status), "1 log frozen, 1 trouble");
   assertMatch(
     words(await read(sourceOf(status))),
-    /Frozen Log log\.example\.com\/ two is frozen\./,
+    /FROZEN Log log\.example\.com\/ two is frozen\. Nothing new of it is accepted\./,
   );
+});
+
+Deno.test("page: a closed incident stays in the list, and nothing is said to be left to do", async () => {
+  const { page } = await caught({ state: "CLOSED" });
+  assertEquals(await standingOn(page), "1 closed incident");
+  const text = words(await read(page));
+  assertMatch(
+    text,
+    /INC-2026-001 log\.example\.com\/ two two checkpoints .*? CLOSED 10 minutes ago/,
+  );
+  const said = words(await read(page, "/incidents/INC-2026-001"));
+  assertStringIncludes(said, "Nothing is left to do. INC-2026-001 is closed.");
+  assertStringIncludes(said, "The freeze is lifted");
 });
 
 Deno.test("page: channels of alerts are told, those that fail first", async () => {
@@ -319,7 +361,7 @@ Deno.test("page: what is wrong is bounded too", async () => {
     (_, i) => peerStatus({ address: `p${i}:9900`, failing: "cannot be reached" }),
   );
   const text = words(await read(sourceOf(statusOf({ logs, peers }))));
-  assertStringIncludes(text, "Shown: 20 of 1,000 that are wrong");
+  assertStringIncludes(text, "Shown: 20 of 1,000 troubles");
   assertStringIncludes(text, "Shown: 50 of 500 peers");
 });
 
@@ -332,7 +374,7 @@ Deno.test("page: of many incidents it shows the newest, and the command for all"
   assertEquals([links[0], links.at(-1)], [MAX_INCIDENTS + 5, 6]);
   assertStringIncludes(
     words(text),
-    "hearsay incidents list --incidents /var/lib/hearsay/incidents",
+    "hearsay incidents list --config /etc/hearsay/hearsay.jsonc",
   );
 });
 
@@ -344,65 +386,4 @@ Deno.test("page: a journal that cannot be read is told as that, and not as no in
   };
   assertStringIncludes(words(await read(page)), "The disk refuses to give the incident journal");
   assertEquals((await ask(page, "/incidents/1")).status, 503);
-});
-
-for (const kind of ["same_size", "cross_size"] as const) {
-  Deno.test(`incident page: a ${kind} record is judged anew, with both halves and the commands`, async () => {
-    const record = await recordOf({ kind });
-    const page = sourceOf(BUSY, { records: [record] });
-    const text = await read(page, "/incidents/1");
-    const said = words(text);
-    assertStringIncludes(said, "The record holds.");
-    for (const { root, note } of [record.checkpoint_a, record.checkpoint_b]) {
-      assertStringIncludes(said, root);
-      assertStringIncludes(text, note);
-    }
-    assertStringIncludes(said, "lima.example.com:9900");
-    assertStringIncludes(
-      said,
-      "hearsay incidents export 1 --incidents /var/lib/hearsay/incidents --out incident-1.txt",
-    );
-    assertStringIncludes(said, `hearsay verify incident-1.txt --log ${record.log.vkey}`);
-    assertEquals(JSON.parse(await read(page, "/incidents/1.json")), { ...record });
-  });
-}
-
-Deno.test("incident page: a record that was altered is no proof, and nothing says so", async () => {
-  const record = await recordOf();
-  const altered = { ...record, checkpoint_b: { ...record.checkpoint_b, root: rootOf("Z") } };
-  const said = words(await read(sourceOf(BUSY, { records: [altered] }), "/incidents/1"));
-  assertStringIncludes(said, "The record does not hold.");
-  assertStringIncludes(said, "It proves nothing.");
-  assert(!said.includes("Proven:"));
-  assert(!said.includes("hearsay verify"));
-});
-
-Deno.test("incident page: a command names no origin that would do something in a terminal", async () => {
-  const hidden = await recordOf({ origin: "a\u{202e}b" });
-  const text = words(await read(sourceOf(BUSY, { records: [hidden] }), "/incidents/1"));
-  assertStringIncludes(text, "hearsay verify incident-1.txt ");
-  assert(!text.includes("--log"));
-  const quote = await recordOf({ origin: "it's;$(here)`x`" });
-  const said = words(await read(sourceOf(BUSY, { records: [quote] }), "/incidents/1"));
-  assertStringIncludes(said, `--log 'it'\\''s;$(here)\`x\`+`);
-});
-
-Deno.test("incident page: what is no incident is not found", async () => {
-  const page = sourceOf(BUSY, { records: [await recordOf()] });
-  const paths = [
-    "0",
-    "2",
-    "01",
-    "-1",
-    "1/",
-    "x",
-    "1e3",
-    "99999999999999999999",
-    "1.txt",
-    "%31",
-    "",
-  ];
-  for (const path of paths) {
-    assertEquals((await ask(page, `/incidents/${path}`)).status, 404, path);
-  }
 });

@@ -177,6 +177,13 @@ Deno.test("files: a short file is read whole, a longer one and what is no file a
     await assertKind("not found", () => files.readShort(join(folder, "nothing"), 100));
   }));
 
+Deno.test("files: a path is told as it is written from any folder", () => {
+  const { absolute } = files;
+  assertEquals(absolute("/etc/hearsay/hearsay.jsonc"), "/etc/hearsay/hearsay.jsonc");
+  assertEquals(absolute("hearsay.jsonc"), `${Deno.cwd()}/hearsay.jsonc`);
+  assertEquals(absolute("./one/../two"), `${Deno.cwd()}/two`);
+});
+
 Deno.test("files: what is removed is gone", () =>
   inFolder(async (folder) => {
     const path = join(folder, "a");

@@ -204,6 +204,20 @@ Deno.test("http get: a status without a content of its own has none", async () =
   }
 });
 
+Deno.test("http get: why it failed does not say the path of the URL, which may be a secret", async () => {
+  const ways: Writes[] = [() => [], () => ["no HTTP\r\n\r\n"], () => ["HTTP/1.1 200 OK\r\nconte"]];
+  for (const writes of [...ways, answer("", "content-length: 5\r\n")]) {
+    await serving(writes, async ({ url }) => {
+      const error = await assertRejects(() => get(`${url}services/T0KEN?key=T0KEN`), WorldError);
+      assert(!error.message.includes("T0KEN"), error.message);
+      assert(error.message.length > 10, error.message);
+    });
+  }
+  const [closed] = await serving(() => [], ({ url }) => Promise.resolve([url]));
+  const error = await assertRejects(() => get(`${closed}T0KEN`), WorldError);
+  assert(!error.message.includes("T0KEN"), error.message);
+});
+
 Deno.test("http get: a bug of ours is not told as an outage", async () => {
   await serving(answer("hello"), async ({ url }) => {
     for (const [bad, headers] of [["no URL", {}], [url, { "x y": "1" }], [url, { x: "\n\0" }]]) {

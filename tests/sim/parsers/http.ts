@@ -222,6 +222,7 @@ function serving(): ParserUnderTest {
         },
         ...{ create: no, makeFolder: no, list: no, syncFolder: no, remove: no, rename: no },
         ...{ identity: no, entries: no, kindOf: no, readShort: no },
+        absolute: (path) => path,
       };
       const { status } = await answerFromDisk({
         query: {

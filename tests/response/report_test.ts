@@ -1,0 +1,116 @@
+/** Reports about keys of other types, about several cases, and about a log with a hostile name. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { EquivocationDetector } from "../../src/evidence/detector.ts";
+import { buildRecord, type ConflictRecord } from "../../src/evidence/record.ts";
+import { reportOf } from "../../src/response/incident_report.ts";
+import { asHtml, asMarkdown } from "../../src/response/paper.ts";
+import type { CaseFiles } from "../../src/response/reported.ts";
+import { Runbook } from "../../src/response/runbook.ts";
+import { type Log, makeLog } from "../../src/tlog/log.ts";
+import { shellWord } from "../../src/world/shell_word.ts";
+import { followed, hasOpenssl } from "../cli/reports.ts";
+import { newSigner, open } from "../evidence/histories.ts";
+import { LOG_KINDS, type Statement } from "../tlog/log_signers.ts";
+
+const AT = "2026-01-02T03:04:05.678Z";
+
+interface Signing {
+  readonly log: Log;
+  note(statement: Statement): string;
+}
+
+/** The records of so many roots, signed at one size. */
+function recordsOf({ log, note }: Signing, roots: number): ConflictRecord[] {
+  const detector = new EquivocationDetector();
+  return Array.from({ length: roots }, (_, i) => i + 1).flatMap((byte) => {
+    const rootHash = new Uint8Array(32).fill(byte);
+    const { origin } = log;
+    const checkpoint = open(note({ origin, treeSize: 9n, rootHash, time: BigInt(byte) }), log);
+    const conflict = detector.observe(checkpoint!, `monitor ${byte}`);
+    return conflict === undefined ? [] : [buildRecord({ conflict, detectedAt: AT })];
+  });
+}
+
+function named({ evidence_id: id }: ConflictRecord): CaseFiles {
+  return { record: `${id}.json`, noteA: `${id}-a.note`, noteB: `${id}-b.note` };
+}
+
+/** The report of an incident with these cases; and its files, in a folder. */
+function paperOf({ log }: Signing, { records, folder, monitor }: {
+  records: readonly ConflictRecord[];
+  folder: string;
+  monitor: string;
+}) {
+  for (const record of records) {
+    const { record: file, noteA, noteB } = named(record);
+    Deno.writeTextFileSync(`${folder}/${file}`, JSON.stringify(record));
+    Deno.writeTextFileSync(`${folder}/${noteA}`, record.checkpoint_a.note);
+    Deno.writeTextFileSync(`${folder}/${noteB}`, record.checkpoint_b.note);
+  }
+  const runbook = new Runbook();
+  const refused = runbook.take({
+    ...{ version: "hearsay/transition/v1", incident: "INC-2026-001", cause: "equivocation" },
+    log: { origin: log.origin, vkey: log.vkey.text },
+    ...{ evidence_ids: records.map(({ evidence_id }) => evidence_id), from: null, to: "DETECT" },
+    ...{ at: AT, by: "hearsay", why: "x", monitor },
+  });
+  assertEquals(refused, undefined);
+  const incident = runbook.find("INC-2026-001")!;
+  return reportOf({
+    ...{ incident, records, sightings: [], named, word: shellWord, at: AT, software: "hearsay/x" },
+  });
+}
+
+async function inTemporary(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "hearsay-test-" });
+  try {
+    await test(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+for (const [kind, make] of LOG_KINDS) {
+  Deno.test(`report: a key of type ${kind} is checked by openssl, or it says that none can`, () =>
+    inTemporary(async (folder) => {
+      const { vkey: { text: monitor } } = await newSigner();
+      const signing = make();
+      const records = recordsOf(signing, 3);
+      assertEquals(records.length, 2);
+      const report = asMarkdown(paperOf(signing, { records, folder, monitor }));
+      const isForOpenssl = kind.startsWith("0x02");
+      assertEquals(report.includes("no single command of openssl"), !isForOpenssl);
+      const seen = await followed(report, { folder });
+      const verified = seen.filter((line) => line === "Verified OK").length;
+      assertEquals(verified, isForOpenssl && hasOpenssl(seen) ? 4 : 0, seen.join("\n"));
+      // Each root of the two cases is shown, under the log's name and the size.
+      for (const { checkpoint_a: a, checkpoint_b: b } of records) {
+        for (const { root } of [a, b]) assert(seen.includes(root), seen.join("\n"));
+      }
+    }));
+}
+
+Deno.test("report: a log's name is no command, no Markdown and no HTML", () =>
+  inTemporary(async (folder) => {
+    const { vkey: { text: monitor } } = await newSigner();
+    const [, make] = LOG_KINDS[0]!;
+    const signing = make();
+    for (
+      const origin of [
+        `log';touch pwned;'`,
+        "log`touch pwned`$(touch pwned)",
+        "<script>alert(1)</script>",
+        "``` EOF [a](javascript:x) ![b](x) | c",
+      ]
+    ) {
+      const log = makeLog({ vkey: signing.log.vkey, origin });
+      const records = recordsOf({ log, note: signing.note }, 2);
+      const paper = paperOf({ log, note: signing.note }, { records, folder, monitor });
+      const report = asMarkdown(paper);
+      const seen = await followed(report, { folder });
+      assert(seen.includes(origin), seen.join("\n"));
+      assertEquals([...Deno.readDirSync(folder)].filter(({ name }) => name === "pwned"), []);
+      assert(!asHtml(paper).includes("<script"), origin);
+      assertStringIncludes(report, `--log "$VKEY "${shellWord(origin)}`);
+    }
+  }));
