@@ -11,6 +11,8 @@ import {
 } from "../store/shared_types.ts";
 import type { FirstSeen } from "../store/observation_index.ts";
 import { FIRST_LINK, type Link } from "../evidence/entry.ts";
+import type { Alert } from "../response/alert.ts";
+import { type AlertClaims, type Claimed, claimKey } from "../response/claims.ts";
 import type { Source } from "../sources/source.ts";
 import { openCheckpoint } from "../tlog/checkpoint.ts";
 import { utf8 } from "../tlog/encoding.ts";
@@ -32,6 +34,8 @@ import { isTheLog } from "./the_log.ts";
 
 /** Entries of the journal, and checkpoints of others, that are sent or taken at a time. */
 const PAGE = 200;
+/** How long a site has for sending an alert that it has claimed. */
+const CLAIM_MS = 60_000;
 /** How long the store keeps what nothing contradicts. The journals keep it as long as they do. */
 const KEEP_MS = 90 * 86_400_000;
 /** How often it is looked what the store may drop. */
@@ -56,7 +60,7 @@ export type Wake = (log: Pick<Log, "id">) => void;
  * this daemon goes on alone, and catches up later. Nothing waits for the store: no look, no exchange
  * and no entry of a journal.
  */
-export class Sharing {
+export class Sharing implements AlertClaims {
   readonly #common: Common;
   readonly #settings: StoreSettings;
   readonly #place: () => Promise<SharedPlace>;
@@ -71,6 +75,8 @@ export class Sharing {
   #hasNews = false;
   /** What our looks at the log itself came to, and the store does not know yet. */
   readonly #said = new Map<string, LookSaid>();
+  /** While it can be used. */
+  #store: SharedStore | undefined;
   /** By log: how many looks in a row did not reach it. */
   readonly #failures = new Map<string, number>();
   /** Up to which entry the store has our journal. */
@@ -144,6 +150,31 @@ export class Sharing {
     if (!this.#isUp) return [];
     const names = new Map(this.#sites.map(({ vkey, name }) => [vkey, name]));
     return this.#turns.sitesAt(log).map((vkey) => names.get(vkey) ?? vkey);
+  }
+
+  /** See AlertClaims. What a site has claimed and not sent in CLAIM_MS, another one may send. */
+  async claim(alert: Alert, channel: string): Promise<Claimed> {
+    const key = claimKey(alert, channel);
+    const store = this.#store;
+    if (key === undefined || store === undefined) return "send";
+    try {
+      const claim = await store.claim(key, CLAIM_MS);
+      if (claim === "mine") return "send";
+      if ("heldBy" in claim) return { waitMs: claim.forMs };
+      // What follows on a case comes from the site that has told of it.
+      return claim.doneBy === this.#site.vkey && alert.state !== "begins" ? "send" : "done";
+    } catch (error) {
+      // It is better sent twice than never.
+      this.#common.happenings.tell({ kind: "store away", detail: reasonOf(error) });
+      return "send";
+    }
+  }
+
+  /** See AlertClaims. */
+  async sent(alert: Alert, channel: string): Promise<void> {
+    const key = claimKey(alert, channel);
+    // If this is lost, another site sends it once more.
+    if (key !== undefined) await this.#store?.claimDone(key).catch(() => {});
   }
 
   /** How the store stands. */
@@ -244,6 +275,7 @@ export class Sharing {
         await this.#say(store);
         await this.#take(store, stop);
         this.#roundEnded();
+        this.#store = store;
         if (now >= trimDueAt) {
           await store.trim(KEEP_MS);
           trimDueAt = now + TRIM_MS;
@@ -253,6 +285,7 @@ export class Sharing {
       }
       await store.release();
     } finally {
+      this.#store = undefined;
       this.#turns.forget();
       await db.close().catch(() => {});
     }
@@ -395,7 +428,7 @@ export class Sharing {
     const kinds = [WorldError, StoreRefused, MalformedError];
     const isStores = kinds.some((kind) => error instanceof kind);
     if (!isStores) happenings.failed(error instanceof OwnRefusal ? error.cause : error);
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = reasonOf(error);
     this.#away = { since: this.#away?.since ?? clock.monotonic(), detail };
     happenings.tell({ kind: "store away", detail });
   }
@@ -405,6 +438,10 @@ export class Sharing {
     if (this.#away !== undefined || this.#roundAt === undefined) return false;
     return this.#common.world.clock.monotonic() - this.#roundAt < this.#settings.leaseMs;
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Our own disk or database has refused something, and not the store. */

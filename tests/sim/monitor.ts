@@ -30,6 +30,7 @@ import { simHttp } from "./http.ts";
 import { askJournal, journalUrl } from "./journals.ts";
 import type { LogPlan, Shown, SimLog } from "./logs.ts";
 import type { SimMachine, SimNetwork } from "./network.ts";
+import { PAGED, type Pager } from "./pager.ts";
 import type { MonitorPlan } from "./plan.ts";
 import { nameOfPeer, type PeerSettings } from "../../src/gossip/settings.ts";
 import { parseVkey } from "../../src/tlog/vkey.ts";
@@ -132,6 +133,8 @@ export class SimMonitor {
   readonly #monitorAt: (hostname: string) => SimMonitor | undefined;
   readonly #watcher: Watcher;
   readonly #store: SimStore | undefined;
+  /** Who takes its alerts; it has none otherwise. */
+  readonly pager: Pager | undefined;
   #process: Process | undefined;
   #isRetired = false;
 
@@ -153,6 +156,7 @@ export class SimMonitor {
     /** The store that it shares with others, if it is a site. */
     store?: SimStore | undefined;
     watcher: Watcher;
+    pager?: Pager | undefined;
   }) {
     this.#store = fields.store;
     this.number = fields.number;
@@ -169,6 +173,7 @@ export class SimMonitor {
     this.#keyOf = fields.keyOf;
     this.#monitorAt = fields.monitorAt;
     this.#watcher = fields.watcher;
+    this.pager = fields.pager;
     this.machineTime = new MachineTime({ time: fields.time, rate: fields.plan.rate });
   }
 
@@ -384,6 +389,7 @@ export class SimMonitor {
         admit: membership.admit,
         members: { room: membership.room, clockSkewMs: DEFAULT_MAX_CLOCK_SKEW_MS },
       }),
+      ...(this.pager !== undefined && { alerts: PAGED }),
       ...(mirrors !== undefined && { federation: this.#federation(mirrors) }),
       ...(this.#store && { store: storeSettings(this.#store) }),
     };
@@ -446,8 +452,8 @@ export class SimMonitor {
         }),
       ),
       signing,
-      // No alerts are configured in the simulation.
-      ...{ mail: denoWorld().mail, commands: denoWorld().commands },
+      mail: denoWorld().mail,
+      commands: { ...denoWorld().commands, ...this.pager?.commands(isAlive) },
       passphrases: denoWorld().passphrases,
     };
   }

@@ -2,6 +2,7 @@
  * The contract of the shared store, whichever database it is on. Here is what is about heads: what a
  * site sees is found by all, once, in order.
  */
+import type { PublishedEntry } from "../../src/store/shared_types.ts";
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { FIRST_LINK } from "../../src/evidence/entry.ts";
 import { MAX_BATCH_ENTRIES } from "../../src/store/shared_heads.ts";
