@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { checkpointOf, grow } from "../evidence/histories.ts";
 import { type Host, logAt, MINUTE } from "./hosts.ts";
+import { ScriptedSource } from "./scripted_source.ts";
 import { LEASE, logOf, parted, SECOND, shownTwice, Sites } from "./sites.ts";
 
 /** Two sites of which one has the turn at the one log. */
@@ -114,4 +115,26 @@ Deno.test("sharing: a store that says it has more of a journal than there is, is
   await sites.pass(LEASE);
   assertEquals(sites.server.look(heads), before);
   for (const { daemon } of sites.hosts) assertEquals(daemon!.status().store!.behind, 0);
+});
+
+Deno.test("sharing: what came into a database after it was restored is heard", async () => {
+  await using sites = await Sites.make(3);
+  const { ours, theirs } = await parted();
+  for (const number of [0, 1, 2]) {
+    await sites.start(number, [new ScriptedSource(ours.story, 8)], { views: 3 });
+  }
+  await sites.pass(2 * MINUTE);
+  // The first one saw much that the database then lacks, and is gone.
+  const told = [5, 6, 7, 10, 11, 12];
+  await sites.hosts[0]!.hear(
+    await Promise.all(told.map(async (size) => (await checkpointOf(ours.story, size)).frame)),
+  );
+  await sites.pass(MINUTE);
+  await sites.hosts[0]!.crash();
+  const heads = "select log, size, root from hearsay_heads";
+  while (sites.server.look(heads).length > 0) sites.server.loseLast(1);
+  await sites.hosts[2]!.hear([(await checkpointOf(theirs.story, 6)).frame]);
+  await sites.pass(2 * MINUTE);
+  const [, one, other] = await Promise.all(sites.hosts.map((host) => host.cases()));
+  assertEquals([one!.length, other!.length], [1, 1]);
 });

@@ -41,6 +41,8 @@ const LOOK_MS = 7_000;
 const REFUSAL_TOLD_AFTER = 3;
 /** A channel that works again is tried after half an hour at the latest, and a little. */
 const LONGEST_PAGING_MS = 60 * 60_000;
+/** How long sites take to share what they wrote, besides a lease. */
+const SHARED_MS = 30_000;
 /** How long a daemon may take to end when it is asked to. */
 const END_MS = 120_000;
 
@@ -137,7 +139,10 @@ export class Fleet {
     const splits = [...this.#splits()].length;
     // A case that is wrongly told twice would be told again within this minute.
     await this.time.runUntil(this.time.now + 60_000);
-    await this.#storeChecks?.expectShared();
+    const sites = this.#storeChecks;
+    // What was written just now is published in the next round, a third of a lease later at most.
+    await this.time.runUntil(this.time.now + this.#quietMs, () => sites?.behind.length === 0);
+    await sites?.expectShared();
     await this.end();
     return this.#outcome({ settledAfter, boundMs, splits });
   }
@@ -655,6 +660,12 @@ export class Fleet {
     const exchanges = this.#monitors.flatMap(({ daemon }) => daemon?.status().peers ?? [])
       .reduce((sum, { exchanges }) => sum + exchanges, 0);
     return { exchanges, bytes: this.#network.carried.bytes };
+  }
+
+  /** How long it may take until sites have shared all that they wrote. */
+  get #quietMs(): number {
+    const { store } = this.plan;
+    return store === undefined ? 0 : store.leaseMs + SHARED_MS;
   }
 
   /** Asks everyone to end, and checks what is left. */
