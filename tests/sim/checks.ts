@@ -679,11 +679,16 @@ export class Checks {
 
   /** The cases about logs that a monitor follows of which no alert has arrived, of each log the first few. */
   unpaged(monitor: SimMonitor): string[] {
-    const { cases, paged } = this.#ledger(monitor);
+    const { cases } = this.#ledger(monitor);
+    // Of the sites of one store, one tells.
+    const tellers = monitor.isSite
+      ? [...this.#ledgers].filter(([{ isSite }]) => isSite).map(([, ledger]) => ledger)
+      : [this.#ledger(monitor)];
+    const isPaged = (key: string): boolean => tellers.some(({ paged }) => paged.has(key));
     const followed = [...cases.values()]
       .filter(({ log: { origin } }) => this.#logs.has(origin) && monitor.follows(origin));
     return [...Map.groupBy(followed, ({ log: { origin } }) => origin)].flatMap(([, ofLog]) => {
-      const missing = ofLog.filter(({ evidence_id }) => !paged.has(`equivocation ${evidence_id}`));
+      const missing = ofLog.filter(({ evidence_id }) => !isPaged(`equivocation ${evidence_id}`));
       // Of more in an hour the others are told together, after an hour.
       const told = ofLog.length - missing.length;
       return missing.slice(0, Math.max(0, MAX_CASES_TOLD_AN_HOUR - told))
