@@ -20,8 +20,11 @@ import { passwordFor } from "./pgpass.ts";
 /** The name of systemd's credential with the password (`LoadCredential=hearsay-store:FILE`). */
 export const STORE_CREDENTIAL = "hearsay-store";
 
-/** The variables of the environment that say where the password is, besides HOME. */
-export const STORE_VARIABLES = ["PGPASSFILE", "CREDENTIALS_DIRECTORY"] as const;
+/**
+ * The variables of the environment that say where the password is, besides HOME; and the one that the
+ * package `postgres` reads whatever it is told, and that changes nothing here.
+ */
+export const STORE_VARIABLES = ["PGPASSFILE", "CREDENTIALS_DIRECTORY", "PGAPPNAME"] as const;
 
 /** Longest file with a password, and with certificates, that is read. */
 const [MAX_PASSWORD_FILE_BYTES, MAX_CA_BYTES] = [65_536, 1_048_576];

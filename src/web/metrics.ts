@@ -8,7 +8,13 @@
  */
 import { RESULTS } from "../evidence/result.ts";
 import { reasonsNotReady } from "../monitor/readiness.ts";
-import type { LogStatus, PeerStatus, Status, WitnessOfLog } from "../monitor/status.ts";
+import type {
+  LogStatus,
+  PeerStatus,
+  Status,
+  StoreStatus,
+  WitnessOfLog,
+} from "../monitor/status.ts";
 import { troublesOf } from "../monitor/troubles.ts";
 import type { MirrorStatus } from "../monitor/mirrored_journal.ts";
 import type { Refusal } from "../monitor/write_probe.ts";
@@ -415,7 +421,7 @@ function ofStore({ store }: Status): Family[] {
       ...one(store?.held),
     ]),
     gauge("hearsay_store_sites_alive", "Sites that share the store and are alive", [
-      ...one(store?.sites.filter(({ isAlive }) => isAlive).length),
+      ...one(store?.state === "connected" ? aliveIn(store) : undefined),
     ]),
   ];
 }
@@ -437,6 +443,10 @@ function ofAlerts({ alerts }: Status): Family[] {
       ...one(seconds(alerts?.heartbeat?.lastBeatAt)),
     ]),
   ];
+}
+
+function aliveIn({ sites }: StoreStatus): number {
+  return sites.filter(({ isAlive }) => isAlive).length;
 }
 
 /** A log's labels. The key's id tells logs of one origin apart. */
