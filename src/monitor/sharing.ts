@@ -280,7 +280,8 @@ export class Sharing implements AlertClaims {
           await store.trim(KEEP_MS);
           trimDueAt = now + TRIM_MS;
         }
-        const waitMs = leasesDueAt - clock.monotonic();
+        // Whole milliseconds: a timer may come a hair too soon, and then a round would follow a round.
+        const waitMs = Math.ceil(leasesDueAt - clock.monotonic());
         if (!this.#hasNews && waitMs > 0) await this.#ear.pause(clock, waitMs);
       }
       await store.release();
