@@ -40,6 +40,8 @@ export class SimStore {
   readonly #watcher: StoreWatcher;
   /** By log and slot: the greatest fence that was ever given, and who had it. */
   readonly #fences = new Map<string, { fence: bigint; holder: string }>();
+  /** Whether it is nobody of the sites who writes now. */
+  #isDamaging = false;
   /** How many commits made its tables: no backup is older. */
   #made = 0;
   #travelMs: number;
@@ -190,6 +192,7 @@ export class SimStore {
   }
 
   #committed(changes: readonly Change[]): void {
+    if (this.#isDamaging) return;
     for (const { sql, values } of changes) {
       if (sql.includes("insert into hearsay_looks")) this.#looked(values);
       if (/update hearsay_leases set holder = \$1/.test(sql)) this.#taken(values[0] as string);
@@ -256,6 +259,7 @@ export class SimStore {
     );
     const rows = this.#rows(`select rowid as id from hearsay_${table} order by rowid`);
     if (rows.length === 0) return;
+    this.#isDamaging = true;
     try {
       this.#server.look(`update hearsay_${table} set ${column} = $1 where rowid = $2`, [
         value,
@@ -263,6 +267,8 @@ export class SimStore {
       ]);
     } catch {
       // Somebody is in a transaction, or the table does not allow it.
+    } finally {
+      this.#isDamaging = false;
     }
   }
 }
