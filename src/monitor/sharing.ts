@@ -18,6 +18,7 @@ import type { Source } from "../sources/source.ts";
 import { openCheckpoint } from "../tlog/checkpoint.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
+import { MalformedError } from "../tlog/malformed.ts";
 import { jittered } from "../world/pacing.ts";
 import type { SharedDatabase, SharedPlace } from "../world/shared_database.ts";
 import { Stop } from "../world/stop.ts";
@@ -27,7 +28,7 @@ import { WorldError } from "../world/world.ts";
 import type { Common } from "./common.ts";
 import { HOLDS } from "./finding.ts";
 import type { Found } from "./happenings.ts";
-import { isOfSite, SharedSource, siteSource } from "./shared_source.ts";
+import { isOfSite, SharedSource, type ShownElsewhere, siteSource } from "./shared_source.ts";
 import { SharedTurns } from "./shared_turns.ts";
 import type { StoreStatus } from "./status.ts";
 import { isTheLog } from "./the_log.ts";
@@ -42,6 +43,12 @@ const TRIM_MS = 3_600_000;
 const MAX_AWAY_MS = 30_000;
 /** The first one. */
 const FIRST_AWAY_MS = 1_000;
+
+/** A look of another site counts for so many of our own intervals; then this site looks itself. */
+const LOOK_LASTS = 2;
+
+/** A log that is followed, and how often it is to be looked at. */
+export type Followed = Pick<Log, "id"> & { readonly pollMs: number };
 
 /** Tells a follower that there may be something to look at. */
 export type Wake = (log: Pick<Log, "id">) => void;
@@ -58,7 +65,9 @@ export class Sharing implements AlertClaims {
   readonly #place: () => Promise<SharedPlace>;
   readonly #site: { readonly vkey: string; readonly name: string };
   readonly #turns: SharedTurns;
-  #followed: readonly Pick<Log, "id">[] = [];
+  #followed: readonly Followed[] = [];
+  /** Logs of which something that other sites were shown could not be proven here. */
+  readonly #doubted = new Set<string>();
   #wakeFollower: Wake = () => {};
   /** Ends the wait between two rounds. */
   readonly #ear = new Stop();
@@ -101,14 +110,38 @@ export class Sharing implements AlertClaims {
   }
 
   /** Takes turns at these logs from now on. */
-  follow(logs: readonly Pick<Log, "id">[], wake: Wake): void {
+  follow(logs: readonly Followed[], wake: Wake): void {
     this.#followed = logs;
     this.#wakeFollower = wake;
+    const ids = new Set(logs.map(({ id }) => id));
+    for (const kept of [this.#said, this.#failures, this.#doubted]) {
+      for (const id of kept.keys()) if (!ids.has(id)) kept.delete(id);
+    }
   }
 
   /** The source of a log at which the sites look in turns. */
-  taken(log: Pick<Log, "id">, source: Source): Source {
-    return new SharedSource(source, () => this.#isUp ? this.#turns.shown(log) : undefined);
+  taken(log: Log, source: Source): Source {
+    return new SharedSource(source, () => this.#shown(log));
+  }
+
+  /**
+   * What another site was shown, if that is enough for this one. It is not if we know more, or if it
+   * was shown what the log does not prove to us: then the log may tell the two of us two stories.
+   */
+  #shown(log: Log): ShownElsewhere | undefined {
+    const { keeper: { judge }, observations } = this.#common;
+    const shown = this.#isUp ? this.#turns.shown(log, this.#lastsMs(log)) : undefined;
+    if (shown === undefined || shown.treeSize < (judge.latest(log)?.treeSize ?? 0n)) {
+      return undefined;
+    }
+    if (!this.#doubted.has(log.id)) return shown;
+    if (!observations.agrees(log, shown)) return undefined;
+    this.#doubted.delete(log.id);
+    return shown;
+  }
+
+  #lastsMs({ id }: Pick<Log, "id">): number {
+    return LOOK_LASTS * (this.#followed.find((log) => log.id === id)?.pollMs ?? 0);
   }
 
   /** The names of the other sites whose turn it is to look at a log. */
@@ -186,8 +219,9 @@ export class Sharing implements AlertClaims {
       const db = await this.#common.world.sharedDatabases.connect(await this.#place());
       try {
         const store = await this.#open(db);
-        await this.#publish(store);
-        await this.#take(store);
+        const stop = new Stop();
+        await this.#publish(store, stop);
+        await this.#take(store, stop);
         if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
       } finally {
         await db.close().catch(() => {});
@@ -201,12 +235,10 @@ export class Sharing implements AlertClaims {
   }
 
   async #open(db: SharedDatabase): Promise<SharedStore> {
-    const { world: { clock }, observations } = this.#common;
+    const { clock } = this.#common.world;
     const site = { ...this.#site, software: SOFTWARE };
     const store = await SharedStore.open({ db, clock, site });
-    const published = await store.published();
-    // The store may have what our journal has lost (OPERATING, "Lost state"). Journals win.
-    this.#published = published.seq > observations.last.seq ? FIRST_LINK : published;
+    this.#published = await store.published();
     this.#takenHead ??= await store.taken();
     this.#takenLook = 0n;
     return store;
@@ -224,7 +256,11 @@ export class Sharing implements AlertClaims {
           if (news === "leases") leasesDueAt = -Infinity;
           this.#wake();
         },
-        onGap: () => this.#wake(),
+        onGap: () => {
+          // Another database may have taken over, which gave its looks other numbers.
+          this.#takenLook = 0n;
+          this.#wake();
+        },
       });
       let trimDueAt = clock.monotonic() + TRIM_MS;
       while (!stop.stopped) {
@@ -234,16 +270,17 @@ export class Sharing implements AlertClaims {
           await this.#keepLeases(store);
           leasesDueAt = now + this.#settings.leaseMs / 3;
         }
-        await this.#publish(store);
+        await this.#publish(store, stop);
         await this.#say(store);
-        await this.#take(store);
+        await this.#take(store, stop);
         this.#roundEnded();
         this.#store = store;
         if (now >= trimDueAt) {
           await store.trim(STORE_KEEPS_MS);
           trimDueAt = now + TRIM_MS;
         }
-        const waitMs = leasesDueAt - clock.monotonic();
+        // Whole milliseconds: a timer may come a hair too soon, and then a round would follow a round.
+        const waitMs = Math.ceil(leasesDueAt - clock.monotonic());
         if (!this.#hasNews && waitMs > 0) await this.#ear.pause(clock, waitMs);
       }
       await store.release();
@@ -260,24 +297,33 @@ export class Sharing implements AlertClaims {
     const logs = this.#followed.map(({ id }) => id);
     this.#turns.change(await store.keepLeases({ logs, views, leaseMs }));
     this.#sites = (await store.sites()).flatMap((site) => "damaged" in site ? [] : site);
+    // A database that lacks its last commits has less of our journal, also if nothing new comes.
+    const own = this.#sites.find(({ vkey }) => vkey === this.#site.vkey);
+    if (own !== undefined) this.#published = own.published;
     this.#sitesAt = this.#common.world.clock.monotonic();
     if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
   }
 
   /** Sends what our journal has and the store does not. */
-  async #publish(store: SharedStore): Promise<void> {
+  async #publish(store: SharedStore, stop: Stop): Promise<void> {
     const { observations } = this.#common;
-    for (;;) {
+    while (!stop.stopped) {
       const after = this.#published;
-      const { last: end } = observations;
-      const { seen, upTo } = await ours(() => observations.seenAfter(after.seq, PAGE));
+      const { seen, upTo, end } = await ours(() => observations.seenAfter(after.seq, PAGE));
+      if (after.seq > end.seq) {
+        // The store has what our journal has lost (OPERATING, "Lost state"). Journals win.
+        this.#published = await store.publish({ after, entries: [], last: FIRST_LINK });
+        continue;
+      }
       const isAll = upTo === after.seq;
       const last = isAll ? end : { seq: upTo, hash: "" };
       if (last.seq === after.seq) return;
       const entries = seen.filter(({ source }) => !isOfSite(source)).map(published);
-      const reached = await store.publish({ after, entries, last });
-      // What contradicts them may have been seen long before, by a site that we never heard.
+      // What contradicts them may have been seen long before, by a site that we never heard. What comes
+      // after this question comes after our cursor too. It is asked first: whoever ends between the
+      // two asks again.
       for (const head of await store.contradicting(entries)) await this.#hear(head);
+      const reached = await store.publish({ after, entries, last });
       this.#published = reached;
       if (isAll && reached.seq === last.seq) return;
     }
@@ -293,8 +339,8 @@ export class Sharing implements AlertClaims {
   }
 
   /** Takes what other sites saw since the last time. */
-  async #take(store: SharedStore): Promise<void> {
-    for (;;) {
+  async #take(store: SharedStore, stop: Stop): Promise<void> {
+    while (!stop.stopped) {
       const { heads, next } = await store.headsAfter(this.#takenHead, PAGE);
       for (const head of heads) {
         if (!("damaged" in head)) await this.#hear(head);
@@ -302,7 +348,7 @@ export class Sharing implements AlertClaims {
       this.#takenHead = next;
       if (heads.length === 0) break;
     }
-    for (;;) {
+    while (!stop.stopped) {
       const { looks, next } = await store.looksAfter(this.#takenLook);
       if (looks.length === 0) break;
       this.#takenLook = next;
@@ -311,10 +357,16 @@ export class Sharing implements AlertClaims {
   }
 
   #takeLook(look: SharedLook): void {
-    const log = { id: look.log };
-    const before = this.#turns.shown(log);
-    this.#turns.looked(look);
-    const now = this.#turns.shown(log);
+    const log = this.#common.keeper.judge.logs.find(({ id }) => id === look.log);
+    if (log === undefined) return;
+    const { checkpoint } = look;
+    // Unsigned, it is not what the log showed, and says nothing about the log.
+    const isSigned = checkpoint !== undefined &&
+      !("refused" in openCheckpoint({ note: utf8(checkpoint.note), logs: [log] }));
+    const withinMs = this.#lastsMs(log);
+    const before = this.#turns.shown(log, withinMs);
+    this.#turns.looked({ ...look, checkpoint: isSigned ? checkpoint : undefined });
+    const now = this.#turns.shown(log, withinMs);
     if (now !== undefined && now.note !== before?.note) this.#wakeFollower(log);
   }
 
@@ -331,7 +383,9 @@ export class Sharing implements AlertClaims {
     // Who can write in the store can write anything there. Unsigned, it is nobody's word.
     if ("refused" in opened) return;
     const source = siteSource(siteName);
-    const heard = opened.map((checkpoint) => keeper.judge.hearCheckpoint(checkpoint, source));
+    const heard = await ours(() =>
+      opened.map((checkpoint) => keeper.judge.hearCheckpoint(checkpoint, source))
+    );
     await ours(() => keeper.keep({ source }));
     for (const one of heard) keeper.party.report.heard(one, source);
   }
@@ -339,8 +393,12 @@ export class Sharing implements AlertClaims {
   /** Notes what a look came to, if the log itself was asked. */
   #found({ finding: { log, source, checkpoint }, result, about }: Found): void {
     this.#wake();
-    if (about !== "look" || !isTheLog(source) || isOfSite(source)) return;
+    if (about !== "look" || !isTheLog(source)) return;
     const isReached = HOLDS.includes(result) || result === "frozen";
+    if (isOfSite(source)) {
+      if (!isReached) this.#doubted.add(log.id);
+      return;
+    }
     const failures = isReached ? 0 : (this.#failures.get(log.id) ?? 0) + 1;
     this.#failures.set(log.id, failures);
     const shown = isReached && checkpoint !== undefined ? checkpoint : undefined;
@@ -366,7 +424,9 @@ export class Sharing implements AlertClaims {
 
   #failed(error: unknown): void {
     const { world: { clock }, happenings } = this.#common;
-    const isStores = error instanceof WorldError || error instanceof StoreRefused;
+    // What cannot be read in the store is damaged there, and no fault of ours.
+    const kinds = [WorldError, StoreRefused, MalformedError];
+    const isStores = kinds.some((kind) => error instanceof kind);
     if (!isStores) happenings.failed(error instanceof OwnRefusal ? error.cause : error);
     const detail = reasonOf(error);
     this.#away = { since: this.#away?.since ?? clock.monotonic(), detail };

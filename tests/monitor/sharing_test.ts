@@ -1,21 +1,9 @@
 /** Several sites of one operator share a store: who looks, who learns what, and what if it is away. */
 import { assert, assertEquals } from "@std/assert";
 import { checkpointOf, grow } from "../evidence/histories.ts";
-import { type Host, HOUR, logAt, MINUTE } from "./hosts.ts";
+import { HOUR, logAt, MINUTE } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
-import { LEASE, Sites } from "./sites.ts";
-
-const SECOND = 1_000;
-
-/** A log of which two sites see one history, each by a source of its own. */
-async function shownTwice(size: number): Promise<[ScriptedSource, ScriptedSource]> {
-  const log = grow(await logAt(), 40);
-  return [new ScriptedSource(log, size), new ScriptedSource(log, size)];
-}
-
-function logOf(host: Host) {
-  return host.daemon!.status().logs[0]!;
-}
+import { LEASE, logOf, parted, SECOND, shownTwice, Sites } from "./sites.ts";
 
 Deno.test("sharing: one site asks the log, and all see it grow within a second", async () => {
   await using sites = await Sites.make(2);
@@ -90,13 +78,6 @@ Deno.test("sharing: without the store every site goes on alone, says so, and cat
   const [row] = sites.server.look("select count(*) as n from hearsay_heads where size = 16");
   assertEquals(row!.n, 1n);
 });
-
-/** Two histories of one log, and a source for each. */
-async function parted(): Promise<{ ours: ScriptedSource; theirs: ScriptedSource }> {
-  const log = grow(await logAt(), 4);
-  const fork = grow(log.fork(), 20, "theirs");
-  return { ours: new ScriptedSource(grow(log, 20), 8), theirs: new ScriptedSource(fork, 8) };
-}
 
 Deno.test("sharing: a split shown to two sites is recorded by both within a second", async () => {
   await using sites = await Sites.make(2);

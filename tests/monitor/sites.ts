@@ -1,12 +1,12 @@
 /** Sites that share a store, for tests. */
-import { migrate } from "../../src/store/shared_schema.ts";
+import { grow } from "../evidence/histories.ts";
 import { FakeNetwork, ManualClock } from "../gossip/fake_network.ts";
 import { SharedSqlite } from "../store/shared_sqlite.ts";
-import { type Duties, Host, MINUTE } from "./hosts.ts";
-import type { ScriptedSource } from "./scripted_source.ts";
+import { migrate } from "../../src/store/shared_schema.ts";
+import { type Duties, Host, logAt, MINUTE } from "./hosts.ts";
+import { ScriptedSource } from "./scripted_source.ts";
 
-const SECOND = 1_000;
-/** How long a turn lasts. */
+export const SECOND = 1_000;
 export const LEASE = 30 * SECOND;
 
 /** Sites that share a store, in one network and one time. */
@@ -53,4 +53,21 @@ export class Sites implements AsyncDisposable {
     for (const host of this.hosts) await host[Symbol.asyncDispose]();
     this.server.close();
   }
+}
+
+/** A log of which two sites see one history, each by a source of its own. */
+export async function shownTwice(size: number): Promise<[ScriptedSource, ScriptedSource]> {
+  const log = grow(await logAt(), 40);
+  return [new ScriptedSource(log, size), new ScriptedSource(log, size)];
+}
+
+export function logOf(host: Host) {
+  return host.daemon!.status().logs[0]!;
+}
+
+/** Two histories of one log, and a source for each. */
+export async function parted(): Promise<{ ours: ScriptedSource; theirs: ScriptedSource }> {
+  const log = grow(await logAt(), 4);
+  const fork = grow(log.fork(), 20, "theirs");
+  return { ours: new ScriptedSource(grow(log, 20), 8), theirs: new ScriptedSource(fork, 8) };
 }

@@ -16,6 +16,9 @@ export class Ledger {
   readonly askedByPeers = new Map<string, Set<string>>();
   /** `origin size root` of each frame that it has answered. */
   readonly heads = new Set<string>();
+  /** `origin story size` of all that was delivered to it, and of what it has from other sites. */
+  readonly everShown = new Set<string>();
+  readonly through = new Set<string>();
   /** For each origin and place, what was last delivered to it. */
   readonly delivered = new Map<string, Map<number, Shown>>();
   /** For each origin and place, until when the running daemon was asked to wait. */

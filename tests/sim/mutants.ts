@@ -8,6 +8,7 @@
 import { join } from "@std/path/join";
 import type { Property } from "./properties.ts";
 import type { Found } from "./hunt.ts";
+import { OF_STORES } from "./store_mutants.ts";
 import { WITNESS_MUTANTS } from "./witnesses/mutants.ts";
 import type { WitnessProperty } from "./witnesses/properties.ts";
 
@@ -708,7 +709,12 @@ const FLEET_MUTANTS: readonly Mutant[] = [
 ];
 
 /** All mutants. */
-export const MUTANTS: readonly Mutant[] = [...FLEET_MUTANTS, ...OF_ALERTS, ...WITNESS_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [
+  ...FLEET_MUTANTS,
+  ...OF_ALERTS,
+  ...OF_STORES,
+  ...WITNESS_MUTANTS,
+];
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
 /** The parts of the project that a run needs. */

@@ -41,6 +41,14 @@ export const PROPERTIES = [
   "bounded",
   /** trouble of logs and peers makes few lines, and its end is told */
   "trouble is told",
+  /** what a site of a store saw is in the store, and a split that two of them saw is recorded by all */
+  "sites share what they saw",
+  /** nobody writes without a lease, fences rise, and no site believes in a lease that it has not */
+  "one holder at a time",
+  /** sites that take turns at a log leave it to nobody no longer than a lease and some polls */
+  "no log is left alone",
+  /** the status says that a store is away, and no log or peer is blamed for it */
+  "the store's faults are its own",
   /** the program fails only because something outside has failed */
   "no fault of its own",
 ] as const;
