@@ -7,6 +7,7 @@ import { theLogAt } from "./the_log.ts";
 export interface ShownElsewhere {
   /** The site's name. */
   readonly site: string;
+  readonly treeSize: bigint;
   /** The signed note. */
   readonly note: string;
 }

@@ -24,7 +24,7 @@ import { WorldError } from "../world/world.ts";
 import type { Common } from "./common.ts";
 import { HOLDS } from "./finding.ts";
 import type { Found } from "./happenings.ts";
-import { isOfSite, SharedSource, siteSource } from "./shared_source.ts";
+import { isOfSite, SharedSource, type ShownElsewhere, siteSource } from "./shared_source.ts";
 import { SharedTurns } from "./shared_turns.ts";
 import type { StoreStatus } from "./status.ts";
 import { isTheLog } from "./the_log.ts";
@@ -103,7 +103,17 @@ export class Sharing {
 
   /** The source of a log at which the sites look in turns. */
   taken(log: Pick<Log, "id">, source: Source): Source {
-    return new SharedSource(source, () => this.#isUp ? this.#turns.shown(log) : undefined);
+    return new SharedSource(source, () => this.#shown(log));
+  }
+
+  /**
+   * What another site was shown in its turn; nothing if this site is to ask the log. What is older than
+   * our view says nothing about the log: we looked ourselves meanwhile, and that site has not since.
+   */
+  #shown(log: Pick<Log, "id">): ShownElsewhere | undefined {
+    const shown = this.#isUp ? this.#turns.shown(log) : undefined;
+    const view = shown && this.#common.observations.view(log);
+    return view !== undefined && shown!.treeSize < view.treeSize ? undefined : shown;
   }
 
   /** The names of the other sites whose turn it is to look at a log. */
