@@ -247,16 +247,14 @@ export class Sharing {
     const { observations } = this.#common;
     for (;;) {
       const after = this.#published;
-      const { last: end } = observations;
-      const { seen, upTo } = await ours(() => observations.seenAfter(after.seq, PAGE));
-      const isAll = upTo === after.seq;
-      const last = isAll ? end : { seq: upTo, hash: "" };
-      if (last.seq === after.seq) return;
+      const { seen, upTo: last } = await ours(() => observations.seenAfter(after.seq, PAGE));
+      if (last.seq <= after.seq) return;
       const entries = seen.filter(({ source }) => !isOfSite(source)).map(published);
       const reached = await store.publish({ after, entries, last });
       // What contradicts them may have been seen long before, by a site that we never heard.
       for (const head of await store.contradicting(entries)) await this.#hear(head);
       this.#published = reached;
+      const isAll = last.hash !== "";
       if (isAll && reached.seq === last.seq) return;
     }
   }

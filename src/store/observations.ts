@@ -390,11 +390,13 @@ export class ObservationJournal {
   }
 
   /**
-   * The checkpoints that entries after this one were the first to show, and how far was read.
+   * The checkpoints that entries after this one were the first to show, and up to which entry that is
+   * all. It may be one before `last`, which the index does not have yet. Its hash is empty if there may
+   * be more.
    * @param limit of entries with a checkpoint
    * @throws WorldError, as all queries
    */
-  seenAfter(seq: number, limit: number): { seen: FirstSeen[]; upTo: number } {
+  seenAfter(seq: number, limit: number): { seen: FirstSeen[]; upTo: Link } {
     return this.#upToDate().seenAfter(seq, limit);
   }
 

@@ -15,7 +15,7 @@ import { TiledStory } from "../monitor/tiled_log.ts";
 import { signing } from "../sim/signing.ts";
 import { shell } from "./go.ts";
 import { freePort, Process } from "./processes.ts";
-import { until } from "./pg_cluster.ts";
+import { type PgCluster, until } from "./pg_cluster.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
@@ -269,4 +269,76 @@ export class Site implements AsyncDisposable {
     }
     return heads;
   }
+}
+
+/** How two sites share a store. */
+export interface PairOptions {
+  readonly cluster: PgCluster;
+  /** An empty folder. */
+  readonly within: string;
+  /** The logs as each of them is shown them: the same, in the same order. */
+  readonly logs: readonly [readonly ServedLog[], readonly ServedLog[]];
+  readonly poll: string;
+  readonly views: number;
+  readonly lease: string;
+  readonly more?: SiteOptions["more"];
+  readonly seconds?: number;
+}
+
+/** Two sites that share a store, and compare with each other besides, as with any peer. */
+export class SitePair implements AsyncDisposable {
+  readonly sites: readonly [Site, Site];
+  readonly servers: readonly [LogServer, LogServer];
+
+  private constructor(sites: readonly [Site, Site], servers: readonly [LogServer, LogServer]) {
+    this.sites = sites;
+    this.servers = servers;
+  }
+
+  /** Makes the tables, and starts both. */
+  static async start({ cluster, logs, views, lease, ...options }: PairOptions): Promise<SitePair> {
+    const store = { url: cluster.url, password: cluster.password, views, lease };
+    const servers = [new LogServer(logs[0]), new LogServer(logs[1])] as const;
+    const site = (name: string, logs: LogServer) => Site.make({ name, ...options, logs, store });
+    const pair = new SitePair([await site("a", servers[0]), await site("b", servers[1])], servers);
+    try {
+      await pair.#begin(options);
+      return pair;
+    } catch (error) {
+      await pair[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #begin({ more }: Pick<PairOptions, "more">): Promise<void> {
+    const migrated = await run("store", "migrate", "--config", this.sites[0].config);
+    if (migrated.code !== 0) throw new Error(migrated.err.join("\n"));
+    for (const site of this.sites) {
+      const { port } = this.sites.find((other) => other !== site)!;
+      site.configure({ peers: [{ address: `127.0.0.1:${port}` }], ...more });
+      await site.start();
+    }
+    await this.publishedAll();
+  }
+
+  /** Waits until both have published all that they have. */
+  async publishedAll(): Promise<void> {
+    for (const site of this.sites) await site.publishedAll();
+  }
+
+  /** Ends both as an operator does. */
+  async stop(): Promise<void> {
+    for (const site of this.sites) await site[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    for (const server of this.servers) await server[Symbol.asyncDispose]();
+  }
+}
+
+/** Some logs, each of so many entries. */
+export function growingStories(count: number, size = 8): Promise<GrowingStory[]> {
+  const named = (_: unknown, i: number) => GrowingStory.make(`log.invalid/${i}`, size);
+  return Promise.all(Array.from({ length: count }, named));
 }

@@ -17,12 +17,14 @@ import { WorldError } from "../../src/world/world.ts";
 import { median } from "../bench/median.ts";
 import { run } from "../cli/harness.ts";
 import { PgCluster, postgresHere, until } from "./pg_cluster.ts";
-import { GrowingStory, growing, LogServer, Site } from "./sites.ts";
+import { growing, GrowingStory, LogServer, Site } from "./sites.ts";
 
 /** Logs that grow, how often, and how often a site looks at each. */
 const LOGS = 8;
 const GROWS_MS = 300;
 const POLL = "500ms";
+/** How long after the last growth every site has looked. */
+const SETTLES_MS = 2_000;
 /** Load before each kill, in milliseconds; another time each round. */
 const WORKS_MS = [300, 700, 1_100];
 
@@ -129,10 +131,12 @@ async function headsOf(cluster: PgCluster): Promise<Set<string>> {
 /** Up to which entry the store has the journal of each site. */
 async function publishedBy(cluster: PgCluster): Promise<Map<string, number>> {
   const rows = await cluster.sql("select vkey || '|' || published_seq from hearsay_sites");
-  return new Map(rows.split("\n").map((row) => {
-    const [vkey, seq] = row.split("|");
-    return [vkey!, Number(seq)];
-  }));
+  return new Map(
+    rows.split("\n").map((row) => {
+      const [vkey, seq] = row.split("|");
+      return [vkey!, Number(seq)];
+    }),
+  );
 }
 
 /**
@@ -142,25 +146,13 @@ async function publishedBy(cluster: PgCluster): Promise<Map<string, number>> {
  */
 export async function killPrimaries(folder: string, kills: number): Promise<Killed> {
   await using cluster = await PgCluster.start();
-  const logs = await Promise.all(
-    Array.from({ length: LOGS }, (_, i) => GrowingStory.make(`log.invalid/${i}`, 8)),
-  );
-  await using servers = new AsyncDisposableStack();
-  const sites = await Promise.all(["a", "b"].map((name) => {
-    const served = servers.use(new LogServer(logs));
-    const { url, password } = cluster;
-    const store = { url, password, views: 1, lease: "5s" };
-    return Site.make({ name, within: folder, logs: served, poll: POLL, store, seconds: 800 });
-  }));
-  await using running = new AsyncDisposableStack();
-  for (const site of sites) running.use(site);
-  const migrated = await run("store", "migrate", "--config", sites[0]!.config);
-  assertEquals(migrated.code, 0, migrated.err.join("\n"));
-  for (const site of sites) await site.start();
+  const logs = await growingStories(LOGS);
+  const shown = { logs: [logs, logs] as const, poll: POLL, views: 1, lease: "5s" };
+  await using pair = await SitePair.start({ cluster, within: folder, ...shown, seconds: 800 });
+  const { sites } = pair;
   const recorder = await Recorder.start(cluster);
   const times = { gaps: [] as number[], afterPromotion: [] as number[], daemons: [] as number[] };
   try {
-    for (const site of sites) await site.publishedAll();
     using load = growing(logs, GROWS_MS);
     for (let kill = 0; kill < kills; kill++) {
       const workedFrom = recorder.acknowledged.length;
@@ -181,25 +173,30 @@ export async function killPrimaries(folder: string, kills: number): Promise<Kill
       await until("it publishes again", () => Promise.resolve(recorder.gapEnd > promotedAt));
       times.gaps.push(recorder.gap);
       times.afterPromotion.push(recorder.gapEnd - promotedAt);
-      const isBack = Promise.all(sites.map((site) => site.publishedAll()));
-      times.daemons.push(await isBack.then(() => performance.now() - promotedAt));
+      await pair.publishedAll();
+      times.daemons.push(performance.now() - promotedAt);
       await cluster.rejoin();
     }
     assert(load.grown() > 0);
   } finally {
     await recorder.stop();
   }
-  for (const site of sites) await site.publishedAll();
+  // A look may still be under way.
+  await new Promise((resolve) => setTimeout(resolve, SETTLES_MS));
+  await pair.publishedAll();
   for (const site of sites) assertEquals(site.troubles(), []);
-  await running.disposeAsync();
+  await pair.stop();
   const known = await headsOf(cluster);
   assertEquals(recorder.acknowledged.filter((head) => !known.has(head)), []);
   let heads = 0;
   for (const site of sites) {
     const seen = await site.heads();
     heads += seen.length;
-    const keys = seen.map(({ log, checkpoint }) => keyOf({ log, ...checkpoint }));
-    assertEquals(keys.filter((head) => !known.has(head)), [], `${site.name}'s journal`);
+    const lacking = seen.filter(({ log, checkpoint }) => !known.has(keyOf({ log, ...checkpoint })));
+    const told = lacking.map(({ seq, log, source, result, recordedAt, checkpoint: { size } }) =>
+      `entry ${seq} at ${recordedAt}: ${log} ${size}, ${result}, from ${source}`
+    );
+    assertEquals(told, [], `${site.name} has what the store has not`);
     const checked = await run("store", "check", "--config", site.config);
     assertEquals(checked.code, 0, [...checked.out, ...checked.err].join("\n"));
   }
