@@ -121,9 +121,9 @@ export interface SiteOptions {
     readonly lease: string;
   };
   /** Other sections of the configuration. */
-  readonly more?: Readonly<Record<string, unknown>>;
+  readonly more?: Readonly<Record<string, unknown>> | undefined;
   /** After how many seconds its process ends at the latest. */
-  readonly seconds?: number;
+  readonly seconds?: number | undefined;
 }
 
 /** One line that a daemon said. */
@@ -282,7 +282,7 @@ export interface PairOptions {
   readonly views: number;
   readonly lease: string;
   readonly more?: SiteOptions["more"];
-  readonly seconds?: number;
+  readonly seconds?: number | undefined;
 }
 
 /** Two sites that share a store, and compare with each other besides, as with any peer. */

@@ -17,7 +17,7 @@ import { WorldError } from "../../src/world/world.ts";
 import { median } from "../bench/median.ts";
 import { run } from "../cli/harness.ts";
 import { PgCluster, postgresHere, until } from "./pg_cluster.ts";
-import { growing, GrowingStory, LogServer, Site } from "./sites.ts";
+import { growing, growingStories, SitePair } from "./sites.ts";
 
 /** Logs that grow, how often, and how often a site looks at each. */
 const LOGS = 8;
