@@ -66,7 +66,7 @@ storeTest(
 async function heldBy(site: Site, other: Site): Promise<number[]> {
   const [own, others] = [await site.status(), await other.status()];
   return own.logs.flatMap(({ lookedAtBy }, i) =>
-    lookedAtBy?.length === 0 && others.logs[i]!.lookedAtBy?.[0] === site.name ? [i] : []
+    lookedAtBy === undefined && others.logs[i]!.lookedAtBy?.[0] === site.name ? [i] : []
   );
 }
 
