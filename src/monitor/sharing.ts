@@ -309,15 +309,13 @@ export class Sharing implements AlertClaims {
     const { observations } = this.#common;
     while (!stop.stopped) {
       const after = this.#published;
-      const { seen, upTo, end } = await ours(() => observations.seenAfter(after.seq, PAGE));
-      if (after.seq > end.seq) {
+      const { seen, upTo: last } = await ours(() => observations.seenAfter(after.seq, PAGE));
+      if (after.seq > observations.last.seq) {
         // The store has what our journal has lost (OPERATING, "Lost state"). Journals win.
         this.#published = await store.publish({ after, entries: [], last: FIRST_LINK });
         continue;
       }
-      const isAll = upTo === after.seq;
-      const last = isAll ? end : { seq: upTo, hash: "" };
-      if (last.seq === after.seq) return;
+      if (last.seq <= after.seq) return;
       const entries = seen.filter(({ source }) => !isOfSite(source)).map(published);
       // What contradicts them may have been seen long before, by a site that we never heard. What comes
       // after this question comes after our cursor too. It is asked first: whoever ends between the
@@ -325,6 +323,7 @@ export class Sharing implements AlertClaims {
       for (const head of await store.contradicting(entries)) await this.#hear(head);
       const reached = await store.publish({ after, entries, last });
       this.#published = reached;
+      const isAll = last.hash !== "";
       if (isAll && reached.seq === last.seq) return;
     }
   }

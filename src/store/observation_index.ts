@@ -517,9 +517,9 @@ export class ObservationIndex {
   /**
    * The checkpoints that entries after this one were the first to show, in the order of the entries.
    * @param limit of entries with a checkpoint, the first to show it or not
-   * @returns also how far the entries were read: their last number
+   * @returns also up to which entry; its hash is empty if there may be more
    */
-  seenAfter(seq: number, limit: number): { seen: FirstSeen[]; upTo: number } {
+  seenAfter(seq: number, limit: number): { seen: FirstSeen[]; upTo: Link } {
     const rows = this.#database.all(
       `SELECT sightings.seq AS upTo, sightings.result, logs.name, heads.seq, heads.size, heads.root,
          heads.source, heads.seen_at, heads.note
@@ -533,7 +533,8 @@ export class ObservationIndex {
       result: RESULTS[Number(row.result)]!,
       ...seenRoot(row, row.name as string),
     }));
-    return { seen, upTo: Number(rows.at(-1)?.upTo ?? seq) };
+    if (rows.length < limit) return { seen, upTo: this.#position };
+    return { seen, upTo: { seq: Number(rows.at(-1)!.upTo), hash: "" } };
   }
 
   /** The first roots seen at a size, by first sighting: as many as the detector keeps. */

@@ -90,8 +90,6 @@ export class ObservationJournal {
   readonly #spelling = new Spelling();
   /** Durable entries that the database has refused so far. */
   #unindexed: Indexable[] = [];
-  /** The last entry that was handed to the index. The journal may be one ahead for a moment. */
-  #handed: Link;
   readonly #turns = new Turns();
   #backlog = 0;
 
@@ -103,7 +101,6 @@ export class ObservationJournal {
     this.#keepSegments = options.keepSegments;
     this.#journal = opened.journal;
     this.#index = opened.index;
-    this.#handed = opened.journal.last;
   }
 
   /**
@@ -320,7 +317,6 @@ export class ObservationJournal {
    */
   #indexLater(item: Indexable): void {
     this.#unindexed.push(item);
-    this.#handed = item.entry;
     try {
       this.#upToDate();
     } catch (error) {
@@ -394,15 +390,14 @@ export class ObservationJournal {
   }
 
   /**
-   * The checkpoints that entries after this one were the first to show, and how far was read; also
-   * the last entry of all that were read for this.
+   * The checkpoints that entries after this one were the first to show, and up to which entry that is
+   * all. It may be one before `last`, which the index does not have yet. Its hash is empty if there may
+   * be more.
    * @param limit of entries with a checkpoint
    * @throws WorldError, as all queries
    */
-  seenAfter(seq: number, limit: number): { seen: FirstSeen[]; upTo: number; end: Link } {
-    const page = this.#upToDate().seenAfter(seq, limit);
-    const { seq: end, hash } = this.#handed;
-    return { ...page, end: { seq: end, hash } };
+  seenAfter(seq: number, limit: number): { seen: FirstSeen[]; upTo: Link } {
+    return this.#upToDate().seenAfter(seq, limit);
   }
 
   /**

@@ -39,6 +39,8 @@ export interface ClusterOptions {
   readonly hasStandby?: boolean;
   /** PEM: the servers speak TLS with this certificate and key. */
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Where its folder is made; the folder of temporary files by default. */
+  readonly within?: string;
 }
 
 /** One server of it. */
@@ -141,7 +143,8 @@ export class PgCluster implements AsyncDisposable {
 
   /** Makes a cluster with an empty database, and starts it. */
   static async start(options: ClusterOptions = {}): Promise<PgCluster> {
-    const home = Deno.makeTempDirSync({ prefix: "hearsay-pg-" });
+    const { within: dir } = options;
+    const home = Deno.makeTempDirSync({ prefix: "hearsay-pg-", ...(dir !== undefined && { dir }) });
     const cluster = new PgCluster(home, options);
     try {
       await cluster.#begin();

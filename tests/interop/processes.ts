@@ -1,7 +1,7 @@
 /** Programs of others that run while a test does. Each ends with the test, or by itself soon after. */
 import { shell } from "./go.ts";
 
-/** After so many seconds a program ends by itself, whatever became of the test. */
+/** After so many seconds a program ends by itself, whatever became of the test, unless more are given. */
 const MOST_SECONDS = 240;
 /** How long a program may take until it accepts connections. */
 const START_MS = 30_000;
@@ -25,13 +25,16 @@ export class Process implements AsyncDisposable {
     this.#outputs = Promise.all([this.#read(child.stdout), this.#read(child.stderr)]);
   }
 
-  /** Starts a program that reaches nobody but this machine over HTTP, whatever it tries. */
-  static start(args: readonly string[], folder: string): Process {
+  /**
+   * Starts a program that reaches nobody but this machine over HTTP, whatever it tries.
+   * @param seconds after which it ends by itself
+   */
+  static start(args: readonly string[], folder: string, seconds = MOST_SECONDS): Process {
     const nowhere = "http://127.0.0.1:1";
     const child = new Deno.Command("sh", {
       args: [
         "-c",
-        `cd "$1" && shift && exec timeout -k 5 ${MOST_SECONDS} "$@"`,
+        `cd "$1" && shift && exec timeout -k 5 ${seconds} "$@"`,
         "sh",
         folder,
         ...args,

@@ -79,6 +79,27 @@ Deno.test("sharing: without the store every site goes on alone, says so, and cat
   assertEquals(row!.n, 1n);
 });
 
+Deno.test("sharing: what a site was shown before we looked ourselves is no rollback of the log", async () => {
+  await using sites = await Sites.make(2);
+  const sources = await shownTwice(8);
+  const hosts = [await sites.start(0, [sources[0]]), await sites.start(1, [sources[1]])];
+  await sites.pass(2 * MINUTE);
+  const holder = hosts.findIndex((host) => host.daemon!.status().store!.held === 1);
+  const other = hosts[1 - holder]!;
+  other.shared!.refuses = true;
+  sites.server.breakConnections();
+  // Where the holder asks, the log is behind.
+  sources[1 - holder]!.size = 16;
+  await sites.pass(3 * MINUTE);
+  assertEquals(logOf(other).size, "16");
+  other.shared!.refuses = false;
+  const before = sources[1 - holder]!.asked.latest;
+  await sites.pass(5 * MINUTE);
+  assertEquals(other.daemon!.status().store!.state, "connected");
+  assertEquals(other.toldOf("log.rolled back"), []);
+  assert(sources[1 - holder]!.asked.latest > before, "it has to look itself");
+});
+
 Deno.test("sharing: a split shown to two sites is recorded by both within a second", async () => {
   await using sites = await Sites.make(2);
   const { ours, theirs } = await parted();

@@ -2,12 +2,13 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { MAX_ROOTS_PER_SIZE } from "../../src/evidence/memory.ts";
 import { Journal, JournalDamaged, JournalLocked } from "../../src/store/journal.ts";
+import { ObservationJournal } from "../../src/store/observations.ts";
 import { segmentName } from "../../src/store/segments.ts";
 import { MAX_TREE_SIZE } from "../../src/tlog/encoding.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { type Databases } from "../../src/world/world.ts";
 import { MemoryDisk } from "./memory_disk.ts";
-import { AT, FOLDER, MemoryDatabases, observation, rootOf } from "./observing.ts";
+import { AT, FOLDER, MemoryDatabases, observation, rootOf, worldOn } from "./observing.ts";
 import { check, LOG, ONE_ENTRY, open, OTHER, segment } from "./segmented.ts";
 
 Deno.test("observations: what was seen at a size, the view and the counts are answered", async () => {
@@ -177,5 +178,38 @@ Deno.test("observations: of two roots proven at one size, the one proven first i
     );
     assertEquals(log.view(LOG)?.root, rootOf("x"));
   }
+  await log.close();
+});
+
+Deno.test("observations: what was seen first is given up to the last indexed entry, not beyond", async () => {
+  const world = worldOn(new MemoryDisk());
+  /** Holds back the last step of each write, if it is there: the entry is written, and not indexed. */
+  const held = Promise.withResolvers<void>();
+  let isHeld = false;
+  let asked = 0;
+  const files = {
+    ...world.files,
+    async identity(path: string) {
+      if (isHeld && ++asked === 2) await held.promise;
+      return await world.files.identity(path);
+    },
+  };
+  const log = await ObservationJournal.open({ world: { ...world, files }, folder: FOLDER });
+  const one = await log.append(observation({ result: "first", size: 1 }), AT);
+  isHeld = true;
+  const writing = log.append(observation({ size: 2 }), AT);
+  while (log.last.seq === one.seq) await new Promise((resolve) => setTimeout(resolve));
+  const sizes = (after: number, limit: number) => {
+    const { seen, upTo: { seq, hash } } = log.seenAfter(after, limit);
+    return { sizes: seen.map(({ treeSize }) => treeSize), upTo: { seq, hash } };
+  };
+  const first = { seq: one.seq, hash: one.hash };
+  assertEquals(sizes(0, 9), { sizes: [1n], upTo: first });
+  assertEquals(sizes(one.seq, 9), { sizes: [], upTo: first });
+  held.resolve();
+  const { seq, hash } = await writing;
+  assertEquals(sizes(one.seq, 9), { sizes: [2n], upTo: { seq, hash } });
+  // There may be more.
+  assertEquals(sizes(0, 1), { sizes: [1n], upTo: { seq: one.seq, hash: "" } });
   await log.close();
 });
