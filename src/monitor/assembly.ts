@@ -322,7 +322,7 @@ export async function assemble(
     await alerting?.open({
       ...{ state: settings.state, incidents: incidents!, subjects: subjectsOf(parts) },
       isWatching: () => isWatching(parts),
-      claims: parts.sharing,
+      claims: parts.sharing?.alerts,
     });
     return parts;
   } catch (error) {

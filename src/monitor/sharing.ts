@@ -3,7 +3,6 @@ import { STORE_KEEPS_MS } from "../store/shared_upkeep.ts";
 import { SharedStore } from "../store/shared_store.ts";
 import {
   type HeadCursor,
-  type LookSaid,
   type PublishedEntry,
   type SharedHead,
   type SharedLook,
@@ -12,8 +11,6 @@ import {
 } from "../store/shared_types.ts";
 import type { FirstSeen } from "../store/observation_index.ts";
 import { FIRST_LINK, type Link } from "../evidence/entry.ts";
-import type { Alert } from "../response/alert.ts";
-import { type AlertClaims, type Claimed, claimKey } from "../response/claims.ts";
 import type { Source } from "../sources/source.ts";
 import { openCheckpoint } from "../tlog/checkpoint.ts";
 import { utf8 } from "../tlog/encoding.ts";
@@ -26,17 +23,14 @@ import { timeAt } from "../world/time.ts";
 import { SOFTWARE } from "../world/version.ts";
 import { WorldError } from "../world/world.ts";
 import type { Common } from "./common.ts";
-import { HOLDS } from "./finding.ts";
-import type { Found } from "./happenings.ts";
+import { OwnLooks } from "./own_looks.ts";
+import { SharedAlerts } from "./shared_alerts.ts";
 import { isOfSite, SharedSource, type ShownElsewhere, siteSource } from "./shared_source.ts";
 import { SharedTurns } from "./shared_turns.ts";
 import type { StoreStatus } from "./status.ts";
-import { isTheLog } from "./the_log.ts";
 
 /** Entries of the journal, and checkpoints of others, that are sent or taken at a time. */
 const PAGE = 200;
-/** How long a site has for sending an alert that it has claimed. */
-const CLAIM_MS = 60_000;
 /** How often it is looked what the store may drop. */
 const TRIM_MS = 3_600_000;
 /** The longest wait before a store that is away is tried again, in milliseconds. */
@@ -59,25 +53,20 @@ export type Wake = (log: Pick<Log, "id">) => void;
  * this daemon goes on alone, and catches up later. Nothing waits for the store: no look, no exchange
  * and no entry of a journal.
  */
-export class Sharing implements AlertClaims {
+export class Sharing {
+  /** Who of the sites sends an alert. */
+  readonly alerts: SharedAlerts;
   readonly #common: Common;
   readonly #settings: StoreSettings;
   readonly #place: () => Promise<SharedPlace>;
   readonly #site: { readonly vkey: string; readonly name: string };
   readonly #turns: SharedTurns;
   #followed: readonly Followed[] = [];
-  /** Logs of which something that other sites were shown could not be proven here. */
-  readonly #doubted = new Set<string>();
+  readonly #looks = new OwnLooks();
   #wakeFollower: Wake = () => {};
   /** Ends the wait between two rounds. */
   readonly #ear = new Stop();
   #hasNews = false;
-  /** What our looks at the log itself came to, and the store does not know yet. */
-  readonly #said = new Map<string, LookSaid>();
-  /** While it can be used. */
-  #store: SharedStore | undefined;
-  /** By log: how many looks in a row did not reach it. */
-  readonly #failures = new Map<string, number>();
   /** Up to which entry the store has our journal. */
   #published: Link = FIRST_LINK;
   /** Up to which of the store's checkpoints, and looks, we have taken. */
@@ -103,9 +92,13 @@ export class Sharing implements AlertClaims {
     this.#place = place;
     this.#site = site;
     this.#turns = new SharedTurns(common.world.clock);
+    this.alerts = new SharedAlerts({
+      vkey: site.vkey,
+      onAway: (error) => common.happenings.tell({ kind: "store away", detail: reasonOf(error) }),
+    });
     common.happenings.subscribe((happening) => {
-      if (happening.kind === "found") this.#found(happening);
-      else if (happening.kind === "asked" || happening.kind === "case") this.#wake();
+      if (happening.kind === "found") this.#looks.take(happening);
+      if (["found", "asked", "case"].includes(happening.kind)) this.#wake();
     });
   }
 
@@ -113,10 +106,7 @@ export class Sharing implements AlertClaims {
   follow(logs: readonly Followed[], wake: Wake): void {
     this.#followed = logs;
     this.#wakeFollower = wake;
-    const ids = new Set(logs.map(({ id }) => id));
-    for (const kept of [this.#said, this.#failures, this.#doubted]) {
-      for (const id of kept.keys()) if (!ids.has(id)) kept.delete(id);
-    }
+    this.#looks.follow(logs);
   }
 
   /** The source of a log at which the sites look in turns. */
@@ -134,9 +124,9 @@ export class Sharing implements AlertClaims {
     if (shown === undefined || shown.treeSize < (judge.latest(log)?.treeSize ?? 0n)) {
       return undefined;
     }
-    if (!this.#doubted.has(log.id)) return shown;
+    if (!this.#looks.isDoubted(log)) return shown;
     if (!observations.agrees(log, shown)) return undefined;
-    this.#doubted.delete(log.id);
+    this.#looks.trust(log);
     return shown;
   }
 
@@ -149,31 +139,6 @@ export class Sharing implements AlertClaims {
     if (!this.#isUp) return [];
     const names = new Map(this.#sites.map(({ vkey, name }) => [vkey, name]));
     return this.#turns.sitesAt(log).map((vkey) => names.get(vkey) ?? vkey);
-  }
-
-  /** See AlertClaims. What a site has claimed and not sent in CLAIM_MS, another one may send. */
-  async claim(alert: Alert, channel: string): Promise<Claimed> {
-    const key = claimKey(alert, channel);
-    const store = this.#store;
-    if (key === undefined || store === undefined) return "send";
-    try {
-      const claim = await store.claim(key, CLAIM_MS);
-      if (claim === "mine") return "send";
-      if ("heldBy" in claim) return { waitMs: claim.forMs };
-      // What follows on a case comes from the site that has told of it.
-      return claim.doneBy === this.#site.vkey && alert.state !== "begins" ? "send" : "done";
-    } catch (error) {
-      // It is better sent twice than never.
-      this.#common.happenings.tell({ kind: "store away", detail: reasonOf(error) });
-      return "send";
-    }
-  }
-
-  /** See AlertClaims. */
-  async sent(alert: Alert, channel: string): Promise<void> {
-    const key = claimKey(alert, channel);
-    // If this is lost, another site sends it once more.
-    if (key !== undefined) await this.#store?.claimDone(key).catch(() => {});
   }
 
   /** How the store stands. */
@@ -274,7 +239,7 @@ export class Sharing implements AlertClaims {
         await this.#say(store);
         await this.#take(store, stop);
         this.#roundEnded();
-        this.#store = store;
+        this.alerts.store = store;
         if (now >= trimDueAt) {
           await store.trim(STORE_KEEPS_MS);
           trimDueAt = now + TRIM_MS;
@@ -285,7 +250,7 @@ export class Sharing implements AlertClaims {
       }
       await store.release();
     } finally {
-      this.#store = undefined;
+      this.alerts.store = undefined;
       this.#turns.forget();
       await db.close().catch(() => {});
     }
@@ -330,10 +295,10 @@ export class Sharing implements AlertClaims {
 
   /** Says what our looks came to. */
   async #say(store: SharedStore): Promise<void> {
-    for (const [id, said] of [...this.#said]) {
+    for (const [id, said] of this.#looks.unsaid) {
       const lease = this.#turns.lease({ id });
       if (lease !== undefined && await store.look(lease, said) === "stale") this.#turns.lost(lease);
-      if (this.#said.get(id) === said) this.#said.delete(id);
+      this.#looks.wasSaid(id, said);
     }
   }
 
@@ -387,26 +352,6 @@ export class Sharing implements AlertClaims {
     );
     await ours(() => keeper.keep({ source }));
     for (const one of heard) keeper.party.report.heard(one, source);
-  }
-
-  /** Notes what a look came to, if the log itself was asked. */
-  #found({ finding: { log, source, checkpoint }, result, about }: Found): void {
-    this.#wake();
-    if (about !== "look" || !isTheLog(source)) return;
-    const isReached = HOLDS.includes(result) || result === "frozen";
-    if (isOfSite(source)) {
-      if (!isReached) this.#doubted.add(log.id);
-      return;
-    }
-    const failures = isReached ? 0 : (this.#failures.get(log.id) ?? 0) + 1;
-    this.#failures.set(log.id, failures);
-    const shown = isReached && checkpoint !== undefined ? checkpoint : undefined;
-    this.#said.set(log.id, {
-      ...{ result, failures },
-      checkpoint: shown && {
-        ...{ treeSize: shown.treeSize, root: shown.root, note: shown.noteWithCosignatures },
-      },
-    });
   }
 
   #wake(): void {

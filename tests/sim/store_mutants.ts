@@ -118,7 +118,7 @@ export const OF_STORES: readonly Mutant[] = [
   },
   {
     name: "another site is believed where the log proves nothing",
-    file: "src/monitor/sharing.ts",
+    file: "src/monitor/own_looks.ts",
     find: "if (!isReached) this.#doubted.add(log.id);",
     replace: "",
     breaks: "sites share what they saw",
