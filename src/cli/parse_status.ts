@@ -119,6 +119,7 @@ const peer = object({
     software: text,
     isSelf: yesOrNo,
     isUnwritten: yesOrNo,
+    heardBy: object({ must: { site: text, at: time }, others: "kept" }),
   },
   others: "kept",
 });

@@ -449,7 +449,8 @@ export function answerAt(parts: Parts, listener: Listener | undefined): void {
 }
 
 /** Has the sites that share a store take turns at the logs that are followed now. */
-export function shareTurns({ sharing, followers }: Parts): void {
+export function shareTurns({ sharing, followers, rounds }: Parts): void {
+  sharing?.followPeers(() => rounds.peers);
   sharing?.follow(
     followers.map(({ log: { id }, pollMs }) => ({ id, pollMs })),
     ({ id }) => followers.find(({ log }) => log.id === id)?.wake(),

@@ -27,7 +27,9 @@ import { CaseReader } from "./case_reader.ts";
 import { Shown, type ShownHead } from "./shown.ts";
 import type { SharedPlace } from "../world/shared_database.ts";
 import type { Sharing } from "./sharing.ts";
-import type { FrozenStatus, LogStatus, Status } from "./status.ts";
+import type { FrozenStatus, HeardElsewhere, LogStatus, Status } from "./status.ts";
+import type { NamedPeer } from "./heard_peers.ts";
+import type { MemberStatus } from "../swarm/member_status.ts";
 import type { Responding } from "./responding.ts";
 import type { Witnessing, WitnessMeans } from "./witnessing.ts";
 import { WriteProbe } from "./write_probe.ts";
@@ -388,10 +390,15 @@ export class Daemon {
         const member = members?.members.find((one) => one.vkey === vkey);
         const isAway = member !== undefined && member.state !== "connected";
         const nextCallAt = isAway ? member.nextCallAt : rounds.nextCallAt(peer);
+        const { failing, failingSince } = tallies.ofPeer(name);
+        const unreachedSince = isAway
+          ? (isSought(member) ? member.since ?? this.#startedAt : undefined)
+          : failing && failingSince;
         return {
           address: name,
           ...(vkey !== undefined && { vkey }),
           ...(nextCallAt !== undefined && { nextCallAt }),
+          ...heardByOf(sharing, peer, unreachedSince),
           ...tallies.ofPeer(name),
         };
       }),
@@ -595,6 +602,21 @@ export class Daemon {
 function lookersOf(sharing: Sharing | undefined, log: Log): { lookedAtBy?: readonly string[] } {
   const lookedAtBy = sharing?.sitesAt(log) ?? [];
   return lookedAtBy.length === 0 ? {} : { lookedAtBy };
+}
+
+/** Whether a member that there is no session with should be there. */
+function isSought({ state }: MemberStatus): boolean {
+  return state === "away" || state === "calling";
+}
+
+/** The other site that hears a peer which this one cannot reach. */
+function heardByOf(
+  sharing: Sharing | undefined,
+  peer: NamedPeer,
+  since: string | undefined,
+): { heardBy?: HeardElsewhere } {
+  const heardBy = since === undefined ? undefined : sharing?.heardBy(peer, since);
+  return heardBy === undefined ? {} : { heardBy };
 }
 
 /** What the status says of a log of which nothing is accepted now. */

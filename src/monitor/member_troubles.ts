@@ -24,6 +24,8 @@ export interface MemberTrouble {
   readonly member?: MemberStatus;
   /** Since when, RFC 3339. */
   readonly since?: string | undefined;
+  /** Whether it is that the member cannot be reached, and nothing tells why. */
+  readonly isUnreached?: boolean;
 }
 
 /** What is not as it should be between this monitor and its members. */
@@ -90,7 +92,8 @@ function troublesOfMember(
     : whyNot(member, { own, awayMs, isFull });
   if (why === undefined) return troubles;
   const [says, advice] = why;
-  return [...troubles, { member, text: `member ${name} ${says}`, advice, since }];
+  const isUnreached = advice === UNREACHED;
+  return [...troubles, { member, text: `member ${name} ${says}`, advice, since, isUnreached }];
 }
 
 type Why = readonly [says: string, advice: string];
@@ -139,11 +142,10 @@ function whyNot(
   if (ANOTHER.test(reason)) {
     return [says, "Another monitor answers there. Ask its operator for its address."] as const;
   }
-  return [
-    says,
-    "Ask its operator whether it runs, and look at the network between you.",
-  ] as const;
+  return [says, UNREACHED] as const;
 }
+
+const UNREACHED = "Ask its operator whether it runs, and look at the network between you.";
 
 /** What is said of a callee that admits members alone, if the caller is none. */
 const SAYS_NOTHING = /instead of saying who it is/;

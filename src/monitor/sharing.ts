@@ -23,11 +23,13 @@ import { timeAt } from "../world/time.ts";
 import { SOFTWARE } from "../world/version.ts";
 import { WorldError } from "../world/world.ts";
 import type { Common } from "./common.ts";
+import { HeardPeers, type NamedPeer } from "./heard_peers.ts";
+import { OwnCases } from "./own_cases.ts";
 import { OwnLooks } from "./own_looks.ts";
 import { SharedAlerts } from "./shared_alerts.ts";
 import { isOfSite, SharedSource, type ShownElsewhere, siteSource } from "./shared_source.ts";
 import { SharedTurns } from "./shared_turns.ts";
-import type { StoreStatus } from "./status.ts";
+import type { HeardElsewhere, StoreStatus } from "./status.ts";
 
 /** Entries of the journal, and checkpoints of others, that are sent or taken at a time. */
 const PAGE = 200;
@@ -63,6 +65,8 @@ export class Sharing {
   readonly #turns: SharedTurns;
   #followed: readonly Followed[] = [];
   readonly #looks = new OwnLooks();
+  readonly #cases: OwnCases;
+  readonly #heard: HeardPeers;
   #wakeFollower: Wake = () => {};
   /** Ends the wait between two rounds. */
   readonly #ear = new Stop();
@@ -92,12 +96,15 @@ export class Sharing {
     this.#place = place;
     this.#site = site;
     this.#turns = new SharedTurns(common.world.clock);
+    this.#cases = new OwnCases(common.keeper.incidents);
+    this.#heard = new HeardPeers(common.world.clock);
     this.alerts = new SharedAlerts({
       vkey: site.vkey,
       onAway: (error) => common.happenings.tell({ kind: "store away", detail: reasonOf(error) }),
     });
     common.happenings.subscribe((happening) => {
       if (happening.kind === "found") this.#looks.take(happening);
+      else if (happening.kind === "called") this.#heard.take(happening);
       if (["found", "asked", "case"].includes(happening.kind)) this.#wake();
     });
   }
@@ -107,6 +114,16 @@ export class Sharing {
     this.#followed = logs;
     this.#wakeFollower = wake;
     this.#looks.follow(logs);
+  }
+
+  /** Tells the other sites which of these peers answer this one. */
+  followPeers(peers: () => readonly NamedPeer[]): void {
+    this.#heard.follow(peers);
+  }
+
+  /** The other site that has heard a peer lately, and since this one could not reach it (RFC 3339). */
+  heardBy(peer: NamedPeer, since: string): HeardElsewhere | undefined {
+    return this.#isUp ? this.#heard.elsewhere(peer, { own: this.#site.vkey, since }) : undefined;
   }
 
   /** The source of a log at which the sites look in turns. */
@@ -186,6 +203,7 @@ export class Sharing {
         const store = await this.#open(db);
         const stop = new Stop();
         await this.#publish(store, stop);
+        await this.#cases.publish(store);
         await this.#take(store, stop);
         if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
       } finally {
@@ -206,6 +224,8 @@ export class Sharing {
     this.#published = await store.published();
     this.#takenHead ??= await store.taken();
     this.#takenLook = 0n;
+    this.#cases.storeHas(0);
+    this.#heard.forget();
     return store;
   }
 
@@ -236,6 +256,7 @@ export class Sharing {
           leasesDueAt = now + this.#settings.leaseMs / 3;
         }
         await this.#publish(store, stop);
+        await this.#cases.publish(store);
         await this.#say(store);
         await this.#take(store, stop);
         this.#roundEnded();
@@ -265,8 +286,10 @@ export class Sharing {
     // A database that lacks its last commits has less of our journal, also if nothing new comes.
     const own = this.#sites.find(({ vkey }) => vkey === this.#site.vkey);
     if (own !== undefined) this.#published = own.published;
+    if (own !== undefined) this.#cases.storeHas(own.cases);
     this.#sitesAt = this.#common.world.clock.monotonic();
     if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
+    await this.#heard.exchange(store);
   }
 
   /** Sends what our journal has and the store does not. */

@@ -197,12 +197,22 @@ export interface PeerTally {
   readonly conflicts: number;
 }
 
+/** That another site that shares the store hears a peer. */
+export interface HeardElsewhere {
+  /** The name of that site. */
+  readonly site: string;
+  /** When it did, RFC 3339. */
+  readonly at: string;
+}
+
 /** One peer in a daemon's status. */
 export interface PeerStatus extends PeerTally {
   readonly address: string;
   readonly vkey?: string;
   /** When it is called next, at the latest, RFC 3339. */
   readonly nextCallAt?: string;
+  /** If it cannot be reached from here, and another site has heard it since. */
+  readonly heardBy?: HeardElsewhere;
 }
 
 /** The status of a running daemon, as `GET /status` gives it. */

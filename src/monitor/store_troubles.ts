@@ -1,4 +1,6 @@
-import type { Status } from "./status.ts";
+import { formatDuration } from "../world/setting_values.ts";
+import { millisecondsBetween } from "../world/time.ts";
+import type { HeardElsewhere, Status } from "./status.ts";
 import type { Trouble } from "./troubles.ts";
 
 /** So many entries behind a store that is there, it is told: what is written is published at once. */
@@ -28,4 +30,20 @@ export function troublesOfStore({ store }: Status, isStarting: boolean): Trouble
   if (behind <= MOST_BEHIND) return away;
   const text = `the shared store lacks ${behind} entries of this monitor's journal`;
   return [...away, { text, advice: "It catches up. If it does not, the database is too slow." }];
+}
+
+/** What a peer's trouble says, and what it asks, if another site hears the peer: less. */
+export function easedBy<T extends Pick<Trouble, "text" | "advice">>(
+  trouble: T,
+  { heardBy, now }: { heardBy: HeardElsewhere | undefined; now: string },
+): T {
+  if (heardBy === undefined) return trouble;
+  const { site, at } = heardBy;
+  const ago = formatDuration(1_000 * Math.floor(millisecondsBetween(at, now) / 1_000));
+  return {
+    ...trouble,
+    text: `${trouble.text}; site ${site} heard it ${ago} ago`,
+    advice: `It runs, and what it tells site ${site} of the logs is judged here too. Look at the ` +
+      "network between it and this site; nothing is urgent.",
+  };
 }

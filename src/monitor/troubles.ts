@@ -1,7 +1,7 @@
 import { millisecondsBetween } from "../world/time.ts";
 import { troublesOfMirrors } from "./mirror_troubles.ts";
 import { troublesOfMembers } from "./member_troubles.ts";
-import { troublesOfStore } from "./store_troubles.ts";
+import { easedBy, troublesOfStore } from "./store_troubles.ts";
 import { replacesAdvice } from "./former_keys.ts";
 import { LOST_ADVICE } from "./places.ts";
 import type { WitnessStatus } from "./witnessing.ts";
@@ -86,7 +86,7 @@ export function troublesOf(status: Status): Trouble[] {
     ...troublesOfItself(status, isStarting),
     ...logs.flatMap((log) => troublesOfLog(log, { name: nameOf(log, status), isStarting })),
     ...peers.filter((peer) => !isAway(peer, status))
-      .flatMap((peer) => troublesOfPeer(peer, isStarting)),
+      .flatMap((peer) => troublesOfPeer(peer, { isStarting, now: status.now })),
     ...troublesAmongMembers(status),
     ...troublesOfStore(status, isStarting),
     ...troublesOfAlerts(status),
@@ -148,11 +148,12 @@ function isAway({ vkey }: PeerStatus, { members }: Status): boolean {
   return member !== undefined && member.state !== "connected";
 }
 
-function troublesAmongMembers({ members, peers }: Status): Trouble[] {
+function troublesAmongMembers({ members, peers, now }: Status): Trouble[] {
   if (members === undefined) return [];
-  return troublesOfMembers(members).map(({ member, ...trouble }) => {
+  return troublesOfMembers(members).map(({ member, isUnreached, ...trouble }) => {
     const about = member && peers.find(({ vkey }) => vkey === member.vkey);
-    return { ...trouble, ...(about && { about }) };
+    const heardBy = isUnreached ? about?.heardBy : undefined;
+    return { ...easedBy(trouble, { heardBy, now }), ...(about && { about }) };
   });
 }
 
@@ -294,8 +295,11 @@ function saysOfLook(
   return [`${says} (${lastDetail})`, advice];
 }
 
-function troublesOfPeer(peer: PeerStatus, isStarting: boolean): Trouble[] {
-  const { address, sharedLogs, failing, failingSince: since, exchanges, isSelf } = peer;
+function troublesOfPeer(
+  peer: PeerStatus,
+  { isStarting, now }: { isStarting: boolean; now: string },
+): Trouble[] {
+  const { address, sharedLogs, failing, failingSince: since, exchanges, isSelf, heardBy } = peer;
   if (isSelf) {
     const text = `peer ${address} is this monitor itself`;
     return [{ about: peer, text, advice: "Give the address of another monitor instead." }];
@@ -308,7 +312,7 @@ function troublesOfPeer(peer: PeerStatus, isStarting: boolean): Trouble[] {
   if (failing !== undefined) {
     const text = `peer ${address} ${failing}`;
     const advice = "Ask its operator whether it runs, and look at the network between you.";
-    return [{ about: peer, text, advice, since }];
+    return [easedBy({ about: peer, text, advice, since }, { heardBy, now })];
   }
   if (exchanges === 0 && !isStarting) {
     const advice = "Nothing is to be done: peers are called in turn.";

@@ -45,6 +45,8 @@ export type Recorded =
 export interface NamedRecord extends Pick<ConflictRecord, "evidence_id" | "kind" | "log"> {
   /** Its entry. */
   readonly seq: number;
+  /** When that was written, RFC 3339. */
+  readonly recordedAt: string;
 }
 
 /** A step of an incident, and the entry (seq) that states it. */
@@ -136,7 +138,7 @@ export class IncidentJournal {
       if (outcome === "holds") {
         cases.add(record, entry.seq);
         places.set(entry.seq, { at, length });
-        named.push(nameOf(record, entry.seq));
+        named.push(nameOf(record, entry));
         if (record.detector_id !== null) detectors.set(record.detector_id, record.detected_at);
       } else unsound.push(entry.seq);
     };
@@ -174,7 +176,7 @@ export class IncidentJournal {
     const entry = await this.#journal.append(record as unknown as JsonObject, recordedAt);
     this.#cases.add(record, entry.seq);
     this.#places.set(entry.seq, { at, length: this.#journal.end - at - NEWLINE_BYTES });
-    this.#named.push(nameOf(record, entry.seq));
+    this.#named.push(nameOf(record, entry));
     return { outcome: "recorded", entry };
   }
 
@@ -418,8 +420,11 @@ export function transitionOf({ seq, record }: Entry, folder: string): Transition
   }
 }
 
-function nameOf({ evidence_id, kind, log }: ConflictRecord, seq: number): NamedRecord {
-  return { seq, evidence_id, kind, log };
+function nameOf(
+  { evidence_id, kind, log }: ConflictRecord,
+  { seq, recorded_at: recordedAt }: Entry,
+): NamedRecord {
+  return { seq, recordedAt, evidence_id, kind, log };
 }
 
 /**

@@ -95,7 +95,7 @@ export function cleanObservation(observation: Observation): Observation {
 }
 
 /** A log's id as `Log` has it: type and public key, then the origin. */
-export function logIdOf({ log }: Observation): string {
+export function logIdOf({ log }: Pick<Observation, "log">): string {
   return `${encodedKeyOf(log.vkey)} ${log.origin}`;
 }
 

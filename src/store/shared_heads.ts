@@ -245,19 +245,6 @@ function cursorIn(row: SqlRow): HeadCursor {
   return { id: row.id as bigint, addedMs: row.added_ms as bigint };
 }
 
-/** See `SharedStore.rootsAt`. @throws WorldError */
-export async function rootsAt(
-  db: SharedDatabase,
-  log: string,
-  treeSize: bigint,
-): Promise<HeadPage["heads"]> {
-  const rows = await db.query(
-    `${HEADS} where h.log = $1 and h.size = cast($2 as bigint) order by h.id`,
-    [log, treeSize],
-  );
-  return rows.map((row) => orDamaged(row, headIn));
-}
-
 /** See `SharedStore.contradicting`. @throws WorldError */
 export async function contradicting(
   db: SharedDatabase,

@@ -88,7 +88,8 @@ export async function sitesOf(db: SharedDatabase): Promise<readonly (SiteRow | D
     `select s.vkey, s.name, s.software, s.published_seq, s.published_hash, s.seen_ms,
         s.alive_until_ms, now_ms() as read_ms,
         (select count(*) from hearsay_leases l
-          where l.holder = s.vkey and l.until_ms > now_ms()) as leases
+          where l.holder = s.vkey and l.until_ms > now_ms()) as leases,
+        (select count(*) from hearsay_cases c where c.site = s.vkey) as cases
       from hearsay_sites s order by s.name, s.vkey`,
   );
   return rows.map((row) => orDamaged(row, siteIn));
@@ -105,6 +106,7 @@ function siteIn(row: SqlRow): SiteRow {
     seenAgoMs: agoMs(countIn(row, "seen_ms"), readMs),
     published: publishedIn(row),
     leases: numberIn(row, "leases"),
+    cases: numberIn(row, "cases"),
   };
 }
 

@@ -15,7 +15,7 @@ import type { SharedDatabase } from "../world/shared_database.ts";
 import type { Clock } from "../world/world.ts";
 import { Turns } from "../world/turns.ts";
 import { claim, claimDone } from "./shared_claims.ts";
-import { contradicting, headsAfter, noteTaken, publish, rootsAt, takenOf } from "./shared_heads.ts";
+import { contradicting, headsAfter, noteTaken, publish, takenOf } from "./shared_heads.ts";
 import { keepLeases, release } from "./shared_leases.ts";
 import { looksAfter, writeLook } from "./shared_looks.ts";
 import { heardPeers, peersHeard } from "./shared_peers.ts";
@@ -128,11 +128,6 @@ export class SharedStore {
   /** What any site has seen that has another root at the size of one of these entries. */
   contradicting(entries: readonly PublishedEntry[]): Promise<readonly SharedHead[]> {
     return contradicting(this.#parts.db, entries);
-  }
-
-  /** What any site has seen of a log at a size. Two roots are a case, if both are signed. */
-  rootsAt(log: string, treeSize: bigint): Promise<HeadPage["heads"]> {
-    return rootsAt(this.#parts.db, log, treeSize);
   }
 
   /**

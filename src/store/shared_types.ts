@@ -182,6 +182,8 @@ export interface SiteRow extends SharedSite {
   readonly published: Link;
   /** How many leases it has. */
   readonly leases: number;
+  /** How many of its cases the store has. */
+  readonly cases: number;
 }
 
 /** A peer that a site has heard of. */

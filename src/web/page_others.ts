@@ -111,7 +111,7 @@ function memberTable(members: readonly MemberStatus[], status: Status): Value {
         nameIn(member.name),
         memberState(member, status.now),
         member.roundTripMs === undefined ? "–" : `${Math.round(member.roundTripMs)} ms`,
-        peer === undefined ? "–" : answerOf(peer),
+        peer === undefined ? "–" : [answerOf(peer), heardElsewhere(peer, status.now)],
         [
           member.software === undefined ? "–" : nameIn(member.software, 60),
           contradicts &&
@@ -151,7 +151,7 @@ function peerTable(peers: readonly PeerStatus[], { now }: Status): Value {
     mark: isInTrouble(peer) ? "warn" : undefined,
     cells: [
       nameIn(peer.address),
-      answerOf(peer),
+      [answerOf(peer), heardElsewhere(peer, now)],
       ago(peer.lastExchangeAt, now),
       peer.sharedLogs === undefined ? "–" : `${peer.sharedLogs}`,
       `${peer.exchanges}, of which ${peer.failures} failed`,
@@ -177,6 +177,12 @@ const ANSWERS: Readonly<Record<string, Value>> = {
   inconsistent: badge("bad", "contradicts ours"),
   refused: badge("warn", "not accepted"),
 };
+
+/** Which other site hears a peer that this one cannot reach. */
+function heardElsewhere({ heardBy }: PeerStatus, now: string): Value {
+  return heardBy !== undefined &&
+    html`<br><small>site ${nameIn(heardBy.site)} heard it ${ago(heardBy.at, now)}</small>`;
+}
 
 function answerOf(peer: PeerStatus): Value {
   const { isSelf, isUnwritten, failing, exchanges, sharedLogs, lastResult = "nothing" } = peer;

@@ -113,7 +113,7 @@ function publishingContract(engine: string, open: Open): void {
     assertEquals([again.heads, again.next, again.restarted], [[], page.next, false]);
   });
 
-  test("rootsAt: two roots of one size are found by all, with the note that came first", async (stage) => {
+  test("contradicting: two roots of one size are found by all, with the note that came first", async (stage) => {
     const [one, two] = [await stage.store("one"), await stage.store("two")];
     const [first, second] = [new SiteJournal("one"), new SiteJournal("two")];
     const log = logId(1);
@@ -123,19 +123,19 @@ function publishingContract(engine: string, open: Open): void {
     second.see({ log: logId(2), size: 5, story: "of another log" });
     await first.publishTo(one);
     await second.publishTo(two);
+    // Whoever asks from the other side is shown what it does not have.
+    const asking = { log, checkpoint: { size: "5", root: "another" } } as PublishedEntry;
     for (const store of [one, two]) {
-      const roots = await store.rootsAt(log, 5n);
+      const roots = await store.contradicting([asking]);
       assertEquals(roots.map(headLine), [
         `${log} 5 ${rootOf(5)}`,
         `${log} 5 ${rootOf(5, "other")}`,
       ]);
       const [kept, other] = roots;
-      assert(kept && "note" in kept && other && "note" in other);
-      assertEquals(kept.note, seen.checkpoint.note);
-      assertEquals([kept.siteName, other.siteName], ["one", "two"]);
-      assertEquals(other.site, siteOf("two").vkey);
+      assertEquals(kept!.note, seen.checkpoint.note);
+      assertEquals([kept!.siteName, other!.siteName], ["one", "two"]);
+      assertEquals(other!.site, siteOf("two").vkey);
     }
-    assertEquals(await one.rootsAt(log, 6n), []);
     const against = async (entries: readonly PublishedEntry[]): Promise<string[]> =>
       (await one.contradicting(entries)).map(headLine);
     assertEquals(await against(first.entries), [`${log} 5 ${rootOf(5, "other")}`]);
@@ -168,7 +168,8 @@ function publishingContract(engine: string, open: Open): void {
     await journal.publishTo(store);
     const { heads: after } = await store.headsAfter(place, 100);
     assertEquals(after.map(headLine), [`${logId(1)} 8 ${rootOf(8)}`]);
-    assertEquals((await store.rootsAt(logId(1), 4n)).map((head) => "damaged" in head), [true]);
+    const asking = { log: logId(1), checkpoint: { size: "4", root: "" } } as PublishedEntry;
+    assertEquals(await store.contradicting([asking]), []);
   });
 }
 

@@ -110,8 +110,8 @@ function claimContract(test: Test): void {
     journal.see({ log: logId(1), size: 1 });
     await journal.publishTo(one);
     await stage.pass(7_000);
-    const row = { alive: true, seenAgoMs: 7_000, published: journal.last, leases: 1 };
-    const other = { alive: false, seenAgoMs: 7_000, published: FIRST_LINK, leases: 0 };
+    const row = { alive: true, seenAgoMs: 7_000, published: journal.last, leases: 1, cases: 0 };
+    const other = { alive: false, seenAgoMs: 7_000, published: FIRST_LINK, leases: 0, cases: 0 };
     assertEquals(await two.sites(), [{ ...siteOf("one"), ...row }, { ...siteOf("two"), ...other }]);
     await stage.pass(23_000);
     const [late] = await two.sites();
@@ -174,6 +174,8 @@ function claimContract(test: Test): void {
     await one.publishCases(cases);
     await one.publishCases([]);
     assertEquals((await stage.sql("select * from hearsay_cases")).length, 250);
+    const [site] = await one.sites();
+    assertEquals(site && "cases" in site && site.cases, 250);
   });
 }
 

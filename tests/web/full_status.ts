@@ -58,6 +58,7 @@ const PEER: Whole<PeerStatus> = {
   ...{ lastExchangeAt: AT, lastResult: "matches", sharedLogs: 1, software: "hearsay/0.1.0" },
   ...{ isSelf: false, isUnwritten: false, failing: "cannot be reached", failingSince: AT },
   ...{ exchanges: 9, failures: 2, matches: 6, conflicts: 1 },
+  heardBy: { site: "monitor.invalid/two", at: AT },
 };
 
 const MEMBER: Whole<MemberStatus> = {
