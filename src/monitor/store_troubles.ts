@@ -1,4 +1,3 @@
-import { formatDuration } from "../world/setting_values.ts";
 import { millisecondsBetween } from "../world/time.ts";
 import type { HeardElsewhere, Status } from "./status.ts";
 import type { Trouble } from "./troubles.ts";
@@ -39,7 +38,8 @@ export function easedBy<T extends Pick<Trouble, "text" | "advice">>(
 ): T {
   if (heardBy === undefined) return trouble;
   const { site, at } = heardBy;
-  const ago = formatDuration(1_000 * Math.floor(millisecondsBetween(at, now) / 1_000));
+  const seconds = Math.floor(millisecondsBetween(at, now) / 1_000);
+  const ago = seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
   return {
     ...trouble,
     text: `${trouble.text}; site ${site} heard it ${ago} ago`,
