@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SharedDatabase } from "../world/shared_database.ts";
+import type { SharedDatabase, SharedStatements } from "../world/shared_database.ts";
 import { WorldError } from "../world/world.ts";
 import { countIn, numberIn, orDamaged, textIn } from "./shared_rows.ts";
 import type { DamagedRow } from "./shared_types.ts";
@@ -64,6 +64,40 @@ export async function leasesNow(db: SharedDatabase): Promise<readonly (LeaseNow 
     orDamaged(row, () => ({
       ...{ log: textIn(row, "log"), slot: numberIn(row, "slot"), holder: textIn(row, "holder") },
       leftMs: Number(countIn(row, "left_ms")),
+    }))
+  );
+}
+
+/** Most cases that are read. */
+const MAX_CASES = 1_000;
+
+/** A case, and how many sites have recorded it. */
+export interface CaseNow {
+  readonly evidenceId: string;
+  readonly log: string;
+  /** When a site recorded it first, RFC 3339. */
+  readonly recordedAt: string;
+  readonly sites: number;
+  /** How many sites that are alive and follow its log have not recorded it. */
+  readonly lacking: number;
+}
+
+/** The newest cases that any site has recorded. @throws WorldError */
+export async function casesNow(db: SharedStatements): Promise<readonly (CaseNow | DamagedRow)[]> {
+  const rows = await db.query(
+    `select c.evidence_id, c.log, min(c.recorded_at) as recorded_at, count(*) as sites,
+        (select count(*) from hearsay_site_logs l join hearsay_sites s on s.vkey = l.site
+          where l.log = c.log and s.alive_until_ms > now_ms() and not exists (
+            select 1 from hearsay_cases o
+              where o.site = l.site and o.evidence_id = c.evidence_id)) as lacking
+      from hearsay_cases c group by c.evidence_id, c.log
+      order by min(c.recorded_at) desc, c.evidence_id limit ${MAX_CASES}`,
+  );
+  return rows.map((row) =>
+    orDamaged(row, () => ({
+      ...{ evidenceId: textIn(row, "evidence_id"), log: textIn(row, "log") },
+      ...{ recordedAt: textIn(row, "recorded_at"), sites: numberIn(row, "sites") },
+      lacking: numberIn(row, "lacking"),
     }))
   );
 }

@@ -188,6 +188,48 @@ inFolder("store status: who shares it, and how much is in it", async (folder) =>
   }
 });
 
+inFolder("store status: how many sites have recorded each case", async (folder) => {
+  using store = new StoreOfTests();
+  const made = await shared(folder, store);
+  const args = ["store", "status", "--config", made.config];
+  const lines = async (): Promise<string[]> => (await store.run(...args)).out;
+  assert((await lines()).includes("no case is recorded"));
+  const [{ site, log }] = store.server.look("select site, log from hearsay_sightings") as [
+    Record<string, string>,
+  ];
+  const at = "2026-01-01T00:00:00.000Z";
+  const add = (id: string, of: string, about = log) =>
+    store.server.look("insert into hearsay_cases values ($1, $2, $3, 1, $4)", [
+      ...[of, id, about!, at],
+    ]);
+  for (const other of ["two", "three"]) {
+    store.server.look(
+      `insert into hearsay_sites(vkey, name, software, seen_ms, alive_until_ms, published_seq,
+        published_hash) values ($1, $1, '', now_ms(), now_ms() + 600000, 0, '')`,
+      [other],
+    );
+  }
+  store.server.look("insert into hearsay_site_logs values ('two', $1)", [log!]);
+  add("aa", site!);
+  add("aa", "two");
+  // Nobody else follows this log.
+  add("bb", site!, "another log");
+  assert((await lines()).includes(
+    "2 cases recorded, each by every site that is alive and follows its log",
+  ));
+  add("cc", site!);
+  assert((await lines()).includes("! case cc: recorded by 1 site, and not yet by 1"));
+  const told = JSON.parse((await store.run(...args, "--json")).out[0]!);
+  assertEquals(
+    told.cases.map(({ evidenceId, sites, lacking }: Record<string, unknown>) => [
+      ...[evidenceId, sites, lacking],
+    ]),
+    [["aa", 2, 0], ["bb", 1, 0], ["cc", 1, 1]],
+  );
+  store.server.look("update hearsay_sites set alive_until_ms = 0");
+  assert((await lines()).some((line) => line.startsWith("3 cases recorded, each")));
+});
+
 inFolder(
   "status: the store, its sites and who looks; a store that is away is a trouble",
   async (folder) => {

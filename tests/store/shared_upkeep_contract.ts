@@ -179,6 +179,28 @@ function claimContract(test: Test): void {
   });
 }
 
+/** What people are told of the cases. */
+function caseContract(test: Test): void {
+  test("casesNow: how many have recorded a case, and who of those alive has not", async (stage) => {
+    const [one, two] = [await stage.store("one"), await stage.store("two")];
+    await stage.store("three");
+    const wishes = { logs: [logId(1)], views: 1, leaseMs: 1_000 };
+    for (const store of [one, two]) await store.keepLeases(wishes);
+    const caseOf = (evidenceId: string, log: number, second = 0) => ({
+      ...{ evidenceId, log: logId(log), seq: 1, recordedAt: `2026-01-01T00:00:0${second}.000Z` },
+    });
+    await one.publishCases([caseOf("a", 1, 2), caseOf("b", 2, 1), caseOf("c", 1)]);
+    await two.publishCases([caseOf("a", 1, 3)]);
+    const told = async () =>
+      (await casesNow(stage.admin)).map((row) =>
+        "damaged" in row ? row.damaged : [row.evidenceId, row.sites, row.lacking]
+      );
+    assertEquals(await told(), [["a", 2, 0], ["b", 1, 0], ["c", 1, 1]]);
+    await two.release();
+    assertEquals(await told(), [["a", 2, 0], ["b", 1, 0], ["c", 1, 0]]);
+  });
+}
+
 function trimContract(test: Test): void {
   test("trim: what is old goes, but no contradiction, no largest head, nothing new", async (stage) => {
     const [one, two] = [await stage.store("one"), await stage.store("two")];
