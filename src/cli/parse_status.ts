@@ -208,6 +208,7 @@ const store = object({
     sites: listOf(
       object({
         must: { name: text, vkey: text, seenAt: time, isAlive: yesOrNo, held: count },
+        may: { isStopped: yesOrNo },
         others: "kept",
       }),
     ),

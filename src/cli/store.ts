@@ -7,6 +7,7 @@ import type { World } from "../world/world.ts";
 import { type Command, EXIT, type ExitCode, readOptions, UsageError } from "./command.ts";
 import { DEFAULT_CONFIG, findConfig } from "./find_config.ts";
 import { readSettings } from "./run.ts";
+import { forgetSite } from "./store_forget.ts";
 import { checkStore, rebuildStore } from "./store_check.ts";
 import { storePlace } from "./store_place.ts";
 import { storeStatus } from "./store_status.ts";
@@ -20,17 +21,21 @@ export const store: Command = {
 hearsay store check    [--config FILE] [--json]
 hearsay store rebuild  [--config FILE] [--json]
 hearsay store status   [--config FILE] [--json]
+hearsay store forget   NAME|VKEY [--config FILE] [--json]
 
   migrate  makes the tables of the database, or brings them up to date
   check    compares what the database has of this site with its observation journal
   rebuild  removes what the database has of this site, and publishes the journal again
-  status   says which sites share it, who looks at the logs, and how much is in it
+  status   says which sites share it, who looks at the logs, which cases they have recorded, and
+           how much is in it
+  forget   removes a site that is gone for good: its row, its turns, and what it saw and recorded. What
+           it saw is known to the others still. A site that is alive, and this one, are not removed
 
 The database is the "store" of the configuration. Journals are the truth, and the database is an index
 over them: check changes nothing, and rebuild changes no journal. The daemon may run meanwhile.
 
-Ends with 0 if it was done; with 2 if the configuration is wrong, or names no store; with 3 if the
-database cannot be used, or, for check, if it has something otherwise than the journal.
+Ends with 0 if it was done; with 2 if the configuration is wrong, or names no store, or the site is not
+there or not gone; with 3 if the database cannot be used, or, for check, if it has something otherwise than the journal.
 
   --config FILE  the monitor's configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
   --json         one JSON object
@@ -42,15 +47,10 @@ Example:
     const options = readOptions(args, {
       values: ["config"],
       flags: ["json"],
-      operands: ["migrate|check|rebuild|status"],
+      operands: ["migrate|check|rebuild|status|forget", "NAME|VKEY"],
+      leastOperands: 1,
     });
-    const [what] = options.operands as [string];
-    const work = SUBCOMMANDS[what];
-    if (work === undefined) {
-      throw new UsageError(
-        `expected ${Object.keys(SUBCOMMANDS).join(", ")}; got: ${quoted(what)}`,
-      );
-    }
+    const work = workOf(options.operands);
     const path = await findConfig(world, options.value("config"));
     const settings = await readSettings(world, path);
     const { store } = settings;
@@ -69,6 +69,21 @@ Example:
     }
   },
 };
+
+/** @throws UsageError if there is no such subcommand, or a site is lacking or too many */
+function workOf(operands: readonly string[]): (tools: StoreTools) => Promise<ExitCode> {
+  const [what = "", who] = operands;
+  if (what === "forget") {
+    if (who !== undefined) return (tools) => forgetSite(tools, who);
+    throw new UsageError(
+      "forget which site? expected NAME or VKEY; `hearsay store status` has them",
+    );
+  }
+  const work = Object.hasOwn(SUBCOMMANDS, what) ? SUBCOMMANDS[what] : undefined;
+  if (work !== undefined && who === undefined) return work;
+  const known = [...Object.keys(SUBCOMMANDS), "forget NAME|VKEY"].join(", ");
+  throw new UsageError(`expected ${known}; got: ${operands.map(quoted).join(" ")}`);
+}
 
 /** What a subcommand works with. */
 export interface StoreTools {

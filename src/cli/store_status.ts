@@ -46,6 +46,7 @@ export async function storeStatus(tools: StoreTools): Promise<ExitCode> {
       ...{ url: store.url, schema: version, minReader, known: CURRENT_SCHEMA },
       sites: sites.map((site) => ({
         ...{ name: site.name, vkey: site.vkey, software: site.software, isAlive: site.alive },
+        isStopped: site.stopped,
         ...{ seenAt: seenAt(site), held: site.leases, publishedSeq: site.published.seq },
       })),
       leases: leases.flatMap((lease) => "damaged" in lease ? [] : lease),
@@ -60,7 +61,7 @@ export async function storeStatus(tools: StoreTools): Promise<ExitCode> {
   if (sites.length > 0) {
     const of = (site: SiteRow): Row => ({
       cells: [
-        ...[site.name, site.alive ? "alive" : "! away"],
+        ...[site.name, site.alive ? "alive" : site.stopped ? "stopped" : "! away"],
         ...[`${span(seenAt(site), timeAt(clock, now))} ago`, `${site.leases}`],
         ...[`${site.published.seq}`, site.software],
       ],

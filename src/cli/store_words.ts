@@ -12,6 +12,7 @@ export function storeInWords({ store, now, vkey }: Status): string[] {
       const heard = `last heard of ${ago(site.seenAt, now)}`;
       // While the store is away nobody knows who is alive.
       if (store.state === "away") return `${name}: ${heard}`;
+      if (site.isStopped) return `${name}: stopped, ${heard}`;
       return site.isAlive
         ? `${name}: its turn at ${counted(site.held, "log")}`
         : `! ${name}: away, ${heard}`;

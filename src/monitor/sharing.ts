@@ -167,8 +167,8 @@ export class Sharing {
       ...(away !== undefined && { since: timeAt(clock, away.since), detail: away.detail }),
       behind: last.seq - this.#published.seq,
       held: this.#isUp ? this.#turns.held : 0,
-      sites: this.#sites.map(({ name, vkey, alive, seenAgoMs, leases }) => ({
-        ...{ name, vkey, isAlive: alive, held: leases },
+      sites: this.#sites.map(({ name, vkey, alive, stopped, seenAgoMs, leases }) => ({
+        ...{ name, vkey, isAlive: alive, ...(stopped && { isStopped: true }), held: leases },
         seenAt: timeAt(clock, this.#sitesAt - seenAgoMs),
       })),
     };
@@ -206,6 +206,7 @@ export class Sharing {
         await this.#cases.publish(store);
         await this.#take(store, stop);
         if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
+        await store.release();
       } finally {
         await db.close().catch(() => {});
       }

@@ -94,6 +94,8 @@ export interface SiteStatus {
   /** By the store's clock, RFC 3339. */
   readonly seenAt: string;
   readonly isAlive: boolean;
+  /** Whether it was stopped, and said so. */
+  readonly isStopped?: boolean;
   /** How many turns it has. */
   readonly held: number;
 }

@@ -20,10 +20,11 @@ export function troublesOfStore({ store }: Status, isStarting: boolean): Trouble
       since,
     }];
   }
-  const away = sites.filter(({ isAlive }) => !isAlive).map(({ name, seenAt }): Trouble => ({
+  const gone = sites.filter(({ isAlive, isStopped }) => !isAlive && isStopped !== true);
+  const away = gone.map(({ name, seenAt }): Trouble => ({
     text: `site ${name} is away: it shares the store, and is not heard of`,
-    advice: "The other sites look at its logs. If it is gone for good, take no notice, or see " +
-      '"From three to one" in OPERATING.',
+    advice: "The other sites look at its logs. If it is gone for good: hearsay store forget " +
+      `${name}.`,
     since: seenAt,
   }));
   if (behind <= MOST_BEHIND) return away;

@@ -11,7 +11,7 @@ import type { SharedDatabase } from "../world/shared_database.ts";
 import { type Clock, type SqlRow, type SqlValue, WorldError } from "../world/world.ts";
 import { countIn, isShareable, numberIn, orDamaged, textIn } from "./shared_rows.ts";
 import { shareOf, type Slot } from "./shared_shares.ts";
-import { greet } from "./shared_sites.ts";
+import { greet, sayGoodbye } from "./shared_sites.ts";
 import { placeholders } from "./shared_sql.ts";
 import type { HeldLease, Lease, LeaseReport, LeaseWishes, SharedSite } from "./shared_types.ts";
 import { CHANNEL, wordOf } from "./shared_words.ts";
@@ -330,7 +330,7 @@ async function takePart(
  */
 export async function release({ db, site }: LeaseParts): Promise<void> {
   await db.transaction(async (tx) => {
-    await greet(tx, site, 0);
+    await sayGoodbye(tx, site);
     await tx.query(
       `update hearsay_leases set holder = null,
           until_ms = case when until_ms > now_ms() then now_ms() else until_ms end

@@ -21,6 +21,18 @@ import {
 /** Most rows in one statement. */
 const MAX_ROWS = 200;
 
+/** A site that has stopped politely is alive until then. */
+const STOPPED_MS = 0n;
+
+/** Says that a site stops. @throws WorldError */
+export async function sayGoodbye(db: SharedStatements, site: SharedSite): Promise<void> {
+  await greet(db, site, 0);
+  await db.query(
+    "update hearsay_sites set alive_until_ms = cast($1 as bigint) where vkey = $2",
+    [STOPPED_MS, site.vkey],
+  );
+}
+
 /** Enters a site, if it is not there: the database may be back from a backup that is older. */
 export async function enterSite(db: SharedStatements, site: SharedSite): Promise<void> {
   await db.query(
@@ -97,12 +109,13 @@ export async function sitesOf(db: SharedDatabase): Promise<readonly (SiteRow | D
 
 function siteIn(row: SqlRow): SiteRow {
   const vkey = textIn(row, "vkey");
-  const readMs = countIn(row, "read_ms");
+  const [readMs, aliveUntil] = [countIn(row, "read_ms"), countIn(row, "alive_until_ms")];
   return {
     vkey,
     name: siteNameIn(row, vkey),
     software: textIn(row, "software"),
-    alive: countIn(row, "alive_until_ms") > readMs,
+    alive: aliveUntil > readMs,
+    stopped: aliveUntil === STOPPED_MS,
     seenAgoMs: agoMs(countIn(row, "seen_ms"), readMs),
     published: publishedIn(row),
     leases: numberIn(row, "leases"),

@@ -176,6 +176,8 @@ export type Claim =
 export interface SiteRow extends SharedSite {
   /** Whether it took care of its leases in time. */
   readonly alive: boolean;
+  /** Whether it said that it stops, and was not heard of since. */
+  readonly stopped: boolean;
   /** How long ago it was heard of, in milliseconds, by the database's clock. */
   readonly seenAgoMs: number;
   /** The last entry of its journal that the store has. */

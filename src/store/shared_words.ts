@@ -12,7 +12,7 @@ export const CHANNEL = "hearsay";
 const NEWS: readonly StoreNews[] = ["heads", "looks", "leases"];
 
 /** The word that says that a site has put something into the store. */
-export function wordOf(news: StoreNews, { vkey }: SharedSite): string {
+export function wordOf(news: StoreNews, { vkey }: Pick<SharedSite, "vkey">): string {
   return `${news} ${vkey}`;
 }
 

@@ -255,10 +255,14 @@ function mirrorState(mirror: MirrorStatus, now: string): Value {
 export function storeSection({ store, now }: Status): Value {
   if (store === undefined) return undefined;
   const { state, since, detail, behind, sites } = store;
-  const rows = sites.map(({ name, isAlive, seenAt, held }): Row => ({
-    mark: isAlive ? undefined : "warn",
-    cells: [nameIn(name), isAlive ? "alive" : badge("warn", "away"), ago(seenAt, now), `${held}`],
-  }));
+  const rows = sites.map(({ name, isAlive, isStopped, seenAt, held }): Row => {
+    const isAway = !isAlive && isStopped !== true;
+    const says = isAway ? badge("warn", "away") : isAlive ? "alive" : "stopped";
+    return {
+      mark: isAway ? "warn" : undefined,
+      cells: [nameIn(name), says, ago(seenAt, now), `${held}`],
+    };
+  });
   const columns = [
     ...[{ title: "Site" }, { title: "State" }, { title: "Heard of" }],
     { title: "Logs it looks at", isNumber: true },

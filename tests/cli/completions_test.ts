@@ -125,6 +125,7 @@ const TYPED: readonly [typed: string, offered: readonly string[]][] = [
   ["hearsay peers --ro", ["--routes"]],
   ["hearsay peers ban x --re", ["--reason"]],
   ["hearsay status --al", ["--all"]],
+  ["hearsay store f", ["forget"]],
   ["hearsay run --help", ["--help"]],
 ];
 

@@ -23,6 +23,15 @@ export class StoreOfTests implements Disposable {
     return start(args, this.world()).done;
   }
 
+  /** Enters a site that was heard of once; its name is its vkey too. */
+  enter(name: string): void {
+    this.server.look(
+      `insert into hearsay_sites(vkey, name, software, seen_ms, alive_until_ms, published_seq,
+        published_hash) values ($1, $1, '', now_ms(), 1, 0, '')`,
+      [name],
+    );
+  }
+
   [Symbol.dispose](): void {
     this.server.close();
   }

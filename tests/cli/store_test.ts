@@ -231,6 +231,58 @@ inFolder("store status: how many sites have recorded each case", async (folder) 
 });
 
 inFolder(
+  "store forget: a site that is gone, by its name or vkey, and no other one",
+  async (folder) => {
+    using store = new StoreOfTests();
+    const { config } = await shared(folder, store);
+    const forget = (...who: string[]) => store.run("store", "forget", ...who, "--config", config);
+    const said = async (...who: string[]) => {
+      const { code, out, err } = await forget(...who);
+      return [code, [...out, ...err][0] ?? ""] as const;
+    };
+    for (const name of ["two", "three", "four"]) store.enter(name);
+    store.server.look("update hearsay_sites set name = 'two' where vkey = 'three'");
+    store.server.look(
+      "update hearsay_sites set alive_until_ms = now_ms() + 9000 where name = 'four'",
+    );
+    const refused: readonly (readonly [who: string, why: RegExp])[] = [
+      ["five", /the store has no site "five"; it has: /],
+      ["two", /2 sites are called "two"; give the vkey of one: three, two/],
+      ["four", /site "four" is alive, and was not removed/],
+      ["monitor.invalid/one", /is this one: run it on another site/],
+    ];
+    for (const [who, why] of refused) {
+      const [code, text] = await said(who);
+      assertEquals([who, code], [who, 2]);
+      assertMatch(text, why);
+    }
+    const sites = () =>
+      store.server.look("select vkey from hearsay_sites order by vkey").map(({ vkey }) => vkey);
+    assertEquals(sites().length, 4);
+    const [code, text] = await said("three");
+    assertEquals(code, 0);
+    assertMatch(text, /^site two was removed from the store: three\./);
+    assertEquals(JSON.parse((await forget("two", "--json")).out[0]!), { name: "two", vkey: "two" });
+    assertEquals(sites().length, 2);
+    assertMatch((await said())[1], /forget which site\?/);
+    assertEquals((await store.run("store", "status", "two", "--config", config)).code, 2);
+  },
+);
+
+inFolder(
+  "store status, status: a site that stopped politely is stopped, and no trouble",
+  async (folder) => {
+    using store = new StoreOfTests();
+    const { config } = await shared(folder, store);
+    const args = ["store", "status", "--config", config];
+    // `run --once` has ended.
+    assert((await store.run(...args)).out.some((line) => /\/one +stopped/.test(line)));
+    store.server.look("update hearsay_sites set alive_until_ms = 1");
+    assert((await store.run(...args)).out.some((line) => /\/one +! away/.test(line)));
+  },
+);
+
+inFolder(
   "status: the store, its sites and who looks; a store that is away is a trouble",
   async (folder) => {
     using store = new StoreOfTests();
@@ -265,14 +317,14 @@ inFolder("store: a schema that is missing, and a configuration without a store",
   using store = new StoreOfTests();
   const { dir, log } = await makeLog(`${folder}/log`, 5);
   const config = await makeMonitor(`${folder}/one`, { log, source: dir });
-  for (const what of ["migrate", "check", "rebuild", "status"]) {
-    const { code, err } = await store.run("store", what, "--config", config);
+  for (const what of ["migrate", "check", "rebuild", "status", "forget x"]) {
+    const { code, err } = await store.run("store", ...what.split(" "), "--config", config);
     assertEquals(code, 2);
     assertStringIncludes(err[0]!, 'names no "store"');
   }
   share(config);
-  for (const what of ["check", "rebuild", "status"]) {
-    const { code, err } = await store.run("store", what, "--config", config);
+  for (const what of ["check", "rebuild", "status", "forget x"]) {
+    const { code, err } = await store.run("store", ...what.split(" "), "--config", config);
     assertEquals(code, 3);
     assertStringIncludes(err[0]!, "`hearsay store migrate` makes them");
   }

@@ -1,5 +1,6 @@
-/** Sites of one store tell each other which peers they hear, and which cases they have recorded. */
+/** Sites of one store tell each other which peers they hear, which cases they have, and that they stop. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { storeInWords } from "../../src/cli/store_words.ts";
 import { HEARD_LATELY_MS } from "../../src/monitor/heard_peers.ts";
 import { isCase, readIncidents } from "../../src/store/incidents.ts";
 import { troublesOf } from "../../src/monitor/troubles.ts";
@@ -115,4 +116,27 @@ Deno.test("sharing: cases are published at the start and as they come, and again
   sites.server.look("delete from hearsay_cases where seq = 1");
   await sites.pass(LEASE);
   assertEquals(published().toSorted(), all);
+});
+
+Deno.test("sharing: a site that stops says so, and one that dies is away", async () => {
+  await using sites = await Sites.make(3);
+  const [first, ...sources] = [...await shownTwice(8), ...await shownTwice(8)];
+  const one = await sites.start(0, [first]);
+  const others = [await sites.start(1, [sources[0]!]), await sites.start(2, [sources[1]!])];
+  await sites.pass(2 * MINUTE);
+  await others[0]!.stop();
+  await others[1]!.crash();
+  await sites.pass(LEASE + LEASE / 3);
+  const status = one.daemon!.status();
+  assertEquals(status.store!.sites.map(({ isAlive, isStopped }) => [isAlive, isStopped]), [
+    [true, undefined],
+    [false, true],
+    [false, undefined],
+  ]);
+  const told = troublesOf(status).filter(({ text }) => text.startsWith("site "));
+  assertEquals(told.map(({ text }) => text.split(":")[0]), ["site monitor.invalid/3 is away"]);
+  assertMatch(told[0]!.advice, /hearsay store forget monitor\.invalid\/3\.$/);
+  const [, ...lines] = storeInWords(status);
+  assertMatch(lines.join("\n"), /^monitor\.invalid\/2: stopped, last heard of /m);
+  assertMatch(lines.join("\n"), /^! monitor\.invalid\/3: away, /m);
 });

@@ -14,6 +14,7 @@ import { StoreRefused } from "../../src/store/shared_types.ts";
 import { MalformedError } from "../../src/tlog/malformed.ts";
 import { WorldError } from "../../src/world/world.ts";
 import { drawFrom } from "../sim/draw.ts";
+import { sitesContract } from "./shared_sites_contract.ts";
 import {
   allHeads,
   logId,
@@ -32,6 +33,7 @@ export function upkeepContract(engine: string, open: Open): void {
     Deno.test(`${engine}: ${name}`, () => Stage.on(open, run));
   claimContract(test);
   trimContract(test);
+  sitesContract(test);
   migrationContract((name, run) => {
     Deno.test(`${engine}: ${name}`, async () => {
       const place = await open();
@@ -110,8 +112,22 @@ function claimContract(test: Test): void {
     journal.see({ log: logId(1), size: 1 });
     await journal.publishTo(one);
     await stage.pass(7_000);
-    const row = { alive: true, seenAgoMs: 7_000, published: journal.last, leases: 1, cases: 0 };
-    const other = { alive: false, seenAgoMs: 7_000, published: FIRST_LINK, leases: 0, cases: 0 };
+    const row = {
+      alive: true,
+      stopped: false,
+      seenAgoMs: 7_000,
+      published: journal.last,
+      leases: 1,
+      cases: 0,
+    };
+    const other = {
+      alive: false,
+      stopped: false,
+      seenAgoMs: 7_000,
+      published: FIRST_LINK,
+      leases: 0,
+      cases: 0,
+    };
     assertEquals(await two.sites(), [{ ...siteOf("one"), ...row }, { ...siteOf("two"), ...other }]);
     await stage.pass(23_000);
     const [late] = await two.sites();
@@ -176,28 +192,6 @@ function claimContract(test: Test): void {
     assertEquals((await stage.sql("select * from hearsay_cases")).length, 250);
     const [site] = await one.sites();
     assertEquals(site && "cases" in site && site.cases, 250);
-  });
-}
-
-/** What people are told of the cases. */
-function caseContract(test: Test): void {
-  test("casesNow: how many have recorded a case, and who of those alive has not", async (stage) => {
-    const [one, two] = [await stage.store("one"), await stage.store("two")];
-    await stage.store("three");
-    const wishes = { logs: [logId(1)], views: 1, leaseMs: 1_000 };
-    for (const store of [one, two]) await store.keepLeases(wishes);
-    const caseOf = (evidenceId: string, log: number, second = 0) => ({
-      ...{ evidenceId, log: logId(log), seq: 1, recordedAt: `2026-01-01T00:00:0${second}.000Z` },
-    });
-    await one.publishCases([caseOf("a", 1, 2), caseOf("b", 2, 1), caseOf("c", 1)]);
-    await two.publishCases([caseOf("a", 1, 3)]);
-    const told = async () =>
-      (await casesNow(stage.admin)).map((row) =>
-        "damaged" in row ? row.damaged : [row.evidenceId, row.sites, row.lacking]
-      );
-    assertEquals(await told(), [["a", 2, 0], ["b", 1, 0], ["c", 1, 1]]);
-    await two.release();
-    assertEquals(await told(), [["a", 2, 0], ["b", 1, 0], ["c", 1, 0]]);
   });
 }
 

@@ -95,7 +95,7 @@ export const FULL: Whole<Status> = {
     ...{ state: "away", since: AT, detail: "cannot be reached", behind: 12, held: 3 },
     sites: [{
       ...{ name: "monitor.invalid/two", vkey: vkeyOf("monitor.invalid/two") },
-      ...{ seenAt: AT, isAlive: true, held: 2 },
+      ...{ seenAt: AT, isAlive: true, isStopped: false, held: 2 },
     }],
   },
   members: {

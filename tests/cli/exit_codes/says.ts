@@ -22,6 +22,8 @@ export const SAYS: Readonly<Record<string, RegExp>> = {
   "store password": /there is no file ".*\/none"/,
   "store unavailable": /cannot reach the shared database|shared store is away/,
   "no tables": /hearsay store migrate/,
+  "no such site": /the store has no site "monitor\.invalid\/gone"/,
+  "site not gone": /site "monitor\.invalid\/gone" is alive/,
   "store damaged": /the store is damaged/,
   "no journal": /has no journal in it|is not there|there is no journal in/,
   "journal damaged": /line 1 is damaged/,

@@ -2,7 +2,13 @@
 import { share, StoreOfTests } from "../sharing.ts";
 import { monitor, type Stage, type Staging, startedDaemon, type Way } from "./stage.ts";
 
-/** A monitor that has published its journal in a store; and how a command about it goes. */
+/** A site that is to be forgotten, unless a test says otherwise. */
+const GONE = "monitor.invalid/gone";
+
+/**
+ * A monitor that has published its journal in a store, which another one that is gone has shared; and
+ * how a command about it goes.
+ */
 export async function sharing(
   stage: Stage,
   name: string,
@@ -14,6 +20,7 @@ export async function sharing(
   share(config);
   await store.run("store", "migrate", "--config", config);
   await store.run("run", "--once", "--config", config);
+  store.enter(GONE);
   change(store);
   return { args: argsOf(name, config), world: store.world() };
 }
@@ -21,10 +28,10 @@ export async function sharing(
 function argsOf(name: string, config: string): string[] {
   return name === "config check"
     ? ["config", "check", config]
-    : [...name.split(" "), "--config", config];
+    : [...name.split(" "), ...(name === "store forget" ? [GONE] : []), "--config", config];
 }
 
-const STORE = ["store migrate", "store check", "store rebuild", "store status"];
+const STORE = ["migrate", "check", "rebuild", "status", "forget"].map((name) => `store ${name}`);
 const READS = STORE.filter((name) => name !== "store migrate");
 
 function all(names: readonly string[], staging: (name: string) => Staging) {
@@ -69,6 +76,22 @@ export const STORE_TROUBLES: Readonly<Record<string, Readonly<Record<string, Sta
     (name) => async (stage) =>
       await sharing(stage, name, (store) => store.server.look("drop table hearsay_schema")),
   ),
+  "no such site": {
+    "store forget": async (stage) =>
+      await sharing(
+        stage,
+        "store forget",
+        (store) => store.server.look("delete from hearsay_sites"),
+      ),
+  },
+  "site not gone": {
+    "store forget": async (stage) =>
+      await sharing(
+        stage,
+        "store forget",
+        (store) => store.server.look("update hearsay_sites set alive_until_ms = now_ms() + 600000"),
+      ),
+  },
   "store damaged": {
     "store check": async (stage) =>
       await sharing(

@@ -170,6 +170,7 @@ export const WELL: Readonly<Record<string, Staging>> = {
   "store migrate": async (stage) => await sharing(stage, "store migrate"),
   "store check": async (stage) => await sharing(stage, "store check"),
   "store rebuild": async (stage) => await sharing(stage, "store rebuild"),
+  "store forget": async (stage) => await sharing(stage, "store forget"),
   "store status": async (stage) => await sharing(stage, "store status"),
   "completions": () => ({ args: ["completions", "bash"] }),
   "man": () => ({ args: ["man", "run"] }),
