@@ -21,7 +21,8 @@ async function shared(
 
 async function looked(store: StoreOfTests, { config, dir }: { config: string; dir: string }) {
   await grow(dir, 1);
-  assertEquals((await store.run("run", "--once", "--config", config)).code, 0);
+  const { code, out, err } = await store.run("run", "--once", "--config", config);
+  assertEquals(code, 0, [...out, ...err].join("\n"));
 }
 
 inFolder(

@@ -125,6 +125,7 @@ Deno.test("sharing: a site that stops says so, and one that dies is away", async
   const others = [await sites.start(1, [sources[0]!]), await sites.start(2, [sources[1]!])];
   await sites.pass(2 * MINUTE);
   await others[0]!.stop();
+  others[1]!.shared!.refuses = true;
   await others[1]!.crash();
   await sites.pass(LEASE + LEASE / 3);
   const status = one.daemon!.status();

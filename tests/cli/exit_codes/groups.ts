@@ -61,6 +61,7 @@ const OPERANDS: Readonly<Record<string, readonly string[]>> = {
   "peers remove": [MEMBER],
   "peers ban": [MEMBER],
   "peers unban": [MEMBER],
+  "store forget": ["monitor.invalid/gone"],
 };
 
 /** The words of a command, and what it is about. */
