@@ -26,6 +26,7 @@ import type { Common } from "./common.ts";
 import { HeardPeers, type NamedPeer } from "./heard_peers.ts";
 import { OwnCases } from "./own_cases.ts";
 import { OwnLooks } from "./own_looks.ts";
+import { ours, OwnRefusal } from "./own_refusal.ts";
 import { SharedAlerts } from "./shared_alerts.ts";
 import { isOfSite, SharedSource, type ShownElsewhere, siteSource } from "./shared_source.ts";
 import { SharedTurns } from "./shared_turns.ts";
@@ -410,18 +411,6 @@ export class Sharing {
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Our own disk or database has refused something, and not the store. */
-class OwnRefusal extends Error {}
-
-/** Does what the store has no part in. */
-async function ours<T>(work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw new OwnRefusal("our own disk or database refuses", { cause: error });
-  }
 }
 
 function published(seen: FirstSeen): PublishedEntry {

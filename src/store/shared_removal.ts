@@ -10,7 +10,7 @@ import { numberIn } from "./shared_rows.ts";
 import { CHANNEL, wordOf } from "./shared_words.ts";
 
 /** Most sightings removed in one statement, so that none takes long. */
-const MAX_REMOVED = 10_000;
+const MAX_REMOVED = 1_000;
 
 /** What became of a site that was to be removed. */
 export type Removal =

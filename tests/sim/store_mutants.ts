@@ -8,6 +8,8 @@ import type { Mutant } from "./mutants.ts";
 /** Whole daemons that share a store. */
 const ALONE = "monitor/sharing_alone_test.ts";
 const SHARE = "monitor/sharing_test.ts";
+/** Of peers, cases, and sites that stop. */
+const PEERS = "monitor/sharing_peers_test.ts";
 /** So many seeds have some fleets whose sites share a store, */
 const FEW = 40;
 /** and so many have one in which a store is restored, a clock is set or a site is paused. */
@@ -174,6 +176,27 @@ export const OF_STORES: readonly Mutant[] = [
     breaks: "the store's faults are its own",
     seeds: NONE,
     test: { file: ALONE, name: "what another site cannot have been shown is not told of the log" },
+  },
+  {
+    name: "cases that a database lost are not told again",
+    file: "src/monitor/sharing.ts",
+    find: "this.#cases.storeHas(own.cases);",
+    replace: "void own.cases;",
+    breaks: "sites share what they saw",
+    seeds: NONE,
+    test: {
+      file: PEERS,
+      name: "cases are published at the start and as they come, and again if they were lost",
+    },
+  },
+  {
+    name: "what another site heard before counts for a peer that is gone",
+    file: "src/monitor/heard_peers.ts",
+    find: "millisecondsBetween(since, at) > 0 ?",
+    replace: "at !== since ?",
+    breaks: "the store's faults are its own",
+    seeds: NONE,
+    test: { file: PEERS, name: "what was heard before a site lost a peer says nothing" },
   },
   {
     name: "the status says that a store is there which is away",
