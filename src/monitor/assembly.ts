@@ -130,6 +130,7 @@ export async function assemble(
     reload,
     witness,
     alertRules,
+    config,
     policies = new Map(),
   }: {
     world: World;
@@ -142,12 +143,14 @@ export async function assemble(
     witness?: WitnessMeans | undefined;
     /** The alert policy; without one the default holds. */
     alertRules?: readonly Rule[] | undefined;
+    /** The absolute path of the configuration, for the commands in alerts. */
+    config?: string | undefined;
     /** Those that the settings name, by their paths. */
     policies?: Policies | undefined;
   },
 ): Promise<Parts> {
   const alerting = settings.alerts && new Alerting({
-    ...{ world, settings: settings.alerts, rules: alertRules, monitor: settings.name },
+    ...{ world, settings: settings.alerts, rules: alertRules, monitor: settings.name, config },
     report: printed,
   });
   const report = alerting?.report ?? printed;
@@ -163,6 +166,9 @@ export async function assemble(
     written: () => own.observations?.last.seq ?? 0,
   });
   const tallies = new Tallies();
+  let responding: Responding | undefined;
+  // It freezes a log before anybody is told of the case.
+  happenings.subscribe((happening) => responding?.follow(happening));
   happenings.subscribe((happening) => announcer.tell(happening));
   happenings.subscribe((happening) => tallies.count(happening));
   const places = await lookAtPlaces({ world, settings, signer, report });
@@ -177,7 +183,6 @@ export async function assemble(
   let witnessing: Witnessing | undefined;
   let federating: Federating | undefined;
   let mirroring: Mirroring | undefined;
-  let responding: Responding | undefined;
   try {
     const cosignatures = new Cosignatures({ clock: world.clock, observations });
     cosignatures.follow(countedLogs(settings, policies));
@@ -306,6 +311,7 @@ export async function assemble(
     await alerting?.open({
       ...{ state: settings.state, incidents: incidents!, subjects: subjectsOf(parts) },
       isWatching: () => isWatching(parts),
+      freezes: responding.freezes,
     });
     return parts;
   } catch (error) {

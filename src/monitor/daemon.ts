@@ -82,6 +82,8 @@ export class Daemon {
     witness?: WitnessMeans | undefined;
     /** The alert policy; without one the default holds. */
     alertRules?: readonly Rule[] | undefined;
+    /** The absolute path of the configuration, for the commands in alerts. */
+    config?: string | undefined;
     policies?: Policies | undefined;
   }): Promise<Daemon> {
     return new Daemon(await assemble(settled));

@@ -313,9 +313,10 @@ Deno.test("alerts: a queue that was damaged is told, and what is left of it is u
   }
   await rig.stop();
   const lines = rig.disk.content(QUEUE)!.split("\n");
+  const first = lines.findIndex((line) => line.includes("EMERGENCY"));
   rig.disk.put(
     QUEUE,
-    lines.map((line, i) => i === 0 ? line.replace("EMERGENCY", "emergency") : line).join("\n"),
+    lines.map((line, i) => i === first ? line.replace("EMERGENCY", "emergency") : line).join("\n"),
   );
   rig.answer = () => 204;
   await rig.start();
