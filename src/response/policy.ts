@@ -134,7 +134,8 @@ export const PROVABLE_EVENTS: readonly string[] = [
   ...["log.unverified", "log.unproven"],
 ];
 
-function matchesName(wanted: string, event: string): boolean {
+/** Whether the name in a rule is that of an event; a star at its end stands for any rest. */
+export function matchesName(wanted: string, event: string): boolean {
   return wanted.endsWith("*") ? event.startsWith(wanted.slice(0, -1)) : wanted === event;
 }
 
