@@ -24,6 +24,7 @@ import { Turns } from "../world/turns.ts";
 import type { Timer, World } from "../world/world.ts";
 import { aboutCase } from "./event_about.ts";
 import type { EventReport } from "./events.ts";
+import { RefusalLimiter } from "./warnings.ts";
 
 /** How long after the journal could not be read it is tried again. */
 const AGAIN_MS = 10_000;
@@ -45,6 +46,8 @@ export class Alerting {
   readonly #config: string | undefined;
   readonly #inner: EventReport;
   readonly #turns = new Turns();
+  /** What the disk refuses to the alerts themselves is tried again every few seconds. */
+  readonly #refusals: RefusalLimiter;
   #isStopped = false;
   /** What was told before the queue was opened. */
   #early: AlertEvent[] = [];
@@ -74,6 +77,13 @@ export class Alerting {
     this.#rules = rules;
     this.#monitor = monitor;
     this.#inner = report;
+    this.#refusals = new RefusalLimiter({
+      clock: world.clock,
+      // Told past the desk: an alert about it could not be written either, and comes from elsewhere.
+      tell: (error, more) => report.workFailed(error, more),
+      // When the disk works again is told by who else writes.
+      ...{ written: () => world.clock.monotonic(), tellEnd: () => {} },
+    });
   }
 
   /** Takes events, and passes them on. */
@@ -111,8 +121,7 @@ export class Alerting {
     const { clock, files, random } = this.#world;
     const queue = await AlertQueue.open({
       ...{ files, clock, state },
-      // Told past the desk: an alert about it could not be written either, and comes from elsewhere.
-      failed: (error) => this.#inner.workFailed(error),
+      failed: (error) => this.#refusals.add(error),
     });
     try {
       const channels = channelsOf(this.#world, this.#settings);
@@ -196,6 +205,7 @@ export class Alerting {
     this.#opened = undefined;
     desk?.close();
     await queue?.close();
+    this.#refusals.flush();
   }
 
   /** How it stands. */
@@ -269,7 +279,7 @@ export class Alerting {
     try {
       await this.#turns.next(() => this.#catchUp());
     } catch (error) {
-      this.#inner.workFailed(error);
+      this.#refusals.add(error);
       if (this.#opened === undefined || this.#isStopped) return;
       const { desk, queue } = this.#opened;
       const { seq = Infinity } = recorded ?? {};
