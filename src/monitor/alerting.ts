@@ -46,8 +46,6 @@ export class Alerting {
   readonly #config: string | undefined;
   readonly #inner: EventReport;
   readonly #turns = new Turns();
-  /** What the disk refuses to the alerts themselves is tried again every few seconds. */
-  readonly #refusals: RefusalLimiter;
   #isStopped = false;
   /** What was told before the queue was opened. */
   #early: AlertEvent[] = [];
@@ -77,13 +75,6 @@ export class Alerting {
     this.#rules = rules;
     this.#monitor = monitor;
     this.#inner = report;
-    this.#refusals = new RefusalLimiter({
-      clock: world.clock,
-      // Told past the desk: an alert about it could not be written either, and comes from elsewhere.
-      tell: (error, more) => report.workFailed(error, more),
-      // When the disk works again is told by who else writes.
-      ...{ written: () => world.clock.monotonic(), tellEnd: () => {} },
-    });
   }
 
   /** Takes events, and passes them on. */
@@ -119,9 +110,16 @@ export class Alerting {
     freezes?: Freezes;
   }): Promise<void> {
     const { clock, files, random } = this.#world;
+    const refusals = new RefusalLimiter({
+      clock,
+      // The alert about it cannot be written either. It is sent all the same.
+      tell: (error, more) => this.report.workFailed(error, more),
+      tellEnd: (lasted) => this.report.event("disk.recovered", "info", lasted),
+      written: () => queue.written,
+    });
     const queue = await AlertQueue.open({
       ...{ files, clock, state },
-      failed: (error) => this.#refusals.add(error),
+      failed: (error) => refusals.add(error),
     });
     try {
       const channels = channelsOf(this.#world, this.#settings);
@@ -141,7 +139,7 @@ export class Alerting {
       const { heartbeat: settings, allow } = this.#settings;
       const world = this.#world;
       const heartbeat = settings && new Heartbeat({ world, settings, allow, isWatching });
-      this.#opened = { queue, desk, couriers, incidents, heartbeat, freezes };
+      this.#opened = { queue, desk, couriers, incidents, heartbeat, refusals, freezes };
       if (queue.damagedLines > 0) {
         const reason = "the queue of alerts is damaged; what was lost of it may not have been sent";
         this.report.event("alert.lost", "error", { lines: queue.damagedLines, reason });
@@ -150,6 +148,7 @@ export class Alerting {
       for (const event of this.#early.splice(0)) this.take(event);
       await queue.write();
     } catch (error) {
+      refusals.flush();
       await queue.close();
       this.#opened = undefined;
       throw error;
@@ -201,11 +200,11 @@ export class Alerting {
     this.stop();
     this.#waitNoMore();
     await this.#turns.done();
-    const { desk, queue } = this.#opened ?? {};
+    const { desk, queue, refusals } = this.#opened ?? {};
     this.#opened = undefined;
     desk?.close();
     await queue?.close();
-    this.#refusals.flush();
+    refusals?.flush();
   }
 
   /** How it stands. */
@@ -279,8 +278,9 @@ export class Alerting {
     try {
       await this.#turns.next(() => this.#catchUp());
     } catch (error) {
-      this.#refusals.add(error);
-      if (this.#opened === undefined || this.#isStopped) return;
+      if (this.#opened === undefined) return this.#inner.workFailed(error);
+      this.#opened.refusals.add(error);
+      if (this.#isStopped) return;
       const { desk, queue } = this.#opened;
       const { seq = Infinity } = recorded ?? {};
       if (recorded && (queue.mark?.seq ?? 0) < seq) desk.take(recorded.event);
@@ -384,6 +384,7 @@ interface Opened {
   readonly couriers: readonly Courier[];
   readonly incidents: IncidentJournal;
   readonly heartbeat: Heartbeat | undefined;
+  readonly refusals: RefusalLimiter;
   readonly freezes: Freezes | undefined;
 }
 
