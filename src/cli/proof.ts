@@ -28,6 +28,7 @@ import {
 } from "./command.ts";
 import { readInput } from "./inputs.ts";
 import {
+  NOT_ASKED,
   readWeighing,
   readWhole,
   type Weighing,
@@ -85,9 +86,9 @@ Example:
     const holds = judged.faults.length === 0 && "committed" in judged.weighed &&
       judged.weighed.committed;
     if (options.flag("json")) {
-      const told = { file: path, holds, ...forMachines(judged) };
+      const told = { file: path, holds, ...forMachines(judged), monitor_asked: weighing.isAsked };
       terminal.out(printableJson(JSON.stringify(told)));
-    } else tellJudged({ path, judged, holds, tools });
+    } else tellJudged({ path, judged, holds, tools, isAsked: weighing.isAsked });
     const isFrozen = "frozen" in judged.weighed && judged.weighed.frozen.length > 0;
     if (isFrozen) return EXIT.proven;
     return holds ? EXIT.ok : EXIT.failed;
@@ -222,11 +223,13 @@ function inclusion({ weighed, index, hashes, leafHash }: {
     : { holding: [], faults: [`the entry is not shown to stand at index ${index}`] };
 }
 
-function tellJudged({ path, judged, holds, tools }: {
+function tellJudged({ path, judged, holds, tools, isAsked }: {
   path: string;
   judged: Judged;
   holds: boolean;
   tools: Tools;
+  /** Whether a monitor was asked what it has frozen. */
+  isAsked: boolean;
 }): void {
   const { world, terminal } = tools;
   const { kind, weighed, holding, faults, unchecked } = judged;
@@ -235,6 +238,7 @@ function tellJudged({ path, judged, holds, tools }: {
   for (const text of holding) tell(terminal, "✓", text);
   for (const text of faults) tell(terminal, "✗", text);
   for (const text of unchecked) tell(terminal, "!", text);
+  if (!isAsked) tell(terminal, "!", NOT_ASKED);
   if (!("refused" in weighed)) {
     tellWeighed(weighed, { terminal, clock: world.clock });
     terminal.out(terminal.paint(weighed.committed ? "green" : "red", verdictOn(weighed)));

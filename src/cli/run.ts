@@ -70,7 +70,9 @@ Example:
     if (!runsPrograms(settings.alerts)) world.commands.renounce();
     await tellTraps(world, settings, report);
     const passphrases = new Passphrases({ world, terminal, options });
-    if (options.flag("once")) return await once({ world, settings, report, tally, passphrases });
+    if (options.flag("once")) {
+      return await once({ world, path, settings, report, tally, passphrases });
+    }
     await new Runner({ tools, report, path, tally, passphrases }).run(settings);
     return exitCodeOf(tally);
   },
@@ -233,8 +235,10 @@ async function readLogList(world: World, path: string, report: EventReport): Pro
   return list;
 }
 
-async function startDaemon({ world, settings, report, passphrases, reload }: {
+async function startDaemon({ world, path, settings, report, passphrases, reload }: {
   world: World;
+  /** Of the configuration. */
+  path: string;
   settings: Settings;
   report: EventReport;
   passphrases: Passphrases;
@@ -257,6 +261,7 @@ async function startDaemon({ world, settings, report, passphrases, reload }: {
     return await Daemon.start({
       ...{ world, settings, signer, report, openSource, witness, policies, alertRules },
       ...(storePlaceOf && { storePlace: storePlaceOf }),
+      config: world.files.absolute(path),
       ...(reload && { reload }),
     });
   } catch (error) {
@@ -274,15 +279,16 @@ function mayRunAlready({ http }: Settings): string {
     "Never run two daemons with one key; another monitor needs a key and folders of its own";
 }
 
-async function once({ world, settings, report, tally, passphrases }: {
+async function once({ world, path, settings, report, tally, passphrases }: {
   world: World;
+  path: string;
   settings: Settings;
   report: EventReport;
   tally: Tally;
   passphrases: Passphrases;
 }): Promise<ExitCode> {
   const quiet = { ...settings, listen: undefined, witness: undefined, federation: undefined };
-  const daemon = await startDaemon({ world, settings: quiet, report, passphrases });
+  const daemon = await startDaemon({ world, path, settings: quiet, report, passphrases });
   let done = false;
   try {
     done = await daemon.once();
@@ -373,7 +379,8 @@ class Runner {
     const { world } = this.#tools;
     const [report, passphrases] = [this.#report, this.#passphrases];
     const reload = (): Promise<string | undefined> => this.#reloadInTurn();
-    const daemon = await startDaemon({ world, settings, report, passphrases, reload });
+    const path = this.#path;
+    const daemon = await startDaemon({ world, path, settings, report, passphrases, reload });
     passphrases.stopAsking();
     const others: HttpServer[] = [];
     try {

@@ -1,5 +1,6 @@
 import type { Status } from "../monitor/status.ts";
 import type { Settings } from "../monitor/settings.ts";
+import { notYet } from "../monitor/not_yet.ts";
 import { troublesOf } from "../monitor/troubles.ts";
 import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { textOf } from "../tlog/encoding.ts";
@@ -41,8 +42,8 @@ With --config, or without HOST:PORT, what answers must be the monitor of that co
 
 Ends with 0 if all is as it should be; with 1 if its journal holds incidents of these logs, if it has
 frozen one (FROZEN), or a proven case could not be written; with 3 if something is not done as it is configured (each is named:
-a log that cannot be reached or does not grow, a peer that fails, nobody to compare with), or if no
-daemon answers.
+a log that cannot be reached or does not grow, a peer that fails, nobody to compare with), if a log was
+not looked at yet or nothing was compared yet since the start, or if no daemon answers.
 
   --config FILE      where its address stands (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
   --watch [SECONDS]  ask again every so many seconds (default 2), until Ctrl-C; ends as the last one
@@ -76,7 +77,9 @@ Example:
         return { lines: describeStatus(told, { screen: terminal, all, config: named }), exit };
       }
       const troubles = troublesOf(told).map(({ text }) => text);
-      return { lines: [printableJson(JSON.stringify({ ...told, troubles, exit }))], exit };
+      const waits = notYet(told);
+      const said = { ...told, troubles, ...(waits.length > 0 && { notYet: waits }), exit };
+      return { lines: [printableJson(JSON.stringify(said))], exit };
     };
     const print = (lines: readonly string[]): void => lines.forEach((line) => terminal.out(line));
     if (everyMs === undefined) {
@@ -101,7 +104,8 @@ function exitOf(told: Status): ExitCode {
   if (told.incidents > 0 || told.unwritten) return EXIT.proven;
   const logs = [...told.logs, ...told.witness?.pushed ?? []];
   if (logs.some(({ freeze }) => freeze !== undefined)) return EXIT.proven;
-  return troublesOf(told).length > 0 ? EXIT.failed : EXIT.ok;
+  // Who has not looked or compared yet may not say that all is well.
+  return troublesOf(told).length > 0 || notYet(told).length > 0 ? EXIT.failed : EXIT.ok;
 }
 
 function addressOf({ http }: Settings, config: string): Address {

@@ -12,6 +12,7 @@ import {
   type Status,
   type WitnessOfLog,
 } from "../monitor/status.ts";
+import { notYet } from "../monitor/not_yet.ts";
 import { type Trouble, troublesOf } from "../monitor/troubles.ts";
 import { printable } from "../tlog/malformed.ts";
 import type { MirrorStatus } from "../monitor/mirrored_journal.ts";
@@ -107,9 +108,7 @@ export function describeStatus(
 /** Who it is, and in one word how it stands. */
 function headline(status: Status, troubles: readonly Trouble[], screen: Screen): string[] {
   const { name, version, startedAt, now, incidents, logs, witness } = status;
-  // Of logs that only push, nothing is seen before the first has pushed.
-  const isPushedTo = logs.length > 0 || witness === undefined || witness.cosigned > 0;
-  const isLookedAt = isPushedTo && logs.every(({ lastResult }) => lastResult !== undefined);
+  const waits = notYet(status);
   const all = [...logs, ...witness?.pushed ?? []];
   const frozen = all.filter(({ freeze }) => freeze !== undefined).length;
   const wrong = [
@@ -117,9 +116,11 @@ function headline(status: Status, troubles: readonly Trouble[], screen: Screen):
     ...(incidents > 0 ? [several(incidents, "PROVEN CASE")] : []),
     ...(troubles.length > 0 ? [several(troubles.length, "TROUBLE")] : []),
   ];
-  const well = isLookedAt ? "all is as it should be" : "it has only begun to look";
+  const well = waits.length === 0
+    ? "all is as it should be"
+    : `it has only begun: ${waits.join(", ")}`;
   const how = wrong.length > 0 ? wrong.join(", ") : well;
-  const style: Style = wrong.length > 0 ? "red" : isLookedAt ? "green" : "yellow";
+  const style: Style = wrong.length > 0 ? "red" : waits.length === 0 ? "green" : "yellow";
   const program = version === undefined ? "" : `, hearsay ${version}`;
   const who = printable(`${name}${program}, running for ${span(startedAt, now)}: `);
   const lines = wrapped(`${who}${how}`, { width: screen.columns ?? Infinity });

@@ -84,6 +84,8 @@ export class Daemon {
     witness?: WitnessMeans | undefined;
     /** The alert policy; without one the default holds. */
     alertRules?: readonly Rule[] | undefined;
+    /** The absolute path of the configuration, for the commands in alerts. */
+    config?: string | undefined;
     policies?: Policies | undefined;
     /** Where the store is that the settings name, and what lets us in. */
     storePlace?: (() => Promise<SharedPlace>) | undefined;

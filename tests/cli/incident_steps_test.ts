@@ -69,6 +69,11 @@ inFolder("incidents: from the case to the end, without a daemon", async (folder)
   assertEquals(frozen.code, 1, text(frozen));
   assertMatch(text(frozen), new RegExp(`frozen since .*\\(${INC}\\)`));
   assertStringIncludes(text(frozen), "FROZEN, and so NOT committed");
+  assert(!text(frozen).includes("no monitor was asked"), text(frozen));
+  // Elsewhere nothing is known of the monitor, and that is said.
+  const unasked = await run("check", note, "--policy", policy);
+  assertEquals(unasked.code, 0);
+  assertStringIncludes(text(unasked), "no monitor was asked whether it has frozen the log");
   // No step is skipped.
   for (
     const [args, why] of [

@@ -80,7 +80,13 @@ Deno.test("status report: who it is, its version, and that all is well; a row a 
 Deno.test("status report: all is never well while nobody has looked", () => {
   const { lastResult: _, ...unseen } = LOG;
   const [head] = lines({ logs: [LOG, unseen], startedAt: STATUS.now });
-  assertMatch(head!, /running for 0s: it has only begun to look$/);
+  assertMatch(head!, /running for 0s: it has only begun: 1 of 2 logs were not looked at yet$/);
+  const [waits] = lines({
+    logs: [unseen],
+    peers: [{ ...PEER, exchanges: 0, failures: 0 }],
+    startedAt: STATUS.now,
+  });
+  assertMatch(waits!, /: nothing was looked at yet, nothing was compared yet$/);
 });
 
 Deno.test("status report: what is proven comes first, then trouble, then logs, then peers", () => {
@@ -316,7 +322,7 @@ Deno.test("status report: a witness that sees nothing is not well, and what it r
   const old = { startedAt: STATUS.startedAt };
   const url = "https://lists.invalid/1";
   assertStringIncludes(of({}), "all is as it should be");
-  assertStringIncludes(of({ cosigned: 0 }), "it has only begun to look");
+  assertStringIncludes(of({ cosigned: 0 }), "it has only begun: no log has pushed anything yet");
   assertStringIncludes(of({ cosigned: 0 }, old), "!   the witness has cosigned nothing");
   assertStringIncludes(of({ logs: 0, cosigned: 0 }, old), "!   the witness knows no log");
   assertStringIncludes(of({ list: { url, at: "then" } }), "all is as it should be");

@@ -4,7 +4,7 @@ import { parseStatus } from "../../src/cli/parse_status.ts";
 import { describeStatus } from "../../src/cli/status_report.ts";
 import type { LogStatus, PeerStatus, Status } from "../../src/monitor/status.ts";
 import { inFolder, put, type Ran, run } from "./harness.ts";
-import { edit, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
+import { compareWith, edit, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
 
 const LOG: LogStatus = {
   origin: "log.invalid/one",
@@ -164,13 +164,27 @@ Deno.test("status: a proven case that the disk refuses ends with 1", async () =>
   assertStringIncludes(out[1]!, "could not be written");
 });
 
-Deno.test("status: who has only begun is given time to look and to call", async () => {
-  const told = {
-    ...{ ...STATUS, startedAt: "2026-01-02T03:05:00Z" },
-    logs: [without(LOG, "lastResult", "lastLookAt")],
-    peers: [{ ...PEER, exchanges: 0 }],
-  };
-  assertEquals((await asking(() => Response.json(told))).code, 0);
+Deno.test("status: who has only begun ends with 3, and says what was not done yet, in a crash loop too", async () => {
+  const unseen = without(LOG, "lastResult", "lastLookAt");
+  const uncalled = { ...PEER, exchanges: 0, failures: 0 };
+  const begun = { ...STATUS, startedAt: "2026-01-02T03:05:00Z" };
+  for (
+    const [told, says] of [
+      [{ logs: [unseen] }, "nothing was looked at yet"],
+      [{ logs: [unseen, LOG] }, "1 of 2 logs were not looked at yet"],
+      [{ peers: [uncalled] }, "nothing was compared yet"],
+      // A call that failed compared nothing.
+      [{ peers: [{ ...PEER, exchanges: 2, failures: 2 }] }, "nothing was compared yet"],
+      [{ peers: [], listen: "127.0.0.1:9900", isUncompared: true }, "nothing was compared yet"],
+    ] as [Partial<Status>, string][]
+  ) {
+    const { code, out } = await asking(() => Response.json({ ...begun, ...told }));
+    assertEquals(code, 3, says);
+    assert(out[0]!.endsWith(`it has only begun: ${says}`), out[0]);
+    const json = await asking(() => Response.json({ ...begun, ...told }), "--json");
+    const { notYet, troubles, exit } = JSON.parse(json.out[0]!);
+    assertEquals([notYet, troubles, exit], [[says], [], 3]);
+  }
 });
 
 Deno.test("status: who only answers, and calls nobody, compares as well", async () => {
@@ -321,6 +335,8 @@ inFolder(
     const config = await makeMonitor(`${folder}/one`, { log, source: dir }, ...listen);
     const daemon = await startDaemon(config);
     edit(config, '"http": "127.0.0.1:0"', `"http": "${daemon.http}"`);
+    await daemon.running.line(/ log\.first /);
+    await compareWith(daemon, { log, dir });
     assertEquals((await run("status", "--config", config)).code, 0);
     Deno.removeSync(`${folder}/one/monitor.key`);
     await run("keygen", "monitor.invalid/one", "--out", `${folder}/one/monitor.key`);

@@ -43,6 +43,7 @@ export const SAYS: Readonly<Record<string, RegExp>> = {
   "log unavailable": /unavailable|cannot be reached|it is not there/,
   "peer unavailable": /exchange\.failed|cannot be reached: /,
   "nobody to compare with": /nothing is compared with anybody/,
+  "only begun": /it has only begun: nothing was compared yet/,
   "key swapped": /is held to nothing that it signed under the key that was followed before/,
   "reload refused":
     /the changed configuration was refused: .*poll is "now"|daemon refused it: .* in use/,

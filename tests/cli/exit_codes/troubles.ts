@@ -302,6 +302,11 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       return await statusAfter(stage, config, / log\.first /);
     },
   },
+  "only begun": {
+    // Nobody calls it.
+    "status": async (stage) =>
+      await statusAfter(stage, (await monitor(stage)).config, / log\.first /),
+  },
   "key swapped": {
     "status": async (stage) => await statusAfter(stage, await swappedKey(stage), / log\.first /),
   },
