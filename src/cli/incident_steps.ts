@@ -38,7 +38,7 @@ import { EXIT, type ExitCode, type Options, readOptions, UsageError } from "./co
 import type { Tools } from "./command.ts";
 import { askDaemon, DaemonRefused, readAnswer } from "./control.ts";
 import { findConfig } from "./find_config.ts";
-import { bundleOf } from "./incident_bundle.ts";
+import { bundleOf, describeBundle } from "./incident_bundle.ts";
 import { readInput } from "./inputs.ts";
 import { PASSPHRASE_FILE, Passphrases } from "./passphrase.ts";
 import { parseObeyed } from "./parse_status.ts";
@@ -139,9 +139,9 @@ async function stepOf(
   const to = nextState(state);
   if (to === undefined) throw new UsageError(`${id} is CLOSED, which is the end`);
   if (to !== "INVESTIGATE") return { incident: id, to, ...signed };
-  const { folder, sha256 } = await bundleOf(incident, { world, settings, options });
-  terminal.err(printable(`what is known is gathered in ${folder}, and verified`));
-  return { incident: id, to, ...signed, bundle: sha256 };
+  const bundle = await bundleOf(incident, { world, settings, options });
+  terminal.err(printable(describeBundle(id, bundle)));
+  return { incident: id, to, ...signed, bundle: bundle.sha256 };
 }
 
 /** @throws UsageError if there is none, JournalDamaged, WorldError */

@@ -30,6 +30,7 @@ import {
   UsageError,
 } from "./command.ts";
 import { shellWord } from "../world/shell_word.ts";
+import { keyOption } from "./cosigner_words.ts";
 import { evidenceFile } from "./export.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
 import { type Incident, tellIncident } from "./incident_words.ts";
@@ -63,7 +64,7 @@ hearsay incidents run ALERT.json  --by NAME --why TEXT
 hearsay incidents advance INC     --by NAME --why TEXT  [--out DIR] [--offline]
 hearsay incidents resolve INC     --by NAME --why TEXT
                              each with [--config FILE] [--key FILE] [--passphrase-file FILE]
-hearsay incidents bundle INC      [--out DIR] [--offline] | bundle --check DIR
+hearsay incidents bundle INC      [--out DIR] [--offline] | bundle --check DIR [--log LOG]
 hearsay incidents report INC      [--out FILE] [--html]
                              each with [--config FILE]
 
@@ -85,7 +86,8 @@ its own key.
   advance INC  takes the next step. To INVESTIGATE, it first gathers the bundle
   resolve INC  takes the step to RESOLVE: the log goes on, unless another incident freezes it
   bundle INC   gathers what is known into a folder (default INC), with the SHA-256 of each file, and
-               verifies it; with --check it only verifies a folder
+               verifies it; with --check it only verifies a folder, and with --log LOG that it is
+               about this log (vkey, or "VKEY ORIGIN")
   report INC   writes the report for others, as Markdown, or HTML (--html, or FILE ends in .html)
 
   --by NAME    who decides: a person
@@ -413,9 +415,11 @@ async function exportIncident(
   }
   await writeNew(world, path, text);
   terminal.err(
-    `incident ${entry.seq} is in ${printable(path)}. Check it: hearsay verify ${
-      printable(shellWord(path))
-    }`,
+    printable(
+      `incident ${entry.seq} is in ${path}. Check it: hearsay verify ${shellWord(path)}${
+        keyOption(incident.record)
+      }`,
+    ),
   );
   return EXIT.ok;
 }

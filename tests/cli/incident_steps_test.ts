@@ -1,36 +1,9 @@
 /** `incidents run`, `advance`, `resolve`, `bundle` and `report`, as an operator types them. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { convicting } from "./convicting.ts";
 import { edit, fork, grow, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
 import { inFolder, put, type Ran, run } from "./harness.ts";
 import { blocksOf, followed, hasOpenssl, INC, PERSON } from "./reports.ts";
-
-/** A port that nobody uses now. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
-interface Convicting {
-  readonly config: string;
-  readonly log: string;
-  readonly dir: string;
-  readonly incidents: string;
-}
-
-/** A monitor that has recorded one case of a log; and how to name its configuration. */
-async function convicting(folder: string): Promise<Convicting> {
-  const { dir, log } = await makeLog(`${folder}/log`, 5);
-  const listen = ["--listen", `127.0.0.1:${freePort()}`];
-  const config = await makeMonitor(`${folder}/one`, { log, source: dir }, ...listen);
-  await fork(dir, `${folder}/other`);
-  await grow(dir, 1);
-  await grow(`${folder}/other`, 3);
-  assertEquals((await run("run", "--config", config, "--once")).code, 0);
-  edit(config, JSON.stringify(dir), JSON.stringify(`${folder}/other`));
-  assertEquals((await run("run", "--config", config, "--once")).code, 1);
-  edit(config, JSON.stringify(`${folder}/other`), JSON.stringify(dir));
-  return { config, log, dir, incidents: `${folder}/one/incidents` };
-}
 
 function text({ out, err }: Ran): string {
   return [...out, ...err].join("\n");
@@ -177,7 +150,7 @@ inFolder(
     assertEquals((await incidents(other.config, "bundle", INC, ...bundle)).code, 0);
     const refused = await incidents(config, "advance", INC, ...PERSON, ...bundle);
     assertEquals(refused.code, 2, text(refused));
-    assertStringIncludes(text(refused), "name another one");
+    assertStringIncludes(text(refused), "and not of this incident");
     assertEquals(
       (await incidents(config, "advance", INC, ...PERSON, "--offline", "--out", `${folder}/own`))
         .code,
