@@ -106,7 +106,7 @@ function tellWhatToDo(
   const file = `incident-${seq}.txt`;
   prose.heading("What to do");
   prose.say(
-    "Nothing must be done in a hurry. The evidence is on this disk, and nobody can take the " +
+    "You need not hurry: the evidence is on this disk, and nobody can take the " +
       `${subject === "monitor" ? "" : `${subject}'s `}signatures back. Let the monitor run.`,
   );
   prose.item("1.", "Write the evidence to a file, and copy the file to another machine:");

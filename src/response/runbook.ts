@@ -85,6 +85,12 @@ export class Runbook {
     return id === undefined ? undefined : this.#incidents.get(id);
   }
 
+  /** Who has closed the incident of a case; nothing if it is not closed, or no incident has the case. */
+  closedBy(evidenceId: string): string | undefined {
+    const incident = this.withCase(evidenceId);
+    return incident?.state === "CLOSED" ? incident.steps.at(-1)!.by : undefined;
+  }
+
   /** The incidents that freeze a log, oldest first. */
   freezing(logId: string): readonly Incident[] {
     return [...this.#freezing.get(logId) ?? []].map((id) => this.#incidents.get(id)!);

@@ -12,6 +12,7 @@ export const SAYS: Readonly<Record<string, RegExp>> = {
   "in the way": /exists|there is a (log|file)/,
   "no record": /holds no conflict record/,
   "log frozen": /FROZEN/,
+  "frozen for a suspicion": /FROZEN/,
   "step refused": /from which only|the name of a person|this alert freezes nothing/,
   "no such case": /there is no incident INC-1999-001/,
   "bundle altered": /report\.md is not what was gathered/,
