@@ -1,6 +1,6 @@
 import { formatRecord } from "../evidence/record.ts";
 import { Opinions, verifyConflict } from "../evidence/verify.ts";
-import { isTransition } from "../evidence/transition.ts";
+import { INCIDENT_ID, isTransition } from "../evidence/transition.ts";
 import { Runbook } from "../response/runbook.ts";
 import {
   hasIncidents,
@@ -39,7 +39,9 @@ import { cannotWrite, DEFAULT_INCIDENTS } from "./inputs.ts";
 import { listEntries, shortTime } from "./listing.ts";
 import { Prose } from "./prose.ts";
 import { BUNDLE_ACTIONS, runBundle } from "./incident_bundle.ts";
+import { readRunbook } from "./runbook_file.ts";
 import { runStep, STEP_ACTIONS } from "./incident_steps.ts";
+import { type Numbered, tellWhole, wholeForMachines } from "./show_incident.ts";
 import { describeStep } from "./step_words.ts";
 import { checkRepair, counted, describeRepair } from "./repairs.ts";
 import { describeConflict } from "./reporting.ts";
@@ -68,11 +70,12 @@ hearsay incidents bundle INC      [--out DIR] [--offline] | bundle --check DIR [
 hearsay incidents report INC      [--out FILE] [--html]
                              each with [--config FILE]
 
-  list       prints every incident, oldest first; for a person as a table, else a line each
+  list       prints every case and every step, oldest first; for a person as a table, else a line each
   show ID    says in words who signed what, what that proves, and what to do; with --json it prints
              the conflict record; with --attestations, which other monitors have recorded the case, by
-             their journals that are mirrored here, a line each. ID is the incident's number, or the beginning of its evidence_id,
-             8 digits or more
+             their journals that are mirrored here, a line each. ID is the number of a case, the
+             beginning of its evidence_id, 8 digits or more, or an incident: INC-2026-001, of which it
+             shows the steps and the cases
   export ID  writes one file to send to others: the record with an explanation. 'hearsay verify'
              checks it
   check      checks the hash chain and verifies every record again
@@ -141,6 +144,19 @@ async function readJournal(
   });
   const own = await identityIn(world, folder);
   const tools = { world, terminal, folder, options, json: options.flag("json"), own };
+  if (id !== undefined && INCIDENT_ID.test(id)) {
+    if (what === "show" && !options.flag("attestations")) return await showWhole(id, tools);
+    const { numbers } = await findWhole(id, tools);
+    const [only, ...more] = numbers;
+    if (only === undefined || more.length > 0) {
+      const which = only === undefined ? "no case" : `the cases ${numbers.join(", ")}`;
+      throw new UsageError(
+        `${id} has ${which}, expected the number of one. For all that is known of it: ` +
+          `hearsay incidents bundle ${id}`,
+      );
+    }
+    return await readJournal([what!, `${only}`, ...args.slice(2)], { world, terminal });
+  }
   if (what === "export") return await exportIncident(await find(id!, tools), tools);
   const isAttested = options.flag("attestations");
   const settings = tools.json && what === "show" && !isAttested
@@ -218,6 +234,7 @@ async function list(
   chosen: { selection: Selection; settings: Settings | undefined },
 ): Promise<ExitCode> {
   const { terminal, folder } = tools;
+  const own = ownOptions(tools.options);
   const opinions = new Opinions();
   let unsound = 0;
   const judged = (entry: Entry): Incident => {
@@ -246,7 +263,7 @@ async function list(
       const note = { text: stated(entry), style: "yellow" as const };
       return { cells: [`${entry.seq}`, shortTime(entry.recorded_at)], note };
     },
-    hint: "'hearsay incidents show N' says what is proven, and what to do",
+    hint: `'hearsay incidents show N${own}' says what is proven, and what to do`,
     line(entry) {
       if (!isCase(entry.record)) return `${entry.seq}  ${entry.recorded_at}  ${stated(entry)}`;
       const { record, judgement: { outcome } } = judged(entry);
@@ -259,7 +276,9 @@ async function list(
     },
   });
   if (unsound > 0) {
-    terminal.err(`records that do not hold: ${unsound}; 'hearsay incidents show N' says why`);
+    terminal.err(
+      printable(`records that do not hold: ${unsound}; 'hearsay incidents show N${own}' says why`),
+    );
   }
   return unsound > 0 ? EXIT.failed : EXIT.ok;
 }
@@ -387,6 +406,40 @@ async function showAttestations(
   return await listAttestations({ world, terminal, json, state: settings.state, evidenceId });
 }
 
+/** The incident with this name, and its cases. @throws UsageError if there is none */
+async function findWhole(id: string, tools: Reading): Promise<Numbered> {
+  const { world, folder, own, options } = tools;
+  const { runbook } = await readRunbook(world, { folder, own });
+  const incident = runbook.find(id);
+  if (incident === undefined) {
+    const known = runbook.incidents.map((one) => one.id).slice(-5).join(", ");
+    throw new UsageError(
+      `there is no incident ${id} in ${quoted(folder)}${
+        known === "" ? ", and no other" : `; the last are ${known}`
+      }. 'hearsay incidents list${ownOptions(options)}' shows what there is`,
+    );
+  }
+  const numbers: number[] = [];
+  for await (const entry of entries(tools)) {
+    if (!isCase(entry.record)) continue;
+    if (incident.cases.includes(recordOf(entry, folder).evidence_id)) numbers.push(entry.seq);
+  }
+  return { incident, numbers };
+}
+
+async function showWhole(id: string, tools: Reading): Promise<ExitCode> {
+  const { terminal, json, options } = tools;
+  const whole = await findWhole(id, tools);
+  if (json) {
+    terminal.out(printableJson(JSON.stringify(wholeForMachines(whole))));
+    return EXIT.ok;
+  }
+  const prose = new Prose(terminal);
+  tellWhole(prose, whole, ownOptions(options));
+  for (const line of prose.lines) terminal.out(line);
+  return EXIT.ok;
+}
+
 /** The options that name this journal, as they are typed in a shell. */
 function ownOptions(options: Options): string {
   return ["incidents", "config"].map((name) => {
@@ -403,7 +456,7 @@ async function exportIncident(
   if (outcome !== "holds") {
     terminal.err(
       `incident ${entry.seq} DOES NOT HOLD (${outcome}) and is not written: it is no evidence. ` +
-        `'hearsay incidents show ${entry.seq}' says why`,
+        `'hearsay incidents show ${entry.seq}${printable(ownOptions(options))}' says why`,
     );
     return EXIT.failed;
   }
@@ -481,7 +534,7 @@ async function check(tools: Reading): Promise<ExitCode> {
     const chain = last === undefined ? "" : `; the last hash is ${last.hash}`;
     const holds = unsound === 1 ? "does" : "do";
     terminal.out(
-      `${counted(count, "incident")}, the chain is whole${chain}; ${unsound} ${holds} not hold`,
+      `${counted(count, "case")}, the chain is whole${chain}; ${unsound} ${holds} not hold`,
     );
     for (const { id, state, log } of runbook.incidents) {
       terminal.out(printable(`${id} about ${log.origin} is in the state ${state}`));

@@ -234,6 +234,7 @@ const OBEYED: Shape = {
     refused: text,
     incident: text,
     state: text,
+    isUnchanged: yesOrNo,
     channels: listOf(text),
   },
   others: "kept",

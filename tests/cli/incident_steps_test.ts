@@ -308,8 +308,31 @@ inFolder(
     const opened = await incidents(config, "run", wanted, ...PERSON);
     assertEquals(opened.code, 0, text(opened));
     assertStringIncludes(text(opened), `${INC} is in the state FREEZE`);
-    // Once more is the same incident.
-    assertStringIncludes(text(await incidents(config, "run", wanted, ...PERSON)), INC);
+    const signed = `--by NAME --why TEXT --config ${config}`;
+    assertStringIncludes(text(opened), `hearsay incidents report ${INC} --config ${config}`);
+    assertStringIncludes(text(opened), `hearsay incidents advance ${INC} ${signed}`);
+    // Once more is the same incident, and nothing is written.
+    const before = Deno.readTextFileSync(path);
+    const again = await incidents(config, "run", wanted, ...PERSON);
+    assertEquals(again.code, 0, text(again));
+    assertStringIncludes(text(again), "Nothing was opened, and your name and reason were not");
+    assertStringIncludes(text(again), INC);
+    assertStringIncludes(
+      text(await incidents(config, "run", wanted, ...PERSON, "--json")),
+      "false",
+    );
+    assertEquals(Deno.readTextFileSync(path), before);
+    // Once it is closed there is nothing to open, and a daemon says nothing of it.
+    await incidents(config, "advance", INC, ...PERSON, "--offline", "--out", `${folder}/bundle`);
+    await incidents(config, "resolve", INC, ...PERSON);
+    await incidents(config, "advance", INC, ...PERSON);
+    const daemon = await startDaemon(config);
+    const closed = await incidents(config, "run", wanted, "--by", "Ben", "--why", "once more");
+    daemon.running.stop();
+    await daemon.running.done;
+    assertEquals(closed.code, 2, text(closed));
+    assertMatch(text(closed), /has its case, and is in the state CLOSED since .*, by Ada Lovelace/);
+    assertEquals(daemon.running.out.filter((line) => line.includes("incident.step")), []);
     assertStringIncludes(text(await incidents(config, "list")), "by Ada Lovelace: the operator");
   },
 );
