@@ -56,7 +56,7 @@ export function tellIncident(
   const holds = judgement.outcome === "holds";
   const subject = subjectOf(record);
   const what = WHAT[subject];
-  prose.heading(`Incident ${entry.seq}: ${holds ? what : "a record that does not hold"}`);
+  prose.heading(`Case ${entry.seq}: ${holds ? what : "a record that does not hold"}`);
   if (holds) {
     const found = subject === "monitor" ? " that found it" : "";
     prose.say(

@@ -339,9 +339,9 @@ async function find(id: string, tools: Reading): Promise<Incident> {
   if (found.length === 1) return found[0]!;
   if (found.length === 0) {
     throw new UsageError(
-      `there is no incident ${quoted(id)} in ${quoted(folder)}${
+      `there is no case ${quoted(id)} in ${quoted(folder)}${
         isOfRepair
-          ? ": this entry states a repair, after which incidents have new numbers"
+          ? ": this entry states a repair, after which cases have new numbers"
           : step === undefined
           ? ""
           : `: this entry states a step (${step})`
@@ -351,9 +351,7 @@ async function find(id: string, tools: Reading): Promise<Incident> {
   }
   const numbers = found.map(({ entry }) => entry.seq).join(", ");
   throw new UsageError(
-    `${found.length} incidents have an evidence_id that begins with ${
-      quoted(id)
-    }; give the number ` +
+    `${found.length} cases have an evidence_id that begins with ${quoted(id)}; give the number ` +
       `of one: ${numbers}`,
   );
 }
@@ -366,7 +364,7 @@ async function showIncident(
   const { record, judgement } = incident;
   const holds = judgement.outcome === "holds";
   if (json) {
-    if (!holds) terminal.err(`incident ${incident.entry.seq} DOES NOT HOLD (${judgement.outcome})`);
+    if (!holds) terminal.err(`case ${incident.entry.seq} DOES NOT HOLD (${judgement.outcome})`);
     terminal.out(printableJson(formatRecord(record)));
   } else {
     const prose = new Prose(terminal);
@@ -455,7 +453,7 @@ async function exportIncident(
   const { entry, judgement: { outcome } } = incident;
   if (outcome !== "holds") {
     terminal.err(
-      `incident ${entry.seq} DOES NOT HOLD (${outcome}) and is not written: it is no evidence. ` +
+      `case ${entry.seq} DOES NOT HOLD (${outcome}) and is not written: it is no evidence. ` +
         `'hearsay incidents show ${entry.seq}${printable(ownOptions(options))}' says why`,
     );
     return EXIT.failed;
@@ -469,7 +467,7 @@ async function exportIncident(
   await writeNew(world, path, text);
   terminal.err(
     printable(
-      `incident ${entry.seq} is in ${path}. Check it: hearsay verify ${shellWord(path)}${
+      `case ${entry.seq} is in ${path}. Check it: hearsay verify ${shellWord(path)}${
         keyOption(incident.record)
       }`,
     ),
@@ -521,7 +519,7 @@ async function check(tools: Reading): Promise<ExitCode> {
     if (outcome === "holds") continue;
     unsound++;
     const why = checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);
-    terminal.err(`incident ${entry.seq} ${outcome}: ${printable(why.join("; "))}`);
+    terminal.err(`case ${entry.seq} ${outcome}: ${printable(why.join("; "))}`);
   }
   if (json) {
     const altered = faults > 0 ? { setAsideFaults: faults } : {};

@@ -123,7 +123,7 @@ inFolder("incidents show: an id may be a beginning, if only one begins so", asyn
   ) {
     const { code, out, err } = await show(id);
     assertEquals([id, code, out], [id, 2, []]);
-    assertMatch(err.join(), /there is no incident|there is no option/);
+    assertMatch(err.join(), /there is no case|there is no option/);
   }
   // The same case once more, as a journal may have it that holds an entry which proves nothing.
   const lines = Deno.readTextFileSync(`${incidents}/journal.jsonl`);
@@ -136,7 +136,7 @@ inFolder("incidents show: an id may be a beginning, if only one begins so", asyn
   );
   const { code, err } = await show(two!.slice(0, 8));
   assertEquals(code, 2);
-  assertMatch(err.join(), /2 incidents have an evidence_id that begins with .*: 2, 3/);
+  assertMatch(err.join(), /2 cases have an evidence_id that begins with .*: 2, 3/);
 });
 
 /** Changes the record of the only entry, and keeps the chain whole, as one who can write may. */
@@ -159,7 +159,7 @@ inFolder(
     assertMatch(text, /THE RECORD DOES NOT HOLD\. .* ✗ detector: .*signature does not verify/);
     assert(!/The record holds|What is proven|What to do|export|has signed/.test(text));
     const json = await run("incidents", "show", "1", "--json", ...at);
-    assertEquals([json.code, json.err], [3, ["incident 1 DOES NOT HOLD (fails)"]]);
+    assertEquals([json.code, json.err], [3, ["case 1 DOES NOT HOLD (fails)"]]);
     for (const out of [[], ["--out", `${folder}/sent`]]) {
       const exported = await run("incidents", "export", "1", ...out, ...at);
       assertEquals([exported.code, exported.out], [3, []]);

@@ -16,7 +16,7 @@ export const SAYS: Readonly<Record<string, RegExp>> = {
   "step refused": /from which only|the name of a person|this alert freezes nothing/,
   "no such case": /there is no incident INC-1999-001/,
   "bundle altered": /report\.md is not what was gathered/,
-  "no such incident": /there is no incident "9"/,
+  "no such incident": /there is no case "9"/,
   "no such text": /SHELL is "none", expected|there is no command "none"/,
   "no such log": /is about a log "none"/,
   "no journal": /has no journal in it|is not there|there is no journal in/,
