@@ -22,6 +22,7 @@ import { Turns } from "../world/turns.ts";
 import type { Timer, World } from "../world/world.ts";
 import { aboutCase } from "./event_about.ts";
 import type { EventReport } from "./events.ts";
+import { RefusalLimiter } from "./warnings.ts";
 
 /** How long after the journal could not be read it is tried again. */
 const AGAIN_MS = 10_000;
@@ -97,10 +98,16 @@ export class Alerting {
     isWatching: () => boolean;
   }): Promise<void> {
     const { clock, files, random } = this.#world;
+    const refusals = new RefusalLimiter({
+      clock,
+      // The alert about it cannot be written either. It is sent all the same.
+      tell: (error, more) => this.report.workFailed(error, more),
+      tellEnd: (lasted) => this.report.event("disk.recovered", "info", lasted),
+      written: () => queue.written,
+    });
     const queue = await AlertQueue.open({
       ...{ files, clock, state },
-      // Told past the desk: an alert about it could not be written either, and comes from elsewhere.
-      failed: (error) => this.#inner.workFailed(error),
+      failed: (error) => refusals.add(error),
     });
     try {
       const channels = channelsOf(this.#world, this.#settings);
@@ -119,7 +126,7 @@ export class Alerting {
       const { heartbeat: settings, allow } = this.#settings;
       const world = this.#world;
       const heartbeat = settings && new Heartbeat({ world, settings, allow, isWatching });
-      this.#opened = { queue, desk, couriers, incidents, heartbeat };
+      this.#opened = { queue, desk, couriers, incidents, heartbeat, refusals };
       if (queue.damagedLines > 0) {
         const reason = "the queue of alerts is damaged; what was lost of it may not have been sent";
         this.report.event("alert.lost", "error", { lines: queue.damagedLines, reason });
@@ -128,6 +135,7 @@ export class Alerting {
       for (const event of this.#early.splice(0)) this.take(event);
       await queue.write();
     } catch (error) {
+      refusals.flush();
       await queue.close();
       this.#opened = undefined;
       throw error;
@@ -177,10 +185,11 @@ export class Alerting {
   async close(): Promise<void> {
     this.stop();
     await this.#turns.done();
-    const { desk, queue } = this.#opened ?? {};
+    const { desk, queue, refusals } = this.#opened ?? {};
     this.#opened = undefined;
     desk?.close();
     await queue?.close();
+    refusals?.flush();
   }
 
   /** How it stands. */
@@ -287,6 +296,8 @@ interface Opened {
   readonly couriers: readonly Courier[];
   readonly incidents: IncidentJournal;
   readonly heartbeat: Heartbeat | undefined;
+  /** What the disk refuses of the queue. */
+  readonly refusals: RefusalLimiter;
 }
 
 function markOf({ last }: IncidentJournal): Change {

@@ -22,7 +22,7 @@ import { parseVkey } from "../tlog/vkey.ts";
 import type { Signer } from "../world/signer.ts";
 import { timeNow } from "../world/time.ts";
 import { Turns } from "../world/turns.ts";
-import type { Clock } from "../world/world.ts";
+import { type Clock, WorldError } from "../world/world.ts";
 
 /** What a person orders of an incident. */
 export interface StepOrder {
@@ -111,7 +111,7 @@ export class IncidentKeeper {
 
   /**
    * Computes from the journal how its incidents stand. It writes nothing.
-   * @param failed told what kept the small file from being written after a step
+   * @param failed told that the small file is damaged, or why it was not written after a step
    * @throws WorldError
    */
   static async open({ journal, signer, clock, memory, failed }: {
@@ -127,7 +127,7 @@ export class IncidentKeeper {
       const refused = runbook.take(transition);
       if (refused !== undefined) illegal.push({ seq, why: `${transition.incident} ${refused}` });
     }
-    const kept = await readKept(memory);
+    const kept = await readKept(memory, failed);
     const before = kept?.before ?? casesBefore(journal, kept === undefined);
     const lost = (kept?.holds ?? []).filter(({ incident }) => runbook.find(incident) === undefined);
     return new IncidentKeeper({
@@ -339,11 +339,16 @@ const FILE_WORDS = "the state folder";
  * What the file says; nothing of holds if it is damaged. The journal says the same, and the next step
  * writes the file anew.
  */
-async function readKept(memory: FrozenMemory): Promise<Kept | undefined> {
+async function readKept(
+  memory: FrozenMemory,
+  failed: (error: unknown) => void,
+): Promise<Kept | undefined> {
   try {
     return await memory.read();
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
+    const why = `the file of frozen logs is damaged, and is written anew: ${error.message}`;
+    failed(new WorldError("other", why));
     return { before: [], holds: [] };
   }
 }

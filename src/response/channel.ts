@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { World } from "../world/world.ts";
+import { type World, WorldError } from "../world/world.ts";
 import type { Alert, AlertLevel } from "./alert.ts";
 
 /** The longest wait for one channel to take one alert, in milliseconds. */
@@ -32,3 +32,22 @@ export type ChannelWorld = Pick<
   World,
   "clock" | "files" | "http" | "network" | "mail" | "commands"
 >;
+
+/**
+ * Reads a secret anew each time, so that it can be replaced. If the disk refuses for a while, the one
+ * that was read last is used: news must not wait for a disk.
+ */
+export function rereading<T>(read: () => Promise<T>): () => Promise<T> {
+  let last: { readonly secret: T } | undefined;
+  return async () => {
+    try {
+      last = { secret: await read() };
+    } catch (error) {
+      // A file that is gone, or is not to be read any more, is somebody's decision.
+      const isDecided = error instanceof WorldError &&
+        ["not found", "not permitted"].includes(error.kind);
+      if (last === undefined || isDecided || !(error instanceof WorldError)) throw error;
+    }
+    return last.secret;
+  };
+}

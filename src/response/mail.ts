@@ -9,7 +9,7 @@ import { readFully } from "../world/reading.ts";
 import type { Address, Attachment, Files, Letter } from "../world/world.ts";
 import { type Alert, type AlertLevel, formatAlert } from "./alert.ts";
 import { addressOf } from "./allowed_hosts.ts";
-import { type Channel, type ChannelWorld, SEND_MS } from "./channel.ts";
+import { type Channel, type ChannelWorld, rereading, SEND_MS } from "./channel.ts";
 
 /** Where mail goes, and how. */
 export interface MailSettings {
@@ -37,11 +37,12 @@ export function mailChannel(
 ): Channel {
   const { server, tls, from, to, user, password } = settings;
   const { hostname } = server;
+  const read = rereading(() => readPassword(world.files, password!));
   return {
     ...{ name, least, description: `mail to ${to.join(", ")} by ${hostname}` },
     async send(alert) {
       const login = user !== undefined && password !== undefined
-        ? { user, password: await readPassword(world.files, password) }
+        ? { user, password: await read() }
         : undefined;
       const address = await addressOf(world, { hostname, allow, timeoutMs: SEND_MS });
       await world.mail.send({

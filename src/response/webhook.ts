@@ -14,7 +14,7 @@ import { type Files, WorldError } from "../world/world.ts";
 import { readFully } from "../world/reading.ts";
 import { type Alert, type AlertLevel, formatAlert } from "./alert.ts";
 import { addressOf } from "./allowed_hosts.ts";
-import { AlertRefused, type Channel, type ChannelWorld, SEND_MS } from "./channel.ts";
+import { AlertRefused, type Channel, type ChannelWorld, rereading, SEND_MS } from "./channel.ts";
 
 /** What a secret begins with, by the specification. It may be left out. */
 const SECRET_PREFIX = "whsec_";
@@ -45,10 +45,11 @@ export function webhookChannel(
   },
 ): Channel {
   const { url, secret } = settings;
+  const readKey = rereading(() => readSecret(world.files, secret));
   return {
     ...{ name, least, description: `webhook ${new URL(url).origin}` },
     async send(alert) {
-      const key = await readSecret(world.files, secret);
+      const key = await readKey();
       const { protocol, hostname } = new URL(url);
       const address = await addressOf(world, { hostname, allow, timeoutMs: SEND_MS });
       const { headers, content } = signedRequest(alert, { key, now: world.clock.now() });

@@ -415,6 +415,23 @@ Deno.test("freeze: a journal that is lost lets no log go on", async () => {
   }
 });
 
+Deno.test("freeze: a damaged file of frozen logs is told, and the journal keeps them frozen", async () => {
+  const { log, theirs } = await parted();
+  const source = new ScriptedSource(log, 8);
+  await using one = await Host.make();
+  await one.start({ logs: [{ source }] });
+  await one.hear([(await checkpointOf(theirs, 8)).frame]);
+  await one.stop();
+  assertEquals(one.refusals, []);
+  const path = `${STATE}/frozen.json`;
+  one.disk.put(path, one.disk.content(path)!.replace("INC-2026-001", "INC-2026-002"));
+  await one.start({ logs: [{ source }] });
+  assertEquals(logOf(one).freeze?.incidents, ["INC-2026-001"]);
+  assertEquals(one.refusals.length, 1);
+  assert(/frozen logs is damaged/.test(one.refusals[0]!.message), one.refusals[0]!.message);
+  assert(one.disk.content(path)!.includes("INC-2026-001"));
+});
+
 Deno.test("freeze: what a person opens takes no name of an incident that the journal has lost", async () => {
   const { log, theirs } = await parted();
   const source = new ScriptedSource(log, 8);

@@ -19,6 +19,9 @@ import { DurabilityLost } from "../../src/world/durable.ts";
 import { isCase, readIncidents, recordOf } from "../../src/store/incidents.ts";
 import { JOURNAL_FILE } from "../../src/store/journal.ts";
 import { checkObservations, OBSERVATIONS_NAME } from "../../src/store/observations.ts";
+import type { Alert } from "../../src/response/alert.ts";
+import { verifyEvidence } from "../../src/response/alert_evidence.ts";
+import { MAX_CASES_TOLD_AN_HOUR } from "../../src/response/desk.ts";
 import { segmentName } from "../../src/store/segments.ts";
 import { textOf } from "../../src/tlog/encoding.ts";
 import { WorldError } from "../../src/world/world.ts";
@@ -39,6 +42,9 @@ export const LONGEST_EXCHANGE_MS =
 
 /** How many timers a daemon may have besides those of its connections, logs and peers. */
 const SPARE_TIMERS = 10;
+
+/** Timers of the desk, the queue, what the disk refuses, and the courier. */
+const TIMERS_OF_ALERTS = 10;
 
 /** Timers of exchanges through a session with a member, and of calls to it. */
 const TIMERS_A_MEMBER = 10;
@@ -575,7 +581,8 @@ export class Checks {
     if (monitor.isEnding) return;
     const { pending, plan: { peers } } = monitor;
     const timers = 2 * sockets.length + 2 * peers.length + this.#logs.size +
-      TIMERS_A_MEMBER * members.length + SPARE_TIMERS;
+      TIMERS_A_MEMBER * members.length + SPARE_TIMERS +
+      (monitor.pager === undefined ? 0 : TIMERS_OF_ALERTS);
     this.expect(
       "bounded",
       pending <= timers,
@@ -608,6 +615,51 @@ export class Checks {
       () => `${monitor.name} ended with ${open} connections or listeners open`,
     );
     this.expect("bounded", pending === 0, () => `${monitor.name} ended with ${pending} calls due`);
+  }
+
+  /** An alert has arrived, perhaps once more. */
+  paged(monitor: SimMonitor, alert: Alert): void {
+    const { paged } = this.#ledger(monitor);
+    const { level, case: key, id, title, evidence } = alert;
+    const isGrave = level === "CRITICAL" || level === "EMERGENCY";
+    const fault = evidence === undefined ? "it has none" : verifyEvidence(evidence);
+    this.expect(
+      "alerts arrive",
+      !isGrave || fault === undefined,
+      () => `${monitor.name} pages ${level} without evidence that holds: ${title}: ${fault}`,
+    );
+    if (level !== "EMERGENCY" || !key.startsWith("equivocation ")) return;
+    const before = paged.get(key);
+    this.expect(
+      "alerts arrive",
+      before === undefined || before === id,
+      () => `${monitor.name} tells one case as two EMERGENCYs: ${key}`,
+    );
+    paged.set(key, id);
+  }
+
+  /** The cases about logs that a monitor follows of which no alert has arrived, of each log the first few. */
+  unpaged(monitor: SimMonitor): string[] {
+    const { cases, paged } = this.#ledger(monitor);
+    const followed = [...cases.values()]
+      .filter(({ log: { origin } }) => this.#logs.has(origin) && monitor.follows(origin));
+    return [...Map.groupBy(followed, ({ log: { origin } }) => origin)].flatMap(([, ofLog]) => {
+      const missing = ofLog.filter(({ evidence_id }) => !paged.has(`equivocation ${evidence_id}`));
+      // Of more in an hour the others are told together, after an hour.
+      const told = ofLog.length - missing.length;
+      return missing.slice(0, Math.max(0, MAX_CASES_TOLD_AN_HOUR - told))
+        .map(({ evidence_id }) => evidence_id);
+    });
+  }
+
+  /** Checks that the alerts of a monitor's cases have arrived. */
+  expectPaged(monitor: SimMonitor): void {
+    const missing = this.unpaged(monitor);
+    this.expect(
+      "alerts arrive",
+      missing.length === 0,
+      () => `${monitor.name} has paged nobody about ${missing.join(", ")}`,
+    );
   }
 
   /** All records that honest monitors have. */

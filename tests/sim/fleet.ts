@@ -26,6 +26,7 @@ import { type Shown, SimLog } from "./logs.ts";
 import { type Accomplice, accompliceOf } from "./malicious/accomplice.ts";
 import { type Fields, keyNameOf, PORT, SimMonitor, type Watcher } from "./monitor.ts";
 import { SimNetwork } from "./network.ts";
+import { Pager } from "./pager.ts";
 import type { FleetPlan, Happening } from "./plan.ts";
 import { SimTime } from "./time.ts";
 import { Troublemaker } from "./troublemaker.ts";
@@ -36,6 +37,8 @@ const SAID_MS = 60_000;
 const LOOK_MS = 7_000;
 /** A refusal is told at most so many operations of a slow disk after it. */
 const REFUSAL_TOLD_AFTER = 3;
+/** A channel that works again is tried after half an hour at the latest, and a little. */
+const LONGEST_PAGING_MS = 60 * 60_000;
 /** How long a daemon may take to end when it is asked to. */
 const END_MS = 120_000;
 
@@ -122,7 +125,9 @@ export class Fleet {
     this.#expectSpread(await waitFor(spreadingBoundMs));
     this.#expectMirrored(await waitFor(mirroringBoundMs));
     this.#expectTwoTonguesKnown();
-    const settledAfter = isSettled ? this.time.now - healsAt : undefined;
+    const settledAt = this.time.now;
+    await this.#expectPaged();
+    const settledAfter = isSettled ? settledAt - healsAt : undefined;
     const splits = [...this.#splits()].length;
     // A case that is wrongly told twice would be told again within this minute.
     await this.time.runUntil(this.time.now + 60_000);
@@ -155,6 +160,7 @@ export class Fleet {
     this.#monitors = plan.monitors.map((one, number) =>
       new SimMonitor({
         ...{ number, plan: one, time, watcher },
+        pager: Pager.isIn(plan) ? this.#pagerOf(number) : undefined,
         logs: one.follows?.map((log) => logs[log]!) ?? logs,
         draw: this.#draw.branch(),
         network: this.#network,
@@ -196,6 +202,27 @@ export class Fleet {
     for (const one of plan.happenings) time.after(one.at, () => void this.#happen(one));
     this.#lookLater();
     for (const line of introductionOf(plan)) this.#note(line);
+  }
+
+  #pagerOf(number: number): Pager {
+    return new Pager({
+      ...{ plan: this.plan, number, time: this.time },
+      taken: (alert) => {
+        const monitor = this.#monitors[number]!;
+        this.#note(`${monitor.name} pages ${alert.level} ${alert.state} ${alert.case}`);
+        this.#checks.paged(monitor, alert);
+      },
+    });
+  }
+
+  /** All cases must arrive once the pagers work again. */
+  async #expectPaged(): Promise<void> {
+    if (!Pager.isIn(this.plan)) return;
+    const isDone = (): boolean =>
+      this.#checks.violations.length > 0 ||
+      this.#monitors.every((monitor) => this.#checks.unpaged(monitor).length === 0);
+    await this.time.runUntil(this.time.now + LONGEST_PAGING_MS, isDone);
+    for (const monitor of this.#monitors) this.#checks.expectPaged(monitor);
   }
 
   #watcher(): Watcher {
@@ -343,6 +370,7 @@ export class Fleet {
       Object.assign(monitor.trouble, { full: false, flaky: 0, powerCut: undefined });
       monitor.machine.acceptFails = false;
       monitor.hadDiskTrouble = false;
+      if (monitor.pager !== undefined) monitor.pager.isTroubled = false;
       monitor.boot();
     }
   }

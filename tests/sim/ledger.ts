@@ -26,6 +26,8 @@ export class Ledger {
   troubles = new TroublesTold(0);
   /** The members that the running daemon has a session with, by number, and since when. */
   readonly sessions = new Map<number, number>();
+  /** By case, the id of the alert that has arrived as an EMERGENCY. */
+  readonly paged = new Map<string, string>();
   /** The hashes of the entries whose record was checked. */
   readonly checked = new Set<string>();
 }

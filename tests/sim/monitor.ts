@@ -28,6 +28,7 @@ import { simHttp } from "./http.ts";
 import { askJournal, journalUrl } from "./journals.ts";
 import type { LogPlan, Shown, SimLog } from "./logs.ts";
 import type { SimMachine, SimNetwork } from "./network.ts";
+import { PAGED, type Pager } from "./pager.ts";
 import type { MonitorPlan } from "./plan.ts";
 import { nameOfPeer, type PeerSettings } from "../../src/gossip/settings.ts";
 import { parseVkey } from "../../src/tlog/vkey.ts";
@@ -119,6 +120,8 @@ export class SimMonitor {
   readonly #keyOf: (number: number) => string;
   readonly #monitorAt: (hostname: string) => SimMonitor | undefined;
   readonly #watcher: Watcher;
+  /** Who takes its alerts; it has none otherwise. */
+  readonly pager: Pager | undefined;
   #process: Process | undefined;
   #isRetired = false;
 
@@ -138,6 +141,7 @@ export class SimMonitor {
     /** The honest monitor on a machine, whose journal may be asked for. */
     monitorAt: (hostname: string) => SimMonitor | undefined;
     watcher: Watcher;
+    pager?: Pager | undefined;
   }) {
     this.number = fields.number;
     this.plan = fields.plan;
@@ -153,6 +157,7 @@ export class SimMonitor {
     this.#keyOf = fields.keyOf;
     this.#monitorAt = fields.monitorAt;
     this.#watcher = fields.watcher;
+    this.pager = fields.pager;
     this.machineTime = new MachineTime({ time: fields.time, rate: fields.plan.rate });
   }
 
@@ -345,6 +350,7 @@ export class SimMonitor {
         admit: membership.admit,
         members: { room: membership.room, clockSkewMs: DEFAULT_MAX_CLOCK_SKEW_MS },
       }),
+      ...(this.pager !== undefined && { alerts: PAGED }),
       ...(mirrors !== undefined && { federation: this.#federation(mirrors) }),
     };
   }
@@ -401,8 +407,8 @@ export class SimMonitor {
         onShown: (log, shown) => this.#watcher.shown(this, log, shown),
       }),
       signing,
-      // No alerts are configured in the simulation.
-      ...{ mail: denoWorld().mail, commands: denoWorld().commands },
+      mail: denoWorld().mail,
+      commands: { ...denoWorld().commands, ...this.pager?.commands(isAlive) },
       passphrases: denoWorld().passphrases,
     };
   }

@@ -20,6 +20,7 @@ const SOON: Readonly<Record<Property, string>> = {
   "no honest member is put out":
     "own statements are numbered from 1 in the same list after each start",
   "two tongues are recorded": "statements under one number are not compared",
+  "alerts arrive": "an alert that a channel did not take is taken from the queue",
   "exchanges end": "who is called has no limit in time",
   "Retry-After is kept": "a log that asks to wait is asked all the same",
   "bounded": "the limits of an exchange that has ended stay due",

@@ -31,6 +31,8 @@ export const PROPERTIES = [
   "no honest member is put out",
   /** a member that said two things under one number is recorded by all that are linked and heard both */
   "two tongues are recorded",
+  /** of each case an alert arrives at a channel that works again, as one EMERGENCY, with its evidence */
+  "alerts arrive",
   /** every started exchange ends */
   "exchanges end",
   /** no monitor asks a log again before the moment that the log named */
