@@ -1,3 +1,4 @@
+import { isProven } from "../response/freeze.ts";
 import { noteOfSigsumProof, weigh, type Weighed } from "../authority/committed.ts";
 import type { Refused } from "../tlog/checkpoint.ts";
 import { importEd25519Key } from "../tlog/ed25519.ts";
@@ -55,7 +56,8 @@ log of the policy has signed the checkpoint, and a quorum of the policy's witnes
 FILE may be - for standard input. No network is used. The extra data of a tlog-proof is signed by
 nobody and is not looked at.
 
-Ends with 0 if all of that holds; with 3 if not; with 2 if FILE is no such proof, or the policy
+Ends with 0 if all of that holds; with 3 if not; with 1 if the monitor on this machine has frozen the
+log for a case that is proven; with 2 if FILE is no such proof, or the policy
 breaks a rule.
 
 ${WEIGHING_HELP}
@@ -89,8 +91,10 @@ Example:
       const told = { file: path, holds, ...forMachines(judged), monitor_asked: weighing.isAsked };
       terminal.out(printableJson(JSON.stringify(told)));
     } else tellJudged({ path, judged, holds, tools, isAsked: weighing.isAsked });
-    const isFrozen = "frozen" in judged.weighed && judged.weighed.frozen.length > 0;
-    if (isFrozen) return EXIT.proven;
+    const holding = "frozen" in judged.weighed
+      ? judged.weighed.frozen.flatMap(weighing.holdsOf)
+      : [];
+    if (holding.some(isProven)) return EXIT.proven;
     return holds ? EXIT.ok : EXIT.failed;
   },
 };

@@ -50,7 +50,7 @@ ${passphraseHelp(17)}
   --verbose      also what is as it should be
 
 Exit code 0 if nothing was wrong; 1 if it was proven, now or in an earlier run, that one of these logs
-signed contradicting roots: the incident journal holds the case; 3 if something could not be done or,
+signed contradicting roots, and its incident is not closed; 3 if something could not be done or,
 with --once, a log, peer or store could not be reached or a proof was refused.
 
 Example:
@@ -110,10 +110,13 @@ function tallying(events: EventReport): { report: EventReport; tally: Tally } {
 /** These count even if the log is not followed any more when the daemon ends. */
 const PROVEN: readonly EventName[] = ["incident.recorded", "exchange.inconsistent"];
 
-/** What was proven and is still so counts after every start, and so do the cases of earlier runs. */
+/**
+ * What was proven and is still so counts after every start, and so do the cases of earlier runs until
+ * people have closed their incidents.
+ */
 function countProven(daemon: Daemon, tally: Tally): void {
   if (daemon.isContradicted) tally.proven++;
-  tally.proven += daemon.casesHeld;
+  tally.proven += daemon.casesOpen;
 }
 
 /** Warns of what a configuration says and hardly means. */

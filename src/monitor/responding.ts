@@ -154,7 +154,8 @@ export class Responding {
     const { origin, vkey: { text: vkey } } = log;
     const opening = { log: { origin, vkey }, cause, cases, by, why, accepted };
     const stepped = await this.#keeper.open(opening);
-    if ("incident" in stepped) this.#tell(stepped.incident.id);
+    // What was there before is no news.
+    if ("incident" in stepped && !stepped.isUnchanged) this.#tell(stepped.incident.id);
     return stepped;
   }
 
@@ -378,7 +379,7 @@ export class Responding {
     if (cause === "equivocation" && cases.length === 0) return;
     const opening = { log: { origin, vkey }, cause, cases, by: BY_ITSELF, why, accepted };
     const stepped = await this.#keeper.open(opening);
-    if ("incident" in stepped) this.#tell(stepped.incident.id);
+    if ("incident" in stepped && !stepped.isUnchanged) this.#tell(stepped.incident.id);
   }
 
   #tell(id: string): void {

@@ -7,7 +7,7 @@
 import type { ReadCase } from "../monitor/case_reader.ts";
 import { nameOf, type Status } from "../monitor/status.ts";
 import { hasCompared } from "../monitor/not_yet.ts";
-import { type Trouble, troublesOf } from "../monitor/troubles.ts";
+import { type Trouble, troublesAndAdvice } from "../monitor/troubles.ts";
 import { type Html, html, type Value } from "./html.ts";
 import { commandsOf } from "./page_commands.ts";
 import { drawingSection, type ShownOf } from "./page_drawing.ts";
@@ -71,10 +71,8 @@ export function overview({ status, shown, known, halves, config, find }: {
   config: string | undefined;
   find: string;
 }): { title: string; content: Html } {
-  const all = troublesOf(status).filter(({ isOnly }) => isOnly !== "case");
-  const troubles = all.filter(({ isOnly }) => isOnly !== "advice");
-  const advice = all.filter(({ isOnly }) => isOnly === "advice");
-  const marks = marksOf(status, all);
+  const { troubles, advice } = troublesAndAdvice(status);
+  const marks = marksOf(status, [...troubles, ...advice]);
   const found = foundLogs(status, { marks, find });
   const standing = standingOf(status, { known, troubles, advice });
   const listing = commandsOf({ config, listens: true }).incidents("list");

@@ -83,9 +83,20 @@ Deno.test("status: 0 if nothing is wrong, 1 if there are incidents, for people a
     assertEquals(out, shown(told));
     const json = await asking(() => Response.json(told), "--json");
     assertEquals(json.code, wanted);
-    const said = { ...told, troubles: [], exit: wanted };
+    const said = { ...told, troubles: [], advice: [], exit: wanted };
     assertEquals(json.out.map((line) => JSON.parse(line)), [said]);
   }
+});
+
+Deno.test("status: 0 once every case is closed, 1 if a log goes on contradicting itself", async () => {
+  const log = { ...LOG, incidents: 2, closed: 2 };
+  const closed = { cases: 2, by: ["Ada"] };
+  const told = { ...STATUS, incidents: 2, closed, logs: [log] };
+  const ends = async (changes: Partial<Status>): Promise<number> =>
+    (await asking(() => Response.json({ ...told, ...changes }))).code;
+  assertEquals(await ends({}), 0);
+  assertEquals(await ends({ incidents: 3, logs: [{ ...log, incidents: 3 }] }), 1);
+  assertEquals(await ends({ logs: [{ ...log, lastResult: "inconsistent" }] }), 1);
 });
 
 inFolder("status: a command in its advice works as printed, also elsewhere", async (folder) => {
@@ -151,8 +162,8 @@ for (const [what, told, says] of TROUBLES) {
     const trouble = out.find((line) => /^! {3}\S/.test(line));
     assertMatch(trouble!.slice(4), says);
     const json = await asking(() => Response.json({ ...STATUS, ...told }), "--json");
-    const { troubles, exit } = JSON.parse(json.out[0]!);
-    assertEquals([json.code, exit, troubles], [3, 3, [trouble!.slice(4)]]);
+    const { troubles, advice, exit } = JSON.parse(json.out[0]!);
+    assertEquals([json.code, exit, [...troubles, ...advice]], [3, 3, [trouble!.slice(4)]]);
     const proven = await asking(() => Response.json({ ...STATUS, ...told, incidents: 1 }));
     assertEquals(proven.code, 1);
   });
@@ -195,7 +206,7 @@ Deno.test("status: who only answers, and calls nobody, compares as well", async 
 Deno.test("status: members that a later version adds are passed on, and do no harm", async () => {
   const later = { ...STATUS, later: [1], logs: [{ ...LOG, later: true }] };
   const { code, out } = await asking(() => Response.json(later), "--json");
-  assertEquals([code, JSON.parse(out[0]!)], [0, { ...later, troubles: [], exit: 0 }]);
+  assertEquals([code, JSON.parse(out[0]!)], [0, { ...later, troubles: [], advice: [], exit: 0 }]);
 });
 
 const WRONG_ANSWERS: readonly [string, string | Uint8Array<ArrayBuffer>][] = [
