@@ -4,6 +4,7 @@ import { type Alert, ALERT_VERSION, makeAlert, parseAlert } from "../response/al
 import { verifyEvidence } from "../response/alert_evidence.ts";
 import { AlertRefused, type Channel } from "../response/channel.ts";
 import { channelsOf } from "../response/channels.ts";
+import { tellStep } from "../response/freeze_words.ts";
 import { DEFAULT_RULES, type EventFacts, type Rule, ruleFor } from "../response/policy.ts";
 import { trialWords } from "../response/words.ts";
 import { parseExactJson } from "../evidence/json.ts";
@@ -93,6 +94,18 @@ async function evaluate(args: readonly string[], { world, terminal }: Tools): Pr
     return tellAlert(within(quoted(path), () => parseAlert(text.trim())), { options, terminal });
   }
   const facts = within(quoted(path), () => factsOf(text));
+  if (isSilentStep(text)) {
+    const said =
+      `${facts.event}: no alert is made of this step, whatever the rules say: its case tells it`;
+    terminal.out(
+      options.flag("json")
+        ? printableJson(
+          JSON.stringify({ ...facts, level: "INFO", action: "none", afterSeconds: 0 }),
+        )
+        : said,
+    );
+    return EXIT.ok;
+  }
   const rule = ruleFor(rules, facts);
   const { level = "INFO", action = "none", afterMs = 0, line } = rule ?? {};
   if (options.flag("json")) {
@@ -133,6 +146,12 @@ function wordsOf(facts: EventFacts, rule: Rule | undefined, policy: string | und
   if (rule.action === "none") return [first, `  no alert is made, by ${which}`];
   const after = rule.afterMs === 0 ? "at once" : `once it has lasted ${rule.afterMs / 1_000} s`;
   return [first, `  an alert at level ${rule.level}, ${rule.action}, ${after}, by ${which}`];
+}
+
+/** Whether it is a step of an incident of which no alert is made. */
+function isSilentStep(text: string): boolean {
+  const { event, ...fields } = parseExactJson(text.trim());
+  return event === "incident.step" && tellStep(fields) === undefined;
 }
 
 /** What of an event the rules look at. @throws MalformedError if it is no event */
@@ -199,6 +218,10 @@ async function test(args: readonly string[], { world, terminal }: Tools): Promis
       const sign = fault === undefined ? terminal.paint("green", "✓") : terminal.paint("red", "!");
       const how = fault === undefined ? "took the trial" : `did not take the trial: ${fault}`;
       terminal.out(`${sign} ${printable(`${name} (${description}) ${how}`)}`);
+    }
+    if (alerts!.heartbeat !== undefined) {
+      // One beat of ours would say that the daemon watches, whether it does or not.
+      terminal.out("The heartbeat was not tried: 'hearsay status' says when it last went out.");
     }
     for (const name of told.usedAgain ?? []) {
       terminal.out(

@@ -7,7 +7,13 @@ import { MalformedError, printable, printableJson, quoted } from "../tlog/malfor
 import { within } from "../tlog/members.ts";
 import { MAX_NOTE_BYTES } from "../tlog/note.ts";
 import { type Command, EXIT, type ExitCode, readOptions } from "./command.ts";
-import { readWeighing, readWhole, WEIGHING_HELP, WEIGHING_OPTIONS } from "./policy_file.ts";
+import {
+  NOT_ASKED,
+  readWeighing,
+  readWhole,
+  WEIGHING_HELP,
+  WEIGHING_OPTIONS,
+} from "./policy_file.ts";
 import type { Terminal } from "./terminal.ts";
 import { describeHead, tell, tellWeighed, verdictOn, weighedForMachines } from "./weighed_words.ts";
 
@@ -25,7 +31,8 @@ Several notes of one origin and size that have different roots contradict each o
 signed or cosigned two of them is named.
 
 A log that the monitor on this machine has frozen is answered FROZEN, whoever has cosigned it: each
-incident that freezes it is named.
+incident that freezes it is named. Scripts should name the monitor with --config: if its configuration
+is not found, that is an error, and not an answer without it.
 
 Ends with 0 if every NOTE is committed; with 3 if one is not; with 2 if a NOTE is no signed
 checkpoint, or the policy breaks a rule; with 1 if a log or a witness has signed two roots at one
@@ -62,9 +69,17 @@ Example:
       if (json) {
         const incidents = holds.flatMap(({ incident }) => incident ?? []);
         const frozenBy = incidents.length > 0 ? { frozen_by: incidents } : {};
-        const told = { note: note.path, ...weighedForMachines(note.weighed), ...frozenBy };
+        const told = {
+          note: note.path,
+          ...weighedForMachines(note.weighed),
+          ...frozenBy,
+          ...{ monitor_asked: weighing.isAsked },
+        };
         terminal.out(printableJson(JSON.stringify(told)));
-      } else tellNote(note, { terminal, clock: world.clock, holds });
+      } else {
+        const { isAsked } = weighing;
+        tellNote(note, { terminal, clock: world.clock, holds, isAsked });
+      }
     }
     if (tellContradictions(notes, { terminal, json })) return EXIT.proven;
     if (notes.some(({ weighed }) => "frozen" in weighed && weighed.frozen.length > 0)) {
@@ -87,7 +102,10 @@ function exitOf(notes: readonly WeighedNote[]): ExitCode {
 
 function tellNote(
   { path, weighed }: WeighedNote,
-  { holds, ...tools }: Parameters<typeof tellWeighed>[1] & { holds: readonly Hold[] },
+  { holds, isAsked, ...tools }: Parameters<typeof tellWeighed>[1] & {
+    holds: readonly Hold[];
+    isAsked: boolean;
+  },
 ): void {
   const { terminal } = tools;
   if ("refused" in weighed) {
@@ -102,6 +120,7 @@ function tellNote(
   for (const { incident = "no incident yet", since, why } of holds) {
     tell(terminal, "✗", `frozen since ${since} (${incident}): ${why}`);
   }
+  if (!isAsked) tell(terminal, "!", NOT_ASKED);
   terminal.out(terminal.paint(weighed.committed ? "green" : "red", verdictOn(weighed)));
 }
 

@@ -4,15 +4,19 @@
  *
  * @module
  */
+import { join } from "@std/path/join";
 import type { Settings } from "../monitor/settings.ts";
-import { addressOf } from "../response/allowed_hosts.ts";
+import { addressOf, refuseByName } from "../response/allowed_hosts.ts";
 import { SEND_MS } from "../response/channel.ts";
 import { channelsOf } from "../response/channels.ts";
 import { readPassword } from "../response/mail.ts";
+import { DEFAULT_RULES } from "../response/policy.ts";
 import type { ChannelSettings } from "../response/settings.ts";
 import { readSecret } from "../response/webhook.ts";
 import { printable } from "../tlog/malformed.ts";
+import { PATH } from "../world/commands.ts";
 import { type World, WorldError } from "../world/world.ts";
+import { faultsOfRules } from "./check_alert_policy.ts";
 import { type Check, tried, undone, wrong } from "./checking.ts";
 import { loadAlertPolicy } from "./run.ts";
 
@@ -25,13 +29,21 @@ export async function checkAlerts(
     tell: (check: Check) => void;
   },
 ): Promise<void> {
-  if (alerts === undefined) return;
   const about = "alerts";
+  if (alerts === undefined) {
+    return tell({ about, text: 'nobody is alerted: the configuration has no "alerts"' });
+  }
   const { policy, channels, allow, heartbeat } = alerts;
   if (policy !== undefined) {
     const work = () => loadAlertPolicy(world, policy);
     const read = await tried({ world, about, what: `the alert policy ${policy}`, work });
     tell("check" in read ? read.check : { about, text: `the alert policy ${policy} can be read` });
+    const rules = "done" in read ? read.done ?? [] : undefined;
+    for (const fault of rules === undefined ? [] : faultsOfRules(rules, channels)) {
+      tell(wrong(about, `the alert policy ${policy}: ${fault}`));
+    }
+  } else if (channels.length > 0 && faultsOfRules(DEFAULT_RULES, channels).length > 0) {
+    tell(wrong(about, "a proven case would be told to nobody: no channel is for EMERGENCY"));
   }
   if (channels.length === 0) {
     tell(wrong(about, "no channel is configured, so nobody is told anything"));
@@ -47,7 +59,7 @@ export async function checkAlerts(
   if (heartbeat === undefined) return;
   const { origin, hostname } = new URL(heartbeat.url);
   const what = `the heartbeat to ${origin}`;
-  const fault = isOffline ? undefined : await reachFault(world, { hostname, allow, what });
+  const fault = await reachFault(world, { hostname, allow, what, isOffline });
   tell(fault ?? { about, text: `${what}, every ${heartbeat.everyMs / 1_000} s` });
 }
 
@@ -67,9 +79,15 @@ async function faultsOf(
     const read = await tried({ world, about, what, work: secret });
     if ("check" in read) faults.push(read.check);
   }
+  if (channel.kind === "command") {
+    const [program] = channel.argv as [string];
+    if (!await isProgram(world, program)) {
+      faults.push(wrong(about, printable(`${what}: there is no program ${program}`)));
+    }
+  }
   const hostname = hostOf(channel);
-  if (hostname === undefined || isOffline) return faults;
-  const fault = await reachFault(world, { hostname, allow, what });
+  if (hostname === undefined) return faults;
+  const fault = await reachFault(world, { hostname, allow, what, isOffline });
   return fault === undefined ? faults : [...faults, fault];
 }
 
@@ -96,11 +114,29 @@ function hostOf(channel: ChannelSettings): string | undefined {
   }
 }
 
+/** Whether there is a file where a program is looked for. Whether it may be run is not looked at. */
+async function isProgram({ files }: World, program: string): Promise<boolean> {
+  const places = program.includes("/")
+    ? [program]
+    : PATH.split(":").map((folder) => join(folder, program));
+  for (const place of places) {
+    try {
+      if (await files.kindOf(place) === "file") return true;
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+    }
+  }
+  return false;
+}
+
 async function reachFault(
   world: World,
-  { hostname, allow, what }: Place & { hostname: string },
+  { hostname, allow, what, isOffline }: Place & { hostname: string; isOffline: boolean },
 ): Promise<Check | undefined> {
   try {
+    // What the name itself says is known without asking anybody.
+    refuseByName({ hostname, allow });
+    if (isOffline) return undefined;
     await addressOf(world, { hostname, allow, timeoutMs: SEND_MS });
     return undefined;
   } catch (error) {

@@ -21,6 +21,18 @@ function wantedFor(value: string): Wanted {
   return "nothing";
 }
 
+/** The shells that there is a script for. */
+const SHELLS = ["bash", "zsh", "fish"] as const;
+
+/** The commands whose operand is one of a few words, and these; that of all others may be a file. */
+function operandsOf(commands: CommandTexts): ReadonlyMap<string, readonly string[]> {
+  const names = commands.map(({ name }) => name);
+  return new Map<string, readonly string[]>([["help", names], ["man", names], [
+    "completions",
+    SHELLS,
+  ]]);
+}
+
 /** The options that every command takes. */
 const HELP_OPTION: UsageOption = { name: "help", says: "how the command is used" };
 
@@ -51,6 +63,9 @@ export function bashScript(commands: CommandTexts): string {
     const names = subcommandsOf(command);
     return names.length === 0 ? [] : `    ${command.name}) subcommands='${names.join(" ")}' ;;\n`;
   });
+  const operands = [...operandsOf(commands)].map(([name, words]) =>
+    `    ${name}) words='${words.join(" ")}' ;;\n`
+  );
   const names = commands.map(({ name }) => name).join(" ");
   return `# bash completion for hearsay; made by 'hearsay completions bash'
 _hearsay() {
@@ -63,8 +78,7 @@ _hearsay() {
     return
   fi
   case $command in
-    help) words='${names}' ;;
-${subcommands.join("")}  esac
+${operands.join("")}${subcommands.join("")}  esac
   if [ -n "$subcommands" ]; then
     case " $subcommands " in
       *" \${COMP_WORDS[2]} "*) [ "$COMP_CWORD" -gt 2 ] && subcommand=\${COMP_WORDS[2]} ;;
@@ -115,10 +129,14 @@ ${previous}      ;;
 /** The script for zsh: a file named _hearsay in a folder of $fpath. */
 export function zshScript(commands: CommandTexts): string {
   const list = commands.map(({ name, summary }) => `    ${quotedWord(`${name}:${summary}`)}\n`);
+  const operands = operandsOf(commands);
   const cases = commands.map((command) => {
     const parts = partsOf(command);
     const names = subcommandsOf(command);
-    if (names.length === 0) return `    ${command.name})\n${zshArguments(parts[0]!, 6)}      ;;\n`;
+    if (names.length === 0) {
+      const words = operands.get(command.name);
+      return `    ${command.name})\n${zshArguments(parts[0]!, 6, words)}      ;;\n`;
+    }
     const menu = parts.filter(({ subcommand }) => subcommand !== undefined)
       .map(({ subcommand, says }) => quotedWord(`${subcommand}:${brief(says)}`));
     const inner = parts.map((part) =>
@@ -169,7 +187,8 @@ function zshText(text: string): string {
   return brief(text).replace(/[[\]\\:]/g, "\\$&");
 }
 
-function zshArguments(part: UsagePart, indent: number): string {
+/** @param words one of which the operand is; without them it is a file */
+function zshArguments(part: UsagePart, indent: number, words?: readonly string[]): string {
   const specs = optionsOf(part).map(({ name, value, isValueOptional, says }) => {
     const flag = `*--${name}[${zshText(says)}]`;
     if (value === undefined) return flag;
@@ -184,13 +203,16 @@ function zshArguments(part: UsagePart, indent: number): string {
     return `${flag}${isValueOptional ? "::" : ":"}${zshText(value)}:${action}`;
   });
   const spaces = " ".repeat(indent);
-  const lines = [...specs, "*:file:_files"].map((spec) => `${spaces}  ${quotedWord(spec)}`);
+  const lines = [...specs, words === undefined ? "*:file:_files" : `1:word:(${words.join(" ")})`]
+    .map((spec) => `${spaces}  ${quotedWord(spec)}`);
   return `${spaces}_arguments \\\n${lines.join(" \\\n")}\n`;
 }
 
 /** The script for fish. */
 export function fishScript(commands: CommandTexts): string {
-  const names = commands.map(({ name }) => name).join(" ");
+  const operands = [...operandsOf(commands)].map(([name, words]) =>
+    `complete -c hearsay -n '__hearsay_is ${name}' -f -a '${words.join(" ")}'\n`
+  );
   const first = commands.map(({ name, summary }) =>
     `complete -c hearsay -n __fish_use_subcommand -f -a ${name} -d ${quotedFish(summary)}\n`
   );
@@ -205,8 +227,7 @@ end
 ${
     first.join("")
   }complete -c hearsay -n __fish_use_subcommand -f -a help -d 'tell more about a command'
-complete -c hearsay -n '__hearsay_is help' -f -a '${names}'
-${rest.join("")}`;
+${operands.join("")}${rest.join("")}`;
 }
 
 /** In fish a backslash in single quotes escapes a quote, or itself. */

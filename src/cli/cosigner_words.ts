@@ -7,6 +7,7 @@
 import type { ConflictRecord } from "../evidence/record.ts";
 import type { Judgement } from "../evidence/verify.ts";
 import { formatKeyId } from "../tlog/vkey.ts";
+import { shellWord } from "../world/shell_word.ts";
 import type { Prose } from "./prose.ts";
 import { statementCase } from "./statement_words.ts";
 
@@ -17,6 +18,14 @@ export type Subject = "log" | "monitor" | "witness";
 export function subjectOf(record: ConflictRecord): Subject {
   if (record.kind === "same_size_cosigned") return "witness";
   return statementCase(record) === undefined ? "log" : "monitor";
+}
+
+/** The option of `hearsay verify` that holds a record to the key in it, as it is typed in a shell. */
+export function keyOption(record: ConflictRecord): string {
+  const { vkey, origin } = record.log;
+  if (subjectOf(record) === "witness") return ` --witness ${shellWord(vkey)}`;
+  const isNamed = vkey.startsWith(`${origin}+`);
+  return ` --log ${shellWord(isNamed ? vkey : `${vkey} ${origin}`)}`;
 }
 
 /** The name of the key in a record, which may be any text if the record does not hold. */

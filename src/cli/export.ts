@@ -4,9 +4,18 @@
  * @module
  */
 import { type Case, tellDetector, tellProof, tellSignatures } from "./case_words.ts";
+import type { ConflictRecord } from "../evidence/record.ts";
+import { type Subject, subjectOf } from "./cosigner_words.ts";
 import { formatEvidenceFile } from "./evidence_file.ts";
 import { Prose } from "./prose.ts";
 import { statementCase } from "./statement_words.ts";
+
+/** How a record is held to a key, for each subject of a case. */
+const KEY_OPTIONS: Readonly<Record<Subject, (record: ConflictRecord) => string>> = {
+  log: () => "--log VKEY",
+  monitor: ({ log: { origin } }) => `--log "VKEY ${origin}"`,
+  witness: () => "--witness VKEY",
+};
 
 /** An evidence file about a record that holds. */
 export function evidenceFile(found: Case): string {
@@ -32,22 +41,18 @@ export function evidenceFile(found: Case): string {
     "Do not believe these words; whoever sent them could have written anything. Let the program " +
       "Hearsay judge the last line of this file, which is the record. FILE is this file:",
   );
-  prose.command("hearsay verify FILE");
-  if (isOfMonitor) {
-    prose.say(
-      'It names the monitor, its key and both statements, and ends with "The evidence holds". It ' +
-        "takes the key from the record. If you know the monitor's vkey from somewhere else, give it as " +
-        "well, with the name of its list:",
-    );
-    prose.command(`hearsay verify FILE --log "VKEY ${record.log.origin}"`);
-  } else {
-    prose.say(
-      'It names the log, its key and both checkpoints, and ends with "The evidence holds". It takes ' +
-        "the key from the record. If you know the log's vkey from somewhere else, give it as well; " +
-        'VKEY may be "VKEY ORIGIN" if the log has another name than its key:',
-    );
-    prose.command("hearsay verify FILE --log VKEY");
-  }
+  const subject = subjectOf(record);
+  prose.command(`hearsay verify FILE ${KEY_OPTIONS[subject](record)}`);
+  prose.say(
+    `VKEY is the ${subject}'s public key. Have it from whoever runs the ${subject}, and not from this ` +
+      "file" +
+      (subject === "log"
+        ? '; it may be "VKEY ORIGIN" if the log has another name than its key. '
+        : ". ") +
+      'The last line must begin with "The evidence holds (". If you have no such key, leave the option ' +
+      'out: then it says "The evidence holds for the key in the file", and whose key that is, is not ' +
+      "shown.",
+  );
   prose.say(
     "With npm and the source of Hearsay, nothing needs to be installed. In the folder of the source, " +
       "with the whole path of this file:",

@@ -3,29 +3,32 @@
  *
  * @module
  */
-import { canonicalize } from "@std/json/canonicalize";
-import type { JsonObject } from "../evidence/json.ts";
-import { type ConflictRecord, formatRecord } from "../evidence/record.ts";
-import { verifyConflict } from "../evidence/verify.ts";
-import { type Failed, hashOf } from "../monitor/failed_answers.ts";
 import type { Settings } from "../monitor/settings.ts";
 import {
+  type BundlePlace,
   checkBundle,
   type CheckedBundle,
-  type Content,
+  hexHash,
   isBundle,
+  readBundled,
+  strangersIn,
   writeBundle,
 } from "../response/bundle.ts";
-import { reportOf } from "../response/incident_report.ts";
-import { asHtml, asMarkdown, type Paper } from "../response/paper.ts";
-import type { CaseFiles, FailedFiles, Sighting } from "../response/reported.ts";
+import { asHtml, asMarkdown } from "../response/paper.ts";
 import type { Incident } from "../response/runbook.ts";
-import { utf8 } from "../tlog/encoding.ts";
+import { utf8, withoutMark } from "../tlog/encoding.ts";
+import { parseLog } from "../tlog/log.ts";
 import { printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { createDurably } from "../world/durable.ts";
-import { timeNow } from "../world/time.ts";
-import { SOFTWARE } from "../world/version.ts";
 import { type World, WorldError } from "../world/world.ts";
+import {
+  contentsOf,
+  filesOf,
+  lineOf,
+  OBSERVATION_FILES,
+  paperOf,
+  stepFile,
+} from "./bundle_contents.ts";
 import {
   EXIT,
   type ExitCode,
@@ -34,10 +37,8 @@ import {
   type Tools,
   UsageError,
 } from "./command.ts";
-import { shellWord } from "../world/shell_word.ts";
-import { evidenceFile } from "./export.ts";
 import { findConfig } from "./find_config.ts";
-import { askLog, gather, type Gathered } from "./incident_gather.ts";
+import { askLog, gather, type Gathered, LATEST_FILE } from "./incident_gather.ts";
 import { findIncident } from "./incident_steps.ts";
 import { cannotWrite } from "./inputs.ts";
 import { readSettings } from "./run.ts";
@@ -57,24 +58,27 @@ export async function runBundle(
   { world, terminal }: Tools,
 ): Promise<ExitCode> {
   const options = readOptions(args, {
-    values: ["config", "out"],
+    values: action === "bundle" ? ["config", "out", "log"] : ["config", "out"],
     flags: action === "bundle" ? ["offline", "check", "json"] : ["html"],
     operands: ["INC"],
   });
   const [id] = options.operands as [string];
   if (action === "bundle" && options.flag("check")) {
-    return tellChecked(await checkBundle({ files: world.files, folder: id }), {
-      terminal,
-      options,
-    });
+    const given = options.value("log");
+    const log = given === undefined ? undefined : parseLog(withoutMark(given));
+    const checked = await checkBundle({ files: world.files, folder: id }, { log });
+    return tellChecked(checked, { terminal, options, isOurs: false });
+  }
+  if (options.value("log") !== undefined) {
+    throw new UsageError("--log goes with --check: the incident says which log it is about");
   }
   const settings = await readSettings(world, await findConfig(world, options.value("config")));
   const incident = await findIncident(world, settings, id);
   if (action === "bundle") {
-    const { folder } = await bundleOf(incident, { world, settings, options });
-    const checked = await checkBundle({ files: world.files, folder });
-    terminal.out(printable(`${id} is in the folder ${folder}`));
-    return tellChecked(checked, { terminal, options });
+    const bundle = await bundleOf(incident, { world, settings, options });
+    const checked = await checkBundle({ files: world.files, folder: bundle.folder });
+    terminal.err(printable(describeBundle(id, bundle)));
+    return tellChecked(checked, { terminal, options, isOurs: true });
   }
   const out = options.value("out");
   const page = paperOf(await gather(incident, { world, settings }));
@@ -99,12 +103,17 @@ export async function runBundle(
 }
 
 function tellChecked(
-  { manifest, sha256, faults }: CheckedBundle,
-  { terminal, options }: { terminal: Tools["terminal"]; options: Options },
+  { manifest, sha256, faults, strangers }: CheckedBundle,
+  { terminal, options, isOurs }: {
+    terminal: Tools["terminal"];
+    options: Options;
+    /** Whether it was just gathered, or compared with the journals. */
+    isOurs: boolean;
+  },
 ): ExitCode {
   if (options.flag("json")) {
     const { incident, files, missing } = manifest;
-    const told = { incident, files: files.length, sha256, missing, faults };
+    const told = { incident, files: files.length, sha256, missing, faults, strangers };
     terminal.out(printableJson(JSON.stringify(told)));
   } else {
     terminal.out(printable(
@@ -112,181 +121,128 @@ function tellChecked(
         `the manifest's SHA-256 is ${sha256}`,
     ));
     for (const one of manifest.missing) terminal.out(printable(`not in it: ${one}`));
+    for (const name of strangers) {
+      terminal.out(printable(`! ${name} is not in the manifest: nothing is said of it`));
+    }
+    if (!isOurs && options.value("log") === undefined) {
+      terminal.out(
+        "! The log's key came from the bundle itself. Give the key you trust with --log.",
+      );
+    }
+    if (!isOurs) {
+      terminal.out(
+        "! The manifest is not signed: who wrote it is not shown. Have whoever gathered it tell you its " +
+          "SHA-256 another way.",
+      );
+    }
     if (faults.length === 0) {
-      terminal.out("every file is as it was gathered, and every record holds");
+      terminal.out("every file is as the manifest says, and every record holds");
     }
   }
   for (const fault of faults) terminal.err(printable(fault));
   return faults.length === 0 ? EXIT.ok : EXIT.proven;
 }
 
+/** Where the bundle of an incident is. */
+export interface Bundle {
+  readonly folder: string;
+  /** Of its manifest, in hex. */
+  readonly sha256: string;
+  /** When it was gathered before, if it was there already and was taken. RFC 3339, UTC. */
+  readonly takenOf?: string;
+}
+
 /**
- * Gathers the bundle of an incident into a folder, or takes the one that is there. It is verified.
- * @throws UsageError if the folder has another bundle, or one that does not hold
+ * Gathers the bundle of an incident into a folder, and verifies it. A bundle that is there already is
+ * taken only if it is what this monitor would gather from its journals.
+ * @throws UsageError if the folder has anything else
  */
 export async function bundleOf(
   incident: Incident,
   { world, settings, options }: { world: World; settings: Settings; options: Options },
-): Promise<{ folder: string; sha256: string }> {
+): Promise<Bundle> {
   const { files } = world;
   const folder = options.value("out") ?? incident.id;
-  if (!await isBundle({ files, folder })) {
-    // What a crash has left is written anew.
-    const gathered = await gather(incident, { world, settings });
-    const { answer, missing } = options.flag("offline")
-      ? { answer: [], missing: ["what the log answers now: it was not asked (--offline)"] }
-      : await askLog(incident, { world, settings });
-    await writeBundle({ files, folder }, {
-      ...{ incident: incident.id, log: incident.log, monitor: incident.steps[0]!.monitor },
-      gathered_at: timeNow(world.clock),
-      contents: [...contentsOf(gathered), ...answer],
-      missing: [...gathered.missing, ...missing],
-    });
-  }
-  const { manifest, sha256, faults } = await checkBundle({ files, folder });
-  // Each monitor counts its incidents for itself.
-  const { log: { origin, vkey }, monitor } = manifest;
-  const isOfIt = manifest.incident === incident.id && origin === incident.log.origin &&
-    vkey === incident.log.vkey && monitor === incident.steps[0]!.monitor;
-  if (!isOfIt) {
+  const place = { files, folder };
+  const gathered = await gather(incident, { world, settings });
+  if (await isBundle(place)) {
+    const checked = await checkBundle(place);
+    const refused = await whyNotTaken(checked, { place, gathered });
+    const { manifest: { gathered_at: at, monitor }, sha256 } = checked;
+    if (refused === undefined) return { folder, sha256, takenOf: at };
     throw new UsageError(
-      `${quoted(folder)} has the bundle of ${manifest.incident} about ${quoted(origin)}, by ` +
-        `${quoted(monitor)}: name another one`,
+      `${quoted(folder)} is there already, gathered at ${at} by ${
+        quoted(monitor)
+      }: ${refused}. It ` +
+        "stays as it is: name another folder with --out",
     );
   }
+  const { answer, missing } = options.flag("offline")
+    ? { answer: [], missing: ["what the log answers now: it was not asked (--offline)"] }
+    : await askLog(incident, { world, settings });
+  const contents = [...contentsOf(gathered), ...answer];
+  // What a crash has left of a bundle is written anew.
+  const [stray] = await strangersIn(place, { listed: contents, isFinished: false });
+  if (stray !== undefined) {
+    throw new UsageError(
+      `${quoted(folder)} has ${
+        quoted(stray)
+      } in it, which is no part of this bundle: name another ` +
+        "folder with --out",
+    );
+  }
+  await writeBundle(place, {
+    ...{ incident: incident.id, log: incident.log, monitor: incident.steps[0]!.monitor },
+    gathered_at: gathered.at,
+    contents,
+    missing: [...gathered.missing, ...missing],
+  });
+  const { sha256, faults } = await checkBundle(place);
   if (faults.length > 0) {
     throw new UsageError(`the bundle in ${quoted(folder)} does not hold: ${faults.join("; ")}`);
   }
   return { folder, sha256 };
 }
 
-/** So many digits of an evidence id tell cases apart in file names. */
-const SHORT_DIGITS = 16;
-
-function filesOf({ evidence_id }: ConflictRecord): CaseFiles {
-  const name = evidence_id.slice(0, SHORT_DIGITS);
-  return {
-    record: `records/${name}.json`,
-    noteA: `answers/${name}-a.note`,
-    noteB: `answers/${name}-b.note`,
-  };
+/** What was done about a bundle, for a person. */
+export function describeBundle(id: string, { folder, takenOf }: Bundle): string {
+  return takenOf === undefined
+    ? `what is known of ${id} is gathered in ${folder}, and verified`
+    : `${id} is in ${folder} already, gathered at ${takenOf}: verified, compared with the journals, ` +
+      "and taken";
 }
 
-const FAILED = {
-  note: "answers/failed.note",
-  proof: "answers/failed-proof.json",
-  older: "answers/failed-older.note",
-  newer: "answers/failed-newer.note",
-} as const;
-
-/** The files of what did not hold. */
-function contentsOfFailed(failed: Failed): Content[] {
-  const answer = (name: string, what: string, content: string): Content => ({
-    ...{ name, kind: "answer", what, content: utf8(content) },
-  });
-  if (failed.kind === "note") {
-    return [answer(FAILED.note, "what was shown as the log's, and is not signed", failed.content)];
-  }
-  const { older, newer } = failed.stored;
-  return [
-    answer(FAILED.proof, "the proof that does not hold, with both checkpoints", failed.content),
-    answer(FAILED.older, "the checkpoint from which it was to lead", older.note),
-    answer(FAILED.newer, "the checkpoint to which it was to lead", newer.note),
-  ];
-}
-
-function filesOfFailed(failed: Failed | undefined): FailedFiles | undefined {
-  if (failed === undefined) return undefined;
-  const sha256 = hashOf(failed.content);
-  if (failed.kind === "note") {
-    return { kind: "note", sha256, note: { file: FAILED.note, text: failed.content } };
-  }
-  const { older, newer } = failed.stored;
-  return {
-    ...{ kind: "proof", sha256, proof: FAILED.proof },
-    older: { file: FAILED.older, text: older.note, vkey: older.vkey },
-    newer: { file: FAILED.newer, text: newer.note, vkey: newer.vkey },
-  };
-}
-
-function contentsOf(gathered: Gathered): Content[] {
-  const { records, steps, observations, failed } = gathered;
-  const page = paperOf(gathered);
-  const lines = (some: Gathered["observations"]): Uint8Array<ArrayBuffer> =>
-    utf8(some.map((one) => `${canonicalize(one as unknown as JsonObject)}\n`).join(""));
-  const shown = observations.filter(({ observation: { via } }) => via !== "exchange");
-  const told = observations.filter(({ observation: { via } }) => via === "exchange");
-  return [
-    ...records.flatMap((record): Content[] => {
-      const { record: name, noteA, noteB } = filesOf(record);
-      const judgement = verifyConflict({ input: record as unknown as JsonObject });
-      const [a, b] = [record.checkpoint_a, record.checkpoint_b];
-      return [
-        {
-          ...{ name, kind: "record", what: `the conflict record ${record.evidence_id}` },
-          content: utf8(`${formatRecord(record)}\n`),
-        },
-        {
-          ...{ name: name.replace(/json$/, "txt"), kind: "text", what: "the same with words" },
-          content: utf8(evidenceFile({ record, judgement })),
-        },
-        {
-          ...{ name: noteA, kind: "answer", what: `checkpoint A, as it was shown` },
-          content: utf8(a.note),
-        },
-        {
-          ...{ name: noteB, kind: "answer", what: `checkpoint B, as it was shown` },
-          content: utf8(b.note),
-        },
-      ];
-    }),
-    ...(failed === undefined ? [] : contentsOfFailed(failed)),
-    ...steps.map((entry, i): Content => ({
-      name: `steps/${String(i + 1).padStart(2, "0")}.json`,
-      ...{ kind: "steps", what: `entry ${entry.seq} of the incident journal` },
-      content: utf8(`${canonicalize(entry as unknown as JsonObject)}\n`),
-    })),
-    {
-      ...{ name: "observations.jsonl", kind: "observations", content: lines(shown) },
-      what: "what the log showed to this monitor, with the entries of its journal",
-    },
-    {
-      ...{ name: "gossip.jsonl", kind: "observations", content: lines(told) },
-      what: "what others told of the log, with the entries of the journal",
-    },
-    {
-      ...{ name: "report.md", kind: "text", what: "the report, as Markdown" },
-      content: utf8(asMarkdown(page)),
-    },
-    {
-      ...{ name: "report.html", kind: "text", what: "the same as HTML, with pictures" },
-      content: utf8(asHtml(page)),
-    },
-  ];
-}
-
-function paperOf(gathered: Gathered): Paper {
-  const { incident, records, observations } = gathered;
-  const heads = new Set(
-    records.flatMap(({ checkpoint_a: a, checkpoint_b: b }) =>
-      [a, b].map(({ size, root }) => `${size} ${root}`)
-    ),
+/** Why a bundle that is there is not taken, the rest of a sentence; nothing if it may be. */
+async function whyNotTaken(
+  { manifest, sha256, faults }: CheckedBundle,
+  { place, gathered }: { place: BundlePlace; gathered: Gathered },
+): Promise<string | undefined> {
+  const { incident, log, monitor } = manifest;
+  const { id, log: { origin, vkey }, steps } = gathered.incident;
+  // Each monitor counts its incidents for itself.
+  const isOfIt = incident === id && log.origin === origin && log.vkey === vkey &&
+    monitor === steps[0]!.monitor;
+  if (!isOfIt) return `it is of ${incident} about ${quoted(log.origin)}, and not of this incident`;
+  if (faults.length > 0) return `it does not hold: ${faults.join("; ")}`;
+  if (steps.some(({ bundle }) => bundle === sha256)) return undefined;
+  const listed = new Map(manifest.files.map((one) => [one.name, one.sha256]));
+  const [cases, known] = [gathered.records.map((one) => filesOf(one).record), gathered.steps];
+  const had = cases.filter((name) => listed.has(name)).length;
+  if (had < cases.length) return `it has ${had} of the ${cases.length} cases`;
+  const taken = known.filter((_, i) => listed.has(stepFile(i))).length;
+  if (taken < known.length) return `it has ${taken} of the ${known.length} steps`;
+  // What was observed since is not in it.
+  const lines = new Set(
+    (await Promise.all(
+      OBSERVATION_FILES.filter((name) => listed.has(name))
+        .map((name) => readBundled(place, name)),
+    )).flatMap((text) => text.split("\n")),
   );
-  const sightings = observations.filter(({ observation: { checkpoint, result } }) =>
-    checkpoint === undefined
-      ? records.length === 0
-      : records.length === 0 && result !== "unchanged" ||
-        heads.has(`${checkpoint.size} ${checkpoint.root}`)
-  ).map(({ entry, observation }): Sighting => ({
-    at: entry.recorded_at,
-    source: observation.source,
-    result: observation.result,
-    detail: observation.detail,
-    size: observation.checkpoint?.size,
-    root: observation.checkpoint?.root,
-  }));
-  return reportOf({
-    ...{ incident, records, sightings, named: filesOf, word: shellWord },
-    ...{ at: gathered.at, software: SOFTWARE, failed: filesOfFailed(gathered.failed) },
-  });
+  const observations = gathered.observations.filter((one) => lines.has(lineOf(one)));
+  const wanted = contentsOf({ ...gathered, observations, at: manifest.gathered_at });
+  const other = wanted.find(({ name, content }) => listed.get(name) !== hexHash(content));
+  if (other !== undefined) return `its ${other.name} is not what this monitor has`;
+  const more = new Set(wanted.map(({ name }) => name)).add(LATEST_FILE);
+  const strange = [...listed.keys()].find((name) => !more.has(name));
+  return strange === undefined ? undefined : `this monitor has no ${quoted(strange)}`;
 }

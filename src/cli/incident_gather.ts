@@ -25,6 +25,9 @@ import { type World, WorldError } from "../world/world.ts";
 
 /** Most observations of a log that go into a bundle besides those of the heads that it is about. */
 const MAX_OBSERVATIONS = 5_000;
+/** What the log answers now, which the journals do not have. */
+export const LATEST_FILE = "answers/latest.note";
+
 /** What the journals have of an incident. */
 export interface Gathered {
   /** When it was read there, RFC 3339 in UTC. */
@@ -133,7 +136,7 @@ export async function askLog(
     const what = `the log's latest checkpoint as it answered at ${at}`;
     const content = Uint8Array.from(note);
     return {
-      answer: [{ name: "answers/latest.note", kind: "answer", what, content }],
+      answer: [{ name: LATEST_FILE, kind: "answer", what, content }],
       missing: [],
     };
   } catch (error) {

@@ -36,9 +36,10 @@ import { isThere } from "../world/durable.ts";
 import { type World, WorldError } from "../world/world.ts";
 import { EXIT, type ExitCode, type Options, readOptions, UsageError } from "./command.ts";
 import type { Tools } from "./command.ts";
+import { shellWord } from "../world/shell_word.ts";
 import { askDaemon, DaemonRefused, readAnswer } from "./control.ts";
 import { findConfig } from "./find_config.ts";
-import { bundleOf } from "./incident_bundle.ts";
+import { bundleOf, describeBundle } from "./incident_bundle.ts";
 import { readInput } from "./inputs.ts";
 import { PASSPHRASE_FILE, Passphrases } from "./passphrase.ts";
 import { parseObeyed } from "./parse_status.ts";
@@ -76,13 +77,21 @@ export async function runStep(
     terminal.err(printable(`hearsay incidents ${action}: refused: ${obeyed.refused}`));
     return EXIT.usage;
   }
-  const { incident, state } = obeyed;
+  const { incident, state, isUnchanged } = obeyed;
   if (options.flag("json")) {
-    terminal.out(printableJson(JSON.stringify({ incident, state })));
+    const opened = action === "run" ? { opened: isUnchanged !== true } : {};
+    terminal.out(printableJson(JSON.stringify({ incident, state, ...opened })));
     return EXIT.ok;
   }
+  if (isUnchanged === true) {
+    terminal.out(
+      printable(
+        `Nothing was opened, and your name and reason were not written: ${incident} is about it already`,
+      ),
+    );
+  }
   terminal.out(printable(`${incident} is in the state ${state}`));
-  terminal.out(printable(whatNext(incident!, state as State)));
+  terminal.out(printable(whatNext(incident!, { state: state as State, options })));
   return EXIT.ok;
 }
 
@@ -103,17 +112,32 @@ function signedBy(options: Options): { by: string; why: string } {
   return { by, why };
 }
 
-function whatNext(incident: string, state: State): string {
+/** A command about an incident, as it is typed where this one was. */
+function commandFor(action: string, incident: string, options: Options): string {
+  const config = options.value("config");
+  const named = config === undefined ? "" : ` --config ${shellWord(config)}`;
+  const signed = isStep(action) ? " --by NAME --why TEXT" : "";
+  return `hearsay incidents ${action} ${incident}${signed}${named}`;
+}
+
+function isStep(action: string): boolean {
+  return STEP_ACTIONS.some((one) => one === action);
+}
+
+function whatNext(
+  incident: string,
+  { state, options }: { state: State; options: Options },
+): string {
+  const command = (action: string): string => commandFor(action, incident, options);
   switch (state) {
     case "DETECT":
     case "FREEZE":
-      return `Next: hearsay incidents report ${incident}, and 'advance' once somebody investigates`;
+      return `Next: ${command("report")}; and once somebody investigates: ${command("advance")}`;
     case "INVESTIGATE":
-      return `Next: find out what happened, and then: hearsay incidents resolve ${incident} --by NAME ` +
-        "--why TEXT, which lets the log go on";
+      return "Next: find out what happened. To let the log go on then: " + command("resolve");
     case "RESOLVE":
-      return "The log goes on, unless another incident freezes it. Next: 'advance', when nothing is left " +
-        "to do";
+      return "The log goes on, unless another incident freezes it. When nothing is left to do: " +
+        command("advance");
     case "CLOSED":
       return "Nothing is left to do";
   }
@@ -133,15 +157,15 @@ async function stepOf(
   if (state === "INVESTIGATE") {
     throw new UsageError(
       `${id} is in the state INVESTIGATE, from which only RESOLVE follows: ` +
-        `hearsay incidents resolve ${id} --by NAME --why TEXT`,
+        commandFor("resolve", id, options),
     );
   }
   const to = nextState(state);
   if (to === undefined) throw new UsageError(`${id} is CLOSED, which is the end`);
   if (to !== "INVESTIGATE") return { incident: id, to, ...signed };
-  const { folder, sha256 } = await bundleOf(incident, { world, settings, options });
-  terminal.err(printable(`what is known is gathered in ${folder}, and verified`));
-  return { incident: id, to, ...signed, bundle: sha256 };
+  const bundle = await bundleOf(incident, { world, settings, options });
+  terminal.err(printable(describeBundle(id, bundle)));
+  return { incident: id, to, ...signed, bundle: bundle.sha256 };
 }
 
 /** @throws UsageError if there is none, JournalDamaged, WorldError */

@@ -6,7 +6,8 @@
 import type { Entry } from "../evidence/entry.ts";
 import { type Case, tellDetector, tellProof, tellSignatures } from "./case_words.ts";
 import type { Prose } from "./prose.ts";
-import { type Subject, subjectOf } from "./cosigner_words.ts";
+import type { ConflictRecord } from "../evidence/record.ts";
+import { keyOption, type Subject, subjectOf } from "./cosigner_words.ts";
 
 /** What happened, for each subject of a case. */
 const WHAT: Readonly<Record<Subject, string>> = {
@@ -55,7 +56,7 @@ export function tellIncident(
   const holds = judgement.outcome === "holds";
   const subject = subjectOf(record);
   const what = WHAT[subject];
-  prose.heading(`Incident ${entry.seq}: ${holds ? what : "a record that does not hold"}`);
+  prose.heading(`Case ${entry.seq}: ${holds ? what : "a record that does not hold"}`);
   if (holds) {
     const found = subject === "monitor" ? " that found it" : "";
     prose.say(
@@ -70,7 +71,7 @@ export function tellIncident(
   tellSignatures(prose, incident);
   if (holds) tellProof(prose, record);
   tellDetector(prose, incident);
-  if (holds) tellWhatToDo(prose, { seq: entry.seq, own, subject });
+  if (holds) tellWhatToDo(prose, { seq: entry.seq, own, subject, record });
 }
 
 function tellFailure(prose: Prose, { judgement }: Incident): void {
@@ -95,18 +96,26 @@ function tellFailure(prose: Prose, { judgement }: Incident): void {
 
 function tellWhatToDo(
   prose: Prose,
-  { seq, own, subject }: { seq: number; own: string; subject: Subject },
+  { seq, own, subject, record }: {
+    seq: number;
+    own: string;
+    subject: Subject;
+    record: ConflictRecord;
+  },
 ): void {
   const file = `incident-${seq}.txt`;
   prose.heading("What to do");
   prose.say(
-    "Nothing must be done in a hurry. The evidence is on this disk, and nobody can take the " +
+    "You need not hurry: the evidence is on this disk, and nobody can take the " +
       `${subject === "monitor" ? "" : `${subject}'s `}signatures back. Let the monitor run.`,
   );
   prose.item("1.", "Write the evidence to a file, and copy the file to another machine:");
   prose.command(`hearsay incidents export ${seq}${own} --out ${file}`);
-  prose.item("2.", "Check the copy there:");
-  prose.command(`hearsay verify ${file}`);
+  prose.item(
+    "2.",
+    `Check the copy there. The key must be the one that you know as the ${subject}'s:`,
+  );
+  prose.command(`hearsay verify ${file}${keyOption(record)}`);
   prose.item(
     "3.",
     "Check this journal, and write its last hash down elsewhere. With it you can show later that " +

@@ -1,6 +1,6 @@
 import { formatRecord } from "../evidence/record.ts";
 import { Opinions, verifyConflict } from "../evidence/verify.ts";
-import { isTransition } from "../evidence/transition.ts";
+import { INCIDENT_ID, isTransition } from "../evidence/transition.ts";
 import { Runbook } from "../response/runbook.ts";
 import {
   hasIncidents,
@@ -30,6 +30,7 @@ import {
   UsageError,
 } from "./command.ts";
 import { shellWord } from "../world/shell_word.ts";
+import { keyOption } from "./cosigner_words.ts";
 import { evidenceFile } from "./export.ts";
 import { DEFAULT_CONFIG } from "./find_config.ts";
 import { type Incident, tellIncident } from "./incident_words.ts";
@@ -38,7 +39,9 @@ import { cannotWrite, DEFAULT_INCIDENTS } from "./inputs.ts";
 import { listEntries, shortTime } from "./listing.ts";
 import { Prose } from "./prose.ts";
 import { BUNDLE_ACTIONS, runBundle } from "./incident_bundle.ts";
+import { readRunbook } from "./runbook_file.ts";
 import { runStep, STEP_ACTIONS } from "./incident_steps.ts";
+import { type Numbered, tellWhole, wholeForMachines } from "./show_incident.ts";
 import { describeStep } from "./step_words.ts";
 import { checkRepair, counted, describeRepair } from "./repairs.ts";
 import { describeConflict } from "./reporting.ts";
@@ -63,15 +66,16 @@ hearsay incidents run ALERT.json  --by NAME --why TEXT
 hearsay incidents advance INC     --by NAME --why TEXT  [--out DIR] [--offline]
 hearsay incidents resolve INC     --by NAME --why TEXT
                              each with [--config FILE] [--key FILE] [--passphrase-file FILE]
-hearsay incidents bundle INC      [--out DIR] [--offline] | bundle --check DIR
+hearsay incidents bundle INC      [--out DIR] [--offline] | bundle --check DIR [--log LOG]
 hearsay incidents report INC      [--out FILE] [--html]
                              each with [--config FILE]
 
-  list       prints every incident, oldest first; for a person as a table, else a line each
+  list       prints every case and every step, oldest first; for a person as a table, else a line each
   show ID    says in words who signed what, what that proves, and what to do; with --json it prints
              the conflict record; with --attestations, which other monitors have recorded the case, by
-             their journals that are mirrored here, a line each. ID is the incident's number, or the beginning of its evidence_id,
-             8 digits or more
+             their journals that are mirrored here, a line each. ID is the number of a case, the
+             beginning of its evidence_id, 8 digits or more, or an incident: INC-2026-001, of which it
+             shows the steps and the cases
   export ID  writes one file to send to others: the record with an explanation. 'hearsay verify'
              checks it
   check      checks the hash chain and verifies every record again
@@ -85,7 +89,8 @@ its own key.
   advance INC  takes the next step. To INVESTIGATE, it first gathers the bundle
   resolve INC  takes the step to RESOLVE: the log goes on, unless another incident freezes it
   bundle INC   gathers what is known into a folder (default INC), with the SHA-256 of each file, and
-               verifies it; with --check it only verifies a folder
+               verifies it; with --check it only verifies a folder, and with --log LOG that it is
+               about this log (vkey, or "VKEY ORIGIN")
   report INC   writes the report for others, as Markdown, or HTML (--html, or FILE ends in .html)
 
   --by NAME    who decides: a person
@@ -139,6 +144,19 @@ async function readJournal(
   });
   const own = await identityIn(world, folder);
   const tools = { world, terminal, folder, options, json: options.flag("json"), own };
+  if (id !== undefined && INCIDENT_ID.test(id)) {
+    if (what === "show" && !options.flag("attestations")) return await showWhole(id, tools);
+    const { numbers } = await findWhole(id, tools);
+    const [only, ...more] = numbers;
+    if (only === undefined || more.length > 0) {
+      const which = only === undefined ? "no case" : `the cases ${numbers.join(", ")}`;
+      throw new UsageError(
+        `${id} has ${which}, expected the number of one. For all that is known of it: ` +
+          `hearsay incidents bundle ${id}`,
+      );
+    }
+    return await readJournal([what!, `${only}`, ...args.slice(2)], { world, terminal });
+  }
   if (what === "export") return await exportIncident(await find(id!, tools), tools);
   const isAttested = options.flag("attestations");
   const settings = tools.json && what === "show" && !isAttested
@@ -216,6 +234,7 @@ async function list(
   chosen: { selection: Selection; settings: Settings | undefined },
 ): Promise<ExitCode> {
   const { terminal, folder } = tools;
+  const own = ownOptions(tools.options);
   const opinions = new Opinions();
   let unsound = 0;
   const judged = (entry: Entry): Incident => {
@@ -244,7 +263,7 @@ async function list(
       const note = { text: stated(entry), style: "yellow" as const };
       return { cells: [`${entry.seq}`, shortTime(entry.recorded_at)], note };
     },
-    hint: "'hearsay incidents show N' says what is proven, and what to do",
+    hint: `'hearsay incidents show N${own}' says what is proven, and what to do`,
     line(entry) {
       if (!isCase(entry.record)) return `${entry.seq}  ${entry.recorded_at}  ${stated(entry)}`;
       const { record, judgement: { outcome } } = judged(entry);
@@ -257,7 +276,9 @@ async function list(
     },
   });
   if (unsound > 0) {
-    terminal.err(`records that do not hold: ${unsound}; 'hearsay incidents show N' says why`);
+    terminal.err(
+      printable(`records that do not hold: ${unsound}; 'hearsay incidents show N${own}' says why`),
+    );
   }
   return unsound > 0 ? EXIT.failed : EXIT.ok;
 }
@@ -318,9 +339,9 @@ async function find(id: string, tools: Reading): Promise<Incident> {
   if (found.length === 1) return found[0]!;
   if (found.length === 0) {
     throw new UsageError(
-      `there is no incident ${quoted(id)} in ${quoted(folder)}${
+      `there is no case ${quoted(id)} in ${quoted(folder)}${
         isOfRepair
-          ? ": this entry states a repair, after which incidents have new numbers"
+          ? ": this entry states a repair, after which cases have new numbers"
           : step === undefined
           ? ""
           : `: this entry states a step (${step})`
@@ -330,9 +351,7 @@ async function find(id: string, tools: Reading): Promise<Incident> {
   }
   const numbers = found.map(({ entry }) => entry.seq).join(", ");
   throw new UsageError(
-    `${found.length} incidents have an evidence_id that begins with ${
-      quoted(id)
-    }; give the number ` +
+    `${found.length} cases have an evidence_id that begins with ${quoted(id)}; give the number ` +
       `of one: ${numbers}`,
   );
 }
@@ -345,7 +364,7 @@ async function showIncident(
   const { record, judgement } = incident;
   const holds = judgement.outcome === "holds";
   if (json) {
-    if (!holds) terminal.err(`incident ${incident.entry.seq} DOES NOT HOLD (${judgement.outcome})`);
+    if (!holds) terminal.err(`case ${incident.entry.seq} DOES NOT HOLD (${judgement.outcome})`);
     terminal.out(printableJson(formatRecord(record)));
   } else {
     const prose = new Prose(terminal);
@@ -385,6 +404,40 @@ async function showAttestations(
   return await listAttestations({ world, terminal, json, state: settings.state, evidenceId });
 }
 
+/** The incident with this name, and its cases. @throws UsageError if there is none */
+async function findWhole(id: string, tools: Reading): Promise<Numbered> {
+  const { world, folder, own, options } = tools;
+  const { runbook } = await readRunbook(world, { folder, own });
+  const incident = runbook.find(id);
+  if (incident === undefined) {
+    const known = runbook.incidents.map((one) => one.id).slice(-5).join(", ");
+    throw new UsageError(
+      `there is no incident ${id} in ${quoted(folder)}${
+        known === "" ? ", and no other" : `; the last are ${known}`
+      }. 'hearsay incidents list${ownOptions(options)}' shows what there is`,
+    );
+  }
+  const numbers: number[] = [];
+  for await (const entry of entries(tools)) {
+    if (!isCase(entry.record)) continue;
+    if (incident.cases.includes(recordOf(entry, folder).evidence_id)) numbers.push(entry.seq);
+  }
+  return { incident, numbers };
+}
+
+async function showWhole(id: string, tools: Reading): Promise<ExitCode> {
+  const { terminal, json, options } = tools;
+  const whole = await findWhole(id, tools);
+  if (json) {
+    terminal.out(printableJson(JSON.stringify(wholeForMachines(whole))));
+    return EXIT.ok;
+  }
+  const prose = new Prose(terminal);
+  tellWhole(prose, whole, ownOptions(options));
+  for (const line of prose.lines) terminal.out(line);
+  return EXIT.ok;
+}
+
 /** The options that name this journal, as they are typed in a shell. */
 function ownOptions(options: Options): string {
   return ["incidents", "config"].map((name) => {
@@ -400,8 +453,8 @@ async function exportIncident(
   const { entry, judgement: { outcome } } = incident;
   if (outcome !== "holds") {
     terminal.err(
-      `incident ${entry.seq} DOES NOT HOLD (${outcome}) and is not written: it is no evidence. ` +
-        `'hearsay incidents show ${entry.seq}' says why`,
+      `case ${entry.seq} DOES NOT HOLD (${outcome}) and is not written: it is no evidence. ` +
+        `'hearsay incidents show ${entry.seq}${printable(ownOptions(options))}' says why`,
     );
     return EXIT.failed;
   }
@@ -413,9 +466,11 @@ async function exportIncident(
   }
   await writeNew(world, path, text);
   terminal.err(
-    `incident ${entry.seq} is in ${printable(path)}. Check it: hearsay verify ${
-      printable(shellWord(path))
-    }`,
+    printable(
+      `case ${entry.seq} is in ${path}. Check it: hearsay verify ${shellWord(path)}${
+        keyOption(incident.record)
+      }`,
+    ),
   );
   return EXIT.ok;
 }
@@ -464,7 +519,7 @@ async function check(tools: Reading): Promise<ExitCode> {
     if (outcome === "holds") continue;
     unsound++;
     const why = checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);
-    terminal.err(`incident ${entry.seq} ${outcome}: ${printable(why.join("; "))}`);
+    terminal.err(`case ${entry.seq} ${outcome}: ${printable(why.join("; "))}`);
   }
   if (json) {
     const altered = faults > 0 ? { setAsideFaults: faults } : {};
@@ -477,7 +532,7 @@ async function check(tools: Reading): Promise<ExitCode> {
     const chain = last === undefined ? "" : `; the last hash is ${last.hash}`;
     const holds = unsound === 1 ? "does" : "do";
     terminal.out(
-      `${counted(count, "incident")}, the chain is whole${chain}; ${unsound} ${holds} not hold`,
+      `${counted(count, "case")}, the chain is whole${chain}; ${unsound} ${holds} not hold`,
     );
     for (const { id, state, log } of runbook.incidents) {
       terminal.out(printable(`${id} about ${log.origin} is in the state ${state}`));

@@ -1,4 +1,6 @@
 /** What the lists of journal entries have in common. */
+import { printable } from "../tlog/malformed.ts";
+import { wrapped } from "./width.ts";
 import type { Settings } from "../monitor/settings.ts";
 import {
   type About,
@@ -56,7 +58,8 @@ export async function listEntries<T>(
   const cut = cutNotice(found);
   if (cut !== undefined) terminal.err(cut);
   if (isTable && found.selected > 0 && listing.hint !== undefined) {
-    terminal.out(terminal.paint("dim", listing.hint));
+    const lines = wrapped(printable(listing.hint), { width: terminal.columns ?? Infinity });
+    for (const line of lines) terminal.out(terminal.paint("dim", line));
   }
   if (found.selected === 0 && !json) terminal.out(nothingFound(found, { selection, what, folder }));
 }

@@ -98,6 +98,7 @@ const log = object({
     shrankTo: text,
     seenSize: text,
     seenRoot: text,
+    closed: count,
     freeze,
     sharedBy: count,
     lookedAtBy: listOf(text),
@@ -168,7 +169,7 @@ const witness = object({
     pushed: listOf(
       object({
         must: { origin: text, vkey: text, incidents: count },
-        may: { size: text, freeze, openQuestions: count },
+        may: { size: text, closed: count, freeze, openQuestions: count },
         others: "kept",
       }),
     ),
@@ -250,6 +251,7 @@ const OBEYED: Shape = {
     refused: text,
     incident: text,
     state: text,
+    isUnchanged: yesOrNo,
     channels: listOf(text),
   },
   others: "kept",
@@ -271,6 +273,7 @@ const STATUS: Shape = {
     listen: text,
     faults: count,
     memberCases: count,
+    closed: object({ must: { cases: count, by: listOf(text) }, others: "kept" }),
     eventsLost: count,
     lost: listOf(text),
     isUncompared: yesOrNo,

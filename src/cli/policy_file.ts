@@ -30,7 +30,12 @@ export const WEIGHING_HELP =
   --log LOG         the log that it must be of, in place of the policy's: its vkey, or "VKEY ORIGIN"
   --max-age TIME    cosignatures that are older do not count, such as 1h or 7d
   --config FILE     the monitor whose frozen logs count (default ${DEFAULT_CONFIG} here or in
-                    /etc/hearsay, if there is one). What it has frozen is not committed`;
+                    /etc/hearsay). What it has frozen is not committed. If there is none, no monitor
+                    is asked, and the answer says so`;
+
+/** Said where no monitor was asked, so that nobody takes it for a monitor's word. */
+export const NOT_ASKED = `no monitor was asked whether it has frozen the log: there is no ` +
+  `${DEFAULT_CONFIG} here or in /etc/hearsay, and no --config FILE was given`;
 
 /**
  * Reads a policy.
@@ -54,6 +59,8 @@ export interface Weighing {
   readonly isFrozen: (log: Log) => boolean;
   /** Why. */
   readonly holdsOf: HoldsOf;
+  /** Whether there is a monitor that was asked what it has frozen. */
+  readonly isAsked: boolean;
 }
 
 /**
@@ -77,15 +84,19 @@ export async function readWeighing(world: World, options: Options): Promise<Weig
   }
   const now = Math.floor(world.clock.now().getTime() / 1_000);
   const since = age === undefined ? undefined : BigInt(now - Math.floor(age / 1_000));
-  const holdsOf = await frozenBy(world, options);
-  return { policy, logs, since, holdsOf, isFrozen: (log) => holdsOf(log).length > 0 };
+  const asked = await frozenBy(world, options);
+  const holdsOf = asked ?? (() => []);
+  return {
+    ...{ policy, logs, since, holdsOf, isAsked: asked !== undefined },
+    isFrozen: (log) => holdsOf(log).length > 0,
+  };
 }
 
-/** What the monitor on this machine has frozen. Without one nothing is. */
-async function frozenBy(world: World, options: Options): Promise<HoldsOf> {
+/** What the monitor on this machine has frozen; nothing if no monitor can be asked. */
+async function frozenBy(world: World, options: Options): Promise<HoldsOf | undefined> {
   const given = options.value("config");
   const path = await findConfig(world, given);
-  if (given === undefined && !await isThere(world.files, path)) return () => [];
+  if (given === undefined && !await isThere(world.files, path)) return undefined;
   return await readHolds(world, await readSettings(world, path));
 }
 

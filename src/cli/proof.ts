@@ -1,3 +1,4 @@
+import { isProven } from "../response/freeze.ts";
 import { noteOfSigsumProof, weigh, type Weighed } from "../authority/committed.ts";
 import type { Refused } from "../tlog/checkpoint.ts";
 import { importEd25519Key } from "../tlog/ed25519.ts";
@@ -28,6 +29,7 @@ import {
 } from "./command.ts";
 import { readInput } from "./inputs.ts";
 import {
+  NOT_ASKED,
   readWeighing,
   readWhole,
   type Weighing,
@@ -54,7 +56,8 @@ log of the policy has signed the checkpoint, and a quorum of the policy's witnes
 FILE may be - for standard input. No network is used. The extra data of a tlog-proof is signed by
 nobody and is not looked at.
 
-Ends with 0 if all of that holds; with 3 if not; with 2 if FILE is no such proof, or the policy
+Ends with 0 if all of that holds; with 3 if not; with 1 if the monitor on this machine has frozen the
+log for a case that is proven; with 2 if FILE is no such proof, or the policy
 breaks a rule.
 
 ${WEIGHING_HELP}
@@ -85,11 +88,13 @@ Example:
     const holds = judged.faults.length === 0 && "committed" in judged.weighed &&
       judged.weighed.committed;
     if (options.flag("json")) {
-      const told = { file: path, holds, ...forMachines(judged) };
+      const told = { file: path, holds, ...forMachines(judged), monitor_asked: weighing.isAsked };
       terminal.out(printableJson(JSON.stringify(told)));
-    } else tellJudged({ path, judged, holds, tools });
-    const isFrozen = "frozen" in judged.weighed && judged.weighed.frozen.length > 0;
-    if (isFrozen) return EXIT.proven;
+    } else tellJudged({ path, judged, holds, tools, isAsked: weighing.isAsked });
+    const holding = "frozen" in judged.weighed
+      ? judged.weighed.frozen.flatMap(weighing.holdsOf)
+      : [];
+    if (holding.some(isProven)) return EXIT.proven;
     return holds ? EXIT.ok : EXIT.failed;
   },
 };
@@ -222,11 +227,13 @@ function inclusion({ weighed, index, hashes, leafHash }: {
     : { holding: [], faults: [`the entry is not shown to stand at index ${index}`] };
 }
 
-function tellJudged({ path, judged, holds, tools }: {
+function tellJudged({ path, judged, holds, tools, isAsked }: {
   path: string;
   judged: Judged;
   holds: boolean;
   tools: Tools;
+  /** Whether a monitor was asked what it has frozen. */
+  isAsked: boolean;
 }): void {
   const { world, terminal } = tools;
   const { kind, weighed, holding, faults, unchecked } = judged;
@@ -235,6 +242,7 @@ function tellJudged({ path, judged, holds, tools }: {
   for (const text of holding) tell(terminal, "✓", text);
   for (const text of faults) tell(terminal, "✗", text);
   for (const text of unchecked) tell(terminal, "!", text);
+  if (!isAsked) tell(terminal, "!", NOT_ASKED);
   if (!("refused" in weighed)) {
     tellWeighed(weighed, { terminal, clock: world.clock });
     terminal.out(terminal.paint(weighed.committed ? "green" : "red", verdictOn(weighed)));

@@ -68,9 +68,9 @@ export function describeNews(news: IncidentNews, folder: string): string[] {
   const journal = join(folder, JOURNAL_FILE);
   switch (news.outcome) {
     case "recorded":
-      return [`recorded as incident ${news.seq} in ${journal}: ${found}`];
+      return [`recorded as case ${news.seq} in ${journal}: ${found}`];
     case "known":
-      return [`already incident ${news.seq} in ${journal}: ${found}`];
+      return [`already case ${news.seq} in ${journal}: ${found}`];
     case "unrecorded":
       return [
         `NOT SIGNED AND NOT RECORDED, because there is no --key: ${found}`,

@@ -50,7 +50,7 @@ ${passphraseHelp(17)}
   --verbose      also what is as it should be
 
 Exit code 0 if nothing was wrong; 1 if it was proven, now or in an earlier run, that one of these logs
-signed contradicting roots: the incident journal holds the case; 3 if something could not be done or,
+signed contradicting roots, and its incident is not closed; 3 if something could not be done or,
 with --once, a log, peer or store could not be reached or a proof was refused.
 
 Example:
@@ -70,7 +70,9 @@ Example:
     if (!runsPrograms(settings.alerts)) world.commands.renounce();
     await tellTraps(world, settings, report);
     const passphrases = new Passphrases({ world, terminal, options });
-    if (options.flag("once")) return await once({ world, settings, report, tally, passphrases });
+    if (options.flag("once")) {
+      return await once({ world, path, settings, report, tally, passphrases });
+    }
     await new Runner({ tools, report, path, tally, passphrases }).run(settings);
     return exitCodeOf(tally);
   },
@@ -108,10 +110,13 @@ function tallying(events: EventReport): { report: EventReport; tally: Tally } {
 /** These count even if the log is not followed any more when the daemon ends. */
 const PROVEN: readonly EventName[] = ["incident.recorded", "exchange.inconsistent"];
 
-/** What was proven and is still so counts after every start, and so do the cases of earlier runs. */
+/**
+ * What was proven and is still so counts after every start, and so do the cases of earlier runs until
+ * people have closed their incidents.
+ */
 function countProven(daemon: Daemon, tally: Tally): void {
   if (daemon.isContradicted) tally.proven++;
-  tally.proven += daemon.casesHeld;
+  tally.proven += daemon.casesOpen;
 }
 
 /** Warns of what a configuration says and hardly means. */
@@ -233,8 +238,10 @@ async function readLogList(world: World, path: string, report: EventReport): Pro
   return list;
 }
 
-async function startDaemon({ world, settings, report, passphrases, reload }: {
+async function startDaemon({ world, path, settings, report, passphrases, reload }: {
   world: World;
+  /** Of the configuration. */
+  path: string;
   settings: Settings;
   report: EventReport;
   passphrases: Passphrases;
@@ -257,6 +264,7 @@ async function startDaemon({ world, settings, report, passphrases, reload }: {
     return await Daemon.start({
       ...{ world, settings, signer, report, openSource, witness, policies, alertRules },
       ...(storePlaceOf && { storePlace: storePlaceOf }),
+      config: world.files.absolute(path),
       ...(reload && { reload }),
     });
   } catch (error) {
@@ -274,15 +282,16 @@ function mayRunAlready({ http }: Settings): string {
     "Never run two daemons with one key; another monitor needs a key and folders of its own";
 }
 
-async function once({ world, settings, report, tally, passphrases }: {
+async function once({ world, path, settings, report, tally, passphrases }: {
   world: World;
+  path: string;
   settings: Settings;
   report: EventReport;
   tally: Tally;
   passphrases: Passphrases;
 }): Promise<ExitCode> {
   const quiet = { ...settings, listen: undefined, witness: undefined, federation: undefined };
-  const daemon = await startDaemon({ world, settings: quiet, report, passphrases });
+  const daemon = await startDaemon({ world, path, settings: quiet, report, passphrases });
   let done = false;
   try {
     done = await daemon.once();
@@ -373,7 +382,8 @@ class Runner {
     const { world } = this.#tools;
     const [report, passphrases] = [this.#report, this.#passphrases];
     const reload = (): Promise<string | undefined> => this.#reloadInTurn();
-    const daemon = await startDaemon({ world, settings, report, passphrases, reload });
+    const path = this.#path;
+    const daemon = await startDaemon({ world, path, settings, report, passphrases, reload });
     passphrases.stopAsking();
     const others: HttpServer[] = [];
     try {

@@ -1,6 +1,7 @@
-import type { Status } from "../monitor/status.ts";
+import { isProvenFreeze, openCases, type Status } from "../monitor/status.ts";
 import type { Settings } from "../monitor/settings.ts";
-import { troublesOf } from "../monitor/troubles.ts";
+import { notYet } from "../monitor/not_yet.ts";
+import { type Trouble, troublesAndAdvice, troublesOf } from "../monitor/troubles.ts";
 import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
 import { textOf } from "../tlog/encoding.ts";
 import { formatAddress, parseAddress } from "../world/address.ts";
@@ -39,10 +40,11 @@ Asks a daemon that runs, at HOST:PORT or at the "http" address of its configurat
 is wrong, what that asks of you and when it is tried again; then a line for every log and every peer.
 With --config, or without HOST:PORT, what answers must be the monitor of that configuration.
 
-Ends with 0 if all is as it should be; with 1 if its journal holds incidents of these logs, if it has
-frozen one (FROZEN), or a proven case could not be written; with 3 if something is not done as it is configured (each is named:
-a log that cannot be reached or does not grow, a peer that fails, nobody to compare with), or if no
-daemon answers.
+Ends with 0 if all is as it should be, and people have closed the incident of every case; with 1 if a
+case is proven whose incident is not closed, or could not be written; with 3 if a log is frozen for a
+suspicion, if something is not done as it is configured (each is named: a log that cannot be reached
+or does not grow, a peer that fails, nobody to compare with), if a log was not looked at yet or nothing
+was compared yet since the start, or if no daemon answers.
 
   --config FILE      where its address stands (default ${DEFAULT_CONFIG} here or in /etc/hearsay)
   --watch [SECONDS]  ask again every so many seconds (default 2), until Ctrl-C; ends as the last one
@@ -75,8 +77,15 @@ Example:
       if (!json) {
         return { lines: describeStatus(told, { screen: terminal, all, config: named }), exit };
       }
-      const troubles = troublesOf(told).map(({ text }) => text);
-      return { lines: [printableJson(JSON.stringify({ ...told, troubles, exit }))], exit };
+      const { troubles, advice } = troublesAndAdvice(told);
+      const texts = (some: readonly Trouble[]): string[] => some.map(({ text }) => text);
+      const waits = notYet(told);
+      const said = {
+        ...{ ...told, troubles: texts(troubles), advice: texts(advice) },
+        ...(waits.length > 0 && { notYet: waits }),
+        exit,
+      };
+      return { lines: [printableJson(JSON.stringify(said))], exit };
     };
     const print = (lines: readonly string[]): void => lines.forEach((line) => terminal.out(line));
     if (everyMs === undefined) {
@@ -98,10 +107,18 @@ Example:
 
 /** The exit code that a status asks for. */
 function exitOf(told: Status): ExitCode {
-  if (told.incidents > 0 || told.unwritten) return EXIT.proven;
-  const logs = [...told.logs, ...told.witness?.pushed ?? []];
-  if (logs.some(({ freeze }) => freeze !== undefined)) return EXIT.proven;
-  return troublesOf(told).length > 0 ? EXIT.failed : EXIT.ok;
+  if (openCases(told) > 0 || told.unwritten) return EXIT.proven;
+  const contradicts = told.logs.some(({ incidents, lastResult, isRewritten }) =>
+    incidents > 0 && lastResult === "inconsistent" && isRewritten !== true
+  );
+  if (contradicts) return EXIT.proven;
+  const frozen = [...told.logs, ...told.witness?.pushed ?? []].flatMap(({ freeze }) =>
+    freeze ?? []
+  );
+  if (frozen.some(isProvenFreeze)) return EXIT.proven;
+  // Who has not looked or compared yet may not say that all is well.
+  const isWell = frozen.length === 0 && troublesOf(told).length === 0 && notYet(told).length === 0;
+  return isWell ? EXIT.ok : EXIT.failed;
 }
 
 function addressOf({ http }: Settings, config: string): Address {

@@ -6,13 +6,16 @@
  */
 import type { WitnessStatus } from "../monitor/witnessing.ts";
 import {
+  isProvenFreeze,
   type LogStatus,
   nameOf,
+  openCases,
   type PeerStatus,
   type Status,
   type WitnessOfLog,
 } from "../monitor/status.ts";
-import { type Trouble, troublesOf } from "../monitor/troubles.ts";
+import { notYet } from "../monitor/not_yet.ts";
+import { type Trouble, troublesAndAdvice } from "../monitor/troubles.ts";
 import { printable } from "../tlog/malformed.ts";
 import type { MirrorStatus } from "../monitor/mirrored_journal.ts";
 import { mirrorInWords } from "./mirror_words.ts";
@@ -34,6 +37,8 @@ type Screen = Pick<Terminal, "columns" | "paint">;
 
 /** What advice says to look at a case. It needs the configuration, unless that is in this folder. */
 const LIST_CASES = "hearsay incidents list";
+/** The same, for one incident, which follows. */
+const REPORT_CASE = "hearsay incidents report";
 
 /**
  * The lines to show.
@@ -44,17 +49,20 @@ export function describeStatus(
   status: Status,
   { screen, all = false, config }: { screen: Screen; all?: boolean; config?: string },
 ): string[] {
-  const troubles = troublesOf(status);
-  const listing = config === undefined ? LIST_CASES : `${LIST_CASES} --config ${config}`;
+  const { troubles, advice } = troublesAndAdvice(status);
+  const own = (command: string): string =>
+    config === undefined ? command : `${command} --config ${config}`;
+  const listing = own(LIST_CASES);
   const most = all ? Infinity : MAX_SHOWN;
   const named = (said: Said): Said => ({
     ...said,
-    advice: said.advice.replaceAll(LIST_CASES, listing),
+    advice: said.advice.replaceAll(LIST_CASES, listing).replaceAll(REPORT_CASE, own(REPORT_CASE)),
   });
-  const cases = status.logs.filter(({ incidents }) => incidents > 0);
-  const pushed = (status.witness?.pushed ?? []).filter(({ incidents }) => incidents > 0)
+  const cases = status.logs.filter((log) => openOf(log) > 0);
+  const pushed = (status.witness?.pushed ?? []).filter((log) => openOf(log) > 0)
     .map((log) => caseOf(log, log.origin));
-  const { memberCases = 0, witness: { listedCases = 0 } = {} } = status;
+  const { memberCases = 0 } = status;
+  const listedCases = openCases(status) > 0 ? status.witness?.listedCases ?? 0 : 0;
   const frozen = status.logs.filter(({ freeze }) => freeze !== undefined);
   const allCases = [
     ...frozen.map((log) => frozenLog(log, nameOf(log, status))),
@@ -76,13 +84,16 @@ export function describeStatus(
       most,
       screen,
     }),
-    ...sayAll(troubles.map((one) => named(sayTrouble(one, status))), {
+    ...sayAll([...troubles, ...advice].map((one) => named(sayTrouble(one, status))), {
       ...{ what: "troubles", most, screen },
     }),
+    ...sayClosed(status, { listing, screen }),
   ];
   const wrong = new Map<unknown, Mark>([
-    ...troubles.map(({ about }) => [about, TROUBLE] as const),
-    ...[...cases, ...frozen].map((log) => [log, CASE] as const),
+    ...[...troubles, ...advice].map(({ about }) => [about, TROUBLE] as const),
+    ...frozen.map((log) => [log, TROUBLE] as const),
+    ...[...cases, ...frozen.filter(({ freeze }) => isProvenFreeze(freeze!))]
+      .map((log) => [log, CASE] as const),
   ]);
   const logs = status.logs.map((log) => ({ of: log, row: logRow(log, status, wrong.get(log)) }));
   const peers = status.peers.map((peer) => ({
@@ -90,7 +101,7 @@ export function describeStatus(
     row: peerRow(peer, status, wrong.get(peer)),
   }));
   return [
-    ...headline(status, troubles, screen),
+    ...headline(status, { troubles, advice, screen }),
     ...said,
     ...section(logs, { columns: logColumns(status), what: "logs", wrong, most, screen }),
     ...sayCosigners(status, { most, screen }),
@@ -105,11 +116,17 @@ export function describeStatus(
 }
 
 /** Who it is, and in one word how it stands. */
-function headline(status: Status, troubles: readonly Trouble[], screen: Screen): string[] {
-  const { name, version, startedAt, now, incidents, logs, witness } = status;
-  // Of logs that only push, nothing is seen before the first has pushed.
-  const isPushedTo = logs.length > 0 || witness === undefined || witness.cosigned > 0;
-  const isLookedAt = isPushedTo && logs.every(({ lastResult }) => lastResult !== undefined);
+function headline(
+  status: Status,
+  { troubles, advice, screen }: {
+    troubles: readonly Trouble[];
+    advice: readonly Trouble[];
+    screen: Screen;
+  },
+): string[] {
+  const { name, version, startedAt, now, logs, witness } = status;
+  const incidents = openCases(status);
+  const waits = notYet(status);
   const all = [...logs, ...witness?.pushed ?? []];
   const frozen = all.filter(({ freeze }) => freeze !== undefined).length;
   const wrong = [
@@ -117,9 +134,14 @@ function headline(status: Status, troubles: readonly Trouble[], screen: Screen):
     ...(incidents > 0 ? [several(incidents, "PROVEN CASE")] : []),
     ...(troubles.length > 0 ? [several(troubles.length, "TROUBLE")] : []),
   ];
-  const well = isLookedAt ? "all is as it should be" : "it has only begun to look";
+  const isWell = waits.length === 0 && advice.length === 0;
+  const well = isWell
+    ? "all is as it should be"
+    : advice.length > 0
+    ? "less is compared than could be"
+    : `it has only begun: ${waits.join(", ")}`;
   const how = wrong.length > 0 ? wrong.join(", ") : well;
-  const style: Style = wrong.length > 0 ? "red" : isLookedAt ? "green" : "yellow";
+  const style: Style = wrong.length > 0 ? "red" : isWell ? "green" : "yellow";
   const program = version === undefined ? "" : `, hearsay ${version}`;
   const who = printable(`${name}${program}, running for ${span(startedAt, now)}: `);
   const lines = wrapped(`${who}${how}`, { width: screen.columns ?? Infinity });
@@ -135,14 +157,35 @@ interface Said {
   readonly advice: string;
 }
 
-function caseOf(log: { incidents: number }, name: string): Said {
+/** How many cases of a log ask something of a person still. */
+function openOf({ incidents, closed = 0 }: Pick<LogStatus, "incidents" | "closed">): number {
+  return incidents - closed;
+}
+
+function caseOf(log: Pick<LogStatus, "incidents" | "closed">, name: string): Said {
   return {
     mark: CASE,
-    text: `log ${name} signed what contradicts itself: ` +
-      several(log.incidents, "PROVEN CASE"),
-    advice: "The evidence is kept, and nothing is to be done in a hurry. To see it: " +
-      `${LIST_CASES}. ` + 'What to do: OPERATING, "When something is inconsistent".',
+    text: `log ${name} has signed two checkpoints that contradict each other: ` +
+      several(openOf(log), "PROVEN CASE"),
+    advice: `You need not hurry: the evidence is kept. To see it: ${LIST_CASES}. ` +
+      'What to do: OPERATING, "When something is inconsistent".',
   };
+}
+
+/** The cases about which nothing is left to do, in one quiet line. */
+function sayClosed(
+  { incidents, closed }: Status,
+  { listing, screen }: { listing: string; screen: Screen },
+): string[] {
+  if (closed === undefined) return [];
+  const { cases, by } = closed;
+  const which = cases < incidents
+    ? `${cases} of ${several(incidents, "proven case")} ${cases === 1 ? "is" : "are"} closed`
+    : cases === 1
+    ? "1 proven case, closed"
+    : `${cases} proven cases, all closed`;
+  const text = `${which} by ${by.join(", ")}. To see ${cases === 1 ? "it" : "them"}: ${listing}`;
+  return wrapped(printable(text), { width: screen.columns ?? Infinity, indent: INDENT });
 }
 
 function cosignerCase({ name, incidents = 0 }: WitnessOfLog, log: string): Said {
@@ -159,9 +202,8 @@ function cosignerCase({ name, incidents = 0 }: WitnessOfLog, log: string): Said 
 function listedCase(count: number): Said {
   return {
     mark: CASE,
-    text: `logs of the witness's list signed what contradicts itself: ${
-      several(count, "PROVEN CASE")
-    }`,
+    text: "logs of the witness's list have signed checkpoints that contradict each other: " +
+      several(count, "PROVEN CASE"),
     advice: `The evidence is kept. To see which logs, and what: ${LIST_CASES}.`,
   };
 }
@@ -184,15 +226,17 @@ function frozenLog(
   name: string,
 ): Said {
   const { since, incidents, why, isWritten } = freeze!;
+  const isCase = isProvenFreeze(freeze!);
+  const proven = isCase ? "" : " Nothing is proven against it.";
   const accepted = size === undefined ? "Nothing of it" : `Nothing of it beyond size ${size}`;
   const shown = seenSize === undefined ? "" : `, though it shows size ${seenSize}`;
   const written = isWritten ? "" : " The disk refuses to keep this: free it now.";
   const by = incidents.length === 0 ? "" : ` (${incidents.join(", ")})`;
   return {
-    mark: CASE,
+    mark: isCase ? CASE : TROUBLE,
     text: `log ${name} is FROZEN since ${since}${by}: ${why}`,
-    advice: `${accepted} is accepted${shown}. It is still watched. To go on: hearsay incidents ` +
-      `report ${incidents[0] ?? "INC"}, then OPERATING, "When it fires".${written}`,
+    advice: `${accepted} is accepted${shown}. It is still watched.${proven} To go on: ` +
+      `${REPORT_CASE} ${incidents[0] ?? "INC"}, then OPERATING, "When it fires".${written}`,
   };
 }
 

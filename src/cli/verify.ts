@@ -100,7 +100,8 @@ Example:
       else printItem(terminal, item, wanted);
     }
     const holds = judged.every(isSound);
-    if (!json) printVerdict(terminal, { judged, holds });
+    const isKeyGiven = wanted.log !== undefined || wanted.cosigner !== undefined;
+    if (!json) printVerdict(terminal, { judged, holds, isKeyGiven });
     return holds ? EXIT.ok : EXIT.proven;
   },
 };
@@ -355,7 +356,11 @@ function printItem(
 
 function printVerdict(
   terminal: Terminal,
-  { judged, holds }: { judged: readonly JudgedItem[]; holds: boolean },
+  { judged, holds, isKeyGiven }: {
+    judged: readonly JudgedItem[];
+    holds: boolean;
+    isKeyGiven: boolean;
+  },
 ): void {
   const about = judged.filter(({ repair, step }) => repair === undefined && step === undefined);
   if (about.length === 0 && holds) {
@@ -367,8 +372,14 @@ function printVerdict(
   }
   const sound = about.filter(isSound).length;
   const records = about.length === 1 ? "1 record" : `${about.length} records`;
-  if (holds) {
+  if (holds && isKeyGiven) {
     terminal.out(terminal.paint("green", `The evidence holds (${records}).`));
+  } else if (holds) {
+    const key = about.length === 1 ? "the key" : "the keys";
+    const whose = about.length === 1 ? "Whose key that is" : "Whose keys those are";
+    const words =
+      `The evidence holds for ${key} in the file (${records}). ${whose} was not checked.`;
+    terminal.out(terminal.paint("yellow", words));
   } else {
     const word = judged.some(({ judgement }) => judgement?.outcome === "disputed")
       ? "is disputed"

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { logIdOfTransition } from "../evidence/transition.ts";
 import type { AlertEvidence } from "../response/alert_evidence.ts";
 import type { AlertClaims } from "../response/claims.ts";
 import { type ChannelStatus, Courier, type CourierReport } from "../response/courier.ts";
@@ -18,7 +19,8 @@ import { DEFAULT_RULES, type Rule } from "../response/policy.ts";
 import { AlertQueue, type Change } from "../response/queue.ts";
 import type { AlertSettings } from "../response/settings.ts";
 import type { ConflictRecord } from "../evidence/record.ts";
-import type { IncidentJournal } from "../store/incidents.ts";
+import { type Freezes, stepKey } from "../response/freeze_words.ts";
+import type { IncidentJournal, WrittenTransition } from "../store/incidents.ts";
 import { Turns } from "../world/turns.ts";
 import type { Timer, World } from "../world/world.ts";
 import { aboutCase } from "./event_about.ts";
@@ -27,6 +29,8 @@ import { RefusalLimiter } from "./warnings.ts";
 
 /** How long after the journal could not be read it is tried again. */
 const AGAIN_MS = 10_000;
+/** So long the alert about a case waits for the incident that freezes its log, to name it. */
+export const INCIDENT_WAIT_MS = 1_000;
 
 /** The alerts in a daemon's status. */
 export interface AlertStatus {
@@ -40,6 +44,7 @@ export class Alerting {
   readonly #settings: AlertSettings;
   readonly #rules: readonly Rule[];
   readonly #monitor: string;
+  readonly #config: string | undefined;
   readonly #inner: EventReport;
   readonly #turns = new Turns();
   #isStopped = false;
@@ -48,19 +53,24 @@ export class Alerting {
   #opened: Opened | undefined;
   /** Tries again to catch up with the journal. */
   #again: Timer | undefined;
+  /** By entry: cases of logs that are recorded, and whose incident is being written. */
+  readonly #waiting = new Map<number, Waiting>();
 
   /**
    * @param report what events are told to otherwise
    * @param monitor the monitor's name
    * @param rules of the policy; without them the default holds
+   * @param config the absolute path of the configuration, for the commands in alerts
    */
-  constructor({ world, settings, rules = DEFAULT_RULES, monitor, report }: {
+  constructor({ world, settings, rules = DEFAULT_RULES, monitor, report, config }: {
     world: World;
     settings: AlertSettings;
     rules?: readonly Rule[] | undefined;
     monitor: string;
     report: EventReport;
+    config?: string | undefined;
   }) {
+    this.#config = config;
     this.#world = world;
     this.#settings = settings;
     this.#rules = rules;
@@ -90,15 +100,17 @@ export class Alerting {
    * @param state the state folder, which this process has for itself
    * @param subjects the ids of the logs, and the addresses of the peers
    * @param isWatching whether every log is looked at when it should be
+   * @param freezes which logs are frozen; without it alerts say nothing of that
    * @throws WorldError
    */
-  async open({ state, incidents, subjects, isWatching, claims }: {
+  async open({ state, incidents, subjects, isWatching, freezes, claims }: {
     state: string;
     incidents: IncidentJournal;
     subjects: ReadonlySet<string>;
     isWatching: () => boolean;
     /** Divides the sending among the daemons of one operator, if there are several. */
     claims?: AlertClaims | undefined;
+    freezes?: Freezes;
   }): Promise<void> {
     const { clock, files, random } = this.#world;
     const refusals = new RefusalLimiter({
@@ -124,12 +136,13 @@ export class Alerting {
         evidence: await evidenceOf(queue, incidents),
         made: () => this.#bring(),
         fault: (error) => this.#tellFault(error),
+        ...{ freezes, config: this.#config },
       });
       desk.keepSubjects(subjects);
       const { heartbeat: settings, allow } = this.#settings;
       const world = this.#world;
       const heartbeat = settings && new Heartbeat({ world, settings, allow, isWatching });
-      this.#opened = { queue, desk, couriers, incidents, heartbeat, refusals };
+      this.#opened = { queue, desk, couriers, incidents, heartbeat, refusals, freezes };
       if (queue.damagedLines > 0) {
         const reason = "the queue of alerts is damaged; what was lost of it may not have been sent";
         this.report.event("alert.lost", "error", { lines: queue.damagedLines, reason });
@@ -153,6 +166,7 @@ export class Alerting {
 
   /** Brings what waits, once. */
   async once(): Promise<void> {
+    this.#waitNoMore();
     await this.#turns.done();
     const { queue, couriers, heartbeat } = this.#opened!;
     await queue.write();
@@ -187,6 +201,7 @@ export class Alerting {
   /** Writes what is left, and closes the queue. */
   async close(): Promise<void> {
     this.stop();
+    this.#waitNoMore();
     await this.#turns.done();
     const { desk, queue, refusals } = this.#opened ?? {};
     this.#opened = undefined;
@@ -211,9 +226,44 @@ export class Alerting {
       if (!this.#isStopped) this.#early.push(event);
       return;
     }
-    const { desk, queue, incidents } = this.#opened;
+    const { desk, queue, freezes } = this.#opened;
+    if (event.name === "incident.step") return this.#takeStep(event);
     const seq = event.name === "incident.recorded" ? event.fields.incident : undefined;
     if (typeof seq !== "number") return desk.take(event);
+    const record = event.about?.record;
+    const freeze = record && freezes?.of(record);
+    // Its incident is being written. Not for long: the news is more than its name.
+    const waits = freeze?.isFrozen === true && freeze.incident === undefined;
+    if (!waits || seq <= (queue.mark?.seq ?? 0)) return this.#takeRecorded(event, seq);
+    const timer = this.#world.clock.after(INCIDENT_WAIT_MS, () => this.#release(seq));
+    this.#waiting.set(seq, { event, timer });
+  }
+
+  /** A step is written: whose incident is known now waits no more. */
+  #takeStep(event: AlertEvent): void {
+    const { fields: { evidence_ids: ids } } = event;
+    const isNamed = ({ about }: AlertEvent): boolean =>
+      Array.isArray(ids) && ids.includes(about?.record?.evidence_id);
+    const named = [...this.#waiting].filter(([, waiting]) => isNamed(waiting.event));
+    for (const [seq] of named) this.#release(seq);
+    if (named.length === 0) void this.#catchUpTo({ event });
+  }
+
+  #release(seq: number): void {
+    const waiting = this.#waiting.get(seq);
+    if (waiting === undefined) return;
+    waiting.timer.cancel();
+    this.#waiting.delete(seq);
+    if (this.#opened !== undefined) this.#takeRecorded(waiting.event, seq);
+  }
+
+  /** Takes what waits as it is. */
+  #waitNoMore(): void {
+    for (const seq of [...this.#waiting.keys()]) this.#release(seq);
+  }
+
+  #takeRecorded(event: AlertEvent, seq: number): void {
+    const { desk, queue, incidents } = this.#opened!;
     const told = queue.mark?.seq ?? 0;
     if (seq <= told) return;
     // Mostly it is the next one, and everything is at hand. Otherwise the journal is read.
@@ -227,14 +277,16 @@ export class Alerting {
    * Catches up with the journal. If it cannot be read now, the case at hand is told all the same, and
    * the journal is tried again.
    */
-  async #catchUpTo(recorded?: { seq: number; event: AlertEvent }): Promise<void> {
+  async #catchUpTo(recorded?: { seq?: number; event: AlertEvent }): Promise<void> {
     try {
       await this.#turns.next(() => this.#catchUp());
     } catch (error) {
-      this.#inner.workFailed(error);
-      if (this.#opened === undefined || this.#isStopped) return;
+      if (this.#opened === undefined) return this.#inner.workFailed(error);
+      this.#opened.refusals.add(error);
+      if (this.#isStopped) return;
       const { desk, queue } = this.#opened;
-      if (recorded && (queue.mark?.seq ?? 0) < recorded.seq) desk.take(recorded.event);
+      const { seq = Infinity } = recorded ?? {};
+      if (recorded && (queue.mark?.seq ?? 0) < seq) desk.take(recorded.event);
       this.#again?.cancel();
       this.#again = this.#world.clock.after(AGAIN_MS, () => void this.#catchUpTo());
     }
@@ -245,11 +297,22 @@ export class Alerting {
     if (this.#opened === undefined) return;
     const { desk, queue, incidents } = this.#opened;
     const mark = queue.mark;
-    const isOurs = mark === undefined || await incidents.hashOf(mark.seq) === mark.hash;
+    const isOurs = mark === undefined || mark.seq === 0 ||
+      await incidents.hashOf(mark.seq) === mark.hash;
     // If it is another journal than before, or was cut, all of it is told: too much before too little.
     const told = isOurs ? mark?.seq ?? 0 : 0;
     const { last } = incidents;
-    for (const seq of incidents.newest(last.seq - told).filter((one) => one > told)) {
+    // Of a journal that was never told of, only cases are told: what people did long ago is no news.
+    const steps = mark !== undefined && isOurs ? this.#stepsAfter(told) : [];
+    const cases = incidents.newest(last.seq - told).filter((one) => one > told);
+    for (const next of [...cases, ...steps].toSorted((a, b) => seqOf(a) - seqOf(b))) {
+      const seq = seqOf(next);
+      // This one and all after it are told once its incident has a name.
+      if (this.#waiting.has(seq)) return;
+      if (typeof next !== "number") {
+        await this.#tellStep(next);
+        continue;
+      }
       const record = await incidents.read(seq);
       const hash = await incidents.hashOf(seq);
       // A case may have been told by the event that came first.
@@ -259,7 +322,32 @@ export class Alerting {
       if (queue.case(equivocationKey(record.evidence_id)) !== undefined) queue.change(...changes);
       else desk.take(recordedEvent(record, seq), changes);
     }
-    if ((queue.mark?.seq ?? 0) !== last.seq) queue.change({ mark: last });
+    if (queue.mark?.seq !== last.seq) queue.change({ mark: last });
+  }
+
+  /** The steps after an entry of the journal, and before what waits. */
+  #stepsAfter(told: number): WrittenTransition[] {
+    return this.#opened!.incidents.transitions.filter(({ seq }) => seq > told);
+  }
+
+  /** Makes an alert of a step of the journal, if that is to be. */
+  async #tellStep({ seq, transition }: WrittenTransition): Promise<void> {
+    const { desk, queue, incidents, freezes } = this.#opened!;
+    if ((queue.mark?.seq ?? 0) >= seq) return;
+    const { incident, log, to } = transition;
+    // It was told while the journal could not be read.
+    if (queue.case(stepKey({ incident, to })) !== undefined) return;
+    const hash = await incidents.hashOf(seq);
+    const changes: Change[] = hash === undefined ? [] : [{ mark: { seq, hash } }];
+    // Why a log is frozen is what its incident was opened for.
+    const told = to === "FREEZE"
+      ? incidents.transitions.find((one) => one.transition.incident === incident)!.transition
+      : transition;
+    const { cause, by, why } = told;
+    const frozen = freezes?.isFrozen({ id: logIdOfTransition(transition) }) ?? false;
+    const level = to === "FREEZE" ? "error" : "info";
+    const fields = { incident, origin: log.origin, cause, to, by, why, frozen };
+    desk.take({ name: "incident.step", level, fields }, changes);
   }
 
   #bring(): void {
@@ -299,8 +387,19 @@ interface Opened {
   readonly couriers: readonly Courier[];
   readonly incidents: IncidentJournal;
   readonly heartbeat: Heartbeat | undefined;
-  /** What the disk refuses of the queue. */
   readonly refusals: RefusalLimiter;
+  readonly freezes: Freezes | undefined;
+}
+
+/** A case whose incident is being written. */
+interface Waiting {
+  readonly event: AlertEvent;
+  readonly timer: Timer;
+}
+
+/** The entry of a case, or of a step. */
+function seqOf(one: number | WrittenTransition): number {
+  return typeof one === "number" ? one : one.seq;
 }
 
 function markOf({ last }: IncidentJournal): Change {

@@ -135,6 +135,7 @@ export async function assemble(
     reload,
     witness,
     alertRules,
+    config,
     policies = new Map(),
     storePlace = () => Promise.reject(new Error("nobody said how to reach the store")),
   }: {
@@ -148,6 +149,8 @@ export async function assemble(
     witness?: WitnessMeans | undefined;
     /** The alert policy; without one the default holds. */
     alertRules?: readonly Rule[] | undefined;
+    /** The absolute path of the configuration, for the commands in alerts. */
+    config?: string | undefined;
     /** Those that the settings name, by their paths. */
     policies?: Policies | undefined;
     /** Where the store is that the settings name, and what lets us in. */
@@ -155,7 +158,7 @@ export async function assemble(
   },
 ): Promise<Parts> {
   const alerting = settings.alerts && new Alerting({
-    ...{ world, settings: settings.alerts, rules: alertRules, monitor: settings.name },
+    ...{ world, settings: settings.alerts, rules: alertRules, monitor: settings.name, config },
     report: printed,
   });
   const report = alerting?.report ?? printed;
@@ -171,6 +174,9 @@ export async function assemble(
     written: () => own.observations?.last.seq ?? 0,
   });
   const tallies = new Tallies();
+  let responding: Responding | undefined;
+  // It freezes a log before anybody is told of the case.
+  happenings.subscribe((happening) => responding?.follow(happening));
   happenings.subscribe((happening) => announcer.tell(happening));
   happenings.subscribe((happening) => tallies.count(happening));
   const places = await lookAtPlaces({ world, settings, signer, report });
@@ -185,7 +191,6 @@ export async function assemble(
   let witnessing: Witnessing | undefined;
   let federating: Federating | undefined;
   let mirroring: Mirroring | undefined;
-  let responding: Responding | undefined;
   try {
     const cosignatures = new Cosignatures({ clock: world.clock, observations });
     cosignatures.follow(countedLogs(settings, policies));
@@ -323,6 +328,7 @@ export async function assemble(
       ...{ state: settings.state, incidents: incidents!, subjects: subjectsOf(parts) },
       isWatching: () => isWatching(parts),
       claims: parts.sharing?.alerts,
+      freezes: responding.freezes,
     });
     return parts;
   } catch (error) {

@@ -244,11 +244,16 @@ export class CaseKeeper {
   }
 
   /**
-   * How many cases the journal has about logs that are not followed, and that somebody here answers
-   * for all the same. Cases about members' statements are counted elsewhere.
+   * The evidence ids of the cases that the journal has about logs that are not followed, and that
+   * somebody here answers for all the same. Cases about members' statements are counted elsewhere.
    */
-  casesUnfollowed(isMeant: (log: LogName) => boolean): number {
-    return [...this.#unfollowed.values()].filter(isMeant).length;
+  casesUnfollowed(isMeant: (log: LogName) => boolean): string[] {
+    return [...this.#unfollowed].flatMap(([id, log]) => isMeant(log) ? [id] : []);
+  }
+
+  /** The evidence ids of the cases that it holds about the logs followed. */
+  get idsHeld(): string[] {
+    return [...this.#held.values()].flatMap((cases) => cases.map(({ evidence_id: id }) => id));
   }
 
   /** What an exchange needs of this keeper. */

@@ -27,9 +27,16 @@ import { CaseReader } from "./case_reader.ts";
 import { Shown, type ShownHead } from "./shown.ts";
 import type { SharedPlace } from "../world/shared_database.ts";
 import type { Sharing } from "./sharing.ts";
-import type { FrozenStatus, HeardElsewhere, LogStatus, Status } from "./status.ts";
 import type { NamedPeer } from "./heard_peers.ts";
 import type { MemberStatus } from "../swarm/member_status.ts";
+import {
+  type ClosedCases,
+  type FrozenStatus,
+  type HeardElsewhere,
+  type LogStatus,
+  MAX_CLOSED_BY,
+  type Status,
+} from "./status.ts";
 import type { Responding } from "./responding.ts";
 import type { Witnessing, WitnessMeans } from "./witnessing.ts";
 import { WriteProbe } from "./write_probe.ts";
@@ -86,6 +93,8 @@ export class Daemon {
     witness?: WitnessMeans | undefined;
     /** The alert policy; without one the default holds. */
     alertRules?: readonly Rule[] | undefined;
+    /** The absolute path of the configuration, for the commands in alerts. */
+    config?: string | undefined;
     policies?: Policies | undefined;
     /** Where the store is that the settings name, and what lets us in. */
     storePlace?: (() => Promise<SharedPlace>) | undefined;
@@ -159,7 +168,21 @@ export class Daemon {
    */
   get casesHeld(): number {
     const { common: { keeper }, witnessing, mirroring } = this.#parts;
-    return keeper.casesHeld + (witnessing?.listedCases ?? 0) + (mirroring?.formerCases ?? 0);
+    return keeper.casesHeld + (witnessing?.listedCases.length ?? 0) +
+      (mirroring?.formerCases ?? 0);
+  }
+
+  /** How many of them ask something of a person: their incidents are not closed, or they have none. */
+  get casesOpen(): number {
+    return this.casesHeld - (this.#closedCases().closed?.cases ?? 0);
+  }
+
+  #closedCases(): { closed?: ClosedCases } {
+    const { common: { keeper }, witnessing, responding: { runbook } } = this.#parts;
+    const ids = [...keeper.idsHeld, ...witnessing?.listedCases ?? []];
+    const by = ids.flatMap((id) => runbook.closedBy(id) ?? []);
+    if (by.length === 0) return {};
+    return { closed: { cases: by.length, by: [...new Set(by)].slice(0, MAX_CLOSED_BY) } };
   }
 
   /** Whether any log contradicted at the last look what it has signed before. */
@@ -354,6 +377,7 @@ export class Daemon {
       !tallies.hasCompared;
     const members = membersAmong(settings.peers).length > 0 ? swarm.status() : undefined;
     const lists = this.#listsOfPeers();
+    const isClosed = (id: string): boolean => responding.runbook.closedBy(id) !== undefined;
     return {
       version: VERSION,
       name: settings.name,
@@ -362,6 +386,7 @@ export class Daemon {
       startedAt: this.#startedAt,
       now: timeNow(this.#world.clock),
       incidents: this.casesHeld,
+      ...this.#closedCases(),
       ...(keeper.memberCases > 0 && { memberCases: keeper.memberCases }),
       unwritten: tallies.isUnwritten,
       ...(tallies.faults > 0 && { faults: tallies.faults }),
@@ -370,7 +395,7 @@ export class Daemon {
       ...(isUncompared && { isUncompared }),
       ...(this.#reloadRefused !== undefined && { reloadRefused: this.#reloadRefused }),
       logs: followers.map((one) => ({
-        ...one.status(),
+        ...one.status(isClosed),
         ...sharedBy(one.log, lists),
         ...cosignedStatus(this.#parts, one.log),
         ...this.#formerKeyOf(one.log),
@@ -380,7 +405,7 @@ export class Daemon {
       })),
       ...(members !== undefined && { members }),
       ...(witnessing !== undefined &&
-        { witness: witnessing.status((log) => responding.status(log)) }),
+        { witness: witnessing.status({ freezeOf: (log) => responding.status(log), isClosed }) }),
       ...(alerting !== undefined && { alerts: alerting.status() }),
       ...(sharing !== undefined && { store: sharing.status() }),
       ...(federating !== undefined && { federation: federating.status() }),

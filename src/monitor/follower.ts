@@ -15,7 +15,7 @@ import type { Question } from "./questions.ts";
 import { recall, type Recalled, viewOf } from "./recalled.ts";
 import type { LogSettings } from "./settings.ts";
 import { Settler } from "./settler.ts";
-import type { LogStatus, LogTally, LookResult } from "./status.ts";
+import { countCases, type LogStatus, type LogTally, type LookResult } from "./status.ts";
 import { isTheLog, THE_LOG } from "./the_log.ts";
 import type { Finding } from "./finding.ts";
 import { LogWatch } from "./watch.ts";
@@ -243,8 +243,13 @@ export class Follower {
     });
   }
 
-  /** What the status says of this log, except for what `Tallies` counts. */
-  status(): Omit<LogStatus, keyof LogTally> {
+  /**
+   * What the status says of this log, except for what `Tallies` counts.
+   * @param isClosed whether the incident of a case is closed
+   */
+  status(
+    isClosed: (evidenceId: string) => boolean = () => false,
+  ): Omit<LogStatus, keyof LogTally> {
     const { view } = this.#watch;
     const nextAt = this.#nextLookAt;
     const { replaces } = this.#settings;
@@ -264,7 +269,7 @@ export class Follower {
       ...(replaces && { replaces: replaces.vkey.text }),
       ...(accepted && { ...accepted, grewAt: this.#grewAt }),
       ...(!isAccepted && { seenSize: `${view.treeSize}`, seenRoot: view.root }),
-      incidents: this.#sum(({ log }) => keeper.cases(log).length),
+      ...countCases(this.#settlers.flatMap(({ log }) => keeper.cases(log)), isClosed),
       openQuestions: this.#sum(({ questions }) => questions.size),
       ...(waitingOwn > 0 && { waitingOwn }),
       ...(waitingOthers > 0 && { waitingOthers }),

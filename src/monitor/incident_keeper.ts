@@ -14,7 +14,7 @@ import {
 } from "../evidence/transition.ts";
 import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
 import { FreezeGate, type FrozenMemory, type Kept, keptOf } from "../response/freeze.ts";
-import { type Incident, Runbook, type Step } from "../response/runbook.ts";
+import { entryOf, type Incident, isFreezing, Runbook, type Step } from "../response/runbook.ts";
 import type { IncidentJournal, NamedRecord } from "../store/incidents.ts";
 import { statementsEpoch } from "../swarm/statement.ts";
 import { MalformedError } from "../tlog/malformed.ts";
@@ -47,7 +47,13 @@ export interface Opening {
 }
 
 /** What became of an order; a refusal says why, as the rest of a sentence after the incident. */
-export type Stepped = { readonly incident: Incident } | { readonly refused: string };
+export type Stepped =
+  | {
+    readonly incident: Incident;
+    /** Whether the journal had it as it is, and nothing was written. */
+    readonly isUnchanged?: true;
+  }
+  | { readonly refused: string };
 
 /** A step that the journal has, and that may not follow what came before it there. */
 export interface Illegal {
@@ -170,7 +176,7 @@ export class IncidentKeeper {
   /**
    * Opens an incident and freezes the log. Cases of a log whose incident nobody investigates yet are
    * added to that one. Where an incident about the same cause freezes the log already, and there is no
-   * new case, nothing is done.
+   * new case, nothing is done. A case whose incident does not freeze the log any more is refused.
    * @throws MalformedError if a name or a reason is none; WorldError
    */
   open(opening: Opening): Promise<Stepped> {
@@ -191,9 +197,17 @@ export class IncidentKeeper {
       );
       if (cause === "equivocation" && cases.length === 0) {
         const known = this.runbook.withCase(opening.cases[0]!);
-        return known === undefined ? { refused: "has no case" } : { incident: known };
+        if (known === undefined) return { refused: "has no case" };
+        if (isFreezing(known.state)) return { incident: known, isUnchanged: true };
+        const { at, by } = entryOf(known);
+        return {
+          refused: `cannot be opened: ${known.id} has its case, and is in the state ` +
+            `${known.state} since ${at}, by ${by}. A case is not opened twice`,
+        };
       }
-      if (open !== undefined && cause !== "equivocation") return { incident: open };
+      if (open !== undefined && cause !== "equivocation") {
+        return { incident: open, isUnchanged: true };
+      }
       if (open !== undefined && by === BY_ITSELF) {
         const step = this.#stepOf(open, { to: "FREEZE", by, why: opening.why });
         for (const some of parts(cases)) await this.#make({ ...step, evidence_ids: some });

@@ -66,8 +66,8 @@ export async function obeyOrder(order: JsonObject, obeying: Obeying): Promise<Ob
       ? await obeying.step(step)
       : await obeying.open({ ...open!, log: logOfOrder(open!) });
     if ("refused" in stepped) return { refused: `${named} ${stepped.refused}` };
-    const { id, state } = stepped.incident;
-    return { done: true, incident: id, state };
+    const { isUnchanged, incident: { id, state } } = stepped;
+    return { done: true, incident: id, state, ...(isUnchanged && { isUnchanged }) };
   } catch (error) {
     if (error instanceof MalformedError) return { refused: error.message };
     throw error;

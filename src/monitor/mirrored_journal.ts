@@ -136,7 +136,7 @@ export class MirroredJournal implements MirrorParty {
     const { name, text } = this.vkey;
     return this.#means.common.keeper.casesUnfollowed(({ origin, vkey }) =>
       vkey === text && parseOrigin(origin, name) !== undefined
-    );
+    ).length;
   }
 
   /** Syncs in a row that failed. */

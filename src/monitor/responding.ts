@@ -1,6 +1,7 @@
 import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
 import { BY_ITSELF, type Cause, logIdOfTransition } from "../evidence/transition.ts";
 import type { FreezeGate } from "../response/freeze.ts";
+import type { Freezes } from "../response/freeze_words.ts";
 import type { Runbook } from "../response/runbook.ts";
 import { type Log, makeLog } from "../tlog/log.ts";
 import { parseVkey } from "../tlog/vkey.ts";
@@ -108,12 +109,10 @@ export class Responding {
   }
 
   /**
-   * Takes up where the process before has ended, and freezes from now on what is to be frozen.
+   * Takes up where the process before has ended.
    * @throws WorldError
    */
   async begin(): Promise<void> {
-    const { happenings } = this.#common;
-    happenings.subscribe((happening) => this.#follow(happening));
     await this.#keeper.claim();
     for (const named of this.#keeper.unopened()) {
       const log = this.#logOf(named);
@@ -155,7 +154,8 @@ export class Responding {
     const { origin, vkey: { text: vkey } } = log;
     const opening = { log: { origin, vkey }, cause, cases, by, why, accepted };
     const stepped = await this.#keeper.open(opening);
-    if ("incident" in stepped) this.#tell(stepped.incident.id);
+    // What was there before is no news.
+    if ("incident" in stepped && !stepped.isUnchanged) this.#tell(stepped.incident.id);
     return stepped;
   }
 
@@ -173,13 +173,27 @@ export class Responding {
     };
   }
 
+  /** What alerts say of frozen logs. */
+  get freezes(): Freezes {
+    return {
+      of: (record) => {
+        const log = this.#logOf(record);
+        if (log === undefined) return undefined;
+        const incident = this.runbook.withCase(record.evidence_id);
+        return { isFrozen: this.gate.isFrozen(log), ...(incident && { incident }) };
+      },
+      isFrozen: (log) => this.gate.isFrozen(log),
+    };
+  }
+
   /** Waits for what is being written. */
   async close(): Promise<void> {
     await this.#write();
     await this.#keeper.close();
   }
 
-  #follow(happening: Happening): void {
+  /** Freezes what is to be frozen. It is to be told everything before those who tell it on. */
+  follow(happening: Happening): void {
     if (happening.kind === "case") {
       const { outcome, record } = happening.news;
       const log = this.#logOf(record);
@@ -365,7 +379,7 @@ export class Responding {
     if (cause === "equivocation" && cases.length === 0) return;
     const opening = { log: { origin, vkey }, cause, cases, by: BY_ITSELF, why, accepted };
     const stepped = await this.#keeper.open(opening);
-    if ("incident" in stepped) this.#tell(stepped.incident.id);
+    if ("incident" in stepped && !stepped.isUnchanged) this.#tell(stepped.incident.id);
   }
 
   #tell(id: string): void {

@@ -100,6 +100,35 @@ export interface SiteStatus {
   readonly held: number;
 }
 
+/** Cases about which nothing is left to do. */
+export interface ClosedCases {
+  readonly cases: number;
+  /** Who closed their incidents, at most MAX_CLOSED_BY of them. */
+  readonly by: readonly string[];
+}
+
+/** Most names in a status of people who have closed incidents. */
+export const MAX_CLOSED_BY = 5;
+
+/** How many cases there are, and how many of them are closed. */
+export function countCases(
+  cases: readonly { readonly evidence_id: string }[],
+  isClosed: (evidenceId: string) => boolean,
+): { incidents: number; closed?: number } {
+  const closed = cases.filter(({ evidence_id: id }) => isClosed(id)).length;
+  return { incidents: cases.length, ...(closed > 0 && { closed }) };
+}
+
+/** How many cases of a status ask something of a person still. */
+export function openCases({ incidents, closed }: Pick<Status, "incidents" | "closed">): number {
+  return incidents - (closed?.cases ?? 0);
+}
+
+/** Whether a log is frozen because of something that is proven, and not for a suspicion alone. */
+export function isProvenFreeze({ causes }: Pick<FrozenStatus, "causes">): boolean {
+  return causes.includes("equivocation");
+}
+
 /** One log in a daemon's status. */
 export interface LogStatus extends LogTally {
   readonly origin: string;
@@ -131,6 +160,8 @@ export interface LogStatus extends LogTally {
   readonly nextLookAt?: string;
   /** Incidents of this log in the journal. */
   readonly incidents: number;
+  /** Those of them whose incidents people have closed, if there are any. */
+  readonly closed?: number;
   /** How many peers follow this log too, as they last said; nothing before any peer has said. */
   readonly sharedBy?: number;
   /** How many checkpoints are not settled yet. */
@@ -229,6 +260,8 @@ export interface Status {
   readonly now: string;
   /** Incidents in the journal about the logs followed, and about monitors. */
   readonly incidents: number;
+  /** Those of them whose incidents people have closed. Nothing if there are none. */
+  readonly closed?: ClosedCases;
   /** Those about monitors that signed two statements under one number, if there are any. */
   readonly memberCases?: number;
   /** Whether a proven conflict could not be written yet, because the disk refuses. */

@@ -95,6 +95,15 @@ export function troublesOf(status: Status): Trouble[] {
   ];
 }
 
+/** What is wrong and what is advice, each without what is only a case: cases are told by themselves. */
+export function troublesAndAdvice(status: Status): { troubles: Trouble[]; advice: Trouble[] } {
+  const all = troublesOf(status);
+  return {
+    troubles: all.filter(({ isOnly }) => isOnly === undefined),
+    advice: all.filter(({ isOnly }) => isOnly === "advice"),
+  };
+}
+
 /** What keeps its operator from being told. */
 function troublesOfAlerts({ alerts }: Status): Trouble[] {
   if (alerts === undefined) return [];
@@ -229,7 +238,8 @@ function troublesOfLog(
   const look = saysOfLook(log);
   if (look !== undefined) {
     const [says, advice] = look;
-    const isCase = lastResult === "inconsistent" && log.isRewritten !== true && log.incidents > 0;
+    const isCase = lastResult === "inconsistent" && log.isRewritten !== true &&
+      log.incidents > (log.closed ?? 0);
     const trouble = { about: log, text: `log ${name} ${says}`, advice, since };
     troubles.push({ ...trouble, ...(isCase && { isOnly: "case" }) });
   }

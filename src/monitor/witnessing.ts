@@ -19,7 +19,7 @@ import { BegunWitnesses } from "./begun_witnesses.ts";
 import type { Common } from "./common.ts";
 import { openKept } from "./kept_note.ts";
 import { ListFollower, type ListNews } from "./list_follower.ts";
-import type { FrozenStatus } from "./status.ts";
+import { countCases, type FrozenStatus } from "./status.ts";
 import { recall } from "./recalled.ts";
 import { inPlace } from "./swarm_host.ts";
 import { THE_LOG, theLogAt } from "./the_log.ts";
@@ -79,6 +79,8 @@ export interface PushedStatus {
   readonly size?: string;
   /** Incidents of this log in the journal. */
   readonly incidents: number;
+  /** Those of them whose incidents people have closed, if there are any. */
+  readonly closed?: number;
   /** If nothing of it is cosigned now: why. */
   readonly freeze?: FrozenStatus;
   /** Checkpoints that it signed and nobody has shown to extend what was cosigned, if there are any. */
@@ -234,16 +236,22 @@ export class Witnessing implements Refusals {
     return this.#state.tornBytes;
   }
 
-  /** Incidents in the journal about logs that only the list names. */
-  get listedCases(): number {
+  /** The evidence ids of the cases in the journal about logs that only the list names. */
+  get listedCases(): readonly string[] {
     return this.#common.keeper.casesUnfollowed(({ origin, vkey }) =>
       this.#logs.named(origin).some((log) => log.vkey.text === vkey)
     );
   }
 
   /** See `WitnessStatus`. */
-  status(freezeOf: (log: Log) => FrozenStatus | undefined = () => undefined): WitnessStatus {
-    const { listedCases } = this;
+  status(
+    { freezeOf = () => undefined, isClosed = () => false }: {
+      freezeOf?: (log: Log) => FrozenStatus | undefined;
+      /** Whether the incident of a case is closed. */
+      isClosed?: (evidenceId: string) => boolean;
+    } = {},
+  ): WitnessStatus {
+    const { listedCases: { length: listedCases } } = this;
     return {
       vkeys: this.#means.keys.map(({ vkey }) => vkey.text),
       logs: this.#logs.size,
@@ -260,7 +268,7 @@ export class Witnessing implements Refusals {
           ...(size !== undefined && { size: `${size}` }),
           ...(freeze !== undefined && { freeze }),
           ...(openQuestions > 0 && { openQuestions }),
-          incidents: this.#common.keeper.cases(log).length,
+          ...countCases(this.#common.keeper.cases(log), isClosed),
         };
       }),
     };

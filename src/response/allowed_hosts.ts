@@ -31,15 +31,32 @@ export async function addressOf(
     timeoutMs: number;
   },
 ): Promise<string | undefined> {
-  const bare = hostname.replace(/^\[(.*)\]$/, "$1");
-  if (allow.some((one) => sameHost(one, bare))) return undefined;
-  const literal = reachOfAddress(bare);
-  refuse(bare, literal ?? reachOfName(bare));
-  if (literal !== undefined) return bare;
+  if (refuseByName({ hostname, allow })) return undefined;
+  const bare = withoutBrackets(hostname);
+  if (reachOfAddress(bare) !== undefined) return bare;
   const addresses = await http.lookup(bare, timeoutMs);
   // An address that cannot be read may be anywhere.
   for (const one of addresses) refuse(bare, reachOfAddress(one) ?? REACH.machine);
   return addresses[0]!;
+}
+
+/**
+ * What can be said of a host without asking anybody.
+ * @returns whether it is allowed by name
+ * @throws WorldError `not permitted` if its name, or the address that it is, is not on the internet
+ */
+export function refuseByName(
+  { hostname, allow }: { hostname: string; allow: readonly string[] },
+): boolean {
+  const bare = withoutBrackets(hostname);
+  if (allow.some((one) => sameHost(one, bare))) return true;
+  refuse(bare, reachOfAddress(bare) ?? reachOfName(bare));
+  return false;
+}
+
+/** An address of IPv6 as it is written without a port. */
+function withoutBrackets(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1");
 }
 
 function refuse(hostname: string, reach: Reach): void {

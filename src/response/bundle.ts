@@ -14,6 +14,7 @@ import { isTransition, parseTransition } from "../evidence/transition.ts";
 import { verifyConflict } from "../evidence/verify.ts";
 import { textOf, utf8 } from "../tlog/encoding.ts";
 import { sha256 } from "../tlog/hashing.ts";
+import { describeLog, type Log, makeLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import {
   checkMembers,
@@ -24,9 +25,10 @@ import {
   unexpected,
   wholeNumber,
 } from "../tlog/members.ts";
-import { ensureFolder, isThere, replaceDurably } from "../world/durable.ts";
+import { parseVkey } from "../tlog/vkey.ts";
+import { ensureFolder, isThere, replaceDurably, temporaryName } from "../world/durable.ts";
 import { readFully } from "../world/reading.ts";
-import type { Files } from "../world/world.ts";
+import { type Files, type FolderEntry, WorldError } from "../world/world.ts";
 
 /** Names the format of the manifest. */
 export const BUNDLE_VERSION = "hearsay/bundle/v1";
@@ -124,6 +126,8 @@ export interface CheckedBundle {
   /** SHA-256 of the manifest, in hex. */
   readonly sha256: string;
   readonly faults: readonly string[];
+  /** What is in the folder and not in the manifest: nobody says anything of it. */
+  readonly strangers: readonly string[];
 }
 
 // Of another kind nobody here could say whether a file holds.
@@ -165,10 +169,15 @@ const MANIFEST = {
 
 /**
  * Reads a bundle again and checks everything in it that can be checked: the SHA-256 of each file, each
- * record as a stranger would, each step's signature, the hash of each entry.
+ * record as a stranger would, each step's signature, the hash of each entry. Nothing that is listed
+ * shows who wrote the list: the manifest is not signed.
+ * @param log the log that all of it must be about, if the reader has said one
  * @throws MalformedError if the manifest is none; WorldError
  */
-export async function checkBundle({ files, folder }: BundlePlace): Promise<CheckedBundle> {
+export async function checkBundle(
+  { files, folder }: BundlePlace,
+  { log }: { log?: Log | undefined } = {},
+): Promise<CheckedBundle> {
   const bytes = await read(files, join(folder, MANIFEST_FILE));
   const members = parseExactJson(textOf(bytes), MAX_PARTS);
   checkMembers(members, { what: "the manifest", shape: MANIFEST });
@@ -177,6 +186,11 @@ export async function checkBundle({ files, folder }: BundlePlace): Promise<Check
     throw new MalformedError(`the manifest is of another version: ${quoted(manifest.version)}`);
   }
   const faults: string[] = [];
+  const about = logIn(manifest);
+  if (typeof about === "string") faults.push(about);
+  else if (log !== undefined && about.id !== log.id) {
+    faults.push(`it is about ${describeLog(about)}, expected ${describeLog(log)}`);
+  }
   for (const { name, kind, bytes: length, sha256: wanted } of manifest.files) {
     if (!await isThere(files, join(folder, name))) {
       faults.push(`${name} is gone`);
@@ -187,18 +201,77 @@ export async function checkBundle({ files, folder }: BundlePlace): Promise<Check
       faults.push(`${name} is not what was gathered: its SHA-256 is ${hexHash(content)}`);
       continue;
     }
-    const fault = faultOf(kind, content);
+    const fault = faultOf(kind, { content, log: typeof about === "string" ? undefined : about });
     if (fault !== undefined) faults.push(`${name} does not hold: ${fault}`);
   }
-  return { manifest, sha256: hexHash(bytes), faults };
+  const strangers = await strangersIn({ files, folder }, {
+    listed: manifest.files,
+    isFinished: true,
+  });
+  return { manifest, sha256: hexHash(bytes), faults, strangers };
+}
+
+/** The text of a file of a bundle. @throws MalformedError, WorldError */
+export async function readBundled({ files, folder }: BundlePlace, name: string): Promise<string> {
+  return textOf(await read(files, join(folder, name)));
+}
+
+/**
+ * What is in a folder and is no part of a bundle with these files; none if the folder is not there.
+ * A folder ends with a slash, and is not looked into.
+ * @throws WorldError
+ */
+export async function strangersIn(
+  { files, folder }: BundlePlace,
+  { listed, isFinished }: { listed: readonly Pick<Bundled, "name">[]; isFinished: boolean },
+): Promise<string[]> {
+  const names = new Set([MANIFEST_FILE, SUMS_FILE, ...listed.map(({ name }) => name)]);
+  // A crash leaves these, and no manifest.
+  if (!isFinished) { for (const name of [...names]) names.add(temporaryName(name)); }
+  const folders = new Set([...names].map((name) => name.slice(0, name.lastIndexOf("/") + 1)));
+  const strange: string[] = [];
+  for (const inner of folders) {
+    for (const { name, kind } of await entriesOf(files, join(folder, inner))) {
+      const path = kind === "folder" ? `${inner}${name}/` : `${inner}${name}`;
+      const isPart = kind === "folder" ? isOnTheWay(folders, path) : names.has(path);
+      if (!isPart) strange.push(path);
+    }
+  }
+  return strange.toSorted();
+}
+
+function isOnTheWay(folders: ReadonlySet<string>, path: string): boolean {
+  return [...folders].some((one) => one.startsWith(path));
+}
+
+async function entriesOf(files: Files, folder: string): Promise<readonly FolderEntry[]> {
+  try {
+    return await files.entries(folder);
+  } catch (error) {
+    if (error instanceof WorldError && error.kind === "not found") return [];
+    throw error;
+  }
+}
+
+/** The log that a manifest is about, or what is wrong with it. */
+function logIn({ log: { origin, vkey } }: Manifest): Log | string {
+  try {
+    return makeLog({ vkey: parseVkey(vkey), origin });
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return `the manifest's log is none: ${error.message}`;
+  }
 }
 
 /** What is wrong with a file by itself, if anything that can be checked. */
-function faultOf(kind: BundledKind, content: Uint8Array): string | undefined {
+function faultOf(
+  kind: BundledKind,
+  { content, log }: { content: Uint8Array; log: Log | undefined },
+): string | undefined {
   try {
     switch (kind) {
       case "record": {
-        const { outcome, checks } = verifyConflict({ input: textOf(content) });
+        const { outcome, checks } = verifyConflict({ input: textOf(content), log });
         const failed = checks.filter(({ ok }) => !ok).map(({ detail }) => detail);
         return outcome === "holds" ? undefined : `${outcome}: ${failed.join("; ")}`;
       }
@@ -245,6 +318,7 @@ async function read(files: Files, path: string): Promise<Uint8Array<ArrayBuffer>
   }
 }
 
-function hexHash(content: Uint8Array): string {
+/** SHA-256 in hex, as the manifest has it. */
+export function hexHash(content: Uint8Array): string {
   return encodeHex(sha256(content));
 }

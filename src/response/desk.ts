@@ -28,6 +28,7 @@ import {
   occurrenceOf,
   OVER_BY_START,
 } from "./occurrences.ts";
+import type { Freezes } from "./freeze_words.ts";
 import { MANY, MANY_OUTAGES } from "./phrases.ts";
 import { type Rule, ruleFor } from "./policy.ts";
 import type { AlertQueue, CaseState, Change } from "./queue.ts";
@@ -76,6 +77,8 @@ export class AlertDesk {
   readonly #channels: readonly Pick<Channel, "name" | "least">[];
   readonly #made: () => void;
   readonly #fault: (error: unknown) => void;
+  readonly #freezes: Freezes | undefined;
+  readonly #config: string | undefined;
   /** Cases that were open when this process started, and have not come up since. */
   readonly #carried = new Set<string>();
   /** The evidence of cases that are not told yet, and the last of each log's many. */
@@ -99,17 +102,25 @@ export class AlertDesk {
    * @param evidence of the cases in the queue that wait for their time, by their keys
    * @param made called when an alert is in memory: it is to be written, and then sent
    * @param fault told what is a bug of Hearsay's
+   * @param freezes which logs are frozen, and by which incidents; without it alerts say nothing of it
+   * @param config the absolute path of the configuration, for the commands in alerts
    */
-  constructor({ clock, queue, rules, monitor, channels, evidence, made, fault }: {
-    clock: Clock;
-    queue: AlertQueue;
-    rules: readonly Rule[];
-    monitor: string;
-    channels: readonly Pick<Channel, "name" | "least">[];
-    evidence?: ReadonlyMap<string, AlertEvidence>;
-    made: () => void;
-    fault: (error: unknown) => void;
-  }) {
+  constructor(
+    { clock, queue, rules, monitor, channels, evidence, made, fault, freezes, config }: {
+      clock: Clock;
+      queue: AlertQueue;
+      rules: readonly Rule[];
+      monitor: string;
+      channels: readonly Pick<Channel, "name" | "least">[];
+      evidence?: ReadonlyMap<string, AlertEvidence>;
+      made: () => void;
+      fault: (error: unknown) => void;
+      freezes?: Freezes | undefined;
+      config?: string | undefined;
+    },
+  ) {
+    this.#freezes = freezes;
+    this.#config = config;
     this.#clock = clock;
     this.#queue = queue;
     this.#rules = rules;
@@ -327,7 +338,9 @@ export class AlertDesk {
     const at = timeNow(this.#clock);
     const { key, action, subject, since, count } = one;
     const evidence = this.#evidence.get(key);
-    const telling = { ...one, state, at, monitor: this.#monitor, evidence };
+    const freeze = evidence?.kind === "conflict" ? this.#freezes?.of(evidence.record) : undefined;
+    const config = this.#config;
+    const telling = { ...one, state, at, monitor: this.#monitor, evidence, freeze, config };
     const isNews = state === "begins" || state === "continues" || one.event === MORE_CASES;
     const fields = {
       ...{ case: key, action: isNews ? action : "alert" as const, state, subject, count, since },

@@ -104,6 +104,11 @@ export function holdOf({ id, cause, steps }: Incident): Hold {
   return { incident: id, cause, since: first!.at, why: first!.why };
 }
 
+/** Whether a hold is about something that is proven, and not about a suspicion. */
+export function isProven({ cause }: Pick<Hold, "cause">): boolean {
+  return cause === "equivocation";
+}
+
 /** What the small file beside the journals has of an incident that freezes a log. */
 export interface KeptHold
   extends Pick<Transition, "incident" | "log" | "cause" | "evidence_ids" | "accepted"> {

@@ -12,7 +12,7 @@ import { isItself, STATES } from "../evidence/transition.ts";
 import type { Block, Paper, Text } from "./paper.ts";
 import { checksOf } from "./report_checks.ts";
 import type { Reported, Sighting } from "./reported.ts";
-import { type Incident, isFreezing } from "./runbook.ts";
+import { entryOf, type Incident, isFreezing } from "./runbook.ts";
 import { pictureOf } from "./tree_picture.ts";
 
 /** Most rows of the timeline that are sightings. */
@@ -50,7 +50,7 @@ export function reportOf(reported: Reported): Paper {
 }
 
 function inShort({ incident, records, failed }: Reported): Block[] {
-  const { id, cause, state, steps, accepted } = incident;
+  const { id, cause, state, accepted } = incident;
   const proven = cause === "equivocation"
     ? "What is proven: one key, the log's, has signed " +
       (records.length === 1 ? "two checkpoints" : "pairs of checkpoints") +
@@ -68,7 +68,7 @@ function inShort({ incident, records, failed }: Reported): Block[] {
     : failed === undefined
     ? "What was seen is in the timeline."
     : `What did not hold is in the files of the bundle of ${id}. How to check it stands at the end.`;
-  const last = steps.at(-1)!;
+  const entry = entryOf(incident);
   const how = isFreezing(state)
     ? "The monitor accepts nothing new of the log until a person has resolved this"
     : "A person has resolved this, and the log goes on unless another incident stops it";
@@ -81,9 +81,9 @@ function inShort({ incident, records, failed }: Reported): Block[] {
     { say: by },
     {
       say: `How it stands: the monitor's incident is in the state ${state} (of ` +
-        `${STATES.join(", ")}) since ${last.at}, by ${
-          whoever(last.by)
-        }: ${last.why}. ${how}. ${until}`,
+        `${STATES.join(", ")}) since ${entry.at}, by ${
+          whoever(entry.by)
+        }: ${entry.why}. ${how}. ${until}`,
     },
   ];
 }
@@ -107,8 +107,8 @@ function meanings(): Block[] {
   ];
 }
 
-/** A name in a step. The monitor writes its program's name where it acted by itself. */
-function whoever(by: string): string {
+/** A name in a step, for people. The monitor writes its program's name where it acted by itself. */
+export function whoever(by: string): string {
   return isItself(by) ? "the monitor itself" : by;
 }
 

@@ -6,6 +6,7 @@
  */
 import type { ConflictRecord } from "../evidence/record.ts";
 import type { AlertEvidence, NamedLog } from "./alert_evidence.ts";
+import { stepKey, tellStep } from "./freeze_words.ts";
 import type { EventFacts } from "./policy.ts";
 
 /** What an event is about, beside what its line says. */
@@ -146,6 +147,7 @@ export function occurrenceOf(event: AlertEvent): Occurrence | undefined {
 function ofIncident(event: AlertEvent, kind: string): Occurrence | undefined {
   const evidenceId = textIn(event, "evidence_id");
   if (kind === "known") return { phase: "repeated", evidenceId };
+  if (kind === "step") return ofStep(event);
   const { record, isOfMonitor, isOfWitness } = event.about ?? {};
   const key = PROVEN.includes(kind) ? equivocationKey(evidenceId) : `record ${evidenceId} ${kind}`;
   return up(event, {
@@ -155,6 +157,14 @@ function ofIncident(event: AlertEvent, kind: string): Occurrence | undefined {
     ...(record && { evidence: { kind: "conflict", record } }),
     ...(event.about?.log && { logId: event.about.log.id }),
   });
+}
+
+/** A step of an incident: each one is told once. */
+function ofStep(event: AlertEvent): Occurrence | undefined {
+  const detail = tellStep(event.fields);
+  if (detail === undefined) return undefined;
+  const key = stepKey({ incident: textIn(event, "incident"), to: textIn(event, "to") });
+  return { ...up(event, { key, nature: "once", subject: textIn(event, "origin") }), detail };
 }
 
 function ofLog(event: AlertEvent, kind: string): Occurrence | undefined {

@@ -32,8 +32,9 @@ export const PHRASES: Readonly<Record<string, Phrases>> = {
     proven: "The known key of the log has not signed the note in the evidence. This monitor " +
       "rejects such checkpoints.",
     suspected:
-      "The note came from the address of the log. But that proves nothing about the log: " +
-      "anybody between you and the log can send such a note.\n" +
+      "This monitor says that the note came from the address of the log. That is its word, which " +
+      "nobody can check. It proves nothing about the log: anybody between you and the log can " +
+      "send such a note.\n" +
       "Perhaps the log has a new key. Perhaps somebody else answers in its place.",
     todo: "1. Use nothing new from this log until you know why.\n" +
       "2. Look at the log's own pages: did it announce a new key? If so, see OPERATING, " +

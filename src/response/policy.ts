@@ -75,6 +75,12 @@ function warnings(afterMs: number, ...events: string[]): Rule[] {
 /** The rules that hold where no policy is given. */
 export const DEFAULT_RULES: readonly Rule[] = [
   ...warnings(0, "incident.refused"),
+  // A log is frozen on suspicion; or a person let it go on, or closed the incident.
+  {
+    ...{ event: "incident.step", told: "error" },
+    ...{ level: "WARNING", action: "freeze_acceptance", afterMs: 0 },
+  },
+  { event: "incident.step", level: "INFO", action: "alert", afterMs: 0 },
   // Not a log: a monitor whose folder was copied or restored signs two statements under one number,
   // and a witness may have cosigned two roots of a log that did nothing wrong.
   ...(["monitor", "witness"] as const).map((about): Rule => ({
@@ -128,7 +134,8 @@ export const PROVABLE_EVENTS: readonly string[] = [
   ...["log.unverified", "log.unproven"],
 ];
 
-function matchesName(wanted: string, event: string): boolean {
+/** Whether the name in a rule is that of an event; a star at its end stands for any rest. */
+export function matchesName(wanted: string, event: string): boolean {
   return wanted.endsWith("*") ? event.startsWith(wanted.slice(0, -1)) : wanted === event;
 }
 

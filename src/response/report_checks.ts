@@ -292,11 +292,11 @@ function withHearsay(reported: Reported): Block[] {
         "With the whole folder, this checks each file of it, and that a monitor has signed each step " +
         "of the incident. The steps are the monitor's word about itself, and prove nothing about the log:",
     },
-    { command: "hearsay incidents bundle --check ." },
+    { command: `hearsay incidents bundle --check . --log ${given}` },
     {
       say: [
         "The last line must be ",
-        code("every file is as it was gathered, and every record holds"),
+        code("every file is as the manifest says, and every record holds"),
         ", with exit code 0. With exit code 1 it says which file is not: ask for the folder again.",
       ],
     },

@@ -42,6 +42,11 @@ export function isFreezing(state: State): boolean {
   return STATES.indexOf(state) < STATES.indexOf("RESOLVE");
 }
 
+/** The step that led an incident to its state. Cases that were added since are steps of their own. */
+export function entryOf({ state, steps }: Pick<Incident, "state" | "steps">): Transition {
+  return steps.find(({ to }) => to === state)!;
+}
+
 /** The state after this one; nothing after the last. */
 export function nextState(state: State): State | undefined {
   return STATES[STATES.indexOf(state) + 1];
@@ -83,6 +88,12 @@ export class Runbook {
   withCase(evidenceId: string): Incident | undefined {
     const id = this.#ofCases.get(evidenceId);
     return id === undefined ? undefined : this.#incidents.get(id);
+  }
+
+  /** Who has closed the incident of a case; nothing if it is not closed, or no incident has the case. */
+  closedBy(evidenceId: string): string | undefined {
+    const incident = this.withCase(evidenceId);
+    return incident?.state === "CLOSED" ? entryOf(incident).by : undefined;
   }
 
   /** The incidents that freeze a log, oldest first. */
@@ -178,9 +189,9 @@ function refusalOfFirst(
 /** Cases that come before anybody began to investigate belong to the same incident. */
 function refusalOfMore(
   { to, by, evidence_ids: ids, accepted, bundle }: Step,
-  { cases, cause, steps }: Incident,
+  { cases, cause, ...incident }: Incident,
 ): string | undefined {
-  const { at, by: before } = steps.at(-1)!;
+  const { at, by: before } = entryOf(incident);
   if (to !== "FREEZE") return `is in the state ${to} already, since ${at}, by ${before}`;
   if (
     by !== BY_ITSELF || cause !== "equivocation" || accepted !== undefined || bundle !== undefined

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { quoted } from "../tlog/malformed.ts";
+import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { oneOf, unexpected } from "../tlog/members.ts";
 import type { Given, Section } from "../world/jsonc.ts";
 import { placeBeside, readAddress, readDuration, readText } from "../world/setting_values.ts";
@@ -159,9 +159,16 @@ function refuseSameNames(channels: readonly ChannelSettings[], given: Given): vo
 function readUrl(value: unknown, name: string): string {
   const url = URL.parse(readText(value, name));
   const isWeb = url?.protocol === "https:" || url?.protocol === "http:";
-  if (isWeb && url.username === "" && url.password === "") return url.href;
+  const hasUser = isWeb && (url.username !== "" || url.password !== "");
+  if (isWeb && !hasUser) return url.href;
   // It may hold a token, which messages must not repeat.
-  throw unexpected(undefined, { name, wanted: "a URL of https or http, without a password in it" });
+  const is = url === null
+    ? "no URL"
+    : hasUser
+    ? "a URL with a user or a password in it"
+    : `a URL of ${quoted(url.protocol.slice(0, -1))}`;
+  const wanted = "a URL of https or http, without a password in it";
+  throw new MalformedError(`${name} is ${is}, expected ${wanted}`);
 }
 
 function readChannelName(value: unknown, name: string): string {

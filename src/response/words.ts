@@ -9,11 +9,21 @@ import { MalformedError, printable } from "../tlog/malformed.ts";
 import { formatKeyId, parseVkey } from "../tlog/vkey.ts";
 import type { AlertState } from "./alert.ts";
 import type { AlertEvidence } from "./alert_evidence.ts";
+import {
+  doneAbout,
+  type Freeze,
+  frozenInTitle,
+  keyOption,
+  nextCommands,
+  stepSections,
+} from "./freeze_words.ts";
 import { OTHER, PHRASES } from "./phrases.ts";
 
 /** What is known of a case when an alert about it is written. */
 export interface Telling {
   readonly event: string;
+  /** The key of the case, which alerts have as `case`. */
+  readonly key?: string;
   readonly state: AlertState;
   readonly subject: string;
   readonly monitor: string;
@@ -27,6 +37,10 @@ export interface Telling {
   /** Whether the case is about the statements of a monitor. */
   readonly isOfMonitor: boolean;
   readonly evidence?: AlertEvidence | undefined;
+  /** How its log stands with the freeze gate; nothing if nobody knows, or the case is about no log. */
+  readonly freeze?: Freeze | undefined;
+  /** The absolute path of the monitor's configuration, for the commands; nothing if nobody knows. */
+  readonly config?: string | undefined;
 }
 
 /** A title of one line, and a text of several. Neither has a character that a terminal obeys. */
@@ -45,7 +59,8 @@ export function wordsOf(telling: Telling): Words {
   const { event, state, evidence } = telling;
   const isConflict = evidence?.kind === "conflict" && event !== "incident.refused";
   if (isConflict && state === "begins") return ofConflict(telling, evidence.record);
-  if (isConflict || event.startsWith("incident.")) return ofRepeats(telling);
+  if (isConflict || CASE_EVENTS.includes(event)) return ofRepeats(telling);
+  if (event === "incident.step") return ofStep(telling);
   const phrases = PHRASES[event] ?? OTHER;
   const name = PHRASES[event] === undefined ? event : telling.subject;
   const what = phrases.title.replace("{}", short(name));
@@ -64,8 +79,21 @@ export function wordsOf(telling: Telling): Words {
   };
 }
 
+/** A person let a log go on, or a log is frozen on suspicion. */
+function ofStep(telling: Telling): Words {
+  const { key = "", detail, config, state } = telling;
+  const what = detail.split("\n")[0]!;
+  if (state === "summary") return ofSummary(telling, what);
+  const sections = stepSections({ key, detail, config });
+  return {
+    title: upper(what),
+    text: [...sections.flatMap(([heading, text]) => section(heading, text)), footer(telling)]
+      .join("\n"),
+  };
+}
+
 function ofConflict(telling: Telling, record: ConflictRecord): Words {
-  const { subject, isOfMonitor, event } = telling;
+  const { subject, isOfMonitor, event, freeze, config } = telling;
   const { checkpoint_a: a, checkpoint_b: b, evidence_id: id, kind, log } = record;
   const isOfWitness = kind === "same_size_cosigned";
   const who = isOfMonitor ? "monitor" : isOfWitness ? "witness" : "log";
@@ -83,7 +111,7 @@ function ofConflict(telling: Telling, record: ConflictRecord): Words {
     ? "\nThis monitor has no key, so the case is in no journal: keep this message."
     : "";
   return {
-    title: what,
+    title: `${what}${frozenInTitle(freeze)}`,
     text: [
       ...section(
         "What is proven",
@@ -104,6 +132,7 @@ function ofConflict(telling: Telling, record: ConflictRecord): Words {
             "different people.\n" +
             "It also happens if a developer resets a test log and keeps its key.",
       ),
+      ...freeze === undefined ? [] : section("What this monitor has done", doneAbout(freeze)),
       ...section(
         "What to do now",
         isOfWitness
@@ -113,18 +142,18 @@ function ofConflict(telling: Telling, record: ConflictRecord): Words {
           : isOfMonitor
           ? "1. Ask the operator of that monitor whether a folder was copied or restored.\n" +
             "2. Keep this message: the evidence is in it."
-          : "1. Use nothing new from this log until you know why it happened. When a case is\n" +
-            "   recorded, this monitor freezes the log: hearsay check answers FROZEN.\n" +
-            "2. Keep this message: the evidence is in it. Do not stop the monitor.\n" +
+          : "1. Keep this message: the evidence is in it. Do not stop the monitor.\n" +
+            "2. What other programs of yours take from this log, you stop yourself.\n" +
             "3. Send the evidence to the operator of the log. Ask why the key signed both.\n" +
-            '4. Then follow OPERATING, "When it fires". Nothing else is urgent tonight.',
+            '4. Then follow OPERATING, "When it fires". Nothing else is urgent tonight.' +
+            commandsAfter(freeze, config),
       ),
       ...section(
         "How to check it yourself",
         "The evidence is the file case.json of the mail. In the JSON of an alert it is " +
           "evidence.record: save it as case.json.\n" +
           "On any machine, without a network:\n" +
-          "  hearsay verify case.json\n" +
+          `  hearsay verify case.json${keyOption(record)}\n` +
           `You need not trust this monitor, only the public key of the ${who}. Compare it with the ` +
           "one that you know:\n" +
           `  ${printable(log.vkey)}${keyIdOf(log.vkey)}`,
@@ -135,9 +164,16 @@ function ofConflict(telling: Telling, record: ConflictRecord): Words {
   };
 }
 
+/** The next commands, behind what else there is to do. */
+function commandsAfter(freeze: Freeze | undefined, config: string | undefined): string {
+  if (freeze?.incident === undefined) return "";
+  return ` The first\n   commands:\n` +
+    nextCommands(freeze.incident, config).split("\n").map((one) => `   ${one}`).join("\n");
+}
+
 /** Repeats of a proven case, or many cases at once. */
 function ofRepeats(telling: Telling): Words {
-  const { subject, count, event, evidence, isOfMonitor } = telling;
+  const { subject, count, event, evidence, isOfMonitor, freeze } = telling;
   const name = short(subject);
   const id = evidence?.kind === "conflict"
     ? `Case ${printable(evidence.record.evidence_id)}\n`
@@ -151,13 +187,14 @@ function ofRepeats(telling: Telling): Words {
       ? [`more contradictions signed by monitors (the last: ${name})`, "monitor"]
       : [`more contradictions signed by log ${name}`, "log"];
     return {
-      title: `PROVEN: ${count} ${title}`,
+      title: `PROVEN: ${count} ${title}${frozenInTitle(freeze)}`,
       text: [
         ...section(
           "What is proven",
           `The ${who}'s key has signed ${count} more checkpoints that contradict others. The evidence ` +
             "is that of the last one. The incident journal has a record of each.",
         ),
+        ...freeze === undefined ? [] : section("What this monitor has done", doneAbout(freeze)),
         ...section(
           "What to do now",
           "The same as for the first one. There are many, so they are told together.",
@@ -186,6 +223,11 @@ function ofRepeats(telling: Telling): Words {
 
 /** The event of an alert about many cases of one log. */
 export const MORE_CASES = "incident.more";
+
+/** The events of proven cases. */
+const CASE_EVENTS: readonly string[] = [
+  ...["incident.recorded", "incident.unrecorded", "incident.not written", MORE_CASES],
+];
 
 function ofEnd(telling: Telling, what: string): Words {
   const { count, since, overAt = telling.at } = telling;

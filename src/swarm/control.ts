@@ -47,6 +47,8 @@ export type Obeyed =
     /** Of `incident`: its name, and the state in which it is now. */
     readonly incident?: string;
     readonly state?: string;
+    /** Of `incident`: whether it was so before, and nothing was written. */
+    readonly isUnchanged?: boolean;
     /** Of `channels`: those that were not tried any more, and are again. */
     readonly channels?: readonly string[];
   }

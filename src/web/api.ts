@@ -7,7 +7,7 @@
 import type { ConflictRecord } from "../evidence/record.ts";
 import { INCIDENT_ID } from "../evidence/transition.ts";
 import type { LogStatus, Status } from "../monitor/status.ts";
-import { troublesOf } from "../monitor/troubles.ts";
+import { type Trouble, troublesAndAdvice } from "../monitor/troubles.ts";
 import type { Incident } from "../response/runbook.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
 import { type HttpAnswer, type HttpQuery, WorldError } from "../world/world.ts";
@@ -40,18 +40,20 @@ export const API_ROUTES: readonly Route[] = [
 /** A daemon's status, with counts in place of the lists that have paths of their own. */
 function summaryOf(status: Status): Record<string, unknown> {
   const { logs, peers, members, mirrors, ...own } = status;
-  const troubles = troublesOf(status).map(({ text, advice, since }) => ({
-    ...{ text, advice },
-    ...(since !== undefined && { since }),
-  }));
+  const { troubles, advice } = troublesAndAdvice(status);
   return {
     ...own,
-    troubles,
+    troubles: troubles.map(forReaders),
+    advice: advice.map(forReaders),
     counts: {
       ...{ logs: logs.length, peers: peers.length },
       ...{ members: members?.members.length ?? 0, mirrors: mirrors?.length ?? 0 },
     },
   };
+}
+
+function forReaders({ text, advice, since }: Trouble): Record<string, string> {
+  return { text, advice, ...(since !== undefined && { since }) };
 }
 
 /** The witnesses of one log's policy, each with the log. */

@@ -8,8 +8,14 @@
  */
 import { RESULTS } from "../evidence/result.ts";
 import { reasonsNotReady } from "../monitor/readiness.ts";
-import type { LogStatus, PeerStatus, Status, WitnessOfLog } from "../monitor/status.ts";
-import { troublesOf } from "../monitor/troubles.ts";
+import {
+  type LogStatus,
+  openCases,
+  type PeerStatus,
+  type Status,
+  type WitnessOfLog,
+} from "../monitor/status.ts";
+import { troublesAndAdvice } from "../monitor/troubles.ts";
 import type { MirrorStatus } from "../monitor/mirrored_journal.ts";
 import type { Refusal } from "../monitor/write_probe.ts";
 import type { MemberStatus } from "../swarm/member_status.ts";
@@ -104,6 +110,7 @@ function* allOf(status: Status, refusal: Refusal): Generator<Family> {
 }
 
 function ofMonitor(status: Status, refusal: Refusal): Family[] {
+  const { troubles, advice } = troublesAndAdvice(status);
   return [
     gauge("hearsay_build_info", "The program's version, and the monitor's name; always 1", [
       { labels: { version: VERSION, name: status.name }, value: 1 },
@@ -126,7 +133,12 @@ function ofMonitor(status: Status, refusal: Refusal): Family[] {
     gauge(
       "hearsay_troubles",
       "What is not done as it is configured; 'hearsay status' names each",
-      one(troublesOf(status).length),
+      one(troubles.length),
+    ),
+    gauge(
+      "hearsay_advice",
+      "How it is set up so that it compares less than it could; 'hearsay status' names each",
+      one(advice.length),
     ),
     gauge(
       "hearsay_incidents",
@@ -134,8 +146,13 @@ function ofMonitor(status: Status, refusal: Refusal): Family[] {
       one(status.incidents),
     ),
     gauge(
+      "hearsay_incidents_open",
+      "Proven cases whose incident nobody has closed yet",
+      one(openCases(status)),
+    ),
+    gauge(
       "hearsay_member_incidents",
-      "Those of them about monitors that signed two statements under one number",
+      "Proven cases about monitors that signed two statements under one number",
       one(status.memberCases ?? 0),
     ),
     gauge(

@@ -6,7 +6,8 @@
  */
 import type { ReadCase } from "../monitor/case_reader.ts";
 import { nameOf, type Status } from "../monitor/status.ts";
-import { type Trouble, troublesOf } from "../monitor/troubles.ts";
+import { hasCompared } from "../monitor/not_yet.ts";
+import { type Trouble, troublesAndAdvice } from "../monitor/troubles.ts";
 import { type Html, html, type Value } from "./html.ts";
 import { commandsOf } from "./page_commands.ts";
 import { drawingSection, type ShownOf } from "./page_drawing.ts";
@@ -70,10 +71,8 @@ export function overview({ status, shown, known, halves, config, find }: {
   config: string | undefined;
   find: string;
 }): { title: string; content: Html } {
-  const all = troublesOf(status).filter(({ isOnly }) => isOnly !== "case");
-  const troubles = all.filter(({ isOnly }) => isOnly !== "advice");
-  const advice = all.filter(({ isOnly }) => isOnly === "advice");
-  const marks = marksOf(status, all);
+  const { troubles, advice } = troublesAndAdvice(status);
+  const marks = marksOf(status, [...troubles, ...advice]);
   const found = foundLogs(status, { marks, find });
   const standing = standingOf(status, { known, troubles, advice });
   const listing = commandsOf({ config, listens: true }).incidents("list");
@@ -141,18 +140,19 @@ function standingOf(
 }
 
 /** The same where nothing is wrong that is known. */
-function standingOfWell({ logs, peers, ...status }: Status, advice: readonly Trouble[]): Standing {
+function standingOfWell(status: Status, advice: readonly Trouble[]): Standing {
+  const { logs, peers } = status;
   const unseen = logs.filter(({ lastResult }) => lastResult === undefined).length;
   const called = peers.filter(({ exchanges, failures }) => exchanges > failures).length;
-  const hasCompared = peers.length > 0 ? called > 0 : status.isUncompared !== true;
+  const isCompared = hasCompared(status);
   if (logs.length === 0) return { mark: "warn", words: "No log is followed" };
   if (advice.length > 0) {
     const more = "Nothing is wrong with what was compared. See the advice below.";
     return { mark: "warn", words: "Less is compared than could be", more };
   }
-  if (unseen > 0 || !hasCompared) {
+  if (unseen > 0 || !isCompared) {
     const looked = `${logs.length - unseen} of ${several(logs.length, "log")} looked at`;
-    const compared = hasCompared ? "" : ", nothing compared with anybody yet";
+    const compared = isCompared ? "" : ", nothing compared with anybody yet";
     return { mark: "warn", words: "It has only begun", more: `${looked}${compared}.` };
   }
   return {

@@ -7,7 +7,8 @@ import { type Incident, isFreezing } from "../response/runbook.ts";
 import { type State, STATES } from "../evidence/transition.ts";
 import { type Html, html, type Value } from "./html.ts";
 import { type JudgedCase, nameOfSubject, type Subject } from "./page_case.ts";
-import { atHome, type Commands, keyOption, SIGNED_BY } from "./page_commands.ts";
+import { keyOption, SIGNED_BY } from "../response/freeze_words.ts";
+import { atHome, type Commands } from "./page_commands.ts";
 import { command, section } from "./page_parts.ts";
 import { capital, nameIn } from "./page_words.ts";
 
@@ -83,7 +84,7 @@ export function todoOfCase(
 
 function verifying(one: JudgedCase, { file }: { file: string }): Html {
   const { record: { log: { vkey } }, subject } = one;
-  const key = keyOption(one);
+  const key = keyOption(one.record);
   return html`
     <p>First get the public key (vkey) of ${subject} ${nameIn(
       nameOfSubject(one),

@@ -2,7 +2,7 @@ import { type Commands, WorldError } from "./world.ts";
 import { worldError } from "./world_error.ts";
 
 /** Where programs are looked for that are named without a folder. */
-const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** How much of what a program prints on standard error is kept. */
 const MAX_SAID_BYTES = 4_096;
 /** How long its standard error is read after it has ended: a program that it started may hold it. */

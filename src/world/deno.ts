@@ -263,6 +263,7 @@ const AT_ONCE_BYTES = 64 * 1024;
 async function openFile(file: Deno.FsFile): Promise<OpenFile> {
   const info = await file.stat();
   const { isFile, mode, uid } = info;
+  let isLocked = false;
   // The system's own position in the file. A seek is needed only if it is another one.
   let position = 0;
   function seekTo(at: number): void {
@@ -303,8 +304,17 @@ async function openFile(file: Deno.FsFile): Promise<OpenFile> {
       }),
     truncate: (size) => inTurn(() => file.truncate(size)),
     sync: () => inTurn(() => file.sync()),
-    tryLock: () => asWorldError(() => file.tryLock(true)),
-    close: () => file.close(),
+    tryLock: async () => {
+      isLocked = await asWorldError(() => file.tryLock(true));
+      return isLocked;
+    },
+    close() {
+      // The thread that wrote last, or a program that is started at this moment, may hold the file open
+      // for a moment longer. Closing alone would leave the lock there for that long.
+      if (isLocked) file.unlockSync();
+      isLocked = false;
+      file.close();
+    },
   };
 }
 

@@ -46,7 +46,7 @@ inFolder("ask: a checkpoint of another story is INCONSISTENT, at both ends", asy
   const args = ["--log", log, "--key", await keyFile(folder), "--incidents", `${folder}/in`];
   const { code, out } = await run("ask", there.address, ...args, ours);
   assertEquals(code, 1);
-  assertMatch(out[0]!, /\[Incident\] recorded as incident 1/);
+  assertMatch(out[0]!, /\[Incident\] recorded as case 1/);
   assertStringIncludes(out.at(-1)!, "INCONSISTENT: the log signed contradicting roots");
   const verified = await run("verify", `${folder}/in/journal.jsonl`, "--log", log);
   assertEquals(verified.code, 0);

@@ -190,7 +190,7 @@ inFolder(
       const check = await run("incidents", "check", "--incidents", `${folder}/${name}`);
       assertMatch(
         check.out.join(),
-        /^1 incident, the chain is whole; the last hash is [0-9a-f]{64}; 0 do not hold$/,
+        /^1 case, the chain is whole; the last hash is [0-9a-f]{64}; 0 do not hold$/,
       );
       assertEquals(check.code, 0);
     }

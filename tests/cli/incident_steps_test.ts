@@ -1,36 +1,9 @@
 /** `incidents run`, `advance`, `resolve`, `bundle` and `report`, as an operator types them. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { convicting } from "./convicting.ts";
 import { edit, fork, grow, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
 import { inFolder, put, type Ran, run } from "./harness.ts";
 import { blocksOf, followed, hasOpenssl, INC, PERSON } from "./reports.ts";
-
-/** A port that nobody uses now. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
-interface Convicting {
-  readonly config: string;
-  readonly log: string;
-  readonly dir: string;
-  readonly incidents: string;
-}
-
-/** A monitor that has recorded one case of a log; and how to name its configuration. */
-async function convicting(folder: string): Promise<Convicting> {
-  const { dir, log } = await makeLog(`${folder}/log`, 5);
-  const listen = ["--listen", `127.0.0.1:${freePort()}`];
-  const config = await makeMonitor(`${folder}/one`, { log, source: dir }, ...listen);
-  await fork(dir, `${folder}/other`);
-  await grow(dir, 1);
-  await grow(`${folder}/other`, 3);
-  assertEquals((await run("run", "--config", config, "--once")).code, 0);
-  edit(config, JSON.stringify(dir), JSON.stringify(`${folder}/other`));
-  assertEquals((await run("run", "--config", config, "--once")).code, 1);
-  edit(config, JSON.stringify(`${folder}/other`), JSON.stringify(dir));
-  return { config, log, dir, incidents: `${folder}/one/incidents` };
-}
 
 function text({ out, err }: Ran): string {
   return [...out, ...err].join("\n");
@@ -69,6 +42,11 @@ inFolder("incidents: from the case to the end, without a daemon", async (folder)
   assertEquals(frozen.code, 1, text(frozen));
   assertMatch(text(frozen), new RegExp(`frozen since .*\\(${INC}\\)`));
   assertStringIncludes(text(frozen), "FROZEN, and so NOT committed");
+  assert(!text(frozen).includes("no monitor was asked"), text(frozen));
+  // Elsewhere nothing is known of the monitor, and that is said.
+  const unasked = await run("check", note, "--policy", policy);
+  assertEquals(unasked.code, 0);
+  assertStringIncludes(text(unasked), "no monitor was asked whether it has frozen the log");
   // No step is skipped.
   for (
     const [args, why] of [
@@ -177,7 +155,7 @@ inFolder(
     assertEquals((await incidents(other.config, "bundle", INC, ...bundle)).code, 0);
     const refused = await incidents(config, "advance", INC, ...PERSON, ...bundle);
     assertEquals(refused.code, 2, text(refused));
-    assertStringIncludes(text(refused), "name another one");
+    assertStringIncludes(text(refused), "and not of this incident");
     assertEquals(
       (await incidents(config, "advance", INC, ...PERSON, "--offline", "--out", `${folder}/own`))
         .code,
@@ -335,8 +313,31 @@ inFolder(
     const opened = await incidents(config, "run", wanted, ...PERSON);
     assertEquals(opened.code, 0, text(opened));
     assertStringIncludes(text(opened), `${INC} is in the state FREEZE`);
-    // Once more is the same incident.
-    assertStringIncludes(text(await incidents(config, "run", wanted, ...PERSON)), INC);
+    const signed = `--by NAME --why TEXT --config ${config}`;
+    assertStringIncludes(text(opened), `hearsay incidents report ${INC} --config ${config}`);
+    assertStringIncludes(text(opened), `hearsay incidents advance ${INC} ${signed}`);
+    // Once more is the same incident, and nothing is written.
+    const before = Deno.readTextFileSync(path);
+    const again = await incidents(config, "run", wanted, ...PERSON);
+    assertEquals(again.code, 0, text(again));
+    assertStringIncludes(text(again), "Nothing was opened, and your name and reason were not");
+    assertStringIncludes(text(again), INC);
+    assertStringIncludes(
+      text(await incidents(config, "run", wanted, ...PERSON, "--json")),
+      "false",
+    );
+    assertEquals(Deno.readTextFileSync(path), before);
+    // Once it is closed there is nothing to open, and a daemon says nothing of it.
+    await incidents(config, "advance", INC, ...PERSON, "--offline", "--out", `${folder}/bundle`);
+    await incidents(config, "resolve", INC, ...PERSON);
+    await incidents(config, "advance", INC, ...PERSON);
+    const daemon = await startDaemon(config);
+    const closed = await incidents(config, "run", wanted, "--by", "Ben", "--why", "once more");
+    daemon.running.stop();
+    await daemon.running.done;
+    assertEquals(closed.code, 2, text(closed));
+    assertMatch(text(closed), /has its case, and is in the state CLOSED since .*, by Ada Lovelace/);
+    assertEquals(daemon.running.out.filter((line) => line.includes("incident.step")), []);
     assertStringIncludes(text(await incidents(config, "list")), "by Ada Lovelace: the operator");
   },
 );

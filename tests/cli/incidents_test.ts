@@ -123,7 +123,7 @@ inFolder("incidents show: an id may be a beginning, if only one begins so", asyn
   ) {
     const { code, out, err } = await show(id);
     assertEquals([id, code, out], [id, 2, []]);
-    assertMatch(err.join(), /there is no incident|there is no option/);
+    assertMatch(err.join(), /there is no case|there is no option/);
   }
   // The same case once more, as a journal may have it that holds an entry which proves nothing.
   const lines = Deno.readTextFileSync(`${incidents}/journal.jsonl`);
@@ -136,7 +136,7 @@ inFolder("incidents show: an id may be a beginning, if only one begins so", asyn
   );
   const { code, err } = await show(two!.slice(0, 8));
   assertEquals(code, 2);
-  assertMatch(err.join(), /2 incidents have an evidence_id that begins with .*: 2, 3/);
+  assertMatch(err.join(), /2 cases have an evidence_id that begins with .*: 2, 3/);
 });
 
 /** Changes the record of the only entry, and keeps the chain whole, as one who can write may. */
@@ -159,7 +159,7 @@ inFolder(
     assertMatch(text, /THE RECORD DOES NOT HOLD\. .* ✗ detector: .*signature does not verify/);
     assert(!/The record holds|What is proven|What to do|export|has signed/.test(text));
     const json = await run("incidents", "show", "1", "--json", ...at);
-    assertEquals([json.code, json.err], [3, ["incident 1 DOES NOT HOLD (fails)"]]);
+    assertEquals([json.code, json.err], [3, ["case 1 DOES NOT HOLD (fails)"]]);
     for (const out of [[], ["--out", `${folder}/sent`]]) {
       const exported = await run("incidents", "export", "1", ...out, ...at);
       assertEquals([exported.code, exported.out], [3, []]);
@@ -312,7 +312,8 @@ inFolder(
     });
     for (const columns of [80, 200]) {
       const lines = await onScreen(columns, "incidents", "list", "--incidents", incidents);
-      assertEquals([lines.length, lines.at(-1)!.includes("incidents show N")], [4, true]);
+      const hint = lines.slice(3).join(" ");
+      assertStringIncludes(hint, `'hearsay incidents show N --incidents ${incidents}' says`);
       for (const line of lines) assert(columnsOf(line) <= columns, line);
       const at = lines[0]!.indexOf("EVIDENCE");
       records.forEach(({ evidence_id, checkpoint_a }, i) => {

@@ -71,6 +71,15 @@ export async function startDaemon(config: string, world?: World): Promise<Daemon
   };
 }
 
+/** Lets a daemon that only answers compare something: calls it with the checkpoint of a log's folder. */
+export async function compareWith(
+  { listen }: Daemon,
+  { log, dir }: { log: string; dir: string },
+): Promise<void> {
+  const { code, err } = await run("exchange", listen, "--log", log, "--have", `${dir}/checkpoint`);
+  assertEquals(code, 0, err.join("\n"));
+}
+
 /** The incidents of a monitor: their evidence ids. */
 export async function evidenceOf(dir: string): Promise<string[]> {
   const { out } = await run("incidents", "list", "--json", "--incidents", `${dir}/incidents`);

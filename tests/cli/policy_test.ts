@@ -111,7 +111,12 @@ inFolder("check: 0 for a committed checkpoint, 3 for another, 2 for none", async
   const yes = await run("check", good, "--policy", policy);
   assertEquals(yes.code, 0);
   assertMatch(yes.out.join("\n"), /✓ signed by test\.invalid\/log .*\n.*✓ cosigned by W1, 60m ago/);
-  assertMatch(yes.out.join("\n"), /! not cosigned by W2\ncommitted: .*\(witnesses: 2 of 3\)$/);
+  assertMatch(
+    yes.out.join("\n"),
+    /! not cosigned by W2\n {2}! no monitor was asked whether it has frozen the log: .*\ncommitted: .*\(witnesses: 2 of 3\)$/,
+  );
+  const json = await run("check", good, "--policy", policy, "--json");
+  assertEquals(JSON.parse(json.out[0]!).monitor_asked, false);
   const few = put(folder, "few", cosigned(note, NOW, A));
   const no = await run("check", few, "--policy", policy);
   assertEquals([no.code, no.out.at(-1)!.startsWith("NOT committed")], [3, true]);

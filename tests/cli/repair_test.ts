@@ -106,7 +106,7 @@ inFolder(
     assertEquals((await run("journal", "repair", incidents, "--config", config)).code, 0);
     const old = await run("incidents", "show", "1", "--config", config);
     assertEquals(old.code, 2);
-    assertStringIncludes(text(old), "this entry states a repair, after which incidents have new ");
+    assertStringIncludes(text(old), "this entry states a repair, after which cases have new ");
     assertStringIncludes(text(old), `'hearsay incidents list --config ${config}' shows those `);
     assertEquals((await run("incidents", "show", "2", "--config", config)).code, 0);
     const none = await run("incidents", "show", "9", "--config", config);

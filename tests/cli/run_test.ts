@@ -4,7 +4,16 @@ import { denoWorld } from "../../src/world/deno.ts";
 import type { Http } from "../../src/world/world.ts";
 import { inFolder, put, run, type Running, start } from "./harness.ts";
 import { ask, pageOf } from "../web/page_of.ts";
-import { edit, evidenceOf, fork, grow, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
+import {
+  compareWith,
+  edit,
+  evidenceOf,
+  fork,
+  grow,
+  makeLog,
+  makeMonitor,
+  startDaemon,
+} from "./monitors.ts";
 
 /** A control, format or separator character but the newline between lines. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
@@ -15,10 +24,13 @@ async function stopped({ running }: { running: Running }): Promise<number> {
 }
 
 /** A monitor of a log of `size` in a folder, looked at once. */
-async function healthy(folder: string, size = 5): Promise<{ config: string; dir: string }> {
+async function healthy(
+  folder: string,
+  size = 5,
+): Promise<{ config: string; dir: string; log: string }> {
   const { dir, log } = await makeLog(`${folder}/log`, size);
   const listen = ["--listen", "127.0.0.1:0"];
-  return { dir, config: await makeMonitor(`${folder}/one`, { log, source: dir }, ...listen) };
+  return { dir, log, config: await makeMonitor(`${folder}/one`, { log, source: dir }, ...listen) };
 }
 
 inFolder("run --once: a log that grows as it should ends with 0", async (folder) => {
@@ -324,11 +336,12 @@ inFolder("run: an address that is taken ends with 3, and is named", async (folde
 });
 
 inFolder("run: follows a growing log, tells its status, and stops when asked", async (folder) => {
-  const { dir, config } = await healthy(folder);
+  const { dir, log, config } = await healthy(folder);
   const daemon = await startDaemon(config);
   await daemon.running.line(/ log\.first .*size=5$/);
   await grow(dir, 7);
   await daemon.running.line(/ log\.extends .*size=12$/);
+  await compareWith(daemon, { log, dir });
   const { code, out } = await run("status", daemon.http);
   assertEquals(code, 0);
   assertMatch(

@@ -80,7 +80,13 @@ Deno.test("status report: who it is, its version, and that all is well; a row a 
 Deno.test("status report: all is never well while nobody has looked", () => {
   const { lastResult: _, ...unseen } = LOG;
   const [head] = lines({ logs: [LOG, unseen], startedAt: STATUS.now });
-  assertMatch(head!, /running for 0s: it has only begun to look$/);
+  assertMatch(head!, /running for 0s: it has only begun: 1 of 2 logs were not looked at yet$/);
+  const [waits] = lines({
+    logs: [unseen],
+    peers: [{ ...PEER, exchanges: 0, failures: 0 }],
+    startedAt: STATUS.now,
+  });
+  assertMatch(waits!, /: nothing was looked at yet, nothing was compared yet$/);
 });
 
 Deno.test("status report: what is proven comes first, then trouble, then logs, then peers", () => {
@@ -101,7 +107,7 @@ Deno.test("status report: what is proven comes first, then trouble, then logs, t
   };
   const order = [
     /: 1 PROVEN CASE, 3 TROUBLES$/,
-    /^!! {2}log log\.invalid\/three signed what contradicts itself: 1 PROVEN CASE$/,
+    /^!! {2}log log\.invalid\/three has signed two checkpoints that contradict each other: 1 PROVEN CASE$/,
     /^! {3}a proven conflict could not be written/,
     /^! {3}log log\.invalid\/two cannot be reached/,
     /^! {3}peer gone\.invalid:1 it is gone$/,
@@ -293,7 +299,7 @@ Deno.test("status report: a case about a listed log, or a journal, comes first a
   assertMatch(said[0]!, /: 3 PROVEN CASES$/);
   assertMatch(
     said[1]!,
-    /^!! {2}logs of the witness's list signed what contradicts itself: 1 PROVEN CASE$/,
+    /^!! {2}logs of the witness's list have signed checkpoints that contradict each other: 1 PROVEN CASE$/,
   );
   assertMatch(
     said[3]!,
@@ -316,7 +322,7 @@ Deno.test("status report: a witness that sees nothing is not well, and what it r
   const old = { startedAt: STATUS.startedAt };
   const url = "https://lists.invalid/1";
   assertStringIncludes(of({}), "all is as it should be");
-  assertStringIncludes(of({ cosigned: 0 }), "it has only begun to look");
+  assertStringIncludes(of({ cosigned: 0 }), "it has only begun: no log has pushed anything yet");
   assertStringIncludes(of({ cosigned: 0 }, old), "!   the witness has cosigned nothing");
   assertStringIncludes(of({ logs: 0, cosigned: 0 }, old), "!   the witness knows no log");
   assertStringIncludes(of({ list: { url, at: "then" } }), "all is as it should be");
@@ -337,5 +343,56 @@ Deno.test("status report: a witness that sees nothing is not well, and what it r
   assertStringIncludes(
     of({ pushed }),
     "log.invalid/p: cosigned size 5, open questions about what was refused: 2",
+  );
+});
+
+Deno.test("status report: closed cases are one quiet line, and ask for nothing", () => {
+  const log = { ...LOG, incidents: 3, closed: 3 };
+  const closed = { cases: 3, by: ["Ada", "Ben"] };
+  const out = lines({ incidents: 3, logs: [log], closed });
+  assertMatch(out[0]!, /: all is as it should be$/);
+  assertEquals(
+    out[1]!.trim(),
+    "3 proven cases, all closed by Ada, Ben. To see them: hearsay incidents list",
+  );
+  assertEquals(out.filter((line) => line.startsWith("!")), []);
+  const some = lines({ incidents: 4, logs: [{ ...log, incidents: 4 }], closed });
+  assertMatch(some[0]!, /: 1 PROVEN CASE$/);
+  assertMatch(some[1]!, /^!! {2}log log.invalid\/one has signed .*: 1 PROVEN CASE$/);
+  assert(some.some((line) => line.includes("3 of 4 proven cases are closed by Ada, Ben.")));
+});
+
+Deno.test("status report: a log frozen for a suspicion is a trouble, and nothing is proven", () => {
+  const freeze = { since: STATUS.now, incidents: ["INC-2026-001"], why: "three in a row" };
+  const frozen = (causes: string[]): string[] =>
+    withLog({ freeze: { ...freeze, causes, isWritten: true } });
+  const suspicion = frozen(["consistency failure"]);
+  assertMatch(suspicion[1]!, /^! {3}log log.invalid\/one is FROZEN /);
+  assert(suspicion.some((line) => line.includes("Nothing is proven against it.")));
+  assertEquals(suspicion.filter((line) => line.startsWith("!!")), []);
+  const proven = frozen(["consistency failure", "equivocation"]);
+  assertMatch(proven[1]!, /^!! {2}log log.invalid\/one is FROZEN /);
+  assertEquals(proven.some((line) => line.includes("Nothing is proven")), false);
+});
+
+Deno.test("status report: what is only a case, or only advice, is no trouble", () => {
+  const [head, ...more] = lines({
+    incidents: 1,
+    logs: [{ ...LOG, incidents: 1, lastResult: "inconsistent" }],
+  });
+  assertMatch(head!, /: 1 PROVEN CASE$/);
+  assertEquals(more.filter((line) => line.startsWith("! ")), []);
+  const [alone] = lines({ logs: [{ ...LOG, sharedBy: 0 }] });
+  assertMatch(alone!, /: less is compared than could be$/);
+});
+
+Deno.test("status report: the command for a report names the configuration too", () => {
+  const freeze = { since: STATUS.now, incidents: ["INC-2026-001"], causes: ["equivocation"] };
+  const log = { ...LOG, freeze: { ...freeze, why: "two roots", isWritten: true } };
+  const screen = { columns: undefined, paint: (_style: string, text: string) => text };
+  const said = describeStatus({ ...STATUS, logs: [log] }, { screen, config: "/a/h.jsonc" });
+  assertStringIncludes(
+    said.join("\n"),
+    "hearsay incidents report --config /a/h.jsonc INC-2026-001, then",
   );
 });

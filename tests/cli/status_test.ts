@@ -4,7 +4,7 @@ import { parseStatus } from "../../src/cli/parse_status.ts";
 import { describeStatus } from "../../src/cli/status_report.ts";
 import type { LogStatus, PeerStatus, Status } from "../../src/monitor/status.ts";
 import { inFolder, put, type Ran, run } from "./harness.ts";
-import { edit, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
+import { compareWith, edit, makeLog, makeMonitor, startDaemon } from "./monitors.ts";
 
 const LOG: LogStatus = {
   origin: "log.invalid/one",
@@ -83,9 +83,20 @@ Deno.test("status: 0 if nothing is wrong, 1 if there are incidents, for people a
     assertEquals(out, shown(told));
     const json = await asking(() => Response.json(told), "--json");
     assertEquals(json.code, wanted);
-    const said = { ...told, troubles: [], exit: wanted };
+    const said = { ...told, troubles: [], advice: [], exit: wanted };
     assertEquals(json.out.map((line) => JSON.parse(line)), [said]);
   }
+});
+
+Deno.test("status: 0 once every case is closed, 1 if a log goes on contradicting itself", async () => {
+  const log = { ...LOG, incidents: 2, closed: 2 };
+  const closed = { cases: 2, by: ["Ada"] };
+  const told = { ...STATUS, incidents: 2, closed, logs: [log] };
+  const ends = async (changes: Partial<Status>): Promise<number> =>
+    (await asking(() => Response.json({ ...told, ...changes }))).code;
+  assertEquals(await ends({}), 0);
+  assertEquals(await ends({ incidents: 3, logs: [{ ...log, incidents: 3 }] }), 1);
+  assertEquals(await ends({ logs: [{ ...log, lastResult: "inconsistent" }] }), 1);
 });
 
 inFolder("status: a command in its advice works as printed, also elsewhere", async (folder) => {
@@ -151,8 +162,8 @@ for (const [what, told, says] of TROUBLES) {
     const trouble = out.find((line) => /^! {3}\S/.test(line));
     assertMatch(trouble!.slice(4), says);
     const json = await asking(() => Response.json({ ...STATUS, ...told }), "--json");
-    const { troubles, exit } = JSON.parse(json.out[0]!);
-    assertEquals([json.code, exit, troubles], [3, 3, [trouble!.slice(4)]]);
+    const { troubles, advice, exit } = JSON.parse(json.out[0]!);
+    assertEquals([json.code, exit, [...troubles, ...advice]], [3, 3, [trouble!.slice(4)]]);
     const proven = await asking(() => Response.json({ ...STATUS, ...told, incidents: 1 }));
     assertEquals(proven.code, 1);
   });
@@ -164,13 +175,27 @@ Deno.test("status: a proven case that the disk refuses ends with 1", async () =>
   assertStringIncludes(out[1]!, "could not be written");
 });
 
-Deno.test("status: who has only begun is given time to look and to call", async () => {
-  const told = {
-    ...{ ...STATUS, startedAt: "2026-01-02T03:05:00Z" },
-    logs: [without(LOG, "lastResult", "lastLookAt")],
-    peers: [{ ...PEER, exchanges: 0 }],
-  };
-  assertEquals((await asking(() => Response.json(told))).code, 0);
+Deno.test("status: who has only begun ends with 3, and says what was not done yet, in a crash loop too", async () => {
+  const unseen = without(LOG, "lastResult", "lastLookAt");
+  const uncalled = { ...PEER, exchanges: 0, failures: 0 };
+  const begun = { ...STATUS, startedAt: "2026-01-02T03:05:00Z" };
+  for (
+    const [told, says] of [
+      [{ logs: [unseen] }, "nothing was looked at yet"],
+      [{ logs: [unseen, LOG] }, "1 of 2 logs were not looked at yet"],
+      [{ peers: [uncalled] }, "nothing was compared yet"],
+      // A call that failed compared nothing.
+      [{ peers: [{ ...PEER, exchanges: 2, failures: 2 }] }, "nothing was compared yet"],
+      [{ peers: [], listen: "127.0.0.1:9900", isUncompared: true }, "nothing was compared yet"],
+    ] as [Partial<Status>, string][]
+  ) {
+    const { code, out } = await asking(() => Response.json({ ...begun, ...told }));
+    assertEquals(code, 3, says);
+    assert(out[0]!.endsWith(`it has only begun: ${says}`), out[0]);
+    const json = await asking(() => Response.json({ ...begun, ...told }), "--json");
+    const { notYet, troubles, exit } = JSON.parse(json.out[0]!);
+    assertEquals([notYet, troubles, exit], [[says], [], 3]);
+  }
 });
 
 Deno.test("status: who only answers, and calls nobody, compares as well", async () => {
@@ -181,7 +206,7 @@ Deno.test("status: who only answers, and calls nobody, compares as well", async 
 Deno.test("status: members that a later version adds are passed on, and do no harm", async () => {
   const later = { ...STATUS, later: [1], logs: [{ ...LOG, later: true }] };
   const { code, out } = await asking(() => Response.json(later), "--json");
-  assertEquals([code, JSON.parse(out[0]!)], [0, { ...later, troubles: [], exit: 0 }]);
+  assertEquals([code, JSON.parse(out[0]!)], [0, { ...later, troubles: [], advice: [], exit: 0 }]);
 });
 
 const WRONG_ANSWERS: readonly [string, string | Uint8Array<ArrayBuffer>][] = [
@@ -321,6 +346,8 @@ inFolder(
     const config = await makeMonitor(`${folder}/one`, { log, source: dir }, ...listen);
     const daemon = await startDaemon(config);
     edit(config, '"http": "127.0.0.1:0"', `"http": "${daemon.http}"`);
+    await daemon.running.line(/ log\.first /);
+    await compareWith(daemon, { log, dir });
     assertEquals((await run("status", "--config", config)).code, 0);
     Deno.removeSync(`${folder}/one/monitor.key`);
     await run("keygen", "monitor.invalid/one", "--out", `${folder}/one/monitor.key`);

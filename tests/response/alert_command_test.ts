@@ -30,6 +30,12 @@ inFolder("alert eval: says which rule decides, and where it stands", async (fold
   );
   const { level, afterSeconds } = JSON.parse(await told("--policy", policy, "--json"));
   assertEquals([level, afterSeconds], ["WARNING", 90]);
+  const step = '{"event":"incident.step","level":"error","to":"FREEZE","incident":"INC-2026-001"';
+  put(folder, "event.json", `${step},"cause":"equivocation"}`);
+  assertStringIncludes(await told(), "no alert is made of this step");
+  assertEquals(JSON.parse(await told("--json")).action, "none");
+  put(folder, "event.json", `${step},"cause":"consistency failure"}`);
+  assertStringIncludes(await told(), "an alert at level WARNING, freeze_acceptance, at once");
   put(folder, "event.json", '{"what":1}');
   const { code, err } = await run("alert", "eval", event);
   assertEquals(code, 2);
@@ -56,9 +62,11 @@ inFolder(
       { "name": "near", "webhook": "http://10.1.2.3/", "secret": "hook.secret" },
     ],
     "allow": ["127.0.0.1"],
+    "heartbeat": { "url": "${receiver.url}beat" },
   },`,
     );
     const { code, out } = await run("alert", "test", "--config", config);
+    assertMatch(out[4]!, /^The heartbeat was not tried: /);
     assertEquals(code, 3);
     assertMatch(out[0]!, /^✓ webhook \(webhook http:\/\/127\.0\.0\.1:\d+\) took the trial$/);
     assertMatch(out[1]!, /^✓ command \(command sh\) took the trial$/);

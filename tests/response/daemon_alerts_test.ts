@@ -139,7 +139,8 @@ Deno.test("daemon: a note under another key, and a proof that fails, come with w
   source.proofTrouble = "wrong";
   source.size = 9;
   await host.pass(10 * MINUTE);
-  assertEquals(account(taken).slice(1), ["CRITICAL begins unproven"]);
+  // After the third in a row the log is frozen, on suspicion.
+  assertEquals(account(taken).slice(1), ["CRITICAL begins unproven", "WARNING begins FREEZE"]);
   const { evidence, action } = taken[1]!;
   assertEquals([evidence?.kind, action], ["unproven", "reject_and_alert"]);
   if (evidence?.kind !== "unproven") throw new Error("it has other evidence");

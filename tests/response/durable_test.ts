@@ -254,6 +254,22 @@ function memoryOf(queue: AlertQueue): unknown {
   };
 }
 
+Deno.test("alerts: a disk that refuses for long is told once a minute, with a count", async () => {
+  const rig = await Rig.make();
+  await rig.start();
+  rig.disk.fail({ at: 1, when: "before", lasting: true });
+  for (let minute = 0; minute < 20; minute++) {
+    rig.event("daemon.fault", "error", { reason: `${minute}` });
+    await rig.pass(MINUTE);
+  }
+  assert(rig.refused.length > 0, "it is told");
+  const reasons = new Set(rig.refused.map((error) => (error as Error).message)).size;
+  assert(rig.refused.length <= 21 * reasons, `${rig.refused.length} times in 20 minutes`);
+  assert(rig.refused.length < 40, `${rig.refused.length} times in 20 minutes`);
+  rig.disk.fail(undefined);
+  await rig.stop();
+});
+
 Deno.test("alerts: the queue is what was promised last, whatever step of the disk fails", async () => {
   const changes = (i: number): readonly Change[] => [{ mark: { seq: i, hash: `${i}` } }];
   for (const when of ["before", "after"] as const) {
@@ -357,9 +373,10 @@ Deno.test("alerts: a queue that was damaged is told, and what is left of it is u
   }
   await rig.stop();
   const lines = rig.disk.content(QUEUE)!.split("\n");
+  const first = lines.findIndex((line) => line.includes("EMERGENCY"));
   rig.disk.put(
     QUEUE,
-    lines.map((line, i) => i === 0 ? line.replace("EMERGENCY", "emergency") : line).join("\n"),
+    lines.map((line, i) => i === first ? line.replace("EMERGENCY", "emergency") : line).join("\n"),
   );
   rig.answer = () => 204;
   await rig.start();

@@ -131,9 +131,13 @@ Deno.test("alerts: what is wrong with the section is told with its place", () =>
     [channel('{ "webhook": "https://a.example/" }'), /lacks the member "secret"/],
     [
       channel('{ "webhook": "ftp://a.example/", "secret": "s" }'),
-      /expected a URL of https or http/,
+      /webhook is a URL of "ftp", expected a URL of https or http/,
     ],
-    [channel('{ "webhook": "https://u:p@a.example/", "secret": "s" }'), /without a password in it/],
+    [channel('{ "webhook": "hooks", "secret": "s" }'), /webhook is no URL, expected a URL of/],
+    [
+      channel('{ "webhook": "https://u:p@a.example/", "secret": "s" }'),
+      /webhook is a URL with a user or a password in it, expected/,
+    ],
     [channel('{ "command": [] }'), /command has 0 items, expected at least 1/],
     [channel('{ "command": "rm -rf /" }'), /command is "rm -rf \/", expected a list/],
     [channel('{ "command": ["a"], "syslog": "b:1" }'), /a channel has command and syslog/],

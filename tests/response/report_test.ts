@@ -61,6 +61,38 @@ function paperOf({ log }: Signing, { records, folder, monitor }: {
   });
 }
 
+Deno.test("report: an incident is in its state since the step that led there, and not the last case", async () => {
+  const CASES = ["ab".repeat(32), "cd".repeat(32)];
+  const { vkey } = await newSigner("log.invalid/l");
+  const runbook = new Runbook();
+  const steps = [
+    { from: null, to: "DETECT", at: AT, evidence_ids: [CASES[0]!] },
+    { from: "DETECT", to: "FREEZE", at: "2026-01-02T03:04:06.000Z", evidence_ids: [] },
+    { from: "FREEZE", to: "FREEZE", at: "2026-01-09T00:00:00.000Z", evidence_ids: [CASES[1]!] },
+  ] as const;
+  for (const step of steps) {
+    const refused = runbook.take({
+      ...{ version: "hearsay/transition/v1", incident: "INC-2026-001", cause: "equivocation" },
+      log: { origin: vkey.name, vkey: vkey.text },
+      ...{ by: "hearsay", why: "x", monitor: "m", ...step },
+    });
+    assertEquals(refused, undefined);
+  }
+  const incident = runbook.find("INC-2026-001")!;
+  const report = asMarkdown(reportOf({
+    ...{
+      incident,
+      records: [],
+      sightings: [],
+      named,
+      word: shellWord,
+      at: AT,
+      software: "hearsay/x",
+    },
+  }));
+  assertStringIncludes(report, "since 2026-01-02T03:04:06.000Z");
+});
+
 async function inTemporary(test: (folder: string) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "hearsay-test-" });
   try {

@@ -20,6 +20,8 @@ const FOUND: readonly { readonly seed: number; readonly fault: string }[] = [
   },
   { seed: 96, fault: "evidence that did not hold was passed on, and who passed it on was banned" },
   { seed: 65, fault: "what a member stated was told as heard while the disk refused it" },
+  { seed: 66, fault: "what sites share was taken again and again at one moment" },
+  { seed: 26, fault: "what another site was shown before was told as a rollback of the log" },
   { seed: 229, fault: "lies about the addresses of members kept them apart" },
 ];
 

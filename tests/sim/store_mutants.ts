@@ -28,32 +28,6 @@ export const OF_STORES: readonly Mutant[] = [
     seeds: FEW,
   },
   {
-    name: "a look is written under any fence",
-    file: "src/store/shared_looks.ts",
-    find: "and holder = $9 and fence = cast($10 as bigint)",
-    replace: "and $9 <> '' and cast($10 as bigint) > 0",
-    and: [{
-      file: "src/monitor/shared_turns.ts",
-      find: "return lease !== undefined && this.#isValid(lease) ? lease : undefined;",
-      replace: "return lease;",
-    }],
-    breaks: "one holder at a time",
-    seeds: MANY,
-  },
-  {
-    name: "a lease is believed in until something else is heard",
-    file: "src/monitor/shared_turns.ts",
-    find: "return [...this.#own.values()].filter((lease) => this.#isValid(lease)).length;",
-    replace: "return this.#own.size;",
-    and: [{
-      file: "src/monitor/sharing.ts",
-      find: "return this.#common.world.clock.monotonic() - this.#roundAt < this.#settings.leaseMs;",
-      replace: "return true;",
-    }],
-    breaks: "one holder at a time",
-    seeds: MANY,
-  },
-  {
     name: "what other sites saw is not heard",
     file: "src/monitor/sharing.ts",
     find: 'if (!("damaged" in head)) await this.#hear(head);',
@@ -67,7 +41,11 @@ export const OF_STORES: readonly Mutant[] = [
     find: "if (own !== undefined) this.#published = own.published;",
     replace: "",
     breaks: "sites share what they saw",
-    seeds: MANY,
+    seeds: NONE,
+    test: {
+      file: ALONE,
+      name: "what a database lost is published again, also if nothing new comes",
+    },
   },
   {
     name: "an entry counts as published before the store took it",
@@ -142,7 +120,8 @@ export const OF_STORES: readonly Mutant[] = [
     find: "look.failures > 0 || at < since",
     replace: "at > since + 1e15",
     breaks: "no log is left alone",
-    seeds: MANY,
+    seeds: NONE,
+    test: { file: ALONE, name: "who has the turn and looks seldom is not waited for" },
   },
   {
     name: "who is away keeps reading the looks of others",
@@ -158,7 +137,11 @@ export const OF_STORES: readonly Mutant[] = [
       },
     ],
     breaks: "no log is left alone",
-    seeds: MANY,
+    seeds: NONE,
+    test: {
+      file: SHARE,
+      name: "without the store every site goes on alone, says so, and catches up",
+    },
   },
   {
     name: "a site that knows more takes what another was shown before",
@@ -166,7 +149,8 @@ export const OF_STORES: readonly Mutant[] = [
     find: "shown.treeSize < (judge.latest(log)?.treeSize ?? 0n)",
     replace: "judge.latest(log)?.treeSize === -1n",
     breaks: "the store's faults are its own",
-    seeds: FEW,
+    seeds: NONE,
+    test: { file: ALONE, name: "a site that knows more than who has the turn asks the log itself" },
   },
   {
     name: "a row is told as the log's word without being verified",
@@ -204,6 +188,10 @@ export const OF_STORES: readonly Mutant[] = [
     find: 'state: this.#isUp ? "connected" : "away",',
     replace: 'state: "connected",',
     breaks: "the store's faults are its own",
-    seeds: MANY,
+    seeds: NONE,
+    test: {
+      file: SHARE,
+      name: "without the store every site goes on alone, says so, and catches up",
+    },
   },
 ];

@@ -45,7 +45,16 @@ export const LOG: Whole<LogStatus> = {
     formerKey: "log.invalid/one",
     formerSize: "3",
   },
-  ...{ size, root, grewAt: AT, nextLookAt: LATER, incidents: 2, sharedBy: 1, openQuestions: 7 },
+  ...{
+    size,
+    root,
+    grewAt: AT,
+    nextLookAt: LATER,
+    incidents: 2,
+    closed: 1,
+    sharedBy: 1,
+    openQuestions: 7,
+  },
   ...{ freeze: FREEZE, seenSize: "13", seenRoot: root, lookedAtBy: ["monitor.invalid/two"] },
   ...{ waitingOwn: 1, waitingOthers: 2, withheld: 3, leftOut: 4 },
   cosigned: { committed: { size: "10", root }, witnesses: [WITNESS] },
@@ -89,6 +98,7 @@ const MIRROR: Whole<MirrorStatus> = {
 export const FULL: Whole<Status> = {
   ...{ version: "0.1.0", name: "monitor.invalid/one", vkey: vkeyOf("monitor.invalid/one") },
   ...{ listen: "127.0.0.1:9900", startedAt: AT, now: LATER, incidents: 2, memberCases: 1 },
+  ...{ closed: { cases: 1, by: ["Ada"] } },
   ...{ unwritten: true, faults: 3, eventsLost: 4, lost: ["the journal"], isUncompared: true },
   ...{ reloadRefused: "line 3", logs: [LOG], peers: [PEER], mirrors: [MIRROR] },
   store: {
@@ -106,6 +116,7 @@ export const FULL: Whole<Status> = {
     ...{ vkeys: [vkeyOf("monitor.invalid/one")], logs: 5, cosigned: 4 },
     pushed: [{
       origin: "pushed.invalid",
+      closed: 1,
       vkey: vkeyOf("pushed.invalid"),
       size: "8",
       incidents: 0,

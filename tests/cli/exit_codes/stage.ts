@@ -92,11 +92,11 @@ async function kill(
 export async function monitor(
   { folder }: Stage,
   ...more: readonly string[]
-): Promise<{ dir: string; config: string; incidents: string; state: string }> {
+): Promise<{ dir: string; log: string; config: string; incidents: string; state: string }> {
   const { dir, log } = await makeLog(`${folder}/log`, 5);
   const listen = ["--listen", "127.0.0.1:0"];
   const config = await makeMonitor(`${folder}/one`, { log, source: dir }, ...listen, ...more);
-  return { dir, config, incidents: `${folder}/one/incidents`, state: `${folder}/one/state` };
+  return { dir, log, config, incidents: `${folder}/one/incidents`, state: `${folder}/one/state` };
 }
 
 /** A port that nobody uses now, on this machine. */

@@ -31,6 +31,7 @@ import {
   MEMBER,
   monitor,
   NOBODY,
+  PERSON,
   SAMPLE,
   type Stage,
   startedDaemon,
@@ -64,6 +65,19 @@ async function statusAfter(stage: Stage, config: string, said: RegExp): Promise<
   const { running, http } = await startedDaemon(stage, config);
   await running.line(said);
   return { args: ["status", http] };
+}
+
+/** A monitor that has frozen its log because proofs failed: nothing is proven. */
+async function suspecting(stage: Stage): Promise<Awaited<ReturnType<typeof monitor>>> {
+  const made = await monitor(stage);
+  await run("run", "--once", "--config", made.config);
+  const [, log] = /"vkey": "([^"]+)"/.exec(Deno.readTextFileSync(made.config))!;
+  const [origin] = log!.split("+");
+  const id = `${log!.split("+").slice(2).join("+")} ${origin}`;
+  const alert = { version: "hearsay/alert/v1", case: `trouble ${id} unproven` };
+  const file = put(stage.folder, "alert.json", JSON.stringify(alert));
+  await run("incidents", "run", file, ...PERSON, "--config", made.config);
+  return made;
 }
 
 /** A monitor whose log has tiles that do not fit its checkpoint. */
@@ -302,6 +316,11 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       return await statusAfter(stage, config, / log\.first /);
     },
   },
+  "only begun": {
+    // Nobody calls it.
+    "status": async (stage) =>
+      await statusAfter(stage, (await monitor(stage)).config, / log\.first /),
+  },
   "key swapped": {
     "status": async (stage) => await statusAfter(stage, await swappedKey(stage), / log\.first /),
   },
@@ -321,6 +340,22 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
       edit(config, '"http": "127.0.0.1:0"', `"http": "${stranger(stage)}"`);
       return { args: configured(name, config) };
     }),
+  },
+  "frozen for a suspicion": {
+    "status": async (stage) => ({
+      args: ["status", await daemonOf(stage, (await suspecting(stage)).config)],
+    }),
+    "proof verify": async (stage) => {
+      const { config, dir } = await suspecting(stage);
+      const log = Deno.readTextFileSync(config).match(/"vkey": "([^"]+)"/)![1]!;
+      const policy = put(stage.folder, "policy", `log ${log}\nquorum none\n`);
+      const note = Deno.readTextFileSync(`${dir}/checkpoint`);
+      const file = put(stage.folder, "weighed", `c2sp.org/tlog-proof@v1\nindex 0\n\n${note}`);
+      const entry = ["--entry", put(stage.folder, "entry", "x")];
+      return {
+        args: ["proof", "verify", file, "--policy", policy, ...entry, "--config", config],
+      };
+    },
   },
   "unproven": {
     "run --once": async (stage) => runs("run --once", await unproven(stage)),

@@ -1,7 +1,7 @@
 /** Every command as it goes when all is well: what the walk over the exit codes starts from. */
 import { keyFile, put, run } from "../harness.ts";
 import { passphrase, sealedFile } from "./sealed.ts";
-import { edit, makeLog } from "../monitors.ts";
+import { compareWith, edit, makeLog } from "../monitors.ts";
 import {
   caseJournal,
   daemonOf,
@@ -16,6 +16,7 @@ import {
   SAMPLE,
   type Stage,
   type Staging,
+  startedDaemon,
   withMember,
 } from "./stage.ts";
 import { sharing } from "./sharing.ts";
@@ -96,9 +97,13 @@ export const WELL: Readonly<Record<string, Staging>> = {
   "run --once": async (stage) => ({
     args: ["run", "--once", "--config", (await monitor(stage)).config],
   }),
-  "status": async (stage) => ({
-    args: ["status", await daemonOf(stage, (await monitor(stage)).config)],
-  }),
+  "status": async (stage) => {
+    const made = await monitor(stage);
+    const daemon = await startedDaemon(stage, made.config);
+    await daemon.running.line(/ log\.first /);
+    await compareWith(daemon, made);
+    return { args: ["status", daemon.http] };
+  },
   "peers": async (stage) => {
     const config = await withMember(stage);
     await daemonOf(stage, config);
