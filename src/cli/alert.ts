@@ -10,6 +10,7 @@ import { parseExactJson } from "../evidence/json.ts";
 import { parseRecord } from "../evidence/record.ts";
 import { fileText } from "../tlog/encoding.ts";
 import { MalformedError, printable, printableJson, quoted } from "../tlog/malformed.ts";
+import { within } from "../tlog/members.ts";
 import { timeNow } from "../world/time.ts";
 import { WorldError } from "../world/world.ts";
 import {
@@ -83,12 +84,15 @@ async function evaluate(args: readonly string[], { world, terminal }: Tools): Pr
   });
   const [path] = options.operands as [string];
   const rules = await loadAlertPolicy(world, options.value("policy")) ?? DEFAULT_RULES;
-  const text = path === "-"
+  const bytes = path === "-"
     ? await standardInput(terminal)
-    : fileText(await readInput({ world, path, maxBytes: MAX_EVENT_BYTES }));
-  const isAlert = within(path, () => parseExactJson(text.trim())).version === ALERT_VERSION;
-  if (isAlert) return tellAlert(within(path, () => parseAlert(text.trim())), { options, terminal });
-  const facts = within(path, () => factsOf(text));
+    : await readInput({ world, path, maxBytes: MAX_EVENT_BYTES });
+  const text = within(quoted(path), () => fileText(bytes));
+  const isAlert = within(quoted(path), () => parseExactJson(text.trim())).version === ALERT_VERSION;
+  if (isAlert) {
+    return tellAlert(within(quoted(path), () => parseAlert(text.trim())), { options, terminal });
+  }
+  const facts = within(quoted(path), () => factsOf(text));
   const rule = ruleFor(rules, facts);
   const { level = "INFO", action = "none", afterMs = 0, line } = rule ?? {};
   if (options.flag("json")) {
@@ -149,23 +153,14 @@ function factsOf(text: string): EventFacts {
   return { event, told: level.toLowerCase(), subject, about };
 }
 
-function within<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof MalformedError)) throw error;
-    throw new MalformedError(`${quoted(path)}: ${error.message}`);
-  }
-}
-
-async function standardInput(terminal: Tools["terminal"]): Promise<string> {
+async function standardInput(terminal: Tools["terminal"]): Promise<Uint8Array> {
   const parts: number[] = [];
   const buffer = new Uint8Array(64 * 1024);
   for (let count; (count = await terminal.read(buffer)) > 0;) {
     if (parts.length + count > MAX_EVENT_BYTES) throw new MalformedError("the event is too long");
     for (const byte of buffer.subarray(0, count)) parts.push(byte);
   }
-  return fileText(new Uint8Array(parts));
+  return new Uint8Array(parts);
 }
 
 async function test(args: readonly string[], { world, terminal }: Tools): Promise<ExitCode> {

@@ -12,10 +12,10 @@ export const config: Command = {
   help: `hearsay config check [FILE] [--offline] [--json]
 
 Reads a configuration (default ${DEFAULT_CONFIG} here or in /etc/hearsay), tries its key, its
-folders, its addresses, its store, every source and every peer, reads both journals, and says what a daemon
-would do with it: a line for each thing, with ✓ if it is as it should be and with ! if it is not. It
-makes, changes and locks nothing, and does not disturb a daemon that runs. Peers are asked which logs
-they follow.
+folders, its addresses, its store, every source and every peer, reads both journals, and says what a
+daemon would do with it: a line for each thing, with ✓ if it is as it should be and with ! if it is
+not. It makes, changes and locks nothing, and does not disturb a daemon that runs. Peers are asked
+which logs they follow.
 
 Ends with 0 if all is as it should be; with 2 if the configuration is wrong, or says what is hardly
 meant; with 3 if something could not be done or reached; with 1 if a log showed contradicting roots

@@ -16,6 +16,7 @@ import { JournalLocked } from "../store/journal.ts";
 import { fileText } from "../tlog/encoding.ts";
 import { describeLog } from "../tlog/log.ts";
 import { MalformedError, quoted } from "../tlog/malformed.ts";
+import { within } from "../tlog/members.ts";
 import { formatAddress, isSameAddress } from "../world/address.ts";
 import { SIGNATURE_TYPE } from "../tlog/vkey.ts";
 import type { Signer } from "../world/signer.ts";
@@ -191,7 +192,7 @@ export async function loadAlertPolicy(
 ): Promise<readonly Rule[] | undefined> {
   if (path === undefined) return undefined;
   const bytes = await readInput({ world, path, maxBytes: MAX_POLICY_BYTES });
-  return parsePolicy(fileText(bytes), { path, world });
+  return parsePolicy(within(quoted(path), () => fileText(bytes)), { path, world });
 }
 
 /**

@@ -66,7 +66,11 @@ function inWords(
       ]
       : []),
     ...(lacking > 0
-      ? [`  not in the store, perhaps since older entries were removed: ${lacking}`]
+      ? [
+        `  not in the store, as it drops what is old, or the journal was cut: ${
+          counted(lacking, "checkpoint")
+        }`,
+      ]
       : []),
   ];
 }

@@ -7,12 +7,15 @@ export function storeInWords({ store, now, vkey }: Status): string[] {
   if (store === undefined) return [];
   return [
     `shared store: ${stateOf(store, now)}`,
-    ...store.sites.map((site) =>
-      `${site.isAlive ? "" : "! "}${site.name}${site.vkey === vkey ? " (this one)" : ""}: ` +
-      (site.isAlive
-        ? `its turn at ${counted(site.held, "log")}`
-        : `away, last heard of ${ago(site.seenAt, now)}`)
-    ),
+    ...store.sites.map((site) => {
+      const name = `${site.name}${site.vkey === vkey ? " (this one)" : ""}`;
+      const heard = `last heard of ${ago(site.seenAt, now)}`;
+      // While the store is away nobody knows who is alive.
+      if (store.state === "away") return `${name}: ${heard}`;
+      return site.isAlive
+        ? `${name}: its turn at ${counted(site.held, "log")}`
+        : `! ${name}: away, ${heard}`;
+    }),
   ];
 }
 
@@ -26,9 +29,7 @@ function stateOf({ state, since, behind, sites }: StoreStatus, now: string): str
   return `connected, ${alive} of ${counted(sites.length, "site")} alive${late}`;
 }
 
-/** Which sites look at a log in place of this one; nothing if this one looks itself. */
+/** Whose turn it is to look at a log, of the other sites; nothing if it is nobody else's. */
 export function lookersInWords({ lookedAtBy = [] }: LogStatus): string {
-  return lookedAtBy.length === 0
-    ? ""
-    : `The turn to look is also, or only, at ${lookedAtBy.join(", ")}.`;
+  return lookedAtBy.length === 0 ? "" : `It is the turn of ${lookedAtBy.join(", ")} to look at it.`;
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import type { AlertEvidence } from "../response/alert_evidence.ts";
+import type { AlertClaims } from "../response/claims.ts";
 import { type ChannelStatus, Courier, type CourierReport } from "../response/courier.ts";
 import { channelsOf } from "../response/channels.ts";
 import { AlertDesk } from "../response/desk.ts";
@@ -22,6 +23,7 @@ import { Turns } from "../world/turns.ts";
 import type { Timer, World } from "../world/world.ts";
 import { aboutCase } from "./event_about.ts";
 import type { EventReport } from "./events.ts";
+import { RefusalLimiter } from "./warnings.ts";
 
 /** How long after the journal could not be read it is tried again. */
 const AGAIN_MS = 10_000;
@@ -90,23 +92,31 @@ export class Alerting {
    * @param isWatching whether every log is looked at when it should be
    * @throws WorldError
    */
-  async open({ state, incidents, subjects, isWatching }: {
+  async open({ state, incidents, subjects, isWatching, claims }: {
     state: string;
     incidents: IncidentJournal;
     subjects: ReadonlySet<string>;
     isWatching: () => boolean;
+    /** Divides the sending among the daemons of one operator, if there are several. */
+    claims?: AlertClaims | undefined;
   }): Promise<void> {
     const { clock, files, random } = this.#world;
+    const refusals = new RefusalLimiter({
+      clock,
+      // The alert about it cannot be written either. It is sent all the same.
+      tell: (error, more) => this.report.workFailed(error, more),
+      tellEnd: (lasted) => this.report.event("disk.recovered", "info", lasted),
+      written: () => queue.written,
+    });
     const queue = await AlertQueue.open({
       ...{ files, clock, state },
-      // Told past the desk: an alert about it could not be written either, and comes from elsewhere.
-      failed: (error) => this.#inner.workFailed(error),
+      failed: (error) => refusals.add(error),
     });
     try {
       const channels = channelsOf(this.#world, this.#settings);
       queue.keepChannels(new Set(channels.map(({ name }) => name)));
       const couriers = channels.map((channel) =>
-        new Courier({ channel, queue, clock, random, report: this.#courierReport() })
+        new Courier({ channel, queue, clock, random, claims, report: this.#courierReport() })
       );
       const desk = new AlertDesk({
         ...{ clock, queue, rules: this.#rules, monitor: this.#monitor },
@@ -119,7 +129,7 @@ export class Alerting {
       const { heartbeat: settings, allow } = this.#settings;
       const world = this.#world;
       const heartbeat = settings && new Heartbeat({ world, settings, allow, isWatching });
-      this.#opened = { queue, desk, couriers, incidents, heartbeat };
+      this.#opened = { queue, desk, couriers, incidents, heartbeat, refusals };
       if (queue.damagedLines > 0) {
         const reason = "the queue of alerts is damaged; what was lost of it may not have been sent";
         this.report.event("alert.lost", "error", { lines: queue.damagedLines, reason });
@@ -128,6 +138,7 @@ export class Alerting {
       for (const event of this.#early.splice(0)) this.take(event);
       await queue.write();
     } catch (error) {
+      refusals.flush();
       await queue.close();
       this.#opened = undefined;
       throw error;
@@ -177,10 +188,11 @@ export class Alerting {
   async close(): Promise<void> {
     this.stop();
     await this.#turns.done();
-    const { desk, queue } = this.#opened ?? {};
+    const { desk, queue, refusals } = this.#opened ?? {};
     this.#opened = undefined;
     desk?.close();
     await queue?.close();
+    refusals?.flush();
   }
 
   /** How it stands. */
@@ -287,6 +299,8 @@ interface Opened {
   readonly couriers: readonly Courier[];
   readonly incidents: IncidentJournal;
   readonly heartbeat: Heartbeat | undefined;
+  /** What the disk refuses of the queue. */
+  readonly refusals: RefusalLimiter;
 }
 
 function markOf({ last }: IncidentJournal): Change {

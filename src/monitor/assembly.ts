@@ -322,6 +322,7 @@ export async function assemble(
     await alerting?.open({
       ...{ state: settings.state, incidents: incidents!, subjects: subjectsOf(parts) },
       isWatching: () => isWatching(parts),
+      claims: parts.sharing,
     });
     return parts;
   } catch (error) {
@@ -450,7 +451,7 @@ export function answerAt(parts: Parts, listener: Listener | undefined): void {
 /** Has the sites that share a store take turns at the logs that are followed now. */
 export function shareTurns({ sharing, followers }: Parts): void {
   sharing?.follow(
-    followers.map(({ log }) => log),
+    followers.map(({ log: { id }, pollMs }) => ({ id, pollMs })),
     ({ id }) => followers.find(({ log }) => log.id === id)?.wake(),
   );
 }

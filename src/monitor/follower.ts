@@ -111,6 +111,11 @@ export class Follower {
     return this.#settings.log;
   }
 
+  /** How often it looks, in milliseconds. */
+  get pollMs(): number {
+    return this.#settings.pollMs;
+  }
+
   /** This log, and the one that it replaces, if it does. It settles the questions about both. */
   get logs(): readonly Log[] {
     return knownLogs([this.#settings]);

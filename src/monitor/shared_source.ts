@@ -1,15 +1,13 @@
 import type { LookTime } from "../sources/look_time.ts";
 import type { ServedProof, Source } from "../sources/source.ts";
+import type { SharedCheckpoint } from "../store/shared_types.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import { theLogAt } from "./the_log.ts";
 
 /** What another site was shown, in its turn to look at a log. */
-export interface ShownElsewhere {
+export interface ShownElsewhere extends SharedCheckpoint {
   /** The site's name. */
   readonly site: string;
-  readonly treeSize: bigint;
-  /** The signed note. */
-  readonly note: string;
 }
 
 /** A log whose checkpoint another site has asked for, as a place of it. */

@@ -3,9 +3,6 @@ import type { Log } from "../tlog/log.ts";
 import type { Clock } from "../world/world.ts";
 import type { ShownElsewhere } from "./shared_source.ts";
 
-/** After so many looks in a row that did not reach the log, the other sites look for themselves. */
-const FAILURES = 3;
-
 /**
  * Which site looks at which log now. A turn that is over, or of which nothing is known, is nobody's:
  * then every site looks for itself.
@@ -15,7 +12,7 @@ export class SharedTurns {
   #own: ReadonlyMap<string, Lease> = new Map();
   #others: ReadonlyMap<string, readonly HeldLease[]> = new Map();
   /** By log and slot. */
-  readonly #looks = new Map<string, Map<number, SharedLook>>();
+  readonly #looks = new Map<string, Map<number, { look: SharedLook; at: number }>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -35,8 +32,9 @@ export class SharedTurns {
 
   /** The last look in a slot, of any site, as the store has it. */
   looked(look: SharedLook): void {
-    const slots = this.#looks.get(look.log) ?? new Map<number, SharedLook>();
-    this.#looks.set(look.log, slots.set(look.slot, look));
+    const slots = this.#looks.get(look.log) ?? new Map<number, { look: SharedLook; at: number }>();
+    const at = this.#clock.monotonic() - look.agoMs;
+    this.#looks.set(look.log, slots.set(look.slot, { look, at }));
   }
 
   /** Nothing is known any more: the store is away. */
@@ -61,13 +59,18 @@ export class SharedTurns {
     return this.#validOthers(id).map(({ holder }) => holder);
   }
 
-  /** What another site was shown of a log, in its turn; nothing if this site is to ask the log. */
-  shown(log: Pick<Log, "id">): ShownElsewhere | undefined {
+  /**
+   * What another site was shown of a log, in its turn; nothing if this site is to ask the log: a turn
+   * says that somebody may look, and only a look that reached the log, not long ago, that somebody does.
+   * @param withinMs how long ago it may be
+   */
+  shown(log: Pick<Log, "id">, withinMs: number): ShownElsewhere | undefined {
     if (this.lease(log) !== undefined) return undefined;
     const slots = this.#looks.get(log.id);
+    const since = this.#clock.monotonic() - withinMs;
     const shown = this.#validOthers(log.id).flatMap(({ slot, holder }) => {
-      const look = slots?.get(slot);
-      if (look?.site !== holder || look.failures >= FAILURES) return [];
+      const { look, at } = slots?.get(slot) ?? { at: 0 };
+      if (look?.site !== holder || look.failures > 0 || at < since) return [];
       const { checkpoint, siteName: site } = look;
       return checkpoint === undefined ? [] : [{ ...checkpoint, site }];
     });

@@ -1,4 +1,5 @@
 import type { StoreSettings } from "../store/settings.ts";
+import { STORE_KEEPS_MS } from "../store/shared_upkeep.ts";
 import { SharedStore } from "../store/shared_store.ts";
 import {
   type HeadCursor,
@@ -11,10 +12,13 @@ import {
 } from "../store/shared_types.ts";
 import type { FirstSeen } from "../store/observation_index.ts";
 import { FIRST_LINK, type Link } from "../evidence/entry.ts";
+import type { Alert } from "../response/alert.ts";
+import { type AlertClaims, type Claimed, claimKey } from "../response/claims.ts";
 import type { Source } from "../sources/source.ts";
 import { openCheckpoint } from "../tlog/checkpoint.ts";
 import { utf8 } from "../tlog/encoding.ts";
 import type { Log } from "../tlog/log.ts";
+import { MalformedError } from "../tlog/malformed.ts";
 import { jittered } from "../world/pacing.ts";
 import type { SharedDatabase, SharedPlace } from "../world/shared_database.ts";
 import { Stop } from "../world/stop.ts";
@@ -31,14 +35,20 @@ import { isTheLog } from "./the_log.ts";
 
 /** Entries of the journal, and checkpoints of others, that are sent or taken at a time. */
 const PAGE = 200;
-/** How long the store keeps what nothing contradicts. The journals keep it as long as they do. */
-const KEEP_MS = 90 * 86_400_000;
+/** How long a site has for sending an alert that it has claimed. */
+const CLAIM_MS = 60_000;
 /** How often it is looked what the store may drop. */
 const TRIM_MS = 3_600_000;
 /** The longest wait before a store that is away is tried again, in milliseconds. */
 const MAX_AWAY_MS = 30_000;
 /** The first one. */
 const FIRST_AWAY_MS = 1_000;
+
+/** A look of another site counts for so many of our own intervals; then this site looks itself. */
+const LOOK_LASTS = 2;
+
+/** A log that is followed, and how often it is to be looked at. */
+export type Followed = Pick<Log, "id"> & { readonly pollMs: number };
 
 /** Tells a follower that there may be something to look at. */
 export type Wake = (log: Pick<Log, "id">) => void;
@@ -49,19 +59,23 @@ export type Wake = (log: Pick<Log, "id">) => void;
  * this daemon goes on alone, and catches up later. Nothing waits for the store: no look, no exchange
  * and no entry of a journal.
  */
-export class Sharing {
+export class Sharing implements AlertClaims {
   readonly #common: Common;
   readonly #settings: StoreSettings;
   readonly #place: () => Promise<SharedPlace>;
   readonly #site: { readonly vkey: string; readonly name: string };
   readonly #turns: SharedTurns;
-  #followed: readonly Pick<Log, "id">[] = [];
+  #followed: readonly Followed[] = [];
+  /** Logs of which something that other sites were shown could not be proven here. */
+  readonly #doubted = new Set<string>();
   #wakeFollower: Wake = () => {};
   /** Ends the wait between two rounds. */
   readonly #ear = new Stop();
   #hasNews = false;
   /** What our looks at the log itself came to, and the store does not know yet. */
   readonly #said = new Map<string, LookSaid>();
+  /** While it can be used. */
+  #store: SharedStore | undefined;
   /** By log: how many looks in a row did not reach it. */
   readonly #failures = new Map<string, number>();
   /** Up to which entry the store has our journal. */
@@ -96,24 +110,38 @@ export class Sharing {
   }
 
   /** Takes turns at these logs from now on. */
-  follow(logs: readonly Pick<Log, "id">[], wake: Wake): void {
+  follow(logs: readonly Followed[], wake: Wake): void {
     this.#followed = logs;
     this.#wakeFollower = wake;
+    const ids = new Set(logs.map(({ id }) => id));
+    for (const kept of [this.#said, this.#failures, this.#doubted]) {
+      for (const id of kept.keys()) if (!ids.has(id)) kept.delete(id);
+    }
   }
 
   /** The source of a log at which the sites look in turns. */
-  taken(log: Pick<Log, "id">, source: Source): Source {
+  taken(log: Log, source: Source): Source {
     return new SharedSource(source, () => this.#shown(log));
   }
 
   /**
-   * What another site was shown in its turn; nothing if this site is to ask the log. What is older than
-   * our view says nothing about the log: we looked ourselves meanwhile, and that site has not since.
+   * What another site was shown, if that is enough for this one. It is not if we know more, or if it
+   * was shown what the log does not prove to us: then the log may tell the two of us two stories.
    */
-  #shown(log: Pick<Log, "id">): ShownElsewhere | undefined {
-    const shown = this.#isUp ? this.#turns.shown(log) : undefined;
-    const view = shown && this.#common.observations.view(log);
-    return view !== undefined && shown!.treeSize < view.treeSize ? undefined : shown;
+  #shown(log: Log): ShownElsewhere | undefined {
+    const { keeper: { judge }, observations } = this.#common;
+    const shown = this.#isUp ? this.#turns.shown(log, this.#lastsMs(log)) : undefined;
+    if (shown === undefined || shown.treeSize < (judge.latest(log)?.treeSize ?? 0n)) {
+      return undefined;
+    }
+    if (!this.#doubted.has(log.id)) return shown;
+    if (!observations.agrees(log, shown)) return undefined;
+    this.#doubted.delete(log.id);
+    return shown;
+  }
+
+  #lastsMs({ id }: Pick<Log, "id">): number {
+    return LOOK_LASTS * (this.#followed.find((log) => log.id === id)?.pollMs ?? 0);
   }
 
   /** The names of the other sites whose turn it is to look at a log. */
@@ -121,6 +149,31 @@ export class Sharing {
     if (!this.#isUp) return [];
     const names = new Map(this.#sites.map(({ vkey, name }) => [vkey, name]));
     return this.#turns.sitesAt(log).map((vkey) => names.get(vkey) ?? vkey);
+  }
+
+  /** See AlertClaims. What a site has claimed and not sent in CLAIM_MS, another one may send. */
+  async claim(alert: Alert, channel: string): Promise<Claimed> {
+    const key = claimKey(alert, channel);
+    const store = this.#store;
+    if (key === undefined || store === undefined) return "send";
+    try {
+      const claim = await store.claim(key, CLAIM_MS);
+      if (claim === "mine") return "send";
+      if ("heldBy" in claim) return { waitMs: claim.forMs };
+      // What follows on a case comes from the site that has told of it.
+      return claim.doneBy === this.#site.vkey && alert.state !== "begins" ? "send" : "done";
+    } catch (error) {
+      // It is better sent twice than never.
+      this.#common.happenings.tell({ kind: "store away", detail: reasonOf(error) });
+      return "send";
+    }
+  }
+
+  /** See AlertClaims. */
+  async sent(alert: Alert, channel: string): Promise<void> {
+    const key = claimKey(alert, channel);
+    // If this is lost, another site sends it once more.
+    if (key !== undefined) await this.#store?.claimDone(key).catch(() => {});
   }
 
   /** How the store stands. */
@@ -166,8 +219,9 @@ export class Sharing {
       const db = await this.#common.world.sharedDatabases.connect(await this.#place());
       try {
         const store = await this.#open(db);
-        await this.#publish(store);
-        await this.#take(store);
+        const stop = new Stop();
+        await this.#publish(store, stop);
+        await this.#take(store, stop);
         if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
       } finally {
         await db.close().catch(() => {});
@@ -181,12 +235,10 @@ export class Sharing {
   }
 
   async #open(db: SharedDatabase): Promise<SharedStore> {
-    const { world: { clock }, observations } = this.#common;
+    const { clock } = this.#common.world;
     const site = { ...this.#site, software: SOFTWARE };
     const store = await SharedStore.open({ db, clock, site });
-    const published = await store.published();
-    // The store may have what our journal has lost (OPERATING, "Lost state"). Journals win.
-    this.#published = published.seq > observations.last.seq ? FIRST_LINK : published;
+    this.#published = await store.published();
     this.#takenHead ??= await store.taken();
     this.#takenLook = 0n;
     return store;
@@ -204,7 +256,11 @@ export class Sharing {
           if (news === "leases") leasesDueAt = -Infinity;
           this.#wake();
         },
-        onGap: () => this.#wake(),
+        onGap: () => {
+          // Another database may have taken over, which gave its looks other numbers.
+          this.#takenLook = 0n;
+          this.#wake();
+        },
       });
       let trimDueAt = clock.monotonic() + TRIM_MS;
       while (!stop.stopped) {
@@ -214,19 +270,22 @@ export class Sharing {
           await this.#keepLeases(store);
           leasesDueAt = now + this.#settings.leaseMs / 3;
         }
-        await this.#publish(store);
+        await this.#publish(store, stop);
         await this.#say(store);
-        await this.#take(store);
+        await this.#take(store, stop);
         this.#roundEnded();
+        this.#store = store;
         if (now >= trimDueAt) {
-          await store.trim(KEEP_MS);
+          await store.trim(STORE_KEEPS_MS);
           trimDueAt = now + TRIM_MS;
         }
-        const waitMs = leasesDueAt - clock.monotonic();
+        // Whole milliseconds: a timer may come a hair too soon, and then a round would follow a round.
+        const waitMs = Math.ceil(leasesDueAt - clock.monotonic());
         if (!this.#hasNews && waitMs > 0) await this.#ear.pause(clock, waitMs);
       }
       await store.release();
     } finally {
+      this.#store = undefined;
       this.#turns.forget();
       await db.close().catch(() => {});
     }
@@ -238,21 +297,31 @@ export class Sharing {
     const logs = this.#followed.map(({ id }) => id);
     this.#turns.change(await store.keepLeases({ logs, views, leaseMs }));
     this.#sites = (await store.sites()).flatMap((site) => "damaged" in site ? [] : site);
+    // A database that lacks its last commits has less of our journal, also if nothing new comes.
+    const own = this.#sites.find(({ vkey }) => vkey === this.#site.vkey);
+    if (own !== undefined) this.#published = own.published;
     this.#sitesAt = this.#common.world.clock.monotonic();
     if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
   }
 
   /** Sends what our journal has and the store does not. */
-  async #publish(store: SharedStore): Promise<void> {
+  async #publish(store: SharedStore, stop: Stop): Promise<void> {
     const { observations } = this.#common;
-    for (;;) {
+    while (!stop.stopped) {
       const after = this.#published;
       const { seen, upTo: last } = await ours(() => observations.seenAfter(after.seq, PAGE));
+      if (after.seq > observations.last.seq) {
+        // The store has what our journal has lost (OPERATING, "Lost state"). Journals win.
+        this.#published = await store.publish({ after, entries: [], last: FIRST_LINK });
+        continue;
+      }
       if (last.seq <= after.seq) return;
       const entries = seen.filter(({ source }) => !isOfSite(source)).map(published);
-      const reached = await store.publish({ after, entries, last });
-      // What contradicts them may have been seen long before, by a site that we never heard.
+      // What contradicts them may have been seen long before, by a site that we never heard. What comes
+      // after this question comes after our cursor too. It is asked first: whoever ends between the
+      // two asks again.
       for (const head of await store.contradicting(entries)) await this.#hear(head);
+      const reached = await store.publish({ after, entries, last });
       this.#published = reached;
       const isAll = last.hash !== "";
       if (isAll && reached.seq === last.seq) return;
@@ -269,8 +338,8 @@ export class Sharing {
   }
 
   /** Takes what other sites saw since the last time. */
-  async #take(store: SharedStore): Promise<void> {
-    for (;;) {
+  async #take(store: SharedStore, stop: Stop): Promise<void> {
+    while (!stop.stopped) {
       const { heads, next } = await store.headsAfter(this.#takenHead, PAGE);
       for (const head of heads) {
         if (!("damaged" in head)) await this.#hear(head);
@@ -278,7 +347,7 @@ export class Sharing {
       this.#takenHead = next;
       if (heads.length === 0) break;
     }
-    for (;;) {
+    while (!stop.stopped) {
       const { looks, next } = await store.looksAfter(this.#takenLook);
       if (looks.length === 0) break;
       this.#takenLook = next;
@@ -287,10 +356,16 @@ export class Sharing {
   }
 
   #takeLook(look: SharedLook): void {
-    const log = { id: look.log };
-    const before = this.#turns.shown(log);
-    this.#turns.looked(look);
-    const now = this.#turns.shown(log);
+    const log = this.#common.keeper.judge.logs.find(({ id }) => id === look.log);
+    if (log === undefined) return;
+    const { checkpoint } = look;
+    // Unsigned, it is not what the log showed, and says nothing about the log.
+    const isSigned = checkpoint !== undefined &&
+      !("refused" in openCheckpoint({ note: utf8(checkpoint.note), logs: [log] }));
+    const withinMs = this.#lastsMs(log);
+    const before = this.#turns.shown(log, withinMs);
+    this.#turns.looked({ ...look, checkpoint: isSigned ? checkpoint : undefined });
+    const now = this.#turns.shown(log, withinMs);
     if (now !== undefined && now.note !== before?.note) this.#wakeFollower(log);
   }
 
@@ -307,7 +382,9 @@ export class Sharing {
     // Who can write in the store can write anything there. Unsigned, it is nobody's word.
     if ("refused" in opened) return;
     const source = siteSource(siteName);
-    const heard = opened.map((checkpoint) => keeper.judge.hearCheckpoint(checkpoint, source));
+    const heard = await ours(() =>
+      opened.map((checkpoint) => keeper.judge.hearCheckpoint(checkpoint, source))
+    );
     await ours(() => keeper.keep({ source }));
     for (const one of heard) keeper.party.report.heard(one, source);
   }
@@ -315,8 +392,12 @@ export class Sharing {
   /** Notes what a look came to, if the log itself was asked. */
   #found({ finding: { log, source, checkpoint }, result, about }: Found): void {
     this.#wake();
-    if (about !== "look" || !isTheLog(source) || isOfSite(source)) return;
+    if (about !== "look" || !isTheLog(source)) return;
     const isReached = HOLDS.includes(result) || result === "frozen";
+    if (isOfSite(source)) {
+      if (!isReached) this.#doubted.add(log.id);
+      return;
+    }
     const failures = isReached ? 0 : (this.#failures.get(log.id) ?? 0) + 1;
     this.#failures.set(log.id, failures);
     const shown = isReached && checkpoint !== undefined ? checkpoint : undefined;
@@ -342,9 +423,11 @@ export class Sharing {
 
   #failed(error: unknown): void {
     const { world: { clock }, happenings } = this.#common;
-    const isStores = error instanceof WorldError || error instanceof StoreRefused;
+    // What cannot be read in the store is damaged there, and no fault of ours.
+    const kinds = [WorldError, StoreRefused, MalformedError];
+    const isStores = kinds.some((kind) => error instanceof kind);
     if (!isStores) happenings.failed(error instanceof OwnRefusal ? error.cause : error);
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = reasonOf(error);
     this.#away = { since: this.#away?.since ?? clock.monotonic(), detail };
     happenings.tell({ kind: "store away", detail });
   }
@@ -354,6 +437,10 @@ export class Sharing {
     if (this.#away !== undefined || this.#roundAt === undefined) return false;
     return this.#common.world.clock.monotonic() - this.#roundAt < this.#settings.leaseMs;
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Our own disk or database has refused something, and not the store. */

@@ -15,6 +15,7 @@ import { Stop } from "../world/stop.ts";
 import { millisecondsSince, timeNow } from "../world/time.ts";
 import { type Clock, type Random, WorldError } from "../world/world.ts";
 import { AlertRefused, type Channel } from "./channel.ts";
+import type { AlertClaims } from "./claims.ts";
 import type { AlertQueue, Waiting } from "./queue.ts";
 
 /** The wait after the first failure; it doubles with each further one, */
@@ -59,6 +60,7 @@ export class Courier {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #report: CourierReport;
+  readonly #claims: AlertClaims | undefined;
   readonly #stop = new Stop();
   #failures = 0;
   /** Since when it fails, by the monotonic clock: the wall clock may be set. Nothing if it does not. */
@@ -70,15 +72,20 @@ export class Courier {
   #lastError: string | undefined;
   /** By number, the alerts that were refused: how often, since when, and when they are tried again. */
   readonly #refused = new Map<number, { times: number; since: number; notBefore: number }>();
+  /** By number, the alerts that another daemon is sending: until when it may take. */
+  readonly #left = new Map<number, number>();
 
-  constructor({ channel, queue, clock, random, report }: {
+  constructor({ channel, queue, clock, random, report, claims }: {
     channel: Channel;
     queue: AlertQueue;
     clock: Clock;
     random: Random;
     report: CourierReport;
+    /** Divides the sending among daemons; without them this one sends everything. */
+    claims?: AlertClaims | undefined;
   }) {
     this.channel = channel;
+    this.#claims = claims;
     this.#queue = queue;
     this.#clock = clock;
     this.#random = random;
@@ -172,16 +179,23 @@ export class Courier {
     }
     if (this.#isDisabled) return { waitMs: Infinity, hasFailed: false };
     const now = this.#clock.monotonic();
-    const times = [...this.#refused.values()].map(({ notBefore }) => notBefore - now);
+    const times = [
+      ...[...this.#refused.values()].map(({ notBefore }) => notBefore),
+      ...this.#left.values(),
+    ]
+      .map((notBefore) => notBefore - now);
     return { waitMs: Math.max(0, Math.min(...times)), hasFailed: false };
   }
 
   /** What does not wait any more is not tried again. */
   #forgetLeftOut(): void {
-    if (this.#refused.size === 0) return;
+    if (this.#refused.size + this.#left.size === 0) return;
     const waiting = new Set(this.#queue.waiting(this.channel.name).map(({ number }) => number));
     for (const number of [...this.#refused.keys()]) {
       if (!waiting.has(number)) this.#refused.delete(number);
+    }
+    for (const number of [...this.#left.keys()]) {
+      if (!waiting.has(number)) this.#left.delete(number);
     }
   }
 
@@ -191,17 +205,30 @@ export class Courier {
     const held = new Set<string>();
     for (const waiting of this.#queue.waiting(this.channel.name)) {
       const { number, alert } = waiting;
-      const { notBefore = -Infinity } = this.#refused.get(number) ?? {};
+      const { notBefore = this.#left.get(number) ?? -Infinity } = this.#refused.get(number) ?? {};
       if (!held.has(alert.case) && notBefore <= now) return waiting;
       held.add(alert.case);
     }
     return undefined;
   }
 
-  async #bring({ number, alert }: Waiting): Promise<"brought" | "refused" | "failed"> {
+  async #bring({ number, alert }: Waiting): Promise<"brought" | "refused" | "left" | "failed"> {
     const { name } = this.channel;
+    const claimed = await this.#claims?.claim(alert, name) ?? "send";
+    if (claimed === "done") {
+      this.#left.delete(number);
+      this.#queue.change({ sent: number, to: name });
+      await this.#queue.write();
+      return "left";
+    }
+    if (claimed !== "send") {
+      this.#left.set(number, this.#clock.monotonic() + claimed.waitMs);
+      return "left";
+    }
+    this.#left.delete(number);
     try {
       await this.channel.send(alert);
+      await this.#claims?.sent(alert, name);
     } catch (error) {
       const reason = printable(error instanceof Error ? error.message : String(error));
       this.#lastError = reason;

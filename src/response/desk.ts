@@ -4,6 +4,7 @@
  *
  * - What lasts (an outage) is told when it begins, once its rule's time has passed, and when it is
  *   over: when it has stayed away for a while. What comes and goes meanwhile is one case.
+ * - If many logs, or many peers, are away at once, that is one outage: of this machine, most likely.
  * - What happens once (a proven case, a fault) is told at once. Repeats are counted, and told in one
  *   sum.
  * - If one log's key signs very many contradictions, the first few are told one by one, and the others
@@ -27,6 +28,7 @@ import {
   occurrenceOf,
   OVER_BY_START,
 } from "./occurrences.ts";
+import { MANY, MANY_OUTAGES } from "./phrases.ts";
 import { type Rule, ruleFor } from "./policy.ts";
 import type { AlertQueue, CaseState, Change } from "./queue.ts";
 import { MORE_CASES, withoutEvidence, wordsOf } from "./words.ts";
@@ -45,6 +47,10 @@ export const REPEATS_REST_MS = HOUR_MS;
 export const REPEATS_LONGEST_MS = 24 * HOUR_MS;
 /** So many proven cases of one log are told one by one within an hour. */
 export const MAX_CASES_TOLD_AN_HOUR = 3;
+/** If more than so many outages of one kind last at the same time, they are told as one. */
+export const MAX_OUTAGES_TOLD = 5;
+/** Most names in an alert about many. */
+const MAX_NAMES = 20;
 /** How often counts are written down. */
 const WRITE_COUNTS_MS = MINUTE_MS;
 
@@ -145,6 +151,7 @@ export class AlertDesk {
         : ["witness", "mirror"].includes(kind) && !subjects.has(`${kind} ${name}`);
       if (nature === "lasting" && isGone) this.#forget(key);
     }
+    this.#endTogether();
     this.#setTimer();
   }
 
@@ -357,9 +364,15 @@ export class AlertDesk {
   }
 
   #flush(changes: readonly Change[] = []): void {
-    const all = [...[...this.#changed.values()].map((one) => ({ case: one })), ...changes];
+    const all = [...this.#taken(), ...changes];
     if (all.length > 0) this.#queue.change(...all);
+  }
+
+  /** The cases that changed, to be put into the queue. */
+  #taken(): Change[] {
+    const changes = [...this.#changed.values()].map((one) => ({ case: one }));
     this.#changed.clear();
+    return changes;
   }
 
   #case(key: string): CaseState | undefined {
@@ -393,8 +406,50 @@ export class AlertDesk {
   }
 
   #work(): void {
-    for (const one of this.#all()) if (this.#dueIn(one) <= 0) this.#settle(one);
+    for (const { key } of this.#all().filter((one) => this.#dueIn(one) <= 0)) {
+      // It may have been told with others meanwhile.
+      const one = this.#case(key);
+      if (one !== undefined && this.#dueIn(one) <= 0) this.#settle(one);
+    }
+    this.#endTogether();
     this.#setTimer();
+  }
+
+  /** Begins an outage: with all of its kind that last, if they are many. */
+  #beginOutage(one: CaseState): void {
+    const what = MANY[one.event];
+    const alike = what === undefined
+      ? []
+      : this.#all().filter(({ key, event, phase, overAt }) =>
+        event === one.event && phase === "waiting" && overAt === undefined &&
+        !this.#carried.has(key)
+      );
+    if (alike.length <= MAX_OUTAGES_TOLD) return this.#tell(one, "begins");
+    const together = `outages ${one.event}`;
+    const before = this.#case(together);
+    const names = alike.slice(0, MAX_NAMES).map(({ subject }) => subject).join(", ");
+    const { logId: _, ...rest } = one;
+    for (const each of alike) this.#keep({ ...each, phase: "told", together });
+    this.#tell(
+      {
+        ...{ ...rest, key: together, event: MANY_OUTAGES, subject: `${alike.length} ${what}` },
+        ...{ detail: alike.length > MAX_NAMES ? `${names} and others` : names },
+        ...{ count: alike.length, toldCount: 0, transitions: before?.transitions ?? 0 },
+      },
+      before?.phase === "told" ? "continues" : "begins",
+      this.#taken(),
+    );
+  }
+
+  /** Tells the end of outages that were told together, if the last of them is over. */
+  #endTogether(): void {
+    const open = new Set(
+      this.#all().filter(({ phase }) => phase === "told").map(({ together }) => together),
+    );
+    for (const one of this.#all()) {
+      const isOver = one.event === MANY_OUTAGES && one.phase === "told" && !open.has(one.key);
+      if (isOver) this.#tell(one, "ends");
+    }
   }
 
   #noteMoments(one: CaseState): void {
@@ -437,8 +492,13 @@ export class AlertDesk {
     const { phase, nature, overAt, key } = one;
     if (phase === "quiet") return this.#forget(key);
     if (nature === "lasting" && overAt !== undefined) {
-      return phase === "waiting" ? this.#forget(key) : this.#tell(one, "ends");
+      if (one.together === undefined) {
+        return phase === "waiting" ? this.#forget(key) : this.#tell(one, "ends");
+      }
+      const { together: _, ...rest } = one;
+      return this.#keep({ ...rest, phase: "quiet" });
     }
+    if (phase === "waiting" && nature === "lasting") return this.#beginOutage(one);
     if (phase === "waiting") {
       return this.#tell(one, one.event === MORE_CASES ? "summary" : "begins");
     }

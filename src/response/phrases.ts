@@ -316,9 +316,25 @@ export const PHRASES: Readonly<Record<string, Phrases>> = {
     todo: 'See OPERATING, "Lost state". Tell those who mirror this journal.',
     check: "hearsay incidents check",
   },
+  "outages.many": {
+    title: "{}",
+    proven: "Only that nothing came from them. An outage is no misbehaviour.",
+    suspected: "So many at once: perhaps this machine or its network is down.",
+    todo: "1. Is this machine online? Look at its network first.\n" +
+      "2. Nothing else: the monitor tries again, and tells you when all of them are back.",
+    check: STATUS_COMMAND,
+  },
   "status.failed": PORT_FAILED,
   "witness.failed": PORT_FAILED,
   "federation.failed": PORT_FAILED,
+};
+
+/** The event of an alert about many outages at once. Its subject says what they are. */
+export const MANY_OUTAGES = "outages.many";
+/** What many outages of one kind are called, by their event. Others are told one by one. */
+export const MANY: Readonly<Record<string, string>> = {
+  "log.unavailable": "logs cannot be reached",
+  "exchange.failed": "peers cannot be reached",
 };
 
 /** For an event that has none of its own. `{}` stands for its name. */

@@ -76,6 +76,8 @@ export interface CaseState {
   readonly calmMs: number;
   readonly detail: string;
   readonly logId?: string;
+  /** The key of the case in which it was told together with others. */
+  readonly together?: string;
   /** For a proven case: its sizes, and the entry of the incident journal. */
   readonly sizes?: readonly string[];
   readonly seq?: number;
@@ -126,6 +128,8 @@ export class AlertQueue {
   #isClosed = false;
   /** Whether the file cannot be added to any more. All of it is in memory, too. */
   #mustWriteAnew = false;
+  /** How many lines were written since the start. */
+  written = 0;
   /** Lines that did not hold when the file was opened, a torn last one not counted. */
   damagedLines = 0;
   /** Whether there was such a file when it was opened. */
@@ -291,6 +295,7 @@ export class AlertQueue {
           this.#size += line.length;
           if (this.#size - this.#sizeWhenAnew > this.#wasteBytes) await this.#writeAnew();
         }
+        this.written++;
       } catch (error) {
         this.#failed(error);
         // What may be half written can only be made good by writing all of it anew.

@@ -6,14 +6,17 @@
  */
 import { FIRST_LINK, type Link } from "../evidence/entry.ts";
 import type { SharedDatabase } from "../world/shared_database.ts";
+import { timeOf } from "../world/time.ts";
 import type { ObservationItem } from "./observations.ts";
 import { MAX_BATCH_ENTRIES, publish, publishedEntry } from "./shared_heads.ts";
 import { publishedOf } from "./shared_sites.ts";
 import type { DamagedOwnRow, OwnRow, PublishedEntry, SharedSite } from "./shared_types.ts";
-import { forgetSite, lastOwnRow, ownRows } from "./shared_upkeep.ts";
+import { forgetSite, lastOwnRow, ownRows, STORE_KEEPS_MS } from "./shared_upkeep.ts";
 
 /** Rows that are read at a time. */
 const PAGE = 500;
+/** How far the clocks of the sites and of the database may be apart, with room. */
+const CLOCKS_APART_MS = 86_400_000;
 /** Faults that are told one by one. */
 export const MAX_FAULTS_TOLD = 20;
 
@@ -39,7 +42,7 @@ export interface Comparison {
   readonly published: Link;
   /** How many entries were written since, and are not published yet. */
   readonly behind: number;
-  /** Checkpoints that the store lacks, after entries that the journal has removed: perhaps by that. */
+  /** Checkpoints that the store lacks as it may: they are old, or the journal has removed others. */
   readonly lacking: number;
   /** What is damaged, one line each, as far as it is told; `faults` counts all of it. */
   readonly told: readonly string[];
@@ -59,7 +62,9 @@ export async function compareWithJournal(compared: Compared): Promise<Comparison
   // from now on, if it ever was.
   const published = await publishedOf(db, site.vkey);
   const lastRow = await lastOwnRow(db, site);
-  const comparing = new Comparing(compared, published);
+  const [row] = await db.query("select now_ms() as now");
+  const keptFrom = timeOf(Number(row!.now) - STORE_KEEPS_MS + CLOCKS_APART_MS);
+  const comparing = new Comparing(compared, { published, keptFrom });
   for await (const item of journal) {
     if (!("torn" in item)) await comparing.take(item);
   }
@@ -69,6 +74,8 @@ export async function compareWithJournal(compared: Compared): Promise<Comparison
 class Comparing {
   readonly #isPublished: Compared["isPublished"];
   readonly #published: Link;
+  /** What was seen since then the store has not dropped: RFC 3339, UTC. */
+  readonly #keptFrom: string;
   readonly #rows: OwnRows;
   /** Each checkpoint of the journal, or of rows about what it has removed. */
   readonly #seen = new Set<string>();
@@ -76,7 +83,11 @@ class Comparing {
   #counts = { entries: 0, rows: 0, older: 0, behind: 0, lacking: 0, faults: 0 };
   #lastSeq = FIRST_LINK.seq;
 
-  constructor({ db, site, isPublished }: Compared, published: Link) {
+  constructor(
+    { db, site, isPublished }: Compared,
+    { published, keptFrom }: { published: Link; keptFrom: string },
+  ) {
+    this.#keptFrom = keptFrom;
     this.#isPublished = isPublished;
     this.#published = published;
     this.#rows = new OwnRows(db, site);
@@ -107,7 +118,8 @@ class Comparing {
     this.#seen.add(keyOf(rowLike(seen)));
     const isWanted = isFirst && seq <= this.#published.seq && this.#isPublished(seen.source);
     if (!isWanted || rows.length > 0) return;
-    if (this.#counts.older === 0 && this.#counts.entries === seq) {
+    const isWhole = this.#counts.older === 0 && this.#counts.entries === seq;
+    if (isWhole && seen.recordedAt >= this.#keptFrom) {
       this.#fault(`entry ${seq}, size ${seen.checkpoint.size}, is not in the store`);
     } else this.#counts.lacking++;
   }

@@ -13,6 +13,9 @@ import type { DamagedOwnRow, OwnRow, SharedSite, Trimmed } from "./shared_types.
 /** Most rows dropped in one statement, so that none takes long. */
 const MAX_DROPPED = 1_000;
 
+/** What came in longer ago is dropped, in milliseconds, unless `trimStore` keeps it: 90 days. */
+export const STORE_KEEPS_MS = 90 * 86_400_000;
+
 /**
  * Drops what came in before a time, in milliseconds of the database's clock. It keeps, for ever,
  *

@@ -13,7 +13,7 @@ import { sha256 } from "../tlog/hashing.ts";
 import { MalformedError } from "../tlog/malformed.ts";
 import { ensureFolder, isThere, replaceDurably } from "../world/durable.ts";
 import { readFully } from "../world/reading.ts";
-import type { Files } from "../world/world.ts";
+import { type Files, WorldError } from "../world/world.ts";
 import { join } from "@std/path/join";
 
 /** Most bytes of such a file. A thousand members need less than one of them. */
@@ -43,15 +43,12 @@ export async function readSmallFile(
 ): Promise<JsonObject | undefined> {
   const path = join(folder, name);
   if (!await isThere(files, path)) return undefined;
-  const file = await files.open(path, "read");
   let content: Uint8Array;
   try {
-    const size = await file.size();
-    if (size > MAX_SMALL_FILE_BYTES) throw new MalformedError(`it has ${size} bytes`);
-    const buffer = new Uint8Array(size);
-    content = buffer.subarray(0, await readFully(file, buffer, 0));
-  } finally {
-    file.close();
+    content = await contentOf(files, path);
+  } catch (error) {
+    if (!(error instanceof WorldError)) throw error;
+    throw new WorldError(error.kind, `${path} cannot be read: ${error.message}`);
   }
   const text = textOf(content);
   const { sha256: hash, ...rest } = parseExactJson(text, MAX_PARTS);
@@ -61,6 +58,18 @@ export async function readSmallFile(
   const { version: found, ...members } = rest;
   if (found !== version) throw new MalformedError("it is of another version of this program");
   return members;
+}
+
+async function contentOf(files: Files, path: string): Promise<Uint8Array> {
+  const file = await files.open(path, "read");
+  try {
+    const size = await file.size();
+    if (size > MAX_SMALL_FILE_BYTES) throw new MalformedError(`it has ${size} bytes`);
+    const buffer = new Uint8Array(size);
+    return buffer.subarray(0, await readFully(file, buffer, 0));
+  } finally {
+    file.close();
+  }
 }
 
 /**

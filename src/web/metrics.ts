@@ -414,9 +414,6 @@ function ofStore({ store }: Status): Family[] {
     gauge("hearsay_store_leases_held", "Logs at which it is this site's turn to look", [
       ...one(store?.held),
     ]),
-    gauge("hearsay_store_sites_alive", "Sites that share the store and are alive", [
-      ...one(store?.sites.filter(({ isAlive }) => isAlive).length),
-    ]),
   ];
 }
 

@@ -106,7 +106,7 @@ const TYPED: readonly [typed: string, offered: readonly string[]][] = [
   ["hearsay ", NAMES],
   ["hearsay inc", ["incidents"]],
   ["hearsay nothing-of-this-kind", []],
-  ["hearsay help st", ["status"]],
+  ["hearsay help st", ["status", "store"]],
   ["hearsay incidents ", partsOf(byName("incidents")).map(({ subcommand }) => subcommand!)],
   ["hearsay incidents li", ["list"]],
   ["hearsay incidents list --li", ["--limit"]],

@@ -191,3 +191,37 @@ function freePort(): number {
   listener.close();
   return port;
 }
+
+inFolder("alert eval: a file that is no text is named", async (folder) => {
+  const event = put(folder, "event.json", '{"event":"log.frozen","level":"WARNING"}');
+  const noText = put(folder, "policy.json", new Uint8Array([0x7b, 0xff, 0x7d]));
+  const utf16 = put(folder, "utf16.json", new Uint8Array([0xff, 0xfe, 0x7b, 0]));
+  for (const args of [[event, "--policy", noText], [noText]]) {
+    const { code, err } = await run("alert", "eval", ...args);
+    assertEquals(code, 2);
+    assertMatch(err[0]!, /policy\.json": The text is not valid UTF-8/);
+  }
+  assertMatch((await run("alert", "eval", utf16)).err[0]!, /utf16\.json": The text is UTF-16/);
+});
+
+inFolder(
+  "alerts: a folder in place of a file of the state is named, and nothing is started",
+  async (folder) => {
+    const { dir, log } = await makeLog(`${folder}/log`, 3);
+    const config = await makeMonitor(`${folder}/berlin`, { log, source: dir });
+    edit(config, /^\{/m, '{ "alerts": { "channels": [{ "command": ["true"] }] },');
+    assertEquals((await run("run", "--once", "--config", config)).code, 0);
+    for (const name of ["alerts/queue.log", "frozen.json", "proof-failures.json"]) {
+      const path = `${folder}/berlin/state/${name}`;
+      const isThere = name !== "proof-failures.json";
+      if (isThere) Deno.renameSync(path, `${folder}/aside`);
+      Deno.mkdirSync(path);
+      const { code, err } = await run("run", "--once", "--config", config);
+      assertEquals(code, 3, name);
+      assertStringIncludes(err.join("\n"), name);
+      Deno.removeSync(path);
+      if (isThere) Deno.renameSync(`${folder}/aside`, path);
+    }
+    assertEquals((await run("run", "--once", "--config", config)).code, 0);
+  },
+);

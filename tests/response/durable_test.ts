@@ -57,17 +57,21 @@ Deno.test("alerts: a journal that cannot be read for a while keeps no case from 
   // What comes between two cases, such as the steps of an incident, makes it read the journal.
   await rig.recordOnly(second!);
   await rig.recordOnly(third!);
+  // That the disk refuses is told as well, which is another case.
+  const told = (): string[] =>
+    rig.taken.filter((alert) => alert.case !== "monitor disk")
+      .map(({ level, state }) => `${level} ${state}`);
   rig.disk.fail({ at: 1, when: "before", lasting: true });
   rig.tellRecorded(third!, 3);
   await rig.pass(SECOND);
   // The secret of the webhook cannot be read either. The one that was read last will do.
-  assertEquals(rig.account, ["EMERGENCY begins", "EMERGENCY begins"], "what is at hand is told");
+  assertEquals(told(), ["EMERGENCY begins", "EMERGENCY begins"], "what is at hand is told");
   assert(rig.refused.length > 0);
   rig.disk.fail(undefined);
   await rig.pass(MINUTE);
-  assertEquals(rig.account, ["EMERGENCY begins", "EMERGENCY begins", "EMERGENCY begins"]);
+  assertEquals(told(), ["EMERGENCY begins", "EMERGENCY begins", "EMERGENCY begins"]);
   await rig.pass(48 * HOUR);
-  assertEquals(rig.taken.length, 3, "nothing is counted twice");
+  assertEquals(told().length, 3, "nothing is counted twice");
   await rig.stop();
 });
 
@@ -164,7 +168,52 @@ Deno.test("alerts: a disk that refuses keeps no news from being sent", async () 
   assert(rig.refused.length > 0);
   rig.disk.fail(undefined);
   await rig.pass(MINUTE);
-  assertEquals(rig.account, ["EMERGENCY begins"]);
+  // That the disk refused is told as well.
+  assertEquals(rig.account, ["EMERGENCY begins", "WARNING begins"]);
+  await rig.stop();
+});
+
+Deno.test("alerts: a disk that is full for hours is told, and told to be well again; no news waits, and nothing is lost", async () => {
+  const rig = await Rig.make();
+  const records = await casesOf(rig, 2);
+  rig.settings = {
+    ...rig.settings,
+    // It needs nothing of the disk.
+    channels: [{ name: "page", least: "INFO", kind: "command", argv: ["page"] }],
+  };
+  let isFull = false;
+  rig.full = () => isFull;
+  await rig.start();
+  for (const record of records) await rig.recordOnly(record);
+  isFull = true;
+  rig.tellRecorded(records[0]!, 1);
+  await rig.pass(SECOND);
+  const levels = (): string[] => rig.taken.map(({ level, state }) => `${level} ${state}`);
+  assertEquals(levels().slice(0, 2), ["EMERGENCY begins", "EMERGENCY begins"]);
+  const log = { id: "key log.invalid/x", origin: "log.invalid/x", vkey: "v" };
+  for (let minute = 0; minute < 5 * 60; minute++) {
+    for (let i = 0; i < 20; i++) {
+      const one = { ...log, id: `${log.id} ${i}` };
+      rig.event("log.unavailable", "warning", { origin: log.origin, detail: "away" }, { log: one });
+    }
+    await rig.pass(MINUTE);
+  }
+  assert(levels().includes("WARNING begins"));
+  assert(rig.taken.some((alert) => alert.case === "monitor disk"));
+  // Once a minute at most, for each of the few reasons.
+  assert(rig.refused.length <= 5 * 60 + 10, `${rig.refused.length}`);
+  isFull = false;
+  await rig.pass(5 * MINUTE);
+  assertEquals(rig.told.filter(({ name }) => name === "disk.recovered").length, 1);
+  const taken = rig.taken.length;
+  rig.powerCut();
+  await rig.start();
+  await rig.pass(5 * MINUTE);
+  // What was sent meanwhile is known to be sent, after a power cut too.
+  assertEquals(rig.taken.slice(taken), []);
+  await rig.pass(HOUR);
+  const { case: key, state } = rig.taken.findLast((alert) => alert.case === "monitor disk")!;
+  assertEquals([key, state], ["monitor disk", "ends"]);
   await rig.stop();
 });
 

@@ -247,3 +247,77 @@ Deno.test("alerts: a grave one without evidence is refused as a bug, and told al
   assertMatch(`${faults[0]!.fields.reason}`, /must carry evidence .* it has none/);
   await rig.stop();
 });
+
+for (const jumpMs of [365 * 24 * HOUR, -HOUR]) {
+  Deno.test(`alerts: a wall clock set by ${jumpMs / HOUR} hours in a night of a flapping log changes nothing`, async () => {
+    const rig = await Rig.make();
+    await rig.start();
+    for (let minute = 0; minute < 8 * 60; minute += 24) {
+      outage(rig);
+      await rig.pass(6 * MINUTE);
+      if (minute === 4 * 60) rig.clock.ahead = jumpMs;
+      await rig.pass(6 * MINUTE);
+      recovery(rig);
+      await rig.pass(12 * MINUTE);
+    }
+    assertEquals(rig.account, ["WARNING begins"]);
+    await rig.pass(12 * HOUR);
+    assertEquals(rig.account, ["WARNING begins", "INFO ends"]);
+    await rig.stop();
+  });
+
+  Deno.test(`alerts: a wall clock set by ${jumpMs / HOUR} hours before an outage is due delays and hurries nothing`, async () => {
+    const rig = await Rig.make();
+    await rig.start();
+    outage(rig);
+    await rig.pass(5 * MINUTE);
+    rig.clock.ahead = jumpMs;
+    outage(rig, "debug");
+    await rig.pass(9 * MINUTE);
+    assertEquals(rig.account, []);
+    await rig.pass(2 * MINUTE);
+    assertEquals(rig.account, ["WARNING begins"]);
+    await rig.stop();
+  });
+}
+
+for (const logs of [5, 6, 3_000]) {
+  Deno.test(`alerts: an outage of this machine, with ${logs} logs, is ${logs > 5 ? "one warning" : "one for each"}`, async () => {
+    const rig = await Rig.make();
+    await rig.start();
+    const told = (name: "log.unavailable" | "log.recovered", i: number): void => {
+      const origin = `log.invalid/${i}`;
+      const fields = { origin, detail: "no route to host", after: "unavailable" };
+      rig.event(name, "warning", fields, { log: { id: `key ${origin}`, origin, vkey: "v" } });
+    };
+    // Each is met at its next look, within a minute.
+    for (let part = 0; part < 6; part++) {
+      for (let i = part; i < logs; i += 6) told("log.unavailable", i);
+      await rig.pass(10 * SECOND);
+    }
+    await rig.pass(20 * MINUTE);
+    const isOne = logs > 5;
+    assertEquals(rig.account, Array(isOne ? 1 : logs).fill("WARNING begins"));
+    if (isOne) {
+      assertEquals(rig.alerts[0]!.title, `${logs} logs cannot be reached`);
+      assertMatch(rig.alerts[0]!.text, /log\.invalid\/0, /);
+    }
+    rig.kill();
+    await rig.start();
+    // All but one are back: it is not over.
+    for (let i = 1; i < logs; i++) told("log.recovered", i);
+    told("log.unavailable", 0);
+    await rig.pass(3 * HOUR);
+    if (isOne) assertEquals(rig.alerts.length, 1);
+    told("log.recovered", 0);
+    await rig.pass(3 * HOUR);
+    const ends = rig.account.filter((one) => one === "INFO ends").length;
+    assertEquals([ends, rig.alerts.length], isOne ? [1, 2] : [logs, 2 * logs]);
+    // It may come again.
+    for (let i = 0; i < logs; i++) told("log.unavailable", i);
+    await rig.pass(20 * MINUTE);
+    assertEquals(rig.alerts.length, isOne ? 3 : 3 * logs);
+    assertEquals(rig.told.filter(({ name }) => name === "alert.lost"), []);
+    await rig.stop();
+  });
+}

@@ -3,11 +3,11 @@ import { assertEquals } from "@std/assert";
 import { Heartbeat } from "../../src/response/heartbeat.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import { WorldError } from "../../src/world/world.ts";
-import { ManualClock, settled } from "../gossip/fake_network.ts";
+import { SettableClock, settled } from "../gossip/fake_network.ts";
 import { MINUTE } from "./rig.ts";
 
 Deno.test("heartbeat: it goes out while all is watched, and is held back when it is not", async () => {
-  const clock = new ManualClock();
+  const clock = new SettableClock();
   const asked: string[] = [];
   let status = 200;
   let isWatching = true;
@@ -29,7 +29,14 @@ Deno.test("heartbeat: it goes out while all is watched, and is held back when it
     isWatching: () => isWatching,
   });
   const running = heartbeat.run();
-  await clock.advance(11 * MINUTE);
+  await clock.advance(3 * MINUTE);
+  // It beats on, whatever the wall clock is set to.
+  clock.ahead = 365 * 24 * 60 * MINUTE;
+  await clock.advance(3 * MINUTE);
+  clock.ahead = -60 * MINUTE;
+  await clock.advance(3 * MINUTE);
+  clock.ahead = 0;
+  await clock.advance(2 * MINUTE);
   assertEquals(asked, Array(2).fill("GET https://beats.example.com/berlin"));
   assertEquals(heartbeat.status(), { lastBeatAt: "2026-01-01T00:10:00.000Z" });
   isWatching = false;
@@ -52,7 +59,7 @@ Deno.test("heartbeat: it goes out while all is watched, and is held back when it
 });
 
 Deno.test("heartbeat: it leads to nobody on this machine or network, unless allowed", async () => {
-  const clock = new ManualClock();
+  const clock = new SettableClock();
   for (const url of ["http://127.0.0.1/", "https://[::ffff:10.0.0.1]/", "http://localhost/"]) {
     const heartbeat = new Heartbeat({
       world: { clock, http: { ...denoWorld().http, request: () => Promise.reject(new Error()) } },

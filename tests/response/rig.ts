@@ -14,7 +14,13 @@ import type { TestLog } from "../../src/sources/test_log.ts";
 import { IncidentJournal } from "../../src/store/incidents.ts";
 import { denoWorld } from "../../src/world/deno.ts";
 import type { Signer } from "../../src/world/signer.ts";
-import { type HttpRequest, type World, WorldError } from "../../src/world/world.ts";
+import {
+  type Files,
+  type HttpRequest,
+  type OpenFile,
+  type World,
+  WorldError,
+} from "../../src/world/world.ts";
 import { grow, newLog, newSigner, seenOf } from "../evidence/histories.ts";
 import { SettableClock, settled } from "../gossip/fake_network.ts";
 import { MemoryDisk } from "../store/memory_disk.ts";
@@ -58,6 +64,8 @@ export class Rig {
     allow: [],
   };
   subjects: ReadonlySet<string> | undefined;
+  /** Whether the disk takes nothing now. */
+  full: () => boolean = () => false;
   readonly signer: Signer;
   #alerting: Alerting | undefined;
   #incidents: IncidentJournal | undefined;
@@ -93,7 +101,19 @@ export class Rig {
     return {
       ...denoWorld(),
       clock: this.clock,
-      files: this.disk.files,
+      files: this.#fillable(this.disk.files),
+      // A command is given what a webhook is.
+      commands: {
+        ...denoWorld().commands,
+        run: async ({ input }) => {
+          if (!isAlive()) return await new Promise<never>(() => {});
+          const alert = parseAlert(new TextDecoder().decode(input).trim());
+          const answer = await this.answer(alert);
+          if (answer instanceof Error) throw answer;
+          this.taken.push(alert);
+          return { code: 0, said: "" };
+        },
+      },
       http: {
         ...denoWorld().http,
         lookup: () => Promise.resolve(["203.0.113.7"]),
@@ -104,6 +124,19 @@ export class Rig {
           return { status, header: () => undefined, body: new Uint8Array(0) };
         },
       },
+    };
+  }
+
+  /** The same files, which take nothing while the disk is full. */
+  #fillable(files: Files): Files {
+    const fillable = (file: OpenFile): OpenFile => ({
+      ...file,
+      write: (bytes, at) => this.full() ? Promise.reject(FULL) : file.write(bytes, at),
+    });
+    return {
+      ...files,
+      open: async (path, mode) => fillable(await files.open(path, mode)),
+      create: async (path, permissions) => fillable(await files.create(path, permissions)),
     };
   }
 
@@ -224,6 +257,8 @@ export async function casesOf(
   }
   return records;
 }
+
+const FULL = new WorldError("other", "No space left on device (os error 28)");
 
 /** Nobody answers. */
 export const UNREACHABLE = new WorldError("other", "connection refused");

@@ -19,6 +19,9 @@ import { DurabilityLost } from "../../src/world/durable.ts";
 import { isCase, readIncidents, recordOf } from "../../src/store/incidents.ts";
 import { JOURNAL_FILE } from "../../src/store/journal.ts";
 import { checkObservations, OBSERVATIONS_NAME } from "../../src/store/observations.ts";
+import type { Alert } from "../../src/response/alert.ts";
+import { verifyEvidence } from "../../src/response/alert_evidence.ts";
+import { MAX_CASES_TOLD_AN_HOUR } from "../../src/response/desk.ts";
 import { segmentName } from "../../src/store/segments.ts";
 import { textOf } from "../../src/tlog/encoding.ts";
 import { WorldError } from "../../src/world/world.ts";
@@ -40,6 +43,12 @@ export const LONGEST_EXCHANGE_MS =
 /** How many timers a daemon may have besides those of its connections, logs and peers. */
 const SPARE_TIMERS = 10;
 
+/** Timers of what it shares with other sites. */
+const TIMERS_OF_SITES = 4;
+
+/** Timers of the desk, the queue, what the disk refuses, and the courier. */
+const TIMERS_OF_ALERTS = 10;
+
 /** Timers of exchanges through a session with a member, and of calls to it. */
 const TIMERS_A_MEMBER = 10;
 /** How long a connection of a session may be open without a seat: handshake, hello, goodbye. */
@@ -50,6 +59,9 @@ interface Head {
   readonly size: number;
   readonly root: string;
 }
+
+/** The source of what another site was shown, with its name. */
+const SITE_SOURCE = /^the log at site (\S+)$/;
 
 /** Whether a log is the journal of a monitor. */
 function isJournal(origin: string | undefined): boolean {
@@ -107,7 +119,8 @@ export class Checks {
 
   /** A checkpoint has reached a monitor from a log. */
   shown(monitor: SimMonitor, log: SimLog, shown: Shown): void {
-    const { delivered } = this.#ledger(monitor);
+    const { delivered, everShown } = this.#ledger(monitor);
+    everShown.add(`${log.log.origin} ${shown.story} ${shown.size}`);
     const places = delivered.get(log.log.origin) ?? new Map<number, Shown>();
     delivered.set(log.log.origin, places.set(shown.place ?? 0, shown));
   }
@@ -183,7 +196,10 @@ export class Checks {
       name.startsWith("log.") && !isJournal(origin) && "source" in fields &&
       isTheLog(fields.source as string)
     ) {
-      this.#looked(monitor, { name, origin: origin!, size: fields.size as string | undefined });
+      const { size, source } = fields as Record<string, string>;
+      const site = SITE_SOURCE.exec(source!)?.[1];
+      if (site === undefined) this.#looked(monitor, { name, origin: origin!, size });
+      else this.#lookedThrough(monitor, { name, origin: origin!, size, site });
     }
     if (name === "exchange.pending" && monitor.isPeer(fields.source as string)) {
       const { askedByPeers } = this.#ledger(monitor);
@@ -358,6 +374,35 @@ export class Checks {
     if (kind === "same_size") return older.size === newer.size;
     const implied = { size: older.size, root: consistency!.implied_root };
     return older.size < newer.size && log.storiesOf(implied).includes(others[0]!);
+  }
+
+  /** A monitor tells what came of what another site was shown by a log. */
+  #lookedThrough(
+    monitor: SimMonitor,
+    { name, origin, size, site }: {
+      name: EventName;
+      origin: string;
+      size: string | undefined;
+      site: string;
+    },
+  ): void {
+    const other = [...this.#ledgers].find(([{ number }]) => this.#keyNameOf(number) === site);
+    const stories = [0, 1].filter((story) =>
+      other?.[1].everShown.has(`${origin} ${story} ${size}`)
+    );
+    const advances = name === "log.first" || name === "log.extends";
+    this.expect(
+      "no view rolls back",
+      stories.length > 0 || !advances,
+      () => `${monitor.name} told ${name} of ${size}, which ${site} was never shown`,
+    );
+    if (size === undefined || stories.length === 0) return;
+    this.#acknowledged(monitor, { origin, size });
+    const { through } = this.#ledger(monitor);
+    for (const story of stories) through.add(`${origin} ${story} ${size}`);
+    if (!advances) return;
+    const story = stories.length === 1 ? stories[0] : undefined;
+    this.#advanced(monitor, { origin, size: Number(size), story });
   }
 
   /** A monitor tells the result of a look at a log. */
@@ -575,7 +620,8 @@ export class Checks {
     if (monitor.isEnding) return;
     const { pending, plan: { peers } } = monitor;
     const timers = 2 * sockets.length + 2 * peers.length + this.#logs.size +
-      TIMERS_A_MEMBER * members.length + SPARE_TIMERS;
+      TIMERS_A_MEMBER * members.length + SPARE_TIMERS + (monitor.isSite ? TIMERS_OF_SITES : 0) +
+      (monitor.pager === undefined ? 0 : TIMERS_OF_ALERTS);
     this.expect(
       "bounded",
       pending <= timers,
@@ -610,6 +656,56 @@ export class Checks {
     this.expect("bounded", pending === 0, () => `${monitor.name} ended with ${pending} calls due`);
   }
 
+  /** An alert has arrived, perhaps once more. */
+  paged(monitor: SimMonitor, alert: Alert): void {
+    const { paged } = this.#ledger(monitor);
+    const { level, case: key, id, title, evidence } = alert;
+    const isGrave = level === "CRITICAL" || level === "EMERGENCY";
+    const fault = evidence === undefined ? "it has none" : verifyEvidence(evidence);
+    this.expect(
+      "alerts arrive",
+      !isGrave || fault === undefined,
+      () => `${monitor.name} pages ${level} without evidence that holds: ${title}: ${fault}`,
+    );
+    if (level !== "EMERGENCY" || !key.startsWith("equivocation ")) return;
+    const before = paged.get(key);
+    this.expect(
+      "alerts arrive",
+      before === undefined || before === id,
+      () => `${monitor.name} tells one case as two EMERGENCYs: ${key}`,
+    );
+    paged.set(key, id);
+  }
+
+  /** The cases about logs that a monitor follows of which no alert has arrived, of each log the first few. */
+  unpaged(monitor: SimMonitor): string[] {
+    const { cases } = this.#ledger(monitor);
+    // Of the sites of one store, one tells.
+    const tellers = monitor.isSite
+      ? [...this.#ledgers].filter(([{ isSite }]) => isSite).map(([, ledger]) => ledger)
+      : [this.#ledger(monitor)];
+    const isPaged = (key: string): boolean => tellers.some(({ paged }) => paged.has(key));
+    const followed = [...cases.values()]
+      .filter(({ log: { origin } }) => this.#logs.has(origin) && monitor.follows(origin));
+    return [...Map.groupBy(followed, ({ log: { origin } }) => origin)].flatMap(([, ofLog]) => {
+      const missing = ofLog.filter(({ evidence_id }) => !isPaged(`equivocation ${evidence_id}`));
+      // Of more in an hour the others are told together, after an hour.
+      const told = ofLog.length - missing.length;
+      return missing.slice(0, Math.max(0, MAX_CASES_TOLD_AN_HOUR - told))
+        .map(({ evidence_id }) => evidence_id);
+    });
+  }
+
+  /** Checks that the alerts of a monitor's cases have arrived. */
+  expectPaged(monitor: SimMonitor): void {
+    const missing = this.unpaged(monitor);
+    this.expect(
+      "alerts arrive",
+      missing.length === 0,
+      () => `${monitor.name} has paged nobody about ${missing.join(", ")}`,
+    );
+  }
+
   /** All records that honest monitors have. */
   records(): ConflictRecord[] {
     return [...this.#ledgers.values()].flatMap(({ cases }) => [...cases.values()]);
@@ -617,9 +713,11 @@ export class Checks {
 
   /** Logs whose latest checkpoints a monitor has not written down yet. */
   unseen(monitor: SimMonitor): string[] {
-    const { shown } = this.#ledger(monitor);
+    const { shown, through } = this.#ledger(monitor);
+    const isThrough = (origin: string, { sizes }: SimLog): boolean =>
+      sizes.some((size, story) => through.has(`${origin} ${story} ${size}`));
     return [...this.#logs].filter(([origin, log]) =>
-      monitor.follows(origin) &&
+      monitor.follows(origin) && !isThrough(origin, log) &&
       !(shown.get(origin) ?? []).some(({ story, size }) => size === log.sizes[story])
     ).map(([origin]) => origin);
   }

@@ -26,7 +26,10 @@ import { type Shown, SimLog } from "./logs.ts";
 import { type Accomplice, accompliceOf } from "./malicious/accomplice.ts";
 import { type Fields, keyNameOf, PORT, SimMonitor, type Watcher } from "./monitor.ts";
 import { SimNetwork } from "./network.ts";
+import { Pager } from "./pager.ts";
 import type { FleetPlan, Happening } from "./plan.ts";
+import { SimStore } from "./shared_store.ts";
+import { StoreChecks } from "./store_checks.ts";
 import { SimTime } from "./time.ts";
 import { Troublemaker } from "./troublemaker.ts";
 
@@ -36,6 +39,10 @@ const SAID_MS = 60_000;
 const LOOK_MS = 7_000;
 /** A refusal is told at most so many operations of a slow disk after it. */
 const REFUSAL_TOLD_AFTER = 3;
+/** A channel that works again is tried after half an hour at the latest, and a little. */
+const LONGEST_PAGING_MS = 60 * 60_000;
+/** How long sites take to share what they wrote, besides a lease. */
+const SHARED_MS = 30_000;
 /** How long a daemon may take to end when it is asked to. */
 const END_MS = 120_000;
 
@@ -75,6 +82,9 @@ export class Fleet {
   /** The ties as they are until a session begins or ends. */
   #known: { readonly sessionChanges: number; readonly ties: Ties } | undefined;
   #checks!: Checks;
+  /** The store of those monitors that are one operator's sites, and what is checked of it. */
+  #store: SimStore | undefined;
+  #storeChecks: StoreChecks | undefined;
   readonly #counts = { looks: 0, starts: 0 };
   #isOver = false;
 
@@ -119,13 +129,20 @@ export class Fleet {
     const boundMs = await waitFor(detectionBoundMs);
     this.#expectKnown(boundMs);
     this.#expectPlacesCompared(boundMs);
+    this.#storeChecks?.expectInformed(boundMs);
     this.#expectSpread(await waitFor(spreadingBoundMs));
     this.#expectMirrored(await waitFor(mirroringBoundMs));
     this.#expectTwoTonguesKnown();
-    const settledAfter = isSettled ? this.time.now - healsAt : undefined;
+    const settledAt = this.time.now;
+    await this.#expectPaged();
+    const settledAfter = isSettled ? settledAt - healsAt : undefined;
     const splits = [...this.#splits()].length;
     // A case that is wrongly told twice would be told again within this minute.
     await this.time.runUntil(this.time.now + 60_000);
+    const sites = this.#storeChecks;
+    // What was written just now is published in the next round, a third of a lease later at most.
+    await this.time.runUntil(this.time.now + this.#quietMs, () => sites?.behind.length === 0);
+    await sites?.expectShared();
     await this.end();
     return this.#outcome({ settledAfter, boundMs, splits });
   }
@@ -152,10 +169,19 @@ export class Fleet {
     const strangers = Array.from({ length: plan.crowd?.addresses ?? 0 }, (_, i) => total + i)
       .map((number) => this.#network.machine(hostnameOf(number)));
     const watcher = this.#watcher();
+    const store = this.#store = plan.store && new SimStore({
+      ...{ plan: plan.store, time },
+      watcher: {
+        expect: (holds, detail) => checks.expect("one holder at a time", holds, detail),
+      },
+    });
+    await store?.start();
     this.#monitors = plan.monitors.map((one, number) =>
       new SimMonitor({
         ...{ number, plan: one, time, watcher },
+        pager: Pager.isIn(plan) ? this.#pagerOf(number) : undefined,
         logs: one.follows?.map((log) => logs[log]!) ?? logs,
+        ...(plan.store?.sites.includes(number) && { store }),
         draw: this.#draw.branch(),
         network: this.#network,
         machine: machines[number]!,
@@ -194,8 +220,34 @@ export class Fleet {
     for (const one of this.#accomplices) one.start();
     for (const log of logs) this.#growLater(log);
     for (const one of plan.happenings) time.after(one.at, () => void this.#happen(one));
+    this.#storeChecks = store && new StoreChecks({
+      ...{ store, checks, logs, now: () => time.now },
+      sites: plan.store!.sites.map((number) => this.#monitors[number]!),
+    });
+    await this.#storeChecks?.start();
     this.#lookLater();
     for (const line of introductionOf(plan)) this.#note(line);
+  }
+
+  #pagerOf(number: number): Pager {
+    return new Pager({
+      ...{ plan: this.plan, number, time: this.time },
+      taken: (alert) => {
+        const monitor = this.#monitors[number]!;
+        this.#note(`${monitor.name} pages ${alert.level} ${alert.state} ${alert.case}`);
+        this.#checks.paged(monitor, alert);
+      },
+    });
+  }
+
+  /** All cases must arrive once the pagers work again. */
+  async #expectPaged(): Promise<void> {
+    if (!Pager.isIn(this.plan)) return;
+    const isDone = (): boolean =>
+      this.#checks.violations.length > 0 ||
+      this.#monitors.every((monitor) => this.#checks.unpaged(monitor).length === 0);
+    await this.time.runUntil(this.time.now + LONGEST_PAGING_MS, isDone);
+    for (const monitor of this.#monitors) this.#checks.expectPaged(monitor);
   }
 
   #watcher(): Watcher {
@@ -210,10 +262,12 @@ export class Fleet {
       shown: (monitor, log, shown: Shown) => {
         this.#counts.looks++;
         this.#checks.shown(monitor, log, shown);
+        if (monitor.isSite) this.#storeChecks?.shown(log);
       },
       started: (monitor, daemon: Daemon) => {
         this.#counts.starts++;
         this.#checks.started(monitor, daemon);
+        if (monitor.isSite) this.#storeChecks?.started(monitor);
       },
       failed: (monitor, error) => this.#checks.failed(monitor, error),
       letGo: (monitor, left) => this.#checks.letGo(monitor, left),
@@ -227,6 +281,7 @@ export class Fleet {
 
   #told(monitor: SimMonitor, name: EventName, level: Level, fields: Fields): void {
     this.#checks.told(monitor, { name, level, fields });
+    this.#storeChecks?.told(monitor, name, fields);
     const line = `${monitor.name} ${name} ${JSON.stringify(fields)}`;
     if (level === "debug") this.#hash.update(utf8(`${this.time.now} ${line}\n`));
     else this.#note(line, `${monitor.name}: ${sentenceOf(name, fields)}`);
@@ -249,10 +304,12 @@ export class Fleet {
   #lookLater(): void {
     this.time.after(LOOK_MS, () => {
       for (const monitor of this.#monitors) {
-        if (monitor.isUp) this.#checks.held(monitor);
+        // What is due for one that stands still waits.
+        if (monitor.isUp && !monitor.wasPaused) this.#checks.held(monitor);
         // The status asks the database, which would draw whether to refuse. With a crowd it never does.
         if (monitor.isUp && this.plan.crowd !== undefined) this.#checks.asked(monitor);
       }
+      this.#storeChecks?.look();
       if (!this.#isOver) this.#lookLater();
     });
   }
@@ -313,6 +370,13 @@ export class Fleet {
       case "freezes":
         this.#note(`log ${what.log + 1} ${what.isFrozen ? "stands still" : "goes on"}`);
         this.#logs[what.log]!.isFrozen = what.isFrozen;
+        return;
+      case "pauses":
+        this.#note(`${monitor!.name} stands still for ${what.ms} ms`);
+        return monitor!.pause(what.ms);
+      case "store":
+        this.#note(`the store is ${JSON.stringify(what.happens)}`);
+        this.#store!.happen(what.happens);
     }
   }
 
@@ -332,6 +396,7 @@ export class Fleet {
   /** Ends all trouble. Malicious peers go on. */
   #heal(): void {
     this.#note("all trouble ends, malice excepted");
+    this.#store?.heal();
     this.#network.mend();
     this.#network.weather = { ...this.plan.weather, loss: 0 };
     for (const log of this.#logs) {
@@ -343,6 +408,7 @@ export class Fleet {
       Object.assign(monitor.trouble, { full: false, flaky: 0, powerCut: undefined });
       monitor.machine.acceptFails = false;
       monitor.hadDiskTrouble = false;
+      if (monitor.pager !== undefined) monitor.pager.isTroubled = false;
       monitor.boot();
     }
   }
@@ -505,6 +571,10 @@ export class Fleet {
       if (!checks.knows(a, origin) || !checks.knows(b, origin)) return false;
     }
     if (this.#uninformed().length > 0 || this.#deaf().length > 0) return false;
+    const sites = this.#storeChecks;
+    if (sites !== undefined && (sites.uninformed().length > 0 || sites.behind.length > 0)) {
+      return false;
+    }
     if (this.#behindJournals().length > 0) return false;
     const isCompared = (monitor: SimMonitor): boolean =>
       checks.contradictedPlaces(monitor).every((origin) => checks.knows(monitor, origin));
@@ -592,6 +662,12 @@ export class Fleet {
     return { exchanges, bytes: this.#network.carried.bytes };
   }
 
+  /** How long it may take until sites have shared all that they wrote. */
+  get #quietMs(): number {
+    const { store } = this.plan;
+    return store === undefined ? 0 : store.leaseMs + SHARED_MS;
+  }
+
   /** Asks everyone to end, and checks what is left. */
   async end(): Promise<void> {
     this.#isOver = true;
@@ -610,6 +686,7 @@ export class Fleet {
       await this.#checks.disk(monitor);
       monitor.close();
     }
+    this.#store?.close();
   }
 
   #outcome(

@@ -16,6 +16,9 @@ export class Ledger {
   readonly askedByPeers = new Map<string, Set<string>>();
   /** `origin size root` of each frame that it has answered. */
   readonly heads = new Set<string>();
+  /** `origin story size` of all that was delivered to it, and of what it has from other sites. */
+  readonly everShown = new Set<string>();
+  readonly through = new Set<string>();
   /** For each origin and place, what was last delivered to it. */
   readonly delivered = new Map<string, Map<number, Shown>>();
   /** For each origin and place, until when the running daemon was asked to wait. */
@@ -26,6 +29,8 @@ export class Ledger {
   troubles = new TroublesTold(0);
   /** The members that the running daemon has a session with, by number, and since when. */
   readonly sessions = new Map<number, number>();
+  /** By case, the id of the alert that has arrived as an EMERGENCY. */
+  readonly paged = new Map<string, string>();
   /** The hashes of the entries whose record was checked. */
   readonly checked = new Set<string>();
 }

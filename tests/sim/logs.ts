@@ -331,9 +331,10 @@ export class SimLog {
   async answer(asked: Asked, path: string, now: number): Promise<LogAnswer> {
     if (path === "checkpoint") return await this.#latest(asked, now);
     const match = TILE_PATH.exec(path);
-    const shown = this.#last.get(keyOf(asked));
-    if (match === null || shown === undefined) return undefined;
-    const tile = this.#stories[shown.story]!.tile({
+    if (match === null) return undefined;
+    // Whoever never asked for a checkpoint has one from another site, and is told the story meant for it.
+    const story = this.#last.get(keyOf(asked))?.story ?? this.#storyFor(asked, now);
+    const tile = this.#stories[story]!.tile({
       level: Number(match[1]),
       index: Number(match[2]!.replace(/[x/]/g, "")),
       width: Number(match[3] ?? TILE_WIDTH),

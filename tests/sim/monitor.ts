@@ -14,6 +14,7 @@ import { formatAddress } from "../../src/world/address.ts";
 import {
   type Address,
   type Clock,
+  type Http,
   type HttpRequest,
   type HttpResponse,
   type World,
@@ -29,10 +30,13 @@ import { simHttp } from "./http.ts";
 import { askJournal, journalUrl } from "./journals.ts";
 import type { LogPlan, Shown, SimLog } from "./logs.ts";
 import type { SimMachine, SimNetwork } from "./network.ts";
+import { PAGED, type Pager } from "./pager.ts";
 import type { MonitorPlan } from "./plan.ts";
 import { nameOfPeer, type PeerSettings } from "../../src/gossip/settings.ts";
 import { parseVkey } from "../../src/tlog/vkey.ts";
+import { type SimStore, STORE_URL } from "./shared_store.ts";
 import { signing } from "./signing.ts";
+import type { StoreSettings } from "../../src/store/settings.ts";
 import { MachineTime, type SimTime } from "./time.ts";
 
 /** The name of the key on a machine. */
@@ -48,6 +52,8 @@ export const INCIDENTS = "incidents";
 
 /** A daemon that ended by itself is started again after this time, as by a service manager. */
 const RESTART_MS = 30_000;
+/** For so long after a pause, what came due in it is still being done. */
+const JUST_NOW_MS = 20_000;
 /** How long a log may stand still, or withhold a checkpoint, before a monitor tells of it. */
 const PATIENCE_MS = 10 * 60_000;
 
@@ -81,6 +87,8 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** A running program on a machine. */
 interface Process {
   isAlive: boolean;
+  /** Until when it stands still, in milliseconds since the start. */
+  pausedUntil: number;
   daemon?: Daemon;
   /** Set once it was asked to end: how long after its end it is started again. */
   downMs?: number;
@@ -91,6 +99,10 @@ interface Process {
 function sourceOf({ origin, places = [] }: LogPlan): string | readonly string[] {
   const first = `https://${origin}`;
   return places.length === 0 ? first : [first, ...places.map((_, i) => `${first}/place-${i + 1}`)];
+}
+
+function storeSettings({ plan: { views, leaseMs } }: SimStore): StoreSettings {
+  return { url: STORE_URL, views, leaseMs };
 }
 
 /** The key of a machine, and the number in its name. */
@@ -120,6 +132,9 @@ export class SimMonitor {
   readonly #keyOf: (number: number) => string;
   readonly #monitorAt: (hostname: string) => SimMonitor | undefined;
   readonly #watcher: Watcher;
+  readonly #store: SimStore | undefined;
+  /** Who takes its alerts; it has none otherwise. */
+  readonly pager: Pager | undefined;
   #process: Process | undefined;
   #isRetired = false;
 
@@ -138,8 +153,12 @@ export class SimMonitor {
     keyOf: (number: number) => string;
     /** The honest monitor on a machine, whose journal may be asked for. */
     monitorAt: (hostname: string) => SimMonitor | undefined;
+    /** The store that it shares with others, if it is a site. */
+    store?: SimStore | undefined;
     watcher: Watcher;
+    pager?: Pager | undefined;
   }) {
+    this.#store = fields.store;
     this.number = fields.number;
     this.plan = fields.plan;
     this.trouble = { ...fields.plan.disk };
@@ -154,6 +173,7 @@ export class SimMonitor {
     this.#keyOf = fields.keyOf;
     this.#monitorAt = fields.monitorAt;
     this.#watcher = fields.watcher;
+    this.pager = fields.pager;
     this.machineTime = new MachineTime({ time: fields.time, rate: fields.plan.rate });
   }
 
@@ -204,6 +224,26 @@ export class SimMonitor {
     return this.#process?.daemon;
   }
 
+  /** Whether it shares a store with others. */
+  get isSite(): boolean {
+    return this.#store !== undefined;
+  }
+
+  /** Whether its program stands still. */
+  get isPaused(): boolean {
+    return (this.#process?.pausedUntil ?? -Infinity) > this.#time.now;
+  }
+
+  /** Whether its program stands still, or did just now. */
+  get wasPaused(): boolean {
+    return (this.#process?.pausedUntil ?? -Infinity) > this.#time.now - JUST_NOW_MS;
+  }
+
+  /** Its program stands still for a while. What others do to it goes on: its timers and answers wait. */
+  pause(ms: number): void {
+    if (this.#process !== undefined) this.#process.pausedUntil = this.#time.now + ms;
+  }
+
   /** How many timers of its daemon are pending. */
   get pending(): number {
     return this.#process?.clock.pending ?? 0;
@@ -216,7 +256,8 @@ export class SimMonitor {
     this.hadDiskTrouble = this.trouble.full || this.trouble.flaky > 0;
     const process: Process = {
       isAlive: true,
-      clock: this.machineTime.clock(() => process.isAlive),
+      pausedUntil: -Infinity,
+      clock: this.machineTime.clock(() => process.isAlive, () => process.pausedUntil),
     };
     this.#process = process;
     this.#run(process).then(
@@ -278,6 +319,7 @@ export class SimMonitor {
   #end(process: Process): void {
     process.isAlive = false;
     this.#process = undefined;
+    this.#store?.ended(this.number);
   }
 
   async #signer(): Promise<Signer> {
@@ -297,6 +339,7 @@ export class SimMonitor {
       world,
       signer,
       settings: this.#settings(signer.vkey.name),
+      storePlace: () => Promise.resolve({ url: STORE_URL }),
       openSource: ({ log, source }) =>
         openSource({ world, log, source, contact: "nobody@monitor.invalid" }),
       report: {
@@ -346,7 +389,9 @@ export class SimMonitor {
         admit: membership.admit,
         members: { room: membership.room, clockSkewMs: DEFAULT_MAX_CLOCK_SKEW_MS },
       }),
+      ...(this.pager !== undefined && { alerts: PAGED }),
       ...(mirrors !== undefined && { federation: this.#federation(mirrors) }),
+      ...(this.#store && { store: storeSettings(this.#store) }),
     };
   }
 
@@ -390,23 +435,44 @@ export class SimMonitor {
       },
       files: simFiles({ disk: this.disk, time, draw, trouble, isAlive }),
       databases: this.databases.at({ draw, trouble, isAlive }),
-      sharedDatabases: noSharedDatabases,
-      http: simHttp({
-        logs: new Map(this.#logs.map((log) => [log.log.origin, log])),
-        monitor: this.number,
-        others: (asking) => this.#askJournal(asking),
-        ...{ time, draw, isAlive },
-        onAsked: (log, place) => {
-          if (isAlive()) this.#watcher.asks(this, log, place);
-        },
-        onPutOff: (log, place, seconds) => this.#watcher.putOff(this, log, { place, seconds }),
-        onShown: (log, shown) => this.#watcher.shown(this, log, shown),
-      }),
+      sharedDatabases: this.#store?.at(this.number, (answer) => this.#awake(process, answer)) ??
+        noSharedDatabases,
+      http: this.#wakeful(
+        process,
+        simHttp({
+          logs: new Map(this.#logs.map((log) => [log.log.origin, log])),
+          monitor: this.number,
+          others: (asking) => this.#askJournal(asking),
+          ...{ time, draw, isAlive },
+          onAsked: (log, place) => {
+            if (isAlive()) this.#watcher.asks(this, log, place);
+          },
+          onPutOff: (log, place, seconds) => this.#watcher.putOff(this, log, { place, seconds }),
+          onShown: (log, shown) => this.#watcher.shown(this, log, shown),
+        }),
+      ),
       signing,
-      // No alerts are configured in the simulation.
-      ...{ mail: denoWorld().mail, commands: denoWorld().commands },
+      mail: denoWorld().mail,
+      commands: { ...denoWorld().commands, ...this.pager?.commands(isAlive) },
       passphrases: denoWorld().passphrases,
     };
+  }
+
+  /** An answer, held back while a process is paused, and for ever if it is over. */
+  async #awake<T>(process: Process, answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } finally {
+      while (process.pausedUntil > this.#time.now) {
+        await this.#time.pause(process.pausedUntil - this.#time.now);
+      }
+      if (!process.isAlive) await new Promise<never>(() => {});
+    }
+  }
+
+  #wakeful(process: Process, http: Http): Http {
+    if (this.#store === undefined) return http;
+    return { ...http, request: (asked) => this.#awake(process, http.request(asked)) };
   }
 
   async #askJournal(asking: HttpRequest): Promise<HttpResponse> {

@@ -8,6 +8,7 @@
 import { join } from "@std/path/join";
 import type { Property } from "./properties.ts";
 import type { Found } from "./hunt.ts";
+import { OF_STORES } from "./store_mutants.ts";
 import { WITNESS_MUTANTS } from "./witnesses/mutants.ts";
 import type { WitnessProperty } from "./witnesses/properties.ts";
 
@@ -48,6 +49,45 @@ const RARE = 900;
 /** Whole daemons that are members of each other. */
 const MEMBERS = "monitor/members_test.ts";
 const ATTACKED = "monitor/members_attacked_test.ts";
+
+/** Only every fourth fleet has alerts. */
+const OF_ALERTS: readonly Mutant[] = [
+  {
+    name: "an alert that a channel did not take is taken from the queue",
+    file: "src/response/courier.ts",
+    find: "await this.#noteFailure(reason);",
+    replace: "await this.#noteFailure(reason); this.#queue.change({ sent: number, to: name });",
+    breaks: "alerts arrive",
+    seeds: FEW,
+  },
+  {
+    name: "an EMERGENCY goes out without its evidence",
+    file: "src/response/occurrences.ts",
+    find: '...(record && { evidence: { kind: "conflict", record } }),',
+    replace: "",
+    and: [{
+      file: "src/response/alert.ts",
+      find: 'if (isAtLeast(level, "CRITICAL")) {',
+      replace: "if (transition < 0) {",
+    }],
+    breaks: "alerts arrive",
+    seeds: FEW,
+  },
+  {
+    name: "a start tells every case of the journal as a new one",
+    file: "src/response/queue.ts",
+    find: 'else if ("mark" in change) this.#mark = change.mark;',
+    replace: 'else if ("mark" in change) this.#mark = undefined;',
+    and: [{
+      file: "src/response/desk.ts",
+      find:
+        'const isOpen = known !== undefined && !(known.phase === "quiet" && known.nature === "lasting");',
+      replace: 'const isOpen = known !== undefined && known.nature === "lasting";',
+    }],
+    breaks: "alerts arrive",
+    seeds: FEW,
+  },
+];
 
 /** Mutants of fleets, ordered by what they break; those of members come last. */
 const FLEET_MUTANTS: readonly Mutant[] = [
@@ -669,7 +709,12 @@ const FLEET_MUTANTS: readonly Mutant[] = [
 ];
 
 /** All mutants. */
-export const MUTANTS: readonly Mutant[] = [...FLEET_MUTANTS, ...WITNESS_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [
+  ...FLEET_MUTANTS,
+  ...OF_ALERTS,
+  ...OF_STORES,
+  ...WITNESS_MUTANTS,
+];
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
 /** The parts of the project that a run needs. */

@@ -20,10 +20,15 @@ const SOON: Readonly<Record<Property, string>> = {
   "no honest member is put out":
     "own statements are numbered from 1 in the same list after each start",
   "two tongues are recorded": "statements under one number are not compared",
+  "alerts arrive": "an alert that a channel did not take is taken from the queue",
   "exchanges end": "who is called has no limit in time",
   "Retry-After is kept": "a log that asks to wait is asked all the same",
   "bounded": "the limits of an exchange that has ended stay due",
   "trouble is told": "trouble is told each time that it comes up",
+  "sites share what they saw": "what other sites saw is not heard",
+  "one holder at a time": "a fence does not rise",
+  "no log is left alone": "a turn is enough, whether or not its site looks",
+  "the store's faults are its own": "a site that knows more takes what another was shown before",
   "no fault of its own": "a connection that cannot be accepted ends the program",
 };
 
@@ -71,6 +76,8 @@ const NOT_HERE: readonly Property[] = [
   ...["chains check", "both know in time", "views catch up in time"] as const,
   ...["evidence spreads in time", "two tongues are recorded", "Retry-After is kept"] as const,
   ...["no honest member is put out", "mirrors follow in time"] as const,
+  ...["sites share what they saw", "one holder at a time", "no log is left alone"] as const,
+  "the store's faults are its own",
 ];
 
 Deno.test("mutants: of most properties one is found within its seeds", async () => {

@@ -11,6 +11,7 @@ import { type Deceit, LOG_TROUBLES, type LogPlan, type LogTrouble } from "./logs
 import type { Weather } from "./network.ts";
 import { withMembers } from "./member_variety.ts";
 import { withMirrors } from "./mirror_variety.ts";
+import { withStore } from "./store_variety.ts";
 import { varied } from "./variety.ts";
 
 const SECOND = 1_000;
@@ -108,7 +109,41 @@ export type Happening =
       readonly trouble: LogTrouble | undefined;
     }
     | { readonly does: "freezes"; readonly log: number; readonly isFrozen: boolean }
+    /** its program stands still: what it waits for comes later */
+    | { readonly does: "pauses"; readonly monitor: number; readonly ms: number }
+    | { readonly does: "store"; readonly happens: StoreHappening }
   );
+
+/** What goes wrong with a store; without a site, with the way of all sites to it. */
+export type StoreHappening =
+  | { readonly is: "away" | "back"; readonly site?: number }
+  /** the longest way of a statement, and of its answer */
+  | { readonly is: "slow"; readonly travelMs: number }
+  | { readonly is: "quick" }
+  /** a commit happens, and who asked sees an error */
+  | { readonly is: "losing answers"; readonly site: number }
+  /** all connections break */
+  | { readonly is: "cut" }
+  /** a standby takes over that lacks so many commits */
+  | { readonly is: "behind"; readonly commits: number }
+  /** a backup is restored that lacks this share of all commits */
+  | { readonly is: "restored"; readonly share: number }
+  /** its clock jumps */
+  | { readonly is: "at another time"; readonly ms: number }
+  /** somebody writes garbage into a row */
+  | { readonly is: "damaged" };
+
+/** Monitors of one operator that share a store. */
+export interface StorePlan {
+  /** Their numbers. */
+  readonly sites: readonly number[];
+  readonly views: number;
+  readonly leaseMs: number;
+  /** The longest way of a statement, and of its answer, when nothing is wrong. */
+  readonly travelMs: number;
+  /** Of what is drawn about it. */
+  readonly seed: number;
+}
 
 /** Many addresses that tell old checkpoints of the first log, the newest first. */
 export interface CrowdPlan {
@@ -130,6 +165,7 @@ export interface FleetPlan {
   readonly crowd?: CrowdPlan;
   /** Members that are malicious. Their machines come after those of the troublemakers. */
   readonly maliciousMembers?: readonly MemberMalice[];
+  readonly store?: StorePlan;
   /** The region of each machine: see round_trips.ts. Without it, all links are as the weather says. */
   readonly regions?: readonly number[];
   readonly logs: readonly LogPlan[];
@@ -153,9 +189,8 @@ export interface PlanOptions {
 /** The plan of a seed. */
 export function planOf(seed: number, options: PlanOptions = {}): FleetPlan {
   const plan = troubledPlanOf(seed, options);
-  return withMirrors(
-    withMembers(varied(seed % ONE_IS_CALM === ONE_IS_CALM - 1 ? calmed(plan) : plan)),
-  );
+  const isCalm = seed % ONE_IS_CALM === ONE_IS_CALM - 1;
+  return withStore(withMirrors(withMembers(varied(isCalm ? calmed(plan) : plan))));
 }
 
 /** One seed in so many is calm. */

@@ -31,6 +31,8 @@ export const PROPERTIES = [
   "no honest member is put out",
   /** a member that said two things under one number is recorded by all that are linked and heard both */
   "two tongues are recorded",
+  /** of each case an alert arrives at a channel that works again, as one EMERGENCY, with its evidence */
+  "alerts arrive",
   /** every started exchange ends */
   "exchanges end",
   /** no monitor asks a log again before the moment that the log named */
@@ -39,6 +41,14 @@ export const PROPERTIES = [
   "bounded",
   /** trouble of logs and peers makes few lines, and its end is told */
   "trouble is told",
+  /** what a site of a store saw is in the store, and a split that two of them saw is recorded by all */
+  "sites share what they saw",
+  /** nobody writes without a lease, fences rise, and no site believes in a lease that it has not */
+  "one holder at a time",
+  /** sites that take turns at a log leave it to nobody no longer than a lease and some polls */
+  "no log is left alone",
+  /** the status says that a store is away, and no log or peer is blamed for it */
+  "the store's faults are its own",
   /** the program fails only because something outside has failed */
   "no fault of its own",
 ] as const;

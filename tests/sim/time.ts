@@ -88,8 +88,12 @@ export class MachineTime {
   /**
    * The clock of one process on this machine. Its monotonic time begins with the process.
    * @param isAlive asked before each call that is due: calls of a killed process are not made
+   * @param pausedUntil until when the process stands still, in milliseconds since the start
    */
-  clock(isAlive: () => boolean): Clock & { readonly pending: number } {
+  clock(
+    isAlive: () => boolean,
+    pausedUntil: () => number = () => 0,
+  ): Clock & { readonly pending: number } {
     const time = this.#time;
     const rate = this.#rate;
     const start = time.now;
@@ -98,17 +102,25 @@ export class MachineTime {
       now: () => new Date(MachineTime.#start + Math.floor(time.now * rate + this.ahead)),
       monotonic: () => (time.now - start) * rate,
       after(ms, run) {
-        const timer = time.after(ms / rate, () => {
+        let waiting: Timer;
+        const fire = (): void => {
+          const leftMs = pausedUntil() - time.now;
+          if (leftMs > 0 && isAlive()) {
+            waiting = time.after(leftMs, fire);
+            return;
+          }
           due.delete(timer);
           if (isAlive()) run();
-        });
-        due.add(timer);
-        return {
+        };
+        const timer: Timer = {
           cancel() {
             due.delete(timer);
-            timer.cancel();
+            waiting.cancel();
           },
         };
+        waiting = time.after(ms / rate, fire);
+        due.add(timer);
+        return timer;
       },
       get pending() {
         return due.size;

@@ -46,6 +46,8 @@ export class SharedSqlite {
   /** Whoever has written and not ended. The others wait for their turn. */
   readonly lock = new Lock();
   #isClosed = false;
+  /** Is told of each transaction, or single statement, that has changed something. */
+  onCommit: (changes: readonly Change[]) => void = () => {};
 
   constructor({ clock }: { clock: Clock }) {
     this.clock = clock;
@@ -119,7 +121,9 @@ export class SharedSqlite {
 
   /** Remembers what was committed. */
   keep(changes: readonly Change[]): void {
-    if (changes.length > 0) this.#history.push(changes);
+    if (changes.length === 0) return;
+    this.#history.push(changes);
+    this.onCommit(changes);
   }
 
   /** Tells what was said in a transaction that was committed. */

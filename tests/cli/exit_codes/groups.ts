@@ -46,6 +46,8 @@ export const OBSERVATIONS = subcommands("observations");
 export const PEERS = ["peers", ...subcommands("peers")];
 /** Those of them that a daemon has to do. */
 export const ORDERS = ["peers", "peers ban", "peers unban"];
+/** What is done about a store that several daemons share. */
+export const STORE = subcommands("store");
 /** The ways to run a monitor. */
 export const RUNS = ["run", "run --once"];
 
@@ -69,7 +71,7 @@ export function reading(name: string): string[] {
 /** The commands that read a configuration. */
 export const CONFIGURED = [
   ...["config check", ...RUNS, "status", ...PEERS, ...INCIDENTS, ...OBSERVATIONS],
-  ...[...STEPS, ...REPORTS],
+  ...[...STEPS, ...REPORTS, ...STORE],
   "journal repair",
 ];
 

@@ -1,4 +1,5 @@
 /** Journals and folders that are not there, not as they were written, or another's. */
+import { sharing } from "./sharing.ts";
 import { canonicalBody, entryHash, lineOf, parseEntry } from "../../../src/evidence/entry.ts";
 import { put, run } from "../harness.ts";
 import { grow } from "../monitors.ts";
@@ -133,6 +134,11 @@ export const JOURNAL_TROUBLES: Readonly<Record<string, Trouble>> = {
       args: [...words(name), "--state", `${folder}/none`],
     })),
     "journal repair": ({ folder }) => ({ args: ["journal", "repair", folder] }),
+    ...each(["store check", "store rebuild"], (name) => async (stage) => {
+      const way = await sharing(stage, name);
+      Deno.removeSync(`${stage.folder}/one/state`, { recursive: true });
+      return way;
+    }),
   },
   "no such log": {
     "incidents list": async (stage) => ({

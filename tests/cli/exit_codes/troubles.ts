@@ -37,6 +37,7 @@ import {
   type Way,
   withMember,
 } from "./stage.ts";
+import { STORE_TROUBLES } from "./sharing.ts";
 import { WEIGHING_TROUBLES, weighsTwoStories } from "./weighing.ts";
 import { alerting, WELL } from "./well.ts";
 
@@ -107,6 +108,7 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
   ...SEALING_TROUBLES,
   ...JOURNAL_TROUBLES,
   ...WEIGHING_TROUBLES,
+  ...STORE_TROUBLES,
   "all well": WELL,
   "reader gone": everyCommand((way) => ({
     ...way,

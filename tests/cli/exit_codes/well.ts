@@ -18,6 +18,7 @@ import {
   type Staging,
   withMember,
 } from "./stage.ts";
+import { sharing } from "./sharing.ts";
 import { WEIGHING_WELL } from "./weighing.ts";
 
 /** Reads the one case of a journal. */
@@ -166,6 +167,10 @@ export const WELL: Readonly<Record<string, Staging>> = {
     damage(`${incidents}/journal.jsonl`);
     return { args: ["journal", "repair", incidents, "--key", await keyFile(stage.folder)] };
   },
+  "store migrate": async (stage) => await sharing(stage, "store migrate"),
+  "store check": async (stage) => await sharing(stage, "store check"),
+  "store rebuild": async (stage) => await sharing(stage, "store rebuild"),
+  "store status": async (stage) => await sharing(stage, "store status"),
   "completions": () => ({ args: ["completions", "bash"] }),
   "man": () => ({ args: ["man", "run"] }),
   "log init": ({ folder }) => ({

@@ -1,0 +1,186 @@
+/**
+ * Bugs planted in what sites share through a store; see mutants.ts.
+ *
+ * @module
+ */
+import type { Mutant } from "./mutants.ts";
+
+/** Whole daemons that share a store. */
+const ALONE = "monitor/sharing_alone_test.ts";
+const SHARE = "monitor/sharing_test.ts";
+/** So many seeds have some fleets whose sites share a store, */
+const FEW = 40;
+/** and so many have one in which a store is restored, a clock is set or a site is paused. */
+const MANY = 150;
+/** See mutants.ts. */
+const NONE = 0;
+
+/** Ordered by what they break. */
+export const OF_STORES: readonly Mutant[] = [
+  {
+    name: "a fence does not rise",
+    file: "src/store/shared_leases.ts",
+    find: "case when fence >= now_ms() and fence < ${MAX_FENCE} then fence + 1",
+    replace: "case when fence > 0 then fence",
+    breaks: "one holder at a time",
+    seeds: FEW,
+  },
+  {
+    name: "a look is written under any fence",
+    file: "src/store/shared_looks.ts",
+    find: "and holder = $9 and fence = cast($10 as bigint)",
+    replace: "and $9 <> '' and cast($10 as bigint) > 0",
+    and: [{
+      file: "src/monitor/shared_turns.ts",
+      find: "return lease !== undefined && this.#isValid(lease) ? lease : undefined;",
+      replace: "return lease;",
+    }],
+    breaks: "one holder at a time",
+    seeds: MANY,
+  },
+  {
+    name: "a lease is believed in until something else is heard",
+    file: "src/monitor/shared_turns.ts",
+    find: "return [...this.#own.values()].filter((lease) => this.#isValid(lease)).length;",
+    replace: "return this.#own.size;",
+    and: [{
+      file: "src/monitor/sharing.ts",
+      find: "return this.#common.world.clock.monotonic() - this.#roundAt < this.#settings.leaseMs;",
+      replace: "return true;",
+    }],
+    breaks: "one holder at a time",
+    seeds: MANY,
+  },
+  {
+    name: "what other sites saw is not heard",
+    file: "src/monitor/sharing.ts",
+    find: 'if (!("damaged" in head)) await this.#hear(head);',
+    replace: "void head;",
+    breaks: "sites share what they saw",
+    seeds: MANY,
+  },
+  {
+    name: "a site does not notice that a database has less of its journal than before",
+    file: "src/monitor/sharing.ts",
+    find: "if (own !== undefined) this.#published = own.published;",
+    replace: "",
+    breaks: "sites share what they saw",
+    seeds: MANY,
+  },
+  {
+    name: "an entry counts as published before the store took it",
+    file: "src/monitor/sharing.ts",
+    find: "      const reached = await store.publish({ after, entries, last });",
+    replace:
+      "      this.#published = last;\n      const reached = await store.publish({ after, entries, last });",
+    and: [
+      {
+        file: "src/monitor/sharing.ts",
+        find: "if (own !== undefined) this.#published = own.published;",
+        replace: "",
+      },
+      {
+        file: "src/monitor/sharing.ts",
+        find: "this.#published = await store.published();",
+        replace:
+          "const there = await store.published();\n    this.#published = there.seq > this.#published.seq ? there : this.#published;",
+      },
+      {
+        file: "src/store/shared_heads.ts",
+        find: "and published_seq = cast($4 as bigint) and published_hash = $5",
+        replace: "and cast($4 as bigint) >= 0 and $5 <> '-'",
+      },
+    ],
+    breaks: "sites share what they saw",
+    seeds: MANY,
+  },
+  {
+    name: "the place in the heads is kept over a restored backup",
+    file: "src/store/shared_heads.ts",
+    find: "return { ...await headsAfter(db, undefined, limit), restarted: true };",
+    replace: "return pageOf(rows, cursor, true);",
+    breaks: "sites share what they saw",
+    seeds: NONE,
+    test: { file: ALONE, name: "what came into a database after it was restored is heard" },
+  },
+  {
+    name: "what contradicts an entry is not asked for",
+    file: "src/monitor/sharing.ts",
+    find: "for (const head of await store.contradicting(entries)) await this.#hear(head);",
+    replace: "",
+    breaks: "sites share what they saw",
+    seeds: NONE,
+    test: {
+      file: SHARE,
+      name:
+        "a site that was away learns what was told meanwhile, and a new one what contradicts it",
+    },
+  },
+  {
+    name: "another site is believed where the log proves nothing",
+    file: "src/monitor/sharing.ts",
+    find: "if (!isReached) this.#doubted.add(log.id);",
+    replace: "",
+    breaks: "sites share what they saw",
+    seeds: NONE,
+    test: { file: ALONE, name: "a split between sites that take turns is recorded by both" },
+  },
+  {
+    name: "a follower does not end its pause when it is woken",
+    file: "src/monitor/follower.ts",
+    find: "    this.#isWoken = true;\n    this.#stop.wake();",
+    replace: "    this.#isWoken = true;",
+    breaks: "sites share what they saw",
+    seeds: NONE,
+    test: { file: SHARE, name: "one site asks the log, and all see it grow within a second" },
+  },
+  {
+    name: "a turn is enough, whether or not its site looks",
+    file: "src/monitor/shared_turns.ts",
+    find: "look.failures > 0 || at < since",
+    replace: "at > since + 1e15",
+    breaks: "no log is left alone",
+    seeds: MANY,
+  },
+  {
+    name: "who is away keeps reading the looks of others",
+    file: "src/monitor/sharing.ts",
+    find: "const shown = this.#isUp ? this.#turns.shown(log, this.#lastsMs(log)) : undefined;",
+    replace: "const shown = this.#turns.shown(log, 1e12);",
+    and: [
+      { file: "src/monitor/sharing.ts", find: "      this.#turns.forget();\n", replace: "" },
+      {
+        file: "src/monitor/shared_turns.ts",
+        find: "return (this.#others.get(log) ?? []).filter((lease) => this.#isValid(lease));",
+        replace: "return [...this.#others.get(log) ?? []];",
+      },
+    ],
+    breaks: "no log is left alone",
+    seeds: MANY,
+  },
+  {
+    name: "a site that knows more takes what another was shown before",
+    file: "src/monitor/sharing.ts",
+    find: "shown.treeSize < (judge.latest(log)?.treeSize ?? 0n)",
+    replace: "judge.latest(log)?.treeSize === -1n",
+    breaks: "the store's faults are its own",
+    seeds: FEW,
+  },
+  {
+    name: "a row is told as the log's word without being verified",
+    file: "src/monitor/sharing.ts",
+    find: "checkpoint: isSigned ? checkpoint : undefined",
+    replace: "checkpoint: isSigned ? checkpoint : checkpoint",
+    breaks: "the store's faults are its own",
+    seeds: NONE,
+    test: { file: ALONE, name: "what another site cannot have been shown is not told of the log" },
+  },
+  {
+    name: "the status says that a store is there which is away",
+    file: "src/monitor/sharing.ts",
+    find: 'state: this.#isUp ? "connected" : "away",',
+    replace: 'state: "connected",',
+    breaks: "the store's faults are its own",
+    seeds: MANY,
+  },
+];
