@@ -138,7 +138,7 @@ class Surroundings implements Disposable {
       new GrowingLog({
         origin: `log${i}.example/bench`,
         clock,
-        growth: { ...GROWTH[i % GROWTH.length]!, start: 101 * i },
+        growth: { ...GROWTH[i % GROWTH.length]!, start: i },
       }));
     this.served = logs.map((log) => ({
       log: log.log,
