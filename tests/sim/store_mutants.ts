@@ -28,8 +28,8 @@ export const OF_STORES: readonly Mutant[] = [
   {
     name: "a look is written under any fence",
     file: "src/store/shared_looks.ts",
-    find: "and holder = $9 and fence = cast($10 as bigint)",
-    replace: "and $9 <> '' and cast($10 as bigint) > 0",
+    find: "where l.holder = $1 and l.fence = s.fence",
+    replace: "where $1 <> '' and s.fence > 0",
     and: [{
       file: "src/monitor/shared_turns.ts",
       find: "return lease !== undefined && this.#isValid(lease) ? lease : undefined;",
