@@ -26,35 +26,6 @@ export const OF_STORES: readonly Mutant[] = [
     seeds: FEW,
   },
   {
-<<<<<<< HEAD
-=======
-    name: "a look is written under any fence",
-    file: "src/store/shared_looks.ts",
-    find: "where l.holder = $1 and l.fence = s.fence",
-    replace: "where $1 <> '' and s.fence > 0",
-    and: [{
-      file: "src/monitor/shared_turns.ts",
-      find: "return lease !== undefined && this.#isValid(lease) ? lease : undefined;",
-      replace: "return lease;",
-    }],
-    breaks: "one holder at a time",
-    seeds: MANY,
-  },
-  {
-    name: "a lease is believed in until something else is heard",
-    file: "src/monitor/shared_turns.ts",
-    find: "return [...this.#own.values()].filter((lease) => this.#isValid(lease)).length;",
-    replace: "return this.#own.size;",
-    and: [{
-      file: "src/monitor/sharing.ts",
-      find: "return this.#common.world.clock.monotonic() - this.#roundAt < this.#settings.leaseMs;",
-      replace: "return true;",
-    }],
-    breaks: "one holder at a time",
-    seeds: MANY,
-  },
-  {
->>>>>>> pgtrial
     name: "what other sites saw is not heard",
     file: "src/monitor/sharing.ts",
     find: 'if (!("damaged" in head)) await this.#hear(head);',
