@@ -1,3 +1,4 @@
+import { isProven } from "../response/freeze.ts";
 import { contradictionOf, weigh, type Weighed } from "../authority/committed.ts";
 import type { Hold } from "../response/freeze.ts";
 import type { Refused } from "../tlog/checkpoint.ts";
@@ -34,9 +35,9 @@ A log that the monitor on this machine has frozen is answered FROZEN, whoever ha
 incident that freezes it is named. Scripts should name the monitor with --config: if its configuration
 is not found, that is an error, and not an answer without it.
 
-Ends with 0 if every NOTE is committed; with 3 if one is not; with 2 if a NOTE is no signed
-checkpoint, or the policy breaks a rule; with 1 if a log or a witness has signed two roots at one
-size, or if a log is frozen.
+Ends with 0 if every NOTE is committed; with 3 if one is not, or its log is frozen for a suspicion; with
+2 if a NOTE is no signed checkpoint, or the policy breaks a rule; with 1 if a log or a witness has signed
+two roots at one size, or if a log is frozen because it did.
 
 ${WEIGHING_HELP}
   --json            prints one JSON object for each NOTE, and one for each contradiction
@@ -64,8 +65,10 @@ Example:
       notes.push({ path, weighed });
     }
     const json = options.flag("json");
+    let isProvenFreeze = false;
     for (const note of notes) {
       const holds = "frozen" in note.weighed ? note.weighed.frozen.flatMap(weighing.holdsOf) : [];
+      isProvenFreeze ||= holds.some(isProven);
       if (json) {
         const incidents = holds.flatMap(({ incident }) => incident ?? []);
         const frozenBy = incidents.length > 0 ? { frozen_by: incidents } : {};
@@ -82,10 +85,7 @@ Example:
       }
     }
     if (tellContradictions(notes, { terminal, json })) return EXIT.proven;
-    if (notes.some(({ weighed }) => "frozen" in weighed && weighed.frozen.length > 0)) {
-      return EXIT.proven;
-    }
-    return exitOf(notes);
+    return isProvenFreeze ? EXIT.proven : exitOf(notes);
   },
 };
 

@@ -345,6 +345,12 @@ export const TROUBLES: Readonly<Record<string, Trouble>> = {
     "status": async (stage) => ({
       args: ["status", await daemonOf(stage, (await suspecting(stage)).config)],
     }),
+    "check": async (stage) => {
+      const { config, dir } = await suspecting(stage);
+      const log = Deno.readTextFileSync(config).match(/"vkey": "([^"]+)"/)![1]!;
+      const policy = put(stage.folder, "policy", `log ${log}\nquorum none\n`);
+      return { args: ["check", `${dir}/checkpoint`, "--policy", policy, "--config", config] };
+    },
     "proof verify": async (stage) => {
       const { config, dir } = await suspecting(stage);
       const log = Deno.readTextFileSync(config).match(/"vkey": "([^"]+)"/)![1]!;
