@@ -35,6 +35,9 @@ Deno.test("sharing: if a site dies, another looks at its logs within a lease", a
   const hosts = [await sites.start(0, [sources[0]]), await sites.start(1, [sources[1]])];
   await sites.pass(2 * MINUTE);
   const holder = hosts.findIndex((host) => host.daemon!.status().store!.held === 1);
+  // It says goodbye to nobody.
+  hosts[holder]!.shared!.refuses = true;
+  hosts[holder]!.shared!.breakConnections();
   await hosts[holder]!.crash();
   const heir = hosts[1 - holder]!;
   const source = sources[1 - holder]!;
