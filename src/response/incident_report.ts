@@ -23,8 +23,8 @@ export function reportOf(reported: Reported): Paper {
   const { incident, records, at, software } = reported;
   const { id, log, cause, steps } = incident;
   const what = cause === "equivocation"
-    ? "a log has signed two checkpoints that contradict each other"
-    : `a log was frozen because of a ${cause}`;
+    ? `the key of log ${log.origin} has signed two checkpoints that contradict each other`
+    : `log ${log.origin} was frozen because of a ${cause}`;
   return {
     title: `${id}: ${what}`,
     blocks: [
@@ -99,7 +99,7 @@ function meanings(): Block[] {
         "The root is one hash (SHA-256) of all leaves, computed as a tree: one leaf more, less or " +
         "different gives another root.",
         "The size is the number of leaves.",
-        "A checkpoint is a statement, signed by the log, that it has this size and this root.",
+        "A checkpoint is a statement, signed with the log's key, that the log has this size and this root.",
         "A vkey is the log's name and public key in one line, with which anybody can check its " +
         "signatures.",
       ],
@@ -120,13 +120,17 @@ function caseOf(
   const { svg, words, drawing } = pictureOf(record);
   const { record: file } = reported.named(record);
   return [
-    { heading: of === 1 ? "What the log signed" : `What the log signed, case ${i + 1} of ${of}` },
+    {
+      heading: of === 1
+        ? "What the log's key signed"
+        : `What the log's key signed, case ${i + 1} of ${of}`,
+    },
     {
       say: kind === "same_size"
         ? "These two checkpoints have the same size and different roots."
         : "These two checkpoints have different sizes. The record has a proof, a list of hashes, that " +
-          "shows what the root at the smaller size must be if the larger checkpoint is true. The log " +
-          "has signed another one there.",
+          "shows what the root at the smaller size must be if the larger checkpoint is true. The " +
+          "log's key has signed another one there.",
     },
     ...checkpoint("checkpoint A", a, record.source_a),
     ...checkpoint("checkpoint B", b, record.source_b),
@@ -217,13 +221,13 @@ function limits({ cause }: Incident): Block[] {
         ? [
           "Why it happened. On purpose, from a restored backup or by a developer's mistake: the " +
           "signatures look the same. People have to find that out.",
-          "Who had the log's key. Whoever had it could sign both. The log's operator can say which of " +
+          "Who used the log's key. Whoever had it could sign both. The log's operator can say which of " +
           "the two its own tree has, and who could use the key.",
           "Which entries differ, unless somebody shows them.",
           "That whoever showed a checkpoint did anything wrong. Showing it is how it was found.",
         ]
         : [
-          "That the log has signed two histories. No such pair is known here.",
+          "That the log's key has signed two histories. No such pair is known here.",
           "That the log is at fault. A cache, a proxy or the network between may be.",
         ],
     },

@@ -60,7 +60,7 @@ function sameSize({ checkpoint_a: a, checkpoint_b: b }: ConflictRecord): Picture
   const left = tree({ at: 20, title: "checkpoint A", root: a, parts: partsOf(BigInt(a.size)) });
   const right = tree({ at: 380, title: "checkpoint B", root: b, parts: partsOf(BigInt(b.size)) });
   const words = [
-    `Two trees of the same size, ${a.size}, side by side. Both roots are signed by the log.`,
+    `Two trees of the same size, ${a.size}, side by side. Both roots are signed by the log's key.`,
     `Checkpoint A has the root ${a.root}.`,
     `Checkpoint B has the root ${b.root}.`,
     "One tree has one root. So the trees differ in at least one leaf; which one, nobody has shown.",
@@ -104,10 +104,10 @@ function twoSizes(record: ConflictRecord): Picture {
   const right = tree({ at: 380, title: `checkpoint ${olderName}`, root: older, parts });
   const words = [
     `On the left the tree of checkpoint ${newerName}, of size ${newer.size}, with the root ` +
-    `${newer.root}, which the log signed. The proof shows that its first ${older.size} leaves have ` +
+    `${newer.root}, which the log's key signed. The proof shows that its first ${older.size} leaves have ` +
     `the root ${implied}.`,
     `On the right the tree of checkpoint ${olderName}, of size ${older.size}, with the root ` +
-    `${older.root}, which the log signed too.`,
+    `${older.root}, which the log's key signed too.`,
     `Both are the root of the first ${older.size} leaves, and they are different. So the larger tree ` +
     "does not begin with the smaller one; where they part, nobody has shown.",
   ];

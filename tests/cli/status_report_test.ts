@@ -107,7 +107,7 @@ Deno.test("status report: what is proven comes first, then trouble, then logs, t
   };
   const order = [
     /: 1 PROVEN CASE, 3 TROUBLES$/,
-    /^!! {2}log log\.invalid\/three has signed two checkpoints that contradict each other: 1 PROVEN CASE$/,
+    /^!! {2}the key of log log\.invalid\/three has signed two checkpoints that contradict each other: 1 PROVEN CASE$/,
     /^! {3}a proven conflict could not be written/,
     /^! {3}log log\.invalid\/two cannot be reached/,
     /^! {3}peer gone\.invalid:1 it is gone$/,

@@ -255,7 +255,10 @@ Deno.test("page: an incident is told once, by its name, and first", async () => 
   assertEquals(await standingOn(page), "INC-2026-001 is open, 1 log frozen");
   const text = words(await read(page));
   const [before, after] = text.split("Logs (2)") as [string, string];
-  assertEquals(before.match(/log log\.example\.com\/ two has signed two checkpoints/g)?.length, 1);
+  assertEquals(
+    before.match(/key of log log\.example\.com\/ two has signed two checkpoints/g)?.length,
+    1,
+  );
   assertStringIncludes(before, "Next: a person says that they investigate.");
   // Neither as a trouble of its own, nor under the number of its case.
   assert(!/shows a checkpoint that contradicts|Proven|Trouble|Case 1|Incident 1/.test(text), text);
