@@ -9,7 +9,7 @@
 import type { ConflictRecord, RecordedCheckpoint } from "../evidence/record.ts";
 import type { Result } from "../evidence/result.ts";
 import { isItself, STATES } from "../evidence/transition.ts";
-import type { Block, Paper, Text } from "./paper.ts";
+import { type Block, code, type Paper, type Text } from "./paper.ts";
 import { checksOf } from "./report_checks.ts";
 import type { Reported, Sighting } from "./reported.ts";
 import { entryOf, type Incident, isFreezing } from "./runbook.ts";
@@ -42,8 +42,10 @@ export function reportOf(reported: Reported): Paper {
       { fact: "monitor (its vkey)", value: steps[0]!.monitor },
       { fact: "report made", value: `${at}, by ${software}` },
       ...records.flatMap((record, i) => caseOf(record, { i, of: records.length, reported })),
+      ...shownByLog(reported),
       ...timeline(reported),
       ...limits(incident),
+      ...(cause === "equivocation" ? ifYours() : []),
       ...checksOf(reported),
     ],
   };
@@ -138,7 +140,49 @@ function caseOf(
     { fact: "found by the monitor", value: record.detector_vkey ?? "nobody has signed that" },
     { fact: "found at", value: record.detected_at },
     { fact: "its record, a file of the bundle", value: file },
+    {
+      say:
+        "An address is as the monitor calls it: 127.0.0.1 means the monitor's own machine. The proof " +
+        "does not depend on it.",
+    },
     { picture: svg, alternative: words, drawing },
+  ];
+}
+
+/** What the log itself has shown to this monitor of the two, and what it showed last. */
+function shownByLog({ records, sightings, latest }: Reported): Block[] {
+  if (records.length === 0) return [];
+  const list = records.flatMap(({ checkpoint_a: a, checkpoint_b: b }, i) =>
+    [["A", a] as const, ["B", b] as const].map(([name, { size, root }]): Text => {
+      const shown = sightings.find((one) => one.isOfLog && one.size === size && one.root === root);
+      const which = `Checkpoint ${name}${records.length === 1 ? "" : ` of case ${i + 1}`}, ` +
+        `of size ${size}: `;
+      return which +
+        (shown === undefined
+          ? "the log itself has not shown it to this monitor, as far as its journal goes."
+          : `the log itself has shown it to this monitor, first by ${shown.at}.`);
+    })
+  );
+  return [
+    { heading: "What the log itself shows" },
+    { list },
+    {
+      say: latest === undefined ? "The journal has nothing that the log itself has shown." : [
+        `The last that the journal has of the log itself is size ${latest.size}, root `,
+        code(latest.root!),
+        `, written down at ${latest.at}. A checkpoint that is shown again and again is not ` +
+        "written down each time.",
+      ],
+    },
+    {
+      say: [
+        "If the bundle has the file ",
+        code("answers/latest.note"),
+        ", that is what the log answered when the bundle was made; its line in ",
+        code("manifest.json"),
+        " says when.",
+      ],
+    },
   ];
 }
 
@@ -211,6 +255,23 @@ function seen({ result, detail, size, root }: Sighting): Text {
   const words = detail === undefined ? RESULT_WORDS[result] : `${RESULT_WORDS[result]} (${detail})`;
   if (size === undefined || root === undefined) return words;
   return [`checkpoint of size ${size}, root `, { code: root }, `: ${words}`];
+}
+
+/** What the operator of the log can do, whom the report may reach first. */
+function ifYours(): Block[] {
+  return [
+    { heading: "If you run this log" },
+    {
+      list: [
+        "Keep the log's data, its backups and the logs of its machines as they are. This report accuses nobody.",
+        "Compute the roots of your own tree at both sizes. They say which of the two it has, or " +
+        "neither.",
+        "Find out who could use the key: people, machines, copies and backups of it.",
+        "Find out whether anything was restored, reset, copied or moved before these times.",
+        "Answer whoever sent you this, and say what you found.",
+      ],
+    },
+  ];
 }
 
 function limits({ cause }: Incident): Block[] {
