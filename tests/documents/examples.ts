@@ -146,7 +146,7 @@ const stepEntry = await (async (): Promise<Uint8Array> => {
   const steps: Transition[] = [
     {
       ...{ ...said, evidence_ids: [sameSize.evidence_id], from: null, to: "DETECT" },
-      why: `the log's key signed two roots at size ${size}`,
+      why: `the log signed two roots at size ${size}`,
     },
     {
       ...{ ...said, evidence_ids: [], from: "DETECT", to: "FREEZE", accepted: { size, root } },
