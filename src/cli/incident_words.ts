@@ -106,8 +106,12 @@ function tellWhatToDo(
   const file = `incident-${seq}.txt`;
   prose.heading("What to do");
   prose.say(
-    "You need not hurry: the evidence is on this disk, and nobody can take the " +
-      `${subject === "monitor" ? "" : `${subject}'s `}signatures back. Let the monitor run.`,
+    "Waiting loses nothing: the evidence is on this disk, and nobody can take the " +
+      `${subject === "monitor" ? "" : `${subject}'s `}signatures back. Let the monitor run.` +
+      (subject === "log"
+        ? " But software that uses the log without asking this monitor goes on trusting it. If it " +
+          "installs or accepts things by this log, tell its owner now."
+        : ""),
   );
   prose.item("1.", "Write the evidence to a file, and copy the file to another machine:");
   prose.command(`hearsay incidents export ${seq}${own} --out ${file}`);

@@ -159,12 +159,13 @@ function shownByLog({ records, sightings, latest }: Reported): Block[] {
         `of size ${size}: `;
       return which +
         (shown === undefined
-          ? "the log itself has not shown it to this monitor, as far as its journal goes."
+          ? "the log itself has not shown it to this monitor, as far as the journal goes."
           : `the log itself has shown it to this monitor, first by ${shown.at}.`);
     })
   );
   return [
     { heading: "What the log itself shows" },
+    { say: "This is what the monitor's journal says, and so its word:" },
     { list },
     {
       say: latest === undefined ? "The journal has nothing that the log itself has shown." : [
@@ -264,7 +265,7 @@ function ifYours(): Block[] {
     {
       list: [
         "Keep the log's data, its backups and the logs of its machines as they are. This report accuses nobody.",
-        "Compute the roots of your own tree at both sizes. They say which of the two it has, or " +
+        "Compute the roots of your own tree at the sizes above. They say which of the two it has, or " +
         "neither.",
         "Find out who could use the key: people, machines, copies and backups of it.",
         "Find out whether anything was restored, reset, copied or moved before these times.",

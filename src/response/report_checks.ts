@@ -56,7 +56,9 @@ function filesCheck({ incident, records, named, failed }: Reported): Block[] {
         "Type everything in one terminal, in a copy, since the checks write files. For the folder " +
         "FOLDER: ",
         code("cp -r FOLDER check && cd check"),
-        ". Single files are put where the list above has them, in folders that ",
+        ". If it came packed into one file FILE, ",
+        code("tar -xzf FILE"),
+        " unpacks it before. Single files are put where the list above has them, in folders that ",
         code("mkdir records answers"),
         " makes.",
       ],
@@ -314,7 +316,7 @@ function withHearsay(reported: Reported): Block[] {
         "With the whole folder, as you got it and not the copy, this checks each file of it, and that " +
         "a monitor has signed each step of the incident. The steps are the monitor's word about itself, and prove nothing about the log:",
     },
-    { command: `hearsay incidents bundle --check FOLDER --log ${given}` },
+    { command: `hearsay incidents bundle --check ../FOLDER --log ${given}` },
     {
       say: [
         "The last line must be ",

@@ -126,7 +126,7 @@ export function proofCheck(record: ConflictRecord, { files, nth, word }: OfCase)
       say:
         "So if the larger checkpoint is true, the smaller one is not. The script checks no signature: " +
         "this counts only together with both signatures. If it prints anything else, such as that " +
-        "nothing is shown, or an error, the case is not proven.",
+        "nothing is shown, or an error, nothing is proven yet.",
     },
   ];
 }

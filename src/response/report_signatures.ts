@@ -131,7 +131,7 @@ export function signatureCheck(
             ", nothing is proven yet, whatever comes below. Most often a file was changed on its way " +
             "(mail changes line ends: ask for the folder packed into one file), ",
             code("VKEY"),
-            " is not set in this terminal, or openssl is older than 3.0. Only if it is none of these, " +
+            " is not set in this terminal, or openssl is older than 3.0 or LibreSSL, as on macOS. Only if it is none of these, " +
             "the signature does not fit this key.",
           ],
         },
