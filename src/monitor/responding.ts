@@ -1,3 +1,4 @@
+import type { Head } from "../evidence/head.ts";
 import type { ConflictRecord, RecordedHead } from "../evidence/record.ts";
 import { BY_ITSELF, type Cause, logIdOfTransition } from "../evidence/transition.ts";
 import type { FreezeGate } from "../response/freeze.ts";
@@ -9,6 +10,7 @@ import type { Background } from "../world/background.ts";
 import type { Stop } from "../world/stop.ts";
 import { timeNow } from "../world/time.ts";
 import { Turns } from "../world/turns.ts";
+import { WorldError } from "../world/world.ts";
 import type { Common } from "./common.ts";
 import { contentOfProof, whyNaming } from "./failed_answers.ts";
 import type { FailureCounts } from "./failure_counts.ts";
@@ -331,8 +333,19 @@ export class Responding {
   /** What is accepted of a log now: all that was seen and proven, unless it is frozen already. */
   #accepted(log: Log): RecordedHead | undefined {
     if (this.gate.isFrozen(log)) return this.gate.lastAccepted(log);
-    const view = this.#common.observations.view(log);
+    const view = this.#viewOf(log);
     return view && { size: `${view.treeSize}`, root: view.root };
+  }
+
+  /** The view of a log. A database that refuses keeps no log from being frozen. */
+  #viewOf(log: Log): Head | undefined {
+    const { observations, keeper: { judge } } = this.#common;
+    try {
+      return observations.view(log);
+    } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
+      return judge.latest(log);
+    }
   }
 
   /** Writes down what is pending. What the disk refuses is told, and tried again. */

@@ -1,5 +1,6 @@
 import type { StoreSettings } from "../store/settings.ts";
 import { STORE_KEEPS_MS } from "../store/shared_upkeep.ts";
+import { MAX_LOOKS } from "../store/shared_looks.ts";
 import { SharedStore } from "../store/shared_store.ts";
 import {
   type HeadCursor,
@@ -330,11 +331,13 @@ export class Sharing implements AlertClaims {
 
   /** Says what our looks came to. */
   async #say(store: SharedStore): Promise<void> {
-    for (const [id, said] of [...this.#said]) {
+    const all = [...this.#said];
+    const looks = all.flatMap(([id, said]) => {
       const lease = this.#turns.lease({ id });
-      if (lease !== undefined && await store.look(lease, said) === "stale") this.#turns.lost(lease);
-      if (this.#said.get(id) === said) this.#said.delete(id);
-    }
+      return lease === undefined ? [] : [{ lease, said }];
+    });
+    for (const lease of await store.lookAll(looks)) this.#turns.lost(lease);
+    for (const [id, said] of all) if (this.#said.get(id) === said) this.#said.delete(id);
   }
 
   /** Takes what other sites saw since the last time. */
@@ -345,13 +348,13 @@ export class Sharing implements AlertClaims {
         if (!("damaged" in head)) await this.#hear(head);
       }
       this.#takenHead = next;
-      if (heads.length === 0) break;
+      if (heads.length < PAGE) break;
     }
     while (!stop.stopped) {
       const { looks, next } = await store.looksAfter(this.#takenLook);
-      if (looks.length === 0) break;
       this.#takenLook = next;
       for (const look of looks) if (!("damaged" in look)) this.#takeLook(look);
+      if (looks.length < MAX_LOOKS) break;
     }
   }
 

@@ -17,7 +17,7 @@ import { Turns } from "../world/turns.ts";
 import { claim, claimDone } from "./shared_claims.ts";
 import { contradicting, headsAfter, noteTaken, publish, rootsAt, takenOf } from "./shared_heads.ts";
 import { keepLeases, release } from "./shared_leases.ts";
-import { looksAfter, writeLook } from "./shared_looks.ts";
+import { type LeasedLook, looksAfter, writeLooks } from "./shared_looks.ts";
 import { heardPeers, peersHeard } from "./shared_peers.ts";
 import { expectSchema } from "./shared_schema.ts";
 import { checkSite, greet, publishCases, publishedOf, sitesOf } from "./shared_sites.ts";
@@ -154,8 +154,16 @@ export class SharedStore {
    * @returns `stale` if the slot was taken by somebody since; then nothing was written. What was seen
    *   is published with the journal all the same
    */
-  look(lease: Lease, said: LookSaid): Promise<"taken" | "stale"> {
-    return writeLook(this.#parts.db, this.#parts.site, { lease, said });
+  async look(lease: Lease, said: LookSaid): Promise<"taken" | "stale"> {
+    return (await this.lookAll([{ lease, said }])).length === 0 ? "taken" : "stale";
+  }
+
+  /**
+   * As `look`, for any number of looks in different slots, which costs little more than one.
+   * @returns the leases that are stale
+   */
+  lookAll(looks: readonly LeasedLook[]): Promise<readonly Lease[]> {
+    return writeLooks(this.#parts.db, this.#parts.site, looks);
   }
 
   /** The looks that were written after those of a page before, at most MAX_LOOKS; all after 0. */

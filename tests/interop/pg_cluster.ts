@@ -39,6 +39,8 @@ export interface ClusterOptions {
   readonly hasStandby?: boolean;
   /** PEM: the servers speak TLS with this certificate and key. */
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Settings besides, such as `fsync=on`: otherwise nothing is written through to the disk. */
+  readonly settings?: readonly string[];
   /** Where its folder is made; the folder of temporary files by default. */
   readonly within?: string;
 }
@@ -256,9 +258,10 @@ export class PgCluster implements AsyncDisposable {
   }
 
   #settings(): string[] {
-    if (this.#options.tls === undefined) return [];
+    const { tls, settings = [] } = this.#options;
+    if (tls === undefined) return [...settings];
     const [certificate, key] = ["crt", "key"].map((kind) => `${this.#home}/server.${kind}`);
-    return ["ssl=on", `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`];
+    return [...settings, "ssl=on", `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`];
   }
 
   /** Makes a server the standby of the primary, and has the primary wait for it. */
@@ -287,10 +290,11 @@ export async function until(
   what: string,
   isSo: () => Promise<boolean>,
   more: () => Promise<string> = () => Promise.resolve(""),
+  patienceMs = PATIENCE_MS,
 ): Promise<void> {
-  for (const end = performance.now() + PATIENCE_MS; performance.now() < end;) {
+  for (const end = performance.now() + patienceMs; performance.now() < end;) {
     if (await isSo()) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error(`not in ${PATIENCE_MS} ms: ${what}\n${await more()}`);
+  throw new Error(`not in ${patienceMs} ms: ${what}\n${await more()}`);
 }

@@ -23,7 +23,7 @@ const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 export interface ServedLog {
   readonly log: Log;
   checkpoint(): Uint8Array | string | Promise<Uint8Array | string>;
-  tile(path: string): Uint8Array | undefined;
+  tile(path: string): Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }
 
 /** Serves logs to one site, under their numbers, and notes when it asks for what. */
@@ -61,7 +61,7 @@ export class LogServer implements AsyncDisposable {
       this.askedAt.set(Number(number), performance.now());
       return new Response(await log.checkpoint() as BodyInit);
     }
-    const tile = log.tile(rest!);
+    const tile = await log.tile(rest!);
     return new Response(tile as BodyInit | undefined ?? null, { status: tile ? 200 : 404 });
   }
 }

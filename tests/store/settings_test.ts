@@ -15,7 +15,7 @@ function read(text: string): { store: StoreSettings | undefined; faults: readonl
 }
 
 Deno.test("storeSection: a connection string alone has the defaults", () => {
-  assertEquals(read(`"${URL}"`), { store: { url: URL, views: 1, leaseMs: 30_000 }, faults: [] });
+  assertEquals(read(`"${URL}"`), { store: { url: URL, views: 2, leaseMs: 30_000 }, faults: [] });
   assertEquals(read(`{ "url": "${URL}" }`), read(`"${URL}"`));
 });
 

@@ -203,6 +203,36 @@ export function leaseContract(engine: string, open: Open): void {
     assertEquals((await one.looksAfter(ahead.next)).looks.length, 1);
   });
 
+  test("lookAll: of many looks each is taken or refused by its own lease", async (stage) => {
+    const [one, two] = [await stage.store("one"), await stage.store("two")];
+    const logs = logsUpTo(250);
+    const wishes = { logs, views: 1, leaseMs: LEASE_MS };
+    const said = (log: string, size: number) => {
+      const root = rootOf(size);
+      const checkpoint = { treeSize: BigInt(size), root, note: noteOf(log, { size, root }) };
+      return { result: "extends", checkpoint, failures: 0 } as const;
+    };
+    const { held } = await one.keepLeases(wishes);
+    assertEquals(held.length, logs.length);
+    assertEquals(await one.lookAll(held.map((lease) => ({ lease, said: said(lease.log, 1) }))), []);
+    const { looks, next } = await two.looksAfter(0n);
+    assertEquals(looks.length, logs.length);
+    await stage.pass(LEASE_MS + 1);
+    const [taken] = (await two.keepLeases({ ...wishes, logs: [logId(7)] })).held;
+    const again = held.map((lease, i) => ({
+      lease,
+      said: i % 2 === 0 ? said(lease.log, 2) : { result: "unavailable" as const, failures: 1 },
+    }));
+    const stale = await one.lookAll([...again, { lease: taken!, said: said(taken!.log, 3) }]);
+    assertEquals(new Set(stale.map(({ log }) => log)), new Set([logId(7)]));
+    assertEquals(stale.length, 2, "its old lease, and one of another site");
+    const later = await two.looksAfter(next);
+    assertEquals(later.looks.length, logs.length - 1);
+    // Those that brought nothing have kept what was there.
+    assert(later.looks.every((look) => "site" in look && look.checkpoint !== undefined));
+    assertEquals(await one.lookAll([]), []);
+  });
+
   test("looksAfter: a damaged look is told as such, and stops nothing", async (stage) => {
     const one = await stage.store("one");
     const logs = logsUpTo(3);
