@@ -8,6 +8,7 @@ import type { JsonObject } from "../evidence/json.ts";
 import { type ConflictRecord, formatRecord } from "../evidence/record.ts";
 import { verifyConflict } from "../evidence/verify.ts";
 import { type Failed, hashOf } from "../monitor/failed_answers.ts";
+import { isTheLog } from "../monitor/the_log.ts";
 import type { Content } from "../response/bundle.ts";
 import { reportOf } from "../response/incident_report.ts";
 import { asHtml, asMarkdown, type Paper } from "../response/paper.ts";
@@ -68,6 +69,9 @@ function filesOfFailed(failed: Failed | undefined): FailedFiles | undefined {
   };
 }
 
+/** Why the numbers of entries in a bundle may begin later than with 1, and have gaps. */
+const LEFT_OUT = "entries of other matters are left out";
+
 /** The file of a step, counted from 0. */
 export function stepFile(i: number): string {
   return `steps/${String(i + 1).padStart(2, "0")}.json`;
@@ -116,16 +120,16 @@ export function contentsOf(gathered: Gathered): Content[] {
     ...(failed === undefined ? [] : contentsOfFailed(failed)),
     ...steps.map((entry, i): Content => ({
       name: stepFile(i),
-      ...{ kind: "steps", what: `entry ${entry.seq} of the incident journal` },
+      ...{ kind: "steps", what: `entry ${entry.seq} of the incident journal; ${LEFT_OUT}` },
       content: utf8(`${canonicalize(entry as unknown as JsonObject)}\n`),
     })),
     {
       ...{ name: OBSERVATION_FILES[0], kind: "observations", content: lines(shown) },
-      what: "what the log showed to this monitor, with the entries of its journal",
+      what: `what the log showed to this monitor, with the entries of its journal; ${LEFT_OUT}`,
     },
     {
       ...{ name: OBSERVATION_FILES[1], kind: "observations", content: lines(told) },
-      what: "what others told of the log, with the entries of the journal",
+      what: `what others told of the log, with the entries of the journal; ${LEFT_OUT}`,
     },
     {
       ...{ name: "report.md", kind: "text", what: "the report, as Markdown" },
@@ -136,6 +140,14 @@ export function contentsOf(gathered: Gathered): Content[] {
       content: utf8(asHtml(page)),
     },
   ];
+}
+
+function sightingOf({ entry, observation }: Gathered["observations"][number]): Sighting {
+  const { source, result, detail, checkpoint } = observation;
+  return {
+    ...{ at: entry.recorded_at, source, isOfLog: isTheLog(source), result, detail },
+    ...{ size: checkpoint?.size, root: checkpoint?.root },
+  };
 }
 
 /** The report about what was gathered. */
@@ -151,16 +163,12 @@ export function paperOf(gathered: Gathered): Paper {
       ? records.length === 0
       : records.length === 0 && result !== "unchanged" ||
         heads.has(`${checkpoint.size} ${checkpoint.root}`)
-  ).map(({ entry, observation }): Sighting => ({
-    at: entry.recorded_at,
-    source: observation.source,
-    result: observation.result,
-    detail: observation.detail,
-    size: observation.checkpoint?.size,
-    root: observation.checkpoint?.root,
-  }));
+  ).map(sightingOf);
+  const latest = observations.map(sightingOf).findLast(({ isOfLog, size }) =>
+    isOfLog && size !== undefined
+  );
   return reportOf({
-    ...{ incident, records, sightings, named: filesOf, word: shellWord },
+    ...{ incident, records, sightings, latest, named: filesOf, word: shellWord },
     ...{ at: gathered.at, software: SOFTWARE, failed: filesOfFailed(gathered.failed) },
   });
 }

@@ -28,8 +28,8 @@ export function evidenceFile(found: Case): string {
       ? "A monitor of transparency logs numbers what it says, so that it can be held to it. The monitor " +
         "below has signed two different statements under one number. This file has both of its " +
         "signatures. "
-      : "A transparency log promises that everyone sees the same history. The log below has signed two " +
-        "statements (checkpoints) that contradict each other. This file has both, with the log's " +
+      : "A transparency log promises that everyone sees the same history. The key of the log below has signed two " +
+        "statements (checkpoints) that contradict each other. This file has both, with the key's " +
         "signatures. ") +
       "Anyone can check it, without a network and without trusting whoever sent it.",
   );

@@ -11,9 +11,9 @@ import { keyOption, type Subject, subjectOf } from "./cosigner_words.ts";
 
 /** What happened, for each subject of a case. */
 const WHAT: Readonly<Record<Subject, string>> = {
-  log: "a log has signed two checkpoints that contradict each other",
-  monitor: "a monitor has signed two different statements under one number",
-  witness: "a witness has cosigned two checkpoints that contradict each other",
+  log: "the key of a log has signed two checkpoints that contradict each other",
+  monitor: "the key of a monitor has signed two different statements under one number",
+  witness: "the key of a witness has cosigned two checkpoints that contradict each other",
 };
 
 /** Whom to send the evidence to, for each subject of a case. */
@@ -31,7 +31,7 @@ const WHOM_TO_TELL: Readonly<Record<Subject, readonly [operator: string, others:
   ],
   witness: [
     "Send the file to the operator of the witness, as an attachment. Ask how the key came to cosign " +
-    "both. Ask the operator of the log whether the log has signed both.",
+    "both. Ask the operator of the log whether the log's key has signed both.",
     "Send it to those whose policies list the witness. They can check it themselves, and decide " +
     "whether its cosignatures still count for them.",
   ],
@@ -106,8 +106,12 @@ function tellWhatToDo(
   const file = `incident-${seq}.txt`;
   prose.heading("What to do");
   prose.say(
-    "You need not hurry: the evidence is on this disk, and nobody can take the " +
-      `${subject === "monitor" ? "" : `${subject}'s `}signatures back. Let the monitor run.`,
+    "Waiting loses nothing: the evidence is on this disk, and nobody can take the " +
+      `${subject === "monitor" ? "" : `${subject}'s `}signatures back. Let the monitor run.` +
+      (subject === "log"
+        ? " But software that uses the log without asking this monitor goes on trusting it. If it " +
+          "installs or accepts things by this log, tell its owner now."
+        : ""),
   );
   prose.item("1.", "Write the evidence to a file, and copy the file to another machine:");
   prose.command(`hearsay incidents export ${seq}${own} --out ${file}`);

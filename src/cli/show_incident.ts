@@ -25,7 +25,7 @@ export function tellWhole(prose: Prose, { incident, numbers }: Numbered, own: st
   prose.heading(
     `${id}: ${
       isCase
-        ? "a log has signed two checkpoints that contradict each other"
+        ? "the key of a log has signed two checkpoints that contradict each other"
         : `a log was frozen because of a ${cause}; nothing is proven against it`
     }`,
   );

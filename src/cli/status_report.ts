@@ -165,9 +165,9 @@ function openOf({ incidents, closed = 0 }: Pick<LogStatus, "incidents" | "closed
 function caseOf(log: Pick<LogStatus, "incidents" | "closed">, name: string): Said {
   return {
     mark: CASE,
-    text: `log ${name} has signed two checkpoints that contradict each other: ` +
+    text: `the key of log ${name} has signed two checkpoints that contradict each other: ` +
       several(openOf(log), "PROVEN CASE"),
-    advice: `You need not hurry: the evidence is kept. To see it: ${LIST_CASES}. ` +
+    advice: `The evidence is kept. To see it: ${LIST_CASES}. ` +
       'What to do: OPERATING, "When something is inconsistent".',
   };
 }

@@ -205,7 +205,7 @@ export class Responding {
       const sizes = a === b
         ? `two roots at size ${a}`
         : `checkpoints of sizes ${a} and ${b} that contradict each other`;
-      const why = `the log signed ${sizes}`;
+      const why = `the log's key signed ${sizes}`;
       // Until it is written, it is held in memory. What does not hold freezes nothing.
       const by = `case ${record.evidence_id}`;
       const reason = { cause: "equivocation", why } as const;
@@ -417,7 +417,7 @@ const PENDING = "pending";
 
 /** Why a log is frozen at a start, if a crash came after its case was recorded. */
 const RECORDED =
-  "the log signed checkpoints that contradict each other; the case was recorded before";
+  "the log's key signed checkpoints that contradict each other; the case was recorded before";
 
 /** Why, as one line that is not longer than one may be. */
 function oneLine(why: string): string {

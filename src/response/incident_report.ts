@@ -9,7 +9,7 @@
 import type { ConflictRecord, RecordedCheckpoint } from "../evidence/record.ts";
 import type { Result } from "../evidence/result.ts";
 import { isItself, STATES } from "../evidence/transition.ts";
-import type { Block, Paper, Text } from "./paper.ts";
+import { type Block, code, type Paper, type Text } from "./paper.ts";
 import { checksOf } from "./report_checks.ts";
 import type { Reported, Sighting } from "./reported.ts";
 import { entryOf, type Incident, isFreezing } from "./runbook.ts";
@@ -23,8 +23,8 @@ export function reportOf(reported: Reported): Paper {
   const { incident, records, at, software } = reported;
   const { id, log, cause, steps } = incident;
   const what = cause === "equivocation"
-    ? "a log has signed two checkpoints that contradict each other"
-    : `a log was frozen because of a ${cause}`;
+    ? `the key of log ${log.origin} has signed two checkpoints that contradict each other`
+    : `log ${log.origin} was frozen because of a ${cause}`;
   return {
     title: `${id}: ${what}`,
     blocks: [
@@ -42,8 +42,10 @@ export function reportOf(reported: Reported): Paper {
       { fact: "monitor (its vkey)", value: steps[0]!.monitor },
       { fact: "report made", value: `${at}, by ${software}` },
       ...records.flatMap((record, i) => caseOf(record, { i, of: records.length, reported })),
+      ...shownByLog(reported),
       ...timeline(reported),
       ...limits(incident),
+      ...(cause === "equivocation" ? ifYours() : []),
       ...checksOf(reported),
     ],
   };
@@ -99,7 +101,7 @@ function meanings(): Block[] {
         "The root is one hash (SHA-256) of all leaves, computed as a tree: one leaf more, less or " +
         "different gives another root.",
         "The size is the number of leaves.",
-        "A checkpoint is a statement, signed by the log, that it has this size and this root.",
+        "A checkpoint is a statement, signed with the log's key, that the log has this size and this root.",
         "A vkey is the log's name and public key in one line, with which anybody can check its " +
         "signatures.",
       ],
@@ -120,13 +122,17 @@ function caseOf(
   const { svg, words, drawing } = pictureOf(record);
   const { record: file } = reported.named(record);
   return [
-    { heading: of === 1 ? "What the log signed" : `What the log signed, case ${i + 1} of ${of}` },
+    {
+      heading: of === 1
+        ? "What the log's key signed"
+        : `What the log's key signed, case ${i + 1} of ${of}`,
+    },
     {
       say: kind === "same_size"
         ? "These two checkpoints have the same size and different roots."
         : "These two checkpoints have different sizes. The record has a proof, a list of hashes, that " +
-          "shows what the root at the smaller size must be if the larger checkpoint is true. The log " +
-          "has signed another one there.",
+          "shows what the root at the smaller size must be if the larger checkpoint is true. The " +
+          "log's key has signed another one there.",
     },
     ...checkpoint("checkpoint A", a, record.source_a),
     ...checkpoint("checkpoint B", b, record.source_b),
@@ -134,7 +140,50 @@ function caseOf(
     { fact: "found by the monitor", value: record.detector_vkey ?? "nobody has signed that" },
     { fact: "found at", value: record.detected_at },
     { fact: "its record, a file of the bundle", value: file },
+    {
+      say:
+        "An address is as the monitor calls it: 127.0.0.1 means the monitor's own machine. The proof " +
+        "does not depend on it.",
+    },
     { picture: svg, alternative: words, drawing },
+  ];
+}
+
+/** What the log itself has shown to this monitor of the two, and what it showed last. */
+function shownByLog({ records, sightings, latest }: Reported): Block[] {
+  if (records.length === 0) return [];
+  const list = records.flatMap(({ checkpoint_a: a, checkpoint_b: b }, i) =>
+    [["A", a] as const, ["B", b] as const].map(([name, { size, root }]): Text => {
+      const shown = sightings.find((one) => one.isOfLog && one.size === size && one.root === root);
+      const which = `Checkpoint ${name}${records.length === 1 ? "" : ` of case ${i + 1}`}, ` +
+        `of size ${size}: `;
+      return which +
+        (shown === undefined
+          ? "the log itself has not shown it to this monitor, as far as the journal goes."
+          : `the log itself has shown it to this monitor, first by ${shown.at}.`);
+    })
+  );
+  return [
+    { heading: "What the log itself shows" },
+    { say: "This is what the monitor's journal says, and so its word:" },
+    { list },
+    {
+      say: latest === undefined ? "The journal has nothing that the log itself has shown." : [
+        `The last that the journal has of the log itself is size ${latest.size}, root `,
+        code(latest.root!),
+        `, written down at ${latest.at}. A checkpoint that is shown again and again is not ` +
+        "written down each time.",
+      ],
+    },
+    {
+      say: [
+        "If the bundle has the file ",
+        code("answers/latest.note"),
+        ", that is what the log answered when the bundle was made; its line in ",
+        code("manifest.json"),
+        " says when.",
+      ],
+    },
   ];
 }
 
@@ -209,6 +258,23 @@ function seen({ result, detail, size, root }: Sighting): Text {
   return [`checkpoint of size ${size}, root `, { code: root }, `: ${words}`];
 }
 
+/** What the operator of the log can do, whom the report may reach first. */
+function ifYours(): Block[] {
+  return [
+    { heading: "If you run this log" },
+    {
+      list: [
+        "Keep the log's data, its backups and the logs of its machines as they are. This report accuses nobody.",
+        "Compute the roots of your own tree at the sizes above. They say which of the two it has, or " +
+        "neither.",
+        "Find out who could use the key: people, machines, copies and backups of it.",
+        "Find out whether anything was restored, reset, copied or moved before these times.",
+        "Answer whoever sent you this, and say what you found.",
+      ],
+    },
+  ];
+}
+
 function limits({ cause }: Incident): Block[] {
   return [
     { heading: "What this does not say" },
@@ -217,13 +283,13 @@ function limits({ cause }: Incident): Block[] {
         ? [
           "Why it happened. On purpose, from a restored backup or by a developer's mistake: the " +
           "signatures look the same. People have to find that out.",
-          "Who had the log's key. Whoever had it could sign both. The log's operator can say which of " +
+          "Who used the log's key. Whoever had it could sign both. The log's operator can say which of " +
           "the two its own tree has, and who could use the key.",
           "Which entries differ, unless somebody shows them.",
           "That whoever showed a checkpoint did anything wrong. Showing it is how it was found.",
         ]
         : [
-          "That the log has signed two histories. No such pair is known here.",
+          "That the log's key has signed two histories. No such pair is known here.",
           "That the log is at fault. A cache, a proxy or the network between may be.",
         ],
     },

@@ -18,9 +18,8 @@ export function checksOf(reported: Reported): Block[] {
     {
       say: "No check needs a network, the sender, or the monitor that noticed this. They need a " +
         "shell with common tools, openssl 3.0 or later and Python 3; what stands at the end needs Hearsay. " +
-        "One thing must come from elsewhere: the log's vkey. Type everything in one terminal, in the " +
-        "folder with the files. If a check gives something else than is said here, these files do not " +
-        "show what this report says, and nobody may be accused because of them.",
+        "One thing must come from elsewhere: the log's vkey. If a check gives something else than is " +
+        "said here, nothing is shown yet, and nobody may be accused.",
     },
     ...filesCheck(reported),
     ...keyCheck(reported),
@@ -53,6 +52,18 @@ function filesCheck({ incident, records, named, failed }: Reported): Block[] {
     },
     ...(wanted.length === 0 ? [] : [{ list: wanted.map((name): Text => [code(name)]) }]),
     {
+      say: [
+        "Type everything in one terminal, in a copy, since the checks write files. For the folder " +
+        "FOLDER: ",
+        code("cp -r FOLDER check && cd check"),
+        ". If it came packed into one file FILE, ",
+        code("tar -xzf FILE"),
+        " unpacks it before. Single files are put where the list above has them, in folders that ",
+        code("mkdir records answers"),
+        " makes.",
+      ],
+    },
+    {
       say: "If you have the whole folder, this finds what was damaged on the way. It finds no " +
         "forger, since whoever makes files makes their list too:",
     },
@@ -66,9 +77,10 @@ function filesCheck({ incident, records, named, failed }: Reported): Block[] {
         ", that file is not what was gathered: ask for the folder again. ",
         ...(gathered?.bundle === undefined
           ? [
-            "The second prints the name of the whole bundle, its manifest's SHA-256. It cannot stand " +
-            "in a report that was made before the bundle was complete. The monitor's signed step to " +
-            "INVESTIGATE has it, and so have the reports that are made after that step.",
+            "The second prints the SHA-256 of the manifest, which names the whole bundle. There is " +
+            "nothing to compare it with yet, since this report was made before the bundle was complete: " +
+            "write it down. The monitor signs it in its step to INVESTIGATE, and reports made after that " +
+            "step have it.",
           ]
           : [
             "The second must print this, the SHA-256 of the manifest of the bundle that " +
@@ -79,7 +91,8 @@ function filesCheck({ incident, records, named, failed }: Reported): Block[] {
         code("shasum -a 256"),
         " for ",
         code("sha256sum"),
-        ".)",
+        ".) The manifest's gathered_at is when gathering began. Entries of other matters are left out, so " +
+        "the numbers of entries may begin later and have gaps.",
       ],
     },
     ...(gathered?.bundle === undefined ? [] : [{ output: `${gathered.bundle}  manifest.json` }]),
@@ -87,7 +100,8 @@ function filesCheck({ incident, records, named, failed }: Reported): Block[] {
 }
 
 /** The one thing that must come from elsewhere. */
-function keyCheck({ incident: { log: { vkey } }, word }: Reported): Block[] {
+function keyCheck({ incident: { log: { origin, vkey } }, word }: Reported): Block[] {
+  const isNamed = parseVkey(vkey).name === origin;
   return [
     { subheading: "The log's key" },
     {
@@ -98,6 +112,13 @@ function keyCheck({ incident: { log: { vkey } }, word }: Reported): Block[] {
         "is about a key that is not the log's, and proves nothing about the log. If they are, type:",
     },
     { command: `VKEY=${word(vkey)}` },
+    ...(isNamed ? [] : [{
+      say: [
+        "This key has another name than the log. So compare the log's name too, which must be ",
+        code(origin),
+        ".",
+      ],
+    }]),
   ];
 }
 
@@ -105,6 +126,7 @@ function keyCheck({ incident: { log: { vkey } }, word }: Reported): Block[] {
 function proofChecks(reported: Reported): Block[] {
   const { records, named, word } = reported;
   const nth = (i: number): string => records.length === 1 ? "" : `, case ${i + 1}`;
+  const { origin } = records[0]!.log;
   const vkey = parseVkey(records[0]!.log.vkey);
   const isCrossSize = records.some(({ kind }) => kind === "cross_size");
   return [
@@ -116,7 +138,7 @@ function proofChecks(reported: Reported): Block[] {
       return [
         ...(records.length === 1 ? [] : [{ say: `Case ${i + 1}:` }]),
         ...signatureCheck({
-          ...{ vkey, word },
+          ...{ vkey, origin, word },
           notes: [
             { file: noteA, name: texts.a, text: record.checkpoint_a.note },
             { file: noteB, name: texts.b, text: record.checkpoint_b.note },
@@ -175,13 +197,13 @@ function failedCheck(failed: FailedFiles, { incident: { log }, word }: Reported)
 
 /** What the checks of what did not hold are made with. */
 interface OfFailed extends Pick<Reported, "word"> {
-  readonly log: { readonly vkey: string };
+  readonly log: { readonly origin: string; readonly vkey: string };
   readonly vkey: Vkey;
 }
 
 function failedNoteCheck(
   failed: Extract<FailedFiles, { kind: "note" }>,
-  { vkey, word }: OfFailed,
+  { log: { origin }, vkey, word }: OfFailed,
 ): Block[] {
   const { file, text } = failed.note;
   const heading = { subheading: "The log's key has not signed what was shown" };
@@ -205,7 +227,9 @@ function failedNoteCheck(
   return [
     heading,
     ...keyFile(vkey),
-    ...signatureCheck({ vkey, word, notes: [{ file, name: "failed", text }], isToFail: true }),
+    ...signatureCheck({
+      ...{ vkey, origin, word, notes: [{ file, name: "failed", text }], isToFail: true },
+    }),
     {
       say:
         "Anybody can make a note with a wrong signature. So it proves nothing about the log, nor " +
@@ -229,8 +253,8 @@ function failedProofCheck(
     { subheading: "The log's key has signed the checkpoints between which the proof was to lead" },
     ...keyFile(vkey),
     ...signatureCheck({
-      ...{ vkey, word, notes: notes.filter((note) => note.vkey === log.vkey) },
-      otherwise: "this report is wrong",
+      ...{ vkey, origin: log.origin, word },
+      notes: notes.filter((note) => note.vkey === log.vkey),
     }),
     ...former.map((note): Block => ({
       say: [
@@ -243,13 +267,13 @@ function failedProofCheck(
     { subheading: "The proof does not hold" },
     ...scriptSaved(),
     {
-      command: `python3 ${SCRIPT} ${word(proof)} ${texts.map(word).join(" ")}`,
+      command: `python3 ${SCRIPT} ${[proof, ...texts, log.origin].map(word).join(" ")}\necho $?`,
     },
     {
       say: [
         "It must print a line that begins with ",
         code("NOTHING IS SHOWN"),
-        ", and end with exit code 1. That is what the monitor saw. A proof that fails convicts " +
+        ", and then its exit code, 1. That is what the monitor saw. A proof that fails convicts " +
         "nobody: anybody can make one up. If it prints ",
         code("CONTRADICTION"),
         ", more is proven than this report says.",
@@ -289,10 +313,10 @@ function withHearsay(reported: Reported): Block[] {
     { subheading: "The folder and the monitor's steps, with Hearsay" },
     {
       say:
-        "With the whole folder, this checks each file of it, and that a monitor has signed each step " +
-        "of the incident. The steps are the monitor's word about itself, and prove nothing about the log:",
+        "With the whole folder, as you got it and not the copy, this checks each file of it, and that " +
+        "a monitor has signed each step of the incident. The steps are the monitor's word about itself, and prove nothing about the log:",
     },
-    { command: `hearsay incidents bundle --check . --log ${given}` },
+    { command: `hearsay incidents bundle --check ../FOLDER --log ${given}` },
     {
       say: [
         "The last line must be ",
@@ -302,8 +326,8 @@ function withHearsay(reported: Reported): Block[] {
     },
     {
       say: [
-        "Hearsay is free software. Where its source is unpacked, and npm is there, nothing needs to " +
-        "be installed: in the folder of the source, ",
+        "Hearsay is free software. Where its source is unpacked, and npm and a network are there, " +
+        "nothing needs to be installed: in the folder of the source, ",
         code("npx -y deno@2.9.6 task hearsay"),
         " stands for ",
         code("hearsay"),

@@ -77,26 +77,27 @@ export interface NoteToCheck {
   readonly text: string;
 }
 
-/** The commands that check signatures, what they must print, and what it means if they do not. */
+/** The commands that check signatures and names, what they must print, and what it means if they do not. */
 export function signatureCheck(
-  { vkey, notes, word, isToFail = false, otherwise = "the case is not proven" }: {
+  { vkey, origin, notes, word, isToFail = false }: {
     vkey: Vkey;
+    /** The name that the notes must have. */
+    origin: string;
     notes: readonly NoteToCheck[];
     word: (text: string) => string;
     /** Whether the claim is that the key has not signed them. */
     isToFail?: boolean;
-    /** What follows if the key has not signed one of them. */
-    otherwise?: string;
   },
 ): Block[] {
   const openssl = OPENSSL.get(vkey.type);
-  if (openssl === undefined) return [];
+  if (openssl === undefined || notes.length === 0) return [];
   const commands = notes.map(({ file, name, text }) =>
     [
       `sed '/^$/,$d' ${word(file)} > ${name}.text`,
       `sed -n '${lineOfKey(text, vkey)}p' ${word(file)} | sed 's/.* //' | base64 -d | ` +
       `tail -c +5 > ${name}.sig`,
       openssl.verify(name),
+      "echo $?",
     ].join("\n")
   );
   return [
@@ -111,20 +112,39 @@ export function signatureCheck(
         say: [
           "It must print ",
           code(openssl.bad),
-          " and end with exit code 1. If it prints ",
+          " and then its exit code, 1. If it prints ",
           code(openssl.good),
           ", the log's key has signed this note, and there was no signature failure.",
         ],
       }]
       : [
-        { say: "Each command of openssl must print this, and end with exit code 0:" },
-        { output: notes.map(() => openssl.good).join("\n") },
+        {
+          say:
+            "Each command of openssl must print one line, and the line below it is its exit code" +
+            `${notes.length > 1 ? ". So all must be" : ""}:`,
+        },
+        { output: notes.map(() => `${openssl.good}\n0`).join("\n") },
         {
           say: [
-            "If one prints anything else, such as ",
+            "If anything else comes, such as ",
             code(openssl.bad),
-            `, this key has not signed that checkpoint. Then ${otherwise}, whatever comes below.`,
+            ", nothing is proven yet, whatever comes below. Most often a file was changed on its way " +
+            "(mail changes line ends: ask for the folder packed into one file), ",
+            code("VKEY"),
+            " is not set in this terminal, or openssl is older than 3.0 or LibreSSL, as on macOS. Only if it is none of these, " +
+            "the signature does not fit this key.",
           ],
+        },
+        {
+          say:
+            "One key may sign for several logs. The first line of what is signed is the log's name, " +
+            "and it must be this in each:",
+        },
+        { command: notes.map(({ name }) => `head -n 1 ${name}.text`).join("\n") },
+        { output: notes.map(() => origin).join("\n") },
+        {
+          say:
+            "If it is another one, what is signed is of another log, and says nothing about this one.",
         },
       ]),
   ];

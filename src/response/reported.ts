@@ -13,6 +13,8 @@ export interface Sighting {
   readonly at: string;
   /** Who showed it. */
   readonly source: string;
+  /** Whether that is the log itself. */
+  readonly isOfLog: boolean;
   readonly result: Result;
   /** What the monitor wrote beside it. */
   readonly detail?: string | undefined;
@@ -27,6 +29,8 @@ export interface Reported {
   readonly records: readonly ConflictRecord[];
   /** What this monitor saw of the heads that the cases are about, and around the other causes. */
   readonly sightings: readonly Sighting[];
+  /** The last checkpoint that the log itself showed to this monitor, if the journal has one. */
+  readonly latest?: Sighting | undefined;
   /** What did not hold and made the monitor open this, if the cause is such a failure. */
   readonly failed?: FailedFiles | undefined;
   /** Where the files of a case are in the bundle. */

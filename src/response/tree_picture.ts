@@ -57,10 +57,11 @@ export function pictureOf(record: ConflictRecord): Picture {
 }
 
 function sameSize({ checkpoint_a: a, checkpoint_b: b }: ConflictRecord): Picture {
-  const left = tree({ at: 20, title: "checkpoint A", root: a, parts: partsOf(BigInt(a.size)) });
-  const right = tree({ at: 380, title: "checkpoint B", root: b, parts: partsOf(BigInt(b.size)) });
+  const parts = partsOf(BigInt(a.size));
+  const left = tree({ at: 20, title: "checkpoint A", root: a, parts, under: "leaves as in A" });
+  const right = tree({ at: 380, title: "checkpoint B", root: b, parts, under: "leaves as in B" });
   const words = [
-    `Two trees of the same size, ${a.size}, side by side. Both roots are signed by the log.`,
+    `Two trees of the same size, ${a.size}, side by side. Both roots are signed by the log's key.`,
     `Checkpoint A has the root ${a.root}.`,
     `Checkpoint B has the root ${b.root}.`,
     "One tree has one root. So the trees differ in at least one leaf; which one, nobody has shown.",
@@ -68,12 +69,12 @@ function sameSize({ checkpoint_a: a, checkpoint_b: b }: ConflictRecord): Picture
   const drawing = [
     ...branches(
       `checkpoint A: size ${a.size}, root ${short(a.root)}, signed`,
-      partsOf(BigInt(a.size)),
+      { parts, as: "A" },
     ),
     "",
     ...branches(
       `checkpoint B: size ${b.size}, root ${short(b.root)}, signed`,
-      partsOf(BigInt(b.size)),
+      { parts, as: "B" },
     ),
     "",
     `${short(a.root)} ≠ ${short(b.root)}`,
@@ -89,72 +90,82 @@ function twoSizes(record: ConflictRecord): Picture {
   const [olderName, newerName] = older === a ? ["A", "B"] : ["B", "A"];
   const implied = consistency!.implied_root;
   const parts = partsOf(BigInt(older.size));
+  const later = { from: BigInt(older.size), to: BigInt(newer.size) };
   const left = tree({
     at: 20,
     title: `in checkpoint ${newerName}, size ${newer.size}`,
     root: { size: older.size, root: implied },
-    parts: [...parts, {
-      from: BigInt(older.size),
-      to: BigInt(newer.size),
-      label: `later: ${older.size}–${BigInt(newer.size) - 1n}`,
-    }],
+    parts: [...parts, { ...later, label: `only in ${newerName}: ${leavesOf(later)}` }],
+    under: `leaves as in ${newerName}`,
     top: newer,
     inRoot: parts.length,
   });
-  const right = tree({ at: 380, title: `checkpoint ${olderName}`, root: older, parts });
+  const right = tree({
+    at: 380,
+    title: `checkpoint ${olderName}`,
+    root: older,
+    parts,
+    under: `leaves as in ${olderName}`,
+  });
   const words = [
     `On the left the tree of checkpoint ${newerName}, of size ${newer.size}, with the root ` +
-    `${newer.root}, which the log signed. The proof shows that its first ${older.size} leaves have ` +
+    `${newer.root}, which the log's key signed. The proof shows that its first ${older.size} leaves have ` +
     `the root ${implied}.`,
     `On the right the tree of checkpoint ${olderName}, of size ${older.size}, with the root ` +
-    `${older.root}, which the log signed too.`,
+    `${older.root}, which the log's key signed too.`,
     `Both are the root of the first ${older.size} leaves, and they are different. So the larger tree ` +
-    "does not begin with the smaller one; where they part, nobody has shown.",
+    "does not begin with the smaller one: at least one of these leaves differs; which one, nobody has shown.",
   ];
   const first = leavesOf({ from: 0n, to: BigInt(older.size) });
-  const rest = leavesOf({ from: BigInt(older.size), to: BigInt(newer.size) });
+  const rest = leavesOf(later);
   const [top, ...below] = branches(
     `root ${short(implied)} of leaves ${first}, as the proof shows`,
-    parts,
+    { parts, as: newerName! },
   );
   const drawing = [
     `checkpoint ${newerName}: size ${newer.size}, root ${short(newer.root)}, signed`,
     `├── ${top}`,
     ...below.map((line) => `│   ${line}`),
-    `└── ${rest.includes("–") ? "leaves" : "leaf"} ${rest}, added later`,
+    `└── ${rest.includes("–") ? "leaves" : "leaf"} ${rest}, only in ${newerName}`,
     "",
     ...branches(
       `checkpoint ${olderName}: size ${older.size}, root ${short(older.root)}, signed`,
-      parts,
+      { parts, as: olderName! },
     ),
     "",
     `leaves ${first}:  ${short(implied)} ≠ ${short(older.root)}`,
     "Both would be the root of the same leaves, and they are different. So the larger tree",
-    "does not begin with the smaller one; where they part, nobody has shown.",
+    "does not begin with the smaller one: at least one of these leaves differs. Which one,",
+    "nobody has shown.",
   ].join("\n");
   return { svg: drawn([left, right, unequal()], words), words: words.join("\n"), drawing };
 }
 
-/** A tree drawn with letters: its root, and its parts below. */
-function branches(root: string, parts: readonly Part[]): string[] {
+/** A tree drawn with letters: its root, and its parts below, as a checkpoint has them. */
+function branches(
+  root: string,
+  { parts, as }: { parts: readonly Part[]; as: string },
+): string[] {
   return [
     root,
     ...parts.map((part, i) =>
       `${i === parts.length - 1 ? "└──" : "├──"} ${
         part.to - part.from === 1n ? "leaf" : "leaves"
       } ` +
-      leavesOf(part)
+      `${leavesOf(part)}, as in ${as}`
     ),
   ];
 }
 
 /** One tree: its root, and the boxes below it. */
-function tree({ at, title, root, parts, top, inRoot = parts.length }: {
+function tree({ at, title, root, parts, under: caption, top, inRoot = parts.length }: {
   at: number;
   title: string;
   /** The root that is compared with the other tree's. */
   root: Pick<RecordedCheckpoint, "size" | "root">;
   parts: readonly Part[];
+  /** What is said below the parts. */
+  under: string;
   /** The signed root above, if the compared one only follows from it. */
   top?: RecordedCheckpoint;
   /** How many of the parts are below the compared root. */
@@ -197,7 +208,7 @@ function tree({ at, title, root, parts, top, inRoot = parts.length }: {
       ...{ x: rootAt - ROOT_WIDTH / 2, y: ROOT_TOP, width: ROOT_WIDTH, kind: "differs" },
       text: `${compared}: ${short(root.root)}`,
     }),
-    label({ x: at + wide / 2, y: ROW_TOP + BOX_HEIGHT + 22, text: "leaves" }),
+    label({ x: at + wide / 2, y: ROW_TOP + BOX_HEIGHT + 22, text: caption }),
   ].join("\n");
 }
 

@@ -101,7 +101,9 @@ function ofConflict(telling: Telling, record: ConflictRecord): Words {
     ? `PROVEN: a witness cosigned two different roots at one size of log ${short(subject)}`
     : isOfMonitor
     ? `PROVEN: a monitor signed two different statements under one number (${short(subject)})`
-    : `PROVEN: log ${short(subject)} signed two histories that contradict each other`;
+    : `PROVEN: the key of log ${
+      short(subject)
+    } has signed two histories that contradict each other`;
   const why = kind !== "cross_size"
     ? `Both have ${printable(a.size)} entries, but their roots are different.`
     : "The larger one does not begin with the smaller one. The record has a proof of that.";

@@ -10,6 +10,7 @@ import { hasCompared } from "../monitor/not_yet.ts";
 import { type Trouble, troublesAndAdvice } from "../monitor/troubles.ts";
 import { type Html, html, type Value } from "./html.ts";
 import { commandsOf } from "./page_commands.ts";
+import { contradictingPeers } from "./page_contradicting.ts";
 import { drawingSection, type ShownOf } from "./page_drawing.ts";
 import { incidentSection, isOpen, type Known } from "./page_incidents.ts";
 import { foundLogs, frozenWords, logsSection, marksOf } from "./page_logs.ts";
@@ -97,7 +98,10 @@ export function overview({ status, shown, known, halves, config, find }: {
     ${logsSection(status, { marks, found, find, halves, incidents: known.incidents })}
     ${drawingSection(status, { logs: found, shown, cases: halves })}
     ${witnessSection(status)}
-    ${peerSection(status)}
+    ${peerSection(
+      status,
+      contradictingPeers(status, { shown, cases: halves, incidents: known.incidents }),
+    )}
     ${mirrorSection(status)}
     ${storeSection(status)}
     ${alertSection(status)}

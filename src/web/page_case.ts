@@ -48,11 +48,11 @@ export function deedOf(one: JudgedCase): Html {
   const name = nameIn(nameOfSubject(one));
   switch (one.subject) {
     case "log":
-      return html`log ${name} has signed two checkpoints that contradict each other`;
+      return html`the key of log ${name} has signed two checkpoints that contradict each other`;
     case "monitor":
-      return html`monitor ${name} has signed two different statements under one number`;
+      return html`the key of monitor ${name} has signed two different statements under one number`;
     case "witness":
-      return html`witness ${name} has cosigned two checkpoints that contradict each other, of log ${
+      return html`the key of witness ${name} has cosigned two checkpoints that contradict each other, of log ${
         nameIn(one.record.log.origin)
       }`;
   }
@@ -125,6 +125,9 @@ export function halves(record: ConflictRecord): Html {
     html`<p>A checkpoint states how many entries the log has (size), and a hash over all of them (root).</p>`,
     partingPicture(record),
     html`<div class="halves">${half("A", a, source_a)}${half("B", b, source_b)}</div>`,
+    !(isTheLog(source_a) && isTheLog(source_b)) &&
+    html`<p>An address is as the monitor that found it calls it: 127.0.0.1 means that monitor's own machine. The proof does
+not depend on it.</p>`,
   ]);
 }
 
@@ -175,8 +178,8 @@ export function whatIsProven({ record, subject }: JudgedCase): Html {
     "What is proven, and what is not",
     html`<p>${why}</p>
 <p><b>Proven:</b> the ${subject}'s key has ${verb} both ${what}. Nobody can do that without the key.</p>
-<p><b>Not proven:</b> why it happened. It may have been done on purpose. Data may have been lost, and an older
-copy continued. A test log may have been reset. Somebody else may have the key. Another monitor that passed one of
+<p><b>Not proven:</b> who used the key, and why. It may have been done on purpose. Data may have been lost, and an
+older copy continued. A test log may have been reset. Somebody else may have the key. Another monitor that passed one of
 the two on has done nothing wrong by that. Times and addresses are the word of the monitor that found it.</p>`,
   );
 }

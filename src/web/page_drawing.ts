@@ -72,7 +72,7 @@ export function drawingSection(
       "Each line is somebody, and the mark on it is the checkpoint that it last showed. Further to the " +
       "right is a larger tree. The square is what this monitor has accepted. A full circle is the same " +
       "history, and an empty one is of another size. A cross was shown and is not accepted: it contradicts " +
-      "another checkpoint that the log signed, or came after the log was frozen."
+      "another checkpoint that the log's key signed, or came after the log was frozen."
     }</p>
 <div class="drawings">${
       drawn.map((log, i) =>

@@ -74,7 +74,8 @@ export function incidentPage(shown: Shown): { title: string; content: Html } {
     ${one?.judgement.outcome === "holds" && inShort(one)}
     ${one !== undefined && verdict(one)}
     ${todo(shown, commands)}
-    ${incident !== undefined && [frozenSection(incident), stepsSection(incident, shown.now)]}
+    ${incident !== undefined &&
+      [frozenSection(incident, one?.record), stepsSection(incident, shown.now)]}
     ${one !== undefined && evidence(one, shown)}
   `;
   return { title: `${name}: ${plain}`, content };
@@ -93,14 +94,18 @@ function titleOf({ incident, one }: Shown): { plain: string; deed: Html } {
     const plain = "a record that does not hold";
     return { plain, deed: html`${plain}` };
   }
-  return { plain: `${one.subject} ${nameOfSubject(one)} contradicts itself`, deed: deedOf(one) };
+  return {
+    plain: `the key of ${one.subject} ${nameOfSubject(one)} contradicts itself`,
+    deed: deedOf(one),
+  };
 }
 
 function todo({ incident, one, numbers }: Shown, commands: Commands): Value {
   if (one === undefined) return todoOfSuspicion(incident!, commands);
   if (one.judgement.outcome !== "holds") return undefined;
+  const isOnly = numbers.length <= 1;
   const file = fileOf({ incident, seq: one.seq, of: numbers.length });
-  return todoOfCase(one, { file, commands, ...(incident && { incident }) });
+  return todoOfCase(one, { file, isOnly, commands, ...(incident && { incident }) });
 }
 
 function evidence(one: JudgedCase, { numbers, now }: Shown): Value {

@@ -75,14 +75,16 @@ function card(incident: Incident, now: string): Html {
   const next = NEXT[state];
   return html`
     <li class="${state === "RESOLVE" ? "warn" : "bad"}">
-      <h3>${incidentLink(id)}: log ${nameIn(log.origin)} ${cause === "equivocation"
-        ? "has signed two checkpoints that contradict each other"
-        : `is under suspicion: ${cause}`}</h3>
+      <h3>${incidentLink(id)}: ${cause === "equivocation"
+        ? html`the key of log ${
+          nameIn(log.origin)
+        } has signed two checkpoints that contradict each other`
+        : html`log ${nameIn(log.origin)} is under suspicion: ${cause}`}</h3>
       <p>${stateBadge(incident)}. Opened ${ago(steps[0]!.at, now)}: ${shortened(
         steps[0]!.why,
       )}.${cases.length > 1 && ` It has ${several(cases.length, "case")}.`}</p>
       <p>${cause === "equivocation"
-        ? "That is proven, and the evidence is kept. You need not hurry."
+        ? "That is proven, and the evidence is kept. Software that uses the log without asking this monitor goes on trusting it."
         : "Nothing is proven against the log. You need not hurry."}${next !== undefined &&
         ` Next: ${next}.`} <a href="${pathOfIncident(
           id,
@@ -113,8 +115,12 @@ function caseRow({ seq, record }: ReadCase, now: string): Row {
 
 function kindOf({ kind, log, checkpoint_a: a, checkpoint_b: b }: ConflictRecord): string {
   const [one, other] = [grouped(a.size), grouped(b.size)];
-  if (kind === "same_size_cosigned") return `a witness has cosigned two roots at size ${one}`;
-  if (isOfMonitor(log)) return `a monitor has signed two statements under the number ${one}`;
+  if (kind === "same_size_cosigned") {
+    return `the key of a witness has cosigned two roots at size ${one}`;
+  }
+  if (isOfMonitor(log)) {
+    return `the key of a monitor has signed two statements under the number ${one}`;
+  }
   if (kind === "cross_size") {
     return `checkpoints of sizes ${one} and ${other} that contradict each other`;
   }

@@ -203,7 +203,9 @@ function accepted(log: LogStatus, { halves }: About): Value {
       html`<br>${badge("bad", "✕ not accepted")} size ${sizeOf(size)}${
         root !== undefined && html`<br><code class="root">${root}</code>`
       }<br><small>shown by ${shownBy(by)}${
-        contradicts ? "; it contradicts another one that the log signed" : " after it was frozen"
+        contradicts
+          ? "; it contradicts another one that the log's key signed"
+          : " after it was frozen"
       }</small>`
     ),
     refused.length > MAX_REFUSED &&

@@ -7,6 +7,8 @@ import { nameOf, type PeerStatus, type Status, type WitnessOfLog } from "../moni
 import type { MirrorStatus } from "../monitor/mirrored_journal.ts";
 import type { MemberStatus } from "../swarm/member_status.ts";
 import { type Html, html, type Value } from "./html.ts";
+import type { Contradicting } from "./page_contradicting.ts";
+import { pathOfCase, pathOfIncident } from "./page_incident.ts";
 import { badge, leftOut, type Mark, type Row, section, table } from "./page_parts.ts";
 import { ago, grouped, lasting, nameIn, several, shortened, sizeOf } from "./page_words.ts";
 
@@ -78,8 +80,14 @@ function keeping({ keeping, incidents = 0, failing }: WitnessOfLog): Value {
   ];
 }
 
-/** The members and the other peers. */
-export function peerSection(status: Status): Html {
+/**
+ * The members and the other peers.
+ * @param contradicting the peers that show a half of a case, by their addresses
+ */
+export function peerSection(
+  status: Status,
+  contradicting: ReadonlyMap<string, Contradicting> = new Map(),
+): Html {
   const { members, peers, listen } = status;
   const others = peers.filter(({ vkey }) =>
     vkey === undefined || !members?.members.some((member) => member.vkey === vkey)
@@ -93,13 +101,22 @@ configured; there is a lasting session with it.${
     }</p>`,
     peers.length === 0 &&
     html`<p>No peer is configured. One monitor alone sees only what is shown to itself.</p>`,
-    members !== undefined && memberTable(members.members, status),
-    others.length > 0 && peerTable(others, status),
+    members !== undefined && memberTable(members.members, { status, contradicting }),
+    others.length > 0 && peerTable(others, { status, contradicting }),
   ];
   return section("peers", "Members and peers", content);
 }
 
-function memberTable(members: readonly MemberStatus[], status: Status): Value {
+/** What tables of peers are made of. */
+interface OfPeers {
+  readonly status: Status;
+  readonly contradicting: ReadonlyMap<string, Contradicting>;
+}
+
+function memberTable(
+  members: readonly MemberStatus[],
+  { status, contradicting }: OfPeers,
+): Value {
   const connected = members.filter(({ state }) => state === "connected").length;
   const rows = members.map((member): Row => {
     const peer = status.peers.find(({ vkey }) => vkey === member.vkey);
@@ -111,7 +128,9 @@ function memberTable(members: readonly MemberStatus[], status: Status): Value {
         nameIn(member.name),
         memberState(member, status.now),
         member.roundTripMs === undefined ? "–" : `${Math.round(member.roundTripMs)} ms`,
-        peer === undefined ? "–" : [answerOf(peer), heardElsewhere(peer, status.now)],
+        peer === undefined
+          ? "–"
+          : [answerOf(peer, contradicting.get(peer.address)), heardElsewhere(peer, status.now)],
         [
           member.software === undefined ? "–" : nameIn(member.software, 60),
           contradicts &&
@@ -146,12 +165,15 @@ function memberState(member: MemberStatus, now: string): Value {
   ];
 }
 
-function peerTable(peers: readonly PeerStatus[], { now }: Status): Value {
+function peerTable(
+  peers: readonly PeerStatus[],
+  { status: { now }, contradicting }: OfPeers,
+): Value {
   const rows = peers.map((peer): Row => ({
     mark: isInTrouble(peer) ? "warn" : undefined,
     cells: [
       nameIn(peer.address),
-      [answerOf(peer), heardElsewhere(peer, now)],
+      [answerOf(peer, contradicting.get(peer.address)), heardElsewhere(peer, now)],
       ago(peer.lastExchangeAt, now),
       peer.sharedLogs === undefined ? "–" : `${peer.sharedLogs}`,
       `${peer.exchanges}, of which ${peer.failures} failed`,
@@ -184,13 +206,25 @@ function heardElsewhere({ heardBy }: PeerStatus, now: string): Value {
     html`<br><small>site ${nameIn(heardBy.site)} heard it ${ago(heardBy.at, now)}</small>`;
 }
 
-function answerOf(peer: PeerStatus): Value {
+function answerOf(peer: PeerStatus, contradicting: Contradicting | undefined): Value {
   const { isSelf, isUnwritten, failing, exchanges, sharedLogs, lastResult = "nothing" } = peer;
   if (isSelf) return badge("warn", "it is this monitor itself");
   if (isUnwritten) return badge("warn", "our own disk refused to write it down");
   if (failing !== undefined) return [badge("warn", "failed"), ` ${shortened(failing)}`];
   if (exchanges === 0) return "not called yet";
   if (sharedLogs === 0) return badge("warn", "no log in common");
+  if (contradicting !== undefined) {
+    const { size, seq, id } = contradicting;
+    const link = id === undefined
+      ? html`<a href="${pathOfCase(seq)}">case ${seq}</a>`
+      : html`<a href="${pathOfIncident(id)}">${id}</a>`;
+    return [
+      badge("bad", "contradicts"),
+      html`
+        (size ${grouped(size)}): ${link}
+      `,
+    ];
+  }
   return Object.hasOwn(ANSWERS, lastResult) ? ANSWERS[lastResult]! : shortened(lastResult);
 }
 

@@ -49,7 +49,11 @@ export function refusedOf(log: LogStatus, cases: readonly ReadCase[]): readonly 
   });
 }
 
-function isAbout(one: { origin: string; vkey: string }, { origin, vkey }: LogStatus): boolean {
+/** Whether a log of a record is this one. */
+export function isAbout(
+  one: { origin: string; vkey: string },
+  { origin, vkey }: LogStatus,
+): boolean {
   return one.origin === origin && one.vkey === vkey;
 }
 

@@ -5,6 +5,7 @@
  */
 import { BY_ITSELF, type State, STATES, type Transition } from "../evidence/transition.ts";
 import { type Incident, isFreezing } from "../response/runbook.ts";
+import type { ConflictRecord } from "../evidence/record.ts";
 import { type Html, html, type Value } from "./html.ts";
 import { badge, leftOut, type Row, section, table } from "./page_parts.ts";
 import { ago, grouped, nameIn, shortened, utc } from "./page_words.ts";
@@ -29,8 +30,30 @@ export const NEXT: Readonly<Partial<Record<State, string>>> = {
   RESOLVE: "a person closes it",
 };
 
-/** What of the log is stopped, and what is not. */
-export function frozenSection({ id, state, accepted, cause }: Incident): Html {
+/** Why a monitor has accepted one history and not another. */
+const SEEN_FIRST = "which is no sign that it is the right one";
+
+/** What accepting the log says of the two that contradict each other: nothing. */
+function whyAccepted(
+  { size, root }: NonNullable<Incident["accepted"]>,
+  record: ConflictRecord | undefined,
+): string {
+  const isIt = (half: { size: string; root: string } | undefined): boolean =>
+    half?.size === size && half.root === root;
+  const half = isIt(record?.checkpoint_a) ? "A" : isIt(record?.checkpoint_b) ? "B" : undefined;
+  return half === undefined
+    ? `It accepts the history that it sees first, ${SEEN_FIRST}.`
+    : `That is checkpoint ${half} of the evidence. It was accepted because this monitor saw it first, ${SEEN_FIRST}.`;
+}
+
+/**
+ * What of the log is stopped, and what is not.
+ * @param record the case that is shown, if there is one
+ */
+export function frozenSection(
+  { id, state, accepted, cause }: Incident,
+  record?: ConflictRecord,
+): Html {
   if (!isFreezing(state)) {
     return section(
       "frozen",
@@ -38,12 +61,10 @@ export function frozenSection({ id, state, accepted, cause }: Incident): Html {
       html`<p>${id} does not freeze the log any more. If another incident does, the first page says so.</p>`,
     );
   }
-  const before = accepted === undefined
-    ? "It had accepted nothing of the log before."
-    : html`It had accepted the log up to size ${
-      grouped(accepted.size)
-    } (root <code class="root">${accepted.root}</code>),
-and stands by that.`;
+  const before = accepted === undefined ? "It had accepted nothing of the log before." : html`
+    It had accepted the log up to size ${grouped(accepted.size)} (root <code
+      class="root">${accepted.root}</code>). ${whyAccepted(accepted, record)}
+  `;
   return section(
     "frozen",
     "What “frozen” stops, and what it does not",

@@ -36,6 +36,31 @@ const WHOM: Readonly<Record<Subject, readonly [operator: string, others: string]
   ],
 };
 
+/** What nobody is to do, for each subject of a case. */
+function dontList(subject: Subject): Html {
+  return html`
+    <p><b>Do not:</b></p>
+    <ul>
+      ${subject === "log" &&
+        html`<li>resolve the incident to silence the alarm: that lifts the freeze;</li>`}
+      <li>delete or restore this monitor's data;</li>
+      <li>write that anybody cheated: that is not proven;</li>
+      <li>blame whoever showed one of the checkpoints: showing it is how this was found.</li>
+    </ul>
+  `;
+}
+
+/** What can wait, for each subject of a case. */
+const URGENCY: Readonly<Record<Subject, string>> = {
+  log:
+    "But software that uses the log without asking this monitor goes on trusting it. If such software " +
+    "installs or accepts things by this log, tell its owner now, at night too. The rest can wait until morning.",
+  monitor: "The rest can wait until morning.",
+  witness:
+    "But whoever counts the cosignatures of this witness goes on counting them. If something is installed " +
+    "or accepted by them, tell its owner now, at night too. The rest can wait until morning.",
+};
+
 /** Where the public key of each subject can be had from. */
 const KEY_FROM: Readonly<Record<Subject, string>> = {
   log:
@@ -48,38 +73,59 @@ const KEY_FROM: Readonly<Record<Subject, string>> = {
 /**
  * The section for a case whose record holds.
  * @param file the name that files about it begin with
+ * @param isOnly whether its incident, if it has one, has no other
  */
 export function todoOfCase(
   one: JudgedCase,
-  { file, commands, incident }: { file: string; commands: Commands; incident?: Incident },
+  { file, isOnly, commands, incident }: {
+    file: string;
+    isOnly: boolean;
+    commands: Commands;
+    incident?: Incident;
+  },
 ): Html {
   const { subject } = one;
   const [operator, others] = WHOM[subject];
+  const name = incident !== undefined && isOnly ? incident.id : `${one.seq}`;
   return section(
     "todo",
     "What to do now",
     html`
-      <p>You need not hurry: the evidence is on this monitor's disk, and nobody can take a signature back. Take the
-      steps in their order. Keep the monitor running meanwhile: it goes on watching.</p>
+      <p>The evidence is on this monitor's disk, and nobody can take a signature back: waiting loses nothing of it.
+      ${URGENCY[
+        subject
+      ]} Take the steps in their order. Keep the monitor running meanwhile: it goes on watching.</p>
+      ${dontList(subject)}
       <ol class="steps">
         <li><b>Keep the evidence.</b> ${capital(HERE)}, write it to a file in your home folder:
       ${command(
         "command-export",
-        commands.incidents("export", `${one.seq}`) + ` --out ${atHome(`${file}.txt`)}`,
+        commands.incidents("export", name) + ` --out ${atHome(`${file}.txt`)}`,
       )}
-      <p>It prints where the file is (${one
-        .seq} is the number of the case in this monitor's journal). Then copy the file to
-      the home folder of another machine.</p></li>
+      <p>It prints where the file is${name !== incident?.id &&
+        ` (${name} is the number of the case in this monitor's journal)`}. Then copy the file to the home folder of another
+      machine.</p></li>
         <li><b>Verify it</b> on that other machine. That needs no network. It needs the program hearsay, which is one file:
       copy that over too, if it is not there. <code>command -v hearsay</code> prints where it is.
       ${verifying(one, { file })}</li>
         <li><b>Tell people.</b> Say no more than <a href="#proven">what is proven</a>. The monitor tells its
       peers by itself. Write to:
-      <ul><li>Whoever answers for this monitor, if that is not you.</li><li>${operator}</li><li>${others}</li></ul></li>
+      <ul><li>Whoever answers for this monitor, if that is not you.</li><li>${operator}</li><li>${others}</li></ul>
+      ${incident !== undefined && sending(incident, commands)}</li>
         <li>${lifting(one, { file, commands, incident })}</li>
       </ol>
     `,
   );
+}
+
+/** How the bundle is sent, which can be checked without this program. */
+function sending({ id }: Incident, commands: Commands): Html {
+  return html`
+    <p>Who has no program hearsay can check the folder of the incident, by the report in it. This makes the folder, and
+    packs it into one file to send:</p>
+    ${command("command-bundle", commands.incidents("bundle", id) + ` --out ${atHome(id)}`)}
+    ${command("command-pack", `tar -czf ${atHome(`${id}.tar.gz`)} -C ~ ${id}`)}
+  `;
 }
 
 function verifying(one: JudgedCase, { file }: { file: string }): Html {
@@ -97,9 +143,16 @@ function verifying(one: JudgedCase, { file }: { file: string }): Html {
     ${command("command-verify", `hearsay verify ${atHome(`${file}.txt`)}${key}`)}
     ${key === "" &&
       html`<p>The command names no key here, since this one cannot be pasted safely.</p>`}
-    <p>The last line that it prints must be <samp>The evidence holds (1 record).</samp> Its exit code, which <code>echo
-    $?</code> prints right after it, must be 0. Exit code 1: the evidence does not hold, so send the file to nobody. Exit
-    code 2: the command or the file is not the right one.</p>
+    <p>The last line that it prints must be “<samp>The evidence holds (1 record).</samp>” Its exit code, which <code>echo
+    $?</code> prints right after it, must be 0.</p>
+    <ul>
+      <li>Exit code 1: the file does not hold for this key. It may be damaged. Keep it, send it to nobody outside, and copy
+      it again. If it fails again, give the file and what was printed to whoever answers for this monitor.</li>
+      <li>Exit code 2: the command or the file is not the right one. Exit code 3: the file cannot be read. Nothing was
+      verified.</li>
+    </ul>
+    <p>If the key cannot be had now, tell whoever answers for this monitor now, and say “not yet verified elsewhere”. Write
+    to the operator and others only after this step.</p>
     <p>Without the file: <a href="/incidents/${`${one.seq}`}.json">download the record</a> into your home folder, and
     type:</p>
     ${command("command-record", `hearsay verify ${atHome(`${file}.json`)}${key}`)}
@@ -161,7 +214,7 @@ export function liftingOf(incident: Incident, commands: Commands): Html {
       i === 0 && html`
         <b>Next:</b>
       `
-    }${says}
+    }${says} <small>(${id} is then in the state ${to})</small>
 ${command(`command-${to.toLowerCase()}`, stepTo(to, id, commands))}</li>`
   );
   const head = isFreezing(state)
@@ -170,8 +223,9 @@ not you, leave this step to them.`
     : html`<b>Close the incident.</b> The freeze is lifted already.`;
   return html`${head} ${
     capital(HERE)
-  }, type these commands one after the other. Put your name and your reason between
-the quotation marks: both stand in the journal for good. No step can be skipped or taken back.${
+  }, type each of these commands once, in this order. Put your name and your reason between
+the quotation marks: both stand in the journal for good. As they stand, with <code>--by ""</code>, they are refused. No step
+can be skipped or taken back.${
     !commands.listens &&
     ' This monitor has no "listen" in its configuration: stop it before, and start it again after.'
   }

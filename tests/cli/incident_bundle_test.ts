@@ -99,6 +99,12 @@ inFolder("incidents bundle --check: says no more than the manifest shows", async
   const { config, log } = await convicting(folder);
   const out = `${folder}/bundle`;
   assertEquals((await bundle(config, out)).code, 0);
+  const { files } = JSON.parse(Deno.readTextFileSync(`${out}/manifest.json`));
+  for (const { kind, what } of files) {
+    // Else gaps in the numbers of entries look like something that was taken away.
+    const hasGaps = kind === "steps" || kind === "observations";
+    assertEquals(what.endsWith("; entries of other matters are left out"), hasGaps, what);
+  }
   forge(out, "report.md");
   put(out, "extra.txt", "mine");
   const check = ["incidents", "bundle", "--check", out];

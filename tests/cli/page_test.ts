@@ -59,7 +59,7 @@ inFolder("page: of a log that has told two stories, with commands that work", as
     assertStringIncludes(first, `href="/incidents/${INC}"`);
   }
   const page = await read(two.http, `/incidents/${INC}`);
-  const heading = `<h1>${INC}: log `;
+  const heading = `<h1>${INC}: the key of log `;
   assertStringIncludes(page, heading);
   assertStringIncludes(await read(two.http, "/incidents/1"), heading, "as does its case's number");
   assertStringIncludes(page, "The evidence holds.");
@@ -67,13 +67,22 @@ inFolder("page: of a log that has told two stories, with commands that work", as
   const typed = (name: string): string[] => commandOn(page, `command-${name}`, folder);
   const given = ["--config", config];
   const out = ["--out", `${folder}/${INC}.txt`];
-  assertEquals(typed("export"), ["incidents", "export", "1", ...given, ...out]);
+  assertEquals(typed("export"), ["incidents", "export", INC, ...given, ...out]);
   assertEquals((await run(...typed("export"))).code, 0);
   assertEquals(typed("verify"), ["verify", `${folder}/${INC}.txt`, "--log", log]);
   assertEquals((await run(...typed("verify"))).code, 0);
   assertEquals(typed("record")[1], record);
   const judging = await run(...typed("record"));
   assertEquals([judging.code, judging.out.at(-1)], [0, "The evidence holds (1 record)."]);
+
+  // The folder that is sent is made by two commands, and can be checked as it comes.
+  assertEquals((await run(...typed("bundle"))).code, 0);
+  assertStringIncludes(
+    page.replace(/<[^>]*>/g, ""),
+    `tar -czf ~/${INC}.tar.gz -C ~ ${INC}`,
+  );
+  const checking = await run("incidents", "bundle", "--check", `${folder}/${INC}`, "--log", log);
+  assertEquals(checking.code, 0, checking.err.join("\n"));
 
   // Pasted as they are, they are refused: nobody's name is written down by accident.
   for (const [name] of STEPS) {

@@ -107,7 +107,7 @@ Deno.test("status report: what is proven comes first, then trouble, then logs, t
   };
   const order = [
     /: 1 PROVEN CASE, 3 TROUBLES$/,
-    /^!! {2}log log\.invalid\/three has signed two checkpoints that contradict each other: 1 PROVEN CASE$/,
+    /^!! {2}the key of log log\.invalid\/three has signed two checkpoints that contradict each other: 1 PROVEN CASE$/,
     /^! {3}a proven conflict could not be written/,
     /^! {3}log log\.invalid\/two cannot be reached/,
     /^! {3}peer gone\.invalid:1 it is gone$/,
@@ -358,7 +358,7 @@ Deno.test("status report: closed cases are one quiet line, and ask for nothing",
   assertEquals(out.filter((line) => line.startsWith("!")), []);
   const some = lines({ incidents: 4, logs: [{ ...log, incidents: 4 }], closed });
   assertMatch(some[0]!, /: 1 PROVEN CASE$/);
-  assertMatch(some[1]!, /^!! {2}log log.invalid\/one has signed .*: 1 PROVEN CASE$/);
+  assertMatch(some[1]!, /^!! {2}the key of log log.invalid\/one has signed .*: 1 PROVEN CASE$/);
   assert(some.some((line) => line.includes("3 of 4 proven cases are closed by Ada, Ben.")));
 });
 

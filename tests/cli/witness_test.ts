@@ -97,7 +97,7 @@ inFolder("witness: two roots at one size are a recorded case when it answers", a
   const said = status.out.join("\n");
   assertStringIncludes(
     said,
-    "log log.invalid/pushes has signed two checkpoints that contradict each other: 1 PROVEN CASE",
+    "the key of log log.invalid/pushes has signed two checkpoints that contradict each other: 1 PROVEN CASE",
   );
   assertStringIncludes(said, "witness for 1 log, of which it has cosigned 1");
   assertStringIncludes(said, "log.invalid/pushes: cosigned size 5");

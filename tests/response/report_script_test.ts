@@ -6,6 +6,9 @@ import { base64 } from "../../src/tlog/encoding.ts";
 import { logOf } from "../gossip/helpers.ts";
 import { PYTHON, pythonTest } from "../python.ts";
 
+/** What it says last if the two texts contradict each other. */
+const SHOWN = "CONTRADICTION, if both signatures above were verified";
+
 /** What it says of two checkpoints of a log and a proof, as in the bundle of an incident. */
 async function judged(
   folder: string,
@@ -16,7 +19,7 @@ async function judged(
   Deno.writeTextFileSync(`${folder}/record.json`, JSON.stringify({ consistency }));
   Deno.writeTextFileSync(`${folder}/a.note`, await log.checkpoint(older));
   Deno.writeTextFileSync(`${folder}/b.note`, await log.checkpoint(newer));
-  const args = ["-c", CONSISTENCY, "record.json", "b.note", "a.note"];
+  const args = ["-c", CONSISTENCY, "record.json", "b.note", "a.note", log.log.origin];
   const { stdout, stderr } = await new Deno.Command(PYTHON, { args, cwd: folder }).output();
   return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
 }
@@ -45,18 +48,45 @@ pythonTest(
   },
 );
 
-pythonTest("report: its script compares no checkpoints of two logs", async (folder) => {
-  const [one, other] = [await logOf("log.example/one", 9), await logOf("log.example/other", 9)];
-  const proof = one.consistencyProof({ older: 5n, newer: 9n });
-  const consistency = { implied_root: base64(one.root(5n)), proof: proof.map(base64) };
-  Deno.writeTextFileSync(`${folder}/record.json`, JSON.stringify({ consistency }));
-  Deno.writeTextFileSync(`${folder}/a.note`, await other.checkpoint(5n));
-  Deno.writeTextFileSync(`${folder}/b.note`, await one.checkpoint(9n));
-  const args = ["-c", CONSISTENCY, "record.json", "b.note", "a.note"];
-  const { code, stdout, stderr } = await new Deno.Command(PYTHON, { args, cwd: folder }).output();
-  assertEquals([code, stdout.length], [1, 0]);
-  assertEquals(
-    new TextDecoder().decode(stderr),
-    "NOTHING IS SHOWN: the checkpoints are of two logs\n",
-  );
-});
+pythonTest(
+  "report: its script says nothing of texts of another log than the one named",
+  async (folder) => {
+    const [one, other] = [await logOf("log.example/one", 9), await logOf("log.example/other", 9)];
+    const proof = one.consistencyProof({ older: 5n, newer: 9n });
+    const implied = one.root(5n);
+    const consistency = { implied_root: base64(implied), proof: proof.map(base64) };
+    Deno.writeTextFileSync(`${folder}/record.json`, JSON.stringify({ consistency }));
+    // What the key has signed in the name of the log: two that contradict each other.
+    const signed = (await one.checkpoint(5n)).replace(
+      base64(implied),
+      base64(new Uint8Array(32).fill(7)),
+    );
+    Deno.writeTextFileSync(`${folder}/a.text`, signed);
+    Deno.writeTextFileSync(`${folder}/b.text`, await one.checkpoint(9n));
+    Deno.writeTextFileSync(`${folder}/other.text`, await other.checkpoint(5n));
+    Deno.writeTextFileSync(`${folder}/crlf.text`, signed.replaceAll("\n", "\r\n"));
+    Deno.writeTextFileSync(`${folder}/empty.text`, "");
+    for (
+      const [a, b, origin, code, last] of [
+        ["a.text", "b.text", one.log.origin, 0, SHOWN],
+        ["b.text", "a.text", one.log.origin, 0, SHOWN],
+        // One key may sign for several logs.
+        ["a.text", "b.text", "log.example/named", 1, "a.text is not of the log log.example/named"],
+        ["other.text", "b.text", one.log.origin, 1, "other.text is not of the log log.example/one"],
+        ["a.text", "other.text", one.log.origin, 1, "other.text is not of the log log.example/one"],
+        ["crlf.text", "b.text", one.log.origin, 1, "crlf.text is not of the log log.example/one"],
+        ["empty.text", "b.text", one.log.origin, 1, "empty.text is empty: the note was not found"],
+      ] as const
+    ) {
+      const args = ["-c", CONSISTENCY, "record.json", a, b, origin];
+      const ran = await new Deno.Command(PYTHON, { args, cwd: folder }).output();
+      const [out, err] = [ran.stdout, ran.stderr].map((bytes) => new TextDecoder().decode(bytes));
+      assertEquals(
+        [ran.code, (out! + err!).trimEnd().split("\n").at(-1)],
+        [code, last],
+        `${a} ${b}`,
+      );
+      assertEquals(out!.split("\n")[0], code === 0 ? `both texts are of the log ${origin}` : "");
+    }
+  },
+);

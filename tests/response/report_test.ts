@@ -4,11 +4,11 @@ import { EquivocationDetector } from "../../src/evidence/detector.ts";
 import { buildRecord, type ConflictRecord } from "../../src/evidence/record.ts";
 import { reportOf } from "../../src/response/incident_report.ts";
 import { asHtml, asMarkdown } from "../../src/response/paper.ts";
-import type { CaseFiles } from "../../src/response/reported.ts";
+import type { CaseFiles, Sighting } from "../../src/response/reported.ts";
 import { Runbook } from "../../src/response/runbook.ts";
 import { type Log, makeLog } from "../../src/tlog/log.ts";
 import { shellWord } from "../../src/world/shell_word.ts";
-import { followed, hasOpenssl } from "../cli/reports.ts";
+import { blocksOf, followed, hasOpenssl } from "../cli/reports.ts";
 import { newSigner, open } from "../evidence/histories.ts";
 import { LOG_KINDS, type Statement } from "../tlog/log_signers.ts";
 
@@ -36,10 +36,12 @@ function named({ evidence_id: id }: ConflictRecord): CaseFiles {
 }
 
 /** The report of an incident with these cases; and its files, in a folder. */
-function paperOf({ log }: Signing, { records, folder, monitor }: {
+function paperOf({ log }: Signing, { records, folder, monitor, ...more }: {
   records: readonly ConflictRecord[];
   folder: string;
   monitor: string;
+  sightings?: readonly Sighting[];
+  latest?: Sighting;
 }) {
   for (const record of records) {
     const { record: file, noteA, noteB } = named(record);
@@ -58,6 +60,7 @@ function paperOf({ log }: Signing, { records, folder, monitor }: {
   const incident = runbook.find("INC-2026-001")!;
   return reportOf({
     ...{ incident, records, sightings: [], named, word: shellWord, at: AT, software: "hearsay/x" },
+    ...more,
   });
 }
 
@@ -145,4 +148,73 @@ Deno.test("report: a log's name is no command, no Markdown and no HTML", () =>
       assert(!asHtml(paper).includes("<script"), origin);
       assertStringIncludes(report, `--log "$VKEY "${shellWord(origin)}`);
     }
+  }));
+
+Deno.test("report: texts of another log of the same key are told from those of the log named", () =>
+  inTemporary(async (folder) => {
+    const { vkey: { text: monitor } } = await newSigner();
+    const [, make] = LOG_KINDS.find(([kind]) => kind.startsWith("0x02"))!;
+    const signing = make();
+    const records = recordsOf(signing, 2);
+    const report = asMarkdown(paperOf(signing, { records, folder, monitor }));
+    // Both signatures are good, and of quite another log.
+    const other = makeLog({ vkey: signing.log.vkey, origin: "another.invalid/log" });
+    const [record] = recordsOf({ log: other, note: signing.note }, 2);
+    const { noteA, noteB } = named(records[0]!);
+    Deno.writeTextFileSync(`${folder}/${noteA}`, record!.checkpoint_a.note);
+    Deno.writeTextFileSync(`${folder}/${noteB}`, record!.checkpoint_b.note);
+    const seen = await followed(report, { folder });
+    if (!hasOpenssl(seen)) return;
+    assertEquals(seen.filter((line) => line === "Verified OK").length, 2);
+    // Right below the signatures comes the name, and it is not the one that must come.
+    const after = seen.slice(seen.lastIndexOf("Verified OK"));
+    assertEquals(after.slice(0, 4), ["Verified OK", "0", other.origin, other.origin]);
+    const { origin } = signing.log;
+    assert(
+      blocksOf(report).some(({ kind, content }) =>
+        kind === "text" && content === `${origin}\n${origin}`
+      ),
+    );
+  }));
+
+Deno.test("report: a check that fails proves nothing, and does not speak for the key", () =>
+  inTemporary(async (folder) => {
+    const { vkey: { text: monitor } } = await newSigner();
+    const signing = LOG_KINDS.find(([kind]) => kind.startsWith("0x02"))![1]();
+    const records = recordsOf(signing, 2);
+    const report = asMarkdown(paperOf(signing, { records, folder, monitor }));
+    assertStringIncludes(report, "nothing is proven yet");
+    assertStringIncludes(report, "Most often a file was changed on its way");
+    assert(!/has not signed/.test(report));
+  }));
+
+Deno.test("report: it says which of the two the log itself has shown, and what last", () =>
+  inTemporary(async (folder) => {
+    const { vkey: { text: monitor } } = await newSigner();
+    const signing = LOG_KINDS[0]![1]();
+    const records = recordsOf(signing, 2);
+    const { checkpoint_a: a, checkpoint_b: b } = records[0]!;
+    const sighting = (half: typeof a, isOfLog: boolean): Sighting => ({
+      ...{ at: AT, source: isOfLog ? "the log" : "127.0.0.1:9912", isOfLog, result: "first" },
+      ...{ size: half.size, root: half.root },
+    });
+    const latest = { ...sighting(a, true), size: "12", at: "2026-01-03T00:00:00.000Z" };
+    const sightings = [sighting(a, true), sighting(b, false)];
+    const files = { records, folder, monitor };
+    const report = asMarkdown(paperOf(signing, { ...files, sightings, latest }));
+    assertStringIncludes(
+      report,
+      `- Checkpoint A, of size 9: the log itself has shown it to this monitor, first by ${AT}.`,
+    );
+    assertStringIncludes(
+      report,
+      "- Checkpoint B, of size 9: the log itself has not shown it to this monitor, as far as",
+    );
+    assertStringIncludes(report, "the log itself is size 12, root ");
+    assertStringIncludes(report, "written down at 2026-01-03T00:00:00.000Z.");
+    assertStringIncludes(report, "## If you run this log");
+    assertStringIncludes(report, "leaves 0–7, as in A");
+    assertStringIncludes(report, "leaf 8, as in B");
+    const without = asMarkdown(paperOf(signing, files));
+    assertStringIncludes(without, "The journal has nothing that the log itself has shown.");
   }));

@@ -127,7 +127,7 @@ inFolder(
     const text = flat(out);
     for (
       const words of [
-        "Case 1: a monitor has signed two different statements under one number",
+        "Case 1: the key of a monitor has signed two different statements under one number",
         "monitor liar.example/tokyo",
         `vkey ${liar.vkey.text}`,
         `counts from epoch ${EPOCH}, which is 2026-01-02T03:04:05.000Z`,

@@ -56,21 +56,33 @@ Deno.test("incident page: what to do comes first, with the key from elsewhere be
   const { page, record } = await caught();
   const text = await told(page);
   const inOrder = [
-    "INC-2026-001: log log.example.com/ two has signed two checkpoints that contradict each other",
-    "You need not hurry",
-    "hearsay incidents export 1 --config /etc/hearsay/hearsay.jsonc --out ~/INC-2026-001.txt",
+    "INC-2026-001: the key of log log.example.com/ two has signed two checkpoints that contradict each other",
+    "waiting loses nothing of it",
+    "goes on trusting it",
+    "tell its owner now",
+    "Do not: resolve the incident to silence the alarm",
+    "hearsay incidents export INC-2026-001 --config /etc/hearsay/hearsay.jsonc --out ~/INC-2026-001.txt",
     "from the log's own website",
     "It must be this one:",
     `hearsay verify ~/INC-2026-001.txt --log ${record.log.vkey}`,
     "The evidence holds (1 record).",
     "must be 0",
+    "Exit code 1: the file does not hold for this key. It may be damaged.",
+    "Exit code 3: the file cannot be read.",
+    "not yet verified elsewhere",
     "The operator of the log",
+    "hearsay incidents bundle INC-2026-001 --config /etc/hearsay/hearsay.jsonc --out ~/INC-2026-001",
+    "tar -czf ~/INC-2026-001.tar.gz -C ~ INC-2026-001",
     "Lift the freeze",
+    "once",
+    "are refused",
     "Next: Say that you investigate.",
+    "INC-2026-001 is then in the state INVESTIGATE",
     'hearsay incidents advance INC-2026-001 --config /etc/hearsay/hearsay.jsonc --by "" --why "" --out',
     'hearsay incidents resolve INC-2026-001 --config /etc/hearsay/hearsay.jsonc --by "" --why ""',
     "What “frozen” stops, and what it does not",
     "up to size 7",
+    "no sign that it is the right one",
     "Not stopped",
     "Who may be affected Whoever relies on what the log said.",
     "How INC-2026-001 stands",
@@ -94,7 +106,7 @@ const LEFT: Readonly<Record<State, readonly string[]>> = {
 
 /** How the rows of the steps begin, with the state. */
 const ROWS: readonly RegExp[] = [
-  /^DETECT 60 minutes ago 2026-11-28 11:00:00 UTC this monitor itself the log signed checkpoints of /,
+  /^DETECT 60 minutes ago 2026-11-28 11:00:00 UTC this monitor itself the log's key signed checkpoints of /,
   /^FREEZE 59 minutes ago 2026-11-28 11:00:01 UTC this monitor itself nothing of the log beyond size 7 /,
   /^INVESTIGATE 40 minutes ago 2026-11-28 11:20:00 UTC Ada Lovelace I look into it$/,
   /^RESOLVE 20 minutes ago 2026-11-28 11:40:00 UTC Ada Lovelace the operator has restored a backup$/,
@@ -106,7 +118,7 @@ for (const [i, state] of STATES.entries()) {
     const { page } = await caught({ state });
     const text = await read(page, "/incidents/INC-2026-001");
     const ids = [...text.matchAll(/id="command-(\w+)"/g)].map(([, id]) => id);
-    assertEquals(ids, ["export", "verify", "record", ...LEFT[state]]);
+    assertEquals(ids, ["export", "verify", "record", "bundle", "pack", ...LEFT[state]]);
     const [, table] = /<section id="steps".*?<tbody[^>]*>(.*?)<\/tbody>/s.exec(text)!;
     const rows = [...table!.matchAll(/<tr.*?<\/tr>/gs)].map(([row]) => words(row).trim());
     assertEquals(rows.length, STATES.length);
@@ -115,6 +127,20 @@ for (const [i, state] of STATES.entries()) {
     }
   });
 }
+
+Deno.test("incident page: what is accepted is told as a half of the case, and not as the right one", async () => {
+  const record = await recordOf({ origin: "log.example.com/two" });
+  const runbook = new Runbook();
+  const { root } = record.checkpoint_a;
+  openIn(runbook, { records: [record], accepted: { size: "7", root } });
+  const text = await told(sourceOf(BUSY, { records: [record], runbook }));
+  assertStringIncludes(text, "That is checkpoint A of the evidence.");
+  assertStringIncludes(
+    text,
+    "this monitor saw it first, which is no sign that it is the right one",
+  );
+  assert(!text.includes("stands by"), text);
+});
 
 Deno.test("incident page: a suspicion accuses nobody, and has no evidence to send", async () => {
   const { page, runbook, record } = await caught();
@@ -137,14 +163,14 @@ Deno.test("incident page: each case of an incident has its own page and its own 
   assertStringIncludes(words(first), "~/INC-2026-001-case-2.txt");
   assertStringIncludes(first, '<a href="/incidents/3">Case 3</a>');
   const second = words(await read(page, "/incidents/3"));
-  assertStringIncludes(second, "INC-2026-001: log");
+  assertStringIncludes(second, "INC-2026-001: the key of log");
   assertStringIncludes(second, "~/INC-2026-001-case-3.txt");
   const { headers } = await ask(page, "/incidents/3.json");
   assertEquals(
     headers!["content-disposition"],
     'attachment; filename="INC-2026-001-case-3.json"',
   );
-  assertStringIncludes(words(await read(page, "/incidents/1")), "Case 1: log");
+  assertStringIncludes(words(await read(page, "/incidents/1")), "Case 1: the key of log");
 });
 
 Deno.test("incident page: a monitor that cannot be asked while it runs is stopped first", async () => {

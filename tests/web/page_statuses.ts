@@ -237,21 +237,23 @@ const STEPS: readonly Pick<Transition, "from" | "to" | "at" | "by" | "why">[] = 
 /** Opens an incident in a runbook, and takes it to a state. */
 export function openIn(
   runbook: Runbook,
-  { records, state = "FREEZE", cause = "equivocation", log = records?.[0]?.log, why, by }: {
-    records?: readonly ConflictRecord[];
-    state?: State;
-    cause?: Transition["cause"];
-    log?: Transition["log"] | undefined;
-    /** Of every step. */
-    why?: string;
-    /** Of every step that a person takes. */
-    by?: string;
-  },
+  { records, state = "FREEZE", cause = "equivocation", log = records?.[0]?.log, why, by, accepted }:
+    {
+      records?: readonly ConflictRecord[];
+      state?: State;
+      cause?: Transition["cause"];
+      log?: Transition["log"] | undefined;
+      /** Of every step. */
+      why?: string;
+      /** Of every step that a person takes. */
+      by?: string;
+      accepted?: NonNullable<Transition["accepted"]>;
+    },
 ): string {
   const incident = runbook.nextId(NOW);
   const until = STATES.indexOf(state) + 1;
   const first = cause === "equivocation"
-    ? "the log signed checkpoints of sizes 7 and 9 that contradict each other"
+    ? "the log's key signed checkpoints of sizes 7 and 9 that contradict each other"
     : `a ${cause}`;
   for (const step of STEPS.slice(0, until)) {
     const isFirst = step.from === null;
@@ -259,7 +261,7 @@ export function openIn(
       ...{ version: TRANSITION_VERSION, incident, log: log!, cause, ...step },
       evidence_ids: isFirst ? (records ?? []).map(({ evidence_id: id }) => id) : [],
       ...(isFirst && { why: first }),
-      ...(step.to === "FREEZE" && { accepted: { size: "7", root: rootOf("A") } }),
+      ...(step.to === "FREEZE" && { accepted: accepted ?? { size: "7", root: rootOf("A") } }),
       monitor: "monitor.example.com/berlin+0a1b2c3d+AAAA",
       ...(why !== undefined && { why }),
       ...(by !== undefined && step.by !== "hearsay" && { by }),
@@ -291,7 +293,7 @@ export async function caught(
         ...(isFrozen && {
           freeze: {
             ...{ since: AN_HOUR_AGO, incidents: [id], causes: ["equivocation"], isWritten: true },
-            why: "the log signed checkpoints of sizes 7 and 9 that contradict each other",
+            why: "the log's key signed checkpoints of sizes 7 and 9 that contradict each other",
           },
         }),
       }),

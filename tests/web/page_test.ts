@@ -249,13 +249,41 @@ Deno.test("page: what was proven of a peer's checkpoint, or is in a case, is dra
   assertEquals(lines, [contradicts, "the same history"], "the other half has a line of its own");
 });
 
+Deno.test("page: a peer that shows a half of a case contradicts, whatever its size", async () => {
+  const rowOf = async (
+    half: "checkpoint_a" | "checkpoint_b",
+    hasCase: boolean,
+  ): Promise<string> => {
+    const { page, record } = await caught({
+      fields: { peers: [peerStatus({ lastResult: "pending" })] },
+    });
+    const { size, root } = record[half];
+    const address = "lima.example.com:9900";
+    const head = { source: address, size, root, verdict: "pending" as const, at: BUSY.startedAt };
+    const shown = () => [head];
+    const without = sourceOf(page.status());
+    const text = await read({ ...hasCase ? page : without, shown });
+    const [, peers] = text.split('id="peers"');
+    return /<td role="cell" data-label="Last answer"[^>]*>(.*?)<\/td>/s.exec(peers!)![1]!;
+  };
+  assertEquals(words(await rowOf("checkpoint_b", false)), "another size");
+  const told = await rowOf("checkpoint_b", true);
+  assertEquals(words(told).trim(), "contradicts (size 9): INC-2026-001");
+  assertStringIncludes(told, 'href="/incidents/INC-2026-001"');
+  // Who shows what this monitor has accepted contradicts nothing here.
+  assertEquals(words(await rowOf("checkpoint_a", true)), "another size");
+});
+
 Deno.test("page: an incident is told once, by its name, and first", async () => {
   const { page, id } = await caught({ fields: { peers: [], isUncompared: true } });
   assertEquals(id, "INC-2026-001");
   assertEquals(await standingOn(page), "INC-2026-001 is open, 1 log frozen");
   const text = words(await read(page));
   const [before, after] = text.split("Logs (2)") as [string, string];
-  assertEquals(before.match(/log log\.example\.com\/ two has signed two checkpoints/g)?.length, 1);
+  assertEquals(
+    before.match(/key of log log\.example\.com\/ two has signed two checkpoints/g)?.length,
+    1,
+  );
   assertStringIncludes(before, "Next: a person says that they investigate.");
   // Neither as a trouble of its own, nor under the number of its case.
   assert(!/shows a checkpoint that contradicts|Proven|Trouble|Case 1|Incident 1/.test(text), text);
