@@ -161,7 +161,7 @@ Deno.test("alerts: a letter has the words, and the evidence as a file that verif
   }).send(alert);
   const [letter] = sink.letters;
   assertEquals(letter!.receivers, ["one@example.com", "two@example.com"]);
-  assertMatch(letter!.headers, /^Subject: \[EMERGENCY\] PROVEN: log log\.invalid\/split/m);
+  assertMatch(letter!.headers, /^Subject: \[EMERGENCY\] PROVEN: the key of log log\.invalid\/split/m);
   assertMatch(letter!.headers, new RegExp(`^Message-ID: <${alert.id}@hearsay.invalid>`, "im"));
   const parts = letter!.parts;
   assertStringIncludes(parts.get("") ?? "", "hearsay verify case.json");
@@ -213,6 +213,6 @@ Deno.test("alerts: a syslog server gets one line with its length", async () => {
   assertEquals(Number(length), new TextEncoder().encode(line).length);
   assertMatch(
     line!,
-    /^<25>1 2026-01-01T00:00:00\.000Z monitor\.invalid\/one hearsay - [0-9a-f]{32} - EMERGENCY PROVEN: log/,
+    /^<25>1 2026-01-01T00:00:00\.000Z monitor\.invalid\/one hearsay - [0-9a-f]{32} - EMERGENCY PROVEN: the key of log/,
   );
 });

@@ -58,7 +58,7 @@ Deno.test("freeze alerts: a proven case is one EMERGENCY that names its incident
   await host.pass(MINUTE);
   assertEquals(inShort(taken), ["EMERGENCY begins equivocation"]);
   const [{ title, text }] = [...taken.values()] as [Alert];
-  assertMatch(title, /^PROVEN: log .* it is FROZEN \(INC-2026-001\)$/);
+  assertMatch(title, /^PROVEN: the key of log .* it is FROZEN \(INC-2026-001\)$/);
   assertStringIncludes(text, "The log IS FROZEN. You need not do it");
   assertStringIncludes(text, "The incident is INC-2026-001, in the state FREEZE.");
   assertStringIncludes(text, 'OPERATING, "When it fires"');
