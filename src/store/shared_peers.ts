@@ -42,11 +42,16 @@ export async function heardPeers(
   }
 }
 
-/** See `SharedStore.peersHeard`. @throws WorldError */
+/**
+ * See `SharedStore.peersHeard`. What was heard later than now says nothing: the database's clock was
+ * wrong, and a peer that is gone would be heard until that time comes.
+ * @throws WorldError
+ */
 export async function peersHeard(db: SharedDatabase): Promise<readonly (PeerRow | DamagedRow)[]> {
   const rows = await db.query(
     `select p.peer, p.site, p.heard_ms, s.name, now_ms() as read_ms
       from hearsay_peers p left join hearsay_sites s on s.vkey = p.site
+      where p.heard_ms <= now_ms()
       order by p.heard_ms desc, p.peer limit ${MAX_PEERS}`,
   );
   return rows.map((row) => orDamaged(row, peerIn));

@@ -161,7 +161,10 @@ Deno.test("alerts: a letter has the words, and the evidence as a file that verif
   }).send(alert);
   const [letter] = sink.letters;
   assertEquals(letter!.receivers, ["one@example.com", "two@example.com"]);
-  assertMatch(letter!.headers, /^Subject: \[EMERGENCY\] PROVEN: the key of log log\.invalid\/split/m);
+  assertMatch(
+    letter!.headers,
+    /^Subject: \[EMERGENCY\] PROVEN: the key of log log\.invalid\/split/m,
+  );
   assertMatch(letter!.headers, new RegExp(`^Message-ID: <${alert.id}@hearsay.invalid>`, "im"));
   const parts = letter!.parts;
   assertStringIncludes(parts.get("") ?? "", "hearsay verify case.json");
