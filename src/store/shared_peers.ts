@@ -24,7 +24,10 @@ export async function heardPeers(
   for (const { peer, agoMs } of peers) {
     if (fitsKey(peer)) newest.set(peer, Math.min(agoMs, newest.get(peer) ?? agoMs));
   }
-  const all = [...newest].map(([peer, agoMs]) => [peer, BigInt(Math.max(0, Math.round(agoMs)))]);
+  // In one order on all sites: who locks the same rows in another one waits for us as we wait for it.
+  const all = [...newest].toSorted(([a], [b]) => a < b ? -1 : 1).map((
+    [peer, agoMs],
+  ) => [peer, BigInt(Math.max(0, Math.round(agoMs)))]);
   for (let at = 0; at < all.length; at += MAX_PEERS) {
     const rows = all.slice(at, at + MAX_PEERS);
     const values = placeholders(

@@ -202,6 +202,25 @@ function claimContract(test: Test): void {
     assertEquals((await heard()).toSorted(), ["a", "gone"]);
   });
 
+  test("heardPeers, keepLeases: rows are written in one order on all sites, so that none lock one another", async (stage) => {
+    const orders: unknown[][] = [];
+    for (const [name, numbers] of [["one", [3, 1, 2]], ["two", [2, 3, 1]]] as const) {
+      const { store, wire } = await stage.site(name);
+      const order: unknown[] = [];
+      wire.onStatement = (sql, values) => {
+        if (/insert into hearsay_(leases|peers)/.test(sql)) {
+          order.push(...values.filter((value) => `${value}`.startsWith("KEY")));
+        }
+      };
+      await stage.sql("delete from hearsay_leases");
+      await store.keepLeases({ logs: numbers.map(logId), views: 2, leaseMs: 1_000 });
+      await store.heardPeers(numbers.map((number) => ({ peer: `KEY peer ${number}`, agoMs: 0 })));
+      orders.push(order);
+    }
+    assertEquals(orders[0]!.length, 9);
+    assertEquals(orders[0], orders[1]);
+  });
+
   test("publishCases: to do it again changes nothing", async (stage) => {
     const one = await stage.store("one");
     const cases = Array.from({ length: 250 }, (_, seq) => ({
