@@ -319,8 +319,9 @@ export class Alerting {
       if ((queue.mark?.seq ?? 0) >= seq && isOurs) continue;
       const changes: Change[] = hash === undefined ? [] : [{ mark: { seq, hash } }];
       // It was told while the journal could not be read, or of another journal. That is no repeat.
-      if (queue.case(equivocationKey(record.evidence_id)) !== undefined) queue.change(...changes);
-      else desk.take(recordedEvent(record, seq), changes);
+      if (queue.case(equivocationKey(record.evidence_id)) !== undefined) {
+        queue.change(...changes);
+      } else desk.take(recordedEvent(record, seq), changes);
     }
     if (queue.mark?.seq !== last.seq) queue.change({ mark: last });
   }

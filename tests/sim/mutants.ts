@@ -83,6 +83,10 @@ const OF_ALERTS: readonly Mutant[] = [
       find:
         'const isOpen = known !== undefined && !(known.phase === "quiet" && known.nature === "lasting");',
       replace: 'const isOpen = known !== undefined && known.nature === "lasting";',
+    }, {
+      file: "src/monitor/alerting.ts",
+      find: "if (queue.case(equivocationKey(record.evidence_id)) !== undefined) {",
+      replace: "if (queue.damagedLines < 0) {",
     }],
     breaks: "alerts arrive",
     seeds: FEW,
