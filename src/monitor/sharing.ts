@@ -387,10 +387,10 @@ export class Sharing {
   }
 
   /** Hears what another site was shown. It counts only if it verifies here, and as a peer's word. */
-  async #hear({ log: id, treeSize, root, note, site, siteName }: SharedHead): Promise<void> {
+  async #hear({ log: id, treeSize, root, note, siteName }: SharedHead): Promise<void> {
     const { keeper, memory } = this.#common;
     const log = keeper.judge.logs.find((one) => one.id === id);
-    if (log === undefined || site === this.#site.vkey) return;
+    if (log === undefined) return;
     const isKnown = await ours(() =>
       memory.at(log, treeSize).some(({ checkpoint }) => checkpoint.root === root)
     );

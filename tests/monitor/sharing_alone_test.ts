@@ -1,7 +1,7 @@
 /** What a site does not leave to the others: it looks, publishes and doubts for itself. */
 import { assert, assertEquals } from "@std/assert";
 import { checkpointOf, grow } from "../evidence/histories.ts";
-import { type Host, logAt, MINUTE } from "./hosts.ts";
+import { type Host, logAt, MINUTE, STATE } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 import { LEASE, logOf, parted, SECOND, shownTwice, Sites } from "./sites.ts";
 
@@ -167,4 +167,18 @@ Deno.test("sharing: what came into a database after it was restored is heard", a
   await sites.pass(2 * MINUTE);
   const [, one, other] = await Promise.all(sites.hosts.map((host) => host.cases()));
   assertEquals([one!.length, other!.length], [1, 1]);
+});
+
+Deno.test("sharing: a site that lost its journal learns from the store what it once saw itself", async () => {
+  await using sites = await Sites.make(1);
+  const { ours, theirs } = await parted();
+  const host = await sites.start(0, [ours]);
+  await sites.pass(2 * MINUTE);
+  await host.stop();
+  host.disk.move(STATE);
+  host.databases.clear();
+  theirs.size = 8;
+  await sites.start(0, [theirs]);
+  await sites.pass(2 * MINUTE);
+  assertEquals((await host.cases()).length, 1);
 });
