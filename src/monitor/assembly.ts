@@ -458,7 +458,10 @@ export function answerAt(parts: Parts, listener: Listener | undefined): void {
 export function shareTurns({ sharing, followers, rounds }: Parts): void {
   sharing?.followPeers(() => rounds.peers);
   sharing?.follow(
-    followers.map(({ log: { id }, pollMs }) => ({ id, pollMs })),
+    followers.map((follower) => {
+      const { log: { id }, pollMs, patienceMs } = follower;
+      return { id, pollMs, patienceMs, stillMs: () => follower.stillMs };
+    }),
     ({ id }) => followers.find(({ log }) => log.id === id)?.wake(),
   );
 }

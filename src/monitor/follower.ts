@@ -116,6 +116,16 @@ export class Follower {
     return this.#settings.pollMs;
   }
 
+  /** How long it may stand still before it is called frozen, in milliseconds. */
+  get patienceMs(): number {
+    return this.#settings.patienceMs;
+  }
+
+  /** For how long it has not grown, as far as we looked, in milliseconds. */
+  get stillMs(): number {
+    return this.#common.world.clock.monotonic() - this.#standsSince;
+  }
+
   /** This log, and the one that it replaces, if it does. It settles the questions about both. */
   get logs(): readonly Log[] {
     return knownLogs([this.#settings]);

@@ -1,5 +1,6 @@
 import type { LookSaid } from "../store/shared_types.ts";
 import type { Log } from "../tlog/log.ts";
+import type { Clock } from "../world/world.ts";
 import { HOLDS } from "./finding.ts";
 import type { Found } from "./happenings.ts";
 import { isOfSite } from "./shared_source.ts";
@@ -11,13 +12,20 @@ export class OwnLooks {
   readonly #said = new Map<string, LookSaid>();
   /** By log: how many looks in a row did not reach it. */
   readonly #failures = new Map<string, number>();
+  /** By log: when this site asked it last, by the monotonic clock. */
+  readonly #askedAt = new Map<string, number>();
   /** Logs of which something that other sites were shown could not be proven here. */
   readonly #doubted = new Set<string>();
+  readonly #clock: Pick<Clock, "monotonic">;
+
+  constructor(clock: Pick<Clock, "monotonic">) {
+    this.#clock = clock;
+  }
 
   /** Forgets all but these logs. */
   follow(logs: readonly Pick<Log, "id">[]): void {
     const ids = new Set(logs.map(({ id }) => id));
-    for (const kept of [this.#said, this.#failures, this.#doubted]) {
+    for (const kept of [this.#said, this.#failures, this.#askedAt, this.#doubted]) {
       for (const id of kept.keys()) if (!ids.has(id)) kept.delete(id);
     }
   }
@@ -30,6 +38,7 @@ export class OwnLooks {
       if (!isReached) this.#doubted.add(log.id);
       return;
     }
+    this.#askedAt.set(log.id, this.#clock.monotonic());
     const failures = isReached ? 0 : (this.#failures.get(log.id) ?? 0) + 1;
     this.#failures.set(log.id, failures);
     const shown = isReached && checkpoint !== undefined ? checkpoint : undefined;
@@ -39,6 +48,11 @@ export class OwnLooks {
         ...{ treeSize: shown.treeSize, root: shown.root, note: shown.noteWithCosignatures },
       },
     });
+  }
+
+  /** For how long this site has not asked a log, in milliseconds. */
+  notAskedMs({ id }: Pick<Log, "id">): number {
+    return this.#clock.monotonic() - (this.#askedAt.get(id) ?? -Infinity);
   }
 
   /** What the store does not know yet, by log. */

@@ -1,6 +1,11 @@
 import type { SharedStore } from "../store/shared_store.ts";
 import type { Alert } from "../response/alert.ts";
-import { type AlertClaims, type Claimed, claimKey } from "../response/claims.ts";
+import {
+  type AlertClaims,
+  type Claimed,
+  type ClaimedChannel,
+  claimKey,
+} from "../response/claims.ts";
 
 /** How long a site has for sending an alert that it has claimed. */
 const CLAIM_MS = 60_000;
@@ -19,7 +24,7 @@ export class SharedAlerts implements AlertClaims {
   }
 
   /** See AlertClaims. What a site has claimed and not sent in CLAIM_MS, another one may send. */
-  async claim(alert: Alert, channel: string): Promise<Claimed> {
+  async claim(alert: Alert, channel: ClaimedChannel): Promise<Claimed> {
     const key = claimKey(alert, channel);
     const { store } = this;
     if (key === undefined || store === undefined) return "send";
@@ -37,7 +42,7 @@ export class SharedAlerts implements AlertClaims {
   }
 
   /** See AlertClaims. */
-  async sent(alert: Alert, channel: string): Promise<void> {
+  async sent(alert: Alert, channel: ClaimedChannel): Promise<void> {
     const key = claimKey(alert, channel);
     // If this is lost, another site sends it once more.
     if (key !== undefined) await this.store?.claimDone(key).catch(() => {});

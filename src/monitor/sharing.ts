@@ -45,8 +45,20 @@ const FIRST_AWAY_MS = 1_000;
 /** A look of another site counts for so many of our own intervals; then this site looks itself. */
 const LOOK_LASTS = 2;
 
+/**
+ * A log that stands still for so many of our intervals is looked at by ourselves too, once in as many:
+ * an old checkpoint may be all that the store, or the one site, is shown.
+ */
+const ALONE_EACH = 20;
+
 /** A log that is followed, and how often it is to be looked at. */
-export type Followed = Pick<Log, "id"> & { readonly pollMs: number };
+export interface Followed extends Pick<Log, "id"> {
+  readonly pollMs: number;
+  /** How long it may stand still before it is called frozen. */
+  readonly patienceMs: number;
+  /** For how long it has stood still, in milliseconds. */
+  readonly stillMs: () => number;
+}
 
 /** Tells a follower that there may be something to look at. */
 export type Wake = (log: Pick<Log, "id">) => void;
@@ -66,7 +78,7 @@ export class Sharing {
   readonly #site: { readonly vkey: string; readonly name: string };
   readonly #turns: SharedTurns;
   #followed: readonly Followed[] = [];
-  readonly #looks = new OwnLooks();
+  readonly #looks: OwnLooks;
   readonly #cases: OwnCases;
   readonly #heard: HeardPeers;
   #wakeFollower: Wake = () => {};
@@ -98,6 +110,7 @@ export class Sharing {
     this.#place = place;
     this.#site = site;
     this.#turns = new SharedTurns(common.world.clock);
+    this.#looks = new OwnLooks(common.world.clock);
     this.#cases = new OwnCases(common.keeper.incidents);
     this.#heard = new HeardPeers(common.world.clock);
     this.alerts = new SharedAlerts({
@@ -135,7 +148,9 @@ export class Sharing {
 
   /**
    * What another site was shown, if that is enough for this one. It is not if we know more, or if it
-   * was shown what the log does not prove to us: then the log may tell the two of us two stories.
+   * was shown what the log does not prove to us: then the log may tell the two of us two stories. Nor is
+   * it if the log stands still, and we have not looked ourselves for long: others' word alone must not
+   * make a log frozen, or hide that it grew.
    */
   #shown(log: Log): ShownElsewhere | undefined {
     const { keeper: { judge }, observations } = this.#common;
@@ -143,6 +158,7 @@ export class Sharing {
     if (shown === undefined || shown.treeSize < (judge.latest(log)?.treeSize ?? 0n)) {
       return undefined;
     }
+    if (this.#isToLook(log)) return undefined;
     if (!this.#looks.isDoubted(log)) return shown;
     if (!observations.agrees(log, shown)) return undefined;
     this.#looks.trust(log);
@@ -151,6 +167,14 @@ export class Sharing {
 
   #lastsMs({ id }: Pick<Log, "id">): number {
     return LOOK_LASTS * (this.#followed.find((log) => log.id === id)?.pollMs ?? 0);
+  }
+
+  #isToLook(log: Pick<Log, "id">): boolean {
+    const followed = this.#followed.find(({ id }) => id === log.id);
+    if (followed === undefined) return false;
+    const { pollMs, patienceMs, stillMs } = followed;
+    const aloneMs = Math.min(stillMs(), this.#looks.notAskedMs(log));
+    return aloneMs > Math.min(ALONE_EACH * pollMs, patienceMs / 2);
   }
 
   /** The names of the other sites whose turn it is to look at a log. */
@@ -363,10 +387,10 @@ export class Sharing {
   }
 
   /** Hears what another site was shown. It counts only if it verifies here, and as a peer's word. */
-  async #hear({ log: id, treeSize, root, note, site, siteName }: SharedHead): Promise<void> {
+  async #hear({ log: id, treeSize, root, note, siteName }: SharedHead): Promise<void> {
     const { keeper, memory } = this.#common;
     const log = keeper.judge.logs.find((one) => one.id === id);
-    if (log === undefined || site === this.#site.vkey) return;
+    if (log === undefined) return;
     const isKnown = await ours(() =>
       memory.at(log, treeSize).some(({ checkpoint }) => checkpoint.root === root)
     );

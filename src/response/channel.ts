@@ -17,6 +17,11 @@ export interface Channel {
   readonly name: string;
   /** `webhook`, `mail`, `command` or `syslog`, and where it leads, for a person. */
   readonly description: string;
+  /**
+   * Where it leads, exactly: sites that share a store and have a channel of this name that leads there
+   * too tell a case through one of them. Never shown: it may be a secret.
+   */
+  readonly leadsTo: string;
   /** The least level that it is for. Ends and sums are sent if their case was. */
   readonly least: AlertLevel;
   /**

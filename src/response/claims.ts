@@ -4,7 +4,13 @@
  *
  * @module
  */
+import { utf8 } from "../tlog/encoding.ts";
+import { sha256Hex } from "../tlog/hashing.ts";
 import type { Alert } from "./alert.ts";
+import type { Channel } from "./channel.ts";
+
+/** A channel, as far as claims tell it from others. */
+export type ClaimedChannel = Pick<Channel, "name" | "leadsTo">;
 
 /** What becomes of an alert that is to be sent. */
 export type Claimed =
@@ -18,16 +24,22 @@ export type Claimed =
 /** Divides the sending among daemons. */
 export interface AlertClaims {
   /** Claims an alert on a channel. It never fails: if nobody can be asked, the alert is to be sent. */
-  claim(alert: Alert, channel: string): Promise<Claimed>;
+  claim(alert: Alert, channel: ClaimedChannel): Promise<Claimed>;
   /** The alert was sent. */
-  sent(alert: Alert, channel: string): Promise<void>;
+  sent(alert: Alert, channel: ClaimedChannel): Promise<void>;
 }
 
-/** What an alert is claimed by; nothing if every daemon sends its own. */
+/**
+ * What an alert is claimed by; nothing if every daemon sends its own. Channels of one name that lead
+ * elsewhere have nothing in common: whoever is at the end of the one must hear of the case too.
+ */
 export function claimKey(
   { case: about }: Pick<Alert, "case">,
-  channel: string,
+  { name, leadsTo }: ClaimedChannel,
 ): string | undefined {
   // What a daemon cannot reach, and how its own parts are, is its own news. A proven case is everybody's.
-  return about.startsWith("equivocation ") ? `alert ${channel} ${about}` : undefined;
+  if (!about.startsWith("equivocation ")) return undefined;
+  // A name may be longer than a key, and a place may be a secret.
+  const channel = sha256Hex(utf8(`${name}\n${leadsTo}`)).slice(0, 32);
+  return `alert ${channel} ${about}`;
 }

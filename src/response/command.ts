@@ -24,6 +24,7 @@ export function commandChannel(
   const [program] = argv as [string];
   return {
     ...{ name, least, description: `command ${printable(program)}` },
+    leadsTo: JSON.stringify(argv),
     async send(alert) {
       const input = utf8(`${formatAlert(alert)}\n`);
       const { code, said } = await world.commands.run({ argv, input, timeoutMs: SEND_MS });

@@ -214,7 +214,7 @@ export class Courier {
 
   async #bring({ number, alert }: Waiting): Promise<"brought" | "refused" | "left" | "failed"> {
     const { name } = this.channel;
-    const claimed = await this.#claims?.claim(alert, name) ?? "send";
+    const claimed = await this.#claims?.claim(alert, this.channel) ?? "send";
     if (claimed === "done") {
       this.#left.delete(number);
       this.#queue.change({ sent: number, to: name });
@@ -228,7 +228,7 @@ export class Courier {
     this.#left.delete(number);
     try {
       await this.channel.send(alert);
-      await this.#claims?.sent(alert, name);
+      await this.#claims?.sent(alert, this.channel);
     } catch (error) {
       const reason = printable(error instanceof Error ? error.message : String(error));
       this.#lastError = reason;

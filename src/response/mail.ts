@@ -40,6 +40,7 @@ export function mailChannel(
   const read = rereading(() => readPassword(world.files, password!));
   return {
     ...{ name, least, description: `mail to ${to.join(", ")} by ${hostname}` },
+    leadsTo: to.toSorted().join(", "),
     async send(alert) {
       const login = user !== undefined && password !== undefined
         ? { user, password: await read() }

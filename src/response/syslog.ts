@@ -37,6 +37,7 @@ export function syslogChannel(
 ): Channel {
   return {
     ...{ name, least, description: `syslog ${formatAddress(server)}` },
+    leadsTo: formatAddress(server),
     async send(alert) {
       const { hostname, port } = server;
       const address = await addressOf(world, { hostname, allow, timeoutMs: SEND_MS });

@@ -48,6 +48,7 @@ export function webhookChannel(
   const readKey = rereading(() => readSecret(world.files, secret));
   return {
     ...{ name, least, description: `webhook ${new URL(url).origin}` },
+    leadsTo: url,
     async send(alert) {
       const key = await readKey();
       const { protocol, hostname } = new URL(url);

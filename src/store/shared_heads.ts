@@ -16,6 +16,7 @@ import {
   checkpointIn,
   countIn,
   isShareable,
+  noteColumn,
   orDamaged,
   siteNameIn,
   textIn,
@@ -37,6 +38,9 @@ import { CHANNEL, wordOf } from "./shared_words.ts";
 export const MAX_BATCH_ENTRIES = 200;
 /** Most characters of notes in one transaction, unless it has a single entry. */
 export const MAX_BATCH_NOTES = 1_000_000;
+
+/** Most heads that are read of those that contradict one such batch: two for each of its entries. */
+const MAX_CONTRADICTING = 2 * MAX_BATCH_ENTRIES;
 
 /** A part of a publication that is written in one transaction. */
 interface Batch {
@@ -171,7 +175,9 @@ async function insertSightings(
   );
 }
 
-const HEADS = `select h.id, h.added_ms, h.log, h.size, h.root, h.note, h.first_site, s.name
+const HEADS = `select h.id, h.added_ms, h.log, h.size, h.root, ${
+  noteColumn("h.note")
+} as note, h.first_site, s.name
   from hearsay_heads h left join hearsay_sites s on s.vkey = h.first_site`;
 
 /** See `SharedStore.headsAfter`. @throws WorldError */
@@ -261,7 +267,7 @@ export async function contradicting(
     const others = await db.query(
       `with seen(log, size, root) as (values ${values})
         ${HEADS} join seen on seen.log = h.log and seen.size = h.size and seen.root <> h.root
-        order by h.id`,
+        order by h.id limit ${MAX_CONTRADICTING}`,
       rows.flat(),
     );
     found.push(...others.map((row) => orDamaged(row, headIn)).filter(isHead));

@@ -238,9 +238,15 @@ function untaken(
   });
 }
 
-/** Makes rows of slots that nobody has had yet, so that it is known since when they are free. */
+/**
+ * Makes rows of slots that nobody has had yet, so that it is known since when they are free. All sites do
+ * it in one order: each of two with another order would wait for the other's rows.
+ */
 async function noteUntaken({ db }: LeaseParts, slots: readonly Try[]): Promise<void> {
-  for (const part of partsOf(slots)) {
+  const inOrder = slots.toSorted((a, b) =>
+    a.log === b.log ? a.slot - b.slot : a.log < b.log ? -1 : 1
+  );
+  for (const part of partsOf(inOrder)) {
     const rows = part.map(({ log, slot }) => [log, BigInt(slot)]);
     await db.query(
       `insert into hearsay_leases(log, slot, fence, until_ms)

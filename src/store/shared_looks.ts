@@ -10,6 +10,7 @@ import type { SqlRow, SqlValue } from "../world/world.ts";
 import {
   checkpointIn,
   countIn,
+  noteColumn,
   numberIn,
   orDamaged,
   resultIn,
@@ -22,7 +23,7 @@ import type { Lease, LookPage, LookSaid, SharedLook, SharedSite } from "./shared
 import { CHANNEL, wordOf } from "./shared_words.ts";
 
 /** Most looks that are read at once. */
-export const MAX_LOOKS = 1_000;
+export const MAX_LOOKS = 300;
 
 /** Most looks that are written in one transaction. */
 const MAX_WRITTEN = 200;
@@ -125,8 +126,9 @@ async function insertLooks(
 /** See `SharedStore.looksAfter`. @throws WorldError */
 export async function looksAfter(db: SharedDatabase, version: bigint): Promise<LookPage> {
   const rows = await db.query(
-    `select l.log, l.slot, l.site, s.name, l.version, l.size, l.root, l.note, l.result, l.failures,
-        l.looked_ms, now_ms() as read_ms
+    `select l.log, l.slot, l.site, s.name, l.version, l.size, l.root, l.result, l.failures,
+        l.looked_ms, now_ms() as read_ms, ${noteColumn("l.note")} as note,
+        case when l.note is null then 0 else 1 end as has_note
       from hearsay_looks l left join hearsay_sites s on s.vkey = l.site
       where l.version > cast($1 as bigint)
         and l.version <= (select last from hearsay_counter where name = 'looks')
@@ -146,6 +148,6 @@ function lookIn(row: SqlRow): SharedLook {
     ...{ log, slot: numberIn(row, "slot"), site, siteName: siteNameIn(row, site) },
     ...{ result: resultIn(row), failures: numberIn(row, "failures") },
     agoMs: agoMs(countIn(row, "looked_ms"), countIn(row, "read_ms")),
-    checkpoint: row.note === null ? undefined : checkpointIn(row, log),
+    checkpoint: row.has_note === 0n ? undefined : checkpointIn(row, log),
   };
 }

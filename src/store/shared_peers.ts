@@ -24,7 +24,10 @@ export async function heardPeers(
   for (const { peer, agoMs } of peers) {
     if (fitsKey(peer)) newest.set(peer, Math.min(agoMs, newest.get(peer) ?? agoMs));
   }
-  const all = [...newest].map(([peer, agoMs]) => [peer, BigInt(Math.max(0, Math.round(agoMs)))]);
+  // In one order on all sites: who locks the same rows in another one waits for us as we wait for it.
+  const all = [...newest].toSorted(([a], [b]) => a < b ? -1 : 1).map((
+    [peer, agoMs],
+  ) => [peer, BigInt(Math.max(0, Math.round(agoMs)))]);
   for (let at = 0; at < all.length; at += MAX_PEERS) {
     const rows = all.slice(at, at + MAX_PEERS);
     const values = placeholders(
@@ -42,11 +45,16 @@ export async function heardPeers(
   }
 }
 
-/** See `SharedStore.peersHeard`. @throws WorldError */
+/**
+ * See `SharedStore.peersHeard`. What was heard later than now says nothing: the database's clock was
+ * wrong, and a peer that is gone would be heard until that time comes.
+ * @throws WorldError
+ */
 export async function peersHeard(db: SharedDatabase): Promise<readonly (PeerRow | DamagedRow)[]> {
   const rows = await db.query(
     `select p.peer, p.site, p.heard_ms, s.name, now_ms() as read_ms
       from hearsay_peers p left join hearsay_sites s on s.vkey = p.site
+      where p.heard_ms <= now_ms()
       order by p.heard_ms desc, p.peer limit ${MAX_PEERS}`,
   );
   return rows.map((row) => orDamaged(row, peerIn));

@@ -7,8 +7,8 @@
 import { type Result, RESULTS } from "../evidence/result.ts";
 import { parseCheckpointText } from "../tlog/checkpoint_text.ts";
 import { base64, utf8 } from "../tlog/encoding.ts";
-import { MalformedError, quoted } from "../tlog/malformed.ts";
-import { parseNote } from "../tlog/note.ts";
+import { MalformedError, printable, quoted } from "../tlog/malformed.ts";
+import { MAX_NOTE_BYTES, parseNote } from "../tlog/note.ts";
 import type { SqlRow } from "../world/world.ts";
 import { MAX_KEY_BYTES } from "./shared_schema.ts";
 import type { DamagedRow, SharedCheckpoint } from "./shared_types.ts";
@@ -87,10 +87,27 @@ export function checkpointIn(row: SqlRow, log: string): SharedCheckpoint {
   );
 }
 
-/** A site's name for people: from a row in which it may be missing. */
+/**
+ * The SQL of a note that is read no further than a note can be long: a longer one comes as null. Whoever
+ * can write in the database could fill the memory of every daemon with it.
+ */
+export function noteColumn(column: string): string {
+  return `case when octet_length(${column}) <= ${MAX_NOTE_BYTES} then ${column} end`;
+}
+
+/**
+ * A site's name for people: from a row in which it may be missing. One that is no name of a monitor, too
+ * long or with characters that a terminal would obey, is not repeated.
+ */
 export function siteNameIn(row: SqlRow, vkey: string): string {
   const { name } = row;
-  return typeof name === "string" && name !== "" ? name : vkey.split("+")[0]!;
+  if (typeof name === "string" && isPlain(name)) return name;
+  const start = vkey.slice(0, MAX_KEY_BYTES).split("+")[0]!;
+  return isPlain(start) ? start : "without a name";
+}
+
+function isPlain(name: string): boolean {
+  return name !== "" && name.length <= MAX_KEY_BYTES && printable(name) === name;
 }
 
 /** What follows the key in the id of a log; see `makeLog`. */

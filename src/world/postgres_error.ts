@@ -20,6 +20,9 @@ const KINDS: readonly [RegExp, WorldErrorKind][] = [
 /** A statement that writes came to a server that takes none (any more). */
 const READ_ONLY = "25006";
 
+/** Of what a server says, so much is repeated: it is kept in the status, and told again and again. */
+const MAX_MESSAGE_CHARACTERS = 500;
+
 /** Whether a server has said that it takes no writes. */
 export function isReadOnlyRefusal(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === READ_ONLY;
@@ -32,7 +35,7 @@ export function isReadOnlyRefusal(error: unknown): boolean {
 export function sharedError(error: unknown): WorldError {
   if (error instanceof WorldError) return error;
   const code = error instanceof Error && "code" in error ? `${error.code}` : "";
-  const { message } = error as Error;
+  const message = (error as Error).message.slice(0, MAX_MESSAGE_CHARACTERS);
   if (/^[0-9A-Z]{5}$/.test(code)) {
     const kind = KINDS.find(([codes]) => codes.test(code))?.[1] ?? "other";
     return new WorldError(kind, `PostgreSQL: ${message} (${code})`);

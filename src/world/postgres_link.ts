@@ -21,6 +21,12 @@ const SOONER_MS = 1_000;
 /** How long a goodbye may take. */
 const GOODBYE_S = 1;
 
+/**
+ * A statement with more values is not kept prepared. It is one of many rows, and each number of rows
+ * is another statement, which the server would remember for as long as the connection lasts.
+ */
+const MAX_PREPARED_VALUES = 10;
+
 /** The database's own clock, which runs on within a transaction. */
 const NOW_MS = "(floor(extract(epoch from clock_timestamp()) * 1000)::bigint)";
 
@@ -107,8 +113,8 @@ export class Link {
     if (!this.isOpen) throw lostConnection();
     const statement = text.replaceAll("now_ms()", NOW_MS);
     // "simple" would take several statements at once.
-    const work = async () =>
-      await this.#sql.unsafe(statement, sent, { simple: false, prepare: true });
+    const prepare = sent.length <= MAX_PREPARED_VALUES;
+    const work = async () => await this.#sql.unsafe(statement, sent, { simple: false, prepare });
     try {
       const rows = await inTime({ clock: this.#clock, ms: STATEMENT_LIMIT_MS, work, late: LATE });
       return [...rows];

@@ -50,6 +50,26 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(async () => await shared?.stop());
 
+postgresTest("the server remembers no statement for each number of rows", async () => {
+  await shared!.sql("create database many", "postgres");
+  const url = shared!.url.replace("/hearsay?", "/many?");
+  const db = await sharedDatabases.connect({ url, password: shared!.password });
+  try {
+    await db.query("create table t (n bigint not null)");
+    for (let count = 1; count <= 100; count++) {
+      const rows = Array.from({ length: count }, (_, at) => `($${at + 1})`);
+      const values = rows.map((_, at) => BigInt(at));
+      await db.query(`insert into t(n) values ${rows.join(", ")}`, values);
+    }
+    const [sum] = await db.query("select count(*) as n from t");
+    assertEquals(sum!.n, 5_050n);
+    const [kept] = await db.query("select count(*) as n from pg_prepared_statements");
+    assert(kept!.n as bigint <= 20n, `${kept!.n} statements`);
+  } finally {
+    await db.close();
+  }
+});
+
 sharedDatabaseContract((name, run) => {
   postgresTest(name, async () => {
     const database = `contract_${++databases}`;

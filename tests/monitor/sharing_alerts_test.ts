@@ -50,7 +50,9 @@ const ALERTS = {
 };
 
 /** Three sites that follow one log, and what contradicts it. */
-async function watching() {
+async function watching(
+  { alertsOf = () => ALERTS }: { alertsOf?: (site: number) => typeof ALERTS } = {},
+) {
   const sites = await Sites.make(3);
   const operator = new Operator();
   const log = grow(await logAt(), 4);
@@ -58,7 +60,7 @@ async function watching() {
   grow(log, 20);
   for (const [number, host] of sites.hosts.entries()) {
     operator.hear(host, number);
-    await sites.start(number, [new ScriptedSource(log, 8)], { alerts: ALERTS });
+    await sites.start(number, [new ScriptedSource(log, 8)], { alerts: alertsOf(number) });
   }
   await sites.pass(2 * MINUTE);
   const split = (size: number) => checkpointOf(theirs, size);
@@ -95,6 +97,22 @@ Deno.test("sharing: if the site that has claimed a case cannot tell it, another 
   operator.unreachable.clear();
   await sites.hosts[0]!.pass(3 * HOUR);
   assertEquals(operator.cases.length, 1);
+});
+
+Deno.test("sharing: channels of one name that lead elsewhere are told of a case each", async () => {
+  const [channel] = ALERTS.channels;
+  // At one host, but another team's.
+  const webhook = { url: "https://hooks.example.com/others", secret: "hook.secret" };
+  const others = { ...ALERTS, channels: [{ ...channel!, webhook }] };
+  const { sites, operator, split } = await watching({
+    alertsOf: (site) => site === 2 ? others : ALERTS,
+  });
+  await using _sites = sites;
+  await sites.hosts[1]!.hear([(await split(8)).frame]);
+  await sites.pass(2 * MINUTE);
+  assertEquals(operator.cases.length, 2);
+  const told = operator.taken.filter(({ alert }) => alert.level === "EMERGENCY");
+  assertEquals(told.filter(({ site }) => site === 2).length, 1);
 });
 
 Deno.test("sharing: without the store each site tells a case itself, and nothing is lost", async () => {

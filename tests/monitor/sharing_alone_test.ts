@@ -1,7 +1,7 @@
 /** What a site does not leave to the others: it looks, publishes and doubts for itself. */
 import { assert, assertEquals } from "@std/assert";
 import { checkpointOf, grow } from "../evidence/histories.ts";
-import { type Host, logAt, MINUTE } from "./hosts.ts";
+import { type Host, logAt, MINUTE, STATE } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 import { LEASE, logOf, parted, SECOND, shownTwice, Sites } from "./sites.ts";
 
@@ -46,6 +46,36 @@ Deno.test("sharing: if the log cannot be reached from where the turn is, the oth
   otherSource.size = 16;
   await sites.pass(3 * MINUTE);
   assertEquals(logOf(other).size, "16");
+});
+
+Deno.test("sharing: a log is not called frozen, and its growth not missed, by the word of others alone", async () => {
+  await using sites = await Sites.make(2);
+  const { other, otherSource } = await turns(sites);
+  const before = otherSource.asked.latest;
+  await sites.pass(18 * MINUTE);
+  assertEquals(otherSource.asked.latest - before, 0);
+  // What the other site is shown, or what somebody writes for it in the store, stays old.
+  otherSource.size = 16;
+  await sites.pass(6 * MINUTE);
+  assertEquals(logOf(other).size, "16");
+});
+
+Deno.test("sharing: a site looks itself before a log's patience is over", async () => {
+  await using sites = await Sites.make(2);
+  const sources = await shownTwice(8);
+  const patienceMs = 8 * MINUTE;
+  for (const number of [0, 1]) {
+    const host = sites.hosts[number]!;
+    const logs = [{ source: sources[number]!, pollMs: MINUTE, patienceMs }];
+    await host.start({ logs, store: { views: 1, leaseMs: LEASE } });
+    await sites.pass(2 * SECOND);
+  }
+  await sites.pass(MINUTE);
+  const at = sites.hosts.findIndex((host) => host.daemon!.status().store!.held === 0);
+  sources[at]!.size = 16;
+  await sites.pass(patienceMs + MINUTE);
+  assertEquals(sites.hosts[at]!.toldOf("log.frozen"), []);
+  assertEquals(logOf(sites.hosts[at]!).size, "16");
 });
 
 Deno.test("sharing: who has the turn and looks seldom is not waited for", async () => {
@@ -137,4 +167,18 @@ Deno.test("sharing: what came into a database after it was restored is heard", a
   await sites.pass(2 * MINUTE);
   const [, one, other] = await Promise.all(sites.hosts.map((host) => host.cases()));
   assertEquals([one!.length, other!.length], [1, 1]);
+});
+
+Deno.test("sharing: a site that lost its journal learns from the store what it once saw itself", async () => {
+  await using sites = await Sites.make(1);
+  const { ours, theirs } = await parted();
+  const host = await sites.start(0, [ours]);
+  await sites.pass(2 * MINUTE);
+  await host.stop();
+  host.disk.move(STATE);
+  host.databases.clear();
+  theirs.size = 8;
+  await sites.start(0, [theirs]);
+  await sites.pass(2 * MINUTE);
+  assertEquals((await host.cases()).length, 1);
 });

@@ -146,6 +146,22 @@ function publishingContract(engine: string, open: Open): void {
     assertEquals(await against([]), []);
   });
 
+  test("headsAfter: a note longer than notes are is not read, nor a name that is none", async (stage) => {
+    const store = await stage.store("one");
+    const journal = new SiteJournal("one");
+    for (let size = 1; size <= 2; size++) journal.see({ log: logId(1), size });
+    await journal.publishTo(store);
+    await stage.sql("update hearsay_heads set note = $1 where size = 1", ["x".repeat(600_000)]);
+    for (const name of ["\u001b[2J", "two\nlines", "x".repeat(5_000), ""]) {
+      await stage.sql("update hearsay_sites set name = $1", [name]);
+      const [long, head] = (await store.headsAfter(undefined, 100)).heads;
+      assertEquals(long, { damaged: "note is null, expected a text" });
+      assertEquals(head && "siteName" in head && head.siteName, "one");
+      const [site] = await store.sites();
+      assertEquals(site && "name" in site && site.name, "one");
+    }
+  });
+
   test("headsAfter: a damaged row is told as such, and stops nothing", async (stage) => {
     const store = await stage.store("one");
     const journal = new SiteJournal("one");

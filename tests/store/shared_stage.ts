@@ -120,6 +120,8 @@ export class Wire implements SharedDatabase {
   /** So many coming answers to what changes something are lost; it happens all the same. */
   losesAnswers = 0;
   onWay: () => Promise<void>;
+  /** Sees each statement outside of transactions. */
+  onStatement: (sql: string, values: readonly SqlValue[]) => void = () => {};
   readonly #db: SharedDatabase;
 
   constructor(db: SharedDatabase, { onWay = () => Promise.resolve() }: WireOptions) {
@@ -129,6 +131,7 @@ export class Wire implements SharedDatabase {
 
   async query(sql: string, values?: readonly SqlValue[]): Promise<readonly SqlRow[]> {
     await this.onWay();
+    this.onStatement(sql, values ?? []);
     const rows = await this.#db.query(sql, values);
     await this.onWay();
     if (!/^\s*select/.test(sql)) this.#lose();

@@ -50,6 +50,17 @@ export function upkeepContract(engine: string, open: Open): void {
 type Test = (name: string, run: (stage: Stage) => Promise<void>) => void;
 
 function claimContract(test: Test): void {
+  test("claim: one that a wrong clock has made last for years keeps nothing back", async (stage) => {
+    const [one, two] = [await stage.store("one"), await stage.store("two")];
+    await one.claim("alert 1", 60_000);
+    await stage.sql("update hearsay_claims set until_ms = until_ms + 100000000000");
+    assertEquals(await two.claim("alert 1", 60_000), "mine");
+    // A server whose clock is a little behind has taken over.
+    await stage.sql("update hearsay_claims set until_ms = until_ms + 5000");
+    const claim = await one.claim("alert 1", 60_000);
+    assertEquals(claim, { heldBy: siteOf("two").vkey, forMs: 65_000 });
+  });
+
   test("claim: one at a time; another after a while; what is done is done", async (stage) => {
     const [one, two] = [await stage.store("one"), await stage.store("two")];
     assertEquals(await one.claim("alert 1", 1_000), "mine");
@@ -178,6 +189,36 @@ function claimContract(test: Test): void {
     );
     assertEquals(heard, [["b", "one", 50], ["a", "two", 150]]);
     await one.heardPeers([]);
+  });
+
+  test("peersHeard: what was heard in the future says nothing, and hides nobody", async (stage) => {
+    const one = await stage.store("one");
+    await one.heardPeers([{ peer: "a", agoMs: 0 }, { peer: "gone", agoMs: 0 }]);
+    await stage.sql("update hearsay_peers set heard_ms = heard_ms + 90000 where peer = 'gone'");
+    const heard = async () =>
+      (await one.peersHeard()).map((row) => "damaged" in row ? row.damaged : row.peer);
+    assertEquals(await heard(), ["a"]);
+    await one.heardPeers([{ peer: "gone", agoMs: 0 }]);
+    assertEquals((await heard()).toSorted(), ["a", "gone"]);
+  });
+
+  test("heardPeers, keepLeases: rows are written in one order on all sites, so that none lock one another", async (stage) => {
+    const orders: unknown[][] = [];
+    for (const [name, numbers] of [["one", [3, 1, 2]], ["two", [2, 3, 1]]] as const) {
+      const { store, wire } = await stage.site(name);
+      const order: unknown[] = [];
+      wire.onStatement = (sql, values) => {
+        if (/insert into hearsay_(leases|peers)/.test(sql)) {
+          order.push(...values.filter((value) => `${value}`.startsWith("KEY")));
+        }
+      };
+      await stage.sql("delete from hearsay_leases");
+      await store.keepLeases({ logs: numbers.map(logId), views: 2, leaseMs: 1_000 });
+      await store.heardPeers(numbers.map((number) => ({ peer: `KEY peer ${number}`, agoMs: 0 })));
+      orders.push(order);
+    }
+    assertEquals(orders[0]!.length, 9);
+    assertEquals(orders[0], orders[1]);
   });
 
   test("publishCases: to do it again changes nothing", async (stage) => {
