@@ -228,7 +228,7 @@ export class Sharing {
       try {
         const store = await this.#open(db);
         const stop = new Stop();
-        await this.#publish(store, stop);
+        await this.#publish(store, { stop });
         await this.#cases.publish(store);
         await this.#take(store, stop);
         if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
@@ -282,7 +282,7 @@ export class Sharing {
           await this.#keepLeases(store);
           leasesDueAt = now + this.#settings.leaseMs / 3;
         }
-        await this.#publish(store, stop);
+        await this.#publish(store, { stop, dueAt: () => leasesDueAt });
         await this.#cases.publish(store);
         await this.#say(store);
         await this.#take(store, stop);
@@ -320,8 +320,15 @@ export class Sharing {
   }
 
   /** Sends what our journal has and the store does not. */
-  async #publish(store: SharedStore, stop: Stop): Promise<void> {
-    const { observations } = this.#common;
+  async #publish(
+    store: SharedStore,
+    { stop, dueAt = () => Infinity }: {
+      stop: Stop;
+      /** When something else is due, by the monotonic clock. Then the rest is sent in the next round. */
+      dueAt?: () => number;
+    },
+  ): Promise<void> {
+    const { observations, world: { clock } } = this.#common;
     while (!stop.stopped) {
       const after = this.#published;
       const { seen, upTo: last } = await ours(() => observations.seenAfter(after.seq, PAGE));
@@ -340,6 +347,9 @@ export class Sharing {
       this.#published = reached;
       const isAll = last.hash !== "";
       if (isAll && reached.seq === last.seq) return;
+      if (clock.monotonic() < dueAt()) continue;
+      this.#hasNews = true;
+      return;
     }
   }
 
