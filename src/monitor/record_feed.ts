@@ -129,7 +129,7 @@ export class RecordFeed {
 }
 
 /** @throws MalformedError unless a record holds, which says why */
-function expectHolds(record: ConflictRecord): void {
+export function expectHolds(record: ConflictRecord): void {
   const { outcome, checks } = verifyConflict({ input: record as unknown as JsonObject });
   if (outcome === "holds") return;
   const why = checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);

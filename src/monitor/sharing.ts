@@ -30,6 +30,7 @@ import { OwnLooks } from "./own_looks.ts";
 import { ours, OwnRefusal } from "./own_refusal.ts";
 import { SharedAlerts } from "./shared_alerts.ts";
 import { isOfSite, SharedSource, type ShownElsewhere, siteSource } from "./shared_source.ts";
+import { StoredRecords } from "./stored_records.ts";
 import { SharedTurns } from "./shared_turns.ts";
 import type { HeardElsewhere, StoreStatus } from "./status.ts";
 
@@ -80,6 +81,7 @@ export class Sharing {
   #followed: readonly Followed[] = [];
   readonly #looks: OwnLooks;
   readonly #cases: OwnCases;
+  readonly #records: StoredRecords;
   readonly #heard: HeardPeers;
   #wakeFollower: Wake = () => {};
   /** Ends the wait between two rounds. */
@@ -112,9 +114,10 @@ export class Sharing {
     this.#turns = new SharedTurns(common.world.clock);
     this.#looks = new OwnLooks(common.world.clock);
     this.#cases = new OwnCases(common.keeper.incidents);
+    this.#records = new StoredRecords(common);
     this.#heard = new HeardPeers(common.world.clock);
     this.alerts = new SharedAlerts({
-      vkey: site.vkey,
+      ...{ vkey: site.vkey, clock: common.world.clock },
       onAway: (error) => common.happenings.tell({ kind: "store away", detail: reasonOf(error) }),
     });
     common.happenings.subscribe((happening) => {
@@ -231,6 +234,7 @@ export class Sharing {
         await this.#publish(store, { stop });
         await this.#cases.publish(store);
         await this.#take(store, stop);
+        await this.#records.take(store, stop);
         if (this.#takenHead !== undefined) await store.noteTaken(this.#takenHead);
         await store.release();
       } finally {
@@ -286,6 +290,7 @@ export class Sharing {
         await this.#cases.publish(store);
         await this.#say(store);
         await this.#take(store, stop);
+        await this.#records.take(store, stop);
         this.#roundEnded();
         this.alerts.store = store;
         if (now >= trimDueAt) {

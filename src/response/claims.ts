@@ -27,6 +27,8 @@ export interface AlertClaims {
   claim(alert: Alert, channel: ClaimedChannel): Promise<Claimed>;
   /** The alert was sent. */
   sent(alert: Alert, channel: ClaimedChannel): Promise<void>;
+  /** The alert could not be sent. Others may try now; this daemon claims it anew when it tries again. */
+  failed(alert: Alert, channel: ClaimedChannel): Promise<void>;
 }
 
 /**

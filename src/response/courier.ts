@@ -230,6 +230,7 @@ export class Courier {
       await this.channel.send(alert);
       await this.#claims?.sent(alert, this.channel);
     } catch (error) {
+      await this.#claims?.failed(alert, this.channel);
       const reason = printable(error instanceof Error ? error.message : String(error));
       this.#lastError = reason;
       if (error instanceof AlertRefused) return await this.#noteRefusal(number, reason);

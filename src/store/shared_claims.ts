@@ -74,6 +74,20 @@ export async function claimDone(
   );
 }
 
+/** See `SharedStore.unclaim`. @throws MalformedError, WorldError */
+export async function unclaim(
+  db: SharedDatabase,
+  { vkey }: SharedSite,
+  key: string,
+): Promise<void> {
+  expectKey(key);
+  await db.query(
+    `update hearsay_claims set until_ms = 0
+      where key = $1 and site = $2 and done_ms is null`,
+    [key, vkey],
+  );
+}
+
 function expectKey(key: string): void {
   if (key !== "" && fitsKey(key)) return;
   throw new MalformedError(

@@ -62,6 +62,9 @@ const FIRST: Migration = {
     `create table hearsay_cases(
       site text not null, evidence_id text not null, log text not null, seq bigint not null,
       recorded_at text not null, primary key (site, evidence_id))`,
+    `create table hearsay_records(
+      evidence_id text not null, site text not null, log text not null, record text not null,
+      primary key (evidence_id, site))`,
     `create table hearsay_peers(
       peer text primary key, site text not null, heard_ms bigint not null)`,
   ],

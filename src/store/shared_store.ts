@@ -14,7 +14,7 @@ import type { Link } from "../evidence/entry.ts";
 import type { SharedDatabase } from "../world/shared_database.ts";
 import type { Clock } from "../world/world.ts";
 import { Turns } from "../world/turns.ts";
-import { claim, claimDone } from "./shared_claims.ts";
+import { claim, claimDone, unclaim } from "./shared_claims.ts";
 import { contradicting, headsAfter, noteTaken, publish, takenOf } from "./shared_heads.ts";
 import { keepLeases, release } from "./shared_leases.ts";
 import { type LeasedLook, looksAfter, writeLooks } from "./shared_looks.ts";
@@ -39,11 +39,14 @@ import type {
   PublishedEntry,
   SharedCase,
   SharedHead,
+  SharedRecord,
   SharedSite,
   SiteRow,
+  StoredRecord,
   StoreEars,
   Trimmed,
 } from "./shared_types.ts";
+import { publishRecord, recordsLacking } from "./shared_records.ts";
 import { forgetSite, ownRows, trimStore } from "./shared_upkeep.ts";
 import { listenTo } from "./shared_words.ts";
 
@@ -95,6 +98,22 @@ export class SharedStore {
    */
   publish(publication: Publication): Promise<Link> {
     return publish(this.#parts.db, this.#parts.site, publication);
+  }
+
+  /** Publishes the record of a case. To do it again changes nothing. */
+  publishRecord(record: SharedRecord): Promise<void> {
+    return publishRecord(this.#parts.db, this.#parts.site, record);
+  }
+
+  /**
+   * Records of other sites, of cases that this site has not recorded, about logs that it follows; by
+   * their ids, and of one id by the sites.
+   * @param walk.after goes on after this one; texts that are empty to begin
+   */
+  recordsLacking(
+    walk: { after: Pick<StoredRecord, "evidenceId" | "site">; limit: number },
+  ): Promise<readonly (StoredRecord | DamagedRow)[]> {
+    return recordsLacking(this.#parts.db, this.#parts.site, walk);
   }
 
   /** Publishes which cases this site has recorded. To do it again changes nothing. */
@@ -172,6 +191,11 @@ export class SharedStore {
    */
   claim(key: string, holdMs: number): Promise<Claim> {
     return claim(this.#parts.db, this.#parts.site, { key, holdMs });
+  }
+
+  /** Gives a claim of this site up, so that another may have it now. What is done stays done. */
+  unclaim(key: string): Promise<void> {
+    return unclaim(this.#parts.db, this.#parts.site, key);
   }
 
   /** Says that what was claimed is done. */

@@ -51,6 +51,23 @@ export interface SharedCase {
   readonly recordedAt: string;
 }
 
+/** The record of a case, as its site has it in its incident journal. */
+export interface SharedRecord {
+  readonly evidenceId: string;
+  readonly log: string;
+  /** As `formatRecord` writes it. */
+  readonly record: string;
+}
+
+/** A record of another site, not verified: a text of the database. */
+export interface StoredRecord {
+  readonly evidenceId: string;
+  /** The vkey of the site that published it. */
+  readonly site: string;
+  readonly siteName: string;
+  readonly record: string;
+}
+
 /** Somebody's checkpoint, not verified: a text of the database. */
 export interface SharedCheckpoint {
   readonly treeSize: bigint;

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { OwnCases } from "../../src/monitor/own_cases.ts";
 import type { NamedRecord } from "../../src/store/incidents.ts";
-import { logAt } from "./hosts.ts";
+import { casesOf, Rig } from "../response/rig.ts";
 
 function caseAt(seq: number, log: NamedRecord["log"]): NamedRecord {
   const recordedAt = "2026-01-01T00:00:00.000Z";
@@ -10,12 +10,13 @@ function caseAt(seq: number, log: NamedRecord["log"]): NamedRecord {
 }
 
 Deno.test("own cases: each is told once, and all again if the store has fewer than it was told", async () => {
-  const { log: { origin, vkey } } = await logAt();
-  const log = { origin, vkey: vkey.text };
+  const [record] = await casesOf(await Rig.make(), 1);
+  const { log } = record!;
   const named = [caseAt(1, log), caseAt(2, log)];
-  const cases = new OwnCases({ named });
+  const cases = new OwnCases({ named, read: () => Promise.resolve(record!) });
   const told: number[][] = [];
   const store = {
+    publishRecord: () => Promise.resolve(),
     publishCases: (published: readonly { seq: number }[]) =>
       Promise.resolve(void told.push(published.map(({ seq }) => seq))),
   };

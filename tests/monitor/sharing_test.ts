@@ -123,6 +123,55 @@ Deno.test("sharing: a split shown to two sites is recorded by both within a seco
   assertEquals(cases[0], cases[1]);
 });
 
+Deno.test("sharing: a split that only one site can prove is recorded by all, as one case", async () => {
+  await using sites = await Sites.make(3);
+  const log = grow(await logAt(), 5);
+  const fork = grow(log.fork(), 20, "theirs");
+  grow(log, 20);
+  // Where two of them ask, the log stays smaller: they have no proof, and no peers to ask for one.
+  const sources = [log, fork, log].map((story) => new ScriptedSource(story, 5));
+  for (const [number, source] of sources.entries()) {
+    await sites.start(number, [source], { views: 3 });
+  }
+  await sites.pass(2 * MINUTE);
+  for (const [number, source] of sources.entries()) {
+    source.size = number === 1 ? 7 : 6;
+    source.refusesProofFrom = (older) => number !== 1 && older > 6n;
+  }
+  await sites.pass(4 * MINUTE);
+  const cases = await Promise.all(sites.hosts.map((host) => host.cases()));
+  assertEquals(cases.map(({ length }) => length), [1, 1, 1]);
+  assertEquals(new Set(cases.flat()).size, 1);
+  for (const host of sites.hosts) assert(logOf(host).freeze !== undefined);
+});
+
+Deno.test("sharing: a record in the store that does not hold convicts nobody, and stops nothing", async () => {
+  await using sites = await Sites.make(2);
+  const { ours, theirs } = await parted();
+  const one = await sites.start(0, [new ScriptedSource(ours.story, 8)]);
+  await sites.pass(2 * MINUTE);
+  await one.hear([(await checkpointOf(theirs.story, 8)).frame]);
+  await sites.pass(MINUTE);
+  assertEquals((await one.cases()).length, 1);
+  const [row] = sites.server.look("select record from hearsay_records");
+  const other = JSON.parse(row!.record as string);
+  other.checkpoint_b = other.checkpoint_a;
+  const damaged = [JSON.stringify(other), "{}", "garbage", "[".repeat(10_000)];
+  sites.server.look("update hearsay_records set record = $1", [damaged[0]!]);
+  for (const [i, text] of damaged.entries()) {
+    sites.server.look(
+      "insert into hearsay_records(evidence_id, site, log, record) select $1, $2, log, $3 from hearsay_records limit 1",
+      [`${i}`, "somebody", text],
+    );
+  }
+  // What is told of the checkpoints alone would be a case of its own.
+  sites.server.look("delete from hearsay_heads");
+  const two = await sites.start(1, [new ScriptedSource(ours.story, 8)]);
+  await sites.pass(5 * MINUTE);
+  assertEquals(await two.cases(), []);
+  assertEquals([two.daemon!.status().store!.state, two.refusals], ["connected", []]);
+});
+
 Deno.test("sharing: what a peer tells one site, all sites judge", async () => {
   await using sites = await Sites.make(3);
   const { ours, theirs } = await parted();

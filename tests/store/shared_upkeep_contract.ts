@@ -221,6 +221,42 @@ function claimContract(test: Test): void {
     assertEquals(orders[0], orders[1]);
   });
 
+  test("unclaim: what a site gives up another may have at once, and what is done stays done", async (stage) => {
+    const [one, two] = [await stage.store("one"), await stage.store("two")];
+    assertEquals(await one.claim("a", 60_000), "mine");
+    await two.unclaim("a");
+    assertEquals(typeof await two.claim("a", 60_000), "object", "it is not two's to give up");
+    await one.unclaim("a");
+    assertEquals(await two.claim("a", 60_000), "mine");
+    await two.claimDone("a");
+    await two.unclaim("a");
+    assertEquals(await one.claim("a", 60_000), { doneBy: siteOf("two").vkey });
+  });
+
+  test("recordsLacking: the records of others about logs that it follows, and no case that it has", async (stage) => {
+    const [one, two] = [await stage.store("one"), await stage.store("two")];
+    await two.keepLeases({ logs: [logId(1)], views: 1, leaseMs: 30_000 });
+    for (const [evidenceId, number] of [["a", 1], ["b", 1], ["c", 2], ["d", 1]] as const) {
+      await one.publishRecord({ evidenceId, log: logId(number), record: `record ${evidenceId}` });
+    }
+    await one.publishRecord({ evidenceId: "a", log: logId(1), record: "another text of it" });
+    await two.publishRecord({ evidenceId: "e", log: logId(1), record: "its own" });
+    await two.publishCases([{ evidenceId: "b", log: logId(1), seq: 1, recordedAt: "now" }]);
+    const begin = { evidenceId: "", site: "" };
+    const lacking = await two.recordsLacking({ after: begin, limit: 9 });
+    const { vkey: site } = siteOf("one");
+    assertEquals(lacking, [
+      { evidenceId: "a", site, siteName: "one", record: "record a" },
+      { evidenceId: "d", site, siteName: "one", record: "record d" },
+    ]);
+    assertEquals(await two.recordsLacking({ after: begin, limit: 1 }), lacking.slice(0, 1));
+    assertEquals(
+      await two.recordsLacking({ after: { evidenceId: "a", site }, limit: 9 }),
+      lacking.slice(1),
+    );
+    assertEquals(await one.recordsLacking({ after: begin, limit: 9 }), [], "it follows nothing");
+  });
+
   test("publishCases: to do it again changes nothing", async (stage) => {
     const one = await stage.store("one");
     const cases = Array.from({ length: 250 }, (_, seq) => ({
