@@ -1,3 +1,4 @@
+import { encodeHex } from "@std/encoding/hex";
 import type { StoreSettings } from "../store/settings.ts";
 import { STORE_KEEPS_MS } from "../store/shared_upkeep.ts";
 import { MAX_LOOKS } from "../store/shared_looks.ts";
@@ -38,6 +39,9 @@ import type { HeardElsewhere, StoreStatus } from "./status.ts";
 const PAGE = 200;
 /** How often it is looked what the store may drop. */
 const TRIM_MS = 3_600_000;
+const ANOTHER =
+  "Another daemon with this monitor's key shares the store (a copied folder?), or the database is back " +
+  "from a backup; two daemons must not have one key: stop one of them";
 /** The longest wait before a store that is away is tried again, in milliseconds. */
 const MAX_AWAY_MS = 30_000;
 /** The first one. */
@@ -80,6 +84,8 @@ export class Sharing {
   readonly #turns: SharedTurns;
   #followed: readonly Followed[] = [];
   readonly #looks: OwnLooks;
+  /** Tells this daemon from another one that has its key. */
+  readonly #run: string;
   readonly #cases: OwnCases;
   readonly #records: StoredRecords;
   readonly #heard: HeardPeers;
@@ -113,6 +119,7 @@ export class Sharing {
     this.#site = site;
     this.#turns = new SharedTurns(common.world.clock);
     this.#looks = new OwnLooks(common.world.clock);
+    this.#run = encodeHex(common.world.random.bytes(16));
     this.#cases = new OwnCases(common.keeper.incidents);
     this.#records = new StoredRecords(common);
     this.#heard = new HeardPeers(common.world.clock);
@@ -250,7 +257,7 @@ export class Sharing {
 
   async #open(db: SharedDatabase): Promise<SharedStore> {
     const { clock } = this.#common.world;
-    const site = { ...this.#site, software: SOFTWARE };
+    const site = { ...this.#site, software: SOFTWARE, run: this.#run };
     const store = await SharedStore.open({ db, clock, site });
     this.#published = await store.published();
     this.#takenHead ??= await store.taken();
@@ -309,9 +316,18 @@ export class Sharing {
     }
   }
 
-  /** Keeps our leases, and learns of those of others. */
+  /**
+   * Keeps our leases, and learns of those of others.
+   * @throws StoreRefused if another daemon with our key does so too
+   */
   async #keepLeases(store: SharedStore): Promise<void> {
     const { views, leaseMs } = this.#settings;
+    const there = (await store.sites()).find((one) =>
+      !("damaged" in one) && one.vkey === this.#site.vkey
+    );
+    if (there !== undefined && !("damaged" in there) && there.run !== this.#run) {
+      throw new StoreRefused(ANOTHER);
+    }
     const logs = this.#followed.map(({ id }) => id);
     this.#turns.change(await store.keepLeases({ logs, views, leaseMs }));
     this.#sites = (await store.sites()).flatMap((site) => "damaged" in site ? [] : site);

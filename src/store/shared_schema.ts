@@ -38,7 +38,8 @@ const FIRST: Migration = {
       vkey text primary key, name text not null, software text not null,
       seen_ms bigint not null, alive_until_ms bigint not null,
       published_seq bigint not null, published_hash text not null,
-      taken_id bigint not null default 0, taken_ms bigint not null default 0)`,
+      taken_id bigint not null default 0, taken_ms bigint not null default 0,
+      run text not null default '')`,
     `create table hearsay_site_logs(
       site text not null, log text not null, primary key (site, log))`,
     `create table hearsay_heads(

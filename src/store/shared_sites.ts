@@ -55,10 +55,10 @@ export async function greet(
 ): Promise<void> {
   await enterSite(db, site);
   await db.query(
-    `update hearsay_sites set name = $1, software = $2, seen_ms = now_ms(),
+    `update hearsay_sites set name = $1, software = $2, run = $5, seen_ms = now_ms(),
         alive_until_ms = now_ms() + cast($3 as bigint)
       where vkey = $4`,
-    [site.name, site.software, BigInt(aliveMs), site.vkey],
+    [site.name, site.software, BigInt(aliveMs), site.vkey, site.run ?? ""],
   );
 }
 
@@ -97,7 +97,7 @@ function publishedIn(row: SqlRow): Link {
 /** See `SharedStore.sites`. @throws WorldError */
 export async function sitesOf(db: SharedDatabase): Promise<readonly (SiteRow | DamagedRow)[]> {
   const rows = await db.query(
-    `select s.vkey, s.name, s.software, s.published_seq, s.published_hash, s.seen_ms,
+    `select s.vkey, s.name, s.software, s.run, s.published_seq, s.published_hash, s.seen_ms,
         s.alive_until_ms, now_ms() as read_ms,
         (select count(*) from hearsay_leases l
           where l.holder = s.vkey and l.until_ms > now_ms()) as leases,
@@ -113,7 +113,7 @@ function siteIn(row: SqlRow): SiteRow {
   return {
     vkey,
     name: siteNameIn(row, vkey),
-    software: textIn(row, "software"),
+    ...{ software: textIn(row, "software"), run: textIn(row, "run") },
     alive: aliveUntil > readMs,
     stopped: aliveUntil === STOPPED_MS,
     seenAgoMs: agoMs(countIn(row, "seen_ms"), readMs),

@@ -19,6 +19,8 @@ export interface SharedSite {
   readonly name: string;
   /** The program and its version, for people. */
   readonly software: string;
+  /** A random text of this daemon's own: tells it from another one that has its key. */
+  readonly run?: string | undefined;
 }
 
 /** An entry of a site's observation journal, as far as others need it; `publishedEntry` makes one. */

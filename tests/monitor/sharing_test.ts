@@ -1,7 +1,7 @@
 /** Several sites of one operator share a store: who looks, who learns what, and what if it is away. */
 import { assert, assertEquals } from "@std/assert";
 import { checkpointOf, grow } from "../evidence/histories.ts";
-import { HOUR, logAt, MINUTE } from "./hosts.ts";
+import { Host, HOUR, logAt, MINUTE } from "./hosts.ts";
 import { ScriptedSource } from "./scripted_source.ts";
 import { LEASE, logOf, parted, SECOND, shownTwice, Sites } from "./sites.ts";
 
@@ -236,4 +236,22 @@ Deno.test("sharing: who can write into the store accuses nobody, and stops nothi
   await sites.pass(5 * MINUTE);
   assertEquals([logOf(one).size, logOf(two).size], ["16", "16"]);
   assertEquals([await one.cases(), await two.cases()], [[], []]);
+});
+
+Deno.test("sharing: two daemons with one key are told of it, both, and each goes on alone", async () => {
+  await using sites = await Sites.make(2);
+  const sources = await shownTwice(8);
+  const one = await sites.start(0, [sources[0]]);
+  await sites.pass(MINUTE);
+  // Somebody copies its key, and starts it elsewhere.
+  const copy = await Host.make({ clock: sites.clock, network: sites.network, number: 9 });
+  Object.defineProperty(copy, "signer", { value: one.signer });
+  copy.shared = sites.server.site();
+  sites.hosts.push(copy);
+  const two = await sites.start(2, [sources[1]]);
+  await sites.pass(5 * MINUTE);
+  for (const host of [one, two]) {
+    const told = host.toldOf("store.away").map(({ fields }) => String(fields.reason));
+    assert(told.some((reason) => reason.includes("Another daemon with this monitor's key")));
+  }
 });

@@ -124,7 +124,7 @@ function claimContract(test: Test): void {
     await journal.publishTo(one);
     await stage.pass(7_000);
     const row = {
-      alive: true,
+      ...{ alive: true, run: "" },
       stopped: false,
       seenAgoMs: 7_000,
       published: journal.last,
@@ -132,7 +132,7 @@ function claimContract(test: Test): void {
       cases: 0,
     };
     const other = {
-      alive: false,
+      ...{ alive: false, run: "" },
       stopped: false,
       seenAgoMs: 7_000,
       published: FIRST_LINK,
