@@ -17,6 +17,13 @@ const MANY = 150;
 /** See mutants.ts. */
 const NONE = 0;
 
+/** A site that knows a case by its record hides that it has missed the checkpoints. */
+const WITHOUT_RECORDS = {
+  file: "src/monitor/sharing.ts",
+  find: "await this.#records.take(store, stop);\n        this.#roundEnded();",
+  replace: "this.#roundEnded();",
+} as const;
+
 /** Ordered by what they break. */
 export const OF_STORES: readonly Mutant[] = [
   {
@@ -79,15 +86,27 @@ export const OF_STORES: readonly Mutant[] = [
     file: "src/store/shared_heads.ts",
     find: "return { ...await headsAfter(db, undefined, limit), restarted: true };",
     replace: "return pageOf(rows, cursor, true);",
+    and: [WITHOUT_RECORDS],
     breaks: "sites share what they saw",
     seeds: NONE,
     test: { file: ALONE, name: "what came into a database after it was restored is heard" },
+  },
+  {
+    name: "the records of other sites are not taken",
+    ...WITHOUT_RECORDS,
+    breaks: "sites share what they saw",
+    seeds: NONE,
+    test: {
+      file: SHARE,
+      name: "a split that only one site can prove is recorded by all, as one case",
+    },
   },
   {
     name: "what contradicts an entry is not asked for",
     file: "src/monitor/sharing.ts",
     find: "for (const head of await store.contradicting(entries)) await this.#hear(head);",
     replace: "",
+    and: [WITHOUT_RECORDS],
     breaks: "sites share what they saw",
     seeds: NONE,
     test: {
@@ -101,6 +120,7 @@ export const OF_STORES: readonly Mutant[] = [
     file: "src/monitor/own_looks.ts",
     find: "if (!isReached) this.#doubted.add(log.id);",
     replace: "",
+    and: [WITHOUT_RECORDS],
     breaks: "sites share what they saw",
     seeds: NONE,
     test: { file: ALONE, name: "a split between sites that take turns is recorded by both" },
