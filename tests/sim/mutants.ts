@@ -821,7 +821,8 @@ async function fails(
     ...{ cwd: tree, signal, env: { NO_COLOR: "1" } },
   }).output();
   const told = new TextDecoder().decode(stdout);
-  if (success || told.includes(`=> ./tests/${file}`)) return !success;
+  // A contract registers its tests in another file than the one that runs it.
+  if (success || told.includes("=> ./tests/")) return !success;
   throw new Error(`tests/${file} does not run: ${told}`);
 }
 

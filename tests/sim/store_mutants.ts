@@ -92,6 +92,18 @@ export const OF_STORES: readonly Mutant[] = [
     test: { file: ALONE, name: "what came into a database after it was restored is heard" },
   },
   {
+    name: "a lease outlives its holder",
+    file: "src/store/shared_leases.ts",
+    find: '"damaged" in lease ? [] : [{ ...lease, validUntil }]',
+    replace: '"damaged" in lease ? [] : [{ ...lease, validUntil: validUntil * 2 }]',
+    breaks: "one holder at a time",
+    seeds: NONE,
+    test: {
+      file: "store/shared_store_test.ts",
+      name: "leases: a daemon that asks slowly does not believe in one longer than the database",
+    },
+  },
+  {
     name: "the records of other sites are not taken",
     ...WITHOUT_RECORDS,
     breaks: "sites share what they saw",
