@@ -49,13 +49,16 @@ Deno.test("mutants: each property has one that breaks it, and each still fits th
   }
 });
 
-/** A file, and what it imports from beside it. */
-async function withImports(file: URL): Promise<string> {
+/** A file, and what it imports from beside it, and what that imports. */
+async function withImports(file: URL, seen = new Set<string>()): Promise<string> {
+  if (seen.has(file.href)) return "";
+  seen.add(file.href);
   const text = await Deno.readTextFile(file);
-  const beside = [...text.matchAll(/ from "(\.\/[^"]+)";/g)].map(([, path]) =>
-    new URL(path!, file)
+  const beside = [...text.matchAll(/ from "(\.\/[^"]+)";/g)];
+  const texts = await Promise.all(
+    beside.map(([, path]) => withImports(new URL(path!, file), seen)),
   );
-  return [text, ...await Promise.all(beside.map((path) => Deno.readTextFile(path)))].join("\n");
+  return [text, ...texts].join("\n");
 }
 
 Deno.test("mutants: one whose place is gone, or there twice, is told and not passed over", () => {
