@@ -12,6 +12,8 @@ import { siteSource } from "./shared_source.ts";
 
 /** Records that are read at a time. */
 const PAGE = 20;
+/** Before the first row. */
+const BEGIN = { evidenceId: "", site: "" };
 /** Most rows that are remembered as no use. Beyond that all are tried again. */
 const MAX_USELESS = 1_000;
 
@@ -23,25 +25,36 @@ export class StoredRecords {
   readonly #common: Common;
   /** Rows that are no records, or do not hold, or are of a later version. */
   readonly #useless = new Set<string>();
+  /** Up to which row the last call went. */
+  #after = BEGIN;
 
   constructor(common: Common) {
     this.#common = common;
   }
 
-  /** @throws WorldError, OwnRefusal */
+  /**
+   * Takes a page after the other, as long as they bring something. Where they do not, the next call goes
+   * on: whoever can write to the database can put any number of rows there.
+   * @throws WorldError, OwnRefusal
+   */
   async take(store: Pick<SharedStore, "recordsLacking">, stop: Stop): Promise<void> {
-    let after = { evidenceId: "", site: "" };
     while (!stop.stopped) {
-      const page = await store.recordsLacking({ after, limit: PAGE });
+      const page = await store.recordsLacking({ after: this.#after, limit: PAGE });
+      let isUseful = false;
       for (const row of page) {
         if ("damaged" in row) continue;
-        after = row;
-        const key = `${row.evidenceId} ${row.site}`;
-        if (this.#useless.has(key) || await this.#hear(row)) continue;
-        if (this.#useless.size >= MAX_USELESS) this.#useless.clear();
-        this.#useless.add(key);
+        const { evidenceId, site } = row;
+        this.#after = { evidenceId, site };
+        const key = `${evidenceId} ${site}`;
+        if (this.#useless.has(key)) continue;
+        if (await this.#hear(row)) isUseful = true;
+        else {
+          if (this.#useless.size >= MAX_USELESS) this.#useless.clear();
+          this.#useless.add(key);
+        }
       }
-      if (page.length < PAGE) return;
+      if (page.length < PAGE) this.#after = BEGIN;
+      if (page.length < PAGE || !isUseful) return;
     }
   }
 
